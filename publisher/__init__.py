@@ -1,0 +1,1 @@
+"""Publisher: a folder of Markdown posts in, feeds and email digests out."""

@@ -1,0 +1,65 @@
+"""A digest: the posts chosen for a cohort of readers, and the finished content made of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from publisher.core.lists import MailingList
+from publisher.core.posts import Image
+from publisher.core.site import Person, Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestPost:
+    """One post as a mail shows it.
+
+    `html` is safe HTML with absolute URLs; `text` is its plain text, unwrapped paragraphs apart by
+    blank lines. `instant` is aware and UTC; templates turn it into the list's local time.
+    """
+
+    id: str
+    revision: str
+    title: str
+    url: str
+    instant: datetime
+    language: str
+    html: str
+    text: str
+    summary: str = ""
+    authors: tuple[Person, ...] = ()
+    categories: tuple[str, ...] = ()
+    image: Image | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """What one cohort gets: oldest post first. `due_at` is the occurrence it stands for (UTC)."""
+
+    site: Site
+    list: MailingList
+    language: str
+    due_at: datetime
+    posts: tuple[DigestPost, ...]
+    more: int = 0  # matching posts beyond max_posts, named with a link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """The absolute URLs a mail or its web page carries; empty: not shown. Those of one reader hold a
+    mark (`messages.cut`) where the token goes. `web` is this digest as a page, `archive` the list's
+    archive, `subscribe` the list's sign-up page.
+    """
+
+    unsubscribe: str = ""
+    confirm: str = ""
+    web: str = ""
+    archive: str = ""
+    subscribe: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Finished content: rendered and inlined once; `Place` marks stand where a reader's values go."""
+
+    subject: str
+    text: str
+    html: str

@@ -1,0 +1,106 @@
+"""A message: MIME bytes and envelope, made from segments frozen once for a cohort and a reader's values.
+
+A recipe is a tuple of strings: "s:<sha256>" names a stored byte segment, "p:<place>" a reader's value.
+Filling a recipe is joining bytes: no parsing, no rendering, nothing of one reader can reach another.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Place(StrEnum):
+    """Where a reader's own value goes. Values are URL-safe ASCII, except TO (a whole header value)."""
+
+    TO = "to"
+    DATE = "date"
+    MESSAGE_ID = "message-id"
+    UNSUBSCRIBE = "unsubscribe"  # the token, not the URL
+    CONFIRM = "confirm"  # the token, not the URL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What SMTP says before DATA (RFC 5321 2.3.1). Both are addr-specs; `mail_from` may be empty."""
+
+    mail_from: str
+    rcpt_to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message for one reader. `key` names the delivery, the same on every attempt ("12-000345");
+    `data` is the whole message with CRLF line ends, not dot-stuffed.
+    """
+
+    key: str
+    message_id: str
+    envelope: Envelope
+    data: bytes
+
+
+class Verdict(StrEnum):
+    """What a transport says of one message."""
+
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A verdict with the server's words ("250 2.0.0 queued as 4Z..."), one line, at most 500 characters."""
+
+    verdict: Verdict
+    reply: str = ""
+
+
+Segment = bytes | Place
+Recipe = tuple[str, ...]
+
+
+def fill(segments: Sequence[Segment], values: Mapping[Place, bytes]) -> bytes:
+    """The finished bytes. Raises KeyError when a reader's value is missing: better none than half a mail."""
+    return b"".join(values[s] if isinstance(s, Place) else s for s in segments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """Everything a cohort's message is composed of, before it is bytes.
+
+    `sender` and `reply_to` are RFC 5322 mailboxes ("Name <local@domain>"). `list_id` is the dotted id
+    of RFC 2919; empty for transactional mail, which then carries no List-* header and is no bulk.
+    `unsubscribe` is the one-click URL. `marks` maps the marks that stand in content and URLs to the
+    places they are cut out for. `feedback_id` names no reader.
+    """
+
+    subject: str
+    text: str
+    html: str
+    sender: str
+    reply_to: str = ""
+    list_id: str = ""
+    list_title: str = ""
+    unsubscribe: str = ""
+    help: str = ""
+    archive: str = ""
+    feedback_id: str = ""
+    marks: Mapping[str, Place] = field(default_factory=dict)
+
+
+def cut(text: str, marks: Mapping[str, Place]) -> list[str | Place]:
+    """`text` with each mark replaced by its place: static strings and places, in order, no empty strings."""
+    pieces: list[str | Place] = [text]
+    for mark, place in marks.items():
+        split: list[str | Place] = []
+        for piece in pieces:
+            if isinstance(piece, Place):
+                split.append(piece)
+                continue
+            first, *rest = piece.split(mark)
+            split.append(first)
+            for part in rest:
+                split += [place, part]
+        pieces = split
+    return [piece for piece in pieces if piece != ""]

@@ -1,0 +1,93 @@
+"""The plan of a publish: what would change, decided before anything is written."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from publisher.core.log import Kind
+from publisher.core.posts import BadPost, Post
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What make_plan needs to know of the settings and the command line."""
+
+    authority: str
+    max_age: timedelta
+    backfill: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One row to append to the log, and the post as it will stand."""
+
+    kind: Kind
+    id: str
+    post: Post
+    backfill: bool = False
+
+
+class Held(StrEnum):
+    """Why a file is left alone for now."""
+
+    AMBIGUOUS = "may be one of several posts that moved"
+    MISSING = "its file is missing; withdrawn if it stays away"
+    HIDDEN = "was public and is now hidden; withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A post that is held: nothing of it changes."""
+
+    path: str
+    why: Held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rename:
+    """A known post found under another path; its id stays."""
+
+    id: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a publish would do. `changes` become log rows in this order; `touched` are known posts whose
+    metadata changed without being an update (tags, a new path); `missing` are ids not found by this scan.
+    `head` is the log's seq the plan was made on: applying it to another log is refused.
+    """
+
+    head: int
+    baseline: bool
+    changes: tuple[Change, ...] = ()
+    touched: tuple[tuple[str, Post], ...] = ()
+    renamed: tuple[Rename, ...] = ()
+    missing: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    held: tuple[Hold, ...] = ()
+    bad: tuple[BadPost, ...] = ()
+    next_at: datetime | None = None
+    stop: str = ""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether applying this plan would leave the store as it is."""
+        return not (self.changes or self.touched or self.missing or self.found or self.baseline)
+
+    @property
+    def hash(self) -> str:
+        """12 hex digits that name what this plan would do; equal plans, equal hashes."""
+        parts = [str(self.head), str(self.baseline)]
+        parts += [f"{c.kind} {c.id} {c.post.revision} {c.backfill}" for c in self.changes]
+        parts += [f"touch {id} {post.path}" for id, post in self.touched]
+        parts += [f"missing {id}" for id in self.missing]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def of_kind(plan: Plan, kind: Kind) -> Sequence[Change]:
+    """The changes of one kind, in order."""
+    return [change for change in plan.changes if change.kind is kind]

@@ -1,0 +1,128 @@
+"""A post: what a file of the author's means, and the one gate it must pass to leave the house."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from publisher.core.site import Person
+
+
+class Markup(StrEnum):
+    """What language a body is written in."""
+
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A post's picture. `url` is absolute; `width` and `height` are pixels where known."""
+
+    url: str
+    alt: str = ""
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One post as its author meant it, without its body (that is stored by `body_hash`).
+
+    `path` is relative to posts.dir, with "/". `instant` is aware and UTC; None only where `hidden`
+    says why. `permalink` starts with "/" and is relative to site.url; `url` is absolute: where readers
+    are sent. `base_url` is what relative links in the body are resolved against. `hidden` is the reason
+    this file is never public ("draft: true"); `expires` is when it stops being so.
+    `summary` is plain text and may be empty. Titles are plain text and may be empty.
+    """
+
+    path: str
+    title: str
+    instant: datetime | None
+    permalink: str
+    url: str
+    base_url: str
+    slug: str
+    language: str
+    body_hash: str
+    markup: Markup = Markup.MARKDOWN
+    modified: datetime | None = None
+    explicit_id: str | None = None
+    aliases: tuple[str, ...] = ()
+    authors: tuple[Person, ...] = ()
+    tags: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    summary: str = ""
+    image: Image | None = None
+    hidden: str | None = None
+    expires: datetime | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def revision(self) -> str:
+        """What an update is measured by: title, body source, link, summary, image. 32 hex digits."""
+        image = self.image.url if self.image else ""
+        parts = (self.title, self.body_hash, self.url, self.summary, image)
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A post with its body: what a source hands over for each good file."""
+
+    post: Post
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadPost:
+    """A file that looks like a post and cannot be one. `line` counts from 1; 0 where no line is to blame."""
+
+    path: str
+    reason: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.reason}" if self.line else f"{self.path}: {self.reason}"
+
+
+def body_hash(body: str) -> str:
+    """The name a body is stored under: SHA-256 of its UTF-8 bytes, 64 hex digits."""
+    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Wait(StrEnum):
+    """Why a good file is not public now."""
+
+    HIDDEN = "hidden"
+    FUTURE = "future"
+    EXPIRED = "expired"
+
+
+def why_not(post: Post, now: datetime) -> Wait | None:
+    """The reason `post` is not public at `now`; None when it is."""
+    if post.hidden is not None or post.instant is None:
+        return Wait.HIDDEN
+    if post.instant > now:
+        return Wait.FUTURE
+    if post.expires is not None and post.expires <= now:
+        return Wait.EXPIRED
+    return None
+
+
+def public(posts: Iterable[Post], now: datetime) -> list[Post]:
+    """The one gate (invariant 2): the posts that may be seen at `now`, oldest first by (instant, path)."""
+    seen = [p for p in posts if why_not(p, now) is None]
+    return sorted(seen, key=_by_instant)
+
+
+def next_instant(posts: Iterable[Post], now: datetime) -> datetime | None:
+    """When the next waiting post's time comes; None when nothing waits."""
+    ahead = [p.instant for p in posts if p.instant is not None and why_not(p, now) is Wait.FUTURE]
+    return min(ahead, default=None)
+
+
+def _by_instant(post: Post) -> tuple[float, str]:
+    assert post.instant is not None  # noqa: S101  # why_not let it pass
+    return (post.instant.timestamp(), post.path)

@@ -1,0 +1,46 @@
+"""What the whole site shares."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """An author. Only `name` is ever required (RFC 4287 3.2)."""
+
+    name: str
+    email: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The publication, as settings describe it.
+
+    `url` and `public_url` are absolute and end in "/": where readers read the posts, and where
+    Publisher's own documents and pages are reached (self links, tokens). `language` is a BCP 47 tag,
+    `timezone` an IANA name, `id_authority` the "host,date" of a tag: URI (RFC 4151 2.1).
+    """
+
+    title: str
+    url: str
+    public_url: str
+    id_authority: str
+    description: str = ""
+    language: str = "en"
+    timezone: str = "UTC"
+    author: Person | None = None
+    copyright: str = ""
+    postal_address: str = ""
+
+
+RTL_LANGUAGES = frozenset(
+    {"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ku-arab", "ps", "sd", "ug", "ur", "yi"}
+)
+
+
+def direction(language: str) -> str:
+    """ "rtl" or "ltr" for a BCP 47 tag: by its script where one is named, else by its language."""
+    parts = language.lower().replace("_", "-").split("-")
+    if len(parts) > 1 and len(parts[1]) == 4:
+        return "rtl" if parts[1] in {"arab", "hebr", "syrc", "thaa", "nkoo", "adlm"} else "ltr"
+    return "rtl" if parts[0] in RTL_LANGUAGES else "ltr"

@@ -1,0 +1,99 @@
+"""Tokens: what lets a reader act on one subscription, for one purpose, in one generation.
+
+A token is base64url without padding of  purpose(1) key(1) subscription(8) generation(4) expires(4) mac(16):
+the mac is HMAC-SHA256 over all before it under a key of the site's, cut to 16 bytes. `expires` counts
+minutes since 1970 and is 0 for never. 46 characters, safe in a URL and in quoted-printable.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+
+from publisher.core.errors import TokenError
+
+
+class Purpose(IntEnum):
+    """What a token is good for, and for nothing else. The numbers are part of every link in a mail."""
+
+    CONFIRM = 1
+    UNSUBSCRIBE = 2
+    SIGN_UP_FORM = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a token says. `expires` is aware and UTC; None: never."""
+
+    purpose: Purpose
+    subscription: int
+    generation: int
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRing:
+    """The site's secret keys by number (1 to 255). `current` signs; all verify."""
+
+    current: int
+    keys: Mapping[int, bytes]
+
+
+_LAYOUT = struct.Struct(">BBQII")
+_MAC = 16
+
+
+def seal(claim: Claim, ring: KeyRing) -> str:
+    """The token for `claim`: 46 URL-safe ASCII characters."""
+    minutes = int(claim.expires.timestamp() // 60) if claim.expires else 0
+    body = _LAYOUT.pack(claim.purpose, ring.current, claim.subscription, claim.generation, minutes)
+    return base64.urlsafe_b64encode(body + _mac(body, ring.keys[ring.current])).rstrip(b"=").decode()
+
+
+def unseal(token: str, purpose: Purpose, ring: KeyRing, now: datetime) -> Claim:
+    """What `token` claims, if it is ours, for this purpose, whole, and not expired. Raises TokenError."""
+    try:
+        raw = base64.b64decode(
+            token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True
+        )
+    except (binascii.Error, UnicodeEncodeError, ValueError):
+        raise _refused() from None
+    if len(raw) != _LAYOUT.size + _MAC:
+        raise _refused()
+    body, mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
+    said, key, subscription, generation, minutes = _LAYOUT.unpack(body)
+    if not hmac.compare_digest(mac, _mac(body, ring.keys.get(key, b""))) or key not in ring.keys:
+        raise _refused()
+    expires = datetime.fromtimestamp(minutes * 60, UTC) if minutes else None
+    if said != purpose or (expires is not None and expires <= now):
+        raise _refused()
+    return Claim(purpose=purpose, subscription=subscription, generation=generation, expires=expires)
+
+
+def address_key(address: str, ring: KeyRing) -> str:
+    """A keyed hash of an address: names it where the address itself must not be kept. 64 hex digits.
+
+    It is made with the oldest key, so that it stays the same when keys are rotated.
+    """
+    oldest = ring.keys[min(ring.keys)]
+    return hmac.new(oldest, b"address\0" + address.casefold().encode(), hashlib.sha256).hexdigest()
+
+
+def opaque(ring: KeyRing, *parts: object) -> str:
+    """16 lower-case hex digits that only this site can make, stable for `parts`: the left of a Message-ID."""
+    oldest = ring.keys[min(ring.keys)]
+    text = "opaque\0" + "\0".join(map(str, parts))
+    return hmac.new(oldest, text.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def _mac(body: bytes, key: bytes) -> bytes:
+    return hmac.new(key, b"token\0" + body, hashlib.sha256).digest()[:_MAC]
+
+
+def _refused() -> TokenError:
+    return TokenError("token", "not valid")

@@ -1,0 +1,262 @@
+"""The sockets: what services need of the world, as Protocols. Parts plug in here; `app` picks them.
+
+Every instant is aware and UTC. Methods that write are one transaction each: after a crash they have
+happened whole or not at all. What is raised is named; nothing else is expected.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from publisher.core.digests import Content, Digest, Links
+from publisher.core.documents import Document
+from publisher.core.feeds import Feed
+from publisher.core.lists import Consent, Joined, MailingList, NewReader, Subscription
+from publisher.core.lists import State as SubscriptionState
+from publisher.core.log import Head, Known
+from publisher.core.mailings import Batch, Delivery, DueGroup, InDoubt, Mailing, NewMailing, Result
+from publisher.core.messages import Message, Outcome, Segment
+from publisher.core.plans import Plan
+from publisher.core.posts import BadPost, Parsed
+from publisher.core.posts import Markup as MarkupKind
+from publisher.core.site import Site
+
+Clock = Callable[[], datetime]
+"""The time now, aware and UTC. Read once for an operation and handed down."""
+
+Failpoint = Callable[[str], None]
+"""Called by name between two steps that a crash may part; does nothing outside tests."""
+
+
+class Source(Protocol):
+    """A folder of posts."""
+
+    def scan(self) -> Iterator[Parsed | BadPost]:
+        """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
+
+
+class Markup(Protocol):
+    """Bodies, made safe. Pure: no network, no file. Never raises for content."""
+
+    def html(self, body: str, kind: MarkupKind, *, base_url: str, title: str) -> str:
+        """Sanitised HTML with absolute URLs; a first heading equal to `title` is dropped."""
+
+    def text(self, body: str, kind: MarkupKind, *, base_url: str, title: str) -> str:
+        """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
+
+    def summary(self, html: str) -> str:
+        """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty."""
+
+
+class Format(Protocol):
+    """A feed format."""
+
+    name: str
+    suffix: str
+    media_type: str
+
+    def write(self, feed: Feed) -> bytes:
+        """The document. Deterministic: equal feeds, equal bytes, in every process."""
+
+
+class Cadence(Protocol):
+    """A rhythm of digests."""
+
+    name: str
+
+    def after(self, instant: datetime, spec: MailingList) -> datetime:
+        """The first occurrence strictly after `instant`, by the wall clock of the list's zone."""
+
+
+class Renderer(Protocol):
+    """Jinja templates and inlined styles. Touches no network, and no file but templates."""
+
+    def digest(self, digest: Digest, links: Links) -> Content:
+        """The digest as a mail. Raises TemplateError."""
+
+    def confirmation(self, site: Site, spec: MailingList, links: Links) -> Content:
+        """The mail that asks a reader to confirm. Carries no text the visitor typed. Raises TemplateError."""
+
+    def page(self, name: str, values: Mapping[str, object]) -> str:
+        """templates/web/<name>.html as a whole HTML document. Raises TemplateError."""
+
+
+class Shelf(Protocol):
+    """The public/ folder: files staged beside their place, then renamed into it. Raises OutputError."""
+
+    def stage(self, path: str, data: bytes) -> None: ...
+    def place(self, path: str, modified: datetime) -> None: ...
+    def holds(self, document: Document) -> bool:
+        """Whether the file stands as recorded (size and mtime)."""
+
+    def remove(self, path: str) -> None: ...
+    def sweep(self) -> None:
+        """Removes what a crash left staged."""
+
+
+class Session(Protocol):
+    """One connection, one message at a time: offer, then commit or drop."""
+
+    async def offer(self, message: Message) -> Outcome | None:
+        """Everything up to the end of the data. None: the server waits for it. An Outcome: it is decided."""
+
+    async def commit(self) -> Outcome:
+        """Ends the data and waits for the answer. UNKNOWN when the line dies. After it, offer again."""
+
+    async def drop(self) -> None:
+        """Lets go of what was offered: it must not be delivered."""
+
+    async def close(self) -> None: ...
+
+
+class Transport(Protocol):
+    """A way out of the house."""
+
+    name: str
+    connections: int
+
+    async def connect(self) -> Session | Outcome:
+        """A session, or why there is none (DEFERRED)."""
+
+    def recall(self, key: str, message_id: str) -> Outcome | None:
+        """What became of a message in doubt: ACCEPTED, DEFERRED (it never arrived), or None: cannot know."""
+
+
+class Journal(Protocol):
+    """The append-only file beside the store that a restored backup is measured by. Raises OutputError."""
+
+    def append(self, event: str, fields: Mapping[str, object]) -> None: ...
+
+
+class LogStore(Protocol):
+    """Posts and the publication log."""
+
+    def head(self) -> Head: ...
+    def known(self) -> Sequence[Known]: ...
+    def apply(self, plan: Plan, bodies: Mapping[str, str], now: datetime) -> Head:
+        """Appends the plan's changes with gapless seq and keeps their bodies (by body hash).
+        Raises Conflict when the log's head is no longer `plan.head`."""
+
+    def newest(self, limit: int) -> Sequence[Known]:
+        """Live posts, last first by first publication."""
+
+    def fresh(self, after: int, until: int) -> Sequence[Known]:
+        """Live posts whose first published row, not backfill, lies in (after, until], in log order."""
+
+    def bodies(self, hashes: Iterable[str]) -> Mapping[str, str]: ...
+
+
+class DocumentStore(Protocol):
+    """What was written under public/, and what was wrong at the last look."""
+
+    def documents(self) -> Mapping[str, Document]: ...
+    def save_documents(self, written: Sequence[Document], gone: Sequence[str]) -> None: ...
+    def set_problems(self, area: str, problems: Sequence[str], now: datetime) -> None:
+        """Replaces the problems of one area ("posts", "mail", "schedule"); an empty sequence clears it."""
+
+    def problems(self) -> Sequence[tuple[str, datetime, str]]:
+        """(area, since, text), oldest first."""
+
+
+class SubscriberStore(Protocol):
+    """Subscribers and their subscriptions."""
+
+    def join(
+        self, spec: str, readers: Sequence[NewReader], consent: Consent
+    ) -> Sequence[tuple[Joined, Subscription | None]]:
+        """Signs readers up to list `spec`, in one transaction; new active ones stand at the log's head."""
+
+    def subscription(self, id: int) -> Subscription | None: ...
+    def confirm(self, id: int, generation: int, next_due_at: datetime, now: datetime) -> Subscription | None:
+        """Makes a pending subscription of this generation active at the head; lifts `left`. None: no such."""
+
+    def unsubscribe(self, id: int, generation: int, now: datetime) -> Subscription | None:
+        """Ends a subscription of this generation, idempotent. None: no such generation now."""
+
+    def subscriptions(self, spec: str | None, state: SubscriptionState | None) -> Iterator[Subscription]:
+        """In the order they came, streamed."""
+
+    def subscriber_counts(self) -> Mapping[tuple[str, SubscriptionState], int]:
+        """How many subscriptions, by (list, state)."""
+
+    def forget_pending(self, before: datetime) -> int:
+        """Deletes pending subscriptions created before; returns how many."""
+
+
+class PlanningStore(Protocol):
+    """Who is due, and the writing of mailings."""
+
+    def due(self, spec: str, now: datetime) -> Sequence[DueGroup]: ...
+    def next_due(self) -> datetime | None:
+        """The earliest next_due_at of an active subscription."""
+
+    def set_due(
+        self, spec: str, *, after: datetime | None, until: datetime | None, next_due_at: datetime
+    ) -> int:
+        """Moves next_due_at, and no offset, of active ones with after < next_due_at <= until (None: open)."""
+
+    def pass_over(
+        self, spec: str, offsets: Sequence[int], head: int, due_before: datetime, next_due_at: datetime
+    ) -> int:
+        """Nothing matched for these: offset = head, and the next due time."""
+
+    def start(self, new: NewMailing, now: datetime) -> int:
+        """Freezes a mailing in state planning; returns its id."""
+
+    def unplanned(self) -> Sequence[Mailing]:
+        """Mailings still in state planning, oldest first."""
+
+    def plan_chunk(
+        self, mailing: int, next_due_at: datetime, *, limit: int, batch: int, now: datetime
+    ) -> int:
+        """Writes deliveries and batches for at most `limit` due readers of the mailing's cohorts and moves
+        their offset and due time, in one transaction. Returns how many; with 0 the mailing is ready."""
+
+    def start_for_one(self, new: NewMailing, subscription: int, now: datetime) -> int:
+        """A transactional mailing with one delivery, ready at once; returns its id."""
+
+
+class LedgerStore(Protocol):
+    """Batches and deliveries."""
+
+    def recover(self, run: str, now: datetime, *, alone: bool) -> int:
+        """Batches of dead runs are let go: sending -> unknown, claimed -> queued. `alone`: every run but
+        `run` is dead (we hold the lock); else those whose lease ended. Returns how many are now unknown."""
+
+    def claim(self, run: str, now: datetime, lease_until: datetime) -> Batch | None:
+        """Takes the next batch whose time has come, of a ready mailing; its due queued rows are claimed."""
+
+    def claimed(self, batch: Batch) -> Sequence[Delivery]: ...
+    def segments(self, mailing: int, cohort: int) -> Sequence[Segment]: ...
+    def intend(self, run: str, rows: Sequence[tuple[int, int]], now: datetime) -> set[tuple[int, int]]:
+        """Arrow b for (mailing, n) rows: those returned are durable; the others must not be sent."""
+
+    def settle(self, run: str, results: Sequence[Result], now: datetime) -> None:
+        """Arrows c, d, e, f, g, i, and h where the mailing was cancelled."""
+
+    def finish(self, batch: Batch, now: datetime) -> None:
+        """Ends the lease: the batch is done, or waits for its earliest not_before; so may be the mailing."""
+
+    def in_doubt(self, mailing: int | None) -> Sequence[InDoubt]: ...
+    def resolve(self, mailing: int, n: int, result: Result, now: datetime) -> bool:
+        """Arrows j and k from unknown; False where the row was not unknown."""
+
+    def mailings(self) -> Sequence[Mailing]:
+        """All of them with counts, newest first."""
+
+    def mailing(self, id: int) -> Mailing | None: ...
+    def cohorts(self, id: int) -> Sequence["CohortPosts"]: ...
+    def replies(self, id: int) -> Sequence[tuple[str, int]]:
+        """The servers' words and how often, most frequent first; at most 20."""
+
+    def next_batch_at(self) -> datetime | None: ...
+
+
+CohortPosts = tuple[int, Sequence[tuple[str, str]]]
+"""A cohort's number and its (post id, revision) pairs, in the order they are shown."""
+
+
+class Store(LogStore, DocumentStore, SubscriberStore, PlanningStore, LedgerStore, Protocol):
+    """All of it: one database."""
+
+    def close(self) -> None: ...
