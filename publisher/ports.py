@@ -47,6 +47,10 @@ class Markup(Protocol):
     def summary(self, html: str) -> str:
         """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty."""
 
+    def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
+        """The leading whole blocks of sanitised HTML within `limit` UTF-8 bytes, and whether that is less
+        than all of it."""
+
 
 class Format(Protocol):
     """A feed format."""
@@ -66,6 +70,9 @@ class Cadence(Protocol):
 
     def after(self, instant: datetime, spec: MailingList) -> datetime:
         """The first occurrence strictly after `instant`, by the wall clock of the list's zone."""
+
+    def latest(self, instant: datetime, spec: MailingList) -> datetime:
+        """The last occurrence at or before `instant`."""
 
 
 class Renderer(Protocol):
@@ -143,6 +150,9 @@ class LogStore(Protocol):
     def fresh(self, after: int, until: int) -> Sequence[Known]:
         """Live posts whose first published row, not backfill, lies in (after, until], in log order."""
 
+    def versions(self, revisions: Sequence[tuple[str, str]]) -> Sequence[Known]:
+        """The posts as they were in those (post id, revision), in that order. Raises StoreError: unknown."""
+
     def bodies(self, hashes: Iterable[str]) -> Mapping[str, str]: ...
 
 
@@ -169,6 +179,9 @@ class SubscriberStore(Protocol):
     def subscription(self, id: int) -> Subscription | None: ...
     def confirm(self, id: int, generation: int, next_due_at: datetime, now: datetime) -> Subscription | None:
         """Makes a pending subscription of this generation active at the head; lifts `left`. None: no such."""
+
+    def confirmations(self, id: int, generation: int) -> tuple[int, datetime | None]:
+        """How many confirmation mails this life of a subscription was planned, and when the last was."""
 
     def unsubscribe(self, id: int, generation: int, now: datetime) -> Subscription | None:
         """Ends a subscription of this generation, idempotent. None: no such generation now."""
@@ -200,8 +213,11 @@ class PlanningStore(Protocol):
     ) -> int:
         """Nothing matched for these: offset = head, and the next due time."""
 
+    def next_mailing(self) -> int:
+        """The id the next mailing will get, if nobody else starts one first: for links to its page."""
+
     def start(self, new: NewMailing, now: datetime) -> int:
-        """Freezes a mailing in state planning; returns its id."""
+        """Freezes a mailing in state planning; returns its id. Raises Conflict when `new.id` is taken."""
 
     def unplanned(self) -> Sequence[Mailing]:
         """Mailings still in state planning, oldest first."""
@@ -233,6 +249,11 @@ class LedgerStore(Protocol):
 
     def settle(self, run: str, results: Sequence[Result], now: datetime) -> None:
         """Arrows c, d, e, f, g, i, and h where the mailing was cancelled."""
+
+    def record(
+        self, run: str, results: Sequence[Result], intents: Sequence[tuple[int, int]], now: datetime
+    ) -> set[tuple[int, int]]:
+        """`settle` and `intend` in one transaction: what group commit calls. Returns as `intend` does."""
 
     def finish(self, batch: Batch, now: datetime) -> None:
         """Ends the lease: the batch is done, or waits for its earliest not_before; so may be the mailing."""

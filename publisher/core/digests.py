@@ -1,9 +1,11 @@
 """A digest: the posts chosen for a cohort of readers, and the finished content made of them."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from publisher.core.lists import MailingList
+from publisher.core.log import Known
 from publisher.core.posts import Image
 from publisher.core.site import Person, Site
 
@@ -13,7 +15,8 @@ class DigestPost:
     """One post as a mail shows it.
 
     `html` is safe HTML with absolute URLs; `text` is its plain text, unwrapped paragraphs apart by
-    blank lines. `instant` is aware and UTC; templates turn it into the list's local time.
+    blank lines. `cut`: both are only the post's beginning, and a link to the rest is shown. `instant` is
+    aware and UTC; templates turn it into the list's local time.
     """
 
     id: str
@@ -28,6 +31,7 @@ class DigestPost:
     authors: tuple[Person, ...] = ()
     categories: tuple[str, ...] = ()
     image: Image | None = None
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,3 +67,8 @@ class Content:
     subject: str
     text: str
     html: str
+
+
+def cohorts(fresh: Sequence[Known], offsets: Iterable[int]) -> dict[int, tuple[Known, ...]]:
+    """For each offset, the posts of `fresh` that came after it, in log order; an empty tuple where none did."""
+    return {offset: tuple(known for known in fresh if known.first_seq > offset) for offset in offsets}

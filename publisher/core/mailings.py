@@ -119,7 +119,9 @@ def deferral(attempts: int) -> timedelta | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMailing:
-    """What starts a mailing: everything of it that is frozen. `segments` are named by their SHA-256."""
+    """What starts a mailing: everything of it that is frozen. `segments` are named by their SHA-256.
+    `id` is the one its content already names (see `next_mailing`); None where it names none.
+    """
 
     list: str
     kind: MailingKind
@@ -129,6 +131,7 @@ class NewMailing:
     subject: str
     cohorts: tuple["Cohort", ...]
     segments: Mapping[str, bytes]
+    id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +185,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One claimed row of the ledger, with what is needed to make its message."""
+    """One claimed row of the ledger, with what is needed to make its message. `attempts` counts this one;
+    `sender` is the mailing's.
+    """
 
     mailing: int
     n: int
@@ -192,6 +197,7 @@ class Delivery:
     list: str
     address: str
     attempts: int
+    sender: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,6 @@ class Held(StrEnum):
 
     AMBIGUOUS = "may be one of several posts that moved"
     MISSING = "its file is missing; withdrawn if it stays away"
-    HIDDEN = "was public and is now hidden; withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,23 @@
+"""Ids: minted once, kept for ever (invariant 3)."""
+
+import re
+from urllib.parse import quote
+
+from publisher.core.posts import Post
+
+_IRI = re.compile(r"(?:https?|ftp|gemini|ipfs|at|did|doi|info|tag|urn|uuid|oai|ni|hdl):\S+", re.IGNORECASE)
+# Only schemes that name things: "ART:17" or "note:2024" is an author's own code, not an IRI.
+
+_SPECIFIC = "/?:@!$&'()*+,;=-._~"  # RFC 4151 2.1: specific = *( pchar / "/" / "?" )
+
+
+def mint(post: Post, authority: str, *, by_path: bool = False) -> str:
+    """The id of a post that has none yet: an absolute IRI of the author's verbatim, else a tag: URI
+    (RFC 4151) of its explicit id, its permalink, or with `by_path` its file.
+    """
+    if post.explicit_id and _IRI.fullmatch(post.explicit_id):
+        return post.explicit_id
+    if post.explicit_id:
+        return f"tag:{authority}:{quote(post.explicit_id, safe=_SPECIFIC)}"
+    specific = "/" + post.path if by_path else post.permalink
+    return f"tag:{authority}:{quote(specific, safe=_SPECIFIC + '%')}"

@@ -1,0 +1,49 @@
+"""One reader's message: the cohort's segments with this reader's values in their places."""
+
+from collections.abc import Sequence
+
+from publisher.core.addresses import Mailbox, parse
+from publisher.core.headers import date_value, mailbox_value
+from publisher.core.mailings import Batch, Delivery, Mailing
+from publisher.core.messages import Envelope, Message, Place, Segment, fill
+from publisher.core.tokens import Claim, Purpose, opaque, seal
+from publisher.services.parts import Parts
+
+
+def message_id(parts: Parts, mailing: Mailing, n: int) -> tuple[str, str]:
+    """(key, Message-ID) of a delivery: the same on every attempt, and after a restart."""
+    return _key(mailing.id, n), _message_id(parts, mailing.id, n, mailing.sender)
+
+
+def message_for(parts: Parts, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> Message:
+    """The bytes and the envelope for one delivery. Only the places that occur are computed."""
+    message_id = _message_id(parts, row.mailing, row.n, row.sender)
+    wanted = {segment for segment in segments if isinstance(segment, Place)}
+    address = parse(row.address)
+    values: dict[Place, bytes] = {
+        Place.TO: mailbox_value(Mailbox(name="", address=address)).encode(),
+        Place.DATE: date_value(batch.date).encode(),
+        Place.MESSAGE_ID: message_id.encode(),
+    }
+    for place, purpose in _TOKENS.items():
+        if place in wanted:
+            claim = Claim(purpose=purpose, subscription=row.subscription, generation=row.generation)
+            values[place] = seal(claim, parts.ring()).encode()
+    return Message(
+        key=_key(row.mailing, row.n),
+        message_id=message_id,
+        envelope=Envelope(mail_from=row.sender, rcpt_to=str(address)),
+        data=fill(segments, values),
+    )
+
+
+_TOKENS = {Place.UNSUBSCRIBE: Purpose.UNSUBSCRIBE, Place.CONFIRM: Purpose.CONFIRM}
+
+
+def _key(mailing: int, n: int) -> str:
+    return f"{mailing:06d}-{n:08d}"
+
+
+def _message_id(parts: Parts, mailing: int, n: int, sender: str) -> str:
+    domain = sender.rpartition("@")[2]
+    return f"<{mailing}.{n}.{opaque(parts.ring(), mailing, n)}@{domain}>"

@@ -1,0 +1,56 @@
+"""What the services work with: the sockets, filled by `app`, and the rules of this site."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from publisher.core.feeds import FeedSpec
+from publisher.core.lists import MailingList
+from publisher.core.site import Site
+from publisher.core.tokens import KeyRing
+from publisher.ports import (
+    Cadence,
+    Clock,
+    Failpoint,
+    Format,
+    Journal,
+    Markup,
+    Renderer,
+    Shelf,
+    Source,
+    Store,
+    Transport,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """One site's parts. `stamp` changes when a document's making changes (version, templates); `run` is
+    this process's token in leases; `nonce` gives a fresh unguessable ASCII word; `batch` counts
+    deliveries; `reach` is called by name between steps that a crash may part.
+    """
+
+    site: Site
+    feeds: tuple[FeedSpec, ...]
+    lists: tuple[MailingList, ...]
+    max_age: timedelta
+    batch: int
+    run: str
+    stamp: str
+    clock: Clock
+    nonce: Callable[[], str]
+    reach: Failpoint
+    source: Source
+    markup: Markup
+    formats: Mapping[str, Format]
+    cadences: Mapping[str, Cadence]
+    renderer: Renderer
+    shelf: Shelf
+    store: Store
+    journal: Journal
+    transport: Transport
+    ring: Callable[[], KeyRing]
+
+    def list(self, slug: str) -> MailingList | None:
+        """The list of that slug, if settings still have it."""
+        return next((spec for spec in self.lists if spec.slug == slug), None)

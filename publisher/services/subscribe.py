@@ -1,0 +1,172 @@
+"""Sign-up, confirmation and departure: the life of a subscription, as readers and operators act on it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from publisher.core.addresses import Address, parse, parse_mailbox
+from publisher.core.errors import AddressError, Refused, TokenError
+from publisher.core.lists import (
+    PENDING_FOR,
+    Consent,
+    Joined,
+    MailingList,
+    NewReader,
+    State,
+    Subscription,
+)
+from publisher.core.mailings import Cohort, MailingKind, NewMailing
+from publisher.core.tokens import Purpose, address_key, unseal
+from publisher.services.compose import confirmation_message
+from publisher.services.parts import Parts
+
+CONFIRMATIONS = 3
+"""Confirmation mails at most for one life of a subscription, however often somebody asks."""
+
+CONFIRMATION_EVERY = timedelta(minutes=15)
+
+IMPORT_CHUNK = 10_000
+"""Readers stored in one transaction of an import."""
+
+WORDING = "sign-up form, version 1"
+"""What the reader agreed to, as proof of consent; grows with the form's text."""
+
+
+def sign_up(parts: Parts, spec: MailingList, address: str, origin: str, now: datetime) -> None:
+    """A visitor asks to join. Says nothing about what was known of the address. Raises AddressError."""
+    parsed = parse(address)
+    consent = Consent(at=now, origin=origin, form="form", wording=WORDING)
+    reader = _reader(parts, parsed, active=False, own_wish=True, due=None)
+    [(joined, subscription)] = parts.store.join(spec.slug, [reader], consent)
+    if subscription is None or joined is Joined.LEFT:
+        return
+    if subscription.state is State.PENDING and _may_ask(parts, subscription, now):
+        ask_to_confirm(parts, spec, subscription, now)
+
+
+def _may_ask(parts: Parts, subscription: Subscription, now: datetime) -> bool:
+    count, last = parts.store.confirmations(subscription.id, subscription.generation)
+    return count == 0 or (count < CONFIRMATIONS and last is not None and now - last >= CONFIRMATION_EVERY)
+
+
+def ask_to_confirm(parts: Parts, spec: MailingList, subscription: Subscription, now: datetime) -> int:
+    """Plans the confirmation mail, a transactional mailing of its own; returns its id."""
+    subject, recipe, segments = confirmation_message(parts, spec)
+    new = NewMailing(
+        list=spec.slug,
+        kind=MailingKind.CONFIRM,
+        head=parts.store.head().seq,
+        due_before=now,
+        sender=str(parse_mailbox(spec.sender).address),
+        subject=subject,
+        cohorts=(Cohort(n=1, offset=0, posts=(), recipe=recipe),),
+        segments=segments,
+    )
+    return parts.store.start_for_one(new, subscription.id, now)
+
+
+def look_up(parts: Parts, token: str, purpose: Purpose, now: datetime) -> Subscription:
+    """The subscription a token speaks of, for showing; changes nothing. Raises TokenError."""
+    claim = unseal(token, purpose, parts.ring(), now)
+    found = parts.store.subscription(claim.subscription)
+    if found is None or found.generation != claim.generation:
+        raise TokenError("token", "not valid")
+    return found
+
+
+def confirm(parts: Parts, token: str, now: datetime) -> Subscription:
+    """The reader confirms in person: active from here on. Idempotent. Raises TokenError."""
+    found = look_up(parts, token, Purpose.CONFIRM, now)
+    spec = parts.list(found.list)
+    if spec is None or found.state is State.UNSUBSCRIBED:
+        raise TokenError("token", "not valid")
+    due = parts.cadences[spec.cadence].after(now, spec)
+    confirmed = parts.store.confirm(found.id, found.generation, due, now)
+    if confirmed is None:
+        raise TokenError("token", "not valid")
+    return confirmed
+
+
+def unsubscribe(parts: Parts, token: str, now: datetime) -> Subscription:
+    """One click: effective for the next message sent, idempotent, journalled. Raises TokenError."""
+    claim = unseal(token, Purpose.UNSUBSCRIBE, parts.ring(), now)
+    ended = parts.store.unsubscribe(claim.subscription, claim.generation, now)
+    if ended is None:
+        raise TokenError("token", "not valid")
+    key = address_key(ended.address, parts.ring())
+    fields = {"at": now.isoformat(), "key": key, "list": ended.list, "generation": ended.generation}
+    parts.journal.append("unsubscribed", fields)
+    return ended
+
+
+def add(parts: Parts, spec: MailingList, address: str, now: datetime, *, confirmed: bool) -> Joined:
+    """An operator adds one reader: active where consent is stated, else asked to confirm.
+
+    Raises AddressError, and Refused for an address that left or is suppressed.
+    """
+    parsed = parse(address)
+    due = parts.cadences[spec.cadence].after(now, spec) if confirmed else None
+    reader = _reader(parts, parsed, active=confirmed, own_wish=False, due=due)
+    consent = Consent(at=now, origin="", form="cli", wording="added by the operator")
+    [(joined, subscription)] = parts.store.join(spec.slug, [reader], consent)
+    if joined is Joined.LEFT:
+        raise Refused(str(parsed), f"has left {spec.slug}", "only the reader can come back, by signing up")
+    if subscription is not None and joined is Joined.ADDED and not confirmed:
+        ask_to_confirm(parts, spec, subscription, now)
+    return joined
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an import came to so far: how many of each outcome, and the lines that are no address."""
+
+    counts: dict[Joined, int]
+    bad: tuple[str, ...]
+
+
+def import_readers(
+    parts: Parts, spec: MailingList, rows: Iterable[tuple[int, str]], now: datetime, *, confirmed: bool
+) -> Iterator[Imported]:
+    """Stores (line number, address) rows in chunks; yields the tally after each, for a progress bar.
+
+    Unconfirmed readers are pending and are asked to confirm. Bad lines are counted and named, and stop
+    nothing.
+    """
+    counts = dict.fromkeys(Joined, 0)
+    bad: list[str] = []
+    rows = iter(rows)
+    due = parts.cadences[spec.cadence].after(now, spec) if confirmed else None
+    consent = Consent(at=now, origin="", form="import", wording="stated by the operator")
+    while chunk := list(islice(rows, IMPORT_CHUNK)):
+        readers = list(_readers(parts, chunk, bad, confirmed, due))
+        for joined, subscription in parts.store.join(spec.slug, readers, consent):
+            counts[joined] += 1
+            if joined is Joined.ADDED and not confirmed and subscription is not None:
+                ask_to_confirm(parts, spec, subscription, now)
+        yield Imported(counts=dict(counts), bad=tuple(bad))
+
+
+def _readers(
+    parts: Parts, chunk: Sequence[tuple[int, str]], bad: list[str], confirmed: bool, due: datetime | None
+) -> Iterator[NewReader]:
+    for line, text in chunk:
+        try:
+            parsed = parse(text)
+        except AddressError as error:
+            bad.append(f"line {line}: {error}")
+            continue
+        yield _reader(parts, parsed, active=confirmed, own_wish=False, due=due)
+
+
+def _reader(
+    parts: Parts, address: Address, *, active: bool, own_wish: bool, due: datetime | None
+) -> NewReader:
+    text = str(address)
+    key = address_key(text, parts.ring())
+    return NewReader(address=text, key=key, active=active, own_wish=own_wish, next_due_at=due)
+
+
+def forget_pending(parts: Parts, now: datetime) -> int:
+    """Sign-ups nobody confirmed are gone after seven days; returns how many."""
+    return parts.store.forget_pending(now - PENDING_FOR)
