@@ -10,11 +10,13 @@ from enum import StrEnum
 
 
 class Place(StrEnum):
-    """Where a reader's own value goes. Values are URL-safe ASCII, except TO (a whole header value)."""
+    """Where a reader's own value goes. Tokens and MESSAGE_ID are URL-safe ASCII; TO and DATE are header
+    values as `headers.to_value` and `headers.date_value` write them.
+    """
 
     TO = "to"
     DATE = "date"
-    MESSAGE_ID = "message-id"
+    MESSAGE_ID = "message-id"  # its left part: the message brings "<", "@", the From domain and ">" itself
     UNSUBSCRIBE = "unsubscribe"  # the token, not the URL
     CONFIRM = "confirm"  # the token, not the URL
 
@@ -62,7 +64,7 @@ Recipe = tuple[str, ...]
 
 def fill(segments: Sequence[Segment], values: Mapping[Place, bytes]) -> bytes:
     """The finished bytes. Raises KeyError when a reader's value is missing: better none than half a mail."""
-    return b"".join(values[s] if isinstance(s, Place) else s for s in segments)
+    return b"".join([values[s] if isinstance(s, Place) else s for s in segments])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ class Letter:
 def cut(text: str, marks: Mapping[str, Place]) -> list[str | Place]:
     """`text` with each mark replaced by its place: static strings and places, in order, no empty strings."""
     pieces: list[str | Place] = [text]
-    for mark, place in marks.items():
+    for mark, place in sorted(marks.items(), key=lambda item: -len(item[0])):  # none hides in a longer one
         split: list[str | Place] = []
         for piece in pieces:
             if isinstance(piece, Place):

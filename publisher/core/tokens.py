@@ -3,15 +3,15 @@
 A token is base64url without padding of  purpose(1) key(1) subscription(8) generation(4) expires(4) mac(16):
 the mac is HMAC-SHA256 over all before it under a key of the site's, cut to 16 bytes. `expires` counts
 minutes since 1970 and is 0 for never. 46 characters, safe in a URL and in quoted-printable.
+Each token has one spelling: another text for the same bytes does not verify.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
 
@@ -38,33 +38,27 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRing:
-    """The site's secret keys by number (1 to 255). `current` signs; all verify."""
+    """The site's secret keys by number (1 to 255). `current` signs; all verify. Never shown by repr."""
 
     current: int
-    keys: Mapping[int, bytes]
+    keys: Mapping[int, bytes] = field(repr=False)
 
 
 _LAYOUT = struct.Struct(">BBQII")
 _MAC = 16
+_LENGTH = 46
 
 
 def seal(claim: Claim, ring: KeyRing) -> str:
-    """The token for `claim`: 46 URL-safe ASCII characters."""
-    minutes = int(claim.expires.timestamp() // 60) if claim.expires else 0
+    """The token for `claim`: 46 URL-safe ASCII characters. Expires with the whole minute it falls in."""
+    minutes = max(1, int(claim.expires.timestamp() // 60)) if claim.expires else 0
     body = _LAYOUT.pack(claim.purpose, ring.current, claim.subscription, claim.generation, minutes)
-    return base64.urlsafe_b64encode(body + _mac(body, ring.keys[ring.current])).rstrip(b"=").decode()
+    return _encoded(body + _mac(body, ring.keys[ring.current]))
 
 
 def unseal(token: str, purpose: Purpose, ring: KeyRing, now: datetime) -> Claim:
     """What `token` claims, if it is ours, for this purpose, whole, and not expired. Raises TokenError."""
-    try:
-        raw = base64.b64decode(
-            token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True
-        )
-    except (binascii.Error, UnicodeEncodeError, ValueError):
-        raise _refused() from None
-    if len(raw) != _LAYOUT.size + _MAC:
-        raise _refused()
+    raw = _decoded(token)
     body, mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
     said, key, subscription, generation, minutes = _LAYOUT.unpack(body)
     if not hmac.compare_digest(mac, _mac(body, ring.keys.get(key, b""))) or key not in ring.keys:
@@ -89,6 +83,23 @@ def opaque(ring: KeyRing, *parts: object) -> str:
     oldest = ring.keys[min(ring.keys)]
     text = "opaque\0" + "\0".join(map(str, parts))
     return hmac.new(oldest, text.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decoded(token: str) -> bytes:
+    """The bytes of a token in its one spelling: decoders overlook spare bits, padding and "+/"."""
+    if len(token) != _LENGTH:
+        raise _refused()
+    try:
+        raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-_LENGTH % 4))
+    except ValueError:
+        raise _refused() from None
+    if _encoded(raw) != token:
+        raise _refused()
+    return raw
 
 
 def _mac(body: bytes, key: bytes) -> bytes:
