@@ -1,0 +1,66 @@
+"""The command line. `--help` imports no command: each is loaded when it is called."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from publisher import __version__
+from publisher.core.errors import PublisherError
+
+COMMANDS = {
+    "init": ("publisher.cli.site", "A working site with two posts."),
+    "check": ("publisher.cli.site", "Settings and posts: every finding as path:line: reason."),
+    "plan": ("publisher.cli.publishing", "What `publish` would do now."),
+    "publish": ("publisher.cli.publishing", "New posts to the log, the feeds and the readers."),
+    "preview": ("publisher.cli.publishing", "The next digest of a list, written to files."),
+    "subscribers": ("publisher.cli.readers", "Add, list and import readers."),
+    "mailings": ("publisher.cli.mail", "What went out, to how many, and what is in doubt."),
+    "deliver": ("publisher.cli.mail", "Drain what is due, then stop."),
+    "run": ("publisher.cli.run", "Scheduler, web and delivery in one process."),
+    "status": ("publisher.cli.site", "Log head, next due, queue, last errors."),
+    "migrate": ("publisher.cli.site", "Bring the store to this version's schema."),
+    "demo": ("publisher.cli.demo", "A site to look at, published, mailed and served."),
+}
+
+
+class LazyGroup(click.Group):
+    """Lists its commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(COMMANDS[cmd_name][0])
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="publisher", message="%(prog)s %(version)s")
+def publisher() -> None:
+    """Turns a folder of Markdown posts into feeds and email digests.
+
+    Start with `publisher init mysite`, or look around with `publisher demo`.
+    """
+
+
+def main() -> None:
+    """The program: exit 0 done, 1 failed or findings, 2 wrong usage; errors are one line."""
+    debug = "--debug" in sys.argv
+    try:
+        publisher(standalone_mode=True)
+    except PublisherError as error:
+        if debug:
+            raise
+        click.echo(f"publisher: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

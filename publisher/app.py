@@ -1,0 +1,198 @@
+"""The only place that picks the parts, reads the clock and makes randomness.
+
+`App` is one site, opened: the command line, the web and the scheduler all work through it.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from publisher import __version__
+from publisher.config import Settings
+from publisher.core.cadences import CADENCES
+from publisher.core.plans import Plan
+from publisher.core.tokens import KeyRing
+from publisher.failpoints import failpoint
+from publisher.formats import FORMATS
+from publisher.ports import Clock, Store
+from publisher.services import deliver, plan, publish, subscribe
+from publisher.services.documents import write
+from publisher.services.pages import mailing_pages
+from publisher.services.parts import Parts
+
+
+def wall_clock() -> datetime:
+    """The machine's time, aware and UTC: the one place that reads it."""
+    return datetime.now(UTC)
+
+
+def fixed(at: datetime) -> Clock:
+    """A clock that stands at `at`: what `--at` gives."""
+    return lambda: at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one publish did: log and documents, then the mailings that became ready."""
+
+    published: publish.Published
+    mailings: tuple[int, ...]
+    pages: tuple[str, ...]
+
+
+class App:
+    """One site. `say` is told, in a person's words, when something must be waited for."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock = wall_clock,
+        environ: Mapping[str, str] = os.environ,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.settings, self.clock, self.say = settings, clock, say
+        self._reach = failpoint(environ)
+
+    @property
+    def state(self) -> Path:
+        """The folder of the store, the journal, keys and locks."""
+        return self.settings.folder / ".publisher"
+
+    @property
+    def public(self) -> Path:
+        """The folder of the documents."""
+        return self.settings.folder / "public"
+
+    @property
+    def outbox(self) -> Path:
+        """Where the outbox transport writes."""
+        return self.settings.folder / "outbox"
+
+    @cached_property
+    def store(self) -> Store:
+        """The open store; a new site's is made here. Raises StoreError."""
+        from publisher.stores import open_store
+
+        return open_store(self.settings.store.url, create=True)
+
+    @cached_property
+    def ring(self) -> KeyRing:
+        """The secret keys; a new site's first key is made here. Raises OutputError."""
+        from publisher.stores.keyring import load_keyring
+
+        return load_keyring(self.settings.secret_file, create=True, random=secrets.token_bytes)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Everything the services need, for this site."""
+        settings = self.settings
+        from publisher.markup import SafeMarkup
+        from publisher.rendering import JinjaRenderer
+        from publisher.stores.journal import FileJournal
+        from publisher.stores.shelf import FolderShelf
+        from publisher.transports import TRANSPORTS
+
+        return Parts(
+            site=settings.site,
+            feeds=settings.feeds,
+            lists=settings.lists,
+            max_age=settings.posts.max_age,
+            batch=settings.queue.batch,
+            run=secrets.token_hex(8),
+            stamp=self._stamp(),
+            clock=self.clock,
+            nonce=lambda: secrets.token_hex(12),
+            reach=self._reach,
+            source=self._source(),
+            markup=SafeMarkup(),
+            formats=FORMATS,
+            cadences=CADENCES,
+            renderer=JinjaRenderer(self.template_folders),
+            shelf=FolderShelf(self.public),
+            store=self.store,
+            journal=FileJournal(self.state / "journal"),
+            transport=TRANSPORTS[settings.mail.transport](self.outbox),
+            ring=lambda: self.ring,
+        )
+
+    def _source(self) -> "FolderSource":
+        from publisher.sources import FolderSource
+
+        return FolderSource(self.settings.posts.dir, self.settings.source_rules)
+
+    @property
+    def template_folders(self) -> tuple[Path, ...]:
+        """Where templates are looked for: the site's own first."""
+        return (self.settings.folder / "templates", packaged("templates"))
+
+    def _stamp(self) -> str:
+        """Changes with the version and with any web template: documents made before are made again."""
+        found = hashlib.sha256(__version__.encode())
+        for folder in self.template_folders:
+            for file in sorted((folder / "web").glob("*")):
+                found.update(file.name.encode() + b"\0" + file.read_bytes())
+        return found.hexdigest()[:16]
+
+    def plan(self, *, backfill: bool = False) -> tuple[Plan, tuple[plan.Outlook, ...]]:
+        """What `publish` would do now, and who is due; writes nothing."""
+        now = self.clock()
+        gathered = publish.gather(self.parts, now, backfill=backfill)
+        return gathered.plan, tuple(plan.outlook(self.parts, spec, now) for spec in self.settings.lists)
+
+    def publish(self, *, backfill: bool = False, expect: str | None = None, mail: bool = True) -> Report:
+        """Log, documents and mailings, under the publish lock; deliveries are `deliver`'s."""
+        with self.lock("publish"):
+            now = self.clock()
+            done = publish.publish(self.parts, now, backfill=backfill, expect=expect)
+            mailings = plan.plan_mail(self.parts, now) if mail else []
+            pages = write(self.parts, mailing_pages(self.parts), now)
+        return Report(published=done, mailings=tuple(mailings), pages=pages)
+
+    def deliver(
+        self,
+        *,
+        stopping: Callable[[], bool] = lambda: False,
+        progress: Callable[[deliver.Tally], None] = lambda _: None,
+    ) -> tuple[deliver.Tally, int]:
+        """Drains what is due, alone on this machine; returns the tally and how many are in doubt."""
+        with self.lock("deliver"):
+            unknown = deliver.recover(self.parts, self.clock(), alone=True)
+            return deliver.deliver(self.parts, stopping=stopping, progress=progress), unknown
+
+    def housekeeping(self) -> None:
+        """What a tick also does: pending sign-ups nobody confirmed are forgotten."""
+        subscribe.forget_pending(self.parts, self.clock())
+
+    @contextmanager
+    def lock(self, name: str, *, wait: bool = True) -> Iterator[None]:
+        """Holds `<name>.lock` of this site. Without `wait`, raises Refused when another holds it."""
+        from publisher.stores.locks import hold
+
+        self.state.mkdir(parents=True, exist_ok=True)
+        with hold(
+            self.state / f"{name}.lock",
+            wait=wait,
+            on_wait=lambda: self.say(f"another {name} is under way on this site; waiting for it"),
+        ):
+            yield
+
+    def close(self) -> None:
+        """Closes the store, if it was opened."""
+        if "store" in self.__dict__:
+            self.store.close()
+
+
+def packaged(name: str) -> Path:
+    """A folder that ships with Publisher: inside the package when installed, beside it in a checkout."""
+    inside = Path(__file__).parent / "_data" / name
+    return inside if inside.is_dir() else Path(__file__).parent.parent / _BESIDE.get(name, name)
+
+
+_BESIDE = {"example": "examples/site"}

@@ -1,0 +1,112 @@
+"""What the commands share: the options of every one, the opened site, and how things are said."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from publisher.app import App, fixed, wall_clock
+from publisher.config import load
+from publisher.core.errors import UsageError
+from publisher.core.lists import MailingList
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Decorator = Callable[[Callable[P, R]], Callable[P, R]]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Which site, and by which clock: what --site and --at say."""
+
+    folder: Path
+    at: datetime | None
+
+    def open(self) -> App:
+        """The site's App. Raises SettingsError."""
+        settings = load(self.folder, os.environ)
+        return App(settings, clock=fixed(self.at) if self.at else wall_clock, say=say)
+
+
+def instant(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    """An ISO 8601 instant; without an offset it is UTC."""
+    if value is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no ISO instant such as 2026-05-01T08:00:00Z") from None
+    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def site_options(
+    *, at: bool = False, as_json: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--site and --debug, and where they make sense --at and --json. The command gets `site: Site`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(**given: Any) -> Any:
+            given.pop("debug")
+            given["site"] = Site(Path(given.pop("site")), given.pop("at", None))
+            return command(**given)
+
+        wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
+        wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]  # click's own
+        decorated: Callable[..., Any] = wrapped
+        decorated = click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")(
+            decorated
+        )
+        if as_json:
+            decorated = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(decorated)
+        if at:
+            text = "The clock for this run: an ISO instant."
+            decorated = click.option("--at", callback=instant, metavar="TIME", help=text)(decorated)
+        return click.option(
+            "--site",
+            default=".",
+            envvar="PUBLISHER_SITE",
+            metavar="DIR",
+            help="The site's folder (default: this one).",
+        )(decorated)
+
+    return decorate
+
+
+def say(text: str) -> None:
+    """Talk: to stderr, so that stdout is data only."""
+    click.echo(text, err=True)
+
+
+def show_json(value: object) -> None:
+    """Data: one JSON document on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return utc(value)
+    return str(value)
+
+
+def utc(value: datetime | None) -> str | None:
+    """An instant as ISO 8601 with Z; None stays None."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else None
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """ "1 post", "2 posts"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def the_list(app: App, slug: str) -> MailingList:
+    """The list of that slug. Raises UsageError naming those there are."""
+    for spec in app.settings.lists:
+        if spec.slug == slug:
+            return spec
+    names = ", ".join(spec.slug for spec in app.settings.lists) or "none"
+    raise UsageError("--list", f"no list {slug!r}", f"publisher.toml has: {names}")
