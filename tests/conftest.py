@@ -1,1 +1,27 @@
 """What every test shares."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the files under tests/golden")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
+    """`golden(name, data)`: `data` must equal tests/golden/<name>; with --update-golden it becomes it."""
+
+    def compare(name: str, data: bytes) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        assert path.exists(), f"tests/golden/{name} is missing; make it with pytest --update-golden"
+        assert data == path.read_bytes(), f"tests/golden/{name} differs; see git diff after --update-golden"
+
+    return compare
