@@ -1,0 +1,21 @@
+"""Feed formats: one `core.feeds.Feed` in, the bytes of a document out. One file a format, one line here.
+
+Cheap to import: feedgen and lxml are loaded by the first `write` of an XML format.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from publisher.formats.atom import Atom
+from publisher.formats.jsonfeed import JsonFeed
+from publisher.formats.rss import Rss
+from publisher.ports import Format
+
+_ALL: tuple[Format, ...] = (
+    Atom(),
+    Rss(),
+    JsonFeed(),
+)
+
+FORMATS: Mapping[str, Format] = MappingProxyType({format.name: format for format in _ALL})
+"""Every format by the name that settings know it by ("atom"), in the order they are offered to readers."""
