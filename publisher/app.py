@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from publisher import __version__
 from publisher.config import Settings
 from publisher.core.cadences import CADENCES
+from publisher.core.lists import MailingList
 from publisher.core.plans import Plan
 from publisher.core.tokens import KeyRing
 from publisher.failpoints import failpoint
 from publisher.formats import FORMATS
-from publisher.ports import Clock, Store
-from publisher.services import deliver, plan, publish, subscribe
+from publisher.ports import Clock, Source, Store
+from publisher.services import deliver, plan, preview, publish, status, subscribe
 from publisher.services.documents import write
 from publisher.services.pages import mailing_pages
 from publisher.services.parts import Parts
@@ -58,6 +60,8 @@ class App:
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings, self.clock, self.say = settings, clock, say
+        self.wake: Callable[[], None] = lambda: None
+        self._next_post: datetime | None = None
         self._reach = failpoint(environ)
 
     @property
@@ -122,10 +126,22 @@ class App:
             ring=lambda: self.ring,
         )
 
-    def _source(self) -> "FolderSource":
-        from publisher.sources import FolderSource
+    def _source(self) -> Source:
+        from publisher.sources import FolderSource, SourceRules
 
-        return FolderSource(self.settings.posts.dir, self.settings.source_rules)
+        site, posts = self.settings.site, self.settings.posts
+        rules = SourceRules(
+            site_url=site.url,
+            timezone=site.timezone,
+            language=site.language,
+            author=site.author,
+            include=posts.include,
+            exclude=posts.exclude,
+            permalink=posts.permalink,
+            link_fields=posts.link_fields,
+            id_fields=posts.id_fields,
+        )
+        return FolderSource(posts.dir, rules)
 
     @property
     def template_folders(self) -> tuple[Path, ...]:
@@ -153,6 +169,7 @@ class App:
             done = publish.publish(self.parts, now, backfill=backfill, expect=expect)
             mailings = plan.plan_mail(self.parts, now) if mail else []
             pages = write(self.parts, mailing_pages(self.parts), now)
+            self._next_post = done.plan.next_at
         return Report(published=done, mailings=tuple(mailings), pages=pages)
 
     def deliver(
@@ -165,6 +182,33 @@ class App:
         with self.lock("deliver"):
             unknown = deliver.recover(self.parts, self.clock(), alone=True)
             return deliver.deliver(self.parts, stopping=stopping, progress=progress), unknown
+
+    def queued(self) -> int:
+        """How many deliveries could go out now."""
+        return self.store.queued(self.clock())
+
+    def preview(self, spec: MailingList) -> dict[str, bytes]:
+        """The next digest of a list as files, by name."""
+        return preview.preview(self.parts, spec, self.clock())
+
+    def status(self) -> dict[str, Any]:
+        """Where the site stands."""
+        return status.status(self.parts, self.clock())
+
+    def migrate(self) -> tuple[str, str]:
+        """Brings the store to this version's schema; returns the schema before and after."""
+        from publisher.stores import migrate
+
+        return migrate(self.settings.store.url)
+
+    def next_due(self) -> datetime | None:
+        """When something happens by itself next: a post's time, a digest, a deferred batch."""
+        known = (self._next_post, self.store.next_due(), self.store.next_batch_at())
+        return min((at for at in known if at is not None), default=None)
+
+    def note(self, area: str, problem: str = "") -> None:
+        """Keeps the problem of an area where `status` shows it; none clears it."""
+        self.store.set_problems(area, [problem] if problem else [], self.clock())
 
     def housekeeping(self) -> None:
         """What a tick also does: pending sign-ups nobody confirmed are forgotten."""

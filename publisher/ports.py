@@ -270,6 +270,9 @@ class LedgerStore(Protocol):
     def replies(self, id: int) -> Sequence[tuple[str, int]]:
         """The servers' words and how often, most frequent first; at most 20."""
 
+    def queued(self, now: datetime) -> int:
+        """How many deliveries could go out at `now`."""
+
     def next_batch_at(self) -> datetime | None: ...
 
 

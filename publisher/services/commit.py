@@ -52,8 +52,10 @@ class GroupCommit:
                     self._store, [r for r, _ in results], [r for r, _ in intents], now
                 )
             except Exception as error:  # handed to every connection that waits for this transaction
-                for _, waiting in (*intents, *results):
-                    waiting.set_exception(error)
+                for _, intent in intents:
+                    intent.set_exception(error)
+                for _, outcome in results:
+                    outcome.set_exception(error)
                 continue
             for row, intent in intents:
                 intent.set_result(row in passed)

@@ -15,6 +15,9 @@ from publisher.services.parts import Parts
 HTML_BUDGET = 60_000
 """Bytes of post HTML in one digest, before styles are inlined: Gmail clips a mail at 102 kB."""
 
+Pairs = tuple[tuple[str, str], ...]
+"""(post id, revision), oldest first: which versions of which posts."""
+
 Frozen = tuple[str, Recipe, Mapping[str, bytes]]
 """A subject, the recipe of its message, and the segments the recipe names."""
 
@@ -73,8 +76,8 @@ def digest_links(parts: Parts, spec: MailingList, mailing: int | None, *, mark: 
     )
 
 
-def digest_message(parts: Parts, digest: Digest, mailing: int | None) -> tuple[Content, tuple[Segment, ...]]:
-    """The content and the message of one cohort, with places for the reader's values."""
+def digest_message(parts: Parts, digest: Digest, mailing: int | None) -> tuple[Letter, tuple[Segment, ...]]:
+    """The letter and the message of one cohort, with places for the reader's values."""
     mark = f"mark{parts.nonce()}"
     spec = digest.list
     links = digest_links(parts, spec, mailing, mark=mark)
@@ -89,7 +92,7 @@ def digest_message(parts: Parts, digest: Digest, mailing: int | None) -> tuple[C
         feedback_id=f"{mailing or 0}:{spec.slug}:digest:publisher",
         marks={mark: Place.UNSUBSCRIBE},
     )
-    return content, compose(letter)
+    return letter, compose(letter)
 
 
 def confirmation_message(parts: Parts, spec: MailingList) -> Frozen:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from publisher.core.addresses import Mailbox, parse
-from publisher.core.headers import date_value, mailbox_value
+from publisher.core.addresses import parse
+from publisher.core.headers import date_value, to_value
 from publisher.core.mailings import Batch, Delivery, Mailing
 from publisher.core.messages import Envelope, Message, Place, Segment, fill
 from publisher.core.tokens import Claim, Purpose, opaque, seal
@@ -12,18 +12,18 @@ from publisher.services.parts import Parts
 
 def message_id(parts: Parts, mailing: Mailing, n: int) -> tuple[str, str]:
     """(key, Message-ID) of a delivery: the same on every attempt, and after a restart."""
-    return _key(mailing.id, n), _message_id(parts, mailing.id, n, mailing.sender)
+    return _key(mailing.id, n), _whole(_left(parts, mailing.id, n), mailing.sender)
 
 
 def message_for(parts: Parts, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> Message:
     """The bytes and the envelope for one delivery. Only the places that occur are computed."""
-    message_id = _message_id(parts, row.mailing, row.n, row.sender)
+    left = _left(parts, row.mailing, row.n)
     wanted = {segment for segment in segments if isinstance(segment, Place)}
     address = parse(row.address)
     values: dict[Place, bytes] = {
-        Place.TO: mailbox_value(Mailbox(name="", address=address)).encode(),
-        Place.DATE: date_value(batch.date).encode(),
-        Place.MESSAGE_ID: message_id.encode(),
+        Place.TO: to_value(address),
+        Place.DATE: date_value(batch.date),
+        Place.MESSAGE_ID: left.encode(),
     }
     for place, purpose in _TOKENS.items():
         if place in wanted:
@@ -31,7 +31,7 @@ def message_for(parts: Parts, batch: Batch, row: Delivery, segments: Sequence[Se
             values[place] = seal(claim, parts.ring()).encode()
     return Message(
         key=_key(row.mailing, row.n),
-        message_id=message_id,
+        message_id=_whole(left, row.sender),
         envelope=Envelope(mail_from=row.sender, rcpt_to=str(address)),
         data=fill(segments, values),
     )
@@ -44,6 +44,10 @@ def _key(mailing: int, n: int) -> str:
     return f"{mailing:06d}-{n:08d}"
 
 
-def _message_id(parts: Parts, mailing: int, n: int, sender: str) -> str:
-    domain = sender.rpartition("@")[2]
-    return f"<{mailing}.{n}.{opaque(parts.ring(), mailing, n)}@{domain}>"
+def _left(parts: Parts, mailing: int, n: int) -> str:
+    """The left part of a Message-ID: stable, and not to be guessed."""
+    return f"{mailing}.{n}.{opaque(parts.ring(), mailing, n)}"
+
+
+def _whole(left: str, sender: str) -> str:
+    return f"<{left}@{sender.rpartition('@')[2]}>"

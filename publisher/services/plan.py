@@ -126,10 +126,10 @@ def _freeze(parts: Parts, look: Outlook, head: int, now: datetime) -> NewMailing
     for n, (group, posts) in enumerate(((g, p) for g, p in look.groups if p), start=1):
         pairs = tuple((known.id, known.post.revision) for known in posts)
         if pairs not in made:
-            content, message = digest_message(parts, digest_of(parts, spec, pairs, now), number)
+            letter, message = digest_message(parts, digest_of(parts, spec, pairs, now), number)
             made[pairs], new = freeze(message)
             segments |= new
-            subject = subject or content.subject
+            subject = subject or letter.subject
         frozen.append(Cohort(n=n, offset=group.offset, posts=pairs, recipe=made[pairs]))
     return NewMailing(
         list=spec.slug,

@@ -159,6 +159,15 @@ def _readers(
         yield _reader(parts, parsed, active=confirmed, own_wish=False, due=due)
 
 
+def unreadable(rows: Iterable[tuple[int, str]]) -> Iterator[str]:
+    """The lines of an import that hold no address, without storing anything."""
+    for line, text in rows:
+        try:
+            parse(text)
+        except AddressError as error:
+            yield f"line {line}: {error}"
+
+
 def _reader(
     parts: Parts, address: Address, *, active: bool, own_wish: bool, due: datetime | None
 ) -> NewReader:

@@ -1,0 +1,61 @@
+"""Long work shown as it goes: a bar on a terminal, JSON events where they were asked for."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from publisher.app import App
+from publisher.cli.common import count, say
+from publisher.services.deliver import Tally
+
+EVERY = 100
+"""Deliveries between two JSON events, and the fewest that are worth a bar."""
+
+
+@contextmanager
+def bar(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal's stderr, hidden elsewhere; told how much is done so far."""
+    hidden = not sys.stderr.isatty()
+    shown: Any = click.progressbar(length=total, label=label, file=sys.stderr, hidden=hidden)
+    with shown:
+        yield lambda done: shown.update(done - shown.pos)
+
+
+def delivery_progress(app: App, *, as_json: bool) -> tuple[Tally, int]:
+    """Delivers what is due and tells how it went; returns the tally and how many are in doubt."""
+    planned = app.queued()
+    if as_json or planned < EVERY:
+        tally, unknown = app.deliver(progress=_events(planned) if as_json else _quiet)
+    else:
+        with bar("delivering", planned) as update:
+            tally, unknown = app.deliver(progress=lambda tally: update(tally.total))
+    _say_tally(tally, unknown)
+    return tally, unknown
+
+
+def _quiet(_tally: Tally) -> None:
+    """Too little to be worth a bar."""
+
+
+def _events(planned: int) -> Callable[[Tally], None]:
+    def progress(tally: Tally) -> None:
+        if tally.total % EVERY == 0:
+            click.echo(json.dumps({"event": "delivered", "done": tally.total, "of": planned}), err=True)
+
+    return progress
+
+
+def _say_tally(tally: Tally, unknown: int) -> None:
+    if tally.total:
+        parts = [f"{getattr(tally, name)} {name}" for name in _WORDS if getattr(tally, name)]
+        say(f"delivered: {', '.join(parts)}")
+    if unknown + tally.unknown:
+        number = count(unknown + tally.unknown, "delivery", "deliveries")
+        say(f"in doubt: {number}; `publisher mailings show` lists them")
+
+
+_WORDS = ("accepted", "rejected", "deferred", "unknown", "skipped")

@@ -1,0 +1,170 @@
+"""plan, publish, preview."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from publisher.app import App, Report
+from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc
+from publisher.cli.progress import delivery_progress
+from publisher.core.log import Kind
+from publisher.core.plans import Plan, of_kind
+from publisher.services.plan import Outlook
+
+
+@click.command()
+@site_options(at=True, as_json=True)
+@click.option(
+    "--who", is_flag=True, help="Also how many readers each digest has, and why others are left out."
+)
+def plan(site: Site, as_json: bool, who: bool) -> None:
+    """What `publish` would do now; changes nothing."""
+    app = site.open()
+    made, outlooks = app.plan()
+    if as_json:
+        show_json(_plan_json(made) | {"digests": [_outlook_json(look) for look in outlooks]})
+    else:
+        _say_plan(made, outlooks, who=who)
+    _finish(made)
+
+
+@click.command()
+@site_options(at=True, as_json=True)
+@click.option("--plan", "expect", metavar="HASH", help="Only if the plan is still the one of this hash.")
+@click.option("--no-mail", is_flag=True, help="Log and documents only: no digest is planned or sent.")
+@click.option("--backfill", is_flag=True, help="New posts enter the feeds and are mailed to nobody.")
+@click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
+def publish(
+    site: Site, as_json: bool, expect: str | None, no_mail: bool, backfill: bool, dry_run: bool
+) -> None:
+    """New posts to the log, the documents and the readers."""
+    app = site.open()
+    if dry_run:
+        made, outlooks = app.plan(backfill=backfill)
+        _say_plan(made, outlooks, who=False)
+        _finish(made)
+        return
+    report = app.publish(backfill=backfill, expect=expect, mail=not no_mail)
+    _say_report(app, report)
+    delivered: dict[str, int] = {}
+    if not no_mail:
+        tally, unknown = delivery_progress(app, as_json=as_json)
+        delivered = {
+            "accepted": tally.accepted,
+            "rejected": tally.rejected,
+            "deferred": tally.deferred,
+            "skipped": tally.skipped,
+            "unknown": unknown + tally.unknown,
+        }
+    if as_json:
+        show_json(_report_json(report) | {"delivered": delivered})
+    _finish(report.published.plan)
+
+
+@click.command()
+@site_options(at=True)
+@click.argument("list_slug", metavar="LIST")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to (default: preview/LIST).")
+def preview(site: Site, list_slug: str, out: Path | None) -> None:
+    """The next digest of LIST as subject.txt, body.html, body.txt and message.eml."""
+    app = site.open()
+    spec = the_list(app, list_slug)
+    folder = out or site.folder / "preview" / spec.slug
+    for name, data in app.preview(spec).items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        click.echo(target)
+
+
+def _finish(made: Plan) -> None:
+    """Bad posts are findings: named on stderr, exit code 1."""
+    for bad in made.bad:
+        say(f"bad post: {bad}")
+    if made.bad:
+        raise SystemExit(1)
+
+
+def _say_plan(made: Plan, outlooks: tuple[Outlook, ...], *, who: bool) -> None:
+    for change in made.changes:
+        note = " (backfill: mails nobody)" if change.backfill else ""
+        click.echo(f"{change.kind:<10} {change.post.path}: {change.post.title}{note}")
+    for move in made.renamed:
+        click.echo(f"renamed    {move.old} -> {move.new}")
+    for hold in made.held:
+        click.echo(f"held       {hold.path}: {hold.why}")
+    if made.stop:
+        click.echo(f"stop       {made.stop}")
+    if made.nothing:
+        click.echo("nothing to publish")
+    if made.next_at:
+        click.echo(f"next       a post waits for {utc(made.next_at)}")
+    for look in outlooks:
+        _say_outlook(look, who=who)
+    click.echo(f"plan       {made.hash}")
+
+
+def _say_outlook(look: Outlook, *, who: bool) -> None:
+    posts = max((len(posts) for _, posts in look.groups), default=0)
+    text = f"{count(posts, 'post')} to {count(look.readers, 'reader')}" if look.readers else "nobody is due"
+    click.echo(f"digest     {look.spec.slug}: {text}")
+    if who and look.late:
+        click.echo(f"           due more than {look.spec.max_late} ago: the posts wait for the next digest")
+    for group, chosen in look.groups if who else ():
+        why = count(len(chosen), "post") if chosen else "nothing new for them"
+        click.echo(f"           {count(group.readers, 'reader')} due since {utc(group.oldest)}: {why}")
+
+
+def _say_report(app: App, report: Report) -> None:
+    made = report.published.plan
+    said = []
+    for kind in Kind:
+        changes = of_kind(made, kind)
+        quiet = sum(change.backfill for change in changes)
+        if changes:
+            note = f" ({quiet} as backfill, mailed to nobody)" if quiet else ""
+            said.append(f"{kind} {count(len(changes), 'post')}{note}")
+    if made.renamed:
+        said.append(f"recognised {count(len(made.renamed), 'renamed post')}")
+    if made.baseline:
+        said.append("recorded the baseline")
+    written = (*report.published.written, *report.pages)
+    if written:
+        said.append(f"wrote {count(len(written), 'document')}")
+    say("; ".join(said) if said else "nothing new")
+    for hold in made.held:
+        say(f"held: {hold.path}: {hold.why}")
+    for id in report.mailings:
+        mailing = app.store.mailing(id)
+        if mailing is not None:
+            say(f"mailing {id} to {count(mailing.planned, 'reader')} of {mailing.list}: {mailing.subject}")
+
+
+def _plan_json(made: Plan) -> dict[str, Any]:
+    value: dict[str, Any] = {"hash": made.hash, "baseline": made.baseline}
+    for kind in Kind:
+        value[kind] = [
+            {"id": c.id, "path": c.post.path, "title": c.post.title, "backfill": c.backfill}
+            for c in of_kind(made, kind)
+        ]
+    value["renamed"] = [{"id": r.id, "old": r.old, "new": r.new} for r in made.renamed]
+    value["held"] = [{"path": h.path, "why": h.why} for h in made.held]
+    value["bad"] = [{"path": b.path, "line": b.line, "reason": b.reason} for b in made.bad]
+    return value | {"stop": made.stop, "next_at": utc(made.next_at)}
+
+
+def _outlook_json(look: Outlook) -> dict[str, Any]:
+    groups = [
+        {"due": utc(g.oldest), "readers": g.readers, "posts": [k.id for k in p]} for g, p in look.groups
+    ]
+    return {"list": look.spec.slug, "readers": look.readers, "late": look.late, "groups": groups}
+
+
+def _report_json(report: Report) -> dict[str, Any]:
+    head = report.published.head
+    return _plan_json(report.published.plan) | {
+        "head": head.seq,
+        "documents": [*report.published.written, *report.pages],
+        "mailings": list(report.mailings),
+    }

@@ -1,0 +1,74 @@
+"""run: scheduler, web and delivery in one process."""
+
+import logging
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import click
+
+from publisher.app import App
+from publisher.cli.common import Site, say, site_options
+
+
+@click.command()
+@site_options()
+@click.option("--web-only", is_flag=True, help="Serve; neither publish nor deliver.")
+@click.option("--listen", metavar="HOST:PORT", help="Instead of web.listen.")
+def run(site: Site, web_only: bool, listen: str | None) -> None:
+    """Scheduler, web and delivery in one process; SIGTERM finishes what is in flight."""
+    app = site.open()
+    web = app.settings.web
+    serve(app, listen or f"{web.host}:{web.port}", web_only=web_only)
+
+
+def serve(app: App, listen: str, *, web_only: bool = False) -> None:
+    """Serves until SIGTERM or Ctrl-C. Raises OutputError when the port is in use, Refused when another
+    `publisher run` works on this site.
+    """
+    from publisher.scheduler import Ticker
+    from publisher.web.server import Server
+
+    _log_to_stderr()
+    with app.lock("run", wait=False):
+        server = Server(app, listen)
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            server.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        app.store.head()  # a store that does not open stops us here, before anything is served
+        ticker = None if web_only else Ticker(app)
+        if ticker is not None:
+            app.wake = ticker.wake
+            ticker.start()
+        say(f"serving {app.settings.folder} on {server.url} - Ctrl-C stops")
+        try:
+            server.serve()
+        finally:
+            if ticker is not None:
+                ticker.stop()
+            app.close()
+        say("stopped")
+
+
+class _Fields(logging.Formatter):
+    """`LEVEL event key=value`: constant names, fields apart."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        known = logging.makeLogRecord({}).__dict__.keys() | {"message", "asctime", "taskName"}
+        fields: dict[str, Any] = {k: v for k, v in record.__dict__.items() if k not in known}
+        text = " ".join(
+            [record.levelname.lower(), record.getMessage(), *(f"{k}={v}" for k, v in fields.items())]
+        )
+        return text + (f"\n{self.formatException(record.exc_info)}" if record.exc_info else "")
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Fields())
+    root = logging.getLogger("publisher")
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)

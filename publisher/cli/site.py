@@ -1,0 +1,96 @@
+"""init, check, status, migrate."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from publisher.app import wall_clock
+from publisher.cli.common import Site, count, say, show_json, site_options
+from publisher.core.posts import BadPost, why_not
+from publisher.starting import Wishes, start_site
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=".", metavar="[DIR]")
+@click.option("--title", help="Its name (default: the folder's).")
+@click.option("--url", default="https://example.org/", show_default=True, help="Where readers reach it.")
+@click.option("--timezone", default="UTC", show_default=True, help="An IANA zone, e.g. Europe/Berlin.")
+@click.option("--from", "sender", help="The address mail comes from.")
+@click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
+def init(folder: Path, title: str | None, url: str, timezone: str, sender: str | None, debug: bool) -> None:
+    """Makes a working site with two posts in DIR."""
+    name = title or folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize()
+    wishes = Wishes(title=name or "My site", url=url, timezone=timezone, sender=sender or "")
+    start_site(folder, wishes, wall_clock())
+    load(folder, {})
+    click.echo(folder)
+    where = "" if folder == Path() else f" --site {folder}"
+    say(
+        f"a site is in {folder}: edit publisher.toml, then `publisher publish{where}`, `publisher run{where}`"
+    )
+
+
+@click.command()
+@site_options(at=True, as_json=True)
+def check(site: Site, as_json: bool) -> None:
+    """Settings and posts: every finding as path:line: reason."""
+    app = site.open()
+    findings: list[dict[str, Any]] = []
+    waiting = {"hidden": 0, "future": 0, "expired": 0}
+    good = 0
+    for item in app.parts.source.scan():
+        if isinstance(item, BadPost):
+            findings.append({"path": item.path, "line": item.line, "reason": item.reason, "error": True})
+            continue
+        findings += [
+            {"path": item.post.path, "line": 0, "reason": warning, "error": False}
+            for warning in item.post.warnings
+        ]
+        why = why_not(item.post, app.clock())
+        good += why is None
+        if why is not None:
+            waiting[why] += 1
+    clashes = [b for b in app.plan()[0].bad if not any(f["path"] == b.path and f["error"] for f in findings)]
+    findings += [{"path": b.path, "line": b.line, "reason": b.reason, "error": True} for b in clashes]
+    if as_json:
+        show_json({"public": good, "waiting": waiting, "findings": findings})
+    else:
+        for f in findings:
+            line = f":{f['line']}" if f["line"] else ""
+            click.echo(f"{f['path']}{line}: {'' if f['error'] else 'warning: '}{f['reason']}")
+        errors = sum(f["error"] for f in findings)
+        say(
+            f"settings are good; {count(good, 'public post')}, {waiting['future']} waiting, "
+            f"{waiting['hidden'] + waiting['expired']} hidden, {count(errors, 'error')}"
+        )
+    if any(f["error"] for f in findings):
+        raise SystemExit(1)
+
+
+@click.command()
+@site_options(as_json=True, at=True)
+def status(site: Site, as_json: bool) -> None:
+    """Log head, what is due next, what is queued, and the last errors."""
+    value = site.open().status()
+    if as_json:
+        show_json(value)
+        return
+    for name, what in value.items():
+        if name == "problems":
+            for problem in what:
+                click.echo(f"problem     {problem['area']} since {problem['since']}: {problem['text']}")
+        elif isinstance(what, dict):
+            click.echo(
+                f"{name:<11} " + (", ".join(f"{number} {key}" for key, number in what.items()) or "none")
+            )
+        else:
+            click.echo(f"{name:<11} {'-' if what is None else what}")
+
+
+@click.command()
+@site_options()
+def migrate(site: Site) -> None:
+    """Brings the store to this version's schema; safe to run again."""
+    before, after = site.open().migrate()
+    say(f"the store is at schema {after}" + ("" if before == after else f" (was {before or 'empty'})"))
