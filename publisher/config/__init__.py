@@ -1,0 +1,5 @@
+"""Settings: publisher.toml < PUBLISHER_SECTION__KEY in the environment < flags, as frozen values."""
+
+from publisher.config.settings import Settings, check_settings, default_authority, load
+
+__all__ = ["Settings", "check_settings", "default_authority", "load"]

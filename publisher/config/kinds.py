@@ -1,0 +1,255 @@
+"""Kinds of values: how each is read from TOML or text, and what to say when it cannot be.
+
+A kind takes what TOML gives (str, int, bool, list, dict) and returns the value the program uses.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import time, timedelta
+from typing import Any, NamedTuple, cast
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
+
+from publisher.core.addresses import parse, parse_mailbox
+from publisher.core.errors import AddressError
+
+
+class Wrong(Exception):
+    """A value its kind cannot take; a SettingsError soon. A text replaces the kind's usual advice."""
+
+
+class Kind(NamedTuple):
+    """`expects` completes "expected ...". `read` raises Wrong. `verbatim`: text from the environment is
+    the value itself; otherwise it is read as a TOML value.
+    """
+
+    expects: str
+    read: Callable[[object], Any]
+    verbatim: bool = True
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise Wrong
+    return value.strip()
+
+
+def _line(value: object) -> str:
+    text = _string(value)
+    if any(ord(c) < 32 or ord(c) == 127 for c in text):
+        raise Wrong
+    return text
+
+
+def _matching(pattern: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        text = _string(value)
+        if not re.fullmatch(pattern, text, re.IGNORECASE):  # compiled when first used: start-up is quick
+            raise Wrong
+        return text
+
+    return read
+
+
+def _filled(value: object) -> str:
+    if not (text := _line(value)):
+        raise Wrong
+    return text
+
+
+def url(value: object) -> str:
+    """An absolute http(s) URL in ASCII that ends in "/"."""
+    text = _filled(value)
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+        host = f"[{host}]" if ":" in host else host.encode("idna").decode()
+    except ValueError:
+        raise Wrong from None
+    extra = parts.query or parts.fragment or "@" in parts.netloc or "?" in text or "#" in text or " " in text
+    if parts.scheme not in {"http", "https"} or not host or extra:
+        raise Wrong
+    path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=-._~")
+    return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "") + path + "/"
+
+
+def _zone(value: object) -> str:
+    name = _filled(value)
+    try:
+        return ZoneInfo(name).key
+    except (KeyError, ValueError, OSError):  # unknown, outside the database, a folder of it ("Europe")
+        raise Wrong from None
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _duration(least: timedelta) -> Callable[[object], timedelta]:
+    def read(value: object) -> timedelta:
+        found = re.fullmatch(r"(\d{1,6})([smhd])", _string(value), re.ASCII)
+        if not found:
+            raise Wrong
+        length = timedelta(**{_UNITS[found[2]]: int(found[1])})
+        if length < least:
+            raise Wrong
+        return length
+
+    return read
+
+
+def _wall_clock(value: object) -> time:
+    if isinstance(value, time) and value.second == value.microsecond == 0:  # TOML has times of its own
+        return value
+    found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", _string(value), re.ASCII)
+    if not found:
+        raise Wrong
+    return time(int(found[1]), int(found[2]))
+
+
+def _listen(value: object) -> tuple[str, int]:
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,5})", _string(value), re.ASCII)
+    if not found or int(found[2]) > 65535:
+        raise Wrong
+    return found[1].strip("[]"), int(found[2])
+
+
+def _items(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise Wrong
+    return cast("list[object]", value)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    return tuple(_filled(item) for item in _items(value))
+
+
+def _reachable(parse: Callable[[str], object]) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        text = _filled(value)
+        try:
+            parse(text)
+        except AddressError as error:
+            raise Wrong(f"{error.what}; {error.do}".removesuffix("; ")) from None
+        return text
+
+    return read
+
+
+_mailbox, _address = _reachable(parse_mailbox), _reachable(parse)
+
+
+def _person(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not cast("dict[str, object]", value).keys() <= {"name", "email"}:
+        raise Wrong
+    person = {key: _filled(item) for key, item in cast("dict[str, object]", value).items()}
+    if "name" not in person:
+        raise Wrong
+    if "email" in person:
+        _address(person["email"])
+    return person
+
+
+PERMALINK_WORDS = ("year", "month", "day", "slug", "title", "categories")
+
+
+def _permalink(value: object) -> str:
+    text = _filled(value)
+    unknown = [word for word in re.findall(r":(\w+)", text) if word not in PERMALINK_WORDS]
+    if unknown or not re.search(r":(?:slug|title)\b", text) or re.search(r"[\s?#]|\.\.|//", text):
+        raise Wrong
+    return text
+
+
+def _store(value: object) -> str:
+    text = _filled(value)
+    if text.startswith(("postgresql:", "postgresql+", "postgres:")):
+        raise Wrong('PostgreSQL is not in this version; use "sqlite:///.publisher/publisher.db"')
+    path = text.removeprefix("sqlite:///")
+    if path == text or not path or path == ":memory:" or "?" in path:
+        raise Wrong
+    return path
+
+
+def _slug(value: object) -> str:
+    text = _string(value)
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
+        raise Wrong
+    return text
+
+
+def one_of(*choices: str) -> Kind:
+    """One of a closed set of words."""
+
+    def read(value: object) -> str:
+        if (text := _string(value)) not in choices:
+            raise Wrong
+        return text
+
+    return Kind(expects=_or(choices), read=read)
+
+
+def some_of(*choices: str) -> Kind:
+    """A list of different words of a closed set, at least one."""
+
+    def read(value: object) -> tuple[str, ...]:
+        words = _words(value)
+        if not words or len(set(words)) < len(words) or not set(words) <= set(choices):
+            raise Wrong
+        return words
+
+    return Kind(expects=f"a list of {_or(choices)}, each at most once", read=read, verbatim=False)
+
+
+def whole(least: int, most: int) -> Kind:
+    """A whole number within bounds, both included."""
+
+    def read(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise Wrong
+        return value
+
+    return Kind(expects=f"a whole number from {least} to {most:,}", read=read, verbatim=False)
+
+
+def _or(choices: Sequence[str]) -> str:
+    quoted = [f'"{choice}"' for choice in choices]
+    return " or ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
+
+
+_LANGUAGE = (
+    r"[a-z]{2,3}(-[a-z]{3}){0,3}(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z0-9]{5,8}|\d[a-z0-9]{3}))*"
+    r"(-[0-9a-wyz](-[a-z0-9]{2,8})+)*(-x(-[a-z0-9]{1,8})+)?"
+)
+_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_AUTHORITY = rf"([\w.-]+@)?{_LABEL}(\.{_LABEL})*,\d{{4}}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?"
+
+LINE = Kind(expects="one line of text", read=_line)
+FILLED = Kind(expects="one line of text, not empty", read=_filled)
+TEXT = Kind(expects="text", read=_string)
+URL = Kind(expects='an absolute URL such as "https://example.org/blog/"', read=url)
+LANGUAGE = Kind(expects='a language tag (BCP 47) such as "en" or "pt-BR"', read=_matching(_LANGUAGE))
+ZONE = Kind(expects='an IANA time zone such as "Europe/Berlin"', read=_zone)
+DURATION = Kind(expects='a duration such as "30d", "12h", "45m" or "60s"', read=_duration(timedelta(0)))
+PERIOD = Kind(
+    expects='a duration of at least "1s", such as "60s" or "5m"', read=_duration(timedelta(seconds=1))
+)
+CLOCK = Kind(expects='a time of day such as "08:00"', read=_wall_clock)
+LISTEN = Kind(expects='"address:port" such as "127.0.0.1:8000"', read=_listen)
+SLUG = Kind(
+    expects='a name of small letters, digits and hyphens such as "weekly-news"',
+    read=_slug,
+)
+WORDS = Kind(expects='a list of texts such as ["a", "b"]', read=_words, verbatim=False)
+MAILBOX = Kind(expects='an address such as "Jo Doe <jo@example.org>"', read=_mailbox)
+PERSON = Kind(
+    expects='a name and perhaps an address, as in {name = "Jo Doe", email = "jo@example.org"}',
+    read=_person,
+    verbatim=False,
+)
+AUTHORITY = Kind(
+    expects='a host and a date (RFC 4151) such as "example.org,2026"', read=_matching(_AUTHORITY)
+)
+PERMALINK = Kind(
+    expects="a pattern with :slug or :title; words: :" + " :".join(PERMALINK_WORDS), read=_permalink
+)
+STORE = Kind(expects='"sqlite:///" and a file, as in "sqlite:///.publisher/publisher.db"', read=_store)

@@ -1,0 +1,225 @@
+"""Settings: what a site's author decided, checked, as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from publisher.config.declared import FEEDS, LISTS, SECTIONS, Section, Setting
+from publisher.config.given import Given, Raw, Table, gather, label_of, shown, suggestion
+from publisher.config.kinds import Wrong
+from publisher.core.errors import SettingsError
+from publisher.core.feeds import FeedSpec
+from publisher.core.lists import MailingList
+from publisher.core.site import Person, Site
+
+AUTHORITY_DATE = "2026"
+"""The date in a default id_authority (RFC 4151 2.1). Never by a clock: a lost store mints the same ids."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostsSettings:
+    """[posts]. `dir` is absolute; `include` and `exclude` are patterns relative to it."""
+
+    dir: Path
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    permalink: str
+    link_fields: tuple[str, ...]
+    id_fields: tuple[str, ...]
+    max_age: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSettings:
+    """[mail]. `transport` is a transport's name."""
+
+    transport: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """[store]. `url` is a database URL with an absolute path."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings:
+    """[queue]. `batch` counts deliveries."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """[web]. `port` 0 means any free one. The public URL is the site's."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleSettings:
+    """[schedule]."""
+
+    publish_every: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A site's settings, checked. Paths are absolute, URLs end in "/"."""
+
+    folder: Path
+    site: Site
+    secret_file: Path
+    posts: PostsSettings
+    feeds: tuple[FeedSpec, ...]
+    lists: tuple[MailingList, ...]
+    mail: MailSettings
+    store: StoreSettings
+    queue: QueueSettings
+    web: WebSettings
+    schedule: ScheduleSettings
+
+
+def load(
+    folder: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None
+) -> Settings:
+    """The settings of the site in `folder`: publisher.toml < PUBLISHER_SECTION__KEY in `environ` <
+    `overrides` ("web.listen" -> value as in TOML). Raises SettingsError: the first thing that is wrong.
+    """
+    raw = gather(folder, environ or {}, overrides or {})
+    values = _understand(raw)
+    if raw.problems:
+        raise raw.problems[0]
+    return _settings(folder, values)
+
+
+def check_settings(
+    folder: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None
+) -> list[str]:
+    """Everything that is wrong with a site's settings, a line each; empty when they load."""
+    try:
+        raw = gather(folder, environ or {}, overrides or {})
+    except SettingsError as error:
+        return [str(error)]
+    _understand(raw)
+    return [str(problem) for problem in raw.problems]
+
+
+def default_authority(site_url: str) -> str:
+    """The id_authority of a site that names none: from its URL alone, never from the clock."""
+    host = urlsplit(site_url).hostname or "localhost"
+    return f"{'ip6-' + host.replace(':', '-') if ':' in host else host},{AUTHORITY_DATE}"
+
+
+Values = dict[str, list[dict[str, Any]]]
+
+
+def _understand(raw: Raw) -> Values:
+    values: Values = {}
+    for section in SECTIONS:
+        tables = raw.tables.get(section.name) or ([] if section is LISTS else [{}])
+        values[section.name] = [_take(raw, section, table, number) for number, table in enumerate(tables)]
+    for section in (FEEDS, LISTS):
+        _unique_slugs(raw, section)
+    return values
+
+
+def _take(raw: Raw, section: Section, table: Table, number: int) -> dict[str, Any]:
+    """The values of one table by key: what was given, else the default, else None."""
+    label = label_of(section, number)
+    for key, given in table.items():
+        if section.setting(key) is None:
+            do = suggestion(key, [s.key for s in section.settings], f"{section.name}.")
+            raw.refuse(given.where, f"unknown setting {label}.{key} = {shown(given.value)}", do)
+    return {s.key: _value(raw, s, f"{label}.{s.key}", table.get(s.key)) for s in section.settings}
+
+
+def _value(raw: Raw, setting: Setting, name: str, given: Given | None) -> Any:
+    if given is None:
+        if setting.required:
+            raw.refuse(raw.file, f"{name} is missing", f"expected {setting.kind.expects}")
+        return None if setting.default is None else setting.kind.read(setting.default)
+    try:
+        return setting.kind.read(given.value)
+    except Wrong as wrong:
+        raw.refuse(
+            given.where, f"{name} is {shown(given.value)}", str(wrong) or f"expected {setting.kind.expects}"
+        )
+        return None
+
+
+def _unique_slugs(raw: Raw, section: Section) -> None:
+    default = section.settings[0].default
+    seen: set[object] = set()
+    for number, table in enumerate(raw.tables.get(section.name, [])):
+        given = table.get("slug") or Given(value=default, where=raw.file)
+        name = f"{label_of(section, number)}.slug is {shown(given.value)}"
+        if given.value is not None and given.value in seen:
+            raw.refuse(given.where, name, "expected another name for each")
+        if section is FEEDS and given.value == "manifest":
+            raw.refuse(given.where, name, "that name is taken by manifest.json; choose another")
+        if isinstance(given.value, str):
+            seen.add(given.value)
+
+
+def _settings(folder: Path, values: Values) -> Settings:
+    folder = folder.resolve()
+    of = {section.name: values[section.name][0] for section in SECTIONS if not section.repeated}
+    site = _site(of["site"], of["web"]["public_url"])
+    posts = of["posts"] | {"dir": folder / of["posts"]["dir"]}
+    host, port = of["web"]["listen"]
+    return Settings(
+        folder=folder,
+        site=site,
+        secret_file=folder / of["site"]["secret_file"],
+        posts=PostsSettings(**posts),
+        feeds=tuple(_feed(item, site) for item in values["feeds"]),
+        lists=tuple(_list(item, site) for item in values["lists"]),
+        mail=MailSettings(**of["mail"]),
+        store=StoreSettings(url=f"sqlite:///{folder / of['store']['url']}"),
+        queue=QueueSettings(**of["queue"]),
+        web=WebSettings(host=host, port=port),
+        schedule=ScheduleSettings(**of["schedule"]),
+    )
+
+
+def _site(values: Mapping[str, Any], public_url: str | None) -> Site:
+    author = values["author"]
+    return Site(
+        title=values["title"],
+        url=values["url"],
+        public_url=public_url or values["url"],
+        id_authority=values["id_authority"] or default_authority(values["url"]),
+        description=values["description"],
+        language=values["language"],
+        timezone=values["timezone"],
+        author=Person(**author) if author else None,
+        copyright=values["copyright"] or "",
+        postal_address=values["postal_address"] or "",
+    )
+
+
+def _feed(values: Mapping[str, Any], site: Site) -> FeedSpec:
+    given = {key: value for key, value in values.items() if key != "title"}
+    return FeedSpec(title=values["title"] or site.title, **given)
+
+
+def _list(values: Mapping[str, Any], site: Site) -> MailingList:
+    return MailingList(
+        slug=values["slug"],
+        title=values["title"] or site.title,
+        sender=values["from"],
+        timezone=values["timezone"] or site.timezone,
+        description=values["description"],
+        reply_to=values["reply_to"] or "",
+        cadence=values["cadence"],
+        at=values["at"],
+        max_posts=values["max_posts"],
+        max_late=values["max_late"],
+        subject=values["subject"] or "",
+    )

@@ -1,0 +1,176 @@
+"""publisher.toml < environment < flags, and what is said when one of them is wrong."""
+
+from datetime import time, timedelta
+from pathlib import Path
+
+import pytest
+
+from publisher.config import check_settings, load
+from publisher.core.errors import SettingsError
+from publisher.core.feeds import FeedSpec
+from publisher.core.site import Person
+
+LEAST = '[site]\ntitle = "Low Water"\nurl = "https://Low.Example/blog"\n'
+
+
+def site(tmp_path: Path, text: str = LEAST) -> Path:
+    (tmp_path / "publisher.toml").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def refusal(folder: Path, environ: dict[str, str] | None = None) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(folder, environ)
+    return str(caught.value).removeprefix(str(folder) + "/")
+
+
+def test_title_and_url_are_enough(tmp_path: Path) -> None:
+    settings = load(site(tmp_path))
+    assert settings.site.title == "Low Water"
+    assert settings.site.url == settings.site.public_url == "https://low.example/blog/"
+    assert settings.site.id_authority == "low.example,2026"
+    assert (settings.site.language, settings.site.timezone, settings.site.author) == ("en", "UTC", None)
+    assert settings.posts.dir == tmp_path / "posts"
+    assert settings.posts.include == ("**/*.md", "**/*.markdown", "**/*.html")
+    assert settings.posts.link_fields == ("canonical_url", "origin_url")
+    assert settings.posts.max_age == timedelta(days=30)
+    assert settings.feeds == (FeedSpec(slug="feed", title="Low Water"),)
+    assert settings.lists == ()
+    assert settings.secret_file == tmp_path / ".publisher/secret"
+    assert settings.store.url == f"sqlite:///{tmp_path}/.publisher/publisher.db"
+    assert (settings.web.host, settings.web.port) == ("127.0.0.1", 8000)
+    assert (settings.mail.transport, settings.queue.batch) == ("outbox", 500)
+    assert settings.schedule.publish_every == timedelta(minutes=1)
+
+
+def test_a_list_takes_zone_and_title_from_the_site(tmp_path: Path) -> None:
+    text = LEAST + 'timezone = "Asia/Phnom_Penh"\n[[lists]]\nslug = "daily"\nfrom = "Ann <a@low.example>"\n'
+    (spec,) = load(site(tmp_path, text)).lists
+    assert (spec.title, spec.timezone, spec.sender) == ("Low Water", "Asia/Phnom_Penh", "Ann <a@low.example>")
+    assert (spec.at, spec.max_posts, spec.max_late) == (time(8), 20, timedelta(hours=12))
+
+
+def test_every_setting_of_a_list_and_a_feed_is_read(tmp_path: Path) -> None:
+    text = LEAST + (
+        'author = {name = "Ann", email = "ann@low.example"}\n'
+        '[[feeds]]\nslug = "short"\ntitle = "Short"\nformats = ["json"]\nlimit = 3\ncontent = "summary"\n'
+        '[[lists]]\nslug = "d"\ntitle = "D"\ndescription = "x"\nfrom = "a@b.example"\n'
+        'reply_to = "r@b.example"\n'
+        'cadence = "daily"\nat = 16:00:00\ntimezone = "Europe/Berlin"\nmax_posts = 5\nmax_late = "90m"\n'
+        'subject = "{{ list.title }}"\n'
+    )
+    settings = load(site(tmp_path, text))
+    assert settings.site.author == Person(name="Ann", email="ann@low.example")
+    assert settings.feeds == (
+        FeedSpec(slug="short", title="Short", formats=("json",), limit=3, content="summary"),
+    )
+    (spec,) = settings.lists
+    assert (spec.at, spec.timezone, spec.reply_to) == (time(16), "Europe/Berlin", "r@b.example")
+    assert (spec.max_posts, spec.max_late, spec.subject) == (5, timedelta(minutes=90), "{{ list.title }}")
+
+
+def test_the_environment_wins_over_the_file_and_flags_over_both(tmp_path: Path) -> None:
+    folder = site(tmp_path, LEAST + '[web]\nlisten = "127.0.0.1:1"\n')
+    environ = {"PUBLISHER_WEB__LISTEN": "0.0.0.0:2", "PUBLISHER_SITE": "elsewhere", "HOME": "/"}
+    assert load(folder).web.port == 1
+    assert load(folder, environ).web.port == 2
+    assert load(folder, environ, {"web.listen": "[::1]:3"}).web.port == 3
+
+
+def test_lists_tables_and_numbers_stand_in_the_environment_as_in_toml(tmp_path: Path) -> None:
+    text = LEAST + '[[lists]]\nslug = "daily"\nfrom = "a@b.example"\n'
+    settings = load(
+        site(tmp_path, text),
+        {
+            "PUBLISHER_POSTS__EXCLUDE": '["notes/**"]',
+            "PUBLISHER_SITE__AUTHOR": '{name = "Ann"}',
+            "PUBLISHER_QUEUE__BATCH": "50",
+            "PUBLISHER_SITE__TITLE": "Low = Water",
+            "PUBLISHER_LISTS__0__AT": "16:00",
+            "PUBLISHER_LISTS__1__SLUG": "second",
+            "PUBLISHER_LISTS__1__FROM": "c@d.example",
+            "PUBLISHER_FEEDS__0__LIMIT": "7",
+        },
+    )
+    assert settings.posts.exclude == ("notes/**",)
+    assert settings.site.author == Person(name="Ann")
+    assert settings.queue.batch == 50
+    assert settings.site.title == "Low = Water"
+    assert [(s.slug, s.at) for s in settings.lists] == [("daily", time(16)), ("second", time(8))]
+    assert [(f.slug, f.limit) for f in settings.feeds] == [("feed", 7)]
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("https://example.org", "https://example.org/"),
+        ("HTTP://Example.org:8080/a/", "http://example.org:8080/a/"),
+        ("https://bücher.example/straße", "https://xn--bcher-kva.example/stra%C3%9Fe/"),
+        ("http://[::1]:8000/", "http://[::1]:8000/"),
+    ],
+)
+def test_urls_are_kept_in_one_spelling(tmp_path: Path, given: str, meant: str) -> None:
+    assert load(site(tmp_path), {"PUBLISHER_SITE__URL": given}).site.url == meant
+
+
+def test_paths_may_be_absolute(tmp_path: Path) -> None:
+    environ = {"PUBLISHER_POSTS__DIR": "/srv/posts", "PUBLISHER_STORE__URL": "sqlite:////srv/p.db"}
+    settings = load(site(tmp_path), environ)
+    assert settings.posts.dir == Path("/srv/posts")
+    assert settings.store.url == "sqlite:////srv/p.db"
+
+
+def test_a_folder_without_settings_says_how_to_get_them(tmp_path: Path) -> None:
+    said = f"{tmp_path}: no publisher.toml here; run `publisher init` or give --site DIR"
+    assert refusal(tmp_path) == said
+    assert check_settings(tmp_path) == [said]
+    assert refusal(tmp_path / "nowhere").endswith(
+        "nowhere: no publisher.toml here; run `publisher init` or give --site DIR"
+    )
+
+
+def cases(name: str) -> list[tuple[str, str]]:
+    """What is written, and what is said of it, from a file of both: an empty line parts the cases."""
+    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+    return [
+        (given, said) for given, _, said in (case.rpartition("\n") for case in text.strip().split("\n\n"))
+    ]
+
+
+@pytest.mark.parametrize(("text", "said"), cases("wrong_files.txt"))
+def test_a_wrong_file_names_line_key_value_and_what_is_expected(tmp_path: Path, text: str, said: str) -> None:
+    assert refusal(site(tmp_path, text.replace("[least]\n", LEAST))) == said
+
+
+@pytest.mark.parametrize(("variable", "said"), cases("wrong_variables.txt"))
+def test_a_wrong_variable_is_named(tmp_path: Path, variable: str, said: str) -> None:
+    name, _, value = variable.partition("=")
+    assert refusal(site(tmp_path), {name: value}) == f"{name}: {said}"
+
+
+def test_a_wrong_flag_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(site(tmp_path), {}, {"web.listen": "here"})
+    assert str(caught.value).startswith('command line: web.listen is "here"; expected')
+
+
+def test_all_findings_are_told_at_once(tmp_path: Path) -> None:
+    text = '[site]\ntitle = ""\n[posts]\nmax_age = 3\n[[lists]]\nslug = "a"\n[[lists]]\nslug = "a"\n'
+    said = [line.removeprefix(f"{tmp_path}/publisher.toml") for line in check_settings(site(tmp_path, text))]
+    assert [line.partition(" is ")[0] for line in said] == [
+        ":2: site.title",
+        ": site.url",
+        ":4: posts.max_age",
+        ": lists[0].from",
+        ": lists[1].from",
+        ":8: lists[1].slug",
+    ]
+
+
+def test_a_good_file_has_no_findings(tmp_path: Path) -> None:
+    assert check_settings(site(tmp_path, "\ufeff" + LEAST.replace("\n", "\r\n"))) == []
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "publisher.toml").write_bytes(b"[site]\ntitle = '\xff'\n")
+    assert refusal(tmp_path) == "publisher.toml: not UTF-8 at byte 16; save it as UTF-8"
