@@ -1,0 +1,164 @@
+"""Where front matter ends and the body begins: YAML, TOML and JSON, through python-frontmatter's handlers.
+
+python-frontmatter's own `parse` strips the body and overlooks a BOM, a `...` and, without a package that
+is no longer kept up, TOML: the metadata is lost and the front matter published. So its frame is used
+(BaseHandler, detect_format) with handlers of ours, and its two steps, split and load, are taken here.
+"""
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeAlias, cast
+
+from frontmatter import detect_format
+from frontmatter.default_handlers import BaseHandler
+
+from publisher.sources.values import FrontMatter, FrontMatterError, Value, gather
+from publisher.sources.yaml_text import load_yaml
+
+MAX_SIZE = 262_144
+"""Characters of front matter; real ones reach 15,000."""
+
+_TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A file taken apart. `front` is None where there is no front matter."""
+
+    front: FrontMatter | None
+    body: str
+
+
+Items: TypeAlias = list[Any]
+Table: TypeAlias = dict[str, Any]
+
+
+class _Handler(Protocol):
+    def split(self, text: str) -> tuple[str, str]: ...
+    def read(self, fm: str, line: int) -> FrontMatter: ...
+
+
+def open_container(text: str) -> Container:
+    """Front matter and body of a whole file, whose line breaks are "\\n" and whose BOM is gone.
+
+    The body is everything after the line break that ends the closing fence, unstripped. Raises
+    FrontMatterError, also for a fence that yields no metadata: that must never pass for a body.
+    """
+    start = text.lstrip("\n \t")
+    handler = detect_format(start, _HANDLERS) if start[:1] in ("-", "+", "{") else None
+    if handler is None:
+        return Container(front=None, body=text)
+    line = 1 + text.count("\n", 0, len(text) - len(start))
+    ours = cast("_Handler", handler)
+    try:
+        head, body = ours.split(start)
+    except ValueError as error:
+        raise FrontMatterError(str(error), line) from None
+    if len(head) > MAX_SIZE:
+        raise FrontMatterError(f"front matter has {len(head)} characters; at most {MAX_SIZE}", line)
+    front = ours.read(head, line)
+    if not front.values:
+        raise FrontMatterError("front matter opens and says nothing; write at least a title", line)
+    return Container(front=front, body=body)
+
+
+class _Fence(BaseHandler):
+    """Front matter between two lines of three marks."""
+
+    CLOSE: ClassVar[re.Pattern[str]]
+
+    def split(self, text: str) -> tuple[str, str]:
+        first = text.find("\n") + 1
+        end = self.CLOSE.search(text, first) if first else None
+        if end is None:
+            mark = text[:3]
+            raise ValueError(f"front matter opens with {mark} and never closes; add a line with {mark}")
+        return text[first : end.start()], text[end.end() :]
+
+
+class _Yaml(_Fence):
+    FM_BOUNDARY = re.compile(r"---[ \t]*(?:\n|\Z)")
+    CLOSE = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
+
+    def read(self, fm: str, line: int) -> FrontMatter:
+        return load_yaml(fm, line + 1)
+
+
+class _Toml(_Fence):
+    FM_BOUNDARY = re.compile(r"\+\+\+[ \t]*(?:\n|\Z)")
+    CLOSE = re.compile(r"^\+\+\+[ \t]*(?:\n|\Z)", re.MULTILINE)
+
+    def read(self, fm: str, line: int) -> FrontMatter:
+        try:
+            loaded = tomllib.loads(fm, parse_float=str)
+        except (ValueError, RecursionError) as error:
+            match = _TOML_LINE.search(str(error))
+            at = int(match[1]) if match and match[1] else (1 + fm.count("\n") if match else 1)
+            what = _TOML_LINE.sub("", str(error)).strip() or "nested too deep"
+            raise FrontMatterError(f"broken TOML: {what}; mend the line", line + at) from None
+        return gather(_flatten(loaded), line)
+
+
+class _Json(BaseHandler):
+    FM_BOUNDARY = re.compile(r'\{\s*["}]')
+
+    def split(self, text: str) -> tuple[str, str]:
+        end = _json_end(text)
+        rest = text[end:]
+        return text[:end], rest.removeprefix("\n")
+
+    def read(self, fm: str, line: int) -> FrontMatter:
+        repeated: list[tuple[str, Value, int]] = []
+
+        def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+            repeated[:] = [(key, _plain(value), line) for key, value in found]  # the outermost comes last
+            return dict(found)
+
+        try:
+            json.loads(fm, object_pairs_hook=pairs, parse_int=str, parse_float=str)
+        except json.JSONDecodeError as error:
+            raise FrontMatterError(
+                f"broken JSON: {error.msg}; mend the line", line + error.lineno - 1
+            ) from None
+        except (ValueError, RecursionError):
+            raise FrontMatterError("broken JSON: nested too deep; write it out plainly", line) from None
+        return gather(repeated, line)
+
+
+_HANDLERS = (_Yaml(), _Toml(), _Json())
+_JSON_TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[{}]')
+
+
+def _json_end(text: str) -> int:
+    """Where the object that `text` begins with ends: after the brace that closes it."""
+    depth = 0
+    for match in _JSON_TOKEN.finditer(text, 0, MAX_SIZE):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        if depth == 0:
+            return match.end()
+    raise ValueError("front matter opens with { and never closes; add the missing }")
+
+
+def _flatten(table: Table) -> list[tuple[str, Value, int]]:
+    """Zola's `[taxonomies]` and `[extra]` hold fields of the post; what stands above them wins."""
+    inner = [table[name] for name in ("extra", "taxonomies") if isinstance(table.get(name), dict)]
+    merged: dict[str, Any] = {}
+    for part in (*inner, table):
+        merged.update(part)
+    return [(key, _plain(value), 0) for key, value in merged.items()]
+
+
+def _plain(value: Any) -> Value:  # what tomllib and json yield has no narrower type
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        items: Items = value
+        return [_plain(item) for item in items]
+    if isinstance(value, dict):
+        table: Table = value
+        return {key: _plain(item) for key, item in table.items()}
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

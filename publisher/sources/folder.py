@@ -1,0 +1,119 @@
+"""Which files of a folder are posts, and their bytes. Nothing outside the folder is ever opened."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from publisher.core.errors import SourceError
+from publisher.core.posts import BadPost, Parsed
+from publisher.sources.globs import matcher
+from publisher.sources.reading import read_post
+from publisher.sources.rules import SourceRules
+
+MAX_FILE = 32 * 1024 * 1024
+"""Bytes of a post; more is a mistake."""
+
+
+class FolderSource:
+    """A folder of posts (ports.Source). Names that begin with "." are left alone."""
+
+    def __init__(self, folder: Path, rules: SourceRules) -> None:
+        self.folder = folder
+        self.rules = rules
+        self._included = matcher(rules.include)
+        self._excluded = matcher(rules.exclude)
+
+    def scan(self) -> Iterator[Parsed | BadPost]:
+        """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
+        root = self._root()
+        found = sorted(self._walk(root, ""), key=lambda item: item[0])
+        return (bad or self.read(path) for path, bad in found)
+
+    def read(self, path: str) -> Parsed | BadPost:
+        """The post at `path`, relative to the folder and with "/"."""
+        data = self._bytes(path)
+        if isinstance(data, BadPost):
+            return data
+        folders = (self.folder.resolve().name, *path.split("/")[:-1])
+        return read_post(path, data, folders, self.rules)
+
+    def _root(self) -> str:
+        where = f"posts folder {self.folder}"
+        if not self.folder.is_dir():
+            raise SourceError(where, "is not there", "make it, or set posts.dir")
+        try:
+            os.scandir(self.folder).close()
+        except OSError as error:
+            raise SourceError(where, f"cannot be read ({error.strerror})", "mend its permissions") from None
+        return os.path.realpath(self.folder)
+
+    def _walk(self, root: str, prefix: str) -> Iterator[tuple[str, BadPost | None]]:
+        try:
+            entries = list(os.scandir(os.path.join(root, prefix)))  # noqa: PTH118  # 100,000 files: str is quick
+        except OSError as error:
+            path = _shown(prefix.rstrip("/"))
+            yield path, BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend its permissions")
+            return
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            yield from self._entry(root, prefix + entry.name, entry)
+
+    def _entry(self, root: str, path: str, entry: os.DirEntry[str]) -> Iterator[tuple[str, BadPost | None]]:
+        if entry.is_dir(follow_symlinks=False):
+            if not self._excluded(path + "/"):
+                yield from self._walk(root, path + "/")
+        elif entry.is_symlink() and not _inside(entry.path, root):
+            if self._wanted(path) or entry.is_dir():
+                yield (
+                    _shown(path),
+                    BadPost(path=_shown(path), reason="a link out of the folder; copy the file here"),
+                )
+        elif self._wanted(path) and not entry.is_dir():
+            yield _shown(path), None if _is_utf8(path) else _bad_name(path)
+
+    def _wanted(self, path: str) -> bool:
+        return self._included(path) and not self._excluded(path)
+
+    def _bytes(self, path: str) -> bytes | BadPost:
+        """The file's bytes. Opened without waiting and looked at before it is read: a FIFO would hang."""
+        try:
+            number = os.open(self.folder / path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            return BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away")
+        with os.fdopen(number, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return BadPost(path=path, reason="not a regular file; take it away")
+            if status.st_size > MAX_FILE:
+                reason = f"{status.st_size} bytes; a post has at most {MAX_FILE}"
+                return BadPost(path=path, reason=reason)
+            try:
+                return file.read()
+            except OSError as error:
+                return BadPost(
+                    path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away"
+                )
+
+
+def _inside(path: str, root: str) -> bool:
+    real = os.path.realpath(path)
+    return real.startswith(root + os.sep)
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(path: str) -> str:
+    """A path that can be shown and stored: bytes that are not UTF-8 as \\xNN."""
+    return path if _is_utf8(path) else os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _bad_name(path: str) -> BadPost:
+    return BadPost(path=_shown(path), reason="the file's name is not UTF-8; rename it")

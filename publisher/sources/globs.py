@@ -1,0 +1,16 @@
+"""Path patterns: `**` any folders, `*` and `?` within one name."""
+
+import re
+from collections.abc import Callable, Iterable
+
+_PARTS = re.compile(r"\*\*/|\*\*|\*|\?|[^*?]+")
+_MEANING = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """A test of relative paths against any of `patterns`."""
+    sources = ["".join(_MEANING.get(part) or re.escape(part) for part in _PARTS.findall(p)) for p in patterns]
+    if not sources:
+        return lambda path: False
+    compiled = re.compile("|".join(f"(?:{source})" for source in sources), re.DOTALL)
+    return lambda path: compiled.fullmatch(path) is not None

@@ -1,0 +1,105 @@
+"""Front matter as values: keys without case, scalars as text, lines for the messages."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
+
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_TRUE = frozenset({"true", "yes", "on", "y", "1"})
+_FALSE = frozenset({"false", "no", "off", "n", "0"})
+
+
+class FrontMatterError(Exception):
+    """Front matter that cannot be read. `line` counts from 1 in the file. Never leaves this folder."""
+
+    def __init__(self, reason: str, line: int) -> None:
+        super().__init__(reason)
+        self.reason, self.line = reason, line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontMatter:
+    """What stands above a body. `values` is keyed by `fold`; `lines` holds the key's line in the file."""
+
+    values: Mapping[str, Value]
+    lines: Mapping[str, int]
+    line: int
+    warnings: tuple[str, ...] = ()
+
+    def get(self, *names: str) -> Value:
+        """The value of the first of `names` that is there and not null."""
+        for name in names:
+            value = self.values.get(fold(name))
+            if value is not None:
+                return value
+        return None
+
+    def has(self, name: str) -> bool:
+        """Whether the key is there at all, be it null."""
+        return fold(name) in self.values
+
+    def text(self, *names: str) -> str:
+        """The first of `names` that is a scalar with something in it, trimmed; else ""."""
+        for name in names:
+            value = self.values.get(fold(name))
+            if isinstance(value, str) and value.strip():
+                return value.strip()
+        return ""
+
+    def flag(self, name: str) -> bool | None:
+        """True or False where the scalar says so in YAML's words, else None."""
+        word = self.text(name).casefold()
+        return True if word in _TRUE else False if word in _FALSE else None
+
+    def line_of(self, name: str) -> int:
+        """The line of a key in the file; the front matter's first line where it is not known."""
+        return self.lines.get(fold(name), self.line)
+
+
+def fold(name: str) -> str:
+    """A key as it is looked up: `Publish_Date`, `publish-date` and `publishDate` are one."""
+    return name.strip().casefold().replace("_", "").replace("-", "")
+
+
+def gather(pairs: Iterable[tuple[str, Value, int]], line: int) -> FrontMatter:
+    """Pairs of key and value as front matter. A repeated key: the last wins, with a warning."""
+    values: dict[str, Value] = {}
+    lines: dict[str, int] = {}
+    warnings: list[str] = []
+    for key, value, at in pairs:
+        name = fold(key)
+        if name in values and lines.get(name, 0):
+            where = f" again on line {at}" if at else " twice"
+            warnings.append(f"front matter: {legal(key)!r} is given{where}; the last one counts")
+        values[name] = _legal_value(value)
+        lines[name] = at
+    return FrontMatter(values=values, lines=lines, line=line, warnings=tuple(warnings))
+
+
+def legal(text: str) -> str:
+    """`text` without characters that XML 1.0 or UTF-8 cannot carry, and without C1 controls."""
+    return _ILLEGAL.sub("", text)
+
+
+def scalars(value: Value) -> list[str]:
+    """Every scalar of a value that has text, in order, trimmed."""
+    if isinstance(value, str):
+        return [value.strip()] if value.strip() else []
+    if isinstance(value, list):
+        return [text for item in value for text in scalars(item)]
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in scalars(item)]
+    return []
+
+
+def _legal_value(value: Value) -> Value:
+    if isinstance(value, str):
+        return legal(value)
+    if isinstance(value, list):
+        return [_legal_value(item) for item in value]
+    if isinstance(value, dict):
+        return {legal(key): _legal_value(item) for key, item in value.items()}
+    return None

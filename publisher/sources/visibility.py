@@ -1,0 +1,82 @@
+"""Why a file is never public. Each rule looks at one thing and says its reason, or nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from publisher.sources.instants import dated_name
+from publisher.sources.values import FrontMatter
+
+HIDDEN_STATES = frozenset({"draft", "hidden", "skip", "private", "pending"})
+DRAFT_FOLDERS = frozenset({"_drafts", "drafts", "draft"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """What the rules look at. `folders` are the names above the file, the posts folder's own first."""
+
+    path: str
+    folders: tuple[str, ...]
+    front: FrontMatter | None
+
+
+def why_hidden(file: File) -> str | None:
+    """The first reason why this file is never public; None when there is none."""
+    for rule in RULES:
+        if reason := rule(file):
+            return reason
+    return None
+
+
+def _no_sign_of_a_post(file: File) -> str | None:
+    if file.front is not None:
+        return None
+    if file.path.lower().endswith((".html", ".htm")):
+        return "no front matter"  # a page or an example beside a post
+    return "neither front matter nor a dated name" if dated_name(file.path) is None else None
+
+
+def _section_page(file: File) -> str | None:
+    return "_index" if file.path.rpartition("/")[2].startswith("_index.") else None
+
+
+def _not_for_jekyll(file: File) -> str | None:
+    """In a folder called _posts, Jekyll takes only files with front matter and a dated name."""
+    if "_posts" not in file.folders:
+        return None
+    if dated_name(file.path) is None:
+        return "file name lacks YYYY-MM-DD-"
+    return "no front matter" if file.front is None else None
+
+
+def _drafts_folder(file: File) -> str | None:
+    for folder in file.folders[1:]:
+        if folder.casefold() in DRAFT_FOLDERS:
+            return f"in {folder}"
+    return None
+
+
+def _draft(file: File) -> str | None:
+    return "draft: true" if file.front and file.front.flag("draft") else None
+
+
+def _unpublished(file: File) -> str | None:
+    if file.front is None or not file.front.has("published"):
+        return None
+    if file.front.get("published") is None:
+        return "published: null"
+    return "published: false" if file.front.flag("published") is False else None
+
+
+def _status(file: File) -> str | None:
+    state = file.front.text("status").casefold() if file.front else ""
+    return f"status: {state}" if state in HIDDEN_STATES else None
+
+
+def _unlisted(file: File) -> str | None:
+    return "unlisted: true" if file.front and file.front.flag("unlisted") else None
+
+
+RULES: tuple[Callable[[File], str | None], ...] = (
+    _not_for_jekyll, _section_page, _no_sign_of_a_post, _drafts_folder, _draft, _unpublished, _status,
+    _unlisted,
+)  # fmt: skip

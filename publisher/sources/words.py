@@ -1,0 +1,68 @@
+"""Plain text of titles and summaries: entities decoded once, no tags, no Markdown marks."""
+
+import html
+import re
+
+from publisher.sources.values import legal
+
+_TAG = re.compile(
+    r"</?(?:a|abbr|b|bdi|bdo|big|br|center|cite|code|del|dfn|div|em|font|h[1-6]|i|img|ins|kbd|mark|nobr|p|q|s|samp"
+    r"|small|span|strike|strong|sub|sup|tt|u|var|wbr)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_TEMPLATE = re.compile(r"\{%[^{}]*%\}|\{\{[^{}]*\}\}")
+_MARKS = (
+    (re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"]*\")?\)"), r"\1"),
+    (re.compile(r"(`+)([^`]+)\1"), r"\2"),
+    (re.compile(r"\*\*(?=\S)([^*]+?)(?<=\S)\*\*"), r"\1"),
+    (re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])"), r"\1"),
+    (re.compile(r"(?<![\w_])__(?=\S)([^_]*\s[^_]*)(?<=\S)__(?![\w_])"), r"\1"),
+    (re.compile(r"(?<![\w_])_(?=[^\s_])([^_]+?)(?<=\S)_(?![\w_])"), r"\1"),
+    (re.compile(r"~~(?=\S)([^~]+?)(?<=\S)~~"), r"\1"),
+    (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"),
+)
+_MARK_SIGNS = frozenset("[`*_~\\")
+_SPACE = re.compile(r"[ \t\n\r\f\v\u2028\u2029]+")  # a no-break space is meant
+_ATX = re.compile(r"#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
+_ATTRIBUTES = re.compile(r"\s*\{[:#][^{}]*\}\s*$")
+_HTML_HEADING = re.compile(r"<h([1-6])(?:\s[^<>]*)?>(.*?)</h\1\s*>", re.IGNORECASE | re.DOTALL)
+_LIMIT = 10_000  # characters of a title or summary that are looked at; beyond that it is neither
+
+
+def plain(text: str) -> str:
+    """One line of plain text."""
+    text = text[:_LIMIT]
+    if "{" in text:
+        text = _TEMPLATE.sub("", text)
+    if "<" in text:
+        text = _TAG.sub("", text)
+    if not _MARK_SIGNS.isdisjoint(text):
+        for pattern, shown in _MARKS:
+            text = pattern.sub(shown, text)
+    if "&" in text:
+        text = html.unescape(text)
+    return _SPACE.sub(" ", legal(text)).strip()
+
+
+def first_heading(body: str, *, is_html: bool) -> str:
+    """The body's first heading as plain text; "" where it has none in its first 200 lines."""
+    start = body[:20_000]
+    if is_html:
+        match = _HTML_HEADING.search(start)
+        return plain(re.sub(r"<[^<>]*>", "", match[2])) if match else ""
+    fence, before = "", ""
+    for line in start.split("\n")[:200]:
+        bare = line.strip()
+        if bare[:3] in ("```", "~~~"):
+            fence = "" if fence == bare[:3] else fence or bare[:3]
+        elif not fence and (text := _heading(line, bare, before)):
+            return plain(_ATTRIBUTES.sub("", text))
+        before = "" if fence else bare
+    return ""
+
+
+def _heading(line: str, bare: str, before: str) -> str:
+    if match := _ATX.match(bare):
+        return match[1] if not line.startswith(("    ", "\t")) else ""
+    underlined = bare and before and (set(bare) == {"="} or (set(bare) == {"-"} and len(bare) > 1))
+    return before if underlined and not before.startswith((">", "-", "*", "|", "#", "<", "+")) else ""
