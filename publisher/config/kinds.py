@@ -150,10 +150,13 @@ def _person(value: object) -> dict[str, str]:
 
 
 PERMALINK_WORDS = ("year", "month", "day", "slug", "title", "categories")
+JEKYLL_PERMALINKS = ("pretty", "date", "none")
 
 
 def _permalink(value: object) -> str:
     text = _filled(value)
+    if text in JEKYLL_PERMALINKS:
+        return text
     unknown = [word for word in re.findall(r":(\w+)", text) if word not in PERMALINK_WORDS]
     if unknown or not re.search(r":(?:slug|title)\b", text) or re.search(r"[\s?#]|\.\.|//", text):
         raise Wrong
@@ -250,6 +253,8 @@ AUTHORITY = Kind(
     expects='a host and a date (RFC 4151) such as "example.org,2026"', read=_matching(_AUTHORITY)
 )
 PERMALINK = Kind(
-    expects="a pattern with :slug or :title; words: :" + " :".join(PERMALINK_WORDS), read=_permalink
+    expects=f"a pattern of :{' :'.join(PERMALINK_WORDS)}, with :slug or :title, or Jekyll's "
+    + _or(JEKYLL_PERMALINKS),
+    read=_permalink,
 )
 STORE = Kind(expects='"sqlite:///" and a file, as in "sqlite:///.publisher/publisher.db"', read=_store)
