@@ -101,7 +101,7 @@ class App:
         from publisher.rendering import JinjaRenderer
         from publisher.stores.journal import FileJournal
         from publisher.stores.shelf import FolderShelf
-        from publisher.transports import TRANSPORTS
+        from publisher.transports import TRANSPORTS, Options
 
         return Parts(
             site=settings.site,
@@ -122,7 +122,7 @@ class App:
             shelf=FolderShelf(self.public),
             store=self.store,
             journal=FileJournal(self.state / "journal"),
-            transport=TRANSPORTS[settings.mail.transport](self.outbox),
+            transport=TRANSPORTS[settings.mail.transport](Options(folder=self.outbox)),
             ring=lambda: self.ring,
         )
 
@@ -200,6 +200,11 @@ class App:
         from publisher.stores import migrate
 
         return migrate(self.settings.store.url)
+
+    @property
+    def next_post(self) -> datetime | None:
+        """When the next post's time comes, as far as this process's last publish saw."""
+        return self._next_post
 
     def next_due(self) -> datetime | None:
         """When something happens by itself next: a post's time, a digest, a deferred batch."""

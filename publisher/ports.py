@@ -203,6 +203,9 @@ class PlanningStore(Protocol):
     def next_due(self) -> datetime | None:
         """The earliest next_due_at of an active subscription."""
 
+    def furthest_back(self, spec: str) -> int | None:
+        """The lowest offset of the list's active subscriptions; None: it has none."""
+
     def set_due(
         self, spec: str, *, after: datetime | None, until: datetime | None, next_due_at: datetime
     ) -> int:

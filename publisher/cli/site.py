@@ -7,6 +7,7 @@ import click
 
 from publisher.app import wall_clock
 from publisher.cli.common import Site, count, say, show_json, site_options
+from publisher.config import load
 from publisher.core.posts import BadPost, why_not
 from publisher.starting import Wishes, start_site
 

@@ -1,0 +1,1 @@
+"""Measurements, compared with a peer or the limit in the same run; printed as tables."""

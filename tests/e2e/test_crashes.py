@@ -1,0 +1,104 @@
+"""kill -9 between any two steps of publish and deliver: the next run finishes, nothing twice, nothing lost."""
+
+import re
+import shutil
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+READERS = [f"reader{n}@example.org" for n in range(1, 8)]
+
+STEPS = [
+    "publish:planned",
+    "publish:applied",
+    "documents:staged",
+    "documents:saved",
+    "documents:placed",
+    "documents:placed:3",
+    "plan:started",
+    "plan:chunk",
+    "plan:ready",
+    "deliver:claimed",
+    "deliver:claimed:3",
+    "deliver:offered",
+    "deliver:offered:5",
+    "deliver:intended",
+    "deliver:intended:5",
+    "deliver:committed",
+    "deliver:committed:5",
+    "deliver:settled",
+    "deliver:settled:5",
+    "deliver:finished",
+    "deliver:finished:2",
+]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, new_site: Any) -> Any:
+    """A site with seven readers, a baseline behind it and two new posts before it; batches of two."""
+    site = new_site(tmp_path_factory.mktemp("crash") / "site")
+    site.settings((site.folder / "publisher.toml").read_text() + "\n[queue]\nbatch = 2\n")
+    site.post("old.md", "---\ntitle: Old\ndate: 2024-10-01\n---\nOld.\n")
+    site.publish("2024-10-20T03:00:00Z")
+    readers = site.folder / "readers.csv"
+    readers.write_text("email\n" + "\n".join(READERS) + "\n", encoding="utf-8")
+    site.run(
+        "subscribers", "import", str(readers), "--list", "daily", "--confirmed", "--at", "2024-10-20T04:00:00Z"
+    )
+    site.post("one.md", "---\ntitle: One\ndate: 2024-10-21T01:00:00Z\n---\nWords of one.\n")
+    site.post("two.md", "---\ntitle: Two\ndate: 2024-10-21T02:00:00Z\n---\nWords of two.\n")
+    return site
+
+
+@pytest.fixture
+def copied(prepared: Any, tmp_path: Path, same_site: Any) -> Any:
+    shutil.copytree(prepared.folder, tmp_path / "site")
+    return same_site(tmp_path / "site")
+
+
+@pytest.fixture(scope="module")
+def unharmed(prepared: Any, tmp_path_factory: pytest.TempPathFactory, same_site: Any) -> Any:
+    """The same site after a publish that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("unharmed") / "site"
+    shutil.copytree(prepared.folder, folder)
+    site = same_site(folder)
+    site.publish("2024-10-21T09:00:00Z")
+    return site
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_kill_at(step: str, copied: Any, unharmed: Any) -> None:
+    copied.publish("2024-10-21T09:00:00Z", code=-signal.SIGKILL, PUBLISHER_FAILPOINT=step)
+    copied.publish("2024-10-21T09:00:00Z")
+    check(copied, unharmed)
+
+
+def test_kills_one_after_the_other_at_every_step(copied: Any, unharmed: Any) -> None:
+    for step in STEPS:
+        copied.publish("2024-10-21T09:00:00Z", code=None, PUBLISHER_FAILPOINT=step)
+    copied.publish("2024-10-21T09:00:00Z")
+    check(copied, unharmed)
+
+
+def check(site: Any, unharmed: Any) -> None:
+    """Every reader has one copy; the ledger says so; the documents are those of an unharmed publish."""
+    assert Counter(mail["To"] for mail in site.mails()) == Counter(READERS)
+    [mailing] = site.json("mailings", "list")
+    assert mailing["state"] == "done"
+    assert mailing["planned"] == len(READERS)
+    assert mailing["counts"]["accepted"] == len(READERS)
+    assert sum(mailing["counts"].values()) == len(READERS)
+    assert site.documents() == unharmed.documents()
+    assert not [file for file in site.folder.rglob("*") if file.name.endswith(".part")]
+    assert [item["title"] for item in site.feed()["items"]] == ["Two", "One", "Old"]
+
+
+def test_every_step_of_the_code_is_in_this_test() -> None:
+    services = Path(__file__).parents[2] / "publisher" / "services"
+    named = {
+        step for file in services.glob("*.py") for step in re.findall(r'reach\("([^"]+)"\)', file.read_text())
+    }
+    assert named == {":".join(step.split(":")[:2]) for step in STEPS}

@@ -1,0 +1,95 @@
+"""`publisher run`: posts appear in feed and digest when their time comes."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from publisher.app import App
+from publisher.config import load
+from publisher.scheduler import Ticker
+
+
+class Stepped:
+    """A clock that stands until the test steps it."""
+
+    def __init__(self, at: str) -> None:
+        self.now = datetime.fromisoformat(at).astimezone(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Stepped:
+    return Stepped("2024-10-20T03:00:00Z")
+
+
+def test_a_future_post_appears_in_feed_and_digest_when_its_time_comes(site: Any, clock: Stepped) -> None:
+    site.post("future.md", "---\ntitle: Ahead\ndate: 2024-10-25T08:30:00Z\n---\nWords.\n")
+    app = App(load(site.folder, {}), clock=clock)
+    ticker = Ticker(app)
+    ticker.publish()
+    site.run(*"subscribers add ann@example.org --list daily --confirmed --at 2024-10-20T04:00:00Z".split())
+    assert app.next_due() == datetime(2024, 10, 20, 9, tzinfo=UTC)
+
+    for at, items, mails in [
+        ("2024-10-25T08:29:59.999Z", [], 0),
+        ("2024-10-25T08:30:00Z", ["Ahead"], 0),
+        ("2024-10-25T08:59:59.999Z", ["Ahead"], 0),
+        ("2024-10-25T09:00:00Z", ["Ahead"], 1),
+        ("2024-10-25T09:00:00Z", ["Ahead"], 1),
+        ("2024-10-27T09:00:00Z", ["Ahead"], 1),
+    ]:
+        clock.now = datetime.fromisoformat(at)
+        ticker.publish()
+        ticker.deliver()
+        assert [item["title"] for item in site.feed()["items"]] == items, at
+        assert len(site.mails()) == mails, at
+    app.close()
+
+
+def test_what_came_due_while_it_was_down_is_published_by_the_next_run(site: Any, clock: Stepped) -> None:
+    site.publish("2024-10-20T03:00:00Z")
+    site.run(*"subscribers add ann@example.org --list daily --confirmed --at 2024-10-20T04:00:00Z".split())
+    site.post("a.md", "---\ntitle: While away\ndate: 2024-10-22\n---\nWords.\n")
+    clock.now = datetime(2024, 10, 25, 12, tzinfo=UTC)
+    app = App(load(site.folder, {}), clock=clock)
+    ticker = Ticker(app)
+    ticker.publish()
+    ticker.deliver()
+    app.close()
+    assert [item["title"] for item in site.feed()["items"]] == ["While away"]
+    assert len(site.mails()) == 1
+
+
+def test_a_post_two_seconds_ahead_appears_by_itself(site: Any, running: Any, wait_for: Any) -> None:
+    site.settings((site.folder / "publisher.toml").read_text() + '\n[schedule]\npublish_every = "1h"\n')
+    at = datetime.now(UTC) + timedelta(seconds=2)
+    site.post("soon.md", f"---\ntitle: Soon\ndate: {at.isoformat()}\n---\nWords.\n")
+    server = running()
+    wait_for(lambda: server.http.get("/feed.json").status_code == 200)
+    assert server.http.get("/feed.json").json()["items"] == []
+    wait_for(lambda: server.http.get("/feed.json").json()["items"] != [])
+    [item] = server.http.get("/feed.json").json()["items"]
+    assert item["title"] == "Soon"
+    assert datetime.now(UTC) >= at
+    assert server.stop() == 0
+
+
+def test_a_second_run_on_the_same_site_says_so(site: Any, running: Any) -> None:
+    server = running()
+    refused = site.run("run", code=1)
+    assert "holds it" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert server.stop() == 0
+
+
+def test_a_port_in_use_is_one_clear_line(site: Any, running: Any, same_site: Any, new_site: Any) -> None:
+    server = running()
+    port = server.url.rpartition(":")[2]
+    other = new_site(site.folder.parent / "other")
+    refused = other.run("run", "--listen", f"127.0.0.1:{port}", code=1)
+    assert "in use" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert server.stop() == 0
