@@ -1,0 +1,129 @@
+"""The ASGI application: documents by a bare handler, pages by Starlette, and nothing that fails unsaid."""
+
+import logging
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from publisher.app import App
+from publisher.core.errors import PublisherError
+from publisher.web.answers import Answers
+from publisher.web.documents import Documents
+from publisher.web.files import Files
+from publisher.web.forms import Gone, TooLarge
+from publisher.web.limits import Limits
+from publisher.web.signup import SignUp
+from publisher.web.tokenpages import TokenPages
+
+log = logging.getLogger(__name__)
+
+NEAR = ["127.0.0.1", "::1"]
+"""Proxies on this machine are believed when they name the client (X-Forwarded-For)."""
+
+_PAGES = re.compile(r"/(?:subscribe|confirm|unsubscribe|healthz|readyz)(?:/|\Z)")
+_TOKEN = re.compile(r"(/(?:confirm|unsubscribe)/).+", re.DOTALL)
+_PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def asgi(app: App) -> ASGIApp:
+    """The site's HTTP. Opens its parts now, so that what cannot work fails here. Raises PublisherError."""
+    return Application(app)
+
+
+class Application:
+    """Sends each request where it belongs, and answers for failures."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._answers = answers = Answers(app.parts)
+        self._prefix = urlsplit(app.settings.site.public_url).path.rstrip("/")
+        behind_proxy: Any = ProxyHeadersMiddleware  # uvicorn and Starlette spell the types of ASGI apart
+        self._pages: ASGIApp = behind_proxy(_router(app, answers), trusted_hosts=NEAR)
+        self._documents = Documents(
+            Files(app.public, app.settings.site.public_url),
+            clock=app.clock,
+            next_post=lambda: app.next_post,
+            missing=self._missing,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError(f"only HTTP is spoken here, not {scope['type']}")
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._route(scope, receive, watched)
+        except Gone:
+            return
+        except TooLarge:
+            await (await self._answers.error(413, {"Connection": "close"}))(scope, receive, send)
+        except Exception:
+            path = masked(scope["path"])
+            log.exception("request_failed", extra={"method": scope["method"], "path": path})
+            if not started:
+                await (await self._answers.error(500))(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Under the path of web.public_url, and without it for a proxy that takes it away."""
+        path: str = scope["path"]
+        if self._prefix and path.startswith(f"{self._prefix}/"):
+            path = path.removeprefix(self._prefix)
+            scope = {**scope, "path": path}
+        if _PAGES.match(path):
+            await self._pages({**scope, "path": path.rstrip("/"), "root_path": ""}, receive, send)
+        else:
+            await self._documents(scope, receive, send)
+
+    async def _missing(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await (self._answers.nothing_yet() if scope["path"] == "/" else self._answers.error(404))
+        await response(scope, receive, send)
+
+
+def _router(app: App, answers: Answers) -> Router:
+    sign_up = SignUp(app, answers, Limits())
+    tokens = TokenPages(app, answers)
+    both = ["GET", "POST"]
+
+    async def missing(scope: Scope, receive: Receive, send: Send) -> None:
+        await (await answers.error(404))(scope, receive, send)
+
+    async def healthz(_request: Request) -> Response:
+        return PlainTextResponse("alive\n", headers=_PLAIN)
+
+    async def readyz(_request: Request) -> Response:
+        try:
+            await run_in_threadpool(app.store.head)
+        except PublisherError as error:
+            log.error("not_ready", extra={"reason": str(error)})
+            return PlainTextResponse("not ready: the store does not answer\n", 503, _PLAIN)
+        return PlainTextResponse("ready\n", headers=_PLAIN)
+
+    return Router(
+        [
+            Route("/subscribe", sign_up.__call__, methods=both),
+            Route("/subscribe/{list}", sign_up.__call__, methods=both),
+            Route("/confirm/{token}", tokens.confirm, methods=both),
+            Route("/unsubscribe/{token}", tokens.unsubscribe, methods=both),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+        ],
+        redirect_slashes=False,
+        default=missing,
+    )
+
+
+def masked(path: str) -> str:
+    """A path for the log: a token is a key, so it is not written down."""
+    return _TOKEN.sub(r"\1…", path)

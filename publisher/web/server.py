@@ -1,0 +1,118 @@
+"""The web server: one uvicorn in this process, its port bound before anything else begins."""
+
+import errno
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import uvicorn
+
+from publisher.app import App
+from publisher.core.errors import OutputError
+from publisher.web.application import asgi
+
+GRACE = 30
+"""Seconds that requests in flight are given when the server stops."""
+
+BACKLOG = 2048
+
+
+class Server:
+    """Serves one site on `listen` ("127.0.0.1:8000", "[::1]:8000"; port 0: any free one).
+
+    The port is ours once this exists: connections wait until `serve`. Raises OutputError when it cannot
+    be had, and what opening the site's parts raises.
+    """
+
+    def __init__(self, app: App, listen: str) -> None:
+        self._host, _, port = listen.rpartition(":")
+        self._socket = _bound(listen, self._host.strip("[]"), int(port))
+        try:
+            self._server = _Quiet(_config(app))
+        except BaseException:
+            self._socket.close()
+            raise
+
+    @property
+    def port(self) -> int:
+        """The port in use."""
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds it, without a slash at its end."""
+        host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}.get(self._host, self._host)  # noqa: S104  # shown, not bound
+        return f"http://{host}:{self.port}"
+
+    def serve(self) -> None:
+        """Serves until `stop`, then finishes the requests in flight. Touches no signal handler."""
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._socket.close()
+
+    def stop(self) -> None:
+        """Ends `serve`, now or as soon as it is called. For signal handlers and other threads."""
+        self._server.should_exit = True
+
+    def close(self) -> None:
+        """Lets go of the port of a server that is not going to serve."""
+        self._socket.close()
+
+
+class _Quiet(uvicorn.Server):
+    """uvicorn without its signal handlers: what SIGTERM means is `run`'s to say."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+def _config(app: App) -> uvicorn.Config:
+    return uvicorn.Config(
+        asgi(app),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+def _bound(listen: str, host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OutputError."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+            bound.listen(BACKLOG)
+        except BaseException:
+            bound.close()
+            raise
+    except OSError as error:
+        what, do = _WHY.get(
+            error.errno or 0, (error.strerror or str(error), "set web.listen to another address")
+        )
+        raise OutputError(f"web.listen {listen}", what, do) from error
+    return bound
+
+
+_WHY = {
+    errno.EADDRINUSE: (
+        "the port is in use",
+        "stop what listens there, or set web.listen (or --listen) to another port",
+    ),
+    errno.EACCES: (
+        "the port may not be opened by this user",
+        "choose one of 1024 or above, and put a proxy before it",
+    ),
+    errno.EADDRNOTAVAIL: ("this machine has no such address", "listen on 127.0.0.1 or 0.0.0.0"),
+}

@@ -1,0 +1,103 @@
+"""The sign-up form. Whatever is known of an address, the answer is the same."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from publisher.app import App
+from publisher.core.addresses import parse
+from publisher.core.errors import AddressError
+from publisher.core.lists import MailingList
+from publisher.services import subscribe
+from publisher.web.answers import Answers
+from publisher.web.forms import Fields, FormToken, issue, judge, one, read_fields
+from publisher.web.limits import Limits
+
+EVEN = 0.25
+"""Seconds that every answer to a sign-up takes at least, so that its time tells nothing either."""
+
+
+class SignUp:
+    """GET and POST /subscribe, for all lists, and /subscribe/<list>, for one."""
+
+    def __init__(self, app: App, answers: Answers, limits: Limits) -> None:
+        self._app, self._answers, self._limits = app, answers, limits
+
+    async def __call__(self, request: Request) -> Response:
+        slug = request.path_params.get("list")
+        lists = [spec for spec in self._answers.parts.lists if slug in {None, spec.slug}]
+        if not lists:
+            return await self._answers.error(404)
+        now = self._app.clock()
+        if request.method == "POST":
+            return await self._take(request, lists, now)
+        return await self._form(request, lists, self._fresh(now))
+
+    async def _take(self, request: Request, lists: Sequence[MailingList], now: datetime) -> Response:
+        origin = request.client.host if request.client else ""
+        if wait := self._limits.take(origin, now):
+            return await self._answers.error(429, {"Retry-After": str(wait)})
+        fields = await read_fields(request.scope, request.receive)
+        token = one(fields, "token")
+        verdict = judge(token, self._answers.parts.ring(), now)
+        if verdict is not FormToken.GOOD:  # pasted into another site, or sent by a program: a button first
+            kept = token if verdict is FormToken.YOUNG else self._fresh(now)
+            return await self._form(request, lists, kept, fields)
+        if one(fields, "website"):  # the trap
+            return await self._answers.page("answer")
+        return await self._sign_up(request, lists, fields, origin, now)
+
+    async def _sign_up(
+        self, request: Request, lists: Sequence[MailingList], fields: Fields, origin: str, now: datetime
+    ) -> Response:
+        address = one(fields, "address")
+        chosen = _chosen(lists, fields)
+        try:
+            parse(address)
+        except AddressError as error:
+            problem = f"This address cannot be used: {error.what}{'; ' if error.do else ''}{error.do}."
+            return await self._form(request, lists, one(fields, "token"), fields, problem)
+        if not chosen:
+            problem = "Choose at least one of the lists."
+            return await self._form(request, lists, one(fields, "token"), fields, problem)
+        work = run_in_threadpool(self._join, chosen, address, origin, now)
+        await asyncio.gather(work, asyncio.sleep(EVEN))
+        self._app.wake()
+        return await self._answers.page("answer")
+
+    def _join(self, chosen: Sequence[MailingList], address: str, origin: str, now: datetime) -> None:
+        for spec in chosen:
+            subscribe.sign_up(self._answers.parts, spec, address, origin, now)
+
+    async def _form(
+        self,
+        request: Request,
+        lists: Sequence[MailingList],
+        token: str,
+        fields: Fields | None = None,
+        problem: str = "",
+    ) -> Response:
+        fields = fields or {}
+        steps = ["subscribe", *filter(None, [request.path_params.get("list")])]
+        values = {
+            "lists": lists,
+            "chosen": [spec.slug for spec in _chosen(lists, fields)],
+            "address": one(fields, "address"),
+            "token": token,
+            "action": self._answers.action(*steps),
+            "problem": problem,
+        }
+        return await self._answers.page("subscribe", values, status=400 if problem else 200)
+
+    def _fresh(self, now: datetime) -> str:
+        return issue(self._answers.parts.ring(), now)
+
+
+def _chosen(lists: Sequence[MailingList], fields: Fields) -> list[MailingList]:
+    """The lists ticked. Where there is only one, it is meant."""
+    wanted = fields.get("list", ())
+    return [spec for spec in lists if len(lists) == 1 or spec.slug in wanted]

@@ -1,0 +1,65 @@
+"""The pages that links in mails open: a page with a button first, for mail scanners open links too."""
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from publisher.app import App
+from publisher.core.addresses import parse
+from publisher.core.errors import TokenError
+from publisher.core.lists import State, Subscription
+from publisher.core.tokens import Purpose
+from publisher.services import subscribe
+from publisher.web.answers import Answers
+from publisher.web.forms import read_body
+
+
+class TokenPages:
+    """/confirm/<token> and /unsubscribe/<token>. A token that is no good gets 404, whatever is wrong."""
+
+    def __init__(self, app: App, answers: Answers) -> None:
+        self._app, self._answers = app, answers
+
+    async def confirm(self, request: Request) -> Response:
+        """GET shows the button; POST confirms, idempotent."""
+        token, now = request.path_params["token"], self._app.clock()
+        parts = self._answers.parts
+        try:
+            if request.method == "POST":
+                await read_body(request.scope, request.receive)
+                found = await run_in_threadpool(subscribe.confirm, parts, token, now)
+                return await self._answers.page("confirmed", {"spec": self._spec(found)})
+            found = await run_in_threadpool(subscribe.look_up, parts, token, Purpose.CONFIRM, now)
+        except TokenError:
+            return await self._answers.error(404)
+        if found.state is State.UNSUBSCRIBED or parts.list(found.list) is None:
+            return await self._answers.error(404)
+        return await self._button("confirm", token, found)
+
+    async def unsubscribe(self, request: Request) -> Response:
+        """GET shows the button; POST, with any body or none, ends the subscription at once (RFC 8058)."""
+        token, now = request.path_params["token"], self._app.clock()
+        parts = self._answers.parts
+        try:
+            if request.method == "POST":
+                await read_body(request.scope, request.receive)
+                found = await run_in_threadpool(subscribe.unsubscribe, parts, token, now)
+            else:
+                found = await run_in_threadpool(subscribe.look_up, parts, token, Purpose.UNSUBSCRIBE, now)
+        except TokenError:
+            return await self._answers.error(404)
+        if found.state is State.UNSUBSCRIBED:
+            return await self._answers.page("unsubscribed", {"spec": self._spec(found)})
+        return await self._button("unsubscribe", token, found)
+
+    async def _button(self, name: str, token: str, found: Subscription) -> Response:
+        values = {
+            "spec": self._spec(found),
+            "address": parse(found.address).masked(),
+            "action": self._answers.action(name, token),
+        }
+        return await self._answers.page(name, values)
+
+    def _spec(self, found: Subscription) -> object:
+        """The list; one that settings no longer have can still be left, and is shown by its slug."""
+        return self._answers.parts.list(found.list) or {"title": found.list, "description": ""}
