@@ -32,15 +32,12 @@ def compose(letter: Letter) -> tuple[Segment, ...]:
     """
     if not _TOKENS.issuperset(letter.marks.values()):
         raise ValueError("marks in content stand for tokens only")
-    text, html = (cut(body, letter.marks) for body in (letter.text, letter.html))
-    boundary = (
-        "=_" + hashlib.sha256(f"{letter.text}\0{letter.html}".encode("utf-8", "replace")).hexdigest()[:32]
-    )
+    text, html = (encode(cut(body, letter.marks)) for body in (letter.text, letter.html))
+    boundary = _boundary([*text, *html])
     segments: list[Segment] = [*_addressing(letter), *_list_fields(letter)]
     segments += [headers.field("MIME-Version", ["1.0"])]
     segments += [headers.field("Content-Type", ["multipart/alternative;", f'boundary="{boundary}"'])]
-    for kind, body in (("plain", text), ("html", html)):
-        segments += [_part_head(boundary, kind), *encode(body)]
+    segments += [_part_head(boundary, "plain"), *text, _part_head(boundary, "html"), *html]
     return _joined([*segments, f"\r\n--{boundary}--\r\n".encode()])
 
 
@@ -118,6 +115,14 @@ def _unsubscribe(pieces: Sequence[str | Place]) -> list[Segment]:
     headers.field("List-Unsubscribe", [f"<{longest}>"])
     inner: list[Segment] = [piece if isinstance(piece, Place) else piece.encode("ascii") for piece in url]
     return [b"List-Unsubscribe: <", *inner, b">\r\n"]
+
+
+def _boundary(bodies: Iterable[Segment]) -> str:
+    """Made of the content, whatever its marks were; "=_" never occurs in quoted-printable (RFC 2045 6.7)."""
+    hashed = hashlib.sha256()
+    for segment in bodies:
+        hashed.update(segment.value.encode() if isinstance(segment, Place) else segment)
+    return f"=_{hashed.hexdigest()[:32]}"
 
 
 def _part_head(boundary: str, kind: str) -> bytes:

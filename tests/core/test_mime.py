@@ -201,6 +201,9 @@ def test_a_place_stands_on_a_line_of_its_own() -> None:
 
 def test_equal_letters_give_equal_bytes_and_other_content_another_boundary() -> None:
     assert compose(LETTER) == compose(replace(LETTER))
+    text, html, url = (t.replace(MARK, "m4rk") for t in (LETTER.text, LETTER.html, LETTER.unsubscribe))
+    other = replace(LETTER, text=text, html=html, unsubscribe=url, marks={"m4rk": Place.UNSUBSCRIBE})
+    assert compose(other) == compose(LETTER)
     boundaries = {
         re.findall(rb'boundary="([^"]+)"', fill(compose(replace(LETTER, text=t)), VALUES))[0] for t in "ab"
     }
