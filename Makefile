@@ -1,0 +1,55 @@
+# A fresh machine needs Python 3.11 or newer, and make.
+PORT ?= 8000
+BIN := .venv/bin
+LOCK := pyproject.toml uv.lock requirements/run.txt requirements/dev.txt scripts/environment
+PYTEST_WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format docs bench soak lock wheel clean
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+run: .venv/.run ## make a demo site, publish it, mail its digest, serve it on 127.0.0.1:$(PORT)
+	@$(BIN)/publisher demo --listen 127.0.0.1:$(PORT) demo
+
+test: .venv/.dev lint ## lint, contracts, types, and every test
+	@scripts/browser
+	$(BIN)/pytest -n $(PYTEST_WORKERS)
+
+lint: .venv/.dev ## style, import contracts, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+format: .venv/.dev ## put the code into its usual form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: .venv/.dev ## write what is generated from the code: config/publisher.toml, docs/reference/
+	$(BIN)/python scripts/write_reference.py
+
+bench: .venv/.dev ## measure: start-up and throughput
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+soak: .venv/.dev ## the long tests: many kills, many posts, many readers
+	$(BIN)/pytest -m soak
+
+lock: .venv/.dev ## update uv.lock and requirements/ to pyproject.toml (needs uv; UPGRADE=--upgrade for newer)
+	uv lock $(UPGRADE)
+	uv export --quiet --frozen --no-emit-project --no-header --no-dev -o requirements/run.txt
+	uv export --quiet --frozen --no-emit-project --no-header --all-groups -o requirements/dev.txt
+
+clean: ## remove what was made, but not .venv
+	rm -rf demo dist build test-artefacts benchmarks/out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.venv/.run: $(LOCK)
+	@scripts/environment run
+	@touch $@
+
+.venv/.dev: $(LOCK)
+	@scripts/environment dev
+	@touch $@ .venv/.run
