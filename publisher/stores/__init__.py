@@ -1,0 +1,43 @@
+"""The store: schema, queries, migrations. SQLAlchemy Core over SQLite; every other part sees `ports.Store`.
+
+types.py  members.py       columns for instants, closed sets, display text; the store's own closed sets
+schema.py                  the tables, and the number of the schema
+values.py  rows.py         JSON and rows <-> values of core
+engine.py  opening.py      connections, transactions, errors; new, current, older, newer, damaged files
+log.py  documents.py  subscribers.py  planning.py  ledger.py  mailings.py
+                           a port each (the ledger's: writing and reading)
+wishes.py  joining.py  forgetting.py  eligible.py  batches.py
+                           the rules and steps they are made of
+store.py                   SqlStore: all of them over one database
+migrating.py  migrations/  Alembic, imported only when something is to be migrated
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from publisher.stores.store import SqlStore
+
+
+def open_store(url: str, *, create: bool) -> "SqlStore":
+    """The store at `url` ("sqlite:////absolute/path"); with `create`, made where there is none.
+
+    Raises StoreError (none there, not a store, damaged, unreadable, of another version) or OutputError
+    (the folder cannot be written).
+    """
+    from publisher.stores.opening import open_database
+    from publisher.stores.store import SqlStore
+
+    return SqlStore(open_database(url, create=create))
+
+
+def migrate(url: str) -> tuple[str, str]:
+    """Brings the store at `url` to this version's schema; (number before, number now). Idempotent.
+
+    Raises StoreError as `open_store` does, and when the migration would leave rows that refer to nothing.
+    """
+    from publisher.stores.migrating import migrate as run
+
+    return run(url)
+
+
+__all__ = ["migrate", "open_store"]

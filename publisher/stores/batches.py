@@ -1,0 +1,80 @@
+"""Batches: ranges of a mailing's deliveries, and when each has its next turn."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, exists, func, literal, select, update
+
+from publisher.core.mailings import Cause, MailingState, State, move, origins
+from publisher.stores.members import BatchState
+from publisher.stores.schema import batches, deliveries, mailings
+
+OTHERS = ""
+"""The pacing group of every domain that has no settings of its own."""
+
+
+def ranges(groups: Sequence[tuple[str, int]], base: int, size: int) -> Iterator[tuple[str, int, int]]:
+    """(group, lo, hi) for deliveries numbered from `base` + 1 in the order of `groups` (name, how many):
+    at most `size` rows each, never two groups in one.
+    """
+    for group, number in groups:
+        for lo in range(base + 1, base + number + 1, size):
+            yield group, lo, min(lo + size - 1, base + number)
+        base += number
+
+
+def of_range(batch: Any) -> Any:
+    """The ledger rows of a batch."""
+    return (deliveries.c.mailing == batch.mailing) & deliveries.c.n.between(batch.lo, batch.hi)
+
+
+def let_go(connection: Connection, batch: Row[Any], now: datetime) -> int:
+    """Ends a batch's lease: what its run left `sending` is in doubt (f), what it left claimed goes back as
+    if never tried (g). Then the batch is open until its next turn, or done, and so may be its mailing.
+    Returns how many are in doubt.
+    """
+    held = update(deliveries).where(of_range(batch), deliveries.c.run == batch.run)
+    sending = held.where(deliveries.c.state == State.SENDING)
+    lost = connection.execute(sending.values(state=move(State.SENDING, Cause.LOSE), changed_at=now)).rowcount
+    claimed = held.where(deliveries.c.state == State.CLAIMED)
+    connection.execute(claimed.values(state=move(State.CLAIMED, Cause.RELEASE), changed_at=now, **NOT_TRIED))
+    _cancel_rest(connection, batch, now)
+    set_turn(connection, batch, now)
+    return lost
+
+
+def _cancel_rest(connection: Connection, batch: Row[Any], now: datetime) -> None:
+    """Of a mailing that was cancelled meanwhile, nothing is queued again (h)."""
+    cancelled = select(mailings.c.id).where(mailings.c.state == MailingState.CANCELLED)
+    rest = update(deliveries).where(of_range(batch), deliveries.c.mailing.in_(cancelled))
+    rest = rest.where(deliveries.c.state.in_(origins(Cause.CANCEL)))
+    connection.execute(rest.values(state=move(State.QUEUED, Cause.CANCEL), changed_at=now))
+
+
+NOT_TRIED: dict[str, Any] = {
+    "run": None,
+    "attempts": case((deliveries.c.attempts > 0, deliveries.c.attempts - 1), else_=0),
+}
+"""A claim that came to nothing is no attempt."""
+
+
+def set_turn(connection: Connection, batch: Any, now: datetime) -> None:
+    """The batch waits for the earliest not_before of its queued rows; without any it is done."""
+    turns = func.coalesce(deliveries.c.not_before, literal(now, deliveries.c.not_before.type))
+    queued = of_range(batch) & (deliveries.c.state == State.QUEUED)
+    earliest = connection.execute(select(func.min(turns)).where(queued)).scalar()
+    free = {"run": None, "lease_until": None}
+    this = update(batches).where(batches.c.id == batch.id)
+    if earliest is not None:
+        connection.execute(this.values(state=BatchState.OPEN, next_at=earliest, **free))
+        return
+    connection.execute(this.values(state=BatchState.DONE, **free))
+    end_mailing(connection, batch.mailing)
+
+
+def end_mailing(connection: Connection, mailing: int) -> None:
+    """A ready mailing whose batches are all done is done; rows in doubt do not hold it open."""
+    waiting = exists().where(batches.c.mailing == mailings.c.id, batches.c.state != BatchState.DONE)
+    over = update(mailings).where(mailings.c.id == mailing, mailings.c.state == MailingState.READY, ~waiting)
+    connection.execute(over.values(state=MailingState.DONE))

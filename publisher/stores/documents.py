@@ -1,0 +1,55 @@
+"""Documents under public/, and the problems of the last look."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select
+
+from publisher.core.documents import Document
+from publisher.stores.engine import Database, slices, upsert
+from publisher.stores.schema import documents, problems
+
+
+class Documents:
+    """`ports.DocumentStore`."""
+
+    _db: Database
+
+    def documents(self) -> Mapping[str, Document]:
+        """Every written document by path, in path order."""
+        with self._db.read() as connection:
+            rows = connection.execute(select(documents).order_by(documents.c.path))
+            return {row["path"]: Document(**row) for row in rows.mappings()}
+
+    def save_documents(self, written: Sequence[Document], gone: Sequence[str]) -> None:
+        """Records `written` (new or in place of the same path) and forgets `gone`."""
+        with self._db.write() as connection:
+            for paths in slices(gone):
+                connection.execute(delete(documents).where(documents.c.path.in_(paths)))
+            if written:
+                connection.execute(upsert(documents), [_row(document) for document in written])
+
+    def set_problems(self, area: str, problems_now: Sequence[str], now: datetime) -> None:
+        """The problems of `area` are these; one that was there before keeps the instant it was first seen."""
+        ours = problems.c.area == area
+        with self._db.write() as connection:
+            seen = connection.execute(select(problems.c.text, problems.c.since).where(ours))
+            since = {row.text: row.since for row in seen}
+            connection.execute(delete(problems).where(ours))
+            rows = [
+                {"area": area, "position": n, "text": text, "since": since.get(text, now)}
+                for n, text in enumerate(dict.fromkeys(problems_now))
+            ]
+            if rows:
+                connection.execute(insert(problems), rows)
+
+    def problems(self) -> Sequence[tuple[str, datetime, str]]:
+        """(area, since, text), oldest first."""
+        order = (problems.c.since, problems.c.area, problems.c.position)
+        with self._db.read() as connection:
+            rows = connection.execute(select(problems).order_by(*order)).all()
+        return [(row.area, row.since, row.text) for row in rows]
+
+
+def _row(document: Document) -> dict[str, object]:
+    return {column.name: getattr(document, column.name) for column in documents.columns}

@@ -1,0 +1,147 @@
+"""Connections and transactions, and what the database's own errors become.
+
+SQLite: writers begin with BEGIN IMMEDIATE (a deferred one fails with "database is locked" when two meet,
+whatever the timeout), readers with BEGIN, so each method of the store sees one state. WAL: readers and the
+writer do not wait for each other. synchronous=FULL: what was committed survives a power cut.
+"""
+
+import sqlite3
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, QueuePool, Table, create_engine, event
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from publisher.core.errors import OutputError, PublisherError, StoreError
+
+LOCK_SECONDS = 60
+"""How long one writer waits for another before it gives up."""
+
+IN_LIST = 5_000
+"""Values in one IN list: well under SQLite's 32,766 variables."""
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -65536",  # 64 MB: the index of address keys is random
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+class Database:
+    """One database file and its pool of connections; safe to share between threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = _engine(path)
+        self._writer = self._engine.execution_options(writes=True)
+
+    @contextmanager
+    def read(self) -> Generator[Connection, None, None]:
+        """A connection that sees one state of the database. Raises StoreError."""
+        with self._errors(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Generator[Connection, None, None]:
+        """One transaction, alone among writers: whole, or not at all. Raises StoreError, OutputError."""
+        with self._errors(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def rebuild(self) -> Generator[Connection, None, None]:
+        """`write` with foreign keys off: moving a table must not delete what refers to it (SQLite)."""
+        with self._errors(), self._writer.connect() as connection:
+            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+            connection.commit()
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                connection.invalidate()  # the next user gets a fresh one, with its pragmas
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def _errors(self) -> Generator[None, None, None]:
+        try:
+            yield
+        except PublisherError:
+            raise
+        except DBAPIError as error:
+            raise explain(self.path, error.orig or error) from error
+        except StatementError as error:  # a value no column takes: ours to mend, not the database's
+            raise (error.orig or error) from error
+        except (sqlite3.Error, PoolTimeout, UnicodeEncodeError) as error:
+            raise explain(self.path, error) from error
+
+
+def insert_new(table: Table) -> sqlite.Insert:
+    """INSERT that leaves rows already there as they are (every dialect spells it in its own insert)."""
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def upsert(table: Table) -> sqlite.Insert:
+    """INSERT that replaces the row of the same primary key."""
+    statement = sqlite.insert(table)
+    key = [column.name for column in table.primary_key]
+    rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in key}
+    return statement.on_conflict_do_update(index_elements=key, set_=rest)
+
+
+def slices(values: Sequence[Any], size: int = IN_LIST) -> Iterator[Sequence[Any]]:
+    """`values` in pieces that fit an IN list."""
+    return (values[start : start + size] for start in range(0, len(values), size))
+
+
+def explain(path: Path, error: BaseException) -> StoreError | OutputError:
+    """What a database error means to a person, as one line."""
+    what = str(error).splitlines()[0] if str(error) else type(error).__name__
+    for words, answer, do in _KNOWN_ERRORS:
+        if words in what:
+            return StoreError(str(path), answer, do)
+    if "readonly" in what or "unable to open" in what or "disk is full" in what:
+        return OutputError(str(path), f"cannot be written ({what})", "check permissions and free space")
+    return StoreError(str(path), f"the database refused: {what}")
+
+
+_KNOWN_ERRORS = (
+    ("not a database", "not a Publisher store", "name another file in store.url, or restore a backup"),
+    ("malformed", "the store is damaged", "restore a backup"),
+    ("disk I/O error", "the disk does not answer", "check the disk, then restore a backup if need be"),
+    ("locked", f"another process has held the store for {LOCK_SECONDS} s", "stop it, or try again"),
+)
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: _connect(path),
+        poolclass=QueuePool,
+        pool_size=8,
+        hide_parameters=True,  # addresses and tokens stay out of tracebacks and logs
+    )
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,65 @@
+"""Forgetting sign-ups that nobody confirmed.
+
+A reader's whole trace goes: the subscription, its confirmation mailings with their ledger rows, and the
+address when no other list has it. Two things stay. What is being sent at this moment is left for the next
+call. And a reader whose earlier life is in the ledger (a digest went to them) is what they were before the
+sign-up: unsubscribed, so that the proof of what was sent still names somebody.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
+
+from publisher.core.lists import State
+from publisher.core.mailings import MailingKind
+from publisher.core.mailings import State as DeliveryState
+from publisher.stores.engine import slices
+from publisher.stores.schema import (
+    batches,
+    cohorts,
+    deliveries,
+    is_,
+    mailing_posts,
+    mailings,
+    subscribers,
+    subscriptions,
+)
+
+_IN_FLIGHT = (DeliveryState.CLAIMED, DeliveryState.SENDING)
+
+
+def forget_pending(connection: Connection, before: datetime) -> int:
+    """Ends pending subscriptions created before; returns how many."""
+    old = select(subscriptions.c.id, subscriptions.c.subscriber).where(
+        is_(subscriptions.c.state, State.PENDING),
+        subscriptions.c.created_at < before,
+        ~_has_delivery(deliveries.c.state.in_(_IN_FLIGHT)),
+    )
+    rows = connection.execute(old).all()
+    for part in slices(rows):
+        ids = [row.id for row in part]
+        _forget_confirmations(connection, ids)
+        these = subscriptions.c.id.in_(ids)
+        proof = _has_delivery()
+        connection.execute(update(subscriptions).where(these, proof).values(state=State.UNSUBSCRIBED))
+        connection.execute(delete(subscriptions).where(these, ~proof))
+        _forget_addresses(connection, [row.subscriber for row in part])
+    return len(rows)
+
+
+def _has_delivery(*more: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(deliveries.c.subscription == subscriptions.c.id, *more).correlate(subscriptions)
+
+
+def _forget_confirmations(connection: Connection, ids: list[int]) -> None:
+    theirs = select(mailings.c.id).join(deliveries, deliveries.c.mailing == mailings.c.id)
+    theirs = theirs.where(deliveries.c.subscription.in_(ids), mailings.c.kind == MailingKind.CONFIRM)
+    for part in slices(connection.scalars(theirs).all()):
+        for table in (deliveries, batches, mailing_posts, cohorts):
+            connection.execute(delete(table).where(table.c.mailing.in_(part)))
+        connection.execute(delete(mailings).where(mailings.c.id.in_(part)))
+
+
+def _forget_addresses(connection: Connection, ids: list[int]) -> None:
+    elsewhere = exists().where(subscriptions.c.subscriber == subscribers.c.id)
+    connection.execute(delete(subscribers).where(subscribers.c.id.in_(ids), ~elsewhere))

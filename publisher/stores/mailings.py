@@ -1,0 +1,120 @@
+"""Reading mailings: what they are, what they carry, how far they went."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Connection, Row, func, select
+
+from publisher.core.errors import StoreError
+from publisher.core.mailings import InDoubt, Mailing, State
+from publisher.core.messages import Place, Segment
+from publisher.ports import CohortPosts
+from publisher.stores.engine import Database, slices
+from publisher.stores.schema import (
+    cohorts,
+    deliveries,
+    is_,
+    mailing_posts,
+    mailings,
+    segments,
+    subscribers,
+    subscriptions,
+)
+
+SEGMENT, PLACE = "s:", "p:"
+"""How a recipe marks a stored segment and a reader's place (`messages`)."""
+
+
+class Mailings:
+    """The half of `ports.LedgerStore` that only reads."""
+
+    _db: Database
+
+    def mailings(self) -> Sequence[Mailing]:
+        """All of them with counts, newest first."""
+        with self._db.read() as connection:
+            return read_mailings(connection)
+
+    def mailing(self, id: int) -> Mailing | None:
+        """One of them with its counts."""
+        with self._db.read() as connection:
+            found = read_mailings(connection, mailings.c.id == id)
+        return found[0] if found else None
+
+    def cohorts(self, id: int) -> Sequence[CohortPosts]:
+        """Each cohort's number and its (post id, revision) pairs, as they are shown."""
+        numbers = select(cohorts.c.n).where(cohorts.c.mailing == id).order_by(cohorts.c.n)
+        shown = select(mailing_posts).where(mailing_posts.c.mailing == id).order_by(mailing_posts.c.position)
+        with self._db.read() as connection:
+            found: dict[int, list[tuple[str, str]]] = {n: [] for n in connection.scalars(numbers)}
+            for row in connection.execute(shown):
+                found[row.cohort].append((row.post_id, row.revision))
+        return list(found.items())
+
+    def segments(self, mailing: int, cohort: int) -> Sequence[Segment]:
+        """What a cohort's message is made of, in order. Raises StoreError: no such cohort, or bytes gone."""
+        this = (cohorts.c.mailing == mailing) & (cohorts.c.n == cohort)
+        with self._db.read() as connection:
+            recipe = cast(
+                "list[str] | None", connection.execute(select(cohorts.c.recipe).where(this)).scalar()
+            )
+            if recipe is None:
+                raise StoreError("store", f"mailing {mailing} has no cohort {cohort}", "restore a backup")
+            data = _stored(connection, [step[len(SEGMENT) :] for step in recipe if step.startswith(SEGMENT)])
+        try:
+            return [_segment(step, data) for step in recipe]
+        except KeyError as error:
+            what = f"segment {error.args[0]} of mailing {mailing} is gone"
+            raise StoreError("store", what, "restore a backup") from None
+
+    def in_doubt(self, mailing: int | None) -> Sequence[InDoubt]:
+        """Deliveries in state unknown, of one mailing or of all."""
+        query = (
+            select(deliveries, subscribers.c.address)
+            .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+            .join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
+            .where(is_(deliveries.c.state, State.UNKNOWN))
+            .order_by(deliveries.c.mailing, deliveries.c.n)
+        )
+        if mailing is not None:
+            query = query.where(deliveries.c.mailing == mailing)
+        with self._db.read() as connection:
+            return [_in_doubt(row) for row in connection.execute(query)]
+
+    def replies(self, id: int) -> Sequence[tuple[str, int]]:
+        """The servers' words and how often, most frequent first; at most 20."""
+        number = func.count()
+        query = select(deliveries.c.reply, number).where(deliveries.c.mailing == id, deliveries.c.reply != "")
+        query = query.group_by(deliveries.c.reply).order_by(number.desc(), deliveries.c.reply).limit(20)
+        with self._db.read() as connection:
+            return [(reply, count) for reply, count in connection.execute(query)]
+
+
+def read_mailings(connection: Connection, *where: ColumnElement[bool]) -> list[Mailing]:
+    """Mailings with counts, newest first."""
+    found = connection.execute(select(mailings).where(*where).order_by(mailings.c.id.desc()))
+    rows = found.mappings().all()
+    key = (deliveries.c.mailing, deliveries.c.state)
+    counting = select(*key, func.count()).group_by(*key)
+    if where:
+        counting = counting.where(deliveries.c.mailing.in_(select(mailings.c.id).where(*where)))
+    counts: dict[int, dict[State, int]] = {}
+    for mailing, state, number in connection.execute(counting):
+        counts.setdefault(mailing, {})[state] = number
+    return [Mailing(**row, counts=counts.get(row["id"], {})) for row in rows]
+
+
+def _stored(connection: Connection, names: Sequence[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for part in slices(list(dict.fromkeys(names))):
+        rows = connection.execute(select(segments).where(segments.c.hash.in_(part)))
+        found.update({row.hash: row.data for row in rows})
+    return found
+
+
+def _segment(step: str, data: dict[str, bytes]) -> Segment:
+    return Place(step[len(PLACE) :]) if step.startswith(PLACE) else data[step[len(SEGMENT) :]]
+
+
+def _in_doubt(row: Row[Any]) -> InDoubt:
+    return InDoubt(mailing=row.mailing, n=row.n, address=row.address, at=row.changed_at, reply=row.reply)

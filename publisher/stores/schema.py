@@ -1,0 +1,290 @@
+"""The tables. One MetaData for every database; the number of the schema is `SCHEMA`.
+
+A change here is a new file in migrations/versions and a new `SCHEMA`: a test compares the two.
+Foreign keys are kept where rows are few. Deliveries have none (on PostgreSQL two of them cost ten times
+the insert): their mailing and subscription are deleted with them or not at all.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal,
+)
+from sqlalchemy.sql.elements import ColumnElement
+
+from publisher.core.lists import State as SubscriptionState
+from publisher.core.log import Kind
+from publisher.core.mailings import MailingKind, MailingState
+from publisher.core.mailings import State as DeliveryState
+from publisher.stores.members import BatchState, Suppression
+from publisher.stores.types import Id, Instant, Member, Words
+
+SCHEMA = "0001"
+"""The schema this version writes: the head of migrations/versions."""
+
+MAILING = "mailing"
+"""The counter of mailings: an id is never used twice, for Message-IDs and links name it for ever."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def is_(column: ColumnElement[StrEnum], member: StrEnum) -> ColumnElement[bool]:
+    """`column = 'member'` with the member written out: partial indexes serve literals only."""
+    return column == literal(member, column.type, literal_execute=True)
+
+
+def _one_of(column: str, members: type[StrEnum]) -> CheckConstraint:
+    values = ", ".join(f"'{member.value}'" for member in members)
+    return CheckConstraint(f"{column} IN ({values})", name=column)
+
+
+def _to(name: str, column: Column[Any], *, primary_key: bool = False) -> Column[Any]:
+    return Column(name, ForeignKey(column), primary_key=primary_key, nullable=False)
+
+
+def _index_of(name: str, column: Column[Any], member: StrEnum, *of: Column[Any]) -> None:
+    """An index of the rows that are in one state: small, while the table grows."""
+    rows = is_(column, member)
+    Index(name, *of, sqlite_where=rows, postgresql_where=rows)
+
+
+stamp = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
+stamp.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
+"""Alembic's own table, written here for a new store so that Alembic need not be imported."""
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", Instant),
+    Column("baseline_at", Instant),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("source", LargeBinary, nullable=False),  # UTF-8 with surrogates passed: exactly what was read
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("revision", String(32), nullable=False),
+    Column("value", JSON, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("backfill", Boolean, nullable=False),
+    Column("first_seq", BigInteger, nullable=False, unique=True),
+    Column("updated_at", Instant, nullable=False),
+    Column("missing_since", Instant),
+    Column("missing_scans", Integer, nullable=False),
+)
+
+log = Table(
+    "log",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Member(Kind), nullable=False),
+    _to("post_id", posts.c.id),
+    Column("at", Instant, nullable=False),
+    Column("revision", String(32), nullable=False),
+    Column("backfill", Boolean, nullable=False),
+    _one_of("kind", Kind),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    _to("post_id", posts.c.id, primary_key=True),
+    Column("revision", String(32), primary_key=True),
+    Column("value", JSON, nullable=False),
+    _to("body_hash", bodies.c.hash),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("modified", Instant, nullable=False),
+)
+
+problems = Table(
+    "problems",
+    metadata,
+    Column("area", String(32), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("since", Instant, nullable=False),
+    Column("text", Words, nullable=False),
+)
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("address_key", String(64), nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", Id, primary_key=True),  # never used twice: links that name it live for ever
+    _to("subscriber", subscribers.c.id),
+    Column("list", Text, nullable=False),
+    Column("state", Member(SubscriptionState), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("next_due_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("confirmed_at", Instant),
+    Column("consent", JSON, nullable=False),
+    UniqueConstraint("subscriber", "list"),
+    _one_of("state", SubscriptionState),
+    sqlite_autoincrement=True,
+)
+_index_of(
+    "ix_subscriptions_due",
+    subscriptions.c.state,
+    SubscriptionState.ACTIVE,
+    subscriptions.c.next_due_at,
+    subscriptions.c.list,
+    subscriptions.c.offset,
+)
+_index_of(
+    "ix_subscriptions_pending", subscriptions.c.state, SubscriptionState.PENDING, subscriptions.c.created_at
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address_key", String(64), primary_key=True),
+    Column("list", Text, primary_key=True),
+    Column("kind", Member(Suppression), primary_key=True),
+    Column("at", Instant, nullable=False),
+    _one_of("kind", Suppression),
+    sqlite_with_rowid=False,
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
+mailings = Table(
+    "mailings",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # counted in `counters`
+    Column("list", Text, nullable=False),
+    Column("kind", Member(MailingKind), nullable=False),
+    Column("state", Member(MailingState), nullable=False),
+    Column("head", BigInteger, nullable=False),
+    Column("due_before", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("planned", BigInteger, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("subject", Words, nullable=False),
+    _one_of("kind", MailingKind),
+    _one_of("state", MailingState),
+)
+_index_of("ix_mailings_planning", mailings.c.state, MailingState.PLANNING, mailings.c.id)
+
+cohorts = Table(
+    "cohorts",
+    metadata,
+    _to("mailing", mailings.c.id, primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("recipe", JSON, nullable=False),
+)
+
+mailing_posts = Table(
+    "mailing_posts",
+    metadata,
+    _to("mailing", mailings.c.id, primary_key=True),
+    Column("cohort", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("post_id", Text, nullable=False),
+    Column("revision", String(32), nullable=False),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _to("mailing", mailings.c.id),
+    Column("lo", BigInteger, nullable=False),
+    Column("hi", BigInteger, nullable=False),
+    Column("group", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", Member(BatchState), nullable=False),
+    Column("next_at", Instant, nullable=False),
+    Column("lease_until", Instant),
+    Column("run", String(64)),
+    Column("date", Instant),
+    UniqueConstraint("mailing", "lo"),
+    _one_of("state", BatchState),
+)
+_index_of("ix_batches_open", batches.c.state, BatchState.OPEN, batches.c.priority, batches.c.next_at)
+_index_of("ix_batches_leased", batches.c.state, BatchState.LEASED, batches.c.lease_until)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("mailing", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("cohort", Integer, nullable=False),
+    Column("subscription", BigInteger, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("state", Member(DeliveryState), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", Instant),
+    Column("run", String(64)),
+    Column("reply", Words, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    UniqueConstraint("subscription", "mailing"),  # invariant 5: at most one, and found by subscription
+    _one_of("state", DeliveryState),
+    sqlite_with_rowid=False,
+)
+_index_of(
+    "ix_deliveries_in_doubt", deliveries.c.state, DeliveryState.UNKNOWN, deliveries.c.mailing, deliveries.c.n
+)

@@ -1,0 +1,19 @@
+"""SqlStore: the whole store over one database."""
+
+from publisher.stores.documents import Documents
+from publisher.stores.engine import Database
+from publisher.stores.ledger import Ledger
+from publisher.stores.log import Log
+from publisher.stores.planning import Planning
+from publisher.stores.subscribers import Subscribers
+
+
+class SqlStore(Log, Documents, Subscribers, Planning, Ledger):
+    """`ports.Store`; safe to share between threads. Every method may raise StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def close(self) -> None:
+        """Lets go of every connection."""
+        self._db.close()

@@ -1,0 +1,137 @@
+"""Subscribers and their subscriptions: reading, confirming, leaving, forgetting."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+
+from publisher.core.lists import Consent, Event, Joined, NewReader, State, Subscription, after
+from publisher.core.mailings import MailingKind
+from publisher.stores.engine import Database, insert_new
+from publisher.stores.forgetting import forget_pending
+from publisher.stores.joining import join_all
+from publisher.stores.members import BLOCKS_ALWAYS, EVERYWHERE, LIFTED_BY_READER, Suppression
+from publisher.stores.rows import as_subscription, with_address
+from publisher.stores.schema import deliveries, is_, log_head, mailings, subscriptions, suppressions
+
+PAGE = 5_000
+"""Subscriptions read at a time: no read transaction stays open while somebody works through them."""
+
+
+class Subscribers:
+    """`ports.SubscriberStore`."""
+
+    _db: Database
+
+    def join(
+        self, spec: str, readers: Sequence[NewReader], consent: Consent
+    ) -> Sequence[tuple[Joined, Subscription | None]]:
+        """Signs readers up to list `spec`, in one transaction (see wishes.py for what each comes to)."""
+        with self._db.write() as connection:
+            return join_all(connection, spec, readers, consent)
+
+    def subscription(self, id: int) -> Subscription | None:
+        """The subscription `id` as it stands."""
+        with self._db.read() as connection:
+            row = connection.execute(with_address().where(subscriptions.c.id == id)).one_or_none()
+        return as_subscription(row) if row else None
+
+    def confirm(self, id: int, generation: int, next_due_at: datetime, now: datetime) -> Subscription | None:
+        """Pending -> active at the log's head, and lifts `left` and `erased`. Idempotent."""
+        with self._db.write() as connection:
+            row = _of_generation(connection, id, generation)
+            if row is None or row.state is State.UNSUBSCRIBED or _is_blocked(connection, row):
+                return None
+            if row.state is State.PENDING:
+                _activate(connection, row, next_due_at, now)
+            return _again(connection, id)
+
+    def confirmations(self, id: int, generation: int) -> tuple[int, datetime | None]:
+        """How many confirmation mails this life of a subscription was planned, and when the last was."""
+        query = select(func.count(), func.max(mailings.c.created_at)).join_from(
+            deliveries, mailings, mailings.c.id == deliveries.c.mailing
+        )
+        query = query.where(deliveries.c.subscription == id, deliveries.c.generation == generation)
+        with self._db.read() as connection:
+            number, last = connection.execute(query.where(mailings.c.kind == MailingKind.CONFIRM)).one()
+        return number, last
+
+    def furthest_back(self, spec: str) -> int | None:
+        """The smallest offset of an active reader of a list; None without readers."""
+        ours = select(func.min(subscriptions.c.offset)).where(subscriptions.c.list == spec)
+        active = is_(subscriptions.c.state, State.ACTIVE)
+        with self._db.read() as connection:
+            return connection.execute(ours.where(active)).scalar()
+
+    def unsubscribe(self, id: int, generation: int, now: datetime) -> Subscription | None:
+        """Ends a subscription of this generation and writes `left` for its list. Idempotent."""
+        with self._db.write() as connection:
+            row = _of_generation(connection, id, generation)
+            if row is None:
+                return None
+            state = after(row.state, Event.UNSUBSCRIBE)
+            ended = update(subscriptions).where(subscriptions.c.id == id)
+            connection.execute(ended.values(state=state, next_due_at=None))
+            gone = {"address_key": row.address_key, "list": row.list, "kind": Suppression.LEFT, "at": now}
+            connection.execute(insert_new(suppressions), gone)
+            return _again(connection, id)
+
+    def subscriptions(self, spec: str | None, state: State | None) -> Iterator[Subscription]:
+        """In the order they came, a page at a time."""
+        query = with_address().order_by(subscriptions.c.id).limit(PAGE)
+        if spec is not None:
+            query = query.where(subscriptions.c.list == spec)
+        if state is not None:
+            query = query.where(subscriptions.c.state == state)
+        last = 0
+        while True:
+            with self._db.read() as connection:
+                rows = connection.execute(query.where(subscriptions.c.id > last)).all()
+            yield from map(as_subscription, rows)
+            if len(rows) < PAGE:
+                return
+            last = rows[-1].id
+
+    def subscriber_counts(self) -> Mapping[tuple[str, State], int]:
+        """How many subscriptions, by (list, state)."""
+        key = (subscriptions.c.list, subscriptions.c.state)
+        with self._db.read() as connection:
+            rows = connection.execute(select(*key, func.count()).group_by(*key).order_by(*key)).all()
+        return {(spec, state): number for spec, state, number in rows}
+
+    def forget_pending(self, before: datetime) -> int:
+        """Deletes pending subscriptions created before; how many (see forgetting.py for what stays)."""
+        with self._db.write() as connection:
+            return forget_pending(connection, before)
+
+
+def _of_generation(connection: Connection, id: int, generation: int) -> Row[Any] | None:
+    this = (subscriptions.c.id == id) & (subscriptions.c.generation == generation)
+    return connection.execute(with_address().where(this)).one_or_none()
+
+
+def _again(connection: Connection, id: int) -> Subscription:
+    return as_subscription(connection.execute(with_address().where(subscriptions.c.id == id)).one())
+
+
+def _is_blocked(connection: Connection, row: Row[Any]) -> bool:
+    blocks = select(func.count()).where(
+        suppressions.c.address_key == row.address_key,
+        suppressions.c.list.in_((EVERYWHERE, row.list)),
+        suppressions.c.kind.in_(BLOCKS_ALWAYS),
+    )
+    return bool(connection.execute(blocks).scalar_one())
+
+
+def _activate(connection: Connection, row: Row[Any], next_due_at: datetime, now: datetime) -> None:
+    head = select(log_head.c.seq).scalar_subquery()
+    state = after(row.state, Event.CONFIRM)
+    new = {"state": state, "offset": head, "next_due_at": next_due_at, "confirmed_at": now}
+    connection.execute(update(subscriptions).where(subscriptions.c.id == row.id).values(new))
+    lifted = delete(suppressions).where(
+        suppressions.c.address_key == row.address_key,
+        suppressions.c.list.in_((EVERYWHERE, row.list)),
+        suppressions.c.kind.in_(LIFTED_BY_READER),
+    )
+    connection.execute(lifted)

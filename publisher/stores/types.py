@@ -1,0 +1,71 @@
+"""Column types: what goes into the database means the same in SQLite and PostgreSQL."""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Dialect, Integer, String, Text, TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+Id = BigInteger().with_variant(Integer(), "sqlite")
+"""A 64-bit primary key that the database counts up; SQLite does so only for INTEGER."""
+
+
+def milliseconds(instant: datetime) -> int:
+    """Whole milliseconds since 1970, rounded down. Raises ValueError for a naive datetime."""
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant.isoformat()}: naive; every instant in the store is aware")
+    return (instant - _EPOCH) // _MILLISECOND
+
+
+class Instant(TypeDecorator[datetime]):
+    """An instant as integer milliseconds since 1970 UTC (invariant 1); finer parts are cut off."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else milliseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + value * _MILLISECOND
+
+
+class Member(TypeDecorator[StrEnum]):
+    """A member of a closed set, by its value."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, members: type[StrEnum]) -> None:
+        super().__init__()
+        self.members = members
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
+        return None if value is None else self.members(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        return None if value is None else self.members(value)
+
+    def __repr__(self) -> str:
+        return f"Member({self.members.__name__})"
+
+    @property
+    def python_type(self) -> type[Any]:
+        return self.members
+
+
+class Words(TypeDecorator[str]):
+    """Text that people read and nothing depends on: what no database takes in (NUL, halves of surrogate
+    pairs) is replaced, so that an odd server reply cannot stop a publish.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return value.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

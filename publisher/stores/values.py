@@ -1,0 +1,64 @@
+"""Post <-> JSON. What equals its default is left out, so a value written today reads well tomorrow."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, cast
+
+from publisher.core.lists import Consent
+from publisher.core.posts import Image, Markup, Post
+from publisher.core.site import Person
+
+Json = dict[str, Any]
+
+
+def post_to_json(post: Post) -> Json:
+    """Every field of `post` that is not at its default; instants in ISO 8601, exact to the microsecond."""
+    return _plain(post)
+
+
+def post_from_json(value: Mapping[str, Any]) -> Post:
+    """The post that `post_to_json` wrote. Raises TypeError when a field is missing or unknown."""
+    image = value.get("image")
+    given: Json = {
+        **value,
+        "instant": _instant(value.get("instant")),
+        "modified": _instant(value.get("modified")),
+        "expires": _instant(value.get("expires")),
+        "markup": Markup(value.get("markup", Markup.MARKDOWN)),
+        "authors": tuple(Person(**author) for author in value.get("authors", ())),
+        "image": Image(**image) if image else None,
+        **{name: tuple(value.get(name, ())) for name in ("aliases", "tags", "categories", "warnings")},
+    }
+    return Post(**given)
+
+
+def consent_to_json(consent: Consent) -> Json:
+    """The proof that a reader asked."""
+    return _plain(consent)
+
+
+def _plain(value: Any) -> Json:
+    kept = ((field, getattr(value, field.name)) for field in fields(value))
+    return {
+        field.name: _json(item) for field, item in kept if field.default is MISSING or item != field.default
+    }
+
+
+def _json(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case StrEnum():
+            return value.value
+        case tuple():
+            return [_json(item) for item in cast("Sequence[Any]", value)]
+        case _ if is_dataclass(value):
+            return _plain(value)
+        case _:
+            return value
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
