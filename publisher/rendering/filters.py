@@ -1,0 +1,99 @@
+"""What templates may ask for beyond Jinja's own filters. Pure functions over values."""
+
+import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from publisher.core.digests import Digest, DigestPost
+
+_MONTHS = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905  # a calendar reads better as one line
+)
+_SCRIPTS = {
+    "ar": "arab", "fa": "arab", "ur": "arab", "ps": "arab", "ckb": "arab", "ug": "arab", "sd": "arab",
+    "he": "hebr", "iw": "hebr", "yi": "hebr", "km": "khmr", "th": "thai", "lo": "thai", "my": "mymr",
+    "ja": "jpan", "ko": "kore", "zh": "hans", "yue": "hant",
+}  # fmt: skip
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]"
+)
+
+PREHEADER = (40, 130)
+"""Fewest and most characters of the line a mailbox shows beside the subject."""
+
+
+def clean(text: str) -> str:
+    """`text` without control characters (C0, C1), lone surrogates and noncharacters; line ends are "\\n"."""
+    return _UNSAFE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, single spaces, no control characters."""
+    return " ".join(clean(text).split())
+
+
+def clip(text: str, limit: int) -> str:
+    """`text` on one line and at most `limit` characters, cut after a whole word where there is one."""
+    line = one_line(text)
+    if len(line) <= limit:
+        return line
+    head = line[: limit - 1]
+    whole = head.rsplit(" ", 1)[0] if " " in head[limit // 2 :] else head
+    return whole.rstrip(" ,.;:–—-") + "…"
+
+
+def date(instant: datetime, zone: str = "UTC") -> str:
+    """ "25 October 2024": the day of `instant` by the calendar of `zone` (an IANA name)."""
+    local = instant.astimezone(ZoneInfo(zone))
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
+
+
+def time(instant: datetime, zone: str = "UTC") -> str:
+    """ "15:38": the wall clock of `zone`."""
+    return f"{instant.astimezone(ZoneInfo(zone)):%H:%M}"
+
+
+def machine(instant: datetime) -> str:
+    """ "2024-10-25T08:38:59Z", for the datetime attribute of a time element."""
+    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def script(language: str) -> str:
+    """The script a BCP 47 tag is written in, as far as fonts and line heights care: "latn", "khmr", ..."""
+    primary, *rest = language.lower().replace("_", "-").split("-")
+    named = next((part for part in rest if len(part) == 4 and part.isalpha()), "")
+    if named:
+        return named
+    if primary == "zh" and {"tw", "hk", "mo"} & set(rest):
+        return "hant"
+    return _SCRIPTS.get(primary, "latn")
+
+
+def label(post: DigestPost) -> str:
+    """What a post is called: its title, or else its first words, or else its day. At most 300 characters."""
+    return clip(post.title, 300) or clip(post.summary or post.text, 60) or date(post.instant)
+
+
+def subject(digest: Digest) -> str:
+    """The first post's name, and how many more: what a reader decides by."""
+    others = len(digest.posts) - 1 + digest.more
+    if not digest.posts:
+        return one_line(digest.list.title)
+    name = clip(label(digest.posts[0]), 120)
+    return f"{name}, and {others} more" if others else name
+
+
+def preheader(digest: Digest) -> str:
+    """40 to 130 characters beside the subject: what the first post says, what else is in the mail."""
+    fewest, most = PREHEADER
+    first = digest.posts[0] if digest.posts else None
+    parts = [clip(first.summary or first.text, 110)] if first else []
+    parts += [label(post) for post in digest.posts[1:]]
+    parts += [digest.list.title, date(digest.due_at, digest.list.timezone), digest.site.title]
+    parts.append(f"New posts from {digest.site.title}, chosen for this list and sent on time")
+    line = ""
+    for part in filter(None, map(one_line, parts)):
+        if len(line) >= fewest:
+            break
+        line = f"{line} · {part}" if line else part
+    return clip(line, most)

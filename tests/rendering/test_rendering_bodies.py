@@ -1,0 +1,78 @@
+"""What a post's HTML becomes inside a mail."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from publisher.core.digests import DigestPost
+from publisher.core.posts import Image
+from publisher.rendering.bodies import body, shows_picture
+from publisher.rendering.filters import clip, date, machine, script, time
+
+
+@pytest.mark.parametrize(
+    ("levels", "lowered"),
+    [
+        ("1 2 3", "3 4 5"),
+        ("2 4 2 3", "3 4 3 4"),
+        ("3 2 3", "3 3 4"),
+        ("6 1 1", "3 3 3"),
+        ("1 2 3 4 5 6", "3 4 5 6 6 6"),
+    ],
+)
+def test_headings_are_lowered_without_a_gap(levels: str, lowered: str) -> None:
+    def write(numbers: str) -> str:
+        return "".join(f"<h{n}>x</h{n}>" for n in numbers.split())
+
+    assert body(write(levels)) == write(lowered)
+
+
+def test_what_looks_like_a_tag_inside_an_attribute_stays() -> None:
+    assert body('<img src="x" alt="an <h1> tag" width="20">') == '<img src="x" alt="an <h1> tag" width="20">'
+
+
+def test_tables_get_a_box_that_scrolls() -> None:
+    assert body("<table><tr><td>1</td></tr></table>") == (
+        '<div class="wide"><table><tr><td>1</td></tr></table></div>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("html", "shown"),
+    [
+        ("<p>words first</p>", True),
+        ('<p><img src="https://e.example/other.png"></p>', False),
+        ('<figure>\n<img src="https://e.example/other.png"></figure>', False),
+        ('<p>words</p><img src="https://e.example/a.png?x=1&amp;y=2">', False),
+    ],
+)
+def test_a_posts_picture_is_shown_once(html: str, shown: bool, post: Callable[..., DigestPost]) -> None:
+    assert shows_picture(post(html=html, image=Image(url="https://e.example/a.png?x=1&y=2"))) is shown
+    assert not shows_picture(post(html=html, image=None))
+
+
+def test_a_picture_must_be_on_the_web(post: Callable[..., DigestPost]) -> None:
+    assert not shows_picture(post(image=Image(url="file:///etc/passwd")))
+
+
+def test_clipping_ends_after_a_whole_word() -> None:
+    assert clip("one two\nthree", 20) == "one two three"
+    assert clip("one two three", 12) == "one two…"
+    assert clip("undividable", 6) == "undiv…"
+
+
+def test_instants_are_written_in_local_time() -> None:
+    instant = datetime(2024, 12, 31, 20, 15, 9, tzinfo=UTC)
+    assert date(instant, "Asia/Phnom_Penh") == "1 January 2025"
+    assert time(instant, "Asia/Phnom_Penh") == "03:15"
+    assert machine(instant) == "2024-12-31T20:15:09Z"
+
+
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [("en", "latn"), ("km", "khmr"), ("ar-EG", "arab"), ("zh", "hans"), ("zh-TW", "hant"),
+     ("zh-Hant", "hant"),     ("ja", "jpan"), ("sr-Cyrl", "cyrl"), ("he", "hebr")],
+)  # fmt: skip
+def test_a_language_names_its_script(language: str, name: str) -> None:
+    assert script(language) == name

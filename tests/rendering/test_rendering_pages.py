@@ -1,0 +1,190 @@
+"""The pages: whole documents without script that load nothing, in any direction."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.core.errors import TemplateError
+from publisher.core.lists import MailingList
+from publisher.core.site import Site
+from publisher.rendering import JinjaRenderer
+
+WHEN = datetime(2024, 10, 25, 18, 30, tzinfo=UTC)
+DAILY = {
+    "slug": "daily",
+    "title": "River Daily",
+    "description": "Each new post.",
+    "url": "https://river.example/subscribe/daily",
+    "archive": "https://river.example/digests/daily/",
+}
+WEEKLY = {**DAILY, "slug": "weekly", "title": "River <Weekly>", "archive": ""}
+FEED = {"slug": "feed", "title": "All posts", "links": [
+    {"name": "Atom", "url": "https://river.example/feed.atom", "media_type": "application/atom+xml"},
+    {"name": "RSS", "url": "https://river.example/feed.xml", "media_type": "application/rss+xml"},
+]}  # fmt: skip
+POST = {
+    "title": "The delta",
+    "url": "https://river.example/delta/",
+    "date": WHEN,
+    "summary": "Water.",
+    "language": "en",
+}
+LOST = {"status": 404, "title": "Not found", "message": "There is nothing at this address."}
+
+
+@pytest.fixture
+def pages(site: Site, spec: MailingList) -> Mapping[str, Mapping[str, Any]]:
+    """Every page with values it may be given."""
+    letter = {"spec": spec, "address": "s…@example.org", "action": "/confirm/abc"}
+    return {
+        "index": {"feeds": [FEED], "lists": [DAILY, WEEKLY], "posts": [POST, {**POST, "language": "ar"}]},
+        "archive": {"spec": spec, "mailings": [{"title": "One", "date": WHEN, "url": "https://e.example/1"}]},
+        "subscribe": {"lists": [DAILY, WEEKLY], "chosen": ["weekly"], "token": "T0ken",
+                      "action": "/subscribe", "problem": "That is no address."},
+        "answer": {},
+        "confirm": letter,
+        "confirmed": {"spec": spec},
+        "unsubscribe": letter,
+        "unsubscribed": {"spec": spec},
+        "error": LOST,
+    }  # fmt: skip
+
+
+def test_every_packaged_page_is_a_whole_document(
+    pages: Mapping[str, Mapping[str, Any]], site: Site, renderer: JinjaRenderer, templates: Path
+) -> None:
+    assert {path.stem for path in (templates / "web").glob("*.html")} - {"layout"} == set(pages)
+    for name, values in pages.items():
+        page = renderer.page(name, {"site": site, **values})
+        assert page.lstrip().startswith('<!DOCTYPE html>\n<html lang="en" dir="ltr">'), name
+        assert page.count("<h1>") == page.count("<main") == page.count("<title>") == 1, name
+        assert 'href="#main">Skip' in page, name
+        assert not re.search(r"(?i)<(script|img|iframe)|\sstyle=|\son\w+=|@import|url\(", page), name
+
+
+def test_a_page_may_be_right_to_left(site: Site, renderer: JinjaRenderer) -> None:
+    assert '<html lang="ar" dir="rtl">' in renderer.page("answer", {"site": site, "language": "ar"})
+
+
+def test_styles_know_no_left_and_right(templates: Path) -> None:
+    css = (templates / "web" / "styles.css").read_text()
+    allowed = ":is(p, h1, h2, h3, legend, .label):dir(rtl) { text-align: right }"
+    assert allowed in css
+    assert not re.search(r"\b(left|right)\b", css.replace(allowed, ""))
+
+
+def test_the_start_page_points_to_feeds_lists_and_posts(
+    pages: Mapping[str, Mapping[str, Any]], site: Site, renderer: JinjaRenderer
+) -> None:
+    page = renderer.page("index", {"site": site, **pages["index"]})
+    assert '<link rel="alternate" type="application/atom+xml" title="All posts (Atom)"' in page
+    assert page.count('href="https://river.example/feed.atom"') == 2
+    assert page.count('href="https://river.example/digests/daily/"') == 1
+    assert "River &lt;Weekly&gt;" in page
+    assert "26 October 2024" in page
+    assert '<li lang="ar" dir="rtl">' in page
+
+
+def test_the_start_page_of_an_empty_site_renders(site: Site, renderer: JinjaRenderer) -> None:
+    page = renderer.page("index", {"site": site, "feeds": [], "lists": [], "posts": []})
+    assert "Follow" not in page
+
+
+def test_the_sign_up_form_is_complete(
+    pages: Mapping[str, Mapping[str, Any]], site: Site, renderer: JinjaRenderer
+) -> None:
+    page = renderer.page("subscribe", {"site": site, **pages["subscribe"]})
+    assert '<form method="post" action="/subscribe">' in page
+    assert '<input type="hidden" name="token" value="T0ken">' in page
+    assert 'name="list" value="weekly" checked' in page
+    assert 'name="list" value="daily">' in page
+    assert '<label class="label" for="address">' in page
+    assert 'autocomplete="email"' in page
+    assert 'name="website" value="" tabindex="-1"' in page
+    assert 'role="alert" id="problem">That is no address.' in page
+
+
+def test_one_list_needs_no_choice(site: Site, renderer: JinjaRenderer) -> None:
+    values = {
+        "lists": [DAILY],
+        "chosen": ["daily"],
+        "token": "t",
+        "action": "/subscribe/daily",
+        "problem": "",
+    }
+    page = renderer.page("subscribe", {"site": site, **values})
+    assert '<input type="hidden" name="list" value="daily">' in page
+    assert "checkbox" not in page
+    assert "alert" not in page
+
+
+@pytest.mark.parametrize("name", ["confirm", "unsubscribe"])
+def test_only_a_button_acts(
+    name: str, pages: Mapping[str, Mapping[str, Any]], site: Site, renderer: JinjaRenderer
+) -> None:
+    page = renderer.page(name, {"site": site, **pages[name]})
+    assert '<form method="post" action="/confirm/abc">\n<button class="button" type="submit">' in page
+    assert "s…@example.org" in page
+
+
+def test_an_archive_lists_mails_and_says_when_there_are_none(
+    pages: Mapping[str, Mapping[str, Any]], site: Site, spec: MailingList, renderer: JinjaRenderer
+) -> None:
+    page = renderer.page("archive", {"site": site, **pages["archive"]})
+    assert '<time datetime="2024-10-25T18:30:00Z">26 October 2024</time>' in page
+    assert 'href="https://river.example/subscribe/daily"' in page
+    assert "Nothing has been sent yet" in renderer.page(
+        "archive", {"site": site, "spec": spec, "mailings": []}
+    )
+
+
+def test_a_value_that_is_missing_is_named(site: Site, renderer: JinjaRenderer) -> None:
+    with pytest.raises(
+        TemplateError, match=r"^templates/web/error\.html:\d+: 'title' is undefined; the comment"
+    ):
+        renderer.page("error", {"site": site})
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_colours_of_pages_are_readable_in_light_and_dark(templates: Path) -> None:
+    """WCAG 2.2, 1.4.3 (4.5 for text) and 1.4.11 (3 for the edges of controls)."""
+    css = (templates / "web" / "styles.css").read_text()
+    schemes = [
+        dict(re.findall(r"--(\w+): (#\w{6})", block)) for block in re.findall(r":root \{([^}]*)\}", css)
+    ]
+    assert len(schemes) == 2
+    light, dark = schemes
+    for colours in (light, {**light, **dark}):
+        for back in (colours["paper"], colours["tint"]):
+            for front in ("ink", "quiet", "accent", "warn"):
+                assert contrast(colours[front], back) >= 4.5, (front, back)
+            assert contrast(colours["edge"], back) >= 3, back
+        assert contrast(colours["on"], colours["accent"]) >= 4.5
+
+
+def test_colours_of_mails_are_readable_in_light_and_dark(templates: Path) -> None:
+    """WCAG 2.2, 1.4.3."""
+    pairs = {
+        "styles.css": "#24221f #fdfcfa, #66615a #fdfcfa, #0b5a70 #fdfcfa, #4c4842 #fdfcfa, #ffffff #0b5a70",
+        "rules.css": "#e8e4dd #17181b, #aba59b #17181b, #86c9dc #17181b, #cbc5bb #17181b, #10262d #86c9dc",
+    }
+    for name, colours in pairs.items():
+        css = (templates / "email" / name).read_text()
+        for front, back in map(str.split, colours.split(", ")):
+            assert front in css
+            assert back in css
+            assert contrast(front, back) >= 4.5, (front, back)
