@@ -46,11 +46,13 @@ def test_a_template_that_changes_is_read_again(
 
 
 def test_a_missing_template_is_named_with_where_it_was_looked_for(
-    tmp_path: Path, digest: MakeDigest, links: Links
+    tmp_path: Path, templates: Path, digest: MakeDigest, links: Links
 ) -> None:
+    write(tmp_path, "email/digest/subject.txt", "here")
     with pytest.raises(TemplateError) as failed:
-        JinjaRenderer([tmp_path]).digest(digest(), links)
-    assert str(failed.value) == f"templates/email/digest/body.html: not found; looked in {tmp_path}"
+        JinjaRenderer([tmp_path, templates / "web"]).digest(digest(), links)
+    looked = f"looked in {tmp_path}, {templates / 'web'}"
+    assert str(failed.value) == f"templates/email/digest/body.html: not found; {looked}"
 
 
 def test_a_mistake_is_named_by_file_and_line(
