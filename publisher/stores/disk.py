@@ -1,0 +1,45 @@
+"""What every file of the state folder and of public/ needs: errors in plain words, and a flushed folder."""
+
+import errno
+import os
+from pathlib import Path
+
+from publisher.core.errors import OutputError
+
+_WORDS = {
+    errno.EACCES: ("is not ours to write", "give this user the right to write there"),
+    errno.EPERM: ("is not ours to write", "give this user the right to write there"),
+    errno.EROFS: ("is on a read-only file system", "mount it for writing"),
+    errno.ENOSPC: ("does not fit on the disk", "make room and run again"),
+    errno.EDQUOT: ("goes past the disk quota", "make room and run again"),
+    errno.EFBIG: ("is larger than a file may be here", "raise the limit"),
+    errno.ENAMETOOLONG: ("has a name too long for this disk", "shorten the slug or permalink"),
+    errno.ENOENT: ("is missing", "make the folder it stands in"),
+    errno.ENOTDIR: ("stands under a file, not a folder", "move that file away"),
+    errno.EEXIST: ("stands under a file, not a folder", "move that file away"),
+    errno.EISDIR: ("is a folder and should be a file", "move that folder away"),
+    errno.ENOTEMPTY: ("is a folder and should be a file", "move that folder away"),
+}
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """The error for a person: what is wrong with `path`, and what to do."""
+    what, do = _WORDS.get(error.errno or 0, (f"cannot be written ({error.strerror or error})", ""))
+    return OutputError(str(path), what, do)
+
+
+def flush_folder(folder: Path) -> None:
+    """Makes the names in a folder durable: a rename or a new file survives a crash after this."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Writes all of `data` and flushes it to the disk."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+    os.fsync(handle)

@@ -1,0 +1,84 @@
+"""The journal: departures and mailings, a line of JSON each, in a file beside the store.
+
+A store restored from an old backup is measured by it: what it says happened, happened.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from publisher.core.errors import OutputError
+from publisher.stores.disk import flush_folder, output_error
+
+
+class FileJournal:
+    """An append-only file: one write and one flush for each event, readable by its owner only."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, event: str, fields: Mapping[str, object]) -> None:
+        """Adds `{"event": event, ...fields}`; instants are written in UTC. Durable when it returns.
+
+        Raises OutputError; ValueError for a field called "event", TypeError for a value JSON has no word for.
+        """
+        if "event" in fields:
+            raise ValueError("a journal's field cannot be called event")
+        line = json.dumps({"event": event, **fields}, default=_instant, separators=(",", ":")) + "\n"
+        try:
+            self._write(line.encode("ascii"))
+        except OSError as error:
+            raise output_error(self.path, error) from error
+
+    def read(self) -> list[tuple[str, dict[str, Any]]]:
+        """Every event and its fields, oldest first; empty where there is no file.
+
+        A line that a crash tore was never confirmed to anybody, and is passed over. Raises OutputError.
+        """
+        try:
+            lines = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise OutputError(str(self.path), f"cannot be read ({error.strerror})") from error
+        return [entry for line in lines if (entry := _entry(line)) is not None]
+
+    def _write(self, line: bytes) -> None:
+        new = not self.path.exists()
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            if _is_torn(handle):
+                line = b"\n" + line  # what a crash left unfinished must not swallow this event
+            if os.write(handle, line) != len(line):
+                raise OutputError(str(self.path), "does not fit on the disk", "make room and run again")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if new:
+            flush_folder(self.path.parent)
+
+
+def _is_torn(handle: int) -> bool:
+    size = os.fstat(handle).st_size
+    return size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+
+
+def _entry(line: bytes) -> tuple[str, dict[str, Any]] | None:
+    try:
+        read: object = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(read, dict):
+        return None
+    fields = cast("dict[str, Any]", read)
+    event = fields.pop("event", None)
+    return (event, fields) if isinstance(event, str) else None
+
+
+def _instant(value: object) -> str:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    raise TypeError(f"a journal cannot hold {value!r}")
