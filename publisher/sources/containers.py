@@ -9,6 +9,7 @@ import json
 import re
 import tomllib
 from dataclasses import dataclass
+from datetime import date, time
 from typing import Any, ClassVar, Protocol, TypeAlias, cast
 
 from frontmatter import detect_format
@@ -31,8 +32,9 @@ class Container:
     body: str
 
 
-Items: TypeAlias = list[Any]
 Table: TypeAlias = dict[str, Any]
+Raw: TypeAlias = str | int | float | date | time | list[Any] | Table | None
+"""What tomllib and json yield."""
 
 
 class _Handler(Protocol):
@@ -150,15 +152,13 @@ def _flatten(table: Table) -> list[tuple[str, Value, int]]:
     return [(key, _plain(value), 0) for key, value in merged.items()]
 
 
-def _plain(value: Any) -> Value:  # what tomllib and json yield has no narrower type
+def _plain(value: Raw) -> Value:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        items: Items = value
-        return [_plain(item) for item in items]
+        return [_plain(item) for item in value]
     if isinstance(value, dict):
-        table: Table = value
-        return {key: _plain(item) for key, item in table.items()}
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+        return {key: _plain(item) for key, item in value.items()}
+    return value.isoformat() if isinstance(value, (date, time)) else str(value)

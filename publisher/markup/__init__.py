@@ -1,0 +1,14 @@
+"""Bodies, made safe: body source -> safe HTML | text | summary | excerpt.
+
+    safe        the way of a body, and what is kept of it     commonmark  Markdown -> HTML (comrak)
+    templates   generators' template code, resolved or gone   sanitise    any HTML -> safe HTML (nh3)
+    code        what of a source is code and left alone       urls        every URL absolute
+    stream      safe HTML as pieces                           limits      bodies too odd to be parsed
+    prose       safe HTML -> text as a person types it        excerpts    leading blocks within a budget
+
+Invariant: nothing reaches `stream`, `prose` or `excerpts` that has not passed `sanitise`.
+"""
+
+from publisher.markup.safe import SafeMarkup
+
+__all__ = ["SafeMarkup"]

@@ -1,0 +1,62 @@
+"""What of a Markdown source is code: fenced blocks, indented blocks, code spans. It is left alone."""
+
+import re
+from collections.abc import Callable, Iterator
+
+_FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})")
+_SPAN = re.compile(r"(?<!`)(`+)(?!`)((?:(?!\n[ \t]*\n)[\s\S]){1,4000}?)(?<!`)\1(?!`)")
+_ITEM = re.compile(r"[ \t]{0,3}(?:[-*+]|\d+[.)]|\[\^[^\]]*\]:)(?:\s|$)")
+
+
+def outside_code(source: str, change: Callable[[str], str]) -> str:
+    """`source` with `change` applied to everything that is not code."""
+    if "`" not in source and "~~~" not in source and "    " not in source and "\t" not in source:
+        return change(source)
+    return "".join(chunk if code else _outside_spans(chunk, change) for code, chunk in _blocks(source))
+
+
+def _outside_spans(chunk: str, change: Callable[[str], str]) -> str:
+    if chunk.count("`") not in range(2, 5000):
+        return change(chunk)
+    parts: list[str] = []
+    at = 0
+    for match in _SPAN.finditer(chunk):
+        parts += [change(chunk[at : match.start()]), match[0]]
+        at = match.end()
+    return "".join([*parts, change(chunk[at:])])
+
+
+def _blocks(source: str) -> Iterator[tuple[bool, str]]:
+    """(is code, lines) in order; joined they are the source."""
+    kept: list[str] = []
+    was = False
+    for code, line in _lines(source):
+        if code != was and kept:
+            yield was, "".join(kept)
+            kept = []
+        was = code
+        kept.append(line)
+    if kept:
+        yield was, "".join(kept)
+
+
+def _lines(source: str) -> Iterator[tuple[bool, str]]:
+    fence, after_blank, in_list, indented = "", True, False, False
+    for line in source.splitlines(keepends=True):
+        bare = line.strip()
+        if fence:
+            yield True, line
+            if bare.startswith(fence) and not bare.strip(fence[0]):
+                fence = ""
+            after_blank = False
+            continue
+        if match := _FENCE.match(line):
+            fence = match[1]
+            yield True, line
+            continue
+        deep = line.startswith(("    ", "\t"))
+        if bare and not deep:
+            in_list = bool(_ITEM.match(line)) or (in_list and (not after_blank or line[0] in " \t"))
+        indented = bool(bare) and deep and not in_list and (after_blank or indented)
+        yield indented, line
+        after_blank = not bare or (indented and after_blank)

@@ -1,0 +1,70 @@
+"""The way of a body: template code out, Markdown to HTML, sanitised, the repeated title dropped."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from publisher.core.posts import Markup as Kind
+from publisher.markup import excerpts, limits, prose, stream
+from publisher.markup.commonmark import to_html
+from publisher.markup.sanitise import legal, sanitised
+from publisher.markup.templates import resolve, reveal, without_marks
+
+_QUOTES = str.maketrans({"‘": "'", "’": "'", "‛": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
+_MARKS = re.compile(r"[*_`\\]+")
+_SPACE = re.compile(r"\s+")
+
+
+class SafeMarkup:
+    """Bodies of posts as safe HTML and as text (ports.Markup). Never raises for content."""
+
+    def html(self, body: str, kind: Kind, *, base_url: str, title: str) -> str:
+        """Sanitised HTML with absolute URLs; the first heading is dropped where it repeats `title`."""
+        return _safe(body, kind, base_url, title)
+
+    def text(self, body: str, kind: Kind, *, base_url: str, title: str) -> str:
+        """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
+        return prose.text(_safe(body, kind, base_url, title))
+
+    def summary(self, html: str) -> str:
+        """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty."""
+        return prose.summary(html)
+
+    def excerpt(self, html: str, limit_bytes: int) -> tuple[str, bool]:
+        """The leading whole blocks of sanitised HTML within `limit_bytes`, and whether any were left out."""
+        return excerpts.excerpt(html, limit_bytes)
+
+
+@lru_cache(maxsize=8)  # html and text of one post are asked for one after the other
+def _safe(body: str, kind: Kind, base_url: str, title: str) -> str:
+    source = legal(body)
+    if limits.too_odd(source):
+        return limits.as_plain(without_marks(source))
+    resolved = resolve(source, markdown=kind is Kind.MARKDOWN)
+    html = to_html(resolved) if kind is Kind.MARKDOWN else resolved
+    if limits.too_deep(html):
+        return limits.as_plain(reveal(without_marks(resolved)))
+    safe = sanitised(html, base_url)
+    if "{%" in safe or "{{" in safe:
+        safe = stream.map_prose(safe, _scrubbed)
+    return _without_title(reveal(safe), title).strip()
+
+
+def _scrubbed(text: str) -> str:
+    if "{%" not in text and "{{&lt;" not in text and "{{%" not in text:
+        return text
+    shown = without_marks(text.replace("{{&lt;", "{{<").replace("&gt;}}", ">}}"))
+    return shown.replace("<", "&lt;").replace(">}}", "&gt;}}")
+
+
+def _without_title(html: str, title: str) -> str:
+    found = stream.first_heading(html)
+    if found is None or not title or _normal(found[2]) != _normal(title):
+        return html
+    return html[: found[0]] + html[found[1] :].lstrip("\n")
+
+
+def _normal(text: str) -> str:
+    """A title for comparison: case, quotes, dashes, marks and spaces do not count."""
+    text = unicodedata.normalize("NFKC", text.translate(_QUOTES)).casefold()
+    return _SPACE.sub(" ", _MARKS.sub("", text)).strip()

@@ -1,0 +1,96 @@
+"""Any HTML -> safe HTML (nh3): no script, style, form, frame or event handler; every URL absolute."""
+
+import re
+from collections.abc import Callable
+from html import escape, unescape
+
+import nh3
+
+from publisher.markup.stream import names
+from publisher.markup.templates import without_marks
+from publisher.markup.urls import LINK_SCHEMES, absolute, absolute_set
+
+TAGS = names(
+    "a abbr address article aside audio b bdi bdo blockquote br caption cite code col colgroup dd del details"
+    " dfn div dl dt em figcaption figure footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark ol p"
+    " picture pre q rp rt ruby s samp section small source span strong sub summary sup table tbody td tfoot"
+    " th thead time tr tt u ul var video wbr"
+)
+DROPPED = names(
+    "applet button datalist frameset iframe math noembed noframes noscript object optgroup script select"
+    " style svg template textarea title"
+)
+"""Elements that go with all that is in them."""
+
+ATTRIBUTES: dict[str, set[str]] = {
+    "*": {"id", "lang", "dir", "title"},
+    "a": {"href"},
+    "audio": {"src", "controls"},
+    "blockquote": {"cite"},
+    "code": {"class"},
+    "col": {"span"},
+    "colgroup": {"span"},
+    "del": {"cite", "datetime"},
+    "details": {"open"},
+    "img": {"src", "srcset", "sizes", "alt", "width", "height"},
+    "ins": {"cite", "datetime"},
+    "li": {"value"},
+    "ol": {"start", "reversed", "type"},
+    "q": {"cite"},
+    "source": {"src", "srcset", "sizes", "type", "media"},
+    "td": {"colspan", "rowspan", "align", "headers"},
+    "th": {"colspan", "rowspan", "align", "headers", "scope"},
+    "time": {"datetime"},
+    "video": {"src", "poster", "controls", "width", "height"},
+}
+_URLS = frozenset({"href", "src", "poster", "cite"})
+_ILLEGAL = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_FRAME = re.compile(r"<iframe\b([^<>]*)>(?:[^<]*</iframe\s*>)?", re.IGNORECASE)
+_SOURCE = re.compile(r"""\bsrc\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
+
+
+def legal(text: str) -> str:
+    """`text` without what XML 1.0 cannot carry (2.2 Char) and without C1 controls."""
+    return _ILLEGAL.sub("", text)
+
+
+def sanitised(html: str, base_url: str) -> str:
+    """Safe HTML. An iframe becomes a link to what it would show."""
+    if "<iframe" in html or "<IFRAME" in html:
+        html = _FRAME.sub(lambda match: _frame_link(match, base_url), html)
+    cleaner = nh3.Cleaner(
+        tags=set(TAGS),
+        clean_content_tags=set(DROPPED),
+        attributes=ATTRIBUTES,
+        attribute_filter=_filter(base_url),
+        link_rel=None,
+        url_schemes={"http", "https", "data", *LINK_SCHEMES},
+    )
+    return legal(cleaner.clean(html))
+
+
+def _filter(base: str) -> Callable[[str, str, str], str | None]:
+    """What nh3 asks of each attribute that ATTRIBUTES allows. Must not raise."""
+
+    def attribute(tag: str, name: str, value: str) -> str | None:
+        if name in _URLS:
+            if "{{" in value or "{%" in value:
+                return None  # an address that only a generator could have completed
+            return absolute(value, base, image=tag == "img")
+        if name == "srcset":
+            return absolute_set(value, base)
+        if name == "class":
+            return value if value.startswith("language-") and " " not in value else None
+        return without_marks(value) if "{" in value else value
+
+    return attribute
+
+
+def _frame_link(match: re.Match[str], base: str) -> str:
+    source = _SOURCE.search(match[1])
+    given = (source[1] or source[2] or source[3] or "") if source else ""
+    url = absolute(unescape(given), base, image=True)
+    if not url or not url.startswith("http"):
+        return ""
+    shown = escape(url)
+    return f'<p><a href="{shown}">{shown}</a></p>'

@@ -1,0 +1,91 @@
+"""Safe HTML as a stream of pieces. Only for what `sanitise` made: its form is regular."""
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+
+def names(text: str) -> frozenset[str]:
+    """Element names, as a set."""
+    return frozenset(text.split())
+
+
+BLOCKS = names(
+    "address article aside audio blockquote caption details dd div dl dt figcaption figure footer h1 h2 h3 h4"
+    " h5 h6 header hr li main ol p picture pre section summary table tbody td tfoot th thead tr ul video"
+)
+HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+VOID = frozenset({"br", "col", "hr", "img", "source", "wbr"})
+
+_PIECE = re.compile(r"<(/?)([a-z][a-z0-9]*)((?:\s+[^\s=<>\"]+=\"[^\"]*\")*)\s*/?>|[^<]+|<")
+_ATTRIBUTE = re.compile(r'([^\s="]+)="([^"]*)"')
+
+
+class Piece(NamedTuple):
+    """A tag (`tag` is its name, `closing` whether it ends) or a text (`tag` is ""). `raw` is its HTML."""
+
+    raw: str
+    tag: str
+    closing: bool
+    start: int
+
+    def get(self, name: str) -> str:
+        """An attribute's value, entities decoded; "" where it is not there."""
+        for found in _ATTRIBUTE.finditer(self.raw):
+            if found[1] == name:
+                return html.unescape(found[2])
+        return ""
+
+
+def pieces(source: str) -> Iterator[Piece]:
+    """The pieces in order; their `raw` joined is `source`."""
+    for match in _PIECE.finditer(source):
+        yield Piece(match[0], match[2] or "", bool(match[1]), match.start())
+
+
+def words(source: str) -> str:
+    """All the text of safe HTML in one line."""
+    return " ".join(html.unescape("".join(p.raw for p in pieces(source) if not p.tag)).split())
+
+
+def map_prose(source: str, change: Callable[[str], str]) -> str:
+    """`source` with `change` applied to its texts, but not to those in code."""
+    inside = 0
+    parts: list[str] = []
+    for piece in pieces(source):
+        if piece.tag in ("code", "pre", "kbd", "samp"):
+            inside += -1 if piece.closing else 1
+        parts.append(change(piece.raw) if not piece.tag and not inside else piece.raw)
+    return "".join(parts)
+
+
+def first_heading(source: str) -> tuple[int, int, str] | None:
+    """Where the first heading begins and ends, and its words."""
+    begin: Piece | None = None
+    for piece in pieces(source):
+        if piece.tag not in HEADINGS:
+            continue
+        if begin is None and not piece.closing:
+            begin = piece
+        elif begin is not None and piece.closing and piece.tag == begin.tag:
+            end = piece.start + len(piece.raw)
+            return begin.start, end, words(source[begin.start : end])
+    return None
+
+
+def blocks(source: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of the outermost blocks; text and inline elements between them go together."""
+    depth, start = 0, 0
+    for piece in pieces(source):
+        if piece.tag and piece.tag not in VOID:
+            if depth == 0 and not piece.closing and piece.tag in BLOCKS and piece.start > start:
+                yield start, piece.start
+                start = piece.start
+            depth += -1 if piece.closing else 1
+        end = piece.start + len(piece.raw)
+        if depth == 0 and piece.tag in BLOCKS and (piece.closing or piece.tag in VOID):
+            yield start, end
+            start = end
+    if start < len(source):
+        yield start, len(source)
