@@ -88,7 +88,7 @@ class Letter:
     help: str = ""
     archive: str = ""
     feedback_id: str = ""
-    marks: Mapping[str, Place] = field(default_factory=dict)
+    marks: Mapping[str, Place] = field(default_factory=dict[str, Place])
 
 
 def cut(text: str, marks: Mapping[str, Place]) -> list[str | Place]:
