@@ -3,17 +3,17 @@
 from publisher.markup.stream import blocks
 
 
-def excerpt(html: str, limit_bytes: int) -> tuple[str, bool]:
-    """The leading blocks of safe HTML that fit in `limit_bytes` of UTF-8, and whether any were left out.
+def excerpt(html: str, limit: int) -> tuple[str, bool]:
+    """The leading blocks of safe HTML that fit in `limit` of UTF-8, and whether any were left out.
 
     Blocks are never cut: where the first one alone is too long, nothing is left of it.
     """
-    if len(html) * 4 <= limit_bytes or len(html.encode()) <= limit_bytes:
+    if len(html) * 4 <= limit or len(html.encode()) <= limit:
         return html, False
     used = at = 0
     for start, end in blocks(html):
         used += len(html[start:end].encode())
-        if used > limit_bytes:
+        if used > limit:
             break
         at = end
     return html[:at].rstrip(), True

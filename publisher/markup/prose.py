@@ -7,7 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from publisher.markup.stream import BLOCKS, HEADINGS, Piece, pieces
+from publisher.markup.stream import BLOCKS, Piece, pieces
 
 SUMMARY_LIMIT = 300
 
@@ -91,6 +91,7 @@ class _Writer:
     links: list[_Link] = field(default_factory=list[_Link])
     urls: dict[str, int] = field(default_factory=dict[str, int])
     tight: bool = False
+    rows: int = -1  # written in the open table; -1: none is open
 
     def take(self, piece: Piece) -> None:
         if not piece.tag:
@@ -160,8 +161,8 @@ class _Writer:
                 self._add("| " if self.last == " " else " | ")
             return
         self._flush()
-        if piece.tag == "tr":
-            self.tight = self.tight or piece.closing
+        if piece.tag == "table":
+            self.rows = -1 if piece.closing else 0
         elif piece.tag == "hr":
             self._write("* * *")
         elif piece.tag in ("ul", "ol"):
@@ -174,8 +175,6 @@ class _Writer:
             self._indent("  ", opening=not piece.closing)
         elif piece.tag in ("video", "audio") and (url := piece.get("src")):
             self._write(url)
-        if piece.tag in HEADINGS or piece.tag in ("table", "blockquote"):
-            self.tight = False
 
     def _list(self, piece: Piece) -> None:
         if piece.closing:
@@ -234,7 +233,8 @@ class _Writer:
             first = "".join(self.indents[:-1]) + self.marker
             self.marker = ""
         else:
-            self.tight = False
+            self.tight = self.rows > 0
+        self.rows += self.rows >= 0
         lines = block.split("\n")
         shown = [(first if at == 0 else prefix) + line for at, line in enumerate(lines)]
         self.out.append(("\n" if self.tight else "\n\n") if self.out else "")

@@ -30,9 +30,10 @@ class SafeMarkup:
         """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty."""
         return prose.summary(html)
 
-    def excerpt(self, html: str, limit_bytes: int) -> tuple[str, bool]:
-        """The leading whole blocks of sanitised HTML within `limit_bytes`, and whether any were left out."""
-        return excerpts.excerpt(html, limit_bytes)
+    def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
+        """The leading whole blocks of sanitised HTML within `limit` UTF-8 bytes, and whether that is
+        less than all of it."""
+        return excerpts.excerpt(html, limit)
 
 
 @lru_cache(maxsize=8)  # html and text of one post are asked for one after the other
