@@ -64,3 +64,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        text = " ".join(str(error).split())
+        click.echo(f"publisher: unexpected {type(error).__name__}: {text}; --debug shows where", err=True)
+        sys.exit(1)

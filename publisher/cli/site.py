@@ -1,12 +1,13 @@
 """init, check, status, migrate."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from publisher.app import wall_clock
-from publisher.cli.common import Site, count, say, show_json, site_options
+from publisher.cli.common import Site, count, say, show_json, site_options, utc
 from publisher.config import load
 from publisher.core.posts import BadPost, why_not
 from publisher.starting import Wishes, start_site
@@ -80,13 +81,14 @@ def status(site: Site, as_json: bool) -> None:
     for name, what in value.items():
         if name == "problems":
             for problem in what:
-                click.echo(f"problem     {problem['area']} since {problem['since']}: {problem['text']}")
+                click.echo(f"problem     {problem['area']} since {utc(problem['since'])}: {problem['text']}")
         elif isinstance(what, dict):
             click.echo(
                 f"{name:<11} " + (", ".join(f"{number} {key}" for key, number in what.items()) or "none")
             )
         else:
-            click.echo(f"{name:<11} {'-' if what is None else what}")
+            shown = utc(what) if isinstance(what, datetime) else what
+            click.echo(f"{name:<11} {'-' if shown is None else shown}")
 
 
 @click.command()
