@@ -65,12 +65,12 @@ class FolderSource:
             if not self._excluded(path + "/"):
                 yield from self._walk(root, path + "/")
         elif entry.is_symlink() and not _inside(entry.path, root):
-            if self._wanted(path) or entry.is_dir():
+            if self._wanted(path) or _is_folder(entry):
                 yield (
                     _shown(path),
                     BadPost(path=_shown(path), reason="a link out of the folder; copy the file here"),
                 )
-        elif self._wanted(path) and not entry.is_dir():
+        elif self._wanted(path) and not _is_folder(entry):
             yield _shown(path), None if _is_utf8(path) else _bad_name(path)
 
     def _wanted(self, path: str) -> bool:
@@ -97,9 +97,16 @@ class FolderSource:
                 )
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that goes in circles
+        return False
+
+
 def _inside(path: str, root: str) -> bool:
     real = os.path.realpath(path)
-    return real.startswith(root + os.sep)
+    return real == root or real.startswith(root + os.sep)
 
 
 def _is_utf8(path: str) -> bool:

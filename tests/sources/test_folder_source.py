@@ -1,0 +1,105 @@
+"""A folder: which files are looked at, in which order, and that none can stop the others."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from publisher.core.errors import SourceError
+from publisher.core.posts import BadPost, Parsed
+from publisher.sources import FolderSource, SourceRules
+
+RULES = SourceRules(site_url="https://blog.example/")
+GOOD = "---\ntitle: A\ndate: 2024-01-02\n---\nBody\n"
+
+
+def write(folder: Path, name: str, text: str = GOOD) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def scan(folder: Path, rules: SourceRules = RULES) -> list[Parsed | BadPost]:
+    return list(FolderSource(folder, rules).scan())
+
+
+def bads(folder: Path) -> list[str]:
+    return [str(found) for found in scan(folder) if isinstance(found, BadPost)]
+
+
+def paths(folder: Path, rules: SourceRules = RULES) -> list[str]:
+    return [found.post.path if isinstance(found, Parsed) else found.path for found in scan(folder, rules)]
+
+
+def test_posts_come_in_path_order_at_any_depth(tmp_path: Path) -> None:
+    for name in ("b.md", "a/z.markdown", "a-b.md", "a/b/c.html", ".git/x.md", "a/.hidden.md", "note.txt"):
+        write(tmp_path, name)
+    assert paths(tmp_path) == ["a-b.md", "a/b/c.html", "a/z.markdown", "b.md"]
+
+
+def test_include_and_exclude_are_globs(tmp_path: Path) -> None:
+    for name in ("a.md", "b.txt", "old/c.md", "old/deep/d.md"):
+        write(tmp_path, name)
+    rules = SourceRules(site_url="https://x.example/", include=("**/*.md", "*.txt"), exclude=("old/**",))
+    assert paths(tmp_path, rules) == ["a.md", "b.txt"]
+
+
+def test_a_bad_file_stops_none_of_the_others(tmp_path: Path) -> None:
+    write(tmp_path, "a.md")
+    write(tmp_path, "b.md", "---\ntitle: [\n---\n")
+    write(tmp_path, "c.md")
+    found = scan(tmp_path)
+    assert [type(item) for item in found] == [Parsed, BadPost, Parsed]
+    assert str(found[1]).startswith("b.md:3: broken YAML: ")
+
+
+def test_a_fifo_is_a_bad_post_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.md")
+    assert bads(tmp_path) == ["pipe.md: not a regular file; take it away"]
+
+
+def test_links_out_of_the_folder_are_bad_posts_and_links_within_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "posts"
+    write(tmp_path, "outside.md")
+    write(tmp_path, "other/x.md")
+    write(folder, "a.md")
+    (folder / "in.md").symlink_to("a.md")
+    (folder / "out.md").symlink_to(tmp_path / "outside.md")
+    (folder / "away").symlink_to(tmp_path / "other")
+    (folder / "loop").symlink_to(folder)
+    assert bads(folder) == [
+        "away: a link out of the folder; copy the file here",
+        "out.md: a link out of the folder; copy the file here",
+    ]
+    assert paths(folder) == ["a.md", "away", "in.md", "out.md"]
+
+
+def test_a_link_that_goes_in_circles_is_a_bad_post(tmp_path: Path) -> None:
+    (tmp_path / "a.md").symlink_to("b.md")
+    (tmp_path / "b.md").symlink_to("a.md")
+    assert len(bads(tmp_path)) == 2
+
+
+def test_a_name_in_latin_1_bytes_is_a_bad_post(tmp_path: Path) -> None:
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.md"))).write_text(GOOD)
+    assert bads(tmp_path) == ["caf\\xe9.md: the file's name is not UTF-8; rename it"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file_is_a_bad_post(tmp_path: Path) -> None:
+    write(tmp_path, "a.md")
+    (tmp_path / "a.md").chmod(0)
+    assert bads(tmp_path) == ["a.md: cannot be read (Permission denied); mend it or take it away"]
+
+
+def test_a_missing_folder_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as caught:
+        scan(tmp_path / "posts")
+    assert str(caught.value) == f"posts folder {tmp_path / 'posts'}: is not there; make it, or set posts.dir"
+
+
+def test_a_hidden_post_is_still_handed_over(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", "---\ndraft: true\n---\n")
+    (found,) = scan(tmp_path)
+    assert isinstance(found, Parsed)
+    assert found.post.hidden == "draft: true"

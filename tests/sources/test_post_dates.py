@@ -1,0 +1,90 @@
+"""Dates: their forms, where they are looked for, and the zone of those without one."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from publisher.core.posts import Parsed, Post
+from publisher.sources.dates import parse_date
+from publisher.sources.reading import read_post
+from publisher.sources.rules import SourceRules
+
+PHNOM_PENH = SourceRules(site_url="https://blog.example/", timezone="Asia/Phnom_Penh")
+
+
+def post(front: str, path: str = "a.md") -> Post:
+    result = read_post(path, f"---\ntitle: A\n{front}\n---\n".encode(), ("posts",), PHNOM_PENH)
+    assert isinstance(result, Parsed), str(result)
+    return result.post
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2024-10-25T08:38:59.880Z", "2024-10-25T08:38:59.880000"),
+        ("2024-10-25 08:38:59 +0200", "2024-10-25T06:38:59"),
+        ("2024-10-25 08:38:59+02:00", "2024-10-25T06:38:59"),
+        ("2024-10-25 08:38 -6", "2024-10-25T14:38:00"),
+        ("2024-1-2 3:04", "2024-01-02T08:04:00"),
+        ("2024/01/02", "2024-01-02T05:00:00"),
+        ("2024-07-02", "2024-07-02T04:00:00"),
+        ("October 14, 2015", "2015-10-14T04:00:00"),
+        ("14 October 2015 10:30 pm", "2015-10-15T02:30:00"),
+        ("Wed, 14 Oct 2015 14:00:00 +0000", "2015-10-14T14:00:00"),
+        ("2016-07-19 (optional)", "2016-07-19T04:00:00"),
+        ("2016-07-19 14:00 EDT", "2016-07-19T18:00:00"),
+        ("2016-07-19 14:00 America/Los_Angeles", "2016-07-19T21:00:00"),
+        ("\u00a02016-07-19 14:00 UTC", "2016-07-19T14:00:00"),
+    ],
+)
+def test_every_form_of_a_date_is_understood(text: str, utc: str) -> None:
+    found = parse_date(text, ZoneInfo("America/New_York"))
+    assert found == datetime.fromisoformat(utc).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2024-02-30", "2024-13-01", "0000-01-01", "2024-01-01 25:00", "tomorrow", "", "12:00",
+     "0001-01-01 00:00 +14", "2016-06-17 12:00-400", "2024-01-01 13:00 pm", "99999-01-01"],
+)  # fmt: skip
+def test_an_impossible_date_is_none(text: str) -> None:
+    assert parse_date(text, UTC) is None
+
+
+def test_a_date_without_a_zone_is_in_the_sites() -> None:
+    assert post("date: 2024-10-25 15:00").instant == datetime(2024, 10, 25, 8, 0, tzinfo=UTC)
+
+
+def test_front_matter_wins_over_the_name_and_the_name_over_the_path() -> None:
+    assert post("date: 2024-10-25T00:00Z", "2020-01-01-a.md").instant == datetime(2024, 10, 25, tzinfo=UTC)
+    assert post("x: y", "2019/03/04/2020-01-02-a.md").instant == datetime(2020, 1, 1, 17, tzinfo=UTC)
+    assert post("x: y", "2019/03/04/a.md").instant == datetime(2019, 3, 3, 17, tzinfo=UTC)
+    assert post("path: 2014/12/12/x", "a.md").instant == datetime(2014, 12, 11, 17, tzinfo=UTC)
+
+
+def test_a_dated_bundle_dates_its_index_file() -> None:
+    found = post("x: y", "2020-01-02-trip/index.md")
+    assert (found.instant, found.slug) == (datetime(2020, 1, 1, 17, tzinfo=UTC), "trip")
+
+
+def test_an_impossible_day_falls_back_with_a_warning() -> None:
+    found = post("date: 2024-02-30", "2024-02-28-a.md")
+    assert found.instant == datetime(2024, 2, 27, 17, tzinfo=UTC)
+    assert found.warnings == ("line 3: date: '2024-02-30' is no date; write it as 2024-10-25 08:38",)
+
+
+def test_published_is_a_date_unless_it_is_a_boolean() -> None:
+    assert post("published: 2024-01-02T00:00Z").instant == datetime(2024, 1, 2, tzinfo=UTC)
+    assert post("published: true", "2024-01-02-a.md").hidden is None
+
+
+def test_a_post_without_a_date_is_hidden_and_says_so() -> None:
+    found = post("x: y")
+    assert (found.instant, found.hidden) == (None, "no date")
+
+
+def test_modified_and_expiry_are_read_under_their_many_names() -> None:
+    found = post("date: 2024-01-01\nlast_modified_at: 2024-02-01T00:00Z\nexpiryDate: 2024-03-01T00:00Z")
+    assert found.modified == datetime(2024, 2, 1, tzinfo=UTC)
+    assert found.expires == datetime(2024, 3, 1, tzinfo=UTC)

@@ -1,0 +1,192 @@
+"""What a file means: title, visibility, place, people, words, picture."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from publisher.core.posts import Image, Parsed, Post
+from publisher.core.site import Person
+from publisher.sources import FolderSource, SourceRules
+from publisher.sources.reading import read_post
+
+RULES = SourceRules(site_url="https://blog.example/")
+SEED = Path(__file__).parents[3] / "shared" / "seed"
+
+
+def post(
+    front: str, body: str = "Body\n", path: str = "2024-01-02-a-name.md", rules: SourceRules = RULES
+) -> Post:
+    folders = ("posts", *path.split("/")[:-1])
+    result = read_post(path, f"---\n{front}\n---\n{body}".encode(), folders, rules)
+    assert isinstance(result, Parsed), str(result)
+    return result.post
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("'AT&amp;T &lt;b&gt;'", "AT&T <b>"),
+        ("'&amp;amp;'", "&amp;"),
+        ("A <em>fine</em> day", "A fine day"),
+        ("Why `no_std` **matters**", "Why no_std matters"),
+        ("2 * 3 * 4 and snake_case_names", "2 * 3 * 4 and snake_case_names"),
+        ("Vec<T> and a < b", "Vec<T> and a < b"),
+        ("'[Words](https://x.example) here'", "Words here"),
+        ("'An _italic_ word'", "An italic word"),
+    ],
+)
+def test_titles_are_plain_text(title: str, shown: str) -> None:
+    assert post(f"title: {title}").title == shown
+
+
+def test_a_missing_title_is_the_first_heading_else_the_name() -> None:
+    assert post("x: y", "```\n# no\n```\n\n## The *Real* One {#id}\n").title == "The Real One"
+    assert post("x: y", "Under\n=====\n").title == "Under"
+    assert post("x: y").title == "A Name"
+    assert post("date: 2024-01-01", path="some-note.md").title == "some-note"
+
+
+@pytest.mark.parametrize(
+    ("front", "path", "reason"),
+    [
+        ("draft: true", "2024-01-02-a.md", "draft: true"),
+        ("draft: yes", "2024-01-02-a.md", "draft: true"),
+        ("published: false", "2024-01-02-a.md", "published: false"),
+        ("published: null", "2024-01-02-a.md", "published: null"),
+        ("status: Draft", "2024-01-02-a.md", "status: draft"),
+        ("status: hidden", "2024-01-02-a.md", "status: hidden"),
+        ("unlisted: true", "2024-01-02-a.md", "unlisted: true"),
+        ("title: A", "_drafts/2024-01-02-a.md", "in _drafts"),
+        ("date: 2024-01-02", "news/_index.md", "_index"),
+        ("date: 2024-01-02", "_posts/a.md", "file name lacks YYYY-MM-DD-"),
+        ("draft: false", "2024-01-02-a.md", None),
+        ("status: published", "2024-01-02-a.md", None),
+    ],
+)
+def test_a_hidden_post_says_why(front: str, path: str, reason: str | None) -> None:
+    assert post(front, path=path).hidden == reason
+
+
+def test_a_file_with_neither_front_matter_nor_a_dated_name_is_hidden() -> None:
+    for path, reason in [
+        ("README.md", "neither front matter nor a dated name"),
+        ("2024-01-02-x.html", "no front matter"),
+    ]:
+        result = read_post(path, b"Words\n", ("posts",), RULES)
+        assert isinstance(result, Parsed)
+        assert result.post.hidden == reason
+
+
+@pytest.mark.parametrize(
+    ("front", "path", "permalink"),
+    [
+        ("title: A", "2024-01-02-a-name.md", "/2024/01/02/a-name/"),
+        ("slug: other", "2024-01-02-a-name.md", "/2024/01/02/other/"),
+        ("title: A", "deep/2024-01-02-trip/index.md", "/2024/01/02/trip/"),
+        ("permalink: /fixed/", "2024-01-02-a.md", "/fixed/"),
+        ("permalink: fixed/page.html", "2024-01-02-a.md", "/fixed/page.html"),
+        ("url: /u/", "2024-01-02-a.md", "/u/"),
+        ("path: 2014/12/12/1.0-Timeline", "a.md", "/2014/12/12/1.0-Timeline/"),
+        (
+            "permalink: /:categories/:year/:title/\ncategory: Big News",
+            "2024-01-02-a-b.md",
+            "/big-news/2024/a-b/",
+        ),
+        ("permalink: /%2e%2e/../x/./baddie.html", "2024-01-02-a.md", "/x/baddie.html"),
+        ("permalink: /café/", "2024-01-02-a.md", "/caf%C3%A9/"),
+        ("permalink: /caf%C3%A9/", "2024-01-02-a.md", "/caf%C3%A9/"),
+        ("permalink: https://blog.example/mine/", "2024-01-02-a.md", "/mine/"),
+        ("title: A", "2024-01-02-50% #1 \\'\"ü.md", "/2024/01/02/50%25%20%231%20%5C%27%22%C3%BC/"),
+    ],
+)
+def test_permalinks_are_encoded_once_and_stay_inside_the_site(front: str, path: str, permalink: str) -> None:
+    found = post(front, path=path)
+    assert found.permalink == permalink
+    assert found.base_url == "https://blog.example" + permalink == found.url
+
+
+def test_the_days_of_a_permalink_are_those_of_the_sites_zone() -> None:
+    rules = SourceRules(site_url="https://blog.example/", timezone="Asia/Phnom_Penh")
+    assert post("date: 2024-10-25T20:00:00Z", path="a.md", rules=rules).permalink == "/2024/10/26/a/"
+
+
+def test_a_canonical_url_leads_elsewhere_while_links_resolve_at_home() -> None:
+    found = post("canonical_url: https://elsewhere.example/x y")
+    assert found.url == "https://elsewhere.example/x%20y"
+    assert found.base_url == "https://blog.example/2024/01/02/a-name/"
+
+
+def test_a_canonical_url_that_is_none_is_warned_of() -> None:
+    found = post("title: A\ncanonical_url: javascript:alert(1)")
+    assert found.url == found.base_url
+    assert found.warnings == (
+        "line 3: canonical_url: 'javascript:alert(1)' is no web address; write https://...",
+    )
+
+
+def test_only_a_bodyless_link_post_links_elsewhere() -> None:
+    assert post("source_url: https://other.example/", " \n").url == "https://other.example/"
+    assert post("source_url: https://other.example/").url == "https://blog.example/2024/01/02/a-name/"
+
+
+def test_ids_and_aliases_are_kept() -> None:
+    found = post("guid: ABC\naliases: [/old/, 'https://blog.example/older/']\nredirect_from: oldest")
+    assert (found.explicit_id, found.aliases) == ("ABC", ("/old/", "/older/", "/oldest"))
+
+
+def test_authors_come_as_string_list_or_map() -> None:
+    assert post("author: Ann Lee <ann@x.example>").authors == (Person(name="Ann Lee", email="ann@x.example"),)
+    assert post("authors: [Ann, {name: Bo, url: 'https://bo.example'}, Ann]").authors == (
+        Person(name="Ann"), Person(name="Bo", url="https://bo.example"),
+    )  # fmt: skip
+    default = SourceRules(site_url="https://blog.example/", author=Person(name="House"))
+    assert post("title: A", rules=default).authors == (Person(name="House"),)
+
+
+def test_tags_and_categories_are_split_as_their_generators_do() -> None:
+    assert post("tags: food cooking pizza").tags == ("food", "cooking", "pizza")
+    assert post("tags: machine learning, food").tags == ("machine learning", "food")
+    assert post("category: Big News").categories == ("Big News",)
+    assert post("categories: [a, 3, null, b]").categories == ("a", "3", "b")
+    assert post("topics:\n  - x").categories == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("front", "language"),
+    [
+        ("lang: en_us", "en-US"),
+        ("language: Chinese", "zh"),
+        ("locale: zh-hant-TW", "zh-Hant-TW"),
+        ("lang: '???'", "en"),
+    ],
+)
+def test_languages_become_bcp_47(front: str, language: str) -> None:
+    assert post(front).language == language
+
+
+def test_a_summary_is_explicit_plain_and_not_the_title() -> None:
+    assert post("title: A\ndescription: A\nexcerpt: ''\nsubtitle: 'More *words*'").summary == "More words"
+    assert post("title: A").summary == ""
+
+
+def test_images_are_absolute_and_know_their_alt() -> None:
+    assert post("image: /a b.png").image == Image(url="https://blog.example/a%20b.png")
+    assert post("cover: {image: c.png, alt: A cat, width: 640}").image == Image(
+        url="https://blog.example/2024/01/02/a-name/c.png", alt="A cat", width=640
+    )
+    assert post("image: 'data:image/png;base64,xx'").image is None
+
+
+@pytest.mark.skipif(not SEED.is_dir(), reason="the seed article is not beside the repository")
+def test_the_seed_article_is_read_as_meant() -> None:
+    (result,) = FolderSource(SEED, RULES).scan()
+    assert isinstance(result, Parsed)
+    found = result.post
+    assert found.explicit_id == "ART2410171545LFBZFV"
+    assert found.url.startswith("https://www.phnompenhpost.com/opinion/reimagining-alliances")
+    assert found.instant == datetime(2024, 10, 25, 8, 38, 59, 880_000, tzinfo=UTC)
+    assert (found.categories, found.language, found.summary) == (("OPINION",), "en", "")
+    assert found.image is not None
+    assert found.image.url.startswith("https://github.com/user-attachments/assets/889f3a38")
+    assert (found.hidden, found.warnings) == (None, ())
