@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from enum import Enum, auto
 
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -17,7 +16,7 @@ LIMIT = 16 * 1024
 FIELDS = 50
 
 YOUNGEST = timedelta(seconds=2)
-"""Nobody fills in a form faster; programs do."""
+"""Nobody fills in a form faster. A program that does is kept waiting until this has passed."""
 
 OLDEST = timedelta(hours=24)
 
@@ -32,14 +31,6 @@ class Gone(Exception):
     """The client went away before its request was whole."""
 
 
-class FormToken(Enum):
-    """What a form token came to."""
-
-    GOOD = auto()
-    YOUNG = auto()
-    BAD = auto()
-
-
 def issue(ring: KeyRing, now: datetime) -> str:
     """A fresh form token. Where a reader's token names a subscription, it holds the second it was made."""
     made = int(now.timestamp())
@@ -48,14 +39,16 @@ def issue(ring: KeyRing, now: datetime) -> str:
     )
 
 
-def judge(token: str, ring: KeyRing, now: datetime) -> FormToken:
-    """Whether the form was ours, and open for as long as a person needs."""
+def ripe_in(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
+    """How long until this form has been open for as long as a person needs; zero when it has been, and
+    None when it is not a form of ours, or was opened too long ago.
+    """
     try:
         claim = unseal(token, Purpose.SIGN_UP_FORM, ring, now)
     except TokenError:
-        return FormToken.BAD
+        return None
     made = datetime.fromtimestamp(claim.subscription, UTC)
-    return FormToken.GOOD if now - made >= YOUNGEST else FormToken.YOUNG
+    return min(max(made + YOUNGEST - now, timedelta()), YOUNGEST)
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:

@@ -1,6 +1,7 @@
 """The web server: one uvicorn in this process, its port bound before anything else begins."""
 
 import errno
+import logging
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -20,24 +21,19 @@ BACKLOG = 2048
 class Server:
     """Serves one site on `listen` ("127.0.0.1:8000", "[::1]:8000"; port 0: any free one).
 
-    The port is ours once this exists: connections wait until `serve`. Raises OutputError when it cannot
-    be had, and what opening the site's parts raises.
+    The port is ours once this exists, and `port` names it: connections wait until `serve`. Raises
+    OutputError when it cannot be had, and what opening the site's parts raises.
     """
 
     def __init__(self, app: App, listen: str) -> None:
         self._host, _, port = listen.rpartition(":")
         self._socket = _bound(listen, self._host.strip("[]"), int(port))
+        self.port: int = self._socket.getsockname()[1]
         try:
             self._server = _Quiet(_config(app))
         except BaseException:
             self._socket.close()
             raise
-
-    @property
-    def port(self) -> int:
-        """The port in use."""
-        port: int = self._socket.getsockname()[1]
-        return port
 
     @property
     def url(self) -> str:
@@ -70,6 +66,7 @@ class _Quiet(uvicorn.Server):
 
 
 def _config(app: App) -> uvicorn.Config:
+    logging.getLogger("uvicorn.access").disabled = True  # it would write tokens, however logging is set up
     return uvicorn.Config(
         asgi(app),
         log_config=None,

@@ -14,7 +14,7 @@ from publisher.core.errors import AddressError
 from publisher.core.lists import MailingList
 from publisher.services import subscribe
 from publisher.web.answers import Answers
-from publisher.web.forms import Fields, FormToken, issue, judge, one, read_fields
+from publisher.web.forms import Fields, issue, one, read_fields, ripe_in
 from publisher.web.limits import Limits
 
 EVEN = 0.25
@@ -42,32 +42,21 @@ class SignUp:
         if wait := self._limits.take(origin, now):
             return await self._answers.error(429, {"Retry-After": str(wait)})
         fields = await read_fields(request.scope, request.receive)
-        token = one(fields, "token")
-        verdict = judge(token, self._answers.parts.ring(), now)
-        if verdict is not FormToken.GOOD:  # pasted into another site, or sent by a program: a button first
-            kept = token if verdict is FormToken.YOUNG else self._fresh(now)
-            return await self._form(request, lists, kept, fields)
-        if one(fields, "website"):  # the trap
-            return await self._answers.page("answer")
-        return await self._sign_up(request, lists, fields, origin, now)
+        wait_for = ripe_in(one(fields, "token"), self._answers.parts.ring(), now)
+        if wait_for is None:  # pasted into another site, or sent by a program: a button first
+            return await self._form(request, lists, self._fresh(now), fields)
+        problem = _problem(lists, fields)
+        if problem:
+            return await self._form(request, lists, one(fields, "token"), fields, problem)
+        await asyncio.sleep(wait_for.total_seconds())
+        if not one(fields, "website"):  # the trap: who falls into it is told what everybody is told
+            await self._sign_up(_chosen(lists, fields), one(fields, "address"), origin, now)
+        return await self._answers.page("answer")
 
-    async def _sign_up(
-        self, request: Request, lists: Sequence[MailingList], fields: Fields, origin: str, now: datetime
-    ) -> Response:
-        address = one(fields, "address")
-        chosen = _chosen(lists, fields)
-        try:
-            parse(address)
-        except AddressError as error:
-            problem = f"This address cannot be used: {error.what}{'; ' if error.do else ''}{error.do}."
-            return await self._form(request, lists, one(fields, "token"), fields, problem)
-        if not chosen:
-            problem = "Choose at least one of the lists."
-            return await self._form(request, lists, one(fields, "token"), fields, problem)
+    async def _sign_up(self, chosen: Sequence[MailingList], address: str, origin: str, now: datetime) -> None:
         work = run_in_threadpool(self._join, chosen, address, origin, now)
         await asyncio.gather(work, asyncio.sleep(EVEN))
         self._app.wake()
-        return await self._answers.page("answer")
 
     def _join(self, chosen: Sequence[MailingList], address: str, origin: str, now: datetime) -> None:
         for spec in chosen:
@@ -95,6 +84,15 @@ class SignUp:
 
     def _fresh(self, now: datetime) -> str:
         return issue(self._answers.parts.ring(), now)
+
+
+def _problem(lists: Sequence[MailingList], fields: Fields) -> str:
+    """What keeps these fields from being a sign-up, as a sentence; "" for nothing."""
+    try:
+        parse(one(fields, "address"))
+    except AddressError as error:
+        return f"This address cannot be used: {error.what}{'; ' if error.do else ''}{error.do}."
+    return "" if _chosen(lists, fields) else "Choose at least one of the lists."
 
 
 def _chosen(lists: Sequence[MailingList], fields: Fields) -> list[MailingList]:
