@@ -31,8 +31,9 @@ format: .venv/.dev ## put the code into its usual form
 docs: .venv/.dev ## write what is generated from the code: config/publisher.toml, docs/reference/
 	$(BIN)/python scripts/write_reference.py
 
-bench: .venv/.dev ## measure: start-up and throughput
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: .venv/.dev ## measure: start-up and throughput, against their limits
+	@for name in $(filter-out __init__ table,$(basename $(notdir $(wildcard benchmarks/*.py)))); do \
+		$(BIN)/python -m benchmarks.$$name || exit 1; done
 
 soak: .venv/.dev ## the long tests: many kills, many posts, many readers
 	$(BIN)/pytest -m soak

@@ -8,6 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "publisher"
+BY_NAME = {"cssutils": ("publisher.rendering",), "premailer": ("publisher.rendering",)}
+"""Imported by name, for want of types: import-linter does not see them."""
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -43,7 +45,7 @@ def test_core_neither_reads_a_clock_nor_logs_nor_touches_files() -> None:
 def test_every_third_party_package_has_one_door() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = settings["tool"]["importlinter"]["contracts"]
-    doors = {
+    doors = BY_NAME | {
         package: tuple(contract["allowed_importers"])
         for contract in contracts
         for package in contract.get("protected_modules", [])
