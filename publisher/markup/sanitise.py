@@ -46,6 +46,7 @@ ATTRIBUTES: dict[str, set[str]] = {
 _URLS = frozenset({"href", "src", "poster", "cite"})
 _ILLEGAL = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _FRAME = re.compile(r"<iframe\b([^<>]*)>(?:[^<]*</iframe\s*>)?", re.IGNORECASE)
+_NESTED = re.compile(r"<a [^<>]*></a>(?=<a )")  # what is left of a link around an autolink
 _SOURCE = re.compile(r"""\bsrc\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 
 
@@ -66,7 +67,7 @@ def sanitised(html: str, base_url: str) -> str:
         link_rel=None,
         url_schemes={"http", "https", "data", *LINK_SCHEMES},
     )
-    return legal(cleaner.clean(html))
+    return _NESTED.sub("", legal(cleaner.clean(html)))
 
 
 def _filter(base: str) -> Callable[[str, str, str], str | None]:

@@ -28,7 +28,7 @@ _VARIABLE = re.compile(
     r"""\{\{-?\s*(?:site|page|post|layout|include|content|paginator|forloop|collections?|metadata"""
     r"""|pkg|eleventy|["'])[^{}\n]{0,400}?-?\}\}"""
 )
-_PAIRS = (("{%", "%}"), ("{{<", ">}}"), ("{{%", "%}}"))
+_PAIRS = (("{{<", ">}}"), ("{{%", "%}}"), ("{%", "%}"))
 _ATTRIBUTES = re.compile(
     r"^[ \t]*\{:[ \t]*:?/?[.#\w=:][^{}\n]*\}[ \t]*$\n?"  # a line of its own
     r"|(?<=[)`*_\"\]])\{:[ \t]*[.#\w][^{}\n]*\}|\A\{:[ \t]*[.#\w][^{}\n]*\}"  # after a span
@@ -156,7 +156,7 @@ def _figure(arguments: dict[str, str]) -> str:
 def _youtube(arguments: dict[str, str]) -> str:
     video = arguments.get("id") or arguments.get("0", "")
     url = f"https://www.youtube.com/watch?v={_escaped(video)}"
-    return f'<a href="{url}">{url}</a>' if re.fullmatch(r"[\w-]{6,20}", video) else ""
+    return f'<a href="{url}">Video on YouTube</a>' if re.fullmatch(r"[\w-]{6,20}", video) else ""
 
 
 def _escaped(text: str) -> str:

@@ -1,0 +1,61 @@
+"""Every post of six real blogs is read and rendered without an exception."""
+
+import re
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from publisher.core.posts import BadPost, Parsed
+from publisher.markup import SafeMarkup
+from publisher.markup.stream import pieces
+from publisher.sources import FolderSource, SourceRules
+
+ARCHIVE = Path(__file__).parents[3] / "shared" / "corpora" / "posts.tar.gz"
+RULES = SourceRules(site_url="https://blog.example/")
+URL = re.compile(r'\s(?:href|src|poster|cite)="(?!https?://|mailto:|tel:|sms:|data:image/)')
+
+pytestmark = pytest.mark.skipif(not ARCHIVE.is_file(), reason="the real blogs are not beside the repository")
+
+
+@pytest.fixture(scope="session")
+def blogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("blogs")
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def test_every_post_of_real_blogs_is_read(blogs: Path) -> None:
+    found = list(FolderSource(blogs, RULES).scan())
+    assert len(found) > 5000
+    assert sorted(item.path for item in found if isinstance(item, BadPost)) == [
+        "jekyll-tests/test/source/_posts/2009-06-22-empty-yaml.markdown",
+        "jekyll-tests/test/source/_posts/2016-08-16-indented-link-references.markdown",
+    ]
+
+
+def test_every_post_of_real_blogs_renders_safe_and_self_contained(blogs: Path) -> None:
+    markup = SafeMarkup()
+    for item in FolderSource(blogs, RULES).scan():
+        if not isinstance(item, Parsed):
+            continue
+        post = item.post
+        made = markup.html(item.body, post.markup, base_url=post.base_url, title=post.title)
+        text = markup.text(item.body, post.markup, base_url=post.base_url, title=post.title)
+        assert not any(URL.search(piece.raw) for piece in pieces(made) if piece.tag), post.path
+        assert "<script" not in made, post.path
+        assert "{%" not in _outside_code(made), post.path
+        assert "{{&lt;" not in _outside_code(made), post.path
+        assert len(markup.summary(made)) <= 300
+        assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", made + text), post.path
+
+
+def _outside_code(html: str) -> str:
+    inside, kept = 0, []
+    for piece in pieces(html):
+        if piece.tag in ("code", "pre"):
+            inside += -1 if piece.closing else 1
+        elif not piece.tag and not inside:
+            kept.append(piece.raw)
+    return "".join(kept)
