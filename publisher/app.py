@@ -101,7 +101,7 @@ class App:
         from publisher.rendering import JinjaRenderer
         from publisher.stores.journal import FileJournal
         from publisher.stores.shelf import FolderShelf
-        from publisher.transports import TRANSPORTS, Options
+        from publisher.transports import TRANSPORTS
 
         return Parts(
             site=settings.site,
@@ -122,7 +122,7 @@ class App:
             shelf=FolderShelf(self.public),
             store=self.store,
             journal=FileJournal(self.state / "journal"),
-            transport=TRANSPORTS[settings.mail.transport](Options(folder=self.outbox)),
+            transport=TRANSPORTS[settings.mail.transport](self.outbox),
             ring=lambda: self.ring,
         )
 
