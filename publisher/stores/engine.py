@@ -57,9 +57,10 @@ class Database:
     def rebuild(self) -> Generator[Connection, None, None]:
         """`write` with foreign keys off: moving a table must not delete what refers to it (SQLite)."""
         with self._errors(), self._writer.connect() as connection:
-            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-            connection.commit()
+            driver = connection.connection.driver_connection
             try:
+                if driver is not None:  # outside any transaction: inside one the pragma does nothing
+                    driver.execute("PRAGMA foreign_keys = OFF")
                 with connection.begin():
                     yield connection
             finally:

@@ -1,0 +1,166 @@
+"""A store of every kind, and short ways to fill it.
+
+A new store joins here: one more parameter of `store_url`; every test_store_*.py then runs over it.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from publisher.core.lists import Consent, Joined, NewReader, Subscription
+from publisher.core.log import Head, Kind
+from publisher.core.mailings import Batch, Cause, Cohort, MailingKind, NewMailing, Result
+from publisher.core.plans import Change, Plan
+from publisher.core.posts import Post, body_hash
+from publisher.ports import Store
+from publisher.stores import open_store
+
+NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
+DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(params=["sqlite"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a store that does not exist yet."""
+    return {"sqlite": f"sqlite:///{tmp_path}/publisher.db"}[request.param]
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    opened = open_store(store_url, create=True)
+    yield opened
+    opened.close()
+
+
+class World:
+    """A store and the verbs that tests share."""
+
+    now = NOW
+    spec = "weekly"
+
+    def __init__(self, store: Store, url: str) -> None:
+        self.store, self.url = store, url
+
+    def sql(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """What an operator or a later command would have written; reads what no method shows."""
+        engine = create_engine(self.url)
+        with engine.begin() as connection:
+            result = connection.execute(text(statement), values)
+            rows = [tuple(row) for row in result] if result.returns_rows else []
+        engine.dispose()
+        return rows
+
+    def post(self, name: str, body: str = "Text.", **more: Any) -> Post:
+        values: dict[str, Any] = {
+            "path": f"{name}.md",
+            "title": name.title(),
+            "instant": NOW - DAY,
+            "permalink": f"/{name}/",
+            "url": f"https://example.org/{name}/",
+            "base_url": f"https://example.org/{name}/",
+            "slug": name,
+            "language": "en",
+            "body_hash": body_hash(body),
+        }
+        return Post(**(values | more))
+
+    def change(self, kind: Kind, name: str, backfill: bool = False, **more: Any) -> Change:
+        post = self.post(name, **more)
+        return Change(kind=kind, id=f"tag:example.org,2024:/{name}/", post=post, backfill=backfill)
+
+    def apply(self, *changes: Change, now: datetime = NOW, body: str = "Text.", **more: Any) -> Head:
+        plan = Plan(**({"head": self.store.head().seq, "baseline": False, "changes": changes} | more))
+        return self.store.apply(plan, {body_hash(body): body}, now)
+
+    def publish(self, *names: str, **more: Any) -> Head:
+        return self.apply(*(self.change(Kind.PUBLISHED, name, **more) for name in names))
+
+    def reader(
+        self, name: str, *, active: bool = False, own_wish: bool = True, due: datetime | None = None
+    ) -> NewReader:
+        key = name.encode().hex().ljust(64, "0")
+        address = f"{name}@example.org"
+        return NewReader(address=address, key=key, active=active, own_wish=own_wish, next_due_at=due)
+
+    def join(
+        self, *readers: NewReader, list: str = "weekly", now: datetime = NOW
+    ) -> Sequence[tuple[Joined, Subscription | None]]:
+        return self.store.join(list, readers, self.consent(now))
+
+    def consent(self, now: datetime = NOW) -> Consent:
+        return Consent(at=now, origin="192.0.2.1", form="form", wording="Yes, send me the digest.")
+
+    def active(self, *names: str, list: str = "weekly", due: datetime = NOW) -> list[Subscription]:
+        """Active readers who are due at `due`, standing at the log's head."""
+        wishes = [self.reader(name, active=True, own_wish=False, due=due) for name in names]
+        return [subscription for _, subscription in self.join(*wishes, list=list) if subscription]
+
+    def suppress(self, name: str, kind: str, list: str = "") -> None:
+        values = {"key": self.reader(name).key, "list": list, "kind": kind}
+        self.sql("INSERT INTO suppressions VALUES (:key, :list, :kind, 0)", **values)
+
+    def new_mailing(self, **more: Any) -> NewMailing:
+        """A digest of what is in the log, for readers at offset 0."""
+        values: dict[str, Any] = {
+            "list": self.spec,
+            "kind": MailingKind.DIGEST,
+            "head": self.store.head().seq,
+            "due_before": NOW,
+            "sender": "news@example.org",
+            "subject": "News",
+            "cohorts": (self.cohort(1, 0),),
+            "segments": {"aa": b"Subject: News\r\n", "bb": b"\r\nHello.\r\n"},
+        }
+        return NewMailing(**(values | more))
+
+    def cohort(self, n: int, offset: int, *posts: tuple[str, str]) -> Cohort:
+        return Cohort(n=n, offset=offset, posts=posts, recipe=("s:aa", "p:to", "s:bb"))
+
+    def plan_all(self, mailing: int, *, limit: int = 100, batch: int = 100, due: datetime = NOW + DAY) -> int:
+        planned = 0
+        while count := self.store.plan_chunk(mailing, due, limit=limit, batch=batch, now=NOW):
+            planned += count
+        return planned
+
+    def ready(self, *names: str, batch: int = 100) -> int:
+        """A ready digest for these readers."""
+        self.active(*names)
+        self.publish("first")
+        mailing = self.store.start(self.new_mailing(), NOW)
+        assert self.plan_all(mailing, batch=batch) == len(names)
+        return mailing
+
+    def claim(self, run: str = "run1", now: datetime = NOW) -> Batch:
+        batch = self.store.claim(run, now, now + 5 * MINUTE)
+        assert batch is not None
+        return batch
+
+    def settle(self, mailing: int, n: int, cause: Cause, run: str = "run1", **more: Any) -> None:
+        self.store.settle(run, [Result(mailing=mailing, n=n, cause=cause, **more)], NOW)
+
+    def states(self, mailing: int) -> list[str]:
+        """The state of each delivery, in order of n."""
+        rows = self.sql("SELECT state FROM deliveries WHERE mailing = :m ORDER BY n", m=mailing)
+        return [row[0] for row in rows]
+
+    def attempts(self, mailing: int) -> list[int]:
+        rows = self.sql("SELECT attempts FROM deliveries WHERE mailing = :m ORDER BY n", m=mailing)
+        return [row[0] for row in rows]
+
+    def mailing_state(self, mailing: int) -> str:
+        found = self.store.mailing(mailing)
+        assert found is not None
+        return found.state.value
+
+    def set_mailing(self, mailing: int, state: str) -> None:
+        self.sql("UPDATE mailings SET state = :state WHERE id = :id", state=state, id=mailing)
+
+
+@pytest.fixture
+def world(store: Store, store_url: str) -> World:
+    return World(store, store_url)

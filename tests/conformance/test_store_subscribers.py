@@ -1,0 +1,318 @@
+"""Subscribers and the life of a subscription, over every store."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from publisher.core.lists import Joined, State
+from publisher.core.mailings import Cause, MailingKind
+
+NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
+DAY = timedelta(days=1)
+DUE = NOW + DAY
+
+
+def _left(world: Any, name: str) -> None:
+    """`name` was active and left."""
+    [subscription] = world.active(name)
+    world.store.unsubscribe(subscription.id, subscription.generation, NOW)
+
+
+def _kinds(world: Any) -> list[str]:
+    return [kind for (kind,) in world.sql("SELECT kind FROM suppressions ORDER BY kind")]
+
+
+def test_a_sign_up_waits_for_confirmation(world: Any) -> None:
+    [(joined, subscription)] = world.join(world.reader("ann"))
+    assert joined is Joined.ADDED
+    assert subscription == world.store.subscription(subscription.id)
+    assert (subscription.list, subscription.address) == ("weekly", "ann@example.org")
+    assert (subscription.state, subscription.generation) == (State.PENDING, 1)
+    assert (subscription.next_due_at, subscription.created_at, subscription.confirmed_at) == (None, NOW, None)
+
+
+def test_an_active_reader_stands_at_the_head_and_has_a_due_time(world: Any) -> None:
+    world.publish("one", "two")
+    [(joined, subscription)] = world.join(world.reader("ann", active=True, own_wish=False, due=DUE))
+    assert joined is Joined.ADDED
+    assert (subscription.state, subscription.offset) == (State.ACTIVE, 2)
+    assert (subscription.next_due_at, subscription.confirmed_at) == (DUE, NOW)
+
+
+def test_the_proof_of_consent_is_kept(world: Any) -> None:
+    world.join(world.reader("ann"))
+    [(consent,)] = world.sql("SELECT consent FROM subscriptions")
+    assert '"origin": "192.0.2.1"' in consent
+    assert '"wording": "Yes, send me the digest."' in consent
+    assert '"at": "2024-10-25T08:00:00+00:00"' in consent
+
+
+def test_signing_up_again_changes_nothing(world: Any) -> None:
+    [(_, pending)] = world.join(world.reader("ann"))
+    [active] = world.active("bob", due=DUE)
+    later = world.join(world.reader("ann"), world.reader("bob"), now=NOW + DAY)
+    assert later == [(Joined.ALREADY, pending), (Joined.ALREADY, active)]
+
+
+def test_a_pending_reader_is_activated_by_an_import_that_states_consent(world: Any) -> None:
+    world.join(world.reader("ann"))
+    world.publish("one")
+    [(joined, subscription)] = world.join(
+        world.reader("ann", active=True, own_wish=False, due=DUE), now=NOW + DAY
+    )
+    assert joined is Joined.ACTIVATED
+    assert (subscription.state, subscription.generation, subscription.offset) == (State.ACTIVE, 1, 1)
+    assert (subscription.created_at, subscription.confirmed_at) == (NOW, NOW + DAY)
+
+
+def test_who_left_comes_back_only_in_person_and_to_a_new_life(world: Any) -> None:
+    _left(world, "ann")
+    [(refused, _)] = world.join(world.reader("ann", active=True, own_wish=False, due=DUE))
+    assert refused is Joined.LEFT
+    [(joined, subscription)] = world.join(world.reader("ann"), now=NOW + DAY)
+    assert joined is Joined.RETURNED
+    assert (subscription.state, subscription.generation) == (State.PENDING, 2)
+    assert (subscription.created_at, subscription.confirmed_at) == (NOW + DAY, None)
+
+
+def test_who_returns_is_never_active_at_once(world: Any) -> None:
+    _left(world, "ann")
+    [(joined, subscription)] = world.join(world.reader("ann", active=True, own_wish=True, due=DUE))
+    assert (joined, subscription.state) == (Joined.RETURNED, State.PENDING)
+    [(again, subscription)] = world.join(world.reader("ann", active=True, own_wish=True, due=DUE))
+    assert (again, subscription.state) == (Joined.ALREADY, State.PENDING)
+
+
+def test_leaving_one_list_leaves_the_others(world: Any) -> None:
+    _left(world, "ann")
+    [(joined, _)] = world.join(world.reader("ann", own_wish=False), list="daily")
+    assert joined is Joined.ADDED
+
+
+@pytest.mark.parametrize("kind", ["bounce", "complaint", "operator"])
+@pytest.mark.parametrize("where", ["", "weekly"])
+def test_bounces_complaints_and_operators_keep_everybody_out(world: Any, kind: str, where: str) -> None:
+    world.suppress("ann", kind, where)
+    assert world.join(world.reader("ann")) == [(Joined.LEFT, None)]
+    assert world.sql("SELECT count(*) FROM subscribers") == [(0,)]
+
+
+def test_an_address_suppressed_on_one_list_may_join_another(world: Any) -> None:
+    world.suppress("ann", "bounce", "daily")
+    [(joined, _)] = world.join(world.reader("ann"))
+    assert joined is Joined.ADDED
+
+
+@pytest.mark.parametrize("kind", ["left", "erased"])
+def test_who_left_everywhere_or_was_erased_comes_back_by_own_wish_only(world: Any, kind: str) -> None:
+    world.suppress("ann", kind)
+    assert world.join(world.reader("ann", own_wish=False)) == [(Joined.LEFT, None)]
+    assert world.sql("SELECT count(*) FROM subscribers") == [(0,)]
+    [(joined, subscription)] = world.join(world.reader("ann", active=True, due=DUE))
+    assert (joined, subscription.state) == (Joined.RETURNED, State.PENDING)
+    world.store.confirm(subscription.id, subscription.generation, DUE, NOW)
+    assert _kinds(world) == []
+
+
+def test_a_reader_named_twice_in_one_call_meets_what_the_first_naming_did(world: Any) -> None:
+    first = world.reader("ann")
+    second = world.reader("ann", active=True, own_wish=False, due=DUE)
+    told = world.join(first, second, first)
+    assert [joined for joined, _ in told] == [Joined.ADDED, Joined.ACTIVATED, Joined.ALREADY]
+    assert {subscription.state for _, subscription in told} == {State.ACTIVE}
+    assert world.sql("SELECT count(*) FROM subscriptions") == [(1,)]
+
+
+def test_ten_thousand_readers_join_in_one_call_in_their_order(world: Any) -> None:
+    readers = [world.reader(f"r{n}", active=True, own_wish=False, due=DUE) for n in range(10_000)]
+    told = world.join(*readers)
+    ids = [subscription.id for _, subscription in told]
+    assert ids == sorted(set(ids))
+    assert [subscription.address for _, subscription in told] == [reader.address for reader in readers]
+    assert world.store.subscriber_counts() == {("weekly", State.ACTIVE): 10_000}
+
+
+def test_confirming_makes_active_at_the_head(world: Any) -> None:
+    [(_, pending)] = world.join(world.reader("ann"))
+    world.publish("one")
+    active = world.store.confirm(pending.id, 1, DUE, NOW + DAY)
+    assert (active.state, active.offset, active.next_due_at) == (State.ACTIVE, 1, DUE)
+    assert active.confirmed_at == NOW + DAY
+
+
+def test_confirming_twice_changes_nothing(world: Any) -> None:
+    [(_, pending)] = world.join(world.reader("ann"))
+    first = world.store.confirm(pending.id, 1, DUE, NOW)
+    world.publish("one")
+    assert world.store.confirm(pending.id, 1, DUE + DAY, NOW + DAY) == first
+
+
+def test_an_old_confirmation_does_nothing_in_a_new_life(world: Any) -> None:
+    _left(world, "ann")
+    [(_, pending)] = world.join(world.reader("ann"))
+    assert world.store.confirm(pending.id, 1, DUE, NOW) is None
+    assert world.store.subscription(pending.id).state is State.PENDING
+
+
+def test_who_left_cannot_come_back_by_an_old_confirmation(world: Any) -> None:
+    _left(world, "ann")
+    assert world.store.confirm(1, 1, DUE, NOW) is None
+    assert _kinds(world) == ["left"]
+
+
+def test_confirming_lifts_what_the_reader_did_here_and_nothing_else(world: Any) -> None:
+    _left(world, "ann")
+    world.suppress("ann", "erased")
+    world.suppress("ann", "left", "daily")
+    world.suppress("bob", "left")
+    [(_, pending)] = world.join(world.reader("ann"))
+    assert world.store.confirm(pending.id, 2, DUE, NOW).state is State.ACTIVE
+    assert world.sql("SELECT list, kind FROM suppressions ORDER BY list DESC") == [
+        ("daily", "left"),
+        ("", "left"),
+    ]
+
+
+def test_an_address_that_bounced_meanwhile_cannot_be_confirmed(world: Any) -> None:
+    [(_, pending)] = world.join(world.reader("ann"))
+    world.suppress("ann", "bounce")
+    assert world.store.confirm(pending.id, 1, DUE, NOW) is None
+
+
+def test_leaving_is_idempotent_and_remembered(world: Any) -> None:
+    [active] = world.active("ann")
+    first = world.store.unsubscribe(active.id, 1, NOW)
+    assert (first.state, first.next_due_at) == (State.UNSUBSCRIBED, None)
+    assert world.store.unsubscribe(active.id, 1, NOW + DAY) == first
+    assert world.sql("SELECT list, kind FROM suppressions") == [("weekly", "left")]
+
+
+def test_a_pending_reader_may_leave(world: Any) -> None:
+    [(_, pending)] = world.join(world.reader("ann"))
+    assert world.store.unsubscribe(pending.id, 1, NOW).state is State.UNSUBSCRIBED
+
+
+def test_a_link_of_an_earlier_life_ends_nothing(world: Any) -> None:
+    _left(world, "ann")
+    [(_, pending)] = world.join(world.reader("ann"))
+    world.store.confirm(pending.id, 2, DUE, NOW)
+    assert world.store.unsubscribe(pending.id, 1, NOW) is None
+    assert world.store.subscription(pending.id).state is State.ACTIVE
+
+
+def test_a_subscription_that_never_was_is_none(store: Any) -> None:
+    assert store.subscription(7) is None
+    assert store.confirm(7, 1, DUE, NOW) is None
+    assert store.unsubscribe(7, 1, NOW) is None
+
+
+def test_subscriptions_are_streamed_in_the_order_they_came(world: Any) -> None:
+    world.active(*(f"r{n}" for n in range(5_003)))
+    world.join(world.reader("pat"))
+    world.join(world.reader("r1"), list="daily")
+    addresses = [s.address for s in world.store.subscriptions("weekly", State.ACTIVE)]
+    assert addresses == [f"r{n}@example.org" for n in range(5_003)]
+    assert [s.address for s in world.store.subscriptions(None, State.PENDING)] == [
+        "pat@example.org",
+        "r1@example.org",
+    ]
+    assert len(list(world.store.subscriptions("weekly", None))) == 5_004
+
+
+def test_the_store_may_be_written_while_subscriptions_are_streamed(world: Any) -> None:
+    world.active("ann", "bob")
+    stream = world.store.subscriptions(None, None)
+    next(stream)
+    world.publish("one")
+    assert [s.address for s in stream] == ["bob@example.org"]
+
+
+def test_readers_are_counted_by_list_and_state(world: Any) -> None:
+    world.active("ann", "bob")
+    world.join(world.reader("cy"))
+    _left(world, "dee")
+    world.join(world.reader("ann"), list="daily")
+    assert world.store.subscriber_counts() == {
+        ("weekly", State.ACTIVE): 2,
+        ("weekly", State.PENDING): 1,
+        ("weekly", State.UNSUBSCRIBED): 1,
+        ("daily", State.PENDING): 1,
+    }
+
+
+def test_the_reader_furthest_back_is_found(world: Any) -> None:
+    assert world.store.furthest_back("weekly") is None
+    world.join(world.reader("pending"))
+    world.publish("one")
+    world.active("ann")
+    world.publish("two")
+    world.active("bob")
+    assert world.store.furthest_back("weekly") == 1
+
+
+def _confirmation(world: Any, subscription: int) -> int:
+    new = world.new_mailing(kind=MailingKind.CONFIRM)
+    mailing: int = world.store.start_for_one(new, subscription, NOW)
+    return mailing
+
+
+def test_confirmations_are_counted_for_one_life(world: Any) -> None:
+    [(_, pending)] = world.join(world.reader("ann"))
+    assert world.store.confirmations(pending.id, 1) == (0, None)
+    _confirmation(world, pending.id)
+    _confirmation(world, pending.id)
+    assert world.store.confirmations(pending.id, 1) == (2, NOW)
+    assert world.store.confirmations(pending.id, 2) == (0, None)
+
+
+def test_a_sign_up_nobody_confirmed_is_forgotten_without_a_trace(world: Any) -> None:
+    [(_, old)] = world.join(world.reader("ann"))
+    mailing = _confirmation(world, old.id)
+    world.claim()
+    world.store.intend("run1", [(mailing, 1)], NOW)
+    world.settle(mailing, 1, Cause.ACCEPT, reply="250 ok")
+    world.join(world.reader("bob"), now=NOW + DAY)
+    assert world.store.forget_pending(NOW + DAY) == 1
+    assert world.store.subscription(old.id) is None
+    for table in ("mailings", "batches", "deliveries", "cohorts", "mailing_posts"):
+        assert world.sql(f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608  # our own words
+    assert world.sql("SELECT address FROM subscribers") == [("bob@example.org",)]
+
+
+def test_numbers_of_the_forgotten_are_never_given_again(world: Any) -> None:
+    [(_, old)] = world.join(world.reader("ann"))
+    mailing = _confirmation(world, old.id)
+    world.store.forget_pending(NOW + DAY)
+    [(_, new)] = world.join(world.reader("bob"))
+    assert new.id > old.id
+    assert _confirmation(world, new.id) > mailing
+
+
+def test_forgetting_one_list_keeps_the_address_for_another(world: Any) -> None:
+    world.join(world.reader("ann"))
+    world.active("ann", list="daily")
+    assert world.store.forget_pending(NOW + DAY) == 1
+    assert [s.list for s in world.store.subscriptions(None, None)] == ["daily"]
+
+
+def test_who_had_a_digest_in_an_earlier_life_is_unsubscribed_again(world: Any) -> None:
+    mailing = world.ready("ann")
+    world.store.unsubscribe(1, 1, NOW)
+    [(_, returned)] = world.join(world.reader("ann"))
+    _confirmation(world, returned.id)
+    assert world.store.forget_pending(NOW + DAY) == 1
+    assert world.store.subscription(returned.id).state is State.UNSUBSCRIBED
+    assert [m.id for m in world.store.mailings()] == [mailing]
+    assert _kinds(world) == ["left"]
+
+
+def test_a_sign_up_whose_mail_is_on_its_way_is_not_forgotten_yet(world: Any) -> None:
+    [(_, pending)] = world.join(world.reader("ann"))
+    mailing = _confirmation(world, pending.id)
+    world.claim()
+    assert world.store.forget_pending(NOW + DAY) == 0
+    world.store.intend("run1", [(mailing, 1)], NOW)
+    assert world.store.forget_pending(NOW + DAY) == 0
+    world.settle(mailing, 1, Cause.ACCEPT)
+    assert world.store.forget_pending(NOW + DAY) == 1

@@ -1,0 +1,77 @@
+"""kill -9 at any instant: what was committed is there, whole, and what was not is not."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from publisher.stores import open_store
+
+_PLANNER = """
+import sys
+from datetime import UTC, datetime, timedelta
+from publisher.stores import open_store
+now = datetime(2024, 10, 25, 8, tzinfo=UTC)
+store = open_store(sys.argv[1], create=False)
+[mailing] = store.unplanned()
+print("planning", flush=True)
+while store.plan_chunk(mailing.id, now + timedelta(days=1), limit=7, batch=3, now=now):
+    print("chunk", flush=True)
+"""
+
+_FILL = """
+import sys
+from datetime import UTC, datetime
+from publisher.core.lists import Consent, NewReader
+from publisher.core.mailings import Cohort, MailingKind, NewMailing
+from publisher.stores import open_store
+now = datetime(2024, 10, 25, 8, tzinfo=UTC)
+store = open_store(sys.argv[1], create=True)
+readers = [
+    NewReader(address=f"r{n}@example.org", key=f"{n:064}", active=True, own_wish=False, next_due_at=now)
+    for n in range(700)
+]
+store.join("weekly", readers, Consent(at=now, origin="x", form="import", wording="y"))
+cohort = Cohort(n=1, offset=0, posts=(), recipe=())
+store.start(
+    NewMailing(list="weekly", kind=MailingKind.DIGEST, head=1, due_before=now, sender="a@b.example",
+               subject="S", cohorts=(cohort,), segments={}), now)
+"""
+
+
+@pytest.mark.parametrize("chunks", [1, 4, 11])
+def test_a_planner_killed_again_and_again_plans_each_reader_once(tmp_path: Path, chunks: int) -> None:
+    path = tmp_path / "publisher.db"
+    url = f"sqlite:///{path}"
+    subprocess.run([sys.executable, "-c", _FILL, url], check=True)
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", _PLANNER, url], stdout=subprocess.PIPE) as planner:
+            assert planner.stdout is not None
+            for _line in range(chunks):
+                planner.stdout.readline()
+            planner.send_signal(signal.SIGKILL)
+        _consistent(path)
+    subprocess.run([sys.executable, "-c", _PLANNER, url], check=True, stdout=subprocess.DEVNULL)
+    assert _consistent(path) == 700
+    store = open_store(url, create=False)
+    assert store.mailings()[0].state == "ready"
+    store.close()
+
+
+def _consistent(path: Path) -> int:
+    """How many are planned: n dense from 1, batches without a gap, offsets moved for exactly those."""
+    with closing(sqlite3.connect(path)) as connection:
+        numbers = [n for (n,) in connection.execute("SELECT n FROM deliveries ORDER BY n")]
+        spans = connection.execute("SELECT lo, hi FROM batches ORDER BY lo").fetchall()
+        moved = {id for (id,) in connection.execute('SELECT id FROM subscriptions WHERE "offset" = 1')}
+        planned = {id for (id,) in connection.execute("SELECT subscription FROM deliveries")}
+        [counted] = connection.execute("SELECT planned FROM mailings").fetchone()
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert [n for lo, hi in spans for n in range(lo, hi + 1)] == numbers
+    assert moved == planned
+    assert counted == len(numbers)
+    return len(numbers)

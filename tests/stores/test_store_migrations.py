@@ -1,0 +1,90 @@
+"""Migrations: they lead to the same tables as a new store gets, and are applied whole."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from publisher.core.errors import StoreError
+from publisher.stores import migrate, open_store
+from publisher.stores import migrating as migrating_module
+from publisher.stores.engine import Database
+from publisher.stores.migrating import script, upgrade
+from publisher.stores.schema import SCHEMA
+
+
+def _tables(path: Path) -> dict[str, list[str]]:
+    """Each table and index as its lines in sorted order: constraints may be written in any."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return {name: sorted(line.strip().rstrip(",") for line in re.split(r"\n", sql)) for name, sql in rows}
+
+
+def _migrated(path: Path) -> Path:
+    path.touch()
+    database = Database(path)
+    with database.rebuild() as connection:
+        upgrade(connection)
+    database.close()
+    return path
+
+
+def test_the_number_of_the_schema_is_the_last_migration() -> None:
+    assert ScriptDirectory.from_config(script()).get_heads() == [SCHEMA]
+
+
+def test_migrations_from_nothing_and_a_new_store_are_the_same(tmp_path: Path) -> None:
+    new = tmp_path / "new.db"
+    open_store(f"sqlite:///{new}", create=True).close()
+    migrated = _migrated(tmp_path / "migrated.db")
+    assert _tables(migrated) == _tables(new)
+    for table in ("alembic_version", "log_head", "counters"):
+        query = f"SELECT * FROM {table}"  # noqa: S608  # our own words
+        with closing(sqlite3.connect(new)) as one, closing(sqlite3.connect(migrated)) as other:
+            assert one.execute(query).fetchall() == other.execute(query).fetchall()
+
+
+def test_a_migrated_store_opens(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{_migrated(tmp_path / 'm.db')}", create=False)
+    assert (store.head().seq, store.next_mailing()) == (0, 1)
+    store.close()
+
+
+def test_migrating_a_current_store_changes_nothing_however_often(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/publisher.db"
+    open_store(url, create=True).close()
+    assert migrate(url) == migrate(url) == (SCHEMA, SCHEMA)
+
+
+def test_there_must_be_a_store_to_migrate(tmp_path: Path) -> None:
+    path = tmp_path / "publisher.db"
+    with pytest.raises(StoreError, match="there is no store here"):
+        migrate(f"sqlite:///{path}")
+    path.touch()
+    with pytest.raises(StoreError, match="an empty file, not a store; run `publisher publish` to make it"):
+        migrate(f"sqlite:///{path}")
+
+
+def test_a_migration_that_leaves_orphans_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "publisher.db"
+    open_store(f"sqlite:///{path}", create=True).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+        connection.commit()
+
+    def bad_migration(connection: Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO log VALUES (1, 'published', 'no post', 0, 'r', 0)")
+
+    monkeypatch.setattr(migrating_module, "upgrade", bad_migration)
+    with pytest.raises(StoreError) as error:
+        migrate(f"sqlite:///{path}")
+    assert str(error.value) == (
+        f"{path}: 1 rows refer to nothing after the migration, the first in log; "
+        "nothing was changed: restore a backup"
+    )
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM log").fetchone() == (0,)
