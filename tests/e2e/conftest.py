@@ -69,7 +69,9 @@ class Site:
             timeout=120,
             check=False,
         )
-        assert code is None or done.returncode == code, f"{args}: {done.returncode}\n{done.stdout}{done.stderr}"
+        assert code is None or done.returncode == code, (
+            f"{args}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
@@ -78,6 +80,10 @@ class Site:
 
     def publish(self, at: str, *args: str, code: int | None = 0, **environ: str) -> str:
         return self.run("publish", "--at", at, *args, code=code, **environ).stderr
+
+    def reader(self, address: str, at: str) -> None:
+        """A confirmed reader of the daily list, from `at` on."""
+        self.run("subscribers", "add", address, "--list", "daily", "--confirmed", "--at", at)
 
     def read(self, name: str) -> bytes:
         return (self.public / name).read_bytes()

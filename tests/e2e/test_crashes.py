@@ -1,4 +1,4 @@
-"""kill -9 between any two steps of publish and deliver: the next run finishes, nothing twice, nothing lost."""
+"""kill -9 between any two steps of publish and deliver: the next run finishes; nothing twice or lost."""
 
 import re
 import shutil
@@ -46,7 +46,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, new_site: Any) -> Any:
     readers = site.folder / "readers.csv"
     readers.write_text("email\n" + "\n".join(READERS) + "\n", encoding="utf-8")
     site.run(
-        "subscribers", "import", str(readers), "--list", "daily", "--confirmed", "--at", "2024-10-20T04:00:00Z"
+        "subscribers",
+        "import",
+        str(readers),
+        "--list",
+        "daily",
+        "--confirmed",
+        "--at",
+        "2024-10-20T04:00:00Z",
     )
     site.post("one.md", "---\ntitle: One\ndate: 2024-10-21T01:00:00Z\n---\nWords of one.\n")
     site.post("two.md", "---\ntitle: Two\ndate: 2024-10-21T02:00:00Z\n---\nWords of two.\n")

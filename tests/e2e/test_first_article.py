@@ -7,7 +7,7 @@ from typing import Any
 import feedparser
 import pytest
 
-ARTICLE = '''---
+ARTICLE = """---
 layout: post
 code: "ART2410171545LFBZFV"
 origin_url: "https://www.phnompenhpost.com/opinion/a-river-that-turns-round"
@@ -29,7 +29,7 @@ Every November the water festival marks the day on which the Tonle Sap turns, an
 **What the fishermen say**
 
  First, the water must come. Second, it must go.
-'''
+"""
 
 SEED = Path(__file__).parents[3] / "shared" / "seed"
 
@@ -55,7 +55,7 @@ def test_an_article_is_published_when_its_time_comes_and_mailed_once(
     site: Any, mail_part: Any, article: str
 ) -> None:
     site.publish("2024-10-20T03:00:00Z")
-    site.run(*"subscribers add reader@example.org --list daily --confirmed --at 2024-10-20T04:00:00Z".split())
+    site.reader("reader@example.org", "2024-10-20T04:00:00Z")
     site.post("2024-10-25-article.md", article)
 
     site.publish("2024-10-25T08:00:00Z")

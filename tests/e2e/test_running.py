@@ -30,7 +30,7 @@ def test_a_future_post_appears_in_feed_and_digest_when_its_time_comes(site: Any,
     app = App(load(site.folder, {}), clock=clock)
     ticker = Ticker(app)
     ticker.publish()
-    site.run(*"subscribers add ann@example.org --list daily --confirmed --at 2024-10-20T04:00:00Z".split())
+    site.reader("ann@example.org", "2024-10-20T04:00:00Z")
     assert app.next_due() == datetime(2024, 10, 20, 9, tzinfo=UTC)
 
     for at, items, mails in [
@@ -51,7 +51,7 @@ def test_a_future_post_appears_in_feed_and_digest_when_its_time_comes(site: Any,
 
 def test_what_came_due_while_it_was_down_is_published_by_the_next_run(site: Any, clock: Stepped) -> None:
     site.publish("2024-10-20T03:00:00Z")
-    site.run(*"subscribers add ann@example.org --list daily --confirmed --at 2024-10-20T04:00:00Z".split())
+    site.reader("ann@example.org", "2024-10-20T04:00:00Z")
     site.post("a.md", "---\ntitle: While away\ndate: 2024-10-22\n---\nWords.\n")
     clock.now = datetime(2024, 10, 25, 12, tzinfo=UTC)
     app = App(load(site.folder, {}), clock=clock)
