@@ -1,15 +1,17 @@
-"""Writes what is generated from the code: config/publisher.toml and docs/reference/settings.md."""
+"""Writes what is generated from the code: config/publisher.toml, and the pages of docs/reference/."""
 
 from pathlib import Path
 
-from publisher.config import reference
+from publisher.cli import reference as commands
+from publisher.config import reference as settings
 
 ROOT = Path(__file__).parent.parent
 
 if __name__ == "__main__":
     for path, text in (
-        (ROOT / "config/publisher.toml", reference.toml()),
-        (ROOT / "docs/reference/settings.md", reference.markdown()),
+        (ROOT / "config/publisher.toml", settings.toml()),
+        (ROOT / "docs/reference/settings.md", settings.markdown()),
+        (ROOT / "docs/reference/commands.md", commands.markdown()),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
