@@ -1,0 +1,100 @@
+"""The commands and settings that the pages name are those that the program has."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from publisher.cli import COMMANDS, publisher
+from publisher.cli.reference import markdown
+from publisher.config.declared import SECTIONS
+
+ROOT = Path(__file__).parents[2]
+COMMANDS_PAGE = ROOT / "docs/reference/commands.md"
+SETTINGS_PAGE = ROOT / "docs/reference/settings.md"
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+CONSOLE = re.compile(r"^ *```console\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+CALL = re.compile(r"^ *[$#] (?:docker exec \S+ )?(?:\S*/)?publisher ([^\n|]+)$", re.MULTILINE)
+NAMED = re.compile(r"`publisher ([a-z][^`]*)`")
+
+
+def commands(
+    group: click.Group, context: click.Context, path: str = ""
+) -> Iterator[tuple[str, click.Command]]:
+    """("subscribers add", its command), groups included."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield f"{path}{name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, context, f"{path}{name} ")
+
+
+ALL = dict(commands(publisher, click.Context(publisher, info_name="publisher")))
+
+
+def calls(page: Path) -> list[str]:
+    """What the page says after `publisher`, on a prompt in a console block or in backticks."""
+    text = page.read_text(encoding="utf-8")
+    return [*CALL.findall("\n".join(CONSOLE.findall(text))), *NAMED.findall(text)]
+
+
+def test_the_commands_page_is_up_to_date() -> None:
+    assert markdown() == COMMANDS_PAGE.read_text(encoding="utf-8"), "stale: run make docs"
+
+
+def test_every_command_and_option_is_documented() -> None:
+    page = COMMANDS_PAGE.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ publisher (.+)$", page, re.MULTILINE)
+    assert headings == list(ALL)
+    for name, command in ALL.items():
+        section = page.partition(f"# publisher {name}\n")[2].partition("\n#")[0]
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.opts[0] in section, f"publisher {name} {parameter.opts[0]}"
+
+
+def test_every_setting_is_documented() -> None:
+    page = SETTINGS_PAGE.read_text(encoding="utf-8")
+    for section in SECTIONS:
+        header = f"[[{section.name}]]" if section.repeated else f"[{section.name}]"
+        rows = page.partition(f"## `{header}`")[2].partition("\n## ")[0]
+        for setting in section.settings:
+            assert f"| `{setting.key}` |" in rows, f"{section.name}.{setting.key}"
+
+
+def test_the_table_of_the_readme_is_the_list_of_commands() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `publisher (\w+)` \|", readme, re.MULTILINE) == list(COMMANDS)
+
+
+def test_the_first_newsletter_is_made_of_commands() -> None:
+    said = [call.split()[0] for call in calls(ROOT / "README.md")]
+    assert {"demo", "init", "publish", "subscribers", "plan", "preview", "mailings", "run"} <= set(said)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_command_a_page_calls_exists_with_its_options(page: Path) -> None:
+    for call in calls(page):
+        words = call.split()
+        if words[0].startswith("-") or words[0].isupper():
+            continue
+        name = " ".join(words[:2]) if " ".join(words[:2]) in ALL else words[0]
+        assert name in ALL, f"publisher {call}"
+        known = {opt for parameter in ALL[name].params for opt in parameter.opts} | {"--help", "-h"}
+        for option in re.findall(r"(?<!\S)--[a-z-]+", call):
+            assert option in known, f"publisher {call}: no {option}"
+
+
+def test_the_readme_calls_only_targets_that_make_has() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for page in PAGES:
+        named = set(
+            re.findall(
+                r"`(?:\$ )?make ([a-z]+)`|^\$ make ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE
+            )
+        )
+        assert {a or b for a, b in named} <= targets, page.name
