@@ -100,8 +100,8 @@ def _new(
 
 
 def _publish(post: Post, id: str, now: datetime, rules: Rules) -> Change:
-    assert post.instant is not None  # noqa: S101  # the gate let it pass
-    backfill = rules.backfill or post.instant < now - rules.max_age
+    assert post.due is not None  # noqa: S101  # the gate let it pass
+    backfill = rules.backfill or post.due < now - rules.max_age
     return Change(kind=Kind.PUBLISHED, id=id, post=post, backfill=backfill)
 
 

@@ -11,6 +11,7 @@ from publisher.core.log import Known
 from publisher.core.messages import Letter, Place, Recipe, Segment
 from publisher.core.mime import compose, freeze
 from publisher.services.parts import Parts
+from publisher.services.summaries import summary_of
 
 HTML_BUDGET = 60_000
 """Bytes of post HTML in one digest, before styles are inlined: Gmail clips a mail at 102 kB."""
@@ -45,7 +46,7 @@ def _digest_post(parts: Parts, known: Known, body: str, share: int) -> DigestPos
     markup = parts.markup
     whole = markup.html(body, post.markup, base_url=post.base_url, title=post.title)
     html, cut = markup.excerpt(whole, share)
-    summary = post.summary or markup.summary(whole)
+    summary = summary_of(markup, post, body, whole)
     text = summary if cut else markup.text(body, post.markup, base_url=post.base_url, title=post.title)
     return DigestPost(
         id=known.id,

@@ -12,7 +12,7 @@ DRAFT_FOLDERS = frozenset({"_drafts", "drafts", "draft"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """What the rules look at. `folders` are the names above the file, the posts folder's own first."""
+    """What the rules look at. `folders` are the names above the file, from the blog's root."""
 
     path: str
     folders: tuple[str, ...]
@@ -49,7 +49,7 @@ def _not_for_jekyll(file: File) -> str | None:
 
 
 def _drafts_folder(file: File) -> str | None:
-    for folder in file.folders[1:]:
+    for folder in file.folders:
         if folder.casefold() in DRAFT_FOLDERS:
             return f"in {folder}"
     return None

@@ -12,13 +12,13 @@ RULES = SourceRules(site_url="https://blog.example/")
 
 
 def parsed(text: str | bytes, path: str = "2024-01-02-a-name.md") -> Parsed:
-    result = read_post(path, text.encode() if isinstance(text, str) else text, ("posts",), RULES)
+    result = read_post(path, text.encode() if isinstance(text, str) else text, RULES)
     assert isinstance(result, Parsed), str(result)
     return result
 
 
 def bad(text: str | bytes) -> BadPost:
-    result = read_post("bad.md", text.encode() if isinstance(text, str) else text, ("posts",), RULES)
+    result = read_post("bad.md", text.encode() if isinstance(text, str) else text, RULES)
     assert isinstance(result, BadPost)
     return result
 

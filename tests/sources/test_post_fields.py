@@ -17,8 +17,7 @@ SEED = Path(__file__).parents[3] / "shared" / "seed"
 def post(
     front: str, body: str = "Body\n", path: str = "2024-01-02-a-name.md", rules: SourceRules = RULES
 ) -> Post:
-    folders = ("posts", *path.split("/")[:-1])
-    result = read_post(path, f"---\n{front}\n---\n{body}".encode(), folders, rules)
+    result = read_post(path, f"---\n{front}\n---\n{body}".encode(), rules)
     assert isinstance(result, Parsed), str(result)
     return result.post
 
@@ -73,7 +72,7 @@ def test_a_file_with_neither_front_matter_nor_a_dated_name_is_hidden() -> None:
         ("README.md", "neither front matter nor a dated name"),
         ("2024-01-02-x.html", "no front matter"),
     ]:
-        result = read_post(path, b"Words\n", ("posts",), RULES)
+        result = read_post(path, b"Words\n", RULES)
         assert isinstance(result, Parsed)
         assert result.post.hidden == reason
 
