@@ -76,10 +76,9 @@ class Mailings:
             .where(is_(deliveries.c.state, State.UNKNOWN))
             .order_by(deliveries.c.mailing, deliveries.c.n)
         )
-        if mailing is not None:
-            query = query.where(deliveries.c.mailing == mailing)
-        with self._db.read() as connection:
-            return [_in_doubt(row) for row in connection.execute(query)]
+        with self._db.read() as connection:  # few at any time: all are read from the index of just those
+            found = [_in_doubt(row) for row in connection.execute(query)]
+        return [doubt for doubt in found if mailing in (None, doubt.mailing)]
 
     def replies(self, id: int) -> Sequence[tuple[str, int]]:
         """The servers' words and how often, most frequent first; at most 20."""
