@@ -312,8 +312,8 @@ class LedgerStore(Protocol):
         """Arrows j and k from unknown; False where the row was not unknown."""
         ...
 
-    def mailings(self) -> Sequence[Mailing]:
-        """All of them with counts, newest first."""
+    def mailings(self, *, counted: bool = True) -> Sequence[Mailing]:
+        """All of them, newest first; counting reads the whole ledger."""
         ...
 
     def mailing(self, id: int) -> Mailing | None: ...
