@@ -98,11 +98,14 @@ def _explain(app: App, given: str, *, as_json: bool) -> None:
         return
     click.echo(f"{path}: {served or 'served'}")
     for row in rows:
-        shown = ", ".join(row["value"]) if isinstance(row["value"], list) else row["value"]
         by = f"  ({row['because']})" if row["because"] else ""
-        click.echo(f"  {row['name']:<13} {'-' if shown in (None, '') else shown}{by}")
+        click.echo(f"  {row['name']:<13} {_shown(row['value'])}{by}")
     for warning in post.warnings:
         click.echo(f"  warning       {warning}")
+
+
+def _shown(value: str | list[str] | None) -> str:
+    return (value if isinstance(value, str) else ", ".join(value or ())) or "-"
 
 
 def _more(post: Post) -> dict[str, Any]:

@@ -148,6 +148,6 @@ def warned(warning: str) -> tuple[int, str]:
     return (int(found[1]), warning[found.end() :]) if found else (0, warning)
 
 
-def _by_instant(post: Post) -> tuple[float, str]:
+def _by_instant(post: Post) -> tuple[datetime, str]:
     assert post.instant is not None  # noqa: S101  # why_not let it pass
-    return (post.instant.timestamp(), post.path)
+    return (post.instant, post.path)

@@ -46,9 +46,10 @@ def let_go(connection: Connection, batch: Row[Any], now: datetime) -> int:
 
 def _cancel_rest(connection: Connection, batch: Row[Any], now: datetime) -> None:
     """Of a mailing that was cancelled meanwhile, nothing is queued again (h)."""
-    cancelled = select(mailings.c.id).where(mailings.c.state == MailingState.CANCELLED)
-    rest = update(deliveries).where(of_range(batch), deliveries.c.mailing.in_(cancelled))
-    rest = rest.where(deliveries.c.state.in_(origins(Cause.CANCEL)))
+    state = select(mailings.c.state).where(mailings.c.id == batch.mailing)
+    if connection.execute(state).scalar() is not MailingState.CANCELLED:
+        return
+    rest = update(deliveries).where(of_range(batch), deliveries.c.state.in_(origins(Cause.CANCEL)))
     connection.execute(rest.values(state=move(State.QUEUED, Cause.CANCEL), changed_at=now))
 
 

@@ -1,8 +1,6 @@
 """Who may be mailed (invariant 6): the same words at planning and in the UPDATE before the dot."""
 
-from typing import Any
-
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_
 
 from publisher.core.lists import State as SubscriptionState
 from publisher.core.mailings import MailingKind, MailingState
@@ -12,14 +10,19 @@ from publisher.stores.schema import deliveries, mailings, subscribers, subscript
 _HOLDS_HERE = or_(suppressions.c.list == EVERYWHERE, suppressions.c.list == subscriptions.c.list)
 
 
-def suppressed_ids() -> Select[Any]:
-    """Ids of subscriptions whose address is suppressed there; begins at the suppressions, which are few."""
+def is_suppressed() -> ColumnElement[bool]:
+    """Whether the address of a row of `subscriptions` is suppressed on its list or everywhere.
+
+    Asked row by row: two look-ups for each reader who is looked at, however long the list of departures.
+    """
     return (
-        select(subscriptions.c.id)
-        .select_from(suppressions)
-        .join(subscribers, subscribers.c.address_key == suppressions.c.address_key)
-        .join(subscriptions, subscriptions.c.subscriber == subscribers.c.id)
-        .where(_HOLDS_HERE)
+        exists()
+        .where(
+            subscribers.c.id == subscriptions.c.subscriber,
+            suppressions.c.address_key == subscribers.c.address_key,
+            _HOLDS_HERE,
+        )
+        .correlate(subscriptions)
     )
 
 

@@ -2,11 +2,12 @@
 the arrow starts, so a row that moved on is left alone (invariant 8).
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Update, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Update, bindparam, exists, func, or_, select, update
 
 from publisher.core.mailings import Batch, Cause, Delivery, MailingState, Result, State, move, origins
 from publisher.stores.batches import NOT_TRIED, let_go, of_range, set_turn
@@ -18,7 +19,11 @@ from publisher.stores.schema import batches, deliveries, is_, mailings, subscrib
 
 _OPEN = is_(batches.c.state, BatchState.OPEN)
 _LEASED = is_(batches.c.state, BatchState.LEASED)
-_RUNNING = batches.c.mailing.in_(select(mailings.c.id).where(mailings.c.state == MailingState.READY))
+_RUNNING = (
+    exists()
+    .where(mailings.c.id == batches.c.mailing, mailings.c.state == MailingState.READY)
+    .correlate(batches)
+)
 
 
 class Ledger(Mailings):
@@ -148,21 +153,26 @@ def _claim_rows(connection: Connection, batch: Any, run: str, now: datetime) -> 
 def _intend_all(
     connection: Connection, run: str, rows: Sequence[tuple[int, int]], now: datetime
 ) -> set[tuple[int, int]]:
-    key = (deliveries.c.mailing, deliveries.c.n)
     meant = (
         update(deliveries)
         .where(deliveries.c.run == run, deliveries.c.state.in_(origins(Cause.INTEND)), may_be_sent())
         .values(state=State.SENDING, changed_at=now)
-        .returning(*key)
+        .returning(deliveries.c.mailing, deliveries.c.n)
     )
+    by_mailing: defaultdict[int, list[int]] = defaultdict(list)  # (mailing, n) IN (..) would read every row
+    for mailing, n in rows:
+        by_mailing[mailing].append(n)
     done: set[tuple[int, int]] = set()
-    for part in slices(rows):
-        told = connection.execute(meant.where(tuple_(*key).in_(part))).all()
-        done.update((row.mailing, row.n) for row in told)
+    for mailing, numbers in by_mailing.items():
+        for part in slices(numbers):
+            these = meant.where(deliveries.c.mailing == mailing, deliveries.c.n.in_(part))
+            done.update((row.mailing, row.n) for row in connection.execute(these).all())
     return done
 
 
 def _settle_all(connection: Connection, run: str, results: Sequence[Result], now: datetime) -> None:
+    if not results:
+        return
     states = _states_of(connection, results)
     by_cause: dict[Cause, list[dict[str, Any]]] = {}
     for result in results:

@@ -22,7 +22,7 @@ from publisher.core.lists import State as SubscriptionState
 from publisher.core.mailings import PRIORITY, DueGroup, Mailing, MailingKind, MailingState, NewMailing
 from publisher.core.mailings import State as DeliveryState
 from publisher.stores.batches import OTHERS, end_mailing, ranges
-from publisher.stores.eligible import suppressed_ids
+from publisher.stores.eligible import is_suppressed
 from publisher.stores.engine import Database, insert_new, slices
 from publisher.stores.mailings import read_mailings
 from publisher.stores.members import BatchState
@@ -50,7 +50,7 @@ class Planning:
     def due(self, spec: str, now: datetime) -> Sequence[DueGroup]:
         """Active, unsuppressed readers of a list whose time has come, by offset."""
         readers = select(subscriptions.c.offset, func.count(), func.min(subscriptions.c.next_due_at))
-        readers = readers.where(_due_on(spec, now), subscriptions.c.id.not_in(suppressed_ids()))
+        readers = readers.where(_due_on(spec, now), ~is_suppressed())
         readers = readers.group_by(subscriptions.c.offset).order_by(subscriptions.c.offset)
         with self._db.read() as connection:
             rows = connection.execute(readers).all()
@@ -61,7 +61,7 @@ class Planning:
         earliest = select(subscriptions.c.next_due_at).where(
             _ACTIVE,
             subscriptions.c.next_due_at.is_not(None),
-            subscriptions.c.id.not_in(suppressed_ids()),
+            ~is_suppressed(),
         )
         with self._db.read() as connection:
             return connection.execute(earliest.order_by(subscriptions.c.next_due_at).limit(1)).scalar()
@@ -101,7 +101,7 @@ class Planning:
     def unplanned(self) -> Sequence[Mailing]:
         """Mailings still in state planning, oldest first."""
         with self._db.read() as connection:
-            found = read_mailings(connection, is_(mailings.c.state, MailingState.PLANNING))
+            found = read_mailings(connection, is_(mailings.c.state, MailingState.PLANNING), counted=False)
         return found[::-1]
 
     def plan_chunk(
@@ -188,7 +188,7 @@ def _write_deliveries(mailing: Row[Any], limit: int, now: datetime) -> Insert:
         select(subscriptions.c.id, subscriptions.c.generation, cohorts.c.n.label("cohort"))
         .join(cohorts, theirs)
         .where(_due_on(mailing.list, mailing.due_before))
-        .where(subscriptions.c.id.not_in(suppressed_ids()))
+        .where(~is_suppressed())
         .limit(limit)
         .subquery("chosen")
     )
@@ -242,7 +242,7 @@ def _end_planning(connection: Connection, mailing: Row[Any], next_due_at: dateti
     passed = update(subscriptions).where(
         _due_on(mailing.list, mailing.due_before),
         subscriptions.c.offset.in_(offsets),
-        subscriptions.c.id.in_(suppressed_ids()),
+        is_suppressed(),
     )
     connection.execute(passed.values(offset=mailing.head, next_due_at=next_due_at))
     state = MailingState.READY if mailing.planned else MailingState.DONE

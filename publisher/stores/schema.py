@@ -33,7 +33,7 @@ from publisher.core.log import Kind
 from publisher.core.mailings import MailingKind, MailingState
 from publisher.core.mailings import State as DeliveryState
 from publisher.stores.members import BatchState, Suppression
-from publisher.stores.types import Id, Instant, Member, Words
+from publisher.stores.types import Hash, Id, Instant, Member, Words
 
 SCHEMA = "0001"
 """The schema this version writes: the head of migrations/versions."""
@@ -67,9 +67,11 @@ def _to(name: str, column: Column[Any], *, primary_key: bool = False) -> Column[
 
 
 def _index_of(name: str, column: Column[Any], member: StrEnum, *of: Column[Any]) -> None:
-    """An index of the rows that are in one state: small, while the table grows."""
-    rows = is_(column, member)
-    Index(name, *of, sqlite_where=rows, postgresql_where=rows)
+    """An index of the rows that are in one state: small, while the table grows.
+
+    Only SQLite's clause stands here: naming another database's would import its dialect at every start.
+    """
+    Index(name, *of, sqlite_where=is_(column, member))
 
 
 stamp = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
@@ -152,7 +154,7 @@ subscribers = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("address", Text, nullable=False),
-    Column("address_key", String(64), nullable=False, unique=True),
+    Column("address_key", Hash, nullable=False, unique=True),
     sqlite_autoincrement=True,
 )
 
@@ -188,7 +190,7 @@ _index_of(
 suppressions = Table(
     "suppressions",
     metadata,
-    Column("address_key", String(64), primary_key=True),
+    Column("address_key", Hash, primary_key=True),
     Column("list", Text, primary_key=True),
     Column("kind", Member(Suppression), primary_key=True),
     Column("at", Instant, nullable=False),

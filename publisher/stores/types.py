@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer, String, Text, TypeDecorator
+from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, String, Text, TypeDecorator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -42,12 +42,15 @@ class Member(TypeDecorator[StrEnum]):
     def __init__(self, members: type[StrEnum]) -> None:
         super().__init__()
         self.members = members
+        self._by_value = {
+            member.value: member for member in members
+        }  # a call of the class is four times slower
 
     def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
         return None if value is None else self.members(value).value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
-        return None if value is None else self.members(value)
+        return None if value is None else self._by_value[value]
 
     def __repr__(self) -> str:
         return f"Member({self.members.__name__})"
@@ -55,6 +58,19 @@ class Member(TypeDecorator[StrEnum]):
     @property
     def python_type(self) -> type[Any]:
         return self.members
+
+
+class Hash(TypeDecorator[str]):
+    """Hex digits, stored as the bytes they spell: an index of a million is half the size."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else bytes.fromhex(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.hex()
 
 
 class Words(TypeDecorator[str]):

@@ -101,7 +101,7 @@ class World:
         return [subscription for _, subscription in self.join(*wishes, list=list) if subscription]
 
     def suppress(self, name: str, kind: str, list: str = "") -> None:
-        values = {"key": self.reader(name).key, "list": list, "kind": kind}
+        values = {"key": bytes.fromhex(self.reader(name).key), "list": list, "kind": kind}
         self.sql("INSERT INTO suppressions VALUES (:key, :list, :kind, 0)", **values)
 
     def new_mailing(self, **more: Any) -> NewMailing:

@@ -43,7 +43,11 @@ class Machine(RuleBasedStateMachine):
 
     def wish(self, name: str, *, active: bool, own_wish: bool) -> Joined:
         reader = NewReader(
-            address=f"{name}@example.org", key=name, active=active, own_wish=own_wish, next_due_at=NOW
+            address=f"{name}@example.org",
+            key=name.encode().hex(),
+            active=active,
+            own_wish=own_wish,
+            next_due_at=NOW,
         )
         consent = Consent(at=NOW, origin="x", form="form", wording="y")
         [(joined, _)] = self.store.join("weekly", [reader], consent)

@@ -101,7 +101,7 @@ def _readers() -> None:
         "subscribers",
         sa.Column("id", ID, nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
-        sa.Column("address_key", sa.String(length=64), nullable=False),
+        sa.Column("address_key", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscribers")),
         sa.UniqueConstraint("address_key", name=op.f("uq_subscribers_address_key")),
         sqlite_autoincrement=True,
@@ -133,18 +133,16 @@ def _readers() -> None:
         "subscriptions",
         ["next_due_at", "list", "offset"],
         sqlite_where=sa.text("state = 'active'"),
-        postgresql_where=sa.text("state = 'active'"),
     )
     op.create_index(
         "ix_subscriptions_pending",
         "subscriptions",
         ["created_at"],
         sqlite_where=sa.text("state = 'pending'"),
-        postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_table(
         "suppressions",
-        sa.Column("address_key", sa.String(length=64), nullable=False),
+        sa.Column("address_key", sa.LargeBinary(), nullable=False),
         sa.Column("list", sa.Text(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -186,7 +184,6 @@ def _mailings() -> None:
         "mailings",
         ["id"],
         sqlite_where=sa.text("state = 'planning'"),
-        postgresql_where=sa.text("state = 'planning'"),
     )
     op.create_table(
         "cohorts",
@@ -239,14 +236,12 @@ def _ledger() -> None:
         "batches",
         ["lease_until"],
         sqlite_where=sa.text("state = 'leased'"),
-        postgresql_where=sa.text("state = 'leased'"),
     )
     op.create_index(
         "ix_batches_open",
         "batches",
         ["priority", "next_at"],
         sqlite_where=sa.text("state = 'open'"),
-        postgresql_where=sa.text("state = 'open'"),
     )
     op.create_table(
         "deliveries",
@@ -275,5 +270,4 @@ def _ledger() -> None:
         "deliveries",
         ["mailing", "n"],
         sqlite_where=sa.text("state = 'unknown'"),
-        postgresql_where=sa.text("state = 'unknown'"),
     )
