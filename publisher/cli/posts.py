@@ -41,10 +41,20 @@ def _row(item: Listed) -> dict[str, Any]:
     post = item.post
     row: dict[str, Any] = {"file": item.path, "served": not item.why, "why": item.why}
     if post is None:
-        nothing = dict.fromkeys(("id", "instant", "title", "url", "slug", "language"))
-        lists: dict[str, list[str]] = {"tags": [], "categories": [], "authors": []}
-        return row | nothing | lists | {"front_matter": None}
+        return row | {"id": None} | _NOTHING | {"front_matter": None}
     return row | {"id": item.id} | _values(post) | {"front_matter": item.container}
+
+
+_NOTHING: dict[str, Any] = {
+    "instant": None,
+    "title": None,
+    "url": None,
+    "slug": None,
+    "tags": [],
+    "categories": [],
+    "authors": [],
+    "language": None,
+}
 
 
 def _values(post: Post) -> dict[str, Any]:
@@ -114,7 +124,7 @@ def _more(post: Post) -> dict[str, Any]:
         "opens": utc(post.opens),
         "expires": utc(post.expires),
         "modified": utc(post.modified),
-        "id": post.explicit_id,
+        "explicit_id": post.explicit_id,
         "names": [person.name for person in post.authors],
         "summary": post.summary,
         "image": post.image.url if post.image else None,

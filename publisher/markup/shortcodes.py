@@ -67,8 +67,8 @@ def shown(inside: str, context: Context) -> str | None:
 
 def _included(rest: str) -> tuple[str, str]:
     """The tag that an included template stands for, by its name: "blog/figure.html" is a figure."""
-    file, _, arguments = rest.strip().strip("\"'").partition(" ")
-    stem = re.sub(r"\.\w+[\"',]*$", "", file.rpartition("/")[2]).lower()
+    file, _, arguments = rest.strip().partition(" ")
+    stem = re.sub(r"\.\w+$", "", file.strip("\"',").rpartition("/")[2]).lower()
     known = next((name for name in ("youtube", "vimeo", "figure", "image", "img") if name in stem), "include")
     return known, arguments
 
@@ -94,8 +94,10 @@ def _reference(arguments: Arguments, context: Context) -> str:
     if _POST.search(target) or (not target and not mark):
         return ""
     stem = _SUFFIX.sub("/", target) if target.endswith((".md", ".mdx", ".markdown")) else target
-    if "/" in stem.strip("/") and not stem.startswith(("/", ".", "http")):
-        stem = f"{context.prefix}/{stem}"
+    if (stem[:1] == "/" and stem != target) or (
+        "/" in stem.strip("/") and not stem.startswith((".", "http", "/"))
+    ):
+        stem = f"{context.prefix}/{stem.lstrip('/')}"
     elif stem and stem != target and not stem.startswith(("/", ".", "http")):
         stem = f"../{stem}"
     return (stem + mark + fragment).replace(" ", "%20")

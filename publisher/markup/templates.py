@@ -60,7 +60,7 @@ def removed(source: str, *, markdown: bool) -> list[tuple[int, str]]:
         text = _pairs(text, pair, blank)
     text = _HIGHLIGHT.sub(lambda match: blank(match[0]), text) if text.count("{") < 2000 else text
     found = [
-        (1 + text.count("\n", 0, match.start()), match[0][:60])
+        (1 + text.count("\n", 0, match.start()), " ".join(match[0].split())[:60])
         for match in _TAG.finditer(text)
         if shown(next(filter(None, match.groups()), "").strip("-").strip(), _NOWHERE) is None
     ]

@@ -18,6 +18,7 @@ from frontmatter.default_handlers import BaseHandler
 
 from publisher.sources.headers import read_pelican, split_header
 from publisher.sources.values import FrontMatter, FrontMatterError, Value, gather
+from publisher.sources.yaml_lines import read_lines
 from publisher.sources.yaml_text import load_yaml
 
 MAX_SIZE = 262_144
@@ -136,7 +137,7 @@ class _Yaml(_Fence):
     CLOSE = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
 
     def read(self, fm: str, line: int) -> FrontMatter:
-        return load_yaml(fm, line + 1)
+        return read_lines(fm, line + 1) or load_yaml(fm, line + 1)
 
 
 class _Toml(_Fence):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from publisher.core.site import Person
 from publisher.sources.rules import SourceRules
@@ -50,13 +51,20 @@ def find_language(front: FrontMatter, path: str, rules: SourceRules) -> tuple[st
         if found := _language(front.text(name)):
             return found, name
     folders, _, name = path.rpartition("/")
-    if suffix := language_suffix(name.rpartition(".")[0]):
+    if name.count(".") > 1 and (suffix := language_suffix(name.rpartition(".")[0])):
         return _language(suffix[1:]), "file name"
-    parts = rules.in_blog(folders).split("/") if folders else list(rules.above)
+    if found := _of_folders(rules.in_blog(folders) if folders else "/".join(rules.above)):
+        return found, "folder"
+    return rules.language, "settings"
+
+
+@lru_cache(maxsize=4096)
+def _of_folders(folders: str) -> str:
+    parts = folders.split("/")
     for above, folder in zip(("content", *parts), parts, strict=False):
         if _is_language(folder, above):
-            return _language(folder), "folder"
-    return rules.language, "settings"
+            return _language(folder)
+    return ""
 
 
 def _is_language(folder: str, above: str) -> bool:
@@ -73,13 +81,23 @@ def find_authors(front: FrontMatter, rules: SourceRules) -> tuple[tuple[Person, 
     """
     for name in ("authors", "author"):
         people: dict[str, Person] = {}
-        for person in _people(front.get(name)):
+        for person in _people(_apart(name, front.get(name))):
             known = rules.people.get(fold(person.name)) if rules.people else None
             person = replace(known, key=person.name) if known else person
             people.setdefault(person.name, person)
         if people:
             return tuple(people.values()), name
     return ((rules.author,) if rules.author else ()), "settings"
+
+
+def _apart(name: str, value: Value) -> Value:
+    """Several authors in one text: apart by ";", and under `authors` by "," too."""
+    if not isinstance(value, str):
+        return value
+    for sign in (";", ",") if name == "authors" else (";",):
+        if sign in value:
+            return [*value.split(sign)]
+    return value
 
 
 def find_tags(front: FrontMatter) -> tuple[tuple[str, ...], str]:

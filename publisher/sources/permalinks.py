@@ -33,7 +33,9 @@ _NOT_JEKYLLS = re.compile(r"[^\w.~!$&'()+,;=@-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What an address is made of. `local` is the instant in the site's zone; None: no date."""
+    """What an address is made of. `local` is the instant in the site's zone; None: no date. `suffixed` is
+    whether the file's name ends in its language.
+    """
 
     path: str
     front: FrontMatter
@@ -44,6 +46,7 @@ class Facts:
     author: str
     language: str
     blank: bool
+    suffixed: bool
 
 
 def expand(pattern: str, facts: Facts, rules: SourceRules) -> str:
@@ -52,7 +55,7 @@ def expand(pattern: str, facts: Facts, rules: SourceRules) -> str:
     if ":" not in pattern:
         return pattern
     filled = _WORD.sub(lambda match: _WORDS[match[1]](facts, rules), pattern)
-    if language_suffix(_stem(facts.path)) and facts.language != rules.language:
+    if facts.suffixed and facts.language != rules.language:
         return f"/{facts.language.lower()}/{filled}"  # two files that differ in nothing else
     return filled
 
@@ -73,14 +76,14 @@ def _stem(path: str) -> str:
     return path.rpartition("/")[2].rpartition(".")[0]
 
 
-def _date(form: str) -> Callable[[Facts, SourceRules], str]:
-    return lambda facts, rules: form.format(facts.local) if facts.local else ""
+def _date(part: Callable[[datetime], str]) -> Callable[[Facts, SourceRules], str]:
+    return lambda facts, rules: part(facts.local) if facts.local else ""
 
 
 def _title(facts: Facts, rules: SourceRules) -> str:
     habits = rules.habits
     if habits.slugged:
-        return quote(_NOT_JEKYLLS.sub("-", facts.slug).strip("-"), safe="")
+        return quote(_NOT_JEKYLLS.sub("-", facts.slug).strip("-"), safe="!$&'()+,;=@~")
     if habits.named:
         return quote(facts.slug, safe="/" if rules.profile == "hexo" else "")
     own = undated(facts.path) if dated_name(facts.path) else slugify(facts.title) or facts.slug
@@ -132,17 +135,17 @@ def _dated(facts: Facts, rules: SourceRules) -> str:
 
 
 _WORDS: dict[str, Callable[[Facts, SourceRules], str]] = {
-    "year": _date("{0.year:04}"),
-    "short_year": _date("{:%y}"),
-    "month": _date("{:%m}"),
-    "i_month": _date("{0.month}"),
-    "day": _date("{:%d}"),
-    "i_day": _date("{0.day}"),
-    "y_day": _date("{:%j}"),
-    "yearday": _date("{:%j}"),
-    "hour": _date("{:%H}"),
-    "minute": _date("{:%M}"),
-    "second": _date("{:%S}"),
+    "year": _date(lambda at: f"{at.year:04}"),
+    "short_year": _date(lambda at: f"{at.year % 100:02}"),
+    "month": _date(lambda at: f"{at.month:02}"),
+    "i_month": _date(lambda at: str(at.month)),
+    "day": _date(lambda at: f"{at.day:02}"),
+    "i_day": _date(lambda at: str(at.day)),
+    "y_day": _date(lambda at: f"{at:%j}"),
+    "yearday": _date(lambda at: f"{at:%j}"),
+    "hour": _date(lambda at: f"{at.hour:02}"),
+    "minute": _date(lambda at: f"{at.minute:02}"),
+    "second": _date(lambda at: f"{at.second:02}"),
     "title": _title,
     "name": _title,
     "post_title": _title,

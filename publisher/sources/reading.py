@@ -98,14 +98,15 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
     slug, why["slug"] = places.find_slug(front, path)
     facts = Facts(
         path=path, front=front, title=title, slug=slug, local=_local(instant, zones), categories=categories,
-        author=authors[0].name if authors else "", language=language, blank=not body.strip(),
+        author=authors[0].name if authors else "", language=language, blank=not body or body.isspace(),
+        suffixed=path.count(".") > 1 and people.language_suffix(path.rpartition(".")[0]) != "",
     )  # fmt: skip
     place = places.find_place(facts, rules)
     why["permalink"], why["url"] = place.permalink_by, place.url_by
     summary, lead, why["summary"] = _summary(front, title, body, rules)
     image, why["image"] = places.find_image(front, place.base_url)
     id_field = next((name for name in rules.id_fields if front.text(name)), "")
-    why["id"] = id_field or "permalink"
+    why["explicit_id"] = id_field
     folders = tuple(rules.in_blog(path).split("/")[:-1])
     hidden = why_hidden(File(path=path, folders=folders, front=given and front))
     post = Post(

@@ -26,7 +26,8 @@ class SourceRules:
 
     `site_url` is absolute and ends in "/". `timezone` (IANA) is that of dates without one, and of the
     date words in `permalink`; `permalink` is a pattern, or one of Jekyll's names (see permalinks).
-    None for either: the generator's own, else UTC and :year/:month/:day/:slug/. `link_fields` and
+    None for either: the generator's own where its configuration is found, else UTC and
+    :year/:month/:day/:slug/. `link_fields` and
     `id_fields` are front matter that names the canonical URL and a permanent id, first found wins. Globs
     know `**`, `*` and `?`. `profile` is a generator's name, "none", or "auto".
 

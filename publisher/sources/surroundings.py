@@ -17,6 +17,7 @@ from publisher.core.site import Person
 from publisher.sources.configs import Config, config_in, read_table
 from publisher.sources.containers import open_container
 from publisher.sources.people import person_of
+from publisher.sources.profiles import PERMALINK
 from publisher.sources.rules import SourceRules
 from publisher.sources.values import FrontMatterError, Value, fold
 
@@ -46,6 +47,9 @@ def settle(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[s
         guess = config.profile if config else _guess(folder, paths)
         origins["profile"] = f"{config.file}" if config else "the names and containers of the files"
         rules = replace(rules, profile=guess)
+        if config is None and rules.permalink is None:
+            origins["permalink"] = "default"  # looks tell how dates are meant, not where a site puts posts
+            rules = replace(rules, permalink=PERMALINK)
     if config and config.profile == rules.profile:
         rules = _configured(rules, config, origins)
     people = _people(root) | (_people(folder) if folder != root else {})
@@ -114,8 +118,9 @@ def _guess(folder: Path, paths: Sequence[str]) -> str:
         return "astro"
     if any((folder / place).is_file() for place in ("authors.yml", "blog/authors.yml")):
         return "docusaurus"
-    kinds = [kind for path in islice(paths, 20) if (kind := _kind(folder / path))]
-    return max(set(kinds), key=lambda kind: (kinds.count(kind), kind)) if kinds else "none"
+    kinds = [_kind(folder / path) for path in islice(paths, 20)]
+    most = max(set(kinds), key=lambda kind: (kinds.count(kind), kind)) if kinds else ""
+    return most if most and kinds.count(most) * 2 > len(kinds) else "none"
 
 
 def _kind(file: Path) -> str:

@@ -31,11 +31,14 @@ _MORE = re.compile(
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)", re.MULTILINE)
+_SIMPLE = re.compile(r"(?:[!-%'-)+-;=-Z^a-z|}\]]+(?: |$))*")  # nothing here that could be a mark
 _LIMIT = 10_000  # characters of a title or summary that are looked at; beyond that it is neither
 
 
 def plain(text: str) -> str:
     """One line of plain text."""
+    if text.isascii() and _SIMPLE.fullmatch(text):
+        return text[:_LIMIT].rstrip()
     text = text[:_LIMIT]
     if "{" in text:
         text = _TEMPLATE.sub("", text)
