@@ -6,7 +6,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -222,7 +222,7 @@ class App:
         subscribe.forget_pending(self.parts, self.clock())
 
     @contextmanager
-    def lock(self, name: str, *, wait: bool = True) -> Iterator[None]:
+    def lock(self, name: str, *, wait: bool = True) -> Generator[None, None, None]:
         """Holds `<name>.lock` of this site. Without `wait`, raises Refused when another holds it."""
         from publisher.stores.locks import hold
 

@@ -34,6 +34,7 @@ class Source(Protocol):
 
     def scan(self) -> Iterator[Parsed | BadPost]:
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
+        ...
 
     def file(self, path: str) -> bytes | None:
         """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""
@@ -54,6 +55,7 @@ class Markup(Protocol):
         files: Mapping[str, Placed] = NO_FILES,
     ) -> str:
         """Sanitised HTML with absolute URLs; a first heading equal to `title` is dropped."""
+        ...
 
     def text(
         self,
@@ -65,13 +67,16 @@ class Markup(Protocol):
         files: Mapping[str, Placed] = NO_FILES,
     ) -> str:
         """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
+        ...
 
     def summary(self, html: str) -> str:
         """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty."""
+        ...
 
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
         """The leading whole blocks of sanitised HTML within `limit` UTF-8 bytes, and whether that is less
         than all of it."""
+        ...
 
 
 class Format(Protocol):
@@ -84,6 +89,7 @@ class Format(Protocol):
 
     def write(self, feed: Feed) -> bytes:
         """The document. Deterministic: equal feeds, equal bytes, in every process."""
+        ...
 
 
 class Cadence(Protocol):
@@ -93,9 +99,11 @@ class Cadence(Protocol):
 
     def after(self, instant: datetime, spec: MailingList) -> datetime:
         """The first occurrence strictly after `instant`, by the wall clock of the list's zone."""
+        ...
 
     def latest(self, instant: datetime, spec: MailingList) -> datetime:
         """The last occurrence at or before `instant`."""
+        ...
 
 
 class Renderer(Protocol):
@@ -103,12 +111,15 @@ class Renderer(Protocol):
 
     def digest(self, digest: Digest, links: Links) -> Content:
         """The digest as a mail. Raises TemplateError."""
+        ...
 
     def confirmation(self, site: Site, spec: MailingList, links: Links) -> Content:
         """The mail that asks a reader to confirm. Carries no text the visitor typed. Raises TemplateError."""
+        ...
 
     def page(self, name: str, values: Mapping[str, object]) -> str:
         """templates/web/<name>.html as a whole HTML document. Raises TemplateError."""
+        ...
 
 
 class Shelf(Protocol):
@@ -118,10 +129,12 @@ class Shelf(Protocol):
     def place(self, path: str, modified: datetime) -> None: ...
     def holds(self, document: Document) -> bool:
         """Whether the file stands as recorded (size and mtime)."""
+        ...
 
     def remove(self, path: str) -> None: ...
     def sweep(self) -> None:
         """Removes what a crash left staged."""
+        ...
 
 
 class Session(Protocol):
@@ -129,12 +142,15 @@ class Session(Protocol):
 
     async def offer(self, message: Message) -> Outcome | None:
         """Everything up to the end of the data. None: the server waits for it. An Outcome: it is decided."""
+        ...
 
     async def commit(self) -> Outcome:
         """Ends the data and waits for the answer. UNKNOWN when the line dies. After it, offer again."""
+        ...
 
     async def drop(self) -> None:
         """Lets go of what was offered: it must not be delivered."""
+        ...
 
     async def close(self) -> None: ...
 
@@ -147,9 +163,11 @@ class Transport(Protocol):
 
     async def connect(self) -> Session | Outcome:
         """A session, or why there is none (DEFERRED)."""
+        ...
 
     def recall(self, key: str, message_id: str) -> Outcome | None:
         """What became of a message in doubt: ACCEPTED, DEFERRED (it never arrived), or None: cannot know."""
+        ...
 
 
 class Journal(Protocol):
@@ -166,15 +184,19 @@ class LogStore(Protocol):
     def apply(self, plan: Plan, bodies: Mapping[str, str], now: datetime) -> Head:
         """Appends the plan's changes with gapless seq and keeps their bodies (by body hash).
         Raises Conflict when the log's head is no longer `plan.head`."""
+        ...
 
     def newest(self, limit: int) -> Sequence[Known]:
         """Live posts, last first by first publication."""
+        ...
 
     def fresh(self, after: int, until: int) -> Sequence[Known]:
         """Live posts whose first published row, not backfill, lies in (after, until], in log order."""
+        ...
 
-    def versions(self, revisions: Sequence[tuple[str, str]]) -> Sequence[Known]:
+    def versions(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Known]:
         """The posts as they were in those (post id, revision), in that order. Raises StoreError: unknown."""
+        ...
 
     def bodies(self, hashes: Iterable[str]) -> Mapping[str, str]: ...
 
@@ -184,11 +206,13 @@ class DocumentStore(Protocol):
 
     def documents(self) -> Mapping[str, Document]: ...
     def save_documents(self, written: Sequence[Document], gone: Sequence[str]) -> None: ...
-    def set_problems(self, area: str, problems: Sequence[str], now: datetime) -> None:
+    def set_problems(self, area: str, problems_now: Sequence[str], now: datetime) -> None:
         """Replaces the problems of one area ("posts", "mail", "schedule"); an empty sequence clears it."""
+        ...
 
     def problems(self) -> Sequence[tuple[str, datetime, str]]:
         """(area, since, text), oldest first."""
+        ...
 
 
 class SubscriberStore(Protocol):
@@ -198,25 +222,32 @@ class SubscriberStore(Protocol):
         self, spec: str, readers: Sequence[NewReader], consent: Consent
     ) -> Sequence[tuple[Joined, Subscription | None]]:
         """Signs readers up to list `spec`, in one transaction; new active ones stand at the log's head."""
+        ...
 
     def subscription(self, id: int) -> Subscription | None: ...
     def confirm(self, id: int, generation: int, next_due_at: datetime, now: datetime) -> Subscription | None:
         """Makes a pending subscription of this generation active at the head; lifts `left`. None: no such."""
+        ...
 
     def confirmations(self, id: int, generation: int) -> tuple[int, datetime | None]:
         """How many confirmation mails this life of a subscription was planned, and when the last was."""
+        ...
 
     def unsubscribe(self, id: int, generation: int, now: datetime) -> Subscription | None:
         """Ends a subscription of this generation, idempotent. None: no such generation now."""
+        ...
 
     def subscriptions(self, spec: str | None, state: SubscriptionState | None) -> Iterator[Subscription]:
         """In the order they came, streamed."""
+        ...
 
     def subscriber_counts(self) -> Mapping[tuple[str, SubscriptionState], int]:
         """How many subscriptions, by (list, state)."""
+        ...
 
     def forget_pending(self, before: datetime) -> int:
         """Deletes pending subscriptions created before; returns how many."""
+        ...
 
 
 class PlanningStore(Protocol):
@@ -225,37 +256,46 @@ class PlanningStore(Protocol):
     def due(self, spec: str, now: datetime) -> Sequence[DueGroup]: ...
     def next_due(self) -> datetime | None:
         """The earliest next_due_at of an active subscription."""
+        ...
 
     def furthest_back(self, spec: str) -> int | None:
         """The lowest offset of the list's active subscriptions; None: it has none."""
+        ...
 
     def set_due(
         self, spec: str, *, after: datetime | None, until: datetime | None, next_due_at: datetime
     ) -> int:
         """Moves next_due_at, and no offset, of active ones with after < next_due_at <= until (None: open)."""
+        ...
 
     def pass_over(
         self, spec: str, offsets: Sequence[int], head: int, due_before: datetime, next_due_at: datetime
     ) -> int:
         """Nothing matched for these: offset = head, and the next due time."""
+        ...
 
     def next_mailing(self) -> int:
         """The id the next mailing will get, if nobody else starts one first: for links to its page."""
+        ...
 
     def start(self, new: NewMailing, now: datetime) -> int:
         """Freezes a mailing in state planning; returns its id. Raises Conflict when `new.id` is taken."""
+        ...
 
     def unplanned(self) -> Sequence[Mailing]:
         """Mailings still in state planning, oldest first."""
+        ...
 
     def plan_chunk(
         self, mailing: int, next_due_at: datetime, *, limit: int, batch: int, now: datetime
     ) -> int:
         """Writes deliveries and batches for at most `limit` due readers of the mailing's cohorts and moves
         their offset and due time, in one transaction. Returns how many; with 0 the mailing is ready."""
+        ...
 
     def start_for_one(self, new: NewMailing, subscription: int, now: datetime) -> int:
         """A transactional mailing with one delivery, ready at once; returns its id."""
+        ...
 
 
 class LedgerStore(Protocol):
@@ -264,40 +304,50 @@ class LedgerStore(Protocol):
     def recover(self, run: str, now: datetime, *, alone: bool) -> int:
         """Batches of dead runs are let go: sending -> unknown, claimed -> queued. `alone`: every run but
         `run` is dead (we hold the lock); else those whose lease ended. Returns how many are now unknown."""
+        ...
 
     def claim(self, run: str, now: datetime, lease_until: datetime) -> Batch | None:
         """Takes the next batch whose time has come, of a ready mailing; its due queued rows are claimed."""
+        ...
 
     def claimed(self, batch: Batch) -> Sequence[Delivery]: ...
     def segments(self, mailing: int, cohort: int) -> Sequence[Segment]: ...
     def intend(self, run: str, rows: Sequence[tuple[int, int]], now: datetime) -> set[tuple[int, int]]:
         """Arrow b for (mailing, n) rows: those returned are durable; the others must not be sent."""
+        ...
 
     def settle(self, run: str, results: Sequence[Result], now: datetime) -> None:
         """Arrows c, d, e, f, g, i, and h where the mailing was cancelled."""
+        ...
 
     def record(
         self, run: str, results: Sequence[Result], intents: Sequence[tuple[int, int]], now: datetime
     ) -> set[tuple[int, int]]:
         """`settle` and `intend` in one transaction: what group commit calls. Returns as `intend` does."""
+        ...
 
     def finish(self, batch: Batch, now: datetime) -> None:
         """Ends the lease: the batch is done, or waits for its earliest not_before; so may be the mailing."""
+        ...
 
     def in_doubt(self, mailing: int | None) -> Sequence[InDoubt]: ...
     def resolve(self, mailing: int, n: int, result: Result, now: datetime) -> bool:
         """Arrows j and k from unknown; False where the row was not unknown."""
+        ...
 
-    def mailings(self) -> Sequence[Mailing]:
-        """All of them with counts, newest first."""
+    def mailings(self, *, counted: bool = True) -> Sequence[Mailing]:
+        """All of them, newest first; counting reads the whole ledger."""
+        ...
 
     def mailing(self, id: int) -> Mailing | None: ...
     def cohorts(self, id: int) -> Sequence["CohortPosts"]: ...
     def replies(self, id: int) -> Sequence[tuple[str, int]]:
         """The servers' words and how often, most frequent first; at most 20."""
+        ...
 
     def queued(self, now: datetime) -> int:
         """How many deliveries could go out at `now`."""
+        ...
 
     def next_batch_at(self) -> datetime | None: ...
 

@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from publisher.app import App
 from publisher.core.errors import PublisherError
@@ -24,11 +24,11 @@ class Ticker:
     """Publishes every so often and when a post's time comes; delivers when there is something due."""
 
     def __init__(self, app: App) -> None:
-        from apscheduler.schedulers.background import BackgroundScheduler
+        from apscheduler.schedulers import background  # pyright: ignore[reportMissingTypeStubs]  # has none
 
         self.app = app
         self._stopping = threading.Event()
-        self._scheduler = BackgroundScheduler(
+        self._scheduler: Any = background.BackgroundScheduler(
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )

@@ -2,9 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 
@@ -17,11 +16,11 @@ EVERY = 100
 
 
 @contextmanager
-def bar(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def bar(label: str, total: int | None) -> Generator[Callable[[int], None], None, None]:
     """A progress bar on a terminal's stderr, hidden elsewhere; told how much is done so far."""
     hidden = not sys.stderr.isatty()
-    shown: Any = click.progressbar(length=total, label=label, file=sys.stderr, hidden=hidden)
-    with shown:
+    nothing: list[int] = []
+    with click.progressbar(nothing, length=total, label=label, file=sys.stderr, hidden=hidden) as shown:
         yield lambda done: shown.update(done - shown.pos)
 
 

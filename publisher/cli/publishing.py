@@ -118,7 +118,7 @@ def _say_outlook(look: Outlook, *, who: bool) -> None:
 
 def _say_report(app: App, report: Report) -> None:
     made = report.published.plan
-    said = []
+    said: list[str] = []
     for kind in Kind:
         changes = of_kind(made, kind)
         quiet = sum(change.backfill for change in changes)

@@ -143,7 +143,7 @@ def _rows(file: str) -> Iterator[tuple[int, str]]:
 def _parse(file: str, stream: Iterator[str]) -> Iterator[tuple[int, str]]:
     lines = csv.reader(stream)
     try:
-        first = next(lines, [])
+        first: list[str] = next(lines, [""])
         names = [name.strip().casefold() for name in first]
         column = next((i for i, name in enumerate(names) if name in _COLUMNS), None)
         if column is None and not any("@" in name for name in names):

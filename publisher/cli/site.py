@@ -1,14 +1,14 @@
 """init, check, status, migrate."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from publisher.app import wall_clock
 from publisher.cli.common import Site, count, say, show_json, site_options, utc
-from publisher.config import load
 from publisher.core.posts import BadPost, why_not
 from publisher.starting import Wishes, start_site
 
@@ -25,7 +25,6 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
     name = title or folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize()
     wishes = Wishes(title=name or "My site", url=url, timezone=timezone, sender=sender or "")
     start_site(folder, wishes, wall_clock())
-    load(folder, {})
     click.echo(folder)
     where = "" if folder == Path() else f" --site {folder}"
     say(
@@ -74,7 +73,7 @@ def check(site: Site, as_json: bool) -> None:
 @site_options(as_json=True, at=True)
 def status(site: Site, as_json: bool) -> None:
     """Log head, what is due next, what is queued, and the last errors."""
-    value = site.open().status()
+    value: dict[str, Any] = site.open().status()
     if as_json:
         show_json(value)
         return
@@ -82,13 +81,22 @@ def status(site: Site, as_json: bool) -> None:
         if name == "problems":
             for problem in what:
                 click.echo(f"problem     {problem['area']} since {utc(problem['since'])}: {problem['text']}")
-        elif isinstance(what, dict):
-            click.echo(
-                f"{name:<11} " + (", ".join(f"{number} {key}" for key, number in what.items()) or "none")
-            )
         else:
-            shown = utc(what) if isinstance(what, datetime) else what
-            click.echo(f"{name:<11} {'-' if shown is None else shown}")
+            click.echo(f"{name:<11} {_shown(what)}")
+
+
+def _shown(what: Any) -> str:
+    """One value of the status, for a person."""
+    match what:
+        case None:
+            return "-"
+        case datetime():
+            return str(utc(what))
+        case Mapping():
+            pairs = cast("Mapping[str, int]", what)
+            return ", ".join(f"{number} {key}" for key, number in pairs.items()) or "none"
+        case _:
+            return str(what)
 
 
 @click.command()

@@ -70,5 +70,5 @@ class Content:
 
 
 def cohorts(fresh: Sequence[Known], offsets: Iterable[int]) -> dict[int, tuple[Known, ...]]:
-    """For each offset, the posts of `fresh` that came after it, in log order; an empty tuple where none did."""
+    """For each offset, the posts of `fresh` that came after it, in log order; () where none did."""
     return {offset: tuple(known for known in fresh if known.first_seq > offset) for offset in offsets}

@@ -18,6 +18,13 @@ def mint(post: Post, authority: str, *, by_path: bool = False) -> str:
     if post.explicit_id and _IRI.fullmatch(post.explicit_id):
         return post.explicit_id
     if post.explicit_id:
-        return f"tag:{authority}:{quote(post.explicit_id, safe=_SPECIFIC)}"
-    specific = "/" + post.path if by_path else post.permalink
-    return f"tag:{authority}:{quote(specific, safe=_SPECIFIC + '%')}"
+        return f"tag:{authority}:{_quoted(post.explicit_id)}"
+    if by_path:
+        return f"tag:{authority}:{_quoted('/' + post.path)}"
+    return f"tag:{authority}:{_quoted(post.permalink, escaped=True)}"
+
+
+def _quoted(text: str, *, escaped: bool = False) -> str:
+    """Percent-encoded; with `escaped` it is already, and stays as it is."""
+    safe = _SPECIFIC + "%" if escaped else _SPECIFIC
+    return quote(text, safe=safe, errors="surrogatepass")

@@ -5,6 +5,7 @@
     delivery:  queued -a-> claimed -b-> sending -c-> accepted
                                                -d-> queued (deferred: not_before)     -e-> rejected
                                                -f-> unknown
+               claimed -d-> queued      claimed -e-> rejected              (refused before b)
                claimed -g-> queued      queued|claimed -h-> cancelled      queued|claimed -i-> skipped
                unknown -j-> queued | accepted      unknown -k-> accepted | rejected | queued
 
@@ -164,7 +165,7 @@ class Mailing:
     planned: int
     sender: str
     subject: str
-    counts: Mapping[State, int] = field(default_factory=dict)
+    counts: Mapping[State, int] = field(default_factory=dict[State, int])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,84 +1,155 @@
-"""Which known post is this file? In order: id field, known path, alias, rename rule; otherwise it is new."""
+"""Which known post is this file? In order: id field, known path, alias, rename rule; otherwise it is new.
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+Each rule looks only at known posts that no earlier rule gave away. Files that readers see come first, so
+that a draft made from a post never takes its place.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import PurePosixPath
 
 from publisher.core.identity import mint
 from publisher.core.log import Known
-from publisher.core.posts import Post
+from publisher.core.posts import Post, body_hash
+
+_BLANK = frozenset(body_hash(text) for text in ("", "\n", "\n\n"))
+"""Link posts have no body: that two of them are alike says nothing."""
+
+_Rule = Callable[[Post], Known | None]
 
 
 @dataclass(slots=True, kw_only=True)
 class Matches:
-    """Every post of a scan beside the known post it is (`of`, by path), and those it may be (`unsure`)."""
-
-    of: dict[str, Known] = field(default_factory=dict)
-    unsure: dict[str, tuple[Known, ...]] = field(default_factory=dict)
-
-
-def match(posts: Sequence[Post], known: Iterable[Known], taken: frozenset[str], authority: str) -> Matches:
-    """Pairs posts with known ones. `taken` are paths where a file stands, good or bad: what is known
-    under them has not moved.
+    """Every post of a scan beside the known post it is (`of`, by path), those it may be (`unsure`), or the
+    id it claims and may not have with all who claim it (`refused`); and the known posts that no file
+    claims (`free`, by id). `spoilt` are the paths of bad files.
     """
-    index = _Index(known, taken)
-    found = Matches()
-    for post in posts:
-        hit = index.certain(post, authority)
-        if hit is not None:
-            found.of[post.path] = hit
-    matched = {hit.id for hit in found.of.values()}
-    strays = [k for k in index.strays if k.id not in matched]
-    _renames([p for p in posts if p.path not in found.of], strays, found)
+
+    spoilt: frozenset[str]
+    free: dict[str, Known]
+    of: dict[str, Known] = field(default_factory=dict[str, Known])
+    unsure: dict[str, tuple[Known, ...]] = field(default_factory=dict[str, tuple[Known, ...]])
+    refused: dict[str, tuple[str, tuple[str, ...]]] = field(
+        default_factory=dict[str, tuple[str, tuple[str, ...]]]
+    )
+
+    def take(self, posts: Iterable[Post], rule: _Rule) -> None:
+        """Gives the posts that have no match yet what `rule` finds. Of several that claim one known post,
+        the file at its known path has it, be it a bad one; the others are refused.
+        """
+        claims: defaultdict[str, list[str]] = defaultdict(list)
+        for post in posts:
+            if not self.knows(post):
+                hit = rule(post)
+                if hit is not None and hit.id in self.free:
+                    claims[hit.id].append(post.path)
+        for id, paths in claims.items():
+            hit = self.free.pop(id)
+            home = hit.post.path
+            rivals = (*paths, home) if is_spoilt(home, self.spoilt) else tuple(paths)
+            for path in paths:
+                if path == home or len(rivals) == 1:
+                    self.of[path] = hit
+                else:
+                    self.refused[path] = (id, rivals)
+
+    def knows(self, post: Post) -> bool:
+        """Whether it is settled what `post` is, or that it may not be."""
+        return post.path in self.of or post.path in self.refused
+
+    def is_away(self, k: Known) -> bool:
+        """Whether no file stands where `k` was: neither a bad one nor one that was refused."""
+        return k.post.path not in self.refused and not is_spoilt(k.post.path, self.spoilt)
+
+
+def match(
+    visible: Sequence[Post],
+    waiting: Sequence[Post],
+    known: Iterable[Known],
+    spoilt: frozenset[str],
+    authority: str,
+) -> Matches:
+    """Pairs posts with known ones: those readers may see now (`visible`), then the others (`waiting`).
+    `spoilt` are the paths of bad files: what is known under them has not moved.
+    """
+    found = Matches(spoilt=spoilt, free={k.id: k for k in known})
+    sure = _Index(found.free.values(), authority)
+    for posts in (visible, waiting):
+        found.take(posts, sure.by_id)
+        found.take(posts, sure.by_path)
+    moved = _Index(filter(found.is_away, found.free.values()), authority)
+    for posts in (visible, waiting):
+        found.take(posts, moved.by_alias)
+    strays = [k for k in moved.known if k.id in found.free]
+    found.unsure = _renames(visible, strays, found)
+    claimed = {k.id for hits in found.unsure.values() for k in hits}
+    _renames(waiting, [k for k in strays if k.id in found.free and k.id not in claimed], found)
     return found
 
 
-class _Index:
-    """The known posts by what may identify them."""
-
-    def __init__(self, known: Iterable[Known], taken: frozenset[str]) -> None:
-        everything = list(known)
-        self.by_id: Mapping[str, Known] = {k.id: k for k in everything}
-        self.by_explicit = {k.post.explicit_id: k for k in everything if k.post.explicit_id}
-        self.by_path = {k.post.path: k for k in everything}
-        self.strays = [k for k in everything if k.post.path not in taken]
-        self.by_link = {k.post.permalink: k for k in self.strays}
-
-    def certain(self, post: Post, authority: str) -> Known | None:
-        if post.explicit_id:
-            hit = self.by_explicit.get(post.explicit_id) or self.by_id.get(mint(post, authority))
-            if hit is not None:
-                return hit
-        if post.path in self.by_path:
-            return self.by_path[post.path]
-        hits = [self.by_link[alias] for alias in post.aliases if alias in self.by_link]
-        return hits[0] if hits else None
-
-
-def _renames(posts: Sequence[Post], strays: Sequence[Known], found: Matches) -> None:
-    """A vanished post and a new file are one when their instant and (title or slug) are the same, or when
-    one body is the body of exactly one of each. Anything less certain is held, never guessed.
-    """
-    if not posts or not strays:
-        return
-    options = {post.path: _candidates(post, strays) for post in posts}
-    claims: defaultdict[str, int] = defaultdict(int)
-    for hits in options.values():
-        for hit in hits:
-            claims[hit.id] += 1
-    for path, hits in options.items():
-        if len(hits) == 1 and claims[hits[0].id] == 1:
-            found.of[path] = hits[0]
-        elif hits:
-            found.unsure[path] = tuple(hits)
-
-
-def _candidates(post: Post, strays: Sequence[Known]) -> list[Known]:
-    same_moment = [k for k in strays if _same_moment(post, k.post)]
-    return same_moment or [k for k in strays if k.post.body_hash == post.body_hash]
-
-
-def _same_moment(post: Post, other: Post) -> bool:
-    if post.instant is None or post.instant != other.instant:
+def is_spoilt(path: str, spoilt: frozenset[str]) -> bool:
+    """Whether a bad file stands at `path`, or a folder above it cannot be read."""
+    if not spoilt:
         return False
-    return post.title == other.title or post.slug == other.slug
+    return path in spoilt or any(str(folder) in spoilt for folder in PurePosixPath(path).parents)
+
+
+class _Index:
+    """Known posts by what identifies them. Where two share it, the live one counts, then the newer."""
+
+    def __init__(self, known: Iterable[Known], authority: str) -> None:
+        self.known = sorted(known, key=lambda k: (k.live, k.first_seq))
+        self._authority = authority
+        self._ids = {k.id: k for k in self.known}
+        self._explicit = {k.post.explicit_id: k for k in self.known if k.post.explicit_id}
+        self._paths = {k.post.path: k for k in self.known}
+        self._links = {k.post.permalink: k for k in self.known}
+
+    def by_id(self, post: Post) -> Known | None:
+        if not post.explicit_id:
+            return None
+        return self._explicit.get(post.explicit_id) or self._ids.get(mint(post, self._authority))
+
+    def by_path(self, post: Post) -> Known | None:
+        return self._paths.get(post.path)
+
+    def by_alias(self, post: Post) -> Known | None:
+        return next((self._links[alias] for alias in post.aliases if alias in self._links), None)
+
+
+def _renames(posts: Iterable[Post], strays: Sequence[Known], found: Matches) -> dict[str, tuple[Known, ...]]:
+    """A vanished post and a new file are one when their instant and (title or slug) are the same, or when
+    one body is the body of exactly one of each. Anything less certain is returned, never guessed.
+    """
+    like = _Likeness(strays)
+    options = {post.path: like.most(post) for post in posts if not found.knows(post)}
+    claims = Counter(hit.id for hits in options.values() for hit in hits)
+    sure = {path: hits[0] for path, hits in options.items() if len(hits) == 1 and claims[hits[0].id] == 1}
+    found.take([post for post in posts if post.path in sure], lambda post: sure[post.path])
+    return {path: hits for path, hits in options.items() if hits and path not in sure}
+
+
+class _Likeness:
+    """Vanished posts by what a renamed file keeps."""
+
+    def __init__(self, strays: Iterable[Known]) -> None:
+        self._near: defaultdict[datetime | str | None, list[Known]] = defaultdict(list)
+        for k in strays:
+            self._near[k.post.instant].append(k)
+            self._near[k.post.body_hash].append(k)
+
+    def most(self, post: Post) -> tuple[Known, ...]:
+        """The vanished posts most like `post`; empty when none is like it at all."""
+        near = {k.id: k for key in (post.instant, post.body_hash) for k in self._near.get(key, ())}
+        scores = {id: _likeness(post, k.post) for id, k in near.items()}
+        top = max(scores.values(), default=0)
+        return tuple(near[id] for id, score in scores.items() if 0 < score == top)
+
+
+def _likeness(post: Post, other: Post) -> int:
+    body = post.body_hash == other.body_hash and post.body_hash not in _BLANK
+    names = (post.title == other.title) + (post.slug == other.slug)
+    same_moment = post.instant is not None and post.instant == other.instant
+    return 2 + names + body if same_moment and names else int(body)

@@ -1,7 +1,7 @@
 """make_plan: the log, the folder and the rules in, a Plan out. Pure: everything it knows is an argument."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from publisher.core.identity import mint
 from publisher.core.log import Head, Kind, Known
 from publisher.core.matching import Matches, match
 from publisher.core.plans import Change, Held, Hold, Plan, Rename, Rules
-from publisher.core.posts import BadPost, Post, next_instant, public
+from publisher.core.posts import BadPost, Post, next_instant, public, why_not
 
 MISSING_SCANS = 2
 MISSING_FOR = timedelta(minutes=10)
@@ -29,51 +29,37 @@ def make_plan(
     rules: Rules,
 ) -> Plan:
     """What a publish at `now` would do. Never raises: what cannot be done is in `bad`, `held` or `stop`."""
+    posts = sorted(posts, key=lambda post: post.path)  # a plan depends on no order but these
+    known = sorted(known, key=lambda k: k.first_seq)
     visible = public(posts, now)
-    taken = frozenset(p.path for p in posts) | {b.path for b in bad}
-    matches = match(posts, known, taken, rules.authority)
-    visible, clashes = _unclash(visible, matches)
+    waiting = [post for post in posts if why_not(post, now) is not None]
+    matches = match(visible, waiting, known, frozenset(b.path for b in bad), rules.authority)
+    clashes = [_clash(path, id, rivals) for path, (id, rivals) in matches.refused.items()]
     baseline = head.baseline_at is None
-    fresh = [p for p in visible if p.path not in matches.of and p.path not in matches.unsure]
+    fresh = [p for p in visible if not matches.knows(p) and p.path not in matches.unsure]
     new, twins = _new(fresh, known, now, replace(rules, backfill=rules.backfill or baseline))
-    changes, touched, renamed = _known(visible, posts, matches)
-    missing, gone, found = _missing(known, matches, taken, now)
+    changes, touched, renamed = _changed(visible, matches)
+    withdrawn, followed = _hidden(waiting, matches)
+    away = _vanished(matches)
+    missing, gone = _missing(away, now)
     return Plan(
         head=head.seq,
         baseline=baseline,
-        changes=(*gone, *changes, *new),
-        touched=tuple(touched),
+        changes=(*gone, *withdrawn, *changes, *new),
+        touched=(*touched, *followed),
         renamed=tuple(renamed),
-        missing=tuple(missing),
-        found=tuple(found),
-        held=_holds(visible, known, matches, missing),
-        bad=(*bad, *clashes, *twins),
+        missing=tuple(k.id for k in missing),
+        found=tuple(k.id for k in known if k.missing_since is not None and k.id not in away),
+        held=_holds(visible, matches, missing),
+        bad=(*sorted(bad, key=lambda b: (b.path, b.line)), *clashes, *twins),
         next_at=next_instant(posts, now),
-        stop=_stop(known, missing, gone),
+        stop=_stop(known, len(missing) + len(gone)),
     )
 
 
-def _unclash(visible: Sequence[Post], matches: Matches) -> tuple[list[Post], list[BadPost]]:
-    """Of several files that claim one known post, the one at its known path keeps it; the others are bad."""
-    claims: defaultdict[str, list[Post]] = defaultdict(list)
-    for post in visible:
-        hit = matches.of.get(post.path)
-        if hit is not None:
-            claims[hit.id].append(post)
-    bad = []
-    for id, group in claims.items():
-        home = next(k.post.path for k in matches.of.values() if k.id == id)
-        if len(group) > 1:
-            bad += [_clash(p, id, group) for p in group if p.path != home]
-    refused = {b.path for b in bad}
-    return [p for p in visible if p.path not in refused], bad
-
-
-def _clash(post: Post, id: str, group: Iterable[Post]) -> BadPost:
-    others = ", ".join(sorted(p.path for p in group if p.path != post.path))
-    return BadPost(
-        path=post.path, reason=f"its id {id} is also claimed by {others}; give one of them another id"
-    )
+def _clash(path: str, id: str, paths: Iterable[str]) -> BadPost:
+    others = ", ".join(sorted(set(paths) - {path})) or "a post that moved"
+    return BadPost(path=path, reason=f"its id {id} is also claimed by {others}; give one of them another id")
 
 
 def _new(
@@ -82,38 +68,32 @@ def _new(
     """The posts that enter the log. Two explicit ids alike: neither enters; two permalinks alike: the
     files' paths make the ids, whichever comes first.
     """
-    used = {k.id for k in known}
-    by_id: defaultdict[str, list[Post]] = defaultdict(list)
+    owners: defaultdict[str, list[str]] = defaultdict(list, {k.id: [k.post.path] for k in known})
+    ids = {post.path: mint(post, rules.authority) for post in fresh}
+    crowd = Counter((*ids.values(), *owners))
     for post in fresh:
-        by_id[mint(post, rules.authority)].append(post)
-    named: dict[str, str] = {}
-    bad: list[BadPost] = []
-    for id, group in by_id.items():
-        explicit = [p for p in group if p.explicit_id]
-        if len(explicit) > 1:
-            bad += [_clash(p, id, explicit) for p in explicit]
-        elif len(group) == 1 and id not in used:
-            named[group[0].path] = id
-        else:
-            named |= {p.path: id if p.explicit_id else mint(p, rules.authority, by_path=True) for p in group}
-    new = [_publish(post, named[post.path], now, rules) for post in fresh if post.path in named]
-    return new, bad
+        if crowd[ids[post.path]] > 1 and not post.explicit_id:
+            ids[post.path] = mint(post, rules.authority, by_path=True)
+    for path, id in ids.items():
+        owners[id].append(path)
+    bad = [_clash(path, id, owners[id]) for path, id in ids.items() if len(owners[id]) > 1]
+    refused = {b.path for b in bad}
+    return [_publish(p, ids[p.path], now, rules) for p in fresh if p.path not in refused], bad
 
 
 def _publish(post: Post, id: str, now: datetime, rules: Rules) -> Change:
     assert post.instant is not None  # noqa: S101  # the gate let it pass
-    backfill = rules.backfill or post.instant < now - rules.max_age
+    backfill = rules.backfill or now - post.instant > rules.max_age
     return Change(kind=Kind.PUBLISHED, id=id, post=post, backfill=backfill)
 
 
-def _known(
-    visible: Sequence[Post], posts: Sequence[Post], matches: Matches
+def _changed(
+    visible: Sequence[Post], matches: Matches
 ) -> tuple[list[Change], list[tuple[str, Post]], list[Rename]]:
-    """What happened to posts of the log whose files are here: updated, restored, hidden, moved, touched."""
+    """What happened to posts of the log that may be seen: updated, restored, moved, touched."""
     changes: list[Change] = []
     touched: list[tuple[str, Post]] = []
     renamed: list[Rename] = []
-    seen = {p.path for p in visible}
     for post in visible:
         hit = matches.of.get(post.path)
         if hit is None:
@@ -127,33 +107,33 @@ def _known(
             changes.append(Change(kind=Kind.UPDATED, id=hit.id, post=post))
         elif hit.post != post:
             touched.append((hit.id, post))
-    claimed = {matches.of[path].id for path in seen if path in matches.of}
-    for post in posts:
-        hit = matches.of.get(post.path)
-        if hit is not None and hit.live and hit.id not in claimed:
-            changes.append(Change(kind=Kind.WITHDRAWN, id=hit.id, post=hit.post))
-            claimed.add(hit.id)
     return changes, touched, renamed
 
 
-def _missing(
-    known: Sequence[Known], matches: Matches, taken: frozenset[str], now: datetime
-) -> tuple[list[str], list[Change], list[str]]:
-    """Live posts without a file: those to wait for, those to withdraw; and those that came back."""
-    here = {hit.id for hit in matches.of.values()}
-    here |= {hit.id for hits in matches.unsure.values() for hit in hits}
-    missing: list[str] = []
-    gone: list[Change] = []
-    found: list[str] = []
-    for k in known:
-        if k.id in here or k.post.path in taken:
-            if k.missing_since is not None:
-                found.append(k.id)
-        elif k.live and _long_gone(k, now):
-            gone.append(Change(kind=Kind.WITHDRAWN, id=k.id, post=k.post))
-        elif k.live:
-            missing.append(k.id)
-    return missing, gone, found
+def _hidden(waiting: Sequence[Post], matches: Matches) -> tuple[list[Change], list[tuple[str, Post]]]:
+    """Posts of the log whose files may not be seen now: withdrawn, and followed while they change, so that
+    they are known when they come back.
+    """
+    pairs = [(matches.of[post.path], post) for post in waiting if post.path in matches.of]
+    withdrawn = [_withdraw(hit) for hit, _ in pairs if hit.live]
+    return withdrawn, [(hit.id, post) for hit, post in pairs if hit.post != post]
+
+
+def _vanished(matches: Matches) -> dict[str, Known]:
+    """The known posts without a file, by id, in log order; one that is held is a file."""
+    held = {hit.id for hits in matches.unsure.values() for hit in hits}
+    return {id: k for id, k in matches.free.items() if id not in held and matches.is_away(k)}
+
+
+def _missing(away: Mapping[str, Known], now: datetime) -> tuple[list[Known], list[Change]]:
+    """Live posts without a file: those to wait for, and those to withdraw."""
+    live = [k for k in away.values() if k.live]
+    missing = [k for k in live if not _long_gone(k, now)]
+    return missing, [_withdraw(k) for k in live if _long_gone(k, now)]
+
+
+def _withdraw(k: Known) -> Change:
+    return Change(kind=Kind.WITHDRAWN, id=k.id, post=k.post)
 
 
 def _long_gone(k: Known, now: datetime) -> bool:
@@ -164,17 +144,13 @@ def _long_gone(k: Known, now: datetime) -> bool:
     )
 
 
-def _holds(
-    visible: Sequence[Post], known: Sequence[Known], matches: Matches, missing: Sequence[str]
-) -> tuple[Hold, ...]:
+def _holds(visible: Sequence[Post], matches: Matches, missing: Sequence[Known]) -> tuple[Hold, ...]:
     unsure = [Hold(path=p.path, why=Held.AMBIGUOUS) for p in visible if p.path in matches.unsure]
-    away = set(missing)
-    return (*unsure, *(Hold(path=k.post.path, why=Held.MISSING) for k in known if k.id in away))
+    return (*unsure, *(Hold(path=k.post.path, why=Held.MISSING) for k in missing))
 
 
-def _stop(known: Sequence[Known], missing: Sequence[str], gone: Sequence[Change]) -> str:
+def _stop(known: Sequence[Known], away: int) -> str:
     live = sum(k.live for k in known)
-    away = len(missing) + len(gone)
     if away > MANY and away > live * MANY_SHARE:
         return f"{away} of {live} published posts are missing at once; is the folder whole?"
     return ""

@@ -55,9 +55,9 @@ class Rename:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a publish would do. `changes` become log rows in this order; `touched` are known posts whose
-    metadata changed without being an update (tags, a new path); `missing` are ids not found by this scan.
-    `head` is the log's seq the plan was made on: applying it to another log is refused.
+    """What a publish would do. `changes` become log rows in this order; `touched` are known posts that
+    changed without being news (tags, a new path, a rewrite while hidden); `missing` are ids not found by
+    this scan. `head` is the log's seq the plan was made on: applying it to another log is refused.
     """
 
     head: int
@@ -79,12 +79,11 @@ class Plan:
 
     @property
     def hash(self) -> str:
-        """12 hex digits that name what this plan would do; equal plans, equal hashes."""
-        parts = [str(self.head), str(self.baseline)]
-        parts += [f"{c.kind} {c.id} {c.post.revision} {c.backfill}" for c in self.changes]
-        parts += [f"touch {id} {post.path}" for id, post in self.touched]
-        parts += [f"missing {id}" for id in self.missing]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+        """12 hex digits that name what applying this plan would do: equal deeds, equal hashes. What is held,
+        bad or due later is no deed; a rename is in the path of the post that moved.
+        """
+        deeds = (self.head, self.baseline, self.changes, self.touched, self.missing, self.found)
+        return hashlib.sha256(repr(deeds).encode()).hexdigest()[:12]
 
 
 def of_kind(plan: Plan, kind: Kind) -> Sequence[Change]:

@@ -132,6 +132,6 @@ def next_instant(posts: Iterable[Post], now: datetime) -> datetime | None:
     return min(ahead, default=None)
 
 
-def _by_instant(post: Post) -> tuple[float, str]:
+def _by_instant(post: Post) -> tuple[datetime, str]:
     assert post.instant is not None  # noqa: S101  # why_not let it pass
-    return (post.instant.timestamp(), post.path)
+    return (post.instant, post.path)

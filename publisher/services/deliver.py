@@ -44,7 +44,7 @@ class _Open:
 
     batch: Batch
     left: int
-    segments: dict[int, tuple[Segment, ...]] = field(default_factory=dict)
+    segments: dict[int, tuple[Segment, ...]] = field(default_factory=dict[int, "tuple[Segment, ...]"])
 
 
 Job = tuple[_Open, Delivery]

@@ -37,7 +37,8 @@ def home_page(parts: Parts) -> Wanted:
 
 def mailing_pages(parts: Parts) -> list[Wanted]:
     """Each digest as a page without personal data, each list's archive, and the manifest."""
-    digests = [m for m in parts.store.mailings() if m.kind is MailingKind.DIGEST and m.state in PAGES_FROM]
+    mailings = parts.store.mailings(counted=False)
+    digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGES_FROM]
     wanted = [_digest_page(parts, mailing) for mailing in digests if parts.list(mailing.list)]
     wanted += [_archive(parts, spec, [m for m in digests if m.list == spec.slug]) for spec in parts.lists]
     return [*wanted, _manifest(parts, digests)]

@@ -18,7 +18,7 @@ from publisher.core.lists import (
 )
 from publisher.core.mailings import Cohort, MailingKind, NewMailing
 from publisher.core.tokens import Purpose, address_key, unseal
-from publisher.services.compose import confirmation_message
+from publisher.services.compose import Frozen, confirmation_message
 from publisher.services.parts import Parts
 
 CONFIRMATIONS = 3
@@ -50,9 +50,13 @@ def _may_ask(parts: Parts, subscription: Subscription, now: datetime) -> bool:
     return count == 0 or (count < CONFIRMATIONS and last is not None and now - last >= CONFIRMATION_EVERY)
 
 
-def ask_to_confirm(parts: Parts, spec: MailingList, subscription: Subscription, now: datetime) -> int:
-    """Plans the confirmation mail, a transactional mailing of its own; returns its id."""
-    subject, recipe, segments = confirmation_message(parts, spec)
+def ask_to_confirm(
+    parts: Parts, spec: MailingList, subscription: Subscription, now: datetime, ask: Frozen | None = None
+) -> int:
+    """Plans the confirmation mail, a transactional mailing of its own; returns its id. `ask` is the mail
+    where it is composed already.
+    """
+    subject, recipe, segments = ask or confirmation_message(parts, spec)
     new = NewMailing(
         list=spec.slug,
         kind=MailingKind.CONFIRM,
@@ -137,13 +141,14 @@ def import_readers(
     bad: list[str] = []
     rows = iter(rows)
     due = parts.cadences[spec.cadence].after(now, spec) if confirmed else None
+    ask = None if confirmed else confirmation_message(parts, spec)
     consent = Consent(at=now, origin="", form="import", wording="stated by the operator")
     while chunk := list(islice(rows, IMPORT_CHUNK)):
         readers = list(_readers(parts, chunk, bad, confirmed, due))
         for joined, subscription in parts.store.join(spec.slug, readers, consent):
             counts[joined] += 1
             if joined is Joined.ADDED and not confirmed and subscription is not None:
-                ask_to_confirm(parts, spec, subscription, now)
+                ask_to_confirm(parts, spec, subscription, now, ask)
         yield Imported(counts=dict(counts), bad=tuple(bad))
 
 

@@ -53,21 +53,21 @@ class Log:
         query = query.where(posts.c.first_seq > after, posts.c.first_seq <= until)
         return self._known(query.order_by(posts.c.first_seq))
 
-    def versions(self, revisions_: Sequence[tuple[str, str]]) -> Sequence[Known]:
+    def versions(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Known]:
         """The posts as they were in those (post id, revision), in that order. Raises StoreError: unknown."""
         key = (revisions.c.post_id, revisions.c.revision)
         then = [c for c in posts.columns if c.name not in ("revision", "value")] + [*key, revisions.c.value]
         query = select(*then).join_from(revisions, posts)
         found: dict[tuple[str, str], Known] = {}
         with self._db.read() as connection:
-            for part in slices(revisions_):
+            for part in slices(wanted):
                 rows = connection.execute(query.where(tuple_(*key).in_(part)))
                 found.update({(row.id, row.revision): _as_known(row) for row in rows})
-        for pair in revisions_:
+        for pair in wanted:
             if pair not in found:
                 what = f"revision {pair[1]} of {pair[0]} is gone"
                 raise StoreError(str(self._db.path), what, "restore a backup")
-        return [found[pair] for pair in revisions_]
+        return [found[pair] for pair in wanted]
 
     def bodies(self, hashes: Iterable[str]) -> Mapping[str, str]:
         """The stored bodies by their hash; unknown hashes are absent."""

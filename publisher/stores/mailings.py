@@ -30,10 +30,10 @@ class Mailings:
 
     _db: Database
 
-    def mailings(self) -> Sequence[Mailing]:
-        """All of them with counts, newest first."""
+    def mailings(self, *, counted: bool = True) -> Sequence[Mailing]:
+        """All of them, newest first; without counts it does not touch the ledger."""
         with self._db.read() as connection:
-            return read_mailings(connection)
+            return read_mailings(connection, counted=counted)
 
     def mailing(self, id: int) -> Mailing | None:
         """One of them with its counts."""
@@ -89,10 +89,12 @@ class Mailings:
             return [(reply, count) for reply, count in connection.execute(query)]
 
 
-def read_mailings(connection: Connection, *where: ColumnElement[bool]) -> list[Mailing]:
-    """Mailings with counts, newest first."""
+def read_mailings(connection: Connection, *where: ColumnElement[bool], counted: bool = True) -> list[Mailing]:
+    """Mailings, newest first; with counts, which reads all of their deliveries."""
     found = connection.execute(select(mailings).where(*where).order_by(mailings.c.id.desc()))
     rows = found.mappings().all()
+    if not counted:
+        return [Mailing(**row) for row in rows]
     key = (deliveries.c.mailing, deliveries.c.state)
     counting = select(*key, func.count()).group_by(*key)
     if where:

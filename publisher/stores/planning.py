@@ -101,7 +101,7 @@ class Planning:
     def unplanned(self) -> Sequence[Mailing]:
         """Mailings still in state planning, oldest first."""
         with self._db.read() as connection:
-            found = read_mailings(connection, is_(mailings.c.state, MailingState.PLANNING))
+            found = read_mailings(connection, is_(mailings.c.state, MailingState.PLANNING), counted=False)
         return found[::-1]
 
     def plan_chunk(

@@ -42,12 +42,15 @@ class Member(TypeDecorator[StrEnum]):
     def __init__(self, members: type[StrEnum]) -> None:
         super().__init__()
         self.members = members
+        self._by_value = {
+            member.value: member for member in members
+        }  # a call of the class is four times slower
 
     def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
         return None if value is None else self.members(value).value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
-        return None if value is None else self.members(value)
+        return None if value is None else self._by_value[value]
 
     def __repr__(self) -> str:
         return f"Member({self.members.__name__})"

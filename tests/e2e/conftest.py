@@ -208,6 +208,12 @@ class Again(Site):
 
 
 @pytest.fixture(scope="session")
+def running_site() -> Any:
+    """Starts `publisher run` on a given site; the caller stops it."""
+    return Running
+
+
+@pytest.fixture(scope="session")
 def new_site() -> Any:
     return Site
 

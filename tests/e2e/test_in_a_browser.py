@@ -1,0 +1,102 @@
+"""What a person sees, in a real browser: every width, light and dark, images only from where they are."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ARTEFACTS = Path(__file__).parents[2] / "test-artefacts"
+
+POSTS = {
+    "en.md": "---\ntitle: A table at low tide\ndate: 2024-10-21\ntags: [tides]\n---\n"
+    "Words, `code` and\n\n| hour | rise |\n|---|---|\n| 1 | 1/12 |\n\n```\n" + "x" * 200 + "\n```\n\n"
+    "![a chart](https://images.example/wide.png)\n",
+    "ar.md": "---\ntitle: الحضرة\ndate: 2024-10-21\nlang: ar\n---\nنص قصير عن البحر، and some English.\n",
+    "km.md": "---\ntitle: ទន្លេសាប\ndate: 2024-10-21\nlang: km\n---\nព្រះរាជាណាចក្រកម្ពុជា។\n",
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        if found is None and not Path(playwright.chromium.executable_path).exists():
+            if os.environ.get("CI"):
+                pytest.fail("no browser: in CI the pages must be looked at")
+            pytest.skip("no browser on this machine; `make test` installs one where it can")
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def served(new_site: Any, running_site: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    site = new_site(tmp_path_factory.mktemp("pages") / "site")
+    site.publish("2024-10-20T03:00:00Z")
+    site.reader("ann@example.org", "2024-10-20T04:00:00Z")
+    for name, text in POSTS.items():
+        site.post(name, text)
+    site.publish("2024-10-21T09:00:00Z")
+    server = running_site(site, "--web-only")
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 375, 600, 1200])
+@pytest.mark.parametrize(
+    "path", ["/", "/digests/daily/", "/digests/daily/1/", "/subscribe/daily", "/nothing"]
+)
+def test_a_page(path: str, width: int, scheme: Any, browser: Browser, served: Any) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    asked: list[tuple[str, str]] = []
+    page.on("request", lambda request: asked.append((request.resource_type, request.url)))
+    page.route("https://images.example/**", lambda route: route.abort())
+    page.goto(served.url + path)
+    check(page, width)
+    assert {kind for kind, url in asked if url != served.url + path} <= {"image", "other"}, asked
+    ARTEFACTS.mkdir(exist_ok=True)
+    name = path.strip("/").replace("/", "-") or "start"
+    page.screenshot(path=ARTEFACTS / f"{name}-{width}-{scheme}.png", full_page=True)
+    page.close()
+
+
+def check(page: Page, width: int) -> None:
+    assert page.evaluate("document.compatMode") == "CSS1Compat"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("h1").count() == 1
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.evaluate("document.scripts.length") == 0
+    small = page.evaluate(
+        """[...document.querySelectorAll('a, button, input:not([type=hidden])')]
+           .filter(e => getComputedStyle(e).display != 'inline' && e.offsetParent && e.tabIndex >= 0)
+           .map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect().height])
+           .filter(([_, height]) => height > 0 && height < 24)"""
+    )
+    assert small == []
+
+
+def test_the_sign_up_form_works_with_the_keyboard_alone(browser: Browser, served: Any) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(served.url + "/subscribe/daily")
+    page.get_by_label("address", exact=False).first.focus()
+    page.keyboard.type("bo@example.org")
+    page.keyboard.press("Enter")
+    page.wait_for_load_state()
+    assert "check your mail" in page.inner_text("main").lower()
+    context.close()
