@@ -20,7 +20,7 @@ class Markup(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """A post's picture. `url` is absolute; `width` and `height` are pixels where known. `file` is the name
-    of the asset it is, "" where it is none.
+    it has beside the post, "" where its author gave an address: if it is there it is one of the assets.
     """
 
     url: str

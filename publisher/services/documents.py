@@ -1,9 +1,11 @@
 """Documents: written only when their bytes change, by rename, with a time that changes with the bytes.
 
+    remove -> [documents:removed] -> forget
     stage -> [documents:staged] -> save_documents -> [documents:saved] -> place
 
-Before the save a crash leaves only staged files, which are swept; after it the row says what the file must
-be, and the next publish makes the same bytes again and puts them there.
+What no post needs any more goes first, and its row after its file: the next publish removes what a crash
+left. Before the save a crash leaves only staged files, which are swept; after it the row says what the file
+must be, and the next publish makes the same bytes again and puts them there.
 """
 
 import hashlib

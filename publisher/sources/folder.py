@@ -47,17 +47,15 @@ class FolderSource:
 
     def _with_files(self, found: Parsed | BadPost) -> Parsed | BadPost:
         """With the assets it refers to, where posts have pages; a post that is never public has none."""
-        if isinstance(found, BadPost):
+        if isinstance(found, BadPost) or not self.rules.pages or found.post.hidden is not None:
             return found
-        post, image = found.post, found.post.image
-        names = references(found.body) if self.rules.pages and post.hidden is None else []
-        if names or (image and image.file):
-            if self.rules.pages and post.hidden is None and image and image.file:
-                names = list(dict.fromkeys([image.file, *names]))
-            assets, warnings = self._files.find(post, names)
-            if image and image.file not in {asset.name for asset in assets}:
-                image = replace(image, file="")
-            post = replace(post, image=image, assets=tuple(assets), warnings=(*post.warnings, *warnings))
+        post = found.post
+        picture = [post.image.file] if post.image and post.image.file else []
+        names = dict.fromkeys([*picture, *references(found.body)])
+        if not names:
+            return found
+        assets, warnings = self._files.find(post, names)
+        post = replace(post, assets=tuple(assets), warnings=(*post.warnings, *warnings))
         return replace(found, post=post)
 
     def _root(self) -> str:

@@ -100,7 +100,7 @@ def absolute(text: str, base: str) -> str | None:
     return quote(_ESCAPE.sub("%25", joined), safe=_SAFE + "%?#[]") if good else None
 
 
-def find_image(front: FrontMatter, base: str) -> Image | None:
+def find_image(front: FrontMatter, base: str, rules: SourceRules) -> Image | None:
     """The post's picture: a string or a map, made absolute. `file`: the name it may have beside it."""
     for name in IMAGE_FIELDS:
         value = front.get(name)
@@ -115,7 +115,7 @@ def find_image(front: FrontMatter, base: str) -> Image | None:
                 alt=plain(alt),
                 width=_pixels(value, "width"),
                 height=_pixels(value, "height"),
-                file=name_of(text) or "",
+                file=(name_of(text) or "") if rules.pages else "",
             )
     return None
 

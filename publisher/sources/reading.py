@@ -73,7 +73,7 @@ def _post(
         body_hash=body_hash(body), markup=markup, modified=modified, expires=expires,
         explicit_id=front.text(*rules.id_fields) or None, aliases=places.find_aliases(front, rules),
         authors=people.find_authors(front, rules), tags=people.find_tags(front), categories=categories,
-        summary=_summary(front, title), image=places.find_image(front, place.base_url),
+        summary=_summary(front, title), image=places.find_image(front, place.base_url, rules),
         hidden=hidden or ("no date" if instant is None else None),
         warnings=(*front.warnings, *warnings, *place.warnings),
     )  # fmt: skip

@@ -68,7 +68,7 @@ def test_a_picture_in_front_matter_is_an_asset(tmp_path: Path) -> None:
 def test_a_picture_in_front_matter_that_is_no_file_stays_an_address(tmp_path: Path) -> None:
     post = read(tmp_path, "Text.", front=HEAD.replace("title: T", "title: T\nimage: cover.png"))
     assert post.image is not None
-    assert (post.assets, post.image.file) == ((), "")
+    assert (post.assets, post.image.url) == ((), "https://x.example/posts/2026/10/01/a/cover.png")
 
 
 @pytest.mark.parametrize(
