@@ -1,12 +1,13 @@
 """demo: what Publisher does, shown on a site of its own in a minute."""
 
 from datetime import datetime, timedelta
+from json import dumps
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
-from publisher.app import App, fixed, wall_clock
+from publisher.app import App, fixed, packaged, wall_clock
 from publisher.cli.common import count, say
 from publisher.cli.run import serve
 from publisher.config import Settings, load
@@ -16,6 +17,7 @@ from publisher.starting import start_example
 
 READER = "reader@example.org"
 
+LISTEN = "127.0.0.1:8000"
 HERE = ("127.0.0.1", "localhost", "::1")
 
 FRESH = 4
@@ -24,14 +26,16 @@ FRESH = 4
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default="publisher-demo", metavar="[DIR]")
-@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:8000", show_default=True)
+@click.option("--listen", metavar="HOST:PORT", default=LISTEN, show_default=True)
 @click.option("--no-serve", is_flag=True, help="Publish and mail, then stop.")
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
 def demo(folder: Path, listen: str, no_serve: bool, debug: bool) -> None:
     """Makes a site in DIR, publishes it, mails its digest to the outbox, and serves it all."""
     new = not (folder / "publisher.toml").exists()
     if new:
+        _settings(packaged("example"), listen)  # a wrong --listen is said before anything is made
         start_example(folder)
+        _move(folder / "publisher.toml", listen)
         say(f"made     {folder}/: a site of posts in several languages, with publisher.toml")
     settings = _settings(folder, listen)
     if new:
@@ -43,14 +47,22 @@ def demo(folder: Path, listen: str, no_serve: bool, debug: bool) -> None:
         serve(App(settings, say=say), listen)
 
 
+def _move(file: Path, listen: str) -> None:
+    """Writes down where a new site is served, where that is elsewhere: other commands then agree."""
+    if listen != LISTEN:
+        text = file.read_text(encoding="utf-8").replace(f'"http://{LISTEN}/"', dumps(f"http://{listen}/"))
+        file.write_text(f"{text}\n[web]\nlisten = {dumps(listen)}\n", encoding="utf-8")
+
+
 def _settings(folder: Path, listen: str) -> Settings:
     """The site's settings, its links where it is served: those of a site of this machine as well as ours.
     Links of a site that readers reach elsewhere stay, or all its posts would look changed.
     """
     base = f"http://{listen}/"
-    settings = load(folder, {"PUBLISHER_WEB__PUBLIC_URL": base})
+    served = {"PUBLISHER_WEB__LISTEN": listen, "PUBLISHER_WEB__PUBLIC_URL": base}
+    settings = load(folder, served)
     if urlsplit(settings.site.url).hostname in HERE:
-        settings = load(folder, {"PUBLISHER_SITE__URL": base, "PUBLISHER_WEB__PUBLIC_URL": base})
+        settings = load(folder, {"PUBLISHER_SITE__URL": base, **served})
     return settings
 
 

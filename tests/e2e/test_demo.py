@@ -1,5 +1,6 @@
 """What `make run` shows: nothing in it leads nowhere."""
 
+import json
 import re
 import signal
 import socket
@@ -134,6 +135,22 @@ def test_the_demo_names_only_places_that_are_there(demo: Demo) -> None:
     for url in named:
         assert httpx.get(url, trust_env=False).status_code == 200, url
     assert "subscribers add you@example.org --list news" in "".join(demo.said)
+
+
+def test_other_commands_agree_with_the_demo_on_where_it_is(demo: Demo) -> None:
+    args = [sys.executable, "-m", "publisher", "plan", "--json", "--site", str(demo.folder)]
+    done = subprocess.run(args, capture_output=True, text=True, timeout=60, check=True)
+    plan = json.loads(done.stdout)
+    assert not plan["updated"], plan
+
+
+def test_a_wrong_place_to_listen_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    args = [sys.executable, "-m", "publisher", "demo", str(tmp_path / "d"), "--listen", "nowhere"]
+    done = subprocess.run(args, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, (tmp_path / "d").exists()) == (1, False)
+    assert done.stderr == (
+        'PUBLISHER_WEB__LISTEN: web.listen is "nowhere"; expected "address:port" such as "127.0.0.1:8000"\n'
+    )
 
 
 def test_a_demo_that_is_there_already_goes_on(demo: Demo, tmp_path: Path) -> None:

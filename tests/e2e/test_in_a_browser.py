@@ -46,6 +46,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def served(new_site: Any, running_site: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     site = new_site(tmp_path_factory.mktemp("pages") / "site")
+    site.settings((site.folder / "publisher.toml").read_text() + "\n[posts]\npages = true\n")
     site.publish("2024-10-20T03:00:00Z")
     site.reader("ann@example.org", "2024-10-20T04:00:00Z")
     for name, text in POSTS.items():
@@ -59,7 +60,16 @@ def served(new_site: Any, running_site: Any, tmp_path_factory: pytest.TempPathFa
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 375, 600, 1200])
 @pytest.mark.parametrize(
-    "path", ["/", "/digests/daily/", "/digests/daily/1/", "/subscribe/daily", "/nothing"]
+    "path",
+    [
+        "/",
+        "/digests/daily/",
+        "/digests/daily/1/",
+        "/posts/2024/10/21/en/",
+        "/posts/2024/10/21/ar/",
+        "/subscribe/daily",
+        "/nothing",
+    ],
 )
 def test_a_page(path: str, width: int, scheme: Any, browser: Browser, served: Any) -> None:
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
