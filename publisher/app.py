@@ -226,7 +226,6 @@ class App:
         """Holds `<name>.lock` of this site. Without `wait`, raises Refused when another holds it."""
         from publisher.stores.locks import hold
 
-        self.state.mkdir(parents=True, exist_ok=True)
         with hold(
             self.state / f"{name}.lock",
             wait=wait,
