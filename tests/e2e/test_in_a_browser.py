@@ -106,7 +106,7 @@ def test_the_sign_up_form_works_with_the_keyboard_alone(browser: Browser, served
     page.goto(served.url + "/subscribe/daily")
     page.get_by_label("address", exact=False).first.focus()
     page.keyboard.type("bo@example.org")
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert "check your mail" in page.inner_text("main").lower()
     context.close()
