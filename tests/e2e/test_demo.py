@@ -149,7 +149,8 @@ def test_a_wrong_place_to_listen_is_said_before_anything_is_made(tmp_path: Path)
     done = subprocess.run(args, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, (tmp_path / "d").exists()) == (1, False)
     assert done.stderr == (
-        'publisher: PUBLISHER_WEB__LISTEN: web.listen is "nowhere"; expected "address:port" such as "127.0.0.1:8000"\n'
+        'publisher: PUBLISHER_WEB__LISTEN: web.listen is "nowhere";'
+        ' expected "address:port" such as "127.0.0.1:8000"\n'
     )
 
 
