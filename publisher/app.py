@@ -108,6 +108,7 @@ class App:
             feeds=settings.feeds,
             lists=settings.lists,
             max_age=settings.posts.max_age,
+            pages=settings.posts.pages,
             batch=settings.queue.batch,
             run=secrets.token_hex(8),
             stamp=self._stamp(),
@@ -132,6 +133,7 @@ class App:
         site, posts = self.settings.site, self.settings.posts
         rules = SourceRules(
             site_url=site.url,
+            pages=posts.pages,
             timezone=site.timezone,
             language=site.language,
             author=site.author,
