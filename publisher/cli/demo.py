@@ -1,5 +1,7 @@
 """demo: what Publisher does, shown on a site of its own in a minute."""
 
+import shutil
+import sys
 from datetime import datetime, timedelta
 from json import dumps
 from pathlib import Path
@@ -98,7 +100,7 @@ def _moments(settings: Settings) -> tuple[datetime, datetime]:
 
 def _tell(settings: Settings, folder: Path) -> None:
     """What to look at and what to try next."""
-    base, site = settings.site.public_url, f"--site {folder}"
+    base, site, program = settings.site.public_url, f"--site {folder}", _program()
     slug = settings.lists[0].slug if settings.lists else ""
     pages = sorted((settings.folder / "public/digests" / slug).glob("*/index.html"), key=_number)
     look = [
@@ -121,12 +123,20 @@ def _tell(settings: Settings, folder: Path) -> None:
         f"""
 Try next
   write a post into {folder}/posts/ and see it in the feed within a minute
-  publisher plan {site}
-  publisher subscribers add you@example.org --list {slug or "LIST"} --confirmed {site}
-  publisher mailings list {site}
-  publisher init mysite
+  {program} plan {site}
+  {program} subscribers add you@example.org --list {slug or "LIST"} --confirmed {site}
+  {program} mailings list {site}
+  {program} init mysite
 """
     )
+
+
+def _program() -> str:
+    """How this program is called here: by its name where the shell finds it, else by its path."""
+    called = Path(sys.argv[0])
+    if shutil.which("publisher") or called.name != "publisher":
+        return "publisher"
+    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
 
 
 def _number(page: Path) -> int:
