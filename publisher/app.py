@@ -111,6 +111,7 @@ class App:
             feeds=settings.feeds,
             lists=settings.lists,
             max_age=settings.posts.max_age,
+            pages=settings.posts.pages,
             batch=settings.queue.batch,
             run=secrets.token_hex(8),
             stamp=self._stamp(),
@@ -137,6 +138,7 @@ class App:
         site, posts = self.settings.site, self.settings.posts
         rules = SourceRules(
             site_url=site.url,
+            pages=posts.pages,
             timezone=posts.timezone,
             language=site.language,
             author=site.author,
@@ -239,7 +241,6 @@ class App:
         """Holds `<name>.lock` of this site. Without `wait`, raises Refused when another holds it."""
         from publisher.stores.locks import hold
 
-        self.state.mkdir(parents=True, exist_ok=True)
         with hold(
             self.state / f"{name}.lock",
             wait=wait,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from publisher.core.assets import Asset
 from publisher.core.site import Person
 
 
@@ -19,12 +20,15 @@ class Markup(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """A post's picture. `url` is absolute; `width` and `height` are pixels where known."""
+    """A post's picture. `url` is absolute; `width` and `height` are pixels where known. `file` is the name
+    it has beside the post, "" where its author gave an address: if it is there it is one of the assets.
+    """
 
     url: str
     alt: str = ""
     width: int | None = None
     height: int | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,8 @@ class Post:
     ("draft: true"); `expires` is when it stops being so.
     `summary` is plain text and may be empty; then the first `lead` characters of the body are its summary
     where the author marked its end, else its first paragraph. Titles are plain text and may be empty.
-    A warning may begin with "line 3: ", by the lines of the file (see `warned`).
+    `assets` are files beside it that go out with it; of one name the first counts. A warning may begin
+    with "line 3: ", by the lines of the file (see `warned`).
     """
 
     path: str
@@ -59,6 +64,7 @@ class Post:
     categories: tuple[str, ...] = ()
     summary: str = ""
     image: Image | None = None
+    assets: tuple[Asset, ...] = ()
     hidden: str | None = None
     opens: datetime | None = None
     expires: datetime | None = None
@@ -74,7 +80,10 @@ class Post:
 
     @property
     def revision(self) -> str:
-        """What an update is measured by: title, body source, link, summary, image. 32 hex digits."""
+        """What an update is measured by: title, body source, link, summary, image. 32 hex digits.
+
+        The bytes of a picture are not: its file may be made smaller without news for anybody.
+        """
         image = self.image.url if self.image else ""
         parts = (self.title, self.body_hash, self.url, self.summary, image)
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -3,10 +3,12 @@
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, Parsed
+from publisher.sources.assets import Files, references
 from publisher.sources.globs import matcher
 from publisher.sources.reading import explain_post, read_post
 from publisher.sources.rules import SourceRules
@@ -24,6 +26,7 @@ class FolderSource:
         self.folder = folder
         self.rules = rules
         self.top = top
+        self._files = Files(folder)
         self._included = matcher(rules.include)
         self._excluded = matcher(rules.exclude)
 
@@ -50,7 +53,24 @@ class FolderSource:
 
     def _read(self, path: str, rules: SourceRules) -> Parsed | BadPost:
         data = self.data(path)
-        return data if isinstance(data, BadPost) else read_post(path, data, rules)
+        return data if isinstance(data, BadPost) else self._with_files(read_post(path, data, rules))
+
+    def file(self, path: str) -> bytes | None:
+        """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""
+        return self._files.read(path)
+
+    def _with_files(self, found: Parsed | BadPost) -> Parsed | BadPost:
+        """With the assets it refers to, where posts have pages; a post that is never public has none."""
+        if isinstance(found, BadPost) or not self.rules.pages or found.post.hidden is not None:
+            return found
+        post = found.post
+        picture = [post.image.file] if post.image and post.image.file else []
+        names = dict.fromkeys([*picture, *references(found.body)])
+        if not names:
+            return found
+        assets, warnings = self._files.find(post, names)
+        post = replace(post, assets=tuple(assets), warnings=(*post.warnings, *warnings))
+        return replace(found, post=post)
 
     def _root(self) -> str:
         where = f"posts folder {self.folder}"

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from publisher.core.assets import name_of
+from publisher.core.permalinks import under_posts
 from publisher.core.posts import Image
 from publisher.sources.permalinks import Facts, expand, undated
 from publisher.sources.profiles import GENERIC
@@ -38,6 +40,7 @@ class Place:
 def find_place(facts: Facts, rules: SourceRules) -> Place:
     """A post's slug, permalink, URL and base URL by the site's rules."""
     permalink, permalink_by = _permalink(facts, rules)
+    permalink = under_posts(permalink) if rules.pages else permalink
     base = rules.site_url.rstrip("/") + permalink
     warnings: list[str] = []
     url, url_by = _canonical(facts, base, rules, warnings)
@@ -92,26 +95,38 @@ def absolute(text: str, base: str) -> str | None:
     return quote(_ESCAPE.sub("%25", joined), safe=_SAFE + "%?#[]") if good else None
 
 
-def find_image(front: FrontMatter, base: str) -> tuple[Image | None, str]:
-    """The post's picture, a string or a map, made absolute; and the key it stands under."""
+def find_image(front: FrontMatter, base: str, rules: SourceRules) -> tuple[Image | None, str]:
+    """The post's picture, a string or a map, made absolute, and the key it stands under. `file`: the name
+    it may have beside the post.
+    """
     for name in IMAGE_FIELDS:
         value = front.get(name)
         if isinstance(value, list):
             value = value[0] if value else None
-        url = absolute(_image_text(value), base)
+        text = _image_text(value)
+        url = absolute(text, base)
         if url:
             alt = _inner(value, "alt", "caption", "title") or front.text(f"{name}alt", "imagealt", "coveralt")
-            width, height = _pixels(value, "width"), _pixels(value, "height")
-            return Image(url=url, alt=plain(alt), width=width, height=height), name
+            image = Image(
+                url=url,
+                alt=plain(alt),
+                width=_pixels(value, "width"),
+                height=_pixels(value, "height"),
+                file=(name_of(text) or "") if rules.pages else "",
+            )
+            return image, name
     return None, ""
 
 
-def find_aliases(front: FrontMatter) -> tuple[str, ...]:
-    """Former permalinks: `aliases`, `redirect_from`. Full URLs are kept by their path."""
+def find_aliases(front: FrontMatter, rules: SourceRules) -> tuple[str, ...]:
+    """Former permalinks: `aliases`, `redirect_from`. Full URLs are kept by their path; with pages also as
+    a page would have it.
+    """
     found: dict[str, None] = {}
     for name in ("aliases", "alias", "redirectfrom"):
         for text in scalars(front.get(name)):
-            found[local_path(_path_of(text))] = None
+            path = local_path(_path_of(text))
+            found |= {path: None, under_posts(path): None} if rules.pages else {path: None}
     return tuple(found)
 
 

@@ -104,7 +104,7 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
     place = places.find_place(facts, rules)
     why["permalink"], why["url"] = place.permalink_by, place.url_by
     summary, lead, why["summary"] = _summary(front, title, body, rules)
-    image, why["image"] = places.find_image(front, place.base_url)
+    image, why["image"] = places.find_image(front, place.base_url, rules)
     id_field = next((name for name in rules.id_fields if front.text(name)), "")
     why["explicit_id"] = id_field
     folders = tuple(rules.in_blog(path).split("/")[:-1])
@@ -117,7 +117,7 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
         expires=first_date(front, EXPIRY_FIELDS, zones, warnings)[0],
         opens=find_opening(front, instant, zones, warnings),
         explicit_id=front.text(id_field) or None if id_field else None,
-        aliases=places.find_aliases(front), authors=authors, tags=tags, categories=categories,
+        aliases=places.find_aliases(front, rules), authors=authors, tags=tags, categories=categories,
         summary=summary, lead=lead, image=image,
         hidden=hidden or ("no date" if instant is None else None),
         warnings=tuple(dict.fromkeys((*warnings, *place.warnings))),

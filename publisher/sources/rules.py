@@ -27,9 +27,10 @@ class SourceRules:
     `site_url` is absolute and ends in "/". `timezone` (IANA) is that of dates without one, and of the
     date words in `permalink`; `permalink` is a pattern, or one of Jekyll's names (see permalinks).
     None for either: the generator's own where its configuration is found, else UTC and
-    :year/:month/:day/:slug/. `link_fields` and
-    `id_fields` are front matter that names the canonical URL and a permanent id, first found wins. Globs
-    know `**`, `*` and `?`. `profile` is a generator's name, "none", or "auto".
+    :year/:month/:day/:slug/. `link_fields` and `id_fields` are front matter that names the canonical URL
+    and a permanent id, first found wins. Globs know `**`, `*` and `?`. `profile` is a generator's name,
+    "none", or "auto". With `pages` Publisher makes a page of each post: permalinks are under /posts/, files
+    beside posts assets.
 
     What `surroundings.settle` finds beside the posts: `above` are the names of the folders from the
     blog's own root down to the posts folder, or `below` is the folder within it ("docs/") that is the
@@ -39,6 +40,7 @@ class SourceRules:
     """
 
     site_url: str
+    pages: bool = False
     timezone: str | None = None
     language: str = "en"
     author: Person | None = None
