@@ -34,7 +34,7 @@ class FolderSource:
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
         found = self.files()
         rules = self.settled([path for path, bad in found if bad is None])
-        return (bad or self._read(path, rules) for path, bad in found)
+        return (bad or self.read(path, rules) for path, bad in found)
 
     def files(self) -> list[tuple[str, BadPost | None]]:
         """Every file that could be a post, in path order, and why it cannot be read. Raises SourceError."""
@@ -51,7 +51,10 @@ class FolderSource:
         found, reasons = (data, {}) if isinstance(data, BadPost) else explain_post(path, data, rules)
         return found, reasons, rules
 
-    def _read(self, path: str, rules: SourceRules) -> Parsed | BadPost:
+    def read(self, path: str, rules: SourceRules | None = None) -> Parsed | BadPost:
+        """The post at `path`, relative to the folder and with "/", by settled `rules` (None: they are
+        settled for this file alone)."""
+        rules = rules or self.settled([path])
         data = self.data(path)
         return data if isinstance(data, BadPost) else self._with_files(read_post(path, data, rules))
 

@@ -85,7 +85,8 @@ def _title(facts: Facts, rules: SourceRules) -> str:
     if habits.slugged:
         return quote(_NOT_JEKYLLS.sub("-", facts.slug).strip("-"), safe="!$&'()+,;=@~")
     if habits.named:
-        return quote(facts.slug, safe="/" if rules.profile == "hexo" else "")
+        folders = _folders(facts, rules) if rules.profile == "hexo" else []
+        return "/".join(quote(name, safe="") for name in (*folders, facts.slug))
     own = undated(facts.path) if dated_name(facts.path) else slugify(facts.title) or facts.slug
     return quote(own, safe="")
 
@@ -106,6 +107,7 @@ def _categories(facts: Facts, rules: SourceRules) -> str:
         return "/".join(quote(slugify(name), safe="") for name in facts.categories)
     parts = rules.in_blog(facts.path).split("/")
     folders = parts[: parts.index("_posts")] if rules.rooted and "_posts" in parts else []
+    folders = [name for name in folders if name not in ("source", "src")]  # Octopress' own
     names = dict.fromkeys(name.casefold() for name in (*folders, *facts.categories))
     return "/".join(quote(name, safe="") for name in names)
 

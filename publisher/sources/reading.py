@@ -108,7 +108,9 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
     id_field = next((name for name in rules.id_fields if front.text(name)), "")
     why["explicit_id"] = id_field
     folders = tuple(rules.in_blog(path).split("/")[:-1])
-    hidden = why_hidden(File(path=path, folders=folders, front=given and front))
+    whole = rules.rooted and not rules.above
+    file = File(path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole)
+    hidden = why_hidden(file)
     post = Post(
         path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
         base_url=place.base_url, slug=slug, language=language, body_hash=body_hash(body),

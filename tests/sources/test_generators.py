@@ -256,3 +256,40 @@ def test_rules_travel_to_another_process(tmp_path: Path) -> None:
     write(tmp_path, **{"_config.yml": "timezone: Asia/Tokyo\n", "_posts/2024-05-01-a.md": GOOD})
     rules = settled(tmp_path)
     assert pickle.loads(pickle.dumps(rules)) == rules  # noqa: S301  # our own bytes
+
+
+def test_hexo_needs_no_dated_names_and_keeps_pages_apart(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        **{
+            "_config.yml": "source_dir: source\npermalink: :year/:title/\n",
+            "source/_posts/trips/hello world.md": "title: Hello\ndate: 2024-05-01 10:00:00\n---\nBody\n",
+            "source/about/index.md": GOOD,
+            "source/_drafts/x.md": GOOD,
+        },
+    )
+    found = posts(tmp_path)
+    assert {path: post.hidden for path, post in found.items()} == {
+        "source/_drafts/x.md": "in _drafts",
+        "source/_posts/trips/hello world.md": None,
+        "source/about/index.md": "not in _posts",
+    }
+    assert found["source/_posts/trips/hello world.md"].permalink == "/2024/trips/hello%20world/"
+
+
+def test_octopress_is_jekyll_with_a_source_folder(tmp_path: Path) -> None:
+    config = "source: source\npermalink: /blog/:categories/:year/:month/:day/:title/\n"
+    post = (
+        '---\nlayout: post\ntitle: "A"\ndate: 2011-07-03 17:16\ncomments: true\ncategories: [x, y]\n---\nB\n'
+    )
+    write(tmp_path, **{"_config.yml": config, "source/_posts/2011-07-03-a.markdown": post})
+    (found,) = posts(tmp_path, TOKYO).values()
+    assert found.permalink == "/blog/x/y/2011/07/03/a/"
+    assert found.instant == datetime(2011, 7, 3, 8, 16, tzinfo=UTC)
+
+
+def test_pelicans_pages_are_no_posts(tmp_path: Path) -> None:
+    header = "Title: A\nDate: 2024-05-01\n\nBody\n"
+    write(tmp_path, **{"pelicanconf.py": "", "content/pages/about.md": header, "content/a.md": header})
+    hidden = {path: post.hidden for path, post in posts(tmp_path / "content").items()}
+    assert hidden == {"a.md": None, "pages/about.md": "in pages"}
