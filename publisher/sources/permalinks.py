@@ -85,7 +85,8 @@ def _title(facts: Facts, rules: SourceRules) -> str:
     if habits.slugged:
         return quote(_NOT_JEKYLLS.sub("-", facts.slug).strip("-"), safe="!$&'()+,;=@~")
     if habits.named:
-        folders = _folders(facts, rules) if rules.profile == "hexo" else []
+        inside = rules.profile == "hexo" and "_posts" in rules.in_blog(facts.path).split("/")
+        folders = _folders(facts, rules) if inside else []
         return "/".join(quote(name, safe="") for name in (*folders, facts.slug))
     own = undated(facts.path) if dated_name(facts.path) else slugify(facts.title) or facts.slug
     return quote(own, safe="")
