@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, Parsed
 from publisher.sources.assets import Files, references
 from publisher.sources.globs import matcher
-from publisher.sources.reading import read_post
+from publisher.sources.reading import explain_post, read_post
 from publisher.sources.rules import SourceRules
+from publisher.sources.surroundings import settle
 
 MAX_FILE = 32 * 1024 * 1024
 """Bytes of a post; more is a mistake."""
@@ -20,26 +21,42 @@ MAX_FILE = 32 * 1024 * 1024
 class FolderSource:
     """A folder of posts (ports.Source). Names that begin with "." are left alone."""
 
-    def __init__(self, folder: Path, rules: SourceRules) -> None:
+    def __init__(self, folder: Path, rules: SourceRules, top: Path | None = None) -> None:
+        """`top` is the highest folder to look for a generator's configuration in; None: a few above."""
         self.folder = folder
         self.rules = rules
+        self.top = top
         self._files = Files(folder)
         self._included = matcher(rules.include)
         self._excluded = matcher(rules.exclude)
 
     def scan(self) -> Iterator[Parsed | BadPost]:
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
-        root = self._root()
-        found = sorted(self._walk(root, ""), key=lambda item: item[0])
-        return (bad or self.read(path) for path, bad in found)
+        found = self.files()
+        rules = self.settled([path for path, bad in found if bad is None])
+        return (bad or self.read(path, rules) for path, bad in found)
 
-    def read(self, path: str) -> Parsed | BadPost:
-        """The post at `path`, relative to the folder and with "/"."""
-        data = self._bytes(path)
-        if isinstance(data, BadPost):
-            return data
-        folders = (self.folder.resolve().name, *path.split("/")[:-1])
-        return self._with_files(read_post(path, data, folders, self.rules))
+    def files(self) -> list[tuple[str, BadPost | None]]:
+        """Every file that could be a post, in path order, and why it cannot be read. Raises SourceError."""
+        return sorted(self._walk(self._root(), ""), key=lambda item: item[0])
+
+    def settled(self, paths: Sequence[str]) -> SourceRules:
+        """The rules with all that the blog's own files decide; `paths` are the posts'."""
+        return settle(self.folder, self.top, self.rules, paths)
+
+    def explain(self, path: str) -> tuple[Parsed | BadPost, Mapping[str, str], SourceRules]:
+        """The post at `path`, which rule decided each value, and the settled rules. Raises SourceError."""
+        rules = self.settled([name for name, bad in self.files() if bad is None])
+        data = self.data(path)
+        found, reasons = (data, {}) if isinstance(data, BadPost) else explain_post(path, data, rules)
+        return found, reasons, rules
+
+    def read(self, path: str, rules: SourceRules | None = None) -> Parsed | BadPost:
+        """The post at `path`, relative to the folder and with "/", by settled `rules` (None: they are
+        settled for this file alone)."""
+        rules = rules or self.settled([path])
+        data = self.data(path)
+        return data if isinstance(data, BadPost) else self._with_files(read_post(path, data, rules))
 
     def file(self, path: str) -> bytes | None:
         """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""
@@ -96,7 +113,7 @@ class FolderSource:
     def _wanted(self, path: str) -> bool:
         return self._included(path) and not self._excluded(path)
 
-    def _bytes(self, path: str) -> bytes | BadPost:
+    def data(self, path: str) -> bytes | BadPost:
         """The file's bytes. Opened without waiting and looked at before it is read: a FIFO would hang."""
         try:
             number = os.open(self.folder / path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
