@@ -6,10 +6,11 @@
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,10 @@ def fixed(at: datetime) -> Clock:
     return lambda: at
 
 
+REST = timedelta(milliseconds=100)
+"""How long nobody must have written to a file before `run` reads it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What one publish did: log and documents, then the mailings that became ready."""
@@ -49,7 +54,9 @@ class Report:
 
 
 class App:
-    """One site. `say` is told, in a person's words, when something must be waited for."""
+    """One site. `say` is told, in a person's words, when something must be waited for. Posts written to
+    less than `rest` ago, or still open for writing, are left for later; zero: they are read as they are.
+    """
 
     def __init__(
         self,
@@ -58,8 +65,9 @@ class App:
         clock: Clock = wall_clock,
         environ: Mapping[str, str] = os.environ,
         say: Callable[[str], None] = lambda _: None,
+        rest: timedelta = timedelta(),
     ) -> None:
-        self.settings, self.clock, self.say = settings, clock, say
+        self.settings, self.clock, self.say, self.rest = settings, clock, say, rest
         self.wake: Callable[[], None] = lambda: None
         self._next_post: datetime | None = None
         self._reach = failpoint(environ)
@@ -127,7 +135,7 @@ class App:
         )
 
     def _source(self) -> Source:
-        from publisher.sources import FolderSource, SourceRules
+        from publisher.sources import FolderSource, Rest, SourceRules
 
         site, posts = self.settings.site, self.settings.posts
         rules = SourceRules(
@@ -141,7 +149,8 @@ class App:
             link_fields=posts.link_fields,
             id_fields=posts.id_fields,
         )
-        return FolderSource(posts.dir, rules)
+        rest = Rest(self.rest.total_seconds(), time.time) if self.rest else None
+        return FolderSource(posts.dir, rules, rest=rest)
 
     @property
     def template_folders(self) -> tuple[Path, ...]:
@@ -166,9 +175,10 @@ class App:
         """Log, documents and mailings, under the publish lock; deliveries are `deliver`'s."""
         with self.lock("publish"):
             now = self.clock()
-            done = publish.publish(self.parts, now, backfill=backfill, expect=expect)
-            mailings = plan.plan_mail(self.parts, now) if mail else []
-            pages = write(self.parts, mailing_pages(self.parts), now)
+            parts = replace(self.parts, stamp=self._stamp())  # a template may be another than last time
+            done = publish.publish(parts, now, backfill=backfill, expect=expect)
+            mailings = plan.plan_mail(parts, now) if mail else []
+            pages = write(parts, mailing_pages(parts), now)
             self._next_post = done.plan.next_at
         return Report(published=done, mailings=tuple(mailings), pages=pages)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from publisher.app import App, fixed, wall_clock
+from publisher.app import REST, App, fixed, wall_clock
 from publisher.cli.common import count, say
 from publisher.cli.run import serve
 from publisher.config import Settings, load
@@ -35,7 +35,7 @@ def demo(folder: Path, listen: str, no_serve: bool, debug: bool) -> None:
         _publish(settings)
     _tell(folder, listen)
     if not no_serve:
-        serve(App(settings, say=say), listen)
+        serve(App(settings, say=say, rest=REST), listen)
 
 
 def _publish(settings: Settings) -> None:
@@ -82,7 +82,7 @@ Look at
   {folder}/outbox/          each mail, byte for byte, as an .eml file
 
 Try next
-  write a post into {folder}/posts/ and see it in the feed within a minute
+  write a post into {folder}/posts/ and see it in the feed at once
   publisher plan {site}
   publisher subscribers add you@example.org --list news --confirmed {site}
   publisher mailings list {site}

@@ -78,4 +78,4 @@ def _written(setting: Setting) -> str:
 def _toml_value(value: str | int | list[str]) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(f'"{item}"' for item in value) + "]"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()  # TOML writes true, not True

@@ -9,6 +9,7 @@ from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, Parsed
 from publisher.sources.globs import matcher
 from publisher.sources.reading import read_post
+from publisher.sources.rest import Rest, stamp_of
 from publisher.sources.rules import SourceRules
 
 MAX_FILE = 32 * 1024 * 1024
@@ -18,9 +19,11 @@ MAX_FILE = 32 * 1024 * 1024
 class FolderSource:
     """A folder of posts (ports.Source). Names that begin with "." are left alone."""
 
-    def __init__(self, folder: Path, rules: SourceRules) -> None:
+    def __init__(self, folder: Path, rules: SourceRules, *, rest: Rest | None = None) -> None:
+        """With `rest`, files that are still being written are unsettled BadPosts."""
         self.folder = folder
         self.rules = rules
+        self.rest = rest
         self._included = matcher(rules.include)
         self._excluded = matcher(rules.exclude)
 
@@ -81,6 +84,8 @@ class FolderSource:
         try:
             number = os.open(self.folder / path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
+            if self.rest and not os.path.lexists(self.folder / path):
+                return _unsettled(path)  # there a moment ago: it is being replaced
             return BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away")
         with os.fdopen(number, "rb") as file:
             status = os.fstat(file.fileno())
@@ -89,12 +94,21 @@ class FolderSource:
             if status.st_size > MAX_FILE:
                 reason = f"{status.st_size} bytes; a post has at most {MAX_FILE}"
                 return BadPost(path=path, reason=reason)
+            if self.rest and not self.rest.settled(file.fileno(), status):
+                return _unsettled(path)
             try:
-                return file.read()
+                data = file.read()
             except OSError as error:
                 return BadPost(
                     path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away"
                 )
+            if self.rest and stamp_of(os.fstat(file.fileno())) != stamp_of(status):
+                return _unsettled(path)
+            return data
+
+
+def _unsettled(path: str) -> BadPost:
+    return BadPost(path=path, reason="is being written", unsettled=True)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
