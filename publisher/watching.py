@@ -31,7 +31,7 @@ class Watcher:
     """Calls `told[path]` soon after anything in that folder, or that single file, has changed, and once when
     watching the folder begins. Several changes are one call, made when there were none for `quiet`.
 
-    Names that begin with ".", links to folders, and the folders in `skip` are left alone. `problem` gets a
+    Names that begin with ".", links to folders, and the paths in `skip` are left alone. `problem` gets a
     line when the system refuses to watch, and "" when it does watch. All calls come from one thread.
     """
 
@@ -143,8 +143,8 @@ class Watcher:
     def _refused(self, error: Exception) -> None:
         """Said once, where `status` shows it; then tried again, for as long as it takes."""
         refusal = (
-            f"watching: the system refuses ({error}); changes wait for the next tick, "
-            "unless you raise its limits (fs.inotify) or set schedule.watch to false"
+            f"watching: the system refuses ({error}), so changes wait for the next tick; "
+            "raise its limits (fs.inotify), or set schedule.watch to false"
         )
         if refusal != self._refusal:
             self._refusal = refusal

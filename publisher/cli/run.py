@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,8 @@ def _watcher(app: App, ticker: "Ticker") -> "Watcher":
     from publisher.watching import Watcher
 
     file = app.settings.folder / "publisher.toml"
+    store = app.settings.store.url.removeprefix("sqlite:///")
+    ours = (Path(store + end) for end in ("", "-journal", "-shm", "-wal"))
     return Watcher(
         {
             app.settings.posts.dir: ticker.look,
@@ -77,7 +80,7 @@ def _watcher(app: App, ticker: "Ticker") -> "Watcher":
             file: lambda: log.warning("settings_changed", extra={"file": file, "do": "restart to use them"}),
         },
         quiet=app.rest / 2,
-        skip=(app.state, app.public, app.outbox),
+        skip=(app.state, app.public, app.outbox, *ours),
         problem=ticker.watching,
     )
 
