@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from publisher.core.assets import NO_FILES, Placed
 from publisher.core.digests import Content, Digest, Links
 from publisher.core.documents import Document
 from publisher.core.feeds import Feed
@@ -35,15 +36,36 @@ class Source(Protocol):
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
         ...
 
+    def file(self, path: str) -> bytes | None:
+        """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""
+
 
 class Markup(Protocol):
-    """Bodies, made safe. Pure: no network, no file. Never raises for content."""
+    """Bodies, made safe. Pure: no network, no file. Never raises for content. A relative reference to one
+    of `files` becomes its URL, any other is resolved against `base_url`.
+    """
 
-    def html(self, body: str, kind: MarkupKind, *, base_url: str, title: str) -> str:
+    def html(
+        self,
+        body: str,
+        kind: MarkupKind,
+        *,
+        base_url: str,
+        title: str,
+        files: Mapping[str, Placed] = NO_FILES,
+    ) -> str:
         """Sanitised HTML with absolute URLs; a first heading equal to `title` is dropped."""
         ...
 
-    def text(self, body: str, kind: MarkupKind, *, base_url: str, title: str) -> str:
+    def text(
+        self,
+        body: str,
+        kind: MarkupKind,
+        *,
+        base_url: str,
+        title: str,
+        files: Mapping[str, Placed] = NO_FILES,
+    ) -> str:
         """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
         ...
 
@@ -61,6 +83,7 @@ class Format(Protocol):
     """A feed format."""
 
     name: str
+    label: str  # what readers call it
     suffix: str
     media_type: str
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from publisher.core.assets import Asset
 from publisher.core.site import Person
 
 
@@ -18,12 +19,15 @@ class Markup(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """A post's picture. `url` is absolute; `width` and `height` are pixels where known."""
+    """A post's picture. `url` is absolute; `width` and `height` are pixels where known. `file` is the name
+    it has beside the post, "" where its author gave an address: if it is there it is one of the assets.
+    """
 
     url: str
     alt: str = ""
     width: int | None = None
     height: int | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +38,8 @@ class Post:
     says why. `permalink` starts with "/" and is relative to site.url; `url` is absolute: where readers
     are sent. `base_url` is what relative links in the body are resolved against. `hidden` is the reason
     this file is never public ("draft: true"); `expires` is when it stops being so.
-    `summary` is plain text and may be empty. Titles are plain text and may be empty.
+    `summary` is plain text and may be empty. Titles are plain text and may be empty. `assets` are files
+    beside it that go out with it; of one name the first counts.
     """
 
     path: str
@@ -55,13 +60,17 @@ class Post:
     categories: tuple[str, ...] = ()
     summary: str = ""
     image: Image | None = None
+    assets: tuple[Asset, ...] = ()
     hidden: str | None = None
     expires: datetime | None = None
     warnings: tuple[str, ...] = ()
 
     @property
     def revision(self) -> str:
-        """What an update is measured by: title, body source, link, summary, image. 32 hex digits."""
+        """What an update is measured by: title, body source, link, summary, image. 32 hex digits.
+
+        The bytes of a picture are not: its file may be made smaller without news for anybody.
+        """
         image = self.image.url if self.image else ""
         parts = (self.title, self.body_hash, self.url, self.summary, image)
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -15,10 +15,12 @@ from publisher.core.log import Head
 from publisher.core.planning import make_plan
 from publisher.core.plans import Plan, Rules
 from publisher.core.posts import BadPost, Post
+from publisher.services.assets import asset_documents
 from publisher.services.documents import write
 from publisher.services.feeds import feed_documents
 from publisher.services.pages import home_page
 from publisher.services.parts import Parts
+from publisher.services.postpages import OWNED, post_pages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +70,17 @@ def publish(parts: Parts, now: datetime, *, backfill: bool = False, expect: str 
         head = parts.store.apply(plan, gathered.bodies, now)
     parts.reach("publish:applied")
     parts.store.set_problems("posts", [str(b) for b in plan.bad], now)
-    written = write(parts, [*feed_documents(parts), home_page(parts)], now)
+    written = _documents(parts, now)
     return Published(plan=plan, head=head, written=written)
+
+
+def _documents(parts: Parts, now: datetime) -> tuple[str, ...]:
+    """Pages and assets before the feeds that speak of them."""
+    live = [known for known in parts.store.known() if known.live] if parts.pages else []
+    pages, problems = post_pages(parts, live)
+    parts.store.set_problems("pages", problems, now)
+    wanted = [*asset_documents(parts, live), *pages, *feed_documents(parts), home_page(parts)]
+    return write(parts, wanted, now, owned=OWNED)
 
 
 def _check(plan: Plan, expect: str | None) -> None:

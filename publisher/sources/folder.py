@@ -3,13 +3,15 @@
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, Parsed
+from publisher.sources.assets import Files, references
 from publisher.sources.globs import matcher
 from publisher.sources.reading import read_post
-from publisher.sources.rest import Rest, stamp_of
+from publisher.sources.rest import Rest, Unsettled, read_at_rest
 from publisher.sources.rules import SourceRules
 
 MAX_FILE = 32 * 1024 * 1024
@@ -24,6 +26,7 @@ class FolderSource:
         self.folder = folder
         self.rules = rules
         self.rest = rest
+        self._files = Files(folder, rest)
         self._included = matcher(rules.include)
         self._excluded = matcher(rules.exclude)
 
@@ -39,7 +42,27 @@ class FolderSource:
         if isinstance(data, BadPost):
             return data
         folders = (self.folder.resolve().name, *path.split("/")[:-1])
-        return read_post(path, data, folders, self.rules)
+        return self._with_files(read_post(path, data, folders, self.rules))
+
+    def file(self, path: str) -> bytes | None:
+        """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""
+        return self._files.read(path)
+
+    def _with_files(self, found: Parsed | BadPost) -> Parsed | BadPost:
+        """With the assets it refers to, where posts have pages; a post that is never public has none."""
+        if isinstance(found, BadPost) or not self.rules.pages or found.post.hidden is not None:
+            return found
+        post = found.post
+        picture = [post.image.file] if post.image and post.image.file else []
+        names = dict.fromkeys([*picture, *references(found.body)])
+        if not names:
+            return found
+        try:
+            assets, warnings = self._files.find(post, names)
+        except Unsettled:
+            return _unsettled(post.path)  # a picture is on its way: the post waits for it
+        post = replace(post, assets=tuple(assets), warnings=(*post.warnings, *warnings))
+        return replace(found, post=post)
 
     def _root(self) -> str:
         where = f"posts folder {self.folder}"
@@ -94,17 +117,14 @@ class FolderSource:
             if status.st_size > MAX_FILE:
                 reason = f"{status.st_size} bytes; a post has at most {MAX_FILE}"
                 return BadPost(path=path, reason=reason)
-            if self.rest and not self.rest.settled(file.fileno(), status):
-                return _unsettled(path)
             try:
-                data = file.read()
+                return read_at_rest(file, self.rest)
+            except Unsettled:
+                return _unsettled(path)
             except OSError as error:
                 return BadPost(
                     path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away"
                 )
-            if self.rest and stamp_of(os.fstat(file.fileno())) != stamp_of(status):
-                return _unsettled(path)
-            return data
 
 
 def _unsettled(path: str) -> BadPost:

@@ -5,11 +5,16 @@ import fcntl
 import os
 import signal
 from collections.abc import Callable
+from typing import BinaryIO
 
 PATIENCE = 60.0
 """Seconds that a file which is empty, or open for writing, is waited for; then it is taken as it is."""
 
 _Stamp = tuple[int, int]
+
+
+class Unsettled(Exception):
+    """The file is still being written."""
 
 
 class Rest:
@@ -37,13 +42,26 @@ class Rest:
     def _same(self, status: os.stat_result) -> bool:
         now, key = self._now(), (status.st_dev, status.st_ino)
         stamp, since = self._ahead.get(key, (None, now))
-        if stamp != stamp_of(status) or now < since:
-            self._ahead[key] = (stamp_of(status), now)
+        if stamp != _stamp(status) or now < since:
+            self._ahead[key] = (_stamp(status), now)
             return False
         return now - since >= self.seconds
 
 
-def stamp_of(status: os.stat_result) -> _Stamp:
+def read_at_rest(file: BinaryIO, rest: Rest | None, limit: int = -1) -> bytes:
+    """The bytes of an open file, at most `limit`. With `rest`, raises Unsettled where it is not at rest."""
+    if rest is None:
+        return file.read(limit)
+    before = os.fstat(file.fileno())
+    if not rest.settled(file.fileno(), before):
+        raise Unsettled
+    data = file.read(limit)
+    if _stamp(os.fstat(file.fileno())) != _stamp(before):
+        raise Unsettled
+    return data
+
+
+def _stamp(status: os.stat_result) -> _Stamp:
     """What changes when a file is written to: its size and time."""
     return status.st_size, status.st_mtime_ns
 

@@ -161,12 +161,22 @@ _RESTORED = (
 )
 _TOUCHED = update(posts).where(_THIS).values(value=_NEW_VALUE)
 _SINCE = func.coalesce(posts.c.missing_since, _parameter("scanned_at", posts.c.missing_since))
+_RETOLD = (
+    update(revisions)
+    .where(revisions.c.post_id == bindparam("post"), revisions.c.revision == bindparam("told"))
+    .values(value=_parameter("new_value", revisions.c.value))
+)
 _MISSING = update(posts).where(_THIS).values(missing_scans=posts.c.missing_scans + 1, missing_since=_SINCE)
 _FOUND = update(posts).where(_THIS).values(missing_scans=0, missing_since=None)
 
 
 def _touch(connection: Connection, plan: Plan, now: datetime) -> None:
-    _run(connection, _TOUCHED, [{"post": id, "new_value": post_to_json(post)} for id, post in plan.touched])
+    """A touched post is the same revision with other metadata: digests to come show it as it is now."""
+    touched = [
+        {"post": id, "told": post.revision, "new_value": post_to_json(post)} for id, post in plan.touched
+    ]
+    _run(connection, _TOUCHED, [{"post": row["post"], "new_value": row["new_value"]} for row in touched])
+    _run(connection, _RETOLD, touched)
     _run(connection, _MISSING, [{"post": id, "scanned_at": now} for id in plan.missing])
     _run(connection, _FOUND, [{"post": id} for id in plan.found])
 

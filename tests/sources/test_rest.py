@@ -94,3 +94,16 @@ def test_a_link_that_leads_nowhere_is_bad(seen: Seen) -> None:
     assert isinstance(found, BadPost)
     assert not found.unsettled
     assert found.reason == "cannot be read (No such file or directory); mend it or take it away"
+
+
+def test_a_post_waits_for_a_picture_that_is_being_written(seen: Seen, tmp_path: Path) -> None:
+    rules = SourceRules(site_url="https://blog.example/", pages=True)
+    seen.source = FolderSource(tmp_path, rules, rest=Rest(0.1, lambda: seen.now))
+    seen.write(GOOD + "![A](a.png)\n")
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"half")
+    os.utime(picture, (WRITTEN + 5, WRITTEN + 5))
+    assert seen.look(5.05) == UNSETTLED
+    found = seen.look(5.2)
+    assert isinstance(found, Parsed)
+    assert [asset.path for asset in found.post.assets] == ["a.png"]
