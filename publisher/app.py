@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -163,8 +163,9 @@ class App:
         """Changes with the version and with any web template: documents made before are made again."""
         found = hashlib.sha256(__version__.encode())
         for folder in self.template_folders:
-            for file in sorted((folder / "web").glob("*")):
-                found.update(file.name.encode() + b"\0" + file.read_bytes())
+            for file in sorted((folder / "web").glob("[!.]*")):
+                with suppress(OSError):  # an editor's own file, gone already; a template is read again
+                    found.update(file.name.encode() + b"\0" + file.read_bytes())
         return found.hexdigest()[:16]
 
     def plan(self, *, backfill: bool = False) -> tuple[Plan, tuple[plan.Outlook, ...]]:

@@ -60,7 +60,7 @@ def problems(site: Any) -> list[str]:
 def start(site: Any, running: Any, wait_for: Any) -> Any:
     """`publisher run`, once it has published what is there."""
     server = running()
-    wait_for(lambda: (site.public / "feed.json").exists() and titles(site))
+    wait_for(lambda: (site.public / "index.html").exists() and titles(site))
     return server
 
 
