@@ -11,6 +11,7 @@ from publisher.core.posts import BadPost, Parsed
 from publisher.sources.assets import Files, references
 from publisher.sources.globs import matcher
 from publisher.sources.reading import explain_post, read_post
+from publisher.sources.rest import Rest, Unsettled, read_at_rest
 from publisher.sources.rules import SourceRules
 from publisher.sources.surroundings import settle
 
@@ -21,12 +22,17 @@ MAX_FILE = 32 * 1024 * 1024
 class FolderSource:
     """A folder of posts (ports.Source). Names that begin with "." are left alone."""
 
-    def __init__(self, folder: Path, rules: SourceRules, top: Path | None = None) -> None:
-        """`top` is the highest folder to look for a generator's configuration in; None: a few above."""
+    def __init__(
+        self, folder: Path, rules: SourceRules, top: Path | None = None, *, rest: Rest | None = None
+    ) -> None:
+        """`top` is the highest folder to look for a generator's configuration in; None: a few above. With
+        `rest`, files that are still being written are unsettled BadPosts.
+        """
         self.folder = folder
         self.rules = rules
         self.top = top
-        self._files = Files(folder)
+        self.rest = rest
+        self._files = Files(folder, rest)
         self._included = matcher(rules.include)
         self._excluded = matcher(rules.exclude)
 
@@ -71,7 +77,10 @@ class FolderSource:
         names = dict.fromkeys([*picture, *references(found.body)])
         if not names:
             return found
-        assets, warnings = self._files.find(post, names)
+        try:
+            assets, warnings = self._files.find(post, names)
+        except Unsettled:
+            return _unsettled(post.path)  # a picture is on its way: the post waits for it
         post = replace(post, assets=tuple(assets), warnings=(*post.warnings, *warnings))
         return replace(found, post=post)
 
@@ -118,6 +127,8 @@ class FolderSource:
         try:
             number = os.open(self.folder / path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
+            if self.rest and not os.path.lexists(self.folder / path):
+                return _unsettled(path)  # there a moment ago: it is being replaced
             return BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away")
         with os.fdopen(number, "rb") as file:
             status = os.fstat(file.fileno())
@@ -127,11 +138,17 @@ class FolderSource:
                 reason = f"{status.st_size} bytes; a post has at most {MAX_FILE}"
                 return BadPost(path=path, reason=reason)
             try:
-                return file.read()
+                return read_at_rest(file, self.rest)
+            except Unsettled:
+                return _unsettled(path)
             except OSError as error:
                 return BadPost(
                     path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away"
                 )
+
+
+def _unsettled(path: str) -> BadPost:
+    return BadPost(path=path, reason="is being written", unsettled=True)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
