@@ -65,8 +65,8 @@ def test_any_text_as_a_date_is_an_instant_or_none(text: str) -> None:
 
 HEADERS = st.sampled_from(
     ["Title: ", "Date: ", "title: ", "\n", "\n\n", "---\n", ";;;\n", "Tags: ", "a", "b c", "    ",
-     "2024-99-01", "publishDate: ", "<!-- more -->", "```\n", "excerpt_separator: ", "lang: ", "de", "save_as: ",
-     "authors: "]
+     "2024-99-01", "publishDate: ", "<!-- more -->", "```\n", "excerpt_separator: ", "lang: ", "de",
+     "save_as: ", "authors: "]
 )  # fmt: skip
 PATHS = st.sampled_from(
     [
