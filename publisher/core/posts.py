@@ -94,13 +94,15 @@ class Parsed:
     """A post with its body: what a source hands over for each good file.
 
     `line` is the line of the file that the body begins on, from 1; `container` is how its front matter is
-    written: "yaml", "toml", "json", "pelican", "hexo" or "none".
+    written: "yaml", "toml", "json", "pelican", "hexo" or "none". `title` is what its front matter says,
+    with the marks and entities that `post.title` is freed of; "" where it says none.
     """
 
     post: Post
     body: str
     line: int = 1
     container: str = "none"
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
