@@ -23,7 +23,7 @@ from publisher.core.tokens import KeyRing
 from publisher.failpoints import failpoint
 from publisher.formats import FORMATS
 from publisher.ports import Clock, Source, Store
-from publisher.services import deliver, plan, preview, publish, status, subscribe
+from publisher.services import deliver, gathering, plan, preview, publish, status, subscribe
 from publisher.services.documents import write
 from publisher.services.pages import mailing_pages
 from publisher.services.parts import Parts
@@ -141,7 +141,7 @@ class App:
             link_fields=posts.link_fields,
             id_fields=posts.id_fields,
         )
-        return FolderSource(posts.dir, rules)
+        return FolderSource(posts.dir, rules, clock=wall_clock)
 
     @property
     def template_folders(self) -> tuple[Path, ...]:
@@ -159,7 +159,7 @@ class App:
     def plan(self, *, backfill: bool = False) -> tuple[Plan, tuple[plan.Outlook, ...]]:
         """What `publish` would do now, and who is due; writes nothing."""
         now = self.clock()
-        gathered = publish.gather(self.parts, now, backfill=backfill)
+        gathered = gathering.gather(self.parts, now, backfill=backfill)
         return gathered.plan, tuple(plan.outlook(self.parts, spec, now) for spec in self.settings.lists)
 
     def publish(self, *, backfill: bool = False, expect: str | None = None, mail: bool = True) -> Report:

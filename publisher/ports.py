@@ -4,7 +4,8 @@ Every instant is aware and UTC. Methods that write are one transaction each: aft
 happened whole or not at all. What is raised is named; nothing else is expected.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -17,8 +18,9 @@ from publisher.core.log import Head, Known
 from publisher.core.mailings import Batch, Delivery, DueGroup, InDoubt, Mailing, NewMailing, Result
 from publisher.core.messages import Message, Outcome, Segment
 from publisher.core.plans import Plan
-from publisher.core.posts import BadPost, Parsed
+from publisher.core.posts import BadPost, FileStat, Parsed, Post, Reading
 from publisher.core.posts import Markup as MarkupKind
+from publisher.core.settling import Names
 from publisher.core.site import Site
 
 Clock = Callable[[], datetime]
@@ -33,6 +35,19 @@ class Source(Protocol):
 
     def scan(self) -> Iterator[Parsed | BadPost]:
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
+        ...
+
+    def fingerprint(self) -> str:
+        """16 hex digits that name how files are read: the rules, the settings, this version's reader."""
+        ...
+
+    def files(self) -> Iterator[FileStat | BadPost]:
+        """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
+        ...
+
+    def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
+        """Those files, in that order, streamed; on every core where they are many. A file whose hash is
+        the one in `hashes` is not parsed."""
         ...
 
 
@@ -158,6 +173,14 @@ class LogStore(Protocol):
 
     def head(self) -> Head: ...
     def known(self) -> Sequence[Known]: ...
+    def known_by(self, names: Names) -> Sequence[Known]:
+        """The posts of the log that bear any of these names."""
+        ...
+
+    def live(self) -> int:
+        """How many posts readers see."""
+        ...
+
     def apply(self, plan: Plan, bodies: Mapping[str, str], now: datetime) -> Head:
         """Appends the plan's changes with gapless seq and keeps their bodies (by body hash).
         Raises Conflict when the log's head is no longer `plan.head`."""
@@ -176,6 +199,54 @@ class LogStore(Protocol):
         ...
 
     def bodies(self, hashes: Iterable[str]) -> Mapping[str, str]: ...
+
+
+class FileStore(Protocol):
+    """What is remembered of files that were read, so that they need not be read again."""
+
+    def seen(self, rules: str) -> Mapping[str, FileStat]:
+        """Every remembered file by path; of those read by other rules the size is -1."""
+        ...
+
+    def hashes(self, paths: Sequence[str], rules: str) -> Mapping[str, str]:
+        """The hashes of those files, where they were read by these rules."""
+        ...
+
+    def unsettled(self, now: datetime) -> tuple[Sequence[tuple[Post, bool]], Sequence[Known]]:
+        """What a plan at `now` must look at: the posts of remembered files, and posts of the log that are in
+        no settled pair (core.settling). True: the file is settled, but the clock stands before its instant.
+        """
+        ...
+
+    def keep_bodies(self, bodies: Mapping[str, str]) -> None:
+        """Stores bodies by their hash, before the plan that names them is applied."""
+        ...
+
+    def remember(self, memory: "Memory") -> None:
+        """Remembers what a plan that was carried out left settled or not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What a look at the folder adds to what is remembered of it, under the rules of that fingerprint.
+
+    `read` are files with their hash and their post, and whether that is settled; `touched` have new stats
+    and old bytes; `turned` are unread files that became settled or ceased to be; `gone` are paths.
+    `unsettled` are the ids of all posts of the log that are not in a settled pair; None: as they were.
+    """
+
+    rules: str
+    read: Sequence[tuple[FileStat, str, Post, bool]] = ()
+    touched: Sequence[FileStat] = ()
+    turned: Sequence[tuple[Post, bool]] = ()
+    gone: Sequence[str] = ()
+    unsettled: Collection[str] | None = None
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is nothing to write."""
+        return self.unsettled is None and not (self.read or self.touched or self.turned or self.gone)
 
 
 class DocumentStore(Protocol):
@@ -333,7 +404,7 @@ CohortPosts = tuple[int, Sequence[tuple[str, str]]]
 """A cohort's number and its (post id, revision) pairs, in the order they are shown."""
 
 
-class Store(LogStore, DocumentStore, SubscriberStore, PlanningStore, LedgerStore, Protocol):
+class Store(LogStore, FileStore, DocumentStore, SubscriberStore, PlanningStore, LedgerStore, Protocol):
     """All of it: one database."""
 
     def close(self) -> None: ...

@@ -1,26 +1,40 @@
 """Which files of a folder are posts, and their bytes. Nothing outside the folder is ever opened."""
 
+import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 from publisher.core.errors import SourceError
-from publisher.core.posts import BadPost, Parsed
+from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.sources.globs import matcher
-from publisher.sources.reading import read_post
+from publisher.sources.parallel import in_order
 from publisher.sources.rules import SourceRules
 
 MAX_FILE = 32 * 1024 * 1024
 """Bytes of a post; more is a mistake."""
 
+RESTED = 2.0
+"""Seconds: file systems stamp by the tick, some by two seconds."""
+
+Found: TypeAlias = "tuple[str, BadPost | None, os.DirEntry[str] | None]"
+"""A file's path, what is wrong with it before it is read, and how the folder lists it."""
+
 
 class FolderSource:
     """A folder of posts (ports.Source). Names that begin with "." are left alone."""
 
-    def __init__(self, folder: Path, rules: SourceRules) -> None:
+    def __init__(
+        self, folder: Path, rules: SourceRules, *, clock: Callable[[], datetime] | None = None
+    ) -> None:
+        """`clock` is the machine's, by which files are stamped; without one no stamp is trusted."""
         self.folder = folder
         self.rules = rules
+        self._clock = clock
         self._included = matcher(rules.include)
         self._excluded = matcher(rules.exclude)
 
@@ -28,15 +42,46 @@ class FolderSource:
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
         root = self._root()
         found = sorted(self._walk(root, ""), key=lambda item: item[0])
-        return (bad or self.read(path) for path, bad in found)
+        return (bad or self.read(path) for path, bad, _ in found)
+
+    def files(self) -> Iterator[FileStat | BadPost]:
+        """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
+        return (bad or _stat(path, entry) for path, bad, entry in self._walk(self._root(), ""))
+
+    def fingerprint(self) -> str:
+        """16 hex digits that name how files are read: the rules, the folder, and this reader's code."""
+        found = hashlib.sha256(repr((self.rules, self._name)).encode())
+        for module in sorted(Path(__file__).parent.glob("*.py")):
+            found.update(module.read_bytes())
+        return found.hexdigest()[:16]
+
+    def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
+        """Those files in that order, on every core where they are many; a known hash is not parsed."""
+
+        def work(path: str) -> Reading:
+            return self._reading(path, hashes.get(path))
+
+        return in_order(work, paths)
 
     def read(self, path: str) -> Parsed | BadPost:
         """The post at `path`, relative to the folder and with "/"."""
-        data = self._bytes(path)
+        return self._parsed(path, self._bytes(path)[1])
+
+    def _reading(self, path: str, known: str | None) -> Reading:
+        stat, data = self._bytes(path)
+        name = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
+        return Reading(stat=stat, hash=name, result=None if name == known else self._parsed(path, data))
+
+    def _parsed(self, path: str, data: bytes | BadPost) -> Parsed | BadPost:
         if isinstance(data, BadPost):
             return data
-        folders = (self.folder.resolve().name, *path.split("/")[:-1])
-        return read_post(path, data, folders, self.rules)
+        from publisher.sources.reading import read_post  # YAML is loaded only where something is read
+
+        return read_post(path, data, (self._name, *path.split("/")[:-1]), self.rules)
+
+    @cached_property
+    def _name(self) -> str:
+        return self.folder.resolve().name
 
     def _root(self) -> str:
         where = f"posts folder {self.folder}"
@@ -48,53 +93,79 @@ class FolderSource:
             raise SourceError(where, f"cannot be read ({error.strerror})", "mend its permissions") from None
         return os.path.realpath(self.folder)
 
-    def _walk(self, root: str, prefix: str) -> Iterator[tuple[str, BadPost | None]]:
+    def _walk(self, root: str, prefix: str) -> Iterator[Found]:
         try:
             entries = list(os.scandir(os.path.join(root, prefix)))  # noqa: PTH118  # 100,000 files: str is quick
         except OSError as error:
             path = _shown(prefix.rstrip("/"))
-            yield path, BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend its permissions")
+            reason = f"cannot be read ({error.strerror}); mend its permissions"
+            yield path, BadPost(path=path, reason=reason), None
             return
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             yield from self._entry(root, prefix + entry.name, entry)
 
-    def _entry(self, root: str, path: str, entry: os.DirEntry[str]) -> Iterator[tuple[str, BadPost | None]]:
+    def _entry(self, root: str, path: str, entry: os.DirEntry[str]) -> Iterator[Found]:
         if entry.is_dir(follow_symlinks=False):
             if not self._excluded(path + "/"):
                 yield from self._walk(root, path + "/")
         elif entry.is_symlink() and not _inside(entry.path, root):
             if self._wanted(path) or _is_folder(entry):
-                yield (
-                    _shown(path),
-                    BadPost(path=_shown(path), reason="a link out of the folder; copy the file here"),
-                )
+                reason = "a link out of the folder; copy the file here"
+                yield _shown(path), BadPost(path=_shown(path), reason=reason), entry
         elif self._wanted(path) and not _is_folder(entry):
-            yield _shown(path), None if _is_utf8(path) else _bad_name(path)
+            yield _shown(path), None if _is_utf8(path) else _bad_name(path), entry
 
     def _wanted(self, path: str) -> bool:
         return self._included(path) and not self._excluded(path)
 
-    def _bytes(self, path: str) -> bytes | BadPost:
+    def _bytes(self, path: str) -> tuple[FileStat, bytes | BadPost]:
         """The file's bytes. Opened without waiting and looked at before it is read: a FIFO would hang."""
+        nothing = FileStat(path, 0, 0)
         try:
-            number = os.open(self.folder / path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            number = os.open(f"{self.folder}/{path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            return BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away")
-        with os.fdopen(number, "rb") as file:
-            status = os.fstat(file.fileno())
+            return nothing, _unreadable(path, error)
+        try:
+            status = os.fstat(number)
             if not stat.S_ISREG(status.st_mode):
-                return BadPost(path=path, reason="not a regular file; take it away")
+                return nothing, BadPost(path=path, reason="not a regular file; take it away")
             if status.st_size > MAX_FILE:
                 reason = f"{status.st_size} bytes; a post has at most {MAX_FILE}"
-                return BadPost(path=path, reason=reason)
-            try:
-                return file.read()
-            except OSError as error:
-                return BadPost(
-                    path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away"
-                )
+                return nothing, BadPost(path=path, reason=reason)
+            return self._stamped(path, status), _whole(number, status.st_size)
+        except OSError as error:
+            return nothing, _unreadable(path, error)
+        finally:
+            os.close(number)
+
+    def _stamped(self, path: str, status: os.stat_result) -> FileStat:
+        """A file may change again within the tick of its stamp: one written just now is not yet trusted."""
+        now = self._clock().timestamp() if self._clock else 0
+        rested = status.st_mtime < now - RESTED
+        return FileStat(path, status.st_size, status.st_mtime_ns if rested else 0)
+
+
+def _whole(number: int, size: int) -> bytes:
+    """All bytes of an open file, which may be longer than its stat says."""
+    data = os.read(number, size + 1)
+    if len(data) == size:
+        return data
+    with os.fdopen(os.dup(number), "rb") as file:
+        return data + file.read()
+
+
+def _unreadable(path: str, error: OSError) -> BadPost:
+    return BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away")
+
+
+def _stat(path: str, entry: os.DirEntry[str] | None) -> FileStat:
+    try:
+        status = entry.stat() if entry else None
+    except OSError:  # reading it says what is wrong
+        status = None
+    return FileStat(path, status.st_size, status.st_mtime_ns) if status else FileStat(path, -1, 0)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

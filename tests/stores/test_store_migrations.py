@@ -18,9 +18,11 @@ from publisher.stores.schema import SCHEMA
 
 
 def _tables(path: Path) -> dict[str, list[str]]:
-    """Each table and index as its lines in sorted order: constraints may be written in any."""
+    """Each table and index as its lines in sorted order: constraints may be written in any, and a table that
+    was copied has its name in quotes."""
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    rows = [(name, sql.replace(f'CREATE TABLE "{name}"', f"CREATE TABLE {name}")) for name, sql in rows]
     return {name: sorted(line.strip().rstrip(",") for line in re.split(r"\n", sql)) for name, sql in rows}
 
 
