@@ -6,8 +6,6 @@ from functools import lru_cache
 
 from publisher.core.posts import Markup as Kind
 from publisher.markup import excerpts, limits, prose, stream
-from publisher.markup.commonmark import to_html
-from publisher.markup.sanitise import legal, sanitised
 from publisher.markup.templates import resolve, reveal, without_marks
 
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "‛": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
@@ -38,6 +36,9 @@ class SafeMarkup:
 
 @lru_cache(maxsize=8)  # html and text of one post are asked for one after the other
 def _safe(body: str, kind: Kind, base_url: str, title: str) -> str:
+    from publisher.markup.commonmark import to_html  # loaded when there is a body: most publishes have none
+    from publisher.markup.sanitise import legal, sanitised
+
     source = legal(body)
     if limits.too_odd(source):
         return limits.as_plain(without_marks(source))

@@ -40,7 +40,7 @@ class Files:
         """Every remembered file by path; of those read by other rules the size is -1."""
         ours = bytes.fromhex(rules)
         with self._db.read() as connection:
-            rows = connection.exec_driver_sql("SELECT path, size, mtime_ns, rules FROM files").tuples()
+            rows = connection.exec_driver_sql("SELECT path, size, mtime_ns, rules FROM files")
             return {path: FileStat(path, size if by == ours else -1, at) for path, size, at, by in rows}
 
     def hashes(self, paths: Sequence[str], rules: str) -> Mapping[str, str]:
