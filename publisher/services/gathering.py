@@ -117,6 +117,8 @@ def _read(
 
 def _widen(parts: Parts, look: _Look, authority: str) -> None:
     """Brings in whatever bears a name of what is looked at, until nothing more does."""
+    if parts.store.head().seq == 0:
+        return  # nothing is known
     asked = Names()
     names = names_of(look.posts.values(), authority)
     names |= Names(paths=frozenset((*look.gone, *(bad.path for bad in look.bad))))

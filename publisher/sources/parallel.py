@@ -5,13 +5,14 @@ gone ends at its next chunk; it never outlives a killed parent by more, nor hold
 """
 
 import fcntl
-import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -34,6 +35,8 @@ def in_order(work: Callable[[A], B], items: Sequence[A], *, cores: int | None = 
 
 
 def _shared(work: Callable[[A], B], items: Sequence[A], cores: int) -> Iterator[B]:
+    import multiprocessing  # most publishes read a file or two
+
     context = multiprocessing.get_context("fork")
     chunks = range(0, len(items), CHUNK)
     ends: list[Connection] = []
@@ -57,7 +60,7 @@ def _shared(work: Callable[[A], B], items: Sequence[A], cores: int) -> Iterator[
             process.join()
 
 
-def _received(end: Connection, work: Callable[[A], B], chunk: Sequence[A]) -> Sequence[B]:
+def _received(end: "Connection", work: Callable[[A], B], chunk: Sequence[A]) -> Sequence[B]:
     """What the process sent; a process that was killed (memory, an operator) leaves its part to us."""
     try:
         received: Sequence[B] = end.recv()
@@ -67,7 +70,11 @@ def _received(end: Connection, work: Callable[[A], B], chunk: Sequence[A]) -> Se
 
 
 def _do(
-    work: Callable[[A], B], items: Sequence[A], starts: range, writer: Connection, ends: Sequence[Connection]
+    work: Callable[[A], B],
+    items: Sequence[A],
+    starts: range,
+    writer: "Connection",
+    ends: Sequence["Connection"],
 ) -> None:
     for end in ends:
         end.close()  # or a sibling would keep our reader's pipe open when the parent is gone
@@ -78,7 +85,7 @@ def _do(
         return
 
 
-def _widen(pipe: Connection) -> None:
+def _widen(pipe: "Connection") -> None:
     try:
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE)
     except OSError:  # the user's pipes are all taken: a narrow one does as well

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
@@ -59,6 +60,7 @@ class FrontMatter:
         return self.lines.get(fold(name), self.line)
 
 
+@lru_cache(maxsize=4096)  # each file asks for the same sixty names
 def fold(name: str) -> str:
     """A key as it is looked up: `Publish_Date`, `publish-date` and `publishDate` are one."""
     return name.strip().casefold().replace("_", "").replace("-", "")
