@@ -108,6 +108,7 @@ class App:
             feeds=settings.feeds,
             lists=settings.lists,
             max_age=settings.posts.max_age,
+            pages=settings.posts.pages,
             batch=settings.queue.batch,
             run=secrets.token_hex(8),
             stamp=self._stamp(),
@@ -132,6 +133,7 @@ class App:
         site, posts = self.settings.site, self.settings.posts
         rules = SourceRules(
             site_url=site.url,
+            pages=posts.pages,
             timezone=site.timezone,
             language=site.language,
             author=site.author,
@@ -224,7 +226,6 @@ class App:
         """Holds `<name>.lock` of this site. Without `wait`, raises Refused when another holds it."""
         from publisher.stores.locks import hold
 
-        self.state.mkdir(parents=True, exist_ok=True)
         with hold(
             self.state / f"{name}.lock",
             wait=wait,

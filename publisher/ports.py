@@ -4,11 +4,11 @@ Every instant is aware and UTC. Methods that write are one transaction each: aft
 happened whole or not at all. What is raised is named; nothing else is expected.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from publisher.core.assets import NO_FILES, Placed
 from publisher.core.digests import Content, Digest, Links
 from publisher.core.documents import Document
 from publisher.core.feeds import Feed
@@ -20,7 +20,7 @@ from publisher.core.messages import Message, Outcome, Segment
 from publisher.core.plans import Plan
 from publisher.core.posts import BadPost, FileStat, Parsed, Post, Reading
 from publisher.core.posts import Markup as MarkupKind
-from publisher.core.settling import Names
+from publisher.core.settling import Memory, Names
 from publisher.core.site import Site
 
 Clock = Callable[[], datetime]
@@ -50,15 +50,37 @@ class Source(Protocol):
         the one in `hashes` is not parsed."""
         ...
 
+    def file(self, path: str) -> bytes | None:
+        """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""
+        ...
+
 
 class Markup(Protocol):
-    """Bodies, made safe. Pure: no network, no file. Never raises for content."""
+    """Bodies, made safe. Pure: no network, no file. Never raises for content. A relative reference to one
+    of `files` becomes its URL, any other is resolved against `base_url`.
+    """
 
-    def html(self, body: str, kind: MarkupKind, *, base_url: str, title: str) -> str:
+    def html(
+        self,
+        body: str,
+        kind: MarkupKind,
+        *,
+        base_url: str,
+        title: str,
+        files: Mapping[str, Placed] = NO_FILES,
+    ) -> str:
         """Sanitised HTML with absolute URLs; a first heading equal to `title` is dropped."""
         ...
 
-    def text(self, body: str, kind: MarkupKind, *, base_url: str, title: str) -> str:
+    def text(
+        self,
+        body: str,
+        kind: MarkupKind,
+        *,
+        base_url: str,
+        title: str,
+        files: Mapping[str, Placed] = NO_FILES,
+    ) -> str:
         """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
         ...
 
@@ -76,6 +98,7 @@ class Format(Protocol):
     """A feed format."""
 
     name: str
+    label: str  # what readers call it
     suffix: str
     media_type: str
 
@@ -222,31 +245,9 @@ class FileStore(Protocol):
         """Stores bodies by their hash, before the plan that names them is applied."""
         ...
 
-    def remember(self, memory: "Memory") -> None:
+    def remember(self, memory: Memory) -> None:
         """Remembers what a plan that was carried out left settled or not."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """What a look at the folder adds to what is remembered of it, under the rules of that fingerprint.
-
-    `read` are files with their hash and their post, and whether that is settled; `touched` have new stats
-    and old bytes; `turned` are unread files that became settled or ceased to be; `gone` are paths.
-    `unsettled` are the ids of all posts of the log that are not in a settled pair; None: as they were.
-    """
-
-    rules: str
-    read: Sequence[tuple[FileStat, str, Post, bool]] = ()
-    touched: Sequence[FileStat] = ()
-    turned: Sequence[tuple[Post, bool]] = ()
-    gone: Sequence[str] = ()
-    unsettled: Collection[str] | None = None
-
-    @property
-    def nothing(self) -> bool:
-        """Whether there is nothing to write."""
-        return self.unsettled is None and not (self.read or self.touched or self.turned or self.gone)
 
 
 class DocumentStore(Protocol):

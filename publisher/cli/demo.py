@@ -1,11 +1,15 @@
 """demo: what Publisher does, shown on a site of its own in a minute."""
 
+import shutil
+import sys
 from datetime import datetime, timedelta
+from json import dumps
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
-from publisher.app import App, fixed, wall_clock
+from publisher.app import App, fixed, packaged, wall_clock
 from publisher.cli.common import count, say
 from publisher.cli.run import serve
 from publisher.config import Settings, load
@@ -15,27 +19,53 @@ from publisher.starting import start_example
 
 READER = "reader@example.org"
 
+LISTEN = "127.0.0.1:8000"
+HERE = ("127.0.0.1", "localhost", "::1")
+
 FRESH = 4
 """How many of the newest posts the demo publishes as new; the others are there before the reader."""
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default="publisher-demo", metavar="[DIR]")
-@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:8000", show_default=True)
+@click.option("--listen", metavar="HOST:PORT", default=LISTEN, show_default=True)
 @click.option("--no-serve", is_flag=True, help="Publish and mail, then stop.")
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
 def demo(folder: Path, listen: str, no_serve: bool, debug: bool) -> None:
     """Makes a site in DIR, publishes it, mails its digest to the outbox, and serves it all."""
     new = not (folder / "publisher.toml").exists()
     if new:
+        _settings(packaged("example"), listen)  # a wrong --listen is said before anything is made
         start_example(folder)
+        _move(folder / "publisher.toml", listen)
         say(f"made     {folder}/: a site of posts in several languages, with publisher.toml")
-    settings = load(folder, {"PUBLISHER_WEB__PUBLIC_URL": f"http://{listen}/"})
+    settings = _settings(folder, listen)
     if new:
         _publish(settings)
-    _tell(folder, listen)
+    else:
+        say(f"goes on  {folder}/: a site is there already, as it was left")
+    _tell(settings, folder)
     if not no_serve:
         serve(App(settings, say=say), listen)
+
+
+def _move(file: Path, listen: str) -> None:
+    """Writes down where a new site is served, where that is elsewhere: other commands then agree."""
+    if listen != LISTEN:
+        text = file.read_text(encoding="utf-8").replace(f'"http://{LISTEN}/"', dumps(f"http://{listen}/"))
+        file.write_text(f"{text}\n[web]\nlisten = {dumps(listen)}\n", encoding="utf-8")
+
+
+def _settings(folder: Path, listen: str) -> Settings:
+    """The site's settings, its links where it is served: those of a site of this machine as well as ours.
+    Links of a site that readers reach elsewhere stay, or all its posts would look changed.
+    """
+    base = f"http://{listen}/"
+    served = {"PUBLISHER_WEB__LISTEN": listen, "PUBLISHER_WEB__PUBLIC_URL": base}
+    settings = load(folder, served)
+    if urlsplit(settings.site.url).hostname in HERE:
+        settings = load(folder, {"PUBLISHER_SITE__URL": base, **served})
+    return settings
 
 
 def _publish(settings: Settings) -> None:
@@ -68,24 +98,46 @@ def _moments(settings: Settings) -> tuple[datetime, datetime]:
     return out[-FRESH] - timedelta(hours=1), due
 
 
-def _tell(folder: Path, listen: str) -> None:
+def _tell(settings: Settings, folder: Path) -> None:
     """What to look at and what to try next."""
-    base = f"http://{listen}/"
-    site = f"--site {folder}"
+    base, site, program = settings.site.public_url, f"--site {folder}", _program()
+    slug = settings.lists[0].slug if settings.lists else ""
+    pages = sorted((settings.folder / "public/digests" / slug).glob("*/index.html"), key=_number)
+    look = [
+        (base, "the start page: feeds, lists, posts"),
+        (f"{base}feed.atom", "the feed (also feed.xml for RSS, feed.json)"),
+    ]
+    if slug and pages:
+        look.append((f"{base}digests/{slug}/{_number(pages[-1])}/", "the digest as it was mailed"))
+    if slug:
+        look += [
+            (f"{base}digests/{slug}/", "the archive of digests"),
+            (f"{base}subscribe/{slug}", f"sign up: the confirmation mail lands in {folder}/outbox/"),
+        ]
+    look.append((f"{folder}/outbox/", "each mail, byte for byte, as an .eml file"))
+    wide = max(len(place) for place, _ in look)
+    say("\nLook at")
+    for place, what in look:
+        say(f"  {place:{wide}}  {what}")
     say(
         f"""
-Look at
-  {base}                    the start page: feeds, lists, posts
-  {base}feed.atom           the feed (also feed.xml for RSS, feed.json)
-  {base}digests/            the digest as it was mailed, and the archive
-  {base}subscribe           sign up: the confirmation mail lands in {folder}/outbox/
-  {folder}/outbox/          each mail, byte for byte, as an .eml file
-
 Try next
   write a post into {folder}/posts/ and see it in the feed within a minute
-  publisher plan {site}
-  publisher subscribers add you@example.org --list news --confirmed {site}
-  publisher mailings list {site}
-  publisher init mysite
+  {program} plan {site}
+  {program} subscribers add you@example.org --list {slug or "LIST"} --confirmed {site}
+  {program} mailings list {site}
+  {program} init mysite
 """
     )
+
+
+def _program() -> str:
+    """How this program is called here: by its name where the shell finds it, else by its path."""
+    called = Path(sys.argv[0])
+    if shutil.which("publisher") or called.name != "publisher":
+        return "publisher"
+    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
+
+
+def _number(page: Path) -> int:
+    return int(page.parent.name)

@@ -8,7 +8,7 @@ from publisher.core.cadences import CADENCES
 
 FORMATS = ("atom", "rss", "json")
 
-TomlValue = str | int | list[str]
+TomlValue = str | bool | int | list[str]
 
 
 class Setting(NamedTuple):
@@ -134,6 +134,12 @@ POSTS = Section(
             kind=kinds.DURATION,
             default="30d",
             help="A post first seen with a date older than this is in the feeds and mailed to nobody.",
+        ),
+        Setting(
+            key="pages",
+            kind=kinds.BOOL,
+            default=False,
+            help="Whether Publisher makes a page of each post, for a site that has none of its own.",
         ),
     ),
 )

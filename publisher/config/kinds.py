@@ -28,6 +28,12 @@ class Kind(NamedTuple):
     verbatim: bool = True
 
 
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Wrong
+    return value
+
+
 def _string(value: object) -> str:
     if not isinstance(value, str):
         raise Wrong
@@ -226,6 +232,7 @@ _LANGUAGE = (
 _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _AUTHORITY = rf"([\w.-]+@)?{_LABEL}(\.{_LABEL})*,\d{{4}}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?"
 
+BOOL = Kind(expects="true or false", read=_yes_or_no, verbatim=False)
 LINE = Kind(expects="one line of text", read=_line)
 FILLED = Kind(expects="one line of text, not empty", read=_filled)
 TEXT = Kind(expects="text", read=_string)

@@ -1,6 +1,6 @@
 """What is written from the declared settings: config/publisher.toml and docs/reference/settings.md."""
 
-from publisher.config.declared import SECTIONS, Section, Setting
+from publisher.config.declared import SECTIONS, Section, Setting, TomlValue
 
 _TOML_HEAD = """\
 # Every setting of Publisher with its default. A site needs only the required ones.
@@ -25,6 +25,11 @@ relative to the folder of `publisher.toml`. An unknown key is an error.
   ([RFC 4151](https://www.rfc-editor.org/rfc/rfc4151#section-2.1)). `publisher init` writes it. Keep it for
   ever, even when the site moves to another domain: feed readers know posts by their ids. Where it is
   missing it is the host of `site.url` and 2026, a constant, so that a lost store makes the same ids again.
+- `posts.pages = true` makes each post a page of its own, for a site that has no pages yet. Permalinks then
+  stand under `/posts/`, also those that posts name themselves, so that no post takes the place of a feed.
+  Files beside a post that it refers to (pictures, sound, video, PDF, text; 25 MB each at most) are copied to
+  `/assets/` under a name made of their bytes, and stay there while the post does, for mails that show them.
+  `site.url` and `web.public_url` must then be the same place, for the pages are served where the feeds are.
 - `site.secret_file` holds the keys behind every link in every mail. Keep a copy: without it old
   unsubscribe links stop working.
 """
@@ -75,7 +80,9 @@ def _written(setting: Setting) -> str:
     return setting.shown if setting.default is None else _toml_value(setting.default)
 
 
-def _toml_value(value: str | int | list[str]) -> str:
+def _toml_value(value: TomlValue) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, list):
         return "[" + ", ".join(f'"{item}"' for item in value) + "]"
     return f'"{value}"' if isinstance(value, str) else str(value)

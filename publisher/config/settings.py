@@ -30,6 +30,7 @@ class PostsSettings:
     link_fields: tuple[str, ...]
     id_fields: tuple[str, ...]
     max_age: timedelta
+    pages: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from publisher.core.assets import carried
 from publisher.core.identity import mint
 from publisher.core.log import Head, Kind, Known
 from publisher.core.matching import Matches, match
@@ -101,6 +102,7 @@ def _changed(
         hit = matches.of.get(post.path)
         if hit is None:
             continue
+        post = replace(post, assets=carried(hit.post.assets, post.assets))
         if hit.post.path != post.path:
             renamed.append(Rename(id=hit.id, old=hit.post.path, new=post.path))
         if not hit.live:

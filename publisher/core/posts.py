@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from publisher.core.assets import Asset
 from publisher.core.site import Person
 
 
@@ -19,12 +20,15 @@ class Markup(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """A post's picture. `url` is absolute; `width` and `height` are pixels where known."""
+    """A post's picture. `url` is absolute; `width` and `height` are pixels where known. `file` is the name
+    it has beside the post, "" where its author gave an address: if it is there it is one of the assets.
+    """
 
     url: str
     alt: str = ""
     width: int | None = None
     height: int | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,8 @@ class Post:
     says why. `permalink` starts with "/" and is relative to site.url; `url` is absolute: where readers
     are sent. `base_url` is what relative links in the body are resolved against. `hidden` is the reason
     this file is never public ("draft: true"); `expires` is when it stops being so.
-    `summary` is plain text and may be empty. Titles are plain text and may be empty.
+    `summary` is plain text and may be empty. Titles are plain text and may be empty. `assets` are files
+    beside it that go out with it; of one name the first counts.
     """
 
     path: str
@@ -56,13 +61,17 @@ class Post:
     categories: tuple[str, ...] = ()
     summary: str = ""
     image: Image | None = None
+    assets: tuple[Asset, ...] = ()
     hidden: str | None = None
     expires: datetime | None = None
     warnings: tuple[str, ...] = ()
 
     @property
     def revision(self) -> str:
-        """What an update is measured by: title, body source, link, summary, image. 32 hex digits."""
+        """What an update is measured by: title, body source, link, summary, image. 32 hex digits.
+
+        The bytes of a picture are not: its file may be made smaller without news for anybody.
+        """
         image = self.image.url if self.image else ""
         parts = (self.title, self.body_hash, self.url, self.summary, image)
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -99,8 +108,11 @@ class FileStat(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What reading a file gave: its stat and the hash of its bytes at that moment (64 hex digits; "" where
-    it could not be read), and the post; None where the hash is the one that was known."""
+    """What reading a file gave: its stat, the hash of its bytes at that moment (64 hex digits), and the post.
+
+    `hash` is "" where the file could not be read, or where the post depends on other files: it must be read
+    again. `result` is None where the hash is the one that was known.
+    """
 
     stat: FileStat
     hash: str

@@ -8,14 +8,14 @@ file that changed bears one of its names. Then it is looked at again (services.g
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from publisher.core.identity import mint
 from publisher.core.log import Kind, Known
 from publisher.core.plans import Plan
-from publisher.core.posts import Post, Wait, why_not
+from publisher.core.posts import FileStat, Post, Wait, why_not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,28 @@ class Names:
 
     def __bool__(self) -> bool:
         return bool(self.paths or self.ids or self.explicit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What a look at the folder adds to what is remembered of it, under the rules of that fingerprint.
+
+    `read` are files with their hash and their post, and whether that is settled; `touched` have new stats
+    and old bytes; `turned` are unread files that became settled or ceased to be; `gone` are paths.
+    `unsettled` are the ids of all posts of the log that are not in a settled pair; None: as they were.
+    """
+
+    rules: str
+    read: Sequence[tuple[FileStat, str, Post, bool]] = ()
+    touched: Sequence[FileStat] = ()
+    turned: Sequence[tuple[Post, bool]] = ()
+    gone: Sequence[str] = ()
+    unsettled: Collection[str] | None = None
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is nothing to write."""
+        return self.unsettled is None and not (self.read or self.touched or self.turned or self.gone)
 
 
 def names_of(posts: Iterable[Post], authority: str) -> Names:

@@ -15,6 +15,7 @@ class Atom:
     """Writes application/atom+xml."""
 
     name = "atom"
+    label = "Atom"
     suffix = "atom"
     media_type = "application/atom+xml"
 

@@ -11,6 +11,7 @@ class JsonFeed:
     """Writes application/feed+json."""
 
     name = "json"
+    label = "JSON Feed"
     suffix = "json"
     media_type = "application/feed+json"
 

@@ -21,6 +21,7 @@ class Rss:
     """Writes application/rss+xml."""
 
     name = "rss"
+    label = "RSS"
     suffix = "xml"
     media_type = "application/rss+xml"
 

@@ -2,10 +2,12 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
 
+from publisher.core.assets import NO_FILES, Placed
 from publisher.core.posts import Markup as Kind
-from publisher.markup import excerpts, limits, prose, stream
+from publisher.markup import excerpts, limits, pictures, prose, stream
 from publisher.markup.templates import resolve, reveal, without_marks
 
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "‛": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
@@ -16,13 +18,19 @@ _SPACE = re.compile(r"\s+")
 class SafeMarkup:
     """Bodies of posts as safe HTML and as text (ports.Markup). Never raises for content."""
 
-    def html(self, body: str, kind: Kind, *, base_url: str, title: str) -> str:
-        """Sanitised HTML with absolute URLs; the first heading is dropped where it repeats `title`."""
-        return _safe(body, kind, base_url, title)
+    def html(
+        self, body: str, kind: Kind, *, base_url: str, title: str, files: Mapping[str, Placed] = NO_FILES
+    ) -> str:
+        """Sanitised HTML with absolute URLs; the first heading is dropped where it repeats `title`. A
+        reference to one of `files` becomes its URL, and a picture among them gets its size.
+        """
+        return _safe(body, kind, base_url, title, tuple(files.items()))
 
-    def text(self, body: str, kind: Kind, *, base_url: str, title: str) -> str:
+    def text(
+        self, body: str, kind: Kind, *, base_url: str, title: str, files: Mapping[str, Placed] = NO_FILES
+    ) -> str:
         """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
-        return prose.text(_safe(body, kind, base_url, title))
+        return prose.text(_safe(body, kind, base_url, title, tuple(files.items())))
 
     def summary(self, html: str) -> str:
         """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty."""
@@ -35,7 +43,7 @@ class SafeMarkup:
 
 
 @lru_cache(maxsize=8)  # html and text of one post are asked for one after the other
-def _safe(body: str, kind: Kind, base_url: str, title: str) -> str:
+def _safe(body: str, kind: Kind, base_url: str, title: str, files: tuple[tuple[str, Placed], ...]) -> str:
     from publisher.markup.commonmark import to_html  # loaded when there is a body: most publishes have none
     from publisher.markup.sanitise import legal, sanitised
 
@@ -46,7 +54,9 @@ def _safe(body: str, kind: Kind, base_url: str, title: str) -> str:
     html = to_html(resolved) if kind is Kind.MARKDOWN else resolved
     if limits.too_deep(html):
         return limits.as_plain(reveal(without_marks(resolved)))
-    safe = sanitised(html, base_url)
+    safe = sanitised(html, base_url, dict(files))
+    if files:
+        safe = pictures.sized(safe, [place for _, place in files])
     if "{%" in safe or "{{" in safe:
         safe = stream.map_prose(safe, _scrubbed)
     return _without_title(reveal(safe), title).strip()

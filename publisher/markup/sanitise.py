@@ -1,14 +1,15 @@
 """Any HTML -> safe HTML (nh3): no script, style, form, frame or event handler; every URL absolute."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape, unescape
 
 import nh3
 
+from publisher.core.assets import NO_FILES, Placed
 from publisher.markup.stream import names
 from publisher.markup.templates import without_marks
-from publisher.markup.urls import LINK_SCHEMES, absolute, absolute_set
+from publisher.markup.urls import LINK_SCHEMES, absolute, absolute_set, resolved
 
 TAGS = names(
     "a abbr address article aside audio b bdi bdo blockquote br caption cite code col colgroup dd del details"
@@ -55,31 +56,31 @@ def legal(text: str) -> str:
     return _ILLEGAL.sub("", text)
 
 
-def sanitised(html: str, base_url: str) -> str:
-    """Safe HTML. An iframe becomes a link to what it would show."""
+def sanitised(html: str, base_url: str, files: Mapping[str, Placed] = NO_FILES) -> str:
+    """Safe HTML. An iframe becomes a link to what it would show; a name of `files` becomes its URL."""
     if "<iframe" in html or "<IFRAME" in html:
         html = _FRAME.sub(lambda match: _frame_link(match, base_url), html)
     cleaner = nh3.Cleaner(
         tags=set(TAGS),
         clean_content_tags=set(DROPPED),
         attributes=ATTRIBUTES,
-        attribute_filter=_filter(base_url),
+        attribute_filter=_filter(base_url, files),
         link_rel=None,
         url_schemes={"http", "https", "data", *LINK_SCHEMES},
     )
     return _NESTED.sub("", legal(cleaner.clean(html)))
 
 
-def _filter(base: str) -> Callable[[str, str, str], str | None]:
+def _filter(base: str, files: Mapping[str, Placed]) -> Callable[[str, str, str], str | None]:
     """What nh3 asks of each attribute that ATTRIBUTES allows. Must not raise."""
 
     def attribute(tag: str, name: str, value: str) -> str | None:
         if name in _URLS:
             if "{{" in value or "{%" in value:
                 return None  # an address that only a generator could have completed
-            return absolute(value, base, image=tag == "img")
+            return resolved(value, base, files, image=tag == "img")
         if name == "srcset":
-            return absolute_set(value, base)
+            return absolute_set(value, base, files)
         if name == "class":
             return value if value.startswith("language-") and " " not in value else None
         return without_marks(value) if "{" in value else value

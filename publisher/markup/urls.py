@@ -1,8 +1,11 @@
 """URLs in bodies, made absolute against the post's own URL."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import quote, urljoin
+
+from publisher.core.assets import Placed, placed
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufdd0\ufdd1]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -38,12 +41,18 @@ def absolute(url: str, base: str, *, image: bool = False) -> str | None:
     return _joined(url.replace("\\", "/"), base)
 
 
-def absolute_set(srcset: str, base: str) -> str | None:
+def resolved(url: str, base: str, files: Mapping[str, Placed], *, image: bool = False) -> str | None:
+    """Where `url` leads: to one of the post's own `files`, else as `absolute` has it."""
+    found = placed(url, files)
+    return found.url if found else absolute(url, base, image=image)
+
+
+def absolute_set(srcset: str, base: str, files: Mapping[str, Placed]) -> str | None:
     """A srcset with every candidate absolute (HTML 4.8.4.2.1); None where none is left."""
     found: list[str] = []
     for part in _parts(_CONTROLS.sub(" ", srcset)):
         words = part.split()
-        url = absolute(words[0], base, image=True) if words else None
+        url = resolved(words[0], base, files, image=True) if words else None
         if url:
             found.append(
                 " ".join([url.replace(",", "%2C") if not url.startswith("data:") else url, *words[1:2]])

@@ -6,6 +6,7 @@ carry are taken out once more: what an author writes never meets our own style r
 """
 
 import re
+from collections.abc import Callable
 from html import unescape
 
 from publisher.core.digests import DigestPost
@@ -24,25 +25,37 @@ _AUTHOR_STYLE = re.compile(
 )
 _SIZE = re.compile(r"""\s(?:width|height)\s*=\s*["']?([^\s"'>]*)["']?""", re.IGNORECASE)
 _WIDTH = re.compile(r"""\swidth\s*=\s*["']?(\d{1,5})(?:px)?["']?(?=[\s/]|$)""", re.IGNORECASE)
+_HEIGHT = re.compile(r"""\sheight\s*=\s*["']?(\d{1,5})(?:px)?["']?(?=[\s/]|$)""", re.IGNORECASE)
 _ALT = re.compile(r"\salt(?:\s*=|\s|$)", re.IGNORECASE)
 _PICTURE_FIRST = re.compile(r"\s*(?:<(?:p|figure|div|a|picture)\b[^>]*>\s*)*<img\b", re.IGNORECASE)
 
 
 def body(html: str) -> str:
     """`html` ready for a mail: headings from h3 down without a gap, fluid pictures, scrolling tables."""
+    return _shifted(html, top=3, fluid=_fluid)
+
+
+def page(html: str) -> str:
+    """`html` ready for a page of its own: headings from h2 down without a gap, pictures with an alt,
+    scrolling tables.
+    """
+    return _shifted(html, top=2, fluid=lambda rest: f"<img{rest if _ALT.search(rest) else _no_alt(rest)}>")
+
+
+def _shifted(html: str, *, top: int, fluid: Callable[[str], str]) -> str:
     above: list[int] = []
-    level = 3
+    level = top
 
     def tag(match: re.Match[str]) -> str:
         nonlocal level
         slash, name, rest = match.group(1), match.group(2).lower(), _AUTHOR_STYLE.sub("", match.group(3))
         if len(name) == 2 and name[0] == "h" and name[1] in "123456":
             if not slash:
-                level = _lowered(int(name[1]), above)
+                level = _lowered(int(name[1]), above, top)
             return f"<{slash}h{level}{rest}>"
         if name == "table":
             return f"</{name}></div>" if slash else f'<div class="wide"><table{rest}>'
-        return _fluid(rest) if name == "img" else f"<{slash}{name}{rest}>"
+        return fluid(rest) if name == "img" else f"<{slash}{name}{rest}>"
 
     return _TAG.sub(tag, _FORBIDDEN.sub("", html))
 
@@ -61,19 +74,22 @@ def shown_size(width: int | None, height: int | None) -> tuple[int | None, int |
     return COLUMN, round(height * COLUMN / width) if height else None
 
 
-def _lowered(level: int, above: list[int]) -> int:
-    """The level of a heading below h2, given the author's levels still open `above` it."""
+def _lowered(level: int, above: list[int], top: int) -> int:
+    """The level of a heading from `top` down, given the author's levels still open `above` it."""
     while above and above[-1] >= level:
         above.pop()
     above.append(level)
-    return min(2 + len(above), 6)
+    return min(top - 1 + len(above), 6)
 
 
 def _fluid(rest: str) -> str:
     """An img tag: with an alt, and no wider than the column (Outlook knows nothing of max-width)."""
     said = _WIDTH.search(rest)
     if said and int(said.group(1)) > COLUMN:
-        rest = _SIZE.sub("", rest).rstrip(" /") + f' width="{COLUMN}"'
+        tall = _HEIGHT.search(rest)
+        _, height = shown_size(int(said.group(1)), int(tall.group(1)) if tall else None)
+        size = f' width="{COLUMN}"' + (f' height="{height}"' if height else "")
+        rest = _SIZE.sub("", rest).rstrip(" /") + size
     return f"<img{rest if _ALT.search(rest) else _no_alt(rest)}>"
 
 

@@ -118,6 +118,10 @@ def _body(post: DigestPost) -> Markup:
     return Markup(bodies.body(post.html))  # noqa: S704  # sanitised HTML is what DigestPost.html holds
 
 
+def _page_body(post: DigestPost) -> Markup:
+    return Markup(bodies.page(post.html))  # noqa: S704  # as above
+
+
 _FILTERS: Mapping[str, Callable[..., object]] = {
     "body": _body,
     "clip": filters.clip,
@@ -126,6 +130,7 @@ _FILTERS: Mapping[str, Callable[..., object]] = {
     "label": filters.label,
     "machine": filters.machine,
     "one_line": filters.one_line,
+    "page_body": _page_body,
     "script": filters.script,
     "shown_size": bodies.shown_size,
     "shows_picture": bodies.shows_picture,

@@ -10,6 +10,7 @@ from publisher.core.lists import MailingList
 from publisher.core.log import Known
 from publisher.core.messages import Letter, Place, Recipe, Segment
 from publisher.core.mime import compose, freeze
+from publisher.services.assets import files_of, image_of
 from publisher.services.parts import Parts
 
 HTML_BUDGET = 60_000
@@ -42,11 +43,13 @@ def digest_of(parts: Parts, spec: MailingList, posts: Sequence[tuple[str, str]],
 def _digest_post(parts: Parts, known: Known, body: str, share: int) -> DigestPost:
     post = known.post
     assert post.instant is not None  # noqa: S101  # what is in the log has passed the gate
-    markup = parts.markup
-    whole = markup.html(body, post.markup, base_url=post.base_url, title=post.title)
+    markup, files = parts.markup, files_of(parts, post)
+    whole = markup.html(body, post.markup, base_url=post.base_url, title=post.title, files=files)
     html, cut = markup.excerpt(whole, share)
     summary = post.summary or markup.summary(whole)
-    text = summary if cut else markup.text(body, post.markup, base_url=post.base_url, title=post.title)
+    text = summary
+    if not cut:
+        text = markup.text(body, post.markup, base_url=post.base_url, title=post.title, files=files)
     return DigestPost(
         id=known.id,
         revision=post.revision,
@@ -60,7 +63,7 @@ def _digest_post(parts: Parts, known: Known, body: str, share: int) -> DigestPos
         summary=summary,
         authors=post.authors,
         categories=post.categories,
-        image=post.image,
+        image=image_of(parts, post),
     )
 
 

@@ -1,9 +1,11 @@
 """Documents: written only when their bytes change, by rename, with a time that changes with the bytes.
 
+    remove -> [documents:removed] -> forget
     stage -> [documents:staged] -> save_documents -> [documents:saved] -> place
 
-Before the save a crash leaves only staged files, which are swept; after it the row says what the file must
-be, and the next publish makes the same bytes again and puts them there.
+What no post needs any more goes first, and its row after its file: the next publish removes what a crash
+left. Before the save a crash leaves only staged files, which are swept; after it the row says what the file
+must be, and the next publish makes the same bytes again and puts them there.
 """
 
 import hashlib
@@ -17,17 +19,24 @@ from publisher.services.parts import Parts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A document that should stand at `path`, made of inputs named by `fingerprint`, by `make` if need be."""
+    """A document that should stand at `path`, made of inputs named by `fingerprint`, by `make` if need be;
+    None of `make`: what it is made of is gone, and what stands there stays.
+    """
 
     path: str
     fingerprint: str
-    make: Callable[[], bytes]
+    make: Callable[[], bytes | None]
 
 
-def write(parts: Parts, wanted: Sequence[Wanted], now: datetime) -> tuple[str, ...]:
-    """Brings the wanted documents up to date; returns the paths whose bytes changed."""
+def write(
+    parts: Parts, wanted: Sequence[Wanted], now: datetime, *, owned: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Brings the wanted documents up to date; returns the paths whose bytes changed. In `owned` folders
+    ("posts/") nothing else stays.
+    """
     before = parts.store.documents()
     parts.shelf.sweep()
+    _clear(parts, sorted({p for p in before if p.startswith(owned)} - {want.path for want in wanted}))
     staged: list[Document] = []
     changed: list[str] = []
     for want in wanted:
@@ -35,6 +44,8 @@ def write(parts: Parts, wanted: Sequence[Wanted], now: datetime) -> tuple[str, .
         if old is not None and old.fingerprint == want.fingerprint and parts.shelf.holds(old):
             continue
         data = want.make()
+        if data is None:
+            continue
         new = _record(want, data, old, now)
         if old is None or old.hash != new.hash or not parts.shelf.holds(new):
             parts.shelf.stage(new.path, data)
@@ -47,6 +58,15 @@ def write(parts: Parts, wanted: Sequence[Wanted], now: datetime) -> tuple[str, .
     parts.reach("documents:saved")
     _place(parts, [document for document in staged if document.path in set(changed)])
     return tuple(changed)
+
+
+def _clear(parts: Parts, gone: Sequence[str]) -> None:
+    """Files first: after a crash the rows still say what must go."""
+    for path in gone:
+        parts.shelf.remove(path)
+        parts.reach("documents:removed")
+    if gone:
+        parts.store.save_documents((), gone)
 
 
 def _record(want: Wanted, data: bytes, old: Document | None, now: datetime) -> Document:

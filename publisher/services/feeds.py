@@ -6,6 +6,7 @@ from functools import cache
 
 from publisher.core.feeds import Category, Entry, Feed, FeedSpec
 from publisher.core.log import Known
+from publisher.services.assets import files_of, image_of
 from publisher.services.documents import Wanted, fingerprint
 from publisher.services.parts import Parts
 
@@ -21,7 +22,8 @@ def feed_documents(parts: Parts) -> list[Wanted]:
 def _documents(parts: Parts, spec: FeedSpec) -> list[Wanted]:
     newest = parts.store.newest(spec.limit)
     since = parts.store.head().baseline_at or EMPTY
-    stamp = fingerprint(parts.stamp, parts.site, spec, since, [_inputs(known) for known in newest])
+    inputs = [_inputs(known) for known in newest]
+    stamp = fingerprint(parts.stamp, parts.pages, parts.site, spec, since, inputs)
 
     @cache
     def value() -> Feed:
@@ -63,7 +65,8 @@ def feed_value(parts: Parts, spec: FeedSpec, newest: Sequence[Known], since: dat
 def _entry(parts: Parts, spec: FeedSpec, known: Known, body: str) -> Entry:
     post = known.post
     assert post.instant is not None  # noqa: S101  # what is in the log has passed the gate
-    html = parts.markup.html(body, post.markup, base_url=post.base_url, title=post.title)
+    files = files_of(parts, post)
+    html = parts.markup.html(body, post.markup, base_url=post.base_url, title=post.title, files=files)
     language = "" if post.language == parts.site.language else post.language
     return Entry(
         id=known.id,
@@ -76,7 +79,7 @@ def _entry(parts: Parts, spec: FeedSpec, known: Known, body: str) -> Entry:
         language=language,
         authors=post.authors,
         categories=_categories((*post.categories, *post.tags)),
-        image=post.image,
+        image=image_of(parts, post),
     )
 
 

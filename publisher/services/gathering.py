@@ -14,8 +14,7 @@ from publisher.core.log import Known
 from publisher.core.planning import MANY, make_plan
 from publisher.core.plans import Plan, Rules
 from publisher.core.posts import BadPost, FileStat, Post
-from publisher.core.settling import Names, names_of, settled
-from publisher.ports import Memory
+from publisher.core.settling import Memory, Names, names_of, settled
 from publisher.services.parts import Parts
 
 BODIES = 8_000_000
@@ -63,6 +62,9 @@ def gather(parts: Parts, now: datetime, *, backfill: bool = False, keep: bool = 
     live = parts.store.live() if sum(k.live for k in known) > MANY else 0
     plan = make_plan(parts.store.head(), known, posts, look.bad, now, rules, live)
     quiet = settled(plan, known, posts, now, rules.authority)
+    for path, (_, hash) in look.read.items():
+        if not hash:  # never remembered
+            quiet.pop(path, None)
     open_files = {post.path for post, is_settled in files if not is_settled}
     return _gathered(look, plan, quiet, open_files, {k.id for k in loose})
 
@@ -85,8 +87,8 @@ def _look(parts: Parts, *, keep: bool) -> _Look:
             changed.append(file.path)
     changed.sort()
     _read(parts, look, changed, parts.store.hashes([p for p in changed if p in seen], rules), keep=keep)
-    spoilt = {bad.path for bad in look.bad}  # a bad file is read again until it is mended
-    look.gone = [path for path in seen if path not in here or path in spoilt]
+    again = {bad.path for bad in look.bad} | {path for path, (_, hash) in look.read.items() if not hash}
+    look.gone = [path for path in seen if path not in here or path in again]
     return look
 
 
@@ -150,7 +152,7 @@ def _gathered(
     closed = [(p, True) for path, p in known_before.items() if path in quiet and path in open_files]
     memory = Memory(
         rules=look.rules,
-        read=[(*read, look.posts[path], path in quiet) for path, read in look.read.items()],
+        read=[(*read, look.posts[path], path in quiet) for path, read in look.read.items() if read[1]],
         touched=look.touched,
         turned=closed,
         gone=look.gone,

@@ -20,7 +20,7 @@ PAGES_FROM = (MailingState.READY, MailingState.PAUSED, MailingState.DONE)
 def home_page(parts: Parts) -> Wanted:
     """public/index.html: what this publication is and how to follow it."""
     newest = parts.store.newest(RECENT)
-    feeds = [_feed(parts, spec) for spec in parts.feeds]
+    feeds = [feed_links(parts, spec) for spec in parts.feeds]
     lists = [_list(parts, spec) for spec in parts.lists]
     values: dict[str, object] = {
         "site": parts.site,
@@ -83,10 +83,11 @@ def _manifest(parts: Parts, digests: list[Mailing]) -> Wanted:
     return Wanted(path="manifest.json", fingerprint=fingerprint("manifest", value), make=lambda: data)
 
 
-def _feed(parts: Parts, spec: FeedSpec) -> dict[str, object]:
+def feed_links(parts: Parts, spec: FeedSpec) -> dict[str, object]:
+    """A feed for people: {slug, title, links: [{name, url, media_type}]}."""
     links = [
         {
-            "name": name,
+            "name": parts.formats[name].label,
             "url": parts.site.public_url + feed_path(parts, spec, name),
             "media_type": parts.formats[name].media_type,
         }

@@ -27,13 +27,15 @@ from publisher.ports import (
 class Parts:
     """One site's parts. `stamp` changes when a document's making changes (version, templates); `run` is
     this process's token in leases; `nonce` gives a fresh unguessable ASCII word; `batch` counts
-    deliveries; `reach` is called by name between steps that a crash may part.
+    deliveries; with `pages` each post has a page of ours; `reach` is called by name between steps that a
+    crash may part.
     """
 
     site: Site
     feeds: tuple[FeedSpec, ...]
     lists: tuple[MailingList, ...]
     max_age: timedelta
+    pages: bool
     batch: int
     run: str
     stamp: str

@@ -12,12 +12,14 @@ from datetime import datetime
 from publisher.core.errors import Refused
 from publisher.core.log import Head
 from publisher.core.plans import Plan
-from publisher.ports import Memory
+from publisher.core.settling import Memory
+from publisher.services.assets import asset_documents
 from publisher.services.documents import write
 from publisher.services.feeds import feed_documents
 from publisher.services.gathering import gather
 from publisher.services.pages import home_page
 from publisher.services.parts import Parts
+from publisher.services.postpages import OWNED, post_pages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +48,22 @@ def publish(parts: Parts, now: datetime, *, backfill: bool = False, expect: str 
     _remember(parts, gathered.memory)
     parts.reach("publish:remembered")
     parts.store.set_problems("posts", [str(b) for b in plan.bad], now)
-    written = write(parts, [*feed_documents(parts), home_page(parts)], now)
+    written = _documents(parts, now)
     return Published(plan=plan, head=head, written=written)
 
 
 def _remember(parts: Parts, memory: Memory) -> None:
     if not memory.nothing:
         parts.store.remember(memory)
+
+
+def _documents(parts: Parts, now: datetime) -> tuple[str, ...]:
+    """Pages and assets before the feeds that speak of them."""
+    live = [known for known in parts.store.known() if known.live] if parts.pages else []
+    pages, problems = post_pages(parts, live)
+    parts.store.set_problems("pages", problems, now)
+    wanted = [*asset_documents(parts, live), *pages, *feed_documents(parts), home_page(parts)]
+    return write(parts, wanted, now, owned=OWNED)
 
 
 def _check(plan: Plan, expect: str | None) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TypeAlias
 
 from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
+from publisher.sources.assets import Files, references
 from publisher.sources.globs import matcher
 from publisher.sources.parallel import in_order
 from publisher.sources.rules import SourceRules
@@ -35,6 +37,7 @@ class FolderSource:
         self.folder = folder
         self.rules = rules
         self._clock = clock
+        self._files = Files(folder)
         self._included = matcher(rules.include)
         self._excluded = matcher(rules.exclude)
 
@@ -70,18 +73,43 @@ class FolderSource:
     def _reading(self, path: str, known: str | None) -> Reading:
         stat, data = self._bytes(path)
         name = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
-        return Reading(stat=stat, hash=name, result=None if name == known else self._parsed(path, data))
+        result = None if name == known else self._parsed(path, data)
+        if isinstance(result, Parsed) and self._names(result):
+            name = ""  # what it refers to may change while it does not
+        return Reading(stat=stat, hash=name, result=result)
 
     def _parsed(self, path: str, data: bytes | BadPost) -> Parsed | BadPost:
         if isinstance(data, BadPost):
             return data
         from publisher.sources.reading import read_post  # YAML is loaded only where something is read
 
-        return read_post(path, data, (self._name, *path.split("/")[:-1]), self.rules)
+        return self._with_files(read_post(path, data, (self._name, *path.split("/")[:-1]), self.rules))
 
     @cached_property
     def _name(self) -> str:
         return self.folder.resolve().name
+
+    def file(self, path: str) -> bytes | None:
+        """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""
+        return self._files.read(path)
+
+    def _with_files(self, found: Parsed | BadPost) -> Parsed | BadPost:
+        """With the assets it refers to, where posts have pages; a post that is never public has none."""
+        names = self._names(found) if isinstance(found, Parsed) else {}
+        if isinstance(found, BadPost) or not names:
+            return found
+        post = found.post
+        assets, warnings = self._files.find(post, names)
+        post = replace(post, assets=tuple(assets), warnings=(*post.warnings, *warnings))
+        return replace(found, post=post)
+
+    def _names(self, found: Parsed) -> dict[str, None]:
+        """What it refers to beside it, where that goes out with it."""
+        if not self.rules.pages or found.post.hidden is not None:
+            return {}
+        image = found.post.image
+        picture = [image.file] if image and image.file else []
+        return dict.fromkeys([*picture, *references(found.body)])
 
     def _root(self) -> str:
         where = f"posts folder {self.folder}"

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from publisher.core.assets import name_of
+from publisher.core.permalinks import under_posts
 from publisher.core.posts import Image
 from publisher.sources.instants import dated_name, own_name
 from publisher.sources.rules import SourceRules
@@ -57,6 +59,7 @@ def find_place(facts: Facts, rules: SourceRules) -> Place:
     """A post's slug, permalink, URL and base URL by the site's rules."""
     slug = find_slug(facts.front, facts.path)
     permalink = _permalink(facts, slug, rules)
+    permalink = under_posts(permalink) if rules.pages else permalink
     base = rules.site_url.rstrip("/") + permalink
     url, warnings = _canonical(facts, base, rules)
     return Place(slug=slug, permalink=permalink, url=url, base_url=base, warnings=tuple(warnings))
@@ -97,27 +100,35 @@ def absolute(text: str, base: str) -> str | None:
     return quote(_ESCAPE.sub("%25", joined), safe=_SAFE + "%?#[]") if good else None
 
 
-def find_image(front: FrontMatter, base: str) -> Image | None:
-    """The post's picture: a string or a map, made absolute."""
+def find_image(front: FrontMatter, base: str, rules: SourceRules) -> Image | None:
+    """The post's picture: a string or a map, made absolute. `file`: the name it may have beside it."""
     for name in IMAGE_FIELDS:
         value = front.get(name)
         if isinstance(value, list):
             value = value[0] if value else None
-        url = absolute(_image_text(value), base)
+        text = _image_text(value)
+        url = absolute(text, base)
         if url:
             alt = _inner(value, "alt", "caption", "title") or front.text(f"{name}alt", "imagealt", "coveralt")
             return Image(
-                url=url, alt=plain(alt), width=_pixels(value, "width"), height=_pixels(value, "height")
+                url=url,
+                alt=plain(alt),
+                width=_pixels(value, "width"),
+                height=_pixels(value, "height"),
+                file=(name_of(text) or "") if rules.pages else "",
             )
     return None
 
 
-def find_aliases(front: FrontMatter) -> tuple[str, ...]:
-    """Former permalinks: `aliases`, `redirect_from`. Full URLs are kept by their path."""
+def find_aliases(front: FrontMatter, rules: SourceRules) -> tuple[str, ...]:
+    """Former permalinks: `aliases`, `redirect_from`. Full URLs are kept by their path; with pages also as
+    a page would have it.
+    """
     found: dict[str, None] = {}
     for name in ("aliases", "alias", "redirectfrom"):
         for text in scalars(front.get(name)):
-            found[local_path(_path_of(text))] = None
+            path = local_path(_path_of(text))
+            found |= {path: None, under_posts(path): None} if rules.pages else {path: None}
     return tuple(found)
 
 

@@ -71,9 +71,9 @@ def _post(
         path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
         base_url=place.base_url, slug=place.slug, language=people.find_language(front, rules),
         body_hash=body_hash(body), markup=markup, modified=modified, expires=expires,
-        explicit_id=front.text(*rules.id_fields) or None, aliases=places.find_aliases(front),
+        explicit_id=front.text(*rules.id_fields) or None, aliases=places.find_aliases(front, rules),
         authors=people.find_authors(front, rules), tags=people.find_tags(front), categories=categories,
-        summary=_summary(front, title), image=places.find_image(front, place.base_url),
+        summary=_summary(front, title), image=places.find_image(front, place.base_url, rules),
         hidden=hidden or ("no date" if instant is None else None),
         warnings=(*front.warnings, *warnings, *place.warnings),
     )  # fmt: skip

@@ -13,10 +13,12 @@ class SourceRules:
     date words in `permalink`; its words are :year :month :day :title :slug :categories, or one of
     Jekyll's names (pretty, date, ordinal, none). :title is the file's own name where that is dated, as
     in Jekyll, else the title made fit for a URL. `link_fields` and `id_fields` are front matter that
-    names the canonical URL and a permanent id, first found wins. Globs know `**`, `*` and `?`.
+    names the canonical URL and a permanent id, first found wins. Globs know `**`, `*` and `?`. With
+    `pages` Publisher makes a page of each post: permalinks are under /posts/, files beside posts assets.
     """
 
     site_url: str
+    pages: bool = False
     timezone: str = "UTC"
     language: str = "en"
     author: Person | None = None

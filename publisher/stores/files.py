@@ -13,7 +13,7 @@ from sqlalchemy import BindParameter, bindparam, delete, select, update
 
 from publisher.core.log import Known
 from publisher.core.posts import FileStat, Post
-from publisher.ports import Memory
+from publisher.core.settling import Memory
 from publisher.stores.engine import Database, insert_new, slices, upsert
 from publisher.stores.rows import as_known
 from publisher.stores.schema import bodies, files, posts

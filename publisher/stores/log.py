@@ -196,6 +196,11 @@ _RESTORED_CHANGED = _RENEWED.where(posts.c.revision != bindparam("new_revision")
 _RESTORED = update(posts).where(_THIS).values(**_NEW, live=True, missing_since=None, missing_scans=0)
 _TOUCHED = update(posts).where(_THIS).values(**_NEW)
 _SINCE = func.coalesce(posts.c.missing_since, _parameter("scanned_at", posts.c.missing_since))
+_RETOLD = (
+    update(revisions)
+    .where(revisions.c.post_id == bindparam("post"), revisions.c.revision == bindparam("told"))
+    .values(value=_parameter("new_value", revisions.c.value))
+)
 _MISSING = (
     update(posts)
     .where(_THIS)
@@ -205,7 +210,10 @@ _FOUND = update(posts).where(_THIS).values(missing_scans=0, missing_since=None)
 
 
 def _touch(connection: Connection, plan: Plan, now: datetime) -> None:
+    """A touched post is the same revision with other metadata: digests to come show it as it is now."""
+    touched = [{"told": post.revision, **_new_values(id, post)} for id, post in plan.touched]
     _run(connection, _TOUCHED, [_new_values(id, post) for id, post in plan.touched])
+    _run(connection, _RETOLD, [{key: row[key] for key in ("post", "told", "new_value")} for row in touched])
     _run(connection, _MISSING, [{"post": id, "scanned_at": now} for id in plan.missing])
     _run(connection, _FOUND, [{"post": id} for id in plan.found])
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
+from publisher.core.assets import Asset
 from publisher.core.lists import Consent
 from publisher.core.posts import Image, Markup, Post
 from publisher.core.site import Person
@@ -46,6 +47,7 @@ def post_from_json(value: Mapping[str, Any]) -> Post:
         "expires": _instant(value.get("expires")),
         "markup": Markup(value.get("markup", Markup.MARKDOWN)),
         "authors": tuple(Person(**author) for author in value.get("authors", ())),
+        "assets": tuple(Asset(**asset) for asset in value.get("assets", ())),
         "image": Image(**image) if image else None,
         **{name: tuple(value.get(name, ())) for name in ("aliases", "tags", "categories", "warnings")},
     }

@@ -7,6 +7,7 @@ _TYPES = {
     ".avif": "image/avif",
     ".css": "text/css; charset=utf-8",
     ".gif": "image/gif",
+    ".htm": "text/html; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".ico": "image/x-icon",
     ".jpeg": "image/jpeg",

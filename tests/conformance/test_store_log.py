@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from publisher.core.assets import Asset
 from publisher.core.errors import Conflict, StoreError
 from publisher.core.log import Head, Kind
 from publisher.core.plans import Plan
@@ -55,7 +56,8 @@ def test_a_whole_post_comes_back_as_it_went_in(world: Any) -> None:
         "tags": ("a", "b"),
         "categories": ("News",),
         "summary": "Half a pair: \ud83d",
-        "image": Image(url="https://example.org/i.png", alt="An i", width=3),
+        "image": Image(url="https://example.org/i.png", alt="An i", width=3, file="i.png"),
+        "assets": (Asset(name="i.png", path="one/i.png", sha256="ab" * 32, size=9, width=3, height=2),),
         "expires": NOW + HOUR,
         "warnings": ("odd date",),
         "title": "Zero \0 and \N{KHMER LETTER KA}",
@@ -218,6 +220,8 @@ def test_touching_a_post_writes_no_row_in_the_log(world: Any) -> None:
     assert world.apply(touched=((known.id, moved),), now=NOW + HOUR).seq == 1
     after = world.store.known()[0]
     assert (after.post, after.updated_at) == (moved, known.updated_at)
+    (mailed,) = world.store.versions([(known.id, known.post.revision)])
+    assert mailed.post == moved  # the same revision: a digest to come shows it as it is now
 
 
 def test_missing_scans_are_counted_from_the_first_and_found_clears_them(world: Any) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,12 @@ class Site:
         file.write_text(text, encoding="utf-8")
         return file
 
-    def run(self, *args: str, code: int | None = 0, **environ: str) -> subprocess.CompletedProcess[str]:
-        """`publisher ARGS --site`: fails the test where the exit code is another."""
+    def run(
+        self, *args: str, code: int | None = 0, before: Sequence[str] = (), **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """`publisher ARGS --site`, with `before` in front: fails the test where the exit code is another."""
         done = subprocess.run(
-            [sys.executable, "-m", "publisher", *args, "--site", str(self.folder)],
+            [*before, sys.executable, "-m", "publisher", *args, "--site", str(self.folder)],
             capture_output=True,
             text=True,
             env=bare() | environ,

@@ -15,6 +15,8 @@ STEPS = [
     "publish:planned",
     "publish:applied",
     "publish:remembered",
+    "documents:removed",
+    "documents:removed:2",
     "documents:staged",
     "documents:saved",
     "documents:placed",
@@ -39,9 +41,16 @@ STEPS = [
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory, new_site: Any) -> Any:
-    """A site with seven readers, a baseline behind it and two new posts before it; batches of two."""
+    """A site with seven readers, a baseline behind it, and two new posts and one taken back before it;
+    batches of two; a page for each post.
+    """
     site = new_site(tmp_path_factory.mktemp("crash") / "site")
-    site.settings((site.folder / "publisher.toml").read_text() + "\n[queue]\nbatch = 2\n")
+    site.settings(
+        (site.folder / "publisher.toml").read_text() + "\n[queue]\nbatch = 2\n[posts]\npages = true\n"
+    )
+    (site.posts / "back").mkdir()
+    (site.posts / "back/chart.txt").write_text("a chart", encoding="utf-8")
+    site.post("back/index.md", "---\ntitle: Back\ndate: 2024-10-01\n---\n[Chart](chart.txt)\n")
     site.post("old.md", "---\ntitle: Old\ndate: 2024-10-01\n---\nOld.\n")
     site.publish("2024-10-20T03:00:00Z")
     readers = site.folder / "readers.csv"
@@ -56,6 +65,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, new_site: Any) -> Any:
         "--at",
         "2024-10-20T04:00:00Z",
     )
+    site.post("back/index.md", "---\ntitle: Back\ndate: 2024-10-01\ndraft: true\n---\n")
     site.post("one.md", "---\ntitle: One\ndate: 2024-10-21T01:00:00Z\n---\nWords of one.\n")
     site.post("two.md", "---\ntitle: Two\ndate: 2024-10-21T02:00:00Z\n---\nWords of two.\n")
     return site
@@ -100,6 +110,7 @@ def check(site: Any, unharmed: Any) -> None:
     assert mailing["counts"]["accepted"] == len(READERS)
     assert sum(mailing["counts"].values()) == len(READERS)
     assert site.documents() == unharmed.documents()
+    assert not [path for path in site.documents() if "back" in path or path.startswith("assets/")]
     assert not [file for file in site.folder.rglob("*") if file.name.endswith(".part")]
     assert [item["title"] for item in site.feed()["items"]] == ["Two", "One", "Old"]
 

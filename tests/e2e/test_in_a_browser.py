@@ -46,6 +46,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def served(new_site: Any, running_site: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     site = new_site(tmp_path_factory.mktemp("pages") / "site")
+    site.settings((site.folder / "publisher.toml").read_text() + "\n[posts]\npages = true\n")
     site.publish("2024-10-20T03:00:00Z")
     site.reader("ann@example.org", "2024-10-20T04:00:00Z")
     for name, text in POSTS.items():
@@ -59,7 +60,16 @@ def served(new_site: Any, running_site: Any, tmp_path_factory: pytest.TempPathFa
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 375, 600, 1200])
 @pytest.mark.parametrize(
-    "path", ["/", "/digests/daily/", "/digests/daily/1/", "/subscribe/daily", "/nothing"]
+    "path",
+    [
+        "/",
+        "/digests/daily/",
+        "/digests/daily/1/",
+        "/posts/2024/10/21/en/",
+        "/posts/2024/10/21/ar/",
+        "/subscribe/daily",
+        "/nothing",
+    ],
 )
 def test_a_page(path: str, width: int, scheme: Any, browser: Browser, served: Any) -> None:
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
@@ -96,7 +106,7 @@ def test_the_sign_up_form_works_with_the_keyboard_alone(browser: Browser, served
     page.goto(served.url + "/subscribe/daily")
     page.get_by_label("address", exact=False).first.focus()
     page.keyboard.type("bo@example.org")
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert "check your mail" in page.inner_text("main").lower()
     context.close()

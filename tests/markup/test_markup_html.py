@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from publisher.core.assets import Placed
 from publisher.core.posts import Markup, Parsed
 from publisher.markup import SafeMarkup
 from publisher.sources import FolderSource, SourceRules
@@ -137,6 +138,42 @@ def test_no_body_takes_long(body: str, kind: Markup) -> None:
     started = time.process_time()
     html(body, kind)
     assert time.process_time() - started < 1.5
+
+
+FILES = {
+    "p q.png": Placed(url="https://cdn.example/assets/1-p.png", width=40, height=20),
+    "a.pdf": Placed(url="https://cdn.example/assets/2-a.pdf"),
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        (
+            "![x](p%20q.png)",
+            '<img src="https://cdn.example/assets/1-p.png" alt="x" width="40" height="20">',
+        ),
+        (
+            '<img src="./p q.png" width="9">',
+            '<img src="https://cdn.example/assets/1-p.png" width="9">',
+        ),
+        ("[x](a.pdf#page=2)", '<a href="https://cdn.example/assets/2-a.pdf#page=2">x</a>'),
+        (
+            '<img srcset="p%20q.png 1x, other.png 2x">',
+            'srcset="https://cdn.example/assets/1-p.png 1x, https://blog.example/2024/a/other.png 2x"',
+        ),
+        ("[x](/a.pdf)", '<a href="https://blog.example/a.pdf">x</a>'),
+        ("[x](b.pdf)", '<a href="https://blog.example/2024/a/b.pdf">x</a>'),
+    ],
+)
+def test_a_file_beside_the_post_is_where_it_was_put(body: str, made: str) -> None:
+    found = markup.html(body, Markup.MARKDOWN, base_url=BASE, title="", files=FILES)
+    assert made in found
+
+
+def test_text_names_the_place_of_a_file_too() -> None:
+    found = markup.text("See [x](a.pdf).", Markup.MARKDOWN, base_url=BASE, title="", files=FILES)
+    assert found == "See x [1].\n\n[1] https://cdn.example/assets/2-a.pdf"
 
 
 def test_an_excerpt_is_whole_leading_blocks_within_its_bytes() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from publisher.core.digests import DigestPost
 from publisher.core.errors import TemplateError
 from publisher.core.lists import MailingList
-from publisher.core.site import Site
+from publisher.core.site import Person, Site
 from publisher.rendering import JinjaRenderer
 
 WHEN = datetime(2024, 10, 25, 18, 30, tzinfo=UTC)
@@ -33,6 +34,26 @@ POST = {
     "summary": "Water.",
     "language": "en",
 }
+POST_PAGE = {
+    "post": DigestPost(
+        id="tag:river.example,2024:/delta/",
+        revision="0" * 32,
+        title="The delta",
+        url="https://river.example/posts/delta/",
+        instant=WHEN,
+        language="ar",
+        html="<h1>One</h1><h3>Two</h3><table><tr><td>x</td></tr></table><p>Water.</p>",
+        text="",
+        summary="Water & salt.",
+        authors=(Person(name="Ana Lim"),),
+        categories=("water",),
+    ),
+    "tags": ("water", "salt"),
+    "updated": WHEN,
+    "previous": None,
+    "next": {"title": "The <mouth>", "url": "https://river.example/posts/mouth/", "language": "en"},
+    "feeds": [FEED],
+}
 LOST = {"status": 404, "title": "Not found", "message": "There is nothing at this address."}
 
 
@@ -51,6 +72,7 @@ def pages(site: Site, spec: MailingList) -> Mapping[str, Mapping[str, Any]]:
         "unsubscribe": letter,
         "unsubscribed": {"spec": spec},
         "error": LOST,
+        "post": POST_PAGE,
     }  # fmt: skip
 
 
@@ -64,6 +86,20 @@ def test_every_packaged_page_is_a_whole_document(
         assert page.count("<h1>") == page.count("<main") == page.count("<title>") == 1, name
         assert 'href="#main">Skip' in page, name
         assert not re.search(r"(?i)<(script|img|iframe)|\sstyle=|\son\w+=|@import|url\(", page), name
+
+
+def test_a_post_page_says_what_it_is_and_where(site: Site, renderer: JinjaRenderer) -> None:
+    page = renderer.page("post", {"site": site, **POST_PAGE})
+    assert '<link rel="canonical" href="https://river.example/posts/delta/">' in page
+    assert '<meta name="description" content="Water &amp; salt.">' in page
+    assert '<article class="post" lang="ar" dir="rtl">' in page
+    assert "<h2>One</h2><h3>Two</h3>" in page
+    assert '<div class="wide"><table>' in page
+    assert page.count("<li><bdi>water</bdi></li>") == page.count("<li><bdi>salt</bdi></li>") == 1
+    assert 'rel="next"><bdi lang="en">The &lt;mouth&gt;</bdi>' in page
+    assert 'rel="prev"' not in page
+    assert "updated" not in page
+    assert 'rel="alternate" type="application/atom+xml"' in page
 
 
 def test_a_page_may_be_right_to_left(site: Site, renderer: JinjaRenderer) -> None:

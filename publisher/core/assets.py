@@ -1,0 +1,80 @@
+"""Assets: files that stand beside a post and go out with it, named by their bytes."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from urllib.parse import unquote
+
+FOLDER = "assets/"
+"""Where assets stand under public/."""
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """A file a post refers to. `name` is the reference as `name_of` reads it; `path` is relative to
+    posts.dir, with "/"; `size` counts bytes; `width` and `height` are pixels, of pictures where known.
+    """
+
+    name: str
+    path: str
+    sha256: str
+    size: int
+    width: int | None = None
+    height: int | None = None
+
+    @property
+    def document(self) -> str:
+        """Its path under public/: equal bytes under one name are one document, changed bytes another."""
+        stem, _, suffix = self.path.rpartition("/")[2].rpartition(".")
+        plain = _NOT_PLAIN.sub("-", stem).strip("-")[:60] or "file"
+        return f"{FOLDER}{self.sha256[:16]}-{plain}.{suffix.lower()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Where readers find an asset: an absolute URL, and its pixels where known."""
+
+    url: str
+    width: int | None = None
+    height: int | None = None
+
+
+NO_FILES: Mapping[str, Placed] = MappingProxyType({})
+"""Of a post that refers to no file beside it."""
+
+
+def name_of(reference: str) -> str | None:
+    """The file a relative URL reference names: decoded, without query, fragment and a leading "./". None
+    where it names none: with a scheme or a host, from the site's root, a pure fragment.
+    """
+    text = reference.strip().partition("#")[0].partition("?")[0]
+    if not text or text[0] in "/\\" or _SCHEME.match(text):
+        return None
+    try:
+        name = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return None
+    while name.startswith("./"):
+        name = name[2:]
+    return None if not name or _CONTROL.search(name) else name
+
+
+def placed(reference: str, files: Mapping[str, Placed]) -> Placed | None:
+    """Where the file that `reference` names stands, its fragment kept; None: it is none of `files`."""
+    found = files.get(name_of(reference) or "") if files else None
+    _, mark, fragment = reference.strip().partition("#")
+    if found is None or not mark:
+        return found
+    return Placed(url=f"{found.url}#{fragment}", width=found.width, height=found.height)
+
+
+def carried(before: tuple[Asset, ...], now: tuple[Asset, ...]) -> tuple[Asset, ...]:
+    """The assets of a post as it is `now`, then those it had `before`: mails that were sent show them. Of
+    one name the first counts.
+    """
+    return (*now, *(asset for asset in before if asset not in now))

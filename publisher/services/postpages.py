@@ -1,0 +1,116 @@
+"""A page for each post, where the site has none of its own: public/posts/<permalink>/index.html."""
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
+
+from publisher.core.assets import FOLDER as ASSETS
+from publisher.core.digests import DigestPost
+from publisher.core.log import Known
+from publisher.core.permalinks import FOLDER as POSTS
+from publisher.core.permalinks import document_path
+from publisher.services.assets import files_of, image_of
+from publisher.services.documents import Wanted, fingerprint
+from publisher.services.pages import feed_links
+from publisher.services.parts import Parts
+
+OWNED = (POSTS, ASSETS)
+"""Folders under public/ that hold nothing but what posts of now need."""
+
+Values = dict[str, object]
+
+
+def post_pages(parts: Parts, live: Sequence[Known]) -> tuple[list[Wanted], list[str]]:
+    """The page of each post in `live`, not yet made, and what stands in the way of some. Each is made again
+    only when its post, a neighbour's title, the site or a template changes.
+    """
+    places, problems = _places(live)
+    feeds = [feed_links(parts, spec) for spec in parts.feeds]
+    shared = fingerprint(parts.stamp, parts.site, feeds)
+    row = sorted(live, key=_by_instant)
+    wanted: list[Wanted] = []
+    for at, known in enumerate(row):
+        if known.id not in places:
+            continue
+        around = {
+            "previous": _named(row[at - 1]) if at else None,
+            "next": _named(row[at + 1]) if at + 1 < len(row) else None,
+        }
+        stamp = fingerprint(shared, known.id, known.updated_at, known.post, around)
+        make = _maker(parts, known, {"feeds": feeds, **around})
+        wanted.append(Wanted(path=places[known.id], fingerprint=stamp, make=make))
+    return wanted, problems
+
+
+def _places(live: Sequence[Known]) -> tuple[dict[str, str], list[str]]:
+    """Where the pages stand, by post id. Of two at one place the one published first has it; a disk that
+    does not tell "A" from "a" is thought of, and a page where another needs a folder.
+    """
+    places: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    folders: dict[str, str] = {}
+    problems: list[str] = []
+    for known in live:
+        path = document_path(known.post.permalink)
+        key = unicodedata.normalize("NFC", path).casefold()
+        above = [str(folder) for folder in PurePosixPath(key).parents]
+        rival = taken.get(key) or folders.get(key) or next((taken[f] for f in above if f in taken), None)
+        if rival:
+            problems.append(
+                f"{known.post.path}: no page at {path}: {rival} is there; give one of them another permalink"
+            )
+            continue
+        places[known.id] = path
+        taken[key] = known.post.path
+        folders |= dict.fromkeys(above, known.post.path)
+    return places, problems
+
+
+def _maker(parts: Parts, known: Known, values: Values) -> Callable[[], bytes]:
+    def make() -> bytes:
+        post = known.post
+        given = {
+            "site": parts.site,
+            "post": _shown(parts, known),
+            "tags": post.tags,
+            "updated": known.updated_at,
+            **values,
+        }
+        return parts.renderer.page("post", given).encode()
+
+    return make
+
+
+def _shown(parts: Parts, known: Known) -> DigestPost:
+    """The post as pages and mails show it, whole."""
+    post = known.post
+    assert post.instant is not None  # noqa: S101  # what is in the log has passed the gate
+    body = parts.store.bodies([post.body_hash])[post.body_hash]
+    html = parts.markup.html(
+        body, post.markup, base_url=post.base_url, title=post.title, files=files_of(parts, post)
+    )
+    return DigestPost(
+        id=known.id,
+        revision=post.revision,
+        title=post.title,
+        url=post.url,
+        instant=post.instant,
+        language=post.language,
+        html=html,
+        text="",
+        summary=post.summary or parts.markup.summary(html),
+        authors=post.authors,
+        categories=post.categories,
+        image=image_of(parts, post),
+    )
+
+
+def _named(known: Known) -> Values:
+    """A neighbour: what a link to it says."""
+    post = known.post
+    return {"title": post.title or post.slug, "url": post.url, "language": post.language}
+
+
+def _by_instant(known: Known) -> tuple[float, int]:
+    assert known.post.instant is not None  # noqa: S101  # what is in the log has passed the gate
+    return (known.post.instant.timestamp(), known.first_seq)

@@ -1,0 +1,129 @@
+"""Files beside a post: which of its references name one, and what it is. Nothing outside the folder of
+posts is ever opened.
+"""
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable
+from html import unescape
+from pathlib import Path, PurePosixPath
+
+from publisher.core.assets import Asset, name_of
+from publisher.core.posts import Post
+from publisher.sources.pictures import size_of
+
+MAX_ASSET = 25 * 1024 * 1024
+"""Bytes of an asset; larger ones belong elsewhere."""
+
+TYPES = frozenset(
+    "aac avif csv epub flac gif ics jpeg jpg m4a m4v mov mp3 mp4 oga ogg ogv opus pdf png srt svg txt vtt wav"  # noqa: SIM905  # a list of suffixes reads better as one line
+    " webm webp zip".split()
+)
+"""What a file may be, by its suffix."""
+
+_TARGETS = re.compile(
+    r"""\]\(\s*(?:<(?P<angled>[^<>\n]+)>|(?P<bare>[^\s()<>]+(?:\([^\s()]*\)[^\s()]*)*))"""
+    r"""|^[ ]{0,3}\[[^\]\n]+\]:\s*(?:<(?P<defined>[^<>\n]+)>|(?P<plain>\S+))"""
+    r"""|\b(?:src|href|poster)\s*=\s*(?:"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)'|(?P<word>[^\s"'<>]+))"""
+    r"""|\bsrcset\s*=\s*(?:"(?P<set>[^"]*)"|'(?P<set2>[^']*)')""",
+    re.MULTILINE | re.IGNORECASE,
+)
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_Known = dict[tuple[str, int, int], Asset]
+
+
+def references(body: str) -> list[str]:
+    """What a body, Markdown or HTML, may refer to: names of files, each once. Some may stand in code."""
+    found: dict[str, None] = {}
+    for match in _TARGETS.finditer(body):
+        kind = match.lastgroup or ""
+        text = unescape(match[kind])
+        targets = [part.split()[0] for part in text.split(",") if part.strip()] if "set" in kind else [text]
+        for target in targets:
+            name = name_of(_ESCAPED.sub(r"\1", target))
+            if name and _suffix(name) in TYPES:
+                found[name] = None
+    return list(found)
+
+
+class Files:
+    """The files of one folder of posts. What was hashed is remembered while size and time stay."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._seen: _Known = {}
+
+    def find(self, post: Post, names: Iterable[str]) -> tuple[list[Asset], list[str]]:
+        """Those of `names` that are files beside the post or in the folder of its name, and warnings."""
+        assets: list[Asset] = []
+        warnings: list[str] = []
+        home = PurePosixPath(post.path)
+        for name in names:
+            for place in (home.parent / name, home.with_suffix("") / name):
+                found = self._asset(name, place.as_posix())
+                if isinstance(found, str):
+                    warnings.append(found)
+                elif found is not None:
+                    assets.append(found)
+                if found is not None:
+                    break
+        return assets, warnings
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of the file at `path`, relative to the folder; None: gone, or none that may go out."""
+        real = self._real(path)
+        data = None if real is None else _bytes(real)
+        return data[0] if isinstance(data, tuple) else None
+
+    def _asset(self, name: str, path: str) -> Asset | str | None:
+        """The asset at `path`; a text says why a file that is there is not taken."""
+        real = self._real(path)
+        if real is None:
+            return None
+        found = real.stat()
+        path = real.relative_to(os.path.realpath(self.folder)).as_posix()
+        if found.st_size > MAX_ASSET:
+            return f"{name}: {found.st_size} bytes; a file beside a post has at most {MAX_ASSET}"
+        key = (path, found.st_size, found.st_mtime_ns)
+        if key not in self._seen:
+            data = _bytes(real)
+            if not isinstance(data, tuple):
+                return f"{name}: cannot be read ({data}); mend its permissions"
+            wide, high = size_of(data[0]) or (None, None)
+            digest = hashlib.sha256(data[0]).hexdigest()
+            size = len(data[0])
+            self._seen[key] = Asset(name="", path=path, sha256=digest, size=size, width=wide, height=high)
+        seen = self._seen[key]
+        return Asset(
+            name=name, path=path, sha256=seen.sha256, size=seen.size, width=seen.width, height=seen.height
+        )
+
+    def _real(self, path: str) -> Path | None:
+        """The file at `path`, links followed: regular, inside the folder, not hidden, of a known type."""
+        root = Path(os.path.realpath(self.folder))
+        try:
+            real = (root / path).resolve(strict=True)
+            inside = real.is_relative_to(root) and stat.S_ISREG(real.stat().st_mode)
+        except (OSError, RuntimeError, ValueError):  # not there, a link in a circle, no name for a file
+            return None
+        if not inside or any(part.startswith(".") for part in real.relative_to(root).parts):
+            return None
+        return real if _suffix(real.name) in TYPES else None
+
+
+def _suffix(name: str) -> str:
+    return name.rpartition(".")[2].lower()
+
+
+def _bytes(real: Path) -> tuple[bytes] | str:
+    """The bytes, or the system's reason. Opened without waiting: a pipe may have taken the file's place."""
+    try:
+        handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return "not a regular file"
+            return (file.read(MAX_ASSET + 1),)
+    except OSError as error:
+        return error.strerror or str(error)

@@ -1,0 +1,162 @@
+"""What `make run` shows: nothing in it leads nowhere."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urldefrag, urljoin
+
+import httpx
+import pytest
+
+
+class Page(HTMLParser):
+    """What a page refers to, and its headings."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.ones = 0
+        self.unsized = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.ones += tag == "h1"
+        self.unsized += tag == "img" and not (given.get("width") and given.get("height"))
+        self.found += [value for name in ("href", "src", "action") if (value := given.get(name))]
+
+
+class Demo:
+    """`publisher demo` under way on a port of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.listen = f"127.0.0.1:{free.getsockname()[1]}"
+        self.folder, self.base = folder, f"http://{self.listen}/"
+        self.said: list[str] = []
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "publisher", "demo", str(self.folder), "--listen", self.listen],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stderr is not None
+        for line in process.stderr:
+            self.said.append(line)
+            if line.startswith("serving"):
+                return process
+        raise AssertionError("".join(self.said))
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    running = Demo(tmp_path_factory.mktemp("demo") / "site")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def mail(demo: Demo) -> EmailMessage:
+    (file,) = (demo.folder / "outbox").glob("*.eml")
+    message = message_from_bytes(file.read_bytes(), policy=policy.SMTP)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def crawl(base: str, first: list[str]) -> dict[str, httpx.Response]:
+    """Everything on this host that can be reached from `first`."""
+    seen: dict[str, httpx.Response] = {}
+    waiting = list(first)
+    with httpx.Client(trust_env=False, follow_redirects=True) as http:
+        while waiting:
+            url = urldefrag(waiting.pop()).url
+            if not url.startswith(base) or url in seen:
+                continue
+            seen[url] = answer = http.get(url)
+            if answer.headers["content-type"].startswith("text/html"):
+                waiting += [urljoin(url, found) for found in Page(answer.text).found]
+            elif "xml" in answer.headers["content-type"] or "json" in answer.headers["content-type"]:
+                waiting += re.findall(rf"{re.escape(base)}[^\s\"'<>&\\]*", answer.text)
+    return seen
+
+
+def test_every_link_and_picture_of_the_demo_answers(demo: Demo) -> None:
+    seen = crawl(demo.base, [demo.base])
+    assert {url: answer.status_code for url, answer in seen.items() if answer.status_code != 200} == {}
+    paths = {url.removeprefix(demo.base) for url in seen}
+    assert {"feed.atom", "feed.xml", "feed.json", "digests/news/1/", "subscribe/news"} <= paths
+    assert len([path for path in paths if path.startswith("posts/")]) == 12
+    assert len([path for path in paths if path.startswith("assets/")]) == 4
+
+
+def test_every_page_of_the_demo_has_one_first_heading_and_pictures_that_do_not_jump(demo: Demo) -> None:
+    for url, answer in crawl(demo.base, [demo.base]).items():
+        if answer.headers["content-type"].startswith("text/html"):
+            page = Page(answer.text)
+            assert (url, page.ones, page.unsized) == (url, 1, 0)
+            assert "<script" not in answer.text
+
+
+def test_the_mail_of_the_demo_refers_only_to_what_answers(demo: Demo, mail: EmailMessage) -> None:
+    html, text = (mail.get_body((kind,)) for kind in ("html", "plain"))
+    assert html is not None
+    assert text is not None
+    found = Page(html.get_content()).found
+    found += re.findall(r"https?://[^\s<>\"\])]+", text.get_content())
+    found += re.findall(
+        r"<(http[^>]+)>", " ".join(str(mail[name]) for name in ("List-Unsubscribe", "List-Archive"))
+    )
+    ours = [url for url in found if url.startswith(demo.base)]
+    assert len([url for url in ours if "/posts/" in url]) >= 4
+    assert any("/assets/" in url for url in ours)
+    seen = crawl(demo.base, ours)
+    assert {url: answer.status_code for url, answer in seen.items() if answer.status_code != 200} == {}
+
+
+def test_the_demo_names_only_places_that_are_there(demo: Demo) -> None:
+    named = re.findall(r"^  (http\S+)  ", "".join(demo.said), re.MULTILINE)
+    assert f"{demo.base}digests/news/1/" in named
+    for url in named:
+        assert httpx.get(url, trust_env=False).status_code == 200, url
+    assert "subscribers add you@example.org --list news" in "".join(demo.said)
+
+
+def test_other_commands_agree_with_the_demo_on_where_it_is(demo: Demo) -> None:
+    args = [sys.executable, "-m", "publisher", "plan", "--json", "--site", str(demo.folder)]
+    done = subprocess.run(args, capture_output=True, text=True, timeout=60, check=True)
+    plan = json.loads(done.stdout)
+    assert not plan["updated"], plan
+
+
+def test_a_wrong_place_to_listen_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    args = [sys.executable, "-m", "publisher", "demo", str(tmp_path / "d"), "--listen", "nowhere"]
+    done = subprocess.run(args, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, (tmp_path / "d").exists()) == (1, False)
+    assert done.stderr == (
+        'publisher: PUBLISHER_WEB__LISTEN: web.listen is "nowhere";'
+        ' expected "address:port" such as "127.0.0.1:8000"\n'
+    )
+
+
+def test_a_demo_that_is_there_already_goes_on(demo: Demo, tmp_path: Path) -> None:
+    args = [sys.executable, "-m", "publisher", "demo", str(tmp_path / "d"), "--no-serve"]
+    for said in ("made     ", "goes on  "):
+        done = subprocess.run(args, capture_output=True, text=True, timeout=60, check=True)
+        assert done.stderr.startswith(said)
+        assert "digests/news/1/" in done.stderr
