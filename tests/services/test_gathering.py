@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from publisher.core.log import Kind
 from publisher.core.planning import make_plan
 from publisher.core.plans import Plan, Rules
 from publisher.core.posts import BadPost, FileStat, Parsed, Post, Reading, body_hash
@@ -213,3 +215,123 @@ def test_a_plan_without_what_is_settled_is_the_plan_on_everything(
     site.publish()
     site.publish()
     store.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    store = open_store(f"sqlite:///{tmp_path}/publisher.db", create=True)
+    yield Site(store)
+    store.close()
+
+
+def lived_in(site: Site, **posts: dict[str, Any]) -> Site:
+    """A site that published these twice: whatever can be settled is."""
+    for name, fields in posts.items():
+        site.folder.write(f"{name}.md", a_post(f"{name}.md", **{"title": name, **fields}))
+    site.publish()
+    site.publish()
+    site.folder.read.clear()
+    return site
+
+
+def looked_at(site: Site) -> set[str]:
+    """The files and posts of the log that a plan looks at now, by path."""
+    files, known = site.store.unsettled(site.now)
+    return {post.path for post, _ in files} | {k.post.path for k in known}
+
+
+def test_what_did_not_change_is_neither_read_nor_looked_at(site: Site) -> None:
+    lived_in(
+        site, a={}, b={"explicit_id": "7"}, c={"expires": START + timedelta(days=9)}, d={"hidden": "draft"}
+    )
+    gathered = site.publish()
+    assert gathered.plan.nothing
+    assert gathered.memory.nothing
+    assert site.folder.read == []
+    assert looked_at(site) == {"c.md", "d.md"}
+
+
+def test_a_touched_file_is_read_once_and_changes_nothing(site: Site) -> None:
+    lived_in(site, a={}, b={})
+    site.folder.touch("a.md")
+    assert site.publish().plan.nothing
+    assert site.publish().plan.nothing
+    assert site.folder.read == ["a.md"]
+
+
+def test_other_rules_read_every_file_again(site: Site) -> None:
+    lived_in(site, a={}, b={})
+    site.folder.rules += 1
+    site.publish()
+    assert site.folder.read == ["a.md", "b.md"]
+
+
+def test_a_bad_file_is_read_until_it_is_mended_and_its_last_version_stays(site: Site) -> None:
+    lived_in(site, a={}, b={})
+    site.folder.write("a.md", BadPost(path="a.md", reason="broken"))
+    for _ in range(2):
+        plan = site.publish().plan
+        assert (plan.changes, [bad.path for bad in plan.bad]) == ((), ["a.md"])
+    assert site.folder.read == ["a.md", "a.md"]
+    site.folder.write("a.md", a_post("a.md", title="a"))
+    assert site.publish().plan.nothing
+
+
+def test_a_post_goes_public_when_its_time_comes_without_being_read_again(site: Site) -> None:
+    lived_in(site, a={}, b={"instant": START + timedelta(hours=1)})
+    site.now += timedelta(hours=2)
+    (change,) = site.publish().plan.changes
+    assert (change.post.path, site.folder.read) == ("b.md", [])
+    body = site.store.bodies([change.post.body_hash])
+    assert body == {change.post.body_hash: "body 0"}
+
+
+def test_a_clock_that_goes_back_finds_what_is_not_yet_public(site: Site) -> None:
+    lived_in(site, a={}, b={"instant": START - timedelta(days=3)})
+    site.now = START - timedelta(days=2)
+    (change,) = site.publish().plan.changes
+    assert (change.kind, change.post.path) == (Kind.WITHDRAWN, "a.md")
+
+
+def test_posts_that_share_a_name_are_looked_at_every_time(site: Site) -> None:
+    """A draft of a post bears its id: when the post's file goes, the draft is that post."""
+    lived_in(site, a={"explicit_id": "7"}, b={"explicit_id": "7", "hidden": "draft"}, c={})
+    assert looked_at(site) == {"a.md", "b.md"}
+    site.folder.write("a.md", None)
+    (change,) = site.publish().plan.changes
+    assert change.kind is Kind.WITHDRAWN
+
+
+def test_a_new_file_that_claims_a_settled_post_brings_it_in(site: Site) -> None:
+    lived_in(site, a={"explicit_id": "7"}, b={})
+    site.folder.write("new.md", a_post("new.md", title="new", explicit_id="7"))
+    (bad,) = site.publish().plan.bad
+    assert bad.path == "new.md"
+    assert "is also claimed by a.md" in bad.reason
+
+
+@pytest.mark.parametrize("crash", ["planned", "applied"])
+def test_a_claim_is_not_lost_when_a_publish_dies_half_way(site: Site, crash: str) -> None:
+    """The claimed post's own file is hidden: it was settled, and is no longer that post's file."""
+    lived_in(site, a={"explicit_id": "7"}, b={})
+    site.folder.write("a.md", a_post("a.md", title="a", explicit_id="7", hidden="draft"))
+    site.publish()
+    site.publish()
+    assert "a.md" not in looked_at(site)
+    site.folder.write("new.md", a_post("new.md", title="new", explicit_id="7"))
+    site.publish(crash=crash)
+    site.publish()
+    assert "a.md" in looked_at(site)
+    site.folder.write("new.md", None)
+    for _ in range(3):
+        site.now += timedelta(minutes=11)
+        site.publish()
+
+
+def test_a_folder_that_is_suddenly_empty_stops_and_forgets_nothing(site: Site) -> None:
+    lived_in(site, **{f"p{n}": {"instant": START - timedelta(days=1, minutes=n)} for n in range(9)})
+    files, site.folder.files_now = site.folder.files_now, {}
+    assert site.publish().plan.stop == ("9 of 9 published posts are missing at once; is the folder whole?")
+    site.folder.files_now = files
+    assert site.publish().plan.nothing
+    assert site.folder.read == []
