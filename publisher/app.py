@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from publisher import __version__
 from publisher.config import Settings
@@ -22,11 +22,14 @@ from publisher.core.plans import Plan
 from publisher.core.tokens import KeyRing
 from publisher.failpoints import failpoint
 from publisher.formats import FORMATS
-from publisher.ports import Clock, Source, Store
-from publisher.services import deliver, gathering, plan, preview, publish, status, subscribe
+from publisher.ports import Clock, Store
+from publisher.services import deliver, gathering, listing, plan, preview, publish, status, subscribe
 from publisher.services.documents import write
 from publisher.services.pages import mailing_pages
 from publisher.services.parts import Parts
+
+if TYPE_CHECKING:
+    from publisher.sources import FolderSource
 
 
 def wall_clock() -> datetime:
@@ -115,8 +118,8 @@ class App:
             clock=self.clock,
             nonce=lambda: secrets.token_hex(12),
             reach=self._reach,
-            source=self._source(),
-            markup=SafeMarkup(),
+            source=self.source,
+            markup=SafeMarkup(settings.site.url),
             formats=FORMATS,
             cadences=CADENCES,
             renderer=JinjaRenderer(self.template_folders),
@@ -127,23 +130,27 @@ class App:
             ring=lambda: self.ring,
         )
 
-    def _source(self) -> Source:
-        from publisher.sources import FolderSource, SourceRules
+    @cached_property
+    def source(self) -> "FolderSource":
+        """The folder of posts."""
+        from publisher.sources import FolderSource, SourceRules, front_matter_defaults
 
         site, posts = self.settings.site, self.settings.posts
         rules = SourceRules(
             site_url=site.url,
             pages=posts.pages,
-            timezone=site.timezone,
+            timezone=posts.timezone,
             language=site.language,
             author=site.author,
+            profile=posts.profile,
+            defaults=front_matter_defaults(posts.defaults),
             include=posts.include,
             exclude=posts.exclude,
             permalink=posts.permalink,
             link_fields=posts.link_fields,
             id_fields=posts.id_fields,
         )
-        return FolderSource(posts.dir, rules, clock=wall_clock)
+        return FolderSource(posts.dir, rules, self.settings.folder, clock=wall_clock)
 
     @property
     def template_folders(self) -> tuple[Path, ...]:
@@ -184,6 +191,14 @@ class App:
         with self.lock("deliver"):
             unknown = deliver.recover(self.parts, self.clock(), alone=True)
             return deliver.deliver(self.parts, stopping=stopping, progress=progress), unknown
+
+    def posts(self) -> list[listing.Listed]:
+        """What becomes of each file in the folder of posts; writes nothing."""
+        return listing.listed(self.parts, self.clock())
+
+    def check(self) -> listing.Checked:
+        """Every finding in the folder of posts; writes nothing."""
+        return listing.checked(self.parts, self.clock())
 
     def queued(self) -> int:
         """How many deliveries could go out now."""

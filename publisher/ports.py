@@ -37,8 +37,9 @@ class Source(Protocol):
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
         ...
 
-    def fingerprint(self) -> str:
-        """16 hex digits that name how files are read: the rules, the settings, this version's reader."""
+    def fingerprint(self, paths: Sequence[str]) -> str:
+        """16 hex digits that name how files are read: settings, what the blog's own files decide, this
+        version's reader. `paths` are all files, in order; `read_many` then reads by these rules."""
         ...
 
     def files(self) -> Iterator[FileStat | BadPost]:
@@ -84,8 +85,13 @@ class Markup(Protocol):
         """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
         ...
 
-    def summary(self, html: str) -> str:
-        """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty."""
+    def summary(self, html: str, *, whole: bool = False) -> str:
+        """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty. With
+        `whole`, all its text in one line, at most 1,000 characters."""
+        ...
+
+    def removed(self, body: str, kind: MarkupKind) -> Sequence[tuple[int, str]]:
+        """(line of the body from 1, tag) of template code that cannot be shown and is taken away."""
         ...
 
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:

@@ -9,7 +9,6 @@ import click
 
 from publisher.app import wall_clock
 from publisher.cli.common import Site, count, say, show_json, site_options, utc
-from publisher.core.posts import BadPost, why_not
 from publisher.starting import Wishes, start_site
 
 
@@ -37,35 +36,23 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
 def check(site: Site, as_json: bool) -> None:
     """Settings and posts: every finding as path:line: reason."""
     app = site.open()
-    findings: list[dict[str, Any]] = []
-    waiting = {"hidden": 0, "future": 0, "expired": 0}
-    good = 0
-    for item in app.parts.source.scan():
-        if isinstance(item, BadPost):
-            findings.append({"path": item.path, "line": item.line, "reason": item.reason, "error": True})
-            continue
-        findings += [
-            {"path": item.post.path, "line": 0, "reason": warning, "error": False}
-            for warning in item.post.warnings
-        ]
-        why = why_not(item.post, app.clock())
-        good += why is None
-        if why is not None:
-            waiting[why] += 1
-    clashes = [b for b in app.plan()[0].bad if not any(f["path"] == b.path and f["error"] for f in findings)]
-    findings += [{"path": b.path, "line": b.line, "reason": b.reason, "error": True} for b in clashes]
+    found = app.check()
+    errors = sum(finding.error for finding in found.findings)
     if as_json:
-        show_json({"public": good, "waiting": waiting, "findings": findings})
+        rows = [
+            {"path": f.path, "line": f.line, "reason": f.reason, "error": f.error} for f in found.findings
+        ]
+        show_json({"public": found.public, "waiting": found.waiting, "findings": rows})
     else:
-        for f in findings:
-            line = f":{f['line']}" if f["line"] else ""
-            click.echo(f"{f['path']}{line}: {'' if f['error'] else 'warning: '}{f['reason']}")
-        errors = sum(f["error"] for f in findings)
+        for f in found.findings:
+            line = f":{f.line}" if f.line else ""
+            click.echo(f"{f.path}{line}: {'' if f.error else 'warning: '}{f.reason}")
+        hidden = found.waiting["hidden"] + found.waiting["expired"]
         say(
-            f"settings are good; {count(good, 'public post')}, {waiting['future']} waiting, "
-            f"{waiting['hidden'] + waiting['expired']} hidden, {count(errors, 'error')}"
+            f"settings are good; {count(found.public, 'public post')}, {found.waiting['future']} waiting, "
+            f"{hidden} hidden, {count(errors, 'error')}"
         )
-    if any(f["error"] for f in findings):
+    if errors:
         raise SystemExit(1)
 
 

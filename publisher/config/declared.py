@@ -7,6 +7,9 @@ from publisher.config.kinds import Kind
 from publisher.core.cadences import CADENCES
 
 FORMATS = ("atom", "rss", "json")
+PROFILES = (
+    "auto", "jekyll", "hugo", "eleventy", "astro", "pelican", "hexo", "docusaurus", "zola", "none",
+)  # fmt: skip
 
 TomlValue = str | bool | int | list[str]
 
@@ -62,8 +65,9 @@ SITE = Section(
         Setting(
             key="timezone",
             kind=kinds.ZONE,
-            default="UTC",
-            help="The time zone of dates in posts that name none, and of lists.",
+            shown='"UTC"',
+            help="The time zone of dates in posts that name none, and of lists. Default: for posts, the "
+            "generator's own; else UTC.",
         ),
         Setting(
             key="author",
@@ -107,15 +111,29 @@ POSTS = Section(
         Setting(
             key="include",
             kind=kinds.WORDS,
-            default=["**/*.md", "**/*.markdown", "**/*.html"],
+            default=["**/*.md", "**/*.markdown", "**/*.mdx", "**/*.html"],
             help="Which files in it are posts (patterns).",
         ),
         Setting(key="exclude", kind=kinds.WORDS, default=[], help="Which of these are not (patterns)."),
         Setting(
+            key="profile",
+            kind=kinds.one_of(*PROFILES),
+            default="auto",
+            help="The generator that the posts are made for: how it reads dates, and where it puts posts. "
+            '"auto" asks the configuration beside the posts.',
+        ),
+        Setting(
             key="permalink",
             kind=kinds.PERMALINK,
-            default=":year/:month/:day/:slug/",
-            help="Where a post is found under site.url, unless it says so itself.",
+            shown='":year/:month/:day/:slug/"',
+            help="Where a post is found under site.url, unless it says so itself. Default: as the generator "
+            "has it, else :year/:month/:day/:slug/.",
+        ),
+        Setting(
+            key="defaults",
+            kind=kinds.FRONT_MATTER,
+            shown='{author = "Jo Doe", lang = "de"}',
+            help="Front matter of posts that do not say it themselves.",
         ),
         Setting(
             key="link_fields",

@@ -155,8 +155,23 @@ def _person(value: object) -> dict[str, str]:
     return person
 
 
-PERMALINK_WORDS = ("year", "month", "day", "slug", "title", "categories")
-JEKYLL_PERMALINKS = ("pretty", "date", "none")
+def _front_matter(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Wrong
+    return {key: _as_written(item) for key, item in cast("dict[str, object]", value).items()}
+
+
+def _as_written(value: object) -> Any:
+    """A TOML value as front matter holds it: every scalar is text."""
+    if isinstance(value, list):
+        return [_as_written(item) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        return {key: _as_written(item) for key, item in cast("dict[str, object]", value).items()}
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+PERMALINK_WORDS = ("year", "month", "day", "slug", "title", "categories", "sections", "filename")
+JEKYLL_PERMALINKS = ("pretty", "date", "ordinal", "none")
 
 
 def _permalink(value: object) -> str:
@@ -164,7 +179,7 @@ def _permalink(value: object) -> str:
     if text in JEKYLL_PERMALINKS:
         return text
     unknown = [word for word in re.findall(r":(\w+)", text) if word not in PERMALINK_WORDS]
-    if unknown or not re.search(r":(?:slug|title)\b", text) or re.search(r"[\s?#]|\.\.|//", text):
+    if unknown or not re.search(r":(?:slug|title|filename)\b", text) or re.search(r"[\s?#]|\.\.|//", text):
         raise Wrong
     return text
 
@@ -258,6 +273,9 @@ PERSON = Kind(
 )
 AUTHORITY = Kind(
     expects='a host and a date (RFC 4151) such as "example.org,2026"', read=_matching(_AUTHORITY)
+)
+FRONT_MATTER = Kind(
+    expects='front matter, as in {author = "Jo Doe", lang = "de"}', read=_front_matter, verbatim=False
 )
 PERMALINK = Kind(
     expects=f"a pattern of :{' :'.join(PERMALINK_WORDS)}, with :slug or :title, or Jekyll's "

@@ -21,12 +21,18 @@ AUTHORITY_DATE = "2026"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostsSettings:
-    """[posts]. `dir` is absolute; `include` and `exclude` are patterns relative to it."""
+    """[posts]. `dir` is absolute; `include` and `exclude` are patterns relative to it. `timezone` is the
+    site's where it is set; None for it or `permalink`: as the posts' generator has it. `defaults` is front
+    matter, every scalar as text.
+    """
 
     dir: Path
+    timezone: str | None
     include: tuple[str, ...]
     exclude: tuple[str, ...]
-    permalink: str
+    profile: str
+    permalink: str | None
+    defaults: Mapping[str, Any]
     link_fields: tuple[str, ...]
     id_fields: tuple[str, ...]
     max_age: timedelta
@@ -172,7 +178,8 @@ def _settings(folder: Path, values: Values) -> Settings:
     folder = folder.resolve()
     of = {section.name: values[section.name][0] for section in SECTIONS if not section.repeated}
     site = _site(of["site"], of["web"]["public_url"])
-    posts = of["posts"] | {"dir": folder / of["posts"]["dir"]}
+    posts = of["posts"] | {"dir": folder / of["posts"]["dir"], "timezone": of["site"]["timezone"]}
+    posts["defaults"] = posts["defaults"] or {}
     host, port = of["web"]["listen"]
     return Settings(
         folder=folder,
@@ -198,7 +205,7 @@ def _site(values: Mapping[str, Any], public_url: str | None) -> Site:
         id_authority=values["id_authority"] or default_authority(values["url"]),
         description=values["description"],
         language=values["language"],
-        timezone=values["timezone"],
+        timezone=values["timezone"] or "UTC",
         author=Person(**author) if author else None,
         copyright=values["copyright"] or "",
         postal_address=values["postal_address"] or "",

@@ -86,8 +86,8 @@ def _new(
 
 
 def _publish(post: Post, id: str, now: datetime, rules: Rules) -> Change:
-    assert post.instant is not None  # noqa: S101  # the gate let it pass
-    backfill = rules.backfill or now - post.instant > rules.max_age
+    assert post.due is not None  # noqa: S101  # the gate let it pass
+    backfill = rules.backfill or now - post.due > rules.max_age
     return Change(kind=Kind.PUBLISHED, id=id, post=post, backfill=backfill)
 
 

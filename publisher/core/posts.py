@@ -1,6 +1,7 @@
 """A post: what a file of the author's means, and the one gate it must pass to leave the house."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,11 +37,14 @@ class Post:
     """One post as its author meant it, without its body (that is stored by `body_hash`).
 
     `path` is relative to posts.dir, with "/". `instant` is aware and UTC; None only where `hidden`
-    says why. `permalink` starts with "/" and is relative to site.url; `url` is absolute: where readers
-    are sent. `base_url` is what relative links in the body are resolved against. `hidden` is the reason
-    this file is never public ("draft: true"); `expires` is when it stops being so.
-    `summary` is plain text and may be empty. Titles are plain text and may be empty. `assets` are files
-    beside it that go out with it; of one name the first counts.
+    says why. `opens` is an embargo: until then a post is not public, whatever its instant. `permalink`
+    starts with "/" and is relative to site.url; `url` is absolute: where readers are sent. `base_url` is
+    what relative links in the body are resolved against. `hidden` is the reason this file is never public
+    ("draft: true"); `expires` is when it stops being so.
+    `summary` is plain text and may be empty; then the first `lead` characters of the body are its summary
+    where the author marked its end, else its first paragraph. Titles are plain text and may be empty.
+    `assets` are files beside it that go out with it; of one name the first counts. A warning may begin
+    with "line 3: ", by the lines of the file (see `warned`).
     """
 
     path: str
@@ -63,8 +67,17 @@ class Post:
     image: Image | None = None
     assets: tuple[Asset, ...] = ()
     hidden: str | None = None
+    opens: datetime | None = None
     expires: datetime | None = None
+    lead: int = 0
     warnings: tuple[str, ...] = ()
+
+    @property
+    def due(self) -> datetime | None:
+        """When it becomes public: its instant, or the end of its embargo where that is later."""
+        if self.instant is None or self.opens is None:
+            return self.instant
+        return max(self.instant, self.opens)
 
     @property
     def revision(self) -> str:
@@ -79,10 +92,16 @@ class Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """A post with its body: what a source hands over for each good file."""
+    """A post with its body: what a source hands over for each good file.
+
+    `line` is the line of the file that the body begins on, from 1; `container` is how its front matter is
+    written: "yaml", "toml", "json", "pelican", "hexo" or "none".
+    """
 
     post: Post
     body: str
+    line: int = 1
+    container: str = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +155,7 @@ def why_not(post: Post, now: datetime) -> Wait | None:
     """The reason `post` is not public at `now`; None when it is."""
     if post.hidden is not None or post.instant is None:
         return Wait.HIDDEN
-    if post.instant > now:
+    if post.instant > now or (post.opens is not None and post.opens > now):
         return Wait.FUTURE
     if post.expires is not None and post.expires <= now:
         return Wait.EXPIRED
@@ -151,8 +170,14 @@ def public(posts: Iterable[Post], now: datetime) -> list[Post]:
 
 def next_instant(posts: Iterable[Post], now: datetime) -> datetime | None:
     """When the next waiting post's time comes; None when nothing waits."""
-    ahead = [p.instant for p in posts if p.instant is not None and why_not(p, now) is Wait.FUTURE]
+    ahead = [p.due for p in posts if p.due is not None and why_not(p, now) is Wait.FUTURE]
     return min(ahead, default=None)
+
+
+def warned(warning: str) -> tuple[int, str]:
+    """The line that a warning of a post names, and what it says; 0 where it names none."""
+    found = re.match(r"line (\d+): ", warning)
+    return (int(found[1]), warning[found.end() :]) if found else (0, warning)
 
 
 def _by_instant(post: Post) -> tuple[datetime, str]:

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """An author. Only `name` is ever required (RFC 4287 3.2)."""
+    """An author. Only `name` is ever required (RFC 4287 3.2). `key` is what posts call an author whose
+    name stands in a data file of the blog; "" where the post holds the name itself.
+    """
 
     name: str
     email: str | None = None
     url: str | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

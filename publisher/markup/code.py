@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})")
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)((?:(?!\n[ \t]*\n)[\s\S]){1,4000}?)(?<!`)\1(?!`)")
+_NOT_BREAK = re.compile(r"[^\n]")
 _ITEM = re.compile(r"[ \t]{0,3}(?:[-*+]|\d+[.)]|\[\^[^\]]*\]:)(?:\s|$)")
 
 
@@ -13,6 +14,19 @@ def outside_code(source: str, change: Callable[[str], str]) -> str:
     if "`" not in source and "~~~" not in source and "    " not in source and "\t" not in source:
         return change(source)
     return "".join(chunk if code else _outside_spans(chunk, change) for code, chunk in _blocks(source))
+
+
+def without_code(source: str) -> str:
+    """`source` with all that is code as spaces: every other character keeps its place."""
+    parts: list[str] = []
+    for code, chunk in _blocks(source):
+        parts.append(blank(chunk) if code else _SPAN.sub(lambda match: blank(match[0]), chunk))
+    return "".join(parts)
+
+
+def blank(text: str) -> str:
+    """As many spaces and line breaks as `text` has characters and line breaks."""
+    return _NOT_BREAK.sub(" ", text)
 
 
 def _outside_spans(chunk: str, change: Callable[[str], str]) -> str:

@@ -2,13 +2,17 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from publisher.core.assets import NO_FILES, Placed
 from publisher.core.posts import Markup as Kind
 from publisher.markup import excerpts, limits, pictures, prose, stream
-from publisher.markup.templates import resolve, reveal, without_marks
+from publisher.markup.admonitions import with_quotations
+from publisher.markup.shortcodes import Context
+from publisher.markup.templates import removed, resolve, reveal, without_marks
+
+WHOLE = 1000
 
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "‛": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
 _MARKS = re.compile(r"[*_`\\]+")
@@ -16,7 +20,12 @@ _SPACE = re.compile(r"\s+")
 
 
 class SafeMarkup:
-    """Bodies of posts as safe HTML and as text (ports.Markup). Never raises for content."""
+    """Bodies of posts as safe HTML and as text (ports.Markup). Never raises for content. `site_url` is
+    what template code calls the site's address; absolute, ending in "/".
+    """
+
+    def __init__(self, site_url: str = "") -> None:
+        self.site_url = site_url
 
     def html(
         self, body: str, kind: Kind, *, base_url: str, title: str, files: Mapping[str, Placed] = NO_FILES
@@ -24,17 +33,22 @@ class SafeMarkup:
         """Sanitised HTML with absolute URLs; the first heading is dropped where it repeats `title`. A
         reference to one of `files` becomes its URL, and a picture among them gets its size.
         """
-        return _safe(body, kind, base_url, title, tuple(files.items()))
+        return _safe(body, kind, Context(self.site_url, base_url, title), tuple(files.items()))
 
     def text(
         self, body: str, kind: Kind, *, base_url: str, title: str, files: Mapping[str, Placed] = NO_FILES
     ) -> str:
         """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
-        return prose.text(_safe(body, kind, base_url, title, tuple(files.items())))
+        return prose.text(_safe(body, kind, Context(self.site_url, base_url, title), tuple(files.items())))
 
-    def summary(self, html: str) -> str:
-        """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty."""
-        return prose.summary(html)
+    def summary(self, html: str, *, whole: bool = False) -> str:
+        """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty. With
+        `whole`, all its text in one line, at most 1,000 characters."""
+        return prose.shortened(stream.words(html), WHOLE) if whole else prose.summary(html)
+
+    def removed(self, body: str, kind: Kind) -> Sequence[tuple[int, str]]:
+        """(line of the body from 1, tag) of template code that cannot be shown and is taken away."""
+        return [] if limits.too_odd(body) else removed(body, markdown=kind is Kind.MARKDOWN)
 
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
         """The leading whole blocks of sanitised HTML within `limit` UTF-8 bytes, and whether that is
@@ -43,23 +57,25 @@ class SafeMarkup:
 
 
 @lru_cache(maxsize=8)  # html and text of one post are asked for one after the other
-def _safe(body: str, kind: Kind, base_url: str, title: str, files: tuple[tuple[str, Placed], ...]) -> str:
+def _safe(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Placed], ...]) -> str:
     from publisher.markup.commonmark import to_html  # loaded when there is a body: most publishes have none
     from publisher.markup.sanitise import legal, sanitised
 
     source = legal(body)
     if limits.too_odd(source):
         return limits.as_plain(without_marks(source))
-    resolved = resolve(source, markdown=kind is Kind.MARKDOWN)
+    resolved = resolve(source, context, markdown=kind is Kind.MARKDOWN)
+    if kind is Kind.MARKDOWN:
+        resolved = with_quotations(resolved)
     html = to_html(resolved) if kind is Kind.MARKDOWN else resolved
     if limits.too_deep(html):
         return limits.as_plain(reveal(without_marks(resolved)))
-    safe = sanitised(html, base_url, dict(files))
+    safe = sanitised(html, context.base_url, dict(files))
     if files:
         safe = pictures.sized(safe, [place for _, place in files])
     if "{%" in safe or "{{" in safe:
         safe = stream.map_prose(safe, _scrubbed)
-    return _without_title(reveal(safe), title).strip()
+    return _without_title(reveal(safe), context.title).strip()
 
 
 def _scrubbed(text: str) -> str:

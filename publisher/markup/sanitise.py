@@ -46,6 +46,12 @@ ATTRIBUTES: dict[str, set[str]] = {
 }
 _URLS = frozenset({"href", "src", "poster", "cite"})
 _ILLEGAL = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_MARK = "https://data.invalid/heavy"
+_HEAVY = re.compile(rf'<img [^<>]*src="{_MARK}"[^<>]*>')
+_ALT = re.compile(r' alt="([^"]*)"')
+DATA_BUDGET = 100_000
+"""Characters of pictures written into a body (data: URLs) that are carried; more become links."""
+
 _FRAME = re.compile(r"<iframe\b([^<>]*)>(?:[^<]*</iframe\s*>)?", re.IGNORECASE)
 _NESTED = re.compile(r"<a [^<>]*></a>(?=<a )")  # what is left of a link around an autolink
 _SOURCE = re.compile(r"""\bsrc\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
@@ -68,16 +74,23 @@ def sanitised(html: str, base_url: str, files: Mapping[str, Placed] = NO_FILES) 
         link_rel=None,
         url_schemes={"http", "https", "data", *LINK_SCHEMES},
     )
-    return _NESTED.sub("", legal(cleaner.clean(html)))
+    safe = _NESTED.sub("", legal(cleaner.clean(html)))
+    return _HEAVY.sub(lambda match: _picture_link(match[0], base_url), safe) if _MARK in safe else safe
 
 
 def _filter(base: str, files: Mapping[str, Placed]) -> Callable[[str, str, str], str | None]:
     """What nh3 asks of each attribute that ATTRIBUTES allows. Must not raise."""
+    left = DATA_BUDGET
 
     def attribute(tag: str, name: str, value: str) -> str | None:
+        nonlocal left
         if name in _URLS:
             if "{{" in value or "{%" in value:
                 return None  # an address that only a generator could have completed
+            if len(value) > 1000 and value[:5].lower() == "data:":
+                left -= len(value)
+                if left < 0:
+                    return _MARK if tag == "img" else None
             return resolved(value, base, files, image=tag == "img")
         if name == "srcset":
             return absolute_set(value, base, files)
@@ -86,6 +99,13 @@ def _filter(base: str, files: Mapping[str, Placed]) -> Callable[[str, str, str],
         return without_marks(value) if "{" in value else value
 
     return attribute
+
+
+def _picture_link(image: str, base: str) -> str:
+    """A link to the post in place of a picture that is too heavy to be carried along."""
+    alt = _ALT.search(image)
+    words = alt[1] if alt and alt[1].strip() else "Picture"
+    return f'<a href="{escape(base)}">{words}</a>'
 
 
 def _frame_link(match: re.Match[str], base: str) -> str:

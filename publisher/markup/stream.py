@@ -19,6 +19,7 @@ HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 VOID = frozenset({"br", "col", "hr", "img", "source", "wbr"})
 
 _PIECE = re.compile(r"<(/?)([a-z][a-z0-9]*)((?:\s+[^\s=<>\"]+=\"[^\"]*\")*)\s*/?>|[^<]+|<")
+_HEADING = re.compile(r"<h[1-6][\s>]")
 _ATTRIBUTE = re.compile(r'([^\s="]+)="([^"]*)"')
 
 
@@ -38,9 +39,9 @@ class Piece(NamedTuple):
         return ""
 
 
-def pieces(source: str) -> Iterator[Piece]:
-    """The pieces in order; their `raw` joined is `source`."""
-    for match in _PIECE.finditer(source):
+def pieces(source: str, start: int = 0) -> Iterator[Piece]:
+    """The pieces in order; their `raw` joined is `source`. `start` is where a piece begins."""
+    for match in _PIECE.finditer(source, start):
         yield Piece(match[0], match[2] or "", bool(match[1]), match.start())
 
 
@@ -63,7 +64,10 @@ def map_prose(source: str, change: Callable[[str], str]) -> str:
 def first_heading(source: str) -> tuple[int, int, str] | None:
     """Where the first heading begins and ends, and its words."""
     begin: Piece | None = None
-    for piece in pieces(source):
+    at = _HEADING.search(source)
+    if at is None:
+        return None
+    for piece in pieces(source, at.start()):
         if piece.tag not in HEADINGS:
             continue
         if begin is None and not piece.closing:

@@ -7,7 +7,9 @@ as two noncharacters until the body is safe HTML (`reveal`).
 import re
 from collections.abc import Callable
 
-from publisher.markup.code import outside_code
+from publisher.markup.code import blank, outside_code, without_code
+from publisher.markup.liquid import EXPRESSION, value_of
+from publisher.markup.shortcodes import Context, shown
 
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 _HIDE = str.maketrans({"{": _OPEN, "}": _CLOSE})
@@ -20,14 +22,12 @@ _HIGHLIGHT = re.compile(
     r"\n?[ \t]*\{(?:%-?|\{[<%])\s*/?\s*(?:end)?(?:highlight|codeblock|code)\s*-?[>%]\}+",
     re.DOTALL | re.MULTILINE,
 )
-_ARGUMENT = re.compile(r"""([\w-]+)\s*=\s*("[^"]*"|'[^']*'|[^\s"'{}]+)|("[^"]*"|'[^']*'|[^\s"'{}<>%]+)""")
-_QUOTED_URL = re.compile(
-    r"""\{\{-?\s*(["'])([^"'{}]*)\1\s*\|\s*(?:relative_url|absolute_url|url)\b[^{}]*\}\}"""
+_TAG = re.compile(
+    r"\{\{<((?:(?!>\}\})[\s\S]){0,2000})>\}\}|\{\{%((?:(?!%\}\})[\s\S]){0,2000})%\}\}|\{%((?:(?!%\})[\s\S]){0,2000})%\}"
 )
-_VARIABLE = re.compile(
-    r"""\{\{-?\s*(?:site|page|post|layout|include|content|paginator|forloop|collections?|metadata"""
-    r"""|pkg|eleventy|["'])[^{}\n]{0,400}?-?\}\}"""
-)
+_JSX_COMMENT = re.compile(r"\{/\*(?:(?!\*/)[\s\S]){0,4000}\*/\}")
+_NOWHERE = Context(site_url="https://site.invalid/", base_url="https://site.invalid/")
+MAX_REMOVED = 50
 _PAIRS = (("{{<", ">}}"), ("{{%", "%}}"), ("{%", "%}"))
 _ATTRIBUTES = re.compile(
     r"^[ \t]*\{:[ \t]*:?/?[.#\w=:][^{}\n]*\}[ \t]*$\n?"  # a line of its own
@@ -38,14 +38,33 @@ _ATTRIBUTES = re.compile(
 )
 
 
-def resolve(source: str, *, markdown: bool) -> str:
+def resolve(source: str, context: Context, *, markdown: bool) -> str:
     """A body source without template code, and in Markdown without kramdown's attribute lists."""
-    source = source.translate({ord(_OPEN): None, ord(_CLOSE): None})
+    if _OPEN in source or _CLOSE in source:
+        source = source.translate({ord(_OPEN): None, ord(_CLOSE): None})
     if "{" not in source:
         return source
     if "{%" in source or "{{" in source:
         source = _paired(source)
-    return outside_code(source, _change_markdown) if markdown else _change(source)
+    if not markdown:
+        return _change(source, context)
+    return outside_code(source, lambda text: _change_markdown(text, context))
+
+
+def removed(source: str, *, markdown: bool) -> list[tuple[int, str]]:
+    """(line, tag) of each tag outside code that `resolve` takes away though it may have meant something."""
+    if "{%" not in source and "{{" not in source:
+        return []
+    text = without_code(source) if markdown else source
+    for pair in (_RAW, _COMMENT):
+        text = _pairs(text, pair, blank)
+    text = _HIGHLIGHT.sub(lambda match: blank(match[0]), text) if text.count("{") < 2000 else text
+    found = [
+        (1 + text.count("\n", 0, match.start()), " ".join(match[0].split())[:60])
+        for match in _TAG.finditer(text)
+        if shown(next(filter(None, match.groups()), "").strip("-").strip(), _NOWHERE) is None
+    ]
+    return found[:MAX_REMOVED]
 
 
 def reveal(html: str) -> str:
@@ -93,20 +112,23 @@ def _fenced(match: re.Match[str]) -> str:
     return f"\n\n{fence}{match[1]}\n{inside.translate(_HIDE)}\n{fence}\n\n"
 
 
-def _change_markdown(text: str) -> str:
+def _change_markdown(text: str, context: Context) -> str:
     if "{" not in text:
         return text
-    text = _change(text)
+    text = _change(text, context)
     return _ATTRIBUTES.sub("", text) if "{:" in text or "{#" in text else text
 
 
-def _change(text: str) -> str:
+def _change(text: str, context: Context) -> str:
     if "{{" in text:
-        text = _QUOTED_URL.sub(lambda match: match[2], text)
-        text = _VARIABLE.sub("", text)
+        text = EXPRESSION.sub(lambda match: value_of(match, context), text)
     for opening, closing in _PAIRS:
         if opening in text:
-            text = _between(text, opening, closing, _tag)
+            text = _between(
+                text, opening, closing, lambda inside: shown(inside.strip("-").strip(), context) or ""
+            )
+    if "{/*" in text:
+        text = _JSX_COMMENT.sub("", text)
     return text
 
 
@@ -121,55 +143,3 @@ def _between(text: str, opening: str, closing: str, show: Callable[[str], str]) 
         parts += [text[at:start], show(text[start + len(opening) : end])]
         at = end + len(closing)
     return "".join([*parts, text[at:]])
-
-
-def _tag(inside: str) -> str:
-    """What a tag becomes: a row of TAGS, or nothing."""
-    name, _, rest = inside.strip("-").strip().partition(" ")
-    show = TAGS.get(name)
-    if show is None:
-        return ""
-    named: dict[str, str] = {}
-    for match in _ARGUMENT.finditer(rest[:2000]):
-        key, value = (match[1].lower(), match[2]) if match[1] else (str(len(named)), match[3])
-        named.setdefault(key, value.strip("\"'"))
-    return show(named)
-
-
-def _reference(arguments: dict[str, str]) -> str:
-    """`ref`, `relref`, `link`, `post_url`: the other post's path without its suffix."""
-    target, mark, fragment = arguments.get("0", arguments.get("path", "")).partition("#")
-    stem = re.sub(r"(?:/?_?index)?\.(?:md|markdown|html)$", "", target)
-    return (stem + mark + fragment).replace(" ", "%20")
-
-
-def _figure(arguments: dict[str, str]) -> str:
-    src = arguments.get("src") or arguments.get("0", "")
-    if not src or "{" in src:
-        return ""
-    alt = _escaped(arguments.get("alt") or arguments.get("1", ""))
-    caption = _escaped(arguments.get("caption") or arguments.get("title", ""))
-    image = f'<img src="{_escaped(src)}" alt="{alt}">'
-    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>" if caption else image
-
-
-def _youtube(arguments: dict[str, str]) -> str:
-    video = arguments.get("id") or arguments.get("0", "")
-    url = f"https://www.youtube.com/watch?v={_escaped(video)}"
-    return f'<a href="{url}">Video on YouTube</a>' if re.fullmatch(r"[\w-]{6,20}", video) else ""
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-TAGS: dict[str, Callable[[dict[str, str]], str]] = {
-    "ref": _reference,
-    "relref": _reference,
-    "link": _reference,
-    "figure": _figure,
-    "img": _figure,
-    "image": _figure,
-    "image_with_class": _figure,
-    "youtube": _youtube,
-}

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 from publisher.core.assets import Placed, placed
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufdd0\ufdd1]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _GOOD = re.compile(r"https?://[^/?#\s\\]+[!-~]*", re.IGNORECASE)
+_PLAIN = re.compile(r"/?(?:[\w~-][\w.~-]*/)*[\w~-][\w.~-]*/?(?:#[\w-]*)?", re.ASCII)
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SAFE = "%/!$'()*+,:;=@~&?#[]-._"
 _DATA_IMAGE = re.compile(r"data:image/(?:png|gif|jpe?g|webp|avif|bmp|x-icon|svg\+xml)[;,]", re.IGNORECASE)
@@ -28,6 +29,9 @@ def absolute(url: str, base: str, *, image: bool = False) -> str | None:
         return None
     if _GOOD.fullmatch(url):
         return url
+    if _PLAIN.fullmatch(url):  # joined by hand: a body may hold 30,000 links, and urljoin takes its time
+        origin, folder = _ends(base)
+        return (origin if url[0] == "/" else folder) + url
     scheme = _SCHEME.match(url)
     kind = scheme[1].lower() if scheme else ""
     if kind == "data":
@@ -41,9 +45,16 @@ def absolute(url: str, base: str, *, image: bool = False) -> str | None:
     return _joined(url.replace("\\", "/"), base)
 
 
+@lru_cache(maxsize=64)
+def _ends(base: str) -> tuple[str, str]:
+    """Of a base URL: scheme and host, and all up to the last slash of its path."""
+    parts = urlsplit(base)
+    return f"{parts.scheme}://{parts.netloc}", urljoin(base, ".")
+
+
 def resolved(url: str, base: str, files: Mapping[str, Placed], *, image: bool = False) -> str | None:
     """Where `url` leads: to one of the post's own `files`, else as `absolute` has it."""
-    found = placed(url, files)
+    found = placed(url, files) if files else None
     return found.url if found else absolute(url, base, image=image)
 
 

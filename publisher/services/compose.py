@@ -12,6 +12,7 @@ from publisher.core.messages import Letter, Place, Recipe, Segment
 from publisher.core.mime import compose, freeze
 from publisher.services.assets import files_of, image_of
 from publisher.services.parts import Parts
+from publisher.services.summaries import summary_of
 
 HTML_BUDGET = 60_000
 """Bytes of post HTML in one digest, before styles are inlined: Gmail clips a mail at 102 kB."""
@@ -46,7 +47,7 @@ def _digest_post(parts: Parts, known: Known, body: str, share: int) -> DigestPos
     markup, files = parts.markup, files_of(parts, post)
     whole = markup.html(body, post.markup, base_url=post.base_url, title=post.title, files=files)
     html, cut = markup.excerpt(whole, share)
-    summary = post.summary or markup.summary(whole)
+    summary = summary_of(markup, post, body, whole)
     text = summary
     if not cut:
         text = markup.text(body, post.markup, base_url=post.base_url, title=post.title, files=files)

@@ -9,6 +9,7 @@ from publisher.core.log import Known
 from publisher.services.assets import files_of, image_of
 from publisher.services.documents import Wanted, fingerprint
 from publisher.services.parts import Parts
+from publisher.services.summaries import summary_of
 
 EMPTY = datetime(1970, 1, 1, tzinfo=UTC)
 """`updated` of a feed before the first run; after it, an empty feed has the time of the baseline."""
@@ -74,7 +75,7 @@ def _entry(parts: Parts, spec: FeedSpec, known: Known, body: str) -> Entry:
         title=post.title,
         published=post.instant,
         updated=max(known.updated_at, post.instant),
-        summary=post.summary or parts.markup.summary(html),
+        summary=summary_of(parts.markup, post, body, html),
         content=html if spec.content == "full" else None,
         language=language,
         authors=post.authors,

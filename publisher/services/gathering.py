@@ -71,21 +71,13 @@ def gather(parts: Parts, now: datetime, *, backfill: bool = False, keep: bool = 
 
 def _look(parts: Parts, *, keep: bool) -> _Look:
     """The folder beside what is remembered of it; changed files are read."""
-    rules = parts.source.fingerprint()
+    listed = list(parts.source.files())
+    here = {file.path: file for file in listed if isinstance(file, FileStat)}
+    rules = parts.source.fingerprint(sorted(here))
     seen = parts.store.seen(rules)
-    look = _Look(rules=rules, same={})
-    changed: list[str] = []
-    here: set[str] = set()
-    for file in parts.source.files():
-        if isinstance(file, BadPost):
-            look.bad.append(file)
-            continue
-        here.add(file.path)
-        if seen.get(file.path) == file:
-            look.same[file.path] = file
-        else:
-            changed.append(file.path)
-    changed.sort()
+    look = _Look(rules=rules, same={path: file for path, file in here.items() if seen.get(path) == file})
+    look.bad = [file for file in listed if isinstance(file, BadPost)]
+    changed = sorted(path for path in here if path not in look.same)
     _read(parts, look, changed, parts.store.hashes([p for p in changed if p in seen], rules), keep=keep)
     again = {bad.path for bad in look.bad} | {path for path, (_, hash) in look.read.items() if not hash}
     look.gone = [path for path in seen if path not in here or path in again]

@@ -13,6 +13,7 @@ from publisher.services.assets import files_of, image_of
 from publisher.services.documents import Wanted, fingerprint
 from publisher.services.pages import feed_links
 from publisher.services.parts import Parts
+from publisher.services.summaries import summary_of
 
 OWNED = (POSTS, ASSETS)
 """Folders under public/ that hold nothing but what posts of now need."""
@@ -98,7 +99,7 @@ def _shown(parts: Parts, known: Known) -> DigestPost:
         language=post.language,
         html=html,
         text="",
-        summary=post.summary or parts.markup.summary(html),
+        summary=summary_of(parts.markup, post, body, html),
         authors=post.authors,
         categories=post.categories,
         image=image_of(parts, post),

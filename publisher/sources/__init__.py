@@ -1,15 +1,18 @@
 """A folder of posts, made for any generator, read as its author meant it: file -> Parsed | BadPost.
 
-    folder      which files, and their bytes          containers  where front matter ends, YAML, TOML, JSON
-    reading     bytes -> Parsed | BadPost             yaml_text   YAML scalars as they were written
-    dates       the forms of a date                   instants    where a post's date is looked for
-    visibility  why a file is never public            places      slug, permalink, URL, image
-    people      authors and languages                 words       plain text of titles and summaries
+    folder        which files, and their bytes           reading     bytes -> Parsed | BadPost
+    surroundings  what the blog's own files decide       configs     generators' configuration, never run
+    profiles      how each generator reads and places    containers  where front matter ends, YAML, TOML, JSON
+    headers       Pelican's and Hexo's, without a fence  yaml_text   YAML scalars as they were written
+    dates         the forms of a date                    instants    where a post's date is looked for
+    visibility    why a file is never public             places      permalink, URL, image, aliases
+    permalinks    patterns of addresses                  people      authors, languages, tags
+    words         plain text of titles and summaries
 
 A convention of posts is one row of a table or one small function in the file that bears its name.
 """
 
 from publisher.sources.folder import FolderSource
-from publisher.sources.rules import SourceRules
+from publisher.sources.rules import Defaults, SourceRules, front_matter_defaults
 
-__all__ = ["FolderSource", "SourceRules"]
+__all__ = ["Defaults", "FolderSource", "SourceRules", "front_matter_defaults"]

@@ -1,4 +1,5 @@
-"""Where front matter ends and the body begins: YAML, TOML and JSON, through python-frontmatter's handlers.
+"""Where front matter ends and the body begins: YAML, TOML and JSON, through python-frontmatter's handlers;
+headers without a fence through `headers`.
 
 python-frontmatter's own `parse` strips the body and overlooks a BOM, a `...` and, without a package that
 is no longer kept up, TOML: the metadata is lost and the front matter published. So its frame is used
@@ -15,7 +16,9 @@ from typing import Any, ClassVar, Protocol, TypeAlias, cast
 from frontmatter import detect_format
 from frontmatter.default_handlers import BaseHandler
 
+from publisher.sources.headers import read_pelican, split_header
 from publisher.sources.values import FrontMatter, FrontMatterError, Value, gather
+from publisher.sources.yaml_lines import read_lines
 from publisher.sources.yaml_text import load_yaml
 
 MAX_SIZE = 262_144
@@ -26,10 +29,11 @@ _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A file taken apart. `front` is None where there is no front matter."""
+    """A file taken apart. `front` is None where there is no front matter; `kind` is as in core.Parsed."""
 
     front: FrontMatter | None
     body: str
+    kind: str = "none"
 
 
 Table: TypeAlias = dict[str, Any]
@@ -38,6 +42,8 @@ Raw: TypeAlias = str | int | float | date | time | list[Any] | Table | None
 
 
 class _Handler(Protocol):
+    kind: str
+
     def split(self, text: str) -> tuple[str, str]: ...
     def read(self, fm: str, line: int) -> FrontMatter: ...
 
@@ -49,10 +55,12 @@ def open_container(text: str) -> Container:
     FrontMatterError, also for a fence that yields no metadata: that must never pass for a body.
     """
     start = text.lstrip("\n \t")
-    handler = detect_format(start, _HANDLERS) if start[:1] in ("-", "+", "{") else None
+    line = 1 + text.count("\n", 0, len(text) - len(start))
+    if start[:1] not in ("-", "+", "{"):
+        return _without_fence(text, start, line)
+    handler = detect_format(start, _HANDLERS)
     if handler is None:
         return Container(front=None, body=text)
-    line = 1 + text.count("\n", 0, len(text) - len(start))
     ours = cast("_Handler", handler)
     try:
         head, body = ours.split(start)
@@ -63,7 +71,50 @@ def open_container(text: str) -> Container:
     front = ours.read(head, line)
     if not front.values:
         raise FrontMatterError("front matter opens and says nothing; write at least a title", line)
-    return Container(front=front, body=body)
+    return Container(front=front, body=body, kind=ours.kind)
+
+
+def load_toml(text: str, line: int) -> FrontMatter:
+    """A TOML document whose first line is line `line` of its file. Raises FrontMatterError."""
+    try:
+        loaded = tomllib.loads(text, parse_float=str)
+    except (ValueError, RecursionError) as error:
+        match = _TOML_LINE.search(str(error))
+        at = int(match[1]) if match and match[1] else (1 + text.count("\n") if match else 1)
+        what = _TOML_LINE.sub("", str(error)).strip() or "nested too deep"
+        raise FrontMatterError(f"broken TOML: {what}; mend the line", line + at - 1) from None
+    return gather(_flatten(loaded), line)
+
+
+def load_json(text: str, line: int) -> FrontMatter:
+    """A JSON object whose first line is line `line` of its file. Raises FrontMatterError."""
+    repeated: list[tuple[str, Value, int]] = []
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        repeated[:] = [(key, _plain(value), line) for key, value in found]  # the outermost comes last
+        return dict(found)
+
+    try:
+        json.loads(text, object_pairs_hook=pairs, parse_int=str, parse_float=str)
+    except json.JSONDecodeError as error:
+        reason = f"broken JSON: {error.msg}; mend the line"
+        raise FrontMatterError(reason, line + error.lineno - 1) from None
+    except (ValueError, RecursionError):
+        raise FrontMatterError("broken JSON: nested too deep; write it out plainly", line) from None
+    return gather(repeated, line)
+
+
+def _without_fence(text: str, start: str, line: int) -> Container:
+    found = split_header(start, MAX_SIZE)
+    if found is None:
+        return Container(front=None, body=text)
+    kind, head, body = found
+    load = {"pelican": read_pelican, "hexo": load_yaml, "json": _load_braceless}[kind]
+    return Container(front=load(head, line), body=body, kind=kind)
+
+
+def _load_braceless(head: str, line: int) -> FrontMatter:
+    return load_json("{" + head + "}", line)
 
 
 class _Fence(BaseHandler):
@@ -81,29 +132,25 @@ class _Fence(BaseHandler):
 
 
 class _Yaml(_Fence):
+    kind = "yaml"
     FM_BOUNDARY = re.compile(r"---[ \t]*(?:\n|\Z)")
     CLOSE = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
 
     def read(self, fm: str, line: int) -> FrontMatter:
-        return load_yaml(fm, line + 1)
+        return read_lines(fm, line + 1) or load_yaml(fm, line + 1)
 
 
 class _Toml(_Fence):
+    kind = "toml"
     FM_BOUNDARY = re.compile(r"\+\+\+[ \t]*(?:\n|\Z)")
     CLOSE = re.compile(r"^\+\+\+[ \t]*(?:\n|\Z)", re.MULTILINE)
 
     def read(self, fm: str, line: int) -> FrontMatter:
-        try:
-            loaded = tomllib.loads(fm, parse_float=str)
-        except (ValueError, RecursionError) as error:
-            match = _TOML_LINE.search(str(error))
-            at = int(match[1]) if match and match[1] else (1 + fm.count("\n") if match else 1)
-            what = _TOML_LINE.sub("", str(error)).strip() or "nested too deep"
-            raise FrontMatterError(f"broken TOML: {what}; mend the line", line + at) from None
-        return gather(_flatten(loaded), line)
+        return load_toml(fm, line + 1)
 
 
 class _Json(BaseHandler):
+    kind = "json"
     FM_BOUNDARY = re.compile(r'\{\s*["}]')
 
     def split(self, text: str) -> tuple[str, str]:
@@ -112,21 +159,7 @@ class _Json(BaseHandler):
         return text[:end], rest.removeprefix("\n")
 
     def read(self, fm: str, line: int) -> FrontMatter:
-        repeated: list[tuple[str, Value, int]] = []
-
-        def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-            repeated[:] = [(key, _plain(value), line) for key, value in found]  # the outermost comes last
-            return dict(found)
-
-        try:
-            json.loads(fm, object_pairs_hook=pairs, parse_int=str, parse_float=str)
-        except json.JSONDecodeError as error:
-            raise FrontMatterError(
-                f"broken JSON: {error.msg}; mend the line", line + error.lineno - 1
-            ) from None
-        except (ValueError, RecursionError):
-            raise FrontMatterError("broken JSON: nested too deep; write it out plainly", line) from None
-        return gather(repeated, line)
+        return load_json(fm, line)
 
 
 _HANDLERS = (_Yaml(), _Toml(), _Json())

@@ -6,7 +6,6 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,7 +14,9 @@ from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.sources.assets import Files, references
 from publisher.sources.globs import matcher
 from publisher.sources.parallel import in_order
+from publisher.sources.reading import explain_post, read_post
 from publisher.sources.rules import SourceRules
+from publisher.sources.surroundings import settle
 
 MAX_FILE = 32 * 1024 * 1024
 """Bytes of a post; more is a mistake."""
@@ -31,63 +32,83 @@ class FolderSource:
     """A folder of posts (ports.Source). Names that begin with "." are left alone."""
 
     def __init__(
-        self, folder: Path, rules: SourceRules, *, clock: Callable[[], datetime] | None = None
+        self,
+        folder: Path,
+        rules: SourceRules,
+        top: Path | None = None,
+        *,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
-        """`clock` is the machine's, by which files are stamped; without one no stamp is trusted."""
+        """`top` is the highest folder to look for a generator's configuration in; None: a few above. `clock`
+        is the machine's, by which files are stamped; without one no stamp is trusted.
+        """
         self.folder = folder
         self.rules = rules
+        self.top = top
         self._clock = clock
+        self._by: SourceRules | None = None
         self._files = Files(folder)
         self._included = matcher(rules.include)
         self._excluded = matcher(rules.exclude)
 
     def scan(self) -> Iterator[Parsed | BadPost]:
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
-        root = self._root()
-        found = sorted(self._walk(root, ""), key=lambda item: item[0])
-        return (bad or self.read(path) for path, bad, _ in found)
+        found = self.listed()
+        rules = self.settled([path for path, bad in found if bad is None])
+        return (bad or self.read(path, rules) for path, bad in found)
+
+    def listed(self) -> list[tuple[str, BadPost | None]]:
+        """Every file that could be a post, in path order, and why it cannot be read. Raises SourceError."""
+        return sorted(((path, bad) for path, bad, _ in self._walk(self._root(), "")), key=lambda it: it[0])
 
     def files(self) -> Iterator[FileStat | BadPost]:
         """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
         return (bad or _stat(path, entry) for path, bad, entry in self._walk(self._root(), ""))
 
-    def fingerprint(self) -> str:
-        """16 hex digits that name how files are read: the rules, the folder, and this reader's code."""
-        found = hashlib.sha256(repr((self.rules, self._name)).encode())
+    def fingerprint(self, paths: Sequence[str]) -> str:
+        """16 hex digits that name how files are read: the settled rules, and this reader's own code."""
+        self._by = self.settled(paths)
+        found = hashlib.sha256(repr(self._by).encode("utf-8", "surrogatepass"))
         for module in sorted(Path(__file__).parent.glob("*.py")):
             found.update(module.read_bytes())
         return found.hexdigest()[:16]
 
     def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
-        """Those files in that order, on every core where they are many; a known hash is not parsed."""
+        """Those files in that order, on every core where they are many; a known hash is not parsed. They are
+        read by the rules of the last `fingerprint`."""
+        rules = self._by or self.settled(paths)
 
         def work(path: str) -> Reading:
-            return self._reading(path, hashes.get(path))
+            return self._reading(path, hashes.get(path), rules)
 
         return in_order(work, paths)
 
-    def read(self, path: str) -> Parsed | BadPost:
-        """The post at `path`, relative to the folder and with "/"."""
-        return self._parsed(path, self._bytes(path)[1])
+    def settled(self, paths: Sequence[str]) -> SourceRules:
+        """The rules with all that the blog's own files decide; `paths` are the posts', in order."""
+        return settle(self.folder, self.top, self.rules, paths)
 
-    def _reading(self, path: str, known: str | None) -> Reading:
+    def explain(self, path: str) -> tuple[Parsed | BadPost, Mapping[str, str], SourceRules]:
+        """The post at `path`, which rule decided each value, and the settled rules. Raises SourceError."""
+        rules = self.settled([name for name, bad in self.listed() if bad is None])
+        data = self._bytes(path)[1]
+        found, reasons = (data, {}) if isinstance(data, BadPost) else explain_post(path, data, rules)
+        return found, reasons, rules
+
+    def read(self, path: str, rules: SourceRules | None = None) -> Parsed | BadPost:
+        """The post at `path`, relative to the folder and with "/", by settled `rules` (None: they are
+        settled for this file alone)."""
+        return self._parsed(path, self._bytes(path)[1], rules or self.settled([path]))
+
+    def _reading(self, path: str, known: str | None, rules: SourceRules) -> Reading:
         stat, data = self._bytes(path)
         name = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
-        result = None if name == known else self._parsed(path, data)
+        result = None if name == known else self._parsed(path, data, rules)
         if isinstance(result, Parsed) and self._names(result):
             name = ""  # what it refers to may change while it does not
         return Reading(stat=stat, hash=name, result=result)
 
-    def _parsed(self, path: str, data: bytes | BadPost) -> Parsed | BadPost:
-        if isinstance(data, BadPost):
-            return data
-        from publisher.sources.reading import read_post  # YAML is loaded only where something is read
-
-        return self._with_files(read_post(path, data, (self._name, *path.split("/")[:-1]), self.rules))
-
-    @cached_property
-    def _name(self) -> str:
-        return self.folder.resolve().name
+    def _parsed(self, path: str, data: bytes | BadPost, rules: SourceRules) -> Parsed | BadPost:
+        return data if isinstance(data, BadPost) else self._with_files(read_post(path, data, rules))
 
     def file(self, path: str) -> bytes | None:
         """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 _PARTS = re.compile(r"\*\*/|\*\*|\*|\?|[^*?]+")
 _MEANING = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -14,3 +15,13 @@ def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
         return lambda path: False
     compiled = re.compile("|".join(f"(?:{source})" for source in sources), re.DOTALL)
     return lambda path: compiled.fullmatch(path) is not None
+
+
+@lru_cache(maxsize=256)
+def _scope(scope: str) -> Callable[[str], bool]:
+    return matcher((scope, scope.rstrip("/") + "/**"))
+
+
+def in_scope(path: str, scope: str) -> bool:
+    """Whether `path` is `scope` itself, in that folder, or matches that pattern; "" is everything."""
+    return not scope or _scope(scope)(path)

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, tzinfo
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 
 from publisher.sources.dates import parse_date
-from publisher.sources.values import FrontMatter, FrontMatterError
+from publisher.sources.people import language_suffix
+from publisher.sources.values import FrontMatter, FrontMatterError, Value
 
 DATE_FIELDS = ("date", "publishdate", "pubdate", "pubdatetime", "published", "created")
 MODIFIED_FIELDS = ("lastmodifiedat", "lastmod", "updated", "updateddate", "modified", "moddatetime")
+OPENING_FIELDS = ("publishdate", "pubdate", "published")
 EXPIRY_FIELDS = ("expirydate", "unpublishdate", "expires")
 PATH_FIELDS = ("permalink", "url", "path", "slug")
 
@@ -16,46 +19,73 @@ _IN_NAME = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
 _IN_PATH = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})(?:/|$)")
 
 
-def find_instant(front: FrontMatter | None, path: str, zone: tzinfo) -> tuple[datetime | None, list[str]]:
-    """A post's instant (UTC; None: nowhere a date) and what was passed over on the way to it."""
-    warnings: list[str] = []
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """The zone of dates that name none: `utc` matches those that the generator reads as UTC."""
+
+    site: tzinfo
+    utc: re.Pattern[str] | None = None
+
+    def of(self, text: str) -> tzinfo:
+        """The zone of the date in `text`."""
+        return UTC if self.utc is not None and self.utc.fullmatch(text) else self.site
+
+
+def find_instant(
+    front: FrontMatter | None, path: str, zones: Zones, warnings: list[str]
+) -> tuple[datetime | None, str]:
+    """A post's instant (UTC; None: nowhere a date) and where it stands. Adds to `warnings` what was passed
+    over on the way to it.
+    """
     if front is not None:
-        for name in DATE_FIELDS:
-            found = read_field(front, name, zone, warnings)
-            if found is not None:
-                return found, warnings
-    for text in _name_and_path(front, path):
-        found = parse_date(text, zone)
+        found, name = first_date(front, DATE_FIELDS, zones, warnings)
         if found is not None:
-            return found, warnings
-    return None, warnings
+            return found, name
+    for text, where in _name_and_path(front, path):
+        found = parse_date(text, zones.of(text))
+        if found is not None:
+            return found, where
+        warnings.append(f"{where}: {text!r} is no date; no calendar has that day")
+    return None, ""
+
+
+def find_opening(
+    front: FrontMatter, instant: datetime | None, zones: Zones, warnings: list[str]
+) -> datetime | None:
+    """An embargo: the publish date of a post that has a date of its own too, where it is the later one."""
+    if instant is None or front.get("date") is None:
+        return None
+    found, _ = first_date(front, OPENING_FIELDS, zones, warnings)
+    return found if found is not None and found > instant else None
 
 
 def first_date(
-    front: FrontMatter, names: tuple[str, ...], zone: tzinfo, warnings: list[str]
-) -> datetime | None:
-    """The first of the fields `names` that holds a date we can read (UTC); warns of those we cannot."""
+    front: FrontMatter, names: tuple[str, ...], zones: Zones, warnings: list[str]
+) -> tuple[datetime | None, str]:
+    """The first of the fields `names` that holds a date we can read (UTC), and its name; warns of those
+    we cannot. Raises FrontMatterError where one is a list or a map.
+    """
     for name in names:
-        found = read_field(front, name, zone, warnings)
+        value = front.values.get(name)
+        if value is None:
+            continue
+        found = _read(front, name, value, zones, warnings)
         if found is not None:
-            return found
-    return None
+            return found, name
+    return None, ""
 
 
-def read_field(front: FrontMatter, name: str, zone: tzinfo, warnings: list[str]) -> datetime | None:
-    """The date in one field. Raises FrontMatterError where it is a list or a map."""
-    value = front.get(name)
+def _read(front: FrontMatter, name: str, value: Value, zones: Zones, warnings: list[str]) -> datetime | None:
     if isinstance(value, (list, dict)):
         kind = "list" if isinstance(value, list) else "map"
         raise FrontMatterError(f"{name} is a {kind}; write one date", front.line_of(name))
-    if not value or not value.strip() or (name == "published" and front.flag(name) is not None):
+    text = (value or "").strip()
+    if not text or (name == "published" and front.flag(name) is not None):
         return None
-    found = parse_date(value, zone)
+    found = parse_date(text, zones.of(text))
     if found is None:
-        line = front.line_of(name)
-        warnings.append(
-            f"line {line}: {name}: {value.strip()[:60]!r} is no date; write it as 2024-10-25 08:38"
-        )
+        reason = f"{name}: {text[:60]!r} is no date; write it as 2024-10-25 08:38"
+        warnings.append(f"line {front.line_of(name)}: {reason}")
     return found
 
 
@@ -68,12 +98,16 @@ def own_name(path: str) -> str:
     """The name that is the post's own: the file's without suffix, or the folder's of an index file."""
     folders, _, name = path.rpartition("/")
     stem = name.rpartition(".")[0] or name
+    if "." in stem:
+        stem = stem.removesuffix(language_suffix(stem))
     return folders.rpartition("/")[2] if stem.casefold() == "index" and folders else stem
 
 
-def _name_and_path(front: FrontMatter | None, path: str) -> Iterator[str]:
+def _name_and_path(front: FrontMatter | None, path: str) -> Iterator[tuple[str, str]]:
     if match := dated_name(path):
-        yield "-".join(match.groups())
-    for text in (path, *(front.text(name) for name in PATH_FIELDS if front)):
-        if match := _IN_PATH.search(text):
-            yield "-".join(match.groups())
+        yield "-".join(match.groups()), "file name"
+    if match := _IN_PATH.search(path):
+        yield "-".join(match.groups()), "folders"
+    for name in PATH_FIELDS if front else ():
+        if match := _IN_PATH.search(front.text(name) if front else ""):
+            yield "-".join(match.groups()), name

@@ -1,10 +1,12 @@
 """Who wrote a post, in which language, and under which words it is filed."""
 
 import re
+from dataclasses import replace
+from functools import lru_cache
 
 from publisher.core.site import Person
 from publisher.sources.rules import SourceRules
-from publisher.sources.values import FrontMatter, Value, scalars
+from publisher.sources.values import FrontMatter, Value, fold, names, scalars, table
 from publisher.sources.words import plain
 
 LANGUAGES = {
@@ -26,42 +28,117 @@ _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _ADDRESS = re.compile(r"(.+?)\s*<\s*([^\s<>@]+@[^\s<>@]+)\s*>")
 
 
-def find_language(front: FrontMatter, rules: SourceRules) -> str:
-    """A BCP 47 tag: of `lang`, `language` or `locale`, else the site's."""
+_OFTEN_WORDS = names("am ar as be cs do et he hi id is it ml my ne no or pl si so ta te to")
+_ROOTS = frozenset({"content", "i18n", "_i18n", "locales", "translations", "lang"})
+_HOMES = _ROOTS | {"blog", "posts", "_posts", "post", "pages", "news", "articles", "docs"}
+_CODES = frozenset(LANGUAGES.values()) | names(
+    "af az be bs cy eo eu fy gl hy is ka kk kn lb mk ml mn mr nb ne nn pa si sq te tl uz zu"
+)
+_IN_NAME = re.compile(r"\.([a-z]{2}(?:[-_][A-Za-z]{2,4})?)$")
+
+
+def language_suffix(stem: str) -> str:
+    """The ".de" of "index.de" or "post.pt-br"; "" where a name ends in no language."""
+    match = _IN_NAME.search(stem)
+    return match[0] if match and match[1][:2] in _CODES else ""
+
+
+def find_language(front: FrontMatter, path: str, rules: SourceRules) -> tuple[str, str]:
+    """A BCP 47 tag and where it stands: `lang`, `language` or `locale`; the file's name (index.de.md);
+    a folder (/de/...); else the site's.
+    """
     for name in ("lang", "language", "locale"):
         if found := _language(front.text(name)):
-            return found
-    return rules.language
+            return found, name
+    folders, _, name = path.rpartition("/")
+    if name.count(".") > 1 and (suffix := language_suffix(name.rpartition(".")[0])):
+        return _language(suffix[1:]), "file name"
+    if found := _of_folders(rules.in_blog(folders) if folders else "/".join(rules.above)):
+        return found, "folder"
+    return rules.language, "settings"
 
 
-def find_authors(front: FrontMatter, rules: SourceRules) -> tuple[Person, ...]:
-    """The authors in order, each once; the site's where the post names none."""
-    people: dict[str, Person] = {}
+@lru_cache(maxsize=4096)
+def _of_folders(folders: str) -> str:
+    parts = folders.split("/")
+    for above, folder in zip(("content", *parts), parts, strict=False):
+        if _is_language(folder, above):
+            return _language(folder)
+    return ""
+
+
+def _is_language(folder: str, above: str) -> bool:
+    """A code such as "de" counts where languages are kept apart: elsewhere "ml" or "it" is a topic."""
+    code, _, rest = folder.replace("_", "-").partition("-")
+    if code not in _CODES or (rest and not (len(rest) in (2, 4) and rest.isalpha())):
+        return False
+    return bool(rest) or above in (_ROOTS if code in _OFTEN_WORDS else _HOMES)
+
+
+def find_authors(front: FrontMatter, rules: SourceRules) -> tuple[tuple[Person, ...], str]:
+    """The authors in order, each once, those named by a key as the blog's data files describe them; the
+    site's where the post names none.
+    """
     for name in ("authors", "author"):
-        for person in _people(front.get(name)):
+        people: dict[str, Person] = {}
+        for person in _people(_apart(name, front.get(name))):
+            known = rules.people.get(fold(person.name)) if rules.people else None
+            person = replace(known, key=person.name) if known else person
             people.setdefault(person.name, person)
         if people:
-            return tuple(people.values())
-    return (rules.author,) if rules.author else ()
+            return tuple(people.values()), name
+    return ((rules.author,) if rules.author else ()), "settings"
 
 
-def find_tags(front: FrontMatter) -> tuple[str, ...]:
+def _apart(name: str, value: Value) -> Value:
+    """Several authors in one text: apart by ";", and under `authors` by "," too."""
+    if not isinstance(value, str):
+        return value
+    for sign in (";", ",") if name == "authors" else (";",):
+        if sign in value:
+            return [*value.split(sign)]
+    return value
+
+
+def find_tags(front: FrontMatter) -> tuple[tuple[str, ...], str]:
     """`tags` or `tag`; where there is neither, `keywords`."""
-    return _terms(front, "tags", "tag") or _terms(front, "keywords")
+    return _terms(front, (("tags", "tag"), ("keywords",)))
 
 
-def find_categories(front: FrontMatter) -> tuple[str, ...]:
+def find_categories(front: FrontMatter) -> tuple[tuple[str, ...], str]:
     """`categories` and `category`; where there is neither, `topics`."""
-    return _terms(front, "categories", "category") or _terms(front, "topics", "topic")
+    return _terms(front, (("categories", "category"), ("topics", "topic")))
 
 
-def _terms(front: FrontMatter, *names: str) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    for name in names:
-        value = front.get(name)
-        words = _split(value, plural=name.endswith("s")) if isinstance(value, str) else scalars(value)
-        found.update(dict.fromkeys(term for word in words if (term := plain(word))))
-    return tuple(found)
+def person_of(value: Value, key: str) -> Person | None:
+    """An author of a data file, or None where it holds no name: a map, or the name alone."""
+    if isinstance(value, str):
+        return Person(name=plain(value), key=key) if plain(value) else None
+    entry = table(value)
+    name = _first(entry, "name", "displayname", "fullname", "title") or " ".join(
+        filter(None, (_first(entry, "firstname"), _first(entry, "lastname")))
+    )
+    if not plain(name):
+        return None
+    return Person(name=plain(name), email=_first(entry, "email") or None, url=_web(entry), key=key)
+
+
+def _terms(front: FrontMatter, choices: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], str]:
+    """The words of the first choice that has any. A list is kept as written; what two keys both say, once."""
+    for keys in choices:
+        found: list[str] = []
+        where = ""
+        for name in keys:
+            value = front.get(name)
+            if value is None:
+                continue
+            words = _split(value, plural=name.endswith("s")) if isinstance(value, str) else scalars(value)
+            terms = [term for word in words if (term := plain(word))]
+            found += [term for term in terms if term not in found] if found else terms
+            where = where or (name if terms else "")
+        if found:
+            return tuple(found), where
+    return (), ""
 
 
 def _split(text: str, *, plural: bool) -> list[str]:
@@ -77,11 +154,10 @@ def _people(value: Value) -> list[Person]:
         return [_person(value)] if plain(value) else []
     if isinstance(value, list):
         return [person for item in value for person in _people(item)]
-    if isinstance(value, dict):
-        name = plain(_first(value, "name", "display_name", "title"))
-        if name:
-            return [Person(name=name, email=_first(value, "email") or None, url=_web(value))]
-    return []
+    person = person_of(value, "") if isinstance(value, dict) else None
+    if person is None and isinstance(value, dict) and (key := plain(_first(value, "key", "id"))):
+        person = Person(name=key)  # Docusaurus: {key: jo, title: Editor}
+    return [person] if person else []
 
 
 def _person(text: str) -> Person:
@@ -102,7 +178,7 @@ def _first(value: dict[str, Value], *keys: str) -> str:
 
 
 def _web(value: dict[str, Value]) -> str | None:
-    url = _first(value, "url", "uri", "homepage", "website")
+    url = _first(value, "url", "uri", "homepage", "website", "web", "link")
     return url if url.startswith(("https://", "http://")) and " " not in url else None
 
 

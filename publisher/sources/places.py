@@ -2,13 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from publisher.core.assets import name_of
 from publisher.core.permalinks import under_posts
 from publisher.core.posts import Image
-from publisher.sources.instants import dated_name, own_name
+from publisher.sources.permalinks import Facts, expand, undated
+from publisher.sources.profiles import GENERIC
 from publisher.sources.rules import SourceRules
 from publisher.sources.values import FrontMatter, Value, legal, scalars
 from publisher.sources.words import plain
@@ -18,62 +18,53 @@ IMAGE_FIELDS = (
     "image", "cover", "coverimage", "heroimage", "featureimage", "featuredimage", "bannerimage", "thumbnail",
 )  # fmt: skip
 IMAGE_KEYS = ("url", "src", "path", "image", "file", "href", "feature", "relative")
-PATTERNS = {  # Jekyll's names
-    "pretty": ":categories/:year/:month/:day/:title/",
-    "date": ":categories/:year/:month/:day/:title.html",
-    "none": ":categories/:title.html",
-}
-
-_WORD = re.compile(r":(year|month|day|title|slug|categories)\b")
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_SEPARATORS = re.compile(r"^[-_. ]+")
-_NOT_SLUG = re.compile(r"[^\w]+")
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+/?|/")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9_.~=&?,/-]*)?")
 _SAFE = "/!$'()*+,:;=@~&"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """As in core.posts.Post."""
+    """As in core.posts.Post, with the rules that decided."""
 
-    slug: str
     permalink: str
     url: str
     base_url: str
+    permalink_by: str
+    url_by: str
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a place is made of. `local` is the instant in the site's zone; None: no date."""
-
-    path: str
-    front: FrontMatter
-    title: str
-    local: datetime | None
-    categories: tuple[str, ...]
-    blank: bool
 
 
 def find_place(facts: Facts, rules: SourceRules) -> Place:
     """A post's slug, permalink, URL and base URL by the site's rules."""
-    slug = find_slug(facts.front, facts.path)
-    permalink = _permalink(facts, slug, rules)
+    permalink, permalink_by = _permalink(facts, rules)
     permalink = under_posts(permalink) if rules.pages else permalink
     base = rules.site_url.rstrip("/") + permalink
-    url, warnings = _canonical(facts, base, rules)
-    return Place(slug=slug, permalink=permalink, url=url, base_url=base, warnings=tuple(warnings))
+    warnings: list[str] = []
+    url, url_by = _canonical(facts, base, rules, warnings)
+    return Place(
+        permalink=permalink,
+        url=url,
+        base_url=base,
+        permalink_by=permalink_by,
+        url_by=url_by,
+        warnings=tuple(warnings),
+    )
 
 
-def find_slug(front: FrontMatter, path: str) -> str:
-    """The slug in front matter, else the file's or bundle's name without its date."""
+def find_slug(front: FrontMatter, path: str) -> tuple[str, str]:
+    """The slug in front matter, else the file's or bundle's name without its date; and which it is."""
     if slug := front.text("slug").strip("/"):
-        return slug
-    return _undated(path)
+        return slug, "slug"
+    return undated(path), "file name"
 
 
 def local_path(text: str) -> str:
     """A URL path, percent-encoded once: what is already encoded stays, "." and ".." are resolved away."""
+    if _PLAIN_PATH.fullmatch(text):
+        return text
     escaped = quote(_ESCAPE.sub("%25", legal(text)), safe=_SAFE + "%")
     kept: list[str] = []
     parts = escaped.split("/")
@@ -90,6 +81,10 @@ def local_path(text: str) -> str:
 def absolute(text: str, base: str) -> str | None:
     """`text` as an absolute http(s) URL, resolved against `base` and percent-encoded; None if it is none."""
     text = "".join(legal(text).split("\n")).strip().replace("\\", "/")
+    if _PLAIN_URL.fullmatch(text):
+        return text
+    if text[:1] == "/" and _PLAIN_PATH.fullmatch(text):
+        return base[: base.find("/", 8)] + text  # joined by hand: urljoin takes as long as all the rest
     if not text or (_SCHEME.match(text) and not text.lower().startswith(("http://", "https://"))):
         return None
     try:
@@ -100,8 +95,10 @@ def absolute(text: str, base: str) -> str | None:
     return quote(_ESCAPE.sub("%25", joined), safe=_SAFE + "%?#[]") if good else None
 
 
-def find_image(front: FrontMatter, base: str, rules: SourceRules) -> Image | None:
-    """The post's picture: a string or a map, made absolute. `file`: the name it may have beside it."""
+def find_image(front: FrontMatter, base: str, rules: SourceRules) -> tuple[Image | None, str]:
+    """The post's picture, a string or a map, made absolute, and the key it stands under. `file`: the name
+    it may have beside the post.
+    """
     for name in IMAGE_FIELDS:
         value = front.get(name)
         if isinstance(value, list):
@@ -110,14 +107,15 @@ def find_image(front: FrontMatter, base: str, rules: SourceRules) -> Image | Non
         url = absolute(text, base)
         if url:
             alt = _inner(value, "alt", "caption", "title") or front.text(f"{name}alt", "imagealt", "coveralt")
-            return Image(
+            image = Image(
                 url=url,
                 alt=plain(alt),
                 width=_pixels(value, "width"),
                 height=_pixels(value, "height"),
                 file=(name_of(text) or "") if rules.pages else "",
             )
-    return None
+            return image, name
+    return None, ""
 
 
 def find_aliases(front: FrontMatter, rules: SourceRules) -> tuple[str, ...]:
@@ -132,61 +130,46 @@ def find_aliases(front: FrontMatter, rules: SourceRules) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _permalink(facts: Facts, slug: str, rules: SourceRules) -> str:
-    for name in ("permalink", "url", "path"):
+def _permalink(facts: Facts, rules: SourceRules) -> tuple[str, str]:
+    for name in ("permalink", "url", "path", "saveas"):
         text = facts.front.text(name)
         if not text or "{" in text or facts.front.flag(name) is not None:
             continue
         if not _SCHEME.match(text):
+            if name == "saveas":
+                text = text.removesuffix("index.html")
             ends = "/" if name == "path" and not text.lower().endswith((".html", ".htm")) else ""
-            return local_path(_expand(PATTERNS.get(text, text), facts, slug) + ends)
+            return local_path(expand(text, facts, rules) + ends), name
         if text.startswith(rules.site_url):
-            return local_path(text[len(rules.site_url) :])
-    return local_path(_expand(PATTERNS.get(rules.permalink, rules.permalink), facts, slug))
+            return local_path(text[len(rules.site_url) :]), name
+    slug = facts.front.text("slug")
+    if slug.startswith("/") and rules.profile in ("docusaurus", "hugo"):
+        return local_path(slug), "slug"
+    if rules.permalink is not None:
+        return local_path(expand(rules.permalink, facts, rules)), rules.origins.get("permalink", "settings")
+    where = "default" if rules.habits is GENERIC else f"default of {rules.profile}"
+    return local_path(expand(rules.habits.permalink, facts, rules)), where
 
 
-def _expand(pattern: str, facts: Facts, slug: str) -> str:
-    if ":" not in pattern:
-        return pattern
-    date = facts.local
-    words = {
-        "year": f"{date.year:04}" if date else "",
-        "month": f"{date.month:02}" if date else "",
-        "day": f"{date.day:02}" if date else "",
-        "title": _undated(facts.path) if dated_name(facts.path) else _slugify(facts.title) or slug,
-        "slug": slug,
-        "categories": "/".join(_slugify(name) for name in facts.categories),
-    }
-    # Names of files are literal: a "%" or "#" in them is no escape and no fragment.
-    return _WORD.sub(
-        lambda match: quote(words[match[1]], safe="/" if match[1] == "categories" else ""), pattern
-    )
-
-
-def _canonical(facts: Facts, base: str, rules: SourceRules) -> tuple[str, list[str]]:
-    warnings: list[str] = []
+def _canonical(facts: Facts, base: str, rules: SourceRules, warnings: list[str]) -> tuple[str, str]:
     fields = (*rules.link_fields, *(ELSEWHERE_FIELDS if facts.blank else ()))
     for name in fields:
         text = facts.front.text(name)
         if not text:
             continue
         if found := absolute(text, rules.site_url):
-            return found, warnings
+            return found, name
         line = facts.front.line_of(name)
         warnings.append(f"line {line}: {name}: {text[:80]!r} is no web address; write https://...")
     text = facts.front.text("permalink", "url")
-    elsewhere = absolute(text, base) if _SCHEME.match(text) and not text.startswith(rules.site_url) else None
-    return elsewhere or base, warnings
-
-
-def _undated(path: str) -> str:
-    name = own_name(path)
-    match = dated_name(path)
-    return (_SEPARATORS.sub("", name[match.end() :]) or name) if match else name
-
-
-def _slugify(text: str) -> str:
-    return _NOT_SLUG.sub("-", text.casefold()).strip("-")
+    if (
+        text
+        and _SCHEME.match(text)
+        and not text.startswith(rules.site_url)
+        and (found := absolute(text, base))
+    ):
+        return found, "permalink"
+    return base, "permalink"
 
 
 def _path_of(text: str) -> str:

@@ -1,35 +1,71 @@
 """One file's bytes -> Parsed | BadPost. Pure: no file is opened here."""
 
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
+from typing import TypeAlias
 
 from publisher.core.posts import BadPost, Markup, Parsed, Post, body_hash
 from publisher.sources import people, places
-from publisher.sources.containers import open_container
+from publisher.sources.containers import Container, open_container
 from publisher.sources.dates import zone_named
-from publisher.sources.instants import EXPIRY_FIELDS, MODIFIED_FIELDS, dated_name, find_instant, first_date
+from publisher.sources.globs import in_scope
+from publisher.sources.instants import (
+    EXPIRY_FIELDS,
+    MODIFIED_FIELDS,
+    Zones,
+    dated_name,
+    find_instant,
+    find_opening,
+    first_date,
+)
+from publisher.sources.permalinks import Facts
 from publisher.sources.rules import SourceRules
-from publisher.sources.values import FrontMatter, FrontMatterError
+from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold
 from publisher.sources.visibility import File, why_hidden
-from publisher.sources.words import first_heading, plain
+from publisher.sources.words import first_heading, lead_of, plain
+
+Reasons: TypeAlias = dict[str, str]
+"""A value's name -> what decided it: a key of the front matter, or words such as "file name"."""
 
 SUMMARY_FIELDS = ("excerpt", "summary", "description", "deck", "subtitle")
 _NOTHING = FrontMatter(values={}, lines={}, line=1)
 _BREAKS = re.compile(r"\r\n?")
 
 
-def read_post(path: str, data: bytes, folders: tuple[str, ...], rules: SourceRules) -> Parsed | BadPost:
-    """What the file at `path` (relative, with "/") means. `folders` are the names above it, the posts
-    folder's own first. Never raises: what cannot be a post is a BadPost with line and reason.
+def read_post(path: str, data: bytes, rules: SourceRules) -> Parsed | BadPost:
+    """What the file at `path` (relative to the posts folder, with "/") means. Pure and quick: no file is
+    opened. Never raises: what cannot be a post is a BadPost with line and reason.
     """
+    return _read(path, data, rules)[0]
+
+
+def explain_post(path: str, data: bytes, rules: SourceRules) -> tuple[Parsed | BadPost, Reasons]:
+    """As `read_post`, and for each value which rule decided it, in words."""
+    found, reasons, front = _read(path, data, rules)
+    return found, {name: _described(reason, front) for name, reason in reasons.items()}
+
+
+def _read(path: str, data: bytes, rules: SourceRules) -> tuple[Parsed | BadPost, Reasons, FrontMatter | None]:
     text = _decode(path, data)
     if isinstance(text, BadPost):
-        return text
+        return text, {}, None
     try:
         container = open_container(text)
-        return _post(path, container.front, container.body, folders, rules)
+        post, reasons = _post(path, container, rules)
     except FrontMatterError as error:
-        return BadPost(path=path, line=error.line, reason=error.reason)
+        return BadPost(path=path, line=error.line, reason=error.reason), {}, None
+    line = 1 + text.count("\n", 0, len(text) - len(container.body))
+    parsed = Parsed(post=post, body=container.body, line=line, container=container.kind)
+    return parsed, reasons, container.front
+
+
+def _described(reason: str, front: FrontMatter | None) -> str:
+    """A reason in words, with the line of the key it names."""
+    name = fold(reason)
+    if front is not None and name in front.values:
+        line = front.lines.get(name, 0)
+        return f"front matter: {reason}, line {line}" if line else f"front matter: {reason}"
+    return reason
 
 
 def _decode(path: str, data: bytes) -> str | BadPost:
@@ -46,67 +82,97 @@ def _decode(path: str, data: bytes) -> str | BadPost:
     return _BREAKS.sub("\n", text) if "\r" in text else text
 
 
-def _post(
-    path: str, given: FrontMatter | None, body: str, folders: tuple[str, ...], rules: SourceRules
-) -> Parsed:
-    front = given or _NOTHING
-    zone = zone_named(rules.timezone) or UTC
-    markup = Markup.HTML if path.lower().endswith((".html", ".htm")) else Markup.MARKDOWN
-    instant, warnings = find_instant(given, path, zone)
-    title = _title(front, body, path, is_html=markup is Markup.HTML)
-    categories = people.find_categories(front)
-    facts = places.Facts(
-        path=path,
-        front=front,
-        title=title,
-        local=_local(instant, zone),
-        categories=categories,
-        blank=not body.strip(),
-    )
+def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Reasons]:
+    given, body = container.front, container.body
+    front = (given or _NOTHING).over(_defaults(path, rules))
+    is_html = path.lower().endswith((".html", ".htm"))
+    zones = Zones(zone_named(rules.timezone or "UTC") or UTC, rules.habits.utc)
+    warnings = list(front.warnings)
+    why: Reasons = {}
+    instant, why["instant"] = find_instant(front if given else None, path, zones, warnings)
+    title, why["title"] = _title(front, body, path, is_html=is_html)
+    categories, why["categories"] = people.find_categories(front)
+    tags, why["tags"] = people.find_tags(front)
+    authors, why["authors"] = people.find_authors(front, rules)
+    language, why["language"] = people.find_language(front, path, rules)
+    slug, why["slug"] = places.find_slug(front, path)
+    facts = Facts(
+        path=path, front=front, title=title, slug=slug, local=_local(instant, zones), categories=categories,
+        author=authors[0].name if authors else "", language=language, blank=not body or body.isspace(),
+        suffixed=path.count(".") > 1 and people.language_suffix(path.rpartition(".")[0]) != "",
+    )  # fmt: skip
     place = places.find_place(facts, rules)
-    hidden = why_hidden(File(path=path, folders=folders, front=given))
-    modified = first_date(front, MODIFIED_FIELDS, zone, warnings)
-    expires = first_date(front, EXPIRY_FIELDS, zone, warnings)
+    why["permalink"], why["url"] = place.permalink_by, place.url_by
+    summary, lead, why["summary"] = _summary(front, title, body, rules)
+    image, why["image"] = places.find_image(front, place.base_url, rules)
+    id_field = next((name for name in rules.id_fields if front.text(name)), "")
+    why["explicit_id"] = id_field
+    folders = tuple(rules.in_blog(path).split("/")[:-1])
+    whole = rules.rooted and not rules.above
+    file = File(path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole)
+    hidden = why_hidden(file)
     post = Post(
         path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
-        base_url=place.base_url, slug=place.slug, language=people.find_language(front, rules),
-        body_hash=body_hash(body), markup=markup, modified=modified, expires=expires,
-        explicit_id=front.text(*rules.id_fields) or None, aliases=places.find_aliases(front, rules),
-        authors=people.find_authors(front, rules), tags=people.find_tags(front), categories=categories,
-        summary=_summary(front, title), image=places.find_image(front, place.base_url, rules),
+        base_url=place.base_url, slug=slug, language=language, body_hash=body_hash(body),
+        markup=Markup.HTML if is_html else Markup.MARKDOWN,
+        modified=first_date(front, MODIFIED_FIELDS, zones, warnings)[0],
+        expires=first_date(front, EXPIRY_FIELDS, zones, warnings)[0],
+        opens=find_opening(front, instant, zones, warnings),
+        explicit_id=front.text(id_field) or None if id_field else None,
+        aliases=places.find_aliases(front, rules), authors=authors, tags=tags, categories=categories,
+        summary=summary, lead=lead, image=image,
         hidden=hidden or ("no date" if instant is None else None),
-        warnings=(*front.warnings, *warnings, *place.warnings),
+        warnings=tuple(dict.fromkeys((*warnings, *place.warnings))),
     )  # fmt: skip
-    return Parsed(post=post, body=body)
+    return post, why
 
 
-def _title(front: FrontMatter, body: str, path: str, *, is_html: bool) -> str:
+def _defaults(path: str, rules: SourceRules) -> dict[str, Value]:
+    """What the site gives to files that do not say it themselves; the narrower scope wins."""
+    found: dict[str, Value] = {}
+    for entry in rules.defaults:
+        if in_scope(rules.in_blog(path), entry.scope):
+            found.update(entry.values)
+    return found
+
+
+def _title(front: FrontMatter, body: str, path: str, *, is_html: bool) -> tuple[str, str]:
     value = front.get("title")
     if isinstance(value, (list, dict)):
         kind = "list" if isinstance(value, list) else "map"
         reason = f"title is a {kind}; write text, in quotes where it has brackets"
         raise FrontMatterError(reason, front.line_of("title"))
-    return plain(value or "") or first_heading(body, is_html=is_html) or _named(front, path)
+    if value and (title := plain(value)):
+        return title, "title"
+    if title := first_heading(body, is_html=is_html):
+        return title, "first heading"
+    return _named(front, path), "slug"
 
 
 def _named(front: FrontMatter, path: str) -> str:
     """A title made of the name: in words where the file is dated, as Jekyll does, else the slug."""
-    slug = plain(places.find_slug(front, path))
+    slug = plain(places.find_slug(front, path)[0])
     if dated_name(path) is None:
         return slug
     return " ".join(word[:1].upper() + word[1:] for word in slug.split("-") if word) or slug
 
 
-def _summary(front: FrontMatter, title: str) -> str:
+def _summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> tuple[str, int, str]:
+    """The summary the author wrote; else how much of the body stands before the mark that ends it."""
     for name in SUMMARY_FIELDS:
         text = plain(front.text(name))
         if text and text.casefold() != title.casefold():
-            return text
-    return ""
+            return text, 0, name
+    separator = front.get("excerptseparator")
+    lead = lead_of(body, separator if isinstance(separator, str) else rules.separator)
+    return "", lead, "text before the mark" if lead else "first paragraph"
 
 
-def _local(instant: datetime | None, zone: tzinfo) -> datetime | None:
+def _local(instant: datetime | None, zones: Zones) -> datetime | None:
+    """The instant in the site's zone; UTC for generators that know no other."""
+    if instant is None or zones.of("") is UTC:
+        return instant
     try:
-        return instant.astimezone(zone) if instant else None
+        return instant.astimezone(zones.site)
     except (OverflowError, ValueError):
         return instant

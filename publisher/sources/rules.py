@@ -1,29 +1,75 @@
-"""How a folder of posts is read: what settings decide."""
+"""How a folder of posts is read: what settings decide, and what the blog's own files say."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 from publisher.core.site import Person
+from publisher.sources.profiles import GENERIC, PROFILES, Profile
+from publisher.sources.values import Value, fold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """Front matter that files under `scope` (a folder or pattern relative to the blog; "" is all) need
+    not write. `values` is keyed by values.fold.
+    """
+
+    scope: str = ""
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SourceRules:
-    """The rules of one site.
+    """The rules of one site. Plain values: they travel to other processes.
 
     `site_url` is absolute and ends in "/". `timezone` (IANA) is that of dates without one, and of the
-    date words in `permalink`; its words are :year :month :day :title :slug :categories, or one of
-    Jekyll's names (pretty, date, ordinal, none). :title is the file's own name where that is dated, as
-    in Jekyll, else the title made fit for a URL. `link_fields` and `id_fields` are front matter that
-    names the canonical URL and a permanent id, first found wins. Globs know `**`, `*` and `?`. With
-    `pages` Publisher makes a page of each post: permalinks are under /posts/, files beside posts assets.
+    date words in `permalink`; `permalink` is a pattern, or one of Jekyll's names (see permalinks).
+    None for either: the generator's own where its configuration is found, else UTC and
+    :year/:month/:day/:slug/. `link_fields` and `id_fields` are front matter that names the canonical URL
+    and a permanent id, first found wins. Globs know `**`, `*` and `?`. `profile` is a generator's name,
+    "none", or "auto". With `pages` Publisher makes a page of each post: permalinks are under /posts/, files
+    beside posts assets.
+
+    What `surroundings.settle` finds beside the posts: `above` are the names of the folders from the
+    blog's own root down to the posts folder, or `below` is the folder within it ("docs/") that is the
+    root; `rooted` is whether a generator's configuration marks it; `people` are authors by the keys that
+    posts name them by; `separator` ends a post's summary. `origins` says, for a field's name, where its
+    value comes from.
     """
 
     site_url: str
     pages: bool = False
-    timezone: str = "UTC"
+    timezone: str | None = None
     language: str = "en"
     author: Person | None = None
-    include: tuple[str, ...] = ("**/*.md", "**/*.markdown", "**/*.html")
+    include: tuple[str, ...] = ("**/*.md", "**/*.markdown", "**/*.mdx", "**/*.html")
     exclude: tuple[str, ...] = ()
-    permalink: str = ":year/:month/:day/:slug/"
+    permalink: str | None = None
     link_fields: tuple[str, ...] = ("canonical_url", "origin_url")
     id_fields: tuple[str, ...] = ("id", "guid", "uuid", "code")
+    profile: str = "auto"
+    defaults: tuple[Defaults, ...] = ()
+    above: tuple[str, ...] = ()
+    below: str = ""
+    rooted: bool = False
+    people: Mapping[str, Person] = field(default_factory=dict[str, Person])
+    separator: str = ""
+    origins: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @cached_property
+    def habits(self) -> Profile:
+        """The generator's conventions; nobody's while it is not known."""
+        return PROFILES.get(self.profile, GENERIC)
+
+    def in_blog(self, path: str) -> str:
+        """A path relative to the posts folder as one relative to the blog's root."""
+        if self.below:
+            return path.removeprefix(self.below)
+        return "/".join((*self.above, path)) if self.above else path
+
+
+def front_matter_defaults(values: Mapping[str, Any]) -> tuple[Defaults, ...]:
+    """Settings' own defaults, for every file: keys as written, scalars as text."""
+    return (Defaults(values={fold(key): value for key, value in values.items()}),) if values else ()

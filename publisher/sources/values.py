@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -55,6 +55,10 @@ class FrontMatter:
         word = self.text(name).casefold()
         return True if word in _TRUE else False if word in _FALSE else None
 
+    def over(self, defaults: Mapping[str, Value]) -> "FrontMatter":
+        """This front matter, with `defaults` (keyed by `fold`) where a key is missing."""
+        return replace(self, values={**defaults, **self.values}) if defaults else self
+
     def line_of(self, name: str) -> int:
         """The line of a key in the file; the front matter's first line where it is not known."""
         return self.lines.get(fold(name), self.line)
@@ -73,17 +77,26 @@ def gather(pairs: Iterable[tuple[str, Value, int]], line: int) -> FrontMatter:
     warnings: list[str] = []
     for key, value, at in pairs:
         name = fold(key)
-        if name in values and lines.get(name, 0):
-            where = f" again on line {at}" if at else " twice"
-            warnings.append(f"front matter: {legal(key)!r} is given{where}; the last one counts")
+        if name in values and lines[name]:  # 0: merged in by YAML's "<<", and meant to be overridden
+            warnings.append(f"line {at}: {legal(key)!r} is given again; the last one counts")
         values[name] = _legal_value(value)
         lines[name] = at
     return FrontMatter(values=values, lines=lines, line=line, warnings=tuple(warnings))
 
 
+def names(text: str) -> frozenset[str]:
+    """Words apart by spaces, as a set."""
+    return frozenset(text.split())
+
+
 def legal(text: str) -> str:
     """`text` without characters that XML 1.0 or UTF-8 cannot carry, and without C1 controls."""
-    return _ILLEGAL.sub("", text)
+    return text if text.isascii() and text.isprintable() else _ILLEGAL.sub("", text)
+
+
+def table(value: Value) -> dict[str, Value]:
+    """A map's items keyed by `fold`; nothing where it is no map."""
+    return {fold(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
 def scalars(value: Value) -> list[str]:

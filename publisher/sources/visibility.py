@@ -12,11 +12,15 @@ DRAFT_FOLDERS = frozenset({"_drafts", "drafts", "draft"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """What the rules look at. `folders` are the names above the file, the posts folder's own first."""
+    """What the rules look at. `folders` are the names above the file, from the blog's root; `profile` is
+    the generator's name, and `whole` whether the posts folder holds the blog's own root.
+    """
 
     path: str
     folders: tuple[str, ...]
     front: FrontMatter | None
+    profile: str = "auto"
+    whole: bool = False
 
 
 def why_hidden(file: File) -> str | None:
@@ -41,7 +45,7 @@ def _section_page(file: File) -> str | None:
 
 def _not_for_jekyll(file: File) -> str | None:
     """In a folder called _posts, Jekyll takes only files with front matter and a dated name."""
-    if "_posts" not in file.folders:
+    if "_posts" not in file.folders or file.profile not in ("jekyll", "none", "auto"):
         return None
     if dated_name(file.path) is None:
         return "file name lacks YYYY-MM-DD-"
@@ -49,9 +53,18 @@ def _not_for_jekyll(file: File) -> str | None:
 
 
 def _drafts_folder(file: File) -> str | None:
-    for folder in file.folders[1:]:
+    for folder in file.folders:
         if folder.casefold() in DRAFT_FOLDERS:
             return f"in {folder}"
+    return None
+
+
+def _page(file: File) -> str | None:
+    """What generators keep apart from posts, dates or not."""
+    if file.profile in ("jekyll", "hexo") and file.whole and "_posts" not in file.folders:
+        return "not in _posts"
+    if file.profile == "pelican" and "pages" in file.folders:
+        return "in pages"
     return None
 
 
@@ -77,6 +90,6 @@ def _unlisted(file: File) -> str | None:
 
 
 RULES: tuple[Callable[[File], str | None], ...] = (
-    _not_for_jekyll, _section_page, _no_sign_of_a_post, _drafts_folder, _draft, _unpublished, _status,
+    _not_for_jekyll, _section_page, _no_sign_of_a_post, _drafts_folder, _page, _draft, _unpublished, _status,
     _unlisted,
 )  # fmt: skip

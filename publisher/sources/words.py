@@ -26,11 +26,19 @@ _SPACE = re.compile(r"[ \t\n\r\f\v\u2028\u2029]+")  # a no-break space is meant
 _ATX = re.compile(r"#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
 _ATTRIBUTES = re.compile(r"\s*\{[:#][^{}]*\}\s*$")
 _HTML_HEADING = re.compile(r"<h([1-6])(?:\s[^<>]*)?>(.*?)</h\1\s*>", re.IGNORECASE | re.DOTALL)
+_MORE = re.compile(
+    r"<!--\s*(?:more|truncate|excerpt|end[ _-]?excerpt|read[ _-]?more)\s*-->|\{/\*\s*truncate\s*\*/\}",
+    re.IGNORECASE,
+)
+_FENCE = re.compile(r"^[ \t]*(?:```|~~~)", re.MULTILINE)
+_SIMPLE = re.compile(r"(?:[!-%'-)+-;=-Z^a-z|}\]]+(?: |$))*")  # nothing here that could be a mark
 _LIMIT = 10_000  # characters of a title or summary that are looked at; beyond that it is neither
 
 
 def plain(text: str) -> str:
     """One line of plain text."""
+    if text.isascii() and _SIMPLE.fullmatch(text):
+        return text[:_LIMIT].rstrip()
     text = text[:_LIMIT]
     if "{" in text:
         text = _TEMPLATE.sub("", text)
@@ -42,6 +50,24 @@ def plain(text: str) -> str:
     if "&" in text:
         text = html.unescape(text)
     return _SPACE.sub(" ", legal(text)).strip()
+
+
+def lead_of(body: str, separator: str = "") -> int:
+    """How many characters of `body` stand before the mark that ends its summary; 0 where there is none.
+
+    Marks: `<!-- more -->` and its kin, and `separator` where it is more than blank space. One in a code
+    block is a text about marks.
+    """
+    if separator.strip() and (at := body.find(separator)) > 0 and body[:at].strip():
+        return at
+    if "<!--" not in body and "{/*" not in body:
+        return 0
+    for match in _MORE.finditer(body):
+        before = body[: match.start()]
+        line = before.rpartition("\n")[2]
+        if "`" not in line and len(_FENCE.findall(before)) % 2 == 0:
+            return match.start() if before.strip() else 0
+    return 0
 
 
 def first_heading(body: str, *, is_html: bool) -> str:

@@ -111,4 +111,4 @@ def _turned(post: Post, settled: bool) -> dict[str, Any]:
 
 
 def _not_before(post: Post, settled: bool) -> datetime | None:
-    return post.instant if settled and post.hidden is None else None
+    return post.due if settled and post.hidden is None else None

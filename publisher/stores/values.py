@@ -44,6 +44,7 @@ def post_from_json(value: Mapping[str, Any]) -> Post:
         **value,
         "instant": _instant(value.get("instant")),
         "modified": _instant(value.get("modified")),
+        "opens": _instant(value.get("opens")),
         "expires": _instant(value.get("expires")),
         "markup": Markup(value.get("markup", Markup.MARKDOWN)),
         "authors": tuple(Person(**author) for author in value.get("authors", ())),

@@ -31,7 +31,7 @@ def test_title_and_url_are_enough(tmp_path: Path) -> None:
     assert settings.site.id_authority == "low.example,2026"
     assert (settings.site.language, settings.site.timezone, settings.site.author) == ("en", "UTC", None)
     assert settings.posts.dir == tmp_path / "posts"
-    assert settings.posts.include == ("**/*.md", "**/*.markdown", "**/*.html")
+    assert settings.posts.include == ("**/*.md", "**/*.markdown", "**/*.mdx", "**/*.html")
     assert settings.posts.link_fields == ("canonical_url", "origin_url")
     assert settings.posts.max_age == timedelta(days=30)
     assert settings.feeds == (FeedSpec(slug="feed", title="Low Water"),)
@@ -174,3 +174,11 @@ def test_a_good_file_has_no_findings(tmp_path: Path) -> None:
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "publisher.toml").write_bytes(b"[site]\ntitle = '\xff'\n")
     assert refusal(tmp_path) == "publisher.toml: not UTF-8 at byte 16; save it as UTF-8"
+
+
+def test_profile_and_defaults_of_posts(tmp_path: Path) -> None:
+    given = 'profile = "hugo"\ndefaults = {draft = false, tags = ["a", 3], author = {name = "Jo"}}'
+    posts = load(site(tmp_path, f"{LEAST}[posts]\n{given}\n")).posts
+    assert posts.profile == "hugo"
+    assert posts.defaults == {"draft": "false", "tags": ["a", "3"], "author": {"name": "Jo"}}
+    assert (posts.timezone, posts.permalink) == (None, None)

@@ -257,3 +257,11 @@ def test_withdrawn_posts_do_not_count_and_those_about_to_be_do() -> None:
     away = [known(name, n, missing_since=NOW - DAY, missing_scans=3) for n, name in enumerate(files(6))]
     made = plan([], [*away, *gone])
     assert made.stop == "6 of 6 published posts are missing at once; is the folder whole?"
+
+
+def test_the_age_of_a_post_under_embargo_counts_from_its_end() -> None:
+    held_back = post("a", instant=NOW - 90 * DAY, opens=NOW - DAY)
+    (change,) = plan([held_back]).changes
+    assert not change.backfill
+    assert plan([post("a", instant=NOW - 90 * DAY)]).changes[0].backfill
+    assert plan([replace(held_back, opens=NOW + DAY)]).changes == ()

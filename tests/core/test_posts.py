@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts import BadPost, Image, Post, Wait, body_hash, next_instant, public, why_not
+from publisher.core.posts import (
+    BadPost,
+    Image,
+    Post,
+    Wait,
+    body_hash,
+    next_instant,
+    public,
+    warned,
+    why_not,
+)
 
 NOW = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
@@ -40,6 +50,9 @@ POST = Post(
         ({"expires": NOW}, Wait.EXPIRED),
         ({"expires": NOW - timedelta(days=9)}, Wait.EXPIRED),
         ({"instant": NOW + MOMENT, "expires": NOW}, Wait.FUTURE),
+        ({"opens": NOW + MOMENT}, Wait.FUTURE),
+        ({"opens": NOW}, None),
+        ({"instant": NOW - MOMENT, "opens": NOW + MOMENT, "expires": NOW}, Wait.FUTURE),
     ],
 )
 def test_a_post_is_public_when_its_time_has_come_and_nothing_hides_it(
@@ -55,6 +68,18 @@ def test_posts_of_one_instant_come_in_path_order() -> None:
     second, third = replace(POST, path="B.md"), replace(POST, path="b.md")
     for order in permutations((first, second, third)):
         assert public(order, NOW) == [first, second, third]
+
+
+def test_an_embargo_is_what_is_waited_for() -> None:
+    waiting = replace(POST, instant=NOW - MOMENT, opens=NOW + MOMENT)
+    assert waiting.due == NOW + MOMENT
+    assert replace(waiting, opens=NOW - timedelta(days=1)).due == NOW - MOMENT
+    assert next_instant([waiting, replace(POST, instant=NOW + timedelta(days=1))], NOW) == NOW + MOMENT
+
+
+def test_a_warning_may_name_its_line() -> None:
+    assert warned("line 12: title: odd") == (12, "title: odd")
+    assert warned("file name: odd") == (0, "file name: odd")
 
 
 def test_a_microsecond_orders_posts_in_any_century() -> None:

@@ -96,7 +96,7 @@ def test_other_headings_stay_with_their_ids() -> None:
         ("a {% include x.html %} b {{< tweet 1 >}}{{% note %}}c{{% /note %}}", "<p>a  b c</p>"),
         ("{{ site.baseurl }}/x [a]({{ '/y' | relative_url }})",
          '<p>/x <a href="https://blog.example/y">a</a></p>'),
-        ('[a]({{< ref "/news/other.md#top" >}})', '<p><a href="https://blog.example/news/other#top">a</a></p>'),
+        ('[a]({{< ref "/news/other.md#top" >}})', '<p><a href="https://blog.example/news/other/#top">a</a></p>'),
         ("{% raw %}{{ x }} {% y %}{% endraw %}", "<p>{{ x }} {% y %}</p>"),
         ("a{% comment %}b\n\nc{% endcomment %}d", "<p>ad</p>"),
         ("`{% code %}` and {{ handlebars }}", "<p><code>{% code %}</code> and {{ handlebars }}</p>"),

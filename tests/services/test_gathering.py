@@ -45,7 +45,7 @@ class Folder:
         self.ticks += 1
         self.stamps[path] = self.ticks
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, paths: Sequence[str]) -> str:
         return f"{self.rules:016x}"
 
     def files(self) -> Iterator[FileStat | BadPost]:

@@ -21,7 +21,7 @@ SCRAPS = st.sampled_from(
 
 
 def check(data: bytes, path: str = "2024-01-02-a.md") -> None:
-    found = read_post(path, data, ("posts",), RULES)
+    found = read_post(path, data, RULES)
     assert isinstance(found, (Parsed, BadPost))
     if isinstance(found, Parsed):
         post = found.post

@@ -1,6 +1,7 @@
 """A folder: which files are looked at, in which order, and that none can stop the others."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,39 @@ def test_an_unreadable_file_is_a_bad_post(tmp_path: Path) -> None:
     write(tmp_path, "a.md")
     (tmp_path / "a.md").chmod(0)
     assert bads(tmp_path) == ["a.md: cannot be read (Permission denied); mend it or take it away"]
+
+
+HOSTILE = {
+    "brackets.md": b"[" * 5_000_000,
+    "front-brackets.md": b"---\na: " + b"[" * 5_000_000 + b"\n---\n",
+    "json.md": b"{" + b'"a":{' * 1_000_000,
+    "aliases.md": b"---\n"
+    + b"".join(
+        b"%c: &%c [%s]\n" % (new, new, b",".join([b"*%c" % old] * 9))
+        for old, new in zip(b"abcdefgh", b"bcdefghi", strict=True)
+    )
+    + b"---\n",
+    "nuls.md": b"---\ntitle: a\n---\n" + b"\0" * 1_000_000,
+    "surrogates.md": b"---\ntitle: a\xed\xa0\x80b\n---\n",
+    "header.md": b"title: a\n" * 500_000,
+    "colons.md": b"title: " + b": " * 1_000_000,
+    "comments.md": b"---\ntitle: a\ndate: 2024-05-01\n---\n" + b"<!-- mor" * 300_000,
+    "fences.md": b"---\ntitle: a\ndate: 2024-05-01\n---\n" + b"```\n<!-- more -->\n" * 3_000,
+    "title.md": b"---\ntitle: " + b"*a **b " * 30_000 + b"\n---\n",
+    "tag.md": b"---\ntitle: " + b"<a " * 60_000 + b"\n---\n",
+    "date.md": b"---\ndate: " + b"1" * 200_000 + b"\n---\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_file_takes_long_or_stops_the_others(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(HOSTILE[name])
+    write(tmp_path, "z.md")
+    started = time.process_time()
+    found = scan(tmp_path)
+    assert time.process_time() - started < 1
+    assert len(found) == 2
+    assert isinstance(found[1], Parsed)
 
 
 def test_a_missing_folder_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ RULES = SourceRules(site_url="https://blog.example/")
 
 
 def parsed(text: str | bytes, path: str = "2024-01-02-a-name.md") -> Parsed:
-    result = read_post(path, text.encode() if isinstance(text, str) else text, ("posts",), RULES)
+    result = read_post(path, text.encode() if isinstance(text, str) else text, RULES)
     assert isinstance(result, Parsed), str(result)
     return result
 
 
 def bad(text: str | bytes) -> BadPost:
-    result = read_post("bad.md", text.encode() if isinstance(text, str) else text, ("posts",), RULES)
+    result = read_post("bad.md", text.encode() if isinstance(text, str) else text, RULES)
     assert isinstance(result, BadPost)
     return result
 
@@ -63,7 +63,7 @@ def test_slugs_and_tags_that_look_like_numbers_stay_text() -> None:
 def test_a_repeated_key_warns_with_its_line_and_the_last_one_counts() -> None:
     post = parsed("---\ntitle: One\ndate: 2024-01-02\nTitle: Two\n---\n").post
     assert post.title == "Two"
-    assert post.warnings == ("front matter: 'Title' is given again on line 4; the last one counts",)
+    assert post.warnings == ("line 4: 'Title' is given again; the last one counts",)
 
 
 def test_merge_keys_and_aliases_are_followed() -> None:

@@ -14,7 +14,7 @@ PHNOM_PENH = SourceRules(site_url="https://blog.example/", timezone="Asia/Phnom_
 
 
 def post(front: str, path: str = "a.md") -> Post:
-    result = read_post(path, f"---\ntitle: A\n{front}\n---\n".encode(), ("posts",), PHNOM_PENH)
+    result = read_post(path, f"---\ntitle: A\n{front}\n---\n".encode(), PHNOM_PENH)
     assert isinstance(result, Parsed), str(result)
     return result.post
 

@@ -17,8 +17,7 @@ SEED = Path(__file__).parents[3] / "shared" / "seed"
 def post(
     front: str, body: str = "Body\n", path: str = "2024-01-02-a-name.md", rules: SourceRules = RULES
 ) -> Post:
-    folders = ("posts", *path.split("/")[:-1])
-    result = read_post(path, f"---\n{front}\n---\n{body}".encode(), folders, rules)
+    result = read_post(path, f"---\n{front}\n---\n{body}".encode(), rules)
     assert isinstance(result, Parsed), str(result)
     return result.post
 
@@ -73,7 +72,7 @@ def test_a_file_with_neither_front_matter_nor_a_dated_name_is_hidden() -> None:
         ("README.md", "neither front matter nor a dated name"),
         ("2024-01-02-x.html", "no front matter"),
     ]:
-        result = read_post(path, b"Words\n", ("posts",), RULES)
+        result = read_post(path, b"Words\n", RULES)
         assert isinstance(result, Parsed)
         assert result.post.hidden == reason
 
@@ -168,6 +167,46 @@ def test_languages_become_bcp_47(front: str, language: str) -> None:
 def test_a_summary_is_explicit_plain_and_not_the_title() -> None:
     assert post("title: A\ndescription: A\nexcerpt: ''\nsubtitle: 'More *words*'").summary == "More words"
     assert post("title: A").summary == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "front", "lead"),
+    [
+        ("One\n\n<!--more-->\n\nTwo\n", "x: y", "One\n\n"),
+        ("One\n<!-- more -->\nTwo\n", "x: y", "One\n"),
+        ("One\n{/* truncate */}\nTwo\n", "x: y", "One\n"),
+        ("One\n<!-- truncate -->\nTwo\n", "x: y", "One\n"),
+        ("One\n===cut===\nTwo\n", "excerpt_separator: ===cut===", "One\n"),
+        ("One\n\nTwo\n", "excerpt_separator: '\\n\\n'", ""),
+        ("Write `<!--more-->` there\n\n```\n<!--more-->\n```\n", "x: y", ""),
+        ("<!--more-->\nAll\n", "x: y", ""),
+    ],
+)
+def test_the_summary_may_end_at_a_mark_in_the_body(body: str, front: str, lead: str) -> None:
+    found = post(front, body)
+    assert (found.summary, body[: found.lead]) == ("", lead)
+    assert post(f"{front}\nsummary: Mine", body).lead == 0
+
+
+def test_a_publish_date_after_the_date_is_an_embargo() -> None:
+    found = post("date: 2024-01-01\npublishDate: 2024-03-01T00:00:00Z")
+    assert (found.instant, found.opens) == (
+        datetime(2024, 1, 1, tzinfo=UTC),
+        datetime(2024, 3, 1, tzinfo=UTC),
+    )
+    assert post("date: 2024-01-01\npublishDate: 2023-03-01").opens is None
+    assert post("publishDate: 2024-03-01").opens is None
+    assert post("date: 2024-01-01\npublished: true").opens is None
+
+
+def test_an_impossible_day_in_a_name_is_passed_over_with_a_warning() -> None:
+    found = post("permalink: /2024/05/01/x/", path="2024-02-31-a.md")
+    assert found.instant == datetime(2024, 5, 1, tzinfo=UTC)
+    assert found.warnings == ("file name: '2024-02-31' is no date; no calendar has that day",)
+
+
+def test_a_tag_that_is_written_twice_in_a_list_stays_as_written() -> None:
+    assert post("tags: [a, a]\ntag: [b, a]").tags == ("a", "a", "b")
 
 
 def test_images_are_absolute_and_know_their_alt() -> None:

@@ -106,9 +106,9 @@ def test_a_post_that_shows_a_file_beside_it_is_never_trusted(tmp_path: Path) -> 
 def test_the_fingerprint_names_the_rules_and_the_folder(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     prints = {
-        FolderSource(folder, SourceRules(site_url=url)).fingerprint()
+        FolderSource(folder, SourceRules(site_url=url)).fingerprint([])
         for folder in (one, other)
         for url in ("https://example.org/", "https://example.com/")
     }
     assert len(prints) == 4
-    assert FolderSource(one, RULES).fingerprint() in prints
+    assert FolderSource(one, RULES).fingerprint([]) in prints

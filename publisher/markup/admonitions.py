@@ -1,0 +1,85 @@
+"""Admonitions become quotations: `:::note Title` ... `:::`, and GitHub's `> [!NOTE]`. MDX's imports go."""
+
+import re
+from collections.abc import Iterator
+
+from publisher.markup.code import without_code
+
+_OPEN = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)(.*)$")
+_CLOSE = re.compile(r"[ \t]*(:{3,})[ \t]*$")
+_TITLE = re.compile(r"""\[(.*)\]|title\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_ATTRIBUTES = re.compile(r"\{[^{}]*\}?")
+_ALERT = re.compile(
+    r"^([ \t]*>[ \t]*)\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION|INFO)\][ \t]*$", re.MULTILINE | re.IGNORECASE
+)
+_IMPORT = re.compile(
+    r"^(?:import\s+(?:[\w*{][^\n'\"]*\s+from\s+)?['\"][^'\"\n]+['\"];?"
+    r"|export\s+(?:const|default|let)\s[^\n]*;)[ \t]*$",
+    re.MULTILINE,
+)
+MAX_DEPTH = 20
+
+
+def with_quotations(source: str) -> str:
+    """A Markdown source with its admonitions as quotations, headed by their title or kind in bold."""
+    if "[!" in source:
+        source = _ALERT.sub(lambda match: f"{match[1]}**{match[2].capitalize()}**\n{match[1]}", source)
+    if "import " in source or "export " in source:
+        source = _without_imports(source)
+    if ":::" not in source:
+        return source
+    return "\n".join(_lines(source))
+
+
+def _without_imports(source: str) -> str:
+    prose = without_code(source)
+    parts: list[str] = []
+    at = 0
+    for match in _IMPORT.finditer(prose):
+        parts.append(source[at : match.start()])
+        at = match.end()
+    return "".join([*parts, source[at:]])
+
+
+def _lines(source: str) -> Iterator[str]:
+    """The lines, each behind as many "> " as admonitions are open. Marks in code are code."""
+    lines, prose = source.split("\n"), without_code(source).split("\n")
+    ends = _ends(prose)
+    open_at: list[int] = []
+    for number, (line, shown) in enumerate(zip(lines, prose, strict=True)):
+        if open_at and number == ends[open_at[-1]]:
+            open_at.pop()
+            yield "> " * len(open_at)
+            continue
+        match = _OPEN.match(shown) if number in ends else None
+        if match:
+            yield "> " * len(open_at)
+            open_at.append(number)
+            yield "> " * len(open_at) + f"**{_title(line, match)}**"
+            yield "> " * len(open_at)
+        else:
+            yield "> " * len(open_at) + line if open_at else line
+
+
+def _ends(prose: list[str]) -> dict[int, int]:
+    """The line that closes each opening line: the next bare mark that is as long. Unclosed ones are text."""
+    ends: dict[int, int] = {}
+    waiting: list[tuple[int, int]] = []
+    for number, line in enumerate(prose):
+        if ":::" not in line:
+            continue
+        if match := _CLOSE.match(line):
+            while waiting and waiting[-1][1] > len(match[1]):
+                waiting.pop()
+            if waiting:
+                ends[waiting.pop()[0]] = number
+        elif (match := _OPEN.match(line)) and len(waiting) < MAX_DEPTH:
+            waiting.append((number, len(match[2])))
+    return ends
+
+
+def _title(line: str, match: re.Match[str]) -> str:
+    rest = line[match.start(4) :].strip()
+    if given := _TITLE.search(rest):
+        return next(filter(None, given.groups()), match[3].capitalize())
+    return _ATTRIBUTES.sub("", rest).strip() or match[3].capitalize()

@@ -1,0 +1,184 @@
+"""What a template tag becomes where its arguments suffice: a picture, a link to a video, a quotation, ...
+
+`shown` answers for one tag, however its generator writes it: `{% name ... %}`, `{{< name ... >}}`,
+`{{% name ... %}}`, Zola's `{{ name(...) }}`. A new tag is one row of TAGS.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import urlsplit
+
+from publisher.markup.stream import names
+
+_NAME = re.compile(r"/?\s*[A-Za-z_][\w:.-]*")
+_ARGUMENT = re.compile(
+    r"""([\w-]+)\s*[=:]\s*("[^"]*"|'[^']*'|[^\s"'{},()]+)|("[^"]*"|'[^']*'|[^\s"'{}<>%,()]+)"""
+)
+_SOURCE = re.compile(r"(?:https?:)?//|/|\.{1,2}/|[^\s/]+(?:/[^\s/]+)*\.[A-Za-z]{2,4}$")
+_POST = re.compile(r"(?:^|/)(?:_posts|_drafts)/|^\d{4}-\d\d?-\d\d?-")
+_SUFFIX = re.compile(r"(?:/?_?index)?\.(?:md|mdx|markdown)$")
+
+SILENT = names(
+    "assign capture endcapture comment endcomment raw endraw increment decrement liquid set endset more "
+    "end else elsif endif endfor endunless endcase when cycle break continue toc"
+)
+"""Tags whose going leaves nothing out: no warning."""
+
+Arguments = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where the tags stand: the site's URL and the post's (absolute, or empty), and the post's title."""
+
+    site_url: str = ""
+    base_url: str = ""
+    title: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """The site's path without its last slash: what `{{ site.baseurl }}` stands for."""
+        return urlsplit(self.site_url).path.rstrip("/")
+
+    @property
+    def origin(self) -> str:
+        """The site's scheme and host: what `{{ site.url }}` stands for."""
+        return self.site_url.rstrip("/").removesuffix(self.prefix) if self.site_url else ""
+
+
+def shown(inside: str, context: Context) -> str | None:
+    """What the tag with these words becomes; "" for one that means nothing; None: it cannot be shown."""
+    match = _NAME.match(inside)
+    if match is None:
+        return "" if not inside else None
+    name = match[0].replace(" ", "").lower()
+    rest = inside[match.end() :]
+    if name in ("include", "partial", "include_cached", "render"):
+        name, rest = _included(rest)
+    if name.startswith(("/", "end")) and name != "end":
+        return "\n\n</blockquote>\n\n" if name.lstrip("/").removeprefix("end") in _QUOTES else ""
+    if name in SILENT:
+        return ""
+    tag = TAGS.get(name)
+    return (tag(_arguments(rest), context) or None) if tag else None
+
+
+def _included(rest: str) -> tuple[str, str]:
+    """The tag that an included template stands for, by its name: "blog/figure.html" is a figure."""
+    file, _, arguments = rest.strip().partition(" ")
+    stem = re.sub(r"\.\w+$", "", file.strip("\"',").rpartition("/")[2]).lower()
+    known = next((name for name in ("youtube", "vimeo", "figure", "image", "img") if name in stem), "include")
+    return known, arguments
+
+
+def _arguments(rest: str) -> Arguments:
+    """Named ones by name, the others by their number from "0"."""
+    found: Arguments = {}
+    number = 0
+    for match in _ARGUMENT.finditer(rest[:2000]):
+        if match[1] and not match[2].startswith("//"):
+            found.setdefault(match[1].lower(), match[2].strip("\"'"))
+        else:
+            found.setdefault(str(number), match[0].strip("\"'"))
+            number += 1
+    return found
+
+
+def _reference(arguments: Arguments, context: Context) -> str:
+    """`ref`, `relref`, `link`: another file of the site by its path, as far as that tells its address."""
+    target, mark, fragment = arguments.get("0", arguments.get("path", "")).partition("#")
+    if "1" in arguments and _SOURCE.match(arguments["1"]):  # Hexo: {% link words address %}
+        return f'<a href="{escape(arguments["1"])}">{escape(arguments["0"])}</a>'
+    if _POST.search(target) or (not target and not mark):
+        return ""
+    stem = _SUFFIX.sub("/", target) if target.endswith((".md", ".mdx", ".markdown")) else target
+    if (stem[:1] == "/" and stem != target) or (
+        "/" in stem.strip("/") and not stem.startswith((".", "http", "/"))
+    ):
+        stem = f"{context.prefix}/{stem.lstrip('/')}"
+    elif stem and stem != target and not stem.startswith(("/", ".", "http")):
+        stem = f"../{stem}"
+    return (stem + mark + fragment).replace(" ", "%20")
+
+
+def _figure(arguments: Arguments, context: Context) -> str:
+    words = [arguments[key] for key in map(str, range(9)) if key in arguments]
+    named = (arguments.get(key, "") for key in ("src", "url", "image", "image_path", "file", "path", "link"))
+    first = next((word for word in words if _SOURCE.match(word)), "")
+    src = next(filter(None, named), "") or first
+    if not src or "{" in src:
+        return ""
+    after = words[words.index(src) + 1 :] if src in words else words
+    spoken = next((word for word in after if not word.isdigit()), "")
+    caption = arguments.get("caption") or arguments.get("description") or arguments.get("title", "")
+    alt = arguments.get("alt") or spoken
+    image = f'<img src="{escape(src)}" alt="{escape(alt)}">'
+    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>" if caption else image
+
+
+def _classed(arguments: Arguments, context: Context) -> str:
+    """Eleventy's own `image_with_class`: address, class, alternative text."""
+    return _figure({"src": arguments.get("0", ""), "alt": arguments.get("2", "")}, context)
+
+
+def _video(page: str, words: str) -> Callable[[Arguments, Context], str]:
+    def tag(arguments: Arguments, context: Context) -> str:
+        video = arguments.get("id") or arguments.get("0", "")
+        good = re.fullmatch(r"[\w-]{5,20}", video)
+        return f'<a href="{page}{video}">{words}</a>' if good else ""
+
+    return tag
+
+
+def _tweet(arguments: Arguments, context: Context) -> str:
+    user, id = arguments.get("user", "i"), arguments.get("id") or arguments.get("0", "")
+    if _SOURCE.match(id):
+        return f'<a href="{escape(id)}">{escape(id)}</a>'
+    if not re.fullmatch(r"\w{1,20}", user) or not re.fullmatch(r"\d{5,25}", id):
+        return ""
+    return f'<a href="https://twitter.com/{user}/status/{id}">A post on Twitter</a>'
+
+
+def _gist(arguments: Arguments, context: Context) -> str:
+    path = "/".join(filter(None, (arguments.get("0", ""), arguments.get("1", ""))))
+    good = re.fullmatch(r"[\w-]+(?:/\w+)?", path)
+    return f'<a href="https://gist.github.com/{path}">Code on GitHub</a>' if good else ""
+
+
+def _film(arguments: Arguments, context: Context) -> str:
+    src = arguments.get("src") or arguments.get("0", "")
+    return f'<video src="{escape(src)}" controls></video>' if src and "{" not in src else ""
+
+
+def _post_link(arguments: Arguments, context: Context) -> str:
+    return escape(" ".join(arguments.get(str(n), "") for n in range(1, 30)).strip())
+
+
+def _quote(arguments: Arguments, context: Context) -> str:
+    return "\n\n<blockquote>\n\n"
+
+
+_QUOTES = frozenset({"blockquote", "quote", "pullquote"})
+
+TAGS: dict[str, Callable[[Arguments, Context], str]] = {
+    "ref": _reference,
+    "relref": _reference,
+    "link": _reference,
+    "figure": _figure,
+    "img": _figure,
+    "image": _figure,
+    "picture": _figure,
+    "asset_img": _figure,
+    "image_with_class": _classed,
+    "post_link": _post_link,
+    "youtube": _video("https://www.youtube.com/watch?v=", "Video on YouTube"),
+    "vimeo": _video("https://vimeo.com/", "Video on Vimeo"),
+    "video": _film,
+    "tweet": _tweet,
+    "twitter": _tweet,
+    "x": _tweet,
+    "gist": _gist,
+    **dict.fromkeys(_QUOTES, _quote),
+}

@@ -1,0 +1,114 @@
+"""Listing: what becomes of each file of the folder, and why. Writes nothing."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from publisher.core.identity import mint
+from publisher.core.planning import make_plan
+from publisher.core.plans import Rules
+from publisher.core.posts import BadPost, Parsed, Post, Wait, warned, why_not
+from publisher.services.parts import Parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One file: `why` says why it is not served ("" where it is). `post` is None for a bad post; `id` is
+    the one it has in the log, or would get. `container` is as in core.posts.Parsed.
+    """
+
+    path: str
+    why: str
+    id: str = ""
+    post: Post | None = None
+    container: str = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something to mend in a file. `line` counts from 1; 0 where no line is to blame."""
+
+    path: str
+    line: int
+    reason: str
+    error: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """All findings in path order, and how many posts are public, or wait, by why."""
+
+    findings: tuple[Finding, ...]
+    public: int
+    waiting: dict[str, int]
+
+
+def listed(parts: Parts, now: datetime) -> list[Listed]:
+    """Every file in path order. Raises SourceError, StoreError."""
+    items = list(parts.source.scan())
+    ids, clashes = _ids(parts, items, now)
+    return [_listed(item, ids, clashes, now) for item in items]
+
+
+def checked(parts: Parts, now: datetime) -> Checked:
+    """What is wrong in the folder: bad posts, what was passed over, template code that is taken away.
+    Raises SourceError, StoreError.
+    """
+    items = list(parts.source.scan())
+    _, clashes = _ids(parts, items, now)
+    findings = [finding for item in items for finding in _findings(parts, item)]
+    findings += [Finding(path=p, line=0, reason=reason, error=True) for p, reason in clashes.items()]
+    waits = [why_not(item.post, now) for item in items if isinstance(item, Parsed)]
+    return Checked(
+        findings=tuple(sorted(findings, key=lambda f: (f.path, f.line))),
+        public=waits.count(None),
+        waiting={wait: waits.count(wait) for wait in Wait},
+    )
+
+
+def _ids(parts: Parts, items: list[Parsed | BadPost], now: datetime) -> tuple[dict[str, str], dict[str, str]]:
+    """By path: the ids of posts that have one or would get it, and why others cannot enter the log."""
+    posts = [item.post for item in items if isinstance(item, Parsed)]
+    bad = [item for item in items if isinstance(item, BadPost)]
+    known = parts.store.known()
+    authority = parts.site.id_authority
+    plan = make_plan(
+        parts.store.head(), known, posts, bad, now, Rules(authority=authority, max_age=parts.max_age)
+    )
+    ids = {post.path: mint(post, authority) for post in posts}
+    ids |= {change.post.path: change.id for change in plan.changes}
+    ids |= {entry.post.path: entry.id for entry in known} | {move.new: move.id for move in plan.renamed}
+    return ids, {b.path: b.reason for b in plan.bad[len(bad) :]}
+
+
+def _listed(item: Parsed | BadPost, ids: dict[str, str], clashes: dict[str, str], now: datetime) -> Listed:
+    if isinstance(item, BadPost):
+        return Listed(path=item.path, why=f"line {item.line}: {item.reason}" if item.line else item.reason)
+    post = item.post
+    why = _why(post, now) or clashes.get(post.path, "")
+    return Listed(path=post.path, why=why, id=ids[post.path], post=post, container=item.container)
+
+
+def _why(post: Post, now: datetime) -> str:
+    match why_not(post, now):
+        case None:
+            return ""
+        case Wait.HIDDEN:
+            return post.hidden or "no date"
+        case Wait.EXPIRED:
+            return "expired"
+        case Wait.FUTURE:
+            due = post.due.astimezone(UTC) if post.due else now
+            return f"waits for {due:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _findings(parts: Parts, item: Parsed | BadPost) -> list[Finding]:
+    if isinstance(item, BadPost):
+        return [Finding(path=item.path, line=item.line, reason=item.reason, error=True)]
+    post = item.post
+    notes = [warned(warning) for warning in post.warnings]
+    if post.hidden is None:
+        notes += [
+            (item.line + line - 1, f"{tag} is template code and was left out; write it as Markdown or HTML")
+            for line, tag in parts.markup.removed(item.body, post.markup)
+        ]
+    return [Finding(path=post.path, line=line, reason=reason, error=False) for line, reason in notes]

@@ -1,0 +1,178 @@
+"""What a generator's own configuration says about dates, addresses, summaries and defaults.
+
+Configuration that is code (pelicanconf.py, astro.config.mjs, ...) is never run: plain assignments of texts
+are found in it, and nothing else.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from publisher.sources.containers import load_json, load_toml
+from publisher.sources.rules import Defaults
+from publisher.sources.values import FrontMatterError, Value, table
+from publisher.sources.yaml_text import load_yaml
+
+MAX_SIZE = 1_000_000
+_ASSIGNED = re.compile(r"""^\s*([A-Z_]+)\s*=\s*[rRuU]?(["'])(.*?)\2""", re.MULTILINE)
+_PELICAN_DATE = {"%Y": ":year", "%m": ":month", "%d": ":day", "%b": ":month", "%H": ":hour", "%M": ":minute"}
+_PELICAN = re.compile(r"\{(?:date:([^{}]*)|(slug|lang|category|author))\}")
+_WEAK = re.compile(r'"(@11ty/eleventy|astro|hexo|@docusaurus/core)"\s*:')
+_PACKAGES = {
+    "@11ty/eleventy": "eleventy",
+    "astro": "astro",
+    "hexo": "hexo",
+    "@docusaurus/core": "docusaurus",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What was found in `file`. Empty texts: it says nothing of that."""
+
+    profile: str
+    file: str
+    timezone: str = ""
+    permalink: str = ""
+    separator: str = ""
+    defaults: tuple[Defaults, ...] = ()
+
+
+def config_in(folder: Path) -> Config | None:
+    """The configuration of the generator whose site `folder` is; None where it is no site's root."""
+    for name, reader in _FILES.items():
+        file = folder / name
+        if file.is_file() and (found := reader(file)):
+            return found
+    return None
+
+
+def read_table(file: Path) -> dict[str, Value]:
+    """The top of a YAML, TOML or JSON file, keyed by values.fold; nothing where it cannot be read."""
+    load = _LOADERS.get(file.suffix)
+    if load is None:
+        return {}
+    try:
+        return dict(load(_text(file), 1).values)
+    except (FrontMatterError, RecursionError):
+        return {}
+
+
+def _text(file: Path) -> str:
+    try:
+        if not file.is_file() or file.stat().st_size > MAX_SIZE:
+            return ""
+        return file.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return ""
+
+
+def _jekyll_or_hexo(file: Path) -> Config:
+    top = read_table(file)
+    hexo = not {"sourcedir", "newpostname", "defaultlayout"}.isdisjoint(top)
+    posts = table(table(top.get("collections")).get("posts"))
+    return Config(
+        profile="hexo" if hexo else "jekyll",
+        file=file.name,
+        timezone=_word(top.get("timezone")),
+        permalink=_word(posts.get("permalink")) or _word(top.get("permalink")),
+        separator=_word(top.get("excerptseparator")),
+        defaults=() if hexo else _jekyll_defaults(top.get("defaults")),
+    )
+
+
+def _jekyll_defaults(value: Value) -> tuple[Defaults, ...]:
+    """The defaults of posts, the broadest scope first: Jekyll lets the narrower win."""
+    found: list[Defaults] = []
+    for item in value if isinstance(value, list) else []:
+        entry = table(item)
+        scope = table(entry.get("scope"))
+        if _word(scope.get("type")) in ("", "posts", "post", "drafts"):
+            path = _word(scope.get("path")).strip("/")
+            found.append(Defaults(scope=path, values=table(entry.get("values"))))
+    return tuple(sorted(found, key=lambda entry: len(entry.scope)))
+
+
+def _hugo(file: Path) -> Config:
+    top = read_table(file)
+    links = table(top.get("permalinks"))
+    links = table(links.get("page")) or links
+    pattern = next((_word(links[name]) for name in ("posts", "post", "blog") if links.get(name)), "")
+    return Config(profile="hugo", file=file.name, timezone=_word(top.get("timezone")), permalink=pattern)
+
+
+def _zola_or_hugo(file: Path) -> Config | None:
+    """Both have a config.toml: Zola's must name base_url, Hugo writes baseURL."""
+    text = _text(file)
+    if re.search(r"^\s*base_url\s*=", text, re.MULTILINE):
+        return Config(profile="zola", file=file.name)
+    top = read_table(file)
+    signs = {"baseurl", "languagecode", "theme", "params", "taxonomies", "contentdir", "markup", "permalinks"}
+    return _hugo(file) if len(signs & top.keys()) >= 2 or "baseurl" in top else None
+
+
+def _zola(file: Path) -> Config:
+    return Config(profile="zola", file=file.name)
+
+
+def _pelican(file: Path) -> Config:
+    given = {match[1]: match[3] for match in _ASSIGNED.finditer(_text(file))}
+    url = given.get("ARTICLE_URL", "") or given.get("ARTICLE_SAVE_AS", "").removesuffix("index.html")
+    return Config(
+        profile="pelican",
+        file=file.name,
+        timezone=given.get("TIMEZONE", ""),
+        permalink=_PELICAN.sub(_pelican_word, url),
+    )
+
+
+def _pelican_word(match: re.Match[str]) -> str:
+    if match[2]:
+        return ":titleslug" if match[2] == "slug" else f":{match[2]}"
+    return re.sub(r"%[A-Za-z]", lambda part: _PELICAN_DATE.get(part[0], ""), match[1])
+
+
+def _named(profile: str) -> "_Reader":
+    return lambda file: Config(profile=profile, file=file.name)
+
+
+def _package(file: Path) -> Config | None:
+    match = _WEAK.search(_text(file))
+    return Config(profile=_PACKAGES[match[1]], file=file.name) if match else None
+
+
+def _word(value: Value) -> str:
+    return value if isinstance(value, str) else ""
+
+
+_LOADERS = {
+    ".yml": load_yaml,
+    ".yaml": load_yaml,
+    ".toml": load_toml,
+    ".json": load_json,
+}
+
+_Reader = Callable[[Path], Config | None]
+_CODE = ("js", "mjs", "cjs", "ts", "mts", "cts")
+_FILES: dict[str, _Reader] = {
+    **{f"hugo.{end}": _hugo for end in ("toml", "yaml", "yml", "json")},
+    "zola.toml": _zola,
+    **{f"docusaurus.config.{end}": _named("docusaurus") for end in _CODE},
+    **{f"astro.config.{end}": _named("astro") for end in _CODE},
+    ".eleventy.js": _named("eleventy"),
+    **{f"eleventy.config.{end}": _named("eleventy") for end in _CODE},
+    "pelicanconf.py": _pelican,
+    "_config.yml": _jekyll_or_hexo,
+    "_config.yaml": _jekyll_or_hexo,
+    "_config.toml": _jekyll_or_hexo,
+    "config.toml": _zola_or_hugo,
+    "config.yaml": _zola_or_hugo,
+    "config.yml": _zola_or_hugo,
+    "config/_default/hugo.toml": _hugo,
+    "config/_default/hugo.yaml": _hugo,
+    "config/_default/config.toml": _hugo,
+    "config/_default/config.yaml": _hugo,
+    "package.json": _package,
+}
+"""The files that make a folder the root of a generator's site, the surest first."""

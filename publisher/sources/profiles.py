@@ -1,0 +1,74 @@
+"""Generators: how each reads a date without a zone, and where it puts a post."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+PERMALINK = ":year/:month/:day/:slug/"
+"""Where a post of no known generator is found."""
+
+_ANY = re.compile(".*", re.DOTALL)
+_TO_THE_SECOND = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[Tt]|\s+)\d{1,2}:\d{2}:\d{2}(?:\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One generator's conventions.
+
+    `utc` matches the dates without a zone that it reads as UTC; the others are in the site's zone. None:
+    all are. `permalink` is its default, in the words of `permalinks`. `roots` are the folders that hold
+    content and are no part of an address, innermost last. `named` is whether :title is the slug (of the
+    front matter or the file) and never made of the title. `slugged` is whether names are made fit for a
+    URL as Jekyll does. `undated` is whether a date is taken off a file's name.
+    """
+
+    name: str
+    utc: re.Pattern[str] | None = None
+    permalink: str = PERMALINK
+    roots: tuple[str, ...] = ("content", "posts", "_posts")
+    named: bool = False
+    slugged: bool = False
+    undated: bool = True
+
+
+GENERIC = Profile(name="none")
+
+PROFILES: Mapping[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        GENERIC,
+        Profile(  # "Y-m-d H:M:S" is a YAML timestamp, which is UTC; what YAML leaves as text is local
+            name="jekyll",
+            utc=_TO_THE_SECOND,
+            permalink="/:categories/:year/:month/:day/:title.html",
+            roots=("_posts", "_drafts"),
+            named=True,
+            slugged=True,
+        ),
+        Profile(name="hugo", permalink="/:sections/:slug/", roots=("content",), named=False, undated=False),
+        Profile(name="eleventy", utc=_ANY, permalink="/:sections/:slug/", roots=("content", "src")),
+        Profile(
+            name="astro",
+            utc=_ANY,
+            permalink="/:sections/:slug/",
+            roots=("src", "content", "pages", "data"),
+            undated=False,
+        ),
+        Profile(name="pelican", permalink="/:titleslug.html", roots=("content",)),
+        Profile(
+            name="hexo",
+            permalink="/:year/:month/:day/:title/",
+            roots=("source", "_posts", "_drafts"),
+            named=True,
+        ),
+        Profile(
+            name="docusaurus",
+            utc=_ANY,
+            permalink="/blog/:dated:slug",
+            roots=("blog",),
+            named=True,
+        ),
+        Profile(name="zola", utc=_ANY, permalink="/:sections/:slug/", roots=("content",)),
+    )
+}
+"""By the names of `posts.profile`; "none" reads posts without a generator's habits."""
