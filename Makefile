@@ -32,7 +32,7 @@ docs: .venv/.dev ## write what is generated from the code: config/publisher.toml
 	$(BIN)/python scripts/write_reference.py
 
 bench: .venv/.dev ## measure: start-up and throughput, against their limits
-	@for name in $(filter-out __init__ table,$(basename $(notdir $(wildcard benchmarks/*.py)))); do \
+	@for name in $(filter-out __init__ making table,$(basename $(notdir $(wildcard benchmarks/*.py)))); do \
 		$(BIN)/python -m benchmarks.$$name || exit 1; done
 
 soak: .venv/.dev ## the long tests: many kills, many posts, many readers

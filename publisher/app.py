@@ -24,7 +24,7 @@ from publisher.core.tokens import KeyRing
 from publisher.failpoints import failpoint
 from publisher.formats import FORMATS
 from publisher.ports import Clock, Store
-from publisher.services import deliver, listing, plan, preview, publish, status, subscribe
+from publisher.services import deliver, gathering, listing, plan, preview, publish, status, subscribe
 from publisher.services.documents import write
 from publisher.services.pages import mailing_pages
 from publisher.services.parts import Parts
@@ -159,7 +159,7 @@ class App:
             id_fields=posts.id_fields,
         )
         rest = Rest(self.rest.total_seconds(), time.time) if self.rest else None
-        return FolderSource(posts.dir, rules, self.settings.folder, rest=rest)
+        return FolderSource(posts.dir, rules, self.settings.folder, clock=wall_clock, rest=rest)
 
     @property
     def template_folders(self) -> tuple[Path, ...]:
@@ -178,7 +178,7 @@ class App:
     def plan(self, *, backfill: bool = False) -> tuple[Plan, tuple[plan.Outlook, ...]]:
         """What `publish` would do now, and who is due; writes nothing."""
         now = self.clock()
-        gathered = publish.gather(self.parts, now, backfill=backfill)
+        gathered = gathering.gather(self.parts, now, backfill=backfill)
         return gathered.plan, tuple(plan.outlook(self.parts, spec, now) for spec in self.settings.lists)
 
     def publish(self, *, backfill: bool = False, expect: str | None = None, mail: bool = True) -> Report:

@@ -18,8 +18,9 @@ from publisher.core.log import Head, Known
 from publisher.core.mailings import Batch, Delivery, DueGroup, InDoubt, Mailing, NewMailing, Result
 from publisher.core.messages import Message, Outcome, Segment
 from publisher.core.plans import Plan
-from publisher.core.posts import BadPost, Parsed
+from publisher.core.posts import BadPost, FileStat, Parsed, Post, Reading
 from publisher.core.posts import Markup as MarkupKind
+from publisher.core.settling import Memory, Names
 from publisher.core.site import Site
 
 Clock = Callable[[], datetime]
@@ -36,8 +37,23 @@ class Source(Protocol):
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
         ...
 
+    def fingerprint(self, paths: Sequence[str]) -> str:
+        """16 hex digits that name how files are read: settings, what the blog's own files decide, this
+        version's reader. `paths` are all files, in order; `read_many` then reads by these rules."""
+        ...
+
+    def files(self) -> Iterator[FileStat | BadPost]:
+        """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
+        ...
+
+    def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
+        """Those files, in that order, streamed; on every core where they are many. A file whose hash is
+        the one in `hashes` is not parsed."""
+        ...
+
     def file(self, path: str) -> bytes | None:
         """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""
+        ...
 
 
 class Markup(Protocol):
@@ -186,6 +202,14 @@ class LogStore(Protocol):
 
     def head(self) -> Head: ...
     def known(self) -> Sequence[Known]: ...
+    def known_by(self, names: Names) -> Sequence[Known]:
+        """The posts of the log that bear any of these names."""
+        ...
+
+    def live(self) -> int:
+        """How many posts readers see."""
+        ...
+
     def apply(self, plan: Plan, bodies: Mapping[str, str], now: datetime) -> Head:
         """Appends the plan's changes with gapless seq and keeps their bodies (by body hash).
         Raises Conflict when the log's head is no longer `plan.head`."""
@@ -204,6 +228,32 @@ class LogStore(Protocol):
         ...
 
     def bodies(self, hashes: Iterable[str]) -> Mapping[str, str]: ...
+
+
+class FileStore(Protocol):
+    """What is remembered of files that were read, so that they need not be read again."""
+
+    def seen(self, rules: str) -> Mapping[str, FileStat]:
+        """Every remembered file by path; of those read by other rules the size is -1."""
+        ...
+
+    def hashes(self, paths: Sequence[str], rules: str) -> Mapping[str, str]:
+        """The hashes of those files, where they were read by these rules."""
+        ...
+
+    def unsettled(self, now: datetime) -> tuple[Sequence[tuple[Post, bool]], Sequence[Known]]:
+        """What a plan at `now` must look at: the posts of remembered files, and posts of the log that are in
+        no settled pair (core.settling). True: the file is settled, but the clock stands before its instant.
+        """
+        ...
+
+    def keep_bodies(self, bodies: Mapping[str, str]) -> None:
+        """Stores bodies by their hash, before the plan that names them is applied."""
+        ...
+
+    def remember(self, memory: Memory) -> None:
+        """Remembers what a plan that was carried out left settled or not."""
+        ...
 
 
 class DocumentStore(Protocol):
@@ -361,7 +411,7 @@ CohortPosts = tuple[int, Sequence[tuple[str, str]]]
 """A cohort's number and its (post id, revision) pairs, in the order they are shown."""
 
 
-class Store(LogStore, DocumentStore, SubscriberStore, PlanningStore, LedgerStore, Protocol):
+class Store(LogStore, FileStore, DocumentStore, SubscriberStore, PlanningStore, LedgerStore, Protocol):
     """All of it: one database."""
 
     def close(self) -> None: ...

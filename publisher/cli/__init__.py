@@ -1,5 +1,6 @@
 """The command line. `--help` imports no command: each is loaded when it is called."""
 
+import gc
 import sys
 from importlib import import_module
 
@@ -55,6 +56,7 @@ def publisher() -> None:
 def main() -> None:
     """The program: exit 0 done, 1 failed or findings, 2 wrong usage; errors are one line."""
     debug = "--debug" in sys.argv
+    gc.set_threshold(50_000, 20, 50)  # values make no cycles; going over 100,000 posts again costs seconds
     try:
         publisher(standalone_mode=True)
     except PublisherError as error:

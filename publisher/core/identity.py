@@ -9,6 +9,8 @@ _IRI = re.compile(r"(?:https?|ftp|gemini|ipfs|at|did|doi|info|tag|urn|uuid|oai|n
 # Only schemes that name things: "ART:17" or "note:2024" is an author's own code, not an IRI.
 
 _SPECIFIC = "/?:@!$&'()*+,;=-._~"  # RFC 4151 2.1: specific = *( pchar / "/" / "?" )
+_PLAIN = re.compile(r"[A-Za-z0-9/?:@!$&'()*+,;=._~-]*")
+"""What quoting leaves as it is."""
 
 
 def mint(post: Post, authority: str, *, by_path: bool = False) -> str:
@@ -26,5 +28,7 @@ def mint(post: Post, authority: str, *, by_path: bool = False) -> str:
 
 def _quoted(text: str, *, escaped: bool = False) -> str:
     """Percent-encoded; with `escaped` it is already, and stays as it is."""
+    if _PLAIN.fullmatch(text):
+        return text
     safe = _SPECIFIC + "%" if escaped else _SPECIFIC
     return quote(text, safe=safe, errors="surrogatepass")

@@ -27,8 +27,12 @@ def make_plan(
     bad: Sequence[BadPost],
     now: datetime,
     rules: Rules,
+    live: int | None = None,
 ) -> Plan:
-    """What a publish at `now` would do. Never raises: what cannot be done is in `bad`, `held` or `stop`."""
+    """What a publish at `now` would do. Never raises: what cannot be done is in `bad`, `held` or `stop`.
+
+    Where `known` and `posts` lack settled pairs (core.settling), `live` is the number of all live posts.
+    """
     posts = sorted(posts, key=lambda post: post.path)  # a plan depends on no order but these
     known = sorted(known, key=lambda k: k.first_seq)
     visible = public(posts, now)
@@ -55,7 +59,7 @@ def make_plan(
         bad=(*sorted(wrong, key=lambda b: (b.path, b.line)), *clashes, *twins),
         unsettled=tuple(sorted(b.path for b in bad if b.unsettled)),
         next_at=next_instant(posts, now),
-        stop=_stop(known, len(missing) + len(gone)),
+        stop=_stop(sum(k.live for k in known) if live is None else live, len(missing) + len(gone)),
     )
 
 
@@ -151,8 +155,7 @@ def _holds(visible: Sequence[Post], matches: Matches, missing: Sequence[Known]) 
     return (*unsure, *(Hold(path=k.post.path, why=Held.MISSING) for k in missing))
 
 
-def _stop(known: Sequence[Known], away: int) -> str:
-    live = sum(k.live for k in known)
+def _stop(live: int, away: int) -> str:
     if away > MANY and away > live * MANY_SHARE:
         return f"{away} of {live} published posts are missing at once; is the folder whole?"
     return ""

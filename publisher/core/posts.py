@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from publisher.core.assets import Asset
 from publisher.core.site import Person
@@ -118,6 +119,28 @@ class BadPost:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.reason}" if self.line else f"{self.path}: {self.reason}"
+
+
+class FileStat(NamedTuple):
+    """A file as the folder lists it: relative path with "/", bytes, and when it was last written (in
+    nanoseconds since 1970; 0 where that says nothing yet, for it was written just now)."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What reading a file gave: its stat, the hash of its bytes at that moment (64 hex digits), and the post.
+
+    `hash` is "" where the file could not be read, or where the post depends on other files: it must be read
+    again. `result` is None where the hash is the one that was known.
+    """
+
+    stat: FileStat
+    hash: str
+    result: Parsed | BadPost | None
 
 
 def body_hash(body: str) -> str:

@@ -9,8 +9,6 @@ from publisher.core.assets import NO_FILES, Placed
 from publisher.core.posts import Markup as Kind
 from publisher.markup import excerpts, limits, pictures, prose, stream
 from publisher.markup.admonitions import with_quotations
-from publisher.markup.commonmark import to_html
-from publisher.markup.sanitise import legal, sanitised
 from publisher.markup.shortcodes import Context
 from publisher.markup.templates import removed, resolve, reveal, without_marks
 
@@ -60,6 +58,9 @@ class SafeMarkup:
 
 @lru_cache(maxsize=8)  # html and text of one post are asked for one after the other
 def _safe(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Placed], ...]) -> str:
+    from publisher.markup.commonmark import to_html  # loaded when there is a body: most publishes have none
+    from publisher.markup.sanitise import legal, sanitised
+
     source = legal(body)
     if limits.too_odd(source):
         return limits.as_plain(without_marks(source))

@@ -1,34 +1,25 @@
 """Publish: from the folder to the log, then to the documents.
 
-    scan -> make_plan -> [publish:planned] -> apply -> [publish:applied] -> documents
+    gather -> [publish:planned] -> apply -> [publish:applied] -> remember -> [publish:remembered] -> documents
 
 Each arrow may be the last one before a crash: the next publish finds the same plan, or an applied one,
 and goes on. Nothing is written before the plan is whole.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from publisher.core.errors import Refused
 from publisher.core.log import Head
-from publisher.core.planning import make_plan
-from publisher.core.plans import Plan, Rules
-from publisher.core.posts import BadPost, Post
+from publisher.core.plans import Plan
+from publisher.core.settling import Memory
 from publisher.services.assets import asset_documents
 from publisher.services.documents import write
 from publisher.services.feeds import feed_documents
+from publisher.services.gathering import gather
 from publisher.services.pages import home_page
 from publisher.services.parts import Parts
 from publisher.services.postpages import OWNED, post_pages
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gathered:
-    """A plan, and the bodies (by hash) of the posts it may store."""
-
-    plan: Plan
-    bodies: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,38 +31,30 @@ class Published:
     written: tuple[str, ...]
 
 
-def gather(parts: Parts, now: datetime, *, backfill: bool = False) -> Gathered:
-    """Reads the folder and the log and decides; writes nothing. Raises SourceError, StoreError."""
-    posts: list[Post] = []
-    bad: list[BadPost] = []
-    bodies: dict[str, str] = {}
-    for item in parts.source.scan():
-        if isinstance(item, BadPost):
-            bad.append(item)
-        else:
-            posts.append(item.post)
-            bodies[item.post.body_hash] = item.body
-    rules = Rules(authority=parts.site.id_authority, max_age=parts.max_age, backfill=backfill)
-    plan = make_plan(parts.store.head(), parts.store.known(), posts, bad, now, rules)
-    return Gathered(plan=plan, bodies=bodies)
-
-
 def publish(parts: Parts, now: datetime, *, backfill: bool = False, expect: str | None = None) -> Published:
     """Brings log and documents up to `now`. With `expect`, only if the plan's hash is still that one.
 
     Raises Refused (plan changed, or too much is missing), Conflict, SourceError, StoreError, OutputError.
     """
-    gathered = gather(parts, now, backfill=backfill)
+    gathered = gather(parts, now, backfill=backfill, keep=True)
     plan = gathered.plan
     _check(plan, expect)
     parts.reach("publish:planned")
+    _remember(parts, gathered.before)
     head = parts.store.head()
     if not plan.nothing:
-        head = parts.store.apply(plan, gathered.bodies, now)
+        head = parts.store.apply(plan, {}, now)
     parts.reach("publish:applied")
+    _remember(parts, gathered.memory)
+    parts.reach("publish:remembered")
     parts.store.set_problems("posts", [str(b) for b in plan.bad], now)
     written = _documents(parts, now)
     return Published(plan=plan, head=head, written=written)
+
+
+def _remember(parts: Parts, memory: Memory) -> None:
+    if not memory.nothing:
+        parts.store.remember(memory)
 
 
 def _documents(parts: Parts, now: datetime) -> tuple[str, ...]:

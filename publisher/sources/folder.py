@@ -1,15 +1,19 @@
 """Which files of a folder are posts, and their bytes. Nothing outside the folder is ever opened."""
 
+import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from publisher.core.errors import SourceError
-from publisher.core.posts import BadPost, Parsed
+from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.sources.assets import Files, references
 from publisher.sources.globs import matcher
+from publisher.sources.parallel import in_order
 from publisher.sources.reading import explain_post, read_post
 from publisher.sources.rest import Rest, Unsettled, read_at_rest
 from publisher.sources.rules import SourceRules
@@ -18,50 +22,96 @@ from publisher.sources.surroundings import settle
 MAX_FILE = 32 * 1024 * 1024
 """Bytes of a post; more is a mistake."""
 
+RESTED = 2.0
+"""Seconds: file systems stamp by the tick, some by two seconds."""
+
+Found: TypeAlias = "tuple[str, BadPost | None, os.DirEntry[str] | None]"
+"""A file's path, what is wrong with it before it is read, and how the folder lists it."""
+
 
 class FolderSource:
     """A folder of posts (ports.Source). Names that begin with "." are left alone."""
 
     def __init__(
-        self, folder: Path, rules: SourceRules, top: Path | None = None, *, rest: Rest | None = None
+        self,
+        folder: Path,
+        rules: SourceRules,
+        top: Path | None = None,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        rest: Rest | None = None,
     ) -> None:
-        """`top` is the highest folder to look for a generator's configuration in; None: a few above. With
-        `rest`, files that are still being written are unsettled BadPosts.
+        """`top` is the highest folder to look for a generator's configuration in; None: a few above. `clock`
+        is the machine's, by which files are stamped; without one no stamp is trusted. With `rest`, files
+        that are still being written are unsettled BadPosts.
         """
         self.folder = folder
         self.rules = rules
         self.top = top
         self.rest = rest
+        self._clock = clock
+        self._by: SourceRules | None = None
         self._files = Files(folder, rest)
         self._included = matcher(rules.include)
         self._excluded = matcher(rules.exclude)
 
     def scan(self) -> Iterator[Parsed | BadPost]:
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
-        found = self.files()
+        found = self.listed()
         rules = self.settled([path for path, bad in found if bad is None])
         return (bad or self.read(path, rules) for path, bad in found)
 
-    def files(self) -> list[tuple[str, BadPost | None]]:
+    def listed(self) -> list[tuple[str, BadPost | None]]:
         """Every file that could be a post, in path order, and why it cannot be read. Raises SourceError."""
-        return sorted(self._walk(self._root(), ""), key=lambda item: item[0])
+        return sorted(((path, bad) for path, bad, _ in self._walk(self._root(), "")), key=lambda it: it[0])
+
+    def files(self) -> Iterator[FileStat | BadPost]:
+        """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
+        return (bad or _stat(path, entry) for path, bad, entry in self._walk(self._root(), ""))
+
+    def fingerprint(self, paths: Sequence[str]) -> str:
+        """16 hex digits that name how files are read: the settled rules, and this reader's own code."""
+        self._by = self.settled(paths)
+        found = hashlib.sha256(repr(self._by).encode("utf-8", "surrogatepass"))
+        for module in sorted(Path(__file__).parent.glob("*.py")):
+            found.update(module.read_bytes())
+        return found.hexdigest()[:16]
+
+    def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
+        """Those files in that order, on every core where they are many; a known hash is not parsed. They are
+        read by the rules of the last `fingerprint`."""
+        rules = self._by or self.settled(paths)
+
+        def work(path: str) -> Reading:
+            return self._reading(path, hashes.get(path), rules)
+
+        return in_order(work, paths)
 
     def settled(self, paths: Sequence[str]) -> SourceRules:
-        """The rules with all that the blog's own files decide; `paths` are the posts'."""
+        """The rules with all that the blog's own files decide; `paths` are the posts', in order."""
         return settle(self.folder, self.top, self.rules, paths)
 
     def explain(self, path: str) -> tuple[Parsed | BadPost, Mapping[str, str], SourceRules]:
         """The post at `path`, which rule decided each value, and the settled rules. Raises SourceError."""
-        rules = self.settled([name for name, bad in self.files() if bad is None])
-        data = self.data(path)
+        rules = self.settled([name for name, bad in self.listed() if bad is None])
+        data = self._bytes(path)[1]
         found, reasons = (data, {}) if isinstance(data, BadPost) else explain_post(path, data, rules)
         return found, reasons, rules
 
     def read(self, path: str, rules: SourceRules | None = None) -> Parsed | BadPost:
         """The post at `path`, relative to the folder and with "/", by settled `rules` (None: they are
         settled for this file alone)."""
-        rules = rules or self.settled([path])
-        data = self.data(path)
+        return self._parsed(path, self._bytes(path)[1], rules or self.settled([path]))
+
+    def _reading(self, path: str, known: str | None, rules: SourceRules) -> Reading:
+        stat, data = self._bytes(path)
+        name = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
+        result = None if name == known else self._parsed(path, data, rules)
+        if isinstance(result, Parsed) and self._names(result):
+            name = ""  # what it refers to may change while it does not
+        return Reading(stat=stat, hash=name, result=result)
+
+    def _parsed(self, path: str, data: bytes | BadPost, rules: SourceRules) -> Parsed | BadPost:
         return data if isinstance(data, BadPost) else self._with_files(read_post(path, data, rules))
 
     def file(self, path: str) -> bytes | None:
@@ -70,19 +120,24 @@ class FolderSource:
 
     def _with_files(self, found: Parsed | BadPost) -> Parsed | BadPost:
         """With the assets it refers to, where posts have pages; a post that is never public has none."""
-        if isinstance(found, BadPost) or not self.rules.pages or found.post.hidden is not None:
+        names = self._names(found) if isinstance(found, Parsed) else {}
+        if isinstance(found, BadPost) or not names:
             return found
         post = found.post
-        picture = [post.image.file] if post.image and post.image.file else []
-        names = dict.fromkeys([*picture, *references(found.body)])
-        if not names:
-            return found
         try:
             assets, warnings = self._files.find(post, names)
         except Unsettled:
             return _unsettled(post.path)  # a picture is on its way: the post waits for it
         post = replace(post, assets=tuple(assets), warnings=(*post.warnings, *warnings))
         return replace(found, post=post)
+
+    def _names(self, found: Parsed) -> dict[str, None]:
+        """What it refers to beside it, where that goes out with it."""
+        if not self.rules.pages or found.post.hidden is not None:
+            return {}
+        image = found.post.image
+        picture = [image.file] if image and image.file else []
+        return dict.fromkeys([*picture, *references(found.body)])
 
     def _root(self) -> str:
         where = f"posts folder {self.folder}"
@@ -94,57 +149,86 @@ class FolderSource:
             raise SourceError(where, f"cannot be read ({error.strerror})", "mend its permissions") from None
         return os.path.realpath(self.folder)
 
-    def _walk(self, root: str, prefix: str) -> Iterator[tuple[str, BadPost | None]]:
+    def _walk(self, root: str, prefix: str) -> Iterator[Found]:
         try:
             entries = list(os.scandir(os.path.join(root, prefix)))  # noqa: PTH118  # 100,000 files: str is quick
         except OSError as error:
             path = _shown(prefix.rstrip("/"))
-            yield path, BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend its permissions")
+            reason = f"cannot be read ({error.strerror}); mend its permissions"
+            yield path, BadPost(path=path, reason=reason), None
             return
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             yield from self._entry(root, prefix + entry.name, entry)
 
-    def _entry(self, root: str, path: str, entry: os.DirEntry[str]) -> Iterator[tuple[str, BadPost | None]]:
+    def _entry(self, root: str, path: str, entry: os.DirEntry[str]) -> Iterator[Found]:
         if entry.is_dir(follow_symlinks=False):
             if not self._excluded(path + "/"):
                 yield from self._walk(root, path + "/")
         elif entry.is_symlink() and not _inside(entry.path, root):
             if self._wanted(path) or _is_folder(entry):
-                yield (
-                    _shown(path),
-                    BadPost(path=_shown(path), reason="a link out of the folder; copy the file here"),
-                )
+                reason = "a link out of the folder; copy the file here"
+                yield _shown(path), BadPost(path=_shown(path), reason=reason), entry
         elif self._wanted(path) and not _is_folder(entry):
-            yield _shown(path), None if _is_utf8(path) else _bad_name(path)
+            yield _shown(path), None if _is_utf8(path) else _bad_name(path), entry
 
     def _wanted(self, path: str) -> bool:
         return self._included(path) and not self._excluded(path)
 
-    def data(self, path: str) -> bytes | BadPost:
+    def _bytes(self, path: str) -> tuple[FileStat, bytes | BadPost]:
         """The file's bytes. Opened without waiting and looked at before it is read: a FIFO would hang."""
+        nothing = FileStat(path, 0, 0)
         try:
-            number = os.open(self.folder / path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            number = os.open(f"{self.folder}/{path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            if self.rest and not os.path.lexists(self.folder / path):
-                return _unsettled(path)  # there a moment ago: it is being replaced
-            return BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away")
-        with os.fdopen(number, "rb") as file:
-            status = os.fstat(file.fileno())
+            if self.rest and not os.path.lexists(f"{self.folder}/{path}"):
+                return nothing, _unsettled(path)  # there a moment ago: it is being replaced
+            return nothing, _unreadable(path, error)
+        try:
+            status = os.fstat(number)
             if not stat.S_ISREG(status.st_mode):
-                return BadPost(path=path, reason="not a regular file; take it away")
+                return nothing, BadPost(path=path, reason="not a regular file; take it away")
             if status.st_size > MAX_FILE:
                 reason = f"{status.st_size} bytes; a post has at most {MAX_FILE}"
-                return BadPost(path=path, reason=reason)
-            try:
-                return read_at_rest(file, self.rest)
-            except Unsettled:
-                return _unsettled(path)
-            except OSError as error:
-                return BadPost(
-                    path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away"
-                )
+                return nothing, BadPost(path=path, reason=reason)
+            return self._stamped(path, status), _whole(number, status.st_size, self.rest)
+        except Unsettled:
+            return nothing, _unsettled(path)
+        except OSError as error:
+            return nothing, _unreadable(path, error)
+        finally:
+            os.close(number)
+
+    def _stamped(self, path: str, status: os.stat_result) -> FileStat:
+        """A file may change again within the tick of its stamp: one written just now is not yet trusted."""
+        now = self._clock().timestamp() if self._clock else 0
+        rested = status.st_mtime < now - RESTED
+        return FileStat(path, status.st_size, status.st_mtime_ns if rested else 0)
+
+
+def _whole(number: int, size: int, rest: Rest | None) -> bytes:
+    """All bytes of an open file, which may be longer than its stat says. Raises Unsettled, by `rest`."""
+    if rest is not None:
+        with os.fdopen(os.dup(number), "rb") as file:
+            return read_at_rest(file, rest)
+    data = os.read(number, size + 1)
+    if len(data) == size:
+        return data
+    with os.fdopen(os.dup(number), "rb") as file:
+        return data + file.read()
+
+
+def _unreadable(path: str, error: OSError) -> BadPost:
+    return BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away")
+
+
+def _stat(path: str, entry: os.DirEntry[str] | None) -> FileStat:
+    try:
+        status = entry.stat() if entry else None
+    except OSError:  # reading it says what is wrong
+        status = None
+    return FileStat(path, status.st_size, status.st_mtime_ns) if status else FileStat(path, -1, 0)
 
 
 def _unsettled(path: str) -> BadPost:

@@ -64,7 +64,7 @@ class FrontMatter:
         return self.lines.get(fold(name), self.line)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # each file asks for the same sixty names
 def fold(name: str) -> str:
     """A key as it is looked up: `Publish_Date`, `publish-date` and `publishDate` are one."""
     return name.strip().casefold().replace("_", "").replace("-", "")

@@ -8,7 +8,6 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    Row,
     Select,
     bindparam,
     func,
@@ -22,9 +21,11 @@ from publisher.core.errors import Conflict, StoreError
 from publisher.core.log import Head, Kind, Known
 from publisher.core.plans import Change, Plan
 from publisher.core.posts import Post
+from publisher.core.settling import Names
 from publisher.stores.engine import Database, insert_new, slices
+from publisher.stores.rows import as_known
 from publisher.stores.schema import bodies, log, log_head, posts, revisions
-from publisher.stores.values import post_from_json, post_to_json
+from publisher.stores.values import post_to_text
 
 Rows = list[dict[str, Any]]
 
@@ -42,6 +43,26 @@ class Log:
     def known(self) -> Sequence[Known]:
         """Every post of the log, live or not, in the order of first publication."""
         return self._known(select(posts).order_by(posts.c.first_seq))
+
+    def known_by(self, names: Names) -> Sequence[Known]:
+        """The posts of the log that bear any of these names, in the order of first publication."""
+        wanted = (
+            (posts.c.path, names.paths),
+            (posts.c.id, names.ids),
+            (posts.c.explicit_id, names.explicit),
+        )
+        found: dict[str, Known] = {}
+        with self._db.read() as connection:
+            for column, values in wanted:
+                for part in slices(list(values)):
+                    rows = connection.execute(select(posts).where(column.in_(part)))
+                    found.update((row.id, as_known(row)) for row in rows)
+        return sorted(found.values(), key=lambda known: known.first_seq)
+
+    def live(self) -> int:
+        """How many posts readers see."""
+        with self._db.read() as connection:
+            return connection.execute(select(func.count()).where(posts.c.live)).scalar_one()
 
     def newest(self, limit: int) -> Sequence[Known]:
         """Live posts, last first by first publication."""
@@ -62,7 +83,7 @@ class Log:
         with self._db.read() as connection:
             for part in slices(wanted):
                 rows = connection.execute(query.where(tuple_(*key).in_(part)))
-                found.update({(row.id, row.revision): _as_known(row) for row in rows})
+                found.update({(row.id, row.revision): as_known(row) for row in rows})
         for pair in wanted:
             if pair not in found:
                 what = f"revision {pair[1]} of {pair[0]} is gone"
@@ -89,7 +110,7 @@ class Log:
 
     def _known(self, query: Select[Any]) -> Sequence[Known]:
         with self._db.read() as connection:
-            return [_as_known(row) for row in connection.execute(query).all()]
+            return [as_known(row) for row in connection.execute(query).all()]
 
 
 def _head(connection: Connection) -> Head:
@@ -118,7 +139,7 @@ def _advance(connection: Connection, plan: Plan, now: datetime) -> datetime:
 
 def _keep_bodies(connection: Connection, changes: Sequence[Change], given: Mapping[str, str]) -> None:
     """Stores the bodies of `changes` under their hash, each once."""
-    wanted = dict.fromkeys(change.post.body_hash for change in changes)
+    wanted = dict.fromkeys(change.post.body_hash for change in changes) if given else {}
     rows = [{"hash": h, "source": given[h].encode("utf-8", "surrogatepass")} for h in wanted if h in given]
     if rows:
         connection.execute(insert_new(bodies), rows)
@@ -127,16 +148,26 @@ def _keep_bodies(connection: Connection, changes: Sequence[Change], given: Mappi
 def _append(connection: Connection, plan: Plan, at: datetime) -> None:
     numbered = list(enumerate(plan.changes, plan.head + 1))
     of = {kind: [(seq, change) for seq, change in numbered if change.kind is kind] for kind in Kind}
+    for part in slices(of[Kind.PUBLISHED]):
+        _publish(connection, part, at)
     renewed = [_renewal(c, at) for kind in (Kind.UPDATED, Kind.CORRECTED) for _, c in of[kind]]
     restored = [_renewal(c, at) for _, c in of[Kind.RESTORED]]
-    _run(connection, insert(posts), [_post_row(change, seq, at) for seq, change in of[Kind.PUBLISHED]])
     _run(connection, _RENEWED, renewed)
     _run(connection, _WITHDRAWN, [{"post": change.id} for _, change in of[Kind.WITHDRAWN]])
     _run(connection, _RESTORED_CHANGED, restored)
-    _run(connection, _RESTORED, [{"post": row["post"], "new_value": row["new_value"]} for row in restored])
-    told = [_revision_row(change) for change in plan.changes if change.kind is not Kind.WITHDRAWN]
-    _run(connection, insert_new(revisions), told)
-    _run(connection, insert(log), [_log_row(change, seq, at) for seq, change in numbered])
+    _run(connection, _RESTORED, [_new_values(c.id, c.post) for _, c in of[Kind.RESTORED]])
+    told = [c for c in plan.changes if c.kind not in (Kind.WITHDRAWN, Kind.PUBLISHED)]
+    _run(connection, insert_new(revisions), [_revision_row(c, post_to_text(c.post)) for c in told])
+    for part in slices(numbered):
+        _run(connection, insert(log), [_log_row(change, seq, at) for seq, change in part])
+
+
+def _publish(connection: Connection, part: Sequence[tuple[int, Change]], at: datetime) -> None:
+    texts = [post_to_text(change.post) for _, change in part]
+    new = zip(part, texts, strict=True)
+    _run(connection, insert(posts), [_post_row(change, seq, at, text) for (seq, change), text in new])
+    of = zip(part, texts, strict=True)
+    _run(connection, insert_new(revisions), [_revision_row(change, text) for (_, change), text in of])
 
 
 def _parameter(name: str, like: ColumnElement[Any]) -> BindParameter[Any]:
@@ -144,39 +175,45 @@ def _parameter(name: str, like: ColumnElement[Any]) -> BindParameter[Any]:
 
 
 _THIS = posts.c.id == bindparam("post")
-_NEW_VALUE = _parameter("new_value", posts.c.value)
+_NEW: dict[str, Any] = {
+    "value": _parameter("new_value", posts.c.value),
+    "path": bindparam("new_path"),
+    "explicit_id": bindparam("new_explicit_id"),
+    "settled": False,
+}
+"""A post's new version; what is remembered of its file no longer holds."""
 _RENEWED = (
     update(posts)
     .where(_THIS)
     .values(
+        **_NEW,
         revision=bindparam("new_revision"),
-        value=_NEW_VALUE,
         updated_at=_parameter("changed_at", posts.c.updated_at),
     )
 )
-_WITHDRAWN = update(posts).where(_THIS).values(live=False)
+_WITHDRAWN = update(posts).where(_THIS).values(live=False, settled=False)
 _RESTORED_CHANGED = _RENEWED.where(posts.c.revision != bindparam("new_revision"))
-_RESTORED = (
-    update(posts).where(_THIS).values(live=True, value=_NEW_VALUE, missing_since=None, missing_scans=0)
-)
-_TOUCHED = update(posts).where(_THIS).values(value=_NEW_VALUE)
+_RESTORED = update(posts).where(_THIS).values(**_NEW, live=True, missing_since=None, missing_scans=0)
+_TOUCHED = update(posts).where(_THIS).values(**_NEW)
 _SINCE = func.coalesce(posts.c.missing_since, _parameter("scanned_at", posts.c.missing_since))
 _RETOLD = (
     update(revisions)
     .where(revisions.c.post_id == bindparam("post"), revisions.c.revision == bindparam("told"))
     .values(value=_parameter("new_value", revisions.c.value))
 )
-_MISSING = update(posts).where(_THIS).values(missing_scans=posts.c.missing_scans + 1, missing_since=_SINCE)
+_MISSING = (
+    update(posts)
+    .where(_THIS)
+    .values(missing_scans=posts.c.missing_scans + 1, missing_since=_SINCE, settled=False)
+)
 _FOUND = update(posts).where(_THIS).values(missing_scans=0, missing_since=None)
 
 
 def _touch(connection: Connection, plan: Plan, now: datetime) -> None:
     """A touched post is the same revision with other metadata: digests to come show it as it is now."""
-    touched = [
-        {"post": id, "told": post.revision, "new_value": post_to_json(post)} for id, post in plan.touched
-    ]
-    _run(connection, _TOUCHED, [{"post": row["post"], "new_value": row["new_value"]} for row in touched])
-    _run(connection, _RETOLD, touched)
+    touched = [{"told": post.revision, **_new_values(id, post)} for id, post in plan.touched]
+    _run(connection, _TOUCHED, [_new_values(id, post) for id, post in plan.touched])
+    _run(connection, _RETOLD, [{key: row[key] for key in ("post", "told", "new_value")} for row in touched])
     _run(connection, _MISSING, [{"post": id, "scanned_at": now} for id in plan.missing])
     _run(connection, _FOUND, [{"post": id} for id in plan.found])
 
@@ -186,11 +223,14 @@ def _run(connection: Connection, statement: Any, rows: Rows) -> None:
         connection.execute(statement, rows)
 
 
-def _post_row(change: Change, seq: int, at: datetime) -> dict[str, Any]:
+def _post_row(change: Change, seq: int, at: datetime, text: str) -> dict[str, Any]:
     return {
         "id": change.id,
         "revision": change.post.revision,
-        "value": post_to_json(change.post),
+        "value": text,
+        "path": change.post.path,
+        "explicit_id": change.post.explicit_id,
+        "settled": False,
         "live": True,
         "backfill": change.backfill,
         "first_seq": seq,
@@ -201,10 +241,18 @@ def _post_row(change: Change, seq: int, at: datetime) -> dict[str, Any]:
 
 def _renewal(change: Change, at: datetime) -> dict[str, Any]:
     return {
-        "post": change.id,
+        **_new_values(change.id, change.post),
         "new_revision": change.post.revision,
-        "new_value": post_to_json(change.post),
         "changed_at": at,
+    }
+
+
+def _new_values(id: str, post: Post) -> dict[str, Any]:
+    return {
+        "post": id,
+        "new_value": post_to_text(post),
+        "new_path": post.path,
+        "new_explicit_id": post.explicit_id,
     }
 
 
@@ -219,12 +267,12 @@ def _log_row(change: Change, seq: int, at: datetime) -> dict[str, Any]:
     }
 
 
-def _revision_row(change: Change) -> dict[str, Any]:
+def _revision_row(change: Change, text: str) -> dict[str, Any]:
     post = change.post
     return {
         "post_id": change.id,
         "revision": post.revision,
-        "value": post_to_json(post),
+        "value": text,
         "body_hash": post.body_hash,
     }
 
@@ -232,16 +280,3 @@ def _revision_row(change: Change) -> dict[str, Any]:
 def _first_updated(post: Post, at: datetime) -> datetime:
     """A new post was last changed when its author says so, never when we built it (invariant 4)."""
     return max(filter(None, (post.instant, post.modified)), default=at)
-
-
-def _as_known(row: Row[Any]) -> Known:
-    post = post_from_json(row.value)
-    return Known(
-        id=row.id,
-        post=post,
-        live=row.live,
-        first_seq=row.first_seq,
-        updated_at=max(row.updated_at, post.instant or row.updated_at),  # RFC 4287: published <= updated
-        missing_since=row.missing_since,
-        missing_scans=row.missing_scans,
-    )

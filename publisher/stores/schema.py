@@ -33,9 +33,9 @@ from publisher.core.log import Kind
 from publisher.core.mailings import MailingKind, MailingState
 from publisher.core.mailings import State as DeliveryState
 from publisher.stores.members import BatchState, Suppression
-from publisher.stores.types import Hash, Id, Instant, Member, Words
+from publisher.stores.types import Hash, Id, Instant, JsonText, Member, Words
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"
@@ -74,6 +74,10 @@ def _index_of(name: str, column: Column[Any], member: StrEnum, *of: Column[Any])
     Index(name, *of, sqlite_where=is_(column, member))
 
 
+def _index_where(name: str, condition: ColumnElement[bool], *of: Column[Any]) -> None:
+    Index(name, *of, sqlite_where=condition)
+
+
 stamp = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
 stamp.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
 """Alembic's own table, written here for a new store so that Alembic need not be imported."""
@@ -100,14 +104,33 @@ posts = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("revision", String(32), nullable=False),
-    Column("value", JSON, nullable=False),
+    Column("value", JsonText, nullable=False),
     Column("live", Boolean, nullable=False),
     Column("backfill", Boolean, nullable=False),
     Column("first_seq", BigInteger, nullable=False, unique=True),
     Column("updated_at", Instant, nullable=False),
     Column("missing_since", Instant),
     Column("missing_scans", Integer, nullable=False),
+    Column("path", Text, nullable=False, index=True),  # of `value`, to be found by
+    Column("explicit_id", Text),
+    Column("settled", Boolean, nullable=False),
 )
+_index_where("ix_posts_explicit_id", posts.c.explicit_id.is_not(None), posts.c.explicit_id)
+_index_where("ix_posts_unsettled", ~posts.c.settled, posts.c.id)
+
+files = Table(
+    "files",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("hash", Hash, nullable=False),
+    Column("rules", Hash, nullable=False),
+    Column("not_before", Instant),  # a settled file is looked at again when the clock stands before it
+    Column("value", JsonText),  # null: settled, and the post of the log at its path
+    sqlite_with_rowid=False,
+)
+_index_where("ix_files_unsettled", files.c.value.is_not(None), files.c.path)
 
 log = Table(
     "log",
@@ -126,7 +149,7 @@ revisions = Table(
     metadata,
     _to("post_id", posts.c.id, primary_key=True),
     Column("revision", String(32), primary_key=True),
-    Column("value", JSON, nullable=False),
+    Column("value", JsonText, nullable=False),
     _to("body_hash", bodies.c.hash),
 )
 

@@ -2,13 +2,14 @@
 
 from publisher.stores.documents import Documents
 from publisher.stores.engine import Database
+from publisher.stores.files import Files
 from publisher.stores.ledger import Ledger
 from publisher.stores.log import Log
 from publisher.stores.planning import Planning
 from publisher.stores.subscribers import Subscribers
 
 
-class SqlStore(Log, Documents, Subscribers, Planning, Ledger):
+class SqlStore(Log, Files, Documents, Subscribers, Planning, Ledger):
     """`ports.Store`; safe to share between threads. Every method may raise StoreError."""
 
     def __init__(self, database: Database) -> None:

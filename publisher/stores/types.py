@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy.types import UserDefinedType
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -58,6 +59,15 @@ class Member(TypeDecorator[StrEnum]):
     @property
     def python_type(self) -> type[Any]:
         return self.members
+
+
+class JsonText(UserDefinedType[str]):
+    """A JSON value as its text: written once where two tables hold it, read where it is needed."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "JSON"
 
 
 class Hash(TypeDecorator[str]):

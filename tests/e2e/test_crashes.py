@@ -14,6 +14,7 @@ READERS = [f"reader{n}@example.org" for n in range(1, 8)]
 STEPS = [
     "publish:planned",
     "publish:applied",
+    "publish:remembered",
     "documents:removed",
     "documents:removed:2",
     "documents:staged",

@@ -24,7 +24,7 @@ def write(root: Path, **files: str) -> None:
 
 def settled(folder: Path, rules: SourceRules = RULES, top: Path | None = None) -> SourceRules:
     source = FolderSource(folder, rules, top)
-    return source.settled([path for path, bad in source.files() if bad is None])
+    return source.settled([path for path, bad in source.listed() if bad is None])
 
 
 def posts(folder: Path, rules: SourceRules = RULES) -> dict[str, Post]:

@@ -18,9 +18,11 @@ from publisher.stores.schema import SCHEMA
 
 
 def _tables(path: Path) -> dict[str, list[str]]:
-    """Each table and index as its lines in sorted order: constraints may be written in any."""
+    """Each table and index as its lines in sorted order: constraints may be written in any, and a table that
+    was copied has its name in quotes."""
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    rows = [(name, sql.replace(f'CREATE TABLE "{name}"', f"CREATE TABLE {name}")) for name, sql in rows]
     return {name: sorted(line.strip().rstrip(",") for line in re.split(r"\n", sql)) for name, sql in rows}
 
 
@@ -88,3 +90,22 @@ def test_a_migration_that_leaves_orphans_is_undone(tmp_path: Path, monkeypatch: 
     )
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM log").fetchone() == (0,)
+
+
+def test_posts_of_the_first_schema_are_found_by_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "publisher.db"
+    path.touch()
+    database = Database(path)
+    value = '{"path": "a/b.md", "explicit_id": "7"}'
+    with database.rebuild() as connection:
+        upgrade(connection, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO posts VALUES"
+            " ('one', 'r', ?, 1, 0, 1, 0, NULL, 0), ('two', 'r', ?, 1, 0, 2, 0, NULL, 0)",
+            (value, '{"path": "c.md"}'),
+        )
+    database.close()
+    assert migrate(f"sqlite:///{path}") == ("0001", SCHEMA)
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT id, path, explicit_id, settled FROM posts ORDER BY id").fetchall()
+    assert rows == [("one", "a/b.md", "7", 0), ("two", "c.md", None, 0)]

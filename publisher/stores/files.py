@@ -1,0 +1,114 @@
+"""What is remembered of files, so that they need not be read again.
+
+The row of a settled file (core.settling) has no value: the post is the one of the log at its path. Others
+keep what was read of them. A row is written only when the plan it was part of is carried out: what a crash
+loses is read again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, bindparam, delete, select, update
+
+from publisher.core.log import Known
+from publisher.core.posts import FileStat, Post
+from publisher.core.settling import Memory
+from publisher.stores.engine import Database, insert_new, slices, upsert
+from publisher.stores.rows import as_known
+from publisher.stores.schema import bodies, files, posts
+from publisher.stores.values import post_from_text, post_to_text
+
+_PATH: BindParameter[Any] = bindparam("of")
+_TOUCHED = update(files).where(files.c.path == _PATH).values(size=bindparam("to"), mtime_ns=bindparam("at"))
+_TURNED = (
+    update(files)
+    .where(files.c.path == _PATH)
+    .values(
+        value=bindparam("new", type_=files.c.value.type),
+        not_before=bindparam("early", type_=files.c.not_before.type),
+    )
+)
+
+
+class Files:
+    """`ports.FileStore`."""
+
+    _db: Database
+
+    def seen(self, rules: str) -> Mapping[str, FileStat]:
+        """Every remembered file by path; of those read by other rules the size is -1."""
+        ours = bytes.fromhex(rules)
+        with self._db.read() as connection:
+            rows = connection.exec_driver_sql("SELECT path, size, mtime_ns, rules FROM files")
+            return {path: FileStat(path, size if by == ours else -1, at) for path, size, at, by in rows}
+
+    def hashes(self, paths: Sequence[str], rules: str) -> Mapping[str, str]:
+        """The hashes of those files, where they were read by these rules."""
+        query = select(files.c.path, files.c.hash).where(files.c.rules == rules)
+        found: dict[str, str] = {}
+        with self._db.read() as connection:
+            for part in slices(paths):
+                rows = connection.execute(query.where(files.c.path.in_(part)))
+                found.update((row.path, row.hash) for row in rows)
+        return found
+
+    def unsettled(self, now: datetime) -> tuple[Sequence[tuple[Post, bool]], Sequence[Known]]:
+        """What a plan at `now` must look at: remembered files, and posts of the log."""
+        loose = select(files.c.value).where(files.c.value.is_not(None))
+        early = select(posts.c.value).join_from(files, posts, posts.c.path == files.c.path)
+        early = early.where(files.c.value.is_(None), files.c.not_before >= now)
+        with self._db.read() as connection:
+            found = [(post_from_text(value), False) for value in connection.execute(loose).scalars()]
+            found += [(post_from_text(value), True) for value in connection.execute(early).scalars()]
+            known = connection.execute(select(posts).where(~posts.c.settled)).all()
+        return found, [as_known(row) for row in known]
+
+    def keep_bodies(self, bodies: Mapping[str, str]) -> None:
+        """Stores bodies by their hash, before the plan that names them is applied."""
+        with self._db.write() as connection:
+            _keep(connection, bodies.items())
+
+    def remember(self, memory: Memory) -> None:
+        """Remembers what a plan that was carried out left settled or not, in one transaction."""
+        with self._db.write() as connection:
+            for paths in slices(memory.gone):
+                connection.execute(delete(files).where(files.c.path.in_(paths)))
+            for read in slices(memory.read):
+                connection.execute(upsert(files), [_row(memory.rules, *one) for one in read])
+            if memory.touched:
+                rows = [{"of": it.path, "to": it.size, "at": it.mtime_ns} for it in memory.touched]
+                connection.execute(_TOUCHED, rows)
+            if memory.turned:
+                connection.execute(_TURNED, [_turned(*one) for one in memory.turned])
+            if memory.unsettled is not None:
+                connection.execute(update(posts).where(~posts.c.settled).values(settled=True))
+                for ids in slices(sorted(memory.unsettled)):
+                    connection.execute(update(posts).where(posts.c.id.in_(ids)).values(settled=False))
+
+
+def _keep(connection: Any, pairs: Iterable[tuple[str, str]]) -> None:
+    rows = [{"hash": name, "source": body.encode("utf-8", "surrogatepass")} for name, body in pairs]
+    if rows:
+        connection.execute(insert_new(bodies), rows)
+
+
+def _row(rules: str, stat: FileStat, hash: str, post: Post, settled: bool) -> dict[str, Any]:
+    return {
+        "path": stat.path,
+        "size": stat.size,
+        "mtime_ns": stat.mtime_ns,
+        "hash": hash,
+        "rules": rules,
+        "not_before": _not_before(post, settled),
+        "value": None if settled else post_to_text(post),
+    }
+
+
+def _turned(post: Post, settled: bool) -> dict[str, Any]:
+    value = None if settled else post_to_text(post)
+    return {"of": post.path, "new": value, "early": _not_before(post, settled)}
+
+
+def _not_before(post: Post, settled: bool) -> datetime | None:
+    return post.due if settled and post.hidden is None else None

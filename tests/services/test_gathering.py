@@ -1,0 +1,337 @@
+"""Settled pairs: whatever happens to a folder, the plan without them is the plan on everything."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from publisher.core.log import Kind
+from publisher.core.planning import make_plan
+from publisher.core.plans import Plan, Rules
+from publisher.core.posts import BadPost, FileStat, Parsed, Post, Reading, body_hash
+from publisher.ports import Store
+from publisher.services.gathering import Gathered, gather
+from publisher.services.parts import Parts
+from publisher.stores import open_store
+
+START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
+AUTHORITY = "example.org,2024"
+RULES = Rules(authority=AUTHORITY, max_age=timedelta(days=30))
+
+
+@dataclass
+class Folder:
+    """A source that counts what is read of it. A file is its post; what is written has a new stamp."""
+
+    files_now: dict[str, Post | BadPost] = field(default_factory=dict[str, Post | BadPost])
+    stamps: dict[str, int] = field(default_factory=dict[str, int])
+    rules: int = 0
+    ticks: int = 0
+    read: list[str] = field(default_factory=list[str])
+
+    def write(self, path: str, value: Post | BadPost | None) -> None:
+        if value is None:
+            self.files_now.pop(path, None)
+        else:
+            self.files_now[path] = value
+        self.touch(path)
+
+    def touch(self, path: str) -> None:
+        self.ticks += 1
+        self.stamps[path] = self.ticks
+
+    def fingerprint(self, paths: Sequence[str]) -> str:
+        return f"{self.rules:016x}"
+
+    def files(self) -> Iterator[FileStat | BadPost]:
+        return (FileStat(path, 1, self.stamps[path]) for path in sorted(self.files_now, reverse=True))
+
+    def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
+        for path in paths:
+            value = self.files_now[path]
+            name = body_hash(repr(value))
+            self.read.append(path)
+            result = Parsed(post=value, body=BODIES[value.body_hash]) if isinstance(value, Post) else value
+            yield Reading(
+                stat=FileStat(path, 1, self.stamps[path]),
+                hash=name,
+                result=None if hashes.get(path) == name else result,
+            )
+
+
+BODIES = {body_hash(text): text for text in ("", *(f"body {n}" for n in range(5)))}
+
+
+@dataclass
+class Site:
+    """A folder and a store, looked at both ways at every publish."""
+
+    store: Store
+    folder: Folder = field(default_factory=Folder)
+    now: datetime = START
+    plans: list[Plan] = field(default_factory=list[Plan])
+
+    @property
+    def parts(self) -> Parts:
+        @dataclass
+        class Some:
+            store: Store
+            source: Folder
+            site: Any
+            max_age: timedelta
+
+        @dataclass
+        class Named:
+            id_authority: str
+
+        return cast("Parts", Some(self.store, self.folder, Named(AUTHORITY), RULES.max_age))
+
+    def whole(self) -> Plan:
+        values = self.folder.files_now.values()
+        posts = [value for value in values if isinstance(value, Post)]
+        bad = [value for value in values if isinstance(value, BadPost)]
+        return make_plan(self.store.head(), self.store.known(), posts, bad, self.now, RULES)
+
+    def publish(self, *, crash: str = "") -> Gathered:
+        gathered = gather(self.parts, self.now, keep=True)
+        plan = gathered.plan
+        assert plan == self.whole(), "what was left out matters"
+        assert plan.hash == self.whole().hash
+        self.plans.append(plan)
+        if plan.stop or crash == "planned":
+            return gathered
+        for step in (gathered.before, plan, gathered.memory):
+            if isinstance(step, Plan):
+                if not step.nothing:
+                    self.store.apply(step, {}, self.now)
+                if crash == "applied":
+                    return gathered
+            elif not step.nothing:
+                self.store.remember(step)
+        return gathered
+
+
+def a_post(path: str, **fields: Any) -> Post:
+    values: dict[str, Any] = {
+        "path": path,
+        "title": "Title",
+        "instant": START - timedelta(days=1),
+        "permalink": f"/{path}/",
+        "url": f"https://example.org/{path}/",
+        "base_url": f"https://example.org/{path}/",
+        "slug": path[0],
+        "language": "en",
+        "body_hash": body_hash("body 0"),
+    }
+    return Post(**(values | fields))
+
+
+few = st.integers(0, 2)
+anything = st.builds(
+    lambda title, body, link, minutes, code, alias, hidden, expires: {
+        "title": f"Title {title}",
+        "body_hash": body_hash(f"body {body}" if body else ""),
+        "permalink": f"/{link}/" if link else "/1.md",
+        "instant": START + timedelta(minutes=minutes),
+        "explicit_id": code,
+        "aliases": alias,
+        "hidden": hidden,
+        "expires": expires and START + timedelta(minutes=expires),
+    },
+    few,
+    st.integers(0, 4),
+    st.integers(0, 6),
+    st.sampled_from((-60, -30, -10, 20)),
+    st.sampled_from((None, None, None, "7", "/0/", "/1.md")),
+    st.sampled_from(((), (), ("/1/",), ("/1.md", "/2/"))),
+    st.sampled_from((None, None, None, "draft")),
+    st.sampled_from((None, None, None, 15)),
+)
+paths = st.sampled_from([f"{n}.md" for n in range(7)])
+write = st.tuples(st.just("write"), paths, anything)
+publish = st.tuples(
+    st.just("publish"),
+    st.sampled_from((0, 1, 6, 11, -20, -45, 3000)),
+    st.sampled_from(("", "", "", "applied", "planned")),
+)
+steps = st.lists(
+    write
+    | write
+    | write
+    | st.tuples(st.just("delete"), paths)
+    | st.tuples(st.just("move"), paths, paths)
+    | st.tuples(st.just("break"), paths)
+    | st.tuples(st.just("touch"), paths)
+    | st.tuples(st.just("rules"))
+    | publish
+    | publish
+    | publish,
+    max_size=40,
+)
+
+
+def step(site: Site, kind: str, *values: Any) -> None:
+    folder = site.folder
+    match kind, *values:
+        case "write", path, fields:
+            folder.write(path, a_post(path, **fields))
+        case "delete", path:
+            folder.write(path, None)
+        case "move", path, to:
+            value = folder.files_now.get(path)
+            if isinstance(value, Post):
+                folder.write(path, None)
+                folder.write(to, replace(value, path=to))
+        case "break", path:
+            folder.write(path, BadPost(path=path, reason="broken"))
+        case "touch", path:
+            folder.touch(path)
+        case "rules", *_:
+            folder.rules += 1
+        case "publish", minutes, crash:
+            site.now += timedelta(minutes=minutes)
+            site.publish(crash=crash)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps)
+def test_a_plan_without_what_is_settled_is_the_plan_on_everything(
+    tmp_path_factory: pytest.TempPathFactory, history: Sequence[tuple[Any, ...]]
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('site')}/publisher.db", create=True)
+    site = Site(store)
+    for n in range(7):
+        site.folder.write(
+            f"{n}.md", a_post(f"{n}.md", title=f"Title {n}", instant=START - timedelta(days=2, minutes=n))
+        )
+    site.publish()
+    for kind, *values in history:
+        step(site, kind, *values)
+    site.publish()
+    site.publish()
+    store.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    store = open_store(f"sqlite:///{tmp_path}/publisher.db", create=True)
+    yield Site(store)
+    store.close()
+
+
+def lived_in(site: Site, **posts: dict[str, Any]) -> Site:
+    """A site that published these twice: whatever can be settled is."""
+    for name, fields in posts.items():
+        site.folder.write(f"{name}.md", a_post(f"{name}.md", **{"title": name, **fields}))
+    site.publish()
+    site.publish()
+    site.folder.read.clear()
+    return site
+
+
+def looked_at(site: Site) -> set[str]:
+    """The files and posts of the log that a plan looks at now, by path."""
+    files, known = site.store.unsettled(site.now)
+    return {post.path for post, _ in files} | {k.post.path for k in known}
+
+
+def test_what_did_not_change_is_neither_read_nor_looked_at(site: Site) -> None:
+    lived_in(
+        site, a={}, b={"explicit_id": "7"}, c={"expires": START + timedelta(days=9)}, d={"hidden": "draft"}
+    )
+    gathered = site.publish()
+    assert gathered.plan.nothing
+    assert gathered.memory.nothing
+    assert site.folder.read == []
+    assert looked_at(site) == {"c.md", "d.md"}
+
+
+def test_a_touched_file_is_read_once_and_changes_nothing(site: Site) -> None:
+    lived_in(site, a={}, b={})
+    site.folder.touch("a.md")
+    assert site.publish().plan.nothing
+    assert site.publish().plan.nothing
+    assert site.folder.read == ["a.md"]
+
+
+def test_other_rules_read_every_file_again(site: Site) -> None:
+    lived_in(site, a={}, b={})
+    site.folder.rules += 1
+    site.publish()
+    assert site.folder.read == ["a.md", "b.md"]
+
+
+def test_a_bad_file_is_read_until_it_is_mended_and_its_last_version_stays(site: Site) -> None:
+    lived_in(site, a={}, b={})
+    site.folder.write("a.md", BadPost(path="a.md", reason="broken"))
+    for _ in range(2):
+        plan = site.publish().plan
+        assert (plan.changes, [bad.path for bad in plan.bad]) == ((), ["a.md"])
+    assert site.folder.read == ["a.md", "a.md"]
+    site.folder.write("a.md", a_post("a.md", title="a"))
+    assert site.publish().plan.nothing
+
+
+def test_a_post_goes_public_when_its_time_comes_without_being_read_again(site: Site) -> None:
+    lived_in(site, a={}, b={"instant": START + timedelta(hours=1)})
+    site.now += timedelta(hours=2)
+    (change,) = site.publish().plan.changes
+    assert (change.post.path, site.folder.read) == ("b.md", [])
+    body = site.store.bodies([change.post.body_hash])
+    assert body == {change.post.body_hash: "body 0"}
+
+
+def test_a_clock_that_goes_back_finds_what_is_not_yet_public(site: Site) -> None:
+    lived_in(site, a={}, b={"instant": START - timedelta(days=3)})
+    site.now = START - timedelta(days=2)
+    (change,) = site.publish().plan.changes
+    assert (change.kind, change.post.path) == (Kind.WITHDRAWN, "a.md")
+
+
+def test_posts_that_share_a_name_are_looked_at_every_time(site: Site) -> None:
+    """A draft of a post bears its id: when the post's file goes, the draft is that post."""
+    lived_in(site, a={"explicit_id": "7"}, b={"explicit_id": "7", "hidden": "draft"}, c={})
+    assert looked_at(site) == {"a.md", "b.md"}
+    site.folder.write("a.md", None)
+    (change,) = site.publish().plan.changes
+    assert change.kind is Kind.WITHDRAWN
+
+
+def test_a_new_file_that_claims_a_settled_post_brings_it_in(site: Site) -> None:
+    lived_in(site, a={"explicit_id": "7"}, b={})
+    site.folder.write("new.md", a_post("new.md", title="new", explicit_id="7"))
+    (bad,) = site.publish().plan.bad
+    assert bad.path == "new.md"
+    assert "is also claimed by a.md" in bad.reason
+
+
+@pytest.mark.parametrize("crash", ["planned", "applied"])
+def test_a_claim_is_not_lost_when_a_publish_dies_half_way(site: Site, crash: str) -> None:
+    """The claimed post's own file is hidden: it was settled, and is no longer that post's file."""
+    lived_in(site, a={"explicit_id": "7"}, b={})
+    site.folder.write("a.md", a_post("a.md", title="a", explicit_id="7", hidden="draft"))
+    site.publish()
+    site.publish()
+    assert "a.md" not in looked_at(site)
+    site.folder.write("new.md", a_post("new.md", title="new", explicit_id="7"))
+    site.publish(crash=crash)
+    site.publish()
+    assert "a.md" in looked_at(site)
+    site.folder.write("new.md", None)
+    for _ in range(3):
+        site.now += timedelta(minutes=11)
+        site.publish()
+
+
+def test_a_folder_that_is_suddenly_empty_stops_and_forgets_nothing(site: Site) -> None:
+    lived_in(site, **{f"p{n}": {"instant": START - timedelta(days=1, minutes=n)} for n in range(9)})
+    files, site.folder.files_now = site.folder.files_now, {}
+    assert site.publish().plan.stop == ("9 of 9 published posts are missing at once; is the folder whole?")
+    site.folder.files_now = files
+    assert site.publish().plan.nothing
+    assert site.folder.read == []

@@ -1,0 +1,114 @@
+"""Many files: on every core, in order, and trusted only when they have rested."""
+
+import os
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from publisher.core.posts import BadPost, FileStat, Parsed, Reading
+from publisher.sources import FolderSource, SourceRules
+from publisher.sources.parallel import CHUNK, FEW, in_order
+
+RULES = SourceRules(site_url="https://example.org/")
+NOW = datetime(2024, 10, 25, 9, tzinfo=UTC)
+OLD = (NOW.timestamp() - 3600) * 1e9
+MANY = FEW + 3 * CHUNK + 7
+
+
+def a_folder(folder: Path, number: int) -> FolderSource:
+    for n in range(number):
+        file = folder / f"{n:04}.md"
+        file.write_text(f"---\ntitle: Post {n}\ndate: 2024-01-01\n---\nText {n}.\n", encoding="utf-8")
+        os.utime(file, ns=(int(OLD), int(OLD)))
+    return FolderSource(folder, RULES, clock=lambda: NOW)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3])
+def test_work_comes_back_in_order_from_any_number_of_processes(cores: int) -> None:
+    found = list(in_order(lambda n: (n * n, os.getpid()), range(MANY), cores=cores))
+    assert [square for square, _ in found] == [n * n for n in range(MANY)]
+    assert len({process for _, process in found}) == cores
+
+
+def test_few_items_and_threaded_processes_work_alone() -> None:
+    assert set(in_order(lambda _: os.getpid(), range(FEW - 1), cores=2)) == {os.getpid()}
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        assert set(in_order(lambda _: os.getpid(), range(MANY), cores=2)) == {os.getpid()}
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_a_process_that_dies_leaves_its_part_to_us() -> None:
+    here = os.getpid()
+
+    def work(n: int) -> int:
+        if n == FEW and os.getpid() != here:
+            os._exit(9)
+        return n
+
+    assert list(in_order(work, range(MANY), cores=2)) == list(range(MANY))
+
+
+def test_who_stops_listening_ends_the_processes() -> None:
+    stream = in_order(lambda n: "x" * 100_000, range(MANY), cores=2)
+    assert isinstance(stream, Iterator)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]  # a generator; it joins its processes
+
+
+def test_files_read_on_every_core_are_those_read_alone(tmp_path: Path) -> None:
+    source = a_folder(tmp_path, MANY)
+    (tmp_path / "0007.md").write_bytes(b"\0")
+    paths = sorted(file.path for file in source.files() if isinstance(file, FileStat))
+    many = list(source.read_many(paths, {}))
+    assert [reading.result for reading in many] == list(source.scan())
+    assert isinstance(many[7].result, BadPost)
+    assert {len(reading.hash) for reading in many} == {64}
+
+
+def test_a_file_of_a_known_hash_is_not_parsed(tmp_path: Path) -> None:
+    source = a_folder(tmp_path, 2)
+    first, second = source.read_many(["0000.md", "0001.md"], {})
+    known = {"0000.md": first.hash, "0001.md": first.hash}
+    again = list(source.read_many(["0000.md", "0001.md"], known))
+    assert again == [Reading(stat=first.stat, hash=first.hash, result=None), second]
+    assert isinstance(second.result, Parsed)
+
+
+def test_a_file_written_just_now_is_not_trusted_by_its_stamp(tmp_path: Path) -> None:
+    source = a_folder(tmp_path, 2)
+    just = int((NOW.timestamp() - 1) * 1e9)
+    os.utime(tmp_path / "0001.md", ns=(just, just))
+    stamps = {
+        reading.stat.path: reading.stat.mtime_ns for reading in source.read_many(["0000.md", "0001.md"], {})
+    }
+    assert stamps == {"0000.md": int(OLD), "0001.md": 0}
+    listed = {file.path: file.mtime_ns for file in source.files() if isinstance(file, FileStat)}
+    assert listed == {"0000.md": int(OLD), "0001.md": just}
+
+
+def test_a_post_that_shows_a_file_beside_it_is_never_trusted(tmp_path: Path) -> None:
+    (tmp_path / "p.md").write_text(
+        "---\ntitle: P\ndate: 2024-01-01\n---\n![A cat](cat.png)\n", encoding="utf-8"
+    )
+    rules = SourceRules(site_url="https://example.org/", pages=True)
+    (reading,) = FolderSource(tmp_path, rules, clock=lambda: NOW).read_many(["p.md"], {})
+    assert (reading.hash, isinstance(reading.result, Parsed)) == ("", True)
+
+
+def test_the_fingerprint_names_the_rules_and_the_folder(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    prints = {
+        FolderSource(folder, SourceRules(site_url=url)).fingerprint([])
+        for folder in (one, other)
+        for url in ("https://example.org/", "https://example.com/")
+    }
+    assert len(prints) == 4
+    assert FolderSource(one, RULES).fingerprint([]) in prints
