@@ -6,10 +6,11 @@
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,10 @@ def fixed(at: datetime) -> Clock:
     return lambda: at
 
 
+REST = timedelta(milliseconds=100)
+"""How long nobody must have written to a file before `run` reads it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What one publish did: log and documents, then the mailings that became ready."""
@@ -52,7 +57,9 @@ class Report:
 
 
 class App:
-    """One site. `say` is told, in a person's words, when something must be waited for."""
+    """One site. `say` is told, in a person's words, when something must be waited for. Posts written to
+    less than `rest` ago, or still open for writing, are left for later; zero: they are read as they are.
+    """
 
     def __init__(
         self,
@@ -61,8 +68,9 @@ class App:
         clock: Clock = wall_clock,
         environ: Mapping[str, str] = os.environ,
         say: Callable[[str], None] = lambda _: None,
+        rest: timedelta = timedelta(),
     ) -> None:
-        self.settings, self.clock, self.say = settings, clock, say
+        self.settings, self.clock, self.say, self.rest = settings, clock, say, rest
         self.wake: Callable[[], None] = lambda: None
         self._next_post: datetime | None = None
         self._reach = failpoint(environ)
@@ -133,7 +141,7 @@ class App:
     @cached_property
     def source(self) -> "FolderSource":
         """The folder of posts."""
-        from publisher.sources import FolderSource, SourceRules, front_matter_defaults
+        from publisher.sources import FolderSource, Rest, SourceRules, front_matter_defaults
 
         site, posts = self.settings.site, self.settings.posts
         rules = SourceRules(
@@ -150,7 +158,8 @@ class App:
             link_fields=posts.link_fields,
             id_fields=posts.id_fields,
         )
-        return FolderSource(posts.dir, rules, self.settings.folder, clock=wall_clock)
+        rest = Rest(self.rest.total_seconds(), time.time) if self.rest else None
+        return FolderSource(posts.dir, rules, self.settings.folder, rest=rest, clock=wall_clock)
 
     @property
     def template_folders(self) -> tuple[Path, ...]:
@@ -161,8 +170,9 @@ class App:
         """Changes with the version and with any web template: documents made before are made again."""
         found = hashlib.sha256(__version__.encode())
         for folder in self.template_folders:
-            for file in sorted((folder / "web").glob("*")):
-                found.update(file.name.encode() + b"\0" + file.read_bytes())
+            for file in sorted((folder / "web").glob("[!.]*")):
+                with suppress(OSError):  # an editor's own file, gone already; a template is read again
+                    found.update(file.name.encode() + b"\0" + file.read_bytes())
         return found.hexdigest()[:16]
 
     def plan(self, *, backfill: bool = False) -> tuple[Plan, tuple[plan.Outlook, ...]]:
@@ -175,9 +185,10 @@ class App:
         """Log, documents and mailings, under the publish lock; deliveries are `deliver`'s."""
         with self.lock("publish"):
             now = self.clock()
-            done = publish.publish(self.parts, now, backfill=backfill, expect=expect)
-            mailings = plan.plan_mail(self.parts, now) if mail else []
-            pages = write(self.parts, mailing_pages(self.parts), now)
+            parts = replace(self.parts, stamp=self._stamp())  # a template may be another than last time
+            done = publish.publish(parts, now, backfill=backfill, expect=expect)
+            mailings = plan.plan_mail(parts, now) if mail else []
+            pages = write(parts, mailing_pages(parts), now)
             self._next_post = done.plan.next_at
         return Report(published=done, mailings=tuple(mailings), pages=pages)
 

@@ -16,7 +16,13 @@ from publisher.core.errors import PublisherError
 log = logging.getLogger(__name__)
 
 
+PATIENCE = timedelta(seconds=10)
+"""The longest wait before a file that is still being written is looked at again."""
+
+
 class _Job(Protocol):
+    next_run_time: datetime | None
+
     def modify(self, **changes: object) -> object: ...
 
 
@@ -28,9 +34,12 @@ class Ticker:
 
         self.app = app
         self._stopping = threading.Event()
+        self._setting = threading.Lock()
+        self._again = timedelta()
         self._scheduler: Any = background.BackgroundScheduler(
             timezone=UTC,
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            # Three: one that ends, one that runs, and one that waits for its turn; see _guarded.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 3},
         )
         every = app.settings.schedule.publish_every
         self._publish: _Job = self._scheduler.add_job(
@@ -56,6 +65,17 @@ class Ticker:
         """Delivers soon: somebody waits for a confirmation."""
         self._soon(self._deliver)
 
+    def look(self) -> None:
+        """Publishes soon: a file has changed. Told after half a rest; the file is left its other half."""
+        self._soon(self._publish, self.app.rest / 2)
+
+    def watching(self, problem: str) -> None:
+        """Keeps where `status` shows it why the folder cannot be watched; none clears it."""
+        try:
+            self.app.note("watch", problem)
+        except PublisherError as error:
+            log.error("note_failed", extra={"area": "watch", "reason": str(error)})
+
     def publish(self) -> None:
         """One tick: log, documents, mailings; then the next one is set to when the next post's time comes."""
         report = self.app.publish()
@@ -67,6 +87,7 @@ class Ticker:
             log.warning("bad_post", extra={"path": bad.path, "line": bad.line, "reason": bad.reason})
         self.wake()
         self._ahead()
+        self._look_again(bool(plan.unsettled))
 
     def deliver(self) -> None:
         """Drains what is due; stops between two messages when the process is asked to end."""
@@ -84,23 +105,41 @@ class Ticker:
         if wait < self.app.settings.schedule.publish_every:
             self._soon(self._publish, wait)
 
+    def _look_again(self, unsettled: bool) -> None:
+        """Another tick once the files that are being written may be at rest; later each time."""
+        self._again = min(max(self.app.rest, self._again * 3 / 2), PATIENCE) if unsettled else timedelta()
+        if unsettled:
+            self._soon(self._publish, self._again)
+
     def _soon(self, job: _Job, wait: timedelta = timedelta()) -> None:
-        if not self._stopping.is_set():
-            job.modify(next_run_time=datetime.now(UTC) + wait)
+        """The job's next turn is no later than after `wait`."""
+        at = datetime.now(UTC) + wait
+        with self._setting:
+            planned = getattr(job, "next_run_time", None)  # there is none before the scheduler starts
+            if not self._stopping.is_set() and (planned is None or at < planned):
+                job.modify(next_run_time=at)
 
     def _guarded(self, area: str, work: Callable[[], None]) -> Callable[[], None]:
-        """A failing tick is noted where `status` shows it, and the next tick tries again."""
+        """One at a time; one that was asked for meanwhile follows, and finds what came in between. A failing
+        tick is noted where `status` shows it, and the next tick tries again.
+        """
+        turn = threading.Lock()
 
         def guarded() -> None:
-            try:
-                work()
-            except PublisherError as error:
-                log.error("tick_failed", extra={"area": area, "reason": str(error)})
-                self.app.note(area, str(error))
-            except Exception as error:
-                log.exception("tick_failed", extra={"area": area})
-                self.app.note(area, f"{type(error).__name__}: {error}")
-            else:
-                self.app.note(area)
+            with turn:
+                if not self._stopping.is_set():
+                    self._noted(area, work)
 
         return guarded
+
+    def _noted(self, area: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except PublisherError as error:
+            log.error("tick_failed", extra={"area": area, "reason": str(error)})
+            self.app.note(area, str(error))
+        except Exception as error:
+            log.exception("tick_failed", extra={"area": area})
+            self.app.note(area, f"{type(error).__name__}: {error}")
+        else:
+            self.app.note(area)

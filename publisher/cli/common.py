@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -27,10 +27,10 @@ class Site:
     folder: Path
     at: datetime | None
 
-    def open(self) -> App:
+    def open(self, rest: timedelta = timedelta()) -> App:
         """The site's App. Raises SettingsError."""
         settings = load(self.folder, os.environ)
-        return App(settings, clock=fixed(self.at) if self.at else wall_clock, say=say)
+        return App(settings, clock=fixed(self.at) if self.at else wall_clock, say=say, rest=rest)
 
 
 def instant(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from publisher.app import App, fixed, packaged, wall_clock
+from publisher.app import REST, App, fixed, packaged, wall_clock
 from publisher.cli.common import count, say
 from publisher.cli.run import serve
 from publisher.config import Settings, load
@@ -46,7 +46,7 @@ def demo(folder: Path, listen: str, no_serve: bool, debug: bool) -> None:
         say(f"goes on  {folder}/: a site is there already, as it was left")
     _tell(settings, folder)
     if not no_serve:
-        serve(App(settings, say=say), listen)
+        serve(App(settings, say=say, rest=REST), listen)
 
 
 def _move(file: Path, listen: str) -> None:
@@ -122,7 +122,7 @@ def _tell(settings: Settings, folder: Path) -> None:
     say(
         f"""
 Try next
-  write a post into {folder}/posts/ and see it in the feed within a minute
+  write a post into {folder}/posts/ and see it in the feed at once
   {program} plan {site}
   {program} subscribers add you@example.org --list {slug or "LIST"} --confirmed {site}
   {program} mailings list {site}

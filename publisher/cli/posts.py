@@ -42,7 +42,7 @@ def _row(item: Listed) -> dict[str, Any]:
     row: dict[str, Any] = {"file": item.path, "served": not item.why, "why": item.why}
     if post is None:
         return row | {"id": None} | _NOTHING | {"front_matter": None}
-    return row | {"id": item.id} | _values(post) | {"front_matter": item.container}
+    return row | {"id": item.id} | _values(post) | {"title": item.title, "front_matter": item.container}
 
 
 _NOTHING: dict[str, Any] = {

@@ -22,7 +22,7 @@ def subscribers() -> None:
 @subscribers.command("add")
 @site_options(at=True)
 @click.argument("address")
-@click.option("--list", "list_slug", required=True, metavar="LIST")
+@click.option("--list", "list_slug", required=True, metavar="LIST", help="The list's slug.")
 @click.option(
     "--confirmed", is_flag=True, help="The reader has agreed: active at once, no confirmation mail."
 )
@@ -76,7 +76,7 @@ def list_(site: Site, as_json: bool, list_slug: str | None, state: str | None) -
 @subscribers.command("import")
 @site_options(at=True)
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("--list", "list_slug", required=True, metavar="LIST")
+@click.option("--list", "list_slug", required=True, metavar="LIST", help="The list's slug.")
 @click.option("--confirmed", is_flag=True, help="You state that these readers have agreed: active at once.")
 @click.option("--dry-run", is_flag=True, help="Check the file; store nothing.")
 def import_(site: Site, file: str, list_slug: str, confirmed: bool, dry_run: bool) -> None:

@@ -3,13 +3,20 @@
 import logging
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from publisher.app import App
+from publisher.app import REST, App
 from publisher.cli.common import Site, say, site_options
+
+if TYPE_CHECKING:
+    from publisher.scheduler import Ticker
+    from publisher.watching import Watcher
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -18,7 +25,7 @@ from publisher.cli.common import Site, say, site_options
 @click.option("--listen", metavar="HOST:PORT", help="Instead of web.listen.")
 def run(site: Site, web_only: bool, listen: str | None) -> None:
     """Scheduler, web and delivery in one process; SIGTERM finishes what is in flight."""
-    app = site.open()
+    app = site.open(rest=REST)
     web = app.settings.web
     serve(app, listen or f"{web.host}:{web.port}", web_only=web_only)
 
@@ -44,14 +51,38 @@ def serve(app: App, listen: str, *, web_only: bool = False) -> None:
         if ticker is not None:
             app.wake = ticker.wake
             ticker.start()
+        watcher = _watcher(app, ticker) if ticker is not None and app.settings.schedule.watch else None
+        if watcher is not None:
+            watcher.start()
         say(f"serving {app.settings.folder} on {server.url} - Ctrl-C stops")
         try:
             server.serve()
         finally:
+            if watcher is not None:
+                watcher.stop()
             if ticker is not None:
                 ticker.stop()
             app.close()
         say("stopped")
+
+
+def _watcher(app: App, ticker: "Ticker") -> "Watcher":
+    """Posts and templates are published when they change; other settings need another start."""
+    from publisher.watching import Watcher
+
+    file = app.settings.folder / "publisher.toml"
+    store = app.settings.store.url.removeprefix("sqlite:///")
+    ours = (Path(store + end) for end in ("", "-journal", "-shm", "-wal"))
+    return Watcher(
+        {
+            app.settings.posts.dir: ticker.look,
+            app.template_folders[0]: ticker.look,
+            file: lambda: log.warning("settings_changed", extra={"file": file, "do": "restart to use them"}),
+        },
+        quiet=app.rest / 2,
+        skip=(app.state, app.public, app.outbox, *ours),
+        problem=ticker.watching,
+    )
 
 
 class _Fields(logging.Formatter):

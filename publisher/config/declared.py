@@ -298,6 +298,12 @@ SCHEDULE = Section(
             default="60s",
             help="How often it looks for posts that are new or due.",
         ),
+        Setting(
+            key="watch",
+            kind=kinds.BOOL,
+            default=True,
+            help="Also publish as soon as a post or a template changes.",
+        ),
     ),
 )
 

@@ -70,9 +70,10 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSettings:
-    """[schedule]."""
+    """[schedule]. `watch`: changes in the folder are published at once."""
 
     publish_every: timedelta
+    watch: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ def make_plan(
     withdrawn, followed = _hidden(waiting, matches)
     away = _vanished(matches)
     missing, gone = _missing(away, now)
+    wrong = [b for b in bad if not b.unsettled]
     return Plan(
         head=head.seq,
         baseline=baseline,
@@ -55,7 +56,8 @@ def make_plan(
         missing=tuple(k.id for k in missing),
         found=tuple(k.id for k in known if k.missing_since is not None and k.id not in away),
         held=_holds(visible, matches, missing),
-        bad=(*sorted(bad, key=lambda b: (b.path, b.line)), *clashes, *twins),
+        bad=(*sorted(wrong, key=lambda b: (b.path, b.line)), *clashes, *twins),
+        unsettled=tuple(sorted(b.path for b in bad if b.unsettled)),
         next_at=next_instant(posts, now),
         stop=_stop(sum(k.live for k in known) if live is None else live, len(missing) + len(gone)),
     )

@@ -57,7 +57,8 @@ class Rename:
 class Plan:
     """What a publish would do. `changes` become log rows in this order; `touched` are known posts that
     changed without being news (tags, a new path, a rewrite while hidden); `missing` are ids not found by
-    this scan. `head` is the log's seq the plan was made on: applying it to another log is refused.
+    this scan; `unsettled` are files still being written: to be looked at again soon. `head` is the log's
+    seq the plan was made on: applying it to another log is refused.
     """
 
     head: int
@@ -69,6 +70,7 @@ class Plan:
     found: tuple[str, ...] = ()
     held: tuple[Hold, ...] = ()
     bad: tuple[BadPost, ...] = ()
+    unsettled: tuple[str, ...] = ()
     next_at: datetime | None = None
     stop: str = ""
 

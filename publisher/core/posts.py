@@ -95,22 +95,27 @@ class Parsed:
     """A post with its body: what a source hands over for each good file.
 
     `line` is the line of the file that the body begins on, from 1; `container` is how its front matter is
-    written: "yaml", "toml", "json", "pelican", "hexo" or "none".
+    written: "yaml", "toml", "json", "pelican", "hexo" or "none". `title` is what its front matter says,
+    with the marks and entities that `post.title` is freed of; "" where it says none.
     """
 
     post: Post
     body: str
     line: int = 1
     container: str = "none"
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadPost:
-    """A file that looks like a post and cannot be one. `line` counts from 1; 0 where no line is to blame."""
+    """A file that looks like a post and cannot be one. `line` counts from 1; 0 where no line is to blame.
+    `unsettled`: it is only being written, so what is known of it stands and nobody is told.
+    """
 
     path: str
     reason: str
     line: int = 0
+    unsettled: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.reason}" if self.line else f"{self.path}: {self.reason}"

@@ -22,13 +22,13 @@ _HIGHLIGHT = re.compile(
     r"\n?[ \t]*\{(?:%-?|\{[<%])\s*/?\s*(?:end)?(?:highlight|codeblock|code)\s*-?[>%]\}+",
     re.DOTALL | re.MULTILINE,
 )
-_TAG = re.compile(
-    r"\{\{<((?:(?!>\}\})[\s\S]){0,2000})>\}\}|\{\{%((?:(?!%\}\})[\s\S]){0,2000})%\}\}|\{%((?:(?!%\})[\s\S]){0,2000})%\}"
-)
+_OPENING = re.compile(r"\{\{[<%]|\{%")
 _JSX_COMMENT = re.compile(r"\{/\*(?:(?!\*/)[\s\S]){0,4000}\*/\}")
 _NOWHERE = Context(site_url="https://site.invalid/", base_url="https://site.invalid/")
 MAX_REMOVED = 50
+MAX_LOOKED = 5_000
 _PAIRS = (("{{<", ">}}"), ("{{%", "%}}"), ("{%", "%}"))
+_CLOSING = dict(_PAIRS)
 _ATTRIBUTES = re.compile(
     r"^[ \t]*\{:[ \t]*:?/?[.#\w=:][^{}\n]*\}[ \t]*$\n?"  # a line of its own
     r"|(?<=[)`*_\"\]])\{:[ \t]*[.#\w][^{}\n]*\}|\A\{:[ \t]*[.#\w][^{}\n]*\}"  # after a span
@@ -59,12 +59,22 @@ def removed(source: str, *, markdown: bool) -> list[tuple[int, str]]:
     for pair in (_RAW, _COMMENT):
         text = _pairs(text, pair, blank)
     text = _HIGHLIGHT.sub(lambda match: blank(match[0]), text) if text.count("{") < 2000 else text
-    found = [
-        (1 + text.count("\n", 0, match.start()), " ".join(match[0].split())[:60])
-        for match in _TAG.finditer(text)
-        if shown(next(filter(None, match.groups()), "").strip("-").strip(), _NOWHERE) is None
-    ]
-    return found[:MAX_REMOVED]
+    found: list[tuple[int, str]] = []
+    at = counted = 0
+    line = 1
+    for _ in range(MAX_LOOKED):
+        opening = _OPENING.search(text, at)
+        if opening is None or len(found) >= MAX_REMOVED:
+            break
+        closing = _CLOSING[opening[0]]
+        end = text.find(closing, opening.end(), opening.end() + 2000)
+        at = opening.end() if end < 0 else end + len(closing)
+        inside = text[opening.end() : max(end, opening.end())].strip("-").strip()
+        if end >= 0 and shown(inside, _NOWHERE) is None:
+            line += text.count("\n", counted, opening.start())
+            counted = opening.start()
+            found.append((line, " ".join(text[opening.start() : at].split())[:60]))
+    return found
 
 
 def reveal(html: str) -> str:

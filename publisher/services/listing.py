@@ -13,7 +13,8 @@ from publisher.services.parts import Parts
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """One file: `why` says why it is not served ("" where it is). `post` is None for a bad post; `id` is
-    the one it has in the log, or would get. `container` is as in core.posts.Parsed.
+    the one it has in the log, or would get. `container` is as in core.posts.Parsed; `title` is as the
+    author wrote it, or as it was found where front matter has none.
     """
 
     path: str
@@ -21,6 +22,7 @@ class Listed:
     id: str = ""
     post: Post | None = None
     container: str = "none"
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,10 @@ def _listed(item: Parsed | BadPost, ids: dict[str, str], clashes: dict[str, str]
         return Listed(path=item.path, why=f"line {item.line}: {item.reason}" if item.line else item.reason)
     post = item.post
     why = _why(post, now) or clashes.get(post.path, "")
-    return Listed(path=post.path, why=why, id=ids[post.path], post=post, container=item.container)
+    title = item.title or post.title
+    return Listed(
+        path=post.path, why=why, id=ids[post.path], post=post, container=item.container, title=title
+    )
 
 
 def _why(post: Post, now: datetime) -> str:

@@ -7,12 +7,13 @@
     dates         the forms of a date                    instants    where a post's date is looked for
     visibility    why a file is never public             places      permalink, URL, image, aliases
     permalinks    patterns of addresses                  people      authors, languages, tags
-    words         plain text of titles and summaries
+    words         plain text of titles and summaries     rest        whether a file is still being written
 
 A convention of posts is one row of a table or one small function in the file that bears its name.
 """
 
 from publisher.sources.folder import FolderSource
+from publisher.sources.rest import Rest
 from publisher.sources.rules import Defaults, SourceRules, front_matter_defaults
 
-__all__ = ["Defaults", "FolderSource", "SourceRules", "front_matter_defaults"]
+__all__ = ["Defaults", "FolderSource", "Rest", "SourceRules", "front_matter_defaults"]

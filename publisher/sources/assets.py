@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from publisher.core.assets import Asset, name_of
 from publisher.core.posts import Post
 from publisher.sources.pictures import size_of
+from publisher.sources.rest import Rest, read_at_rest
 
 MAX_ASSET = 25 * 1024 * 1024
 """Bytes of an asset; larger ones belong elsewhere."""
@@ -51,12 +52,15 @@ def references(body: str) -> list[str]:
 class Files:
     """The files of one folder of posts. What was hashed is remembered while size and time stay."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, rest: Rest | None = None) -> None:
         self.folder = folder
+        self._rest = rest
         self._seen: _Known = {}
 
     def find(self, post: Post, names: Iterable[str]) -> tuple[list[Asset], list[str]]:
-        """Those of `names` that are files beside the post or in the folder of its name, and warnings."""
+        """Those of `names` that are files beside the post or in the folder of its name, and warnings.
+        Raises Unsettled when one is still being written.
+        """
         assets: list[Asset] = []
         warnings: list[str] = []
         home = PurePosixPath(post.path)
@@ -88,7 +92,7 @@ class Files:
             return f"{name}: {found.st_size} bytes; a file beside a post has at most {MAX_ASSET}"
         key = (path, found.st_size, found.st_mtime_ns)
         if key not in self._seen:
-            data = _bytes(real)
+            data = _bytes(real, self._rest)
             if not isinstance(data, tuple):
                 return f"{name}: cannot be read ({data}); mend its permissions"
             wide, high = size_of(data[0]) or (None, None)
@@ -117,13 +121,13 @@ def _suffix(name: str) -> str:
     return name.rpartition(".")[2].lower()
 
 
-def _bytes(real: Path) -> tuple[bytes] | str:
+def _bytes(real: Path, rest: Rest | None = None) -> tuple[bytes] | str:
     """The bytes, or the system's reason. Opened without waiting: a pipe may have taken the file's place."""
     try:
         handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return "not a regular file"
-            return (file.read(MAX_ASSET + 1),)
+            return (read_at_rest(file, rest, MAX_ASSET + 1),)
     except OSError as error:
         return error.strerror or str(error)

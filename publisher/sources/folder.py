@@ -15,6 +15,7 @@ from publisher.sources.assets import Files, references
 from publisher.sources.globs import matcher
 from publisher.sources.parallel import in_order
 from publisher.sources.reading import explain_post, read_post
+from publisher.sources.rest import Rest, Unsettled, read_at_rest
 from publisher.sources.rules import SourceRules
 from publisher.sources.surroundings import settle
 
@@ -37,17 +38,20 @@ class FolderSource:
         rules: SourceRules,
         top: Path | None = None,
         *,
+        rest: Rest | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        """`top` is the highest folder to look for a generator's configuration in; None: a few above. `clock`
-        is the machine's, by which files are stamped; without one no stamp is trusted.
+        """`top` is the highest folder to look for a generator's configuration in; None: a few above. With
+        `rest`, files that are still being written are unsettled BadPosts. `clock` is the machine's, by which
+        files are stamped; without one no stamp is trusted.
         """
         self.folder = folder
         self.rules = rules
         self.top = top
         self._clock = clock
         self._by: SourceRules | None = None
-        self._files = Files(folder)
+        self.rest = rest
+        self._files = Files(folder, rest)
         self._included = matcher(rules.include)
         self._excluded = matcher(rules.exclude)
 
@@ -120,7 +124,10 @@ class FolderSource:
         if isinstance(found, BadPost) or not names:
             return found
         post = found.post
-        assets, warnings = self._files.find(post, names)
+        try:
+            assets, warnings = self._files.find(post, names)
+        except Unsettled:
+            return _unsettled(post.path)  # a picture is on its way: the post waits for it
         post = replace(post, assets=tuple(assets), warnings=(*post.warnings, *warnings))
         return replace(found, post=post)
 
@@ -175,34 +182,28 @@ class FolderSource:
         try:
             number = os.open(f"{self.folder}/{path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
+            if self.rest and not os.path.lexists(self.folder / path):
+                return nothing, _unsettled(path)  # there a moment ago: it is being replaced
             return nothing, _unreadable(path, error)
-        try:
+        with os.fdopen(number, "rb") as file:
             status = os.fstat(number)
             if not stat.S_ISREG(status.st_mode):
                 return nothing, BadPost(path=path, reason="not a regular file; take it away")
             if status.st_size > MAX_FILE:
                 reason = f"{status.st_size} bytes; a post has at most {MAX_FILE}"
                 return nothing, BadPost(path=path, reason=reason)
-            return self._stamped(path, status), _whole(number, status.st_size)
-        except OSError as error:
-            return nothing, _unreadable(path, error)
-        finally:
-            os.close(number)
+            try:
+                return self._stamped(path, status), read_at_rest(file, self.rest)
+            except Unsettled:
+                return nothing, _unsettled(path)
+            except OSError as error:
+                return nothing, _unreadable(path, error)
 
     def _stamped(self, path: str, status: os.stat_result) -> FileStat:
         """A file may change again within the tick of its stamp: one written just now is not yet trusted."""
         now = self._clock().timestamp() if self._clock else 0
         rested = status.st_mtime < now - RESTED
         return FileStat(path, status.st_size, status.st_mtime_ns if rested else 0)
-
-
-def _whole(number: int, size: int) -> bytes:
-    """All bytes of an open file, which may be longer than its stat says."""
-    data = os.read(number, size + 1)
-    if len(data) == size:
-        return data
-    with os.fdopen(os.dup(number), "rb") as file:
-        return data + file.read()
 
 
 def _unreadable(path: str, error: OSError) -> BadPost:
@@ -215,6 +216,10 @@ def _stat(path: str, entry: os.DirEntry[str] | None) -> FileStat:
     except OSError:  # reading it says what is wrong
         status = None
     return FileStat(path, status.st_size, status.st_mtime_ns) if status else FileStat(path, -1, 0)
+
+
+def _unsettled(path: str) -> BadPost:
+    return BadPost(path=path, reason="is being written", unsettled=True)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

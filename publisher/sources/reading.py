@@ -55,7 +55,8 @@ def _read(path: str, data: bytes, rules: SourceRules) -> tuple[Parsed | BadPost,
     except FrontMatterError as error:
         return BadPost(path=path, line=error.line, reason=error.reason), {}, None
     line = 1 + text.count("\n", 0, len(text) - len(container.body))
-    parsed = Parsed(post=post, body=container.body, line=line, container=container.kind)
+    title = container.front.text("title") if container.front else ""
+    parsed = Parsed(post=post, body=container.body, line=line, container=container.kind, title=title)
     return parsed, reasons, container.front
 
 

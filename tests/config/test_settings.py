@@ -40,7 +40,7 @@ def test_title_and_url_are_enough(tmp_path: Path) -> None:
     assert settings.store.url == f"sqlite:///{tmp_path}/.publisher/publisher.db"
     assert (settings.web.host, settings.web.port) == ("127.0.0.1", 8000)
     assert (settings.mail.transport, settings.queue.batch) == ("outbox", 500)
-    assert settings.schedule.publish_every == timedelta(minutes=1)
+    assert (settings.schedule.publish_every, settings.schedule.watch) == (timedelta(minutes=1), True)
 
 
 def test_a_list_takes_zone_and_title_from_the_site(tmp_path: Path) -> None:

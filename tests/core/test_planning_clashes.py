@@ -72,6 +72,15 @@ def test_a_bad_file_keeps_the_last_good_version_live(path: str) -> None:
     assert made.found == (tag("/a/"),)
 
 
+def test_a_file_that_is_being_written_keeps_what_is_known_of_it_and_is_no_finding() -> None:
+    log = [known("a", missing_since=NOW - DAY, missing_scans=3)]
+    bad = [BadPost(path=path, reason="is being written", unsettled=True) for path in ("new.md", "a.md")]
+    made = plan([], log, bad=bad, now=NOW + DAY)
+    assert (made.changes, made.missing, made.bad) == ((), (), ())
+    assert made.unsettled == ("a.md", "new.md")
+    assert plan([], log[:0], bad=bad).nothing
+
+
 def test_a_folder_that_cannot_be_read_keeps_what_is_in_it() -> None:
     log = [
         known(name, n, post=post(name, path=f"2024/deep/{name}.md"))

@@ -37,7 +37,7 @@ def test_each_file_is_listed_with_all_that_is_known_of_it(site: Any) -> None:
         "why": "",
         "id": "tag:harbour.example,2024:/2024/05/01/good/",
         "instant": "2024-05-01T03:00:00Z",
-        "title": "AT&T now",
+        "title": "AT&amp;T `now`",
         "url": "https://harbour.example/2024/05/01/good/",
         "slug": "good",
         "tags": ["a", "b"],

@@ -92,6 +92,17 @@ def test_a_body_dense_with_links_is_quick() -> None:
     assert time.process_time() - started < 0.8
 
 
+@pytest.mark.parametrize(
+    "scrap", ["{% x ", "{% x %}", "{{< x ", "{{% ", "{% raw %}{% x %}", "{{ a | ", ":::note\n"]
+)
+def test_a_body_of_template_code_is_quick_to_render_and_to_check(scrap: str) -> None:
+    body = (scrap * (990_000 // len(scrap)))[:990_000]
+    started = time.process_time()
+    html(body)
+    assert len(markup.removed(body, Markup.MARKDOWN)) <= 50
+    assert time.process_time() - started < 1
+
+
 def test_a_whole_lead_is_its_summary() -> None:
     assert markup.summary("<p>One</p>\n<p>Two</p>", whole=True) == "One Two"
     assert len(markup.summary(f"<p>{'word ' * 400}</p>", whole=True)) <= 1000

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from publisher.core.posts import BadPost, Parsed
 from publisher.sources.dates import parse_date
+from publisher.sources.profiles import PROFILES
 from publisher.sources.reading import read_post
 from publisher.sources.rules import SourceRules
 
@@ -60,3 +61,35 @@ def test_any_text_as_a_value_is_a_post_or_a_bad_post(title: str, link: str, name
 def test_any_text_as_a_date_is_an_instant_or_none(text: str) -> None:
     found = parse_date(text, UTC)
     assert found is None or found.utcoffset() is not None
+
+
+HEADERS = st.sampled_from(
+    ["Title: ", "Date: ", "title: ", "\n", "\n\n", "---\n", ";;;\n", "Tags: ", "a", "b c", "    ",
+     "2024-99-01", "publishDate: ", "<!-- more -->", "```\n", "excerpt_separator: ", "lang: ", "de",
+     "save_as: ", "authors: "]
+)  # fmt: skip
+PATHS = st.sampled_from(
+    [
+        "2024-01-02-a.md",
+        "_posts/a.de.md",
+        "content/de/x/index.md",
+        "x.html",
+        "a..md",
+        ".md",
+        "%2e.md",
+        "b/..md",
+    ]
+)
+
+
+@given(st.lists(st.one_of(SCRAPS, HEADERS), max_size=25).map("".join), PATHS, st.sampled_from([*PROFILES]))
+@QUICK
+def test_every_generators_habits_hold_for_any_text(text: str, path: str, profile: str) -> None:
+    rules = SourceRules(site_url="https://blog.example/", profile=profile, rooted=True)
+    found = read_post(path, text.encode("utf-8", "surrogatepass"), rules)
+    assert isinstance(found, (Parsed, BadPost))
+    if isinstance(found, Parsed):
+        assert found.post.permalink.startswith("/")
+        assert found.post.permalink.isascii()
+        assert "/../" not in found.post.permalink + "/"
+        assert found.post.lead <= len(found.body)

@@ -1,0 +1,84 @@
+"""Whether a file is at rest: what is still being written is not read. For `run`, which looks on its own."""
+
+import errno
+import fcntl
+import os
+import signal
+from collections.abc import Callable
+from typing import BinaryIO
+
+PATIENCE = 60.0
+"""Seconds that a file which is empty, or open for writing, is waited for; then it is taken as it is."""
+
+_Stamp = tuple[int, int]
+
+
+class Unsettled(Exception):
+    """The file is still being written."""
+
+
+class Rest:
+    """Tells whether files are at rest: nobody wrote to them for `seconds`, and nobody is about to.
+
+    `now` is the time by which files are dated, in seconds since 1970. A file dated ahead of it (another
+    machine's clock) is at rest when two looks, `seconds` apart, find it the same.
+    """
+
+    def __init__(self, seconds: float, now: Callable[[], float]) -> None:
+        self.seconds = seconds
+        self._now = now
+        self._ahead: dict[tuple[int, int], tuple[_Stamp, float]] = {}
+
+    def settled(self, number: int, status: os.stat_result) -> bool:
+        """Whether the file open for reading as `number` is at rest; `status` is its state now."""
+        age = self._now() - status.st_mtime_ns / 1e9
+        if age < 0:
+            return self._same(status)
+        if age < self.seconds:
+            return False
+        # Editors empty a file before they write it, and some programs pause while they write.
+        return age > PATIENCE or (status.st_size > 0 and not _is_written(number))
+
+    def _same(self, status: os.stat_result) -> bool:
+        now, key = self._now(), (status.st_dev, status.st_ino)
+        stamp, since = self._ahead.get(key, (None, now))
+        if stamp != _stamp(status) or now < since:
+            self._ahead[key] = (_stamp(status), now)
+            return False
+        return now - since >= self.seconds
+
+
+def read_at_rest(file: BinaryIO, rest: Rest | None, limit: int = -1) -> bytes:
+    """The bytes of an open file, at most `limit`. With `rest`, raises Unsettled where it is not at rest."""
+    if rest is None:
+        return file.read(limit)
+    before = os.fstat(file.fileno())
+    if not rest.settled(file.fileno(), before):
+        raise Unsettled
+    data = file.read(limit)
+    if _stamp(os.fstat(file.fileno())) != _stamp(before):
+        raise Unsettled
+    return data
+
+
+def _stamp(status: os.stat_result) -> _Stamp:
+    """What changes when a file is written to: its size and time."""
+    return status.st_size, status.st_mtime_ns
+
+
+def _is_written(number: int) -> bool:
+    """Whether somebody has the file open for writing; False where the system cannot tell.
+
+    Linux grants a read lease only on a file that nobody has open for writing (fcntl(2), F_SETLEASE). It is
+    given back at once. Who opens the file in between waits for that, and we would be sent SIGIO, which
+    ends a process: so SIGURG, which does nothing, is asked for instead.
+    """
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    try:
+        fcntl.fcntl(number, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(number, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:  # others: not our file, or a file system without leases
+        return error.errno == errno.EAGAIN
+    fcntl.fcntl(number, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False

@@ -1,0 +1,174 @@
+"""Watching files, so that a change need not wait for the next tick: watchfiles' one door.
+
+What is missed costs no more than that wait, for the ticker looks at everything anyway. So nothing here
+stops the process: a folder that is not there, or that the system will not watch, is tried again.
+"""
+
+import logging
+import os
+import stat
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+LOOK = 1.0
+"""Seconds between looks at what no event tells: a folder that came, went or was mounted over; a file."""
+
+RETRY = 60.0
+"""Seconds until watching is tried again where the system refused it."""
+
+BURST = timedelta(milliseconds=500)
+"""Changes that do not end are told all the same after this."""
+
+_MILLISECOND = timedelta(milliseconds=1)
+_Mark = tuple[int, ...] | None
+
+
+class Watcher:
+    """Calls `told[path]` soon after anything in that folder, or that single file, has changed, and once when
+    watching the folder begins. Several changes are one call, made when there were none for `quiet`.
+
+    Names that begin with ".", links to folders, and the paths in `skip` are left alone. `problem` gets a
+    line when the system refuses to watch, and "" when it does watch. All calls come from one thread.
+    """
+
+    def __init__(
+        self,
+        told: Mapping[Path, Callable[[], None]],
+        *,
+        quiet: timedelta,
+        skip: Iterable[Path] = (),
+        problem: Callable[[str], None],
+    ) -> None:
+        self._told = dict(told)
+        self._quiet = quiet
+        self._skip = frozenset(map(os.path.realpath, skip))
+        self._problem = problem
+        self._refusal = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watching", daemon=True)
+
+    def start(self) -> None:
+        """Begins to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends it; returns when no call is under way."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        marks = self._marks()
+        while not self._stopping.is_set():
+            try:
+                self._watch(marks)
+            except FileNotFoundError:  # a folder went while it was about to be watched
+                self._stopping.wait(LOOK)
+            except Exception as error:
+                self._refused(error)
+            before, marks = marks, self._marks()
+            for path, call in self._told.items():
+                if marks[path] != before[path]:
+                    call()
+
+    def _marks(self) -> dict[Path, _Mark]:
+        return {path: _mark(path) for path in self._told}
+
+    def _watch(self, marks: Mapping[Path, _Mark]) -> None:
+        """Tells what changes, until something has to be watched that was not there at first."""
+        roots = {os.path.realpath(path): call for path, call in self._told.items() if path.is_dir()}
+        folders, whole = self._folders(roots)
+        if not folders:
+            self._stopping.wait(LOOK)
+            return
+        begun = False
+        for changed in self._changes(roots if whole else folders, recursive=whole):
+            for root, call in roots.items():
+                if not begun or any(self._counts(path, root) for path in changed):
+                    call()
+            if not begun:
+                begun = True
+                self._refusal = ""
+                self._problem("")
+            if self._marks() != marks or any(_is_new(path, whole=whole) for path in changed):
+                return
+
+    def _changes(self, folders: Iterable[str], *, recursive: bool) -> Iterator[set[str]]:
+        """The paths that changed, each time some did; none at least once in every LOOK."""
+        from watchfiles import watch
+
+        batches = watch(
+            *folders,
+            watch_filter=None,
+            debounce=round(BURST / _MILLISECOND),
+            step=round(self._quiet / _MILLISECOND),
+            stop_event=self._stopping,
+            rust_timeout=round(LOOK * 1000),
+            yield_on_timeout=True,
+            recursive=recursive,
+        )
+        return ({path for _, path in batch} for batch in batches)
+
+    def _folders(self, roots: Collection[str]) -> tuple[list[str], bool]:
+        """Every folder to be watched, and whether these are all there are: then the system may find them.
+        It would follow links, to anywhere.
+        """
+        found: list[str] = []
+        whole, ahead = True, list(roots)
+        while ahead:
+            folder = ahead.pop()
+            try:
+                with os.scandir(folder) as entries:
+                    inside = [e for e in entries if e.is_dir(follow_symlinks=False) or _leads_away(e)]
+            except OSError:  # not ours to read: the source says so
+                whole = False
+                continue
+            found.append(folder)
+            wanted = [e.path for e in inside if not e.is_symlink() and not self._left_alone(e.path, folder)]
+            whole = whole and len(wanted) == len(inside)
+            ahead += wanted
+        return found, whole
+
+    def _counts(self, path: str, root: str) -> bool:
+        return path == root or (path.startswith(root + os.sep) and not self._left_alone(path, root))
+
+    def _left_alone(self, path: str, root: str) -> bool:
+        inside = path[len(root) :]
+        hidden = os.sep + "." in inside
+        return hidden or any(path == own or path.startswith(own + os.sep) for own in self._skip)
+
+    def _refused(self, error: Exception) -> None:
+        """Said once, where `status` shows it; then tried again, for as long as it takes."""
+        refusal = (
+            f"watching: the system refuses ({error}), so changes wait for the next tick; "
+            "raise its limits (fs.inotify), or set schedule.watch to false"
+        )
+        if refusal != self._refusal:
+            self._refusal = refusal
+            log.warning("watching_refused", extra={"reason": str(error)})
+            self._problem(refusal)
+        self._stopping.wait(RETRY)
+
+
+def _mark(path: Path) -> _Mark:
+    """What is another when a folder is another one, or a file was written; None: it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        return found.st_dev, found.st_ino
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _leads_away(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and Path(entry.path).is_dir()
+
+
+def _is_new(path: str, *, whole: bool) -> bool:
+    """Whether a folder has come that is not yet watched as it should be."""
+    found = Path(path)
+    return found.is_dir() and (found.is_symlink() or not whole)
