@@ -159,7 +159,7 @@ class App:
             id_fields=posts.id_fields,
         )
         rest = Rest(self.rest.total_seconds(), time.time) if self.rest else None
-        return FolderSource(posts.dir, rules, self.settings.folder, clock=wall_clock, rest=rest)
+        return FolderSource(posts.dir, rules, self.settings.folder, rest=rest, clock=wall_clock)
 
     @property
     def template_folders(self) -> tuple[Path, ...]:

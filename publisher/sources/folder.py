@@ -38,19 +38,20 @@ class FolderSource:
         rules: SourceRules,
         top: Path | None = None,
         *,
+        rest: Rest | None = None,
         clock: Callable[[], datetime] | None = None,
         rest: Rest | None = None,
     ) -> None:
-        """`top` is the highest folder to look for a generator's configuration in; None: a few above. `clock`
-        is the machine's, by which files are stamped; without one no stamp is trusted. With `rest`, files
-        that are still being written are unsettled BadPosts.
+        """`top` is the highest folder to look for a generator's configuration in; None: a few above. With
+        `rest`, files that are still being written are unsettled BadPosts. `clock` is the machine's, by which
+        files are stamped; without one no stamp is trusted.
         """
         self.folder = folder
         self.rules = rules
         self.top = top
-        self.rest = rest
         self._clock = clock
         self._by: SourceRules | None = None
+        self.rest = rest
         self._files = Files(folder, rest)
         self._included = matcher(rules.include)
         self._excluded = matcher(rules.exclude)
@@ -182,41 +183,28 @@ class FolderSource:
         try:
             number = os.open(f"{self.folder}/{path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            if self.rest and not os.path.lexists(f"{self.folder}/{path}"):
+            if self.rest and not os.path.lexists(self.folder / path):
                 return nothing, _unsettled(path)  # there a moment ago: it is being replaced
             return nothing, _unreadable(path, error)
-        try:
+        with os.fdopen(number, "rb") as file:
             status = os.fstat(number)
             if not stat.S_ISREG(status.st_mode):
                 return nothing, BadPost(path=path, reason="not a regular file; take it away")
             if status.st_size > MAX_FILE:
                 reason = f"{status.st_size} bytes; a post has at most {MAX_FILE}"
                 return nothing, BadPost(path=path, reason=reason)
-            return self._stamped(path, status), _whole(number, status.st_size, self.rest)
-        except Unsettled:
-            return nothing, _unsettled(path)
-        except OSError as error:
-            return nothing, _unreadable(path, error)
-        finally:
-            os.close(number)
+            try:
+                return self._stamped(path, status), read_at_rest(file, self.rest)
+            except Unsettled:
+                return nothing, _unsettled(path)
+            except OSError as error:
+                return nothing, _unreadable(path, error)
 
     def _stamped(self, path: str, status: os.stat_result) -> FileStat:
         """A file may change again within the tick of its stamp: one written just now is not yet trusted."""
         now = self._clock().timestamp() if self._clock else 0
         rested = status.st_mtime < now - RESTED
         return FileStat(path, status.st_size, status.st_mtime_ns if rested else 0)
-
-
-def _whole(number: int, size: int, rest: Rest | None) -> bytes:
-    """All bytes of an open file, which may be longer than its stat says. Raises Unsettled, by `rest`."""
-    if rest is not None:
-        with os.fdopen(os.dup(number), "rb") as file:
-            return read_at_rest(file, rest)
-    data = os.read(number, size + 1)
-    if len(data) == size:
-        return data
-    with os.fdopen(os.dup(number), "rb") as file:
-        return data + file.read()
 
 
 def _unreadable(path: str, error: OSError) -> BadPost:
