@@ -40,7 +40,6 @@ class FolderSource:
         *,
         rest: Rest | None = None,
         clock: Callable[[], datetime] | None = None,
-        rest: Rest | None = None,
     ) -> None:
         """`top` is the highest folder to look for a generator's configuration in; None: a few above. With
         `rest`, files that are still being written are unsettled BadPosts. `clock` is the machine's, by which
