@@ -156,6 +156,7 @@ def _holds(visible: Sequence[Post], matches: Matches, missing: Sequence[Known]) 
 
 
 def _stop(live: int, away: int) -> str:
-    if away > MANY and away > live * MANY_SHARE:
+    accident = away > MANY and away > live * MANY_SHARE
+    if accident or 1 < away == live:  # all of a small site: its folder is empty, or not mounted
         return f"{away} of {live} published posts are missing at once; is the folder whole?"
     return ""

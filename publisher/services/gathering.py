@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from publisher.core.log import Known
-from publisher.core.planning import MANY, make_plan
+from publisher.core.planning import make_plan
 from publisher.core.plans import Plan, Rules
 from publisher.core.posts import BadPost, FileStat, Post
 from publisher.core.settling import Memory, Names, names_of, settled
@@ -59,7 +59,7 @@ def gather(parts: Parts, now: datetime, *, backfill: bool = False, keep: bool = 
     look.posts.update((post.path, post) for post, _ in files if post.path in look.same)
     _widen(parts, look, rules.authority)
     posts, known = list(look.posts.values()), list(look.known.values())
-    live = parts.store.live() if sum(k.live for k in known) > MANY else 0
+    live = parts.store.live() if sum(k.live for k in known) > 1 else 0  # one alone is no accident
     plan = make_plan(parts.store.head(), known, posts, look.bad, now, rules, live)
     quiet = settled(plan, known, posts, now, rules.authority)
     for path, (_, hash) in look.read.items():

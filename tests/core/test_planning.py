@@ -243,7 +243,8 @@ def files(number: int) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("away", "of", "stops"), [(5, 5, False), (6, 30, False), (6, 29, True), (7, 7, True)]
+    ("away", "of", "stops"),
+    [(1, 1, False), (2, 2, True), (5, 6, False), (6, 30, False), (6, 29, True), (7, 7, True)],
 )
 def test_many_missing_at_once_stop_the_publish(away: int, of: int, stops: bool) -> None:
     log = [known(name, n) for n, name in enumerate(files(of))]
