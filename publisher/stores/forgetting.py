@@ -13,12 +13,12 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
 from publisher.core.lists import State
 from publisher.core.mailings import MailingKind
 from publisher.core.mailings import State as DeliveryState
+from publisher.stores.columns import is_
 from publisher.stores.engine import slices
 from publisher.stores.schema import (
     batches,
     cohorts,
     deliveries,
-    is_,
     mailing_posts,
     mailings,
     subscribers,

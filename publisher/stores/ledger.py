@@ -11,11 +11,12 @@ from sqlalchemy import ColumnElement, Connection, Row, Update, bindparam, exists
 
 from publisher.core.mailings import Batch, Cause, Delivery, MailingState, Result, State, move, origins
 from publisher.stores.batches import NOT_TRIED, let_go, of_range, set_turn
+from publisher.stores.columns import is_
 from publisher.stores.eligible import may_be_sent
 from publisher.stores.engine import Database, slices
 from publisher.stores.mailings import Mailings
 from publisher.stores.members import BatchState
-from publisher.stores.schema import batches, deliveries, is_, mailings, subscribers, subscriptions
+from publisher.stores.schema import batches, deliveries, mailings, subscribers, subscriptions
 
 _OPEN = is_(batches.c.state, BatchState.OPEN)
 _LEASED = is_(batches.c.state, BatchState.LEASED)

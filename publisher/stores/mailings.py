@@ -9,11 +9,11 @@ from publisher.core.errors import StoreError
 from publisher.core.mailings import InDoubt, Mailing, State
 from publisher.core.messages import Place, Segment
 from publisher.ports import CohortPosts
+from publisher.stores.columns import is_
 from publisher.stores.engine import Database, slices
 from publisher.stores.schema import (
     cohorts,
     deliveries,
-    is_,
     mailing_posts,
     mailings,
     segments,

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError
 
 from publisher.core.errors import OutputError, StoreError
+from publisher.stores.columns import metadata
 from publisher.stores.engine import Database
-from publisher.stores.schema import MAILING, SCHEMA, counters, log_head, metadata, stamp
+from publisher.stores.schema import MAILING, SCHEMA, counters, log_head, stamp
 
 OLDEST_SQLITE = (3, 35)  # RETURNING
 

@@ -22,6 +22,7 @@ from publisher.core.lists import State as SubscriptionState
 from publisher.core.mailings import PRIORITY, DueGroup, Mailing, MailingKind, MailingState, NewMailing
 from publisher.core.mailings import State as DeliveryState
 from publisher.stores.batches import OTHERS, end_mailing, ranges
+from publisher.stores.columns import is_
 from publisher.stores.eligible import is_suppressed
 from publisher.stores.engine import Database, insert_new, slices
 from publisher.stores.mailings import read_mailings
@@ -32,7 +33,6 @@ from publisher.stores.schema import (
     cohorts,
     counters,
     deliveries,
-    is_,
     mailing_posts,
     mailings,
     segments,

@@ -5,17 +5,12 @@ Foreign keys are kept where rows are few. Deliveries have none (on PostgreSQL tw
 the insert): their mailing and subscription are deleted with them or not at all.
 """
 
-from enum import StrEnum
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    ForeignKey,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -24,14 +19,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    literal,
 )
-from sqlalchemy.sql.elements import ColumnElement
 
 from publisher.core.lists import State as SubscriptionState
 from publisher.core.log import Kind
 from publisher.core.mailings import MailingKind, MailingState
 from publisher.core.mailings import State as DeliveryState
+from publisher.stores.columns import index_of, index_where, metadata, one_of, to
 from publisher.stores.members import BatchState, Suppression
 from publisher.stores.types import Hash, Id, Instant, JsonText, Member, Words
 
@@ -40,43 +34,6 @@ SCHEMA = "0002"
 
 MAILING = "mailing"
 """The counter of mailings: an id is never used twice, for Message-IDs and links name it for ever."""
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def is_(column: ColumnElement[StrEnum], member: StrEnum) -> ColumnElement[bool]:
-    """`column = 'member'` with the member written out: partial indexes serve literals only."""
-    return column == literal(member, column.type, literal_execute=True)
-
-
-def _one_of(column: str, members: type[StrEnum]) -> CheckConstraint:
-    values = ", ".join(f"'{member.value}'" for member in members)
-    return CheckConstraint(f"{column} IN ({values})", name=column)
-
-
-def _to(name: str, column: Column[Any], *, primary_key: bool = False) -> Column[Any]:
-    return Column(name, ForeignKey(column), primary_key=primary_key, nullable=False)
-
-
-def _index_of(name: str, column: Column[Any], member: StrEnum, *of: Column[Any]) -> None:
-    """An index of the rows that are in one state: small, while the table grows.
-
-    Only SQLite's clause stands here: naming another database's would import its dialect at every start.
-    """
-    Index(name, *of, sqlite_where=is_(column, member))
-
-
-def _index_where(name: str, condition: ColumnElement[bool], *of: Column[Any]) -> None:
-    Index(name, *of, sqlite_where=condition)
-
 
 stamp = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
 stamp.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
@@ -115,8 +72,8 @@ posts = Table(
     Column("explicit_id", Text),
     Column("settled", Boolean, nullable=False),
 )
-_index_where("ix_posts_explicit_id", posts.c.explicit_id.is_not(None), posts.c.explicit_id)
-_index_where("ix_posts_unsettled", ~posts.c.settled, posts.c.id)
+index_where("ix_posts_explicit_id", posts.c.explicit_id.is_not(None), posts.c.explicit_id)
+index_where("ix_posts_unsettled", ~posts.c.settled, posts.c.id)
 
 files = Table(
     "files",
@@ -130,27 +87,27 @@ files = Table(
     Column("value", JsonText),  # null: settled, and the post of the log at its path
     sqlite_with_rowid=False,
 )
-_index_where("ix_files_unsettled", files.c.value.is_not(None), files.c.path)
+index_where("ix_files_unsettled", files.c.value.is_not(None), files.c.path)
 
 log = Table(
     "log",
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", Member(Kind), nullable=False),
-    _to("post_id", posts.c.id),
+    to("post_id", posts.c.id),
     Column("at", Instant, nullable=False),
     Column("revision", String(32), nullable=False),
     Column("backfill", Boolean, nullable=False),
-    _one_of("kind", Kind),
+    one_of("kind", Kind),
 )
 
 revisions = Table(
     "revisions",
     metadata,
-    _to("post_id", posts.c.id, primary_key=True),
+    to("post_id", posts.c.id, primary_key=True),
     Column("revision", String(32), primary_key=True),
     Column("value", JsonText, nullable=False),
-    _to("body_hash", bodies.c.hash),
+    to("body_hash", bodies.c.hash),
 )
 
 documents = Table(
@@ -185,7 +142,7 @@ subscriptions = Table(
     "subscriptions",
     metadata,
     Column("id", Id, primary_key=True),  # never used twice: links that name it live for ever
-    _to("subscriber", subscribers.c.id),
+    to("subscriber", subscribers.c.id),
     Column("list", Text, nullable=False),
     Column("state", Member(SubscriptionState), nullable=False),
     Column("generation", Integer, nullable=False),
@@ -195,10 +152,10 @@ subscriptions = Table(
     Column("confirmed_at", Instant),
     Column("consent", JSON, nullable=False),
     UniqueConstraint("subscriber", "list"),
-    _one_of("state", SubscriptionState),
+    one_of("state", SubscriptionState),
     sqlite_autoincrement=True,
 )
-_index_of(
+index_of(
     "ix_subscriptions_due",
     subscriptions.c.state,
     SubscriptionState.ACTIVE,
@@ -206,7 +163,7 @@ _index_of(
     subscriptions.c.list,
     subscriptions.c.offset,
 )
-_index_of(
+index_of(
     "ix_subscriptions_pending", subscriptions.c.state, SubscriptionState.PENDING, subscriptions.c.created_at
 )
 
@@ -217,7 +174,7 @@ suppressions = Table(
     Column("list", Text, primary_key=True),
     Column("kind", Member(Suppression), primary_key=True),
     Column("at", Instant, nullable=False),
-    _one_of("kind", Suppression),
+    one_of("kind", Suppression),
     sqlite_with_rowid=False,
 )
 
@@ -241,15 +198,15 @@ mailings = Table(
     Column("planned", BigInteger, nullable=False),
     Column("sender", Text, nullable=False),
     Column("subject", Words, nullable=False),
-    _one_of("kind", MailingKind),
-    _one_of("state", MailingState),
+    one_of("kind", MailingKind),
+    one_of("state", MailingState),
 )
-_index_of("ix_mailings_planning", mailings.c.state, MailingState.PLANNING, mailings.c.id)
+index_of("ix_mailings_planning", mailings.c.state, MailingState.PLANNING, mailings.c.id)
 
 cohorts = Table(
     "cohorts",
     metadata,
-    _to("mailing", mailings.c.id, primary_key=True),
+    to("mailing", mailings.c.id, primary_key=True),
     Column("n", Integer, primary_key=True, autoincrement=False),
     Column("offset", BigInteger, nullable=False),
     Column("recipe", JSON, nullable=False),
@@ -258,7 +215,7 @@ cohorts = Table(
 mailing_posts = Table(
     "mailing_posts",
     metadata,
-    _to("mailing", mailings.c.id, primary_key=True),
+    to("mailing", mailings.c.id, primary_key=True),
     Column("cohort", Integer, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("post_id", Text, nullable=False),
@@ -276,7 +233,7 @@ batches = Table(
     "batches",
     metadata,
     Column("id", Id, primary_key=True),
-    _to("mailing", mailings.c.id),
+    to("mailing", mailings.c.id),
     Column("lo", BigInteger, nullable=False),
     Column("hi", BigInteger, nullable=False),
     Column("group", Text, nullable=False),
@@ -287,10 +244,10 @@ batches = Table(
     Column("run", String(64)),
     Column("date", Instant),
     UniqueConstraint("mailing", "lo"),
-    _one_of("state", BatchState),
+    one_of("state", BatchState),
 )
-_index_of("ix_batches_open", batches.c.state, BatchState.OPEN, batches.c.priority, batches.c.next_at)
-_index_of("ix_batches_leased", batches.c.state, BatchState.LEASED, batches.c.lease_until)
+index_of("ix_batches_open", batches.c.state, BatchState.OPEN, batches.c.priority, batches.c.next_at)
+index_of("ix_batches_leased", batches.c.state, BatchState.LEASED, batches.c.lease_until)
 
 deliveries = Table(
     "deliveries",
@@ -307,9 +264,9 @@ deliveries = Table(
     Column("reply", Words, nullable=False),
     Column("changed_at", Instant, nullable=False),
     UniqueConstraint("subscription", "mailing"),  # invariant 5: at most one, and found by subscription
-    _one_of("state", DeliveryState),
+    one_of("state", DeliveryState),
     sqlite_with_rowid=False,
 )
-_index_of(
+index_of(
     "ix_deliveries_in_doubt", deliveries.c.state, DeliveryState.UNKNOWN, deliveries.c.mailing, deliveries.c.n
 )

@@ -8,12 +8,13 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 
 from publisher.core.lists import Consent, Event, Joined, NewReader, State, Subscription, after
 from publisher.core.mailings import MailingKind
+from publisher.stores.columns import is_
 from publisher.stores.engine import Database, insert_new
 from publisher.stores.forgetting import forget_pending
 from publisher.stores.joining import join_all
 from publisher.stores.members import BLOCKS_ALWAYS, EVERYWHERE, LIFTED_BY_READER, Suppression
 from publisher.stores.rows import as_subscription, with_address
-from publisher.stores.schema import deliveries, is_, log_head, mailings, subscriptions, suppressions
+from publisher.stores.schema import deliveries, log_head, mailings, subscriptions, suppressions
 
 PAGE = 5_000
 """Subscriptions read at a time: no read transaction stays open while somebody works through them."""

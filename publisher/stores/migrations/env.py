@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from publisher.stores.schema import metadata
+from publisher.stores import schema
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=schema.posts.metadata,
     render_as_batch=True,  # SQLite changes a table by copying it
     include_object=lambda item, name, kind, reflected, other: not (name or "").startswith("procrastinate_"),
 )

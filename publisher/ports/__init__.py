@@ -1,0 +1,51 @@
+"""The sockets: what services need of the world, as Protocols. Parts plug in here; `app` picks them.
+
+Every instant is aware and UTC. Methods that write are one transaction each: after a crash they have
+happened whole or not at all. What is raised is named; nothing else is expected.
+"""
+
+from publisher.ports.parts import (
+    Cadence,
+    Clock,
+    Failpoint,
+    Format,
+    Journal,
+    Markup,
+    Renderer,
+    Session,
+    Shelf,
+    Source,
+    Transport,
+)
+from publisher.ports.stores import (
+    CohortPosts,
+    DocumentStore,
+    FileStore,
+    LedgerStore,
+    LogStore,
+    PlanningStore,
+    Store,
+    SubscriberStore,
+)
+
+__all__ = [
+    "Cadence",
+    "Clock",
+    "CohortPosts",
+    "DocumentStore",
+    "Failpoint",
+    "FileStore",
+    "Format",
+    "Journal",
+    "LedgerStore",
+    "LogStore",
+    "Markup",
+    "PlanningStore",
+    "Renderer",
+    "Session",
+    "Shelf",
+    "Source",
+    "Store",
+    "SubscriberStore",
+    "Transport",
+]

@@ -1,0 +1,188 @@
+"""The sockets of everything but the store: clock, folder, markup, formats, mail, files."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from publisher.core.assets import NO_FILES, Placed
+from publisher.core.digests import Content, Digest, Links
+from publisher.core.documents import Document
+from publisher.core.feeds import Feed
+from publisher.core.lists import MailingList
+from publisher.core.messages import Message, Outcome
+from publisher.core.posts import BadPost, FileStat, Parsed, Reading
+from publisher.core.posts import Markup as MarkupKind
+from publisher.core.site import Site
+
+Clock = Callable[[], datetime]
+"""The time now, aware and UTC. Read once for an operation and handed down."""
+
+Failpoint = Callable[[str], None]
+"""Called by name between two steps that a crash may part; does nothing outside tests."""
+
+
+class Source(Protocol):
+    """A folder of posts."""
+
+    def scan(self) -> Iterator[Parsed | BadPost]:
+        """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
+        ...
+
+    def fingerprint(self, paths: Sequence[str]) -> str:
+        """16 hex digits that name how files are read: settings, what the blog's own files decide, this
+        version's reader. `paths` are all files, in order; `read_many` then reads by these rules."""
+        ...
+
+    def files(self) -> Iterator[FileStat | BadPost]:
+        """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
+        ...
+
+    def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
+        """Those files, in that order, streamed; on every core where they are many. A file whose hash is
+        the one in `hashes` is not parsed."""
+        ...
+
+    def file(self, path: str) -> bytes | None:
+        """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""
+        ...
+
+
+class Markup(Protocol):
+    """Bodies, made safe. Pure: no network, no file. Never raises for content. A relative reference to one
+    of `files` becomes its URL, any other is resolved against `base_url`.
+    """
+
+    def html(
+        self,
+        body: str,
+        kind: MarkupKind,
+        *,
+        base_url: str,
+        title: str,
+        files: Mapping[str, Placed] = NO_FILES,
+    ) -> str:
+        """Sanitised HTML with absolute URLs; a first heading equal to `title` is dropped."""
+        ...
+
+    def text(
+        self,
+        body: str,
+        kind: MarkupKind,
+        *,
+        base_url: str,
+        title: str,
+        files: Mapping[str, Placed] = NO_FILES,
+    ) -> str:
+        """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
+        ...
+
+    def summary(self, html: str, *, whole: bool = False) -> str:
+        """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty. With
+        `whole`, all its text in one line, at most 1,000 characters."""
+        ...
+
+    def removed(self, body: str, kind: MarkupKind) -> Sequence[tuple[int, str]]:
+        """(line of the body from 1, tag) of template code that cannot be shown and is taken away."""
+        ...
+
+    def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
+        """The leading whole blocks of sanitised HTML within `limit` UTF-8 bytes, and whether that is less
+        than all of it."""
+        ...
+
+
+class Format(Protocol):
+    """A feed format."""
+
+    name: str
+    label: str  # what readers call it
+    suffix: str
+    media_type: str
+
+    def write(self, feed: Feed) -> bytes:
+        """The document. Deterministic: equal feeds, equal bytes, in every process."""
+        ...
+
+
+class Cadence(Protocol):
+    """A rhythm of digests."""
+
+    name: str
+
+    def after(self, instant: datetime, spec: MailingList) -> datetime:
+        """The first occurrence strictly after `instant`, by the wall clock of the list's zone."""
+        ...
+
+    def latest(self, instant: datetime, spec: MailingList) -> datetime:
+        """The last occurrence at or before `instant`."""
+        ...
+
+
+class Renderer(Protocol):
+    """Jinja templates and inlined styles. Touches no network, and no file but templates."""
+
+    def digest(self, digest: Digest, links: Links) -> Content:
+        """The digest as a mail. Raises TemplateError."""
+        ...
+
+    def confirmation(self, site: Site, spec: MailingList, links: Links) -> Content:
+        """The mail that asks a reader to confirm. Carries no text the visitor typed. Raises TemplateError."""
+        ...
+
+    def page(self, name: str, values: Mapping[str, object]) -> str:
+        """templates/web/<name>.html as a whole HTML document. Raises TemplateError."""
+        ...
+
+
+class Shelf(Protocol):
+    """The public/ folder: files staged beside their place, then renamed into it. Raises OutputError."""
+
+    def stage(self, path: str, data: bytes) -> None: ...
+    def place(self, path: str, modified: datetime) -> None: ...
+    def holds(self, document: Document) -> bool:
+        """Whether the file stands as recorded (size and mtime)."""
+        ...
+
+    def remove(self, path: str) -> None: ...
+    def sweep(self) -> None:
+        """Removes what a crash left staged."""
+        ...
+
+
+class Session(Protocol):
+    """One connection, one message at a time: offer, then commit or drop."""
+
+    async def offer(self, message: Message) -> Outcome | None:
+        """Everything up to the end of the data. None: the server waits for it. An Outcome: it is decided."""
+        ...
+
+    async def commit(self) -> Outcome:
+        """Ends the data and waits for the answer. UNKNOWN when the line dies. After it, offer again."""
+        ...
+
+    async def drop(self) -> None:
+        """Lets go of what was offered: it must not be delivered."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Transport(Protocol):
+    """A way out of the house."""
+
+    name: str
+    connections: int
+
+    async def connect(self) -> Session | Outcome:
+        """A session, or why there is none (DEFERRED)."""
+        ...
+
+    def recall(self, key: str, message_id: str) -> Outcome | None:
+        """What became of a message in doubt: ACCEPTED, DEFERRED (it never arrived), or None: cannot know."""
+        ...
+
+
+class Journal(Protocol):
+    """The append-only file beside the store that a restored backup is measured by. Raises OutputError."""
+
+    def append(self, event: str, fields: Mapping[str, object]) -> None: ...

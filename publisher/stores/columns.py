@@ -1,0 +1,43 @@
+"""What every table is made with: one MetaData, names by a convention, states that a constraint knows."""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, literal
+from sqlalchemy.sql.elements import ColumnElement
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def is_(column: ColumnElement[StrEnum], member: StrEnum) -> ColumnElement[bool]:
+    """`column = 'member'` with the member written out: partial indexes serve literals only."""
+    return column == literal(member, column.type, literal_execute=True)
+
+
+def one_of(column: str, members: type[StrEnum]) -> CheckConstraint:
+    values = ", ".join(f"'{member.value}'" for member in members)
+    return CheckConstraint(f"{column} IN ({values})", name=column)
+
+
+def to(name: str, column: Column[Any], *, primary_key: bool = False) -> Column[Any]:
+    return Column(name, ForeignKey(column), primary_key=primary_key, nullable=False)
+
+
+def index_of(name: str, column: Column[Any], member: StrEnum, *of: Column[Any]) -> None:
+    """An index of the rows that are in one state: small, while the table grows.
+
+    Only SQLite's clause stands here: naming another database's would import its dialect at every start.
+    """
+    Index(name, *of, sqlite_where=is_(column, member))
+
+
+def index_where(name: str, condition: ColumnElement[bool], *of: Column[Any]) -> None:
+    Index(name, *of, sqlite_where=condition)
