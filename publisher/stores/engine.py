@@ -28,7 +28,7 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -65536",  # 64 MB: the index of address keys is random
+    "PRAGMA cache_size = -32768",  # 32 MB: the index of address keys is random
     "PRAGMA temp_store = MEMORY",
 )
 
