@@ -1,44 +1,13 @@
 """Every setting, declared once: reading, the packaged publisher.toml and the reference follow from it."""
 
-from typing import NamedTuple
-
 from publisher.config import kinds
-from publisher.config.kinds import Kind
+from publisher.config.setting import Section, Setting
 from publisher.core.cadences import CADENCES
 
 FORMATS = ("atom", "rss", "json")
 PROFILES = (
     "auto", "jekyll", "hugo", "eleventy", "astro", "pelican", "hexo", "docusaurus", "zola", "none",
 )  # fmt: skip
-
-TomlValue = str | bool | int | list[str]
-
-
-class Setting(NamedTuple):
-    """One key. `default` is as written in TOML; None: not set unless the author does. `shown` is an
-    example in TOML for the packaged file where there is no default.
-    """
-
-    key: str
-    kind: Kind
-    help: str
-    default: TomlValue | None = None
-    required: bool = False
-    shown: str = ""
-
-
-class Section(NamedTuple):
-    """One [section], or one [[section]] that may stand several times where `repeated`."""
-
-    name: str
-    help: str
-    settings: tuple[Setting, ...]
-    repeated: bool = False
-
-    def setting(self, key: str) -> Setting | None:
-        """The setting of that key."""
-        return next((setting for setting in self.settings if setting.key == key), None)
-
 
 SITE = Section(
     name="site",

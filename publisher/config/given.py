@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from publisher.config.declared import SECTIONS, Section
+from publisher.config.declared import SECTIONS
+from publisher.config.setting import Section
 from publisher.core.errors import SettingsError
 
 FILE = "publisher.toml"

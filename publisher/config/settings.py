@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from publisher.config.declared import FEEDS, LISTS, SECTIONS, Section, Setting
+from publisher.config.declared import FEEDS, LISTS, SECTIONS
 from publisher.config.given import Given, Raw, Table, gather, label_of, shown, suggestion
 from publisher.config.kinds import Wrong
+from publisher.config.setting import Section, Setting
 from publisher.core.errors import SettingsError
 from publisher.core.feeds import FeedSpec
 from publisher.core.lists import MailingList

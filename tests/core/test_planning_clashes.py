@@ -1,64 +1,14 @@
 """Bad files, files that claim one post, and the plan as a value with its hash."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from typing import Any
 
 import pytest
+from plans import DAY, MINUTE, NOW, RULES, known, plan, post, tag, told
 
-from publisher.core.log import Head, Kind, Known
-from publisher.core.planning import make_plan
-from publisher.core.plans import Plan, Rules, of_kind
-from publisher.core.posts import BadPost, Post, body_hash
-
-NOW = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
-DAY, MINUTE, MOMENT = timedelta(days=1), timedelta(minutes=1), timedelta(microseconds=1)
-RULES = Rules(authority="example.org,2024", max_age=30 * DAY)
-
-
-def tag(specific: str) -> str:
-    return f"tag:example.org,2024:{specific}"
-
-
-def post(name: str, **changes: Any) -> Post:
-    made = Post(
-        path=f"{name}.md",
-        title=f"Title of {name}",
-        instant=NOW - DAY,
-        permalink=f"/{name}/",
-        url=f"https://example.org/{name}/",
-        base_url=f"https://example.org/{name}/",
-        slug=name,
-        language="en",
-        body_hash=body_hash(f"body of {name}"),
-    )
-    return replace(made, **changes)
-
-
-def known(name: str, seq: int = 1, **changes: Any) -> Known:
-    """The post `name` as the log has it; `changes` are of the log's fields."""
-    made = Known(id=tag(f"/{name}/"), post=post(name), live=True, first_seq=seq, updated_at=NOW - DAY)
-    return replace(made, **changes)
-
-
-def plan(
-    posts: Sequence[Post],
-    log: Sequence[Known] = (),
-    *,
-    bad: Sequence[BadPost] = (),
-    now: datetime = NOW,
-    baseline_at: datetime | None = NOW - 9 * DAY,
-    rules: Rules = RULES,
-) -> Plan:
-    head = Head(seq=len(log), at=None, baseline_at=baseline_at)
-    return make_plan(head, log, posts, bad, now, rules)
-
-
-def told(made: Plan) -> list[tuple[Kind, str]]:
-    return [(change.kind, change.id) for change in made.changes]
-
+from publisher.core.log import Kind
+from publisher.core.plans import of_kind
+from publisher.core.posts import BadPost
 
 # --- bad files
 
