@@ -1,8 +1,6 @@
 """Settings: what a site's author decided, checked, as frozen values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +9,15 @@ from publisher.config.declared import FEEDS, LISTS, SECTIONS
 from publisher.config.given import Given, Raw, Table, gather, label_of, shown, suggestion
 from publisher.config.kinds import Wrong
 from publisher.config.setting import Section, Setting
+from publisher.config.values import (
+    MailSettings,
+    PostsSettings,
+    QueueSettings,
+    ScheduleSettings,
+    Settings,
+    StoreSettings,
+    WebSettings,
+)
 from publisher.core.errors import SettingsError
 from publisher.core.feeds import FeedSpec
 from publisher.core.lists import MailingList
@@ -18,80 +25,6 @@ from publisher.core.site import Person, Site
 
 AUTHORITY_DATE = "2026"
 """The date in a default id_authority (RFC 4151 2.1). Never by a clock: a lost store mints the same ids."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostsSettings:
-    """[posts]. `dir` is absolute; `include` and `exclude` are patterns relative to it. `timezone` is the
-    site's where it is set; None for it or `permalink`: as the posts' generator has it. `defaults` is front
-    matter, every scalar as text.
-    """
-
-    dir: Path
-    timezone: str | None
-    include: tuple[str, ...]
-    exclude: tuple[str, ...]
-    profile: str
-    permalink: str | None
-    defaults: Mapping[str, Any]
-    link_fields: tuple[str, ...]
-    id_fields: tuple[str, ...]
-    max_age: timedelta
-    pages: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailSettings:
-    """[mail]. `transport` is a transport's name."""
-
-    transport: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreSettings:
-    """[store]. `url` is a database URL with an absolute path."""
-
-    url: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueSettings:
-    """[queue]. `batch` counts deliveries."""
-
-    batch: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebSettings:
-    """[web]. `port` 0 means any free one. The public URL is the site's."""
-
-    host: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleSettings:
-    """[schedule]. `watch`: changes in the folder are published at once."""
-
-    publish_every: timedelta
-    watch: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """A site's settings, checked. Paths are absolute, URLs end in "/"."""
-
-    folder: Path
-    site: Site
-    secret_file: Path
-    posts: PostsSettings
-    feeds: tuple[FeedSpec, ...]
-    lists: tuple[MailingList, ...]
-    mail: MailSettings
-    store: StoreSettings
-    queue: QueueSettings
-    web: WebSettings
-    schedule: ScheduleSettings
 
 
 def load(

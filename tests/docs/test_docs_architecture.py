@@ -37,7 +37,7 @@ def test_every_room_is_on_the_map() -> None:
     on_the_map = {
         path.removeprefix("publisher/").partition("/")[0] for path in named_paths(MAP + ARCHITECTURE)
     }
-    assert tops <= on_the_map | {"app.py"}
+    assert tops <= on_the_map
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,23 @@
-"""The only place that picks the parts, reads the clock and makes randomness.
+"""`App` is one site, opened: the command line, the web and the scheduler all work through it."""
 
-`App` is one site, opened: the command line, the web and the scheduler all work through it.
-"""
-
-import hashlib
 import os
 import secrets
-import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from publisher import __version__
+from publisher.app.clock import wall_clock
+from publisher.app.packaged import packaged
+from publisher.app.wiring import make_parts, make_source, stamp
 from publisher.config import Settings
-from publisher.core.cadences import CADENCES
 from publisher.core.lists import MailingList
 from publisher.core.plans import Plan
 from publisher.core.tokens import KeyRing
 from publisher.failpoints import failpoint
-from publisher.formats import FORMATS
 from publisher.ports import Clock, Store
 from publisher.services import deliver, gathering, listing, plan, preview, publish, status, subscribe
 from publisher.services.documents import write
@@ -31,16 +26,6 @@ from publisher.services.parts import Parts
 
 if TYPE_CHECKING:
     from publisher.sources import FolderSource
-
-
-def wall_clock() -> datetime:
-    """The machine's time, aware and UTC: the one place that reads it."""
-    return datetime.now(UTC)
-
-
-def fixed(at: datetime) -> Clock:
-    """A clock that stands at `at`: what `--at` gives."""
-    return lambda: at
 
 
 REST = timedelta(milliseconds=100)
@@ -73,7 +58,7 @@ class App:
         self.settings, self.clock, self.say, self.rest = settings, clock, say, rest
         self.wake: Callable[[], None] = lambda: None
         self._next_post: datetime | None = None
-        self._reach = failpoint(environ)
+        self.reach = failpoint(environ)
 
     @property
     def state(self) -> Path:
@@ -107,73 +92,17 @@ class App:
     @cached_property
     def parts(self) -> Parts:
         """Everything the services need, for this site."""
-        settings = self.settings
-        from publisher.markup import SafeMarkup
-        from publisher.rendering import JinjaRenderer
-        from publisher.stores.journal import FileJournal
-        from publisher.stores.shelf import FolderShelf
-        from publisher.transports import TRANSPORTS
-
-        return Parts(
-            site=settings.site,
-            feeds=settings.feeds,
-            lists=settings.lists,
-            max_age=settings.posts.max_age,
-            pages=settings.posts.pages,
-            batch=settings.queue.batch,
-            run=secrets.token_hex(8),
-            stamp=self._stamp(),
-            clock=self.clock,
-            nonce=lambda: secrets.token_hex(12),
-            reach=self._reach,
-            source=self.source,
-            markup=SafeMarkup(settings.site.url),
-            formats=FORMATS,
-            cadences=CADENCES,
-            renderer=JinjaRenderer(self.template_folders),
-            shelf=FolderShelf(self.public),
-            store=self.store,
-            journal=FileJournal(self.state / "journal"),
-            transport=TRANSPORTS[settings.mail.transport](self.outbox),
-            ring=lambda: self.ring,
-        )
+        return make_parts(self)
 
     @cached_property
     def source(self) -> "FolderSource":
         """The folder of posts."""
-        from publisher.sources import FolderSource, Rest, SourceRules, front_matter_defaults
-
-        site, posts = self.settings.site, self.settings.posts
-        rules = SourceRules(
-            site_url=site.url,
-            pages=posts.pages,
-            timezone=posts.timezone,
-            language=site.language,
-            author=site.author,
-            profile=posts.profile,
-            defaults=front_matter_defaults(posts.defaults),
-            include=posts.include,
-            exclude=posts.exclude,
-            permalink=posts.permalink,
-            link_fields=posts.link_fields,
-            id_fields=posts.id_fields,
-        )
-        rest = Rest(self.rest.total_seconds(), time.time) if self.rest else None
-        return FolderSource(posts.dir, rules, self.settings.folder, rest=rest, clock=wall_clock)
+        return make_source(self)
 
     @property
     def template_folders(self) -> tuple[Path, ...]:
         """Where templates are looked for: the site's own first."""
         return (self.settings.folder / "templates", packaged("templates"))
-
-    def _stamp(self) -> str:
-        """Changes with the version and with any web template: documents made before are made again."""
-        found = hashlib.sha256(__version__.encode())
-        for folder in self.template_folders:
-            for file in sorted((folder / "web").glob("[!.]*")):
-                with suppress(OSError):  # an editor's own file, gone already; a template is read again
-                    found.update(file.name.encode() + b"\0" + file.read_bytes())
-        return found.hexdigest()[:16]
 
     def plan(self, *, backfill: bool = False) -> tuple[Plan, tuple[plan.Outlook, ...]]:
         """What `publish` would do now, and who is due; writes nothing."""
@@ -185,7 +114,7 @@ class App:
         """Log, documents and mailings, under the publish lock; deliveries are `deliver`'s."""
         with self.lock("publish"):
             now = self.clock()
-            parts = replace(self.parts, stamp=self._stamp())  # a template may be another than last time
+            parts = replace(self.parts, stamp=stamp(self))  # a template may be another than last time
             done = publish.publish(parts, now, backfill=backfill, expect=expect)
             mailings = plan.plan_mail(parts, now) if mail else []
             pages = write(parts, mailing_pages(parts), now)
@@ -263,12 +192,3 @@ class App:
         """Closes the store, if it was opened."""
         if "store" in self.__dict__:
             self.store.close()
-
-
-def packaged(name: str) -> Path:
-    """A folder that ships with Publisher: inside the package when installed, beside it in a checkout."""
-    inside = Path(__file__).parent / "_data" / name
-    return inside if inside.is_dir() else Path(__file__).parent.parent / _BESIDE.get(name, name)
-
-
-_BESIDE = {"example": "examples/site"}

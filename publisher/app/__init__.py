@@ -1,0 +1,7 @@
+"""The only place that picks the parts, reads the clock and makes randomness."""
+
+from publisher.app.clock import fixed, wall_clock
+from publisher.app.packaged import packaged
+from publisher.app.site import REST, App, Report
+
+__all__ = ["REST", "App", "Report", "fixed", "packaged", "wall_clock"]

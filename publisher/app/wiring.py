@@ -1,0 +1,84 @@
+"""Which parts a site is made of: the only place that picks them."""
+
+import hashlib
+import secrets
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from publisher import __version__
+from publisher.app.clock import wall_clock
+from publisher.core.cadences import CADENCES
+from publisher.formats import FORMATS
+from publisher.services.parts import Parts
+
+if TYPE_CHECKING:
+    from publisher.app.site import App
+    from publisher.sources import FolderSource
+
+
+def make_parts(app: "App") -> Parts:
+    """Everything the services need, for this site."""
+    settings = app.settings
+    from publisher.markup import SafeMarkup
+    from publisher.rendering import JinjaRenderer
+    from publisher.stores.journal import FileJournal
+    from publisher.stores.shelf import FolderShelf
+    from publisher.transports import TRANSPORTS
+
+    return Parts(
+        site=settings.site,
+        feeds=settings.feeds,
+        lists=settings.lists,
+        max_age=settings.posts.max_age,
+        pages=settings.posts.pages,
+        batch=settings.queue.batch,
+        run=secrets.token_hex(8),
+        stamp=stamp(app),
+        clock=app.clock,
+        nonce=lambda: secrets.token_hex(12),
+        reach=app.reach,
+        source=app.source,
+        markup=SafeMarkup(settings.site.url),
+        formats=FORMATS,
+        cadences=CADENCES,
+        renderer=JinjaRenderer(app.template_folders),
+        shelf=FolderShelf(app.public),
+        store=app.store,
+        journal=FileJournal(app.state / "journal"),
+        transport=TRANSPORTS[settings.mail.transport](app.outbox),
+        ring=lambda: app.ring,
+    )
+
+
+def make_source(app: "App") -> "FolderSource":
+    """The folder of posts."""
+    from publisher.sources import FolderSource, Rest, SourceRules, front_matter_defaults
+
+    site, posts = app.settings.site, app.settings.posts
+    rules = SourceRules(
+        site_url=site.url,
+        pages=posts.pages,
+        timezone=posts.timezone,
+        language=site.language,
+        author=site.author,
+        profile=posts.profile,
+        defaults=front_matter_defaults(posts.defaults),
+        include=posts.include,
+        exclude=posts.exclude,
+        permalink=posts.permalink,
+        link_fields=posts.link_fields,
+        id_fields=posts.id_fields,
+    )
+    rest = Rest(app.rest.total_seconds(), time.time) if app.rest else None
+    return FolderSource(posts.dir, rules, app.settings.folder, rest=rest, clock=wall_clock)
+
+
+def stamp(app: "App") -> str:
+    """Changes with the version and with any web template: documents made before are made again."""
+    found = hashlib.sha256(__version__.encode())
+    for folder in app.template_folders:
+        for file in sorted((folder / "web").glob("[!.]*")):
+            with suppress(OSError):  # an editor's own file, gone already; a template is read again
+                found.update(file.name.encode() + b"\0" + file.read_bytes())
+    return found.hexdigest()[:16]

@@ -1,0 +1,13 @@
+"""Every setting, declared once: reading, the packaged publisher.toml and the reference follow from it."""
+
+from publisher.config.declared.feeds import FEEDS
+from publisher.config.declared.lists import LISTS
+from publisher.config.declared.mail import MAIL, QUEUE
+from publisher.config.declared.posts import POSTS
+from publisher.config.declared.site import SITE
+from publisher.config.declared.store import STORE
+from publisher.config.declared.web import SCHEDULE, WEB
+
+__all__ = ["FEEDS", "LISTS", "SECTIONS"]
+
+SECTIONS = (SITE, POSTS, FEEDS, LISTS, MAIL, STORE, QUEUE, WEB, SCHEDULE)

@@ -1,0 +1,57 @@
+"""[[lists]]."""
+
+from publisher.config import kinds
+from publisher.config.setting import Section, Setting
+from publisher.core.cadences import CADENCES
+
+LISTS = Section(
+    name="lists",
+    help="A list that readers subscribe to by email.",
+    repeated=True,
+    settings=(
+        Setting(key="slug", kind=kinds.SLUG, required=True, shown='"daily"', help="Its name in links."),
+        Setting(key="title", kind=kinds.LINE, shown='"My site, daily"', help="Default: the site's title."),
+        Setting(key="description", kind=kinds.LINE, default="", help="What readers get, in a sentence."),
+        Setting(
+            key="from",
+            kind=kinds.MAILBOX,
+            required=True,
+            shown='"Jo Doe <jo@example.org>"',
+            help="Who its mail is from.",
+        ),
+        Setting(
+            key="reply_to",
+            kind=kinds.MAILBOX,
+            shown='"letters@example.org"',
+            help="Where answers go. Default: to whom it is from.",
+        ),
+        Setting(
+            key="cadence", kind=kinds.one_of(*CADENCES), default="daily", help="How often a digest goes out."
+        ),
+        Setting(key="at", kind=kinds.CLOCK, default="08:00", help="The time of day, by the list's clock."),
+        Setting(
+            key="timezone",
+            kind=kinds.ZONE,
+            shown='"Europe/Berlin"',
+            help="The list's clock. Default: the site's time zone.",
+        ),
+        Setting(
+            key="max_posts",
+            kind=kinds.whole(1, 1000),
+            default=20,
+            help="How many posts a digest shows; it links to the rest.",
+        ),
+        Setting(
+            key="max_late",
+            kind=kinds.DURATION,
+            default="12h",
+            help="A digest that would go out later than this waits for the next one.",
+        ),
+        Setting(
+            key="subject",
+            kind=kinds.LINE,
+            shown='"{{ list.title }}: {{ posts[0].title }}"',
+            help="The subject line, as a Jinja template. Default: the template's own.",
+        ),
+    ),
+)

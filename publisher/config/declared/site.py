@@ -1,0 +1,67 @@
+"""[site]."""
+
+from publisher.config import kinds
+from publisher.config.setting import Section, Setting
+
+SITE = Section(
+    name="site",
+    help="The publication.",
+    settings=(
+        Setting(
+            key="title",
+            kind=kinds.FILLED,
+            required=True,
+            shown='"My site"',
+            help="Its name, as readers see it.",
+        ),
+        Setting(
+            key="url",
+            kind=kinds.URL,
+            required=True,
+            shown='"https://example.org/"',
+            help="Where readers reach the site; links of posts start with it.",
+        ),
+        Setting(key="description", kind=kinds.LINE, default="", help="What it is about, in a sentence."),
+        Setting(
+            key="language", kind=kinds.LANGUAGE, default="en", help="The language of posts that name none."
+        ),
+        Setting(
+            key="timezone",
+            kind=kinds.ZONE,
+            shown='"UTC"',
+            help="The time zone of dates in posts that name none, and of lists. Default: for posts, the "
+            "generator's own; else UTC.",
+        ),
+        Setting(
+            key="author",
+            kind=kinds.PERSON,
+            shown='{name = "Jo Doe", email = "jo@example.org"}',
+            help="Who writes, where a post does not say; a name, and an address if you like.",
+        ),
+        Setting(
+            key="copyright",
+            kind=kinds.LINE,
+            shown='"© Jo Doe, CC BY 4.0"',
+            help="The rights line of feeds.",
+        ),
+        Setting(
+            key="postal_address",
+            kind=kinds.TEXT,
+            shown='"1 Example Street, Exampletown"',
+            help="A postal address for the foot of mails, where the law asks for one.",
+        ),
+        Setting(
+            key="id_authority",
+            kind=kinds.AUTHORITY,
+            shown='"example.org,2026"',
+            help="What ids of posts begin with. Never change it, not even with the domain. Default: the host "
+            "of url, and 2026.",
+        ),
+        Setting(
+            key="secret_file",
+            kind=kinds.FILLED,
+            default=".publisher/secret",
+            help="The file of secret keys that sign links in mails; made when missing.",
+        ),
+    ),
+)

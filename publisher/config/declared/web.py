@@ -1,0 +1,42 @@
+"""[web], [schedule]."""
+
+from publisher.config import kinds
+from publisher.config.setting import Section, Setting
+
+WEB = Section(
+    name="web",
+    help="The web server of `publisher run`.",
+    settings=(
+        Setting(
+            key="listen",
+            kind=kinds.LISTEN,
+            default="127.0.0.1:8000",
+            help="The address and port it listens on; port 0 takes any free one.",
+        ),
+        Setting(
+            key="public_url",
+            kind=kinds.URL,
+            shown='"https://news.example.org/"',
+            help="Where readers reach this server: feeds, sign-up, links in mails. Default: site.url.",
+        ),
+    ),
+)
+
+SCHEDULE = Section(
+    name="schedule",
+    help="What `publisher run` does by itself.",
+    settings=(
+        Setting(
+            key="publish_every",
+            kind=kinds.PERIOD,
+            default="60s",
+            help="How often it looks for posts that are new or due.",
+        ),
+        Setting(
+            key="watch",
+            kind=kinds.BOOL,
+            default=True,
+            help="Also publish as soon as a post or a template changes.",
+        ),
+    ),
+)

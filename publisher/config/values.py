@@ -1,0 +1,85 @@
+"""Settings as frozen values, a class for each section."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from publisher.core.feeds import FeedSpec
+from publisher.core.lists import MailingList
+from publisher.core.site import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostsSettings:
+    """[posts]. `dir` is absolute; `include` and `exclude` are patterns relative to it. `timezone` is the
+    site's where it is set; None for it or `permalink`: as the posts' generator has it. `defaults` is front
+    matter, every scalar as text.
+    """
+
+    dir: Path
+    timezone: str | None
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    profile: str
+    permalink: str | None
+    defaults: Mapping[str, Any]
+    link_fields: tuple[str, ...]
+    id_fields: tuple[str, ...]
+    max_age: timedelta
+    pages: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSettings:
+    """[mail]. `transport` is a transport's name."""
+
+    transport: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """[store]. `url` is a database URL with an absolute path."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings:
+    """[queue]. `batch` counts deliveries."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """[web]. `port` 0 means any free one. The public URL is the site's."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleSettings:
+    """[schedule]. `watch`: changes in the folder are published at once."""
+
+    publish_every: timedelta
+    watch: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A site's settings, checked. Paths are absolute, URLs end in "/"."""
+
+    folder: Path
+    site: Site
+    secret_file: Path
+    posts: PostsSettings
+    feeds: tuple[FeedSpec, ...]
+    lists: tuple[MailingList, ...]
+    mail: MailSettings
+    store: StoreSettings
+    queue: QueueSettings
+    web: WebSettings
+    schedule: ScheduleSettings
