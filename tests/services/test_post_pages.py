@@ -253,7 +253,7 @@ def stopped_at() -> Callable[[App, str], None]:
             if name == step:
                 raise Stopped
 
-        app._reach = reach  # the hook of crash tests, set here without a process to kill
+        app.reach = reach  # the hook of crash tests, set here without a process to kill
         with pytest.raises(Stopped):
             app.publish()
 
