@@ -162,6 +162,8 @@ def _list(values: Mapping[str, Any], site: Site) -> MailingList:
         reply_to=values["reply_to"] or "",
         cadence=values["cadence"],
         at=values["at"],
+        content=values["content"],
+        template=values["template"],
         max_posts=values["max_posts"],
         max_late=values["max_late"],
         subject=values["subject"] or "",

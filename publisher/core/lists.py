@@ -63,7 +63,8 @@ class MailingList:
 
     `sender` is the From header's display name and address as one RFC 5322 mailbox. `at` is local wall
     time in `timezone` (IANA). `max_late` is how long after its due time a digest may still be planned.
-    `subject` is Jinja source; empty for the template's own.
+    `subject` is Jinja source; empty for the template's own. `content` is the `digests.Layout` readers get
+    unless they chose another; `template` is the folder under templates/email/ that makes digests.
     """
 
     slug: str
@@ -77,6 +78,8 @@ class MailingList:
     max_posts: int = 20
     max_late: timedelta = timedelta(hours=12)
     subject: str = ""
+    content: str = "full"
+    template: str = "digest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

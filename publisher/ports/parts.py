@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from publisher.core.assets import NO_FILES, Placed
-from publisher.core.digests import Content, Digest, Links
+from publisher.core.digests import Content, Digest, DigestPost, Links, Occasion
 from publisher.core.documents import Document
 from publisher.core.feeds import Feed
 from publisher.core.lists import MailingList
@@ -125,8 +125,18 @@ class Renderer(Protocol):
         """The digest as a mail. Raises TemplateError."""
         ...
 
-    def confirmation(self, site: Site, spec: MailingList, links: Links) -> Content:
-        """The mail that asks a reader to confirm. Carries no text the visitor typed. Raises TemplateError."""
+    def letter(
+        self,
+        occasion: Occasion,
+        spec: MailingList,
+        links: Links,
+        *,
+        site: Site,
+        language: str,
+        posts: Sequence[DigestPost] = (),
+    ) -> Content:
+        """A mail to one reader about their subscription, in `language` (BCP 47; else English). Carries no
+        text that a visitor typed. Raises TemplateError."""
         ...
 
     def page(self, name: str, values: Mapping[str, object]) -> str:

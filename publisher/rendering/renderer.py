@@ -1,4 +1,4 @@
-"""JinjaRenderer: digests and confirmations as mails, and pages, from the template folders."""
+"""JinjaRenderer: digests and letters as mails, and pages, from the template folders."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from publisher.core.digests import Content, Digest, Links
+from publisher.core.digests import Content, Digest, DigestPost, Links, Occasion
 from publisher.core.lists import MailingList
 from publisher.core.site import Site, direction
 from publisher.rendering import filters
@@ -35,21 +35,32 @@ class JinjaRenderer:
 
         The HTML is at most 90 kB, its styles inlined. Raises TemplateError.
         """
-        subject = self._subject("email/digest", _digest_values(digest, links))
+        name = f"email/{digest.list.template}"
+        subject = self._subject(name, _digest_values(digest, links))
 
         def values(it: Digest) -> dict[str, object]:
             return {**_digest_values(it, links), "subject": subject}
 
-        shown, html = fit(digest, lambda it: self._html("email/digest/body.html", values(it)))
-        return Content(subject=subject, text=self._text("email/digest", values(shown)), html=html)
+        shown, html = fit(digest, lambda it: self._html(f"{name}/body.html", values(it)))
+        return Content(subject=subject, text=self._text(name, values(shown)), html=html)
 
-    def confirmation(self, site: Site, spec: MailingList, links: Links) -> Content:
-        """The mail that asks a reader to confirm; what its button opens is `links.confirm`.
+    def letter(
+        self,
+        occasion: Occasion,
+        spec: MailingList,
+        links: Links,
+        *,
+        site: Site,
+        language: str,
+        posts: Sequence[DigestPost] = (),
+    ) -> Content:
+        """A mail to one reader about their subscription: templates/email/<occasion>/.
 
-        It carries nothing the visitor typed. Raises TemplateError.
+        It carries nothing a visitor typed. Raises TemplateError.
         """
-        name = "email/confirm"
-        values = {"site": site, "list": spec, "links": links, **_tongue(site.language)}
+        name = f"email/{occasion.value}"
+        values: dict[str, object] = {"site": site, "list": spec, "links": links, "posts": tuple(posts)}
+        values |= {"zone": spec.timezone, **_tongue(language)}
         values["subject"] = subject = self._subject(name, values)
         return Content(
             subject=subject, text=self._text(name, values), html=self._html(f"{name}/body.html", values)

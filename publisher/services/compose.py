@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from publisher.core.addresses import parse_mailbox
-from publisher.core.digests import Content, Digest, DigestPost, Links
+from publisher.core.digests import Content, Digest, DigestPost, Layout, Links, Occasion
 from publisher.core.lists import MailingList
 from publisher.core.log import Known
 from publisher.core.messages import Letter, Place, Recipe, Segment
@@ -38,6 +38,7 @@ def digest_of(parts: Parts, spec: MailingList, posts: Sequence[tuple[str, str]],
         due_at=due_at,
         posts=tuple(made),
         more=len(posts) - len(shown),
+        layout=Layout(spec.content),
     )
 
 
@@ -103,7 +104,9 @@ def confirmation_message(parts: Parts, spec: MailingList) -> Frozen:
     """The mail that asks for confirmation, frozen."""
     mark = f"mark{parts.nonce()}"
     links = Links(confirm=f"{parts.site.public_url}confirm/{mark}")
-    content = parts.renderer.confirmation(parts.site, spec, links)
+    content = parts.renderer.letter(
+        Occasion.CONFIRM, spec, links, site=parts.site, language=parts.site.language
+    )
     letter = replace(_letter(spec, content), marks={mark: Place.CONFIRM})
     recipe, segments = freeze(compose(letter))
     return content.subject, recipe, segments

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from publisher.core.digests import Digest, DigestPost, Links
+from publisher.core.digests import Digest, DigestPost, Links, Occasion
 from publisher.core.lists import MailingList
 from publisher.core.posts import Image
 from publisher.core.site import Person, Site
@@ -121,7 +121,7 @@ def test_a_confirmation_looks_as_it_did(
     site: Site, spec: MailingList, renderer: JinjaRenderer, golden: Golden
 ) -> None:
     links = Links(confirm="https://river.example/confirm/mark0123456789abcdef-_")
-    content = renderer.confirmation(site, spec, links)
+    content = renderer.letter(Occasion.CONFIRM, spec, links, site=site, language="en")
     golden("mails/confirm.subject.txt", content.subject.encode())
     golden("mails/confirm.txt", content.text.encode())
     golden("mails/confirm.html", content.html.encode())

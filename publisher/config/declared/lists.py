@@ -3,6 +3,7 @@
 from publisher.config import kinds
 from publisher.config.setting import Section, Setting
 from publisher.core.cadences import CADENCES
+from publisher.core.digests import Layout
 
 LISTS = Section(
     name="lists",
@@ -34,6 +35,18 @@ LISTS = Section(
             kind=kinds.ZONE,
             shown='"Europe/Berlin"',
             help="The list's clock. Default: the site's time zone.",
+        ),
+        Setting(
+            key="content",
+            kind=kinds.one_of(*Layout),
+            default="full",
+            help="Whole posts, or their summaries, or only their titles.",
+        ),
+        Setting(
+            key="template",
+            kind=kinds.SLUG,
+            default="digest",
+            help="The folder under templates/email/ that makes its digests.",
         ),
         Setting(
             key="max_posts",
