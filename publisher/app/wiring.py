@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from publisher import __version__
 from publisher.app.clock import wall_clock
 from publisher.core.cadences import CADENCES
+from publisher.core.identity import Naming
 from publisher.formats import FORMATS
 from publisher.services.parts import Parts
 
@@ -30,6 +31,8 @@ def make_parts(app: "App") -> Parts:
         site=settings.site,
         feeds=settings.feeds,
         lists=settings.lists,
+        naming=Naming(authority=settings.site.id_authority, by_permalink=settings.posts.ids == "permalink"),
+        hubs=settings.websub.hubs,
         max_age=settings.posts.max_age,
         pages=settings.posts.pages,
         batch=settings.queue.batch,

@@ -129,6 +129,16 @@ def _words(value: object) -> tuple[str, ...]:
     return tuple(_filled(item) for item in _items(value))
 
 
+def _hubs(value: object) -> tuple[str, ...]:
+    """Absolute http(s) URLs, as they are given: a hub is asked at exactly that address."""
+    hubs = _words(value)
+    for hub in hubs:
+        url(hub.partition("?")[0])
+        if not re.fullmatch(r"[!-~]+", hub) or "#" in hub:
+            raise Wrong
+    return tuple(dict.fromkeys(hubs))
+
+
 def _reachable(parse: Callable[[str], object]) -> Callable[[object], str]:
     def read(value: object) -> str:
         text = _filled(value)
@@ -265,6 +275,7 @@ SLUG = Kind(
     read=_slug,
 )
 WORDS = Kind(expects='a list of texts such as ["a", "b"]', read=_words, verbatim=False)
+HUBS = Kind(expects='a list of absolute URLs such as ["https://hub.example/"]', read=_hubs, verbatim=False)
 MAILBOX = Kind(expects='an address such as "Jo Doe <jo@example.org>"', read=_mailbox)
 PERSON = Kind(
     expects='a name and perhaps an address, as in {name = "Jo Doe", email = "jo@example.org"}',

@@ -17,6 +17,7 @@ from publisher.config.values import (
     Settings,
     StoreSettings,
     WebSettings,
+    WebSubSettings,
 )
 from publisher.core.errors import SettingsError
 from publisher.core.feeds import FeedSpec
@@ -122,6 +123,7 @@ def _settings(folder: Path, values: Values) -> Settings:
         secret_file=folder / of["site"]["secret_file"],
         posts=PostsSettings(**posts),
         feeds=tuple(_feed(item, site) for item in values["feeds"]),
+        websub=WebSubSettings(**of["websub"]),
         lists=tuple(_list(item, site) for item in values["lists"]),
         mail=MailSettings(**of["mail"]),
         store=StoreSettings(url=f"sqlite:///{folder / of['store']['url']}"),

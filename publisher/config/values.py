@@ -14,8 +14,8 @@ from publisher.core.site import Site
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostsSettings:
     """[posts]. `dir` is absolute; `include` and `exclude` are patterns relative to it. `timezone` is the
-    site's where it is set; None for it or `permalink`: as the posts' generator has it. `defaults` is front
-    matter, every scalar as text.
+    site's where it is set; None for it or `permalink`: as the posts' generator has it. `ids` is "tag" or
+    "permalink". `defaults` is front matter, every scalar as text.
     """
 
     dir: Path
@@ -24,11 +24,19 @@ class PostsSettings:
     exclude: tuple[str, ...]
     profile: str
     permalink: str | None
+    ids: str
     defaults: Mapping[str, Any]
     link_fields: tuple[str, ...]
     id_fields: tuple[str, ...]
     max_age: timedelta
     pages: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSubSettings:
+    """[websub]. `hubs` are absolute URLs."""
+
+    hubs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +85,7 @@ class Settings:
     secret_file: Path
     posts: PostsSettings
     feeds: tuple[FeedSpec, ...]
+    websub: WebSubSettings
     lists: tuple[MailingList, ...]
     mail: MailSettings
     store: StoreSettings

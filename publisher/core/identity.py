@@ -1,6 +1,7 @@
 """Ids: minted once, kept for ever (invariant 3)."""
 
 import re
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from publisher.core.posts import Post
@@ -13,17 +14,29 @@ _PLAIN = re.compile(r"[A-Za-z0-9/?:@!$&'()*+,;=._~-]*")
 """What quoting leaves as it is."""
 
 
-def mint(post: Post, authority: str, *, by_path: bool = False) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """How ids are made: `authority` is the "host,date" of a tag: URI (RFC 4151 2.1). With `by_permalink` a
+    post without an id of its own gets its absolute permalink (posts.ids = "permalink").
+    """
+
+    authority: str
+    by_permalink: bool = False
+
+
+def mint(post: Post, naming: Naming, *, by_path: bool = False) -> str:
     """The id of a post that has none yet: an absolute IRI of the author's verbatim, else a tag: URI
     (RFC 4151) of its explicit id, its permalink, or with `by_path` its file.
     """
     if post.explicit_id and _IRI.fullmatch(post.explicit_id):
         return post.explicit_id
     if post.explicit_id:
-        return f"tag:{authority}:{_quoted(post.explicit_id)}"
+        return f"tag:{naming.authority}:{_quoted(post.explicit_id)}"
     if by_path:
-        return f"tag:{authority}:{_quoted('/' + post.path)}"
-    return f"tag:{authority}:{_quoted(post.permalink, escaped=True)}"
+        return f"tag:{naming.authority}:{_quoted('/' + post.path)}"
+    if naming.by_permalink:
+        return post.base_url
+    return f"tag:{naming.authority}:{_quoted(post.permalink, escaped=True)}"
 
 
 def _quoted(text: str, *, escaped: bool = False) -> str:

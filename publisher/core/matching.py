@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from publisher.core.identity import mint
+from publisher.core.identity import Naming, mint
 from publisher.core.log import Known
 from publisher.core.posts import Post, body_hash
 
@@ -69,17 +69,17 @@ def match(
     waiting: Sequence[Post],
     known: Iterable[Known],
     spoilt: frozenset[str],
-    authority: str,
+    naming: Naming,
 ) -> Matches:
     """Pairs posts with known ones: those readers may see now (`visible`), then the others (`waiting`).
     `spoilt` are the paths of bad files: what is known under them has not moved.
     """
     found = Matches(spoilt=spoilt, free={k.id: k for k in known})
-    sure = _Index(found.free.values(), authority)
+    sure = _Index(found.free.values(), naming)
     for posts in (visible, waiting):
         found.take(posts, sure.by_id)
         found.take(posts, sure.by_path)
-    moved = _Index(filter(found.is_away, found.free.values()), authority)
+    moved = _Index(filter(found.is_away, found.free.values()), naming)
     for posts in (visible, waiting):
         found.take(posts, moved.by_alias)
     strays = [k for k in moved.known if k.id in found.free]
@@ -99,9 +99,9 @@ def is_spoilt(path: str, spoilt: frozenset[str]) -> bool:
 class _Index:
     """Known posts by what identifies them. Where two share it, the live one counts, then the newer."""
 
-    def __init__(self, known: Iterable[Known], authority: str) -> None:
+    def __init__(self, known: Iterable[Known], naming: Naming) -> None:
         self.known = sorted(known, key=lambda k: (k.live, k.first_seq))
-        self._authority = authority
+        self._naming = naming
         self._ids = {k.id: k for k in self.known}
         self._explicit = {k.post.explicit_id: k for k in self.known if k.post.explicit_id}
         self._paths = {k.post.path: k for k in self.known}
@@ -110,7 +110,7 @@ class _Index:
     def by_id(self, post: Post) -> Known | None:
         if not post.explicit_id:
             return None
-        return self._explicit.get(post.explicit_id) or self._ids.get(mint(post, self._authority))
+        return self._explicit.get(post.explicit_id) or self._ids.get(mint(post, self._naming))
 
     def by_path(self, post: Post) -> Known | None:
         return self._paths.get(post.path)

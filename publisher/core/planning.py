@@ -37,7 +37,7 @@ def make_plan(
     known = sorted(known, key=lambda k: k.first_seq)
     visible = public(posts, now)
     waiting = [post for post in posts if why_not(post, now) is not None]
-    matches = match(visible, waiting, known, frozenset(b.path for b in bad), rules.authority)
+    matches = match(visible, waiting, known, frozenset(b.path for b in bad), rules.naming)
     clashes = [_clash(path, id, rivals) for path, (id, rivals) in matches.refused.items()]
     baseline = head.baseline_at is None
     fresh = [p for p in visible if not matches.knows(p) and p.path not in matches.unsure]
@@ -75,11 +75,11 @@ def _new(
     files' paths make the ids, whichever comes first.
     """
     owners: defaultdict[str, list[str]] = defaultdict(list, {k.id: [k.post.path] for k in known})
-    ids = {post.path: mint(post, rules.authority) for post in fresh}
+    ids = {post.path: mint(post, rules.naming) for post in fresh}
     crowd = Counter((*ids.values(), *owners))
     for post in fresh:
         if crowd[ids[post.path]] > 1 and not post.explicit_id:
-            ids[post.path] = mint(post, rules.authority, by_path=True)
+            ids[post.path] = mint(post, rules.naming, by_path=True)
     for path, id in ids.items():
         owners[id].append(path)
     bad = [_clash(path, id, owners[id]) for path, id in ids.items() if len(owners[id]) > 1]

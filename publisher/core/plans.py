@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from publisher.core.identity import Naming
 from publisher.core.log import Kind
 from publisher.core.posts import BadPost, Post
 
@@ -14,7 +15,7 @@ from publisher.core.posts import BadPost, Post
 class Rules:
     """What make_plan needs to know of the settings and the command line."""
 
-    authority: str
+    naming: Naming
     max_age: timedelta
     backfill: bool = False
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from publisher.core.identity import mint
+from publisher.core.identity import Naming, mint
 from publisher.core.log import Kind, Known
 from publisher.core.plans import Plan
 from publisher.core.posts import FileStat, Post, Wait, why_not
@@ -67,11 +67,11 @@ class Memory:
         return self.unsettled is None and not (self.read or self.touched or self.turned or self.gone)
 
 
-def names_of(posts: Iterable[Post], authority: str) -> Names:
+def names_of(posts: Iterable[Post], naming: Naming) -> Names:
     """All names that `posts` could claim."""
     posts = list(posts)
-    ids = {mint(post, authority) for post in posts}
-    ids |= {mint(post, authority, by_path=True) for post in posts}
+    ids = {mint(post, naming) for post in posts}
+    ids |= {mint(post, naming, by_path=True) for post in posts}
     explicit = {post.explicit_id for post in posts if post.explicit_id}
     return Names(
         paths=frozenset(post.path for post in posts), ids=frozenset(ids), explicit=frozenset(explicit)
@@ -88,13 +88,13 @@ class _Standing:
 
 
 def settled(
-    plan: Plan, known: Sequence[Known], posts: Sequence[Post], now: datetime, authority: str
+    plan: Plan, known: Sequence[Known], posts: Sequence[Post], now: datetime, naming: Naming
 ) -> dict[str, str]:
     """The settled pairs once `plan`, made of these, is carried out: the file's path -> the post's id."""
     standing = _carried_out(plan, known)
     at = Counter(it.post.path for it in standing.values())
     homes = {it.post.path: id for id, it in standing.items()}
-    crowded = _crowded(posts, standing, authority)
+    crowded = _crowded(posts, standing, naming)
     refused = {bad.path for bad in plan.bad}
     return {
         post.path: homes[post.path]
@@ -132,7 +132,7 @@ def _quiet(post: Post, it: _Standing, now: datetime) -> bool:
     return (wait is Wait.HIDDEN) if not it.live else (wait is None and post.expires is None)
 
 
-def _crowded(posts: Iterable[Post], standing: dict[str, _Standing], authority: str) -> set[str]:
+def _crowded(posts: Iterable[Post], standing: dict[str, _Standing], naming: Naming) -> set[str]:
     """The paths that share a name with another path."""
     owner: dict[str, str] = {}
     crowded: set[str] = set()
@@ -146,7 +146,7 @@ def _crowded(posts: Iterable[Post], standing: dict[str, _Standing], authority: s
     for id, it in standing.items():
         bear(it.post.path, id, *_explicit(it.post))
     for post in posts:
-        ids = {mint(post, authority), mint(post, authority, by_path=True)}
+        ids = {mint(post, naming), mint(post, naming, by_path=True)}
         bear(post.path, *ids, *_explicit(post))
     return crowded
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from publisher.core.identity import Naming
 from publisher.core.log import Known
 from publisher.core.planning import make_plan
 from publisher.core.plans import Plan, Rules
@@ -52,16 +53,16 @@ def gather(parts: Parts, now: datetime, *, backfill: bool = False, keep: bool = 
     """Reads what changed in the folder, and decides. With `keep` bodies are stored while they are read;
     without it nothing is written. Raises SourceError, StoreError.
     """
-    rules = Rules(authority=parts.site.id_authority, max_age=parts.max_age, backfill=backfill)
+    rules = Rules(naming=parts.naming, max_age=parts.max_age, backfill=backfill)
     look = _look(parts, keep=keep)
     files, loose = parts.store.unsettled(now)
     look.known = {k.id: k for k in loose}
     look.posts.update((post.path, post) for post, _ in files if post.path in look.same)
-    _widen(parts, look, rules.authority)
+    _widen(parts, look, rules.naming)
     posts, known = list(look.posts.values()), list(look.known.values())
     live = parts.store.live() if sum(k.live for k in known) > 1 else 0  # one alone is no accident
     plan = make_plan(parts.store.head(), known, posts, look.bad, now, rules, live)
-    quiet = settled(plan, known, posts, now, rules.authority)
+    quiet = settled(plan, known, posts, now, rules.naming)
     for path, (_, hash) in look.read.items():
         if not hash:  # never remembered
             quiet.pop(path, None)
@@ -109,12 +110,12 @@ def _read(
         parts.store.keep_bodies(bodies)
 
 
-def _widen(parts: Parts, look: _Look, authority: str) -> None:
+def _widen(parts: Parts, look: _Look, naming: Naming) -> None:
     """Brings in whatever bears a name of what is looked at, until nothing more does."""
     if parts.store.head().seq == 0:
         return  # nothing is known
     asked = Names()
-    names = names_of(look.posts.values(), authority)
+    names = names_of(look.posts.values(), naming)
     names |= Names(paths=frozenset((*look.gone, *(bad.path for bad in look.bad))))
     while names := names.but(asked):
         asked |= names
@@ -122,7 +123,7 @@ def _widen(parts: Parts, look: _Look, authority: str) -> None:
         look.known.update((k.id, k) for k in new)
         files = _settled_files(look, look.known.values())
         look.posts.update((post.path, post) for post in files)
-        names = names_of(files, authority)
+        names = names_of(files, naming)
 
 
 def _settled_files(look: _Look, known: Iterable[Known]) -> list[Post]:

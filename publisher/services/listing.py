@@ -72,11 +72,10 @@ def _ids(parts: Parts, items: list[Parsed | BadPost], now: datetime) -> tuple[di
     posts = [item.post for item in items if isinstance(item, Parsed)]
     bad = [item for item in items if isinstance(item, BadPost)]
     known = parts.store.known()
-    authority = parts.site.id_authority
     plan = make_plan(
-        parts.store.head(), known, posts, bad, now, Rules(authority=authority, max_age=parts.max_age)
+        parts.store.head(), known, posts, bad, now, Rules(naming=parts.naming, max_age=parts.max_age)
     )
-    ids = {post.path: mint(post, authority) for post in posts}
+    ids = {post.path: mint(post, parts.naming) for post in posts}
     ids |= {change.post.path: change.id for change in plan.changes}
     ids |= {entry.post.path: entry.id for entry in known} | {move.new: move.id for move in plan.renamed}
     return ids, {b.path: b.reason for b in plan.bad[len(bad) :]}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from publisher.core.feeds import FeedSpec
+from publisher.core.identity import Naming
 from publisher.core.lists import MailingList
 from publisher.core.site import Site
 from publisher.core.tokens import KeyRing
@@ -27,13 +28,15 @@ from publisher.ports import (
 class Parts:
     """One site's parts. `stamp` changes when a document's making changes (version, templates); `run` is
     this process's token in leases; `nonce` gives a fresh unguessable ASCII word; `batch` counts
-    deliveries; with `pages` each post has a page of ours; `reach` is called by name between steps that a
-    crash may part.
+    deliveries; `hubs` are told of changed feeds; with `pages` each post has a page of ours; `reach` is
+    called by name between steps that a crash may part.
     """
 
     site: Site
     feeds: tuple[FeedSpec, ...]
     lists: tuple[MailingList, ...]
+    naming: Naming
+    hubs: tuple[str, ...]
     max_age: timedelta
     pages: bool
     batch: int

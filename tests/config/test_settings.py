@@ -182,3 +182,16 @@ def test_profile_and_defaults_of_posts(tmp_path: Path) -> None:
     assert posts.profile == "hugo"
     assert posts.defaults == {"draft": "false", "tags": ["a", "3"], "author": {"name": "Jo"}}
     assert (posts.timezone, posts.permalink) == (None, None)
+
+
+def test_hubs_and_the_kind_of_ids_are_read(tmp_path: Path) -> None:
+    settings = load(site(tmp_path))
+    assert (settings.websub.hubs, settings.posts.ids) == ((), "tag")
+    text = (
+        LEAST + '[posts]\nids = "permalink"\n[websub]\nhubs = ["https://hub.example/?key=1", "http://h/"]\n'
+    )
+    settings = load(site(tmp_path, text))
+    assert settings.websub.hubs == ("https://hub.example/?key=1", "http://h/")
+    assert settings.posts.ids == "permalink"
+    bad = 'publisher.toml:5: websub.hubs is ["ftp://h/"]; '
+    assert refusal(site(tmp_path, LEAST + '[websub]\nhubs = ["ftp://h/"]\n')).startswith(bad)

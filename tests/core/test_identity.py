@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.identity import mint
+from publisher.core.identity import Naming, mint
 from publisher.core.posts import Post
 
-AUTHORITY = "example.org,2024"
+NAMING = Naming(authority="example.org,2024")
 POST = Post(
     path="2024/a.md",
     title="A",
@@ -28,16 +28,16 @@ TAG = re.compile(r"tag:example\.org,2024:(?:[A-Za-z0-9/?:@!$&'()*+,;=._~-]|%[0-9
 
 
 def explicit(id: str) -> str:
-    return mint(replace(POST, explicit_id=id), AUTHORITY)
+    return mint(replace(POST, explicit_id=id), NAMING)
 
 
 def test_an_id_is_a_tag_of_the_permalink() -> None:
-    assert mint(POST, AUTHORITY) == "tag:example.org,2024:/2024/a/"
+    assert mint(POST, NAMING) == "tag:example.org,2024:/2024/a/"
 
 
 def test_an_explicit_id_goes_into_the_tag() -> None:
     assert explicit("b5a2") == "tag:example.org,2024:b5a2"
-    assert mint(replace(POST, explicit_id="b5a2"), AUTHORITY, by_path=True) == "tag:example.org,2024:b5a2"
+    assert mint(replace(POST, explicit_id="b5a2"), NAMING, by_path=True) == "tag:example.org,2024:b5a2"
 
 
 @pytest.mark.parametrize(
@@ -74,20 +74,28 @@ def test_a_code_of_the_author_is_percent_encoded(code: str, specific: str) -> No
 
 def test_a_permalink_is_encoded_already_and_a_path_is_not() -> None:
     odd = replace(POST, permalink="/50%25/", path="50%25.md")
-    assert mint(odd, AUTHORITY) == "tag:example.org,2024:/50%25/"
-    assert mint(odd, AUTHORITY, by_path=True) == "tag:example.org,2024:/50%2525.md"
+    assert mint(odd, NAMING) == "tag:example.org,2024:/50%25/"
+    assert mint(odd, NAMING, by_path=True) == "tag:example.org,2024:/50%2525.md"
 
 
 @given(st.text(st.characters(), min_size=1), st.booleans())
 def test_every_id_of_ours_is_a_legal_tag(text: str, by_path: bool) -> None:
-    assert TAG.fullmatch(mint(replace(POST, path=text), AUTHORITY, by_path=True))
+    assert TAG.fullmatch(mint(replace(POST, path=text), NAMING, by_path=True))
     code = replace(POST, explicit_id="x " + text)
-    assert TAG.fullmatch(mint(code, AUTHORITY, by_path=by_path))
+    assert TAG.fullmatch(mint(code, NAMING, by_path=by_path))
 
 
 @given(st.text("a% 20/ü", max_size=6), st.text("a% 20/ü", max_size=6))
 def test_different_paths_and_codes_never_share_an_id(one: str, other: str) -> None:
     pair = [replace(POST, path=text, explicit_id=None) for text in (one, other)]
     codes = [replace(POST, explicit_id="x" + text) for text in (one, other)]
-    assert len({mint(p, AUTHORITY, by_path=True) for p in pair}) == len({one, other})
-    assert len({mint(p, AUTHORITY) for p in codes}) == len({one, other})
+    assert len({mint(p, NAMING, by_path=True) for p in pair}) == len({one, other})
+    assert len({mint(p, NAMING) for p in codes}) == len({one, other})
+
+
+def test_a_site_may_keep_its_permalinks_as_ids() -> None:
+    naming = replace(NAMING, by_permalink=True)
+    assert mint(POST, naming) == POST.base_url
+    assert mint(replace(POST, url="https://elsewhere.example/"), naming) == POST.base_url
+    assert mint(replace(POST, explicit_id="7"), naming) == mint(replace(POST, explicit_id="7"), NAMING)
+    assert mint(POST, naming, by_path=True) == mint(POST, NAMING, by_path=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from publisher.core.identity import Naming
 from publisher.core.log import Known
 from publisher.core.matching import Matches, match
 from publisher.core.posts import Post, body_hash
@@ -39,7 +40,7 @@ def known(name: str, seq: int = 1, *, live: bool = True, **changes: Any) -> Know
 def matched(
     posts: Sequence[Post], log: Sequence[Known], *, waiting: Sequence[Post] = (), bad: Sequence[str] = ()
 ) -> Matches:
-    return match(posts, waiting, log, frozenset(bad), "example.org,2024")
+    return match(posts, waiting, log, frozenset(bad), Naming(authority="example.org,2024"))
 
 
 def ids(found: Matches) -> dict[str, str]:

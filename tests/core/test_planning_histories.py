@@ -9,13 +9,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from publisher.core.identity import Naming
 from publisher.core.log import Head, Kind, Known
 from publisher.core.planning import make_plan
 from publisher.core.plans import Held, Plan, Rules
 from publisher.core.posts import BadPost, Post, body_hash, public
 
 START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
-RULES = Rules(authority="example.org,2024", max_age=timedelta(days=30))
+RULES = Rules(naming=Naming(authority="example.org,2024"), max_age=timedelta(days=30))
 
 
 @dataclass

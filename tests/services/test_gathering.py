@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from publisher.core.identity import Naming
 from publisher.core.log import Kind
 from publisher.core.planning import make_plan
 from publisher.core.plans import Plan, Rules
@@ -21,7 +22,7 @@ from publisher.stores import open_store
 
 START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 AUTHORITY = "example.org,2024"
-RULES = Rules(authority=AUTHORITY, max_age=timedelta(days=30))
+RULES = Rules(naming=Naming(authority=AUTHORITY), max_age=timedelta(days=30))
 
 
 @dataclass
@@ -82,14 +83,10 @@ class Site:
         class Some:
             store: Store
             source: Folder
-            site: Any
+            naming: Naming
             max_age: timedelta
 
-        @dataclass
-        class Named:
-            id_authority: str
-
-        return cast("Parts", Some(self.store, self.folder, Named(AUTHORITY), RULES.max_age))
+        return cast("Parts", Some(self.store, self.folder, RULES.naming, RULES.max_age))
 
     def whole(self) -> Plan:
         values = self.folder.files_now.values()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from publisher.core.identity import Naming
 from publisher.core.log import Head, Kind, Known
 from publisher.core.planning import make_plan
 from publisher.core.plans import Plan, Rules
@@ -12,7 +13,7 @@ from publisher.core.posts import BadPost, Post, body_hash
 
 NOW = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 DAY, MINUTE, MOMENT = timedelta(days=1), timedelta(minutes=1), timedelta(microseconds=1)
-RULES = Rules(authority="example.org,2024", max_age=30 * DAY)
+RULES = Rules(naming=Naming(authority="example.org,2024"), max_age=30 * DAY)
 
 
 def tag(specific: str) -> str:

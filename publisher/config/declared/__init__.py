@@ -7,7 +7,8 @@ from publisher.config.declared.posts import POSTS
 from publisher.config.declared.site import SITE
 from publisher.config.declared.store import STORE
 from publisher.config.declared.web import SCHEDULE, WEB
+from publisher.config.declared.websub import WEBSUB
 
 __all__ = ["FEEDS", "LISTS", "SECTIONS"]
 
-SECTIONS = (SITE, POSTS, FEEDS, LISTS, MAIL, STORE, QUEUE, WEB, SCHEDULE)
+SECTIONS = (SITE, POSTS, FEEDS, WEBSUB, LISTS, MAIL, STORE, QUEUE, WEB, SCHEDULE)

@@ -52,6 +52,13 @@ POSTS = Section(
             help="Front matter that holds a post's permanent id.",
         ),
         Setting(
+            key="ids",
+            kind=kinds.one_of("tag", "permalink"),
+            default="tag",
+            help='What ids of new posts are made of: "tag" outlives the domain; "permalink" is for a site '
+            "whose readers know its posts by their address. Posts that have an id keep it.",
+        ),
+        Setting(
             key="max_age",
             kind=kinds.DURATION,
             default="30d",
