@@ -46,7 +46,7 @@ def make_parts(app: "App") -> Parts:
         formats=FORMATS,
         cadences=CADENCES,
         renderer=JinjaRenderer(app.template_folders),
-        shelf=FolderShelf(app.public),
+        shelf=FolderShelf(app.public, app.reach),
         store=app.store,
         journal=FileJournal(app.state / "journal"),
         transport=TRANSPORTS[settings.mail.transport](app.outbox),

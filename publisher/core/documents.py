@@ -2,6 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
+
+ENCODINGS = {"br": ".br", "gzip": ".gz"}
+"""Content codings that stand beside a document and their suffixes, the better first (RFC 9110 8.4.1)."""
+
+_WORDS = frozenset(
+    {".atom", ".css", ".csv", ".htm", ".html", ".ics", ".js", ".json", ".map", ".md", ".opml", ".rdf", ".rss"}
+    | {".svg", ".txt", ".webmanifest", ".xhtml", ".xml"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,3 +27,11 @@ class Document:
     hash: str
     size: int
     modified: datetime
+
+
+def compressible(path: str) -> bool:
+    """Whether encodings stand beside the document at `path`: text in any form, and what has no suffix (a
+    feed at a path of the site's own). Pictures, sound and archives are compressed already.
+    """
+    suffix = PurePosixPath(path).suffix.lower()
+    return not suffix or suffix in _WORDS

@@ -145,12 +145,18 @@ class Renderer(Protocol):
 
 
 class Shelf(Protocol):
-    """The public/ folder: files staged beside their place, then renamed into it. Raises OutputError."""
+    """The public/ folder: files staged beside their place, then renamed into it, and with each document that
+    is text its encodings (core.documents.ENCODINGS). Raises OutputError.
+    """
 
     def stage(self, path: str, data: bytes) -> None: ...
     def place(self, path: str, modified: datetime) -> None: ...
     def holds(self, document: Document) -> bool:
-        """Whether the file stands as recorded (size and mtime)."""
+        """Whether the file stands as recorded (size and mtime), and its encodings with it."""
+        ...
+
+    def standing(self, path: str) -> tuple[str, datetime] | None:
+        """SHA-256 and mtime of what stands at `path`, whoever wrote it."""
         ...
 
     def remove(self, path: str) -> None: ...

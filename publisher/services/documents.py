@@ -5,7 +5,7 @@
 
 What no post needs any more goes first, and its row after its file: the next publish removes what a crash
 left. Before the save a crash leaves only staged files, which are swept; after it the row says what the file
-must be, and the next publish makes the same bytes again and puts them there.
+must be, and the next publish makes the same bytes again and puts them there. So it is for encodings.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from publisher.core.documents import Document
+from publisher.core.errors import OutputError
 from publisher.services.parts import Parts
 
 
@@ -46,9 +47,9 @@ def write(
         data = want.make()
         if data is None:
             continue
-        new = _record(want, data, old, now)
+        new = _record(parts, want, data, old, now)
         if old is None or old.hash != new.hash or not parts.shelf.holds(new):
-            parts.shelf.stage(new.path, data)
+            _stage(parts, new.path, data)
             changed.append(new.path)
         staged.append(new)
     if not staged:
@@ -69,12 +70,25 @@ def _clear(parts: Parts, gone: Sequence[str]) -> None:
         parts.store.save_documents((), gone)
 
 
-def _record(want: Wanted, data: bytes, old: Document | None, now: datetime) -> Document:
-    """The row for `data`. The time moves by at least a second when the bytes differ, else not at all."""
+def _stage(parts: Parts, path: str, data: bytes) -> None:
+    """Where the disk is full, nothing of this publish stays on it: the old documents stand as they were."""
+    try:
+        parts.shelf.stage(path, data)
+    except OutputError:
+        parts.shelf.sweep()
+        raise
+
+
+def _record(parts: Parts, want: Wanted, data: bytes, old: Document | None, now: datetime) -> Document:
+    """The row for `data`. The time moves by at least a second when the bytes differ, else not at all; also
+    where the store was lost and the file stands.
+    """
     name = hashlib.sha256(data).hexdigest()
     modified = now.astimezone(UTC).replace(microsecond=0)
-    if old is not None:
-        modified = old.modified if old.hash == name else max(modified, old.modified + timedelta(seconds=1))
+    before = (old.hash, old.modified) if old else parts.shelf.standing(want.path)
+    if before is not None:
+        hash, then = before
+        modified = then if hash == name else max(modified, then + timedelta(seconds=1))
     return Document(
         path=want.path, fingerprint=want.fingerprint, hash=name, size=len(data), modified=modified
     )

@@ -1,22 +1,31 @@
 """The public/ folder: files staged beside their place, then renamed into it.
 
-    stage   .3f2a9c01d4e5b678.part     written and flushed, hidden
-    place   index.html                 its time set, renamed, the folder flushed
+    stage   .3f2a9c01d4e5b678.part     written and flushed, hidden; its encodings too
+    place   index.html.gz, .br         those of the old bytes taken away
+            index.html                 its time set, renamed
+            index.html.gz, .br         renamed, the folder flushed
 
-A reader sees the old file or the new one, whole, and with the time that belongs to it.
+A reader sees the old file or the new one, whole, and with the time that belongs to it. At no moment does an
+encoding stand beside other bytes than its own: after a crash it may be missing, never wrong.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
 import stat
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from publisher.core.documents import Document
+from publisher.core.documents import ENCODINGS, Document, compressible
 from publisher.core.errors import OutputError
+from publisher.ports import Failpoint
 from publisher.stores.disk import flush_folder, output_error, write_all
+from publisher.stores.encodings import encode
+
+LONGEST = 255
+"""Bytes of a file name that every disk takes. A document whose name leaves no room has no encodings."""
 
 _STAGED = re.compile(r"\.[0-9a-f]{16}\.part")
 
@@ -24,55 +33,78 @@ _STAGED = re.compile(r"\.[0-9a-f]{16}\.part")
 class FolderShelf:
     """A folder of documents by their paths. No path leads out of it. All methods raise OutputError."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, reach: Failpoint = lambda _: None) -> None:
+        self.folder, self._reach = folder, reach
 
     def stage(self, path: str, data: bytes) -> None:
-        """Writes `data` beside its place, durable but hidden; folders are made."""
+        """Writes `data` and its encodings beside its place, durable but hidden; folders are made."""
         target = self._inside(path)
+        written = [target]
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                if stat.S_ISDIR(target.lstat().st_mode):  # asks for the whole name: too long shows here
-                    raise IsADirectoryError(21, "Is a directory")
-            handle = os.open(_staged(target), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-            try:
-                write_all(handle, data)
-            finally:
-                os.close(handle)
+            _refuse_folder(target)
+            _write(target, data)
+            for coding, encoded in _encodings(target):
+                _refuse_folder(encoded)
+                written.append(encoded)
+                _write(encoded, encode(coding, data))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                _staged(target).unlink()
+            for file in written:
+                with contextlib.suppress(OSError):
+                    _staged(file).unlink()
             raise output_error(target, error) from error
 
     def place(self, path: str, modified: datetime) -> None:
-        """Puts the staged file into its place, with `modified` as its time."""
+        """Puts the staged file and its encodings into their places, with `modified` as their time."""
         target = self._inside(path)
-        staged, seconds = _staged(target), int(modified.timestamp())
+        encodings = [file for _, file in _encodings(target)]
+        seconds = int(modified.timestamp())
         try:
-            if not staged.exists():
-                raise OutputError(
-                    str(target), "cannot be put into place: nothing was staged", "publish again"
-                )
-            os.utime(staged, (seconds, seconds))
-            staged.rename(target)
+            for file in (target, *encodings):
+                if not _staged(file).exists():
+                    raise OutputError(
+                        str(file), "cannot be put into place: nothing was staged", "publish again"
+                    )
+                os.utime(_staged(file), (seconds, seconds))
+            for file in encodings:
+                file.unlink(missing_ok=True)
+            self._reach("shelf:bare")
+            _staged(target).rename(target)
+            for file in encodings:
+                self._reach("shelf:encoding")
+                _staged(file).rename(file)
             flush_folder(target.parent)
         except OSError as error:
             raise output_error(target, error) from error
 
     def holds(self, document: Document) -> bool:
-        """Whether the file stands as recorded: a plain file of that size and time."""
+        """Whether the file stands as recorded: a plain file of that size and time; and so its encodings."""
+        target = self._named(document.path)
+        seconds = int(document.modified.timestamp())
         try:
-            found = self._named(document.path).lstat()
+            return _is(target, seconds, document.size) and all(
+                _is(file, seconds) for _, file in _encodings(target)
+            )
         except OSError:
             return False
-        same = (found.st_size, int(found.st_mtime)) == (document.size, int(document.modified.timestamp()))
-        return stat.S_ISREG(found.st_mode) and same
+
+    def standing(self, path: str) -> tuple[str, datetime] | None:
+        """The SHA-256 (64 hex digits) and the time (whole seconds) of the plain file at `path`, if any."""
+        try:
+            with self._named(path).open("rb") as stream:
+                found = os.fstat(stream.fileno())
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError:
+            return None
+        return digest, datetime.fromtimestamp(int(found.st_mtime), UTC)
 
     def remove(self, path: str) -> None:
-        """Takes a file away, and the folders it leaves empty. Nothing happens when it is not there."""
+        """Takes a file away, its encodings first, and the folders it leaves empty. Nothing happens when it is
+        not there."""
         target = self._inside(path)
         try:
+            for _, file in _encodings(target):
+                file.unlink(missing_ok=True)
             target.unlink(missing_ok=True)
             folder = target.parent
             while folder != self.folder and _removed(folder):
@@ -111,6 +143,36 @@ class FolderShelf:
         if not inside:
             raise OutputError(str(target), "a link on the way leads out of the folder", "remove the link")
         return target
+
+
+def _encodings(target: Path) -> list[tuple[str, Path]]:
+    """The encodings that belong beside `target`: (coding, file)."""
+    longest = len(os.fsencode(target.name)) + max(map(len, ENCODINGS.values()))
+    if longest > LONGEST or not compressible(target.name):
+        return []
+    return [(coding, target.with_name(target.name + suffix)) for coding, suffix in ENCODINGS.items()]
+
+
+def _refuse_folder(target: Path) -> None:
+    """Raises IsADirectoryError; OSError also for a name that is too long, for it asks for the whole of it."""
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISDIR(target.lstat().st_mode):
+            raise IsADirectoryError(errno.EISDIR, "Is a directory")
+
+
+def _write(target: Path, data: bytes) -> None:
+    handle = os.open(_staged(target), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        write_all(handle, data)
+    finally:
+        os.close(handle)
+
+
+def _is(file: Path, seconds: int, size: int | None = None) -> bool:
+    """Whether this is a plain file of that time, and of that size or not empty. Raises OSError."""
+    found = file.lstat()
+    same = found.st_size > 0 if size is None else found.st_size == size
+    return same and int(found.st_mtime) == seconds and stat.S_ISREG(found.st_mode)
 
 
 def _staged(target: Path) -> Path:

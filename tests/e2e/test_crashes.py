@@ -1,5 +1,6 @@
 """kill -9 between any two steps of publish and deliver: the next run finishes; nothing twice or lost."""
 
+import gzip
 import re
 import shutil
 import signal
@@ -7,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 
 READERS = [f"reader{n}@example.org" for n in range(1, 8)]
@@ -21,6 +23,11 @@ STEPS = [
     "documents:saved",
     "documents:placed",
     "documents:placed:3",
+    "shelf:bare",
+    "shelf:bare:3",
+    "shelf:encoding",
+    "shelf:encoding:2",
+    "shelf:encoding:5",
     "plan:started",
     "plan:chunk",
     "plan:ready",
@@ -90,6 +97,7 @@ def unharmed(prepared: Any, tmp_path_factory: pytest.TempPathFactory, same_site:
 @pytest.mark.parametrize("step", STEPS)
 def test_a_kill_at(step: str, copied: Any, unharmed: Any) -> None:
     copied.publish("2024-10-21T09:00:00Z", code=-signal.SIGKILL, PUBLISHER_FAILPOINT=step)
+    check_encodings(copied)
     copied.publish("2024-10-21T09:00:00Z")
     check(copied, unharmed)
 
@@ -97,6 +105,7 @@ def test_a_kill_at(step: str, copied: Any, unharmed: Any) -> None:
 def test_kills_one_after_the_other_at_every_step(copied: Any, unharmed: Any) -> None:
     for step in STEPS:
         copied.publish("2024-10-21T09:00:00Z", code=None, PUBLISHER_FAILPOINT=step)
+        check_encodings(copied)
     copied.publish("2024-10-21T09:00:00Z")
     check(copied, unharmed)
 
@@ -110,14 +119,29 @@ def check(site: Any, unharmed: Any) -> None:
     assert mailing["counts"]["accepted"] == len(READERS)
     assert sum(mailing["counts"].values()) == len(READERS)
     assert site.documents() == unharmed.documents()
+    check_encodings(site)
+    assert "feed.atom.gz" in site.documents()
+    assert "feed.atom.br" in site.documents()
     assert not [path for path in site.documents() if "back" in path or path.startswith("assets/")]
     assert not [file for file in site.folder.rglob("*") if file.name.endswith(".part")]
     assert [item["title"] for item in site.feed()["items"]] == ["Two", "One", "Old"]
 
 
+def check_encodings(site: Any) -> None:
+    """Every encoding is that of the bytes it stands beside, whatever moment the process was killed at."""
+    documents = site.documents()
+    for path, data in documents.items():
+        for suffix, unpack in ((".gz", gzip.decompress), (".br", brotli.decompress)):
+            if not path.rpartition("/")[2].startswith(".") and path + suffix in documents:
+                assert unpack(documents[path + suffix]) == data, path + suffix
+
+
 def test_every_step_of_the_code_is_in_this_test() -> None:
-    services = Path(__file__).parents[2] / "publisher" / "services"
+    package = Path(__file__).parents[2] / "publisher"
     named = {
-        step for file in services.glob("*.py") for step in re.findall(r'reach\("([^"]+)"\)', file.read_text())
+        step
+        for room in ("services", "stores")
+        for file in (package / room).glob("*.py")
+        for step in re.findall(r'reach\("([^"]+)"\)', file.read_text())
     }
     assert named == {":".join(step.split(":")[:2]) for step in STEPS}

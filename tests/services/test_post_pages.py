@@ -61,7 +61,8 @@ class Site:
             app.close()
 
     def at(self, folder: str) -> list[str]:
-        found = (file for file in (self.public / folder).rglob("*") if file.is_file())
+        files = (file for file in (self.public / folder).rglob("*") if file.is_file())
+        found = (file for file in files if file.suffix not in {".gz", ".br"})
         return sorted(file.relative_to(self.public).as_posix() for file in found)
 
     def read(self, path: str) -> str:

@@ -1,9 +1,12 @@
 """The public/ folder: a document is the old one or the new one, whole, with the time that belongs to it."""
 
+import gzip
+import hashlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import brotli
 import pytest
 
 from publisher.core.documents import Document
@@ -18,7 +21,9 @@ def document(path: str, size: int, modified: datetime = AT) -> Document:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    """Every file but the encodings, which have tests of their own."""
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return [name for name in found if not name.endswith((".gz", ".br"))]
 
 
 @pytest.fixture
@@ -165,6 +170,95 @@ def test_what_cannot_be_written_is_named_with_what_to_do(shelf: FolderShelf, pub
     shelf.stage("z" * 255, b"x")
     shelf.place("z" * 255, AT)
     assert not [name for name in files(public) if name.endswith(".part")]
+
+
+TEXT = b"words of a feed, again and again; " * 400
+
+
+def test_beside_a_text_stand_its_encodings_with_its_time(shelf: FolderShelf, public: Path) -> None:
+    shelf.stage("feed.atom", TEXT)
+    assert not list(public.glob("feed*"))
+    shelf.place("feed.atom", AT)
+    packed = {suffix: (public / f"feed.atom{suffix}").read_bytes() for suffix in (".gz", ".br")}
+    assert gzip.decompress(packed[".gz"]) == brotli.decompress(packed[".br"]) == TEXT
+    assert all(len(data) < len(TEXT) / 20 for data in packed.values())
+    assert {file.stat().st_mtime_ns for file in public.iterdir()} == {int(AT.timestamp()) * 10**9}
+
+
+def test_the_same_bytes_have_the_same_encodings_whenever_they_are_made(tmp_path: Path) -> None:
+    made: list[list[bytes]] = []
+    for n in range(2):
+        shelf = FolderShelf(tmp_path / str(n))
+        shelf.stage("feed.atom", TEXT)
+        shelf.place("feed.atom", AT.replace(hour=n))
+        made.append([file.read_bytes() for file in sorted((tmp_path / str(n)).iterdir())])
+    assert made[0] == made[1]
+    assert made[0][2][:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03", "no name, no time (RFC 1952 2.3.1)"
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.mp3", "a.zip", "a.woff2", "a.PDF"])
+def test_what_is_packed_already_has_no_encodings(name: str, shelf: FolderShelf, public: Path) -> None:
+    shelf.stage(name, TEXT)
+    shelf.place(name, AT)
+    assert [file.name for file in public.iterdir()] == [name]
+    assert shelf.holds(document(name, len(TEXT)))
+
+
+def test_no_encoding_ever_stands_beside_other_bytes_than_its_own(public: Path) -> None:
+    seen: list[set[str]] = []
+
+    def look(_: str) -> None:
+        seen.append({file.name for file in public.iterdir() if not file.name.startswith(".")})
+        data = (public / "feed.atom").read_bytes()
+        for name, unpack in (("feed.atom.gz", gzip.decompress), ("feed.atom.br", brotli.decompress)):
+            assert name not in seen[-1] or unpack((public / name).read_bytes()) == data
+
+    shelf = FolderShelf(public)
+    shelf.stage("feed.atom", TEXT)
+    shelf.place("feed.atom", AT)
+    shelf = FolderShelf(public, look)
+    shelf.stage("feed.atom", TEXT.upper())
+    look("staged")
+    shelf.place("feed.atom", AT.replace(second=1))
+    look("placed")
+    whole = {"feed.atom", "feed.atom.gz", "feed.atom.br"}
+    assert seen == [whole, {"feed.atom"}, {"feed.atom"}, whole - {"feed.atom.gz"}, whole]
+
+
+@pytest.mark.parametrize("harm", ["gone", "empty", "touched", "a link"])
+def test_a_document_whose_encoding_was_harmed_is_not_held(
+    harm: str, shelf: FolderShelf, public: Path
+) -> None:
+    shelf.stage("feed.atom", TEXT)
+    shelf.place("feed.atom", AT)
+    assert shelf.holds(document("feed.atom", len(TEXT)))
+    packed = public / "feed.atom.gz"
+    if harm == "empty":
+        packed.write_bytes(b"")
+    if harm in {"gone", "a link"}:
+        packed.rename(public / "moved")
+    if harm == "a link":
+        packed.symlink_to("moved")
+    seconds = int(AT.timestamp()) + (harm == "touched")
+    if harm in {"empty", "touched"}:
+        os.utime(packed, (seconds, seconds))
+    assert not shelf.holds(document("feed.atom", len(TEXT)))
+
+
+def test_a_removed_document_takes_its_encodings_along(shelf: FolderShelf, public: Path) -> None:
+    shelf.stage("feed.atom", TEXT)
+    shelf.place("feed.atom", AT)
+    shelf.remove("feed.atom")
+    assert list(public.iterdir()) == []
+
+
+def test_what_stands_is_told_with_its_time(shelf: FolderShelf, public: Path) -> None:
+    assert shelf.standing("feed.atom") is None
+    shelf.stage("feed.atom", TEXT)
+    shelf.place("feed.atom", AT)
+    assert shelf.standing("feed.atom") == (hashlib.sha256(TEXT).hexdigest(), AT)
+    (public / "folder").mkdir()
+    assert shelf.standing("folder") is None
 
 
 def test_placing_what_was_never_staged_is_an_error(shelf: FolderShelf, public: Path) -> None:
