@@ -2,13 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-from publisher.core.feeds import Entry, Feed
+from publisher.core.feeds import Entry, Feed, Tombstone
 from publisher.core.site import Person
-from publisher.formats.elements import mend_entry, set_text
+from publisher.formats.elements import child, mend_entry, mend_feed, set_text
 from publisher.formats.prepare import email, feed_author, named, prepare, rfc3339
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage]  # its only name
+
+
+TOMBSTONES = "http://purl.org/atompub/tombstones/1.0"
 
 
 class Atom:
@@ -27,6 +30,7 @@ class Atom:
         generator = new_feed(feed, (self.name, self.media_type), _mend_feed)
         generator.author(_people(_authors(feed)))
         generator.subtitle(feed.description or None)
+        generator.logo(feed.logo.url if feed.logo else None)
         for entry in feed.entries:
             _fill(new_entry(generator, entry, _mend_entry), entry)
         data: bytes = generator.atom_str(pretty=True)
@@ -46,6 +50,15 @@ def _fill(item: Any, entry: Entry) -> None:
 def _mend_feed(feed: Feed, element: "Element") -> None:
     set_text(element, "title", feed.title, type="text")
     set_text(element, "updated", rfc3339(feed.updated))
+    mend_feed(feed, element, (Atom.name, Atom.media_type), "link")
+    for tombstone in feed.tombstones:
+        element.append(_deleted(tombstone, element))
+
+
+def _deleted(tombstone: Tombstone, parent: "Element") -> "Element":
+    """at:deleted-entry (RFC 6721 3). Its namespace is named only where it is used."""
+    attributes = {"ref": tombstone.id, "when": rfc3339(tombstone.at)}
+    return parent.makeelement(f"{{{TOMBSTONES}}}deleted-entry", attributes, nsmap={"at": TOMBSTONES})
 
 
 def _mend_entry(entry: Entry, element: "Element") -> None:
@@ -57,6 +70,8 @@ def _mend_entry(entry: Entry, element: "Element") -> None:
     link = element.find("link")
     if link is not None:
         link.attrib.update({"rel": "alternate", "type": "text/html"})
+    for file in entry.enclosures:
+        child(element, "link", rel="enclosure", type=file.media_type, length=str(file.size), href=file.url)
 
 
 def _authors(feed: Feed) -> list[Person]:

@@ -1,8 +1,8 @@
 """The one door to feedgen: what Atom and RSS have in common, and the extension that mends its output.
 
-feedgen 1.0.0 writes most of a feed rightly; what it gets wrong or lacks is put right on its elements
-before they are serialised. That is also the place for what later joins a feed: hubs, archive links,
-enclosures, tombstones. Imported inside `write` only: feedgen and lxml take a tenth of a second to load.
+feedgen 1.0.0 writes most of a feed rightly; what it gets wrong or lacks (hubs, archive links, enclosures,
+tombstones, the licence) is put right on its elements before they are serialised. Imported inside `write`
+only: feedgen and lxml take a tenth of a second to load.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from feedgen.entry import FeedEntry  # pyright: ignore[reportMissingTypeStubs]  
 from feedgen.feed import FeedGenerator  # pyright: ignore[reportMissingTypeStubs]  # ships no types
 
 from publisher.core.feeds import Entry, Feed
-from publisher.formats.elements import MEDIA
+from publisher.formats.elements import namespaces
 from publisher.formats.prepare import GENERATOR, shown_categories
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Extension:
 
 
 def new_feed(
-    feed: Feed, self_type: tuple[str, str], mend: Callable[[Feed, "Element"], None], **namespaces: str
+    feed: Feed, self_type: tuple[str, str], mend: Callable[[Feed, "Element"], None], **spaces: str
 ) -> Any:
     """A FeedGenerator with what both formats share. `self_type` is the format's name and media type.
 
@@ -47,8 +47,8 @@ def new_feed(
     """
     name, media_type = self_type
     generator: Any = FeedGenerator()
-    spaces = {"media": MEDIA, **namespaces}
-    generator.register_extension("publisher", partial(Extension, partial(mend, feed), spaces))
+    all_spaces = {**spaces, **namespaces(feed)}
+    generator.register_extension("publisher", partial(Extension, partial(mend, feed), all_spaces))
     generator.id(feed.id)
     generator.title(feed.title)
     generator.updated(feed.updated)

@@ -20,21 +20,26 @@ class JsonFeed:
         import json
 
         feed = prepare(feed)
-        text = json.dumps(_document(feed, feed.self_urls.get(self.name, "")), ensure_ascii=False, indent=1)
+        text = json.dumps(_document(feed), ensure_ascii=False, indent=1)
         return text.encode() + b"\n"
 
 
-def _document(feed: Feed, self_url: str) -> Json:
+def _document(feed: Feed) -> Json:
+    """All pages of a feed share its feed_url: that is what a feed is known by."""
     author = feed_author(feed)
+    urls = feed.history.current or feed.self_urls
     return {
         "version": "https://jsonfeed.org/version/1.1",
         "title": feed.title,
         **_given(
             home_page_url=feed.site_url,
-            feed_url=self_url,
+            feed_url=urls.get(JsonFeed.name),
             description=feed.description,
+            next_url=feed.history.previous.get(JsonFeed.name),
+            icon=feed.logo.url if feed.logo else "",
             language=feed.language,
             authors=_people([author] if author else []),
+            hubs=[{"type": "WebSub", "url": hub} for hub in feed.hubs],
         ),
         "items": [_item(entry) for entry in feed.entries],
     }
@@ -52,11 +57,17 @@ def _item(entry: Entry) -> Json:
         "date_published": rfc3339(entry.published),
         "date_modified": rfc3339(entry.updated),
         **_given(authors=_people(named(entry.authors)), tags=_tags(entry), language=entry.language),
+        **_given(attachments=_attachments(entry)),
     }
 
 
 def _people(people: list[Person]) -> list[Json]:
     return [{"name": person.name, **_given(url=person.url)} for person in people]
+
+
+def _attachments(entry: Entry) -> list[Json]:
+    files = entry.enclosures
+    return [{"url": f.url, "mime_type": f.media_type, "size_in_bytes": f.size} for f in files]
 
 
 def _tags(entry: Entry) -> list[str]:

@@ -5,7 +5,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from publisher.core.feeds import Entry, Feed
-from publisher.formats.elements import child, mend_entry
+from publisher.core.posts import Image
+from publisher.formats.elements import child, mend_entry, mend_feed
 from publisher.formats.prepare import email, feed_author, named, prepare, rfc3339
 
 if TYPE_CHECKING:
@@ -13,8 +14,11 @@ if TYPE_CHECKING:
 
 ATOM = "http://www.w3.org/2005/Atom"
 CONTENT = "http://purl.org/rss/1.0/modules/content/"
+CREATIVE_COMMONS = "http://backend.userland.com/creativeCommonsRssModule"
 DC = "http://purl.org/dc/elements/1.1/"
 MINUTES_TO_LIVE = 60
+WIDEST, HIGHEST = 144, 400
+"""Pixels of the channel's image (RSS 2.0)."""
 
 
 class Rss:
@@ -33,7 +37,8 @@ class Rss:
         from publisher.formats.generator import new_entry, new_feed  # loads feedgen
 
         feed = prepare(feed)
-        generator = new_feed(feed, (self.name, self.media_type), _mend_channel, dc=DC)
+        spaces = {"dc": DC, **({"creativeCommons": CREATIVE_COMMONS} if feed.license else {})}
+        generator = new_feed(feed, (self.name, self.media_type), _mend_channel, **spaces)
         generator.description(feed.description or feed.title)
         generator.ttl(MINUTES_TO_LIVE)
         author = feed_author(feed)
@@ -53,11 +58,37 @@ def rfc822(instant: datetime) -> str:
 
 
 def _mend_channel(feed: Feed, root: "Element") -> None:
-    """Names the author where there is no address for managingEditor, which must have one."""
-    author = feed_author(feed)
+    """Adds what the channel has no words for; names the author where there is no address for
+    managingEditor, which must have one.
+    """
     channel = root.find("channel")
-    if channel is not None and author and not email(author):
+    if channel is None:
+        return
+    mend_feed(feed, channel, (Rss.name, Rss.media_type), f"{{{ATOM}}}link")
+    author = feed_author(feed)
+    if author and not email(author):
         child(channel, f"{{{DC}}}creator", author.name)
+    if feed.license:
+        child(channel, f"{{{CREATIVE_COMMONS}}}license", feed.license)
+    if feed.logo and _is_shown(feed.logo):
+        _image(feed, feed.logo, channel)
+
+
+def _is_shown(logo: Image) -> bool:
+    """Whether RSS can show it: JPEG, GIF or PNG, as far as the address tells."""
+    suffix = logo.url.rpartition(".")[2].lower()
+    return suffix in {"jpg", "jpeg", "gif", "png"} or not suffix.isalnum()
+
+
+def _image(feed: Feed, logo: Image, channel: "Element") -> None:
+    """The channel's picture, with the channel's title and link; made smaller where it is too large."""
+    image = child(channel, "image")
+    for tag, text in (("url", logo.url), ("title", feed.title), ("link", feed.site_url)):
+        child(image, tag, text)
+    if logo.width and logo.height:
+        shrink = min(1.0, WIDEST / logo.width, HIGHEST / logo.height)
+        child(image, "width", str(max(1, int(logo.width * shrink))))
+        child(image, "height", str(max(1, int(logo.height * shrink))))
 
 
 def _mend_item(entry: Entry, element: "Element") -> None:
@@ -66,9 +97,13 @@ def _mend_item(entry: Entry, element: "Element") -> None:
     pubDate is not left to feedgen: it would change the locale of the whole process for each date.
     """
     mend_entry(entry, element)
+    if not entry.summary:  # content must come after a description (the profile, "content:encoded")
+        child(element, "description", "")
     child(element, "pubDate", rfc822(entry.published))
     child(element, f"{{{ATOM}}}updated", rfc3339(entry.updated))
     for person in named(entry.authors):
         child(element, f"{{{DC}}}creator", person.name)
     if entry.content is not None:
         child(element, f"{{{CONTENT}}}encoded", entry.content)
+    for file in entry.enclosures[:1]:
+        child(element, "enclosure", url=file.url, type=file.media_type, length=str(file.size))

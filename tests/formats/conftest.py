@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from publisher.core.feeds import Category, Entry, Feed
+from publisher.core.feeds import Category, Enclosure, Entry, Feed, History, Tombstone
 from publisher.core.posts import Image
 from publisher.core.site import Person
 
 AT = datetime(2024, 10, 25, 8, 38, 59, 880000, tzinfo=UTC)
+NAMES = ("atom", "rss", "json")
 TAGS = "https://example.org/tags/"
 
 
@@ -42,6 +43,11 @@ def rich_feed() -> Feed:
         description="Short notes; long queries",
         author=Person(name="Ann Author", email="ann@example.org", url="https://example.org/ann"),
         copyright="© 2024 Ann Author",
+        license="https://creativecommons.org/licenses/by/4.0/",
+        logo=Image(url="https://example.org/logo.png", width=288, height=96),
+        hubs=("https://hub.example/?a=1&b=2", "https://other.example/"),
+        history=History(previous={name: f"https://example.org/archive/feed/7.{name}" for name in NAMES}),
+        tombstones=(Tombstone(id="tag:example.org,2024:/gone/", at=AT),),
         entries=(_alliances(), _arabic(), _untitled(), _khmer()),
     )
 
@@ -68,6 +74,10 @@ def _alliances() -> Entry:
             Category(term="plain"),
         ),
         image=Image(url="https://example.org/fish.jpg?w=1&h=2", alt="A fish", width=1200, height=630),
+        enclosures=(
+            Enclosure(url="https://example.org/talk.mp3?a=1&b=2", media_type="audio/mpeg", size=123456),
+            Enclosure(url="https://example.org/talk.ogg", media_type="audio/ogg", size=99),
+        ),
     )
 
 

@@ -41,6 +41,14 @@ def test_rfc_4287_4_2_7_links_keep_href_rel_and_type(rich_feed: Feed) -> None:
     assert [dict(link.attrib) for link in root.findall("a:link", NS)] == [
         {"href": rich_feed.self_urls["atom"], "rel": "self", "type": "application/atom+xml"},
         {"href": "https://example.org/", "rel": "alternate", "type": "text/html"},
+        {"href": "https://hub.example/?a=1&b=2", "rel": "hub"},
+        {"href": "https://other.example/", "rel": "hub"},
+        {"href": "https://creativecommons.org/licenses/by/4.0/", "rel": "license"},
+        {
+            "href": rich_feed.history.previous["atom"],
+            "rel": "prev-archive",
+            "type": "application/atom+xml",
+        },
     ]
     first = root.findall("a:entry/a:link", NS)[0]
     assert dict(first.attrib) == {"href": rich_feed.entries[0].url, "rel": "alternate", "type": "text/html"}

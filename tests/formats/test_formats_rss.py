@@ -28,9 +28,11 @@ def rss(feed: Feed) -> Any:
 def test_rss_the_channel_link_is_the_site_and_atom_link_is_the_feed(rich_feed: Feed) -> None:
     channel = rss(rich_feed)
     assert channel.findtext("link") == "https://example.org/"
-    assert [dict(link.attrib) for link in channel.findall("a:link", NS)] == [
-        {"href": rich_feed.self_urls["rss"], "rel": "self", "type": "application/rss+xml"}
-    ]
+    assert dict(channel.findall("a:link", NS)[0].attrib) == {
+        "href": rich_feed.self_urls["rss"],
+        "rel": "self",
+        "type": "application/rss+xml",
+    }
 
 
 def test_rss_a_guid_is_a_permalink_only_where_it_is_the_link(entry: MakeEntry, feed: MakeFeed) -> None:
