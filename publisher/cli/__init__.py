@@ -17,7 +17,7 @@ COMMANDS = {
     "publish": ("publisher.cli.publishing", "New posts to the log, the feeds and the readers."),
     "preview": ("publisher.cli.publishing", "The next digest of a list, written to files."),
     "subscribers": ("publisher.cli.readers", "Add, list and import readers."),
-    "mailings": ("publisher.cli.mail", "What went out, to how many, and what is in doubt."),
+    "mailings": ("publisher.cli.mailings", "What went out, to how many, and what is in doubt."),
     "deliver": ("publisher.cli.mail", "Drain what is due, then stop."),
     "run": ("publisher.cli.run", "Scheduler, web and delivery in one process."),
     "status": ("publisher.cli.site", "Log head, next due, queue, last errors."),

@@ -29,6 +29,15 @@ class MailingState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Hold(StrEnum):
+    """Why a mailing is paused, or will be when it is planned."""
+
+    APPROVAL = "approval"  # its list wants a person's word first
+    OPERATOR = "operator"  # `mailings pause`
+    CANARY = "canary"  # too many of the first few were refused
+    SERVER = "server"  # the mail server fails; goes on by itself
+
+
 class MailingKind(StrEnum):
     """A digest for many, or a transactional message that one person waits for."""
 
@@ -121,7 +130,8 @@ def deferral(attempts: int) -> timedelta | None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMailing:
     """What starts a mailing: everything of it that is frozen. `segments` are named by their SHA-256.
-    `id` is the one its content already names (see `next_mailing`); None where it names none.
+    `id` is the one its content already names (see `next_mailing`); None where it names none. With
+    `approve` it is paused when planned, until an operator approves (`holds.Hold.APPROVAL`).
     """
 
     list: str
@@ -133,6 +143,7 @@ class NewMailing:
     cohorts: tuple["Cohort", ...]
     segments: Mapping[str, bytes]
     id: int | None = None
+    approve: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +163,9 @@ class Mailing:
     """One digest or transactional message going out. `head` is the log seq it was frozen at; `due_before`
     the instant it was planned for: subscriptions due until then belong to it. `sender` is the addr-spec of
     From when it was planned: the envelope's sender, and its domain is the right side of each Message-ID.
-    `counts` has every state that occurs; in-between states included.
+    `counts` has every state that occurs; in-between states included. While `canary` only
+    the sample goes out. `hold` is why it is paused, or will be
+    once it is planned; `hold_why` in words, `hold_until` when it goes on by itself.
     """
 
     id: int
@@ -165,6 +178,10 @@ class Mailing:
     planned: int
     sender: str
     subject: str
+    hold: Hold | None = None
+    hold_why: str = ""
+    hold_until: datetime | None = None
+    canary: bool = False
     counts: Mapping[State, int] = field(default_factory=dict[State, int])
 
 
@@ -172,7 +189,8 @@ class Mailing:
 class Batch:
     """A range [lo, hi] of a mailing's deliveries, held by one run under a lease.
 
-    `date` is the first claim of the batch: the Date header of all its messages, on every attempt.
+    `date` is the first claim of the batch: the Date header of all its messages, on every attempt. A `canary`
+    batch is of the sample that goes first.
     """
 
     id: int
@@ -182,6 +200,7 @@ class Batch:
     group: str
     run: str
     date: datetime
+    canary: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Protocol
 
 from publisher.core.documents import Document
+from publisher.core.holds import Declined, Order, Standing
 from publisher.core.lists import Consent, Joined, NewReader, Subscription
 from publisher.core.lists import State as SubscriptionState
 from publisher.core.log import Head, Known
-from publisher.core.mailings import Batch, Delivery, DueGroup, InDoubt, Mailing, NewMailing, Result
+from publisher.core.mailings import Batch, Delivery, DueGroup, Hold, InDoubt, Mailing, NewMailing, Result
 from publisher.core.messages import Segment
+from publisher.core.pacing import Gauge
 from publisher.core.plans import Plan
 from publisher.core.posts import FileStat, Post
 from publisher.core.settling import Memory, Names
@@ -208,6 +210,18 @@ class LedgerStore(Protocol):
         """Arrows j and k from unknown; False where the row was not unknown."""
         ...
 
+    def order(self, mailing: int, order: Order, now: datetime) -> Standing | Declined | None:
+        """Carries out an order (core.holds.obey), also while a run sends; None: no such mailing."""
+        ...
+
+    def hold(self, mailing: int, hold: Hold, why: str, until: datetime | None) -> bool:
+        """Pauses a ready mailing, `until` then or (None) until an operator decides; False: not ready."""
+        ...
+
+    def go_on(self, now: datetime) -> int:
+        """Mailings whose pause has come to its end are ready again; returns how many."""
+        ...
+
     def mailings(self, *, counted: bool = True) -> Sequence[Mailing]:
         """All of them, newest first; counting reads the whole ledger."""
         ...
@@ -225,11 +239,29 @@ class LedgerStore(Protocol):
     def next_batch_at(self) -> datetime | None: ...
 
 
+class PacingStore(Protocol):
+    """What of the pacing must survive a crash."""
+
+    def gauges(self) -> Mapping[str, Gauge]:
+        """Every brake that was not released, by its scope."""
+        ...
+
+    def set_gauge(self, gauge: Gauge) -> None:
+        """Keeps a brake; a gauge without failures releases it."""
+        ...
+
+    def pace(self, since: datetime) -> Mapping[int, tuple[int, int, int]]:
+        """(accepted, refused, deferred) of each mailing in the minutes from `since` on."""
+        ...
+
+
 CohortPosts = tuple[int, Sequence[tuple[str, str]]]
 """A cohort's number and its (post id, revision) pairs, in the order they are shown."""
 
 
-class Store(LogStore, FileStore, DocumentStore, SubscriberStore, PlanningStore, LedgerStore, Protocol):
+class Store(
+    LogStore, FileStore, DocumentStore, SubscriberStore, PlanningStore, LedgerStore, PacingStore, Protocol
+):
     """All of it: one database."""
 
     def close(self) -> None: ...

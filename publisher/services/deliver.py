@@ -54,6 +54,7 @@ def recover(parts: Parts, now: datetime, *, alone: bool) -> int:
     """Frees what dead runs held. What they left in doubt is settled where the transport can tell; returns
     how many deliveries remain unknown.
     """
+    parts.store.go_on(now)
     parts.store.recover(parts.run, now, alone=alone)
     left = 0
     for doubt in parts.store.in_doubt(None):

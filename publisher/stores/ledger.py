@@ -4,12 +4,14 @@ the arrow starts, so a row that moved on is left alone (invariant 8).
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Update, bindparam, exists, func, or_, select, update
 
 from publisher.core.mailings import Batch, Cause, Delivery, MailingState, Result, State, move, origins
+from publisher.stores import pacing
 from publisher.stores.batches import NOT_TRIED, let_go, of_range, set_turn
 from publisher.stores.columns import is_
 from publisher.stores.eligible import may_be_sent
@@ -18,6 +20,7 @@ from publisher.stores.mailings import Mailings
 from publisher.stores.members import BatchState
 from publisher.stores.schema import batches, deliveries, mailings, subscribers, subscriptions
 
+_OF_BATCH = ("id", "mailing", "lo", "hi", "group", "run", "date", "canary")
 _OPEN = is_(batches.c.state, BatchState.OPEN)
 _LEASED = is_(batches.c.state, BatchState.LEASED)
 _RUNNING = (
@@ -38,6 +41,7 @@ class Ledger(Mailings):
         if not alone:
             dead = dead.where(batches.c.lease_until <= now)
         with self._db.write() as connection:
+            pacing.forget(connection, now)
             return sum(let_go(connection, batch, now) for batch in connection.execute(dead).all())
 
     def claim(self, run: str, now: datetime, lease_until: datetime) -> Batch | None:
@@ -50,8 +54,7 @@ class Ledger(Mailings):
                     set_turn(connection, row, now)
                     continue
                 held = _take_lease(connection, row, run, now, lease_until)
-                names = {name: getattr(held, name) for name in ("id", "mailing", "lo", "hi", "group", "run")}
-                return Batch(**names, date=held.date)
+                return Batch(**{name: getattr(held, name) for name in _OF_BATCH})
         return None
 
     def claimed(self, batch: Batch) -> Sequence[Delivery]:
@@ -86,6 +89,7 @@ class Ledger(Mailings):
         """`settle` and `intend` in one transaction: what group commit calls. Returns as `intend` does."""
         with self._db.write() as connection:
             _settle_all(connection, run, results, now)
+            pacing.count(connection, results, now)
             return _intend_all(connection, run, intents, now)
 
     def finish(self, batch: Batch, now: datetime) -> None:
@@ -104,19 +108,9 @@ class Ledger(Mailings):
         target = move(State.UNKNOWN, result.cause)
         if target is None:
             raise ValueError(f"{result.cause!r} does not start at unknown")
+        known = replace(result, mailing=mailing, n=n)
         with self._db.write() as connection:
-            state = _states_of(connection, [result]).get(mailing)
-            if target is State.QUEUED and state is MailingState.CANCELLED:
-                target = move(State.QUEUED, Cause.CANCEL)
-            this = (deliveries.c.mailing == mailing) & (deliveries.c.n == n)
-            values: dict[str, Any] = {"state": target, "not_before": result.not_before, "changed_at": now}
-            values |= {"reply": result.reply} if result.reply else {}
-            values |= {"run": None} if target is State.QUEUED else {}
-            unknown = deliveries.c.state == State.UNKNOWN
-            done = connection.execute(update(deliveries).where(this, unknown).values(values)).rowcount == 1
-            if done and target is State.QUEUED:
-                _reopen(connection, mailing, n, now)
-            return done
+            return _resolve(connection, known, target, now)
 
     def queued(self, now: datetime) -> int:
         """How many deliveries could go out at `now`."""
@@ -127,9 +121,12 @@ class Ledger(Mailings):
             return connection.execute(query).scalar_one()
 
     def next_batch_at(self) -> datetime | None:
-        """When the next open batch of a ready mailing has its turn."""
+        """When the next open batch of a ready mailing has its turn, or a pause ends by itself."""
+        turn = select(func.min(batches.c.next_at)).where(_OPEN, _RUNNING)
+        pause = select(func.min(mailings.c.hold_until)).where(is_(mailings.c.state, MailingState.PAUSED))
         with self._db.read() as connection:
-            return connection.execute(select(func.min(batches.c.next_at)).where(_OPEN, _RUNNING)).scalar()
+            found = [connection.execute(query).scalar() for query in (turn, pause)]
+        return min((at for at in found if at is not None), default=None)
 
 
 def _take_lease(
@@ -180,7 +177,42 @@ def _settle_all(connection: Connection, run: str, results: Sequence[Result], now
         cause = _real_cause(result, states)
         by_cause.setdefault(cause, []).append(_settling(result, run, now))
     for cause, rows in by_cause.items():
-        connection.execute(_SETTLE[cause], rows)
+        settled = connection.execute(_SETTLE[cause], rows).rowcount
+        if settled < len(rows) and cause in _LATE:
+            _settle_late(connection, [result for result in results if result.cause is cause], run, now)
+
+
+_LATE = {
+    Cause.ACCEPT: Cause.FOUND_ACCEPTED,
+    Cause.REJECT: Cause.FOUND_REJECTED,
+    Cause.DEFER: Cause.FOUND_ABSENT,
+}
+
+
+def _settle_late(connection: Connection, results: Sequence[Result], run: str, now: datetime) -> None:
+    """Arrow k: another run took this one for dead, and its message is in doubt; here is the answer."""
+    for result in results:
+        target = move(State.UNKNOWN, _LATE[result.cause])
+        if target is not None:
+            _resolve(connection, result, target, now, deliveries.c.run == run)
+
+
+def _resolve(
+    connection: Connection, result: Result, target: State, now: datetime, *only: ColumnElement[bool]
+) -> bool:
+    """A row in doubt comes to `target`. What is queued again has its turn, if the mailing still runs."""
+    state = _states_of(connection, [result]).get(result.mailing)
+    if target is State.QUEUED and state is MailingState.CANCELLED:
+        target = State.CANCELLED
+    values: dict[str, Any] = {"state": target, "not_before": result.not_before, "changed_at": now}
+    values |= {"reply": result.reply} if result.reply else {}
+    values |= {"run": None} if target is State.QUEUED else {}
+    this = update(deliveries).where(deliveries.c.mailing == result.mailing, deliveries.c.n == result.n)
+    unknown = this.where(deliveries.c.state == State.UNKNOWN, *only)
+    done = connection.execute(unknown.values(values)).rowcount == 1
+    if done and target is State.QUEUED:
+        _reopen(connection, result.mailing, result.n, now)
+    return done
 
 
 def _states_of(connection: Connection, results: Sequence[Result]) -> Mapping[int, MailingState]:

@@ -17,9 +17,18 @@ from sqlalchemy import (
     update,
 )
 
+from publisher.core import holds
 from publisher.core.errors import Conflict, StoreError
 from publisher.core.lists import State as SubscriptionState
-from publisher.core.mailings import PRIORITY, DueGroup, Mailing, MailingKind, MailingState, NewMailing
+from publisher.core.mailings import (
+    PRIORITY,
+    DueGroup,
+    Hold,
+    Mailing,
+    MailingKind,
+    MailingState,
+    NewMailing,
+)
 from publisher.core.mailings import State as DeliveryState
 from publisher.stores.batches import OTHERS, end_mailing, ranges
 from publisher.stores.columns import is_
@@ -163,7 +172,8 @@ def _number(connection: Connection, wished: int | None) -> int:
 
 def _freeze(connection: Connection, new: NewMailing, state: MailingState, planned: int, now: datetime) -> int:
     row = {name: getattr(new, name) for name in ("list", "kind", "head", "due_before", "sender", "subject")}
-    row |= {"state": state, "planned": planned, "created_at": now}
+    row |= {"state": state, "planned": planned, "created_at": now, "canary": False}
+    row |= {"hold": Hold.APPROVAL if new.approve else None, "hold_why": ""}
     made = _number(connection, new.id)
     connection.execute(insert(mailings).values(row | {"id": made}))
     if new.segments:
@@ -230,6 +240,7 @@ def _write_batches(
             "priority": PRIORITY[kind],
             "state": BatchState.OPEN,
             "next_at": now,
+            "canary": False,
         }
         for group, lo, hi in made
     ]
@@ -245,6 +256,6 @@ def _end_planning(connection: Connection, mailing: Row[Any], next_due_at: dateti
         is_suppressed(),
     )
     connection.execute(passed.values(offset=mailing.head, next_due_at=next_due_at))
-    state = MailingState.READY if mailing.planned else MailingState.DONE
+    state = holds.planned(mailing.hold, mailing.planned)
     connection.execute(update(mailings).where(mailings.c.id == mailing.id).values(state=state))
     end_mailing(connection, mailing.id)

@@ -23,13 +23,13 @@ from sqlalchemy import (
 
 from publisher.core.lists import State as SubscriptionState
 from publisher.core.log import Kind
-from publisher.core.mailings import MailingKind, MailingState
+from publisher.core.mailings import Hold, MailingKind, MailingState
 from publisher.core.mailings import State as DeliveryState
 from publisher.stores.columns import index_of, index_where, metadata, one_of, to
 from publisher.stores.members import BatchState, Suppression
 from publisher.stores.types import Hash, Id, Instant, JsonText, Member, Words
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"
@@ -198,10 +198,17 @@ mailings = Table(
     Column("planned", BigInteger, nullable=False),
     Column("sender", Text, nullable=False),
     Column("subject", Words, nullable=False),
+    Column("hold", Member(Hold)),
+    Column("hold_why", Words, nullable=False),
+    Column("hold_until", Instant),  # null: until an operator decides
+    Column("canary", Boolean, nullable=False),
     one_of("kind", MailingKind),
     one_of("state", MailingState),
+    one_of("hold", Hold),
+    CheckConstraint("state <> 'paused' OR hold IS NOT NULL", name="paused_for_a_reason"),
 )
 index_of("ix_mailings_planning", mailings.c.state, MailingState.PLANNING, mailings.c.id)
+index_of("ix_mailings_paused", mailings.c.state, MailingState.PAUSED, mailings.c.hold_until)
 
 cohorts = Table(
     "cohorts",
@@ -243,8 +250,13 @@ batches = Table(
     Column("lease_until", Instant),
     Column("run", String(64)),
     Column("date", Instant),
+    Column("canary", Boolean, nullable=False),
     UniqueConstraint("mailing", "lo"),
     one_of("state", BatchState),
+    CheckConstraint("lo <= hi", name="not_empty"),
+    CheckConstraint(
+        "(state = 'leased') = (run IS NOT NULL AND lease_until IS NOT NULL)", name="leased_by_a_run"
+    ),
 )
 index_of("ix_batches_open", batches.c.state, BatchState.OPEN, batches.c.priority, batches.c.next_at)
 index_of("ix_batches_leased", batches.c.state, BatchState.LEASED, batches.c.lease_until)
@@ -265,6 +277,9 @@ deliveries = Table(
     Column("changed_at", Instant, nullable=False),
     UniqueConstraint("subscription", "mailing"),  # invariant 5: at most one, and found by subscription
     one_of("state", DeliveryState),
+    CheckConstraint(
+        "state NOT IN ('claimed', 'sending') OR (run IS NOT NULL AND attempts > 0)", name="held_by_a_run"
+    ),
     sqlite_with_rowid=False,
 )
 index_of(

@@ -3,13 +3,15 @@
 from publisher.stores.documents import Documents
 from publisher.stores.engine import Database
 from publisher.stores.files import Files
+from publisher.stores.holding import Holding
 from publisher.stores.ledger import Ledger
 from publisher.stores.log import Log
+from publisher.stores.pacing import PacingRecords
 from publisher.stores.planning import Planning
 from publisher.stores.subscribers import Subscribers
 
 
-class SqlStore(Log, Files, Documents, Subscribers, Planning, Ledger):
+class SqlStore(Log, Files, Documents, Subscribers, Planning, Ledger, Holding, PacingRecords):
     """`ports.Store`; safe to share between threads. Every method may raise StoreError."""
 
     def __init__(self, database: Database) -> None:

@@ -158,7 +158,9 @@ class World:
         return found.state.value
 
     def set_mailing(self, mailing: int, state: str) -> None:
-        self.sql("UPDATE mailings SET state = :state WHERE id = :id", state=state, id=mailing)
+        hold = "operator" if state == "paused" else None
+        query = "UPDATE mailings SET state = :state, hold = :hold WHERE id = :id"
+        self.sql(query, state=state, hold=hold, id=mailing)
 
 
 @pytest.fixture

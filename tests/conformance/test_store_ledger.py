@@ -131,7 +131,7 @@ def test_intents_of_many_mailings_are_one_call(world: Any) -> None:
         "UPDATE subscriptions SET generation = 2",
         "UPDATE subscriptions SET state = 'pending'",
         "UPDATE subscriptions SET state = 'unsubscribed'",
-        "UPDATE mailings SET state = 'paused'",
+        "UPDATE mailings SET state = 'paused', hold = 'operator'",
         "UPDATE mailings SET state = 'cancelled'",
         "DELETE FROM subscriptions",
     ],

@@ -15,6 +15,7 @@ import pytest
 
 from publisher.core.errors import OutputError, PublisherError, StoreError
 from publisher.stores import migrate, open_store
+from publisher.stores.schema import SCHEMA
 
 
 def _url(path: Path) -> str:
@@ -168,12 +169,12 @@ def test_a_url_that_names_no_store_is_one_line_without_its_password(url: str, ex
     assert _refused(url, create=True) == expected
 
 
-@pytest.mark.parametrize("version", ["0003", "9999", "abcdef123456"])
+@pytest.mark.parametrize("version", [f"{int(SCHEMA) + 1:04}", "9999", "abcdef123456"])
 def test_a_newer_store_is_one_line_and_untouched(tmp_path: Path, version: str) -> None:
     path = _stamped(_made(tmp_path), version)
     expected = (
         f"{path}: the store was written by a newer version of Publisher "
-        f"(schema {version}, this version knows 0002); upgrade Publisher"
+        f"(schema {version}, this version knows {SCHEMA}); upgrade Publisher"
     )
     assert _refused(_url(path)) == _refused(_url(path), create=True) == expected
     with pytest.raises(StoreError) as error:
@@ -184,7 +185,7 @@ def test_a_newer_store_is_one_line_and_untouched(tmp_path: Path, version: str) -
 def test_an_older_store_asks_for_migrate(tmp_path: Path) -> None:
     path = _stamped(_made(tmp_path), "0000")
     assert _refused(_url(path)) == (
-        f"{path}: the store is of an older version of Publisher (schema 0000, this version needs 0002); "
+        f"{path}: the store is of an older version of Publisher (schema 0000, this version needs {SCHEMA}); "
         "run `publisher migrate`"
     )
 

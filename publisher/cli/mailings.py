@@ -1,0 +1,204 @@
+"""mailings: what went out, to how many, what is in doubt; and orders to them."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from publisher.app import App
+from publisher.cli.common import Site, count, say, show_json, site_options, utc
+from publisher.core.errors import UsageError
+from publisher.core.holds import Order
+from publisher.core.mailings import InDoubt, Mailing, State
+from publisher.services import mailings as verbs
+from publisher.services.messages import message_id
+
+
+@click.group()
+def mailings() -> None:
+    """Digests and confirmations that went out, and what became of each."""
+
+
+@mailings.command("list")
+@site_options(as_json=True)
+def list_(site: Site, as_json: bool) -> None:
+    """Every mailing, newest first."""
+    app = site.open()
+    found = app.store.mailings()
+    if as_json:
+        show_json([_mailing_json(m) for m in found])
+        return
+    for m in found:
+        click.echo(f"{m.id:>5}  {utc(m.created_at)}  {m.list}  {_state(m)}  {_counts(m)}  {m.subject}")
+    if not found:
+        say("no mailing yet")
+
+
+@mailings.command("show")
+@site_options(as_json=True)
+@click.argument("id", type=int)
+def show(site: Site, as_json: bool, id: int) -> None:
+    """Counts by state, the deliveries in doubt, and the servers' replies."""
+    app = site.open()
+    found = verbs.find(app.parts, id)
+    doubts = app.store.in_doubt(id)
+    replies = app.store.replies(id)
+    if as_json:
+        doubt_rows = [_doubt_json(app, found, doubt) for doubt in doubts]
+        reply_rows = [{"reply": text, "count": number} for text, number in replies]
+        show_json(_mailing_json(found) | {"in_doubt": doubt_rows, "replies": reply_rows})
+        return
+    click.echo(f"mailing {found.id} of {found.list}: {found.subject}")
+    click.echo(f"{_state(found)}, {count(found.planned, 'delivery', 'deliveries')} planned: {_counts(found)}")
+    if found.hold_why:
+        until = f"; goes on by itself at {utc(found.hold_until)}" if found.hold_until else ""
+        click.echo(f"held      {found.hold_why}{until}")
+    _show_doubts(app, found, doubts)
+    for text, number in replies:
+        click.echo(f"{number:>9,}  {text}")
+
+
+def _ordering(order: Order, help: str, *, asks: bool = False) -> None:
+    """One command for each order. What cannot be taken back asks, on a terminal or not, or needs --yes."""
+
+    def command(site: Site, as_json: bool, id: int, dry_run: bool, yes: bool = False) -> None:
+        app = site.open()
+        found = verbs.find(app.parts, id)
+        if dry_run:
+            say(f"mailing {id} is {_state(found)}: {_counts(found)}; would {order}")
+            return
+        if asks:
+            _sure(f"{order} mailing {id}: {_unsent(found)} will not be sent", yes=yes)
+        now = verbs.order(app.parts, id, order, app.clock())
+        say(f"mailing {id} is {now.state}" + (f" ({now.hold})" if now.hold else ""))
+        if as_json:
+            show_json(_mailing_json(verbs.find(app.parts, id)))
+
+    decorated: Any = command
+    if asks:
+        decorated = click.option("--yes", is_flag=True, help="Do not ask.")(decorated)
+    decorated = click.option("--dry-run", is_flag=True, help="Show where it stands; change nothing.")(
+        decorated
+    )
+    command.__doc__ = help
+    decorated = click.argument("id", type=int)(decorated)
+    mailings.command(order.value)(site_options(at=True, as_json=True)(decorated))
+
+
+_ordering(Order.APPROVE, "Lets a mailing go that awaits approval.")
+_ordering(Order.PAUSE, "Stops a mailing before its next message, whoever is sending it.")
+_ordering(Order.RESUME, "Lets a paused mailing go on.")
+_ordering(Order.CANCEL, "Ends a mailing: what was not sent never will be.", asks=True)
+
+
+@mailings.command("resolve")
+@site_options(at=True, as_json=True)
+@click.argument("id", type=int)
+@click.option("--resend", is_flag=True, help="They did not arrive: send again, under the same Message-ID.")
+@click.option("--accept", is_flag=True, help="They arrived: take them for accepted.")
+@click.option("--only", "only", multiple=True, metavar="ADDRESS", help="Only this reader; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="List what would be decided; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def resolve(
+    site: Site,
+    as_json: bool,
+    id: int,
+    resend: bool,
+    accept: bool,
+    only: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Decides deliveries in doubt: did they arrive, or not?"""
+    app = site.open()
+    if resend == accept and not dry_run:
+        raise UsageError(f"mailing {id}", "in doubt: did they arrive?", "say --resend or --accept")
+    chosen = verbs.doubts(app.parts, id, only)
+    if dry_run:
+        _show_doubts(app, verbs.find(app.parts, id), chosen)
+        say(f"in doubt: {count(len(chosen), 'delivery', 'deliveries')}")
+        return
+    if resend and chosen:
+        number = count(len(chosen), "message")
+        _sure(f"send {number} again; who did get it gets it twice", yes=yes)
+    done = verbs.resolve(app.parts, chosen, resend=resend, now=app.clock())
+    say(f"{count(done, 'delivery', 'deliveries')} {'queued again' if resend else 'taken for accepted'}")
+    if as_json:
+        show_json(_mailing_json(verbs.find(app.parts, id)))
+
+
+@mailings.command("rebuild")
+@site_options(as_json=True)
+@click.argument("id", type=int)
+@click.option("--verify", is_flag=True, help="Compare with what is frozen; write nothing.")
+def rebuild(site: Site, as_json: bool, id: int, verify: bool) -> None:
+    """Makes a mailing's content again and compares it, byte for byte, with what was frozen."""
+    if not verify:
+        raise UsageError("mailings rebuild", "what is frozen is never replaced", "say --verify to compare")
+    app = site.open()
+    proofs = list(verbs.verify(app.parts, verbs.find(app.parts, id)))
+    if as_json:
+        rows = [{"cohort": p.cohort, "sha256": p.sha256, "differs": p.differs or None} for p in proofs]
+        show_json({"id": id, "same": not any(p.differs for p in proofs), "cohorts": rows})
+    for proof in () if as_json else proofs:
+        click.echo(f"cohort {proof.cohort}  sha256 {proof.sha256}  {proof.differs or 'the same bytes'}")
+    if any(proof.differs for proof in proofs):
+        raise SystemExit(1)
+
+
+def _sure(what: str, *, yes: bool) -> None:
+    """Asks on a terminal; elsewhere it takes --yes. Raises UsageError, or ends on a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("mailings", f"{what}", "say --yes if that is meant")
+    click.confirm(f"{what}. Go on?", abort=True, err=True)
+
+
+def _mailing_json(m: Mailing) -> dict[str, Any]:
+    return {
+        "id": m.id,
+        "list": m.list,
+        "kind": m.kind,
+        "state": m.state,
+        "hold": m.hold,
+        "hold_why": m.hold_why or None,
+        "hold_until": utc(m.hold_until),
+        "subject": m.subject,
+        "created": utc(m.created_at),
+        "planned": m.planned,
+        "counts": {state.value: m.counts.get(state, 0) for state in State},
+    }
+
+
+def _doubt_json(app: App, m: Mailing, doubt: InDoubt) -> dict[str, Any]:
+    _, name = message_id(app.parts, m, doubt.n)
+    return {
+        "n": doubt.n,
+        "address": doubt.address,
+        "message_id": name,
+        "at": utc(doubt.at),
+        "reply": doubt.reply,
+    }
+
+
+def _show_doubts(app: App, m: Mailing, found: Sequence[InDoubt]) -> None:
+    for doubt in found:
+        row = _doubt_json(app, m, doubt)
+        click.echo(
+            f"in doubt  {row['address']}  {row['message_id']}  since {row['at']}  {row['reply']}".rstrip()
+        )
+
+
+def _state(m: Mailing) -> str:
+    return f"{m.state} ({m.hold})" if m.hold else m.state.value
+
+
+def _counts(m: Mailing) -> str:
+    return ", ".join(f"{number:,} {state}" for state, number in m.counts.items() if number) or "nobody"
+
+
+def _unsent(m: Mailing) -> str:
+    number = m.counts.get(State.QUEUED, 0) + m.counts.get(State.CLAIMED, 0)
+    return count(number, "delivery", "deliveries")

@@ -1,0 +1,194 @@
+"""How fast mail may leave, what slows it down, and when it stops by itself. Pure: the clock is an argument.
+
+A refusal is an answer that is not about the reader: a 4xx, or a 5xx that names no address. Refusals in a row,
+with no acceptance between them, brake a domain, or the whole server: nothing is tried there for a while, and
+what was not tried loses no attempt. Then one message goes as a probe; one more refusal brakes for longer.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from publisher.core.messages import Outcome, Verdict
+
+SERVER = "*"
+"""The scope of a brake that stops everything: no domain has this name."""
+
+DOMAIN_REFUSALS, SERVER_REFUSALS = 5, 20
+"""Refusals in a row that brake a domain, and the server."""
+
+DOUBTFUL = 2
+"""From this refusal in a row on, a 5xx that names no address is taken for a deferral, not for the end."""
+
+_WAITS = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 20, 40, 60))
+
+
+def brake_time(failures: int) -> timedelta:
+    """How long the `failures`-th brake in a row (from 1) lasts: one minute at first, an hour at most."""
+    return _WAITS[min(failures, len(_WAITS)) - 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge:
+    """How a domain, or the server (`SERVER`), has answered lately. `refusals` are in a row; `failures` counts
+    brakes since the last acceptance, the last one until `until`; `reply` is what caused it.
+    """
+
+    scope: str
+    refusals: int = 0
+    failures: int = 0
+    until: datetime | None = None
+    reply: str = ""
+
+    def stopped(self, now: datetime) -> bool:
+        """Whether nothing may be tried at `now`."""
+        return self.until is not None and now < self.until
+
+    @property
+    def probing(self) -> bool:
+        """Whether only one message at a time may go: it was braked, and nothing was accepted since."""
+        return self.failures > 0
+
+
+def read(gauge: Gauge, outcome: Outcome, now: datetime) -> Gauge:
+    """The gauge after one more answer. A doubt, and a refusal of one address, say nothing of the server."""
+    if outcome.verdict is Verdict.ACCEPTED:
+        return Gauge(scope=gauge.scope) if gauge.refusals or gauge.failures else gauge
+    if not is_refusal(outcome):
+        return gauge
+    most = SERVER_REFUSALS if gauge.scope == SERVER else DOMAIN_REFUSALS
+    if gauge.refusals + 1 < most and not gauge.probing:
+        return replace(gauge, refusals=gauge.refusals + 1)
+    return braked(gauge, outcome.reply, now)
+
+
+def braked(gauge: Gauge, reply: str, now: datetime) -> Gauge:
+    """The gauge of a scope where nothing may be tried for a while. One that is stopped already stays so."""
+    if gauge.stopped(now):
+        return gauge
+    failures = gauge.failures + 1
+    until = now + brake_time(failures)
+    return replace(gauge, refusals=gauge.refusals + 1, failures=failures, until=until, reply=reply)
+
+
+def is_refusal(outcome: Outcome) -> bool:
+    """Whether an answer speaks of the server's will, and not of the reader."""
+    match outcome.verdict:
+        case Verdict.DEFERRED:
+            return True
+        case Verdict.REJECTED:
+            return not _about_the_address(outcome.reply)
+        case _:
+            return False
+
+
+def fair(outcome: Outcome, *gauges: Gauge) -> Outcome:
+    """The outcome as it is settled: a 5xx that names no address, in a row of refusals, is a deferral."""
+    doubtful = any(gauge.refusals >= DOUBTFUL or gauge.probing for gauge in gauges)
+    if outcome.verdict is Verdict.REJECTED and doubtful and is_refusal(outcome):
+        return replace(outcome, verdict=Verdict.DEFERRED)
+    return outcome
+
+
+_ENHANCED = re.compile(r"\b5\.(\d{1,3})\.\d{1,3}\b")
+_WORDS = re.compile(
+    r"\b(user|mailbox|recipient|address|account|unknown|exist|inactive|disabled)", re.IGNORECASE
+)
+
+
+def _about_the_address(reply: str) -> bool:
+    """RFC 3463 3: x.1 is about an address, x.2 about a mailbox. Without such a code the words must do."""
+    found = _ENHANCED.search(reply)
+    return found[1] in ("1", "2") if found else bool(_WORDS.search(reply))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """At most so many connections at once, and messages a second; None: no limit of its own."""
+
+    connections: int | None = None
+    rate: float | None = None
+
+
+def slot(last: float, now: float, rate: float | None) -> float:
+    """When the next message may start, in seconds of the clock of `now`, if one was started at `last`: evenly
+    spaced, and what was not used is not saved up.
+    """
+    return now if rate is None else max(now, last + 1 / rate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """Every day from `start` to `end` by the wall clock of the list, over midnight where `end` is earlier."""
+
+    start: time
+    end: time
+
+
+def quiet_until(hours: QuietHours, zone: str, now: datetime) -> datetime | None:
+    """When the quiet hours that `now` lies in are over (UTC); None where it lies in none."""
+    here = now.astimezone(ZoneInfo(zone))
+    for day in (here.date() - timedelta(days=1), here.date()):
+        last = day if hours.start < hours.end else day + timedelta(days=1)
+        start, end = (_wall(*at, zone) for at in ((day, hours.start), (last, hours.end)))
+        if start <= now < end:
+            return end
+    return None
+
+
+def _wall(day: date, clock: time, zone: str) -> datetime:
+    return datetime.combine(day, clock, ZoneInfo(zone)).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmUp:
+    """A new sender starts slowly: from the day `start` (UTC) on, at most `days[n]` messages on day n."""
+
+    start: date
+    days: tuple[int, ...]
+
+
+def allowance(warm_up: WarmUp, now: datetime) -> int | None:
+    """How many messages may leave on the day of `now` (UTC); None: as many as there are."""
+    day = (now.astimezone(UTC).date() - warm_up.start).days
+    return None if day >= len(warm_up.days) else warm_up.days[max(day, 0)]
+
+
+def midnight_after(now: datetime) -> datetime:
+    """When the next UTC day begins."""
+    day = now.astimezone(UTC).date() + timedelta(days=1)
+    return datetime.combine(day, time(0), UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """The sample of a mailing to `over` readers or more that goes first: one in `one_in`, chosen by hash. The
+    rest is held when more than `limit` (0 to 1) of it is refused.
+    """
+
+    one_in: int = 100
+    limit: float = 0.05
+    over: int = 5_000
+
+
+def refused_too_many(canary: Canary, settled: int, refused: int) -> bool:
+    """Whether so many refusals among the settled of a sample hold the rest."""
+    return settled > 0 and refused / settled > canary.limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pacing:
+    """The rules of one site. `total` is for the whole transport, `groups` for the domains named in settings;
+    a batch's group is one of these names or empty for all others.
+    """
+
+    total: Limit = Limit()
+    groups: "tuple[tuple[str, Limit], ...]" = ()
+    quiet: QuietHours | None = None
+    warm_up: WarmUp | None = None
+    canary: Canary | None = None
+
+    def limit(self, group: str) -> Limit:
+        """The limits of a pacing group."""
+        return dict(self.groups).get(group, Limit())

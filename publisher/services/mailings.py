@@ -1,0 +1,101 @@
+"""What an operator does with a mailing: order it about, decide what is in doubt, prove its bytes."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from publisher.core.errors import Refused, UsageError
+from publisher.core.holds import Declined, Order, Standing
+from publisher.core.mailings import Cause, InDoubt, Mailing, MailingKind, Result
+from publisher.core.messages import Place
+from publisher.core.mime import freeze
+from publisher.services.compose import digest_message, digest_of
+from publisher.services.parts import Parts
+
+
+def find(parts: Parts, id: int) -> Mailing:
+    """The mailing of that id, counted. Raises UsageError: there is none."""
+    found = parts.store.mailing(id)
+    if found is None:
+        raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
+    return found
+
+
+def order(parts: Parts, id: int, wish: Order, now: datetime) -> Standing:
+    """Carries out an order at once, also while another process sends. Raises Refused, UsageError."""
+    answer = parts.store.order(id, wish, now)
+    if answer is None:
+        raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
+    if isinstance(answer, Declined):
+        raise Refused(f"mailing {id}", answer.why, answer.do)
+    return answer
+
+
+def doubts(parts: Parts, id: int, addresses: Sequence[str] = ()) -> list[InDoubt]:
+    """The mailing's deliveries in doubt, of these addresses or all. Raises UsageError: one is not."""
+    found = list(parts.store.in_doubt(find(parts, id).id))
+    if not addresses:
+        return found
+    for address in addresses:
+        if address not in {doubt.address for doubt in found}:
+            raise UsageError(
+                f"mailing {id}", f"nothing to {address} is in doubt", "`mailings show` lists them"
+            )
+    return [doubt for doubt in found if doubt.address in addresses]
+
+
+def resolve(parts: Parts, chosen: Sequence[InDoubt], *, resend: bool, now: datetime) -> int:
+    """Arrow j: those in doubt are sent again under the same Message-ID, or taken for accepted."""
+    cause = Cause.RESEND if resend else Cause.ASSUME
+    word = "to be sent again" if resend else "taken for accepted"
+    done = 0
+    for doubt in chosen:
+        reply = f"{word} by the operator" + (f"; before: {doubt.reply}" if doubt.reply else "")
+        result = Result(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=reply[:500])
+        done += parts.store.resolve(doubt.mailing, doubt.n, result, now)
+    return done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What a rebuild of one cohort showed: the SHA-256 of its frozen bytes, places by their names, and what
+    differs from that; empty where nothing does.
+    """
+
+    cohort: int
+    sha256: str
+    differs: str = ""
+
+
+def verify(parts: Parts, mailing: Mailing) -> Iterator[Proof]:
+    """Whether what is frozen is whole, and today's posts, templates and settings make the same bytes again.
+
+    A confirmation is not rendered again: its content is no post's. Raises StoreError: segments are gone.
+    """
+    for cohort, posts in parts.store.cohorts(mailing.id):
+        segments = parts.store.segments(mailing.id, cohort)
+        seen = hashlib.sha256()
+        for segment in segments:
+            seen.update(f"[{segment.value}]".encode() if isinstance(segment, Place) else segment)
+        again = _again(parts, mailing, posts)
+        differs = "" if again is None else _difference(freeze(segments)[0], again)
+        yield Proof(cohort=cohort, sha256=seen.hexdigest(), differs=differs)
+
+
+def _again(parts: Parts, mailing: Mailing, posts: Sequence[tuple[str, str]]) -> tuple[str, ...] | None:
+    spec = parts.list(mailing.list)
+    if mailing.kind is not MailingKind.DIGEST or not posts:
+        return None
+    if spec is None:
+        return ()
+    _, message = digest_message(parts, digest_of(parts, spec, posts, mailing.due_before), mailing.id)
+    return freeze(message)[0]
+
+
+def _difference(frozen: Sequence[str], again: Sequence[str]) -> str:
+    if not again:
+        return "its list is no longer in publisher.toml"
+    if list(frozen) == list(again):
+        return ""
+    return "templates, settings or this version make other bytes now; what is frozen is what goes out"

@@ -1,0 +1,96 @@
+"""What slows mail down, and how fast it went: what of the pacing must survive a crash."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, delete, func, select
+from sqlalchemy.dialects import sqlite
+
+from publisher.core.mailings import Cause, Result
+from publisher.core.pacing import Gauge
+from publisher.stores.columns import metadata
+from publisher.stores.engine import Database, upsert
+from publisher.stores.types import Instant, Words
+
+brakes = Table(
+    "brakes",
+    metadata,
+    Column("scope", Text, primary_key=True),  # a domain; "*" is the server itself
+    Column("failures", Integer, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("reply", Words, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+pace = Table(
+    "pace",
+    metadata,
+    Column("mailing", BigInteger, primary_key=True, autoincrement=False),
+    Column("minute", Instant, primary_key=True),
+    Column("accepted", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("deferred", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+KEPT = timedelta(days=2)
+"""How long the minutes of a mailing are kept: a day is counted for warming up, and a rate looks back less."""
+
+_COUNTED = {Cause.ACCEPT: "accepted", Cause.REJECT: "refused", Cause.DEFER: "deferred"}
+
+
+class PacingRecords:
+    """`ports.PacingStore`."""
+
+    _db: Database
+
+    def gauges(self) -> Mapping[str, Gauge]:
+        """Every brake that was not released, by its scope."""
+        with self._db.read() as connection:
+            rows = connection.execute(select(brakes)).mappings()
+            return {row["scope"]: Gauge(**row) for row in rows}
+
+    def set_gauge(self, gauge: Gauge) -> None:
+        """Keeps a brake; a gauge without failures releases it."""
+        with self._db.write() as connection:
+            if gauge.until is None:
+                connection.execute(delete(brakes).where(brakes.c.scope == gauge.scope))
+                return
+            names = ("scope", "failures", "until", "reply")
+            connection.execute(upsert(brakes).values({name: getattr(gauge, name) for name in names}))
+
+    def pace(self, since: datetime) -> Mapping[int, tuple[int, int, int]]:
+        """(accepted, refused, deferred) of each mailing in the minutes from `since` on."""
+        sums = [func.sum(pace.c[name]).label(name) for name in _COUNTED.values()]
+        query = select(pace.c.mailing, *sums).where(pace.c.minute >= since).group_by(pace.c.mailing)
+        with self._db.read() as connection:
+            rows = connection.execute(query).all()
+        return {row.mailing: (row.accepted, row.refused, row.deferred) for row in rows}
+
+
+def count(connection: Connection, results: Sequence[Result], now: datetime) -> None:
+    """Adds what was settled to this minute of its mailings."""
+    found: dict[int, dict[str, int]] = {}
+    for result in results:
+        if name := _COUNTED.get(result.cause):
+            row = found.setdefault(result.mailing, dict.fromkeys(_COUNTED.values(), 0))
+            row[name] += 1
+    minute = now.replace(second=0, microsecond=0)
+    rows: list[dict[str, Any]] = [{"mailing": id, "minute": minute} | row for id, row in found.items()]
+    if rows:
+        connection.execute(_ADD, rows)
+
+
+def forget(connection: Connection, now: datetime) -> None:
+    """Drops minutes that nothing asks for any more."""
+    connection.execute(delete(pace).where(pace.c.minute < now - KEPT))
+
+
+def _add() -> sqlite.Insert:
+    statement = sqlite.insert(pace)
+    added = {name: pace.c[name] + statement.excluded[name] for name in _COUNTED.values()}
+    return statement.on_conflict_do_update(index_elements=["mailing", "minute"], set_=added)
+
+
+_ADD = _add()

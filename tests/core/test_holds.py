@@ -1,0 +1,82 @@
+"""Orders to a mailing: what each does to it, and what it declines."""
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from publisher.core.holds import OVER, Declined, Order, Standing, obey, planned
+from publisher.core.mailings import Hold, MailingState
+
+STANDINGS = [
+    Standing(state=MailingState.PLANNING),
+    Standing(state=MailingState.READY),
+    Standing(state=MailingState.DONE),
+    Standing(state=MailingState.CANCELLED),
+    *(
+        Standing(state=state, hold=hold)
+        for state in (MailingState.PLANNING, MailingState.PAUSED)
+        for hold in Hold
+    ),
+]
+
+
+def test_what_awaits_approval_goes_by_approval_only() -> None:
+    waiting = Standing(state=MailingState.PAUSED, hold=Hold.APPROVAL)
+    assert obey(Order.APPROVE, waiting) == Standing(state=MailingState.READY)
+    assert obey(Order.RESUME, waiting) == Declined(
+        why="awaits approval", do="`publisher mailings approve` lets it go"
+    )
+    assert obey(Order.PAUSE, waiting) == waiting
+
+
+@pytest.mark.parametrize("hold", [Hold.OPERATOR, Hold.CANARY, Hold.SERVER])
+def test_an_operator_resumes_whatever_else_paused_it(hold: Hold) -> None:
+    assert obey(Order.RESUME, Standing(state=MailingState.PAUSED, hold=hold)) == Standing(
+        state=MailingState.READY
+    )
+
+
+def test_a_mailing_that_is_still_planned_can_be_approved_paused_and_resumed_before_it_is_ready() -> None:
+    new = Standing(state=MailingState.PLANNING, hold=Hold.APPROVAL)
+    approved = obey(Order.APPROVE, new)
+    assert approved == Standing(state=MailingState.PLANNING)
+    paused = obey(Order.PAUSE, Standing(state=MailingState.PLANNING))
+    assert paused == Standing(state=MailingState.PLANNING, hold=Hold.OPERATOR)
+    assert planned(Hold.OPERATOR, 3) is MailingState.PAUSED
+    assert planned(None, 3) is MailingState.READY
+    assert planned(Hold.APPROVAL, 0) is MailingState.DONE
+
+
+@pytest.mark.parametrize(
+    ("order", "standing", "why"),
+    [
+        (Order.APPROVE, Standing(state=MailingState.READY), "does not await approval, it is ready"),
+        (Order.PAUSE, Standing(state=MailingState.DONE), "is done"),
+        (Order.CANCEL, Standing(state=MailingState.DONE), "is done"),
+        (Order.RESUME, Standing(state=MailingState.CANCELLED), "is cancelled"),
+    ],
+)
+def test_what_cannot_be_done_says_why(order: Order, standing: Standing, why: str) -> None:
+    assert obey(order, standing) == Declined(why=why)
+
+
+@pytest.mark.parametrize(("order", "standing"), [*product(Order, STANDINGS)])
+def test_an_order_given_twice_is_the_same_or_declined(order: Order, standing: Standing) -> None:
+    once = obey(order, standing)
+    if isinstance(once, Standing):
+        again = obey(order, once)
+        assert again == once or order is Order.APPROVE
+
+
+@given(orders=st.lists(st.sampled_from(Order)), start=st.sampled_from(STANDINGS))
+def test_what_is_over_stays_over_and_a_pause_has_a_reason(orders: list[Order], start: Standing) -> None:
+    now = start
+    for order in orders:
+        after = obey(order, now)
+        if isinstance(after, Standing):
+            assert now.state not in OVER or after == now
+            now = after
+    assert (now.state is MailingState.PAUSED) <= (now.hold is not None)
+    assert now.state not in {MailingState.READY, *OVER} or now.hold is None
