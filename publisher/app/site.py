@@ -14,6 +14,7 @@ from publisher.app.clock import wall_clock
 from publisher.app.packaged import packaged
 from publisher.app.wiring import make_parts, make_source, stamp
 from publisher.config import Settings
+from publisher.core.guards import Guard
 from publisher.core.lists import MailingList
 from publisher.core.plans import Plan
 from publisher.core.tokens import KeyRing
@@ -104,18 +105,27 @@ class App:
         """Where templates are looked for: the site's own first."""
         return (self.settings.folder / "templates", packaged("templates"))
 
-    def plan(self, *, backfill: bool = False) -> tuple[Plan, tuple[plan.Outlook, ...]]:
+    def plan(
+        self, *, backfill: bool = False, meant: frozenset[Guard] = frozenset()
+    ) -> tuple[Plan, tuple[plan.Outlook, ...]]:
         """What `publish` would do now, and who is due; writes nothing."""
         now = self.clock()
-        gathered = gathering.gather(self.parts, now, backfill=backfill)
+        gathered = gathering.gather(self.parts, now, backfill=backfill, meant=meant)
         return gathered.plan, tuple(plan.outlook(self.parts, spec, now) for spec in self.settings.lists)
 
-    def publish(self, *, backfill: bool = False, expect: str | None = None, mail: bool = True) -> Report:
+    def publish(
+        self,
+        *,
+        backfill: bool = False,
+        expect: str | None = None,
+        mail: bool = True,
+        meant: frozenset[Guard] = frozenset(),
+    ) -> Report:
         """Log, documents and mailings, under the publish lock; deliveries are `deliver`'s."""
         with self.lock("publish"):
             now = self.clock()
             parts = replace(self.parts, stamp=stamp(self))  # a template may be another than last time
-            done = publish.publish(parts, now, backfill=backfill, expect=expect)
+            done = publish.publish(parts, now, backfill=backfill, expect=expect, meant=meant)
             mailings = plan.plan_mail(parts, now) if mail else []
             pages = write(parts, mailing_pages(parts), now)
             self._next_post = done.plan.next_at

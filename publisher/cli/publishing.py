@@ -1,5 +1,7 @@
 """plan, publish, preview."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +10,37 @@ import click
 from publisher.app import App, Report
 from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc
 from publisher.cli.progress import delivery_progress
+from publisher.core.guards import WAYS, Guard
 from publisher.core.log import Kind
 from publisher.core.plans import Plan, of_kind
 from publisher.services.plan import Outlook
 
 
+def meaning(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--accept-new and --force: guards that the author answers. The command gets `meant`."""
+
+    @wraps(command)
+    def wrapped(*, accept_new: bool, force: tuple[str, ...], **given: Any) -> Any:
+        meant = {Guard(rule) for rule in force} | ({Guard.CHURN} if accept_new else set())
+        return command(meant=frozenset(meant), **given)
+
+    rule = click.Choice([Guard.MISSING.value])
+    text = "Go on although many posts are missing at once: they are withdrawn now."
+    decorated: Callable[..., Any] = click.option("--force", type=rule, multiple=True, help=text)(wrapped)
+    text = "Go on although many old posts change or look new at once."
+    return click.option("--accept-new", is_flag=True, help=text)(decorated)
+
+
 @click.command()
 @site_options(at=True, as_json=True)
+@meaning
 @click.option(
     "--who", is_flag=True, help="Also how many readers each digest has, and why others are left out."
 )
-def plan(site: Site, as_json: bool, who: bool) -> None:
+def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard]) -> None:
     """What `publish` would do now; changes nothing."""
     app = site.open()
-    made, outlooks = app.plan()
+    made, outlooks = app.plan(meant=meant)
     if as_json:
         show_json(_plan_json(made) | {"digests": [_outlook_json(look) for look in outlooks]})
     else:
@@ -31,21 +50,28 @@ def plan(site: Site, as_json: bool, who: bool) -> None:
 
 @click.command()
 @site_options(at=True, as_json=True)
+@meaning
 @click.option("--plan", "expect", metavar="HASH", help="Only if the plan is still the one of this hash.")
 @click.option("--no-mail", is_flag=True, help="Log and documents only: no digest is planned or sent.")
 @click.option("--backfill", is_flag=True, help="New posts enter the feeds and are mailed to nobody.")
 @click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
 def publish(
-    site: Site, as_json: bool, expect: str | None, no_mail: bool, backfill: bool, dry_run: bool
+    site: Site,
+    as_json: bool,
+    expect: str | None,
+    no_mail: bool,
+    backfill: bool,
+    dry_run: bool,
+    meant: frozenset[Guard],
 ) -> None:
     """New posts to the log, the documents and the readers."""
     app = site.open()
     if dry_run:
-        made, outlooks = app.plan(backfill=backfill)
+        made, outlooks = app.plan(backfill=backfill, meant=meant)
         _say_plan(made, outlooks, who=False)
         _finish(made)
         return
-    report = app.publish(backfill=backfill, expect=expect, mail=not no_mail)
+    report = app.publish(backfill=backfill, expect=expect, mail=not no_mail, meant=meant)
     _say_report(app, report)
     delivered: dict[str, int] = {}
     if not no_mail:
@@ -79,10 +105,10 @@ def preview(site: Site, list_slug: str, out: Path | None) -> None:
 
 
 def _finish(made: Plan) -> None:
-    """Bad posts are findings: named on stderr, exit code 1."""
+    """Bad posts and a plan that is not carried out are findings: exit code 1; bad posts named on stderr."""
     for bad in made.bad:
         say(f"bad post: {bad}")
-    if made.bad:
+    if made.bad or made.stops:
         raise SystemExit(1)
 
 
@@ -94,8 +120,8 @@ def _say_plan(made: Plan, outlooks: tuple[Outlook, ...], *, who: bool) -> None:
         click.echo(f"renamed    {move.old} -> {move.new}")
     for hold in made.held:
         click.echo(f"held       {hold.path}: {hold.why}")
-    if made.stop:
-        click.echo(f"stop       {made.stop}")
+    for stop in made.stops:
+        click.echo(f"stop       {stop}; {WAYS[stop.guard]}")
     if made.nothing:
         click.echo("nothing to publish")
     if made.next_at:
@@ -151,7 +177,11 @@ def _plan_json(made: Plan) -> dict[str, Any]:
     value["renamed"] = [{"id": r.id, "old": r.old, "new": r.new} for r in made.renamed]
     value["held"] = [{"path": h.path, "why": h.why} for h in made.held]
     value["bad"] = [{"path": b.path, "line": b.line, "reason": b.reason} for b in made.bad]
-    return value | {"stop": made.stop, "next_at": utc(made.next_at)}
+    stops = [
+        {"guard": s.guard, "text": s.text, "examples": list(s.examples), "do": WAYS[s.guard]}
+        for s in made.stops
+    ]
+    return value | {"stop": made.stop, "stops": stops, "next_at": utc(made.next_at)}
 
 
 def _outlook_json(look: Outlook) -> dict[str, Any]:

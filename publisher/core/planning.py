@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from publisher.core.assets import carried
+from publisher.core.guards import Guard, Stop, authority_stop, changed_stop, missing_stop
 from publisher.core.identity import mint
 from publisher.core.log import Head, Kind, Known
 from publisher.core.matching import Matches, match
@@ -15,9 +16,6 @@ from publisher.core.posts import BadPost, Post, next_instant, public, why_not
 MISSING_SCANS = 2
 MISSING_FOR = timedelta(minutes=10)
 """Editors, rsync and git delete first: a file is gone only after two scans and ten minutes."""
-
-MANY, MANY_SHARE = 5, 0.2
-"""More than 5 and more than 20 % of the live posts missing at once: an accident, not a wish."""
 
 
 def make_plan(
@@ -29,7 +27,7 @@ def make_plan(
     rules: Rules,
     live: int | None = None,
 ) -> Plan:
-    """What a publish at `now` would do. Never raises: what cannot be done is in `bad`, `held` or `stop`.
+    """What a publish at `now` would do. Never raises: what cannot be done is in `bad`, `held` or `stops`.
 
     Where `known` and `posts` lack settled pairs (core.settling), `live` is the number of all live posts.
     """
@@ -45,7 +43,8 @@ def make_plan(
     changes, touched, renamed = _changed(visible, matches)
     withdrawn, followed = _hidden(waiting, matches)
     away = _vanished(matches)
-    missing, gone = _missing(away, now)
+    missing, gone = _missing(away, now, meant=Guard.MISSING in rules.meant)
+    count = sum(k.live for k in known) if live is None else live
     wrong = [b for b in bad if not b.unsettled]
     return Plan(
         head=head.seq,
@@ -59,7 +58,7 @@ def make_plan(
         bad=(*sorted(wrong, key=lambda b: (b.path, b.line)), *clashes, *twins),
         unsettled=tuple(sorted(b.path for b in bad if b.unsettled)),
         next_at=next_instant(posts, now),
-        stop=_stop(sum(k.live for k in known) if live is None else live, len(missing) + len(gone)),
+        stops=_stops(count, [*(k.post for k in missing), *(c.post for c in gone)], changes, rules),
     )
 
 
@@ -131,11 +130,11 @@ def _vanished(matches: Matches) -> dict[str, Known]:
     return {id: k for id, k in matches.free.items() if id not in held and matches.is_away(k)}
 
 
-def _missing(away: Mapping[str, Known], now: datetime) -> tuple[list[Known], list[Change]]:
-    """Live posts without a file: those to wait for, and those to withdraw."""
+def _missing(away: Mapping[str, Known], now: datetime, *, meant: bool) -> tuple[list[Known], list[Change]]:
+    """Live posts without a file: those to wait for, and those to withdraw; all, where that is meant."""
     live = [k for k in away.values() if k.live]
-    missing = [k for k in live if not _long_gone(k, now)]
-    return missing, [_withdraw(k) for k in live if _long_gone(k, now)]
+    missing = [k for k in live if not (meant or _long_gone(k, now))]
+    return missing, [_withdraw(k) for k in live if meant or _long_gone(k, now)]
 
 
 def _withdraw(k: Known) -> Change:
@@ -155,8 +154,12 @@ def _holds(visible: Sequence[Post], matches: Matches, missing: Sequence[Known]) 
     return (*unsure, *(Hold(path=k.post.path, why=Held.MISSING) for k in missing))
 
 
-def _stop(live: int, away: int) -> str:
-    accident = away > MANY and away > live * MANY_SHARE
-    if accident or 1 < away == live:  # all of a small site: its folder is empty, or not mounted
-        return f"{away} of {live} published posts are missing at once; is the folder whole?"
-    return ""
+def _stops(live: int, away: Sequence[Post], changes: Sequence[Change], rules: Rules) -> tuple[Stop, ...]:
+    """What must not be carried out unless its author says so."""
+    updated = [change.post.path for change in changes if change.kind is Kind.UPDATED]
+    found = (
+        *missing_stop(live, [post.path for post in away]),
+        *changed_stop(live, updated),
+        *authority_stop(live, rules.authority_before, rules.naming.authority),
+    )
+    return tuple(stop for stop in found if stop.guard not in rules.meant)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from publisher.core.guards import Guard, Stop
 from publisher.core.identity import Naming
 from publisher.core.log import Kind
 from publisher.core.posts import BadPost, Post
@@ -13,11 +14,15 @@ from publisher.core.posts import BadPost, Post
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What make_plan needs to know of the settings and the command line."""
+    """What make_plan needs to know of the settings and the command line. `meant` are guards that the author
+    has answered; `authority_before` is the id authority of the last publish, "" before the first.
+    """
 
     naming: Naming
     max_age: timedelta
     backfill: bool = False
+    meant: frozenset[Guard] = frozenset()
+    authority_before: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,7 @@ class Plan:
     """What a publish would do. `changes` become log rows in this order; `touched` are known posts that
     changed without being news (tags, a new path, a rewrite while hidden); `missing` are ids not found by
     this scan; `unsettled` are files still being written: to be looked at again soon. `head` is the log's
-    seq the plan was made on: applying it to another log is refused.
+    seq the plan was made on: applying it to another log is refused. One with `stops` is not carried out.
     """
 
     head: int
@@ -73,7 +78,12 @@ class Plan:
     bad: tuple[BadPost, ...] = ()
     unsettled: tuple[str, ...] = ()
     next_at: datetime | None = None
-    stop: str = ""
+    stops: tuple[Stop, ...] = ()
+
+    @property
+    def stop(self) -> str:
+        """Why it is not carried out, in one line; "" where nothing stops it."""
+        return "; ".join(stop.text for stop in self.stops)
 
     @property
     def nothing(self) -> bool:

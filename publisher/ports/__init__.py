@@ -17,6 +17,7 @@ from publisher.ports.parts import (
     Source,
     Transport,
 )
+from publisher.ports.promises import PromiseStore
 from publisher.ports.stores import (
     CohortPosts,
     DocumentStore,
@@ -41,6 +42,7 @@ __all__ = [
     "LogStore",
     "Markup",
     "PlanningStore",
+    "PromiseStore",
     "Renderer",
     "Session",
     "Shelf",

@@ -15,6 +15,8 @@ from publisher.core.pacing import Gauge
 from publisher.core.plans import Plan
 from publisher.core.posts import FileStat, Post
 from publisher.core.settling import Memory, Names
+from publisher.core.websub import Ping
+from publisher.ports.promises import PromiseStore
 
 
 class LogStore(Protocol):
@@ -80,7 +82,12 @@ class DocumentStore(Protocol):
     """What was written under public/, and what was wrong at the last look."""
 
     def documents(self) -> Mapping[str, Document]: ...
-    def save_documents(self, written: Sequence[Document], gone: Sequence[str]) -> None: ...
+    def save_documents(
+        self, written: Sequence[Document], gone: Sequence[str], pings: Sequence[Ping] = ()
+    ) -> None:
+        """Records `written` and forgets `gone`; hubs are to be told `pings` once `place_pings` says so."""
+        ...
+
     def set_problems(self, area: str, problems_now: Sequence[str], now: datetime) -> None:
         """Replaces the problems of one area ("posts", "mail", "schedule"); an empty sequence clears it."""
         ...
@@ -260,7 +267,15 @@ CohortPosts = tuple[int, Sequence[tuple[str, str]]]
 
 
 class Store(
-    LogStore, FileStore, DocumentStore, SubscriberStore, PlanningStore, LedgerStore, PacingStore, Protocol
+    LogStore,
+    FileStore,
+    DocumentStore,
+    SubscriberStore,
+    PlanningStore,
+    LedgerStore,
+    PacingStore,
+    PromiseStore,
+    Protocol,
 ):
     """All of it: one database."""
 

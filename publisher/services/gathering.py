@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from publisher.core.guards import Guard
 from publisher.core.identity import Naming
 from publisher.core.log import Known
 from publisher.core.planning import make_plan
@@ -17,6 +18,7 @@ from publisher.core.plans import Plan, Rules
 from publisher.core.posts import BadPost, FileStat, Post
 from publisher.core.settling import Memory, Names, names_of, settled
 from publisher.services.parts import Parts
+from publisher.services.ruling import rules_of
 
 BODIES = 8_000_000
 """Characters of bodies that are held before they are stored."""
@@ -30,6 +32,7 @@ class Gathered:
     """A plan; what is to be remembered before it is carried out, and when it is."""
 
     plan: Plan
+    rules: Rules
     before: Memory
     memory: Memory
 
@@ -49,25 +52,34 @@ class _Look:
     gone: list[str] = field(default_factory=list[str])
 
 
-def gather(parts: Parts, now: datetime, *, backfill: bool = False, keep: bool = False) -> Gathered:
+def gather(
+    parts: Parts,
+    now: datetime,
+    *,
+    backfill: bool = False,
+    meant: frozenset[Guard] = frozenset(),
+    keep: bool = False,
+) -> Gathered:
     """Reads what changed in the folder, and decides. With `keep` bodies are stored while they are read;
     without it nothing is written. Raises SourceError, StoreError.
     """
-    rules = Rules(naming=parts.naming, max_age=parts.max_age, backfill=backfill)
+    rules = rules_of(parts, backfill=backfill, meant=meant)
     look = _look(parts, keep=keep)
     files, loose = parts.store.unsettled(now)
     look.known = {k.id: k for k in loose}
     look.posts.update((post.path, post) for post, _ in files if post.path in look.same)
     _widen(parts, look, rules.naming)
     posts, known = list(look.posts.values()), list(look.known.values())
-    live = parts.store.live() if sum(k.live for k in known) > 1 else 0  # one alone is no accident
+    moved = rules.authority_before not in ("", rules.naming.authority)
+    many = moved or sum(k.live for k in known) > 1  # one alone is no accident
+    live = parts.store.live() if many else 0
     plan = make_plan(parts.store.head(), known, posts, look.bad, now, rules, live)
     quiet = settled(plan, known, posts, now, rules.naming)
     for path, (_, hash) in look.read.items():
         if not hash:  # never remembered
             quiet.pop(path, None)
     open_files = {post.path for post, is_settled in files if not is_settled}
-    return _gathered(look, plan, quiet, open_files, {k.id for k in loose})
+    return _gathered(look, plan, rules, quiet, open_files, {k.id for k in loose})
 
 
 def _look(parts: Parts, *, keep: bool) -> _Look:
@@ -132,7 +144,7 @@ def _settled_files(look: _Look, known: Iterable[Known]) -> list[Post]:
 
 
 def _gathered(
-    look: _Look, plan: Plan, quiet: Mapping[str, str], open_files: set[str], open_ids: set[str]
+    look: _Look, plan: Plan, rules: Rules, quiet: Mapping[str, str], open_files: set[str], open_ids: set[str]
 ) -> Gathered:
     """What is to be written so that the next look finds what this one left. `open_files` and `open_ids` are
     what was not settled. A file that ceases to be is opened before the plan is carried out: its row has no
@@ -151,4 +163,4 @@ def _gathered(
         gone=look.gone,
         unsettled=None if plan.nothing and ids == open_ids else ids,
     )
-    return Gathered(plan=plan, before=Memory(rules=look.rules, turned=opened), memory=memory)
+    return Gathered(plan=plan, rules=rules, before=Memory(rules=look.rules, turned=opened), memory=memory)

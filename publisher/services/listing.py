@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 from publisher.core.identity import mint
 from publisher.core.planning import make_plan
-from publisher.core.plans import Rules
 from publisher.core.posts import BadPost, Parsed, Post, Wait, warned, why_not
 from publisher.services.parts import Parts
+from publisher.services.ruling import rules_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +72,7 @@ def _ids(parts: Parts, items: list[Parsed | BadPost], now: datetime) -> tuple[di
     posts = [item.post for item in items if isinstance(item, Parsed)]
     bad = [item for item in items if isinstance(item, BadPost)]
     known = parts.store.known()
-    plan = make_plan(
-        parts.store.head(), known, posts, bad, now, Rules(naming=parts.naming, max_age=parts.max_age)
-    )
+    plan = make_plan(parts.store.head(), known, posts, bad, now, rules_of(parts))
     ids = {post.path: mint(post, parts.naming) for post in posts}
     ids |= {change.post.path: change.id for change in plan.changes}
     ids |= {entry.post.path: entry.id for entry in known} | {move.new: move.id for move in plan.renamed}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from publisher.core.errors import Refused
+from publisher.core.guards import Guard, ways_out
 from publisher.core.log import Head
 from publisher.core.plans import Plan
 from publisher.core.settling import Memory
@@ -20,6 +21,7 @@ from publisher.services.gathering import gather
 from publisher.services.pages import home_page
 from publisher.services.parts import Parts
 from publisher.services.postpages import OWNED, post_pages
+from publisher.services.ruling import keep_rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +33,20 @@ class Published:
     written: tuple[str, ...]
 
 
-def publish(parts: Parts, now: datetime, *, backfill: bool = False, expect: str | None = None) -> Published:
-    """Brings log and documents up to `now`. With `expect`, only if the plan's hash is still that one.
+def publish(
+    parts: Parts,
+    now: datetime,
+    *,
+    backfill: bool = False,
+    expect: str | None = None,
+    meant: frozenset[Guard] = frozenset(),
+) -> Published:
+    """Brings log and documents up to `now`. With `expect`, only if the plan's hash is still that one. What
+    `meant` names does not stop it.
 
-    Raises Refused (plan changed, or too much is missing), Conflict, SourceError, StoreError, OutputError.
+    Raises Refused (plan changed, or the churn guard), Conflict, SourceError, StoreError, OutputError.
     """
-    gathered = gather(parts, now, backfill=backfill, keep=True)
+    gathered = gather(parts, now, backfill=backfill, meant=meant, keep=True)
     plan = gathered.plan
     _check(plan, expect)
     parts.reach("publish:planned")
@@ -44,6 +54,7 @@ def publish(parts: Parts, now: datetime, *, backfill: bool = False, expect: str 
     head = parts.store.head()
     if not plan.nothing:
         head = parts.store.apply(plan, {}, now)
+    keep_rules(parts, gathered.rules)
     parts.reach("publish:applied")
     _remember(parts, gathered.memory)
     parts.reach("publish:remembered")
@@ -71,5 +82,6 @@ def _check(plan: Plan, expect: str | None) -> None:
         raise Refused(
             "publish", f"the plan is now {plan.hash}, not {expect}", "look at `publisher plan` again"
         )
-    if plan.stop:
-        raise Refused("posts", plan.stop, "nothing was changed; mend the folder and publish again")
+    if plan.stops:
+        why = "; ".join(map(str, plan.stops))
+        raise Refused("posts", why, f"nothing was changed; {ways_out(plan.stops)}")

@@ -6,8 +6,10 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select
 
 from publisher.core.documents import Document
+from publisher.core.websub import Ping
 from publisher.stores.engine import Database, slices, upsert
 from publisher.stores.schema import documents, problems
+from publisher.stores.schema import pings as queue
 
 
 class Documents:
@@ -21,13 +23,19 @@ class Documents:
             rows = connection.execute(select(documents).order_by(documents.c.path))
             return {row["path"]: Document(**row) for row in rows.mappings()}
 
-    def save_documents(self, written: Sequence[Document], gone: Sequence[str]) -> None:
-        """Records `written` (new or in place of the same path) and forgets `gone`."""
+    def save_documents(
+        self, written: Sequence[Document], gone: Sequence[str], pings: Sequence[Ping] = ()
+    ) -> None:
+        """Records `written` (new or in place of the same path) and forgets `gone`. `pings` wait for
+        `place_pings`; one takes the place of an older one for the same hub and feed.
+        """
         with self._db.write() as connection:
             for paths in slices(gone):
                 connection.execute(delete(documents).where(documents.c.path.in_(paths)))
             if written:
                 connection.execute(upsert(documents), [_row(document) for document in written])
+            if pings:
+                connection.execute(upsert(queue), [_ping_row(ping) for ping in pings])
 
     def set_problems(self, area: str, problems_now: Sequence[str], now: datetime) -> None:
         """The problems of `area` are these; one that was there before keeps the instant it was first seen."""
@@ -53,3 +61,7 @@ class Documents:
 
 def _row(document: Document) -> dict[str, object]:
     return {column.name: getattr(document, column.name) for column in documents.columns}
+
+
+def _ping_row(ping: Ping) -> dict[str, object]:
+    return {**{name: getattr(ping, name) for name in Ping.__slots__}, "placed": False}

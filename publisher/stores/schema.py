@@ -25,11 +25,12 @@ from publisher.core.lists import State as SubscriptionState
 from publisher.core.log import Kind
 from publisher.core.mailings import Hold, MailingKind, MailingState
 from publisher.core.mailings import State as DeliveryState
+from publisher.core.moves import Fate
 from publisher.stores.columns import index_of, index_where, metadata, one_of, to
 from publisher.stores.members import BatchState, Suppression
 from publisher.stores.types import Hash, Id, Instant, JsonText, Member, Words
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"
@@ -284,4 +285,36 @@ deliveries = Table(
 )
 index_of(
     "ix_deliveries_in_doubt", deliveries.c.state, DeliveryState.UNKNOWN, deliveries.c.mailing, deliveries.c.n
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("fate", Member(Fate), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    one_of("fate", Fate),
+    sqlite_with_rowid=False,
+)
+
+pings = Table(
+    "pings",
+    metadata,
+    Column("hub", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("version", String(64), nullable=False),
+    Column("placed", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("next_at", Instant),
+    Column("reply", Words, nullable=False),
+    sqlite_with_rowid=False,
 )

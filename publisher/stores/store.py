@@ -8,10 +8,11 @@ from publisher.stores.ledger import Ledger
 from publisher.stores.log import Log
 from publisher.stores.pacing import PacingRecords
 from publisher.stores.planning import Planning
+from publisher.stores.promises import Promises
 from publisher.stores.subscribers import Subscribers
 
 
-class SqlStore(Log, Files, Documents, Subscribers, Planning, Ledger, Holding, PacingRecords):
+class SqlStore(Log, Files, Documents, Subscribers, Planning, Ledger, Holding, PacingRecords, Promises):
     """`ports.Store`; safe to share between threads. Every method may raise StoreError."""
 
     def __init__(self, database: Database) -> None:

@@ -1,0 +1,86 @@
+"""The churn guard: what stops a publish until its author says that it is meant.
+
+A feed that makes old posts look new cannot be taken back: readers have seen it. So a plan that looks like an
+accident (a folder that is not mounted, other settings, a lost store) is said, and not carried out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+MANY, MANY_SHARE = 5, 0.2
+"""More than 5 and more than 20 % of the live posts missing at once: an accident, not a wish."""
+
+CHURN_SHARE = 0.5
+"""More than 5 and more than half of the live posts changed at once: settings, or a tool, not an author."""
+
+SHOWN = 3
+"""How many examples a stop names."""
+
+
+class Guard(StrEnum):
+    """What is guarded against."""
+
+    MISSING = "missing"
+    CHURN = "churn"
+
+
+WAYS = {
+    Guard.MISSING: "mend the folder, or `publisher publish --force missing` withdraws them",
+    Guard.CHURN: "`publisher publish --accept-new` if that is meant",
+}
+"""The way out of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Why a plan is not carried out. `examples` are a few of those it is about."""
+
+    guard: Guard
+    text: str
+    examples: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.text} (such as {', '.join(self.examples)})" if self.examples else self.text
+
+
+def ways_out(stops: Sequence[Stop]) -> str:
+    """What to do about them, in one line."""
+    return "; ".join(WAYS[guard] for guard in dict.fromkeys(stop.guard for stop in stops))
+
+
+def missing_stop(live: int, away: Sequence[str]) -> tuple[Stop, ...]:
+    """Of `live` posts the files `away` are not there: too many, or all of a small site."""
+    number = len(away)
+    accident = number > MANY and number > live * MANY_SHARE
+    if accident or 1 < number == live:  # its folder is empty, or not mounted
+        text = f"{number} of {live} published posts are missing at once; is the folder whole?"
+        return (Stop(guard=Guard.MISSING, text=text, examples=_some(away)),)
+    return ()
+
+
+def changed_stop(live: int, changed: Sequence[str]) -> tuple[Stop, ...]:
+    """Of `live` posts the files `changed` would be updates, all at once."""
+    number = len(changed)
+    if number > MANY and number > live * CHURN_SHARE:
+        text = (
+            f"{number} of {live} published posts would become updates at once; "
+            "did a setting change (site.url, posts.permalink, posts.profile)?"
+        )
+        return (Stop(guard=Guard.CHURN, text=text, examples=_some(changed)),)
+    return ()
+
+
+def authority_stop(live: int, before: str, now: str) -> tuple[Stop, ...]:
+    """Ids of new posts and feeds would begin with another authority than those of `live` posts do."""
+    if not live or not before or before == now:
+        return ()
+    text = (
+        f'site.id_authority was "{before}" and is now "{now}": feeds get other ids, and so would '
+        f'every post when the store is lost; write id_authority = "{before}" into publisher.toml'
+    )
+    return (Stop(guard=Guard.CHURN, text=text),)
+
+
+def _some(paths: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(paths)[:SHOWN])

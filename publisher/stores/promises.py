@@ -1,0 +1,108 @@
+"""What outlives a publish: facts of the last one, addresses that moved or ended, hubs still to be told."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, select, update
+
+from publisher.core.moves import Fate, Move
+from publisher.core.websub import Ping
+from publisher.stores.engine import Database, slices, upsert
+from publisher.stores.schema import facts, moves, pings
+
+
+class Promises:
+    """`ports.PromiseStore`."""
+
+    _db: Database
+
+    def fact(self, name: str) -> str:
+        """What was kept under that name; "" where nothing was."""
+        with self._db.read() as connection:
+            query = select(facts.c.value).where(facts.c.name == name)
+            return connection.execute(query).scalar() or ""
+
+    def keep_fact(self, name: str, value: str) -> None:
+        """Keeps `value` in place of what was there."""
+        with self._db.write() as connection:
+            connection.execute(upsert(facts), [{"name": name, "value": value}])
+
+    def moves(self) -> Sequence[Move]:
+        """Every address that moved or ended, by path."""
+        with self._db.read() as connection:
+            return [_move(row) for row in connection.execute(select(moves).order_by(moves.c.path))]
+
+    def move(self, path: str) -> Move | None:
+        """What became of that path under public/."""
+        with self._db.read() as connection:
+            row = connection.execute(select(moves).where(moves.c.path == path)).first()
+        return None if row is None else _move(row)
+
+    def save_moves(self, new: Sequence[Move], gone: Sequence[str] = ()) -> None:
+        """Records `new` (in place of the same path) and forgets the paths `gone`."""
+        with self._db.write() as connection:
+            for paths in slices(gone):
+                connection.execute(delete(moves).where(moves.c.path.in_(paths)))
+            if new:
+                rows = [{"path": m.path, "fate": m.fate, "target": m.target, "at": m.at} for m in new]
+                connection.execute(upsert(moves), rows)
+
+    def set_withdrawn(self, paths: Iterable[str], now: datetime) -> None:
+        """The addresses of withdrawn posts are these; one that was there keeps its time. What moved or ended
+        by an author's wish stays that."""
+        wanted = set(paths)
+        with self._db.read() as connection:
+            rows = connection.execute(select(moves.c.path, moves.c.fate)).all()
+        before = {row.path for row in rows if row.fate is Fate.WITHDRAWN}
+        new = wanted - {row.path for row in rows}
+        if new or before - wanted:
+            rows_new = [Move(path=path, fate=Fate.WITHDRAWN, at=now) for path in sorted(new)]
+            self.save_moves(rows_new, sorted(before - wanted))
+
+    def pings(self) -> Sequence[Ping]:
+        """Every hub that is still to be told, by hub and feed."""
+        with self._db.read() as connection:
+            rows = connection.execute(select(pings).order_by(pings.c.hub, pings.c.topic)).all()
+        return [_ping(row) for row in rows]
+
+    def place_pings(self) -> None:
+        """What was queued with documents may be told now: their bytes can be fetched."""
+        with self._db.read() as connection:
+            if connection.execute(select(pings.c.hub).where(~pings.c.placed)).first() is None:
+                return
+        with self._db.write() as connection:
+            connection.execute(update(pings).where(~pings.c.placed).values(placed=True))
+
+    def claim_pings(self, now: datetime, until: datetime) -> Sequence[Ping]:
+        """The pings whose time has come; nobody else gets them before `until`."""
+        due = (pings.c.placed, pings.c.next_at <= now)
+        with self._db.read() as connection:
+            if connection.execute(select(pings.c.hub).where(*due)).first() is None:
+                return []
+        with self._db.write() as connection:
+            rows = connection.execute(select(pings).where(*due).order_by(pings.c.hub, pings.c.topic)).all()
+            connection.execute(update(pings).where(*due).values(next_at=until))
+        return [_ping(row) for row in rows]
+
+    def end_ping(self, ping: Ping) -> None:
+        """The hub was told, or need not be; a change that came meanwhile stays queued."""
+        ours = (pings.c.hub == ping.hub, pings.c.topic == ping.topic, pings.c.version == ping.version)
+        with self._db.write() as connection:
+            connection.execute(delete(pings).where(*ours))
+
+    def defer_ping(self, ping: Ping) -> None:
+        """The hub could not be told: its `attempts`, `next_at` and `reply` are those of `ping`."""
+        ours = (pings.c.hub == ping.hub, pings.c.topic == ping.topic, pings.c.version == ping.version)
+        changed = {"attempts": ping.attempts, "next_at": ping.next_at, "reply": ping.reply}
+        with self._db.write() as connection:
+            connection.execute(update(pings).where(*ours).values(**changed))
+
+
+def _move(row: Row[Any]) -> Move:
+    return Move(**row._mapping)
+
+
+def _ping(row: Row[Any]) -> Ping:
+    fields = {name: value for name, value in row._mapping.items() if name != "placed"}
+    return Ping(**fields)
