@@ -1,4 +1,4 @@
-"""The socket of what a store keeps beside posts, readers and mail, so that addresses and hubs are kept right."""
+"""The socket of what a store keeps so that addresses stay right and hubs are told."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
