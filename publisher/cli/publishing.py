@@ -21,7 +21,7 @@ def meaning(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(*, accept_new: bool, force: tuple[str, ...], **given: Any) -> Any:
-        meant = {Guard(rule) for rule in force} | ({Guard.CHURN} if accept_new else set())
+        meant = [Guard(rule) for rule in force] + [Guard.CHURN] * accept_new
         return command(meant=frozenset(meant), **given)
 
     rule = click.Choice([Guard.MISSING.value])

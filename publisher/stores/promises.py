@@ -100,9 +100,16 @@ class Promises:
 
 
 def _move(row: Row[Any]) -> Move:
-    return Move(**row._mapping)
+    return Move(path=row.path, fate=row.fate, at=row.at, target=row.target)
 
 
 def _ping(row: Row[Any]) -> Ping:
-    fields = {name: value for name, value in row._mapping.items() if name != "placed"}
-    return Ping(**fields)
+    return Ping(
+        hub=row.hub,
+        topic=row.topic,
+        version=row.version,
+        since=row.since,
+        attempts=row.attempts,
+        next_at=row.next_at,
+        reply=row.reply,
+    )
