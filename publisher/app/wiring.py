@@ -4,12 +4,16 @@ import hashlib
 import secrets
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from publisher import __version__
 from publisher.app.clock import wall_clock
+from publisher.config.values import MailSettings, RelaySettings
 from publisher.core.cadences import CADENCES
+from publisher.core.errors import SettingsError
 from publisher.core.identity import Naming
+from publisher.core.relays import Relay
 from publisher.formats import FORMATS
 from publisher.services.parts import Parts
 
@@ -36,6 +40,7 @@ def make_parts(app: "App") -> Parts:
         max_age=settings.posts.max_age,
         pages=settings.posts.pages,
         batch=settings.queue.batch,
+        bounces=settings.mail.bounces,
         run=secrets.token_hex(8),
         stamp=stamp(app),
         clock=app.clock,
@@ -49,9 +54,28 @@ def make_parts(app: "App") -> Parts:
         shelf=FolderShelf(app.public, app.reach),
         store=app.store,
         journal=FileJournal(app.state / "journal"),
-        transport=TRANSPORTS[settings.mail.transport](app.outbox),
+        transport=TRANSPORTS[settings.mail.transport](app.outbox, relays(settings.mail)),
         ring=lambda: app.ring,
     )
+
+
+def relays(mail: MailSettings) -> list[Relay]:
+    """The mail servers of a site, with their passwords. Raises SettingsError: a password cannot be read."""
+    if mail.transport != "smtp":
+        return []
+    return [replace(item.relay, password=_password(item)) for item in mail.relays]
+
+
+def _password(item: RelaySettings) -> str:
+    if item.relay.password or item.password_file is None:
+        return item.relay.password
+    try:
+        text = item.password_file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not text"
+        do = "put the password of the relay into it"
+        raise SettingsError(str(item.password_file), f"cannot be read ({said})", do) from None
+    return text.strip("\r\n")
 
 
 def make_source(app: "App") -> "FolderSource":

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -47,7 +47,7 @@ def gather(folder: Path, environ: Mapping[str, str], overrides: Mapping[str, obj
         if name.startswith(PREFIX) and "__" in name:
             _from_environment(raw, name, environ[name])
     for name, value in overrides.items():
-        section, _, key = name.partition(".")
+        section, _, key = name.rpartition(".")
         _table(raw, section, 0)[key] = Given(value=value, where="command line")
     return raw
 
@@ -56,7 +56,7 @@ def _from_file(path: Path) -> Raw:
     text = _text(path)
     raw = Raw(file=str(path))
     found = _lines(text)
-    for name, content in _parse(text, str(path)).items():
+    for name, content in _sections(_parse(text, str(path))):
         where = f"{path}:{found[name]}" if name in found else str(path)
         section = _known(name)
         if section is None:
@@ -64,10 +64,24 @@ def _from_file(path: Path) -> Raw:
             continue
         for number, table in enumerate(_as_tables(raw, section, content, where)):
             label = label_of(section, number)
-            raw.tables.setdefault(name, []).append(
-                {key: Given(value=v, where=_at(path, found, f"{label}.{key}")) for key, v in table.items()}
-            )
+            given = {
+                key: Given(value=v, where=_at(path, found, f"{label}.{key}")) for key, v in table.items()
+            }
+            raw.tables.setdefault(name, []).append(given)
     return raw
+
+
+def _sections(parsed: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """What stands at the top of the file; a section within one ([mail.dkim]) by its whole name."""
+    for name, content in parsed.items():
+        if not isinstance(content, dict):
+            yield name, content
+            continue
+        table = cast("dict[str, object]", content)
+        within = [key for key in table if _known(f"{name}.{key}")]
+        if len(within) < len(table) or not table:
+            yield name, {key: value for key, value in table.items() if key not in within}
+        yield from ((f"{name}.{key}", table[key]) for key in within)
 
 
 def _text(path: Path) -> str:
@@ -115,16 +129,19 @@ def _as_tables(raw: Raw, section: Section, content: object, where: str) -> list[
 def _from_environment(raw: Raw, name: str, text: str) -> None:
     section_name, *rest = name.removeprefix(PREFIX).lower().split("__")
     section = _known(section_name)
+    within = _known(f"{section_name}.{rest[0]}")
+    if within is not None:
+        section, rest = within, rest[1:]
     if section is None:
-        names = [PREFIX + s.name.upper() + "__..." for s in SECTIONS]
+        names = [_variable(s) + "..." for s in SECTIONS]
         raw.refuse(name, f"unknown section {section_name}", suggestion(name, names))
         return
     number = 0
     if section.repeated:
         count = len(raw.tables.get(section.name, []))
-        index, rest = rest[0], rest[1:]
+        index, rest = "".join(rest[:1]), rest[1:]
         if not index.isdecimal() or int(index) > count or not rest:
-            variable = f"{PREFIX}{section.name.upper()}__0__{section.settings[0].key.upper()}"
+            variable = f"{_variable(section)}0__{section.settings[0].key.upper()}"
             raw.refuse(
                 name, f"names none of the {count} [[{section.name}]]", f"count from 0, as in {variable}"
             )
@@ -134,6 +151,11 @@ def _from_environment(raw: Raw, name: str, text: str) -> None:
     setting = section.setting(key)
     value = text if setting is None or setting.kind.verbatim else _toml_value(text)
     _table(raw, section.name, number)[key] = Given(value=value, where=name)
+
+
+def _variable(section: Section) -> str:
+    """How the variables of a section begin: "PUBLISHER_MAIL__RELAYS__"."""
+    return PREFIX + section.name.upper().replace(".", "__") + "__"
 
 
 def _toml_value(text: str) -> object:

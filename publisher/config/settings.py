@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from publisher.config.declared import FEEDS, LISTS, SECTIONS
+from publisher.config.declared import FEEDS, LISTS, RELAYS, SECTIONS
 from publisher.config.given import Given, Raw, Table, gather, label_of, shown, suggestion
 from publisher.config.kinds import Wrong
+from publisher.config.mail import check_mail, read_mail
 from publisher.config.setting import Section, Setting
 from publisher.config.values import (
-    MailSettings,
     PostsSettings,
     QueueSettings,
     ScheduleSettings,
@@ -65,10 +65,11 @@ Values = dict[str, list[dict[str, Any]]]
 def _understand(raw: Raw) -> Values:
     values: Values = {}
     for section in SECTIONS:
-        tables = raw.tables.get(section.name) or ([] if section is LISTS else [{}])
+        tables = raw.tables.get(section.name) or ([] if section in (LISTS, RELAYS) else [{}])
         values[section.name] = [_take(raw, section, table, number) for number, table in enumerate(tables)]
     for section in (FEEDS, LISTS):
         _unique_slugs(raw, section)
+    check_mail(raw, values, RELAYS)
     return values
 
 
@@ -125,7 +126,7 @@ def _settings(folder: Path, values: Values) -> Settings:
         feeds=tuple(_feed(item, site) for item in values["feeds"]),
         websub=WebSubSettings(**of["websub"]),
         lists=tuple(_list(item, site) for item in values["lists"]),
-        mail=MailSettings(**of["mail"]),
+        mail=read_mail(values, folder),
         store=StoreSettings(url=f"sqlite:///{folder / of['store']['url']}"),
         queue=QueueSettings(**of["queue"]),
         web=WebSettings(host=host, port=port),

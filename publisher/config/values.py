@@ -8,6 +8,7 @@ from typing import Any
 
 from publisher.core.feeds import FeedSpec
 from publisher.core.lists import MailingList
+from publisher.core.relays import Relay
 from publisher.core.site import Site
 
 
@@ -40,10 +41,31 @@ class WebSubSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RelaySettings:
+    """[[mail.relays]]. The password is in `password_file` where `relay` has none. Paths are absolute."""
+
+    relay: Relay
+    password_file: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DkimSettings:
+    """[mail.dkim]. `keys` are (selector, file), absolute; `domain` None: that of each From."""
+
+    domain: str | None = None
+    keys: tuple[tuple[str, Path], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
-    """[mail]. `transport` is a transport's name."""
+    """[mail] and what is within. `transport` is a transport's name; `bounces` is the address that mail
+    comes back to, "" for the list's own.
+    """
 
     transport: str
+    relays: tuple[RelaySettings, ...] = ()
+    dkim: DkimSettings = DkimSettings()
+    bounces: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

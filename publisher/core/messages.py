@@ -50,12 +50,23 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Phase(StrEnum):
+    """How far a message had come when its outcome was decided."""
+
+    CONNECT = "connect"  # there was no connection, TLS or login: nothing is the message's fault
+    SENDER = "sender"  # the server would not take mail from this sender, or would not take any now
+    RECIPIENT = "recipient"  # the server would not take this recipient
+    DATA = "data"  # before the end of the data
+    END = "end"  # the answer to the whole message, or none
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """A verdict with the server's words ("250 2.0.0 queued as 4Z..."), one line, at most 500 characters."""
 
     verdict: Verdict
     reply: str = ""
+    phase: Phase = Phase.END
 
 
 Segment = bytes | Place

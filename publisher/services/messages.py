@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from publisher.core.addresses import parse
+from publisher.core.envelopes import return_path
 from publisher.core.headers import date_value, to_value
 from publisher.core.mailings import Batch, Delivery, Mailing
 from publisher.core.messages import Envelope, Message, Place, Segment, fill
@@ -32,12 +33,19 @@ def message_for(parts: Parts, batch: Batch, row: Delivery, segments: Sequence[Se
     return Message(
         key=_key(row.mailing, row.n),
         message_id=_whole(left, row.sender),
-        envelope=Envelope(mail_from=row.sender, rcpt_to=str(address)),
+        envelope=Envelope(mail_from=_mail_from(parts, row), rcpt_to=str(address)),
         data=fill(segments, values),
     )
 
 
 _TOKENS = {Place.UNSUBSCRIBE: Purpose.UNSUBSCRIBE, Place.CONFIRM: Purpose.CONFIRM}
+
+
+def _mail_from(parts: Parts, row: Delivery) -> str:
+    """Where a bounce of this delivery goes: an address of its own, or that of From."""
+    if not parts.bounces:
+        return row.sender
+    return return_path(parse(parts.bounces), row.mailing, row.n, parts.ring())
 
 
 def _key(mailing: int, n: int) -> str:

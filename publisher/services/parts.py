@@ -28,7 +28,7 @@ from publisher.ports import (
 class Parts:
     """One site's parts. `stamp` changes when a document's making changes (version, templates); `run` is
     this process's token in leases; `nonce` gives a fresh unguessable ASCII word; `batch` counts
-    deliveries; `hubs` are told of changed feeds; with `pages` each post has a page of ours; `reach` is
+    deliveries; `bounces` is where undeliverable mail comes back to, "" for the address of From; `hubs` are told of changed feeds; with `pages` each post has a page of ours; `reach` is
     called by name between steps that a crash may part.
     """
 
@@ -40,6 +40,7 @@ class Parts:
     max_age: timedelta
     pages: bool
     batch: int
+    bounces: str
     run: str
     stamp: str
     clock: Clock

@@ -12,10 +12,11 @@ import asyncio
 import contextlib
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-from publisher.core.messages import Message, Outcome, Verdict
+from publisher.core.messages import Message, Outcome, Phase, Verdict
 
 _THERE = Outcome(verdict=Verdict.ACCEPTED, reply="already in the outbox")
 _WRITTEN = Outcome(verdict=Verdict.ACCEPTED, reply="written to the outbox")
@@ -34,7 +35,7 @@ class Outbox:
         try:
             await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
         except OSError as error:
-            return _deferred(self.folder, error)
+            return replace(_deferred(self.folder, error), phase=Phase.CONNECT)
         return OutboxSession(self.folder)
 
     def recall(self, key: str, message_id: str) -> Outcome:

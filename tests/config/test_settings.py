@@ -8,6 +8,7 @@ import pytest
 from publisher.config import check_settings, load
 from publisher.core.errors import SettingsError
 from publisher.core.feeds import FeedSpec
+from publisher.core.relays import Limit, Relay, Security
 from publisher.core.site import Person
 
 LEAST = '[site]\ntitle = "Low Water"\nurl = "https://Low.Example/blog"\n'
@@ -195,3 +196,70 @@ def test_hubs_and_the_kind_of_ids_are_read(tmp_path: Path) -> None:
     assert settings.posts.ids == "permalink"
     bad = 'publisher.toml:5: websub.hubs is ["ftp://h/"]; '
     assert refusal(site(tmp_path, LEAST + '[websub]\nhubs = ["ftp://h/"]\n')).startswith(bad)
+
+
+MAIL = """
+[mail]
+transport = "smtp"
+[[mail.relays]]
+host = "Smtp.Example.org"
+weight = 3
+security = "tls"
+username = "ann"
+password_file = "secrets/relay"
+connections = 12
+rate = 2.5
+per_domain = {"GMail.com" = {connections = 2, rate = 1}, "bücher.example" = {rate = 0.5}}
+timeout = "30s"
+[[mail.relays]]
+host = "::1"
+security = "none"
+username = "bo"
+password = "s3cret"
+[mail.dkim]
+domain = "low.example"
+keys = [{selector = "p1", file = ".publisher/dkim/p1.pem"}]
+[mail.bounces]
+address = "bounces@low.example"
+"""
+
+
+def test_every_setting_of_mail_is_read(tmp_path: Path) -> None:
+    mail = load(site(tmp_path, LEAST + MAIL)).mail
+    first, second = mail.relays
+    assert first.password_file == tmp_path / "secrets/relay"
+    assert first.relay == Relay(
+        host="smtp.example.org",
+        port=465,
+        weight=3,
+        security=Security.TLS,
+        username="ann",
+        connections=12,
+        rate=2.5,
+        per_domain={"gmail.com": Limit(connections=2, rate=1.0), "xn--bcher-kva.example": Limit(rate=0.5)},
+        timeout=timedelta(seconds=30),
+    )
+    assert second.relay == Relay(
+        host="::1", port=25, security=Security.NONE, username="bo", password="s3cret", connections=4
+    )
+    assert second.relay.name == "[::1]:25"
+    assert "s3cret" not in repr(mail)
+    assert mail.dkim.keys == (("p1", tmp_path / ".publisher/dkim/p1.pem"),)
+    assert (mail.dkim.domain, mail.bounces) == ("low.example", "bounces@low.example")
+
+
+def test_sections_within_a_section_stand_in_the_environment_too(tmp_path: Path) -> None:
+    environ = {
+        "PUBLISHER_MAIL__TRANSPORT": "smtp",
+        "PUBLISHER_MAIL__RELAYS__0__HOST": "localhost",
+        "PUBLISHER_MAIL__RELAYS__0__PASSWORD": "from the environment",
+        "PUBLISHER_MAIL__DKIM__DOMAIN": "low.example",
+    }
+    mail = load(site(tmp_path), environ).mail
+    assert (mail.transport, mail.dkim.domain) == ("smtp", "low.example")
+    (only,) = mail.relays
+    assert (only.relay.host, only.relay.port, only.relay.password) == (
+        "localhost",
+        587,
+        "from the environment",
+    )

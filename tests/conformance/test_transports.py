@@ -1,17 +1,20 @@
 """What every transport does: a message goes out once, whole, or not at all, and its outcome is a value.
 
-A new transport joins by one line in WAYS: how to make one that works, how to make one that cannot,
-and how to read what went out.
+A new transport joins by one line in WAYS: a context in which it can work, which tells how to make one that
+works, how to make one that cannot, and how to read what went out.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from smtp_server import SmtpServer, unused_port
 
 from publisher.core.messages import Envelope, Message, Outcome, Verdict
+from publisher.core.relays import Relay, Security
 from publisher.ports import Session, Transport
 from publisher.transports import TRANSPORTS
 from publisher.transports.outbox import Outbox, file_name
@@ -20,7 +23,7 @@ MESSAGE = Message(
     key="000012-00000345",
     message_id="<12.345.abc@example.com>",
     envelope=Envelope(mail_from="news@example.com", rcpt_to="ana@example.org"),
-    data="Subject: ខ្មែរ\r\n\r\n.\r\n..\r\nFrom here\r\n".encode() + bytes(range(128, 256)) * 300,
+    data="Subject: ខ្មែរ\r\n\r\n.\r\n..\r\nFrom here\r\n".encode() + bytes(range(128, 256)) * 300 + b"\r\n",
 )
 
 
@@ -34,24 +37,45 @@ class Way:
 
 
 def _outbox(folder: Path) -> Transport:
-    return TRANSPORTS["outbox"](folder / "outbox")
+    return TRANSPORTS["outbox"](folder / "outbox", ())
 
 
 def _outbox_under_a_file(folder: Path) -> Transport:
     (folder / "file").write_text("not a folder")
-    return TRANSPORTS["outbox"](folder / "file" / "outbox")
+    return TRANSPORTS["outbox"](folder / "file" / "outbox", ())
 
 
 def _outbox_files(folder: Path) -> Mapping[str, bytes]:
     return {path.stem: path.read_bytes() for path in (folder / "outbox").glob("*.eml")}
 
 
-WAYS = {"outbox": Way(make=_outbox, broken=_outbox_under_a_file, sent=_outbox_files)}
+@contextmanager
+def _a_folder() -> Iterator[Way]:
+    yield Way(make=_outbox, broken=_outbox_under_a_file, sent=_outbox_files)
+
+
+def _smtp(port: int) -> Callable[[Path], Transport]:
+    relay = Relay(host="127.0.0.1", port=port, security=Security.NONE, connections=8)
+    return lambda folder: TRANSPORTS["smtp"](folder, [relay])
+
+
+@contextmanager
+def _a_server() -> Iterator[Way]:
+    with SmtpServer() as server, unused_port() as nobody:
+        yield Way(
+            make=_smtp(server.port),
+            broken=_smtp(nobody),
+            sent=lambda _: {message.key: message.data for message in server.accepted},
+        )
+
+
+WAYS: Mapping[str, Callable[[], AbstractContextManager[Way]]] = {"outbox": _a_folder, "smtp": _a_server}
 
 
 @pytest.fixture(params=WAYS)
-def way(request: pytest.FixtureRequest) -> Way:
-    return WAYS[request.param]
+def way(request: pytest.FixtureRequest) -> Iterator[Way]:
+    with WAYS[request.param]() as made:
+        yield made
 
 
 async def _connected(transport: Transport) -> Session:
@@ -85,7 +109,7 @@ def test_an_offered_and_committed_message_is_out_byte_for_byte(way: Way, tmp_pat
 
 
 def test_a_session_carries_many_messages_one_after_another(way: Way, tmp_path: Path) -> None:
-    messages = [replace(MESSAGE, key=f"000001-{n:08}", data=b"%d" % n) for n in range(20)]
+    messages = [replace(MESSAGE, key=f"000001-{n:08}", data=b"%d\r\n" % n) for n in range(20)]
     outcomes = asyncio.run(_send(way.make(tmp_path), *messages))
     assert {outcome.verdict for outcome in outcomes} == {Verdict.ACCEPTED}
     assert way.sent(tmp_path) == {message.key: message.data for message in messages}

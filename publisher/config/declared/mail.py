@@ -1,6 +1,6 @@
-"""[mail], [queue]."""
+"""[mail], [[mail.relays]], [mail.dkim], [mail.bounces], [queue]."""
 
-from publisher.config import kinds
+from publisher.config import kinds, mailkinds
 from publisher.config.setting import Section, Setting
 
 MAIL = Section(
@@ -9,9 +9,94 @@ MAIL = Section(
     settings=(
         Setting(
             key="transport",
-            kind=kinds.one_of("outbox"),
+            kind=kinds.one_of("outbox", "smtp"),
             default="outbox",
-            help='"outbox" writes each message as a file into the folder outbox/.',
+            help='"outbox" writes each message as a file into outbox/; "smtp" hands it to a relay.',
+        ),
+    ),
+)
+
+RELAYS = Section(
+    name="mail.relays",
+    help="A mail server that takes our mail. Several share it; where one fails, another is used.",
+    repeated=True,
+    settings=(
+        Setting(key="host", kind=mailkinds.HOST, required=True, shown='"smtp.example.org"', help="Its name."),
+        Setting(
+            key="port",
+            kind=kinds.whole(1, 65_535),
+            shown="587",
+            help="Default: 587 with starttls, 465 with tls, 25 with none.",
+        ),
+        Setting(key="weight", kind=kinds.whole(1, 1000), default=1, help="Its share, beside the others'."),
+        Setting(
+            key="security",
+            kind=kinds.one_of("starttls", "tls", "none"),
+            default="starttls",
+            help="What protects the line. It is never given up; certificates are always checked.",
+        ),
+        Setting(key="username", kind=kinds.LINE, default="", help="Who logs in. Empty: nobody does."),
+        Setting(
+            key="password",
+            kind=kinds.LINE,
+            shown='""',
+            help="Best left out: give it in the environment, or in a file.",
+        ),
+        Setting(
+            key="password_file",
+            kind=kinds.FILLED,
+            shown='".publisher/relay-password"',
+            help="A file that holds the password, and nothing else.",
+        ),
+        Setting(
+            key="connections", kind=kinds.whole(1, 500), default=4, help="How many lines at once, at most."
+        ),
+        Setting(
+            key="rate", kind=mailkinds.RATE, shown="50", help="Messages a second, at most. Default: no limit."
+        ),
+        Setting(
+            key="per_domain",
+            kind=mailkinds.PER_DOMAIN,
+            shown='{"gmail.com" = {connections = 2, rate = 5}}',
+            help="Limits for readers of one domain.",
+        ),
+        Setting(
+            key="timeout",
+            kind=kinds.PERIOD,
+            default="5m",
+            help="The longest wait for an answer. For the one to a whole message it is ten minutes.",
+        ),
+    ),
+)
+
+DKIM = Section(
+    name="mail.dkim",
+    help="Signatures that prove a mail is from your domain.",
+    settings=(
+        Setting(
+            key="domain",
+            kind=mailkinds.DOMAIN,
+            shown='"example.org"',
+            help="The domain of the keys. Default: that of each list's From.",
+        ),
+        Setting(
+            key="keys",
+            kind=mailkinds.DKIM_KEYS,
+            default=[],
+            help="A selector and a file each; one RSA and one Ed25519 key are best.",
+        ),
+    ),
+)
+
+BOUNCES = Section(
+    name="mail.bounces",
+    help="Where mail that cannot be delivered comes back to.",
+    settings=(
+        Setting(
+            key="address",
+            kind=mailkinds.BOUNCES,
+            shown='"bounces@example.org"',
+            help="Each mail has its own: bounces+...@example.org. Default: the list's From.",
         ),
     ),
 )

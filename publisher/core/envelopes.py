@@ -1,0 +1,63 @@
+"""The sender of an envelope: each message has its own, so that what comes back says whose it was (VERP).
+
+    bounces+aaaaa2yaaaayc5tnu4q...@example.org
+            key(1) mailing(4) n(4) mac(10), in lower-case base32 without padding: 31 characters
+
+Mail servers may fold the case of a local part, and some do: base32 survives it. The mac is HMAC-SHA256 under
+a key of the site's, bound to this purpose: nobody makes up a bounce of a mail they never saw.
+"""
+
+import base64
+import hashlib
+import hmac
+import struct
+
+from publisher.core.addresses import Address
+from publisher.core.errors import TokenError
+from publisher.core.tokens import KeyRing
+
+_LAYOUT = struct.Struct(">BII")
+_MAC = 10
+_LENGTH = 31
+_LARGEST = 2**32 - 1
+
+LONGEST_LOCAL = 64 - _LENGTH - 1
+"""Characters before the "+": a local part has 64 octets at most (RFC 5321 4.5.3.1.1)."""
+
+
+def return_path(bounces: Address, mailing: int, n: int, ring: KeyRing) -> str:
+    """The addr-spec that a bounce of delivery (`mailing`, `n`) is sent to."""
+    if not (0 <= mailing <= _LARGEST and 0 <= n <= _LARGEST):
+        raise ValueError("no delivery has such a number")
+    body = _LAYOUT.pack(ring.current, mailing, n)
+    opaque = base64.b32encode(body + _mac(body, ring.keys[ring.current])).decode("ascii")
+    return f"{bounces.local}+{opaque.rstrip('=').lower()}@{bounces.domain}"
+
+
+def returned(recipient: str, ring: KeyRing) -> tuple[int, int]:
+    """(mailing, n) of the delivery that a bounce to `recipient` is about, whatever happened to its case.
+
+    Raises TokenError: the address is not one of ours, or was altered.
+    """
+    opaque = recipient.strip().rpartition("@")[0].rpartition("+")[2]
+    if len(opaque) != _LENGTH or not opaque.isascii():
+        raise _refused()
+    try:
+        raw = base64.b32decode(opaque.upper() + "=" * (-_LENGTH % 8))
+    except ValueError:
+        raise _refused() from None
+    body, mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
+    key, mailing, n = _LAYOUT.unpack(body)
+    if not hmac.compare_digest(mac, _mac(body, ring.keys.get(key, b""))) or key not in ring.keys:
+        raise _refused()
+    if base64.b32encode(raw).decode("ascii").rstrip("=") != opaque.upper():
+        raise _refused()  # the last character has spare bits; each address has one spelling
+    return mailing, n
+
+
+def _mac(body: bytes, key: bytes) -> bytes:
+    return hmac.new(key, b"envelope\0" + body, hashlib.sha256).digest()[:_MAC]
+
+
+def _refused() -> TokenError:
+    return TokenError("return path", "not valid")

@@ -1,0 +1,85 @@
+"""A server's replies (RFC 5321 4.2), read from bytes as they come: no I/O here."""
+
+import re
+from dataclasses import dataclass
+
+LONGEST_LINE = 2_048
+"""Octets: four times what RFC 5321 4.5.3.1.5 allows. A longer line is no reply."""
+
+MOST_LINES = 256
+"""Lines of one reply; a server that says more is not talking SMTP."""
+
+MOST_WAITING = 64
+"""Replies nobody asked for, before the server is taken for broken."""
+
+_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+class Garbled(Exception):
+    """What came is no SMTP reply. The text says what came, in one short line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply: its code from 200 to 599, and the text of each of its lines, without the codes."""
+
+    code: int
+    lines: tuple[str, ...]
+
+    @property
+    def enhanced(self) -> str:
+        """The enhanced status code ("5.1.1", RFC 2034), or "" where there is none."""
+        found = _ENHANCED.match(self.lines[0])
+        return found[0] if found and found[0][0] == str(self.code)[0] else ""
+
+    def __str__(self) -> str:
+        """The reply on one line of at most 500 characters, as the ledger keeps it."""
+        first, *rest = self.lines
+        enhanced = self.enhanced
+        if enhanced and rest:  # a multi-line reply repeats its code on each line
+            rest = [line.removeprefix(enhanced).strip() for line in rest]
+        return f"{self.code} {' '.join([first, *rest])}".strip()[:500]
+
+
+class ReplyReader:
+    """Bytes in, whole replies out. `rest` tells whether part of a reply is still waiting for its end."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._code = 0
+        self._lines: list[str] = []
+
+    @property
+    def rest(self) -> bool:
+        """Whether something came that is no whole reply yet."""
+        return bool(self._buffer or self._lines)
+
+    def feed(self, data: bytes) -> list[Reply]:
+        """The replies that `data` completes. Raises Garbled; the reader is then of no further use."""
+        whole, end, self._buffer = (self._buffer + data).rpartition(b"\n")
+        if len(self._buffer) > LONGEST_LINE:
+            raise Garbled("a line without an end")
+        replies: list[Reply] = []
+        for line in whole.split(b"\n") if end else ():
+            reply = self._line(line.removesuffix(b"\r"))
+            if reply is not None:
+                replies.append(reply)
+        return replies
+
+    def _line(self, line: bytes) -> Reply | None:
+        found = _LINE.fullmatch(line)
+        if found is None or len(line) > LONGEST_LINE:
+            raise Garbled(f"{line[:60]!r}")
+        code = int(found[1])
+        if self._lines and code != self._code:
+            raise Garbled(f"{line[:60]!r} in the middle of a {self._code}")
+        self._code = code
+        self._lines.append(_CONTROLS.sub(" ", (found[3] or b"").decode("utf-8", "replace")).strip())
+        if len(self._lines) > MOST_LINES:
+            raise Garbled(f"a reply of more than {MOST_LINES} lines")
+        if found[2] == b"-":
+            return None
+        lines, self._lines = tuple(self._lines), []
+        return Reply(code, lines)

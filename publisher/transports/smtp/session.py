@@ -1,0 +1,174 @@
+"""A session: one message at a time over a line, in two steps (RFC 5321 3.3).
+
+    offer    MAIL, RCPT and DATA (at once where the server can, RFC 2920), 354, data without its end
+    commit   "." CRLF, and the answer
+    drop     the line is closed before the end: the server must not deliver (RFC 5321 3.8, 6.1)
+
+What is decided before the end is safe to repeat; from the end to the answer a message is in doubt.
+"""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from publisher.core.messages import Message, Outcome, Phase, Verdict
+from publisher.transports.smtp.line import Line, Lost
+from publisher.transports.smtp.replies import Reply
+from publisher.transports.smtp.wire import END, Refusal, envelope, stuffed
+
+MAIL, RCPT, DATA, BLOCK, ANSWER = 300.0, 300.0, 120.0, 180.0, 600.0
+"""Seconds (RFC 5321 4.5.3.2.2 to 6). The answer to a message is waited for ten minutes, whatever is set."""
+
+_LOGIN = frozenset({530, 534, 535, 538})
+"""RFC 4954 6: the login is not enough. That is nothing about a message or a reader."""
+
+Reached = Callable[[], Awaitable[Line | Outcome]]
+
+
+class SmtpSession:
+    """One connection's worth of sending. Its line is opened anew when the server closed it between messages.
+
+    `reach` opens a line.
+    """
+
+    def __init__(self, line: Line, reach: Reached) -> None:
+        self._line: Line | None = line
+        self._offered: Line | None = None
+        self._reach = reach
+
+    async def offer(self, message: Message) -> Outcome | None:
+        """All but the end of the data. An Outcome: it is decided, and nothing was delivered."""
+        if self._offered is not None:
+            raise RuntimeError("offer before the last message was committed or dropped")
+        while True:
+            line = self._line if self._line and self._line.idle else await self._fresh()
+            if isinstance(line, Outcome):
+                return line
+            again = line.used > 0  # a server may have closed a line that rested: that is nobody's fault
+            line.used += 1
+            try:
+                outcome = await self._offer(line, message)
+            except Lost as lost:
+                self._let_go()
+                outcome = Outcome(verdict=Verdict.DEFERRED, reply=str(lost)[:500], phase=Phase.DATA)
+                if not again:
+                    return outcome
+            else:
+                if not (again and outcome and outcome.reply.startswith("421 ")):
+                    return outcome
+                self._let_go()
+
+    async def commit(self) -> Outcome:
+        """Ends the data and waits for the answer, ten minutes at most. UNKNOWN when none came."""
+        line, self._offered = self._offered, None
+        if line is None:
+            raise RuntimeError("commit without an offer")
+        if not line.idle:  # it spoke before the end: whatever it said is no answer to the whole message
+            why = f"{line.name}: spoke, or closed the connection, before the end of the message"
+            self._let_go()
+            return Outcome(verdict=Verdict.DEFERRED, reply=why, phase=Phase.DATA)
+        try:
+            line.say(END)
+            reply = await line.answer(ANSWER)
+        except Lost as lost:
+            self._let_go()
+            return Outcome(verdict=Verdict.UNKNOWN, reply=str(lost)[:500])
+        outcome = _ended(reply)
+        if reply.code == 421 or outcome.verdict is Verdict.UNKNOWN:
+            self._let_go()
+        return outcome
+
+    async def drop(self) -> None:
+        """Closes the line before the end of the data, if anything is offered."""
+        if self._offered is not None:
+            self._offered = None
+            self._let_go()
+
+    async def close(self) -> None:
+        """QUIT where nothing is offered; the line is closed in any case."""
+        line = self._line
+        if line is not None and self._offered is None and line.idle:
+            with contextlib.suppress(Lost):  # it was to be closed anyway
+                await line.ask(b"QUIT\r\n", 5.0)
+        self._offered = None
+        self._let_go()
+
+    async def _fresh(self) -> Line | Outcome:
+        self._let_go()
+        line = await self._reach()
+        if isinstance(line, Line):
+            self._line = line
+        return line
+
+    def _let_go(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            line.break_off("was closed by us")
+
+    async def _offer(self, line: Line, message: Message) -> Outcome | None:
+        commands = envelope(message, line.can)
+        if isinstance(commands, Refusal):
+            return Outcome(verdict=Verdict.REJECTED, reply=commands.why, phase=Phase.DATA)
+        refused = await self._begin(line, *commands)
+        if refused is not None:
+            return refused
+        line.say(stuffed(message.data))
+        await line.flushed(BLOCK)
+        self._offered = line
+        return None
+
+    async def _begin(self, line: Line, mail: bytes, rcpt: bytes) -> Outcome | None:
+        """MAIL, RCPT, DATA. None: the server waits for the data."""
+        together = "PIPELINING" in line.can
+        if together:
+            line.say(mail + rcpt + b"DATA\r\n")
+        refused: Outcome | None = None
+        for command, phase, wanted, seconds in (
+            (mail, Phase.SENDER, 250, MAIL),
+            (rcpt, Phase.RECIPIENT, 250, RCPT),
+            (b"DATA\r\n", Phase.DATA, 354, DATA),
+        ):
+            if not together:
+                line.say(command)
+            reply = await line.reply(seconds)
+            if refused is None and reply.code != wanted and not (wanted == 250 and reply.code == 251):
+                refused = _refused(reply, phase)
+                if reply.code == 421 or reply.code < 400 or reply.code in _LOGIN:
+                    self._let_go()  # closing, out of step, or not for us: nothing more can come of it
+                    return refused
+                if not together:
+                    break
+            elif refused is not None and reply.code < 400:
+                self._let_go()  # it waits for the data of nobody (RFC 2920 3.1): end nothing, leave
+                return refused
+        if refused is not None and not line.dead:
+            await self._reset(line)
+        return refused
+
+    async def _reset(self, line: Line) -> None:
+        """RSET: the next message begins with nothing of this one (RFC 5321 4.1.1.5)."""
+        try:
+            reply = await line.ask(b"RSET\r\n", MAIL)
+        except Lost:
+            self._let_go()
+        else:
+            if reply.code != 250:
+                self._let_go()
+
+
+def _refused(reply: Reply, phase: Phase) -> Outcome:
+    """The verdict on a message that a server would not begin: 5xx is for good, but where it is about us."""
+    final = reply.code >= 500 and reply.code not in _LOGIN
+    words = str(reply) if reply.code >= 400 else f"answered out of step: {reply}"[:500]
+    return Outcome(verdict=Verdict.REJECTED if final else Verdict.DEFERRED, reply=words, phase=phase)
+
+
+def _ended(reply: Reply) -> Outcome:
+    match reply.code // 100:
+        case 2:
+            return Outcome(verdict=Verdict.ACCEPTED, reply=str(reply))
+        case 4:
+            return Outcome(verdict=Verdict.DEFERRED, reply=str(reply))
+        case 5:
+            return Outcome(verdict=Verdict.REJECTED, reply=str(reply))
+        case _:
+            return Outcome(verdict=Verdict.UNKNOWN, reply=f"answered out of step: {reply}"[:500])

@@ -1,0 +1,92 @@
+"""Several relays as one way out: lines are shared out by weight; where one relay fails, another is asked."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+from publisher.core.messages import Outcome, Phase, Verdict
+from publisher.core.relays import Relay
+from publisher.transports.smtp.line import Line, Lost
+from publisher.transports.smtp.opening import open_line, trusted
+from publisher.transports.smtp.session import SmtpSession
+
+FIRST_REST, LONGEST_REST = 15.0, 600.0
+"""Seconds that a relay is asked last after it could not be reached; doubled each time."""
+
+
+@dataclass(slots=True)
+class _Way:
+    """A relay, how many lines to it are open, and how it fared."""
+
+    relay: Relay
+    open: int = 0
+    failures: int = 0
+    rested: float = 0.0
+
+    @property
+    def load(self) -> float:
+        """How much of its share it carries, were one line more given to it."""
+        return (self.open + 1) / self.relay.weight
+
+
+class Smtp:
+    """Mail servers. `connections` is the sum of the relays'."""
+
+    name = "smtp"
+
+    def __init__(self, relays: Sequence[Relay]) -> None:
+        if not relays:
+            raise ValueError("no relay")
+        self.connections = sum(relay.connections for relay in relays)
+        self._ways = [_Way(relay) for relay in relays]
+
+    async def connect(self) -> SmtpSession | Outcome:
+        """A session; DEFERRED, with the reason, where no relay can be reached."""
+        reached = await self._reach()
+        if isinstance(reached, Outcome):
+            return reached
+        return SmtpSession(reached, self._reach)
+
+    def recall(self, key: str, message_id: str) -> None:
+        """A server cannot be asked what became of a message."""
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return trusted()
+
+    async def _reach(self) -> Line | Outcome:
+        """A line to the relay that carries least of its share; those that failed lately are asked last."""
+        said = "every connection is in use"
+        tried: list[_Way] = []
+        while (way := self._next(tried)) is not None:
+            tried.append(way)
+            way.open += 1
+            try:
+                line = await open_line(way.relay, lambda: self._context)
+            except Lost as lost:
+                way.open -= 1
+                self._failed(way)
+                said = str(lost)
+                continue
+            except BaseException:
+                way.open -= 1
+                raise
+            way.failures, way.rested = 0, 0.0
+            line.when_over(partial(self._released, way))
+            return line
+        return Outcome(verdict=Verdict.DEFERRED, reply=said[:500], phase=Phase.CONNECT)
+
+    def _next(self, tried: Sequence[_Way]) -> _Way | None:
+        now = asyncio.get_running_loop().time()
+        free = [w for w in self._ways if w.open < w.relay.connections and all(w is not t for t in tried)]
+        return min(free, key=lambda way: (max(way.rested - now, 0.0), way.load), default=None)
+
+    def _failed(self, way: _Way) -> None:
+        rest = min(FIRST_REST * 2**way.failures, LONGEST_REST)
+        way.failures += 1
+        way.rested = asyncio.get_running_loop().time() + rest
+
+    def _released(self, way: _Way) -> None:
+        way.open -= 1
