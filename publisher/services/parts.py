@@ -26,10 +26,11 @@ from publisher.ports import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """One site's parts. `stamp` changes when a document's making changes (version, templates); `run` is
-    this process's token in leases; `nonce` gives a fresh unguessable ASCII word; `batch` counts
-    deliveries; `bounces` is where undeliverable mail comes back to, "" for the address of From; `hubs` are told of changed feeds; with `pages` each post has a page of ours; `reach` is
-    called by name between steps that a crash may part.
+    """One site's parts. `stamp` changes when a document's making changes (version, templates); `run` is this
+    process's token in leases; `nonce` gives a fresh unguessable ASCII word; `batch` counts deliveries;
+    `bounces` is where undeliverable mail comes back to, "" for the address of From; `hubs` are told of
+    changed feeds; with `pages` each post has a page of ours; `reach` is called by name between steps that a
+    crash may part.
     """
 
     site: Site
