@@ -6,11 +6,12 @@ down: the next tick finds it in the store.
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from publisher.app import App
+from publisher.app import App, Report
 from publisher.core.errors import PublisherError
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,9 @@ class Ticker:
         self._stopping = threading.Event()
         self._setting = threading.Lock()
         self._again = timedelta()
+        self._named: set[str] | None = None
+        self._watched = False
+        self._all_at = time.monotonic()
         self._scheduler: Any = background.BackgroundScheduler(
             timezone=UTC,
             # Three: one that ends, one that runs, and one that waits for its turn; see _guarded.
@@ -65,12 +69,17 @@ class Ticker:
         """Delivers soon: somebody waits for a confirmation."""
         self._soon(self._deliver)
 
-    def look(self) -> None:
-        """Publishes soon: a file has changed. Told after half a rest; the file is left its other half."""
+    def look(self, paths: Collection[str] | None) -> None:
+        """Publishes soon: these files have changed; None: any may have. Told after half a rest; the file is
+        left its other half.
+        """
+        with self._setting:
+            self._named = None if paths is None or self._named is None else self._named | set(paths)
         self._soon(self._publish, self.app.rest / 2)
 
     def watching(self, problem: str) -> None:
         """Keeps where `status` shows it why the folder cannot be watched; none clears it."""
+        self._watched = not problem
         try:
             self.app.note("watch", problem)
         except PublisherError as error:
@@ -78,7 +87,7 @@ class Ticker:
 
     def publish(self) -> None:
         """One tick: log, documents, mailings; then the next one is set to when the next post's time comes."""
-        report = self.app.publish()
+        report = self._published()
         self.app.housekeeping()
         plan = report.published.plan
         if plan.changes or report.mailings:
@@ -88,6 +97,25 @@ class Ticker:
         self.wake()
         self._ahead()
         self._look_again(bool(plan.unsettled))
+
+    def _published(self) -> Report:
+        """A publish that looks where something happened; everywhere once in every interval, for what was
+        missed, and where nobody watches."""
+        every = self.app.settings.schedule.publish_every.total_seconds()
+        now = time.monotonic()
+        with self._setting:
+            named, self._named = self._named, set()
+        if not self._watched or now - self._all_at > every * 0.95:
+            named = None
+        try:
+            report = self.app.publish(named=named)
+        except BaseException:
+            self._named = None  # what it was told is lost
+            raise
+        if named is None:
+            self._all_at = now
+        self._soon(self._publish, timedelta(seconds=max(0.0, self._all_at + every - time.monotonic())))
+        return report
 
     def deliver(self) -> None:
         """Drains what is due; stops between two messages when the process is asked to end."""

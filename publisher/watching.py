@@ -1,6 +1,6 @@
 """Watching files, so that a change need not wait for the next tick: watchfiles' one door.
 
-What is missed costs no more than that wait, for the ticker looks at everything anyway. So nothing here
+What is missed costs no more than that wait, for then the ticker looks at everything. So nothing here
 stops the process: a folder that is not there, or that the system will not watch, is tried again.
 """
 
@@ -23,13 +23,17 @@ RETRY = 60.0
 BURST = timedelta(milliseconds=500)
 """Changes that do not end are told all the same after this."""
 
+Call = Callable[[frozenset[str] | None], None]
+"""Told the paths that changed, absolute and without links above them; None: any may have."""
+
 _MILLISECOND = timedelta(milliseconds=1)
 _Mark = tuple[int, ...] | None
 
 
 class Watcher:
     """Calls `told[path]` soon after anything in that folder, or that single file, has changed, and once when
-    watching the folder begins. Several changes are one call, made when there were none for `quiet`.
+    watching the folder begins, for all that happened before. Several changes are one call, made when there
+    were none for `quiet`.
 
     Names that begin with ".", links to folders, and the paths in `skip` are left alone. `problem` gets a
     line when the system refuses to watch, and "" when it does watch. All calls come from one thread.
@@ -37,7 +41,7 @@ class Watcher:
 
     def __init__(
         self,
-        told: Mapping[Path, Callable[[], None]],
+        told: Mapping[Path, Call],
         *,
         quiet: timedelta,
         skip: Iterable[Path] = (),
@@ -72,7 +76,7 @@ class Watcher:
             before, marks = marks, self._marks()
             for path, call in self._told.items():
                 if marks[path] != before[path]:
-                    call()
+                    call(None)
 
     def _marks(self) -> dict[Path, _Mark]:
         return {path: _mark(path) for path in self._told}
@@ -87,8 +91,9 @@ class Watcher:
         begun = False
         for changed in self._changes(roots if whole else folders, recursive=whole):
             for root, call in roots.items():
-                if not begun or any(self._counts(path, root) for path in changed):
-                    call()
+                ours = frozenset(path for path in changed if self._counts(path, root))
+                if ours or not begun:
+                    call(ours if begun else None)
             if not begun:
                 begun = True
                 self._refusal = ""

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from publisher.failpoints import failpoint
 from publisher.ports import Clock, Store
 from publisher.services import deliver, gathering, listing, plan, preview, publish, status, subscribe
 from publisher.services.documents import write
+from publisher.services.looking import LastLook
 from publisher.services.pages import mailing_pages
 from publisher.services.parts import Parts
 
@@ -59,6 +60,7 @@ class App:
         self.settings, self.clock, self.say, self.rest = settings, clock, say, rest
         self.wake: Callable[[], None] = lambda: None
         self._next_post: datetime | None = None
+        self._last = LastLook()
         self.reach = failpoint(environ)
 
     @property
@@ -120,16 +122,35 @@ class App:
         expect: str | None = None,
         mail: bool = True,
         meant: frozenset[Guard] = frozenset(),
+        named: Collection[str] | None = None,
     ) -> Report:
-        """Log, documents and mailings, under the publish lock; deliveries are `deliver`'s."""
+        """Log, documents and mailings, under the publish lock; deliveries are `deliver`'s. `named` are the
+        files and folders, absolute, that may have changed since the last publish of this App; None: nobody
+        knows, so every file is looked at.
+        """
         with self.lock("publish"):
             now = self.clock()
             parts = replace(self.parts, stamp=stamp(self))  # a template may be another than last time
-            done = publish.publish(parts, now, backfill=backfill, expect=expect, meant=meant)
+            done = publish.publish(
+                parts,
+                now,
+                backfill=backfill,
+                expect=expect,
+                meant=meant,
+                last=self._last,
+                named=self._in_posts(named),
+            )
             mailings = plan.plan_mail(parts, now) if mail else []
             pages = write(parts, mailing_pages(parts), now)
             self._next_post = done.plan.next_at
         return Report(published=done, mailings=tuple(mailings), pages=pages)
+
+    def _in_posts(self, named: Collection[str] | None) -> Collection[str] | None:
+        """As paths in the folder of posts; None where one is the folder itself or has no plain name."""
+        root = os.path.realpath(self.settings.posts.dir) + os.sep
+        inside = [path.removeprefix(root) for path in named or () if (path + os.sep).startswith(root)]
+        odd = any(path.startswith(os.sep) or "\N{REPLACEMENT CHARACTER}" in path for path in inside)
+        return None if named is None or odd else inside
 
     def deliver(
         self,

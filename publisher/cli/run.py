@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+RESTART = "restart to use them"
+
 
 @click.command()
 @site_options()
@@ -77,7 +79,7 @@ def _watcher(app: App, ticker: "Ticker") -> "Watcher":
         {
             app.settings.posts.dir: ticker.look,
             app.template_folders[0]: ticker.look,
-            file: lambda: log.warning("settings_changed", extra={"file": file, "do": "restart to use them"}),
+            file: lambda _: log.warning("settings_changed", extra={"file": file, "do": RESTART}),
         },
         quiet=app.rest / 2,
         skip=(app.state, app.public, app.outbox, *ours),

@@ -1,6 +1,6 @@
 """The sockets of everything but the store: clock, folder, markup, formats, mail, files."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -35,6 +35,11 @@ class Source(Protocol):
 
     def files(self) -> Iterator[FileStat | BadPost]:
         """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
+        ...
+
+    def at(self, paths: Collection[str]) -> tuple[Collection[str], Iterator[FileStat | BadPost]]:
+        """What `files` would give of these paths, of all below them, and of what must be looked at each
+        time; and the places that were looked at: nothing else stands there or below. Raises SourceError."""
         ...
 
     def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:

@@ -55,6 +55,10 @@ class LogStore(Protocol):
 class FileStore(Protocol):
     """What is remembered of files that were read, so that they need not be read again."""
 
+    def remembered(self) -> int:
+        """How often something was remembered: while it is the same, so is `seen`."""
+        ...
+
     def seen(self, rules: str) -> Mapping[str, FileStat]:
         """Every remembered file by path; of those read by other rules the size is -1."""
         ...
@@ -73,8 +77,8 @@ class FileStore(Protocol):
         """Stores bodies by their hash, before the plan that names them is applied."""
         ...
 
-    def remember(self, memory: Memory) -> None:
-        """Remembers what a plan that was carried out left settled or not."""
+    def remember(self, memory: Memory) -> int:
+        """Remembers what a plan that was carried out left settled or not; returns the new `remembered`."""
         ...
 
 

@@ -6,6 +6,7 @@ Each arrow may be the last one before a crash: the next publish finds the same p
 and goes on. Nothing is written before the plan is whole.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +18,8 @@ from publisher.core.settling import Memory
 from publisher.services.assets import asset_documents
 from publisher.services.documents import write
 from publisher.services.feeds import feed_documents
-from publisher.services.gathering import gather
+from publisher.services.gathering import Gathered, gather
+from publisher.services.looking import LastLook, Look
 from publisher.services.pages import home_page
 from publisher.services.parts import Parts
 from publisher.services.postpages import OWNED, post_pages
@@ -40,32 +42,53 @@ def publish(
     backfill: bool = False,
     expect: str | None = None,
     meant: frozenset[Guard] = frozenset(),
+    last: LastLook | None = None,
+    named: Collection[str] | None = None,
 ) -> Published:
     """Brings log and documents up to `now`. With `expect`, only if the plan's hash is still that one. What
-    `meant` names does not stop it.
+    `meant` names does not stop it. What `last` keeps of the last publish is built upon if all that may have
+    changed since is `named`.
 
     Raises Refused (plan changed, or the churn guard), Conflict, SourceError, StoreError, OutputError.
     """
-    gathered = gather(parts, now, backfill=backfill, meant=meant, keep=True)
+    last = last or LastLook()
+    gathered = enter(parts, now, last, named, backfill=backfill, expect=expect, meant=meant)
+    plan = gathered.plan
+    parts.store.set_problems("posts", [str(b) for b in plan.bad], now)
+    written = _documents(parts, now)
+    return Published(plan=plan, head=parts.store.head(), written=written)
+
+
+def enter(
+    parts: Parts,
+    now: datetime,
+    last: LastLook,
+    named: Collection[str] | None,
+    *,
+    backfill: bool = False,
+    expect: str | None = None,
+    meant: frozenset[Guard] = frozenset(),
+) -> Gathered:
+    """Brings the log, and what is remembered of files, up to `now`; as in `publish`."""
+    look = last.look(parts.source, parts.store, named)
+    gathered = gather(parts, now, look, backfill=backfill, meant=meant, keep=True)
     plan = gathered.plan
     _check(plan, expect)
     parts.reach("publish:planned")
-    _remember(parts, gathered.before)
-    head = parts.store.head()
+    good = _remember(parts, look, gathered.before)
     if not plan.nothing:
-        head = parts.store.apply(plan, {}, now)
+        parts.store.apply(plan, {}, now)
     keep_rules(parts, gathered.rules)
     parts.reach("publish:applied")
-    _remember(parts, gathered.memory)
+    if _remember(parts, look, gathered.memory) and good:
+        last.keep(look)
     parts.reach("publish:remembered")
-    parts.store.set_problems("posts", [str(b) for b in plan.bad], now)
-    written = _documents(parts, now)
-    return Published(plan=plan, head=head, written=written)
+    return gathered
 
 
-def _remember(parts: Parts, memory: Memory) -> None:
-    if not memory.nothing:
-        parts.store.remember(memory)
+def _remember(parts: Parts, look: Look, memory: Memory) -> bool:
+    """Whether `look` still is what the store remembers."""
+    return memory.nothing or look.remembered(memory, parts.store.remember(memory))
 
 
 def _documents(parts: Parts, now: datetime) -> tuple[str, ...]:

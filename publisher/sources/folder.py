@@ -3,30 +3,26 @@
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import TypeAlias
 
-from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.sources.assets import Files, references
-from publisher.sources.globs import matcher
 from publisher.sources.parallel import in_order
 from publisher.sources.reading import explain_post, read_post
 from publisher.sources.rest import Rest, Unsettled, read_at_rest
 from publisher.sources.rules import SourceRules
 from publisher.sources.surroundings import settle
+from publisher.sources.walking import Walk, stat_of
 
 MAX_FILE = 32 * 1024 * 1024
 """Bytes of a post; more is a mistake."""
 
 RESTED = 2.0
 """Seconds: file systems stamp by the tick, some by two seconds."""
-
-Found: TypeAlias = "tuple[str, BadPost | None, os.DirEntry[str] | None]"
-"""A file's path, what is wrong with it before it is read, and how the folder lists it."""
 
 
 class FolderSource:
@@ -52,8 +48,7 @@ class FolderSource:
         self._by: SourceRules | None = None
         self.rest = rest
         self._files = Files(folder, rest)
-        self._included = matcher(rules.include)
-        self._excluded = matcher(rules.exclude)
+        self._walk = Walk(folder, rules.include, rules.exclude)
 
     def scan(self) -> Iterator[Parsed | BadPost]:
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
@@ -63,18 +58,22 @@ class FolderSource:
 
     def listed(self) -> list[tuple[str, BadPost | None]]:
         """Every file that could be a post, in path order, and why it cannot be read. Raises SourceError."""
-        return sorted(((path, bad) for path, bad, _ in self._walk(self._root(), "")), key=lambda it: it[0])
+        return sorted(((path, bad) for path, bad, _ in self._walk.all()), key=lambda it: it[0])
 
     def files(self) -> Iterator[FileStat | BadPost]:
         """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
-        return (bad or _stat(path, entry) for path, bad, entry in self._walk(self._root(), ""))
+        return map(stat_of, self._walk.all())
+
+    def at(self, paths: Collection[str]) -> tuple[Collection[str], Iterator[FileStat | BadPost]]:
+        """What `files` would give of `paths` and of what is below them, and where else it looked."""
+        places, found = self._walk.at(paths)
+        return places, map(stat_of, found)
 
     def fingerprint(self, paths: Sequence[str]) -> str:
         """16 hex digits that name how files are read: the settled rules, and this reader's own code."""
         self._by = self.settled(paths)
         found = hashlib.sha256(repr(self._by).encode("utf-8", "surrogatepass"))
-        for module in sorted(Path(__file__).parent.glob("*.py")):
-            found.update(module.read_bytes())
+        found.update(_own_code())
         return found.hexdigest()[:16]
 
     def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
@@ -139,43 +138,6 @@ class FolderSource:
         picture = [image.file] if image and image.file else []
         return dict.fromkeys([*picture, *references(found.body)])
 
-    def _root(self) -> str:
-        where = f"posts folder {self.folder}"
-        if not self.folder.is_dir():
-            raise SourceError(where, "is not there", "make it, or set posts.dir")
-        try:
-            os.scandir(self.folder).close()
-        except OSError as error:
-            raise SourceError(where, f"cannot be read ({error.strerror})", "mend its permissions") from None
-        return os.path.realpath(self.folder)
-
-    def _walk(self, root: str, prefix: str) -> Iterator[Found]:
-        try:
-            entries = list(os.scandir(os.path.join(root, prefix)))  # noqa: PTH118  # 100,000 files: str is quick
-        except OSError as error:
-            path = _shown(prefix.rstrip("/"))
-            reason = f"cannot be read ({error.strerror}); mend its permissions"
-            yield path, BadPost(path=path, reason=reason), None
-            return
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            yield from self._entry(root, prefix + entry.name, entry)
-
-    def _entry(self, root: str, path: str, entry: os.DirEntry[str]) -> Iterator[Found]:
-        if entry.is_dir(follow_symlinks=False):
-            if not self._excluded(path + "/"):
-                yield from self._walk(root, path + "/")
-        elif entry.is_symlink() and not _inside(entry.path, root):
-            if self._wanted(path) or _is_folder(entry):
-                reason = "a link out of the folder; copy the file here"
-                yield _shown(path), BadPost(path=_shown(path), reason=reason), entry
-        elif self._wanted(path) and not _is_folder(entry):
-            yield _shown(path), None if _is_utf8(path) else _bad_name(path), entry
-
-    def _wanted(self, path: str) -> bool:
-        return self._included(path) and not self._excluded(path)
-
     def _bytes(self, path: str) -> tuple[FileStat, bytes | BadPost]:
         """The file's bytes. Opened without waiting and looked at before it is read: a FIFO would hang."""
         nothing = FileStat(path, 0, 0)
@@ -210,42 +172,14 @@ def _unreadable(path: str, error: OSError) -> BadPost:
     return BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away")
 
 
-def _stat(path: str, entry: os.DirEntry[str] | None) -> FileStat:
-    try:
-        status = entry.stat() if entry else None
-    except OSError:  # reading it says what is wrong
-        status = None
-    return FileStat(path, status.st_size, status.st_mtime_ns) if status else FileStat(path, -1, 0)
-
-
 def _unsettled(path: str) -> BadPost:
     return BadPost(path=path, reason="is being written", unsettled=True)
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that goes in circles
-        return False
-
-
-def _inside(path: str, root: str) -> bool:
-    real = os.path.realpath(path)
-    return real == root or real.startswith(root + os.sep)
-
-
-def _is_utf8(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _shown(path: str) -> str:
-    """A path that can be shown and stored: bytes that are not UTF-8 as \\xNN."""
-    return path if _is_utf8(path) else os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _bad_name(path: str) -> BadPost:
-    return BadPost(path=_shown(path), reason="the file's name is not UTF-8; rename it")
+@cache
+def _own_code() -> bytes:
+    """The name of this reader: another one may understand the same file otherwise."""
+    found = hashlib.sha256()
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        found.update(module.read_bytes())
+    return found.digest()

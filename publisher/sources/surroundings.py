@@ -96,12 +96,12 @@ def _above(folder: Path, top: Path | None) -> Iterator[Path]:
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return
-    for entry in entries:
-        plain = not entry.name.startswith((".", "_")) and entry.name not in ("node_modules", "vendor")
-        if plain and entry.is_dir(follow_symlinks=False):
+    for entry in sorted(found, key=lambda entry: entry.name):
+        if not entry.name.startswith((".", "_")) and entry.name not in ("node_modules", "vendor"):
             yield Path(entry.path)
             if depth > 1:
                 yield from _below(Path(entry.path), depth - 1)
@@ -109,12 +109,12 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
 
 def _guess(folder: Path, paths: Sequence[str]) -> str:
     """The generator by the look of its files; "none" where they tell nothing."""
-    names = [f"{folder.parent.name}/{folder.name}/{path}" for path in paths]
-    if any("/_posts/" in name for name in names):
-        posts = [name.rpartition("/")[2] for name in names if "/_posts/" in name]
+    above = f"{folder.parent.name}/{folder.name}/"
+    near = paths if "/_posts/" in above else [path for path in paths if "_posts/" in path]  # of 100,000
+    if posts := [path.rpartition("/")[2] for path in near if "/_posts/" in above + path]:
         dated = sum(bool(_DATED.match(name)) for name in posts)
-        return "hexo" if "source/_posts/" in names[0] and dated * 2 < len(posts) else "jekyll"
-    if any("src/content/" in name for name in names[:50]):
+        return "hexo" if "source/_posts/" in above + paths[0] and dated * 2 < len(posts) else "jekyll"
+    if any("src/content/" in above + path for path in paths[:50]):
         return "astro"
     if any((folder / place).is_file() for place in ("authors.yml", "blog/authors.yml")):
         return "docusaurus"

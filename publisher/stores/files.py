@@ -9,16 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, delete, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
 
 from publisher.core.log import Known
 from publisher.core.posts import FileStat, Post
 from publisher.core.settling import Memory
 from publisher.stores.engine import Database, insert_new, slices, upsert
 from publisher.stores.rows import as_known
-from publisher.stores.schema import bodies, files, posts
+from publisher.stores.schema import FILES, bodies, counters, files, posts
 from publisher.stores.values import post_from_text, post_to_text
 
+_COUNT = select(counters.c.last).where(counters.c.name == FILES)
 _PATH: BindParameter[Any] = bindparam("of")
 _TOUCHED = update(files).where(files.c.path == _PATH).values(size=bindparam("to"), mtime_ns=bindparam("at"))
 _TURNED = (
@@ -35,6 +36,11 @@ class Files:
     """`ports.FileStore`."""
 
     _db: Database
+
+    def remembered(self) -> int:
+        """How often something was remembered: while it is the same, so is `seen`."""
+        with self._db.read() as connection:
+            return connection.execute(_COUNT).scalar() or 0
 
     def seen(self, rules: str) -> Mapping[str, FileStat]:
         """Every remembered file by path; of those read by other rules the size is -1."""
@@ -69,8 +75,9 @@ class Files:
         with self._db.write() as connection:
             _keep(connection, bodies.items())
 
-    def remember(self, memory: Memory) -> None:
-        """Remembers what a plan that was carried out left settled or not, in one transaction."""
+    def remember(self, memory: Memory) -> int:
+        """Remembers what a plan that was carried out left settled or not, in one transaction; returns the
+        new `remembered`."""
         with self._db.write() as connection:
             for paths in slices(memory.gone):
                 connection.execute(delete(files).where(files.c.path.in_(paths)))
@@ -85,12 +92,20 @@ class Files:
                 connection.execute(update(posts).where(~posts.c.settled).values(settled=True))
                 for ids in slices(sorted(memory.unsettled)):
                     connection.execute(update(posts).where(posts.c.id.in_(ids)).values(settled=False))
+            return _counted(connection)
 
 
 def _keep(connection: Any, pairs: Iterable[tuple[str, str]]) -> None:
     rows = [{"hash": name, "source": body.encode("utf-8", "surrogatepass")} for name, body in pairs]
     if rows:
         connection.execute(insert_new(bodies), rows)
+
+
+def _counted(connection: Connection) -> int:
+    count: int = (connection.execute(_COUNT).scalar() or 0) + 1
+    if connection.execute(update(counters).where(counters.c.name == FILES).values(last=count)).rowcount == 0:
+        connection.execute(insert(counters).values(name=FILES, last=count))
+    return count
 
 
 def _row(rules: str, stat: FileStat, hash: str, post: Post, settled: bool) -> dict[str, Any]:

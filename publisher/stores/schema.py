@@ -36,6 +36,9 @@ SCHEMA = "0004"
 MAILING = "mailing"
 """The counter of mailings: an id is never used twice, for Message-IDs and links name it for ever."""
 
+FILES = "files"
+"""The counter of what was remembered of files: who kept a copy in memory sees whether it still holds."""
+
 stamp = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
 stamp.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
 """Alembic's own table, written here for a new store so that Alembic need not be imported."""

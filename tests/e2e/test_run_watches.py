@@ -3,6 +3,7 @@
 The next tick by the clock is an hour away in each of these, so nothing but watching can bring a post.
 """
 
+import mmap
 import os
 import sqlite3
 import subprocess
@@ -247,6 +248,21 @@ def watches(server: Any) -> int:
     """How many folders a process watches (inotify(7), /proc/PID/fdinfo)."""
     infos = Path(f"/proc/{server.process.pid}/fdinfo")
     return sum(info.read_text().count("inotify wd:") for info in infos.iterdir())
+
+
+def test_a_change_that_no_event_tells_is_found_at_the_next_interval(
+    site: Any, running: Any, wait_for: Any
+) -> None:
+    site.settings((site.folder / "publisher.toml").read_text() + '[schedule]\npublish_every = "2s"\n')
+    site.post("first.md", text("First", "Words of stone"))
+    start(site, running, wait_for)
+    with (site.posts / "first.md").open("r+b") as file:
+        memory = mmap.mmap(file.fileno(), 0)
+    wait_for(after(0.7))  # it was opened for writing, and closed: that is told
+    at = memory.find(b"stone")
+    memory[at : at + 5] = b"water"  # inotify(7): changes by mmap(2) are not
+    memory.close()
+    wait_for(lambda: "Words of water" in content(site, "First"))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fdinfo").is_dir(), reason="needs Linux's /proc to look into")

@@ -1,6 +1,6 @@
 """Settled pairs: whatever happens to a folder, the plan without them is the plan on everything."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,14 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from publisher.core.errors import Refused
 from publisher.core.identity import Naming
 from publisher.core.log import Kind
 from publisher.core.planning import make_plan
 from publisher.core.plans import Plan, Rules
 from publisher.core.posts import BadPost, FileStat, Parsed, Post, Reading, body_hash
+from publisher.core.settling import Memory
 from publisher.ports import Store
 from publisher.services.gathering import Gathered, gather
+from publisher.services.looking import LastLook, Look
 from publisher.services.parts import Parts
+from publisher.services.publish import enter
 from publisher.stores import open_store
 
 START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
@@ -34,6 +38,8 @@ class Folder:
     rules: int = 0
     ticks: int = 0
     read: list[str] = field(default_factory=list[str])
+    listed: int = 0
+    changed: set[str] = field(default_factory=set[str])
 
     def write(self, path: str, value: Post | BadPost | None) -> None:
         if value is None:
@@ -45,12 +51,24 @@ class Folder:
     def touch(self, path: str) -> None:
         self.ticks += 1
         self.stamps[path] = self.ticks
+        self.changed.add(path)
 
     def fingerprint(self, paths: Sequence[str]) -> str:
         return f"{self.rules:016x}"
 
     def files(self) -> Iterator[FileStat | BadPost]:
-        return (FileStat(path, 1, self.stamps[path]) for path in sorted(self.files_now, reverse=True))
+        self.listed += 1
+        return self._listed(self.files_now)
+
+    def at(self, paths: Collection[str]) -> tuple[Collection[str], Iterator[FileStat | BadPost]]:
+        odd = {path for path, value in self.files_now.items() if value == _unreadable(path)}
+        places = {*paths, *odd}
+        return places, self._listed(path for path in places if path in self.files_now)
+
+    def _listed(self, paths: Iterable[str]) -> Iterator[FileStat | BadPost]:
+        for path in sorted(paths, reverse=True):
+            bad = _unreadable(path)
+            yield bad if self.files_now[path] == bad else FileStat(path, 1, self.stamps[path])
 
     def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
         for path in paths:
@@ -65,52 +83,75 @@ class Folder:
             )
 
 
+def _unreadable(path: str) -> BadPost:
+    """What is bad before it is read."""
+    return BadPost(path=path, reason="unreadable")
+
+
 BODIES = {body_hash(text): text for text in ("", *(f"body {n}" for n in range(5)))}
+
+
+class Died(Exception):
+    """The process ended at a failpoint."""
 
 
 @dataclass
 class Site:
-    """A folder and a store, looked at both ways at every publish."""
+    """A folder and a store, looked at in every way at every publish: by a process that stays and is told
+    what changed, by one that looks for the first time, and without leaving anything out.
+    """
 
     store: Store
     folder: Folder = field(default_factory=Folder)
     now: datetime = START
-    plans: list[Plan] = field(default_factory=list[Plan])
+    last: LastLook = field(default_factory=LastLook)
 
-    @property
-    def parts(self) -> Parts:
+    def parts(self, folder: Folder, crash: str = "") -> Parts:
         @dataclass
         class Some:
             store: Store
             source: Folder
             naming: Naming
             max_age: timedelta
+            reach: Any
 
-        return cast("Parts", Some(self.store, self.folder, RULES.naming, RULES.max_age))
+        def reach(name: str) -> None:
+            if name == f"publish:{crash}":
+                raise Died
+
+        return cast("Parts", Some(self.store, folder, RULES.naming, RULES.max_age, reach))
 
     def whole(self) -> Plan:
         values = self.folder.files_now.values()
         posts = [value for value in values if isinstance(value, Post)]
         bad = [value for value in values if isinstance(value, BadPost)]
-        return make_plan(self.store.head(), self.store.known(), posts, bad, self.now, RULES)
+        rules = replace(RULES, authority_before=self.store.fact("id_authority"))
+        return make_plan(self.store.head(), self.store.known(), posts, bad, self.now, rules)
 
     def publish(self, *, crash: str = "") -> Gathered:
-        gathered = gather(self.parts, self.now, keep=True)
-        plan = gathered.plan
-        assert plan == self.whole(), "what was left out matters"
-        assert plan.hash == self.whole().hash
-        self.plans.append(plan)
-        if plan.stop or crash == "planned":
-            return gathered
-        for step in (gathered.before, plan, gathered.memory):
-            if isinstance(step, Plan):
-                if not step.nothing:
-                    self.store.apply(step, {}, self.now)
-                if crash == "applied":
-                    return gathered
-            elif not step.nothing:
-                self.store.remember(step)
-        return gathered
+        """By the process that stays; one that dies is followed by another."""
+        named, self.folder.changed = self.folder.changed, set()
+        return self._publish(self.last, named, crash)
+
+    def publish_elsewhere(self) -> Gathered:
+        """By another process, of which the one that stays is not told."""
+        return self._publish(LastLook(), None, "")
+
+    def _publish(self, last: LastLook, named: Collection[str] | None, crash: str) -> Gathered:
+        whole = self.whole()
+        full = gather(self.parts(replace(self.folder, read=[])), self.now)
+        assert full.plan == whole, "what was left out matters"
+        assert full.plan.hash == whole.hash
+        try:
+            done = enter(self.parts(self.folder, crash), self.now, last, named)
+        except Died:
+            self.last = LastLook()
+            return full
+        except Refused:
+            assert whole.stop
+            return full
+        assert done == full, "what happened was not noticed"
+        return done
 
 
 def a_post(path: str, **fields: Any) -> Post:
@@ -154,7 +195,7 @@ write = st.tuples(st.just("write"), paths, anything)
 publish = st.tuples(
     st.just("publish"),
     st.sampled_from((0, 1, 6, 11, -20, -45, 3000)),
-    st.sampled_from(("", "", "", "applied", "planned")),
+    st.sampled_from(("", "", "", "applied", "planned", "remembered", "elsewhere")),
 )
 steps = st.lists(
     write
@@ -162,7 +203,7 @@ steps = st.lists(
     | write
     | st.tuples(st.just("delete"), paths)
     | st.tuples(st.just("move"), paths, paths)
-    | st.tuples(st.just("break"), paths)
+    | st.tuples(st.just("break"), paths, st.sampled_from(("broken", "unreadable")))
     | st.tuples(st.just("touch"), paths)
     | st.tuples(st.just("rules"))
     | publish
@@ -184,15 +225,18 @@ def step(site: Site, kind: str, *values: Any) -> None:
             if isinstance(value, Post):
                 folder.write(path, None)
                 folder.write(to, replace(value, path=to))
-        case "break", path:
-            folder.write(path, BadPost(path=path, reason="broken"))
+        case "break", path, reason:
+            folder.write(path, BadPost(path=path, reason=reason))
         case "touch", path:
             folder.touch(path)
         case "rules", *_:
             folder.rules += 1
         case "publish", minutes, crash:
             site.now += timedelta(minutes=minutes)
-            site.publish(crash=crash)
+            if crash == "elsewhere":
+                site.publish_elsewhere()
+            else:
+                site.publish(crash=crash)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -328,7 +372,48 @@ def test_a_claim_is_not_lost_when_a_publish_dies_half_way(site: Site, crash: str
 def test_a_folder_that_is_suddenly_empty_stops_and_forgets_nothing(site: Site) -> None:
     lived_in(site, **{f"p{n}": {"instant": START - timedelta(days=1, minutes=n)} for n in range(9)})
     files, site.folder.files_now = site.folder.files_now, {}
+    site.folder.changed = set(files)
     assert site.publish().plan.stop == ("9 of 9 published posts are missing at once; is the folder whole?")
     site.folder.files_now = files
+    site.folder.changed = set(files)
     assert site.publish().plan.nothing
     assert site.folder.read == []
+
+
+def test_a_process_that_stays_looks_only_where_something_happened(site: Site) -> None:
+    lived_in(site, a={}, b={})
+    listed = site.folder.listed
+    site.folder.write("c.md", a_post("c.md", title="c"))
+    (change,) = site.publish().plan.changes
+    assert change.post.path == "c.md"
+    assert site.publish().plan.nothing
+    assert site.folder.listed == listed
+
+
+def test_a_process_that_stays_sees_that_another_one_published(site: Site) -> None:
+    lived_in(site, a={}, b={})
+    site.folder.write("b.md", a_post("b.md", title="new"))
+    site.publish_elsewhere()
+    site.folder.changed.clear()  # it was told, looked while the other one wrote, and found nothing
+    site.folder.write("b.md", a_post("b.md", title="newer"))
+    listed = site.folder.listed
+    (change,) = site.publish().plan.changes
+    assert change.post.title == "newer"
+    assert site.folder.listed == listed + 1
+
+
+def test_what_another_process_remembers_while_one_publishes_is_not_trusted(site: Site) -> None:
+    lived_in(site, a={}, b={})
+    look = Look(site.folder, site.store)
+    count = site.store.remember(Memory(rules=look.rules, gone=["a.md"]))
+    assert not look.remembered(Memory(rules=look.rules), count + 1)
+    assert not look.again(site.folder, site.store, ())
+
+
+def test_an_error_while_it_looks_leaves_nothing_to_build_upon(site: Site) -> None:
+    lived_in(site, a={}, b={})
+    site.folder.write("b.md", a_post("b.md", title="new"))
+    site.publish(crash="planned")
+    listed = site.folder.listed
+    (change,) = site.publish().plan.changes
+    assert (change.post.path, site.folder.listed) == ("b.md", listed + 1)

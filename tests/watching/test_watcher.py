@@ -1,13 +1,13 @@
 """The watcher: what is told, and what is left alone."""
 
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from publisher.watching import Watcher
+from publisher.watching import Call, Watcher
 
 QUIET = timedelta(milliseconds=20)
 PATIENCE = 20  # seconds a test waits for what another thread does in its own time
@@ -18,18 +18,23 @@ class Told:
 
     def __init__(self, started: list[Watcher]) -> None:
         self.calls: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.named: list[frozenset[str] | None] = []
         self._started = started
 
     def watch(self, *paths: Path, skip: tuple[Path, ...] = ()) -> None:
         """Watches, and returns when it has begun."""
-        told: dict[Path, Callable[[], None]] = {path: self._told(path.name) for path in paths}
+        told: dict[Path, Call] = {path: self._told(path.name) for path in paths}
         watcher = Watcher(told, quiet=QUIET, skip=skip, problem=lambda text: self.calls.put(text or "begun"))
         self._started.append(watcher)
         watcher.start()
         self.until("begun")
 
-    def _told(self, name: str) -> Callable[[], None]:
-        return lambda: self.calls.put(name)
+    def _told(self, name: str) -> Call:
+        def told(paths: frozenset[str] | None) -> None:
+            self.named.append(paths)
+            self.calls.put(name)
+
+        return told
 
     def next(self) -> str:
         return self.calls.get(timeout=PATIENCE)
@@ -77,6 +82,18 @@ def test_a_change_anywhere_in_the_folder_is_told(told: Told, posts: Path) -> Non
     told.watch(posts)
     (posts / "deep/er/a.md").write_text("a")
     assert told.next() == "posts"
+
+
+def test_it_names_the_files_that_changed_and_none_when_any_may_have(told: Told, posts: Path) -> None:
+    (posts / "deep").mkdir()
+    told.watch(posts)
+    assert told.named == [None], "what happened before it began"
+    (posts / "deep/a.md").write_text("a")
+    told.next()
+    (posts / "deep").rename(posts / "moved")
+    while not {str(posts / "deep"), str(posts / "moved")} <= frozenset().union(*filter(None, told.named)):
+        told.next()
+    assert str(posts / "deep/a.md") in (told.named[1] or ())
 
 
 def test_a_file_in_a_new_folder_is_told(told: Told, posts: Path) -> None:
@@ -142,6 +159,6 @@ def test_links_to_folders_and_folders_to_be_skipped_are_not_watched(told: Told, 
 
 
 def test_it_ends_at_once_also_where_there_is_nothing_to_watch(tmp_path: Path) -> None:
-    watcher = Watcher({tmp_path / "none": lambda: None}, quiet=QUIET, problem=lambda _: None)
+    watcher = Watcher({tmp_path / "none": lambda _: None}, quiet=QUIET, problem=lambda _: None)
     watcher.start()
     watcher.stop()

@@ -1,0 +1,53 @@
+"""What is remembered of files, over every store."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from publisher.core.posts import FileStat, Post
+from publisher.core.settling import Memory
+
+RULES, OTHERS = "0" * 16, "1" * 16
+NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
+NAME = "a" * 64
+
+
+def a_post(path: str) -> Post:
+    return Post(
+        path=path, title="T", instant=NOW, permalink="/t/", url="https://x.example/t/", base_url="https://x.example/t/",
+        slug="t", language="en", body_hash=NAME,
+    )  # fmt: skip
+
+
+def memory(*paths: str, settled: bool = False) -> Memory:
+    return Memory(rules=RULES, read=[(FileStat(path, 7, 9), NAME, a_post(path), settled) for path in paths])
+
+
+def test_files_come_back_as_they_were_listed_and_unknown_by_other_rules(store: Any) -> None:
+    store.remember(memory("a.md", "b.md"))
+    assert store.seen(RULES) == {path: FileStat(path, 7, 9) for path in ("a.md", "b.md")}
+    assert store.seen(OTHERS) == {path: FileStat(path, -1, 9) for path in ("a.md", "b.md")}
+    assert store.hashes(["a.md", "c.md"], RULES) == {"a.md": NAME}
+    assert store.hashes(["a.md"], OTHERS) == {}
+
+
+def test_each_memory_is_counted_so_that_a_copy_of_them_can_be_told_from_an_old_one(store: Any) -> None:
+    before = store.remembered()
+    assert store.remember(memory("a.md")) == store.remembered() == before + 1
+    assert store.remember(Memory(rules=RULES, gone=["a.md"])) == store.remembered() == before + 2
+    assert store.seen(RULES) == {}
+
+
+def test_a_touched_file_has_a_new_stamp_and_its_old_post(store: Any) -> None:
+    store.remember(memory("a.md"))
+    store.remember(Memory(rules=RULES, touched=[FileStat("a.md", 8, 10)]))
+    assert store.seen(RULES) == {"a.md": FileStat("a.md", 8, 10)}
+    assert store.hashes(["a.md"], RULES) == {"a.md": NAME}
+
+
+def test_a_settled_file_is_looked_at_only_while_the_clock_stands_before_its_post(store: Any) -> None:
+    store.remember(memory("a.md", settled=False))
+    assert store.unsettled(NOW)[0] == [(a_post("a.md"), False)]
+    store.remember(Memory(rules=RULES, turned=[(a_post("a.md"), True)]))
+    assert store.unsettled(NOW + timedelta(hours=1))[0] == []
+    store.remember(Memory(rules=RULES, turned=[(a_post("a.md"), False)]))
+    assert store.unsettled(NOW + timedelta(hours=1))[0] == [(a_post("a.md"), False)]
