@@ -60,6 +60,7 @@ class App:
         self.settings, self.clock, self.say, self.rest = settings, clock, say, rest
         self.wake: Callable[[], None] = lambda: None
         self._next_post: datetime | None = None
+        self._published = False
         self._last = LastLook()
         self.reach = failpoint(environ)
 
@@ -142,7 +143,7 @@ class App:
             )
             mailings = plan.plan_mail(parts, now) if mail else []
             pages = write(parts, mailing_pages(parts), now)
-            self._next_post = done.plan.next_at
+            self._next_post, self._published = done.plan.next_at, True
         return Report(published=done, mailings=tuple(mailings), pages=pages)
 
     def _in_posts(self, named: Collection[str] | None) -> Collection[str] | None:
@@ -193,6 +194,11 @@ class App:
     def next_post(self) -> datetime | None:
         """When the next post's time comes, as far as this process's last publish saw."""
         return self._next_post
+
+    @property
+    def published_next(self) -> tuple[datetime | None] | None:
+        """`next_post`, if this process has published; None: another does, and the store knows."""
+        return (self._next_post,) if self._published else None
 
     def next_due(self) -> datetime | None:
         """When something happens by itself next: a post's time, a digest, a deferred batch."""

@@ -25,6 +25,9 @@ from publisher.services.parts import Parts
 from publisher.services.postpages import OWNED, post_pages
 from publisher.services.ruling import keep_rules
 
+NEXT_POST = "next_post"
+"""The fact of when the next known post becomes public: an ISO instant, or ""."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
@@ -55,6 +58,7 @@ def publish(
     gathered = enter(parts, now, last, named, backfill=backfill, expect=expect, meant=meant)
     plan = gathered.plan
     parts.store.set_problems("posts", [str(b) for b in plan.bad], now)
+    _foretell(parts, plan)
     written = _documents(parts, now)
     return Published(plan=plan, head=parts.store.head(), written=written)
 
@@ -89,6 +93,13 @@ def enter(
 def _remember(parts: Parts, look: Look, memory: Memory) -> bool:
     """Whether `look` still is what the store remembers."""
     return memory.nothing or look.remembered(memory, parts.store.remember(memory))
+
+
+def _foretell(parts: Parts, plan: Plan) -> None:
+    """Keeps when the next post is due for whoever serves: caches must not keep a document past it."""
+    next_at = plan.next_at.isoformat() if plan.next_at else ""
+    if parts.store.fact(NEXT_POST) != next_at:
+        parts.store.keep_fact(NEXT_POST, next_at)
 
 
 def _documents(parts: Parts, now: datetime) -> tuple[str, ...]:

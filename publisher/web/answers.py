@@ -26,6 +26,7 @@ HEADERS = {
 _ERRORS = {
     400: ("Not understood", "The browser sent something this page cannot read. Go back and try again."),
     404: ("Not found", "There is nothing at this address. It may have been copied only in part."),
+    410: ("Gone", "What was at this address has been taken back by its author."),
     405: ("Not possible", "This address cannot be used in that way."),
     413: ("Too much", "More was sent than this page takes."),
     429: ("Too many at once", "Many sign-ups came from your network. Wait a little, then try again."),

@@ -14,12 +14,15 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from publisher.app import App
 from publisher.core.errors import PublisherError
+from publisher.stores.encodings import encode, encodes
 from publisher.web.answers import Answers
 from publisher.web.documents import Documents
 from publisher.web.files import Files
 from publisher.web.forms import Gone, TooLarge
 from publisher.web.limits import Limits
+from publisher.web.quick import Memory
 from publisher.web.signup import SignUp
+from publisher.web.standing import Standing
 from publisher.web.tokenpages import TokenPages
 
 log = logging.getLogger(__name__)
@@ -32,7 +35,7 @@ _TOKEN = re.compile(r"(/(?:confirm|unsubscribe)/).+", re.DOTALL)
 _PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def asgi(app: App) -> ASGIApp:
+def asgi(app: App) -> "Application":
     """The site's HTTP. Opens its parts now, so that what cannot work fails here. Raises PublisherError."""
     return Application(app)
 
@@ -46,12 +49,16 @@ class Application:
         self._prefix = urlsplit(app.settings.site.public_url).path.rstrip("/")
         behind_proxy: Any = ProxyHeadersMiddleware  # uvicorn and Starlette spell the types of ASGI apart
         self._pages: ASGIApp = behind_proxy(_router(app, answers), trusted_hosts=NEAR)
+        self.standing = Standing(app)
         self._documents = Documents(
-            Files(app.public, app.settings.site.public_url),
+            Files(app.public, app.settings.site.public_url, unpacks=encodes),
             clock=app.clock,
-            next_post=lambda: app.next_post,
+            facts=self.standing.facts,
+            encode=encode,
             missing=self._missing,
+            ended=self._ended,
         )
+        self.memory = Memory(self._documents, app.clock, self._under_prefix, self.standing.facts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -77,14 +84,23 @@ class Application:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Under the path of web.public_url, and without it for a proxy that takes it away."""
-        path: str = scope["path"]
-        if self._prefix and path.startswith(f"{self._prefix}/"):
-            path = path.removeprefix(self._prefix)
+        path = self._under_prefix(scope["path"])
+        if path != scope["path"]:
             scope = {**scope, "path": path}
+        if scope["http_version"] == "1.1" and sum(name == b"host" for name, _ in scope["headers"]) != 1:
+            await (await self._answers.error(400))(scope, receive, send)  # RFC 9112 3.2
+            return
         if _PAGES.match(path):
             await self._pages({**scope, "path": path.rstrip("/"), "root_path": ""}, receive, send)
         else:
             await self._documents(scope, receive, send)
+
+    def _under_prefix(self, path: str) -> str:
+        inside = self._prefix and path.startswith(f"{self._prefix}/")
+        return path.removeprefix(self._prefix) if inside else path
+
+    async def _ended(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (await self._answers.error(410))(scope, receive, send)
 
     async def _missing(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await (self._answers.nothing_yet() if scope["path"] == "/" else self._answers.error(404))
@@ -107,7 +123,8 @@ def _router(app: App, answers: Answers) -> Router:
             await run_in_threadpool(app.store.head)
         except PublisherError as error:
             log.error("not_ready", extra={"reason": str(error)})
-            return PlainTextResponse("not ready: the store does not answer\n", 503, _PLAIN)
+            later = {**_PLAIN, "Retry-After": "5"}
+            return PlainTextResponse("not ready: the store does not answer\n", 503, later)
         return PlainTextResponse("ready\n", headers=_PLAIN)
 
     return Router(

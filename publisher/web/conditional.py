@@ -1,7 +1,6 @@
 """Conditional requests (RFC 9110 13): what a client already has need not be sent again. Pure."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -39,22 +38,13 @@ class Conditions:
     if_unmodified_since: tuple[bytes, ...] = ()
 
 
-def conditions(headers: Iterable[tuple[bytes, bytes]]) -> Conditions | None:
-    """The preconditions among `headers` (names in lower case); None when there are none."""
-    found: dict[str, tuple[bytes, ...]] = {}
-    for name, value in headers:
-        if name in _NAMES:
-            key = _NAMES[name]
-            found[key] = (*found.get(key, ()), value)
-    return Conditions(**found) if found else None
-
-
-_NAMES = {
+NAMES = {
     b"if-match": "if_match",
     b"if-none-match": "if_none_match",
     b"if-modified-since": "if_modified_since",
     b"if-unmodified-since": "if_unmodified_since",
 }
+"""The headers that make conditions, and the field of `Conditions` each fills."""
 
 
 def evaluate(given: Conditions, etag: bytes, modified: datetime, now: datetime) -> Verdict:
@@ -77,20 +67,25 @@ def _matches(fields: tuple[bytes, ...], etag: bytes, *, weakly: bool) -> bool:
     value = b",".join(fields).strip(b" \t")
     if value in {b"*", etag}:  # nearly every client sends back the one it was given
         return True
-    return any(tag == etag or (weakly and tag == b"W/" + etag) for tag in _tags(value))
+    return any(tag == etag or (weakly and tag == b"W/" + etag) for tag in tags(value))
 
 
-def _tags(value: bytes) -> list[bytes]:
+def tags(value: bytes) -> list[bytes]:
     """The tags of a list, as far as it can be read (a comma may stand inside a tag)."""
-    tags: list[bytes] = []
+    listed: list[bytes] = []
     at = 0
     while found := _TAG.match(value, at):
-        tags.append(found[0])
+        listed.append(found[0])
         between = _BETWEEN.match(value, found.end())
         if between is None:
             break
         at = between.end()
-    return tags
+    return listed
+
+
+def is_date(value: bytes, modified: datetime, now: datetime) -> bool:
+    """Whether `value` is the HTTP date of `modified` exactly (RFC 9110 13.1.5)."""
+    return parse_http_date(value.decode("latin-1"), now) == modified
 
 
 def _date(fields: tuple[bytes, ...], now: datetime) -> datetime | None:

@@ -1,6 +1,6 @@
-"""Documents over HTTP: a bare ASGI handler, so that a feed costs one stat and two messages.
+"""Documents over HTTP: a bare ASGI handler. What is in memory already, `web.quick` answers before it.
 
-RFC 9110 for GET, HEAD and conditions; RFC 9111 for what caches may keep.
+RFC 9110 for methods, conditions, encodings and ranges; RFC 9111 for what caches may keep.
 """
 
 import asyncio
@@ -10,21 +10,30 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from publisher.core.moves import STATUS, Move
 from publisher.ports import Clock
-from publisher.web.conditional import Verdict, conditions, evaluate
-from publisher.web.files import CHUNK, File, Files, Moved
+from publisher.web.asking import Asked, asked
+from publisher.web.file import File, Headers
+from publisher.web.files import Files, Folder
+from publisher.web.responding import Answer, Encode, respond
+from publisher.web.standing import Facts
 
 MAX_AGE = 60
 """Seconds a cache may keep a document; fewer when a post is due before."""
 
-_ALLOW = (b"allow", b"GET, HEAD")
+LATE = timedelta(minutes=10)
+"""A post due so long ago is published by nobody: it does not shorten what caches keep."""
+
+CHUNK = 2**18
+"""Bytes read at once when a file is streamed."""
+
 _EMPTY = (b"content-length", b"0")
-Headers = list[tuple[bytes, bytes]]
+_ALLOW = (b"allow", b"GET, HEAD")
 
 
 class Documents:
-    """Serves `files`. `next_post` is when the next known post becomes public, or None; `missing` answers
-    for what is not there.
+    """Serves `files`. `facts` are asked before anything is looked up; `encode` makes the encodings of what is
+    made while asked for; `missing` answers for what is not there, `ended` for what was.
     """
 
     def __init__(
@@ -32,78 +41,115 @@ class Documents:
         files: Files,
         *,
         clock: Clock,
-        next_post: Callable[[], datetime | None],
+        facts: Callable[[], Facts],
+        encode: Encode,
         missing: ASGIApp,
+        ended: ASGIApp,
     ) -> None:
-        self._files, self._clock, self._next_post, self._missing = files, clock, next_post, missing
+        self._files, self._clock, self._facts = files, clock, facts
+        self._encode, self._missing, self._ended = encode, missing, ended
+        self._base_url = files.base_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        method = scope["method"]
+        method, path = scope["method"], scope["path"]
         if method not in {"GET", "HEAD"}:
-            await _empty(send, 405, [_ALLOW])
+            await _empty(send, 405, (_ALLOW,))
             return
-        path = scope["path"]
+        if (move := self._moved(path)) is not None:
+            await self._gone(move, scope, receive, send)
+            return
         found = self._files.cached(path) or await self._load(path)
         if isinstance(found, File):
-            await self._answer(found, scope, send)
+            now = self._clock()
+            request = asked(method, scope["headers"])
+            answer = respond(found, request, now, self._max_age(now)[0], self._encode)
+            await _send(answer, found, send)
         elif found is None:
             await self._missing(scope, receive, send)
         else:
-            await _empty(send, 308, [_location(found, scope)])
+            await _empty(send, 308, (_location(found, scope),))
 
-    async def _load(self, path: str) -> File | Moved | None:
+    def in_memory(self, path: str, request: Asked) -> tuple[Answer, datetime] | None:
+        """The whole answer of what is in memory, and until when it holds as long as the file stands; None: it
+        is not there, or must be waited for.
+        """
+        file = self._files.cached(path)
+        if file is None or self._moved(path) is not None:
+            return None
+        now = self._clock()
+        age, until = self._max_age(now)
+        answer = respond(file, request, now, age, self._encode)
+        return (answer, until) if isinstance(answer.body, bytes) else None
+
+    def stands(self, path: str) -> bool:
+        """Whether what `in_memory` answered for `path` would still be answered, as far as files go."""
+        return self._files.cached(path) is not None
+
+    def _moved(self, path: str) -> Move | None:
+        """What became of the address, where there is no document any more (core.moves)."""
+        moves = self._facts().moves
+        if not moves:
+            return None
+        name = path.removeprefix("/")
+        return moves.get(name) or (moves.get(f"{name}index.html") if name.endswith("/") else None)
+
+    async def _gone(self, move: Move, scope: Scope, receive: Receive, send: Send) -> None:
+        """301 to where it is now, for ever; 410 with a page that says so."""
+        if STATUS[move.fate] == 410:
+            await self._ended(scope, receive, send)
+            return
+        target = move.target if "://" in move.target else self._base_url + move.target
+        keep = (b"cache-control", b"public, max-age=3600")
+        await _empty(send, 301, (keep, (b"location", quote(target, safe=_URL).encode())))
+
+    async def _load(self, path: str) -> File | Folder | None:
         found = await asyncio.to_thread(self._files.load, path)
         if isinstance(found, File):
             self._files.keep(path, found)
         return found
 
-    async def _answer(self, file: File, scope: Scope, send: Send) -> None:
-        given = conditions(scope["headers"])
-        if given is not None:
-            verdict = evaluate(given, file.etag, file.modified, self._clock())
-            if verdict is Verdict.NOT_MODIFIED:
-                headers = [*file.kept_headers, self._cache_control()]
-                await send({"type": "http.response.start", "status": 304, "headers": headers})
-                await send({"type": "http.response.body"})
-                return
-            if verdict is Verdict.FAILED:
-                await _empty(send, 412, [])
-                return
-        headers = [*file.headers, self._cache_control()]
-        if file.body is None and scope["method"] == "GET":
-            await _stream(file, headers, send)
-            return
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        body = file.body if scope["method"] == "GET" else b""
-        await send({"type": "http.response.body", "body": body})
-
-    def _cache_control(self) -> tuple[bytes, bytes]:
-        """At least a second: a post that is due and not yet written will be in a moment."""
-        age = MAX_AGE
-        if due := self._next_post():
-            age = max(1, min(age, (due - self._clock()) // timedelta(seconds=1)))
-        return b"cache-control", b"public, max-age=%d" % age
+    def _max_age(self, now: datetime) -> tuple[int, datetime]:
+        """Seconds that caches may keep a document, and until when to say so. At least one: a post that is due
+        and not yet written will be in a moment.
+        """
+        due = self._facts().next_post
+        if due is None or due < now - LATE:
+            return MAX_AGE, now + _SECOND
+        age = max(1, min(MAX_AGE, (due - now) // _SECOND))
+        return age, min(now + _SECOND, due - age * _SECOND) if due - now >= _SECOND else now + _SECOND
 
 
-async def _stream(file: File, headers: Headers, send: Send) -> None:
-    """A large file from disk. Documents are replaced by renaming, so an open one stays as it was hashed.
+_SECOND = timedelta(seconds=1)
+_URL = ":/?#[]@!$&'()*+,;=%~-._"
+
+
+async def _send(answer: Answer, file: File, send: Send) -> None:
+    if isinstance(answer.body, bytes):
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
+        return
+    await _stream(file, answer, *answer.body, send)
+
+
+async def _stream(file: File, answer: Answer, start: int, left: int, send: Send) -> None:
+    """A part of a large file. Documents are replaced by renaming, so an open one stays as it was hashed.
 
     Raises OSError when another stands in its place already.
     """
-    left = file.size
     with await asyncio.to_thread(file.open) as stream:
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        stream.seek(start)
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         while left and (chunk := await asyncio.to_thread(stream.read, min(CHUNK, left))):
             left -= len(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
 
 
 async def _empty(send: Send, status: int, headers: Headers) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [_EMPTY, *headers]})
+    await send({"type": "http.response.start", "status": status, "headers": (_EMPTY, *headers)})
     await send({"type": "http.response.body"})
 
 
-def _location(moved: Moved, scope: Scope) -> tuple[bytes, bytes]:
+def _location(folder: Folder, scope: Scope) -> tuple[bytes, bytes]:
     """Relative (RFC 9110 10.2.2), so that it holds behind any proxy, and names no host."""
     query = scope["query_string"]
-    return b"location", f"./{quote(moved.to)}/".encode() + (b"?" + query if query else b"")
+    return b"location", f"./{quote(folder.to)}/".encode() + (b"?" + query if query else b"")

@@ -1,52 +1,69 @@
-"""Media types of documents, by their place and suffix: the same on every machine."""
+"""Media types of documents, by what they are and by their suffix: the same on every machine."""
 
-from pathlib import Path
+from pathlib import PurePosixPath
+
+from publisher.core.feeddocs import FeedDocument, Kind
 
 _TYPES = {
     ".atom": "application/atom+xml",
     ".avif": "image/avif",
     ".css": "text/css; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+    ".flac": "audio/flac",
     ".gif": "image/gif",
     ".htm": "text/html; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".ico": "image/x-icon",
+    ".ics": "text/calendar; charset=utf-8",
     ".jpeg": "image/jpeg",
     ".jpg": "image/jpeg",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".m4a": "audio/mp4",
+    ".m4v": "video/mp4",
+    ".md": "text/markdown; charset=utf-8",
     ".mp3": "audio/mpeg",
     ".mp4": "video/mp4",
+    ".oga": "audio/ogg",
     ".ogg": "audio/ogg",
     ".opml": "text/x-opml; charset=utf-8",
+    ".opus": "audio/ogg",
     ".pdf": "application/pdf",
     ".png": "image/png",
+    ".rss": "application/rss+xml",
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
+    ".wav": "audio/wav",
     ".webm": "video/webm",
+    ".webmanifest": "application/manifest+json",
     ".webp": "image/webp",
     ".woff2": "font/woff2",
     ".xml": "application/xml",
     ".zip": "application/zip",
 }
-_FEED_TYPES = {
-    ".atom": "application/atom+xml",
-    ".json": "application/feed+json",
-    ".xml": "application/rss+xml",
+_FEEDS = {
+    Kind.ATOM: "application/atom+xml",
+    Kind.RSS: "application/rss+xml",
+    Kind.JSON: "application/feed+json",
 }
+_FEED_SUFFIXES = frozenset({"", ".atom", ".json", ".rdf", ".rss", ".xml"})
 _NO_FEEDS = frozenset({"assets", "digests", "posts"})
 
 
-def is_feed(path: str) -> bool:
-    """Whether the document at `path` (relative to public/) is a feed or an archive of one."""
-    return (
-        Path(path).suffix in _FEED_TYPES
-        and path not in {"manifest.json", "sitemap.xml"}
-        and path.partition("/")[0] not in _NO_FEEDS
-    )
+def may_be_feed(path: str) -> bool:
+    """Whether the document at `path` (relative to public/) may be a feed or an archive of one: it is one when
+    its bytes say so, for a site may choose the paths of its feeds.
+    """
+    return PurePosixPath(path).suffix.lower() in _FEED_SUFFIXES and path.partition("/")[0] not in _NO_FEEDS
 
 
-def content_type(path: str) -> str:
-    """The media type of the document at `path`, by its suffix."""
-    suffix = Path(path).suffix.lower()
-    return _FEED_TYPES[suffix] if is_feed(path) else _TYPES.get(suffix, "application/octet-stream")
+def for_programs(path: str) -> bool:
+    """Whether programs of every origin may read it: it is data, not a page."""
+    return PurePosixPath(path).suffix.lower() in {".atom", ".opml", ".rss"}
+
+
+def content_type(path: str, feed: FeedDocument | None = None) -> str:
+    """The media type of the document at `path`: of a feed by its format, else by its suffix."""
+    if feed is not None:
+        return _FEEDS[feed.kind]
+    return _TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")

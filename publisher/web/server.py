@@ -1,16 +1,21 @@
 """The web server: one uvicorn in this process, its port bound before anything else begins."""
 
+import asyncio
 import errno
 import logging
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 
 from publisher.app import App
 from publisher.core.errors import OutputError
-from publisher.web.application import asgi
+from publisher.web.application import Application, asgi
+from publisher.web.quick import QuickProtocol
+from publisher.web.standing import EVERY
 
 GRACE = 30
 """Seconds that requests in flight are given when the server stops."""
@@ -30,7 +35,8 @@ class Server:
         self._socket = _bound(listen, self._host.strip("[]"), int(port))
         self.port: int = self._socket.getsockname()[1]
         try:
-            self._server = _Quiet(_config(app))
+            site = asgi(app)
+            self._server = _Quiet(_config(site), site)
         except BaseException:
             self._socket.close()
             raise
@@ -58,17 +64,31 @@ class Server:
 
 
 class _Quiet(uvicorn.Server):
-    """uvicorn without its signal handlers: what SIGTERM means is `run`'s to say."""
+    """uvicorn without its signal handlers: what SIGTERM means is `run`'s to say. Now and then it looks at
+    what every answer depends on.
+    """
+
+    def __init__(self, config: uvicorn.Config, site: Application) -> None:
+        super().__init__(config)
+        self._standing = site.standing
+        self._looking: asyncio.Future[None] | None = None
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn every tenth of a second."""
+        if counter % round(EVERY * 10) == 0 and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.get_running_loop().run_in_executor(None, self._standing.look)
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
 
 
-def _config(app: App) -> uvicorn.Config:
+def _config(site: Application) -> uvicorn.Config:
     logging.getLogger("uvicorn.access").disabled = True  # it would write tokens, however logging is set up
     return uvicorn.Config(
-        asgi(app),
+        site,
+        http=cast("Any", partial(QuickProtocol, memory=site.memory)),
         log_config=None,
         access_log=False,
         lifespan="off",

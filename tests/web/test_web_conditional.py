@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from publisher.web.conditional import Verdict, conditions, evaluate, http_date, parse_http_date
+from publisher.web.asking import asked
+from publisher.web.conditional import Verdict, evaluate, http_date, parse_http_date
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 MODIFIED = datetime(2026, 4, 30, 8, 0, 0, tzinfo=UTC)
@@ -56,13 +57,13 @@ TABLE = [
 def test_preconditions_come_to_what_rfc_9110_says(
     headers: list[tuple[bytes, bytes]], verdict: Verdict
 ) -> None:
-    given = conditions([(b"accept", b"*/*"), *headers])
+    given = asked("GET", [(b"accept", b"*/*"), *headers]).conditions
     assert given is not None
     assert evaluate(given, ETAG, MODIFIED, NOW) is verdict
 
 
 def test_a_request_without_preconditions_has_none() -> None:
-    assert conditions([(b"accept", b"*/*"), (b"range", b"bytes=0-1")]) is None
+    assert asked("GET", [(b"accept", b"*/*"), (b"range", b"bytes=0-1")]).conditions is None
 
 
 def test_http_dates_are_written_in_english_and_read_back() -> None:

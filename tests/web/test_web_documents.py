@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from publisher.core.errors import OutputError
+from publisher.stores.encodings import encodes
 from publisher.web import files
 from publisher.web.conditional import http_date
 from publisher.web.server import Server
 
-FEED = b"<feed/>" * 4000
+FEED = b'<feed xmlns="http://www.w3.org/2005/Atom">' + b"<id>urn:x</id>" * 2000 + b"</feed>"
+RSS = b"<rss><channel><title>T</title></channel></rss>"
+JSON = b'{"version": "https://jsonfeed.org/version/1.1", "items": []}'
 
 
 def raw(site: Any, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
@@ -35,11 +38,13 @@ def test_a_feed_has_all_its_headers(site: Any) -> None:
     headers = dict(answer.headers)
     assert headers.pop("date")
     etag = headers.pop("etag")
-    assert len(etag) == 34
+    assert len(etag) == 37
     assert etag.startswith('"')
+    assert etag.endswith('-br"')
     assert headers == {
         "content-type": "application/atom+xml",
-        "content-length": str(len(FEED)),
+        "content-encoding": "br",
+        "content-length": str((site.public / "feed.atom.br").stat().st_size),
         "last-modified": "Fri, 01 May 2026 12:00:00 GMT",
         "cache-control": "public, max-age=60",
         "vary": "Accept-Encoding",
@@ -50,23 +55,26 @@ def test_a_feed_has_all_its_headers(site: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "type", "shared"),
+    ("name", "data", "type", "shared"),
     [
-        ("feed.xml", "application/rss+xml", True),
-        ("feed.json", "application/feed+json", True),
-        ("archive/feed/2024.json", "application/feed+json", True),
-        ("manifest.json", "application/json", False),
-        ("assets/data.json", "application/json", False),
-        ("assets/picture.JPG", "image/jpeg", False),
-        ("assets/unknown.bin", "application/octet-stream", False),
-        ("posts/a/index.html", "text/html; charset=utf-8", False),
-        ("feeds.opml", "text/x-opml; charset=utf-8", False),
+        ("feed.xml", RSS, "application/rss+xml", True),
+        ("feed.json", JSON, "application/feed+json", True),
+        ("archive/feed/2024.json", JSON, "application/feed+json", True),
+        ("atom.xml", FEED, "application/atom+xml", True),
+        ("feed", RSS, "application/rss+xml", True),
+        ("sitemap.xml", b"<urlset/>", "application/xml", False),
+        ("manifest.json", b"{}", "application/json", False),
+        ("assets/data.json", JSON, "application/json", False),
+        ("assets/picture.JPG", b"x", "image/jpeg", False),
+        ("assets/unknown.bin", b"x", "application/octet-stream", False),
+        ("posts/a/index.html", b"x", "text/html; charset=utf-8", False),
+        ("feeds.opml", b"x", "text/x-opml; charset=utf-8", True),
     ],
 )
-def test_a_document_has_its_type_and_only_feeds_are_for_every_origin(
-    site: Any, name: str, type: str, shared: bool
+def test_a_document_has_its_type_and_what_programs_read_is_for_every_origin(
+    site: Any, name: str, data: bytes, type: str, shared: bool
 ) -> None:
-    site.put(name, b"x")
+    site.put(name, data)
     answer = site.http.get(f"/{name}")
     assert answer.headers["content-type"] == type
     assert ("access-control-allow-origin" in answer.headers) is shared
@@ -252,7 +260,7 @@ def test_a_large_file_is_streamed_whole(site: Any, monkeypatch: pytest.MonkeyPat
 
 def test_the_cache_forgets_what_is_asked_for_least(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "CACHE_BYTES", 25)
-    kept = files.Files(tmp_path, "https://readers.example/")
+    kept = files.Files(tmp_path, "https://readers.example/", unpacks=encodes)
     for name in ("a", "b", "c"):
         (tmp_path / name).write_bytes(b"0123456789")
         found = kept.load(f"/{name}")

@@ -1,0 +1,167 @@
+"""What a feed document says of itself, read from its bytes: where its entries are, its own URL, its hubs.
+
+A client that still has an older version can be sent the same bytes without the entries it holds (RFC 3229
+with "A-IM: feed"); nothing is parsed and written anew, so what is left is as the format wrote it.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, cast
+from xml.parsers import expat
+
+ATOM = "http://www.w3.org/2005/Atom"
+HISTORY = "http://purl.org/syndication/history/1.0"
+JSON_FEED = "https://jsonfeed.org/version/"
+_ENTRIES = {("feed", f"{ATOM} entry"), ("rss", "item")}
+_ROOTS = {f"{ATOM} feed": "feed", "rss": "rss"}
+_DEPTHS = {"feed": 2, "rss": 3}
+
+
+class Kind(StrEnum):
+    """The formats a document can be in."""
+
+    ATOM = "atom"
+    RSS = "rss"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of the document that can be cut out: bytes from `start` to `end`. `mark` names what it says:
+    16 hex digits, "" for what is never held (fh:complete, which is untrue once an entry is missing).
+    """
+
+    start: int
+    end: int
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedDocument:
+    """A feed, as far as serving it needs to know."""
+
+    kind: Kind
+    self_url: str
+    hubs: tuple[str, ...]
+    spans: tuple[Span, ...]
+    marks: tuple[str, ...]
+
+
+def read_feed(data: bytes) -> FeedDocument | None:
+    """The feed in `data`; None: it is none, or broken."""
+    start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if start == b"{":
+        return _read_json(data)
+    return _read_xml(data) if start == b"<" else None
+
+
+def without(data: bytes, document: FeedDocument, held: Collection[str]) -> bytes | None:
+    """`data`, which `document` was read from, without the entries whose marks are in `held`; None: it holds
+    none of them.
+    """
+    if not set(document.marks) & set(held):
+        return None
+    if document.kind is Kind.JSON:
+        feed = json.loads(data)
+        feed["items"] = [item for item in feed["items"] if _mark(_dumped(item)) not in held]
+        return json.dumps(feed, ensure_ascii=False, indent=1).encode() + b"\n"
+    kept: list[bytes] = []
+    at = 0
+    for span in document.spans:
+        if not span.mark or span.mark in held:
+            kept.append(data[at : span.start])
+            at = span.end
+    return b"".join((*kept, data[at:]))
+
+
+def _read_json(data: bytes) -> FeedDocument | None:
+    try:
+        feed: Any = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(feed, dict):
+        return None
+    found = cast(dict[str, Any], feed)
+    if not str(found.get("version", "")).startswith(JSON_FEED):
+        return None
+    return FeedDocument(
+        kind=Kind.JSON,
+        self_url=str(found.get("feed_url") or ""),
+        hubs=tuple(str(hub["url"]) for hub in _objects(found, "hubs") if hub.get("url")),
+        spans=(),
+        marks=tuple(_mark(_dumped(item)) for item in _objects(found, "items")),
+    )
+
+
+def _objects(found: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The objects of a list; none where there is no such list."""
+    values: Any = found.get(key)
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []  # pyright: ignore[reportUnknownVariableType]  # any JSON
+
+
+def _dumped(item: Any) -> bytes:
+    return json.dumps(item, sort_keys=True).encode()
+
+
+def _mark(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+@dataclass(slots=True)
+class _Reader:
+    """expat's callbacks: where entries stand, by byte, and the links of the feed itself."""
+
+    data: bytes
+    parser: Any
+    path: list[str] = field(default_factory=list[str])
+    links: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    spans: list[Span] = field(default_factory=list[Span])
+    root: str = ""
+    began: int = 0
+
+    def start(self, name: str, given: dict[str, str]) -> None:
+        self.root = self.root or _ROOTS.get(name, "")
+        if not self.root:
+            raise expat.ExpatError("not a feed")
+        self.path.append(name)
+        if len(self.path) == _DEPTHS[self.root]:
+            self.began = self.parser.CurrentByteIndex
+            if name == f"{ATOM} link":
+                self.links.append((given.get("rel", "alternate"), given.get("href", "")))
+
+    def end(self, name: str) -> None:
+        here = len(self.path) == _DEPTHS[self.root]
+        if here and ((self.root, name) in _ENTRIES or name == f"{HISTORY} complete"):
+            stop = self.data.index(b">", self.parser.CurrentByteIndex) + 1
+            start = self.began
+            while start and self.data[start - 1] in b" \t\r\n":
+                start -= 1
+            mark = "" if name == f"{HISTORY} complete" else _mark(self.data[self.began : stop])
+            self.spans.append(Span(start, stop, mark))
+        self.path.pop()
+
+    def doctype(self, *_: Any) -> None:
+        raise expat.ExpatError("no feed has a document type")
+
+
+def _read_xml(data: bytes) -> FeedDocument | None:
+    parser = expat.ParserCreate(namespace_separator=" ")
+    reader = _Reader(data, parser)
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.StartDoctypeDeclHandler = reader.doctype
+    try:
+        parser.Parse(data, True)
+    except (expat.ExpatError, ValueError):
+        return None
+    links = reader.links
+    return FeedDocument(
+        kind=Kind.ATOM if reader.root == "feed" else Kind.RSS,
+        self_url=next((href for rel, href in links if rel == "self"), ""),
+        hubs=tuple(href for rel, href in links if rel == "hub" and href),
+        spans=tuple(reader.spans),
+        marks=tuple(span.mark for span in reader.spans if span.mark),
+    )
