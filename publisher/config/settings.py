@@ -1,6 +1,7 @@
 """Settings: what a site's author decided, checked, as frozen values."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +23,8 @@ from publisher.config.values import (
 from publisher.core.errors import SettingsError
 from publisher.core.feeds import FeedSpec
 from publisher.core.lists import MailingList
-from publisher.core.site import Person, Site
+from publisher.core.palette import Palette, for_the_dark
+from publisher.core.site import Logo, Person, Site
 
 AUTHORITY_DATE = "2026"
 """The date in a default id_authority (RFC 4151 2.1). Never by a clock: a lost store mints the same ids."""
@@ -147,7 +149,17 @@ def _site(values: Mapping[str, Any], public_url: str | None) -> Site:
         author=Person(**author) if author else None,
         copyright=values["copyright"] or "",
         postal_address=values["postal_address"] or "",
+        palette=_palette(values["palette"] or {}),
+        logo=Logo(**{"alt": values["title"], **values["logo"]}) if values["logo"] else None,
     )
+
+
+def _palette(given: Mapping[str, str]) -> Palette:
+    """Where an accent is given for the light only, one for the dark is made of it."""
+    palette = Palette(**given)
+    if "accent" in given and "dark_accent" not in given:
+        return replace(palette, dark_accent=for_the_dark(palette.accent, palette.dark_paper))
+    return palette
 
 
 def _feed(values: Mapping[str, Any], site: Site) -> FeedSpec:

@@ -1,6 +1,8 @@
 """What the whole site shares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from publisher.core.palette import Palette
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +15,18 @@ class Person:
     email: str | None = None
     url: str | None = None
     key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logo:
+    """A picture that stands for the site's name. `width` and `height` are pixels as shown; `alt` is what
+    it says.
+    """
+
+    url: str
+    alt: str
+    width: int | None = None
+    height: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +48,8 @@ class Site:
     author: Person | None = None
     copyright: str = ""
     postal_address: str = ""
+    palette: Palette = field(default_factory=Palette)
+    logo: Logo | None = None
 
 
 RTL_LANGUAGES = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ps", "sd", "ug", "ur", "yi"})

@@ -27,12 +27,13 @@ _SIZE = re.compile(r"""\s(?:width|height)\s*=\s*["']?([^\s"'>]*)["']?""", re.IGN
 _WIDTH = re.compile(r"""\swidth\s*=\s*["']?(\d{1,5})(?:px)?["']?(?=[\s/]|$)""", re.IGNORECASE)
 _HEIGHT = re.compile(r"""\sheight\s*=\s*["']?(\d{1,5})(?:px)?["']?(?=[\s/]|$)""", re.IGNORECASE)
 _ALT = re.compile(r"\salt(?:\s*=|\s|$)", re.IGNORECASE)
+_ALIGN = re.compile(r"""\s(?:align\s*=\s*["']?(\w*)["']?|valign\s*=\s*["']?\w*["']?)""", re.IGNORECASE)
 _PICTURE_FIRST = re.compile(r"\s*(?:<(?:p|figure|div|a|picture)\b[^>]*>\s*)*<img\b", re.IGNORECASE)
 
 
-def body(html: str) -> str:
-    """`html` ready for a mail: headings from h3 down without a gap, fluid pictures, scrolling tables."""
-    return _shifted(html, top=3, fluid=_fluid)
+def body(html: str, top: int = 3) -> str:
+    """`html` ready for a mail: headings from `top` down without a gap, fluid pictures, scrolling tables."""
+    return _shifted(html, top=top, fluid=_fluid)
 
 
 def page(html: str) -> str:
@@ -55,9 +56,17 @@ def _shifted(html: str, *, top: int, fluid: Callable[[str], str]) -> str:
             return f"<{slash}h{level}{rest}>"
         if name == "table":
             return f"</{name}></div>" if slash else f'<div class="wide"><table{rest}>'
+        if name in {"td", "th", "p", "div"} and not slash:
+            rest = _ALIGN.sub(_side, rest)
         return fluid(rest) if name == "img" else f"<{slash}{name}{rest}>"
 
     return _TAG.sub(tag, _FORBIDDEN.sub("", html))
+
+
+def _side(found: re.Match[str]) -> str:
+    """A class in place of an attribute that HTML no longer has. Left and right are start and end."""
+    side = {"right": "end", "center": "mid"}.get((found.group(1) or "").lower())
+    return f' class="{side}"' if side else ""
 
 
 def shows_picture(post: DigestPost) -> bool:

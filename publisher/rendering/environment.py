@@ -5,10 +5,19 @@ open a file (invariant 11). What goes wrong in one is a TemplateError that names
 """
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound, TemplateSyntaxError
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    StrictUndefined,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    pass_context,
+)
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
@@ -16,6 +25,8 @@ from publisher.core.digests import DigestPost
 from publisher.core.errors import TemplateError
 from publisher.core.site import direction
 from publisher.rendering import bodies, filters, wrapping
+from publisher.rendering.fragments import Marks
+from publisher.rendering.languages import Words
 
 _STRING = "<setting>"
 _LIMIT = 1_000_000  # bytes of one template: more is no template
@@ -41,6 +52,11 @@ class Folders(BaseLoader):
             raise TemplateSyntaxError(f"not UTF-8 text ({error.reason})", 1, template, str(found)) from None
         return source, str(found), lambda: _still(self._find(template), found, stamp)
 
+    def level(self, template: str) -> int:
+        """The number of the folder that has `template`; how many there are where none has it."""
+        found, most = self._find(template), len(self.folders)
+        return next((n for n, f in enumerate(self.folders) if found and found.is_relative_to(f)), most)
+
     def _find(self, template: str) -> Path | None:
         path = PurePosixPath(template)
         if path.is_absolute() or ".." in path.parts or "\\" in template or "\0" in template:
@@ -65,8 +81,12 @@ class Templates:
             lstrip_blocks=True,
             keep_trailing_newline=True,
             cache_size=100,
+            extensions=["jinja2.ext.i18n"],
         )
         self._environment.filters.update(_FILTERS)
+        self._environment.globals.update(gettext=_gettext, ngettext=_ngettext)
+        self._environment.policies["ext.i18n.trimmed"] = True
+        self._environment.newstyle_gettext = True  # type: ignore[attr-defined]  # the extension's own
 
     def render(self, name: str, values: Mapping[str, object]) -> str:
         """The template `name` ("email/digest/body.html") filled with `values`. Raises TemplateError."""
@@ -74,6 +94,14 @@ class Templates:
             return self._environment.get_template(name).render(values)
         except Exception as error:  # a template runs foreign code: whatever it raises is its own error
             raise self._told(error, name) from error
+
+    def at_hand(self, name: str, other: str) -> bool:
+        """Whether mail `name` is as much the site's own as `other`: an override is not passed over."""
+        files = ("subject.txt", "body.txt", "body.html")
+        own, others = (
+            min(self._loader.level(f"{folder}/{file}") for file in files) for folder in (name, other)
+        )
+        return own <= others
 
     def render_source(self, where: str, source: str, values: Mapping[str, object]) -> str:
         """The plain-text template `source`, which stands in setting `where`. Raises TemplateError."""
@@ -114,21 +142,71 @@ def _is_html(name: str | None) -> bool:
     return name is not None and name.endswith(".html")
 
 
-def _body(post: DigestPost) -> Markup:
-    return Markup(bodies.body(post.html))  # noqa: S704  # sanitised HTML is what DigestPost.html holds
+def _words(context: Context) -> Words:
+    """The language a template speaks: every render is given one."""
+    words: Words = context["words"]
+    return words
+
+
+@pass_context
+def _gettext(context: Context, message: str, /, **values: object) -> str:
+    """What {% trans %} says; in HTML, values are escaped and the message is markup."""
+    return _said(context, _words(context).catalogue.gettext(message), values)
+
+
+@pass_context
+def _ngettext(context: Context, one: str, many: str, num: int, /, **values: object) -> str:
+    """What {% trans %} with {% pluralize %} says."""
+    return _said(context, _words(context).catalogue.ngettext(one, many, num), {"num": num, **values})
+
+
+def _said(context: Context, message: str, values: Mapping[str, object]) -> str:
+    if context.eval_ctx.autoescape:
+        return Markup(message) % values  # noqa: S704  # a template's own words, or its translator's
+    return message % values
+
+
+@pass_context
+def _body(context: Context, post: DigestPost, top: int = 3) -> Markup:
+    """A post's HTML for a mail, its headings from `top` down; its mark, where bodies are inlined apart."""
+    marks = context.get("_marks")
+    made = marks.mark(post.html, top) if isinstance(marks, Marks) else bodies.body(post.html, top)
+    return Markup(made)  # noqa: S704  # sanitised HTML is what DigestPost.html holds
 
 
 def _page_body(post: DigestPost) -> Markup:
     return Markup(bodies.page(post.html))  # noqa: S704  # as above
 
 
+@pass_context
+def _date(context: Context, instant: datetime, zone: str = "UTC") -> str:
+    return _words(context).day(instant, zone)
+
+
+@pass_context
+def _label(context: Context, post: DigestPost) -> str:
+    return filters.label(post, _words(context))
+
+
+@pass_context
+def _names(context: Context, names: Iterable[str]) -> str:
+    return _words(context).names([filters.one_line(name) for name in names])
+
+
+def _bdi(text: str) -> Markup:
+    """Text whose direction is its own, inside a sentence of another."""
+    return Markup("<bdi>{}</bdi>").format(filters.one_line(text))
+
+
 _FILTERS: Mapping[str, Callable[..., object]] = {
+    "bdi": _bdi,
     "body": _body,
     "clip": filters.clip,
-    "date": filters.date,
+    "date": _date,
     "direction": direction,
-    "label": filters.label,
+    "label": _label,
     "machine": filters.machine,
+    "names": _names,
     "one_line": filters.one_line,
     "page_body": _page_body,
     "script": filters.script,

@@ -5,10 +5,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from publisher.core.digests import Digest, DigestPost
+from publisher.rendering.languages import Words
 
-_MONTHS = (
-    "January February March April May June July August September October November December".split()  # noqa: SIM905  # a calendar reads better as one line
-)
 _SCRIPTS = {
     "ar": "arab", "fa": "arab", "ur": "arab", "ps": "arab", "ckb": "arab", "ug": "arab", "sd": "arab",
     "he": "hebr", "iw": "hebr", "yi": "hebr", "km": "khmr", "th": "thai", "lo": "thai", "my": "mymr",
@@ -42,12 +40,6 @@ def clip(text: str, limit: int) -> str:
     return whole.rstrip(" ,.;:–—-") + "…"
 
 
-def date(instant: datetime, zone: str = "UTC") -> str:
-    """ "25 October 2024": the day of `instant` by the calendar of `zone` (an IANA name)."""
-    local = instant.astimezone(ZoneInfo(zone))
-    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
-
-
 def time(instant: datetime, zone: str = "UTC") -> str:
     """ "15:38": the wall clock of `zone`."""
     return f"{instant.astimezone(ZoneInfo(zone)):%H:%M}"
@@ -69,31 +61,37 @@ def script(language: str) -> str:
     return _SCRIPTS.get(primary, "latn")
 
 
-def label(post: DigestPost) -> str:
+def label(post: DigestPost, words: Words) -> str:
     """What a post is called: its title, or else its first words, or else its day. At most 300 characters."""
-    return clip(post.title, 300) or clip(post.summary or post.text, 60) or date(post.instant)
+    return clip(post.title, 300) or clip(post.summary or post.text, 60) or words.day(post.instant)
 
 
-def subject(digest: Digest) -> str:
+def subject(digest: Digest, words: Words) -> str:
     """The first post's name, and how many more: what a reader decides by."""
     others = len(digest.posts) - 1 + digest.more
     if not digest.posts:
         return one_line(digest.list.title)
-    name = clip(label(digest.posts[0]), 120)
-    return f"{name}, and {others} more" if others else name
+    title = clip(label(digest.posts[0], words), 120)
+    if others == 0:
+        return title
+    return words.plural("%(title)s, and %(num)s more", "%(title)s, and %(num)s more", others, title=title)
 
 
-def preheader(digest: Digest) -> str:
+def preheader(digest: Digest, words: Words) -> str:
     """40 to 130 characters beside the subject: what the first post says, what else is in the mail."""
     fewest, most = PREHEADER
     first = digest.posts[0] if digest.posts else None
     parts = [clip(first.summary or first.text, 110)] if first else []
-    parts += [label(post) for post in digest.posts[1:]]
-    parts += [digest.list.title, date(digest.due_at, digest.list.timezone), digest.site.title]
-    parts.append(f"New posts from {digest.site.title}, chosen for this list and sent on time")
+    parts += [label(post, words) for post in digest.posts[1:]]
+    parts += [digest.list.title, words.day(digest.due_at, digest.list.timezone), digest.site.title]
+    parts.append(
+        words.text("New posts from %(site)s, chosen for this list and sent on time", site=digest.site.title)
+    )
     line = ""
     for part in filter(None, map(one_line, parts)):
         if len(line) >= fewest:
             break
         line = f"{line} · {part}" if line else part
+    while len(line) < fewest:
+        line = f"{line} · {one_line(digest.site.title)}"
     return clip(line, most)

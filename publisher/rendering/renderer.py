@@ -6,12 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from publisher.core.digests import Content, Digest, DigestPost, Links, Occasion
+from publisher.core.digests import Content, Digest, DigestPost, Layout, Links, Occasion
 from publisher.core.lists import MailingList
 from publisher.core.site import Site, direction
 from publisher.rendering import filters
-from publisher.rendering.fitting import fit
-from publisher.rendering.inlining import inline
+from publisher.rendering.languages import Languages, Words
 
 if TYPE_CHECKING:
     from publisher.rendering.environment import Templates
@@ -33,16 +32,23 @@ class JinjaRenderer:
     def digest(self, digest: Digest, links: Links) -> Content:
         """The digest as a mail or, without an unsubscribe link, as the web page of that mail.
 
-        The HTML is at most 90 kB, its styles inlined. Raises TemplateError.
+        A digest of one post is made by the template "single", unless the list has a template of its own.
+        Styles are inlined. Raises TemplateError.
         """
-        name = f"email/{digest.list.template}"
-        subject = self._subject(name, _digest_values(digest, links))
-
-        def values(it: Digest) -> dict[str, object]:
-            return {**_digest_values(it, links), "subject": subject}
-
-        shown, html = fit(digest, lambda it: self._html(f"{name}/body.html", values(it)))
-        return Content(subject=subject, text=self._text(name, values(shown)), html=html)
+        name = self._template(digest)
+        words = self._languages.words(digest.language)
+        values: dict[str, object] = {
+            "digest": digest,
+            "list": digest.list,
+            "posts": digest.posts,
+            "layout": digest.layout.value,
+            "links": links,
+            "zone": digest.list.timezone,
+            "subject": filters.subject(digest, words),
+            "preheader": filters.preheader(digest, words),
+            **_frame(digest.site, words),
+        }
+        return self._content(name, values)
 
     def letter(
         self,
@@ -58,13 +64,14 @@ class JinjaRenderer:
 
         It carries nothing a visitor typed. Raises TemplateError.
         """
-        name = f"email/{occasion.value}"
-        values: dict[str, object] = {"site": site, "list": spec, "links": links, "posts": tuple(posts)}
-        values |= {"zone": spec.timezone, **_tongue(language)}
-        values["subject"] = subject = self._subject(name, values)
-        return Content(
-            subject=subject, text=self._text(name, values), html=self._html(f"{name}/body.html", values)
-        )
+        values: dict[str, object] = {
+            "list": spec,
+            "links": links,
+            "posts": tuple(posts),
+            "zone": spec.timezone,
+            **_frame(site, self._languages.words(language)),
+        }
+        return self._content(f"email/{occasion.value}", values)
 
     def page(self, name: str, values: Mapping[str, object]) -> str:
         """templates/web/<name>.html as a whole HTML document. Raises TemplateError.
@@ -72,14 +79,32 @@ class JinjaRenderer:
         `language` and `direction` may be left out: they are the site's then.
         """
         site = values.get("site")
-        given = values.get("language") or (site.language if isinstance(site, Site) else "en")
-        return filters.clean(self._templates.render(f"web/{name}.html", {**_tongue(str(given)), **values}))
+        given = str(values.get("language") or (site.language if isinstance(site, Site) else "en"))
+        tongue = {"language": given, "direction": direction(given), "words": self._languages.words("en")}
+        return filters.clean(self._templates.render(f"web/{name}.html", {**tongue, **values}))
 
     @cached_property
     def _templates(self) -> "Templates":
         from publisher.rendering.environment import Templates  # Jinja is slow to import
 
         return Templates(self._folders)
+
+    @cached_property
+    def _languages(self) -> Languages:
+        return Languages(self._folders)
+
+    def _template(self, digest: Digest) -> str:
+        """The folder that makes it. Who has a digest of their own gets it for a single post too."""
+        name = f"email/{digest.list.template}"
+        alone = len(digest.posts) == 1 and not digest.more and digest.layout is not Layout.TITLES
+        if not alone or name != "email/digest":
+            return name
+        fits = self._templates.at_hand("email/single", name)
+        return "email/single" if fits else name
+
+    def _content(self, name: str, values: dict[str, object]) -> Content:
+        values["subject"] = subject = self._subject(name, values)
+        return Content(subject=subject, text=self._text(name, values), html=self._html(name, values))
 
     def _subject(self, name: str, values: Mapping[str, object]) -> str:
         """One line: the list's own Jinja source where it has one (digests only), else subject.txt."""
@@ -95,23 +120,22 @@ class JinjaRenderer:
         return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text)).strip("\n") + "\n"
 
     def _html(self, name: str, values: Mapping[str, object]) -> str:
-        return filters.clean(inline(filters.clean(self._templates.render(name, values)), f"templates/{name}"))
+        """The HTML, its bodies inlined apart; a template that works on a body's HTML gets it whole."""
+        from publisher.rendering.fragments import Marks, assemble
+
+        file, marks = f"{name}/body.html", Marks()
+        rendered = filters.clean(self._templates.render(file, {**values, "_marks": marks}))
+        if not marks.whole(rendered):
+            rendered, marks = filters.clean(self._templates.render(file, values)), Marks()
+        return filters.clean(assemble(rendered, marks, f"templates/{file}"))
 
 
-def _tongue(language: str) -> dict[str, object]:
-    return {"language": language, "direction": direction(language)}
-
-
-def _digest_values(digest: Digest, links: Links) -> dict[str, object]:
-    """What digest templates are given; documented at their top."""
+def _frame(site: Site, words: Words) -> dict[str, object]:
+    """What every mail is given: the site, its looks, and the language of its words."""
     return {
-        "digest": digest,
-        "site": digest.site,
-        "list": digest.list,
-        "posts": digest.posts,
-        "links": links,
-        "zone": digest.list.timezone,
-        "subject": filters.subject(digest),
-        "preheader": filters.preheader(digest),
-        **_tongue(digest.language),
+        "site": site,
+        "palette": site.palette,
+        "words": words,
+        "language": words.tag,
+        "direction": direction(words.tag),
     }

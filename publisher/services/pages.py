@@ -9,6 +9,7 @@ from publisher.core.mailings import Mailing, MailingKind, MailingState
 from publisher.services.compose import digest_links, digest_of
 from publisher.services.documents import Wanted, fingerprint
 from publisher.services.feeds import feed_path
+from publisher.services.fitting import content_of
 from publisher.services.parts import Parts
 
 RECENT = 10
@@ -52,7 +53,7 @@ def _digest_page(parts: Parts, mailing: Mailing) -> Wanted:
     def make() -> bytes:
         posts = parts.store.cohorts(mailing.id)[0][1]
         digest = digest_of(parts, spec, posts, mailing.due_before)
-        return parts.renderer.digest(digest, digest_links(parts, spec, mailing.id, mark="")).html.encode()
+        return content_of(parts, digest, digest_links(parts, spec, mailing.id, mark="")).html.encode()
 
     path = f"digests/{mailing.list}/{mailing.id}/index.html"
     return Wanted(path=path, fingerprint=fingerprint("digest", mailing.id, mailing.list), make=make)

@@ -1,7 +1,7 @@
 """What the services work with: the sockets, filled by `app`, and the rules of this site."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from publisher.core.feeds import FeedSpec
@@ -22,6 +22,7 @@ from publisher.ports import (
     Store,
     Transport,
 )
+from publisher.services.kept import Kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Parts:
     process's token in leases; `nonce` gives a fresh unguessable ASCII word; `batch` counts deliveries;
     `bounces` is where undeliverable mail comes back to, "" for the address of From; `hubs` are told of
     changed feeds; with `pages` each post has a page of ours; `reach` is called by name between steps that a
-    crash may part.
+    crash may part; `kept` holds what was made of posts, for the next cohort.
     """
 
     site: Site
@@ -57,6 +58,7 @@ class Parts:
     journal: Journal
     transport: Transport
     ring: Callable[[], KeyRing]
+    kept: Kept = field(default_factory=Kept)
 
     def list(self, slug: str) -> MailingList | None:
         """The list of that slug, if settings still have it."""

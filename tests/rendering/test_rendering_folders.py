@@ -52,7 +52,7 @@ def test_a_missing_template_is_named_with_where_it_was_looked_for(
     with pytest.raises(TemplateError) as failed:
         JinjaRenderer([tmp_path, templates / "web"]).digest(digest(), links)
     looked = f"looked in {tmp_path}, {templates / 'web'}"
-    assert str(failed.value) == f"templates/email/digest/body.html: not found; {looked}"
+    assert str(failed.value) == f"templates/email/digest/body.txt: not found; {looked}"
 
 
 def test_a_mistake_is_named_by_file_and_line(

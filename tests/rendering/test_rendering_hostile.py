@@ -50,7 +50,7 @@ def test_an_authors_styles_never_meet_ours(
     rendered = renderer.digest(digest(post(html=html)), links).html
     assert "display:none}" not in rendered
     assert '<p style="margin:0 0 20px">seen</p>' in rendered
-    assert rendered.count('class="foot rule"') == 1
+    assert rendered.count('class="foot rule latn"') == 1
 
 
 def test_scripts_and_forms_do_not_pass(

@@ -210,17 +210,3 @@ def test_colours_of_pages_are_readable_in_light_and_dark(templates: Path) -> Non
                 assert contrast(colours[front], back) >= 4.5, (front, back)
             assert contrast(colours["edge"], back) >= 3, back
         assert contrast(colours["on"], colours["accent"]) >= 4.5
-
-
-def test_colours_of_mails_are_readable_in_light_and_dark(templates: Path) -> None:
-    """WCAG 2.2, 1.4.3."""
-    pairs = {
-        "styles.css": "#24221f #fdfcfa, #66615a #fdfcfa, #0b5a70 #fdfcfa, #4c4842 #fdfcfa, #ffffff #0b5a70",
-        "rules.css": "#e8e4dd #17181b, #aba59b #17181b, #86c9dc #17181b, #cbc5bb #17181b, #10262d #86c9dc",
-    }
-    for name, colours in pairs.items():
-        css = (templates / "email" / name).read_text()
-        for front, back in map(str.split, colours.split(", ")):
-            assert front in css
-            assert back in css
-            assert contrast(front, back) >= 4.5, (front, back)

@@ -1,6 +1,6 @@
 """[site]."""
 
-from publisher.config import kinds
+from publisher.config import kinds, looks
 from publisher.config.setting import Section, Setting
 
 SITE = Section(
@@ -62,6 +62,20 @@ SITE = Section(
             kind=kinds.FILLED,
             default=".publisher/secret",
             help="The file of secret keys that sign links in mails; made when missing.",
+        ),
+        Setting(
+            key="palette",
+            kind=looks.PALETTE,
+            shown='{accent = "#0b5a70", text_font = "Georgia, serif"}',
+            help="Colours (#rrggbb) and fonts of mails: paper, ink, quiet, accent, line, tint; each also as "
+            "dark_paper and so on; text_font, label_font. What is not given stays as it is.",
+        ),
+        Setting(
+            key="logo",
+            kind=looks.LOGO,
+            shown='{url = "https://example.org/logo.png", width = 120, height = 40}',
+            help="A picture in place of the name at the head of mails; alt says what it shows "
+            "(default: the title).",
         ),
     ),
 )

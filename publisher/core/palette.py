@@ -1,0 +1,81 @@
+"""The colours and fonts of mails and pages, and how well one colour reads on another (WCAG 2.2, 1.4.3)."""
+
+from dataclasses import dataclass
+
+SERIF = "Iowan Old Style, Charter, Georgia, Noto Serif, serif"
+SANS = "-apple-system, BlinkMacSystemFont, Segoe UI, Roboto, Noto Sans, Helvetica, Arial, sans-serif"
+
+ENOUGH = 4.5
+"""The least contrast of text (WCAG AA)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Palette:
+    """Colours as "#rrggbb", in light and in dark; fonts as CSS stacks without quotes.
+
+    `accent` is for links and buttons, `quiet` for what may be overlooked, `line` for rules between parts,
+    `tint` for what stands behind code.
+    """
+
+    paper: str = "#fdfcfa"
+    ink: str = "#24221f"
+    quiet: str = "#66615a"
+    accent: str = "#0b5a70"
+    line: str = "#e3dfd8"
+    tint: str = "#f4f1eb"
+    dark_paper: str = "#17181b"
+    dark_ink: str = "#e8e4dd"
+    dark_quiet: str = "#aba59b"
+    dark_accent: str = "#86c9dc"
+    dark_line: str = "#35383e"
+    dark_tint: str = "#22242a"
+    text_font: str = SERIF
+    label_font: str = SANS
+
+    @property
+    def on_accent(self) -> str:
+        """The colour of words on a button."""
+        return readable_on(self.accent)
+
+    @property
+    def dark_on_accent(self) -> str:
+        """The same in the dark."""
+        return readable_on(self.dark_accent)
+
+
+FONTS = ("text_font", "label_font")
+
+
+def contrast(one: str, other: str) -> float:
+    """From 1 (the same) to 21 (black on white), for two "#rrggbb"."""
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def readable_on(colour: str) -> str:
+    """White or near-black, whichever reads better on `colour`."""
+    return max(("#ffffff", "#121417"), key=lambda ink: contrast(ink, colour))
+
+
+def for_the_dark(colour: str, paper: str, least: float = 7.0) -> str:
+    """`colour`, lightened as little as makes it read on the dark `paper`."""
+    red, green, blue = _channels(colour)
+    for step in range(21):
+        share = step / 20
+        light = "#" + "".join(f"{round(c + (255 - c) * share):02x}" for c in (red, green, blue))
+        if contrast(light, paper) >= least:
+            return light
+    return "#ffffff"
+
+
+def _channels(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2, "relative luminance")."""
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (channel / 255 for channel in _channels(colour))
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
