@@ -5,6 +5,7 @@ Where even that is too much, the oldest posts are only counted.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from publisher.core.digests import Content, Digest, DigestPost, Links
 from publisher.services.parts import Parts
