@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from jinja2 import (
     BaseLoader,
@@ -84,7 +85,7 @@ class Templates:
             extensions=["jinja2.ext.i18n"],
         )
         self._environment.filters.update(_FILTERS)
-        self._environment.globals.update(gettext=_gettext, ngettext=_ngettext)
+        self._environment.globals |= _WORDS
         self._environment.policies["ext.i18n.trimmed"] = True
         self._environment.newstyle_gettext = True  # type: ignore[attr-defined]  # the extension's own
 
@@ -197,6 +198,8 @@ def _bdi(text: str) -> Markup:
     """Text whose direction is its own, inside a sentence of another."""
     return Markup("<bdi>{}</bdi>").format(filters.one_line(text))
 
+
+_WORDS: dict[str, Any] = {"gettext": _gettext, "ngettext": _ngettext}
 
 _FILTERS: Mapping[str, Callable[..., object]] = {
     "bdi": _bdi,
