@@ -20,11 +20,12 @@ from publisher.core.plans import Plan
 from publisher.core.tokens import KeyRing
 from publisher.failpoints import failpoint
 from publisher.ports import Clock, Store
-from publisher.services import deliver, gathering, listing, plan, preview, publish, status, subscribe
+from publisher.services import deliver, gathering, listing, outlook, plan, preview, publish, status, subscribe
 from publisher.services.documents import write
 from publisher.services.looking import LastLook
 from publisher.services.pages import mailing_pages
 from publisher.services.parts import Parts
+from publisher.services.timing import next_mail
 
 if TYPE_CHECKING:
     from publisher.sources import FolderSource
@@ -110,11 +111,11 @@ class App:
 
     def plan(
         self, *, backfill: bool = False, meant: frozenset[Guard] = frozenset()
-    ) -> tuple[Plan, tuple[plan.Outlook, ...]]:
+    ) -> tuple[Plan, tuple[outlook.Outlook, ...]]:
         """What `publish` would do now, and who is due; writes nothing."""
         now = self.clock()
         gathered = gathering.gather(self.parts, now, backfill=backfill, meant=meant)
-        return gathered.plan, tuple(plan.outlook(self.parts, spec, now) for spec in self.settings.lists)
+        return gathered.plan, outlook.ahead(self.parts, gathered.plan, now)
 
     def publish(
         self,
@@ -124,10 +125,11 @@ class App:
         mail: bool = True,
         meant: frozenset[Guard] = frozenset(),
         named: Collection[str] | None = None,
+        send: Collection[str] = (),
     ) -> Report:
         """Log, documents and mailings, under the publish lock; deliveries are `deliver`'s. `named` are the
         files and folders, absolute, that may have changed since the last publish of this App; None: nobody
-        knows, so every file is looked at.
+        knows, so every file is looked at. The lists `send` are mailed now, whenever they are due.
         """
         with self.lock("publish"):
             now = self.clock()
@@ -141,7 +143,7 @@ class App:
                 last=self._last,
                 named=self._in_posts(named),
             )
-            mailings = plan.plan_mail(parts, now) if mail else []
+            mailings = plan.plan_mail(parts, now, send=send) if mail else []
             pages = write(parts, mailing_pages(parts), now)
             self._next_post, self._published = done.plan.next_at, True
         return Report(published=done, mailings=tuple(mailings), pages=pages)
@@ -202,7 +204,7 @@ class App:
 
     def next_due(self) -> datetime | None:
         """When something happens by itself next: a post's time, a digest, a deferred batch."""
-        known = (self._next_post, self.store.next_due(), self.store.next_batch_at())
+        known = (self._next_post, next_mail(self.parts, self.clock()), self.store.next_batch_at())
         return min((at for at in known if at is not None), default=None)
 
     def note(self, area: str, problem: str = "") -> None:

@@ -14,7 +14,9 @@ from publisher.cli.common import count, say
 from publisher.cli.run import serve
 from publisher.config import Settings, load
 from publisher.core.posts import Parsed, why_not
+from publisher.core.rhythms import Pace
 from publisher.services import subscribe
+from publisher.services.timing import due_after
 from publisher.starting import start_example
 
 READER = "reader@example.org"
@@ -93,7 +95,7 @@ def _moments(settings: Settings) -> tuple[datetime, datetime]:
     posts = [item.post for item in app.parts.source.scan() if isinstance(item, Parsed)]
     out = sorted(p.instant for p in posts if p.instant and why_not(p, wall_clock()) is None)
     spec = settings.lists[0]
-    due = app.parts.cadences[spec.cadence].after(out[-1], spec)
+    due = due_after(app.parts, spec, Pace(), out[-1])
     app.close()
     return out[-FRESH] - timedelta(hours=1), due
 

@@ -9,11 +9,13 @@ import click
 
 from publisher.app import App, Report
 from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc
+from publisher.cli.outlooks import outlook_json, say_outlook
 from publisher.cli.progress import delivery_progress
+from publisher.core.errors import UsageError
 from publisher.core.guards import WAYS, Guard
 from publisher.core.log import Kind
 from publisher.core.plans import Plan, of_kind
-from publisher.services.plan import Outlook
+from publisher.services.outlook import Outlook
 
 
 def meaning(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,7 +44,7 @@ def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard]) -> None:
     app = site.open()
     made, outlooks = app.plan(meant=meant)
     if as_json:
-        show_json(_plan_json(made) | {"digests": [_outlook_json(look) for look in outlooks]})
+        show_json(_plan_json(made) | {"digests": [outlook_json(look) for look in outlooks]})
     else:
         _say_plan(made, outlooks, who=who)
     _finish(made)
@@ -53,6 +55,7 @@ def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard]) -> None:
 @meaning
 @click.option("--plan", "expect", metavar="HASH", help="Only if the plan is still the one of this hash.")
 @click.option("--no-mail", is_flag=True, help="Log and documents only: no digest is planned or sent.")
+@click.option("--send", multiple=True, metavar="LIST", help="Mail LIST now, whenever its readers are due.")
 @click.option("--backfill", is_flag=True, help="New posts enter the feeds and are mailed to nobody.")
 @click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
 def publish(
@@ -60,18 +63,22 @@ def publish(
     as_json: bool,
     expect: str | None,
     no_mail: bool,
+    send: tuple[str, ...],
     backfill: bool,
     dry_run: bool,
     meant: frozenset[Guard],
 ) -> None:
     """New posts to the log, the documents and the readers."""
     app = site.open()
+    now_due = [the_list(app, slug).slug for slug in send]
+    if send and no_mail:
+        raise UsageError("publish", "--send and --no-mail exclude each other", "give one of them")
     if dry_run:
         made, outlooks = app.plan(backfill=backfill, meant=meant)
         _say_plan(made, outlooks, who=False)
         _finish(made)
         return
-    report = app.publish(backfill=backfill, expect=expect, mail=not no_mail, meant=meant)
+    report = app.publish(backfill=backfill, expect=expect, mail=not no_mail, meant=meant, send=now_due)
     _say_report(app, report)
     delivered: dict[str, int] = {}
     if not no_mail:
@@ -127,19 +134,8 @@ def _say_plan(made: Plan, outlooks: tuple[Outlook, ...], *, who: bool) -> None:
     if made.next_at:
         click.echo(f"next       a post waits for {utc(made.next_at)}")
     for look in outlooks:
-        _say_outlook(look, who=who)
+        say_outlook(look, who=who)
     click.echo(f"plan       {made.hash}")
-
-
-def _say_outlook(look: Outlook, *, who: bool) -> None:
-    posts = max((len(posts) for _, posts in look.groups), default=0)
-    text = f"{count(posts, 'post')} to {count(look.readers, 'reader')}" if look.readers else "nobody is due"
-    click.echo(f"digest     {look.spec.slug}: {text}")
-    if who and look.late:
-        click.echo(f"           due more than {look.spec.max_late} ago: the posts wait for the next digest")
-    for group, chosen in look.groups if who else ():
-        why = count(len(chosen), "post") if chosen else "nothing new for them"
-        click.echo(f"           {count(group.readers, 'reader')} due since {utc(group.oldest)}: {why}")
 
 
 def _say_report(app: App, report: Report) -> None:
@@ -182,13 +178,6 @@ def _plan_json(made: Plan) -> dict[str, Any]:
         for s in made.stops
     ]
     return value | {"stop": made.stop, "stops": stops, "next_at": utc(made.next_at)}
-
-
-def _outlook_json(look: Outlook) -> dict[str, Any]:
-    groups = [
-        {"due": utc(g.oldest), "readers": g.readers, "posts": [k.id for k in p]} for g, p in look.groups
-    ]
-    return {"list": look.spec.slug, "readers": look.readers, "late": look.late, "groups": groups}
 
 
 def _report_json(report: Report) -> dict[str, Any]:

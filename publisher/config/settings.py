@@ -22,7 +22,7 @@ from publisher.config.values import (
 )
 from publisher.core.errors import SettingsError
 from publisher.core.feeds import FeedSpec
-from publisher.core.lists import MailingList
+from publisher.core.lists import Choice, MailingList
 from publisher.core.palette import Palette, for_the_dark
 from publisher.core.site import Logo, Person, Site
 
@@ -72,7 +72,19 @@ def _understand(raw: Raw) -> Values:
     for section in (FEEDS, LISTS):
         _unique_slugs(raw, section)
     check_mail(raw, values, RELAYS)
+    for number, item in enumerate(values[LISTS.name]):
+        _fitting_day(raw, item, number)
     return values
+
+
+def _fitting_day(raw: Raw, values: Mapping[str, Any], number: int) -> None:
+    """`on` must be a day that the cadence of the list can use; a daily list has no use for any."""
+    on, cadence = values["on"], values["cadence"]
+    expected = {"weekly": 'expected a day of the week such as "mon"', "monthly": "expected 1 to 28"}
+    if on is not None and cadence in expected and on.isdecimal() != (cadence == "monthly"):
+        given = raw.tables[LISTS.name][number]["on"]
+        name = f"{label_of(LISTS, number)}.on is {shown(given.value)}"
+        raw.refuse(given.where, name, f"{expected[cadence]}, for the list is {cadence}")
 
 
 def _take(raw: Raw, section: Section, table: Table, number: int) -> dict[str, Any]:
@@ -168,18 +180,7 @@ def _feed(values: Mapping[str, Any], site: Site) -> FeedSpec:
 
 
 def _list(values: Mapping[str, Any], site: Site) -> MailingList:
-    return MailingList(
-        slug=values["slug"],
-        title=values["title"] or site.title,
-        sender=values["from"],
-        timezone=values["timezone"] or site.timezone,
-        description=values["description"],
-        reply_to=values["reply_to"] or "",
-        cadence=values["cadence"],
-        at=values["at"],
-        content=values["content"],
-        template=values["template"],
-        max_posts=values["max_posts"],
-        max_late=values["max_late"],
-        subject=values["subject"] or "",
-    )
+    given = {key: value for key, value in values.items() if value is not None and key != "from"}
+    given["readers_choose"] = tuple(Choice(word) for word in values["readers_choose"] or ())
+    defaults: dict[str, Any] = {"title": site.title, "timezone": site.timezone, "sender": values["from"]}
+    return MailingList(**(defaults | given))

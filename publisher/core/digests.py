@@ -1,13 +1,17 @@
 """A digest: the posts chosen for a cohort of readers, and the finished content made of them."""
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from publisher.core.due import Correction, Stand
+from publisher.core.filters import TermKind, bears, folded
 from publisher.core.lists import MailingList
 from publisher.core.log import Known
-from publisher.core.posts import Image
+from publisher.core.posts import Image, Mail, Post
+from publisher.core.rhythms import Taste
 from publisher.core.site import Person, Site
 
 
@@ -92,6 +96,56 @@ class Content:
     html: str
 
 
-def cohorts(fresh: Sequence[Known], offsets: Iterable[int]) -> dict[int, tuple[Known, ...]]:
-    """For each offset, the posts of `fresh` that came after it, in log order; () where none did."""
-    return {offset: tuple(known for known in fresh if known.first_seq > offset) for offset in offsets}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What is for one group of due readers. No posts: they are passed over. `waits`: too few, they stay
+    where they are and nothing is lost.
+    """
+
+    posts: tuple[Known, ...] = ()
+    waits: bool = False
+
+
+class Shares:
+    """What a list's due readers get: `fresh` are the live posts first published after the one who stands
+    furthest back, in log order; `corrected` the live posts of a mailing's corrections, by their place.
+    """
+
+    def __init__(
+        self, spec: MailingList, fresh: Sequence[Known], corrected: Mapping[int, tuple[Correction, Known]]
+    ) -> None:
+        self._spec, self._fresh, self._corrected = spec, fresh, corrected
+        self._wanted: dict[Taste, tuple[list[int], list[Known]]] = {}
+
+    def of(self, stand: Stand, taste: Taste, *, least: int) -> Share:
+        """What a reader at `stand` of `taste` (see `lists.taste_of`) gets; `least` posts at least."""
+        seqs, posts = self._matching(taste)
+        found = [(known.first_seq, known) for known in posts[bisect_right(seqs, stand.offset) :]]
+        found += [self._correction(place) for place in self._corrected if stand.had >> place & 1]
+        chosen = tuple(known for _, known in sorted(found, key=lambda pair: pair[0]))
+        return Share(posts=chosen, waits=0 < len(chosen) < least)
+
+    def _correction(self, place: int) -> tuple[int, Known]:
+        correction, known = self._corrected[place]
+        return correction.seq, known
+
+    def _matching(self, taste: Taste) -> tuple[list[int], list[Known]]:
+        if taste not in self._wanted:
+            posts = [known for known in self._fresh if wanted(known.post, self._spec, taste)]
+            self._wanted[taste] = [known.first_seq for known in posts], posts
+        return self._wanted[taste]
+
+
+def wanted(post: Post, spec: MailingList, taste: Taste) -> bool:
+    """Whether a post is for readers of `taste` (as `lists.taste_of` gives it) on a list."""
+    if post.mail is Mail.NEVER or not spec.where.matches(post):
+        return False
+    if taste.language and not bears(TermKind.LANGUAGE, folded(taste.language), folded(post.language)):
+        return False
+    ours = {folded(topic) for topic in taste.topics}
+    return not ours or any(folded(topic) in ours for topic in topics_of(post))
+
+
+def topics_of(post: Post) -> tuple[str, ...]:
+    """What a post is about: its categories, or its tags where it has none."""
+    return post.categories or post.tags

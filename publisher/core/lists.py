@@ -13,6 +13,9 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+from publisher.core.filters import EVERYTHING, Where
+from publisher.core.rhythms import NO_CHOICES, Choices, Pace, Rhythm, Taste
+
 
 class State(StrEnum):
     """The state of a subscription."""
@@ -57,14 +60,26 @@ def new_life(state: State, event: Event) -> bool:
     return state is State.UNSUBSCRIBED and event is Event.SIGN_UP
 
 
+class Choice(StrEnum):
+    """What a list may let its readers choose."""
+
+    CADENCE = "cadence"
+    TOPICS = "topics"
+    LANGUAGE = "language"
+    HOUR = "hour"  # and the clock it is read on
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailingList:
     """One `[[lists]]` of the settings.
 
-    `sender` is the From header's display name and address as one RFC 5322 mailbox. `at` is local wall
-    time in `timezone` (IANA). `max_late` is how long after its due time a digest may still be planned.
-    `subject` is Jinja source; empty for the template's own. `content` is the `digests.Layout` readers get
-    unless they chose another; `template` is the folder under templates/email/ that makes digests.
+    `sender` is the From header's display name and address as one RFC 5322 mailbox. `cadence`, `on`, `at`
+    and `timezone` are its rhythm. `where` says which posts it has. `content` is the `digests.Layout` of its
+    mail, `template` the folder under templates/email that makes its digests. Fewer posts than `min_posts`
+    wait; of more than `max_posts` the rest is named. `max_late` is how long after its due time a digest may
+    still be planned, `delay` how long a post waits for its author's second thoughts. With `approve` a mailing
+    waits for a person's word. `welcome` is "none" or "latest". `subject` is Jinja source; empty for the
+    template's own.
     """
 
     slug: str
@@ -74,12 +89,40 @@ class MailingList:
     description: str = ""
     reply_to: str = ""
     cadence: str = "daily"
+    on: str = ""
     at: time = time(8, 0)
+    where: Where = EVERYTHING
+    content: str = "full"
+    min_posts: int = 1
     max_posts: int = 20
     max_late: timedelta = timedelta(hours=12)
-    subject: str = ""
-    content: str = "full"
+    delay: timedelta = timedelta(0)
+    approve: bool = False
     template: str = "digest"
+    welcome: str = "none"
+    readers_choose: tuple[Choice, ...] = ()
+    subject: str = ""
+
+
+def rhythm_of(spec: MailingList, pace: Pace) -> Rhythm:
+    """When a reader's digests are due: their own pace as far as the list lets them choose, else its own."""
+    own = pace.cadence if Choice.CADENCE in spec.readers_choose else ""
+    hour = Choice.HOUR in spec.readers_choose
+    cadence = own or spec.cadence
+    return Rhythm(
+        cadence=cadence,
+        on=(pace.on if own else "") or (spec.on if cadence == spec.cadence else ""),
+        at=(pace.at if hour else None) or spec.at,
+        timezone=(pace.timezone if hour else "") or spec.timezone,
+    )
+
+
+def taste_of(spec: MailingList, taste: Taste) -> Taste:
+    """What a reader wants, as far as the list lets readers choose."""
+    return Taste(
+        topics=taste.topics if Choice.TOPICS in spec.readers_choose else (),
+        language=taste.language if Choice.LANGUAGE in spec.readers_choose else "",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +137,9 @@ class Consent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """One reader on one list. `offset` is the log seq up to which everything was planned or passed over."""
+    """One reader on one list. `offset` is the log seq up to which everything was planned or passed over.
+    `asked_at` is when they were last sent a link that works once (see `services.preferences`).
+    """
 
     id: int
     list: str
@@ -105,13 +150,16 @@ class Subscription:
     next_due_at: datetime | None
     created_at: datetime
     confirmed_at: datetime | None = None
+    asked_at: datetime | None = None
+    choices: Choices = NO_CHOICES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewReader:
     """A sign-up or an import line, ready to be stored. `key` is the keyed hash of the address.
 
-    `active` readers stand at the head at once and are due at `next_due_at`; others are pending.
+    `active` readers stand at the head at once and are due at `next_due_at`; others are pending. The
+    `choices` are those of a new life: they change nothing of a reader who is there already.
     `own_wish` is whether the reader acted in person: only then may somebody who left come back.
     """
 
@@ -120,6 +168,7 @@ class NewReader:
     active: bool
     own_wish: bool
     next_due_at: datetime | None = None
+    choices: Choices = NO_CHOICES
 
 
 class Joined(StrEnum):

@@ -18,6 +18,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+from publisher.core.due import Correction, Stand
+
 
 class MailingState(StrEnum):
     """Where a mailing stands."""
@@ -43,9 +45,13 @@ class MailingKind(StrEnum):
 
     DIGEST = "digest"
     CONFIRM = "confirm"
+    WELCOME = "welcome"  # once, when a reader has confirmed
+    ACCOUNT = "account"  # a link that works once, for a reader who asked for it
 
 
-PRIORITY: Mapping[MailingKind, int] = MappingProxyType({MailingKind.CONFIRM: 0, MailingKind.DIGEST: 10})
+PRIORITY: Mapping[MailingKind, int] = MappingProxyType(
+    {MailingKind.CONFIRM: 0, MailingKind.ACCOUNT: 0, MailingKind.WELCOME: 5, MailingKind.DIGEST: 10}
+)
 """Lower goes first: a person is waiting for a confirmation."""
 
 
@@ -144,18 +150,21 @@ class NewMailing:
     segments: Mapping[str, bytes]
     id: int | None = None
     approve: bool = False
+    corrections: tuple[Correction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
-    """Readers of one mailing who get the same content. `recipe` is the message as names of stored
-    segments and places, in order (see `messages.Recipe`); `posts` are (post id, revision), oldest first.
+    """Readers of one mailing who get the same content: those who are due and stand at one of `stands`.
+    `recipe` is the message as names of stored segments and places, in order (see `messages.Recipe`);
+    `posts` are (post id, revision), oldest first; `language` is what it speaks (BCP 47).
     """
 
     n: int
-    offset: int
     posts: tuple[tuple[str, str], ...]
     recipe: tuple[str, ...]
+    language: str = ""
+    stands: tuple[Stand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,15 +238,6 @@ class Result:
     cause: Cause
     reply: str = ""
     not_before: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueGroup:
-    """Due readers of one list who stand at the same offset. `oldest` is their earliest next_due_at."""
-
-    offset: int
-    readers: int
-    oldest: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from publisher.core.identity import mint
 from publisher.core.log import Head, Kind, Known
 from publisher.core.matching import Matches, match
 from publisher.core.plans import Change, Held, Hold, Plan, Rename, Rules
-from publisher.core.posts import BadPost, Post, next_instant, public, why_not
+from publisher.core.posts import BadPost, Mail, Post, next_instant, public, why_not
 
 MISSING_SCANS = 2
 MISSING_FOR = timedelta(minutes=10)
@@ -108,6 +108,8 @@ def _changed(
             renamed.append(Rename(id=hit.id, old=hit.post.path, new=post.path))
         if not hit.live:
             changes.append(Change(kind=Kind.RESTORED, id=hit.id, post=post))
+        elif post.mail is Mail.CORRECTION and hit.post.mail is not Mail.CORRECTION:  # newly marked: once
+            changes.append(Change(kind=Kind.CORRECTED, id=hit.id, post=post))
         elif hit.post.revision != post.revision:
             changes.append(Change(kind=Kind.UPDATED, id=hit.id, post=post))
         elif hit.post != post:

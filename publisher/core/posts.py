@@ -19,6 +19,14 @@ class Markup(StrEnum):
     HTML = "html"
 
 
+class Mail(StrEnum):
+    """What an author says of a post's mail (front matter `mail`)."""
+
+    USUAL = ""
+    NEVER = "never"  # in feeds and on pages only
+    CORRECTION = "correction"  # an edit that those who had the post are to get once more
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """A post's picture. `url` is absolute; `width` and `height` are pixels where known. `file` is the name
@@ -70,6 +78,7 @@ class Post:
     opens: datetime | None = None
     expires: datetime | None = None
     lead: int = 0
+    mail: Mail = Mail.USUAL
     warnings: tuple[str, ...] = ()
 
     @property

@@ -17,6 +17,7 @@ from publisher.ports.parts import (
     Source,
     Transport,
 )
+from publisher.ports.planning import PlanningStore
 from publisher.ports.promises import PromiseStore
 from publisher.ports.stores import (
     CohortPosts,
@@ -24,7 +25,6 @@ from publisher.ports.stores import (
     FileStore,
     LedgerStore,
     LogStore,
-    PlanningStore,
     Store,
     SubscriberStore,
 )

@@ -12,6 +12,7 @@ from publisher.core.lists import MailingList
 from publisher.core.messages import Message, Outcome
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.core.posts import Markup as MarkupKind
+from publisher.core.rhythms import Rhythm
 from publisher.core.site import Site
 
 Clock = Callable[[], datetime]
@@ -110,15 +111,16 @@ class Format(Protocol):
 
 
 class Cadence(Protocol):
-    """A rhythm of digests."""
+    """A rhythm of digests, by the wall clock of its zone. `at_once`: it waits for nothing but posts."""
 
     name: str
+    at_once: bool
 
-    def after(self, instant: datetime, spec: MailingList) -> datetime:
-        """The first occurrence strictly after `instant`, by the wall clock of the list's zone."""
+    def after(self, instant: datetime, rhythm: Rhythm) -> datetime:
+        """The first occurrence strictly after `instant`."""
         ...
 
-    def latest(self, instant: datetime, spec: MailingList) -> datetime:
+    def latest(self, instant: datetime, rhythm: Rhythm) -> datetime:
         """The last occurrence at or before `instant`."""
         ...
 

@@ -9,13 +9,14 @@ from publisher.core.holds import Declined, Order, Standing
 from publisher.core.lists import Consent, Joined, NewReader, Subscription
 from publisher.core.lists import State as SubscriptionState
 from publisher.core.log import Head, Known
-from publisher.core.mailings import Batch, Delivery, DueGroup, Hold, InDoubt, Mailing, NewMailing, Result
+from publisher.core.mailings import Batch, Delivery, Hold, InDoubt, Mailing, Result
 from publisher.core.messages import Segment
 from publisher.core.pacing import Gauge
 from publisher.core.plans import Plan
 from publisher.core.posts import FileStat, Post
 from publisher.core.settling import Memory, Names
 from publisher.core.websub import Ping
+from publisher.ports.planning import PlanningStore
 from publisher.ports.promises import PromiseStore
 
 
@@ -133,54 +134,6 @@ class SubscriberStore(Protocol):
 
     def forget_pending(self, before: datetime) -> int:
         """Deletes pending subscriptions created before; returns how many."""
-        ...
-
-
-class PlanningStore(Protocol):
-    """Who is due, and the writing of mailings."""
-
-    def due(self, spec: str, now: datetime) -> Sequence[DueGroup]: ...
-    def next_due(self) -> datetime | None:
-        """The earliest next_due_at of an active subscription."""
-        ...
-
-    def furthest_back(self, spec: str) -> int | None:
-        """The lowest offset of the list's active subscriptions; None: it has none."""
-        ...
-
-    def set_due(
-        self, spec: str, *, after: datetime | None, until: datetime | None, next_due_at: datetime
-    ) -> int:
-        """Moves next_due_at, and no offset, of active ones with after < next_due_at <= until (None: open)."""
-        ...
-
-    def pass_over(
-        self, spec: str, offsets: Sequence[int], head: int, due_before: datetime, next_due_at: datetime
-    ) -> int:
-        """Nothing matched for these: offset = head, and the next due time."""
-        ...
-
-    def next_mailing(self) -> int:
-        """The id the next mailing will get, if nobody else starts one first: for links to its page."""
-        ...
-
-    def start(self, new: NewMailing, now: datetime) -> int:
-        """Freezes a mailing in state planning; returns its id. Raises Conflict when `new.id` is taken."""
-        ...
-
-    def unplanned(self) -> Sequence[Mailing]:
-        """Mailings still in state planning, oldest first."""
-        ...
-
-    def plan_chunk(
-        self, mailing: int, next_due_at: datetime, *, limit: int, batch: int, now: datetime
-    ) -> int:
-        """Writes deliveries and batches for at most `limit` due readers of the mailing's cohorts and moves
-        their offset and due time, in one transaction. Returns how many; with 0 the mailing is ready."""
-        ...
-
-    def start_for_one(self, new: NewMailing, subscription: int, now: datetime) -> int:
-        """A transactional mailing with one delivery, ready at once; returns its id."""
         ...
 
 

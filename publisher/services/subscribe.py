@@ -17,9 +17,11 @@ from publisher.core.lists import (
     Subscription,
 )
 from publisher.core.mailings import Cohort, MailingKind, NewMailing
+from publisher.core.rhythms import Pace
 from publisher.core.tokens import Purpose, address_key, unseal
 from publisher.services.compose import Frozen, confirmation_message
 from publisher.services.parts import Parts
+from publisher.services.timing import due_after, due_of
 
 CONFIRMATIONS = 3
 """Confirmation mails at most for one life of a subscription, however often somebody asks."""
@@ -64,7 +66,7 @@ def ask_to_confirm(
         due_before=now,
         sender=str(parse_mailbox(spec.sender).address),
         subject=subject,
-        cohorts=(Cohort(n=1, offset=0, posts=(), recipe=recipe),),
+        cohorts=(Cohort(n=1, posts=(), recipe=recipe),),
         segments=segments,
     )
     return parts.store.start_for_one(new, subscription.id, now)
@@ -85,7 +87,7 @@ def confirm(parts: Parts, token: str, now: datetime) -> Subscription:
     spec = parts.list(found.list)
     if spec is None or found.state is State.UNSUBSCRIBED:
         raise TokenError("token", "not valid")
-    due = parts.cadences[spec.cadence].after(now, spec)
+    due = due_of(parts, spec, found, now)
     confirmed = parts.store.confirm(found.id, found.generation, due, now)
     if confirmed is None:
         raise TokenError("token", "not valid")
@@ -110,7 +112,7 @@ def add(parts: Parts, spec: MailingList, address: str, now: datetime, *, confirm
     Raises AddressError, and Refused for an address that left or is suppressed.
     """
     parsed = parse(address)
-    due = parts.cadences[spec.cadence].after(now, spec) if confirmed else None
+    due = due_after(parts, spec, Pace(), now) if confirmed else None
     reader = _reader(parts, parsed, active=confirmed, own_wish=False, due=due)
     consent = Consent(at=now, origin="", form="cli", wording="added by the operator")
     [(joined, subscription)] = parts.store.join(spec.slug, [reader], consent)
@@ -140,7 +142,7 @@ def import_readers(
     counts = dict.fromkeys(Joined, 0)
     bad: list[str] = []
     rows = iter(rows)
-    due = parts.cadences[spec.cadence].after(now, spec) if confirmed else None
+    due = due_after(parts, spec, Pace(), now) if confirmed else None
     ask = None if confirmed else confirmation_message(parts, spec)
     consent = Consent(at=now, origin="", form="import", wording="stated by the operator")
     while chunk := list(islice(rows, IMPORT_CHUNK)):

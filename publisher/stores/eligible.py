@@ -29,18 +29,20 @@ def is_suppressed() -> ColumnElement[bool]:
 def may_be_sent() -> ColumnElement[bool]:
     """Whether a row of `deliveries` may still go out: its mailing runs, and the subscription it was planned
     for is in the same life, in the right state, and not suppressed. Confirmation mail is what may lift
-    `left` and `erased`, so only the others stop it.
+    `left` and `erased`, and a link to one's own data is owed to those who left, so only the others stop them.
     """
-    digest = mailings.c.kind == MailingKind.DIGEST
-    confirm = mailings.c.kind == MailingKind.CONFIRM
+    kind = mailings.c.kind
+    asked_for = kind.in_((MailingKind.CONFIRM, MailingKind.ACCOUNT))
     stopped = exists().where(
         suppressions.c.address_key == subscribers.c.address_key,
         _HOLDS_HERE,
-        or_(digest, suppressions.c.kind.in_(BLOCKS_ALWAYS)),
+        or_(~asked_for, suppressions.c.kind.in_(BLOCKS_ALWAYS)),
     )
+    pending = subscriptions.c.state == SubscriptionState.PENDING
     right_state = or_(
-        and_(digest, subscriptions.c.state == SubscriptionState.ACTIVE),
-        and_(confirm, subscriptions.c.state == SubscriptionState.PENDING),
+        and_(~asked_for, subscriptions.c.state == SubscriptionState.ACTIVE),
+        and_(kind == MailingKind.CONFIRM, pending),
+        and_(kind == MailingKind.ACCOUNT, ~pending),
     )
     return (
         exists()

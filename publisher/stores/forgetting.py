@@ -21,6 +21,7 @@ from publisher.stores.schema import (
     deliveries,
     mailing_posts,
     mailings,
+    stands,
     subscribers,
     subscriptions,
 )
@@ -55,7 +56,7 @@ def _forget_confirmations(connection: Connection, ids: list[int]) -> None:
     theirs = select(mailings.c.id).join(deliveries, deliveries.c.mailing == mailings.c.id)
     theirs = theirs.where(deliveries.c.subscription.in_(ids), mailings.c.kind == MailingKind.CONFIRM)
     for part in slices(connection.scalars(theirs).all()):
-        for table in (deliveries, batches, mailing_posts, cohorts):
+        for table in (deliveries, batches, stands, mailing_posts, cohorts):
             connection.execute(delete(table).where(table.c.mailing.in_(part)))
         connection.execute(delete(mailings).where(mailings.c.id.in_(part)))
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, insert, literal, select, update
 
 from publisher.core.lists import Consent, Joined, NewReader, State, Subscription
+from publisher.core.rhythms import Choices
+from publisher.stores.choices import rhythm_ids, taste_ids
 from publisher.stores.engine import insert_new, slices
 from publisher.stores.members import EVERYWHERE, Suppression
 from publisher.stores.rows import as_subscription, with_address
@@ -25,7 +27,8 @@ def join_all(
     keys = list({reader.key: None for reader in readers})
     before = _before(connection, spec, keys)
     joined, stands = _decide_all(readers, before, _suppressed(connection, spec, keys), consent.at)
-    shared = {"consent": consent_to_json(consent), "offset": _head(connection)}
+    shared = {"consent": consent_to_json(consent), "offset": _head(connection), "asked_at": None}
+    chosen = _numbered(connection, spec, [stand for _, stand in stands.values()])
     new: defaultdict[_Stand, list[NewReader]] = defaultdict(list)
     changed: defaultdict[_Stand, list[int]] = defaultdict(list)
     for reader, stand in stands.values():
@@ -34,9 +37,9 @@ def join_all(
         else:
             new[stand].append(reader)
     for stand, ids in changed.items():
-        _change(connection, ids, stand.values() | shared)
+        _change(connection, ids, stand.values() | chosen[stand.choices] | shared)
     for stand, theirs in new.items():
-        _add(connection, theirs, stand.values() | shared | {"list": spec})
+        _add(connection, theirs, stand.values() | chosen[stand.choices] | shared | {"list": spec})
     after = _after(connection, spec, keys)
     return [(word, after.get(reader.key)) for word, reader in zip(joined, readers, strict=True)]
 
@@ -74,10 +77,11 @@ class _Stand(NamedTuple):
     next_due_at: datetime | None
     created_at: datetime | None
     confirmed_at: datetime | None
+    choices: Choices
 
     def values(self) -> dict[str, Any]:
-        values = self._asdict()
-        return values if self.created_at else {k: v for k, v in values.items() if k != "created_at"}
+        left_out = {"choices"} if self.created_at else {"choices", "created_at"}
+        return {name: value for name, value in self._asdict().items() if name not in left_out}
 
 
 def _stand(reader: NewReader, word: Joined, was: Before | None, at: datetime) -> _Stand:
@@ -86,10 +90,25 @@ def _stand(reader: NewReader, word: Joined, was: Before | None, at: datetime) ->
     return _Stand(
         state=state,
         generation=generation,
-        next_due_at=reader.next_due_at if active else None,
+        next_due_at=reader.next_due_at if active and not reader.choices.paused else None,
         created_at=None if word is Joined.ACTIVATED else at,
         confirmed_at=at if active else None,
+        choices=reader.choices,
     )
+
+
+def _numbered(connection: Connection, spec: str, stands: Sequence[_Stand]) -> dict[Choices, dict[str, Any]]:
+    """What readers chose as the columns of their subscriptions."""
+    paces = rhythm_ids(connection, spec, [(stand.choices.pace, stand.next_due_at) for stand in stands])
+    tastes = taste_ids(connection, [stand.choices.taste for stand in stands])
+    return {
+        choices: {
+            "rhythm": paces[choices.pace],
+            "taste": tastes[choices.taste],
+            "paused": choices.paused,
+        }
+        for choices in {stand.choices for stand in stands}
+    }
 
 
 def _change(connection: Connection, ids: Sequence[int], values: dict[str, Any]) -> None:

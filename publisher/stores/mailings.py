@@ -1,6 +1,7 @@
 """Reading mailings: what they are, what they carry, how far they went."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
@@ -23,6 +24,9 @@ from publisher.stores.schema import (
 
 SEGMENT, PLACE = "s:", "p:"
 """How a recipe marks a stored segment and a reader's place (`messages`)."""
+
+
+_COLUMNS = [mailings.c[field.name] for field in fields(Mailing) if field.name != "counts"]
 
 
 class Mailings:
@@ -91,7 +95,7 @@ class Mailings:
 
 def read_mailings(connection: Connection, *where: ColumnElement[bool], counted: bool = True) -> list[Mailing]:
     """Mailings, newest first; with counts, which reads all of their deliveries."""
-    found = connection.execute(select(mailings).where(*where).order_by(mailings.c.id.desc()))
+    found = connection.execute(select(*_COLUMNS).where(*where).order_by(mailings.c.id.desc()))
     rows = found.mappings().all()
     if not counted:
         return [Mailing(**row) for row in rows]

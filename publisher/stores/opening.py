@@ -7,7 +7,9 @@ from pathlib import Path
 from sqlalchemy import Connection, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError
 
+from publisher.core.due import USUAL_TASTE
 from publisher.core.errors import OutputError, StoreError
+from publisher.stores.choices import usual_taste
 from publisher.stores.columns import metadata
 from publisher.stores.engine import Database
 from publisher.stores.schema import MAILING, SCHEMA, counters, log_head, stamp
@@ -105,6 +107,7 @@ def _make_schema(connection: Connection) -> str:
     connection.execute(insert(stamp).values(version_num=SCHEMA))
     connection.execute(insert(log_head).values(id=1, seq=0))
     connection.execute(insert(counters).values(name=MAILING, last=0))
+    usual_taste(connection, USUAL_TASTE)
     return SCHEMA
 
 

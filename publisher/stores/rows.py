@@ -1,4 +1,4 @@
-"""Rows of subscriptions, and the values they are."""
+"""Rows of subscriptions and posts, and the values they are."""
 
 from dataclasses import fields
 from typing import Any
@@ -7,23 +7,38 @@ from sqlalchemy import Row, Select, select
 
 from publisher.core.lists import Subscription
 from publisher.core.log import Known
-from publisher.stores.schema import subscribers, subscriptions
+from publisher.core.rhythms import Choices
+from publisher.stores.choices import as_pace, as_taste
+from publisher.stores.schema import rhythms, subscribers, subscriptions, tastes
 from publisher.stores.values import post_from_text
 
-_NAMES = tuple(field.name for field in fields(Subscription))
+_NAMES = tuple(field.name for field in fields(Subscription) if field.name != "choices")
 _FROM = {column.name: column for column in (*subscriptions.columns, subscribers.c.address)}
+_CHOICES = (
+    subscriptions.c.paused,
+    *[column for column in rhythms.columns if column.name not in ("id", "list", "next_at")],
+    tastes.c.topics,
+    tastes.c.language,
+)
 
 
 def with_address() -> Select[Any]:
-    """Subscriptions, column for field, then their reader's id and the key of the address."""
-    joined = subscriptions.join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
+    """Subscriptions, column for field, then their reader's id, the key of the address, and their choices."""
+    joined = (
+        subscriptions.join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
+        .join(rhythms, rhythms.c.id == subscriptions.c.rhythm)
+        .join(tastes, tastes.c.id == subscriptions.c.taste)
+    )
     columns = [_FROM[name] for name in _NAMES]
-    return select(*columns, subscriptions.c.subscriber, subscribers.c.address_key).select_from(joined)
+    return select(*columns, subscriptions.c.subscriber, subscribers.c.address_key, *_CHOICES).select_from(
+        joined
+    )
 
 
 def as_subscription(row: Row[Any]) -> Subscription:
     """A row of `with_address` as the value."""
-    return Subscription(**dict(zip(_NAMES, row, strict=False)))
+    choices = Choices(pace=as_pace(row), taste=as_taste(row), paused=row.paused)
+    return Subscription(**dict(zip(_NAMES, row, strict=False)), choices=choices)
 
 
 def as_known(row: Row[Any]) -> Known:

@@ -30,7 +30,7 @@ from publisher.stores.columns import index_of, index_where, metadata, one_of, to
 from publisher.stores.members import BatchState, Suppression
 from publisher.stores.types import Hash, Id, Instant, JsonText, Member, Words
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"
@@ -142,6 +142,28 @@ subscribers = Table(
     sqlite_autoincrement=True,
 )
 
+rhythms = Table(
+    "rhythms",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("list", Text, nullable=False),
+    Column("cadence", Text, nullable=False),  # here and in the next three, "" is the list's own
+    Column("day", Text, nullable=False),
+    Column("hour", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("next_at", Instant),  # null: whenever something is published, or not yet known
+    UniqueConstraint("list", "cadence", "day", "hour", "timezone"),
+)
+
+tastes = Table(
+    "tastes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("topics", Text, nullable=False),  # a JSON list, in the one order of `as_topics`
+    Column("language", Text, nullable=False),
+    UniqueConstraint("topics", "language"),
+)
+
 subscriptions = Table(
     "subscriptions",
     metadata,
@@ -155,7 +177,12 @@ subscriptions = Table(
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
     Column("consent", JSON, nullable=False),
+    to("rhythm", rhythms.c.id),
+    to("taste", tastes.c.id),
+    Column("paused", Boolean, nullable=False),
+    Column("asked_at", Instant),
     UniqueConstraint("subscriber", "list"),
+    CheckConstraint("NOT paused OR next_due_at IS NULL", name="paused_is_not_due"),
     one_of("state", SubscriptionState),
     sqlite_autoincrement=True,
 )
@@ -163,9 +190,10 @@ index_of(
     "ix_subscriptions_due",
     subscriptions.c.state,
     SubscriptionState.ACTIVE,
+    subscriptions.c.rhythm,
     subscriptions.c.next_due_at,
-    subscriptions.c.list,
     subscriptions.c.offset,
+    subscriptions.c.taste,
 )
 index_of(
     "ix_subscriptions_pending", subscriptions.c.state, SubscriptionState.PENDING, subscriptions.c.created_at
@@ -206,6 +234,8 @@ mailings = Table(
     Column("hold_why", Words, nullable=False),
     Column("hold_until", Instant),  # null: until an operator decides
     Column("canary", Boolean, nullable=False),
+    Column("frozen", Boolean, nullable=False),  # whether everything its deliveries need is stored
+    Column("corrections", JSON, nullable=False),
     one_of("kind", MailingKind),
     one_of("state", MailingState),
     one_of("hold", Hold),
@@ -219,8 +249,19 @@ cohorts = Table(
     metadata,
     to("mailing", mailings.c.id, primary_key=True),
     Column("n", Integer, primary_key=True, autoincrement=False),
-    Column("offset", BigInteger, nullable=False),
+    Column("language", Text, nullable=False),
     Column("recipe", JSON, nullable=False),
+)
+
+stands = Table(
+    "stands",
+    metadata,
+    to("mailing", mailings.c.id, primary_key=True),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("taste", BigInteger, primary_key=True, autoincrement=False),
+    Column("had", BigInteger, primary_key=True, autoincrement=False),
+    Column("cohort", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 mailing_posts = Table(
@@ -229,7 +270,7 @@ mailing_posts = Table(
     to("mailing", mailings.c.id, primary_key=True),
     Column("cohort", Integer, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("post_id", Text, nullable=False),
+    Column("post_id", Text, nullable=False, index=True),
     Column("revision", String(32), nullable=False),
 )
 

@@ -128,7 +128,8 @@ def _is_blocked(connection: Connection, row: Row[Any]) -> bool:
 def _activate(connection: Connection, row: Row[Any], next_due_at: datetime, now: datetime) -> None:
     head = select(log_head.c.seq).scalar_subquery()
     state = after(row.state, Event.CONFIRM)
-    new = {"state": state, "offset": head, "next_due_at": next_due_at, "confirmed_at": now}
+    due = None if row.paused else next_due_at
+    new = {"state": state, "offset": head, "next_due_at": due, "confirmed_at": now}
     connection.execute(update(subscriptions).where(subscriptions.c.id == row.id).values(new))
     lifted = delete(suppressions).where(
         suppressions.c.address_key == row.address_key,

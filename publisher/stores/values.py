@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from publisher.core.assets import Asset
 from publisher.core.lists import Consent
-from publisher.core.posts import Image, Markup, Post
+from publisher.core.posts import Image, Mail, Markup, Post
 from publisher.core.site import Person
 
 Json = dict[str, Any]
@@ -47,6 +47,7 @@ def post_from_json(value: Mapping[str, Any]) -> Post:
         "opens": _instant(value.get("opens")),
         "expires": _instant(value.get("expires")),
         "markup": Markup(value.get("markup", Markup.MARKDOWN)),
+        "mail": Mail(value.get("mail", Mail.USUAL)),
         "authors": tuple(Person(**author) for author in value.get("authors", ())),
         "assets": tuple(Asset(**asset) for asset in value.get("assets", ())),
         "image": Image(**image) if image else None,

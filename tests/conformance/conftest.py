@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from publisher.core.due import Due, Stand
 from publisher.core.lists import Consent, Joined, NewReader, Subscription
 from publisher.core.log import Head, Kind
 from publisher.core.mailings import Batch, Cause, Cohort, MailingKind, NewMailing, Result
@@ -71,7 +72,10 @@ class World:
 
     def change(self, kind: Kind, name: str, backfill: bool = False, **more: Any) -> Change:
         post = self.post(name, **more)
-        return Change(kind=kind, id=f"tag:example.org,2024:/{name}/", post=post, backfill=backfill)
+        return Change(kind=kind, id=self.id(name), post=post, backfill=backfill)
+
+    def id(self, name: str) -> str:
+        return f"tag:example.org,2024:/{name}/"
 
     def apply(self, *changes: Change, now: datetime = NOW, body: str = "Text.", **more: Any) -> Head:
         plan = Plan(**({"head": self.store.head().seq, "baseline": False, "changes": changes} | more))
@@ -119,13 +123,26 @@ class World:
         return NewMailing(**(values | more))
 
     def cohort(self, n: int, offset: int, *posts: tuple[str, str]) -> Cohort:
-        return Cohort(n=n, offset=offset, posts=posts, recipe=("s:aa", "p:to", "s:bb"))
+        """Of readers at `offset` who want everything."""
+        recipe = ("s:aa", "p:to", "s:bb")
+        return Cohort(n=n, posts=posts, recipe=recipe, language="en", stands=(Stand(offset),))
+
+    def beat(self, due: datetime | None = NOW + DAY) -> None:
+        """Every rhythm is due next at `due`."""
+        for spec in ("weekly", "daily"):
+            if times := {beat.id: due for beat in self.store.beats(spec)}:
+                self.store.set_beats(times)
 
     def plan_all(self, mailing: int, *, limit: int = 100, batch: int = 100, due: datetime = NOW + DAY) -> int:
+        self.beat(due)
         planned = 0
-        while count := self.store.plan_chunk(mailing, due, limit=limit, batch=batch, now=NOW):
+        while count := self.store.plan_chunk(mailing, limit=limit, batch=batch, now=NOW):
             planned += count
         return planned
+
+    def due(self, spec: str = "weekly", **more: Any) -> Due:
+        """The question who of a list is due."""
+        return Due(**({"list": spec, "now": NOW, "head": self.store.head().seq} | more))
 
     def ready(self, *names: str, batch: int = 100) -> int:
         """A ready digest for these readers."""

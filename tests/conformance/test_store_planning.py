@@ -1,12 +1,16 @@
 """Who is due and the writing of mailings, over every store."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
 
+from publisher.core.due import DueGroup, Stand
 from publisher.core.errors import Conflict, StoreError
-from publisher.core.mailings import DueGroup, MailingKind, MailingState, State
+from publisher.core.log import Kind
+from publisher.core.mailings import MailingKind, MailingState, State
+from publisher.core.rhythms import Choices, Pace, Taste
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -29,9 +33,9 @@ def test_due_readers_are_grouped_by_offset_with_their_oldest_due_time(world: Any
     world.active("dee", due=NOW + HOUR)
     world.active("eve", list="daily")
     world.join(world.reader("pat"))
-    assert world.store.due("weekly", NOW) == [
-        DueGroup(offset=0, readers=2, oldest=NOW - HOUR),
-        DueGroup(offset=1, readers=1, oldest=NOW),
+    assert world.store.due(world.due()) == [
+        DueGroup(rhythm=1, stand=Stand(0), readers=2, oldest=NOW - HOUR),
+        DueGroup(rhythm=1, stand=Stand(1), readers=1, oldest=NOW),
     ]
 
 
@@ -40,7 +44,7 @@ def test_suppressed_readers_are_not_due(world: Any) -> None:
     world.suppress("ann", "bounce")
     world.suppress("bob", "complaint", "weekly")
     world.suppress("cy", "operator", "daily")
-    assert [group.readers for group in world.store.due("weekly", NOW)] == [1]
+    assert [group.readers for group in world.store.due(world.due())] == [1]
 
 
 def test_the_next_due_time_is_the_earliest_of_active_unsuppressed_readers(world: Any) -> None:
@@ -54,34 +58,134 @@ def test_the_next_due_time_is_the_earliest_of_active_unsuppressed_readers(world:
     assert world.store.next_due() == NOW + HOUR
 
 
-def test_set_due_moves_times_and_no_offset(world: Any) -> None:
-    for hours, name in enumerate(("ann", "bob", "cy")):
-        world.active(name, due=NOW + hours * HOUR)
-    world.active("eve", list="daily", due=NOW)
-    world.publish("one")
-    assert world.store.set_due("weekly", after=NOW, until=NOW + HOUR, next_due_at=NOW + DAY) == 1
-    assert [(s.next_due_at, s.offset) for s in world.store.subscriptions("weekly", None)] == [
-        (NOW, 0),
-        (NOW + DAY, 0),
-        (NOW + 2 * HOUR, 0),
-    ]
-    assert world.store.set_due("weekly", after=None, until=None, next_due_at=NOW + DAY) == 3
-    assert world.store.next_due() == NOW  # of the daily list
-
-
-def test_passing_over_moves_offset_and_time_of_the_due_at_those_offsets(world: Any) -> None:
+def test_readers_put_off_are_due_when_their_rhythm_is_and_stand_where_they_stood(world: Any) -> None:
     world.active("ann", due=NOW)
     world.active("bob", due=NOW + HOUR)
     world.publish("one")
     world.active("cy", due=NOW)
-    world.publish("two")
-    assert world.store.pass_over("weekly", [0], 2, NOW, NOW + DAY) == 1
-    assert [(s.offset, s.next_due_at) for s in world.store.subscriptions("weekly", None)] == [
-        (2, NOW + DAY),
-        (0, NOW + HOUR),
-        (1, NOW),
+    world.beat()
+    due = world.due()
+    assert world.store.put_off(due, limit=9, stands=[Stand(0)]) == 1
+    assert _stands(world) == [(0, NOW + DAY), (0, NOW + HOUR), (1, NOW)]
+    assert world.store.put_off(due, limit=9, stands=[Stand(0), Stand(1, taste=7)]) == 0
+    assert world.store.put_off(due, limit=9, rhythms=[99]) == 0
+    assert world.store.put_off(due, limit=9, rhythms=[1]) == 1
+    assert _stands(world)[2] == (1, NOW + DAY)
+
+
+def test_readers_passed_over_stand_at_the_head_and_never_further_back(world: Any) -> None:
+    world.active("ann", due=NOW)
+    world.publish("one", "two")
+    world.active("bob", due=NOW)
+    world.beat()
+    due = world.due(head=1)
+    assert world.store.put_off(due, limit=9, stands=[Stand(0), Stand(2)], pass_over=True) == 2
+    assert world.store.put_off(due, limit=9, stands=[Stand(1), Stand(2)], pass_over=True) == 0
+    assert _stands(world) == [(1, NOW + DAY), (2, NOW + DAY)]
+
+
+def test_readers_are_put_off_in_chunks(world: Any) -> None:
+    world.active(*(f"r{n}" for n in range(7)))
+    world.beat()
+    moved = []
+    while number := world.store.put_off(world.due(), limit=3, stands=[Stand(0)], pass_over=True):
+        moved.append(number)
+    assert moved == [3, 3, 1]
+
+
+def test_suppressed_readers_are_passed_over_with_their_own(world: Any) -> None:
+    world.active("ann", "bob")
+    world.publish("one")
+    world.suppress("ann", "bounce")
+    world.beat()
+    assert world.store.put_off(world.due(), limit=9, suppressed=True, pass_over=True) == 1
+    assert _stands(world) == [(1, NOW + DAY), (0, NOW)]
+
+
+def test_readers_served_at_once_are_due_when_something_lies_after_them(world: Any) -> None:
+    world.active("ann", due=NOW)
+    world.publish("one")
+    world.active("bob", due=NOW)
+    world.beat(None)
+    assert [group.stand for group in world.store.due(world.due())] == [Stand(0)]
+    assert world.store.due(world.due(head=0)) == []
+    assert world.store.next_due() is None
+    assert world.store.put_off(world.due(), limit=9, stands=[Stand(0)], pass_over=True) == 1
+    assert _stands(world) == [(1, NOW + timedelta(milliseconds=1)), (1, NOW)]
+
+
+def test_who_waits_for_another_time_than_their_rhythm_is_mended_and_who_is_due_stays_so(world: Any) -> None:
+    for hours, name in enumerate(("due", "early", "right", "late")):
+        world.active(name, due=NOW + hours * HOUR)
+    world.beat(NOW + 2 * HOUR)
+    assert world.store.mend("daily", NOW, limit=9) == 0
+    assert [world.store.mend("weekly", NOW, limit=1) for _ in range(3)] == [1, 1, 0]
+    assert [at for _, at in _stands(world)] == [NOW, *[NOW + 2 * HOUR] * 3]
+    world.beat(None)
+    assert world.store.mend("weekly", NOW, limit=9) == 3
+    assert {at for _, at in _stands(world)} == {NOW}
+
+
+def test_readers_called_up_are_due_now(world: Any) -> None:
+    world.active("ann", due=NOW - HOUR)
+    world.active("bob", due=NOW + HOUR)
+    world.active("eve", list="daily", due=NOW + HOUR)
+    assert [world.store.call_up("weekly", NOW, limit=9) for _ in range(2)] == [1, 0]
+    assert [s.next_due_at for s in world.store.subscriptions(None, None)] == [NOW - HOUR, NOW, NOW + HOUR]
+
+
+def test_readers_of_another_taste_or_rhythm_are_groups_of_their_own(world: Any) -> None:
+    english = Choices(taste=Taste(topics=("Arts", "News"), language="en"))
+    evening = Choices(pace=Pace(cadence="weekly", on="fri", at=time(18, 30), timezone="Asia/Kathmandu"))
+    for name, choices in (("ann", Choices()), ("bob", english), ("cy", evening), ("dee", english)):
+        world.join(replace(world.reader(name, active=True, due=NOW), choices=choices))
+    groups = world.store.due(world.due())
+    assert sorted(group.readers for group in groups) == [1, 1, 2]
+    tastes = world.store.tastes([group.stand.taste for group in groups])
+    assert set(tastes.values()) == {Taste(), english.taste}
+    assert {beat.pace for beat in world.store.beats("weekly")} == {Pace(), evening.pace}
+    assert [s.choices for s in world.store.subscriptions(None, None)] == [
+        Choices(),
+        english,
+        evening,
+        english,
     ]
-    assert world.store.pass_over("weekly", [], 2, NOW, NOW + DAY) == 0
+
+
+def test_a_reader_who_pauses_is_not_due(world: Any) -> None:
+    world.join(replace(world.reader("ann", active=True, due=NOW), choices=Choices(paused=True)))
+    assert world.store.due(world.due()) == []
+    assert world.store.call_up("weekly", NOW + DAY, limit=9) == 0
+    assert world.store.next_due() is None
+
+
+def test_corrections_are_for_those_who_had_the_post(world: Any) -> None:
+    """The last correction of each post; and of readers who passed it, those with a delivery of it."""
+    mailing = world.ready("ann", "bob")
+    world.sql("INSERT INTO mailing_posts VALUES (:m, 1, 1, :p, 'r')", m=mailing, p=world.id("first"))
+    world.sql("UPDATE deliveries SET state = 'rejected' WHERE n = 2")
+    world.active("cy", due=NOW)
+    for body in ("Edited.", "Edited again."):
+        world.apply(world.change(Kind.CORRECTED, "first", body=body), body=body)
+    [correction] = world.store.corrections(0, 9, limit=5)
+    assert correction == (3, 1, world.id("first"))
+    world.store.call_up("weekly", NOW, limit=9)
+    groups = world.store.due(world.due(corrections=(correction,)))
+    assert [(group.stand.had, group.readers) for group in groups] == [(0, 2), (1, 1)]
+    assert world.store.corrections(0, 2, limit=5) == [(2, 1, world.id("first"))]
+    assert world.store.corrections(3, 9, limit=5) == []
+
+
+def test_the_log_is_ripe_up_to_what_entered_it_before(world: Any) -> None:
+    assert (world.store.ripe(NOW), world.store.logged_at(1)) == (0, None)
+    world.apply(world.change(Kind.PUBLISHED, "one"), now=NOW)
+    world.apply(world.change(Kind.PUBLISHED, "two"), now=NOW + HOUR)
+    assert [world.store.ripe(NOW + n * HOUR) for n in (-1, 0, 1, 2)] == [0, 1, 2, 2]
+    assert [world.store.logged_at(seq) for seq in (1, 2, 3)] == [NOW, NOW + HOUR, None]
+
+
+def _stands(world: Any) -> list[tuple[int, datetime]]:
+    return [(s.offset, s.next_due_at) for s in world.store.subscriptions("weekly", None)]
 
 
 def test_a_mailing_starts_frozen_and_unplanned(world: Any) -> None:
@@ -100,6 +204,26 @@ def test_a_mailing_starts_frozen_and_unplanned(world: Any) -> None:
     assert (found.created_at, found.due_before) == (NOW, NOW)
     assert world.store.unplanned() == [found]
     assert world.store.cohorts(mailing) == [(1, [("a", "r1"), ("b", "r2")]), (2, [("b", "r2")])]
+
+
+def test_a_mailing_of_many_cohorts_is_planned_only_when_it_is_whole(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stored in steps; what a crash left half stored is forgotten, and its number is not used again."""
+    monkeypatch.setattr("publisher.stores.freezing.ROWS", 4)
+    cohorts = tuple(world.cohort(n, n, ("a", "r1")) for n in range(1, 6))
+    whole = world.store.start(world.new_mailing(cohorts=cohorts), NOW)
+    assert len(world.store.cohorts(whole)) == 5
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("publisher.stores.planning.seal", die)
+    with pytest.raises(KeyboardInterrupt):
+        world.store.start(world.new_mailing(cohorts=cohorts), NOW)
+    assert [mailing.id for mailing in world.store.unplanned()] == [whole]
+    assert world.store.next_mailing() == 3
+    assert world.sql("SELECT DISTINCT mailing FROM stands") == [(whole,)]
 
 
 def test_unplanned_mailings_come_oldest_first(world: Any) -> None:
@@ -161,7 +285,8 @@ def test_planning_moves_offset_and_due_time_of_exactly_the_planned(world: Any) -
     world.active("elsewhere", list="daily")
     world.publish("one")
     mailing = world.store.start(world.new_mailing(), NOW)
-    assert world.store.plan_chunk(mailing, NOW + DAY, limit=2, batch=9, now=NOW) == 2
+    world.beat()
+    assert world.store.plan_chunk(mailing, limit=2, batch=9, now=NOW) == 2
     assert world.mailing_state(mailing) == "planning"
     stands = [(s.offset, s.next_due_at) for s in world.store.subscriptions(None, None)]
     assert stands.count((1, NOW + DAY)) == 2
@@ -196,8 +321,7 @@ def test_suppressed_and_departed_readers_are_not_planned(world: Any) -> None:
     mailing = world.store.start(world.new_mailing(), NOW)
     world.plan_all(mailing)
     assert _rows(world, mailing) == [(1, 1, cy.id)]
-    passed = world.store.subscription(ann.id)
-    assert (passed.offset, passed.next_due_at) == (1, NOW + DAY)
+    assert world.store.subscription(ann.id).offset == 0
 
 
 def test_a_mailing_nobody_is_left_for_is_done(world: Any) -> None:
@@ -213,14 +337,15 @@ def test_planning_again_after_the_end_plans_nobody(world: Any) -> None:
     mailing = world.ready("ann")
     world.active("bob")
     assert world.plan_all(mailing) == 0
-    assert world.store.plan_chunk(99, NOW, limit=1, batch=1, now=NOW) == 0
+    assert world.store.plan_chunk(99, limit=1, batch=1, now=NOW) == 0
 
 
 def test_two_who_plan_the_same_readers_plan_each_once(world: Any) -> None:
     world.active("ann", "bob", "cy")
     world.publish("one")
     first, second = (world.store.start(world.new_mailing(), NOW) for _ in range(2))
-    world.store.plan_chunk(first, NOW + DAY, limit=2, batch=9, now=NOW)
+    world.beat()
+    world.store.plan_chunk(first, limit=2, batch=9, now=NOW)
     world.plan_all(second)
     world.plan_all(first)
     assert sorted(s for m in (first, second) for _, _, s in _rows(world, m)) == [1, 2, 3]

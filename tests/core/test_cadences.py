@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from publisher.core.cadences import CADENCES
-from publisher.core.lists import MailingList
+from publisher.core.rhythms import WEEKDAYS, Rhythm
 
 DAILY = CADENCES["daily"]
 MOMENT = timedelta(microseconds=1)
@@ -24,15 +24,15 @@ ZONES = (
 )
 
 
-def daily(zone: str, at: time) -> MailingList:
-    return MailingList(slug="l", title="L", sender="l@example.org", timezone=zone, at=at)
+def daily(zone: str, at: time) -> Rhythm:
+    return Rhythm(cadence="daily", timezone=zone, at=at)
 
 
 def local(text: str, zone: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
-def occurrences(spec: MailingList, start: datetime, end: datetime) -> list[datetime]:
+def occurrences(spec: Rhythm, start: datetime, end: datetime) -> list[datetime]:
     """All of (start, end]; bounded, so that a clock that stands still fails and does not hang."""
     found = [DAILY.after(start, spec)]
     while found[-1] <= end and len(found) < 10_000:
@@ -41,7 +41,8 @@ def occurrences(spec: MailingList, start: datetime, end: datetime) -> list[datet
 
 
 def test_a_cadence_is_registered_under_its_name() -> None:
-    assert {name: cadence.name for name, cadence in CADENCES.items()} == {"daily": "daily"}
+    assert [cadence.name for cadence in CADENCES.values()] == list(CADENCES)
+    assert list(CADENCES) == ["immediate", "daily", "weekly", "monthly"]
 
 
 def test_the_hour_is_the_lists_own() -> None:
@@ -123,18 +124,67 @@ changes = st.sampled_from(
 near = st.builds(lambda at, off: at + off, changes, st.timedeltas(timedelta(hours=-30), timedelta(hours=30)))
 
 
-@settings(max_examples=400, deadline=None)
-@given(st.sampled_from(ZONES), st.sampled_from(HOURS) | st.times(), instants | near)
+GAPS = {  # the least and the most between two occurrences: a day more or less where clocks change
+    "immediate": (timedelta(0), timedelta(seconds=1)),
+    "daily": (timedelta(hours=22), timedelta(hours=26)),
+    "weekly": (timedelta(days=5, hours=22), timedelta(days=8, hours=2)),
+    "monthly": (timedelta(days=26, hours=22), timedelta(days=32, hours=2)),
+}
+RHYTHMS = st.one_of(
+    st.tuples(st.just("weekly"), st.sampled_from(("", *WEEKDAYS))),
+    st.tuples(st.just("monthly"), st.sampled_from(("", *map(str, range(1, 29))))),
+    st.tuples(st.sampled_from(sorted(CADENCES)), st.just("")),
+)
+
+
+def test_every_cadence_is_looked_at() -> None:
+    assert GAPS.keys() == CADENCES.keys()
+
+
+@settings(max_examples=600, deadline=None)
+@given(RHYTHMS, st.sampled_from(ZONES), st.sampled_from(HOURS) | st.times(), instants | near)
 def test_latest_is_at_or_before_after_is_beyond_and_nothing_lies_between(
-    zone: str, at: time, instant: datetime
+    kind: tuple[str, str], zone: str, at: time, instant: datetime
 ) -> None:
-    spec = daily(zone, at)
-    latest, after = DAILY.latest(instant, spec), DAILY.after(instant, spec)
+    cadence, rhythm = CADENCES[kind[0]], Rhythm(cadence=kind[0], on=kind[1], timezone=zone, at=at)
+    latest, after = cadence.latest(instant, rhythm), cadence.after(instant, rhythm)
     assert latest <= instant < after
-    assert DAILY.after(latest, spec) == after
-    assert DAILY.latest(after, spec) == after
-    assert DAILY.latest(after - MOMENT, spec) == latest
-    assert timedelta(hours=22) < after - latest < timedelta(hours=26)
+    if cadence.at_once:
+        assert (latest, after - instant) == (instant, timedelta(milliseconds=1))
+        return
+    assert cadence.after(latest, rhythm) == after
+    assert cadence.latest(after, rhythm) == after
+    assert cadence.latest(after - MOMENT, rhythm) == latest
+    least, most = GAPS[kind[0]]
+    assert least < after - latest < most
+
+
+@pytest.mark.parametrize("on", ["", *WEEKDAYS])
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_weekly_digest_comes_once_a_local_week_on_its_day(zone: str, on: str) -> None:
+    """On the day that Samoa never had, it comes at the same hour of the next."""
+    rhythm = Rhythm(cadence="weekly", on=on, timezone=zone, at=time(2, 30))
+    due = local("2011-01-01 00:00", zone)
+    for _ in range(110):
+        after = CADENCES["weekly"].after(due, rhythm)
+        day = after.astimezone(ZoneInfo(zone)).date()
+        if day == date(2011, 12, 31) and zone == "Pacific/Apia" and on == "fri":
+            day -= timedelta(days=1)
+        assert WEEKDAYS[day.weekday()] == (on or "mon")
+        due = after
+
+
+@pytest.mark.parametrize("on", ["", "1", "15", "28"])
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_monthly_digest_comes_once_a_local_month_on_its_day(zone: str, on: str) -> None:
+    rhythm = Rhythm(cadence="monthly", on=on, timezone=zone, at=time(0, 30))
+    due = local("2011-01-01 00:00", zone)
+    found = []
+    for _ in range(26):
+        due = CADENCES["monthly"].after(due, rhythm)
+        found.append(due.astimezone(ZoneInfo(zone)).date())
+    assert {day.day for day in found} == {int(on or 1)}
+    assert len({(day.year, day.month) for day in found}) == len(found)
 
 
 @settings(max_examples=150, deadline=None)

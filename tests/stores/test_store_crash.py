@@ -13,33 +13,43 @@ from publisher.stores import open_store
 
 _PLANNER = """
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from publisher.stores import open_store
 now = datetime(2024, 10, 25, 8, tzinfo=UTC)
 store = open_store(sys.argv[1], create=False)
 [mailing] = store.unplanned()
 print("planning", flush=True)
-while store.plan_chunk(mailing.id, now + timedelta(days=1), limit=7, batch=3, now=now):
+while store.plan_chunk(mailing.id, limit=7, batch=3, now=now):
     print("chunk", flush=True)
 """
 
 _FILL = """
 import sys
 from datetime import UTC, datetime
+from publisher.core.due import Due, Stand
 from publisher.core.lists import Consent, NewReader
 from publisher.core.mailings import Cohort, MailingKind, NewMailing
+from publisher.core.rhythms import Choices, Pace, Taste
 from publisher.stores import open_store
 now = datetime(2024, 10, 25, 8, tzinfo=UTC)
 store = open_store(sys.argv[1], create=True)
-readers = [
-    NewReader(address=f"r{n}@example.org", key=f"{n:064}", active=True, own_wish=False, next_due_at=now)
+chosen = [
+    Choices(pace=Pace(at=now.time() if n % 2 else None), taste=Taste(topics=("news",) if n % 3 else ()))
     for n in range(700)
 ]
+readers = [
+    NewReader(address=f"r{n}@example.org", key=f"{n:064}", active=True, own_wish=False, next_due_at=now,
+              choices=choices)
+    for n, choices in enumerate(chosen)
+]
 store.join("weekly", readers, Consent(at=now, origin="x", form="import", wording="y"))
-cohort = Cohort(n=1, offset=0, posts=(), recipe=())
+groups = store.due(Due(list="weekly", now=now, head=1))
+stands = sorted({group.stand for group in groups})
+assert [len(groups), len(stands)] == [4, 2]
+made = [Cohort(n=n, posts=(), recipe=(), stands=(stand,)) for n, stand in enumerate(stands, 1)]
 store.start(
     NewMailing(list="weekly", kind=MailingKind.DIGEST, head=1, due_before=now, sender="a@b.example",
-               subject="S", cohorts=(cohort,), segments={}), now)
+               subject="S", cohorts=tuple(made), segments={}), now)
 """
 
 

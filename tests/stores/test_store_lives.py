@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from publisher.core.due import Stand
 from publisher.core.lists import Consent, Event, Joined, NewReader, State, after
 from publisher.core.mailings import (
     MOVES,
@@ -128,7 +129,7 @@ class DeliveryLife(Machine):
     def plan(self) -> None:
         for n in range(READERS):
             self.wish(f"r{n}", active=True, own_wish=False)
-        cohort = Cohort(n=1, offset=0, posts=(), recipe=())
+        cohort = Cohort(n=1, posts=(), recipe=(), stands=(Stand(0),))
         self.mailing = self.store.start(
             NewMailing(
                 list="weekly",
@@ -142,7 +143,7 @@ class DeliveryLife(Machine):
             ),
             NOW,
         )
-        while self.store.plan_chunk(self.mailing, NOW + timedelta(days=1), limit=9, batch=2, now=NOW):
+        while self.store.plan_chunk(self.mailing, limit=9, batch=2, now=NOW):
             pass
 
     @rule(run=RUNS)

@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from publisher.core.errors import StoreError
+from publisher.core.rhythms import NO_CHOICES
 from publisher.stores import migrate, open_store
 from publisher.stores import migrating as migrating_module
 from publisher.stores.engine import Database
@@ -90,6 +91,36 @@ def test_a_migration_that_leaves_orphans_is_undone(tmp_path: Path, monkeypatch: 
     )
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM log").fetchone() == (0,)
+
+
+def test_readers_of_an_older_schema_follow_their_list_and_a_planning_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "publisher.db"
+    path.touch()
+    database = Database(path)
+    with database.rebuild() as connection:
+        upgrade(connection, "0004")
+        for statement in _EARLIER_READERS:
+            connection.exec_driver_sql(statement)
+    database.close()
+    assert migrate(f"sqlite:///{path}") == ("0004", SCHEMA)
+    store = open_store(f"sqlite:///{path}", create=False)
+    found = list(store.subscriptions(None, None))
+    assert [(s.list, s.offset, s.choices) for s in found] == [("a", 3, NO_CHOICES), ("b", 4, NO_CHOICES)]
+    [mailing] = store.unplanned()
+    now = mailing.due_before
+    assert [store.plan_chunk(mailing.id, limit=9, batch=9, now=now) for _ in range(2)] == [1, 0]
+    assert store.cohorts(mailing.id) == [(1, [])]
+    store.close()
+
+
+_EARLIER_READERS = (
+    "INSERT INTO subscribers VALUES (1, 'ann@example.org', x'00')",
+    "INSERT INTO subscriptions VALUES (1, 1, 'a', 'active', 1, 3, 5000, 0, 0, '{}')",
+    "INSERT INTO subscriptions VALUES (2, 1, 'b', 'active', 1, 4, 9000, 0, 0, '{}')",
+    "INSERT INTO mailings (id, list, kind, state, head, due_before, created_at, planned, sender, subject,"
+    " hold_why, canary) VALUES (1, 'a', 'digest', 'planning', 7, 6000, 0, 0, 'a@example.org', 'S', '', 0)",
+    "INSERT INTO cohorts VALUES (1, 1, 3, '[]')",
+)
 
 
 def test_posts_of_the_first_schema_are_found_by_their_names(tmp_path: Path) -> None:

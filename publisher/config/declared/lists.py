@@ -1,9 +1,11 @@
 """[[lists]]."""
 
 from publisher.config import kinds
+from publisher.config.selecting import DAY, WHERE
 from publisher.config.setting import Section, Setting
 from publisher.core.cadences import CADENCES
 from publisher.core.digests import Layout
+from publisher.core.lists import Choice
 
 LISTS = Section(
     name="lists",
@@ -29,12 +31,25 @@ LISTS = Section(
         Setting(
             key="cadence", kind=kinds.one_of(*CADENCES), default="daily", help="How often a digest goes out."
         ),
+        Setting(
+            key="on",
+            kind=DAY,
+            shown='"mon"',
+            help="The day of a weekly digest, or of the month of a monthly one, 1 to 28. "
+            'Default: "mon", or 1.',
+        ),
         Setting(key="at", kind=kinds.CLOCK, default="08:00", help="The time of day, by the list's clock."),
         Setting(
             key="timezone",
             kind=kinds.ZONE,
             shown='"Europe/Berlin"',
             help="The list's clock. Default: the site's time zone.",
+        ),
+        Setting(
+            key="where",
+            kind=WHERE,
+            shown='{category = "news"}',
+            help="Which posts it has: those that meet each condition. Default: every post.",
         ),
         Setting(
             key="content",
@@ -49,6 +64,12 @@ LISTS = Section(
             help="The folder under templates/email/ that makes its digests.",
         ),
         Setting(
+            key="min_posts",
+            kind=kinds.whole(1, 1000),
+            default=1,
+            help="With fewer new posts than this, they wait for the next digest.",
+        ),
+        Setting(
             key="max_posts",
             kind=kinds.whole(1, 1000),
             default=20,
@@ -59,6 +80,30 @@ LISTS = Section(
             kind=kinds.DURATION,
             default="12h",
             help="A digest that would go out later than this waits for the next one.",
+        ),
+        Setting(
+            key="delay",
+            kind=kinds.DURATION,
+            default="0m",
+            help="How long a post is out before it is mailed: time for second thoughts.",
+        ),
+        Setting(
+            key="approve",
+            kind=kinds.BOOL,
+            default=False,
+            help="Whether a mailing waits for `publisher mailings approve`.",
+        ),
+        Setting(
+            key="welcome",
+            kind=kinds.one_of("none", "latest"),
+            default="none",
+            help="What a reader gets who has confirmed: nothing, or a mail with the latest posts.",
+        ),
+        Setting(
+            key="readers_choose",
+            kind=kinds.some_of(*Choice),
+            shown='["cadence", "hour"]',
+            help="What readers may choose on their page of preferences, besides a pause. Default: nothing.",
         ),
         Setting(
             key="subject",

@@ -1,0 +1,90 @@
+"""The socket of the store for mail planning: who is due, and the writing of mailings."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from publisher.core.due import Beat, Correction, Due, DueGroup, Stand
+from publisher.core.mailings import Mailing, NewMailing
+from publisher.core.rhythms import Taste
+
+
+class PlanningStore(Protocol):
+    """Who is due, and the writing of mailings."""
+
+    def beats(self, spec: str) -> Sequence[Beat]:
+        """The paces that readers of a list have."""
+        ...
+
+    def set_beats(self, times: Mapping[int, datetime | None]) -> None:
+        """When these rhythms are due next; None: whenever something is published."""
+        ...
+
+    def mend(self, spec: str, now: datetime, *, limit: int) -> int:
+        """Readers who would be due at another time to come than their rhythm is: at most `limit` get its
+        time. Returns how many."""
+        ...
+
+    def ripe(self, before: datetime) -> int:
+        """The seq of the last row of the log at or before an instant; 0 for none."""
+        ...
+
+    def logged_at(self, seq: int) -> datetime | None:
+        """When a row entered the log; None: there is none of that number."""
+        ...
+
+    def corrections(self, after: int, until: int, *, limit: int) -> Sequence[Correction]:
+        """The `corrected` rows in (after, until], oldest first, the last one of each post."""
+        ...
+
+    def tastes(self, ids: Sequence[int]) -> Mapping[int, Taste]: ...
+    def due(self, due: Due) -> Sequence[DueGroup]:
+        """The due readers in groups; suppressed ones are nobody's due readers."""
+        ...
+
+    def next_due(self) -> datetime | None:
+        """The earliest next_due_at of an active reader who is not served at once."""
+        ...
+
+    def furthest_back(self, spec: str) -> int | None:
+        """The lowest offset of the list's active subscriptions; None: it has none."""
+        ...
+
+    def put_off(
+        self,
+        due: Due,
+        *,
+        limit: int,
+        rhythms: Sequence[int] | None = None,
+        stands: Sequence[Stand] | None = None,
+        suppressed: bool = False,
+        pass_over: bool = False,
+    ) -> int:
+        """At most `limit` due readers get the next time of their rhythm, and with `pass_over` the offset
+        `due.head`: those of `rhythms`, or at `stands`, or who are `suppressed`. Returns how many."""
+        ...
+
+    def call_up(self, spec: str, now: datetime, *, limit: int) -> int:
+        """Active readers of a list who are due later are due at `now`, at most `limit`; returns how many."""
+        ...
+
+    def next_mailing(self) -> int:
+        """The id the next mailing will get, if nobody else starts one first: for links to its page."""
+        ...
+
+    def start(self, new: NewMailing, now: datetime) -> int:
+        """Freezes a mailing in state planning; returns its id. Raises Conflict when `new.id` is taken."""
+        ...
+
+    def unplanned(self) -> Sequence[Mailing]:
+        """Mailings still in state planning, oldest first. What was not yet frozen is gone after this."""
+        ...
+
+    def plan_chunk(self, mailing: int, *, limit: int, batch: int, now: datetime) -> int:
+        """Writes deliveries and batches for at most `limit` due readers of the mailing's cohorts and moves
+        their offset and due time, in one transaction. Returns how many; with 0 the mailing is ready."""
+        ...
+
+    def start_for_one(self, new: NewMailing, subscription: int, now: datetime) -> int:
+        """A transactional mailing with one delivery, ready at once; returns its id."""
+        ...

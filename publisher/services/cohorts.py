@@ -1,0 +1,61 @@
+"""Cohorts: readers who get the same posts in the same language get the same bytes, rendered once for all."""
+
+from collections.abc import Sequence
+
+from publisher.core.addresses import parse_mailbox
+from publisher.core.due import USUAL_TASTE
+from publisher.core.mailings import Cohort, MailingKind, NewMailing
+from publisher.core.mime import freeze
+from publisher.services.compose import Pairs, digest_message, digest_of
+from publisher.services.outlook import Group, Outlook, Verdict
+from publisher.services.parts import Parts
+
+Key = tuple[Pairs, str]
+"""The posts and the language: what one rendering is of."""
+
+
+def together(groups: Sequence[Group], language: str) -> list[tuple[Key, list[Group]]]:
+    """Groups that get the same, the default first: those who chose nothing, then the most. `language` is that
+    of readers who chose none.
+    """
+    found: dict[Key, list[Group]] = {}
+    for group in groups:
+        pairs = tuple((known.id, known.post.revision) for known in group.share.posts)
+        found.setdefault((pairs, group.taste.language or language), []).append(group)
+    return sorted(found.items(), key=lambda item: _rank(item[1]))
+
+
+def _rank(groups: list[Group]) -> tuple[int, int]:
+    usual = sum(group.due.readers for group in groups if group.due.stand.taste == USUAL_TASTE)
+    return -usual, -sum(group.due.readers for group in groups)
+
+
+def frozen(parts: Parts, look: Outlook, number: int | None) -> NewMailing:
+    """The mailing of an outlook: rendered once for each cohort. `number` is the id its links name."""
+    spec, due = look.spec, look.due
+    segments: dict[str, bytes] = {}
+    made: list[Cohort] = []
+    subject = ""
+    for n, ((pairs, language), groups) in enumerate(
+        together(look.of(Verdict.MAIL), parts.site.language), start=1
+    ):
+        digest = digest_of(parts, spec, pairs, due.now, language=language)
+        letter, message = digest_message(parts, digest, number)
+        recipe, new = freeze(message)
+        segments |= new
+        subject = subject or letter.subject
+        stands = tuple(sorted({group.due.stand for group in groups}))
+        made.append(Cohort(n=n, posts=pairs, recipe=recipe, language=language, stands=stands))
+    return NewMailing(
+        list=spec.slug,
+        kind=MailingKind.DIGEST,
+        head=due.head,
+        due_before=due.now,
+        sender=str(parse_mailbox(spec.sender).address),
+        subject=subject,
+        cohorts=tuple(made),
+        segments=segments,
+        id=number,
+        corrections=due.corrections,
+        approve=spec.approve,
+    )

@@ -1,0 +1,76 @@
+"""When readers are due: each when their rhythm is, by the settings and the zone data of this moment."""
+
+from datetime import datetime, timedelta
+
+from publisher.core.due import Due
+from publisher.core.lists import MailingList, Subscription, rhythm_of
+from publisher.core.rhythms import Pace
+from publisher.services.parts import Parts
+
+CHUNK = 10_000
+"""Readers moved in one transaction."""
+
+
+def due_after(parts: Parts, spec: MailingList, pace: Pace, now: datetime) -> datetime:
+    """When a reader of that pace is due next after `now`."""
+    rhythm = rhythm_of(spec, pace)
+    return parts.cadences[rhythm.cadence].after(now, rhythm)
+
+
+def due_of(parts: Parts, spec: MailingList, found: Subscription, now: datetime) -> datetime:
+    """When a subscription is due next after `now`."""
+    return due_after(parts, spec, found.choices.pace, now)
+
+
+def keep_time(parts: Parts, spec: MailingList, now: datetime) -> None:
+    """Each rhythm of a list is due at its next occurrence after `now`, and so is every reader who waits for
+    it: whatever became of settings, zone data, or a clock that was ahead. Who is due already stays due.
+    """
+    times: dict[int, datetime | None] = {}
+    for beat in parts.store.beats(spec.slug):
+        rhythm = rhythm_of(spec, beat.pace)
+        cadence = parts.cadences[rhythm.cadence]
+        next_at = None if cadence.at_once else cadence.after(now, rhythm)
+        if next_at != beat.next_at:
+            times[beat.id] = next_at
+    if times:
+        parts.store.set_beats(times)
+    while parts.store.mend(spec.slug, now, limit=CHUNK):
+        pass
+
+
+def ripe_head(parts: Parts, spec: MailingList, now: datetime) -> int:
+    """The seq of the log up to which posts may be mailed: those whose author had time to think again."""
+    return parts.store.ripe(now - spec.delay) if spec.delay else parts.store.head().seq
+
+
+def next_mail(parts: Parts, now: datetime) -> datetime | None:
+    """When the next digest is due: a reader's time, or the end of a post's delay."""
+    known = [parts.store.next_due(), *[_ripens(parts, spec, now) for spec in parts.lists if spec.delay]]
+    return min((at for at in known if at is not None), default=None)
+
+
+def _ripens(parts: Parts, spec: MailingList, now: datetime) -> datetime | None:
+    entered = parts.store.logged_at(ripe_head(parts, spec, now) + 1)
+    return entered + spec.delay if entered else None
+
+
+def late_rhythms(parts: Parts, spec: MailingList, newest: dict[int, datetime], now: datetime) -> set[int]:
+    """Those of `newest` (when readers of a rhythm were due last) whose occurrence lies more than max_late
+    back: their posts wait for the next digest.
+    """
+    late: set[int] = set()
+    for beat in parts.store.beats(spec.slug):
+        if beat.id not in newest:
+            continue
+        rhythm = rhythm_of(spec, beat.pace)
+        latest = parts.cadences[rhythm.cadence].latest(now, rhythm)
+        if now - max(latest, newest[beat.id]) > max(spec.max_late, timedelta(0)):
+            late.add(beat.id)
+    return late
+
+
+def question(parts: Parts, spec: MailingList, now: datetime, *, at_once: bool = False) -> Due:
+    """Who of a list is due at `now`; `at_once`: posts need not be ripe."""
+    head = parts.store.head().seq if at_once else ripe_head(parts, spec, now)
+    return Due(list=spec.slug, now=now, head=head)
