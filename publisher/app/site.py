@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from publisher.app.clock import wall_clock
+from publisher.app.outside import naming
 from publisher.app.packaged import packaged
 from publisher.app.wiring import make_parts, make_source, stamp
 from publisher.config import Settings
@@ -133,7 +134,8 @@ class App:
         """
         with self.lock("publish"):
             now = self.clock()
-            parts = replace(self.parts, stamp=stamp(self))  # a template may be another than last time
+            # A template, or the file of adopted ids, may be another than last time.
+            parts = replace(self.parts, stamp=stamp(self), naming=naming(self))
             done = publish.publish(
                 parts,
                 now,

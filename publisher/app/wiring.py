@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from publisher import __version__
+from publisher.app import outside
 from publisher.app.clock import wall_clock
 from publisher.config.values import MailSettings, RelaySettings
 from publisher.core.cadences import CADENCES
 from publisher.core.errors import SettingsError
-from publisher.core.identity import Naming
 from publisher.core.relays import Relay
 from publisher.formats import FORMATS
 from publisher.services.parts import Parts
@@ -35,7 +35,7 @@ def make_parts(app: "App") -> Parts:
         site=settings.site,
         feeds=settings.feeds,
         lists=settings.lists,
-        naming=Naming(authority=settings.site.id_authority, by_permalink=settings.posts.ids == "permalink"),
+        naming=outside.naming(app),
         hubs=settings.websub.hubs,
         max_age=settings.posts.max_age,
         pages=settings.posts.pages,
@@ -56,6 +56,9 @@ def make_parts(app: "App") -> Parts:
         journal=FileJournal(app.state / "journal"),
         transport=TRANSPORTS[settings.mail.transport](app.outbox, relays(settings.mail)),
         ring=lambda: app.ring,
+        adoptions=outside.adoptions(app),
+        reader=outside.reader,
+        web=outside.web,
     )
 
 

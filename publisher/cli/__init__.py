@@ -13,6 +13,7 @@ COMMANDS = {
     "init": ("publisher.cli.site", "A working site with two posts."),
     "check": ("publisher.cli.site", "Settings and posts: every finding as path:line: reason."),
     "posts": ("publisher.cli.posts", "Each file: served or not, and why."),
+    "adopt": ("publisher.cli.adopt", "Take over the ids of an existing feed."),
     "plan": ("publisher.cli.publishing", "What `publish` would do now."),
     "publish": ("publisher.cli.publishing", "New posts to the log, the feeds and the readers."),
     "preview": ("publisher.cli.publishing", "The next digest of a list, written to files."),

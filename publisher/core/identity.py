@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from publisher.core.adopting import NOTHING, Adopted
 from publisher.core.posts import Post
 
 _IRI = re.compile(r"(?:https?|ftp|gemini|ipfs|at|did|doi|info|tag|urn|uuid|oai|ni|hdl):\S+", re.IGNORECASE)
@@ -17,11 +18,13 @@ _PLAIN = re.compile(r"[A-Za-z0-9/?:@!$&'()*+,;=._~-]*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
     """How ids are made: `authority` is the "host,date" of a tag: URI (RFC 4151 2.1). With `by_permalink` a
-    post without an id of its own gets its absolute permalink (posts.ids = "permalink").
+    post without an id of its own gets its absolute permalink (posts.ids = "permalink"). A post that is one of
+    `adopted` keeps the id it has there, before any other.
     """
 
     authority: str
     by_permalink: bool = False
+    adopted: Adopted = NOTHING
 
 
 def mint(post: Post, naming: Naming, *, by_path: bool = False) -> str:
@@ -37,6 +40,11 @@ def mint(post: Post, naming: Naming, *, by_path: bool = False) -> str:
     if naming.by_permalink:
         return post.base_url
     return f"tag:{naming.authority}:{_quoted(post.permalink, escaped=True)}"
+
+
+def may_be(post: Post, naming: Naming) -> set[str]:
+    """Every id that `post` could be given."""
+    return {mint(post, naming), mint(post, naming, by_path=True)} | naming.adopted.options(post)
 
 
 def _quoted(text: str, *, escaped: bool = False) -> str:

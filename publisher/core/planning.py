@@ -71,13 +71,14 @@ def _new(
     fresh: Sequence[Post], known: Sequence[Known], now: datetime, rules: Rules
 ) -> tuple[list[Change], list[BadPost]]:
     """The posts that enter the log. Two explicit ids alike: neither enters; two permalinks alike: the
-    files' paths make the ids, whichever comes first.
+    files' paths make the ids, whichever comes first. A post of an adopted feed keeps its id.
     """
     owners: defaultdict[str, list[str]] = defaultdict(list, {k.id: [k.post.path] for k in known})
-    ids = {post.path: mint(post, rules.naming) for post in fresh}
+    adopted = {it.post.path: it.entry.id for it in rules.naming.adopted.found(fresh, owners)}
+    ids = {post.path: adopted.get(post.path) or mint(post, rules.naming) for post in fresh}
     crowd = Counter((*ids.values(), *owners))
     for post in fresh:
-        if crowd[ids[post.path]] > 1 and not post.explicit_id:
+        if crowd[ids[post.path]] > 1 and not (post.explicit_id or post.path in adopted):
             ids[post.path] = mint(post, rules.naming, by_path=True)
     for path, id in ids.items():
         owners[id].append(path)

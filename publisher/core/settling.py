@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from publisher.core.identity import Naming, mint
+from publisher.core.identity import Naming, may_be
 from publisher.core.log import Kind, Known
 from publisher.core.plans import Plan
 from publisher.core.posts import FileStat, Post, Wait, why_not
@@ -70,8 +70,7 @@ class Memory:
 def names_of(posts: Iterable[Post], naming: Naming) -> Names:
     """All names that `posts` could claim."""
     posts = list(posts)
-    ids = {mint(post, naming) for post in posts}
-    ids |= {mint(post, naming, by_path=True) for post in posts}
+    ids = {id for post in posts for id in may_be(post, naming)}
     explicit = {post.explicit_id for post in posts if post.explicit_id}
     return Names(
         paths=frozenset(post.path for post in posts), ids=frozenset(ids), explicit=frozenset(explicit)
@@ -146,8 +145,7 @@ def _crowded(posts: Iterable[Post], standing: dict[str, _Standing], naming: Nami
     for id, it in standing.items():
         bear(it.post.path, id, *_explicit(it.post))
     for post in posts:
-        ids = {mint(post, naming), mint(post, naming, by_path=True)}
-        bear(post.path, *ids, *_explicit(post))
+        bear(post.path, *may_be(post, naming), *_explicit(post))
     return crowded
 
 

@@ -31,6 +31,15 @@ class Ping:
     reply: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a hub answered. `wait`: it asked to be left alone that long (Retry-After)."""
+
+    ok: bool
+    reply: str
+    wait: timedelta | None = None
+
+
 def next_try(attempts: int, now: datetime, wait: timedelta | None) -> datetime | None:
     """When to ask again after `attempts` failures, not before `wait` is over where the hub asked for it (at
     most twelve hours); None: no more.

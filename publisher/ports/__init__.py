@@ -4,6 +4,7 @@ Every instant is aware and UTC. Methods that write are one transaction each: aft
 happened whole or not at all. What is raised is named; nothing else is expected.
 """
 
+from publisher.ports.outside import Adoptions, FeedReader, Web
 from publisher.ports.parts import (
     Cadence,
     Clock,
@@ -30,11 +31,13 @@ from publisher.ports.stores import (
 )
 
 __all__ = [
+    "Adoptions",
     "Cadence",
     "Clock",
     "CohortPosts",
     "DocumentStore",
     "Failpoint",
+    "FeedReader",
     "FileStore",
     "Format",
     "Journal",
@@ -50,4 +53,5 @@ __all__ = [
     "Store",
     "SubscriberStore",
     "Transport",
+    "Web",
 ]

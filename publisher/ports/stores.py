@@ -38,6 +38,10 @@ class LogStore(Protocol):
         Raises Conflict when the log's head is no longer `plan.head`."""
         ...
 
+    def rename(self, ids: Mapping[str, str]) -> None:
+        """Gives posts of the log other ids, old to new: those of an adopted feed. New ids are not in it."""
+        ...
+
     def newest(self, limit: int) -> Sequence[Known]:
         """Live posts, last first by first publication."""
         ...

@@ -10,9 +10,11 @@ from publisher.core.lists import MailingList
 from publisher.core.site import Site
 from publisher.core.tokens import KeyRing
 from publisher.ports import (
+    Adoptions,
     Cadence,
     Clock,
     Failpoint,
+    FeedReader,
     Format,
     Journal,
     Markup,
@@ -21,6 +23,7 @@ from publisher.ports import (
     Source,
     Store,
     Transport,
+    Web,
 )
 from publisher.services.kept import Kept
 
@@ -58,6 +61,9 @@ class Parts:
     journal: Journal
     transport: Transport
     ring: Callable[[], KeyRing]
+    adoptions: Adoptions
+    reader: Callable[[], FeedReader]
+    web: Callable[[], Web]
     kept: Kept = field(default_factory=Kept)
 
     def list(self, slug: str) -> MailingList | None:

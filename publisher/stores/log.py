@@ -23,6 +23,7 @@ from publisher.core.plans import Change, Plan
 from publisher.core.posts import Post
 from publisher.core.settling import Names
 from publisher.stores.engine import Database, insert_new, slices
+from publisher.stores.renaming import Renaming
 from publisher.stores.rows import as_known
 from publisher.stores.schema import bodies, log, log_head, posts, revisions
 from publisher.stores.values import post_to_text
@@ -30,7 +31,7 @@ from publisher.stores.values import post_to_text
 Rows = list[dict[str, Any]]
 
 
-class Log:
+class Log(Renaming):
     """`ports.LogStore`."""
 
     _db: Database

@@ -1,0 +1,40 @@
+"""How ids are made, and the parts that look at the world outside; loaded when something asks for them."""
+
+from typing import TYPE_CHECKING
+
+from publisher.core.adopting import Adopted
+from publisher.core.identity import Naming
+from publisher.ports import Adoptions, FeedReader, Web
+
+if TYPE_CHECKING:
+    from publisher.app.site import App
+
+
+def naming(app: "App") -> Naming:
+    """How ids of new posts are made. Raises SettingsError: the file of adopted ids is broken."""
+    return Naming(
+        authority=app.settings.site.id_authority,
+        by_permalink=app.settings.posts.ids == "permalink",
+        adopted=Adopted(adoptions(app).entries()),
+    )
+
+
+def adoptions(app: "App") -> Adoptions:
+    """The file of adopted ids, beside publisher.toml."""
+    from publisher.stores.adopted import AdoptedFile
+
+    return AdoptedFile(app.settings.folder / "adopted.json")
+
+
+def reader() -> FeedReader:
+    """What reads feeds of others."""
+    from publisher.foreign import Reader
+
+    return Reader()
+
+
+def web() -> Web:
+    """What fetches documents and tells hubs."""
+    from publisher.fetching import Web
+
+    return Web()

@@ -1,0 +1,96 @@
+"""adopt: the ids of the feed that a blog has already."""
+
+from typing import Any
+
+import click
+
+from publisher.cli.common import Site, count, say, show_json, site_options, utc
+from publisher.core.adopting import OldEntry
+from publisher.services import adopting
+from publisher.services.adopting import Fetched, Proposal
+
+
+@click.command()
+@site_options(as_json=True)
+@click.argument("sources", metavar="URL|FILE...", nargs=-1, required=True)
+@click.option("--dry-run", is_flag=True, help="Show what would be taken over; change nothing.")
+def adopt(site: Site, as_json: bool, sources: tuple[str, ...], dry_run: bool) -> None:
+    """Takes over the ids of an existing feed, so that a move makes no old post new.
+
+    The feed may be Atom, RSS or JSON Feed, at its address or in a file; archives and further pages that it
+    names are read too. Of a web page, the feed that it names is taken.
+    """
+    app = site.open()
+    read = [adopting.fetch(app.parts, source) for source in sources]
+    with app.lock("publish"):
+        entries = [entry for one in read for entry in one.entries]
+        proposal = adopting.propose(app.parts, entries, app.clock())
+        if not dry_run:
+            adopting.carry_out(app.parts, proposal)
+    if as_json:
+        show_json(_json(read, proposal))
+    else:
+        _show(read, proposal, app.parts.adoptions.name, dry_run=dry_run)
+    for one in read:
+        if one.problem:
+            say(f"not all was read: {one.problem}")
+    if proposal.adoption.ambiguous or not proposal.adoption.found or any(one.problem for one in read):
+        raise SystemExit(1)
+
+
+def _show(read: list[Fetched], proposal: Proposal, name: str, *, dry_run: bool) -> None:
+    adoption = proposal.adoption
+    for one in read:
+        say(f"read {one.source}: {count(len(one.entries), 'entry', 'entries')} of {one.title or 'a feed'}")
+    for found in adoption.found:
+        click.echo(f"{found.how}: {found.post.path} is {found.entry.id}")
+    for entry in proposal.derived:
+        click.echo(f"rule of the others: {entry.post} is {entry.id}")
+    for entry, paths in adoption.ambiguous:
+        click.echo(f'ambiguous: {_named(entry)} may be {" or ".join(paths)}; write "post" into {name}')
+    for entry in adoption.unmatched:
+        click.echo(f"no such post: {_named(entry)}")
+    for it in proposal.refused:
+        click.echo(f"not changed: {it.post.path}: another post of the log has the id {it.entry.id}")
+    _sum_up(proposal, name, dry_run=dry_run)
+
+
+def _sum_up(proposal: Proposal, name: str, *, dry_run: bool) -> None:
+    adoption = proposal.adoption
+    number = len(adoption.found) + len(proposal.derived)
+    would = "would keep" if dry_run else "keep"
+    say(
+        f"{count(number, 'post')} {would} the ids that readers know; of the entries "
+        f"{len(adoption.unmatched)} are no post here, {len(adoption.ambiguous)} may be several"
+    )
+    if proposal.renamed:
+        got = "would get" if dry_run else "got"
+        say(f"{count(len(proposal.renamed), 'published post')} {got} another id")
+    if not dry_run:
+        say(f"wrote {name}: keep it with publisher.toml; `publisher publish` writes the feeds")
+
+
+def _named(entry: OldEntry) -> str:
+    return f"{entry.title!r} ({next(iter(entry.links), entry.id)})" if entry.title else entry.id
+
+
+def _json(read: list[Fetched], proposal: Proposal) -> dict[str, Any]:
+    adoption = proposal.adoption
+    return {
+        "sources": [
+            {"source": r.source, "title": r.title, "documents": r.pages, "entries": len(r.entries)}
+            | ({"problem": r.problem} if r.problem else {})
+            for r in read
+        ],
+        "found": [{"id": f.entry.id, "file": f.post.path, "how": f.how} for f in adoption.found],
+        "derived": [{"id": e.id, "file": e.post} for e in proposal.derived],
+        "ambiguous": [_entry(e) | {"files": list(paths)} for e, paths in adoption.ambiguous],
+        "unmatched": [_entry(e) for e in adoption.unmatched],
+        "renamed": [{"old": old, "new": new} for old, new in proposal.renamed.items()],
+        "refused": [{"id": f.entry.id, "file": f.post.path} for f in proposal.refused],
+    }
+
+
+def _entry(entry: OldEntry) -> dict[str, Any]:
+    links = list(entry.links)
+    return {"id": entry.id, "title": entry.title, "links": links, "published": utc(entry.published)}

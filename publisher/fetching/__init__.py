@@ -1,0 +1,7 @@
+"""The world outside: a document is fetched, a hub is told. Bounded, polite, and never into private networks
+that nobody named.
+"""
+
+from publisher.fetching.client import Web
+
+__all__ = ["Web"]

@@ -1,0 +1,40 @@
+"""The sockets to the world outside: documents of others are fetched and read, hubs are told."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from publisher.core.adopting import OldEntry, OldFeed
+from publisher.core.websub import Told
+
+
+class Web(Protocol):
+    """HTTP. Hosts in private networks are reached only where they are `trusted`: named by the author."""
+
+    def get(self, url: str, trusted: Collection[str]) -> tuple[str, bytes]:
+        """Where it was at last, and the document. Raises OutputError, Refused."""
+        ...
+
+    def post(self, url: str, form: Mapping[str, str], trusted: Collection[str]) -> Told:
+        """One form; never raises for what the network or the server does."""
+        ...
+
+
+class FeedReader(Protocol):
+    """Feeds of others."""
+
+    def feed(self, data: bytes, where: str) -> OldFeed:
+        """The feed fetched from `where`. Raises Refused: it is none."""
+        ...
+
+    def related(self, data: bytes, where: str) -> str:
+        """The feed that a web page names; "" where it names none."""
+        ...
+
+
+class Adoptions(Protocol):
+    """The file of adopted ids beside publisher.toml. Raises OutputError, SettingsError."""
+
+    name: str
+
+    def entries(self) -> Sequence[OldEntry]: ...
+    def save(self, entries: Sequence[OldEntry]) -> None: ...

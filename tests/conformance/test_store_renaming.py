@@ -1,0 +1,41 @@
+"""Ids of the log changed for those of an adopted feed, over every store."""
+
+from typing import Any
+
+from publisher.core.log import Kind
+from publisher.core.settling import Names
+
+
+def test_a_post_has_its_new_id_everywhere(world: Any) -> None:
+    world.publish("a", "b")
+    world.apply(world.change(Kind.UPDATED, "a", title="Other"))
+    world.active("ann")
+    first, second = world.store.known()
+    old, new = first.id, "https://old.example/a"
+    mailing = world.store.start(
+        world.new_mailing(cohorts=(world.cohort(1, 0, (old, first.post.revision)),)), world.now
+    )
+    world.store.rename({old: new})
+    renamed, other = world.store.known()
+    assert (renamed.id, renamed.first_seq, renamed.post) == (new, first.first_seq, first.post)
+    assert other == second
+    assert [row[0] for row in world.sql("SELECT post_id FROM log ORDER BY seq")] == [new, other.id, new]
+    assert world.store.cohorts(mailing) == [(1, [(new, first.post.revision)])]
+    assert [known.id for known in world.store.versions([(new, first.post.revision)])] == [new]
+    assert [known.id for known in world.store.known_by(Names(ids=frozenset({old, new})))] == [new]
+    assert [known.id for known in world.store.fresh(0, 9)] == [new, other.id]
+
+
+def test_the_log_goes_on_under_the_new_id(world: Any) -> None:
+    world.publish("a")
+    (known,) = world.store.known()
+    world.store.rename({known.id: "x"})
+    world.publish("b")
+    assert [k.id for k in world.store.newest(9)] == ["tag:example.org,2024:/b/", "x"]
+
+
+def test_nothing_to_rename_is_nothing(world: Any) -> None:
+    world.publish("a")
+    before = world.store.known()
+    world.store.rename({})
+    assert world.store.known() == before
