@@ -3,12 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 from publisher.core.assets import NO_FILES, Placed
 from publisher.core.posts import Markup as Kind
 from publisher.markup import excerpts, limits, pictures, prose, stream
 from publisher.markup.admonitions import with_quotations
+from publisher.markup.kept import Kept
 from publisher.markup.shortcodes import Context
 from publisher.markup.templates import removed, resolve, reveal, without_marks
 
@@ -26,6 +26,7 @@ class SafeMarkup:
 
     def __init__(self, site_url: str = "") -> None:
         self.site_url = site_url
+        self._kept = Kept()
 
     def html(
         self, body: str, kind: Kind, *, base_url: str, title: str, files: Mapping[str, Placed] = NO_FILES
@@ -33,13 +34,14 @@ class SafeMarkup:
         """Sanitised HTML with absolute URLs; the first heading is dropped where it repeats `title`. A
         reference to one of `files` becomes its URL, and a picture among them gets its size.
         """
-        return _safe(body, kind, Context(self.site_url, base_url, title), tuple(files.items()))
+        context, inside = Context(self.site_url, base_url, title), tuple(files.items())
+        return self._kept.of((body, kind, context, inside), lambda: _safe(body, kind, context, inside))
 
     def text(
         self, body: str, kind: Kind, *, base_url: str, title: str, files: Mapping[str, Placed] = NO_FILES
     ) -> str:
         """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
-        return prose.text(_safe(body, kind, Context(self.site_url, base_url, title), tuple(files.items())))
+        return prose.text(self.html(body, kind, base_url=base_url, title=title, files=files))
 
     def summary(self, html: str, *, whole: bool = False) -> str:
         """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty. With
@@ -56,7 +58,6 @@ class SafeMarkup:
         return excerpts.excerpt(html, limit)
 
 
-@lru_cache(maxsize=8)  # html and text of one post are asked for one after the other
 def _safe(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Placed], ...]) -> str:
     from publisher.markup.commonmark import to_html  # loaded when there is a body: most publishes have none
     from publisher.markup.sanitise import legal, sanitised

@@ -17,12 +17,10 @@ from publisher.core.planning import make_plan
 from publisher.core.plans import Plan, Rules
 from publisher.core.posts import BadPost, FileStat, Post
 from publisher.core.settling import Memory, Names, names_of, settled
+from publisher.services.keeping import Keeper
 from publisher.services.looking import Look
 from publisher.services.parts import Parts
 from publisher.services.ruling import rules_of
-
-BODIES = 8_000_000
-"""Characters of bodies that are held before they are stored."""
 
 Read = tuple[FileStat, str]
 """A file that was read, and the hash of its bytes."""
@@ -102,25 +100,18 @@ def _read_changed(parts: Parts, found: _Found, *, keep: bool) -> None:
 def _read(
     parts: Parts, found: _Found, changed: Sequence[str], hashes: Mapping[str, str], *, keep: bool
 ) -> None:
-    bodies: dict[str, str] = {}
-    size = 0
-    for reading in parts.source.read_many(changed, hashes):
-        stat, result = reading.stat, reading.result
-        if result is None:
-            found.touched[stat.path] = stat
-        elif isinstance(result, BadPost):
-            found.bad.append(result)
-        else:
-            found.posts[stat.path] = result.post
-            found.read[stat.path] = (stat, reading.hash)
-            if keep and result.post.hidden is None:
-                bodies[result.post.body_hash] = result.body
-                size += len(result.body)
-        if size > BODIES:
-            parts.store.keep_bodies(bodies)
-            bodies, size = {}, 0
-    if bodies:
-        parts.store.keep_bodies(bodies)
+    with Keeper(parts.store) as keeper:
+        for reading in parts.source.read_many(changed, hashes):
+            stat, result = reading.stat, reading.result
+            if result is None:
+                found.touched[stat.path] = stat
+            elif isinstance(result, BadPost):
+                found.bad.append(result)
+            else:
+                found.posts[stat.path] = result.post
+                found.read[stat.path] = (stat, reading.hash)
+                if keep and result.post.hidden is None:
+                    keeper.keep(result.post.body_hash, result.body)
 
 
 def _widen(parts: Parts, found: _Found, naming: Naming) -> None:

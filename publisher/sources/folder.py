@@ -11,6 +11,7 @@ from pathlib import Path
 
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.sources.assets import Files, references
+from publisher.sources.carrying import flat, whole
 from publisher.sources.parallel import in_order
 from publisher.sources.reading import explain_post, read_post
 from publisher.sources.rest import Rest, Unsettled, read_at_rest
@@ -84,7 +85,7 @@ class FolderSource:
         def work(path: str) -> Reading:
             return self._reading(path, hashes.get(path), rules)
 
-        return in_order(work, paths)
+        return in_order(work, paths, pack=flat, unpack=whole)
 
     def settled(self, paths: Sequence[str]) -> SourceRules:
         """The rules with all that the blog's own files decide; `paths` are the posts', in order."""
@@ -147,7 +148,7 @@ class FolderSource:
             if self.rest and not os.path.lexists(self.folder / path):
                 return nothing, _unsettled(path)  # there a moment ago: it is being replaced
             return nothing, _unreadable(path, error)
-        with os.fdopen(number, "rb") as file:
+        with os.fdopen(number, "rb", buffering=0) as file:
             status = os.fstat(number)
             if not stat.S_ISREG(status.st_mode):
                 return nothing, BadPost(path=path, reason="not a regular file; take it away")

@@ -8,7 +8,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -24,17 +24,30 @@ CHUNK = 64
 PIPE = 1024 * 1024
 
 
-def in_order(work: Callable[[A], B], items: Sequence[A], *, cores: int | None = None) -> Iterator[B]:
-    """`work` of each item, in order. Processes are forked, so `work` may be a closure and its results are
-    pickled; where other threads run, forking is not safe, and one process does it all.
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def in_order(
+    work: Callable[[A], B],
+    items: Sequence[A],
+    *,
+    cores: int | None = None,
+    pack: Callable[[B], Any] = _as_it_is,
+    unpack: Callable[[Any], B] = _as_it_is,
+) -> Iterator[B]:
+    """`work` of each item, in order. Processes are forked, so `work` may be a closure and what `pack` makes
+    of its results is pickled; where other threads run, forking is not safe, and one process does it all.
     """
     cores = cores or len(os.sched_getaffinity(0))
     if len(items) < FEW or cores < 2 or threading.active_count() > 1:
         return map(work, items)
-    return _shared(work, items, cores)
+    return _shared(lambda item: pack(work(item)), items, cores, unpack)
 
 
-def _shared(work: Callable[[A], B], items: Sequence[A], cores: int) -> Iterator[B]:
+def _shared(
+    work: Callable[[A], Any], items: Sequence[A], cores: int, unpack: Callable[[Any], B]
+) -> Iterator[B]:
     import multiprocessing  # most publishes read a file or two
 
     context = multiprocessing.get_context("fork")
@@ -52,7 +65,7 @@ def _shared(work: Callable[[A], B], items: Sequence[A], cores: int) -> Iterator[
             writer.close()
             processes.append(process)
         for n in range(len(chunks)):
-            yield from _received(ends[n % cores], work, items[chunks[n] : chunks[n] + CHUNK])
+            yield from map(unpack, _received(ends[n % cores], work, items[chunks[n] : chunks[n] + CHUNK]))
     finally:
         for end in ends:
             end.close()

@@ -103,8 +103,8 @@ def find_image(front: FrontMatter, base: str, rules: SourceRules) -> tuple[Image
         value = front.get(name)
         if isinstance(value, list):
             value = value[0] if value else None
-        text = _image_text(value)
-        url = absolute(text, base)
+        text = _image_text(value) if value else ""
+        url = absolute(text, base) if text else None
         if url:
             alt = _inner(value, "alt", "caption", "title") or front.text(f"{name}alt", "imagealt", "coveralt")
             image = Image(

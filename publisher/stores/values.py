@@ -1,11 +1,13 @@
 """Post <-> JSON. What equals its default is left out, so a value written today reads well tomorrow."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, cast
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
 
 from publisher.core.assets import Asset
 from publisher.core.lists import Consent
@@ -14,12 +16,15 @@ from publisher.core.site import Person
 
 Json = dict[str, Any]
 
-_POST = tuple((field.name, field.default) for field in fields(Post))
+_NAMES = tuple(field.name for field in fields(Post))
+_DEFAULTS = tuple(field.default for field in fields(Post))
+_VALUES = attrgetter(*_NAMES)
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def post_to_text(post: Post) -> str:
     """`post_to_json` as JSON text."""
-    return json.dumps(post_to_json(post), separators=(",", ":"))
+    return _ENCODE(post_to_json(post))
 
 
 def post_from_text(text: str) -> Post:
@@ -29,9 +34,8 @@ def post_from_text(text: str) -> Post:
 
 def post_to_json(post: Post) -> Json:
     """Every field of `post` that is not at its default; instants in ISO 8601, exact to the microsecond."""
-    kept: Json = {}
-    for name, default in _POST:  # ten thousand posts enter a log at once: `_plain` is four times slower
-        item = getattr(post, name)
+    kept: Json = {}  # ten thousand posts enter a log at once: `_plain` is six times slower
+    for name, default, item in zip(_NAMES, _DEFAULTS, _VALUES(post), strict=True):
         if item is not default and item != default:
             kept[name] = item if type(item) is str else _json(item)
     return kept
@@ -69,17 +73,23 @@ def _plain(value: Any) -> Json:
 
 
 def _json(value: Any) -> Any:
-    match value:
-        case datetime():
-            return value.isoformat()
-        case StrEnum():
-            return value.value
-        case tuple():
-            return [_json(item) for item in cast("Sequence[Any]", value)]
-        case _ if is_dataclass(value):
-            return _plain(value)
-        case _:
-            return value
+    kind = type(value)  # asked by name: `isinstance` of six classes is most of a post's time
+    if kind is str:
+        return value
+    if kind is tuple:
+        return [_json(item) for item in value]
+    if kind is datetime:
+        return value.isoformat()
+    if kind is Person:
+        return _person(value)
+    if isinstance(value, StrEnum):
+        return value.value
+    return _plain(value) if is_dataclass(value) else value
+
+
+@lru_cache(maxsize=1024)  # few people write many posts
+def _person(person: Person) -> Json:
+    return _plain(person)
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -1,6 +1,7 @@
 """Many files: on every core, in order, and trusted only when they have rested."""
 
 import os
+import pickle
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import pytest
 
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.sources import FolderSource, SourceRules
+from publisher.sources.carrying import flat, whole
 from publisher.sources.parallel import CHUNK, FEW, in_order
 
 RULES = SourceRules(site_url="https://example.org/")
@@ -112,3 +114,13 @@ def test_the_fingerprint_names_the_rules_and_the_folder(tmp_path: Path) -> None:
     }
     assert len(prints) == 4
     assert FolderSource(one, RULES).fingerprint([]) in prints
+
+
+def test_a_reading_is_the_same_in_another_process(tmp_path: Path) -> None:
+    source = a_folder(tmp_path, 3)
+    (tmp_path / "0001.md").write_text(
+        "---\ntitle: T\ndate: 2024-01-01\nauthors: [Jo <jo@example.org>, Al]\ntags: [a, b]\nimage: c.png\n---\n"
+    )
+    (tmp_path / "0002.md").write_bytes(b"\0")
+    for reading in source.read_many(["0000.md", "0001.md", "0002.md"], {}):
+        assert whole(pickle.loads(pickle.dumps(flat(reading)))) == reading  # noqa: S301  # what we wrote

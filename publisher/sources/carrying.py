@@ -1,0 +1,36 @@
+"""Readings from one process to another: as flat tuples, which travel twice as quickly as frozen values."""
+
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+from publisher.core.posts import FileStat, Parsed, Post, Reading
+from publisher.core.site import Person
+
+Flat: TypeAlias = "Reading | tuple[Any, ...]"
+"""A reading as `flat` makes it: only what is a post is worth the work."""
+
+_POST = tuple(field.name for field in fields(Post) if field.name != "authors")
+_PERSON = tuple(field.name for field in fields(Person))
+_post, _person = attrgetter(*_POST), attrgetter(*_PERSON)
+
+
+def flat(reading: Reading) -> Flat:
+    """What `whole` makes the reading of again."""
+    result = reading.result
+    if not isinstance(result, Parsed):
+        return reading
+    authors = tuple(map(_person, result.post.authors))
+    inner = (result.body, result.line, result.container, result.title)
+    return tuple(reading.stat), reading.hash, _post(result.post), authors, inner
+
+
+def whole(carried: Flat) -> Reading:
+    """The reading that `flat` was given."""
+    if isinstance(carried, Reading):
+        return carried
+    stat, hash, values, authors, (body, line, container, title) = carried
+    people = tuple(Person(**dict(zip(_PERSON, author, strict=True))) for author in authors)
+    post = Post(**dict(zip(_POST, values, strict=True)), authors=people)
+    parsed = Parsed(post=post, body=body, line=line, container=container, title=title)
+    return Reading(stat=FileStat(*stat), hash=hash, result=parsed)
