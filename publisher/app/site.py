@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from publisher.app.clock import wall_clock
 from publisher.app.outside import naming
 from publisher.app.packaged import packaged
-from publisher.app.wiring import make_parts, make_source, stamp
+from publisher.app.wiring import make_parts, make_signer, make_source, stamp
 from publisher.config import Settings
 from publisher.core.guards import Guard
 from publisher.core.lists import MailingList
 from publisher.core.plans import Plan
 from publisher.core.tokens import KeyRing
 from publisher.failpoints import failpoint
-from publisher.ports import Clock, Store
+from publisher.ports import Clock, Signer, Store
 from publisher.services import deliver, gathering, listing, outlook, plan, preview, publish, status, subscribe
 from publisher.services.documents import write
 from publisher.services.looking import LastLook
@@ -87,6 +87,11 @@ class App:
         from publisher.stores import open_store
 
         return open_store(self.settings.store.url, create=True)
+
+    @cached_property
+    def signer(self) -> Signer | None:
+        """What signs mail, if the site has keys. Raises SettingsError."""
+        return make_signer(self.settings.mail.dkim)
 
     @cached_property
     def ring(self) -> KeyRing:

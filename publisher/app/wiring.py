@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from publisher import __version__
 from publisher.app import outside
 from publisher.app.clock import wall_clock
-from publisher.config.values import MailSettings, RelaySettings
+from publisher.config.values import DkimSettings, MailSettings, RelaySettings
 from publisher.core.cadences import CADENCES
 from publisher.core.errors import SettingsError
 from publisher.core.relays import Relay
 from publisher.formats import FORMATS
+from publisher.ports import Signer
 from publisher.services.parts import Parts
 
 if TYPE_CHECKING:
@@ -59,7 +60,17 @@ def make_parts(app: "App") -> Parts:
         adoptions=outside.adoptions(app),
         reader=outside.reader,
         web=outside.web,
+        signer=lambda: app.signer,
     )
+
+
+def make_signer(dkim: DkimSettings) -> Signer | None:
+    """Signs with the site's keys; None: there are none. Raises SettingsError: a key is no key."""
+    if not dkim.keys:
+        return None
+    from publisher.transports.dkim import DkimSigner, load_key
+
+    return DkimSigner([load_key(selector, file) for selector, file in dkim.keys], dkim.domain)
 
 
 def relays(mail: MailSettings) -> list[Relay]:

@@ -9,6 +9,7 @@ No control character of the data ever gets into a field.
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from publisher.core.addresses import Address, Mailbox
 from publisher.core.encodedwords import LINE, encoded_words
@@ -86,6 +87,7 @@ def to_value(address: Address) -> bytes:
     return str(address).encode()
 
 
+@lru_cache(maxsize=64)  # one date for a batch
 def date_value(instant: datetime) -> bytes:
     """The value of Date (RFC 5322 3.3) for an aware instant, in UTC, whatever the locale."""
     t = instant.astimezone(UTC)

@@ -15,6 +15,7 @@ from publisher.ports.parts import (
     Renderer,
     Session,
     Shelf,
+    Signer,
     Source,
     Transport,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "Renderer",
     "Session",
     "Shelf",
+    "Signer",
     "Source",
     "Store",
     "SubscriberStore",

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from publisher.core.assets import NO_FILES, Placed
 from publisher.core.digests import Content, Digest, DigestPost, Links, Occasion
+from publisher.core.dkim import Signing
 from publisher.core.documents import Document
 from publisher.core.feeds import Feed
 from publisher.core.lists import MailingList
@@ -202,6 +203,18 @@ class Transport(Protocol):
 
     def recall(self, key: str, message_id: str) -> Outcome | None:
         """What became of a message in doubt: ACCEPTED, DEFERRED (it never arrived), or None: cannot know."""
+        ...
+
+
+class Signer(Protocol):
+    """Proves that mail is from its From domain (DKIM)."""
+
+    def signs(self, domain: str) -> bool:
+        """Whether mail from this domain is signed."""
+        ...
+
+    async def sign(self, domain: str, signing: Signing) -> bytes:
+        """The header fields to put before the message. The same for the same message."""
         ...
 
 

@@ -16,7 +16,7 @@ from publisher.core.mailings import Batch, Cause, Delivery, Result, deferral
 from publisher.core.messages import Outcome, Segment, Verdict
 from publisher.ports import Session
 from publisher.services.commit import GroupCommit
-from publisher.services.messages import message_for, message_id
+from publisher.services.messages import Maker, message_id
 from publisher.services.parts import Parts
 
 LEASE = timedelta(minutes=15)
@@ -99,6 +99,7 @@ class _Run:
         self.parts, self.stopping, self.progress = parts, stopping, progress
         self.tally = Tally()
         self.commit = GroupCommit(parts)
+        self.maker = Maker(parts)
         self.jobs: asyncio.Queue[Job | None] = asyncio.Queue(maxsize=parts.batch)
 
     async def drain(self) -> Tally:
@@ -150,7 +151,7 @@ class _Run:
         return session
 
     async def _send(self, session: Session, opened: _Open, row: Delivery) -> None:
-        message = message_for(self.parts, opened.batch, row, await self._segments(opened, row))
+        message = await self.maker.make(opened.batch, row, await self._segments(opened, row))
         early = await session.offer(message)
         self.parts.reach("deliver:offered")
         if early is not None:

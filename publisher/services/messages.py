@@ -1,14 +1,20 @@
-"""One reader's message: the cohort's segments with this reader's values in their places."""
+"""One reader's message: the cohort's segments with this reader's values in their places, signed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from publisher.core.addresses import parse
+from publisher.core.addresses import Address, parse
+from publisher.core.dkim import Signable, signable
 from publisher.core.envelopes import return_path
 from publisher.core.headers import date_value, to_value
 from publisher.core.mailings import Batch, Delivery, Mailing
 from publisher.core.messages import Envelope, Message, Place, Segment, fill
 from publisher.core.tokens import Claim, Purpose, opaque, seal
+from publisher.ports import Signer
 from publisher.services.parts import Parts
+
+REMEMBERED = 32
+"""Cohorts whose signable form is kept: those of a few mailings under way at once."""
 
 
 def message_id(parts: Parts, mailing: Mailing, n: int) -> tuple[str, str]:
@@ -16,36 +22,76 @@ def message_id(parts: Parts, mailing: Mailing, n: int) -> tuple[str, str]:
     return _key(mailing.id, n), _whole(_left(parts, mailing.id, n), mailing.sender)
 
 
-def message_for(parts: Parts, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> Message:
-    """The bytes and the envelope for one delivery. Only the places that occur are computed."""
-    left = _left(parts, row.mailing, row.n)
-    wanted = {segment for segment in segments if isinstance(segment, Place)}
-    address = parse(row.address)
-    values: dict[Place, bytes] = {
-        Place.TO: to_value(address),
-        Place.DATE: date_value(batch.date),
-        Place.MESSAGE_ID: left.encode(),
-    }
-    for place, purpose in _TOKENS.items():
-        if place in wanted:
-            claim = Claim(purpose=purpose, subscription=row.subscription, generation=row.generation)
-            values[place] = seal(claim, parts.ring()).encode()
-    return Message(
-        key=_key(row.mailing, row.n),
-        message_id=_whole(left, row.sender),
-        envelope=Envelope(mail_from=_mail_from(parts, row), rcpt_to=str(address)),
-        data=fill(segments, values),
-    )
+@dataclass(slots=True)
+class _Made:
+    """What a cohort's messages share: its segments, the places in them, and how they are signed."""
+
+    segments: Sequence[Segment]
+    places: frozenset[Place]
+    domain: str
+    signer: Signer | None
+    signable: Signable | None
+
+
+class Maker:
+    """Makes the messages of a run. Signed where the site has keys for the domain of From."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._bounces = parse(parts.bounces) if parts.bounces else None
+        self._cohorts: dict[tuple[int, int], _Made] = {}
+
+    async def make(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> Message:
+        """The bytes and the envelope for one delivery: equal for every attempt."""
+        made = self._of_cohort(row, segments)
+        left, address = _left(self._parts, row.mailing, row.n), parse(row.address)
+        values = self._values(batch, row, made, left, address)
+        data = fill(segments, values)
+        if made.signer is not None and made.signable is not None:
+            data = await made.signer.sign(made.domain, made.signable.of(values)) + data
+        return Message(
+            key=_key(row.mailing, row.n),
+            message_id=_whole(left, row.sender),
+            envelope=Envelope(mail_from=self._mail_from(row), rcpt_to=str(address)),
+            data=data,
+        )
+
+    def _of_cohort(self, row: Delivery, segments: Sequence[Segment]) -> _Made:
+        made = self._cohorts.get((row.mailing, row.cohort))
+        if made is None:
+            domain = row.sender.rpartition("@")[2]
+            signer = self._parts.signer()  # keys are read when the first message is made
+            signer = signer if signer is not None and signer.signs(domain) else None
+            places = frozenset(segment for segment in segments if isinstance(segment, Place))
+            made = _Made(segments, places, domain, signer, signable(segments) if signer else None)
+            if len(self._cohorts) >= REMEMBERED:
+                del self._cohorts[next(iter(self._cohorts))]
+            self._cohorts[row.mailing, row.cohort] = made
+        return made
+
+    def _values(
+        self, batch: Batch, row: Delivery, made: _Made, left: str, address: Address
+    ) -> dict[Place, bytes]:
+        """Only the tokens that occur are computed."""
+        values: dict[Place, bytes] = {
+            Place.TO: to_value(address),
+            Place.DATE: date_value(batch.date),
+            Place.MESSAGE_ID: left.encode("ascii"),
+        }
+        for place, purpose in _TOKENS.items():
+            if place in made.places:
+                claim = Claim(purpose=purpose, subscription=row.subscription, generation=row.generation)
+                values[place] = seal(claim, self._parts.ring()).encode("ascii")
+        return values
+
+    def _mail_from(self, row: Delivery) -> str:
+        """Where a bounce of this delivery goes: an address of its own, or that of From."""
+        if self._bounces is None:
+            return row.sender
+        return return_path(self._bounces, row.mailing, row.n, self._parts.ring())
 
 
 _TOKENS = {Place.UNSUBSCRIBE: Purpose.UNSUBSCRIBE, Place.CONFIRM: Purpose.CONFIRM}
-
-
-def _mail_from(parts: Parts, row: Delivery) -> str:
-    """Where a bounce of this delivery goes: an address of its own, or that of From."""
-    if not parts.bounces:
-        return row.sender
-    return return_path(parse(parts.bounces), row.mailing, row.n, parts.ring())
 
 
 def _key(mailing: int, n: int) -> str:

@@ -20,6 +20,7 @@ from publisher.ports import (
     Markup,
     Renderer,
     Shelf,
+    Signer,
     Source,
     Store,
     Transport,
@@ -64,6 +65,7 @@ class Parts:
     adoptions: Adoptions
     reader: Callable[[], FeedReader]
     web: Callable[[], Web]
+    signer: Callable[[], Signer | None]
     kept: Kept = field(default_factory=Kept)
 
     def list(self, slug: str) -> MailingList | None:

@@ -11,6 +11,7 @@ from email.message import EmailMessage
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from mail_linter import lint
 
 from publisher.core.addresses import parse
 from publisher.core.errors import AddressError, SettingsError, TemplateError
@@ -52,27 +53,6 @@ def read(data: bytes) -> EmailMessage:
     message = email.message_from_bytes(data, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
     return message
-
-
-def lint(data: bytes) -> None:
-    """Every rule that all our messages keep: line ends, lengths, ASCII, one field each, whole words."""
-    assert not re.search(rb"[^\r]\n|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]", data)
-    head, body = data.split(b"\r\n\r\n", 1)
-    names = [name.lower() for name in re.findall(rb"^([!-9;-~]+):", head, re.MULTILINE)]
-    assert len(names) == len(set(names))
-    assert {b"from", b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type"} <= set(
-        names
-    )
-    for line in head.split(b"\r\n"):
-        assert re.match(rb"[!-9;-~]+:( |$)|[ ]+[^ ]", line), line
-        assert len(line) <= (76 if b"=?" in line else 78) or line.startswith(b"List-")
-        assert len(line) <= 998
-        assert all(len(word) <= 75 for word in re.findall(rb"=\?\S+\?=", line))
-        assert not (b"=?" in line and re.match(rb"(?i)(list-(un|he|ar)|date|message-id|to|content)", line))
-    for line in body.split(b"\r\n"):
-        assert len(line) <= 76
-        assert not line.startswith(b"From ")
-        assert not line.endswith((b" ", b"\t"))
 
 
 def bodies(data: bytes) -> tuple[bytes, bytes]:

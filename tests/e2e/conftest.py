@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from mail_linter import lint
 
 TOML = """
 [site]
@@ -96,8 +97,10 @@ class Site:
         return {file.relative_to(self.public).as_posix(): file.read_bytes() for file in found}
 
     def mails(self) -> list[EmailMessage]:
-        """Every message in the outbox, in the order of its name."""
+        """Every message in the outbox, in the order of its name; each keeps every rule of headers."""
         files = sorted(self.outbox.glob("*.eml")) if self.outbox.is_dir() else []
+        for file in files:
+            lint(file.read_bytes())
         return [parse(file.read_bytes()) for file in files]
 
     def mails_to(self, address: str) -> list[EmailMessage]:

@@ -71,7 +71,7 @@ RELAYS = Section(
 
 DKIM = Section(
     name="mail.dkim",
-    help="Signatures that prove a mail is from your domain.",
+    help="Signatures that prove a mail is from your domain. `publisher keys dkim` makes the keys.",
     settings=(
         Setting(
             key="domain",

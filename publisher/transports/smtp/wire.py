@@ -96,7 +96,10 @@ def stuffed(data: bytes) -> bytes:
     must not stand in it ("SMTP smuggling").
     """
     if b"\n." in data or b"\r." in data or data.startswith(b"."):
-        data = _DOT.sub(rb"\1..", data)
+        if b"\r." in data or data.startswith(b".") or data.count(b"\n.") != data.count(b"\r\n."):
+            data = _DOT.sub(rb"\1..", data)
+        else:  # as good as always, and forty times as fast
+            data = data.replace(b"\r\n.", b"\r\n..")
     return data if data.endswith(b"\r\n") else data + b"\r\n"
 
 
