@@ -119,7 +119,7 @@ def test_the_fingerprint_names_the_rules_and_the_folder(tmp_path: Path) -> None:
 def test_a_reading_is_the_same_in_another_process(tmp_path: Path) -> None:
     source = a_folder(tmp_path, 3)
     (tmp_path / "0001.md").write_text(
-        "---\ntitle: T\ndate: 2024-01-01\nauthors: [Jo <jo@example.org>, Al]\ntags: [a, b]\nimage: c.png\n---\n"
+        "---\ntitle: T\ndate: 2024-01-01\nauthor: Jo <jo@example.org>\ntags: [a, b]\nimage: c.png\n---\n"
     )
     (tmp_path / "0002.md").write_bytes(b"\0")
     for reading in source.read_many(["0000.md", "0001.md", "0002.md"], {}):
