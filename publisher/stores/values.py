@@ -1,13 +1,13 @@
 """Post <-> JSON. What equals its default is left out, so a value written today reads well tomorrow."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 from publisher.core.assets import Asset
 from publisher.core.lists import Consent
@@ -73,11 +73,11 @@ def _plain(value: Any) -> Json:
 
 
 def _json(value: Any) -> Any:
-    kind = type(value)  # asked by name: `isinstance` of six classes is most of a post's time
+    kind: object = type(value)  # asked by name: `isinstance` of six classes is most of a post's time
     if kind is str:
         return value
     if kind is tuple:
-        return [_json(item) for item in value]
+        return [_json(item) for item in cast("Sequence[Any]", value)]
     if kind is datetime:
         return value.isoformat()
     if kind is Person:
