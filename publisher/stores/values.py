@@ -73,17 +73,16 @@ def _plain(value: Any) -> Json:
 
 
 def _json(value: Any) -> Any:
-    kind: object = type(value)  # asked by name: `isinstance` of six classes is most of a post's time
-    if kind is str:
-        return value
-    if kind is tuple:
-        return [_json(item) for item in cast("Sequence[Any]", value)]
-    if kind is datetime:
-        return value.isoformat()
-    if kind is Person:
-        return _person(value)
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, str):
+        return value
+    if isinstance(value, tuple):  # a chain, not `match`: it takes half as long
+        return [_json(item) for item in cast("Sequence[Any]", value)]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Person):
+        return _person(value)
     return _plain(value) if is_dataclass(value) else value
 
 
