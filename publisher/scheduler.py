@@ -122,6 +122,8 @@ class Ticker:
         tally, unknown = self.app.deliver(stopping=self._stopping.is_set)
         if tally.total or unknown:
             log.info("delivered", extra={"accepted": tally.accepted, "unknown": unknown + tally.unknown})
+        if tally.held:
+            log.warning("held", extra={"reason": tally.held})
 
     def _ahead(self) -> None:
         """A tick at the very moment the next post or digest is due, if that is before the next interval."""

@@ -170,8 +170,9 @@ class App:
     ) -> tuple[deliver.Tally, int]:
         """Drains what is due, alone on this machine; returns the tally and how many are in doubt."""
         with self.lock("deliver"):
-            unknown = deliver.recover(self.parts, self.clock(), alone=True)
-            return deliver.deliver(self.parts, stopping=stopping, progress=progress), unknown
+            parts = replace(self.parts, run=secrets.token_hex(8))  # what a failed run left is nobody's
+            unknown = deliver.recover(parts, self.clock(), alone=True)
+            return deliver.deliver(parts, stopping=stopping, progress=progress), unknown
 
     def posts(self) -> list[listing.Listed]:
         """What becomes of each file in the folder of posts; writes nothing."""

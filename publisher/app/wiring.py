@@ -13,6 +13,7 @@ from publisher.app.clock import wall_clock
 from publisher.config.values import DkimSettings, MailSettings, RelaySettings
 from publisher.core.cadences import CADENCES
 from publisher.core.errors import SettingsError
+from publisher.core.pacing import Canary, Pacing, together
 from publisher.core.relays import Relay
 from publisher.formats import FORMATS
 from publisher.ports import Signer
@@ -57,6 +58,8 @@ def make_parts(app: "App") -> Parts:
         journal=FileJournal(app.state / "journal"),
         transport=TRANSPORTS[settings.mail.transport](app.outbox, relays(settings.mail)),
         ring=lambda: app.ring,
+        pacing=pacing(settings.mail),
+        ticks=time.monotonic,
         adoptions=outside.adoptions(app),
         reader=outside.reader,
         web=outside.web,
@@ -71,6 +74,13 @@ def make_signer(dkim: DkimSettings) -> Signer | None:
     from publisher.transports.dkim import DkimSigner, load_key
 
     return DkimSigner([load_key(selector, file) for selector, file in dkim.keys], dkim.domain)
+
+
+def pacing(mail: MailSettings) -> Pacing:
+    """How fast mail may leave, and when it may not."""
+    total, groups = together([item.relay for item in mail.relays] if mail.transport == "smtp" else [])
+    rules = (mail.quiet_hours, mail.warm_up, mail.canary)
+    return Pacing(total=total, groups=groups, quiet=rules[0], warm_up=rules[1], canary=rules[2] or Canary())
 
 
 def relays(mail: MailSettings) -> list[Relay]:

@@ -24,6 +24,7 @@ def deliver(site: Site, as_json: bool, dry_run: bool) -> None:
                 "deferred": tally.deferred,
                 "skipped": tally.skipped,
                 "unknown": unknown + tally.unknown,
+                "held": tally.held or None,
             }
         )
     elif not tally.total:

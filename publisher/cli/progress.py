@@ -55,6 +55,8 @@ def _say_tally(tally: Tally, unknown: int) -> None:
     if unknown + tally.unknown:
         number = count(unknown + tally.unknown, "delivery", "deliveries")
         say(f"in doubt: {number}; `publisher mailings show` lists them")
+    if tally.held:
+        say(f"held: {tally.held}")
 
 
 _WORDS = ("accepted", "rejected", "deferred", "unknown", "skipped")

@@ -8,6 +8,7 @@ from typing import Any
 
 from publisher.core.feeds import FeedSpec
 from publisher.core.lists import MailingList
+from publisher.core.pacing import Canary, QuietHours, WarmUp
 from publisher.core.relays import Relay
 from publisher.core.site import Site
 
@@ -66,6 +67,9 @@ class MailSettings:
     relays: tuple[RelaySettings, ...] = ()
     dkim: DkimSettings = DkimSettings()
     bounces: str = ""
+    quiet_hours: QuietHours | None = None
+    warm_up: WarmUp | None = None
+    canary: Canary | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,8 @@ class Hold(StrEnum):
     OPERATOR = "operator"  # `mailings pause`
     CANARY = "canary"  # too many of the first few were refused
     SERVER = "server"  # the mail server fails; goes on by itself
+    QUIET = "quiet"  # quiet hours; goes on by itself
+    WARM_UP = "warm-up"  # enough for today from a new sender; goes on by itself
 
 
 class MailingKind(StrEnum):
@@ -209,6 +211,8 @@ class Batch:
     group: str
     run: str
     date: datetime
+    list: str
+    kind: MailingKind
     canary: bool = False
 
 
@@ -249,6 +253,18 @@ class InDoubt:
     address: str
     at: datetime
     reply: str
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How the canary of a mailing stands: deliveries not tried yet, those answered for good, and how many of
+    these were refused or came back.
+    """
+
+    untried: int
+    settled: int
+    refused: int
 
 
 def open_in(counts: Mapping[State, int]) -> int:

@@ -6,17 +6,30 @@ what was not tried loses no attempt. Then one message goes as a probe; one more 
 """
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from publisher.core.messages import Outcome, Verdict
+from publisher.core.relays import Limit, Relay
 
 SERVER = "*"
 """The scope of a brake that stops everything: no domain has this name."""
 
+
+def of_mailing(id: int) -> str:
+    """The scope of one mailing's gauge: no domain has such a name."""
+    return f"#{id}"
+
+
+def mailing_of(scope: str) -> int | None:
+    """The mailing a scope is of; None: it is of a domain, or the server."""
+    return int(scope[1:]) if scope.startswith("#") else None
+
+
 DOMAIN_REFUSALS, SERVER_REFUSALS = 5, 20
-"""Refusals in a row that brake a domain, and the server."""
+"""Refusals in a row that brake a domain; and the server, or one mailing there."""
 
 DOUBTFUL = 2
 """From this refusal in a row on, a 5xx that names no address is taken for a deferral, not for the end."""
@@ -57,7 +70,7 @@ def read(gauge: Gauge, outcome: Outcome, now: datetime) -> Gauge:
         return Gauge(scope=gauge.scope) if gauge.refusals or gauge.failures else gauge
     if not is_refusal(outcome):
         return gauge
-    most = SERVER_REFUSALS if gauge.scope == SERVER else DOMAIN_REFUSALS
+    most = SERVER_REFUSALS if gauge.scope[0] in f"{SERVER}#" else DOMAIN_REFUSALS
     if gauge.refusals + 1 < most and not gauge.probing:
         return replace(gauge, refusals=gauge.refusals + 1)
     return braked(gauge, outcome.reply, now)
@@ -103,19 +116,15 @@ def _about_the_address(reply: str) -> bool:
     return found[1] in ("1", "2") if found else bool(_WORDS.search(reply))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """At most so many connections at once, and messages a second; None: no limit of its own."""
-
-    connections: int | None = None
-    rate: float | None = None
+SLACK = 0.05
+"""Seconds by which a message may be late without slowing down those after it."""
 
 
 def slot(last: float, now: float, rate: float | None) -> float:
-    """When the next message may start, in seconds of the clock of `now`, if one was started at `last`: evenly
-    spaced, and what was not used is not saved up.
+    """The turn of the next message, in seconds of the clock of `now`, if the last had its turn at `last`. It
+    may start when its turn has come. Evenly spaced; what was not used is not saved up.
     """
-    return now if rate is None else max(now, last + 1 / rate)
+    return now if rate is None else max(last + 1 / rate, now - SLACK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +137,21 @@ class QuietHours:
 
 def quiet_until(hours: QuietHours, zone: str, now: datetime) -> datetime | None:
     """When the quiet hours that `now` lies in are over (UTC); None where it lies in none."""
-    here = now.astimezone(ZoneInfo(zone))
-    for day in (here.date() - timedelta(days=1), here.date()):
+    return next((end for start, end in _nights(hours, zone, now) if start <= now < end), None)
+
+
+def quiet_from(hours: QuietHours, zone: str, now: datetime) -> datetime:
+    """When the next quiet hours begin (UTC), after `now`."""
+    return next(start for start, _ in _nights(hours, zone, now) if start > now)
+
+
+def _nights(hours: QuietHours, zone: str, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Start and end of the quiet hours of yesterday, today and the next days."""
+    today = now.astimezone(ZoneInfo(zone)).date()
+    for offset in range(-1, 4):
+        day = today + timedelta(days=offset)
         last = day if hours.start < hours.end else day + timedelta(days=1)
-        start, end = (_wall(*at, zone) for at in ((day, hours.start), (last, hours.end)))
-        if start <= now < end:
-            return end
-    return None
+        yield _wall(day, hours.start, zone), _wall(last, hours.end, zone)
 
 
 def _wall(day: date, clock: time, zone: str) -> datetime:
@@ -151,14 +168,18 @@ class WarmUp:
 
 def allowance(warm_up: WarmUp, now: datetime) -> int | None:
     """How many messages may leave on the day of `now` (UTC); None: as many as there are."""
-    day = (now.astimezone(UTC).date() - warm_up.start).days
+    day = (day_of(now) - warm_up.start).days
     return None if day >= len(warm_up.days) else warm_up.days[max(day, 0)]
 
 
 def midnight_after(now: datetime) -> datetime:
     """When the next UTC day begins."""
-    day = now.astimezone(UTC).date() + timedelta(days=1)
-    return datetime.combine(day, time(0), UTC)
+    return datetime.combine(day_of(now) + timedelta(days=1), time(0), UTC)
+
+
+def day_of(now: datetime) -> date:
+    """The UTC day of an instant."""
+    return now.astimezone(UTC).date()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,17 +199,62 @@ def refused_too_many(canary: Canary, settled: int, refused: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """How a mailing is cut into batches: by these domains and the rest; one reader in `one_in` goes first
+    where there are `over` of them or more. None: nobody does.
+    """
+
+    domains: tuple[str, ...] = ()
+    one_in: int | None = None
+    over: int = 0
+
+
+WHOLE = Cut()
+"""A mailing in one piece: no domain has limits of its own, and no sample goes first."""
+
+_NONE = Limit()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pacing:
     """The rules of one site. `total` is for the whole transport, `groups` for the domains named in settings;
     a batch's group is one of these names or empty for all others.
     """
 
-    total: Limit = Limit()
-    groups: "tuple[tuple[str, Limit], ...]" = ()
+    total: Limit = _NONE
+    groups: Mapping[str, Limit] = field(default_factory=dict[str, Limit])
     quiet: QuietHours | None = None
     warm_up: WarmUp | None = None
     canary: Canary | None = None
 
+    @property
+    def cut(self) -> Cut:
+        """How mailings are cut into batches."""
+        if self.canary is None:
+            return Cut(domains=tuple(self.groups))
+        return Cut(domains=tuple(self.groups), one_in=self.canary.one_in, over=self.canary.over)
+
     def limit(self, group: str) -> Limit:
         """The limits of a pacing group."""
-        return dict(self.groups).get(group, Limit())
+        return self.groups.get(group, _NONE)
+
+
+def together(relays: Sequence[Relay]) -> tuple[Limit, Mapping[str, Limit]]:
+    """What several relays take: the sum of their rates, in all and for each domain that any of them names.
+    There, a relay that names no limit gives its whole own; and one without a rate makes the sum unlimited.
+    """
+    domains = {domain for relay in relays for domain in relay.per_domain}
+    total = Limit(rate=_sum([relay.rate for relay in relays]))
+    return total, {domain: _of_domain(relays, domain) for domain in sorted(domains)}
+
+
+def _of_domain(relays: Sequence[Relay], domain: str) -> Limit:
+    limits = [(relay, relay.per_domain.get(domain, _NONE)) for relay in relays]
+    lines = [relay.connections if limit.connections is None else limit.connections for relay, limit in limits]
+    rates = [relay.rate if limit.rate is None else limit.rate for relay, limit in limits]
+    return Limit(connections=sum(lines), rate=_sum(rates))
+
+
+def _sum(rates: Sequence[float | None]) -> float | None:
+    known = [rate for rate in rates if rate is not None]
+    return sum(known) if rates and len(known) == len(rates) else None

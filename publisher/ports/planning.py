@@ -6,6 +6,7 @@ from typing import Protocol
 
 from publisher.core.due import Beat, Correction, Due, DueGroup, Stand
 from publisher.core.mailings import Mailing, NewMailing
+from publisher.core.pacing import WHOLE, Cut
 from publisher.core.rhythms import Taste
 
 
@@ -80,7 +81,7 @@ class PlanningStore(Protocol):
         """Mailings still in state planning, oldest first. What was not yet frozen is gone after this."""
         ...
 
-    def plan_chunk(self, mailing: int, *, limit: int, batch: int, now: datetime) -> int:
+    def plan_chunk(self, mailing: int, *, limit: int, batch: int, now: datetime, cut: Cut = WHOLE) -> int:
         """Writes deliveries and batches for at most `limit` due readers of the mailing's cohorts and moves
         their offset and due time, in one transaction. Returns how many; with 0 the mailing is ready."""
         ...

@@ -1,6 +1,6 @@
 """The sockets of the store: one for each thing it keeps, and `Store`, which is all of them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -9,7 +9,16 @@ from publisher.core.holds import Declined, Order, Standing
 from publisher.core.lists import Consent, Joined, NewReader, Subscription
 from publisher.core.lists import State as SubscriptionState
 from publisher.core.log import Head, Known
-from publisher.core.mailings import Batch, Delivery, Hold, InDoubt, Mailing, Result
+from publisher.core.mailings import (
+    Batch,
+    Delivery,
+    Hold,
+    InDoubt,
+    Mailing,
+    Result,
+    Sample,
+    State,
+)
 from publisher.core.messages import Segment
 from publisher.core.pacing import Gauge
 from publisher.core.plans import Plan
@@ -149,8 +158,15 @@ class LedgerStore(Protocol):
         `run` is dead (we hold the lock); else those whose lease ended. Returns how many are now unknown."""
         ...
 
-    def claim(self, run: str, now: datetime, lease_until: datetime) -> Batch | None:
-        """Takes the next batch whose time has come, of a ready mailing; its due queued rows are claimed."""
+    def claim(
+        self, run: str, now: datetime, lease_until: datetime, full: Collection[str] = ()
+    ) -> Batch | None:
+        """Takes the next batch whose time has come, of a ready mailing; its due queued rows are claimed. Of
+        `full` pacing groups only what somebody waits for."""
+        ...
+
+    def renew(self, run: str, lease_until: datetime) -> int:
+        """Keeps the leases of a run for longer; returns how many it holds."""
         ...
 
     def claimed(self, batch: Batch) -> Sequence[Delivery]: ...
@@ -186,6 +202,18 @@ class LedgerStore(Protocol):
         """Pauses a ready mailing, `until` then or (None) until an operator decides; False: not ready."""
         ...
 
+    def hold_all(self, hold: Hold, why: str, until: datetime | None) -> int:
+        """Pauses every ready mailing; returns how many."""
+        ...
+
+    def sample(self, mailing: int) -> Sample:
+        """How the canary of a mailing stands."""
+        ...
+
+    def pass_canary(self, mailing: int) -> None:
+        """The rest of a mailing may go."""
+        ...
+
     def go_on(self, now: datetime) -> int:
         """Mailings whose pause has come to its end are ready again; returns how many."""
         ...
@@ -194,7 +222,11 @@ class LedgerStore(Protocol):
         """All of them, newest first; counting reads the whole ledger."""
         ...
 
-    def mailing(self, id: int) -> Mailing | None: ...
+    def mailing(self, id: int, *, counted: bool = True) -> Mailing | None: ...
+    def state_of(self, mailing: int, n: int) -> State | None:
+        """The state of one delivery."""
+        ...
+
     def cohorts(self, id: int) -> Sequence["CohortPosts"]: ...
     def replies(self, id: int) -> Sequence[tuple[str, int]]:
         """The servers' words and how often, most frequent first; at most 20."""

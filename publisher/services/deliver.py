@@ -9,45 +9,17 @@ doubt, and listed, unless the transport can recall it. No transaction is open wh
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import cast
 
-from publisher.core.mailings import Batch, Cause, Delivery, Result, deferral
-from publisher.core.messages import Outcome, Segment, Verdict
-from publisher.ports import Session
-from publisher.services.commit import GroupCommit
-from publisher.services.messages import Maker, message_id
+from publisher.core.mailings import Cause, InDoubt, Mailing, MailingKind, Result
+from publisher.core.messages import Verdict
+from publisher.services.bookkeeping import Tally
+from publisher.services.draining import LEASE, Drain
+from publisher.services.messages import message_id
 from publisher.services.parts import Parts
 
-LEASE = timedelta(minutes=15)
-"""Longer than the ten minutes a server may take to answer the final dot (RFC 5321 4.5.3.2.6)."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """How the deliveries of a run ended, by verdict; `skipped` were no longer eligible."""
-
-    accepted: int = 0
-    rejected: int = 0
-    deferred: int = 0
-    unknown: int = 0
-    skipped: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.accepted + self.rejected + self.deferred + self.unknown + self.skipped
-
-
-@dataclass(slots=True)
-class _Open:
-    """A claimed batch, the segments of its cohorts, and how many of its deliveries are unsettled."""
-
-    batch: Batch
-    left: int
-    segments: dict[int, tuple[Segment, ...]] = field(default_factory=dict[int, "tuple[Segment, ...]"])
-
-
-Job = tuple[_Open, Delivery]
+__all__ = ["LEASE", "Tally", "deliver", "recover"]
 
 
 def recover(parts: Parts, now: datetime, *, alone: bool) -> int:
@@ -56,19 +28,35 @@ def recover(parts: Parts, now: datetime, *, alone: bool) -> int:
     """
     parts.store.go_on(now)
     parts.store.recover(parts.run, now, alone=alone)
+    mailings: dict[int, Mailing | None] = {}
     left = 0
     for doubt in parts.store.in_doubt(None):
-        mailing = parts.store.mailing(doubt.mailing)
-        known = None
-        if mailing is not None:
-            known = parts.transport.recall(*message_id(parts, mailing, doubt.n))
-        if known is None or known.verdict is Verdict.UNKNOWN:
+        if doubt.mailing not in mailings:
+            mailings[doubt.mailing] = parts.store.mailing(doubt.mailing, counted=False)
+        result = _late_word(parts, mailings[doubt.mailing], doubt)
+        if result is None:
             left += 1
-            continue
-        result = Result(mailing=doubt.mailing, n=doubt.n, cause=_FOUND[known.verdict], reply=known.reply)
-        parts.store.resolve(doubt.mailing, doubt.n, result, now)
+        else:
+            parts.store.resolve(doubt.mailing, doubt.n, result, now)
     return left
 
+
+def _late_word(parts: Parts, mailing: Mailing | None, doubt: InDoubt) -> Result | None:
+    """What is to be done about a doubt; None: an operator decides."""
+    if mailing is None:
+        return None
+    known = parts.transport.recall(*message_id(parts, mailing, doubt.n))
+    if known is not None and known.verdict is not Verdict.UNKNOWN:
+        cause = _FOUND[known.verdict]
+        return Result(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=known.reply)
+    if mailing.kind is MailingKind.DIGEST or doubt.attempts >= TRIES:
+        return None
+    reply = f"in doubt: sent once more, somebody waits for it; before: {doubt.reply}"[:500]
+    return Result(mailing=doubt.mailing, n=doubt.n, cause=Cause.RESEND, reply=reply)
+
+
+TRIES = 2
+"""How often a message that one person waits for may be sent when nobody can tell whether it arrived."""
 
 _FOUND = {
     Verdict.ACCEPTED: Cause.FOUND_ACCEPTED,
@@ -87,122 +75,11 @@ def deliver(
     each message: what is in flight is finished. Call `recover` first.
     """
     try:
-        return asyncio.run(_Run(parts, stopping, progress).drain())
+        return asyncio.run(Drain(parts, stopping, progress).run())
     except BaseExceptionGroup as several:  # one connection's error ends the run; it is the one to show
-        raise several.exceptions[0] from several
+        raise _first(several) from several
 
 
-class _Run:
-    """One draining: a feeder that claims batches, and connections that send."""
-
-    def __init__(self, parts: Parts, stopping: Callable[[], bool], progress: Callable[[Tally], None]) -> None:
-        self.parts, self.stopping, self.progress = parts, stopping, progress
-        self.tally = Tally()
-        self.commit = GroupCommit(parts)
-        self.maker = Maker(parts)
-        self.jobs: asyncio.Queue[Job | None] = asyncio.Queue(maxsize=parts.batch)
-
-    async def drain(self) -> Tally:
-        connections = self.parts.transport.connections
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._feed(connections))
-            for _ in range(connections):
-                group.create_task(self._connection())
-        return self.tally
-
-    async def _feed(self, connections: int) -> None:
-        while not self.stopping():
-            now = self.parts.clock()
-            batch = await asyncio.to_thread(self.parts.store.claim, self.parts.run, now, now + LEASE)
-            if batch is None:
-                break
-            self.parts.reach("deliver:claimed")
-            rows = await asyncio.to_thread(self.parts.store.claimed, batch)
-            opened = _Open(batch=batch, left=len(rows))
-            if not rows:
-                await self._finish(opened)
-            for row in rows:
-                await self.jobs.put((opened, row))
-        for _ in range(connections):
-            await self.jobs.put(None)
-
-    async def _connection(self) -> None:
-        session: Session | None = None
-        while (job := await self.jobs.get()) is not None:
-            opened, row = job
-            if session is None and not self.stopping():
-                session = await self._connect(row)
-            if session is not None and not self.stopping():
-                await self._send(session, opened, row)
-            elif self.stopping():
-                await self._settle(row, Cause.RELEASE)
-            opened.left -= 1
-            if opened.left == 0:
-                await self._finish(opened)
-            self.progress(self.tally)
-        if session is not None:
-            await session.close()
-
-    async def _connect(self, row: Delivery) -> Session | None:
-        session = await self.parts.transport.connect()
-        if isinstance(session, Outcome):
-            await self._decided(row, session)
-            return None
-        return session
-
-    async def _send(self, session: Session, opened: _Open, row: Delivery) -> None:
-        message = await self.maker.make(opened.batch, row, await self._segments(opened, row))
-        early = await session.offer(message)
-        self.parts.reach("deliver:offered")
-        if early is not None:
-            await self._decided(row, early)
-            return
-        if not await self.commit.intend((row.mailing, row.n)):
-            await session.drop()
-            await self._settle(row, Cause.SKIP)
-            self.tally.skipped += 1
-            return
-        self.parts.reach("deliver:intended")
-        outcome = await session.commit()
-        self.parts.reach("deliver:committed")
-        await self._decided(row, outcome)
-        self.parts.reach("deliver:settled")
-
-    async def _segments(self, opened: _Open, row: Delivery) -> tuple[Segment, ...]:
-        if row.cohort not in opened.segments:
-            found = await asyncio.to_thread(self.parts.store.segments, row.mailing, row.cohort)
-            opened.segments[row.cohort] = tuple(found)
-        return opened.segments[row.cohort]
-
-    async def _decided(self, row: Delivery, outcome: Outcome) -> None:
-        match outcome.verdict:
-            case Verdict.ACCEPTED:
-                self.tally.accepted += 1
-                await self._settle(row, Cause.ACCEPT, outcome.reply)
-            case Verdict.REJECTED:
-                self.tally.rejected += 1
-                await self._settle(row, Cause.REJECT, outcome.reply)
-            case Verdict.UNKNOWN:
-                self.tally.unknown += 1
-                await self._settle(row, Cause.LOSE, outcome.reply)
-            case Verdict.DEFERRED:
-                await self._defer(row, outcome.reply)
-
-    async def _defer(self, row: Delivery, reply: str) -> None:
-        wait = deferral(row.attempts)
-        if wait is None:
-            self.tally.rejected += 1
-            await self._settle(row, Cause.REJECT, f"given up after {row.attempts} attempts: {reply}")
-            return
-        self.tally.deferred += 1
-        await self._settle(row, Cause.DEFER, reply, self.parts.clock() + wait)
-
-    async def _settle(
-        self, row: Delivery, cause: Cause, reply: str = "", not_before: datetime | None = None
-    ) -> None:
-        result = Result(mailing=row.mailing, n=row.n, cause=cause, reply=reply, not_before=not_before)
-        await self.commit.settle(result)
-
-    async def _finish(self, opened: _Open) -> None:
-        await asyncio.to_thread(self.parts.store.finish, opened.batch, self.parts.clock())
-        self.parts.reach("deliver:finished")
+def _first(error: BaseException) -> BaseException:
+    inner = cast("tuple[BaseException, ...]", getattr(error, "exceptions", ()))  # of a group, however deep
+    return _first(inner[0]) if inner else error

@@ -7,6 +7,7 @@ from datetime import timedelta
 from publisher.core.feeds import FeedSpec
 from publisher.core.identity import Naming
 from publisher.core.lists import MailingList
+from publisher.core.pacing import Pacing
 from publisher.core.site import Site
 from publisher.core.tokens import KeyRing
 from publisher.ports import (
@@ -62,6 +63,8 @@ class Parts:
     journal: Journal
     transport: Transport
     ring: Callable[[], KeyRing]
+    pacing: Pacing
+    ticks: Callable[[], float]
     adoptions: Adoptions
     reader: Callable[[], FeedReader]
     web: Callable[[], Web]

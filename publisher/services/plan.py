@@ -91,7 +91,8 @@ def _resume(parts: Parts, mailing: Mailing) -> int:
 def _go_on(parts: Parts, mailing: int, spec: str, head: int, now: datetime) -> int:
     fields = {"at": now.isoformat(), "mailing": mailing, "list": spec, "head": head}
     parts.journal.append("mailing", fields)
-    while parts.store.plan_chunk(mailing, limit=CHUNK, batch=parts.batch, now=now):
+    cut = parts.pacing.cut
+    while parts.store.plan_chunk(mailing, limit=CHUNK, batch=parts.batch, now=now, cut=cut):
         parts.reach("plan:chunk")
     parts.reach("plan:ready")
     return mailing

@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, and_, exists, or_
 
 from publisher.core.lists import State as SubscriptionState
-from publisher.core.mailings import MailingKind, MailingState
+from publisher.core.mailings import Hold, MailingKind, MailingState
 from publisher.stores.members import BLOCKS_ALWAYS, EVERYWHERE
 from publisher.stores.schema import deliveries, mailings, subscribers, subscriptions, suppressions
 
@@ -24,6 +24,12 @@ def is_suppressed() -> ColumnElement[bool]:
         )
         .correlate(subscriptions)
     )
+
+
+def _gated() -> ColumnElement[bool]:
+    """Whether a mailing waits for a time of day only: that is asked before a message is begun, and what is
+    under way then may end."""
+    return and_(mailings.c.state == MailingState.PAUSED, mailings.c.hold.in_((Hold.QUIET, Hold.WARM_UP)))
 
 
 def may_be_sent() -> ColumnElement[bool]:
@@ -48,7 +54,7 @@ def may_be_sent() -> ColumnElement[bool]:
         exists()
         .where(
             mailings.c.id == deliveries.c.mailing,
-            mailings.c.state == MailingState.READY,
+            or_(mailings.c.state == MailingState.READY, _gated()),
             subscriptions.c.id == deliveries.c.subscription,
             subscriptions.c.generation == deliveries.c.generation,
             subscribers.c.id == subscriptions.c.subscriber,

@@ -3,15 +3,24 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
 
 from publisher.core.holds import Declined, Order, Standing, obey
-from publisher.core.mailings import Cause, Hold, MailingState, State, move, origins
-from publisher.stores.batches import end_mailing
+from publisher.core.mailings import Cause, Hold, MailingState, Sample, State, move, origins
+from publisher.core.pacing import SERVER, of_mailing
+from publisher.stores.batches import end_mailing, of_range
 from publisher.stores.columns import is_
 from publisher.stores.engine import Database
-from publisher.stores.members import BatchState
-from publisher.stores.schema import batches, deliveries, mailings
+from publisher.stores.members import BatchState, Suppression
+from publisher.stores.pacing import brakes
+from publisher.stores.schema import (
+    batches,
+    deliveries,
+    mailings,
+    subscribers,
+    subscriptions,
+    suppressions,
+)
 
 
 class Holding:
@@ -30,6 +39,8 @@ class Holding:
             after = obey(order, before)
             if isinstance(after, Standing) and after != before:
                 _stand(connection, mailing, after)
+                if order is Order.RESUME:
+                    _release(connection, mailing, before.hold)
                 if after.state is MailingState.CANCELLED:
                     _cancel(connection, mailing, now)
             return after
@@ -40,6 +51,33 @@ class Holding:
             values = {"state": MailingState.PAUSED, "hold": hold, "hold_why": why, "hold_until": until}
             this = update(mailings).where(mailings.c.id == mailing, mailings.c.state == MailingState.READY)
             return connection.execute(this.values(values)).rowcount == 1
+
+    def hold_all(self, hold: Hold, why: str, until: datetime | None) -> int:
+        """Pauses every ready mailing that still has something to send; returns how many."""
+        values = {"state": MailingState.PAUSED, "hold": hold, "hold_why": why, "hold_until": until}
+        ready = update(mailings).where(mailings.c.state == MailingState.READY)
+        with self._db.write() as connection:
+            return connection.execute(ready.values(values)).rowcount
+
+    def sample(self, mailing: int) -> Sample:
+        """How the canary of a mailing stands; who bounced or complained since is refused too."""
+        theirs = select(deliveries.c.state, deliveries.c.attempts, _came_back().label("back"))
+        theirs = theirs.join_from(batches, deliveries, of_range(batches.c))
+        theirs = theirs.where(batches.c.mailing == mailing, batches.c.canary)
+        with self._db.read() as connection:
+            rows = connection.execute(theirs).all()
+        done = [row for row in rows if row.state in (State.ACCEPTED, State.REJECTED)]
+        open = (State.CLAIMED, State.SENDING)
+        return Sample(
+            untried=sum(r.state in open or (r.state is State.QUEUED and not r.attempts) for r in rows),
+            settled=len(done),
+            refused=sum(row.state is State.REJECTED or row.back for row in done),
+        )
+
+    def pass_canary(self, mailing: int) -> None:
+        """The rest of a mailing may go."""
+        with self._db.write() as connection:
+            connection.execute(update(mailings).where(mailings.c.id == mailing).values(canary=False))
 
     def go_on(self, now: datetime) -> int:
         """Mailings whose pause has an end, and it has come, are ready again; returns how many."""
@@ -65,6 +103,30 @@ def _stand(connection: Connection, mailing: int, standing: Standing) -> None:
     values = _FREE | {"state": standing.state, "hold": standing.hold}
     connection.execute(update(mailings).where(mailings.c.id == mailing).values(values))
     end_mailing(connection, mailing)  # what ended while it was paused
+
+
+def _release(connection: Connection, mailing: int, hold: Hold | None) -> None:
+    """What held it does so no more: an operator has seen it."""
+    if hold is Hold.CANARY:
+        connection.execute(update(mailings).where(mailings.c.id == mailing).values(canary=False))
+    if hold is Hold.SERVER:
+        scopes = (SERVER, of_mailing(mailing))
+        connection.execute(delete(brakes).where(brakes.c.scope.in_(scopes)))
+
+
+def _came_back() -> ColumnElement[bool]:
+    """Whether the reader of a delivery was suppressed by a bounce or a complaint since it was sent."""
+    return (
+        exists()
+        .where(
+            subscriptions.c.id == deliveries.c.subscription,
+            subscribers.c.id == subscriptions.c.subscriber,
+            suppressions.c.address_key == subscribers.c.address_key,
+            suppressions.c.kind.in_((Suppression.BOUNCE, Suppression.COMPLAINT)),
+            suppressions.c.at >= deliveries.c.changed_at,
+        )
+        .correlate(deliveries)
+    )
 
 
 def _cancel(connection: Connection, mailing: int, now: datetime) -> None:

@@ -39,10 +39,10 @@ class Mailings:
         with self._db.read() as connection:
             return read_mailings(connection, counted=counted)
 
-    def mailing(self, id: int) -> Mailing | None:
-        """One of them with its counts."""
+    def mailing(self, id: int, *, counted: bool = True) -> Mailing | None:
+        """One of them; without counts it does not touch the ledger."""
         with self._db.read() as connection:
-            found = read_mailings(connection, mailings.c.id == id)
+            found = read_mailings(connection, mailings.c.id == id, counted=counted)
         return found[0] if found else None
 
     def cohorts(self, id: int) -> Sequence[CohortPosts]:
@@ -84,6 +84,12 @@ class Mailings:
             found = [_in_doubt(row) for row in connection.execute(query)]
         return [doubt for doubt in found if mailing in (None, doubt.mailing)]
 
+    def state_of(self, mailing: int, n: int) -> State | None:
+        """The state of one delivery."""
+        this = select(deliveries.c.state).where(deliveries.c.mailing == mailing, deliveries.c.n == n)
+        with self._db.read() as connection:
+            return connection.execute(this).scalar()
+
     def replies(self, id: int) -> Sequence[tuple[str, int]]:
         """The servers' words and how often, most frequent first; at most 20."""
         number = func.count()
@@ -122,4 +128,11 @@ def _segment(step: str, data: dict[str, bytes]) -> Segment:
 
 
 def _in_doubt(row: Row[Any]) -> InDoubt:
-    return InDoubt(mailing=row.mailing, n=row.n, address=row.address, at=row.changed_at, reply=row.reply)
+    return InDoubt(
+        mailing=row.mailing,
+        n=row.n,
+        address=row.address,
+        at=row.changed_at,
+        reply=row.reply,
+        attempts=row.attempts,
+    )

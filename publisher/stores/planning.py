@@ -1,6 +1,6 @@
 """The writing of mailings: frozen first, then planned, a chunk of readers in each transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +11,10 @@ from publisher.core.due import Correction, Due
 from publisher.core.errors import StoreError
 from publisher.core.mailings import PRIORITY, Mailing, MailingKind, MailingState, NewMailing
 from publisher.core.mailings import State as DeliveryState
-from publisher.stores.batches import OTHERS, end_mailing, ranges
+from publisher.core.pacing import WHOLE, Cut
+from publisher.stores.batches import OTHERS, end_mailing
 from publisher.stores.columns import is_
+from publisher.stores.cutting import Slice, in_order, slices_of
 from publisher.stores.due import DueReaders, had, is_due, onward, readers_of_rhythms
 from publisher.stores.eligible import is_suppressed
 from publisher.stores.engine import Database
@@ -66,21 +68,23 @@ class Planning(DueReaders):
                 forget_unfrozen(connection)
         return [mailing for mailing in found[::-1] if mailing.id not in lost]
 
-    def plan_chunk(self, mailing: int, *, limit: int, batch: int, now: datetime) -> int:
+    def plan_chunk(self, mailing: int, *, limit: int, batch: int, now: datetime, cut: Cut = WHOLE) -> int:
         """Writes deliveries and batches for at most `limit` due readers; with 0 the mailing is ready."""
         with self._db.write() as connection:
             row = connection.execute(select(mailings).where(mailings.c.id == mailing)).one_or_none()
             if row is None or row.state is not MailingState.PLANNING:
                 return 0
-            planned = connection.execute(_write_deliveries(row, limit, now)).rowcount
+            planned = connection.execute(_write_deliveries(row, limit, now, cut)).rowcount
             if not planned:
                 _end_planning(connection, row)
                 return 0
             _move_offsets(connection, row)
-            made = ranges([(OTHERS, planned)], row.planned, batch)
+            large = planned >= min(cut.over, limit)
+            made = slices_of(connection, row, planned, batch, cut, sample=large)
             _write_batches(connection, mailing, row.kind, made, now)
-            counted = update(mailings).where(mailings.c.id == mailing)
-            connection.execute(counted.values(planned=row.planned + planned))
+            counted = {"planned": row.planned + planned}
+            counted |= {"canary": True} if any(part.canary for part in made) else {}
+            connection.execute(update(mailings).where(mailings.c.id == mailing).values(counted))
             return planned
 
     def start_for_one(self, new: NewMailing, subscription: int, now: datetime) -> int:
@@ -96,7 +100,7 @@ class Planning(DueReaders):
             row = {"mailing": id, "n": 1, "cohort": new.cohorts[0].n, "subscription": subscription}
             row |= {"generation": generation, **_untouched(now)}
             connection.execute(insert(deliveries), row)
-            _write_batches(connection, id, new.kind, ranges([(OTHERS, 1)], 0, 1), now)
+            _write_batches(connection, id, new.kind, [Slice(group=OTHERS, lo=1, hi=1)], now)
             return id
 
 
@@ -110,8 +114,8 @@ def _due_of(mailing: Row[Any]) -> Due:
     return Due(list=mailing.list, now=mailing.due_before, head=mailing.head, corrections=corrections)
 
 
-def _write_deliveries(mailing: Row[Any], limit: int, now: datetime) -> Insert:
-    """INSERT .. SELECT of the next due readers: n goes on from the last chunk, dense, by subscription."""
+def _write_deliveries(mailing: Row[Any], limit: int, now: datetime, cut: Cut) -> Insert:
+    """INSERT .. SELECT of the next due readers: n goes on from the last chunk, dense, slice by slice."""
     due = _due_of(mailing)
     theirs = and_(
         stands.c.mailing == mailing.id,
@@ -126,7 +130,7 @@ def _write_deliveries(mailing: Row[Any], limit: int, now: datetime) -> Insert:
         .limit(limit)
         .subquery("chosen")
     )
-    number = mailing.planned + func.row_number().over(order_by=chosen.c.id)
+    number = mailing.planned + func.row_number().over(order_by=in_order(mailing, chosen.c.id, cut))
     same = {name: literal(value, deliveries.c[name].type) for name, value in _untouched(now).items()}
     values: dict[str, ColumnElement[Any]] = {
         "mailing": literal(mailing.id),
@@ -152,21 +156,21 @@ def _write_batches(
     connection: Connection,
     mailing: int,
     kind: MailingKind,
-    made: Iterable[tuple[str, int, int]],
+    made: Sequence[Slice],
     now: datetime,
 ) -> None:
     rows = [
         {
             "mailing": mailing,
-            "group": group,
-            "lo": lo,
-            "hi": hi,
+            "group": part.group,
+            "lo": part.lo,
+            "hi": part.hi,
             "priority": PRIORITY[kind],
             "state": BatchState.OPEN,
             "next_at": now,
-            "canary": False,
+            "canary": part.canary,
         }
-        for group, lo, hi in made
+        for part in made
     ]
     connection.execute(insert(batches), rows)
 

@@ -1,6 +1,6 @@
 """[mail], [[mail.relays]], [mail.dkim], [mail.bounces], [queue]."""
 
-from publisher.config import kinds, mailkinds
+from publisher.config import kinds, mailkinds, pacekinds
 from publisher.config.setting import Section, Setting
 
 MAIL = Section(
@@ -12,6 +12,25 @@ MAIL = Section(
             kind=kinds.one_of("outbox", "smtp"),
             default="outbox",
             help='"outbox" writes each message as a file into outbox/; "smtp" hands it to a relay.',
+        ),
+        Setting(
+            key="quiet_hours",
+            kind=pacekinds.QUIET_HOURS,
+            shown='"22:00-07:00"',
+            help="No digest leaves in these hours, by the clock of its list.",
+        ),
+        Setting(
+            key="warm_up",
+            kind=pacekinds.WARM_UP,
+            shown='{from = "2026-12-01", days = [50, 100, 500, 1000, 5000]}',
+            help="A new sender starts slowly: the most digests on each of its first days (UTC).",
+        ),
+        Setting(
+            key="canary",
+            kind=pacekinds.CANARY,
+            shown='{share = "1%", limit = "5%", over = 5000}',
+            help='Of a digest to "over" readers or more a share goes first; if more of it than the limit is '
+            'refused, the rest is held. Default: as shown. "off": all go at once.',
         ),
     ),
 )

@@ -53,7 +53,8 @@ def _holds() -> None:
         mailings.alter_column("hold_why", server_default=None)
         mailings.alter_column("canary", server_default=None)
         mailings.create_check_constraint(
-            op.f("ck_mailings_hold"), "hold IN ('approval', 'operator', 'canary', 'server')"
+            op.f("ck_mailings_hold"),
+            "hold IN ('approval', 'operator', 'canary', 'server', 'quiet', 'warm-up')",
         )
         mailings.create_check_constraint(
             op.f("ck_mailings_paused_for_a_reason"), "state <> 'paused' OR hold IS NOT NULL"

@@ -1,0 +1,18 @@
+"""The canary: a sample of a large mailing goes first, and its answers decide about the rest."""
+
+from publisher.core.mailings import Hold
+from publisher.core.pacing import refused_too_many
+from publisher.services.parts import Parts
+
+
+def judge(parts: Parts, mailing: int) -> None:
+    """Lets the rest of a mailing go, or holds it, once all of its sample has been tried."""
+    sample = parts.store.sample(mailing)
+    rule = parts.pacing.canary
+    if sample.untried:
+        return
+    if rule is not None and refused_too_many(rule, sample.settled, sample.refused):
+        why = f"{sample.refused:,} of the first {sample.settled:,} were refused: look at the replies"
+        parts.store.hold(mailing, Hold.CANARY, why, None)
+    else:
+        parts.store.pass_canary(mailing)

@@ -1,0 +1,164 @@
+"""What becomes of rows: the intent before the dot, the answers, and the late word about what is in doubt."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, or_, select, update
+
+from publisher.core.mailings import Cause, MailingState, Result, State, move, origins
+from publisher.stores.batches import NOT_TRIED, set_turn
+from publisher.stores.eligible import may_be_sent
+from publisher.stores.engine import slices
+from publisher.stores.members import BatchState
+from publisher.stores.schema import batches, deliveries, mailings
+
+
+def intend_all(
+    connection: Connection, run: str, rows: Sequence[tuple[int, int]], now: datetime
+) -> set[tuple[int, int]]:
+    meant = (
+        update(deliveries)
+        .where(deliveries.c.run == run, deliveries.c.state.in_(origins(Cause.INTEND)), may_be_sent())
+        .values(state=State.SENDING, changed_at=now)
+        .returning(deliveries.c.mailing, deliveries.c.n)
+    )
+    by_mailing: defaultdict[int, list[int]] = defaultdict(list)  # (mailing, n) IN (..) would read every row
+    for mailing, n in rows:
+        by_mailing[mailing].append(n)
+    done: set[tuple[int, int]] = set()
+    for mailing, numbers in by_mailing.items():
+        for part in slices(numbers):
+            these = meant.where(deliveries.c.mailing == mailing, deliveries.c.n.in_(part))
+            done.update((row.mailing, row.n) for row in connection.execute(these).all())
+    return done
+
+
+def settle_all(connection: Connection, run: str, results: Sequence[Result], now: datetime) -> None:
+    if not results:
+        return
+    states = _states_of(connection, results)
+    by_cause: dict[Cause, list[dict[str, Any]]] = {}
+    for result in results:
+        cause = _real_cause(result, states)
+        by_cause.setdefault(cause, []).append(_settling(result, run, now))
+    for cause, rows in by_cause.items():
+        settled = connection.execute(_SETTLE[cause], rows).rowcount
+        if settled < len(rows) and cause in _LATE:
+            _settle_late(connection, [result for result in results if result.cause is cause], run, now)
+
+
+_LATE = {
+    Cause.ACCEPT: Cause.FOUND_ACCEPTED,
+    Cause.REJECT: Cause.FOUND_REJECTED,
+    Cause.DEFER: Cause.FOUND_ABSENT,
+}
+
+
+def _settle_late(connection: Connection, results: Sequence[Result], run: str, now: datetime) -> None:
+    """Arrow k: another run took this one for dead, and its message is in doubt; here is the answer."""
+    for result in results:
+        target = move(State.UNKNOWN, _LATE[result.cause])
+        if target is not None:
+            resolve(connection, result, target, now, deliveries.c.run == run)
+
+
+def resolve(
+    connection: Connection, result: Result, target: State, now: datetime, *only: ColumnElement[bool]
+) -> bool:
+    """A row in doubt comes to `target`. What is queued again has its turn, if the mailing still runs."""
+    state = _states_of(connection, [result]).get(result.mailing)
+    if target is State.QUEUED and state is MailingState.CANCELLED:
+        target = State.CANCELLED
+    values: dict[str, Any] = {"state": target, "not_before": result.not_before, "changed_at": now}
+    values |= {"reply": result.reply} if result.reply else {}
+    values |= {"run": None} if target is State.QUEUED else {}
+    this = update(deliveries).where(deliveries.c.mailing == result.mailing, deliveries.c.n == result.n)
+    unknown = this.where(deliveries.c.state == State.UNKNOWN, *only)
+    done = connection.execute(unknown.values(values)).rowcount == 1
+    if done and target is State.QUEUED:
+        _reopen(connection, result.mailing, result.n, now)
+    return done
+
+
+def _states_of(connection: Connection, results: Sequence[Result]) -> Mapping[int, MailingState]:
+    ids = {result.mailing for result in results}
+    rows = connection.execute(select(mailings.c.id, mailings.c.state).where(mailings.c.id.in_(ids)))
+    return {row.id: row.state for row in rows}
+
+
+def _real_cause(result: Result, states: Mapping[int, MailingState]) -> Cause:
+    """A row not sent because its mailing was stopped is cancelled, or waits; it is not the reader's doing."""
+    if result.cause is Cause.SKIP:
+        match states.get(result.mailing):
+            case MailingState.CANCELLED:
+                return Cause.CANCEL
+            case MailingState.PAUSED:
+                return Cause.RELEASE
+            case _:
+                return Cause.SKIP
+    if result.cause not in _SETTLE:
+        raise ValueError(f"{result.cause!r} is not a worker's to settle")
+    return result.cause
+
+
+def _settling(result: Result, run: str, now: datetime) -> dict[str, Any]:
+    return {
+        "of_mailing": result.mailing,
+        "number": result.n,
+        "this_run": run,
+        "words": result.reply,
+        "wait": result.not_before,
+        "at": now,
+    }
+
+
+def _arrow(cause: Cause) -> Update:
+    """The UPDATE of one cause, for many rows: it starts only where the drawing lets it."""
+    (target,) = {move(state, cause) for state in origins(cause)}
+    values: dict[str, Any] = {
+        "state": target,
+        "changed_at": bindparam("at", type_=deliveries.c.changed_at.type),
+    }
+    if cause is Cause.RELEASE:
+        wait = bindparam("wait", type_=deliveries.c.not_before.type)
+        values |= NOT_TRIED | {"not_before": func.coalesce(wait, deliveries.c.not_before)}
+    else:
+        values["reply"] = bindparam("words", type_=deliveries.c.reply.type)
+        values["not_before"] = bindparam("wait", type_=deliveries.c.not_before.type)
+    if cause is Cause.DEFER:
+        values["run"] = None
+    return (
+        update(deliveries)
+        .where(deliveries.c.mailing == bindparam("of_mailing"), deliveries.c.n == bindparam("number"))
+        .where(deliveries.c.run == bindparam("this_run"))
+        .where(or_(*[deliveries.c.state == state for state in origins(cause)]))  # no IN in an executemany
+        .values(values)
+    )
+
+
+_SETTLE: Mapping[Cause, Update] = {
+    cause: _arrow(cause)
+    for cause in (
+        Cause.ACCEPT,
+        Cause.DEFER,
+        Cause.REJECT,
+        Cause.LOSE,
+        Cause.RELEASE,
+        Cause.CANCEL,
+        Cause.SKIP,
+    )
+}
+
+
+def _reopen(connection: Connection, mailing: int, n: int, now: datetime) -> None:
+    """The batch of a row that is queued again has a turn; a mailing that was done is not."""
+    holds = (batches.c.mailing == mailing) & (batches.c.lo <= n) & (batches.c.hi >= n)
+    batch = connection.execute(
+        select(batches).where(holds, batches.c.state != BatchState.LEASED)
+    ).one_or_none()
+    if batch is not None:
+        set_turn(connection, batch, now)
+    again = update(mailings).where(mailings.c.id == mailing, mailings.c.state == MailingState.DONE)
+    connection.execute(again.values(state=MailingState.READY))

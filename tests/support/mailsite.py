@@ -1,0 +1,109 @@
+"""A site with a digest planned for some readers, and a clock that a test moves."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from publisher.app import App
+from publisher.config import load
+from publisher.core.mailings import Mailing, State
+from publisher.services import subscribe
+from publisher.services.bookkeeping import Tally
+
+START = datetime(2026, 10, 6, 9, tzinfo=UTC)
+TOML = """
+[site]
+title = "The Harbour"
+url = "https://harbour.example/"
+id_authority = "harbour.example,2026"
+postal_address = "1 Quay Street"
+[[lists]]
+slug = "daily"
+from = "The Harbour <news@harbour.example>"
+cadence = "daily"
+at = "08:00"
+"""
+RELAY = """
+[[mail.relays]]
+host = "127.0.0.1"
+security = "none"
+"""
+
+
+def readers(number: int, domain: str = "example.org") -> list[str]:
+    """reader001@..., and so on."""
+    return [f"reader{n:03}@{domain}" for n in range(1, number + 1)]
+
+
+class MailSite:
+    """The site; `port` is a mail server's on this machine, without one mail goes to the outbox. `mail` and
+    `relay` are more lines of [mail] and of the relay.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        addresses: Sequence[str],
+        *,
+        port: int = 0,
+        mail: str = "",
+        relay: str = "",
+        batch: int = 500,
+    ) -> None:
+        self.folder, self.now, self.addresses = folder, START, list(addresses)
+        (folder / "posts").mkdir(parents=True)
+        way = f'[mail]\ntransport = "{"smtp" if port else "outbox"}"\n{mail}\n'
+        way += f"{RELAY}port = {port}\n{relay}\n" if port else ""
+        (folder / "publisher.toml").write_text(f"{TOML}{way}[queue]\nbatch = {batch}\n", encoding="utf-8")
+        self.now = START - timedelta(days=1)
+        app = self.app()
+        app.publish()
+        spec = app.settings.lists[0]
+        list(subscribe.import_readers(app.parts, spec, enumerate(addresses, 1), self.now, confirmed=True))
+        app.close()
+        self.now = START
+        self.post("new.md")
+
+    def post(self, name: str) -> None:
+        """A post of now, and the digest with it, planned and not sent."""
+        text = f"---\ntitle: {name}\ndate: {self.now:%Y-%m-%d}\n---\nWords of {name}.\n"
+        (self.folder / "posts" / name).write_text(text, encoding="utf-8")
+        app = self.app()
+        app.publish()
+        app.close()
+
+    def app(self) -> App:
+        """The site, opened anew, as a process that just started has it."""
+        return App(load(self.folder), clock=lambda: self.now, environ={})
+
+    def deliver(self, *, minutes: float = 0) -> Tally:
+        """Moves the clock on, then sends what is due."""
+        self.now += timedelta(minutes=minutes)
+        app = self.app()
+        tally, _ = app.deliver()
+        app.close()
+        return tally
+
+    def mailing(self, id: int = 1) -> Mailing:
+        app = self.app()
+        found = app.store.mailing(id)
+        app.close()
+        assert found is not None
+        return found
+
+    def counts(self, id: int = 1) -> dict[str, int]:
+        return {state.value: number for state, number in self.mailing(id).counts.items() if number}
+
+    def attempts(self) -> list[int]:
+        """Of each delivery, in order."""
+        app = self.app()
+        with app.store._db.read() as connection:  # type: ignore[attr-defined]  # what no door shows
+            rows = connection.exec_driver_sql("SELECT attempts FROM deliveries ORDER BY mailing, n").all()
+        app.close()
+        return [row[0] for row in rows]
+
+
+def settled(mailing: Mailing) -> bool:
+    """accepted + rejected + deferred + unknown + skipped + cancelled = planned: nothing is held by a run."""
+    open = mailing.counts.get(State.CLAIMED, 0) + mailing.counts.get(State.SENDING, 0)
+    return not open and sum(mailing.counts.values()) == mailing.planned
