@@ -1,0 +1,53 @@
+"""The lint: what is wrong with a message, judged on the bytes that would be sent.
+
+problems  what is found, and the names of rules        tree, sheets  HTML and CSS, as far as they are asked
+headers   the head of the message                      pages         the HTML
+colours   contrast in light and in the dark            clients       styles against what mail programs know
+"""
+
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import cast
+
+from publisher.core.lint.clients import client_problems
+from publisher.core.lint.colours import contrast_problems
+from publisher.core.lint.headers import header_problems
+from publisher.core.lint.pages import page_problems
+from publisher.core.lint.problems import Letterhead, Problem, Rule
+from publisher.core.lint.tree import Tree
+
+__all__ = ["COLUMNS", "Letterhead", "Problem", "Rule", "lint"]
+
+COLUMNS = 78
+"""Characters in a line of the text part; a URL may be longer."""
+
+
+def lint(data: bytes, head: Letterhead) -> tuple[Problem, ...]:
+    """Everything wrong with the whole message `data`, in the order headers, text, HTML. Never raises for
+    content.
+    """
+    message = cast("EmailMessage", message_from_bytes(data, policy=policy.default))
+    text, html = (_part(message, kind) for kind in ("plain", "html"))
+    tree = Tree(html)
+    found = [*header_problems(data, str(message["subject"] or ""), head), *_text(text, html, head)]
+    found += [*page_problems(html, tree, head), *contrast_problems(tree), *client_problems(tree)]
+    return tuple(found)
+
+
+def _part(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
+    content: object = part.get_content() if part is not None else ""
+    return content if isinstance(content, str) else ""
+
+
+def _text(text: str, html: str, head: Letterhead) -> Iterator[Problem]:
+    if not text.strip():
+        yield Problem(rule=Rule.TEXT, where="text", what="there is no text part")
+    long = max((len(line) for line in text.splitlines() if "://" not in line), default=0)
+    if long > COLUMNS:
+        what = f"a line of {long} characters; {COLUMNS} can be read everywhere"
+        yield Problem(rule=Rule.TEXT, where="text", what=what, error=False)
+    for where, part in (("text", text), ("html", html)) if head.bulk else ():
+        if not head.unsubscribe or head.unsubscribe not in part:
+            yield Problem(rule=Rule.UNSUBSCRIBE, where=where, what="the link to unsubscribe is not in it")
