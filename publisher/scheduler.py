@@ -92,6 +92,8 @@ class Ticker:
         plan = report.published.plan
         if plan.changes or report.mailings:
             log.info("published", extra={"changes": len(plan.changes), "mailings": len(report.mailings)})
+        if report.unsent:
+            log.error("mail_not_sent", extra={"reason": str(report.unsent)})
         for bad in plan.bad:
             log.warning("bad_post", extra={"path": bad.path, "line": bad.line, "reason": bad.reason})
         self.wake()

@@ -1,11 +1,12 @@
-"""Writes publisher/core/lint/support.py from the data of caniemail.com, as the npm package `caniemail` has it.
+"""Writes publisher/core/lint/support.py from the data of caniemail.com, as npm's `caniemail` has it.
 
-    npm install caniemail && python scripts/write_support.py node_modules/caniemail/data/caniemail.json
+npm install caniemail && python scripts/write_support.py node_modules/caniemail/data/caniemail.json
 """
 
 import json
 import sys
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 PROGRAMS = {
@@ -25,9 +26,9 @@ PROGRAMS = {
 }
 HEAD = '''"""Which styles mail programs know: made by scripts/write_support.py, do not edit.
 
-From the data of https://www.caniemail.com/ (MIT licence, by Rémi Parmentier and contributors), as the npm
-package `caniemail` carries it, state of {date}; the newest version of each program counts, partial support is
-support. A line: feature, percent of the {count} programs below, year and month of the test, who lacks it.
+From the data of https://www.caniemail.com/ (by Rémi Parmentier and contributors; MIT licence), as the npm
+package `caniemail` carries it, state of {date}. The newest version of each program counts, and partial
+support is support. A line: feature, percent of the {count} programs below, month of the test, who lacks it.
 
 {programs}
 """
@@ -72,7 +73,7 @@ if __name__ == "__main__":
     head = HEAD.format(
         date=data["last_update_date"][:10],
         count=sum(map(len, PROGRAMS.values())),
-        programs="; ".join(f"{family}: {', '.join(names)}" for family, names in PROGRAMS.items()),
+        programs=fill("; ".join(f"{family}: {', '.join(names)}" for family, names in PROGRAMS.items()), 105),
         tested=max(feature["last_test_date"] for feature in styles)[:7],
     )
     rows = sorted(filter(None, map(row, styles)))

@@ -15,6 +15,7 @@ from publisher.app.outside import naming
 from publisher.app.packaged import packaged
 from publisher.app.wiring import make_parts, make_signer, make_source, stamp
 from publisher.config import Settings
+from publisher.core.errors import AddressError, PublisherError, TemplateError
 from publisher.core.guards import Guard
 from publisher.core.lists import MailingList
 from publisher.core.plans import Plan
@@ -38,11 +39,14 @@ REST = timedelta(milliseconds=100)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What one publish did: log and documents, then the mailings that became ready."""
+    """What one publish did: log and documents, then the mailings that became ready. `unsent` is why a mail
+    that is due cannot go out; its readers are due still.
+    """
 
     published: publish.Published
     mailings: tuple[int, ...]
     pages: tuple[str, ...]
+    unsent: PublisherError | None = None
 
 
 class App:
@@ -132,15 +136,17 @@ class App:
         meant: frozenset[Guard] = frozenset(),
         named: Collection[str] | None = None,
         send: Collection[str] = (),
+        forced: frozenset[str] = frozenset(),
     ) -> Report:
         """Log, documents and mailings, under the publish lock; deliveries are `deliver`'s. `named` are the
         files and folders, absolute, that may have changed since the last publish of this App; None: nobody
-        knows, so every file is looked at. The lists `send` are mailed now, whenever they are due.
+        knows, so every file is looked at. The lists `send` are mailed now, whenever they are due. `forced`
+        are rules of the lint that do not stop a mail.
         """
         with self.lock("publish"):
             now = self.clock()
             # A template, or the file of adopted ids, may be another than last time.
-            parts = replace(self.parts, stamp=stamp(self), naming=naming(self))
+            parts = replace(self.parts, stamp=stamp(self), naming=naming(self), forced=forced)
             done = publish.publish(
                 parts,
                 now,
@@ -150,10 +156,23 @@ class App:
                 last=self._last,
                 named=self._in_posts(named),
             )
-            mailings = plan.plan_mail(parts, now, send=send) if mail else []
-            pages = write(parts, mailing_pages(parts), now)
             self._next_post, self._published = done.plan.next_at, True
-        return Report(published=done, mailings=tuple(mailings), pages=pages)
+            mailings, unsent = self._plan_mail(parts, now, send) if mail else ([], None)
+            pages = write(parts, mailing_pages(parts), now)
+        return Report(published=done, mailings=tuple(mailings), pages=pages, unsent=unsent)
+
+    def _plan_mail(
+        self, parts: Parts, now: datetime, send: Collection[str]
+    ) -> tuple[list[int], PublisherError | None]:
+        """The mailings that became ready, and what is wrong with a mail that did not: `status` shows it."""
+        mailings: list[int] = []
+        wrong: PublisherError | None = None
+        try:
+            mailings = plan.plan_mail(parts, now, send=send)
+        except (TemplateError, AddressError) as error:
+            wrong = error
+        self.note("mail", str(wrong) if wrong else "")
+        return mailings, wrong
 
     def _in_posts(self, named: Collection[str] | None) -> Collection[str] | None:
         """As paths in the folder of posts; None where one is the folder itself or has no plain name."""

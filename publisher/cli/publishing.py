@@ -13,29 +13,44 @@ from publisher.cli.outlooks import outlook_json, say_outlook
 from publisher.cli.progress import delivery_progress
 from publisher.core.errors import UsageError
 from publisher.core.guards import WAYS, Guard
+from publisher.core.lint.problems import Rule
 from publisher.core.log import Kind
 from publisher.core.plans import Plan, of_kind
 from publisher.services.outlook import Outlook
 
+Command = Callable[..., Any]
 
-def meaning(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--accept-new and --force: guards that the author answers. The command gets `meant`."""
 
-    @wraps(command)
-    def wrapped(*, accept_new: bool, force: tuple[str, ...], **given: Any) -> Any:
-        meant = [Guard(rule) for rule in force] + [Guard.CHURN] * accept_new
-        return command(meant=frozenset(meant), **given)
+def meaning(*, mail: bool) -> Callable[[Command], Command]:
+    """--accept-new and --force: guards that the author answers. The command gets `meant`; where it sends
+    `mail`, also `forced`, the rules of the lint that do not count.
+    """
 
-    rule = click.Choice([Guard.MISSING.value])
-    text = "Go on although many posts are missing at once: they are withdrawn now."
-    decorated: Callable[..., Any] = click.option("--force", type=rule, multiple=True, help=text)(wrapped)
-    text = "Go on although many old posts change or look new at once."
-    return click.option("--accept-new", is_flag=True, help=text)(decorated)
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def wrapped(*, accept_new: bool, force: tuple[str, ...], **given: Any) -> Any:
+            meant = [Guard(name) for name in force if name not in RULES] + [Guard.CHURN] * accept_new
+            forced = {"forced": frozenset(force) & frozenset(RULES)} if mail else {}
+            return command(meant=frozenset(meant), **forced, **given)
+
+        names = click.Choice([Guard.MISSING.value, *(RULES if mail else ())])
+        text = "Go on although many posts are missing at once: they are withdrawn now."
+        text += " Or the name of a rule of the lint: mails that break it are sent." if mail else ""
+        decorated: Command = click.option("--force", type=names, multiple=True, metavar="RULE", help=text)(
+            wrapped
+        )
+        text = "Go on although many old posts change or look new at once."
+        return click.option("--accept-new", is_flag=True, help=text)(decorated)
+
+    return decorate
+
+
+RULES = tuple(rule.value for rule in Rule)
 
 
 @click.command()
 @site_options(at=True, as_json=True)
-@meaning
+@meaning(mail=False)
 @click.option(
     "--who", is_flag=True, help="Also how many readers each digest has, and why others are left out."
 )
@@ -52,7 +67,7 @@ def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard]) -> None:
 
 @click.command()
 @site_options(at=True, as_json=True)
-@meaning
+@meaning(mail=True)
 @click.option("--plan", "expect", metavar="HASH", help="Only if the plan is still the one of this hash.")
 @click.option("--no-mail", is_flag=True, help="Log and documents only: no digest is planned or sent.")
 @click.option("--send", multiple=True, metavar="LIST", help="Mail LIST now, whenever its readers are due.")
@@ -67,6 +82,7 @@ def publish(
     backfill: bool,
     dry_run: bool,
     meant: frozenset[Guard],
+    forced: frozenset[str],
 ) -> None:
     """New posts to the log, the documents and the readers."""
     app = site.open()
@@ -78,7 +94,9 @@ def publish(
         _say_plan(made, outlooks, who=False)
         _finish(made)
         return
-    report = app.publish(backfill=backfill, expect=expect, mail=not no_mail, meant=meant, send=now_due)
+    report = app.publish(
+        backfill=backfill, expect=expect, mail=not no_mail, meant=meant, send=now_due, forced=forced
+    )
     _say_report(app, report)
     delivered: dict[str, int] = {}
     if not no_mail:
@@ -93,6 +111,8 @@ def publish(
     if as_json:
         show_json(_report_json(report) | {"delivered": delivered})
     _finish(report.published.plan)
+    if report.unsent:
+        raise report.unsent
 
 
 @click.command()

@@ -4,6 +4,7 @@
     ├── SettingsError         publisher.toml or the environment says something we cannot use
     ├── SourceError           the folder of posts cannot be read at all
     ├── TemplateError         a template is missing or does not render
+    │   └── Unfit             it renders, and the lint says that it must not be sent
     ├── StoreError            the store cannot be opened, is newer than this version, or changed under us
     │   └── Conflict          somebody else published or planned first: gather again
     ├── OutputError           public/, outbox/ or the state folder cannot be written
@@ -36,6 +37,10 @@ class SourceError(PublisherError):
 
 class TemplateError(PublisherError):
     """A template is missing, or raised while rendering."""
+
+
+class Unfit(TemplateError):
+    """A mail that is rendered and must not go out as it is. Its readers are due still; nothing is lost."""
 
 
 class StoreError(PublisherError):

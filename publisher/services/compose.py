@@ -11,6 +11,7 @@ from publisher.core.messages import Letter, Place, Recipe, Segment
 from publisher.core.mime import compose, freeze
 from publisher.services.digestposts import digest_post
 from publisher.services.fitting import content_of
+from publisher.services.linting import refuse_unfit
 from publisher.services.parts import Parts
 
 Pairs = tuple[tuple[str, str], ...]
@@ -61,7 +62,16 @@ def digest_links(parts: Parts, spec: MailingList, mailing: int | None, *, mark: 
 
 
 def digest_message(parts: Parts, digest: Digest, mailing: int | None) -> tuple[Letter, tuple[Segment, ...]]:
-    """The letter and the message of one cohort, with places for the reader's values."""
+    """The letter and the message of one cohort, with places for the reader's values. Raises TemplateError;
+    Unfit: the lint says that it must not be sent.
+    """
+    letter, message = composed(parts, digest, mailing)
+    refuse_unfit(parts, f"digest {digest.list.slug}", letter, message)
+    return letter, message
+
+
+def composed(parts: Parts, digest: Digest, mailing: int | None) -> tuple[Letter, tuple[Segment, ...]]:
+    """The same, whatever the lint says: for looking at it."""
     mark = f"mark{parts.nonce()}"
     spec = digest.list
     links = digest_links(parts, spec, mailing, mark=mark)
@@ -81,14 +91,19 @@ def digest_message(parts: Parts, digest: Digest, mailing: int | None) -> tuple[L
 
 def confirmation_message(parts: Parts, spec: MailingList) -> Frozen:
     """The mail that asks for confirmation, frozen."""
+    letter = confirmation_letter(parts, spec)
+    recipe, segments = freeze(compose(letter))
+    return letter.subject, recipe, segments
+
+
+def confirmation_letter(parts: Parts, spec: MailingList) -> Letter:
+    """The mail that asks for confirmation, with a mark where the token goes."""
     mark = f"mark{parts.nonce()}"
     links = Links(confirm=f"{parts.site.public_url}confirm/{mark}")
     content = parts.renderer.letter(
         Occasion.CONFIRM, spec, links, site=parts.site, language=parts.site.language
     )
-    letter = replace(_letter(spec, content), marks={mark: Place.CONFIRM})
-    recipe, segments = freeze(compose(letter))
-    return content.subject, recipe, segments
+    return replace(_letter(spec, content), marks={mark: Place.CONFIRM})
 
 
 def _letter(spec: MailingList, content: Content) -> Letter:

@@ -36,7 +36,8 @@ class Parts:
     process's token in leases; `nonce` gives a fresh unguessable ASCII word; `batch` counts deliveries;
     `bounces` is where undeliverable mail comes back to, "" for the address of From; `hubs` are told of
     changed feeds; with `pages` each post has a page of ours; `reach` is called by name between steps that a
-    crash may part; `kept` holds what was made of posts, for the next cohort.
+    crash may part; `kept` holds what was made of posts, for the next cohort; `forced` names rules of the
+    lint that do not count now.
     """
 
     site: Site
@@ -70,6 +71,7 @@ class Parts:
     web: Callable[[], Web]
     signer: Callable[[], Signer | None]
     kept: Kept = field(default_factory=Kept)
+    forced: frozenset[str] = frozenset()
 
     def list(self, slug: str) -> MailingList | None:
         """The list of that slug, if settings still have it."""

@@ -7,7 +7,7 @@ from publisher.core.headers import date_value
 from publisher.core.lists import MailingList
 from publisher.core.messages import Place, cut, fill
 from publisher.core.tokens import Claim, Purpose, seal
-from publisher.services.compose import Pairs, digest_message, digest_of
+from publisher.services.compose import Pairs, composed, digest_of
 from publisher.services.parts import Parts
 
 RECENT = 5
@@ -21,7 +21,7 @@ def preview(parts: Parts, spec: MailingList, now: datetime) -> dict[str, bytes]:
     pairs = _waiting(parts, spec) or _recent(parts)
     if not pairs:
         raise Refused(f"preview {spec.slug}", "no post is published yet", "run `publisher publish` first")
-    letter, segments = digest_message(parts, digest_of(parts, spec, pairs, now), None)
+    letter, segments = composed(parts, digest_of(parts, spec, pairs, now), None)
     claim = Claim(
         purpose=Purpose.UNSUBSCRIBE, subscription=0, generation=0
     )  # of nobody: its link does nothing

@@ -8,7 +8,6 @@ colours   contrast in light and in the dark            clients       styles agai
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import cast
 
 from publisher.core.lint.clients import client_problems
 from publisher.core.lint.colours import contrast_problems
@@ -27,7 +26,7 @@ def lint(data: bytes, head: Letterhead) -> tuple[Problem, ...]:
     """Everything wrong with the whole message `data`, in the order headers, text, HTML. Never raises for
     content.
     """
-    message = cast("EmailMessage", message_from_bytes(data, policy=policy.default))
+    message = message_from_bytes(data, policy=policy.default)
     text, html = (_part(message, kind) for kind in ("plain", "html"))
     tree = Tree(html)
     found = [*header_problems(data, str(message["subject"] or ""), head), *_text(text, html, head)]

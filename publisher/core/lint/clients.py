@@ -16,16 +16,21 @@ FEW, MANY = 50, 75
 """Percent of mail programs."""
 
 PLAINER = frozenset(
-    (
-        "accent-color animation background-image background-size border-radius box-shadow caption-side "
-        "color-scheme cursor hyphens list-style-image opacity orphans outline outline-offset overflow-wrap "
-        "text-decoration-color text-decoration-skip-ink text-decoration-thickness text-overflow text-shadow "
-        "text-underline-offset text-wrap transition user-select white-space-collapse widows word-break word-wrap "
-        "at-media-prefers-color-scheme at-media-prefers-reduced-motion at-media-hover at-supports "
-        "pseudo-class-hover pseudo-class-focus pseudo-class-active linear-gradient"
-    ).split()
-)
-_AT = {"prefers-color-scheme": "at-media-prefers-color-scheme", "prefers-reduced": "at-media-prefers-reduced-motion"}
+    {
+        "accent-color", "animation", "at-media-hover", "at-media-prefers-color-scheme",
+        "at-media-prefers-reduced-motion", "at-supports", "background-image", "background-size",
+        "border-radius", "box-shadow", "caption-side", "color-scheme", "cursor", "hyphens", "linear-gradient",
+        "list-style-image", "opacity", "orphans", "outline", "outline-offset", "overflow-wrap",
+        "pseudo-class-active", "pseudo-class-focus", "pseudo-class-hover", "text-decoration-color",
+        "text-decoration-skip-ink", "text-decoration-thickness", "text-overflow", "text-shadow",
+        "text-underline-offset", "text-wrap", "transition", "user-select", "white-space-collapse", "widows",
+        "word-break", "word-wrap",
+    }
+)  # fmt: skip
+_AT = {
+    "prefers-color-scheme": "at-media-prefers-color-scheme",
+    "prefers-reduced": "at-media-prefers-reduced-motion",
+}
 _GROUPS = (
     (re.compile(r"(margin|padding|border)-(?:inline|block)"), r"\1-inline-block"),
     (re.compile(r"inset-.*"), "inset"),

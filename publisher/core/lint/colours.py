@@ -35,9 +35,7 @@ class Look:
 
 def contrast_problems(tree: Tree) -> Iterator[Problem]:
     """Each combination of colours that cannot be read, once for a mode."""
-    dark = [
-        rule for sheet in tree.sheets for rule in rules(sheet) if "prefers-color-scheme: dark" in rule.at
-    ]
+    dark = [rule for sheet in tree.sheets for rule in rules(sheet) if "prefers-color-scheme: dark" in rule.at]
     yield from _unreadable(tree, (), Look("#000000", "#ffffff", 16, bold=False, hidden=False), "light")
     yield from _unreadable(tree, dark, Look("#ffffff", "#121212", 16, bold=False, hidden=False), "dark")
 
@@ -51,7 +49,12 @@ def _unreadable(tree: Tree, dark: Sequence[CssRule], root: Look, mode: str) -> I
     seen: set[tuple[str, str]] = set()
     for element, text in tree.texts:
         look = looks[id(element)]
-        if look.hidden or not text.strip() or element.within("title", "style") or (look.ink, look.paper) in seen:
+        if (
+            look.hidden
+            or not text.strip()
+            or element.within("title", "style")
+            or (look.ink, look.paper) in seen
+        ):
             continue
         least = LARGE if look.size >= (18.66 if look.bold else 24) else ENOUGH
         reached = contrast(look.ink, look.paper)

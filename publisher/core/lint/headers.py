@@ -17,7 +17,9 @@ _BARE = re.compile(rb"(?<!\r)\n|\r(?!\n)|\0")
 def header_problems(data: bytes, subject: str, head: Letterhead) -> Iterator[Problem]:
     """`data` is the whole message, `subject` what readers see of it."""
     top = data.partition(b"\r\n\r\n")[0]
-    names = [line.partition(b":")[0].lower().decode("latin-1") for line in top.split(b"\r\n") if line[:1].strip()]
+    names = [
+        line.partition(b":")[0].lower().decode("latin-1") for line in top.split(b"\r\n") if line[:1].strip()
+    ]
     for name in (*ONCE, *(BULK if head.bulk else ())):
         if (count := names.count(name)) != 1:
             yield _found(f"{name}: {count or 'none'}; exactly one is right")

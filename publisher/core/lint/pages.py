@@ -54,7 +54,9 @@ def _structure(tree: Tree) -> Iterator[Problem]:
     if root is None or not root.attrs.get("lang") or root.attrs.get("dir") not in {"ltr", "rtl"}:
         yield _found(Rule.STRUCTURE, "html has no lang and dir")
     if not any(e.attrs.get("role") == "article" and e.attrs.get("lang") for e in tree.elements):
-        yield _found(Rule.STRUCTURE, "no element with role=article and a lang: readers aloud lose the language")
+        yield _found(
+            Rule.STRUCTURE, "no element with role=article and a lang: readers aloud lose the language"
+        )
     levels = [int(e.tag[1]) for e in tree.elements if re.fullmatch("h[1-6]", e.tag)]
     if levels.count(1) != 1:
         yield _found(Rule.STRUCTURE, f"{levels.count(1)} headings h1; one is right", error=False)
@@ -64,7 +66,9 @@ def _structure(tree: Tree) -> Iterator[Problem]:
 
 
 def _preheader(tree: Tree) -> Iterator[Problem]:
-    first = next((e for e in tree.elements if "display:none" in e.attrs.get("style", "").replace(" ", "")), None)
+    first = next(
+        (e for e in tree.elements if "display:none" in e.attrs.get("style", "").replace(" ", "")), None
+    )
     least, most = PREHEADER
     if first is None or not least <= len(first.text) <= most:
         had = f"{len(first.text)} characters" if first else "missing"
@@ -124,7 +128,9 @@ def _dead(target: str, head: Letterhead) -> str:
         return "a relative address leads nowhere from a mail"
     if parts.scheme not in _SCHEMES:
         return f"mailboxes do not follow {parts.scheme}:"
-    if parts.scheme in {"http", "https"} and (not host or ("." not in host and ":" not in host and host != "localhost")):
+    if parts.scheme in {"http", "https"} and (
+        not host or ("." not in host and ":" not in host and host != "localhost")
+    ):
         return "no host of the internet"
     if parts.scheme in {"http", "https"} and not head.local and _at_home(host):
         return "only this machine or network knows that host"

@@ -1,10 +1,13 @@
 """Which styles mail programs know: made by scripts/write_support.py, do not edit.
 
-From the data of https://www.caniemail.com/ (MIT licence, by Rémi Parmentier and contributors), as the npm
-package `caniemail` carries it, state of 2025-09-09; the newest version of each program counts, partial support is
-support. A line: feature, percent of the 22 programs below, year and month of the test, who lacks it.
+From the data of https://www.caniemail.com/ (by Rémi Parmentier and contributors; MIT licence), as the npm
+package `caniemail` carries it, state of 2025-09-09. The newest version of each program counts, and partial
+support is support. A line: feature, percent of the 22 programs below, month of the test, who lacks it.
 
-gmail: desktop-webmail, ios, android; outlook: windows, outlook-com, macos, ios, android; apple-mail: macos, ios; yahoo: desktop-webmail, ios, android; samsung-email: android; thunderbird: macos; protonmail: desktop-webmail; fastmail: desktop-webmail; gmx: desktop-webmail; web-de: desktop-webmail; aol: desktop-webmail; mail-ru: desktop-webmail; orange: desktop-webmail
+gmail: desktop-webmail, ios, android; outlook: windows, outlook-com, macos, ios, android; apple-mail:
+macos, ios; yahoo: desktop-webmail, ios, android; samsung-email: android; thunderbird: macos; protonmail:
+desktop-webmail; fastmail: desktop-webmail; gmx: desktop-webmail; web-de: desktop-webmail; aol: desktop-
+webmail; mail-ru: desktop-webmail; orange: desktop-webmail
 """
 
 TESTED = "2025-07"
