@@ -11,7 +11,7 @@ from publisher.core.errors import PublisherError
 
 COMMANDS = {
     "init": ("publisher.cli.site", "A working site with two posts."),
-    "check": ("publisher.cli.site", "Settings and posts: every finding as path:line: reason."),
+    "check": ("publisher.cli.site", "Settings, posts and mails: every finding as path:line: reason."),
     "posts": ("publisher.cli.posts", "Each file: served or not, and why."),
     "adopt": ("publisher.cli.adopt", "Take over the ids of an existing feed."),
     "plan": ("publisher.cli.publishing", "What `publish` would do now."),

@@ -9,6 +9,7 @@ import click
 
 from publisher.app import wall_clock
 from publisher.cli.common import Site, count, say, show_json, site_options, utc
+from publisher.core.lint.problems import Rule
 from publisher.starting import Wishes, start_site
 
 
@@ -33,10 +34,17 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
 
 @click.command()
 @site_options(at=True, as_json=True)
-def check(site: Site, as_json: bool) -> None:
-    """Settings and posts: every finding as path:line: reason."""
+@click.option(
+    "--force-ok",
+    type=click.Choice([rule.value for rule in Rule]),
+    multiple=True,
+    metavar="RULE",
+    help="A rule of the lint on mails that is no error, for a mail that `publish --force RULE` sends.",
+)
+def check(site: Site, as_json: bool, force_ok: tuple[str, ...]) -> None:
+    """Settings, posts and mails: every finding as path:line: reason."""
     app = site.open()
-    found = app.check()
+    found = app.check(forced=frozenset(force_ok))
     errors = sum(finding.error for finding in found.findings)
     if as_json:
         rows = [

@@ -1,11 +1,14 @@
 """Listing: what becomes of each file of the folder, and why. Writes nothing."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from publisher.core.identity import mint
+from publisher.core.lint import Problem
 from publisher.core.planning import make_plan
 from publisher.core.posts import BadPost, Parsed, Post, Wait, warned, why_not
+from publisher.services.checkingmail import mail_findings
 from publisher.services.parts import Parts
 from publisher.services.ruling import rules_of
 
@@ -52,19 +55,30 @@ def listed(parts: Parts, now: datetime) -> list[Listed]:
 
 
 def checked(parts: Parts, now: datetime) -> Checked:
-    """What is wrong in the folder: bad posts, what was passed over, template code that is taken away.
-    Raises SourceError, StoreError.
+    """What is wrong in the folder: bad posts, what was passed over, template code that is taken away; and
+    in the mails that would be made of it. Raises SourceError, StoreError.
     """
     items = list(parts.source.scan())
     _, clashes = _ids(parts, items, now)
     findings = [finding for item in items for finding in _findings(parts, item)]
     findings += [Finding(path=p, line=0, reason=reason, error=True) for p, reason in clashes.items()]
-    waits = [why_not(item.post, now) for item in items if isinstance(item, Parsed)]
+    parsed = [item for item in items if isinstance(item, Parsed)]
+    waits = [why_not(item.post, now) for item in parsed]
     return Checked(
-        findings=tuple(sorted(findings, key=lambda f: (f.path, f.line))),
+        findings=(*sorted(findings, key=lambda f: (f.path, f.line)), *_mails(parts, parsed, now)),
         public=waits.count(None),
         waiting={wait: waits.count(wait) for wait in Wait},
     )
+
+
+def _mails(parts: Parts, items: list[Parsed], now: datetime) -> Iterator[Finding]:
+    """What the lint says of each list's mails; rules in `parts.forced` are no errors."""
+    if parts.lists and not parts.site.postal_address:
+        reason = "site.postal_address is empty: many countries ask for one in mail to many readers"
+        yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
+    for name, found in mail_findings(parts, items, now):
+        error = not isinstance(found, Problem) or (found.error and found.rule.value not in parts.forced)
+        yield Finding(path=name, line=0, reason=str(found), error=error)
 
 
 def _ids(parts: Parts, items: list[Parsed | BadPost], now: datetime) -> tuple[dict[str, str], dict[str, str]]:
