@@ -56,6 +56,10 @@ class Ticker:
             self._guarded("mail", self.deliver), "interval", seconds=every.total_seconds()
         )
 
+        self._ping: _Job = self._scheduler.add_job(
+            self._guarded("hubs", self.ping), "interval", seconds=every.total_seconds()
+        )
+
     def start(self) -> None:
         """Starts ticking: the first publish is at once, for what came due while nobody looked."""
         self._scheduler.start()
@@ -97,6 +101,7 @@ class Ticker:
         for bad in plan.bad:
             log.warning("bad_post", extra={"path": bad.path, "line": bad.line, "reason": bad.reason})
         self.wake()
+        self._soon(self._ping)
         self._ahead()
         self._look_again(bool(plan.unsettled))
 
@@ -126,6 +131,14 @@ class Ticker:
             log.info("delivered", extra={"accepted": tally.accepted, "unknown": unknown + tally.unknown})
         if tally.held:
             log.warning("held", extra={"reason": tally.held})
+
+    def ping(self) -> None:
+        """Tells hubs, beside everything else: a slow one holds up nobody."""
+        pinged = self.app.ping()
+        for ping in pinged.told:
+            log.info("hub_told", extra={"hub": ping.hub, "topic": ping.topic})
+        for ping in pinged.failed:
+            log.warning("hub_not_told", extra={"hub": ping.hub, "topic": ping.topic, "reply": ping.reply})
 
     def _ahead(self) -> None:
         """A tick at the very moment the next post or digest is due, if that is before the next interval."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from publisher.core.adopting import Adopted
 from publisher.core.identity import Naming
-from publisher.ports import Adoptions, FeedReader, Web
+from publisher.ports import Adoptions, FeedReader, Moves, Web
 
 if TYPE_CHECKING:
     from publisher.app.site import App
@@ -24,6 +24,13 @@ def adoptions(app: "App") -> Adoptions:
     from publisher.stores.adopted import AdoptedFile
 
     return AdoptedFile(app.settings.folder / "adopted.json")
+
+
+def moves(app: "App") -> Moves:
+    """The file of feeds that moved or ended, beside publisher.toml."""
+    from publisher.stores.moved import MovedFile
+
+    return MovedFile(app.settings.folder / "moved.json")
 
 
 def reader() -> FeedReader:

@@ -22,7 +22,18 @@ from publisher.core.plans import Plan
 from publisher.core.tokens import KeyRing
 from publisher.failpoints import failpoint
 from publisher.ports import Clock, Signer, Store
-from publisher.services import deliver, gathering, listing, outlook, plan, preview, publish, status, subscribe
+from publisher.services import (
+    deliver,
+    gathering,
+    listing,
+    outlook,
+    plan,
+    preview,
+    publish,
+    status,
+    subscribe,
+    websub,
+)
 from publisher.services.documents import write
 from publisher.services.looking import LastLook
 from publisher.services.pages import mailing_pages
@@ -192,6 +203,12 @@ class App:
             parts = replace(self.parts, run=secrets.token_hex(8))  # what a failed run left is nobody's
             unknown = deliver.recover(parts, self.clock(), alone=True)
             return deliver.deliver(parts, stopping=stopping, progress=progress), unknown
+
+    def ping(self) -> websub.Pinged:
+        """Tells hubs of the feeds that changed; never raises for what a hub does. Raises StoreError."""
+        if not self.settings.websub.hubs:
+            return websub.Pinged()
+        return websub.send_pings(self.parts, self.clock())
 
     def posts(self) -> list[listing.Listed]:
         """What becomes of each file in the folder of posts; writes nothing."""

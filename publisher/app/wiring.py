@@ -61,6 +61,7 @@ def make_parts(app: "App") -> Parts:
         pacing=pacing(settings.mail),
         ticks=time.monotonic,
         adoptions=outside.adoptions(app),
+        moves=outside.moves(app),
         reader=outside.reader,
         web=outside.web,
         signer=lambda: app.signer,

@@ -10,6 +10,7 @@ import click
 from publisher.app import App, Report
 from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc
 from publisher.cli.outlooks import outlook_json, say_outlook
+from publisher.cli.pinging import say_pinged
 from publisher.cli.progress import delivery_progress
 from publisher.core.errors import UsageError
 from publisher.core.guards import WAYS, Guard
@@ -72,6 +73,7 @@ def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard]) -> None:
 @click.option("--no-mail", is_flag=True, help="Log and documents only: no digest is planned or sent.")
 @click.option("--send", multiple=True, metavar="LIST", help="Mail LIST now, whenever its readers are due.")
 @click.option("--backfill", is_flag=True, help="New posts enter the feeds and are mailed to nobody.")
+@click.option("--no-ping", is_flag=True, help="Tell hubs later, by `feeds ping`: after an upload.")
 @click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
 def publish(
     site: Site,
@@ -81,6 +83,7 @@ def publish(
     send: tuple[str, ...],
     backfill: bool,
     dry_run: bool,
+    no_ping: bool,
     meant: frozenset[Guard],
     forced: frozenset[str],
 ) -> None:
@@ -98,6 +101,7 @@ def publish(
         backfill=backfill, expect=expect, mail=not no_mail, meant=meant, send=now_due, forced=forced
     )
     _say_report(app, report)
+    hubs = [] if no_ping else say_pinged(app)
     delivered: dict[str, int] = {}
     if not no_mail:
         tally, unknown = delivery_progress(app, as_json=as_json)
@@ -109,7 +113,7 @@ def publish(
             "unknown": unknown + tally.unknown,
         }
     if as_json:
-        show_json(_report_json(report) | {"delivered": delivered})
+        show_json(_report_json(report) | {"hubs": hubs, "delivered": delivered})
     _finish(report.published.plan)
     if report.unsent:
         raise report.unsent

@@ -4,7 +4,7 @@ Every instant is aware and UTC. Methods that write are one transaction each: aft
 happened whole or not at all. What is raised is named; nothing else is expected.
 """
 
-from publisher.ports.outside import Adoptions, FeedReader, Web
+from publisher.ports.outside import Adoptions, FeedReader, Moves, Web
 from publisher.ports.parts import (
     Cadence,
     Clock,
@@ -45,6 +45,7 @@ __all__ = [
     "LedgerStore",
     "LogStore",
     "Markup",
+    "Moves",
     "PlanningStore",
     "PromiseStore",
     "Renderer",

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from publisher.core.adopting import OldEntry, OldFeed
+from publisher.core.moves import Move
 from publisher.core.websub import Told
 
 
@@ -38,3 +39,13 @@ class Adoptions(Protocol):
 
     def entries(self) -> Sequence[OldEntry]: ...
     def save(self, entries: Sequence[OldEntry]) -> None: ...
+
+
+class Moves(Protocol):
+    """The file of feeds that moved or ended, beside publisher.toml. Raises OutputError, SettingsError."""
+
+    def moves(self) -> Sequence[Move] | None:
+        """By path; None where there is no file."""
+        ...
+
+    def save(self, moves: Sequence[Move]) -> None: ...

@@ -167,6 +167,10 @@ class Shelf(Protocol):
         """SHA-256 and mtime of what stands at `path`, whoever wrote it."""
         ...
 
+    def read(self, path: str) -> bytes | None:
+        """What stands at `path`, whoever wrote it; None: nothing."""
+        ...
+
     def remove(self, path: str) -> None: ...
     def sweep(self) -> None:
         """Removes what a crash left staged."""

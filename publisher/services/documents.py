@@ -16,17 +16,20 @@ from datetime import UTC, datetime, timedelta
 from publisher.core.documents import Document
 from publisher.core.errors import OutputError
 from publisher.services.parts import Parts
+from publisher.services.websub import pings_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A document that should stand at `path`, made of inputs named by `fingerprint`, by `make` if need be;
-    None of `make`: what it is made of is gone, and what stands there stays.
+    None of `make`: what it is made of is gone, and what stands there stays. `topic` is the URL by which hubs
+    know it; "" where none is to be told when it changes.
     """
 
     path: str
     fingerprint: str
     make: Callable[[], bytes | None]
+    topic: str = ""
 
 
 def write(
@@ -37,9 +40,10 @@ def write(
     """
     before = parts.store.documents()
     parts.shelf.sweep()
-    _clear(parts, sorted({p for p in before if p.startswith(owned)} - {want.path for want in wanted}))
+    clear(parts, sorted({p for p in before if p.startswith(owned)} - {want.path for want in wanted}))
     staged: list[Document] = []
     changed: list[str] = []
+    topics: list[tuple[str, str]] = []
     for want in wanted:
         old = before.get(want.path)
         if old is not None and old.fingerprint == want.fingerprint and parts.shelf.holds(old):
@@ -51,18 +55,36 @@ def write(
         if old is None or old.hash != new.hash or not parts.shelf.holds(new):
             _stage(parts, new.path, data)
             changed.append(new.path)
+        if want.topic and not _was(parts, new, old):
+            topics.append((want.topic, new.hash))
         staged.append(new)
     if not staged:
+        _release(parts)
         return ()
     parts.reach("documents:staged")
-    parts.store.save_documents(staged, ())
+    parts.store.save_documents(staged, (), pings_for(parts, topics, now))
     parts.reach("documents:saved")
     _place(parts, [document for document in staged if document.path in set(changed)])
+    _release(parts)
     return tuple(changed)
 
 
-def _clear(parts: Parts, gone: Sequence[str]) -> None:
-    """Files first: after a crash the rows still say what must go."""
+def _release(parts: Parts) -> None:
+    """Hubs may be told what was queued with documents, also by a publish that a crash ended."""
+    if parts.hubs:
+        parts.store.place_pings()
+
+
+def _was(parts: Parts, new: Document, old: Document | None) -> bool:
+    """Whether readers have these bytes already; also where the store was lost and the file stands."""
+    if old is not None:
+        return old.hash == new.hash
+    standing = parts.shelf.standing(new.path)
+    return standing is not None and standing[0] == new.hash
+
+
+def clear(parts: Parts, gone: Sequence[str]) -> None:
+    """Takes documents away. Files first: after a crash the rows still say what must go."""
     for path in gone:
         parts.shelf.remove(path)
         parts.reach("documents:removed")

@@ -34,7 +34,12 @@ def _documents(parts: Parts, spec: FeedSpec) -> list[Wanted]:
         return lambda: parts.formats[name].write(value())
 
     return [
-        Wanted(path=feed_path(parts, spec, name), fingerprint=fingerprint(stamp, name), make=make(name))
+        Wanted(
+            path=feed_path(parts, spec, name),
+            fingerprint=fingerprint(stamp, name),
+            make=make(name),
+            topic=parts.site.public_url + feed_path(parts, spec, name),
+        )
         for name in spec.formats
     ]
 

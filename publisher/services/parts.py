@@ -19,6 +19,7 @@ from publisher.ports import (
     Format,
     Journal,
     Markup,
+    Moves,
     Renderer,
     Shelf,
     Signer,
@@ -67,6 +68,7 @@ class Parts:
     pacing: Pacing
     ticks: Callable[[], float]
     adoptions: Adoptions
+    moves: Moves
     reader: Callable[[], FeedReader]
     web: Callable[[], Web]
     signer: Callable[[], Signer | None]

@@ -6,13 +6,13 @@ Each arrow may be the last one before a crash: the next publish finds the same p
 and goes on. Nothing is written before the plan is whole.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from publisher.core.errors import Refused
 from publisher.core.guards import Guard, ways_out
-from publisher.core.log import Head
+from publisher.core.log import Head, Known
 from publisher.core.plans import Plan
 from publisher.core.settling import Memory
 from publisher.services.assets import asset_documents
@@ -20,6 +20,7 @@ from publisher.services.documents import write
 from publisher.services.feeds import feed_documents
 from publisher.services.gathering import Gathered, gather
 from publisher.services.looking import LastLook, Look
+from publisher.services.moving import follow, settle_pages
 from publisher.services.pages import home_page
 from publisher.services.parts import Parts
 from publisher.services.postpages import OWNED, post_pages
@@ -104,11 +105,14 @@ def _foretell(parts: Parts, plan: Plan) -> None:
 
 def _documents(parts: Parts, now: datetime) -> tuple[str, ...]:
     """Pages and assets before the feeds that speak of them."""
-    live = [known for known in parts.store.known() if known.live] if parts.pages else []
+    moved = follow(parts)
+    known: Sequence[Known] = parts.store.known() if parts.pages else ()
+    live = [k for k in known if k.live]
     pages, problems = post_pages(parts, live)
     parts.store.set_problems("pages", problems, now)
     wanted = [*asset_documents(parts, live), *pages, *feed_documents(parts), home_page(parts)]
-    return write(parts, wanted, now, owned=OWNED)
+    settle_pages(parts, known, {want.path for want in pages}, now)
+    return write(parts, [want for want in wanted if want.path not in moved], now, owned=OWNED)
 
 
 def _check(plan: Plan, expect: str | None) -> None:

@@ -29,5 +29,6 @@ def status(parts: Parts, now: datetime) -> dict[str, Any]:
         "readers": dict(readers),
         "mailings": {"all": len(mailings), "under way": len(active)},
         "deliveries": {state.value: states[state.value] for state in State if states[state.value]},
+        "hubs": {"to tell": len(parts.store.pings())} if parts.hubs else {},
         "problems": [{"area": a, "since": at, "text": text} for a, at, text in parts.store.problems()],
     }

@@ -98,6 +98,13 @@ class FolderShelf:
             return None
         return digest, datetime.fromtimestamp(int(found.st_mtime), UTC)
 
+    def read(self, path: str) -> bytes | None:
+        """What stands at `path`, whoever wrote it; None: nothing."""
+        try:
+            return self._inside(path).read_bytes()
+        except OSError:
+            return None
+
     def remove(self, path: str) -> None:
         """Takes a file away, its encodings first, and the folders it leaves empty. Nothing happens when it is
         not there."""

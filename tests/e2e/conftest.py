@@ -179,6 +179,7 @@ def running(site: Site) -> Iterator[Any]:
 
     yield start
     for one in started:
+        one.http.close()
         if one.process.poll() is None:
             one.process.kill()
             one.process.communicate()

@@ -144,4 +144,5 @@ def test_every_step_of_the_code_is_in_this_test() -> None:
         for file in (package / room).glob("*.py")
         for step in re.findall(r'reach\("([^"]+)"\)', file.read_text())
     }
-    assert named == {":".join(step.split(":")[:2]) for step in STEPS}
+    hubs = {"websub:claimed", "websub:told"}  # see test_websub
+    assert named - hubs == {":".join(step.split(":")[:2]) for step in STEPS}

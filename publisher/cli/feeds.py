@@ -1,0 +1,110 @@
+"""feeds: list, move, end, rebuild, ping."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from publisher.app import App
+from publisher.cli.common import Site, count, say, show_json, site_options, utc
+from publisher.cli.pinging import say_pinged
+from publisher.core.moves import Move
+from publisher.services import feedlist, moving
+
+
+@click.group()
+def feeds() -> None:
+    """The feeds: what there is, where it moved, and what hubs are to be told."""
+
+
+@feeds.command("list")
+@site_options(as_json=True)
+def list_(site: Site, as_json: bool) -> None:
+    """Each document of each feed, and every address that moved or ended."""
+    app = site.open()
+    rows, moves = feedlist.documents(app.parts), app.store.moves()
+    if as_json:
+        values = [
+            {"slug": r.slug, "path": r.path, "url": r.url, "entries": r.entries, "archive": r.archive}
+            | {"changed": utc(r.changed)}
+            for r in rows
+        ]
+        show_json({"documents": values, "moves": [_move_json(move) for move in moves]})
+        return
+    for row in rows:
+        kind = "archive " if row.archive else ""
+        click.echo(f"{row.url}  {kind}{count(row.entries, 'entry', 'entries')}, changed {utc(row.changed)}")
+    for move in moves:
+        click.echo(_moved(app, move))
+    if not rows:
+        say("no feed yet: `publisher publish` writes them")
+
+
+@feeds.command()
+@site_options(at=True)
+@click.argument("old", metavar="SLUG|OLDPATH")
+@click.argument("new", metavar="NEW")
+@click.option("--dry-run", is_flag=True, help="Show what would move; change nothing.")
+def move(site: Site, old: str, new: str, dry_run: bool) -> None:
+    """From now on, OLD leads to NEW (301), for ever.
+
+    OLD is a feed's slug or a path under public/; NEW is a URL or such a path. The documents of a feed that
+    moves to a folder (a NEW that ends in /) keep their names there.
+    """
+    app = site.open()
+    if dry_run:
+        for path in moving.paths_of(app.parts, old):
+            click.echo(f"{path} would lead to {new}")
+        return
+    with app.lock("publish"):
+        made = moving.move(app.parts, old, new, app.clock())
+    _say(app, made)
+
+
+@feeds.command()
+@site_options(at=True)
+@click.argument("old", metavar="SLUG|PATH")
+@click.option("--undo", is_flag=True, help="Take a move or an end back.")
+@click.option("--dry-run", is_flag=True, help="Show what would end; change nothing.")
+def end(site: Site, old: str, undo: bool, dry_run: bool) -> None:
+    """Ends a feed or an address (410): readers stop asking for it."""
+    app = site.open()
+    if dry_run:
+        for path in moving.paths_of(app.parts, old):
+            click.echo(f"{path} would {'be as before' if undo else 'end'}")
+        return
+    with app.lock("publish"):
+        if undo:
+            for taken in moving.undo(app.parts, old):
+                say(f"taken back: {taken.path}; the next publish writes it")
+            return
+        made = moving.end(app.parts, old, app.clock())
+    _say(app, made)
+
+
+@feeds.command()
+@site_options(as_json=True)
+def ping(site: Site, as_json: bool) -> None:
+    """Tells hubs now of the feeds that changed: after documents were uploaded."""
+    app = site.open()
+    told = say_pinged(app)
+    if as_json:
+        show_json(told)
+    elif not told:
+        say("no hub is to be told of anything now")
+
+
+def _say(app: App, moves: Sequence[Move]) -> None:
+    for move in moves:
+        click.echo(_moved(app, move))
+    say("written to moved.json: keep it with publisher.toml; take what is gone out of [[feeds]] too")
+
+
+def _moved(app: App, move: Move) -> str:
+    base = app.settings.site.public_url
+    target = move.target if "://" in move.target or not move.target else base + move.target
+    return f"{base}{move.path}  {move.fate}{f' to {target}' if target else ''}"
+
+
+def _move_json(move: Move) -> dict[str, Any]:
+    return {"path": move.path, "fate": move.fate, "target": move.target, "at": utc(move.at)}
