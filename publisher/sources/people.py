@@ -48,7 +48,8 @@ def find_language(front: FrontMatter, path: str, rules: SourceRules) -> tuple[st
     a folder (/de/...); else the site's.
     """
     for name in ("lang", "language", "locale"):
-        if found := _language(front.text(name)):
+        text = front.text(name)
+        if text and (found := _language(text)):
             return found, name
     folders, _, name = path.rpartition("/")
     if name.count(".") > 1 and (suffix := language_suffix(name.rpartition(".")[0])):

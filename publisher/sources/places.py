@@ -100,10 +100,12 @@ def find_image(front: FrontMatter, base: str, rules: SourceRules) -> tuple[Image
     it may have beside the post.
     """
     for name in IMAGE_FIELDS:
-        value = front.get(name)
+        value = front.values.get(name)
+        if value is None:
+            continue
         if isinstance(value, list):
             value = value[0] if value else None
-        text = _image_text(value) if value else ""
+        text = _image_text(value)
         url = absolute(text, base) if text else None
         if url:
             alt = _inner(value, "alt", "caption", "title") or front.text(f"{name}alt", "imagealt", "coveralt")
@@ -124,7 +126,7 @@ def find_aliases(front: FrontMatter, rules: SourceRules) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for name in ("aliases", "alias", "redirectfrom"):
-        for text in scalars(front.get(name)):
+        for text in scalars(front.values.get(name)):
             path = local_path(_path_of(text))
             found |= {path: None, under_posts(path): None} if rules.pages else {path: None}
     return tuple(found)

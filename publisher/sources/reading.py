@@ -161,8 +161,8 @@ def _named(front: FrontMatter, path: str) -> str:
 def _summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> tuple[str, int, str]:
     """The summary the author wrote; else how much of the body stands before the mark that ends it."""
     for name in SUMMARY_FIELDS:
-        text = plain(front.text(name))
-        if text and text.casefold() != title.casefold():
+        text = front.text(name)
+        if text and (text := plain(text)) and text.casefold() != title.casefold():
             return text, 0, name
     separator = front.get("excerptseparator")
     lead = lead_of(body, separator if isinstance(separator, str) else rules.separator)

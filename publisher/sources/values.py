@@ -46,8 +46,8 @@ class FrontMatter:
         """The first of `names` that is a scalar with something in it, trimmed; else ""."""
         for name in names:
             value = self.values.get(fold(name))
-            if isinstance(value, str) and value.strip():
-                return value.strip()
+            if value and isinstance(value, str) and (text := value.strip()):
+                return text
         return ""
 
     def flag(self, name: str) -> bool | None:

@@ -14,7 +14,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, sel
 from publisher.core.log import Known
 from publisher.core.posts import FileStat, Post
 from publisher.core.settling import Memory
-from publisher.stores.engine import Database, insert_new, slices, upsert
+from publisher.stores.engine import Database, insert_many, insert_new, slices, upsert
 from publisher.stores.rows import as_known
 from publisher.stores.schema import FILES, bodies, counters, files, posts
 from publisher.stores.values import post_from_text, post_to_text
@@ -82,7 +82,7 @@ class Files:
             for paths in slices(memory.gone):
                 connection.execute(delete(files).where(files.c.path.in_(paths)))
             for read in slices(memory.read):
-                connection.execute(upsert(files), [_row(memory.rules, *one) for one in read])
+                insert_many(connection, upsert(files), [_row(memory.rules, *one) for one in read])
             if memory.touched:
                 rows = [{"of": it.path, "to": it.size, "at": it.mtime_ns} for it in memory.touched]
                 connection.execute(_TOUCHED, rows)
@@ -96,9 +96,8 @@ class Files:
 
 
 def _keep(connection: Any, pairs: Iterable[tuple[str, str]]) -> None:
-    rows = [{"hash": name, "source": body.encode("utf-8", "surrogatepass")} for name, body in pairs]
-    if rows:
-        connection.execute(insert_new(bodies), rows)
+    rows = [{"hash": name, "source": body.encode("utf-8", "surrogatepass")} for name, body in sorted(pairs)]
+    insert_many(connection, insert_new(bodies), rows)
 
 
 def _counted(connection: Connection) -> int:

@@ -22,7 +22,7 @@ from publisher.core.log import Head, Kind, Known
 from publisher.core.plans import Change, Plan
 from publisher.core.posts import Post
 from publisher.core.settling import Names
-from publisher.stores.engine import Database, insert_new, slices
+from publisher.stores.engine import Database, insert_many, insert_new, slices
 from publisher.stores.renaming import Renaming
 from publisher.stores.rows import as_known
 from publisher.stores.schema import bodies, log, log_head, posts, revisions
@@ -160,15 +160,19 @@ def _append(connection: Connection, plan: Plan, at: datetime) -> None:
     told = [c for c in plan.changes if c.kind not in (Kind.WITHDRAWN, Kind.PUBLISHED)]
     _run(connection, insert_new(revisions), [_revision_row(c, post_to_text(c.post)) for c in told])
     for part in slices(numbered):
-        _run(connection, insert(log), [_log_row(change, seq, at) for seq, change in part])
+        insert_many(connection, insert(log), [_log_row(change, seq, at) for seq, change in part])
 
 
 def _publish(connection: Connection, part: Sequence[tuple[int, Change]], at: datetime) -> None:
     texts = [post_to_text(change.post) for _, change in part]
     new = zip(part, texts, strict=True)
-    _run(connection, insert(posts), [_post_row(change, seq, at, text) for (seq, change), text in new])
+    insert_many(
+        connection, insert(posts), [_post_row(change, seq, at, text) for (seq, change), text in new]
+    )
     of = zip(part, texts, strict=True)
-    _run(connection, insert_new(revisions), [_revision_row(change, text) for (_, change), text in of])
+    insert_many(
+        connection, insert_new(revisions), [_revision_row(change, text) for (_, change), text in of]
+    )
 
 
 def _parameter(name: str, like: ColumnElement[Any]) -> BindParameter[Any]:
