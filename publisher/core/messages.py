@@ -32,13 +32,15 @@ class Envelope:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One message for one reader. `key` names the delivery, the same on every attempt ("12-000345");
-    `data` is the whole message with CRLF line ends, not dot-stuffed.
+    `data` is the whole message with CRLF line ends, not dot-stuffed; `dotless`: it is known that none of its
+    lines begins with a dot.
     """
 
     key: str
     message_id: str
     envelope: Envelope
     data: bytes
+    dotless: bool = False
 
 
 class Verdict(StrEnum):
@@ -76,6 +78,14 @@ Recipe = tuple[str, ...]
 def fill(segments: Sequence[Segment], values: Mapping[Place, bytes]) -> bytes:
     """The finished bytes. Raises KeyError when a reader's value is missing: better none than half a mail."""
     return b"".join([values[s] if isinstance(s, Place) else s for s in segments])
+
+
+def is_dotless(segments: Sequence[Segment]) -> bool:
+    """Whether no line of a message begins with a dot, whatever its places are filled with: SMTP need not look.
+    Values of places hold no line break, and none begins with a dot where a place stands first on a line.
+    """
+    whole = b"".join(b"x" if isinstance(segment, Place) else segment for segment in segments)
+    return not (b"\n." in whole or b"\r." in whole or whole.startswith(b"."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

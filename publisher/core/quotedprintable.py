@@ -53,6 +53,8 @@ def _rows(line: str, *, hard: bool) -> Iterator[str]:
             row = ""
         if not row and line.startswith("From ", at):
             unit = "=46"  # a mailbox file would make it ">From"
+        elif not row and character == ".":
+            unit = "=2E"  # SMTP would double it, and some servers forget to undo that
         row += unit
     yield row if hard else row + "="
 

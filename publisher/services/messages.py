@@ -8,7 +8,7 @@ from publisher.core.dkim import Signable, signable
 from publisher.core.envelopes import return_path
 from publisher.core.headers import date_value, to_value
 from publisher.core.mailings import Batch, Delivery, Mailing
-from publisher.core.messages import Envelope, Message, Place, Segment, fill
+from publisher.core.messages import Envelope, Message, Place, Segment, fill, is_dotless
 from publisher.core.tokens import Claim, Purpose, opaque, seal
 from publisher.ports import Signer
 from publisher.services.parts import Parts
@@ -31,6 +31,7 @@ class _Made:
     domain: str
     signer: Signer | None
     signable: Signable | None
+    dotless: bool
 
 
 class Maker:
@@ -54,6 +55,7 @@ class Maker:
             message_id=_whole(left, row.sender),
             envelope=Envelope(mail_from=self._mail_from(row), rcpt_to=str(address)),
             data=data,
+            dotless=made.dotless,
         )
 
     def _of_cohort(self, row: Delivery, segments: Sequence[Segment]) -> _Made:
@@ -63,7 +65,8 @@ class Maker:
             signer = self._parts.signer()  # keys are read when the first message is made
             signer = signer if signer is not None and signer.signs(domain) else None
             places = frozenset(segment for segment in segments if isinstance(segment, Place))
-            made = _Made(segments, places, domain, signer, signable(segments) if signer else None)
+            canonical = signable(segments) if signer else None
+            made = _Made(segments, places, domain, signer, canonical, is_dotless(segments))
             if len(self._cohorts) >= REMEMBERED:
                 del self._cohorts[next(iter(self._cohorts))]
             self._cohorts[row.mailing, row.cohort] = made

@@ -111,7 +111,7 @@ class SmtpSession:
         refused = await self._begin(line, *commands)
         if refused is not None:
             return refused
-        line.say(stuffed(message.data))
+        line.say(message.data if message.dotless else stuffed(message.data))
         await line.flushed(BLOCK)
         self._offered = line
         return None
