@@ -81,7 +81,7 @@ def fill(segments: Sequence[Segment], values: Mapping[Place, bytes]) -> bytes:
 
 
 def is_dotless(segments: Sequence[Segment]) -> bool:
-    """Whether no line of a message begins with a dot, whatever its places are filled with: SMTP need not look.
+    """Whether no line of a message begins with a dot, whatever its places are filled with.
     Values of places hold no line break, and none begins with a dot where a place stands first on a line.
     """
     whole = b"".join(b"x" if isinstance(segment, Place) else segment for segment in segments)

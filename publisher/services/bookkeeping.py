@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from publisher.core.mailings import Cause, Delivery, Hold, Result, deferral
 from publisher.core.messages import Outcome, Phase, Verdict
@@ -55,6 +56,7 @@ class Books:
         self.lanes = Lanes(parts.pacing, parts.ticks, self.brakes.probing, parts.batch)
         self.losses = 0
         self.down = False
+        self._finishing: list[asyncio.Task[None]] = []
 
     async def decided(self, job: Job, outcome: Outcome) -> bool:
         """Settles an answer; False where the line is lost."""
@@ -67,12 +69,43 @@ class Books:
         scopes = (job.domain, of_mailing(job.row.mailing))
         final = self.brakes.fair(outcome, *scopes)
         learnt = self._learn(outcome, *scopes)
+        if final.verdict is Verdict.ACCEPTED and not learnt:
+            self._accepted(job, final)
+            return True
         await self._settle_as(job.row, final)
         await self.left(job.open)
         await self._react(*learnt)
         if self.losses >= LOSSES:
             await self.server_fails(outcome.reply)
+        self.parts.reach("deliver:settled")
         return outcome.verdict is not Verdict.UNKNOWN
+
+    def _accepted(self, job: Job, outcome: Outcome) -> None:
+        """Settles in the background: the connection goes on with its next message meanwhile."""
+        row = job.row
+        self.tally.accepted += 1
+        self.lanes.hold()
+        result = Result(mailing=row.mailing, n=row.n, cause=Cause.ACCEPT, reply=outcome.reply)
+        self.commit.settle_later(result, partial(self._durable, job.open))
+
+    def _durable(self, opened: Open) -> None:
+        self.parts.reach("deliver:settled")
+        opened.left -= 1
+        if opened.left:
+            self.lanes.release()
+        else:
+            self._finishing.append(asyncio.create_task(self._finish_then_release(opened)))
+
+    async def _finish_then_release(self, opened: Open) -> None:
+        try:
+            await self.finish(opened)
+        finally:
+            self.lanes.release()
+
+    async def caught_up(self) -> None:
+        """Returns when all outcomes are durable and all batches of theirs ended. Raises what failed."""
+        await self.commit.flush()
+        await asyncio.gather(*self._finishing)
 
     async def _not_tried(self, job: Job, outcome: Outcome) -> None:
         """The server did not come to look at the reader: the row goes back as if never claimed."""

@@ -45,6 +45,7 @@ class Drain:
                 work.create_task(self._feed())
                 for _ in range(self._connections()):
                     work.create_task(self._connection())
+            await self.book.caught_up()
             renewing.cancel()
         return self.book.tally
 
@@ -154,9 +155,7 @@ class Drain:
         self.parts.reach("deliver:intended")
         outcome = await session.commit()
         self.parts.reach("deliver:committed")
-        good = await self.book.decided(job, outcome)
-        self.parts.reach("deliver:settled")
-        return good
+        return await self.book.decided(job, outcome)
 
     async def _segments(self, opened: Open, row: Delivery) -> tuple[Segment, ...]:
         if row.cohort not in opened.segments:

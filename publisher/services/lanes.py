@@ -127,6 +127,17 @@ class Lanes:
         if not self._flying and self.idle:
             self._low.set()
 
+    def hold(self) -> None:
+        """What was under way is not over with its landing: its outcome is still to be durable."""
+        self._flying += 1
+
+    def release(self) -> None:
+        """It is durable."""
+        self._flying -= 1
+        self._changed.set()
+        if not self._flying and self.idle:
+            self._low.set()
+
     def of_domain(self, domain: str) -> list[Job]:
         """Removes the waiting jobs of a domain and returns them."""
         return self.take_out(lambda job: job.domain == domain)

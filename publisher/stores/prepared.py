@@ -48,8 +48,8 @@ class Prepared:
         return changed == 1
 
     def _of(self, connection: Connection) -> tuple[str, list[tuple[str, int, Any]], bool]:
-        """The text of the statement, and for each value in it its name, where in a row it stands (-1: it never
-        changes), and what it is then.
+        """The text of the statement, and for each value in it its name, where in a row it stands (-1: it
+        never changes), and what it is then.
         """
         dialect = connection.dialect
         if dialect.name not in self._made:

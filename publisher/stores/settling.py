@@ -1,52 +1,49 @@
 """What becomes of rows: the intent before the dot, the answers, and the late word about what is in doubt."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Update, func, or_, select, update
 
 from publisher.core.mailings import Cause, MailingState, Result, State, move, origins
 from publisher.stores.batches import NOT_TRIED, set_turn
 from publisher.stores.eligible import may_be_sent
-from publisher.stores.engine import slices
 from publisher.stores.members import BatchState
+from publisher.stores.prepared import Prepared, of_row
 from publisher.stores.schema import batches, deliveries, mailings
+from publisher.stores.types import milliseconds, plain
 
 
 def intend_all(
     connection: Connection, run: str, rows: Sequence[tuple[int, int]], now: datetime
 ) -> set[tuple[int, int]]:
-    meant = (
-        update(deliveries)
-        .where(deliveries.c.run == run, deliveries.c.state.in_(origins(Cause.INTEND)), may_be_sent())
-        .values(state=State.SENDING, changed_at=now)
-        .returning(deliveries.c.mailing, deliveries.c.n)
-    )
-    by_mailing: defaultdict[int, list[int]] = defaultdict(list)  # (mailing, n) IN (..) would read every row
-    for mailing, n in rows:
-        by_mailing[mailing].append(n)
-    done: set[tuple[int, int]] = set()
-    for mailing, numbers in by_mailing.items():
-        for part in slices(numbers):
-            these = meant.where(deliveries.c.mailing == mailing, deliveries.c.n.in_(part))
-            done.update((row.mailing, row.n) for row in connection.execute(these).all())
-    return done
+    at = milliseconds(now)
+    passed = _INTEND.each(connection, [(mailing, n, run, at) for mailing, n in rows])
+    return {row for row, done in zip(rows, passed, strict=True) if done}
+
+
+_INTEND = Prepared(
+    update(deliveries)
+    .where(deliveries.c.mailing == of_row("of_mailing"), deliveries.c.n == of_row("number"))
+    .where(deliveries.c.run == of_row("this_run"), deliveries.c.state.in_(origins(Cause.INTEND)))
+    .where(may_be_sent())
+    .values(state=State.SENDING, changed_at=of_row("at")),
+    ("of_mailing", "number", "this_run", "at"),
+)
 
 
 def settle_all(connection: Connection, run: str, results: Sequence[Result], now: datetime) -> None:
-    if not results:
-        return
-    states = _states_of(connection, results)
-    by_cause: dict[Cause, list[dict[str, Any]]] = {}
+    skipped = [result for result in results if result.cause is Cause.SKIP]
+    states: Mapping[int, MailingState] = _states_of(connection, skipped) if skipped else {}
+    by_cause: dict[Cause, list[Result]] = {}
     for result in results:
-        cause = _real_cause(result, states)
-        by_cause.setdefault(cause, []).append(_settling(result, run, now))
-    for cause, rows in by_cause.items():
-        settled = connection.execute(_SETTLE[cause], rows).rowcount
-        if settled < len(rows) and cause in _LATE:
-            _settle_late(connection, [result for result in results if result.cause is cause], run, now)
+        by_cause.setdefault(_real_cause(result, states), []).append(result)
+    for cause, group in by_cause.items():
+        settled = _SETTLE[cause].each(connection, [_settling(result, run, now) for result in group])
+        if cause in _LATE and not all(settled):
+            missed = [result for result, done in zip(group, settled, strict=True) if not done]
+            _settle_late(connection, missed, run, now)
 
 
 _LATE = {
@@ -103,15 +100,12 @@ def _real_cause(result: Result, states: Mapping[int, MailingState]) -> Cause:
     return result.cause
 
 
-def _settling(result: Result, run: str, now: datetime) -> dict[str, Any]:
-    return {
-        "of_mailing": result.mailing,
-        "number": result.n,
-        "this_run": run,
-        "words": result.reply,
-        "wait": result.not_before,
-        "at": now,
-    }
+_VALUES = ("of_mailing", "number", "this_run", "at", "words", "wait")
+
+
+def _settling(result: Result, run: str, now: datetime) -> tuple[object, ...]:
+    wait = None if result.not_before is None else milliseconds(result.not_before)
+    return (result.mailing, result.n, run, milliseconds(now), plain(result.reply), wait)
 
 
 def _arrow(cause: Cause) -> Update:
@@ -119,27 +113,27 @@ def _arrow(cause: Cause) -> Update:
     (target,) = {move(state, cause) for state in origins(cause)}
     values: dict[str, Any] = {
         "state": target,
-        "changed_at": bindparam("at", type_=deliveries.c.changed_at.type),
+        "changed_at": of_row("at", type_=deliveries.c.changed_at.type),
     }
     if cause is Cause.RELEASE:
-        wait = bindparam("wait", type_=deliveries.c.not_before.type)
+        wait = of_row("wait", type_=deliveries.c.not_before.type)
         values |= NOT_TRIED | {"not_before": func.coalesce(wait, deliveries.c.not_before)}
     else:
-        values["reply"] = bindparam("words", type_=deliveries.c.reply.type)
-        values["not_before"] = bindparam("wait", type_=deliveries.c.not_before.type)
+        values["reply"] = of_row("words", type_=deliveries.c.reply.type)
+        values["not_before"] = of_row("wait", type_=deliveries.c.not_before.type)
     if cause is Cause.DEFER:
         values["run"] = None
     return (
         update(deliveries)
-        .where(deliveries.c.mailing == bindparam("of_mailing"), deliveries.c.n == bindparam("number"))
-        .where(deliveries.c.run == bindparam("this_run"))
+        .where(deliveries.c.mailing == of_row("of_mailing"), deliveries.c.n == of_row("number"))
+        .where(deliveries.c.run == of_row("this_run"))
         .where(or_(*[deliveries.c.state == state for state in origins(cause)]))  # no IN in an executemany
         .values(values)
     )
 
 
-_SETTLE: Mapping[Cause, Update] = {
-    cause: _arrow(cause)
+_SETTLE: Mapping[Cause, Prepared] = {
+    cause: Prepared(_arrow(cause), _VALUES)
     for cause in (
         Cause.ACCEPT,
         Cause.DEFER,

@@ -11,6 +11,7 @@ from publisher.transports.smtp.replies import Reply
 END = b".\r\n"
 """The end of the data (RFC 5321 4.1.1.4), once the data itself ended in CRLF."""
 
+_BREAKS = re.compile("[\x00-\x1f<>\x7f]")
 _DOT = re.compile(rb"(^|\r\n|\n|\r)\.")
 
 
@@ -56,7 +57,7 @@ def envelope(message: Message, can: Abilities) -> tuple[bytes, bytes] | Refusal:
     SMTPUTF8 (RFC 6531), RET, ENVID and ORCPT (RFC 3461). A Refusal: it lacks what the message needs.
     """
     sender, recipient = message.envelope.mail_from, message.envelope.rcpt_to
-    if any(ord(c) < 32 or c in "<>\x7f" for c in sender + recipient):
+    if _BREAKS.search(sender) or _BREAKS.search(recipient):
         return Refusal("the address cannot be written in a command")
     plain = message.data.isascii()
     utf8 = not (sender.isascii() and recipient.isascii())
