@@ -21,7 +21,7 @@ COMMANDS = {
     "subscribers": ("publisher.cli.readers", "Add, list and import readers."),
     "mailings": ("publisher.cli.mailings", "What went out, to how many, and what is in doubt."),
     "deliver": ("publisher.cli.mail", "Drain what is due, then stop."),
-    "run": ("publisher.cli.run", "Scheduler, web and delivery in one process."),
+    "run": ("publisher.cli.run", "Scheduler, web and delivery, all that a site needs."),
     "keys": ("publisher.cli.keys", "Make the keys that sign mail, and the DNS records for them."),
     "status": ("publisher.cli.site", "Log head, next due, queue, last errors."),
     "migrate": ("publisher.cli.site", "Bring the store to this version's schema."),

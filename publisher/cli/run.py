@@ -1,8 +1,9 @@
-"""run: scheduler, web and delivery in one process."""
+"""run: scheduler and delivery in this process, the web in one of its own."""
 
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from publisher.cli.common import Site, say, site_options
 if TYPE_CHECKING:
     from publisher.scheduler import Ticker
     from publisher.watching import Watcher
+    from publisher.web.server import Server
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ RESTART = "restart to use them"
 @click.option("--web-only", is_flag=True, help="Serve; neither publish nor deliver.")
 @click.option("--listen", metavar="HOST:PORT", help="Instead of web.listen.")
 def run(site: Site, web_only: bool, listen: str | None) -> None:
-    """Scheduler, web and delivery in one process; SIGTERM finishes what is in flight."""
+    """Scheduler, web and delivery, all that a site needs; SIGTERM finishes what is in flight."""
     app = site.open(rest=REST)
     web = app.settings.web
     serve(app, listen or f"{web.host}:{web.port}", web_only=web_only)
@@ -36,36 +38,56 @@ def serve(app: App, listen: str, *, web_only: bool = False) -> None:
     """Serves until SIGTERM or Ctrl-C. Raises OutputError when the port is in use, Refused when another
     `publisher run` works on this site.
     """
-    from publisher.scheduler import Ticker
     from publisher.web.server import Server
 
     _log_to_stderr()
     with app.lock("run", wait=False):
         server = Server(app, listen)
-
-        def stop(_signal: int, _frame: FrameType | None) -> None:
-            server.stop()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
+        where = f"serving {app.settings.folder} on {server.url} - Ctrl-C stops"
         app.store.head()  # a store that does not open stops us here, before anything is served
-        ticker = None if web_only else Ticker(app)
-        if ticker is not None:
-            app.wake = ticker.wake
-            ticker.start()
-        watcher = _watcher(app, ticker) if ticker is not None and app.settings.schedule.watch else None
-        if watcher is not None:
-            watcher.start()
-        say(f"serving {app.settings.folder} on {server.url} - Ctrl-C stops")
         try:
-            server.serve()
+            if web_only:
+                _on_signals(server.stop)
+                say(where)
+                server.serve()
+            else:
+                _beside(app, server, where)
         finally:
-            if watcher is not None:
-                watcher.stop()
-            if ticker is not None:
-                ticker.stop()
             app.close()
         say("stopped")
+
+
+def _beside(app: App, server: "Server", where: str) -> None:
+    """Serves in a process of its own, and publishes and delivers in this one."""
+    from publisher.scheduler import Ticker
+    from publisher.web.apart import Apart
+
+    apart = Apart(app, server)
+    _on_signals(apart.stop)
+    ticker = Ticker(app)
+    watcher = _watcher(app, ticker) if app.settings.schedule.watch else None
+    try:
+        app.wake = ticker.wake
+        ticker.start()
+        if watcher is not None:
+            watcher.start()
+        say(where)
+        apart.attend(ticker.wake)
+    finally:
+        apart.close()
+        if watcher is not None:
+            watcher.stop()
+        ticker.stop()
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    """SIGTERM and Ctrl-C call `stop`."""
+
+    def told(_signal: int, _frame: FrameType | None) -> None:
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, told)
 
 
 def _watcher(app: App, ticker: "Ticker") -> "Watcher":

@@ -9,6 +9,9 @@ from pathlib import Path
 from publisher.core.errors import OutputError, Refused
 from publisher.stores.disk import output_error
 
+_held: set[int] = set()
+"""What this process holds or waits for: a forked one has the same handles open."""
+
 
 @contextmanager
 def hold(path: Path, *, wait: bool, on_wait: Callable[[], None] | None = None) -> Generator[None, None, None]:
@@ -18,6 +21,7 @@ def hold(path: Path, *, wait: bool, on_wait: Callable[[], None] | None = None) -
     process id. Raises OutputError where the file cannot be made.
     """
     handle = _open(path)
+    _held.add(handle)
     try:
         _take(handle, path, wait, on_wait)
         _write(handle, str(os.getpid()))
@@ -26,7 +30,14 @@ def hold(path: Path, *, wait: bool, on_wait: Callable[[], None] | None = None) -
         finally:
             _write(handle, "")
     finally:
+        _held.discard(handle)
         os.close(handle)
+
+
+def disown() -> None:
+    """For a forked process: the locks stay its parent's alone, and end when the parent does."""
+    while _held:
+        os.close(_held.pop())
 
 
 def _open(path: Path) -> int:

@@ -69,9 +69,9 @@ class Documents:
         else:
             await _empty(send, 308, (_location(found, scope),))
 
-    def in_memory(self, path: str, request: Asked) -> tuple[Answer, datetime] | None:
-        """The whole answer of what is in memory, and until when it holds as long as the file stands; None: it
-        is not there, or must be waited for.
+    def in_memory(self, path: str, request: Asked) -> tuple[Answer, datetime, File] | None:
+        """The whole answer of what is in memory, until when it holds, and the file it holds for; None: it is
+        not there, or must be waited for.
         """
         file = self._files.cached(path)
         if file is None or self._moved(path) is not None:
@@ -79,11 +79,11 @@ class Documents:
         now = self._clock()
         age, until = self._max_age(now)
         answer = respond(file, request, now, age, self._encode)
-        return (answer, until) if isinstance(answer.body, bytes) else None
+        return (answer, until, file) if isinstance(answer.body, bytes) else None
 
-    def stands(self, path: str) -> bool:
-        """Whether what `in_memory` answered for `path` would still be answered, as far as files go."""
-        return self._files.cached(path) is not None
+    def cached(self, path: str) -> File | None:
+        """The file at `path`, where it is in memory and still as it is on disk."""
+        return self._files.cached(path)
 
     def _moved(self, path: str) -> Move | None:
         """What became of the address, where there is no document any more (core.moves)."""

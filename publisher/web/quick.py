@@ -11,7 +11,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -23,11 +23,12 @@ from publisher.web.documents import Documents
 from publisher.web.responding import Answer
 
 LONGEST = 2048
-"""Bytes of a request that is kept. One with more is answered, and parsed again when it comes back."""
+"""Bytes of a request that is known again by its bytes. One with more is read again when it comes back."""
 
 REQUESTS = 8192
+ANSWERS = 2048
 BODIES = 64 * 2**20
-"""Requests kept, and bytes of the answers to them; the first to come is the first to go."""
+"""Requests and answers kept, and bytes of their bodies; the first to come is the first to go."""
 
 HEADERS = 64 * 2**10
 """Bytes of headers that a request may have."""
@@ -36,91 +37,120 @@ PATIENCE = 30.0
 """Seconds within which a request must have come whole."""
 
 _REQUEST = re.compile(
-    rb"(GET|HEAD) (/[!$&-~]*) HTTP/1\.1\r\n((?:[!#-'*+.0-9A-Z^_`a-z|~-]+:[ \t\x21-\x7e\x80-\xff]*\r\n)*)\r\n"
+    rb"(GET|HEAD) (/[!$&-~]*) HTTP/1\.1\r\n(?:[!#-'*+.0-9A-Z^_`a-z|~-]+:[ \t\x21-\x7e\x80-\xff]*\r\n)*\r\n"
 )
-_FIELD = re.compile(rb"([^:\r\n]+):([^\r\n]*)\r\n")
+_OF_USE = re.compile(
+    rb"\n(Host|Connection|Content-Length|Transfer-Encoding|Expect|Upgrade|HTTP2-Settings"
+    rb"|Accept-Encoding|If-None-Match|If-Modified-Since|If-Match|If-Unmodified-Since|A-IM|Range|If-Range)"
+    rb":[ \t]*([^\r]*)",
+    re.IGNORECASE,
+)
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"http2-settings"})
 _STATUS = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus} | {
     226: b"HTTP/1.1 226 IM Used\r\n"
 }
 _TOO_LARGE = _STATUS[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+_Fields = list[tuple[bytes, bytes]]
+_Key = tuple[bytes, bytes, tuple[tuple[bytes, bytes], ...]]
 
 
 @dataclass(slots=True)
 class _Said:
-    """What a request asks, and the answer, which holds before `until` and while the facts are these."""
+    """What a request asks, and the answer: it holds before `until`, while file and facts are these."""
 
+    key: _Key
     path: str
     request: Asked
-    until: datetime
-    facts: object
-    head: bytes
-    body: bytes
+    until: datetime = _NEVER
+    facts: object = None
+    file: object = None
+    head: bytes = b""
+    body: bytes = b""
 
 
 class Memory:
-    """Answers to requests by their bytes. `headers` gives those every answer begins with (Date)."""
+    """Answers to requests, by their bytes and by what of them counts. `path_of` is where a document stands,
+    by the path asked for; `facts` are what answers depend on.
+    """
 
     def __init__(
         self, documents: Documents, clock: Clock, path_of: Callable[[str], str], facts: Callable[[], object]
     ) -> None:
         self._documents, self._clock, self._path_of, self._facts = documents, clock, path_of, facts
-        self._said: dict[bytes, _Said] = {}
+        self._requests: dict[bytes, _Said] = {}
+        self._answers: dict[_Key, _Said] = {}
         self._bytes = 0
 
-    def recall(self, data: bytes, headers: list[tuple[bytes, bytes]]) -> _Said | None:
-        """The answer to the request `data`; None: it is not one whole plain request for what is in memory."""
-        said = self._said.get(data)
+    def recall(self, data: bytes, headers: _Fields) -> _Said | None:
+        """The answer to the request `data`, which begins with `headers` (Date); None: it is not one whole
+        plain request for what is in memory.
+        """
+        said = self._requests.get(data) or self._learn(data)
         if said is None:
-            return self._learn(data, headers)
-        if self._clock() < said.until and self._facts() is said.facts:
-            if self._documents.stands(said.path):
-                return said
-            self._forget(data)
             return None
-        self._forget(data)
-        return self._answered(data, said.path, said.request, headers)
+        holds = self._clock() < said.until and self._facts() is said.facts
+        if holds and self._documents.cached(said.path) is said.file:
+            return said
+        return self._renewed(said, headers)
 
-    def _learn(self, data: bytes, headers: list[tuple[bytes, bytes]]) -> _Said | None:
+    def _learn(self, data: bytes) -> _Said | None:
         found = _REQUEST.fullmatch(data)
         if found is None:
             return None
-        fields = [(name.lower(), value.strip(b" \t")) for name, value in _FIELD.findall(found[3])]
+        method, target = found.groups()
+        fields: list[tuple[bytes, bytes]] = []
         hosts = 0
-        for name, value in fields:
-            if name in _FRAMING or (name == b"connection" and value.lower() != b"keep-alive"):
+        for name, value in _OF_USE.findall(data):
+            name = name.lower()
+            if name == b"host":
+                hosts += 1
+            elif name == b"connection":
+                if value.strip().lower() != b"keep-alive":
+                    return None
+            elif name in _FRAMING:
                 return None
-            hosts += name == b"host"
+            else:
+                fields.append((name, value.strip(b" \t")))
         if hosts != 1:
             return None
-        path = self._path_of(found[2].partition(b"?")[0].decode("ascii"))
-        return self._answered(data, path, asked(found[1].decode(), fields), headers)
-
-    def _answered(
-        self, data: bytes, path: str, request: Asked, headers: list[tuple[bytes, bytes]]
-    ) -> _Said | None:
-        facts = self._facts()
-        found = self._documents.in_memory(path, request)
-        if found is None:
-            return None
-        answer, until = found
-        assert isinstance(answer.body, bytes)  # noqa: S101  # in memory
-        said = _Said(path, request, until, facts, _head(answer, headers), answer.body)
+        key = (method, target, tuple(fields))
+        said = self._answers.get(key)
+        if said is None:
+            path = self._path_of(target.partition(b"?")[0].decode("ascii"))
+            said = _Said(key, path, asked(method.decode(), fields))
         if len(data) <= LONGEST:
-            self._keep(data, said)
+            if len(self._requests) >= REQUESTS:
+                del self._requests[next(iter(self._requests))]
+            self._requests[data] = said
         return said
 
-    def _keep(self, data: bytes, said: _Said) -> None:
-        self._said[data] = said
+    def _renewed(self, said: _Said, headers: _Fields) -> _Said | None:
+        found = self._documents.in_memory(said.path, said.request)
+        self._let_go(said)
+        if found is None:
+            return None
+        answer, said.until, said.file = found
+        assert isinstance(answer.body, bytes)  # noqa: S101  # in memory
+        said.facts, said.head, said.body = self._facts(), _head(answer, headers), answer.body
+        self._answers[said.key] = said
         self._bytes += len(said.body)
-        while len(self._said) > REQUESTS or self._bytes > BODIES:
-            self._forget(next(iter(self._said)))
+        while len(self._answers) > ANSWERS or self._bytes > BODIES:
+            oldest = next(iter(self._answers.values()))
+            if oldest is said:
+                break
+            self._let_go(oldest)
+        return said
 
-    def _forget(self, data: bytes) -> None:
-        self._bytes -= len(self._said.pop(data).body)
+    def _let_go(self, said: _Said) -> None:
+        """The answer; who asks the same again finds out anew."""
+        if self._answers.pop(said.key, None) is not None:
+            self._bytes -= len(said.body)
+        said.until, said.file, said.body = _NEVER, None, b""
 
 
-def _head(answer: Answer, headers: list[tuple[bytes, bytes]]) -> bytes:
+def _head(answer: Answer, headers: _Fields) -> bytes:
     lines = [b"%s: %s\r\n" % field for field in (*headers, *answer.headers)]
     return b"".join((_STATUS[answer.status], *lines, b"\r\n"))
 
