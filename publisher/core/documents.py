@@ -29,6 +29,18 @@ class Document:
     modified: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """What a feed document held when its bytes had `hash` (SHA-256, 64 hex digits): a mark for each entry, so
+    that a client which still has that version can be sent only what it lacks (RFC 3229).
+    """
+
+    path: str
+    hash: str
+    modified: datetime
+    marks: tuple[str, ...]
+
+
 def compressible(path: str) -> bool:
     """Whether encodings stand beside the document at `path`: text in any form, and what has no suffix (a
     feed at a path of the site's own). Pictures, sound and archives are compressed already.

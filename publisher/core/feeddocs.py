@@ -9,12 +9,15 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import Any, cast
 from xml.parsers import expat
 
 ATOM = "http://www.w3.org/2005/Atom"
 HISTORY = "http://purl.org/syndication/history/1.0"
 JSON_FEED = "https://jsonfeed.org/version/"
+_SUFFIXES = frozenset({"", ".atom", ".json", ".rdf", ".rss", ".xml"})
+_NO_FEEDS = frozenset({"assets", "digests", "posts"})
 _ENTRIES = {("feed", f"{ATOM} entry"), ("rss", "item")}
 _ROOTS = {f"{ATOM} feed": "feed", "rss": "rss"}
 _DEPTHS = {"feed": 2, "rss": 3}
@@ -48,6 +51,13 @@ class FeedDocument:
     hubs: tuple[str, ...]
     spans: tuple[Span, ...]
     marks: tuple[str, ...]
+
+
+def may_be_feed(path: str) -> bool:
+    """Whether the document at `path` (relative to public/) may be a feed or an archive of one: it is one when
+    its bytes say so, for a site may choose the paths of its feeds.
+    """
+    return PurePosixPath(path).suffix.lower() in _SUFFIXES and path.partition("/")[0] not in _NO_FEEDS
 
 
 def read_feed(data: bytes) -> FeedDocument | None:
@@ -135,13 +145,20 @@ class _Reader:
     def end(self, name: str) -> None:
         here = len(self.path) == _DEPTHS[self.root]
         if here and ((self.root, name) in _ENTRIES or name == f"{HISTORY} complete"):
-            stop = self.data.index(b">", self.parser.CurrentByteIndex) + 1
+            stop = self._end()
             start = self.began
             while start and self.data[start - 1] in b" \t\r\n":
                 start -= 1
             mark = "" if name == f"{HISTORY} complete" else _mark(self.data[self.began : stop])
             self.spans.append(Span(start, stop, mark))
         self.path.pop()
+
+    def _end(self) -> int:
+        """Behind the end tag. Of an empty element ("<a/>") expat names the byte behind it."""
+        here: int = self.parser.CurrentByteIndex
+        if self.data[here - 2 : here] == b"/>" and self.data.index(b">", self.began) == here - 1:
+            return here
+        return self.data.index(b">", here) + 1
 
     def doctype(self, *_: Any) -> None:
         raise expat.ExpatError("no feed has a document type")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from publisher.core.documents import Document
+from publisher.core.documents import Document, Version
 from publisher.core.holds import Declined, Order, Standing
 from publisher.core.lists import Consent, Joined, NewReader, Subscription
 from publisher.core.lists import State as SubscriptionState
@@ -101,9 +101,18 @@ class DocumentStore(Protocol):
 
     def documents(self) -> Mapping[str, Document]: ...
     def save_documents(
-        self, written: Sequence[Document], gone: Sequence[str], pings: Sequence[Ping] = ()
+        self,
+        written: Sequence[Document],
+        gone: Sequence[str],
+        pings: Sequence[Ping] = (),
+        versions: Sequence[Version] = (),
     ) -> None:
-        """Records `written` and forgets `gone`; hubs are to be told `pings` once `place_pings` says so."""
+        """Records `written` and forgets `gone`; hubs are to be told `pings` once `place_pings` says so.
+        `versions` are what those of `written` that are feeds hold now."""
+        ...
+
+    def feed_versions(self, path: str) -> Mapping[str, tuple[str, ...]]:
+        """What the feed document at `path` holds and held, the newest first: hash -> marks of its entries."""
         ...
 
     def set_problems(self, area: str, problems_now: Sequence[str], now: datetime) -> None:

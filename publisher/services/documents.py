@@ -13,10 +13,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from publisher.core.documents import Document
+from publisher.core.documents import Document, Version
 from publisher.core.errors import OutputError
+from publisher.core.feeddocs import may_be_feed, read_feed
 from publisher.services.parts import Parts
 from publisher.services.websub import pings_for
+
+ARCHIVE = "archive/"
+"""Archive documents do not change, so nobody has an older version of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,7 @@ def write(
     parts.shelf.sweep()
     clear(parts, sorted({p for p in before if p.startswith(owned)} - {want.path for want in wanted}))
     staged: list[Document] = []
+    versions: list[Version] = []
     changed: list[str] = []
     topics: list[tuple[str, str]] = []
     for want in wanted:
@@ -55,6 +60,7 @@ def write(
         if old is None or old.hash != new.hash or not parts.shelf.holds(new):
             _stage(parts, new.path, data)
             changed.append(new.path)
+            versions += _version(new, data)
         if want.topic and not _was(parts, new, old):
             topics.append((want.topic, new.hash))
         staged.append(new)
@@ -62,7 +68,7 @@ def write(
         _release(parts)
         return ()
     parts.reach("documents:staged")
-    parts.store.save_documents(staged, (), pings_for(parts, topics, now))
+    parts.store.save_documents(staged, (), pings_for(parts, topics, now), versions)
     parts.reach("documents:saved")
     _place(parts, [document for document in staged if document.path in set(changed)])
     _release(parts)
@@ -114,6 +120,15 @@ def _record(parts: Parts, want: Wanted, data: bytes, old: Document | None, now: 
     return Document(
         path=want.path, fingerprint=want.fingerprint, hash=name, size=len(data), modified=modified
     )
+
+
+def _version(document: Document, data: bytes) -> list[Version]:
+    """What a feed held, for clients that will still have these bytes when it has others."""
+    path, hash, modified = document.path, document.hash, document.modified
+    feed = read_feed(data) if may_be_feed(path) and not path.startswith(ARCHIVE) else None
+    if feed is None:
+        return []
+    return [Version(path=path, hash=hash, modified=modified, marks=feed.marks)]
 
 
 def _place(parts: Parts, documents: Iterable[Document]) -> None:

@@ -5,11 +5,15 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 
-from publisher.core.documents import Document
+from publisher.core.documents import Document, Version
 from publisher.core.websub import Ping
 from publisher.stores.engine import Database, slices, upsert
 from publisher.stores.schema import documents, problems
 from publisher.stores.schema import pings as queue
+from publisher.stores.schema import versions as held
+
+VERSIONS = 50
+"""Versions of a feed document that are remembered. A client with an older one is sent the whole feed."""
 
 
 class Documents:
@@ -24,7 +28,11 @@ class Documents:
             return {row["path"]: Document(**row) for row in rows.mappings()}
 
     def save_documents(
-        self, written: Sequence[Document], gone: Sequence[str], pings: Sequence[Ping] = ()
+        self,
+        written: Sequence[Document],
+        gone: Sequence[str],
+        pings: Sequence[Ping] = (),
+        versions: Sequence[Version] = (),
     ) -> None:
         """Records `written` (new or in place of the same path) and forgets `gone`. `pings` wait for
         `place_pings`; one takes the place of an older one for the same hub and feed.
@@ -32,10 +40,23 @@ class Documents:
         with self._db.write() as connection:
             for paths in slices(gone):
                 connection.execute(delete(documents).where(documents.c.path.in_(paths)))
+                connection.execute(delete(held).where(held.c.path.in_(paths)))
             if written:
                 connection.execute(upsert(documents), [_row(document) for document in written])
             if pings:
                 connection.execute(upsert(queue), [_ping_row(ping) for ping in pings])
+            if versions:
+                connection.execute(upsert(held), [_version_row(version) for version in versions])
+                for path in {version.path for version in versions}:
+                    kept = select(held.c.hash).where(held.c.path == path).order_by(held.c.modified.desc())
+                    old = held.c.hash.not_in(kept.limit(VERSIONS))
+                    connection.execute(delete(held).where(held.c.path == path, old))
+
+    def feed_versions(self, path: str) -> Mapping[str, tuple[str, ...]]:
+        """What the feed document at `path` held before, and holds, the newest first: hash -> marks."""
+        query = select(held.c.hash, held.c.marks).where(held.c.path == path).order_by(held.c.modified.desc())
+        with self._db.read() as connection:
+            return {row.hash: tuple(row.marks) for row in connection.execute(query)}
 
     def set_problems(self, area: str, problems_now: Sequence[str], now: datetime) -> None:
         """The problems of `area` are these; one that was there before keeps the instant it was first seen."""
@@ -61,6 +82,10 @@ class Documents:
 
 def _row(document: Document) -> dict[str, object]:
     return {column.name: getattr(document, column.name) for column in documents.columns}
+
+
+def _version_row(version: Version) -> dict[str, object]:
+    return {**{name: getattr(version, name) for name in Version.__slots__}, "marks": list(version.marks)}
 
 
 def _ping_row(ping: Ping) -> dict[str, object]:

@@ -30,7 +30,7 @@ from publisher.stores.columns import index_of, index_where, metadata, one_of, to
 from publisher.stores.members import BatchState, Suppression
 from publisher.stores.types import Hash, Id, Instant, JsonText, Member, Words
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"
@@ -122,6 +122,16 @@ documents = Table(
     Column("hash", String(64), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("modified", Instant, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("hash", Hash, primary_key=True),
+    Column("modified", Instant, nullable=False),
+    Column("marks", JSON, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 problems = Table(

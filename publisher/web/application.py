@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,6 +56,7 @@ class Application:
             clock=app.clock,
             facts=self.standing.facts,
             encode=encode,
+            versions=self._versions,
             missing=self._missing,
             ended=self._ended,
         )
@@ -94,6 +96,14 @@ class Application:
             await self._pages({**scope, "path": path.rstrip("/"), "root_path": ""}, receive, send)
         else:
             await self._documents(scope, receive, send)
+
+    def _versions(self, path: str) -> Mapping[str, tuple[str, ...]]:
+        """What the feed at `path` held before; nothing where the store cannot tell."""
+        try:
+            return self._app.store.feed_versions(path)
+        except PublisherError as error:
+            log.error("versions_unread", extra={"reason": str(error)})
+            return {}
 
     def _under_prefix(self, path: str) -> str:
         inside = self._prefix and path.startswith(f"{self._prefix}/")

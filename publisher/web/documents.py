@@ -15,7 +15,7 @@ from publisher.ports import Clock
 from publisher.web.asking import Asked, asked
 from publisher.web.file import File, Headers
 from publisher.web.files import Files, Folder
-from publisher.web.responding import Answer, Encode, respond
+from publisher.web.responding import NO_VERSIONS, Answer, Encode, Versions, respond
 from publisher.web.standing import Facts
 
 MAX_AGE = 60
@@ -33,7 +33,8 @@ _ALLOW = (b"allow", b"GET, HEAD")
 
 class Documents:
     """Serves `files`. `facts` are asked before anything is looked up; `encode` makes the encodings of what is
-    made while asked for; `missing` answers for what is not there, `ended` for what was.
+    made while asked for; `versions` tells what the feed document at a path held before; `missing` answers
+    for what is not there, `ended` for what was.
     """
 
     def __init__(
@@ -43,12 +44,13 @@ class Documents:
         clock: Clock,
         facts: Callable[[], Facts],
         encode: Encode,
+        versions: Callable[[str], Versions],
         missing: ASGIApp,
         ended: ASGIApp,
     ) -> None:
         self._files, self._clock, self._facts = files, clock, facts
         self._encode, self._missing, self._ended = encode, missing, ended
-        self._base_url = files.base_url
+        self._versions, self._base_url = versions, files.base_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
@@ -62,7 +64,8 @@ class Documents:
         if isinstance(found, File):
             now = self._clock()
             request = asked(method, scope["headers"])
-            answer = respond(found, request, now, self._max_age(now)[0], self._encode)
+            held = await self._held(found, request)
+            answer = respond(found, request, now, self._max_age(now)[0], self._encode, held)
             await _send(answer, found, send)
         elif found is None:
             await self._missing(scope, receive, send)
@@ -79,6 +82,8 @@ class Documents:
         now = self._clock()
         age, until = self._max_age(now)
         answer = respond(file, request, now, age, self._encode)
+        if request.deltas and request.conditions and answer.status != 304:  # what it has must be looked up
+            return None
         return (answer, until, file) if isinstance(answer.body, bytes) else None
 
     def cached(self, path: str) -> File | None:
@@ -107,6 +112,12 @@ class Documents:
         if isinstance(found, File):
             self._files.keep(path, found)
         return found
+
+    async def _held(self, file: File, request: Asked) -> Versions:
+        """What the document held before, where that may make a difference."""
+        if not request.deltas or request.conditions is None or file.feed is None:
+            return NO_VERSIONS
+        return await asyncio.to_thread(self._versions, file.relative)
 
     def _max_age(self, now: datetime) -> tuple[int, datetime]:
         """Seconds that caches may keep a document, and until when to say so. At least one: a post that is due

@@ -2,21 +2,18 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from publisher.core.feeddocs import FeedDocument, read_feed
+from publisher.core.feeddocs import FeedDocument, may_be_feed, read_feed
 from publisher.web.conditional import http_date
-from publisher.web.media import content_type, for_programs, may_be_feed
+from publisher.web.media import content_type, for_programs
 from publisher.web.negotiation import IDENTITY
 
 Headers = tuple[tuple[bytes, bytes], ...]
-
-Versions = Callable[[str], Mapping[str, tuple[str, ...]]]
-"""What a feed document (its path) held before: hash of its bytes (64 hex digits) -> marks of its entries."""
 
 HASH = 32
 """Hex digits of SHA-256 in an entity tag."""
@@ -62,6 +59,7 @@ class File:
 
     path: Path
     place: str
+    relative: str
     signature: Signature
     modified: datetime
     hash: str
@@ -71,7 +69,6 @@ class File:
     for_ever: bool
     body: bytes | None
     feed: FeedDocument | None
-    versions: Mapping[str, tuple[str, ...]]
     deltas: dict[tuple[str, str], bytes] = field(default_factory=dict[tuple[str, str], bytes])
 
     @property
@@ -113,7 +110,6 @@ def make_file(
     packed: Mapping[str, bytes],
     looked: Mapping[str, Signature | None],
     base_url: str,
-    versions: Mapping[str, tuple[str, ...]],
 ) -> File:
     """The file at `path`, `relative` to public/, with the headers of each encoding made ready. With `keep`
     its bytes stay in memory.
@@ -129,6 +125,7 @@ def make_file(
     return File(
         path=path,
         place=str(path),
+        relative=relative,
         signature=signature,
         modified=modified,
         hash=hash,
@@ -137,8 +134,7 @@ def make_file(
         looked=looked,
         for_ever=bool(_NAMED_BY_HASH.match(relative)),
         body=body if keep else None,
-        feed=feed,
-        versions=versions if keep else {},
+        feed=feed if keep else None,
     )
 
 

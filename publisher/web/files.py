@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from publisher.core.documents import ENCODINGS, compressible
-from publisher.web.file import File, Signature, Versions, make_file
-from publisher.web.media import may_be_feed
+from publisher.web.file import File, Signature, make_file
 
 LARGEST = 4 * 2**20
 """Files of more bytes are streamed from disk; of them only hash, times and encodings are kept."""
@@ -36,19 +35,11 @@ class Folder:
 class Files:
     """The folder. `cached` costs one stat; `load` reads, and belongs into a thread; `keep` remembers.
 
-    `versions` tells what a feed document at a path held before; `unpacks` whether bytes are in a coding.
+    `unpacks` tells whether bytes are others in a coding: (coding, encoded, bytes).
     """
 
-    def __init__(
-        self,
-        root: Path,
-        base_url: str,
-        *,
-        unpacks: Callable[[str, bytes, bytes], bool],
-        versions: Versions = lambda _: {},
-    ) -> None:
-        self._root, self.base_url = root, base_url
-        self._unpacks, self._versions = unpacks, versions
+    def __init__(self, root: Path, base_url: str, *, unpacks: Callable[[str, bytes, bytes], bool]) -> None:
+        self._root, self.base_url, self._unpacks = root, base_url, unpacks
         self._files: OrderedDict[str, File] = OrderedDict()
         self._bytes = 0
 
@@ -113,7 +104,6 @@ class Files:
             digest = hashlib.sha256(body) if body is not None else hashlib.file_digest(stream, "sha256")
         packed, looked = self._encodings(place, body) if compressible(relative) else ({}, {})
         hash = digest.hexdigest()
-        feed = body is not None and may_be_feed(relative)
         return make_file(
             place,
             relative,
@@ -125,7 +115,6 @@ class Files:
             packed=packed,
             looked=looked,
             base_url=self.base_url,
-            versions=self._versions(relative) if feed else {},
         )
 
     def _encodings(

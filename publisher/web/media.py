@@ -46,15 +46,6 @@ _FEEDS = {
     Kind.RSS: "application/rss+xml",
     Kind.JSON: "application/feed+json",
 }
-_FEED_SUFFIXES = frozenset({"", ".atom", ".json", ".rdf", ".rss", ".xml"})
-_NO_FEEDS = frozenset({"assets", "digests", "posts"})
-
-
-def may_be_feed(path: str) -> bool:
-    """Whether the document at `path` (relative to public/) may be a feed or an archive of one: it is one when
-    its bytes say so, for a site may choose the paths of its feeds.
-    """
-    return PurePosixPath(path).suffix.lower() in _FEED_SUFFIXES and path.partition("/")[0] not in _NO_FEEDS
 
 
 def for_programs(path: str) -> bool:

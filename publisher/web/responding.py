@@ -17,6 +17,11 @@ Encode = Callable[[str, bytes], bytes]
 """Bytes in a content coding: (coding, bytes) -> bytes."""
 
 YEAR = 365 * 24 * 3600
+Versions = Mapping[str, tuple[str, ...]]
+"""What a feed document held, the newest first: hash of its bytes (64 hex digits) -> marks of its entries."""
+
+NO_VERSIONS: Versions = {}
+
 _PARTIAL = (b"accept-ranges", b"bytes")
 
 
@@ -31,9 +36,11 @@ class Answer:
     body: bytes | tuple[int, int]
 
 
-def respond(file: File, asked: Asked, now: datetime, max_age: int, encode: Encode) -> Answer:
+def respond(
+    file: File, asked: Asked, now: datetime, max_age: int, encode: Encode, held: Versions = NO_VERSIONS
+) -> Answer:
     """The answer for `file`; caches may keep it for `max_age` seconds. `now` tells which dates are yet to
-    come; `encode` makes the encodings of deltas.
+    come; `encode` makes the encodings of deltas; `held` is what the document held before.
     """
     coding = choose(asked.accept_encoding, file.codings)
     if coding is None:
@@ -47,7 +54,7 @@ def respond(file: File, asked: Asked, now: datetime, max_age: int, encode: Encod
             return Answer(304, (*variant.kept, (b"cache-control", keep)), b"")
         if verdict is Verdict.FAILED:
             return _plain(412, b"", (), asked)
-        if asked.deltas and (delta := _delta(file, asked, variant, max_age, encode)):
+        if asked.deltas and (delta := _delta(file, asked, variant, max_age, encode, held)):
             return delta
     if asked.range is not None and coding == IDENTITY and _same(file, variant, asked, now):
         return _part(file, variant, asked.range, keep)
@@ -70,17 +77,18 @@ def _plain(status: int, text: bytes, headers: Headers, asked: Asked) -> Answer:
     return Answer(status, (*fixed, *headers), b"" if asked.head else text)
 
 
-def _delta(file: File, asked: Asked, variant: Variant, max_age: int, encode: Encode) -> Answer | None:
+def _delta(
+    file: File, asked: Asked, variant: Variant, max_age: int, encode: Encode, held: Versions
+) -> Answer | None:
     """226 IM Used (RFC 3229 10.4.1): the entries that the version the client names did not hold; None where
     we know none of its versions, or all entries are new to it. Caches that do not know 226 store nothing.
     """
-    hash = _known(file, asked)
-    if hash is None:
+    hash = _known(file, asked, held)
+    if hash is None or file.body is None or file.feed is None:
         return None
     body = file.deltas.get((hash, variant.coding))
     if body is None:
-        assert file.body is not None and file.feed is not None  # noqa: S101, PT018  # only these have versions
-        cut = without(file.body, file.feed, file.versions[hash])
+        cut = without(file.body, file.feed, held[hash])
         if cut is None:
             return None
         body = cut if variant.coding == IDENTITY else encode(variant.coding, cut)
@@ -96,12 +104,12 @@ def _delta(file: File, asked: Asked, variant: Variant, max_age: int, encode: Enc
     return Answer(226, tuple(headers.items()), b"" if asked.head else body)
 
 
-def _known(file: File, asked: Asked) -> str | None:
+def _known(file: File, asked: Asked, held: Versions) -> str | None:
     """The newest version that the client says it has and that we remember, by the hash of its bytes."""
-    if asked.conditions is None or not file.versions:
+    if asked.conditions is None or not held:
         return None
     named = {_hash(tag) for tag in tags(b",".join(asked.conditions.if_none_match).strip(b" \t"))}
-    return next((hash for hash in file.versions if hash[:HASH] in named and hash != file.hash), None)
+    return next((hash for hash in held if hash[:HASH] in named and hash != file.hash), None)
 
 
 def _hash(tag: bytes) -> str:

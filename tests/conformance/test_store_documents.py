@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from publisher.core.documents import Document
+from publisher.core.documents import Document, Version
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 
@@ -21,6 +21,32 @@ def test_saving_replaces_and_forgets_in_one_step(store: Any) -> None:
     store.save_documents([_document("a"), _document("b")], [])
     store.save_documents([_document("a", size=11)], ["b", "never there"])
     assert store.documents() == {"a": _document("a", size=11)}
+
+
+def _version(n: int, path: str = "feed.atom") -> Version:
+    return Version(path=path, hash=f"{n:064x}", modified=NOW + timedelta(seconds=n), marks=(f"a{n}", f"b{n}"))
+
+
+def test_what_feeds_held_is_told_the_newest_first(store: Any) -> None:
+    store.save_documents([_document("feed.atom")], [], versions=[_version(1)])
+    store.save_documents([_document("feed.atom")], [], versions=[_version(2), _version(3, "feed.xml")])
+    assert list(store.feed_versions("feed.atom").items()) == [
+        (f"{2:064x}", ("a2", "b2")),
+        (f"{1:064x}", ("a1", "b1")),
+    ]
+    assert store.feed_versions("none") == {}
+
+
+def test_what_a_feed_held_long_ago_is_forgotten_and_all_of_one_that_went(store: Any) -> None:
+    other = _version(1, "feed.xml")
+    store.save_documents([_document("feed.xml")], [], versions=[other])
+    for n in range(1, 60):
+        store.save_documents([_document("feed.atom")], [], versions=[_version(n)])
+    assert list(store.feed_versions("feed.atom")) == [f"{n:064x}" for n in range(59, 9, -1)]
+    assert list(store.feed_versions("feed.xml")) == [other.hash]
+    store.save_documents([], ["feed.atom"])
+    assert store.feed_versions("feed.atom") == {}
+    assert list(store.feed_versions("feed.xml")) == [other.hash]
 
 
 def test_saving_nothing_changes_nothing(store: Any) -> None:

@@ -5,6 +5,8 @@ and {later} are a second off it, {future} is tomorrow.
 """
 
 import gzip
+import hashlib
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 import brotli
+import feedparser
 import pytest
 
 
@@ -29,13 +32,14 @@ class Reply:
 class Server:
     """`publisher run` on a site with a feed, and what its answers are measured by."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, old: dict[str, bytes]) -> None:
+        self.port, self.old = port, old
         plain, gz, br = (self.ask("GET", "/feed.atom", {"Accept-Encoding": c}) for c in ("", "gzip", "br"))
         self.feed, self.gz, self.br = plain.body, gz.body, br.body
         modified = parsedate_to_datetime(plain.headers["last-modified"])
         self.words = {
             "etag": plain.headers["etag"],
+            "old": f'"{hashlib.sha256(old["feed.atom"]).hexdigest()[:32]}"',
             "gz": gz.headers["etag"],
             "br": br.headers["etag"],
             "lm": plain.headers["last-modified"],
@@ -108,15 +112,17 @@ publish_every = "1h"
 def served(tmp_path_factory: pytest.TempPathFactory, new_site: Any, running_site: Any) -> Iterator[Server]:
     site = new_site(tmp_path_factory.mktemp("http") / "site")
     site.settings((site.folder / "publisher.toml").read_text() + TOML)
-    for n in range(1, 6):
+    for n in range(1, 5):
         site.post(f"{n}.md", f"---\ntitle: Post {n}\ndate: 2024-10-0{n}\n---\n" + "Words of the sea. " * 200)
-    (site.posts / "with").mkdir()
-    (site.posts / "with/sound.mp3").write_bytes(bytes(range(256)) * 40)
     site.publish("2024-10-20T03:00:00Z")
+    old = {name: site.read(name) for name in ("feed.atom", "feed.xml", "feed.json")}
+    site.post("5.md", "---\ntitle: Post 5\ndate: 2024-10-21\n---\n" + "Words of the sky. " * 200)
+    site.post("2.md", "---\ntitle: Post 2\ndate: 2024-10-02\n---\n" + "Words of the shore. " * 200)
+    site.publish("2024-10-21T03:00:00Z")
     (site.public / "sound.mp3").write_bytes(bytes(range(256)) * 40)
     (site.folder / "secret.txt").write_text("SECRET")
     running = running_site(site)
-    yield Server(int(running.url.rpartition(":")[2]))
+    yield Server(int(running.url.rpartition(":")[2]), old)
     assert running.stop() == 0
 
 
@@ -158,6 +164,10 @@ def inm(value: str, status: int, clause: str, **more: str) -> Line:
     return Line(
         clause, status, {"If-None-Match": value, **more}, has=has, body="none" if status == 304 else "feed"
     )
+
+
+def delta(aim: str, status: int, clause: str, has: dict[str, str | None], body: str = "any") -> Line:
+    return Line(clause, status, {"A-IM": aim, "If-None-Match": "{old}"}, has=has, body=body)
 
 
 def ims(value: str, status: int, clause: str) -> Line:
@@ -340,6 +350,29 @@ TABLE = [
         body="feed",
     ),
     Line("3229: A-IM without a tag", 200, {"A-IM": "feed"}, has=PLAIN, body="feed"),
+    Line(
+        "3229 10.4.1: the entries that are new to the client",
+        226,
+        {"A-IM": "feed", "If-None-Match": "{old}"},
+        has={**PLAIN, "im": "feed", "cache-control": r"no-store, im, max-age=\d+", "vary": ".*A-IM.*"},
+    ),
+    Line("3229: one of the tags is known", 226, {"A-IM": "vcdiff, feed", "If-None-Match": '"x", W/{old}'}),
+    Line(
+        "3229: the delta has no body for HEAD",
+        226,
+        {"A-IM": "feed", "If-None-Match": "{old}"},
+        method="HEAD",
+        body="none",
+    ),
+    Line("3229: the old tag without A-IM", 200, {"If-None-Match": "{old}"}, has={"im": None}, body="feed"),
+    delta("feed;q=0", 200, "3229 10.5.3: feed not wanted", {"im": None}, "feed"),
+    delta("vcdiff", 200, "3229: another manipulation", {"im": None}, "feed"),
+    Line(
+        "3229 10.2: manipulated first, then encoded",
+        226,
+        {"A-IM": "feed", "If-None-Match": "{old}", "Accept-Encoding": "gzip"},
+        has={**GZIP, "im": "feed", "cache-control": "no-store, .*", "vary": ".*"},
+    ),
     Line("3229: A-IM and the tag of now", 304, {"A-IM": "feed", "If-None-Match": "{etag}"}, body="none"),
     # what is not there, and what must not be
     Line("9110 15.5.5: not there", 404, path="/nothing", has={"cache-control": "no-store"}),
@@ -395,6 +428,27 @@ def test_every_encoding_is_the_same_document_and_has_a_tag_of_its_own(served: Se
     assert gzip.decompress(served.gz) == brotli.decompress(served.br) == served.feed
     assert len({served.words[word] for word in ("etag", "gz", "br")}) == 3
     assert all(not served.words[word].startswith("W/") for word in ("etag", "gz", "br"))
+
+
+@pytest.mark.parametrize("name", ["feed.atom", "feed.xml", "feed.json"])
+@pytest.mark.parametrize("coding", ["identity", "gzip", "br"])
+def test_a_delta_is_a_feed_of_the_new_entry_and_the_changed_one(
+    name: str, coding: str, served: Server
+) -> None:
+    tag = {"identity": "", "gzip": "-gz", "br": "-br"}[coding]
+    etag = f'"{hashlib.sha256(served.old[name]).hexdigest()[:32]}{tag}"'
+    headers = {"A-IM": "feed", "If-None-Match": etag, "Accept-Encoding": coding}
+    reply = served.ask("GET", f"/{name}", headers)
+    unpack = {"identity": bytes, "gzip": gzip.decompress, "br": brotli.decompress}[coding]
+    assert reply.status == 226
+    body = unpack(reply.body)
+    titles = (
+        [item["title"] for item in json.loads(body)["items"]]
+        if name.endswith("json")
+        else [entry.title for entry in feedparser.parse(body).entries]
+    )
+    assert titles == ["Post 5", "Post 2"]
+    assert served.ask("GET", f"/{name}", {**headers, "If-None-Match": reply.headers["etag"]}).status == 304
 
 
 def test_requests_sent_at_once_are_answered_in_order(served: Server) -> None:

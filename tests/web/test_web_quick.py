@@ -43,6 +43,7 @@ class Site:
             clock=lambda: self.now,
             facts=lambda: self.facts,
             encode=encode,
+            versions=lambda _: {},
             missing=nothing,
             ended=nothing,
         )
