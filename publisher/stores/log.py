@@ -166,13 +166,9 @@ def _append(connection: Connection, plan: Plan, at: datetime) -> None:
 def _publish(connection: Connection, part: Sequence[tuple[int, Change]], at: datetime) -> None:
     texts = [post_to_text(change.post) for _, change in part]
     new = zip(part, texts, strict=True)
-    insert_many(
-        connection, insert(posts), [_post_row(change, seq, at, text) for (seq, change), text in new]
-    )
+    insert_many(connection, insert(posts), [_post_row(change, seq, at, text) for (seq, change), text in new])
     of = zip(part, texts, strict=True)
-    insert_many(
-        connection, insert_new(revisions), [_revision_row(change, text) for (_, change), text in of]
-    )
+    insert_many(connection, insert_new(revisions), [_revision_row(change, text) for (_, change), text in of])
 
 
 def _parameter(name: str, like: ColumnElement[Any]) -> BindParameter[Any]:
