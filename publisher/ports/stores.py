@@ -23,6 +23,7 @@ from publisher.core.messages import Segment
 from publisher.core.pacing import Gauge
 from publisher.core.plans import Plan
 from publisher.core.posts import FileStat, Post
+from publisher.core.rhythms import Choices
 from publisher.core.settling import Memory, Names
 from publisher.core.websub import Ping
 from publisher.ports.planning import PlanningStore
@@ -144,6 +145,12 @@ class SubscriberStore(Protocol):
 
     def unsubscribe(self, id: int, generation: int, now: datetime) -> Subscription | None:
         """Ends a subscription of this generation, idempotent. None: no such generation now."""
+        ...
+
+    def choose(
+        self, id: int, generation: int, choices: Choices, next_due_at: datetime
+    ) -> Subscription | None:
+        """What a reader of this generation wants from now on. None: no such, or they have left."""
         ...
 
     def subscriptions(self, spec: str | None, state: SubscriptionState | None) -> Iterator[Subscription]:

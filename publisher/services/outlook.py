@@ -75,7 +75,8 @@ def outlook(
     coming: Sequence[Known] = (),
     going: frozenset[str] = frozenset(),
 ) -> Outlook:
-    """Who of a list is due at `now`, and with what; `at_once`: nothing waits for more posts, or to be ripe.
+    """Who of a list is due at `now`, and with what; `at_once`: nothing waits for more posts, or to be ripe,
+    and nothing is too late.
     For a look ahead, `coming` are posts about to enter the log, and `going` the ids of those about to leave.
     """
     asked = question(parts, spec, now, at_once=at_once)
@@ -90,17 +91,18 @@ def outlook(
         groups = parts.store.due(due)
     fresh = [*parts.store.fresh(back, due.head), *coming]
     shares = Shares(spec, [known for known in fresh if known.id not in going], corrected)
-    return _judged(parts, spec, due, groups, shares, least=1 if at_once else spec.min_posts)
+    return _judged(parts, spec, due, groups, shares, at_once=at_once)
 
 
 def _judged(
-    parts: Parts, spec: MailingList, due: Due, groups: Sequence[DueGroup], shares: Shares, *, least: int
+    parts: Parts, spec: MailingList, due: Due, groups: Sequence[DueGroup], shares: Shares, *, at_once: bool
 ) -> Outlook:
     tastes = parts.store.tastes([group.stand.taste for group in groups])
     newest: dict[int, datetime] = {}
     for group in groups:
         newest[group.rhythm] = max(group.oldest, newest.get(group.rhythm, group.oldest))
-    late = late_rhythms(parts, spec, newest, due.now)
+    late = set[int]() if at_once else late_rhythms(parts, spec, newest, due.now)
+    least = 1 if at_once else spec.min_posts
 
     def judge(group: DueGroup) -> Group:
         taste = taste_of(spec, tastes[group.stand.taste])

@@ -7,7 +7,7 @@ from publisher.core.lists import MailingList, Subscription, rhythm_of
 from publisher.core.rhythms import Pace
 from publisher.services.parts import Parts
 
-CHUNK = 10_000
+CHUNK = 5_000
 """Readers moved in one transaction."""
 
 

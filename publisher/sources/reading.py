@@ -21,7 +21,7 @@ from publisher.sources.instants import (
 from publisher.sources.permalinks import Facts
 from publisher.sources.rules import SourceRules
 from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold
-from publisher.sources.visibility import File, why_hidden
+from publisher.sources.visibility import File, mail_of, why_hidden
 from publisher.sources.words import first_heading, lead_of, plain
 
 Reasons: TypeAlias = dict[str, str]
@@ -121,7 +121,7 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
         opens=find_opening(front, instant, zones, warnings),
         explicit_id=front.text(id_field) or None if id_field else None,
         aliases=places.find_aliases(front, rules), authors=authors, tags=tags, categories=categories,
-        summary=summary, lead=lead, image=image,
+        summary=summary, lead=lead, image=image, mail=mail_of(front, warnings),
         hidden=hidden or ("no date" if instant is None else None),
         warnings=tuple(dict.fromkeys((*warnings, *place.warnings))),
     )  # fmt: skip

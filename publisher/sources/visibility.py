@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from publisher.core.posts import Mail
 from publisher.sources.instants import dated_name
 from publisher.sources.values import FrontMatter
 
@@ -93,3 +94,16 @@ RULES: tuple[Callable[[File], str | None], ...] = (
     _not_for_jekyll, _section_page, _no_sign_of_a_post, _drafts_folder, _page, _draft, _unpublished, _status,
     _unlisted,
 )  # fmt: skip
+
+
+def mail_of(front: FrontMatter, warnings: list[str]) -> Mail:
+    """What the post says of its mail: `never` (or `false`), `correction`, or nothing."""
+    word = front.text("mail").casefold()
+    if front.flag("mail") is False or word == Mail.NEVER:
+        return Mail.NEVER
+    if word == Mail.CORRECTION:
+        return Mail.CORRECTION
+    if word and front.flag("mail") is None:
+        line = front.line_of("mail")
+        warnings.append(f"line {line}: mail: {word} is neither never nor correction; it is mailed as usual")
+    return Mail.USUAL

@@ -8,6 +8,8 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 
 from publisher.core.lists import Consent, Event, Joined, NewReader, State, Subscription, after
 from publisher.core.mailings import MailingKind
+from publisher.core.rhythms import Choices
+from publisher.stores.choices import rhythm_ids, taste_ids
 from publisher.stores.columns import is_
 from publisher.stores.engine import Database, insert_new
 from publisher.stores.forgetting import forget_pending
@@ -76,6 +78,22 @@ class Subscribers:
             connection.execute(ended.values(state=state, next_due_at=None))
             gone = {"address_key": row.address_key, "list": row.list, "kind": Suppression.LEFT, "at": now}
             connection.execute(insert_new(suppressions), gone)
+            return _again(connection, id)
+
+    def choose(
+        self, id: int, generation: int, choices: Choices, next_due_at: datetime
+    ) -> Subscription | None:
+        """What a reader of this generation wants from now on; their offset stays, so nothing is lost."""
+        with self._db.write() as connection:
+            row = _of_generation(connection, id, generation)
+            if row is None or row.state is State.UNSUBSCRIBED:
+                return None
+            active = row.state is State.ACTIVE and not choices.paused
+            paces = rhythm_ids(connection, row.list, [(choices.pace, next_due_at)])
+            tastes = taste_ids(connection, [choices.taste])
+            values = {"rhythm": paces[choices.pace], "taste": tastes[choices.taste], "paused": choices.paused}
+            values |= {"next_due_at": next_due_at if active else None}
+            connection.execute(update(subscriptions).where(subscriptions.c.id == id).values(values))
             return _again(connection, id)
 
     def subscriptions(self, spec: str | None, state: State | None) -> Iterator[Subscription]:
