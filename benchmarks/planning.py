@@ -1,4 +1,4 @@
-"""Planning mail on SQLite: a million deliveries of one digest, and 100,000 readers who all chose for themselves.
+"""Planning mail on SQLite: a million deliveries of one digest, and 100,000 readers who chose for themselves.
 
 Limits: a million in 10 s; 100,000 random preferences, without rendering, in 5 s; no transaction longer than
 200 ms. The peer is the least any planner must do: a bare executemany of the same rows into the same tables.
@@ -116,7 +116,9 @@ def make(folder: Path, number: int, chosen: Iterator[Choices]) -> tuple[Parts, B
 
 def _post(folder: Path, n: int, at: datetime) -> None:
     topics = f"[{TOPICS[n % 5]}, {TOPICS[n % 3]}]"
-    head = f"---\ntitle: Post {n}\ndate: {at.isoformat()}\ncategories: {topics}\nlang: {LANGUAGES[1 + n % 3]}\n"
+    head = (
+        f"---\ntitle: Post {n}\ndate: {at.isoformat()}\ncategories: {topics}\nlang: {LANGUAGES[1 + n % 3]}\n"
+    )
     (folder / "posts").mkdir(exist_ok=True)
     (folder / "posts" / f"p{n}.md").write_text(f"{head}---\nWords of post {n}.\n", encoding="utf-8")
 
@@ -161,12 +163,13 @@ def bare(store: Path) -> float:
         again = [(999, *row[1:]) for row in rows]
         moves = [(row[3],) for row in rows]
         marks = ", ".join("?" * len(columns))
+        insert = f"INSERT INTO deliveries VALUES ({marks})"  # noqa: S608  # question marks
         begin = time.perf_counter()
         for at in range(0, len(again), 10_000):
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(f"INSERT INTO deliveries VALUES ({marks})", again[at : at + 10_000])  # noqa: S608  # question marks
+            connection.executemany(insert, again[at : at + 10_000])
             connection.executemany(
-                'UPDATE subscriptions SET "offset" = "offset" + 1, next_due_at = next_due_at + 1 WHERE id = ?',
+                'UPDATE subscriptions SET "offset" = 999, next_due_at = next_due_at + 1 WHERE id = ?',
                 moves[at : at + 10_000],
             )
             connection.execute("COMMIT")
@@ -176,7 +179,9 @@ def bare(store: Path) -> float:
 def main() -> str:
     """Runs the comparison; returns its table."""
     folder = Path(tempfile.mkdtemp())
-    rows = [["planning", "seconds", "limit", "of the limit", "longest transaction", "cohorts rendered", "of bare"]]
+    rows = [
+        ["planning", "seconds", "limit", "of the limit", "longest transaction", "cohorts rendered", "of bare"]
+    ]
     try:
         cases: Mapping[str, tuple[int, float, Iterator[Choices]]] = {
             f"{MANY:,} readers, one digest": (MANY, 10.0, iter(lambda: NO_CHOICES, None)),

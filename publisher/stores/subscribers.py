@@ -91,8 +91,8 @@ class Subscribers:
             active = row.state is State.ACTIVE and not choices.paused
             paces = rhythm_ids(connection, row.list, [(choices.pace, next_due_at)])
             tastes = taste_ids(connection, [choices.taste])
-            values = {"rhythm": paces[choices.pace], "taste": tastes[choices.taste], "paused": choices.paused}
-            values |= {"next_due_at": next_due_at if active else None}
+            values: dict[str, Any] = {"rhythm": paces[choices.pace], "taste": tastes[choices.taste]}
+            values |= {"paused": choices.paused, "next_due_at": next_due_at if active else None}
             connection.execute(update(subscriptions).where(subscriptions.c.id == id).values(values))
             return _again(connection, id)
 

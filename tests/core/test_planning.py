@@ -10,7 +10,7 @@ from plans import DAY, MINUTE, MOMENT, NOW, RULES, known, plan, post, tag, told
 
 from publisher.core.log import Kind
 from publisher.core.plans import Held, Hold, Plan, Rename
-from publisher.core.posts import body_hash
+from publisher.core.posts import Mail, body_hash
 
 
 def test_a_post_is_published_when_its_time_has_come_and_not_before() -> None:
@@ -92,6 +92,20 @@ def test_other_metadata_is_kept_without_a_row_in_the_log(edit: dict[str, Any]) -
     made = plan([post("a", **edit)], [known("a")])
     assert (made.changes, made.touched) == ((), ((tag("/a/"), post("a", **edit)),))
     assert not made.nothing
+
+
+def test_an_edit_newly_marked_is_a_correction_once() -> None:
+    """However long the mark stays; and it may come after the edit."""
+    edited, more = body_hash("Edited."), body_hash("Edited more.")
+    mark = Mail.CORRECTION
+    assert told(plan([post("a", body_hash=edited, mail=mark)], [known("a")])) == [
+        (Kind.CORRECTED, tag("/a/"))
+    ]
+    assert told(plan([post("a", mail=mark)], [known("a")])) == [(Kind.CORRECTED, tag("/a/"))]
+    marked = replace(known("a"), post=post("a", body_hash=edited, mail=mark))
+    assert plan([post("a", body_hash=edited, mail=mark)], [marked]).nothing
+    assert told(plan([post("a", body_hash=more, mail=mark)], [marked])) == [(Kind.UPDATED, tag("/a/"))]
+    assert told(plan([post("b", mail=mark)], [])) == [(Kind.PUBLISHED, tag("/b/"))]
 
 
 def test_a_moved_file_keeps_its_id_and_is_no_news() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from inbox import Inboxes
 from sqlalchemy import create_engine, text
 
 from publisher.app import App, fixed
@@ -30,7 +31,6 @@ from publisher.services import plan as planning
 from publisher.services import timing
 from publisher.services.plan import plan_mail
 from publisher.services.timing import due_after
-from tests.support.inbox import Inboxes
 
 ZONES = (
     "Europe/Berlin",

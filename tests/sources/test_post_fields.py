@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.core.posts import Image, Parsed, Post
+from publisher.core.posts import Image, Mail, Parsed, Post
 from publisher.core.site import Person
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.reading import read_post
@@ -127,6 +127,24 @@ def test_a_canonical_url_that_is_none_is_warned_of() -> None:
 def test_only_a_bodyless_link_post_links_elsewhere() -> None:
     assert post("source_url: https://other.example/", " \n").url == "https://other.example/"
     assert post("source_url: https://other.example/").url == "https://blog.example/2024/01/02/a-name/"
+
+
+@pytest.mark.parametrize(
+    ("front", "mail", "warnings"),
+    [
+        ("", Mail.USUAL, ()),
+        ("mail: never", Mail.NEVER, ()),
+        ("mail: false", Mail.NEVER, ()),
+        ("mail: Correction", Mail.CORRECTION, ()),
+        ("mail: true", Mail.USUAL, ()),
+        ("mail: x", Mail.USUAL, ("line 4: mail: x is neither never nor correction; it is mailed as usual",)),
+    ],
+)
+def test_a_post_says_what_becomes_of_its_mail(front: str, mail: Mail, warnings: tuple[str, ...]) -> None:
+    data = f"---\ntitle: A\ndate: 2024-10-01\n{front}\n---\nText.\n".encode()
+    found = read_post("a.md", data, SourceRules(site_url="https://example.org/"))
+    assert isinstance(found, Parsed)
+    assert (found.post.mail, found.post.warnings) == (mail, warnings)
 
 
 def test_ids_and_aliases_are_kept() -> None:
