@@ -54,10 +54,17 @@ class Blank:
 
     def digest(self, digest: Digest, links: Links) -> Content:
         self.renderings += 1
-        return Content(subject="S", text=f"{digest.language} {links.unsubscribe}\n", html="<p>Hello</p>")
+        html = _HTML.format(digest.language, links.unsubscribe)
+        return Content(subject="S", text=f"{digest.language} {links.unsubscribe}\n", html=html)
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"planning asks the renderer for {name}")
+
+
+_HTML = (
+    '<!DOCTYPE html><html lang="{}" dir="ltr"><head><title>S</title></head><body><div role="article" lang="en"><h1>S</h1>'
+    '<p><a href="{}">Unsubscribe</a></p></div></body></html>'
+)
 
 
 class Writer:

@@ -53,7 +53,13 @@ class Plain:
     """The least a renderer can be."""
 
     def digest(self, digest: Digest, links: Links) -> Content:
-        return Content(subject="S", text=f"{links.unsubscribe}\n", html="<p>S</p>")
+        return Content(subject="S", text=f"{links.unsubscribe}\n", html=_HTML.format(links.unsubscribe))
+
+
+_HTML = (
+    '<!DOCTYPE html><html lang="en" dir="ltr"><head><title>S</title></head><body><div role="article" lang="en"><h1>S</h1>'
+    '<p><a href="{}">Unsubscribe</a></p></div></body></html>'
+)
 
 
 class Killed(Exception):

@@ -84,8 +84,12 @@ class Inboxes:
         for reader in awake:
             rhythm = self.rhythm(reader)
             cadence = CADENCES[rhythm.cadence]
-            if reader.due > now:
-                reader.due = now if cadence.at_once or send else cadence.after(now, rhythm)
+            if reader.due > now and send:
+                reader.due = now
+            elif reader.due > now and not cadence.at_once:
+                reader.due = cadence.after(now, rhythm)
+            elif reader.due > now + timedelta(milliseconds=1):  # "at once" is the very next moment
+                reader.due = now
         due = [r for r in awake if r.due <= now]
         newest: dict[object, datetime] = {}
         for reader in due:
