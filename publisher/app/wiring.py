@@ -15,7 +15,7 @@ from publisher.core.cadences import CADENCES
 from publisher.core.errors import SettingsError
 from publisher.core.pacing import Canary, Pacing, together
 from publisher.core.relays import Relay
-from publisher.formats import FORMATS
+from publisher.formats import FORMATS, opml
 from publisher.ports import Signer
 from publisher.services.parts import Parts
 
@@ -51,6 +51,7 @@ def make_parts(app: "App") -> Parts:
         source=app.source,
         markup=SafeMarkup(settings.site.url),
         formats=FORMATS,
+        outline=opml,
         cadences=CADENCES,
         renderer=JinjaRenderer(app.template_folders),
         shelf=FolderShelf(app.public, app.reach),

@@ -10,6 +10,7 @@ from publisher.config.declared import FEEDS, LISTS, RELAYS, SECTIONS
 from publisher.config.given import Given, Raw, Table, gather, label_of, shown, suggestion
 from publisher.config.kinds import Wrong
 from publisher.config.mail import check_mail, read_mail
+from publisher.config.places import check_places
 from publisher.config.setting import Section, Setting
 from publisher.config.values import (
     PostsSettings,
@@ -61,6 +62,9 @@ def default_authority(site_url: str) -> str:
     return f"{'ip6-' + host.replace(':', '-') if ':' in host else host},{AUTHORITY_DATE}"
 
 
+TAKEN = {"index": "index.html", "manifest": "manifest.json"}
+"""Slugs that no feed may have."""
+
 Values = dict[str, list[dict[str, Any]]]
 
 
@@ -74,6 +78,8 @@ def _understand(raw: Raw) -> Values:
     check_mail(raw, values, RELAYS)
     for number, item in enumerate(values[LISTS.name]):
         _fitting_day(raw, item, number)
+    if not raw.problems:
+        check_places(raw, values["feeds"])
     return values
 
 
@@ -119,8 +125,8 @@ def _unique_slugs(raw: Raw, section: Section) -> None:
         name = f"{label_of(section, number)}.slug is {shown(given.value)}"
         if given.value is not None and given.value in seen:
             raw.refuse(given.where, name, "expected another name for each")
-        if section is FEEDS and given.value == "manifest":
-            raw.refuse(given.where, name, "that name is taken by manifest.json; choose another")
+        if section is FEEDS and given.value in TAKEN:
+            raw.refuse(given.where, name, f"that name is taken by {TAKEN[given.value]}; choose another")
         if isinstance(given.value, str):
             seen.add(given.value)
 
@@ -175,7 +181,7 @@ def _palette(given: Mapping[str, str]) -> Palette:
 
 
 def _feed(values: Mapping[str, Any], site: Site) -> FeedSpec:
-    given = {key: value for key, value in values.items() if key != "title"}
+    given = {key: value for key, value in values.items() if value is not None and key != "title"}
     return FeedSpec(title=values["title"] or site.title, **given)
 
 

@@ -121,3 +121,13 @@ class Feed:
     history: History = field(default_factory=History)
     tombstones: tuple[Tombstone, ...] = ()
     entries: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """A feed as a line of an OPML list, or a group of them where it has `parts` and no `url`."""
+
+    title: str
+    url: str = ""
+    page: str = ""
+    parts: tuple["Outline", ...] = ()

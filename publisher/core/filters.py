@@ -54,13 +54,14 @@ EVERYTHING = Where()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """A value that posts bear, or once bore. `label` is how it was first written; `version` changes when
-    the posts that bear it do.
+    the posts that bear it do; `borne`: live posts bear it now.
     """
 
     kind: TermKind
     key: str
     label: str
     version: int
+    borne: bool
 
 
 def bears(kind: TermKind, wanted: str, key: str) -> bool:
@@ -82,13 +83,18 @@ def terms_of(post: Post) -> Iterator[tuple[TermKind, str, str]]:
             key = folded(value)
             if key and key not in seen:
                 seen.add(key)
-                yield kind, key, value.strip()
+                yield kind, key, _well_formed(value).strip()
 
 
 def folded(value: str) -> str:
     """`value` for comparison: "Open Source", "open-source" and "open_source" are one."""
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
-    return _GAP.sub("-", plain.encode(errors="ignore").decode()).strip("-")
+    return _GAP.sub("-", _well_formed(plain)).strip("-")
+
+
+def _well_formed(text: str) -> str:
+    """`text` without lone surrogates, which no document can carry."""
+    return text.encode(errors="ignore").decode()
 
 
 LONGEST_NAME = 80

@@ -8,8 +8,11 @@ from types import MappingProxyType
 
 from publisher.formats.atom import Atom
 from publisher.formats.jsonfeed import JsonFeed
+from publisher.formats.opml import opml
 from publisher.formats.rss import Rss
 from publisher.ports import Format
+
+__all__ = ["FORMATS", "opml"]
 
 _ALL: tuple[Format, ...] = (
     Atom(),

@@ -30,6 +30,7 @@ from publisher.ports.stores import (
     Store,
     SubscriberStore,
 )
+from publisher.ports.views import ViewStore
 
 __all__ = [
     "Adoptions",
@@ -56,5 +57,6 @@ __all__ = [
     "Store",
     "SubscriberStore",
     "Transport",
+    "ViewStore",
     "Web",
 ]

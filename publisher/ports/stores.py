@@ -28,6 +28,7 @@ from publisher.core.settling import Memory, Names
 from publisher.core.websub import Ping
 from publisher.ports.planning import PlanningStore
 from publisher.ports.promises import PromiseStore
+from publisher.ports.views import ViewStore
 
 
 class LogStore(Protocol):
@@ -277,6 +278,7 @@ CohortPosts = tuple[int, Sequence[tuple[str, str]]]
 
 class Store(
     LogStore,
+    ViewStore,
     FileStore,
     DocumentStore,
     SubscriberStore,

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from publisher.core.errors import Refused
+from publisher.services.feeds import url_of
 from publisher.services.parts import Parts
 
 ARCHIVE = "archive/"
@@ -39,7 +40,7 @@ def documents(parts: Parts) -> list[FeedDocument]:
             FeedDocument(
                 slug=slug,
                 path=path,
-                url=parts.site.public_url + path,
+                url=url_of(parts, path),
                 entries=entries,
                 archive=path.startswith(ARCHIVE),
                 changed=document.modified,

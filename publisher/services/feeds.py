@@ -1,99 +1,207 @@
 """Feeds: views of the log, made into values only when a document needs them."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from urllib.parse import quote
 
-from publisher.core.feeds import Category, Entry, Feed, FeedSpec
+from publisher.core.feeds import VALUE, Feed, FeedSpec, History, Tombstone
+from publisher.core.fitting import fitted
+from publisher.core.licences import license_of
 from publisher.core.log import Known
-from publisher.services.assets import files_of, image_of
+from publisher.core.posts import Image
+from publisher.core.views import MAX_SEQ, Page, page_size
 from publisher.services.documents import Wanted, fingerprint
+from publisher.services.entries import entry_of, tombstones
 from publisher.services.parts import Parts
-from publisher.services.summaries import summary_of
+from publisher.services.views import FeedView
 
-EMPTY = datetime(1970, 1, 1, tzinfo=UTC)
-"""`updated` of a feed before the first run; after it, an empty feed has the time of the baseline."""
-
-
-def feed_documents(parts: Parts) -> list[Wanted]:
-    """One document for each feed and format, not yet made."""
-    return [wanted for spec in parts.feeds for wanted in _documents(parts, spec)]
+FOLDER = "archive/"
+"""Where archive documents stand under public/."""
 
 
-def _documents(parts: Parts, spec: FeedSpec) -> list[Wanted]:
-    newest = parts.store.newest(spec.limit)
-    since = parts.store.head().baseline_at or EMPTY
-    inputs = [_inputs(known) for known in newest]
-    stamp = fingerprint(parts.stamp, parts.pages, parts.site, spec, since, inputs)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """A feed as it is now. `stamp` names all that it is made of; `value` makes it, once."""
+
+    view: FeedView
+    stamp: str
+    value: Callable[[], Feed]
+
+
+def current(parts: Parts, view: FeedView) -> Current:
+    """The feed of `view`, not yet made."""
+    last = view.pages[-1].number if view.pages else 0
+    of = (view.spec, view.path, view.label, view.version, view.since, last)
+    stamp = fingerprint(parts.stamp, parts.pages, parts.site, parts.hubs, of)
+    return Current(view=view, stamp=stamp, value=cache(lambda: feed_value(parts, view)))
+
+
+def feed_documents(parts: Parts, feed: Current) -> list[Wanted]:
+    """The documents of a feed in each format, archives and all, not yet made."""
+    view = feed.view
+    wanted = [
+        Wanted(
+            path=feed_path(parts, view.spec, name, view.name),
+            fingerprint=fingerprint(feed.stamp, name),
+            make=_maker(parts, name, feed.value),
+            topic=feed_url(parts, view.spec, name, view.name),
+        )
+        for name in view.spec.formats
+    ]
+    if view.pages:
+        wanted += _unfinished(parts, feed)
+    return [*wanted, *_archives(parts, view)]
+
+
+def feed_path(parts: Parts, spec: FeedSpec, format: str, name: str = "") -> str:
+    """Where a feed, or the part `name` of one, stands under public/: "<slug>.<suffix>", or by its `paths`."""
+    usual = f"{spec.slug}/{VALUE}" if spec.split_by else spec.slug
+    return spec.paths.get(format, f"{usual}.{parts.formats[format].suffix}").replace(VALUE, name)
+
+
+def feed_url(parts: Parts, spec: FeedSpec, format: str, name: str = "") -> str:
+    """Where it is fetched from."""
+    return url_of(parts, feed_path(parts, spec, format, name))
+
+
+def url_of(parts: Parts, path: str) -> str:
+    """The address of the document at `path`."""
+    return parts.site.public_url + quote(path, safe="/~")
+
+
+def feed_value(parts: Parts, view: FeedView) -> Feed:
+    """The subscription document: the newest posts, last first by log order, then older ones that changed
+    since the oldest of these came (RFC 5005 4: a later edit is published again under its id).
+    """
+    limit = view.spec.limit
+    found = parts.store.newest_of(view.meant, limit + 1)
+    newest = list(found[:limit])
+    since = newest[-1].first_seq if len(found) > limit else 0
+    newest += parts.store.renewed_of(view.meant, since, limit) if since else []
+    history = History(
+        complete=not since and not view.pages,
+        previous=_archive_urls(parts, view, len(view.pages)) if view.pages else {},
+    )
+    return _feed(parts, view, newest, history, _urls(parts, view), tombstones(parts, view, since))
+
+
+def _unfinished(parts: Parts, feed: Current) -> list[Wanted]:
+    """The newest archive document, not yet full. All that is in it is also in the subscription document,
+    which links to the full one before; so nobody who follows `prev-archive` meets one that changes.
+    """
+    view, last = feed.view, feed.view.pages[-1]
 
     @cache
     def value() -> Feed:
-        return feed_value(parts, spec, newest, since)
-
-    def make(name: str) -> Callable[[], bytes]:
-        return lambda: parts.formats[name].write(value())
+        newest = parts.store.newest_of(view.meant, view.spec.limit)
+        rest = [known for known in newest if known.first_seq > last.until]
+        filling = rest[max(0, len(rest) - page_size(view.spec.limit) + 1) :]
+        return _archive(parts, view, filling, last.number + 1, after=last.until)
 
     return [
         Wanted(
-            path=feed_path(parts, spec, name),
-            fingerprint=fingerprint(stamp, name),
-            make=make(name),
-            topic=parts.site.public_url + feed_path(parts, spec, name),
+            path=archive_path(parts, view, last.number + 1, name),
+            fingerprint=fingerprint("unfinished", feed.stamp, name),
+            make=_maker(parts, name, value),
         )
-        for name in spec.formats
+        for name in view.spec.formats
     ]
 
 
-def feed_path(parts: Parts, spec: FeedSpec, format: str) -> str:
-    """Where a feed stands under public/: "<slug>.<suffix>"."""
-    return f"{spec.slug}.{parts.formats[format].suffix}"
+def _archives(parts: Parts, view: FeedView) -> list[Wanted]:
+    """Full archive documents. What they are made of does not change but as SPEC allows: neither templates,
+    nor versions, nor later edits are in their fingerprint.
+    """
+    wanted: list[Wanted] = []
+    site = (parts.site.url, parts.site.public_url, _urls(parts, view))
+    for page in view.pages:
+        stamp = fingerprint("archive", view.path, page, site)
+        value = _archived(parts, view, page)
+        wanted += [
+            Wanted(
+                path=archive_path(parts, view, page.number, name),
+                fingerprint=fingerprint(stamp, name),
+                make=_maker(parts, name, value),
+            )
+            for name in view.spec.formats
+        ]
+    return wanted
 
 
-def feed_value(parts: Parts, spec: FeedSpec, newest: Sequence[Known], since: datetime) -> Feed:
-    """The feed as a value, newest first by log order; `updated` is its newest change (RFC 4287 4.2.15)."""
-    bodies = parts.store.bodies({known.post.body_hash for known in newest})
-    entries = tuple(_entry(parts, spec, known, bodies[known.post.body_hash]) for known in newest)
-    site = parts.site
-    return Feed(
-        id=f"tag:{site.id_authority}:feed/{spec.slug}",
-        title=spec.title or site.title,
+def _archived(parts: Parts, view: FeedView, page: Page) -> Callable[[], Feed]:
+    @cache
+    def value() -> Feed:
+        posts = parts.store.as_of(view.meant, page)
+        return _archive(parts, view, posts, page.number, after=page.after, until=page.until)
+
+    return value
+
+
+def _archive(
+    parts: Parts, view: FeedView, posts: Sequence[Known], number: int, *, after: int, until: int = MAX_SEQ
+) -> Feed:
+    last = len(view.pages) + 1
+    history = History(
+        archive=True,
+        current=_urls(parts, view),
+        previous=_archive_urls(parts, view, number - 1) if number > 1 else {},
+        following=_archive_urls(parts, view, number + 1) if number < last else {},
+    )
+    gone = tombstones(parts, view, 0, after=after, until=until)
+    return _feed(parts, view, posts, history, _archive_urls(parts, view, number), gone)
+
+
+def _feed(
+    parts: Parts,
+    view: FeedView,
+    posts: Sequence[Known],
+    history: History,
+    urls: Mapping[str, str],
+    gone: tuple[Tombstone, ...],
+) -> Feed:
+    """The value of a document; `updated` is its newest change (RFC 4287 4.2.15)."""
+    site, spec = parts.site, view.spec
+    bodies = parts.store.bodies({known.post.body_hash for known in posts})
+    entries = tuple(entry_of(parts, spec, known, bodies[known.post.body_hash]) for known in posts)
+    feed = Feed(
+        id=f"tag:{site.id_authority}:feed/{quote(view.path, safe='/~')}",
+        title=view.title,
         site_url=site.url,
-        self_urls={name: site.public_url + feed_path(parts, spec, name) for name in spec.formats},
-        updated=max((entry.updated for entry in entries), default=since),
+        self_urls=urls,
+        updated=max((entry.updated for entry in entries), default=view.since),
         language=site.language,
         description=site.description,
         author=site.author,
         copyright=site.copyright,
+        license=license_of(site.copyright),
+        logo=_logo(parts),
+        hubs=() if history.archive else parts.hubs,
+        history=history,
+        tombstones=gone,
         entries=entries,
     )
+    return fitted(feed)
 
 
-def _entry(parts: Parts, spec: FeedSpec, known: Known, body: str) -> Entry:
-    post = known.post
-    assert post.instant is not None  # noqa: S101  # what is in the log has passed the gate
-    files = files_of(parts, post)
-    html = parts.markup.html(body, post.markup, base_url=post.base_url, title=post.title, files=files)
-    language = "" if post.language == parts.site.language else post.language
-    return Entry(
-        id=known.id,
-        url=post.url,
-        title=post.title,
-        published=post.instant,
-        updated=max(known.updated_at, post.instant),
-        summary=summary_of(parts.markup, post, body, html),
-        content=html if spec.content == "full" else None,
-        language=language,
-        authors=post.authors,
-        categories=_categories((*post.categories, *post.tags)),
-        image=image_of(parts, post),
-    )
+def archive_path(parts: Parts, view: FeedView, number: int, format: str) -> str:
+    """Where an archive document stands under public/."""
+    return f"{FOLDER}{view.path}/{number}.{parts.formats[format].suffix}"
 
 
-def _categories(terms: Sequence[str]) -> tuple[Category, ...]:
-    """Each term once, however it is written, in the author's order."""
-    once = {term.casefold(): term for term in reversed(terms) if term}
-    return tuple(Category(term=term) for term in reversed(once.values()))
+def _archive_urls(parts: Parts, view: FeedView, number: int) -> dict[str, str]:
+    formats = view.spec.formats
+    return {name: url_of(parts, archive_path(parts, view, number, name)) for name in formats}
 
 
-def _inputs(known: Known) -> tuple[str, datetime, object]:
-    return (known.id, known.updated_at, known.post)
+def _urls(parts: Parts, view: FeedView) -> dict[str, str]:
+    return {name: feed_url(parts, view.spec, name, view.name) for name in view.spec.formats}
+
+
+def _maker(parts: Parts, name: str, value: Callable[[], Feed]) -> Callable[[], bytes]:
+    return lambda: parts.formats[name].write(value())
+
+
+def _logo(parts: Parts) -> Image | None:
+    logo = getattr(parts.site, "logo", None)
+    return Image(url=logo.url, alt=logo.alt, width=logo.width, height=logo.height) if logo else None

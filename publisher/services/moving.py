@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from publisher.core.errors import Refused, UsageError
+from publisher.core.filters import part_name
 from publisher.core.log import Known
 from publisher.core.moves import Fate, Move, straightened
 from publisher.core.permalinks import document_path
@@ -70,7 +71,11 @@ def paths_of(parts: Parts, name: str) -> list[str]:
     """
     spec = next((spec for spec in parts.feeds if spec.slug == name), None)
     if spec is not None:
-        return [feed_path(parts, spec, format) for format in spec.formats]
+        of = [
+            part for feed, part in parts.store.views() if feed == name and bool(part) == bool(spec.split_by)
+        ]
+        names = sorted(map(part_name, of)) if spec.split_by else [""]
+        return [feed_path(parts, spec, format, part) for part in names for format in spec.formats]
     return [_path(parts, name)]
 
 

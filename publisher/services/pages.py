@@ -2,13 +2,12 @@
 
 import json
 
-from publisher.core.feeds import FeedSpec
 from publisher.core.lists import MailingList
 from publisher.core.log import Known
 from publisher.core.mailings import Mailing, MailingKind, MailingState
 from publisher.services.compose import digest_links, digest_of
 from publisher.services.documents import Wanted, fingerprint
-from publisher.services.feeds import feed_path
+from publisher.services.feedpages import OPML, followed
 from publisher.services.fitting import content_of
 from publisher.services.parts import Parts
 
@@ -21,11 +20,11 @@ PAGES_FROM = (MailingState.READY, MailingState.PAUSED, MailingState.DONE)
 def home_page(parts: Parts) -> Wanted:
     """public/index.html: what this publication is and how to follow it."""
     newest = parts.store.newest(RECENT)
-    feeds = [feed_links(parts, spec) for spec in parts.feeds]
     lists = [_list(parts, spec) for spec in parts.lists]
     values: dict[str, object] = {
         "site": parts.site,
-        "feeds": feeds,
+        **followed(parts),
+        "outline": parts.site.public_url + OPML,
         "lists": lists,
         "posts": [_post(known) for known in newest],
     }
@@ -82,19 +81,6 @@ def _manifest(parts: Parts, digests: list[Mailing]) -> Wanted:
     value = {"log_head": head.seq, "last_mailing": max((m.id for m in digests), default=0)}
     data = (json.dumps(value, indent=2) + "\n").encode()
     return Wanted(path="manifest.json", fingerprint=fingerprint("manifest", value), make=lambda: data)
-
-
-def feed_links(parts: Parts, spec: FeedSpec) -> dict[str, object]:
-    """A feed for people: {slug, title, links: [{name, url, media_type}]}."""
-    links = [
-        {
-            "name": parts.formats[name].label,
-            "url": parts.site.public_url + feed_path(parts, spec, name),
-            "media_type": parts.formats[name].media_type,
-        }
-        for name in spec.formats
-    ]
-    return {"slug": spec.slug, "title": spec.title or parts.site.title, "links": links}
 
 
 def _list(parts: Parts, spec: MailingList) -> dict[str, object]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from publisher.core.feeds import FeedSpec
+from publisher.core.feeds import FeedSpec, Outline
 from publisher.core.identity import Naming
 from publisher.core.lists import MailingList
 from publisher.core.pacing import Pacing
@@ -36,9 +36,9 @@ class Parts:
     """One site's parts. `stamp` changes when a document's making changes (version, templates); `run` is this
     process's token in leases; `nonce` gives a fresh unguessable ASCII word; `batch` counts deliveries;
     `bounces` is where undeliverable mail comes back to, "" for the address of From; `hubs` are told of
-    changed feeds; with `pages` each post has a page of ours; `reach` is called by name between steps that a
-    crash may part; `kept` holds what was made of posts, for the next cohort; `forced` names rules of the
-    lint that do not count now.
+    changed feeds; with `pages` each post has a page of ours; `outline` writes the list of all feeds; `reach`
+    is called by name between steps that a crash may part; `kept` holds what was made of posts, for the next
+    cohort; `forced` names rules of the lint that do not count now.
     """
 
     site: Site
@@ -58,6 +58,7 @@ class Parts:
     source: Source
     markup: Markup
     formats: Mapping[str, Format]
+    outline: Callable[[Site, tuple[Outline, ...]], bytes]
     cadences: Mapping[str, Cadence]
     renderer: Renderer
     shelf: Shelf

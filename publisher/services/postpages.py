@@ -11,7 +11,7 @@ from publisher.core.permalinks import FOLDER as POSTS
 from publisher.core.permalinks import document_path
 from publisher.services.assets import files_of, image_of
 from publisher.services.documents import Wanted, fingerprint
-from publisher.services.pages import feed_links
+from publisher.services.feedpages import followed
 from publisher.services.parts import Parts
 from publisher.services.summaries import summary_of
 
@@ -26,7 +26,7 @@ def post_pages(parts: Parts, live: Sequence[Known]) -> tuple[list[Wanted], list[
     only when its post, a neighbour's title, the site or a template changes.
     """
     places, problems = _places(live)
-    feeds = [feed_links(parts, spec) for spec in parts.feeds]
+    feeds = followed(parts)["feeds"]
     shared = fingerprint(parts.stamp, parts.site, feeds)
     row = sorted(live, key=_by_instant)
     wanted: list[Wanted] = []

@@ -17,7 +17,8 @@ from publisher.core.plans import Plan
 from publisher.core.settling import Memory
 from publisher.services.assets import asset_documents
 from publisher.services.documents import write
-from publisher.services.feeds import feed_documents
+from publisher.services.feedpages import feed_pages
+from publisher.services.feeds import current, feed_documents
 from publisher.services.gathering import Gathered, gather
 from publisher.services.looking import LastLook, Look
 from publisher.services.moving import follow, settle_pages
@@ -25,6 +26,7 @@ from publisher.services.pages import home_page
 from publisher.services.parts import Parts
 from publisher.services.postpages import OWNED, post_pages
 from publisher.services.ruling import keep_rules
+from publisher.services.views import feed_views
 
 NEXT_POST = "next_post"
 """The fact of when the next known post becomes public: an ISO instant, or ""."""
@@ -110,7 +112,10 @@ def _documents(parts: Parts, now: datetime) -> tuple[str, ...]:
     live = [k for k in known if k.live]
     pages, problems = post_pages(parts, live)
     parts.store.set_problems("pages", problems, now)
-    wanted = [*asset_documents(parts, live), *pages, *feed_documents(parts), home_page(parts)]
+    feeds = [current(parts, view) for view in feed_views(parts)]
+    documents = [wanted for feed in feeds for wanted in feed_documents(parts, feed)]
+    more = [*documents, *feed_pages(parts, feeds), home_page(parts)]
+    wanted = [*asset_documents(parts, live), *pages, *more]
     settle_pages(parts, known, {want.path for want in pages}, now)
     return write(parts, [want for want in wanted if want.path not in moved], now, owned=OWNED)
 

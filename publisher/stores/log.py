@@ -22,6 +22,7 @@ from publisher.core.log import Head, Kind, Known
 from publisher.core.plans import Change, Plan
 from publisher.core.posts import Post
 from publisher.core.settling import Names
+from publisher.stores import terms
 from publisher.stores.engine import Database, insert_many, insert_new, slices
 from publisher.stores.renaming import Renaming
 from publisher.stores.rows import as_known
@@ -104,9 +105,11 @@ class Log(Renaming):
         """Appends the plan's changes. Raises Conflict when the log's head is no longer `plan.head`."""
         with self._db.write() as connection:
             at = _advance(connection, plan, now)
+            before = terms.standing(connection, plan)
             _keep_bodies(connection, plan.changes, bodies)
             _append(connection, plan, at)
             _touch(connection, plan, now)
+            terms.note(connection, plan, before)
             return _head(connection)
 
     def _known(self, query: Select[Any]) -> Sequence[Known]:
@@ -151,8 +154,10 @@ def _append(connection: Connection, plan: Plan, at: datetime) -> None:
     of = {kind: [(seq, change) for seq, change in numbered if change.kind is kind] for kind in Kind}
     for part in slices(of[Kind.PUBLISHED]):
         _publish(connection, part, at)
-    renewed = [_renewal(c, at) for kind in (Kind.UPDATED, Kind.CORRECTED) for _, c in of[kind]]
-    restored = [_renewal(c, at) for _, c in of[Kind.RESTORED]]
+    again = [c for kind in (Kind.UPDATED, Kind.CORRECTED, Kind.RESTORED) for _, c in of[kind]]
+    instants = terms.apart(connection, [at] * len(again))
+    rows = [_renewal(c, instant) for c, instant in zip(again, instants, strict=True)]
+    renewed, restored = rows[: len(rows) - len(of[Kind.RESTORED])], rows[len(rows) - len(of[Kind.RESTORED]) :]
     _run(connection, _RENEWED, renewed)
     _run(connection, _WITHDRAWN, [{"post": change.id} for _, change in of[Kind.WITHDRAWN]])
     _run(connection, _RESTORED_CHANGED, restored)
@@ -165,8 +170,10 @@ def _append(connection: Connection, plan: Plan, at: datetime) -> None:
 
 def _publish(connection: Connection, part: Sequence[tuple[int, Change]], at: datetime) -> None:
     texts = [post_to_text(change.post) for _, change in part]
-    new = zip(part, texts, strict=True)
-    insert_many(connection, insert(posts), [_post_row(change, seq, at, text) for (seq, change), text in new])
+    instants = terms.apart(connection, [_first_updated(change.post, at) for _, change in part])
+    new = zip(part, instants, texts, strict=True)
+    rows = [_post_row(change, seq, instant, text) for (seq, change), instant, text in new]
+    insert_many(connection, insert(posts), rows)
     of = zip(part, texts, strict=True)
     insert_many(connection, insert_new(revisions), [_revision_row(change, text) for (_, change), text in of])
 
@@ -224,7 +231,7 @@ def _run(connection: Connection, statement: Any, rows: Rows) -> None:
         connection.execute(statement, rows)
 
 
-def _post_row(change: Change, seq: int, at: datetime, text: str) -> dict[str, Any]:
+def _post_row(change: Change, seq: int, updated: datetime, text: str) -> dict[str, Any]:
     return {
         "id": change.id,
         "revision": change.post.revision,
@@ -235,7 +242,8 @@ def _post_row(change: Change, seq: int, at: datetime, text: str) -> dict[str, An
         "live": True,
         "backfill": change.backfill,
         "first_seq": seq,
-        "updated_at": _first_updated(change.post, at),
+        "changed_seq": seq,
+        "updated_at": updated,
         "missing_scans": 0,
     }
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, delete, insert, literal, select, update
 
+from publisher.stores import terms
 from publisher.stores.columns import metadata
 from publisher.stores.engine import Database
 from publisher.stores.schema import mailing_posts, posts
@@ -21,6 +22,7 @@ class Renaming:
         with self._db.write() as connection:
             for old, new in ids.items():
                 _rename(connection, old, new)
+            terms.renew(connection, list(ids.values()))
 
 
 def _rename(connection: Connection, old: str, new: str) -> None:

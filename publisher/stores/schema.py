@@ -30,7 +30,7 @@ from publisher.stores.columns import index_of, index_where, metadata, one_of, to
 from publisher.stores.members import BatchState, Suppression
 from publisher.stores.types import Hash, Id, Instant, JsonText, Member, Words
 
-SCHEMA = "0006"
+SCHEMA = "0007"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"
@@ -69,13 +69,15 @@ posts = Table(
     Column("live", Boolean, nullable=False),
     Column("backfill", Boolean, nullable=False),
     Column("first_seq", BigInteger, nullable=False, unique=True),
-    Column("updated_at", Instant, nullable=False),
+    Column("changed_seq", BigInteger, nullable=False, index=True),  # of its last row in the log
+    Column("updated_at", Instant, nullable=False, index=True),
     Column("missing_since", Instant),
     Column("missing_scans", Integer, nullable=False),
     Column("path", Text, nullable=False, index=True),  # of `value`, to be found by
     Column("explicit_id", Text),
     Column("settled", Boolean, nullable=False),
 )
+index_where("ix_posts_live", posts.c.live, posts.c.first_seq)
 index_where("ix_posts_explicit_id", posts.c.explicit_id.is_not(None), posts.c.explicit_id)
 index_where("ix_posts_unsettled", ~posts.c.settled, posts.c.id)
 

@@ -10,9 +10,10 @@ from publisher.stores.pacing import PacingRecords
 from publisher.stores.planning import Planning
 from publisher.stores.promises import Promises
 from publisher.stores.subscribers import Subscribers
+from publisher.stores.views import Views
 
 
-class SqlStore(Log, Files, Documents, Subscribers, Planning, Ledger, Holding, PacingRecords, Promises):
+class SqlStore(Log, Views, Files, Documents, Subscribers, Planning, Ledger, Holding, PacingRecords, Promises):
     """`ports.Store`; safe to share between threads. Every method may raise StoreError."""
 
     def __init__(self, database: Database) -> None:

@@ -8,6 +8,7 @@ import pytest
 from publisher.config import check_settings, load
 from publisher.core.errors import SettingsError
 from publisher.core.feeds import FeedSpec
+from publisher.core.filters import TermKind, Where
 from publisher.core.relays import Limit, Relay, Security
 from publisher.core.site import Person
 
@@ -263,3 +264,36 @@ def test_sections_within_a_section_stand_in_the_environment_too(tmp_path: Path) 
         587,
         "from the environment",
     )
+
+
+def test_a_feed_may_be_filtered_split_and_stand_elsewhere(tmp_path: Path) -> None:
+    text = (
+        LEAST + '[[feeds]]\narchive = false\nwhere = {category = "News", language = ["en", "fr"]}\n'
+        'paths = {atom = "feed.xml"}\nformats = ["atom"]\n'
+        '[[feeds]]\nslug = "tags"\nsplit_by = "tag"\npaths = {rss = "t/:value/index.xml"}\n'
+    )
+    whole, tags = load(site(tmp_path, text)).feeds
+    assert whole.where == Where(category=("News",), language=("en", "fr"))
+    assert (whole.archive, whole.paths, whole.split_by) == (False, {"atom": "feed.xml"}, None)
+    assert (tags.split_by, tags.paths) == (TermKind.TAG, {"rss": "t/:value/index.xml"})
+
+
+@pytest.mark.parametrize(
+    ("feed", "said"),
+    [
+        ('where = {tags = "x"}', '"tags" is none of category, tag, author, language'),
+        ("where = {tag = []}", "expected which posts, as in {category"),
+        ('split_by = "year"', 'expected "category", "tag", "author" or "language"'),
+        ('paths = {atom = "../feed.xml"}', "expected files by format"),
+        ('paths = {atom = "archive/feed.xml"}', "expected files by format"),
+        ('paths = {atom = "feed"}', "expected files by format"),
+        ('paths = {atom = ":value.xml"}', "expected a path that has no :value in it"),
+        ('split_by = "tag"\npaths = {atom = "x.xml"}', "expected a path that has :value in it"),
+        ('formats = ["rss"]\npaths = {atom = "x.xml"}', "the feed is not written in that format"),
+        ('paths = {atom = "x.xml", rss = "x.xml"}', "another feed is there; choose another path"),
+        ('slug = "posts"\nsplit_by = "tag"', "that folder is taken; choose another"),
+        ('slug = "index"', "that name is taken by index.html; choose another"),
+    ],
+)
+def test_what_a_feed_cannot_be_is_refused(tmp_path: Path, feed: str, said: str) -> None:
+    assert said in refusal(site(tmp_path, f"{LEAST}[[feeds]]\n{feed}\n"))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from publisher.core.digests import DigestPost
 from publisher.core.errors import TemplateError
+from publisher.core.feeds import Entry
 from publisher.core.lists import MailingList
 from publisher.core.site import Person, Site
 from publisher.rendering import JinjaRenderer
@@ -23,7 +25,8 @@ DAILY = {
     "archive": "https://river.example/digests/daily/",
 }
 WEEKLY = {**DAILY, "slug": "weekly", "title": "River <Weekly>", "archive": ""}
-FEED = {"slug": "feed", "title": "All posts", "links": [
+PAGE = "https://river.example/feed.html"
+FEED = {"slug": "feed", "title": "All posts", "page": PAGE, "links": [
     {"name": "Atom", "url": "https://river.example/feed.atom", "media_type": "application/atom+xml"},
     {"name": "RSS", "url": "https://river.example/feed.xml", "media_type": "application/rss+xml"},
 ]}  # fmt: skip
@@ -54,6 +57,20 @@ POST_PAGE = {
     "next": {"title": "The <mouth>", "url": "https://river.example/posts/mouth/", "language": "en"},
     "feeds": [FEED],
 }
+MORE = {
+    "parted": [{"title": "By <tag>", "url": "https://river.example/tags/"}],
+    "outline": "https://river.example/feeds.opml",
+}
+ENTRY = Entry(
+    id="tag:river.example,2024:/delta/",
+    url="https://river.example/delta/",
+    title="The <delta>",
+    published=WHEN,
+    updated=WHEN,
+    summary="Water.",
+    language="ar",
+)
+UNTITLED = replace(ENTRY, title="", summary="", language="")
 LOST = {"status": 404, "title": "Not found", "message": "There is nothing at this address."}
 
 
@@ -62,7 +79,11 @@ def pages(site: Site, spec: MailingList) -> Mapping[str, Mapping[str, Any]]:
     """Every page with values it may be given."""
     letter = {"spec": spec, "address": "s…@example.org", "action": "/confirm/abc"}
     return {
-        "index": {"feeds": [FEED], "lists": [DAILY, WEEKLY], "posts": [POST, {**POST, "language": "ar"}]},
+        "index": {"feeds": [FEED], "lists": [DAILY, WEEKLY], "posts": [POST, {**POST, "language": "ar"}],
+                  **MORE},
+        "feed": {"feed": FEED, "entries": [ENTRY, UNTITLED], "more": True, "lists": [DAILY],
+                 "snippet": ['<link rel="alternate" href="https://river.example/feed.atom">']},
+        "feeds": {"title": "Tags", "kind": "tag", "feeds": [FEED]},
         "archive": {"spec": spec, "mailings": [{"title": "One", "date": WHEN, "url": "https://e.example/1"}]},
         "subscribe": {"lists": [DAILY, WEEKLY], "chosen": ["weekly"], "token": "T0ken",
                       "action": "/subscribe", "problem": "That is no address."},
@@ -126,7 +147,7 @@ def test_the_start_page_points_to_feeds_lists_and_posts(
 
 
 def test_the_start_page_of_an_empty_site_renders(site: Site, renderer: JinjaRenderer) -> None:
-    page = renderer.page("index", {"site": site, "feeds": [], "lists": [], "posts": []})
+    page = renderer.page("index", {"site": site, "feeds": [], "lists": [], "posts": [], **MORE, "parted": []})
     assert "Follow" not in page
 
 

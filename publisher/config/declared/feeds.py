@@ -1,6 +1,6 @@
 """[[feeds]]."""
 
-from publisher.config import kinds
+from publisher.config import kinds, views
 from publisher.config.setting import Section, Setting
 
 FORMATS = ("atom", "rss", "json")
@@ -24,6 +24,32 @@ FEEDS = Section(
             kind=kinds.one_of("full", "summary"),
             default="full",
             help="Whole posts, or only their summaries.",
+        ),
+        Setting(
+            key="archive",
+            kind=kinds.BOOL,
+            default=True,
+            help="Older posts stay in archive documents (RFC 5005), for readers who want all of it.",
+        ),
+        Setting(
+            key="where",
+            kind=views.WHERE,
+            shown='{category = "News", language = ["en", "fr"]}',
+            help="Only posts like this: of every kind given, one of the values; of category, tag, author, "
+            "language.",
+        ),
+        Setting(
+            key="split_by",
+            kind=views.SPLIT,
+            shown='"tag"',
+            help="A feed for each category, tag, author or language: SLUG/VALUE.atom and so on.",
+        ),
+        Setting(
+            key="paths",
+            kind=views.PATHS,
+            shown='{rss = "tags/:value/index.xml"}',
+            help="Other files than SLUG.atom and so on, by format; of a feed that is split with :value in "
+            "them.",
         ),
     ),
 )

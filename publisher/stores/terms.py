@@ -1,0 +1,158 @@
+"""What posts are found by, kept in step with the log: in the transaction that appends to it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upserting
+
+from publisher.core.filters import TermKind, terms_of
+from publisher.core.log import Kind
+from publisher.core.plans import Plan
+from publisher.core.posts import Post
+from publisher.stores.engine import insert_many, insert_new, slices
+from publisher.stores.schema import counters, posts
+from publisher.stores.values import post_from_text
+from publisher.stores.viewtables import CONTENT, post_terms, terms
+
+TICK = timedelta(milliseconds=1)
+
+Rows = list[dict[str, Any]]
+Labels = dict[tuple[TermKind, str], str]
+
+
+@dataclass(slots=True)
+class Standing:
+    """A post as the log has it: where it first stood, and what of it readers see."""
+
+    first_seq: int
+    post: Post
+    live: bool
+
+
+def standing(connection: Connection, plan: Plan) -> dict[str, Standing]:
+    """The known posts that `plan` changes, as they are before it. Fills `post_terms` where an older schema
+    had none.
+    """
+    version(connection)
+    ids = [c.id for c in plan.changes if c.kind is not Kind.PUBLISHED] + [id for id, _ in plan.touched]
+    found: dict[str, Standing] = {}
+    for part in slices(list(dict.fromkeys(ids))):
+        rows = connection.execute(select(posts).where(posts.c.id.in_(part)))
+        found.update((row.id, Standing(row.first_seq, post_from_text(row.value), row.live)) for row in rows)
+    return found
+
+
+def note(connection: Connection, plan: Plan, before: dict[str, Standing]) -> None:
+    """Brings the index, the versions and `posts.changed_seq` up to a plan that was just appended."""
+    if not plan.changes and not plan.touched:
+        return
+    labels: Labels = {}
+    gone = [row for it in before.values() if it.live for row in _rows(it.first_seq, it.post, labels)]
+    now = [row for it in _after(plan, before) if it.live for row in _rows(it.first_seq, it.post, labels)]
+    _run(connection, _FORGET, [{"k": r["kind"], "v": r["key"], "seq": r["first_seq"]} for r in gone])
+    insert_many(connection, insert_new(post_terms), now)
+    _tell(connection, labels, _next(connection))
+    numbered = enumerate(plan.changes, plan.head + 1)
+    changed = [{"post": c.id, "seq": seq} for seq, c in numbered if c.kind is not Kind.PUBLISHED]
+    _run(connection, _CHANGED, changed)
+
+
+def renew(connection: Connection, ids: Sequence[str]) -> None:
+    """Feeds of these posts are to be made again, though nothing happened to them: they have other ids."""
+    labels: Labels = {}
+    version(connection)
+    for part in slices(ids):
+        for row in connection.execute(select(posts).where(posts.c.id.in_(part))):
+            _rows(row.first_seq, post_from_text(row.value), labels)
+    _tell(connection, labels, _next(connection))
+
+
+def version(connection: Connection) -> int:
+    """The content counter; where there is none yet, every live post enters the index first."""
+    found = connection.execute(select(counters.c.last).where(counters.c.name == CONTENT)).scalar()
+    if found is not None:
+        return int(found)
+    labels: Labels = {}
+    known = connection.execute(select(posts.c.first_seq, posts.c.value).where(posts.c.live))
+    for part in known.partitions(1000):
+        made = [line for row in part for line in _rows(row.first_seq, post_from_text(row.value), labels)]
+        insert_many(connection, insert(post_terms), made)
+    _tell(connection, labels, 0)
+    connection.execute(insert(counters).values(name=CONTENT, last=0))
+    return 0
+
+
+def apart(connection: Connection, wanted: Sequence[datetime]) -> list[datetime]:
+    """`wanted` in order, each moved on by milliseconds to where no post and none before it stands: feeds
+    whose entries share an `updated` are frowned upon.
+    """
+    if not wanted:
+        return []
+    column = posts.c.updated_at
+    within = column.between(min(wanted), max(wanted) + timedelta(seconds=len(wanted)))
+    taken = set(connection.execute(select(column).where(within)).scalars())
+    result: list[datetime] = []
+    for instant in wanted:
+        free = instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+        while free in taken:
+            free += TICK
+        taken.add(free)
+        result.append(free)
+    return result
+
+
+_FORGET = delete(post_terms).where(
+    post_terms.c.kind == bindparam("k", type_=post_terms.c.kind.type),
+    post_terms.c.key == bindparam("v"),
+    post_terms.c.first_seq == bindparam("seq"),
+)
+_CHANGED = update(posts).where(posts.c.id == bindparam("post")).values(changed_seq=bindparam("seq"))
+
+
+def _after(plan: Plan, before: dict[str, Standing]) -> Iterable[Standing]:
+    now = {id: Standing(it.first_seq, it.post, it.live) for id, it in before.items()}
+    for seq, change in enumerate(plan.changes, plan.head + 1):
+        if change.kind is Kind.PUBLISHED:
+            now[change.id] = Standing(seq, change.post, live=True)
+        else:
+            it = now[change.id]
+            it.post = change.post
+            it.live = change.kind is not Kind.WITHDRAWN
+    for id, post in plan.touched:
+        now[id].post = post
+    return now.values()
+
+
+def _rows(first_seq: int, post: Post, labels: Labels) -> Rows:
+    rows: Rows = []
+    for kind, key, label in terms_of(post):
+        labels.setdefault((kind, key), label)
+        rows.append({"kind": kind, "key": key, "first_seq": first_seq})
+    return rows
+
+
+def _next(connection: Connection) -> int:
+    new = version(connection) + 1
+    connection.execute(update(counters).where(counters.c.name == CONTENT).values(last=new))
+    return new
+
+
+def _tell(connection: Connection, labels: Labels, new: int) -> None:
+    """These values are of that version now; a label stays as it was first written."""
+    statement = upserting(terms)
+    statement = statement.on_conflict_do_update(
+        index_elements=["kind", "key"], set_={"version": statement.excluded.version}
+    )
+    _run(connection, statement, [_term(*of, label, new) for of, label in labels.items()])
+
+
+def _term(kind: TermKind, key: str, label: str, version: int) -> dict[str, Any]:
+    return {"kind": kind, "key": key, "label": label, "version": version}
+
+
+def _run(connection: Connection, statement: Any, rows: Rows) -> None:
+    if rows:
+        connection.execute(statement, rows)

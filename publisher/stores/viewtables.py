@@ -1,0 +1,60 @@
+"""The tables of feeds as views of the log: what posts are found by, and how far archives go."""
+
+from sqlalchemy import BigInteger, Column, Integer, PrimaryKeyConstraint, String, Table, Text
+
+from publisher.core.filters import TermKind
+from publisher.stores.columns import metadata, one_of
+from publisher.stores.types import Member
+
+CONTENT = "content"
+"""The counter that moves when a post of the log changes in any way; none in a store of an older schema."""
+
+post_terms = Table(
+    "post_terms",
+    metadata,
+    Column("kind", Member(TermKind), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),  # of a live post that bears the value
+    PrimaryKeyConstraint("kind", "key", "first_seq"),
+    one_of("kind", TermKind),
+    sqlite_with_rowid=False,
+)
+
+terms = Table(
+    "terms",
+    metadata,
+    Column("kind", Member(TermKind), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),  # of `CONTENT`, when a post that bears it last changed
+    PrimaryKeyConstraint("kind", "key"),
+    one_of("kind", TermKind),
+    sqlite_with_rowid=False,
+)
+
+views = Table(
+    "views",
+    metadata,
+    Column("feed", Text, nullable=False),
+    Column("part", Text, nullable=False),  # the value of a split feed; "" for a whole one
+    Column("label", Text, nullable=False),
+    Column("rules", String(64), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    PrimaryKeyConstraint("feed", "part"),
+    sqlite_with_rowid=False,
+)
+
+archives = Table(
+    "archives",
+    metadata,
+    Column("feed", Text, nullable=False),
+    Column("part", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("after", BigInteger, nullable=False),  # first_seq of its posts lies in (after, until]
+    Column("until", BigInteger, nullable=False),
+    Column("as_of", BigInteger, nullable=False),
+    Column("edition", Integer, nullable=False),
+    Column("members", String(64), nullable=False),
+    PrimaryKeyConstraint("feed", "part", "number"),
+    sqlite_with_rowid=False,
+)
