@@ -98,7 +98,7 @@ def upsert(table: Table) -> sqlite.Insert:
 
 
 def insert_many(connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
-    """`connection.execute(statement, rows)` for thousands of rows of the same columns, in less time: SQLAlchemy
+    """`connection.execute(statement, rows)` for thousands of rows of the same columns, and quicker: SQLAlchemy
     looks at each row by itself, and longer than the database.
     """
     if not rows:
