@@ -98,8 +98,8 @@ def upsert(table: Table) -> sqlite.Insert:
 
 
 def insert_many(connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
-    """`connection.execute(statement, rows)` for thousands of rows of the same columns, and quicker: SQLAlchemy
-    looks at each row by itself, and longer than the database.
+    """`connection.execute(statement, rows)` for thousands of rows of the same columns, but quicker: it looks
+    at each row by itself, and longer than the database.
     """
     if not rows:
         return
