@@ -12,8 +12,9 @@ from pathlib import Path
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.sources.assets import Files, references
 from publisher.sources.carrying import flat, whole
+from publisher.sources.links import Links, may_link
 from publisher.sources.parallel import in_order
-from publisher.sources.reading import explain_post, read_post
+from publisher.sources.reading import Linked, explain_post, read_post
 from publisher.sources.rest import Rest, Unsettled, read_at_rest
 from publisher.sources.rules import SourceRules
 from publisher.sources.surroundings import settle
@@ -50,6 +51,8 @@ class FolderSource:
         self.rest = rest
         self._files = Files(folder, rest)
         self._walk = Walk(folder, rules.include, rules.exclude)
+        self._paths: Sequence[str] = ()
+        self._links: Links | None = None
 
     def scan(self) -> Iterator[Parsed | BadPost]:
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
@@ -89,30 +92,65 @@ class FolderSource:
 
     def settled(self, paths: Sequence[str]) -> SourceRules:
         """The rules with all that the blog's own files decide; `paths` are the posts', in order."""
+        self._paths, self._links = paths, None
         return settle(self.folder, self.top, self.rules, paths)
 
     def explain(self, path: str) -> tuple[Parsed | BadPost, Mapping[str, str], SourceRules]:
         """The post at `path`, which rule decided each value, and the settled rules. Raises SourceError."""
         rules = self.settled([name for name, bad in self.listed() if bad is None])
         data = self._bytes(path)[1]
-        found, reasons = (data, {}) if isinstance(data, BadPost) else explain_post(path, data, rules)
+        if isinstance(data, BadPost):
+            return data, {}, rules
+        found, reasons = explain_post(path, data, rules, self._linked(rules))
         return found, reasons, rules
 
     def read(self, path: str, rules: SourceRules | None = None) -> Parsed | BadPost:
         """The post at `path`, relative to the folder and with "/", by settled `rules` (None: they are
         settled for this file alone)."""
-        return self._parsed(path, self._bytes(path)[1], rules or self.settled([path]))
+        return self._parsed(path, self._bytes(path)[1], rules or self.settled([path]))[0]
 
     def _reading(self, path: str, known: str | None, rules: SourceRules) -> Reading:
         stat, data = self._bytes(path)
         name = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
-        result = None if name == known else self._parsed(path, data, rules)
-        if isinstance(result, Parsed) and self._names(result):
-            name = ""  # what it refers to may change while it does not
-        return Reading(stat=stat, hash=name, result=result)
+        if name == known:
+            return Reading(stat=stat, hash=name, result=None)
+        result, alone = self._parsed(path, data, rules)
+        return Reading(stat=stat, hash=name if alone else "", result=result)
 
-    def _parsed(self, path: str, data: bytes | BadPost, rules: SourceRules) -> Parsed | BadPost:
-        return data if isinstance(data, BadPost) else self._with_files(read_post(path, data, rules))
+    def _parsed(self, path: str, data: bytes | BadPost, rules: SourceRules) -> tuple[Parsed | BadPost, bool]:
+        """The post, and whether it depends on no other file: those may change while it does not."""
+        if isinstance(data, BadPost):
+            return data, True
+        asked: list[str] = []
+        try:
+            found = read_post(path, data, rules, self._linked(rules, asked))
+        except Unsettled:
+            return _unsettled(path), True  # a post that it links to is on its way
+        alone = not asked and not (isinstance(found, Parsed) and self._names(found))
+        return self._with_files(found), alone
+
+    def _linked(self, rules: SourceRules, asked: list[str] | None = None) -> Linked:
+        """Resolves links to other posts; `asked` gets the paths of posts that have any."""
+
+        def linked(path: str, body: str) -> str:
+            if not may_link(body):
+                return body
+            if asked is not None:
+                asked.append(path)
+            self._links = self._links or Links(self._paths, rules)
+            return self._links.resolved(path, body, lambda other: self._address(other, rules))
+
+        return linked
+
+    def _address(self, path: str, rules: SourceRules) -> str:
+        """Where readers find the post at `path`; "" where it has no address. Raises Unsettled."""
+        data = self._bytes(path)[1]
+        if isinstance(data, BadPost):
+            if data.unsettled:
+                raise Unsettled
+            return ""
+        found = read_post(path, data, rules)
+        return found.post.url if isinstance(found, Parsed) and found.post.hidden is None else ""
 
     def file(self, path: str) -> bytes | None:
         """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""

@@ -1,6 +1,8 @@
 """One file's bytes -> Parsed | BadPost. Pure: no file is opened here."""
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -27,34 +29,48 @@ from publisher.sources.words import first_heading, lead_of, plain
 Reasons: TypeAlias = dict[str, str]
 """A value's name -> what decided it: a key of the front matter, or words such as "file name"."""
 
+Linked: TypeAlias = Callable[[str, str], str]
+"""(path, body) -> the body with the addresses of the posts it links to."""
+
 SUMMARY_FIELDS = ("excerpt", "summary", "description", "deck", "subtitle")
 _NOTHING = FrontMatter(values={}, lines={}, line=1)
 _BREAKS = re.compile(r"\r\n?")
 
 
-def read_post(path: str, data: bytes, rules: SourceRules) -> Parsed | BadPost:
+def _as_written(_path: str, body: str) -> str:
+    return body
+
+
+def read_post(path: str, data: bytes, rules: SourceRules, linked: Linked = _as_written) -> Parsed | BadPost:
     """What the file at `path` (relative to the posts folder, with "/") means. Pure and quick: no file is
-    opened. Never raises: what cannot be a post is a BadPost with line and reason.
+    opened. Never raises: what cannot be a post is a BadPost with line and reason. `linked` gives its body
+    the addresses of the posts that it links to.
     """
-    return _read(path, data, rules)[0]
+    return _read(path, data, rules, linked)[0]
 
 
-def explain_post(path: str, data: bytes, rules: SourceRules) -> tuple[Parsed | BadPost, Reasons]:
+def explain_post(
+    path: str, data: bytes, rules: SourceRules, linked: Linked = _as_written
+) -> tuple[Parsed | BadPost, Reasons]:
     """As `read_post`, and for each value which rule decided it, in words."""
-    found, reasons, front = _read(path, data, rules)
+    found, reasons, front = _read(path, data, rules, linked)
     return found, {name: _described(reason, front) for name, reason in reasons.items()}
 
 
-def _read(path: str, data: bytes, rules: SourceRules) -> tuple[Parsed | BadPost, Reasons, FrontMatter | None]:
+def _read(
+    path: str, data: bytes, rules: SourceRules, linked: Linked
+) -> tuple[Parsed | BadPost, Reasons, FrontMatter | None]:
     text = _decode(path, data)
     if isinstance(text, BadPost):
         return text, {}, None
     try:
         container = open_container(text)
+        line = 1 + text.count("\n", 0, len(text) - len(container.body))
+        if (body := linked(path, container.body)) is not container.body:
+            container = replace(container, body=body)
         post, reasons = _post(path, container, rules)
     except FrontMatterError as error:
         return BadPost(path=path, line=error.line, reason=error.reason), {}, None
-    line = 1 + text.count("\n", 0, len(text) - len(container.body))
     title = container.front.text("title") if container.front else ""
     parsed = Parsed(post=post, body=container.body, line=line, container=container.kind, title=title)
     return parsed, reasons, container.front

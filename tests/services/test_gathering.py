@@ -343,6 +343,25 @@ def test_posts_that_share_a_name_are_looked_at_every_time(site: Site) -> None:
     assert change.kind is Kind.WITHDRAWN
 
 
+def test_two_posts_that_stood_at_one_path_are_never_taken_for_each_other(site: Site) -> None:
+    """A withdrawn post keeps the path it had; another one moved there."""
+    lived_in(site, a={"explicit_id": "A"}, b={"explicit_id": "B"}, c={}, d={})
+    site.folder.write("a.md", None)
+    for _ in range(3):
+        site.now += timedelta(minutes=11)
+        site.publish()
+    moved = site.folder.files_now["b.md"]
+    assert isinstance(moved, Post)
+    site.folder.write("b.md", None)
+    site.folder.write("a.md", replace(moved, path="a.md"))
+    site.publish()
+    site.publish()
+    assert "a.md" in looked_at(site)
+    site.folder.write("new.md", a_post("new.md", title="a", explicit_id="A"))
+    (change,) = site.publish().plan.changes
+    assert (change.kind, change.post.path) == (Kind.RESTORED, "new.md")
+
+
 def test_a_new_file_that_claims_a_settled_post_brings_it_in(site: Site) -> None:
     lived_in(site, a={"explicit_id": "7"}, b={})
     site.folder.write("new.md", a_post("new.md", title="new", explicit_id="7"))

@@ -111,6 +111,10 @@ HOSTILE = {
     "fences.md": b"---\ntitle: a\ndate: 2024-05-01\n---\n" + b"```\n<!-- more -->\n" * 3_000,
     "title.md": b"---\ntitle: " + b"*a **b " * 30_000 + b"\n---\n",
     "tag.md": b"---\ntitle: " + b"<a " * 60_000 + b"\n---\n",
+    "links.md": b"---\ntitle: a\n---\n" + b"[a](z.md) " * 300_000,
+    "links-open.md": b"---\ntitle: a\n---\n" + b"](x" * 500_000 + b"{% link " * 100_000 + b" " * 1_000_000,
+    "refs.md": b"---\ntitle: a\n---\n" + b'{{< ref "' * 200_000 + b"{{ site.url }}" * 100_000,
+    "ticks.md": b"---\ntitle: a\n---\n" + b"`[a](z.md)" * 300_000,
     "date.md": b"---\ndate: " + b"1" * 200_000 + b"\n---\n",
 }
 

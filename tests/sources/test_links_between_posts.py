@@ -1,0 +1,133 @@
+"""A link to another post by its file becomes the other's address, however its generator writes it."""
+
+from pathlib import Path
+
+import pytest
+
+from publisher.core.posts import BadPost, FileStat, Parsed
+from publisher.sources import FolderSource, SourceRules
+
+RULES = SourceRules(site_url="https://x.example/")
+JEKYLL = {"_config.yml": "title: x\npermalink: /:year/:title/\n"}
+HUGO = {"hugo.toml": "title='x'\n"}
+ZOLA = {"zola.toml": "base_url='https://x.example/'\n"}
+HEXO = {"_config.yml": "source_dir: source\n"}
+DOCUSAURUS = {"docusaurus.config.js": ""}
+PELICAN = {"pelicanconf.py": "ARTICLE_URL = '{slug}.html'\n"}
+DATED = "---\ntitle: A title\ndate: 2024-05-01\n---\n"
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def body(root: Path, path: str, folder: str = "") -> str:
+    found = {
+        item.post.path: item for item in FolderSource(root / folder, RULES).scan() if isinstance(item, Parsed)
+    }
+    return found[path].body.strip()
+
+
+@pytest.mark.parametrize(
+    ("config", "other", "path", "link", "made"),
+    [
+        (JEKYLL, "_posts/2024-05-01-other.md", "_posts/2024-05-02-a.md",
+         "[o]({% post_url 2024-05-01-other %})", "[o](https://x.example/2024/other/)"),
+        (JEKYLL, "_posts/sub/2024-05-01-other.markdown", "_posts/2024-05-02-a.md",
+         "[o]({%- post_url sub/2024-05-01-other -%}#x)", "[o](https://x.example/2024/other/#x)"),
+        (JEKYLL, "blog/_posts/2024-05-01-other.md", "_posts/2024-05-02-a.md",
+         "{{ site.baseurl }}{% post_url 2024-05-01-other %}",
+         "https://x.example/2024/other/"),
+        (JEKYLL, "_posts/2024-05-01-other.md", "_posts/2024-05-02-a.md",
+         "[o]({% link _posts/2024-05-01-other.md %})", "[o](https://x.example/2024/other/)"),
+        (JEKYLL, "_posts/2024-05-01-other.md", "_posts/2024-05-02-a.md",
+         "[o](2024-05-01-other.md)", "[o](https://x.example/2024/other/)"),
+        (JEKYLL, "_posts/2024-05-01-other.md", "_posts/2024-05-02-a.md",
+         "[o]({{ site.url }}{{ site.baseurl }}{% link _posts/2024-05-01-other.md %})",
+         "[o](https://x.example/2024/other/)"),
+        (HUGO, "content/posts/other.md", "content/posts/a.md",
+         '[o]({{< ref "posts/other.md" >}})', "[o](https://x.example/posts/other/)"),
+        (HUGO, "content/posts/other/index.md", "content/posts/a.md",
+         "[o]({{% relref '/posts/other' %}})", "[o](https://x.example/posts/other/)"),
+        (HUGO, "content/notes/other.md", "content/posts/a.md",
+         '[o]({{< relref path="other.md#top" >}})', "[o](https://x.example/notes/other/#top)"),
+        (ZOLA, "content/blog/other.md", "content/blog/a.md",
+         "[o](@/blog/other.md#x)", "[o](https://x.example/blog/other/#x)"),
+        (HEXO, "source/_posts/other.md", "source/_posts/a.md",
+         "{% post_link other 'Its words' %}",
+         '<a href="https://x.example/2024/05/01/other/">Its words</a>'),
+        (HEXO, "source/_posts/other.md", "source/_posts/a.md",
+         "[o]({% post_path other %})", "[o](https://x.example/2024/05/01/other/)"),
+        (DOCUSAURUS, "blog/2024-05-01-other.md", "blog/a.md",
+         "[o](./2024-05-01-other.md) [p](../blog/2024-05-01-other.md 'T')",
+         "[o](https://x.example/blog/2024/05/01/other) [p](https://x.example/blog/2024/05/01/other 'T')"),
+        (PELICAN, "content/dir/other.md", "content/a.md",
+         "[o]({filename}dir/other.md) [p]({filename}/dir/other.md)",
+         "[o](https://x.example/a-title.html) [p](https://x.example/a-title.html)"),
+    ],
+)  # fmt: skip
+def test_a_link_by_a_file_is_the_address_of_its_post(
+    config: dict[str, str], other: str, path: str, link: str, made: str, tmp_path: Path
+) -> None:
+    write(tmp_path, {**config, other: DATED + "Text\n", path: DATED + link + "\n"})
+    assert body(tmp_path, path) == made
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`{% post_url 2024-05-01-other %}`",
+        "```\n[o](2024-05-01-other.md)\n```",
+        "[o]({% post_url 2024-01-01-none %})",
+        "[o](https://y.example/2024-05-01-other.md) [p](//y.example/2024-05-01-other.md)",
+        "[o](README.md) [p](#x.md)",
+        "[o]({% post_url 2024-05-01-draft %})",
+    ],
+)
+def test_code_and_what_leads_to_no_post_stay_as_they_are(text: str, tmp_path: Path) -> None:
+    others = {
+        "_posts/2024-05-01-other.md": DATED,
+        "_posts/2024-05-01-draft.md": "---\ntitle: D\ndraft: true\n---\n",
+    }
+    write(tmp_path, {**JEKYLL, **others, "_posts/2024-05-02-a.md": DATED + text + "\n"})
+    assert body(tmp_path, "_posts/2024-05-02-a.md") == text
+
+
+def test_a_name_that_two_posts_bear_is_no_link(tmp_path: Path) -> None:
+    twins = {f"content/{name}/other.md": DATED for name in ("b", "c")}
+    write(tmp_path, {**HUGO, **twins, "content/a.md": DATED + '[o]({{< ref "other" >}})\n'})
+    assert body(tmp_path, "content/a.md") == '[o]({{< ref "other" >}})'
+
+
+def test_a_post_that_links_to_another_is_read_again_while_the_other_may_change(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            **JEKYLL,
+            "_posts/2024-05-01-o.md": DATED,
+            "_posts/2024-05-02-a.md": DATED + "[o](2024-05-01-o.md)\n",
+        },
+    )
+    source = FolderSource(tmp_path, RULES)
+    paths = sorted(file.path for file in source.files() if isinstance(file, FileStat))
+    source.fingerprint(paths)
+    other, linking = source.read_many(paths, {})
+    assert (other.hash != "", linking.hash) == (True, "")
+    write(tmp_path, {"_posts/2024-05-01-o.md": "---\ntitle: O\npermalink: /moved/\n---\n"})
+    (again,) = source.read_many(paths[1:], {})
+    assert isinstance(again.result, Parsed)
+    assert again.result.body == "[o](https://x.example/moved/)\n"
+
+
+def test_the_mark_that_ends_a_summary_is_found_where_addresses_made_a_body_longer(tmp_path: Path) -> None:
+    text = "[o](2024-05-01-o.md) and words <!-- more --> more words\n"
+    write(tmp_path, {**JEKYLL, "_posts/2024-05-01-o.md": DATED, "_posts/2024-05-02-a.md": DATED + text})
+    (found,) = (
+        item
+        for item in FolderSource(tmp_path, RULES).scan()
+        if not isinstance(item, BadPost) and item.post.lead
+    )
+    assert found.body[: found.post.lead] == "[o](https://x.example/2024/o/) and words "
