@@ -148,6 +148,7 @@ def _engine(path: Path) -> Engine:
         creator=lambda: _connect(path),
         poolclass=QueuePool,
         pool_size=8,
+        pool_use_lifo=True,  # the last one used has what is needed in its cache; the others stay small
         hide_parameters=True,  # addresses and tokens stay out of tracebacks and logs
     )
     event.listen(engine, "begin", _begin)

@@ -7,6 +7,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
+from typing import cast
 
 from publisher.transports.smtp.replies import MOST_WAITING, Garbled, Reply, ReplyReader
 from publisher.transports.smtp.wire import Abilities
@@ -55,7 +56,8 @@ class Line(asyncio.Protocol):
     def secured(self, transport: asyncio.Transport) -> None:
         """From here on through TLS: what was offered before counts no more (RFC 3207 4.2)."""
         self._transport, self.can = transport, Abilities()
-        transport.set_write_buffer_limits(high=0)
+        self._full = False
+        transport.set_write_buffer_limits(high=1, low=0)
 
     def when_over(self, call: Callable[[], None]) -> None:
         """`call` is called once: when the connection is over."""
@@ -146,9 +148,8 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a TCP connection is one
-        self._transport = transport
-        transport.set_write_buffer_limits(high=0)
+        self._transport = cast("asyncio.Transport", transport)  # a TCP connection is one, in every loop
+        self._transport.set_write_buffer_limits(high=1, low=0)
         found = transport.get_extra_info("socket")
         if found is not None:
             found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

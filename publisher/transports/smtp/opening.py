@@ -53,7 +53,6 @@ async def _connected(relay: Relay, context: Callable[[], ssl.SSLContext]) -> Lin
                 relay.port,
                 ssl=context() if secure else None,
                 server_hostname=relay.host if secure else None,
-                happy_eyeballs_delay=0.25,
             )
     except TimeoutError:
         raise Lost(f"{relay.name}: no connection in {seconds:g} s") from None
