@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from publisher.app.clock import wall_clock
+from publisher.app.keeping import must_be_up_to_date
 from publisher.app.outside import naming
 from publisher.app.packaged import packaged
 from publisher.app.wiring import make_parts, make_signer, make_source, stamp
@@ -155,6 +156,7 @@ class App:
         are rules of the lint that do not stop a mail.
         """
         with self.lock("publish"):
+            must_be_up_to_date(self)
             now = self.clock()
             # A template, or the file of adopted ids, may be another than last time.
             parts = replace(self.parts, stamp=stamp(self), naming=naming(self), forced=forced)
@@ -200,6 +202,7 @@ class App:
     ) -> tuple[deliver.Tally, int]:
         """Drains what is due, alone on this machine; returns the tally and how many are in doubt."""
         with self.lock("deliver"):
+            must_be_up_to_date(self)
             parts = replace(self.parts, run=secrets.token_hex(8))  # what a failed run left is nobody's
             unknown = deliver.recover(parts, self.clock(), alone=True)
             return deliver.deliver(parts, stopping=stopping, progress=progress), unknown
@@ -277,3 +280,5 @@ class App:
         """Closes the store, if it was opened."""
         if "store" in self.__dict__:
             self.store.close()
+            self.__dict__.pop("store")
+            self.__dict__.pop("parts", None)

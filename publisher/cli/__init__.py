@@ -24,6 +24,9 @@ COMMANDS = {
     "run": ("publisher.cli.run", "Scheduler, web and delivery, all that a site needs."),
     "keys": ("publisher.cli.keys", "Make the keys that sign mail, and the DNS records for them."),
     "status": ("publisher.cli.site", "Log head, next due, queue, last errors."),
+    "backup": ("publisher.cli.backups", "Store, journal and keys in one file."),
+    "restore": ("publisher.cli.backups", "Put a backup's store back."),
+    "reconcile": ("publisher.cli.backups", "After a restore: know who left and what was sent."),
     "migrate": ("publisher.cli.site", "Bring the store to this version's schema."),
     "demo": ("publisher.cli.demo", "A site to look at, published, mailed and served."),
 }

@@ -69,7 +69,7 @@ def _ordering(order: Order, help: str, *, asks: bool = False) -> None:
             say(f"mailing {id} is {_state(found)}: {_counts(found)}; would {order}")
             return
         if asks:
-            _sure(f"{order} mailing {id}: {_unsent(found)} will not be sent", yes=yes)
+            sure(f"{order} mailing {id}: {_unsent(found)} will not be sent", yes=yes)
         now = verbs.order(app.parts, id, order, app.clock())
         say(f"mailing {id} is {now.state}" + (f" ({now.hold})" if now.hold else ""))
         if as_json:
@@ -121,7 +121,7 @@ def resolve(
         return
     if resend and chosen:
         number = count(len(chosen), "message")
-        _sure(f"send {number} again; who did get it gets it twice", yes=yes)
+        sure(f"send {number} again; who did get it gets it twice", yes=yes)
     done = verbs.resolve(app.parts, chosen, resend=resend, now=app.clock())
     say(f"{count(done, 'delivery', 'deliveries')} {'queued again' if resend else 'taken for accepted'}")
     if as_json:
@@ -147,7 +147,7 @@ def rebuild(site: Site, as_json: bool, id: int, verify: bool) -> None:
         raise SystemExit(1)
 
 
-def _sure(what: str, *, yes: bool) -> None:
+def sure(what: str, *, yes: bool) -> None:
     """Asks on a terminal; elsewhere it takes --yes. Raises UsageError, or ends on a no."""
     if yes:
         return

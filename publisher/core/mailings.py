@@ -201,7 +201,7 @@ class Batch:
     """A range [lo, hi] of a mailing's deliveries, held by one run under a lease.
 
     `date` is the first claim of the batch: the Date header of all its messages, on every attempt. A `canary`
-    batch is of the sample that goes first.
+    batch is of the sample that goes first. `turn` counts how often a batch was begun or ended in this store.
     """
 
     id: int
@@ -214,6 +214,7 @@ class Batch:
     list: str
     kind: MailingKind
     canary: bool = False
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

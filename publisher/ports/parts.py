@@ -226,3 +226,6 @@ class Journal(Protocol):
     """The append-only file beside the store that a restored backup is measured by. Raises OutputError."""
 
     def append(self, event: str, fields: Mapping[str, object]) -> None: ...
+    def since(self, position: int) -> tuple[Sequence[tuple[str, Mapping[str, object]]], int]:
+        """Every event and its fields after so many bytes, oldest first, and how many bytes there are."""
+        ...

@@ -28,6 +28,7 @@ from publisher.core.settling import Memory, Names
 from publisher.core.websub import Ping
 from publisher.ports.planning import PlanningStore
 from publisher.ports.promises import PromiseStore
+from publisher.ports.reconciling import ReconcilingStore
 from publisher.ports.views import ViewStore
 
 
@@ -202,8 +203,9 @@ class LedgerStore(Protocol):
         """`settle` and `intend` in one transaction: what group commit calls. Returns as `intend` does."""
         ...
 
-    def finish(self, batch: Batch, now: datetime) -> None:
-        """Ends the lease: the batch is done, or waits for its earliest not_before; so may be the mailing."""
+    def finish(self, batch: Batch, now: datetime) -> int:
+        """Ends the lease: the batch is done, or waits for its earliest not_before; so may be the mailing.
+        Returns the turn, as in `Batch`."""
         ...
 
     def in_doubt(self, mailing: int | None) -> Sequence[InDoubt]: ...
@@ -286,6 +288,7 @@ class Store(
     LedgerStore,
     PacingStore,
     PromiseStore,
+    ReconcilingStore,
     Protocol,
 ):
     """All of it: one database."""

@@ -205,6 +205,10 @@ class Books:
         for job in jobs:
             await self.left(job.open)
 
+    async def journal(self, turn: int) -> None:
+        """A batch was begun or ended: an older copy of the store does not know."""
+        await asyncio.to_thread(self.parts.journal.append, "batch", {"turn": turn})
+
     async def left(self, opened: Open) -> None:
         """One row less to settle; with the last the batch ends."""
         opened.left -= 1
@@ -212,7 +216,8 @@ class Books:
             await self.finish(opened)
 
     async def finish(self, opened: Open) -> None:
-        await asyncio.to_thread(self.parts.store.finish, opened.batch, self.parts.clock())
+        turn = await asyncio.to_thread(self.parts.store.finish, opened.batch, self.parts.clock())
+        await self.journal(turn)
         if opened.batch.canary:
             await asyncio.to_thread(judge, self.parts, opened.batch.mailing)
         self.parts.reach("deliver:finished")

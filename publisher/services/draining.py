@@ -78,11 +78,12 @@ class Drain:
         self.lanes.close()
 
     async def _open(self, batch: Batch) -> None:
+        await self.book.journal(batch.turn)
         self.parts.reach("deliver:claimed")
         now = self.parts.clock()
         if closed := self.gates.closed(batch, now):
             await self.book.hold(batch.mailing, closed.hold, closed.why, closed.until)
-            await asyncio.to_thread(self.parts.store.finish, batch, now)
+            await self.book.journal(await asyncio.to_thread(self.parts.store.finish, batch, now))
             return
         rows = await asyncio.to_thread(self.parts.store.claimed, batch)
         opened = Open(batch=batch, left=len(rows), stops_at=self.gates.stops_at(batch, now))

@@ -5,10 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, exists, func, literal, select, update
+from sqlalchemy.dialects.sqlite import insert
 
 from publisher.core.mailings import Cause, MailingState, State, move, origins
 from publisher.stores.members import BatchState
-from publisher.stores.schema import batches, deliveries, mailings
+from publisher.stores.schema import batches, counters, deliveries, mailings
+
+TURN = "turn"
+"""The counter of batches begun and ended: the journal has it too, so an old copy of the store is known."""
 
 OTHERS = ""
 """The pacing group of every domain that has no settings of its own."""
@@ -58,6 +62,14 @@ NOT_TRIED: dict[str, Any] = {
     "attempts": case((deliveries.c.attempts > 0, deliveries.c.attempts - 1), else_=0),
 }
 """A claim that came to nothing is no attempt."""
+
+
+def next_turn(connection: Connection) -> int:
+    """One more batch is begun, or ended."""
+    counted = insert(counters).values(name=TURN, last=1)
+    more = counted.on_conflict_do_update(index_elements=["name"], set_={"last": counters.c.last + 1})
+    turn: int = connection.execute(more.returning(counters.c.last)).scalar_one()
+    return turn
 
 
 def set_turn(connection: Connection, batch: Any, now: datetime) -> None:

@@ -46,6 +46,22 @@ class FileJournal:
             raise OutputError(str(self.path), f"cannot be read ({error.strerror})") from error
         return [entry for line in lines if (entry := _entry(line)) is not None]
 
+    def since(self, position: int) -> tuple[list[tuple[str, dict[str, Any]]], int]:
+        """`read` of what was added after so many bytes, and how many bytes there are now. A file that is
+        shorter is another one: all of it. Raises OutputError.
+        """
+        try:
+            with self.path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(position if position <= size else 0)
+                lines = file.read().split(b"\n")
+        except FileNotFoundError:
+            return [], 0
+        except OSError as error:
+            raise OutputError(str(self.path), f"cannot be read ({error.strerror})") from error
+        whole = size - len(lines.pop())  # what follows the last line's end is still being written
+        return [entry for line in lines if (entry := _entry(line)) is not None], whole
+
     def _write(self, line: bytes) -> None:
         new = not self.path.exists()
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

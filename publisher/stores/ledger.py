@@ -31,7 +31,7 @@ from publisher.core.mailings import (
 )
 from publisher.core.pacing import SERVER
 from publisher.stores import pacing
-from publisher.stores.batches import let_go, of_range, set_turn
+from publisher.stores.batches import let_go, next_turn, of_range, set_turn
 from publisher.stores.columns import is_
 from publisher.stores.engine import Database
 from publisher.stores.mailings import Mailings
@@ -79,7 +79,12 @@ class Ledger(Mailings):
                     set_turn(connection, row, now)
                     continue
                 date = _take_lease(connection, row, run, now, lease_until)
-                return Batch(**{name: getattr(row, name) for name in _OF_BATCH}, run=run, date=date)
+                return Batch(
+                    **{name: getattr(row, name) for name in _OF_BATCH},
+                    run=run,
+                    date=date,
+                    turn=next_turn(connection),
+                )
         return None
 
     def renew(self, run: str, lease_until: datetime) -> int:
@@ -123,13 +128,14 @@ class Ledger(Mailings):
             pacing.count(connection, results, now)
             return intend_all(connection, run, intents, now)
 
-    def finish(self, batch: Batch, now: datetime) -> None:
-        """Ends the lease, if this run still holds it."""
+    def finish(self, batch: Batch, now: datetime) -> int:
+        """Ends the lease, if this run still holds it; returns the turn."""
         this = select(batches).where(_LEASED, batches.c.id == batch.id, batches.c.run == batch.run)
         with self._db.write() as connection:
             row = connection.execute(this).one_or_none()
             if row is not None:
                 let_go(connection, row, now)
+            return next_turn(connection)
 
     def resolve(self, mailing: int, n: int, result: Result, now: datetime) -> bool:
         """Arrows j and k from unknown; False where the row was not unknown.

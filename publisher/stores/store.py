@@ -9,11 +9,14 @@ from publisher.stores.log import Log
 from publisher.stores.pacing import PacingRecords
 from publisher.stores.planning import Planning
 from publisher.stores.promises import Promises
+from publisher.stores.reconciling import Reconciling
 from publisher.stores.subscribers import Subscribers
 from publisher.stores.views import Views
 
 
-class SqlStore(Log, Views, Files, Documents, Subscribers, Planning, Ledger, Holding, PacingRecords, Promises):
+class SqlStore(
+    Log, Views, Files, Documents, Subscribers, Planning, Ledger, Holding, PacingRecords, Promises, Reconciling
+):
     """`ports.Store`; safe to share between threads. Every method may raise StoreError."""
 
     def __init__(self, database: Database) -> None:

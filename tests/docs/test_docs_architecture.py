@@ -76,5 +76,5 @@ def test_every_failpoint_of_the_services_is_drawn() -> None:
         for file in services.glob("*.py")
         for step in re.findall(r'reach\("([^"]+)"\)', file.read_text("utf-8"))
     }
-    drawn = set(re.findall(r"\b(?:publish|documents|plan|deliver|websub):[a-z]+", ARCHITECTURE))
+    drawn = set(re.findall(r"\b(?:publish|documents|plan|deliver|websub|reconcile):[a-z]+", ARCHITECTURE))
     assert drawn == reached

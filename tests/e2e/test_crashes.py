@@ -145,4 +145,5 @@ def test_every_step_of_the_code_is_in_this_test() -> None:
         for step in re.findall(r'reach\("([^"]+)"\)', file.read_text())
     }
     hubs = {"websub:claimed", "websub:told"}  # see test_websub
-    assert named - hubs == {":".join(step.split(":")[:2]) for step in STEPS}
+    elsewhere = hubs | {step for step in named if step.startswith("reconcile:")}  # see test_restored_store
+    assert named - elsewhere == {":".join(step.split(":")[:2]) for step in STEPS}

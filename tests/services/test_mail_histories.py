@@ -57,7 +57,8 @@ class Plain:
 
 
 _HTML = (
-    '<!DOCTYPE html><html lang="en" dir="ltr"><head><title>S</title></head><body><div role="article" lang="en"><h1>S</h1>'
+    '<!DOCTYPE html><html lang="en" dir="ltr"><head><title>S</title></head>'
+    '<body><div role="article" lang="en"><h1>S</h1>'
     '<p><a href="{}">Unsubscribe</a></p></div></body></html>'
 )
 

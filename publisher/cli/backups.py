@@ -1,0 +1,79 @@
+"""backup, restore, reconcile."""
+
+from pathlib import Path
+
+import click
+
+from publisher.app import keeping
+from publisher.cli.common import Site, count, say, show_json, site_options
+from publisher.cli.mailings import sure
+from publisher.core.errors import UsageError
+
+
+@click.command()
+@site_options(as_json=True)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Replace FILE if it is there.")
+def backup(site: Site, as_json: bool, file: Path, yes: bool) -> None:
+    """Store, journal and secret keys in one FILE that only you may read; also while `run` works."""
+    if file.exists() and not yes:
+        raise UsageError(str(file), "is there already", "name another file, or say --yes")
+    app = site.open()
+    about = keeping.save(app, file)
+    say(f"wrote {file}: keep it as secret as the keys in it")
+    if as_json:
+        show_json(dict(about) | {"file": str(file), "bytes": file.stat().st_size})
+
+
+@click.command()
+@site_options(as_json=True)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Show what FILE holds; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def restore(site: Site, as_json: bool, file: Path, dry_run: bool, yes: bool) -> None:
+    """Puts the store of a backup FILE into its place; `reconcile` must follow."""
+    about = keeping.look_into(file)
+    said = f"{file} is of {about.get('at')}, log head {about.get('log_head')}"
+    if dry_run:
+        say(f"{said}; nothing was changed")
+        if as_json:
+            show_json(about)
+        return
+    sure(f"{said}; it takes the place of this site's store", yes=yes)
+    app = site.open()
+    old = keeping.put_back(app, file)
+    say("restored; nothing is planned or sent before `publisher reconcile`")
+    if old is not None:
+        say(f"the store that was there is {old}")
+    if as_json:
+        show_json(dict(about) | {"kept": str(old) if old else None})
+
+
+@click.command()
+@site_options(at=True, as_json=True)
+@click.option("--dry-run", is_flag=True, help="Say what the store lacks; change nothing.")
+def reconcile(site: Site, as_json: bool, dry_run: bool) -> None:
+    """After a restore: departures since are replayed, and what may have been sent is not sent again."""
+    app = site.open()
+    lacks, done = keeping.catch_up(app, dry_run=dry_run)
+    if lacks is None:
+        say("the store is up to date")
+    elif done is None:
+        say(f"the store is behind: {lacks}")
+    else:
+        say(f"the store was behind: {lacks}")
+        say(f"replayed {count(done.departures, 'departure')}")
+        for slug, readers in done.moved.items():
+            say(f"{count(readers, 'reader')} of {slug} had what was published until then")
+        if done.doubts:
+            number = count(done.doubts, "delivery", "deliveries")
+            say(f"in doubt: {number}; see `publisher mailings list`")
+    if as_json:
+        show_json(
+            {
+                "behind": str(lacks) if lacks else None,
+                "departures": done.departures if done else 0,
+                "in_doubt": done.doubts if done else 0,
+                "moved": done.moved if done else {},
+            }
+        )

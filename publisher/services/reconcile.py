@@ -1,0 +1,125 @@
+"""Reconcile: a store that was restored, or made anew, catches up with the files beside it.
+
+    behind -> what could be sent is in doubt -> departures -> for each mailing missed: the log as it was then,
+    and its readers have had it -> numbers -> no longer behind
+
+Each step may be the last before a crash: the store stays behind until all are done, and each does no harm
+twice. Nothing is sent. A reader may miss a post that was back-dated meanwhile; nobody gets one twice.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from publisher.core.reconciling import SKIPPED, Departure, Started, Told, missed, told_by
+from publisher.services.looking import LastLook
+from publisher.services.parts import Parts
+from publisher.services.publish import enter
+
+SEEN, HEAD, BEGUN = "journal_seen", "reconciled_head", "reconcile_begun"
+"""Facts: how many bytes of the journal the store knows of, the log's head that was given up, and since when a
+reconcile is under way."""
+
+WHY = "the store was restored: it may have been sent after the backup"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """What the store does not know: how the files tell it, in a person's words."""
+
+    departures: tuple[Departure, ...]
+    started: tuple[Started, ...]
+    log_head: int
+    sent: bool = False
+    begun: bool = False
+
+    def __str__(self) -> str:
+        words = [f"{len(self.departures)} departures"] if self.departures else []
+        words += [f"{len(self.started)} mailings"] if self.started else []
+        words += [f"the log up to {self.log_head}"] if self.log_head else []
+        words += ["what was sent since"] if self.sent else []
+        return "it lacks " + ", ".join(words) if words else "it was reconciled in part"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What a reconcile did: departures replayed, deliveries now in doubt, readers moved on, by list."""
+
+    departures: int
+    doubts: int
+    moved: dict[str, int]
+
+
+def behind(parts: Parts, manifest: bytes | None) -> Behind | None:
+    """Whether the store lacks what the journal or public/manifest.json tell; None: it is up to date. A site
+    without lists mails nobody, and is never behind.
+    """
+    if not parts.lists:
+        return None
+    entries, size = parts.journal.since(_seen(parts))
+    told = told_by(entries)
+    last, head = _last(parts), _told(manifest, "log_head")
+    lacks = Behind(
+        departures=tuple(d for d in told.departures if not parts.store.knows(d)),
+        started=tuple(start for start in told.started if start.mailing > last),
+        log_head=head if head > max(parts.store.head().seq, int(parts.store.fact(HEAD) or 0)) else 0,
+        sent=told.turn > parts.store.turn(),
+        begun=bool(parts.store.fact(BEGUN)),
+    )
+    if lacks != Behind(departures=(), started=(), log_head=0):
+        return lacks
+    if entries:
+        parts.store.keep_fact(SEEN, str(size))
+    return None
+
+
+def reconcile(parts: Parts, lacks: Behind, manifest: bytes | None, now: datetime) -> Reconciled:
+    """Brings the store up to what the files tell. Raises SourceError, StoreError, OutputError."""
+    parts.store.keep_fact(BEGUN, now.isoformat())
+    parts.reach("reconcile:begun")
+    entries, size = parts.journal.since(0)
+    told = told_by(entries)
+    doubts = parts.store.doubt_open(WHY, now)
+    departures = [d for d in told.departures if not parts.store.knows(d)]
+    for departure in departures:
+        parts.store.depart(departure)
+    parts.reach("reconcile:departed")
+    moved = _serve(parts, told)
+    parts.reach("reconcile:served")
+    last = max(_last(parts), told.last_mailing, _told(manifest, "last_mailing"))
+    parts.store.skip_mailings(last + SKIPPED)
+    parts.store.skip_turns(told.turn)
+    if lacks.log_head:
+        parts.store.keep_fact(HEAD, str(lacks.log_head))
+    parts.store.keep_fact(SEEN, str(size))
+    parts.store.keep_fact(BEGUN, "")
+    return Reconciled(departures=len(departures), doubts=doubts, moved=moved)
+
+
+def _serve(parts: Parts, told: Told) -> dict[str, int]:
+    """Each mailing that was missed, in its order: what was public then enters the log, and its readers have
+    had it.
+    """
+    moved: dict[str, int] = {}
+    planning = [mailing.id for mailing in parts.store.unplanned()]
+    for start in missed(told, _last(parts), planning):
+        enter(parts, start.at, LastLook(), None)
+        readers = parts.store.served(start.list, start.at, parts.store.head().seq)
+        moved[start.list] = moved.get(start.list, 0) + readers
+    return moved
+
+
+def _last(parts: Parts) -> int:
+    return parts.store.next_mailing() - 1
+
+
+def _seen(parts: Parts) -> int:
+    return int(parts.store.fact(SEEN) or 0)
+
+
+def _told(manifest: bytes | None, name: str) -> int:
+    """A number that a manifest tells; one that is none tells nothing."""
+    try:
+        return int(json.loads(manifest or b"{}").get(name, 0))
+    except (ValueError, TypeError, AttributeError):
+        return 0

@@ -1,0 +1,164 @@
+"""Deliveries in processes of their own, which are killed or stopped wherever a test wants.
+
+This file is also the program of the runner: it imports Publisher once and forks a child for each delivery, so
+that a hundred kills take seconds. The child is the real service on the real store and the real transport.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+STEPS = ("claimed", "offered", "intended", "committed", "settled", "finished")
+
+
+class Runner:
+    """The runner, from the test's side."""
+
+    def __enter__(self) -> "Runner":
+        command = [sys.executable, __file__]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._process.stdout.close()
+
+    def deliver(self, site: Path, now: datetime, **order: Any) -> dict[str, Any]:
+        """Delivers at `now`. With `step` and `times` the child gets `signal` (SIGKILL) at that pass of a
+        step; with `after` it is killed after so many seconds. Returns {"code": its exit code}; or
+        {"stopped": its pid} where it stopped itself, and then `go_on` must be called.
+        """
+        return self._ask({"do": "deliver", "site": str(site), "now": now.isoformat(), **order})
+
+    def go_on(self, pid: int) -> dict[str, Any]:
+        """Lets a stopped child go on to its end."""
+        return self._ask({"do": "go on", "pid": pid})
+
+    def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+
+def _serve() -> None:
+    warm = False
+    for line in sys.stdin:
+        order = json.loads(line)
+        if not warm:
+            _import_all(order)
+            warm = True
+        if order["do"] == "go on":
+            os.kill(order["pid"], signal.SIGCONT)
+            answer = _ended(order["pid"])
+        else:
+            answer = _delivered(order)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+def _import_all(order: dict[str, Any]) -> None:
+    """Everything a delivery needs is imported here, once for all children. No thread is left."""
+    from publisher.app import App
+    from publisher.config import load
+    from publisher.services import deliver  # noqa: F401
+
+    app = App(load(Path(order["site"])), environ={})
+    app.parts.signer()
+    app.parts.store.gauges()
+    app.close()
+
+
+def _delivered(order: dict[str, Any]) -> dict[str, Any]:
+    here, there = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(here)
+        _child(order)
+    os.close(there)
+    if "after" in order and not select.select([here], [], [], order["after"])[0]:
+        os.kill(child, signal.SIGKILL)
+    os.close(here)
+    return _ended(child)
+
+
+def _ended(child: int) -> dict[str, Any]:
+    _, status = os.waitpid(child, os.WUNTRACED)
+    if os.WIFSTOPPED(status):
+        return {"stopped": child}
+    return {"code": os.waitstatus_to_exitcode(status)}
+
+
+def _child(order: dict[str, Any]) -> None:
+    code = 1
+    try:
+        _deliver(order)
+        code = 0
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _deliver(order: dict[str, Any]) -> None:
+    from dataclasses import replace
+
+    from publisher.app import App
+    from publisher.config import load
+    from publisher.services import deliver
+
+    now = datetime.fromisoformat(order["now"])
+    app = App(load(Path(order["site"])), clock=lambda: now, environ={})
+    app.reach = _reach(order)
+    if order.get("among"):  # other runs may be alive: only leases that ended are taken over
+        parts = replace(app.parts, run=order["among"])
+        deliver.recover(parts, now, alone=False)
+        deliver.deliver(parts)
+    else:
+        app.deliver()
+    app.close()
+
+
+def _reach(order: dict[str, Any]) -> Callable[[str], None]:
+    left = order.get("times", 1)
+
+    def reach(step: str) -> None:
+        nonlocal left
+        if step == f"deliver:{order.get('step')}":
+            left -= 1
+            if left == 0:
+                if order.get("signal") == signal.SIGSTOP:
+                    _outside_transactions(Path(order["site"]) / ".publisher/publisher.db")
+                os.kill(os.getpid(), order.get("signal", signal.SIGKILL))
+
+    return reach
+
+
+def _outside_transactions(store: Path) -> None:
+    """Returns when no thread of ours is inside a transaction: stopped in one, it would keep SQLite's lock."""
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(store, timeout=30, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+
+
+if __name__ == "__main__":
+    _serve()
