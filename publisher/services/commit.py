@@ -74,8 +74,8 @@ class GroupCommit:
             self._writing = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
-        await asyncio.sleep(0)  # lets every connection that is ready now join this transaction
         while self._intents or self._results:
+            await self._gather()
             intents, self._intents = self._intents, []
             results, self._results = self._results, []
             try:
@@ -90,6 +90,13 @@ class GroupCommit:
             for row, intent in intents:
                 if not intent.done():  # done: whoever asked is gone
                     intent.set_result(row in passed)
+
+    async def _gather(self) -> None:
+        """Lets every connection that is ready now join this transaction: as long as more of them come."""
+        before = -1
+        while (there := len(self._intents) + len(self._results)) > before:
+            before = there
+            await asyncio.sleep(0)
 
     def _fail(self, error: Exception, intents: Iterable["asyncio.Future[bool]"]) -> None:
         self._failed = error

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, delete, func, select
 from sqlalchemy.dialects import sqlite
@@ -11,7 +10,8 @@ from publisher.core.mailings import Cause, Result
 from publisher.core.pacing import Gauge
 from publisher.stores.columns import metadata
 from publisher.stores.engine import Database, upsert
-from publisher.stores.types import Instant, Words
+from publisher.stores.prepared import Prepared, of_row
+from publisher.stores.types import Instant, Words, milliseconds
 
 brakes = Table(
     "brakes",
@@ -76,10 +76,9 @@ def count(connection: Connection, results: Sequence[Result], now: datetime) -> N
         if name := _COUNTED.get(result.cause):
             row = found.setdefault(result.mailing, dict.fromkeys(_COUNTED.values(), 0))
             row[name] += 1
-    minute = now.replace(second=0, microsecond=0)
-    rows: list[dict[str, Any]] = [{"mailing": id, "minute": minute} | row for id, row in found.items()]
-    if rows:
-        connection.execute(_ADD, rows)
+    if found:
+        minute = milliseconds(now.replace(second=0, microsecond=0))
+        _ADD.each(connection, [(id, minute, *row.values()) for id, row in found.items()])
 
 
 def forget(connection: Connection, now: datetime) -> None:
@@ -87,10 +86,13 @@ def forget(connection: Connection, now: datetime) -> None:
     connection.execute(delete(pace).where(pace.c.minute < now - KEPT))
 
 
+_VALUES = {name: f"this_{name}" for name in ("mailing", "minute", *_COUNTED.values())}
+
+
 def _add() -> sqlite.Insert:
-    statement = sqlite.insert(pace)
+    statement = sqlite.insert(pace).values({name: of_row(value) for name, value in _VALUES.items()})
     added = {name: pace.c[name] + statement.excluded[name] for name in _COUNTED.values()}
     return statement.on_conflict_do_update(index_elements=["mailing", "minute"], set_=added)
 
 
-_ADD = _add()
+_ADD = Prepared(_add(), tuple(_VALUES.values()))

@@ -5,7 +5,6 @@ the compiled form, results as rows) takes ten times as long as SQLite takes to c
 """
 
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam
@@ -18,51 +17,62 @@ def of_row(name: str, type_: Any = None) -> BindParameter[Any]:
 
 
 class Prepared:
-    """An UPDATE whose bindparams are `names`; all other values in it never change.
+    """A statement whose bindparams are `names`; all other values in it never change, and are written out.
 
-    Values of rows are the driver's own: integers, text, and instants as milliseconds. They
-    stand in the statement as `of_row(name)`.
+    They must be: SQLite looks at bound values when it plans around a partial index, and then plans anew at
+    each call, which took fifteen times as long as the update itself. Values of rows are the driver's own:
+    integers, text, and instants as milliseconds. They stand in the statement as `of_row(name)`.
     """
 
     def __init__(self, statement: UpdateBase, names: Sequence[str]) -> None:
         self._statement, self._names = statement, tuple(names)
-        self._made: dict[str, tuple[str, list[tuple[str, int, Any]], bool]] = {}
+        self._made: dict[str, tuple[str, tuple[str, ...], bool]] = {}
 
     def each(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> list[bool]:
         """Carries it out for each row of values, in the order of `names`; whether each changed a row."""
-        sql, places, positional = self._of(connection)
+        sql, order, positional = self._of(connection)
+        at = [self._names.index(name) for name in order]
         cursor = connection.connection.cursor()
+        changed: list[bool] = []
         try:
-            return [self._one(cursor, sql, places, positional, row) for row in rows]
+            for row in rows:
+                values = [row[n] for n in at]
+                cursor.execute(sql, values if positional else dict(zip(order, values, strict=True)))
+                changed.append(cursor.rowcount == 1)
         finally:
             cursor.close()
+        return changed
 
-    @staticmethod
-    def _one(
-        cursor: Any, sql: str, places: list[tuple[str, int, Any]], positional: bool, row: Sequence[Any]
-    ) -> bool:
-        values = [row[at] if at >= 0 else fixed for _, at, fixed in places]
-        names = (name for name, _, _ in places)
-        cursor.execute(sql, values if positional else dict(zip(names, values, strict=True)))
-        changed: int = cursor.rowcount
-        return changed == 1
-
-    def _of(self, connection: Connection) -> tuple[str, list[tuple[str, int, Any]], bool]:
-        """The text of the statement, and for each value in it its name, where in a row it stands (-1: it
-        never changes), and what it is then.
+    def _of(self, connection: Connection) -> tuple[str, tuple[str, ...], bool]:
+        """The text of the statement, the names of its row's values in the order it wants them, and whether
+        they have no names there.
         """
         dialect = connection.dialect
         if dialect.name not in self._made:
             compiled = self._statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-            names = compiled.positiontup or list(compiled.params)
-            places = [(name, self._at(name), _plain(compiled.params[name])) for name in names]
-            self._made[dialect.name] = (str(compiled), places, bool(compiled.positiontup))
+            order = compiled.positiontup
+            if order is None:
+                text = str(compiled)
+                for name, value in compiled.params.items():
+                    if name not in self._names:
+                        text = text.replace(f"%({name})s", _written(value))
+                self._made[dialect.name] = (text, self._names, False)
+            else:
+                first, *rest = str(compiled).split("?")
+                own = ["?" if name in self._names else _written(compiled.params[name]) for name in order]
+                text = first + "".join(mark + after for mark, after in zip(own, rest, strict=True))
+                self._made[dialect.name] = (text, tuple(n for n in order if n in self._names), True)
         return self._made[dialect.name]
 
-    def _at(self, name: str) -> int:
-        return self._names.index(name) if name in self._names else -1
 
-
-def _plain(value: Any) -> Any:
-    """A constant as the driver takes it: members of closed sets are text."""
-    return value.value if isinstance(value, StrEnum) else value
+def _written(value: Any) -> str:
+    """A constant as SQL writes it: members of closed sets, text, numbers."""
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case _:
+            return "'" + str(value).replace("'", "''") + "'"

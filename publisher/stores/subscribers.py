@@ -31,7 +31,7 @@ class Subscribers:
         self, spec: str, readers: Sequence[NewReader], consent: Consent
     ) -> Sequence[tuple[Joined, Subscription | None]]:
         """Signs readers up to list `spec`, in one transaction (see wishes.py for what each comes to)."""
-        with self._db.write() as connection:
+        with self._db.write(wide=len(readers) > 1) as connection:
             return join_all(connection, spec, readers, consent)
 
     def subscription(self, id: int) -> Subscription | None:
