@@ -1,7 +1,7 @@
 """DKIM keys, and signing with them: RSA-2048 (RFC 6376) and Ed25519 (RFC 8463).
 
-Signing by RSA takes a fifth of a millisecond, in which the interpreter is free: threads do it, for all
-who wait for one. Ed25519 takes a tenth of that and is done on the spot.
+Signing by RSA takes a fifth of a millisecond, in which the interpreter is free: a thread does it, for all who
+wait for it at once. Ed25519 takes a tenth of that and is done on the spot.
 """
 
 import asyncio
@@ -24,9 +24,6 @@ from publisher.core.errors import SettingsError
 
 LEAST_BITS = 2048
 """RFC 8301 3.2: signers should use at least this."""
-
-THREADS = 2
-"""Signing threads: one more than the loop's own core is enough for the fastest line there is."""
 
 _PADDING, _HASH = padding.PKCS1v15(), Prehashed(hashes.SHA256())
 
@@ -114,9 +111,9 @@ class DkimSigner:
             raise ValueError("no key")
         self._keys, self._domain = tuple(keys), domain
         self._slow = any(isinstance(key.private, rsa.RSAPrivateKey) for key in keys)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="dkim")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="dkim")
         self._waiting: list[Waiting] = []
-        self._busy = 0
+        self._busy = False
 
     def signs(self, domain: str) -> bool:
         """Whether mail from this domain is signed."""
@@ -128,23 +125,23 @@ class DkimSigner:
             return self._fields(domain, signing)
         done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting.append((domain, signing, done))
-        self._start()
+        if not self._busy:
+            self._busy = True
+            asyncio.get_running_loop().call_soon(self._start)  # others who are ready now come along
         return await done
 
     def _start(self) -> None:
-        """Gives what waits to the threads that are free, shared out evenly."""
-        while self._waiting and self._busy < THREADS:
-            share = -(-len(self._waiting) // (THREADS - self._busy))
-            part, self._waiting = self._waiting[:share], self._waiting[share:]
-            self._busy += 1
-            made = asyncio.get_running_loop().run_in_executor(self._threads, self._all, part)
+        """Gives all that waits to the thread, if anything does."""
+        part, self._waiting = self._waiting, []
+        self._busy = bool(part)
+        if part:
+            made = asyncio.get_running_loop().run_in_executor(self._thread, self._all, part)
             made.add_done_callback(partial(self._made, part))
 
     def _all(self, part: Sequence[Waiting]) -> list[bytes]:
         return [self._fields(domain, signing) for domain, signing, _ in part]
 
     def _made(self, part: Sequence[Waiting], made: "asyncio.Future[list[bytes]]") -> None:
-        self._busy -= 1
         error = made.exception()
         for number, (_, _, done) in enumerate(part):
             if done.done():
