@@ -19,6 +19,7 @@ class Place(StrEnum):
     MESSAGE_ID = "message-id"  # its left part: the message brings "<", "@", the From domain and ">" itself
     UNSUBSCRIBE = "unsubscribe"  # the token, not the URL
     CONFIRM = "confirm"  # the token, not the URL
+    PREFERENCES = "preferences"  # the token, not the URL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

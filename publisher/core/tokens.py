@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     CONFIRM = 1
     UNSUBSCRIBE = 2
     SIGN_UP_FORM = 3
+    PREFERENCES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

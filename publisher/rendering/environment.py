@@ -27,7 +27,7 @@ from publisher.core.errors import TemplateError
 from publisher.core.site import direction
 from publisher.rendering import bodies, filters, wrapping
 from publisher.rendering.fragments import Marks
-from publisher.rendering.languages import Words
+from publisher.rendering.languages import Words, tongue
 
 _STRING = "<setting>"
 _LIMIT = 1_000_000  # bytes of one template: more is no template
@@ -216,5 +216,6 @@ _FILTERS: Mapping[str, Callable[..., object]] = {
     "shown_size": bodies.shown_size,
     "shows_picture": bodies.shows_picture,
     "time": filters.time,
+    "tongue": tongue,
     "wrap": wrapping.wrap,
 }

@@ -153,3 +153,14 @@ def _names(names: tuple[str, ...], locale: str) -> str:
     from babel.lists import format_list
 
     return format_list(names, locale=locale) if names else ""
+
+
+def tongue(tag: str) -> str:
+    """A language by its own name ("Deutsch"), or its tag where nobody has told us that name."""
+    from babel import Locale, UnknownLocaleError  # slow to import
+
+    try:
+        name = Locale.parse(tag, sep="-").get_display_name()
+    except (ValueError, UnknownLocaleError):
+        return tag
+    return name[:1].upper() + name[1:] if name else tag

@@ -49,12 +49,17 @@ def digest_of(
     )
 
 
-def digest_links(parts: Parts, spec: MailingList, mailing: int | None, *, mark: str) -> Links:
-    """The links of a digest: of a mail with a reader's `mark`, of its web page with none."""
+def digest_links(
+    parts: Parts, spec: MailingList, mailing: int | None, *, mark: str, choosing: str = ""
+) -> Links:
+    """The links of a digest: of a mail with a reader's `mark`, of its web page with none. `choosing` is the
+    mark of the link to the reader's preferences.
+    """
     base = parts.site.public_url
     archive = f"{base}digests/{spec.slug}/"
     return Links(
         unsubscribe=f"{base}unsubscribe/{mark}" if mark else "",
+        preferences=f"{base}preferences/{choosing}" if choosing else "",
         web=f"{archive}{mailing}/" if mark and mailing else "",
         archive=archive,
         subscribe=f"{base}subscribe/{spec.slug}",
@@ -72,9 +77,9 @@ def digest_message(parts: Parts, digest: Digest, mailing: int | None) -> tuple[L
 
 def composed(parts: Parts, digest: Digest, mailing: int | None) -> tuple[Letter, tuple[Segment, ...]]:
     """The same, whatever the lint says: for looking at it."""
-    mark = f"mark{parts.nonce()}"
+    mark, choosing = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
     spec = digest.list
-    links = digest_links(parts, spec, mailing, mark=mark)
+    links = digest_links(parts, spec, mailing, mark=mark, choosing=choosing)
     content = content_of(parts, digest, links)
     letter = replace(
         _letter(spec, content),
@@ -84,9 +89,24 @@ def composed(parts: Parts, digest: Digest, mailing: int | None) -> tuple[Letter,
         help=links.subscribe,
         archive=links.archive,
         feedback_id=f"{mailing or 0}:{spec.slug}:digest:publisher",
-        marks={mark: Place.UNSUBSCRIBE},
+        marks={mark: Place.UNSUBSCRIBE, choosing: Place.PREFERENCES},
     )
     return letter, compose(letter)
+
+
+def welcome_message(parts: Parts, spec: MailingList, posts: Pairs, language: str) -> Frozen:
+    """The mail to a reader who has confirmed, with the latest posts, frozen."""
+    mark, choosing = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
+    links = digest_links(parts, spec, None, mark=mark, choosing=choosing)
+    versions = parts.store.versions(posts)
+    bodies = parts.store.bodies({known.post.body_hash for known in versions})
+    shown = [digest_post(parts, known, bodies[known.post.body_hash], Layout.SUMMARY) for known in versions]
+    content = parts.renderer.letter(
+        Occasion.WELCOME, spec, links, site=parts.site, language=language, posts=shown
+    )
+    letter = replace(_letter(spec, content), marks={mark: Place.UNSUBSCRIBE, choosing: Place.PREFERENCES})
+    recipe, segments = freeze(compose(letter))
+    return letter.subject, recipe, segments
 
 
 def confirmation_message(parts: Parts, spec: MailingList) -> Frozen:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from publisher.core.addresses import Address, parse
 from publisher.core.dkim import Signable, signable
@@ -15,6 +16,9 @@ from publisher.services.parts import Parts
 
 REMEMBERED = 32
 """Cohorts whose signable form is kept: those of a few mailings under way at once."""
+
+PREFERENCES_FOR = timedelta(days=90)
+"""How long the link in a mail opens a reader's preferences; the next mail brings a new one."""
 
 
 def message_id(parts: Parts, mailing: Mailing, n: int) -> tuple[str, str]:
@@ -83,7 +87,12 @@ class Maker:
         }
         for place, purpose in _TOKENS.items():
             if place in made.places:
-                claim = Claim(purpose=purpose, subscription=row.subscription, generation=row.generation)
+                claim = Claim(
+                    purpose=purpose,
+                    subscription=row.subscription,
+                    generation=row.generation,
+                    expires=batch.date + PREFERENCES_FOR if purpose is Purpose.PREFERENCES else None,
+                )
                 values[place] = seal(claim, self._parts.ring()).encode("ascii")
         return values
 
@@ -94,7 +103,11 @@ class Maker:
         return return_path(self._bounces, row.mailing, row.n, self._parts.ring())
 
 
-_TOKENS = {Place.UNSUBSCRIBE: Purpose.UNSUBSCRIBE, Place.CONFIRM: Purpose.CONFIRM}
+_TOKENS = {
+    Place.UNSUBSCRIBE: Purpose.UNSUBSCRIBE,
+    Place.CONFIRM: Purpose.CONFIRM,
+    Place.PREFERENCES: Purpose.PREFERENCES,
+}
 
 
 def _key(mailing: int, n: int) -> str:

@@ -30,6 +30,7 @@ def preview(parts: Parts, spec: MailingList, now: datetime) -> dict[str, bytes]:
         Place.DATE: date_value(now),
         Place.MESSAGE_ID: b"preview",
         Place.UNSUBSCRIBE: seal(claim, parts.ring()).encode(),
+        Place.PREFERENCES: seal(claim, parts.ring()).encode(),
     }
 
     def whole(text: str) -> bytes:

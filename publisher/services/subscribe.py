@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from publisher.core.addresses import Address, parse, parse_mailbox
+from publisher.core.digests import wanted
 from publisher.core.errors import AddressError, Refused, TokenError
 from publisher.core.lists import (
     PENDING_FOR,
@@ -15,16 +16,20 @@ from publisher.core.lists import (
     NewReader,
     State,
     Subscription,
+    taste_of,
 )
 from publisher.core.mailings import Cohort, MailingKind, NewMailing
 from publisher.core.rhythms import Pace
 from publisher.core.tokens import Purpose, address_key, unseal
-from publisher.services.compose import Frozen, confirmation_message
+from publisher.services.compose import Frozen, confirmation_message, welcome_message
 from publisher.services.parts import Parts
 from publisher.services.timing import due_after, due_of
 
 CONFIRMATIONS = 3
 """Confirmation mails at most for one life of a subscription, however often somebody asks."""
+
+LATEST, LOOKED_AT = 5, 100
+"""How many of the latest posts a welcome mail shows, and among how many of all it looks for them."""
 
 CONFIRMATION_EVERY = timedelta(minutes=15)
 
@@ -91,7 +96,31 @@ def confirm(parts: Parts, token: str, now: datetime) -> Subscription:
     confirmed = parts.store.confirm(found.id, found.generation, due, now)
     if confirmed is None:
         raise TokenError("token", "not valid")
+    if found.state is State.PENDING and spec.welcome == "latest":
+        welcome(parts, spec, confirmed, now)
     return confirmed
+
+
+def welcome(parts: Parts, spec: MailingList, found: Subscription, now: datetime) -> int:
+    """Plans the mail that greets a reader with the latest posts; returns the mailing's id. Those posts lie
+    before the reader's place in the log, so no digest brings them again.
+    """
+    taste = taste_of(spec, found.choices.taste)
+    newest = [known for known in parts.store.newest(LOOKED_AT) if wanted(known.post, spec, taste)]
+    pairs = tuple((known.id, known.post.revision) for known in newest[:LATEST])
+    language = taste.language or parts.site.language
+    subject, recipe, segments = welcome_message(parts, spec, pairs, language)
+    new = NewMailing(
+        list=spec.slug,
+        kind=MailingKind.WELCOME,
+        head=parts.store.head().seq,
+        due_before=now,
+        sender=str(parse_mailbox(spec.sender).address),
+        subject=subject,
+        cohorts=(Cohort(n=1, posts=(), recipe=recipe, language=language),),
+        segments=segments,
+    )
+    return parts.store.start_for_one(new, found.id, now)
 
 
 def unsubscribe(parts: Parts, token: str, now: datetime) -> Subscription:

@@ -17,9 +17,11 @@ def due_after(parts: Parts, spec: MailingList, pace: Pace, now: datetime) -> dat
     return parts.cadences[rhythm.cadence].after(now, rhythm)
 
 
-def due_of(parts: Parts, spec: MailingList, found: Subscription, now: datetime) -> datetime:
-    """When a subscription is due next after `now`."""
-    return due_after(parts, spec, found.choices.pace, now)
+def due_of(
+    parts: Parts, spec: MailingList, found: Subscription, now: datetime, pace: Pace | None = None
+) -> datetime:
+    """When a subscription is due next after `now`: by its own pace, or by another it is to have."""
+    return due_after(parts, spec, pace or found.choices.pace, now)
 
 
 def keep_time(parts: Parts, spec: MailingList, now: datetime) -> None:

@@ -21,6 +21,7 @@ from publisher.web.documents import Documents
 from publisher.web.files import Files
 from publisher.web.forms import Gone, TooLarge
 from publisher.web.limits import Limits
+from publisher.web.preferences import PreferencesPage
 from publisher.web.quick import Memory
 from publisher.web.signup import SignUp
 from publisher.web.standing import Standing
@@ -31,8 +32,8 @@ log = logging.getLogger(__name__)
 NEAR = ["127.0.0.1", "::1"]
 """Proxies on this machine are believed when they name the client (X-Forwarded-For)."""
 
-_PAGES = re.compile(r"/(?:subscribe|confirm|unsubscribe|healthz|readyz)(?:/|\Z)")
-_TOKEN = re.compile(r"(/(?:confirm|unsubscribe)/).+", re.DOTALL)
+_PAGES = re.compile(r"/(?:subscribe|confirm|unsubscribe|preferences|healthz|readyz)(?:/|\Z)")
+_TOKEN = re.compile(r"(/(?:confirm|unsubscribe|preferences)/).+", re.DOTALL)
 _PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -143,6 +144,7 @@ def _router(app: App, answers: Answers) -> Router:
             Route("/subscribe/{list}", sign_up.__call__, methods=both),
             Route("/confirm/{token}", tokens.confirm, methods=both),
             Route("/unsubscribe/{token}", tokens.unsubscribe, methods=both),
+            Route("/preferences/{token}", PreferencesPage(app, answers).__call__, methods=both),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
         ],
