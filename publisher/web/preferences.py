@@ -105,7 +105,7 @@ def _shown(spec: MailingList, found: Subscription, offer: Offer) -> dict[str, ob
         "days": DAYS,
         "hours": sorted({f"{n:02}:00" for n in range(24)} | ({f"{pace.at:%H:%M}"} if pace.at else set())),
         "hour": f"{pace.at:%H:%M}" if pace.at else "",
-        "zones": _by_region(zones() | ({pace.timezone} if pace.timezone else frozenset())),
+        "zones": _by_region(zones().union(filter(None, [pace.timezone]))),
         "next": next_at and next_at.astimezone(ZoneInfo(rhythm.timezone)),
     }
 
