@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from publisher.core.digests import DigestPost
 from publisher.core.errors import TemplateError
 from publisher.core.feeds import Entry
 from publisher.core.lists import MailingList
+from publisher.core.rhythms import Choices, Pace, Rhythm, Taste
 from publisher.core.site import Person, Site
 from publisher.rendering import JinjaRenderer
+from publisher.services.preferences import Offer
 
 WHEN = datetime(2024, 10, 25, 18, 30, tzinfo=UTC)
 DAILY = {
@@ -71,6 +73,20 @@ ENTRY = Entry(
     language="ar",
 )
 UNTITLED = replace(ENTRY, title="", summary="", language="")
+CHOOSING = {
+    "choices": Choices(pace=Pace(cadence="weekly", on="fri", at=time(18, 0)), taste=Taste(topics=("<b>",))),
+    "offer": Offer(cadences=("daily", "weekly"), topics=("<b>", "art"), languages=("ar", "en"), hour=True),
+    "often": {"daily": "Once a day", "weekly": "Once a week"},
+    "usual": "Once a day",
+    "rhythm": Rhythm(cadence="weekly", on="fri", at=time(18, 0), timezone="Asia/Kathmandu"),
+    "days": {"thu": "Thursday", "fri": "Friday"},
+    "hours": ["17:00", "18:00"],
+    "hour": "18:00",
+    "zones": {"Asia": [("Asia/Kathmandu", "Kathmandu")]},
+    "next": WHEN,
+    "saved": True,
+    "leave": "/unsubscribe/abc",
+}
 LOST = {"status": 404, "title": "Not found", "message": "There is nothing at this address."}
 
 
@@ -92,6 +108,7 @@ def pages(site: Site, spec: MailingList) -> Mapping[str, Mapping[str, Any]]:
         "confirmed": {"spec": spec},
         "unsubscribe": letter,
         "unsubscribed": {"spec": spec},
+        "preferences": letter | CHOOSING,
         "error": LOST,
         "post": POST_PAGE,
     }  # fmt: skip
