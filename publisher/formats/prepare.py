@@ -17,8 +17,9 @@ GENERATOR = "Publisher"
 
 T = TypeVar("T")
 
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_CONTROLS = bytes(range(0x20)).replace(b"\t", b"").replace(b"\n", b"")
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd-\uffff]")
+"""What XML 1.0 forbids (2.2, Char), or allows and advises against: C1 controls, and the mark of a lost letter."""
+_CONTROLS = bytes((*range(0x20), 0x7F)).replace(b"\t", b"").replace(b"\n", b"")
 _LAST_CHARACTERS = "\uffff".encode()[:2]
 _TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 
@@ -36,7 +37,7 @@ def prepare(feed: Feed) -> Feed:
 
 
 def cleaned(value: T) -> T:
-    """`value` with what XML 1.0 (2.2, Char) forbids stripped from every text in it, and lines ended by LF.
+    """`value` with what XML 1.0 forbids or frowns upon stripped from every text in it; lines end in LF.
 
     Walks dataclasses, tuples and dicts; anything else is returned as it is.
     """
@@ -116,4 +117,4 @@ def _suspect(text: str) -> bool:
         data = text.encode()
     except UnicodeEncodeError:  # a lone surrogate
         return True
-    return len(data.translate(None, _CONTROLS)) < len(data) or _LAST_CHARACTERS in data
+    return len(data.translate(None, _CONTROLS)) < len(data) or _LAST_CHARACTERS in data or b"\xc2" in data

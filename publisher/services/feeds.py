@@ -203,5 +203,5 @@ def _maker(parts: Parts, name: str, value: Callable[[], Feed]) -> Callable[[], b
 
 
 def _logo(parts: Parts) -> Image | None:
-    logo = getattr(parts.site, "logo", None)
+    logo = parts.site.logo
     return Image(url=logo.url, alt=logo.alt, width=logo.width, height=logo.height) if logo else None

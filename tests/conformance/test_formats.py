@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 from lxml import etree
 
-from publisher.core.feeds import Category, Entry, Feed
+from publisher.core.feeds import Category, Enclosure, Entry, Feed, History, Tombstone
 from publisher.core.posts import Image
 from publisher.core.site import Person
 from publisher.formats import FORMATS
@@ -244,6 +244,106 @@ def test_each_format_has_its_name_suffix_and_media_type() -> None:
     assert list(FORMATS) == ["atom", "rss", "json"]
 
 
+MEANT = History(
+    previous={name: f"https://example.org/archive/feed/7?{name}&x" for name in FORMATS},
+)
+EVERYTHING = feed(
+    entry(
+        enclosures=(
+            Enclosure(url="https://example.org/a.mp3?a=1&b=2", media_type="audio/mpeg", size=123),
+            Enclosure(url="https://example.org/a.ogg", media_type="audio/ogg", size=45),
+        )
+    ),
+    hubs=("https://hub.example/?a&b", "https://other.example/"),
+    license="https://creativecommons.org/licenses/by/4.0/",
+    logo=Image(url="https://example.org/logo.png?a&b", width=300, height=100),
+    history=MEANT,
+    tombstones=(Tombstone(id="tag:example.org,2024:/gone/", at=AT),),
+)
+
+
+def links(name: str, rel: str) -> list[str]:
+    """Where links of that relation lead, whatever the format calls them."""
+    data = FORMATS[name].write(EVERYTHING)
+    if name == "json":
+        document = json.loads(data)
+        hubs = [hub["url"] for hub in document["hubs"]]
+        return {"hub": hubs, "prev-archive": [document["next_url"]]}[rel]
+    return [link.href for link in feedparser.parse(data).feed.links if link.rel == rel]
+
+
+@every_format
+def test_websub_4_every_hub_is_named(name: str) -> None:
+    assert links(name, "hub") == list(EVERYTHING.hubs)
+
+
+@every_format
+def test_rfc_5005_4_and_json_feed_next_url_the_archive_before_is_named(name: str) -> None:
+    assert links(name, "prev-archive") == [MEANT.previous[name]]
+
+
+@every_format
+def test_an_enclosure_has_its_address_type_and_true_length(name: str) -> None:
+    data = FORMATS[name].write(EVERYTHING)
+    if name == "json":
+        found = json.loads(data)["items"][0]["attachments"]
+        files = [(f["url"], f["mime_type"], f["size_in_bytes"]) for f in found]
+    else:
+        enclosed = feedparser.parse(data).entries[0].enclosures
+        files = [(f.href, f.type, int(f.length)) for f in enclosed]
+    meant = [(f.url, f.media_type, f.size) for f in EVERYTHING.entries[0].enclosures]
+    assert files == (meant[:1] if name == "rss" else meant)  # RSS 2.0: at most one
+
+
+def test_rfc_4946_and_creative_commons_the_licence_is_linked() -> None:
+    atom = etree.fromstring(FORMATS["atom"].write(EVERYTHING))
+    assert [link.get("href") for link in atom.findall("a:link[@rel='license']", NS)] == [EVERYTHING.license]
+    parsed = feedparser.parse(FORMATS["rss"].write(EVERYTHING))
+    assert EVERYTHING.license in [link.href for link in parsed.feed.links if link.rel == "license"]
+
+
+def test_rss_2_0_the_image_is_within_bounds_and_has_the_title_and_link_of_the_channel() -> None:
+    channel = etree.fromstring(FORMATS["rss"].write(EVERYTHING)).find("channel")
+    image = {child.tag: child.text for child in channel.find("image")}
+    assert image == {
+        "url": "https://example.org/logo.png?a&b",
+        "title": channel.findtext("title"),
+        "link": channel.findtext("link"),
+        "width": "144",
+        "height": "48",
+    }
+    svg = replace(EVERYTHING, logo=Image(url="https://example.org/logo.svg"))
+    assert etree.fromstring(FORMATS["rss"].write(svg)).find("channel/image") is None
+    assert b"<logo>https://example.org/logo.svg</logo>" in FORMATS["atom"].write(svg)
+    assert json.loads(FORMATS["json"].write(svg))["icon"] == "https://example.org/logo.svg"
+
+
+def test_rfc_6721_3_a_tombstone_names_the_entry_and_when_it_went() -> None:
+    root = etree.fromstring(FORMATS["atom"].write(EVERYTHING))
+    (grave,) = root.findall("{http://purl.org/atompub/tombstones/1.0}deleted-entry")
+    assert dict(grave.attrib) == {"ref": "tag:example.org,2024:/gone/", "when": "2024-10-25T08:38:59.880Z"}
+
+
+def test_namespaces_are_named_only_where_they_are_used() -> None:
+    for name in ("atom", "rss"):
+        data = FORMATS[name].write(feed(entry()))
+        for uri in (b"search.yahoo.com/mrss", b"syndication/history", b"tombstones", b"creativeCommons"):
+            assert uri not in data
+
+
+def test_rss_profile_content_encoded_always_follows_a_description() -> None:
+    item = etree.fromstring(FORMATS["rss"].write(feed(entry(summary="")))).find("channel/item")
+    tags = [etree.QName(child).localname for child in item]
+    assert tags.index("description") < tags.index("encoded")
+
+
+@every_format
+def test_control_characters_and_marks_of_lost_letters_do_not_reach_readers(name: str) -> None:
+    bad = feed(entry(title="a\x7fb\x85c\ufffdd", content="<p>\x9f\ufffd</p>"))
+    read_back = read(name, FORMATS[name].write(bad))[1][0]
+    assert (read_back.title, read_back.content) == ("abcd", "<p></p>")
+
+
 def test_media_rss_an_image_has_its_size_where_known() -> None:
     for path, name in (("a:entry/media:content", "atom"), ("channel/item/media:content", "rss")):
         image = etree.fromstring(FORMATS[name].write(FULL)).find(path, NS)
@@ -260,7 +360,7 @@ ODD = feed(
 )
 
 
-@pytest.mark.parametrize("written", [FULL, feed(), feed(author=None), ODD])
+@pytest.mark.parametrize("written", [FULL, feed(), feed(author=None), ODD, EVERYTHING])
 def test_rfc_4287_appendix_b_the_document_is_valid_by_the_grammar(written: Feed) -> None:
     if not (SCHEMAS / "atom.rng").exists():
         pytest.skip("the grammar of Atom is not here")
@@ -268,7 +368,7 @@ def test_rfc_4287_appendix_b_the_document_is_valid_by_the_grammar(written: Feed)
     assert grammar.validate(etree.fromstring(FORMATS["atom"].write(written))), grammar.error_log
 
 
-@pytest.mark.parametrize("written", [FULL, feed(), ODD, feed(self_urls={})])
+@pytest.mark.parametrize("written", [FULL, feed(), ODD, feed(self_urls={}), EVERYTHING])
 def test_json_feed_1_1_the_document_is_valid_by_the_schema(written: Feed) -> None:
     if not (SCHEMAS / "jsonfeed-1.1.json").exists():
         pytest.skip("the schema of JSON Feed is not here")
