@@ -5,6 +5,7 @@ whatever the timeout), readers with BEGIN, so each method of the store sees one 
 writer do not wait for each other. synchronous=FULL: what was committed survives a power cut.
 """
 
+import os
 import sqlite3
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from publisher.core.errors import OutputError, PublisherError, StoreError
 
 LOCK_SECONDS = 60
 """How long one writer waits for another before it gives up."""
+
+ROOM = 256 * 1024
+"""Bytes that a disk must have free for an I/O error to be none of room: the WAL, its index, some pages."""
 
 IN_LIST = 5_000
 """Values in one IN list: well under SQLite's 32,766 variables."""
@@ -133,12 +137,23 @@ def slices(values: Sequence[Any], size: int = IN_LIST) -> Iterator[Sequence[Any]
 def explain(path: Path, error: BaseException) -> StoreError | OutputError:
     """What a database error means to a person, as one line."""
     what = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if "disk is full" in what or ("disk I/O error" in what and _full(path)):
+        return OutputError(str(path), "does not fit on the disk", "make room and run again")
     for words, answer, do in _KNOWN_ERRORS:
         if words in what:
             return StoreError(str(path), answer, do)
-    if "readonly" in what or "unable to open" in what or "disk is full" in what:
+    if "readonly" in what or "unable to open" in what:
         return OutputError(str(path), f"cannot be written ({what})", "check permissions and free space")
     return StoreError(str(path), f"the database refused: {what}")
+
+
+def _full(path: Path) -> bool:
+    """Whether the disk has too little room for SQLite's files beside `path`, which it calls an I/O error."""
+    try:
+        found = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize < ROOM
 
 
 _KNOWN_ERRORS = (
