@@ -2,9 +2,9 @@
 
 A feed of 30 kB in gzip, asked for by wrk over 64 connections: whole (200) and unchanged (304), by one client
 that sends the same bytes again and again, and by 20,000 that each send their own. The server has one core and
-wrk another; nginx has one worker, no access log, and sends the .gz beside the document. Both are asked in turn,
-and the best of five rounds counts. Goal: at least 0.5 of nginx. What a machine does besides moves requests a
-second, so the processor time of one request is shown too.
+wrk another; nginx has one worker, no access log, and sends the .gz beside the document. Both are asked in
+turn, and the best of five rounds counts. Goal: at least 0.5 of nginx. What a machine does besides moves
+requests a second, so the processor time of one request is shown too.
 
 Then the same feed over 16 connections while `publisher run` publishes 10,000 posts with a page each.
 

@@ -8,6 +8,7 @@ import click
 from publisher.app import App
 from publisher.cli.common import Site, count, say, show_json, site_options, utc
 from publisher.cli.pinging import say_pinged
+from publisher.cli.snippets import snippet_
 from publisher.core.moves import Move
 from publisher.services import feedlist, moving
 
@@ -92,6 +93,9 @@ def ping(site: Site, as_json: bool) -> None:
         show_json(told)
     elif not told:
         say("no hub is to be told of anything now")
+
+
+feeds.add_command(snippet_)
 
 
 def _say(app: App, moves: Sequence[Move]) -> None:
