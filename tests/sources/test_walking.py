@@ -75,6 +75,9 @@ def test_looking_again_where_something_happened_finds_the_same_as_looking_at_eve
         except (OSError, ValueError):
             continue  # such a thing cannot be done here
         named += where
+        for name in where:  # what is written through a link is told where it stands
+            real = os.path.relpath(os.path.realpath(folder / name), os.path.realpath(folder))
+            named += [] if real.startswith("..") else [real]
 
 
 def found(walk: Walk, *paths: str) -> list[str]:
