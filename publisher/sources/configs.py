@@ -5,8 +5,8 @@ are found in it, and nothing else.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from publisher.sources.containers import load_json, load_toml
@@ -18,6 +18,14 @@ MAX_SIZE = 1_000_000
 _ASSIGNED = re.compile(r"""^\s*([A-Z_]+)\s*=\s*[rRuU]?(["'])(.*?)\2""", re.MULTILINE)
 _PELICAN_DATE = {"%Y": ":year", "%m": ":month", "%d": ":day", "%b": ":month", "%H": ":hour", "%M": ":minute"}
 _PELICAN = re.compile(r"\{(?:date:([^{}]*)|(slug|lang|category|author))\}")
+_HUGO = {
+    ":titleslug": re.compile(r":slug(?![a-z])"),
+    ":titleonly": re.compile(r":title(?![a-z])"),
+    ":sections_rest": re.compile(r":sections\[1:\]"),
+    ":sections_last": re.compile(r":sections\[last\]"),
+    ":section": re.compile(r":sections\[0\]"),
+}
+_ROUTE = re.compile(r"""\bblog\s*:\s*\{[^{}]*?\brouteBasePath\s*:\s*["']([^"']*)["']""")
 _WEAK = re.compile(r'"(@11ty/eleventy|astro|hexo|@docusaurus/core)"\s*:')
 _PACKAGES = {
     "@11ty/eleventy": "eleventy",
@@ -29,7 +37,8 @@ _PACKAGES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What was found in `file`. Empty texts: it says nothing of that."""
+    """What was found in `file`. Empty texts: it says nothing of that. `sections` are the permalinks of
+    single sections by their names."""
 
     profile: str
     file: str
@@ -37,6 +46,7 @@ class Config:
     permalink: str = ""
     separator: str = ""
     defaults: tuple[Defaults, ...] = ()
+    sections: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def config_in(folder: Path) -> Config | None:
@@ -97,9 +107,22 @@ def _jekyll_defaults(value: Value) -> tuple[Defaults, ...]:
 def _hugo(file: Path) -> Config:
     top = read_table(file)
     links = table(top.get("permalinks"))
-    links = table(links.get("page")) or links
-    pattern = next((_word(links[name]) for name in ("posts", "post", "blog") if links.get(name)), "")
-    return Config(profile="hugo", file=file.name, timezone=_word(top.get("timezone")), permalink=pattern)
+    page = links.get("page")
+    links = page if isinstance(page, dict) else links
+    sections = {name.strip("/").lower(): _hugo_words(_word(link)) for name, link in links.items()}
+    return Config(
+        profile="hugo",
+        file=file.name,
+        timezone=_word(top.get("timezone")),
+        sections={name: link for name, link in sections.items() if link},
+    )
+
+
+def _hugo_words(pattern: str) -> str:
+    """Hugo's words where ours mean another thing: its :slug falls back to the title, not to the file."""
+    for ours, theirs in _HUGO.items():
+        pattern = theirs.sub(ours, pattern)
+    return pattern
 
 
 def _zola_or_hugo(file: Path) -> Config | None:
@@ -133,6 +156,13 @@ def _pelican_word(match: re.Match[str]) -> str:
     return re.sub(r"%[A-Za-z]", lambda part: _PELICAN_DATE.get(part[0], ""), match[1])
 
 
+def _docusaurus(file: Path) -> Config:
+    route = _ROUTE.search(_text(file))
+    at = route[1].strip("/") if route else "blog"
+    link = f"/{at}/:dated:slug" if at else "/:dated:slug"
+    return Config(profile="docusaurus", file=file.name, permalink=link if route else "")
+
+
 def _named(profile: str) -> "_Reader":
     return lambda file: Config(profile=profile, file=file.name)
 
@@ -158,7 +188,7 @@ _CODE = ("js", "mjs", "cjs", "ts", "mts", "cts")
 _FILES: dict[str, _Reader] = {
     **{f"hugo.{end}": _hugo for end in ("toml", "yaml", "yml", "json")},
     "zola.toml": _zola,
-    **{f"docusaurus.config.{end}": _named("docusaurus") for end in _CODE},
+    **{f"docusaurus.config.{end}": _docusaurus for end in _CODE},
     **{f"astro.config.{end}": _named("astro") for end in _CODE},
     ".eleventy.js": _named("eleventy"),
     **{f"eleventy.config.{end}": _named("eleventy") for end in _CODE},

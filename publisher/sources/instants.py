@@ -94,6 +94,11 @@ def dated_name(path: str) -> re.Match[str] | None:
     return _IN_NAME.match(own_name(path))
 
 
+def dated_folders(path: str) -> re.Match[str] | None:
+    """The YYYY/MM/DD among the folders of a path."""
+    return _IN_PATH.search(path)
+
+
 def own_name(path: str) -> str:
     """The name that is the post's own: the file's without suffix, or the folder's of an index file."""
     folders, _, name = path.rpartition("/")
@@ -106,7 +111,7 @@ def own_name(path: str) -> str:
 def _name_and_path(front: FrontMatter | None, path: str) -> Iterator[tuple[str, str]]:
     if match := dated_name(path):
         yield "-".join(match.groups()), "file name"
-    if match := _IN_PATH.search(path):
+    if match := dated_folders(path):
         yield "-".join(match.groups()), "folders"
     for name in PATH_FIELDS if front else ():
         if match := _IN_PATH.search(front.text(name) if front else ""):

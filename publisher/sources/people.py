@@ -101,14 +101,14 @@ def _apart(name: str, value: Value) -> Value:
     return value
 
 
-def find_tags(front: FrontMatter) -> tuple[tuple[str, ...], str]:
-    """`tags` or `tag`; where there is neither, `keywords`."""
-    return _terms(front, (("tags", "tag"), ("keywords",)))
+def find_tags(front: FrontMatter, *, words: bool = True) -> tuple[tuple[str, ...], str]:
+    """`tags` or `tag`; where there is neither, `keywords`. `words`: a text is parted at spaces."""
+    return _terms(front, (("tags", "tag"), ("keywords",)), words=words)
 
 
-def find_categories(front: FrontMatter) -> tuple[tuple[str, ...], str]:
-    """`categories` and `category`; where there is neither, `topics`."""
-    return _terms(front, (("categories", "category"), ("topics", "topic")))
+def find_categories(front: FrontMatter, *, words: bool = True) -> tuple[tuple[str, ...], str]:
+    """`categories` and `category`; where there is neither, `topics`. `words` as for tags."""
+    return _terms(front, (("categories", "category"), ("topics", "topic")), words=words)
 
 
 def person_of(value: Value, key: str) -> Person | None:
@@ -124,7 +124,9 @@ def person_of(value: Value, key: str) -> Person | None:
     return Person(name=plain(name), email=_first(entry, "email") or None, url=_web(entry), key=key)
 
 
-def _terms(front: FrontMatter, choices: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], str]:
+def _terms(
+    front: FrontMatter, choices: tuple[tuple[str, ...], ...], *, words: bool
+) -> tuple[tuple[str, ...], str]:
     """The words of the first choice that has any. A list is kept as written; what two keys both say, once."""
     for keys in choices:
         found: list[str] = []
@@ -133,8 +135,9 @@ def _terms(front: FrontMatter, choices: tuple[tuple[str, ...], ...]) -> tuple[tu
             value = front.get(name)
             if value is None:
                 continue
-            words = _split(value, plural=name.endswith("s")) if isinstance(value, str) else scalars(value)
-            terms = [term for word in words if (term := plain(word))]
+            apart = words and name.endswith("s")
+            given = _split(value, plural=apart) if isinstance(value, str) else scalars(value)
+            terms = [term for word in given if (term := plain(word))]
             found += [term for term in terms if term not in found] if found else terms
             where = where or (name if terms else "")
         if found:

@@ -3,8 +3,9 @@
 :year :short_year :month :i_month :day :i_day :y_day :hour :minute :second     of the instant, by the site
 :title :slug :titleslug :filename     the file's own name; the slug; the slug, else made of the title; the
                                       name with its date. :title of a file without a date is made of the
-                                      title, except where the generator says otherwise
-:categories :category :sections :section :lang :author :output_ext
+                                      title, except where the generator says otherwise; :titleonly always
+:monthname :weekday :weekdayname      Hugo's, in small letters
+:categories :category :sections :section :sections_rest :sections_last :lang :author :output_ext
 :dated        Docusaurus: "2024/05/01/" where the name is dated, else the folders
 """
 
@@ -26,6 +27,11 @@ NAMED = {  # Jekyll's names
     "none": "/:categories/:title.html",
 }
 
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+    "november", "december",
+)  # fmt: skip
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SEPARATORS = re.compile(r"^[-_. ]+")
 _NOT_SLUG = re.compile(r"[^\w]+")
 _NOT_JEKYLLS = re.compile(r"[^\w.~!$&'()+,;=@-]+")
@@ -95,12 +101,25 @@ def _title(facts: Facts, rules: SourceRules) -> str:
 def _slug(facts: Facts, rules: SourceRules) -> str:
     # Names of files are literal: a "%" or "#" in them is no escape and no fragment.
     if rules.habits.undated or facts.front.text("slug"):
-        return quote(facts.slug, safe="")
-    return quote(own_name(facts.path), safe="")
+        return _spelt(facts.slug, rules)
+    return _spelt(own_name(facts.path), rules)
+
+
+def _spelt(name: str, rules: SourceRules) -> str:
+    return quote(rules.habits.spell(name) or name, safe="")
 
 
 def _titleslug(facts: Facts, rules: SourceRules) -> str:
-    return quote(facts.front.text("slug") or slugify(facts.title) or facts.slug, safe="")
+    given = facts.front.text("slug")
+    return _spelt(given, rules) if given else _titleonly(facts, rules)
+
+
+def _titleonly(facts: Facts, rules: SourceRules) -> str:
+    return quote(slugify(facts.title) or facts.slug, safe="")
+
+
+def _own_name(facts: Facts, rules: SourceRules) -> str:
+    return _spelt(own_name(facts.path), rules)
 
 
 def _categories(facts: Facts, rules: SourceRules) -> str:
@@ -125,7 +144,12 @@ def _folders(facts: Facts, rules: SourceRules) -> list[str]:
 
 
 def _sections(facts: Facts, rules: SourceRules) -> str:
-    return "/".join(quote(name, safe="") for name in _folders(facts, rules))
+    return "/".join(_spelt(name, rules) for name in _folders(facts, rules))
+
+
+def section(facts: Facts, rules: SourceRules) -> str:
+    """The outermost folder of the content; "" for a post that stands in none."""
+    return _spelt(folders[0], rules) if (folders := _folders(facts, rules)) else ""
 
 
 def _dated(facts: Facts, rules: SourceRules) -> str:
@@ -143,6 +167,9 @@ _WORDS: dict[str, Callable[[Facts, SourceRules], str]] = {
     "month": _date(lambda at: f"{at.month:02}"),
     "i_month": _date(lambda at: str(at.month)),
     "day": _date(lambda at: f"{at.day:02}"),
+    "monthname": _date(lambda at: f"{_MONTHS[at.month - 1]}"),
+    "weekday": _date(lambda at: str(at.isoweekday() % 7)),
+    "weekdayname": _date(lambda at: _WEEKDAYS[at.weekday()]),
     "i_day": _date(lambda at: str(at.day)),
     "y_day": _date(lambda at: f"{at:%j}"),
     "yearday": _date(lambda at: f"{at:%j}"),
@@ -156,12 +183,15 @@ _WORDS: dict[str, Callable[[Facts, SourceRules], str]] = {
     "slugorfilename": _slug,
     "slugorcontentbasename": _slug,
     "titleslug": _titleslug,
-    "filename": lambda facts, rules: quote(own_name(facts.path), safe=""),
-    "contentbasename": lambda facts, rules: quote(own_name(facts.path), safe=""),
+    "titleonly": _titleonly,
+    "filename": _own_name,
+    "contentbasename": _own_name,
     "categories": _categories,
     "category": lambda facts, rules: quote(slugify(facts.categories[0]), safe="") if facts.categories else "",
     "sections": _sections,
-    "section": lambda facts, rules: quote((_folders(facts, rules) or [""])[0], safe=""),
+    "section": lambda facts, rules: section(facts, rules),
+    "sections_rest": lambda facts, rules: "/".join(_sections(facts, rules).split("/")[1:]),
+    "sections_last": lambda facts, rules: _sections(facts, rules).rpartition("/")[2],
     "collection": lambda facts, rules: "posts",
     "dated": _dated,
     "lang": lambda facts, rules: quote(facts.language.lower()),

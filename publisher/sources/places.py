@@ -7,7 +7,8 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from publisher.core.assets import name_of
 from publisher.core.permalinks import under_posts
 from publisher.core.posts import Image
-from publisher.sources.permalinks import Facts, expand, undated
+from publisher.sources.eleventy import address
+from publisher.sources.permalinks import Facts, expand, section, undated
 from publisher.sources.profiles import GENERIC
 from publisher.sources.rules import SourceRules
 from publisher.sources.values import FrontMatter, Value, legal, scalars
@@ -135,6 +136,8 @@ def find_aliases(front: FrontMatter, rules: SourceRules) -> tuple[str, ...]:
 def _permalink(facts: Facts, rules: SourceRules) -> tuple[str, str]:
     for name in ("permalink", "url", "path", "saveas"):
         text = facts.front.text(name)
+        if rules.profile == "eleventy":
+            text = (address(text, facts) or "").removesuffix("index.html")
         if not text or "{" in text or facts.front.flag(name) is not None:
             continue
         if not _SCHEME.match(text):
@@ -147,6 +150,8 @@ def _permalink(facts: Facts, rules: SourceRules) -> tuple[str, str]:
     slug = facts.front.text("slug")
     if slug.startswith("/") and rules.profile in ("docusaurus", "hugo"):
         return local_path(slug), "slug"
+    if rules.sections and (pattern := rules.sections.get(section(facts, rules))):
+        return local_path(expand(pattern, facts, rules)), rules.origins.get("sections", "settings")
     if rules.permalink is not None:
         return local_path(expand(rules.permalink, facts, rules)), rules.origins.get("permalink", "settings")
     where = "default" if rules.habits is GENERIC else f"default of {rules.profile}"

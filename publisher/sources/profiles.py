@@ -1,8 +1,10 @@
 """Generators: how each reads a date without a zone, and where it puts a post."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from publisher.sources import spelling
 
 PERMALINK = ":year/:month/:day/:slug/"
 """Where a post of no known generator is found."""
@@ -19,7 +21,8 @@ class Profile:
     all are. `permalink` is its default, in the words of `permalinks`. `roots` are the folders that hold
     content and are no part of an address, innermost last. `named` is whether :title is the slug (of the
     front matter or the file) and never made of the title. `slugged` is whether names are made fit for a
-    URL as Jekyll does. `undated` is whether a date is taken off a file's name.
+    URL as Jekyll does. `undated` is whether a date is taken off a file's name. `spell` is how names of
+    files and folders are spelt in an address. `words` is whether a text of tags is parted at spaces.
     """
 
     name: str
@@ -29,9 +32,11 @@ class Profile:
     named: bool = False
     slugged: bool = False
     undated: bool = True
+    spell: Callable[[str], str] = spelling.as_written
+    words: bool = False
 
 
-GENERIC = Profile(name="none")
+GENERIC = Profile(name="none", words=True)
 
 PROFILES: Mapping[str, Profile] = {
     profile.name: profile
@@ -44,8 +49,15 @@ PROFILES: Mapping[str, Profile] = {
             roots=("_posts", "_drafts"),
             named=True,
             slugged=True,
+            words=True,
         ),
-        Profile(name="hugo", permalink="/:sections/:slug/", roots=("content",), named=False, undated=False),
+        Profile(
+            name="hugo",
+            permalink="/:sections/:slug/",
+            roots=("content",),
+            undated=False,
+            spell=spelling.hugo,
+        ),
         Profile(name="eleventy", utc=_ANY, permalink="/:sections/:slug/", roots=("content", "src")),
         Profile(
             name="astro",
@@ -53,6 +65,7 @@ PROFILES: Mapping[str, Profile] = {
             permalink="/:sections/:slug/",
             roots=("src", "content", "pages", "data"),
             undated=False,
+            spell=spelling.github,
         ),
         Profile(name="pelican", permalink="/:titleslug.html", roots=("content",)),
         Profile(
@@ -68,7 +81,9 @@ PROFILES: Mapping[str, Profile] = {
             roots=("blog",),
             named=True,
         ),
-        Profile(name="zola", utc=_ANY, permalink="/:sections/:slug/", roots=("content",)),
+        Profile(
+            name="zola", utc=_ANY, permalink="/:sections/:slug/", roots=("content",), spell=spelling.zola
+        ),
     )
 }
 """By the names of `posts.profile`; "none" reads posts without a generator's habits."""

@@ -22,7 +22,7 @@ from publisher.sources.instants import (
 )
 from publisher.sources.permalinks import Facts
 from publisher.sources.rules import SourceRules
-from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold
+from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, table
 from publisher.sources.visibility import File, mail_of, why_hidden
 from publisher.sources.words import first_heading, lead_of, plain
 
@@ -102,14 +102,16 @@ def _decode(path: str, data: bytes) -> str | BadPost:
 def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Reasons]:
     given, body = container.front, container.body
     front = (given or _NOTHING).over(_defaults(path, rules))
+    if rules.profile == "hugo":
+        front = front.over(table(front.values.get("params")))
     is_html = path.lower().endswith((".html", ".htm"))
     zones = Zones(zone_named(rules.timezone or "UTC") or UTC, rules.habits.utc)
     warnings = list(front.warnings)
     why: Reasons = {}
     instant, why["instant"] = find_instant(front if given else None, path, zones, warnings)
     title, why["title"] = _title(front, body, path, is_html=is_html)
-    categories, why["categories"] = people.find_categories(front)
-    tags, why["tags"] = people.find_tags(front)
+    categories, why["categories"] = people.find_categories(front, words=rules.habits.words)
+    tags, why["tags"] = people.find_tags(front, words=rules.habits.words)
     authors, why["authors"] = people.find_authors(front, rules)
     language, why["language"] = people.find_language(front, path, rules)
     slug, why["slug"] = places.find_slug(front, path)
@@ -125,7 +127,7 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
     id_field = next((name for name in rules.id_fields if front.text(name)), "")
     why["explicit_id"] = id_field
     folders = tuple(rules.in_blog(path).split("/")[:-1])
-    whole = rules.rooted and not rules.above
+    whole = rules.rooted and rules.above in ((), ("source",))  # Hexo keeps pages beside its posts' folder
     file = File(path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole)
     hidden = why_hidden(file)
     post = Post(

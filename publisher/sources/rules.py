@@ -35,7 +35,8 @@ class SourceRules:
     What `surroundings.settle` finds beside the posts: `above` are the names of the folders from the
     blog's own root down to the posts folder, or `below` is the folder within it ("docs/") that is the
     root; `rooted` is whether a generator's configuration marks it; `people` are authors by the keys that
-    posts name them by; `separator` ends a post's summary. `origins` says, for a field's name, where its
+    posts name them by; `separator` ends a post's summary; `sections` are the permalinks of single sections.
+    `origins` says, for a field's name, where its
     value comes from.
     """
 
@@ -56,6 +57,7 @@ class SourceRules:
     rooted: bool = False
     people: Mapping[str, Person] = field(default_factory=dict[str, Person])
     separator: str = ""
+    sections: Mapping[str, str] = field(default_factory=dict[str, str])
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @cached_property

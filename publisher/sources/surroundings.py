@@ -16,6 +16,7 @@ from pathlib import Path
 from publisher.core.site import Person
 from publisher.sources.configs import Config, config_in, read_table
 from publisher.sources.containers import open_container
+from publisher.sources.eleventy import folder_data
 from publisher.sources.people import person_of
 from publisher.sources.profiles import PERMALINK
 from publisher.sources.rules import SourceRules
@@ -52,6 +53,9 @@ def settle(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[s
             rules = replace(rules, permalink=PERMALINK)
     if config and config.profile == rules.profile:
         rules = _configured(rules, config, origins)
+    if rules.profile == "eleventy":
+        data = folder_data(folder, rules, paths)
+        rules = replace(rules, defaults=(*data, *rules.defaults))
     people = _people(root) | (_people(folder) if folder != root else {})
     return replace(rules, people=people, origins=origins)
 
@@ -64,9 +68,12 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
     if config.permalink and permalink is None:
         origins["permalink"] = config.file
         permalink = config.permalink
+    sections = config.sections if rules.permalink is None else {}
+    if sections:
+        origins["sections"] = config.file
     defaults = (*config.defaults, *rules.defaults)
     rules = replace(rules, timezone=timezone, permalink=permalink, defaults=defaults)
-    return replace(rules, separator=config.separator)
+    return replace(rules, separator=config.separator, sections=sections)
 
 
 def _placed(rules: SourceRules, folder: Path, root: Path | None) -> SourceRules:

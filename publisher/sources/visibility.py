@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from publisher.core.posts import Mail
-from publisher.sources.instants import dated_name
-from publisher.sources.values import FrontMatter
+from publisher.sources.instants import dated_folders, dated_name
+from publisher.sources.values import FrontMatter, table
 
 HIDDEN_STATES = frozenset({"draft", "hidden", "skip", "private", "pending"})
 DRAFT_FOLDERS = frozenset({"_drafts", "drafts", "draft"})
@@ -37,7 +37,8 @@ def _no_sign_of_a_post(file: File) -> str | None:
         return None
     if file.path.lower().endswith((".html", ".htm")):
         return "no front matter"  # a page or an example beside a post
-    return "neither front matter nor a dated name" if dated_name(file.path) is None else None
+    dated = dated_name(file.path) or (file.profile == "docusaurus" and dated_folders(file.path))
+    return None if dated else "neither front matter nor a dated name"
 
 
 def _section_page(file: File) -> str | None:
@@ -90,9 +91,34 @@ def _unlisted(file: File) -> str | None:
     return "unlisted: true" if file.front and file.front.flag("unlisted") else None
 
 
+def _not_built(file: File) -> str | None:
+    """What its generator is told not to make a page of, or not to list."""
+    front = file.front
+    if front is None:
+        return None
+    if file.profile == "hugo":
+        build = table(front.get("build", "_build"))
+        never = {key: str(build.get(key) or "").casefold() for key in ("render", "list")}
+        said = next(
+            (f"build.{key}: {word}" for key, word in never.items() if word in ("never", "false")), None
+        )
+        return "headless: true" if front.flag("headless") else said
+    if file.profile == "eleventy" and front.flag("permalink") is False:
+        return "permalink: false"
+    if file.profile == "eleventy" and front.flag("eleventyexcludefromcollections"):
+        return "eleventyExcludeFromCollections: true"
+    return "render: false" if file.profile == "zola" and front.flag("render") is False else None
+
+
+def _underscored(file: File) -> str | None:
+    """Astro's collections leave these alone."""
+    hidden = file.profile == "astro" and any(part.startswith("_") for part in file.path.split("/"))
+    return "a name that begins with _" if hidden else None
+
+
 RULES: tuple[Callable[[File], str | None], ...] = (
     _not_for_jekyll, _section_page, _no_sign_of_a_post, _drafts_folder, _page, _draft, _unpublished, _status,
-    _unlisted,
+    _unlisted, _not_built, _underscored,
 )  # fmt: skip
 
 
