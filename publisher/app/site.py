@@ -227,9 +227,9 @@ class App:
         """How many deliveries could go out now."""
         return self.store.queued(self.clock())
 
-    def preview(self, spec: MailingList) -> dict[str, bytes]:
-        """The next digest of a list as files, by name."""
-        return preview.preview(self.parts, spec, self.clock())
+    def preview(self, spec: MailingList, reader: str = "") -> preview.Drawn:
+        """The next digest of a list; that of one reader, where an address is given."""
+        return preview.preview(self.parts, spec, self.clock(), reader=reader)
 
     def status(self) -> dict[str, Any]:
         """Where the site stands."""

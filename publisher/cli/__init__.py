@@ -17,7 +17,8 @@ COMMANDS = {
     "plan": ("publisher.cli.publishing", "What `publish` would do now."),
     "publish": ("publisher.cli.publishing", "New posts to the log, the feeds and the readers."),
     "feeds": ("publisher.cli.feeds", "What feeds there are, where they moved, and hubs to be told."),
-    "preview": ("publisher.cli.publishing", "The next digest of a list, written to files."),
+    "preview": ("publisher.cli.previews", "The next digest of a list: as files, or in a browser."),
+    "test-send": ("publisher.cli.previews", "The next digest of a list to one address, as a test."),
     "subscribers": ("publisher.cli.readers", "Add, list and import readers."),
     "mailings": ("publisher.cli.mailings", "What went out, to how many, and what is in doubt."),
     "deliver": ("publisher.cli.mail", "Drain what is due, then stop."),
@@ -42,7 +43,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(COMMANDS[cmd_name][0])
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,8 +1,7 @@
-"""plan, publish, preview."""
+"""plan, publish."""
 
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import click
@@ -117,22 +116,6 @@ def publish(
     _finish(report.published.plan)
     if report.unsent:
         raise report.unsent
-
-
-@click.command()
-@site_options(at=True)
-@click.argument("list_slug", metavar="LIST")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to (default: preview/LIST).")
-def preview(site: Site, list_slug: str, out: Path | None) -> None:
-    """The next digest of LIST as subject.txt, body.html, body.txt and message.eml."""
-    app = site.open()
-    spec = the_list(app, list_slug)
-    folder = out or site.folder / "preview" / spec.slug
-    for name, data in app.preview(spec).items():
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-        click.echo(target)
 
 
 def _finish(made: Plan) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from datetime import timedelta
 
 from publisher.core.addresses import Address, parse
@@ -79,28 +80,35 @@ class Maker:
     def _values(
         self, batch: Batch, row: Delivery, made: _Made, left: str, address: Address
     ) -> dict[Place, bytes]:
-        """Only the tokens that occur are computed."""
         values: dict[Place, bytes] = {
             Place.TO: to_value(address),
             Place.DATE: date_value(batch.date),
             Place.MESSAGE_ID: left.encode("ascii"),
         }
-        for place, purpose in _TOKENS.items():
-            if place in made.places:
-                claim = Claim(
-                    purpose=purpose,
-                    subscription=row.subscription,
-                    generation=row.generation,
-                    expires=batch.date + PREFERENCES_FOR if purpose is Purpose.PREFERENCES else None,
-                )
-                values[place] = seal(claim, self._parts.ring()).encode("ascii")
-        return values
+        return values | tokens(self._parts, made.places, row.subscription, row.generation, batch.date)
 
     def _mail_from(self, row: Delivery) -> str:
         """Where a bounce of this delivery goes: an address of its own, or that of From."""
         if self._bounces is None:
             return row.sender
         return return_path(self._bounces, row.mailing, row.n, self._parts.ring())
+
+
+def tokens(
+    parts: Parts, places: frozenset[Place], subscription: int, generation: int, sent: datetime
+) -> dict[Place, bytes]:
+    """The tokens of one reader for those of `places` that take one, in a mail of `sent`."""
+    made: dict[Place, bytes] = {}
+    for place in places & _TOKENS.keys():
+        purpose = _TOKENS[place]
+        claim = Claim(
+            purpose=purpose,
+            subscription=subscription,
+            generation=generation,
+            expires=sent + PREFERENCES_FOR if purpose is Purpose.PREFERENCES else None,
+        )
+        made[place] = seal(claim, parts.ring()).encode("ascii")
+    return made
 
 
 _TOKENS = {

@@ -68,7 +68,7 @@ def test_every_setting_is_documented() -> None:
 
 def test_the_table_of_the_readme_is_the_list_of_commands() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| `publisher (\w+)` \|", readme, re.MULTILINE) == list(COMMANDS)
+    assert re.findall(r"^\| `publisher ([\w-]+)` \|", readme, re.MULTILINE) == list(COMMANDS)
 
 
 def test_the_first_newsletter_is_made_of_commands() -> None:
