@@ -28,6 +28,7 @@ _WIDTH = re.compile(r"""\swidth\s*=\s*["']?(\d{1,5})(?:px)?["']?(?=[\s/]|$)""", 
 _HEIGHT = re.compile(r"""\sheight\s*=\s*["']?(\d{1,5})(?:px)?["']?(?=[\s/]|$)""", re.IGNORECASE)
 _ALT = re.compile(r"\salt(?:\s*=|\s|$)", re.IGNORECASE)
 _ALIGN = re.compile(r"""\s(?:align\s*=\s*["']?(\w*)["']?|valign\s*=\s*["']?\w*["']?)""", re.IGNORECASE)
+_SCOPE = re.compile(r"\sscope\s*=", re.IGNORECASE)
 _PICTURE_FIRST = re.compile(r"\s*(?:<(?:p|figure|div|a|picture)\b[^>]*>\s*)*<img\b", re.IGNORECASE)
 
 
@@ -58,6 +59,7 @@ def _shifted(html: str, *, top: int, fluid: Callable[[str], str]) -> str:
             return f"</{name}></div>" if slash else f'<div class="wide"><table{rest}>'
         if name in {"td", "th", "p", "div"} and not slash:
             rest = _ALIGN.sub(_side, rest)
+            rest += ' scope="col"' if name == "th" and not _SCOPE.search(rest) else ""
         return fluid(rest) if name == "img" else f"<{slash}{name}{rest}>"
 
     return _TAG.sub(tag, _FORBIDDEN.sub("", html))

@@ -21,6 +21,7 @@ _LOADS = re.compile(r"@import|@font-face|url\(\s*['\"]?(?!data:)", re.IGNORECASE
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _OPEN = re.compile(r"\{\{|\{%|%\(\w+\)s")
 _MARK = re.compile(r"mark[0-9a-f]{24}")
+_FILLER = re.compile("[\u034f\u200c\u00a0 ]{3,}")  # keeps what follows out of the mailbox's line
 _CODE = ("code", "pre", "kbd", "samp", "var")
 _SCHEMES = ("https", "http", "mailto", "tel", "sms", "geo", "xmpp", "irc", "magnet")
 
@@ -70,8 +71,9 @@ def _preheader(tree: Tree) -> Iterator[Problem]:
         (e for e in tree.elements if "display:none" in e.attrs.get("style", "").replace(" ", "")), None
     )
     least, most = PREHEADER
-    if first is None or not least <= len(first.text) <= most:
-        had = f"{len(first.text)} characters" if first else "missing"
+    length = len(_FILLER.sub("", first.text)) if first else 0
+    if not least <= length <= most:
+        had = f"{length} characters" if first else "missing"
         yield _found(Rule.STRUCTURE, f"preheader: {had}; {least} to {most} show in a mailbox", error=False)
 
 

@@ -1,0 +1,102 @@
+"""Mails as a person sees them: goldens of the example site's, and each in a real browser."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from examplemails import ExampleMail, example_mail
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+LANGUAGES = ("en", "ar", "km")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+ARTEFACTS = Path(__file__).parents[2] / "test-artefacts"
+AT = "https://mail.example/"
+
+
+@pytest.fixture(scope="module")
+def mails(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, ExampleMail]:
+    folder = tmp_path_factory.mktemp("mails")
+    return {language: example_mail(folder / language, language) for language in LANGUAGES}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        if found is None and not Path(playwright.chromium.executable_path).exists():
+            if os.environ.get("CI"):
+                pytest.fail("no browser: in CI mails must be looked at")
+            pytest.skip("no browser on this machine; `make test` installs one where it can")
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_example_sites_message_is_as_it_was(
+    language: str, mails: Mapping[str, ExampleMail], golden: Callable[[str, bytes], None]
+) -> None:
+    golden(f"mails/example.{language}.eml", mails[language].files["message.eml"])
+    golden(f"mails/example.{language}.txt", mails[language].files["body.txt"])
+    assert mails[language].drawn.problems == ()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 375, 600])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_mail(
+    language: str, width: int, scheme: Any, mails: Mapping[str, ExampleMail], browser: Browser
+) -> None:
+    mail = mails[language]
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    asked = opened(page, mail.files["body.html"].decode(), mail.public)
+    assert page.evaluate("document.compatMode") == "CSS1Compat"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("[document.documentElement.lang, document.dir]") == [
+        language,
+        "rtl" if language == "ar" else "ltr",
+    ]
+    assert {kind for kind, url in asked if url != AT} <= {"image"}
+    serious = [
+        (found["id"], found["nodes"][0]["html"][:200])
+        for found in Axe().run(page).response["violations"]
+        if found["impact"] in {"serious", "critical"}
+    ]
+    assert serious == []
+    assert small_links(page) == []
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"mail-{language}-{width}-{scheme}.png", full_page=True)
+    page.close()
+
+
+def opened(page: Page, html: str, public: Path) -> list[tuple[str, str]]:
+    """Shows a mail whose pictures are those of `public`; (kind, URL) of all it asked for."""
+    asked: list[tuple[str, str]] = []
+
+    def answer(route: Route) -> None:
+        url = route.request.url
+        asked.append((route.request.resource_type, url))
+        file = public / url.removeprefix("https://lowwater.example/")
+        if url == AT:
+            route.fulfill(body=html, content_type="text/html; charset=utf-8")
+        elif file.is_file():
+            route.fulfill(path=file)
+        else:
+            route.abort()
+
+    page.route("**/*", answer)
+    page.goto(AT)
+    return asked
+
+
+def small_links(page: Page) -> Any:
+    """Links apart from running text that are lower than 24 px (WCAG 2.2, 2.5.8)."""
+    return page.evaluate(
+        """[...document.querySelectorAll('a')].filter(a => getComputedStyle(a).display != 'inline')
+           .map(a => [a.textContent, a.getBoundingClientRect().height]).filter(([_, h]) => h > 0 && h < 24)"""
+    )
