@@ -5,6 +5,7 @@ place stands on a line of its own, between soft breaks: no line passes 76 charac
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from publisher.core.messages import Place, Segment
 
@@ -41,7 +42,13 @@ def _stretch(text: str, *, after_place: bool, last: bool) -> bytes:
     return ("\r\n".join(lines) + ("" if last else "\r\n")).encode("ascii")
 
 
-def _rows(line: str, *, hard: bool) -> Iterator[str]:
+@lru_cache(maxsize=8192)
+def _rows(line: str, *, hard: bool) -> tuple[str, ...]:
+    """`line` in rows, remembered: the mails of a mailing are of the same posts."""
+    return tuple(_made_rows(line, hard=hard))
+
+
+def _made_rows(line: str, *, hard: bool) -> Iterator[str]:
     """`line` in rows of at most 76 characters; the last row ends in a soft break unless `hard`."""
     row, end = "", len(line) - 1
     for at, character in enumerate(line):

@@ -7,6 +7,7 @@ carry are taken out once more: what an author writes never meets our own style r
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from html import unescape
 
 from publisher.core.digests import DigestPost
@@ -32,6 +33,7 @@ _SCOPE = re.compile(r"\sscope\s*=", re.IGNORECASE)
 _PICTURE_FIRST = re.compile(r"\s*(?:<(?:p|figure|div|a|picture)\b[^>]*>\s*)*<img\b", re.IGNORECASE)
 
 
+@lru_cache(maxsize=512)
 def body(html: str, top: int = 3) -> str:
     """`html` ready for a mail: headings from `top` down without a gap, fluid pictures, scrolling tables."""
     return _shifted(html, top=top, fluid=_fluid)

@@ -4,6 +4,7 @@ Templates see values and filters; they cannot reach Python behind them, change w
 open a file (invariant 11). What goes wrong in one is a TemplateError that names file and line.
 """
 
+import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -51,7 +52,18 @@ class Folders(BaseLoader):
             source = found.read_bytes()[:_LIMIT].decode("utf-8")
         except UnicodeDecodeError as error:
             raise TemplateSyntaxError(f"not UTF-8 text ({error.reason})", 1, template, str(found)) from None
-        return source, str(found), lambda: _still(self._find(template), found, stamp)
+        return source, str(found), lambda: self._still(template, found, stamp)
+
+    def _still(self, template: str, found: Path, stamp: int) -> bool:
+        """Whether `found` is what it was, and nothing stands before it. Asked for each template of a mail."""
+        for folder in self.folders:
+            file = os.path.join(folder, template)  # noqa: PTH118  # a hundred times for one mail
+            try:
+                changed = os.stat(file).st_mtime_ns  # noqa: PTH116  # as above
+            except OSError:
+                continue
+            return changed == stamp and found.is_relative_to(folder)
+        return False
 
     def level(self, template: str) -> int:
         """The number of the folder that has `template`; how many there are where none has it."""
@@ -135,10 +147,6 @@ class Templates:
         return name, 1
 
 
-def _still(now: Path | None, then: Path, stamp: int) -> bool:
-    return now is not None and now == then and now.stat().st_mtime_ns == stamp
-
-
 def _is_html(name: str | None) -> bool:
     return name is not None and name.endswith(".html")
 
@@ -167,12 +175,16 @@ def _said(context: Context, message: str, values: Mapping[str, object]) -> str:
     return message % values
 
 
+def _body(post: DigestPost, top: int = 3) -> Markup:
+    """A post's HTML for a mail, its headings from `top` down."""
+    return Markup(bodies.body(post.html, top))  # noqa: S704  # sanitised HTML is what DigestPost.html holds
+
+
 @pass_context
-def _body(context: Context, post: DigestPost, top: int = 3) -> Markup:
-    """A post's HTML for a mail, its headings from `top` down; its mark, where bodies are inlined apart."""
+def _apart(context: Context, html: Markup) -> Markup:
+    """HTML that is inlined by itself and kept for the next mail that shows the same."""
     marks = context.get("_marks")
-    made = marks.mark(post.html, top) if isinstance(marks, Marks) else bodies.body(post.html, top)
-    return Markup(made)  # noqa: S704  # sanitised HTML is what DigestPost.html holds
+    return Markup(marks.mark(str(html))) if isinstance(marks, Marks) else html  # noqa: S704  # it was markup
 
 
 def _page_body(post: DigestPost) -> Markup:
@@ -202,6 +214,7 @@ def _bdi(text: str) -> Markup:
 _WORDS: dict[str, Any] = {"gettext": _gettext, "ngettext": _ngettext}
 
 _FILTERS: Mapping[str, Callable[..., object]] = {
+    "apart": _apart,
     "bdi": _bdi,
     "body": _body,
     "clip": filters.clip,

@@ -120,13 +120,14 @@ class JinjaRenderer:
         return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text)).strip("\n") + "\n"
 
     def _html(self, name: str, values: Mapping[str, object]) -> str:
-        """The HTML, its bodies inlined apart; a template that works on a body's HTML gets it whole."""
+        """The HTML, its posts inlined apart; whole, where a template changes what it set apart."""
         from publisher.rendering.fragments import Marks, assemble
 
         file, marks = f"{name}/body.html", Marks()
         rendered = filters.clean(self._templates.render(file, {**values, "_marks": marks}))
         if not marks.whole(rendered):
             rendered, marks = filters.clean(self._templates.render(file, values)), Marks()
+        marks.parts = list(map(filters.clean, marks.parts))
         return filters.clean(assemble(rendered, marks, f"templates/{file}"))
 
 

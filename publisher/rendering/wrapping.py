@@ -7,6 +7,7 @@ Burmese break at spaces and zero-width spaces; a run longer than a line breaks b
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 WIDTH = 74
@@ -36,6 +37,7 @@ def columns(text: str) -> int:
     return len(text) + sum(unicodedata.east_asian_width(char) in "WF" for char in text)
 
 
+@lru_cache(maxsize=2048)
 def wrap(text: str, width: int = WIDTH) -> str:
     """`text` with each of its lines broken at `width` columns; list items and quotations hang."""
     return "\n".join(_wrap_line(line.rstrip(), width) for line in text.split("\n"))
