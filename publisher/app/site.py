@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from publisher.app.clock import wall_clock
+from publisher.app.clock import must_not_be_ahead, wall_clock
 from publisher.app.keeping import must_be_up_to_date
 from publisher.app.outside import naming
 from publisher.app.packaged import packaged
@@ -158,6 +158,7 @@ class App:
         with self.lock("publish"):
             must_be_up_to_date(self)
             now = self.clock()
+            must_not_be_ahead(now, self.settings.mail.transport)
             # A template, or the file of adopted ids, may be another than last time.
             parts = replace(self.parts, stamp=stamp(self), naming=naming(self), forced=forced)
             done = publish.publish(
@@ -202,6 +203,7 @@ class App:
     ) -> tuple[deliver.Tally, int]:
         """Drains what is due, alone on this machine; returns the tally and how many are in doubt."""
         with self.lock("deliver"):
+            must_not_be_ahead(self.clock(), self.settings.mail.transport)
             must_be_up_to_date(self)
             parts = replace(self.parts, run=secrets.token_hex(8))  # what a failed run left is nobody's
             unknown = deliver.recover(parts, self.clock(), alone=True)

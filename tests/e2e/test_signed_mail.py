@@ -52,3 +52,14 @@ def test_a_key_that_is_not_there_is_named_and_nothing_goes_out_unsigned(site: An
     said = site.publish(DAY, code=1)
     assert "p1.pem: cannot be read (No such file or directory); make it with `publisher keys dkim p1`" in said
     assert site.mails() == []
+
+
+def test_a_time_still_to_come_sends_nothing_by_smtp(site: Any) -> None:
+    smtp = '\n[mail]\ntransport = "smtp"\n[[mail.relays]]\nhost = "127.0.0.1"\nport = 1\nsecurity = "none"\n'
+    site.settings((site.folder / "publisher.toml").read_text() + smtp)
+    said = site.run("deliver", "--at", "2999-01-01T00:00:00Z", code=1).stderr
+    assert said == (
+        'publisher: --at: 2999-01-01 00:00 UTC is still to come, and mail.transport is "smtp"; '
+        "what has left cannot be taken back: try it with the outbox\n"
+    )
+    assert "still to come" in site.publish("2999-01-01T00:00:00Z", code=1)

@@ -116,6 +116,8 @@ def login(text: str) -> bytes:
 
 def masked(text: str, username: str, password: str) -> str:
     """`text` without the password, however a server may have echoed it."""
+    if not password:
+        return text
     secrets = [
         password,
         *(part.decode().split()[-1] for part in (plain(username, password), login(password))),
