@@ -3,7 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# No test passes or fails by the clock: a machine may be busy.
+hypothesis.settings.register_profile("publisher", deadline=None)
+hypothesis.settings.load_profile("publisher")
 
 GOLDEN = Path(__file__).parent / "golden"
 
