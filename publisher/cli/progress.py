@@ -28,7 +28,7 @@ def delivery_progress(app: App, *, as_json: bool) -> tuple[Tally, int]:
     """Delivers what is due and tells how it went; returns the tally and how many are in doubt."""
     planned = app.queued()
     if as_json or planned < EVERY:
-        tally, unknown = app.deliver(progress=_events(planned) if as_json else _quiet)
+        tally, unknown = app.deliver(progress=_events(planned, app.parts.ticks) if as_json else _quiet)
     else:
         with bar("delivering", planned) as update:
             tally, unknown = app.deliver(progress=lambda tally: update(tally.total))
@@ -40,10 +40,21 @@ def _quiet(_tally: Tally) -> None:
     """Too little to be worth a bar."""
 
 
-def _events(planned: int) -> Callable[[Tally], None]:
+def _events(planned: int, ticks: Callable[[], float]) -> Callable[[Tally], None]:
+    """One line of JSON on stderr for every hundred: what became of them, a second, and seconds to go."""
+    start, told = ticks(), 0
+
     def progress(tally: Tally) -> None:
-        if tally.total % EVERY == 0:
-            click.echo(json.dumps({"event": "delivered", "done": tally.total, "of": planned}), err=True)
+        nonlocal told
+        if tally.total // EVERY == told // EVERY:
+            return
+        told = tally.total
+        rate = told / max(ticks() - start, 0.001)
+        event = {"event": "delivered", "done": told, "of": planned}
+        event |= {name: getattr(tally, name) for name in _WORDS}
+        left = max(planned - told, 0) / rate
+        event |= {"per_second": round(rate, 1), "seconds_left": round(left, 1)}
+        click.echo(json.dumps(event), err=True)
 
     return progress
 

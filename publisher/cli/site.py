@@ -76,8 +76,23 @@ def status(site: Site, as_json: bool) -> None:
         if name == "problems":
             for problem in what:
                 click.echo(f"problem     {problem['area']} since {utc(problem['since'])}: {problem['text']}")
+        elif name == "sending":
+            for mailing in what:
+                click.echo(f"sending     {_going(mailing)}")
         else:
             click.echo(f"{name:<11} {_shown(what)}")
+
+
+def _going(mailing: dict[str, Any]) -> str:
+    """How a mailing under way goes: what is left, how fast, until when; or what holds it."""
+    done = mailing["planned"] - mailing["left"]
+    text = f"mailing {mailing['id']} of {mailing['list']}: {done:,} of {mailing['planned']:,}"
+    if mailing["hold"]:
+        until = f", goes on at {utc(mailing['hold_until'])}" if mailing["hold_until"] else ""
+        return f"{text}, held ({mailing['hold']}){until}"
+    if not mailing["ends_at"]:
+        return text
+    return f"{text}, {mailing['per_second']:,} a second, ends about {utc(mailing['ends_at'])}"
 
 
 def _shown(what: Any) -> str:

@@ -199,6 +199,35 @@ def refused_too_many(canary: Canary, settled: int, refused: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What was settled of a mailing in whole minutes from `since` on."""
+
+    accepted: int
+    refused: int
+    deferred: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """How a mailing goes: how many are left, messages a second lately, and when it ends if it goes on so."""
+
+    left: int
+    rate: float
+    ends_at: datetime | None
+
+
+def forecast(left: int, pace: Pace | None, now: datetime) -> Forecast:
+    """From what was settled lately. Without any there is no telling."""
+    if pace is None:
+        return Forecast(left=left, rate=0.0, ends_at=None)
+    seconds = max((now - pace.since).total_seconds(), 1.0)
+    rate = (pace.accepted + pace.refused) / seconds
+    ends = now + timedelta(seconds=left / rate) if rate and left else None
+    return Forecast(left=left, rate=rate, ends_at=ends)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
     """How a mailing is cut into batches: by these domains and the rest; one reader in `one_in` goes first
     where there are `over` of them or more. None: nobody does.

@@ -20,7 +20,7 @@ from publisher.core.mailings import (
     State,
 )
 from publisher.core.messages import Segment
-from publisher.core.pacing import Gauge
+from publisher.core.pacing import Gauge, Pace
 from publisher.core.plans import Plan
 from publisher.core.posts import FileStat, Post
 from publisher.core.rhythms import Choices
@@ -269,8 +269,8 @@ class PacingStore(Protocol):
         """Keeps a brake; a gauge without failures releases it."""
         ...
 
-    def pace(self, since: datetime) -> Mapping[int, tuple[int, int, int]]:
-        """(accepted, refused, deferred) of each mailing in the minutes from `since` on."""
+    def pace(self, since: datetime) -> Mapping[int, Pace]:
+        """What was settled of each mailing in the minutes from `since` on."""
         ...
 
 

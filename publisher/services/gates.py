@@ -53,7 +53,7 @@ class Gates:
             self._day = day_of(now)
             most = allowance(rule, now)
             pace = self._parts.store.pace(datetime.combine(self._day, datetime.min.time(), now.tzinfo))
-            sent = sum(accepted for accepted, _, _ in pace.values())
+            sent = sum(one.accepted for one in pace.values())
             self._left = None if most is None else max(most - sent, 0)
         return self._left
 

@@ -1,11 +1,35 @@
 """Status: where the site stands, in one look."""
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from publisher.core.mailings import MailingState, State
+from publisher.core.mailings import Mailing, MailingState, State
+from publisher.core.pacing import Pace, forecast
 from publisher.services.parts import Parts
+
+LATELY = timedelta(minutes=5)
+"""How far back a rate looks."""
+
+_LEFT = (State.QUEUED, State.CLAIMED, State.SENDING)
+
+
+def _sending(mailing: Mailing, pace: Pace | None, now: datetime) -> dict[str, Any]:
+    """A mailing under way: {id, list, state, hold, hold_until, planned, left, per_second, ends_at}."""
+    left = sum(mailing.counts.get(state, 0) for state in _LEFT)
+    seen = forecast(left, pace if mailing.state is MailingState.READY else None, now)
+    return {
+        "id": mailing.id,
+        "list": mailing.list,
+        "state": mailing.state,
+        "hold": mailing.hold,
+        "hold_why": mailing.hold_why or None,
+        "hold_until": mailing.hold_until,
+        "planned": mailing.planned,
+        "left": seen.left,
+        "per_second": round(seen.rate, 2),
+        "ends_at": seen.ends_at,
+    }
 
 
 def status(parts: Parts, now: datetime) -> dict[str, Any]:
@@ -16,6 +40,7 @@ def status(parts: Parts, now: datetime) -> dict[str, Any]:
     for mailing in mailings:
         states.update({state.value: number for state, number in mailing.counts.items()})
     active = [m for m in mailings if m.state not in (MailingState.DONE, MailingState.CANCELLED)]
+    pace = parts.store.pace(now - LATELY)
     readers = Counter[str]()
     for (spec, state), number in parts.store.subscriber_counts().items():
         readers[f"{state} on {spec}"] += number
@@ -27,6 +52,7 @@ def status(parts: Parts, now: datetime) -> dict[str, Any]:
         "next_due": parts.store.next_due(),
         "next_batch": parts.store.next_batch_at(),
         "readers": dict(readers),
+        "sending": [_sending(m, pace.get(m.id), now) for m in active],
         "mailings": {"all": len(mailings), "under way": len(active)},
         "deliveries": {state.value: states[state.value] for state in State if states[state.value]},
         "hubs": {"to tell": len(parts.store.pings())} if parts.hubs else {},

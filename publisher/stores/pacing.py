@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, del
 from sqlalchemy.dialects import sqlite
 
 from publisher.core.mailings import Cause, Result
-from publisher.core.pacing import Gauge
+from publisher.core.pacing import Gauge, Pace
 from publisher.stores.columns import metadata
 from publisher.stores.engine import Database, upsert
 from publisher.stores.prepared import Prepared, of_row
@@ -60,13 +60,14 @@ class PacingRecords:
             names = ("scope", "failures", "until", "reply")
             connection.execute(upsert(brakes).values({name: getattr(gauge, name) for name in names}))
 
-    def pace(self, since: datetime) -> Mapping[int, tuple[int, int, int]]:
-        """(accepted, refused, deferred) of each mailing in the minutes from `since` on."""
+    def pace(self, since: datetime) -> Mapping[int, Pace]:
+        """What was settled of each mailing in the minutes from `since` on."""
         sums = [func.sum(pace.c[name]).label(name) for name in _COUNTED.values()]
-        query = select(pace.c.mailing, *sums).where(pace.c.minute >= since).group_by(pace.c.mailing)
+        first = func.min(pace.c.minute).label("since")
+        query = select(pace.c.mailing, first, *sums).where(pace.c.minute >= since).group_by(pace.c.mailing)
         with self._db.read() as connection:
-            rows = connection.execute(query).all()
-        return {row.mailing: (row.accepted, row.refused, row.deferred) for row in rows}
+            rows = connection.execute(query).mappings().all()
+        return {row["mailing"]: Pace(**{n: v for n, v in row.items() if n != "mailing"}) for row in rows}
 
 
 def count(connection: Connection, results: Sequence[Result], now: datetime) -> None:

@@ -79,7 +79,7 @@ class Planning(DueReaders):
                 _end_planning(connection, row)
                 return 0
             _move_offsets(connection, row)
-            large = planned >= min(cut.over, limit)
+            large = row.planned + planned >= cut.over
             made = slices_of(connection, row, planned, batch, cut, sample=large)
             _write_batches(connection, mailing, row.kind, made, now)
             counted = {"planned": row.planned + planned}

@@ -7,7 +7,7 @@ import pytest
 
 from publisher.core.holds import Declined, Order, Standing
 from publisher.core.mailings import Cause, Hold, MailingState, Result
-from publisher.core.pacing import Gauge
+from publisher.core.pacing import Gauge, Pace
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -144,7 +144,7 @@ def test_what_was_settled_is_counted_by_mailing_from_a_minute_on(world: Any) -> 
     world.settle(mailing, 1, Cause.ACCEPT)
     world.settle(mailing, 2, Cause.ACCEPT)
     world.settle(mailing, 3, Cause.REJECT)
-    assert world.store.pace(NOW) == {mailing: (2, 1, 0)}
+    assert world.store.pace(NOW) == {mailing: Pace(accepted=2, refused=1, deferred=0, since=NOW)}
     assert world.store.pace(NOW + MINUTE) == {}
     world.store.recover("run1", NOW + timedelta(days=3), alone=True)
     assert world.store.pace(NOW) == {}

@@ -15,13 +15,16 @@ from publisher.core.pacing import (
     SERVER_REFUSALS,
     SLACK,
     Canary,
+    Forecast,
     Gauge,
+    Pace,
     QuietHours,
     WarmUp,
     allowance,
     brake_time,
     braked,
     fair,
+    forecast,
     is_refusal,
     mailing_of,
     midnight_after,
@@ -222,3 +225,10 @@ def test_a_relay_without_a_rate_makes_the_sum_unlimited() -> None:
 def test_brakes_only_get_longer() -> None:
     waits = [brake_time(n) for n in range(1, 20)]
     assert all(one <= other for one, other in pairwise(waits))
+
+
+def test_a_forecast_goes_on_as_it_went_and_tells_nothing_without_a_past() -> None:
+    pace = Pace(accepted=500, refused=100, deferred=7, since=NOW - timedelta(minutes=1))
+    assert forecast(1200, pace, NOW) == Forecast(left=1200, rate=10.0, ends_at=NOW + timedelta(minutes=2))
+    assert forecast(0, pace, NOW).ends_at is None
+    assert forecast(1200, None, NOW) == Forecast(left=1200, rate=0.0, ends_at=None)

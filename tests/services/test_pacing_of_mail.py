@@ -257,3 +257,9 @@ def test_a_reader_who_leaves_while_the_mailing_is_sent_gets_nothing(tmp_path: Pa
 def test_small_batches_are_all_sent_however_fast_their_lane_runs_empty(tmp_path: Path, batch: int) -> None:
     site = MailSite(tmp_path / "site", readers(60), batch=batch)
     assert site.deliver().accepted == 60
+
+
+def test_a_canary_that_is_off_samples_nobody_however_many_readers_fill_a_chunk(tmp_path: Path) -> None:
+    site = MailSite(tmp_path / "site", readers(10_050), mail='canary = "off"')
+    assert not site.mailing().canary
+    assert _sampled(site) == 0
