@@ -6,8 +6,8 @@ from publisher.config.declared import FEEDS
 from publisher.config.given import Raw, label_of, shown
 from publisher.core.feeds import VALUE
 
-TAKEN_FOLDERS = frozenset({"archive", "assets", "digests", "posts", "api", "confirm", "hooks", "preferences"})
-TAKEN_FOLDERS |= {"subscribe", "unsubscribe", "view", "healthz", "readyz"}
+_FOLDERS = ("archive", "assets", "digests", "posts", "api", "confirm", "hooks", "preferences")
+TAKEN_FOLDERS = frozenset((*_FOLDERS, "subscribe", "unsubscribe", "view", "healthz", "readyz"))
 """No feeds that are split, because something else stands or answers there."""
 
 
@@ -22,7 +22,8 @@ def check_places(raw: Raw, feeds: list[dict[str, Any]]) -> None:
             raw.refuse(
                 where, f"{label}.slug is {shown(feed['slug'])}", "that folder is taken; choose another"
             )
-        for format, path in (feed["paths"] or {}).items():
+        paths: dict[str, str] = feed["paths"] or {}
+        for format, path in paths.items():
             name, where = f"{label}.paths.{format} is {shown(path)}", table["paths"].where
             if format not in feed["formats"]:
                 raw.refuse(where, name, f"the feed is not written in that format; add it to {label}.formats")

@@ -125,7 +125,7 @@ def _unique_slugs(raw: Raw, section: Section) -> None:
         name = f"{label_of(section, number)}.slug is {shown(given.value)}"
         if given.value is not None and given.value in seen:
             raw.refuse(given.where, name, "expected another name for each")
-        if section is FEEDS and given.value in TAKEN:
+        if section is FEEDS and isinstance(given.value, str) and given.value in TAKEN:
             raw.refuse(given.where, name, f"that name is taken by {TAKEN[given.value]}; choose another")
         if isinstance(given.value, str):
             seen.add(given.value)

@@ -56,4 +56,10 @@ PATHS = Kind(
     verbatim=False,
 )
 _choice = one_of(*TermKind)
-SPLIT = Kind(expects=_choice.expects, read=lambda value: TermKind(_choice.read(value)))
+
+
+def _split(value: object) -> TermKind:
+    return TermKind(_choice.read(value))
+
+
+SPLIT = Kind(expects=_choice.expects, read=_split)

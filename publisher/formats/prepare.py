@@ -18,7 +18,7 @@ GENERATOR = "Publisher"
 T = TypeVar("T")
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd-\uffff]")
-"""What XML 1.0 forbids (2.2, Char), or allows and advises against: C1 controls, and the mark of a lost letter."""
+"""What XML 1.0 forbids (2.2, Char), or advises against: C1 controls, and the mark of a lost letter."""
 _CONTROLS = bytes((*range(0x20), 0x7F)).replace(b"\t", b"").replace(b"\n", b"")
 _LAST_CHARACTERS = "\uffff".encode()[:2]
 _TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
