@@ -9,8 +9,10 @@ from publisher.app import App
 from publisher.cli.common import Site, count, say, show_json, site_options, utc
 from publisher.cli.pinging import say_pinged
 from publisher.cli.snippets import snippet_
+from publisher.core.errors import UsageError
 from publisher.core.moves import Move
 from publisher.services import feedlist, moving
+from publisher.services.archives import rebuild_archives
 
 
 @click.group()
@@ -81,6 +83,34 @@ def end(site: Site, old: str, undo: bool, dry_run: bool) -> None:
             return
         made = moving.end(app.parts, old, app.clock())
     _say(app, made)
+
+
+@feeds.command()
+@site_options(at=True, as_json=True)
+@click.argument("slugs", metavar="[SLUG...]", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Name the feeds; change nothing.")
+def rebuild(site: Site, as_json: bool, slugs: tuple[str, ...], dry_run: bool) -> None:
+    """Makes the archive documents of feeds anew, as their posts are now (all feeds without SLUG).
+
+    Archives keep what was said when they were full; this is for a change that must reach them too.
+    """
+    app = site.open()
+    there = [spec.slug for spec in app.settings.feeds]
+    for slug in slugs:
+        if slug not in there:
+            raise UsageError("feeds rebuild", f"no feed {slug!r}", f"publisher.toml has: {', '.join(there)}")
+    chosen = list(slugs or there)
+    if dry_run:
+        click.echo("\n".join(chosen))
+        return
+    with app.lock("publish"):
+        written = rebuild_archives(app.parts, chosen, app.clock())
+    if as_json:
+        show_json({"feeds": chosen, "documents": list(written)})
+        return
+    for path in written:
+        click.echo(path)
+    say(f"wrote {count(len(written), 'document')} of {', '.join(chosen)}")
 
 
 @feeds.command()

@@ -158,6 +158,8 @@ def _say_report(app: App, report: Report) -> None:
         said.append(f"recognised {count(len(made.renamed), 'renamed post')}")
     if made.baseline:
         said.append("recorded the baseline")
+    if made.recovered:
+        said.append(f"knew {count(made.recovered, 'post')} again by the feeds under public/")
     written = (*report.published.written, *report.pages)
     if written:
         said.append(f"wrote {count(len(written), 'document')}")

@@ -52,8 +52,7 @@ def ways_out(stops: Sequence[Stop]) -> str:
 def missing_stop(live: int, away: Sequence[str]) -> tuple[Stop, ...]:
     """Of `live` posts the files `away` are not there: too many, or all of a small site."""
     number = len(away)
-    accident = number > MANY and number > live * MANY_SHARE
-    if accident or 1 < number == live:  # its folder is empty, or not mounted
+    if many_lost(live, number):  # all of a small site: its folder is empty, or not mounted
         text = f"{number} of {live} published posts are missing at once; is the folder whole?"
         return (Stop(guard=Guard.MISSING, text=text, examples=_some(away)),)
     return ()
@@ -69,6 +68,11 @@ def changed_stop(live: int, changed: Sequence[str]) -> tuple[Stop, ...]:
         )
         return (Stop(guard=Guard.CHURN, text=text, examples=_some(changed)),)
     return ()
+
+
+def many_lost(number: int, lost: int) -> bool:
+    """Whether `lost` of `number` are more than an accident explains."""
+    return (lost > MANY and lost > number * MANY_SHARE) or 1 < lost == number
 
 
 def authority_stop(live: int, before: str, now: str) -> tuple[Stop, ...]:

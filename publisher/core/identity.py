@@ -42,6 +42,16 @@ def mint(post: Post, naming: Naming, *, by_path: bool = False) -> str:
     return f"tag:{naming.authority}:{_quoted(post.permalink, escaped=True)}"
 
 
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
+
+
+def iri(id: str, authority: str) -> str:
+    """`id` where only an absolute IRI may stand (RFC 4287 4.2.6): as it is if it is one, else as a tag: URI.
+    Ids of ours are; those of an adopted RSS feed may be anything.
+    """
+    return id if _ABSOLUTE.fullmatch(id) else f"tag:{authority}:{_quoted(id)}"
+
+
 def may_be(post: Post, naming: Naming) -> set[str]:
     """Every id that `post` could be given."""
     return {mint(post, naming), mint(post, naming, by_path=True)} | naming.adopted.options(post)

@@ -12,10 +12,13 @@ from publisher.core.log import Head, Kind, Known
 from publisher.core.matching import Matches, match
 from publisher.core.plans import Change, Held, Hold, Plan, Rename, Rules
 from publisher.core.posts import BadPost, Mail, Post, next_instant, public, why_not
+from publisher.core.recovering import Recovered
 
 MISSING_SCANS = 2
 MISSING_FOR = timedelta(minutes=10)
 """Editors, rsync and git delete first: a file is gone only after two scans and ten minutes."""
+
+NOTHING = Recovered()
 
 
 def make_plan(
@@ -26,10 +29,12 @@ def make_plan(
     now: datetime,
     rules: Rules,
     live: int | None = None,
+    recovered: Recovered = NOTHING,
 ) -> Plan:
     """What a publish at `now` would do. Never raises: what cannot be done is in `bad`, `held` or `stops`.
 
     Where `known` and `posts` lack settled pairs (core.settling), `live` is the number of all live posts.
+    `recovered` is what feeds say that outlived the store.
     """
     posts = sorted(posts, key=lambda post: post.path)  # a plan depends on no order but these
     known = sorted(known, key=lambda k: k.first_seq)
@@ -39,7 +44,7 @@ def make_plan(
     clashes = [_clash(path, id, rivals) for path, (id, rivals) in matches.refused.items()]
     baseline = head.baseline_at is None
     fresh = [p for p in visible if not matches.knows(p) and p.path not in matches.unsure]
-    new, twins = _new(fresh, known, now, replace(rules, backfill=rules.backfill or baseline))
+    new, twins = _new(fresh, known, now, replace(rules, backfill=rules.backfill or baseline), recovered)
     changes, touched, renamed = _changed(visible, matches)
     withdrawn, followed = _hidden(waiting, matches)
     away = _vanished(matches)
@@ -58,7 +63,11 @@ def make_plan(
         bad=(*sorted(wrong, key=lambda b: (b.path, b.line)), *clashes, *twins),
         unsettled=tuple(sorted(b.path for b in bad if b.unsettled)),
         next_at=next_instant(posts, now),
-        stops=_stops(count, [*(k.post for k in missing), *(c.post for c in gone)], changes, rules),
+        stops=(
+            *_stops(count, [*(k.post for k in missing), *(c.post for c in gone)], changes, rules),
+            *(() if Guard.CHURN in rules.meant else recovered.stops(new, rules.naming.authority)),
+        ),
+        recovered=recovered.known(new, rules.naming.authority),
     )
 
 
@@ -68,13 +77,15 @@ def _clash(path: str, id: str, paths: Iterable[str]) -> BadPost:
 
 
 def _new(
-    fresh: Sequence[Post], known: Sequence[Known], now: datetime, rules: Rules
+    fresh: Sequence[Post], known: Sequence[Known], now: datetime, rules: Rules, recovered: Recovered
 ) -> tuple[list[Change], list[BadPost]]:
     """The posts that enter the log. Two explicit ids alike: neither enters; two permalinks alike: the
     files' paths make the ids, whichever comes first. A post of an adopted feed keeps its id.
     """
     owners: defaultdict[str, list[str]] = defaultdict(list, {k.id: [k.post.path] for k in known})
     adopted = {it.post.path: it.entry.id for it in rules.naming.adopted.found(fresh, owners)}
+    rest = [post for post in fresh if post.path not in adopted]
+    adopted |= recovered.ids(rest, {*owners, *adopted.values()})
     ids = {post.path: adopted.get(post.path) or mint(post, rules.naming) for post in fresh}
     crowd = Counter((*ids.values(), *owners))
     for post in fresh:
@@ -84,7 +95,8 @@ def _new(
         owners[id].append(path)
     bad = [_clash(path, id, owners[id]) for path, id in ids.items() if len(owners[id]) > 1]
     refused = {b.path for b in bad}
-    return [_publish(p, ids[p.path], now, rules) for p in fresh if p.path not in refused], bad
+    made = [_publish(p, ids[p.path], now, rules) for p in fresh if p.path not in refused]
+    return recovered.settled(made, rules.naming.authority), bad
 
 
 def _publish(post: Post, id: str, now: datetime, rules: Rules) -> Change:

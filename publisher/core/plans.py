@@ -27,12 +27,15 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One row to append to the log, and the post as it will stand."""
+    """One row to append to the log, and the post as it will stand. `updated`: when readers of a lost store
+    saw a new post change last.
+    """
 
     kind: Kind
     id: str
     post: Post
     backfill: bool = False
+    updated: datetime | None = None
 
 
 class Held(StrEnum):
@@ -65,6 +68,7 @@ class Plan:
     changed without being news (tags, a new path, a rewrite while hidden); `missing` are ids not found by
     this scan; `unsettled` are files still being written: to be looked at again soon. `head` is the log's
     seq the plan was made on: applying it to another log is refused. One with `stops` is not carried out.
+    `recovered` counts new posts that feeds of a lost store name.
     """
 
     head: int
@@ -79,6 +83,7 @@ class Plan:
     unsettled: tuple[str, ...] = ()
     next_at: datetime | None = None
     stops: tuple[Stop, ...] = ()
+    recovered: int = 0
 
     @property
     def stop(self) -> str:

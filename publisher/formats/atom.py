@@ -1,8 +1,10 @@
 """Atom 1.0 (RFC 4287)."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from publisher.core.feeds import Entry, Feed, Tombstone
+from publisher.core.identity import iri
 from publisher.core.site import Person
 from publisher.formats.elements import child, mend_entry, mend_feed, set_text
 from publisher.formats.prepare import email, feed_author, named, prepare, rfc3339
@@ -26,7 +28,7 @@ class Atom:
         """The document, valid by the grammar of RFC 4287 appendix B."""
         from publisher.formats.generator import new_entry, new_feed  # loads feedgen
 
-        feed = prepare(feed)
+        feed = _named(prepare(feed))
         generator = new_feed(feed, (self.name, self.media_type), _mend_feed)
         generator.author(_people(_authors(feed)))
         generator.subtitle(feed.description or None)
@@ -35,6 +37,16 @@ class Atom:
             _fill(new_entry(generator, entry, _mend_entry), entry)
         data: bytes = generator.atom_str(pretty=True)
         return data
+
+
+def _named(feed: Feed) -> Feed:
+    """With ids that are IRIs; those of an adopted feed need not be. The authority is the feed's own."""
+    authority = feed.id.split(":")[1] if feed.id.startswith("tag:") else "localhost,2026"
+    return replace(
+        feed,
+        entries=tuple(replace(entry, id=iri(entry.id, authority)) for entry in feed.entries),
+        tombstones=tuple(replace(stone, id=iri(stone.id, authority)) for stone in feed.tombstones),
+    )
 
 
 def _fill(item: Any, entry: Entry) -> None:

@@ -20,6 +20,7 @@ from publisher.core.settling import Memory, Names, names_of, settled
 from publisher.services.keeping import Keeper
 from publisher.services.looking import Look
 from publisher.services.parts import Parts
+from publisher.services.recovering import recovered
 from publisher.services.ruling import rules_of
 
 Read = tuple[FileStat, str]
@@ -76,7 +77,8 @@ def gather(
     moved = rules.authority_before not in ("", rules.naming.authority)
     many = moved or sum(k.live for k in known) > 1  # one alone is no accident
     live = parts.store.live() if many else 0
-    plan = make_plan(parts.store.head(), known, posts, found.bad, now, rules, live)
+    head = parts.store.head()
+    plan = make_plan(head, known, posts, found.bad, now, rules, live, recovered(parts, head))
     quiet = settled(plan, known, posts, now, rules.naming)
     for path, (_, hash) in found.read.items():
         if not hash:  # never remembered

@@ -10,6 +10,7 @@ from publisher.core.planning import make_plan
 from publisher.core.posts import BadPost, Parsed, Post, Wait, warned, why_not
 from publisher.services.checkingmail import mail_findings
 from publisher.services.parts import Parts
+from publisher.services.recovering import recovered
 from publisher.services.ruling import rules_of
 
 
@@ -86,7 +87,8 @@ def _ids(parts: Parts, items: list[Parsed | BadPost], now: datetime) -> tuple[di
     posts = [item.post for item in items if isinstance(item, Parsed)]
     bad = [item for item in items if isinstance(item, BadPost)]
     known = parts.store.known()
-    plan = make_plan(parts.store.head(), known, posts, bad, now, rules_of(parts))
+    head = parts.store.head()
+    plan = make_plan(head, known, posts, bad, now, rules_of(parts), recovered=recovered(parts, head))
     ids = {post.path: mint(post, parts.naming) for post in posts}
     ids |= {change.post.path: change.id for change in plan.changes}
     ids |= {entry.post.path: entry.id for entry in known} | {move.new: move.id for move in plan.renamed}

@@ -59,6 +59,9 @@ def behind(parts: Parts, manifest: bytes | None) -> Behind | None:
     entries, size = parts.journal.since(_seen(parts))
     told = told_by(entries)
     last, head = _last(parts), _told(manifest, "log_head")
+    if parts.store.head().baseline_at is None and not entries and not _told(manifest, "last_mailing"):
+        _begin(parts, head)
+        return None
     lacks = Behind(
         departures=tuple(d for d in told.departures if not parts.store.knows(d)),
         started=tuple(start for start in told.started if start.mailing > last),
@@ -71,6 +74,13 @@ def behind(parts: Parts, manifest: bytes | None) -> Behind | None:
     if entries:
         parts.store.keep_fact(SEEN, str(size))
     return None
+
+
+def _begin(parts: Parts, head: int) -> None:
+    """A new store where nothing was ever mailed: feeds that stand already say what was published (see
+    services.recovering), and there is nobody to mail it twice."""
+    if head > int(parts.store.fact(HEAD) or 0):
+        parts.store.keep_fact(HEAD, str(head))
 
 
 def reconcile(parts: Parts, lacks: Behind, manifest: bytes | None, now: datetime) -> Reconciled:

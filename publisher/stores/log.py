@@ -170,7 +170,7 @@ def _append(connection: Connection, plan: Plan, at: datetime) -> None:
 
 def _publish(connection: Connection, part: Sequence[tuple[int, Change]], at: datetime) -> None:
     texts = [post_to_text(change.post) for _, change in part]
-    instants = terms.apart(connection, [_first_updated(change.post, at) for _, change in part])
+    instants = terms.apart(connection, [_first_updated(change, at) for _, change in part])
     new = zip(part, instants, texts, strict=True)
     rows = [_post_row(change, seq, instant, text) for (seq, change), instant, text in new]
     insert_many(connection, insert(posts), rows)
@@ -286,6 +286,8 @@ def _revision_row(change: Change, text: str) -> dict[str, Any]:
     }
 
 
-def _first_updated(post: Post, at: datetime) -> datetime:
-    """A new post was last changed when its author says so, never when we built it (invariant 4)."""
-    return max(filter(None, (post.instant, post.modified)), default=at)
+def _first_updated(change: Change, at: datetime) -> datetime:
+    """A new post was last changed when its author says so, or feeds that readers know, never when we built it
+    (invariant 4)."""
+    post = change.post
+    return max(filter(None, (post.instant, post.modified, change.updated)), default=at)

@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, delete, insert, literal, select, upda
 from publisher.stores import terms
 from publisher.stores.columns import metadata
 from publisher.stores.engine import Database
-from publisher.stores.schema import mailing_posts, posts
+from publisher.stores.schema import posts
 
 
 class Renaming:
@@ -39,6 +39,5 @@ def _rename(connection: Connection, old: str, new: str) -> None:
 
 
 def _references() -> list[Column[Any]]:
-    """Columns that hold ids of posts: those of mailings have no foreign key."""
-    keys = [key for table in metadata.sorted_tables for key in table.foreign_keys if key.column is posts.c.id]
-    return [*(key.parent for key in keys), mailing_posts.c.post_id]
+    """Columns that hold ids of posts, whether or not a foreign key says so."""
+    return [table.c.post_id for table in metadata.sorted_tables if "post_id" in table.c]

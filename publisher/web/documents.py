@@ -96,7 +96,11 @@ class Documents:
         if not moves:
             return None
         name = path.removeprefix("/")
-        return moves.get(name) or (moves.get(f"{name}index.html") if name.endswith("/") else None)
+        if name.endswith((".gz", ".br")):
+            name = name[:-3]  # an encoding goes where its document went
+        return moves.get(name) or moves.get(
+            f"{name}index.html" if name.endswith("/") else f"{name}/index.html"
+        )
 
     async def _gone(self, move: Move, scope: Scope, receive: Receive, send: Send) -> None:
         """301 to where it is now, for ever; 410 with a page that says so."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.identity import Naming, mint
+from publisher.core.identity import Naming, iri, mint
 from publisher.core.posts import Post
 
 NAMING = Naming(authority="example.org,2024")
@@ -99,3 +99,25 @@ def test_a_site_may_keep_its_permalinks_as_ids() -> None:
     assert mint(replace(POST, url="https://elsewhere.example/"), naming) == POST.base_url
     assert mint(replace(POST, explicit_id="7"), naming) == mint(replace(POST, explicit_id="7"), NAMING)
     assert mint(POST, naming, by_path=True) == mint(POST, NAMING, by_path=True)
+
+
+@pytest.mark.parametrize(
+    ("id", "expected"),
+    [
+        ("https://old.example/?p=7", "https://old.example/?p=7"),
+        ("tag:example.org,2024:/a/", "tag:example.org,2024:/a/"),
+        ("urn:uuid:1225c695", "urn:uuid:1225c695"),
+        ("671b2a0f9c1e", "tag:example.org,2024:671b2a0f9c1e"),
+        ("7 at https://old.example", "tag:example.org,2024:7%20at%20https://old.example"),
+        ("/2024/a", "tag:example.org,2024:/2024/a"),
+        ("http:", "tag:example.org,2024:http:"),
+    ],
+)
+def test_where_only_an_iri_may_stand_an_adopted_id_is_made_one(id: str, expected: str) -> None:
+    assert iri(id, NAMING.authority) == expected
+
+
+@given(st.text())
+def test_two_adopted_ids_are_never_made_one(text: str) -> None:
+    made = iri(text, NAMING.authority)
+    assert made == text or made != iri(f"{text}/", NAMING.authority)

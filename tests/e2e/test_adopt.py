@@ -91,6 +91,44 @@ def test_a_move_from_jekyll_makes_no_old_post_new(blog: Any, tmp_path: Path) -> 
     assert blog.feed()["items"][0]["id"] == "tag:harbour.example,2024:/2024/10/21/new/"
 
 
+def test_a_site_that_keeps_its_addresses_needs_to_adopt_nothing(site: Any) -> None:
+    """Hugo's ids are permalinks, and its feed stands at index.xml: both are kept by settings alone."""
+    items = "".join(
+        f"<item><title>{title}</title><link>{OLD}/posts/{slug(title)}/</link>"
+        f"<guid>{OLD}/posts/{slug(title)}/</guid></item>"
+        for title in newest(15)
+    )
+    old = f"<rss version='2.0'><channel><title>Old</title>{items}</channel></rss>".encode()
+    reader = SeenSet("index.xml")
+    assert len(reader.news(old)) == 15
+    for title, date in POSTS.items():
+        site.post(f"{slug(title)}.md", f"---\ntitle: {title}\ndate: {date}\n---\nWords.\n")
+    text = (site.folder / "publisher.toml").read_text().replace("https://harbour.example/", f"{OLD}/")
+    feeds = '[[feeds]]\nformats = ["rss"]\npaths = {rss = "index.xml"}\n'
+    site.settings(f'{text}\n[posts]\nids = "permalink"\npermalink = "/posts/:slug/"\n{feeds}')
+    site.publish(AT)
+    assert reader.news(site.read("index.xml")) == []
+    assert b'<guid isPermaLink="true">' in site.read("index.xml") or b"<guid>" in site.read("index.xml")
+    site.post("new.md", "---\ntitle: New\ndate: 2024-10-20\n---\nNew.\n")
+    site.publish(LATER)
+    assert reader.news(site.read("index.xml")) == ["New"]
+
+
+def test_ids_of_ghost_are_as_they_were_where_they_may_be(site: Any, tmp_path: Path) -> None:
+    site.post("salt.md", "---\ntitle: Salt\ndate: 2024-10-01\n---\nSalt.\n")
+    item = '<item><title>Salt</title><guid isPermaLink="false">671b2a0f9c1e</guid>'
+    link = "<link>https://old.example/2024/10/01/salt/</link></item>"
+    old = f"<rss version='2.0'><channel><title>Old</title>{item}{link}</channel></rss>".encode()
+    (tmp_path / "rss.xml").write_bytes(old)
+    reader = SeenSet("feed.xml")
+    assert reader.news(old) == ["Salt"]
+    site.run("adopt", str(tmp_path / "rss.xml"))
+    site.publish(AT)
+    assert reader.news(site.read("feed.xml")) == []
+    assert site.feed()["items"][0]["id"] == "671b2a0f9c1e"
+    assert b"<id>tag:harbour.example,2024:671b2a0f9c1e</id>" in site.read("feed.atom")
+
+
 def test_what_was_adopted_survives_a_lost_store_and_a_renamed_file(blog: Any, tmp_path: Path) -> None:
     (tmp_path / "feed.xml").write_bytes(jekyll(newest(10)))
     blog.run("adopt", str(tmp_path / "feed.xml"))

@@ -92,6 +92,35 @@ def test_the_page_of_a_withdrawn_post_is_gone_and_comes_back_with_it(
     assert moves(published) == {}
 
 
+def test_what_was_packed_goes_where_its_document_went(published: Any, running: Any) -> None:
+    published.run("feeds", "move", "feed.xml", "https://new.example/rss")
+    published.run("feeds", "end", "feed.json")
+    http = running("--web-only").http
+    for end in (".gz", ".br"):
+        assert http.get(f"/feed.xml{end}").headers["location"] == "https://new.example/rss"
+        assert http.get(f"/feed.json{end}").status_code == 410
+    answer = http.get("/feed.json", headers={"Accept-Encoding": "gzip, br"})
+    assert (answer.status_code, "content-encoding" in answer.headers) == (410, False)
+
+
+def test_an_archive_is_made_anew_when_it_is_asked_for(site: Any) -> None:
+    site.settings((site.folder / "publisher.toml").read_text() + '\n[[feeds]]\nslug = "feed"\nlimit = 2\n')
+    for n in range(1, 9):
+        site.post(f"p{n}.md", f"---\ntitle: p{n}\ndate: 2024-09-0{n}\n---\nWords.\n")
+    site.publish(AT)
+    archives = {path: data for path, data in site.documents().items() if path.startswith("archive/feed/")}
+    site.post("p1.md", "---\ntitle: p1\ndate: 2024-09-01\n---\nMended.\n")
+    site.publish(LATER)
+    assert not any(b"Mended" in site.read(path) for path in archives)
+    assert site.run("feeds", "rebuild", "--dry-run").stdout == "feed\n"
+    written = site.run("feeds", "rebuild", "feed", "--at", LATER).stdout.split()
+    assert "archive/feed/1.atom" in written
+    assert b"Mended" in site.read("archive/feed/1.atom")
+    assert site.run("feeds", "rebuild", "nothing", code=2).stderr == (
+        "publisher: feeds rebuild: no feed 'nothing'; publisher.toml has: feed\n"
+    )
+
+
 def test_moves_come_by_the_file_from_another_machine(published: Any, tmp_path: Any) -> None:
     published.run("feeds", "move", "feed.xml", "https://new.example/rss")
     file = published.folder / "moved.json"

@@ -65,6 +65,12 @@ def test_each_changed_feed_is_told_once_and_an_unchanged_one_never(told: Any, hu
     assert len(hub.asked) == 6
 
 
+def test_every_feed_names_the_hub(told: Any, hub: Hub) -> None:
+    told.publish(AT)
+    assert f'<link href="{hub.url}" rel="hub"'.encode() in told.read("feed.atom")
+    assert told.feed()["hubs"] == [{"type": "WebSub", "url": hub.url}]
+
+
 def test_a_lost_store_tells_nobody_of_feeds_that_stand_as_they_were(told: Any, hub: Hub) -> None:
     told.publish(AT)
     for file in (told.folder / ".publisher").iterdir():

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from publisher.core.errors import Refused
+from publisher.core.feeds import FeedSpec
 from publisher.core.identity import Naming
 from publisher.core.log import Kind
 from publisher.core.planning import make_plan
@@ -114,6 +115,7 @@ class Site:
             naming: Naming
             max_age: timedelta
             reach: Any
+            feeds: tuple[FeedSpec, ...] = ()
 
         def reach(name: str) -> None:
             if name == f"publish:{crash}":
