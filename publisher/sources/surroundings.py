@@ -8,7 +8,7 @@ names of folders and containers   where no configuration is found
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -68,7 +68,7 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
     if config.permalink and permalink is None:
         origins["permalink"] = config.file
         permalink = config.permalink
-    sections = config.sections if rules.permalink is None else {}
+    sections: Mapping[str, str] = config.sections if rules.permalink is None else {}
     if sections:
         origins["sections"] = config.file
     defaults = (*config.defaults, *rules.defaults)

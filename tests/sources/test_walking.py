@@ -95,6 +95,62 @@ def test_a_link_is_looked_at_each_time_for_its_file_changes_elsewhere(tmp_path: 
     assert walk.at(())[0] == set()
 
 
+@pytest.fixture
+def looked(tmp_path: Path) -> Look:
+    """A look at a folder of three posts in folders, all of them odd."""
+    for name in ("a/b/one.md", "a/two.md", "a0.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    return Look(FolderSource(tmp_path, RULES), Rows())  # type: ignore[arg-type]  # so much of a store is asked
+
+
+def again(look: Look, folder: Path, *named: str) -> set[str]:
+    """What is there when these were told."""
+    assert look.again(FolderSource(folder, RULES), Rows(), named)  # type: ignore[arg-type]  # as above
+    return set(look.here)
+
+
+def test_a_folder_that_goes_takes_all_that_was_in_it(looked: Look, tmp_path: Path) -> None:
+    looked.odd.clear()
+    (tmp_path / "a").rename(tmp_path / "c")
+    assert again(looked, tmp_path, "a", "c") == {"c/b/one.md", "c/two.md", "a0.md"}
+
+
+def test_what_was_odd_is_looked_at_untold(looked: Look, tmp_path: Path) -> None:
+    looked.odd = {"a0.md"}
+    (tmp_path / "a0.md").unlink()
+    (tmp_path / "a/two.md").unlink()
+    assert again(looked, tmp_path) == {"a/b/one.md", "a/two.md"}
+
+
+def test_what_was_wrong_and_is_no_more_is_forgotten(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.md"
+    outside.write_text("x")
+    folder = tmp_path / "posts"
+    folder.mkdir()
+    (folder / "a.md").symlink_to(outside)
+    source = FolderSource(folder, RULES)
+    look = Look(source, Rows())  # type: ignore[arg-type]  # so much of a store is asked
+    assert set(look.wrong) == {"a.md"}
+    (folder / "a.md").unlink()
+    assert look.again(source, Rows(), ())  # type: ignore[arg-type]  # as above
+    assert look.wrong == {}
+
+
+def test_a_file_told_in_a_folder_that_is_left_alone_is_left_alone(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    folder = tmp_path / "posts"
+    for place in (outside, folder / ".git", folder / "out"):
+        place.mkdir(parents=True)
+        (place / "x.md").write_text("x")
+    (folder / "link").symlink_to(outside)
+    (folder / "gone").write_text("a file where a folder was")
+    look = Look(FolderSource(folder, RULES), Rows())  # type: ignore[arg-type]  # so much of a store is asked
+    told = (".git/x.md", "out/x.md", "link/x.md", "gone/x.md", "none/x.md", "a//x.md")
+    assert again(look, folder, *told) == set()
+    assert set(look.wrong) == {"link"}
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_that_could_not_be_read_is_looked_at_until_it_can(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
