@@ -76,7 +76,7 @@ def _one_new(folder: Path) -> list[list[str]]:
 def _site(folder: Path, number: int) -> Path:
     make_posts(folder / "posts", number)
     feeds = "".join(
-        f'[[feeds]]\nslug = "{slug}"\nformats = ["rss"]\nlimit = {LIMIT}\n' for slug in ("index", *SECTIONS)
+        f'[[feeds]]\nslug = "{slug}"\nformats = ["rss"]\nlimit = {LIMIT}\n' for slug in ("feed", *SECTIONS)
     )
     site = '[site]\ntitle = "Bench"\nurl = "https://bench.example/"\nid_authority = "bench.example,2026"\n'
     (folder / "publisher.toml").write_text(site + '[posts]\npermalink = ":slug/"\n' + feeds, encoding="utf-8")
@@ -145,7 +145,7 @@ def _while_running(site: Path, shelf: list[Path]) -> float:
 
 
 def _until_in_feed(site: Path, file: Path) -> float:
-    feed, data = site / "public" / "index.xml", file.read_bytes()
+    feed, data = site / "public" / "feed.xml", file.read_bytes()
     before = feed.stat().st_ino
     (site / "posts" / file.parent.name / file.name).write_bytes(data)
     begin = time.perf_counter()
