@@ -1,4 +1,4 @@
-"""subscribers: add, list, import."""
+"""subscribers: add, list, import; and what persons.py has."""
 
 import csv
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc
+from publisher.cli.persons import erase, export, show, suppress, unsubscribe
 from publisher.cli.progress import bar
 from publisher.core.errors import PublisherError, Refused
 from publisher.core.lists import Joined, State
@@ -16,7 +17,7 @@ from publisher.services import subscribe
 
 @click.group()
 def subscribers() -> None:
-    """Readers by email: add, list and import them."""
+    """Readers by email: add, list and import them; let one leave, or see and forget what is kept."""
 
 
 @subscribers.command("add")
@@ -161,3 +162,6 @@ def _parse(file: str, stream: Iterator[str]) -> Iterator[tuple[int, str]]:
 
 
 _COLUMNS = frozenset({"email", "e-mail", "email address", "address"})
+
+for command in (show, unsubscribe, suppress, erase, export):
+    subscribers.add_command(command)

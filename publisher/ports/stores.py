@@ -163,6 +163,23 @@ class SubscriberStore(Protocol):
         """How many subscriptions, by (list, state)."""
         ...
 
+    def of_person(self, key: str) -> Sequence[Subscription]:
+        """The subscriptions of an address, by its key."""
+        ...
+
+    def blocks(self, key: str) -> Sequence[tuple[str, str, datetime]]:
+        """(list, kind, since) of what keeps mail from an address; list "" is every list."""
+        ...
+
+    def consent(self, subscription: int) -> Mapping[str, str]: ...
+    def received(self, subscription: int) -> Sequence[tuple[int, str, str, datetime]]:
+        """(mailing, subject, state, since) of everything planned for a subscription, oldest first."""
+        ...
+
+    def erase(self, key: str, now: datetime) -> int:
+        """Forgets a person but for what keeps them from being written to; how many subscriptions."""
+        ...
+
     def forget_pending(self, before: datetime) -> int:
         """Deletes pending subscriptions created before; returns how many."""
         ...

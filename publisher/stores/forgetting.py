@@ -34,25 +34,27 @@ def forget_pending(connection: Connection, before: datetime) -> int:
     old = select(subscriptions.c.id, subscriptions.c.subscriber).where(
         is_(subscriptions.c.state, State.PENDING),
         subscriptions.c.created_at < before,
-        ~_has_delivery(deliveries.c.state.in_(_IN_FLIGHT)),
+        ~has_delivery(deliveries.c.state.in_(_IN_FLIGHT)),
     )
     rows = connection.execute(old).all()
     for part in slices(rows):
         ids = [row.id for row in part]
-        _forget_confirmations(connection, ids)
+        forget_confirmations(connection, ids)
         these = subscriptions.c.id.in_(ids)
-        proof = _has_delivery()
+        proof = has_delivery()
         connection.execute(update(subscriptions).where(these, proof).values(state=State.UNSUBSCRIBED))
         connection.execute(delete(subscriptions).where(these, ~proof))
-        _forget_addresses(connection, [row.subscriber for row in part])
+        forget_addresses(connection, [row.subscriber for row in part])
     return len(rows)
 
 
-def _has_delivery(*more: ColumnElement[bool]) -> ColumnElement[bool]:
+def has_delivery(*more: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the ledger counts anything that was sent to a row of `subscriptions`."""
     return exists().where(deliveries.c.subscription == subscriptions.c.id, *more).correlate(subscriptions)
 
 
-def _forget_confirmations(connection: Connection, ids: list[int]) -> None:
+def forget_confirmations(connection: Connection, ids: list[int]) -> None:
+    """The mailings that asked these subscriptions to confirm, with their rows in the ledger."""
     theirs = select(mailings.c.id).join(deliveries, deliveries.c.mailing == mailings.c.id)
     theirs = theirs.where(deliveries.c.subscription.in_(ids), mailings.c.kind == MailingKind.CONFIRM)
     for part in slices(connection.scalars(theirs).all()):
@@ -61,6 +63,7 @@ def _forget_confirmations(connection: Connection, ids: list[int]) -> None:
         connection.execute(delete(mailings).where(mailings.c.id.in_(part)))
 
 
-def _forget_addresses(connection: Connection, ids: list[int]) -> None:
+def forget_addresses(connection: Connection, ids: list[int]) -> None:
+    """The subscribers who have no subscription any more."""
     elsewhere = exists().where(subscriptions.c.subscriber == subscribers.c.id)
     connection.execute(delete(subscribers).where(subscribers.c.id.in_(ids), ~elsewhere))

@@ -2,6 +2,7 @@
 
 from publisher.stores.documents import Documents
 from publisher.stores.engine import Database
+from publisher.stores.erasing import Persons
 from publisher.stores.files import Files
 from publisher.stores.holding import Holding
 from publisher.stores.ledger import Ledger
@@ -15,7 +16,18 @@ from publisher.stores.views import Views
 
 
 class SqlStore(
-    Log, Views, Files, Documents, Subscribers, Planning, Ledger, Holding, PacingRecords, Promises, Reconciling
+    Log,
+    Views,
+    Files,
+    Documents,
+    Subscribers,
+    Persons,
+    Planning,
+    Ledger,
+    Holding,
+    PacingRecords,
+    Promises,
+    Reconciling,
 ):
     """`ports.Store`; safe to share between threads. Every method may raise StoreError."""
 

@@ -1,0 +1,128 @@
+"""subscribers: show, unsubscribe, suppress, erase, export."""
+
+import csv
+import sys
+from datetime import datetime
+from typing import Any, cast
+
+import click
+
+from publisher.app import App
+from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc
+from publisher.core.errors import UsageError
+from publisher.core.lists import MailingList, Subscription
+from publisher.services import departures
+
+COLUMNS = (
+    *("email", "list", "state", "since", "confirmed"),
+    *("cadence", "on", "at", "timezone", "topics", "language", "paused"),
+)
+
+
+@click.command("show")
+@site_options(as_json=True)
+@click.argument("address")
+def show(site: Site, as_json: bool, address: str) -> None:
+    """Everything that is kept about ADDRESS: what to answer a reader who asks."""
+    app = site.open()
+    found = departures.dossier(app.parts, address)
+    if as_json:
+        show_json(found)
+        return
+    for one in found["subscriptions"]:
+        due = f", due {utc(one['next_due'])}" if one["next_due"] else ""
+        click.echo(f"{one['list']}  {one['state']} since {utc(one['since'])}{due}")
+        for name, value in one["choices"].items():
+            if value:
+                click.echo(f"    {name}: {_cell(value)}")
+        for name, value in one["consent"].items():
+            click.echo(f"    consent {name}: {value}")
+        for mail in one["mail"]:
+            click.echo(f"    {utc(mail['since'])}  {mail['state']}  {mail['subject']}")
+    for block in found["suppressions"]:
+        click.echo(f"{block['list'] or 'every list'}  {block['kind']} since {utc(block['since'])}")
+    if not found["subscriptions"] and not found["suppressions"]:
+        say(f"nothing is known of {found['address']}")
+        raise SystemExit(1)
+
+
+@click.command("unsubscribe")
+@site_options(at=True)
+@click.argument("address")
+@click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
+def unsubscribe(site: Site, address: str, list_slug: str | None) -> None:
+    """ADDRESS leaves, as if the reader had: only they can come back."""
+    app = site.open()
+    ended = departures.unsubscribe(app.parts, address, _list(app, list_slug), app.clock())
+    said = ", ".join(one.list for one in ended)
+    say(f"{address}: left {said}" if ended else f"{address}: is on no such list; nothing changed")
+
+
+@click.command("suppress")
+@site_options(at=True)
+@click.argument("address")
+@click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
+def suppress(site: Site, address: str, list_slug: str | None) -> None:
+    """No mail to ADDRESS from now on, whoever signs it up."""
+    app = site.open()
+    departures.suppress(app.parts, address, _list(app, list_slug), app.clock())
+    say(f"{address}: gets no mail of {list_slug or 'any list'} from now on")
+
+
+@click.command("erase")
+@site_options(at=True)
+@click.argument("address")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Say what would be forgotten; change nothing.")
+def erase(site: Site, address: str, yes: bool, dry_run: bool) -> None:
+    """Forgets ADDRESS. A keyed hash stays, so that no import brings it back; the reader may return."""
+    app = site.open()
+    known = len(departures.dossier(app.parts, address)["subscriptions"])
+    if dry_run:
+        say(f"would forget {address} and {count(known, 'subscription')}")
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("subscribers erase", "there is no way back", "say --yes")
+        click.confirm(
+            f"Forget {address} and {count(known, 'subscription')}? There is no way back.", abort=True
+        )
+    erased = departures.erase(app.parts, address, app.clock())
+    say(f"forgot {address} and {count(erased, 'subscription')}")
+
+
+@click.command("export")
+@site_options()
+@click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
+def export(site: Site, list_slug: str | None) -> None:
+    """Every subscription as CSV on stdout, with what readers chose; `import` takes it back."""
+    app = site.open()
+    spec = _list(app, list_slug)
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for one in app.store.subscriptions(spec.slug if spec else None, None):
+        rows.writerow([_cell(value) for value in _row(one)])
+
+
+def _row(one: Subscription) -> tuple[Any, ...]:
+    chosen = departures.choices_of(one)
+    facts = (one.address, one.list, one.state.value, one.created_at, one.confirmed_at)
+    return (*facts, *(chosen[name] for name in COLUMNS[len(facts) :]))
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return utc(value) or ""
+        case list():
+            return "; ".join(map(str, cast("list[object]", value)))
+        case bool():
+            return "yes" if value else ""
+        case _:
+            return str(value)
+
+
+def _list(app: App, slug: str | None) -> MailingList | None:
+    return None if slug is None else the_list(app, slug)

@@ -1,0 +1,77 @@
+"""What a person asks of the data kept about them: all of it to see, or none of it to stay."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, select, update
+
+from publisher.core.lists import State, Subscription
+from publisher.core.mailings import Cause, move
+from publisher.core.mailings import State as DeliveryState
+from publisher.stores.engine import Database
+from publisher.stores.forgetting import forget_addresses, forget_confirmations, has_delivery
+from publisher.stores.rows import as_subscription, with_address
+from publisher.stores.schema import deliveries, mailings, subscribers, subscriptions, suppressions
+
+NOBODY = "erased.invalid"
+"""The domain of an address that was erased while the ledger still counts what was sent to it (RFC 2606 2)."""
+
+
+class Persons:
+    """The part of `ports.SubscriberStore` that is about one person."""
+
+    _db: Database
+
+    def of_person(self, key: str) -> Sequence[Subscription]:
+        """The subscriptions of an address, by its key."""
+        with self._db.read() as connection:
+            query = with_address().where(subscribers.c.address_key == key).order_by(subscriptions.c.id)
+            return [as_subscription(row) for row in connection.execute(query)]
+
+    def blocks(self, key: str) -> Sequence[tuple[str, str, datetime]]:
+        """(list, kind, since) of what keeps mail from an address; list "" is every list."""
+        query = select(suppressions.c.list, suppressions.c.kind, suppressions.c.at)
+        query = query.where(suppressions.c.address_key == key).order_by(suppressions.c.at)
+        with self._db.read() as connection:
+            return [(row.list, row.kind.value, row.at) for row in connection.execute(query)]
+
+    def consent(self, subscription: int) -> Any:
+        """How a subscription came about: the proof that was kept."""
+        with self._db.read() as connection:
+            query = select(subscriptions.c.consent).where(subscriptions.c.id == subscription)
+            return connection.execute(query).scalar_one()
+
+    def received(self, subscription: int) -> Sequence[tuple[int, str, str, datetime]]:
+        """(mailing, subject, state, since) of everything planned for a subscription, oldest first."""
+        query = select(mailings.c.id, mailings.c.subject, deliveries.c.state, deliveries.c.changed_at)
+        query = query.join_from(deliveries, mailings, mailings.c.id == deliveries.c.mailing)
+        query = query.where(deliveries.c.subscription == subscription).order_by(mailings.c.id)
+        with self._db.read() as connection:
+            return [(row[0], row[1], row[2].value, row[3]) for row in connection.execute(query)]
+
+    def erase(self, key: str, now: datetime) -> int:
+        """Forgets a person but for the keyed hash that keeps them from being written to again. What the
+        ledger counts stays, and names nobody. Returns how many subscriptions there were.
+        """
+        with self._db.write() as connection:
+            mine = with_address().where(subscribers.c.address_key == key)
+            rows: Sequence[Row[Any]] = connection.execute(mine).all()
+            ids = [row.id for row in rows]
+            if not ids:
+                return 0
+            theirs = deliveries.c.subscription.in_(ids)
+            open_ = update(deliveries).where(theirs, deliveries.c.state == DeliveryState.QUEUED)
+            skipped = move(DeliveryState.QUEUED, Cause.SKIP)
+            connection.execute(open_.values(state=skipped, changed_at=now, reply="erased"))
+            forget_confirmations(connection, ids)
+            these = subscriptions.c.id.in_(ids)
+            left: dict[str, Any] = {"state": State.UNSUBSCRIBED, "next_due_at": None, "consent": {}}
+            left |= {"asked_at": None, "generation": subscriptions.c.generation + 1}
+            connection.execute(update(subscriptions).where(these, has_delivery()).values(left))
+            connection.execute(delete(subscriptions).where(these, ~has_delivery()))
+            person = rows[0].subscriber
+            forget_addresses(connection, [person])
+            nobody = {"address": f"{person}@{NOBODY}", "address_key": f"{person:064x}"}
+            connection.execute(update(subscribers).where(subscribers.c.id == person).values(nobody))
+            return len(ids)
