@@ -70,7 +70,8 @@ def write(
     parts.reach("documents:staged")
     parts.store.save_documents(staged, (), pings_for(parts, topics, now), versions)
     parts.reach("documents:saved")
-    _place(parts, [document for document in staged if document.path in set(changed)])
+    moved = frozenset(changed)
+    _place(parts, [document for document in staged if document.path in moved])
     _release(parts)
     return tuple(changed)
 
