@@ -5,7 +5,7 @@ LOCK := pyproject.toml uv.lock requirements/run.txt requirements/dev.txt scripts
 PYTEST_WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs bench soak lock wheel clean
+.PHONY: help run test lint format docs messages bench soak lock wheel clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -32,6 +32,9 @@ format: .venv/.dev ## put the code into its usual form
 
 docs: .venv/.dev ## write what is generated from the code: config/publisher.toml, docs/reference/
 	$(BIN)/python scripts/write_reference.py
+
+messages: .venv/.dev ## collect what mails say into messages.pot, for translators
+	$(BIN)/pybabel -q extract -F scripts/messages.cfg -k text -k plural:1,2 --no-location --no-wrap -o messages.pot .
 
 bench: .venv/.dev ## measure: start-up and throughput, against their limits
 	@for name in $(filter-out __init__ making table,$(basename $(notdir $(wildcard benchmarks/*.py)))); do \
