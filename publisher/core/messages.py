@@ -20,6 +20,7 @@ class Place(StrEnum):
     UNSUBSCRIBE = "unsubscribe"  # the token, not the URL
     CONFIRM = "confirm"  # the token, not the URL
     PREFERENCES = "preferences"  # the token, not the URL
+    VIEW = "view"  # the token, not the URL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ class Purpose(IntEnum):
     UNSUBSCRIBE = 2
     SIGN_UP_FORM = 3
     PREFERENCES = 4
+    VIEW = 5  # of one mailing: its id stands where the generation does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ def frozen(parts: Parts, look: Outlook, number: int | None) -> NewMailing:
         together(look.of(Verdict.MAIL), parts.site.language), start=1
     ):
         digest = digest_of(parts, spec, pairs, due.now, language=language)
-        letter, message = digest_message(parts, digest, number)
+        letter, message = digest_message(parts, digest, number, own=n > 1)
         recipe, new = freeze(message)
         segments |= new
         subject = subject or letter.subject

@@ -50,36 +50,42 @@ def digest_of(
 
 
 def digest_links(
-    parts: Parts, spec: MailingList, mailing: int | None, *, mark: str, choosing: str = ""
+    parts: Parts, spec: MailingList, mailing: int | None, *, mark: str, choosing: str = "", viewing: str = ""
 ) -> Links:
     """The links of a digest: of a mail with a reader's `mark`, of its web page with none. `choosing` is the
-    mark of the link to the reader's preferences.
+    mark of the link to the reader's preferences, `viewing` of that to this digest as they got it.
     """
     base = parts.site.public_url
     archive = f"{base}digests/{spec.slug}/"
     return Links(
         unsubscribe=f"{base}unsubscribe/{mark}" if mark else "",
         preferences=f"{base}preferences/{choosing}" if choosing else "",
+        view=f"{base}view/{viewing}" if viewing else "",
         web=f"{archive}{mailing}/" if mark and mailing else "",
         archive=archive,
         subscribe=f"{base}subscribe/{spec.slug}",
     )
 
 
-def digest_message(parts: Parts, digest: Digest, mailing: int | None) -> tuple[Letter, tuple[Segment, ...]]:
-    """The letter and the message of one cohort, with places for the reader's values. Raises TemplateError;
-    Unfit: the lint says that it must not be sent.
+def digest_message(
+    parts: Parts, digest: Digest, mailing: int | None, *, own: bool = False
+) -> tuple[Letter, tuple[Segment, ...]]:
+    """The letter and the message of one cohort, with places for the reader's values. `own`: it is not what
+    the page of the mailing shows, so it links to a page of its own. Raises TemplateError; Unfit: the lint
+    says that it must not be sent.
     """
-    letter, message = composed(parts, digest, mailing)
+    letter, message = composed(parts, digest, mailing, own=own)
     refuse_unfit(parts, f"digest {digest.list.slug}", letter, message)
     return letter, message
 
 
-def composed(parts: Parts, digest: Digest, mailing: int | None) -> tuple[Letter, tuple[Segment, ...]]:
+def composed(
+    parts: Parts, digest: Digest, mailing: int | None, *, own: bool = False
+) -> tuple[Letter, tuple[Segment, ...]]:
     """The same, whatever the lint says: for looking at it."""
-    mark, choosing = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
+    mark, choosing, viewing = (f"mark{parts.nonce()}" for _ in range(3))
     spec = digest.list
-    links = digest_links(parts, spec, mailing, mark=mark, choosing=choosing)
+    links = digest_links(parts, spec, mailing, mark=mark, choosing=choosing, viewing=viewing if own else "")
     content = content_of(parts, digest, links)
     letter = replace(
         _letter(spec, content),
@@ -89,7 +95,7 @@ def composed(parts: Parts, digest: Digest, mailing: int | None) -> tuple[Letter,
         help=links.subscribe,
         archive=links.archive,
         feedback_id=f"{mailing or 0}:{spec.slug}:digest:publisher",
-        marks={mark: Place.UNSUBSCRIBE, choosing: Place.PREFERENCES},
+        marks={mark: Place.UNSUBSCRIBE, choosing: Place.PREFERENCES, viewing: Place.VIEW},
     )
     return letter, compose(letter)
 

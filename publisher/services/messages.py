@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from publisher.core.addresses import Address, parse
 from publisher.core.dkim import Signable, signable
@@ -84,7 +85,7 @@ class Maker:
             Place.DATE: date_value(batch.date),
             Place.MESSAGE_ID: left.encode("ascii"),
         }
-        return values | tokens(self._parts, made.places, row.subscription, row.generation, batch.date)
+        return values | tokens(self._parts, made.places, row, batch.date)
 
     def _mail_from(self, row: Delivery) -> str:
         """Where a bounce of this delivery goes: an address of its own, or that of From."""
@@ -93,17 +94,26 @@ class Maker:
         return return_path(self._bounces, row.mailing, row.n, self._parts.ring())
 
 
-def tokens(
-    parts: Parts, places: frozenset[Place], subscription: int, generation: int, sent: datetime
-) -> dict[Place, bytes]:
+class Addressee(Protocol):
+    """Whose tokens they are: a delivery, or what stands for one."""
+
+    @property
+    def mailing(self) -> int: ...
+    @property
+    def subscription(self) -> int: ...
+    @property
+    def generation(self) -> int: ...
+
+
+def tokens(parts: Parts, places: frozenset[Place], to: Addressee, sent: datetime) -> dict[Place, bytes]:
     """The tokens of one reader for those of `places` that take one, in a mail of `sent`."""
     made: dict[Place, bytes] = {}
     for place in places & _TOKENS.keys():
         purpose = _TOKENS[place]
         claim = Claim(
             purpose=purpose,
-            subscription=subscription,
-            generation=generation,
+            subscription=to.subscription,
+            generation=to.mailing if purpose is Purpose.VIEW else to.generation,
             expires=sent + PREFERENCES_FOR if purpose is Purpose.PREFERENCES else None,
         )
         made[place] = seal(claim, parts.ring()).encode("ascii")
@@ -114,6 +124,7 @@ _TOKENS = {
     Place.UNSUBSCRIBE: Purpose.UNSUBSCRIBE,
     Place.CONFIRM: Purpose.CONFIRM,
     Place.PREFERENCES: Purpose.PREFERENCES,
+    Place.VIEW: Purpose.VIEW,
 }
 
 

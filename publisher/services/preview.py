@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from publisher.core.addresses import Address, parse, parse_mailbox
 from publisher.core.digests import Shares
@@ -127,6 +128,12 @@ def _subscription(parts: Parts, spec: MailingList, address: str) -> Subscription
     )
 
 
+class _Reader(NamedTuple):
+    mailing: int
+    subscription: int
+    generation: int
+
+
 def _drawn(
     parts: Parts,
     spec: MailingList,
@@ -140,12 +147,12 @@ def _drawn(
     number = parts.store.next_mailing()
     letter, segments = composed(parts, digest_of(parts, spec, pairs, now, language=language), number)
     places = frozenset(segment for segment in segments if isinstance(segment, Place))
-    who = (reader.id, reader.generation) if reader else (0, 0)  # of nobody: its links do nothing
+    who = _Reader(number, reader.id, reader.generation) if reader else _Reader(0, 0, 0)  # of nobody
     values = {
         Place.TO: to_value(address),
         Place.DATE: date_value(now),
         Place.MESSAGE_ID: b"preview",
-        **tokens(parts, places, *who, now),
+        **tokens(parts, places, who, now),
     }
     return Drawn(letter=letter, segments=segments, values=values, problems=problems(parts, letter, segments))
 

@@ -55,6 +55,19 @@ class Mailings:
                 found[row.cohort].append((row.post_id, row.revision))
         return list(found.items())
 
+    def shown_to(self, mailing: int, subscription: int) -> tuple[Sequence[tuple[str, str]], str] | None:
+        """What one reader was mailed: (post id, revision) pairs, and the language; None: nothing."""
+        theirs = (deliveries.c.subscription == subscription) & (deliveries.c.mailing == mailing)
+        with self._db.read() as connection:
+            cohort = connection.execute(select(deliveries.c.cohort).where(theirs)).scalar()
+            if cohort is None:
+                return None
+            this = (cohorts.c.mailing == mailing) & (cohorts.c.n == cohort)
+            language = connection.execute(select(cohorts.c.language).where(this)).scalar() or ""
+            posts = (mailing_posts.c.mailing == mailing) & (mailing_posts.c.cohort == cohort)
+            shown = select(mailing_posts).where(posts).order_by(mailing_posts.c.position)
+            return [(row.post_id, row.revision) for row in connection.execute(shown)], language
+
     def segments(self, mailing: int, cohort: int) -> Sequence[Segment]:
         """What a cohort's message is made of, in order. Raises StoreError: no such cohort, or bytes gone."""
         this = (cohorts.c.mailing == mailing) & (cohorts.c.n == cohort)

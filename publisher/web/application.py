@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 NEAR = ["127.0.0.1", "::1"]
 """Proxies on this machine are believed when they name the client (X-Forwarded-For)."""
 
-_PAGES = re.compile(r"/(?:subscribe|confirm|unsubscribe|preferences|healthz|readyz)(?:/|\Z)")
-_TOKEN = re.compile(r"(/(?:confirm|unsubscribe|preferences)/).+", re.DOTALL)
+_PAGES = re.compile(r"/(?:subscribe|confirm|unsubscribe|preferences|view|healthz|readyz)(?:/|\Z)")
+_TOKEN = re.compile(r"(/(?:confirm|unsubscribe|preferences|view)/).+", re.DOTALL)
 _PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -143,6 +143,7 @@ def _router(app: App, answers: Answers) -> Router:
             Route("/subscribe", sign_up.__call__, methods=both),
             Route("/subscribe/{list}", sign_up.__call__, methods=both),
             Route("/confirm/{token}", tokens.confirm, methods=both),
+            Route("/view/{token}", tokens.view),
             Route("/unsubscribe/{token}", tokens.unsubscribe, methods=both),
             Route("/preferences/{token}", PreferencesPage(app, answers).__call__, methods=both),
             Route("/healthz", healthz),

@@ -2,7 +2,7 @@
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from publisher.app import App
 from publisher.core.addresses import parse
@@ -10,8 +10,13 @@ from publisher.core.errors import TokenError
 from publisher.core.lists import State, Subscription
 from publisher.core.tokens import Purpose
 from publisher.services import subscribe
-from publisher.web.answers import Answers
+from publisher.services.viewing import view
+from publisher.web.answers import HEADERS, Answers
 from publisher.web.forms import read_body
+
+_PICTURES = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: http: data:; base-uri 'none'"
+)
 
 
 class TokenPages:
@@ -51,6 +56,15 @@ class TokenPages:
         if found.state is State.UNSUBSCRIBED:
             return await self._answers.page("unsubscribed", {"spec": self._spec(found)})
         return await self._button("unsubscribe", token, found)
+
+    async def view(self, request: Request) -> Response:
+        """The reader's own digest, as a page with nothing of theirs in it but its address."""
+        token, now = request.path_params["token"], self._app.clock()
+        try:
+            html = await run_in_threadpool(view, self._answers.parts, token, now)
+        except TokenError:
+            return await self._answers.error(404)
+        return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": _PICTURES})
 
     async def _button(self, name: str, token: str, found: Subscription) -> Response:
         values = {

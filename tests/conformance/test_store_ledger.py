@@ -477,3 +477,13 @@ def test_replies_are_counted_most_frequent_first_and_at_most_twenty(world: Any) 
     replies = world.store.replies(mailing)
     assert replies[:2] == [("550 no", 2), ("551 03", 1)]
     assert len(replies) == 20
+
+
+def test_what_a_reader_was_mailed_is_known_and_of_no_other(world: Any) -> None:
+    mailing = world.ready("ann", "bob")
+    [first, *_] = world.store.subscriptions("weekly", None)
+    posts, language = world.store.shown_to(mailing, first.id)
+    assert posts == world.store.cohorts(mailing)[0][1]
+    assert language == world.new_mailing().cohorts[0].language
+    assert world.store.shown_to(mailing, 999) is None
+    assert world.store.shown_to(mailing + 1, first.id) is None
