@@ -373,9 +373,8 @@ def test_a_file_that_other_files_decide_is_read_each_time(site: Site) -> None:
     for _ in range(3):
         assert site.publish().plan.nothing
     assert site.folder.read == ["a.md"] * 3
-    site.folder.write("b.md", None)
-    site.publish()
-    assert site.folder.read == ["a.md"] * 4
+    site.folder.write("a.md", None)
+    assert len(site.publish().plan.missing) == 1
 
 
 def test_a_draft_is_settled_once_no_known_post_is_like_it_and_opened_when_one_is(site: Site) -> None:
@@ -438,6 +437,41 @@ def test_names_are_followed_from_post_to_post(site: Site) -> None:
     for _ in range(3):
         site.now += timedelta(minutes=11)
         site.publish()
+
+
+def test_two_posts_that_are_all_there_are_stop_a_publish_when_both_are_missing(site: Site) -> None:
+    lived_in(site, a={}, b={})
+    for name in ("a.md", "b.md"):
+        site.folder.write(name, None)
+    assert site.publish().plan.stop
+
+
+def test_a_moment_too_short_for_the_store_still_counts(site: Site) -> None:
+    at = START - timedelta(days=3)
+    lived_in(site, a={"instant": at + timedelta(microseconds=500)}, b={"instant": at - timedelta(days=9)})
+    site.now = at
+    assert [change.kind for change in site.publish().plan.changes] == [Kind.WITHDRAWN]
+
+
+def test_a_file_ceases_to_be_settled_before_the_log_moves(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived_in(site, a={"explicit_id": "7"}, b={})
+    site.folder.write("a.md", a_post("a.md", title="a", explicit_id="7", hidden="draft"))
+    site.publish()
+    site.publish()
+    site.folder.write("new.md", a_post("new.md", title="new", explicit_id="7"))
+    head = site.store.head().seq
+
+    def dies(_store: Store, _memory: Memory) -> int:
+        raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(site.store), "remember", dies)
+        site.publish()
+    assert site.store.head().seq == head
+    site.publish()
+    assert "a.md" in looked_at(site)
 
 
 def test_a_post_is_there_at_the_moment_of_its_instant_and_not_before(site: Site) -> None:
@@ -515,10 +549,19 @@ def test_what_another_process_remembers_while_one_publishes_is_not_trusted(site:
     assert not look.again(site.folder, site.store, ())
 
 
-def test_an_error_while_it_looks_leaves_nothing_to_build_upon(site: Site) -> None:
+def test_an_error_while_it_looks_leaves_nothing_to_build_upon(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lived_in(site, a={}, b={})
     site.folder.write("b.md", a_post("b.md", title="new"))
-    site.publish(crash="planned")
+
+    def breaks(paths: Collection[str]) -> tuple[Collection[str], Iterator[FileStat | BadPost]]:
+        return paths, map(lambda path: FileStat(path, 1, 1 // 0), paths)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.folder, "at", breaks)
+        with pytest.raises(ZeroDivisionError):
+            site.publish()
     listed = site.folder.listed
     (change,) = site.publish().plan.changes
-    assert (change.post.path, site.folder.listed) == ("b.md", listed + 1)
+    assert (change.post.path, change.kind, site.folder.listed) == ("b.md", Kind.UPDATED, listed + 2)
