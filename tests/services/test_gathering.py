@@ -556,7 +556,7 @@ def test_an_error_while_it_looks_leaves_nothing_to_build_upon(
     site.folder.write("b.md", a_post("b.md", title="new"))
 
     def breaks(paths: Collection[str]) -> tuple[Collection[str], Iterator[FileStat | BadPost]]:
-        return paths, map(lambda path: FileStat(path, 1, 1 // 0), paths)
+        return paths, (FileStat(path, 1, 1 // 0) for path in paths)
 
     with monkeypatch.context() as patch:
         patch.setattr(site.folder, "at", breaks)
@@ -564,4 +564,4 @@ def test_an_error_while_it_looks_leaves_nothing_to_build_upon(
             site.publish()
     listed = site.folder.listed
     (change,) = site.publish().plan.changes
-    assert (change.post.path, change.kind, site.folder.listed) == ("b.md", Kind.UPDATED, listed + 2)
+    assert (change.post.path, change.kind, site.folder.listed) == ("b.md", Kind.UPDATED, listed + 1)
