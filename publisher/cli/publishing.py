@@ -59,9 +59,12 @@ def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard]) -> None:
     app = site.open()
     made, outlooks = app.plan(meant=meant)
     if as_json:
-        show_json(_plan_json(made) | {"digests": [outlook_json(look) for look in outlooks]})
+        show_json(
+            _plan_json(made)
+            | {"digests": [outlook_json(look, app.store.left_out(look.due)) for look in outlooks]}
+        )
     else:
-        _say_plan(made, outlooks, who=who)
+        _say_plan(app, made, outlooks, who=who)
     _finish(made)
 
 
@@ -93,7 +96,7 @@ def publish(
         raise UsageError("publish", "--send and --no-mail exclude each other", "give one of them")
     if dry_run:
         made, outlooks = app.plan(backfill=backfill, meant=meant)
-        _say_plan(made, outlooks, who=False)
+        _say_plan(app, made, outlooks, who=False)
         _finish(made)
         return
     report = app.publish(
@@ -126,7 +129,7 @@ def _finish(made: Plan) -> None:
         raise SystemExit(1)
 
 
-def _say_plan(made: Plan, outlooks: tuple[Outlook, ...], *, who: bool) -> None:
+def _say_plan(app: App, made: Plan, outlooks: tuple[Outlook, ...], *, who: bool) -> None:
     for change in made.changes:
         note = " (backfill: mails nobody)" if change.backfill else ""
         click.echo(f"{change.kind:<10} {change.post.path}: {change.post.title}{note}")
@@ -141,7 +144,7 @@ def _say_plan(made: Plan, outlooks: tuple[Outlook, ...], *, who: bool) -> None:
     if made.next_at:
         click.echo(f"next       a post waits for {utc(made.next_at)}")
     for look in outlooks:
-        say_outlook(look, who=who)
+        say_outlook(look, who=who, left_out=app.store.left_out(look.due) if who else {})
     click.echo(f"plan       {made.hash}")
 
 

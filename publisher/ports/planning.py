@@ -43,6 +43,11 @@ class PlanningStore(Protocol):
         """The due readers in groups; suppressed ones are nobody's due readers."""
         ...
 
+    def left_out(self, due: Due) -> Mapping[str, int]:
+        """How many readers of a list are not due, by why: "pending", "unsubscribed", "paused", "suppressed",
+        or "later" where their time has not come."""
+        ...
+
     def next_due(self) -> datetime | None:
         """The earliest next_due_at of an active reader who is not served at once."""
         ...

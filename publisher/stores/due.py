@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    String,
     and_,
     bindparam,
     case,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    type_coerce,
     union_all,
     update,
 )
@@ -115,6 +117,24 @@ class DueReaders:
             DueGroup(rhythm=rhythm, stand=Stand(offset, taste, mask), readers=number, oldest=oldest)
             for rhythm, offset, taste, mask, number, oldest in rows
         ]
+
+    def left_out(self, due: Due) -> Mapping[str, int]:
+        """How many readers of a list are not due, by why: "pending", "unsubscribed", "paused", "suppressed",
+        or "later" where their time has not come.
+        """
+        state = type_coerce(subscriptions.c.state, String)
+        why = case(
+            (~ACTIVE, state),
+            (subscriptions.c.paused, "paused"),
+            (is_suppressed(), "suppressed"),
+            (is_due(due), "due"),
+            else_="later",
+        )
+        theirs = rhythms.join(subscriptions, subscriptions.c.rhythm == rhythms.c.id)
+        counted = select(why, func.count()).select_from(theirs).where(rhythms.c.list == due.list)
+        with self._db.read() as connection:
+            rows = connection.execute(counted.group_by(why)).all()
+        return {reason: number for reason, number in rows if reason != "due"}
 
     def next_due(self) -> datetime | None:
         """The earliest next_due_at of an active, unsuppressed reader who is not served at once."""

@@ -159,6 +159,19 @@ def test_a_reader_who_pauses_is_not_due(world: Any) -> None:
     assert world.store.next_due() is None
 
 
+def test_who_is_left_out_is_counted_by_why(world: Any) -> None:
+    world.active("ann", due=NOW)
+    world.active("bob", "cy", due=NOW + HOUR)
+    [gone] = world.active("dee")
+    world.store.unsubscribe(gone.id, 1, NOW)
+    world.active("eve")
+    world.suppress("eve", "bounce")
+    world.join(world.reader("pat"))
+    world.join(replace(world.reader("fay", active=True, due=NOW), choices=Choices(paused=True)))
+    left_out = {"later": 2, "unsubscribed": 1, "suppressed": 1, "pending": 1, "paused": 1}
+    assert world.store.left_out(world.due()) == left_out
+
+
 def test_corrections_are_for_those_who_had_the_post(world: Any) -> None:
     """The last correction of each post; and of readers who passed it, those with a delivery of it."""
     mailing = world.ready("ann", "bob")
