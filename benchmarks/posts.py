@@ -76,7 +76,8 @@ def _one_new(folder: Path) -> list[list[str]]:
 def _site(folder: Path, number: int) -> Path:
     make_posts(folder / "posts", number)
     feeds = "".join(
-        f'[[feeds]]\nslug = "{slug}"\nformats = ["rss"]\nlimit = {LIMIT}\n' for slug in ("feed", *SECTIONS)
+        f'[[feeds]]\nslug = "{slug}"\nformats = ["rss"]\nlimit = {LIMIT}\narchive = false\n'
+        for slug in ("feed", *SECTIONS)
     )
     site = '[site]\ntitle = "Bench"\nurl = "https://bench.example/"\nid_authority = "bench.example,2026"\n'
     (folder / "publisher.toml").write_text(site + '[posts]\npermalink = ":slug/"\n' + feeds, encoding="utf-8")
