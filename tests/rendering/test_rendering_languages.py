@@ -72,7 +72,7 @@ def test_nine_languages_are_there() -> None:
         ("de-AT", "de", "5. Oktober 2026", "A und 2 weitere Beiträge"),
         ("ja", "ja", "2026年10月5日", "A、ほか 2 件"),
         ("ar", "ar", "5 أكتوبر 2026", "A ومقالان آخران"),
-        ("km", "km", "5 តុលា 2026", "A និង 2 ទៀត"),
+        ("km", "km", "5 តុលា 2026", "A (+2)"),
         ("zh-TW", "en", "5 October 2026", "A, and 2 more"),
         ("tlh", "en", "5 October 2026", "A, and 2 more"),
     ],
