@@ -119,6 +119,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, new_site: Any, running_site
     site.post("5.md", "---\ntitle: Post 5\ndate: 2024-10-21\n---\n" + "Words of the sky. " * 200)
     site.post("2.md", "---\ntitle: Post 2\ndate: 2024-10-02\n---\n" + "Words of the shore. " * 200)
     site.publish("2024-10-21T03:00:00Z")
+    site.run("feeds", "move", "old.atom", "feed.atom")
+    site.run("feeds", "end", "ended.xml")
     (site.public / "sound.mp3").write_bytes(bytes(range(256)) * 40)
     (site.folder / "secret.txt").write_text("SECRET")
     running = running_site(site)
@@ -202,6 +204,11 @@ TABLE = [
     ),
     Line("6265: no cookies", 200, has={"set-cookie": None}),
     Line("9111 5.3: no Expires", 200, has={"expires": None, "pragma": None}),
+    Line("WebSub 4: Link names the hub", 200, has={"link": r'.*<https://hub.example/>; rel="hub"'}),
+    Line("WebSub 4: in a 304 too", 304, {"If-None-Match": "*"}, has={"link": r'.*; rel="hub"'}, body="none"),
+    Line("9110 15.4.2: a moved feed", 301, path="/old.atom", has={"location": "https://.*/feed.atom"}),
+    Line("9110 15.4.2: whatever it was asked", 301, {"If-None-Match": "*"}, "/old.atom", "HEAD"),
+    Line("9110 15.5.11: an ended feed", 410, path="/ended.xml"),
     Line("a query names the same document", 200, path="/feed.atom?utm_source=x", has=PLAIN, body="feed"),
     # If-None-Match
     inm("{etag}", 304, "9110 13.1.2: the same tag"),
