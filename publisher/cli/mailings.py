@@ -113,7 +113,9 @@ def resolve(
     """Decides deliveries in doubt: did they arrive, or not?"""
     app = site.open()
     if resend == accept and not dry_run:
-        raise UsageError(f"mailing {id}", "in doubt: did they arrive?", "say --resend or --accept")
+        raise UsageError(
+            f"mailing {id}", "nobody can tell whether they arrived", "decide: --resend or --accept"
+        )
     chosen = verbs.doubts(app.parts, id, only)
     if dry_run:
         _show_doubts(app, verbs.find(app.parts, id), chosen)

@@ -22,6 +22,9 @@ from publisher.stores.schema import (
     subscriptions,
 )
 
+REPLIES = 20
+"""How many different replies of a mailing are shown."""
+
 SEGMENT, PLACE = "s:", "p:"
 """How a recipe marks a stored segment and a reader's place (`messages`)."""
 
@@ -104,12 +107,21 @@ class Mailings:
             return connection.execute(this).scalar()
 
     def replies(self, id: int) -> Sequence[tuple[str, int]]:
-        """The servers' words and how often, most frequent first; at most 20."""
-        number = func.count()
-        query = select(deliveries.c.reply, number).where(deliveries.c.mailing == id, deliveries.c.reply != "")
-        query = query.group_by(deliveries.c.reply).order_by(number.desc(), deliveries.c.reply).limit(20)
+        """The servers' words and how often, most frequent first; at most 20. Acceptances, each with a
+        number of its own, are one: what they have in common.
+        """
+        number, words = func.count(), deliveries.c.reply
+        said = (deliveries.c.mailing == id) & (words != "")
+        taken = deliveries.c.state == State.ACCEPTED
+        refusals = select(words, number).where(said, ~taken).group_by(words)
+        both = select(number, func.min(words), func.max(words)).where(said, taken)
         with self._db.read() as connection:
-            return [(reply, count) for reply, count in connection.execute(query)]
+            rows = connection.execute(refusals.order_by(number.desc(), words).limit(REPLIES)).all()
+            accepted, least, most = connection.execute(both).one()
+        found = [(reply, count) for reply, count in rows]
+        if accepted:
+            found.append((_in_common(least, most), accepted))
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:REPLIES]
 
 
 def read_mailings(connection: Connection, *where: ColumnElement[bool], counted: bool = True) -> list[Mailing]:
@@ -126,6 +138,13 @@ def read_mailings(connection: Connection, *where: ColumnElement[bool], counted: 
     for mailing, state, number in connection.execute(counting):
         counts.setdefault(mailing, {})[state] = number
     return [Mailing(**row, counts=counts.get(row["id"], {})) for row in rows]
+
+
+def _in_common(least: str, most: str) -> str:
+    """What replies share, of which these are the first and the last in order."""
+    differ = (n for n, (one, other) in enumerate(zip(least, most, strict=False)) if one != other)
+    shared = least[: next(differ, min(len(least), len(most)))]
+    return least if least == most else f"{shared.rpartition(' ')[0]} ..."
 
 
 def _stored(connection: Connection, names: Sequence[str]) -> dict[str, bytes]:

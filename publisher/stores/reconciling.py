@@ -42,7 +42,8 @@ class Reconciling:
     def depart(self, departure: Departure) -> None:
         """Writes a departure down: the suppression, and the end of that life of the subscription."""
         row: dict[str, Any] = {"address_key": departure.key, "list": departure.list}
-        row |= {"kind": Suppression(departure.kind), "at": departure.at}
+        known = departure.kind in set(Suppression)  # of another version's kinds the one that blocks most
+        row |= {"kind": Suppression(departure.kind) if known else Suppression.OPERATOR, "at": departure.at}
         ended = update(subscriptions).where(
             subscriptions.c.subscriber.in_(
                 select(subscribers.c.id).where(subscribers.c.address_key == departure.key)

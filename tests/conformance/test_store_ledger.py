@@ -487,3 +487,12 @@ def test_what_a_reader_was_mailed_is_known_and_of_no_other(world: Any) -> None:
     assert language == world.new_mailing().cohorts[0].language
     assert world.store.shown_to(mailing, 999) is None
     assert world.store.shown_to(mailing + 1, first.id) is None
+
+
+def test_acceptances_that_differ_by_their_numbers_are_one_reply(world: Any) -> None:
+    mailing = world.ready("ann", "bob", "cy")
+    world.claim()
+    for n, word in ((1, "4Z1"), (2, "4Z2")):
+        _send(world, mailing, n, reply=f"250 2.0.0 Ok: queued as {word}")
+    world.settle(mailing, 3, Cause.REJECT, reply="550 no")
+    assert world.store.replies(mailing) == [("250 2.0.0 Ok: queued as ...", 2), ("550 no", 1)]

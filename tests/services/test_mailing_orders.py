@@ -157,7 +157,7 @@ def test_a_doubt_can_be_sent_again_and_goes_out_once(site: Site) -> None:
 
 
 def test_resolving_needs_a_decision_about_what_is_in_doubt(site: Site) -> None:
-    with pytest.raises(UsageError, match=r"did they arrive.; say --resend or --accept"):
+    with pytest.raises(UsageError, match=r"whether they arrived; decide: --resend or --accept"):
         site.run("resolve", "1")
     with pytest.raises(UsageError, match=r"nothing to zoe@example\.org is in doubt"):
         site.run("resolve", "1", "--accept", "--only", "zoe@example.org")

@@ -263,3 +263,14 @@ def test_a_canary_that_is_off_samples_nobody_however_many_readers_fill_a_chunk(t
     site = MailSite(tmp_path / "site", readers(10_050), mail='canary = "off"')
     assert not site.mailing().canary
     assert _sampled(site) == 0
+
+
+def test_a_server_without_tls_pauses_the_mailing_and_gets_no_message_without_it(tmp_path: Path) -> None:
+    with SmtpServer() as server:
+        site = MailSite(tmp_path / "site", TWENTY, port=server.port)
+        text = (site.folder / "publisher.toml").read_text()
+        (site.folder / "publisher.toml").write_text(text.replace('"none"', '"starttls"'))
+        site.deliver()
+        assert not [line for line in server.commands if line.startswith("MAIL")]
+    assert site.mailing().hold is Hold.SERVER
+    assert (site.counts(), set(site.attempts())) == ({"queued": 20}, {0})

@@ -19,7 +19,7 @@ from publisher.app import keeping
 from publisher.cli import publisher
 from publisher.core.errors import OutputError, Refused, StoreError, UsageError
 from publisher.core.mailings import State
-from publisher.core.tokens import Claim, Purpose, seal
+from publisher.core.tokens import Claim, Purpose, address_key, seal
 from publisher.services import subscribe
 
 TEN = readers(10)
@@ -311,3 +311,18 @@ def test_a_backup_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", TEN)
     with closing(site.app()) as app, pytest.raises(OutputError):
         keeping.save(app, Path("/backup.tar"))
+
+
+def test_a_suppression_in_the_journal_is_replayed_whatever_its_kind_is_called(tmp_path: Path) -> None:
+    site = MailSite(tmp_path / "site", TEN)
+    site.deliver()
+    app = site.app()
+    for number, kind in enumerate(("bounce", "a kind of a later version")):
+        key = address_key(TEN[number], app.ring)
+        fields = {"at": site.now.isoformat(), "key": key, "list": "", "kind": kind}
+        app.parts.journal.append("suppressed", fields)
+    app.close()
+    assert "it lacks 2 departures" in refused(site)
+    reconcile(site)
+    next_day(site, "second.md")
+    assert len([*(site.folder / "outbox").glob("*.eml")]) == 10 + 8
