@@ -40,13 +40,18 @@ def body(html: str, top: int = 3) -> str:
 
 
 def page(html: str) -> str:
-    """`html` ready for a page of its own: headings from h2 down without a gap, pictures with an alt,
-    scrolling tables.
+    """`html` ready for a page of its own: headings from h2 down without a gap, pictures with an alt; what
+    scrolls sideways, tables and code, can be reached by the keyboard (WCAG 2.1.1).
     """
-    return _shifted(html, top=2, fluid=lambda rest: f"<img{rest if _ALT.search(rest) else _no_alt(rest)}>")
+    return _shifted(
+        html,
+        top=2,
+        fluid=lambda rest: f"<img{rest if _ALT.search(rest) else _no_alt(rest)}>",
+        scrolls=' tabindex="0"',
+    )
 
 
-def _shifted(html: str, *, top: int, fluid: Callable[[str], str]) -> str:
+def _shifted(html: str, *, top: int, fluid: Callable[[str], str], scrolls: str = "") -> str:
     above: list[int] = []
     level = top
 
@@ -58,7 +63,9 @@ def _shifted(html: str, *, top: int, fluid: Callable[[str], str]) -> str:
                 level = _lowered(int(name[1]), above, top)
             return f"<{slash}h{level}{rest}>"
         if name == "table":
-            return f"</{name}></div>" if slash else f'<div class="wide"><table{rest}>'
+            return f"</{name}></div>" if slash else f'<div class="wide"{scrolls}><table{rest}>'
+        if name == "pre" and not slash:
+            return f"<pre{scrolls}{rest}>"
         if name in {"td", "th", "p", "div"} and not slash:
             rest = _ALIGN.sub(_side, rest)
             rest += ' scope="col"' if name == "th" and not _SCOPE.search(rest) else ""

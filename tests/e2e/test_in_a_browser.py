@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -82,6 +83,18 @@ def test_a_page(path: str, width: int, scheme: Any, browser: Browser, served: An
     ARTEFACTS.mkdir(exist_ok=True)
     name = path.strip("/").replace("/", "-") or "start"
     page.screenshot(path=ARTEFACTS / f"{name}-{width}-{scheme}.png", full_page=True)
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/posts/2024/10/21/en/", "/posts/2024/10/21/ar/", "/subscribe/daily"])
+def test_a_page_is_for_everybody(path: str, scheme: Any, browser: Browser, served: Any) -> None:
+    """By axe's rules for WCAG 2.2: contrast, names, landmarks, and what scrolls by the keyboard."""
+    page = browser.new_page(viewport={"width": 320, "height": 800}, color_scheme=scheme)
+    page.route("https://images.example/**", lambda route: route.abort())
+    page.goto(served.url + path)
+    found = Axe().run(page).response["violations"]
+    assert [(rule["id"], [node["html"][:100] for node in rule["nodes"]]) for rule in found] == []
     page.close()
 
 

@@ -132,7 +132,7 @@ def test_a_post_page_says_what_it_is_and_where(site: Site, renderer: JinjaRender
     assert '<meta name="description" content="Water &amp; salt.">' in page
     assert '<article class="post" lang="ar" dir="rtl">' in page
     assert "<h2>One</h2><h3>Two</h3>" in page
-    assert '<div class="wide"><table>' in page
+    assert '<div class="wide" tabindex="0"><table>' in page
     assert page.count("<li><bdi>water</bdi></li>") == page.count("<li><bdi>salt</bdi></li>") == 1
     assert 'rel="next"><bdi lang="en">The &lt;mouth&gt;</bdi>' in page
     assert 'rel="prev"' not in page
