@@ -148,6 +148,8 @@ def _apache(site: _Served) -> str:
     lines = [
         "# For a VirtualHost of Apache, after `publisher feeds snippet apache`.",
         "# a2enmod headers deflate alias proxy_http",
+        "# As it comes, mod_deflate's tags never match again: no 304.",
+        "DeflateAlterETag NoChange",
         f'Alias "{site.base}" "{site.folder}/"',
         f'<Directory "{site.folder}">',
         "    Require all granted",
@@ -156,7 +158,6 @@ def _apache(site: _Served) -> str:
         "    FileETag MTime Size",
         "    AddOutputFilterByType DEFLATE application/atom+xml application/rss+xml application/feed+json",
         "    AddOutputFilterByType DEFLATE text/html text/css application/json application/xml text/x-opml",
-        "    DeflateAlterETag NoChange    # as it comes, mod_deflate's tags never match again: no 304",
         "    Header merge Vary Accept-Encoding",
         f'    Header set Cache-Control "{AGE}"',
         '    Header set X-Content-Type-Options "nosniff"',
@@ -201,16 +202,22 @@ def _caddy(site: _Served) -> str:
         f"    handle_path {site.base}* {{",
         f"        root * {site.folder}",
         "        # Caddy says Vary only where it sends an encoding.",
-        "        header >Vary Accept-Encoding",
+        "        header {",
+        "            Vary Accept-Encoding",
+        "            defer",
+        "        }",
         f'        header Cache-Control "{AGE}"',
         f'        header /assets/* Cache-Control "{FOR_EVER}"',
         "        header X-Content-Type-Options nosniff",
     ]
     for feed in site.feeds:
         lines += [
-            f"        header /{feed.path} >Content-Type {feed.type}",
-            f"        header /{feed.path} Access-Control-Allow-Origin *",
-            f"        header /{feed.path} Link `{feed.link}`",
+            f"        header /{feed.path} {{",
+            f"            Content-Type {feed.type}",
+            "            Access-Control-Allow-Origin *",
+            f"            Link `{feed.link}`",
+            "            defer",
+            "        }",
         ]
     lines += [
         "        file_server {",
