@@ -295,8 +295,8 @@ class PacingStore(Protocol):
         ...
 
 
-CohortPosts = tuple[int, Sequence[tuple[str, str]]]
-"""A cohort's number and its (post id, revision) pairs, in the order they are shown."""
+CohortPosts = tuple[int, Sequence[tuple[str, str]], str]
+"""A cohort's number, its (post id, revision) pairs in the order they are shown, and its language."""
 
 
 class Store(

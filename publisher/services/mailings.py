@@ -73,23 +73,26 @@ def verify(parts: Parts, mailing: Mailing) -> Iterator[Proof]:
 
     A confirmation is not rendered again: its content is no post's. Raises StoreError: segments are gone.
     """
-    for cohort, posts in parts.store.cohorts(mailing.id):
+    for cohort, posts, language in parts.store.cohorts(mailing.id):
         segments = parts.store.segments(mailing.id, cohort)
         seen = hashlib.sha256()
         for segment in segments:
             seen.update(f"[{segment.value}]".encode() if isinstance(segment, Place) else segment)
-        again = _again(parts, mailing, posts)
+        again = _again(parts, mailing, posts, language, own=cohort > 1)
         differs = "" if again is None else _difference(freeze(segments)[0], again)
         yield Proof(cohort=cohort, sha256=seen.hexdigest(), differs=differs)
 
 
-def _again(parts: Parts, mailing: Mailing, posts: Sequence[tuple[str, str]]) -> tuple[str, ...] | None:
+def _again(
+    parts: Parts, mailing: Mailing, posts: Sequence[tuple[str, str]], language: str, *, own: bool
+) -> tuple[str, ...] | None:
     spec = parts.list(mailing.list)
     if mailing.kind is not MailingKind.DIGEST or not posts:
         return None
     if spec is None:
         return ()
-    _, message = digest_message(parts, digest_of(parts, spec, posts, mailing.due_before), mailing.id)
+    digest = digest_of(parts, spec, posts, mailing.due_before, language=language)
+    _, message = digest_message(parts, digest, mailing.id, own=own)
     return freeze(message)[0]
 
 

@@ -50,8 +50,8 @@ def _digest_page(parts: Parts, mailing: Mailing) -> Wanted:
     assert spec is not None  # noqa: S101  # the caller looked
 
     def make() -> bytes:
-        posts = parts.store.cohorts(mailing.id)[0][1]
-        digest = digest_of(parts, spec, posts, mailing.due_before)
+        _, posts, language = parts.store.cohorts(mailing.id)[0]
+        digest = digest_of(parts, spec, posts, mailing.due_before, language=language)
         return content_of(parts, digest, digest_links(parts, spec, mailing.id, mark="")).html.encode()
 
     path = f"digests/{mailing.list}/{mailing.id}/index.html"

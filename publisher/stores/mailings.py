@@ -49,14 +49,15 @@ class Mailings:
         return found[0] if found else None
 
     def cohorts(self, id: int) -> Sequence[CohortPosts]:
-        """Each cohort's number and its (post id, revision) pairs, as they are shown."""
-        numbers = select(cohorts.c.n).where(cohorts.c.mailing == id).order_by(cohorts.c.n)
+        """Each cohort's number, its (post id, revision) pairs as they are shown, and its language."""
+        spoken = select(cohorts.c.n, cohorts.c.language).where(cohorts.c.mailing == id).order_by(cohorts.c.n)
         shown = select(mailing_posts).where(mailing_posts.c.mailing == id).order_by(mailing_posts.c.position)
         with self._db.read() as connection:
-            found: dict[int, list[tuple[str, str]]] = {n: [] for n in connection.scalars(numbers)}
+            languages = {row.n: row.language for row in connection.execute(spoken)}
+            found: dict[int, list[tuple[str, str]]] = {n: [] for n in languages}
             for row in connection.execute(shown):
                 found[row.cohort].append((row.post_id, row.revision))
-        return list(found.items())
+        return [(n, posts, languages[n]) for n, posts in found.items()]
 
     def shown_to(self, mailing: int, subscription: int) -> tuple[Sequence[tuple[str, str]], str] | None:
         """What one reader was mailed: (post id, revision) pairs, and the language; None: nothing."""

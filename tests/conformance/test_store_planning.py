@@ -216,7 +216,10 @@ def test_a_mailing_starts_frozen_and_unplanned(world: Any) -> None:
     )
     assert (found.created_at, found.due_before) == (NOW, NOW)
     assert world.store.unplanned() == [found]
-    assert world.store.cohorts(mailing) == [(1, [("a", "r1"), ("b", "r2")]), (2, [("b", "r2")])]
+    assert world.store.cohorts(mailing) == [
+        (1, [("a", "r1"), ("b", "r2")], "en"),
+        (2, [("b", "r2")], "en"),
+    ]
 
 
 def test_a_mailing_of_many_cohorts_is_planned_only_when_it_is_whole(

@@ -20,7 +20,7 @@ def test_a_post_has_its_new_id_everywhere(world: Any) -> None:
     assert (renamed.id, renamed.first_seq, renamed.post) == (new, first.first_seq, first.post)
     assert other == second
     assert [row[0] for row in world.sql("SELECT post_id FROM log ORDER BY seq")] == [new, other.id, new]
-    assert world.store.cohorts(mailing) == [(1, [(new, first.post.revision)])]
+    assert world.store.cohorts(mailing) == [(1, [(new, first.post.revision)], "en")]
     assert [known.id for known in world.store.versions([(new, first.post.revision)])] == [new]
     assert [known.id for known in world.store.known_by(Names(ids=frozenset({old, new})))] == [new]
     assert [known.id for known in world.store.fresh(0, 9)] == [new, other.id]

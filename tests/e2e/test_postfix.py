@@ -43,7 +43,7 @@ def test_a_signed_digest_arrives_by_postfix_as_it_was_sent(site: Any, postfix: P
     [mailing] = site.json("mailings", "list")
     assert mailing["counts"] == mailing["counts"] | {"accepted": 3}
     shown = site.run("mailings", "show", str(mailing["id"])).stdout
-    assert re.search(r"250 2\.0\.0 Ok: queued as [0-9A-F]+", shown)
+    assert re.search(r"250 2\.0\.0 Ok: queued as \.\.\.", shown)
     published = {record["selector"]: record["value"] for record in records}
     ring = load_keyring(site.folder / ".publisher/secret", create=False, random=os.urandom)
     seen = {}

@@ -109,7 +109,7 @@ def test_readers_of_an_older_schema_follow_their_list_and_a_planning_goes_on(tmp
     [mailing] = store.unplanned()
     now = mailing.due_before
     assert [store.plan_chunk(mailing.id, limit=9, batch=9, now=now) for _ in range(2)] == [1, 0]
-    assert store.cohorts(mailing.id) == [(1, [])]
+    assert store.cohorts(mailing.id) == [(1, [], "")]
     store.close()
 
 
