@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from publisher.core.posts import Post
 
@@ -86,6 +87,7 @@ def terms_of(post: Post) -> Iterator[tuple[TermKind, str, str]]:
                 yield kind, key, _well_formed(value).strip()
 
 
+@lru_cache(maxsize=2_000)
 def folded(value: str) -> str:
     """`value` for comparison: "Open Source", "open-source" and "open_source" are one."""
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())

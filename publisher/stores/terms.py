@@ -51,9 +51,11 @@ def note(connection: Connection, plan: Plan, before: dict[str, Standing]) -> Non
         return
     labels: Labels = {}
     gone = [row for it in before.values() if it.live for row in _rows(it.first_seq, it.post, labels)]
-    now = [row for it in _after(plan, before) if it.live for row in _rows(it.first_seq, it.post, labels)]
     _run(connection, _FORGET, [{"k": r["kind"], "v": r["key"], "seq": r["first_seq"]} for r in gone])
-    insert_many(connection, insert_new(post_terms), now)
+    live = [it for it in _after(plan, before) if it.live]
+    for part in slices(live):  # each post has several rows, which are not all held at once
+        now = [row for it in part for row in _rows(it.first_seq, it.post, labels)]
+        insert_many(connection, insert_new(post_terms), now)
     _tell(connection, labels, _next(connection))
     numbered = enumerate(plan.changes, plan.head + 1)
     changed = [{"post": c.id, "seq": seq} for seq, c in numbered if c.kind is not Kind.PUBLISHED]
