@@ -95,7 +95,7 @@ def erase(site: Site, address: str, yes: bool, dry_run: bool) -> None:
 @site_options()
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
 def export(site: Site, list_slug: str | None) -> None:
-    """Every subscription as CSV on stdout, with what readers chose; `import` takes it back."""
+    """Every subscription as CSV on stdout, with what readers chose; `import` takes the addresses back."""
     app = site.open()
     spec = _list(app, list_slug)
     rows = csv.writer(sys.stdout, lineterminator="\n")
