@@ -4,6 +4,7 @@ Every instant is aware and UTC. Methods that write are one transaction each: aft
 happened whole or not at all. What is raised is named; nothing else is expected.
 """
 
+from publisher.ports.ledger import CohortPosts, LedgerStore
 from publisher.ports.outside import Adoptions, FeedReader, Moves, Web
 from publisher.ports.parts import (
     Cadence,
@@ -22,10 +23,8 @@ from publisher.ports.parts import (
 from publisher.ports.planning import PlanningStore
 from publisher.ports.promises import PromiseStore
 from publisher.ports.stores import (
-    CohortPosts,
     DocumentStore,
     FileStore,
-    LedgerStore,
     LogStore,
     Store,
     SubscriberStore,

@@ -1,0 +1,132 @@
+"""The socket of the store for the ledger: batches, deliveries, and what slows them down."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from publisher.core.holds import Declined, Order, Standing
+from publisher.core.mailings import (
+    Batch,
+    Delivery,
+    Hold,
+    InDoubt,
+    Mailing,
+    Result,
+    Sample,
+    State,
+)
+from publisher.core.messages import Segment
+from publisher.core.pacing import Gauge, Pace
+
+CohortPosts = tuple[int, Sequence[tuple[str, str]], str]
+"""A cohort's number, its (post id, revision) pairs in the order they are shown, and its language."""
+
+
+class LedgerStore(Protocol):
+    """Batches and deliveries."""
+
+    def recover(self, run: str, now: datetime, *, alone: bool) -> int:
+        """Batches of dead runs are let go: sending -> unknown, claimed -> queued. `alone`: every run but
+        `run` is dead (we hold the lock); else those whose lease ended. Returns how many are now unknown."""
+        ...
+
+    def claim(
+        self, run: str, now: datetime, lease_until: datetime, full: Collection[str] = ()
+    ) -> Batch | None:
+        """Takes the next batch whose time has come, of a ready mailing; its due queued rows are claimed. Of
+        `full` pacing groups only what somebody waits for."""
+        ...
+
+    def renew(self, run: str, lease_until: datetime) -> int:
+        """Keeps the leases of a run for longer; returns how many it holds."""
+        ...
+
+    def claimed(self, batch: Batch) -> Sequence[Delivery]: ...
+    def segments(self, mailing: int, cohort: int) -> Sequence[Segment]: ...
+    def intend(self, run: str, rows: Sequence[tuple[int, int]], now: datetime) -> set[tuple[int, int]]:
+        """Arrow b for (mailing, n) rows: those returned are durable; the others must not be sent."""
+        ...
+
+    def settle(self, run: str, results: Sequence[Result], now: datetime) -> None:
+        """Arrows c, d, e, f, g, i, and h where the mailing was cancelled."""
+        ...
+
+    def record(
+        self, run: str, results: Sequence[Result], intents: Sequence[tuple[int, int]], now: datetime
+    ) -> set[tuple[int, int]]:
+        """`settle` and `intend` in one transaction: what group commit calls. Returns as `intend` does."""
+        ...
+
+    def finish(self, batch: Batch, now: datetime) -> int:
+        """Ends the lease: the batch is done, or waits for its earliest not_before; so may be the mailing.
+        Returns the turn, as in `Batch`."""
+        ...
+
+    def in_doubt(self, mailing: int | None) -> Sequence[InDoubt]: ...
+    def resolve(self, mailing: int, n: int, result: Result, now: datetime) -> bool:
+        """Arrows j and k from unknown; False where the row was not unknown."""
+        ...
+
+    def order(self, mailing: int, order: Order, now: datetime) -> Standing | Declined | None:
+        """Carries out an order (core.holds.obey), also while a run sends; None: no such mailing."""
+        ...
+
+    def hold(self, mailing: int, hold: Hold, why: str, until: datetime | None) -> bool:
+        """Pauses a ready mailing, `until` then or (None) until an operator decides; False: not ready."""
+        ...
+
+    def hold_all(self, hold: Hold, why: str, until: datetime | None) -> int:
+        """Pauses every ready mailing; returns how many."""
+        ...
+
+    def sample(self, mailing: int) -> Sample:
+        """How the canary of a mailing stands."""
+        ...
+
+    def pass_canary(self, mailing: int) -> None:
+        """The rest of a mailing may go."""
+        ...
+
+    def go_on(self, now: datetime) -> int:
+        """Mailings whose pause has come to its end are ready again; returns how many."""
+        ...
+
+    def mailings(self, *, counted: bool = True) -> Sequence[Mailing]:
+        """All of them, newest first; counting reads the whole ledger."""
+        ...
+
+    def mailing(self, id: int, *, counted: bool = True) -> Mailing | None: ...
+    def state_of(self, mailing: int, n: int) -> State | None:
+        """The state of one delivery."""
+        ...
+
+    def cohorts(self, id: int) -> Sequence["CohortPosts"]: ...
+    def shown_to(self, mailing: int, subscription: int) -> tuple[Sequence[tuple[str, str]], str] | None:
+        """What one reader was mailed: (post id, revision) pairs, and the language; None: nothing."""
+        ...
+
+    def replies(self, id: int) -> Sequence[tuple[str, int]]:
+        """The servers' words and how often, most frequent first; at most 20."""
+        ...
+
+    def queued(self, now: datetime) -> int:
+        """How many deliveries could go out at `now`."""
+        ...
+
+    def next_batch_at(self) -> datetime | None: ...
+
+
+class PacingStore(Protocol):
+    """What of the pacing must survive a crash."""
+
+    def gauges(self) -> Mapping[str, Gauge]:
+        """Every brake that was not released, by its scope."""
+        ...
+
+    def set_gauge(self, gauge: Gauge) -> None:
+        """Keeps a brake; a gauge without failures releases it."""
+        ...
+
+    def pace(self, since: datetime) -> Mapping[int, Pace]:
+        """What was settled of each mailing in the minutes from `since` on."""
+        ...
