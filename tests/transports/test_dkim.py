@@ -2,7 +2,9 @@
 
 import asyncio
 import email
+import os
 import re
+import signal
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +23,7 @@ from publisher.core.errors import SettingsError
 from publisher.core.headers import date_value, to_value
 from publisher.core.messages import Letter, Place, fill
 from publisher.core.mime import compose
-from publisher.transports.dkim import DkimKey, DkimSigner, load_key, make_key
+from publisher.transports.dkim import FEW, DkimKey, DkimSigner, load_key, make_key
 
 VALUES: Mapping[Place, bytes] = {
     Place.TO: to_value(parse("Ana@example.org")),
@@ -176,16 +178,51 @@ def test_whatever_is_written_is_signed_rightly(
 
 
 def test_many_at_once_each_get_their_own(keys: Mapping[str, DkimKey]) -> None:
+    """On the spot, then by a process; by another one when it was killed, and in another run."""
     segments = compose(LETTER)
     canonical = signable(segments)
-    readers = [{**VALUES, Place.MESSAGE_ID: b"%d" % n} for n in range(30)]
+    readers = [{**VALUES, Place.MESSAGE_ID: b"%d" % n} for n in range(FEW + 30)]
+    signer = DkimSigner(tuple(keys.values()), "example.com")
 
-    async def all_of_them() -> list[bytes]:
-        signer = DkimSigner(tuple(keys.values()), "example.com")
+    async def sign_all() -> list[bytes]:
         return await asyncio.gather(*(signer.sign("example.com", canonical.of(v)) for v in readers))
 
-    for fields, values in zip(asyncio.run(all_of_them()), readers, strict=True):
+    async def sign_and_kill() -> list[bytes]:
+        await asyncio.gather(*(signer.sign("example.com", canonical.of(v)) for v in readers[:FEW]))
+        kill_children()
+        return await sign_all()
+
+    def kill_children() -> None:
+        for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
+            if b"publisher.transports.signing" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+
+    expected = asyncio.run(sign_all())
+    assert asyncio.run(sign_and_kill()) == asyncio.run(sign_all()) == expected
+    for fields, values in zip(expected[FEW - 2 :], readers[FEW - 2 :], strict=True):
         assert verified(fields + fill(segments, values), keys) == [True, True]
+
+
+def test_a_run_that_was_given_up_leaves_no_signature_for_the_next(keys: Mapping[str, DkimKey]) -> None:
+    segments = compose(LETTER)
+    canonical = signable(segments)
+    signer = DkimSigner(tuple(keys.values()), "example.com")
+
+    async def sign(number: int) -> bytes:
+        values = {**VALUES, Place.MESSAGE_ID: b"%d" % number}
+        return await signer.sign("example.com", canonical.of(values))
+
+    async def given_up() -> None:
+        for number in range(FEW):
+            await sign(number)
+        task = asyncio.ensure_future(sign(7))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # it is asked for
+        task.cancel()
+
+    asyncio.run(given_up())
+    values = {**VALUES, Place.MESSAGE_ID: b"8"}
+    assert verified(asyncio.run(sign(8)) + fill(segments, values), keys) == [True, True]
 
 
 @given(st.binary(max_size=60) | st.text(" \t\r\na", max_size=40).map(str.encode))
