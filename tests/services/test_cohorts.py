@@ -33,6 +33,8 @@ slug = "l"
 from = "l@quay.example"
 max_late = "40d"
 readers_choose = {[choice.value for choice in Choice]}
+[mail]
+canary = {{over = 1000000}}
 """
 SAMPLE = 12
 VALUES = {place: place.value.encode() for place in Place}
