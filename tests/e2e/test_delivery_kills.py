@@ -1,5 +1,7 @@
 """kill -9 at every step of a delivery and at random, against a server at its worst and against the outbox.
 
+The server refuses, cuts lines, babbles and is slow; its TLS is missing, refused, broken, or another's.
+
 After each restart: at most one copy for each reader; every planned delivery in one state; in doubt at most
 one for each connection, and one for each message the server itself lost. In the end all others have one copy.
 """
@@ -7,14 +9,15 @@ one for each connection, and one for each message the server itself lost. In the
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from certificates import Authority
 from killing import STEPS, Runner
 from mailsite import MailSite, readers, settled
-from smtp_server import Act, Also, Drop, Moment, Say, SmtpServer
+from smtp_server import Act, Also, Babble, Drop, Moment, Say, Shake, Slow, SmtpServer
 
 from publisher.core.mailings import MailingState
 
@@ -25,30 +28,60 @@ LATER = timedelta(hours=13)
 WORST: dict[str, tuple[Act, ...]] = {
     "connect": (Say("421 4.3.2 not now", close=True), Drop()),
     "EHLO": (Say("garbage"), Drop()),
-    "MAIL": (Say("421 4.7.0 go away", close=True), Say("451 4.3.0 later"), Drop()),
+    "MAIL": (Say("421 4.7.0 go away", close=True), Say("451 4.3.0 later"), Drop(), Slow(0.05)),
     "RCPT": (Say("450 4.2.0 later"), Say("550 5.1.1 nobody"), Say("421 4.7.0 go away", close=True), Drop()),
-    "DATA": (Say("451 4.3.0 later"), Say("554 5.6.0 no"), Drop()),
+    "DATA": (Say("451 4.3.0 later"), Say("554 5.6.0 no"), Drop(), Slow(0.05)),
     "body": (Drop(),),
-    "dot": (Say("451 4.3.0 later"), Say("554 5.6.0 no"), Drop(), Say(b"\xff\x00 what\r\n", close=True)),
-    "taken": (Drop(), Also(b"250-2.0.0 slowly\r\n")),
+    "dot": (
+        Say("451 4.3.0 later"),
+        Say("554 5.6.0 no"),
+        Say("421 4.3.2 going down", close=True),
+        Drop(),
+        Say(b"\xff\x00 what\r\n", close=True),
+        Slow(0.05),
+    ),
+    "taken": (Drop(), Also(b"250-2.0.0 slowly\r\n"), Slow(0.05)),
 }
+TLS_STEPS = ("TLS", "STARTTLS", "bare")
+"""Where TLS can fail; "bare" is a greeting that offers none."""
+
+
+def worst_of_tls(authority: Authority) -> dict[str, tuple[Act, ...]]:
+    """How TLS fails: babble for a handshake, a line cut in it, certificates that prove nothing; refusals."""
+    bad: tuple[Act, ...] = (
+        Babble(b"\x16\x03\x01 what is TLS?\r\n"),
+        Drop(),
+        Shake(authority.server("127.0.0.1", expired=True)),
+        Shake(authority.server("elsewhere.example")),
+    )
+    refused = (Say("454 4.7.0 no TLS today"), Say("502 5.5.1 what?"))
+    return {"TLS": bad, "STARTTLS": bad + refused, "bare": (Say("250 scripted.test without TLS"),)}
 
 
 class Worst:
-    """A server's rule: one time in `one_in` something goes wrong. `lost` counts messages that it ended
-    without an answer that anybody can read.
+    """A server's rule: one time in `one_in` something goes wrong, and in `one_in_tls` with TLS. `lost` counts
+    messages that it ended without an answer that anybody can read, `failed` what went wrong with TLS.
     """
 
-    def __init__(self, chance: random.Random, one_in: int) -> None:
-        self.chance, self.one_in, self.lost, self.kind = chance, one_in, 0, False
+    def __init__(
+        self, chance: random.Random, one_in: int, *, tls: Mapping[str, tuple[Act, ...]], one_in_tls: int = 9
+    ) -> None:
+        self.chance, self.one_in, self.one_in_tls, self.lost, self.kind = chance, one_in, one_in_tls, 0, False
+        self.acts, self.failed = WORST | dict(tls), Counter[str]()
 
     def __call__(self, moment: Moment) -> Act | None:
-        acts = WORST.get(moment.step)
-        if self.kind or not acts or self.chance.randrange(self.one_in):
+        clear = moment.step == "EHLO" and "bare" in self.acts and not moment.secure
+        step = "bare" if clear else moment.step
+        one_in = self.one_in_tls if step in TLS_STEPS else self.one_in
+        acts = self.acts.get(step)
+        if self.kind or not acts or self.chance.randrange(one_in):
             return None
         act = self.chance.choice(acts)
         ended = moment.step in ("dot", "taken")
-        self.lost += ended and (isinstance(act, Drop) or (isinstance(act, Say) and act.close))
+        self.lost += ended and (
+            isinstance(act, Drop) or (isinstance(act, Say) and act.close and b"421" not in act.data)
+        )
+        self.failed[f"{step} {type(act).__name__}"] += step in TLS_STEPS
         return act
 
 
@@ -109,25 +142,41 @@ def other() -> Iterator[Runner]:
         yield one
 
 
-def killed_against_smtp(runner: Runner, folder: Path, seed: int, kills: int, number: int) -> None:
+def killed_against_smtp(
+    runner: Runner, folder: Path, seed: int, kills: int, number: int, security: str = "none"
+) -> None:
     chance = random.Random(seed)  # noqa: S311  # chance, not secrets
-    worst = Worst(chance, one_in=60)
-    with SmtpServer(worst) as server:
+    authority = Authority(folder)
+    good = None if security == "none" else authority.server("127.0.0.1")
+    worst = Worst(random.Random(-seed), one_in=60, tls=_faults(security, authority))  # noqa: S311  # the same
+    with SmtpServer(worst, tls=good, implicit=security == "tls") as server:
+        lines = f"connections = {LINES}"
         site = MailSite(
-            folder / "site", readers(number), port=server.port, relay=f"connections = {LINES}", batch=6
+            folder / "site", readers(number), port=server.port, relay=lines, security=security, batch=6
         )
         check = Check(site, lambda: Counter(message.rcpt_to for message in server.accepted))
         while check.kills < kills and site.mailing().state is not MailingState.DONE:
             site.now += LATER
             lost = worst.lost
-            answer = runner.deliver(site.folder, site.now, **orders(chance))
+            order = orders(chance)
+            answer = runner.deliver(site.folder, site.now, authority=str(authority.file), **order)
             check.after_a_run(answer["code"], worst.lost - lost)
         worst.kind = True
         for _ in range(6):
             site.now += LATER
-            check.after_a_run(runner.deliver(site.folder, site.now)["code"])
+            answer = runner.deliver(site.folder, site.now, authority=str(authority.file))
+            check.after_a_run(answer["code"])
         check.in_the_end()
         assert check.kills >= kills, "too few readers for so many kills"
+        assert all(message.tls == (security != "none") for message in server.accepted)
+        kinds = {fault.partition(" ")[0] for fault in worst.failed.elements()}
+        assert kinds == set(_faults(security, authority)), "every way in which TLS fails was met"
+
+
+def _faults(security: str, authority: Authority) -> dict[str, tuple[Act, ...]]:
+    """How TLS can fail on lines that are protected so."""
+    steps = {"none": (), "tls": ("TLS",), "starttls": ("STARTTLS", "bare")}[security]
+    return {step: acts for step, acts in worst_of_tls(authority).items() if step in steps}
 
 
 def killed_against_the_outbox(runner: Runner, folder: Path, seed: int, kills: int, number: int) -> None:
@@ -149,8 +198,13 @@ def killed_against_the_outbox(runner: Runner, folder: Path, seed: int, kills: in
     assert check.kills >= kills
 
 
-def test_seventy_kills_against_a_mail_server_at_its_worst(tmp_path: Path, runner: Runner) -> None:
-    killed_against_smtp(runner, tmp_path, seed=1, kills=70, number=500)
+@pytest.mark.parametrize(
+    ("security", "kills", "number"), [("none", 20, 200), ("starttls", 30, 260), ("tls", 20, 200)]
+)
+def test_seventy_kills_against_a_mail_server_at_its_worst(
+    tmp_path: Path, runner: Runner, security: str, kills: int, number: int
+) -> None:
+    killed_against_smtp(runner, tmp_path, seed=1, kills=kills, number=number, security=security)
 
 
 def test_thirty_five_kills_against_the_outbox(tmp_path: Path, runner: Runner) -> None:
@@ -162,7 +216,8 @@ def test_thirty_five_kills_against_the_outbox(tmp_path: Path, runner: Runner) ->
 def test_thousands_of_kills_against_a_mail_server_at_its_worst(
     tmp_path: Path, runner: Runner, seed: int
 ) -> None:
-    killed_against_smtp(runner, tmp_path, seed=seed, kills=400, number=3_500)
+    security = ("starttls", "none", "starttls", "tls", "none")[seed % 5]
+    killed_against_smtp(runner, tmp_path, seed=seed, kills=400, number=3_500, security=security)
 
 
 @pytest.mark.soak

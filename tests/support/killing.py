@@ -36,8 +36,9 @@ class Runner:
 
     def deliver(self, site: Path, now: datetime, **order: Any) -> dict[str, Any]:
         """Delivers at `now`. With `step` and `times` the child gets `signal` (SIGKILL) at that pass of a
-        step; with `after` it is killed after so many seconds. Returns {"code": its exit code}; or
-        {"stopped": its pid} where it stopped itself, and then `go_on` must be called.
+        step; with `after` it is killed after so many seconds. `authority` is a file of certificates it
+        trusts. Returns {"code": its exit code}; or {"stopped": its pid} where it stopped itself, and then
+        `go_on` must be called.
         """
         return self._ask({"do": "deliver", "site": str(site), "now": now.isoformat(), **order})
 
@@ -124,6 +125,8 @@ def _deliver(order: dict[str, Any]) -> None:
     from publisher.services import deliver
 
     now = datetime.fromisoformat(order["now"])
+    if order.get("authority"):
+        os.environ["SSL_CERT_FILE"] = order["authority"]
     app = App(load(Path(order["site"])), clock=lambda: now, environ={})
     app.reach = _reach(order)
     if order.get("among"):  # other runs may be alive: only leases that ended are taken over

@@ -27,7 +27,6 @@ at = "08:00"
 RELAY = """
 [[mail.relays]]
 host = "127.0.0.1"
-security = "none"
 """
 
 
@@ -38,7 +37,7 @@ def readers(number: int, domain: str = "example.org") -> list[str]:
 
 class MailSite:
     """The site; `port` is a mail server's on this machine, without one mail goes to the outbox. `mail` and
-    `relay` are more lines of [mail] and of the relay.
+    `relay` are more lines of [mail] and of the relay; `security` is what protects the line.
     """
 
     def __init__(
@@ -49,12 +48,13 @@ class MailSite:
         port: int = 0,
         mail: str = "",
         relay: str = "",
+        security: str = "none",
         batch: int = 500,
     ) -> None:
         self.folder, self.now, self.addresses = folder, START, list(addresses)
         (folder / "posts").mkdir(parents=True)
         way = f'[mail]\ntransport = "{"smtp" if port else "outbox"}"\n{mail}\n'
-        way += f"{RELAY}port = {port}\n{relay}\n" if port else ""
+        way += f'{RELAY}security = "{security}"\nport = {port}\n{relay}\n' if port else ""
         (folder / "publisher.toml").write_text(f"{TOML}{way}[queue]\nbatch = {batch}\n", encoding="utf-8")
         self.now = START - timedelta(days=1)
         app = self.app()

@@ -4,9 +4,10 @@
         ...                       # 127.0.0.1, server.port
         server.accepted           # what it took, in order, written down BEFORE it answered 250
 
-The steps that rules can name, in the order of a conversation: connect EHLO HELO STARTTLS AUTH MAIL RCPT DATA
-body (the first of the data came) dot (the whole message came, nothing is taken yet) taken (it is written
-down, the answer is not) RSET QUIT other. It runs in a thread, and answers nothing twice.
+The steps that rules can name, in the order of a conversation: TLS (of a line that begins with it) connect
+EHLO HELO STARTTLS AUTH MAIL RCPT DATA body (the first of the data came) dot (the whole message came, nothing
+is taken yet) taken (it is written down, the answer is not) RSET QUIT other. It runs in a thread, and answers
+nothing twice.
 """
 
 import asyncio
@@ -61,7 +62,28 @@ class Hold:
     reached: threading.Event = field(default_factory=threading.Event)
 
 
-Act = Say | Also | Drop | Silence | Hold
+@dataclass(frozen=True)
+class Slow:
+    """The usual answer, after so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Shake:
+    """At TLS or STARTTLS: the handshake with this certificate instead of the server's."""
+
+    context: ssl.SSLContext
+
+
+@dataclass(frozen=True)
+class Babble:
+    """At TLS or STARTTLS: these bytes where the handshake should be, and the line is cut."""
+
+    words: bytes
+
+
+Act = Say | Also | Drop | Silence | Hold | Slow | Shake | Babble
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +95,7 @@ class Moment:
     connection: int
     line: str = ""
     recipient: str = ""
+    secure: bool = False
 
 
 Rule = Callable[[Moment], Act | None]
@@ -149,9 +172,7 @@ class SmtpServer:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._server = self._loop.run_until_complete(
-            asyncio.start_server(
-                self._talk, "127.0.0.1", self.port, ssl=self.tls if self.implicit else None, limit=2**20
-            )
+            asyncio.start_server(self._talk, "127.0.0.1", self.port, limit=2**20)
         )
         self.port = self._server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -205,11 +226,13 @@ class _Talk:
         self, server: SmtpServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
     ) -> None:
         self.server, self.reader, self.writer, self.number = server, reader, writer, number
-        self.user, self.secure = "", server.implicit
+        self.user, self.secure = "", False
         self.mail: str | None = None
         self.rcpt: str | None = None
 
     async def run(self) -> None:
+        if self.server.implicit:
+            await self.shake(self.act("TLS", ""))
         await self.answer("connect", "220 scripted.test ESMTP")
         while line := await self.reader.readline():
             text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
@@ -221,17 +244,22 @@ class _Talk:
                 "QUIT": self.quit,
             }.get(verb, self.other)(text)  # fmt: skip
 
-    async def answer(self, step: str, usual: str, line: str = "") -> bool:
-        """Says the usual answer, or what the script wants. False: the usual was not said."""
-        act = self.server.act(
+    def act(self, step: str, line: str) -> Act | None:
+        """What the script says to this moment."""
+        return self.server.act(
             Moment(
                 step=step,
                 nth=self.server.count(step),
                 connection=self.number,
                 line=line,
                 recipient=_path(self.rcpt or ""),
+                secure=self.secure,
             )
         )
+
+    async def answer(self, step: str, usual: str, line: str = "") -> bool:
+        """Says the usual answer, or what the script wants. False: the usual was not said."""
+        act = self.act(step, line)
         match act:
             case Say():
                 await self.send(act.data)
@@ -249,6 +277,12 @@ class _Talk:
             case Hold():
                 act.reached.set()
                 await asyncio.to_thread(act.go.wait, 30)
+            case Slow():
+                await asyncio.sleep(act.seconds)
+            case Shake() | Babble():
+                await self.send(usual.encode() + b"\r\n")
+                await self.shake(act)
+                return False
             case None:
                 pass
         if usual:
@@ -276,8 +310,17 @@ class _Talk:
         if not self.server.tls:
             await self.send(b"502 5.5.1 no\r\n")
         elif await self.answer("STARTTLS", "220 2.0.0 go ahead", line):
-            await self.writer.start_tls(self.server.tls)
-            self.secure = True
+            await self.shake(None)
+
+    async def shake(self, act: Act | None) -> None:
+        """TLS, or what the script makes of it."""
+        if isinstance(act, Babble):
+            await self.send(act.words)
+        if isinstance(act, Babble | Drop):
+            raise _Over
+        assert self.server.tls is not None
+        await self.writer.start_tls(act.context if isinstance(act, Shake) else self.server.tls)
+        self.secure = True
 
     async def auth(self, line: str) -> None:
         how, _, first = line.removeprefix("AUTH ").partition(" ")
