@@ -125,7 +125,8 @@ class Check:
 def orders(chance: random.Random) -> dict[str, object]:
     """Where the next run is killed: at a step it comes by, or at any instant."""
     if chance.random() < 0.3:
-        return {"after": chance.uniform(0.0, 0.08)}
+        working = chance.random() < 0.8  # else it may be killed as it starts
+        return {"after": chance.uniform(0.0, 0.05), "working": working}
     step = chance.choice(STEPS)
     return {"step": step, "times": chance.randint(1, 2 if step in ("claimed", "finished") else 8)}
 

@@ -36,9 +36,9 @@ class Runner:
 
     def deliver(self, site: Path, now: datetime, **order: Any) -> dict[str, Any]:
         """Delivers at `now`. With `step` and `times` the child gets `signal` (SIGKILL) at that pass of a
-        step; with `after` it is killed after so many seconds. `authority` is a file of certificates it
-        trusts. Returns {"code": its exit code}; or {"stopped": its pid} where it stopped itself, and then
-        `go_on` must be called.
+        step; with `after` it is killed so many seconds after it began, or (`working`) after its first claim.
+        `authority` is a file of certificates it trusts. Returns {"code": its exit code}; or {"stopped": its
+        pid} where it stopped itself, and then `go_on` must be called.
         """
         return self._ask({"do": "deliver", "site": str(site), "now": now.isoformat(), **order})
 
@@ -88,8 +88,10 @@ def _delivered(order: dict[str, Any]) -> dict[str, Any]:
     child = os.fork()
     if child == 0:
         os.close(here)
-        _child(order)
+        _child(order, there)
     os.close(there)
+    if order.get("working"):
+        os.read(here, 1)
     if "after" in order and not select.select([here], [], [], order["after"])[0]:
         os.kill(child, signal.SIGKILL)
     os.close(here)
@@ -103,10 +105,10 @@ def _ended(child: int) -> dict[str, Any]:
     return {"code": os.waitstatus_to_exitcode(status)}
 
 
-def _child(order: dict[str, Any]) -> None:
+def _child(order: dict[str, Any], there: int) -> None:
     code = 1
     try:
-        _deliver(order)
+        _deliver(order, there)
         code = 0
     except BaseException:
         import traceback
@@ -117,7 +119,7 @@ def _child(order: dict[str, Any]) -> None:
         os._exit(code)
 
 
-def _deliver(order: dict[str, Any]) -> None:
+def _deliver(order: dict[str, Any], there: int) -> None:
     from dataclasses import replace
 
     from publisher.app import App
@@ -128,7 +130,7 @@ def _deliver(order: dict[str, Any]) -> None:
     if order.get("authority"):
         os.environ["SSL_CERT_FILE"] = order["authority"]
     app = App(load(Path(order["site"])), clock=lambda: now, environ={})
-    app.reach = _reach(order)
+    app.reach = _reach(order, there)
     if order.get("among"):  # other runs may be alive: only leases that ended are taken over
         parts = replace(app.parts, run=order["among"])
         deliver.recover(parts, now, alone=False)
@@ -138,11 +140,14 @@ def _deliver(order: dict[str, Any]) -> None:
     app.close()
 
 
-def _reach(order: dict[str, Any]) -> Callable[[str], None]:
-    left = order.get("times", 1)
+def _reach(order: dict[str, Any], there: int) -> Callable[[str], None]:
+    left, working = order.get("times", 1), not order.get("working")
 
     def reach(step: str) -> None:
-        nonlocal left
+        nonlocal left, working
+        if not working:
+            working = True
+            os.write(there, b".")
         if step == f"deliver:{order.get('step')}":
             left -= 1
             if left == 0:
