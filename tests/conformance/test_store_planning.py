@@ -189,6 +189,21 @@ def test_corrections_are_for_those_who_had_the_post(world: Any) -> None:
     assert world.store.corrections(3, 9, limit=5) == []
 
 
+def test_a_correction_is_not_for_who_had_the_post_in_an_earlier_life(world: Any) -> None:
+    """Ann and bob had the post. Ann left and is back: tokens and deliveries of an earlier life do nothing."""
+    mailing = world.ready("ann", "bob")
+    world.sql("INSERT INTO mailing_posts VALUES (:m, 1, 1, :p, 'r')", m=mailing, p=world.id("first"))
+    ann = next(s for s in world.store.subscriptions(None, None) if s.address.startswith("ann"))
+    world.store.unsubscribe(ann.id, ann.generation, NOW)
+    [(_, back)] = world.join(world.reader("ann"))
+    assert world.store.confirm(back.id, back.generation, NOW, NOW).offset >= 1
+    world.apply(world.change(Kind.CORRECTED, "first", body="Edited."), body="Edited.")
+    world.store.call_up("weekly", NOW, limit=9)
+    groups = world.store.due(world.due(corrections=tuple(world.store.corrections(0, 9, limit=5))))
+    had = {group.stand.had: group.readers for group in groups}
+    assert (back.generation, had) == (ann.generation + 1, {0: 1, 1: 1})
+
+
 def test_the_log_is_ripe_up_to_what_entered_it_before(world: Any) -> None:
     assert (world.store.ripe(NOW), world.store.logged_at(1)) == (0, None)
     world.apply(world.change(Kind.PUBLISHED, "one"), now=NOW)
