@@ -9,7 +9,7 @@ from publisher.cli.common import Site, say, site_options, the_list
 from publisher.core.lint import Problem
 from publisher.core.messages import Verdict
 from publisher.previewing import Shown, serve
-from publisher.services.preview import send_test
+from publisher.services.testing import send_test
 
 
 @click.command()
@@ -29,6 +29,8 @@ def preview(site: Site, list_slug: str, reader: str, out: Path | None, served: b
     app = site.open()
     spec = the_list(app, list_slug)
     drawn = app.preview(spec, reader)
+    if drawn.note:
+        say(drawn.note)
     folder = out or site.folder / "preview" / spec.slug
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in drawn.files().items():
@@ -74,7 +76,8 @@ def _serve(site: Site, list_slug: str, reader: str, port: int) -> None:
         finally:
             app.close()
         files: Mapping[str, bytes] = drawn.files()
-        notes = [("error" if p.error else "warning", str(p)) for p in drawn.problems]
+        notes = [("warning", drawn.note)] if drawn.note else []
+        notes += [("error" if p.error else "warning", str(p)) for p in drawn.problems]
         return Shown(
             title=f"{spec.title} – preview",
             files=files,

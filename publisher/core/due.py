@@ -34,13 +34,15 @@ class Correction(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
     """The question: who of `list` is due at `now`, when posts up to log seq `head` may be mailed?
-    `corrections` lie at or before `head`, oldest first.
+    `corrections` lie at or before `head`, oldest first. With `everyone` those are due too whose time is
+    still to come.
     """
 
     list: str
     now: datetime
     head: int
     corrections: tuple[Correction, ...] = ()
+    everyone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,18 @@ class DueGroup:
     stand: Stand
     readers: int
     oldest: datetime
+
+
+class Candidate(NamedTuple):
+    """A reader of a list, and where they stand. `why` they are left out: "pending", "unsubscribed", "paused",
+    "suppressed", or "later" where their time has not come; "" for those who are due.
+    """
+
+    subscription: int
+    address: str
+    why: str
+    rhythm: int
+    stand: Stand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,10 @@
 """The socket of the store for mail planning: who is due, and the writing of mailings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from publisher.core.due import Beat, Correction, Due, DueGroup, Stand
+from publisher.core.due import Beat, Candidate, Correction, Due, DueGroup, Stand
 from publisher.core.mailings import Mailing, NewMailing
 from publisher.core.pacing import WHOLE, Cut
 from publisher.core.rhythms import Taste
@@ -46,6 +46,10 @@ class PlanningStore(Protocol):
     def left_out(self, due: Due) -> Mapping[str, int]:
         """How many readers of a list are not due, by why: "pending", "unsubscribed", "paused", "suppressed",
         or "later" where their time has not come."""
+        ...
+
+    def candidates(self, due: Due, subscription: int | None = None) -> Iterator[Candidate]:
+        """Every reader of a list, due or not, in the order they came; or one of them. Streamed."""
         ...
 
     def next_due(self) -> datetime | None:

@@ -1,6 +1,6 @@
 """The sockets of the store: one for each thing it keeps, and `Store`, which is all of them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -46,8 +46,9 @@ class LogStore(Protocol):
         """Live posts, last first by first publication."""
         ...
 
-    def fresh(self, after: int, until: int) -> Sequence[Known]:
-        """Live posts whose first published row, not backfill, lies in (after, until], in log order."""
+    def fresh(self, after: int, until: int, *, shown: Collection[str] = ()) -> Sequence[Known]:
+        """Live posts, and those of the ids `shown`, whose first published row, not backfill, lies in
+        (after, until], in log order."""
         ...
 
     def versions(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Known]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from publisher.core.addresses import parse_mailbox
 from publisher.core.digests import Content, Digest, Layout, Links, Occasion
 from publisher.core.lists import MailingList
+from publisher.core.log import Known
 from publisher.core.messages import Letter, Place, Recipe, Segment
 from publisher.core.mime import compose, freeze
 from publisher.services.digestposts import digest_post
@@ -34,17 +35,33 @@ def digest_of(
     mail. Language and layout are the site's and the list's where none is given. Raises StoreError if a
     revision is gone.
     """
-    layout = layout or Layout(spec.content)
     shown = posts[-spec.max_posts :]
     versions = parts.store.versions(shown)
     bodies = parts.store.bodies({known.post.body_hash for known in versions})
+    more = len(posts) - len(shown)
+    return digest_from(parts, spec, versions, bodies, due_at, more=more, language=language, layout=layout)
+
+
+def digest_from(
+    parts: Parts,
+    spec: MailingList,
+    versions: Sequence[Known],
+    bodies: Mapping[str, str],
+    due_at: datetime,
+    *,
+    more: int,
+    language: str = "",
+    layout: Layout | None = None,
+) -> Digest:
+    """The digest of posts as they are given, with their bodies by hash; `more` others are only counted."""
+    layout = layout or Layout(spec.content)
     return Digest(
         site=parts.site,
         list=spec,
         language=language or parts.site.language,
         due_at=due_at,
         posts=tuple(digest_post(parts, known, bodies[known.post.body_hash], layout) for known in versions),
-        more=len(posts) - len(shown),
+        more=more,
         layout=layout,
     )
 

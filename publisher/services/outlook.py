@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from publisher.core.coming import coming
 from publisher.core.digests import Share, Shares
-from publisher.core.due import MOST_CORRECTIONS, Correction, Due, DueGroup
+from publisher.core.due import MOST_CORRECTIONS, Candidate, Correction, Due, DueGroup
 from publisher.core.lists import MailingList, taste_of
-from publisher.core.log import Kind, Known
+from publisher.core.log import Known
 from publisher.core.plans import Plan
 from publisher.core.posts import Mail
 from publisher.core.rhythms import Taste
-from publisher.core.settling import Names
+from publisher.services.foresight import Foresight
 from publisher.services.parts import Parts
 from publisher.services.timing import late_rhythms, question
 
@@ -49,6 +50,12 @@ class Outlook:
         """How many readers would get a digest now."""
         return sum(group.due.readers for group in self.of(Verdict.MAIL))
 
+    def group(self, reader: Candidate) -> Group | None:
+        """The group a reader is in; None for who is not due."""
+        place = (reader.rhythm, reader.stand)
+        found = (group for group in self.groups if (group.due.rhythm, group.due.stand) == place)
+        return None if reader.why else next(found, None)
+
     def of(self, verdict: Verdict) -> list[Group]:
         """The groups that end so."""
         return [group for group in self.groups if group.verdict is verdict]
@@ -56,14 +63,8 @@ class Outlook:
 
 def ahead(parts: Parts, made: Plan, now: datetime) -> tuple[Outlook, ...]:
     """The outlook of each list once `made` is applied."""
-    new = [(made.head + n, change) for n, change in enumerate(made.changes, start=1)]
-    coming = [
-        Known(id=change.id, post=change.post, live=True, first_seq=seq, updated_at=now)
-        for seq, change in new
-        if change.kind is Kind.PUBLISHED and not change.backfill and not made.baseline
-    ]
-    going = frozenset(change.id for change in made.changes if change.kind is Kind.WITHDRAWN)
-    return tuple(outlook(parts, spec, now, coming=coming, going=going) for spec in parts.lists)
+    log = Foresight(parts, coming(made, now))
+    return tuple(outlook(parts, spec, now, log=log) for spec in parts.lists)
 
 
 def outlook(
@@ -72,25 +73,22 @@ def outlook(
     now: datetime,
     *,
     at_once: bool = False,
-    coming: Sequence[Known] = (),
-    going: frozenset[str] = frozenset(),
+    everyone: bool = False,
+    log: Foresight | None = None,
 ) -> Outlook:
     """Who of a list is due at `now`, and with what; `at_once`: nothing waits for more posts, or to be ripe,
-    and nothing is too late.
-    For a look ahead, `coming` are posts about to enter the log, and `going` the ids of those about to leave.
+    and nothing is too late; `everyone`: all are called up. For a look ahead, `log` is what it will be.
     """
-    asked = question(parts, spec, now, at_once=at_once)
-    coming = () if spec.delay and not at_once else coming
-    ahead = replace(asked, head=max([asked.head, *[known.first_seq for known in coming]]))
-    groups = parts.store.due(ahead)
+    log = log or Foresight(parts)
+    asked = question(parts, spec, now, log, at_once=at_once, everyone=everyone)
+    groups = parts.store.due(asked)
     if not groups:
-        return Outlook(spec=spec, due=ahead)
+        return Outlook(spec=spec, due=asked)
     back = min(group.stand.offset for group in groups)
-    due, corrected = _corrected(parts, ahead, back)
+    due, corrected = _corrected(log, asked, back)
     if due.corrections:
         groups = parts.store.due(due)
-    fresh = [*parts.store.fresh(back, due.head), *coming]
-    shares = Shares(spec, [known for known in fresh if known.id not in going], corrected)
+    shares = Shares(spec, log.fresh(back, due.head), corrected)
     return _judged(parts, spec, due, groups, shares, at_once=at_once)
 
 
@@ -119,17 +117,17 @@ def _verdict(share: Share) -> Verdict:
     return Verdict.MAIL if share.posts else Verdict.NOTHING
 
 
-def _corrected(parts: Parts, due: Due, back: int) -> tuple[Due, Mapping[int, tuple[Correction, Known]]]:
+def _corrected(log: Foresight, due: Due, back: int) -> tuple[Due, Mapping[int, tuple[Correction, Known]]]:
     """The question with the corrections after `back`, and the posts of those that may still be mailed, by
     their place. Of very many, the log is taken up to where they still have a bit each.
     """
-    found = parts.store.corrections(back, due.head, limit=MOST_CORRECTIONS + 1)
+    found = log.corrections(back, due.head, limit=MOST_CORRECTIONS + 1)
     while len(found) > MOST_CORRECTIONS:
         due = replace(due, head=found[-1].seq - 1)
-        found = parts.store.corrections(back, due.head, limit=MOST_CORRECTIONS + 1)
+        found = log.corrections(back, due.head, limit=MOST_CORRECTIONS + 1)
     if not found:
         return due, {}
-    posts = parts.store.known_by(Names(ids=frozenset(row.post_id for row in found)))
-    by_id = {known.id: known for known in posts if known.live and known.post.mail is not Mail.NEVER}
+    posts = log.live({row.post_id for row in found})
+    by_id = {id: known for id, known in posts.items() if known.post.mail is not Mail.NEVER}
     places = {n: (row, by_id[row.post_id]) for n, row in enumerate(found) if row.post_id in by_id}
     return replace(due, corrections=tuple(found)), places

@@ -1,44 +1,45 @@
-"""Preview: a digest as its readers would get it, without touching the store; and one sent as a test."""
+"""Preview: a digest as its readers would get it, without touching the store."""
 
-import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from publisher.core.addresses import Address, parse, parse_mailbox
-from publisher.core.digests import Shares
-from publisher.core.dkim import signable
+from publisher.core.addresses import Address, parse
+from publisher.core.digests import Digest, Shares
 from publisher.core.due import Stand
 from publisher.core.errors import Refused
 from publisher.core.headers import date_value, to_value
 from publisher.core.lint import Problem
-from publisher.core.lists import MailingList, State, Subscription, taste_of
+from publisher.core.lists import MailingList
 from publisher.core.log import Known
-from publisher.core.messages import Envelope, Letter, Message, Outcome, Place, Segment, cut, fill
-from publisher.core.mime import compose
+from publisher.core.messages import Letter, Place, Segment, cut, fill
 from publisher.core.rhythms import Taste
-from publisher.services.compose import Pairs, composed, digest_of
+from publisher.services.asreader import next_for
+from publisher.services.compose import composed, digest_from
+from publisher.services.foresight import Foresight, foresee
 from publisher.services.linting import problems
 from publisher.services.messages import tokens
 from publisher.services.parts import Parts
-from publisher.services.timing import ripe_head
+from publisher.services.timing import question
 
 RECENT = 5
 """How many of the newest posts stand in for a digest when nobody has anything new to get."""
 
 SOMEBODY = "reader@example.org"
-TEST = "[Test] "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """One mail, ready to be looked at: what it is made of, one reader's values, and what the lint says."""
+    """One mail, ready to be looked at: what it is made of, one reader's values, and what the lint says.
+    `note` says why its reader would not get it by itself yet.
+    """
 
     letter: Letter
     segments: tuple[Segment, ...]
     values: dict[Place, bytes]
     problems: tuple[Problem, ...]
+    note: str = ""
 
     def files(self) -> dict[str, bytes]:
         """subject.txt, body.html, body.txt and message.eml."""
@@ -56,76 +57,28 @@ class Drawn:
 
 def preview(parts: Parts, spec: MailingList, now: datetime, *, reader: str = "") -> Drawn:
     """What the longest waiting reader would get next, else the newest posts; with `reader`, an address of the
-    list, exactly what that reader would get now, links and all. Raises TemplateError; Refused: nothing was
-    published yet, the address is not on the list, or there is nothing for it.
+    list, exactly what that reader would get if `publish` ran now, links and all: only Message-ID is made when
+    it is sent, and a signature with it. Raises TemplateError, SourceError; Refused: nothing was published
+    yet, the address gets no mail of the list, or there is nothing for it.
     """
     if reader:
         return _for_reader(parts, spec, now, parse(reader, where="--as"))
-    pairs = _waiting(parts, spec, now) or _recent(parts)
-    if not pairs:
+    log = foresee(parts, now)
+    posts = _waiting(parts, spec, log, now) or _recent(parts)
+    if not posts:
         raise Refused(f"preview {spec.slug}", "no post is published yet", "run `publisher publish` first")
-    return _drawn(parts, spec, pairs, now, address=parse(SOMEBODY))
-
-
-def send_test(
-    parts: Parts, spec: MailingList, address: str, now: datetime, *, dry_run: bool
-) -> tuple[Drawn, Outcome | None]:
-    """Sends the preview to `address`, its subject marked; the ledger never hears of it, and its links are
-    nobody's. Raises as `preview` does, and AddressError.
-    """
-    drawn = preview(parts, spec, now)
-    to = parse(address)
-    letter = replace(drawn.letter, subject=TEST + drawn.letter.subject)
-    left = f"test.{parts.nonce()}"
-    values = drawn.values | {Place.TO: to_value(to), Place.MESSAGE_ID: left.encode()}
-    drawn = replace(drawn, letter=letter, segments=compose(letter), values=values)
-    return drawn, None if dry_run else asyncio.run(_send(parts, spec, drawn, to, left))
-
-
-async def _send(parts: Parts, spec: MailingList, drawn: Drawn, to: Address, left: str) -> Outcome:
-    sender = parse_mailbox(spec.sender).address
-    data = fill(drawn.segments, drawn.values)
-    signer = parts.signer()
-    if signer is not None and signer.signs(sender.domain):
-        data = await signer.sign(sender.domain, signable(drawn.segments).of(drawn.values)) + data
-    session = await parts.transport.connect()
-    if isinstance(session, Outcome):
-        return session
-    envelope = Envelope(mail_from=str(sender), rcpt_to=str(to))
-    message = Message(key=left, message_id=f"<{left}@{sender.domain}>", envelope=envelope, data=data)
-    try:
-        return await session.offer(message) or await session.commit()
-    finally:
-        await session.close()
+    digest = _digest(parts, spec, log, posts, now, language="")
+    letter, segments = composed(parts, digest, parts.store.next_mailing())
+    return _drawn(parts, letter, segments, now, parse(SOMEBODY), NOBODY)
 
 
 def _for_reader(parts: Parts, spec: MailingList, now: datetime, address: Address) -> Drawn:
-    found = _subscription(parts, spec, str(address))
-    taste = taste_of(spec, found.choices.taste)
-    fresh = parts.store.fresh(found.offset, ripe_head(parts, spec, now))
-    share = Shares(spec, fresh, {}).of(Stand(found.offset), taste, least=1)
-    if not share.posts:
-        raise Refused(
-            f"preview {spec.slug}", f"nothing is new for {address}", "leave out --as for the newest posts"
-        )
-    return _drawn(
-        parts,
-        spec,
-        _pairs(share.posts),
-        now,
-        address=parse(found.address),
-        reader=found,
-        language=taste.language,
-    )
-
-
-def _subscription(parts: Parts, spec: MailingList, address: str) -> Subscription:
-    for found in parts.store.subscriptions(spec.slug, State.ACTIVE):
-        if found.address.casefold() == address.casefold():
-            return found
-    raise Refused(
-        f"preview {spec.slug}", f"{address} is no active reader of it", "see `publisher subscribers list`"
-    )
+    log = foresee(parts, now)
+    mine = next_for(parts, spec, now, address, log)
+    reader = _Reader(mine.mailing, mine.reader.id, mine.reader.generation)
+    digest = _digest(parts, spec, log, mine.posts, now, language=mine.language)
+    letter, segments = composed(parts, digest, mine.mailing, own=mine.own)
+    return _drawn(parts, letter, segments, now, parse(mine.reader.address), reader, note=mine.note)
 
 
 class _Reader(NamedTuple):
@@ -134,44 +87,49 @@ class _Reader(NamedTuple):
     generation: int
 
 
+NOBODY = _Reader(0, 0, 0)
+
+
+def _digest(
+    parts: Parts, spec: MailingList, log: Foresight, posts: Sequence[Known], now: datetime, *, language: str
+) -> Digest:
+    shown = log.versions(posts[-spec.max_posts :])
+    more = len(posts) - len(shown)
+    return digest_from(parts, spec, shown, log.bodies(shown), now, more=more, language=language)
+
+
 def _drawn(
     parts: Parts,
-    spec: MailingList,
-    pairs: Pairs,
+    letter: Letter,
+    segments: tuple[Segment, ...],
     now: datetime,
-    *,
     address: Address,
-    reader: Subscription | None = None,
-    language: str = "",
+    reader: _Reader,
+    *,
+    note: str = "",
 ) -> Drawn:
-    number = parts.store.next_mailing()
-    letter, segments = composed(parts, digest_of(parts, spec, pairs, now, language=language), number)
     places = frozenset(segment for segment in segments if isinstance(segment, Place))
-    who = _Reader(number, reader.id, reader.generation) if reader else _Reader(0, 0, 0)  # of nobody
     values = {
         Place.TO: to_value(address),
         Place.DATE: date_value(now),
         Place.MESSAGE_ID: b"preview",
-        **tokens(parts, places, who, now),
+        **tokens(parts, places, reader, now),
     }
-    return Drawn(letter=letter, segments=segments, values=values, problems=problems(parts, letter, segments))
+    found = problems(parts, letter, segments)
+    return Drawn(letter=letter, segments=segments, values=values, problems=found, note=note)
 
 
-def _waiting(parts: Parts, spec: MailingList, now: datetime) -> Pairs:
+def _waiting(parts: Parts, spec: MailingList, log: Foresight, now: datetime) -> Sequence[Known]:
     """What matches the list of the posts since the reader of the list who stands furthest back."""
     behind = parts.store.furthest_back(spec.slug)
     if behind is None:
         return ()
-    fresh = parts.store.fresh(behind, ripe_head(parts, spec, now))
-    return _pairs(Shares(spec, fresh, {}).of(Stand(behind), Taste(), least=1).posts)
+    fresh = log.fresh(behind, question(parts, spec, now, log).head)
+    return Shares(spec, fresh, {}).of(Stand(behind), Taste(), least=1).posts
 
 
-def _recent(parts: Parts) -> Pairs:
-    return _pairs(tuple(reversed(parts.store.newest(RECENT))))
-
-
-def _pairs(posts: tuple[Known, ...]) -> Pairs:
-    return tuple((known.id, known.post.revision) for known in posts)
+def _recent(parts: Parts) -> Sequence[Known]:
+    return tuple(reversed(parts.store.newest(RECENT)))
 
 
 Draw = Callable[[], Drawn]

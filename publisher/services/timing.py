@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from publisher.core.due import Due
 from publisher.core.lists import MailingList, Subscription, rhythm_of
 from publisher.core.rhythms import Pace
+from publisher.services.foresight import Foresight
 from publisher.services.parts import Parts
 
 CHUNK = 5_000
@@ -72,7 +73,18 @@ def late_rhythms(parts: Parts, spec: MailingList, newest: dict[int, datetime], n
     return late
 
 
-def question(parts: Parts, spec: MailingList, now: datetime, *, at_once: bool = False) -> Due:
-    """Who of a list is due at `now`; `at_once`: posts need not be ripe."""
-    head = parts.store.head().seq if at_once else ripe_head(parts, spec, now)
-    return Due(list=spec.slug, now=now, head=head)
+def question(
+    parts: Parts,
+    spec: MailingList,
+    now: datetime,
+    log: Foresight,
+    *,
+    at_once: bool = False,
+    everyone: bool = False,
+) -> Due:
+    """Who of a list is due at `now`; `at_once`: posts need not be ripe. What is about to enter the log is
+    never ripe where its author has time to think again.
+    """
+    if spec.delay and not at_once:
+        return Due(list=spec.slug, now=now, head=ripe_head(parts, spec, now), everyone=everyone)
+    return Due(list=spec.slug, now=now, head=log.head(parts.store.head().seq), everyone=everyone)

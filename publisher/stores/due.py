@@ -12,7 +12,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    String,
     and_,
     bindparam,
     case,
@@ -22,7 +21,6 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
-    type_coerce,
     union_all,
     update,
 )
@@ -37,7 +35,15 @@ from publisher.stores.choices import as_pace, as_taste
 from publisher.stores.columns import is_
 from publisher.stores.eligible import is_suppressed
 from publisher.stores.engine import Database, slices
-from publisher.stores.schema import deliveries, log, mailing_posts, posts, rhythms, subscriptions, tastes
+from publisher.stores.schema import (
+    deliveries,
+    log,
+    mailing_posts,
+    posts,
+    rhythms,
+    subscriptions,
+    tastes,
+)
 
 ACTIVE = is_(subscriptions.c.state, SubscriptionState.ACTIVE)
 
@@ -118,24 +124,6 @@ class DueReaders:
             for rhythm, offset, taste, mask, number, oldest in rows
         ]
 
-    def left_out(self, due: Due) -> Mapping[str, int]:
-        """How many readers of a list are not due, by why: "pending", "unsubscribed", "paused", "suppressed",
-        or "later" where their time has not come.
-        """
-        state = type_coerce(subscriptions.c.state, String)
-        why = case(
-            (~ACTIVE, state),
-            (subscriptions.c.paused, "paused"),
-            (is_suppressed(), "suppressed"),
-            (is_due(due), "due"),
-            else_="later",
-        )
-        theirs = rhythms.join(subscriptions, subscriptions.c.rhythm == rhythms.c.id)
-        counted = select(why, func.count()).select_from(theirs).where(rhythms.c.list == due.list)
-        with self._db.read() as connection:
-            rows = connection.execute(counted.group_by(why)).all()
-        return {reason: number for reason, number in rows if reason != "due"}
-
     def next_due(self) -> datetime | None:
         """The earliest next_due_at of an active, unsuppressed reader who is not served at once."""
         first = select(_DUE_AT).where(_THEIRS, _DUE_AT.is_not(None), ~is_suppressed())
@@ -187,7 +175,7 @@ def is_due(due: Due) -> ColumnElement[bool]:
     """Whether a row of `readers_of_rhythms` is due, suppressed or not."""
     return and_(
         rhythms.c.list == due.list,
-        due.now >= _DUE_AT,
+        _DUE_AT.is_not(None) if due.everyone else due.now >= _DUE_AT,
         or_(rhythms.c.next_at.is_not(None), subscriptions.c.offset < due.head),
     )
 

@@ -1,6 +1,6 @@
 """The publication log and the posts it speaks of."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -70,11 +70,15 @@ class Log(Renaming):
         """Live posts, last first by first publication."""
         return self._known(select(posts).where(posts.c.live).order_by(posts.c.first_seq.desc()).limit(limit))
 
-    def fresh(self, after: int, until: int) -> Sequence[Known]:
-        """Live posts whose first published row, not backfill, lies in (after, until], in log order."""
-        query = select(posts).where(posts.c.live, ~posts.c.backfill)
-        query = query.where(posts.c.first_seq > after, posts.c.first_seq <= until)
-        return self._known(query.order_by(posts.c.first_seq))
+    def fresh(self, after: int, until: int, *, shown: Collection[str] = ()) -> Sequence[Known]:
+        """Live posts, and those of the ids `shown`, whose first published row, not backfill, lies in
+        (after, until], in log order.
+        """
+        query = select(posts).where(posts.c.first_seq > after, posts.c.first_seq <= until, ~posts.c.backfill)
+        found = [*self._known(query.where(posts.c.live).order_by(posts.c.first_seq))]
+        for part in slices(list(shown)):
+            found += self._known(query.where(~posts.c.live, posts.c.id.in_(part)))
+        return sorted(found, key=lambda known: known.first_seq) if shown else found
 
     def versions(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Known]:
         """The posts as they were in those (post id, revision), in that order. Raises StoreError: unknown."""

@@ -27,12 +27,13 @@ from publisher.stores.freezing import (
     last_mailing,
     seal,
 )
+from publisher.stores.leftout import LeftOut
 from publisher.stores.mailings import read_mailings
 from publisher.stores.members import BatchState
 from publisher.stores.schema import batches, deliveries, mailings, stands, subscriptions
 
 
-class Planning(DueReaders):
+class Planning(DueReaders, LeftOut):
     """`ports.PlanningStore`."""
 
     _db: Database

@@ -251,3 +251,7 @@ def test_fresh_is_what_was_first_published_between_without_backfill(world: Any) 
     assert [k.first_seq for k in world.store.fresh(0, 3)] == [2, 3]
     assert [k.first_seq for k in world.store.fresh(3, 99)] == [4]
     assert world.store.fresh(4, 99) == []
+    world.apply(world.change(Kind.WITHDRAWN, "two"), world.change(Kind.WITHDRAWN, "zero"))
+    shown = [world.id("two"), world.id("zero")]
+    assert [k.first_seq for k in world.store.fresh(0, 9)] == [2, 4]
+    assert [k.first_seq for k in world.store.fresh(0, 9, shown=shown)] == [2, 3, 4]

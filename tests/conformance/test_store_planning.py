@@ -172,6 +172,23 @@ def test_who_is_left_out_is_counted_by_why(world: Any) -> None:
     assert world.store.left_out(world.due()) == left_out
 
 
+def test_each_reader_of_a_list_is_told_where_they_stand_and_why_they_are_left_out(world: Any) -> None:
+    world.active("ann", due=NOW)
+    world.publish("one")
+    world.active("bob", due=NOW + HOUR)
+    world.active("eve", list="daily")
+    world.join(replace(world.reader("fay", active=True, due=NOW), choices=Choices(paused=True)))
+    [gone] = world.active("dee")
+    world.store.unsubscribe(gone.id, 1, NOW)
+    found = list(world.store.candidates(world.due()))
+    said = [(reader.address.partition("@")[0], reader.why, reader.stand.offset) for reader in found]
+    assert said == [("ann", "", 0), ("bob", "later", 1), ("fay", "paused", 1), ("dee", "unsubscribed", 1)]
+    assert list(world.store.candidates(world.due(), found[1].subscription)) == [found[1]]
+    called = [reader.why for reader in world.store.candidates(world.due(everyone=True))]
+    assert called == ["", "", "paused", "unsubscribed"]
+    assert sum(group.readers for group in world.store.due(world.due(everyone=True))) == 2
+
+
 def test_corrections_are_for_those_who_had_the_post(world: Any) -> None:
     """The last correction of each post; and of readers who passed it, those with a delivery of it."""
     mailing = world.ready("ann", "bob")
