@@ -1,11 +1,12 @@
 """How a list's next digest is shown: who gets what, and why others are left out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
 
 from publisher.cli.common import count, utc
+from publisher.core.due import Candidate, Stand
 from publisher.services.outlook import Group, Outlook, Verdict
 
 LEFT_OUT = {
@@ -17,21 +18,42 @@ LEFT_OUT = {
 }
 
 
-def say_outlook(look: Outlook, *, who: bool, left_out: Mapping[str, int]) -> None:
-    """One line for a list; with `who` also one for each group of its due readers, and one for the others."""
+SHORT = {
+    Verdict.WAITS: "waiting for more posts",
+    Verdict.NOTHING: "due, with nothing new for them",
+    Verdict.LATE: "due too long ago",
+}
+
+
+def say_outlook(look: Outlook, left_out: Mapping[str, int], who: Iterable[Candidate] | None) -> None:
+    """A line for a list, one for the readers it leaves out, by why, and one for each reader of `who`."""
     spec = look.spec
     posts = max((len(group.share.posts) for group in look.of(Verdict.MAIL)), default=0)
     text = f"{count(posts, 'post')} to {count(look.readers, 'reader')}" if look.readers else "nobody is due"
     note = ", to be approved" if look.readers and spec.approve else ""
     click.echo(f"digest     {spec.slug}: {text}{note}")
-    for group in look.groups if who else ():
-        due = group.due
-        click.echo(
-            f"           {count(due.readers, 'reader')} due since {utc(due.oldest)}: {_why(look, group)}"
-        )
-    if who and left_out:
-        others = [f"{left_out[why]:,} {words}" for why, words in LEFT_OUT.items() if why in left_out]
+    others = [f"{number:,} {words}" for words, number in _others(look, left_out).items()]
+    if others:
         click.echo(f"           left out: {', '.join(others)}")
+    groups = _by_place(look)
+    for reader in who or ():
+        group = None if reader.why else groups.get((reader.rhythm, reader.stand))
+        why = _why(look, group) if group else LEFT_OUT[reader.why or "later"]  # or due since we looked
+        click.echo(f"           {reader.address}: {why}")
+
+
+def _others(look: Outlook, left_out: Mapping[str, int]) -> Mapping[str, int]:
+    """How many get nothing, by why, in words: those who are due and for whom nothing is, then the others."""
+    found: dict[str, int] = {}
+    for group in look.groups:
+        if group.verdict is not Verdict.MAIL:
+            words = SHORT[group.verdict]
+            found[words] = found.get(words, 0) + group.due.readers
+    return found | {words: left_out[why] for why, words in LEFT_OUT.items() if why in left_out}
+
+
+def _by_place(look: Outlook) -> Mapping[tuple[int, Stand], Group]:
+    return {(group.due.rhythm, group.due.stand): group for group in look.groups}
 
 
 def _why(look: Outlook, group: Group) -> str:
@@ -48,7 +70,9 @@ def _why(look: Outlook, group: Group) -> str:
             return f"due more than {look.spec.max_late} ago: the posts wait for the next digest"
 
 
-def outlook_json(look: Outlook, left_out: Mapping[str, int]) -> dict[str, Any]:
+def outlook_json(
+    look: Outlook, left_out: Mapping[str, int], who: Iterable[Candidate] | None
+) -> dict[str, Any]:
     """The same as JSON."""
     groups = [
         {
@@ -63,4 +87,13 @@ def outlook_json(look: Outlook, left_out: Mapping[str, int]) -> dict[str, Any]:
     ]
     late = bool(look.of(Verdict.LATE))
     value: dict[str, Any] = {"list": look.spec.slug, "readers": look.readers, "late": late}
-    return value | {"groups": groups, "left_out": dict(left_out)}
+    value |= {"groups": groups, "left_out": dict(left_out)}
+    places = _by_place(look)
+    return value if who is None else value | {"who": [_told(places, reader) for reader in who]}
+
+
+def _told(groups: Mapping[tuple[int, Stand], Group], reader: Candidate) -> dict[str, Any]:
+    group = None if reader.why else groups.get((reader.rhythm, reader.stand))
+    verdict = group.verdict.value if group else reader.why or "later"
+    posts = [known.id for known in group.share.posts] if group else []
+    return {"address": reader.address, "verdict": verdict, "posts": posts}

@@ -1,6 +1,6 @@
 """plan, publish."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
@@ -11,6 +11,7 @@ from publisher.cli.common import Site, count, say, show_json, site_options, the_
 from publisher.cli.outlooks import outlook_json, say_outlook
 from publisher.cli.pinging import say_pinged
 from publisher.cli.progress import delivery_progress
+from publisher.core.due import Candidate
 from publisher.core.errors import UsageError
 from publisher.core.guards import WAYS, Guard
 from publisher.core.lint.problems import Rule
@@ -52,17 +53,17 @@ RULES = tuple(rule.value for rule in Rule)
 @site_options(at=True, as_json=True)
 @meaning(mail=False)
 @click.option(
-    "--who", is_flag=True, help="Also how many readers each digest has, and why others are left out."
+    "--who", is_flag=True, help="Also the address of each reader, and what they get or why they get nothing."
 )
 def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard]) -> None:
     """What `publish` would do now; changes nothing."""
     app = site.open()
     made, outlooks = app.plan(meant=meant)
     if as_json:
-        show_json(
-            _plan_json(made)
-            | {"digests": [outlook_json(look, app.store.left_out(look.due)) for look in outlooks]}
-        )
+        digests = [
+            outlook_json(look, app.store.left_out(look.due), _who(app, look, who=who)) for look in outlooks
+        ]
+        show_json(_plan_json(made) | {"digests": digests})
     else:
         _say_plan(app, made, outlooks, who=who)
     _finish(made)
@@ -144,8 +145,12 @@ def _say_plan(app: App, made: Plan, outlooks: tuple[Outlook, ...], *, who: bool)
     if made.next_at:
         click.echo(f"next       a post waits for {utc(made.next_at)}")
     for look in outlooks:
-        say_outlook(look, who=who, left_out=app.store.left_out(look.due) if who else {})
+        say_outlook(look, app.store.left_out(look.due), _who(app, look, who=who))
     click.echo(f"plan       {made.hash}")
+
+
+def _who(app: App, look: Outlook, *, who: bool) -> Iterator[Candidate] | None:
+    return app.store.candidates(look.due) if who else None
 
 
 def _say_report(app: App, report: Report) -> None:

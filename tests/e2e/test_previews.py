@@ -56,7 +56,20 @@ def test_a_preview_says_who_gets_nothing_and_who_is_nobody(started: Any) -> None
     said = started.run("preview", "daily", "--as", "ann@example.org", code=1).stderr
     assert "preview daily: nothing is new for ann@example.org; " in said
     said = started.run("preview", "daily", "--as", "bo@example.org", code=1).stderr
-    assert "bo@example.org is no active reader of it" in said
+    assert "bo@example.org is no reader of it" in said
+
+
+def test_a_plan_says_who_gets_what_and_why_others_get_nothing(started: Any) -> None:
+    started.run("subscribers", "add", "bo@example.org", "--list", "daily", "--at", "2024-10-21T05:00:00Z")
+    started.post("two.md", "---\ntitle: Fish\ndate: 2024-10-21\n---\nThe harbour is full of fish.\n")
+    at = ("--at", "2024-10-21T09:00:00Z")
+    said = started.run("plan", "--who", *at).stdout
+    assert "digest     daily: 2 posts to 1 reader\n           left out: 1 yet to confirm\n" in said
+    assert "           ann@example.org: 2 posts\n           bo@example.org: yet to confirm\n" in said
+    assert "@example.org" not in started.run("plan", *at).stdout
+    [digest] = started.json("plan", "--who", *at)["digests"]
+    told = {who["address"]: (who["verdict"], len(who["posts"])) for who in digest["who"]}
+    assert told == {"ann@example.org": ("mail", 2), "bo@example.org": ("pending", 0)}
 
 
 def test_a_test_message_is_marked_and_no_mailing(started: Any) -> None:
