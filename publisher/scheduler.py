@@ -60,6 +60,10 @@ class Ticker:
             self._guarded("hubs", self.ping), "interval", seconds=every.total_seconds()
         )
 
+        self._scheduler.add_job(
+            self._guarded("ledger", self.fold), "interval", hours=1, next_run_time=datetime.now(UTC)
+        )
+
     def start(self) -> None:
         """Starts ticking: the first publish is at once, for what came due while nobody looked."""
         self._scheduler.start()
@@ -131,6 +135,12 @@ class Ticker:
             log.info("delivered", extra={"accepted": tally.accepted, "unknown": unknown + tally.unknown})
         if tally.held:
             log.warning("held", extra={"reason": tally.held})
+
+    def fold(self) -> None:
+        """What is settled long ago is folded, beside everything else; each part leaves room for others."""
+        folded = self.app.fold(pause=self._stopping.wait)
+        if folded:
+            log.info("folded", extra={"deliveries": folded})
 
     def ping(self) -> None:
         """Tells hubs, beside everything else: a slow one holds up nobody."""

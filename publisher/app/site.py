@@ -31,6 +31,7 @@ from publisher.services import (
     plan,
     preview,
     publish,
+    retention,
     status,
     subscribe,
     websub,
@@ -265,6 +266,11 @@ class App:
     def housekeeping(self) -> None:
         """What a tick also does: pending sign-ups nobody confirmed are forgotten."""
         subscribe.forget_pending(self.parts, self.clock())
+
+    def fold(self, *, most: int | None = None, pause: Callable[[float], bool] = lambda _: False) -> int:
+        """Makes the ledger small, by mail.retention (services.retention says how); how many deliveries."""
+        keep = self.settings.mail.retention
+        return 0 if keep is None else retention.fold(self.parts, keep, most=most, pause=pause)
 
     @contextmanager
     def lock(self, name: str, *, wait: bool = True) -> Generator[None, None, None]:

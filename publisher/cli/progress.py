@@ -14,6 +14,9 @@ from publisher.services.deliver import Tally
 EVERY = 100
 """Deliveries between two JSON events, and the fewest that are worth a bar."""
 
+FOLDED = 50_000
+"""Deliveries that a command folds at most, in a second or two: `run` folds them all."""
+
 
 @contextmanager
 def bar(label: str, total: int | None) -> Generator[Callable[[int], None], None, None]:
@@ -33,6 +36,8 @@ def delivery_progress(app: App, *, as_json: bool) -> tuple[Tally, int]:
         with bar("delivering", planned) as update:
             tally, unknown = app.deliver(progress=lambda tally: update(tally.total))
     _say_tally(tally, unknown)
+    if folded := app.fold(most=FOLDED):
+        say(f"folded: {count(folded, 'delivery', 'deliveries')} older than mail.retention")
     return tally, unknown
 
 

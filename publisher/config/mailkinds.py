@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import cast
 
-from publisher.config.kinds import FILLED, Kind, Wrong
+from publisher.config.kinds import DURATION, FILLED, Kind, Wrong
 from publisher.core.addresses import parse
 from publisher.core.envelopes import LONGEST_LOCAL
 from publisher.core.errors import AddressError
@@ -100,6 +101,22 @@ def _bounces(value: object) -> str:
     return str(address)
 
 
+LEAST_KEPT = timedelta(days=7)
+"""Servers try for up to five days (RFC 5321 4.5.4.1), and what comes back then names a delivery."""
+
+MOST_KEPT = timedelta(days=36_500)
+
+
+def _retention(value: object) -> timedelta | None:
+    if value == "forever":
+        return None
+    kept: timedelta = DURATION.read(value)
+    if not LEAST_KEPT <= kept <= MOST_KEPT:
+        raise Wrong
+    return kept
+
+
+RETENTION = Kind(expects='a duration of at least "7d", such as "400d", or "forever"', read=_retention)
 HOST = Kind(expects='the name of a server such as "smtp.example.org", or its address', read=_host)
 RATE = Kind(expects="messages a second, more than 0, such as 50 or 0.5", read=_rate, verbatim=False)
 DOMAIN = Kind(expects='a domain such as "example.org"', read=_domain)

@@ -60,7 +60,7 @@ class DkimSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
     """[mail] and what is within. `transport` is a transport's name; `bounces` is the address that mail
-    comes back to, "" for the list's own.
+    comes back to, "" for the list's own. `retention` is how long settled deliveries are kept; None: always.
     """
 
     transport: str
@@ -70,6 +70,7 @@ class MailSettings:
     quiet_hours: QuietHours | None = None
     warm_up: WarmUp | None = None
     canary: Canary | None = None
+    retention: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,7 +92,15 @@ class LedgerStore(Protocol):
         ...
 
     def mailings(self, *, counted: bool = True) -> Sequence[Mailing]:
-        """All of them, newest first; counting reads the whole ledger."""
+        """All of them, newest first."""
+        ...
+
+    def under_way(self) -> Sequence[Mailing]:
+        """Those that are neither done nor cancelled, newest first."""
+        ...
+
+    def totals(self) -> tuple[int, Mapping[State, int]]:
+        """How many mailings there are, and of all of them together how many deliveries in each state."""
         ...
 
     def mailing(self, id: int, *, counted: bool = True) -> Mailing | None: ...
@@ -107,6 +115,11 @@ class LedgerStore(Protocol):
 
     def replies(self, id: int) -> Sequence[tuple[str, int]]:
         """The servers' words and how often, most frequent first; at most 20."""
+        ...
+
+    def fold(self, before: datetime, *, limit: int) -> int:
+        """Of deliveries settled before then, about `limit` at once, the counts stay, what servers said, and
+        that it came to whom it came; returns how many. What is in doubt, or of a mailing under way, stays."""
         ...
 
     def queued(self, now: datetime) -> int:

@@ -35,11 +35,8 @@ def _sending(mailing: Mailing, pace: Pace | None, now: datetime) -> dict[str, An
 def status(parts: Parts, now: datetime) -> dict[str, Any]:
     """Log head, readers by state, what is due, what is queued or in doubt, and the last errors."""
     head = parts.store.head()
-    mailings = parts.store.mailings()
-    states = Counter[str]()
-    for mailing in mailings:
-        states.update({state.value: number for state, number in mailing.counts.items()})
-    active = [m for m in mailings if m.state not in (MailingState.DONE, MailingState.CANCELLED)]
+    number, deliveries = parts.store.totals()
+    active = parts.store.under_way()
     pace = parts.store.pace(now - LATELY)
     readers = Counter[str]()
     for (spec, state), number in parts.store.subscriber_counts().items():
@@ -53,8 +50,8 @@ def status(parts: Parts, now: datetime) -> dict[str, Any]:
         "next_batch": parts.store.next_batch_at(),
         "readers": dict(readers),
         "sending": [_sending(m, pace.get(m.id), now) for m in active],
-        "mailings": {"all": len(mailings), "under way": len(active)},
-        "deliveries": {state.value: states[state.value] for state in State if states[state.value]},
+        "mailings": {"all": number, "under way": len(active)},
+        "deliveries": {state.value: count for state, count in deliveries.items()},
         "hubs": {"to tell": len(parts.store.pings())} if parts.hubs else {},
         "problems": [{"area": a, "since": at, "text": text} for a, at, text in parts.store.problems()],
     }

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Row, case, exists, func, literal, select, upd
 from sqlalchemy.dialects.sqlite import insert
 
 from publisher.core.mailings import Cause, MailingState, State, move, origins
-from publisher.stores.members import BatchState
-from publisher.stores.schema import batches, counters, deliveries, mailings
+from publisher.stores.members import NOT_OVER, BatchState
+from publisher.stores.schema import TALLIED, batches, counters, deliveries, mailings
 
 TURN = "turn"
 """The counter of batches begun and ended: the journal has it too, so an old copy of the store is known."""
@@ -31,6 +31,11 @@ def ranges(groups: Sequence[tuple[str, int]], base: int, size: int) -> Iterator[
 def of_range(batch: Any) -> Any:
     """The ledger rows of a batch."""
     return (deliveries.c.mailing == batch.mailing) & deliveries.c.n.between(batch.lo, batch.hi)
+
+
+def holds(mailing: int, n: int) -> Any:
+    """Whether a row of `batches` is the one of that delivery."""
+    return (batches.c.mailing == mailing) & (batches.c.lo <= n) & (batches.c.hi >= n)
 
 
 def let_go(connection: Connection, batch: Row[Any], now: datetime) -> int:
@@ -73,21 +78,31 @@ def next_turn(connection: Connection) -> int:
 
 
 def set_turn(connection: Connection, batch: Any, now: datetime) -> None:
-    """The batch waits for the earliest not_before of its queued rows; without any it is done."""
+    """No run holds the batch, and it is counted. It waits for the earliest not_before of its queued rows;
+    without any it is done.
+    """
     turns = func.coalesce(deliveries.c.not_before, literal(now, deliveries.c.not_before.type))
-    queued = of_range(batch) & (deliveries.c.state == State.QUEUED)
-    earliest = connection.execute(select(func.min(turns)).where(queued)).scalar()
-    free = {"run": None, "lease_until": None}
-    this = update(batches).where(batches.c.id == batch.id)
+    by_state = select(deliveries.c.state, func.count(), func.min(turns)).where(of_range(batch))
+    seen = connection.execute(by_state.group_by(deliveries.c.state)).all()
+    earliest = next((turn for state, _, turn in seen if state is State.QUEUED), None)
+    values: dict[str, Any] = all_of(0) | {state.value: n for state, n, _ in seen if state in TALLIED}
+    values |= {"run": None, "lease_until": None}
     if earliest is not None:
-        connection.execute(this.values(state=BatchState.OPEN, next_at=earliest, **free))
-        return
-    connection.execute(this.values(state=BatchState.DONE, **free))
-    end_mailing(connection, batch.mailing)
+        values |= {"state": BatchState.OPEN, "next_at": earliest}
+    else:
+        values |= {"state": BatchState.DONE, "settled_at": now}
+    connection.execute(update(batches).where(batches.c.id == batch.id).values(values))
+    if earliest is None:
+        end_mailing(connection, batch.mailing)
+
+
+def all_of(queued: int) -> dict[str, int]:
+    """The counts of a batch of which so many rows are queued, and none is anything else."""
+    return {state.value: queued if state is State.QUEUED else 0 for state in TALLIED}
 
 
 def end_mailing(connection: Connection, mailing: int) -> None:
     """A ready mailing whose batches are all done is done; rows in doubt do not hold it open."""
-    waiting = exists().where(batches.c.mailing == mailings.c.id, batches.c.state != BatchState.DONE)
+    waiting = exists().where(batches.c.mailing == mailings.c.id, batches.c.state.in_(NOT_OVER))
     over = update(mailings).where(mailings.c.id == mailing, mailings.c.state == MailingState.READY, ~waiting)
     connection.execute(over.values(state=MailingState.DONE))

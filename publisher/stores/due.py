@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Exists,
     Select,
+    Table,
     and_,
     bindparam,
     case,
@@ -35,6 +37,7 @@ from publisher.stores.choices import as_pace, as_taste
 from publisher.stores.columns import is_
 from publisher.stores.eligible import is_suppressed
 from publisher.stores.engine import Database, slices
+from publisher.stores.receipts import receipts
 from publisher.stores.schema import (
     deliveries,
     log,
@@ -222,17 +225,20 @@ def _passed(seq: int, first_seq: int) -> ColumnElement[bool]:
 
 
 def _got(post_id: str) -> ColumnElement[bool]:
-    return (
-        exists()
-        .where(
-            deliveries.c.subscription == subscriptions.c.id,
-            deliveries.c.generation == subscriptions.c.generation,
-            deliveries.c.state.not_in(_NEVER_CAME),
-            mailing_posts.c.mailing == deliveries.c.mailing,
-            mailing_posts.c.cohort == deliveries.c.cohort,
-            mailing_posts.c.post_id == post_id,
-        )
-        .correlate(subscriptions)
+    came = _showed(deliveries, post_id).where(deliveries.c.state.not_in(_NEVER_CAME))
+    return or_(came.correlate(subscriptions), _showed(receipts, post_id).correlate(subscriptions))
+
+
+def _showed(table: Table, post_id: str) -> Exists:
+    """Whether a row of the ledger, or a receipt, is of a mail to a row of `subscriptions` in its present life
+    that showed a post.
+    """
+    return exists().where(
+        table.c.subscription == subscriptions.c.id,
+        table.c.generation == subscriptions.c.generation,
+        mailing_posts.c.mailing == table.c.mailing,
+        mailing_posts.c.cohort == table.c.cohort,
+        mailing_posts.c.post_id == post_id,
     )
 
 

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, literal, select, update
 
 from publisher.core.lists import State, Subscription
 from publisher.core.mailings import Cause, move
 from publisher.core.mailings import State as DeliveryState
+from publisher.stores.batches import holds
 from publisher.stores.engine import Database
 from publisher.stores.forgetting import forget_addresses, forget_confirmations, has_delivery
+from publisher.stores.receipts import forget_receipts, receipts
 from publisher.stores.rows import as_subscription, with_address
 from publisher.stores.schema import deliveries, mailings, subscribers, subscriptions, suppressions
+from publisher.stores.tallies import recount
 
 NOBODY = "erased.invalid"
 """The domain of an address that was erased while the ledger still counts what was sent to it (RFC 2606 2)."""
@@ -43,12 +46,20 @@ class Persons:
             return connection.execute(query).scalar_one()
 
     def received(self, subscription: int) -> Sequence[tuple[int, str, str, datetime]]:
-        """(mailing, subject, state, since) of everything planned for a subscription, oldest first."""
+        """(mailing, subject, state, since) of everything planned for a subscription, oldest first. Of what
+        was folded there is what arrived, since its mailing began.
+        """
         query = select(mailings.c.id, mailings.c.subject, deliveries.c.state, deliveries.c.changed_at)
         query = query.join_from(deliveries, mailings, mailings.c.id == deliveries.c.mailing)
-        query = query.where(deliveries.c.subscription == subscription).order_by(mailings.c.id)
+        arrived = literal(DeliveryState.ACCEPTED, deliveries.c.state.type)
+        folded = select(mailings.c.id, mailings.c.subject, arrived, mailings.c.created_at)
+        folded = folded.join_from(receipts, mailings, mailings.c.id == receipts.c.mailing)
+        both = query.where(deliveries.c.subscription == subscription).union_all(
+            folded.where(receipts.c.subscription == subscription)
+        )
         with self._db.read() as connection:
-            return [(row[0], row[1], row[2].value, row[3]) for row in connection.execute(query)]
+            rows = connection.execute(both.order_by(both.selected_columns[0])).all()
+        return [(row[0], row[1], row[2].value, row[3]) for row in rows]
 
     def erase(self, key: str, now: datetime) -> int:
         """Forgets a person but for the keyed hash that keeps them from being written to again. What the
@@ -63,8 +74,11 @@ class Persons:
             theirs = deliveries.c.subscription.in_(ids)
             open_ = update(deliveries).where(theirs, deliveries.c.state == DeliveryState.QUEUED)
             skipped = move(DeliveryState.QUEUED, Cause.SKIP)
-            connection.execute(open_.values(state=skipped, changed_at=now, reply="erased"))
+            ended = open_.values(state=skipped, changed_at=now, reply="erased")
+            for row in connection.execute(ended.returning(deliveries.c.mailing, deliveries.c.n)).all():
+                recount(connection, holds(row.mailing, row.n))
             forget_confirmations(connection, ids)
+            forget_receipts(connection, ids)
             these = subscriptions.c.id.in_(ids)
             left: dict[str, Any] = {"state": State.UNSUBSCRIBED, "next_due_at": None, "consent": {}}
             left |= {"asked_at": None, "generation": subscriptions.c.generation + 1}

@@ -15,6 +15,7 @@ from publisher.core.mailings import MailingKind
 from publisher.core.mailings import State as DeliveryState
 from publisher.stores.columns import is_
 from publisher.stores.engine import slices
+from publisher.stores.receipts import has_receipt, said
 from publisher.stores.schema import (
     batches,
     cohorts,
@@ -41,7 +42,7 @@ def forget_pending(connection: Connection, before: datetime) -> int:
         ids = [row.id for row in part]
         forget_confirmations(connection, ids)
         these = subscriptions.c.id.in_(ids)
-        proof = has_delivery()
+        proof = has_delivery() | has_receipt()
         connection.execute(update(subscriptions).where(these, proof).values(state=State.UNSUBSCRIBED))
         connection.execute(delete(subscriptions).where(these, ~proof))
         forget_addresses(connection, [row.subscriber for row in part])
@@ -60,6 +61,7 @@ def forget_confirmations(connection: Connection, ids: list[int]) -> None:
     for part in slices(connection.scalars(theirs).all()):
         for table in (deliveries, batches, stands, mailing_posts, cohorts):
             connection.execute(delete(table).where(table.c.mailing.in_(part)))
+        connection.execute(delete(said).where(said.c.mailing.in_(part)))
         connection.execute(delete(mailings).where(mailings.c.id.in_(part)))
 
 

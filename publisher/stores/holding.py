@@ -21,6 +21,7 @@ from publisher.stores.schema import (
     subscriptions,
     suppressions,
 )
+from publisher.stores.tallies import recount
 
 
 class Holding:
@@ -135,5 +136,6 @@ def _cancel(connection: Connection, mailing: int, now: datetime) -> None:
         deliveries.c.mailing == mailing, deliveries.c.state.in_(origins(Cause.CANCEL))
     )
     connection.execute(rows.values(state=move(State.QUEUED, Cause.CANCEL), changed_at=now))
-    idle = update(batches).where(batches.c.mailing == mailing, batches.c.state == BatchState.OPEN)
-    connection.execute(idle.values(state=BatchState.DONE))
+    idle = (batches.c.mailing == mailing, batches.c.state == BatchState.OPEN)
+    recount(connection, *idle)
+    connection.execute(update(batches).where(*idle).values(state=BatchState.DONE, settled_at=now))

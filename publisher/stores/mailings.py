@@ -1,18 +1,21 @@
 """Reading mailings: what they are, what they carry, how far they went."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, union_all
 
 from publisher.core.errors import StoreError
-from publisher.core.mailings import InDoubt, Mailing, State
+from publisher.core.mailings import InDoubt, Mailing, MailingState, State
 from publisher.core.messages import Place, Segment
 from publisher.ports import CohortPosts
 from publisher.stores.columns import is_
 from publisher.stores.engine import Database, slices
+from publisher.stores.receipts import receipts, said
+from publisher.stores.replies import SHOWN, Replies, replies_of
 from publisher.stores.schema import (
+    batches,
     cohorts,
     deliveries,
     mailing_posts,
@@ -21,9 +24,7 @@ from publisher.stores.schema import (
     subscribers,
     subscriptions,
 )
-
-REPLIES = 20
-"""How many different replies of a mailing are shown."""
+from publisher.stores.tallies import counts, totals
 
 SEGMENT, PLACE = "s:", "p:"
 """How a recipe marks a stored segment and a reader's place (`messages`)."""
@@ -38,15 +39,27 @@ class Mailings:
     _db: Database
 
     def mailings(self, *, counted: bool = True) -> Sequence[Mailing]:
-        """All of them, newest first; without counts it does not touch the ledger."""
+        """All of them, newest first."""
         with self._db.read() as connection:
             return read_mailings(connection, counted=counted)
 
     def mailing(self, id: int, *, counted: bool = True) -> Mailing | None:
-        """One of them; without counts it does not touch the ledger."""
+        """One of them; None: there is none of that id."""
         with self._db.read() as connection:
             found = read_mailings(connection, mailings.c.id == id, counted=counted)
         return found[0] if found else None
+
+    def under_way(self) -> Sequence[Mailing]:
+        """Those that are neither done nor cancelled, newest first."""
+        active = (MailingState.PLANNING, MailingState.READY, MailingState.PAUSED)
+        with self._db.read() as connection:
+            return read_mailings(connection, or_(*[is_(mailings.c.state, state) for state in active]))
+
+    def totals(self) -> tuple[int, Mapping[State, int]]:
+        """How many mailings there are, and of all of them together how many deliveries in each state."""
+        with self._db.read() as connection:
+            number: int = connection.execute(select(func.count()).select_from(mailings)).scalar_one()
+            return number, totals(connection)
 
     def cohorts(self, id: int) -> Sequence[CohortPosts]:
         """Each cohort's number, its (post id, revision) pairs as they are shown, and its language."""
@@ -61,9 +74,12 @@ class Mailings:
 
     def shown_to(self, mailing: int, subscription: int) -> tuple[Sequence[tuple[str, str]], str] | None:
         """What one reader was mailed: (post id, revision) pairs, and the language; None: nothing."""
-        theirs = (deliveries.c.subscription == subscription) & (deliveries.c.mailing == mailing)
+        theirs = [
+            select(table.c.cohort).where(table.c.subscription == subscription, table.c.mailing == mailing)
+            for table in (deliveries, receipts)
+        ]
         with self._db.read() as connection:
-            cohort = connection.execute(select(deliveries.c.cohort).where(theirs)).scalar()
+            cohort = connection.execute(union_all(*theirs)).scalar()
             if cohort is None:
                 return None
             this = (cohorts.c.mailing == mailing) & (cohorts.c.n == cohort)
@@ -111,41 +127,22 @@ class Mailings:
         """The servers' words and how often, most frequent first; at most 20. Acceptances, each with a
         number of its own, are one: what they have in common.
         """
-        number, words = func.count(), deliveries.c.reply
-        said = (deliveries.c.mailing == id) & (words != "")
-        taken = deliveries.c.state == State.ACCEPTED
-        refusals = select(words, number).where(said, ~taken).group_by(words)
-        both = select(number, func.min(words), func.max(words)).where(said, taken)
         with self._db.read() as connection:
-            rows = connection.execute(refusals.order_by(number.desc(), words).limit(REPLIES)).all()
-            accepted, least, most = connection.execute(both).one()
-        found = [(reply, count) for reply, count in rows]
-        if accepted:
-            found.append((_in_common(least, most), accepted))
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:REPLIES]
+            kept = connection.execute(select(said.c.value).where(said.c.mailing == id)).scalar()
+            rows = select(deliveries).where(deliveries.c.mailing == id)
+            live = replies_of(connection, rows, most=SHOWN).get(id, Replies())
+        return (Replies(*kept) + live if kept else live).shown()
 
 
 def read_mailings(connection: Connection, *where: ColumnElement[bool], counted: bool = True) -> list[Mailing]:
-    """Mailings, newest first; with counts, which reads all of their deliveries."""
+    """Mailings, newest first; with their counts, or without."""
     found = connection.execute(select(*_COLUMNS).where(*where).order_by(mailings.c.id.desc()))
     rows = found.mappings().all()
     if not counted:
         return [Mailing(**row) for row in rows]
-    key = (deliveries.c.mailing, deliveries.c.state)
-    counting = select(*key, func.count()).group_by(*key)
-    if where:
-        counting = counting.where(deliveries.c.mailing.in_(select(mailings.c.id).where(*where)))
-    counts: dict[int, dict[State, int]] = {}
-    for mailing, state, number in connection.execute(counting):
-        counts.setdefault(mailing, {})[state] = number
-    return [Mailing(**row, counts=counts.get(row["id"], {})) for row in rows]
-
-
-def _in_common(least: str, most: str) -> str:
-    """What replies share, of which these are the first and the last in order."""
-    differ = (n for n, (one, other) in enumerate(zip(least, most, strict=False)) if one != other)
-    shared = least[: next(differ, min(len(least), len(most)))]
-    return least if least == most else f"{shared.rpartition(' ')[0]} ..."
+    which = [batches.c.mailing.in_(select(mailings.c.id).where(*where))] if where else []
+    numbers = counts(connection, *which)
+    return [Mailing(**row, counts=numbers.get(row["id"], {})) for row in rows]
 
 
 def _stored(connection: Connection, names: Sequence[str]) -> dict[str, bytes]:

@@ -21,8 +21,12 @@ BLOCKS_ALWAYS = frozenset(Suppression) - LIFTED_BY_READER
 
 
 class BatchState(StrEnum):
-    """Where a batch stands: waiting for its time, held by a run, over."""
+    """Where a batch stands: waiting for its time, held by a run, over; over, and its rows folded away."""
 
     OPEN = "open"
     LEASED = "leased"
     DONE = "done"
+    FOLDED = "folded"
+
+
+NOT_OVER = (BatchState.OPEN, BatchState.LEASED)

@@ -12,7 +12,7 @@ from publisher.core.errors import StoreError
 from publisher.core.mailings import PRIORITY, Mailing, MailingKind, MailingState, NewMailing
 from publisher.core.mailings import State as DeliveryState
 from publisher.core.pacing import WHOLE, Cut
-from publisher.stores.batches import OTHERS, end_mailing
+from publisher.stores.batches import OTHERS, all_of, end_mailing
 from publisher.stores.columns import is_
 from publisher.stores.cutting import Slice, in_order, slices_of
 from publisher.stores.due import DueReaders, had, is_due, onward, readers_of_rhythms
@@ -170,6 +170,7 @@ def _write_batches(
             "state": BatchState.OPEN,
             "next_at": now,
             "canary": part.canary,
+            **all_of(part.hi - part.lo + 1),
         }
         for part in made
     ]

@@ -11,7 +11,7 @@ from publisher.core.reconciling import Departure
 from publisher.stores.batches import TURN, end_mailing
 from publisher.stores.columns import is_
 from publisher.stores.engine import Database, insert_new
-from publisher.stores.members import BatchState, Suppression
+from publisher.stores.members import NOT_OVER, BatchState, Suppression
 from publisher.stores.schema import (
     MAILING,
     batches,
@@ -22,6 +22,7 @@ from publisher.stores.schema import (
     subscriptions,
     suppressions,
 )
+from publisher.stores.tallies import recount
 
 RESTORED = "restored"
 """The run that rows of a restored store are said to have been sent by."""
@@ -74,7 +75,7 @@ class Reconciling:
         }
         with self._db.write() as connection:
             doubts = connection.execute(rows.values(lost)).rowcount
-            _end_batches(connection)
+            _end_batches(connection, now)
             return doubts
 
     def served(self, spec: str, at: datetime, head: int) -> int:
@@ -125,9 +126,11 @@ def _known(departure: Departure) -> ColumnElement[bool]:
     return or_(there, back)
 
 
-def _end_batches(connection: Connection) -> None:
-    left = update(batches).where(batches.c.state != BatchState.DONE)
-    connection.execute(left.values(state=BatchState.DONE, run=None, lease_until=None))
+def _end_batches(connection: Connection, now: datetime) -> None:
+    left = batches.c.state.in_(NOT_OVER)
+    recount(connection, left)
+    over = {"state": BatchState.DONE, "run": None, "lease_until": None, "settled_at": now}
+    connection.execute(update(batches).where(left).values(over))
     ready = select(mailings.c.id).where(mailings.c.state == MailingState.READY)
     for id in connection.scalars(ready).all():
         end_mailing(connection, id)

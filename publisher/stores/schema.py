@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal,
 )
 
 from publisher.core.lists import State as SubscriptionState
@@ -26,11 +27,11 @@ from publisher.core.log import Kind
 from publisher.core.mailings import Hold, MailingKind, MailingState
 from publisher.core.mailings import State as DeliveryState
 from publisher.core.moves import Fate
-from publisher.stores.columns import index_of, index_where, metadata, one_of, to
+from publisher.stores.columns import index_of, index_where, is_, metadata, one_of, to
 from publisher.stores.members import BatchState, Suppression
 from publisher.stores.types import Hash, Id, Instant, JsonText, Member, Words
 
-SCHEMA = "0007"
+SCHEMA = "0008"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"
@@ -38,6 +39,16 @@ MAILING = "mailing"
 
 FILES = "files"
 """The counter of what was remembered of files: who kept a copy in memory sees whether it still holds."""
+
+TALLIED: tuple[DeliveryState, ...] = (
+    DeliveryState.QUEUED,
+    DeliveryState.ACCEPTED,
+    DeliveryState.REJECTED,
+    DeliveryState.UNKNOWN,
+    DeliveryState.SKIPPED,
+    DeliveryState.CANCELLED,
+)
+"""The states that rows of a batch are in which no run holds: it has a count of each (see tallies.py)."""
 
 stamp = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
 stamp.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
@@ -254,6 +265,7 @@ mailings = Table(
     CheckConstraint("state <> 'paused' OR hold IS NOT NULL", name="paused_for_a_reason"),
 )
 index_of("ix_mailings_planning", mailings.c.state, MailingState.PLANNING, mailings.c.id)
+index_of("ix_mailings_ready", mailings.c.state, MailingState.READY, mailings.c.id)
 index_of("ix_mailings_paused", mailings.c.state, MailingState.PAUSED, mailings.c.hold_until)
 
 cohorts = Table(
@@ -308,6 +320,8 @@ batches = Table(
     Column("run", String(64)),
     Column("date", Instant),
     Column("canary", Boolean, nullable=False),
+    Column("settled_at", Instant),  # when it was over, the last time
+    *(Column(state.value, BigInteger, nullable=False) for state in TALLIED),
     UniqueConstraint("mailing", "lo"),
     one_of("state", BatchState),
     CheckConstraint("lo <= hi", name="not_empty"),
@@ -317,6 +331,11 @@ batches = Table(
 )
 index_of("ix_batches_open", batches.c.state, BatchState.OPEN, batches.c.priority, batches.c.next_at)
 index_of("ix_batches_leased", batches.c.state, BatchState.LEASED, batches.c.lease_until)
+index_where(
+    "ix_batches_settled",
+    is_(batches.c.state, BatchState.DONE) & (batches.c.unknown == literal(0, literal_execute=True)),
+    batches.c.settled_at,
+)
 
 deliveries = Table(
     "deliveries",

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Update, func, or_, select, update
 
 from publisher.core.mailings import Cause, MailingState, Result, State, move, origins
-from publisher.stores.batches import NOT_TRIED, set_turn
+from publisher.stores.batches import NOT_TRIED, holds, set_turn
 from publisher.stores.eligible import may_be_sent
 from publisher.stores.members import BatchState
 from publisher.stores.prepared import Prepared, of_row
@@ -74,8 +74,13 @@ def resolve(
     this = update(deliveries).where(deliveries.c.mailing == result.mailing, deliveries.c.n == result.n)
     unknown = this.where(deliveries.c.state == State.UNKNOWN, *only)
     done = connection.execute(unknown.values(values)).rowcount == 1
-    if done and target is State.QUEUED:
-        _reopen(connection, result.mailing, result.n, now)
+    if done:
+        _turn_of(connection, result.mailing, result.n, now)
+        if target is State.QUEUED:
+            again = update(mailings).where(
+                mailings.c.id == result.mailing, mailings.c.state == MailingState.DONE
+            )
+            connection.execute(again.values(state=MailingState.READY))
     return done
 
 
@@ -146,13 +151,9 @@ _SETTLE: Mapping[Cause, Prepared] = {
 }
 
 
-def _reopen(connection: Connection, mailing: int, n: int, now: datetime) -> None:
-    """The batch of a row that is queued again has a turn; a mailing that was done is not."""
-    holds = (batches.c.mailing == mailing) & (batches.c.lo <= n) & (batches.c.hi >= n)
-    batch = connection.execute(
-        select(batches).where(holds, batches.c.state != BatchState.LEASED)
-    ).one_or_none()
+def _turn_of(connection: Connection, mailing: int, n: int, now: datetime) -> None:
+    """The batch of a row that changed is counted again, and has a turn where something is queued."""
+    resting = batches.c.state != BatchState.LEASED
+    batch = connection.execute(select(batches).where(holds(mailing, n), resting)).one_or_none()
     if batch is not None:
         set_turn(connection, batch, now)
-    again = update(mailings).where(mailings.c.id == mailing, mailings.c.state == MailingState.DONE)
-    connection.execute(again.values(state=MailingState.READY))

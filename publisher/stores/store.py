@@ -4,6 +4,7 @@ from publisher.stores.documents import Documents
 from publisher.stores.engine import Database
 from publisher.stores.erasing import Persons
 from publisher.stores.files import Files
+from publisher.stores.folding import Folding
 from publisher.stores.holding import Holding
 from publisher.stores.ledger import Ledger
 from publisher.stores.log import Log
@@ -25,6 +26,7 @@ class SqlStore(
     Planning,
     Ledger,
     Holding,
+    Folding,
     PacingRecords,
     Promises,
     Reconciling,

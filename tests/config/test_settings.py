@@ -42,7 +42,22 @@ def test_title_and_url_are_enough(tmp_path: Path) -> None:
     assert settings.store.url == f"sqlite:///{tmp_path}/.publisher/publisher.db"
     assert (settings.web.host, settings.web.port) == ("127.0.0.1", 8000)
     assert (settings.mail.transport, settings.queue.batch) == ("outbox", 500)
+    assert settings.mail.retention == timedelta(days=400)
     assert (settings.schedule.publish_every, settings.schedule.watch) == (timedelta(minutes=1), True)
+
+
+@pytest.mark.parametrize(("given", "kept"), [("7d", timedelta(days=7)), ("forever", None)])
+def test_retention_is_a_week_at_least_or_for_ever(tmp_path: Path, given: str, kept: timedelta | None) -> None:
+    assert load(site(tmp_path, f'{LEAST}[mail]\nretention = "{given}"\n')).mail.retention == kept
+
+
+@pytest.mark.parametrize("given", ["6d", "99999d", "always"])
+def test_another_retention_is_refused(tmp_path: Path, given: str) -> None:
+    said = refusal(site(tmp_path, f'{LEAST}[mail]\nretention = "{given}"\n'))
+    assert said == (
+        f'publisher.toml:5: mail.retention is "{given}"; '
+        'expected a duration of at least "7d", such as "400d", or "forever"'
+    )
 
 
 def test_a_list_takes_zone_and_title_from_the_site(tmp_path: Path) -> None:

@@ -98,9 +98,12 @@ class Check:
         app.store.recover("test", self.site.now, alone=True)
         mailing = app.store.mailing(1)
         doubts = len(app.store.in_doubt(1))
+        with app.store._db.read() as connection:  # type: ignore[attr-defined]  # what no door shows
+            rows = connection.exec_driver_sql("SELECT state, count(*) FROM deliveries GROUP BY state").all()
         app.close()
         assert mailing is not None
         assert settled(mailing)
+        assert mailing.counts == {row[0]: row[1] for row in rows}, "counts are kept in step with the ledger"
         assert max(self.copies().values(), default=0) <= 1
         assert doubts - self.doubts <= LINES + lost
         self.doubts = doubts

@@ -1,6 +1,7 @@
 """The two lives, as state machines over a real store: whatever happens in whatever order, the rules hold."""
 
 import tempfile
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from publisher.core.due import Stand
+from publisher.core.holds import Order
 from publisher.core.lists import Consent, Event, Joined, NewReader, State, after
 from publisher.core.mailings import (
     MOVES,
@@ -115,7 +117,7 @@ class SubscriberLife(Machine):
 
 
 class DeliveryLife(Machine):
-    """Two workers, an operator and crashes over one mailing of three readers in two batches."""
+    """Two workers, an operator, crashes and a folder over one mailing of three readers in two batches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,6 +126,7 @@ class DeliveryLife(Machine):
         self.sent: dict[int, int] = {}
         self.resends: dict[int, int] = {}
         self.now = NOW
+        self.folded: dict[int, Delivery] = {}
 
     @initialize()
     def plan(self) -> None:
@@ -165,7 +168,7 @@ class DeliveryLife(Machine):
     )
     def settle(self, run: str, n: int, cause: Cause) -> None:
         wait = self.now + MINUTE if cause is Cause.DEFER else None
-        before = self.states()[n]
+        before = self.states().get(n)
         result = Result(mailing=self.mailing, n=n, cause=cause, not_before=wait)
         self.store.settle(run, [result], self.now)
         if cause is Cause.DEFER and before is Delivery.SENDING and self.states()[n] is Delivery.QUEUED:
@@ -187,6 +190,23 @@ class DeliveryLife(Machine):
         result = Result(mailing=self.mailing, n=n, cause=cause)
         if self.store.resolve(self.mailing, n, result, self.now) and cause is Cause.RESEND:
             self.resends[n] = self.resends.get(n, 0) + 1
+
+    @rule(order=st.sampled_from([Order.PAUSE, Order.RESUME, Order.RESUME]))
+    def order(self, order: Order) -> None:
+        self.store.order(self.mailing, order, self.now)
+
+    @rule(really=st.integers(1, 5))
+    def cancel(self, really: int) -> None:
+        if really == 1:
+            self.store.order(self.mailing, Order.CANCEL, self.now)
+
+    @rule(limit=st.sampled_from([1, 100]))
+    def fold(self, limit: int) -> None:
+        before = self.states()
+        self.store.fold(self.now + MINUTE, limit=limit)
+        gone = {n: state for n, state in before.items() if n not in self.states()}
+        assert set(gone.values()) <= TERMINAL
+        self.folded |= gone
 
     @rule(minutes=st.integers(1, 6))
     def wait(self, minutes: int) -> None:
@@ -214,13 +234,19 @@ class DeliveryLife(Machine):
             assert times <= 1 + self.resends.get(n, 0)
 
     @invariant()
+    def counts_are_what_counting_every_row_would_say(self) -> None:
+        counted = Counter([*self.states().values(), *self.folded.values()])
+        assert self.store.mailings()[0].counts == counted
+        assert self.store.totals() == (1, counted)
+
+    @invariant()
     def nothing_is_lost_silently(self) -> None:
         """A mailing that is done has nothing left to do; one that is not has a batch for what is left."""
         found = self.store.mailings()[0]
         waiting = {Delivery.QUEUED, Delivery.CLAIMED, Delivery.SENDING} & set(found.counts)
         if found.state == "done":
             assert not waiting
-        if waiting == {Delivery.QUEUED} and not self.batches:
+        if waiting == {Delivery.QUEUED} and not self.batches and found.state == "ready":
             assert self.store.next_batch_at() is not None
 
 

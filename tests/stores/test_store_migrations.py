@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from publisher.core.errors import StoreError
+from publisher.core.mailings import State
 from publisher.core.rhythms import NO_CHOICES
 from publisher.stores import migrate, open_store
 from publisher.stores import migrating as migrating_module
@@ -120,6 +121,39 @@ _EARLIER_READERS = (
     "INSERT INTO mailings (id, list, kind, state, head, due_before, created_at, planned, sender, subject,"
     " hold_why, canary) VALUES (1, 'a', 'digest', 'planning', 7, 6000, 0, 0, 'a@example.org', 'S', '', 0)",
     "INSERT INTO cohorts VALUES (1, 1, 3, '[]')",
+)
+
+
+def test_batches_of_an_older_schema_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "publisher.db"
+    path.touch()
+    database = Database(path)
+    with database.rebuild() as connection:
+        upgrade(connection, "0007")
+        for statement in _EARLIER_MAIL:
+            connection.exec_driver_sql(statement)
+    database.close()
+    assert migrate(f"sqlite:///{path}") == ("0007", SCHEMA)
+    store = open_store(f"sqlite:///{path}", create=False)
+    [mailing] = store.mailings()
+    assert mailing.counts == {State.QUEUED: 1, State.ACCEPTED: 2, State.UNKNOWN: 1, State.REJECTED: 1}
+    with closing(sqlite3.connect(path)) as connection:
+        settled = connection.execute("SELECT lo, settled_at FROM batches ORDER BY lo").fetchall()
+    assert settled == [(1, 77), (3, 60), (5, None)]
+    store.close()
+
+
+_EARLIER_MAIL = (
+    "INSERT INTO mailings (id, list, kind, state, head, due_before, created_at, planned, sender, subject,"
+    " hold_why, canary, frozen, corrections)"
+    " VALUES (1, 'a', 'digest', 'ready', 7, 6000, 0, 5, 'a@example.org', 'S', '', 0, 1, '[]')",
+    'INSERT INTO batches (mailing, lo, hi, "group", priority, state, next_at, canary) VALUES'
+    " (1, 1, 2, '', 10, 'done', 9, 0), (1, 3, 4, '', 10, 'done', 9, 0), (1, 5, 5, '', 10, 'open', 9, 0)",
+    "INSERT INTO deliveries"
+    " (mailing, n, cohort, subscription, generation, state, attempts, reply, changed_at)"
+    " VALUES (1, 1, 1, 1, 1, 'accepted', 1, '', 77), (1, 2, 1, 2, 1, 'rejected', 1, '', 50),"
+    " (1, 3, 1, 3, 1, 'unknown', 1, '', 60), (1, 4, 1, 4, 1, 'accepted', 1, '', 55),"
+    " (1, 5, 1, 5, 1, 'queued', 0, '', 5)",
 )
 
 

@@ -32,6 +32,13 @@ MAIL = Section(
             help='Of a digest to "over" readers or more a share goes first; if more of it than the limit is '
             'refused, the rest is held. Default: as shown. "off": all go at once.',
         ),
+        Setting(
+            key="retention",
+            kind=mailkinds.RETENTION,
+            default="400d",
+            help="How long the ledger keeps each delivery: when, and in which words it was answered. After "
+            "that it knows the counts of the mailing, and who had it.",
+        ),
     ),
 )
 
