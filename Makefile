@@ -33,8 +33,8 @@ format: .venv/.dev ## put the code into its usual form
 docs: .venv/.dev ## write what is generated from the code: config/publisher.toml, docs/reference/
 	$(BIN)/python scripts/write_reference.py
 
-messages: .venv/.dev ## collect what mails say into messages.pot, for translators
-	$(BIN)/pybabel -q extract -F scripts/messages.cfg -k text -k plural:1,2 --no-location --no-wrap -o messages.pot .
+messages: .venv/.dev ## collect what mails and pages say into messages.pot, for translators
+	$(BIN)/pybabel -q extract -F scripts/messages.cfg -k text -k plural:1,2 -k to_say --no-location --no-wrap -o messages.pot .
 
 bench: .venv/.dev ## measure: start-up and throughput, against their limits
 	@for name in $(filter-out __init__ making table,$(basename $(notdir $(wildcard benchmarks/*.py)))); do \

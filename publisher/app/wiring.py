@@ -128,10 +128,12 @@ def make_source(app: "App") -> "FolderSource":
 
 
 def stamp(app: "App") -> str:
-    """Changes with the version and with any web template: documents made before are made again."""
+    """Changes with the version, with any web template and with what is said in any language: documents made
+    before are made again.
+    """
     found = hashlib.sha256(__version__.encode())
-    for folder in app.template_folders:
-        for file in sorted((folder / "web").glob("[!.]*")):
-            with suppress(OSError):  # an editor's own file, gone already; a template is read again
-                found.update(file.name.encode() + b"\0" + file.read_bytes())
+    folders = [folder / name for folder in app.template_folders for name in ("web", "languages")]
+    for file in (file for folder in folders for file in sorted(folder.glob("[!.]*"))):
+        with suppress(OSError):  # an editor's own file, gone already; a template is read again
+            found.update(file.name.encode() + b"\0" + file.read_bytes())
     return found.hexdigest()[:16]

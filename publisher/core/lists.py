@@ -125,6 +125,14 @@ def taste_of(spec: MailingList, taste: Taste) -> Taste:
     )
 
 
+def language_of(spec: MailingList, taste: Taste, usual: str) -> str:
+    """The language (BCP 47) that mails and pages of a list speak: the one the reader chose, else the only one
+    the posts of the list are in, else `usual`, the site's.
+    """
+    only = spec.where.language[0] if len(spec.where.language) == 1 else ""
+    return taste_of(spec, taste).language or only or usual
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
     """How a subscription came about; kept as proof. `form` names the door ("form", "cli", "import")."""

@@ -197,6 +197,16 @@ def _date(context: Context, instant: datetime, zone: str = "UTC") -> str:
 
 
 @pass_context
+def _moment(context: Context, instant: datetime, zone: str = "UTC") -> str:
+    return _words(context).moment(instant, zone)
+
+
+@pass_context
+def _weekday(context: Context, number: int) -> str:
+    return _words(context).weekday(number)
+
+
+@pass_context
 def _label(context: Context, post: DigestPost) -> str:
     return filters.label(post, _words(context))
 
@@ -206,9 +216,10 @@ def _names(context: Context, names: Iterable[str]) -> str:
     return _words(context).names([filters.one_line(name) for name in names])
 
 
-def _bdi(text: str) -> Markup:
-    """Text whose direction is its own, inside a sentence of another."""
-    return Markup("<bdi>{}</bdi>").format(filters.one_line(text))
+def _bdi(text: str, known: str = "") -> Markup:
+    """Text whose direction is its own, or the `known` one, inside a sentence of another."""
+    start = Markup('<bdi dir="{}">').format(known) if known else Markup("<bdi>")
+    return start + filters.one_line(text) + Markup("</bdi>")
 
 
 _WORDS: dict[str, Any] = {"gettext": _gettext, "ngettext": _ngettext}
@@ -222,6 +233,7 @@ _FILTERS: Mapping[str, Callable[..., object]] = {
     "direction": direction,
     "label": _label,
     "machine": filters.machine,
+    "moment": _moment,
     "names": _names,
     "one_line": filters.one_line,
     "page_body": _page_body,
@@ -230,5 +242,6 @@ _FILTERS: Mapping[str, Callable[..., object]] = {
     "shows_picture": bodies.shows_picture,
     "time": filters.time,
     "tongue": tongue,
+    "weekday": _weekday,
     "wrap": wrapping.wrap,
 }

@@ -1,4 +1,4 @@
-"""Babel's one door: the words of mails in the reader's language, days and lists as people there write them.
+"""Babel's one door: words in the reader's language, days and lists as people there write them.
 
 Words come from gettext catalogues, templates/languages/<tag>.po: the site's own folder first, the packaged
 one last, message by message; English stands in the templates themselves. They are read as they are written:
@@ -33,6 +33,11 @@ class Words:
     locale: str
     catalogue: NullTranslations
 
+    @property
+    def english(self) -> bool:
+        """Whether it is what templates and code say by themselves."""
+        return self.catalogue is _ENGLISH
+
     def text(self, message: str, **values: object) -> str:
         """`message` in this language, with `values` in the places "%(name)s"."""
         return self.catalogue.gettext(message) % values
@@ -44,6 +49,15 @@ class Words:
     def day(self, instant: datetime, zone: str = "UTC") -> str:
         """ "25 October 2024": the day of `instant` by the calendar of `zone` (an IANA name)."""
         return _day(instant.astimezone(ZoneInfo(zone)).date(), self.locale)
+
+    def moment(self, instant: datetime, zone: str = "UTC") -> str:
+        """ "25 October 2024, 18:30": the day and the wall clock of `zone`."""
+        clock = f"{instant.astimezone(ZoneInfo(zone)):%H:%M}"
+        return _moment(self.locale).format(clock, self.day(instant, zone))
+
+    def weekday(self, number: int) -> str:
+        """ "Monday" for 0, by itself as in a list of days."""
+        return _weekdays(self.locale)[number]
 
     def names(self, names: Sequence[str]) -> str:
         """ "Ann, Bo and Cy"."""
@@ -74,11 +88,19 @@ def _candidates(language: str) -> list[str]:
     """ "pt-BR" asks for "pt-BR", then "pt". Chinese in traditional letters is not Chinese in simplified."""
     if not _TAG.fullmatch(language):
         return []
-    parts = language.split("-")
+    first, *rest = language.split("-")
+    parts = [first.lower(), *map(_usual, rest)]
     tags = ["-".join(parts[:n]) for n in range(len(parts), 0, -1)]
-    if parts[0].lower() == "zh" and {"hant", "tw", "hk", "mo"} & {part.lower() for part in parts[1:]}:
+    if parts[0] == "zh" and {"Hant", "TW", "HK", "MO"} & set(parts[1:]):
         return [*tags[:-1], "zh-Hant"]
     return tags
+
+
+def _usual(part: str) -> str:
+    """A script is written "Hant", a region "TW" (RFC 5646 2.1.1); catalogues are named so."""
+    if len(part) == 4 and part.isalpha():
+        return part.title()
+    return part.upper() if len(part) == 2 else part
 
 
 def _find(folder: Path, tag: str) -> Path | None:
@@ -146,6 +168,22 @@ def _day(day: date, locale: str) -> str:
     from babel.dates import format_date
 
     return format_date(day, "long", locale=locale)
+
+
+@lru_cache(maxsize=64)
+def _moment(locale: str) -> str:
+    """How a time, {0}, stands beside a day, {1}."""
+    from babel.dates import get_datetime_format
+
+    return str(get_datetime_format("long", locale)).replace("'", "")
+
+
+@lru_cache(maxsize=64)
+def _weekdays(locale: str) -> tuple[str, ...]:
+    from babel.dates import get_day_names
+
+    days = get_day_names("wide", "stand-alone", locale)
+    return tuple(days[n] for n in range(7))
 
 
 @lru_cache(maxsize=1024)

@@ -76,12 +76,13 @@ class JinjaRenderer:
     def page(self, name: str, values: Mapping[str, object]) -> str:
         """templates/web/<name>.html as a whole HTML document. Raises TemplateError.
 
-        `language` and `direction` may be left out: they are the site's then.
+        `language` may be left out: it is the site's then. The page is in the language of its words, which is
+        English where there are none in the one that is wanted.
         """
         site = values.get("site")
-        given = str(values.get("language") or (site.language if isinstance(site, Site) else "en"))
-        tongue = {"language": given, "direction": direction(given), "words": self._languages.words("en")}
-        return filters.clean(self._templates.render(f"web/{name}.html", {**tongue, **values}))
+        wanted = str(values.get("language") or (site.language if isinstance(site, Site) else "en"))
+        spoken = _spoken(self._languages.words(wanted))
+        return filters.clean(self._templates.render(f"web/{name}.html", {**values, **spoken}))
 
     @cached_property
     def _templates(self) -> "Templates":
@@ -136,7 +137,9 @@ def _frame(site: Site, words: Words) -> dict[str, object]:
     return {
         "site": site,
         "palette": site.palette,
-        "words": words,
-        "language": words.tag,
-        "direction": direction(words.tag),
+        **_spoken(words),
     }
+
+
+def _spoken(words: Words) -> dict[str, object]:
+    return {"words": words, "language": words.tag, "direction": direction(words.tag)}

@@ -57,7 +57,7 @@ def _digest(parts: Parts, spec: MailingList, items: Sequence[Parsed], now: datet
     digest = Digest(
         site=parts.site,
         list=spec,
-        language=parts.site.language,
+        language=parts.language(spec),
         due_at=now,
         posts=tuple(_post(parts, item, layout, now) for item in items),
         layout=layout,

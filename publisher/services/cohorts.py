@@ -37,7 +37,7 @@ def frozen(parts: Parts, look: Outlook, number: int | None) -> NewMailing:
     made: list[Cohort] = []
     subject = ""
     for n, ((pairs, language), groups) in enumerate(
-        together(look.of(Verdict.MAIL), parts.site.language), start=1
+        together(look.of(Verdict.MAIL), parts.language(spec)), start=1
     ):
         digest = digest_of(parts, spec, pairs, due.now, language=language)
         letter, message = digest_message(parts, digest, number, own=n > 1)

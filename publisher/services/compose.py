@@ -32,7 +32,7 @@ def digest_of(
     layout: Layout | None = None,
 ) -> Digest:
     """The digest of (post id, revision) pairs, as those revisions were, whole; `content_of` fits it to a
-    mail. Language and layout are the site's and the list's where none is given. Raises StoreError if a
+    mail. Language and layout are the list's where none is given. Raises StoreError if a
     revision is gone.
     """
     shown = posts[-spec.max_posts :]
@@ -58,7 +58,7 @@ def digest_from(
     return Digest(
         site=parts.site,
         list=spec,
-        language=language or parts.site.language,
+        language=language or parts.language(spec),
         due_at=due_at,
         posts=tuple(digest_post(parts, known, bodies[known.post.body_hash], layout) for known in versions),
         more=more,
@@ -143,9 +143,8 @@ def confirmation_letter(parts: Parts, spec: MailingList) -> Letter:
     """The mail that asks for confirmation, with a mark where the token goes."""
     mark = f"mark{parts.nonce()}"
     links = Links(confirm=f"{parts.site.public_url}confirm/{mark}")
-    content = parts.renderer.letter(
-        Occasion.CONFIRM, spec, links, site=parts.site, language=parts.site.language
-    )
+    language = parts.language(spec)
+    content = parts.renderer.letter(Occasion.CONFIRM, spec, links, site=parts.site, language=language)
     return replace(_letter(spec, content), marks={mark: Place.CONFIRM})
 
 

@@ -67,7 +67,12 @@ def _archive(parts: Parts, spec: MailingList, mailings: list[Mailing]) -> Wanted
         }
         for m in mailings
     ]
-    values: dict[str, object] = {"site": parts.site, "spec": spec, "mailings": rows}
+    values: dict[str, object] = {
+        "site": parts.site,
+        "spec": spec,
+        "language": parts.language(spec),
+        "mailings": rows,
+    }
     return Wanted(
         path=f"digests/{spec.slug}/index.html",
         fingerprint=fingerprint(parts.stamp, "archive", values),

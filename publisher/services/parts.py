@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from publisher.core.feeds import FeedSpec, Outline
 from publisher.core.identity import Naming
-from publisher.core.lists import MailingList
+from publisher.core.lists import MailingList, language_of
 from publisher.core.pacing import Pacing
+from publisher.core.rhythms import NO_CHOICES, Taste
 from publisher.core.site import Site
 from publisher.core.tokens import KeyRing
 from publisher.ports import (
@@ -79,3 +80,7 @@ class Parts:
     def list(self, slug: str) -> MailingList | None:
         """The list of that slug, if settings still have it."""
         return next((spec for spec in self.lists if spec.slug == slug), None)
+
+    def language(self, spec: MailingList, taste: Taste = NO_CHOICES.taste) -> str:
+        """The language that mails and pages of a list speak to a reader of that taste."""
+        return language_of(spec, taste, self.site.language)

@@ -108,7 +108,7 @@ def welcome(parts: Parts, spec: MailingList, found: Subscription, now: datetime)
     taste = taste_of(spec, found.choices.taste)
     newest = [known for known in parts.store.newest(LOOKED_AT) if wanted(known.post, spec, taste)]
     pairs = tuple((known.id, known.post.revision) for known in newest[:LATEST])
-    language = taste.language or parts.site.language
+    language = parts.language(spec, taste)
     subject, recipe, segments = welcome_message(parts, spec, pairs, language)
     new = NewMailing(
         list=spec.slug,

@@ -78,12 +78,12 @@ class Application:
         except Gone:
             return
         except TooLarge:
-            await (await self._answers.error(413, {"Connection": "close"}))(scope, receive, send)
+            await (await self._answers.error(413, scope, {"Connection": "close"}))(scope, receive, send)
         except Exception:
             path = masked(scope["path"])
             log.exception("request_failed", extra={"method": scope["method"], "path": path})
             if not started:
-                await (await self._answers.error(500))(scope, receive, send)
+                await (await self._answers.error(500, scope))(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Under the path of web.public_url, and without it for a proxy that takes it away."""
@@ -91,7 +91,7 @@ class Application:
         if path != scope["path"]:
             scope = {**scope, "path": path}
         if scope["http_version"] == "1.1" and sum(name == b"host" for name, _ in scope["headers"]) != 1:
-            await (await self._answers.error(400))(scope, receive, send)  # RFC 9112 3.2
+            await (await self._answers.error(400, scope))(scope, receive, send)  # RFC 9112 3.2
             return
         if _PAGES.match(path):
             await self._pages({**scope, "path": path.rstrip("/"), "root_path": ""}, receive, send)
@@ -111,10 +111,11 @@ class Application:
         return path.removeprefix(self._prefix) if inside else path
 
     async def _ended(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (await self._answers.error(410))(scope, receive, send)
+        await (await self._answers.error(410, scope))(scope, receive, send)
 
     async def _missing(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await (self._answers.nothing_yet() if scope["path"] == "/" else self._answers.error(404))
+        answers = self._answers
+        response = await (answers.nothing_yet(scope) if scope["path"] == "/" else answers.error(404, scope))
         await response(scope, receive, send)
 
 
@@ -124,7 +125,7 @@ def _router(app: App, answers: Answers) -> Router:
     both = ["GET", "POST"]
 
     async def missing(scope: Scope, receive: Receive, send: Send) -> None:
-        await (await answers.error(404))(scope, receive, send)
+        await (await answers.error(404, scope))(scope, receive, send)
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("alive\n", headers=_PLAIN)

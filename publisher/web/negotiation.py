@@ -1,4 +1,4 @@
-"""Which encoding of a document to send (RFC 9110 12.5.3). Pure."""
+"""Which encoding of a document to send (RFC 9110 12.5.3), and what such headers say. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -21,24 +21,24 @@ def choose(accept: bytes | None, available: Sequence[str]) -> str | None:
     """
     if accept is None:
         return IDENTITY
-    weights = _weights(accept)
-    rest = weights.get(b"*")
+    liked = weights(accept)
+    rest = liked.get(b"*")
     best, most = None, 0.0
     for coding in available:
-        weight = weights.get(coding.encode(), rest or 0.0)
+        weight = liked.get(coding.encode(), rest or 0.0)
         if weight > most:
             best, most = coding, weight
-    plain = weights.get(b"identity")
+    plain = liked.get(b"identity")
     if plain is None:  # acceptable unless excluded, but what was named is liked better
         return best or (None if rest == 0 else IDENTITY)
     return IDENTITY if plain > most else best
 
 
-def _weights(accept: bytes) -> dict[bytes, float]:
-    """Each coding named and how much it is liked, from 0 to 1."""
-    weights: dict[bytes, float] = {}
+def weights(accept: bytes) -> dict[bytes, float]:
+    """Each coding or language named, in lower case, and how much it is liked, from 0 to 1."""
+    named: dict[bytes, float] = {}
     for member in accept.split(b","):
         if found := _MEMBER.fullmatch(member):
             coding = found[1].lower()
-            weights[_ALIASES.get(coding, coding)] = float(found[2] or 1)
-    return weights
+            named[_ALIASES.get(coding, coding)] = float(found[2] or 1)
+    return named

@@ -19,13 +19,14 @@ from publisher.services import preferences
 from publisher.services.preferences import Offer
 from publisher.web.answers import Answers
 from publisher.web.forms import Fields, one, read_fields
+from publisher.web.tongues import to_say
 
-OFTEN = {"immediate": "With each new post", "daily": "Once a day", "weekly": "Once a week"}
-OFTEN["monthly"] = "Once a month"
-
-DAYS = dict(
-    zip(WEEKDAYS, ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"], strict=True)
-)
+OFTEN = {
+    "immediate": to_say("With each new post"),
+    "daily": to_say("Once a day"),
+    "weekly": to_say("Once a week"),
+    "monthly": to_say("Once a month"),
+}
 
 
 class PreferencesPage:
@@ -45,7 +46,7 @@ class PreferencesPage:
                 wish = chosen(fields, found.choices)
                 found = await run_in_threadpool(preferences.save, parts, token, wish, now)
         except TokenError:
-            return await self._answers.error(404)
+            return await self._answers.error(404, request.scope)
         offer = await run_in_threadpool(preferences.offer, parts, spec, found.choices)
         values = _shown(spec, found, offer) | {
             "saved": saved,
@@ -53,7 +54,8 @@ class PreferencesPage:
             "action": self._answers.action("preferences", token),
             "leave": self._answers.action("unsubscribe", self._leaving(found)),
         }
-        return await self._answers.page("preferences", values)
+        language = self._answers.language_for(found)
+        return await self._answers.page("preferences", values, language=language)
 
     def _leaving(self, found: Subscription) -> str:
         claim = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=found.id, generation=found.generation)
@@ -102,7 +104,7 @@ def _shown(spec: MailingList, found: Subscription, offer: Offer) -> dict[str, ob
         "often": {name: OFTEN[name] for name in offer.cadences if name in OFTEN},
         "usual": OFTEN.get(spec.cadence, spec.cadence),
         "rhythm": rhythm,
-        "days": DAYS,
+        "days": WEEKDAYS,
         "hours": sorted({f"{n:02}:00" for n in range(24)} | ({f"{pace.at:%H:%M}"} if pace.at else set())),
         "hour": f"{pace.at:%H:%M}" if pace.at else "",
         "zones": _by_region(zones().union(filter(None, [pace.timezone]))),

@@ -16,6 +16,7 @@ from publisher.services import subscribe
 from publisher.web.answers import Answers
 from publisher.web.forms import Fields, issue, one, read_fields, ripe_in
 from publisher.web.limits import Limits
+from publisher.web.tongues import to_say
 
 EVEN = 0.25
 """Seconds that every answer to a sign-up takes at least, so that its time tells nothing either."""
@@ -31,7 +32,7 @@ class SignUp:
         slug = request.path_params.get("list")
         lists = [spec for spec in self._answers.parts.lists if slug in {None, spec.slug}]
         if not lists:
-            return await self._answers.error(404)
+            return await self._answers.error(404, request.scope)
         now = self._app.clock()
         if request.method == "POST":
             return await self._take(request, lists, now)
@@ -40,18 +41,17 @@ class SignUp:
     async def _take(self, request: Request, lists: Sequence[MailingList], now: datetime) -> Response:
         origin = request.client.host if request.client else ""
         if wait := self._limits.take(origin, now):
-            return await self._answers.error(429, {"Retry-After": str(wait)})
+            return await self._answers.error(429, request.scope, {"Retry-After": str(wait)})
         fields = await read_fields(request.scope, request.receive)
         wait_for = ripe_in(one(fields, "token"), self._answers.parts.ring(), now)
         if wait_for is None:  # pasted into another site, or sent by a program: a button first
             return await self._form(request, lists, self._fresh(now), fields)
-        problem = _problem(lists, fields)
-        if problem:
-            return await self._form(request, lists, one(fields, "token"), fields, problem)
+        if problem := _problem(lists, fields):
+            return await self._form(request, lists, one(fields, "token"), fields, *problem)
         await asyncio.sleep(wait_for.total_seconds())
         if not one(fields, "website"):  # the trap: who falls into it is told what everybody is told
             await self._sign_up(_chosen(lists, fields), one(fields, "address"), origin, now)
-        return await self._answers.page("answer")
+        return await self._answers.page("answer", language=self._answers.language(request.scope, lists))
 
     async def _sign_up(self, chosen: Sequence[MailingList], address: str, origin: str, now: datetime) -> None:
         work = run_in_threadpool(self._join, chosen, address, origin, now)
@@ -69,6 +69,7 @@ class SignUp:
         token: str,
         fields: Fields | None = None,
         problem: str = "",
+        detail: str = "",
     ) -> Response:
         fields = fields or {}
         steps = ["subscribe", *filter(None, [request.path_params.get("list")])]
@@ -79,20 +80,24 @@ class SignUp:
             "token": token,
             "action": self._answers.action(*steps),
             "problem": problem,
+            "detail": detail,
         }
-        return await self._answers.page("subscribe", values, status=400 if problem else 200)
+        language = self._answers.language(request.scope, lists)
+        return await self._answers.page(
+            "subscribe", values, language=language, status=400 if problem else 200
+        )
 
     def _fresh(self, now: datetime) -> str:
         return issue(self._answers.parts.ring(), now)
 
 
-def _problem(lists: Sequence[MailingList], fields: Fields) -> str:
-    """What keeps these fields from being a sign-up, as a sentence; "" for nothing."""
+def _problem(lists: Sequence[MailingList], fields: Fields) -> tuple[str, str] | None:
+    """What keeps these fields from being a sign-up, as an English sentence, and what more there is to say."""
     try:
         parse(one(fields, "address"))
     except AddressError as error:
-        return f"This address cannot be used: {error.what}{'; ' if error.do else ''}{error.do}."
-    return "" if _chosen(lists, fields) else "Choose at least one of the lists."
+        return to_say("This address cannot be used. Write it like name@example.com."), f"({error.what})"
+    return None if _chosen(lists, fields) else (to_say("Choose at least one of the lists."), "")
 
 
 def _chosen(lists: Sequence[MailingList], fields: Fields) -> list[MailingList]:

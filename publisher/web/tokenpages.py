@@ -33,12 +33,12 @@ class TokenPages:
             if request.method == "POST":
                 await read_body(request.scope, request.receive)
                 found = await run_in_threadpool(subscribe.confirm, parts, token, now)
-                return await self._answers.page("confirmed", {"spec": self._spec(found)})
+                return await self._page("confirmed", found)
             found = await run_in_threadpool(subscribe.look_up, parts, token, Purpose.CONFIRM, now)
         except TokenError:
-            return await self._answers.error(404)
+            return await self._answers.error(404, request.scope)
         if found.state is State.UNSUBSCRIBED or parts.list(found.list) is None:
-            return await self._answers.error(404)
+            return await self._answers.error(404, request.scope)
         return await self._button("confirm", token, found)
 
     async def unsubscribe(self, request: Request) -> Response:
@@ -52,9 +52,9 @@ class TokenPages:
             else:
                 found = await run_in_threadpool(subscribe.look_up, parts, token, Purpose.UNSUBSCRIBE, now)
         except TokenError:
-            return await self._answers.error(404)
+            return await self._answers.error(404, request.scope)
         if found.state is State.UNSUBSCRIBED:
-            return await self._answers.page("unsubscribed", {"spec": self._spec(found)})
+            return await self._page("unsubscribed", found)
         return await self._button("unsubscribe", token, found)
 
     async def view(self, request: Request) -> Response:
@@ -63,17 +63,15 @@ class TokenPages:
         try:
             html = await run_in_threadpool(view, self._answers.parts, token, now)
         except TokenError:
-            return await self._answers.error(404)
+            return await self._answers.error(404, request.scope)
         return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": _PICTURES})
 
     async def _button(self, name: str, token: str, found: Subscription) -> Response:
-        values = {
-            "spec": self._spec(found),
-            "address": parse(found.address).masked(),
-            "action": self._answers.action(name, token),
-        }
-        return await self._answers.page(name, values)
+        action = self._answers.action(name, token)
+        return await self._page(name, found, address=parse(found.address).masked(), action=action)
 
-    def _spec(self, found: Subscription) -> object:
-        """The list; one that settings no longer have can still be left, and is shown by its slug."""
-        return self._answers.parts.list(found.list) or {"title": found.list, "description": ""}
+    async def _page(self, name: str, found: Subscription, **values: str) -> Response:
+        """A page about a list. One that settings no longer have can still be left; its slug is shown."""
+        spec = self._answers.parts.list(found.list) or {"title": found.list, "description": ""}
+        language = self._answers.language_for(found)
+        return await self._answers.page(name, {"spec": spec, **values}, language=language)

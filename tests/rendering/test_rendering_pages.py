@@ -79,7 +79,7 @@ CHOOSING = {
     "often": {"daily": "Once a day", "weekly": "Once a week"},
     "usual": "Once a day",
     "rhythm": Rhythm(cadence="weekly", on="fri", at=time(18, 0), timezone="Asia/Kathmandu"),
-    "days": {"thu": "Thursday", "fri": "Friday"},
+    "days": ("mon", "tue", "wed", "thu", "fri"),
     "hours": ["17:00", "18:00"],
     "hour": "18:00",
     "zones": {"Asia": [("Asia/Kathmandu", "Kathmandu")]},
@@ -87,7 +87,11 @@ CHOOSING = {
     "saved": True,
     "leave": "/unsubscribe/abc",
 }
-LOST = {"status": 404, "title": "Not found", "message": "There is nothing at this address."}
+LOST = {
+    "status": 404,
+    "title": "Not found",
+    "message": "There is nothing at this address. It may have been copied only in part.",
+}
 
 
 @pytest.fixture
@@ -102,7 +106,7 @@ def pages(site: Site, spec: MailingList) -> Mapping[str, Mapping[str, Any]]:
         "feeds": {"title": "Tags", "kind": "tag", "feeds": [FEED]},
         "archive": {"spec": spec, "mailings": [{"title": "One", "date": WHEN, "url": "https://e.example/1"}]},
         "subscribe": {"lists": [DAILY, WEEKLY], "chosen": ["weekly"], "token": "T0ken",
-                      "action": "/subscribe", "problem": "That is no address."},
+                      "action": "/subscribe", "problem": "Choose at least one of the lists.", "detail": ""},
         "answer": {},
         "confirm": letter,
         "confirmed": {"spec": spec},
@@ -140,13 +144,52 @@ def test_a_post_page_says_what_it_is_and_where(site: Site, renderer: JinjaRender
     assert 'rel="alternate" type="application/atom+xml"' in page
 
 
-def test_a_page_may_be_right_to_left(site: Site, renderer: JinjaRenderer) -> None:
-    assert '<html lang="ar" dir="rtl">' in renderer.page("answer", {"site": site, "language": "ar"})
+SPOKEN = ("ar", "de", "es", "fr", "he", "ja", "km", "zh", "zh-Hant")
+WORD = re.compile(r"(?:>|aria-label=\"|<title>)\s*([A-Z][a-z]+(?: [a-z]+)+)")
+"""Two English words or more, where a sentence may begin."""
+WRITTEN = {"All posts", "The delta", "Each new post", "Essays from along the water"}  # by the site
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_a_page_speaks_one_language(
+    language: str,
+    pages: Mapping[str, Mapping[str, Any]],
+    site: Site,
+    renderer: JinjaRenderer,
+) -> None:
+    """Whatever English says to a person is said otherwise; what the site wrote stays as it is."""
+    turned = "rtl" if language in {"ar", "he"} else "ltr"
+    for name, values in pages.items():
+        english = renderer.page(name, {"site": site, **values})
+        page = renderer.page(name, {"site": site, **values, "language": language})
+        assert f'<html lang="{language}" dir="{turned}">' in page, name
+        written = {*WORD.findall(english)} & {*WORD.findall(page)}
+        assert written <= WRITTEN, name
+        shape = re.compile(r"<[a-z]+|(?:id|name|value|href|action|class)=\"[^\"]*\"")
+        assert shape.findall(page) == shape.findall(english), name
+
+
+def test_a_page_without_words_of_its_language_says_that_it_is_english(
+    site: Site, renderer: JinjaRenderer
+) -> None:
+    page = renderer.page("answer", {"site": replace(site, language="tlh")})
+    assert '<html lang="en" dir="ltr">' in page
+    assert "<h1>Check your mail</h1>" in page
+
+
+def test_days_of_a_page_are_those_of_its_language(
+    pages: Mapping[str, Mapping[str, Any]], site: Site, renderer: JinjaRenderer
+) -> None:
+    chosen = renderer.page("preferences", {"site": site, **pages["preferences"], "language": "ar"})
+    assert '<option value="fri" selected>الجمعة</option>' in chosen
+    assert "26 أكتوبر 2024، 00:15</time>" in chosen
+    home = renderer.page("index", {"site": site, **pages["index"], "language": "ja"})
+    assert "2024年10月26日" in home
 
 
 def test_styles_know_no_left_and_right(templates: Path) -> None:
     css = (templates / "web" / "styles.css").read_text()
-    allowed = ":is(p, h1, h2, h3, legend, .label):dir(rtl) { text-align: right }"
+    allowed = ".post :is(p, h1, h2, h3):dir(rtl) { text-align: right }"
     assert allowed in css
     assert not re.search(r"\b(left|right)\b", css.replace(allowed, ""))
 
@@ -179,7 +222,7 @@ def test_the_sign_up_form_is_complete(
     assert '<label class="label" for="address">' in page
     assert 'autocomplete="email"' in page
     assert 'name="website" value="" tabindex="-1"' in page
-    assert 'role="alert" id="problem">That is no address.' in page
+    assert 'role="alert" id="problem">Choose at least one of the lists.' in page
 
 
 def test_one_list_needs_no_choice(site: Site, renderer: JinjaRenderer) -> None:
@@ -189,6 +232,7 @@ def test_one_list_needs_no_choice(site: Site, renderer: JinjaRenderer) -> None:
         "token": "t",
         "action": "/subscribe/daily",
         "problem": "",
+        "detail": "",
     }
     page = renderer.page("subscribe", {"site": site, **values})
     assert '<input type="hidden" name="list" value="daily">' in page

@@ -85,7 +85,7 @@ def test_what_is_saved_counts_from_now_on_and_loses_nothing(site: Any) -> None:
     found = reader(site)
     answer = site.http.post(f"/preferences/{token(site, found)}", data=WHOLE)
     assert answer.status_code == 200
-    assert "Saved." in answer.text
+    assert "Gespeichert." in answer.text  # the reader chose German
     pace = Pace(cadence="weekly", on="fri", at=time(18, 0), timezone="Asia/Kathmandu")
     now = again(site, found)
     assert now.choices == Choices(pace=pace, taste=Taste(topics=("Boats", "fish"), language="de"))
