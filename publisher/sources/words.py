@@ -60,7 +60,7 @@ def lead_of(body: str, separator: str = "") -> int:
     """
     if separator.strip() and (at := body.find(separator)) > 0 and body[:at].strip():
         return at
-    if "<!--" not in body and "{/*" not in body:
+    if not (("<" in body and "<!--" in body) or ("{" in body and "{/*" in body)):
         return 0
     for match in _MORE.finditer(body):
         before = body[: match.start()]
