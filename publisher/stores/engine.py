@@ -7,16 +7,15 @@ writer do not wait for each other. synchronous=FULL: what was committed survives
 
 import os
 import sqlite3
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, QueuePool, Table, create_engine, event
+from sqlalchemy import Connection, Engine, QueuePool, Table, create_engine, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.types import TypeEngine
 
 from publisher.core.errors import OutputError, PublisherError, StoreError
 
@@ -106,27 +105,6 @@ def upsert(table: Table) -> sqlite.Insert:
     key = [column.name for column in table.primary_key]
     rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in key}
     return statement.on_conflict_do_update(index_elements=key, set_=rest)
-
-
-def insert_many(connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
-    """`connection.execute(statement, rows)` for thousands of rows of the same columns, but quicker: it looks
-    at each row by itself, and longer than the database.
-    """
-    if not rows:
-        return
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
-    names = compiled.positiontup
-    if names is None:  # a driver that takes its values by name
-        connection.execute(statement, rows)
-        return
-    columns = [_bound(connection, compiled.binds[name].type, [row[name] for row in rows]) for name in names]
-    connection.exec_driver_sql(compiled.string, list(zip(*columns, strict=True)))
-
-
-def _bound(connection: Connection, kind: TypeEngine[Any], values: list[Any]) -> list[Any]:
-    """A column of values as the driver takes them."""
-    bound = kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    return values if bound is None else [*map(bound, values)]
 
 
 def slices(values: Sequence[Any], size: int = IN_LIST) -> Iterator[Sequence[Any]]:

@@ -14,7 +14,8 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, sel
 from publisher.core.log import Known
 from publisher.core.posts import FileStat, Post
 from publisher.core.settling import Memory
-from publisher.stores.engine import Database, insert_many, insert_new, slices, upsert
+from publisher.stores.engine import Database, insert_new, slices, upsert
+from publisher.stores.inserting import insert_many
 from publisher.stores.rows import as_known
 from publisher.stores.schema import FILES, bodies, counters, files, posts
 from publisher.stores.values import post_from_text, post_to_text

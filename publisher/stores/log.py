@@ -23,7 +23,8 @@ from publisher.core.plans import Change, Plan
 from publisher.core.posts import Post
 from publisher.core.settling import Names
 from publisher.stores import terms
-from publisher.stores.engine import Database, insert_many, insert_new, slices
+from publisher.stores.engine import Database, insert_new, slices
+from publisher.stores.inserting import insert_many
 from publisher.stores.renaming import Renaming
 from publisher.stores.rows import as_known
 from publisher.stores.schema import bodies, log, log_head, posts, revisions

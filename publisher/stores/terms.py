@@ -12,7 +12,8 @@ from publisher.core.filters import TermKind, terms_of
 from publisher.core.log import Kind
 from publisher.core.plans import Plan
 from publisher.core.posts import Post
-from publisher.stores.engine import insert_many, insert_new, slices
+from publisher.stores.engine import insert_new, slices
+from publisher.stores.inserting import insert_columns
 from publisher.stores.schema import counters, posts
 from publisher.stores.values import post_from_text
 from publisher.stores.viewtables import CONTENT, post_terms, terms
@@ -21,6 +22,8 @@ TICK = timedelta(milliseconds=1)
 
 Rows = list[dict[str, Any]]
 Labels = dict[tuple[TermKind, str], str]
+Line = tuple[TermKind, str, int]
+"""A row of `post_terms`."""
 
 
 @dataclass(slots=True)
@@ -51,11 +54,10 @@ def note(connection: Connection, plan: Plan, before: dict[str, Standing]) -> Non
         return
     labels: Labels = {}
     gone = [row for it in before.values() if it.live for row in _rows(it.first_seq, it.post, labels)]
-    _run(connection, _FORGET, [{"k": r["kind"], "v": r["key"], "seq": r["first_seq"]} for r in gone])
+    _run(connection, _FORGET, [{"k": kind, "v": key, "seq": seq} for kind, key, seq in gone])
     live = [it for it in _after(plan, before) if it.live]
     for part in slices(live):  # each post has several rows, which are not all held at once
-        now = [row for it in part for row in _rows(it.first_seq, it.post, labels)]
-        insert_many(connection, insert_new(post_terms), now)
+        _enter(connection, [row for it in part for row in _rows(it.first_seq, it.post, labels)])
     _tell(connection, labels, _next(connection))
     numbered = enumerate(plan.changes, plan.head + 1)
     changed = [{"post": c.id, "seq": seq} for seq, c in numbered if c.kind is not Kind.PUBLISHED]
@@ -80,8 +82,8 @@ def version(connection: Connection) -> int:
     labels: Labels = {}
     known = connection.execute(select(posts.c.first_seq, posts.c.value).where(posts.c.live))
     for part in known.partitions(1000):
-        made = [line for row in part for line in _rows(row.first_seq, post_from_text(row.value), labels)]
-        insert_many(connection, insert(post_terms), made)
+        of = [(row.first_seq, post_from_text(row.value)) for row in part]
+        _enter(connection, [row for seq, post in of for row in _rows(seq, post, labels)])
     _tell(connection, labels, 0)
     connection.execute(insert(counters).values(name=CONTENT, last=0))
     return 0
@@ -128,12 +130,20 @@ def _after(plan: Plan, before: dict[str, Standing]) -> Iterable[Standing]:
     return now.values()
 
 
-def _rows(first_seq: int, post: Post, labels: Labels) -> Rows:
-    rows: Rows = []
+def _rows(first_seq: int, post: Post, labels: Labels) -> list[Line]:
+    rows: list[Line] = []
     for kind, key, label in terms_of(post):
         labels.setdefault((kind, key), label)
-        rows.append({"kind": kind, "key": key, "first_seq": first_seq})
+        rows.append((kind, key, first_seq))
     return rows
+
+
+def _enter(connection: Connection, rows: list[Line]) -> None:
+    """Rows in the order of their key, which is how the table is kept, take half the time."""
+    if rows:
+        kinds, keys, numbers = zip(*sorted(rows), strict=True)
+        columns = {"kind": kinds, "key": keys, "first_seq": numbers}
+        insert_columns(connection, insert_new(post_terms), columns)
 
 
 def _next(connection: Connection) -> int:

@@ -78,7 +78,8 @@ def _json(value: Any) -> Any:
     if isinstance(value, str):
         return value
     if isinstance(value, tuple):  # a chain, not `match`: it takes half as long
-        return [_json(item) for item in cast("Sequence[Any]", value)]
+        items = cast("Sequence[Any]", value)
+        return items if type(items[0]) is str else [_json(item) for item in items]
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Person):

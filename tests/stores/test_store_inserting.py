@@ -1,0 +1,34 @@
+"""Rows by the thousand: what is stored is what one row after the other would have stored."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from publisher.core.filters import TermKind
+from publisher.stores.engine import insert_new
+from publisher.stores.inserting import AT_ONCE, insert_columns, insert_many
+from publisher.stores.opening import open_database
+from publisher.stores.viewtables import post_terms
+
+
+@pytest.mark.parametrize("number", [0, 1, AT_ONCE - 1, AT_ONCE, 2 * AT_ONCE + 7])
+def test_each_row_is_stored_once_as_its_types_have_it(tmp_path: Path, number: int) -> None:
+    rows = [{"kind": TermKind.TAG, "key": f"k{n}", "first_seq": n} for n in range(number)]
+    database = open_database(f"sqlite:///{tmp_path / 'store.db'}", create=True)
+    with database.write() as connection:
+        insert_many(connection, insert_new(post_terms), rows[: number // 2])
+        insert_many(connection, insert_new(post_terms), rows)  # half of them stand there already
+    with database.read() as connection:
+        found = connection.execute(select(post_terms).order_by(post_terms.c.first_seq)).mappings().all()
+    database.close()
+    assert [dict(row) for row in found] == rows
+
+
+def test_a_row_that_stands_already_is_refused_where_it_must_be_new(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'store.db'}", create=True)
+    columns = {"kind": [TermKind.TAG] * AT_ONCE, "key": ["k"] * AT_ONCE, "first_seq": [1] * AT_ONCE}
+    with database.read() as connection, pytest.raises(IntegrityError):
+        insert_columns(connection, insert(post_terms), columns)
+    database.close()
