@@ -156,7 +156,7 @@ class App:
         knows, so every file is looked at. The lists `send` are mailed now, whenever they are due. `forced`
         are rules of the lint that do not stop a mail.
         """
-        with self.lock("publish"):
+        with self.lock("publish"), self._reading_ahead():
             must_be_up_to_date(self)
             now = self.clock()
             must_not_be_ahead(now, self.settings.mail.transport)
@@ -175,6 +175,17 @@ class App:
             mailings, unsent = self._plan_mail(parts, now, send) if mail else ([], None)
             pages = write(parts, mailing_pages(parts), now)
         return Report(published=done, mailings=tuple(mailings), pages=pages, unsent=unsent)
+
+    @contextmanager
+    def _reading_ahead(self) -> Generator[None, None, None]:
+        """A site that is new will ask for every post: they are read while the store is loaded and made."""
+        from publisher.stores import unused
+
+        if unused(self.settings.store.url):
+            with self.source.ahead():
+                yield
+        else:
+            yield
 
     def _plan_mail(
         self, parts: Parts, now: datetime, send: Collection[str]

@@ -3,13 +3,16 @@
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
+from publisher.sources.ahead import Ahead
 from publisher.sources.assets import Files, references
 from publisher.sources.carrying import flat, whole
 from publisher.sources.links import Links, may_link
@@ -53,6 +56,7 @@ class FolderSource:
         self._walk = Walk(folder, rules.include, rules.exclude)
         self._paths: Sequence[str] = ()
         self._links: Links | None = None
+        self._ahead: Ahead | None = None
 
     def scan(self) -> Iterator[Parsed | BadPost]:
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
@@ -66,6 +70,8 @@ class FolderSource:
 
     def files(self) -> Iterator[FileStat | BadPost]:
         """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
+        if self._ahead and (listed := self._ahead.listed()) is not None:
+            return iter(listed)
         return map(stat_of, self._walk.all())
 
     def at(self, paths: Collection[str]) -> tuple[Collection[str], Iterator[FileStat | BadPost]]:
@@ -84,11 +90,35 @@ class FolderSource:
         """Those files in that order, on every core where they are many; a known hash is not parsed. They are
         read by the rules of the last `fingerprint`."""
         rules = self._by or self.settled(paths)
+        if self._ahead and (begun := self._ahead.of(paths, rules, hashes)):
+            return begun
+        return self._read_all(paths, hashes, rules)
 
+    def _read_all(
+        self, paths: Sequence[str], hashes: Mapping[str, str], rules: SourceRules
+    ) -> Iterator[Reading]:
         def work(path: str) -> Reading:
             return self._reading(path, hashes.get(path), rules)
 
         return in_order(work, paths, pack=flat, unpack=whole)
+
+    @contextmanager
+    def ahead(self) -> Generator[None, None, None]:
+        """Within it every file is read from now on, by other processes, for a first look that will ask for
+        them all."""
+        try:
+            listed = [*self.files()]
+        except SourceError:  # the look will say so
+            yield
+            return
+        paths = sorted(file.path for file in listed if isinstance(file, FileStat))
+        rules = self.settled(paths)
+        self._ahead = Ahead(listed, paths, rules, self._read_all(paths, {}, rules))
+        try:
+            yield
+        finally:
+            self._ahead.end()
+            self._ahead = None
 
     def settled(self, paths: Sequence[str]) -> SourceRules:
         """The rules with all that the blog's own files decide; `paths` are the posts', in order."""

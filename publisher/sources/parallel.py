@@ -1,18 +1,18 @@
 """Many files on every core, in order and as a stream: each process takes every n-th chunk.
 
-A pipe holds a chunk or two, so memory stays flat however many files there are. A process whose reader is
-gone ends at its next chunk; it never outlives a killed parent by more, nor holds a lock of the parent's.
+The processes start at once and work ahead of whoever asks, each by a few megabytes (`sources.pipes`), so
+memory stays flat however many files there are. A process whose reader is gone ends at its next chunk; it
+never outlives a killed parent by more, nor holds a lock of the parent's.
 """
 
-import fcntl
 import os
+import pickle
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-    from multiprocessing.process import BaseProcess
+from publisher.sources.pipes import Outlet, received, widen
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -21,7 +21,6 @@ FEW = 400
 """Fewer items than this are quicker done alone."""
 
 CHUNK = 64
-PIPE = 1024 * 1024
 
 
 def _as_it_is(value: Any) -> Any:
@@ -42,64 +41,55 @@ def in_order(
     cores = cores or len(os.sched_getaffinity(0))
     if len(items) < FEW or cores < 2 or threading.active_count() > 1:
         return map(work, items)
-    return _shared(lambda item: pack(work(item)), items, cores, unpack)
+    stream = _shared(lambda item: pack(work(item)), items, cores, unpack)
+    next(stream)  # the processes are started; only now do its items come
+    return stream
 
 
 def _shared(
     work: Callable[[A], Any], items: Sequence[A], cores: int, unpack: Callable[[Any], B]
-) -> Iterator[B]:
-    import multiprocessing  # most publishes read a file or two
-
-    context = multiprocessing.get_context("fork")
+) -> Iterator[Any]:
     chunks = range(0, len(items), CHUNK)
-    ends: list[Connection] = []
-    processes: list[BaseProcess] = []
+    ends: list[int] = []
+    processes: list[int] = []
     try:
-        for n in range(cores):
-            reader, writer = context.Pipe(duplex=False)
-            ends.append(reader)
-            _widen(writer)
-            args = (work, items, chunks[n::cores], writer, tuple(ends))
-            process: BaseProcess = context.Process(target=_do, args=args, daemon=True)
-            process.start()
-            writer.close()
-            processes.append(process)
+        processes.extend(_forked(work, items, chunks[n::cores], ends) for n in range(cores))
+        yield None
         for n in range(len(chunks)):
-            yield from map(unpack, _received(ends[n % cores], work, items[chunks[n] : chunks[n] + CHUNK]))
+            yield from map(unpack, _results(ends[n % cores], work, items[chunks[n] : chunks[n] + CHUNK]))
     finally:
         for end in ends:
-            end.close()
+            os.close(end)
         for process in processes:
-            process.join()
+            with suppress(ChildProcessError):  # somebody else waits for every child
+                os.waitpid(process, 0)
 
 
-def _received(end: "Connection", work: Callable[[A], B], chunk: Sequence[A]) -> Sequence[B]:
-    """What the process sent; a process that was killed (memory, an operator) leaves its part to us."""
-    try:
-        received: Sequence[B] = end.recv()
-    except (EOFError, OSError):
-        return [work(item) for item in chunk]
-    return received
-
-
-def _do(
-    work: Callable[[A], B],
-    items: Sequence[A],
-    starts: range,
-    writer: "Connection",
-    ends: Sequence["Connection"],
-) -> None:
-    for end in ends:
-        end.close()  # or a sibling would keep our reader's pipe open when the parent is gone
-    try:
+def _forked(work: Callable[[A], Any], items: Sequence[A], starts: range, ends: list[int]) -> int:
+    """The number of a process that does those chunks; `ends` gets the end where its results come out."""
+    reader, writer = os.pipe()
+    ends.append(reader)
+    widen(writer)
+    process = os.fork()
+    if process:
+        os.close(writer)
+        return process
+    try:  # nothing of the parent's may run here: no handler, no buffer that it will flush too
+        for end in ends:
+            os.close(end)  # or a sibling would keep our reader's pipe open when the parent is gone
+        outlet = Outlet(writer)
         for start in starts:
-            writer.send([work(item) for item in items[start : start + CHUNK]])
-    except BrokenPipeError:
-        return
+            outlet.put(pickle.dumps([work(item) for item in items[start : start + CHUNK]], -1))
+        outlet.finish()
+    finally:
+        os._exit(0)
 
 
-def _widen(pipe: "Connection") -> None:
-    try:
-        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE)
-    except OSError:  # the user's pipes are all taken: a narrow one does as well
-        return
+def _results(end: int, work: Callable[[A], B], chunk: Sequence[A]) -> Sequence[B]:
+    """What the process sent; a process that was killed (memory, an operator) or could not go on leaves its
+    part to us."""
+    data = received(end)
+    if data is None:
+        return [work(item) for item in chunk]
+    results: Sequence[B] = pickle.loads(data)  # noqa: S301  # what our own code has written
+    return results

@@ -12,6 +12,7 @@ store.py                   SqlStore: all of them over one database
 migrating.py  migrations/  Alembic, imported only when something is to be migrated
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ def open_store(url: str, *, create: bool) -> "SqlStore":
     return SqlStore(open_database(url, create=create))
 
 
+def unused(url: str) -> bool:
+    """Whether there is nothing yet where `url` says; told before anything that opens it is loaded."""
+    path = Path(url.removeprefix("sqlite:///"))
+    return not (path.exists() and path.stat().st_size)
+
+
 def migrate(url: str) -> tuple[str, str]:
     """Brings the store at `url` to this version's schema; (number before, number now). Idempotent.
 
@@ -40,4 +47,4 @@ def migrate(url: str) -> tuple[str, str]:
     return run(url)
 
 
-__all__ = ["migrate", "open_store"]
+__all__ = ["migrate", "open_store", "unused"]

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.carrying import flat, whole
 from publisher.sources.parallel import CHUNK, FEW, in_order
+from publisher.sources.pipes import AHEAD, PIPE, Outlet, received
 
 RULES = SourceRules(site_url="https://example.org/")
 NOW = datetime(2024, 10, 25, 9, tzinfo=UTC)
@@ -63,6 +65,60 @@ def test_who_stops_listening_ends_the_processes() -> None:
     assert isinstance(stream, Iterator)
     next(stream)
     stream.close()  # type: ignore[attr-defined]  # a generator; it joins its processes
+
+
+def test_a_process_works_ahead_of_who_asks_until_much_waits() -> None:
+    reader, writer = os.pipe()
+    outlet, message = Outlet(writer), b"x" * (3 * PIPE)
+    for _ in range(AHEAD // len(message)):
+        outlet.put(message)  # nobody reads, and it does not wait
+    feeder = threading.Thread(target=lambda: (outlet.put(message), outlet.finish(), os.close(writer)))
+    feeder.start()
+    found = [received(reader) for _ in range(AHEAD // len(message) + 2)]
+    feeder.join()
+    os.close(reader)
+    assert found == [message] * (AHEAD // len(message) + 1) + [None]
+
+
+def test_who_puts_into_a_pipe_that_nobody_reads_is_told() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with pytest.raises(BrokenPipeError):
+        Outlet(writer).put(b"x")
+    os.close(writer)
+
+
+def test_a_folder_read_ahead_is_the_folder_read_when_asked(tmp_path: Path) -> None:
+    source = a_folder(tmp_path, MANY)
+    (tmp_path / "0007.md").write_bytes(b"\0")
+    with source.ahead():
+        listed = sorted(file.path for file in source.files() if isinstance(file, FileStat))
+        (tmp_path / "new.md").write_text("---\ntitle: New\n---\n", encoding="utf-8")
+        source.fingerprint(listed)
+        begun = list(source.read_many(listed, {}))
+        later = sorted(file.path for file in source.files() if isinstance(file, FileStat))
+        assert later == [*listed, "new.md"]
+        source.fingerprint(listed)
+        assert list(source.read_many(listed, {})) == begun
+    rules = source.settled(listed)
+    assert [reading.result for reading in begun] == [source.read(path, rules) for path in listed]
+
+
+@pytest.mark.parametrize("hashes", [{}, {"0000.md": "0" * 64}])
+def test_what_was_not_read_ahead_is_read_when_asked(tmp_path: Path, hashes: dict[str, str]) -> None:
+    source = a_folder(tmp_path, MANY)
+    with source.ahead():
+        paths = sorted(file.path for file in source.files() if isinstance(file, FileStat))[1 - len(hashes) :]
+        source.fingerprint(paths)
+        assert [reading.stat.path for reading in source.read_many(paths, hashes)] == paths
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)  # no process of those who read ahead is left
+
+
+def test_a_folder_that_is_not_there_is_missed_by_who_looks(tmp_path: Path) -> None:
+    source = FolderSource(tmp_path / "none", RULES)
+    with source.ahead(), pytest.raises(SourceError):
+        source.files()
 
 
 def test_files_read_on_every_core_are_those_read_alone(tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""A folder of which nothing is known yet, read before anybody asks."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import cast
+
+from publisher.core.posts import BadPost, FileStat, Reading
+from publisher.sources.rules import SourceRules
+
+
+class Ahead:
+    """What was listed, and the readings of `paths` by `rules` that are on their way; each is given once."""
+
+    def __init__(
+        self,
+        listed: Sequence[FileStat | BadPost],
+        paths: Sequence[str],
+        rules: SourceRules,
+        readings: Iterator[Reading],
+    ) -> None:
+        self._listed: Sequence[FileStat | BadPost] | None = listed
+        self._paths, self._rules = paths, rules
+        self._readings: Iterator[Reading] | None = readings
+
+    def listed(self) -> Sequence[FileStat | BadPost] | None:
+        """The files, for the first who asks."""
+        listed, self._listed = self._listed, None
+        return listed
+
+    def of(
+        self, paths: Sequence[str], rules: SourceRules, hashes: Mapping[str, str]
+    ) -> Iterator[Reading] | None:
+        """The readings, if they are those that are asked for."""
+        if hashes or paths != self._paths or rules != self._rules:
+            return None
+        readings, self._readings = self._readings, None
+        return readings
+
+    def end(self) -> None:
+        """Ends the processes whose readings nobody took."""
+        if isinstance(self._readings, Generator):
+            cast("Generator[Reading, None, None]", self._readings).close()
