@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,6 +85,17 @@ def say(text: str) -> None:
 def show_json(value: object) -> None:
     """Data: one JSON document on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def show_json_with(value: Mapping[str, object], name: str, rows: Iterable[object]) -> None:
+    """The document {**value, name: [...]}, its rows written as they come: there may be very many."""
+    whole = json.dumps({**value, name: []}, indent=2, ensure_ascii=False, default=_plain)
+    click.echo(whole.removesuffix("]\n}"), nl=False)
+    comma = ""
+    for row in rows:
+        click.echo(f"{comma}\n    {json.dumps(row, ensure_ascii=False, default=_plain)}", nl=False)
+        comma = ","
+    click.echo("\n  ]\n}" if comma else "]\n}")
 
 
 def _plain(value: object) -> object:

@@ -1,18 +1,22 @@
 """mailings: what went out, to how many, what is in doubt; and orders to them."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import click
 
 from publisher.app import App
-from publisher.cli.common import Site, count, say, show_json, site_options, utc
+from publisher.cli.common import Site, count, say, show_json, show_json_with, site_options, utc
 from publisher.core.errors import UsageError
 from publisher.core.holds import Order
 from publisher.core.mailings import InDoubt, Mailing, State
 from publisher.services import mailings as verbs
 from publisher.services.messages import message_id
+
+LISTED = 50
+"""Deliveries in doubt that a person is shown."""
 
 
 @click.group()
@@ -42,19 +46,21 @@ def show(site: Site, as_json: bool, id: int) -> None:
     """Counts by state, the deliveries in doubt, and the servers' replies."""
     app = site.open()
     found = verbs.find(app.parts, id)
-    doubts = app.store.in_doubt(id)
+    doubts = verbs.doubts(app.parts, id)
     replies = app.store.replies(id)
     if as_json:
-        doubt_rows = [_doubt_json(app, found, doubt) for doubt in doubts]
         reply_rows = [{"reply": text, "count": number} for text, number in replies]
-        show_json(_mailing_json(found) | {"in_doubt": doubt_rows, "replies": reply_rows})
+        rows = (_doubt_json(app, found, doubt) for doubt in doubts)
+        show_json_with(_mailing_json(found) | {"replies": reply_rows}, "in_doubt", rows)
         return
     click.echo(f"mailing {found.id} of {found.list}: {found.subject}")
     click.echo(f"{_state(found)}, {count(found.planned, 'delivery', 'deliveries')} planned: {_counts(found)}")
     if found.hold_why:
         until = f"; goes on by itself at {utc(found.hold_until)}" if found.hold_until else ""
         click.echo(f"held      {found.hold_why}{until}")
-    _show_doubts(app, found, doubts)
+    _show_doubts(app, found, islice(doubts, LISTED))
+    if (more := found.counts.get(State.UNKNOWN, 0) - LISTED) > 0:
+        click.echo(f"in doubt  {more:,} more; --json lists them all")
     for text, number in replies:
         click.echo(f"{number:>9,}  {text}")
 
@@ -116,14 +122,16 @@ def resolve(
         raise UsageError(
             f"mailing {id}", "nobody can tell whether they arrived", "decide: --resend or --accept"
         )
-    chosen = verbs.doubts(app.parts, id, only)
+    found = verbs.find(app.parts, id)
+    named = verbs.doubts_of(app.parts, id, only) if only else None
+    chosen = verbs.doubts(app.parts, id) if named is None else named
+    number = found.counts.get(State.UNKNOWN, 0) if named is None else len(named)
     if dry_run:
-        _show_doubts(app, verbs.find(app.parts, id), chosen)
-        say(f"in doubt: {count(len(chosen), 'delivery', 'deliveries')}")
+        _show_doubts(app, found, chosen)
+        say(f"in doubt: {count(number, 'delivery', 'deliveries')}")
         return
-    if resend and chosen:
-        number = count(len(chosen), "message")
-        sure(f"send {number} again; who did get it gets it twice", yes=yes)
+    if resend and number:
+        sure(f"send {count(number, 'message')} again; who did get it gets it twice", yes=yes)
     done = verbs.resolve(app.parts, chosen, resend=resend, now=app.clock())
     say(f"{count(done, 'delivery', 'deliveries')} {'queued again' if resend else 'taken for accepted'}")
     if as_json:
@@ -185,7 +193,7 @@ def _doubt_json(app: App, m: Mailing, doubt: InDoubt) -> dict[str, Any]:
     }
 
 
-def _show_doubts(app: App, m: Mailing, found: Sequence[InDoubt]) -> None:
+def _show_doubts(app: App, m: Mailing, found: Iterable[InDoubt]) -> None:
     for doubt in found:
         row = _doubt_json(app, m, doubt)
         click.echo(

@@ -1,7 +1,7 @@
 """What an operator does with a mailing: order it about, decide what is in doubt, prove its bytes."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,20 +32,30 @@ def order(parts: Parts, id: int, wish: Order, now: datetime) -> Standing:
     return answer
 
 
-def doubts(parts: Parts, id: int, addresses: Sequence[str] = ()) -> list[InDoubt]:
-    """The mailing's deliveries in doubt, of these addresses or all. Raises UsageError: one is not."""
-    found = list(parts.store.in_doubt(find(parts, id).id))
-    if not addresses:
-        return found
+PART = 1_000
+"""Deliveries in doubt that are held at a time: a restored store may have a million of them."""
+
+
+def doubts(parts: Parts, id: int) -> Iterator[InDoubt]:
+    """The mailing's deliveries in doubt, in order."""
+    part = parts.store.in_doubt(id, limit=PART)
+    while part:
+        yield from part
+        part = parts.store.in_doubt(id, after=part[-1].n, limit=PART)
+
+
+def doubts_of(parts: Parts, id: int, addresses: Sequence[str]) -> list[InDoubt]:
+    """Those of them to these addresses. Raises UsageError: nothing to one of them is in doubt."""
+    found = [doubt for doubt in doubts(parts, id) if doubt.address in addresses]
     for address in addresses:
         if address not in {doubt.address for doubt in found}:
             raise UsageError(
                 f"mailing {id}", f"nothing to {address} is in doubt", "`mailings show` lists them"
             )
-    return [doubt for doubt in found if doubt.address in addresses]
+    return found
 
 
-def resolve(parts: Parts, chosen: Sequence[InDoubt], *, resend: bool, now: datetime) -> int:
+def resolve(parts: Parts, chosen: Iterable[InDoubt], *, resend: bool, now: datetime) -> int:
     """Arrow j: those in doubt are sent again under the same Message-ID, or taken for accepted."""
     cause = Cause.RESEND if resend else Cause.ASSUME
     word = "to be sent again" if resend else "taken for accepted"

@@ -104,18 +104,20 @@ class Mailings:
             what = f"segment {error.args[0]} of mailing {mailing} is gone"
             raise StoreError("store", what, "restore a backup") from None
 
-    def in_doubt(self, mailing: int | None) -> Sequence[InDoubt]:
-        """Deliveries in state unknown, of one mailing or of all."""
+    def in_doubt(self, mailing: int | None, *, after: int = 0, limit: int | None = None) -> Sequence[InDoubt]:
+        """Deliveries in state unknown, of all mailings, or of one those after number `after`; in order."""
         query = (
             select(deliveries, subscribers.c.address)
             .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
             .join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
             .where(is_(deliveries.c.state, State.UNKNOWN))
             .order_by(deliveries.c.mailing, deliveries.c.n)
+            .limit(limit)
         )
-        with self._db.read() as connection:  # few at any time: all are read from the index of just those
-            found = [_in_doubt(row) for row in connection.execute(query)]
-        return [doubt for doubt in found if mailing in (None, doubt.mailing)]
+        if mailing is not None:
+            query = query.where(deliveries.c.mailing == mailing, deliveries.c.n > after)
+        with self._db.read() as connection:  # from the index of just those
+            return [_in_doubt(row) for row in connection.execute(query)]
 
     def state_of(self, mailing: int, n: int) -> State | None:
         """The state of one delivery."""

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from mailsite import MailSite, readers
 
 from publisher.app import App, fixed
 from publisher.cli import publisher
 from publisher.config import load
 from publisher.core.errors import Refused, UsageError
+from publisher.services import mailings as verbs
 from publisher.services import subscribe
 
 BEFORE, NOW = datetime(2026, 10, 5, 7, tzinfo=UTC), datetime(2026, 10, 6, 9, tzinfo=UTC)
@@ -154,6 +156,32 @@ def test_a_doubt_can_be_sent_again_and_goes_out_once(site: Site) -> None:
     mails = [file.read_text("utf-8") for file in (site.folder / "outbox").glob("*.eml")]
     assert len(mails) == 3
     assert all(any(f"Message-ID: {name}" in mail for mail in mails) for name in names)
+
+
+def test_of_many_doubts_a_person_sees_the_first_and_a_program_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verbs, "PART", 20)
+    many = MailSite(tmp_path / "many", readers(55))
+    app = many.app()
+    batch = app.store.claim("dead", many.now, many.now)
+    assert batch is not None
+    app.store.intend("dead", [(1, n) for n in range(1, 56)], many.now)
+    app.store.recover("mine", many.now, alone=True)
+    app.close()
+
+    def run(*args: str) -> str:
+        result = CliRunner().invoke(publisher, ["mailings", *args, "--site", str(many.folder)])
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    shown = json.loads(run("show", "1", "--json"))
+    assert sorted(doubt["address"] for doubt in shown["in_doubt"]) == sorted(many.addresses)
+    lines = run("show", "1").splitlines()
+    assert sum("@example.org" in line for line in lines) == 50
+    assert "in doubt  5 more; --json lists them all" in lines
+    run("resolve", "1", "--accept")
+    assert many.counts() == {"accepted": 55}
 
 
 def test_resolving_needs_a_decision_about_what_is_in_doubt(site: Site) -> None:
