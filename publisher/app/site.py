@@ -14,6 +14,7 @@ from publisher.app.clock import must_not_be_ahead, wall_clock
 from publisher.app.keeping import must_be_up_to_date
 from publisher.app.outside import naming
 from publisher.app.packaged import packaged
+from publisher.app.secretfiles import secret_findings
 from publisher.app.wiring import make_parts, make_signer, make_source, stamp
 from publisher.config import Settings
 from publisher.core.errors import AddressError, PublisherError, TemplateError
@@ -232,10 +233,12 @@ class App:
         return listing.listed(self.parts, self.clock())
 
     def check(self, *, forced: frozenset[str] = frozenset()) -> listing.Checked:
-        """Every finding in the folder of posts, and in the mails made of it; rules of the lint in `forced`
-        are no errors. Writes nothing.
+        """Every finding in files of secrets, in the folder of posts, and in the mails made of it; rules of
+        the lint in `forced` are no errors. Writes nothing.
         """
-        return listing.checked(replace(self.parts, forced=forced), self.clock())
+        secret = secret_findings(self)
+        found = listing.checked(replace(make_parts(self, sends=False), forced=forced), self.clock())
+        return replace(found, findings=(*secret, *found.findings))
 
     def queued(self) -> int:
         """How many deliveries could go out now."""

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from publisher.sources import FolderSource
 
 
-def make_parts(app: "App") -> Parts:
-    """Everything the services need, for this site."""
+def make_parts(app: "App", *, sends: bool = True) -> Parts:
+    """Everything the services need, for this site. What never `sends` needs no password."""
     settings = app.settings
     from publisher.markup import SafeMarkup
     from publisher.rendering import JinjaRenderer
@@ -57,7 +57,7 @@ def make_parts(app: "App") -> Parts:
         shelf=FolderShelf(app.public, app.reach),
         store=app.store,
         journal=FileJournal(app.state / "journal"),
-        transport=TRANSPORTS[settings.mail.transport](app.outbox, relays(settings.mail)),
+        transport=TRANSPORTS[settings.mail.transport](app.outbox, relays(settings.mail, sends=sends)),
         ring=lambda: app.ring,
         pacing=pacing(settings.mail),
         ticks=time.monotonic,
@@ -85,10 +85,12 @@ def pacing(mail: MailSettings) -> Pacing:
     return Pacing(total=total, groups=groups, quiet=rules[0], warm_up=rules[1], canary=rules[2] or Canary())
 
 
-def relays(mail: MailSettings) -> list[Relay]:
-    """The mail servers of a site, with their passwords. Raises SettingsError: a password cannot be read."""
+def relays(mail: MailSettings, *, sends: bool = True) -> list[Relay]:
+    """The mail servers of a site; to send, with their passwords. Raises SettingsError: one cannot be read."""
     if mail.transport != "smtp":
         return []
+    if not sends:
+        return [item.relay for item in mail.relays]
     return [replace(item.relay, password=_password(item)) for item in mail.relays]
 
 

@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """All findings in path order, and how many posts are public, or wait, by why."""
+    """All findings, and how many posts are public, or wait, by why."""
 
     findings: tuple[Finding, ...]
     public: int
