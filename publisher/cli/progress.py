@@ -1,13 +1,12 @@
 """Long work shown as it goes: a bar on a terminal, JSON events where they were asked for."""
 
 import json
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import click
 
 from publisher.app import App
+from publisher.cli.bars import bar
 from publisher.cli.common import count, say
 from publisher.services.deliver import Tally
 
@@ -18,22 +17,13 @@ FOLDED = 50_000
 """Deliveries that a command folds at most, in a second or two: `run` folds them all."""
 
 
-@contextmanager
-def bar(label: str, total: int | None) -> Generator[Callable[[int], None], None, None]:
-    """A progress bar on a terminal's stderr, hidden elsewhere; told how much is done so far."""
-    hidden = not sys.stderr.isatty()
-    nothing: list[int] = []
-    with click.progressbar(nothing, length=total, label=label, file=sys.stderr, hidden=hidden) as shown:
-        yield lambda done: shown.update(done - shown.pos)
-
-
 def delivery_progress(app: App, *, as_json: bool) -> tuple[Tally, int]:
     """Delivers what is due and tells how it went; returns the tally and how many are in doubt."""
     planned = app.queued()
     if as_json or planned < EVERY:
         tally, unknown = app.deliver(progress=_events(planned, app.parts.ticks) if as_json else _quiet)
     else:
-        with bar("delivering", planned) as update:
+        with bar("delivering", planned, app.parts.ticks) as update:
             tally, unknown = app.deliver(progress=lambda tally: update(tally.total))
     _say_tally(tally, unknown)
     if folded := app.fold(most=FOLDED):
@@ -66,7 +56,7 @@ def _events(planned: int, ticks: Callable[[], float]) -> Callable[[Tally], None]
 
 def _say_tally(tally: Tally, unknown: int) -> None:
     if tally.total:
-        parts = [f"{getattr(tally, name)} {name}" for name in _WORDS if getattr(tally, name)]
+        parts = [f"{getattr(tally, name):,} {name}" for name in _WORDS if getattr(tally, name)]
         say(f"delivered: {', '.join(parts)}")
     if unknown + tally.unknown:
         number = count(unknown + tally.unknown, "delivery", "deliveries")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from publisher.cli.bars import bar
 from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc
 from publisher.cli.persons import erase, export, show, suppress, unsubscribe
-from publisher.cli.progress import bar
 from publisher.core.errors import PublisherError, Refused
 from publisher.core.lists import Joined, State
 from publisher.services import subscribe
@@ -90,7 +90,7 @@ def import_(site: Site, file: str, list_slug: str, confirmed: bool, dry_run: boo
         _report_bad(bad)
         return
     done = subscribe.Imported(counts=dict.fromkeys(Joined, 0), bad=())
-    with bar("importing", _size(file)) as update:
+    with bar("importing", _size(file), app.parts.ticks) as update:
         for done in subscribe.import_readers(app.parts, spec, rows, app.clock(), confirmed=confirmed):
             update(sum(done.counts.values()) + len(done.bad))
     said = [f"{number:,} {_IMPORTED[joined]}" for joined, number in done.counts.items() if number]
