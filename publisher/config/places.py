@@ -6,7 +6,7 @@ from publisher.config.declared import FEEDS
 from publisher.config.given import Raw, label_of, shown
 from publisher.core.feeds import VALUE
 
-_FOLDERS = ("archive", "assets", "digests", "posts", "api", "confirm", "hooks", "preferences")
+_FOLDERS = ("account", "archive", "assets", "digests", "posts", "api", "confirm", "hooks", "preferences")
 TAKEN_FOLDERS = frozenset((*_FOLDERS, "subscribe", "unsubscribe", "view", "healthz", "readyz"))
 """No feeds that are split, because something else stands or answers there."""
 

@@ -28,6 +28,7 @@ class Occasion(StrEnum):
 
     CONFIRM = "confirm"  # asks whether the address wants the list; `Links.confirm` is the answer
     WELCOME = "welcome"  # the reader has confirmed; may show the latest posts
+    ACCOUNT = "account"  # a link that works once: one of `Links.export`, `erase` and `address`
     GOODBYE = "goodbye"  # the reader has left; `Links.subscribe` is the way back
 
 
@@ -75,7 +76,8 @@ class Links:
     """The absolute URLs a mail or its web page carries; empty: not shown. Those of one reader hold a
     mark (`messages.cut`) where the token goes. `web` is this digest as a page, `archive` the list's
     archive, `subscribe` the list's sign-up page; `preferences` and `view` are the reader's own: what they
-    get and when, and this digest as they got it.
+    get and when, and this digest as they got it. `export`, `erase` and `address` work once: to see what is
+    kept, to be forgotten, to have another address.
     """
 
     unsubscribe: str = ""
@@ -85,6 +87,9 @@ class Links:
     web: str = ""
     archive: str = ""
     subscribe: str = ""
+    export: str = ""
+    erase: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,7 +146,7 @@ class Consent:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """One reader on one list. `offset` is the log seq up to which everything was planned or passed over.
-    `asked_at` is when they were last sent a link that works once (see `services.preferences`).
+    `asked_at` is when they were last sent a link that works once (see `services.account`).
     """
 
     id: int

@@ -21,6 +21,9 @@ class Place(StrEnum):
     CONFIRM = "confirm"  # the token, not the URL
     PREFERENCES = "preferences"  # the token, not the URL
     VIEW = "view"  # the token, not the URL
+    EXPORT = "export"  # the token, not the URL
+    ERASE = "erase"  # the token, not the URL
+    ADDRESS = "address"  # the token, not the URL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from publisher.core.quotedprintable import encode
 DELIVERY_HEADER = "X-Publisher-Delivery"
 """Carries the left part of Message-ID: some providers replace Message-ID itself."""
 
-_TOKENS = frozenset({Place.UNSUBSCRIBE, Place.CONFIRM, Place.PREFERENCES, Place.VIEW})
+_TOKENS = frozenset(Place) - {Place.TO, Place.DATE, Place.MESSAGE_ID}
 _TOKEN_ROOM = 75
 _LIST_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)+")
 

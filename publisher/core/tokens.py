@@ -26,6 +26,10 @@ class Purpose(IntEnum):
     SIGN_UP_FORM = 3
     PREFERENCES = 4
     VIEW = 5  # of one mailing: its id stands where the generation does
+    ACCOUNT = 6  # asks for one of the next three, which work once
+    EXPORT = 7  # of the mailing that brought it, as VIEW is
+    ERASE = 8  # as above
+    ADDRESS = 9  # as above: to have another address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

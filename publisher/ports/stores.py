@@ -1,7 +1,7 @@
 """The sockets of the store: one for each thing it keeps, and `Store`, which is all of them."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from publisher.core.documents import Document, Version
@@ -163,6 +163,27 @@ class SubscriberStore(Protocol):
     def consent(self, subscription: int) -> Mapping[str, str]: ...
     def received(self, subscription: int) -> Sequence[tuple[int, str, str, datetime]]:
         """(mailing, subject, state, since) of everything planned for a subscription, oldest first."""
+        ...
+
+    def ask(
+        self, id: int, generation: int, now: datetime, *, every: timedelta, most: int, within: timedelta
+    ) -> bool:
+        """Whether a reader of this generation, pending ones excepted, may be sent a link that works once at
+        `now`, and then notes that they are: not sooner than `every`, not more than `most` `within` a time."""
+        ...
+
+    def asked(self, mailing: int, subscription: int, since: datetime) -> Subscription | None:
+        """The subscription whose link that works once was brought by that mailing, asked for after `since`,
+        the last one and not used yet. None: no such."""
+        ...
+
+    def spend(self, mailing: int, subscription: int) -> bool:
+        """Uses that link up; False: it was used, or is none."""
+        ...
+
+    def take_over(self, new: int, old: int, generation: int, now: datetime) -> Subscription | None:
+        """A confirmed subscription `new` is the reader of `old`, of this generation, at another address: what
+        `old` is owed and was sent stays theirs, and the address before gets no more. None: no such."""
         ...
 
     def erase(self, key: str, now: datetime) -> int:

@@ -51,7 +51,7 @@ def next_for(parts: Parts, spec: MailingList, now: datetime, address: Address, l
     if group is None or group.verdict is not Verdict.MAIL:
         what = f"nothing is new for {reader.address}"
         raise Refused(f"preview {spec.slug}", what, "leave out --as for the newest posts")
-    cohorts = together(look.of(Verdict.MAIL), parts.site.language)
+    cohorts = together(look.of(Verdict.MAIL), parts.language(spec))
     place = next(n for n, (_, groups) in enumerate(cohorts) if group in groups)
     return Mine(
         reader=reader,

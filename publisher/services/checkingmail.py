@@ -9,10 +9,11 @@ from publisher.core.errors import PublisherError
 from publisher.core.lint import Problem
 from publisher.core.lists import MailingList
 from publisher.core.log import Known
-from publisher.core.messages import Letter, Segment
+from publisher.core.messages import Letter, Place, Segment
 from publisher.core.mime import compose
 from publisher.core.posts import Parsed, why_not
-from publisher.services.compose import composed, confirmation_letter
+from publisher.services.account import LINKS
+from publisher.services.compose import account_letter, composed, confirmation_letter
 from publisher.services.digestposts import digest_post
 from publisher.services.linting import problems
 from publisher.services.parts import Parts
@@ -25,7 +26,7 @@ RECENT = 5
 
 
 def mail_findings(parts: Parts, items: Sequence[Parsed], now: datetime) -> Iterator[Found]:
-    """(the mail, what is wrong with it) for a digest and a confirmation of each list."""
+    """(the mail, what is wrong with it) for what each list sends: a digest, a confirmation, links."""
     newest = sorted(
         (item for item in items if why_not(item.post, now) is None and item.post.instant),
         key=lambda item: (item.post.instant, item.post.path),
@@ -33,6 +34,8 @@ def mail_findings(parts: Parts, items: Sequence[Parsed], now: datetime) -> Itera
     for spec in parts.lists:
         yield from _found(parts, f"digest of {spec.slug}", partial(_digest, parts, spec, newest, now))
         yield from _found(parts, f"confirmation of {spec.slug}", partial(_confirmation, parts, spec))
+        for place in LINKS:
+            yield from _found(parts, f"{place} link of {spec.slug}", partial(_account, parts, spec, place))
 
 
 def _found(
@@ -49,6 +52,11 @@ def _found(
 
 def _confirmation(parts: Parts, spec: MailingList) -> Mail:
     letter = confirmation_letter(parts, spec)
+    return letter, compose(letter)
+
+
+def _account(parts: Parts, spec: MailingList, place: Place) -> Mail:
+    letter = account_letter(parts, spec, place, parts.language(spec))
     return letter, compose(letter)
 
 

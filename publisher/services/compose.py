@@ -148,6 +148,21 @@ def confirmation_letter(parts: Parts, spec: MailingList) -> Letter:
     return replace(_letter(spec, content), marks={mark: Place.CONFIRM})
 
 
+def account_message(parts: Parts, spec: MailingList, place: Place, language: str) -> Frozen:
+    """The mail with a link that works once, frozen. `place` is EXPORT, ERASE or ADDRESS."""
+    letter = account_letter(parts, spec, place, language)
+    recipe, segments = freeze(compose(letter))
+    return letter.subject, recipe, segments
+
+
+def account_letter(parts: Parts, spec: MailingList, place: Place, language: str) -> Letter:
+    """The mail with a link that works once, with a mark where its token goes."""
+    mark = f"mark{parts.nonce()}"
+    links = Links(**{place.value: f"{parts.site.public_url}account/{place.value}/{mark}"})
+    content = parts.renderer.letter(Occasion.ACCOUNT, spec, links, site=parts.site, language=language)
+    return replace(_letter(spec, content), marks={mark: place})
+
+
 def _letter(spec: MailingList, content: Content) -> Letter:
     return Letter(
         subject=content.subject,

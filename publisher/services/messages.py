@@ -22,6 +22,10 @@ PREFERENCES_FOR = timedelta(days=90)
 """How long the link in a mail opens a reader's preferences; the next mail brings a new one."""
 
 
+ONCE_FOR = timedelta(minutes=30)
+"""How long a link opens what works once. It counts from when it was asked for (services.account)."""
+
+
 def message_id(parts: Parts, mailing: Mailing, n: int) -> tuple[str, str]:
     """(key, Message-ID) of a delivery: the same on every attempt, and after a restart."""
     return _key(mailing.id, n), _whole(_left(parts, mailing.id, n), mailing.sender)
@@ -113,8 +117,8 @@ def tokens(parts: Parts, places: frozenset[Place], to: Addressee, sent: datetime
         claim = Claim(
             purpose=purpose,
             subscription=to.subscription,
-            generation=to.mailing if purpose is Purpose.VIEW else to.generation,
-            expires=sent + PREFERENCES_FOR if purpose is Purpose.PREFERENCES else None,
+            generation=to.mailing if purpose in _OF_MAILING else to.generation,
+            expires=sent + _FOR[purpose] if purpose in _FOR else None,
         )
         made[place] = seal(claim, parts.ring()).encode("ascii")
     return made
@@ -125,7 +129,13 @@ _TOKENS = {
     Place.CONFIRM: Purpose.CONFIRM,
     Place.PREFERENCES: Purpose.PREFERENCES,
     Place.VIEW: Purpose.VIEW,
+    Place.EXPORT: Purpose.EXPORT,
+    Place.ERASE: Purpose.ERASE,
+    Place.ADDRESS: Purpose.ADDRESS,
 }
+_ONCE = frozenset({Purpose.EXPORT, Purpose.ERASE, Purpose.ADDRESS})
+_OF_MAILING = _ONCE | {Purpose.VIEW}
+_FOR = {Purpose.PREFERENCES: PREFERENCES_FOR, **dict.fromkeys(_ONCE, ONCE_FOR)}
 
 
 def _key(mailing: int, n: int) -> str:

@@ -24,6 +24,7 @@ _APP_PATHS = (
     "confirm",
     "unsubscribe",
     "preferences",
+    "account",
     "view",
     "api",
     "hooks",

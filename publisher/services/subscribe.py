@@ -21,6 +21,7 @@ from publisher.core.lists import (
 from publisher.core.mailings import Cohort, MailingKind, NewMailing
 from publisher.core.rhythms import Pace
 from publisher.core.tokens import Purpose, address_key, unseal
+from publisher.services.arriving import arrived
 from publisher.services.compose import Frozen, confirmation_message, welcome_message
 from publisher.services.parts import Parts
 from publisher.services.timing import due_after, due_of
@@ -48,11 +49,12 @@ def sign_up(parts: Parts, spec: MailingList, address: str, origin: str, now: dat
     [(joined, subscription)] = parts.store.join(spec.slug, [reader], consent)
     if subscription is None or joined is Joined.LEFT:
         return
-    if subscription.state is State.PENDING and _may_ask(parts, subscription, now):
+    if subscription.state is State.PENDING and may_ask(parts, subscription, now):
         ask_to_confirm(parts, spec, subscription, now)
 
 
-def _may_ask(parts: Parts, subscription: Subscription, now: datetime) -> bool:
+def may_ask(parts: Parts, subscription: Subscription, now: datetime) -> bool:
+    """Whether a pending reader may be sent one more mail that asks to confirm."""
     count, last = parts.store.confirmations(subscription.id, subscription.generation)
     return count == 0 or (count < CONFIRMATIONS and last is not None and now - last >= CONFIRMATION_EVERY)
 
@@ -96,6 +98,8 @@ def confirm(parts: Parts, token: str, now: datetime) -> Subscription:
     confirmed = parts.store.confirm(found.id, found.generation, due, now)
     if confirmed is None:
         raise TokenError("token", "not valid")
+    if moved := arrived(parts, confirmed, now):
+        return moved
     if found.state is State.PENDING and spec.welcome == "latest":
         welcome(parts, spec, confirmed, now)
     return confirmed

@@ -27,6 +27,7 @@ from publisher.stores.schema import (
     subscriptions,
 )
 
+_FOR_ONE = (MailingKind.CONFIRM, MailingKind.ACCOUNT)
 _IN_FLIGHT = (DeliveryState.CLAIMED, DeliveryState.SENDING)
 
 
@@ -55,9 +56,11 @@ def has_delivery(*more: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def forget_confirmations(connection: Connection, ids: list[int]) -> None:
-    """The mailings that asked these subscriptions to confirm, with their rows in the ledger."""
+    """The mailings that asked these subscriptions to confirm, or brought a link that works once, with their
+    rows in the ledger.
+    """
     theirs = select(mailings.c.id).join(deliveries, deliveries.c.mailing == mailings.c.id)
-    theirs = theirs.where(deliveries.c.subscription.in_(ids), mailings.c.kind == MailingKind.CONFIRM)
+    theirs = theirs.where(deliveries.c.subscription.in_(ids), mailings.c.kind.in_(_FOR_ONE))
     for part in slices(connection.scalars(theirs).all()):
         for table in (deliveries, batches, stands, mailing_posts, cohorts):
             connection.execute(delete(table).where(table.c.mailing.in_(part)))

@@ -1,5 +1,6 @@
 """SqlStore: the whole store over one database."""
 
+from publisher.stores.asking import Asking
 from publisher.stores.documents import Documents
 from publisher.stores.engine import Database
 from publisher.stores.erasing import Persons
@@ -23,6 +24,7 @@ class SqlStore(
     Documents,
     Subscribers,
     Persons,
+    Asking,
     Planning,
     Ledger,
     Holding,

@@ -16,6 +16,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from publisher.app import App
 from publisher.core.errors import PublisherError
 from publisher.stores.encodings import encode, encodes
+from publisher.web.account import AccountPages
 from publisher.web.answers import Answers
 from publisher.web.documents import Documents
 from publisher.web.files import Files
@@ -32,8 +33,10 @@ log = logging.getLogger(__name__)
 NEAR = ["127.0.0.1", "::1"]
 """Proxies on this machine are believed when they name the client (X-Forwarded-For)."""
 
-_PAGES = re.compile(r"/(?:subscribe|confirm|unsubscribe|preferences|view|healthz|readyz)(?:/|\Z)")
-_TOKEN = re.compile(r"(/(?:confirm|unsubscribe|preferences|view)/).+", re.DOTALL)
+_PAGES = re.compile(r"/(?:subscribe|confirm|unsubscribe|preferences|view|account|healthz|readyz)(?:/|\Z)")
+_TOKEN = re.compile(
+    r"(/(?:confirm|unsubscribe|preferences|view|account(?:/(?:export|erase|address))?)/).+", re.DOTALL
+)
 _PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -120,8 +123,9 @@ class Application:
 
 
 def _router(app: App, answers: Answers) -> Router:
-    sign_up = SignUp(app, answers, Limits())
-    tokens = TokenPages(app, answers)
+    limits = Limits()
+    sign_up = SignUp(app, answers, limits)
+    tokens, kept = TokenPages(app, answers), AccountPages(app, answers, limits)
     both = ["GET", "POST"]
 
     async def missing(scope: Scope, receive: Receive, send: Send) -> None:
@@ -147,6 +151,8 @@ def _router(app: App, answers: Answers) -> Router:
             Route("/view/{token}", tokens.view),
             Route("/unsubscribe/{token}", tokens.unsubscribe, methods=both),
             Route("/preferences/{token}", PreferencesPage(app, answers).__call__, methods=both),
+            Route("/account/{token}", kept.ask, methods=both),
+            Route("/account/{link}/{token}", kept.once, methods=both),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
         ],

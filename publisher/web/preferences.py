@@ -15,7 +15,7 @@ from publisher.core.errors import TokenError
 from publisher.core.lists import MailingList, Subscription, rhythm_of
 from publisher.core.rhythms import WEEKDAYS, Choices, Pace, Taste, as_topics
 from publisher.core.tokens import Claim, Purpose, seal
-from publisher.services import preferences
+from publisher.services import account, preferences
 from publisher.services.preferences import Offer
 from publisher.web.answers import Answers
 from publisher.web.forms import Fields, one, read_fields
@@ -52,6 +52,7 @@ class PreferencesPage:
             "saved": saved,
             "address": parse(found.address).masked(),
             "action": self._answers.action("preferences", token),
+            "account": self._answers.action("account", account.permit(parts, found, now)),
             "leave": self._answers.action("unsubscribe", self._leaving(found)),
         }
         language = self._answers.language_for(found)

@@ -96,8 +96,13 @@ def _problem(lists: Sequence[MailingList], fields: Fields) -> tuple[str, str] | 
     try:
         parse(one(fields, "address"))
     except AddressError as error:
-        return to_say("This address cannot be used. Write it like name@example.com."), f"({error.what})"
+        return unusable(error)
     return None if _chosen(lists, fields) else (to_say("Choose at least one of the lists."), "")
+
+
+def unusable(error: AddressError) -> tuple[str, str]:
+    """What is wrong with an address, as an English sentence, and what more there is to say."""
+    return to_say("This address cannot be used. Write it like name@example.com."), f"({error.what})"
 
 
 def _chosen(lists: Sequence[MailingList], fields: Fields) -> list[MailingList]:

@@ -1,5 +1,7 @@
 """The pages that links in mails open: a page with a button first, for mail scanners open links too."""
 
+from datetime import datetime
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -9,7 +11,7 @@ from publisher.core.addresses import parse
 from publisher.core.errors import TokenError
 from publisher.core.lists import State, Subscription
 from publisher.core.tokens import Purpose
-from publisher.services import subscribe
+from publisher.services import account, subscribe
 from publisher.services.viewing import view
 from publisher.web.answers import HEADERS, Answers
 from publisher.web.forms import read_body
@@ -54,7 +56,7 @@ class TokenPages:
         except TokenError:
             return await self._answers.error(404, request.scope)
         if found.state is State.UNSUBSCRIBED:
-            return await self._page("unsubscribed", found)
+            return await self._page("unsubscribed", found, account=self._kept(found, now))
         return await self._button("unsubscribe", token, found)
 
     async def view(self, request: Request) -> Response:
@@ -69,6 +71,13 @@ class TokenPages:
     async def _button(self, name: str, token: str, found: Subscription) -> Response:
         action = self._answers.action(name, token)
         return await self._page(name, found, address=parse(found.address).masked(), action=action)
+
+    def _kept(self, found: Subscription, now: datetime) -> str:
+        """The page about what is kept of a reader; "" where settings no longer have the list."""
+        parts = self._answers.parts
+        if parts.list(found.list) is None:
+            return ""
+        return self._answers.action("account", account.permit(parts, found, now))
 
     async def _page(self, name: str, found: Subscription, **values: str) -> Response:
         """A page about a list. One that settings no longer have can still be left; its slug is shown."""

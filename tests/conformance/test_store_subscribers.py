@@ -1,5 +1,6 @@
 """Subscribers and the life of a subscription, over every store."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -316,3 +317,54 @@ def test_a_sign_up_whose_mail_is_on_its_way_is_not_forgotten_yet(world: Any) -> 
     assert world.store.forget_pending(NOW + DAY) == 0
     world.settle(mailing, 1, Cause.ACCEPT)
     assert world.store.forget_pending(NOW + DAY) == 1
+
+
+def _asked(world: Any, reader: Any, now: datetime, **limits: Any) -> int | None:
+    """The mailing that brings a link to a reader who asks at `now`; None: none is sent."""
+    given = {"every": timedelta(minutes=5), "most": 9, "within": timedelta(days=1)} | limits
+    if not world.store.ask(reader.id, reader.generation, now, **given):
+        return None
+    mailing: int = world.store.start_for_one(world.new_mailing(kind=MailingKind.ACCOUNT), reader.id, now)
+    return mailing
+
+
+def test_a_link_is_alive_until_it_is_used_or_another_is_asked_for(world: Any) -> None:
+    [ann] = world.active("ann")
+    first = _asked(world, ann, NOW)
+    assert _asked(world, ann, NOW + timedelta(minutes=4)) is None
+    second = _asked(world, ann, NOW + timedelta(minutes=5))
+    assert second is not None
+    assert world.store.asked(first, ann.id, NOW - timedelta(days=9)) is None
+    assert world.store.asked(second, ann.id + 1, NOW) is None
+    assert world.store.asked(second, ann.id, NOW + timedelta(minutes=5)) is None
+    assert world.store.asked(second, ann.id, NOW).address == "ann@example.org"
+    assert [world.store.spend(first, ann.id), world.store.spend(second, ann.id)] == [False, True]
+    assert world.store.spend(second, ann.id) is False
+    assert _asked(world, ann, NOW + timedelta(hours=1), most=2) is None
+    assert _asked(world, ann, NOW + timedelta(hours=1), most=2, within=timedelta(minutes=55)) is not None
+
+
+def test_who_waits_to_confirm_or_had_another_life_is_sent_no_link(world: Any) -> None:
+    [(_, pat)] = world.join(world.reader("pat"))
+    assert _asked(world, pat, NOW) is None
+    [ann] = world.active("ann")
+    assert _asked(world, replace(ann, generation=2), NOW) is None
+
+
+def test_a_reader_at_a_new_address_keeps_what_they_had(world: Any) -> None:
+    mailing = world.ready("ann")
+    [ann] = world.store.subscriptions(None, None)
+    [(_, new)] = world.join(world.reader("new"))
+    assert world.store.take_over(new.id, ann.id, ann.generation, NOW) is None  # nobody has confirmed
+    world.store.confirm(new.id, new.generation, NOW + timedelta(days=3), NOW)
+    assert world.store.take_over(new.id, ann.id, ann.generation + 1, NOW) is None
+    moved = world.store.take_over(new.id, ann.id, ann.generation, NOW)
+    assert moved == replace(ann, address="new@example.org")
+    assert list(world.store.subscriptions(None, None)) == [moved]
+    assert world.store.blocks(world.reader("ann").key) == [("weekly", "left", NOW)]
+    assert world.sql("SELECT count(*) FROM subscribers") == [(1,)]
+    batch = world.claim()
+    assert (batch.mailing, [row.address for row in world.store.claimed(batch)]) == (
+        mailing,
+        ["new@example.org"],
+    )

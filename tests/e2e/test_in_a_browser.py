@@ -1,6 +1,7 @@
 """What a person sees, in a real browser: every width, light and dark, images only from where they are."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from publisher.core.tokens import Claim, Purpose, seal
+from publisher.stores.keyring import load_keyring
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -54,6 +58,7 @@ def served(new_site: Any, running_site: Any, tmp_path_factory: pytest.TempPathFa
         site.post(name, text)
     site.publish("2024-10-21T09:00:00Z")
     server = running_site(site, "--web-only")
+    server.site = site
     yield server
     server.stop()
 
@@ -96,6 +101,38 @@ def test_a_page_is_for_everybody(path: str, scheme: Any, browser: Browser, serve
     found = Axe().run(page).response["violations"]
     assert [(rule["id"], [node["html"][:100] for node in rule["nodes"]]) for rule in found] == []
     page.close()
+
+
+def test_a_reader_is_forgotten_by_a_link_that_was_mailed(browser: Browser, served: Any) -> None:
+    """From their preferences, in the dark, on a small screen; each page by the rules of axe."""
+    ring = load_keyring(served.site.folder / ".publisher" / "secret", create=False, random=os.urandom)
+    token = seal(Claim(purpose=Purpose.PREFERENCES, subscription=1, generation=1), ring)
+    context = browser.new_context(viewport={"width": 320, "height": 800})
+    page = context.new_page()
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{served.url}/preferences/{token}")
+    look_at(page, "preferences")
+    page.get_by_role("button", name="Forget this address").click()
+    look_at(page, "check-your-mail")
+    served.site.run("deliver")
+    text = served.site.mails_to("ann@example.org")[-1].get_body(("plain",)).get_content()
+    [path] = re.findall(r"https://harbour\.example(/account/erase/\S+)", text)
+    page.goto(served.url + path)
+    look_at(page, "be-forgotten")
+    page.get_by_role("button", name="Forget this address").click()
+    look_at(page, "forgotten")
+    assert "You are forgotten" in page.inner_text("h1")
+    assert page.goto(served.url + path).status == 404
+    context.close()
+
+
+def look_at(page: Page, name: str) -> None:
+    """The rules of `test_a_page` and of axe; keeps a picture."""
+    check(page, 320)
+    found = Axe().run(page).response["violations"]
+    assert [(rule["id"], [node["html"][:100] for node in rule["nodes"]]) for rule in found] == []
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"account-{name}.png", full_page=True)
 
 
 def check(page: Page, width: int) -> None:

@@ -86,6 +86,7 @@ CHOOSING = {
     "next": WHEN,
     "saved": True,
     "leave": "/unsubscribe/abc",
+    "account": "/account/abc",
 }
 LOST = {
     "status": 404,
@@ -111,7 +112,12 @@ def pages(site: Site, spec: MailingList) -> Mapping[str, Mapping[str, Any]]:
         "confirm": letter,
         "confirmed": {"spec": spec},
         "unsubscribe": letter,
-        "unsubscribed": {"spec": spec},
+        "unsubscribed": {"spec": spec, "account": "/account/abc"},
+        "account": letter | {"link": None, "active": True},
+        "once": letter | {"link": "address", "typed": "a", "detail": "", "problem":
+                          "This address cannot be used. Write it like name@example.com."},
+        "erased": {},
+        "moving": {"spec": spec},
         "preferences": letter | CHOOSING,
         "error": LOST,
         "post": POST_PAGE,
@@ -121,7 +127,7 @@ def pages(site: Site, spec: MailingList) -> Mapping[str, Mapping[str, Any]]:
 def test_every_packaged_page_is_a_whole_document(
     pages: Mapping[str, Mapping[str, Any]], site: Site, renderer: JinjaRenderer, templates: Path
 ) -> None:
-    assert {path.stem for path in (templates / "web").glob("*.html")} - {"layout"} == set(pages)
+    assert {path.stem for path in (templates / "web").glob("*.html")} - {"layout", "deeds"} == set(pages)
     for name, values in pages.items():
         page = renderer.page(name, {"site": site, **values})
         assert page.lstrip().startswith('<!DOCTYPE html>\n<html lang="en" dir="ltr">'), name
@@ -167,6 +173,20 @@ def test_a_page_speaks_one_language(
         assert written <= WRITTEN, name
         shape = re.compile(r"<[a-z]+|(?:id|name|value|href|action|class)=\"[^\"]*\"")
         assert shape.findall(page) == shape.findall(english), name
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_a_link_that_works_once_says_what_it_is_for(
+    language: str, pages: Mapping[str, Mapping[str, Any]], site: Site, renderer: JinjaRenderer
+) -> None:
+    given = {"site": site, **pages["once"], "problem": ""}
+    said: list[str] = []
+    for name, more in (("once", {"link": "export"}), ("once", {"link": "erase"}), ("account", {"link": "x"})):
+        english, page = (renderer.page(name, given | more | {"language": tag}) for tag in ("en", language))
+        assert {*WORD.findall(english)} & {*WORD.findall(page)} <= WRITTEN
+        assert page.count("<form") == (name == "once")
+        said.append(page)
+    assert len(set(said)) == 3
 
 
 def test_a_page_without_words_of_its_language_says_that_it_is_english(

@@ -404,6 +404,8 @@ def test_a_failure_is_a_page_without_details_and_a_log_line_without_the_token(
     ours = [record for record in caplog.records if not record.name.startswith("http")]  # httpx is the client
     assert secret not in " ".join(map(logging.Formatter().format, ours))
     assert application.masked(f"/news/confirm/{secret}") == "/news/confirm/…"
+    assert application.masked(f"/account/{secret}") == "/account/…"
+    assert application.masked(f"/news/account/erase/{secret}") == "/news/account/erase/…"
 
 
 def test_when_the_error_page_fails_too_there_is_plain_text(site: Any) -> None:
