@@ -105,13 +105,7 @@ def composed(
     links = digest_links(parts, spec, mailing, mark=mark, choosing=choosing, viewing=viewing if own else "")
     content = content_of(parts, digest, links)
     letter = replace(
-        _letter(spec, content),
-        list_id=f"{spec.slug}.{parse_mailbox(spec.sender).address.domain}",
-        list_title=spec.title,
-        unsubscribe=links.unsubscribe,
-        help=links.subscribe,
-        archive=links.archive,
-        feedback_id=f"{mailing or 0}:{spec.slug}:digest:publisher",
+        _list_letter(spec, content, links, f"{mailing or 0}:{spec.slug}:digest"),
         marks={mark: Place.UNSUBSCRIBE, choosing: Place.PREFERENCES, viewing: Place.VIEW},
     )
     return letter, compose(letter)
@@ -127,7 +121,10 @@ def welcome_message(parts: Parts, spec: MailingList, posts: Pairs, language: str
     content = parts.renderer.letter(
         Occasion.WELCOME, spec, links, site=parts.site, language=language, posts=shown
     )
-    letter = replace(_letter(spec, content), marks={mark: Place.UNSUBSCRIBE, choosing: Place.PREFERENCES})
+    letter = replace(
+        _list_letter(spec, content, links, f"0:{spec.slug}:welcome"),
+        marks={mark: Place.UNSUBSCRIBE, choosing: Place.PREFERENCES},
+    )
     recipe, segments = freeze(compose(letter))
     return letter.subject, recipe, segments
 
@@ -161,6 +158,19 @@ def account_letter(parts: Parts, spec: MailingList, place: Place, language: str)
     links = Links(**{place.value: f"{parts.site.public_url}account/{place.value}/{mark}"})
     content = parts.renderer.letter(Occasion.ACCOUNT, spec, links, site=parts.site, language=language)
     return replace(_letter(spec, content), marks={mark: place})
+
+
+def _list_letter(spec: MailingList, content: Content, links: Links, feedback: str) -> Letter:
+    """What subscribers get: with the list in its header, and one click to leave (RFC 2369, 2919, 8058)."""
+    return replace(
+        _letter(spec, content),
+        list_id=f"{spec.slug}.{parse_mailbox(spec.sender).address.domain}",
+        list_title=spec.title,
+        unsubscribe=links.unsubscribe,
+        help=links.subscribe,
+        archive=links.archive,
+        feedback_id=f"{feedback}:publisher",
+    )
 
 
 def _letter(spec: MailingList, content: Content) -> Letter:

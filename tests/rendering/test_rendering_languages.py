@@ -65,7 +65,7 @@ def test_ten_languages_are_there() -> None:
     [
         ("en", "en", "5 October 2026", "A, and 2 more"),
         ("en-US", "en-US", "October 5, 2026", "A, and 2 more"),
-        ("de-AT", "de", "5. Oktober 2026", "A und 2 weitere Beiträge"),
+        ("de-AT", "de", "5. Oktober 2026", "A und 2 weitere"),
         ("ja", "ja", "2026年10月5日", "A、ほか 2 件"),
         ("ar", "ar", "5 أكتوبر 2026", "A ومقالان آخران"),
         ("km", "km", "5 តុលា 2026", "A (+2)"),

@@ -163,12 +163,13 @@ def test_who_confirms_is_welcomed_once_with_the_latest_posts(site: Any) -> None:
     kinds = [mailing.kind.value for mailing in site.app.store.mailings()]
     assert sorted(kinds) == ["confirm", "welcome"]
     site.app.deliver()
-    texts = [
-        email.message_from_bytes(file.read_bytes(), policy=email.policy.SMTP)
-        .get_body(("plain",))
-        .get_content()
-        for file in site.app.outbox.glob("*.eml")
-    ]
-    [welcome] = [text for text in texts if "boats" in text]
+    files = list(site.app.outbox.glob("*.eml"))
+    [file] = [file for file in files if "boats" in plain(file)]
+    welcome, headers = plain(file), email.message_from_bytes(file.read_bytes())
     assert "/preferences/" in welcome
     assert "/unsubscribe/" in welcome
+    [leave] = re.findall(r"<https://harbour\.example(/unsubscribe/\S+)>", headers["List-Unsubscribe"])
+    assert leave in welcome
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert headers["List-Id"].endswith("<daily.harbour.example>")
+    assert site.http.post(leave).status_code == 200
