@@ -73,7 +73,8 @@ def make_signer(dkim: DkimSettings) -> Signer | None:
     """Signs with the site's keys; None: there are none. Raises SettingsError: a key is no key."""
     if not dkim.keys:
         return None
-    from publisher.transports.dkim import DkimSigner, load_key
+    from publisher.transports.dkim import load_key
+    from publisher.transports.signer import DkimSigner
 
     return DkimSigner([load_key(selector, file) for selector, file in dkim.keys], dkim.domain)
 

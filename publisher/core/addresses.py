@@ -61,6 +61,11 @@ class Mailbox:
     address: Address
 
 
+def is_plain(text: str) -> bool:
+    """Whether `text` is an address in its one spelling, as nearly all are: what is not plain is `parse`'s."""
+    return _is_common(text)
+
+
 def parse(text: str, *, where: str = "address") -> Address:
     """The address that `text` spells. White space around it is dropped, an IDN domain becomes A-labels and
     lower case, the local part keeps its case. Raises AddressError, led by `where`.

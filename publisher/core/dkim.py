@@ -8,10 +8,10 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from publisher.core.messages import Place, Segment, fill
+from publisher.core.messages import Form, Place, Segment
 
 SIGNED = (
     "from", "to", "subject", "date", "message-id", "reply-to", "list-id", "list-unsubscribe",
@@ -40,19 +40,40 @@ class _Hash(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signable:
     """A cohort's message as DKIM sees it: `headers` are the signed fields in the order of `SIGNED`, each
-    ended by CRLF; `prefix` has hashed the body up to its first place, `rest` is what follows.
+    ended by CRLF; `lead` is the body up to its first place, `rest` is what follows, `prefix` has hashed
+    `lead`. Made by `signable`, or by `whole` of its parts.
     """
 
     headers: tuple[Segment, ...]
-    prefix: _Hash
+    lead: bytes = field(repr=False)
     rest: tuple[Segment, ...]
+    prefix: _Hash = field(repr=False, compare=False)
+    _headers: Form = field(repr=False, compare=False)
+    _rest: Form = field(repr=False, compare=False)
+
+    @classmethod
+    def whole(cls, headers: tuple[Segment, ...], lead: bytes, rest: tuple[Segment, ...]) -> "Signable":
+        return cls(
+            headers=headers,
+            lead=lead,
+            rest=rest,
+            prefix=hashlib.sha256(lead),
+            _headers=Form(headers),
+            _rest=Form(rest),
+        )
+
+    @property
+    def places(self) -> list[Place]:
+        """What is to be filled in, each once, in the order of their names."""
+        return sorted({s for s in (*self.headers, *self.rest) if isinstance(s, Place)})
 
     def of(self, values: Mapping[Place, bytes]) -> "Signing":
         """What is to be signed for one reader."""
-        spaced = {place: _BLANKS.sub(b" ", value) for place, value in values.items() if b" " in value}
         hashed = self.prefix.copy()
-        hashed.update(fill(self.rest, values))
-        return Signing(headers=fill(self.headers, {**values, **spaced}), body_hash=hashed.digest())
+        hashed.update(self._rest.fill(values))
+        if any(b"  " in value or b"\t" in value for value in values.values()):
+            values = {place: _BLANKS.sub(b" ", value) for place, value in values.items()}
+        return Signing(headers=self._headers.fill(values), body_hash=hashed.digest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +93,7 @@ def signable(segments: Sequence[Segment]) -> Signable:
     first, *rest = _places(relaxed_body(body))
     if isinstance(first, Place):
         first, rest = b"", [first, *rest]
-    return Signable(
-        headers=tuple(_places(_signed_fields(head + b"\r\n"))),
-        prefix=hashlib.sha256(first),
-        rest=tuple(rest),
-    )
+    return Signable.whole(tuple(_places(_signed_fields(head + b"\r\n"))), first, tuple(rest))
 
 
 def relaxed_body(body: bytes) -> bytes:

@@ -8,7 +8,6 @@ a key of the site's, bound to this purpose: nobody makes up a bounce of a mail t
 """
 
 import base64
-import hashlib
 import hmac
 import struct
 
@@ -21,6 +20,10 @@ _MAC = 10
 _LENGTH = 31
 _LARGEST = 2**32 - 1
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+_SHIFTS = range(5 * (_LENGTH - 2), 0, -10)
+
 LONGEST_LOCAL = 64 - _LENGTH - 1
 """Characters before the "+": a local part has 64 octets at most (RFC 5321 4.5.3.1.1)."""
 
@@ -30,8 +33,8 @@ def return_path(bounces: Address, mailing: int, n: int, ring: KeyRing) -> str:
     if not (0 <= mailing <= _LARGEST and 0 <= n <= _LARGEST):
         raise ValueError("no delivery has such a number")
     body = _LAYOUT.pack(ring.current, mailing, n)
-    opaque = base64.b32encode(body + _mac(body, ring.keys[ring.current])).decode("ascii")
-    return f"{bounces.local}+{opaque.rstrip('=').lower()}@{bounces.domain}"
+    opaque = _base32(body + _mac(body, ring.keys[ring.current]))
+    return f"{bounces.local}+{opaque}@{bounces.domain}"
 
 
 def returned(recipient: str, ring: KeyRing) -> tuple[int, int]:
@@ -50,13 +53,19 @@ def returned(recipient: str, ring: KeyRing) -> tuple[int, int]:
     key, mailing, n = _LAYOUT.unpack(body)
     if not hmac.compare_digest(mac, _mac(body, ring.keys.get(key, b""))) or key not in ring.keys:
         raise _refused()
-    if base64.b32encode(raw).decode("ascii").rstrip("=") != opaque.upper():
+    if _base32(raw) != opaque.lower():
         raise _refused()  # the last character has spare bits; each address has one spelling
     return mailing, n
 
 
+def _base32(raw: bytes) -> str:
+    """RFC 4648 6, in lower case and without padding, two letters at a time: each message needs one."""
+    number = int.from_bytes(raw) << 3  # 152 bits are 30 letters and 2 bits
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS]) + _LETTERS[number & 31]
+
+
 def _mac(body: bytes, key: bytes) -> bytes:
-    return hmac.new(key, b"envelope\0" + body, hashlib.sha256).digest()[:_MAC]
+    return hmac.digest(key, b"envelope\0" + body, "sha256")[:_MAC]
 
 
 def _refused() -> TokenError:

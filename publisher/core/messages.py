@@ -85,6 +85,25 @@ def fill(segments: Sequence[Segment], values: Mapping[Place, bytes]) -> bytes:
     return b"".join([values[s] if isinstance(s, Place) else s for s in segments])
 
 
+class Form:
+    """Segments to be filled for many readers: what is a place was looked for once."""
+
+    __slots__ = ("_holes", "_pieces", "places")
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        self._holes = [(at, s) for at, s in enumerate(segments) if isinstance(s, Place)]
+        self._pieces = [b"" if isinstance(s, Place) else s for s in segments]
+        self.places = frozenset(place for _, place in self._holes)
+
+    def fill(self, values: Mapping[Place, bytes], before: bytes = b"") -> bytes:
+        """`fill`, with `before` in front of it. Raises KeyError."""
+        pieces = self._pieces.copy()
+        for at, place in self._holes:
+            pieces[at] = values[place]
+        pieces.insert(0, before)
+        return b"".join(pieces)
+
+
 def is_dotless(segments: Sequence[Segment]) -> bool:
     """Whether no line of a message begins with a dot, whatever its places are filled with.
     Values of places hold no line break, and none begins with a dot where a place stands first on a line.

@@ -7,7 +7,7 @@ Each token has one spelling: another text for the same bytes does not verify.
 """
 
 import base64
-import hashlib
+import binascii
 import hmac
 import struct
 from collections.abc import Mapping
@@ -50,6 +50,7 @@ class KeyRing:
     keys: Mapping[int, bytes] = field(repr=False)
 
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _LAYOUT = struct.Struct(">BBQII")
 _MAC = 16
 _LENGTH = 46
@@ -57,19 +58,28 @@ _LENGTH = 46
 
 def seal(claim: Claim, ring: KeyRing) -> str:
     """The token for `claim`: 46 URL-safe ASCII characters. Expires with the whole minute it falls in."""
-    minutes = max(1, int(claim.expires.timestamp() // 60)) if claim.expires else 0
-    body = _LAYOUT.pack(claim.purpose, ring.current, claim.subscription, claim.generation, minutes)
+    return sealed(claim.purpose, claim.subscription, claim.generation, minutes(claim.expires), ring)
+
+
+def sealed(purpose: Purpose, subscription: int, generation: int, expires: int, ring: KeyRing) -> str:
+    """`seal` for those who make many: `expires` is `minutes` of the instant."""
+    body = _LAYOUT.pack(purpose, ring.current, subscription, generation, expires)
     return _encoded(body + _mac(body, ring.keys[ring.current]))
+
+
+def minutes(expires: datetime | None) -> int:
+    """Whole minutes since 1970, as a token holds them; 0: never."""
+    return max(1, int(expires.timestamp() // 60)) if expires else 0
 
 
 def unseal(token: str, purpose: Purpose, ring: KeyRing, now: datetime) -> Claim:
     """What `token` claims, if it is ours, for this purpose, whole, and not expired. Raises TokenError."""
     raw = _decoded(token)
     body, mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
-    said, key, subscription, generation, minutes = _LAYOUT.unpack(body)
+    said, key, subscription, generation, until = _LAYOUT.unpack(body)
     if not hmac.compare_digest(mac, _mac(body, ring.keys.get(key, b""))) or key not in ring.keys:
         raise _refused()
-    expires = datetime.fromtimestamp(minutes * 60, UTC) if minutes else None
+    expires = datetime.fromtimestamp(until * 60, UTC) if until else None
     if said != purpose or (expires is not None and expires <= now):
         raise _refused()
     return Claim(purpose=purpose, subscription=subscription, generation=generation, expires=expires)
@@ -81,18 +91,18 @@ def address_key(address: str, ring: KeyRing) -> str:
     It is made with the oldest key, so that it stays the same when keys are rotated.
     """
     oldest = ring.keys[min(ring.keys)]
-    return hmac.new(oldest, b"address\0" + address.casefold().encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(oldest, b"address\0" + address.casefold().encode(), "sha256").hex()
 
 
 def opaque(ring: KeyRing, *parts: object) -> str:
     """16 lower-case hex digits that only this site can make, stable for `parts`: the left of a Message-ID."""
     oldest = ring.keys[min(ring.keys)]
     text = "opaque\0" + "\0".join(map(str, parts))
-    return hmac.new(oldest, text.encode(), hashlib.sha256).hexdigest()[:16]
+    return hmac.digest(oldest, text.encode(), "sha256")[:8].hex()
 
 
 def _encoded(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def _decoded(token: str) -> bytes:
@@ -109,7 +119,7 @@ def _decoded(token: str) -> bytes:
 
 
 def _mac(body: bytes, key: bytes) -> bytes:
-    return hmac.new(key, b"token\0" + body, hashlib.sha256).digest()[:_MAC]
+    return hmac.digest(key, b"token\0" + body, "sha256")[:_MAC]
 
 
 def _refused() -> TokenError:

@@ -9,6 +9,7 @@ from publisher.ports.outside import Adoptions, FeedReader, Moves, Web
 from publisher.ports.parts import (
     Cadence,
     Clock,
+    Coming,
     Failpoint,
     Format,
     Journal,
@@ -36,6 +37,7 @@ __all__ = [
     "Cadence",
     "Clock",
     "CohortPosts",
+    "Coming",
     "DocumentStore",
     "Failpoint",
     "FeedReader",

@@ -57,6 +57,17 @@ class LedgerStore(Protocol):
         """`settle` and `intend` in one transaction: what group commit calls. Returns as `intend` does."""
         ...
 
+    def record_at_once(
+        self, run: str, results: Sequence[Result], intents: Sequence[tuple[int, int]], now: datetime
+    ) -> set[tuple[int, int]] | None:
+        """`record` that waits for no other writer and no disk: durable, and to be relied on, after `flush`.
+        None: it would have to wait, and nothing was written."""
+        ...
+
+    def flush(self) -> None:
+        """Returns when what `record_at_once` wrote before is durable."""
+        ...
+
     def finish(self, batch: Batch, now: datetime) -> int:
         """Ends the lease: the batch is done, or waits for its earliest not_before; so may be the mailing.
         Returns the turn, as in `Batch`."""

@@ -1,16 +1,16 @@
 """The sockets of everything but the store: clock, folder, markup, formats, mail, files."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from publisher.core.assets import NO_FILES, Placed
 from publisher.core.digests import Content, Digest, DigestPost, Links, Occasion
-from publisher.core.dkim import Signing
+from publisher.core.dkim import Signable
 from publisher.core.documents import Document
 from publisher.core.feeds import Feed
 from publisher.core.lists import MailingList
-from publisher.core.messages import Message, Outcome
+from publisher.core.messages import Message, Outcome, Place
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.core.posts import Markup as MarkupKind
 from publisher.core.rhythms import Rhythm
@@ -184,8 +184,9 @@ class Session(Protocol):
         """Everything up to the end of the data. None: the server waits for it. An Outcome: it is decided."""
         ...
 
-    async def commit(self) -> Outcome:
-        """Ends the data and waits for the answer. UNKNOWN when the line dies. After it, offer again."""
+    async def commit(self, then: Message | None = None) -> Outcome:
+        """Ends the data and waits for the answer. UNKNOWN when the line dies. After it, offer again: `then`,
+        where that is known already."""
         ...
 
     async def drop(self) -> None:
@@ -210,6 +211,14 @@ class Transport(Protocol):
         ...
 
 
+class Coming(Protocol):
+    """Header fields that are still being made. `fields` is None until they are; it can be awaited."""
+
+    fields: bytes | None
+
+    def __await__(self) -> Generator[object, None, bytes]: ...
+
+
 class Signer(Protocol):
     """Proves that mail is from its From domain (DKIM)."""
 
@@ -217,8 +226,9 @@ class Signer(Protocol):
         """Whether mail from this domain is signed."""
         ...
 
-    async def sign(self, domain: str, signing: Signing) -> bytes:
-        """The header fields to put before the message. The same for the same message."""
+    def sign(self, domain: str, signable: Signable, values: Mapping[Place, bytes]) -> bytes | Coming:
+        """The header fields to put before a cohort's message with these values, at once or soon. The same
+        for the same message."""
         ...
 
 

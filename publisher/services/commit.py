@@ -1,22 +1,36 @@
 """Group commit: intents and outcomes of all connections share transactions.
 
-Each connection waits for its own intent; whatever has gathered while one transaction was written goes into
-the next. So durability costs one fsync for many messages.
+Each connection waits for its own intent; whatever has gathered while one transaction was made durable goes
+into the next. So durability costs one fsync for many messages.
 
 An outcome need not be waited for. It is in the transaction of the same connection's next intent at the latest
 and before it, so a connection never has two messages in doubt; its next message is on its way meanwhile.
+
+The loop itself writes, for handing the work to a thread would cost more than the work. For the same reason it
+waits for a disk that is quick; for one that is not a thread waits, and messages go on their way meanwhile.
+Where another writer is at work, a thread does both.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
+from time import perf_counter
 from typing import Any
 
 from publisher.core.mailings import Result
 from publisher.services.parts import Parts
+from publisher.services.waiting import Waiter
 
 Row = tuple[int, int]
 """(mailing, n): a row of the ledger."""
+
+Intent = tuple[Row, "asyncio.Future[bool]"]
+Ended = tuple[Result, Callable[[], None]]
+
+
+QUICK = 0.001
+"""Seconds that a disk may take, on the average of the last times, for the loop to wait for it."""
 
 
 class GroupCommit:
@@ -24,20 +38,24 @@ class GroupCommit:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._intents: list[tuple[Row, asyncio.Future[bool]]] = []
-        self._results: list[tuple[Result, Callable[[], None]]] = []
+        self._intents: list[Intent] = []
+        self._results: list[Ended] = []
         self._waiting: set[asyncio.Future[None]] = set()
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: asyncio.Future[None] | None = None
         self._failed: Exception | None = None
+        self._thread = Waiter()
+        self._took = 0.0
 
     async def intend(self, row: Row) -> bool:
         """Arrow b: True once durable; False when the row may not be sent any more. Raises what the store
         raised, now or for an outcome that nobody waited for.
         """
         self._check()
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[bool] = loop.create_future()
         self._intents.append((row, done))
-        self._wake()
+        if self._writing is None:
+            self._wake(loop)
         return await done
 
     async def settle(self, result: Result) -> None:
@@ -57,53 +75,91 @@ class GroupCommit:
     def settle_later(self, result: Result, then: Callable[[], None]) -> None:
         """The outcome goes into the next transaction; `then` is called once it is durable."""
         self._results.append((result, then))
-        self._wake()
+        if self._writing is None:
+            self._wake(asyncio.get_running_loop())
 
     async def flush(self) -> None:
         """Returns once all that was handed over is durable. Raises as `intend` does."""
-        while self._writing is not None and not self._writing.done():
+        while self._writing is not None:
             await asyncio.shield(self._writing)
         self._check()
+
+    def close(self) -> None:
+        """Ends the thread; `flush` first."""
+        self._thread.close()
 
     def _check(self) -> None:
         if self._failed is not None:
             raise self._failed
 
-    def _wake(self) -> None:
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._writing = loop.create_future()
+        loop.call_soon(self._gather, loop, 0)
 
-    async def _write(self) -> None:
-        while self._intents or self._results:
-            await self._gather()
-            intents, self._intents = self._intents, []
-            results, self._results = self._results, []
-            try:
-                passed = await asyncio.to_thread(
-                    self._store, [r for r, _ in results], [r for r, _ in intents], self._parts.clock()
-                )
-            except Exception as error:  # told to every connection that waits, or asks next
-                self._fail(error, [future for _, future in [*intents, *self._intents]])
-                return
-            for _, then in results:
-                then()
-            for row, intent in intents:
-                if not intent.done():  # done: whoever asked is gone
-                    intent.set_result(row in passed)
-
-    async def _gather(self) -> None:
+    def _gather(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
         """Lets every connection that is ready now join this transaction: as long as more of them come."""
-        before = -1
-        while (there := len(self._intents) + len(self._results)) > before:
-            before = there
-            await asyncio.sleep(0)
+        there = len(self._intents) + len(self._results)
+        if there > before:
+            loop.call_soon(self._gather, loop, there)
+        elif there and self._failed is None:
+            self._write(loop)
+        else:
+            self._rest()
 
-    def _fail(self, error: Exception, intents: Iterable["asyncio.Future[bool]"]) -> None:
+    def _rest(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None and not writing.done():
+            writing.set_result(None)
+
+    def _write(self, loop: asyncio.AbstractEventLoop) -> None:
+        intents, self._intents = self._intents, []
+        results, self._results = self._results, []
+        rows, ended, run = [row for row, _ in intents], [result for result, _ in results], self._parts.run
+        what: tuple[str, list[Result], list[Row], datetime] = (run, ended, rows, self._parts.clock())
+        store, then = self._parts.store, partial(self._written, loop, intents, results)
+        try:
+            passed = store.record_at_once(*what)
+        except Exception as error:
+            then(error)
+            return
+        if passed is None:
+            self._thread.wait_for(partial(store.record, *what), loop, then)
+        elif self._took > QUICK:
+            self._thread.wait_for(partial(self._flush, passed), loop, then)
+        else:
+            then(self._flush(passed))
+
+    def _flush(self, passed: set[Row]) -> set[Row] | Exception:
+        begin = perf_counter()
+        try:
+            self._parts.store.flush()
+        except Exception as error:
+            return error
+        self._took += (perf_counter() - begin - self._took) / 16
+        return passed
+
+    def _written(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        intents: Sequence[Intent],
+        results: Sequence[Ended],
+        passed: set[Row] | Exception,
+    ) -> None:
+        if isinstance(passed, Exception):
+            self._fail(passed, intents)
+            return
+        for _, then in results:
+            then()
+        for row, intent in intents:
+            if not intent.done():  # done: whoever asked is gone
+                intent.set_result(row in passed)
+        self._gather(loop, 0)
+
+    def _fail(self, error: Exception, intents: Sequence[Intent]) -> None:
+        """Told to every connection that waits, or asks next."""
         self._failed = error
-        waiting: list[asyncio.Future[Any]] = [*intents, *self._waiting]
+        waiting: list[asyncio.Future[Any]] = [*(f for _, f in [*intents, *self._intents]), *self._waiting]
         for future in waiting:
             if not future.done():
                 future.set_exception(error)
-
-    def _store(self, results: list[Result], intents: list[Row], now: datetime) -> set[Row]:
-        return self._parts.store.record(self._parts.run, results, intents, now)
+        self._rest()

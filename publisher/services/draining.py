@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from publisher.core.mailings import Batch, Cause, Delivery, MailingKind, State
@@ -12,7 +12,7 @@ from publisher.ports import Session
 from publisher.services.bookkeeping import Books, Tally
 from publisher.services.gates import Gates
 from publisher.services.lanes import Job, Open
-from publisher.services.messages import Maker
+from publisher.services.messages import REMEMBERED, Maker, Making
 from publisher.services.parts import Parts
 
 LEASE = timedelta(minutes=15)
@@ -20,6 +20,9 @@ LEASE = timedelta(minutes=15)
 
 POLL = 1.0
 """Seconds until a feeder that found nothing to claim looks again, while connections are at work."""
+
+WINDOW = 64
+"""Messages that are begun ahead of their turn."""
 
 REST = 30.0
 """Seconds until a connection that could not be had, while others were, is tried again."""
@@ -33,20 +36,24 @@ class Drain:
         self.book, self.gates = Books(parts), Gates(parts)
         self.lanes, self.maker = self.book.lanes, Maker(parts)
         self.sessions = self.connecting = 0
+        self._cohorts: dict[tuple[int, int], asyncio.Future[Sequence[Segment]]] = {}
 
     async def run(self) -> Tally:
         """Sends until nothing is due, the server fails, or it is to stop."""
         if until := self.book.brakes.stopped(SERVER, self.parts.clock()):
             self.book.tally.held = f"the server failed; it is tried again at {until:%Y-%m-%d %H:%M:%S} UTC"
             return self.book.tally
-        async with asyncio.TaskGroup() as group:
-            renewing = group.create_task(self._renew())
-            async with asyncio.TaskGroup() as work:
-                work.create_task(self._feed())
-                for _ in range(self._connections()):
-                    work.create_task(self._connection())
-            await self.book.caught_up()
-            renewing.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                renewing = group.create_task(self._renew())
+                async with asyncio.TaskGroup() as work:
+                    work.create_task(self._feed())
+                    for _ in range(self._connections()):
+                        work.create_task(self._connection())
+                await self.book.caught_up()
+                renewing.cancel()
+        finally:
+            await asyncio.to_thread(self.book.commit.close)
         return self.book.tally
 
     @property
@@ -97,7 +104,9 @@ class Drain:
 
     async def _connection(self) -> None:
         session: Session | None = None
-        while (job := await self.lanes.next()) is not None:
+        ahead: Job | None = None
+        while (job := ahead or await self.lanes.next()) is not None:
+            ahead = None
             if self._ending or not await self._may_go(job):
                 await self.book.withdraw([job])
             elif session is None and (session := await self._connect(job)) is None:
@@ -105,9 +114,11 @@ class Drain:
                 if await self.lanes.over(REST):
                     break
                 continue
-            elif not await self._send(session, job):
-                await self._close(session)
-                session = None
+            else:
+                good, ahead = await self._send(session, job)
+                if not good:
+                    await self._close(session)
+                    session = None
             self.lanes.landed(job)
             self.progress(self.book.tally)
         if session is not None:
@@ -141,28 +152,52 @@ class Drain:
         self.sessions -= 1
         await session.close()
 
-    async def _send(self, session: Session, job: Job) -> bool:
-        """Offers, makes the intent durable, commits, settles. False: the session is of no more use."""
-        row = job.row
-        message = await self.maker.make(job.open.batch, row, await self._segments(job.open, row))
-        early = await session.offer(message)
+    async def _send(self, session: Session, job: Job) -> tuple[bool, Job | None]:
+        """Offers, makes the intent durable, commits, settles. Whether the session is still of use, and the
+        job that was taken meanwhile: it is the session's next.
+        """
+        making = self._begun(job) or await self._begin(job)
+        early = await session.offer(making.ready or await making.whole())
         self.parts.reach("deliver:offered")
         if early is not None:
-            return await self.book.decided(job, early)
-        if not await self.book.commit.intend((row.mailing, row.n)):
+            return await self.book.decided(job, early), None
+        ahead = None if self._ending else self.lanes.ahead()
+        coming = None if ahead is None else self._begun(ahead) or await self._begin(ahead)
+        if not await self.book.commit.intend((job.row.mailing, job.row.n)):
             await session.drop()
             await self._missed(job)
-            return True
+            return True, ahead
         self.parts.reach("deliver:intended")
-        outcome = await session.commit()
+        outcome = await session.commit(coming.ready if coming is not None else None)
         self.parts.reach("deliver:committed")
-        return await self.book.decided(job, outcome)
+        return await self.book.decided(job, outcome), ahead
 
-    async def _segments(self, opened: Open, row: Delivery) -> tuple[Segment, ...]:
-        if row.cohort not in opened.segments:
-            found = await asyncio.to_thread(self.parts.store.segments, row.mailing, row.cohort)
-            opened.segments[row.cohort] = tuple(found)
-        return opened.segments[row.cohort]
+    def _begun(self, job: Job) -> Making | None:
+        """The job's message, and one that comes later is begun: its signature may take a while. None: the
+        bytes of its cohort are still to be read.
+        """
+        for one in (self.lanes.soon(job, WINDOW), job):
+            if one is not None and one.making is None:
+                reading = self._cohorts.get((one.row.mailing, one.row.cohort))
+                if reading is not None and reading.done():
+                    one.making = self.maker.begin(one.open.batch, one.row, reading.result())
+        return job.making
+
+    async def _begin(self, job: Job) -> Making:
+        segments = await self._segments(job.row)
+        making = job.making = job.making or self.maker.begin(job.open.batch, job.row, segments)
+        return making
+
+    async def _segments(self, row: Delivery) -> Sequence[Segment]:
+        """The cohort's bytes: read once, whoever asks first, for all who ask meanwhile or later."""
+        of = row.mailing, row.cohort
+        reading = self._cohorts.get(of)
+        if reading is None:
+            if len(self._cohorts) >= REMEMBERED:
+                del self._cohorts[next(iter(self._cohorts))]
+            reading = asyncio.ensure_future(asyncio.to_thread(self.parts.store.segments, *of))
+            self._cohorts[of] = reading
+        return await asyncio.shield(reading)
 
     async def _missed(self, job: Job) -> None:
         """The row may not be sent any more: the reader left, or mailing or batch are no longer ours."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from publisher.core.mailings import Batch, Delivery
-from publisher.core.messages import Segment
 from publisher.core.pacing import Pacing, slot
 from publisher.core.relays import Limit
+from publisher.services.messages import Making
 
 LOOKS = 20
 """How many jobs of a lane are looked at for one that may start."""
@@ -22,23 +22,21 @@ LOOKS = 20
 
 @dataclass(slots=True)
 class Open:
-    """A claimed batch: the segments of its cohorts, how many of its deliveries are unsettled, and when quiet
-    hours stop it.
-    """
+    """A claimed batch, how many of its deliveries are unsettled, and when quiet hours stop it."""
 
     batch: Batch
     left: int
     stops_at: datetime | None = None
-    segments: dict[int, tuple[Segment, ...]] = field(default_factory=dict[int, "tuple[Segment, ...]"])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
-    """One delivery that a connection may send."""
+    """One delivery that a connection may send, and its message once that was begun."""
 
     open: Open
     row: Delivery
     domain: str
+    making: Making | None = None
 
 
 @dataclass(slots=True)
@@ -115,6 +113,22 @@ class Lanes:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._changed.wait()
+
+    def ahead(self) -> Job | None:
+        """A job that a busy connection may begin with the end of its last one, started: none of a lane that
+        is held to a pace, for whose turn it is must then be seen when it comes.
+        """
+        lane = next((lane for lane in self._lanes.values() if lane.jobs), None)
+        slowed = self._pacing.total.rate or lane is None or lane.limit.rate or lane.limit.connections
+        if lane is None or slowed or self._single("") or (job := self._free(lane)) is None:
+            return None
+        self._start(lane, job)
+        return job
+
+    def soon(self, job: Job, number: int) -> Job | None:
+        """The job that comes so many after this one, about: so that its message can be begun."""
+        jobs = self._lanes[job.open.batch.group].jobs
+        return jobs[number - 1] if len(jobs) >= number else None
 
     def landed(self, job: Job) -> None:
         """The job that was started is over."""

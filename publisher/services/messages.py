@@ -1,18 +1,18 @@
 """One reader's message: the cohort's segments with this reader's values in their places, signed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from publisher.core.addresses import Address, parse
+from publisher.core.addresses import is_plain, parse
 from publisher.core.dkim import Signable, signable
 from publisher.core.envelopes import return_path
-from publisher.core.headers import date_value, to_value
+from publisher.core.headers import date_value
 from publisher.core.mailings import Batch, Delivery, Mailing
-from publisher.core.messages import Envelope, Message, Place, Segment, fill, is_dotless
-from publisher.core.tokens import Claim, Purpose, opaque, seal
-from publisher.ports import Signer
+from publisher.core.messages import Envelope, Form, Message, Place, Segment, is_dotless
+from publisher.core.tokens import KeyRing, Purpose, minutes, opaque, sealed
+from publisher.ports import Coming, Signer
 from publisher.services.parts import Parts
 
 REMEMBERED = 32
@@ -28,19 +28,61 @@ ONCE_FOR = timedelta(minutes=30)
 
 def message_id(parts: Parts, mailing: Mailing, n: int) -> tuple[str, str]:
     """(key, Message-ID) of a delivery: the same on every attempt, and after a restart."""
-    return _key(mailing.id, n), _whole(_left(parts, mailing.id, n), mailing.sender)
+    return _key(mailing.id, n), _whole(_left(parts.ring(), mailing.id, n), mailing.sender)
 
 
 @dataclass(slots=True)
 class _Made:
-    """What a cohort's messages share: its segments, the places in them, and how they are signed."""
+    """What a cohort's messages share: their form, and how they are signed."""
 
-    segments: Sequence[Segment]
-    places: frozenset[Place]
+    form: Form
+    tokens: Mapping[Place, tuple[Purpose, int]]  # and when each expires, in minutes
     domain: str
     signer: Signer | None
     signable: Signable | None
     dotless: bool
+
+
+class Making:
+    """One delivery's message: all but its signature, which may take a while."""
+
+    __slots__ = ("_envelope", "_fields", "_key", "_made", "_message", "_message_id", "_values")
+
+    def __init__(
+        self, made: _Made, values: Mapping[Place, bytes], key: str, message_id: str, envelope: Envelope
+    ) -> None:
+        self._made, self._values = made, values
+        self._key, self._message_id, self._envelope = key, message_id, envelope
+        self._message: Message | None = None
+        self._fields: bytes | Coming = b""
+        if made.signer is not None and made.signable is not None:
+            self._fields = made.signer.sign(made.domain, made.signable, values)
+
+    @property
+    def ready(self) -> Message | None:
+        """The bytes and the envelope: equal for every attempt, and the same object each time. None: its
+        signature is still made.
+        """
+        if self._message is not None:
+            return self._message
+        fields = self._fields if isinstance(self._fields, bytes) else self._fields.fields
+        return None if fields is None else self._with(fields)
+
+    async def whole(self) -> Message:
+        """`ready`, once it is."""
+        return self.ready or self._with(
+            self._fields if isinstance(self._fields, bytes) else await self._fields
+        )
+
+    def _with(self, fields: bytes) -> Message:
+        self._message = message = Message(
+            key=self._key,
+            message_id=self._message_id,
+            envelope=self._envelope,
+            data=self._made.form.fill(self._values, fields),
+            dotless=self._made.dotless,
+        )
+        return message
 
 
 class Maker:
@@ -49,53 +91,46 @@ class Maker:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._bounces = parse(parts.bounces) if parts.bounces else None
-        self._cohorts: dict[tuple[int, int], _Made] = {}
+        self._cohorts: dict[tuple[int, int, datetime], _Made] = {}
 
-    async def make(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> Message:
-        """The bytes and the envelope for one delivery: equal for every attempt."""
-        made = self._of_cohort(row, segments)
-        left, address = _left(self._parts, row.mailing, row.n), parse(row.address)
-        values = self._values(batch, row, made, left, address)
-        data = fill(segments, values)
-        if made.signer is not None and made.signable is not None:
-            data = await made.signer.sign(made.domain, made.signable.of(values)) + data
-        return Message(
-            key=_key(row.mailing, row.n),
-            message_id=_whole(left, row.sender),
-            envelope=Envelope(mail_from=self._mail_from(row), rcpt_to=str(address)),
-            data=data,
-            dotless=made.dotless,
-        )
+    def begin(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> Making:
+        """Begins the message of one delivery."""
+        made, ring = self._of_cohort(batch, row, segments), self._parts.ring()
+        address = row.address if is_plain(row.address) else str(parse(row.address))
+        left = _left(ring, row.mailing, row.n)
+        values: dict[Place, bytes] = {
+            Place.TO: address.encode(),
+            Place.DATE: date_value(batch.date),
+            Place.MESSAGE_ID: left.encode("ascii"),
+        }
+        for place, (purpose, expires) in made.tokens.items():
+            life = row.mailing if purpose in _OF_MAILING else row.generation
+            values[place] = sealed(purpose, row.subscription, life, expires, ring).encode("ascii")
+        envelope = Envelope(mail_from=self._mail_from(row, ring), rcpt_to=address)
+        return Making(made, values, _key(row.mailing, row.n), _whole(left, row.sender), envelope)
 
-    def _of_cohort(self, row: Delivery, segments: Sequence[Segment]) -> _Made:
-        made = self._cohorts.get((row.mailing, row.cohort))
+    def _of_cohort(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> _Made:
+        of = row.mailing, row.cohort, batch.date
+        made = self._cohorts.get(of)
         if made is None:
             domain = row.sender.rpartition("@")[2]
             signer = self._parts.signer()  # keys are read when the first message is made
             signer = signer if signer is not None and signer.signs(domain) else None
-            places = frozenset(segment for segment in segments if isinstance(segment, Place))
             canonical = signable(segments) if signer else None
-            made = _Made(segments, places, domain, signer, canonical, is_dotless(segments))
+            form = Form(segments)
+            made = _Made(
+                form, _kinds(form.places, batch.date), domain, signer, canonical, is_dotless(segments)
+            )
             if len(self._cohorts) >= REMEMBERED:
                 del self._cohorts[next(iter(self._cohorts))]
-            self._cohorts[row.mailing, row.cohort] = made
+            self._cohorts[of] = made
         return made
 
-    def _values(
-        self, batch: Batch, row: Delivery, made: _Made, left: str, address: Address
-    ) -> dict[Place, bytes]:
-        values: dict[Place, bytes] = {
-            Place.TO: to_value(address),
-            Place.DATE: date_value(batch.date),
-            Place.MESSAGE_ID: left.encode("ascii"),
-        }
-        return values | tokens(self._parts, made.places, row, batch.date)
-
-    def _mail_from(self, row: Delivery) -> str:
+    def _mail_from(self, row: Delivery, ring: KeyRing) -> str:
         """Where a bounce of this delivery goes: an address of its own, or that of From."""
         if self._bounces is None:
             return row.sender
-        return return_path(self._bounces, row.mailing, row.n, self._parts.ring())
+        return return_path(self._bounces, row.mailing, row.n, ring)
 
 
 class Addressee(Protocol):
@@ -112,16 +147,19 @@ class Addressee(Protocol):
 def tokens(parts: Parts, places: frozenset[Place], to: Addressee, sent: datetime) -> dict[Place, bytes]:
     """The tokens of one reader for those of `places` that take one, in a mail of `sent`."""
     made: dict[Place, bytes] = {}
-    for place in places & _TOKENS.keys():
-        purpose = _TOKENS[place]
-        claim = Claim(
-            purpose=purpose,
-            subscription=to.subscription,
-            generation=to.mailing if purpose in _OF_MAILING else to.generation,
-            expires=sent + _FOR[purpose] if purpose in _FOR else None,
-        )
-        made[place] = seal(claim, parts.ring()).encode("ascii")
+    for place, (purpose, expires) in _kinds(places, sent).items():
+        life = to.mailing if purpose in _OF_MAILING else to.generation
+        made[place] = sealed(purpose, to.subscription, life, expires, parts.ring()).encode("ascii")
     return made
+
+
+def _kinds(places: frozenset[Place], sent: datetime) -> Mapping[Place, tuple[Purpose, int]]:
+    """The places that take a token, what it is for, and the minute it expires in (0: never)."""
+    found = {place: _TOKENS[place] for place in places & _TOKENS.keys()}
+    return {
+        place: (purpose, minutes(sent + _FOR[purpose]) if purpose in _FOR else 0)
+        for place, purpose in found.items()
+    }
 
 
 _TOKENS = {
@@ -142,9 +180,9 @@ def _key(mailing: int, n: int) -> str:
     return f"{mailing:06d}-{n:08d}"
 
 
-def _left(parts: Parts, mailing: int, n: int) -> str:
+def _left(ring: KeyRing, mailing: int, n: int) -> str:
     """The left part of a Message-ID: stable, and not to be guessed."""
-    return f"{mailing}.{n}.{opaque(parts.ring(), mailing, n)}"
+    return f"{mailing}.{n}.{opaque(ring, mailing, n)}"
 
 
 def _whole(left: str, sender: str) -> str:

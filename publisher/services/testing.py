@@ -36,7 +36,8 @@ async def _send(parts: Parts, spec: MailingList, drawn: Drawn, to: Address, left
     data = fill(drawn.segments, drawn.values)
     signer = parts.signer()
     if signer is not None and signer.signs(sender.domain):
-        data = await signer.sign(sender.domain, signable(drawn.segments).of(drawn.values)) + data
+        fields = signer.sign(sender.domain, signable(drawn.segments), drawn.values)
+        data = (fields if isinstance(fields, bytes) else await fields) + data
     session = await parts.transport.connect()
     if isinstance(session, Outcome):
         return session

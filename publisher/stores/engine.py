@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from publisher.core.errors import OutputError, PublisherError, StoreError
+from publisher.stores.quick import Quick
 
 LOCK_SECONDS = 60
 """How long one writer waits for another before it gives up."""
@@ -47,6 +48,8 @@ class Database:
         self.path = path
         self._engine = _engine(path)
         self._writer = self._engine.execution_options(writes=True)
+        self.dialect = self._engine.dialect
+        self.quick = Quick(path, _connect, self._errors)
 
     @contextmanager
     def read(self) -> Generator[Connection, None, None]:
@@ -79,6 +82,7 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+        self.quick.close()
 
     @contextmanager
     def _errors(self) -> Generator[None, None, None]:

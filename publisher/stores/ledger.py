@@ -37,8 +37,9 @@ from publisher.stores.engine import Database
 from publisher.stores.mailings import Mailings
 from publisher.stores.members import BatchState
 from publisher.stores.pacing import brakes
+from publisher.stores.quick import Undone
 from publisher.stores.schema import batches, deliveries, mailings, subscribers, subscriptions
-from publisher.stores.settling import intend_all, resolve, settle_all
+from publisher.stores.settling import intend_all, record_plain, resolve, settle_all
 
 _OF_BATCH = ("id", "mailing", "lo", "hi", "group", "canary", "list", "kind")
 _URGENT = min(PRIORITY.values())
@@ -95,9 +96,11 @@ class Ledger(Mailings):
 
     def claimed(self, batch: Batch) -> Sequence[Delivery]:
         """The rows this batch's run holds and has not sent, in order."""
-        columns = [deliveries.c[name] for name in ("mailing", "n", "cohort", "subscription", "generation")]
         query = (
-            select(*columns, deliveries.c.attempts, mailings.c.list, mailings.c.sender, subscribers.c.address)
+            select(
+                *[deliveries.c[name] for name in ("mailing", "n", "cohort", "subscription", "generation")],
+                *[mailings.c.list, subscribers.c.address, deliveries.c.attempts, mailings.c.sender],
+            )
             .join(mailings, mailings.c.id == deliveries.c.mailing)
             .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
             .join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
@@ -105,7 +108,7 @@ class Ledger(Mailings):
             .order_by(deliveries.c.n)
         )
         with self._db.read() as connection:
-            return [Delivery(**row) for row in connection.execute(query).mappings()]
+            return [_delivery(*row) for row in connection.execute(query)]
 
     def intend(self, run: str, rows: Sequence[tuple[int, int]], now: datetime) -> set[tuple[int, int]]:
         """Arrow b: the rows that are still this run's and may still be sent, now durably `sending`."""
@@ -127,6 +130,25 @@ class Ledger(Mailings):
             settle_all(connection, run, results, now)
             pacing.count(connection, results, now)
             return intend_all(connection, run, intents, now)
+
+    def record_at_once(
+        self, run: str, results: Sequence[Result], intents: Sequence[tuple[int, int]], now: datetime
+    ) -> set[tuple[int, int]] | None:
+        """`record` that waits for no other writer and no disk: it is durable after `flush`. None: it would
+        have to wait, and nothing was written.
+        """
+        passed: set[tuple[int, int]] | None = None
+        with self._db.quick.write() as cursor:
+            if cursor is not None:
+                passed = record_plain(cursor, self._db.dialect, run, results, intents, now)
+                if passed is None:
+                    raise Undone
+                pacing.count_by(cursor, self._db.dialect, results, now)
+        return passed
+
+    def flush(self) -> None:
+        """Returns when what `record_at_once` wrote before is durable."""
+        self._db.quick.flush()
 
     def finish(self, batch: Batch, now: datetime) -> int:
         """Ends the lease, if this run still holds it; returns the turn."""
@@ -168,6 +190,16 @@ class Ledger(Mailings):
             alone = connection.execute(select(brakes.c.until).where(brakes.c.scope == SERVER)).scalar()
         earliest = min((at for at in found if at is not None), default=None)
         return earliest if earliest is None or alone is None else max(earliest, alone)
+
+
+def _delivery(
+    mailing: int, n: int, cohort: int, subscription: int, generation: int,
+    list_: str, address: str, attempts: int, sender: str,
+) -> Delivery:  # fmt: skip
+    return Delivery(
+        mailing=mailing, n=n, cohort=cohort, subscription=subscription, generation=generation,
+        list=list_, address=address, attempts=attempts, sender=sender,
+    )  # fmt: skip
 
 
 def _take_lease(

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, delete, func, select
+from sqlalchemy import BigInteger, Column, Connection, Dialect, Integer, Table, Text, delete, func, select
 from sqlalchemy.dialects import sqlite
 
 from publisher.core.mailings import Cause, Result
 from publisher.core.pacing import Gauge, Pace
 from publisher.stores.columns import metadata
 from publisher.stores.engine import Database, upsert
-from publisher.stores.prepared import Prepared, of_row
+from publisher.stores.prepared import Cursor, Prepared, of_row
 from publisher.stores.types import Instant, Words, milliseconds
 
 brakes = Table(
@@ -72,14 +72,24 @@ class PacingRecords:
 
 def count(connection: Connection, results: Sequence[Result], now: datetime) -> None:
     """Adds what was settled to this minute of its mailings."""
+    if rows := _counted(results, now):
+        _ADD.each(connection, rows)
+
+
+def count_by(cursor: Cursor, dialect: Dialect, results: Sequence[Result], now: datetime) -> None:
+    """`count`, by the driver itself."""
+    if rows := _counted(results, now):
+        _ADD.by(cursor, dialect, rows)
+
+
+def _counted(results: Sequence[Result], now: datetime) -> list[tuple[int, ...]]:
     found: dict[int, dict[str, int]] = {}
     for result in results:
         if name := _COUNTED.get(result.cause):
             row = found.setdefault(result.mailing, dict.fromkeys(_COUNTED.values(), 0))
             row[name] += 1
-    if found:
-        minute = milliseconds(now.replace(second=0, microsecond=0))
-        _ADD.each(connection, [(id, minute, *row.values()) for id, row in found.items()])
+    minute = milliseconds(now.replace(second=0, microsecond=0)) if found else 0
+    return [(id, minute, *row.values()) for id, row in found.items()]
 
 
 def forget(connection: Connection, now: datetime) -> None:

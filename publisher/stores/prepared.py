@@ -5,15 +5,23 @@ the compiled form, results as rows) takes ten times as long as SQLite takes to c
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import BindParameter, Connection, bindparam
+from sqlalchemy import BindParameter, Connection, Dialect, bindparam
 from sqlalchemy.sql.expression import UpdateBase
 
 
 def of_row(name: str, type_: Any = None) -> BindParameter[Any]:
     """Where a row's own value goes in a statement that is prepared."""
     return bindparam(name, required=False, type_=type_)
+
+
+class Cursor(Protocol):
+    """What carries out a statement (PEP 249)."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def execute(self, operation: str, parameters: Any, /) -> object: ...
 
 
 class Prepared:
@@ -26,43 +34,37 @@ class Prepared:
 
     def __init__(self, statement: UpdateBase, names: Sequence[str]) -> None:
         self._statement, self._names = statement, tuple(names)
-        self._made: dict[str, tuple[str, tuple[str, ...], bool]] = {}
+        self._made: dict[str, tuple[str, tuple[int, ...]]] = {}
 
     def each(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> list[bool]:
         """Carries it out for each row of values, in the order of `names`; whether each changed a row."""
-        sql, order, positional = self._of(connection)
-        at = [self._names.index(name) for name in order]
         cursor = connection.connection.cursor()
-        changed: list[bool] = []
         try:
-            for row in rows:
-                values = [row[n] for n in at]
-                cursor.execute(sql, values if positional else dict(zip(order, values, strict=True)))
-                changed.append(cursor.rowcount == 1)
+            return self.by(cursor, connection.dialect, rows)
         finally:
             cursor.close()
+
+    def by(self, cursor: Cursor, dialect: Dialect, rows: Iterable[Sequence[Any]]) -> list[bool]:
+        """`each`, by a cursor of the driver's that is there already."""
+        sql, at = self._made.get(dialect.name) or self._make(dialect)
+        changed: list[bool] = []
+        for row in rows:
+            cursor.execute(sql, [row[n] for n in at])
+            changed.append(cursor.rowcount == 1)
         return changed
 
-    def _of(self, connection: Connection) -> tuple[str, tuple[str, ...], bool]:
-        """The text of the statement, the names of its row's values in the order it wants them, and whether
-        they have no names there.
-        """
-        dialect = connection.dialect
-        if dialect.name not in self._made:
-            compiled = self._statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-            order = compiled.positiontup
-            if order is None:
-                text = str(compiled)
-                for name, value in compiled.params.items():
-                    if name not in self._names:
-                        text = text.replace(f"%({name})s", _written(value))
-                self._made[dialect.name] = (text, self._names, False)
-            else:
-                first, *rest = str(compiled).split("?")
-                own = ["?" if name in self._names else _written(compiled.params[name]) for name in order]
-                text = first + "".join(mark + after for mark, after in zip(own, rest, strict=True))
-                self._made[dialect.name] = (text, tuple(n for n in order if n in self._names), True)
-        return self._made[dialect.name]
+    def _make(self, dialect: Dialect) -> tuple[str, tuple[int, ...]]:
+        """The text of the statement, and which of a row's values it wants, in its order."""
+        compiled = self._statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        order = compiled.positiontup
+        if order is None:
+            raise NotImplementedError(f"{dialect.name}: a driver that takes its values by name")
+        first, *rest = str(compiled).split("?")
+        own = ["?" if name in self._names else _written(compiled.params[name]) for name in order]
+        text = first + "".join(mark + after for mark, after in zip(own, rest, strict=True))
+        made = text, tuple(self._names.index(n) for n in order if n in self._names)
+        self._made[dialect.name] = made
+        return made
 
 
 def _written(value: Any) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Dialect, Update, func, or_, select, update
 
 from publisher.core.mailings import Cause, MailingState, Result, State, move, origins
 from publisher.stores.batches import NOT_TRIED, holds, set_turn
 from publisher.stores.eligible import may_be_sent
 from publisher.stores.members import BatchState
-from publisher.stores.prepared import Prepared, of_row
+from publisher.stores.prepared import Cursor, Prepared, of_row
 from publisher.stores.schema import batches, deliveries, mailings
 from publisher.stores.types import milliseconds, plain
 
@@ -21,6 +21,28 @@ def intend_all(
     at = milliseconds(now)
     passed = _INTEND.each(connection, [(mailing, n, run, at) for mailing, n in rows])
     return {row for row, done in zip(rows, passed, strict=True) if done}
+
+
+def record_plain(
+    cursor: Cursor,
+    dialect: Dialect,
+    run: str,
+    results: Sequence[Result],
+    intents: Sequence[tuple[int, int]],
+    now: datetime,
+) -> set[tuple[int, int]] | None:
+    """Both, by the driver itself. None: there is more to it than an UPDATE for each row, and what was written
+    is to be taken back.
+    """
+    if not all(result.cause in _LATE for result in results):
+        return None
+    at = milliseconds(now)
+    for cause in _LATE:
+        rows = [_settling(result, run, at) for result in results if result.cause is cause]
+        if rows and not all(_SETTLE[cause].by(cursor, dialect, rows)):
+            return None
+    passed = _INTEND.by(cursor, dialect, [(mailing, n, run, at) for mailing, n in intents])
+    return {row for row, done in zip(intents, passed, strict=True) if done}
 
 
 _INTEND = Prepared(
@@ -40,7 +62,8 @@ def settle_all(connection: Connection, run: str, results: Sequence[Result], now:
     for result in results:
         by_cause.setdefault(_real_cause(result, states), []).append(result)
     for cause, group in by_cause.items():
-        settled = _SETTLE[cause].each(connection, [_settling(result, run, now) for result in group])
+        rows = [_settling(result, run, milliseconds(now)) for result in group]
+        settled = _SETTLE[cause].each(connection, rows)
         if cause in _LATE and not all(settled):
             missed = [result for result, done in zip(group, settled, strict=True) if not done]
             _settle_late(connection, missed, run, now)
@@ -108,9 +131,9 @@ def _real_cause(result: Result, states: Mapping[int, MailingState]) -> Cause:
 _VALUES = ("of_mailing", "number", "this_run", "at", "words", "wait")
 
 
-def _settling(result: Result, run: str, now: datetime) -> tuple[object, ...]:
+def _settling(result: Result, run: str, at: int) -> tuple[object, ...]:
     wait = None if result.not_before is None else milliseconds(result.not_before)
-    return (result.mailing, result.n, run, milliseconds(now), plain(result.reply), wait)
+    return (result.mailing, result.n, run, at, plain(result.reply), wait)
 
 
 def _arrow(cause: Cause) -> Update:

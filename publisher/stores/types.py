@@ -48,7 +48,7 @@ class Member(TypeDecorator[StrEnum]):
         }  # a call of the class is four times slower
 
     def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
-        if type(value) is self.members:
+        if value is not None and type(value) is self.members:
             return value._value_  # `value.value` is a descriptor, five times slower
         return None if value is None else self.members(value).value
 

@@ -72,7 +72,7 @@ class OutboxSession:
         self._placed = placed
         return None
 
-    async def commit(self) -> Outcome:
+    async def commit(self, then: Message | None = None) -> Outcome:
         """Puts the offered message into its place, for good."""
         placed, self._placed = self._placed, None
         if placed is None:

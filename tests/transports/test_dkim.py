@@ -23,7 +23,8 @@ from publisher.core.errors import SettingsError
 from publisher.core.headers import date_value, to_value
 from publisher.core.messages import Letter, Place, fill
 from publisher.core.mime import compose
-from publisher.transports.dkim import FEW, DkimKey, DkimSigner, load_key, make_key
+from publisher.transports.dkim import DkimKey, load_key, make_key
+from publisher.transports.signer import AT_ONCE, FEW, MOST_ASKED, Coming, DkimSigner
 
 VALUES: Mapping[Place, bytes] = {
     Place.TO: to_value(parse("Ana@example.org")),
@@ -57,8 +58,8 @@ def signed(
     keys: Mapping[str, DkimKey], letter: Letter = LETTER, values: Mapping[Place, bytes] = VALUES
 ) -> bytes:
     segments = compose(letter)
-    signing = signable(segments).of(values)
-    fields = asyncio.run(DkimSigner(tuple(keys.values()), None).sign("example.com", signing))
+    fields = DkimSigner(tuple(keys.values()), None).sign("example.com", signable(segments), values)
+    assert isinstance(fields, bytes)
     return fields + fill(segments, values)
 
 
@@ -177,52 +178,95 @@ def test_whatever_is_written_is_signed_rightly(
     assert verified(signed({"ed25519": keys["ed25519"]}, letter), keys) == [True]
 
 
+SEGMENTS = compose(LETTER)
+CANONICAL = signable(SEGMENTS)
+
+
+def reader(n: int) -> Mapping[Place, bytes]:
+    return {**VALUES, Place.MESSAGE_ID: b"%d" % n}
+
+
+def begun(signer: DkimSigner, n: int) -> bytes | Coming:
+    return signer.sign("example.com", CANONICAL, reader(n))
+
+
+async def fields_of(signer: DkimSigner, n: int) -> bytes:
+    fields = begun(signer, n)
+    return fields if isinstance(fields, bytes) else await fields
+
+
+async def by_its_process(signer: DkimSigner) -> None:
+    """Returns when a process signs."""
+    for n in range(FEW + 1):
+        await fields_of(signer, n)
+    while isinstance(fields := begun(signer, 0), bytes):
+        await asyncio.sleep(0.05)
+    await fields
+
+
+def kill_children() -> None:
+    for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
+        if b"publisher.transports.signing" in Path(f"/proc/{child}/cmdline").read_bytes():
+            os.kill(int(child), signal.SIGKILL)
+
+
 def test_many_at_once_each_get_their_own(keys: Mapping[str, DkimKey]) -> None:
     """On the spot, then by a process; by another one when it was killed, and in another run."""
-    segments = compose(LETTER)
-    canonical = signable(segments)
-    readers = [{**VALUES, Place.MESSAGE_ID: b"%d" % n} for n in range(FEW + 30)]
     signer = DkimSigner(tuple(keys.values()), "example.com")
+    number = 2 * MOST_ASKED + 5
+    on_the_spot = DkimSigner(tuple(keys.values()), "example.com")
+    expected = [on_the_spot.sign("example.com", CANONICAL, reader(n)) for n in range(FEW)]
+    assert all(isinstance(fields, bytes) for fields in expected)
 
     async def sign_all() -> list[bytes]:
-        return await asyncio.gather(*(signer.sign("example.com", canonical.of(v)) for v in readers))
+        await by_its_process(signer)
+        coming = [begun(signer, n) for n in range(number)]
+        assert all(isinstance(each, Coming) for each in coming)
+        last = await coming[-1] if isinstance(coming[-1], Coming) else b""
+        made = [each.fields or b"" for each in coming if isinstance(each, Coming)]
+        assert made[-1] == last
+        return made
 
     async def sign_and_kill() -> list[bytes]:
-        await asyncio.gather(*(signer.sign("example.com", canonical.of(v)) for v in readers[:FEW]))
+        await by_its_process(signer)
         kill_children()
-        return await sign_all()
+        made = await asyncio.gather(*(fields_of(signer, n) for n in range(number)))
+        kill_children()
+        return made
 
-    def kill_children() -> None:
-        for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
-            if b"publisher.transports.signing" in Path(f"/proc/{child}/cmdline").read_bytes():
-                os.kill(int(child), signal.SIGKILL)
-
-    expected = asyncio.run(sign_all())
-    assert asyncio.run(sign_and_kill()) == asyncio.run(sign_all()) == expected
-    for fields, values in zip(expected[FEW - 2 :], readers[FEW - 2 :], strict=True):
-        assert verified(fields + fill(segments, values), keys) == [True, True]
+    first = asyncio.run(sign_all())
+    assert first[:FEW] == expected
+    assert asyncio.run(sign_and_kill()) == asyncio.run(sign_all()) == first
+    for n in (0, AT_ONCE, number - 1):
+        assert verified(first[n] + fill(SEGMENTS, reader(n)), keys) == [True, True]
 
 
 def test_a_run_that_was_given_up_leaves_no_signature_for_the_next(keys: Mapping[str, DkimKey]) -> None:
-    segments = compose(LETTER)
-    canonical = signable(segments)
     signer = DkimSigner(tuple(keys.values()), "example.com")
 
-    async def sign(number: int) -> bytes:
-        values = {**VALUES, Place.MESSAGE_ID: b"%d" % number}
-        return await signer.sign("example.com", canonical.of(values))
-
     async def given_up() -> None:
-        for number in range(FEW):
-            await sign(number)
-        task = asyncio.ensure_future(sign(7))
-        await asyncio.sleep(0)
+        await by_its_process(signer)
+        task = asyncio.ensure_future(fields_of(signer, 7))
+        for n in range(AT_ONCE + 1):
+            begun(signer, n)
         await asyncio.sleep(0)  # it is asked for
         task.cancel()
 
     asyncio.run(given_up())
-    values = {**VALUES, Place.MESSAGE_ID: b"8"}
-    assert verified(asyncio.run(sign(8)) + fill(segments, values), keys) == [True, True]
+    assert verified(asyncio.run(fields_of(signer, 8)) + fill(SEGMENTS, reader(8)), keys) == [True, True]
+
+
+def test_one_who_waits_no_longer_holds_up_nobody(keys: Mapping[str, DkimKey]) -> None:
+    signer = DkimSigner(tuple(keys.values()), "example.com")
+
+    async def work() -> bytes:
+        await by_its_process(signer)
+        tasks = [asyncio.ensure_future(fields_of(signer, n)) for n in range(3)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        return await tasks[2]
+
+    assert verified(asyncio.run(work()) + fill(SEGMENTS, reader(2)), keys) == [True, True]
 
 
 @given(st.binary(max_size=60) | st.text(" \t\r\na", max_size=40).map(str.encode))

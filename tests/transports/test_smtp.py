@@ -26,14 +26,17 @@ def relay(port: int, **given: object) -> Relay:
     return Relay(**values)  # type: ignore[arg-type]  # the tests' own values
 
 
-def send(server: SmtpServer, *messages: Message, **given: object) -> list[Outcome]:
-    """Each message offered and committed on one session."""
+def send(server: SmtpServer, *messages: Message, ahead: bool = False, **given: object) -> list[Outcome]:
+    """Each message offered and committed on one session; `ahead`: begun with the end of the one before."""
 
     async def work() -> list[Outcome]:
         session = await Smtp([relay(server.port, **given)]).connect()
         if isinstance(session, Outcome):
             return [session]
-        outcomes = [await session.offer(message) or await session.commit() for message in messages]
+        outcomes: list[Outcome] = []
+        for message, then in zip(messages, [*messages[1:], None], strict=True):
+            early = await session.offer(message)
+            outcomes.append(early or await session.commit(then if ahead else None))
         await session.close()
         return outcomes
 
@@ -154,47 +157,99 @@ def test_an_answer_before_the_end_counts_for_nothing_and_the_message_is_not_ende
         assert server.accepted == []
 
 
-def test_a_refused_message_leaves_the_line_good_for_the_next() -> None:
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_refused_message_leaves_the_line_good_for_the_next(ahead: bool) -> None:
     rules = [
         on("MAIL", Say("550 5.1.8 no"), nth=1),
         on("RCPT", Say("550 5.1.1 no"), recipient="r2@example.org"),
         on("dot", Say("554 5.6.0 no"), nth=1),
     ]
     with SmtpServer(*rules) as server:
-        outcomes = send(server, *copies(5))
+        outcomes = send(server, *copies(5), ahead=ahead)
         assert [o.verdict for o in outcomes] == [REJECTED, REJECTED, REJECTED, ACCEPTED, ACCEPTED]
         assert [m.rcpt_to for m in server.accepted] == ["r4@example.org", "r5@example.org"]
         assert server.connections == 1
 
 
-def test_a_server_that_wants_the_data_of_nobody_gets_none() -> None:
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_server_that_wants_the_data_of_nobody_gets_none(ahead: bool) -> None:
     """RCPT refused, yet 354: ending the data would send an empty mail; the line is closed instead."""
     with SmtpServer(on("RCPT", Also(b"550 5.1.1 no\r\n"), nth=1)) as server:
-        outcomes = send(server, *copies(2))
+        outcomes = send(server, *copies(2), ahead=ahead)
         assert [o.verdict for o in outcomes] == [REJECTED, ACCEPTED]
         assert [m.rcpt_to for m in server.accepted] == ["r2@example.org"]
         assert server.connections == 2
 
 
 @pytest.mark.parametrize("act", [Drop(), Say("421 4.4.2 idle", close=True), Say("421 4.7.0 enough messages")])
-def test_a_line_that_rested_too_long_is_opened_anew_and_nobody_waits_for_it(act: object) -> None:
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_line_that_rested_too_long_is_opened_anew_and_nobody_waits_for_it(act: object, ahead: bool) -> None:
     with SmtpServer(on("MAIL", act, nth=3)) as server:  # type: ignore[arg-type]
-        outcomes = send(server, *copies(4))
+        outcomes = send(server, *copies(4), ahead=ahead)
         assert [o.verdict for o in outcomes] == [ACCEPTED] * 4
         assert [m.rcpt_to for m in server.accepted] == [f"r{n}@example.org" for n in (1, 2, 3, 4)]
         assert server.connections == 2
 
 
-def test_a_server_that_says_goodbye_between_messages_is_called_again() -> None:
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_server_that_says_goodbye_between_messages_is_called_again(ahead: bool) -> None:
     with SmtpServer(on("taken", Say("250 ok\r\n421 4.4.2 bye", close=True), nth=1)) as server:
-        assert [o.verdict for o in send(server, *copies(2))] == [ACCEPTED, ACCEPTED]
+        assert [o.verdict for o in send(server, *copies(2), ahead=ahead)] == [ACCEPTED, ACCEPTED]
         assert server.connections == 2
 
 
-def test_a_line_that_breaks_again_at_once_defers() -> None:
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_line_that_breaks_again_at_once_defers(ahead: bool) -> None:
     with SmtpServer(on("MAIL", Drop(), nth=2), on("MAIL", Drop(), nth=3)) as server:
-        outcomes = send(server, *copies(3))
+        outcomes = send(server, *copies(3), ahead=ahead)
         assert [o.verdict for o in outcomes] == [ACCEPTED, DEFERRED, ACCEPTED]
+
+
+def test_the_next_message_begins_with_the_end_of_the_last_where_the_server_can_take_that() -> None:
+    for extensions in (EXTENSIONS, ()):
+        with SmtpServer(extensions=extensions) as server:
+            outcomes = send(server, *copies(3), ahead=True)
+            assert [o.verdict for o in outcomes] == [ACCEPTED] * 3
+            assert [m.rcpt_to for m in server.accepted] == [f"r{n}@example.org" for n in (1, 2, 3)]
+            verbs = [line.split()[0] for line in server.commands]
+            assert verbs == ["EHLO", *(["MAIL", "RCPT", "DATA"] * 3), "QUIT"]
+
+
+@pytest.mark.parametrize(
+    ("act", "verdict"), [(Drop(), UNKNOWN), (Say("451 4.3.0 no"), DEFERRED), (Say("421 4.3.2 bye"), DEFERRED)]
+)
+def test_what_was_begun_is_not_lost_with_the_message_before_it(act: object, verdict: Verdict) -> None:
+    with SmtpServer(on("dot", act, nth=2)) as server:  # type: ignore[arg-type]
+        outcomes = send(server, *copies(4), ahead=True)
+        assert [o.verdict for o in outcomes] == [ACCEPTED, verdict, ACCEPTED, ACCEPTED]
+        assert [m.rcpt_to for m in server.accepted] == [f"r{n}@example.org" for n in (1, 3, 4)]
+
+
+def test_a_server_that_loses_what_comes_with_the_end_is_given_it_after_the_answer() -> None:
+    """Some throw away what stands behind the dot: the one message waits once, the others no more."""
+    with SmtpServer(on("MAIL", Silence(), nth=2)) as server:
+        outcomes = send(server, *copies(5), ahead=True, timeout=SHORT)
+        assert [o.verdict for o in outcomes] == [ACCEPTED] * 5
+        assert server.connections == 2
+
+
+def test_what_was_begun_for_one_message_is_never_used_for_another() -> None:
+    first, second, third = copies(3)
+
+    async def work(port: int) -> list[Outcome | None]:
+        session = await Smtp([relay(port)]).connect()
+        assert not isinstance(session, Outcome)
+        found = [await session.offer(first), await session.commit(second)]
+        found += [await session.offer(third), await session.commit(second)]
+        await session.drop()
+        found += [await session.offer(third), await session.commit(second)]
+        await session.close()
+        return found
+
+    with SmtpServer() as server:
+        found = asyncio.run(work(server.port))
+        assert [o and o.verdict for o in found] == [None, ACCEPTED] * 3
+        assert [m.rcpt_to for m in server.accepted] == ["r1@example.org", "r3@example.org", "r3@example.org"]
 
 
 def test_commands_go_together_only_where_the_server_can_take_them_so() -> None:

@@ -78,6 +78,10 @@ class Line(asyncio.Protocol):
             if not await self._wait(seconds) and left == self.transport.get_write_buffer_size():
                 raise self._silent(seconds)
 
+    def at_hand(self) -> Reply | None:
+        """The next reply, if it is there already."""
+        return self._replies.popleft() if self._replies else None
+
     async def reply(self, seconds: float) -> Reply:
         """The next reply. Raises Lost: none came in `seconds` or what `patience` is less; the line broke; it
         was no reply.

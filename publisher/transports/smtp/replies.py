@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 LONGEST_LINE = 2_048
 """Octets: four times what RFC 5321 4.5.3.1.5 allows. A longer line is no reply."""
@@ -63,12 +64,13 @@ class ReplyReader:
             raise Garbled("a line without an end")
         replies: list[Reply] = []
         for line in whole.split(b"\n") if end else ():
-            reply = self._line(line.removesuffix(b"\r"))
+            reply = (None if self._lines else _usual(line)) or self.line(line.removesuffix(b"\r"))
             if reply is not None:
                 replies.append(reply)
         return replies
 
-    def _line(self, line: bytes) -> Reply | None:
+    def line(self, line: bytes) -> Reply | None:
+        """The reply that `line`, without its end, completes. Raises Garbled."""
         found = _LINE.fullmatch(line)
         if found is None or len(line) > LONGEST_LINE:
             raise Garbled(f"{line[:60]!r}")
@@ -83,3 +85,14 @@ class ReplyReader:
             return None
         lines, self._lines = tuple(self._lines), []
         return Reply(code, lines)
+
+
+@lru_cache(maxsize=256)
+def _usual(line: bytes) -> Reply | None:
+    """A reply of one short line: a server says the same few over and over. None: it is not that simple."""
+    if len(line) > 100 or line[3:4] == b"-":
+        return None
+    try:
+        return ReplyReader().line(line.removesuffix(b"\r"))
+    except Garbled:
+        return None

@@ -1,7 +1,8 @@
 """A session: one message at a time over a line, in two steps (RFC 5321 3.3).
 
     offer    MAIL, RCPT and DATA (at once where the server can, RFC 2920), 354, data without its end
-    commit   "." CRLF, and the answer
+    commit   "." CRLF, and the answer. MAIL, RCPT and DATA of the next go with it, if that is there already
+             (RFC 2920 3.1: content may be the first of a group)
     drop     the line is closed before the end: the server must not deliver (RFC 5321 3.8, 6.1)
 
 What is decided before the end is safe to repeat; from the end to the answer a message is in doubt.
@@ -9,6 +10,7 @@ What is decided before the end is safe to repeat; from the end to the answer a m
 
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 
 from publisher.core.messages import Message, Outcome, Phase, Verdict
 from publisher.transports.smtp.line import Line, Lost
@@ -33,6 +35,8 @@ class SmtpSession:
     def __init__(self, line: Line, reach: Reached) -> None:
         self._line: Line | None = line
         self._offered: Line | None = None
+        self._begun: Message | None = None
+        self._ahead = True
         self._reach = reach
 
     async def offer(self, message: Message) -> Outcome | None:
@@ -40,15 +44,23 @@ class SmtpSession:
         if self._offered is not None:
             raise RuntimeError("offer before the last message was committed or dropped")
         while True:
-            line = self._line if self._line and self._line.idle else await self._fresh()
+            begun = self._begun is message
+            if self._begun is not None and not begun:
+                self._let_go()  # the server waits for data that will not come
+            self._begun = None
+            if begun and self._line:
+                line: Line | Outcome = self._line
+            else:
+                line = self._line if self._line and self._line.idle else await self._fresh()
             if isinstance(line, Outcome):
                 return line
             again = line.used > 0  # a server may have closed a line that rested: that is nobody's fault
             line.used += 1
             try:
-                outcome = await self._offer(line, message)
+                outcome = await self._offer(line, message, begun)
             except Lost as lost:
                 self._let_go()
+                self._ahead = self._ahead and not begun  # a server that loses what comes with the dot
                 outcome = Outcome(verdict=Verdict.DEFERRED, reply=str(lost)[:500], phase=Phase.DATA)
                 if not again:
                     return outcome
@@ -57,8 +69,10 @@ class SmtpSession:
                     return outcome
                 self._let_go()
 
-    async def commit(self) -> Outcome:
-        """Ends the data and waits for the answer, ten minutes at most. UNKNOWN when none came."""
+    async def commit(self, then: Message | None = None) -> Outcome:
+        """Ends the data and waits for the answer, ten minutes at most. UNKNOWN when none came. `then`, the
+        message that will be offered next, is begun with it where the server can.
+        """
         line, self._offered = self._offered, None
         if line is None:
             raise RuntimeError("commit without an offer")
@@ -67,7 +81,7 @@ class SmtpSession:
             self._let_go()
             return Outcome(verdict=Verdict.DEFERRED, reply=why, phase=Phase.DATA)
         try:
-            line.say(END)
+            line.say(END + self._beginning(then, line))
             reply = await line.answer(ANSWER)
         except Lost as lost:
             self._let_go()
@@ -77,16 +91,26 @@ class SmtpSession:
             self._let_go()
         return outcome
 
+    def _beginning(self, message: Message | None, line: Line) -> bytes:
+        """What begins `message` on the line, if that may be said with the end of another."""
+        if message is None or not self._ahead or "PIPELINING" not in line.can:
+            return b""
+        commands = envelope(message, line.can)
+        if isinstance(commands, Refusal):
+            return b""
+        self._begun = message
+        return b"".join(commands) + b"DATA\r\n"
+
     async def drop(self) -> None:
-        """Closes the line before the end of the data, if anything is offered."""
-        if self._offered is not None:
+        """Closes the line before the end of the data, if anything is offered or begun."""
+        if self._offered is not None or self._begun is not None:
             self._offered = None
             self._let_go()
 
     async def close(self) -> None:
         """QUIT where nothing is offered; the line is closed in any case."""
         line = self._line
-        if line is not None and self._offered is None and line.idle:
+        if line is not None and self._offered is None and self._begun is None and line.idle:
             with contextlib.suppress(Lost):  # it was to be closed anyway
                 await line.ask(b"QUIT\r\n", 5.0)
         self._offered = None
@@ -101,14 +125,15 @@ class SmtpSession:
 
     def _let_go(self) -> None:
         line, self._line = self._line, None
+        self._begun = None
         if line is not None:
             line.break_off("was closed by us")
 
-    async def _offer(self, line: Line, message: Message) -> Outcome | None:
-        commands = envelope(message, line.can)
+    async def _offer(self, line: Line, message: Message, begun: bool) -> Outcome | None:
+        commands = (b"", b"") if begun else envelope(message, line.can)
         if isinstance(commands, Refusal):
             return Outcome(verdict=Verdict.REJECTED, reply=commands.why, phase=Phase.DATA)
-        refused = await self._begin(line, *commands)
+        refused = await self._begin(line, *commands, begun=begun)
         if refused is not None:
             return refused
         line.say(message.data if message.dotless else stuffed(message.data))
@@ -116,10 +141,10 @@ class SmtpSession:
         self._offered = line
         return None
 
-    async def _begin(self, line: Line, mail: bytes, rcpt: bytes) -> Outcome | None:
-        """MAIL, RCPT, DATA. None: the server waits for the data."""
+    async def _begin(self, line: Line, mail: bytes, rcpt: bytes, *, begun: bool) -> Outcome | None:
+        """MAIL, RCPT, DATA, unless they were said already. None: the server waits for the data."""
         together = "PIPELINING" in line.can
-        if together:
+        if together and not begun:
             line.say(mail + rcpt + b"DATA\r\n")
         refused: Outcome | None = None
         for command, phase, wanted, seconds in (
@@ -129,7 +154,7 @@ class SmtpSession:
         ):
             if not together:
                 line.say(command)
-            reply = await line.reply(seconds)
+            reply = line.at_hand() or await line.reply(seconds)
             if refused is None and reply.code != wanted and not (wanted == 250 and reply.code == 251):
                 refused = _refused(reply, phase)
                 if reply.code == 421 or reply.code < 400 or reply.code in _LOGIN:
@@ -162,6 +187,7 @@ def _refused(reply: Reply, phase: Phase) -> Outcome:
     return Outcome(verdict=Verdict.REJECTED if final else Verdict.DEFERRED, reply=words, phase=phase)
 
 
+@lru_cache(maxsize=64)  # of small servers it is the same each time
 def _ended(reply: Reply) -> Outcome:
     match reply.code // 100:
         case 2:

@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from publisher.core.messages import Message
 from publisher.transports.smtp.replies import Reply
@@ -12,10 +13,11 @@ END = b".\r\n"
 """The end of the data (RFC 5321 4.1.1.4), once the data itself ended in CRLF."""
 
 _BREAKS = re.compile("[\x00-\x1f<>\x7f]")
+_NOT_XTEXT = re.compile(rb"[^!-*,-<>-~]")
 _DOT = re.compile(rb"(^|\r\n|\n|\r)\.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Abilities:
     """The extensions a server offered in its answer to EHLO, by name, with their parameters."""
 
@@ -24,7 +26,7 @@ class Abilities:
     def __contains__(self, name: str) -> bool:
         return name in self.offered
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The most octets of a message; 0: not said (RFC 1870 3)."""
         words = self.offered.get("SIZE", ())
@@ -59,23 +61,23 @@ def envelope(message: Message, can: Abilities) -> tuple[bytes, bytes] | Refusal:
     sender, recipient = message.envelope.mail_from, message.envelope.rcpt_to
     if _BREAKS.search(sender) or _BREAKS.search(recipient):
         return Refusal("the address cannot be written in a command")
-    plain = message.data.isascii()
+    plain, offered = message.data.isascii(), can.offered
     utf8 = not (sender.isascii() and recipient.isascii())
     utf8 = utf8 or not (plain or message.data.partition(b"\r\n\r\n")[0].isascii())
-    if utf8 and "SMTPUTF8" not in can:
+    if utf8 and "SMTPUTF8" not in offered:
         return Refusal("the address has letters that this server cannot take (it offers no SMTPUTF8)")
-    if not plain and "8BITMIME" not in can:
+    if not plain and "8BITMIME" not in offered:
         return Refusal("the message has bytes that this server cannot take (it offers no 8BITMIME)")
     if can.size and len(message.data) > can.size:
         return Refusal(f"the message has {len(message.data):,} octets, the server takes {can.size:,}")
     mail, rcpt = f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>"
-    if "SIZE" in can:
+    if "SIZE" in offered:
         mail += f" SIZE={len(message.data)}"
-    if not plain or (utf8 and "8BITMIME" in can):
+    if not plain or (utf8 and "8BITMIME" in offered):
         mail += " BODY=8BITMIME"
     if utf8:
         mail += " SMTPUTF8"
-    if "DSN" in can:
+    if "DSN" in offered:
         mail += f" RET=HDRS ENVID={xtext(message.key)[:100]}"
         rcpt += f" ORCPT={'rfc822' if recipient.isascii() else 'utf-8'};{xtext(recipient, utf8=utf8)}"
     return f"{mail}\r\n".encode(), f"{rcpt}\r\n".encode()
@@ -87,7 +89,7 @@ def xtext(text: str, *, utf8: bool = False) -> str:
     """
     if utf8:
         return re.sub(r"[\x00-\x20+=\\\x7f]", lambda c: rf"\x{{{ord(c[0]):02X}}}", text)
-    return re.sub(rb"[^!-*,-<>-~]", lambda c: b"+%02X" % ord(c[0]), text.encode()).decode("ascii")
+    return _NOT_XTEXT.sub(lambda c: b"+%02X" % ord(c[0]), text.encode()).decode("ascii")
 
 
 def stuffed(data: bytes) -> bytes:

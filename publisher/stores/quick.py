@@ -1,0 +1,112 @@
+"""Small transactions written on the spot, and made durable by whoever may wait for the disk.
+
+Between two messages there is one of them. A commit with synchronous=FULL writes to the WAL and then waits for
+the disk; here these are two steps, so that a loop which sends mail does the first itself and has a thread
+wait in the second. Durable is what was there before a `flush` began: it is the same fdatasync of the WAL.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from publisher.core.errors import OutputError
+
+_PRAGMAS = (
+    "PRAGMA busy_timeout = 0",
+    "PRAGMA synchronous = NORMAL",  # `flush` does what FULL would do here
+    "PRAGMA wal_autocheckpoint = 0",  # others, who may wait, bring the WAL into the database
+)
+
+
+class Undone(Exception):
+    """Inside `Quick.write`: take back what was written."""
+
+
+class Quick:
+    """One connection of a database for this. `connect` makes it, `errors` says what its errors mean."""
+
+    def __init__(
+        self,
+        path: Path,
+        connect: Callable[[Path], sqlite3.Connection],
+        errors: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._path, self._connect, self._errors = path, connect, errors
+        self._connection: sqlite3.Connection | None = None
+        self._alone = threading.Lock()
+        self._wal: int | None = None
+
+    @contextmanager
+    def write(self) -> Generator[sqlite3.Cursor | None, None, None]:
+        """One transaction, written but not yet durable: call `flush`. None where another writer is at work,
+        which is not waited for. `Undone`, raised inside, takes back what was written and goes no further.
+        Raises StoreError, OutputError.
+        """
+        if not self._alone.acquire(blocking=False):
+            yield None
+            return
+        try:
+            with self._errors():
+                cursor = self._begun()
+                try:
+                    yield cursor
+                    if cursor is not None:
+                        cursor.execute("COMMIT")
+                except Undone:
+                    pass
+                finally:
+                    if cursor is not None and cursor.connection.in_transaction:
+                        cursor.execute("ROLLBACK")
+        finally:
+            self._alone.release()
+
+    def flush(self) -> None:
+        """Returns when all that was written before is durable. Raises OutputError."""
+        try:
+            os.fdatasync(self._file())
+        except OSError as error:
+            what = f"cannot be written ({error.strerror})"
+            raise OutputError(str(self._path), what, "check the disk, and that it has room") from error
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        with self._alone:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            if self._wal is not None:
+                os.close(self._wal)
+                self._wal = None
+
+    def _begun(self) -> sqlite3.Cursor | None:
+        """A transaction of the connection's, if it can be had now."""
+        if self._connection is None:
+            self._connection = self._connect(self._path)
+            for pragma in _PRAGMAS:
+                self._connection.execute(pragma)
+        try:
+            return self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return None
+
+    def _file(self) -> int:
+        """The WAL, as it is now, and sure to be found again. SQLite's locks are not on this file, so that
+        closing it lets go of none (POSIX's are the whole process's).
+        """
+        name = f"{self._path}-wal"
+        if self._wal is not None and not os.path.samestat(os.fstat(self._wal), Path(name).stat()):
+            os.close(self._wal)
+            self._wal = None
+        if self._wal is None:
+            self._wal = os.open(name, os.O_RDWR | os.O_CLOEXEC)
+            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        return self._wal
