@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -10,13 +11,9 @@ import click
 from publisher.app import App
 from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc
 from publisher.core.errors import UsageError
+from publisher.core.exported import COLUMNS, to_cells
 from publisher.core.lists import MailingList, Subscription
 from publisher.services import departures
-
-COLUMNS = (
-    *("email", "list", "state", "since", "confirmed"),
-    *("cadence", "on", "at", "timezone", "topics", "language", "paused"),
-)
 
 
 @click.command("show")
@@ -95,19 +92,20 @@ def erase(site: Site, address: str, yes: bool, dry_run: bool) -> None:
 @site_options()
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
 def export(site: Site, list_slug: str | None) -> None:
-    """Every subscription as CSV on stdout, with what readers chose; `import` takes the addresses back."""
+    """Every subscription as CSV on stdout, with what readers chose; `import` takes it back, list by list."""
     app = site.open()
     spec = _list(app, list_slug)
-    rows = csv.writer(sys.stdout, lineterminator="\n")
-    rows.writerow(COLUMNS)
+    rows = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    rows.writeheader()
     for one in app.store.subscriptions(spec.slug if spec else None, None):
-        rows.writerow([_cell(value) for value in _row(one)])
+        rows.writerow(_row(one))
 
 
-def _row(one: Subscription) -> tuple[Any, ...]:
-    chosen = departures.choices_of(one)
-    facts = (one.address, one.list, one.state.value, one.created_at, one.confirmed_at)
-    return (*facts, *(chosen[name] for name in COLUMNS[len(facts) :]))
+def _row(one: Subscription) -> Mapping[str, str]:
+    """The cells of a line, by their columns."""
+    facts = {"email": one.address, "list": one.list, "state": one.state.value}
+    facts |= {"since": utc(one.created_at) or "", "confirmed": utc(one.confirmed_at) or ""}
+    return facts | to_cells(one.choices)
 
 
 def _cell(value: Any) -> str:

@@ -1,13 +1,10 @@
 """Sign-up, confirmation and departure: the life of a subscription, as readers and operators act on it."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 
 from publisher.core.addresses import Address, parse, parse_mailbox
 from publisher.core.digests import wanted
-from publisher.core.errors import AddressError, Refused, TokenError
+from publisher.core.errors import Refused, TokenError
 from publisher.core.lists import (
     PENDING_FOR,
     Consent,
@@ -33,9 +30,6 @@ LATEST, LOOKED_AT = 5, 100
 """How many of the latest posts a welcome mail shows, and among how many of all it looks for them."""
 
 CONFIRMATION_EVERY = timedelta(minutes=15)
-
-IMPORT_CHUNK = 10_000
-"""Readers stored in one transaction of an import."""
 
 WORDING = "sign-up form, version 1"
 """What the reader agreed to, as proof of consent; grows with the form's text."""
@@ -154,58 +148,6 @@ def add(parts: Parts, spec: MailingList, address: str, now: datetime, *, confirm
     if subscription is not None and joined is Joined.ADDED and not confirmed:
         ask_to_confirm(parts, spec, subscription, now)
     return joined
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
-    """What an import came to so far: how many of each outcome, and the lines that are no address."""
-
-    counts: dict[Joined, int]
-    bad: tuple[str, ...]
-
-
-def import_readers(
-    parts: Parts, spec: MailingList, rows: Iterable[tuple[int, str]], now: datetime, *, confirmed: bool
-) -> Iterator[Imported]:
-    """Stores (line number, address) rows in chunks; yields the tally after each, for a progress bar.
-
-    Unconfirmed readers are pending and are asked to confirm. Bad lines are counted and named, and stop
-    nothing.
-    """
-    counts = dict.fromkeys(Joined, 0)
-    bad: list[str] = []
-    rows = iter(rows)
-    due = due_after(parts, spec, Pace(), now) if confirmed else None
-    ask = None if confirmed else confirmation_message(parts, spec)
-    consent = Consent(at=now, origin="", form="import", wording="stated by the operator")
-    while chunk := list(islice(rows, IMPORT_CHUNK)):
-        readers = list(_readers(parts, chunk, bad, confirmed, due))
-        for joined, subscription in parts.store.join(spec.slug, readers, consent):
-            counts[joined] += 1
-            if joined is Joined.ADDED and not confirmed and subscription is not None:
-                ask_to_confirm(parts, spec, subscription, now, ask)
-        yield Imported(counts=dict(counts), bad=tuple(bad))
-
-
-def _readers(
-    parts: Parts, chunk: Sequence[tuple[int, str]], bad: list[str], confirmed: bool, due: datetime | None
-) -> Iterator[NewReader]:
-    for line, text in chunk:
-        try:
-            parsed = parse(text)
-        except AddressError as error:
-            bad.append(f"line {line}: {error}")
-            continue
-        yield _reader(parts, parsed, active=confirmed, own_wish=False, due=due)
-
-
-def unreadable(rows: Iterable[tuple[int, str]]) -> Iterator[str]:
-    """The lines of an import that hold no address, without storing anything."""
-    for line, text in rows:
-        try:
-            parse(text)
-        except AddressError as error:
-            yield f"line {line}: {error}"
 
 
 def _reader(

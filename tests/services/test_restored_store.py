@@ -21,6 +21,7 @@ from publisher.core.errors import OutputError, Refused, StoreError, UsageError
 from publisher.core.mailings import State
 from publisher.core.tokens import Claim, Purpose, address_key, seal
 from publisher.services import subscribe
+from publisher.services.importing import import_readers
 
 TEN = readers(10)
 DAY = timedelta(days=1)
@@ -166,7 +167,7 @@ def test_a_lost_store_gives_no_number_twice(tmp_path: Path) -> None:
     app = site.app()
     app.publish()
     spec = app.settings.lists[0]
-    list(subscribe.import_readers(app.parts, spec, enumerate(TEN, 1), site.now, confirmed=True))
+    list(import_readers(app.parts, spec, enumerate(TEN, 1), site.now, confirmed=True))
     app.close()
     next_day(site, "second.md")
     assert len([*(site.folder / "outbox").glob("*.eml")]) == 20

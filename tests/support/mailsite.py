@@ -7,8 +7,8 @@ from pathlib import Path
 from publisher.app import App
 from publisher.config import load
 from publisher.core.mailings import Mailing, State
-from publisher.services import subscribe
 from publisher.services.bookkeeping import Tally
+from publisher.services.importing import import_readers
 
 # Long past, and years of it are: mail by SMTP is refused to a clock that is ahead.
 START = datetime(2020, 10, 6, 9, tzinfo=UTC)
@@ -60,7 +60,7 @@ class MailSite:
         app = self.app()
         app.publish()
         spec = app.settings.lists[0]
-        list(subscribe.import_readers(app.parts, spec, enumerate(addresses, 1), self.now, confirmed=True))
+        list(import_readers(app.parts, spec, enumerate(addresses, 1), self.now, confirmed=True))
         app.close()
         self.now = START
         self.post("new.md")

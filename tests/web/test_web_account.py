@@ -15,6 +15,7 @@ from publisher.core.lists import Joined, State
 from publisher.core.rhythms import Choices, Pace, Taste
 from publisher.core.tokens import Claim, Purpose, seal
 from publisher.services import account, departures, subscribe
+from publisher.services.importing import import_readers
 
 TOML = """
 [site]
@@ -96,7 +97,7 @@ def link(site: Any, found: Any, word: str) -> str:
 def imported(site: Any, address: str) -> Joined:
     """What becomes of an address that an operator imports."""
     parts = site.app.parts
-    *_, done = subscribe.import_readers(parts, parts.lists[0], [(1, address)], site.clock.now, confirmed=True)
+    *_, done = import_readers(parts, parts.lists[0], [(1, address)], site.clock.now, confirmed=True)
     return next(joined for joined, number in done.counts.items() if number)
 
 
