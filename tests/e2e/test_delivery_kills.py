@@ -60,7 +60,8 @@ def worst_of_tls(authority: Authority) -> dict[str, tuple[Act, ...]]:
 
 class Worst:
     """A server's rule: one time in `one_in` something goes wrong, and in `one_in_tls` with TLS. `lost` counts
-    messages that it ended without an answer that anybody can read, `failed` what went wrong with TLS.
+    messages that may have been ended and got no answer that anybody can read, `failed` what went wrong with
+    TLS. A line cut in the data is such a one: its end may be on its way when the cut is seen.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Worst:
         if self.kind or not acts or self.chance.randrange(one_in):
             return None
         act = self.chance.choice(acts)
-        ended = moment.step in ("dot", "taken")
+        ended = moment.step in ("body", "dot", "taken")
         self.lost += ended and (
             isinstance(act, Drop) or (isinstance(act, Say) and act.close and b"421" not in act.data)
         )

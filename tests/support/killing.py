@@ -95,11 +95,14 @@ def _delivered(order: dict[str, Any]) -> dict[str, Any]:
     if "after" in order and not select.select([here], [], [], order["after"])[0]:
         os.kill(child, signal.SIGKILL)
     os.close(here)
-    return _ended(child)
+    return _ended(child, stops=order.get("signal") == signal.SIGSTOP)
 
 
-def _ended(child: int) -> dict[str, Any]:
-    _, status = os.waitpid(child, os.WUNTRACED)
+def _ended(child: int, *, stops: bool = False) -> dict[str, Any]:
+    """Its end, or that it stopped itself; one that somebody else stops and continues, with all tests, is not
+    told of.
+    """
+    _, status = os.waitpid(child, os.WUNTRACED if stops else 0)
     if os.WIFSTOPPED(status):
         return {"stopped": child}
     return {"code": os.waitstatus_to_exitcode(status)}
