@@ -2,18 +2,20 @@
 that decides who is.
 """
 
+import random
+import signal
 import threading
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
 from click.testing import CliRunner
+from killing import Runner
 from mailsite import MailSite, readers
 from smtp_server import SmtpServer
 
-from publisher.app import App, keeping
+from publisher.app import keeping
 from publisher.cli import publisher
-from publisher.config import load
 from publisher.core.mailings import State
 from publisher.scheduler import Ticker
 
@@ -113,26 +115,31 @@ def test_forever_keeps_everything(tmp_path: Path) -> None:
     assert (_fold(site), _rows(site)) == (0, 10)
 
 
-def test_others_write_while_a_large_ledger_is_folded(tmp_path: Path) -> None:
-    """Between two parts the writer is free for as long as a part took."""
-    site = MailSite(tmp_path / "site", readers(5_000), mail=KEEP, batch=100)
+def _large(site: MailSite) -> None:
+    """As if all had been sent a month ago."""
     app = site.app()
-    with app.store._db.write() as connection:  # type: ignore[attr-defined]  # as if all had been sent
+    with app.store._db.write() as connection:  # type: ignore[attr-defined]  # what no door does at once
         connection.exec_driver_sql("UPDATE deliveries SET state = 'accepted', reply = '250 ok'")
         connection.exec_driver_sql("UPDATE mailings SET state = 'done'")
         over = "UPDATE batches SET state = 'done', queued = 0, accepted = hi - lo + 1, settled_at = next_at"
         connection.exec_driver_sql(over)
+    app.close()
     site.now += timedelta(days=31)
-    written, parts = 0, 0
+
+
+def test_others_write_while_a_large_ledger_is_folded(tmp_path: Path) -> None:
+    """Between two parts the writer is free for as long as a part took."""
+    site = MailSite(tmp_path / "site", readers(5_000), mail=KEEP, batch=100)
+    _large(site)
+    app, other = site.app(), site.app()
+    written = parts = 0
     going = threading.Event()
 
     def write() -> None:
         nonlocal written
-        other = App(load(site.folder), clock=lambda: site.now, environ={})
         while not going.is_set():
             other.store.keep_fact("seen", str(written))
             written += 1
-        other.close()
 
     def pause(seconds: float) -> bool:
         nonlocal parts
@@ -150,5 +157,29 @@ def test_others_write_while_a_large_ledger_is_folded(tmp_path: Path) -> None:
         going.set()
         thread.join()
     app.close()
+    other.close()
     assert parts >= 3
     assert site.mailing().counts == {State.ACCEPTED: 5_000}
+
+
+def test_a_kill_while_it_folds_leaves_each_part_whole_or_as_it_was(tmp_path: Path) -> None:
+    site = MailSite(tmp_path / "site", readers(5_000), mail=KEEP, batch=100)
+    _large(site)
+    kills, chance = 0, random.Random(7)  # noqa: S311  # chance, not secrets
+    with Runner() as runner:
+        runner.fold(site.folder, site.now - timedelta(days=20), 30.0)  # it begins with nothing to do
+        for _ in range(40):
+            code = runner.fold(site.folder, site.now, chance.uniform(0.01, 0.2))["code"]
+            assert code in (0, -signal.SIGKILL)
+            app = site.app()
+            with app.store._db.read() as connection:  # type: ignore[attr-defined]  # what no door shows
+                left = connection.exec_driver_sql("SELECT count(*) FROM deliveries").scalar_one()
+                got = connection.exec_driver_sql("SELECT count(*) FROM receipts").scalar_one()
+            app.close()
+            assert left + got == 5_000
+            assert site.mailing().counts == {State.ACCEPTED: 5_000}
+            kills += code != 0
+            if not left:
+                break
+    assert kills, "every run was through before its kill"
+    assert left == 0

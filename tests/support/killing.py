@@ -42,6 +42,10 @@ class Runner:
         """
         return self._ask({"do": "deliver", "site": str(site), "now": now.isoformat(), **order})
 
+    def fold(self, site: Path, now: datetime, after: float) -> dict[str, Any]:
+        """Folds the ledger at `now`; killed after so many seconds."""
+        return self._ask({"do": "fold", "site": str(site), "now": now.isoformat(), "after": after})
+
     def go_on(self, pid: int) -> dict[str, Any]:
         """Lets a stopped child go on to its end."""
         return self._ask({"do": "go on", "pid": pid})
@@ -134,7 +138,9 @@ def _deliver(order: dict[str, Any], there: int) -> None:
         os.environ["SSL_CERT_FILE"] = order["authority"]
     app = App(load(Path(order["site"])), clock=lambda: now, environ={})
     app.reach = _reach(order, there)
-    if order.get("among"):  # other runs may be alive: only leases that ended are taken over
+    if order["do"] == "fold":
+        app.fold()
+    elif order.get("among"):  # other runs may be alive: only leases that ended are taken over
         parts = replace(app.parts, run=order["among"])
         deliver.recover(parts, now, alone=False)
         deliver.deliver(parts)
