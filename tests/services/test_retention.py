@@ -128,7 +128,7 @@ def _large(site: MailSite) -> None:
 
 
 def test_others_write_while_a_large_ledger_is_folded(tmp_path: Path) -> None:
-    """Between two parts the writer is free for as long as a part took."""
+    """Between two parts the writer is free."""
     site = MailSite(tmp_path / "site", readers(5_000), mail=KEEP, batch=100)
     _large(site)
     app, other = site.app(), site.app()
