@@ -29,7 +29,7 @@ from pathlib import Path
 
 from benchmarks.table import table
 
-READERS, PEER_MESSAGES, CONNECTIONS, SIZE, TIMES = 10_000, 3_000, 10, 41_000, 3
+READERS, PEER_MESSAGES, CONNECTIONS, SIZE, TIMES = 20_000, 3_000, 10, 41_000, 3
 POSTFIX = ("smtp-sink", "smtp-source")
 FIRST = datetime(2026, 10, 5, 6, tzinfo=UTC)
 TOML = """
