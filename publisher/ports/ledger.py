@@ -81,6 +81,10 @@ class LedgerStore(Protocol):
         """Arrows j and k from unknown; False where the row was not unknown."""
         ...
 
+    def resolve_all(self, results: Sequence[Result], now: datetime) -> int:
+        """`resolve` for several deliveries, in one transaction; how many were unknown."""
+        ...
+
     def order(self, mailing: int, order: Order, now: datetime) -> Standing | Declined | None:
         """Carries out an order (core.holds.obey), also while a run sends; None: no such mailing."""
         ...

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from publisher.core.errors import Refused, UsageError
 from publisher.core.holds import Declined, Order, Standing
@@ -32,8 +33,10 @@ def order(parts: Parts, id: int, wish: Order, now: datetime) -> Standing:
     return answer
 
 
-PART = 1_000
-"""Deliveries in doubt that are held at a time: a restored store may have a million of them."""
+PART, AT_ONCE = 1_000, 200
+"""Deliveries in doubt that are held at a time, a restored store may have a million of them; and that are
+decided in one transaction.
+"""
 
 
 def doubts(parts: Parts, id: int) -> Iterator[InDoubt]:
@@ -59,11 +62,14 @@ def resolve(parts: Parts, chosen: Iterable[InDoubt], *, resend: bool, now: datet
     """Arrow j: those in doubt are sent again under the same Message-ID, or taken for accepted."""
     cause = Cause.RESEND if resend else Cause.ASSUME
     word = "to be sent again" if resend else "taken for accepted"
-    done = 0
-    for doubt in chosen:
+
+    def decided(doubt: InDoubt) -> Result:
         reply = f"{word} by the operator" + (f"; before: {doubt.reply}" if doubt.reply else "")
-        result = Result(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=reply[:500])
-        done += parts.store.resolve(doubt.mailing, doubt.n, result, now)
+        return Result(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=reply[:500])
+
+    results, done = map(decided, chosen), 0
+    while part := list(islice(results, AT_ONCE)):
+        done += parts.store.resolve_all(part, now)
     return done
 
 

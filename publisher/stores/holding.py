@@ -1,12 +1,14 @@
 """Orders and pauses: what stops a mailing at once, whoever is sending it."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
 
 from publisher.core.holds import Declined, Order, Standing, obey
-from publisher.core.mailings import Cause, Hold, MailingState, Sample, State, move, origins
+from publisher.core.mailings import Cause, Hold, MailingState, Result, Sample, State, move, origins
 from publisher.core.pacing import SERVER, of_mailing
 from publisher.stores.batches import end_mailing, of_range
 from publisher.stores.columns import is_
@@ -21,6 +23,7 @@ from publisher.stores.schema import (
     subscriptions,
     suppressions,
 )
+from publisher.stores.settling import resolve_all
 from publisher.stores.tallies import recount
 
 
@@ -45,6 +48,20 @@ class Holding:
                 if after.state is MailingState.CANCELLED:
                     _cancel(connection, mailing, now)
             return after
+
+    def resolve_all(self, results: Sequence[Result], now: datetime) -> int:
+        """Arrow j for several deliveries in doubt, in one transaction; how many still were. Raises ValueError
+        for a cause that does not start at unknown.
+        """
+        by_cause = groupby(sorted(results, key=_cause), key=_cause)
+        targets = [(move(State.UNKNOWN, cause), list(given)) for cause, given in by_cause]
+        with self._db.write() as connection:
+            done = 0
+            for target, given in targets:
+                if target is None:
+                    raise ValueError(f"{given[0].cause!r} does not start at unknown")
+                done += resolve_all(connection, given, target, now)
+            return done
 
     def hold(self, mailing: int, hold: Hold, why: str, until: datetime | None) -> bool:
         """Pauses a ready mailing for a reason of the run's; False where it was not ready."""
@@ -89,6 +106,10 @@ class Holding:
             for id in ids:
                 _stand(connection, id, Standing(state=MailingState.READY))
             return len(ids)
+
+
+def _cause(result: Result) -> Cause:
+    return result.cause
 
 
 _FREE: dict[str, Any] = {"hold": None, "hold_why": "", "hold_until": None}

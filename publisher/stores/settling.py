@@ -88,23 +88,43 @@ def resolve(
     connection: Connection, result: Result, target: State, now: datetime, *only: ColumnElement[bool]
 ) -> bool:
     """A row in doubt comes to `target`. What is queued again has its turn, if the mailing still runs."""
-    state = _states_of(connection, [result]).get(result.mailing)
-    if target is State.QUEUED and state is MailingState.CANCELLED:
-        target = State.CANCELLED
+    return resolve_all(connection, [result], target, now, *only) == 1
+
+
+def resolve_all(
+    connection: Connection,
+    results: Sequence[Result],
+    target: State,
+    now: datetime,
+    *only: ColumnElement[bool],
+) -> int:
+    """The same of several, and each batch is counted once; how many were still in doubt."""
+    states = _states_of(connection, results)
+    moved: list[Result] = []
+    for result in results:
+        cancelled = target is State.QUEUED and states.get(result.mailing) is MailingState.CANCELLED
+        if _come_to(connection, result, State.CANCELLED if cancelled else target, now, *only):
+            moved.append(result)
+    hi = {result.mailing: 0 for result in moved}
+    for result in sorted(moved, key=lambda result: (result.mailing, result.n)):
+        if result.n > hi[result.mailing]:
+            hi[result.mailing] = _turn_of(connection, result.mailing, result.n, now)
+    if target is State.QUEUED:
+        over = (mailings.c.id.in_(list(hi)), mailings.c.state == MailingState.DONE)
+        connection.execute(update(mailings).where(*over).values(state=MailingState.READY))
+    return len(moved)
+
+
+def _come_to(
+    connection: Connection, result: Result, target: State, now: datetime, *only: ColumnElement[bool]
+) -> bool:
+    """Whether the row was in doubt, and is not any more."""
     values: dict[str, Any] = {"state": target, "not_before": result.not_before, "changed_at": now}
     values |= {"reply": result.reply} if result.reply else {}
     values |= {"run": None} if target is State.QUEUED else {}
     this = update(deliveries).where(deliveries.c.mailing == result.mailing, deliveries.c.n == result.n)
     unknown = this.where(deliveries.c.state == State.UNKNOWN, *only)
-    done = connection.execute(unknown.values(values)).rowcount == 1
-    if done:
-        _turn_of(connection, result.mailing, result.n, now)
-        if target is State.QUEUED:
-            again = update(mailings).where(
-                mailings.c.id == result.mailing, mailings.c.state == MailingState.DONE
-            )
-            connection.execute(again.values(state=MailingState.READY))
-    return done
+    return connection.execute(unknown.values(values)).rowcount == 1
 
 
 def _states_of(connection: Connection, results: Sequence[Result]) -> Mapping[int, MailingState]:
@@ -174,9 +194,14 @@ _SETTLE: Mapping[Cause, Prepared] = {
 }
 
 
-def _turn_of(connection: Connection, mailing: int, n: int, now: datetime) -> None:
-    """The batch of a row that changed is counted again, and has a turn where something is queued."""
+def _turn_of(connection: Connection, mailing: int, n: int, now: datetime) -> int:
+    """The batch of a row that changed is counted again, and has a turn where something is queued. Returns the
+    last row that this is true of: one that a run holds is counted when it lets go.
+    """
     resting = batches.c.state != BatchState.LEASED
     batch = connection.execute(select(batches).where(holds(mailing, n), resting)).one_or_none()
-    if batch is not None:
-        set_turn(connection, batch, now)
+    if batch is None:
+        return n
+    set_turn(connection, batch, now)
+    hi: int = batch.hi
+    return hi

@@ -496,3 +496,22 @@ def test_acceptances_that_differ_by_their_numbers_are_one_reply(world: Any) -> N
         _send(world, mailing, n, reply=f"250 2.0.0 Ok: queued as {word}")
     world.settle(mailing, 3, Cause.REJECT, reply="550 no")
     assert world.store.replies(mailing) == [("250 2.0.0 Ok: queued as ...", 2), ("550 no", 1)]
+
+
+def test_several_doubts_are_decided_together_each_once_and_their_batches_counted(world: Any) -> None:
+    mailing = world.ready("ann", "bob", "cy", "dan", batch=2)
+    for lo in (1, 3):
+        batch = world.claim()
+        for n in (lo, lo + 1):
+            _send(world, mailing, n, Cause.ACCEPT if n == 2 else Cause.LOSE)
+        world.store.finish(batch, NOW)
+    again = [Result(mailing=mailing, n=n, cause=Cause.RESEND) for n in (3, 2, 1)]
+    other = Result(mailing=mailing, n=4, cause=Cause.ASSUME, reply="taken for accepted")
+    assert world.store.resolve_all([other, *again], NOW) == 3
+    assert world.states(mailing) == ["queued", "accepted", "queued", "accepted"]
+    assert world.store.mailing(mailing).counts == {State.QUEUED: 2, State.ACCEPTED: 2}
+    assert world.mailing_state(mailing) == "ready"
+    assert world.store.resolve_all(again, NOW) == 0
+    assert [world.claim().lo for _ in range(2)] == [1, 3]
+    with pytest.raises(ValueError, match="does not start at unknown"):
+        world.store.resolve_all([Result(mailing=mailing, n=1, cause=Cause.CLAIM)], NOW)
