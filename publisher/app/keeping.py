@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from publisher import __version__
 from publisher.core.errors import Refused
 from publisher.services import reconcile
+from publisher.services.parts import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,9 +59,9 @@ def catch_up(app: "App", *, dry_run: bool) -> tuple[reconcile.Behind | None, rec
         return lacks, reconcile.reconcile(app.parts, lacks, _manifest(app), app.clock())
 
 
-def must_be_up_to_date(app: "App") -> None:
-    """Raises Refused where the store does not know what was sent or who left."""
-    lacks = reconcile.behind(app.parts, _manifest(app))
+def must_be_up_to_date(app: "App", parts: Parts | None = None) -> None:
+    """Raises Refused where the store, that of `parts` if it is a copy, lacks what was sent or who left."""
+    lacks = reconcile.behind(parts or app.parts, _manifest(app))
     if lacks is not None:
         raise Refused("store", f"is behind the journal beside it: {lacks}", "run `publisher reconcile` first")
 

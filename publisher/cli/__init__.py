@@ -15,6 +15,7 @@ COMMANDS = {
     "posts": ("publisher.cli.posts", "Each file: served or not, and why."),
     "adopt": ("publisher.cli.adopt", "Take over the ids of an existing feed."),
     "plan": ("publisher.cli.publishing", "What `publish` would do now."),
+    "simulate": ("publisher.cli.simulating", "What would be published and mailed in a time to come."),
     "publish": ("publisher.cli.publishing", "New posts to the log, the feeds and the readers."),
     "feeds": ("publisher.cli.feeds", "What feeds there are, where they moved, and hubs to be told."),
     "preview": ("publisher.cli.previews", "The next digest of a list: as files, or in a browser."),

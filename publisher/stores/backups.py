@@ -85,6 +85,12 @@ def put_back(backup: Path, url: str, journal: Path, keys: Sequence[Path]) -> Pat
 _MADE = "name a file that `publisher backup` made"
 
 
+def copy(url: str, target: Path) -> str:
+    """Copies a store that may be in use to a new file; returns the URL of the copy. Raises StoreError."""
+    _copy(Path(url.removeprefix("sqlite:///")), target)
+    return f"sqlite:///{target}"
+
+
 def _copy(source: Path, target: Path) -> None:
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:

@@ -1,0 +1,67 @@
+"""simulate."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import click
+
+from publisher.app.simulating import simulated
+from publisher.cli.common import Site, count, instant, say, show_json, site_options, utc
+from publisher.services.simulating import Happening
+
+
+@click.command()
+@site_options(as_json=True)
+@click.option("--from", "start", callback=instant, metavar="TIME", help="When it begins (default: now).")
+@click.option("--to", "end", required=True, callback=instant, metavar="TIME", help="When it ends.")
+def simulate(site: Site, as_json: bool, start: datetime | None, end: datetime) -> None:
+    """What would be published and mailed between two times, on a copy of the state: ISO instants. Posts
+    and readers are taken to stay as they are. Changes nothing, sends nothing.
+    """
+    app = site.open()
+    found = simulated(app, start or app.clock(), end)
+    failed = _show_json(found) if as_json else _say(found)
+    if failed:
+        raise SystemExit(1)
+
+
+def _say(found: Iterable[Happening]) -> bool:
+    quiet, failed = True, False
+    for happening in found:
+        quiet, at = False, utc(happening.at)
+        for change in happening.changes:
+            note = " (backfill: mails nobody)" if change.backfill else ""
+            click.echo(f"{at}  {change.kind:<10} {change.post.path}: {change.post.title}{note}")
+        for mailing in happening.mailings:
+            note = ", to be approved" if mailing.hold else ""
+            readers = count(mailing.planned, "reader")
+            click.echo(f"{at}  mail       {mailing.list} to {readers}{note}: {mailing.subject}")
+        if happening.problem:
+            failed = True
+            say(f"{at}  {happening.problem}")
+    if quiet:
+        say("nothing would be published or mailed")
+    return failed
+
+
+def _show_json(found: Iterable[Happening]) -> bool:
+    happenings = list(found)
+    show_json([_told(happening) for happening in happenings])
+    return any(happening.problem for happening in happenings)
+
+
+def _told(happening: Happening) -> dict[str, Any]:
+    return {
+        "at": utc(happening.at),
+        "changes": [
+            {"kind": change.kind, "id": change.id, "path": change.post.path, "title": change.post.title}
+            | {"backfill": change.backfill}
+            for change in happening.changes
+        ],
+        "mailings": [
+            {"list": mailing.list, "readers": mailing.planned, "subject": mailing.subject}
+            for mailing in happening.mailings
+        ],
+        "problem": happening.problem,
+    }
