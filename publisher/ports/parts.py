@@ -30,6 +30,11 @@ class Source(Protocol):
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
         ...
 
+    def unread(self) -> Sequence[str]:
+        """Data files that are code and never run, so that what they say of posts is not known, by their paths
+        from the blog's root. Raises SourceError, as `scan`."""
+        ...
+
     def fingerprint(self, paths: Sequence[str]) -> str:
         """16 hex digits that name how files are read: settings, what the blog's own files decide, this
         version's reader. `paths` are all files, in order; `read_many` then reads by these rules."""

@@ -63,6 +63,8 @@ def checked(parts: Parts, now: datetime) -> Checked:
     _, clashes = _ids(parts, items, now)
     findings = [finding for item in items for finding in _findings(parts, item)]
     findings += [Finding(path=p, line=0, reason=reason, error=True) for p, reason in clashes.items()]
+    if code := parts.source.unread():
+        findings.append(Finding(path=code[0], line=0, reason=_unread(len(code) - 1), error=False))
     parsed = [item for item in items if isinstance(item, Parsed)]
     waits = [why_not(item.post, now) for item in parsed]
     return Checked(
@@ -70,6 +72,11 @@ def checked(parts: Parts, now: datetime) -> Checked:
         public=waits.count(None),
         waiting={wait: waits.count(wait) for wait in Wait},
     )
+
+
+def _unread(others: int) -> str:
+    more = f" (nor {others} more such file{'s' * (others > 1)})" if others else ""
+    return f"is code, which is never run{more}; write what it says of posts as JSON, or in posts.defaults"
 
 
 def _mails(parts: Parts, items: list[Parsed], now: datetime) -> Iterator[Finding]:

@@ -8,6 +8,7 @@
     visibility    why a file is never public             places      permalink, URL, image, aliases
     permalinks    patterns of addresses                  people      authors, languages, tags
     words         plain text of titles and summaries     rest        whether a file is still being written
+    pelican       settings in Python, never run          elevendata  Eleventy's data files
 
 A convention of posts is one row of a table or one small function in the file that bears its name.
 """

@@ -1,23 +1,22 @@
 """What a generator's own configuration says about dates, addresses, summaries and defaults.
 
-Configuration that is code (pelicanconf.py, astro.config.mjs, ...) is never run: plain assignments of texts
-are found in it, and nothing else.
+Configuration that is code (pelicanconf.py, astro.config.mjs, ...) is never run: what is written out in it is
+found, and nothing else.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from publisher.sources import pelican
 from publisher.sources.containers import load_json, load_toml
 from publisher.sources.rules import Defaults
 from publisher.sources.values import FrontMatterError, Value, table
 from publisher.sources.yaml_text import load_yaml
 
 MAX_SIZE = 1_000_000
-_ASSIGNED = re.compile(r"""^\s*([A-Z_]+)\s*=\s*[rRuU]?(["'])(.*?)\2""", re.MULTILINE)
-_PELICAN_DATE = {"%Y": ":year", "%m": ":month", "%d": ":day", "%b": ":month", "%H": ":hour", "%M": ":minute"}
-_PELICAN = re.compile(r"\{(?:date:([^{}]*)|(slug|lang|category|author))\}")
 _HUGO = {
     ":titleslug": re.compile(r":slug(?![a-z])"),
     ":titleonly": re.compile(r":title(?![a-z])"),
@@ -38,7 +37,7 @@ _PACKAGES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """What was found in `file`. Empty texts: it says nothing of that. `sections` are the permalinks of
-    single sections by their names."""
+    single sections by their names; `given` are Pelican's settings as far as they are written out."""
 
     profile: str
     file: str
@@ -47,6 +46,7 @@ class Config:
     separator: str = ""
     defaults: tuple[Defaults, ...] = ()
     sections: Mapping[str, str] = field(default_factory=dict[str, str])
+    given: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def config_in(folder: Path) -> Config | None:
@@ -140,20 +140,15 @@ def _zola(file: Path) -> Config:
 
 
 def _pelican(file: Path) -> Config:
-    given = {match[1]: match[3] for match in _ASSIGNED.finditer(_text(file))}
-    url = given.get("ARTICLE_URL", "") or given.get("ARTICLE_SAVE_AS", "").removesuffix("index.html")
+    given = pelican.assignments(_text(file))
+    texts = {name: value for name, value in given.items() if isinstance(value, str)}
     return Config(
         profile="pelican",
         file=file.name,
-        timezone=given.get("TIMEZONE", ""),
-        permalink=_PELICAN.sub(_pelican_word, url),
+        timezone=texts.get("TIMEZONE", ""),
+        permalink=pelican.permalink(texts),
+        given=given,
     )
-
-
-def _pelican_word(match: re.Match[str]) -> str:
-    if match[2]:
-        return ":titleslug" if match[2] == "slug" else f":{match[2]}"
-    return re.sub(r"%[A-Za-z]", lambda part: _PELICAN_DATE.get(part[0], ""), match[1])
 
 
 def _docusaurus(file: Path) -> Config:

@@ -120,6 +120,10 @@ class FolderSource:
             self._ahead.end()
             self._ahead = None
 
+    def unread(self) -> Sequence[str]:
+        """Data files of the blog that are code, and so say nothing, by their paths from its root."""
+        return self.settled([path for path, bad in self.listed() if bad is None]).unread
+
     def settled(self, paths: Sequence[str]) -> SourceRules:
         """The rules with all that the blog's own files decide; `paths` are the posts', in order."""
         self._paths, self._links = paths, None

@@ -128,7 +128,10 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
     why["explicit_id"] = id_field
     folders = tuple(rules.in_blog(path).split("/")[:-1])
     whole = rules.rooted and rules.above in ((), ("source",))  # Hexo keeps pages beside its posts' folder
-    file = File(path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole)
+    apart = rules.articles.why_not(rules.in_blog(path)) if rules.articles else None
+    file = File(
+        path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole, apart=apart
+    )
     hidden = why_hidden(file)
     post = Post(
         path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
@@ -152,6 +155,7 @@ def _defaults(path: str, rules: SourceRules) -> dict[str, Value]:
     for entry in rules.defaults:
         if in_scope(rules.in_blog(path), entry.scope):
             found.update(entry.values)
+    found.update(rules.beside.get(path, {}))
     return found
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from publisher.core.site import Person
 from publisher.sources.profiles import GENERIC, PROFILES, Profile
 from publisher.sources.values import Value, fold
+
+if TYPE_CHECKING:
+    from publisher.sources.pelican import Articles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +38,10 @@ class SourceRules:
     What `surroundings.settle` finds beside the posts: `above` are the names of the folders from the
     blog's own root down to the posts folder, or `below` is the folder within it ("docs/") that is the
     root; `rooted` is whether a generator's configuration marks it; `people` are authors by the keys that
-    posts name them by; `separator` ends a post's summary; `sections` are the permalinks of single sections.
-    `origins` says, for a field's name, where its
-    value comes from.
+    posts name them by; `separator` ends a post's summary; `sections` are the permalinks of single sections;
+    `articles` are Pelican's; `beside` is what a data file of a post's own gives to it, by the post's path;
+    `unread` are data files that are code, by their paths from the blog's root. `origins` says, for a field's
+    name, where its value comes from.
     """
 
     site_url: str
@@ -58,6 +62,9 @@ class SourceRules:
     people: Mapping[str, Person] = field(default_factory=dict[str, Person])
     separator: str = ""
     sections: Mapping[str, str] = field(default_factory=dict[str, str])
+    articles: "Articles | None" = None
+    beside: Mapping[str, Mapping[str, Value]] = field(default_factory=dict[str, Mapping[str, Value]])
+    unread: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @cached_property

@@ -14,9 +14,10 @@ from itertools import islice
 from pathlib import Path
 
 from publisher.core.site import Person
+from publisher.sources import pelican
 from publisher.sources.configs import Config, config_in, read_table
 from publisher.sources.containers import open_container
-from publisher.sources.eleventy import folder_data
+from publisher.sources.elevendata import with_data
 from publisher.sources.people import person_of
 from publisher.sources.profiles import PERMALINK
 from publisher.sources.rules import SourceRules
@@ -54,8 +55,9 @@ def settle(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[s
     if config and config.profile == rules.profile:
         rules = _configured(rules, config, origins)
     if rules.profile == "eleventy":
-        data = folder_data(folder, rules, paths)
-        rules = replace(rules, defaults=(*data, *rules.defaults))
+        rules = with_data(rules, folder, root, paths)
+    if rules.profile == "pelican" and config:
+        rules = _with_articles(rules, config, paths)
     people = _people(root) | (_people(folder) if folder != root else {})
     return replace(rules, people=people, origins=origins)
 
@@ -74,6 +76,13 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
     defaults = (*config.defaults, *rules.defaults)
     rules = replace(rules, timezone=timezone, permalink=permalink, defaults=defaults)
     return replace(rules, separator=config.separator, sections=sections)
+
+
+def _with_articles(rules: SourceRules, config: Config, paths: Sequence[str]) -> SourceRules:
+    found = pelican.articles(config.given)
+    usual = pelican.defaults(config.given, author=rules.author is not None, language=rules.language)
+    filed = pelican.folder_categories(found, [rules.in_blog(path) for path in paths])
+    return replace(rules, articles=found, defaults=(*usual, *filed, *rules.defaults))
 
 
 def _placed(rules: SourceRules, folder: Path, root: Path | None) -> SourceRules:

@@ -1,10 +1,12 @@
 """Blogs as their generators' starters make them: addresses, what is left out, whose words are whose."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from publisher.core.posts import Parsed, Post
+from publisher.core.site import Person
 from publisher.sources import FolderSource, SourceRules
 
 RULES = SourceRules(site_url="https://x.example/")
@@ -144,3 +146,116 @@ def test_data_of_folders_fill_what_eleventys_posts_do_not_say(tmp_path: Path) ->
     )
     assert (own.permalink, own.tags) == ("/own/", ("Own",))
     assert (draft.hidden, draft.authors[0].name) == ("draft: true", "Site")
+
+
+PELICAN_SETTINGS = """
+import os
+from pathlib import Path
+AUTHOR = 'Ana Lim'
+PATH = "content"
+SITEURL = os.environ["NOWHERE"]  # would raise if it were run
+TIMEZONE = 'Asia/Tokyo'
+DEFAULT_LANG = "fr"
+ARTICLE_PATHS = ["blog", 'notes']
+ARTICLE_EXCLUDES = ['blog/old']
+DEFAULT_METADATA = {'status': 'published', 'summary': 'Said for all.'}
+Path("ran").touch()
+"""
+
+
+def test_pelicans_settings_say_who_where_and_in_which_language(tmp_path: Path) -> None:
+    files = {
+        "pelicanconf.py": PELICAN_SETTINGS,
+        "content/blog/a.md": "Title: A\nDate: 2021-02-03 09:00\n\nWords\n",
+        "content/blog/trips/b.md": "Title: B\nDate: 2021-02-03\nAuthor: Bo\nLang: de\nCategory: Far\n\nW\n",
+        "content/notes/sea/c.md": "Title: C\nDate: 2021-02-03\nSummary: Own.\n\nWords\n",
+        "content/blog/old/d.md": "Title: D\nDate: 2021-02-03\n\nWords\n",
+        "content/drafted/e.md": "Title: E\nDate: 2021-02-03\n\nWords\n",
+    }
+    found = read(tmp_path, files, "content")
+    first, own, deep = (found[path] for path in ("blog/a.md", "blog/trips/b.md", "notes/sea/c.md"))
+    assert [post.categories for post in (first, own, deep)] == [("blog",), ("Far",), ("sea",)]
+    assert [post.language for post in (first, own, deep)] == ["fr", "de", "fr"]
+    assert [post.authors[0].name for post in (first, own, deep)] == ["Ana Lim", "Bo", "Ana Lim"]
+    assert [post.summary for post in (first, deep)] == ["Said for all.", "Own."]
+    assert str(first.instant) == "2021-02-03 00:00:00+00:00"
+    assert found["blog/old/d.md"].hidden == "in content/blog/old"
+    assert found["drafted/e.md"].hidden == "not in ARTICLE_PATHS"
+    assert not list(tmp_path.rglob("ran"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "categories"),
+    [
+        ("USE_FOLDER_AS_CATEGORY = False", "content/sea/a.md", ()),
+        ("DEFAULT_CATEGORY = 'misc'", "content/a.md", ("misc",)),
+        ("DEFAULT_CATEGORY = 'misc'", "content/sea/a.md", ("sea",)),
+        ("PATH = '.'", "content/a.md", ("content",)),
+        ("PATH = 'content/'", "content/a.md", ()),
+        ("PATH = HERE + '/content'", "content/sea/a.md", ("sea",)),
+        ("print 'python 2'\nDEFAULT_CATEGORY = 'old'", "content/a.md", ("old",)),
+        ("x = " + "(" * 3000, "content/sea/a.md", ("sea",)),
+    ],
+)
+def test_a_folder_is_a_category_below_pelicans_path(
+    settings: str, path: str, categories: tuple[str, ...], tmp_path: Path
+) -> None:
+    files = {"pelicanconf.py": settings + "\n", path: "Title: A\nDate: 2021-02-03\n\nWords\n"}
+    assert read(tmp_path, files)[path].categories == categories
+
+
+def test_the_sites_own_settings_come_before_pelicans(tmp_path: Path) -> None:
+    rules = replace(RULES, author=Person(name="Site"), language="de")
+    (tmp_path / "pelicanconf.py").write_text("AUTHOR = 'Ana'\nDEFAULT_LANG = 'fr'\n")
+    (tmp_path / "a.md").write_text("Title: A\nDate: 2021-02-03\n\nWords\n")
+    [found] = FolderSource(tmp_path, rules).scan()
+    assert isinstance(found, Parsed)
+    assert (found.post.authors[0].name, found.post.language) == ("Site", "de")
+
+
+def test_eleventys_data_of_a_post_and_of_the_blog_count(tmp_path: Path) -> None:
+    files = {
+        ".eleventy.js": "",
+        "_data/metadata.json": '{"language": "km", "author": {"name": "Ana", "email": "a@b.example"}}',
+        "posts/posts.json": '{"tags": ["posts", "Diary"]}',
+        "posts/a.md": front("title: A"),
+        "posts/a.json": '{"lang": "ja", "tags": ["Sea"], "author": "Bo"}',
+        "posts/a.11tydata.json": '{"author": "Cy"}',
+        "posts/b.md": front("title: B", "tags: [Own]"),
+        "posts/b.json": '{"tags": ["Not this"]}',
+        "posts/c/index.md": front("title: C"),
+        "posts/c/index.11tydata.json": '{"draft": true}',
+        "posts/d.json": "{",
+        "posts/d.md": front("title: D"),
+    }
+    found = read(tmp_path, files)
+    a, b, c, d = (found[f"posts/{name}.md"] for name in ("a", "b", "c/index", "d"))
+    assert (a.language, a.tags, a.authors[0].name) == ("ja", ("Sea",), "Cy")
+    assert (b.language, b.tags, b.authors[0].email) == ("km", ("Own",), "a@b.example")
+    assert c.hidden == "draft: true"
+    assert (d.tags, d.hidden) == (("Diary",), None)
+
+
+def test_a_data_file_that_changed_has_its_posts_read_again(tmp_path: Path) -> None:
+    files = {".eleventy.js": "", "posts/a.md": front("title: A"), "posts/a.json": '{"tags": ["Sea"]}'}
+    read(tmp_path, files)
+    source = FolderSource(tmp_path, RULES)
+    before = source.fingerprint(["posts/a.md"])
+    assert source.fingerprint(["posts/a.md"]) == before
+    (tmp_path / "posts/a.json").write_text('{"tags": ["Land"]}')
+    assert source.fingerprint(["posts/a.md"]) != before
+
+
+def test_data_files_that_are_code_are_named_and_not_run(tmp_path: Path) -> None:
+    files = {
+        ".eleventy.js": "",
+        "_data/metadata.js": "",
+        "_data/other.js": "",
+        "posts/posts.11tydata.js": "",
+        "posts/a.md": front("title: A"),
+        "posts/a.11tydata.cjs": "",
+        "posts/script.js": "",
+    }
+    read(tmp_path, files)
+    unread = FolderSource(tmp_path / "posts", RULES).unread()
+    assert list(unread) == ["_data/metadata.js", "posts/a.11tydata.cjs", "posts/posts.11tydata.js"]
