@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 from publisher.sources.rules import Defaults
 from publisher.sources.values import Value, fold
@@ -99,8 +99,10 @@ def defaults(given: Mapping[str, Any], *, author: bool, language: str) -> tuple[
     `language` where it was chosen.
     """
     values: dict[str, Value] = {}
-    if isinstance(metadata := given.get("DEFAULT_METADATA"), dict):
-        values = {fold(str(key)): value for key, value in metadata.items() if isinstance(value, str)}
+    metadata: Any = given.get("DEFAULT_METADATA")
+    if isinstance(metadata, dict):
+        pairs = cast("dict[Any, Any]", metadata)
+        values = {fold(str(key)): value for key, value in pairs.items() if isinstance(value, str)}
     for name, key, wanted in (
         ("AUTHOR", "author", not author),
         ("DEFAULT_LANG", "lang", language == _LANGUAGE),
@@ -120,8 +122,8 @@ def folder_categories(found: Articles, paths: Sequence[str]) -> tuple[Defaults, 
     return tuple(Defaults(scope=place, values={"category": PurePosixPath(place).name}) for place in below)
 
 
-def _names(value: object) -> tuple[str, ...]:
-    given = [value] if isinstance(value, str) else value if isinstance(value, (list, tuple, set)) else []
+def _names(value: Any) -> tuple[str, ...]:
+    given: list[Any] = [*value] if isinstance(value, (list, tuple)) else [value]
     return tuple(name for name in given if isinstance(name, str))
 
 
