@@ -388,6 +388,30 @@ def test_a_draft_is_settled_once_no_known_post_is_like_it_and_opened_when_one_is
     assert "a.md" not in looked_at(site)
 
 
+def test_a_settled_draft_waits_for_no_time(site: Site) -> None:
+    """Whatever its date: it is not public before that day either."""
+    lived_in(site, a={}, b={})
+    later = START + timedelta(days=30)
+    site.folder.write("a.md", a_post("a.md", title="a", hidden="draft", instant=later))
+    assert [change.kind for change in site.publish().plan.changes] == [Kind.WITHDRAWN]
+    assert site.publish().memory.nothing
+    assert looked_at(site) == set()
+    site.now += timedelta(days=60)
+    assert site.publish().plan.nothing
+    assert site.folder.read == ["a.md"]
+
+
+def test_nothing_of_what_a_draft_says_is_kept(site: Site) -> None:
+    lived_in(site, a={}, b={})
+    site.folder.write("c.md", a_post("c.md", title="c", hidden="draft", body_hash=body_hash("body 3")))
+    site.publish()
+    assert site.folder.read == ["c.md"]
+    assert site.store.bodies([body_hash("body 3")]) == {}
+    site.folder.write("c.md", a_post("c.md", title="c", body_hash=body_hash("body 3")))
+    site.publish()
+    assert site.store.bodies([body_hash("body 3")]) == {body_hash("body 3"): "body 3"}
+
+
 def test_a_file_whose_post_expires_is_left_alone_once_it_does_not(site: Site) -> None:
     lived_in(site, a={"expires": START + timedelta(days=9)}, b={})
     assert looked_at(site) == {"a.md"}

@@ -1,0 +1,93 @@
+"""A tick that fails: it is noted, it stops nothing, and what it was told is not lost."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from publisher.app import App, fixed
+from publisher.config import load
+from publisher.scheduler import Ticker
+
+TOML = '[site]\ntitle = "T"\nurl = "https://x.example/"\n[schedule]\npublish_every = "1h"\n'
+POST = "---\ntitle: {0}\ndate: 2024-05-01\n---\nWords.\n"
+GONE = "is not there; make it, or set posts.dir"
+
+
+class Ticking:
+    """A ticker whose turns the test takes; its folder is watched, and the next look at everything is far."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "posts").mkdir()
+        (folder / "publisher.toml").write_text(TOML)
+        self.app = App(load(folder), clock=fixed(datetime(2024, 6, 1, tzinfo=UTC)), environ={})
+        self.posts = self.app.settings.posts.dir
+        self.ticker = Ticker(self.app)
+        self.ticker.watching("")
+
+    def tick(self) -> None:
+        """A turn as the scheduler takes it: whatever is raised stays inside."""
+        self.ticker._noted("schedule", self.ticker.publish)
+
+    def write(self, name: str) -> None:
+        """A post, of which the ticker is told."""
+        file = self.posts / f"{name}.md"
+        file.write_text(POST.format(name))
+        self.ticker.look([str(file)])
+
+    @property
+    def titles(self) -> list[str]:
+        return sorted(known.post.title for known in self.app.store.known())
+
+    @property
+    def problems(self) -> list[str]:
+        return [problem["text"] for problem in self.app.status()["problems"]]
+
+
+@pytest.fixture
+def ticking(tmp_path: Path) -> Iterator[Ticking]:
+    made = Ticking(tmp_path)
+    made.write("first")
+    made.tick()
+    assert (made.titles, made.problems) == (["first"], [])
+    yield made
+    made.app.close()
+
+
+def test_what_a_failing_tick_was_told_is_found_by_the_next(
+    ticking: Ticking, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = ticking.posts.with_name("away")
+    ticking.write("second")
+    ticking.posts.rename(away)
+    with caplog.at_level(logging.ERROR):
+        ticking.tick()
+    assert [record.message for record in caplog.records] == ["tick_failed"]
+    assert ticking.problems == [f"posts folder {ticking.posts}: {GONE}"]
+    away.rename(ticking.posts)  # nothing tells of the second post again
+    ticking.tick()
+    assert (ticking.titles, ticking.problems) == (["first", "second"], [])
+
+
+def test_a_fault_of_our_own_is_noted_too_and_the_next_tick_works(
+    ticking: Ticking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticking.write("second")
+    with monkeypatch.context() as patch:
+        patch.setattr(ticking.app.parts.source, "at", lambda paths: 1 // len(()))
+        ticking.tick()
+    assert ticking.problems == ["ZeroDivisionError: integer division or modulo by zero"]
+    assert ticking.titles == ["first"]
+    ticking.tick()
+    assert (ticking.titles, ticking.problems) == (["first", "second"], [])
+
+
+def test_a_tick_looks_only_where_it_was_told_until_the_interval_is_over(ticking: Ticking) -> None:
+    (ticking.posts / "untold.md").write_text(POST.format("untold"))
+    ticking.tick()
+    assert ticking.titles == ["first"]
+    ticking.ticker.look(None)
+    ticking.tick()
+    assert ticking.titles == ["first", "untold"]
