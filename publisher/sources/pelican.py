@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, cast
+from typing import Any
 
 from publisher.sources.rules import Defaults
 from publisher.sources.values import Value, fold
@@ -98,11 +98,8 @@ def defaults(given: Mapping[str, Any], *, author: bool, language: str) -> tuple[
     """What articles need not write. `author`: the site's own settings name one, who stays; so does the site's
     `language` where it was chosen.
     """
-    values: dict[str, Value] = {}
-    metadata: Any = given.get("DEFAULT_METADATA")
-    if isinstance(metadata, dict):
-        pairs = cast("dict[Any, Any]", metadata)
-        values = {fold(str(key)): value for key, value in pairs.items() if isinstance(value, str)}
+    metadata = _table(given.get("DEFAULT_METADATA"))
+    values: dict[str, Value] = {fold(key): text for key, text in metadata.items()}
     for name, key, wanted in (
         ("AUTHOR", "author", not author),
         ("DEFAULT_LANG", "lang", language == _LANGUAGE),
@@ -120,6 +117,12 @@ def folder_categories(found: Articles, paths: Sequence[str]) -> tuple[Defaults, 
     places = sorted({path.rpartition("/")[0] for path in paths}, key=lambda place: (place.count("/"), place))
     below = [place for place in places[:MAX_FOLDERS] if place != found.content and _in(place, found.content)]
     return tuple(Defaults(scope=place, values={"category": PurePosixPath(place).name}) for place in below)
+
+
+def _table(value: Any) -> dict[str, str]:
+    """The texts of a map, by their names."""
+    pairs: list[tuple[Any, Any]] = [*value.items()] if isinstance(value, dict) else []
+    return {key: text for key, text in pairs if isinstance(key, str) and isinstance(text, str)}
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """A tick that fails: it is noted, it stops nothing, and what it was told is not lost."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class Ticking:
 
     def tick(self) -> None:
         """A turn as the scheduler takes it: whatever is raised stays inside."""
-        self.ticker._noted("schedule", self.ticker.publish)
+        self.ticker._noted("schedule", self.ticker.publish)  # pyright: ignore[reportPrivateUsage]  # a turn
 
     def write(self, name: str) -> None:
         """A post, of which the ticker is told."""
@@ -74,12 +74,26 @@ def test_what_a_failing_tick_was_told_is_found_by_the_next(
 def test_a_fault_of_our_own_is_noted_too_and_the_next_tick_works(
     ticking: Ticking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def breaks(paths: Collection[str]) -> float:
+        return len(paths) // 0
+
     ticking.write("second")
     with monkeypatch.context() as patch:
-        patch.setattr(ticking.app.parts.source, "at", lambda paths: 1 // len(()))
+        patch.setattr(ticking.app.parts.source, "at", breaks)
         ticking.tick()
     assert ticking.problems == ["ZeroDivisionError: integer division or modulo by zero"]
     assert ticking.titles == ["first"]
+    ticking.tick()
+    assert (ticking.titles, ticking.problems) == (["first", "second"], [])
+
+
+def test_a_tick_that_fails_before_it_looks_does_not_forget_what_it_was_told(ticking: Ticking) -> None:
+    adopted = ticking.posts.with_name("adopted.json")
+    ticking.write("second")
+    adopted.write_text("{")
+    ticking.tick()
+    assert (ticking.titles, len(ticking.problems)) == (["first"], 1)
+    adopted.unlink()
     ticking.tick()
     assert (ticking.titles, ticking.problems) == (["first", "second"], [])
 
