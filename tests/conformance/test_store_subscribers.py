@@ -368,3 +368,17 @@ def test_a_reader_at_a_new_address_keeps_what_they_had(world: Any) -> None:
         mailing,
         ["new@example.org"],
     )
+
+
+def test_who_is_forgotten_by_a_link_that_is_hardly_sent_upsets_no_run(world: Any) -> None:
+    """The reader was quicker than the answer of the mail server was written down."""
+    [ann] = world.active("ann")
+    mailing = _asked(world, ann, NOW)
+    batch = world.claim()
+    assert [row.mailing for row in world.store.claimed(batch)] == [mailing]
+    assert world.store.intend("run1", [(mailing, 1)], NOW) == {(mailing, 1)}
+    assert world.store.erase(world.reader("ann").key, NOW) == 1
+    world.settle(mailing, 1, Cause.ACCEPT)
+    world.store.finish(batch, NOW)
+    assert world.store.mailing(mailing) is None
+    assert world.sql("SELECT count(*) FROM batches") == [(0,)]
