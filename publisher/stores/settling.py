@@ -171,8 +171,11 @@ def _arrow(cause: Cause) -> Update:
         values["not_before"] = of_row("wait", type_=deliveries.c.not_before.type)
     if cause is Cause.DEFER:
         values["run"] = None
+    # Why an intent missed is not known: its row may have been taken from this run and claimed by it again.
+    still = (~may_be_sent(),) if cause is Cause.SKIP else ()
     return (
         update(deliveries)
+        .where(*still)
         .where(deliveries.c.mailing == of_row("of_mailing"), deliveries.c.n == of_row("number"))
         .where(deliveries.c.run == of_row("this_run"))
         .where(or_(*[deliveries.c.state == state for state in origins(cause)]))  # no IN in an executemany

@@ -199,7 +199,7 @@ def test_each_answer_settles_what_was_sent(world: Any, cause: Cause, state: str)
         (Cause.DEFER, "queued", 1),
         (Cause.REJECT, "rejected", 1),
         (Cause.RELEASE, "queued", 0),
-        (Cause.SKIP, "skipped", 1),
+        (Cause.SKIP, "claimed", 1),  # the reader may still be mailed: see below
         (Cause.ACCEPT, "claimed", 1),
         (Cause.LOSE, "claimed", 1),
     ],
@@ -515,3 +515,18 @@ def test_several_doubts_are_decided_together_each_once_and_their_batches_counted
     assert [world.claim().lo for _ in range(2)] == [1, 3]
     with pytest.raises(ValueError, match="does not start at unknown"):
         world.store.resolve_all([Result(mailing=mailing, n=1, cause=Cause.CLAIM)], NOW)
+
+
+def test_a_row_whose_intent_missed_while_another_run_had_it_is_not_skipped(world: Any) -> None:
+    """It was taken from its run, and claimed by it again before it said that the intent had missed."""
+    mailing = world.ready("ann", "bob")
+    world.claim("run1")
+    later = NOW + 2 * LEASE
+    world.store.recover("run2", later, alone=False)
+    assert world.store.intend("run1", [(mailing, 1)], later) == set()
+    world.claim("run1", later)
+    world.settle(mailing, 1, Cause.SKIP)
+    assert world.states(mailing) == ["claimed", "claimed"]
+    world.store.erase(world.reader("ann").key, later)
+    world.settle(mailing, 1, Cause.SKIP)
+    assert world.states(mailing) == ["skipped", "claimed"]
