@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from publisher.core.documents import Document, Version
-from publisher.core.errors import OutputError
 from publisher.core.feeddocs import may_be_feed, read_feed
 from publisher.services.parts import Parts
+from publisher.services.staging import Staging
 from publisher.services.websub import pings_for
 
 ARCHIVE = "archive/"
@@ -49,21 +49,22 @@ def write(
     versions: list[Version] = []
     changed: list[str] = []
     topics: list[tuple[str, str]] = []
-    for want in wanted:
-        old = before.get(want.path)
-        if old is not None and old.fingerprint == want.fingerprint and parts.shelf.holds(old):
-            continue
-        data = want.make()
-        if data is None:
-            continue
-        new = _record(parts, want, data, old, now)
-        if old is None or old.hash != new.hash or not parts.shelf.holds(new):
-            _stage(parts, new.path, data)
-            changed.append(new.path)
-            versions += _version(new, data)
-        if want.topic and not _was(parts, new, old):
-            topics.append((want.topic, new.hash))
-        staged.append(new)
+    with Staging(parts.shelf) as staging:
+        for want in wanted:
+            old = before.get(want.path)
+            if old is not None and old.fingerprint == want.fingerprint and parts.shelf.holds(old):
+                continue
+            data = want.make()
+            if data is None:
+                continue
+            new = _record(parts, want, data, old, now)
+            if old is None or old.hash != new.hash or not parts.shelf.holds(new):
+                staging.stage(new.path, data)
+                changed.append(new.path)
+                versions += _version(new, data)
+            if want.topic and not _was(parts, new, old):
+                topics.append((want.topic, new.hash))
+            staged.append(new)
     if not staged:
         _release(parts)
         return ()
@@ -97,15 +98,6 @@ def clear(parts: Parts, gone: Sequence[str]) -> None:
         parts.reach("documents:removed")
     if gone:
         parts.store.save_documents((), gone)
-
-
-def _stage(parts: Parts, path: str, data: bytes) -> None:
-    """Where the disk is full, nothing of this publish stays on it: the old documents stand as they were."""
-    try:
-        parts.shelf.stage(path, data)
-    except OutputError:
-        parts.shelf.sweep()
-        raise
 
 
 def _record(parts: Parts, want: Wanted, data: bytes, old: Document | None, now: datetime) -> Document:
