@@ -81,10 +81,16 @@ def terms_of(post: Post) -> Iterator[tuple[TermKind, str, str]]:
     for kind, written in values:
         seen: set[str] = set()
         for value in written:
-            key = folded(value)
+            key, label = _named(value)
             if key and key not in seen:
                 seen.add(key)
-                yield kind, key, _well_formed(value).strip()
+                yield kind, key, label
+
+
+@lru_cache(maxsize=2_000)
+def _named(value: str) -> tuple[str, str]:
+    """`value` folded, and as it is shown."""
+    return folded(value), _well_formed(value).strip()
 
 
 @lru_cache(maxsize=2_000)

@@ -24,7 +24,7 @@ from publisher.core.posts import Post
 from publisher.core.settling import Names
 from publisher.stores import terms
 from publisher.stores.engine import Database, insert_new, slices
-from publisher.stores.inserting import insert_many
+from publisher.stores.inserting import insert_columns
 from publisher.stores.renaming import Renaming
 from publisher.stores.rows import as_known
 from publisher.stores.schema import bodies, log, log_head, posts, revisions
@@ -170,17 +170,34 @@ def _append(connection: Connection, plan: Plan, at: datetime) -> None:
     told = [c for c in plan.changes if c.kind not in (Kind.WITHDRAWN, Kind.PUBLISHED)]
     _run(connection, insert_new(revisions), [_revision_row(c, post_to_text(c.post)) for c in told])
     for part in slices(numbered):
-        insert_many(connection, insert(log), [_log_row(change, seq, at) for seq, change in part])
+        insert_columns(connection, insert(log), _log_columns(part, at))
 
 
 def _publish(connection: Connection, part: Sequence[tuple[int, Change]], at: datetime) -> None:
-    texts = [post_to_text(change.post) for _, change in part]
-    instants = terms.apart(connection, [_first_updated(change, at) for _, change in part])
-    new = zip(part, instants, texts, strict=True)
-    rows = [_post_row(change, seq, instant, text) for (seq, change), instant, text in new]
-    insert_many(connection, insert(posts), rows)
-    of = zip(part, texts, strict=True)
-    insert_many(connection, insert_new(revisions), [_revision_row(change, text) for (_, change), text in of])
+    changes = [change for _, change in part]
+    texts = [post_to_text(change.post) for change in changes]
+    named = [change.post.revision for change in changes]
+    ids = [change.id for change in changes]
+    instants = terms.apart(connection, [_first_updated(change, at) for change in changes])
+    numbers = [seq for seq, _ in part]
+    rows: dict[str, list[Any]] = {
+        "id": ids,
+        "revision": named,
+        "value": texts,
+        "path": [change.post.path for change in changes],
+        "explicit_id": [change.post.explicit_id for change in changes],
+        "settled": [False] * len(part),
+        "live": [True] * len(part),
+        "backfill": [change.backfill for change in changes],
+        "first_seq": numbers,
+        "changed_seq": numbers,
+        "updated_at": instants,
+        "missing_scans": [0] * len(part),
+    }
+    insert_columns(connection, insert(posts), rows)
+    bodies_of = [change.post.body_hash for change in changes]
+    told = {"post_id": ids, "revision": named, "value": texts, "body_hash": bodies_of}
+    insert_columns(connection, insert_new(revisions), told)
 
 
 def _parameter(name: str, like: ColumnElement[Any]) -> BindParameter[Any]:
@@ -236,23 +253,6 @@ def _run(connection: Connection, statement: Any, rows: Rows) -> None:
         connection.execute(statement, rows)
 
 
-def _post_row(change: Change, seq: int, updated: datetime, text: str) -> dict[str, Any]:
-    return {
-        "id": change.id,
-        "revision": change.post.revision,
-        "value": text,
-        "path": change.post.path,
-        "explicit_id": change.post.explicit_id,
-        "settled": False,
-        "live": True,
-        "backfill": change.backfill,
-        "first_seq": seq,
-        "changed_seq": seq,
-        "updated_at": updated,
-        "missing_scans": 0,
-    }
-
-
 def _renewal(change: Change, at: datetime) -> dict[str, Any]:
     return {
         **_new_values(change.id, change.post),
@@ -270,14 +270,14 @@ def _new_values(id: str, post: Post) -> dict[str, Any]:
     }
 
 
-def _log_row(change: Change, seq: int, at: datetime) -> dict[str, Any]:
+def _log_columns(part: Sequence[tuple[int, Change]], at: datetime) -> dict[str, list[Any]]:
     return {
-        "seq": seq,
-        "kind": change.kind,
-        "post_id": change.id,
-        "at": at,
-        "revision": change.post.revision,
-        "backfill": change.backfill,
+        "seq": [seq for seq, _ in part],
+        "kind": [change.kind for _, change in part],
+        "post_id": [change.id for _, change in part],
+        "at": [at] * len(part),
+        "revision": [change.post.revision for _, change in part],
+        "backfill": [change.backfill for _, change in part],
     }
 
 
