@@ -1,7 +1,6 @@
 """A folder of which nothing is known yet, read before anybody asks."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from typing import cast
+from collections.abc import Iterator, Mapping, Sequence
 
 from publisher.core.posts import BadPost, FileStat, Reading
 from publisher.sources.rules import SourceRules
@@ -37,5 +36,5 @@ class Ahead:
 
     def end(self) -> None:
         """Ends the processes whose readings nobody took."""
-        if isinstance(self._readings, Generator):
-            cast("Generator[Reading, None, None]", self._readings).close()
+        if close := getattr(self._readings, "close", None):  # few files have no process of their own
+            close()
