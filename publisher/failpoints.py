@@ -6,11 +6,13 @@ PUBLISHER_FAILPOINT="deliver:intended" kills at the first pass, "deliver:intende
 import os
 import signal
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from publisher.ports import Failpoint
+if TYPE_CHECKING:
+    from publisher.ports import Failpoint
 
 
-def failpoint(environ: Mapping[str, str]) -> Failpoint:
+def failpoint(environ: Mapping[str, str]) -> "Failpoint":
     """The failpoint this process is armed with; one that does nothing where none is."""
     armed = environ.get("PUBLISHER_FAILPOINT", "")
     if not armed:

@@ -1,9 +1,12 @@
 """The machine's time: the one place that reads it."""
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from publisher.core.errors import Refused
-from publisher.ports import Clock
+
+if TYPE_CHECKING:
+    from publisher.ports import Clock
 
 LEEWAY = timedelta(minutes=1)
 """How far ahead a time may be and still be now: a script took it from another machine's clock."""
@@ -14,7 +17,7 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def fixed(at: datetime) -> Clock:
+def fixed(at: datetime) -> "Clock":
     """A clock that stands at `at`: what `--at` gives."""
     return lambda: at
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from publisher import __version__
 from publisher.core.errors import Refused
-from publisher.services import reconcile
-from publisher.services.parts import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from publisher.app.site import App
+    from publisher.services import reconcile
+    from publisher.services.parts import Parts
 
 
 def save(app: "App", target: Path) -> "Mapping[str, object]":
@@ -40,18 +40,21 @@ def put_back(app: "App", backup: Path) -> Path | None:
     """Puts a backup's store into its place, which must be reconciled before it is used; returns where the one
     that was there is kept. Raises Refused while anything works on this site, StoreError, OutputError.
     """
+    from publisher.services.reconcile import BEGUN
     from publisher.stores import backups, migrate
 
     with app.lock("run", wait=False), app.lock("publish", wait=False), app.lock("deliver", wait=False):
         app.close()
         old = backups.put_back(backup, app.settings.store.url, app.state / "journal", _keys(app))
         migrate(app.settings.store.url)
-        app.store.keep_fact(reconcile.BEGUN, app.clock().isoformat())
+        app.store.keep_fact(BEGUN, app.clock().isoformat())
     return old
 
 
-def catch_up(app: "App", *, dry_run: bool) -> tuple[reconcile.Behind | None, reconcile.Reconciled | None]:
+def catch_up(app: "App", *, dry_run: bool) -> "tuple[reconcile.Behind | None, reconcile.Reconciled | None]":
     """What the store lacks (None: nothing), and what was done about it. Raises SourceError, StoreError."""
+    from publisher.services import reconcile
+
     with app.lock("publish"), app.lock("deliver"):
         lacks = reconcile.behind(app.parts, _manifest(app))
         if lacks is None or dry_run:
@@ -59,8 +62,10 @@ def catch_up(app: "App", *, dry_run: bool) -> tuple[reconcile.Behind | None, rec
         return lacks, reconcile.reconcile(app.parts, lacks, _manifest(app), app.clock())
 
 
-def must_be_up_to_date(app: "App", parts: Parts | None = None) -> None:
+def must_be_up_to_date(app: "App", parts: "Parts | None" = None) -> None:
     """Raises Refused where the store, that of `parts` if it is a copy, lacks what was sent or who left."""
+    from publisher.services import reconcile
+
     lacks = reconcile.behind(parts or app.parts, _manifest(app))
     if lacks is not None:
         raise Refused("store", f"is behind the journal beside it: {lacks}", "run `publisher reconcile` first")

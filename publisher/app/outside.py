@@ -2,16 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from publisher.core.adopting import Adopted
-from publisher.core.identity import Naming
-from publisher.ports import Adoptions, FeedReader, Moves, Web
-
 if TYPE_CHECKING:
     from publisher.app.site import App
+    from publisher.core.identity import Naming
+    from publisher.ports import Adoptions, FeedReader, Moves, Web
 
 
-def naming(app: "App") -> Naming:
+def naming(app: "App") -> "Naming":
     """How ids of new posts are made. Raises SettingsError: the file of adopted ids is broken."""
+    from publisher.core.adopting import Adopted
+    from publisher.core.identity import Naming
+
     return Naming(
         authority=app.settings.site.id_authority,
         by_permalink=app.settings.posts.ids == "permalink",
@@ -19,28 +20,28 @@ def naming(app: "App") -> Naming:
     )
 
 
-def adoptions(app: "App") -> Adoptions:
+def adoptions(app: "App") -> "Adoptions":
     """The file of adopted ids, beside publisher.toml."""
     from publisher.stores.adopted import AdoptedFile
 
     return AdoptedFile(app.settings.folder / "adopted.json")
 
 
-def moves(app: "App") -> Moves:
+def moves(app: "App") -> "Moves":
     """The file of feeds that moved or ended, beside publisher.toml."""
     from publisher.stores.moved import MovedFile
 
     return MovedFile(app.settings.folder / "moved.json")
 
 
-def reader() -> FeedReader:
+def reader() -> "FeedReader":
     """What reads feeds of others."""
     from publisher.foreign import Reader
 
     return Reader()
 
 
-def web() -> Web:
+def web() -> "Web":
     """What fetches documents and tells hubs."""
     from publisher.fetching import Web
 

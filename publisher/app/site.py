@@ -1,4 +1,8 @@
-"""`App` is one site, opened: the command line, the web and the scheduler all work through it."""
+"""`App` is one site, opened: the command line, the web and the scheduler all work through it.
+
+A service is loaded when it is asked for: most commands need one or two, and a new site's posts are being read
+while those are loaded.
+"""
 
 import os
 import secrets
@@ -10,40 +14,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from publisher import services
 from publisher.app.clock import must_not_be_ahead, wall_clock
 from publisher.app.keeping import must_be_up_to_date
 from publisher.app.outside import naming
 from publisher.app.packaged import packaged
 from publisher.app.secretfiles import secret_findings
+from publisher.app.warming import reading_ahead
 from publisher.app.wiring import make_parts, make_signer, make_source, stamp
 from publisher.config import Settings
 from publisher.core.errors import AddressError, PublisherError, TemplateError
-from publisher.core.guards import Guard
-from publisher.core.lists import MailingList
-from publisher.core.plans import Plan
-from publisher.core.tokens import KeyRing
 from publisher.failpoints import failpoint
-from publisher.ports import Clock, Signer, Store
-from publisher.services import (
-    deliver,
-    gathering,
-    listing,
-    outlook,
-    plan,
-    preview,
-    publish,
-    retention,
-    status,
-    subscribe,
-    websub,
-)
-from publisher.services.documents import write
-from publisher.services.looking import LastLook
-from publisher.services.pages import mailing_pages
-from publisher.services.parts import Parts
-from publisher.services.timing import next_mail
 
 if TYPE_CHECKING:
+    from publisher.core.guards import Guard
+    from publisher.core.lists import MailingList
+    from publisher.core.plans import Plan
+    from publisher.core.tokens import KeyRing
+    from publisher.ports import Clock, Signer, Store
+    from publisher.services import deliver, listing, outlook, preview, publish, websub
+    from publisher.services.looking import LastLook
+    from publisher.services.parts import Parts
     from publisher.sources import FolderSource
 
 
@@ -57,7 +48,7 @@ class Report:
     that is due cannot go out; its readers are due still.
     """
 
-    published: publish.Published
+    published: "publish.Published"
     mailings: tuple[int, ...]
     pages: tuple[str, ...]
     unsent: PublisherError | None = None
@@ -72,7 +63,7 @@ class App:
         self,
         settings: Settings,
         *,
-        clock: Clock = wall_clock,
+        clock: "Clock" = wall_clock,
         environ: Mapping[str, str] = os.environ,
         say: Callable[[str], None] = lambda _: None,
         rest: timedelta = timedelta(),
@@ -81,7 +72,6 @@ class App:
         self.wake: Callable[[], None] = lambda: None
         self._next_post: datetime | None = None
         self._published = False
-        self._last = LastLook()
         self.reach = failpoint(environ)
 
     @property
@@ -100,26 +90,26 @@ class App:
         return self.settings.folder / "outbox"
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> "Store":
         """The open store; a new site's is made here. Raises StoreError."""
         from publisher.stores import open_store
 
         return open_store(self.settings.store.url, create=True)
 
     @cached_property
-    def signer(self) -> Signer | None:
+    def signer(self) -> "Signer | None":
         """What signs mail, if the site has keys. Raises SettingsError."""
         return make_signer(self.settings.mail.dkim)
 
     @cached_property
-    def ring(self) -> KeyRing:
+    def ring(self) -> "KeyRing":
         """The secret keys; a new site's first key is made here. Raises OutputError."""
         from publisher.stores.keyring import load_keyring
 
         return load_keyring(self.settings.secret_file, create=True, random=secrets.token_bytes)
 
     @cached_property
-    def parts(self) -> Parts:
+    def parts(self) -> "Parts":
         """Everything the services need, for this site."""
         return make_parts(self)
 
@@ -128,18 +118,22 @@ class App:
         """The folder of posts."""
         return make_source(self)
 
+    @cached_property
+    def _last(self) -> "LastLook":
+        return services.looking.LastLook()
+
     @property
     def template_folders(self) -> tuple[Path, ...]:
         """Where templates are looked for: the site's own first."""
         return (self.settings.folder / "templates", packaged("templates"))
 
     def plan(
-        self, *, backfill: bool = False, meant: frozenset[Guard] = frozenset()
-    ) -> tuple[Plan, tuple[outlook.Outlook, ...]]:
+        self, *, backfill: bool = False, meant: "frozenset[Guard]" = frozenset()
+    ) -> "tuple[Plan, tuple[outlook.Outlook, ...]]":
         """What `publish` would do now, and who is due; writes nothing."""
         now = self.clock()
-        gathered = gathering.gather(self.parts, now, backfill=backfill, meant=meant)
-        return gathered.plan, outlook.ahead(self.parts, gathered.plan, now)
+        gathered = services.gathering.gather(self.parts, now, backfill=backfill, meant=meant)
+        return gathered.plan, services.outlook.ahead(self.parts, gathered.plan, now)
 
     def publish(
         self,
@@ -147,7 +141,7 @@ class App:
         backfill: bool = False,
         expect: str | None = None,
         mail: bool = True,
-        meant: frozenset[Guard] = frozenset(),
+        meant: "frozenset[Guard]" = frozenset(),
         named: Collection[str] | None = None,
         send: Collection[str] = (),
         forced: frozenset[str] = frozenset(),
@@ -157,13 +151,13 @@ class App:
         knows, so every file is looked at. The lists `send` are mailed now, whenever they are due. `forced`
         are rules of the lint that do not stop a mail.
         """
-        with self.lock("publish"), self._reading_ahead():
+        with self.lock("publish"), reading_ahead(self):
             must_be_up_to_date(self)
             now = self.clock()
             must_not_be_ahead(now, self.settings.mail.transport)
             # A template, or the file of adopted ids, may be another than last time.
             parts = replace(self.parts, stamp=stamp(self), naming=naming(self), forced=forced)
-            done = publish.publish(
+            done = services.publish.publish(
                 parts,
                 now,
                 backfill=backfill,
@@ -174,28 +168,17 @@ class App:
             )
             self._next_post, self._published = done.plan.next_at, True
             mailings, unsent = self._plan_mail(parts, now, send) if mail else ([], None)
-            pages = write(parts, mailing_pages(parts), now)
+            pages = services.documents.write(parts, services.pages.mailing_pages(parts), now)
         return Report(published=done, mailings=tuple(mailings), pages=pages, unsent=unsent)
 
-    @contextmanager
-    def _reading_ahead(self) -> Generator[None, None, None]:
-        """A site that is new will ask for every post: they are read while the store is loaded and made."""
-        from publisher.stores import unused
-
-        if unused(self.settings.store.url):
-            with self.source.ahead():
-                yield
-        else:
-            yield
-
     def _plan_mail(
-        self, parts: Parts, now: datetime, send: Collection[str]
+        self, parts: "Parts", now: datetime, send: Collection[str]
     ) -> tuple[list[int], PublisherError | None]:
         """The mailings that became ready, and what is wrong with a mail that did not: `status` shows it."""
         mailings: list[int] = []
         wrong: PublisherError | None = None
         try:
-            mailings = plan.plan_mail(parts, now, send=send)
+            mailings = services.plan.plan_mail(parts, now, send=send)
         except (TemplateError, AddressError) as error:
             wrong = error
         self.note("mail", str(wrong) if wrong else "")
@@ -212,45 +195,45 @@ class App:
         self,
         *,
         stopping: Callable[[], bool] = lambda: False,
-        progress: Callable[[deliver.Tally], None] = lambda _: None,
-    ) -> tuple[deliver.Tally, int]:
+        progress: "Callable[[deliver.Tally], None]" = lambda _: None,
+    ) -> "tuple[deliver.Tally, int]":
         """Drains what is due, alone on this machine; returns the tally and how many are in doubt."""
         with self.lock("deliver"):
             must_not_be_ahead(self.clock(), self.settings.mail.transport)
             must_be_up_to_date(self)
             parts = replace(self.parts, run=secrets.token_hex(8))  # what a failed run left is nobody's
-            unknown = deliver.recover(parts, self.clock(), alone=True)
-            return deliver.deliver(parts, stopping=stopping, progress=progress), unknown
+            unknown = services.deliver.recover(parts, self.clock(), alone=True)
+            return services.deliver.deliver(parts, stopping=stopping, progress=progress), unknown
 
-    def ping(self) -> websub.Pinged:
+    def ping(self) -> "websub.Pinged":
         """Tells hubs of the feeds that changed; never raises for what a hub does. Raises StoreError."""
         if not self.settings.websub.hubs:
-            return websub.Pinged()
-        return websub.send_pings(self.parts, self.clock())
+            return services.websub.Pinged()
+        return services.websub.send_pings(self.parts, self.clock())
 
-    def posts(self) -> list[listing.Listed]:
+    def posts(self) -> "list[listing.Listed]":
         """What becomes of each file in the folder of posts; writes nothing."""
-        return listing.listed(self.parts, self.clock())
+        return services.listing.listed(self.parts, self.clock())
 
-    def check(self, *, forced: frozenset[str] = frozenset()) -> listing.Checked:
+    def check(self, *, forced: frozenset[str] = frozenset()) -> "listing.Checked":
         """Every finding in files of secrets, in the folder of posts, and in the mails made of it; rules of
         the lint in `forced` are no errors. Writes nothing.
         """
         secret = secret_findings(self)
-        found = listing.checked(replace(make_parts(self, sends=False), forced=forced), self.clock())
+        found = services.listing.checked(replace(make_parts(self, sends=False), forced=forced), self.clock())
         return replace(found, findings=(*secret, *found.findings))
 
     def queued(self) -> int:
         """How many deliveries could go out now."""
         return self.store.queued(self.clock())
 
-    def preview(self, spec: MailingList, reader: str = "") -> preview.Drawn:
+    def preview(self, spec: "MailingList", reader: str = "") -> "preview.Drawn":
         """The next digest of a list; that of one reader, where an address is given."""
-        return preview.preview(self.parts, spec, self.clock(), reader=reader)
+        return services.preview.preview(self.parts, spec, self.clock(), reader=reader)
 
     def status(self) -> dict[str, Any]:
         """Where the site stands."""
-        return status.status(self.parts, self.clock())
+        return services.status.status(self.parts, self.clock())
 
     def migrate(self) -> tuple[str, str]:
         """Brings the store to this version's schema; returns the schema before and after."""
@@ -270,7 +253,11 @@ class App:
 
     def next_due(self) -> datetime | None:
         """When something happens by itself next: a post's time, a digest, a deferred batch."""
-        known = (self._next_post, next_mail(self.parts, self.clock()), self.store.next_batch_at())
+        known = (
+            self._next_post,
+            services.timing.next_mail(self.parts, self.clock()),
+            self.store.next_batch_at(),
+        )
         return min((at for at in known if at is not None), default=None)
 
     def note(self, area: str, problem: str = "") -> None:
@@ -279,12 +266,12 @@ class App:
 
     def housekeeping(self) -> None:
         """What a tick also does: pending sign-ups nobody confirmed are forgotten."""
-        subscribe.forget_pending(self.parts, self.clock())
+        services.subscribe.forget_pending(self.parts, self.clock())
 
     def fold(self, *, most: int | None = None, pause: Callable[[float], bool] = lambda _: False) -> int:
         """Makes the ledger small, by mail.retention (services.retention says how); how many deliveries."""
         keep = self.settings.mail.retention
-        return 0 if keep is None else retention.fold(self.parts, keep, most=most, pause=pause)
+        return 0 if keep is None else services.retention.fold(self.parts, keep, most=most, pause=pause)
 
     @contextmanager
     def lock(self, name: str, *, wait: bool = True) -> Generator[None, None, None]:

@@ -10,25 +10,26 @@ from typing import TYPE_CHECKING
 from publisher import __version__
 from publisher.app import outside
 from publisher.app.clock import wall_clock
-from publisher.config.values import DkimSettings, MailSettings, RelaySettings
-from publisher.core.cadences import CADENCES
 from publisher.core.errors import SettingsError
-from publisher.core.pacing import Canary, Pacing, together
-from publisher.core.relays import Relay
-from publisher.formats import FORMATS, opml
-from publisher.ports import Signer
-from publisher.services.parts import Parts
 
 if TYPE_CHECKING:
     from publisher.app.site import App
+    from publisher.config.values import DkimSettings, MailSettings, RelaySettings
+    from publisher.core.pacing import Pacing
+    from publisher.core.relays import Relay
+    from publisher.ports import Signer
+    from publisher.services.parts import Parts
     from publisher.sources import FolderSource
 
 
-def make_parts(app: "App", *, sends: bool = True) -> Parts:
+def make_parts(app: "App", *, sends: bool = True) -> "Parts":
     """Everything the services need, for this site. What never `sends` needs no password."""
     settings = app.settings
+    from publisher.core.cadences import CADENCES
+    from publisher.formats import FORMATS, opml
     from publisher.markup import SafeMarkup
     from publisher.rendering import JinjaRenderer
+    from publisher.services.parts import Parts
     from publisher.stores.journal import FileJournal
     from publisher.stores.shelf import FolderShelf
     from publisher.transports import TRANSPORTS
@@ -69,7 +70,7 @@ def make_parts(app: "App", *, sends: bool = True) -> Parts:
     )
 
 
-def make_signer(dkim: DkimSettings) -> Signer | None:
+def make_signer(dkim: "DkimSettings") -> "Signer | None":
     """Signs with the site's keys; None: there are none. Raises SettingsError: a key is no key."""
     if not dkim.keys:
         return None
@@ -79,14 +80,16 @@ def make_signer(dkim: DkimSettings) -> Signer | None:
     return DkimSigner([load_key(selector, file) for selector, file in dkim.keys], dkim.domain)
 
 
-def pacing(mail: MailSettings) -> Pacing:
+def pacing(mail: "MailSettings") -> "Pacing":
     """How fast mail may leave, and when it may not."""
+    from publisher.core.pacing import Canary, Pacing, together
+
     total, groups = together([item.relay for item in mail.relays] if mail.transport == "smtp" else [])
     rules = (mail.quiet_hours, mail.warm_up, mail.canary)
     return Pacing(total=total, groups=groups, quiet=rules[0], warm_up=rules[1], canary=rules[2] or Canary())
 
 
-def relays(mail: MailSettings, *, sends: bool = True) -> list[Relay]:
+def relays(mail: "MailSettings", *, sends: bool = True) -> "list[Relay]":
     """The mail servers of a site; to send, with their passwords. Raises SettingsError: one cannot be read."""
     if mail.transport != "smtp":
         return []
@@ -95,7 +98,7 @@ def relays(mail: MailSettings, *, sends: bool = True) -> list[Relay]:
     return [replace(item.relay, password=_password(item)) for item in mail.relays]
 
 
-def _password(item: RelaySettings) -> str:
+def _password(item: "RelaySettings") -> str:
     if item.relay.password or item.password_file is None:
         return item.relay.password
     try:

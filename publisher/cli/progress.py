@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
 from publisher.app import App
 from publisher.cli.bars import bar
 from publisher.cli.common import count, say
-from publisher.services.deliver import Tally
+
+if TYPE_CHECKING:
+    from publisher.services.deliver import Tally
 
 EVERY = 100
 """Deliveries between two JSON events, and the fewest that are worth a bar."""
@@ -17,7 +20,7 @@ FOLDED = 50_000
 """Deliveries that a command folds at most, in a second or two: `run` folds them all."""
 
 
-def delivery_progress(app: App, *, as_json: bool) -> tuple[Tally, int]:
+def delivery_progress(app: App, *, as_json: bool) -> "tuple[Tally, int]":
     """Delivers what is due and tells how it went; returns the tally and how many are in doubt."""
     planned = app.queued()
     if as_json or planned < EVERY:
@@ -31,15 +34,15 @@ def delivery_progress(app: App, *, as_json: bool) -> tuple[Tally, int]:
     return tally, unknown
 
 
-def _quiet(_tally: Tally) -> None:
+def _quiet(_tally: "Tally") -> None:
     """Too little to be worth a bar."""
 
 
-def _events(planned: int, ticks: Callable[[], float]) -> Callable[[Tally], None]:
+def _events(planned: int, ticks: Callable[[], float]) -> "Callable[[Tally], None]":
     """One line of JSON on stderr for every hundred: what became of them, a second, and seconds to go."""
     start, told = ticks(), 0
 
-    def progress(tally: Tally) -> None:
+    def progress(tally: "Tally") -> None:
         nonlocal told
         if tally.total // EVERY == told // EVERY:
             return
@@ -54,7 +57,7 @@ def _events(planned: int, ticks: Callable[[], float]) -> Callable[[Tally], None]
     return progress
 
 
-def _say_tally(tally: Tally, unknown: int) -> None:
+def _say_tally(tally: "Tally", unknown: int) -> None:
     if tally.total:
         parts = [f"{getattr(tally, name):,} {name}" for name in _WORDS if getattr(tally, name)]
         say(f"delivered: {', '.join(parts)}")

@@ -2,22 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from publisher.app import App, Report
 from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc
-from publisher.cli.outlooks import outlook_json, say_outlook
 from publisher.cli.pinging import say_pinged
 from publisher.cli.progress import delivery_progress
-from publisher.core.due import Candidate
 from publisher.core.errors import UsageError
 from publisher.core.guards import WAYS, Guard
 from publisher.core.lint.problems import Rule
 from publisher.core.log import Kind
 from publisher.core.plans import Plan, of_kind
-from publisher.services.outlook import Outlook
+
+if TYPE_CHECKING:
+    from publisher.core.due import Candidate
+    from publisher.services.outlook import Outlook
 
 Command = Callable[..., Any]
 
@@ -57,6 +58,8 @@ RULES = tuple(rule.value for rule in Rule)
 )
 def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard]) -> None:
     """What `publish` would do now; changes nothing."""
+    from publisher.cli.outlooks import outlook_json
+
     app = site.open()
     made, outlooks = app.plan(meant=meant)
     if as_json:
@@ -130,7 +133,9 @@ def _finish(made: Plan) -> None:
         raise SystemExit(1)
 
 
-def _say_plan(app: App, made: Plan, outlooks: tuple[Outlook, ...], *, who: bool) -> None:
+def _say_plan(app: App, made: Plan, outlooks: "tuple[Outlook, ...]", *, who: bool) -> None:
+    from publisher.cli.outlooks import say_outlook
+
     for change in made.changes:
         note = " (backfill: mails nobody)" if change.backfill else ""
         click.echo(f"{change.kind:<10} {change.post.path}: {change.post.title}{note}")
@@ -149,7 +154,7 @@ def _say_plan(app: App, made: Plan, outlooks: tuple[Outlook, ...], *, who: bool)
     click.echo(f"plan       {made.hash}")
 
 
-def _who(app: App, look: Outlook, *, who: bool) -> Iterator[Candidate] | None:
+def _who(app: App, look: "Outlook", *, who: bool) -> "Iterator[Candidate] | None":
     return app.store.candidates(look.due) if who else None
 
 

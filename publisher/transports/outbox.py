@@ -8,18 +8,22 @@ A message that is there is never written again: the file name is the delivery, s
 Files are written in threads: connections then share the disk's flushes (measured: 2.3 times the speed).
 """
 
-import asyncio
 import contextlib
 import os
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 from urllib.parse import quote
 
 from publisher.core.messages import Message, Outcome, Phase, Verdict
 
 _THERE = Outcome(verdict=Verdict.ACCEPTED, reply="already in the outbox")
 _WRITTEN = Outcome(verdict=Verdict.ACCEPTED, reply="written to the outbox")
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Outbox:
@@ -33,7 +37,7 @@ class Outbox:
     async def connect(self) -> "OutboxSession | Outcome":
         """A session; DEFERRED, with the reason, where the folder cannot be."""
         try:
-            await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
+            await _in_thread(self.folder.mkdir, parents=True, exist_ok=True)
         except OSError as error:
             return replace(_deferred(self.folder, error), phase=Phase.CONNECT)
         return OutboxSession(self.folder)
@@ -64,7 +68,7 @@ class OutboxSession:
         """Writes the message beside its place. An Outcome: it is there already, or cannot be written."""
         placed = self._folder / file_name(message.key)
         try:
-            new = await asyncio.to_thread(_write, placed, message.data)
+            new = await _in_thread(_write, placed, message.data)
         except OSError as error:
             return _deferred(placed, error)
         if not new:
@@ -77,18 +81,24 @@ class OutboxSession:
         placed, self._placed = self._placed, None
         if placed is None:
             raise RuntimeError("commit without an offer")
-        return await asyncio.to_thread(_place, placed)
+        return await _in_thread(_place, placed)
 
     async def drop(self) -> None:
         """Removes what was offered."""
         placed, self._placed = self._placed, None
         if placed is not None:
             with contextlib.suppress(OSError):  # the next offer or recall removes it
-                await asyncio.to_thread(_part(placed).unlink)
+                await _in_thread(_part(placed).unlink)
 
     async def close(self) -> None:
         """Drops what is still offered."""
         await self.drop()
+
+
+async def _in_thread(work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
+    from asyncio import to_thread  # a publish that mails nobody has not loaded it
+
+    return await to_thread(work, *args, **named)
 
 
 def file_name(key: str) -> str:

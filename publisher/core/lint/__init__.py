@@ -6,15 +6,12 @@ colours   contrast in light and in the dark            clients       styles agai
 """
 
 from collections.abc import Iterator
-from email import message_from_bytes, policy
-from email.message import EmailMessage
+from typing import TYPE_CHECKING
 
-from publisher.core.lint.clients import client_problems
-from publisher.core.lint.colours import contrast_problems
-from publisher.core.lint.headers import header_problems
-from publisher.core.lint.pages import page_problems
 from publisher.core.lint.problems import Letterhead, Problem, Rule
-from publisher.core.lint.tree import Tree
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
 
 __all__ = ["COLUMNS", "Letterhead", "Problem", "Rule", "lint"]
 
@@ -26,6 +23,15 @@ def lint(data: bytes, head: Letterhead) -> tuple[Problem, ...]:
     """Everything wrong with the whole message `data`, in the order headers, text, HTML. Never raises for
     content.
     """
+    # Every command knows the names of the rules; few judge a mail.
+    from email import message_from_bytes, policy
+
+    from publisher.core.lint.clients import client_problems
+    from publisher.core.lint.colours import contrast_problems
+    from publisher.core.lint.headers import header_problems
+    from publisher.core.lint.pages import page_problems
+    from publisher.core.lint.tree import Tree
+
     message = message_from_bytes(data, policy=policy.default)
     text, html = (_part(message, kind) for kind in ("plain", "html"))
     tree = Tree(html)
@@ -34,7 +40,7 @@ def lint(data: bytes, head: Letterhead) -> tuple[Problem, ...]:
     return tuple(found)
 
 
-def _part(message: EmailMessage, kind: str) -> str:
+def _part(message: "EmailMessage", kind: str) -> str:
     part = message.get_body((kind,))
     content: object = part.get_content() if part is not None else ""
     return content if isinstance(content, str) else ""
