@@ -19,7 +19,6 @@ from publisher.app.clock import must_not_be_ahead, wall_clock
 from publisher.app.keeping import must_be_up_to_date
 from publisher.app.outside import naming
 from publisher.app.packaged import packaged
-from publisher.app.secretfiles import secret_findings
 from publisher.app.warming import reading_ahead
 from publisher.app.wiring import make_parts, make_signer, make_source, stamp
 from publisher.config import Settings
@@ -219,6 +218,8 @@ class App:
         """Every finding in files of secrets, in the folder of posts, and in the mails made of it; rules of
         the lint in `forced` are no errors. Writes nothing.
         """
+        from publisher.app.secretfiles import secret_findings
+
         secret = secret_findings(self)
         found = services.listing.checked(replace(make_parts(self, sends=False), forced=forced), self.clock())
         return replace(found, findings=(*secret, *found.findings))
