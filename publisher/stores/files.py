@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, select, update
 
 from publisher.core.log import Known
 from publisher.core.posts import FileStat, Post
@@ -17,10 +17,10 @@ from publisher.core.settling import Memory
 from publisher.stores.engine import Database, insert_new, slices, upsert
 from publisher.stores.inserting import insert_many
 from publisher.stores.rows import as_known
-from publisher.stores.schema import FILES, bodies, counters, files, posts
+from publisher.stores.schema import FILES, LATEST, bodies, counters, files, posts
+from publisher.stores.types import milliseconds
 from publisher.stores.values import post_from_text, post_to_text
 
-_COUNT = select(counters.c.last).where(counters.c.name == FILES)
 _PATH: BindParameter[Any] = bindparam("of")
 _TOUCHED = update(files).where(files.c.path == _PATH).values(size=bindparam("to"), mtime_ns=bindparam("at"))
 _TURNED = (
@@ -41,7 +41,7 @@ class Files:
     def remembered(self) -> int:
         """How often something was remembered: while it is the same, so is `seen`."""
         with self._db.read() as connection:
-            return connection.execute(_COUNT).scalar() or 0
+            return _counter(connection, FILES) or 0
 
     def seen(self, rules: str) -> Mapping[str, FileStat]:
         """Every remembered file by path; of those read by other rules the size is -1."""
@@ -67,7 +67,8 @@ class Files:
         early = early.where(files.c.value.is_(None), files.c.not_before >= now)
         with self._db.read() as connection:
             found = [(post_from_text(value), False) for value in connection.execute(loose).scalars()]
-            found += [(post_from_text(value), True) for value in connection.execute(early).scalars()]
+            if _latest(connection) >= milliseconds(now):  # the clock has gone back: every row is looked at
+                found += [(post_from_text(value), True) for value in connection.execute(early).scalars()]
             known = connection.execute(select(posts).where(~posts.c.settled)).all()
         return found, [as_known(row) for row in known]
 
@@ -80,6 +81,7 @@ class Files:
         """Remembers what a plan that was carried out left settled or not, in one transaction; returns the
         new `remembered`."""
         with self._db.write() as connection:
+            latest = _latest(connection)
             for paths in slices(memory.gone):
                 connection.execute(delete(files).where(files.c.path.in_(paths)))
             for read in slices(memory.read):
@@ -93,7 +95,12 @@ class Files:
                 connection.execute(update(posts).where(~posts.c.settled).values(settled=True))
                 for ids in slices(sorted(memory.unsettled)):
                     connection.execute(update(posts).where(posts.c.id.in_(ids)).values(settled=False))
-            return _counted(connection)
+            new = [_not_before(post, settled) for _, _, post, settled in memory.read]
+            new += [_not_before(*turned) for turned in memory.turned]
+            _put(connection, LATEST, max([latest, *(milliseconds(at) for at in new if at is not None)]))
+            count = (_counter(connection, FILES) or 0) + 1
+            _put(connection, FILES, count)
+            return count
 
 
 def _keep(connection: Any, pairs: Iterable[tuple[str, str]]) -> None:
@@ -101,11 +108,21 @@ def _keep(connection: Any, pairs: Iterable[tuple[str, str]]) -> None:
     insert_many(connection, insert_new(bodies), rows)
 
 
-def _counted(connection: Connection) -> int:
-    count: int = (connection.execute(_COUNT).scalar() or 0) + 1
-    if connection.execute(update(counters).where(counters.c.name == FILES).values(last=count)).rowcount == 0:
-        connection.execute(insert(counters).values(name=FILES, last=count))
-    return count
+def _latest(connection: Connection) -> int:
+    """No settled file has an instant later than this (milliseconds since 1970; -1: none has any)."""
+    known = _counter(connection, LATEST)
+    if known is not None:
+        return known
+    latest = connection.execute(select(func.max(files.c.not_before))).scalar()  # of a store made before
+    return -1 if latest is None else milliseconds(latest)
+
+
+def _counter(connection: Connection, name: str) -> int | None:
+    return connection.execute(select(counters.c.last).where(counters.c.name == name)).scalar()
+
+
+def _put(connection: Connection, name: str, last: int) -> None:
+    connection.execute(upsert(counters), {"name": name, "last": last})
 
 
 def _row(rules: str, stat: FileStat, hash: str, post: Post, settled: bool) -> dict[str, Any]:

@@ -40,6 +40,9 @@ MAILING = "mailing"
 FILES = "files"
 """The counter of what was remembered of files: who kept a copy in memory sees whether it still holds."""
 
+LATEST = "latest"
+"""The counter of the latest `files.not_before` there ever was; none in a store that remembered without it."""
+
 TALLIED: tuple[DeliveryState, ...] = (
     DeliveryState.QUEUED,
     DeliveryState.ACCEPTED,

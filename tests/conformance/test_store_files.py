@@ -51,3 +51,16 @@ def test_a_settled_file_is_looked_at_only_while_the_clock_stands_before_its_post
     assert store.unsettled(NOW + timedelta(hours=1))[0] == []
     store.remember(Memory(rules=RULES, turned=[(a_post("a.md"), False)]))
     assert store.unsettled(NOW + timedelta(hours=1))[0] == [(a_post("a.md"), False)]
+
+
+def test_a_clock_that_goes_back_looks_at_a_settled_file_again(world: Any) -> None:
+    post = world.post("a")
+    world.publish("a")
+    early = post.instant - timedelta(hours=1)
+    world.store.remember(Memory(rules=RULES, read=[(FileStat(post.path, 7, 9), NAME, post, True)]))
+    assert world.store.unsettled(early)[0] == [(post, True)]
+    world.sql("DELETE FROM counters WHERE name = 'latest'")  # as a store that was made before it was counted
+    assert world.store.unsettled(early)[0] == [(post, True)]
+    world.store.remember(Memory(rules=RULES, touched=[FileStat(post.path, 8, 9)]))
+    assert world.store.unsettled(early)[0] == [(post, True)]
+    assert world.store.unsettled(post.instant + timedelta(hours=1))[0] == []
