@@ -8,14 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from publisher.app.site import App
 
-SLOW = (
-    "publisher.formats.generator",  # feedgen and lxml
-    "publisher.markup.commonmark",  # comrak
-    "publisher.markup.sanitise",  # nh3
-    "publisher.rendering.environment",  # Jinja
-)
-"""What makes documents, and is otherwise loaded when the first one is made."""
-
 
 @contextmanager
 def reading_ahead(app: "App") -> Generator[None, None, None]:
@@ -27,6 +19,8 @@ def reading_ahead(app: "App") -> Generator[None, None, None]:
         yield
         return
     with app.source.ahead():
-        for module in SLOW:
-            import_module(module)
+        import_module("publisher.formats.generator")  # feedgen and lxml: else loaded by the first document
+        import_module("publisher.markup.commonmark")  # comrak
+        import_module("publisher.markup.sanitise")  # nh3
+        import_module("publisher.rendering.environment")  # Jinja
         yield

@@ -25,7 +25,8 @@ def imported(file: Path) -> Iterator[str]:
             assert node.level == 0, f"{file}: relative imports hide who imports whom"
             yield node.module or ""
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
-            by_name = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+            given = [arg.values[0] if isinstance(arg, ast.JoinedStr) else arg for arg in node.args]
+            by_name = [arg.value for arg in given if isinstance(arg, ast.Constant)]
             assert by_name or file.parent.name == "cli", f"{file}: only the command line may import any name"
             yield from map(str, by_name)
 
