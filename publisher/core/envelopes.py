@@ -8,11 +8,12 @@ a key of the site's, bound to this purpose: nobody makes up a bounce of a mail t
 """
 
 import base64
-import hmac
 import struct
+from hmac import compare_digest
 
 from publisher.core.addresses import Address
 from publisher.core.errors import TokenError
+from publisher.core.macs import mac
 from publisher.core.tokens import KeyRing
 
 _LAYOUT = struct.Struct(">BII")
@@ -49,9 +50,9 @@ def returned(recipient: str, ring: KeyRing) -> tuple[int, int]:
         raw = base64.b32decode(opaque.upper() + "=" * (-_LENGTH % 8))
     except ValueError:
         raise _refused() from None
-    body, mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
+    body, said_mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
     key, mailing, n = _LAYOUT.unpack(body)
-    if not hmac.compare_digest(mac, _mac(body, ring.keys.get(key, b""))) or key not in ring.keys:
+    if not compare_digest(said_mac, _mac(body, ring.keys.get(key, b""))) or key not in ring.keys:
         raise _refused()
     if _base32(raw) != opaque.lower():
         raise _refused()  # the last character has spare bits; each address has one spelling
@@ -65,7 +66,7 @@ def _base32(raw: bytes) -> str:
 
 
 def _mac(body: bytes, key: bytes) -> bytes:
-    return hmac.digest(key, b"envelope\0" + body, "sha256")[:_MAC]
+    return mac(key, b"envelope\0", body)[:_MAC]
 
 
 def _refused() -> TokenError:

@@ -8,14 +8,15 @@ Each token has one spelling: another text for the same bytes does not verify.
 
 import base64
 import binascii
-import hmac
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
+from hmac import compare_digest
 
 from publisher.core.errors import TokenError
+from publisher.core.macs import mac
 
 
 class Purpose(IntEnum):
@@ -75,9 +76,9 @@ def minutes(expires: datetime | None) -> int:
 def unseal(token: str, purpose: Purpose, ring: KeyRing, now: datetime) -> Claim:
     """What `token` claims, if it is ours, for this purpose, whole, and not expired. Raises TokenError."""
     raw = _decoded(token)
-    body, mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
+    body, said_mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
     said, key, subscription, generation, until = _LAYOUT.unpack(body)
-    if not hmac.compare_digest(mac, _mac(body, ring.keys.get(key, b""))) or key not in ring.keys:
+    if not compare_digest(said_mac, _mac(body, ring.keys.get(key, b""))) or key not in ring.keys:
         raise _refused()
     expires = datetime.fromtimestamp(until * 60, UTC) if until else None
     if said != purpose or (expires is not None and expires <= now):
@@ -91,14 +92,13 @@ def address_key(address: str, ring: KeyRing) -> str:
     It is made with the oldest key, so that it stays the same when keys are rotated.
     """
     oldest = ring.keys[min(ring.keys)]
-    return hmac.digest(oldest, b"address\0" + address.casefold().encode(), "sha256").hex()
+    return mac(oldest, b"address\0", address.casefold().encode()).hex()
 
 
 def opaque(ring: KeyRing, *parts: object) -> str:
     """16 lower-case hex digits that only this site can make, stable for `parts`: the left of a Message-ID."""
     oldest = ring.keys[min(ring.keys)]
-    text = "opaque\0" + "\0".join(map(str, parts))
-    return hmac.digest(oldest, text.encode(), "sha256")[:8].hex()
+    return mac(oldest, b"opaque\0", "\0".join(map(str, parts)).encode())[:8].hex()
 
 
 def _encoded(raw: bytes) -> str:
@@ -119,7 +119,7 @@ def _decoded(token: str) -> bytes:
 
 
 def _mac(body: bytes, key: bytes) -> bytes:
-    return hmac.digest(key, b"token\0" + body, "sha256")[:_MAC]
+    return mac(key, b"token\0", body)[:_MAC]
 
 
 def _refused() -> TokenError:

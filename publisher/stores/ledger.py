@@ -74,6 +74,9 @@ class Ledger(Mailings):
         first = query.where(_OPEN, batches.c.next_at <= now, _MAY_RUN).order_by(*order).limit(1)
         if full:
             first = first.where(or_(batches.c.priority == _URGENT, batches.c.group.not_in(full)))
+        with self._db.read() as connection:  # most often there is none: nobody is kept from writing
+            if connection.execute(first).first() is None:
+                return None
         with self._db.write() as connection:
             while (row := connection.execute(first).one_or_none()) is not None:
                 if not _claim_rows(connection, row, run, now):
