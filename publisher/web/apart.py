@@ -9,6 +9,7 @@ need be loaded twice, and before there is any thread.
 
 import logging
 import os
+import select
 import signal
 import sys
 import threading
@@ -24,6 +25,9 @@ from publisher.web.server import Server
 log = logging.getLogger(__name__)
 
 _WAKE = b"w"
+
+AGAIN = 0.5
+"""Seconds after which a child that was told to stop, and has not, is told again."""
 
 
 class Apart:
@@ -46,12 +50,21 @@ class Apart:
 
     def attend(self, wake: Callable[[], None]) -> None:
         """Calls `wake` when the child asks for it, until it has ended. Raises OutputError: untold."""
-        while said := os.read(self._ears, 4096):
+        while (said := self._heard()) != b"":
             if _WAKE in said:
                 wake()
         _, status = os.waitpid(self._pid, 0)
         if not (self._stopping and os.waitstatus_to_exitcode(status) in {0, -signal.SIGTERM}):
             raise OutputError("web", f"the server ended by itself ({_how(status)})", "start it again")
+
+    def _heard(self) -> bytes:
+        """What the child said; nothing once it has ended. A child that was told to stop while it was about to
+        begin may not have taken it in, so it is told again.
+        """
+        while not select.select([self._ears], [], [], AGAIN)[0]:
+            if self._stopping:
+                self.stop()
+        return os.read(self._ears, 4096)
 
     def stop(self) -> None:
         """Ends `attend` once the requests in flight are finished. For signal handlers too."""
