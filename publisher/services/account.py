@@ -9,10 +9,10 @@ forwarded mail can ask, and no more than that: the link goes to the reader.
 from datetime import datetime, timedelta
 from typing import Any
 
-from publisher.core.addresses import Address, parse, parse_mailbox
+from publisher.core.addresses import Address, parse
 from publisher.core.errors import Refused, TokenError
 from publisher.core.lists import Joined, MailingList, NewReader, State, Subscription
-from publisher.core.mailings import Cohort, MailingKind, NewMailing
+from publisher.core.mailings import MailingKind
 from publisher.core.messages import Place
 from publisher.core.tokens import Claim, Purpose, address_key, seal, unseal
 from publisher.services import departures
@@ -20,7 +20,7 @@ from publisher.services.arriving import coming_from
 from publisher.services.compose import account_message
 from publisher.services.messages import ONCE_FOR
 from publisher.services.parts import Parts
-from publisher.services.subscribe import ask_to_confirm, look_up, may_ask
+from publisher.services.subscribe import ask_to_confirm, look_up, mail_one, may_ask
 
 LINKS = (Place.EXPORT, Place.ERASE, Place.ADDRESS)
 """What a link may be for; its value is the word in its address."""
@@ -60,20 +60,10 @@ def ask(parts: Parts, token: str, link: Place, now: datetime) -> None:
     if link is Place.ADDRESS and found.state is not State.ACTIVE:
         return
     language = parts.language(spec, found.choices.taste)
-    subject, recipe, segments = account_message(parts, spec, link, language)
+    frozen = account_message(parts, spec, link, language)
     if not parts.store.ask(found.id, found.generation, now, every=EVERY, most=MOST, within=WITHIN):
         return
-    new = NewMailing(
-        list=spec.slug,
-        kind=MailingKind.ACCOUNT,
-        head=parts.store.head().seq,
-        due_before=now,
-        sender=str(parse_mailbox(spec.sender).address),
-        subject=subject,
-        cohorts=(Cohort(n=1, posts=(), recipe=recipe, language=language),),
-        segments=segments,
-    )
-    parts.store.start_for_one(new, found.id, now)
+    mail_one(parts, spec, MailingKind.ACCOUNT, frozen, found, now, language)
 
 
 def look(parts: Parts, token: str, link: Place, now: datetime) -> Subscription:

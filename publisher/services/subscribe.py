@@ -59,18 +59,34 @@ def ask_to_confirm(
     """Plans the confirmation mail, a transactional mailing of its own; returns its id. `ask` is the mail
     where it is composed already.
     """
-    subject, recipe, segments = ask or confirmation_message(parts, spec)
+    frozen = ask or confirmation_message(parts, spec)
+    return mail_one(parts, spec, MailingKind.CONFIRM, frozen, subscription, now)
+
+
+def mail_one(
+    parts: Parts,
+    spec: MailingList,
+    kind: MailingKind,
+    frozen: Frozen,
+    to: Subscription,
+    now: datetime,
+    language: str = "",
+) -> int:
+    """Plans a mailing to one reader, who waits for it; returns its id. `language` is that of its words, where
+    it is not the list's.
+    """
+    subject, recipe, segments = frozen
     new = NewMailing(
         list=spec.slug,
-        kind=MailingKind.CONFIRM,
+        kind=kind,
         head=parts.store.head().seq,
         due_before=now,
         sender=str(parse_mailbox(spec.sender).address),
         subject=subject,
-        cohorts=(Cohort(n=1, posts=(), recipe=recipe),),
+        cohorts=(Cohort(n=1, posts=(), recipe=recipe, language=language),),
         segments=segments,
     )
-    return parts.store.start_for_one(new, subscription.id, now)
+    return parts.store.start_for_one(new, to.id, now)
 
 
 def look_up(parts: Parts, token: str, purpose: Purpose, now: datetime) -> Subscription:
@@ -107,18 +123,8 @@ def welcome(parts: Parts, spec: MailingList, found: Subscription, now: datetime)
     newest = [known for known in parts.store.newest(LOOKED_AT) if wanted(known.post, spec, taste)]
     pairs = tuple((known.id, known.post.revision) for known in newest[:LATEST])
     language = parts.language(spec, taste)
-    subject, recipe, segments = welcome_message(parts, spec, pairs, language)
-    new = NewMailing(
-        list=spec.slug,
-        kind=MailingKind.WELCOME,
-        head=parts.store.head().seq,
-        due_before=now,
-        sender=str(parse_mailbox(spec.sender).address),
-        subject=subject,
-        cohorts=(Cohort(n=1, posts=(), recipe=recipe, language=language),),
-        segments=segments,
-    )
-    return parts.store.start_for_one(new, found.id, now)
+    frozen = welcome_message(parts, spec, pairs, language)
+    return mail_one(parts, spec, MailingKind.WELCOME, frozen, found, now, language)
 
 
 def unsubscribe(parts: Parts, token: str, now: datetime) -> Subscription:
