@@ -1,19 +1,16 @@
 """Mails as a person sees them: goldens of the example site's, and each in a real browser."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from a_browser import launched
 from axe_playwright_python.sync_playwright import Axe
 from examplemails import ExampleMail, example_mail
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 
 LANGUAGES = ("en", "ar", "km")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 ARTEFACTS = Path(__file__).parents[2] / "test-artefacts"
 AT = "https://mail.example/"
 
@@ -26,15 +23,8 @@ def mails(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, ExampleMail]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        if found is None and not Path(playwright.chromium.executable_path).exists():
-            if os.environ.get("CI"):
-                pytest.fail("no browser: in CI mails must be looked at")
-            pytest.skip("no browser on this machine; `make test` installs one where it can")
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
+    with launched() as found:
+        yield found
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,20 +1,17 @@
 """Every page that readers see, in a real browser: each language, two widths, light and dark, by axe."""
 
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from a_browser import launched
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from publisher.core.tokens import Claim, Purpose, seal
 from publisher.services import subscribe
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 ARTEFACTS = Path(__file__).parents[2] / "test-artefacts"
 TITLES = {
     "en": ("Low Water", "Every new essay, on the evening it appears."),
@@ -41,15 +38,8 @@ readers_choose = ["cadence", "hour", "topics", "language"]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        if found is None and not Path(playwright.chromium.executable_path).exists():
-            if os.environ.get("CI"):
-                pytest.fail("no browser: in CI the pages must be looked at")
-            pytest.skip("no browser on this machine; `make test` installs one where it can")
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
+    with launched() as found:
+        yield found
 
 
 LOOKS = ((375, "light"), (1200, "dark"), (375, "dark"), (1200, "light"))
