@@ -9,8 +9,8 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from publisher.core.macs import Hash
 from publisher.core.messages import Form, Place, Segment
 
 SIGNED = (
@@ -29,14 +29,6 @@ _MARK = re.compile(rb"\x00([a-z-]+)\x00")
 _WIDTH = 72
 
 
-class _Hash(Protocol):
-    """A SHA-256 under way, as hashlib has it."""
-
-    def copy(self) -> "_Hash": ...
-    def update(self, data: bytes, /) -> None: ...
-    def digest(self) -> bytes: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signable:
     """A cohort's message as DKIM sees it: `headers` are the signed fields in the order of `SIGNED`, each
@@ -47,7 +39,7 @@ class Signable:
     headers: tuple[Segment, ...]
     lead: bytes = field(repr=False)
     rest: tuple[Segment, ...]
-    prefix: _Hash = field(repr=False, compare=False)
+    prefix: Hash = field(repr=False, compare=False)
     _headers: Form = field(repr=False, compare=False)
     _rest: Form = field(repr=False, compare=False)
 

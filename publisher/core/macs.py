@@ -8,10 +8,10 @@ _BLOCK = 64
 _INNER, _OUTER = bytes(n ^ 0x36 for n in range(256)), bytes(n ^ 0x5C for n in range(256))
 
 
-class _Hash(Protocol):
+class Hash(Protocol):
     """A SHA-256 under way, as hashlib has it."""
 
-    def copy(self) -> "_Hash": ...
+    def copy(self) -> "Hash": ...
     def update(self, data: bytes, /) -> None: ...
     def digest(self) -> bytes: ...
 
@@ -26,7 +26,7 @@ def mac(key: bytes, purpose: bytes, text: bytes) -> bytes:
 
 
 @lru_cache(maxsize=32)
-def _begun(key: bytes, purpose: bytes) -> tuple[_Hash, _Hash]:
+def _begun(key: bytes, purpose: bytes) -> tuple[Hash, Hash]:
     if len(key) > _BLOCK:
         key = hashlib.sha256(key).digest()
     block = key.ljust(_BLOCK, b"\0")
