@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from publisher import services
 from publisher.app.clock import must_not_be_ahead, wall_clock
+from publisher.app.cycles import uncollected
 from publisher.app.keeping import must_be_up_to_date
 from publisher.app.outside import naming
 from publisher.app.packaged import packaged
@@ -150,7 +151,7 @@ class App:
         knows, so every file is looked at. The lists `send` are mailed now, whenever they are due. `forced`
         are rules of the lint that do not stop a mail.
         """
-        with self.lock("publish"), reading_ahead(self):
+        with self.lock("publish"), uncollected(), reading_ahead(self):
             must_be_up_to_date(self)
             now = self.clock()
             must_not_be_ahead(now, self.settings.mail.transport)

@@ -81,3 +81,5 @@ def main() -> None:
         text = " ".join(str(error).split())
         click.echo(f"publisher: unexpected {type(error).__name__}: {text}; --debug shows where", err=True)
         sys.exit(1)
+    finally:
+        gc.freeze()  # the process ends: nothing that is left need be gone over once more

@@ -28,9 +28,11 @@ class Site:
     at: datetime | None
 
     def open(self, rest: timedelta = timedelta()) -> App:
-        """The site's App. Raises SettingsError."""
+        """The site's App, which is closed when the command ends. Raises SettingsError."""
         settings = load(self.folder, os.environ)
-        return App(settings, clock=fixed(self.at) if self.at else wall_clock, say=say, rest=rest)
+        app = App(settings, clock=fixed(self.at) if self.at else wall_clock, say=say, rest=rest)
+        click.get_current_context().call_on_close(app.close)
+        return app
 
 
 def instant(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:

@@ -123,3 +123,10 @@ def check_digest(site: Any, mail: Any, mail_part: Any, article: str) -> None:
     assert "**" not in text
     assert max(len(line) for line in text.splitlines() if "http" not in line) <= 78
     assert mail["Message-ID"].rstrip(">").endswith("@harbour.example")
+
+
+def test_a_command_leaves_the_store_in_one_file(site: Any) -> None:
+    site.post("2024-10-25-article.md", ARTICLE)
+    site.publish("2024-11-01T03:00:00Z")
+    files = (site.folder / ".publisher").glob("publisher.db*")
+    assert [file.name for file in files] == ["publisher.db"]
