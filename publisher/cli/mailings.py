@@ -13,6 +13,7 @@ from publisher.core.errors import UsageError
 from publisher.core.holds import Order
 from publisher.core.mailings import InDoubt, Mailing, State
 from publisher.services import mailings as verbs
+from publisher.services.doubts import doubts as doubts_of
 from publisher.services.messages import message_id
 
 LISTED = 50
@@ -46,7 +47,7 @@ def show(site: Site, as_json: bool, id: int) -> None:
     """Counts by state, the deliveries in doubt, and the servers' replies."""
     app = site.open()
     found = verbs.find(app.parts, id)
-    doubts = verbs.doubts(app.parts, id)
+    doubts = doubts_of(app.parts, id)
     replies = app.store.replies(id)
     if as_json:
         reply_rows = [{"reply": text, "count": number} for text, number in replies]
@@ -124,7 +125,7 @@ def resolve(
         )
     found = verbs.find(app.parts, id)
     named = verbs.doubts_of(app.parts, id, only) if only else None
-    chosen = verbs.doubts(app.parts, id) if named is None else named
+    chosen = doubts_of(app.parts, id) if named is None else named
     number = found.counts.get(State.UNKNOWN, 0) if named is None else len(named)
     if dry_run:
         _show_doubts(app, found, chosen)

@@ -73,16 +73,20 @@ class LedgerStore(Protocol):
         Returns the turn, as in `Batch`."""
         ...
 
-    def in_doubt(self, mailing: int | None, *, after: int = 0, limit: int | None = None) -> Sequence[InDoubt]:
-        """Deliveries in state unknown, of all mailings, or of one those after number `after`; in order."""
+    def in_doubt(self, mailing: int, *, after: int = 0, limit: int | None = None) -> Sequence[InDoubt]:
+        """Its deliveries in state unknown, those after number `after`; in order."""
         ...
 
-    def resolve(self, mailing: int, n: int, result: Result, now: datetime) -> bool:
-        """Arrows j and k from unknown; False where the row was not unknown."""
+    def doubtful(self) -> int:
+        """How many deliveries of all mailings are in state unknown."""
         ...
 
-    def resolve_all(self, results: Sequence[Result], now: datetime) -> int:
-        """`resolve` for several deliveries, in one transaction; how many were unknown."""
+    def next_doubtful(self, after: int) -> int | None:
+        """The first mailing after that one with a delivery in state unknown."""
+        ...
+
+    def resolve(self, results: Sequence[Result], now: datetime) -> int:
+        """Arrows j and k from unknown, in one transaction; how many rows were unknown."""
         ...
 
     def order(self, mailing: int, order: Order, now: datetime) -> Standing | Declined | None:
@@ -99,6 +103,10 @@ class LedgerStore(Protocol):
 
     def sample(self, mailing: int) -> Sample:
         """How the canary of a mailing stands."""
+        ...
+
+    def sampling(self) -> Sequence[int]:
+        """The ready mailings whose canary is out."""
         ...
 
     def pass_canary(self, mailing: int) -> None:

@@ -202,10 +202,11 @@ class Session(Protocol):
 
 
 class Transport(Protocol):
-    """A way out of the house."""
+    """A way out of the house. `recalls`: it may know what became of a message in doubt."""
 
     name: str
     connections: int
+    recalls: bool
 
     async def connect(self) -> Session | Outcome:
         """A session, or why there is none (DEFERRED)."""

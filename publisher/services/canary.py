@@ -16,3 +16,11 @@ def judge(parts: Parts, mailing: int) -> None:
         parts.store.hold(mailing, Hold.CANARY, why, None)
     else:
         parts.store.pass_canary(mailing)
+
+
+def judge_left(parts: Parts) -> None:
+    """`judge` for each mailing whose sample is out: the run that got its last answer may have died before it
+    did, or the mailing was paused then.
+    """
+    for mailing in parts.store.sampling():
+        judge(parts, mailing)

@@ -12,57 +12,23 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
-from publisher.core.mailings import Cause, InDoubt, Mailing, MailingKind, Result
-from publisher.core.messages import Verdict
 from publisher.services.bookkeeping import Tally
+from publisher.services.canary import judge_left
+from publisher.services.doubts import ask_about_doubts
 from publisher.services.draining import LEASE, Drain
-from publisher.services.messages import message_id
 from publisher.services.parts import Parts
 
 __all__ = ["LEASE", "Tally", "deliver", "recover"]
 
 
 def recover(parts: Parts, now: datetime, *, alone: bool) -> int:
-    """Frees what dead runs held. What they left in doubt is settled where the transport can tell; returns
-    how many deliveries remain unknown.
+    """Frees what dead runs held, and decides what they left undecided: samples that were answered, and what
+    is in doubt where the transport can tell. Returns how many deliveries remain unknown.
     """
     parts.store.go_on(now)
     parts.store.recover(parts.run, now, alone=alone)
-    mailings: dict[int, Mailing | None] = {}
-    left = 0
-    for doubt in parts.store.in_doubt(None):
-        if doubt.mailing not in mailings:
-            mailings[doubt.mailing] = parts.store.mailing(doubt.mailing, counted=False)
-        result = _late_word(parts, mailings[doubt.mailing], doubt)
-        if result is None:
-            left += 1
-        else:
-            parts.store.resolve(doubt.mailing, doubt.n, result, now)
-    return left
-
-
-def _late_word(parts: Parts, mailing: Mailing | None, doubt: InDoubt) -> Result | None:
-    """What is to be done about a doubt; None: an operator decides."""
-    if mailing is None:
-        return None
-    known = parts.transport.recall(*message_id(parts, mailing, doubt.n))
-    if known is not None and known.verdict is not Verdict.UNKNOWN:
-        cause = _FOUND[known.verdict]
-        return Result(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=known.reply)
-    if mailing.kind is MailingKind.DIGEST or doubt.attempts >= TRIES:
-        return None
-    reply = f"in doubt: sent once more, somebody waits for it; before: {doubt.reply}"[:500]
-    return Result(mailing=doubt.mailing, n=doubt.n, cause=Cause.RESEND, reply=reply)
-
-
-TRIES = 2
-"""How often a message that one person waits for may be sent when nobody can tell whether it arrived."""
-
-_FOUND = {
-    Verdict.ACCEPTED: Cause.FOUND_ACCEPTED,
-    Verdict.REJECTED: Cause.FOUND_REJECTED,
-    Verdict.DEFERRED: Cause.FOUND_ABSENT,
-}
+    judge_left(parts)
+    return ask_about_doubts(parts, now)
 
 
 def deliver(

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from publisher.core.errors import Refused, UsageError
 from publisher.core.holds import Declined, Order, Standing
@@ -12,6 +11,7 @@ from publisher.core.mailings import Cause, InDoubt, Mailing, MailingKind, Result
 from publisher.core.messages import Place
 from publisher.core.mime import freeze
 from publisher.services.compose import digest_message, digest_of
+from publisher.services.doubts import decide, doubts
 from publisher.services.parts import Parts
 
 
@@ -31,20 +31,6 @@ def order(parts: Parts, id: int, wish: Order, now: datetime) -> Standing:
     if isinstance(answer, Declined):
         raise Refused(f"mailing {id}", answer.why, answer.do)
     return answer
-
-
-PART, AT_ONCE = 1_000, 200
-"""Deliveries in doubt that are held at a time, a restored store may have a million of them; and that are
-decided in one transaction.
-"""
-
-
-def doubts(parts: Parts, id: int) -> Iterator[InDoubt]:
-    """The mailing's deliveries in doubt, in order."""
-    part = parts.store.in_doubt(id, limit=PART)
-    while part:
-        yield from part
-        part = parts.store.in_doubt(id, after=part[-1].n, limit=PART)
 
 
 def doubts_of(parts: Parts, id: int, addresses: Sequence[str]) -> list[InDoubt]:
@@ -67,10 +53,7 @@ def resolve(parts: Parts, chosen: Iterable[InDoubt], *, resend: bool, now: datet
         reply = f"{word} by the operator" + (f"; before: {doubt.reply}" if doubt.reply else "")
         return Result(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=reply[:500])
 
-    results, done = map(decided, chosen), 0
-    while part := list(islice(results, AT_ONCE)):
-        done += parts.store.resolve_all(part, now)
-    return done
+    return decide(parts, map(decided, chosen), now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,8 +49,8 @@ class Holding:
                     _cancel(connection, mailing, now)
             return after
 
-    def resolve_all(self, results: Sequence[Result], now: datetime) -> int:
-        """Arrow j for several deliveries in doubt, in one transaction; how many still were. Raises ValueError
+    def resolve(self, results: Sequence[Result], now: datetime) -> int:
+        """Arrows j and k for deliveries in doubt, in one transaction; how many still were. Raises ValueError
         for a cause that does not start at unknown.
         """
         by_cause = groupby(sorted(results, key=_cause), key=_cause)
@@ -91,6 +91,12 @@ class Holding:
             settled=len(done),
             refused=sum(row.state is State.REJECTED or row.back for row in done),
         )
+
+    def sampling(self) -> Sequence[int]:
+        """The ready mailings whose canary is out."""
+        out = select(mailings.c.id).where(is_(mailings.c.state, MailingState.READY), mailings.c.canary)
+        with self._db.read() as connection:
+            return connection.scalars(out).all()
 
     def pass_canary(self, mailing: int) -> None:
         """The rest of a mailing may go."""

@@ -3,7 +3,6 @@ the arrow starts, so a row that moved on is left alone (invariant 8).
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +25,6 @@ from publisher.core.mailings import (
     MailingState,
     Result,
     State,
-    move,
     origins,
 )
 from publisher.core.pacing import SERVER
@@ -39,7 +37,7 @@ from publisher.stores.members import BatchState
 from publisher.stores.pacing import brakes
 from publisher.stores.quick import Undone
 from publisher.stores.schema import batches, deliveries, mailings, subscribers, subscriptions
-from publisher.stores.settling import intend_all, record_plain, resolve, settle_all
+from publisher.stores.settling import intend_all, record_plain, settle_all
 
 _OF_BATCH = ("id", "mailing", "lo", "hi", "group", "canary", "list", "kind")
 _URGENT = min(PRIORITY.values())
@@ -161,18 +159,6 @@ class Ledger(Mailings):
             if row is not None:
                 let_go(connection, row, now)
             return next_turn(connection)
-
-    def resolve(self, mailing: int, n: int, result: Result, now: datetime) -> bool:
-        """Arrows j and k from unknown; False where the row was not unknown.
-
-        Raises ValueError for a cause that does not start at unknown.
-        """
-        target = move(State.UNKNOWN, result.cause)
-        if target is None:
-            raise ValueError(f"{result.cause!r} does not start at unknown")
-        known = replace(result, mailing=mailing, n=n)
-        with self._db.write() as connection:
-            return resolve(connection, known, target, now)
 
     def queued(self, now: datetime) -> int:
         """How many deliveries could go out at `now`."""

@@ -30,6 +30,7 @@ SEGMENT, PLACE = "s:", "p:"
 """How a recipe marks a stored segment and a reader's place (`messages`)."""
 
 
+_UNKNOWN = is_(deliveries.c.state, State.UNKNOWN)
 _COLUMNS = [mailings.c[field.name] for field in fields(Mailing) if field.name != "counts"]
 
 
@@ -104,20 +105,29 @@ class Mailings:
             what = f"segment {error.args[0]} of mailing {mailing} is gone"
             raise StoreError("store", what, "restore a backup") from None
 
-    def in_doubt(self, mailing: int | None, *, after: int = 0, limit: int | None = None) -> Sequence[InDoubt]:
-        """Deliveries in state unknown, of all mailings, or of one those after number `after`; in order."""
+    def in_doubt(self, mailing: int, *, after: int = 0, limit: int | None = None) -> Sequence[InDoubt]:
+        """Its deliveries in state unknown, those after number `after`; in order."""
         query = (
             select(deliveries, subscribers.c.address)
             .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
             .join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
-            .where(is_(deliveries.c.state, State.UNKNOWN))
+            .where(_UNKNOWN, deliveries.c.mailing == mailing, deliveries.c.n > after)
             .order_by(deliveries.c.mailing, deliveries.c.n)
             .limit(limit)
         )
-        if mailing is not None:
-            query = query.where(deliveries.c.mailing == mailing, deliveries.c.n > after)
         with self._db.read() as connection:  # from the index of just those
             return [_in_doubt(row) for row in connection.execute(query)]
+
+    def doubtful(self) -> int:
+        """How many deliveries of all mailings are in state unknown."""
+        with self._db.read() as connection:
+            return connection.execute(select(func.count()).where(_UNKNOWN)).scalar_one()
+
+    def next_doubtful(self, after: int) -> int | None:
+        """The first mailing after that one with a delivery in state unknown."""
+        first = select(func.min(deliveries.c.mailing)).where(_UNKNOWN, deliveries.c.mailing > after)
+        with self._db.read() as connection:
+            return connection.execute(first).scalar()
 
     def state_of(self, mailing: int, n: int) -> State | None:
         """The state of one delivery."""

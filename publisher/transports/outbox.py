@@ -29,7 +29,7 @@ R = TypeVar("R")
 class Outbox:
     """A folder of .eml files as a transport. It is made when first needed."""
 
-    name = "outbox"
+    name, recalls = "outbox", True
 
     def __init__(self, folder: Path, connections: int = 4) -> None:
         self.folder, self.connections = folder, connections

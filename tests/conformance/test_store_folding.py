@@ -50,7 +50,7 @@ def test_a_batch_with_a_doubt_stays_until_it_is_resolved(world: Any) -> None:
     [doubt] = world.store.in_doubt(mailing)
     assert (doubt.n, doubt.address) == (4, "r3@example.org")
     result = Result(mailing=mailing, n=4, cause=Cause.ASSUME, reply="taken for accepted")
-    assert world.store.resolve(mailing, 4, result, world.now)
+    assert world.store.resolve([result], world.now)
     assert (_fold(world), _rows(world)) == (2, 0)
     assert world.store.mailing(mailing).counts == {State.ACCEPTED: 4, State.REJECTED: 1}
     assert world.sql("SELECT lo, hi, state, accepted FROM batches") == [(1, 5, "folded", 4)]
@@ -59,7 +59,7 @@ def test_a_batch_with_a_doubt_stays_until_it_is_resolved(world: Any) -> None:
 def test_a_doubt_that_is_sent_again_reopens_its_batch_beside_folded_ones(world: Any) -> None:
     mailing = _sent(world, *STATES, batch=2)
     assert _fold(world) == 2
-    assert world.store.resolve(mailing, 4, Result(mailing=mailing, n=4, cause=Cause.RESEND), world.now)
+    assert world.store.resolve([Result(mailing=mailing, n=4, cause=Cause.RESEND)], world.now)
     assert world.mailing_state(mailing) == "ready"
     assert _fold(world) == 0
     batch = world.claim("run2")

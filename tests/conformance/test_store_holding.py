@@ -124,7 +124,7 @@ def test_a_late_reply_of_another_run_or_after_a_decision_changes_nothing(world: 
     world.store.recover("new", NOW + LEASE, alone=False)
     world.settle(mailing, 1, Cause.ACCEPT, run="other")
     assert world.states(mailing) == ["unknown"]
-    world.store.resolve(mailing, 1, Result(mailing=mailing, n=1, cause=Cause.RESEND), NOW)
+    world.store.resolve([Result(mailing=mailing, n=1, cause=Cause.RESEND)], NOW)
     world.settle(mailing, 1, Cause.ACCEPT, run="slow")
     assert world.states(mailing) == ["queued"]
 

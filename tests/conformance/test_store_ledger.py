@@ -232,7 +232,7 @@ def test_an_end_never_changes(world: Any, end: Cause, late: Cause) -> None:
     world.settle(mailing, 1, late)
     world.store.finish(batch, NOW)
     world.store.recover("run2", NOW, alone=True)
-    assert not world.store.resolve(mailing, 1, _result(mailing, Cause.RESEND), NOW)
+    assert not world.store.resolve([_result(mailing, Cause.RESEND)], NOW)
     assert world.states(mailing) == before
 
 
@@ -312,8 +312,10 @@ def test_rows_in_doubt_do_not_hold_a_mailing_open(world: Any) -> None:
     world.store.finish(batch, NOW)
     assert world.mailing_state(mailing) == "done"
     doubt = InDoubt(mailing=mailing, n=1, address="ann@example.org", at=NOW, reply="the line died")
-    assert world.store.in_doubt(None) == world.store.in_doubt(mailing) == [doubt]
-    assert world.store.in_doubt(mailing + 1) == []
+    assert world.store.in_doubt(mailing) == [doubt]
+    assert world.store.in_doubt(mailing + 1) == world.store.in_doubt(mailing, after=1) == []
+    assert (world.store.doubtful(), world.store.next_doubtful(0)) == (1, mailing)
+    assert world.store.next_doubtful(mailing) is None
 
 
 def test_finishing_lets_go_of_what_the_run_forgot(world: Any) -> None:
@@ -390,7 +392,7 @@ def test_nothing_of_a_cancelled_mailing_is_queued_again(world: Any) -> None:
     world.set_mailing(mailing, "cancelled")
     assert world.store.recover("mine", NOW, alone=True) == 1
     assert world.states(mailing) == ["unknown", "cancelled", "cancelled"]
-    assert world.store.resolve(mailing, 1, _result(mailing, Cause.RESEND), NOW)
+    assert world.store.resolve([_result(mailing, Cause.RESEND)], NOW)
     assert world.states(mailing) == ["cancelled"] * 3
     assert world.mailing_state(mailing) == "cancelled"
 
@@ -417,17 +419,18 @@ def _doubt(world: Any) -> int:
 )
 def test_a_doubt_is_resolved_to_an_end_once(world: Any, cause: Cause, state: str) -> None:
     mailing = _doubt(world)
-    assert world.store.resolve(mailing, 1, _result(mailing, cause, reply="found"), NOW)
+    assert world.store.resolve([_result(mailing, cause, reply="found")], NOW)
     assert world.states(mailing) == [state, "accepted"]
-    assert world.store.in_doubt(None) == []
-    assert not world.store.resolve(mailing, 1, _result(mailing, cause), NOW)
+    assert world.store.in_doubt(mailing) == []
+    assert (world.store.doubtful(), world.store.next_doubtful(0)) == (0, None)
+    assert not world.store.resolve([_result(mailing, cause)], NOW)
     assert world.mailing_state(mailing) == "done"
 
 
 @pytest.mark.parametrize("cause", [Cause.RESEND, Cause.FOUND_ABSENT])
 def test_a_doubt_resolved_to_send_again_opens_batch_and_mailing(world: Any, cause: Cause) -> None:
     mailing = _doubt(world)
-    assert world.store.resolve(mailing, 1, _result(mailing, cause), NOW + MINUTE)
+    assert world.store.resolve([_result(mailing, cause)], NOW + MINUTE)
     assert world.states(mailing) == ["queued", "accepted"]
     assert world.mailing_state(mailing) == "ready"
     again = world.claim("run2", NOW + MINUTE)
@@ -441,7 +444,7 @@ def test_a_doubt_resolved_while_its_batch_is_leased_has_its_turn_after(world: An
     mailing = world.ready("ann", "bob")
     batch = world.claim()
     _send(world, mailing, 1, Cause.LOSE)
-    assert world.store.resolve(mailing, 1, _result(mailing, Cause.RESEND), NOW)
+    assert world.store.resolve([_result(mailing, Cause.RESEND)], NOW)
     assert world.store.claim("run2", NOW, NOW + LEASE) is None
     _send(world, mailing, 2)
     world.store.finish(batch, NOW)
@@ -450,10 +453,10 @@ def test_a_doubt_resolved_while_its_batch_is_leased_has_its_turn_after(world: An
 
 def test_only_what_is_in_doubt_is_resolved(world: Any) -> None:
     mailing = world.ready("ann")
-    assert not world.store.resolve(mailing, 1, _result(mailing, Cause.RESEND), NOW)
-    assert not world.store.resolve(99, 1, _result(99, Cause.ASSUME), NOW)
+    assert not world.store.resolve([_result(mailing, Cause.RESEND)], NOW)
+    assert not world.store.resolve([_result(99, Cause.ASSUME)], NOW)
     with pytest.raises(ValueError, match=r"<Cause.ACCEPT: 'c'> does not start at unknown"):
-        world.store.resolve(mailing, 1, _result(mailing, Cause.ACCEPT), NOW)
+        world.store.resolve([_result(mailing, Cause.ACCEPT)], NOW)
 
 
 def test_mailings_come_newest_first_with_counts(world: Any) -> None:
@@ -507,14 +510,14 @@ def test_several_doubts_are_decided_together_each_once_and_their_batches_counted
         world.store.finish(batch, NOW)
     again = [Result(mailing=mailing, n=n, cause=Cause.RESEND) for n in (3, 2, 1)]
     other = Result(mailing=mailing, n=4, cause=Cause.ASSUME, reply="taken for accepted")
-    assert world.store.resolve_all([other, *again], NOW) == 3
+    assert world.store.resolve([other, *again], NOW) == 3
     assert world.states(mailing) == ["queued", "accepted", "queued", "accepted"]
     assert world.store.mailing(mailing).counts == {State.QUEUED: 2, State.ACCEPTED: 2}
     assert world.mailing_state(mailing) == "ready"
-    assert world.store.resolve_all(again, NOW) == 0
+    assert world.store.resolve(again, NOW) == 0
     assert [world.claim().lo for _ in range(2)] == [1, 3]
     with pytest.raises(ValueError, match="does not start at unknown"):
-        world.store.resolve_all([Result(mailing=mailing, n=1, cause=Cause.CLAIM)], NOW)
+        world.store.resolve([Result(mailing=mailing, n=1, cause=Cause.CLAIM)], NOW)
 
 
 def test_a_row_whose_intent_missed_while_another_run_had_it_is_not_skipped(world: Any) -> None:

@@ -13,8 +13,7 @@ from publisher.app import App, fixed
 from publisher.cli import publisher
 from publisher.config import load
 from publisher.core.errors import Refused, UsageError
-from publisher.services import mailings as verbs
-from publisher.services import subscribe
+from publisher.services import doubts, subscribe
 
 BEFORE, NOW = datetime(2026, 10, 5, 7, tzinfo=UTC), datetime(2026, 10, 6, 9, tzinfo=UTC)
 READERS = ["ann@example.org", "bob@example.org", "cy@example.org"]
@@ -161,7 +160,7 @@ def test_a_doubt_can_be_sent_again_and_goes_out_once(site: Site) -> None:
 def test_of_many_doubts_a_person_sees_the_first_and_a_program_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verbs, "PART", 20)
+    monkeypatch.setattr(doubts, "PART", 20)
     many = MailSite(tmp_path / "many", readers(55))
     app = many.app()
     batch = app.store.claim("dead", many.now, many.now)

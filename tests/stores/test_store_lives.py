@@ -188,7 +188,7 @@ class DeliveryLife(Machine):
     )
     def resolve(self, n: int, cause: Cause) -> None:
         result = Result(mailing=self.mailing, n=n, cause=cause)
-        if self.store.resolve(self.mailing, n, result, self.now) and cause is Cause.RESEND:
+        if self.store.resolve([result], self.now) and cause is Cause.RESEND:
             self.resends[n] = self.resends.get(n, 0) + 1
 
     @rule(order=st.sampled_from([Order.PAUSE, Order.RESUME, Order.RESUME]))

@@ -41,6 +41,9 @@ def test_status_and_lists_of_mailings_never_scan_the_ledger(tmp_path: Path) -> N
         lambda app: app.store.mailings(),
         lambda app: app.store.mailing(1),
         lambda app: app.store.in_doubt(1),
+        lambda app: app.store.doubtful(),
+        lambda app: app.store.next_doubtful(0),
+        lambda app: app.store.sampling(),
         lambda app: app.store.fold(NOW, limit=100),
     ):
         scans = [step for step in _plans(site, ask) if step.startswith("SCAN") and "deliveries" in step]

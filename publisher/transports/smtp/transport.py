@@ -34,7 +34,7 @@ class _Way:
 class Smtp:
     """Mail servers. `connections` is the sum of the relays'."""
 
-    name = "smtp"
+    name, recalls = "smtp", False  # a server cannot be asked
 
     def __init__(self, relays: Sequence[Relay]) -> None:
         if not relays:
