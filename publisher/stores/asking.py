@@ -16,7 +16,8 @@ from publisher.stores.forgetting import forget_addresses, forget_confirmations, 
 from publisher.stores.members import Suppression
 from publisher.stores.receipts import receipts
 from publisher.stores.rows import as_subscription, with_address
-from publisher.stores.schema import deliveries, mailings, subscriptions, suppressions
+from publisher.stores.schema import deliveries, mailings
+from publisher.stores.subscribertables import subscriptions, suppressions
 
 
 class Asking:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, insert, select
 
 from publisher.core.rhythms import Pace, Taste
 from publisher.stores.engine import insert_new
-from publisher.stores.schema import rhythms, tastes
+from publisher.stores.subscribertables import rhythms, tastes
 
 NO_TOPICS = "[]"
 

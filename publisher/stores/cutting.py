@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Row, case, func, literal, sele
 
 from publisher.core.pacing import Cut
 from publisher.stores.batches import OTHERS, ranges
-from publisher.stores.schema import deliveries, subscribers, subscriptions
+from publisher.stores.schema import deliveries
+from publisher.stores.subscribertables import subscribers, subscriptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

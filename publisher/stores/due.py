@@ -38,15 +38,8 @@ from publisher.stores.columns import is_
 from publisher.stores.eligible import is_suppressed
 from publisher.stores.engine import Database, slices
 from publisher.stores.receipts import receipts
-from publisher.stores.schema import (
-    deliveries,
-    log,
-    mailing_posts,
-    posts,
-    rhythms,
-    subscriptions,
-    tastes,
-)
+from publisher.stores.schema import deliveries, log, mailing_posts, posts
+from publisher.stores.subscribertables import rhythms, subscriptions, tastes
 
 ACTIVE = is_(subscriptions.c.state, SubscriptionState.ACTIVE)
 

@@ -5,7 +5,8 @@ from sqlalchemy import ColumnElement, and_, exists, or_
 from publisher.core.lists import State as SubscriptionState
 from publisher.core.mailings import Hold, MailingKind, MailingState
 from publisher.stores.members import BLOCKS_ALWAYS, EVERYWHERE
-from publisher.stores.schema import deliveries, mailings, subscribers, subscriptions, suppressions
+from publisher.stores.schema import deliveries, mailings
+from publisher.stores.subscribertables import subscribers, subscriptions, suppressions
 
 _HOLDS_HERE = or_(suppressions.c.list == EVERYWHERE, suppressions.c.list == subscriptions.c.list)
 

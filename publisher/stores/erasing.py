@@ -14,7 +14,8 @@ from publisher.stores.engine import Database
 from publisher.stores.forgetting import forget_addresses, forget_confirmations, has_delivery
 from publisher.stores.receipts import forget_receipts, receipts
 from publisher.stores.rows import as_subscription, with_address
-from publisher.stores.schema import deliveries, mailings, subscribers, subscriptions, suppressions
+from publisher.stores.schema import deliveries, mailings
+from publisher.stores.subscribertables import subscribers, subscriptions, suppressions
 from publisher.stores.tallies import recount
 
 NOBODY = "erased.invalid"

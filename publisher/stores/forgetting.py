@@ -16,16 +16,8 @@ from publisher.core.mailings import State as DeliveryState
 from publisher.stores.columns import is_
 from publisher.stores.engine import slices
 from publisher.stores.receipts import has_receipt, said
-from publisher.stores.schema import (
-    batches,
-    cohorts,
-    deliveries,
-    mailing_posts,
-    mailings,
-    stands,
-    subscribers,
-    subscriptions,
-)
+from publisher.stores.schema import batches, cohorts, deliveries, mailing_posts, mailings, stands
+from publisher.stores.subscribertables import subscribers, subscriptions
 
 _FOR_ONE = (MailingKind.CONFIRM, MailingKind.ACCOUNT)
 _IN_FLIGHT = (DeliveryState.CLAIMED, DeliveryState.SENDING)

@@ -15,15 +15,9 @@ from publisher.stores.columns import is_
 from publisher.stores.engine import Database
 from publisher.stores.members import BatchState, Suppression
 from publisher.stores.pacing import brakes
-from publisher.stores.schema import (
-    batches,
-    deliveries,
-    mailings,
-    subscribers,
-    subscriptions,
-    suppressions,
-)
+from publisher.stores.schema import batches, deliveries, mailings
 from publisher.stores.settling import resolve_all
+from publisher.stores.subscribertables import subscribers, subscriptions, suppressions
 from publisher.stores.tallies import recount
 
 

@@ -13,7 +13,8 @@ from publisher.stores.choices import rhythm_ids, taste_ids
 from publisher.stores.engine import insert_new, slices
 from publisher.stores.members import EVERYWHERE, Suppression
 from publisher.stores.rows import as_subscription, with_address
-from publisher.stores.schema import log_head, subscribers, subscriptions, suppressions
+from publisher.stores.schema import log_head
+from publisher.stores.subscribertables import subscribers, subscriptions, suppressions
 from publisher.stores.values import consent_to_json
 from publisher.stores.wishes import Before, decide, state_after
 

@@ -36,8 +36,9 @@ from publisher.stores.mailings import Mailings
 from publisher.stores.members import BatchState
 from publisher.stores.pacing import brakes
 from publisher.stores.quick import Undone
-from publisher.stores.schema import batches, deliveries, mailings, subscribers, subscriptions
+from publisher.stores.schema import batches, deliveries, mailings
 from publisher.stores.settling import intend_all, record_plain, settle_all
+from publisher.stores.subscribertables import subscribers, subscriptions
 
 _OF_BATCH = ("id", "mailing", "lo", "hi", "group", "canary", "list", "kind")
 _URGENT = min(PRIORITY.values())

@@ -8,7 +8,7 @@ from publisher.core.due import Candidate, Due, Stand
 from publisher.stores.due import ACTIVE, had, is_due
 from publisher.stores.eligible import is_suppressed
 from publisher.stores.engine import Database
-from publisher.stores.schema import rhythms, subscribers, subscriptions
+from publisher.stores.subscribertables import rhythms, subscribers, subscriptions
 
 PAGE = 5_000
 """Readers looked at in one read transaction."""

@@ -14,16 +14,8 @@ from publisher.stores.columns import is_
 from publisher.stores.engine import Database, slices
 from publisher.stores.receipts import receipts, said
 from publisher.stores.replies import SHOWN, Replies, replies_of
-from publisher.stores.schema import (
-    batches,
-    cohorts,
-    deliveries,
-    mailing_posts,
-    mailings,
-    segments,
-    subscribers,
-    subscriptions,
-)
+from publisher.stores.schema import batches, cohorts, deliveries, mailing_posts, mailings, segments
+from publisher.stores.subscribertables import subscribers, subscriptions
 from publisher.stores.tallies import counts, totals
 
 SEGMENT, PLACE = "s:", "p:"

@@ -30,7 +30,8 @@ from publisher.stores.freezing import (
 from publisher.stores.leftout import LeftOut
 from publisher.stores.mailings import read_mailings
 from publisher.stores.members import BatchState
-from publisher.stores.schema import batches, deliveries, mailings, stands, subscriptions
+from publisher.stores.schema import batches, deliveries, mailings, stands
+from publisher.stores.subscribertables import subscriptions
 
 
 class Planning(DueReaders, LeftOut):

@@ -7,7 +7,7 @@ in their mail shows. When it was, and in whose words it was taken, is forgotten.
 from sqlalchemy import JSON, BigInteger, Column, ColumnElement, Connection, Integer, Table, delete, exists
 
 from publisher.stores.columns import metadata
-from publisher.stores.schema import subscriptions
+from publisher.stores.subscribertables import subscriptions
 
 receipts = Table(
     "receipts",

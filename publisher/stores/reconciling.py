@@ -12,16 +12,8 @@ from publisher.stores.batches import TURN, end_mailing
 from publisher.stores.columns import is_
 from publisher.stores.engine import Database, insert_new
 from publisher.stores.members import NOT_OVER, BatchState, Suppression
-from publisher.stores.schema import (
-    MAILING,
-    batches,
-    counters,
-    deliveries,
-    mailings,
-    subscribers,
-    subscriptions,
-    suppressions,
-)
+from publisher.stores.schema import MAILING, batches, counters, deliveries, mailings
+from publisher.stores.subscribertables import subscribers, subscriptions, suppressions
 from publisher.stores.tallies import recount
 
 RESTORED = "restored"

@@ -9,7 +9,7 @@ from publisher.core.lists import Subscription
 from publisher.core.log import Known
 from publisher.core.rhythms import Choices
 from publisher.stores.choices import as_pace, as_taste
-from publisher.stores.schema import rhythms, subscribers, subscriptions, tastes
+from publisher.stores.subscribertables import rhythms, subscribers, subscriptions, tastes
 from publisher.stores.values import post_from_text
 
 _NAMES = tuple(field.name for field in fields(Subscription) if field.name != "choices")

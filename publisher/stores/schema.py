@@ -1,4 +1,6 @@
-"""The tables. One MetaData for every database; the number of the schema is `SCHEMA`.
+"""The tables, but those of subscribers, receipts, pacing and views, which have files of their own.
+
+One MetaData for every database; the number of the schema is `SCHEMA`.
 
 A change here is a new file in migrations/versions and a new `SCHEMA`: a test compares the two.
 Foreign keys are kept where rows are few. Deliveries have none (on PostgreSQL two of them cost ten times
@@ -22,13 +24,12 @@ from sqlalchemy import (
     literal,
 )
 
-from publisher.core.lists import State as SubscriptionState
 from publisher.core.log import Kind
 from publisher.core.mailings import Hold, MailingKind, MailingState
 from publisher.core.mailings import State as DeliveryState
 from publisher.core.moves import Fate
 from publisher.stores.columns import index_of, index_where, is_, metadata, one_of, to
-from publisher.stores.members import BatchState, Suppression
+from publisher.stores.members import BatchState
 from publisher.stores.types import Hash, Id, Instant, JsonText, Member, Words
 
 SCHEMA = "0008"
@@ -157,83 +158,6 @@ problems = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("since", Instant, nullable=False),
     Column("text", Words, nullable=False),
-)
-
-subscribers = Table(
-    "subscribers",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("address", Text, nullable=False),
-    Column("address_key", Hash, nullable=False, unique=True),
-    sqlite_autoincrement=True,
-)
-
-rhythms = Table(
-    "rhythms",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("list", Text, nullable=False),
-    Column("cadence", Text, nullable=False),  # here and in the next three, "" is the list's own
-    Column("day", Text, nullable=False),
-    Column("hour", Text, nullable=False),
-    Column("timezone", Text, nullable=False),
-    Column("next_at", Instant),  # null: whenever something is published, or not yet known
-    UniqueConstraint("list", "cadence", "day", "hour", "timezone"),
-)
-
-tastes = Table(
-    "tastes",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("topics", Text, nullable=False),  # a JSON list, in the one order of `as_topics`
-    Column("language", Text, nullable=False),
-    UniqueConstraint("topics", "language"),
-)
-
-subscriptions = Table(
-    "subscriptions",
-    metadata,
-    Column("id", Id, primary_key=True),  # never used twice: links that name it live for ever
-    to("subscriber", subscribers.c.id),
-    Column("list", Text, nullable=False),
-    Column("state", Member(SubscriptionState), nullable=False),
-    Column("generation", Integer, nullable=False),
-    Column("offset", BigInteger, nullable=False),
-    Column("next_due_at", Instant),
-    Column("created_at", Instant, nullable=False),
-    Column("confirmed_at", Instant),
-    Column("consent", JSON, nullable=False),
-    to("rhythm", rhythms.c.id),
-    to("taste", tastes.c.id),
-    Column("paused", Boolean, nullable=False),
-    Column("asked_at", Instant),
-    UniqueConstraint("subscriber", "list"),
-    CheckConstraint("NOT paused OR next_due_at IS NULL", name="paused_is_not_due"),
-    one_of("state", SubscriptionState),
-    sqlite_autoincrement=True,
-)
-index_of(
-    "ix_subscriptions_due",
-    subscriptions.c.state,
-    SubscriptionState.ACTIVE,
-    subscriptions.c.rhythm,
-    subscriptions.c.next_due_at,
-    subscriptions.c.offset,
-    subscriptions.c.taste,
-)
-index_of(
-    "ix_subscriptions_pending", subscriptions.c.state, SubscriptionState.PENDING, subscriptions.c.created_at
-)
-
-suppressions = Table(
-    "suppressions",
-    metadata,
-    Column("address_key", Hash, primary_key=True),
-    Column("list", Text, primary_key=True),
-    Column("kind", Member(Suppression), primary_key=True),
-    Column("at", Instant, nullable=False),
-    one_of("kind", Suppression),
-    sqlite_with_rowid=False,
 )
 
 counters = Table(

@@ -16,7 +16,8 @@ from publisher.stores.forgetting import forget_pending
 from publisher.stores.joining import join_all
 from publisher.stores.members import BLOCKS_ALWAYS, EVERYWHERE, LIFTED_BY_READER, Suppression
 from publisher.stores.rows import as_subscription, with_address
-from publisher.stores.schema import deliveries, log_head, mailings, subscriptions, suppressions
+from publisher.stores.schema import deliveries, log_head, mailings
+from publisher.stores.subscribertables import subscriptions, suppressions
 
 PAGE = 5_000
 """Subscriptions read at a time: no read transaction stays open while somebody works through them."""

@@ -1,0 +1,95 @@
+"""The tables of subscribers: who they are, what they follow and choose, and who gets no mail."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from publisher.core.lists import State as SubscriptionState
+from publisher.stores.columns import index_of, metadata, one_of, to
+from publisher.stores.members import Suppression
+from publisher.stores.types import Hash, Id, Instant, Member
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("address_key", Hash, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+
+rhythms = Table(
+    "rhythms",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("list", Text, nullable=False),
+    Column("cadence", Text, nullable=False),  # here and in the next three, "" is the list's own
+    Column("day", Text, nullable=False),
+    Column("hour", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("next_at", Instant),  # null: whenever something is published, or not yet known
+    UniqueConstraint("list", "cadence", "day", "hour", "timezone"),
+)
+
+tastes = Table(
+    "tastes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("topics", Text, nullable=False),  # a JSON list, in the one order of `as_topics`
+    Column("language", Text, nullable=False),
+    UniqueConstraint("topics", "language"),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", Id, primary_key=True),  # never used twice: links that name it live for ever
+    to("subscriber", subscribers.c.id),
+    Column("list", Text, nullable=False),
+    Column("state", Member(SubscriptionState), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("next_due_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("confirmed_at", Instant),
+    Column("consent", JSON, nullable=False),
+    to("rhythm", rhythms.c.id),
+    to("taste", tastes.c.id),
+    Column("paused", Boolean, nullable=False),
+    Column("asked_at", Instant),
+    UniqueConstraint("subscriber", "list"),
+    CheckConstraint("NOT paused OR next_due_at IS NULL", name="paused_is_not_due"),
+    one_of("state", SubscriptionState),
+    sqlite_autoincrement=True,
+)
+index_of(
+    "ix_subscriptions_due",
+    subscriptions.c.state,
+    SubscriptionState.ACTIVE,
+    subscriptions.c.rhythm,
+    subscriptions.c.next_due_at,
+    subscriptions.c.offset,
+    subscriptions.c.taste,
+)
+index_of(
+    "ix_subscriptions_pending", subscriptions.c.state, SubscriptionState.PENDING, subscriptions.c.created_at
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address_key", Hash, primary_key=True),
+    Column("list", Text, primary_key=True),
+    Column("kind", Member(Suppression), primary_key=True),
+    Column("at", Instant, nullable=False),
+    one_of("kind", Suppression),
+    sqlite_with_rowid=False,
+)
