@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import create_engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from publisher.core.filters import TermKind
@@ -23,6 +23,17 @@ def test_each_row_is_stored_once_as_its_types_have_it(tmp_path: Path, number: in
     with database.read() as connection:
         found = connection.execute(select(post_terms).order_by(post_terms.c.first_seq)).mappings().all()
     database.close()
+    assert [dict(row) for row in found] == rows
+
+
+def test_a_driver_that_takes_its_values_by_name_stores_the_same(tmp_path: Path) -> None:
+    rows = [{"kind": TermKind.TAG, "key": f"k{n}", "first_seq": n} for n in range(2 * AT_ONCE + 7)]
+    engine = create_engine(f"sqlite:///{tmp_path / 'store.db'}", paramstyle="named")
+    with engine.begin() as connection:
+        post_terms.create(connection)
+        insert_many(connection, insert(post_terms), rows)
+        found = connection.execute(select(post_terms).order_by(post_terms.c.first_seq)).mappings().all()
+    engine.dispose()
     assert [dict(row) for row in found] == rows
 
 
