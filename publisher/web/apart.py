@@ -13,8 +13,8 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from publisher.app import App
@@ -26,8 +26,7 @@ log = logging.getLogger(__name__)
 
 _WAKE = b"w"
 
-AGAIN = 0.5
-"""Seconds after which a child that was told to stop, and has not, is told again."""
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Apart:
@@ -39,31 +38,34 @@ class Apart:
         self._ears, mouth = os.pipe()
         sys.stderr.flush()
         self._stopping = False
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # until the child can hear them
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self._alive)
             os.close(self._ears)
             _child(app, server, ears, mouth)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         os.close(ears)
         os.close(mouth)
         server.close()
 
     def attend(self, wake: Callable[[], None]) -> None:
-        """Calls `wake` when the child asks for it, until it has ended. Raises OutputError: untold."""
-        while (said := self._heard()) != b"":
-            if _WAKE in said:
-                wake()
+        """Calls `wake` when the child asks for it, until it has ended; in the main thread, which signals then
+        wake. Raises OutputError: untold.
+        """
+        with _woken_by_signals() as woken:
+            while (said := self._heard(woken)) != b"":
+                if _WAKE in said:
+                    wake()
         _, status = os.waitpid(self._pid, 0)
         if not (self._stopping and os.waitstatus_to_exitcode(status) in {0, -signal.SIGTERM}):
             raise OutputError("web", f"the server ended by itself ({_how(status)})", "start it again")
 
-    def _heard(self) -> bytes:
-        """What the child said; nothing once it has ended. A child that was told to stop while it was about to
-        begin may not have taken it in, so it is told again.
-        """
-        while not select.select([self._ears], [], [], AGAIN)[0]:
-            if self._stopping:
-                self.stop()
+    def _heard(self, woken: int) -> bytes:
+        """What the child said; nothing once it has ended."""
+        while self._ears not in (ready := select.select([self._ears, woken], [], [])[0]):
+            if woken in ready:
+                os.read(woken, 4096)  # the handler has run by now
         return os.read(self._ears, 4096)
 
     def stop(self) -> None:
@@ -76,6 +78,23 @@ class Apart:
         """Lets go of the child; one that still serves ends at once."""
         os.close(self._alive)
         os.close(self._ears)
+
+
+@contextmanager
+def _woken_by_signals() -> Generator[int, None, None]:
+    """What can be read from once a signal came. One that comes just before a system call interrupts none, and
+    its handler would have to wait for the call to end by itself: while another thread takes its time to take
+    over the interpreter, that is not even rare.
+    """
+    woken, waking = os.pipe()
+    os.set_blocking(waking, False)
+    before = signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
+    try:
+        yield woken
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(waking)
+        os.close(woken)
 
 
 def _how(status: int) -> str:
@@ -93,8 +112,9 @@ def _child(app: App, server: Server, ears: int, mouth: int) -> None:
         def stop(_signal: int, _frame: FrameType | None) -> None:
             server.stop()
 
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _STOPS:
             signal.signal(number, stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         threading.Thread(target=_watch, args=(ears,), daemon=True).start()
         server.serve()
         code = 0

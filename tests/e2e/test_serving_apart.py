@@ -1,5 +1,6 @@
 """`publisher run` serves in a process of its own: neither process outlives the other, and a wish is heard."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -38,6 +39,17 @@ def test_when_the_server_dies_the_process_ends_and_says_so(site: Any, running: A
     assert server.process.returncode == 1
     assert "web: the server ended by itself (signal 9); start it again" in said
     assert "Traceback" not in said
+
+
+def test_a_signal_that_interrupts_no_call_stops_it_too(site: Any, running: Any) -> None:
+    """As one does that comes just before the call: here a thread takes it which does not wait."""
+    server = running()
+    pid = server.process.pid
+    others = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir() if int(task.name) != pid]
+    assert ctypes.CDLL(None).tgkill(pid, others[0], signal.SIGTERM) == 0
+    server.http.close()
+    server.process.communicate(timeout=30)
+    assert server.process.returncode == 0
 
 
 def test_a_request_in_flight_is_finished_when_it_stops(site: Any, running: Any, wait_for: Any) -> None:
