@@ -57,6 +57,7 @@ class Report:
 class App:
     """One site. `say` is told, in a person's words, when something must be waited for. Posts written to
     less than `rest` ago, or still open for writing, are left for later; zero: they are read as they are.
+    `first`: the site's first publish is under way.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class App:
     ) -> None:
         self.settings, self.clock, self.say, self.rest = settings, clock, say, rest
         self.wake: Callable[[], None] = lambda: None
+        self.first = False
         self._next_post: datetime | None = None
         self._published = False
         self.reach = failpoint(environ)
@@ -94,7 +96,7 @@ class App:
         """The open store; a new site's is made here. Raises StoreError."""
         from publisher.stores import open_store
 
-        return open_store(self.settings.store.url, create=True)
+        return open_store(self.settings.store.url, create=True, first=self.first)
 
     @cached_property
     def signer(self) -> "Signer | None":

@@ -12,15 +12,24 @@ if TYPE_CHECKING:
 @contextmanager
 def reading_ahead(app: "App") -> Generator[None, None, None]:
     """Within it the posts of a site that has no store yet are read by other processes, while this one loads
-    what it needs and makes the store."""
+    what it needs and makes the store, as it is best for a first publish (`stores.open_store`)."""
     from publisher.stores import unused
 
     if not unused(app.settings.store.url):
         yield
         return
-    with app.source.ahead():
-        import_module("publisher.formats.generator")  # feedgen and lxml: else loaded by the first document
-        import_module("publisher.markup.commonmark")  # comrak
-        import_module("publisher.markup.sanitise")  # nh3
-        import_module("publisher.rendering.environment")  # Jinja
-        yield
+    app.first = True
+    try:
+        with app.source.ahead():
+            import_module(
+                "publisher.formats.generator"
+            )  # feedgen and lxml: else loaded by the first document
+            import_module("publisher.markup.commonmark")  # comrak
+            import_module("publisher.markup.sanitise")  # nh3
+            import_module("publisher.rendering.environment")  # Jinja
+            yield
+    except BaseException:
+        app.close()  # the next publish opens the store anew, as usual
+        raise
+    finally:
+        app.first = False

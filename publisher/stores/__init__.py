@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from publisher.stores.store import SqlStore
 
 
-def open_store(url: str, *, create: bool) -> "SqlStore":
-    """The store at `url` ("sqlite:////absolute/path"); with `create`, made where there is none.
+def open_store(url: str, *, create: bool, first: bool = False) -> "SqlStore":
+    """The store at `url` ("sqlite:////absolute/path"); with `create`, made where there is none, and `first`
+    for the first publish of a site (see `engine.Database.begun`).
 
     Raises StoreError (none there, not a store, damaged, unreadable, of another version) or OutputError
     (the folder cannot be written).
@@ -28,7 +29,7 @@ def open_store(url: str, *, create: bool) -> "SqlStore":
     from publisher.stores.opening import open_database
     from publisher.stores.store import SqlStore
 
-    return SqlStore(open_database(url, create=create))
+    return SqlStore(open_database(url, create=create, first=first))
 
 
 def unused(url: str) -> bool:

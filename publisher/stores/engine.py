@@ -2,12 +2,13 @@
 
 SQLite: writers begin with BEGIN IMMEDIATE (a deferred one fails with "database is locked" when two meet,
 whatever the timeout), readers with BEGIN, so each method of the store sees one state. WAL: readers and the
-writer do not wait for each other. synchronous=FULL: what was committed survives a power cut.
+writer do not wait for each other. synchronous=FULL: what was committed survives a power cut. A first publish
+does without the WAL until the log begins (see `Database.begun`).
 """
 
 import os
 import sqlite3
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,12 @@ ROOM = 256 * 1024
 IN_LIST = 5_000
 """Values in one IN list: well under SQLite's 32,766 variables."""
 
+_USUAL = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
+
+_FIRST = ("PRAGMA synchronous = EXTRA",)
+"""A new file has a rollback journal. EXTRA: that it was deleted, which is the commit, is flushed too."""
+
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -8192",  # 8 MB for each of the connections that are in use at once
     "PRAGMA temp_store = MEMORY",
@@ -42,11 +46,14 @@ _WIDE = "PRAGMA cache_size = -32768"
 
 
 class Database:
-    """One database file and its pool of connections; safe to share between threads."""
+    """One database file and its pool of connections; safe to share between threads. `first`: it is new, and
+    for the first publish.
+    """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, first: bool = False) -> None:
         self.path = path
-        self._engine = _engine(path)
+        self._first = first
+        self._engine = _engine(lambda: _connect(path, first=self._first))
         self._writer = self._engine.execution_options(writes=True)
         self.dialect = self._engine.dialect
         self.quick = Quick(path, _connect, self._errors)
@@ -79,6 +86,14 @@ class Database:
                     yield connection
             finally:
                 connection.invalidate()  # the next user gets a fresh one, with its pragmas
+
+    def begun(self) -> None:
+        """The log begins: from now on others read while we write. Until then a rollback journal is quicker:
+        it keeps the pages that were there, which are few; through the WAL each page is written twice.
+        """
+        if self._first:
+            self._first = False
+            self._engine.dispose()  # the next connection turns the WAL on, for all
 
     def close(self) -> None:
         self._engine.dispose()
@@ -146,10 +161,10 @@ _KNOWN_ERRORS = (
 )
 
 
-def _engine(path: Path) -> Engine:
+def _engine(connect: Callable[[], sqlite3.Connection]) -> Engine:
     engine = create_engine(
         "sqlite://",
-        creator=lambda: _connect(path),
+        creator=connect,
         poolclass=QueuePool,
         pool_size=8,
         pool_use_lifo=True,  # the last one used has what is needed in its cache; the others stay small
@@ -159,10 +174,10 @@ def _engine(path: Path) -> Engine:
     return engine
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, first: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        for pragma in _PRAGMAS:
+        for pragma in (*(_FIRST if first else _USUAL), *_PRAGMAS):
             connection.execute(pragma)
     except sqlite3.Error:
         connection.close()

@@ -115,7 +115,9 @@ class Log(Renaming):
             _append(connection, plan, at)
             _touch(connection, plan, now)
             terms.note(connection, plan, before)
-            return _head(connection)
+            head = _head(connection)
+        self._db.begun()
+        return head
 
     def _known(self, query: Select[Any]) -> Sequence[Known]:
         with self._db.read() as connection:

@@ -17,12 +17,12 @@ from publisher.stores.schema import MAILING, SCHEMA, counters, log_head, stamp
 OLDEST_SQLITE = (3, 35)  # RETURNING
 
 
-def open_database(url: str, *, create: bool) -> Database:
+def open_database(url: str, *, create: bool, first: bool = False) -> Database:
     """The database at `url`, of this version's schema. Raises StoreError or OutputError."""
     path = path_of(url)
     if create:
         _make_file(path)
-    database = reach(path)
+    database = reach(path, first=first)
     try:
         with database.read() as connection:
             found = read_stamp(connection, path)
@@ -38,7 +38,7 @@ def open_database(url: str, *, create: bool) -> Database:
     return database
 
 
-def reach(path: Path) -> Database:
+def reach(path: Path, *, first: bool = False) -> Database:
     """A file that is there and may be read and written, as a database. Raises StoreError or OutputError."""
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         oldest = ".".join(map(str, OLDEST_SQLITE))
@@ -52,7 +52,7 @@ def reach(path: Path) -> Database:
     for place in (path, path.parent):
         if not os.access(place, os.W_OK):
             raise OutputError(str(place), "cannot be written", "the store needs its file and folder writable")
-    return Database(path)
+    return Database(path, first=first)
 
 
 def path_of(url: str) -> Path:

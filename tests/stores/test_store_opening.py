@@ -8,14 +8,19 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from publisher.core.errors import OutputError, PublisherError, StoreError
+from publisher.core.plans import Plan
 from publisher.stores import migrate, open_store
 from publisher.stores.schema import SCHEMA
+
+NOW = datetime(2026, 10, 5, 5, tzinfo=UTC)
+BASELINE = Plan(head=0, baseline=True)
 
 
 def _url(path: Path) -> str:
@@ -244,3 +249,59 @@ def test_permissions_that_are_missing_are_one_line(
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     folder.chmod(0o777)
     assert told == expected.format(folder=folder, file=file) + "\n"
+
+
+def _journal(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as connection:
+        return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def test_a_first_publish_does_without_the_wal_until_the_log_begins(tmp_path: Path) -> None:
+    path = tmp_path / "publisher.db"
+    store = open_store(_url(path), create=True, first=True)
+    store.keep_bodies({"0" * 64: "a body"})
+    assert (_journal(path), list(tmp_path.glob("*-wal"))) == ("delete", [])
+    store.apply(BASELINE, {}, NOW)
+    assert store.bodies(["0" * 64]) == {"0" * 64: "a body"}
+    assert _journal(path) == "wal"
+    store.close()
+
+
+def test_who_looks_during_a_first_publish_sees_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "publisher.db"
+    store = open_store(_url(path), create=True, first=True)
+    store.keep_bodies({"0" * 64: "a body"})
+    other = open_store(_url(path), create=True)
+    assert (other.head().seq, _journal(path)) == (0, "wal")
+    store.keep_bodies({"1" * 64: "another"})
+    assert store.apply(BASELINE, {}, NOW).baseline_at == NOW
+    assert other.head().baseline_at == NOW
+    assert len(other.bodies(["0" * 64, "1" * 64])) == 2
+    store.close()
+    other.close()
+
+
+_DIES = """
+import os, sys
+from publisher.stores import open_store
+from publisher.stores.schema import bodies
+store = open_store(sys.argv[1], create=True, first=True)
+store.keep_bodies({f"{n:064}": "x" * 6000 for n in range(100)})
+with store._db.write() as connection:
+    rows = [{"hash": f"{n:064}", "source": b"y" * 6000} for n in range(100, 5000)]
+    connection.execute(bodies.insert(), rows)  # more than the cache holds
+    assert os.path.getsize(sys.argv[2]) > 10_000_000
+    os._exit(9)
+"""
+
+
+def test_a_first_publish_that_dies_in_the_middle_leaves_what_was_whole(tmp_path: Path) -> None:
+    path = tmp_path / "publisher.db"
+    done = subprocess.run([sys.executable, "-c", _DIES, _url(path), str(path)], check=False)
+    assert (done.returncode, len(list(tmp_path.glob("*-journal")))) == (9, 1)
+    store = open_store(_url(path), create=True)
+    names = [f"{n:064}" for n in range(5000)]
+    assert sorted(store.bodies(names)) == names[:100]
+    store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
