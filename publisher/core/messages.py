@@ -38,7 +38,7 @@ class Envelope:
 class Message:
     """One message for one reader. `key` names the delivery, the same on every attempt ("12-000345");
     `data` is the whole message with CRLF line ends, not dot-stuffed; `dotless`: it is known that none of its
-    lines begins with a dot.
+    lines begins with a dot; `plain`: that it is ASCII.
     """
 
     key: str
@@ -46,6 +46,7 @@ class Message:
     envelope: Envelope
     data: bytes
     dotless: bool = False
+    plain: bool = False
 
 
 class Verdict(StrEnum):

@@ -4,7 +4,8 @@ Each connection waits for its own intent; whatever has gathered while one transa
 into the next. So durability costs one fsync for many messages.
 
 An outcome need not be waited for. It is in the transaction of the same connection's next intent at the latest
-and before it, so a connection never has two messages in doubt; its next message is on its way meanwhile.
+and before it, so a connection never has two messages in doubt; its next message is on its way meanwhile. For
+that intent it waits a while: a transaction of its own would cost as much as one for all of them.
 
 The loop itself writes, for handing the work to a thread would cost more than the work. For the same reason it
 waits for a disk that is quick; for one that is not a thread waits, and messages go on their way meanwhile.
@@ -29,6 +30,9 @@ Intent = tuple[Row, "asyncio.Future[bool]"]
 Ended = tuple[Result, Callable[[], None]]
 
 
+PATIENCE = 0.005
+"""Seconds that an outcome waits for an intent to go with."""
+
 QUICK = 0.001
 """Seconds that a disk may take, on the average of the last times, for the loop to wait for it."""
 
@@ -40,6 +44,8 @@ class GroupCommit:
         self._parts = parts
         self._intents: list[Intent] = []
         self._results: list[Ended] = []
+        self._pressing = False
+        self._timer: asyncio.TimerHandle | None = None
         self._waiting: set[asyncio.Future[None]] = set()
         self._writing: asyncio.Future[None] | None = None
         self._failed: Exception | None = None
@@ -69,23 +75,28 @@ class GroupCommit:
             if not done.done():  # done: whoever asked is gone
                 done.set_result(None)
 
-        self.settle_later(result, durable)
+        self._results.append((result, durable))
+        self._press()
         await done
 
     def settle_later(self, result: Result, then: Callable[[], None]) -> None:
         """The outcome goes into the next transaction; `then` is called once it is durable."""
         self._results.append((result, then))
-        if self._writing is None:
-            self._wake(asyncio.get_running_loop())
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._ring)
 
     async def flush(self) -> None:
         """Returns once all that was handed over is durable. Raises as `intend` does."""
+        if self._results:
+            self._press()
         while self._writing is not None:
             await asyncio.shield(self._writing)
         self._check()
 
     def close(self) -> None:
         """Ends the thread; `flush` first."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._thread.close()
 
     def _check(self) -> None:
@@ -96,12 +107,23 @@ class GroupCommit:
         self._writing = loop.create_future()
         loop.call_soon(self._gather, loop, 0)
 
+    def _press(self) -> None:
+        """The outcomes that are there wait no longer."""
+        self._pressing = True
+        if self._writing is None:
+            self._wake(asyncio.get_running_loop())
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._results:
+            self._press()
+
     def _gather(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
         """Lets every connection that is ready now join this transaction: as long as more of them come."""
         there = len(self._intents) + len(self._results)
         if there > before:
             loop.call_soon(self._gather, loop, there)
-        elif there and self._failed is None:
+        elif (self._intents or self._pressing) and self._failed is None:
             self._write(loop)
         else:
             self._rest()
@@ -113,7 +135,7 @@ class GroupCommit:
 
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
         intents, self._intents = self._intents, []
-        results, self._results = self._results, []
+        results, self._results, self._pressing = self._results, [], False
         rows, ended, run = [row for row, _ in intents], [result for result, _ in results], self._parts.run
         what: tuple[str, list[Result], list[Row], datetime] = (run, ended, rows, self._parts.clock())
         store, then = self._parts.store, partial(self._written, loop, intents, results)

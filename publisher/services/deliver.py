@@ -7,7 +7,6 @@ Up to the intent a crash repeats safely, for the message was not ended; from the
 doubt, and listed, unless the transport can recall it. No transaction is open while talking to a server.
 """
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import cast
@@ -16,6 +15,7 @@ from publisher.services.bookkeeping import Tally
 from publisher.services.canary import judge_left
 from publisher.services.doubts import ask_about_doubts
 from publisher.services.draining import LEASE, Drain
+from publisher.services.looping import run
 from publisher.services.parts import Parts
 
 __all__ = ["LEASE", "Tally", "deliver", "recover"]
@@ -41,7 +41,7 @@ def deliver(
     each message: what is in flight is finished. Call `recover` first.
     """
     try:
-        return asyncio.run(Drain(parts, stopping, progress).run())
+        return run(Drain(parts, stopping, progress).run())
     except BaseExceptionGroup as several:  # one connection's error ends the run; it is the one to show
         raise _first(several) from several
 

@@ -41,6 +41,7 @@ class _Made:
     signer: Signer | None
     signable: Signable | None
     dotless: bool
+    plain: bool
 
 
 class Making:
@@ -81,6 +82,7 @@ class Making:
             envelope=self._envelope,
             data=self._made.form.fill(self._values, fields),
             dotless=self._made.dotless,
+            plain=self._made.plain and self._values[Place.TO].isascii(),
         )
         return message
 
@@ -118,9 +120,9 @@ class Maker:
             signer = signer if signer is not None and signer.signs(domain) else None
             canonical = signable(segments) if signer else None
             form = Form(segments)
-            made = _Made(
-                form, _kinds(form.places, batch.date), domain, signer, canonical, is_dotless(segments)
-            )
+            tokens = _kinds(form.places, batch.date)
+            plain = all(isinstance(segment, Place) or segment.isascii() for segment in segments)
+            made = _Made(form, tokens, domain, signer, canonical, is_dotless(segments), plain)
             if len(self._cohorts) >= REMEMBERED:
                 del self._cohorts[next(iter(self._cohorts))]
             self._cohorts[of] = made

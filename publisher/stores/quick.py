@@ -99,7 +99,8 @@ class Quick:
         closing it lets go of none (POSIX's are the whole process's).
         """
         name = f"{self._path}-wal"
-        if self._wal is not None and not os.path.samestat(os.fstat(self._wal), Path(name).stat()):
+        there = os.stat(name) if self._wal is not None else None  # noqa: PTH116  # a Path takes as long again
+        if self._wal is not None and there and not os.path.samestat(os.fstat(self._wal), there):
             os.close(self._wal)
             self._wal = None
         if self._wal is None:

@@ -13,7 +13,7 @@ END = b".\r\n"
 """The end of the data (RFC 5321 4.1.1.4), once the data itself ended in CRLF."""
 
 _BREAKS = re.compile("[\x00-\x1f<>\x7f]")
-_NOT_XTEXT = re.compile(rb"[^!-*,-<>-~]")
+_XTEXT, _NOT_XTEXT = re.compile(r"[!-*,-<>-~]*"), re.compile(rb"[^!-*,-<>-~]")
 _DOT = re.compile(rb"(^|\r\n|\n|\r)\.")
 
 
@@ -61,7 +61,7 @@ def envelope(message: Message, can: Abilities) -> tuple[bytes, bytes] | Refusal:
     sender, recipient = message.envelope.mail_from, message.envelope.rcpt_to
     if _BREAKS.search(sender) or _BREAKS.search(recipient):
         return Refusal("the address cannot be written in a command")
-    plain, offered = message.data.isascii(), can.offered
+    plain, offered = message.plain or message.data.isascii(), can.offered
     utf8 = not (sender.isascii() and recipient.isascii())
     utf8 = utf8 or not (plain or message.data.partition(b"\r\n\r\n")[0].isascii())
     if utf8 and "SMTPUTF8" not in offered:
@@ -87,6 +87,8 @@ def xtext(text: str, *, utf8: bool = False) -> str:
     """xtext (RFC 3461 4): "+", "=" and all but visible ASCII as "+XX"; with `utf8` as in RFC 6533 3, where
     letters beyond ASCII stand as they are.
     """
+    if _XTEXT.fullmatch(text) and not (utf8 and "\\" in text):
+        return text
     if utf8:
         return re.sub(r"[\x00-\x20+=\\\x7f]", lambda c: rf"\x{{{ord(c[0]):02X}}}", text)
     return _NOT_XTEXT.sub(lambda c: b"+%02X" % ord(c[0]), text.encode()).decode("ascii")
