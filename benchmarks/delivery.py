@@ -10,6 +10,7 @@ nothing, keep no books and send one fixed message.
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import shutil
@@ -153,6 +154,7 @@ def _send(folder: Path, readers: int) -> None:
     from publisher.app import App
     from publisher.config import load
 
+    gc.set_threshold(50_000, 20, 50)  # as the command does
     now = FIRST + timedelta(days=1)
     app = App(load(folder), clock=lambda: now)
     app.status()  # what a command loads first is no part of it

@@ -1,5 +1,6 @@
 """What every test shares."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,3 +31,13 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
         assert data == path.read_bytes(), f"tests/golden/{name} differs; see git diff after --update-golden"
 
     return compare
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def each_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`asyncio.run` runs in Python's own loop, and in the one that mail is sent in where that is there."""
+    if request.param == "uvloop":
+        pytest.importorskip("uvloop", reason="uvloop is not made for this system")
+        from publisher.services.looping import run
+
+        monkeypatch.setattr(asyncio, "run", run)

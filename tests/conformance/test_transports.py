@@ -19,6 +19,8 @@ from publisher.ports import Session, Transport
 from publisher.transports import TRANSPORTS
 from publisher.transports.outbox import Outbox, file_name
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 MESSAGE = Message(
     key="000012-00000345",
     message_id="<12.345.abc@example.com>",

@@ -114,6 +114,35 @@ def test_an_outcome_nobody_waits_for_is_durable_with_the_next_intent_at_the_late
         assert all(before < now for before in settled for now in intended), "settled first"
 
 
+def test_an_outcome_waits_a_while_for_an_intent_to_go_with(how: str) -> None:
+    book = Book(how)
+
+    async def work(commit: GroupCommit) -> None:
+        for n in range(1, 4):
+            commit.settle_later(result(n), lambda: None)
+            await asyncio.sleep(0)
+        assert book.transactions == []
+        await commit.intend((1, 4))
+
+    with_commit(book, work)
+    assert book.transactions == [([1, 2, 3], [4])]
+
+
+def test_an_outcome_with_which_nothing_goes_is_durable_soon(how: str) -> None:
+    book = Book(how)
+
+    async def work(commit: GroupCommit) -> None:
+        for n in (1, 2):
+            there = asyncio.Event()
+            commit.settle_later(result(n), there.set)
+            async with asyncio.timeout(30):
+                await there.wait()
+            assert n in book.durable
+
+    with_commit(book, work)
+    assert book.transactions == [([1], []), ([2], [])]
+
+
 def test_a_thread_waits_for_a_slow_disk_and_for_another_writer(how: str) -> None:
     book = Book(how)
 

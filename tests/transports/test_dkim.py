@@ -26,6 +26,8 @@ from publisher.core.mime import compose
 from publisher.transports.dkim import DkimKey, load_key, make_key
 from publisher.transports.signer import AT_ONCE, FEW, MOST_ASKED, Coming, DkimSigner
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 VALUES: Mapping[Place, bytes] = {
     Place.TO: to_value(parse("Ana@example.org")),
     Place.DATE: date_value(datetime(2024, 10, 25, 9, tzinfo=UTC)),

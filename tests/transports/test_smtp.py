@@ -13,6 +13,8 @@ from publisher.core.relays import Relay, Security
 from publisher.transports.smtp import Smtp
 from publisher.transports.smtp.session import SmtpSession
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 MESSAGE = Message(
     key="000012-00000345",
     message_id="<12.345.abc@example.com>",

@@ -13,6 +13,8 @@ from publisher.core.messages import Envelope, Message, Outcome, Phase, Verdict
 from publisher.core.relays import Relay, Security
 from publisher.transports.smtp import Smtp
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 MESSAGE = Message(
     key="1-1",
     message_id="<a@example.com>",
