@@ -119,7 +119,7 @@ def make_source(app: "App") -> "FolderSource":
         site_url=site.url,
         pages=posts.pages,
         timezone=posts.timezone,
-        language=site.language,
+        language=posts.language,
         author=site.author,
         profile=posts.profile,
         defaults=front_matter_defaults(posts.defaults),

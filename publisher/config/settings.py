@@ -135,7 +135,8 @@ def _settings(folder: Path, values: Values) -> Settings:
     folder = folder.resolve()
     of = {section.name: values[section.name][0] for section in SECTIONS if not section.repeated}
     site = _site(of["site"], of["web"]["public_url"])
-    posts = of["posts"] | {"dir": folder / of["posts"]["dir"], "timezone": of["site"]["timezone"]}
+    own = {key: of["site"][key] for key in ("timezone", "language")}
+    posts = of["posts"] | {"dir": folder / of["posts"]["dir"], **own}
     posts["defaults"] = posts["defaults"] or {}
     host, port = of["web"]["listen"]
     return Settings(
@@ -162,7 +163,7 @@ def _site(values: Mapping[str, Any], public_url: str | None) -> Site:
         public_url=public_url or values["url"],
         id_authority=values["id_authority"] or default_authority(values["url"]),
         description=values["description"],
-        language=values["language"],
+        language=values["language"] or "en",
         timezone=values["timezone"] or "UTC",
         author=Person(**author) if author else None,
         copyright=values["copyright"] or "",

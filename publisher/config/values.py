@@ -15,13 +15,14 @@ from publisher.core.site import Site
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostsSettings:
-    """[posts]. `dir` is absolute; `include` and `exclude` are patterns relative to it. `timezone` is the
-    site's where it is set; None for it or `permalink`: as the posts' generator has it. `ids` is "tag" or
+    """[posts]. `dir` is absolute; `include` and `exclude` are patterns relative to it. `timezone` and
+    `language` are the site's where they are set; None for them or `permalink`: as the posts' generator has it. `ids` is "tag" or
     "permalink". `defaults` is front matter, every scalar as text.
     """
 
     dir: Path
     timezone: str | None
+    language: str | None
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     profile: str

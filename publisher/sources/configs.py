@@ -7,24 +7,20 @@ found, and nothing else.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from publisher.sources import pelican
+from publisher.sources import hugo, pelican
 from publisher.sources.containers import load_json, load_toml
 from publisher.sources.rules import Defaults
-from publisher.sources.values import FrontMatterError, Value, table
+from publisher.sources.values import FrontMatterError, Value, scalars, table
 from publisher.sources.yaml_text import load_yaml
 
 MAX_SIZE = 1_000_000
-_HUGO = {
-    ":titleslug": re.compile(r":slug(?![a-z])"),
-    ":titleonly": re.compile(r":title(?![a-z])"),
-    ":sections_rest": re.compile(r":sections\[1:\]"),
-    ":sections_last": re.compile(r":sections\[last\]"),
-    ":section": re.compile(r":sections\[0\]"),
-}
+MAX_LANGUAGES = 100
 _ROUTE = re.compile(r"""\bblog\s*:\s*\{[^{}]*?\brouteBasePath\s*:\s*["']([^"']*)["']""")
+_LOCALE = re.compile(r"""\bdefaultLocale\s*:\s*["']([\w-]+)["']""")
 _WEAK = re.compile(r'"(@11ty/eleventy|astro|hexo|@docusaurus/core)"\s*:')
 _PACKAGES = {
     "@11ty/eleventy": "eleventy",
@@ -37,7 +33,9 @@ _PACKAGES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """What was found in `file`. Empty texts: it says nothing of that. `sections` are the permalinks of
-    single sections by their names; `given` are Pelican's settings as far as they are written out."""
+    single sections by their names; `given` are Pelican's settings as far as they are written out; `tongues`
+    are Hugo's languages; `undated` is whether names of files begin with dates that are no part of addresses.
+    """
 
     profile: str
     file: str
@@ -47,6 +45,9 @@ class Config:
     defaults: tuple[Defaults, ...] = ()
     sections: Mapping[str, str] = field(default_factory=dict[str, str])
     given: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    language: str = ""
+    tongues: hugo.Tongues | None = None
+    undated: bool | None = None
 
 
 def config_in(folder: Path) -> Config | None:
@@ -88,6 +89,8 @@ def _jekyll_or_hexo(file: Path) -> Config:
         timezone=_word(top.get("timezone")),
         permalink=_word(posts.get("permalink")) or _word(top.get("permalink")),
         separator=_word(top.get("excerptseparator")),
+        language=_first(top, "lang", "language", "locale"),
+        undated=":year" in _word(top.get("newpostname")) if hexo else None,
         defaults=() if hexo else _jekyll_defaults(top.get("defaults")),
     )
 
@@ -106,37 +109,49 @@ def _jekyll_defaults(value: Value) -> tuple[Defaults, ...]:
 
 def _hugo(file: Path) -> Config:
     top = read_table(file)
-    links = table(top.get("permalinks"))
-    page = links.get("page")
-    links = page if isinstance(page, dict) else links
-    sections = {name.strip("/").lower(): _hugo_words(_word(link)) for name, link in links.items()}
+    if file.parent.name == "_default":  # each part of it may stand in a file of its own
+        top = {**_parts(file.parent), **top}
     return Config(
         profile="hugo",
         file=file.name,
         timezone=_word(top.get("timezone")),
-        sections={name: link for name, link in sections.items() if link},
+        language=hugo.language(top),
+        sections=hugo.sections(top),
+        tongues=hugo.tongues(top),
+        undated=hugo.undated(top),
     )
 
 
-def _hugo_words(pattern: str) -> str:
-    """Hugo's words where ours mean another thing: its :slug falls back to the title, not to the file."""
-    for ours, theirs in _HUGO.items():
-        pattern = theirs.sub(ours, pattern)
-    return pattern
+def _parts(folder: Path) -> dict[str, Value]:
+    """languages.toml, languages.de.toml and permalinks.toml, as they would stand in one file."""
+    found: dict[str, Value] = {}
+    languages: dict[str, Value] = {}
+    for end in (".toml", ".yaml", ".yml", ".json"):
+        for name, inside in (("languages", languages), ("permalinks", found.setdefault("permalinks", {}))):
+            if isinstance(inside, dict):
+                inside.update({_code(key): item for key, item in read_table(folder / (name + end)).items()})
+        for file in sorted(islice(folder.glob(f"languages.*{end}"), MAX_LANGUAGES)):
+            languages[file.name.split(".")[1].lower()] = {**read_table(file)}
+    return {**found, **({"languages": languages} if languages else {})}
+
+
+def _code(name: str) -> str:
+    """A language's code again, of which values.fold took the hyphen; other names stay."""
+    return f"{name[:2]}-{name[2:]}" if len(name) in (4, 6) and name[:2] in ("zh", "pt", "en", "es") else name
 
 
 def _zola_or_hugo(file: Path) -> Config | None:
     """Both have a config.toml: Zola's must name base_url, Hugo writes baseURL."""
     text = _text(file)
     if re.search(r"^\s*base_url\s*=", text, re.MULTILINE):
-        return Config(profile="zola", file=file.name)
+        return _zola(file)
     top = read_table(file)
     signs = {"baseurl", "languagecode", "theme", "params", "taxonomies", "contentdir", "markup", "permalinks"}
     return _hugo(file) if len(signs & top.keys()) >= 2 or "baseurl" in top else None
 
 
 def _zola(file: Path) -> Config:
-    return Config(profile="zola", file=file.name)
+    return Config(profile="zola", file=file.name, language=_first(read_table(file), "defaultlanguage"))
 
 
 def _pelican(file: Path) -> Config:
@@ -146,16 +161,25 @@ def _pelican(file: Path) -> Config:
         profile="pelican",
         file=file.name,
         timezone=texts.get("TIMEZONE", ""),
-        permalink=pelican.permalink(texts),
+        permalink=pelican.permalink(given),
+        language=texts.get("DEFAULT_LANG", ""),
         given=given,
+        undated=False if given.get("SLUGIFY_SOURCE") == "basename" else None,
     )
 
 
 def _docusaurus(file: Path) -> Config:
-    route = _ROUTE.search(_text(file))
+    text = _text(file)
+    route, locale = _ROUTE.search(text), _LOCALE.search(text)
     at = route[1].strip("/") if route else "blog"
     link = f"/{at}/:dated:slug" if at else "/:dated:slug"
-    return Config(profile="docusaurus", file=file.name, permalink=link if route else "")
+    link = link if route else ""
+    return Config(profile="docusaurus", file=file.name, permalink=link, language=locale[1] if locale else "")
+
+
+def _astro(file: Path) -> Config:
+    locale = _LOCALE.search(_text(file))
+    return Config(profile="astro", file=file.name, language=locale[1] if locale else "")
 
 
 def _named(profile: str) -> "_Reader":
@@ -165,6 +189,11 @@ def _named(profile: str) -> "_Reader":
 def _package(file: Path) -> Config | None:
     match = _WEAK.search(_text(file))
     return Config(profile=_PACKAGES[match[1]], file=file.name) if match else None
+
+
+def _first(top: Mapping[str, Value], *keys: str) -> str:
+    """The first word that stands under one of `keys`, alone or in a list."""
+    return next((word for key in keys for word in scalars(top.get(key))), "")
 
 
 def _word(value: Value) -> str:
@@ -184,7 +213,7 @@ _FILES: dict[str, _Reader] = {
     **{f"hugo.{end}": _hugo for end in ("toml", "yaml", "yml", "json")},
     "zola.toml": _zola,
     **{f"docusaurus.config.{end}": _docusaurus for end in _CODE},
-    **{f"astro.config.{end}": _named("astro") for end in _CODE},
+    **{f"astro.config.{end}": _astro for end in _CODE},
     ".eleventy.js": _named("eleventy"),
     **{f"eleventy.config.{end}": _named("eleventy") for end in _CODE},
     "pelicanconf.py": _pelican,
@@ -194,10 +223,11 @@ _FILES: dict[str, _Reader] = {
     "config.toml": _zola_or_hugo,
     "config.yaml": _zola_or_hugo,
     "config.yml": _zola_or_hugo,
-    "config/_default/hugo.toml": _hugo,
-    "config/_default/hugo.yaml": _hugo,
-    "config/_default/config.toml": _hugo,
-    "config/_default/config.yaml": _hugo,
+    **{
+        f"config/_default/{stem}.{end}": _hugo
+        for stem in ("hugo", "config")
+        for end in ("toml", "yaml", "yml", "json")
+    },
     "package.json": _package,
 }
 """The files that make a folder the root of a generator's site, the surest first."""

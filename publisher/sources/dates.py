@@ -37,6 +37,9 @@ _ODD_OFFSET = re.compile(r"\s*[+-]\d")
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?")
 
 
+_NUMBERS = re.compile(r"(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})(?!\d)")
+
+
 def parse_date(text: str, zone: tzinfo) -> datetime | None:
     """The instant `text` names, aware and UTC, to the microsecond; `zone` where it names none.
 
@@ -51,7 +54,22 @@ def parse_date(text: str, zone: tzinfo) -> datetime | None:
                 return _instant(day, _time(text, match.end()), zone)
             except (ValueError, OverflowError):
                 return None
-    return None
+    return _of_numbers(text, zone)
+
+
+def _of_numbers(text: str, zone: tzinfo) -> datetime | None:
+    """10/25/2024 has its month first, as in JavaScript; with other signs only what can be read in one way is a date."""
+    match = _NUMBERS.match(text)
+    if match is None:
+        return None
+    first, second = int(match["a"]), int(match["b"])
+    if first <= 12 and second <= 12 and first != second and match["sep"] != "/":
+        return None
+    month, day = (second, first) if first > 12 else (first, second)
+    try:
+        return _instant((int(match["y"]), month, day), _time(text, match.end()), zone)
+    except (ValueError, OverflowError):
+        return None
 
 
 @lru_cache(maxsize=64)

@@ -25,8 +25,6 @@ _MARKERS = frozenset({"all", "post", "posts", "blog"})
 
 _CODE = (".js", ".cjs", ".mjs", ".ts")
 _DATA = ".11tydata."
-_USUAL = "en"
-"""`site.language` where nobody chose another."""
 
 
 def with_data(rules: SourceRules, folder: Path, root: Path, paths: Sequence[str]) -> SourceRules:
@@ -46,7 +44,7 @@ def _metadata(root: Path, rules: SourceRules, unread: list[str]) -> tuple[Defaul
             values: dict[str, Value] = {}
             if (author := top.get("author")) and rules.author is None:
                 values["author"] = author
-            if (language := top.get("language") or top.get("lang")) and rules.language == _USUAL:
+            if (language := top.get("language") or top.get("lang")) and rules.language is None:
                 values["lang"] = language
             return (Defaults(values=values),) if values else ()
     return ()

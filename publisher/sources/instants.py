@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 
 from publisher.sources.dates import parse_date
 from publisher.sources.people import language_suffix
-from publisher.sources.values import FrontMatter, FrontMatterError, Value
+from publisher.sources.values import FrontMatter, FrontMatterError, Quoted, Value
 
 DATE_FIELDS = ("date", "publishdate", "pubdate", "pubdatetime", "published", "created")
 MODIFIED_FIELDS = ("lastmodifiedat", "lastmod", "updated", "updateddate", "modified", "moddatetime")
@@ -21,14 +21,19 @@ _IN_PATH = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})(?:/|$)")
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """The zone of dates that name none: `utc` matches those that the generator reads as UTC."""
+    """The zone of dates that name none: `utc` matches those that the generator reads as UTC, of which
+    those in quotes are not where `unquoted`.
+    """
 
     site: tzinfo
     utc: re.Pattern[str] | None = None
+    unquoted: bool = False
 
     def of(self, text: str) -> tzinfo:
-        """The zone of the date in `text`."""
-        return UTC if self.utc is not None and self.utc.fullmatch(text) else self.site
+        """The zone of the date in `text`, a scalar as front matter has it."""
+        if self.utc is None or (self.unquoted and isinstance(text, Quoted)):
+            return self.site
+        return UTC if self.utc.fullmatch(text.strip()) else self.site
 
 
 def find_instant(
@@ -82,7 +87,7 @@ def _read(front: FrontMatter, name: str, value: Value, zones: Zones, warnings: l
     text = (value or "").strip()
     if not text or (name == "published" and front.flag(name) is not None):
         return None
-    found = parse_date(text, zones.of(text))
+    found = parse_date(text, zones.of(value or ""))
     if found is None:
         reason = f"{name}: {text[:60]!r} is no date; write it as 2024-10-25 08:38"
         warnings.append(f"line {front.line_of(name)}: {reason}")

@@ -1,48 +1,45 @@
-"""Pelican's own: settings in pelicanconf.py, which is Python and never run; what its folders say.
+"""Pelican's own: settings in pelicanconf.py, which is Python and never run. `pelicanpaths` has what paths say.
 
-AUTHOR, DEFAULT_LANG, DEFAULT_METADATA    what posts need not write
+AUTHOR, DEFAULT_METADATA                  what posts need not write
 PATH, ARTICLE_PATHS, ARTICLE_EXCLUDES     where articles are; PAGE_PATHS holds pages
-USE_FOLDER_AS_CATEGORY (on where not set) the folder an article is in, below PATH, is its category
 DEFAULT_CATEGORY                          the category of an article that has none; Pelican's own "misc",
                                           which nobody wrote, is no category here
+ARTICLE_URL, ARTICLE_LANG_URL             addresses; the latter those in another language than DEFAULT_LANG
+SLUGIFY_SOURCE                            whether a slug is made of the title or of the file's name
 """
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
+from publisher.sources.datewords import SIGN, SIGNS
 from publisher.sources.rules import Defaults
 from publisher.sources.values import Value, fold
 
-MAX_FOLDERS = 2_000
-"""Folders that are made categories."""
-
 _ASSIGNED = re.compile(r"""^\s*([A-Z_]+)\s*=\s*[rRuU]?(["'])(.*?)\2""", re.MULTILINE)
-_DATE = {"%Y": ":year", "%m": ":month", "%d": ":day", "%b": ":month", "%H": ":hour", "%M": ":minute"}
-_FIELD = re.compile(r"\{(?:date:([^{}]*)|(slug|lang|category|author))\}")
-_LANGUAGE = "en"
-"""`site.language` where nobody chose another: then DEFAULT_LANG counts."""
+_FIELD = re.compile(r"\{(?:date:([^{}]*)|(\w+))\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Articles:
     """Where articles are: folders and files by their paths from the blog's root; `content` is PATH ("" for
     the root), `within` holds them all, and what is in `excluded` is none. `filed`: folders are categories.
+    `foreign` is the permalink of those that say that they are in another language; "": it is as any.
     """
 
     content: str = ""
     within: tuple[str, ...] = ("",)
     excluded: tuple[str, ...] = ()
     filed: bool = False
+    foreign: str = ""
 
     def why_not(self, path: str) -> str | None:
         """Why the file at `path` is no article; None where it is one."""
-        if not any(_in(path, place) for place in self.within):
+        if not any(inside(path, place) for place in self.within):
             return "not in ARTICLE_PATHS"
-        return next((f"in {place}" for place in self.excluded if _in(path, place)), None)
+        return next((f"in {place}" for place in self.excluded if inside(path, place)), None)
 
 
 def assignments(text: str) -> dict[str, Any]:
@@ -71,69 +68,79 @@ def assignments(text: str) -> dict[str, Any]:
 def articles(given: Mapping[str, Any]) -> Articles:
     """Where these settings say that articles are."""
     path = given.get("PATH")
-    content = _place("", path) if isinstance(path, str) and not path.startswith(("/", "~")) else "content"
+    content = joined("", path) if isinstance(path, str) and not path.startswith(("/", "~")) else "content"
     within = _names(given.get("ARTICLE_PATHS")) or ("",)
     excluded = _names(given.get("ARTICLE_EXCLUDES")) + (_names(given.get("PAGE_PATHS")) or ("pages",))
     return Articles(
         content=content,
-        within=tuple(_place(content, name) for name in within),
-        excluded=tuple(_place(content, name) for name in excluded if name),
+        within=tuple(joined(content, name) for name in within),
+        excluded=tuple(joined(content, name) for name in excluded if name),
         filed=given.get("USE_FOLDER_AS_CATEGORY", True) is not False,
+        foreign=_link(given, "ARTICLE_LANG") or f":{_slug(given)}-:lang.html",
     )
 
 
-def permalink(given: Mapping[str, str]) -> str:
-    """Where articles are by ARTICLE_URL, else by ARTICLE_SAVE_AS, as `permalinks` has it."""
-    url = given.get("ARTICLE_URL", "") or given.get("ARTICLE_SAVE_AS", "").removesuffix("index.html")
-    return _FIELD.sub(_word, url)
+def permalink(given: Mapping[str, Any]) -> str:
+    """Where articles are by ARTICLE_URL, else by ARTICLE_SAVE_AS, as `permalinks` has it; "": as usual."""
+    found = _link(given, "ARTICLE")
+    return found or (f"/:{_slug(given)}.html" if _slug(given) == "slug" else "")
 
 
-def _word(match: re.Match[str]) -> str:
+def _link(given: Mapping[str, Any], of: str) -> str:
+    url, file = given.get(f"{of}_URL"), given.get(f"{of}_SAVE_AS")
+    text = (
+        url
+        if isinstance(url, str) and url
+        else file.removesuffix("index.html")
+        if isinstance(file, str)
+        else ""
+    )
+    return _FIELD.sub(lambda match: _word(match, _slug(given)), text)
+
+
+def _slug(given: Mapping[str, Any]) -> str:
+    """The word of `permalinks` for a slug: made of the title, else of the file's name."""
+    return "slug" if given.get("SLUGIFY_SOURCE") == "basename" else "titleslug"
+
+
+def _word(match: re.Match[str], slug: str) -> str:
     if match[2]:
-        return ":titleslug" if match[2] == "slug" else f":{match[2]}"
-    return re.sub(r"%[A-Za-z]", lambda part: _DATE.get(part[0], ""), match[1])
+        return f":{slug}" if match[2] == "slug" else f":{match[2]}"
+    return SIGN.sub(lambda part: f":{SIGNS[part[0]]}" if part[0] in SIGNS else "", match[1])
 
 
-def defaults(given: Mapping[str, Any], *, author: bool, language: str) -> tuple[Defaults, ...]:
-    """What articles need not write. `author`: the site's own settings name one, who stays; so does the site's
-    `language` where it was chosen.
-    """
-    metadata = _table(given.get("DEFAULT_METADATA"))
+def defaults(given: Mapping[str, Any], *, author: bool) -> tuple[Defaults, ...]:
+    """What articles need not write. `author`: the site's own settings name one, who stays."""
+    metadata = texts_of(given.get("DEFAULT_METADATA"))
     values: dict[str, Value] = {fold(key): text for key, text in metadata.items()}
-    for name, key, wanted in (
-        ("AUTHOR", "author", not author),
-        ("DEFAULT_LANG", "lang", language == _LANGUAGE),
-        ("DEFAULT_CATEGORY", "category", True),
-    ):
+    for name, key, wanted in (("AUTHOR", "author", not author), ("DEFAULT_CATEGORY", "category", True)):
         if wanted and isinstance(text := given.get(name), str) and text.strip():
             values.setdefault(key, text.strip())
     return (Defaults(values=values),) if values else ()
 
 
-def folder_categories(found: Articles, paths: Sequence[str]) -> tuple[Defaults, ...]:
-    """The category that each folder gives to the articles in it; `paths` are theirs from the blog's root."""
-    if not found.filed:
-        return ()
-    places = sorted({path.rpartition("/")[0] for path in paths}, key=lambda place: (place.count("/"), place))
-    below = [place for place in places[:MAX_FOLDERS] if place != found.content and _in(place, found.content)]
-    return tuple(Defaults(scope=place, values={"category": PurePosixPath(place).name}) for place in below)
+def texts_of(value: Any) -> dict[str, str]:
+    """The texts of a map, or of a list of pairs, by their names."""
+    pairs: list[Any] = [*value.items()] if isinstance(value, dict) else [*value] if _listed(value) else []
+    both = [pair for pair in pairs if _listed(pair) and len(pair) == 2]
+    return {key: text for key, text in both if isinstance(key, str) and isinstance(text, str)}
 
 
-def _table(value: Any) -> dict[str, str]:
-    """The texts of a map, by their names."""
-    pairs: list[tuple[Any, Any]] = [*value.items()] if isinstance(value, dict) else []
-    return {key: text for key, text in pairs if isinstance(key, str) and isinstance(text, str)}
+def joined(root: str, name: str) -> str:
+    """A path below `root`, without "." and empty parts."""
+    parts = [part for part in f"{root}/{name}".split("/") if part not in ("", ".")]
+    return "/".join(parts)
+
+
+def inside(path: str, place: str) -> bool:
+    """Whether `path` is `place` or below it; all are in ""."""
+    return not place or path == place or path.startswith(place + "/")
+
+
+def _listed(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
 
 
 def _names(value: Any) -> tuple[str, ...]:
     given: list[Any] = [*value] if isinstance(value, (list, tuple)) else [value]
     return tuple(name for name in given if isinstance(name, str))
-
-
-def _place(root: str, name: str) -> str:
-    parts = [part for part in f"{root}/{name}".split("/") if part not in ("", ".")]
-    return "/".join(parts)
-
-
-def _in(path: str, place: str) -> bool:
-    return not place or path == place or path.startswith(place + "/")

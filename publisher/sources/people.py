@@ -5,7 +5,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from publisher.core.site import Person
-from publisher.sources.rules import SourceRules
+from publisher.sources.hugo import Tongues
+from publisher.sources.rules import USUAL, SourceRules
 from publisher.sources.values import FrontMatter, Value, fold, names, scalars, table
 from publisher.sources.words import plain
 
@@ -45,18 +46,30 @@ def language_suffix(stem: str) -> str:
 
 def find_language(front: FrontMatter, path: str, rules: SourceRules) -> tuple[str, str]:
     """A BCP 47 tag and where it stands: `lang`, `language` or `locale`; the file's name (index.de.md);
-    a folder (/de/...); else the site's.
+    a folder (/de/...); else the settings' or the blog's own.
     """
     for name in ("lang", "language", "locale"):
         text = front.text(name)
-        if text and (found := _language(text)):
+        if text and (found := language_of(text)):
             return found, name
     folders, _, name = path.rpartition("/")
+    if rules.tongues and (found := _of_tongues(rules.tongues, rules.in_blog(path))):
+        return language_of(found), "file name" if name.count(".") > 1 else "folder"
+    if rules.tongues and len(rules.tongues.codes) == 1:
+        return rules.language or USUAL, rules.origins.get("language", "settings")
     if name.count(".") > 1 and (suffix := language_suffix(name.rpartition(".")[0])):
-        return _language(suffix[1:]), "file name"
+        return language_of(suffix[1:]), "file name"
     if found := _of_folders(rules.in_blog(folders) if folders else "/".join(rules.above)):
         return found, "folder"
-    return rules.language, "settings"
+    return rules.language or USUAL, rules.origins.get("language", "settings")
+
+
+def _of_tongues(tongues: Tongues, path: str) -> str:
+    """The language that Hugo gives to a file: by its folder, else by its name; "" for neither."""
+    if found := tongues.of_folder(path)[1]:
+        return found
+    suffix = path.rpartition("/")[2].rpartition(".")[0].rpartition(".")[2].casefold()
+    return suffix if len(tongues.codes) > 1 and suffix in map(str.casefold, tongues.codes) else ""
 
 
 @lru_cache(maxsize=4096)
@@ -64,7 +77,7 @@ def _of_folders(folders: str) -> str:
     parts = folders.split("/")
     for above, folder in zip(("content", *parts), parts, strict=False):
         if _is_language(folder, above):
-            return _language(folder)
+            return language_of(folder)
     return ""
 
 
@@ -186,7 +199,8 @@ def _web(value: dict[str, Value]) -> str | None:
     return url if url.startswith(("https://", "http://")) and " " not in url else None
 
 
-def _language(text: str) -> str:
+def language_of(text: str) -> str:
+    """What people write for a language as a BCP 47 tag; "" where it is none."""
     if text.casefold() in LANGUAGES:
         return LANGUAGES[text.casefold()]
     tag = text.split(".")[0].replace("_", "-")  # locale: en_US.UTF-8

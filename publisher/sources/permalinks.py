@@ -1,11 +1,11 @@
 """Patterns of addresses: the words of Jekyll, Hugo, Hexo and Docusaurus, filled for one post.
 
-:year :short_year :month :i_month :day :i_day :y_day :hour :minute :second     of the instant, by the site
+:year :month :day ...        of the instant, by the site; all of them are in `datewords`
 :title :slug :titleslug :filename     the file's own name; the slug; the slug, else made of the title; the
                                       name with its date. :title of a file without a date is made of the
                                       title, except where the generator says otherwise; :titleonly always
-:monthname :weekday :weekdayname      Hugo's, in small letters
-:categories :category :sections :section :sections_rest :sections_last :lang :author :output_ext
+:hash :abbrlink ...          Hexo's: a digest; what front matter says under that word
+:categories :slugified_categories :category :sections :section :sections_rest :sections_last :lang :author :output_ext
 :dated        Docusaurus: "2024/05/01/" where the name is dated, else the folders
 """
 
@@ -13,34 +13,32 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha1
 from urllib.parse import quote
 
+from publisher.sources.datewords import DATE_WORDS
 from publisher.sources.instants import dated_name, own_name
 from publisher.sources.people import language_suffix
-from publisher.sources.rules import SourceRules
+from publisher.sources.rules import USUAL, SourceRules
 from publisher.sources.values import FrontMatter
 
 NAMED = {  # Jekyll's names
     "pretty": "/:categories/:year/:month/:day/:title/",
     "date": "/:categories/:year/:month/:day/:title.html",
     "ordinal": "/:categories/:year/:y_day/:title.html",
+    "weekdate": "/:categories/:year/W:week/:short_day/:title.html",
     "none": "/:categories/:title.html",
 }
 
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-    "november", "december",
-)  # fmt: skip
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SEPARATORS = re.compile(r"^[-_. ]+")
 _NOT_SLUG = re.compile(r"[^\w]+")
-_NOT_JEKYLLS = re.compile(r"[^\w.~!$&'()+,;=@-]+")
+_NOT_JEKYLLS = re.compile(r"[^\w.~!$&'()+,;=@]+")  # Utils.slugify, "pretty"; a run with hyphens is one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What an address is made of. `local` is the instant in the site's zone; None: no date. `suffixed` is
-    whether the file's name ends in its language.
+    whether the file's name ends in its language; `stem` is Eleventy's page.filePathStem.
     """
 
     path: str
@@ -53,6 +51,7 @@ class Facts:
     language: str
     blank: bool
     suffixed: bool
+    stem: str = ""
 
 
 def expand(pattern: str, facts: Facts, rules: SourceRules) -> str:
@@ -60,10 +59,24 @@ def expand(pattern: str, facts: Facts, rules: SourceRules) -> str:
     pattern = NAMED.get(pattern, pattern)
     if ":" not in pattern:
         return pattern
+    if rules.habits.open:  # every word of its front matter is one, such as a plugin's :abbrlink
+        pattern = _ANY_WORD.sub(lambda match: _given(match, facts), pattern)
     filled = _WORD.sub(lambda match: _WORDS[match[1]](facts, rules), pattern)
-    if facts.suffixed and facts.language != rules.language:
-        return f"/{facts.language.lower()}/{filled}"  # two files that differ in nothing else
-    return filled
+    return f"/{facts.language.lower()}/{filled}" if _apart(facts, rules) else filled
+
+
+def _apart(facts: Facts, rules: SourceRules) -> bool:
+    """Whether the post's language is a folder of its address: two files may differ in nothing else."""
+    tongues = rules.tongues
+    if tongues is None:
+        return facts.suffixed and facts.language != (rules.language or USUAL)
+    several = len(tongues.codes) > 1
+    return several and facts.language.casefold() != tongues.main.casefold()
+
+
+def _given(match: re.Match[str], facts: Facts) -> str:
+    text = "" if _WORD.match(match[0]) else facts.front.text(match[1])
+    return quote(text, safe="/") if text else match[0]
 
 
 def undated(path: str) -> str:
@@ -90,17 +103,24 @@ def _title(facts: Facts, rules: SourceRules) -> str:
     habits = rules.habits
     if habits.slugged:
         return quote(_NOT_JEKYLLS.sub("-", facts.slug).strip("-"), safe="!$&'()+,;=@~")
+    if rules.profile == "hexo":
+        return "/".join(quote(name, safe="") for name in _hexos(facts, rules))
     if habits.named:
-        inside = rules.profile == "hexo" and "_posts" in rules.in_blog(facts.path).split("/")
-        folders = _folders(facts, rules) if inside else []
-        return "/".join(quote(name, safe="") for name in (*folders, facts.slug))
+        return quote(facts.slug, safe="")
     own = undated(facts.path) if dated_name(facts.path) else slugify(facts.title) or facts.slug
     return quote(own, safe="")
 
 
+def _hexos(facts: Facts, rules: SourceRules) -> list[str]:
+    """Hexo's :title: the file by its folders and name. What front matter calls slug is none to it."""
+    inside = "_posts" in rules.in_blog(facts.path).split("/")
+    own = undated(facts.path) if rules.undates else own_name(facts.path)
+    return [*_folders(facts, rules), own] if inside else [own]
+
+
 def _slug(facts: Facts, rules: SourceRules) -> str:
     # Names of files are literal: a "%" or "#" in them is no escape and no fragment.
-    if rules.habits.undated or facts.front.text("slug"):
+    if rules.undates or facts.front.text("slug"):
         return _spelt(facts.slug, rules)
     return _spelt(own_name(facts.path), rules)
 
@@ -111,11 +131,14 @@ def _spelt(name: str, rules: SourceRules) -> str:
 
 def _titleslug(facts: Facts, rules: SourceRules) -> str:
     given = facts.front.text("slug")
+    if given and rules.profile == "pelican":
+        return quote(given, safe="")  # as it stands
     return _spelt(given, rules) if given else _titleonly(facts, rules)
 
 
 def _titleonly(facts: Facts, rules: SourceRules) -> str:
-    return quote(slugify(facts.title) or facts.slug, safe="")
+    spell = rules.habits.spell if rules.profile == "pelican" else slugify
+    return quote(spell(facts.title) or facts.slug, safe="")
 
 
 def _own_name(facts: Facts, rules: SourceRules) -> str:
@@ -125,11 +148,30 @@ def _own_name(facts: Facts, rules: SourceRules) -> str:
 def _categories(facts: Facts, rules: SourceRules) -> str:
     if not rules.habits.slugged:
         return "/".join(quote(slugify(name), safe="") for name in facts.categories)
-    parts = rules.in_blog(facts.path).split("/")
-    folders = parts[: parts.index("_posts")] if rules.rooted and "_posts" in parts else []
-    folders = [name for name in folders if name not in ("source", "src")]  # Octopress' own
-    names = dict.fromkeys(name.casefold() for name in (*folders, *facts.categories))
+    names = dict.fromkeys(name.casefold() for name in facts.categories)
     return "/".join(quote(name, safe="") for name in names)
+
+
+def _category(facts: Facts, rules: SourceRules) -> str:
+    """The first; Hexo's is the last, with those above it."""
+    if rules.profile == "pelican":
+        return _spelt(facts.categories[0] if facts.categories else "misc", rules)
+    if rules.profile == "hexo":
+        names = [_NOT_SLUG.sub("-", name).strip("-") for name in facts.categories]
+        return "/".join(quote(name, safe="") for name in names) or "uncategorized"
+    return quote(slugify(facts.categories[0]), safe="") if facts.categories else ""
+
+
+def _author(facts: Facts, rules: SourceRules) -> str:
+    return (
+        _spelt(facts.author, rules) if rules.profile == "pelican" else quote(slugify(facts.author), safe="")
+    )
+
+
+def _hash(facts: Facts, rules: SourceRules) -> str:
+    """Hexo's: twelve digits of its slug and time."""
+    second = int(facts.local.timestamp()) if facts.local else 0
+    return sha1(f"{'/'.join(_hexos(facts, rules))}{second}".encode(), usedforsecurity=False).hexdigest()[:12]
 
 
 def _folders(facts: Facts, rules: SourceRules) -> list[str]:
@@ -137,9 +179,14 @@ def _folders(facts: Facts, rules: SourceRules) -> list[str]:
     parts = rules.in_blog(facts.path).split("/")[:-1]
     if parts and _stem(facts.path).removesuffix(language_suffix(_stem(facts.path))).casefold() == "index":
         parts.pop()
+    if rules.tongues and (place := rules.tongues.of_folder(rules.in_blog(facts.path))[0]):
+        return parts[place.count("/") + 1 :]
     for at in range(len(parts) - 1, -1, -1):
         if parts[at] in rules.habits.roots:
-            return parts[at + 1 :]
+            parts = parts[at + 1 :]
+            break
+    if rules.profile == "eleventy" and parts and parts[-1] == _stem(facts.path):
+        parts.pop()  # about/about.md is as good as about/index.md
     return parts
 
 
@@ -162,23 +209,10 @@ def _dated(facts: Facts, rules: SourceRules) -> str:
 
 
 _WORDS: dict[str, Callable[[Facts, SourceRules], str]] = {
-    "year": _date(lambda at: f"{at.year:04}"),
-    "short_year": _date(lambda at: f"{at.year % 100:02}"),
-    "month": _date(lambda at: f"{at.month:02}"),
-    "i_month": _date(lambda at: str(at.month)),
-    "day": _date(lambda at: f"{at.day:02}"),
-    "monthname": _date(lambda at: f"{_MONTHS[at.month - 1]}"),
-    "weekday": _date(lambda at: str(at.isoweekday() % 7)),
-    "weekdayname": _date(lambda at: _WEEKDAYS[at.weekday()]),
-    "i_day": _date(lambda at: str(at.day)),
-    "y_day": _date(lambda at: f"{at:%j}"),
-    "yearday": _date(lambda at: f"{at:%j}"),
-    "hour": _date(lambda at: f"{at.hour:02}"),
-    "minute": _date(lambda at: f"{at.minute:02}"),
-    "second": _date(lambda at: f"{at.second:02}"),
+    **{word: _date(part) for word, part in DATE_WORDS.items()},
     "title": _title,
-    "name": _title,
-    "post_title": _title,
+    "name": lambda facts, rules: _title(facts, rules).rpartition("/")[2],
+    "post_title": _titleonly,
     "slug": _slug,
     "slugorfilename": _slug,
     "slugorcontentbasename": _slug,
@@ -187,7 +221,11 @@ _WORDS: dict[str, Callable[[Facts, SourceRules], str]] = {
     "filename": _own_name,
     "contentbasename": _own_name,
     "categories": _categories,
-    "category": lambda facts, rules: quote(slugify(facts.categories[0]), safe="") if facts.categories else "",
+    "slugified_categories": lambda facts, rules: "/".join(
+        quote(name, safe="") for name in dict.fromkeys(map(slugify, facts.categories))
+    ),
+    "category": _category,
+    "hash": _hash,
     "sections": _sections,
     "section": lambda facts, rules: section(facts, rules),
     "sections_rest": lambda facts, rules: "/".join(_sections(facts, rules).split("/")[1:]),
@@ -195,7 +233,8 @@ _WORDS: dict[str, Callable[[Facts, SourceRules], str]] = {
     "collection": lambda facts, rules: "posts",
     "dated": _dated,
     "lang": lambda facts, rules: quote(facts.language.lower()),
-    "author": lambda facts, rules: quote(slugify(facts.author), safe=""),
+    "author": _author,
     "output_ext": lambda facts, rules: ".html",
 }
 _WORD = re.compile(f":({'|'.join(sorted(_WORDS, key=len, reverse=True))})(?![a-z])")
+_ANY_WORD = re.compile(r":([A-Za-z]\w*)")

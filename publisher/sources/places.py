@@ -10,7 +10,7 @@ from publisher.core.posts import Image
 from publisher.sources.eleventy import address
 from publisher.sources.permalinks import Facts, expand, section, undated
 from publisher.sources.profiles import GENERIC
-from publisher.sources.rules import SourceRules
+from publisher.sources.rules import USUAL, SourceRules
 from publisher.sources.values import FrontMatter, Value, legal, scalars
 from publisher.sources.words import plain
 
@@ -60,6 +60,25 @@ def find_slug(front: FrontMatter, path: str) -> tuple[str, str]:
     if slug := front.text("slug").strip("/"):
         return slug, "slug"
     return undated(path), "file name"
+
+
+def stem_of(path: str, rules: SourceRules) -> str:
+    """Eleventy's page.filePathStem: the path from its input folder, without suffix and date."""
+    if rules.profile != "eleventy":
+        return ""
+    folders, _, _ = rules.in_blog(path).rpartition("/")
+    parts = folders.split("/") if folders else []
+    if parts and parts[0] in ("src", "content", "site"):
+        del parts[0]
+    index = path.rpartition("/")[2].rpartition(".")[0] == "index"
+    return "/" + "/".join([*parts, "index" if index else undated(path)])
+
+
+def filed(path: str, rules: SourceRules) -> tuple[str, ...]:
+    """The categories that Jekyll makes of the folders above _posts, which are of every post in it."""
+    parts = rules.in_blog(path).split("/") if rules.habits.slugged and rules.rooted else []
+    folders = parts[: parts.index("_posts")] if "_posts" in parts else []
+    return tuple(name for name in folders if name not in ("source", "src"))  # Octopress' own
 
 
 def local_path(text: str) -> str:
@@ -143,7 +162,8 @@ def _permalink(facts: Facts, rules: SourceRules) -> tuple[str, str]:
         if not _SCHEME.match(text):
             if name == "saveas":
                 text = text.removesuffix("index.html")
-            ends = "/" if name == "path" and not text.lower().endswith((".html", ".htm")) else ""
+            slashed = name == "path" or (name == "url" and rules.profile == "hugo")
+            ends = "/" if slashed and not text.lower().endswith((".html", ".htm", "/")) else ""
             return local_path(expand(text, facts, rules) + ends), name
         if text.startswith(rules.site_url):
             return local_path(text[len(rules.site_url) :]), name
@@ -152,10 +172,17 @@ def _permalink(facts: Facts, rules: SourceRules) -> tuple[str, str]:
         return local_path(slug), "slug"
     if rules.sections and (pattern := rules.sections.get(section(facts, rules))):
         return local_path(expand(pattern, facts, rules)), rules.origins.get("sections", "settings")
+    if rules.articles and rules.articles.foreign and _foreign(facts, rules):
+        return local_path(expand(rules.articles.foreign, facts, rules)), "ARTICLE_LANG_URL"
     if rules.permalink is not None:
         return local_path(expand(rules.permalink, facts, rules)), rules.origins.get("permalink", "settings")
     where = "default" if rules.habits is GENERIC else f"default of {rules.profile}"
     return local_path(expand(rules.habits.permalink, facts, rules)), where
+
+
+def _foreign(facts: Facts, rules: SourceRules) -> bool:
+    """Whether a post says that it is in another language than the site."""
+    return bool(facts.front.text("lang")) and facts.language != (rules.language or USUAL)
 
 
 def _canonical(facts: Facts, base: str, rules: SourceRules, warnings: list[str]) -> tuple[str, str]:

@@ -18,15 +18,17 @@ class Profile:
     """One generator's conventions.
 
     `utc` matches the dates without a zone that it reads as UTC; the others are in the site's zone. None:
-    all are. `permalink` is its default, in the words of `permalinks`. `roots` are the folders that hold
+    all are; with `unquoted` only those that no quotes make a text. `permalink` is its default, in the words of `permalinks`. `roots` are the folders that hold
     content and are no part of an address, innermost last. `named` is whether :title is the slug (of the
     front matter or the file) and never made of the title. `slugged` is whether names are made fit for a
     URL as Jekyll does. `undated` is whether a date is taken off a file's name. `spell` is how names of
-    files and folders are spelt in an address. `words` is whether a text of tags is parted at spaces.
+    files and folders are spelt in an address. `words` is whether a text of tags is parted at spaces; `open`
+    is whether any word of the front matter may stand in a permalink.
     """
 
     name: str
     utc: re.Pattern[str] | None = None
+    unquoted: bool = False
     permalink: str = PERMALINK
     roots: tuple[str, ...] = ("content", "posts", "_posts")
     named: bool = False
@@ -34,6 +36,7 @@ class Profile:
     undated: bool = True
     spell: Callable[[str], str] = spelling.as_written
     words: bool = False
+    open: bool = False
 
 
 GENERIC = Profile(name="none", words=True)
@@ -45,6 +48,7 @@ PROFILES: Mapping[str, Profile] = {
         Profile(  # "Y-m-d H:M:S" is a YAML timestamp, which is UTC; what YAML leaves as text is local
             name="jekyll",
             utc=_TO_THE_SECOND,
+            unquoted=True,
             permalink="/:categories/:year/:month/:day/:title.html",
             roots=("_posts", "_drafts"),
             named=True,
@@ -58,7 +62,13 @@ PROFILES: Mapping[str, Profile] = {
             undated=False,
             spell=spelling.hugo,
         ),
-        Profile(name="eleventy", utc=_ANY, permalink="/:sections/:slug/", roots=("content", "src")),
+        Profile(
+            name="eleventy",
+            utc=_ANY,
+            permalink="/:sections/:slug/",
+            roots=("content", "src"),
+            undated=False,
+        ),
         Profile(
             name="astro",
             utc=_ANY,
@@ -67,12 +77,19 @@ PROFILES: Mapping[str, Profile] = {
             undated=False,
             spell=spelling.github,
         ),
-        Profile(name="pelican", permalink="/:titleslug.html", roots=("content",)),
+        Profile(
+            name="pelican",
+            permalink="/:titleslug.html",
+            roots=("content",),
+            spell=spelling.pelican,
+            open=True,
+        ),
         Profile(
             name="hexo",
             permalink="/:year/:month/:day/:title/",
             roots=("source", "_posts", "_drafts"),
             named=True,
+            open=True,
         ),
         Profile(
             name="docusaurus",

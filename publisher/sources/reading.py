@@ -20,7 +20,7 @@ from publisher.sources.instants import (
     find_opening,
     first_date,
 )
-from publisher.sources.permalinks import Facts
+from publisher.sources.permalinks import Facts, undated
 from publisher.sources.rules import SourceRules
 from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, table
 from publisher.sources.visibility import File, mail_of, why_hidden
@@ -105,19 +105,23 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
     if rules.profile == "hugo":
         front = front.over(table(front.values.get("params")))
     is_html = path.lower().endswith((".html", ".htm"))
-    zones = Zones(zone_named(rules.timezone or "UTC") or UTC, rules.habits.utc)
+    habits = rules.habits
+    zones = Zones(zone_named(rules.timezone or "UTC") or UTC, habits.utc, habits.unquoted)
     warnings = list(front.warnings)
     why: Reasons = {}
     instant, why["instant"] = find_instant(front if given else None, path, zones, warnings)
-    title, why["title"] = _title(front, body, path, is_html=is_html)
-    categories, why["categories"] = people.find_categories(front, words=rules.habits.words)
-    tags, why["tags"] = people.find_tags(front, words=rules.habits.words)
+    title, why["title"] = _title(front, body, path, rules, is_html=is_html)
+    categories, why["categories"] = people.find_categories(front, words=habits.words)
+    if above := places.filed(path, rules):
+        categories = tuple(dict.fromkeys((*above, *categories)))
+    tags, why["tags"] = people.find_tags(front, words=habits.words)
     authors, why["authors"] = people.find_authors(front, rules)
     language, why["language"] = people.find_language(front, path, rules)
     slug, why["slug"] = places.find_slug(front, path)
     facts = Facts(
         path=path, front=front, title=title, slug=slug, local=_local(instant, zones), categories=categories,
         author=authors[0].name if authors else "", language=language, blank=not body or body.isspace(),
+        stem=places.stem_of(path, rules),
         suffixed=path.count(".") > 1 and people.language_suffix(path.rpartition(".")[0]) != "",
     )  # fmt: skip
     place = places.find_place(facts, rules)
@@ -159,7 +163,7 @@ def _defaults(path: str, rules: SourceRules) -> dict[str, Value]:
     return found
 
 
-def _title(front: FrontMatter, body: str, path: str, *, is_html: bool) -> tuple[str, str]:
+def _title(front: FrontMatter, body: str, path: str, rules: SourceRules, *, is_html: bool) -> tuple[str, str]:
     value = front.get("title")
     if isinstance(value, (list, dict)):
         kind = "list" if isinstance(value, list) else "map"
@@ -169,11 +173,17 @@ def _title(front: FrontMatter, body: str, path: str, *, is_html: bool) -> tuple[
         return title, "title"
     if title := first_heading(body, is_html=is_html):
         return title, "first heading"
-    return _named(front, path), "slug"
+    return (_titleized(path), "file name") if rules.profile == "jekyll" else (_named(front, path), "slug")
+
+
+def _titleized(path: str) -> str:
+    """Jekyll's title of a file without one: the words of its name, each with one capital."""
+    slug = plain(undated(path))
+    return " ".join(word.capitalize() for word in slug.split("-") if word) or slug
 
 
 def _named(front: FrontMatter, path: str) -> str:
-    """A title made of the name: in words where the file is dated, as Jekyll does, else the slug."""
+    """A title made of the name: in words where the file is dated, else the slug."""
     slug = plain(places.find_slug(front, path)[0])
     if dated_name(path) is None:
         return slug

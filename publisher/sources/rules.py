@@ -6,11 +6,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from publisher.core.site import Person
+from publisher.sources.hugo import Tongues
 from publisher.sources.profiles import GENERIC, PROFILES, Profile
 from publisher.sources.values import Value, fold
 
 if TYPE_CHECKING:
     from publisher.sources.pelican import Articles
+
+
+USUAL = "en"
+"""The language of posts where nobody names one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +34,8 @@ class SourceRules:
 
     `site_url` is absolute and ends in "/". `timezone` (IANA) is that of dates without one, and of the
     date words in `permalink`; `permalink` is a pattern, or one of Jekyll's names (see permalinks).
-    None for either: the generator's own where its configuration is found, else UTC and
-    :year/:month/:day/:slug/. `link_fields` and `id_fields` are front matter that names the canonical URL
+    `language` is that of posts that name none. None for any of them: the generator's own where its
+    configuration is found, else UTC, :year/:month/:day/:slug/ and USUAL. `link_fields` and `id_fields` are front matter that names the canonical URL
     and a permanent id, first found wins. Globs know `**`, `*` and `?`. `profile` is a generator's name,
     "none", or "auto". With `pages` Publisher makes a page of each post: permalinks are under /posts/, files
     beside posts assets.
@@ -40,14 +45,15 @@ class SourceRules:
     root; `rooted` is whether a generator's configuration marks it; `people` are authors by the keys that
     posts name them by; `separator` ends a post's summary; `sections` are the permalinks of single sections;
     `articles` are Pelican's; `beside` is what a data file of a post's own gives to it, by the post's path;
-    `unread` are data files that are code, by their paths from the blog's root. `origins` says, for a field's
+    `unread` are data files that are code, by their paths from the blog's root; `undated` is whether the
+    configuration says that files' names begin with their dates; `tongues` are Hugo's languages. `origins` says, for a field's
     name, where its value comes from.
     """
 
     site_url: str
     pages: bool = False
     timezone: str | None = None
-    language: str = "en"
+    language: str | None = None
     author: Person | None = None
     include: tuple[str, ...] = ("**/*.md", "**/*.markdown", "**/*.mdx", "**/*.html")
     exclude: tuple[str, ...] = ()
@@ -65,7 +71,14 @@ class SourceRules:
     articles: "Articles | None" = None
     beside: Mapping[str, Mapping[str, Value]] = field(default_factory=dict[str, Mapping[str, Value]])
     unread: tuple[str, ...] = ()
+    undated: bool | None = None
+    tongues: Tongues | None = None
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def undates(self) -> bool:
+        """Whether a date is taken off a file's name where that makes an address."""
+        return self.habits.undated if self.undated is None else self.undated
 
     @cached_property
     def habits(self) -> Profile:

@@ -4,6 +4,20 @@ import re
 import unicodedata
 
 _ALLOWED = frozenset("./\\_#+~-@")
+_LATIN = {
+    **dict(zip("абвгдезийклмнопрстуфыэіўј", "abvgdeziiklmnoprstufyeiuj", strict=True)),
+    **dict(zip("αβγδεζηικλμνξοπρσςτυω", "abgdezeiklmnxoprsstuo", strict=True)),
+    "ё": "io", "ж": "zh", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch", "ъ": "", "ь": "", "ю": "iu",
+    "я": "ia", "ї": "yi", "є": "ie", "ґ": "g", "љ": "lj", "њ": "nj", "ћ": "tsh", "џ": "dzh", "ђ": "dj",
+    "θ": "th", "φ": "ph", "χ": "kh", "ψ": "ps",
+    "ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ð": "d", "þ": "th", "ł": "l", "đ": "d", "ħ": "h", "ı": "i",
+    "ŋ": "ng",
+}  # fmt: skip
+"""Letters that Unicode does not take apart, as Unidecode and deunicode spell them."""
+
+_TO_LATIN = str.maketrans(_LATIN)
+_NOT_PELICANS = re.compile(r"[^\w\s-]")
+_BETWEEN = re.compile(r"[-\s]+")
 _NOT_GITHUBS = re.compile(r"[^\w\- ]+")
 _NOT_ZOLAS = re.compile(r"[^a-z0-9]+")
 
@@ -17,7 +31,7 @@ def hugo(name: str) -> str:
     """Hugo's paths: small letters, a hyphen for blank space, no other signs (paths.MakePathSanitized)."""
     found: list[str] = []
     waiting = False
-    for sign in name:
+    for sign in name.replace(" ", "-"):
         if sign in _ALLOWED or unicodedata.category(sign)[0] in "LM" or sign.isdigit():
             found += ("-", sign) if waiting and sign != "-" else (sign,)
             waiting = False
@@ -28,9 +42,24 @@ def hugo(name: str) -> str:
 
 def zola(name: str) -> str:
     """Zola's slugs: ASCII where it can be; names of other scripts stay."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    found = _NOT_ZOLAS.sub("-", plain).strip("-")
-    return found or name
+    return _NOT_ZOLAS.sub("-", _ascii(name)).strip("-") or name
+
+
+def pelican(name: str) -> str:
+    """Pelican's slugs: signs go, blank space is a hyphen; letters of scripts that are not spelt here stay."""
+    return _BETWEEN.sub("-", _NOT_PELICANS.sub("", _latin(name)).strip()) or name
+
+
+def _latin(name: str) -> str:
+    """`name` in small letters, those of ASCII for all that have any."""
+    parts = ((sign, _ascii(sign)) for sign in unicodedata.normalize("NFC", name))
+    return "".join(plain or (sign.lower() if sign.isalnum() else "") for sign, plain in parts)
+
+
+def _ascii(name: str) -> str:
+    """`name` in small letters of ASCII, as far as there are any for it."""
+    latin = unicodedata.normalize("NFKC", name.lower()).translate(_TO_LATIN)
+    return unicodedata.normalize("NFKD", latin).encode("ascii", "ignore").decode()
 
 
 def github(name: str) -> str:

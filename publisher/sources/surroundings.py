@@ -14,11 +14,11 @@ from itertools import islice
 from pathlib import Path
 
 from publisher.core.site import Person
-from publisher.sources import pelican
+from publisher.sources import pelican, pelicanpaths
 from publisher.sources.configs import Config, config_in, read_table
 from publisher.sources.containers import open_container
 from publisher.sources.elevendata import with_data
-from publisher.sources.people import person_of
+from publisher.sources.people import language_of, person_of
 from publisher.sources.profiles import PERMALINK
 from publisher.sources.rules import SourceRules
 from publisher.sources.values import FrontMatterError, Value, fold
@@ -52,12 +52,13 @@ def settle(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[s
         if config is None and rules.permalink is None:
             origins["permalink"] = "default"  # looks tell how dates are meant, not where a site puts posts
             rules = replace(rules, permalink=PERMALINK)
+    ours = rules.permalink is not None
     if config and config.profile == rules.profile:
         rules = _configured(rules, config, origins)
     if rules.profile == "eleventy":
         rules = with_data(rules, folder, root, paths)
     if rules.profile == "pelican" and config:
-        rules = _with_articles(rules, config, paths)
+        rules = _with_articles(rules, config, paths, foreign=not ours)
     people = _people(root) | (_people(folder) if folder != root else {})
     return replace(rules, people=people, origins=origins)
 
@@ -70,19 +71,27 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
     if config.permalink and permalink is None:
         origins["permalink"] = config.file
         permalink = config.permalink
+    language = rules.language
+    if config.language and language is None and (language := language_of(config.language) or None):
+        origins["language"] = config.file
     sections: Mapping[str, str] = config.sections if rules.permalink is None else {}
     if sections:
         origins["sections"] = config.file
     defaults = (*config.defaults, *rules.defaults)
-    rules = replace(rules, timezone=timezone, permalink=permalink, defaults=defaults)
+    rules = replace(rules, timezone=timezone, permalink=permalink, defaults=defaults, language=language)
+    rules = replace(rules, tongues=config.tongues, undated=config.undated)
     return replace(rules, separator=config.separator, sections=sections)
 
 
-def _with_articles(rules: SourceRules, config: Config, paths: Sequence[str]) -> SourceRules:
+def _with_articles(rules: SourceRules, config: Config, paths: Sequence[str], *, foreign: bool) -> SourceRules:
     found = pelican.articles(config.given)
-    usual = pelican.defaults(config.given, author=rules.author is not None, language=rules.language)
-    filed = pelican.folder_categories(found, [rules.in_blog(path) for path in paths])
-    return replace(rules, articles=found, defaults=(*usual, *filed, *rules.defaults))
+    if not foreign:  # posts.permalink is for all of them
+        found = replace(found, foreign="")
+    usual = pelican.defaults(config.given, author=rules.author is not None)
+    full = {path: rules.in_blog(path) for path in paths}
+    filed = pelicanpaths.of_folders(found, config.given, [*full.values()])
+    named = pelicanpaths.of_names(found, config.given, full)
+    return replace(rules, articles=found, defaults=(*usual, *filed, *rules.defaults), beside=named)
 
 
 def _placed(rules: SourceRules, folder: Path, root: Path | None) -> SourceRules:

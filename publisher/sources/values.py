@@ -13,6 +13,12 @@ _TRUE = frozenset({"true", "yes", "on", "y", "1"})
 _FALSE = frozenset({"false", "no", "off", "n", "0"})
 
 
+class Quoted(str):
+    """A scalar that stands in quotes: to YAML it is a text, whatever it looks like."""
+
+    __slots__ = ()
+
+
 class FrontMatterError(Exception):
     """Front matter that cannot be read. `line` counts from 1 in the file. Never leaves this folder."""
 

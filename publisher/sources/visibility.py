@@ -51,7 +51,8 @@ def _not_for_jekyll(file: File) -> str | None:
     """In a folder called _posts, Jekyll takes only files with front matter and a dated name."""
     if "_posts" not in file.folders or file.profile not in ("jekyll", "none", "auto"):
         return None
-    if dated_name(file.path) is None:
+    dated = dated_name(file.path)
+    if dated is None or not dated.string[dated.end() :].startswith("-"):
         return "file name lacks YYYY-MM-DD-"
     return "no front matter" if file.front is None else None
 
@@ -113,8 +114,12 @@ def _not_built(file: File) -> str | None:
 
 
 def _underscored(file: File) -> str | None:
-    """Astro's collections leave these alone."""
-    hidden = file.profile == "astro" and any(part.startswith("_") for part in file.path.split("/"))
+    """Astro's collections leave these alone, and so does Hexo below its own folders."""
+    parts = file.path.split("/")
+    if file.profile == "hexo":
+        parts = parts[parts.index("_posts") + 1 :] if "_posts" in parts else parts
+        parts = [part for part in parts if part != "_drafts"]
+    hidden = file.profile in ("astro", "hexo") and any(part.startswith("_") for part in parts)
     return "a name that begins with _" if hidden else None
 
 

@@ -6,7 +6,7 @@ agrees with it wherever it says anything else (a property that the tests hold).
 
 import re
 
-from publisher.sources.values import FrontMatter, Value, gather
+from publisher.sources.values import FrontMatter, Quoted, Value, gather
 
 _ODD = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _SCALAR = (
@@ -48,8 +48,9 @@ def read_lines(text: str, first_line: int) -> FrontMatter | None:
 def _scalar(match: re.Match[str]) -> Value:
     plain = match["plain"]
     if plain is None:
-        double = match["double"]
-        return double if double is not None else match["single"]
+        double, single = match["double"], match["single"]
+        quoted = double if double is not None else single
+        return None if quoted is None else Quoted(quoted)
     plain = plain.rstrip(" ")
     return None if plain in _NULLS else plain
 

@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from publisher.sources.values import FrontMatter, FrontMatterError, Value, gather
+from publisher.sources.values import FrontMatter, FrontMatterError, Quoted, Value, gather
 
 MAX_NODES = 20_000
 MAX_DEPTH = 100
@@ -64,8 +64,9 @@ class _Walk:
             return [self._value(item, depth + 1) for item in node.value]
         if isinstance(node, yaml.MappingNode):
             return {self._key(k): self._value(v, depth + 1) for k, v in node.value}
-        plain = isinstance(node, yaml.ScalarNode) and not node.style
-        return None if plain and node.value in _NULLS else str(node.value)
+        if isinstance(node, yaml.ScalarNode) and node.style:
+            return Quoted(node.value)
+        return None if node.value in _NULLS else str(node.value)
 
     def _key(self, node: yaml.Node) -> str:
         if isinstance(node, yaml.ScalarNode):

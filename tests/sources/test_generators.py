@@ -127,7 +127,7 @@ def test_a_dated_name_is_in_the_generators_zone_too() -> None:
         ("hugo", "posts/2024-05-01-a.md", "x: y", "/posts/2024-05-01-a/"),
         ("hugo", "posts/trip/index.md", "slug: t\ndate: 2024-05-01", "/posts/t/"),
         ("hugo", "posts/a.de.md", "date: 2024-05-01", "/de/posts/a/"),
-        ("eleventy", "posts/2024-05-01-a.md", "x: y", "/posts/a/"),
+        ("eleventy", "posts/2024-05-01-a.md", "x: y", "/posts/2024-05-01-a/"),
         ("astro", "blog/a.mdx", "pubDate: 2024-05-01", "/blog/a/"),
         ("pelican", "news/x.md", "title: Hello World!\ndate: 2024-05-01", "/hello-world.html"),
         ("pelican", "x.md", "slug: s\ndate: 2024-05-01", "/s.html"),

@@ -23,7 +23,11 @@ SITE = Section(
         ),
         Setting(key="description", kind=kinds.LINE, default="", help="What it is about, in a sentence."),
         Setting(
-            key="language", kind=kinds.LANGUAGE, default="en", help="The language of posts that name none."
+            key="language",
+            kind=kinds.LANGUAGE,
+            shown='"en"',
+            help="The language of the site, and of posts that name none. Default: for posts, the generator's "
+            "own; else en.",
         ),
         Setting(
             key="timezone",

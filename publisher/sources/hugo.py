@@ -1,0 +1,87 @@
+"""Hugo's own: what its configuration says of sections, languages and dates in names of files.
+
+permalinks        of the pages of each section, in Hugo's words
+languages         their codes and, where each has a folder of its own, contentDir
+defaultContentLanguage, defaultContentLanguageInSubdir   which of them has no folder in addresses
+frontmatter.date  ":filename" takes the date off the name, and the slug after it
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from publisher.sources.values import Value, scalars, table
+
+_WORDS = {
+    ":titleslug": re.compile(r":slug(?![a-z])"),
+    ":titleonly": re.compile(r":title(?![a-z])"),
+    ":sections_rest": re.compile(r":sections\[1:\]"),
+    ":sections_last": re.compile(r":sections\[last\]"),
+    ":section": re.compile(r":sections\[0\]"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tongues:
+    """The languages of a blog. `codes`: all that it names. `contents`: the folders, by their paths from the
+    blog's root, that hold content, and the language of all in one ("" where names of files tell it). `main`
+    is the one whose posts have no folder in their addresses; "": all have one. None of it is known of a blog
+    whose configuration names no languages.
+    """
+
+    codes: tuple[str, ...] = ()
+    contents: Mapping[str, str]
+    main: str = ""
+
+    def of_folder(self, path: str) -> tuple[str, str]:
+        """The folder of content that the file at `path` is in, and that folder's language."""
+        found = [place for place in self.contents if path.startswith(place + "/")]
+        place = max(found, key=len, default="")
+        return place, self.contents.get(place, "")
+
+
+def tongues(top: Mapping[str, Value]) -> Tongues | None:
+    """The languages that a configuration names; `top` is keyed by values.fold."""
+    base = _text(top.get("contentdir")).strip("/") or "content"
+    named = top.get("languages")
+    entries = {code: table(entry) for code, entry in named.items()} if isinstance(named, dict) else {}
+    codes = [code for code, entry in entries.items() if _text(entry.get("disabled")) != "true"]
+    main = _text(top.get("defaultcontentlanguage")) or "en"
+    if not codes:
+        return Tongues(codes=(main,), contents={base: ""}, main=main)
+    contents = {base: ""}
+    for code in codes:
+        if place := _text(entries[code].get("contentdir")).strip("/"):
+            contents[place] = code
+    inside = _text(top.get("defaultcontentlanguageinsubdir")) == "true"
+    return Tongues(codes=tuple(codes), contents=contents, main="" if inside else main)
+
+
+def sections(top: Mapping[str, Value]) -> dict[str, str]:
+    """The permalinks of single sections by their names."""
+    links = table(top.get("permalinks"))
+    page = links.get("page")
+    links = page if isinstance(page, dict) else links
+    found = {name.strip("/").lower(): in_our_words(_text(link)) for name, link in links.items()}
+    return {name: link for name, link in found.items() if link}
+
+
+def in_our_words(pattern: str) -> str:
+    """Hugo's words where ours mean another thing: its :slug falls back to the title, not to the file."""
+    for ours, theirs in _WORDS.items():
+        pattern = theirs.sub(ours, pattern)
+    return pattern
+
+
+def language(top: Mapping[str, Value]) -> str:
+    """The language of the blog."""
+    return _text(top.get("defaultcontentlanguage")) or _text(top.get("languagecode"))
+
+
+def undated(top: Mapping[str, Value]) -> bool | None:
+    """Whether names of files begin with dates that are no part of the slug; None: nothing is said of it."""
+    return True if ":filename" in scalars(table(top.get("frontmatter")).get("date")) else None
+
+
+def _text(value: Value) -> str:
+    return value.strip() if isinstance(value, str) else ""
