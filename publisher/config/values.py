@@ -16,8 +16,8 @@ from publisher.core.site import Site
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostsSettings:
     """[posts]. `dir` is absolute; `include` and `exclude` are patterns relative to it. `timezone` and
-    `language` are the site's where they are set; None for them or `permalink`: as the posts' generator has it. `ids` is "tag" or
-    "permalink". `defaults` is front matter, every scalar as text.
+    `language` are the site's where they are set; None for them or `permalink`: as the posts' generator has
+    it. `ids` is "tag" or "permalink". `defaults` is front matter, every scalar as text.
     """
 
     dir: Path

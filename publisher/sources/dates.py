@@ -58,7 +58,9 @@ def parse_date(text: str, zone: tzinfo) -> datetime | None:
 
 
 def _of_numbers(text: str, zone: tzinfo) -> datetime | None:
-    """10/25/2024 has its month first, as in JavaScript; with other signs only what can be read in one way is a date."""
+    """10/25/2024 has its month first, as in JavaScript; with other signs only what can be read in one way is
+    a date.
+    """
     match = _NUMBERS.match(text)
     if match is None:
         return None

@@ -42,7 +42,8 @@ DATE_WORDS: Mapping[str, Callable[[datetime], str]] = {
 SIGNS: Mapping[str, str] = {
     "%Y": "year", "%y": "short_year", "%m": "month", "%-m": "i_month", "%b": "short_month",
     "%B": "long_month", "%d": "day", "%-d": "i_day", "%e": "i_day", "%j": "y_day", "%a": "short_day",
-    "%A": "long_day", "%u": "w_day", "%V": "week", "%G": "w_year", "%H": "hour", "%M": "minute", "%S": "second",
+    "%A": "long_day", "%u": "w_day", "%V": "week", "%G": "w_year",
+    "%H": "hour", "%M": "minute", "%S": "second",
 }  # fmt: skip
 """The signs of strftime, as Pelican and Liquid know them, by our words."""
 

@@ -1,4 +1,4 @@
-"""Pelican's own: settings in pelicanconf.py, which is Python and never run. `pelicanpaths` has what paths say.
+"""Pelican's own: settings in pelicanconf.py, which is Python and never run. Paths are for `pelicanpaths`.
 
 AUTHOR, DEFAULT_METADATA                  what posts need not write
 PATH, ARTICLE_PATHS, ARTICLE_EXCLUDES     where articles are; PAGE_PATHS holds pages

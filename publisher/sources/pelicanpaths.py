@@ -11,7 +11,7 @@ What the file itself says wins; then comes FILENAME_METADATA, then PATH_METADATA
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 from publisher.sources.pelican import Articles, inside, joined, texts_of
 from publisher.sources.rules import Defaults
@@ -39,15 +39,11 @@ def of_folders(found: Articles, given: Mapping[str, Any], paths: Sequence[str]) 
             for place in below
             if inside(place, found.content)
         ]
-    extra = given.get("EXTRA_PATH_METADATA")
-    pairs = [*extra.items()] if isinstance(extra, dict) else []
-    for path, values in sorted(
-        ((path, texts_of(values)) for path, values in pairs), key=lambda it: str(it[0])
-    ):
-        if values and isinstance(path, str):
-            some.append(
-                Defaults(scope=joined(found.content, path), values={fold(k): v for k, v in values.items()})
-            )
+    extra: Any = given.get("EXTRA_PATH_METADATA")
+    said = cast("dict[object, object]", extra) if isinstance(extra, dict) else {}
+    for path in sorted(path for path in said if isinstance(path, str)):
+        if values := {fold(key): value for key, value in texts_of(said[path]).items()}:
+            some.append(Defaults(scope=joined(found.content, path), values=values))
     return tuple(some)
 
 
@@ -67,9 +63,8 @@ def of_names(
         below = full.removeprefix(found.content + "/")
         values: dict[str, Value] = {"date": usual} if usual else {}
         taken = {"category"} if found.filed and "/" in below else set[str]()
-        for key, text in _matched(((whole, below), (name, PurePosixPath(below).stem))):
-            if key not in taken:
-                values[key] = text
+        matched = _matched(((whole, below), (name, PurePosixPath(below).stem)))
+        values |= {key: text for key, text in matched if key not in taken}
         if values:
             made[path] = values
     return made
@@ -96,8 +91,10 @@ def _date(value: Any) -> str:
     """A date that is written out, as numbers or as a text; "fs" is a file's own time, which is no date."""
     if isinstance(value, str):
         return "" if value == "fs" else value
-    if isinstance(value, (tuple, list)) and 3 <= len(value) <= 6 and all(type(n) is int for n in value):
-        year, month, day, *clock = value
+    numbers = cast("Sequence[object]", value) if isinstance(value, (tuple, list)) else ()
+    whole = [n for n in numbers if isinstance(n, int)]
+    if 3 <= len(whole) <= 6 and len(whole) == len(numbers):
+        year, month, day, *clock = whole
         hour, minute, second = (*clock, 0, 0, 0)[:3]
         return f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"
     return ""

@@ -5,7 +5,8 @@
                                       name with its date. :title of a file without a date is made of the
                                       title, except where the generator says otherwise; :titleonly always
 :hash :abbrlink ...          Hexo's: a digest; what front matter says under that word
-:categories :slugified_categories :category :sections :section :sections_rest :sections_last :lang :author :output_ext
+:categories :slugified_categories :category :lang :author :output_ext
+:sections :section :sections_rest :sections_last       the folders, the first, those after it, the last
 :dated        Docusaurus: "2024/05/01/" where the name is dated, else the folders
 """
 

@@ -17,13 +17,13 @@ _TO_THE_SECOND = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[Tt]|\s+)\d{1,2}:\d{2}:\d{
 class Profile:
     """One generator's conventions.
 
-    `utc` matches the dates without a zone that it reads as UTC; the others are in the site's zone. None:
-    all are; with `unquoted` only those that no quotes make a text. `permalink` is its default, in the words of `permalinks`. `roots` are the folders that hold
-    content and are no part of an address, innermost last. `named` is whether :title is the slug (of the
-    front matter or the file) and never made of the title. `slugged` is whether names are made fit for a
-    URL as Jekyll does. `undated` is whether a date is taken off a file's name. `spell` is how names of
-    files and folders are spelt in an address. `words` is whether a text of tags is parted at spaces; `open`
-    is whether any word of the front matter may stand in a permalink.
+    `utc` matches the dates without a zone that it reads as UTC; the others are in the site's zone. None: all
+    are; with `unquoted` only those that no quotes make a text. `permalink` is its default, in the words of
+    `permalinks`. `roots` are the folders that hold content and are no part of an address, innermost last.
+    `named` is whether :title is the slug (of the front matter or the file) and never made of the title.
+    `slugged` is whether names are made fit for a URL as Jekyll does. `undated` is whether a date is taken off
+    a file's name. `spell` is how names of files and folders are spelt in an address. `words` is whether a
+    text of tags is parted at spaces; `open` is whether any word of the front matter may stand in a permalink.
     """
 
     name: str

@@ -32,13 +32,13 @@ class Defaults:
 class SourceRules:
     """The rules of one site. Plain values: they travel to other processes.
 
-    `site_url` is absolute and ends in "/". `timezone` (IANA) is that of dates without one, and of the
-    date words in `permalink`; `permalink` is a pattern, or one of Jekyll's names (see permalinks).
-    `language` is that of posts that name none. None for any of them: the generator's own where its
-    configuration is found, else UTC, :year/:month/:day/:slug/ and USUAL. `link_fields` and `id_fields` are front matter that names the canonical URL
-    and a permanent id, first found wins. Globs know `**`, `*` and `?`. `profile` is a generator's name,
-    "none", or "auto". With `pages` Publisher makes a page of each post: permalinks are under /posts/, files
-    beside posts assets.
+    `site_url` is absolute and ends in "/". `timezone` (IANA) is that of dates without one, and of the date
+    words in `permalink`; `permalink` is a pattern, or one of Jekyll's names (see permalinks). `language` is
+    that of posts that name none. None for any of them: the generator's own where its configuration is found,
+    else UTC, :year/:month/:day/:slug/ and USUAL. `link_fields` and `id_fields` are front matter that names
+    the canonical URL and a permanent id, first found wins. Globs know `**`, `*` and `?`. `profile` is a
+    generator's name, "none", or "auto". With `pages` Publisher makes a page of each post: permalinks are
+    under /posts/, files beside posts assets.
 
     What `surroundings.settle` finds beside the posts: `above` are the names of the folders from the
     blog's own root down to the posts folder, or `below` is the folder within it ("docs/") that is the
@@ -46,8 +46,8 @@ class SourceRules:
     posts name them by; `separator` ends a post's summary; `sections` are the permalinks of single sections;
     `articles` are Pelican's; `beside` is what a data file of a post's own gives to it, by the post's path;
     `unread` are data files that are code, by their paths from the blog's root; `undated` is whether the
-    configuration says that files' names begin with their dates; `tongues` are Hugo's languages. `origins` says, for a field's
-    name, where its value comes from.
+    configuration says that files' names begin with their dates; `tongues` are Hugo's languages.
+    `origins` says, for a field's name, where its value comes from.
     """
 
     site_url: str

@@ -181,7 +181,7 @@ def test_pelicans_settings_are_read_and_never_run(tmp_path: Path) -> None:
     write(tmp_path, **{"pelicanconf.py": config, "content/x.md": header})
     (found,) = posts(tmp_path / "content").values()
     assert found.instant == datetime(2024, 5, 1, 3, tzinfo=UTC)
-    assert found.permalink == "/2024/05/a-post/"
+    assert found.permalink == "/2024/May/a-post/"
     assert (found.tags, [p.name for p in found.authors]) == (("a b", "c"), ["Ann Lee", "Bo"])
 
 

@@ -46,7 +46,7 @@ def front(*lines: str) -> str:
         (HUGO, "content/notes/Hello/index.md", (), "/n/february/a-title/"),
         (HUGO, "content/deep/One Two/three/My File.md", (), "/one-two/three/my-file/"),
         (HUGO, "content/other/My First Post.md", (), "/other/my-first-post/"),
-        (HUGO, "content/other/A -  b!.md", (), "/other/a-b/"),
+        (HUGO, "content/other/A -  b!.md", (), "/other/a----b/"),
         (HUGO, "content/posts/b.md", ("url: /own/",), "/own/"),
         (ELEVENTY, "posts/2020-01-02-hello.md", ('permalink: "/w/{{ page.fileSlug }}/"',), "/w/hello/"),
         (ELEVENTY, "posts/a.md", ('permalink: "/{{ title | slugify }}/index.html"',), "/a-title/"),
