@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
 
 from publisher.core.holds import Declined, Order, Standing, obey
 from publisher.core.mailings import Cause, Hold, MailingState, Result, Sample, State, move, origins
@@ -73,18 +73,17 @@ class Holding:
 
     def sample(self, mailing: int) -> Sample:
         """How the canary of a mailing stands; who bounced or complained since is refused too."""
-        theirs = select(deliveries.c.state, deliveries.c.attempts, _came_back().label("back"))
-        theirs = theirs.join_from(batches, deliveries, of_range(batches.c))
+        state = deliveries.c.state
+        done = state.in_((State.ACCEPTED, State.REJECTED))
+        queued = and_(state == State.QUEUED, deliveries.c.attempts == 0)
+        untried = or_(state.in_((State.CLAIMED, State.SENDING)), queued)
+        refused = and_(done, or_(state == State.REJECTED, _came_back()))
+        counts = [func.count().filter(which) for which in (untried, done, refused)]
+        theirs = select(*counts).join_from(batches, deliveries, of_range(batches.c))
         theirs = theirs.where(batches.c.mailing == mailing, batches.c.canary)
         with self._db.read() as connection:
-            rows = connection.execute(theirs).all()
-        done = [row for row in rows if row.state in (State.ACCEPTED, State.REJECTED)]
-        open = (State.CLAIMED, State.SENDING)
-        return Sample(
-            untried=sum(r.state in open or (r.state is State.QUEUED and not r.attempts) for r in rows),
-            settled=len(done),
-            refused=sum(row.state is State.REJECTED or row.back for row in done),
-        )
+            row = connection.execute(theirs).one()
+        return Sample(untried=row[0], settled=row[1], refused=row[2])
 
     def sampling(self) -> Sequence[int]:
         """The ready mailings whose canary is out."""
