@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from publisher.app.site import App
 
 
+TEMPLATES = ("web/layout.html", "web/styles.css", "web/feed.html", "web/index.html")
+"""What every site makes pages of."""
+
+
 @contextmanager
 def reading_ahead(app: "App") -> Generator[None, None, None]:
     """Within it the posts of a site that has no store yet are read by other processes, while this one loads
@@ -26,7 +30,7 @@ def reading_ahead(app: "App") -> Generator[None, None, None]:
             )  # feedgen and lxml: else loaded by the first document
             import_module("publisher.markup.commonmark")  # comrak
             import_module("publisher.markup.sanitise")  # nh3
-            import_module("publisher.rendering.environment")  # Jinja
+            app.parts.renderer.ready(*TEMPLATES)  # Jinja
             yield
     except BaseException:
         app.close()  # the next publish opens the store anew, as usual

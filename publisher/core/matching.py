@@ -123,6 +123,8 @@ def _renames(posts: Iterable[Post], strays: Sequence[Known], found: Matches) -> 
     """A vanished post and a new file are one when their instant and (title or slug) are the same, or when
     one body is the body of exactly one of each. Anything less certain is returned, never guessed.
     """
+    if not strays:
+        return {}
     like = _Likeness(strays)
     options = {post.path: like.most(post) for post in posts if not found.knows(post)}
     claims = Counter(hit.id for hits in options.values() for hit in hits)

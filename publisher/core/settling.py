@@ -125,7 +125,7 @@ def _carried_out(plan: Plan, known: Iterable[Known]) -> dict[str, _Standing]:
 def _quiet(post: Post, it: _Standing, now: datetime) -> bool:
     """Whether neither the file nor the time asks for anything. The clock may go back: the store looks at a
     file again before its instant."""
-    if it.missing or it.post != post:
+    if it.missing or (it.post is not post and it.post != post):
         return False
     wait = why_not(post, now)
     return (wait is Wait.HIDDEN) if not it.live else (wait is None and post.expires is None)

@@ -156,6 +156,10 @@ class Renderer(Protocol):
         """templates/web/<name>.html as a whole HTML document. Raises TemplateError."""
         ...
 
+    def ready(self, *names: str) -> None:
+        """Loads those templates before they are asked for. Never raises."""
+        ...
+
 
 class Shelf(Protocol):
     """The public/ folder: files staged beside their place, then renamed into it, and with each document that

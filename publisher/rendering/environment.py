@@ -7,6 +7,7 @@ open a file (invariant 11). What goes wrong in one is a TemplateError that names
 import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -107,6 +108,11 @@ class Templates:
             return self._environment.get_template(name).render(values)
         except Exception as error:  # a template runs foreign code: whatever it raises is its own error
             raise self._told(error, name) from error
+
+    def ready(self, name: str) -> None:
+        """Compiles the template `name` and keeps it. One that cannot be is left for `render` to tell."""
+        with suppress(Exception):
+            self._environment.get_template(name)
 
     def at_hand(self, name: str, other: str) -> bool:
         """Whether mail `name` is as much the site's own as `other`: an override is not passed over."""

@@ -84,6 +84,12 @@ class JinjaRenderer:
         spoken = _spoken(self._languages.words(wanted))
         return filters.clean(self._templates.render(f"web/{name}.html", {**values, **spoken}))
 
+    def ready(self, *names: str) -> None:
+        """Loads those templates ("web/feed.html") before they are asked for. Never raises: what is wrong with
+        one is said when it is rendered."""
+        for name in names:
+            self._templates.ready(name)
+
     @cached_property
     def _templates(self) -> "Templates":
         from publisher.rendering.environment import Templates  # Jinja is slow to import

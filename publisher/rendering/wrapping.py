@@ -7,11 +7,14 @@ Burmese break at spaces and zero-width spaces; a run longer than a line breaks b
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 WIDTH = 74
 """Columns of a mail's text part: quoted once or twice by an answer, it still fits 78."""
+
+FIRST_WIDE = "\u1100"
+"""No character before it is wide (Unicode Standard Annex 11)."""
 
 _PREFIX = re.compile(r"\s*(?:[-*+•] +|\d{1,3}[.)] +|(?:> ?)+)?")
 _OPEN = "（「『【〈《〔［｛“‘"
@@ -23,16 +26,23 @@ _HAN = (
     "\u2e80-\u2fff\u3005-\u3007\u3021-\u30ff\u3100-\u312f\u31a0-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003fffd"
 )
-_HAN_PIECES = re.compile(rf"[{_OPEN}]*(?:[{_HAN}]|[^{_HAN}{_OPEN}{_CLOSE}]+)[{_CLOSE}]*|[{_OPEN}{_CLOSE}]+")
-_HAN_ANY = re.compile(rf"[{_HAN}]")
-_MAYBE_WIDE = re.compile("[\u1100-\u115f\u2300-\U0010ffff]")
 _RUNS_ON = re.compile("[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1a20-\u1aaf\uac00-\ud7af]")
 _LEADING_VOWELS = frozenset("\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4")
 
 
+@cache  # made when a text asks for it: that takes as long as a whole mail
+def _han_pieces() -> re.Pattern[str]:
+    return re.compile(rf"[{_OPEN}]*(?:[{_HAN}]|[^{_HAN}{_OPEN}{_CLOSE}]+)[{_CLOSE}]*|[{_OPEN}{_CLOSE}]+")
+
+
+@cache
+def _han() -> re.Pattern[str]:
+    return re.compile(f"[{_HAN}]")
+
+
 def columns(text: str) -> int:
     """How many columns `text` takes at most: two for each wide character, one for every other."""
-    if not _MAYBE_WIDE.search(text):
+    if text.isascii() or max(text) < FIRST_WIDE:
         return len(text)
     return len(text) + sum(unicodedata.east_asian_width(char) in "WF" for char in text)
 
@@ -71,8 +81,8 @@ def _parts(word: str, room: int) -> list[str]:
     if word.isascii() or "://" in word:
         return [word]
     parts = re.split("(?<=\u200b)", word) if "\u200b" in word else [word]
-    if _HAN_ANY.search(word):
-        parts = [piece for part in parts for piece in _HAN_PIECES.findall(part)]
+    if _han().search(word):
+        parts = [piece for part in parts for piece in _han_pieces().findall(part)]
     return [piece for part in parts for piece in _syllables(part, room)]
 
 

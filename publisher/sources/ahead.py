@@ -11,16 +11,16 @@ class Ahead:
 
     def __init__(
         self,
-        listed: Sequence[FileStat | BadPost],
+        listed: Iterator[FileStat | BadPost],
         paths: Sequence[str],
         rules: SourceRules,
         readings: Iterator[Reading],
     ) -> None:
-        self._listed: Sequence[FileStat | BadPost] | None = listed
+        self._listed: Iterator[FileStat | BadPost] | None = listed
         self._paths, self._rules = paths, rules
         self._readings: Iterator[Reading] | None = readings
 
-    def listed(self) -> Sequence[FileStat | BadPost] | None:
+    def listed(self) -> Iterator[FileStat | BadPost] | None:
         """The files, for the first who asks."""
         listed, self._listed = self._listed, None
         return listed

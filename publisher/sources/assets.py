@@ -125,9 +125,12 @@ def _bytes(real: Path, rest: Rest | None = None) -> tuple[bytes] | str:
     """The bytes, or the system's reason. Opened without waiting: a pipe may have taken the file's place."""
     try:
         handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
                 return "not a regular file"
-            return (read_at_rest(file, rest, MAX_ASSET + 1),)
+            return (read_at_rest(handle, status, rest, MAX_ASSET + 1),)
+        finally:
+            os.close(handle)
     except OSError as error:
         return error.strerror or str(error)

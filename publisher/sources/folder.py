@@ -71,7 +71,7 @@ class FolderSource:
     def files(self) -> Iterator[FileStat | BadPost]:
         """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
         if self._ahead and (listed := self._ahead.listed()) is not None:
-            return iter(listed)
+            return listed
         return map(stat_of, self._walk.all())
 
     def at(self, paths: Collection[str]) -> tuple[Collection[str], Iterator[FileStat | BadPost]]:
@@ -107,13 +107,14 @@ class FolderSource:
         """Within it every file is read from now on, by other processes, for a first look that will ask for
         them all."""
         try:
-            listed = [*self.files()]
+            found = [*self._walk.all()]
         except SourceError:  # the look will say so
             yield
             return
-        paths = sorted(file.path for file in listed if isinstance(file, FileStat))
+        paths = sorted(path for path, bad, _ in found if bad is None)
         rules = self.settled(paths)
-        self._ahead = Ahead(listed, paths, rules, self._read_all(paths, {}, rules))
+        readings = self._read_all(paths, {}, rules)  # what they stand for is asked for while they are read
+        self._ahead = Ahead(map(stat_of, found), paths, rules, readings)
         try:
             yield
         finally:
@@ -220,19 +221,20 @@ class FolderSource:
             if self.rest and not os.path.lexists(self.folder / path):
                 return nothing, _unsettled(path)  # there a moment ago: it is being replaced
             return nothing, _unreadable(path, error)
-        with os.fdopen(number, "rb", buffering=0) as file:
+        try:
             status = os.fstat(number)
             if not stat.S_ISREG(status.st_mode):
                 return nothing, BadPost(path=path, reason="not a regular file; take it away")
             if status.st_size > MAX_FILE:
                 reason = f"{status.st_size} bytes; a post has at most {MAX_FILE}"
                 return nothing, BadPost(path=path, reason=reason)
-            try:
-                return self._stamped(path, status), read_at_rest(file, self.rest)
-            except Unsettled:
-                return nothing, _unsettled(path)
-            except OSError as error:
-                return nothing, _unreadable(path, error)
+            return self._stamped(path, status), read_at_rest(number, status, self.rest, MAX_FILE)
+        except Unsettled:
+            return nothing, _unsettled(path)
+        except OSError as error:
+            return nothing, _unreadable(path, error)
+        finally:
+            os.close(number)
 
     def _stamped(self, path: str, status: os.stat_result) -> FileStat:
         """A file may change again within the tick of its stamp: one written just now is not yet trusted."""

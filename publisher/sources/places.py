@@ -83,8 +83,9 @@ def filed(path: str, rules: SourceRules) -> tuple[str, ...]:
 
 def local_path(text: str) -> str:
     """A URL path, percent-encoded once: what is already encoded stays, "." and ".." are resolved away."""
-    if _PLAIN_PATH.fullmatch(text):
-        return text
+    for path in (text, "/" + text):
+        if _PLAIN_PATH.fullmatch(path):
+            return path
     escaped = quote(_ESCAPE.sub("%25", legal(text)), safe=_SAFE + "%")
     kept: list[str] = []
     parts = escaped.split("/")

@@ -5,7 +5,6 @@ import fcntl
 import os
 import signal
 from collections.abc import Callable
-from typing import BinaryIO
 
 PATIENCE = 60.0
 """Seconds that a file which is empty, or open for writing, is waited for; then it is taken as it is."""
@@ -48,16 +47,26 @@ class Rest:
         return now - since >= self.seconds
 
 
-def read_at_rest(file: BinaryIO, rest: Rest | None, limit: int = -1) -> bytes:
-    """The bytes of an open file, at most `limit`. With `rest`, raises Unsettled where it is not at rest."""
+def read_at_rest(number: int, status: os.stat_result, rest: Rest | None, limit: int) -> bytes:
+    """The bytes of the file open as `number`, at most `limit`; `status` is its state now. With `rest`, raises
+    Unsettled where it is not at rest.
+    """
     if rest is None:
-        return file.read(limit)
-    before = os.fstat(file.fileno())
-    if not rest.settled(file.fileno(), before):
+        return _whole(number, status.st_size, limit)
+    if not rest.settled(number, status):
         raise Unsettled
-    data = file.read(limit)
-    if _stamp(os.fstat(file.fileno())) != _stamp(before):
+    data = _whole(number, status.st_size, limit)
+    if _stamp(os.fstat(number)) != _stamp(status):
         raise Unsettled
+    return data
+
+
+def _whole(number: int, size: int, limit: int) -> bytes:
+    """The bytes of an open file, at most `limit`. `size` is what it is likely to have."""
+    piece = max(size, 4096)
+    data = os.read(number, min(piece, limit))
+    while 0 < len(data) < limit and (more := os.read(number, min(piece, limit - len(data)))):
+        data += more
     return data
 
 

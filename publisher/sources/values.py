@@ -58,6 +58,8 @@ class FrontMatter:
 
     def flag(self, name: str) -> bool | None:
         """True or False where the scalar says so in YAML's words, else None."""
+        if fold(name) not in self.values:
+            return None
         word = self.text(name).casefold()
         return True if word in _TRUE else False if word in _FALSE else None
 

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, QueuePool, Table, create_engine, event
 from sqlalchemy.dialects import sqlite
@@ -20,6 +20,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from publisher.core.errors import OutputError, PublisherError, StoreError
 from publisher.stores.quick import Quick
+
+T = TypeVar("T")
 
 LOCK_SECONDS = 60
 """How long one writer waits for another before it gives up."""
@@ -126,7 +128,7 @@ def upsert(table: Table) -> sqlite.Insert:
     return statement.on_conflict_do_update(index_elements=key, set_=rest)
 
 
-def slices(values: Sequence[Any], size: int = IN_LIST) -> Iterator[Sequence[Any]]:
+def slices(values: Sequence[T], size: int = IN_LIST) -> Iterator[Sequence[T]]:
     """`values` in pieces that fit an IN list."""
     return (values[start : start + size] for start in range(0, len(values), size))
 

@@ -1,7 +1,7 @@
 """INSERTs of thousands of rows, quicker than one by one."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import Connection, Insert
@@ -28,18 +28,22 @@ def insert_columns(connection: Connection, statement: Insert, columns: Mapping[s
         connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
         return
     bound = [_bound(connection, compiled.binds[name].type, columns[name]) for name in names]
-    values = list(zip(*bound, strict=True))
+    values = zip(*bound, strict=True)
     one = f"({', '.join('?' * len(names))})"
-    whole = len(values) - len(values) % AT_ONCE if one in compiled.string else 0
+    times = len(bound[0]) // AT_ONCE if one in compiled.string else 0
     many = compiled.string.replace(one, ", ".join([one] * AT_ONCE))
-    for start in range(0, whole, AT_ONCE):
-        together = tuple(chain.from_iterable(values[start : start + AT_ONCE]))
-        connection.exec_driver_sql(many, together)
-    if values[whole:]:
-        connection.exec_driver_sql(compiled.string, values[whole:])
+    for _ in range(times):
+        connection.exec_driver_sql(many, tuple(chain.from_iterable(islice(values, AT_ONCE))))
+    if rest := list(values):
+        connection.exec_driver_sql(compiled.string, rest)
 
 
 def _bound(connection: Connection, kind: TypeEngine[Any], values: Sequence[Any]) -> Sequence[Any]:
-    """A column of values as the driver takes them."""
+    """A column of values as the driver takes them; one that holds a single value is bound once."""
     bound = kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    return values if bound is None else [*map(bound, values)]
+    if bound is None:
+        return values
+    first = values[0] if values else None
+    if all(value is first for value in values):
+        return [bound(first)] * len(values)
+    return [*map(bound, values)]

@@ -159,8 +159,9 @@ def _keep_bodies(connection: Connection, changes: Sequence[Change], given: Mappi
 def _append(connection: Connection, plan: Plan, at: datetime) -> None:
     numbered = list(enumerate(plan.changes, plan.head + 1))
     of = {kind: [(seq, change) for seq, change in numbered if change.kind is kind] for kind in Kind}
+    named = [change.post.revision for change in plan.changes]
     for part in slices(of[Kind.PUBLISHED]):
-        _publish(connection, part, at)
+        _publish(connection, part, [named[seq - plan.head - 1] for seq, _ in part], at)
     again = [c for kind in (Kind.UPDATED, Kind.CORRECTED, Kind.RESTORED) for _, c in of[kind]]
     instants = terms.apart(connection, [at] * len(again))
     rows = [_renewal(c, instant) for c, instant in zip(again, instants, strict=True)]
@@ -171,18 +172,19 @@ def _append(connection: Connection, plan: Plan, at: datetime) -> None:
     _run(connection, _RESTORED, [_new_values(c.id, c.post) for _, c in of[Kind.RESTORED]])
     told = [c for c in plan.changes if c.kind not in (Kind.WITHDRAWN, Kind.PUBLISHED)]
     _run(connection, insert_new(revisions), [_revision_row(c, post_to_text(c.post)) for c in told])
-    for part in slices(numbered):
-        insert_columns(connection, insert(log), _log_columns(part, at))
+    for part, of_part in zip(slices(numbered), slices(named), strict=True):
+        insert_columns(connection, insert(log), _log_columns(part, of_part, at))
 
 
-def _publish(connection: Connection, part: Sequence[tuple[int, Change]], at: datetime) -> None:
+def _publish(
+    connection: Connection, part: Sequence[tuple[int, Change]], named: Sequence[str], at: datetime
+) -> None:
     changes = [change for _, change in part]
     texts = [post_to_text(change.post) for change in changes]
-    named = [change.post.revision for change in changes]
     ids = [change.id for change in changes]
     instants = terms.apart(connection, [_first_updated(change, at) for change in changes])
     numbers = [seq for seq, _ in part]
-    rows: dict[str, list[Any]] = {
+    rows: dict[str, Sequence[Any]] = {
         "id": ids,
         "revision": named,
         "value": texts,
@@ -272,13 +274,15 @@ def _new_values(id: str, post: Post) -> dict[str, Any]:
     }
 
 
-def _log_columns(part: Sequence[tuple[int, Change]], at: datetime) -> dict[str, list[Any]]:
+def _log_columns(
+    part: Sequence[tuple[int, Change]], named: Sequence[str], at: datetime
+) -> dict[str, Sequence[Any]]:
     return {
         "seq": [seq for seq, _ in part],
         "kind": [change.kind for _, change in part],
         "post_id": [change.id for _, change in part],
         "at": [at] * len(part),
-        "revision": [change.post.revision for _, change in part],
+        "revision": named,
         "backfill": [change.backfill for _, change in part],
     }
 

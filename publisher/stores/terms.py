@@ -20,10 +20,13 @@ from publisher.stores.viewtables import CONTENT, post_terms, terms
 
 TICK = timedelta(milliseconds=1)
 
+MANY = 10_000
+"""Rows of the index that are held before they are written."""
+
 Rows = list[dict[str, Any]]
 Labels = dict[tuple[TermKind, str], str]
-Line = tuple[TermKind, str, int]
-"""A row of `post_terms`."""
+Bearers = dict[tuple[TermKind, str], list[int]]
+"""The `first_seq` of the posts that bear a value."""
 
 
 @dataclass(slots=True)
@@ -53,11 +56,12 @@ def note(connection: Connection, plan: Plan, before: dict[str, Standing]) -> Non
     if not plan.changes and not plan.touched:
         return
     labels: Labels = {}
-    gone = [row for it in before.values() if it.live for row in _rows(it.first_seq, it.post, labels)]
-    _run(connection, _FORGET, [{"k": kind, "v": key, "seq": seq} for kind, key, seq in gone])
-    live = [it for it in _after(plan, before) if it.live]
-    for part in slices(live):  # each post has several rows, which are not all held at once
-        _enter(connection, [row for it in part for row in _rows(it.first_seq, it.post, labels)])
+    gone = _bearers(((it.first_seq, it.post) for it in before.values() if it.live), labels)
+    _run(
+        connection, _FORGET, [{"k": k, "v": v, "seq": seq} for (k, v), found in gone.items() for seq in found]
+    )
+    live = ((it.first_seq, it.post) for it in _after(plan, before) if it.live)
+    _enter(connection, _bearers(live, labels))
     _tell(connection, labels, _next(connection))
     numbered = enumerate(plan.changes, plan.head + 1)
     changed = [{"post": c.id, "seq": seq} for seq, c in numbered if c.kind is not Kind.PUBLISHED]
@@ -69,8 +73,8 @@ def renew(connection: Connection, ids: Sequence[str]) -> None:
     labels: Labels = {}
     version(connection)
     for part in slices(ids):
-        for row in connection.execute(select(posts).where(posts.c.id.in_(part))):
-            _rows(row.first_seq, post_from_text(row.value), labels)
+        rows = connection.execute(select(posts).where(posts.c.id.in_(part)))
+        _bearers(((row.first_seq, post_from_text(row.value)) for row in rows), labels)
     _tell(connection, labels, _next(connection))
 
 
@@ -81,9 +85,7 @@ def version(connection: Connection) -> int:
         return int(found)
     labels: Labels = {}
     known = connection.execute(select(posts.c.first_seq, posts.c.value).where(posts.c.live))
-    for part in known.partitions(1000):
-        of = [(row.first_seq, post_from_text(row.value)) for row in part]
-        _enter(connection, [row for seq, post in of for row in _rows(seq, post, labels)])
+    _enter(connection, _bearers(((row.first_seq, post_from_text(row.value)) for row in known), labels))
     _tell(connection, labels, 0)
     connection.execute(insert(counters).values(name=CONTENT, last=0))
     return 0
@@ -130,20 +132,35 @@ def _after(plan: Plan, before: dict[str, Standing]) -> Iterable[Standing]:
     return now.values()
 
 
-def _rows(first_seq: int, post: Post, labels: Labels) -> list[Line]:
-    rows: list[Line] = []
-    for kind, key, label in terms_of(post):
-        labels.setdefault((kind, key), label)
-        rows.append((kind, key, first_seq))
-    return rows
+def _bearers(found: Iterable[tuple[int, Post]], labels: Labels) -> Bearers:
+    """Which posts bear each value; `labels` gets the values that it has none of yet."""
+    bearers: Bearers = {}
+    for first_seq, post in found:
+        for kind, key, label in terms_of(post):
+            if (of := bearers.get((kind, key))) is None:
+                of = bearers[kind, key] = []
+                labels.setdefault((kind, key), label)
+            of.append(first_seq)
+    return bearers
 
 
-def _enter(connection: Connection, rows: list[Line]) -> None:
+def _enter(connection: Connection, bearers: Bearers) -> None:
     """Rows in the order of their key, which is how the table is kept, take half the time."""
-    if rows:
-        kinds, keys, numbers = zip(*sorted(rows), strict=True)
-        columns = {"kind": kinds, "key": keys, "first_seq": numbers}
-        insert_columns(connection, insert_new(post_terms), columns)
+    statement = insert_new(post_terms)
+    kinds, keys, numbers = _nothing()
+    for kind, key in sorted(bearers):
+        found = sorted(bearers[kind, key])
+        kinds += [kind] * len(found)
+        keys += [key] * len(found)
+        numbers += found
+        if len(numbers) > MANY:
+            insert_columns(connection, statement, {"kind": kinds, "key": keys, "first_seq": numbers})
+            kinds, keys, numbers = _nothing()
+    insert_columns(connection, statement, {"kind": kinds, "key": keys, "first_seq": numbers})
+
+
+def _nothing() -> tuple[list[TermKind], list[str], list[int]]:
+    return [], [], []
 
 
 def _next(connection: Connection) -> int:

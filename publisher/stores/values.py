@@ -6,6 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
 from operator import attrgetter
 from typing import Any, cast
 
@@ -17,14 +18,24 @@ from publisher.core.site import Person
 Json = dict[str, Any]
 
 _NAMES = tuple(field.name for field in fields(Post))
-_DEFAULTS = tuple(field.default for field in fields(Post))
+_MUST = sum(field.default is MISSING for field in fields(Post))
+"""How many fields come first and have no default."""
+_DEFAULTS = tuple(field.default for field in fields(Post))[_MUST:]
 _VALUES = attrgetter(*_NAMES)
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+_HEADS = tuple(f'"{name}":' for name in _NAMES)
 
 
 def post_to_text(post: Post) -> str:
-    """`post_to_json` as JSON text."""
-    return _ENCODE(post_to_json(post))
+    """Every field of `post` that is not at its default, as JSON text; instants in ISO 8601, exact to the
+    microsecond.
+    """
+    values = _VALUES(post)  # ten thousand posts enter a log at once: a map made first takes twice as long
+    parts = [head + _text(item) for head, item in zip(_HEADS[:_MUST], values[:_MUST], strict=True)]
+    for head, default, item in zip(_HEADS[_MUST:], _DEFAULTS, values[_MUST:], strict=True):
+        if item is not default and item != default:
+            parts.append(head + _text(item))
+    return "{" + ",".join(parts) + "}"
 
 
 def post_from_text(text: str) -> Post:
@@ -32,17 +43,26 @@ def post_from_text(text: str) -> Post:
     return post_from_json(json.loads(text))
 
 
-def post_to_json(post: Post) -> Json:
-    """Every field of `post` that is not at its default; instants in ISO 8601, exact to the microsecond."""
-    kept: Json = {}  # ten thousand posts enter a log at once: `_plain` is six times slower
-    for name, default, item in zip(_NAMES, _DEFAULTS, _VALUES(post), strict=True):
-        if item is not default and item != default:
-            kept[name] = item if type(item) is str else _json(item)
-    return kept
+def _text(value: Any) -> str:
+    if type(value) is str:
+        return _quoted(value)
+    if isinstance(value, datetime):
+        return f'"{value.isoformat()}"'
+    if isinstance(value, tuple):
+        items = cast("Sequence[Any]", value)
+        if type(items[0]) is str:
+            return f"[{','.join(map(_quoted, items))}]"
+        return _written(tuple(items))
+    return _ENCODE(_json(value))
+
+
+@lru_cache(maxsize=1024)  # few people write many posts
+def _written(items: tuple[Any, ...]) -> str:
+    return _ENCODE([_json(item) for item in items])
 
 
 def post_from_json(value: Mapping[str, Any]) -> Post:
-    """The post that `post_to_json` wrote. Raises TypeError when a field is missing or unknown."""
+    """The post of that JSON value. Raises TypeError when a field is missing or unknown."""
     image = value.get("image")
     given: Json = {
         **value,
@@ -75,21 +95,11 @@ def _plain(value: Any) -> Json:
 def _json(value: Any) -> Any:
     if isinstance(value, StrEnum):
         return value.value
-    if isinstance(value, str):
-        return value
-    if isinstance(value, tuple):  # a chain, not `match`: it takes half as long
-        items = cast("Sequence[Any]", value)
-        return items if type(items[0]) is str else [_json(item) for item in items]
+    if isinstance(value, tuple):
+        return [_json(item) for item in cast("Sequence[Any]", value)]
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, Person):
-        return _person(value)
     return _plain(value) if is_dataclass(value) else value
-
-
-@lru_cache(maxsize=1024)  # few people write many posts
-def _person(person: Person) -> Json:
-    return _plain(person)
 
 
 def _instant(text: str | None) -> datetime | None:

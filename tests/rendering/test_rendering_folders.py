@@ -82,6 +82,14 @@ def test_a_template_must_be_utf_8(tmp_path: Path, site: Site) -> None:
         JinjaRenderer([tmp_path]).page("index", {"site": site})
 
 
+def test_a_template_loaded_ahead_is_blamed_when_it_is_rendered(tmp_path: Path, site: Site) -> None:
+    write(tmp_path, "web/index.html", "{% if %}")
+    renderer = JinjaRenderer([tmp_path])
+    renderer.ready("web/index.html", "web/nowhere.html")
+    with pytest.raises(TemplateError, match=r"^templates/web/index\.html:1: Expected an expression"):
+        renderer.page("index", {"site": site})
+
+
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path, site: Site) -> None:
     secret = write(tmp_path, "secret.txt", "secret")
     folder = tmp_path / "templates"

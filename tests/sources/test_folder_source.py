@@ -9,6 +9,7 @@ import pytest
 from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, Parsed
 from publisher.sources import FolderSource, SourceRules
+from publisher.sources.folder import MAX_FILE
 
 RULES = SourceRules(site_url="https://blog.example/")
 GOOD = "---\ntitle: A\ndate: 2024-01-02\n---\nBody\n"
@@ -57,6 +58,12 @@ def test_a_bad_file_stops_none_of_the_others(tmp_path: Path) -> None:
 def test_a_fifo_is_a_bad_post_and_never_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.md")
     assert bads(tmp_path) == ["pipe.md: not a regular file; take it away"]
+
+
+def test_a_file_too_large_for_a_post_is_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / "huge.md").open("wb") as file:
+        file.truncate(MAX_FILE + 1)
+    assert bads(tmp_path) == [f"huge.md: {MAX_FILE + 1} bytes; a post has at most {MAX_FILE}"]
 
 
 def test_links_out_of_the_folder_are_bad_posts_and_links_within_are_read(tmp_path: Path) -> None:

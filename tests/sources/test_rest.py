@@ -2,12 +2,14 @@
 
 import fcntl
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from publisher.core.posts import BadPost, Parsed
 from publisher.sources import FolderSource, Rest, SourceRules
+from publisher.sources.rest import read_at_rest
 
 RULES = SourceRules(site_url="https://blog.example/")
 GOOD = "---\ntitle: A\ndate: 2024-01-02\n---\nBody\n"
@@ -107,3 +109,27 @@ def test_a_post_waits_for_a_picture_that_is_being_written(seen: Seen, tmp_path: 
     found = seen.look(5.2)
     assert isinstance(found, Parsed)
     assert [asset.path for asset in found.post.assets] == ["a.png"]
+
+
+@pytest.mark.parametrize("likely", [0, 5, 10_000])
+def test_a_file_is_read_whole_whatever_size_it_seemed_to_have(tmp_path: Path, likely: int) -> None:
+    file = tmp_path / "a.md"
+    file.write_bytes(b"0123456789" * 1000)
+    number = os.open(file, os.O_RDONLY)
+    try:
+        fields = list(os.fstat(number))
+        fields[stat.ST_SIZE] = likely
+        data = read_at_rest(number, os.stat_result(fields), None, 100_000)
+    finally:
+        os.close(number)
+    assert data == file.read_bytes()
+
+
+def test_no_more_of_a_file_is_read_than_is_wanted(tmp_path: Path) -> None:
+    file = tmp_path / "a.md"
+    file.write_bytes(b"0123456789" * 1000)
+    number = os.open(file, os.O_RDONLY)
+    try:
+        assert read_at_rest(number, os.fstat(number), None, 9_001) == file.read_bytes()[:9_001]
+    finally:
+        os.close(number)

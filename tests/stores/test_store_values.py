@@ -13,7 +13,7 @@ from publisher.core.site import Person
 from publisher.stores.batches import ranges
 from publisher.stores.members import Suppression
 from publisher.stores.types import milliseconds
-from publisher.stores.values import post_from_json, post_to_json
+from publisher.stores.values import post_from_text, post_to_text
 from publisher.stores.wishes import Before, decide, state_after
 
 _text = st.text(st.characters(codec=None), max_size=8)
@@ -38,7 +38,13 @@ _posts = st.builds(
 
 @given(_posts)
 def test_any_post_survives_json(post: Post) -> None:
-    assert post_from_json(json.loads(json.dumps(post_to_json(post)))) == post
+    assert post_from_text(post_to_text(post)) == post
+
+
+@given(_posts)
+def test_a_posts_text_is_plain_json(post: Post) -> None:
+    text = post_to_text(post)
+    assert json.dumps(json.loads(text), separators=(",", ":")) == text
 
 
 @given(_instants)
