@@ -79,6 +79,9 @@ def status(site: Site, as_json: bool) -> None:
         elif name == "sending":
             for mailing in what:
                 click.echo(f"sending     {_going(mailing)}")
+        elif name == "stopped":
+            for one in what:
+                click.echo(f"stopped     {one['domain']} until {utc(one['until'])}: {one['why']}")
         else:
             click.echo(f"{name:<11} {_shown(what)}")
 
@@ -89,7 +92,8 @@ def _going(mailing: dict[str, Any]) -> str:
     text = f"mailing {mailing['id']} of {mailing['list']}: {done:,} of {mailing['planned']:,}"
     if mailing["hold"]:
         until = f", goes on at {utc(mailing['hold_until'])}" if mailing["hold_until"] else ""
-        return f"{text}, held ({mailing['hold']}){until}"
+        why = f": {mailing['hold_why']}" if mailing["hold_why"] else ""
+        return f"{text}, held ({mailing['hold']}){until}{why}"
     if not mailing["ends_at"]:
         return text
     return f"{text}, {mailing['per_second']:,} a second, ends about {utc(mailing['ends_at'])}"

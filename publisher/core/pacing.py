@@ -217,14 +217,16 @@ class Forecast:
     ends_at: datetime | None
 
 
-def forecast(left: int, pace: Pace | None, now: datetime) -> Forecast:
-    """From what was settled lately. Without any there is no telling."""
+def forecast(left: int, pace: Pace | None, now: datetime, last: datetime | None = None) -> Forecast:
+    """From what was settled lately. Without any there is no telling. `last` is when the last of it may go:
+    what was deferred waits, however fast the rest is.
+    """
     if pace is None:
         return Forecast(left=left, rate=0.0, ends_at=None)
     seconds = max((now - pace.since).total_seconds(), 1.0)
     rate = (pace.accepted + pace.refused) / seconds
     ends = now + timedelta(seconds=left / rate) if rate and left else None
-    return Forecast(left=left, rate=rate, ends_at=ends)
+    return Forecast(left=left, rate=rate, ends_at=max(ends, last) if ends and last else ends)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,6 +153,9 @@ class LedgerStore(Protocol):
         ...
 
     def next_batch_at(self) -> datetime | None: ...
+    def last_turns(self) -> Mapping[int, datetime]:
+        """When the last open batch of each mailing under way has its turn."""
+        ...
 
 
 class PacingStore(Protocol):

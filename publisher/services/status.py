@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from publisher.core.mailings import Mailing, MailingState, State
-from publisher.core.pacing import Pace, forecast
+from publisher.core.pacing import SERVER, Pace, forecast, mailing_of
 from publisher.services.parts import Parts
 
 LATELY = timedelta(minutes=5)
@@ -14,10 +14,12 @@ LATELY = timedelta(minutes=5)
 _LEFT = (State.QUEUED, State.CLAIMED, State.SENDING)
 
 
-def _sending(mailing: Mailing, pace: Pace | None, now: datetime) -> dict[str, Any]:
+def _sending(
+    mailing: Mailing, pace: Pace | None, now: datetime, last_turn: datetime | None
+) -> dict[str, Any]:
     """A mailing under way: {id, list, state, hold, hold_until, planned, left, per_second, ends_at}."""
     left = sum(mailing.counts.get(state, 0) for state in _LEFT)
-    seen = forecast(left, pace if mailing.state is MailingState.READY else None, now)
+    seen = forecast(left, pace if mailing.state is MailingState.READY else None, now, last_turn)
     return {
         "id": mailing.id,
         "list": mailing.list,
@@ -32,15 +34,25 @@ def _sending(mailing: Mailing, pace: Pace | None, now: datetime) -> dict[str, An
     }
 
 
+def _stopped(parts: Parts, now: datetime) -> list[dict[str, Any]]:
+    """Domains where nothing is tried for a while: {domain, until, why}. What stops a mailing, or all, is its
+    hold.
+    """
+    gauges = sorted(parts.store.gauges().values(), key=lambda gauge: gauge.scope)
+    domains = (g for g in gauges if g.stopped(now) and g.scope != SERVER and mailing_of(g.scope) is None)
+    return [{"domain": g.scope, "until": g.until, "why": g.reply} for g in domains]
+
+
 def status(parts: Parts, now: datetime) -> dict[str, Any]:
     """Log head, readers by state, what is due, what is queued or in doubt, and the last errors."""
     head = parts.store.head()
-    number, deliveries = parts.store.totals()
+    mailings, deliveries = parts.store.totals()
     active = parts.store.under_way()
     pace = parts.store.pace(now - LATELY)
     readers = Counter[str]()
     for (spec, state), number in parts.store.subscriber_counts().items():
         readers[f"{state} on {spec}"] += number
+    turns = parts.store.last_turns()
     return {
         "log_head": head.seq,
         "head_at": head.at,
@@ -49,8 +61,9 @@ def status(parts: Parts, now: datetime) -> dict[str, Any]:
         "next_due": parts.store.next_due(),
         "next_batch": parts.store.next_batch_at(),
         "readers": dict(readers),
-        "sending": [_sending(m, pace.get(m.id), now) for m in active],
-        "mailings": {"all": number, "under way": len(active)},
+        "sending": [_sending(m, pace.get(m.id), now, turns.get(m.id)) for m in active],
+        "stopped": _stopped(parts, now),
+        "mailings": {"all": mailings, "under way": len(active)},
         "deliveries": {state.value: count for state, count in deliveries.items()},
         "hubs": {"to tell": len(parts.store.pings())} if parts.hubs else {},
         "problems": [{"area": a, "since": at, "text": text} for a, at, text in parts.store.problems()],

@@ -2,7 +2,7 @@
 the arrow starts, so a row that moved on is left alone (invariant 8).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -180,6 +180,12 @@ class Ledger(Mailings):
             alone = connection.execute(select(brakes.c.until).where(brakes.c.scope == SERVER)).scalar()
         earliest = min((at for at in found if at is not None), default=None)
         return earliest if earliest is None or alone is None else max(earliest, alone)
+
+    def last_turns(self) -> Mapping[int, datetime]:
+        """When the last open batch of each mailing has its turn."""
+        last = select(batches.c.mailing, func.max(batches.c.next_at)).where(_OPEN).group_by(batches.c.mailing)
+        with self._db.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(last)}
 
 
 def _delivery(

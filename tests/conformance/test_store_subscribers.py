@@ -242,6 +242,16 @@ def test_readers_are_counted_by_list_and_state(world: Any) -> None:
     }
 
 
+def test_readers_are_counted_in_parts_and_none_is_counted_twice(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("publisher.stores.subscribers.COUNTED", 3)
+    for number in range(8):  # the last part is empty, half full, full
+        active = {("weekly", State.ACTIVE): number} if number else {}
+        assert world.store.subscriber_counts() == active
+        world.active(f"r{number}")
+
+
 def test_the_reader_furthest_back_is_found(world: Any) -> None:
     assert world.store.furthest_back("weekly") is None
     world.join(world.reader("pending"))

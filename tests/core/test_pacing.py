@@ -232,3 +232,11 @@ def test_a_forecast_goes_on_as_it_went_and_tells_nothing_without_a_past() -> Non
     assert forecast(1200, pace, NOW) == Forecast(left=1200, rate=10.0, ends_at=NOW + timedelta(minutes=2))
     assert forecast(0, pace, NOW).ends_at is None
     assert forecast(1200, None, NOW) == Forecast(left=1200, rate=0.0, ends_at=None)
+
+
+def test_a_forecast_does_not_end_before_what_was_deferred_may_go() -> None:
+    pace = Pace(accepted=600, refused=0, deferred=7, since=NOW - timedelta(minutes=1))
+    noon = NOW + timedelta(hours=12)
+    assert forecast(7, pace, NOW, noon).ends_at == noon
+    assert forecast(1200, pace, NOW, NOW).ends_at == NOW + timedelta(minutes=2)
+    assert forecast(0, pace, NOW, noon).ends_at is None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 from mailsite import START, MailSite, readers
+from smtp_server import Say, SmtpServer, on, unused_port
 
 from publisher.cli import publisher
 from publisher.core.holds import Order
@@ -56,3 +57,36 @@ def test_status_tells_rate_remaining_and_estimated_end(tmp_path: Path) -> None:
     assert f"sending     mailing 1 of daily: {done} of 60, held (operator)" in out
     shown = json.loads(run(site, "status", "--json")[0])
     assert shown["sending"][0]["left"] == 60 - done
+
+
+def test_status_counts_mailings_and_not_readers(tmp_path: Path) -> None:
+    site = MailSite(tmp_path / "site", readers(30))
+    assert "\nmailings    1 all, 1 under way\n" in run(site, "status")[0]
+
+
+def test_status_tells_why_a_mailing_is_held(tmp_path: Path) -> None:
+    with unused_port() as port:
+        site = MailSite(tmp_path / "site", readers(30), port=port)
+        site.deliver()
+        out, _ = run(site, "status", "--at", site.now.isoformat())
+    why = f"held (server), goes on at 2020-10-06T09:01:00Z: 127.0.0.1:{port}: connection refused"
+    assert f"\nsending     mailing 1 of daily: 0 of 30, {why}\n" in out
+
+
+def test_status_tells_where_nothing_is_tried_for_a_while_and_why(tmp_path: Path) -> None:
+    with SmtpServer(on("RCPT", Say("452 4.3.1 full"))) as server:
+        site = MailSite(tmp_path / "site", readers(30), port=server.port)
+        site.deliver()
+    out, _ = run(site, "status", "--at", site.now.isoformat())
+    assert "\nstopped     example.org until 2020-10-06T09:01:00Z: 452 4.3.1 full\n" in out
+    out, _ = run(site, "status", "--at", (site.now + timedelta(minutes=1)).isoformat())
+    assert "stopped" not in out, "it may be tried again"
+
+
+def test_the_estimated_end_is_not_before_the_last_may_go(tmp_path: Path) -> None:
+    rules = [on("RCPT", Say("452 4.2.2 mailbox full"), recipient="reader003@example.org")]
+    with SmtpServer(*rules) as server:
+        site = MailSite(tmp_path / "site", readers(30), port=server.port)
+        site.deliver()
+    [going] = site.app().status()["sending"]
+    assert (going["left"], going["ends_at"]) == (1, site.now + timedelta(minutes=1))

@@ -50,6 +50,13 @@ def test_status_and_lists_of_mailings_never_scan_the_ledger(tmp_path: Path) -> N
         assert [step for step in scans if "ix_deliveries_in_doubt" not in step] == []
 
 
+def test_readers_are_never_sorted_all_at_once_to_be_counted(tmp_path: Path) -> None:
+    """SQLite would hold a million of them in memory for it."""
+    site = MailSite(tmp_path / "site", readers(5))
+    steps = _plans(site, lambda app: app.store.subscriber_counts())
+    assert [step for step in steps if step.startswith("SCAN subscriptions")] == []
+
+
 def test_counting_rows_by_hand_would_be_seen(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(5))
 
