@@ -49,6 +49,30 @@ def test_a_login_that_fails_pauses_the_mailing_and_a_resume_tries_at_once(tmp_pa
     assert set(site.attempts()) == {1}
 
 
+@pytest.mark.parametrize(
+    ("extensions", "why"),
+    [
+        ((), "the sender's address has letters"),
+        (("SMTPUTF8", "8BITMIME", "SIZE 1000"), "the server takes 1,000"),
+    ],
+)
+def test_what_a_server_can_take_of_nobody_pauses_that_mailing_and_rejects_nobody(
+    extensions: tuple[str, ...], why: str, tmp_path: Path
+) -> None:
+    with SmtpServer(extensions=extensions) as server:
+        site = MailSite(tmp_path / "site", TWENTY, port=server.port)
+        text = (site.folder / "publisher.toml").read_text()
+        (site.folder / "publisher.toml").write_text(text.replace("<news@", "<né@"))
+        site.app().store.order(1, Order.CANCEL, site.now)
+        site.now += timedelta(days=1)
+        site.post("another.md")
+        site.deliver()
+    held = site.mailing(2)
+    assert (held.state, held.hold, why in held.hold_why) == (MailingState.PAUSED, Hold.SERVER, True)
+    assert site.counts(2) == {"queued": 20}
+    assert set(site.attempts()) == {0}
+
+
 def test_a_sender_the_server_refuses_pauses_that_mailing_and_rejects_nobody(tmp_path: Path) -> None:
     with SmtpServer(on("MAIL", Say("550 5.7.1 not from you"))) as server:
         site = MailSite(tmp_path / "site", TWENTY, port=server.port)

@@ -45,6 +45,10 @@ def send(server: SmtpServer, *messages: Message, ahead: bool = False, **given: o
     return asyncio.run(work())
 
 
+def to(recipient: str, sender: str = "news@example.com") -> Message:
+    return replace(MESSAGE, envelope=Envelope(mail_from=sender, rcpt_to=recipient))
+
+
 def copies(number: int) -> Sequence[Message]:
     return [
         replace(MESSAGE, key=f"1-{n}", envelope=replace(MESSAGE.envelope, rcpt_to=f"r{n}@example.org"))
@@ -296,21 +300,24 @@ def test_a_server_without_ehlo_is_spoken_to_in_its_own_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("extensions", "message", "why"),
+    ("extensions", "message", "phase", "why"),
     [
-        ((), replace(MESSAGE, envelope=replace(MESSAGE.envelope, rcpt_to="ខ្មែរ@example.org")), "no SMTPUTF8"),
-        (("8BITMIME",), replace(MESSAGE, data="To: é\r\n\r\n".encode()), "no SMTPUTF8"),
-        (("SMTPUTF8",), replace(MESSAGE, data="X: x\r\n\r\né\r\n".encode()), "no 8BITMIME"),
-        (("SIZE 10",), MESSAGE, "the message has 22 octets, the server takes 10"),
-        ((), replace(MESSAGE, envelope=replace(MESSAGE.envelope, rcpt_to="a> b@x.org")), "cannot be written"),
+        ((), to("ខ្មែរ@example.org"), Phase.DATA, "the address has letters that this server cannot take (it"),
+        ((), to("ខ្មែរ@example.org", "né@example.com"), Phase.SENDER, "the sender's address has letters"),
+        ((), to("ana@example.org", "né@example.com"), Phase.SENDER, "the sender's address has letters"),
+        (("8BITMIME",), replace(MESSAGE, data="From: é\r\n\r\n".encode()), Phase.SENDER, "no SMTPUTF8"),
+        (("SMTPUTF8",), replace(MESSAGE, data="X: x\r\n\r\né\r\n".encode()), Phase.SENDER, "no 8BITMIME"),
+        (("SIZE 10",), MESSAGE, Phase.SENDER, "the message has 22 octets, the server takes 10"),
+        ((), to("a> b@x.org"), Phase.DATA, "cannot be written"),
     ],
 )
 def test_what_a_server_cannot_take_is_not_tried(
-    extensions: Sequence[str], message: Message, why: str
+    extensions: Sequence[str], message: Message, phase: Phase, why: str
 ) -> None:
+    """And it is not the reader's fault, unless it is the reader's address."""
     with SmtpServer(extensions=extensions) as server:
         (outcome,) = send(server, message)
-        assert outcome.verdict is REJECTED
+        assert (outcome.verdict, outcome.phase) == (REJECTED, phase)
         assert why in outcome.reply
         assert len(server.commands) == 2, "EHLO and QUIT"
 

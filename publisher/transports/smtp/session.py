@@ -132,7 +132,7 @@ class SmtpSession:
     async def _offer(self, line: Line, message: Message, begun: bool) -> Outcome | None:
         commands = (b"", b"") if begun else envelope(message, line.can)
         if isinstance(commands, Refusal):
-            return Outcome(verdict=Verdict.REJECTED, reply=commands.why, phase=Phase.DATA)
+            return Outcome(verdict=Verdict.REJECTED, reply=commands.why, phase=commands.phase)
         refused = await self._begin(line, *commands, begun=begun)
         if refused is not None:
             return refused

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from publisher.core.messages import Message
+from publisher.core.messages import Message, Phase
 from publisher.transports.smtp.replies import Reply
 
 END = b".\r\n"
@@ -49,9 +49,12 @@ def abilities(reply: Reply) -> Abilities:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a server as it is cannot take a message, for good."""
+    """Why a server as it is cannot take a message, for good. In phase SENDER it would take none of the
+    mailing: no reader is to pay for that.
+    """
 
     why: str
+    phase: Phase = Phase.SENDER
 
 
 def envelope(message: Message, can: Abilities) -> tuple[bytes, bytes] | Refusal:
@@ -59,15 +62,19 @@ def envelope(message: Message, can: Abilities) -> tuple[bytes, bytes] | Refusal:
     SMTPUTF8 (RFC 6531), RET, ENVID and ORCPT (RFC 3461). A Refusal: it lacks what the message needs.
     """
     sender, recipient = message.envelope.mail_from, message.envelope.rcpt_to
+    whose = Phase.SENDER if recipient.isascii() or not sender.isascii() else Phase.DATA
     if _BREAKS.search(sender) or _BREAKS.search(recipient):
-        return Refusal("the address cannot be written in a command")
+        return Refusal("the address cannot be written in a command", Phase.DATA)
     plain, offered = message.plain or message.data.isascii(), can.offered
     utf8 = not (sender.isascii() and recipient.isascii())
     utf8 = utf8 or not (plain or message.data.partition(b"\r\n\r\n")[0].isascii())
     if utf8 and "SMTPUTF8" not in offered:
-        return Refusal("the address has letters that this server cannot take (it offers no SMTPUTF8)")
+        address = "the address" if whose is Phase.DATA else "the sender's address"
+        why = f"{address} has letters that this server cannot take (it offers no SMTPUTF8)"
+        return Refusal(why, whose)
     if not plain and "8BITMIME" not in offered:
-        return Refusal("the message has bytes that this server cannot take (it offers no 8BITMIME)")
+        why = "the message has bytes that this server cannot take (it offers no 8BITMIME)"
+        return Refusal(why, whose)
     if can.size and len(message.data) > can.size:
         return Refusal(f"the message has {len(message.data):,} octets, the server takes {can.size:,}")
     mail, rcpt = f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>"
