@@ -27,5 +27,5 @@ def deliver(site: Site, as_json: bool, dry_run: bool) -> None:
                 "held": tally.held or None,
             }
         )
-    elif not tally.total:
+    elif not (tally.total or tally.held):
         say("nothing is due")

@@ -10,7 +10,7 @@ import click
 from publisher.app import App
 from publisher.cli.common import Site, count, say, show_json, show_json_with, site_options, utc
 from publisher.core.errors import UsageError
-from publisher.core.holds import Order
+from publisher.core.holds import OVER, Order
 from publisher.core.mailings import InDoubt, Mailing, State
 from publisher.services import mailings as verbs
 from publisher.services.doubts import doubts as doubts_of
@@ -75,7 +75,7 @@ def _ordering(order: Order, help: str, *, asks: bool = False) -> None:
         if dry_run:
             say(f"mailing {id} is {_state(found)}: {_counts(found)}; would {order}")
             return
-        if asks:
+        if asks and found.state not in OVER:  # where there is nothing to lose the order says so itself
             sure(f"{order} mailing {id}: {_unsent(found)} will not be sent", yes=yes)
         now = verbs.order(app.parts, id, order, app.clock())
         say(f"mailing {id} is {now.state}" + (f" ({now.hold})" if now.hold else ""))

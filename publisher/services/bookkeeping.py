@@ -154,7 +154,9 @@ class Books:
         gauge = self.brakes.brake(SERVER, reply, self.parts.clock())
         await self.brakes.keep([gauge])
         await asyncio.to_thread(self.parts.store.hold_all, Hold.SERVER, reply, gauge.until)
-        self.tally.held = f"the server fails: {reply}"
+        self.tally.held = (
+            f"the server fails: {reply}; it is tried again at {gauge.until:%Y-%m-%d %H:%M:%S} UTC"
+        )
         await self.withdraw(jobs)
 
     async def hold(self, mailing: int, hold: Hold, why: str, until: datetime | None) -> None:

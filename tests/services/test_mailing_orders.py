@@ -128,6 +128,12 @@ def test_cancelling_must_be_meant(site: Site) -> None:
         site.run("resume", "1")
 
 
+def test_there_is_nothing_to_cancel_where_all_is_sent(site: Site) -> None:
+    site.deliver()
+    with pytest.raises(Refused, match="mailing 1: is done"):
+        site.run("cancel", "1")
+
+
 def test_what_does_not_await_approval_cannot_be_approved(site: Site) -> None:
     with pytest.raises(Refused, match="mailing 1: does not await approval, it is ready"):
         site.run("approve", "1")

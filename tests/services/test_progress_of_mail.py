@@ -73,6 +73,21 @@ def test_status_tells_why_a_mailing_is_held(tmp_path: Path) -> None:
     assert f"\nsending     mailing 1 of daily: 0 of 30, {why}\n" in out
 
 
+def test_a_server_that_fails_is_said_with_when_it_is_tried_again_and_not_that_nothing_is_due(
+    tmp_path: Path,
+) -> None:
+    with unused_port() as port:
+        site = MailSite(tmp_path / "site", readers(30), port=port)
+        for told in (
+            "the server fails: 127.0.0.1:",
+            "the server failed; it is tried again at 2020-10-06 09:01:00",
+        ):
+            _, err = run(site, "deliver", "--at", site.now.isoformat())
+            assert err.startswith(f"held: {told}")
+            assert "it is tried again at 2020-10-06 09:01:00 UTC" in err
+            assert "nothing is due" not in err
+
+
 def test_status_tells_where_nothing_is_tried_for_a_while_and_why(tmp_path: Path) -> None:
     with SmtpServer(on("RCPT", Say("452 4.3.1 full"))) as server:
         site = MailSite(tmp_path / "site", readers(30), port=server.port)

@@ -5,9 +5,9 @@
         server.accepted           # what it took, in order, written down BEFORE it answered 250
 
 The steps that rules can name, in the order of a conversation: TLS (of a line that begins with it) connect
-EHLO HELO STARTTLS AUTH MAIL RCPT DATA body (the first of the data came) dot (the whole message came, nothing
-is taken yet) taken (it is written down, the answer is not) RSET QUIT other. It runs in a thread, and answers
-nothing twice.
+EHLO HELO STARTTLS AUTH MAIL RCPT DATA nobody (DATA without a recipient) body (the first of the data came) dot
+(the whole message came, nothing is taken yet) taken (it is written down, the answer is not) RSET QUIT other.
+It runs in a thread, and answers nothing twice.
 """
 
 import asyncio
@@ -83,7 +83,12 @@ class Babble:
     words: bytes
 
 
-Act = Say | Also | Drop | Silence | Hold | Slow | Shake | Babble
+@dataclass(frozen=True)
+class Deaf:
+    """The usual answer; what the client said ahead of it is thrown away."""
+
+
+Act = Say | Also | Drop | Silence | Hold | Slow | Shake | Babble | Deaf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,6 +288,8 @@ class _Talk:
                 await self.send(usual.encode() + b"\r\n")
                 await self.shake(act)
                 return False
+            case Deaf():
+                self.reader._buffer.clear()  # type: ignore[attr-defined]  # no door throws it away
             case None:
                 pass
         if usual:
@@ -355,7 +362,7 @@ class _Talk:
 
     async def data(self, line: str) -> None:
         if self.rcpt is None:
-            await self.send(b"554 5.5.1 no valid recipients\r\n")
+            await self.answer("nobody", "554 5.5.1 no valid recipients", line)
             return
         if not await self.answer("DATA", "354 go on", line):
             return

@@ -83,6 +83,20 @@ def test_a_certificate_that_is_not_the_host_s_gets_no_mail(
         assert not any("AUTH" in command for command in server.commands)
 
 
+@pytest.mark.parametrize("implicit", [False, True])
+@pytest.mark.parametrize(
+    ("named", "good"), [("localhost", True), ("127.0.0.1", False), ("example.org", False)]
+)
+def test_the_name_that_is_checked_is_the_relay_s(
+    authority: Authority, send: Send, named: str, good: bool, implicit: bool
+) -> None:
+    with SmtpServer(tls=authority.server(named), implicit=implicit) as server:
+        security = Security.TLS if implicit else Security.STARTTLS
+        outcome = send(server, host="localhost", security=security)
+        assert outcome.verdict is (Verdict.ACCEPTED if good else Verdict.DEFERRED)
+        assert good or "its certificate is not to be trusted (hostname mismatch" in outcome.reply.lower()
+
+
 def test_a_certificate_of_an_authority_nobody_trusts_gets_no_mail(
     authority: Authority, send: Send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +126,7 @@ def test_a_server_without_starttls_gets_no_mail(send: Send) -> None:
         (on("STARTTLS", Say("220 go ahead\r\n250 half")), "something was slipped in before TLS"),
         (on("STARTTLS", Say(b"220 go ahead\r\nnot TLS at all\r\n")), "gave an answer that is none"),
         (on("STARTTLS", Drop()), "closed the connection"),
+        (on("EHLO", Say("250-x\r\n250 STARTTLS\r\n220 go ahead"), nth=1), "spoke when it was not asked"),
         (on("EHLO", Say("502 what?"), nth=1), "502 what?"),
         (on("EHLO", Say("451 no"), nth=2), "451 no"),
     ],
@@ -160,7 +175,10 @@ def test_the_login_is_one_the_server_offers(send: Send, logins: str, first: str)
     ("given", "why"),
     [
         ({"logins": "CRAM-MD5"}, "offers CRAM-MD5; Publisher knows PLAIN and LOGIN"),
-        ({"users": {"ann": "another"}}, "the login was refused: 535 5.7.8 no"),
+        (
+            {"users": {"ann": "another"}},
+            "the login was refused (look at username and password in mail.relays): 535 5.7.8 no",
+        ),
         ({"users": None}, "offers no login; Publisher knows PLAIN and LOGIN"),
     ],
 )
@@ -178,7 +196,10 @@ def test_a_password_that_a_server_repeats_is_not_told_on(send: Send) -> None:
         rule = on("AUTH", Say(f"535 5.7.8 bad: {echo}"))
         with SmtpServer(rule, users=USERS) as server:
             outcome = send(server, security=Security.NONE, username="ann", password="pässword")
-            assert outcome.reply == f"127.0.0.1:{server.port}: the login was refused: 535 5.7.8 bad: …"
+            assert outcome.reply.startswith(
+                f"127.0.0.1:{server.port}: the login was refused (look at username"
+            )
+            assert outcome.reply.endswith("): 535 5.7.8 bad: …")
 
 
 def test_a_relay_is_shown_without_its_password() -> None:

@@ -120,8 +120,9 @@ async def _log_in(line: Line, relay: Relay) -> None:
         offered = " ".join(line.can.logins) or "no login"
         raise Lost(f"{line.name}: offers {offered}; Publisher knows PLAIN and LOGIN")
     if reply.code != 235:
+        said = masked(str(reply), relay.username, relay.password)
         raise Lost(
-            f"{line.name}: the login was refused: {masked(str(reply), relay.username, relay.password)}"
+            f"{line.name}: the login was refused (look at username and password in mail.relays): {said}"
         )
 
 

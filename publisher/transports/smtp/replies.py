@@ -10,8 +10,11 @@ LONGEST_LINE = 2_048
 MOST_LINES = 256
 """Lines of one reply; a server that says more is not talking SMTP."""
 
-MOST_WAITING = 64
-"""Replies nobody asked for, before the server is taken for broken."""
+KEPT = 512
+"""Characters kept of a line: what RFC 5321 4.5.3.1.5 allows it."""
+
+MOST_WAITING = 8
+"""Replies that wait to be read, before the server is taken for broken: five are asked for at most."""
 
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
@@ -78,7 +81,7 @@ class ReplyReader:
         if self._lines and code != self._code:
             raise Garbled(f"{line[:60]!r} in the middle of a {self._code}")
         self._code = code
-        self._lines.append(_CONTROLS.sub(" ", (found[3] or b"").decode("utf-8", "replace")).strip())
+        self._lines.append(_CONTROLS.sub(" ", (found[3] or b"").decode("utf-8", "replace")).strip()[:KEPT])
         if len(self._lines) > MOST_LINES:
             raise Garbled(f"a reply of more than {MOST_LINES} lines")
         if found[2] == b"-":
