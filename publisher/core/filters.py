@@ -72,19 +72,20 @@ def bears(kind: TermKind, wanted: str, key: str) -> bool:
 
 def terms_of(post: Post) -> Iterator[tuple[TermKind, str, str]]:
     """(kind, folded value, value as written) of all that `post` bears, each once."""
-    values = (
-        (TermKind.CATEGORY, post.categories),
-        (TermKind.TAG, post.tags),
-        (TermKind.AUTHOR, tuple(person.name for person in post.authors)),
-        (TermKind.LANGUAGE, (post.language,)),
-    )
-    for kind, written in values:
-        seen: set[str] = set()
-        for value in written:
-            key, label = _named(value)
-            if key and key not in seen:
-                seen.add(key)
-                yield kind, key, label
+    yield from _terms(TermKind.CATEGORY, post.categories)
+    yield from _terms(TermKind.TAG, post.tags)
+    yield from _terms(TermKind.AUTHOR, tuple([person.name for person in post.authors]))
+    yield from _terms(TermKind.LANGUAGE, (post.language,))
+
+
+@lru_cache(maxsize=4_000)  # many posts bear the same
+def _terms(kind: TermKind, written: tuple[str, ...]) -> tuple[tuple[TermKind, str, str], ...]:
+    found: dict[str, tuple[TermKind, str, str]] = {}
+    for value in written:
+        key, label = _named(value)
+        if key:
+            found.setdefault(key, (kind, key, label))
+    return tuple(found.values())
 
 
 @lru_cache(maxsize=2_000)

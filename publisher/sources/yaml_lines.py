@@ -27,7 +27,11 @@ def read_lines(text: str, first_line: int) -> FrontMatter | None:
     items: list[Value] | None = None  # of the key above, which has no value of its own
     indent = ""
     for number, line in enumerate(text.split("\n"), start=first_line):
-        if match := _PAIR.fullmatch(line):
+        key, colon, rest = line.partition(": ")
+        if colon and (simple := _simple(key, rest)) is not None:
+            pairs.append((key, None if simple in _NULLS else simple, number))
+            items = None
+        elif match := _PAIR.fullmatch(line):
             value, sure = _value(match)
             if not sure:
                 return None
@@ -43,6 +47,21 @@ def read_lines(text: str, first_line: int) -> FrontMatter | None:
         elif line.strip(" ") and line[0] != "#":
             return None
     return gather(pairs, first_line)
+
+
+def _simple(key: str, rest: str) -> str | None:
+    """The scalar after a key, where no sign in it means anything to YAML; None: patterns must say. It says
+    nothing that they would not, in a fifth of the time.
+    """
+    if not (key.isalnum() and key.isascii() and key[0].isalpha()):
+        return None
+    first = rest[:1]
+    if first.isascii() and first.isalnum() and ":" not in rest and "#" not in rest:
+        return rest.rstrip(" ")
+    inner = rest[1:-1]
+    if len(rest) > 1 and first == rest[-1] == '"' and '"' not in inner and "\\" not in inner:
+        return Quoted(inner)
+    return None
 
 
 def _scalar(match: re.Match[str]) -> Value:

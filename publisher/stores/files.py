@@ -97,7 +97,8 @@ class Files:
                     connection.execute(update(posts).where(posts.c.id.in_(ids)).values(settled=False))
             new = [_not_before(post, settled) for _, _, post, settled in memory.read]
             new += [_not_before(*turned) for turned in memory.turned]
-            _put(connection, LATEST, max([latest, *(milliseconds(at) for at in new if at is not None)]))
+            last = max((at for at in new if at is not None), default=None)
+            _put(connection, LATEST, latest if last is None else max(latest, milliseconds(last)))
             count = (_counter(connection, FILES) or 0) + 1
             _put(connection, FILES, count)
             return count

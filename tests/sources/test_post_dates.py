@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from publisher.core.posts import Parsed, Post
 from publisher.sources.dates import parse_date
@@ -88,3 +90,21 @@ def test_modified_and_expiry_are_read_under_their_many_names() -> None:
     found = post("date: 2024-01-01\nlast_modified_at: 2024-02-01T00:00Z\nexpiryDate: 2024-03-01T00:00Z")
     assert found.modified == datetime(2024, 2, 1, tzinfo=UTC)
     assert found.expires == datetime(2024, 3, 1, tzinfo=UTC)
+
+
+_CLOCKS = st.builds("{:02}:{:02}:{:02}".format, st.integers(0, 25), st.integers(0, 61), st.integers(0, 61))
+_OFFSETS = st.sampled_from(("", "Z")) | st.builds(
+    "{}{:02}:{:02}".format, st.sampled_from("+-"), st.integers(0, 26), st.integers(0, 70)
+)
+
+
+@given(
+    st.integers(0, 9999), st.integers(0, 13), st.integers(0, 32), st.sampled_from("T "), _CLOCKS, _OFFSETS,
+    st.sampled_from(("UTC", "America/New_York", "Asia/Phnom_Penh")),
+)  # fmt: skip
+def test_the_quick_way_says_what_the_patterns_say(
+    year: int, month: int, day: int, between: str, clock: str, offset: str, zone: str
+) -> None:
+    text = f"{year:04}-{month:02}-{day:02}{between}{clock}{offset}"
+    # Words after a date are passed over, and not the quick way.
+    assert parse_date(text, ZoneInfo(zone)) == parse_date(f"{text} (or so)", ZoneInfo(zone))
