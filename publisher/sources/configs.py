@@ -172,7 +172,7 @@ def _docusaurus(file: Path) -> Config:
     text = _text(file)
     route, locale = _ROUTE.search(text), _LOCALE.search(text)
     at = route[1].strip("/") if route else "blog"
-    link = f"/{at}/:dated:slug" if at else "/:dated:slug"
+    link = f"/{at}:dated" if at else ":dated"
     link = link if route else ""
     return Config(profile="docusaurus", file=file.name, permalink=link, language=locale[1] if locale else "")
 

@@ -9,14 +9,20 @@ from publisher.sources.dates import parse_date
 from publisher.sources.people import language_suffix
 from publisher.sources.values import FrontMatter, FrontMatterError, Quoted, Value
 
-DATE_FIELDS = ("date", "publishdate", "pubdate", "pubdatetime", "published", "created")
-MODIFIED_FIELDS = ("lastmodifiedat", "lastmod", "updated", "updateddate", "modified", "moddatetime")
+DATE_FIELDS = (
+    "date", "publishdate", "pubdate", "pubdatetime", "published", "created", "publishedat", "publisheddate",
+    "datepublished", "publicationdate", "postdate", "createdat", "datecreated",
+)  # fmt: skip
+MODIFIED_FIELDS = (
+    "lastmodifiedat", "lastmod", "updated", "updateddate", "modified", "moddatetime", "updatedat",
+    "dateupdated", "datemodified", "modifieddate", "lastupdated",
+)  # fmt: skip
 OPENING_FIELDS = ("publishdate", "pubdate", "published")
 EXPIRY_FIELDS = ("expirydate", "unpublishdate", "expires")
 PATH_FIELDS = ("permalink", "url", "path", "slug")
 
 _IN_NAME = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
-_IN_PATH = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})(?:/|$)")
+_IN_PATH = re.compile(r"(?:^|/)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?=[/-]|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ def dated_name(path: str) -> re.Match[str] | None:
 
 
 def dated_folders(path: str) -> re.Match[str] | None:
-    """The YYYY/MM/DD among the folders of a path."""
+    """The YYYY/MM/DD of a path, its parts apart by "/" or "-": 2024/05-01-a.md, 2024-05-01-a/text.md."""
     return _IN_PATH.search(path)
 
 
@@ -114,9 +120,10 @@ def own_name(path: str) -> str:
 
 
 def _name_and_path(front: FrontMatter | None, path: str) -> Iterator[tuple[str, str]]:
-    if match := dated_name(path):
-        yield "-".join(match.groups()), "file name"
-    if match := dated_folders(path):
+    named = dated_name(path)
+    if named:
+        yield "-".join(named.groups()), "file name"
+    if (match := dated_folders(path)) and not (named and match.groups() == named.groups()):
         yield "-".join(match.groups()), "folders"
     for name in PATH_FIELDS if front else ():
         if match := _IN_PATH.search(front.text(name) if front else ""):

@@ -7,7 +7,7 @@
 :hash :abbrlink ...          Hexo's: a digest; what front matter says under that word
 :categories :slugified_categories :category :lang :author :output_ext
 :sections :section :sections_rest :sections_last       the folders, the first, those after it, the last
-:dated        Docusaurus: "2024/05/01/" where the name is dated, else the folders
+:dated        Docusaurus: the slug, else "2024/5/1/", folders and name; without a date the path
 """
 
 import re
@@ -31,6 +31,11 @@ NAMED = {  # Jekyll's names
     "none": "/:categories/:title.html",
 }
 
+_IN_YEAR = re.compile(
+    r"(?:^|/)\d{4}/\d{1,2}-\d{1,2}-[^/]+(?:/index)?\.\w+$", re.IGNORECASE
+)  # 2024/05-01-a.md
+_MONTH_DAY = re.compile(r"^\d{1,2}-\d{1,2}-")
+_LAST_DATE = re.compile(r"(.*)(?<!\d)(\d{4}[/-]\d{1,2}[/-]\d{1,2})[/-]?(.*)")  # Docusaurus' own
 _SEPARATORS = re.compile(r"^[-_. ]+")
 _NOT_SLUG = re.compile(r"[^\w]+")
 _NOT_JEKYLLS = re.compile(r"[^\w.~!$&'()+,;=@]+")  # Utils.slugify, "pretty"; a run with hyphens is one
@@ -83,8 +88,9 @@ def _given(match: re.Match[str], facts: Facts) -> str:
 def undated(path: str) -> str:
     """The file's or bundle's own name without the date that it begins with."""
     name = own_name(path)
-    match = dated_name(path)
-    return (_SEPARATORS.sub("", name[match.end() :]) or name) if match else name
+    if match := dated_name(path):
+        return _SEPARATORS.sub("", name[match.end() :]) or name
+    return _MONTH_DAY.sub("", name) if _IN_YEAR.search(path) else name
 
 
 def slugify(text: str) -> str:
@@ -201,12 +207,12 @@ def section(facts: Facts, rules: SourceRules) -> str:
 
 
 def _dated(facts: Facts, rules: SourceRules) -> str:
-    if facts.front.text("slug"):
-        return "/"
-    if match := dated_name(facts.path):
-        return f"/{match[1]}/{match[2]:0>2}/{match[3]:0>2}/"
-    folders = _sections(facts, rules)
-    return f"/{folders}/"
+    if slug := facts.front.text("slug").strip("/"):
+        return f"/{quote(slug)}"
+    stem = "/".join([*_folders(facts, rules), own_name(facts.path)])
+    if match := _LAST_DATE.fullmatch(stem):
+        stem = "/".join((match[2].replace("-", "/"), match[1] + match[3]))
+    return f"/{quote(stem)}"
 
 
 _WORDS: dict[str, Callable[[Facts, SourceRules], str]] = {

@@ -169,7 +169,7 @@ def _permalink(facts: Facts, rules: SourceRules) -> tuple[str, str]:
         if text.startswith(rules.site_url):
             return local_path(text[len(rules.site_url) :]), name
     slug = facts.front.text("slug")
-    if slug.startswith("/") and rules.profile in ("docusaurus", "hugo"):
+    if slug.startswith("/") and rules.profile == "hugo":
         return local_path(slug), "slug"
     if rules.sections and (pattern := rules.sections.get(section(facts, rules))):
         return local_path(expand(pattern, facts, rules)), rules.origins.get("sections", "settings")

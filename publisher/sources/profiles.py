@@ -94,7 +94,7 @@ PROFILES: Mapping[str, Profile] = {
         Profile(
             name="docusaurus",
             utc=_ANY,
-            permalink="/blog/:dated:slug",
+            permalink="/blog:dated",
             roots=("blog",),
             named=True,
         ),

@@ -114,12 +114,12 @@ def _not_built(file: File) -> str | None:
 
 
 def _underscored(file: File) -> str | None:
-    """Astro's collections leave these alone, and so does Hexo below its own folders."""
+    """Astro's collections and Docusaurus leave these alone, and so does Hexo below its own folders."""
     parts = file.path.split("/")
     if file.profile == "hexo":
         parts = parts[parts.index("_posts") + 1 :] if "_posts" in parts else parts
         parts = [part for part in parts if part != "_drafts"]
-    hidden = file.profile in ("astro", "hexo") and any(part.startswith("_") for part in parts)
+    hidden = file.profile in ("astro", "docusaurus", "hexo") and any(part.startswith("_") for part in parts)
     return "a name that begins with _" if hidden else None
 
 

@@ -132,8 +132,13 @@ def test_a_dated_name_is_in_the_generators_zone_too() -> None:
         ("pelican", "news/x.md", "title: Hello World!\ndate: 2024-05-01", "/hello-world.html"),
         ("pelican", "x.md", "slug: s\ndate: 2024-05-01", "/s.html"),
         ("hexo", "a.md", "date: 2024-05-01 12:00:00", "/2024/05/01/a/"),
-        ("docusaurus", "2024-05-01-a.md", "x: y", "/blog/2024/05/01/a"),
-        ("docusaurus", "2024-05-01-a/index.md", "slug: /x", "/x"),
+        ("docusaurus", "blog/2024-05-01-a.md", "x: y", "/blog/2024/05/01/a"),
+        ("docusaurus", "2024-05-01-a/index.md", "slug: /x", "/blog/x"),
+        ("docusaurus", "blog/2024/05-01-a b.md", "x: y", "/blog/2024/05/01/a%20b"),
+        ("docusaurus", "blog/2024-5-1-trip/part.md", "x: y", "/blog/2024/5/1/trip/part"),
+        ("docusaurus", "blog/news/2024-05-01-a.md", "x: y", "/blog/2024/05/01/news/a"),
+        ("docusaurus", "blog/news/a.md", "date: 2024-05-01", "/blog/news/a"),
+        ("docusaurus", "2024-05-01-a.md", "slug: v2/new", "/blog/v2/new"),
         ("docusaurus", "2024-05-01-a.md", "slug: x", "/blog/x"),
         ("zola", "blog/2024-05-01-a.md", "x: y", "/blog/a/"),
         ("zola", "a.md", "path: 2024/05/01/a", "/2024/05/01/a/"),
@@ -293,3 +298,26 @@ def test_pelicans_pages_are_no_posts(tmp_path: Path) -> None:
     write(tmp_path, **{"pelicanconf.py": "", "content/pages/about.md": header, "content/a.md": header})
     hidden = {path: post.hidden for path, post in posts(tmp_path / "content").items()}
     assert hidden == {"a.md": None, "pages/about.md": "in pages"}
+
+
+@pytest.mark.parametrize(
+    ("path", "slug"),
+    [
+        ("2024/05-01-a.md", "a"),
+        ("2024/05-01-a/index.md", "a"),
+        ("2024-05-01-trip/part.md", "part"),
+        ("2024-05-01/part.md", "part"),
+    ],
+)
+def test_a_date_may_stand_in_the_folders_with_hyphens(path: str, slug: str) -> None:
+    found = one(path, "x: y", "docusaurus")
+    assert (found.instant, found.slug) == (datetime(2024, 5, 1, tzinfo=UTC), slug)
+
+
+def test_docusaurus_leaves_partial_texts_alone() -> None:
+    assert one("_part.mdx", "date: 2024-05-01", "docusaurus").hidden == "a name that begins with _"
+
+
+@pytest.mark.parametrize("name", ["publishedAt", "published_date", "datePublished", "postDate", "createdAt"])
+def test_a_date_goes_by_many_names(name: str) -> None:
+    assert one("a.md", f"{name}: 2024-05-01", "astro").instant == datetime(2024, 5, 1, tzinfo=UTC)
