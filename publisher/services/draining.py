@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from publisher.core.mailings import Batch, Cause, Delivery, MailingKind, State
-from publisher.core.messages import Outcome, Segment
+from publisher.core.messages import Outcome, Phase, Segment
 from publisher.core.pacing import SERVER
 from publisher.ports import Session
 from publisher.services.bookkeeping import Books, Tally
@@ -159,6 +159,9 @@ class Drain:
         making = self._begun(job) or await self._begin(job)
         early = await session.offer(making.ready or await making.whole())
         self.parts.reach("deliver:offered")
+        if early is not None and early.phase is Phase.CONNECT and self.sessions + self.connecting > 1:
+            self.lanes.put([job], first=True)  # others are connected: the server gives fewer lines now
+            return False, None
         if early is not None:
             return await self.book.decided(job, early), None
         ahead = None if self._ending else self.lanes.ahead()

@@ -86,6 +86,22 @@ def test_a_sender_the_server_refuses_pauses_that_mailing_and_rejects_nobody(tmp_
     assert (site.counts(), set(site.attempts())) == ({"queued": 20}, {0})
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [Say("550 5.7.1 your IP is blocked"), Say("450 4.7.1 not now"), Say("421 4.3.2 bye", close=True), Drop()],
+)
+def test_a_relay_that_refuses_us_holds_nothing_while_another_takes_mail(refusal: Act, tmp_path: Path) -> None:
+    with SmtpServer(on("MAIL", refusal)) as failing, SmtpServer() as good:
+        other = f'\n[[mail.relays]]\nhost = "127.0.0.1"\nsecurity = "none"\nport = {failing.port}\n'
+        relay = f"connections = 2\n{other}connections = 6\nweight = 3"
+        site = MailSite(tmp_path / "site", readers(60), port=good.port, relay=relay)
+        tally = site.deliver()
+        assert (tally.accepted, tally.held, len(good.accepted), failing.accepted) == (60, "", 60, [])
+        assert 1 <= failing.connections <= 6, "each line tries it once"
+    assert site.mailing().state is MailingState.DONE
+    assert set(site.attempts()) == {1}
+
+
 def test_a_storm_of_5xx_stops_after_a_few_and_burns_almost_nobody(tmp_path: Path) -> None:
     many = [f"r{n}@d{n}.example.org" for n in range(200)]
     with SmtpServer(on("dot", Say("554 5.7.1 looks like spam"))) as server:

@@ -29,9 +29,14 @@ def relay(port: int, **given: object) -> Relay:
 
 def send(server: SmtpServer, *messages: Message, ahead: bool = False, **given: object) -> list[Outcome]:
     """Each message offered and committed on one session; `ahead`: begun with the end of the one before."""
+    return sent(Smtp([relay(server.port, **given)]), *messages, ahead=ahead)
+
+
+def sent(relays: Smtp, *messages: Message, ahead: bool = False) -> list[Outcome]:
+    """The same, through these relays."""
 
     async def work() -> list[Outcome]:
-        session = await Smtp([relay(server.port, **given)]).connect()
+        session = await relays.connect()
         if isinstance(session, Outcome):
             return [session]
         outcomes: list[Outcome] = []

@@ -5,10 +5,10 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from smtp_sends import MESSAGE, relay, send
-from smtp_server import Drop, SmtpServer, on
+from smtp_sends import ACCEPTED, DEFERRED, MESSAGE, REJECTED, UNKNOWN, copies, relay, send, sent
+from smtp_server import Drop, Rule, Say, SmtpServer, on
 
-from publisher.core.messages import Outcome
+from publisher.core.messages import Outcome, Phase
 from publisher.transports.smtp import Smtp, transport
 
 
@@ -75,3 +75,62 @@ def test_bytes_beyond_ascii_are_announced_for_any_reader() -> None:
         assert "BODY=8BITMIME" in first
         assert "SMTPUTF8" not in first
         assert "BODY=8BITMIME" not in second
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        on("MAIL", Say("450 4.7.1 not now")),
+        on("MAIL", Say("550 5.7.1 your IP is blocked")),
+        on("MAIL", Say("530 5.7.0 log in")),
+        on("MAIL", Say("421 4.3.2 bye", close=True)),
+        on("MAIL", Drop()),
+    ],
+)
+def test_a_relay_that_refuses_us_is_stood_in_for_by_another(bad: Rule) -> None:
+    with SmtpServer(bad) as failing, SmtpServer() as good:
+        relays = Smtp([relay(good.port), relay(failing.port, weight=50)])
+        outcomes = sent(relays, *copies(3))
+        assert {outcome.verdict for outcome in outcomes} == {ACCEPTED}
+        assert [taken.rcpt_to for taken in good.accepted] == [f"r{n}@example.org" for n in (1, 2, 3)]
+        assert failing.connections == 1
+        assert failing.accepted == []
+
+
+def test_a_message_too_large_for_one_relay_goes_through_another() -> None:
+    with SmtpServer(extensions=("SIZE 10",)) as small, SmtpServer() as good:
+        relays = Smtp([relay(good.port), relay(small.port, weight=50)])
+        assert [outcome.verdict for outcome in sent(relays, MESSAGE)] == [ACCEPTED]
+
+
+def test_where_every_relay_refuses_us_each_is_asked_once() -> None:
+    rule = on("MAIL", Say("550 5.7.1 not from you"))
+    with SmtpServer(rule) as one, SmtpServer(rule) as other:
+        (outcome,) = sent(Smtp([relay(one.port), relay(other.port)]), MESSAGE)
+        assert (outcome.verdict, outcome.phase) == (REJECTED, Phase.SENDER)
+        assert (one.connections, other.connections) == (1, 1)
+
+
+def test_a_line_that_broke_after_the_end_is_in_doubt_and_the_next_message_takes_another_relay() -> None:
+    with SmtpServer(on("dot", Drop())) as failing, SmtpServer() as good:
+        relays = Smtp([relay(good.port), relay(failing.port, weight=50)])
+        assert [outcome.verdict for outcome in sent(relays, *copies(2))] == [UNKNOWN, ACCEPTED]
+        assert [taken.rcpt_to for taken in good.accepted] == ["r2@example.org"]
+
+
+def test_a_relay_that_rests_is_not_asked_while_another_is_only_busy() -> None:
+    with SmtpServer(on("MAIL", Say("450 4.7.1 not now"))) as failing, SmtpServer() as good:
+        relays = Smtp([relay(good.port, connections=1), relay(failing.port, weight=50)])
+
+        async def work() -> Outcome | None:
+            first, second = await relays.connect(), await relays.connect()
+            assert not isinstance(first, Outcome)
+            assert not isinstance(second, Outcome)
+            assert await first.offer(MESSAGE) is None  # through the good one: that is all its lines
+            refused = await second.offer(MESSAGE)
+            await first.drop()
+            await second.close()
+            return refused
+
+        busy = Outcome(verdict=DEFERRED, reply="every connection is in use", phase=Phase.CONNECT)
+        assert asyncio.run(work()) == busy

@@ -1,4 +1,8 @@
-"""Several relays as one way out: lines are shared out by weight; where one relay fails, another is asked."""
+"""Several relays as one way out: lines are shared out by weight; where one relay fails, another is asked.
+
+A relay fails that cannot be reached, refuses our sender, loses lines, or takes no message like this. Then it
+rests: as long as another relay does not, that one is asked, or waited for while all its lines are in use.
+"""
 
 import asyncio
 import ssl
@@ -13,7 +17,7 @@ from publisher.transports.smtp.opening import open_line, trusted
 from publisher.transports.smtp.session import SmtpSession
 
 FIRST_REST, LONGEST_REST = 15.0, 600.0
-"""Seconds that a relay is asked last after it could not be reached; doubled each time."""
+"""Seconds that a relay is asked last after it failed; doubled each time."""
 
 
 @dataclass(slots=True)
@@ -75,13 +79,22 @@ class Smtp:
                 raise
             way.failures, way.rested = 0, 0.0
             line.when_over(partial(self._released, way))
+            line.blame = partial(self._blamed, way)
             return line
         return Outcome(verdict=Verdict.DEFERRED, reply=said[:500], phase=Phase.CONNECT)
 
     def _next(self, tried: Sequence[_Way]) -> _Way | None:
         now = asyncio.get_running_loop().time()
-        free = [w for w in self._ways if w.open < w.relay.connections and all(w is not t for t in tried)]
+        left = [w for w in self._ways if all(w is not t for t in tried)]
+        good = [w for w in left if w.rested <= now] or left
+        free = [w for w in good if w.open < w.relay.connections]
         return min(free, key=lambda way: (max(way.rested - now, 0.0), way.load), default=None)
+
+    def _blamed(self, way: _Way) -> bool:
+        """A line to this relay was of no use. Whether another relay, which did not fail lately, may do."""
+        self._failed(way)
+        now = asyncio.get_running_loop().time()
+        return any(other.rested <= now for other in self._ways)
 
     def _failed(self, way: _Way) -> None:
         rest = min(FIRST_REST * 2**way.failures, LONGEST_REST)
