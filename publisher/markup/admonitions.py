@@ -1,4 +1,4 @@
-"""Admonitions become quotations: `:::note Title` ... `:::`, and GitHub's `> [!NOTE]`. MDX's imports go."""
+"""Admonitions become quotations: `:::note Title` ... `:::`, and GitHub's `> [!NOTE]`."""
 
 import re
 from collections.abc import Iterator
@@ -12,11 +12,6 @@ _ATTRIBUTES = re.compile(r"\{[^{}]*\}?")
 _ALERT = re.compile(
     r"^([ \t]*>[ \t]*)\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION|INFO)\][ \t]*$", re.MULTILINE | re.IGNORECASE
 )
-_IMPORT = re.compile(
-    r"^(?:import\s+(?:[\w*{][^\n'\"]*\s+from\s+)?['\"][^'\"\n]+['\"];?"
-    r"|export\s+(?:const|default|let)\s[^\n]*;)[ \t]*$",
-    re.MULTILINE,
-)
 MAX_DEPTH = 20
 
 
@@ -24,21 +19,9 @@ def with_quotations(source: str) -> str:
     """A Markdown source with its admonitions as quotations, headed by their title or kind in bold."""
     if "[!" in source:
         source = _ALERT.sub(lambda match: f"{match[1]}**{match[2].capitalize()}**\n{match[1]}", source)
-    if "import " in source or "export " in source:
-        source = _without_imports(source)
     if ":::" not in source:
         return source
     return "\n".join(_lines(source))
-
-
-def _without_imports(source: str) -> str:
-    prose = without_code(source)
-    parts: list[str] = []
-    at = 0
-    for match in _IMPORT.finditer(prose):
-        parts.append(source[at : match.start()])
-        at = match.end()
-    return "".join([*parts, source[at:]])
 
 
 def _lines(source: str) -> Iterator[str]:

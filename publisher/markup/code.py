@@ -24,6 +24,16 @@ def without_code(source: str) -> str:
     return "".join(parts)
 
 
+def cut(source: str, pattern: re.Pattern[str]) -> str:
+    """`source` without what `pattern` finds outside code."""
+    parts: list[str] = []
+    at = 0
+    for match in pattern.finditer(without_code(source)):
+        parts.append(source[at : match.start()])
+        at = match.end()
+    return "".join([*parts, source[at:]])
+
+
 def blank(text: str) -> str:
     """As many spaces and line breaks as `text` has characters and line breaks."""
     return _NOT_BREAK.sub(" ", text)

@@ -8,6 +8,9 @@ from publisher.core.assets import NO_FILES, Placed
 from publisher.core.posts import Markup as Kind
 from publisher.markup import excerpts, limits, pictures, prose, stream
 from publisher.markup.admonitions import with_quotations
+from publisher.markup.boxes import with_boxes
+from publisher.markup.extras import as_commonmark
+from publisher.markup.jsx import without_jsx
 from publisher.markup.kept import Kept
 from publisher.markup.shortcodes import Context
 from publisher.markup.templates import removed, resolve, reveal, without_marks
@@ -65,9 +68,11 @@ def _safe(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Place
     source = legal(body)
     if limits.too_odd(source):
         return limits.as_plain(without_marks(source))
+    if kind is Kind.MARKDOWN:
+        source = with_boxes(as_commonmark(source))
     resolved = resolve(source, context, markdown=kind is Kind.MARKDOWN)
     if kind is Kind.MARKDOWN:
-        resolved = with_quotations(resolved)
+        resolved = with_quotations(without_jsx(resolved))
     html = to_html(resolved) if kind is Kind.MARKDOWN else resolved
     if limits.too_deep(html):
         return limits.as_plain(reveal(without_marks(resolved)))

@@ -18,6 +18,10 @@ _ARGUMENT = re.compile(
 )
 _SOURCE = re.compile(r"(?:https?:)?//|/|\.{1,2}/|[^\s/]+(?:/[^\s/]+)*\.[A-Za-z]{2,4}$")
 _POST = re.compile(r"(?:^|/)(?:_posts|_drafts)/|^\d{4}-\d\d?-\d\d?-")
+_VIDEO = re.compile(
+    r"(?:https?:)?//(?:www\.|m\.|player\.)?(?:youtu\.be/|youtube(?:-nocookie)?\.com/(?:watch\?v=|embed/|shorts/)"
+    r"|vimeo\.com/(?:video/)?)([\w-]+)"
+)
 _SUFFIX = re.compile(r"(?:/?_?index)?\.(?:md|mdx|markdown)$")
 
 SILENT = names(
@@ -126,6 +130,8 @@ def _classed(arguments: Arguments, context: Context) -> str:
 def _video(page: str, words: str) -> Callable[[Arguments, Context], str]:
     def tag(arguments: Arguments, context: Context) -> str:
         video = arguments.get("id") or arguments.get("0", "")
+        if match := _VIDEO.match(video):  # its address
+            video = match[1]
         good = re.fullmatch(r"[\w-]{5,20}", video)
         return f'<a href="{page}{video}">{words}</a>' if good else ""
 
@@ -152,6 +158,21 @@ def _film(arguments: Arguments, context: Context) -> str:
     return f'<video src="{escape(src)}" controls></video>' if src and "{" not in src else ""
 
 
+def _sound(arguments: Arguments, context: Context) -> str:
+    src = arguments.get("src") or arguments.get("0", "")
+    return f'<audio src="{escape(src)}" controls></audio>' if _SOURCE.match(src) else ""
+
+
+def _asset_path(arguments: Arguments, context: Context) -> str:
+    return arguments.get("0", "").replace(" ", "%20")
+
+
+def _asset_link(arguments: Arguments, context: Context) -> str:
+    """Hexo: {% asset_link a.zip "Words" %}"""
+    file = arguments.get("0", "")
+    return f'<a href="{escape(file)}">{escape(arguments.get("1") or file)}</a>' if file else ""
+
+
 def _post_link(arguments: Arguments, context: Context) -> str:
     return escape(" ".join(arguments.get(str(n), "") for n in range(1, 30)).strip())
 
@@ -171,6 +192,9 @@ TAGS: dict[str, Callable[[Arguments, Context], str]] = {
     "image": _figure,
     "picture": _figure,
     "asset_img": _figure,
+    "asset_path": _asset_path,
+    "asset_link": _asset_link,
+    "audio": _sound,
     "image_with_class": _classed,
     "post_link": _post_link,
     "youtube": _video("https://www.youtube.com/watch?v=", "Video on YouTube"),

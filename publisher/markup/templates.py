@@ -18,10 +18,12 @@ _REVEAL = str.maketrans({_OPEN: "{", _CLOSE: "}"})
 _RAW = re.compile(r"\{%-?\s*(end)?raw\s*-?%\}")
 _COMMENT = re.compile(r"\{%-?\s*(end)?comment\b[^{}]*%\}")
 _HIGHLIGHT = re.compile(
-    r"^[ \t]*\{(?:%-?|\{[<%])\s*(?:highlight|codeblock|code)\b[ \t]*\"?([\w+#-]*)[^{}]*\}+[ \t]*\n?(.*?)"
+    r"^[ \t]*\{(?:%-?|\{[<%])\s*(?:highlight|codeblock|code)\b[ \t]*(?:lang:)?\"?([\w+#-]*)[^{}]*\}+"
+    r"[ \t]*\n?(.*?)"
     r"\n?[ \t]*\{(?:%-?|\{[<%])\s*/?\s*(?:end)?(?:highlight|codeblock|code)\s*-?[>%]\}+",
     re.DOTALL | re.MULTILINE,
 )
+_ESCAPED = re.compile(r"\{\{([<%])/\*((?:(?!\*/)[^{}]){0,2000})\*/([>%])\}\}")  # Hugo shows it
 _OPENING = re.compile(r"\{\{[<%]|\{%")
 _JSX_COMMENT = re.compile(r"\{/\*(?:(?!\*/)[\s\S]){0,4000}\*/\}")
 _NOWHERE = Context(site_url="https://site.invalid/", base_url="https://site.invalid/")
@@ -93,6 +95,8 @@ def without_marks(text: str) -> str:
 
 
 def _paired(source: str) -> str:
+    if "/*" in source:
+        source = _ESCAPED.sub(lambda it: f"{{{{{it[1]}{it[2]}{it[3]}}}}}".translate(_HIDE), source)
     if "endraw" in source:
         source = _pairs(source, _RAW, lambda inside: inside.translate(_HIDE))
     if "endcomment" in source:
