@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from publisher.sources import hugo, pelican
+from publisher.sources import hexo, hugo, pelican
 from publisher.sources.containers import load_json, load_toml
 from publisher.sources.rules import Defaults
 from publisher.sources.values import FrontMatterError, Value, scalars, table
@@ -34,7 +34,8 @@ _PACKAGES = {
 class Config:
     """What was found in `file`. Empty texts: it says nothing of that. `sections` are the permalinks of
     single sections by their names; `given` are Pelican's settings as far as they are written out; `tongues`
-    are Hugo's languages; `undated` is whether names of files begin with dates that are no part of addresses.
+    are Hugo's languages, `filing` Hexo's categories; `undated` is whether names of files begin with dates
+    that are no part of addresses. `author` is the blog's: a name, a key of its data, or a map.
     """
 
     profile: str
@@ -46,7 +47,9 @@ class Config:
     sections: Mapping[str, str] = field(default_factory=dict[str, str])
     given: Mapping[str, Any] = field(default_factory=dict[str, Any])
     language: str = ""
+    author: Value = None
     tongues: hugo.Tongues | None = None
+    filing: hexo.Filing | None = None
     undated: bool | None = None
 
 
@@ -81,17 +84,33 @@ def _text(file: Path) -> str:
 
 def _jekyll_or_hexo(file: Path) -> Config:
     top = read_table(file)
-    hexo = not {"sourcedir", "newpostname", "defaultlayout"}.isdisjoint(top)
+    if hexo.is_hexos(top):
+        return _hexo(file, top)
     posts = table(table(top.get("collections")).get("posts"))
     return Config(
-        profile="hexo" if hexo else "jekyll",
+        profile="jekyll",
         file=file.name,
         timezone=_word(top.get("timezone")),
         permalink=_word(posts.get("permalink")) or _word(top.get("permalink")),
         separator=_word(top.get("excerptseparator")),
         language=_first(top, "lang", "language", "locale"),
-        undated=":year" in _word(top.get("newpostname")) if hexo else None,
-        defaults=() if hexo else _jekyll_defaults(top.get("defaults")),
+        author=top.get("author"),
+        defaults=_jekyll_defaults(top.get("defaults")),
+    )
+
+
+def _hexo(file: Path, top: Mapping[str, Value]) -> Config:
+    usual = hexo.permalink_defaults(top)
+    return Config(
+        profile="hexo",
+        file=file.name,
+        timezone=_word(top.get("timezone")),
+        permalink=_word(top.get("permalink")),
+        language=_first(top, "language"),
+        author=top.get("author"),
+        undated=":year" in _word(top.get("newpostname")),
+        defaults=(Defaults(values=usual),) if usual else (),
+        filing=hexo.filing(top),
     )
 
 
@@ -116,6 +135,7 @@ def _hugo(file: Path) -> Config:
         file=file.name,
         timezone=_word(top.get("timezone")),
         language=hugo.language(top),
+        author=hugo.author(top),
         sections=hugo.sections(top),
         tongues=hugo.tongues(top),
         undated=hugo.undated(top),
@@ -151,7 +171,10 @@ def _zola_or_hugo(file: Path) -> Config | None:
 
 
 def _zola(file: Path) -> Config:
-    return Config(profile="zola", file=file.name, language=_first(read_table(file), "defaultlanguage"))
+    top = read_table(file)
+    return Config(
+        profile="zola", file=file.name, language=_first(top, "defaultlanguage"), author=top.get("author")
+    )
 
 
 def _pelican(file: Path) -> Config:

@@ -78,6 +78,11 @@ def language(top: Mapping[str, Value]) -> str:
     return _text(top.get("defaultcontentlanguage")) or _text(top.get("languagecode"))
 
 
+def author(top: Mapping[str, Value]) -> Value:
+    """The author of the blog, where it has only one."""
+    return table(top.get("params")).get("author") or top.get("author")
+
+
 def undated(top: Mapping[str, Value]) -> bool | None:
     """Whether names of files begin with dates that are no part of the slug; None: nothing is said of it."""
     return True if ":filename" in scalars(table(top.get("frontmatter")).get("date")) else None

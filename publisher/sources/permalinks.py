@@ -18,6 +18,7 @@ from hashlib import sha1
 from urllib.parse import quote
 
 from publisher.sources.datewords import DATE_WORDS
+from publisher.sources.hexo import Filing
 from publisher.sources.instants import dated_name, own_name
 from publisher.sources.people import language_suffix
 from publisher.sources.rules import USUAL, SourceRules
@@ -164,8 +165,9 @@ def _category(facts: Facts, rules: SourceRules) -> str:
     if rules.profile == "pelican":
         return _spelt(facts.categories[0] if facts.categories else "misc", rules)
     if rules.profile == "hexo":
-        names = [_NOT_SLUG.sub("-", name).strip("-") for name in facts.categories]
-        return "/".join(quote(name, safe="") for name in names) or "uncategorized"
+        filing = rules.filing or Filing()
+        words = map(filing.word, facts.categories or (filing.usual,))
+        return "/".join(quote(_NOT_SLUG.sub("-", word).strip("-"), safe="") for word in words)
     return quote(slugify(facts.categories[0]), safe="") if facts.categories else ""
 
 

@@ -33,6 +33,7 @@ Linked: TypeAlias = Callable[[str, str], str]
 """(path, body) -> the body with the addresses of the posts it links to."""
 
 SUMMARY_FIELDS = ("excerpt", "summary", "description", "deck", "subtitle")
+_INNER = {"hugo": ("params",), "zola": ("taxonomies", "extra")}
 _NOTHING = FrontMatter(values={}, lines={}, line=1)
 _BREAKS = re.compile(r"\r\n?")
 
@@ -101,9 +102,7 @@ def _decode(path: str, data: bytes) -> str | BadPost:
 
 def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Reasons]:
     given, body = container.front, container.body
-    front = (given or _NOTHING).over(_defaults(path, rules))
-    if rules.profile == "hugo":
-        front = front.over(table(front.values.get("params")))
+    front = _own(_own(given or _NOTHING, rules).over(_defaults(path, rules)), rules)
     is_html = path.lower().endswith((".html", ".htm"))
     habits = rules.habits
     zones = Zones(zone_named(rules.timezone or "UTC") or UTC, habits.utc, habits.unquoted)
@@ -151,6 +150,13 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
         warnings=tuple(dict.fromkeys((*warnings, *place.warnings))),
     )  # fmt: skip
     return post, why
+
+
+def _own(front: FrontMatter, rules: SourceRules) -> FrontMatter:
+    """Front matter with what its generator keeps in maps of their own."""
+    for name in _INNER.get(rules.profile, ()):
+        front = front.over(table(front.values.get(name)))
+    return front
 
 
 def _defaults(path: str, rules: SourceRules) -> dict[str, Value]:

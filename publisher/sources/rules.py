@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from publisher.core.site import Person
+from publisher.sources.hexo import Filing
 from publisher.sources.hugo import Tongues
 from publisher.sources.profiles import GENERIC, PROFILES, Profile
 from publisher.sources.values import Value, fold
@@ -46,7 +47,8 @@ class SourceRules:
     posts name them by; `separator` ends a post's summary; `sections` are the permalinks of single sections;
     `articles` are Pelican's; `beside` is what a data file of a post's own gives to it, by the post's path;
     `unread` are data files that are code, by their paths from the blog's root; `undated` is whether the
-    configuration says that files' names begin with their dates; `tongues` are Hugo's languages.
+    configuration says that files' names begin with their dates; `tongues` are Hugo's languages; `filing` is
+    how Hexo's addresses name categories.
     `origins` says, for a field's name, where its value comes from.
     """
 
@@ -73,6 +75,7 @@ class SourceRules:
     unread: tuple[str, ...] = ()
     undated: bool | None = None
     tongues: Tongues | None = None
+    filing: Filing | None = None
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property

@@ -20,7 +20,7 @@ from publisher.sources.containers import open_container
 from publisher.sources.elevendata import with_data
 from publisher.sources.people import language_of, person_of
 from publisher.sources.profiles import PERMALINK
-from publisher.sources.rules import SourceRules
+from publisher.sources.rules import Defaults, SourceRules
 from publisher.sources.values import FrontMatterError, Value, fold
 
 MAX_ABOVE = 4
@@ -77,9 +77,12 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
     sections: Mapping[str, str] = config.sections if rules.permalink is None else {}
     if sections:
         origins["sections"] = config.file
-    defaults = (*config.defaults, *rules.defaults)
+    house: tuple[Defaults, ...] = ()
+    if config.author and rules.author is None:
+        house = (Defaults(values={"author": config.author}),)
+    defaults = (*house, *config.defaults, *rules.defaults)
     rules = replace(rules, timezone=timezone, permalink=permalink, defaults=defaults, language=language)
-    rules = replace(rules, tongues=config.tongues, undated=config.undated)
+    rules = replace(rules, tongues=config.tongues, undated=config.undated, filing=config.filing)
     return replace(rules, separator=config.separator, sections=sections)
 
 

@@ -1,0 +1,59 @@
+"""Hexo's own: what its configuration says of addresses, and how it is told from Jekyll's, whose name it has.
+
+category_map          the words of addresses for categories named otherwise
+default_category      that of a post that has none
+filename_case         1: categories are in small letters
+permalink_defaults    words of addresses that posts need not write
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from publisher.sources.values import Value, names, scalars
+
+_SIGNS = names("sourcedir publicdir tagdir archivedir newpostname defaultlayout skiprender postassetfolder")
+USUAL = "uncategorized"
+_POSTS_OWN = names("title date updated slug permalink tags categories category published")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filing:
+    """How categories are named in addresses: `words` by the names of categories, `usual` for a post without
+    any; `small` letters where names keep their case elsewhere.
+    """
+
+    words: Mapping[str, str] = field(default_factory=dict[str, str])
+    usual: str = USUAL
+    small: bool = False
+
+    def word(self, category: str) -> str:
+        """What stands for `category` in an address, not yet fit for one."""
+        word = self.words.get(category, category)
+        return word.lower() if self.small else word
+
+
+def is_hexos(top: Mapping[str, Value]) -> bool:
+    """Whether a `_config.yml` is Hexo's; `top` is keyed by values.fold."""
+    return not _SIGNS.isdisjoint(top)
+
+
+def filing(top: Mapping[str, Value]) -> Filing:
+    """What a configuration says of categories."""
+    found = top.get("categorymap")
+    words = {name: _word(word) for name, word in found.items()} if isinstance(found, dict) else {}
+    return Filing(
+        words={name: word for name, word in words.items() if word},
+        usual=_word(top.get("defaultcategory")) or USUAL,
+        small=_word(top.get("filenamecase")) == "1",
+    )
+
+
+def permalink_defaults(top: Mapping[str, Value]) -> dict[str, Value]:
+    """Front matter that posts need not write, as far as it is none of what each post says of itself."""
+    found = top.get("permalinkdefaults")
+    entries = found.items() if isinstance(found, dict) else ()
+    return {name: value for name, value in entries if name not in _POSTS_OWN}
+
+
+def _word(value: Value) -> str:
+    return next(iter(scalars(value)), "") if isinstance(value, str) else ""

@@ -1,0 +1,92 @@
+"""What the configuration of a blog says of all its posts: who writes them, and where they are found."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from publisher.core.posts import Parsed, Post
+from publisher.core.site import Person
+from publisher.sources import FolderSource, SourceRules
+
+RULES = SourceRules(site_url="https://x.example/")
+HEXO = "tag_dir: tags\npermalink: :lang/:category/:title/\n"
+
+
+def read(root: Path, files: dict[str, str], rules: SourceRules = RULES) -> dict[str, Post]:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    found = FolderSource(root, rules, root).scan()
+    return {item.post.path: item.post for item in found if isinstance(item, Parsed)}
+
+
+def post(*lines: str, body: str = "Body") -> str:
+    return "\n".join(("---", "title: T", "date: 2024-05-01", *lines, "---", body, ""))
+
+
+def authors(post: Post) -> list[str]:
+    return [person.name for person in post.authors]
+
+
+@pytest.mark.parametrize(
+    ("more", "front", "permalink"),
+    [
+        ("", (), "/en/uncategorized/a/"),
+        ("default_category: notes\n", (), "/en/notes/a/"),
+        ("category_map:\n  海: sea\n", ("categories: [海, Low Tide]",), "/en/sea/Low-Tide/a/"),
+        ("filename_case: 1\n", ("categories: Low Tide",), "/en/low-tide/a/"),
+        ("permalink_defaults:\n  lang: de\n  title: No\n", (), "/de/uncategorized/a/"),
+        ("permalink_defaults:\n  lang: de\n", ("lang: fr",), "/fr/uncategorized/a/"),
+        ("category_map: 3\npermalink_defaults: []\n", (), "/en/uncategorized/a/"),
+    ],
+)
+def test_an_address_of_hexos_is_made_as_its_configuration_says(
+    more: str, front: tuple[str, ...], permalink: str, tmp_path: Path
+) -> None:
+    path = "source/_posts/a.md"
+    found = read(tmp_path, {"_config.yml": HEXO + more, path: post(*front)})[path]
+    assert (found.permalink, found.title) == (permalink, "T")
+
+
+@pytest.mark.parametrize(
+    ("config", "text", "path"),
+    [
+        ("_config.yml", "author: Ann\n", "_posts/2024-05-01-a.md"),
+        ("_config.yml", "author: {name: Ann}\n", "_posts/2024-05-01-a.md"),
+        ("_config.yml", "author: jo\n", "_posts/2024-05-01-a.md"),
+        ("_config.yml", "author: Ann\nskip_render:\n", "source/_posts/a.md"),
+        ("hugo.toml", "[params]\nauthor = 'Ann'\n", "content/posts/a.md"),
+        ("hugo.toml", "[params.author]\nname = 'Ann'\n", "content/posts/a.md"),
+        ("hugo.toml", "[author]\nname = 'Ann'\n", "content/posts/a.md"),
+        ("config.toml", "base_url = 'https://x.example'\nauthor = 'Ann'\n", "content/a.md"),
+    ],
+)
+def test_a_post_without_an_author_is_by_the_blogs_own(
+    config: str, text: str, path: str, tmp_path: Path
+) -> None:
+    files = {config: text, "_data/authors.yml": "jo: {name: Ann}\n"}
+    assert authors(read(tmp_path, {**files, path: post()})[path]) == ["Ann"]
+    ours = replace(RULES, author=Person(name="Bo"))
+    assert authors(read(tmp_path, files, ours)[path]) == ["Bo"]
+    assert authors(read(tmp_path, {**files, path: post("authors: [Cy]")})[path]) == ["Cy"]
+
+
+def test_an_author_that_the_configuration_does_not_name_is_none(tmp_path: Path) -> None:
+    files = {"_config.yml": "author: {twitter: ann}\n", "_posts/2024-05-01-a.md": post()}
+    assert read(tmp_path, files)["_posts/2024-05-01-a.md"].authors == ()
+
+
+def test_what_hugo_keeps_in_params_goes_before_what_the_blog_says(tmp_path: Path) -> None:
+    files = {"hugo.yaml": "params: {author: Ann}\n", "content/a.md": post("params: {author: Bo}")}
+    assert authors(read(tmp_path, files)["content/a.md"]) == ["Bo"]
+
+
+def test_zolas_taxonomies_may_be_written_in_yaml(tmp_path: Path) -> None:
+    files = {
+        "config.toml": "base_url = 'https://x.example'\n",
+        "content/a.md": post("taxonomies: {tags: [sea, tide]}", "extra: {author: Ann}"),
+    }
+    found = read(tmp_path, files)["content/a.md"]
+    assert (found.tags, authors(found)) == (("sea", "tide"), ["Ann"])
