@@ -172,3 +172,7 @@ class PacingStore(Protocol):
     def pace(self, since: datetime) -> Mapping[int, Pace]:
         """What was settled of each mailing in the minutes from `since` on."""
         ...
+
+    def digests_since(self, since: datetime) -> int:
+        """How many deliveries of digests were accepted in the minutes from `since` on."""
+        ...

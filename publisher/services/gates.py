@@ -1,7 +1,7 @@
 """Gates: when mail that nobody waits for may leave. Quiet hours, and a new sender's warm-up."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 
 from publisher.core.mailings import Batch, Hold, MailingKind
 from publisher.core.pacing import allowance, day_of, midnight_after, quiet_from, quiet_until
@@ -52,8 +52,7 @@ class Gates:
         if self._day != day_of(now):
             self._day = day_of(now)
             most = allowance(rule, now)
-            pace = self._parts.store.pace(datetime.combine(self._day, datetime.min.time(), now.tzinfo))
-            sent = sum(one.accepted for one in pace.values())
+            sent = self._parts.store.digests_since(datetime.combine(self._day, time(0), UTC))
             self._left = None if most is None else max(most - sent, 0)
         return self._left
 

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import BigInteger, Column, Connection, Dialect, Integer, Table, Text, delete, func, select
 from sqlalchemy.dialects import sqlite
 
-from publisher.core.mailings import Cause, Result
+from publisher.core.mailings import Cause, MailingKind, Result
 from publisher.core.pacing import Gauge, Pace
-from publisher.stores.columns import metadata
+from publisher.stores.columns import is_, metadata
 from publisher.stores.engine import Database, upsert
 from publisher.stores.prepared import Cursor, Prepared, of_row
+from publisher.stores.schema import mailings
 from publisher.stores.types import Instant, Words, milliseconds
 
 brakes = Table(
@@ -68,6 +69,14 @@ class PacingRecords:
         with self._db.read() as connection:
             rows = connection.execute(query).mappings().all()
         return {row["mailing"]: Pace(**{n: v for n, v in row.items() if n != "mailing"}) for row in rows}
+
+    def digests_since(self, since: datetime) -> int:
+        """How many deliveries of digests were accepted in the minutes from `since` on."""
+        of_digests = pace.join(mailings, mailings.c.id == pace.c.mailing)
+        query = select(func.coalesce(func.sum(pace.c.accepted), 0)).select_from(of_digests)
+        query = query.where(pace.c.minute >= since, is_(mailings.c.kind, MailingKind.DIGEST))
+        with self._db.read() as connection:
+            return int(connection.execute(query).scalar_one())
 
 
 def count(connection: Connection, results: Sequence[Result], now: datetime) -> None:
