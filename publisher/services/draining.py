@@ -35,7 +35,8 @@ class Drain:
         self.parts, self.stopping, self.progress = parts, stopping, progress
         self.book, self.gates = Books(parts), Gates(parts)
         self.lanes, self.maker = self.book.lanes, Maker(parts)
-        self.sessions = self.connecting = 0
+        self.connecting = 0
+        self._sessions: set[Session] = set()
         self._cohorts: dict[tuple[int, int], asyncio.Future[Sequence[Segment]]] = {}
 
     async def run(self) -> Tally:
@@ -53,6 +54,7 @@ class Drain:
                 await self.book.caught_up()
                 renewing.cancel()
         finally:
+            await asyncio.gather(*map(self._close, tuple(self._sessions)))  # there are some after an error
             await asyncio.to_thread(self.book.commit.close)
         return self.book.tally
 
@@ -141,15 +143,15 @@ class Drain:
         session = await self.parts.transport.connect()
         self.connecting -= 1
         if not isinstance(session, Outcome):
-            self.sessions += 1
+            self._sessions.add(session)
             return session
         self.lanes.put([job], first=True)
-        if not self.sessions + self.connecting:
+        if not self._sessions and not self.connecting:
             await self.book.server_fails(session.reply)
         return None
 
     async def _close(self, session: Session) -> None:
-        self.sessions -= 1
+        self._sessions.discard(session)
         await session.close()
 
     async def _send(self, session: Session, job: Job) -> tuple[bool, Job | None]:
@@ -159,7 +161,7 @@ class Drain:
         making = self._begun(job) or await self._begin(job)
         early = await session.offer(making.ready or await making.whole())
         self.parts.reach("deliver:offered")
-        if early is not None and early.phase is Phase.CONNECT and self.sessions + self.connecting > 1:
+        if early is not None and early.phase is Phase.CONNECT and len(self._sessions) + self.connecting > 1:
             self.lanes.put([job], first=True)  # others are connected: the server gives fewer lines now
             return False, None
         if early is not None:

@@ -1,10 +1,13 @@
 """More deliveries in doubt than are held at a time: each is asked about, none is passed over."""
 
+import re
 from pathlib import Path
 
 from mailsite import MailSite, readers
-from smtp_server import SmtpServer
+from smtp_server import Drop, SmtpServer, on
 
+from publisher.core.mailings import MailingKind
+from publisher.services import subscribe
 from publisher.services.doubts import PART
 
 MANY = 2 * PART + 300
@@ -43,3 +46,23 @@ def test_a_server_cannot_be_asked_and_nothing_is_sent_again(tmp_path: Path) -> N
         assert (tally.total, unknown) == (0, MANY)
         assert server.accepted == []
     assert site.counts() == {"unknown": MANY}
+
+
+def test_what_one_person_waits_for_is_sent_twice_at_most_and_then_in_doubt(tmp_path: Path) -> None:
+    """The line dies with each answer: nobody can tell whether the confirmation arrived."""
+    with SmtpServer(on("taken", Drop())) as server:
+        site = MailSite(tmp_path / "site", [], port=server.port)
+        app = site.app()
+        subscribe.sign_up(app.parts, app.settings.lists[0], "ann@example.org", "", site.now)
+        app.close()
+        sent = [(site.deliver(minutes=60).unknown, len(server.accepted)) for _ in range(4)]
+        assert sent == [(1, 1), (1, 2), (0, 2), (0, 2)]
+        app = site.app()
+        [mailing] = app.store.mailings()
+        [doubt] = app.store.in_doubt(mailing.id, limit=9)
+        app.close()
+        assert (mailing.kind, doubt.address, doubt.attempts) == (MailingKind.CONFIRM, "ann@example.org", 2)
+        first, second = (re.search(rb"(?m)^Message-ID: (.*)\r$", one.data) for one in server.accepted)
+        assert first
+        assert second
+        assert first[1] == second[1]

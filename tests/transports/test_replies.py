@@ -76,6 +76,13 @@ def test_what_is_no_reply_is_garbled(data: bytes) -> None:
         read(data)
 
 
+def test_a_reply_has_so_many_lines_and_no_more() -> None:
+    most = ["x"] * 256
+    assert [len(reply.lines) for reply in read(written(250, most))] == [256]
+    with pytest.raises(Garbled, match=r"^a reply of more than 256 lines$"):
+        read(written(250, [*most, "x"]))
+
+
 def test_a_reply_is_kept_on_one_line() -> None:
     (reply,) = read(b"250-2.6.0 <a@b>\r\n250-2.6.0 [id=7]\r\n250 2.6.0 Queued\r\n")
     assert (reply.enhanced, str(reply)) == ("2.6.0", "250 2.6.0 <a@b> [id=7] Queued")
