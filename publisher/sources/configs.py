@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from publisher.sources import hexo, hugo, pelican
+from publisher.sources import eleventy, hexo, hugo, pelican
 from publisher.sources.containers import load_json, load_toml
 from publisher.sources.rules import Defaults
 from publisher.sources.values import FrontMatterError, Value, scalars, table
@@ -35,7 +35,8 @@ class Config:
     """What was found in `file`. Empty texts: it says nothing of that. `sections` are the permalinks of
     single sections by their names; `given` are Pelican's settings as far as they are written out; `tongues`
     are Hugo's languages, `filing` Hexo's categories; `undated` is whether names of files begin with dates
-    that are no part of addresses. `author` is the blog's: a name, a key of its data, or a map.
+    that are no part of addresses. `author` is the blog's: a name, a key of its data, or a map. `content` is
+    the folder that addresses begin in ("" for the root itself); None: it is not said.
     """
 
     profile: str
@@ -48,6 +49,7 @@ class Config:
     given: Mapping[str, Any] = field(default_factory=dict[str, Any])
     language: str = ""
     author: Value = None
+    content: str | None = None
     tongues: hugo.Tongues | None = None
     filing: hexo.Filing | None = None
     undated: bool | None = None
@@ -68,12 +70,13 @@ def read_table(file: Path) -> dict[str, Value]:
     if load is None:
         return {}
     try:
-        return dict(load(_text(file), 1).values)
+        return dict(load(read_text(file), 1).values)
     except (FrontMatterError, RecursionError):
         return {}
 
 
-def _text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """A file's text; "" where it cannot be read, or is too long for a configuration."""
     try:
         if not file.is_file() or file.stat().st_size > MAX_SIZE:
             return ""
@@ -162,7 +165,7 @@ def _code(name: str) -> str:
 
 def _zola_or_hugo(file: Path) -> Config | None:
     """Both have a config.toml: Zola's must name base_url, Hugo writes baseURL."""
-    text = _text(file)
+    text = read_text(file)
     if re.search(r"^\s*base_url\s*=", text, re.MULTILINE):
         return _zola(file)
     top = read_table(file)
@@ -178,7 +181,7 @@ def _zola(file: Path) -> Config:
 
 
 def _pelican(file: Path) -> Config:
-    given = pelican.assignments(_text(file))
+    given = pelican.assignments(read_text(file))
     texts = {name: value for name, value in given.items() if isinstance(value, str)}
     return Config(
         profile="pelican",
@@ -192,7 +195,7 @@ def _pelican(file: Path) -> Config:
 
 
 def _docusaurus(file: Path) -> Config:
-    text = _text(file)
+    text = read_text(file)
     route, locale = _ROUTE.search(text), _LOCALE.search(text)
     at = route[1].strip("/") if route else "blog"
     link = f"/{at}:dated" if at else ":dated"
@@ -201,16 +204,17 @@ def _docusaurus(file: Path) -> Config:
 
 
 def _astro(file: Path) -> Config:
-    locale = _LOCALE.search(_text(file))
+    locale = _LOCALE.search(read_text(file))
     return Config(profile="astro", file=file.name, language=locale[1] if locale else "")
 
 
-def _named(profile: str) -> "_Reader":
-    return lambda file: Config(profile=profile, file=file.name)
+def _eleventy(file: Path) -> Config:
+    content = eleventy.input_of(read_text(file), read_text(file.parent / "package.json"))
+    return Config(profile="eleventy", file=file.name, content=content)
 
 
 def _package(file: Path) -> Config | None:
-    match = _WEAK.search(_text(file))
+    match = _WEAK.search(read_text(file))
     return Config(profile=_PACKAGES[match[1]], file=file.name) if match else None
 
 
@@ -237,8 +241,8 @@ _FILES: dict[str, _Reader] = {
     "zola.toml": _zola,
     **{f"docusaurus.config.{end}": _docusaurus for end in _CODE},
     **{f"astro.config.{end}": _astro for end in _CODE},
-    ".eleventy.js": _named("eleventy"),
-    **{f"eleventy.config.{end}": _named("eleventy") for end in _CODE},
+    ".eleventy.js": _eleventy,
+    **{f"eleventy.config.{end}": _eleventy for end in _CODE},
     "pelicanconf.py": _pelican,
     "_config.yml": _jekyll_or_hexo,
     "_config.yaml": _jekyll_or_hexo,

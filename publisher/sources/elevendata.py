@@ -1,19 +1,21 @@
 """Eleventy's data files, which say what posts need not write.
 
-    _data/metadata.json                                  of the blog: its `language` and its `author`
+    _data/metadata.json, _data/site.json                 of the blog: its `language` and its `author`
     posts/posts.json, posts/posts.11tydata.json          of a folder; those of the folders above count where
                                                          it says nothing
     posts/low-tide.json, posts/low-tide.11tydata.json    of the post beside it, before its folder's
 
-Data files that are code are never run; they are named.
+Each may be code, posts/posts.11tydata.js, of which `elevenfiles` reads what is written out. Those that say
+more are named.
 """
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path, PurePosixPath
 
-from publisher.sources.configs import read_table
+from publisher.sources.elevenfiles import CODE, read_data
 from publisher.sources.rules import Defaults, SourceRules
 from publisher.sources.values import Value, scalars
 
@@ -23,8 +25,8 @@ MAX_FOLDERS = 2_000
 _MARKERS = frozenset({"all", "post", "posts", "blog"})
 """Tags that make a collection of all posts, and are no word that a post is filed under."""
 
-_CODE = (".js", ".cjs", ".mjs", ".ts")
 _DATA = ".11tydata."
+_ENDS = (".json", ".11tydata.json", *(f".11tydata{end}" for end in CODE))
 
 
 def with_data(rules: SourceRules, folder: Path, root: Path, paths: Sequence[str]) -> SourceRules:
@@ -38,9 +40,8 @@ def with_data(rules: SourceRules, folder: Path, root: Path, paths: Sequence[str]
 
 def _metadata(root: Path, rules: SourceRules, unread: list[str]) -> tuple[Defaults, ...]:
     """What the blog says of itself, where settings do not."""
-    for place in ("_data", "src/_data", "content/_data"):
-        unread += [f"{place}/{name}" for name in _code(root / place, "metadata")]
-        if top := read_table(root / place / "metadata.json"):
+    for place, name in product(("_data", "src/_data", "content/_data"), ("metadata", "site", "meta")):
+        if top := _said(root, f"{place}/{name}", (".json", *CODE), unread):
             values: dict[str, Value] = {}
             if (author := top.get("author")) and rules.author is None:
                 values["author"] = author
@@ -57,12 +58,7 @@ def _of_folders(
     found: list[Defaults] = []
     for place in _folders(rules, paths):
         name = PurePosixPath(place).name
-        inside = _inside(folder, rules, place)
-        values: dict[str, Value] = {}
-        for end in (".json", ".11tydata.json"):
-            values.update(read_table(inside / (name + end)))
-        unread += [f"{place}/{code}" for code in _code(inside, name + _DATA.rstrip("."))]
-        if values:
+        if values := _said(_root(folder, rules), f"{place}/{name}", _ENDS, unread):
             found.append(Defaults(scope=place, values=_posts_values(values, name)))
     return tuple(found)
 
@@ -81,9 +77,9 @@ def _of_posts(
             path = posts.get(before + stem)
             if path is None or stem == own:
                 continue
-            if not name.endswith(".json"):
-                unread.append(rules.in_blog(before + name))
-            elif values := _posts_values(read_table(folder / place / name), own):
+            data = read_data(folder / place / name)
+            unread += [] if data.whole else [rules.in_blog(before + name)]
+            if values := _posts_values(data.values, own):
                 found[path] = {**found.get(path, {}), **values}
     return found
 
@@ -95,11 +91,17 @@ def _names(folder: Path) -> list[str]:
             names = [entry.name for entry in entries]
     except OSError:
         return []
-    return [name for name in names if name.endswith(".json") or (_DATA in name and name.endswith(_CODE))]
+    return [name for name in names if name.endswith(".json") or (_DATA in name and name.endswith(CODE))]
 
 
-def _code(folder: Path, stem: str) -> list[str]:
-    return [stem + end for end in _CODE if (folder / (stem + end)).is_file()]
+def _said(root: Path, stem: str, ends: Sequence[str], unread: list[str]) -> dict[str, Value]:
+    """What the files say that are called `stem` and one of `ends`, the last one first."""
+    values: dict[str, Value] = {}
+    for end in ends:
+        data = read_data(root / (stem + end))
+        unread += [] if data.whole else [stem + end]
+        values.update(data.values)
+    return values
 
 
 def _folders(rules: SourceRules, paths: Sequence[str]) -> list[str]:
@@ -109,11 +111,10 @@ def _folders(rules: SourceRules, paths: Sequence[str]) -> list[str]:
     return sorted(every - {".", ""}, key=lambda place: (place.count("/"), place))[:MAX_FOLDERS]
 
 
-def _inside(folder: Path, rules: SourceRules, place: str) -> Path:
+def _root(folder: Path, rules: SourceRules) -> Path:
     if rules.below:
-        return folder / rules.below / place
-    root = folder.parents[len(rules.above) - 1] if rules.above else folder
-    return root / place
+        return folder / rules.below
+    return folder.parents[len(rules.above) - 1] if rules.above else folder
 
 
 def _posts_values(values: Mapping[str, Value], folder: str) -> dict[str, Value]:

@@ -1,4 +1,4 @@
-"""Eleventy's own: permalinks that are templates. What its data files say stands in `elevendata`."""
+"""Eleventy's own: permalinks that are templates, and its input. Data files are read in `elevendata`."""
 
 import re
 from collections.abc import Callable
@@ -9,6 +9,16 @@ from publisher.sources.permalinks import Facts, slugify, undated
 _TEMPLATE = re.compile(r"\{\{-?\s*([^{}]{1,200}?)\s*-?\}\}")
 _DATE_FILTER = re.compile(r"""date(?:\s*:\s*|\s*\(\s*)["']([^"']+)["']\s*\)?""")
 _SAFE = frozenset({"slugify", "slug", "url", "safe"})
+_OR = re.compile(r"\s*(?:\|\||\?\?)\s*|\s+or\s+")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_TEXT = re.compile(r"`((?:[^`\\]|\\[\s\S]){0,500})`|\"([^\"\\\n]{0,500})\"|'([^'\\\n]{0,500})'")
+_PLACE = re.compile(r"\$\{\s*([^{}]{1,200}?)\s*\}")
+_CALL = re.compile(r"(?:\w+\.)*slug(?:ify)?\(\s*(.*?)\s*\)")
+_INPUT = re.compile(
+    r"""(?:\bdir\s*:\s*\{[^{}]{0,500}?\binput\s*:|\bsetInputDirectory\()\s*["'`]([^"'`${}\n]*)["'`]"""
+)
+_ASKED = re.compile(r"""\beleventy\s[^"\n]{0,200}?--input[= ]\\?['"]?([\w./-]+)""")
+_OF_DATA = re.compile(r"\b(?:data|d|it|item)\??\.")
 
 
 def address(template: str, facts: Facts) -> str | None:
@@ -22,15 +32,43 @@ def address(template: str, facts: Facts) -> str | None:
     }
     unknown: list[str] = []
 
+    def named(name: str) -> str:
+        if name in known:
+            return known[name]()
+        return facts.front.text(name) if _NAME.fullmatch(name) else ""
+
     def filled(match: re.Match[str]) -> str:
-        name, *filters = (part.strip() for part in match[1].split("|"))
+        name, *filters = (part.strip() for part in _OR.sub(" or ", match[1]).split("|"))
         dated = _DATE_FILTER.fullmatch(filters[0]) if filters and name in ("page.date", "date") else None
         if dated and facts.local:
             return by_signs(dated[1], facts.local)
-        value = known[name]() if name in known else ""
+        value = next((found for part in name.split(" or ") if (found := named(part))), "")
         if not value or not _SAFE.issuperset(filters):
             unknown.append(name)
         return slugify(value) if {"slugify", "slug"} & set(filters) else value
 
     made = _TEMPLATE.sub(filled, template)
     return None if unknown or "{" in made else made
+
+
+def input_of(config: str, package: str) -> str | None:
+    """The folder in which addresses begin, by a configuration or by the command in package.json: "src", or
+    "" for the root itself; None where neither says it.
+    """
+    found = _INPUT.search(config) or _ASKED.search(package)
+    return "/".join(part for part in found[1].split("/") if part not in ("", ".")) if found else None
+
+
+def template_of(code: str) -> str:
+    """The template that a function makes a permalink of, in the words of `address`: `/a/${data.slug}/`. ""
+    where it is none, or one of several.
+    """
+    texts = [match[1] or match[2] or match[3] or "" for match in _TEXT.finditer(code)]
+    return _PLACE.sub(_placed, texts[0]) if len(texts) == 1 and "/" in texts[0] else ""
+
+
+def _placed(match: re.Match[str]) -> str:
+    inside = _OF_DATA.sub("", match[1]).replace("?.", ".")
+    if call := _CALL.fullmatch(inside):
+        inside = f"{call[1]} | slugify"
+    return f"{{{{ {inside} }}}}"

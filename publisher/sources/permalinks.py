@@ -190,12 +190,20 @@ def _folders(facts: Facts, rules: SourceRules) -> list[str]:
         parts.pop()
     if rules.tongues and (place := rules.tongues.of_folder(rules.in_blog(facts.path))[0]):
         return parts[place.count("/") + 1 :]
-    for at in range(len(parts) - 1, -1, -1):
-        if parts[at] in rules.habits.roots:
-            parts = parts[at + 1 :]
-            break
+    parts = in_content(parts, rules)
     if rules.profile == "eleventy" and parts and parts[-1] == _stem(facts.path):
         parts.pop()  # about/about.md is as good as about/index.md
+    return parts
+
+
+def in_content(parts: list[str], rules: SourceRules) -> list[str]:
+    """The folders below the one that holds the content: the one that is set, else the last so called."""
+    if rules.content is not None:
+        above = rules.content.split("/") if rules.content else []
+        return parts[len(above) :] if parts[: len(above)] == above else parts
+    for at in range(len(parts) - 1, -1, -1):
+        if parts[at] in rules.habits.roots:
+            return parts[at + 1 :]
     return parts
 
 

@@ -8,7 +8,7 @@ from publisher.core.assets import name_of
 from publisher.core.permalinks import under_posts
 from publisher.core.posts import Image
 from publisher.sources.eleventy import address
-from publisher.sources.permalinks import Facts, expand, section, undated
+from publisher.sources.permalinks import Facts, expand, in_content, section, undated
 from publisher.sources.profiles import GENERIC
 from publisher.sources.rules import USUAL, SourceRules
 from publisher.sources.values import FrontMatter, Value, legal, scalars
@@ -40,10 +40,10 @@ class Place:
 
 def find_place(facts: Facts, rules: SourceRules) -> Place:
     """A post's slug, permalink, URL and base URL by the site's rules."""
-    permalink, permalink_by = _permalink(facts, rules)
+    warnings: list[str] = []
+    permalink, permalink_by = _permalink(facts, rules, warnings)
     permalink = under_posts(permalink) if rules.pages else permalink
     base = rules.site_url.rstrip("/") + permalink
-    warnings: list[str] = []
     url, url_by = _canonical(facts, base, rules, warnings)
     return Place(
         permalink=permalink,
@@ -68,7 +68,9 @@ def stem_of(path: str, rules: SourceRules) -> str:
         return ""
     folders, _, _ = rules.in_blog(path).rpartition("/")
     parts = folders.split("/") if folders else []
-    if parts and parts[0] in ("src", "content", "site"):
+    if rules.content is not None:
+        parts = in_content(parts, rules)
+    elif parts and parts[0] in ("src", "content", "site"):
         del parts[0]
     index = path.rpartition("/")[2].rpartition(".")[0] == "index"
     return "/" + "/".join([*parts, "index" if index else undated(path)])
@@ -153,11 +155,14 @@ def find_aliases(front: FrontMatter, rules: SourceRules) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _permalink(facts: Facts, rules: SourceRules) -> tuple[str, str]:
+def _permalink(facts: Facts, rules: SourceRules, warnings: list[str]) -> tuple[str, str]:
     for name in ("permalink", "url", "path", "saveas"):
         text = facts.front.text(name)
-        if rules.profile == "eleventy":
-            text = (address(text, facts) or "").removesuffix("index.html")
+        if rules.profile == "eleventy" and text:
+            made = address(text, facts)
+            if made is None:
+                warnings.append(f"{name}: only Eleventy can fill in {text[:80]!r}; set posts.permalink")
+            text = (made or "").removesuffix("index.html")
         if not text or "{" in text or facts.front.flag(name) is not None:
             continue
         if not _SCHEME.match(text):

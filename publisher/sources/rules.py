@@ -48,7 +48,8 @@ class SourceRules:
     `articles` are Pelican's; `beside` is what a data file of a post's own gives to it, by the post's path;
     `unread` are data files that are code, by their paths from the blog's root; `undated` is whether the
     configuration says that files' names begin with their dates; `tongues` are Hugo's languages; `filing` is
-    how Hexo's addresses name categories.
+    how Hexo's addresses name categories; `content` is the folder, by its path from the blog's root, in which
+    addresses begin, where the configuration says it.
     `origins` says, for a field's name, where its value comes from.
     """
 
@@ -76,6 +77,7 @@ class SourceRules:
     undated: bool | None = None
     tongues: Tongues | None = None
     filing: Filing | None = None
+    content: str | None = None
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property

@@ -1,0 +1,114 @@
+"""JavaScript beside posts: what is written out in it counts, and none of it is run."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from publisher.core.posts import Parsed, Post
+from publisher.sources import FolderSource, SourceRules
+from publisher.sources.scripts import exported, known
+
+RULES = SourceRules(site_url="https://x.example/")
+POST = "---\ntitle: Low Tide\ndate: 2024-05-01\n---\nBody\n"
+
+
+def read(root: Path, files: dict[str, str]) -> dict[str, Post]:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    found = FolderSource(root, RULES, root).scan()
+    return {item.post.path: item.post for item in found if isinstance(item, Parsed)}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("module.exports = {a: 'b', \"c-d\": [1, -2.5,], e: {f: true, g: null}}", None),
+        ("// x = {}\nexport default {\n  a: `b`, /* {} */ 'c-d': ['1', \"-2.5\"], e: {f: true, g: null},\n};", None),
+        ("export default () => ({ a: 'b', 'c-d': [1, -2.5], e: {f: true, g: undefined} })", None),
+        ("module.exports = function (d) { return { a: 'b', 'c-d': [1, -2.5], e: {f: !0, g: null} } }",
+         {"a": "b", "c-d": ["1", "-2.5"], "e": {"g": None}}),
+        ("module.exports = {...more, x, [y]: 1, z() { return {} }, async w() {}, a: 'it\\'s \\u0041\\n'}",
+         {"a": "it's A\n"}),
+        ("module.exports = {a: 'b' + 'c', d: e(1, {f: 2}), g: [1, ...h, i], j: `k${l}`}", {"g": ["1"]}),
+    ],
+)  # fmt: skip
+def test_what_is_written_out_is_read(text: str, found: dict[str, object] | None) -> None:
+    whole = {"a": "b", "c-d": ["1", "-2.5"], "e": {"f": "true", "g": None}}
+    top = exported(text)
+    assert top is not None
+    assert known(top) == (whole if found is None else found)
+
+
+@pytest.mark.parametrize("text", ["", "x", "const a = {b: 1}", "module.exports = more", "export default [1]"])
+def test_a_script_that_gives_out_no_object_says_nothing(text: str) -> None:
+    assert exported(text) is None
+
+
+@pytest.mark.parametrize(
+    "part", ["{", "{a:", "{a:[", '"\\"', "/*", "`", "a:1,", "(=>(", "[a(", "a:b?{", "]", "${", "return{"]
+)
+def test_a_script_of_any_kind_is_read_in_time_that_grows_with_its_length(part: str) -> None:
+    began = time.perf_counter()
+    exported("module.exports = {" + part * (60_000 // len(part)))
+    exported("export default " + part * 20_000)
+    assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("permalink", "address"),
+    [
+        ("'/notes/{{ page.fileSlug }}/'", "/notes/a/"),
+        ("(data) => `/notes/${data.page.fileSlug}/`", "/notes/a/"),
+        ("({ page }) => `/notes/${page.fileSlug}/index.html`", "/notes/a/"),
+        ("function (data) { return `notes/${this.slug(data.slug || data.page.fileSlug)}/index.html`; }",
+         "/notes/a/"),
+        ("function ({ title }) { return `/notes/${this.slugify(title)}/`; }", "/notes/low-tide/"),
+        ("(data) => data.draft ? '/x/' : `/notes/${data.page.fileSlug}/`", "/posts/a/"),  # one or the other
+        ("(data) => makeLink(data)", "/posts/a/"),
+        ("false", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("inside", ["{}", "{{eleventyComputed: {}}}"])
+def test_a_permalink_in_eleventys_code_is_read_where_it_is_one_template(
+    permalink: str, address: str | None, inside: str, tmp_path: Path
+) -> None:
+    said = f"{{permalink: {permalink}}}"
+    data = f"module.exports = {said};" if inside == "{}" else f"export default {{eleventyComputed: {said}}};"
+    files = {".eleventy.js": "", "posts/posts.11tydata.js": data, "posts/a.md": POST}
+    found = read(tmp_path, files)["posts/a.md"]
+    assert (found.hidden is None) == (address is not None)
+    assert address is None or found.permalink == address
+
+
+def test_a_permalink_that_only_eleventy_can_fill_in_is_a_warning(tmp_path: Path) -> None:
+    data = '{"permalink": "/{{ page.date | year }}/{{ page.fileSlug }}/"}'
+    files = {".eleventy.js": "", "posts/posts.json": data, "posts/a.md": POST}
+    found = read(tmp_path, files)["posts/a.md"]
+    reason = "permalink: only Eleventy can fill in '/{{ page.date | year }}/{{ page.fileSlug }}/'"
+    assert found.warnings == (f"{reason}; set posts.permalink",)
+    assert found.permalink == "/posts/a/"
+
+
+def test_a_blogs_own_author_and_language_may_stand_in_code(tmp_path: Path) -> None:
+    data = "module.exports = {url: u(), language: 'km', author: {name: 'Ana', email: mail}}"
+    found = read(tmp_path, {".eleventy.js": "", "_data/metadata.js": data, "a.md": POST})["a.md"]
+    assert (found.language, [person.name for person in found.authors]) == ("km", ["Ana"])
+
+
+@pytest.mark.parametrize(
+    ("config", "package", "address"),
+    [
+        ("module.exports = () => ({ dir: { output: 'o', input: './src/site/' } })", "", "/content/notes/a/"),
+        ("export const config = { dir: { input: 'src' } }", "", "/site/content/notes/a/"),
+        ("export default (c) => { c.setInputDirectory('.') }", "", "/src/site/content/notes/a/"),
+        ("", '{"scripts": {"build": "eleventy --quiet --input=src/site"}}', "/content/notes/a/"),
+        ("", "", "/notes/a/"),
+    ],
+)
+def test_addresses_begin_in_eleventys_input(config: str, package: str, address: str, tmp_path: Path) -> None:
+    path = "src/site/content/notes/a.md"
+    files = {"eleventy.config.js": config, "package.json": package, path: POST}
+    assert read(tmp_path, files)[path].permalink == address
