@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from publisher.core.assets import Asset
+from publisher.core.extensions import Extension
 from publisher.core.site import Person
 
 
@@ -47,8 +48,9 @@ class Post:
     `path` is relative to posts.dir, with "/". `instant` is aware and UTC; None only where `hidden`
     says why. `opens` is an embargo: until then a post is not public, whatever its instant. `permalink`
     starts with "/" and is relative to site.url; `url` is absolute: where readers are sent. `base_url` is
-    what relative links in the body are resolved against. `hidden` is the reason this file is never public
-    ("draft: true"); `expires` is when it stops being so.
+    what relative links in the body are resolved against; `extensions` are what its generator reads in it
+    beyond `markup`. `hidden` is the reason this file is never public ("draft: true"); `expires` is when it
+    stops being so.
     `summary` is plain text and may be empty; then the first `lead` characters of the body are its summary
     where the author marked its end, else its first paragraph. Titles are plain text and may be empty.
     `assets` are files beside it that go out with it; of one name the first counts. A warning may begin
@@ -65,6 +67,7 @@ class Post:
     language: str
     body_hash: str
     markup: Markup = Markup.MARKDOWN
+    extensions: tuple[Extension, ...] = ()
     modified: datetime | None = None
     explicit_id: str | None = None
     aliases: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})")
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)((?:(?!\n[ \t]*\n)[\s\S]){1,4000}?)(?<!`)\1(?!`)")
 _NOT_BREAK = re.compile(r"[^\n]")
-_ITEM = re.compile(r"[ \t]{0,3}(?:[-*+]|\d+[.)]|\[\^[^\]]*\]:)(?:\s|$)")
+_ITEM = re.compile(r"[ \t]{0,3}(?:[-*+:]|\d+[.)]|\[\^[^\]]*\]:)(?:\s|$)")
 
 
 def outside_code(source: str, change: Callable[[str], str]) -> str:

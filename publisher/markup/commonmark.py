@@ -1,10 +1,13 @@
 """Markdown -> HTML by comrak (CommonMark and GitHub's extensions). The result is not yet safe."""
 
 import re
+from collections.abc import Collection
 from functools import cache
 
 import comrak
 
+from publisher.core.extensions import Extension
+from publisher.markup.definitions import has_definitions, loosened, with_single_terms
 from publisher.markup.limits import MAX_ADDRESSES, MAX_HEADINGS
 
 _ANCHOR = re.compile(
@@ -14,30 +17,37 @@ _TASK = re.compile(r'<input type="checkbox"( checked="")? disabled="" />')
 
 
 @cache
-def _options(*, autolink: bool, header_ids: bool) -> comrak.ExtensionOptions:
+def _options(*, autolink: bool, header_ids: bool, definitions: bool) -> comrak.ExtensionOptions:
     options = comrak.ExtensionOptions()
     options.table = options.strikethrough = options.footnotes = options.tasklist = True
     options.cjk_friendly_emphasis = True
     options.autolink = autolink
     options.header_id_prefix = "" if header_ids else None
+    options.description_lists = definitions
     return options
 
 
-def _unsafe() -> comrak.RenderOptions:
+@cache
+def _render(*, breaks: bool) -> comrak.RenderOptions:
     options = comrak.RenderOptions()
     options.unsafe_ = True  # raw HTML passes: the sanitiser decides, as it must for HTML bodies too
+    options.hardbreaks = breaks
     return options
 
 
-_RENDER = _unsafe()
-
-
-def to_html(source: str) -> str:
+def to_html(source: str, extensions: Collection[Extension] = ()) -> str:
     """HTML of a Markdown source; heading ids sit on the headings, task boxes are signs."""
     # comrak's autolinker recurses for each mail address of a paragraph: too many end the process.
     # It also tries every number for each repeated heading: too many headings get no ids.
     headings = source.count("\n#") + source.count("\n=") + source.count("\n-")
-    options = _options(autolink=source.count("@") < MAX_ADDRESSES, header_ids=headings < MAX_HEADINGS)
-    html = comrak.render_markdown(source, options, None, _RENDER)
+    definitions = Extension.DEFINITIONS in extensions and has_definitions(source)
+    options = _options(
+        autolink=source.count("@") < MAX_ADDRESSES,
+        header_ids=headings < MAX_HEADINGS,
+        definitions=definitions,
+    )
+    render = _render(breaks=Extension.BREAKS in extensions)
+    html = comrak.render_markdown(loosened(source) if definitions else source, options, None, render)
     html = _ANCHOR.sub("", html)
+    html = with_single_terms(html) if definitions else html
     return _TASK.sub(lambda match: "☑" if match[1] else "☐", html) if "<input" in html else html

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from publisher.core.assets import NO_FILES, Placed
+from publisher.core.extensions import Extension
 from publisher.core.posts import Markup as Kind
 from publisher.markup import excerpts, limits, pictures, prose, stream
 from publisher.markup.admonitions import with_quotations
@@ -32,26 +33,44 @@ class SafeMarkup:
         self._kept = Kept()
 
     def html(
-        self, body: str, kind: Kind, *, base_url: str, title: str, files: Mapping[str, Placed] = NO_FILES
+        self,
+        body: str,
+        kind: Kind,
+        *,
+        base_url: str,
+        title: str,
+        files: Mapping[str, Placed] = NO_FILES,
+        extensions: Sequence[Extension] = (),
     ) -> str:
         """Sanitised HTML with absolute URLs; the first heading is dropped where it repeats `title`. A
         reference to one of `files` becomes its URL, and a picture among them gets its size.
         """
-        context, inside = Context(self.site_url, base_url, title), tuple(files.items())
+        context = Context(self.site_url, base_url, title, tuple(extensions))
+        inside = tuple(files.items())
         return self._kept.of((body, kind, context, inside), lambda: _safe(body, kind, context, inside))
 
     def text(
-        self, body: str, kind: Kind, *, base_url: str, title: str, files: Mapping[str, Placed] = NO_FILES
+        self,
+        body: str,
+        kind: Kind,
+        *,
+        base_url: str,
+        title: str,
+        files: Mapping[str, Placed] = NO_FILES,
+        extensions: Sequence[Extension] = (),
     ) -> str:
         """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
-        return prose.text(self.html(body, kind, base_url=base_url, title=title, files=files))
+        html = self.html(body, kind, base_url=base_url, title=title, files=files, extensions=extensions)
+        return prose.text(html)
 
     def summary(self, html: str, *, whole: bool = False) -> str:
         """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty. With
         `whole`, all its text in one line, at most 1,000 characters."""
         return prose.shortened(stream.words(html), WHOLE) if whole else prose.summary(html)
 
-    def removed(self, body: str, kind: Kind) -> Sequence[tuple[int, str]]:
+    def removed(
+        self, body: str, kind: Kind, extensions: Sequence[Extension] = ()
+    ) -> Sequence[tuple[int, str]]:
         """(line of the body from 1, tag) of template code that cannot be shown and is taken away."""
         return [] if limits.too_odd(body) else removed(body, markdown=kind is Kind.MARKDOWN)
 
@@ -73,7 +92,7 @@ def _safe(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Place
     resolved = resolve(source, context, markdown=kind is Kind.MARKDOWN)
     if kind is Kind.MARKDOWN:
         resolved = with_quotations(without_jsx(resolved))
-    html = to_html(resolved) if kind is Kind.MARKDOWN else resolved
+    html = to_html(resolved, context.extensions) if kind is Kind.MARKDOWN else resolved
     if limits.too_deep(html):
         return limits.as_plain(reveal(without_marks(resolved)))
     safe = sanitised(html, context.base_url, dict(files))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlsplit
 
+from publisher.core.extensions import Extension
 from publisher.markup.stream import names
 
 _NAME = re.compile(r"/?\s*[A-Za-z_][\w:.-]*")
@@ -35,11 +36,13 @@ Arguments = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where the tags stand: the site's URL and the post's (absolute, or empty), and the post's title."""
+    """Where the tags stand: the site's URL and the post's (absolute, or empty), the post's title, and
+    what its generator reads."""
 
     site_url: str = ""
     base_url: str = ""
     title: str = ""
+    extensions: tuple[Extension, ...] = ()
 
     @property
     def prefix(self) -> str:

@@ -8,6 +8,7 @@ from publisher.core.assets import NO_FILES, Placed
 from publisher.core.digests import Content, Digest, DigestPost, Links, Occasion
 from publisher.core.dkim import Signable
 from publisher.core.documents import Document
+from publisher.core.extensions import Extension
 from publisher.core.feeds import Feed
 from publisher.core.lists import MailingList
 from publisher.core.messages import Message, Outcome, Place
@@ -61,7 +62,8 @@ class Source(Protocol):
 
 class Markup(Protocol):
     """Bodies, made safe. Pure: no network, no file. Never raises for content. A relative reference to one
-    of `files` becomes its URL, any other is resolved against `base_url`.
+    of `files` becomes its URL, any other is resolved against `base_url`. `extensions` are what is read beyond
+    what all bodies of a kind have.
     """
 
     def html(
@@ -72,6 +74,7 @@ class Markup(Protocol):
         base_url: str,
         title: str,
         files: Mapping[str, Placed] = NO_FILES,
+        extensions: Sequence[Extension] = (),
     ) -> str:
         """Sanitised HTML with absolute URLs; a first heading equal to `title` is dropped."""
         ...
@@ -84,6 +87,7 @@ class Markup(Protocol):
         base_url: str,
         title: str,
         files: Mapping[str, Placed] = NO_FILES,
+        extensions: Sequence[Extension] = (),
     ) -> str:
         """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
         ...
@@ -93,7 +97,9 @@ class Markup(Protocol):
         `whole`, all its text in one line, at most 1,000 characters."""
         ...
 
-    def removed(self, body: str, kind: MarkupKind) -> Sequence[tuple[int, str]]:
+    def removed(
+        self, body: str, kind: MarkupKind, extensions: Sequence[Extension] = ()
+    ) -> Sequence[tuple[int, str]]:
         """(line of the body from 1, tag) of template code that cannot be shown and is taken away."""
         ...
 

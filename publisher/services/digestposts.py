@@ -3,13 +3,15 @@
 from publisher.core.digests import DigestPost, Layout
 from publisher.core.log import Known
 from publisher.services.assets import files_of, image_of
+from publisher.services.bodies import html_of, text_of
 from publisher.services.parts import Parts
 from publisher.services.summaries import summary_of
 
 
 def digest_post(parts: Parts, known: Known, body: str, layout: Layout) -> DigestPost:
     """The whole post where mails show whole posts, else its summary. `body` is its source."""
-    key = ("post", known.id, known.post.revision, known.post.body_hash, known.post.assets, layout)
+    post = known.post
+    key = ("post", known.id, post.revision, post.body_hash, post.extensions, post.assets, layout)
     return parts.kept.get(key, lambda: _made(parts, known, body, layout))
 
 
@@ -20,10 +22,10 @@ def _made(parts: Parts, known: Known, body: str, layout: Layout) -> DigestPost:
     full = layout is Layout.FULL
     html = ""
     if full or not post.summary:
-        html = markup.html(body, post.markup, base_url=post.base_url, title=post.title, files=files)
+        html = html_of(markup, post, body, files)
     text = ""
     if full:
-        text = markup.text(body, post.markup, base_url=post.base_url, title=post.title, files=files)
+        text = text_of(markup, post, body, files)
     return DigestPost(
         id=known.id,
         revision=post.revision,

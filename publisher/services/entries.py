@@ -7,6 +7,7 @@ from publisher.core.log import Known
 from publisher.core.posts import Post
 from publisher.core.views import MAX_SEQ
 from publisher.services.assets import files_of, image_of
+from publisher.services.bodies import html_of
 from publisher.services.parts import Parts
 from publisher.services.summaries import summary_of
 from publisher.services.views import FeedView
@@ -38,7 +39,7 @@ def entry_of(parts: Parts, spec: FeedSpec, known: Known, body: str) -> Entry:
     post = known.post
     assert post.instant is not None  # noqa: S101  # what is in the log has passed the gate
     files = files_of(parts, post)
-    html = parts.markup.html(body, post.markup, base_url=post.base_url, title=post.title, files=files)
+    html = html_of(parts.markup, post, body, files)
     return Entry(
         id=known.id,
         url=post.url,

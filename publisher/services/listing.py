@@ -8,6 +8,7 @@ from publisher.core.identity import mint
 from publisher.core.lint import Problem
 from publisher.core.planning import make_plan
 from publisher.core.posts import BadPost, Parsed, Post, Wait, warned, why_not
+from publisher.services.bodies import removed_of
 from publisher.services.checkingmail import mail_findings
 from publisher.services.parts import Parts
 from publisher.services.recovering import recovered
@@ -134,6 +135,6 @@ def _findings(parts: Parts, item: Parsed | BadPost) -> list[Finding]:
     if post.hidden is None:
         notes += [
             (item.line + line - 1, f"{tag} is template code and was left out; write it as Markdown or HTML")
-            for line, tag in parts.markup.removed(item.body, post.markup)
+            for line, tag in removed_of(parts.markup, post, item.body)
         ]
     return [Finding(path=post.path, line=line, reason=reason, error=False) for line, reason in notes]

@@ -10,6 +10,7 @@ from publisher.core.log import Known
 from publisher.core.permalinks import FOLDER as POSTS
 from publisher.core.permalinks import document_path
 from publisher.services.assets import files_of, image_of
+from publisher.services.bodies import html_of
 from publisher.services.documents import Wanted, fingerprint
 from publisher.services.feedpages import followed
 from publisher.services.parts import Parts
@@ -87,9 +88,7 @@ def _shown(parts: Parts, known: Known) -> DigestPost:
     post = known.post
     assert post.instant is not None  # noqa: S101  # what is in the log has passed the gate
     body = parts.store.bodies([post.body_hash])[post.body_hash]
-    html = parts.markup.html(
-        body, post.markup, base_url=post.base_url, title=post.title, files=files_of(parts, post)
-    )
+    html = html_of(parts.markup, post, body, files_of(parts, post))
     return DigestPost(
         id=known.id,
         revision=post.revision,

@@ -2,6 +2,7 @@
 
 from publisher.core.posts import Post
 from publisher.ports import Markup
+from publisher.services.bodies import html_of
 
 
 def summary_of(markup: Markup, post: Post, body: str, html: str) -> str:
@@ -9,7 +10,7 @@ def summary_of(markup: Markup, post: Post, body: str, html: str) -> str:
     if post.summary:
         return post.summary
     if 0 < post.lead < len(body):
-        lead = markup.html(body[: post.lead], post.markup, base_url=post.base_url, title=post.title)
+        lead = html_of(markup, post, body[: post.lead])
         if found := markup.summary(lead, whole=True):
             return found
     return markup.summary(html)

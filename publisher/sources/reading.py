@@ -139,7 +139,7 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
     post = Post(
         path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
         base_url=place.base_url, slug=slug, language=language, body_hash=body_hash(body),
-        markup=Markup.HTML if is_html else Markup.MARKDOWN,
+        markup=Markup.HTML if is_html else Markup.MARKDOWN, extensions=rules.extensions,
         modified=first_date(front, MODIFIED_FIELDS, zones, warnings)[0],
         expires=first_date(front, EXPIRY_FIELDS, zones, warnings)[0],
         opens=find_opening(front, instant, zones, warnings),

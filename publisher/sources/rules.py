@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from publisher.core.extensions import Extension
 from publisher.core.site import Person
 from publisher.sources.hexo import Filing
 from publisher.sources.hugo import Tongues
@@ -49,7 +50,7 @@ class SourceRules:
     `unread` are data files that are code, by their paths from the blog's root; `undated` is whether the
     configuration says that files' names begin with their dates; `tongues` are Hugo's languages; `filing` is
     how Hexo's addresses name categories; `content` is the folder, by its path from the blog's root, in which
-    addresses begin, where the configuration says it.
+    addresses begin, where the configuration says it; `extensions` are what is read in bodies beyond CommonMark.
     `origins` says, for a field's name, where its value comes from.
     """
 
@@ -78,6 +79,7 @@ class SourceRules:
     tongues: Tongues | None = None
     filing: Filing | None = None
     content: str | None = None
+    extensions: tuple[Extension, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property

@@ -17,6 +17,7 @@ from publisher.core.site import Person
 from publisher.sources import pelican, pelicanpaths
 from publisher.sources.configs import Config, config_in, read_table
 from publisher.sources.containers import open_container
+from publisher.sources.dialects import extensions_of
 from publisher.sources.elevendata import with_data
 from publisher.sources.people import language_of, person_of
 from publisher.sources.profiles import PERMALINK
@@ -60,7 +61,9 @@ def settle(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[s
     if rules.profile == "pelican" and config:
         rules = _with_articles(rules, config, paths, foreign=not ours)
     people = _people(root) | (_people(folder) if folder != root else {})
-    return replace(rules, people=people, origins=origins)
+    mine = root if config and config.profile == rules.profile else None
+    extensions = extensions_of(rules.profile, mine)
+    return replace(rules, people=people, extensions=extensions, origins=origins)
 
 
 def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> SourceRules:

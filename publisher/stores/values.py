@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any, cast
 
 from publisher.core.assets import Asset
+from publisher.core.extensions import Extension
 from publisher.core.lists import Consent
 from publisher.core.posts import Image, Mail, Markup, Post
 from publisher.core.site import Person
@@ -71,6 +72,7 @@ def post_from_json(value: Mapping[str, Any]) -> Post:
         "opens": _instant(value.get("opens")),
         "expires": _instant(value.get("expires")),
         "markup": Markup(value.get("markup", Markup.MARKDOWN)),
+        "extensions": tuple(map(Extension, value.get("extensions", ()))),
         "mail": Mail(value.get("mail", Mail.USUAL)),
         "authors": tuple(Person(**author) for author in value.get("authors", ())),
         "assets": tuple(Asset(**asset) for asset in value.get("assets", ())),

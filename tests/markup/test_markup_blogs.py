@@ -10,6 +10,9 @@ from publisher.markup import SafeMarkup
 BASE = "https://blog.example/news/2024/a/"
 markup = SafeMarkup("https://blog.example/news/")
 
+QUICK = 3
+"""Seconds of a slow machine; what is quadratic takes minutes."""
+
 
 def html(body: str) -> str:
     return markup.html(body, Markup.MARKDOWN, base_url=BASE, title="Title")
@@ -89,7 +92,7 @@ def test_a_body_dense_with_links_is_quick() -> None:
     body = "".join(f"* [word {n}](path/{n}.html#x) ![p](/img/{n}.png)\n" for n in range(20_000))[:990_000]
     started = time.process_time()
     html(body)
-    assert time.process_time() - started < 0.8
+    assert time.process_time() - started < QUICK
 
 
 @pytest.mark.parametrize(
@@ -100,7 +103,7 @@ def test_a_body_of_template_code_is_quick_to_render_and_to_check(scrap: str) -> 
     started = time.process_time()
     html(body)
     assert len(markup.removed(body, Markup.MARKDOWN)) <= 50
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < QUICK
 
 
 def test_a_whole_lead_is_its_summary() -> None:

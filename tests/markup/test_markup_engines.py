@@ -12,6 +12,9 @@ HERE = BASE
 JS = '<pre><code class="language-js">a\n</code></pre>'
 markup = SafeMarkup("https://blog.example/news/")
 
+QUICK = 3
+"""Seconds of a slow machine; what is quadratic takes minutes."""
+
 
 def html(body: str) -> str:
     return markup.html(body, Markup.MARKDOWN, base_url=BASE, title="Title")
@@ -111,4 +114,4 @@ def test_a_body_of_such_marks_is_quick(scrap: str) -> None:
     body = (scrap * (990_000 // len(scrap)))[:990_000]
     started = time.process_time()
     html(body)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < QUICK

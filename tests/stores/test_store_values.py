@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from publisher.core.extensions import Extension
 from publisher.core.lists import Joined, NewReader, State
 from publisher.core.posts import Image, Markup, Post
 from publisher.core.site import Person
@@ -28,6 +29,7 @@ _posts = st.builds(
     modified=st.none() | _instants,
     expires=st.none() | _instants,
     markup=st.sampled_from(Markup),
+    extensions=st.lists(st.sampled_from(Extension), max_size=2).map(tuple),
     explicit_id=st.none() | _text,
     hidden=st.none() | _text,
     authors=st.lists(_people, max_size=2).map(tuple),

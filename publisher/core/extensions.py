@@ -1,0 +1,12 @@
+"""What generators read in a body beyond CommonMark and GitHub's extensions. Not all of them do, so each post
+says which of these its author could count on.
+"""
+
+from enum import StrEnum
+
+
+class Extension(StrEnum):
+    """One habit of a generator's, by the name it is stored under."""
+
+    DEFINITIONS = "definitions"  # a term on a line, and ": what it means" below it
+    BREAKS = "breaks"  # a line ends where it is written to end

@@ -1,0 +1,36 @@
+"""Bodies of posts through Markup: what each post says of how its own is to be read."""
+
+from collections.abc import Mapping, Sequence
+
+from publisher.core.assets import NO_FILES, Placed
+from publisher.core.posts import Post
+from publisher.ports import Markup
+
+
+def html_of(markup: Markup, post: Post, body: str, files: Mapping[str, Placed] = NO_FILES) -> str:
+    """The body, or a part of it, as safe HTML."""
+    return markup.html(
+        body,
+        post.markup,
+        base_url=post.base_url,
+        title=post.title,
+        files=files,
+        extensions=post.extensions,
+    )
+
+
+def text_of(markup: Markup, post: Post, body: str, files: Mapping[str, Placed] = NO_FILES) -> str:
+    """The body as plain text."""
+    return markup.text(
+        body,
+        post.markup,
+        base_url=post.base_url,
+        title=post.title,
+        files=files,
+        extensions=post.extensions,
+    )
+
+
+def removed_of(markup: Markup, post: Post, body: str) -> Sequence[tuple[int, str]]:
+    """(line, code) of what is taken away from the body."""
+    return markup.removed(body, post.markup, post.extensions)

@@ -1,0 +1,22 @@
+"""A post's body is read as its generator reads it, wherever it is shown."""
+
+from publisher.core.extensions import Extension
+from publisher.markup import SafeMarkup
+from publisher.services.bodies import html_of, text_of
+from publisher.services.summaries import summary_of
+from tests.support.plans import post
+
+BODY = "Term\n: meaning\n"
+
+
+def test_what_a_post_says_of_its_generator_decides_how_its_body_is_read() -> None:
+    plain, mine = post("a"), post("a", extensions=(Extension.DEFINITIONS,))
+    markup = SafeMarkup()
+    assert html_of(markup, plain, BODY) == "<p>Term\n: meaning</p>"
+    assert html_of(markup, mine, BODY) == "<dl>\n<dt>Term</dt>\n<dd>meaning</dd>\n</dl>"
+    assert text_of(markup, mine, BODY) == "Term\n\n  meaning"
+
+
+def test_a_marked_summary_is_read_so_too() -> None:
+    mine = post("a", extensions=(Extension.DEFINITIONS,), lead=len(BODY))
+    assert summary_of(SafeMarkup(), mine, BODY + "<!-- more -->\n\nRest", "") == "Term meaning"
