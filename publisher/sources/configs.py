@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from publisher.sources import eleventy, hexo, hugo, pelican
+from publisher.sources import astro, eleventy, hexo, hugo, pelican
 from publisher.sources.containers import load_json, load_toml
 from publisher.sources.rules import Defaults
 from publisher.sources.values import FrontMatterError, Value, scalars, table
@@ -204,8 +204,15 @@ def _docusaurus(file: Path) -> Config:
 
 
 def _astro(file: Path) -> Config:
-    locale = _LOCALE.search(read_text(file))
-    return Config(profile="astro", file=file.name, language=locale[1] if locale else "")
+    text = read_text(file)
+    locale, site = _LOCALE.search(text), astro.read_site(file.parent, text)
+    return Config(
+        profile="astro",
+        file=file.name,
+        language=locale[1] if locale else "",
+        sections=site.links,
+        defaults=tuple(Defaults(scope=place, values=values) for place, values in site.usual.items()),
+    )
 
 
 def _eleventy(file: Path) -> Config:

@@ -7,6 +7,7 @@
 :hash :abbrlink ...          Hexo's: a digest; what front matter says under that word
 :categories :slugified_categories :category :lang :author :output_ext
 :sections :section :sections_rest :sections_last       the folders, the first, those after it, the last
+:entry        Astro: the slug, else the folders below the collection's and the name
 :dated        Docusaurus: the slug, else "2024/5/1/", folders and name; without a date the path
 """
 
@@ -216,6 +217,13 @@ def section(facts: Facts, rules: SourceRules) -> str:
     return _spelt(folders[0], rules) if (folders := _folders(facts, rules)) else ""
 
 
+def _entry(facts: Facts, rules: SourceRules) -> str:
+    """Astro's name of a post in its collection: what it calls its slug, else folders and name."""
+    if slug := facts.front.text("slug").strip("/"):
+        return quote(slug)
+    return f"{'/'.join(_sections(facts, rules).split('/')[1:])}/{_slug(facts, rules)}"
+
+
 def _dated(facts: Facts, rules: SourceRules) -> str:
     if slug := facts.front.text("slug").strip("/"):
         return f"/{quote(slug)}"
@@ -249,6 +257,7 @@ _WORDS: dict[str, Callable[[Facts, SourceRules], str]] = {
     "sections_last": lambda facts, rules: _sections(facts, rules).rpartition("/")[2],
     "collection": lambda facts, rules: "posts",
     "dated": _dated,
+    "entry": _entry,
     "lang": lambda facts, rules: quote(facts.language.lower()),
     "author": _author,
     "output_ext": lambda facts, rules: ".html",

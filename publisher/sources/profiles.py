@@ -72,7 +72,7 @@ PROFILES: Mapping[str, Profile] = {
         Profile(
             name="astro",
             utc=_ANY,
-            permalink="/:sections/:slug/",
+            permalink="/:section/:entry/",
             roots=("src", "content", "pages", "data"),
             undated=False,
             spell=spelling.github,

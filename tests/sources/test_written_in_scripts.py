@@ -26,7 +26,8 @@ def read(root: Path, files: dict[str, str]) -> dict[str, Post]:
     ("text", "found"),
     [
         ("module.exports = {a: 'b', \"c-d\": [1, -2.5,], e: {f: true, g: null}}", None),
-        ("// x = {}\nexport default {\n  a: `b`, /* {} */ 'c-d': ['1', \"-2.5\"], e: {f: true, g: null},\n};", None),
+        ("// x = {}\nexport default {\n  a: `b`, /* {} */ 'c-d': ['1', \"-2.5\"], e: {f: true, g: null},\n};",
+         None),
         ("export default () => ({ a: 'b', 'c-d': [1, -2.5], e: {f: true, g: undefined} })", None),
         ("module.exports = function (d) { return { a: 'b', 'c-d': [1, -2.5], e: {f: !0, g: null} } }",
          {"a": "b", "c-d": ["1", "-2.5"], "e": {"g": None}}),

@@ -1,0 +1,149 @@
+"""Astro's own: where its pages show the posts of a collection, and what its schemas fill in. Nothing is run.
+
+src/content.config.ts, src/content/config.ts     const notes = defineCollection({ ... }): the folder it loads,
+                                                 and `.default("Ann")` of a field
+src/pages/log/[...slug].astro                    getCollection("notes"): its posts are at /log/...
+astro.config.mjs                                 trailingSlash: "never", build: { format: "file" }
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice, zip_longest
+from pathlib import Path
+
+from publisher.sources.scripts import exported, known
+from publisher.sources.values import Value, fold
+
+MAX_PAGES = 500
+"""Files of pages that are looked into."""
+
+MAX_DEPTH = 6
+_SCHEMAS = (
+    "src/content.config.ts", "src/content.config.mjs", "src/content.config.js", "src/content/config.ts",
+    "src/content/config.mjs", "src/content/config.js",
+)  # fmt: skip
+_DEFINED = re.compile(r"\b(?:const|let|var)\s+(\w+)[^=;\n]{0,100}=\s*defineCollection\b")
+_COLLECTIONS = re.compile(r"\bexport\s+const\s+collections\b[^={]{0,100}=\s*\{([^{}]*)\}")
+_TEXTS = re.compile(r"""\bconst\s+(\w+)[^=;\n]{0,100}=\s*["'`]([^"'`$\n]*)["'`]""")
+_BASE = re.compile(r"""\bbase\s*:\s*(?:["'`]([^"'`\n]*)["'`]|(\w+))""")
+_PLACED = re.compile(r"\$\{(\w+)\}")
+_DEFAULT = re.compile(
+    r"""(?<![\w.])(\w+)\s*:\s*z\s*\.[^,;{}]{0,300}?\.default\(\s*("[^"\n]*"|'[^'\n]*'|true|false|\[[^\[\]{}()]*\])\s*\)"""
+)
+_ASKED = re.compile(
+    r"""\bget(?:Collection|Entry|EntryBySlug)\(\s*["'`]([\w-]+)["'`]|CollectionEntry<\s*["']([\w-]+)["']"""
+)
+_NAMED = re.compile(r"\[(?:\.\.\.)?(\w+)\]")
+_OF_POSTS = frozenset({"slug", "id", "post", "entry", "path", "article", "blog", "note", "postslug"})
+_UNENDING = re.compile(r"""\btrailingSlash\s*:\s*["'`]never["'`]|\bformat\s*:\s*["'`]file["'`]""")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """`links` are permalinks by the folder that posts are in, in lower case; `usual` is what posts need not
+    write, by the path of their folder from the blog's root.
+    """
+
+    links: Mapping[str, str] = field(default_factory=dict[str, str])
+    usual: Mapping[str, Mapping[str, Value]] = field(default_factory=dict[str, Mapping[str, Value]])
+
+
+def read_site(root: Path, config: str) -> Site:
+    """What the files of the blog at `root` say; `config` is the text of its configuration."""
+    schemas = "\n".join(_text(root / name) for name in _SCHEMAS)
+    parts = _definitions(schemas)
+    names = _names(schemas)
+    folders = {names.get(name, name): _folder(names.get(name, name), part, schemas) for name, part in parts}
+    usual = {folders[names.get(name, name)]: _defaults(part) for name, part in parts}
+    end = "" if _UNENDING.search(config) else "/"
+    routes = _routes(root)
+    links = {
+        folders.get(name, f"src/content/{name}").rpartition("/")[2].lower(): f"{route}/:entry{end}"
+        for name, route in routes.items()
+    }
+    return Site(links, {place: values for place, values in usual.items() if values})
+
+
+def _text(file: Path) -> str:
+    try:
+        if file.is_file() and file.stat().st_size < 500_000:
+            return file.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        pass
+    return ""
+
+
+def _definitions(text: str) -> list[tuple[str, str]]:
+    """Each variable that holds a collection, and the text from there to the next."""
+    found = list(_DEFINED.finditer(text))
+    ends = [match.start() for match in found[1:]]
+    return [(match[1], text[match.start() : end]) for match, end in zip_longest(found, ends) if match]
+
+
+def _names(text: str) -> dict[str, str]:
+    """The collections' names by the variables that hold them."""
+    match = _COLLECTIONS.search(text)
+    pairs = [part.split(":") for part in match[1].split(",")] if match else []
+    return {pair[-1].strip(): pair[0].strip().strip("\"'`") for pair in pairs}
+
+
+def _folder(name: str, part: str, text: str) -> str:
+    """The folder that a collection loads, by its path from the blog's root."""
+    match = _BASE.search(part)
+    if match is None:
+        return f"src/content/{name}"
+    said = dict(_TEXTS.findall(text))
+    base = said.get(match[2], "") if match[2] else match[1]
+    base = _PLACED.sub(lambda place: said.get(place[1], ""), base)
+    return "/".join(name for name in base.split("/") if name not in ("", "."))
+
+
+def _defaults(part: str) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for match in islice(_DEFAULT.finditer(part), 200):
+        top = exported(f"export default {{ it: {match[2]} }}") or {}
+        if value := known(top.get("it")):
+            found[fold(match[1])] = value
+    return found
+
+
+def _routes(root: Path) -> dict[str, str]:
+    """Where the posts of each collection are shown: the first page that shows one of it, by its address."""
+    found: dict[str, str] = {}
+    for place in sorted(islice(_pages(root / "src/pages", "", MAX_DEPTH), MAX_PAGES)):
+        route = _route(place)
+        text = _text(root / "src/pages" / place) if route is not None else ""
+        asked = {match[1] or match[2] for match in _ASKED.finditer(text)}
+        if route is not None and len(asked) == 1 and "paginate(" not in text:
+            found.setdefault(asked.pop(), route)
+    return found
+
+
+def _route(place: str) -> str | None:
+    """The address above the posts that a page shows: "/log" of log/[...slug].astro; None: it shows no post,
+    or what stands above it is not known.
+    """
+    parts = place.removesuffix(".astro").split("/")
+    if parts[-1] == "index":
+        parts.pop()
+    match = _NAMED.fullmatch(parts[-1]) if parts else None
+    if match is None or match[1].lower() not in _OF_POSTS or any("[" in part for part in parts[:-1]):
+        return None
+    return "".join(f"/{part}" for part in parts[:-1])
+
+
+def _pages(folder: Path, prefix: str, depth: int) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    except OSError:
+        return
+    for name, inner in found:
+        if name.startswith(("_", ".")):
+            continue
+        if inner and depth:
+            yield from _pages(folder / name, f"{prefix}{name}/", depth - 1)
+        elif name.endswith(".astro") and "[" in prefix + name:
+            yield prefix + name
