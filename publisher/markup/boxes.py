@@ -8,13 +8,15 @@ from publisher.markup.code import without_code
 from publisher.markup.stream import names
 
 _KINDS = names("note info tip hint warning caution danger important error success question example abstract")
-_BOXES = _KINDS | names("notice admonition callout alert box hint-box infobox")
+BOXES = _KINDS | names("notice admonition callout alert aside box hint-box infobox")
+"""What notes are called."""
+
 _TAG = re.compile(
     r"(?P<open>\{\{[<%]|\{%-?)[ \t]*(?P<end>/[ \t]*|end)?(?P<name>[a-z]+)\b(?P<rest>[^{}\n]{0,300}?)"
     r"(?:[>%]\}\}|-?%\})",
     re.IGNORECASE,
 )
-_CLOSED = re.compile(rf"(?:\{{%-?[ \t]*end|[<%][ \t]*/[ \t]*)(?:{'|'.join(sorted(_BOXES))})\b", re.IGNORECASE)
+_CLOSED = re.compile(rf"(?:\{{%-?[ \t]*end|[<%][ \t]*/[ \t]*)(?:{'|'.join(sorted(BOXES))})\b", re.IGNORECASE)
 _NAMED = re.compile(r"""\b(title|type)\s*=\s*(?:"([^"]*)"|'([^']*)'|(\S+))""", re.IGNORECASE)
 _QUOTED = re.compile(r"""(?<![=\w])(?:"([^"]*)"|'([^']*)')""")
 _FIRST = re.compile(r"""\s*["']?([A-Za-z]+)["']?(?=\s|$)""")
@@ -32,7 +34,7 @@ def with_boxes(source: str) -> str:
     for number, match in enumerate(_TAG.finditer(without_code(source))):
         if number > MANY:
             return source
-        if match["name"].lower() not in _BOXES:
+        if match["name"].lower() not in BOXES:
             continue
         if not match["end"]:
             if match.start() == 0 or source[match.start() - 1] == "\n":
@@ -54,8 +56,14 @@ def _replaced(source: str, pairs: list[tuple[re.Match[str], re.Match[str]]]) -> 
 
 
 def _head(opening: re.Match[str]) -> str:
-    title = _title(opening["name"].lower(), opening["rest"])
-    return "\n\n<blockquote>\n\n" + (f"**{title}**\n\n" if title else "")
+    title = heading(opening["name"].lower(), opening["rest"])
+    return "\n\n<blockquote>\n\n" + (f"{title}\n\n" if title else "")
+
+
+def heading(name: str, rest: str) -> str:
+    """The title in bold of the note that is called `name` and has the attributes `rest`; "" for none."""
+    title = _title(name, rest)
+    return f"**{title}**" if title else ""
 
 
 def _title(name: str, rest: str) -> str:

@@ -2,10 +2,12 @@
 
 src={require('./a.png').default}  src={useBaseUrl('/a.png')}  src={photo} of `import photo from './a.png'`
 width={30}  title={"Words"}       other expressions go, with their attributes
+```mdx-code-block                 is no code: Docusaurus opens it before it reads the text
 """
 
 import re
 from collections.abc import Callable
+from html import escape
 
 from publisher.markup.code import cut, outside_code
 
@@ -19,6 +21,7 @@ _EXPORT = (
 )
 _CODE = re.compile(f"^(?:{_IMPORT}|{_EXPORT})[ \\t]*$", re.MULTILINE)
 MANY = 1_000
+_OPENED = re.compile(r"^```mdx-code-block[ \t]*\n([\s\S]*?)^```[ \t]*$", re.MULTILINE)
 _NAMED = re.compile(r"^import\s+([A-Za-z_$][\w$]*)\s+from\s+['\"]([^'\"\n]+)['\"]", re.MULTILINE)
 _ELEMENT = re.compile(
     r"<[A-Za-z](?:[^<>{}\"'`]|\"[^\"<>]*\"|'[^'<>]*'|\{(?:[^{}]|\{[^{}]*\}){0,2000}\}){0,100}>"
@@ -33,6 +36,8 @@ _WORD = re.compile(r"([A-Za-z_$][\w$]*)(?:\.src)?")
 
 def without_jsx(source: str) -> str:
     """A Markdown source without MDX's imports, exports and expressions in attributes. Code stays."""
+    if 0 < source.count("```mdx-code-block") < MANY // 10:
+        source = _OPENED.sub(r"\1", source)
     named = dict(_NAMED.findall(source)) if "import " in source else {}
     if 0 < source.count("import ") + source.count("export ") < MANY:
         source = cut(source, _CODE)
@@ -56,6 +61,7 @@ def _said(named: dict[str, str]) -> Callable[[re.Match[str]], str]:
             word = _WORD.fullmatch(expression)
             value = named.get(word[1], "") if word else ""
         value = value.removeprefix("@site/static")
-        return f' {match[1]}="{value}"' if value and not value.startswith("@") else ""
+        shown = escape(" ".join(value.split()))
+        return f' {match[1]}="{shown}"' if value and not value.startswith("@") else ""
 
     return attribute

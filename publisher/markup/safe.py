@@ -10,6 +10,7 @@ from publisher.core.posts import Markup as Kind
 from publisher.markup import excerpts, limits, pictures, prose, stream
 from publisher.markup.admonitions import with_quotations
 from publisher.markup.boxes import with_boxes
+from publisher.markup.components import with_components
 from publisher.markup.extras import as_commonmark
 from publisher.markup.jsx import without_jsx
 from publisher.markup.kept import Kept
@@ -91,7 +92,7 @@ def _safe(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Place
         source = with_boxes(as_commonmark(source))
     resolved = resolve(source, context, markdown=kind is Kind.MARKDOWN)
     if kind is Kind.MARKDOWN:
-        resolved = with_quotations(without_jsx(resolved))
+        resolved = with_quotations(with_components(without_jsx(resolved)))
     html = to_html(resolved, context.extensions) if kind is Kind.MARKDOWN else resolved
     if limits.too_deep(html):
         return limits.as_plain(reveal(without_marks(resolved)))

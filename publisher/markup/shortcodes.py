@@ -23,6 +23,8 @@ _VIDEO = re.compile(
     r"(?:https?:)?//(?:www\.|m\.|player\.)?(?:youtu\.be/|youtube(?:-nocookie)?\.com/(?:watch\?v=|embed/|shorts/)"
     r"|vimeo\.com/(?:video/)?)([\w-]+)"
 )
+_PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg)$", re.IGNORECASE)
+_SHOWING = ("youtube", "vimeo", "tweet", "gist", "figure", "picture", "image", "img", "video", "audio")
 _SUFFIX = re.compile(r"(?:/?_?index)?\.(?:md|mdx|markdown)$")
 
 SILENT = names(
@@ -69,7 +71,18 @@ def shown(inside: str, context: Context) -> str | None:
     if name in SILENT:
         return ""
     tag = TAGS.get(name)
-    return (tag(_arguments(rest), context) or None) if tag else None
+    return (tag(attributes(rest), context) or None) if tag else None
+
+
+def pictured(name: str, rest: str) -> str | None:
+    """What an element called `name` with these attributes shows by itself: `<LiteYouTube id="..." />` is a
+    video. None: nothing that is known.
+    """
+    known = next((tag for tag in _SHOWING if tag in name.lower()), "")
+    given = attributes(rest)
+    if not known and _PICTURE.search(given.get("src", "")):
+        known = "image"
+    return TAGS[known](given, Context()) or None if known else None
 
 
 def _included(rest: str) -> tuple[str, str]:
@@ -80,7 +93,7 @@ def _included(rest: str) -> tuple[str, str]:
     return known, arguments
 
 
-def _arguments(rest: str) -> Arguments:
+def attributes(rest: str) -> Arguments:
     """Named ones by name, the others by their number from "0"."""
     found: Arguments = {}
     number = 0

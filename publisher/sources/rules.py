@@ -50,8 +50,8 @@ class SourceRules:
     `unread` are data files that are code, by their paths from the blog's root; `undated` is whether the
     configuration says that files' names begin with their dates; `tongues` are Hugo's languages; `filing` is
     how Hexo's addresses name categories; `content` is the folder, by its path from the blog's root, in which
-    addresses begin, where the configuration says it; `extensions` are what is read in bodies beyond CommonMark.
-    `origins` says, for a field's name, where its value comes from.
+    addresses begin, where the configuration says it; `extensions` are what is read in bodies beyond
+    CommonMark. `origins` says, for a field's name, where its value comes from.
     """
 
     site_url: str
