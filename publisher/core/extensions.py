@@ -10,3 +10,11 @@ class Extension(StrEnum):
 
     DEFINITIONS = "definitions"  # a term on a line, and ": what it means" below it
     BREAKS = "breaks"  # a line ends where it is written to end
+    EMOJI = "emoji"  # :smile:
+    HIGHLIGHT = "highlight"  # ==marked==
+    INSERTED = "inserted"  # ++inserted++
+    SUBSCRIPT = "subscript"  # H~2~O
+    SUPERSCRIPT = "superscript"  # x^2^
+    MATH = "math"  # $$TeX$$
+    DOLLARS = "dollars"  # $TeX$
+    BRACKETS = "brackets"  # \(TeX\) and \[TeX\]

@@ -17,13 +17,19 @@ _TASK = re.compile(r'<input type="checkbox"( checked="")? disabled="" />')
 
 
 @cache
-def _options(*, autolink: bool, header_ids: bool, definitions: bool) -> comrak.ExtensionOptions:
+def _options(
+    extensions: frozenset[Extension], *, autolink: bool, header_ids: bool
+) -> comrak.ExtensionOptions:
     options = comrak.ExtensionOptions()
     options.table = options.strikethrough = options.footnotes = options.tasklist = True
     options.cjk_friendly_emphasis = True
     options.autolink = autolink
     options.header_id_prefix = "" if header_ids else None
-    options.description_lists = definitions
+    options.description_lists = Extension.DEFINITIONS in extensions
+    options.highlight = Extension.HIGHLIGHT in extensions
+    options.insert = Extension.INSERTED in extensions
+    options.subscript = Extension.SUBSCRIPT in extensions
+    options.superscript = Extension.SUPERSCRIPT in extensions
     return options
 
 
@@ -41,11 +47,8 @@ def to_html(source: str, extensions: Collection[Extension] = ()) -> str:
     # It also tries every number for each repeated heading: too many headings get no ids.
     headings = source.count("\n#") + source.count("\n=") + source.count("\n-")
     definitions = Extension.DEFINITIONS in extensions and has_definitions(source)
-    options = _options(
-        autolink=source.count("@") < MAX_ADDRESSES,
-        header_ids=headings < MAX_HEADINGS,
-        definitions=definitions,
-    )
+    read = frozenset(extensions) - (frozenset() if definitions else {Extension.DEFINITIONS})
+    options = _options(read, autolink=source.count("@") < MAX_ADDRESSES, header_ids=headings < MAX_HEADINGS)
     render = _render(breaks=Extension.BREAKS in extensions)
     html = comrak.render_markdown(loosened(source) if definitions else source, options, None, render)
     html = _ANCHOR.sub("", html)

@@ -12,10 +12,12 @@ from publisher.markup.admonitions import with_quotations
 from publisher.markup.boxes import with_boxes
 from publisher.markup.components import with_components
 from publisher.markup.extras import as_commonmark
+from publisher.markup.hidden import reveal, shown, without
 from publisher.markup.jsx import without_jsx
 from publisher.markup.kept import Kept
+from publisher.markup.math import with_math
 from publisher.markup.shortcodes import Context
-from publisher.markup.templates import removed, resolve, reveal, without_marks
+from publisher.markup.templates import removed, resolve, without_marks
 
 WHOLE = 1000
 
@@ -83,32 +85,35 @@ class SafeMarkup:
 
 def _safe(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Placed], ...]) -> str:
     from publisher.markup.commonmark import to_html  # loaded when there is a body: most publishes have none
+    from publisher.markup.emoji import with_emoji
     from publisher.markup.sanitise import legal, sanitised
 
-    source = legal(body)
+    source = without(legal(body))
     if limits.too_odd(source):
         return limits.as_plain(without_marks(source))
     if kind is Kind.MARKDOWN:
-        source = with_boxes(as_commonmark(source))
+        source = with_boxes(as_commonmark(with_math(source, context.extensions)))
     resolved = resolve(source, context, markdown=kind is Kind.MARKDOWN)
     if kind is Kind.MARKDOWN:
         resolved = with_quotations(with_components(without_jsx(resolved)))
     html = to_html(resolved, context.extensions) if kind is Kind.MARKDOWN else resolved
     if limits.too_deep(html):
-        return limits.as_plain(reveal(without_marks(resolved)))
+        return limits.as_plain(shown(without_marks(resolved)))
     safe = sanitised(html, context.base_url, dict(files))
     if files:
         safe = pictures.sized(safe, [place for _, place in files])
     if "{%" in safe or "{{" in safe:
         safe = stream.map_prose(safe, _scrubbed)
+    if Extension.EMOJI in context.extensions and ":" in safe:
+        safe = stream.map_prose(safe, with_emoji)
     return _without_title(reveal(safe), context.title).strip()
 
 
 def _scrubbed(text: str) -> str:
     if "{%" not in text and "{{&lt;" not in text and "{{%" not in text:
         return text
-    shown = without_marks(text.replace("{{&lt;", "{{<").replace("&gt;}}", ">}}"))
-    return shown.replace("<", "&lt;").replace(">}}", "&gt;}}")
+    bare = without_marks(text.replace("{{&lt;", "{{<").replace("&gt;}}", ">}}"))
+    return bare.replace("<", "&lt;").replace(">}}", "&gt;}}")
 
 
 def _without_title(html: str, title: str) -> str:

@@ -7,6 +7,7 @@ from html import escape, unescape
 import nh3
 
 from publisher.core.assets import NO_FILES, Placed
+from publisher.markup.hidden import shown_url
 from publisher.markup.stream import names
 from publisher.markup.templates import without_marks
 from publisher.markup.urls import LINK_SCHEMES, absolute, absolute_set, resolved
@@ -85,6 +86,7 @@ def _filter(base: str, files: Mapping[str, Placed]) -> Callable[[str, str, str],
     def attribute(tag: str, name: str, value: str) -> str | None:
         nonlocal left
         if name in _URLS:
+            value = shown_url(value)
             if "{{" in value or "{%" in value:
                 return None  # an address that only a generator could have completed
             if len(value) > 1000 and value[:5].lower() == "data:":

@@ -1,20 +1,18 @@
 """Template code that generators would have run: resolved where that is plain, else taken away.
 
-A reader never sees `{%`, `{{<` or `{{%`. What stands in `{% raw %}` is shown as it is: its braces travel
-as two noncharacters until the body is safe HTML (`reveal`).
+A reader never sees `{%`, `{{<` or `{{%`. What stands in `{% raw %}` is shown as it is: its braces are hidden
+until the body is safe HTML.
 """
 
 import re
 from collections.abc import Callable
 
 from publisher.markup.code import blank, outside_code, without_code
+from publisher.markup.hidden import hide
 from publisher.markup.liquid import EXPRESSION, value_of
 from publisher.markup.shortcodes import Context, shown
 
-_OPEN, _CLOSE = "\ufdd0", "\ufdd1"
-_HIDE = str.maketrans({"{": _OPEN, "}": _CLOSE})
-_REVEAL = str.maketrans({_OPEN: "{", _CLOSE: "}"})
-
+_BRACES = re.compile(r"[{}]+")
 _RAW = re.compile(r"\{%-?\s*(end)?raw\s*-?%\}")
 _COMMENT = re.compile(r"\{%-?\s*(end)?comment\b[^{}]*%\}")
 _HIGHLIGHT = re.compile(
@@ -42,8 +40,6 @@ _ATTRIBUTES = re.compile(
 
 def resolve(source: str, context: Context, *, markdown: bool) -> str:
     """A body source without template code, and in Markdown without kramdown's attribute lists."""
-    if _OPEN in source or _CLOSE in source:
-        source = source.translate({ord(_OPEN): None, ord(_CLOSE): None})
     if "{" not in source:
         return source
     if "{%" in source or "{{" in source:
@@ -79,11 +75,6 @@ def removed(source: str, *, markdown: bool) -> list[tuple[int, str]]:
     return found
 
 
-def reveal(html: str) -> str:
-    """Shows the braces that stood in `{% raw %}`."""
-    return html.translate(_REVEAL) if _OPEN in html or _CLOSE in html else html
-
-
 def without_marks(text: str) -> str:
     """Text with every remaining template tag taken away, closed or not."""
     for opening, closing in _PAIRS:
@@ -96,14 +87,19 @@ def without_marks(text: str) -> str:
 
 def _paired(source: str) -> str:
     if "/*" in source:
-        source = _ESCAPED.sub(lambda it: f"{{{{{it[1]}{it[2]}{it[3]}}}}}".translate(_HIDE), source)
+        source = _ESCAPED.sub(lambda it: _hide_braces(f"{{{{{it[1]}{it[2]}{it[3]}}}}}"), source)
     if "endraw" in source:
-        source = _pairs(source, _RAW, lambda inside: inside.translate(_HIDE))
+        source = _pairs(source, _RAW, _hide_braces)
     if "endcomment" in source:
         source = _pairs(source, _COMMENT, lambda inside: "")
     if ("highlight" in source or "code" in source) and source.count("{") < 2000:
         source = _HIGHLIGHT.sub(_fenced, source)
     return source
+
+
+def _hide_braces(text: str) -> str:
+    """`text` whose braces are no template code; Markdown in it is Markdown."""
+    return _BRACES.sub(lambda match: hide(match[0]), text)
 
 
 def _pairs(source: str, tag: re.Pattern[str], show: Callable[[str], str]) -> str:
@@ -123,7 +119,7 @@ def _pairs(source: str, tag: re.Pattern[str], show: Callable[[str], str]) -> str
 def _fenced(match: re.Match[str]) -> str:
     inside = match[2].strip("\n")
     fence = "````" if "```" in inside else "```"
-    return f"\n\n{fence}{match[1]}\n{inside.translate(_HIDE)}\n{fence}\n\n"
+    return f"\n\n{fence}{match[1]}\n{_hide_braces(inside)}\n{fence}\n\n"
 
 
 def _change_markdown(text: str, context: Context) -> str:

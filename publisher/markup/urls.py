@@ -7,7 +7,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from publisher.core.assets import Placed, placed
 
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufdd0\ufdd1]")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufdd0-\ufdef]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _GOOD = re.compile(r"https?://[^/?#\s\\]+[!-~]*", re.IGNORECASE)
 _PLAIN = re.compile(r"/?(?:[\w~-][\w.~-]*/)*[\w~-][\w.~-]*/?(?:#[\w-]*)?", re.ASCII)

@@ -1,29 +1,74 @@
 """What a generator reads in Markdown beyond CommonMark: its habit, and what the blog's configuration changes.
 
-Jekyll      `markdown` names another engine than kramdown
-Hugo        markup.goldmark.extensions and .renderer
-Pelican     MARKDOWN, the extensions of Python-Markdown
+Jekyll      `markdown`, where it names another engine than kramdown; kramdown.hard_wrap; the plugin jemoji
+Hugo        enableEmoji; markup.goldmark.extensions and .renderer
+Pelican     MARKDOWN, the extensions of Python-Markdown; the plugin render_math
 Hexo        `marked`, `markdown` or `kramed`: the settings of its renderers
+Zola        markdown.render_emoji
+Docusaurus  markdown.emoji; the plugin remark-math
+
+Those that are made of JavaScript read what the packages do that package.json names.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from publisher.core.extensions import Extension
 from publisher.sources import pelican
 from publisher.sources.configs import read_table
-from publisher.sources.values import FrontMatter, Value, table
+from publisher.sources.values import FrontMatter, Value, scalars, table
 
 _USUAL: Mapping[str, tuple[Extension, ...]] = {
     "none": (Extension.DEFINITIONS,),
-    "jekyll": (Extension.DEFINITIONS,),
+    "jekyll": (Extension.DEFINITIONS, Extension.MATH),
     "hugo": (Extension.DEFINITIONS,),
     "pelican": (Extension.DEFINITIONS,),
     "hexo": (Extension.DEFINITIONS, Extension.BREAKS),
+    "docusaurus": (Extension.EMOJI,),
 }
+_TEX = (Extension.MATH, Extension.DOLLARS)
+_DELIMITERS = {
+    "$$": Extension.MATH,
+    "$": Extension.DOLLARS,
+    "\\(": Extension.BRACKETS,
+    "\\[": Extension.BRACKETS,
+}
+_PACKAGES: Sequence[tuple[str, tuple[Extension, ...]]] = (
+    (r"markdown-it-deflist|@mdit/plugin-dl|remark-(?:deflist|definition-list)", (Extension.DEFINITIONS,)),
+    (r"markdown-it-(?:full-)?emoji|remark-g?emoji|hexo-filter-(?:github-)?emojis?", (Extension.EMOJI,)),
+    (r"markdown-it-mark|@mdit/plugin-mark|remark-flexible-markers", (Extension.HIGHLIGHT,)),
+    (r"markdown-it-ins|@mdit/plugin-ins", (Extension.INSERTED,)),
+    (r"markdown-it-sub|@mdit/plugin-sub", (Extension.SUBSCRIPT,)),
+    (r"markdown-it-sup|@mdit/plugin-sup", (Extension.SUPERSCRIPT,)),
+    (r"remark-math|(?:@[\w-]+/)?markdown-it-(?:katex|mathjax3?|texmath|math)|@mdit/plugin-(?:katex|mathjax)"
+     r"|hexo-(?:filter-mathjax3?|math|katex|renderer-(?:mathjax|pandoc|kramed|markdown-it-katex))", _TEX),
+)  # fmt: skip
+"""What packages of JavaScript read, by their names."""
+
+_PYTHON: Sequence[tuple[str, tuple[Extension, ...]]] = (
+    (r"nl2br", (Extension.BREAKS,)),
+    (r"pymdownx\.emoji", (Extension.EMOJI,)),
+    (r"pymdownx\.mark", (Extension.HIGHLIGHT,)),
+    (r"pymdownx\.tilde", (Extension.SUBSCRIPT,)),
+    (r"pymdownx\.caret", (Extension.SUPERSCRIPT,)),
+    (r"mdx_math|pymdownx\.arithmatex", (*_TEX, Extension.BRACKETS)),
+)
+"""What extensions of Python-Markdown read."""
+
+_SCRIPTS = ("js", "ts", "mjs", "mts", "cjs", "cts")
 _ENDS = ("toml", "yaml", "yml", "json")
 MAX_SIZE = 1_000_000
+_EXTRAS = {
+    "mark": Extension.HIGHLIGHT,
+    "insert": Extension.INSERTED,
+    "subscript": Extension.SUBSCRIPT,
+    "superscript": Extension.SUPERSCRIPT,
+}
+_JEMOJI = re.compile(r"""^\s*gem\s*\(?\s*["']jemoji["']""", re.MULTILINE)
+_NO_EMOJI = re.compile(r"\bemoji\s*:\s*false\b")
+_NAMES = re.compile(r"[\w.]+")
 
 _Changes: TypeAlias = Iterator[tuple[Extension, bool | None]]
 """Extensions that a configuration turns on or off; None: it does not say."""
@@ -32,7 +77,7 @@ _Changes: TypeAlias = Iterator[tuple[Extension, bool | None]]
 def extensions_of(profile: str, root: Path | None) -> tuple[Extension, ...]:
     """What the generator reads; `root` is the folder of its configuration, None where there is none."""
     found = set(_USUAL.get(profile, ()))
-    changes = _CHANGES.get(profile) if root else None
+    changes = _CHANGES.get(profile, _of_packages) if root else None
     for extension, on in changes(root) if changes and root else ():
         if on is not None:
             (found.add if on else found.discard)(extension)
@@ -44,14 +89,29 @@ def _jekyll(root: Path) -> _Changes:
     engine = top.get("markdown")
     if isinstance(engine, str) and engine.casefold() != "kramdown":
         yield Extension.DEFINITIONS, False
+        yield Extension.MATH, False
+    yield Extension.BREAKS, _flag(table(top.get("kramdown")), "hardwrap")
+    gems = _text(root / "Gemfile")
+    named = {*scalars(top.get("plugins")), *scalars(top.get("gems"))}
+    if "jemoji" in named or ("jekyll_plugins" in gems and _JEMOJI.search(gems)):
+        yield Extension.EMOJI, True
 
 
 def _hugo(root: Path) -> _Changes:
-    _top, markup = _hugo_tables(root)
+    top, markup = _hugo_tables(root)
     goldmark = table(markup.get("goldmark"))
     extensions = table(goldmark.get("extensions"))
     yield Extension.DEFINITIONS, _flag(extensions, "definitionlist")
     yield Extension.BREAKS, _flag(table(goldmark.get("renderer")), "hardwraps")
+    yield Extension.EMOJI, _flag(top, "enableemoji")
+    extras = table(extensions.get("extras"))
+    for name, extension in _EXTRAS.items():
+        yield extension, _flag(table(extras.get(name)), "enable")
+    passed = table(extensions.get("passthrough"))
+    if _flag(passed, "enable"):
+        for mark in scalars(passed.get("delimiters")):
+            if mark in _DELIMITERS:
+                yield _DELIMITERS[mark], True
 
 
 def _hugo_tables(root: Path) -> tuple[Mapping[str, Value], Mapping[str, Value]]:
@@ -63,18 +123,48 @@ def _hugo_tables(root: Path) -> tuple[Mapping[str, Value], Mapping[str, Value]]:
 
 
 def _pelican(root: Path) -> _Changes:
-    named = repr(pelican.assignments(_text(root / "pelicanconf.py")).get("MARKDOWN", ""))
+    given = pelican.assignments(_text(root / "pelicanconf.py"))
+    named = repr(given.get("MARKDOWN", ""))
     if named.startswith("{"):  # extensions are keys of a map in it, or items of a list, by their whole names
         yield Extension.DEFINITIONS, "extra" in named or "def_list" in named
-        yield Extension.BREAKS, "nl2br" in named
+        yield from _read_by(_PYTHON, _NAMES.findall(named))
+    if "render_math" in repr(given.get("PLUGINS", "")):
+        yield from ((extension, True) for extension in _TEX)
 
 
 def _hexo(root: Path) -> _Changes:
     top = _first_table(root, "_config.yml", "_config.yaml", "_config.toml")
+    yield from _of_packages(root)
     marked, markdown = table(top.get("marked")), table(top.get("markdown"))
     yield Extension.DEFINITIONS, _flag(marked, "descriptionlists")
     for settings in (marked, table(markdown.get("render")), markdown, table(top.get("kramed"))):
         yield Extension.BREAKS, _flag(settings, "breaks")
+
+
+def _zola(root: Path) -> _Changes:
+    markdown = table(_first_table(root, "zola.toml", "config.toml").get("markdown"))
+    yield Extension.EMOJI, _flag(markdown, "renderemoji")
+    yield Extension.DEFINITIONS, _flag(markdown, "definitionlist")
+
+
+def _docusaurus(root: Path) -> _Changes:
+    yield from _of_packages(root)
+    config = "".join(_text(root / f"docusaurus.config.{end}") for end in _SCRIPTS)
+    if _NO_EMOJI.search(config):
+        yield Extension.EMOJI, False
+
+
+def _of_packages(root: Path) -> _Changes:
+    package = read_table(root / "package.json")
+    needed = [package.get("dependencies"), package.get("devdependencies")]
+    yield from _read_by(_PACKAGES, [name for some in needed if isinstance(some, dict) for name in some])
+
+
+def _read_by(known: Sequence[tuple[str, tuple[Extension, ...]]], names: Collection[str]) -> _Changes:
+    """What the packages of those names turn on."""
+    for pattern, extensions in known:
+        if any(re.fullmatch(pattern, name) for name in names):
+            yield from ((extension, True) for extension in extensions)
 
 
 _CHANGES: Mapping[str, Callable[[Path], _Changes]] = {
@@ -82,6 +172,8 @@ _CHANGES: Mapping[str, Callable[[Path], _Changes]] = {
     "hugo": _hugo,
     "pelican": _pelican,
     "hexo": _hexo,
+    "zola": _zola,
+    "docusaurus": _docusaurus,
 }
 
 

@@ -9,7 +9,14 @@ from publisher.core.posts import Parsed
 from publisher.sources import FolderSource, SourceRules
 
 GOOD = "---\ntitle: A\ndate: 2024-05-01\n---\nBody\n"
-DEFINITIONS, BREAKS = Extension.DEFINITIONS, Extension.BREAKS
+DEFINITIONS, BREAKS, EMOJI = Extension.DEFINITIONS, Extension.BREAKS, Extension.EMOJI
+MATH, DOLLARS, BRACKETS = Extension.MATH, Extension.DOLLARS, Extension.BRACKETS
+PASSED = """[markup.goldmark.extensions.passthrough]
+enable = true
+[markup.goldmark.extensions.passthrough.delimiters]
+block = [['$$', '$$']]
+inline = [['\\(', '\\)']]
+"""
 
 
 def read(root: Path, files: dict[str, str], post: str, profile: str = "auto") -> tuple[Extension, ...]:
@@ -26,13 +33,13 @@ def read(root: Path, files: dict[str, str], post: str, profile: str = "auto") ->
     ("profile", "extensions"),
     [
         ("none", {DEFINITIONS}),
-        ("jekyll", {DEFINITIONS}),
+        ("jekyll", {DEFINITIONS, MATH}),
         ("hugo", {DEFINITIONS}),
         ("pelican", {DEFINITIONS}),
         ("hexo", {DEFINITIONS, BREAKS}),
         ("eleventy", set()),
         ("astro", set()),
-        ("docusaurus", set()),
+        ("docusaurus", {EMOJI}),
         ("zola", set()),
     ],
 )
@@ -56,6 +63,27 @@ def test_each_generator_has_its_habits(profile: str, extensions: set[Extension],
         ("_config.yml", "source_dir: source\nmarked: {breaks: false}\n", "source/_posts/a.md", BREAKS, False),
         ("_config.yml", "source_dir: source\nmarked: {descriptionLists: false}\n", "source/_posts/a.md",
          DEFINITIONS, False),
+        ("_config.yml", "kramdown: {hard_wrap: true}\n", "_posts/2024-05-01-a.md", BREAKS, True),
+        ("_config.yml", "markdown: GFM\n", "_posts/2024-05-01-a.md", MATH, False),
+        ("_config.yml", "plugins: [jemoji]\n", "_posts/2024-05-01-a.md", EMOJI, True),
+        ("hugo.toml", "enableEmoji = true\n", "content/a.md", EMOJI, True),
+        ("hugo.toml", PASSED, "content/a.md", MATH, True),
+        ("hugo.toml", PASSED, "content/a.md", BRACKETS, True),
+        ("hugo.toml", PASSED, "content/a.md", DOLLARS, False),
+        ("hugo.toml", PASSED.replace("true", "false"), "content/a.md", MATH, False),
+        ("hugo.toml", "[markup.goldmark.extensions.extras.mark]\nenable = true\n", "content/a.md",
+         Extension.HIGHLIGHT, True),
+        ("zola.toml", "base_url = 'x'\n[markdown]\nrender_emoji = true\n", "content/a.md", EMOJI, True),
+        ("docusaurus.config.js", "export default {markdown: {emoji: false}}", "blog/a.md", EMOJI, False),
+        ("pelicanconf.py", "PLUGINS = ['render_math']\n", "content/a.md", DOLLARS, True),
+        ("pelicanconf.py", "MARKDOWN = {'extensions': ['pymdownx.mark', 'extra']}\n", "content/a.md",
+         Extension.HIGHLIGHT, True),
+        ("package.json", '{"dependencies": {"@11ty/eleventy": "3", "markdown-it-emoji": "3"}}', "a.md", EMOJI,
+         True),
+        ("package.json", '{"dependencies": {"hexo": "7", "hexo-filter-mathjax": "1"}}', "source/_posts/a.md",
+         MATH, True),
+        ("package.json", '{"dependencies": {"astro": "5"}, "devDependencies": {"remark-math": "6"}}', "a.md",
+         DOLLARS, True),
     ],
 )  # fmt: skip
 def test_the_blogs_configuration_decides(
@@ -70,3 +98,10 @@ def test_hugos_markup_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
         "config/_default/markup.toml": "[goldmark.extensions]\ndefinitionList = false\n",
     }
     assert DEFINITIONS not in read(tmp_path, files, "content/a.md")
+
+
+def test_a_plugin_of_jekylls_may_stand_in_its_gemfile(tmp_path: Path) -> None:
+    files = {"_config.yml": "title: x\npermalink: pretty\n", "Gemfile": "gem 'jemoji'\n"}
+    assert EMOJI not in read(tmp_path, files, "_posts/2024-05-01-a.md")
+    files["Gemfile"] = "group :jekyll_plugins do\n  gem 'jemoji'\nend\n"
+    assert EMOJI in read(tmp_path, files, "_posts/2024-05-01-a.md")
