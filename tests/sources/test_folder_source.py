@@ -2,6 +2,8 @@
 
 import os
 import time
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, Parsed
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.folder import MAX_FILE
+from publisher.sources.walking import Entry, Found, Walk
 
 RULES = SourceRules(site_url="https://blog.example/")
 GOOD = "---\ntitle: A\ndate: 2024-01-02\n---\nBody\n"
@@ -148,3 +151,35 @@ def test_a_hidden_post_is_still_handed_over(tmp_path: Path) -> None:
     (found,) = scan(tmp_path)
     assert isinstance(found, Parsed)
     assert found.post.hidden == "draft: true"
+
+
+def test_what_a_folder_listed_is_not_held_while_its_posts_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(3):
+        write(tmp_path, f"{n}.md")
+    source = FolderSource(tmp_path, RULES)
+    entries: list[weakref.ref[Entry]] = []
+    listed = source.files()
+
+    class Listed:
+        """An entry that can be told to be gone; those of the system cannot."""
+
+        def __init__(self, path: str) -> None:
+            self.path = path
+            entries.append(weakref.ref(self))
+
+        def is_dir(self) -> bool:
+            return False
+
+        def stat(self) -> os.stat_result:
+            return Path(self.path).stat()
+
+    def all_of_it(_: Walk) -> Iterator[Found]:
+        return ((f"{n}.md", None, Listed(f"{tmp_path}/{n}.md")) for n in range(3))
+
+    monkeypatch.setattr(Walk, "all", all_of_it)
+    with source.ahead():
+        assert sorted(map(repr, source.files())) == sorted(map(repr, listed))
+        assert len(entries) == 3
+        assert not any(entry() for entry in entries)
