@@ -92,7 +92,8 @@ def _safe(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Place
     if limits.too_odd(source):
         return limits.as_plain(without_marks(source))
     if kind is Kind.MARKDOWN:
-        source = with_boxes(as_commonmark(with_math(source, context.extensions)))
+        source = as_commonmark(with_math(source, context.extensions))
+    source = with_boxes(source, markdown=kind is Kind.MARKDOWN)
     resolved = resolve(source, context, markdown=kind is Kind.MARKDOWN)
     if kind is Kind.MARKDOWN:
         resolved = with_quotations(with_components(without_jsx(resolved)))

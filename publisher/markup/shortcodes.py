@@ -11,6 +11,8 @@ from html import escape
 from urllib.parse import urlsplit
 
 from publisher.core.extensions import Extension
+from publisher.markup.boxes import BOXES, QUOTES, linked
+from publisher.markup.elsewhere import ELSEWHERE
 from publisher.markup.stream import names
 
 _NAME = re.compile(r"/?\s*[A-Za-z_][\w:.-]*")
@@ -19,10 +21,7 @@ _ARGUMENT = re.compile(
 )
 _SOURCE = re.compile(r"(?:https?:)?//|/|\.{1,2}/|[^\s/]+(?:/[^\s/]+)*\.[A-Za-z]{2,4}$")
 _POST = re.compile(r"(?:^|/)(?:_posts|_drafts)/|^\d{4}-\d\d?-\d\d?-")
-_VIDEO = re.compile(
-    r"(?:https?:)?//(?:www\.|m\.|player\.)?(?:youtu\.be/|youtube(?:-nocookie)?\.com/(?:watch\?v=|embed/|shorts/)"
-    r"|vimeo\.com/(?:video/)?)([\w-]+)"
-)
+_ADDRESS = re.compile(r"(?:https?:)?//")
 _PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg)$", re.IGNORECASE)
 _SHOWING = ("youtube", "vimeo", "tweet", "gist", "figure", "picture", "image", "img", "video", "audio")
 _SUFFIX = re.compile(r"(?:/?_?index)?\.(?:md|mdx|markdown)$")
@@ -67,9 +66,11 @@ def shown(inside: str, context: Context) -> str | None:
     if name in ("include", "partial", "include_cached", "render"):
         name, rest = _included(rest)
     if name.startswith(("/", "end")) and name != "end":
-        return "\n\n</blockquote>\n\n" if name.lstrip("/").removeprefix("end") in _QUOTES else ""
-    if name in SILENT:
         return ""
+    if name in SILENT or name in BOXES or name in QUOTES:  # what is closed is a quotation by now
+        return ""
+    if name in ELSEWHERE:
+        return ELSEWHERE[name](attributes(rest)) or None
     tag = TAGS.get(name)
     return (tag(attributes(rest), context) or None) if tag else None
 
@@ -82,6 +83,8 @@ def pictured(name: str, rest: str) -> str | None:
     given = attributes(rest)
     if not known and _PICTURE.search(given.get("src", "")):
         known = "image"
+    if known in ELSEWHERE:
+        return ELSEWHERE[known](given) or None
     return TAGS[known](given, Context()) or None if known else None
 
 
@@ -143,32 +146,6 @@ def _classed(arguments: Arguments, context: Context) -> str:
     return _figure({"src": arguments.get("0", ""), "alt": arguments.get("2", "")}, context)
 
 
-def _video(page: str, words: str) -> Callable[[Arguments, Context], str]:
-    def tag(arguments: Arguments, context: Context) -> str:
-        video = arguments.get("id") or arguments.get("0", "")
-        if match := _VIDEO.match(video):  # its address
-            video = match[1]
-        good = re.fullmatch(r"[\w-]{5,20}", video)
-        return f'<a href="{page}{video}">{words}</a>' if good else ""
-
-    return tag
-
-
-def _tweet(arguments: Arguments, context: Context) -> str:
-    user, id = arguments.get("user", "i"), arguments.get("id") or arguments.get("0", "")
-    if _SOURCE.match(id):
-        return f'<a href="{escape(id)}">{escape(id)}</a>'
-    if not re.fullmatch(r"\w{1,20}", user) or not re.fullmatch(r"\d{5,25}", id):
-        return ""
-    return f'<a href="https://twitter.com/{user}/status/{id}">A post on Twitter</a>'
-
-
-def _gist(arguments: Arguments, context: Context) -> str:
-    path = "/".join(filter(None, (arguments.get("0", ""), arguments.get("1", ""))))
-    good = re.fullmatch(r"[\w-]+(?:/\w+)?", path)
-    return f'<a href="https://gist.github.com/{path}">Code on GitHub</a>' if good else ""
-
-
 def _film(arguments: Arguments, context: Context) -> str:
     src = arguments.get("src") or arguments.get("0", "")
     return f'<video src="{escape(src)}" controls></video>' if src and "{" not in src else ""
@@ -177,6 +154,44 @@ def _film(arguments: Arguments, context: Context) -> str:
 def _sound(arguments: Arguments, context: Context) -> str:
     src = arguments.get("src") or arguments.get("0", "")
     return f'<audio src="{escape(src)}" controls></audio>' if _SOURCE.match(src) else ""
+
+
+def _tab(arguments: Arguments, context: Context) -> str:
+    """One of several texts that readers choose from: its label."""
+    label = next(
+        (arguments[key] for key in ("label", "title", "header", "name", "0") if arguments.get(key)), ""
+    )
+    return f"\n\n**{label.replace('*', '')}**\n\n" if label else ""
+
+
+def _button(arguments: Arguments, context: Context) -> str:
+    """A button that is not closed: its words are among its arguments."""
+    to = linked(arguments)
+    words = next((arguments[key] for key in ("text", "label", "title") if arguments.get(key)), to)
+    return f'<a href="{escape(to)}">{escape(words)}</a>' if to else ""
+
+
+def _path(arguments: Arguments, context: Context) -> str:
+    """Zola's `get_url(path="...")`, Hexo's `url_for`: a place of the site."""
+    path = arguments.get("path") or arguments.get("0", "")
+    return from_root(path.removeprefix("@/"), context) if path and not _ADDRESS.match(path) else path
+
+
+def _resized(arguments: Arguments, context: Context) -> str:
+    """Zola's `resize_image`: the picture as it is. A path is from the root of the content; a name alone is
+    beside the post."""
+    path = arguments.get("path") or arguments.get("0", "")
+    path = re.sub(r"^/?(?:static|content)/", "/", path)
+    src = from_root(path, context) if "/" in path else path
+    return f'<img src="{escape(src)}" alt="{escape(arguments.get("alt", ""))}">' if src else ""
+
+
+def from_root(path: str, context: Context) -> str:
+    """The address of a file of the site by its path from the root of the content."""
+    path, mark, fragment = path.partition("#")
+    if (stem := _SUFFIX.sub("", path)) != path:  # a post's, or a section's
+        path = stem.strip("/") + "/" * bool(stem.strip("/"))
+    return f"{context.prefix}/{path.lstrip('/')}{mark}{fragment}".replace(" ", "%20")
 
 
 def _asset_path(arguments: Arguments, context: Context) -> str:
@@ -193,12 +208,6 @@ def _post_link(arguments: Arguments, context: Context) -> str:
     return escape(" ".join(arguments.get(str(n), "") for n in range(1, 30)).strip())
 
 
-def _quote(arguments: Arguments, context: Context) -> str:
-    return "\n\n<blockquote>\n\n"
-
-
-_QUOTES = frozenset({"blockquote", "quote", "pullquote"})
-
 TAGS: dict[str, Callable[[Arguments, Context], str]] = {
     "ref": _reference,
     "relref": _reference,
@@ -213,12 +222,11 @@ TAGS: dict[str, Callable[[Arguments, Context], str]] = {
     "audio": _sound,
     "image_with_class": _classed,
     "post_link": _post_link,
-    "youtube": _video("https://www.youtube.com/watch?v=", "Video on YouTube"),
-    "vimeo": _video("https://vimeo.com/", "Video on Vimeo"),
     "video": _film,
-    "tweet": _tweet,
-    "twitter": _tweet,
-    "x": _tweet,
-    "gist": _gist,
-    **dict.fromkeys(_QUOTES, _quote),
+    "tab": _tab,
+    "button": _button,
+    "btn": _button,
+    "get_url": _path,
+    "url_for": _path,
+    "resize_image": _resized,
 }

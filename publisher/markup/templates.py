@@ -10,11 +10,11 @@ from collections.abc import Callable
 from publisher.markup.code import blank, outside_code, without_code
 from publisher.markup.hidden import hide
 from publisher.markup.liquid import EXPRESSION, value_of
-from publisher.markup.shortcodes import Context, shown
+from publisher.markup.shortcodes import Context, from_root, shown
 
 _BRACES = re.compile(r"[{}]+")
 _RAW = re.compile(r"\{%-?\s*(end)?raw\s*-?%\}")
-_COMMENT = re.compile(r"\{%-?\s*(end)?comment\b[^{}]*%\}")
+_COMMENT = re.compile(r"\{(?:%-?|\{[<%])\s*(end|/)?\s*comment\b[^{}]*[%>]\}\}?")
 _HIGHLIGHT = re.compile(
     r"^[ \t]*\{(?:%-?|\{[<%])\s*(?:highlight|codeblock|code)\b[ \t]*(?:lang:)?\"?([\w+#-]*)[^{}]*\}+"
     r"[ \t]*\n?(.*?)"
@@ -24,6 +24,9 @@ _HIGHLIGHT = re.compile(
 _ESCAPED = re.compile(r"\{\{([<%])/\*((?:(?!\*/)[^{}]){0,2000})\*/([>%])\}\}")  # Hugo shows it
 _OPENING = re.compile(r"\{\{[<%]|\{%")
 _JSX_COMMENT = re.compile(r"\{/\*(?:(?!\*/)[\s\S]){0,4000}\*/\}")
+_INTERNAL = re.compile(
+    r"""(\]\(<?|\bhref=["']?)@/([^\s()<>"']{1,500}\.md(?:\#[\w-]*)?)(?=[)>"'\s])"""
+)  # Zola's links
 _NOWHERE = Context(site_url="https://site.invalid/", base_url="https://site.invalid/")
 MAX_REMOVED = 50
 MAX_LOOKED = 5_000
@@ -40,7 +43,7 @@ _ATTRIBUTES = re.compile(
 
 def resolve(source: str, context: Context, *, markdown: bool) -> str:
     """A body source without template code, and in Markdown without kramdown's attribute lists."""
-    if "{" not in source:
+    if "{" not in source and "@/" not in source:
         return source
     if "{%" in source or "{{" in source:
         source = _paired(source)
@@ -90,7 +93,7 @@ def _paired(source: str) -> str:
         source = _ESCAPED.sub(lambda it: _hide_braces(f"{{{{{it[1]}{it[2]}{it[3]}}}}}"), source)
     if "endraw" in source:
         source = _pairs(source, _RAW, _hide_braces)
-    if "endcomment" in source:
+    if "comment" in source:
         source = _pairs(source, _COMMENT, lambda inside: "")
     if ("highlight" in source or "code" in source) and source.count("{") < 2000:
         source = _HIGHLIGHT.sub(_fenced, source)
@@ -123,13 +126,13 @@ def _fenced(match: re.Match[str]) -> str:
 
 
 def _change_markdown(text: str, context: Context) -> str:
-    if "{" not in text:
-        return text
     text = _change(text, context)
     return _ATTRIBUTES.sub("", text) if "{:" in text or "{#" in text else text
 
 
 def _change(text: str, context: Context) -> str:
+    if "@/" in text:
+        text = _INTERNAL.sub(lambda match: match[1] + from_root(match[2], context), text)
     if "{{" in text:
         text = EXPRESSION.sub(lambda match: value_of(match, context), text)
     for opening, closing in _PAIRS:

@@ -2,7 +2,8 @@
 
     {% post_url NAME %}  {% link PATH %}      Jekyll        {{< ref "PATH" >}}  {{< relref "PATH" >}}    Hugo
     {% post_path NAME %}  {% post_link NAME %}  Hexo        [words](@/PATH)                              Zola
-    [words]({filename}PATH)                   Pelican       [words](./PATH.md)    Docusaurus, Jekyll, Eleventy
+    [words]({filename}PATH)                   Pelican       {{ get_url(path="@/PATH") }}                 Zola
+    [words](./PATH.md)                        Docusaurus, Jekyll, Eleventy
 
 What leads to no file of the folder stays as it is written: markup knows what else it may be.
 """
@@ -22,12 +23,13 @@ from publisher.sources.rules import SourceRules
 _BASE = r"(?:\{\{\s{0,9}site\.(?:url|baseurl|baseUrl)\s{0,9}\}\}/?){0,2}"
 _TAG = r"\{%-?\s{0,9}(?P<kind>post_url|link|post_path|post_link)\s(?P<words>[^{}%\n]{1,300}?)\s?-?%\}"
 _REF = (
-    r"""\{\{[<%]\s{0,9}(?:rel)?ref\s(?:\s{0,9}path\s{0,9}=)?\s{0,9}(?P<path>"[^"{}\n]+"|'[^'{}\n]+')"""
-    r"""[^{}\n]*?[>%]\}\}"""
+    r"""\{\{(?:[<%]\s{0,9}(?:rel)?ref\s(?:\s{0,9}path\s{0,9}=)?|\s{0,9}get_url\(\s{0,9}path\s{0,9}=(?=\s{0,9}["']@/))"""
+    r"""\s{0,9}(?P<path>"[^"{}\n]+"|'[^'{}\n]+')[^{}\n]*?[>%)]\s{0,9}\}\}"""
 )
 _FILE = (
-    r"(?<=\]\()(?P<file>(?:@/|\{filename\}|\|filename\||(?![a-z][a-z0-9+.-]*:|//|\#))[^\s()<>]{0,500}?"
-    r"\.(?:md|mdx|markdown))(?=[#?][^\s()]*\)|\)|\s[\"'])"
+    r"(?:(?<=\]\()|(?<=href=[\"'])(?=@/))"
+    r"(?P<file>(?:@/|\{filename\}|\|filename\||(?![a-z][a-z0-9+.-]*:|//|\#))[^\s()<>]{0,500}?"
+    r"\.(?:md|mdx|markdown))(?=[#?][^\s()]*[)\"']|[)\"']|\s[\"'])"
 )
 _LINK = re.compile(f"{_BASE}{_TAG}|{_BASE}(?P<ref>{_REF})|{_FILE}")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)", re.MULTILINE)
@@ -72,7 +74,8 @@ class Links:
         words = (match["words"] or "").split()
         target = match["path"][1:-1] if match["path"] else match["file"] or words[0].strip("\"'")
         name, mark, fragment = target.partition("#")
-        found = self._found(name, path, named=bool(match["ref"]) or (match["kind"] or "").startswith("post_"))
+        refers = bool(match["ref"]) and "get_url" not in match[0]
+        found = self._found(name, path, named=refers or (match["kind"] or "").startswith("post_"))
         url = address(found) if found else ""
         if not url:
             return ""
