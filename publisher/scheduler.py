@@ -9,12 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from publisher.app import App, Report
 from publisher.core.errors import PublisherError
 
+if TYPE_CHECKING:
+    from publisher.services.deliver import Tally
+
 log = logging.getLogger(__name__)
+
+logging.getLogger("apscheduler").setLevel(logging.ERROR)
+"""It warns of each tick left out because one is waiting already: that one finds all there is to do."""
 
 
 PATIENCE = timedelta(seconds=10)
@@ -39,6 +45,7 @@ class Ticker:
         self._again = timedelta()
         self._named: set[str] | None = None
         self._watched = False
+        self._unknown, self._held = 0, ""
         self._all_at = time.monotonic()
         self._scheduler: Any = background.BackgroundScheduler(
             timezone=UTC,
@@ -131,10 +138,12 @@ class Ticker:
     def deliver(self) -> None:
         """Drains what is due; stops between two messages when the process is asked to end."""
         tally, unknown = self.app.deliver(stopping=self._stopping.is_set)
-        if tally.total or unknown:
-            log.info("delivered", extra={"accepted": tally.accepted, "unknown": unknown + tally.unknown})
-        if tally.held:
+        if tally.total or unknown > self._unknown:
+            log.info("delivered", extra=_told(tally) | {"in_doubt": unknown + tally.unknown})
+        self._unknown = unknown + tally.unknown
+        if tally.held and tally.held != self._held:
             log.warning("held", extra={"reason": tally.held})
+        self._held = tally.held
 
     def fold(self) -> None:
         """What is settled long ago is folded, beside everything else; each part leaves room for others."""
@@ -198,3 +207,9 @@ class Ticker:
             self.app.note(area, f"{type(error).__name__}: {error}")
         else:
             self.app.note(area)
+
+
+def _told(tally: "Tally") -> dict[str, int]:
+    """How deliveries ended, without what none of them did."""
+    words = ("accepted", "rejected", "deferred", "skipped")
+    return {name: number for name in words if (number := getattr(tally, name))}

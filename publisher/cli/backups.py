@@ -33,13 +33,13 @@ def backup(site: Site, as_json: bool, file: Path, yes: bool) -> None:
 def restore(site: Site, as_json: bool, file: Path, dry_run: bool, yes: bool) -> None:
     """Puts the store of a backup FILE into its place; `reconcile` must follow."""
     about = keeping.look_into(file)
-    said = f"{file} is of {about.get('at')}, log head {about.get('log_head')}"
+    said = f"{file} is of {str(about.get('at'))[:19]} UTC, log head {about.get('log_head')}"
     if dry_run:
         say(f"{said}; nothing was changed")
         if as_json:
             show_json(about)
         return
-    sure(f"{said}; it takes the place of this site's store", yes=yes)
+    sure("restore", f"{said}; it takes the place of this site's store", yes=yes)
     app = site.open()
     old = keeping.put_back(app, file)
     say("restored; nothing is planned or sent before `publisher reconcile`")

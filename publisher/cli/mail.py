@@ -2,30 +2,39 @@
 
 import click
 
-from publisher.cli.common import Site, count, say, show_json, site_options
+from publisher.app import App
+from publisher.cli.common import Site, count, on_the_clock, say, show_json, site_options
 from publisher.cli.progress import delivery_progress
+from publisher.core.holds import in_words
+
+NAMED = 3
+"""Mailings that are held, of which a person is told when nothing is due."""
 
 
 @click.command()
 @site_options(at=True, as_json=True)
 @click.option("--dry-run", is_flag=True, help="Show what is due; send nothing.")
 def deliver(site: Site, as_json: bool, dry_run: bool) -> None:
-    """Sends what is due now, then stops."""
+    """Sends what is due now, then stops; exit code 1 where the mail server fails and mail waits."""
     app = site.open()
     if dry_run:
         say(f"due: {count(app.queued(), 'delivery', 'deliveries')}")
         return
-    tally, unknown = delivery_progress(app, as_json=as_json)
+    delivered = delivery_progress(app, as_json=as_json)
     if as_json:
-        show_json(
-            {
-                "accepted": tally.accepted,
-                "rejected": tally.rejected,
-                "deferred": tally.deferred,
-                "skipped": tally.skipped,
-                "unknown": unknown + tally.unknown,
-                "held": tally.held or None,
-            }
-        )
-    elif not (tally.total or tally.held):
-        say("nothing is due")
+        show_json(delivered.json)
+    elif delivered.idle:
+        _say_idle(app)
+    if delivered.failed:
+        raise SystemExit(1)
+
+
+def _say_idle(app: App) -> None:
+    """Nothing is due: what is held, and when the next has its turn."""
+    at = app.store.next_batch_at()
+    say("nothing is due" + (f" before {on_the_clock(at)}" if at and at > app.clock() else ""))
+    held = [(one.hold, one) for one in app.store.under_way() if one.hold]
+    for hold, one in held[:NAMED]:
+        say(f"held: mailing {one.id}: {in_words(hold, one.id, one.hold_why, one.hold_until)}")
+    if len(held) > NAMED:
+        say(f"held: {count(len(held) - NAMED, 'more mailing')}; `publisher status` names them")

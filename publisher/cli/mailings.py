@@ -8,16 +8,20 @@ from typing import Any
 import click
 
 from publisher.app import App
-from publisher.cli.common import Site, count, say, show_json, show_json_with, site_options, utc
+from publisher.cli.common import Site, count, on_the_clock, say, show_json, show_json_with, site_options, utc
 from publisher.core.errors import UsageError
-from publisher.core.holds import OVER, Order
-from publisher.core.mailings import InDoubt, Mailing, State
+from publisher.core.holds import OVER, Order, in_words
+from publisher.core.mailings import InDoubt, Mailing, MailingState, State
 from publisher.services import mailings as verbs
 from publisher.services.doubts import doubts as doubts_of
 from publisher.services.messages import message_id
 
 LISTED = 50
 """Deliveries in doubt that a person is shown."""
+
+
+NO_WORDS = "the run ended before the answer"
+"""Why a delivery is in doubt of which nobody wrote down why."""
 
 
 @click.group()
@@ -56,10 +60,11 @@ def show(site: Site, as_json: bool, id: int) -> None:
         return
     click.echo(f"mailing {found.id} of {found.list}: {found.subject}")
     click.echo(f"{_state(found)}, {count(found.planned, 'delivery', 'deliveries')} planned: {_counts(found)}")
-    if found.hold_why:
-        until = f"; goes on by itself at {utc(found.hold_until)}" if found.hold_until else ""
-        click.echo(f"held      {found.hold_why}{until}")
+    if found.hold:
+        click.echo(f"held      {in_words(found.hold, id, found.hold_why, found.hold_until)}")
     _show_doubts(app, found, islice(doubts, LISTED))
+    if found.counts.get(State.UNKNOWN):
+        click.echo(f"decide    `publisher mailings resolve {id} --accept`, or --resend")
     if (more := found.counts.get(State.UNKNOWN, 0) - LISTED) > 0:
         click.echo(f"in doubt  {more:,} more; --json lists them all")
     for text, number in replies:
@@ -76,11 +81,14 @@ def _ordering(order: Order, help: str, *, asks: bool = False) -> None:
             say(f"mailing {id} is {_state(found)}: {_counts(found)}; would {order}")
             return
         if asks and found.state not in OVER:  # where there is nothing to lose the order says so itself
-            sure(f"{order} mailing {id}: {_unsent(found)} will not be sent", yes=yes)
+            sure(f"mailing {id}", f"{order}: {_unsent(found)} will not be sent", yes=yes)
         now = verbs.order(app.parts, id, order, app.clock())
-        say(f"mailing {id} is {now.state}" + (f" ({now.hold})" if now.hold else ""))
+        found = verbs.find(app.parts, id)
+        say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {_counts(found)}")
+        if now.state is MailingState.READY and found.counts.get(State.QUEUED):
+            say("`publisher run` goes on with it at its next look, `publisher deliver` now")
         if as_json:
-            show_json(_mailing_json(verbs.find(app.parts, id)))
+            show_json(_mailing_json(found))
 
     decorated: Any = command
     if asks:
@@ -132,7 +140,8 @@ def resolve(
         say(f"in doubt: {count(number, 'delivery', 'deliveries')}")
         return
     if resend and number:
-        sure(f"send {count(number, 'message')} again; who did get it gets it twice", yes=yes)
+        again = f"{count(number, 'message')} will be sent again; who did get it gets it twice"
+        sure(f"mailing {id}", again, yes=yes)
     done = verbs.resolve(app.parts, chosen, resend=resend, now=app.clock())
     say(f"{count(done, 'delivery', 'deliveries')} {'queued again' if resend else 'taken for accepted'}")
     if as_json:
@@ -158,13 +167,13 @@ def rebuild(site: Site, as_json: bool, id: int, verify: bool) -> None:
         raise SystemExit(1)
 
 
-def sure(what: str, *, yes: bool) -> None:
+def sure(where: str, what: str, *, yes: bool) -> None:
     """Asks on a terminal; elsewhere it takes --yes. Raises UsageError, or ends on a no."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("mailings", f"{what}", "say --yes if that is meant")
-    click.confirm(f"{what}. Go on?", abort=True, err=True)
+        raise UsageError(where, what, "say --yes if that is meant")
+    click.confirm(f"{where}: {what}. Go on?", abort=True, err=True)
 
 
 def _mailing_json(m: Mailing) -> dict[str, Any]:
@@ -198,7 +207,8 @@ def _show_doubts(app: App, m: Mailing, found: Iterable[InDoubt]) -> None:
     for doubt in found:
         row = _doubt_json(app, m, doubt)
         click.echo(
-            f"in doubt  {row['address']}  {row['message_id']}  since {row['at']}  {row['reply']}".rstrip()
+            f"in doubt  {row['address']}  {row['message_id']}  since {on_the_clock(doubt.at)}"
+            f"  {row['reply'] or NO_WORDS}"
         )
 
 

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,8 +21,19 @@ FOLDED = 50_000
 """Deliveries that a command folds at most, in a second or two: `run` folds them all."""
 
 
-def delivery_progress(app: App, *, as_json: bool) -> "tuple[Tally, int]":
-    """Delivers what is due and tells how it went; returns the tally and how many are in doubt."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """How a delivery went, as JSON; `failed`: the mail server did, which is no success; `idle`: nothing was
+    tried and nothing was in the way.
+    """
+
+    json: dict[str, Any]
+    failed: bool
+    idle: bool
+
+
+def delivery_progress(app: App, *, as_json: bool) -> Delivered:
+    """Delivers what is due and tells how it went."""
     planned = app.queued()
     if as_json or planned < EVERY:
         tally, unknown = app.deliver(progress=_events(planned, app.parts.ticks) if as_json else _quiet)
@@ -31,7 +43,9 @@ def delivery_progress(app: App, *, as_json: bool) -> "tuple[Tally, int]":
     _say_tally(tally, unknown)
     if folded := app.fold(most=FOLDED):
         say(f"folded: {count(folded, 'delivery', 'deliveries')} older than mail.retention")
-    return tally, unknown
+    found = {name: getattr(tally, name) for name in _WORDS}
+    found |= {"unknown": unknown + tally.unknown, "held": tally.held or None}
+    return Delivered(json=found, failed=tally.failed, idle=not (tally.total or tally.held))
 
 
 def _quiet(_tally: "Tally") -> None:
@@ -63,7 +77,7 @@ def _say_tally(tally: "Tally", unknown: int) -> None:
         say(f"delivered: {', '.join(parts)}")
     if unknown + tally.unknown:
         number = count(unknown + tally.unknown, "delivery", "deliveries")
-        say(f"in doubt: {number}; `publisher mailings show` lists them")
+        say(f"in doubt: {number}; `publisher mailings show ID` lists them, `resolve ID` decides")
     if tally.held:
         say(f"held: {tally.held}")
 

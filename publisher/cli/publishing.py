@@ -93,7 +93,9 @@ def publish(
     meant: frozenset[Guard],
     forced: frozenset[str],
 ) -> None:
-    """New posts to the log, the documents and the readers."""
+    """New posts to the log, the documents and the readers; exit code 1 where a post is bad, the plan is
+    stopped, or the mail server fails and mail waits.
+    """
     app = site.open()
     now_due = [the_list(app, slug).slug for slug in send]
     if send and no_mail:
@@ -108,21 +110,14 @@ def publish(
     )
     _say_report(app, report)
     hubs = [] if no_ping else say_pinged(app)
-    delivered: dict[str, int] = {}
-    if not no_mail:
-        tally, unknown = delivery_progress(app, as_json=as_json)
-        delivered = {
-            "accepted": tally.accepted,
-            "rejected": tally.rejected,
-            "deferred": tally.deferred,
-            "skipped": tally.skipped,
-            "unknown": unknown + tally.unknown,
-        }
+    delivered = None if no_mail else delivery_progress(app, as_json=as_json)
     if as_json:
-        show_json(_report_json(report) | {"hubs": hubs, "delivered": delivered})
+        show_json(_report_json(report) | {"hubs": hubs, "delivered": delivered.json if delivered else {}})
     _finish(report.published.plan)
     if report.unsent:
         raise report.unsent
+    if delivered is not None and delivered.failed:
+        raise SystemExit(1)
 
 
 def _finish(made: Plan) -> None:

@@ -8,7 +8,8 @@ from typing import Any, cast
 import click
 
 from publisher.app import wall_clock
-from publisher.cli.common import Site, count, say, show_json, site_options, utc
+from publisher.cli.common import Site, count, on_the_clock, say, show_json, site_options
+from publisher.core.holds import in_words
 from publisher.core.lint.problems import Rule
 from publisher.starting import Wishes, start_site
 
@@ -75,13 +76,15 @@ def status(site: Site, as_json: bool) -> None:
     for name, what in value.items():
         if name == "problems":
             for problem in what:
-                click.echo(f"problem     {problem['area']} since {utc(problem['since'])}: {problem['text']}")
+                click.echo(
+                    f"problem     {problem['area']} since {on_the_clock(problem['since'])}: {problem['text']}"
+                )
         elif name == "sending":
             for mailing in what:
                 click.echo(f"sending     {_going(mailing)}")
         elif name == "stopped":
             for one in what:
-                click.echo(f"stopped     {one['domain']} until {utc(one['until'])}: {one['why']}")
+                click.echo(f"stopped     {one['domain']} until {on_the_clock(one['until'])}: {one['why']}")
         else:
             click.echo(f"{name:<11} {_shown(what)}")
 
@@ -91,12 +94,11 @@ def _going(mailing: dict[str, Any]) -> str:
     done = mailing["planned"] - mailing["left"]
     text = f"mailing {mailing['id']} of {mailing['list']}: {done:,} of {mailing['planned']:,}"
     if mailing["hold"]:
-        until = f", goes on at {utc(mailing['hold_until'])}" if mailing["hold_until"] else ""
-        why = f": {mailing['hold_why']}" if mailing["hold_why"] else ""
-        return f"{text}, held ({mailing['hold']}){until}{why}"
+        words = in_words(mailing["hold"], mailing["id"], mailing["hold_why"] or "", mailing["hold_until"])
+        return f"{text}, held ({mailing['hold']}): {words}"
     if not mailing["ends_at"]:
         return text
-    return f"{text}, {mailing['per_second']:,} a second, ends about {utc(mailing['ends_at'])}"
+    return f"{text}, {mailing['per_second']:,} a second, ends about {on_the_clock(mailing['ends_at'])}"
 
 
 def _shown(what: Any) -> str:
@@ -105,7 +107,7 @@ def _shown(what: Any) -> str:
         case None:
             return "-"
         case datetime():
-            return str(utc(what))
+            return on_the_clock(what)
         case Mapping():
             pairs = cast("Mapping[str, int]", what)
             return ", ".join(f"{number} {key}" for key, number in pairs.items()) or "none"

@@ -8,10 +8,32 @@ planning ends, and nothing of it goes out in between.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
 from publisher.core.mailings import Hold, MailingState
+
+_STEPS: Mapping[Hold, str] = MappingProxyType(
+    {
+        Hold.APPROVAL: "`publisher mailings approve {id}` lets it go",
+        Hold.OPERATOR: "`publisher mailings resume {id}` lets it go on",
+        Hold.CANARY: "`publisher mailings resume {id}` sends the rest, `cancel` ends it",
+        Hold.SERVER: "`publisher mailings resume {id}` tries at once",
+    }
+)
+"""What an operator may do about a pause; one by quiet hours or a warm-up ends by itself alone."""
+
+_WORDS: Mapping[Hold, str] = MappingProxyType(
+    {Hold.APPROVAL: "awaits approval", Hold.OPERATOR: "paused by an operator", Hold.QUIET: "quiet hours"}
+)
+
+
+def in_words(hold: Hold, id: int, why: str = "", until: datetime | None = None) -> str:
+    """Why a mailing is held, when it goes on by itself, and what lets it go on before."""
+    ends = f"goes on by itself at {until:%Y-%m-%d %H:%M:%S} UTC" if until else ""
+    step = _STEPS.get(hold, "").format(id=id)
+    return "; ".join(part for part in (why or _WORDS.get(hold, hold.value), ends, step) if part)
 
 
 class Order(StrEnum):

@@ -234,6 +234,10 @@ class Delivery:
     sender: str
 
 
+ASSUMED = "taken for accepted by the operator"
+"""How the words of a delivery begin that arrow j' ended: no server said them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What became of one delivery: what `settle` writes. `not_before` only for `DEFER`."""

@@ -85,6 +85,14 @@ def braked(gauge: Gauge, reply: str, now: datetime) -> Gauge:
     return replace(gauge, refusals=gauge.refusals + 1, failures=failures, until=until, reply=reply)
 
 
+def stop_in_words(gauge: Gauge) -> str:
+    """What is said where the server failed and nothing is tried for a while."""
+    return (
+        f"the server fails: {gauge.reply}; it is tried again at {gauge.until:%Y-%m-%d %H:%M:%S} UTC, "
+        "or at once after `publisher mailings resume`"
+    )
+
+
 def is_refusal(outcome: Outcome) -> bool:
     """Whether an answer speaks of the server's will, and not of the reader."""
     match outcome.verdict:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from publisher.core.holds import in_words
 from publisher.core.mailings import Cause, Delivery, Hold, Result, deferral
 from publisher.core.messages import Outcome, Phase, Verdict
-from publisher.core.pacing import SERVER, Gauge, mailing_of, of_mailing
+from publisher.core.pacing import SERVER, Gauge, mailing_of, of_mailing, stop_in_words
 from publisher.services.brakes import Brakes
 from publisher.services.canary import judge
 from publisher.services.commit import GroupCommit
@@ -26,7 +27,7 @@ LOSSES = 3
 @dataclass(slots=True)
 class Tally:
     """How the deliveries of a run ended, by verdict; `skipped` were no longer eligible. `held` is what
-    stopped a mailing, or the run, last.
+    stopped a mailing, or the run, last; `failed`: that was the mail server, and mail waits because of it.
     """
 
     accepted: int = 0
@@ -35,6 +36,7 @@ class Tally:
     unknown: int = 0
     skipped: int = 0
     held: str = ""
+    failed: bool = False
 
     @property
     def total(self) -> int:
@@ -154,16 +156,15 @@ class Books:
         gauge = self.brakes.brake(SERVER, reply, self.parts.clock())
         await self.brakes.keep([gauge])
         await asyncio.to_thread(self.parts.store.hold_all, Hold.SERVER, reply, gauge.until)
-        self.tally.held = (
-            f"the server fails: {reply}; it is tried again at {gauge.until:%Y-%m-%d %H:%M:%S} UTC"
-        )
+        self.tally.failed, self.tally.held = True, stop_in_words(gauge)
         await self.withdraw(jobs)
 
     async def hold(self, mailing: int, hold: Hold, why: str, until: datetime | None) -> None:
         """A mailing waits, and loses no attempt."""
         jobs = self.lanes.of_mailing(mailing)
         await asyncio.to_thread(self.parts.store.hold, mailing, hold, why, until)
-        self.tally.held = f"mailing {mailing}: {why}"
+        self.tally.held = f"mailing {mailing}: {in_words(hold, mailing, why, until)}"
+        self.tally.failed |= hold is Hold.SERVER
         await self.withdraw([*jobs, *self.lanes.of_mailing(mailing)])
 
     async def _settle_as(self, row: Delivery, outcome: Outcome) -> None:
@@ -221,5 +222,7 @@ class Books:
         turn = await asyncio.to_thread(self.parts.store.finish, opened.batch, self.parts.clock())
         await self.journal(turn)
         if opened.batch.canary:
-            await asyncio.to_thread(judge, self.parts, opened.batch.mailing)
+            mailing = opened.batch.mailing
+            if why := await asyncio.to_thread(judge, self.parts, mailing):
+                self.tally.held = f"mailing {mailing}: {in_words(Hold.CANARY, mailing, why)}"
         self.parts.reach("deliver:finished")

@@ -5,17 +5,20 @@ from publisher.core.pacing import refused_too_many
 from publisher.services.parts import Parts
 
 
-def judge(parts: Parts, mailing: int) -> None:
-    """Lets the rest of a mailing go, or holds it, once all of its sample has been tried."""
+def judge(parts: Parts, mailing: int) -> str:
+    """Lets the rest of a mailing go, or holds it, once all of its sample has been tried. Returns why it is
+    held; empty where it is not.
+    """
     sample = parts.store.sample(mailing)
     rule = parts.pacing.canary
     if sample.untried:
-        return
+        return ""
     if rule is not None and refused_too_many(rule, sample.settled, sample.refused):
         why = f"{sample.refused:,} of the first {sample.settled:,} were refused: look at the replies"
         parts.store.hold(mailing, Hold.CANARY, why, None)
-    else:
-        parts.store.pass_canary(mailing)
+        return why
+    parts.store.pass_canary(mailing)
+    return ""
 
 
 def judge_left(parts: Parts) -> None:

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from publisher.core.mailings import Batch, Cause, Delivery, MailingKind, State
+from publisher.core.mailings import Batch, Cause, Delivery, Hold, MailingKind, MailingState, State
 from publisher.core.messages import Outcome, Phase, Segment
-from publisher.core.pacing import SERVER
+from publisher.core.pacing import SERVER, stop_in_words
 from publisher.ports import Session
 from publisher.services.bookkeeping import Books, Tally
 from publisher.services.gates import Gates
@@ -41,9 +41,8 @@ class Drain:
 
     async def run(self) -> Tally:
         """Sends until nothing is due, the server fails, or it is to stop."""
-        if until := self.book.brakes.stopped(SERVER, self.parts.clock()):
-            self.book.tally.held = f"the server failed; it is tried again at {until:%Y-%m-%d %H:%M:%S} UTC"
-            return self.book.tally
+        if self.book.brakes.stopped(SERVER, self.parts.clock()):
+            return self._not_begun()
         try:
             async with asyncio.TaskGroup() as group:
                 renewing = group.create_task(self._renew())
@@ -56,6 +55,15 @@ class Drain:
         finally:
             await asyncio.gather(*map(self._close, tuple(self._sessions)))  # there are some after an error
             await asyncio.to_thread(self.book.commit.close)
+        return self.book.tally
+
+    def _not_begun(self) -> Tally:
+        """The server failed lately: nothing is tried, and that is a failure where mail waits for it."""
+        self.book.tally.held = stop_in_words(self.book.brakes.gauge(SERVER))
+        waiting = self.parts.store.under_way()
+        self.book.tally.failed = any(
+            one.state is MailingState.READY or one.hold is Hold.SERVER for one in waiting
+        )
         return self.book.tally
 
     @property

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from publisher.core.errors import Refused, UsageError
 from publisher.core.holds import Declined, Order, Standing
-from publisher.core.mailings import Cause, InDoubt, Mailing, MailingKind, Result
+from publisher.core.mailings import ASSUMED, Cause, InDoubt, Mailing, MailingKind, Result
 from publisher.core.messages import Place
 from publisher.core.mime import freeze
 from publisher.services.compose import digest_message, digest_of
@@ -47,10 +47,10 @@ def doubts_of(parts: Parts, id: int, addresses: Sequence[str]) -> list[InDoubt]:
 def resolve(parts: Parts, chosen: Iterable[InDoubt], *, resend: bool, now: datetime) -> int:
     """Arrow j: those in doubt are sent again under the same Message-ID, or taken for accepted."""
     cause = Cause.RESEND if resend else Cause.ASSUME
-    word = "to be sent again" if resend else "taken for accepted"
+    words = "to be sent again by the operator" if resend else ASSUMED
 
     def decided(doubt: InDoubt) -> Result:
-        reply = f"{word} by the operator" + (f"; before: {doubt.reply}" if doubt.reply else "")
+        reply = words + (f"; before: {doubt.reply}" if doubt.reply else "")
         return Result(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=reply[:500])
 
     return decide(parts, map(decided, chosen), now)

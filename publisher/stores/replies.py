@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func
 
-from publisher.core.mailings import State
+from publisher.core.mailings import ASSUMED, State
 from publisher.stores.schema import deliveries
 
 SHOWN, KEPT = 20, 100
@@ -22,8 +22,9 @@ _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:=]+@(?=[\w\[-])")
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """`refused` are the words of all but acceptances, and how often. Acceptances, each with a number of its
-    own, are one: how many, and the first and the last of them in order, which tell what they have in common.
+    """`refused` are the words of all but a server's acceptances, and how often. Acceptances, each with a
+    number of its own, are one: how many, and the first and the last of them in order, which tell what they
+    have in common.
     """
 
     refused: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -68,7 +69,7 @@ def replies_of(connection: Connection, rows: Select[Any], *, most: int | None = 
     number, words = func.count(), deliveries.c.reply
     rows = rows.where(words != "").group_by(deliveries.c.mailing)
     rows = rows.with_only_columns(deliveries.c.mailing, maintain_column_froms=True)
-    taken = deliveries.c.state == State.ACCEPTED
+    taken = (deliveries.c.state == State.ACCEPTED) & ~words.startswith(ASSUMED)
     found: dict[int, Replies] = {}
     for row in connection.execute(rows.where(taken).add_columns(number, func.min(words), func.max(words))):
         found[row[0]] = Replies({}, *row[1:])

@@ -118,7 +118,7 @@ def test_a_paused_mailing_sends_nothing_and_a_resumed_one_sends_all(site: Site) 
 
 
 def test_cancelling_must_be_meant(site: Site) -> None:
-    with pytest.raises(UsageError, match="cancel mailing 1: 3 deliveries will not be sent; say --yes if"):
+    with pytest.raises(UsageError, match="mailing 1: cancel: 3 deliveries will not be sent; say --yes if"):
         site.run("cancel", "1")
     assert "would cancel" in site.run("cancel", "1", "--dry-run").stderr
     site.run("cancel", "1", "--yes")
@@ -154,7 +154,7 @@ def test_a_doubt_can_be_taken_for_accepted(site: Site) -> None:
 def test_a_doubt_can_be_sent_again_and_goes_out_once(site: Site) -> None:
     site.doubt()
     names = {doubt["message_id"] for doubt in site.json("show", "1")["in_doubt"]}
-    with pytest.raises(UsageError, match="send 3 messages again; who did get it gets it twice"):
+    with pytest.raises(UsageError, match="3 messages will be sent again; who did get it gets it twice"):
         site.run("resolve", "1", "--resend")
     site.run("resolve", "1", "--resend", "--yes")
     site.deliver()

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from mailsite import MailSite, readers
+from smtp_server import unused_port
 
 from publisher.app import App, fixed
 from publisher.config import load
@@ -105,3 +107,23 @@ def test_a_tick_looks_only_where_it_was_told_until_the_interval_is_over(ticking:
     ticking.ticker.look(None)
     ticking.tick()
     assert ticking.titles == ["first", "untold"]
+
+
+def test_what_holds_mail_and_what_is_in_doubt_is_told_once_and_not_with_each_tick(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with unused_port() as port:
+        site = MailSite(tmp_path / "site", readers(3), port=port)
+        app = site.app()
+        batch = app.store.claim("dead", site.now, site.now)
+        assert batch is not None
+        app.store.intend("dead", [(1, 1)], site.now)
+        ticker = Ticker(app)
+        caplog.clear()
+        for _ in range(3):
+            ticker.deliver()
+        app.close()
+    told = [(record.msg, vars(record).get("in_doubt")) for record in caplog.records]
+    assert told == [("delivered", 1), ("held", None)]
+    assert logging.getLogger("apscheduler.scheduler").getEffectiveLevel() == logging.ERROR

@@ -1,0 +1,127 @@
+"""What `deliver`, `publish` and `mailings` tell a person, and what their exit codes tell a timer."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from mailsite import START, MailSite, readers
+from smtp_server import Act, Drop, Moment, Say, SmtpServer, on, unused_port
+
+from publisher.cli import publisher
+from publisher.core.holds import Order
+from publisher.core.mailings import Hold
+
+AT = START.isoformat()
+
+
+def run(site: MailSite, *args: str, code: int = 0, at: str = AT) -> Result:
+    clock = () if args[:2] == ("mailings", "show") or args[0] == "status" else ("--at", at)
+    result = CliRunner().invoke(publisher, [*args, *clock, "--site", str(site.folder)])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_a_server_that_cannot_be_reached_is_no_success_until_it_can(tmp_path: Path) -> None:
+    with unused_port() as port:
+        site = MailSite(tmp_path / "site", readers(3), port=port)
+        words = f"held: the server fails: 127.0.0.1:{port}: connection refused; it is tried again at "
+        words += "2020-10-06 09:01:00 UTC, or at once after `publisher mailings resume`\n"
+        assert run(site, "deliver", code=1).stderr == words
+        assert run(site, "deliver", code=1).stderr == words, "not tried again yet, which is no success either"
+        assert json.loads(run(site, "deliver", "--json", code=1).stdout)["held"] == words[6:-1]
+        assert run(site, "publish", code=1).stderr == f"nothing new\n{words}"
+        assert json.loads(run(site, "publish", "--json", code=1).stdout)["delivered"]["held"] == words[6:-1]
+        assert run(site, "publish", "--no-mail").exit_code == 0
+    with SmtpServer(port=port) as server:
+        run(site, "mailings", "resume", "1")
+        assert run(site, "deliver").stderr == "delivered: 3 accepted\n"
+        assert len(server.accepted) == 3
+
+
+@pytest.mark.parametrize("step", ["MAIL", "dot"])
+def test_a_server_that_fails_in_the_middle_is_no_success(step: str, tmp_path: Path) -> None:
+    def fail(moment: Moment) -> Act | None:
+        if moment.step == step and moment.nth > 5:
+            return Say("550 5.7.1 not from you") if step == "MAIL" else Drop()
+        return None
+
+    with SmtpServer(fail) as server:
+        site = MailSite(tmp_path / "site", readers(40), port=server.port, relay="connections = 1")
+        assert "5 accepted" in run(site, "deliver", code=1).stderr
+
+
+def test_where_no_mail_waits_a_server_that_failed_is_no_failure(tmp_path: Path) -> None:
+    with unused_port() as port:
+        site = MailSite(tmp_path / "site", readers(3), port=port)
+        run(site, "deliver", code=1)
+        run(site, "mailings", "cancel", "1", "--yes")
+        run(site, "deliver")
+
+
+def test_readers_that_are_refused_or_deferred_are_no_failure_of_the_run(tmp_path: Path) -> None:
+    with SmtpServer(
+        on("RCPT", Say("550 5.1.1 nobody"), nth=1), on("RCPT", Say("450 4.2.0 later"), nth=2)
+    ) as s:
+        site = MailSite(tmp_path / "site", readers(3), port=s.port, relay="connections = 1")
+        assert run(site, "deliver").stderr == "delivered: 1 accepted, 1 rejected, 1 deferred\n"
+        assert run(site, "deliver").stderr == "nothing is due before 2020-10-06 09:01:00 UTC\n"
+
+
+def test_when_nothing_is_due_what_is_held_is_named_with_what_to_do(tmp_path: Path) -> None:
+    site = MailSite(tmp_path / "site", readers(3), mail='quiet_hours = "08:30-10:00"')
+    quiet = "held: mailing 1: quiet hours; goes on by itself at 2020-10-06 10:00:00 UTC\n"
+    assert run(site, "deliver").stderr == quiet
+    assert run(site, "deliver").stderr == f"nothing is due before 2020-10-06 10:00:00 UTC\n{quiet}"
+    paused = run(site, "mailings", "pause", "1").stderr
+    assert paused == "mailing 1 is paused (operator): 3 queued\n"
+    held = "mailing 1: paused by an operator; `publisher mailings resume 1` lets it go on\n"
+    assert run(site, "deliver").stderr == f"nothing is due\nheld: {held}"
+    assert f"held      {held[11:]}" in run(site, "mailings", "show", "1").stdout
+    assert f"0 of 3, held (operator): {held[11:]}" in run(site, "status").stdout
+    resumed = run(site, "mailings", "resume", "1").stderr
+    assert resumed.startswith("mailing 1 is ready: 3 queued\n`publisher run` goes on with it")
+
+
+def test_of_many_mailings_that_are_held_three_are_named(tmp_path: Path) -> None:
+    site = MailSite(tmp_path / "site", readers(3))
+    app = site.app()
+    for n in range(2, 6):
+        site.post(f"{n}.md")
+        app.publish(send=["daily"])
+    for id in range(1, 6):
+        app.store.order(id, Order.PAUSE, site.now)
+    app.close()
+    lines = run(site, "deliver").stderr.splitlines()
+    assert [line[:16] for line in lines[1:4]] == [f"held: mailing {id}:" for id in (5, 4, 3)]
+    assert lines[4:] == ["held: 2 more mailings; `publisher status` names them"]
+
+
+def test_a_sample_that_is_refused_is_told_at_once(tmp_path: Path) -> None:
+    with SmtpServer(on("RCPT", Say("550 5.1.1 nobody here"))) as server:
+        canary = 'canary = {share = "10%", limit = "20%", over = 100}'
+        site = MailSite(tmp_path / "site", readers(300), port=server.port, mail=canary)
+        said = run(site, "deliver").stderr
+        assert site.mailing().hold is Hold.CANARY
+        assert "were refused: look at the replies; `publisher mailings resume 1` sends the rest" in said
+
+
+def test_what_is_in_doubt_says_why_and_how_to_decide(tmp_path: Path) -> None:
+    site = MailSite(tmp_path / "site", readers(3))
+    site.deliver()
+    site.post("two.md")
+    app = site.app()
+    app.publish(send=["daily"])
+    batch = app.store.claim("dead", site.now, site.now)
+    assert batch is not None
+    app.store.intend("dead", [(2, 1), (2, 2)], site.now)
+    app.store.recover("mine", site.now, alone=True)
+    app.close()
+    shown = run(site, "mailings", "show", "2").stdout
+    assert "since 2020-10-06 09:00:00 UTC  the run ended before the answer\n" in shown
+    assert "decide    `publisher mailings resolve 2 --accept`, or --resend\n" in shown
+    run(site, "mailings", "resolve", "2", "--accept")
+    shown = run(site, "mailings", "show", "2").stdout
+    assert "2  taken for accepted by the operator\n" in shown
+    assert "decide" not in shown
+    assert "taken for accepted" not in run(site, "mailings", "show", "1").stdout
