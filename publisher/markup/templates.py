@@ -23,7 +23,6 @@ _HIGHLIGHT = re.compile(
 )
 _ESCAPED = re.compile(r"\{\{([<%])/\*((?:(?!\*/)[^{}]){0,2000})\*/([>%])\}\}")  # Hugo shows it
 _OPENING = re.compile(r"\{\{[<%]|\{%")
-_JSX_COMMENT = re.compile(r"\{/\*(?:(?!\*/)[\s\S]){0,4000}\*/\}")
 _INTERNAL = re.compile(
     r"""(\]\(<?|\bhref=["']?)@/([^\s()<>"']{1,500}\.md(?:\#[\w-]*)?)(?=[)>"'\s])"""
 )  # Zola's links
@@ -45,6 +44,8 @@ def resolve(source: str, context: Context, *, markdown: bool) -> str:
     """A body source without template code, and in Markdown without kramdown's attribute lists."""
     if "{" not in source and "@/" not in source:
         return source
+    if "{/*" in source:
+        source = _uncommented(source, without_code(source) if markdown else source)
     if "{%" in source or "{{" in source:
         source = _paired(source)
     if not markdown:
@@ -57,6 +58,7 @@ def removed(source: str, *, markdown: bool) -> list[tuple[int, str]]:
     if "{%" not in source and "{{" not in source:
         return []
     text = without_code(source) if markdown else source
+    text = _between(text, "{/*", "*/}", blank)
     for pair in (_RAW, _COMMENT):
         text = _pairs(text, pair, blank)
     text = _HIGHLIGHT.sub(lambda match: blank(match[0]), text) if text.count("{") < 2000 else text
@@ -105,6 +107,16 @@ def _hide_braces(text: str) -> str:
     return _BRACES.sub(lambda match: hide(match[0]), text)
 
 
+def _uncommented(source: str, prose: str) -> str:
+    """`source` without MDX's comments, whatever they hold; they begin in `prose`, where code is blank."""
+    parts: list[str] = []
+    at = 0
+    while (start := prose.find("{/*", at)) >= 0 and (end := source.find("*/}", start)) >= 0:
+        parts.append(source[at:start])
+        at = end + 3
+    return "".join([*parts, source[at:]])
+
+
 def _pairs(source: str, tag: re.Pattern[str], show: Callable[[str], str]) -> str:
     """`source` with each pair of tags and its inside replaced, in one pass; `tag[1]` marks the end."""
     parts: list[str] = []
@@ -140,8 +152,6 @@ def _change(text: str, context: Context) -> str:
             text = _between(
                 text, opening, closing, lambda inside: shown(inside.strip("-").strip(), context) or ""
             )
-    if "{/*" in text:
-        text = _JSX_COMMENT.sub("", text)
     return text
 
 

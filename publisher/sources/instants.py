@@ -43,10 +43,10 @@ class Zones:
 
 
 def find_instant(
-    front: FrontMatter | None, path: str, zones: Zones, warnings: list[str]
+    front: FrontMatter | None, path: str, zones: Zones, warnings: list[str], last: tuple[str, ...] = ()
 ) -> tuple[datetime | None, str]:
-    """A post's instant (UTC; None: nowhere a date) and where it stands. Adds to `warnings` what was passed
-    over on the way to it.
+    """A post's instant (UTC; None: nowhere a date) and where it stands. `last` are fields that date it where
+    nothing else does. Adds to `warnings` what was passed over on the way to it.
     """
     if front is not None:
         found, name = first_date(front, DATE_FIELDS, zones, warnings)
@@ -57,7 +57,7 @@ def find_instant(
         if found is not None:
             return found, where
         warnings.append(f"{where}: {text!r} is no date; no calendar has that day")
-    return None, ""
+    return first_date(front, last, zones, warnings) if front and last else (None, "")
 
 
 def find_opening(

@@ -1,6 +1,7 @@
 """Who wrote a post, in which language, and under which words it is filed."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -24,6 +25,8 @@ LANGUAGES = {
     "한국어": "ko", "ខ្មែរ": "km", "ไทย": "th", "العربية": "ar",
 }  # fmt: skip
 """Languages as people write them -> BCP 47."""
+
+NO_LABELS: Mapping[str, str] = {}
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _ADDRESS = re.compile(r"(.+?)\s*<\s*([^\s<>@]+@[^\s<>@]+)\s*>")
@@ -114,9 +117,14 @@ def _apart(name: str, value: Value) -> Value:
     return value
 
 
-def find_tags(front: FrontMatter, *, words: bool = True) -> tuple[tuple[str, ...], str]:
-    """`tags` or `tag`; where there is neither, `keywords`. `words`: a text is parted at spaces."""
-    return _terms(front, (("tags", "tag"), ("keywords",)), words=words)
+def find_tags(
+    front: FrontMatter, *, words: bool = True, labels: Mapping[str, str] = NO_LABELS
+) -> tuple[tuple[str, ...], str]:
+    """`tags` or `tag`; where there is neither, `keywords`. `words`: a text is parted at spaces. `labels` are
+    what the blog's own file of tags calls them, by values.fold of their keys.
+    """
+    found, where = _terms(front, (("tags", "tag"), ("keywords",)), words=words)
+    return (tuple(dict.fromkeys(labels.get(fold(tag), tag) for tag in found)) if labels else found), where
 
 
 def find_categories(front: FrontMatter, *, words: bool = True) -> tuple[tuple[str, ...], str]:
@@ -149,13 +157,21 @@ def _terms(
             if value is None:
                 continue
             apart = words and name.endswith("s")
-            given = _split(value, plural=apart) if isinstance(value, str) else scalars(value)
+            given = _split(value, plural=apart) if isinstance(value, str) else _listed(value)
             terms = [term for word in given if (term := plain(word))]
             found += [term for term in terms if term not in found] if found else terms
             where = where or (name if terms else "")
         if found:
             return tuple(found), where
     return (), ""
+
+
+def _listed(value: Value) -> list[str]:
+    """The words of a list or map; of a map with a label (Docusaurus: {label, permalink}) that alone."""
+    if isinstance(value, list):
+        return [word for item in value for word in _listed(item)]
+    label = table(value).get("label")
+    return scalars(label) or scalars(value)
 
 
 def _split(text: str, *, plural: bool) -> list[str]:

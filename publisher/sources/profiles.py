@@ -24,6 +24,7 @@ class Profile:
     `slugged` is whether names are made fit for a URL as Jekyll does. `undated` is whether a date is taken off
     a file's name. `spell` is how names of files and folders are spelt in an address. `words` is whether a
     text of tags is parted at spaces; `open` is whether any word of the front matter may stand in a permalink.
+    `last_dates` is the front matter that dates a post where nothing else does.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Profile:
     spell: Callable[[str], str] = spelling.as_written
     words: bool = False
     open: bool = False
+    last_dates: tuple[str, ...] = ()
 
 
 GENERIC = Profile(name="none", words=True)
@@ -61,6 +63,7 @@ PROFILES: Mapping[str, Profile] = {
             roots=("content",),
             undated=False,
             spell=spelling.hugo,
+            last_dates=("lastmod", "modified"),
         ),
         Profile(
             name="eleventy",

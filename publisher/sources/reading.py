@@ -108,12 +108,12 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
     zones = Zones(zone_named(rules.timezone or "UTC") or UTC, habits.utc, habits.unquoted)
     warnings = list(front.warnings)
     why: Reasons = {}
-    instant, why["instant"] = find_instant(front if given else None, path, zones, warnings)
+    instant, why["instant"] = find_instant(front if given else None, path, zones, warnings, habits.last_dates)
     title, why["title"] = _title(front, body, path, rules, is_html=is_html)
     categories, why["categories"] = people.find_categories(front, words=habits.words)
     if above := places.filed(path, rules):
         categories = tuple(dict.fromkeys((*above, *categories)))
-    tags, why["tags"] = people.find_tags(front, words=habits.words)
+    tags, why["tags"] = people.find_tags(front, words=habits.words, labels=rules.labels)
     authors, why["authors"] = people.find_authors(front, rules)
     language, why["language"] = people.find_language(front, path, rules)
     slug, why["slug"] = places.find_slug(front, path)

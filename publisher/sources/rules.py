@@ -51,7 +51,8 @@ class SourceRules:
     configuration says that files' names begin with their dates; `tongues` are Hugo's languages; `filing` is
     how Hexo's addresses name categories; `content` is the folder, by its path from the blog's root, in which
     addresses begin, where the configuration says it; `extensions` are what is read in bodies beyond
-    CommonMark. `origins` says, for a field's name, where its value comes from.
+    CommonMark; `labels` are what the blog calls tags, by values.fold of their keys. `origins` says, for a
+    field's name, where its value comes from.
     """
 
     site_url: str
@@ -80,6 +81,7 @@ class SourceRules:
     filing: Filing | None = None
     content: str | None = None
     extensions: tuple[Extension, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property

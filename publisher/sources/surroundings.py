@@ -22,7 +22,8 @@ from publisher.sources.elevendata import with_data
 from publisher.sources.people import language_of, person_of
 from publisher.sources.profiles import PERMALINK
 from publisher.sources.rules import Defaults, SourceRules
-from publisher.sources.values import FrontMatterError, Value, fold
+from publisher.sources.values import FrontMatterError, Value, fold, scalars, table
+from publisher.sources.words import plain
 
 MAX_ABOVE = 4
 """How many folders above the posts are looked into where no repository's root ends the search."""
@@ -63,7 +64,8 @@ def settle(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[s
     people = _people(root) | (_people(folder) if folder != root else {})
     mine = root if config and config.profile == rules.profile else None
     extensions = extensions_of(rules.profile, mine)
-    return replace(rules, people=people, extensions=extensions, origins=origins)
+    rules = replace(rules, people=people, extensions=extensions, origins=origins)
+    return replace(rules, labels=_labels(root, folder)) if rules.profile == "docusaurus" else rules
 
 
 def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> SourceRules:
@@ -181,6 +183,16 @@ def _people(root: Path) -> dict[str, Person]:
             if person := person_of(_front(file), key):
                 people.setdefault(fold(key), person)
     return people
+
+
+def _labels(*folders: Path) -> dict[str, str]:
+    """What Docusaurus' file of tags calls them, by values.fold of their keys."""
+    places = (folder / place for folder in folders for place in ("tags", "blog/tags"))
+    found: dict[str, str] = {}
+    for key, value in ((k, v) for place in places for k, v in read_table(place.with_suffix(".yml")).items()):
+        if label := plain("".join(scalars(table(value).get("label"))[:1])):
+            found.setdefault(fold(key), label)
+    return found
 
 
 def _each(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -94,6 +94,9 @@ def test_what_each_engine_would_have_made(body: str, made: str) -> None:
         ("<img src={require('./p.png').default} alt=\"A\" />", f'<img src="{HERE}p.png" alt="A">'),
         ("<img src={useBaseUrl('/p.png')} />", '<img src="https://blog.example/p.png">'),
         ("<div style={{color: 'red', top: 1}}>\n\nText\n\n</div>", "<div>\n<p>Text</p>\n</div>"),
+        ("A {/* b */}\n\n{/*\n## c `d`\n\n    e\n\n{{< f >}}\n*/}\n\nG `{/* h */}`",
+         "<p>A</p>\n<p>G <code>{/* h */}</code></p>"),
+        ("A {/* never closed", "<p>A {/* never closed</p>"),
         ("`<img src={a} />`", "<p><code>&lt;img src={a} /&gt;</code></p>"),
         ("import is a word, and so is export; don't mind.",
          "<p>import is a word, and so is export; don't mind.</p>"),
@@ -108,10 +111,15 @@ def test_code_of_mdx_goes_and_what_its_attributes_plainly_say_stays(body: str, m
     "scrap",
     ["!!! note\n", "import {\n", "import a\n", "export const a = {\n", "<a b={", "<a b={c} ", "{% note %}\n",
      "[toc]\n",
-     "* x\n{:", '<div markdown="1">\n', "{{</* ", "export default (\n", "{% endnote %}", "``` {.a\n"],
+     "* x\n{:", '<div markdown="1">\n', "{{</* ", "export default (\n", "{% endnote %}", "``` {.a\n",
+     "{/* ", "{/**/}", "{/* `"],
 )  # fmt: skip
 def test_a_body_of_such_marks_is_quick(scrap: str) -> None:
     body = (scrap * (990_000 // len(scrap)))[:990_000]
     started = time.process_time()
     html(body)
     assert time.process_time() - started < QUICK
+
+
+def test_nothing_in_a_comment_is_template_code_that_was_left_out() -> None:
+    assert markup.removed("{/* {{< a >}}\n\n*/}{{< b >}}", Markup.MARKDOWN) == [(3, "{{< b >}}")]

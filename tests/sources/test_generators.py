@@ -321,3 +321,46 @@ def test_docusaurus_leaves_partial_texts_alone() -> None:
 @pytest.mark.parametrize("name", ["publishedAt", "published_date", "datePublished", "postDate", "createdAt"])
 def test_a_date_goes_by_many_names(name: str) -> None:
     assert one("a.md", f"{name}: 2024-05-01", "astro").instant == datetime(2024, 5, 1, tzinfo=UTC)
+
+
+def test_a_post_of_hugos_is_dated_by_its_last_change_where_nothing_else_dates_it() -> None:
+    assert one("a.md", "lastmod: 2024-05-01", "hugo").instant == datetime(2024, 4, 30, 15, tzinfo=UTC)
+    assert one("a.md", "modified: 2024-05-01\npublished: 2024-01-01", "hugo").instant == datetime(
+        2023, 12, 31, 15, tzinfo=UTC
+    )
+    named = one("2024-02-02-a.md", "lastmod: 2024-05-01", "hugo")
+    assert (named.instant, named.modified) == (
+        datetime(2024, 2, 1, 15, tzinfo=UTC),
+        datetime(2024, 4, 30, 15, tzinfo=UTC),
+    )
+    assert one("a.md", "lastmod: 2024-05-01", "jekyll").hidden == "no date"
+
+
+def test_docusaurus_tags_are_shown_by_their_labels(tmp_path: Path) -> None:
+    front = "title: A\ndate: 2024-05-01\ntags: [{label: 'One & all', permalink: /one}, hello-world, two]"
+    write(
+        tmp_path,
+        **{
+            "docusaurus.config.js": "",
+            "blog/a.md": f"---\n{front}\n---\nBody\n",
+            "blog/tags.yml": "hello-world: {label: Hello, permalink: /h}\ntwo: {}\nthree: [\n",
+        },
+    )
+    assert posts(tmp_path)["blog/a.md"].tags == ("One & all", "hello-world", "two")  # the file is broken
+    write(tmp_path, **{"blog/tags.yml": "hello-world: {label: Hello, permalink: /h}\ntwo: {}\n"})
+    assert posts(tmp_path)["blog/a.md"].tags == ("One & all", "Hello", "two")
+    assert posts(tmp_path / "blog")["a.md"].tags == ("One & all", "Hello", "two")
+
+
+def test_docusaurus_authors_may_be_maps_among_keys(tmp_path: Path) -> None:
+    front = "title: A\ndate: 2024-05-01\nauthors: [jo, {name: Al, url: 'https://al.example/', title: Editor}]"
+    write(
+        tmp_path,
+        **{
+            "docusaurus.config.js": "",
+            "blog/a.md": f"---\n{front}\n---\nBody\n",
+            "blog/authors.yml": "jo:\n  name: Jo\n  title: Author\n  page: true\n  socials: {x: jo}\n",
+        },
+    )
+    people = posts(tmp_path)["blog/a.md"].authors
+    assert people == (Person(name="Jo", key="jo"), Person(name="Al", url="https://al.example/"))
