@@ -1,17 +1,18 @@
 """How fast mail may leave, what slows it down, and when it stops by itself. Pure: the clock is an argument.
 
-A refusal is an answer that is not about the reader: a 4xx, or a 5xx that names no address. Refusals in a row,
-with no acceptance between them, brake a domain, or the whole server: nothing is tried there for a while, and
-what was not tried loses no attempt. Then one message goes as a probe; one more refusal brakes for longer.
+A refusal is an answer that is not about the reader (`refusals.blame`): a 4xx, or a 5xx about us or nobody.
+Refusals in a row, with no acceptance between them, brake a domain, or the whole server: nothing is tried
+there for a while, and what was not tried loses no attempt. Then one message goes as a probe; one more refusal
+brakes for longer.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from publisher.core.messages import Outcome, Verdict
+from publisher.core.refusals import Blame, blame
 from publisher.core.relays import Limit, Relay
 
 SERVER = "*"
@@ -31,8 +32,11 @@ def mailing_of(scope: str) -> int | None:
 DOMAIN_REFUSALS, SERVER_REFUSALS = 5, 20
 """Refusals in a row that brake a domain; and the server, or one mailing there."""
 
+OURS = 4
+"""For so many refusals one counts that says it is about us: five in a row stop a mailing."""
+
 DOUBTFUL = 2
-"""From this refusal in a row on, a 5xx that names no address is taken for a deferral, not for the end."""
+"""From this refusal in a row on, a 5xx that blames nobody is taken for a deferral, not for the end."""
 
 _WAITS = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 20, 40, 60))
 
@@ -70,9 +74,10 @@ def read(gauge: Gauge, outcome: Outcome, now: datetime) -> Gauge:
         return Gauge(scope=gauge.scope) if gauge.refusals or gauge.failures else gauge
     if not is_refusal(outcome):
         return gauge
-    most = SERVER_REFUSALS if gauge.scope[0] in f"{SERVER}#" else DOMAIN_REFUSALS
-    if gauge.refusals + 1 < most and not gauge.probing:
-        return replace(gauge, refusals=gauge.refusals + 1)
+    wide = gauge.scope[0] in f"{SERVER}#"
+    seen = gauge.refusals + (OURS if wide and _is_about_us(outcome) else 1)
+    if seen < (SERVER_REFUSALS if wide else DOMAIN_REFUSALS) and not gauge.probing:
+        return replace(gauge, refusals=seen)
     return braked(gauge, outcome.reply, now)
 
 
@@ -99,29 +104,25 @@ def is_refusal(outcome: Outcome) -> bool:
         case Verdict.DEFERRED:
             return True
         case Verdict.REJECTED:
-            return not _about_the_address(outcome.reply)
+            return blame(outcome.reply) is not Blame.READER
         case _:
             return False
 
 
 def fair(outcome: Outcome, *gauges: Gauge) -> Outcome:
-    """The outcome as it is settled: a 5xx that names no address, in a row of refusals, is a deferral."""
+    """The outcome as it is settled: a 5xx about us is a deferral, and so is, in a row of refusals, one that
+    blames nobody. No reader pays for either.
+    """
+    if outcome.verdict is not Verdict.REJECTED:
+        return outcome
     doubtful = any(gauge.refusals >= DOUBTFUL or gauge.probing for gauge in gauges)
-    if outcome.verdict is Verdict.REJECTED and doubtful and is_refusal(outcome):
+    if _is_about_us(outcome) or (doubtful and is_refusal(outcome)):
         return replace(outcome, verdict=Verdict.DEFERRED)
     return outcome
 
 
-_ENHANCED = re.compile(r"\b5\.(\d{1,3})\.\d{1,3}\b")
-_WORDS = re.compile(
-    r"\b(user|mailbox|recipient|address|account|unknown|exist|inactive|disabled)", re.IGNORECASE
-)
-
-
-def _about_the_address(reply: str) -> bool:
-    """RFC 3463 3: x.1 is about an address, x.2 about a mailbox. Without such a code the words must do."""
-    found = _ENHANCED.search(reply)
-    return found[1] in ("1", "2") if found else bool(_WORDS.search(reply))
+def _is_about_us(outcome: Outcome) -> bool:
+    return outcome.verdict is Verdict.REJECTED and blame(outcome.reply) is Blame.US
 
 
 SLACK = 0.05

@@ -69,7 +69,8 @@ class Books:
             await self._not_tried(job, outcome)
             return True
         scopes = (job.domain, of_mailing(job.row.mailing))
-        final = self.brakes.fair(outcome, *scopes)
+        rejected = outcome.verdict is Verdict.REJECTED
+        final = self.brakes.fair(outcome, *scopes) if rejected else outcome
         learnt = self._learn(outcome, *scopes)
         if final.verdict is Verdict.ACCEPTED and not learnt:
             self._accepted(job, final)

@@ -32,7 +32,7 @@ class Brakes:
 
     def fair(self, outcome: Outcome, *scopes: str) -> Outcome:
         """The outcome as it is to be settled, as the scopes stood before it."""
-        return fair(outcome, *(self.gauge(scope) for scope in scopes)) if self._gauges else outcome
+        return fair(outcome, *(self.gauge(scope) for scope in scopes))
 
     def answered(self, outcome: Outcome, now: datetime, *scopes: str) -> list[Gauge]:
         """Notes an answer; returns the gauges that it braked or released, which are to be kept."""

@@ -72,12 +72,14 @@ class Holding:
             return connection.execute(ready.values(values)).rowcount
 
     def sample(self, mailing: int) -> Sample:
-        """How the canary of a mailing stands; who bounced or complained since is refused too."""
-        state = deliveries.c.state
-        done = state.in_((State.ACCEPTED, State.REJECTED))
-        queued = and_(state == State.QUEUED, deliveries.c.attempts == 0)
-        untried = or_(state.in_((State.CLAIMED, State.SENDING)), queued)
-        refused = and_(done, or_(state == State.REJECTED, _came_back()))
+        """How the canary of a mailing stands; refused is too who was by a 5xx that was taken for a deferral,
+        and who bounced or complained since.
+        """
+        state, tried = deliveries.c.state, deliveries.c.attempts > 0
+        put_off = and_(state == State.QUEUED, tried, deliveries.c.reply.startswith("5"))
+        done = or_(state.in_((State.ACCEPTED, State.REJECTED)), put_off)
+        untried = or_(state.in_((State.CLAIMED, State.SENDING)), and_(state == State.QUEUED, ~tried))
+        refused = and_(done, or_(state == State.REJECTED, put_off, _came_back()))
         counts = [func.count().filter(which) for which in (untried, done, refused)]
         theirs = select(*counts).join_from(batches, deliveries, of_range(batches.c))
         theirs = theirs.where(batches.c.mailing == mailing, batches.c.canary)

@@ -42,6 +42,7 @@ NOW = datetime(2026, 10, 6, 9, tzinfo=UTC)
 TAKEN = Outcome(verdict=Verdict.ACCEPTED, reply="250 ok")
 LATER = Outcome(verdict=Verdict.DEFERRED, reply="451 4.7.1 later")
 BLOCKED = Outcome(verdict=Verdict.REJECTED, reply="554 5.7.1 blocked")
+ODD = Outcome(verdict=Verdict.REJECTED, reply="554 transaction failed")
 NOBODY = Outcome(verdict=Verdict.REJECTED, reply="550 5.1.1 no such user")
 
 
@@ -107,10 +108,19 @@ def test_addresses_that_do_not_exist_and_doubts_brake_nothing() -> None:
 
 def test_a_5xx_in_a_row_of_refusals_is_no_end_but_one_of_an_address_is() -> None:
     calm, storm = Gauge(scope="example.org", refusals=1), Gauge(scope="example.org", refusals=2)
-    assert fair(BLOCKED, calm) == BLOCKED
-    assert fair(BLOCKED, calm, storm).verdict is Verdict.DEFERRED
+    assert fair(ODD, calm) == ODD
+    assert fair(ODD, calm, storm).verdict is Verdict.DEFERRED
     assert fair(NOBODY, storm) == NOBODY
     assert fair(TAKEN, storm) == TAKEN
+
+
+def test_a_5xx_about_us_is_nobody_s_end_and_five_in_a_row_stop_a_mailing() -> None:
+    assert fair(BLOCKED, Gauge(scope="example.org")).verdict is Verdict.DEFERRED
+    for scope in ("#7", "example.org"):
+        assert not after(Gauge(scope=scope), *[BLOCKED] * 4).stopped(NOW)
+        assert after(Gauge(scope=scope), *[BLOCKED] * 5).stopped(NOW)
+    assert not after(Gauge(scope="#7"), *[ODD] * 19).stopped(NOW)
+    assert not after(Gauge(scope="#7"), *[BLOCKED] * 4, TAKEN, *[BLOCKED] * 4).stopped(NOW)
 
 
 def test_the_scope_of_a_mailing_is_no_domain() -> None:

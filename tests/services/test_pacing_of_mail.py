@@ -110,17 +110,16 @@ def test_a_storm_of_5xx_stops_after_a_few_and_burns_almost_nobody(tmp_path: Path
         site.deliver()
         first = site.counts()
         assert site.mailing().hold is Hold.SERVER
-        assert first["rejected"] <= 2 + 3
+        assert first.get("rejected", 0) == 0
         assert Counter(site.attempts())[0] >= 200 - 20 - 4
         site.deliver(minutes=1)
-        assert site.counts()["rejected"] == first["rejected"]
         assert server.accepted == []
     with SmtpServer() as good:
         text = (site.folder / "publisher.toml").read_text()
         (site.folder / "publisher.toml").write_text(text.replace(str(server.port), str(good.port)))
         site.deliver(minutes=10)
         site.deliver(minutes=10)
-    assert site.counts() == {"accepted": 200 - first["rejected"], "rejected": first["rejected"]}
+    assert site.counts() == {"accepted": 200}
 
 
 def test_a_domain_that_defers_is_left_alone_and_the_others_are_not_held_up(tmp_path: Path) -> None:
