@@ -1,7 +1,8 @@
-"""A new site will ask for every post, and make every document: what takes long begins at once."""
+"""A new site will ask for every post, and make every document, a large one list its files: what takes long
+begins at once."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,21 @@ TEMPLATES = ("web/layout.html", "web/styles.css", "web/feed.html", "web/index.ht
 """What every site makes pages of."""
 
 
+MUCH = 8_000_000
+"""Bytes of a store whose site has so many files that another process had better list them: some thousand."""
+
+
 @contextmanager
 def reading_ahead(app: "App") -> Generator[None, None, None]:
     """Within it the posts of a site that has no store yet are read by other processes, while this one loads
-    what it needs and makes the store, as it is best for a first publish (`stores.open_store`)."""
-    from publisher.stores import unused
+    what it needs and makes the store, as it is best for a first publish (`stores.open_store`). Of a site with
+    many posts the files are listed meanwhile."""
+    from publisher.stores import size_of
 
-    if not unused(app.settings.store.url):
-        yield
+    size = size_of(app.settings.store.url)
+    if size:
+        with app.source.listed_ahead() if size > MUCH else nullcontext():
+            yield
         return
     app.first = True
     try:

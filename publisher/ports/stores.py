@@ -65,8 +65,8 @@ class FileStore(Protocol):
         """How often something was remembered: while it is the same, so is `seen`."""
         ...
 
-    def seen(self, rules: str) -> Mapping[str, FileStat]:
-        """Every remembered file by path; of those read by other rules the size is -1."""
+    def seen(self) -> dict[str, dict[str, FileStat]]:
+        """Every remembered file: by the rules it was read by, then by path."""
         ...
 
     def hashes(self, paths: Sequence[str], rules: str) -> Mapping[str, str]:

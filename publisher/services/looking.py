@@ -25,11 +25,14 @@ class Look:
         """A full look. Raises SourceError, StoreError."""
         self.here: dict[str, FileStat] = {}
         self.wrong: dict[str, BadPost] = {}
+        self.count = store.remembered()
+        seen = store.seen()  # first: another process may still be listing the files
         self._take(source.files())
         self._paths = sorted(self.here)
         self.rules = source.fingerprint(self._paths)
-        self.count = store.remembered()
-        self.seen = dict(store.seen(self.rules))
+        self.seen = seen.pop(self.rules, {})
+        for files in seen.values():  # read by other rules: to be read again
+            self.seen.update((path, file._replace(size=-1)) for path, file in files.items())
         self.odd = {path for path, file in self.here.items() if self.seen.get(path) != file}
         self.odd |= self.seen.keys() - self.here.keys()
 

@@ -1,4 +1,4 @@
-"""A folder of which nothing is known yet, read before anybody asks."""
+"""A folder that is listed, and one of which nothing is known yet read, before anybody asks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -12,13 +12,13 @@ class Ahead:
     def __init__(
         self,
         listed: Iterator[FileStat | BadPost],
-        paths: Sequence[str],
-        rules: SourceRules,
-        readings: Iterator[Reading],
+        paths: Sequence[str] = (),
+        rules: SourceRules | None = None,
+        readings: Iterator[Reading] | None = None,
     ) -> None:
         self._listed: Iterator[FileStat | BadPost] | None = listed
         self._paths, self._rules = paths, rules
-        self._readings: Iterator[Reading] | None = readings
+        self._readings = readings
 
     def listed(self) -> Iterator[FileStat | BadPost] | None:
         """The files, for the first who asks."""

@@ -14,9 +14,9 @@ from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.sources.ahead import Ahead
 from publisher.sources.assets import Files, references
-from publisher.sources.carrying import flat, whole
+from publisher.sources.carrying import Columns, apart, flat, together, whole
 from publisher.sources.links import Links, may_link
-from publisher.sources.parallel import in_order
+from publisher.sources.parallel import in_order, meanwhile
 from publisher.sources.reading import Linked, explain_post, read_post
 from publisher.sources.rest import Rest, Unsettled, read_at_rest
 from publisher.sources.rules import SourceRules
@@ -120,6 +120,24 @@ class FolderSource:
         finally:
             self._ahead.end()
             self._ahead = None
+
+    @contextmanager
+    def listed_ahead(self) -> Generator[None, None, None]:
+        """Within it every file is listed from now on, by another process, for a first look."""
+        with meanwhile(self._listing) as listing:
+            self._ahead = Ahead(self._from(listing))
+            try:
+                yield
+            finally:
+                self._ahead = None
+
+    def _listing(self) -> tuple[Columns, Collection[str]]:
+        return apart(self._walk.all()), self._walk.odd
+
+    def _from(self, listing: Callable[[], tuple[Columns, Collection[str]]]) -> Iterator[FileStat | BadPost]:
+        columns, odd = listing()
+        self._walk.found_odd(odd)
+        yield from together(columns)
 
     def unread(self) -> Sequence[str]:
         """Data files of the blog that are code, and so say nothing, by their paths from its root."""

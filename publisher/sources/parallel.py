@@ -8,8 +8,8 @@ never outlives a killed parent by more, nor holds a lock of the parent's.
 import os
 import pickle
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from publisher.sources.pipes import Outlet, received, widen
@@ -46,9 +46,25 @@ def in_order(
     return stream
 
 
+@contextmanager
+def meanwhile(work: Callable[[], B]) -> Generator[Callable[[], B], None, None]:
+    """Within it `work` is done by another process; what it makes is there for who asks, once. Where forking
+    is not safe it is done then.
+    """
+    if len(os.sched_getaffinity(0)) < 2 or threading.active_count() > 1:
+        yield work
+        return
+    stream = _shared(lambda _: work(), (None,), 1, _as_it_is)
+    next(stream)
+    try:
+        yield lambda: next(stream)
+    finally:
+        stream.close()
+
+
 def _shared(
     work: Callable[[A], Any], items: Sequence[A], cores: int, unpack: Callable[[Any], B]
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     chunks = range(0, len(items), CHUNK)
     ends: list[int] = []
     processes: list[int] = []

@@ -51,6 +51,15 @@ class Walk:
         found = (item for place in sorted(places) for item in self._one(root, place))
         return {_shown(place) for place in places}, found
 
+    @property
+    def odd(self) -> Collection[str]:
+        """The paths found so far that may change where nobody sees it."""
+        return self._odd
+
+    def found_odd(self, paths: Collection[str]) -> None:
+        """Another process found them."""
+        self._odd.update(paths)
+
     def _root(self) -> str:
         where = f"posts folder {self.folder}"
         if not self.folder.is_dir():
@@ -150,15 +159,18 @@ class _Single:
 
 
 def stat_of(found: Found) -> FileStat | BadPost:
-    """What was found, as it stands; -1 bytes where only reading it will say what is wrong."""
+    """What was found, as it stands."""
     path, bad, entry = found
-    if bad is not None:
-        return bad
+    return bad or FileStat(path, *size_and_time(entry))
+
+
+def size_and_time(entry: Entry | None) -> tuple[int, int]:
+    """Bytes, and nanoseconds since 1970; -1 bytes where only reading it will say what is wrong."""
     try:
         status = entry.stat() if entry else None
     except OSError:
         status = None
-    return FileStat(path, status.st_size, status.st_mtime_ns) if status else FileStat(path, -1, 0)
+    return (status.st_size, status.st_mtime_ns) if status else (-1, 0)
 
 
 def _is_folder(entry: Entry) -> bool:

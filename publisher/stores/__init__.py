@@ -32,10 +32,11 @@ def open_store(url: str, *, create: bool, first: bool = False) -> "SqlStore":
     return SqlStore(open_database(url, create=create, first=first))
 
 
-def unused(url: str) -> bool:
-    """Whether there is nothing yet where `url` says; told before anything that opens it is loaded."""
+def size_of(url: str) -> int:
+    """Bytes of what is where `url` says, 0 where there is nothing yet; told before anything that opens it is
+    loaded."""
     path = Path(url.removeprefix("sqlite:///"))
-    return not (path.exists() and path.stat().st_size)
+    return path.stat().st_size if path.exists() else 0
 
 
 def migrate(url: str) -> tuple[str, str]:
@@ -48,4 +49,4 @@ def migrate(url: str) -> tuple[str, str]:
     return run(url)
 
 
-__all__ = ["migrate", "open_store", "unused"]
+__all__ = ["migrate", "open_store", "size_of"]

@@ -43,12 +43,15 @@ class Files:
         with self._db.read() as connection:
             return _counter(connection, FILES) or 0
 
-    def seen(self, rules: str) -> Mapping[str, FileStat]:
-        """Every remembered file by path; of those read by other rules the size is -1."""
-        ours = bytes.fromhex(rules)
+    def seen(self) -> dict[str, dict[str, FileStat]]:
+        """Every remembered file: by the rules it was read by, then by path."""
+        found: dict[str, dict[str, FileStat]] = {}
         with self._db.read() as connection:
-            rows = connection.exec_driver_sql("SELECT path, size, mtime_ns, rules FROM files")
-            return {path: FileStat(path, size if by == ours else -1, at) for path, size, at, by in rows}
+            for rules in connection.execute(select(files.c.rules).distinct()).scalars():
+                query = "SELECT path, size, mtime_ns FROM files WHERE rules = ?"
+                rows = connection.exec_driver_sql(query, (bytes.fromhex(rules),))
+                found[rules] = {row[0]: FileStat._make(row) for row in rows}  # there may be 100,000
+        return found
 
     def hashes(self, paths: Sequence[str], rules: str) -> Mapping[str, str]:
         """The hashes of those files, where they were read by these rules."""

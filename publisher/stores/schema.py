@@ -32,7 +32,7 @@ from publisher.stores.columns import index_of, index_where, is_, metadata, one_o
 from publisher.stores.members import BatchState
 from publisher.stores.types import Hash, Id, Instant, JsonText, Member, Words
 
-SCHEMA = "0008"
+SCHEMA = "0009"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"
@@ -93,6 +93,7 @@ posts = Table(
     Column("settled", Boolean, nullable=False),
 )
 index_where("ix_posts_live", posts.c.live, posts.c.first_seq)
+index_where("ix_posts_withdrawn", ~posts.c.live, posts.c.changed_seq)
 index_where("ix_posts_explicit_id", posts.c.explicit_id.is_not(None), posts.c.explicit_id)
 index_where("ix_posts_unsettled", ~posts.c.settled, posts.c.id)
 

@@ -86,7 +86,8 @@ class Views:
         found: Select[Any] = select(*columns, log.c.at.label("updated_at"))
         found = found.join(log, log.c.seq == posts.c.changed_seq)
         found = found.where(~posts.c.live, posts.c.changed_seq > since)
-        found = found.where(posts.c.first_seq > after, posts.c.first_seq <= until)
+        if (after, until) != (0, MAX_SEQ):  # a bound that lets all through would be asked for first
+            found = found.where(posts.c.first_seq > after, posts.c.first_seq <= until)
         with self._db.read() as connection:
             rows = connection.execute(found.order_by(posts.c.changed_seq.desc()).limit(limit)).all()
             return [replace(as_known(row), updated_at=row.updated_at) for row in rows]

@@ -22,10 +22,11 @@ def memory(*paths: str, settled: bool = False) -> Memory:
     return Memory(rules=RULES, read=[(FileStat(path, 7, 9), NAME, a_post(path), settled) for path in paths])
 
 
-def test_files_come_back_as_they_were_listed_and_unknown_by_other_rules(store: Any) -> None:
+def test_files_come_back_as_they_were_listed_by_the_rules_they_were_read_by(store: Any) -> None:
     store.remember(memory("a.md", "b.md"))
-    assert store.seen(RULES) == {path: FileStat(path, 7, 9) for path in ("a.md", "b.md")}
-    assert store.seen(OTHERS) == {path: FileStat(path, -1, 9) for path in ("a.md", "b.md")}
+    store.remember(Memory(rules=OTHERS, read=[(FileStat("c.md", 5, 3), NAME, a_post("c.md"), False)]))
+    ours = {path: FileStat(path, 7, 9) for path in ("a.md", "b.md")}
+    assert store.seen() == {RULES: ours, OTHERS: {"c.md": FileStat("c.md", 5, 3)}}
     assert store.hashes(["a.md", "c.md"], RULES) == {"a.md": NAME}
     assert store.hashes(["a.md"], OTHERS) == {}
 
@@ -34,13 +35,13 @@ def test_each_memory_is_counted_so_that_a_copy_of_them_can_be_told_from_an_old_o
     before = store.remembered()
     assert store.remember(memory("a.md")) == store.remembered() == before + 1
     assert store.remember(Memory(rules=RULES, gone=["a.md"])) == store.remembered() == before + 2
-    assert store.seen(RULES) == {}
+    assert store.seen() == {}
 
 
 def test_a_touched_file_has_a_new_stamp_and_its_old_post(store: Any) -> None:
     store.remember(memory("a.md"))
     store.remember(Memory(rules=RULES, touched=[FileStat("a.md", 8, 10)]))
-    assert store.seen(RULES) == {"a.md": FileStat("a.md", 8, 10)}
+    assert store.seen() == {RULES: {"a.md": FileStat("a.md", 8, 10)}}
     assert store.hashes(["a.md"], RULES) == {"a.md": NAME}
 
 

@@ -40,3 +40,21 @@ def test_a_first_publish_that_fails_leaves_nothing_half_open(app: App) -> None:
     assert app.publish(mail=False).published.plan.baseline
     assert _journal(app) == "wal"
     app.close()
+
+
+def test_of_a_large_site_the_files_are_listed_meanwhile(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    posts = app.settings.folder / "posts"
+    posts.mkdir()
+    (posts / "a.md").write_text("---\ndate: 2026-01-01\n---\nA\n", encoding="utf-8")
+    app.publish(mail=False)
+    app.close()
+    (posts / "b.md").write_text("---\ndate: 2026-01-02\n---\nB\n", encoding="utf-8")
+    asked: list[object] = []
+    monkeypatch.setattr("publisher.app.warming.MUCH", 1)
+    for number in range(2):
+        again = App(load(app.settings.folder, {}))
+        listed = again.source._from
+        monkeypatch.setattr(again.source, "_from", lambda it, f=listed: asked.append(it) or f(it))
+        assert len(again.publish(mail=False).published.plan.changes) == 1 - number
+        again.close()
+    assert len(asked) == 2

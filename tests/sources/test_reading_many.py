@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.carrying import flat, whole
-from publisher.sources.parallel import CHUNK, FEW, in_order
+from publisher.sources.parallel import CHUNK, FEW, in_order, meanwhile
 from publisher.sources.pipes import AHEAD, PIPE, Outlet, received
 
 RULES = SourceRules(site_url="https://example.org/")
@@ -119,6 +120,61 @@ def test_a_folder_that_is_not_there_is_missed_by_who_looks(tmp_path: Path) -> No
     source = FolderSource(tmp_path / "none", RULES)
     with source.ahead(), pytest.raises(SourceError):
         source.files()
+
+
+def test_a_folder_listed_ahead_is_the_folder_listed_when_asked(tmp_path: Path) -> None:
+    source = a_folder(tmp_path, 5)
+    (tmp_path / "link.md").symlink_to("0001.md")
+    (tmp_path / "out.md").symlink_to("/etc/hostname")
+    (tmp_path / "gone.md").symlink_to("nothing.md")
+    listed = sorted(map(repr, source.files()))
+    other = FolderSource(tmp_path, RULES, clock=lambda: NOW)
+    with other.listed_ahead():
+        assert sorted(map(repr, other.files())) == listed
+        (tmp_path / "new.md").write_text("---\ntitle: New\n---\n", encoding="utf-8")
+        assert len([*other.files()]) == len(listed) + 1  # what was listed ahead is given once
+    # What changes where nobody sees it is looked at again, by this process too.
+    assert {file.path for file in other.at([])[1]} == {"link.md", "out.md", "gone.md"}
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_listing_that_dies_or_is_not_asked_for_costs_nothing(tmp_path: Path) -> None:
+    source, here = a_folder(tmp_path, 3), os.getpid()
+    listing = source._listing
+
+    def dies() -> Any:
+        if os.getpid() != here:
+            os._exit(9)
+        return listing()
+
+    source._listing = dies  # type: ignore[method-assign]
+    with source.listed_ahead():
+        assert len([*source.files()]) == 3
+    with source.listed_ahead():
+        pass
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_who_looks_is_told_of_a_folder_that_is_not_there_to_be_listed_ahead(tmp_path: Path) -> None:
+    source = FolderSource(tmp_path / "none", RULES)
+    with source.listed_ahead(), pytest.raises(SourceError):
+        [*source.files()]
+
+
+def test_work_is_done_meanwhile_and_where_threads_run_when_it_is_asked_for() -> None:
+    with meanwhile(os.getpid) as process:
+        assert process() != os.getpid()
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        with meanwhile(os.getpid) as process:
+            assert process() == os.getpid()
+    finally:
+        done.set()
+        thread.join()
 
 
 def test_files_read_on_every_core_are_those_read_alone(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class Rows:
     def remembered(self) -> int:
         return 0
 
-    def seen(self, rules: str) -> dict[str, FileStat]:
+    def seen(self) -> dict[str, dict[str, FileStat]]:
         return {}
 
 

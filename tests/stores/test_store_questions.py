@@ -57,6 +57,16 @@ def test_readers_are_never_sorted_all_at_once_to_be_counted(tmp_path: Path) -> N
     assert [step for step in steps if step.startswith("SCAN subscriptions")] == []
 
 
+def test_what_changed_since_is_asked_of_what_changed_and_not_of_every_post(tmp_path: Path) -> None:
+    site = MailSite(tmp_path / "site", readers(1))
+    for ask, index in (
+        (lambda app: app.store.withdrawn(7, 50), "ix_posts_withdrawn"),
+        (lambda app: app.store.renewed_of((), 7, 50), "ix_posts_changed_seq"),
+    ):
+        first = next(step for step in _plans(site, ask) if "posts" in step)
+        assert first.startswith("SEARCH posts USING INDEX " + index)
+
+
 def test_counting_rows_by_hand_would_be_seen(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(5))
 
