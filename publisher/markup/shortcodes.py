@@ -22,6 +22,8 @@ _ARGUMENT = re.compile(
 _SOURCE = re.compile(r"(?:https?:)?//|/|\.{1,2}/|[^\s/]+(?:/[^\s/]+)*\.[A-Za-z]{2,4}$")
 _POST = re.compile(r"(?:^|/)(?:_posts|_drafts)/|^\d{4}-\d\d?-\d\d?-")
 _ADDRESS = re.compile(r"(?:https?:)?//")
+_WEB = re.compile(r"https?://[^\s\"'<>{}]+")
+_SCHEME = re.compile(r"https?://(?:www\.)?")
 _PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg)$", re.IGNORECASE)
 _SHOWING = ("youtube", "vimeo", "tweet", "gist", "figure", "picture", "image", "img", "video", "audio")
 _SUFFIX = re.compile(r"(?:/?_?index)?\.(?:md|mdx|markdown)$")
@@ -69,10 +71,21 @@ def shown(inside: str, context: Context) -> str | None:
         return ""
     if name in SILENT or name in BOXES or name in QUOTES:  # what is closed is a quotation by now
         return ""
+    given = attributes(rest)
     if name in ELSEWHERE:
-        return ELSEWHERE[name](attributes(rest)) or None
-    tag = TAGS.get(name)
-    return (tag(attributes(rest), context) or None) if tag else None
+        return ELSEWHERE[name](given) or _web_link(given)
+    if tag := TAGS.get(name):
+        return tag(given, context) or None
+    return _web_link(given)
+
+
+def _web_link(given: Arguments) -> str | None:
+    """A tag that nobody knows and that says nothing but a web address leads there."""
+    address = given.get("0", given.get("url", given.get("src", "")))
+    if len(given) != 1 or not _WEB.fullmatch(address):
+        return None
+    words = _SCHEME.sub("", address)  # with it, Markdown would see another link in it
+    return f'<a href="{escape(address)}">{escape(words)}</a>'
 
 
 def pictured(name: str, rest: str) -> str | None:

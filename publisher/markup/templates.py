@@ -15,10 +15,12 @@ from publisher.markup.shortcodes import Context, from_root, shown
 _BRACES = re.compile(r"[{}]+")
 _RAW = re.compile(r"\{%-?\s*(end)?raw\s*-?%\}")
 _COMMENT = re.compile(r"\{(?:%-?|\{[<%])\s*(end|/)?\s*comment\b[^{}]*[%>]\}\}?")
+_LISTINGS = ("highlight", "codeblock", "code", "sourcecode", "prism", "terminal", "text")
 _HIGHLIGHT = re.compile(
-    r"^[ \t]*\{(?:%-?|\{[<%])\s*(?:highlight|codeblock|code)\b[ \t]*(?:lang:)?\"?([\w+#-]*)[^{}]*\}+"
+    r"^[ \t]*\{(?:%-?|\{[<%])\s*(?:highlight|codeblock|code|sourcecode|prism|terminal|text(?=[ \t]+[\"\w]))\b"
+    r"[ \t]*(?:lang:)?\"?([\w+#-]*)[^{}]*\}+"
     r"[ \t]*\n?(.*?)"
-    r"\n?[ \t]*\{(?:%-?|\{[<%])\s*/?\s*(?:end)?(?:highlight|codeblock|code)\s*-?[>%]\}+",
+    rf"\n?[ \t]*\{{(?:%-?|\{{[<%])\s*/?\s*(?:end)?(?:{'|'.join(_LISTINGS)})\s*-?[>%]\}}+",
     re.DOTALL | re.MULTILINE,
 )
 _ESCAPED = re.compile(r"\{\{([<%])/\*((?:(?!\*/)[^{}]){0,2000})\*/([>%])\}\}")  # Hugo shows it
@@ -33,7 +35,8 @@ _PAIRS = (("{{<", ">}}"), ("{{%", "%}}"), ("{%", "%}"))
 _CLOSING = dict(_PAIRS)
 _ATTRIBUTES = re.compile(
     r"^[ \t]*\{:[ \t]*:?/?[.#\w=:][^{}\n]*\}[ \t]*$\n?"  # a line of its own
-    r"|(?<=[)`*_\"\]])\{:[ \t]*[.#\w][^{}\n]*\}|\A\{:[ \t]*[.#\w][^{}\n]*\}"  # after a span
+    r"|(?<=[)`*_\"\]])\{:[ \t]*\n?[ \t]*[.#\w][^{}\n]*(?:\n[ \t]*[.#\w][^{}\n]*)?\}"  # after a span
+    r"|\A\{:[ \t]*[.#\w][^{}\n]*\}"
     r"|^\{::[^{}\n]*\}"  # {::options /}
     r"|(?<=\S)[ \t]*\{:?[ \t]?[.#][A-Za-z][\w:.-]*[^{}\n]*\}[ \t]*$",  # at the end of a heading
     re.MULTILINE,
@@ -97,7 +100,7 @@ def _paired(source: str) -> str:
         source = _pairs(source, _RAW, _hide_braces)
     if "comment" in source:
         source = _pairs(source, _COMMENT, lambda inside: "")
-    if ("highlight" in source or "code" in source) and source.count("{") < 2000:
+    if any(name in source for name in _LISTINGS) and source.count("{") < 2000:
         source = _HIGHLIGHT.sub(_fenced, source)
     return source
 

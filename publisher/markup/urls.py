@@ -14,7 +14,7 @@ _PLAIN = re.compile(r"/?(?:[\w~-][\w.~-]*/)*[\w~-][\w.~-]*/?(?:#[\w-]*)?", re.AS
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SAFE = "%/!$'()*+,:;=@~&?#[]-._"
 _DATA_IMAGE = re.compile(r"data:image/(?:png|gif|jpe?g|webp|avif|bmp|x-icon|svg\+xml)[;,]", re.IGNORECASE)
-LINK_SCHEMES = frozenset({"mailto", "tel", "sms", "xmpp", "geo"})
+LINK_SCHEMES = frozenset({"mailto", "tel", "sms", "xmpp", "geo", "ftp"})
 
 
 @lru_cache(maxsize=4096)

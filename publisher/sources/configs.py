@@ -36,7 +36,8 @@ class Config:
     single sections by their names; `given` are Pelican's settings as far as they are written out; `tongues`
     are Hugo's languages, `filing` Hexo's categories; `undated` is whether names of files begin with dates
     that are no part of addresses. `author` is the blog's: a name, a key of its data, or a map. `content` is
-    the folder that addresses begin in ("" for the root itself); None: it is not said.
+    the folder that addresses begin in ("" for the root itself); None: it is not said. `spelling` is how names
+    are spelt in addresses, where that is not as its generator usually does.
     """
 
     profile: str
@@ -50,6 +51,7 @@ class Config:
     language: str = ""
     author: Value = None
     content: str | None = None
+    spelling: Callable[[str], str] | None = None
     tongues: hugo.Tongues | None = None
     filing: hexo.Filing | None = None
     undated: bool | None = None
@@ -139,7 +141,9 @@ def _hugo(file: Path) -> Config:
         timezone=_word(top.get("timezone")),
         language=hugo.language(top),
         author=hugo.author(top),
+        permalink=hugo.permalink(top),
         sections=hugo.sections(top),
+        spelling=hugo.spelt(top),
         tongues=hugo.tongues(top),
         undated=hugo.undated(top),
     )

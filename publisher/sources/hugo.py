@@ -4,14 +4,18 @@ permalinks        of the pages of each section, in Hugo's words
 languages         their codes and, where each has a folder of its own, contentDir
 defaultContentLanguage, defaultContentLanguageInSubdir   which of them has no folder in addresses
 frontmatter.date  ":filename" takes the date off the name, and the slug after it
+uglyURLs          /posts/a.html for /posts/a/, in all sections or some
+removePathAccents, disablePathToLower            how names are spelt
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from publisher.sources.values import Value, scalars, table
+from publisher.sources.spelling import Hugo
+from publisher.sources.values import Value, fold, scalars, table
 
+PERMALINK = "/:sections/:slug"
 _WORDS = {
     ":titleslug": re.compile(r":slug(?![a-z])"),
     ":titleonly": re.compile(r":title(?![a-z])"),
@@ -63,7 +67,32 @@ def sections(top: Mapping[str, Value]) -> dict[str, str]:
     page = links.get("page")
     links = page if isinstance(page, dict) else links
     found = {name.strip("/").lower(): in_our_words(_text(link)) for name, link in links.items()}
-    return {name: link for name, link in found.items() if link}
+    ugly = top.get("uglyurls")
+    some = {fold(name): _text(said) for name, said in ugly.items()} if isinstance(ugly, dict) else {}
+    plain = {name: PERMALINK for name, said in some.items() if said == "true"}
+    return {
+        name: _ended(link, ugly="true" in (ugly, some.get(fold(name))))
+        for name, link in {**plain, **found}.items()
+        if link
+    }
+
+
+def permalink(top: Mapping[str, Value]) -> str:
+    """That of pages in any section, where the configuration says it; "" where it is as usual."""
+    return _ended(PERMALINK, ugly=True) if _text(top.get("uglyurls")) == "true" else ""
+
+
+def _ended(link: str, *, ugly: bool) -> str:
+    """A permalink with its end, which Hugo does not want written."""
+    if link.endswith((".html", ".htm")):
+        return link
+    return link.rstrip("/") + (".html" if ugly else "/")
+
+
+def spelt(top: Mapping[str, Value]) -> Hugo | None:
+    """How names are spelt, where that is not as usual."""
+    plain, cased = (_text(top.get(name)) == "true" for name in ("removepathaccents", "disablepathtolower"))
+    return Hugo(plain=plain, cased=cased) if plain or cased else None
 
 
 def in_our_words(pattern: str) -> str:

@@ -148,11 +148,15 @@ def person_of(value: Value, key: str) -> Person | None:
 def _terms(
     front: FrontMatter, choices: tuple[tuple[str, ...], ...], *, words: bool
 ) -> tuple[tuple[str, ...], str]:
-    """The words of the first choice that has any. A list is kept as written; what two keys both say, once."""
+    """The words of the first choice that has any. A list is kept as written. Jekyll, which parts texts at
+    spaces, takes the words of both keys, each once, those of the singular first; others take one key's.
+    """
     for keys in choices:
         found: list[str] = []
         where = ""
-        for name in keys:
+        for name in keys[::-1] if words else keys:
+            if found and not words:
+                break
             value = front.get(name)
             if value is None:
                 continue

@@ -23,6 +23,7 @@ from publisher.sources.hexo import Filing
 from publisher.sources.instants import dated_name, own_name
 from publisher.sources.people import language_suffix
 from publisher.sources.rules import USUAL, SourceRules
+from publisher.sources.spelling import Hugo
 from publisher.sources.values import FrontMatter
 
 NAMED = {  # Jekyll's names
@@ -40,6 +41,8 @@ _MONTH_DAY = re.compile(r"^\d{1,2}-\d{1,2}-")
 _LAST_DATE = re.compile(r"(.*)(?<!\d)(\d{4}[/-]\d{1,2}[/-]\d{1,2})[/-]?(.*)")  # Docusaurus' own
 _SEPARATORS = re.compile(r"^[-_. ]+")
 _NOT_SLUG = re.compile(r"[^\w]+")
+_NAMED = "!$&'()*+,:;=@~"  # what a name in a path may hold (RFC 3986 3.3)
+_PATHS = f"/{_NAMED}"
 _NOT_JEKYLLS = re.compile(r"[^\w.~!$&'()+,;=@]+")  # Utils.slugify, "pretty"; a run with hyphens is one
 
 
@@ -84,7 +87,7 @@ def _apart(facts: Facts, rules: SourceRules) -> bool:
 
 def _given(match: re.Match[str], facts: Facts) -> str:
     text = "" if _WORD.match(match[0]) else facts.front.text(match[1])
-    return quote(text, safe="/") if text else match[0]
+    return quote(text, safe=_PATHS) if text else match[0]
 
 
 def undated(path: str) -> str:
@@ -111,13 +114,13 @@ def _date(part: Callable[[datetime], str]) -> Callable[[Facts, SourceRules], str
 def _title(facts: Facts, rules: SourceRules) -> str:
     habits = rules.habits
     if habits.slugged:
-        return quote(_NOT_JEKYLLS.sub("-", facts.slug).strip("-"), safe="!$&'()+,;=@~")
+        return quote(_NOT_JEKYLLS.sub("-", facts.slug).strip("-"), safe=_NAMED)
     if rules.profile == "hexo":
-        return "/".join(quote(name, safe="") for name in _hexos(facts, rules))
+        return "/".join(quote(name, safe=_NAMED) for name in _hexos(facts, rules))
     if habits.named:
-        return quote(facts.slug, safe="")
+        return quote(facts.slug, safe=_NAMED)
     own = undated(facts.path) if dated_name(facts.path) else slugify(facts.title) or facts.slug
-    return quote(own, safe="")
+    return quote(own, safe=_NAMED)
 
 
 def _hexos(facts: Facts, rules: SourceRules) -> list[str]:
@@ -129,25 +132,33 @@ def _hexos(facts: Facts, rules: SourceRules) -> list[str]:
 
 def _slug(facts: Facts, rules: SourceRules) -> str:
     # Names of files are literal: a "%" or "#" in them is no escape and no fragment.
+    if facts.front.text("slug") and rules.profile == "hugo":
+        return _worded(facts.slug, rules)
     if rules.undates or facts.front.text("slug"):
         return _spelt(facts.slug, rules)
     return _spelt(own_name(facts.path), rules)
 
 
 def _spelt(name: str, rules: SourceRules) -> str:
-    return quote(rules.habits.spell(name) or name, safe="")
+    return quote(rules.spell(name) or name, safe=_NAMED)
 
 
 def _titleslug(facts: Facts, rules: SourceRules) -> str:
     given = facts.front.text("slug")
     if given and rules.profile == "pelican":
-        return quote(given, safe="")  # as it stands
-    return _spelt(given, rules) if given else _titleonly(facts, rules)
+        return quote(given, safe=_NAMED)  # as it stands
+    return _worded(given, rules) if given else _titleonly(facts, rules)
 
 
 def _titleonly(facts: Facts, rules: SourceRules) -> str:
-    spell = rules.habits.spell if rules.profile == "pelican" else slugify
-    return quote(spell(facts.title) or facts.slug, safe="")
+    return _worded(facts.title, rules) or quote(facts.slug, safe=_NAMED)
+
+
+def _worded(text: str, rules: SourceRules) -> str:
+    """A title or a slug as it is spelt where addresses are made of it."""
+    if isinstance(rules.spell, Hugo):
+        return quote(rules.spell.words(text), safe=_NAMED)
+    return quote((rules.spell if rules.profile == "pelican" else slugify)(text), safe=_NAMED)
 
 
 def _own_name(facts: Facts, rules: SourceRules) -> str:
@@ -156,9 +167,9 @@ def _own_name(facts: Facts, rules: SourceRules) -> str:
 
 def _categories(facts: Facts, rules: SourceRules) -> str:
     if not rules.habits.slugged:
-        return "/".join(quote(slugify(name), safe="") for name in facts.categories)
+        return "/".join(quote(slugify(name), safe=_NAMED) for name in facts.categories)
     names = dict.fromkeys(name.casefold() for name in facts.categories)
-    return "/".join(quote(name, safe="") for name in names)
+    return "/".join(quote(name, safe=_NAMED) for name in names)
 
 
 def _category(facts: Facts, rules: SourceRules) -> str:
@@ -168,13 +179,15 @@ def _category(facts: Facts, rules: SourceRules) -> str:
     if rules.profile == "hexo":
         filing = rules.filing or Filing()
         words = map(filing.word, facts.categories or (filing.usual,))
-        return "/".join(quote(_NOT_SLUG.sub("-", word).strip("-"), safe="") for word in words)
-    return quote(slugify(facts.categories[0]), safe="") if facts.categories else ""
+        return "/".join(quote(_NOT_SLUG.sub("-", word).strip("-"), safe=_NAMED) for word in words)
+    return quote(slugify(facts.categories[0]), safe=_NAMED) if facts.categories else ""
 
 
 def _author(facts: Facts, rules: SourceRules) -> str:
     return (
-        _spelt(facts.author, rules) if rules.profile == "pelican" else quote(slugify(facts.author), safe="")
+        _spelt(facts.author, rules)
+        if rules.profile == "pelican"
+        else quote(slugify(facts.author), safe=_NAMED)
     )
 
 
@@ -220,17 +233,17 @@ def section(facts: Facts, rules: SourceRules) -> str:
 def _entry(facts: Facts, rules: SourceRules) -> str:
     """Astro's name of a post in its collection: what it calls its slug, else folders and name."""
     if slug := facts.front.text("slug").strip("/"):
-        return quote(slug)
+        return quote(slug, safe=_PATHS)
     return f"{'/'.join(_sections(facts, rules).split('/')[1:])}/{_slug(facts, rules)}"
 
 
 def _dated(facts: Facts, rules: SourceRules) -> str:
     if slug := facts.front.text("slug").strip("/"):
-        return f"/{quote(slug)}"
+        return f"/{quote(slug, safe=_PATHS)}"
     stem = "/".join([*_folders(facts, rules), own_name(facts.path)])
     if match := _LAST_DATE.fullmatch(stem):
         stem = "/".join((match[2].replace("-", "/"), match[1] + match[3]))
-    return f"/{quote(stem)}"
+    return f"/{quote(stem, safe=_PATHS)}"
 
 
 _WORDS: dict[str, Callable[[Facts, SourceRules], str]] = {
@@ -247,7 +260,7 @@ _WORDS: dict[str, Callable[[Facts, SourceRules], str]] = {
     "contentbasename": _own_name,
     "categories": _categories,
     "slugified_categories": lambda facts, rules: "/".join(
-        quote(name, safe="") for name in dict.fromkeys(map(slugify, facts.categories))
+        quote(name, safe=_NAMED) for name in dict.fromkeys(map(slugify, facts.categories))
     ),
     "category": _category,
     "hash": _hash,

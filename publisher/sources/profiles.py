@@ -62,7 +62,7 @@ PROFILES: Mapping[str, Profile] = {
             permalink="/:sections/:slug/",
             roots=("content",),
             undated=False,
-            spell=spelling.hugo,
+            spell=spelling.Hugo(),
             last_dates=("lastmod", "modified"),
         ),
         Profile(

@@ -1,6 +1,6 @@
 """How a folder of posts is read: what settings decide, and what the blog's own files say."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,8 @@ class SourceRules:
     configuration says that files' names begin with their dates; `tongues` are Hugo's languages; `filing` is
     how Hexo's addresses name categories; `content` is the folder, by its path from the blog's root, in which
     addresses begin, where the configuration says it; `extensions` are what is read in bodies beyond
-    CommonMark; `labels` are what the blog calls tags, by values.fold of their keys. `origins` says, for a
+    CommonMark; `labels` are what the blog calls tags, by values.fold of their keys; `spelling` is how the
+    configuration spells names, where it says so. `origins` says, for a
     field's name, where its value comes from.
     """
 
@@ -80,6 +81,7 @@ class SourceRules:
     tongues: Tongues | None = None
     filing: Filing | None = None
     content: str | None = None
+    spelling: Callable[[str], str] | None = None
     extensions: tuple[Extension, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -88,6 +90,11 @@ class SourceRules:
     def undates(self) -> bool:
         """Whether a date is taken off a file's name where that makes an address."""
         return self.habits.undated if self.undated is None else self.undated
+
+    @property
+    def spell(self) -> Callable[[str], str]:
+        """How names of files and folders are spelt in addresses."""
+        return self.spelling or self.habits.spell
 
     @cached_property
     def habits(self) -> Profile:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 _ALLOWED = frozenset("./\\_#+~-@")
 _LATIN = {
@@ -27,17 +28,36 @@ def as_written(name: str) -> str:
     return name
 
 
-def hugo(name: str) -> str:
-    """Hugo's paths: small letters, a hyphen for blank space, no other signs (paths.MakePathSanitized)."""
-    found: list[str] = []
-    waiting = False
-    for sign in name.replace(" ", "-"):
-        if sign in _ALLOWED or unicodedata.category(sign)[0] in "LM" or sign.isdigit():
-            found += ("-", sign) if waiting and sign != "-" else (sign,)
-            waiting = False
-        elif found and found[-1] != "-" and sign.isspace():
-            waiting = True
-    return "".join(found).lower()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hugo:
+    """Hugo's paths: small letters, a hyphen for blank space, no other signs (paths.MakePathSanitized), unless
+    its configuration has removePathAccents or disablePathToLower.
+    """
+
+    plain: bool = False
+    cased: bool = False
+
+    def __call__(self, name: str) -> str:
+        """A name of a file or folder, in which each space is a hyphen."""
+        return self.words(name.replace(" ", "-"))
+
+    def words(self, text: str) -> str:
+        """A title, or a slug."""
+        found: list[str] = []
+        waiting = False
+        for sign in text:
+            if sign in _ALLOWED or unicodedata.category(sign)[0] in "LM" or sign.isdigit():
+                found += ("-", sign) if waiting and sign != "-" else (sign,)
+                waiting = False
+            elif found and found[-1] != "-" and sign.isspace():
+                waiting = True
+        made = _without_accents("".join(found)) if self.plain else "".join(found)
+        return made if self.cased else made.lower()
+
+
+def _without_accents(text: str) -> str:
+    taken = (sign for sign in unicodedata.normalize("NFD", text) if unicodedata.category(sign) != "Mn")
+    return unicodedata.normalize("NFC", "".join(taken))
 
 
 def zola(name: str) -> str:

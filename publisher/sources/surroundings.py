@@ -88,7 +88,9 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
     defaults = (*house, *config.defaults, *rules.defaults)
     rules = replace(rules, timezone=timezone, permalink=permalink, defaults=defaults, language=language)
     rules = replace(rules, tongues=config.tongues, undated=config.undated, filing=config.filing)
-    return replace(rules, separator=config.separator, sections=sections, content=config.content)
+    return replace(
+        rules, separator=config.separator, sections=sections, content=config.content, spelling=config.spelling
+    )
 
 
 def _with_articles(rules: SourceRules, config: Config, paths: Sequence[str], *, foreign: bool) -> SourceRules:

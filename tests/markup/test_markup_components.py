@@ -85,7 +85,7 @@ def test_a_component_leaves_what_can_be_shown(body: str, shown: str) -> None:
      "<A>\n</A>\n", "```mdx-code-block\n"],
 )  # fmt: skip
 def test_many_components_take_time_that_grows_with_their_number(part: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     html(part * (100_000 // len(part)))
     html(part * 1_900)
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3

@@ -123,3 +123,26 @@ def test_a_body_of_such_marks_is_quick(scrap: str) -> None:
 
 def test_nothing_in_a_comment_is_template_code_that_was_left_out() -> None:
     assert markup.removed("{/* {{< a >}}\n\n*/}{{< b >}}", Markup.MARKDOWN) == [(3, "{{< b >}}")]
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        ('{% codepen "https://www.codepen.io/a/pen/b" %}',
+         '<p><a href="https://www.codepen.io/a/pen/b">codepen.io/a/pen/b</a></p>'),
+        ("{{< embed url=https://x.example/?a=1&b=2 >}}",
+         '<p><a href="https://x.example/?a=1&amp;b=2">x.example/?a=1&amp;b=2</a></p>'),
+        ('{% widget "https://x.example/" 3 %}', ""),
+        ('{% widget "/a" %}', ""),
+        ("{{< text yaml >}}\na:\n---\nb: {}\n{{< /text >}}",
+         '<pre><code class="language-yaml">a:\n---\nb: {}\n</code></pre>'),
+        ("{% terminal %}\n$ a\n{% endterminal %}", "<pre><code>$ a\n</code></pre>"),
+        ("{{< text >}}\n*a*\n{{< /text >}}", "<p><em>a</em></p>"),
+        ('[![a](/a.png){:\n.icon width="7"}](/b) c',
+         '<p><a href="https://blog.example/b"><img src="https://blog.example/a.png" alt="a"></a> c</p>'),
+        ("[a](/b){: .c\nrel='d' }", '<p><a href="https://blog.example/b">a</a></p>'),
+        ("[a](ftp://x.example/b.tgz)", '<p><a href="ftp://x.example/b.tgz">a</a></p>'),
+    ],
+)  # fmt: skip
+def test_what_a_tag_says_plainly_is_shown(body: str, made: str) -> None:
+    assert html(body) == made

@@ -52,10 +52,10 @@ def test_a_script_that_gives_out_no_object_says_nothing(text: str) -> None:
     "part", ["{", "{a:", "{a:[", '"\\"', "/*", "`", "a:1,", "(=>(", "[a(", "a:b?{", "]", "${", "return{"]
 )
 def test_a_script_of_any_kind_is_read_in_time_that_grows_with_its_length(part: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     exported("module.exports = {" + part * (60_000 // len(part)))
     exported("export default " + part * 20_000)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
