@@ -10,6 +10,7 @@ import click
 from publisher.app import App
 from publisher.cli.bars import bar
 from publisher.cli.common import count, say
+from publisher.core.mailings import Hold
 
 if TYPE_CHECKING:
     from publisher.services.deliver import Tally
@@ -43,9 +44,10 @@ def delivery_progress(app: App, *, as_json: bool) -> Delivered:
     _say_tally(tally, unknown)
     if folded := app.fold(most=FOLDED):
         say(f"folded: {count(folded, 'delivery', 'deliveries')} older than mail.retention")
+    failed = tally.failed or any(one.hold is Hold.SERVER for one in app.store.under_way())
     found = {name: getattr(tally, name) for name in _WORDS}
     found |= {"unknown": unknown + tally.unknown, "held": tally.held or None}
-    return Delivered(json=found, failed=tally.failed, idle=not (tally.total or tally.held))
+    return Delivered(json=found, failed=failed, idle=not (tally.total or tally.held))
 
 
 def _quiet(_tally: "Tally") -> None:
@@ -75,6 +77,8 @@ def _say_tally(tally: "Tally", unknown: int) -> None:
     if tally.total:
         parts = [f"{getattr(tally, name):,} {name}" for name in _WORDS if getattr(tally, name)]
         say(f"delivered: {', '.join(parts)}")
+    if tally.rejected or tally.deferred:
+        say("what the server said to whom it did not take: `publisher mailings show ID`")
     if unknown + tally.unknown:
         number = count(unknown + tally.unknown, "delivery", "deliveries")
         say(f"in doubt: {number}; `publisher mailings show ID` lists them, `resolve ID` decides")

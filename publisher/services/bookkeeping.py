@@ -28,6 +28,7 @@ LOSSES = 3
 class Tally:
     """How the deliveries of a run ended, by verdict; `skipped` were no longer eligible. `held` is what
     stopped a mailing, or the run, last; `failed`: that was the mail server, and mail waits because of it.
+    `refused` is what it said last to a message that it refused because of us.
     """
 
     accepted: int = 0
@@ -37,6 +38,7 @@ class Tally:
     skipped: int = 0
     held: str = ""
     failed: bool = False
+    refused: str = ""
 
     @property
     def total(self) -> int:
@@ -71,6 +73,8 @@ class Books:
         scopes = (job.domain, of_mailing(job.row.mailing))
         rejected = outcome.verdict is Verdict.REJECTED
         final = self.brakes.fair(outcome, *scopes) if rejected else outcome
+        if final is not outcome:
+            self.tally.refused = outcome.reply
         learnt = self._learn(outcome, *scopes)
         if final.verdict is Verdict.ACCEPTED and not learnt:
             self._accepted(job, final)
@@ -109,6 +113,9 @@ class Books:
         """Returns when all outcomes are durable and all batches of theirs ended. Raises what failed."""
         await self.commit.flush()
         await asyncio.gather(*self._finishing)
+        if self.tally.refused and not self.tally.accepted and not self.tally.failed:
+            self.tally.failed = True
+            self.tally.held = f"the server took no message: {self.tally.refused}; they are tried again later"
 
     async def _not_tried(self, job: Job, outcome: Outcome) -> None:
         """The server did not come to look at the reader: the row goes back as if never claimed."""

@@ -12,6 +12,7 @@ from publisher.cli import publisher
 from publisher.core.holds import Order
 from publisher.core.mailings import Hold
 
+ASKED = "what the server said to whom it did not take: `publisher mailings show ID`\n"
 AT = START.isoformat()
 
 
@@ -51,6 +52,36 @@ def test_a_server_that_fails_in_the_middle_is_no_success(step: str, tmp_path: Pa
         assert "5 accepted" in run(site, "deliver", code=1).stderr
 
 
+def test_as_long_as_a_mailing_waits_for_a_server_that_refused_it_nothing_is_a_success(tmp_path: Path) -> None:
+    with SmtpServer(on("MAIL", Say("550 5.7.1 not from you"))) as server:
+        site = MailSite(tmp_path / "site", readers(3), port=server.port)
+        for _ in range(2):
+            said = run(site, "deliver", code=1).stderr
+            assert "held: mailing 1: 550 5.7.1 not from you; goes on by itself at 2020-10-06 09:01" in said
+
+
+def test_a_server_that_took_nobody_is_no_success_and_its_words_are_told(tmp_path: Path) -> None:
+    with SmtpServer(on("RCPT", Say("554 5.7.1 blocked"))) as server:
+        site = MailSite(tmp_path / "site", readers(3), port=server.port)
+        assert run(site, "deliver", code=1).stderr == (
+            f"delivered: 3 deferred\n{ASKED}"
+            "held: the server took no message: 554 5.7.1 blocked; they are tried again later\n"
+        )
+        server.rules = (on("RCPT", Say("554 5.7.1 blocked"), recipient="reader002@example.org"),)
+        again = run(site, "deliver", at="2020-10-06T09:01:00Z").stderr
+        assert again == f"delivered: 2 accepted, 1 deferred\n{ASKED}"
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+def test_a_server_that_wants_a_login_is_told_by_its_own_words(connections: int, tmp_path: Path) -> None:
+    with SmtpServer(on("MAIL", Say("530 5.7.0 Must issue a STARTTLS command first"))) as server:
+        relay = f"connections = {connections}"
+        site = MailSite(tmp_path / "site", readers(40), port=server.port, relay=relay)
+        said = run(site, "deliver", code=1).stderr
+        assert said.startswith("held: the server fails: 530 5.7.0 Must issue a STARTTLS command first; it is")
+        assert server.most_open <= connections
+
+
 def test_where_no_mail_waits_a_server_that_failed_is_no_failure(tmp_path: Path) -> None:
     with unused_port() as port:
         site = MailSite(tmp_path / "site", readers(3), port=port)
@@ -64,7 +95,7 @@ def test_readers_that_are_refused_or_deferred_are_no_failure_of_the_run(tmp_path
         on("RCPT", Say("550 5.1.1 nobody"), nth=1), on("RCPT", Say("450 4.2.0 later"), nth=2)
     ) as s:
         site = MailSite(tmp_path / "site", readers(3), port=s.port, relay="connections = 1")
-        assert run(site, "deliver").stderr == "delivered: 1 accepted, 1 rejected, 1 deferred\n"
+        assert run(site, "deliver").stderr == f"delivered: 1 accepted, 1 rejected, 1 deferred\n{ASKED}"
         assert run(site, "deliver").stderr == "nothing is due before 2020-10-06 09:01:00 UTC\n"
 
 

@@ -126,7 +126,7 @@ def test_a_server_that_throws_away_what_stands_behind_the_end_is_given_nothing_t
 def test_a_line_whose_login_is_not_enough_is_not_used_again(code: int) -> None:
     """RFC 4954 6: nothing is asked for on it any more, and a new line may log in as it must."""
     with SmtpServer(on("MAIL", Say(f"{code} 5.7.0 log in"), nth=1)) as server:
-        outcomes = send(server, *copies(2))
+        outcomes = send(server, *copies(2), connections=1)
         assert [(one.verdict, one.phase) for one in outcomes] == [
             (DEFERRED, Phase.SENDER),
             (ACCEPTED, Phase.END),

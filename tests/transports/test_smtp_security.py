@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,20 @@ def test_a_server_without_starttls_gets_no_mail(send: Send) -> None:
             '"starttls"; mail is not sent without it'
         )
         assert server.commands == ["EHLO [127.0.0.1]"]
+
+
+def test_tls_at_the_wrong_time_says_which_setting_may_be_wrong(authority: Authority, send: Send) -> None:
+    with SmtpServer(tls=authority.server("127.0.0.1"), implicit=True) as server:
+        outcome = send(server, timeout=timedelta(seconds=0.3))
+        assert outcome.reply.endswith(
+            "no answer in 0.3 s; it did not even greet: if it waits for TLS, "
+            'mail.relays.security must be "tls"'
+        )
+    with SmtpServer() as server:
+        outcome = send(server, security=Security.TLS)
+        assert outcome.reply.endswith(
+            'it does not begin with TLS: mail.relays.security may have to be "starttls"'
+        )
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,10 @@ class Lost(Exception):
     """The line cannot be used any more, or cannot be had. The text says why, in one line."""
 
 
+class Silent(Lost):
+    """No answer came in its time."""
+
+
 class Line(asyncio.Protocol):
     """A connection. `patience` is the most seconds to wait for an answer, but for that to a message; `can`
     is what the server offers; `used` counts messages it was asked to take. `blame` tells whose line it is
@@ -114,9 +118,9 @@ class Line(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _silent(self, seconds: float) -> Lost:
+    def _silent(self, seconds: float) -> Silent:
         self.break_off(f"no answer in {seconds:g} s")
-        return Lost(f"{self.name}: {self._lost}")
+        return Silent(f"{self.name}: {self._lost}")
 
     async def _wait(self, seconds: float) -> bool:
         """Until something happens. False: nothing did."""

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable
 
 from publisher.core.relays import Relay, Security
-from publisher.transports.smtp.line import Line, Lost
+from publisher.transports.smtp.line import Line, Lost, Silent
 from publisher.transports.smtp.wire import abilities, login, masked, plain
 
 CONNECT, GREETING, COMMAND = 60.0, 300.0, 300.0
@@ -62,7 +62,10 @@ async def _connected(relay: Relay, context: Callable[[], ssl.SSLContext]) -> Lin
 
 
 async def _greeted(line: Line, relay: Relay) -> None:
-    greeting = await line.reply(GREETING)
+    try:
+        greeting = await line.reply(GREETING)
+    except Silent as silent:
+        raise Lost(f"{silent}{_MUTE if relay.security is Security.STARTTLS else ''}") from None
     if greeting.code != 220:
         raise Lost(f"{line.name}: {greeting}")
     await _hello(line, relay)
@@ -126,6 +129,10 @@ async def _log_in(line: Line, relay: Relay) -> None:
         )
 
 
+_MUTE = '; it did not even greet: if it waits for TLS, mail.relays.security must be "tls"'
+_CLEAR = '; it does not begin with TLS: mail.relays.security may have to be "starttls"'
+
+
 def _own_name(line: Line) -> str:
     """Our end of the line as an address literal (RFC 5321 4.1.3): needs no DNS, and is never wrong."""
     address = str(line.transport.get_extra_info("sockname")[0]).partition("%")[0]
@@ -136,6 +143,7 @@ def _words(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not to be trusted ({error.verify_message})"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({(error.reason or str(error)).lower().replace('_', ' ')})"
+        clear = _CLEAR if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE") else ""
+        return f"TLS failed ({(error.reason or str(error)).lower().replace('_', ' ')}){clear}"
     known = os.strerror(error.errno) if error.errno and error.errno > 0 else ""
     return (known or error.strerror or str(error) or type(error).__name__).lower()

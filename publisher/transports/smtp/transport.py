@@ -20,6 +20,10 @@ FIRST_REST, LONGEST_REST = 15.0, 600.0
 """Seconds that a relay is asked last after it failed; doubled each time."""
 
 
+CLOSING = 10
+"""Turns of the loop until it has closed a line for sure, TLS and all."""
+
+
 @dataclass(slots=True)
 class _Way:
     """A relay, how many lines to it are open, and how it fared."""
@@ -64,6 +68,7 @@ class Smtp:
         """A line to the relay that carries least of its share; those that failed lately are asked last."""
         said = "every connection is in use"
         tried: list[_Way] = []
+        await self._room()
         while (way := self._next(tried)) is not None:
             tried.append(way)
             way.open += 1
@@ -82,6 +87,13 @@ class Smtp:
             line.blame = partial(self._blamed, way)
             return line
         return Outcome(verdict=Verdict.DEFERRED, reply=said[:500], phase=Phase.CONNECT)
+
+    async def _room(self) -> None:
+        """Lets the loop see that lines are closed which were broken off just now: they are in use no more."""
+        for _ in range(CLOSING):
+            if any(way.open < way.relay.connections for way in self._ways):
+                return
+            await asyncio.sleep(0)
 
     def _next(self, tried: Sequence[_Way]) -> _Way | None:
         now = asyncio.get_running_loop().time()
