@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from publisher.sources import astro, eleventy, hexo, hugo, pelican
+from publisher.sources import astro, eleventy, hexo, hugo, pelican, spelling
 from publisher.sources.containers import load_json, load_toml
 from publisher.sources.rules import Defaults
 from publisher.sources.values import FrontMatterError, Value, scalars, table
@@ -37,7 +37,8 @@ class Config:
     are Hugo's languages, `filing` Hexo's categories; `undated` is whether names of files begin with dates
     that are no part of addresses. `author` is the blog's: a name, a key of its data, or a map. `content` is
     the folder that addresses begin in ("" for the root itself); None: it is not said. `spelling` is how names
-    are spelt in addresses, where that is not as its generator usually does.
+    are spelt in addresses, where that is not as its generator usually does. `ignored` are patterns of files
+    that are none of the blog's.
     """
 
     profile: str
@@ -52,6 +53,7 @@ class Config:
     author: Value = None
     content: str | None = None
     spelling: Callable[[str], str] | None = None
+    ignored: tuple[str, ...] = ()
     tongues: hugo.Tongues | None = None
     filing: hexo.Filing | None = None
     undated: bool | None = None
@@ -179,8 +181,14 @@ def _zola_or_hugo(file: Path) -> Config | None:
 
 def _zola(file: Path) -> Config:
     top = read_table(file)
+    paths = _word(table(top.get("slugify")).get("paths")) or _word(top.get("slugifypaths"))
     return Config(
-        profile="zola", file=file.name, language=_first(top, "defaultlanguage"), author=top.get("author")
+        profile="zola",
+        file=file.name,
+        language=_first(top, "defaultlanguage"),
+        author=top.get("author"),
+        spelling=_ZOLAS.get(paths.lower()),
+        ignored=tuple(scalars(top.get("ignoredcontent"))),
     )
 
 
@@ -237,6 +245,9 @@ def _first(top: Mapping[str, Value], *keys: str) -> str:
 def _word(value: Value) -> str:
     return value if isinstance(value, str) else ""
 
+
+_ZOLAS = {"off": spelling.as_written, "false": spelling.as_written, "safe": spelling.zola_safe}
+"""How names are spelt, by `slugify.paths` where that is not "on"."""
 
 _LOADERS = {
     ".yml": load_yaml,

@@ -21,7 +21,7 @@ OPENING_FIELDS = ("publishdate", "pubdate", "published")
 EXPIRY_FIELDS = ("expirydate", "unpublishdate", "expires")
 PATH_FIELDS = ("permalink", "url", "path", "slug")
 
-_IN_NAME = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
+_IN_NAME = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)(T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))?")
 _IN_PATH = re.compile(r"(?:^|/)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?=[/-]|$)")
 
 
@@ -101,7 +101,7 @@ def _read(front: FrontMatter, name: str, value: Value, zones: Zones, warnings: l
 
 
 def dated_name(path: str) -> re.Match[str] | None:
-    """The YYYY-MM-DD that the file's name, or its bundle's, begins with."""
+    """The YYYY-MM-DD that the file's name, or its bundle's, begins with, and Zola's time after it."""
     return _IN_NAME.match(own_name(path))
 
 
@@ -122,8 +122,8 @@ def own_name(path: str) -> str:
 def _name_and_path(front: FrontMatter | None, path: str) -> Iterator[tuple[str, str]]:
     named = dated_name(path)
     if named:
-        yield "-".join(named.groups()), "file name"
-    if (match := dated_folders(path)) and not (named and match.groups() == named.groups()):
+        yield "-".join(named.groups()[:3]) + (named[4] or ""), "file name"
+    if (match := dated_folders(path)) and not (named and match.groups() == named.groups()[:3]):
         yield "-".join(match.groups()), "folders"
     for name in PATH_FIELDS if front else ():
         if match := _IN_PATH.search(front.text(name) if front else ""):

@@ -18,6 +18,7 @@ from publisher.sources.datewords import SIGN, SIGNS
 from publisher.sources.rules import Defaults
 from publisher.sources.values import Value, fold
 
+MAX_TEXT = 10_000
 _ASSIGNED = re.compile(r"""^\s*([A-Z_]+)\s*=\s*[rRuU]?(["'])(.*?)\2""", re.MULTILINE)
 _FIELD = re.compile(r"\{(?:date:([^{}]*)|(\w+))\}")
 
@@ -57,12 +58,25 @@ def assignments(text: str) -> dict[str, Any]:
             targets = [line.target]
         for target in targets:
             if isinstance(target, ast.Name) and target.id.isupper():
-                found.pop(target.id, None)
+                said = found.pop(target.id, None)
                 try:
-                    found[target.id] = ast.literal_eval(line.value)  # type: ignore[attr-defined]  # both have it
+                    value = _value(line.value, {**found, target.id: said})  # type: ignore[attr-defined]  # both have it
                 except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
                     continue
+                found[target.id] = value
     return found
+
+
+def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
+    """What is written out: also the name of a setting above, and texts put together. Raises ValueError."""
+    if isinstance(node, ast.Name) and known.get(node.id) is not None:
+        return known[node.id]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        left, right = _value(node.left, known), _value(node.right, known)
+        if isinstance(left, str) and isinstance(right, str) and len(left) + len(right) < MAX_TEXT:
+            return left + right
+        raise ValueError(node.op)
+    return ast.literal_eval(node)
 
 
 def articles(given: Mapping[str, Any]) -> Articles:

@@ -30,6 +30,7 @@ NO_LABELS: Mapping[str, str] = {}
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _ADDRESS = re.compile(r"(.+?)\s*<\s*([^\s<>@]+@[^\s<>@]+)\s*>")
+_OF_RSS = re.compile(r"([^\s<>@()]+@[^\s<>@()]+)\s*\(([^()]+)\)")  # RSS 2.0: jo@x.example (Jo)
 
 
 _OFTEN_WORDS = names("am ar as be cs do et he hi id is it ml my ne no or pl si so ta te to")
@@ -198,6 +199,8 @@ def _people(value: Value) -> list[Person]:
 
 
 def _person(text: str) -> Person:
+    if match := _OF_RSS.fullmatch(text.strip()):
+        text = f"{match[2]} <{match[1]}>"
     match = _ADDRESS.fullmatch(text.strip())
     return (
         Person(name=plain(match[1]), email=match[2])

@@ -168,7 +168,7 @@ def _own_name(facts: Facts, rules: SourceRules) -> str:
 def _categories(facts: Facts, rules: SourceRules) -> str:
     if not rules.habits.slugged:
         return "/".join(quote(slugify(name), safe=_NAMED) for name in facts.categories)
-    names = dict.fromkeys(name.casefold() for name in facts.categories)
+    names = dict.fromkeys(name.lower() for name in facts.categories)
     return "/".join(quote(name, safe=_NAMED) for name in names)
 
 

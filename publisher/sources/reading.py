@@ -132,6 +132,8 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
     folders = tuple(rules.in_blog(path).split("/")[:-1])
     whole = rules.rooted and rules.above in ((), ("source",))  # Hexo keeps pages beside its posts' folder
     apart = rules.articles.why_not(rules.in_blog(path)) if rules.articles else None
+    if pattern := rules.ignores(path):
+        apart = f"ignored_content: {pattern}"
     file = File(
         path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole, apart=apart
     )

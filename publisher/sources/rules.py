@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ class SourceRules:
     how Hexo's addresses name categories; `content` is the folder, by its path from the blog's root, in which
     addresses begin, where the configuration says it; `extensions` are what is read in bodies beyond
     CommonMark; `labels` are what the blog calls tags, by values.fold of their keys; `spelling` is how the
-    configuration spells names, where it says so. `origins` says, for a
+    configuration spells names, where it says so; `ignored` are patterns of files that it leaves alone, whose
+    "*" is any text. `origins` says, for a
     field's name, where its value comes from.
     """
 
@@ -82,6 +84,7 @@ class SourceRules:
     filing: Filing | None = None
     content: str | None = None
     spelling: Callable[[str], str] | None = None
+    ignored: tuple[str, ...] = ()
     extensions: tuple[Extension, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -90,6 +93,11 @@ class SourceRules:
     def undates(self) -> bool:
         """Whether a date is taken off a file's name where that makes an address."""
         return self.habits.undated if self.undated is None else self.undated
+
+    def ignores(self, path: str) -> str | None:
+        """The pattern by which the blog leaves the file at `path` alone; None where it does not."""
+        whole = f"/{self.in_blog(path)}" if self.ignored else ""
+        return next((pattern for pattern in self.ignored if fnmatchcase(whole, pattern)), None)
 
     @property
     def spell(self) -> Callable[[str], str]:

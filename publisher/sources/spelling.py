@@ -20,6 +20,7 @@ _TO_LATIN = str.maketrans(_LATIN)
 _NOT_PELICANS = re.compile(r"[^\w\s-]")
 _BETWEEN = re.compile(r"[-\s]+")
 _NOT_GITHUBS = re.compile(r"[^\w\- ]+")
+_FORBIDDEN = re.compile(r"[<>:\"/\\|?*]")
 _NOT_ZOLAS = re.compile(r"[^a-z0-9]+")
 
 
@@ -63,6 +64,11 @@ def _without_accents(text: str) -> str:
 def zola(name: str) -> str:
     """Zola's slugs: ASCII where it can be; names of other scripts stay."""
     return _NOT_ZOLAS.sub("-", _ascii(name)).strip("-") or name
+
+
+def zola_safe(name: str) -> str:
+    """Zola's names with slugify.paths = "safe": only what Windows forbids goes."""
+    return _FORBIDDEN.sub("", name.rstrip(" .")) or name
 
 
 def pelican(name: str) -> str:

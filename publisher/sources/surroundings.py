@@ -89,7 +89,12 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
     rules = replace(rules, timezone=timezone, permalink=permalink, defaults=defaults, language=language)
     rules = replace(rules, tongues=config.tongues, undated=config.undated, filing=config.filing)
     return replace(
-        rules, separator=config.separator, sections=sections, content=config.content, spelling=config.spelling
+        rules,
+        separator=config.separator,
+        sections=sections,
+        content=config.content,
+        spelling=config.spelling,
+        ignored=config.ignored,
     )
 
 

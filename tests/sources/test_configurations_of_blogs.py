@@ -1,6 +1,7 @@
 """What the configuration of a blog says of all its posts: who writes them, and where they are found."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,62 @@ def test_an_author_that_the_configuration_does_not_name_is_none(tmp_path: Path) 
 def test_what_hugo_keeps_in_params_goes_before_what_the_blog_says(tmp_path: Path) -> None:
     files = {"hugo.yaml": "params: {author: Ann}\n", "content/a.md": post("params: {author: Bo}")}
     assert authors(read(tmp_path, files)["content/a.md"]) == ["Bo"]
+
+
+@pytest.mark.parametrize(
+    ("more", "path", "permalink"),
+    [
+        ("", "content/a/2024-01-02T10:00:00+02:00_Low Tide.md", "/a/low-tide/"),
+        ("", "content/2024-01-02_Use vim.rc.md", "/use-vim-rc/"),
+        ("slugify_paths = false\n", "content/Sea/Low Tide.md", "/Sea/Low%20Tide/"),
+        ("[slugify]\npaths = 'off'\n", "content/Low Tide.md", "/Low%20Tide/"),
+        ("[slugify]\npaths = 'safe'\n", "content/Low: Tide.md", "/Low%20Tide/"),
+        ("[slugify]\npaths = 'on'\n", "content/Low Tide.md", "/low-tide/"),
+    ],
+)
+def test_an_address_of_zolas(more: str, path: str, permalink: str, tmp_path: Path) -> None:
+    files = {"config.toml": f"base_url = 'https://x.example'\n{more}", path: post()}
+    assert read(tmp_path, files)[path].permalink == permalink
+
+
+def test_a_time_in_a_name_of_zolas_counts(tmp_path: Path) -> None:
+    path = "content/2024-01-02T10:00:00+02:00_a.md"
+    found = read(
+        tmp_path, {"config.toml": "base_url = 'https://x.example'\n", path: "+++\ntitle = 'T'\n+++\n"}
+    )
+    assert found[path].instant == datetime(2024, 1, 2, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hidden"), [("*/b.md", True), ("*.md", True), ("b.md", False), ("[", False)]
+)
+def test_what_zola_is_told_to_leave_alone_is_no_post(pattern: str, hidden: bool, tmp_path: Path) -> None:
+    config = f"base_url = 'https://x.example'\nignored_content = ['{pattern}']\n"
+    found = read(tmp_path, {"config.toml": config, "content/a/b.md": post()})["content/a/b.md"]
+    assert found.hidden == (f"ignored_content: {pattern}" if hidden else None)
+
+
+def test_an_author_may_be_written_as_in_rss(tmp_path: Path) -> None:
+    config = "base_url = 'https://x.example'\nauthor = 'ann@x.example (Ann)'\n"
+    found = read(tmp_path, {"config.toml": config, "content/a.md": post()})["content/a.md"]
+    assert found.authors == (Person(name="Ann", email="ann@x.example"),)
+
+
+@pytest.mark.parametrize(
+    ("settings", "permalink"),
+    [
+        ("ARTICLE_SAVE_AS = '{date:%Y}/{slug}.html'\nARTICLE_URL = ARTICLE_SAVE_AS\n", "/2024/t.html"),
+        ("BLOG = 'log/'\nARTICLE_URL = BLOG + '{slug}' + '/'\n", "/log/t/"),
+        ("ARTICLE_URL = NOBODY + '{slug}/'\n", "/t.html"),
+        ("ARTICLE_URL = 1 + 2\n", "/t.html"),
+        ("A = 'x' * 10\nARTICLE_URL = A\n", "/t.html"),
+    ],
+)
+def test_a_setting_of_pelicans_may_be_put_together_of_others(
+    settings: str, permalink: str, tmp_path: Path
+) -> None:
+    found = read(tmp_path, {"pelicanconf.py": settings, "content/a.md": post()})["content/a.md"]
+    assert found.permalink == permalink
 
 
 def test_zolas_taxonomies_may_be_written_in_yaml(tmp_path: Path) -> None:
