@@ -62,12 +62,13 @@ def reconcile(site: Site, as_json: bool, dry_run: bool) -> None:
         say(f"the store is behind: {lacks}")
     else:
         say(f"the store was behind: {lacks}")
-        say(f"replayed {count(done.departures, 'departure')}")
+        if done.departures:
+            say(f"replayed {count(done.departures, 'departure')}")
         for slug, readers in done.moved.items():
             say(f"{count(readers, 'reader')} of {slug} had what was published until then")
         if done.doubts:
             number = count(done.doubts, "delivery", "deliveries")
-            say(f"in doubt: {number}; see `publisher mailings list`")
+            say(f"in doubt: {number}; `publisher mailings list` counts them, `mailings resolve ID` decides")
     if as_json:
         show_json(
             {

@@ -143,7 +143,8 @@ def resolve(
         again = f"{count(number, 'message')} will be sent again; who did get it gets it twice"
         sure(f"mailing {id}", again, yes=yes)
     done = verbs.resolve(app.parts, chosen, resend=resend, now=app.clock())
-    say(f"{count(done, 'delivery', 'deliveries')} {'queued again' if resend else 'taken for accepted'}")
+    became = "queued again" if resend else "taken for accepted"
+    say(f"{count(done, 'delivery', 'deliveries')} {became}" if done else "nothing is in doubt")
     if as_json:
         show_json(_mailing_json(verbs.find(app.parts, id)))
 

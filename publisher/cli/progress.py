@@ -10,6 +10,7 @@ import click
 from publisher.app import App
 from publisher.cli.bars import bar
 from publisher.cli.common import count, say
+from publisher.core.holds import in_words
 from publisher.core.mailings import Hold
 
 if TYPE_CHECKING:
@@ -41,13 +42,21 @@ def delivery_progress(app: App, *, as_json: bool) -> Delivered:
     else:
         with bar("delivering", planned, app.parts.ticks) as update:
             tally, unknown = app.deliver(progress=lambda tally: update(tally.total))
+    _still_waiting(app, tally)
     _say_tally(tally, unknown)
     if folded := app.fold(most=FOLDED):
         say(f"folded: {count(folded, 'delivery', 'deliveries')} older than mail.retention")
-    failed = tally.failed or any(one.hold is Hold.SERVER for one in app.store.under_way())
     found = {name: getattr(tally, name) for name in _WORDS}
     found |= {"unknown": unknown + tally.unknown, "held": tally.held or None}
-    return Delivered(json=found, failed=failed, idle=not (tally.total or tally.held))
+    return Delivered(json=found, failed=tally.failed, idle=not (tally.total or tally.held))
+
+
+def _still_waiting(app: App, tally: "Tally") -> None:
+    """A mailing that waits for a server which failed it in an earlier run is a failure of this one too."""
+    waiting = next((one for one in app.store.under_way() if one.hold is Hold.SERVER), None)
+    if waiting is not None and not tally.failed:
+        words = in_words(Hold.SERVER, waiting.id, waiting.hold_why, waiting.hold_until)
+        tally.failed, tally.held = True, f"mailing {waiting.id}: {words}"
 
 
 def _quiet(_tally: "Tally") -> None:

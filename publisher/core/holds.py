@@ -69,7 +69,7 @@ def obey(order: Order, now: Standing) -> Standing | Declined:
     """The standing after an order. Pausing what is paused, and resuming what runs, changes nothing."""
     if now.state in OVER:
         same = order is Order.CANCEL and now.state is MailingState.CANCELLED
-        return now if same else Declined(why=f"is {now.state}")
+        return now if same else Declined(why=f"is {now.state}", do="nothing of it is left to be sent")
     match order:
         case Order.CANCEL:
             return Standing(state=MailingState.CANCELLED)

@@ -34,8 +34,9 @@ class Behind:
     begun: bool = False
 
     def __str__(self) -> str:
-        words = [f"{len(self.departures)} departures"] if self.departures else []
-        words += [f"{len(self.started)} mailings"] if self.started else []
+        gone, missed = len(self.departures), len(self.started)
+        words = [f"{gone} departure{'s' * (gone > 1)}"] if gone else []
+        words += [f"{missed} mailing{'s' * (missed > 1)}"] if missed else []
         words += [f"the log up to {self.log_head}"] if self.log_head else []
         words += ["what was sent since"] if self.sent else []
         return "it lacks " + ", ".join(words) if words else "it was reconciled in part"

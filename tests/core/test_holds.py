@@ -1,14 +1,17 @@
 """Orders to a mailing: what each does to it, and what it declines."""
 
+from datetime import UTC, datetime
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.holds import OVER, Declined, Order, Standing, obey, planned
+from publisher.core.holds import OVER, Declined, Order, Standing, in_words, obey, planned
 from publisher.core.mailings import Hold, MailingState
 
+NIGHT = datetime(2026, 10, 6, 7, tzinfo=UTC)
+NOTHING = "nothing of it is left to be sent"
 STANDINGS = [
     Standing(state=MailingState.PLANNING),
     Standing(state=MailingState.READY),
@@ -50,16 +53,43 @@ def test_a_mailing_that_is_still_planned_can_be_approved_paused_and_resumed_befo
 
 
 @pytest.mark.parametrize(
-    ("order", "standing", "why"),
+    ("order", "standing", "why", "do"),
     [
-        (Order.APPROVE, Standing(state=MailingState.READY), "does not await approval, it is ready"),
-        (Order.PAUSE, Standing(state=MailingState.DONE), "is done"),
-        (Order.CANCEL, Standing(state=MailingState.DONE), "is done"),
-        (Order.RESUME, Standing(state=MailingState.CANCELLED), "is cancelled"),
+        (Order.APPROVE, Standing(state=MailingState.READY), "does not await approval, it is ready", ""),
+        (Order.PAUSE, Standing(state=MailingState.DONE), "is done", NOTHING),
+        (Order.CANCEL, Standing(state=MailingState.DONE), "is done", NOTHING),
+        (Order.RESUME, Standing(state=MailingState.CANCELLED), "is cancelled", NOTHING),
     ],
 )
-def test_what_cannot_be_done_says_why(order: Order, standing: Standing, why: str) -> None:
-    assert obey(order, standing) == Declined(why=why)
+def test_what_cannot_be_done_says_why(order: Order, standing: Standing, why: str, do: str) -> None:
+    assert obey(order, standing) == Declined(why=why, do=do)
+
+
+@pytest.mark.parametrize(
+    ("hold", "why", "until", "said"),
+    [
+        (Hold.QUIET, "quiet hours", NIGHT, "quiet hours; goes on by itself at 2026-10-06 07:00:00 UTC"),
+        (Hold.WARM_UP, "enough", NIGHT, "enough; goes on by itself at 2026-10-06 07:00:00 UTC"),
+        (Hold.APPROVAL, "", None, "awaits approval; `publisher mailings approve 7` lets it go"),
+        (Hold.OPERATOR, "", None, "paused by an operator; `publisher mailings resume 7` lets it go on"),
+        (
+            Hold.CANARY,
+            "3 of 9",
+            None,
+            "3 of 9; `publisher mailings resume 7` sends the rest, `cancel` ends it",
+        ),
+        (
+            Hold.SERVER,
+            "550",
+            NIGHT,
+            "550; goes on by itself at 2026-10-06 07:00:00 UTC; `publisher mailings resume 7` tries at once",
+        ),
+    ],
+)
+def test_a_hold_says_why_until_when_and_what_to_do(
+    hold: Hold, why: str, until: datetime | None, said: str
+) -> None:
+    assert in_words(hold, 7, why, until) == said
 
 
 @pytest.mark.parametrize(("order", "standing"), [*product(Order, STANDINGS)])

@@ -130,7 +130,7 @@ def test_cancelling_must_be_meant(site: Site) -> None:
 
 def test_there_is_nothing_to_cancel_where_all_is_sent(site: Site) -> None:
     site.deliver()
-    with pytest.raises(Refused, match="mailing 1: is done"):
+    with pytest.raises(Refused, match="mailing 1: is done; nothing of it is left to be sent"):
         site.run("cancel", "1")
 
 
@@ -192,6 +192,9 @@ def test_of_many_doubts_a_person_sees_the_first_and_a_program_all(
 def test_resolving_needs_a_decision_about_what_is_in_doubt(site: Site) -> None:
     with pytest.raises(UsageError, match=r"whether they arrived; decide: --resend or --accept"):
         site.run("resolve", "1")
+    site.deliver()
+    assert site.run("resolve", "1", "--accept").stderr == "nothing is in doubt\n"
+    assert site.run("resolve", "1", "--resend").stderr == "nothing is in doubt\n"
     with pytest.raises(UsageError, match=r"nothing to zoe@example\.org is in doubt"):
         site.run("resolve", "1", "--accept", "--only", "zoe@example.org")
 

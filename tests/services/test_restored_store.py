@@ -89,7 +89,7 @@ def test_a_restored_copy_refuses_until_it_is_reconciled_and_then_resends_nothing
 
         put_back(site, old)
         why = refused(site)
-        assert why.startswith("store: is behind the journal beside it: it lacks 1 departures, 2 mailings")
+        assert why.startswith("store: is behind the journal beside it: it lacks 1 departure, 2 mailings")
         assert why.endswith("; run `publisher reconcile` first")
         reconcile(site)
         site.deliver()
@@ -139,7 +139,7 @@ def test_who_left_since_the_backup_gets_nothing_even_if_nothing_else_happened(tm
     old = snapshot(site)
     leave(site, TEN[3])
     put_back(site, old)
-    assert "it lacks 1 departures" in refused(site)
+    assert "it lacks 1 departure" in refused(site)
     reconcile(site)
     next_day(site, "second.md")
     mails = [file.read_text() for file in (site.folder / "outbox").glob("*.eml")]
@@ -162,7 +162,7 @@ def test_a_lost_store_gives_no_number_twice(tmp_path: Path) -> None:
     site.deliver()
     for end in ("", "-wal", "-shm"):
         (site.folder / f".publisher/publisher.db{end}").unlink(missing_ok=True)
-    assert "it lacks 1 mailings" in refused(site)
+    assert "it lacks 1 mailing" in refused(site)
     reconcile(site)
     app = site.app()
     app.publish()

@@ -58,6 +58,10 @@ def test_as_long_as_a_mailing_waits_for_a_server_that_refused_it_nothing_is_a_su
         for _ in range(2):
             said = run(site, "deliver", code=1).stderr
             assert "held: mailing 1: 550 5.7.1 not from you; goes on by itself at 2020-10-06 09:01" in said
+        said = run(site, "publish", code=1).stderr
+        assert said.startswith("nothing new\nheld: mailing 1: 550 5.7.1 not from you; goes on by itself")
+        held = json.loads(run(site, "deliver", "--json", code=1).stdout)["held"]
+        assert held.startswith("mailing 1: 550 5.7.1 not from you")
 
 
 def test_a_server_that_took_nobody_is_no_success_and_its_words_are_told(tmp_path: Path) -> None:
