@@ -59,7 +59,7 @@ class Log(Renaming):
             for column, values in wanted:
                 for part in slices(list(values)):
                     rows = connection.execute(select(posts).where(column.in_(part)))
-                    found.update((row.id, as_known(row)) for row in rows)
+                    found.update((row.id, as_known(row)) for row in rows if row.id not in found)
         return sorted(found.values(), key=lambda known: known.first_seq)
 
     def live(self) -> int:

@@ -1,7 +1,7 @@
 """Post <-> JSON. What equals its default is left out, so a value written today reads well tomorrow."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -64,22 +64,7 @@ def _written(items: tuple[Any, ...]) -> str:
 
 def post_from_json(value: Mapping[str, Any]) -> Post:
     """The post of that JSON value. Raises TypeError when a field is missing or unknown."""
-    image = value.get("image")
-    given: Json = {
-        **value,
-        "instant": _instant(value.get("instant")),
-        "modified": _instant(value.get("modified")),
-        "opens": _instant(value.get("opens")),
-        "expires": _instant(value.get("expires")),
-        "markup": Markup(value.get("markup", Markup.MARKDOWN)),
-        "extensions": tuple(map(Extension, value.get("extensions", ()))),
-        "mail": Mail(value.get("mail", Mail.USUAL)),
-        "authors": tuple(Person(**author) for author in value.get("authors", ())),
-        "assets": tuple(Asset(**asset) for asset in value.get("assets", ())),
-        "image": Image(**image) if image else None,
-        **{name: tuple(value.get(name, ())) for name in ("aliases", "tags", "categories", "warnings")},
-    }
-    return Post(**given)
+    return Post(**{name: _READ[name](item) if name in _READ else item for name, item in value.items()})
 
 
 def consent_to_json(consent: Consent) -> Json:
@@ -106,3 +91,20 @@ def _json(value: Any) -> Any:
 
 def _instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+def _people(value: Sequence[Json]) -> tuple[Person, ...]:
+    return tuple(Person(**author) for author in value)
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("instant", "modified", "opens", "expires"), _instant),
+    **dict.fromkeys(("aliases", "tags", "categories", "warnings"), tuple),
+    "markup": Markup,
+    "extensions": lambda names: tuple(map(Extension, names)),
+    "mail": Mail,
+    "authors": _people,
+    "assets": lambda assets: tuple(Asset(**asset) for asset in assets),
+    "image": lambda image: Image(**image) if image else None,
+}
+"""How a field is read that JSON has no form for."""
