@@ -26,6 +26,7 @@ _WEB = re.compile(r"https?://[^\s\"'<>{}]+")
 _SCHEME = re.compile(r"https?://(?:www\.)?")
 _PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg)$", re.IGNORECASE)
 _SHOWING = ("youtube", "vimeo", "tweet", "gist", "figure", "picture", "image", "img", "video", "audio")
+_INCLUDED = ("youtube", "vimeo", "figure", "image", "img", "video")
 _SUFFIX = re.compile(r"(?:/?_?index)?\.(?:md|mdx|markdown)$")
 
 SILENT = names(
@@ -105,7 +106,7 @@ def _included(rest: str) -> tuple[str, str]:
     """The tag that an included template stands for, by its name: "blog/figure.html" is a figure."""
     file, _, arguments = rest.strip().partition(" ")
     stem = re.sub(r"\.\w+$", "", file.strip("\"',").rpartition("/")[2]).lower()
-    known = next((name for name in ("youtube", "vimeo", "figure", "image", "img") if name in stem), "include")
+    known = next((name for name in _INCLUDED if name in stem), "include")
     return known, arguments
 
 
@@ -146,6 +147,8 @@ def _figure(arguments: Arguments, context: Context) -> str:
     src = next(filter(None, named), "") or first
     if not src or "{" in src:
         return ""
+    if src == arguments.get("image_path") and src.startswith("/"):  # which templates make `relative_url`
+        src = context.prefix + src
     after = words[words.index(src) + 1 :] if src in words else words
     spoken = next((word for word in after if not word.isdigit()), "")
     caption = arguments.get("caption") or arguments.get("description") or arguments.get("title", "")
@@ -160,6 +163,9 @@ def _classed(arguments: Arguments, context: Context) -> str:
 
 
 def _film(arguments: Arguments, context: Context) -> str:
+    """A film of the site's own, or by its number at a `provider`."""
+    if shown := ELSEWHERE.get(arguments.get("provider", "").lower()):
+        return shown(arguments)
     src = arguments.get("src") or arguments.get("0", "")
     return f'<video src="{escape(src)}" controls></video>' if src and "{" not in src else ""
 

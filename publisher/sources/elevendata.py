@@ -118,6 +118,7 @@ def _root(folder: Path, rules: SourceRules) -> Path:
 
 
 def _posts_values(values: Mapping[str, Value], folder: str) -> dict[str, Value]:
-    tags: list[Value] = [tag for tag in scalars(values.get("tags")) if tag not in _MARKERS and tag != folder]
+    said = (tag for tag in scalars(values.get("tags")) if not tag.startswith("_"))  # so are inner ones called
+    tags: list[Value] = [tag for tag in said if tag not in _MARKERS and tag != folder]
     rest = {name: value for name, value in values.items() if name != "tags"}
     return {**rest, "tags": tags} if tags else rest

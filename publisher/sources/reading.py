@@ -158,6 +158,8 @@ def _own(front: FrontMatter, rules: SourceRules) -> FrontMatter:
     """Front matter with what its generator keeps in maps of their own."""
     for name in _INNER.get(rules.profile, ()):
         front = front.over(table(front.values.get(name)))
+    if rules.profile == "docusaurus" and (changed := table(front.values.get("lastupdate")).get("date")):
+        front = front.over({"lastupdated": changed})
     return front
 
 

@@ -123,6 +123,12 @@ def test_an_author_may_be_written_as_in_rss(tmp_path: Path) -> None:
     assert found.authors == (Person(name="Ann", email="ann@x.example"),)
 
 
+def test_docusaurus_says_in_a_map_when_a_post_was_changed(tmp_path: Path) -> None:
+    text = post("last_update: {date: 2024-06-01, author: Bo}")
+    found = read(tmp_path, {"docusaurus.config.js": "", "blog/a.md": text})["blog/a.md"]
+    assert (found.modified, found.authors) == (datetime(2024, 6, 1, tzinfo=UTC), ())
+
+
 @pytest.mark.parametrize(
     ("settings", "permalink"),
     [

@@ -93,6 +93,12 @@ def test_a_permalink_that_only_eleventy_can_fill_in_is_a_warning(tmp_path: Path)
     assert found.permalink == "/posts/a/"
 
 
+def test_tags_that_only_make_collections_are_none(tmp_path: Path) -> None:
+    data = "module.exports = {tags: ['_post', '_post_en', 'posts', 'tides'], layout: 'post.njk'}"
+    files = {".eleventy.js": "", "posts/posts.11tydata.js": data, "posts/a.md": POST}
+    assert read(tmp_path, files)["posts/a.md"].tags == ("tides",)
+
+
 def test_a_blogs_own_author_and_language_may_stand_in_code(tmp_path: Path) -> None:
     data = "module.exports = {url: u(), language: 'km', author: {name: 'Ana', email: mail}}"
     found = read(tmp_path, {".eleventy.js": "", "_data/metadata.js": data, "a.md": POST})["a.md"]
