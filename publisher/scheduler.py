@@ -7,7 +7,7 @@ down: the next tick finds it in the store.
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -46,6 +46,7 @@ class Ticker:
         self._named: set[str] | None = None
         self._watched = False
         self._unknown, self._held = 0, ""
+        self._troubles: Mapping[str, str] = {}
         self._all_at = time.monotonic()
         self._scheduler: Any = background.BackgroundScheduler(
             timezone=UTC,
@@ -144,6 +145,10 @@ class Ticker:
         if tally.held and tally.held != self._held:
             log.warning("held", extra={"reason": tally.held})
         self._held = tally.held
+        for name, why in tally.troubles.items():
+            if self._troubles.get(name) != why:
+                log.warning("relay_fails", extra={"relay": name, "reason": why})
+        self._troubles = tally.troubles if tally.total else self._troubles
 
     def fold(self) -> None:
         """What is settled long ago is folded, beside everything else; each part leaves room for others."""

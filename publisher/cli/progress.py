@@ -48,6 +48,7 @@ def delivery_progress(app: App, *, as_json: bool) -> Delivered:
         say(f"folded: {count(folded, 'delivery', 'deliveries')} older than mail.retention")
     found = {name: getattr(tally, name) for name in _WORDS}
     found |= {"unknown": unknown + tally.unknown, "held": tally.held or None}
+    found["failing_relays"] = dict(tally.troubles)
     return Delivered(json=found, failed=tally.failed, idle=not (tally.total or tally.held))
 
 
@@ -86,6 +87,8 @@ def _say_tally(tally: "Tally", unknown: int) -> None:
     if tally.total:
         parts = [f"{getattr(tally, name):,} {name}" for name in _WORDS if getattr(tally, name)]
         say(f"delivered: {', '.join(parts)}")
+    for name, why in tally.troubles.items():
+        say(f"relay {name} fails: {why}; the others stand in for it")
     if tally.rejected or tally.deferred:
         say("what the server said to whom it did not take: `publisher mailings show ID`")
     if unknown + tally.unknown:

@@ -212,11 +212,16 @@ class Session(Protocol):
 
 
 class Transport(Protocol):
-    """A way out of the house. `recalls`: it may know what became of a message in doubt."""
+    """A way out of the house. `recalls`: it may know what became of a message in doubt. `troubles`: why some
+    of several servers fail, by their names, while others stand in for them.
+    """
 
     name: str
     connections: int
     recalls: bool
+
+    @property
+    def troubles(self) -> Mapping[str, str]: ...
 
     async def connect(self) -> Session | Outcome:
         """A session, or why there is none (DEFERRED)."""

@@ -5,8 +5,8 @@ one: a reader pays for answers about the reader, not for a server that fails.
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -28,7 +28,8 @@ LOSSES = 3
 class Tally:
     """How the deliveries of a run ended, by verdict; `skipped` were no longer eligible. `held` is what
     stopped a mailing, or the run, last; `failed`: that was the mail server, and mail waits because of it.
-    `refused` is what it said last to a message that it refused because of us.
+    `refused` is what it said last to a message that it refused because of us. `troubles` are servers that
+    failed, by name, and why, where others stood in for them.
     """
 
     accepted: int = 0
@@ -39,6 +40,7 @@ class Tally:
     held: str = ""
     failed: bool = False
     refused: str = ""
+    troubles: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def total(self) -> int:
@@ -113,6 +115,7 @@ class Books:
         """Returns when all outcomes are durable and all batches of theirs ended. Raises what failed."""
         await self.commit.flush()
         await asyncio.gather(*self._finishing)
+        self.tally.troubles = {} if self.tally.failed else self.parts.transport.troubles
         if self.tally.refused and not self.tally.accepted and not self.tally.failed:
             self.tally.failed = True
             self.tally.held = f"the server took no message: {self.tally.refused}; they are tried again later"

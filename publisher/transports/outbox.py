@@ -11,9 +11,10 @@ Files are written in threads: connections then share the disk's flushes (measure
 import contextlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import ParamSpec, TypeVar
 from urllib.parse import quote
 
@@ -30,6 +31,7 @@ class Outbox:
     """A folder of .eml files as a transport. It is made when first needed."""
 
     name, recalls = "outbox", True
+    troubles: Mapping[str, str] = MappingProxyType({})  # it is one way: what fails it is told at once
 
     def __init__(self, folder: Path, connections: int = 4) -> None:
         self.folder, self.connections = folder, connections

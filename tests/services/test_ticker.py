@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from mailsite import MailSite, readers
-from smtp_server import unused_port
+from smtp_server import SmtpServer, unused_port
 
 from publisher.app import App, fixed
 from publisher.config import load
@@ -127,3 +127,21 @@ def test_what_holds_mail_and_what_is_in_doubt_is_told_once_and_not_with_each_tic
     told = [(record.msg, vars(record).get("in_doubt")) for record in caplog.records]
     assert told == [("delivered", 1), ("held", None)]
     assert logging.getLogger("apscheduler.scheduler").getEffectiveLevel() == logging.ERROR
+
+
+def test_a_relay_that_others_stand_in_for_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with unused_port() as port, SmtpServer() as good:
+        other = f'\n[[mail.relays]]\nhost = "127.0.0.1"\nsecurity = "none"\nport = {port}\n'
+        site = MailSite(tmp_path / "site", readers(20), port=good.port, relay=other)
+        app = site.app()
+        ticker = Ticker(app)
+        ticker.deliver()
+        site.now += timedelta(days=1)
+        site.post("more.md")
+        ticker.deliver()
+        ticker.deliver()
+        app.close()
+    told = [vars(record) for record in caplog.records if record.msg == "relay_fails"]
+    assert [(one["relay"], one["reason"]) for one in told] == [(f"127.0.0.1:{port}", "connection refused")]

@@ -1,6 +1,7 @@
 """What `deliver`, `publish` and `mailings` tell a person, and what their exit codes tell a timer."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,24 @@ def test_a_server_that_wants_a_login_is_told_by_its_own_words(connections: int, 
         said = run(site, "deliver", code=1).stderr
         assert said.startswith("held: the server fails: 530 5.7.0 Must issue a STARTTLS command first; it is")
         assert server.most_open <= connections
+
+
+@pytest.mark.parametrize("refusal", [None, Say("550 5.7.1 not from you"), Drop()])
+def test_a_relay_that_others_stand_in_for_is_named(refusal: Act | None, tmp_path: Path) -> None:
+    rules = [on("MAIL", refusal)] if refusal else []
+    with unused_port() as nobody, SmtpServer(*rules) as bad, SmtpServer() as good:
+        port = bad.port if refusal else nobody
+        other = f'\n[[mail.relays]]\nhost = "127.0.0.1"\nsecurity = "none"\nport = {port}\n'
+        site = MailSite(tmp_path / "site", readers(40), port=good.port, relay=other)
+        said = run(site, "deliver").stderr
+        why = refusal.words if isinstance(refusal, Say) else "closed the connection"
+        why = why if refusal else "connection refused"
+        fails = f"relay 127.0.0.1:{port} fails: {why}; the others stand in for it\n"
+        assert said == f"delivered: 40 accepted\n{fails}"
+        site.now += timedelta(days=1)
+        site.post("more.md")
+        shown = json.loads(run(site, "deliver", "--json", at=site.now.isoformat()).stdout)
+        assert (shown["accepted"], shown["failing_relays"]) == (40, {f"127.0.0.1:{port}": why})
 
 
 def test_where_no_mail_waits_a_server_that_failed_is_no_failure(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ class Silent(Lost):
 class Line(asyncio.Protocol):
     """A connection. `patience` is the most seconds to wait for an answer, but for that to a message; `can`
     is what the server offers; `used` counts messages it was asked to take. `blame` tells whose line it is
-    that its server fails, and whether another may do better.
+    that its server fails and why, and returns whether another may do better.
     """
 
     def __init__(self, name: str, patience: float, loop: asyncio.AbstractEventLoop) -> None:
@@ -32,7 +32,7 @@ class Line(asyncio.Protocol):
         self._loop = loop
         self._over = False
         self._when_over: Callable[[], None] = lambda: None
-        self.blame: Callable[[], bool] = lambda: False
+        self.blame: Callable[[str], bool] = lambda _: False
         self._reader = ReplyReader()
         self._replies: deque[Reply] = deque()
         self._transport: asyncio.Transport | None = None

@@ -62,11 +62,12 @@ class SmtpSession:
                 self._let_go()
                 self._ahead = self._ahead and not begun  # a server that loses what comes with the dot
                 outcome = Outcome(verdict=Verdict.DEFERRED, reply=str(lost)[:500], phase=Phase.DATA)
-                if not again and not line.blame():
+                if not again and not line.blame(outcome.reply):
                     return outcome
             else:
                 again = again and outcome is not None and outcome.reply.startswith("421 ")
-                if not again and not (outcome and outcome.phase is Phase.SENDER and line.blame()):
+                refused = outcome if outcome and outcome.phase is Phase.SENDER else None
+                if not again and not (refused and line.blame(refused.reply)):
                     return outcome
                 self._let_go()
 
@@ -80,14 +81,14 @@ class SmtpSession:
         if not line.idle:  # it spoke before the end: whatever it said is no answer to the whole message
             why = f"{line.name}: spoke, or closed the connection, before the end of the message"
             self._let_go()
-            line.blame()
+            line.blame(why)
             return Outcome(verdict=Verdict.DEFERRED, reply=why, phase=Phase.DATA)
         try:
             line.say(END + self._beginning(then, line))
             reply = await line.answer(ANSWER)
         except Lost as lost:
             self._let_go()
-            line.blame()
+            line.blame(str(lost))
             return Outcome(verdict=Verdict.UNKNOWN, reply=str(lost)[:500])
         outcome = _ended(reply)
         if reply.code == 421 or outcome.verdict is Verdict.UNKNOWN:

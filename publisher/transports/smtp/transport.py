@@ -6,7 +6,7 @@ rests: as long as another relay does not, that one is asked, or waited for while
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -26,12 +26,13 @@ CLOSING = 10
 
 @dataclass(slots=True)
 class _Way:
-    """A relay, how many lines to it are open, and how it fared."""
+    """A relay, how many lines to it are open, and how it fared; `said` is why it failed last."""
 
     relay: Relay
     open: int = 0
     failures: int = 0
     rested: float = 0.0
+    said: str = ""
 
     @property
     def load(self) -> float:
@@ -57,6 +58,12 @@ class Smtp:
             return reached
         return SmtpSession(reached, self._reach)
 
+    @property
+    def troubles(self) -> Mapping[str, str]:
+        """Why relays failed that were of no use since, by their names; none where there is no other."""
+        several = len(self._ways) > 1
+        return {way.relay.name: way.said for way in self._ways if way.said and several}
+
     def recall(self, key: str, message_id: str) -> None:
         """A server cannot be asked what became of a message."""
 
@@ -76,13 +83,13 @@ class Smtp:
                 line = await open_line(way.relay, lambda: self._context)
             except Lost as lost:
                 way.open -= 1
-                self._failed(way)
                 said = str(lost)
+                self._failed(way, said)
                 continue
             except BaseException:
                 way.open -= 1
                 raise
-            way.failures, way.rested = 0, 0.0
+            way.failures, way.rested, way.said = 0, 0.0, ""
             line.when_over(partial(self._released, way))
             line.blame = partial(self._blamed, way)
             return line
@@ -102,15 +109,16 @@ class Smtp:
         free = [w for w in good if w.open < w.relay.connections]
         return min(free, key=lambda way: (max(way.rested - now, 0.0), way.load), default=None)
 
-    def _blamed(self, way: _Way) -> bool:
+    def _blamed(self, way: _Way, why: str) -> bool:
         """A line to this relay was of no use. Whether another relay, which did not fail lately, may do."""
-        self._failed(way)
+        self._failed(way, why)
         now = asyncio.get_running_loop().time()
         return any(other.rested <= now for other in self._ways)
 
-    def _failed(self, way: _Way) -> None:
+    def _failed(self, way: _Way, why: str) -> None:
         rest = min(FIRST_REST * 2**way.failures, LONGEST_REST)
         way.failures += 1
+        way.said = why.removeprefix(f"{way.relay.name}: ")
         way.rested = asyncio.get_running_loop().time() + rest
 
     def _released(self, way: _Way) -> None:
