@@ -12,6 +12,7 @@ from publisher.cli.pinging import say_pinged
 from publisher.cli.progress import delivery_progress
 from publisher.core.errors import UsageError
 from publisher.core.guards import WAYS, Guard
+from publisher.core.holds import in_words
 from publisher.core.lint.problems import Rule
 from publisher.core.log import Kind
 from publisher.core.plans import Plan, of_kind
@@ -178,6 +179,9 @@ def _say_report(app: App, report: Report) -> None:
         mailing = app.store.mailing(id)
         if mailing is not None:
             say(f"mailing {id} to {count(mailing.planned, 'reader')} of {mailing.list}: {mailing.subject}")
+            if mailing.hold:
+                words = in_words(mailing.hold, id, mailing.hold_why, mailing.hold_until)
+                say(f"held: mailing {id}: {words}")
 
 
 def _plan_json(made: Plan) -> dict[str, Any]:

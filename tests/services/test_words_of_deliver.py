@@ -109,6 +109,8 @@ def test_where_no_mail_waits_a_server_that_failed_is_no_failure(tmp_path: Path) 
     with unused_port() as port:
         site = MailSite(tmp_path / "site", readers(3), port=port)
         run(site, "deliver", code=1)
+        run(site, "mailings", "pause", "1")
+        run(site, "deliver")
         run(site, "mailings", "cancel", "1", "--yes")
         run(site, "deliver")
 
@@ -135,6 +137,17 @@ def test_when_nothing_is_due_what_is_held_is_named_with_what_to_do(tmp_path: Pat
     assert f"0 of 3, held (operator): {held[11:]}" in run(site, "status").stdout
     resumed = run(site, "mailings", "resume", "1").stderr
     assert resumed.startswith("mailing 1 is ready: 3 queued\n`publisher run` goes on with it")
+
+
+def test_a_digest_that_awaits_approval_is_said_to_when_it_is_planned(tmp_path: Path) -> None:
+    site = MailSite(tmp_path / "site", readers(3))
+    file = site.folder / "publisher.toml"
+    file.write_text(file.read_text().replace('at = "08:00"', 'at = "08:00"\napprove = true'))
+    (site.folder / "posts" / "more.md").write_text("---\ntitle: More\ndate: 2020-10-06\n---\nWords.\n")
+    said = run(site, "publish", "--send", "daily").stderr
+    assert "held: mailing 2: awaits approval; `publisher mailings approve 2` lets it go\n" in said
+    run(site, "mailings", "approve", "2")
+    assert run(site, "deliver").stderr == "delivered: 3 accepted\n"
 
 
 def test_of_many_mailings_that_are_held_three_are_named(tmp_path: Path) -> None:
