@@ -15,11 +15,14 @@ from publisher.core.log import Known
 from publisher.core.posts import FileStat, Post
 from publisher.core.settling import Memory
 from publisher.stores.engine import Database, insert_new, slices, upsert
-from publisher.stores.inserting import insert_many
+from publisher.stores.inserting import insert_columns, insert_many
 from publisher.stores.rows import as_known
 from publisher.stores.schema import FILES, LATEST, bodies, counters, files, posts
 from publisher.stores.types import milliseconds
 from publisher.stores.values import post_from_text, post_to_text
+
+Remembered = tuple[FileStat, str, Post, bool]
+"""A file that was read, the hash of its bytes, its post, and whether it is settled."""
 
 _PATH: BindParameter[Any] = bindparam("of")
 _TOUCHED = update(files).where(files.c.path == _PATH).values(size=bindparam("to"), mtime_ns=bindparam("at"))
@@ -88,7 +91,7 @@ class Files:
             for paths in slices(memory.gone):
                 connection.execute(delete(files).where(files.c.path.in_(paths)))
             for read in slices(memory.read):
-                insert_many(connection, upsert(files), [_row(memory.rules, *one) for one in read])
+                insert_columns(connection, upsert(files), _columns(memory.rules, read))
             if memory.touched:
                 rows = [{"of": it.path, "to": it.size, "at": it.mtime_ns} for it in memory.touched]
                 connection.execute(_TOUCHED, rows)
@@ -129,15 +132,17 @@ def _put(connection: Connection, name: str, last: int) -> None:
     connection.execute(upsert(counters), {"name": name, "last": last})
 
 
-def _row(rules: str, stat: FileStat, hash: str, post: Post, settled: bool) -> dict[str, Any]:
+def _columns(rules: str, read: Sequence[Remembered]) -> dict[str, Sequence[Any]]:
+    stats, hashes, posts, settled = zip(*read, strict=True)
+    of = tuple(zip(posts, settled, strict=True))
     return {
-        "path": stat.path,
-        "size": stat.size,
-        "mtime_ns": stat.mtime_ns,
-        "hash": hash,
-        "rules": rules,
-        "not_before": _not_before(post, settled),
-        "value": None if settled else post_to_text(post),
+        "path": [stat.path for stat in stats],
+        "size": [stat.size for stat in stats],
+        "mtime_ns": [stat.mtime_ns for stat in stats],
+        "hash": hashes,
+        "rules": [rules] * len(read),
+        "not_before": [_not_before(post, is_settled) for post, is_settled in of],
+        "value": [None if is_settled else post_to_text(post) for post, is_settled in of],
     }
 
 
