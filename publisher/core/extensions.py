@@ -18,3 +18,6 @@ class Extension(StrEnum):
     MATH = "math"  # $$TeX$$
     DOLLARS = "dollars"  # $TeX$
     BRACKETS = "brackets"  # \(TeX\) and \[TeX\]
+    TEMPLATES = "templates"  # every {{ expression }} is run
+    EJS = "ejs"  # and so is <%= expression %>
+    MDX = "mdx"  # {expression}

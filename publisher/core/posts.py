@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import NamedTuple
 
 from publisher.core.assets import Asset
@@ -49,8 +50,8 @@ class Post:
     says why. `opens` is an embargo: until then a post is not public, whatever its instant. `permalink`
     starts with "/" and is relative to site.url; `url` is absolute: where readers are sent. `base_url` is
     what relative links in the body are resolved against; `extensions` are what its generator reads in it
-    beyond `markup`. `hidden` is the reason this file is never public ("draft: true"); `expires` is when it
-    stops being so.
+    beyond `markup`, and `values` the (name, text) of front matter that it shows. `hidden` is the reason this
+    file is never public ("draft: true"); `expires` is when it stops being so.
     `summary` is plain text and may be empty; then the first `lead` characters of the body are its summary
     where the author marked its end, else its first paragraph. Titles are plain text and may be empty.
     `assets` are files beside it that go out with it; of one name the first counts. A warning may begin
@@ -68,6 +69,7 @@ class Post:
     body_hash: str
     markup: Markup = Markup.MARKDOWN
     extensions: tuple[Extension, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
     modified: datetime | None = None
     explicit_id: str | None = None
     aliases: tuple[str, ...] = ()
@@ -93,12 +95,12 @@ class Post:
 
     @property
     def revision(self) -> str:
-        """What an update is measured by: title, body source, link, summary, image. 32 hex digits.
+        """What an update is measured by: title, body and what it shows, link, summary, image. 32 hex digits.
 
         The bytes of a picture are not: its file may be made smaller without news for anybody.
         """
         image = self.image.url if self.image else ""
-        parts = (self.title, self.body_hash, self.url, self.summary, image)
+        parts = (self.title, self.body_hash, self.url, self.summary, image, *chain(*self.values))
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

@@ -4,7 +4,8 @@
     templates   generators' template code, resolved or gone   sanitise    any HTML -> safe HTML (nh3)
     extras, boxes, jsx, components  what other engines read in Markdown: as CommonMark has it
     definitions, math, emoji  what only some engines read
-    shortcodes, elsewhere  tags and what they show            liquid      expressions and their values
+    shortcodes, elsewhere  tags and what they show            liquid, braces  expressions
+    leftout     what goes though it may have meant something
     code        what of a source is code and left alone       urls        every URL absolute
     stream      safe HTML as pieces                           limits      bodies too odd to be parsed
     pictures    sizes of pictures that are known              kept        bodies that were made safe before

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from html import escape
 
-from publisher.markup.code import cut, outside_code
+from publisher.markup.code import blank, cut, outside_code
 
 _IMPORT = (
     r"import\s+(?:[\w*${](?:[^'\"`;<>()\n]|\n(?![ \t]*$)){0,600}?\bfrom\s+)?['\"][^'\"\n]+['\"]"
@@ -44,6 +44,13 @@ def without_jsx(source: str) -> str:
     if "={" not in source:
         return source
     return outside_code(source, lambda text: _ELEMENT.sub(lambda match: _plain(match[0], named), text))
+
+
+def blanked(prose: str) -> str:
+    """`prose` with MDX's imports, exports and elements as spaces: every other character keeps its place."""
+    if 0 < prose.count("import ") + prose.count("export ") < MANY:
+        prose = _CODE.sub(lambda match: blank(match[0]), prose)
+    return _ELEMENT.sub(lambda match: blank(match[0]) if "{" in match[0] else match[0], prose)
 
 
 def _plain(element: str, named: dict[str, str]) -> str:

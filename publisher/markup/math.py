@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from publisher.core.extensions import Extension
-from publisher.markup.code import without_code
+from publisher.markup.code import blank, without_code
 from publisher.markup.hidden import hide
 
 LIMIT = 5_000
@@ -32,8 +32,8 @@ _MARKS = {
 
 def with_math(source: str, extensions: Collection[Extension]) -> str:
     """`source` with what stands in formulas hidden from every parser. Code stays as it is."""
-    marks = {mark for extension in extensions for mark in _MARKS.get(extension, ())}
-    if sum(source.count(mark) for mark in marks) not in range(2, MANY):
+    marks = _marks(extensions)
+    if not _may_hold(source, marks):
         return source
     parts: list[str] = []
     at = 0
@@ -44,6 +44,27 @@ def with_math(source: str, extensions: Collection[Extension]) -> str:
         parts += [source[at:start], hide(_BLANK.sub("", inside))]
         at = end
     return "".join([*parts, source[at:]])
+
+
+def without_math(prose: str, extensions: Collection[Extension]) -> str:
+    """`prose` with the formulas as spaces: every other character keeps its place."""
+    marks = _marks(extensions)
+    if not _may_hold(prose, marks):
+        return prose
+    parts: list[str] = []
+    at = 0
+    for start, end in _formulas(prose, marks):
+        parts += [prose[at:start], blank(prose[start:end])]
+        at = end
+    return "".join([*parts, prose[at:]])
+
+
+def _marks(extensions: Collection[Extension]) -> set[str]:
+    return {mark for extension in extensions for mark in _MARKS.get(extension, ())}
+
+
+def _may_hold(text: str, marks: Collection[str]) -> bool:
+    return sum(text.count(mark) for mark in marks) in range(2, MANY)
 
 
 def _formulas(text: str, marks: Collection[str]) -> Iterator[tuple[int, int]]:

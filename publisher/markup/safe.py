@@ -10,16 +10,19 @@ from publisher.core.posts import Markup as Kind
 from publisher.markup import excerpts, limits, pictures, prose, stream
 from publisher.markup.admonitions import with_quotations
 from publisher.markup.boxes import with_boxes
+from publisher.markup.braces import with_values
 from publisher.markup.components import with_components
 from publisher.markup.extras import as_commonmark
 from publisher.markup.hidden import reveal, shown, without
 from publisher.markup.jsx import without_jsx
 from publisher.markup.kept import Kept
+from publisher.markup.leftout import left_out
 from publisher.markup.math import with_math
 from publisher.markup.shortcodes import Context
-from publisher.markup.templates import removed, resolve, without_marks
+from publisher.markup.templates import resolve, without_marks
 
 WHOLE = 1000
+_NOWHERE = "https://site.invalid/"
 
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "‛": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
 _MARKS = re.compile(r"[*_`\\]+")
@@ -44,11 +47,12 @@ class SafeMarkup:
         title: str,
         files: Mapping[str, Placed] = NO_FILES,
         extensions: Sequence[Extension] = (),
+        values: Sequence[tuple[str, str]] = (),
     ) -> str:
         """Sanitised HTML with absolute URLs; the first heading is dropped where it repeats `title`. A
         reference to one of `files` becomes its URL, and a picture among them gets its size.
         """
-        context = Context(self.site_url, base_url, title, tuple(extensions))
+        context = Context(self.site_url, base_url, title, tuple(extensions), tuple(values))
         inside = tuple(files.items())
         return self._kept.of((body, kind, context, inside), lambda: _safe(body, kind, context, inside))
 
@@ -61,9 +65,12 @@ class SafeMarkup:
         title: str,
         files: Mapping[str, Placed] = NO_FILES,
         extensions: Sequence[Extension] = (),
+        values: Sequence[tuple[str, str]] = (),
     ) -> str:
         """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
-        html = self.html(body, kind, base_url=base_url, title=title, files=files, extensions=extensions)
+        html = self.html(
+            body, kind, base_url=base_url, title=title, files=files, extensions=extensions, values=values
+        )
         return prose.text(html)
 
     def summary(self, html: str, *, whole: bool = False) -> str:
@@ -72,10 +79,17 @@ class SafeMarkup:
         return prose.shortened(stream.words(html), WHOLE) if whole else prose.summary(html)
 
     def removed(
-        self, body: str, kind: Kind, extensions: Sequence[Extension] = ()
+        self,
+        body: str,
+        kind: Kind,
+        extensions: Sequence[Extension] = (),
+        values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
         """(line of the body from 1, tag) of template code that cannot be shown and is taken away."""
-        return [] if limits.too_odd(body) else removed(body, markdown=kind is Kind.MARKDOWN)
+        if limits.too_odd(body):
+            return []
+        context = Context(_NOWHERE, _NOWHERE, "Title", tuple(extensions), tuple(values))
+        return left_out(body, context, markdown=kind is Kind.MARKDOWN)
 
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
         """The leading whole blocks of sanitised HTML within `limit` UTF-8 bytes, and whether that is
@@ -96,7 +110,10 @@ def _safe(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Place
     source = with_boxes(source, markdown=kind is Kind.MARKDOWN)
     resolved = resolve(source, context, markdown=kind is Kind.MARKDOWN)
     if kind is Kind.MARKDOWN:
-        resolved = with_quotations(with_components(without_jsx(resolved)))
+        resolved = with_components(without_jsx(resolved))
+        if Extension.MDX in context.extensions:
+            resolved = with_values(resolved, context)
+        resolved = with_quotations(resolved)
     html = to_html(resolved, context.extensions) if kind is Kind.MARKDOWN else resolved
     if limits.too_deep(html):
         return limits.as_plain(shown(without_marks(resolved)))

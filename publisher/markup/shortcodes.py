@@ -40,13 +40,19 @@ Arguments = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where the tags stand: the site's URL and the post's (absolute, or empty), the post's title, and
-    what its generator reads."""
+    """Where the tags stand: the site's URL and the post's (absolute, or empty), the post's title,
+    what its generator reads, and the front matter that it may show."""
 
     site_url: str = ""
     base_url: str = ""
     title: str = ""
     extensions: tuple[Extension, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+
+    def value(self, name: str) -> str | None:
+        """What the front matter says under `name` (or "page." and a name); None: nothing that is known."""
+        name = name.removeprefix("page.")
+        return self.title or None if name == "title" else dict(self.values).get(name)
 
     @property
     def prefix(self) -> str:
@@ -175,6 +181,11 @@ def _sound(arguments: Arguments, context: Context) -> str:
     return f'<audio src="{escape(src)}" controls></audio>' if _SOURCE.match(src) else ""
 
 
+def _param(arguments: Arguments, context: Context) -> str:
+    """Hugo's `param`: a value of the front matter."""
+    return escape(context.value(arguments.get("0", "")) or "", quote=False)
+
+
 def _tab(arguments: Arguments, context: Context) -> str:
     """One of several texts that readers choose from: its label."""
     label = next(
@@ -242,6 +253,7 @@ TAGS: dict[str, Callable[[Arguments, Context], str]] = {
     "image_with_class": _classed,
     "post_link": _post_link,
     "video": _film,
+    "param": _param,
     "tab": _tab,
     "button": _button,
     "btn": _button,

@@ -7,9 +7,10 @@ until the body is safe HTML.
 import re
 from collections.abc import Callable
 
+from publisher.core.extensions import Extension
 from publisher.markup.code import blank, outside_code, without_code
 from publisher.markup.hidden import hide
-from publisher.markup.liquid import EXPRESSION, value_of
+from publisher.markup.liquid import EJS, expressions, value_of
 from publisher.markup.shortcodes import Context, from_root, shown
 
 _BRACES = re.compile(r"[{}]+")
@@ -24,15 +25,10 @@ _HIGHLIGHT = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _ESCAPED = re.compile(r"\{\{([<%])/\*((?:(?!\*/)[^{}]){0,2000})\*/([>%])\}\}")  # Hugo shows it
-_OPENING = re.compile(r"\{\{[<%]|\{%")
 _INTERNAL = re.compile(
     r"""(\]\(<?|\bhref=["']?)@/([^\s()<>"']{1,500}\.md(?:\#[\w-]*)?)(?=[)>"'\s])"""
 )  # Zola's links
-_NOWHERE = Context(site_url="https://site.invalid/", base_url="https://site.invalid/")
-MAX_REMOVED = 50
-MAX_LOOKED = 5_000
 _PAIRS = (("{{<", ">}}"), ("{{%", "%}}"), ("{%", "%}"))
-_CLOSING = dict(_PAIRS)
 _ATTRIBUTES = re.compile(
     r"^[ \t]*\{:[ \t]*:?/?[.#\w=:][^{}\n]*\}[ \t]*$\n?"  # a line of its own
     r"|(?<=[)`*_\"\]])\{:[ \t]*\n?[ \t]*[.#\w][^{}\n]*(?:\n[ \t]*[.#\w][^{}\n]*)?\}"  # after a span
@@ -45,7 +41,7 @@ _ATTRIBUTES = re.compile(
 
 def resolve(source: str, context: Context, *, markdown: bool) -> str:
     """A body source without template code, and in Markdown without kramdown's attribute lists."""
-    if "{" not in source and "@/" not in source:
+    if "{" not in source and "@/" not in source and "<%" not in source:
         return source
     if "{/*" in source:
         source = _uncommented(source, without_code(source) if markdown else source)
@@ -56,31 +52,12 @@ def resolve(source: str, context: Context, *, markdown: bool) -> str:
     return outside_code(source, lambda text: _change_markdown(text, context))
 
 
-def removed(source: str, *, markdown: bool) -> list[tuple[int, str]]:
-    """(line, tag) of each tag outside code that `resolve` takes away though it may have meant something."""
-    if "{%" not in source and "{{" not in source:
-        return []
-    text = without_code(source) if markdown else source
-    text = _between(text, "{/*", "*/}", blank)
+def quiet(prose: str) -> str:
+    """`prose` with what shows no template code, or shows it as it is, as spaces; lines stay."""
+    prose = _between(prose, "{/*", "*/}", blank)
     for pair in (_RAW, _COMMENT):
-        text = _pairs(text, pair, blank)
-    text = _HIGHLIGHT.sub(lambda match: blank(match[0]), text) if text.count("{") < 2000 else text
-    found: list[tuple[int, str]] = []
-    at = counted = 0
-    line = 1
-    for _ in range(MAX_LOOKED):
-        opening = _OPENING.search(text, at)
-        if opening is None or len(found) >= MAX_REMOVED:
-            break
-        closing = _CLOSING[opening[0]]
-        end = text.find(closing, opening.end(), opening.end() + 2000)
-        at = opening.end() if end < 0 else end + len(closing)
-        inside = text[opening.end() : max(end, opening.end())].strip("-").strip()
-        if end >= 0 and shown(inside, _NOWHERE) is None:
-            line += text.count("\n", counted, opening.start())
-            counted = opening.start()
-            found.append((line, " ".join(text[opening.start() : at].split())[:60]))
-    return found
+        prose = _pairs(prose, pair, blank)
+    return _HIGHLIGHT.sub(lambda match: blank(match[0]), prose) if prose.count("{") < 2000 else prose
 
 
 def without_marks(text: str) -> str:
@@ -149,7 +126,9 @@ def _change(text: str, context: Context) -> str:
     if "@/" in text:
         text = _INTERNAL.sub(lambda match: match[1] + from_root(match[2], context), text)
     if "{{" in text:
-        text = EXPRESSION.sub(lambda match: value_of(match, context), text)
+        text = expressions(context).sub(lambda match: value_of(match, context) or "", text)
+    if "<%" in text and Extension.EJS in context.extensions:
+        text = EJS.sub(lambda match: value_of(match, context) or "", text)
     for opening, closing in _PAIRS:
         if opening in text:
             text = _between(

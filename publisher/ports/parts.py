@@ -63,7 +63,7 @@ class Source(Protocol):
 class Markup(Protocol):
     """Bodies, made safe. Pure: no network, no file. Never raises for content. A relative reference to one
     of `files` becomes its URL, any other is resolved against `base_url`. `extensions` are what is read beyond
-    what all bodies of a kind have.
+    what all bodies of a kind have; `values` are the (name, text) of front matter that it may show.
     """
 
     def html(
@@ -75,6 +75,7 @@ class Markup(Protocol):
         title: str,
         files: Mapping[str, Placed] = NO_FILES,
         extensions: Sequence[Extension] = (),
+        values: Sequence[tuple[str, str]] = (),
     ) -> str:
         """Sanitised HTML with absolute URLs; a first heading equal to `title` is dropped."""
         ...
@@ -88,6 +89,7 @@ class Markup(Protocol):
         title: str,
         files: Mapping[str, Placed] = NO_FILES,
         extensions: Sequence[Extension] = (),
+        values: Sequence[tuple[str, str]] = (),
     ) -> str:
         """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
         ...
@@ -98,7 +100,11 @@ class Markup(Protocol):
         ...
 
     def removed(
-        self, body: str, kind: MarkupKind, extensions: Sequence[Extension] = ()
+        self,
+        body: str,
+        kind: MarkupKind,
+        extensions: Sequence[Extension] = (),
+        values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
         """(line of the body from 1, tag) of template code that cannot be shown and is taken away."""
         ...

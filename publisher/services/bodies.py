@@ -16,6 +16,7 @@ def html_of(markup: Markup, post: Post, body: str, files: Mapping[str, Placed] =
         title=post.title,
         files=files,
         extensions=post.extensions,
+        values=post.values,
     )
 
 
@@ -28,9 +29,10 @@ def text_of(markup: Markup, post: Post, body: str, files: Mapping[str, Placed] =
         title=post.title,
         files=files,
         extensions=post.extensions,
+        values=post.values,
     )
 
 
 def removed_of(markup: Markup, post: Post, body: str) -> Sequence[tuple[int, str]]:
     """(line, code) of what is taken away from the body."""
-    return markup.removed(body, post.markup, post.extensions)
+    return markup.removed(body, post.markup, post.extensions, post.values)

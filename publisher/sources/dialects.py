@@ -22,11 +22,12 @@ from publisher.sources.values import FrontMatter, Value, scalars, table
 
 _USUAL: Mapping[str, tuple[Extension, ...]] = {
     "none": (Extension.DEFINITIONS,),
-    "jekyll": (Extension.DEFINITIONS, Extension.MATH),
+    "jekyll": (Extension.DEFINITIONS, Extension.MATH, Extension.TEMPLATES),
     "hugo": (Extension.DEFINITIONS,),
     "pelican": (Extension.DEFINITIONS,),
-    "hexo": (Extension.DEFINITIONS, Extension.BREAKS),
-    "docusaurus": (Extension.EMOJI,),
+    "hexo": (Extension.DEFINITIONS, Extension.BREAKS, Extension.TEMPLATES),
+    "docusaurus": (Extension.EMOJI, Extension.MDX),
+    "eleventy": (Extension.TEMPLATES, Extension.EJS),
 }
 _TEX = (Extension.MATH, Extension.DOLLARS)
 _DELIMITERS = {
@@ -68,6 +69,8 @@ _EXTRAS = {
 }
 _JEMOJI = re.compile(r"""^\s*gem\s*\(?\s*["']jemoji["']""", re.MULTILINE)
 _NO_EMOJI = re.compile(r"\bemoji\s*:\s*false\b")
+_BY_NAME = re.compile(r"""\bformat\s*:\s*["'](?:md|detect)["']""")  # only .mdx is MDX
+_OFF = frozenset({"md", "html", "false"})
 _NAMES = re.compile(r"[\w.]+")
 
 _Changes: TypeAlias = Iterator[tuple[Extension, bool | None]]
@@ -82,6 +85,18 @@ def extensions_of(profile: str, root: Path | None) -> tuple[Extension, ...]:
         if on is not None:
             (found.add if on else found.discard)(extension)
     return tuple(extension for extension in Extension if extension in found)
+
+
+def of_post(path: str, front: FrontMatter, extensions: tuple[Extension, ...]) -> tuple[Extension, ...]:
+    """What is read in the post at `path`, of a blog that reads `extensions`: it may ask for no templates."""
+    if path.endswith(".mdx") and Extension.MDX not in extensions:
+        extensions = (*extensions, Extension.MDX)
+    if Extension.TEMPLATES not in extensions:
+        return extensions
+    off = front.flag("render_with_liquid") is False or front.flag("disableNunjucks") is True
+    if off or front.text("templateEngineOverride") in _OFF:
+        return tuple(it for it in extensions if it not in (Extension.TEMPLATES, Extension.EJS))
+    return extensions
 
 
 def _jekyll(root: Path) -> _Changes:
@@ -152,6 +167,8 @@ def _docusaurus(root: Path) -> _Changes:
     config = "".join(_text(root / f"docusaurus.config.{end}") for end in _SCRIPTS)
     if _NO_EMOJI.search(config):
         yield Extension.EMOJI, False
+    if _BY_NAME.search(config):
+        yield Extension.MDX, False
 
 
 def _of_packages(root: Path) -> _Changes:

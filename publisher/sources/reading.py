@@ -8,8 +8,10 @@ from typing import TypeAlias
 
 from publisher.core.posts import BadPost, Markup, Parsed, Post, body_hash
 from publisher.sources import people, places
+from publisher.sources.asked import asked_of
 from publisher.sources.containers import Container, open_container
 from publisher.sources.dates import zone_named
+from publisher.sources.dialects import of_post
 from publisher.sources.globs import in_scope
 from publisher.sources.instants import (
     EXPIRY_FIELDS,
@@ -141,7 +143,8 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
     post = Post(
         path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
         base_url=place.base_url, slug=slug, language=language, body_hash=body_hash(body),
-        markup=Markup.HTML if is_html else Markup.MARKDOWN, extensions=rules.extensions,
+        markup=Markup.HTML if is_html else Markup.MARKDOWN, extensions=of_post(path, front, rules.extensions),
+        values=asked_of(front, body),
         modified=first_date(front, MODIFIED_FIELDS, zones, warnings)[0],
         expires=first_date(front, EXPIRY_FIELDS, zones, warnings)[0],
         opens=find_opening(front, instant, zones, warnings),

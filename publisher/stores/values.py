@@ -102,6 +102,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("aliases", "tags", "categories", "warnings"), tuple),
     "markup": Markup,
     "extensions": lambda names: tuple(map(Extension, names)),
+    "values": lambda pairs: tuple((name, text) for name, text in pairs),
     "mail": Mail,
     "authors": _people,
     "assets": lambda assets: tuple(Asset(**asset) for asset in assets),

@@ -1,5 +1,6 @@
 """What a post's generator reads in Markdown: by its habit, and by the blog's own configuration."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,14 @@ import pytest
 from publisher.core.extensions import Extension
 from publisher.core.posts import Parsed
 from publisher.sources import FolderSource, SourceRules
+from publisher.sources.asked import asked_of
+from publisher.sources.reading import read_post
+from publisher.sources.values import FrontMatter
 
 GOOD = "---\ntitle: A\ndate: 2024-05-01\n---\nBody\n"
 DEFINITIONS, BREAKS, EMOJI = Extension.DEFINITIONS, Extension.BREAKS, Extension.EMOJI
 MATH, DOLLARS, BRACKETS = Extension.MATH, Extension.DOLLARS, Extension.BRACKETS
+TEMPLATES, EJS, MDX = Extension.TEMPLATES, Extension.EJS, Extension.MDX
 PASSED = """[markup.goldmark.extensions.passthrough]
 enable = true
 [markup.goldmark.extensions.passthrough.delimiters]
@@ -33,13 +38,13 @@ def read(root: Path, files: dict[str, str], post: str, profile: str = "auto") ->
     ("profile", "extensions"),
     [
         ("none", {DEFINITIONS}),
-        ("jekyll", {DEFINITIONS, MATH}),
+        ("jekyll", {DEFINITIONS, MATH, TEMPLATES}),
         ("hugo", {DEFINITIONS}),
         ("pelican", {DEFINITIONS}),
-        ("hexo", {DEFINITIONS, BREAKS}),
-        ("eleventy", set()),
+        ("hexo", {DEFINITIONS, BREAKS, TEMPLATES}),
+        ("eleventy", {TEMPLATES, EJS}),
         ("astro", set()),
-        ("docusaurus", {EMOJI}),
+        ("docusaurus", {EMOJI, MDX}),
         ("zola", set()),
     ],
 )
@@ -75,6 +80,8 @@ def test_each_generator_has_its_habits(profile: str, extensions: set[Extension],
          Extension.HIGHLIGHT, True),
         ("zola.toml", "base_url = 'x'\n[markdown]\nrender_emoji = true\n", "content/a.md", EMOJI, True),
         ("docusaurus.config.js", "export default {markdown: {emoji: false}}", "blog/a.md", EMOJI, False),
+        ("docusaurus.config.js", "export default {markdown: {format: 'detect'}}", "blog/a.md", MDX, False),
+        ("docusaurus.config.js", "export default {markdown: {format: 'detect'}}", "blog/a.mdx", MDX, True),
         ("pelicanconf.py", "PLUGINS = ['render_math']\n", "content/a.md", DOLLARS, True),
         ("pelicanconf.py", "MARKDOWN = {'extensions': ['pymdownx.mark', 'extra']}\n", "content/a.md",
          Extension.HIGHLIGHT, True),
@@ -105,3 +112,45 @@ def test_a_plugin_of_jekylls_may_stand_in_its_gemfile(tmp_path: Path) -> None:
     assert EMOJI not in read(tmp_path, files, "_posts/2024-05-01-a.md")
     files["Gemfile"] = "group :jekyll_plugins do\n  gem 'jemoji'\nend\n"
     assert EMOJI in read(tmp_path, files, "_posts/2024-05-01-a.md")
+
+
+@pytest.mark.parametrize(
+    ("front", "extensions"),
+    [
+        ("render_with_liquid: false", {DEFINITIONS, MATH}),
+        ("render_with_liquid: true", {DEFINITIONS, MATH, TEMPLATES}),
+        ("templateEngineOverride: md", {DEFINITIONS, MATH}),
+        ("disableNunjucks: true", {DEFINITIONS, MATH}),
+    ],
+)
+def test_a_post_may_ask_for_no_templates(front: str, extensions: set[Extension]) -> None:
+    rules = SourceRules(
+        site_url="https://blog.example/", profile="jekyll", extensions=(DEFINITIONS, MATH, TEMPLATES)
+    )
+    found = read_post("a.md", f"---\ntitle: A\ndate: 2024-05-01\n{front}\n---\nBody\n".encode(), rules)
+    assert isinstance(found, Parsed)
+    assert set(found.post.extensions) == extensions
+
+
+def test_a_post_carries_the_front_matter_that_its_body_shows_and_no_other() -> None:
+    front = "title: A\ndate: 2024-05-01\nversion: 2\nmood: good\nmore: x\nlist: [1]\nother-one: y"
+    text = (
+        "{{ page.version }} {{ mood | upcase }} {{ list }} {{ title }} {{ date }} {frontMatter.more}"
+        ' {{< param "other-one" >}} {{ nobody }} other'
+    )
+    rules = SourceRules(site_url="https://blog.example/")
+    found = read_post("a.md", f"---\n{front}\n---\n{text}\n".encode(), rules)
+    assert isinstance(found, Parsed)
+    assert found.post.values == (("mood", "good"), ("more", "x"), ("other-one", "y"), ("version", "2"))
+    other = read_post("a.md", f"---\n{front}\n---\n{text}\n".replace("good", "bad").encode(), rules)
+    assert isinstance(other, Parsed)
+    assert other.post.revision != found.post.revision
+    assert other.post.body_hash == found.post.body_hash
+
+
+@pytest.mark.parametrize("scrap", ["{{ a ", "{{ a }}", "{{< param a", "{frontMatter.a", "<%= a", "{{-  "])
+def test_looking_for_what_a_body_shows_is_quick(scrap: str) -> None:
+    front = FrontMatter(values={"a": "b"}, lines={}, line=1)
+    started = time.process_time()
+    asked_of(front, scrap * (990_000 // len(scrap)))
+    assert time.process_time() - started < 3

@@ -29,6 +29,7 @@ _posts = st.builds(
     modified=st.none() | _instants,
     expires=st.none() | _instants,
     markup=st.sampled_from(Markup),
+    values=st.lists(st.tuples(_text, _text), max_size=2).map(tuple),
     extensions=st.lists(st.sampled_from(Extension), max_size=2).map(tuple),
     explicit_id=st.none() | _text,
     hidden=st.none() | _text,

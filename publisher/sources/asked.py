@@ -1,0 +1,31 @@
+"""Front matter that a body shows: `{{ page.version }}`, `{{ version }}`, `{frontMatter.version}`,
+`{{< param "version" >}}`. Only plain values; what they are is then known to whoever renders the body.
+"""
+
+import re
+from itertools import islice
+
+from publisher.sources.values import FrontMatter, names
+
+_ASKED = re.compile(
+    r"\{\{-?\s{0,9}(?:page\.)?(?P<liquid>[A-Za-z_][\w-]{0,60}?)\s{0,9}(?:\||-?\}\})"
+    r"|<%[-=]\s{0,9}(?P<ejs>[A-Za-z_]\w{0,60})\s{0,9}[-_]?%>"
+    r"|\{\s{0,9}front[Mm]atter\.(?P<mdx>\w{1,60})\s{0,9}\}"
+    r"|\{\{[<%]\s{0,9}param\s{1,9}[\"']?(?P<hugo>[\w-]{1,60})[\"']?\s{0,9}[>%]\}\}"
+)
+_OTHERS = names("title date content url tags categories excerpt")
+"""Names that mean something of the generator's own."""
+
+MANY, LONG = 1_000, 1_000
+
+
+def asked_of(front: FrontMatter, body: str) -> tuple[tuple[str, str], ...]:
+    """(name as the body writes it, text) of each value of the front matter that `body` shows, by name."""
+    if "{" not in body and "<%" not in body:
+        return ()
+    found: dict[str, str] = {}
+    for match in islice(_ASKED.finditer(body), MANY):
+        name = match[match.lastgroup or 0]
+        if name not in found and name.lower() not in _OTHERS and 0 < len(text := front.text(name)) <= LONG:
+            found[name] = text
+    return tuple(sorted(found.items()))
