@@ -54,6 +54,7 @@ DATA_BUDGET = 100_000
 """Characters of pictures written into a body (data: URLs) that are carried; more become links."""
 
 _FRAME = re.compile(r"<iframe\b([^<>]*)>(?:[^<]*</iframe\s*>)?", re.IGNORECASE)
+_LANGUAGE = re.compile(r"language-[\w+#.-]+")  # "rust,ignore" and "bash:.profile" say more than that
 _NESTED = re.compile(r"<a [^<>]*></a>(?=<a )")  # what is left of a link around an autolink
 _SOURCE = re.compile(r"""\bsrc\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 
@@ -97,7 +98,8 @@ def _filter(base: str, files: Mapping[str, Placed]) -> Callable[[str, str, str],
         if name == "srcset":
             return absolute_set(value, base, files)
         if name == "class":
-            return value if value.startswith("language-") and " " not in value else None
+            said = _LANGUAGE.match(value)
+            return said[0] if said and " " not in value else None
         return without_marks(value) if "{" in value else value
 
     return attribute

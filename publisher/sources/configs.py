@@ -193,7 +193,8 @@ def _zola(file: Path) -> Config:
 
 
 def _pelican(file: Path) -> Config:
-    given = pelican.assignments(read_text(file))
+    published = pelican.assignments(read_text(file.parent / "publishconf.py"))  # which imports the other
+    given = {**pelican.assignments(read_text(file)), **published}
     texts = {name: value for name, value in given.items() if isinstance(value, str)}
     return Config(
         profile="pelican",

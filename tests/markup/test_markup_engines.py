@@ -133,6 +133,8 @@ def test_nothing_in_a_comment_is_template_code_that_was_left_out() -> None:
         ("{{< embed url=https://x.example/?a=1&b=2 >}}",
          '<p><a href="https://x.example/?a=1&amp;b=2">x.example/?a=1&amp;b=2</a></p>'),
         ('{% widget "https://x.example/" 3 %}', ""),
+        ("```js:a.js\na\n```", JS),
+        ("```js,ignore\na\n```", JS),
         ('{% include video id="abcdefghijk" provider="youtube" %}',
          '<p><a href="https://www.youtube.com/watch?v=abcdefghijk">Video on YouTube</a></p>'),
         ('{% include video id="1" provider="nobody" %}', ""),

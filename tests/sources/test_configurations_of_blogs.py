@@ -146,6 +146,16 @@ def test_a_setting_of_pelicans_may_be_put_together_of_others(
     assert found.permalink == permalink
 
 
+def test_what_pelican_publishes_with_wins(tmp_path: Path) -> None:
+    files = {
+        "pelicanconf.py": "ARTICLE_URL = '{slug}.html'\nTIMEZONE = 'Asia/Tokyo'\n",
+        "publishconf.py": "from pelicanconf import *\nARTICLE_URL = 'log/{slug}/'\n",
+        "content/a.md": post(),
+    }
+    found = read(tmp_path, files)["content/a.md"]
+    assert (found.permalink, found.instant) == ("/log/t/", datetime(2024, 4, 30, 15, tzinfo=UTC))
+
+
 def test_zolas_taxonomies_may_be_written_in_yaml(tmp_path: Path) -> None:
     files = {
         "config.toml": "base_url = 'https://x.example'\n",
