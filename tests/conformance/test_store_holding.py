@@ -76,7 +76,9 @@ def test_cancelling_ends_all_that_was_not_sent_at_once_also_what_a_run_holds(wor
     world.store.finish(batch, NOW)
     assert world.states(mailing) == ["cancelled"] * 4
     assert world.store.next_batch_at() is None
-    assert world.store.order(mailing, Order.RESUME, NOW) == Declined(why="is cancelled")
+    assert world.store.order(mailing, Order.RESUME, NOW) == Declined(
+        why="is cancelled", do="nothing of it is left to be sent"
+    )
 
 
 def test_there_must_be_a_mailing_to_order_about(world: Any) -> None:
