@@ -21,7 +21,7 @@ MANY, LONG = 1_000, 1_000
 
 def asked_of(front: FrontMatter, body: str) -> tuple[tuple[str, str], ...]:
     """(name as the body writes it, text) of each value of the front matter that `body` shows, by name."""
-    if "{" not in body and "<%" not in body:
+    if "{" not in body and not ("<" in body and "<%" in body):  # one character is found far more quickly
         return ()
     found: dict[str, str] = {}
     for match in islice(_ASKED.finditer(body), MANY):
