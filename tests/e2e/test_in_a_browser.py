@@ -18,7 +18,8 @@ ARTEFACTS = Path(__file__).parents[2] / "test-artefacts"
 
 POSTS = {
     "en.md": "---\ntitle: A table at low tide\ndate: 2024-10-21\ntags: [tides]\n---\n"
-    "Words, `code` and\n\n| hour | rise |\n|---|---|\n| 1 | 1/12 |\n\n```\n" + "x" * 200 + "\n```\n\n"
+    "Words, `code` and\n\n| hour | rise |\n|---|---:|\n| 1 | 1/12 |\n\nEbb\n: When the sea goes.\n\n"
+    "```\n" + "x" * 200 + "\n```\n\n"
     "![a chart](https://images.example/wide.png)\n",
     "ar.md": "---\ntitle: الحضرة\ndate: 2024-10-21\nlang: ar\n---\nنص قصير عن البحر، and some English.\n",
     "km.md": "---\ntitle: ទន្លេសាប\ndate: 2024-10-21\nlang: km\n---\nព្រះរាជាណាចក្រកម្ពុជា។\n",
@@ -83,6 +84,16 @@ def test_a_page_is_for_everybody(path: str, scheme: Any, browser: Browser, serve
     page.goto(served.url + path)
     found = Axe().run(page).response["violations"]
     assert [(rule["id"], [node["html"][:100] for node in rule["nodes"]]) for rule in found] == []
+    page.close()
+
+
+def test_columns_and_terms_stand_as_their_author_wrote_them(browser: Browser, served: Any) -> None:
+    page = browser.new_page()
+    page.route("https://images.example/**", lambda route: route.abort())
+    page.goto(served.url + "/posts/2024/10/21/en/")
+    style = "e => [getComputedStyle(e).textAlign, Number(getComputedStyle(e).fontWeight) > 500]"
+    found = [page.locator(f".post {name}").last.evaluate(style) for name in ("th", "td", "dt", "dd")]
+    assert found == [["end", True], ["end", False], ["start", True], ["start", False]]
     page.close()
 
 
