@@ -2,7 +2,8 @@
 PORT ?= 8000
 BIN := .venv/bin
 LOCK := pyproject.toml uv.lock requirements/run.txt requirements/dev.txt scripts/environment
-PYTEST_WORKERS ?= auto
+# One more than there are cores: much of the time a test waits, for a server, a browser or a killed process.
+PYTEST_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format docs messages bench soak lock wheel clean
