@@ -36,8 +36,7 @@ def reading_ahead(app: "App") -> Generator[None, None, None]:
             import_module(
                 "publisher.formats.generator"
             )  # feedgen and lxml: else loaded by the first document
-            import_module("publisher.markup.commonmark")  # comrak
-            import_module("publisher.markup.sanitise")  # nh3
+            import_module("publisher.markup.making")  # comrak and nh3
             app.parts.renderer.ready(*TEMPLATES)  # Jinja
             yield
     except BaseException:

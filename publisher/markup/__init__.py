@@ -1,6 +1,7 @@
 """Bodies, made safe: body source -> safe HTML | text | summary | excerpt.
 
-    safe        the way of a body, and what is kept of it     commonmark  Markdown -> HTML (comrak)
+    safe        who is asked; what is kept of it              making      the way of a body
+    commonmark  Markdown -> HTML (comrak)
     templates   generators' template code, resolved or gone   sanitise    any HTML -> safe HTML (nh3)
     extras, boxes, jsx, components  what other engines read in Markdown: as CommonMark has it
     definitions, math, emoji  what only some engines read

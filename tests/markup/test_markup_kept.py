@@ -1,5 +1,8 @@
 """A body is made safe once, as long as it is what it was."""
 
+import subprocess
+import sys
+
 from publisher.core.assets import Placed
 from publisher.core.posts import Markup
 from publisher.markup import SafeMarkup
@@ -56,3 +59,12 @@ def test_everything_that_a_body_depends_on_tells_it_apart() -> None:
     placed = markup.html(body, Markup.MARKDOWN, base_url="https://x.example/1/", title="T", files=files)
     assert 'width="1"' in placed
     assert markup.html(body, Markup.MARKDOWN, base_url="https://x.example/1/", title="T") == one
+
+
+def test_how_bodies_are_made_is_loaded_with_the_first() -> None:
+    code = (
+        "import sys, publisher.markup as m; m.SafeMarkup()\n"
+        "print(sorted(name for name in sys.modules if name.startswith(('publisher.markup.', 'comrak'))))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found.strip() == "['publisher.markup.kept', 'publisher.markup.safe']"

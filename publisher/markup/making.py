@@ -1,0 +1,73 @@
+"""The way of a body: template code out, Markdown to HTML, sanitised, the repeated title dropped."""
+
+import re
+import unicodedata
+
+from publisher.core.assets import Placed
+from publisher.core.extensions import Extension
+from publisher.core.posts import Markup as Kind
+from publisher.markup import limits, pictures, stream
+from publisher.markup.admonitions import with_quotations
+from publisher.markup.boxes import with_boxes
+from publisher.markup.braces import with_values
+from publisher.markup.commonmark import to_html
+from publisher.markup.components import with_components
+from publisher.markup.emoji import with_emoji
+from publisher.markup.extras import as_commonmark
+from publisher.markup.hidden import reveal, shown, without
+from publisher.markup.jsx import without_jsx
+from publisher.markup.math import with_math
+from publisher.markup.sanitise import legal, sanitised
+from publisher.markup.shortcodes import Context
+from publisher.markup.templates import resolve, without_marks
+
+_QUOTES = str.maketrans({"‘": "'", "’": "'", "‛": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
+_MARKS = re.compile(r"[*_`\\]+")
+_SPACE = re.compile(r"\s+")
+
+
+def safe(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Placed], ...]) -> str:
+    """The body as safe HTML."""
+    source = without(legal(body))
+    if limits.too_odd(source):
+        return limits.as_plain(without_marks(source))
+    if kind is Kind.MARKDOWN:
+        source = as_commonmark(with_math(source, context.extensions))
+    source = with_boxes(source, markdown=kind is Kind.MARKDOWN)
+    resolved = resolve(source, context, markdown=kind is Kind.MARKDOWN)
+    if kind is Kind.MARKDOWN:
+        resolved = with_components(without_jsx(resolved))
+        if Extension.MDX in context.extensions:
+            resolved = with_values(resolved, context)
+        resolved = with_quotations(resolved)
+    html = to_html(resolved, context.extensions) if kind is Kind.MARKDOWN else resolved
+    if limits.too_deep(html):
+        return limits.as_plain(shown(without_marks(resolved)))
+    html = sanitised(html, context.base_url, dict(files))
+    if files:
+        html = pictures.sized(html, [place for _, place in files])
+    if "{%" in html or "{{" in html:
+        html = stream.map_prose(html, _scrubbed)
+    if Extension.EMOJI in context.extensions and ":" in html:
+        html = stream.map_prose(html, with_emoji)
+    return _without_title(reveal(html), context.title).strip()
+
+
+def _scrubbed(text: str) -> str:
+    if "{%" not in text and "{{&lt;" not in text and "{{%" not in text:
+        return text
+    bare = without_marks(text.replace("{{&lt;", "{{<").replace("&gt;}}", ">}}"))
+    return bare.replace("<", "&lt;").replace(">}}", "&gt;}}")
+
+
+def _without_title(html: str, title: str) -> str:
+    found = stream.first_heading(html)
+    if found is None or not title or _normal(found[2]) != _normal(title):
+        return html
+    return html[: found[0]] + html[found[1] :].lstrip("\n")
+
+
+def _normal(text: str) -> str:
+    """A title for comparison: case, quotes, dashes, marks and spaces do not count."""
+    text = unicodedata.normalize("NFKC", text.translate(_QUOTES)).casefold()
+    return _SPACE.sub(" ", _MARKS.sub("", text)).strip()
