@@ -1,12 +1,13 @@
 """The store: schema, queries, migrations. SQLAlchemy Core over SQLite; every other part sees `ports.Store`.
 
 types.py  members.py       columns for instants, closed sets, display text; the store's own closed sets
-schema.py                  the tables, and the number of the schema
+schema.py  documenttables.py  subscribertables.py  viewtables.py
+                           the tables, and the number of the schema
 values.py  rows.py         JSON and rows <-> values of core
 engine.py  opening.py      connections, transactions, errors; new, current, older, newer, damaged files
 log.py  documents.py  subscribers.py  planning.py  ledger.py  mailings.py
                            a port each (the ledger's: writing and reading)
-wishes.py  joining.py  forgetting.py  eligible.py  batches.py
+changing.py  wishes.py  joining.py  forgetting.py  eligible.py  batches.py
                            the rules and steps they are made of
 store.py                   SqlStore: all of them over one database
 migrating.py  migrations/  Alembic, imported only when something is to be migrated

@@ -7,10 +7,11 @@ from sqlalchemy import delete, insert, select
 
 from publisher.core.documents import Document, Version
 from publisher.core.websub import Ping
+from publisher.stores.documenttables import documents
+from publisher.stores.documenttables import pings as queue
+from publisher.stores.documenttables import versions as held
 from publisher.stores.engine import Database, slices, upsert
-from publisher.stores.schema import documents, problems
-from publisher.stores.schema import pings as queue
-from publisher.stores.schema import versions as held
+from publisher.stores.schema import problems
 
 VERSIONS = 50
 """Versions of a feed document that are remembered. A client with an older one is sent the whole feed."""

@@ -5,11 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
     Connection,
     Select,
-    bindparam,
     func,
     insert,
     select,
@@ -20,17 +17,14 @@ from sqlalchemy import (
 from publisher.core.errors import Conflict, StoreError
 from publisher.core.log import Head, Kind, Known
 from publisher.core.plans import Change, Plan
-from publisher.core.posts import Post
 from publisher.core.settling import Names
-from publisher.stores import terms
+from publisher.stores import changing, terms
 from publisher.stores.engine import Database, insert_new, slices
 from publisher.stores.inserting import insert_columns
 from publisher.stores.renaming import Renaming
 from publisher.stores.rows import as_known
 from publisher.stores.schema import bodies, log, log_head, posts, revisions
 from publisher.stores.values import post_to_text
-
-Rows = list[dict[str, Any]]
 
 
 class Log(Renaming):
@@ -113,7 +107,7 @@ class Log(Renaming):
             before = terms.standing(connection, plan)
             _keep_bodies(connection, plan.changes, bodies)
             _append(connection, plan, at)
-            _touch(connection, plan, now)
+            changing.touch(connection, plan, now)
             terms.note(connection, plan, before)
             head = _head(connection)
         self._db.begun()
@@ -158,20 +152,11 @@ def _keep_bodies(connection: Connection, changes: Sequence[Change], given: Mappi
 
 def _append(connection: Connection, plan: Plan, at: datetime) -> None:
     numbered = list(enumerate(plan.changes, plan.head + 1))
-    of = {kind: [(seq, change) for seq, change in numbered if change.kind is kind] for kind in Kind}
+    new = [(seq, change) for seq, change in numbered if change.kind is Kind.PUBLISHED]
     named = [change.post.revision for change in plan.changes]
-    for part in slices(of[Kind.PUBLISHED]):
+    for part in slices(new):
         _publish(connection, part, [named[seq - plan.head - 1] for seq, _ in part], at)
-    again = [c for kind in (Kind.UPDATED, Kind.CORRECTED, Kind.RESTORED) for _, c in of[kind]]
-    instants = terms.apart(connection, [at] * len(again))
-    rows = [_renewal(c, instant) for c, instant in zip(again, instants, strict=True)]
-    renewed, restored = rows[: len(rows) - len(of[Kind.RESTORED])], rows[len(rows) - len(of[Kind.RESTORED]) :]
-    _run(connection, _RENEWED, renewed)
-    _run(connection, _WITHDRAWN, [{"post": change.id} for _, change in of[Kind.WITHDRAWN]])
-    _run(connection, _RESTORED_CHANGED, restored)
-    _run(connection, _RESTORED, [_new_values(c.id, c.post) for _, c in of[Kind.RESTORED]])
-    told = [c for c in plan.changes if c.kind not in (Kind.WITHDRAWN, Kind.PUBLISHED)]
-    _run(connection, insert_new(revisions), [_revision_row(c, post_to_text(c.post)) for c in told])
+    changing.change(connection, plan.changes, at)
     for part, of_part in zip(slices(numbered), slices(named), strict=True):
         insert_columns(connection, insert(log), _log_columns(part, of_part, at))
 
@@ -204,76 +189,6 @@ def _publish(
     insert_columns(connection, insert_new(revisions), told)
 
 
-def _parameter(name: str, like: ColumnElement[Any]) -> BindParameter[Any]:
-    return bindparam(name, type_=like.type)
-
-
-_THIS = posts.c.id == bindparam("post")
-_NEW: dict[str, Any] = {
-    "value": _parameter("new_value", posts.c.value),
-    "path": bindparam("new_path"),
-    "explicit_id": bindparam("new_explicit_id"),
-    "settled": False,
-}
-"""A post's new version; what is remembered of its file no longer holds."""
-_RENEWED = (
-    update(posts)
-    .where(_THIS)
-    .values(
-        **_NEW,
-        revision=bindparam("new_revision"),
-        updated_at=_parameter("changed_at", posts.c.updated_at),
-    )
-)
-_WITHDRAWN = update(posts).where(_THIS).values(live=False, settled=False)
-_RESTORED_CHANGED = _RENEWED.where(posts.c.revision != bindparam("new_revision"))
-_RESTORED = update(posts).where(_THIS).values(**_NEW, live=True, missing_since=None, missing_scans=0)
-_TOUCHED = update(posts).where(_THIS).values(**_NEW)
-_SINCE = func.coalesce(posts.c.missing_since, _parameter("scanned_at", posts.c.missing_since))
-_RETOLD = (
-    update(revisions)
-    .where(revisions.c.post_id == bindparam("post"), revisions.c.revision == bindparam("told"))
-    .values(value=_parameter("new_value", revisions.c.value))
-)
-_MISSING = (
-    update(posts)
-    .where(_THIS)
-    .values(missing_scans=posts.c.missing_scans + 1, missing_since=_SINCE, settled=False)
-)
-_FOUND = update(posts).where(_THIS).values(missing_scans=0, missing_since=None)
-
-
-def _touch(connection: Connection, plan: Plan, now: datetime) -> None:
-    """A touched post is the same revision with other metadata: digests to come show it as it is now."""
-    touched = [{"told": post.revision, **_new_values(id, post)} for id, post in plan.touched]
-    _run(connection, _TOUCHED, [_new_values(id, post) for id, post in plan.touched])
-    _run(connection, _RETOLD, [{key: row[key] for key in ("post", "told", "new_value")} for row in touched])
-    _run(connection, _MISSING, [{"post": id, "scanned_at": now} for id in plan.missing])
-    _run(connection, _FOUND, [{"post": id} for id in plan.found])
-
-
-def _run(connection: Connection, statement: Any, rows: Rows) -> None:
-    if rows:
-        connection.execute(statement, rows)
-
-
-def _renewal(change: Change, at: datetime) -> dict[str, Any]:
-    return {
-        **_new_values(change.id, change.post),
-        "new_revision": change.post.revision,
-        "changed_at": at,
-    }
-
-
-def _new_values(id: str, post: Post) -> dict[str, Any]:
-    return {
-        "post": id,
-        "new_value": post_to_text(post),
-        "new_path": post.path,
-        "new_explicit_id": post.explicit_id,
-    }
-
-
 def _log_columns(
     part: Sequence[tuple[int, Change]], named: Sequence[str], at: datetime
 ) -> dict[str, Sequence[Any]]:
@@ -284,16 +199,6 @@ def _log_columns(
         "at": [at] * len(part),
         "revision": named,
         "backfill": [change.backfill for _, change in part],
-    }
-
-
-def _revision_row(change: Change, text: str) -> dict[str, Any]:
-    post = change.post
-    return {
-        "post_id": change.id,
-        "revision": post.revision,
-        "value": text,
-        "body_hash": post.body_hash,
     }
 
 

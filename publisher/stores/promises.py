@@ -8,8 +8,9 @@ from sqlalchemy import Row, delete, select, update
 
 from publisher.core.moves import Fate, Move
 from publisher.core.websub import Ping
+from publisher.stores.documenttables import pings
 from publisher.stores.engine import Database, slices, upsert
-from publisher.stores.schema import facts, moves, pings
+from publisher.stores.schema import facts, moves
 
 
 class Promises:

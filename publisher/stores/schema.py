@@ -1,4 +1,4 @@
-"""The tables, but those of subscribers, receipts, pacing and views, which have files of their own.
+"""The tables, but those of subscribers, receipts, pacing, views and documents, which have files of their own.
 
 One MetaData for every database; the number of the schema is `SCHEMA`.
 
@@ -130,26 +130,6 @@ revisions = Table(
     Column("revision", String(32), primary_key=True),
     Column("value", JsonText, nullable=False),
     to("body_hash", bodies.c.hash),
-)
-
-documents = Table(
-    "documents",
-    metadata,
-    Column("path", Text, primary_key=True),
-    Column("fingerprint", Text, nullable=False),
-    Column("hash", String(64), nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("modified", Instant, nullable=False),
-)
-
-versions = Table(
-    "versions",
-    metadata,
-    Column("path", Text, primary_key=True),
-    Column("hash", Hash, primary_key=True),
-    Column("modified", Instant, nullable=False),
-    Column("marks", JSON, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 problems = Table(
@@ -305,19 +285,5 @@ moves = Table(
     Column("target", Text, nullable=False),
     Column("at", Instant, nullable=False),
     one_of("fate", Fate),
-    sqlite_with_rowid=False,
-)
-
-pings = Table(
-    "pings",
-    metadata,
-    Column("hub", Text, primary_key=True),
-    Column("topic", Text, primary_key=True),
-    Column("version", String(64), nullable=False),
-    Column("placed", Boolean, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("since", Instant, nullable=False),
-    Column("next_at", Instant),
-    Column("reply", Words, nullable=False),
     sqlite_with_rowid=False,
 )

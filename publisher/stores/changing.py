@@ -1,0 +1,110 @@
+"""What becomes of posts that the log knows: an UPDATE for each kind of change."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func, update
+
+from publisher.core.log import Kind
+from publisher.core.plans import Change, Plan
+from publisher.core.posts import Post
+from publisher.stores import terms
+from publisher.stores.engine import insert_new
+from publisher.stores.schema import posts, revisions
+from publisher.stores.values import post_to_text
+
+
+def _parameter(name: str, like: ColumnElement[Any]) -> BindParameter[Any]:
+    return bindparam(name, type_=like.type)
+
+
+_THIS = posts.c.id == bindparam("post")
+_NEW: dict[str, Any] = {
+    "value": _parameter("new_value", posts.c.value),
+    "path": bindparam("new_path"),
+    "explicit_id": bindparam("new_explicit_id"),
+    "settled": False,
+}
+"""A post's new version; what is remembered of its file no longer holds."""
+_RENEWED = (
+    update(posts)
+    .where(_THIS)
+    .values(
+        **_NEW,
+        revision=bindparam("new_revision"),
+        updated_at=_parameter("changed_at", posts.c.updated_at),
+    )
+)
+_WITHDRAWN = update(posts).where(_THIS).values(live=False, settled=False)
+_RESTORED_CHANGED = _RENEWED.where(posts.c.revision != bindparam("new_revision"))
+_RESTORED = update(posts).where(_THIS).values(**_NEW, live=True, missing_since=None, missing_scans=0)
+_TOUCHED = update(posts).where(_THIS).values(**_NEW)
+_SINCE = func.coalesce(posts.c.missing_since, _parameter("scanned_at", posts.c.missing_since))
+_RETOLD = (
+    update(revisions)
+    .where(revisions.c.post_id == bindparam("post"), revisions.c.revision == bindparam("told"))
+    .values(value=_parameter("new_value", revisions.c.value))
+)
+_MISSING = (
+    update(posts)
+    .where(_THIS)
+    .values(missing_scans=posts.c.missing_scans + 1, missing_since=_SINCE, settled=False)
+)
+_FOUND = update(posts).where(_THIS).values(missing_scans=0, missing_since=None)
+
+
+def change(connection: Connection, changes: Sequence[Change], at: datetime) -> None:
+    """Carries out what is told of posts that were published before, and keeps their new versions."""
+    of = {kind: [it for it in changes if it.kind is kind] for kind in Kind}
+    again = [*of[Kind.UPDATED], *of[Kind.CORRECTED]]
+    restored = of[Kind.RESTORED]
+    instants = terms.apart(connection, [at] * (len(again) + len(restored)))
+    rows = [_renewal(it, instant) for it, instant in zip([*again, *restored], instants, strict=True)]
+    _run(connection, _RENEWED, rows[: len(again)])
+    _run(connection, _WITHDRAWN, [{"post": it.id} for it in of[Kind.WITHDRAWN]])
+    _run(connection, _RESTORED_CHANGED, rows[len(again) :])
+    _run(connection, _RESTORED, [_new_values(it.id, it.post) for it in restored])
+    told = [it for it in changes if it.kind not in (Kind.WITHDRAWN, Kind.PUBLISHED)]
+    _run(connection, insert_new(revisions), [_revision_row(it) for it in told])
+
+
+def touch(connection: Connection, plan: Plan, now: datetime) -> None:
+    """A touched post is the same revision with other metadata: digests to come show it as it is now."""
+    touched = [{"told": post.revision, **_new_values(id, post)} for id, post in plan.touched]
+    _run(connection, _TOUCHED, [_new_values(id, post) for id, post in plan.touched])
+    _run(connection, _RETOLD, [{key: row[key] for key in ("post", "told", "new_value")} for row in touched])
+    _run(connection, _MISSING, [{"post": id, "scanned_at": now} for id in plan.missing])
+    _run(connection, _FOUND, [{"post": id} for id in plan.found])
+
+
+def _run(connection: Connection, statement: Any, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(statement, rows)
+
+
+def _renewal(change: Change, at: datetime) -> dict[str, Any]:
+    return {
+        **_new_values(change.id, change.post),
+        "new_revision": change.post.revision,
+        "changed_at": at,
+    }
+
+
+def _new_values(id: str, post: Post) -> dict[str, Any]:
+    return {
+        "post": id,
+        "new_value": post_to_text(post),
+        "new_path": post.path,
+        "new_explicit_id": post.explicit_id,
+    }
+
+
+def _revision_row(change: Change) -> dict[str, Any]:
+    post = change.post
+    return {
+        "post_id": change.id,
+        "revision": post.revision,
+        "value": post_to_text(post),
+        "body_hash": post.body_hash,
+    }
