@@ -7,7 +7,7 @@ Readers see the source, with its marks: no mail and few feed readers can set it.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from publisher.core.extensions import Extension
 from publisher.markup.code import blank, without_code
@@ -32,39 +32,39 @@ _MARKS = {
 
 def with_math(source: str, extensions: Collection[Extension]) -> str:
     """`source` with what stands in formulas hidden from every parser. Code stays as it is."""
-    marks = _marks(extensions)
-    if not _may_hold(source, marks):
-        return source
-    parts: list[str] = []
-    at = 0
-    for start, end in _formulas(without_code(source), marks):
-        inside = _RAW.sub("", source[start:end])
-        if "{%" in inside:
-            continue  # template code, which is to go
-        parts += [source[at:start], hide(_BLANK.sub("", inside))]
-        at = end
-    return "".join([*parts, source[at:]])
+    return _changed(source, extensions, _hidden, searched=without_code)
 
 
 def without_math(prose: str, extensions: Collection[Extension]) -> str:
     """`prose` with the formulas as spaces: every other character keeps its place."""
-    marks = _marks(extensions)
-    if not _may_hold(prose, marks):
-        return prose
+    return _changed(prose, extensions, blank)
+
+
+def _changed(
+    source: str,
+    extensions: Collection[Extension],
+    change: Callable[[str], str | None],
+    searched: Callable[[str], str] = str,
+) -> str:
+    """`source` with `change` of each formula, but where that is None; formulas are looked for in `searched`
+    of it."""
+    marks = {mark for extension in extensions for mark in _MARKS.get(extension, ())}
+    if sum(source.count(mark) for mark in marks) not in range(2, MANY):
+        return source
     parts: list[str] = []
     at = 0
-    for start, end in _formulas(prose, marks):
-        parts += [prose[at:start], blank(prose[start:end])]
-        at = end
-    return "".join([*parts, prose[at:]])
+    for start, end in _formulas(searched(source), marks):
+        shown = change(source[start:end])
+        if shown is not None:
+            parts += [source[at:start], shown]
+            at = end
+    return "".join([*parts, source[at:]])
 
 
-def _marks(extensions: Collection[Extension]) -> set[str]:
-    return {mark for extension in extensions for mark in _MARKS.get(extension, ())}
-
-
-def _may_hold(text: str, marks: Collection[str]) -> bool:
-    return sum(text.count(mark) for mark in marks) in range(2, MANY)
+def _hidden(formula: str) -> str | None:
+    """A formula as no parser sees it; None: it holds template code, which is to go."""
+    inside = _RAW.sub("", formula)
+    return None if "{%" in inside else hide(_BLANK.sub("", inside))
 
 
 def _formulas(text: str, marks: Collection[str]) -> Iterator[tuple[int, int]]:

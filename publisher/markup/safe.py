@@ -43,23 +43,10 @@ class SafeMarkup:
         inside = tuple(files.items())
         return self._kept.of((body, kind, context, inside), lambda: safe(body, kind, context, inside))
 
-    def text(
-        self,
-        body: str,
-        kind: Kind,
-        *,
-        base_url: str,
-        title: str,
-        files: Mapping[str, Placed] = NO_FILES,
-        extensions: Sequence[Extension] = (),
-        values: Sequence[tuple[str, str]] = (),
-    ) -> str:
-        """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
+    def text(self, html: str) -> str:
+        """Sanitised HTML as a person would type it: paragraphs unwrapped, apart by blank lines."""
         from publisher.markup import prose
 
-        html = self.html(
-            body, kind, base_url=base_url, title=title, files=files, extensions=extensions, values=values
-        )
         return prose.text(html)
 
     def summary(self, html: str, *, whole: bool = False) -> str:

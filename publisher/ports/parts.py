@@ -80,18 +80,8 @@ class Markup(Protocol):
         """Sanitised HTML with absolute URLs; a first heading equal to `title` is dropped."""
         ...
 
-    def text(
-        self,
-        body: str,
-        kind: MarkupKind,
-        *,
-        base_url: str,
-        title: str,
-        files: Mapping[str, Placed] = NO_FILES,
-        extensions: Sequence[Extension] = (),
-        values: Sequence[tuple[str, str]] = (),
-    ) -> str:
-        """Plain text as a person would type it: paragraphs unwrapped, apart by blank lines."""
+    def text(self, html: str) -> str:
+        """Sanitised HTML as a person would type it: paragraphs unwrapped, apart by blank lines."""
         ...
 
     def summary(self, html: str, *, whole: bool = False) -> str:

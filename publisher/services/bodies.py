@@ -20,19 +20,6 @@ def html_of(markup: Markup, post: Post, body: str, files: Mapping[str, Placed] =
     )
 
 
-def text_of(markup: Markup, post: Post, body: str, files: Mapping[str, Placed] = NO_FILES) -> str:
-    """The body as plain text."""
-    return markup.text(
-        body,
-        post.markup,
-        base_url=post.base_url,
-        title=post.title,
-        files=files,
-        extensions=post.extensions,
-        values=post.values,
-    )
-
-
 def removed_of(markup: Markup, post: Post, body: str) -> Sequence[tuple[int, str]]:
     """(line, code) of what is taken away from the body."""
     return markup.removed(body, post.markup, post.extensions, post.values)

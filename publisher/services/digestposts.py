@@ -3,7 +3,7 @@
 from publisher.core.digests import DigestPost, Layout
 from publisher.core.log import Known
 from publisher.services.assets import files_of, image_of
-from publisher.services.bodies import html_of, text_of
+from publisher.services.bodies import html_of
 from publisher.services.parts import Parts
 from publisher.services.summaries import summary_of
 
@@ -23,9 +23,6 @@ def _made(parts: Parts, known: Known, body: str, layout: Layout) -> DigestPost:
     html = ""
     if full or not post.summary:
         html = html_of(markup, post, body, files)
-    text = ""
-    if full:
-        text = text_of(markup, post, body, files)
     return DigestPost(
         id=known.id,
         revision=post.revision,
@@ -34,7 +31,7 @@ def _made(parts: Parts, known: Known, body: str, layout: Layout) -> DigestPost:
         instant=post.instant,
         language=post.language,
         html=html if full else "",
-        text=text,
+        text=markup.text(html) if full else "",
         summary=summary_of(markup, post, body, html),
         authors=post.authors,
         categories=post.categories,

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from publisher.core.extensions import Extension
 from publisher.sources import pelican
-from publisher.sources.configs import read_table
+from publisher.sources.configs import read_table, read_text
 from publisher.sources.values import FrontMatter, Value, scalars, table
 
 _USUAL: Mapping[str, tuple[Extension, ...]] = {
@@ -60,7 +60,6 @@ _PYTHON: Sequence[tuple[str, tuple[Extension, ...]]] = (
 
 _SCRIPTS = ("js", "ts", "mjs", "mts", "cjs", "cts")
 _ENDS = ("toml", "yaml", "yml", "json")
-MAX_SIZE = 1_000_000
 _EXTRAS = {
     "mark": Extension.HIGHLIGHT,
     "insert": Extension.INSERTED,
@@ -106,7 +105,7 @@ def _jekyll(root: Path) -> _Changes:
         yield Extension.DEFINITIONS, False
         yield Extension.MATH, False
     yield Extension.BREAKS, _flag(table(top.get("kramdown")), "hardwrap")
-    gems = _text(root / "Gemfile")
+    gems = read_text(root / "Gemfile")
     named = {*scalars(top.get("plugins")), *scalars(top.get("gems"))}
     if "jemoji" in named or ("jekyll_plugins" in gems and _JEMOJI.search(gems)):
         yield Extension.EMOJI, True
@@ -138,7 +137,7 @@ def _hugo_tables(root: Path) -> tuple[Mapping[str, Value], Mapping[str, Value]]:
 
 
 def _pelican(root: Path) -> _Changes:
-    given = pelican.assignments(_text(root / "pelicanconf.py"))
+    given = pelican.assignments(read_text(root / "pelicanconf.py"))
     named = repr(given.get("MARKDOWN", ""))
     if named.startswith("{"):  # extensions are keys of a map in it, or items of a list, by their whole names
         yield Extension.DEFINITIONS, "extra" in named or "def_list" in named
@@ -164,7 +163,7 @@ def _zola(root: Path) -> _Changes:
 
 def _docusaurus(root: Path) -> _Changes:
     yield from _of_packages(root)
-    config = "".join(_text(root / f"docusaurus.config.{end}") for end in _SCRIPTS)
+    config = "".join(read_text(root / f"docusaurus.config.{end}") for end in _SCRIPTS)
     if _NO_EMOJI.search(config):
         yield Extension.EMOJI, False
     if _BY_NAME.search(config):
@@ -201,12 +200,3 @@ def _first_table(root: Path, *names: str) -> Mapping[str, Value]:
 
 def _flag(settings: Mapping[str, Value], name: str) -> bool | None:
     return FrontMatter(values=settings, lines={}, line=1).flag(name)
-
-
-def _text(file: Path) -> str:
-    try:
-        if not file.is_file() or file.stat().st_size > MAX_SIZE:
-            return ""
-        return file.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:
-        return ""

@@ -41,7 +41,7 @@ def check(body: str, kind: Markup) -> None:
             assert "{{&lt;" not in piece.raw
     assert "".join(piece.raw for piece in pieces(made)) == made
     assert len(markup.summary(made)) <= 300
-    assert LEGAL.fullmatch(markup.text(body, kind, base_url=BASE, title="t"))
+    assert LEGAL.fullmatch(markup.text(markup.html(body, kind, base_url=BASE, title="t")))
     short, cut = markup.excerpt(made, 50)
     assert made.startswith(short)
     assert cut == (len(made.encode()) > 50)

@@ -175,7 +175,8 @@ def test_a_file_beside_the_post_is_where_it_was_put(body: str, made: str) -> Non
 
 
 def test_text_names_the_place_of_a_file_too() -> None:
-    found = markup.text("See [x](a.pdf).", Markup.MARKDOWN, base_url=BASE, title="", files=FILES)
+    made = markup.html("See [x](a.pdf).", Markup.MARKDOWN, base_url=BASE, title="", files=FILES)
+    found = markup.text(made)
     assert found == "See x [1].\n\n[1] https://cdn.example/assets/2-a.pdf"
 
 

@@ -8,7 +8,7 @@ markup = SafeMarkup()
 
 
 def text(body: str, kind: Markup = Markup.MARKDOWN, title: str = "") -> str:
-    return markup.text(body, kind, base_url=BASE, title=title)
+    return markup.text(markup.html(body, kind, base_url=BASE, title=title))
 
 
 def test_paragraphs_are_unwrapped_and_apart_by_blank_lines() -> None:

@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from folders import RULES, read
 
-from publisher.core.posts import Parsed, Post
-from publisher.sources import FolderSource, SourceRules
-
-RULES = SourceRules(site_url="https://x.example/")
+from publisher.core.posts import Post
+from publisher.sources import SourceRules
 
 PELICAN = """
 import datetime
@@ -28,15 +27,6 @@ TONGUES = (
     "baseURL = 'https://x.example/'\ndefaultContentLanguage = 'en'\n"
     "[languages.en]\nlanguageName = 'English'\n[languages.de]\nlanguageName = 'Deutsch'\n"
 )
-
-
-def read(root: Path, files: dict[str, str], rules: SourceRules = RULES) -> dict[str, Post]:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    found = FolderSource(root, rules, root).scan()
-    return {item.post.path: item.post for item in found if isinstance(item, Parsed)}
 
 
 def article(tmp_path: Path, path: str, *lines: str, rules: SourceRules = RULES) -> Post:

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
+import folders
 import pytest
 
-from publisher.core.posts import Parsed, Post
-from publisher.sources import FolderSource, SourceRules
+from publisher.core.posts import Post
 
-RULES = SourceRules(site_url="https://x.example/")
 POST = "---\ntitle: T\npubDate: 2024-05-01\n---\nBody\n"
 SCHEMA = """
 const PLACE = "src/data/log";
@@ -31,12 +30,7 @@ PAGE = "---\nconst entries = await getCollection('{}', ({{ data }}) => !data.dra
 
 
 def read(root: Path, files: dict[str, str]) -> dict[str, Post]:
-    for name, text in {"astro.config.mjs": "", **files}.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    found = FolderSource(root, RULES, root).scan()
-    return {item.post.path: item.post for item in found if isinstance(item, Parsed)}
+    return folders.read(root, {"astro.config.mjs": "", **files})
 
 
 @pytest.mark.parametrize(

@@ -5,22 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from folders import RULES, read
 
-from publisher.core.posts import Parsed, Post
+from publisher.core.posts import Post
 from publisher.core.site import Person
-from publisher.sources import FolderSource, SourceRules
 
-RULES = SourceRules(site_url="https://x.example/")
 HEXO = "tag_dir: tags\npermalink: :lang/:category/:title/\n"
-
-
-def read(root: Path, files: dict[str, str], rules: SourceRules = RULES) -> dict[str, Post]:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    found = FolderSource(root, rules, root).scan()
-    return {item.post.path: item.post for item in found if isinstance(item, Parsed)}
 
 
 def post(*lines: str, body: str = "Body") -> str:

@@ -3,11 +3,12 @@
 import time
 from pathlib import Path
 
+import folders
 import pytest
 
 from publisher.core.extensions import Extension
 from publisher.core.posts import Parsed
-from publisher.sources import FolderSource, SourceRules
+from publisher.sources import SourceRules
 from publisher.sources.asked import asked_of
 from publisher.sources.reading import read_post
 from publisher.sources.values import FrontMatter
@@ -25,13 +26,9 @@ inline = [['\\(', '\\)']]
 
 
 def read(root: Path, files: dict[str, str], post: str, profile: str = "auto") -> tuple[Extension, ...]:
-    for name, text in {**files, post: GOOD}.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    (found,) = FolderSource(root, SourceRules(site_url="https://blog.example/", profile=profile)).scan()
-    assert isinstance(found, Parsed)
-    return found.post.extensions
+    rules = SourceRules(site_url="https://blog.example/", profile=profile)
+    (found,) = folders.read(root, {**files, post: GOOD}, rules).values()
+    return found.extensions
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,18 @@
 
 from pathlib import Path
 
+import folders
 import pytest
 
-from publisher.core.posts import Parsed, Post
-from publisher.sources import FolderSource, SourceRules
+from publisher.core.posts import Post
+from publisher.sources import SourceRules
 
 RULES = SourceRules(site_url="https://x.example/")
 
 
 def read(root: Path, config: str, path: str, *lines: str, name: str = "hugo.toml") -> Post:
     text = "\n".join(("---", "date: 2024-05-01", *lines, "---", "Body", ""))
-    for at, content in ((name, config), (path, text)):
-        (root / at).parent.mkdir(parents=True, exist_ok=True)
-        (root / at).write_text(content, encoding="utf-8")
-    (found,) = (item.post for item in FolderSource(root, RULES, root).scan() if isinstance(item, Parsed))
+    (found,) = folders.read(root, {name: config, path: text}).values()
     return found
 
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from folders import RULES, read
 
-from publisher.core.posts import Parsed, Post
+from publisher.core.posts import Parsed
 from publisher.core.site import Person
 from publisher.sources import FolderSource, SourceRules
 
-RULES = SourceRules(site_url="https://x.example/")
 HUGO = {
     "hugo.yaml": "baseURL: https://x.example/\n"
     "permalinks:\n  posts: /:year/:month/:slug/\n  notes: /n/:monthname/:title/\n"
@@ -23,15 +23,6 @@ DOCUSAURUS = {
 }
 ASTRO = {"astro.config.mjs": ""}
 ZOLA = {"zola.toml": "base_url = 'https://x.example'\n"}
-
-
-def read(root: Path, files: dict[str, str], folder: str = "") -> dict[str, Post]:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    found = FolderSource(root / folder, RULES, root).scan()
-    return {item.post.path: item.post for item in found if isinstance(item, Parsed)}
 
 
 def front(*lines: str) -> str:
@@ -92,7 +83,7 @@ def test_what_a_generator_leaves_out_is_left_out(
     config: dict[str, str], path: str, lines: tuple[str, ...], why: str | None, tmp_path: Path
 ) -> None:
     folder = "source" if config is HEXO else ""
-    found = read(tmp_path, {**config, path: front(*lines)}, folder)
+    found = read(tmp_path, {**config, path: front(*lines)}, folder=folder)
     assert found[path.removeprefix(f"{folder}/")].hidden == why
 
 
@@ -136,7 +127,7 @@ def test_data_of_folders_fill_what_eleventys_posts_do_not_say(tmp_path: Path) ->
         "src/wip/wip.11tydata.json": '{"draft": true}',
         "src/wip/c.md": front(),
     }
-    found = read(tmp_path, files, "src")
+    found = read(tmp_path, files, folder="src")
     first, own, draft = (found[path] for path in ("posts/2021-02-03-a.md", "posts/b.md", "wip/c.md"))
     assert (first.permalink, first.tags, first.authors[0].name, first.language) == (
         "/w/a/",
@@ -172,7 +163,7 @@ def test_pelicans_settings_say_who_where_and_in_which_language(tmp_path: Path) -
         "content/blog/old/d.md": "Title: D\nDate: 2021-02-03\n\nWords\n",
         "content/drafted/e.md": "Title: E\nDate: 2021-02-03\n\nWords\n",
     }
-    found = read(tmp_path, files, "content")
+    found = read(tmp_path, files, folder="content")
     first, own, deep = (found[path] for path in ("blog/a.md", "blog/trips/b.md", "notes/sea/c.md"))
     assert [post.categories for post in (first, own, deep)] == [("blog",), ("Far",), ("sea",)]
     assert [post.language for post in (first, own, deep)] == ["fr", "de", "fr"]

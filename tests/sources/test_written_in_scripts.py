@@ -4,22 +4,11 @@ import time
 from pathlib import Path
 
 import pytest
+from folders import read
 
-from publisher.core.posts import Parsed, Post
-from publisher.sources import FolderSource, SourceRules
 from publisher.sources.scripts import exported, known
 
-RULES = SourceRules(site_url="https://x.example/")
 POST = "---\ntitle: Low Tide\ndate: 2024-05-01\n---\nBody\n"
-
-
-def read(root: Path, files: dict[str, str]) -> dict[str, Post]:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    found = FolderSource(root, RULES, root).scan()
-    return {item.post.path: item.post for item in found if isinstance(item, Parsed)}
 
 
 @pytest.mark.parametrize(
