@@ -111,11 +111,6 @@ def utc(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else None
 
 
-def on_the_clock(value: datetime) -> str:
-    """An instant for a person, to the second: "2026-05-01 08:00:00 UTC"."""
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
 def count(number: int, one: str, many: str = "") -> str:
     """ "1 post", "2 posts"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -3,9 +3,9 @@
 import click
 
 from publisher.app import App
-from publisher.cli.common import Site, count, on_the_clock, say, show_json, site_options
+from publisher.cli.common import Site, count, say, show_json, site_options
 from publisher.cli.progress import delivery_progress
-from publisher.core.holds import in_words
+from publisher.core.holds import in_words, on_the_clock
 
 NAMED = 3
 """Mailings that are held, of which a person is told when nothing is due."""

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from publisher.app import App
-from publisher.cli.common import Site, count, on_the_clock, say, show_json, show_json_with, site_options, utc
+from publisher.cli.common import Site, count, say, show_json, show_json_with, site_options, utc
 from publisher.core.errors import UsageError
-from publisher.core.holds import OVER, Order, in_words
+from publisher.core.holds import OVER, Order, in_words, on_the_clock
 from publisher.core.mailings import InDoubt, Mailing, MailingState, State
 from publisher.services import mailings as verbs
 from publisher.services.doubts import doubts as doubts_of

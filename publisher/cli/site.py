@@ -8,8 +8,8 @@ from typing import Any, cast
 import click
 
 from publisher.app import wall_clock
-from publisher.cli.common import Site, count, on_the_clock, say, show_json, site_options
-from publisher.core.holds import in_words
+from publisher.cli.common import Site, count, say, show_json, site_options
+from publisher.core.holds import in_words, on_the_clock
 from publisher.core.lint.problems import Rule
 from publisher.starting import Wishes, start_site
 

@@ -8,7 +8,7 @@ planning ends, and nothing of it goes out in between.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -29,9 +29,14 @@ _WORDS: Mapping[Hold, str] = MappingProxyType(
 )
 
 
+def on_the_clock(value: datetime) -> str:
+    """An instant for a person, to the second: "2026-05-01 08:00:00 UTC"."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def in_words(hold: Hold, id: int, why: str = "", until: datetime | None = None) -> str:
     """Why a mailing is held, when it goes on by itself, and what lets it go on before."""
-    ends = f"goes on by itself at {until:%Y-%m-%d %H:%M:%S} UTC" if until else ""
+    ends = f"goes on by itself at {on_the_clock(until)}" if until else ""
     step = _STEPS.get(hold, "").format(id=id)
     return "; ".join(part for part in (why or _WORDS.get(hold, hold.value), ends, step) if part)
 

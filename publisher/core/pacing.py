@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from publisher.core.holds import on_the_clock
 from publisher.core.messages import Outcome, Verdict
 from publisher.core.refusals import Blame, blame
 from publisher.core.relays import Limit, Relay
@@ -92,10 +93,8 @@ def braked(gauge: Gauge, reply: str, now: datetime) -> Gauge:
 
 def stop_in_words(gauge: Gauge) -> str:
     """What is said where the server failed and nothing is tried for a while."""
-    return (
-        f"the server fails: {gauge.reply}; it is tried again at {gauge.until:%Y-%m-%d %H:%M:%S} UTC, "
-        "or at once after `publisher mailings resume`"
-    )
+    again = f"it is tried again at {on_the_clock(gauge.until)}" if gauge.until else "it is tried again"
+    return f"the server fails: {gauge.reply}; {again}, or at once after `publisher mailings resume`"
 
 
 def is_refusal(outcome: Outcome) -> bool:
