@@ -47,6 +47,7 @@ def put_back(app: "App", backup: Path) -> Path | None:
         app.close()
         old = backups.put_back(backup, app.settings.store.url, app.state / "journal", _keys(app))
         migrate(app.settings.store.url)
+        app.rekey()
         app.store.keep_fact(BEGUN, app.clock().isoformat())
     return old
 

@@ -240,10 +240,19 @@ class App:
         return services.status.status(self.parts, self.clock())
 
     def migrate(self) -> tuple[str, str]:
-        """Brings the store to this version's schema; returns the schema before and after."""
+        """Brings the store to this version's schema, and addresses to its keys; returns the schema before and
+        after."""
         from publisher.stores import migrate
 
-        return migrate(self.settings.store.url)
+        schemas = migrate(self.settings.store.url)
+        self.rekey()
+        return schemas
+
+    def rekey(self) -> int:
+        """Gives addresses the keys that this version makes of them; returns how many changed."""
+        from publisher.core.tokens import address_key
+
+        return self.store.rekey(lambda address: address_key(address, self.ring))
 
     @property
     def next_post(self) -> datetime | None:

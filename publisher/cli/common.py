@@ -89,6 +89,16 @@ def show_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
 
 
+def show_json_rows(rows: Iterable[object]) -> None:
+    """Data: one JSON array on stdout, its rows written as they come: there may be very many."""
+    click.echo("[", nl=False)
+    comma = ""
+    for row in rows:
+        click.echo(f"{comma}\n  {json.dumps(row, ensure_ascii=False, default=_plain)}", nl=False)
+        comma = ","
+    click.echo("\n]" if comma else "]")
+
+
 def show_json_with(value: Mapping[str, object], name: str, rows: Iterable[object]) -> None:
     """The document {**value, name: [...]}, its rows written as they come: there may be very many."""
     whole = json.dumps({**value, name: []}, indent=2, ensure_ascii=False, default=_plain)

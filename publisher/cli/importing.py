@@ -10,7 +10,7 @@ import click
 from publisher.cli.bars import bar
 from publisher.cli.common import Site, count, say, site_options, the_list
 from publisher.core.errors import PublisherError, Refused
-from publisher.core.exported import CHOICES, COLUMNS, NoChoice, from_cells
+from publisher.core.exported import CHOICES, COLUMNS, NoChoice, from_cells, unguarded
 from publisher.core.lists import Joined, State
 from publisher.services.importing import Imported, Line, import_readers, unusable
 
@@ -112,7 +112,7 @@ class _Lines:
                 if ours:
                     yield from self._exported(lines.line_num, dict(zip(names, row, strict=False)))
                 elif any(row):
-                    yield Line(lines.line_num, address)
+                    yield Line(lines.line_num, unguarded(address))
         except (UnicodeDecodeError, csv.Error) as error:
             where = f"{self._file}:{lines.line_num + 1}"
             raise PublisherError(where, f"no CSV in UTF-8 ({error})", "export it again") from None
@@ -124,6 +124,7 @@ class _Lines:
         if cells.get("list") != self._slug:
             self.others += 1
             return
+        cells = {name: unguarded(cell) for name, cell in cells.items()}
         address, word = cells.get("email", ""), cells.get("state", "")
         try:
             choices = from_cells({name: cells.get(name, "") for name in CHOICES}, self._cadences)

@@ -11,7 +11,7 @@ import click
 from publisher.app import App
 from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc
 from publisher.core.errors import UsageError
-from publisher.core.exported import COLUMNS, to_cells
+from publisher.core.exported import COLUMNS, guarded, to_cells
 from publisher.core.lists import MailingList, Subscription
 from publisher.services import departures
 
@@ -98,7 +98,7 @@ def export(site: Site, list_slug: str | None) -> None:
     rows = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
     rows.writeheader()
     for one in app.store.subscriptions(spec.slug if spec else None, None):
-        rows.writerow(_row(one))
+        rows.writerow({name: guarded(cell) for name, cell in _row(one).items()})
 
 
 def _row(one: Subscription) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 import click
 
-from publisher.cli.common import Site, say, show_json, site_options, the_list, utc
+from publisher.cli.common import Site, say, show_json_rows, site_options, the_list, utc
 from publisher.cli.importing import import_
 from publisher.cli.persons import erase, export, show, suppress, unsubscribe
 from publisher.core.lists import Joined, State
@@ -50,7 +50,7 @@ def list_(site: Site, as_json: bool, list_slug: str | None, state: str | None) -
         the_list(app, list_slug)
     found = app.store.subscriptions(list_slug, State(state) if state else None)
     if as_json:
-        rows = [
+        rows = (
             {
                 "address": s.address,
                 "list": s.list,
@@ -60,8 +60,8 @@ def list_(site: Site, as_json: bool, list_slug: str | None, state: str | None) -
                 "next_due": utc(s.next_due_at) if s.state is State.ACTIVE else None,
             }
             for s in found
-        ]
-        show_json(rows)
+        )
+        show_json_rows(rows)
         return
     for s in found:
         due = f"  due {utc(s.next_due_at)}" if s.state is State.ACTIVE else ""

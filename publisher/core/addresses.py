@@ -61,6 +61,13 @@ class Mailbox:
     address: Address
 
 
+def identity(address: str) -> str:
+    """The spelling under which two addresses belong to one person: lower case, and nothing more. Case folding
+    would merge letters that are not the same: `straße@` and `strasse@` are two people.
+    """
+    return address.lower()
+
+
 def is_plain(text: str) -> bool:
     """Whether `text` is an address in its one spelling, as nearly all are: what is not plain is `parse`'s."""
     return _is_common(text)

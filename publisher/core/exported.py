@@ -13,6 +13,9 @@ CHOICES = ("cadence", "on", "at", "timezone", "topics", "language", "paused")
 COLUMNS: tuple[str, ...] = ("email", "list", "state", "since", "confirmed", *CHOICES)
 """The columns of an export. A file that has them all was written by one, and is understood as such."""
 
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""What a spreadsheet runs or swallows at the start of a cell (OWASP, "CSV Injection"), and our own guard."""
+
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 _HOUR = re.compile(r"[0-2]\d:[0-5]\d")
 _DAYS = frozenset((*WEEKDAYS, *(str(n) for n in range(1, 29))))
@@ -20,6 +23,16 @@ _DAYS = frozenset((*WEEKDAYS, *(str(n) for n in range(1, 29))))
 
 class NoChoice(Exception):
     """A cell that says nothing a reader can choose; its text says which, and why."""
+
+
+def guarded(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe leads one that begins like it."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def unguarded(cell: str) -> str:
+    """The cell that `guarded` was given."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def to_cells(choices: Choices) -> dict[str, str]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from hmac import compare_digest
 
+from publisher.core.addresses import identity
 from publisher.core.errors import TokenError
 from publisher.core.macs import mac
 
@@ -92,7 +93,7 @@ def address_key(address: str, ring: KeyRing) -> str:
     It is made with the oldest key, so that it stays the same when keys are rotated.
     """
     oldest = ring.keys[min(ring.keys)]
-    return mac(oldest, b"address\0", address.casefold().encode()).hex()
+    return mac(oldest, b"address\0", identity(address).encode()).hex()
 
 
 def opaque(ring: KeyRing, *parts: object) -> str:

@@ -1,6 +1,6 @@
 """The sockets of the store: one for each thing it keeps, and `Store`, which is all of them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -188,6 +188,11 @@ class SubscriberStore(Protocol):
 
     def erase(self, key: str, now: datetime) -> int:
         """Forgets a person but for what keeps them from being written to; how many subscriptions."""
+        ...
+
+    def rekey(self, key_of: Callable[[str], str]) -> int:
+        """Gives each address beyond ASCII the key that `key_of` makes of it, and what stood against the key
+        before stands against the new one too. Returns how many changed."""
         ...
 
     def forget_pending(self, before: datetime) -> int:

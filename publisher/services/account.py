@@ -9,7 +9,7 @@ forwarded mail can ask, and no more than that: the link goes to the reader.
 from datetime import datetime, timedelta
 from typing import Any
 
-from publisher.core.addresses import Address, parse
+from publisher.core.addresses import Address, identity, parse
 from publisher.core.errors import Refused, TokenError
 from publisher.core.lists import Joined, MailingList, NewReader, State, Subscription
 from publisher.core.mailings import MailingKind
@@ -116,6 +116,6 @@ def move(parts: Parts, token: str, address: str, now: datetime) -> None:
 
 def _new_address(found: Subscription, address: str) -> Address:
     to = parse(address)
-    if str(to).casefold() == found.address.casefold():
+    if identity(str(to)) == identity(found.address):
         raise Refused(str(to), "mail goes there already")
     return to

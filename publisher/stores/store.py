@@ -13,6 +13,7 @@ from publisher.stores.pacing import PacingRecords
 from publisher.stores.planning import Planning
 from publisher.stores.promises import Promises
 from publisher.stores.reconciling import Reconciling
+from publisher.stores.rekeying import Rekeying
 from publisher.stores.subscribers import Subscribers
 from publisher.stores.views import Views
 
@@ -25,6 +26,7 @@ class SqlStore(
     Subscribers,
     Persons,
     Asking,
+    Rekeying,
     Planning,
     Ledger,
     Holding,

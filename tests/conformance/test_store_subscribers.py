@@ -392,3 +392,18 @@ def test_who_is_forgotten_by_a_link_that_is_hardly_sent_upsets_no_run(world: Any
     world.store.finish(batch, NOW)
     assert world.store.mailing(mailing) is None
     assert world.sql("SELECT count(*) FROM batches") == [(0,)]
+
+
+def test_an_address_gets_its_new_key_and_keeps_what_stood_against_it(world: Any) -> None:
+    ann = world.reader("ann")
+    world.join(replace(ann, address="straße@example.org"))
+    world.join(world.reader("bob"))
+    world.suppress("ann", "left", "weekly")
+    new = "ab" * 32
+    for changed in (1, 0):
+        assert world.store.rekey(lambda address: new) == changed
+    [found] = world.store.of_person(new)
+    assert found.address == "straße@example.org"
+    assert [(slug, kind) for slug, kind, _ in world.store.blocks(new)] == [("weekly", "left")]
+    assert [(slug, kind) for slug, kind, _ in world.store.blocks(ann.key)] == [("weekly", "left")]
+    assert len(world.store.of_person(world.reader("bob").key)) == 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from publisher.core.addresses import Address, Mailbox, parse, parse_mailbox
+from publisher.core.addresses import Address, Mailbox, identity, parse, parse_mailbox
 from publisher.core.errors import AddressError
 
 ATEXT = string.ascii_letters + string.digits + "!#$%&'*+-/=?^_`{|}~"
@@ -176,3 +176,11 @@ def test_every_dot_atom_and_every_visible_quoted_text_is_a_local_part(atoms: lis
     assume(text.isascii() and text.isprintable())
     quoted = '"' + text.replace("\\", r"\\").replace('"', r"\"") + '"'
     assert parse(quoted + "@example.com").local in {quoted, text}
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_only_the_case_of_letters_is_overlooked(one: str, other: str) -> None:
+    """Whoever writes in lower case is nobody else who does."""
+    small = [text for text in (one, other) if text == text.lower()]
+    assert len({identity(text) for text in small}) == len(set(small))
+    assert identity(one.lower()) == identity(one)

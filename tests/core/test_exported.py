@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.cadences import CADENCES
-from publisher.core.exported import CHOICES, NoChoice, from_cells, to_cells
+from publisher.core.exported import CHOICES, NoChoice, from_cells, guarded, to_cells, unguarded
 from publisher.core.rhythms import WEEKDAYS, Choices, Pace, Taste, as_topics
 
 TOPICS = st.lists(
@@ -56,3 +56,15 @@ def test_what_nobody_can_choose_is_named(cell: str, value: str, said: str) -> No
     with pytest.raises(NoChoice) as error:
         from_cells(given, CADENCES)
     assert str(error.value) == said
+
+
+@given(st.text(alphabet="=+-@\t\r'a", max_size=5) | st.text(max_size=8))
+def test_a_spreadsheet_runs_no_cell_and_every_cell_comes_back(cell: str) -> None:
+    assert guarded(cell)[:1] not in tuple("=+-@\t\r")
+    assert unguarded(guarded(cell)) == cell
+
+
+def test_an_apostrophe_before_anything_else_stays() -> None:
+    assert guarded("o'hara") == unguarded("o'hara") == "o'hara"
+    assert unguarded("'tis@example.org") == "'tis@example.org"
+    assert unguarded("'=1+1") == "=1+1"

@@ -127,3 +127,8 @@ def test_an_opaque_name_is_stable_and_only_ours() -> None:
 
 def test_a_printed_key_ring_shows_no_secret() -> None:
     assert repr(OLD) == "KeyRing(current=1)"
+
+
+def test_letters_that_are_not_the_same_name_two_people() -> None:
+    assert address_key("straße@example.org", OLD) != address_key("strasse@example.org", OLD)
+    assert address_key("ΟΔΟΣ@example.org", OLD) == address_key("οδος@example.org", OLD)
