@@ -137,6 +137,8 @@ def _say_plan(app: App, made: Plan, outlooks: "tuple[Outlook, ...]", *, who: boo
         click.echo(f"{change.kind:<10} {change.post.path}: {change.post.title}{note}")
     for move in made.renamed:
         click.echo(f"renamed    {move.old} -> {move.new}")
+    if made.read_anew:
+        click.echo(f"read anew  {_read_anew(made)}")
     for hold in made.held:
         click.echo(f"held       {hold.path}: {hold.why}")
     for stop in made.stops:
@@ -165,6 +167,8 @@ def _say_report(app: App, report: Report) -> None:
             said.append(f"{kind} {count(len(changes), 'post')}{note}")
     if made.renamed:
         said.append(f"recognised {count(len(made.renamed), 'renamed post')}")
+    if made.read_anew:
+        said.append(f"refreshed {_read_anew(made)}")
     if made.baseline:
         said.append("recorded the baseline")
     if made.recovered:
@@ -184,6 +188,11 @@ def _say_report(app: App, report: Report) -> None:
                 say(f"held: mailing {id}: {words}")
 
 
+def _read_anew(made: Plan) -> str:
+    posts = count(len(made.read_anew), "post")
+    return f"{posts} that this version of Publisher reads differently (not an update)"
+
+
 def _plan_json(made: Plan) -> dict[str, Any]:
     value: dict[str, Any] = {"hash": made.hash, "baseline": made.baseline}
     for kind in Kind:
@@ -192,6 +201,7 @@ def _plan_json(made: Plan) -> dict[str, Any]:
             for c in of_kind(made, kind)
         ]
     value["renamed"] = [{"id": r.id, "old": r.old, "new": r.new} for r in made.renamed]
+    value["read_anew"] = list(made.read_anew)
     value["held"] = [{"path": h.path, "why": h.why} for h in made.held]
     value["bad"] = [{"path": b.path, "line": b.line, "reason": b.reason} for b in made.bad]
     stops = [

@@ -25,10 +25,12 @@ class Coming:
 
     def then(self, known: Iterable[Known]) -> list[Known]:
         """Posts of the log as they will stand, without those that readers will not see."""
-        found = [
-            replace(k, post=self.posts.get(k.id, k.post), live=self.live.get(k.id, k.live)) for k in known
-        ]
-        return [k for k in found if k.live]
+        return [self._after(k) for k in known if self.live.get(k.id, k.live)]
+
+    def _after(self, known: Known) -> Known:
+        post = self.posts.get(known.id, known.post)
+        name = known.stored_as if post.revision == known.post.revision else ""
+        return replace(known, post=post, live=True, stored_as=name)
 
     @property
     def back(self) -> Sequence[str]:

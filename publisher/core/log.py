@@ -45,7 +45,9 @@ class Row:
 class Known:
     """A post of the log as it stands now: its id, its last good version, and whether readers see it.
 
-    `missing_since` and `missing_scans` count the scans that did not find its file.
+    `missing_since` and `missing_scans` count the scans that did not find its file. `stored_as` is the name
+    its version has in the store, "" where that is `post.revision`. `file_hash` is of the bytes it was read
+    from, `reader` the version of the reader; both are None where an older Publisher did not write them down.
     """
 
     id: str
@@ -55,3 +57,12 @@ class Known:
     updated_at: datetime
     missing_since: datetime | None = None
     missing_scans: int = 0
+    stored_as: str = ""
+    file_hash: str | None = None
+    reader: str | None = None
+
+    @property
+    def revision(self) -> str:
+        """What names this version in the store: it stays when another version of Publisher would name the
+        same text differently."""
+        return self.stored_as or self.post.revision

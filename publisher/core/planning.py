@@ -1,7 +1,7 @@
 """make_plan: the log, the folder and the rules in, a Plan out. Pure: everything it knows is an argument."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,7 +11,8 @@ from publisher.core.identity import mint
 from publisher.core.log import Head, Kind, Known
 from publisher.core.matching import Matches, match
 from publisher.core.plans import Change, Held, Hold, Plan, Rename, Rules
-from publisher.core.posts import BadPost, Mail, Post, next_instant, public, why_not
+from publisher.core.posts import BadPost, Mail, Post, Wait, next_instant, public, why_not
+from publisher.core.readings import Readings
 from publisher.core.recovering import Recovered
 
 MISSING_SCANS = 2
@@ -19,6 +20,7 @@ MISSING_FOR = timedelta(minutes=10)
 """Editors, rsync and git delete first: a file is gone only after two scans and ten minutes."""
 
 NOTHING = Recovered()
+UNREAD = Readings()
 
 
 def make_plan(
@@ -30,22 +32,25 @@ def make_plan(
     rules: Rules,
     live: int | None = None,
     recovered: Recovered = NOTHING,
+    readings: Readings = UNREAD,
 ) -> Plan:
     """What a publish at `now` would do. Never raises: what cannot be done is in `bad`, `held` or `stops`.
 
     Where `known` and `posts` lack settled pairs (core.settling), `live` is the number of all live posts.
-    `recovered` is what feeds say that outlived the store.
+    `recovered` is what feeds say that outlived the store; `readings` what is known of the files' bytes.
     """
     posts = sorted(posts, key=lambda post: post.path)  # a plan depends on no order but these
     known = sorted(known, key=lambda k: k.first_seq)
-    visible = public(posts, now)
-    waiting = [post for post in posts if why_not(post, now) is not None]
+    stays = _out_already(posts, known, now, readings)
+    visible = [*public([p for p in posts if p.path not in stays], now), *stays.values()]
+    waiting = [post for post in posts if post.path not in stays and why_not(post, now) is not None]
     matches = match(visible, waiting, known, frozenset(b.path for b in bad), rules.naming)
     clashes = [_clash(path, id, rivals) for path, (id, rivals) in matches.refused.items()]
     baseline = head.baseline_at is None
     fresh = [p for p in visible if not matches.knows(p) and p.path not in matches.unsure]
-    new, twins = _new(fresh, known, now, replace(rules, backfill=rules.backfill or baseline), recovered)
-    changes, touched, renamed = _changed(visible, matches)
+    old = {p.path for p in fresh if readings.is_old(p, head)}
+    new, twins = _new(fresh, known, now, replace(rules, backfill=rules.backfill or baseline), recovered, old)
+    changes, touched, renamed = _changed(visible, matches, readings)
     withdrawn, followed = _hidden(waiting, matches)
     away = _vanished(matches)
     missing, gone = _missing(away, now, meant=Guard.MISSING in rules.meant)
@@ -68,7 +73,38 @@ def make_plan(
             *(() if Guard.CHURN in rules.meant else recovered.stops(new, rules.naming.authority)),
         ),
         recovered=recovered.known(new, rules.naming.authority),
+        read_anew=_read_anew(touched, matches),
+        sources=_sources(matches, new, readings),
+        reader=readings.version,
     )
+
+
+def _out_already(
+    posts: Sequence[Post], known: Sequence[Known], now: datetime, readings: Readings
+) -> dict[str, Post]:
+    """Live posts whose files are as they were published and would begin later now, by path: the clock, a
+    setting or this version says so, not the author. What is out stays out.
+    """
+    live = {k.post.path: k for k in known if k.live}
+    ahead = (post for post in posts if post.path in live and why_not(post, now) is Wait.FUTURE)
+    return {post.path: post for post in ahead if readings.same_bytes(live[post.path], post)}
+
+
+def _read_anew(touched: Iterable[tuple[str, Post]], matches: Matches) -> tuple[str, ...]:
+    before = {hit.id: hit.post.revision for hit in matches.of.values()}
+    return tuple(id for id, post in touched if post.revision != before[id])
+
+
+def _sources(matches: Matches, new: Iterable[Change], readings: Readings) -> tuple[tuple[str, str], ...]:
+    """What the log does not know yet of the files that its posts stand for."""
+    stale = {
+        hit.id: readings.hashes[path]
+        for path, hit in matches.of.items()
+        if path in readings.hashes
+        and (hit.file_hash, hit.reader) != (readings.hashes[path], readings.version)
+    }
+    stale |= {c.id: readings.hashes[c.post.path] for c in new if c.post.path in readings.hashes}
+    return tuple(sorted(stale.items()))
 
 
 def _clash(path: str, id: str, paths: Iterable[str]) -> BadPost:
@@ -77,10 +113,16 @@ def _clash(path: str, id: str, paths: Iterable[str]) -> BadPost:
 
 
 def _new(
-    fresh: Sequence[Post], known: Sequence[Known], now: datetime, rules: Rules, recovered: Recovered
+    fresh: Sequence[Post],
+    known: Sequence[Known],
+    now: datetime,
+    rules: Rules,
+    recovered: Recovered,
+    old: Collection[str],
 ) -> tuple[list[Change], list[BadPost]]:
     """The posts that enter the log. Two explicit ids alike: neither enters; two permalinks alike: the
-    files' paths make the ids, whichever comes first. A post of an adopted feed keeps its id.
+    files' paths make the ids, whichever comes first. A post of an adopted feed keeps its id. Those whose
+    paths are in `old` are no news.
     """
     owners: defaultdict[str, list[str]] = defaultdict(list, {k.id: [k.post.path] for k in known})
     adopted = {it.post.path: it.entry.id for it in rules.naming.adopted.found(fresh, owners)}
@@ -95,18 +137,18 @@ def _new(
         owners[id].append(path)
     bad = [_clash(path, id, owners[id]) for path, id in ids.items() if len(owners[id]) > 1]
     refused = {b.path for b in bad}
-    made = [_publish(p, ids[p.path], now, rules) for p in fresh if p.path not in refused]
+    made = [_publish(p, ids[p.path], now, rules, p.path in old) for p in fresh if p.path not in refused]
     return recovered.settled(made, rules.naming.authority), bad
 
 
-def _publish(post: Post, id: str, now: datetime, rules: Rules) -> Change:
+def _publish(post: Post, id: str, now: datetime, rules: Rules, old: bool) -> Change:
     assert post.due is not None  # noqa: S101  # the gate let it pass
-    backfill = rules.backfill or now - post.due > rules.max_age
+    backfill = old or rules.backfill or now - post.due > rules.max_age
     return Change(kind=Kind.PUBLISHED, id=id, post=post, backfill=backfill)
 
 
 def _changed(
-    visible: Sequence[Post], matches: Matches
+    visible: Sequence[Post], matches: Matches, readings: Readings
 ) -> tuple[list[Change], list[tuple[str, Post]], list[Rename]]:
     """What happened to posts of the log that may be seen: updated, restored, moved, touched."""
     changes: list[Change] = []
@@ -121,6 +163,9 @@ def _changed(
             renamed.append(Rename(id=hit.id, old=hit.post.path, new=post.path))
         if not hit.live:
             changes.append(Change(kind=Kind.RESTORED, id=hit.id, post=post))
+        elif readings.read_anew(hit, post):
+            if hit.post != post:
+                touched.append((hit.id, post))
         elif post.mail is Mail.CORRECTION and hit.post.mail is not Mail.CORRECTION:  # newly marked: once
             changes.append(Change(kind=Kind.CORRECTED, id=hit.id, post=post))
         elif hit.post.revision != post.revision:

@@ -68,7 +68,10 @@ class Plan:
     changed without being news (tags, a new path, a rewrite while hidden); `missing` are ids not found by
     this scan; `unsettled` are files still being written: to be looked at again soon. `head` is the log's
     seq the plan was made on: applying it to another log is refused. One with `stops` is not carried out.
-    `recovered` counts new posts that feeds of a lost store name.
+    `recovered` counts new posts that feeds of a lost store name. `read_anew` are those of `touched` whose
+    text this version of Publisher reads differently from the same bytes (core.readings); `sources` are the
+    ids of posts with the hash of the file each stands for now, where the log does not know it yet, and
+    `reader` the version that read them.
     """
 
     head: int
@@ -84,6 +87,9 @@ class Plan:
     next_at: datetime | None = None
     stops: tuple[Stop, ...] = ()
     recovered: int = 0
+    read_anew: tuple[str, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
+    reader: str = ""
 
     @property
     def stop(self) -> str:

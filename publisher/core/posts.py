@@ -148,13 +148,14 @@ class FileStat(NamedTuple):
 class Reading:
     """What reading a file gave: its stat, the hash of its bytes at that moment (64 hex digits), and the post.
 
-    `hash` is "" where the file could not be read, or where the post depends on other files: it must be read
-    again. `result` is None where the hash is the one that was known.
+    `hash` is "" where the file could not be read. `alone`: the post depends on no other file, so it need not
+    be read again while its bytes stay. `result` is None where the hash is the one that was known.
     """
 
     stat: FileStat
     hash: str
     result: Parsed | BadPost | None
+    alone: bool = True
 
 
 def body_hash(body: str) -> str:

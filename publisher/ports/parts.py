@@ -41,6 +41,11 @@ class Source(Protocol):
         version's reader. `paths` are all files, in order; `read_many` then reads by these rules."""
         ...
 
+    @property
+    def version(self) -> str:
+        """16 hex digits that name this reader's code: another version may read the same bytes differently."""
+        ...
+
     def files(self) -> Iterator[FileStat | BadPost]:
         """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
         ...

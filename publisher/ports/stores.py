@@ -73,9 +73,15 @@ class FileStore(Protocol):
         """The hashes of those files, where they were read by these rules."""
         ...
 
-    def unsettled(self, now: datetime) -> tuple[Sequence[tuple[Post, bool]], Sequence[Known]]:
-        """What a plan at `now` must look at: the posts of remembered files, and posts of the log that are in
-        no settled pair (core.settling). True: the file is settled, but the clock stands before its instant.
+    def unpublished(self, paths: Sequence[str]) -> Mapping[str, tuple[str, Post]]:
+        """Of those files the remembered ones that stand for no post of the log, whatever rules they were read
+        by: the hash of each and what was read of it."""
+        ...
+
+    def unsettled(self, now: datetime) -> tuple[Sequence[tuple[Post, bool, str]], Sequence[Known]]:
+        """What a plan at `now` must look at: the posts of remembered files with the hash of their bytes, and
+        posts of the log that are in no settled pair (core.settling). True: the file is settled, but the clock
+        stands before its instant.
         """
         ...
 

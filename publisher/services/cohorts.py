@@ -20,7 +20,7 @@ def together(groups: Sequence[Group], language: str) -> list[tuple[Key, list[Gro
     """
     found: dict[Key, list[Group]] = {}
     for group in groups:
-        pairs = tuple((known.id, known.post.revision) for known in group.share.posts)
+        pairs = tuple((known.id, known.revision) for known in group.share.posts)
         found.setdefault((pairs, group.taste.language or language), []).append(group)
     return sorted(found.items(), key=lambda item: _rank(item[1]))
 

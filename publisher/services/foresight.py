@@ -47,7 +47,7 @@ class Foresight:
     def versions(self, posts: Sequence[Known]) -> Sequence[Known]:
         """As `ports.LogStore.versions`, of posts that are in the log or about to enter it."""
         old = [k for k in posts if k.id not in self._new and k.id not in self._ahead.posts]
-        found = {k.id: k for k in self._parts.store.versions([(k.id, k.post.revision) for k in old])}
+        found = {k.id: k for k in self._parts.store.versions([(k.id, k.revision) for k in old])}
         return [found.get(k.id, k) for k in posts]
 
     def bodies(self, posts: Sequence[Known]) -> Mapping[str, str]:

@@ -20,11 +20,12 @@ from publisher.core.settling import Memory, Names, names_of, settled
 from publisher.services.keeping import Keeper
 from publisher.services.looking import Look
 from publisher.services.parts import Parts
+from publisher.services.readings import readings_of
 from publisher.services.recovering import recovered
 from publisher.services.ruling import rules_of
 
 Read = tuple[FileStat, str]
-"""A file that was read, and the hash of its bytes."""
+"""A file that was read, and the hash of its bytes; "" where it must be read again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class _Found:
     known: dict[str, Known] = field(default_factory=dict[str, Known])
     bad: list[BadPost] = field(default_factory=list[BadPost])
     read: dict[str, Read] = field(default_factory=dict[str, Read])
+    hashes: dict[str, str] = field(default_factory=dict[str, str])
     touched: dict[str, FileStat] = field(default_factory=dict[str, FileStat])
     gone: list[str] = field(default_factory=list[str])
 
@@ -67,23 +69,28 @@ def gather(
     without it nothing is written. `look` is one taken just now. Raises SourceError, StoreError.
     """
     rules = rules_of(parts, backfill=backfill, meant=meant)
-    found = _Found(look=look or Look(parts.source, parts.store))
+    look = look or Look(parts.source, parts.store)
+    found = _Found(look=look)
     _read_changed(parts, found, keep=keep)
     files, loose = parts.store.unsettled(now)
     found.known = {k.id: k for k in loose}
-    found.posts.update((post.path, post) for post, _ in files if found.same(post.path))
+    for post, _, name in files:
+        if found.same(post.path):
+            found.posts[post.path] = post
+            found.hashes[post.path] = name
     _widen(parts, found, rules.naming)
     posts, known = list(found.posts.values()), list(found.known.values())
     moved = rules.authority_before not in ("", rules.naming.authority)
     many = moved or sum(k.live for k in known) > 1  # one alone is no accident
     live = parts.store.live() if many else 0
     head = parts.store.head()
-    plan = make_plan(head, known, posts, found.bad, now, rules, live, recovered(parts, head))
+    readings = readings_of(parts, found.hashes)
+    plan = make_plan(head, known, posts, found.bad, now, rules, live, recovered(parts, head), readings)
     quiet = settled(plan, known, posts, now, rules.naming)
     for path, (_, hash) in found.read.items():
         if not hash:  # never remembered
             quiet.pop(path, None)
-    open_files = {post.path for post, is_settled in files if not is_settled}
+    open_files = {post.path for post, is_settled, _ in files if not is_settled}
     return _gathered(found, plan, rules, quiet, open_files, {k.id for k in loose})
 
 
@@ -105,13 +112,14 @@ def _read(
     with Keeper(parts.store) as keeper:
         for reading in parts.source.read_many(changed, hashes):
             stat, result = reading.stat, reading.result
+            found.hashes[stat.path] = reading.hash
             if result is None:
                 found.touched[stat.path] = stat
             elif isinstance(result, BadPost):
                 found.bad.append(result)
             else:
                 found.posts[stat.path] = result.post
-                found.read[stat.path] = (stat, reading.hash)
+                found.read[stat.path] = (stat, reading.hash if reading.alone else "")
                 if keep and result.post.hidden is None:
                     keeper.keep(result.post.body_hash, result.body)
 

@@ -25,6 +25,7 @@ from publisher.services.moving import follow, settle_pages
 from publisher.services.pages import home_page
 from publisher.services.parts import Parts
 from publisher.services.postpages import OWNED, post_pages
+from publisher.services.readings import keep_reader
 from publisher.services.ruling import keep_rules
 from publisher.services.views import feed_views
 
@@ -83,9 +84,10 @@ def enter(
     _check(plan, expect)
     parts.reach("publish:planned")
     good = _remember(parts, look, gathered.before)
-    if not plan.nothing:
+    if plan.sources or not plan.nothing:
         parts.store.apply(plan, {}, now)
     keep_rules(parts, gathered.rules)
+    keep_reader(parts)
     parts.reach("publish:applied")
     if _remember(parts, look, gathered.memory) and good:
         last.keep(look)

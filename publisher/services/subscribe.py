@@ -121,7 +121,7 @@ def welcome(parts: Parts, spec: MailingList, found: Subscription, now: datetime)
     """
     taste = taste_of(spec, found.choices.taste)
     newest = [known for known in parts.store.newest(LOOKED_AT) if wanted(known.post, spec, taste)]
-    pairs = tuple((known.id, known.post.revision) for known in newest[:LATEST])
+    pairs = tuple((known.id, known.revision) for known in newest[:LATEST])
     language = parts.language(spec, taste)
     frozen = welcome_message(parts, spec, pairs, language)
     return mail_one(parts, spec, MailingKind.WELCOME, frozen, found, now, language)

@@ -32,21 +32,21 @@ def flat(reading: Reading) -> Flat:
         return reading
     authors = tuple(map(_person, result.post.authors))
     inner = (result.body, result.line, result.container, result.title)
-    return tuple(reading.stat), reading.hash, _post(result.post), authors, inner
+    return tuple(reading.stat), reading.hash, reading.alone, _post(result.post), authors, inner
 
 
 def whole(carried: Flat) -> Reading:
     """The reading that `flat` was given."""
     if isinstance(carried, Reading):
         return carried
-    stat, hash, values, authors, (body, line, container, title) = carried
+    stat, hash, alone, values, authors, (body, line, container, title) = carried
     people = tuple(map(_whole_person, authors))
     post = object.__new__(Post)  # as unpickling makes it: __init__ takes three times as long
     for put, value in zip(_PUT, values, strict=True):
         put(post, value)
     _PUT_AUTHORS(post, people)
     parsed = Parsed(post=post, body=body, line=line, container=container, title=title)
-    return Reading(stat=FileStat(*stat), hash=hash, result=parsed)
+    return Reading(stat=FileStat(*stat), hash=hash, result=parsed, alone=alone)
 
 
 @lru_cache(maxsize=1024)  # few people write many posts

@@ -83,8 +83,13 @@ class FolderSource:
         """16 hex digits that name how files are read: the settled rules, and this reader's own code."""
         self._by = self.settled(paths)
         found = hashlib.sha256(repr(self._by).encode("utf-8", "surrogatepass"))
-        found.update(_own_code())
+        found.update(self.version.encode())
         return found.hexdigest()[:16]
+
+    @property
+    def version(self) -> str:
+        """16 hex digits that name this reader's code: another version may read the same bytes differently."""
+        return _code_hash()
 
     def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
         """Those files in that order, on every core where they are many; a known hash is not parsed. They are
@@ -168,7 +173,7 @@ class FolderSource:
         if name == known:
             return Reading(stat=stat, hash=name, result=None)
         result, alone = self._parsed(path, data, rules)
-        return Reading(stat=stat, hash=name if alone else "", result=result)
+        return Reading(stat=stat, hash=name, result=result, alone=alone)
 
     def _parsed(self, path: str, data: bytes | BadPost, rules: SourceRules) -> tuple[Parsed | BadPost, bool]:
         """The post, and whether it depends on no other file: those may change while it does not."""
@@ -277,9 +282,8 @@ def _unsettled(path: str) -> BadPost:
 
 
 @cache
-def _own_code() -> bytes:
-    """The name of this reader: another one may understand the same file otherwise."""
+def _code_hash() -> str:
     found = hashlib.sha256()
-    for module in sorted(Path(__file__).parent.glob("*.py")):
+    for module in sorted(Path(__file__).parent.rglob("*.py")):
         found.update(module.read_bytes())
-    return found.digest()
+    return found.hexdigest()[:16]

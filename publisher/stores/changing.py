@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func, select, update
 
 from publisher.core.log import Kind
 from publisher.core.plans import Change, Plan
@@ -41,10 +41,17 @@ _RESTORED_CHANGED = _RENEWED.where(posts.c.revision != bindparam("new_revision")
 _RESTORED = update(posts).where(_THIS).values(**_NEW, live=True, missing_since=None, missing_scans=0)
 _TOUCHED = update(posts).where(_THIS).values(**_NEW)
 _SINCE = func.coalesce(posts.c.missing_since, _parameter("scanned_at", posts.c.missing_since))
+_RENAMED_REVISION = update(posts).where(_THIS).values(revision=bindparam("new_revision"))
+_AS_STORED = select(posts.c.revision).where(_THIS).scalar_subquery()
 _RETOLD = (
     update(revisions)
-    .where(revisions.c.post_id == bindparam("post"), revisions.c.revision == bindparam("told"))
+    .where(revisions.c.post_id == bindparam("post"), revisions.c.revision == _AS_STORED)
     .values(value=_parameter("new_value", revisions.c.value))
+)
+_SOURCE = (
+    update(posts)
+    .where(_THIS)
+    .values(file_hash=_parameter("of_bytes", posts.c.file_hash), reader=_parameter("read_by", posts.c.reader))
 )
 _MISSING = (
     update(posts)
@@ -66,16 +73,32 @@ def change(connection: Connection, changes: Sequence[Change], at: datetime) -> N
     _run(connection, _RESTORED_CHANGED, rows[len(again) :])
     _run(connection, _RESTORED, [_new_values(it.id, it.post) for it in restored])
     told = [it for it in changes if it.kind not in (Kind.WITHDRAWN, Kind.PUBLISHED)]
-    _run(connection, insert_new(revisions), [_revision_row(it) for it in told])
+    _run(connection, insert_new(revisions), [_revision_row(it.id, it.post) for it in told])
 
 
 def touch(connection: Connection, plan: Plan, now: datetime) -> None:
-    """A touched post is the same revision with other metadata: digests to come show it as it is now."""
-    touched = [{"told": post.revision, **_new_values(id, post)} for id, post in plan.touched]
-    _run(connection, _TOUCHED, [_new_values(id, post) for id, post in plan.touched])
-    _run(connection, _RETOLD, [{key: row[key] for key in ("post", "told", "new_value")} for row in touched])
+    """A touched post is the same revision with other metadata: digests to come show it as it is now. One
+    that is read anew gets a revision of that text, and no row in the log.
+    """
+    touched = [_new_values(id, post) for id, post in plan.touched]
+    _run(connection, _TOUCHED, touched)
+    anew = [(id, post) for id, post in plan.touched if id in frozenset(plan.read_anew)]
+    renamed = [{"post": id, "new_revision": post.revision} for id, post in anew]
+    _run(connection, insert_new(revisions), [_revision_row(id, post) for id, post in anew])
+    _run(connection, _RENAMED_REVISION, renamed)
+    _run(connection, _RETOLD, [{key: row[key] for key in ("post", "new_value")} for row in touched])
     _run(connection, _MISSING, [{"post": id, "scanned_at": now} for id in plan.missing])
     _run(connection, _FOUND, [{"post": id} for id in plan.found])
+
+
+def keep_sources(connection: Connection, plan: Plan) -> None:
+    """Which bytes each known post stands for, and by which version of the reader; a new one was entered with
+    them."""
+    new = {change.id for change in plan.changes if change.kind is Kind.PUBLISHED}
+    rows = [
+        {"post": id, "of_bytes": hash, "read_by": plan.reader} for id, hash in plan.sources if id not in new
+    ]
+    _run(connection, _SOURCE, rows)
 
 
 def _run(connection: Connection, statement: Any, rows: Sequence[dict[str, Any]]) -> None:
@@ -100,10 +123,9 @@ def _new_values(id: str, post: Post) -> dict[str, Any]:
     }
 
 
-def _revision_row(change: Change) -> dict[str, Any]:
-    post = change.post
+def _revision_row(id: str, post: Post) -> dict[str, Any]:
     return {
-        "post_id": change.id,
+        "post_id": id,
         "revision": post.revision,
         "value": post_to_text(post),
         "body_hash": post.body_hash,

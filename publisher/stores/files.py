@@ -66,15 +66,26 @@ class Files:
                 found.update((row.path, row.hash) for row in rows)
         return found
 
-    def unsettled(self, now: datetime) -> tuple[Sequence[tuple[Post, bool]], Sequence[Known]]:
+    def unpublished(self, paths: Sequence[str]) -> Mapping[str, tuple[str, Post]]:
+        """Of those files the remembered ones that stand for no post of the log, whatever rules they were read
+        by: the hash of each and what was read of it."""
+        query = select(files.c.path, files.c.hash, files.c.value).where(files.c.value.is_not(None))
+        found: dict[str, tuple[str, Post]] = {}
+        with self._db.read() as connection:
+            for part in slices(paths):
+                rows = connection.execute(query.where(files.c.path.in_(part)))
+                found.update((row.path, (row.hash, post_from_text(row.value))) for row in rows)
+        return found
+
+    def unsettled(self, now: datetime) -> tuple[Sequence[tuple[Post, bool, str]], Sequence[Known]]:
         """What a plan at `now` must look at: remembered files, and posts of the log."""
-        loose = select(files.c.value).where(files.c.value.is_not(None))
-        early = select(posts.c.value).join_from(files, posts, posts.c.path == files.c.path)
+        loose = select(files.c.value, files.c.hash).where(files.c.value.is_not(None))
+        early = select(posts.c.value, files.c.hash).join_from(files, posts, posts.c.path == files.c.path)
         early = early.where(files.c.value.is_(None), files.c.not_before >= now)
         with self._db.read() as connection:
-            found = [(post_from_text(value), False) for value in connection.execute(loose).scalars()]
+            found = [(post_from_text(row.value), False, row.hash) for row in connection.execute(loose)]
             if _latest(connection) >= milliseconds(now):  # the clock has gone back: every row is looked at
-                found += [(post_from_text(value), True) for value in connection.execute(early).scalars()]
+                found += [(post_from_text(row.value), True, row.hash) for row in connection.execute(early)]
             known = connection.execute(select(posts).where(~posts.c.settled)).all()
         return found, [as_known(row) for row in known]
 

@@ -108,6 +108,7 @@ class Log(Renaming):
             _keep_bodies(connection, plan.changes, bodies)
             _append(connection, plan, at)
             changing.touch(connection, plan, now)
+            changing.keep_sources(connection, plan)
             terms.note(connection, plan, before)
             head = _head(connection)
         self._db.begun()
@@ -155,15 +156,16 @@ def _append(connection: Connection, plan: Plan, at: datetime) -> None:
     new = [(seq, change) for seq, change in numbered if change.kind is Kind.PUBLISHED]
     named = [change.post.revision for change in plan.changes]
     for part in slices(new):
-        _publish(connection, part, [named[seq - plan.head - 1] for seq, _ in part], at)
+        _publish(connection, part, [named[seq - plan.head - 1] for seq, _ in part], at, plan)
     changing.change(connection, plan.changes, at)
     for part, of_part in zip(slices(numbered), slices(named), strict=True):
         insert_columns(connection, insert(log), _log_columns(part, of_part, at))
 
 
 def _publish(
-    connection: Connection, part: Sequence[tuple[int, Change]], named: Sequence[str], at: datetime
+    connection: Connection, part: Sequence[tuple[int, Change]], named: Sequence[str], at: datetime, plan: Plan
 ) -> None:
+    sources = dict(plan.sources)
     changes = [change for _, change in part]
     texts = [post_to_text(change.post) for change in changes]
     ids = [change.id for change in changes]
@@ -182,6 +184,8 @@ def _publish(
         "changed_seq": numbers,
         "updated_at": instants,
         "missing_scans": [0] * len(part),
+        "file_hash": [sources.get(id) for id in ids],
+        "reader": [plan.reader if id in sources else None for id in ids],
     }
     insert_columns(connection, insert(posts), rows)
     bodies_of = [change.post.body_hash for change in changes]

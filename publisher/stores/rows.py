@@ -52,4 +52,7 @@ def as_known(row: Row[Any]) -> Known:
         updated_at=max(row.updated_at, post.instant or row.updated_at),  # RFC 4287: published <= updated
         missing_since=row.missing_since,
         missing_scans=row.missing_scans,
+        stored_as=row.revision,
+        file_hash=row.file_hash,
+        reader=row.reader,
     )

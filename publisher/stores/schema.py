@@ -32,7 +32,7 @@ from publisher.stores.columns import index_of, index_where, is_, metadata, one_o
 from publisher.stores.members import BatchState
 from publisher.stores.types import Hash, Id, Instant, JsonText, Member, Words
 
-SCHEMA = "0009"
+SCHEMA = "0010"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"
@@ -91,6 +91,8 @@ posts = Table(
     Column("path", Text, nullable=False, index=True),  # of `value`, to be found by
     Column("explicit_id", Text),
     Column("settled", Boolean, nullable=False),
+    Column("file_hash", Hash),  # of the bytes that `value` was read from; null: an older version wrote it
+    Column("reader", String(16)),  # the version of the reader that read them
 )
 index_where("ix_posts_live", posts.c.live, posts.c.first_seq)
 index_where("ix_posts_withdrawn", ~posts.c.live, posts.c.changed_seq)

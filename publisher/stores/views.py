@@ -195,7 +195,13 @@ def _then(connection: Connection, ids: Sequence[str], as_of: int) -> list[Known]
     last = select(func.max(log.c.seq)).where(*told).group_by(log.c.post_id)
     columns = [c for c in posts.columns if c.name not in ("revision", "value", "updated_at")]
     found: Select[Any] = (
-        select(*columns, revisions.c.value, log.c.at.label("updated_at"), log.c.kind.label("kind"))
+        select(
+            *columns,
+            revisions.c.revision,
+            revisions.c.value,
+            log.c.at.label("updated_at"),
+            log.c.kind.label("kind"),
+        )
         .join(log, log.c.post_id == posts.c.id)
         .join(revisions, (revisions.c.post_id == log.c.post_id) & (revisions.c.revision == log.c.revision))
         .where(log.c.seq.in_(last))

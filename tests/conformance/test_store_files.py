@@ -47,11 +47,11 @@ def test_a_touched_file_has_a_new_stamp_and_its_old_post(store: Any) -> None:
 
 def test_a_settled_file_is_looked_at_only_while_the_clock_stands_before_its_post(store: Any) -> None:
     store.remember(memory("a.md", settled=False))
-    assert store.unsettled(NOW)[0] == [(a_post("a.md"), False)]
+    assert store.unsettled(NOW)[0] == [(a_post("a.md"), False, NAME)]
     store.remember(Memory(rules=RULES, turned=[(a_post("a.md"), True)]))
     assert store.unsettled(NOW + timedelta(hours=1))[0] == []
     store.remember(Memory(rules=RULES, turned=[(a_post("a.md"), False)]))
-    assert store.unsettled(NOW + timedelta(hours=1))[0] == [(a_post("a.md"), False)]
+    assert store.unsettled(NOW + timedelta(hours=1))[0] == [(a_post("a.md"), False, NAME)]
 
 
 def test_a_clock_that_goes_back_looks_at_a_settled_file_again(world: Any) -> None:
@@ -59,9 +59,9 @@ def test_a_clock_that_goes_back_looks_at_a_settled_file_again(world: Any) -> Non
     world.publish("a")
     early = post.instant - timedelta(hours=1)
     world.store.remember(Memory(rules=RULES, read=[(FileStat(post.path, 7, 9), NAME, post, True)]))
-    assert world.store.unsettled(early)[0] == [(post, True)]
+    assert world.store.unsettled(early)[0] == [(post, True, NAME)]
     world.sql("DELETE FROM counters WHERE name = 'latest'")  # as a store that was made before it was counted
-    assert world.store.unsettled(early)[0] == [(post, True)]
+    assert world.store.unsettled(early)[0] == [(post, True, NAME)]
     world.store.remember(Memory(rules=RULES, touched=[FileStat(post.path, 8, 9)]))
-    assert world.store.unsettled(early)[0] == [(post, True)]
+    assert world.store.unsettled(early)[0] == [(post, True, NAME)]
     assert world.store.unsettled(post.instant + timedelta(hours=1))[0] == []

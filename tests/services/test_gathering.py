@@ -23,6 +23,7 @@ from publisher.services.gathering import Gathered, gather
 from publisher.services.looking import LastLook, Look
 from publisher.services.parts import Parts
 from publisher.services.publish import enter
+from publisher.services.readings import readings_of
 from publisher.stores import open_store
 
 START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
@@ -37,11 +38,13 @@ class Folder:
     files_now: dict[str, Post | BadPost] = field(default_factory=dict[str, Post | BadPost])
     stamps: dict[str, int] = field(default_factory=dict[str, int])
     rules: int = 0
+    version: str = "00"
     ticks: int = 0
     read: list[str] = field(default_factory=list[str])
     listed: int = 0
     changed: set[str] = field(default_factory=set[str])
     alone: set[str] = field(default_factory=set[str])
+    bare: set[str] = field(default_factory=set[str])
 
     def write(self, path: str, value: Post | BadPost | None) -> None:
         if value is None:
@@ -55,8 +58,15 @@ class Folder:
         self.stamps[path] = self.ticks
         self.changed.add(path)
 
+    def as_read(self, value: Post | BadPost) -> Post | BadPost:
+        """What this version makes of a file: each reads titles differently."""
+        if isinstance(value, BadPost) or self.version == "00":
+            return value
+        shown = replace(value, hidden=None) if value.path in self.bare else value
+        return replace(shown, title=f"{value.title}, version {self.version}")
+
     def fingerprint(self, paths: Sequence[str]) -> str:
-        return f"{self.rules:016x}"
+        return f"{self.rules:016x}{self.version}"
 
     def files(self) -> Iterator[FileStat | BadPost]:
         self.listed += 1
@@ -75,13 +85,15 @@ class Folder:
     def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
         for path in paths:
             value = self.files_now[path]
-            name = "" if path in self.alone else body_hash(repr(value))
+            name = body_hash(repr(value))
             self.read.append(path)
-            result = Parsed(post=value, body=BODIES[value.body_hash]) if isinstance(value, Post) else value
+            post = self.as_read(value)
+            result = Parsed(post=post, body=BODIES[post.body_hash]) if isinstance(post, Post) else post
             yield Reading(
                 stat=FileStat(path, 1, self.stamps[path]),
                 hash=name,
-                result=None if name and hashes.get(path) == name else result,
+                result=None if path not in self.alone and hashes.get(path) == name else result,
+                alone=path not in self.alone,
             )
 
 
@@ -125,11 +137,14 @@ class Site:
         return cast("Parts", Some(self.store, folder, RULES.naming, RULES.max_age, reach))
 
     def whole(self) -> Plan:
-        values = self.folder.files_now.values()
+        values = [self.folder.as_read(value) for value in self.folder.files_now.values()]
         posts = [value for value in values if isinstance(value, Post)]
         bad = [value for value in values if isinstance(value, BadPost)]
         rules = replace(RULES, authority_before=self.store.fact("id_authority"))
-        return make_plan(self.store.head(), self.store.known(), posts, bad, self.now, rules)
+        known = self.store.known()
+        hashes = {path: body_hash(repr(value)) for path, value in self.folder.files_now.items()}
+        readings = readings_of(self.parts(self.folder), hashes)
+        return make_plan(self.store.head(), known, posts, bad, self.now, rules, readings=readings)
 
     def publish(self, *, crash: str = "") -> Gathered:
         """By the process that stays; one that dies is followed by another."""
@@ -209,6 +224,7 @@ steps = st.lists(
     | st.tuples(st.just("break"), paths, st.sampled_from(("broken", "unreadable")))
     | st.tuples(st.just("touch"), paths)
     | st.tuples(st.just("rules"))
+    | st.tuples(st.just("upgrade"))
     | publish
     | publish
     | publish,
@@ -234,6 +250,8 @@ def step(site: Site, kind: str, *values: Any) -> None:
             folder.touch(path)
         case "rules", *_:
             folder.rules += 1
+        case "upgrade", *_:
+            folder.version = f"{int(folder.version) + 1:02}"
         case "publish", minutes, crash:
             site.now += timedelta(minutes=minutes)
             if crash == "elsewhere":
@@ -281,7 +299,7 @@ def lived_in(site: Site, **posts: dict[str, Any]) -> Site:
 def looked_at(site: Site) -> set[str]:
     """The files and posts of the log that a plan looks at now, by path."""
     files, known = site.store.unsettled(site.now)
-    return {post.path for post, _ in files} | {k.post.path for k in known}
+    return {post.path for post, *_ in files} | {k.post.path for k in known}
 
 
 def test_what_did_not_change_is_neither_read_nor_looked_at(site: Site) -> None:
@@ -330,11 +348,57 @@ def test_a_post_goes_public_when_its_time_comes_without_being_read_again(site: S
     assert body == {change.post.body_hash: "body 0"}
 
 
-def test_a_clock_that_goes_back_finds_what_is_not_yet_public(site: Site) -> None:
+def test_a_clock_that_goes_back_withdraws_nothing(site: Site) -> None:
     lived_in(site, a={}, b={"instant": START - timedelta(days=3)})
     site.now = START - timedelta(days=2)
+    assert looked_at(site) == {"a.md"}
+    assert site.publish().plan.changes == ()
+
+
+def test_a_post_whose_author_moves_it_into_the_future_is_withdrawn(site: Site) -> None:
+    lived_in(site, a={}, b={"instant": START - timedelta(days=3)})
+    site.folder.write("a.md", a_post("a.md", title="a", instant=START + timedelta(days=1)))
     (change,) = site.publish().plan.changes
     assert (change.kind, change.post.path) == (Kind.WITHDRAWN, "a.md")
+
+
+def test_a_version_that_reads_the_same_bytes_differently_updates_nothing(site: Site) -> None:
+    lived_in(site, a={}, b={"hidden": "draft"})
+    [before] = site.store.known()
+    site.folder.version = "01"
+    plan = site.publish().plan
+    assert (plan.changes, plan.read_anew) == ((), (before.id,))
+    [after] = site.store.known()
+    assert (after.post.title, after.updated_at) == ("a, version 01", before.updated_at)
+    assert site.store.versions([(before.id, before.revision), (after.id, after.revision)]) == [
+        replace(after, post=before.post, stored_as=before.revision),
+        after,
+    ]
+    assert site.publish().plan.nothing
+
+
+def test_an_edit_is_one_whatever_version_reads_it(site: Site) -> None:
+    lived_in(site, a={})
+    site.folder.version = "01"
+    site.folder.write("a.md", a_post("a.md", title="edited"))
+    (change,) = site.publish().plan.changes
+    assert (change.kind, change.post.title) == (Kind.UPDATED, "edited, version 01")
+
+
+def test_a_file_that_the_version_before_hid_is_no_new_post(site: Site) -> None:
+    lived_in(site, a={}, b={"hidden": "draft"})
+    site.folder.bare = {"b.md"}
+    site.folder.version = "01"
+    (change,) = site.publish().plan.changes
+    assert (change.kind, change.post.path, change.backfill) == (Kind.PUBLISHED, "b.md", True)
+
+
+def test_a_post_that_was_waiting_is_new_after_an_upgrade_too(site: Site) -> None:
+    lived_in(site, a={}, b={"instant": START + timedelta(hours=1)})
+    site.now += timedelta(hours=2)
+    site.folder.version = "01"
+    (change,) = site.publish().plan.changes
+    assert (change.post.path, change.backfill) == ("b.md", False)
 
 
 def test_posts_that_share_a_name_are_looked_at_every_time(site: Site) -> None:
@@ -437,7 +501,7 @@ def test_what_is_new_and_not_settled_is_looked_at_the_next_time(site: Site) -> N
     site.folder.write("a.md", a_post("a.md", title="a", expires=START + timedelta(days=9)))
     site.publish()
     files, known = site.store.unsettled(site.now)
-    assert [post.path for post, _ in files] == [k.post.path for k in known] == ["a.md"]
+    assert [post.path for post, *_ in files] == [k.post.path for k in known] == ["a.md"]
 
 
 def test_a_bad_file_brings_in_the_post_that_it_was(site: Site) -> None:
@@ -474,7 +538,8 @@ def test_a_moment_too_short_for_the_store_still_counts(site: Site) -> None:
     at = START - timedelta(days=3)
     lived_in(site, a={"instant": at + timedelta(microseconds=500)}, b={"instant": at - timedelta(days=9)})
     site.now = at
-    assert [change.kind for change in site.publish().plan.changes] == [Kind.WITHDRAWN]
+    assert looked_at(site) == {"a.md"}
+    assert site.publish().plan.changes == ()
 
 
 def test_a_file_ceases_to_be_settled_before_the_log_moves(
@@ -503,7 +568,7 @@ def test_a_post_is_there_at_the_moment_of_its_instant_and_not_before(site: Site)
     site.now = START - timedelta(days=3)
     assert site.publish().plan.nothing
     site.now -= timedelta(minutes=1)
-    assert [change.kind for change in site.publish().plan.changes] == [Kind.WITHDRAWN]
+    assert looked_at(site) == {"a.md"}
 
 
 def test_a_new_file_that_claims_a_settled_post_brings_it_in(site: Site) -> None:

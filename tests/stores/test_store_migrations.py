@@ -25,7 +25,10 @@ def _tables(path: Path) -> dict[str, list[str]]:
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     rows = [(name, sql.replace(f'CREATE TABLE "{name}"', f"CREATE TABLE {name}")) for name, sql in rows]
-    return {name: sorted(line.strip().rstrip(",") for line in re.split(r"\n", sql)) for name, sql in rows}
+    parts = {
+        name: re.split(r"\n|, (?=\w+ [A-Z]{3})", sql) for name, sql in rows
+    }  # ALTER adds to the last line
+    return {name: sorted(line.strip().rstrip(",") for line in lines) for name, lines in parts.items()}
 
 
 def _migrated(path: Path) -> Path:

@@ -1,0 +1,47 @@
+"""Who changed a post: its author, or a new version of Publisher that reads the same bytes differently.
+
+An upgrade is not news. A post whose file has the bytes it was published from is not edited, whatever this
+version makes of them: it gets its new text without an `updated` row, and it stays public though it would now
+begin later. A file that an older version had before it and did not publish is no new post.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from publisher.core.log import Head, Known
+from publisher.core.posts import Post
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """`hashes` are of the bytes of the files at hand, by path (64 hex digits); `version` names this reader
+    (16 hex digits, "" where nothing is said of it) and `before` the one that made the last publish, "" where
+    an older Publisher did not write it down. `passed_over` are paths that the version before had read with
+    these bytes, or refused, and did not publish.
+    """
+
+    hashes: Mapping[str, str] = field(default_factory=dict[str, str])
+    version: str = ""
+    before: str = ""
+    passed_over: Collection[str] = frozenset()
+
+    def same_bytes(self, known: Known, post: Post) -> bool:
+        """Whether the file of `post` has the bytes that `known` was published from. Where an older Publisher
+        did not write that down, nothing says that its author changed it.
+        """
+        found = self.hashes.get(post.path)
+        if not found:
+            return False
+        return known.reader is None if known.file_hash is None else known.file_hash == found
+
+    def read_anew(self, known: Known, post: Post) -> bool:
+        """Whether what differs between the two is this version's doing, not the author's."""
+        return known.reader != self.version and self.same_bytes(known, post)
+
+    def is_old(self, post: Post, head: Head) -> bool:
+        """Whether a post that is not in the log is no news, on the first publish by a new version: the one
+        before had its file too, or the log has gone on since the post was due.
+        """
+        if not self.version or self.version == self.before or head.at is None or post.due is None:
+            return False
+        return post.path in self.passed_over or post.due <= head.at
