@@ -60,15 +60,23 @@ def catch_up(app: "App", *, dry_run: bool) -> "tuple[reconcile.Behind | None, re
         lacks = reconcile.behind(app.parts, _manifest(app))
         if lacks is None or dry_run:
             return lacks, None
+        if lacks.departures_only:
+            reconcile.finish_departures(app.parts, lacks)
+            return lacks, reconcile.Reconciled(departures=len(lacks.departures), doubts=0, moved={})
         return lacks, reconcile.reconcile(app.parts, lacks, _manifest(app), app.clock())
 
 
 def must_be_up_to_date(app: "App", parts: "Parts | None" = None) -> None:
-    """Raises Refused where the store, that of `parts` if it is a copy, lacks what was sent or who left."""
+    """Raises Refused where the store, that of `parts` if it is a copy, lacks what was sent. Who left and is
+    not yet known to have, because a crash came between, leaves now.
+    """
     from publisher.services import reconcile
 
-    lacks = reconcile.behind(parts or app.parts, _manifest(app))
-    if lacks is not None:
+    parts = parts or app.parts
+    lacks = reconcile.behind(parts, _manifest(app))
+    if lacks is not None and lacks.departures_only:
+        reconcile.finish_departures(parts, lacks)
+    elif lacks is not None:
         raise Refused("store", f"is behind the journal beside it: {lacks}", "run `publisher reconcile` first")
 
 

@@ -4,10 +4,12 @@ A store restored from a backup, or made anew, knows nothing of what came after. 
 departure and every mailing's start, public/manifest.json the last numbers. What they say happened, happened.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from publisher.core.departures import EVERYWHERE, Departure
 
 SKIPPED = 200
 """Numbers of mailings left out when a store is reconciled: the journal names only every hundredth of the
@@ -16,18 +18,9 @@ transactional ones, and no number may be used twice."""
 EVERY = 100
 """Of transactional mailings so many share a line of the journal."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Departure:
-    """Somebody who left, or may not be mailed: `key` is the keyed hash of the address, `list` may be empty
-    for all lists. `generation` is the life of the subscription that ended; None: whichever there is.
-    """
-
-    key: str
-    list: str
-    kind: str
-    generation: int | None
-    at: datetime
+SUBSCRIPTIONS_SKIPPED = 1_000_000
+"""Numbers of subscriptions left out when a store is reconciled: the links of readers who signed up after the
+backup name theirs, and must not open somebody else's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,52 +33,100 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What the journal tells: departures and mailings in the order they came. `turn` counts how often a batch
-    was begun or ended: who stands at a lower one does not know what was sent since.
+class JournalSummary:
+    """What the journal tells: departures and mailings in the order they came. `last_mailing` is the highest
+    number of a mailing, of any kind. `turn` counts how often a batch was begun or ended: a store at a lower
+    one does not know what was sent since.
     """
 
     departures: tuple[Departure, ...] = ()
     started: tuple[Started, ...] = ()
+    last_mailing: int = 0
     turn: int = 0
-
-    @property
-    def last_mailing(self) -> int:
-        """The highest number of a mailing."""
-        return max((start.mailing for start in self.started), default=0)
 
 
 KINDS: Mapping[str, str] = {"unsubscribed": "left", "erased": "erased"}
 """The suppression that an event of the journal means, where the event does not name it."""
 
 
-def told_by(entries: Sequence[tuple[str, Mapping[str, Any]]]) -> Told:
+def summary_of(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> JournalSummary:
     """What entries of the journal tell; those of other kinds, and damaged ones, tell nothing."""
-    departures = [one for entry in entries if (one := _departure(*entry)) is not None]
-    started = [start for entry in entries if (start := _started(*entry)) is not None]
-    turns = [fields.get("turn") for event, fields in entries if event == "batch"]
-    turn = max((turn for turn in turns if isinstance(turn, int)), default=0)
-    return Told(departures=tuple(departures), started=tuple(started), turn=turn)
+    departures: list[Departure] = []
+    started: list[Started] = []
+    last = turn = 0
+    for event, fields in entries:
+        match event:
+            case "unsubscribed" | "erased" | "suppressed":
+                if (departure := _departure(event, fields)) is not None:
+                    departures = _without_returned(departures, departure)
+                    departures.append(departure)
+            case "allowed":
+                departures = _without_allowed(departures, fields)
+            case "mailing":
+                if (start := _started(fields)) is not None:
+                    started.append(start)
+                    last = max(last, start.mailing)
+            case "transactional":
+                last = max(last, _number(fields.get("mailing")))
+            case "batch":
+                turn = max(turn, _number(fields.get("turn")))
+            case _:
+                pass
+    return JournalSummary(departures=tuple(departures), started=tuple(started), last_mailing=last, turn=turn)
+
+
+def departure_fields(departure: Departure) -> dict[str, object]:
+    """A departure as fields of the journal."""
+    fields: dict[str, object] = {"at": departure.at.isoformat(), "key": departure.key, "list": departure.list}
+    if departure.kind not in KINDS.values():
+        fields["kind"] = departure.kind
+    for name in ("subscription", "generation", "to"):
+        if (number := getattr(departure, name)) is not None:
+            fields[name] = number
+    return fields | ({"to_key": departure.to_key} if departure.to_key else {})
+
+
+def event_of(departure: Departure) -> str:
+    """The event of the journal that a departure is."""
+    return next((event for event, kind in KINDS.items() if kind == departure.kind), "suppressed")
+
+
+def _without_returned(before: list[Departure], move: Departure) -> list[Departure]:
+    """A change of address brings a subscription to the new address, also where it had left that one before:
+    those departures are over."""
+    if move.to is None:
+        return before
+    over = (move.to_key, move.list, move.subscription)
+    return [one for one in before if (one.key, one.list, one.subscription) != over]
+
+
+def _without_allowed(before: list[Departure], fields: Mapping[str, Any]) -> list[Departure]:
+    """An operator allowed an address again: suppressions of those kinds, before that, are lifted."""
+    key, spec, kinds = fields.get("key"), fields.get("list", EVERYWHERE), fields.get("kinds")
+    if not isinstance(kinds, list):
+        return before
+    return [
+        one for one in before if one.key != key or spec not in (EVERYWHERE, one.list) or one.kind not in kinds
+    ]
 
 
 def _departure(event: str, fields: Mapping[str, Any]) -> Departure | None:
-    if event not in KINDS and event != "suppressed":
-        return None
     try:
         return Departure(
             key=bytes.fromhex(fields["key"]).hex(),
-            list=str(fields.get("list", "")),
+            list=str(fields.get("list", EVERYWHERE)),
             kind=KINDS.get(event) or str(fields["kind"]),
-            generation=fields.get("generation"),
             at=_instant(fields["at"]),
+            subscription=_optional(fields.get("subscription")),
+            generation=_optional(fields.get("generation")),
+            to=_optional(fields.get("to")),
+            to_key=str(fields.get("to_key", "")),
         )
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def _started(event: str, fields: Mapping[str, Any]) -> Started | None:
-    if event != "mailing":
-        return None
+def _started(fields: Mapping[str, Any]) -> Started | None:
     try:
         return Started(mailing=int(fields["mailing"]), list=str(fields["list"]), at=_instant(fields["at"]))
     except (KeyError, TypeError, ValueError):
@@ -99,6 +140,14 @@ def _instant(text: object) -> datetime:
     return at
 
 
-def missed(told: Told, last_mailing: int, planning: Sequence[int]) -> list[Started]:
+def _optional(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def missed(told: JournalSummary, last_mailing: int, planning: Sequence[int]) -> list[Started]:
     """The mailings that a store whose last is `last_mailing` does not know of, or had only begun to plan."""
     return [start for start in told.started if start.mailing > last_mailing or start.mailing in planning]

@@ -257,7 +257,15 @@ class Signer(Protocol):
 class Journal(Protocol):
     """The append-only file beside the store that a restored backup is measured by. Raises OutputError."""
 
-    def append(self, event: str, fields: Mapping[str, object]) -> None: ...
-    def since(self, position: int) -> tuple[Sequence[tuple[str, Mapping[str, object]]], int]:
-        """Every event and its fields after so many bytes, oldest first, and how many bytes there are."""
+    def append(self, event: str, fields: Mapping[str, object]) -> None:
+        """Durable when it returns."""
+        ...
+
+    def append_all(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> None:
+        """Many events with one flush."""
+        ...
+
+    def since(self, position: int) -> tuple[Iterator[tuple[str, Mapping[str, object]]], int]:
+        """Every event and its fields after so many bytes, oldest first, as they are asked for; and how many
+        bytes there are."""
         ...

@@ -1,20 +1,27 @@
 """The socket of the store for what a restored one is told."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from publisher.core.reconciling import Departure
+from publisher.core.departures import Departure
 
 
 class ReconcilingStore(Protocol):
     """Departures, numbers and positions, from the files beside the store."""
 
-    def knows(self, departure: Departure) -> bool:
-        """Whether a departure is in the store, or the reader has come back since."""
+    def last_subscription(self) -> int:
+        """The highest number of a subscription; 0 without any."""
         ...
 
-    def depart(self, departure: Departure) -> None:
-        """Writes a departure down. Idempotent."""
+    def lacking(self, departures: Sequence[Departure]) -> Sequence[Departure]:
+        """Those of `departures` that are not done in the store, in their order."""
+        ...
+
+    def depart(self, departures: Sequence[Departure]) -> int:
+        """Does them, in one transaction: ends subscriptions, suppresses, erases, moves a subscription to its
+        new address. Idempotent; a later life of a subscription stays. Returns how many subscriptions ended,
+        or were forgotten."""
         ...
 
     def doubt_open(self, why: str, now: datetime) -> int:
@@ -31,6 +38,10 @@ class ReconcilingStore(Protocol):
 
     def skip_turns(self, last: int) -> None:
         """Turns up to `last` are over."""
+        ...
+
+    def skip_subscriptions(self, last: int) -> None:
+        """Numbers of subscriptions up to `last` are taken."""
         ...
 
     def skip_mailings(self, last: int) -> None:

@@ -187,15 +187,6 @@ class SubscriberStore(Protocol):
         """Uses that link up; False: it was used, or is none."""
         ...
 
-    def take_over(self, new: int, old: int, generation: int, now: datetime) -> Subscription | None:
-        """A confirmed subscription `new` is the reader of `old`, of this generation, at another address: what
-        `old` is owed and was sent stays theirs, and the address before gets no more. None: no such."""
-        ...
-
-    def erase(self, key: str, now: datetime) -> int:
-        """Forgets a person but for what keeps them from being written to; how many subscriptions."""
-        ...
-
     def rekey(self, key_of: Callable[[str], str]) -> int:
         """Gives each address beyond ASCII the key that `key_of` makes of it, and what stood against the key
         before stands against the new one too. Returns how many changed."""

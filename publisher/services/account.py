@@ -90,8 +90,8 @@ def export(parts: Parts, token: str, now: datetime) -> dict[str, Any]:
 
 
 def erase(parts: Parts, token: str, now: datetime) -> None:
-    """Forgets the reader of a link, on every list. Raises TokenError."""
-    departures.erase(parts, use(parts, token, Place.ERASE, now).address, now)
+    """Forgets the reader of a link, on every list, and the link with them. Raises TokenError."""
+    departures.erase(parts, look(parts, token, Place.ERASE, now).address, now)
 
 
 def move(parts: Parts, token: str, address: str, now: datetime) -> None:

@@ -1,9 +1,12 @@
 """The end of a change of address: the new one is confirmed, and takes the place of the one before."""
 
+from dataclasses import replace
 from datetime import datetime
 
-from publisher.core.lists import Consent, Subscription
+from publisher.core.departures import EVERYWHERE, LIFTED_BY_READER
+from publisher.core.lists import Consent, State, Subscription
 from publisher.core.tokens import address_key
+from publisher.services.departures import left, write_down
 from publisher.services.parts import Parts
 
 FORM = "address"
@@ -16,20 +19,35 @@ def coming_from(before: Subscription, now: datetime) -> Consent:
     return Consent(at=now, origin=origin, form=FORM, wording="change of address, version 1")
 
 
-def arrived(parts: Parts, confirmed: Subscription, now: datetime) -> Subscription | None:
-    """Where a subscription that was just confirmed is a change of address: the one that goes on there, with
-    all it had. None: it is none, or what it came from has ended meanwhile. Journalled.
+def arrived(parts: Parts, found: Subscription, now: datetime) -> Subscription | None:
+    """Where the reader of `found`, who confirms it now, changes their address by it: the subscription that
+    goes on there, with all it had. None: it is none, or what it came from has ended meanwhile. Journaled.
     """
-    proof = parts.store.consent(confirmed.id)
+    before = _before(parts, found)
+    key = address_key(found.address, parts.ring())
+    if before is None or _is_blocked(parts, key, found.list):
+        return None
+    move = replace(left(parts, before, now), to=found.id, to_key=key)
+    write_down(parts, [move])
+    parts.reach("address:journaled")
+    parts.store.depart([move])
+    parts.reach("address:committed")
+    there = [one for one in parts.store.of_person(key) if one.list == found.list]
+    return next((one for one in there if one.state is State.ACTIVE), None)
+
+
+def _before(parts: Parts, found: Subscription) -> Subscription | None:
+    """The subscription that `found` takes the place of, if it still stands as it did when that was asked."""
+    proof = parts.store.consent(found.id)
     words = proof.get("origin", "").replace(",", "").split()
     if proof.get("form") != FORM or len(words) != 4:
         return None
-    old, generation = int(words[1]), int(words[3])
-    before = parts.store.subscription(old)
-    moved = parts.store.take_over(confirmed.id, old, generation, now) if before else None
-    if before is None or moved is None:
+    before = parts.store.subscription(int(words[1]))
+    if before is None or before.state is not State.ACTIVE or before.list != found.list:
         return None
-    key = address_key(before.address, parts.ring())
-    fields = {"at": now.isoformat(), "key": key, "list": before.list, "generation": before.generation}
-    parts.journal.append("unsubscribed", fields)
-    return moved
+    return before if before.generation == int(words[3]) else None
+
+
+def _is_blocked(parts: Parts, key: str, spec: str) -> bool:
+    blocks = parts.store.blocks(key)
+    return any(slug in (EVERYWHERE, spec) and kind not in LIFTED_BY_READER for slug, kind, _ in blocks)

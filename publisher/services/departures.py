@@ -1,19 +1,24 @@
-"""What an operator, or a person through them, asks of one address: to leave, to be left alone, to see, to be
-forgotten.
+"""Departures: to leave, to be left alone, to be forgotten; and everything that is kept about an address.
+
+    journal, flushed -> [...:journaled] -> the store, one transaction -> [...:committed]
+
+A departure is on disk before it is done: after a crash in between, and after a restore of any older backup,
+it is replayed (services.reconcile). Whoever makes somebody leave does it through here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from publisher.core.addresses import parse
+from publisher.core.departures import ERASED, EVERYWHERE, LEFT, Departure
 from publisher.core.lists import MailingList, State, Subscription
-from publisher.core.reconciling import Departure
+from publisher.core.reconciling import departure_fields, event_of
 from publisher.core.tokens import address_key
 from publisher.services.parts import Parts
 
-EVERYWHERE = ""
-"""The list of what holds on every list."""
+OPERATOR = "operator"
+"""The kind of a suppression that an operator asked for."""
 
 
 def key_of(parts: Parts, address: str) -> str:
@@ -21,39 +26,81 @@ def key_of(parts: Parts, address: str) -> str:
     return address_key(str(parse(address)), parts.ring())
 
 
+def write_down(parts: Parts, departures: Sequence[Departure]) -> None:
+    """Appends departures to the journal, with one flush. Raises OutputError: they must not be done."""
+    parts.journal.append_all([(event_of(one), departure_fields(one)) for one in departures])
+
+
+def left(parts: Parts, one: Subscription, now: datetime) -> Departure:
+    """The departure of the reader of a subscription, from its list, in this life of it."""
+    return Departure(
+        key=address_key(one.address, parts.ring()),
+        list=one.list,
+        kind=LEFT,
+        at=now,
+        subscription=one.id,
+        generation=one.generation,
+    )
+
+
+def leave_all(parts: Parts, subscriptions: Iterable[Subscription], now: datetime) -> int:
+    """Ends subscriptions as if their readers had left: one flush and one transaction, so take thousands at a
+    time and not millions. Journaled. Returns how many stood until now.
+    """
+    standing = [one for one in subscriptions if one.state is not State.UNSUBSCRIBED]
+    gone = [left(parts, one, now) for one in standing]
+    write_down(parts, gone)
+    parts.reach("leave:journaled")
+    ended = parts.store.depart(gone)
+    parts.reach("leave:committed")
+    return ended
+
+
 def unsubscribe(
     parts: Parts, address: str, spec: MailingList | None, now: datetime
 ) -> Sequence[Subscription]:
     """Ends the subscriptions of an address, on one list or on all; returns those that stood until now.
-    Journalled. Raises AddressError.
+    Journaled. Raises AddressError.
     """
-    key = key_of(parts, address)
-    found = [s for s in parts.store.of_person(key) if spec is None or s.list == spec.slug]
+    found = [s for s in parts.store.of_person(key_of(parts, address)) if spec is None or s.list == spec.slug]
     standing = [s for s in found if s.state is not State.UNSUBSCRIBED]
-    for one in standing:
-        parts.store.unsubscribe(one.id, one.generation, now)
-        fields = {"at": now.isoformat(), "key": key, "list": one.list, "generation": one.generation}
-        parts.journal.append("unsubscribed", fields)
+    leave_all(parts, standing, now)
     return standing
 
 
 def suppress(parts: Parts, address: str, spec: MailingList | None, now: datetime) -> None:
-    """No mail to an address from now on, on one list or on all, whoever signs it up. Journalled. Raises
+    """No mail to an address from now on, on one list or on all, whoever signs it up. Journaled. Raises
     AddressError.
     """
     slug = spec.slug if spec else EVERYWHERE
-    key = key_of(parts, address)
-    _depart(parts, "suppressed", Departure(key=key, list=slug, kind="operator", generation=None, at=now))
+    suppress_keys(parts, [(key_of(parts, address), slug)], OPERATOR, now)
+
+
+def suppress_keys(parts: Parts, whom: Iterable[tuple[str, str]], kind: str, now: datetime) -> None:
+    """Suppresses keys of addresses, each on a list or EVERYWHERE: one flush and one transaction for all.
+    `kind` is the name of a suppression: a bounce keeps the subscription, which gets no mail, any other ends
+    it; `left` is of those who left elsewhere and may come back in person. Journaled.
+    """
+    last = parts.store.last_subscription()
+    gone = [Departure(key=key, list=slug, kind=kind, at=now, subscription=last) for key, slug in whom]
+    write_down(parts, gone)
+    parts.reach("suppress:journaled")
+    parts.store.depart(gone)
+    parts.reach("suppress:committed")
 
 
 def erase(parts: Parts, address: str, now: datetime) -> int:
     """Forgets an address: what is left is a keyed hash, which keeps it from being imported or added again.
-    The reader may come back in person. Journalled. Returns how many subscriptions there were. Raises
+    The reader may come back in person. Journaled. Returns how many subscriptions there were. Raises
     AddressError.
     """
-    key = key_of(parts, address)
-    _depart(parts, "erased", Departure(key=key, list=EVERYWHERE, kind="erased", generation=None, at=now))
-    return parts.store.erase(key, now)
+    last = parts.store.last_subscription()
+    gone = Departure(key=key_of(parts, address), list=EVERYWHERE, kind=ERASED, at=now, subscription=last)
+    write_down(parts, [gone])
+    parts.reach("erase:journaled")
+    forgotten = parts.store.depart([gone])
+    parts.reach("erase:committed")
+    return forgotten
 
 
 def dossier(parts: Parts, address: str) -> dict[str, Any]:
@@ -96,15 +143,3 @@ def _told(parts: Parts, one: Subscription) -> dict[str, Any]:
             for mailing, subject, state, since in parts.store.received(one.id)
         ],
     }
-
-
-def _depart(parts: Parts, event: str, departure: Departure) -> None:
-    """Written down before it is done: a journal that knows more does no harm."""
-    fields = {
-        "at": departure.at.isoformat(),
-        "key": departure.key,
-        "list": departure.list,
-        "kind": departure.kind,
-    }
-    parts.journal.append(event, fields)
-    parts.store.depart(departure)

@@ -13,7 +13,7 @@ from publisher.core.lists import Consent, Joined, MailingList, NewReader, State,
 from publisher.core.rhythms import NO_CHOICES, Choices, Pace
 from publisher.core.tokens import address_key
 from publisher.services.compose import confirmation_message
-from publisher.services.departures import unsubscribe
+from publisher.services.departures import leave_all
 from publisher.services.parts import Parts
 from publisher.services.subscribe import ask_to_confirm
 from publisher.services.timing import due_after
@@ -76,24 +76,18 @@ class _Import:
         readers = [*self._readers(chunk)]
         wishes = [reader for reader, _ in readers]
         answers = self._parts.store.join(self._spec.slug, wishes, self._consent)
+        gone: list[Subscription] = []
         for (joined, found), (reader, left) in zip(answers, readers, strict=True):
-            if left:
-                self._leave(joined, found)
+            if left and joined is Joined.ADDED and found is not None:  # who had left there is new here
+                gone.append(found)
                 continue
             self._counts[joined] += 1
             if joined is Joined.ADDED and not reader.active and found is not None:
                 ask_to_confirm(self._parts, self._spec, found, self._now, self._ask())
                 self._asked += 1
+        self._gone += leave_all(self._parts, gone, self._now)
         counts, bad = dict(self._counts), tuple(self._bad)
         return Imported(counts=counts, bad=bad, asked=self._asked, gone=self._gone)
-
-    def _leave(self, joined: Joined, found: Subscription | None) -> None:
-        """Who had left there, and is new here: the row and the hash that keep others from adding them."""
-        if joined is not Joined.ADDED or found is None:
-            self._counts[joined] += 1
-            return
-        unsubscribe(self._parts, found.address, self._spec, self._now)
-        self._gone += 1
 
     def _readers(self, chunk: Sequence[Line]) -> Iterator[tuple[NewReader, bool]]:
         """The wish of each line, and whether it is of a reader who had left."""

@@ -8,10 +8,19 @@ twice. Nothing is sent. A reader may miss a post that was back-dated meanwhile; 
 """
 
 import json
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from publisher.core.reconciling import SKIPPED, Departure, Started, Told, missed, told_by
+from publisher.core.departures import Departure
+from publisher.core.reconciling import (
+    SKIPPED,
+    SUBSCRIPTIONS_SKIPPED,
+    JournalSummary,
+    Started,
+    missed,
+    summary_of,
+)
 from publisher.services.looking import LastLook
 from publisher.services.parts import Parts
 from publisher.services.publish import enter
@@ -19,6 +28,8 @@ from publisher.services.publish import enter
 SEEN, HEAD, BEGUN = "journal_seen", "reconciled_head", "reconcile_begun"
 """Facts: how many bytes of the journal the store knows of, the log's head that was given up, and since when a
 reconcile is under way."""
+
+log = logging.getLogger(__name__)
 
 WHY = "the store was restored: it may have been sent after the backup"
 
@@ -32,6 +43,11 @@ class Behind:
     log_head: int
     sent: bool = False
     begun: bool = False
+
+    @property
+    def departures_only(self) -> bool:
+        """Whether nothing is lacking but departures: no mail went out that the store does not know of."""
+        return bool(self.departures) and not (self.started or self.log_head or self.sent or self.begun)
 
     def __str__(self) -> str:
         gone, missed = len(self.departures), len(self.started)
@@ -57,24 +73,34 @@ def behind(parts: Parts, manifest: bytes | None) -> Behind | None:
     """
     if not parts.lists:
         return None
-    entries, size = parts.journal.since(_seen(parts))
-    told = told_by(entries)
+    seen = _seen(parts)
+    entries, size = parts.journal.since(seen)
+    told = summary_of(entries)
     last, head = _last(parts), _told(manifest, "log_head")
-    if parts.store.head().baseline_at is None and not entries and not _told(manifest, "last_mailing"):
+    new = size != seen
+    if parts.store.head().baseline_at is None and not size and not _told(manifest, "last_mailing"):
         _begin(parts, head)
         return None
     lacks = Behind(
-        departures=tuple(d for d in told.departures if not parts.store.knows(d)),
+        departures=tuple(parts.store.lacking(told.departures)),
         started=tuple(start for start in told.started if start.mailing > last),
         log_head=head if head > max(parts.store.head().seq, int(parts.store.fact(HEAD) or 0)) else 0,
-        sent=told.turn > parts.store.turn(),
+        sent=told.turn > parts.store.turn() or told.last_mailing > last,
         begun=bool(parts.store.fact(BEGUN)),
     )
     if lacks != Behind(departures=(), started=(), log_head=0):
         return lacks
-    if entries:
+    if new:
         parts.store.keep_fact(SEEN, str(size))
     return None
+
+
+def finish_departures(parts: Parts, lacks: Behind) -> None:
+    """Does what was written down and not done: a crash came between, or the change is being made right now by
+    another process, which finds it done. Nothing else happened since, so nothing is in doubt.
+    """
+    parts.store.depart(lacks.departures)
+    log.info("departures replayed", extra={"departures": len(lacks.departures)})
 
 
 def _begin(parts: Parts, head: int) -> None:
@@ -89,17 +115,19 @@ def reconcile(parts: Parts, lacks: Behind, manifest: bytes | None, now: datetime
     parts.store.keep_fact(BEGUN, now.isoformat())
     parts.reach("reconcile:begun")
     entries, size = parts.journal.since(0)
-    told = told_by(entries)
+    told = summary_of(entries)
     doubts = parts.store.doubt_open(WHY, now)
-    departures = [d for d in told.departures if not parts.store.knows(d)]
-    for departure in departures:
-        parts.store.depart(departure)
+    departures = parts.store.lacking(told.departures)
+    parts.store.depart(departures)
     parts.reach("reconcile:departed")
     moved = _serve(parts, told)
     parts.reach("reconcile:served")
     last = max(_last(parts), told.last_mailing, _told(manifest, "last_mailing"))
     parts.store.skip_mailings(last + SKIPPED)
     parts.store.skip_turns(told.turn)
+    numbers = [departure.subscription or 0 for departure in told.departures]
+    last_subscription = max((parts.store.last_subscription(), *numbers))
+    parts.store.skip_subscriptions(last_subscription + SUBSCRIPTIONS_SKIPPED)
     if lacks.log_head:
         parts.store.keep_fact(HEAD, str(lacks.log_head))
     parts.store.keep_fact(SEEN, str(size))
@@ -107,7 +135,7 @@ def reconcile(parts: Parts, lacks: Behind, manifest: bytes | None, now: datetime
     return Reconciled(departures=len(departures), doubts=doubts, moved=moved)
 
 
-def _serve(parts: Parts, told: Told) -> dict[str, int]:
+def _serve(parts: Parts, told: JournalSummary) -> dict[str, int]:
     """Each mailing that was missed, in its order: what was public then enters the log, and its readers have
     had it.
     """

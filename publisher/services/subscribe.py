@@ -16,10 +16,12 @@ from publisher.core.lists import (
     taste_of,
 )
 from publisher.core.mailings import Cohort, MailingKind, NewMailing
+from publisher.core.reconciling import EVERY
 from publisher.core.rhythms import Pace
 from publisher.core.tokens import Purpose, address_key, unseal
 from publisher.services.arriving import arrived
 from publisher.services.compose import Frozen, confirmation_message, welcome_message
+from publisher.services.departures import left, write_down
 from publisher.services.parts import Parts
 from publisher.services.timing import due_after, due_of
 
@@ -86,7 +88,10 @@ def mail_one(
         cohorts=(Cohort(n=1, posts=(), recipe=recipe, language=language),),
         segments=segments,
     )
-    return parts.store.start_for_one(new, to.id, now)
+    id = parts.store.start_for_one(new, to.id, now)
+    if id % EVERY == 0:  # a store restored from before must not give these numbers again
+        parts.journal.append("transactional", {"mailing": id})
+    return id
 
 
 def look_up(parts: Parts, token: str, purpose: Purpose, now: datetime) -> Subscription:
@@ -104,12 +109,12 @@ def confirm(parts: Parts, token: str, now: datetime) -> Subscription:
     spec = parts.list(found.list)
     if spec is None or found.state is State.UNSUBSCRIBED:
         raise TokenError("token", "not valid")
+    if moved := arrived(parts, found, now):
+        return moved
     due = due_of(parts, spec, found, now)
     confirmed = parts.store.confirm(found.id, found.generation, due, now)
     if confirmed is None:
         raise TokenError("token", "not valid")
-    if moved := arrived(parts, confirmed, now):
-        return moved
     if found.state is State.PENDING and spec.welcome == "latest":
         welcome(parts, spec, confirmed, now)
     return confirmed
@@ -128,14 +133,16 @@ def welcome(parts: Parts, spec: MailingList, found: Subscription, now: datetime)
 
 
 def unsubscribe(parts: Parts, token: str, now: datetime) -> Subscription:
-    """One click: effective for the next message sent, idempotent, journalled. Raises TokenError."""
-    claim = unseal(token, Purpose.UNSUBSCRIBE, parts.ring(), now)
-    ended = parts.store.unsubscribe(claim.subscription, claim.generation, now)
-    if ended is None:
+    """One click: effective for the next message sent, idempotent, journaled. Raises TokenError."""
+    found = look_up(parts, token, Purpose.UNSUBSCRIBE, now)
+    if found.state is State.UNSUBSCRIBED:  # it was written down then: a link clicked twice adds nothing
+        return found
+    write_down(parts, [left(parts, found, now)])
+    parts.reach("unsubscribe:journaled")
+    ended = parts.store.unsubscribe(found.id, found.generation, now)
+    parts.reach("unsubscribe:committed")
+    if ended is None:  # erased, or moved on to a later life, since it was looked up
         raise TokenError("token", "not valid")
-    key = address_key(ended.address, parts.ring())
-    fields = {"at": now.isoformat(), "key": key, "list": ended.list, "generation": ended.generation}
-    parts.journal.append("unsubscribed", fields)
     return ended
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, literal, select, update
+from sqlalchemy import Connection, Row, delete, literal, select, update
 
 from publisher.core.lists import State, Subscription
 from publisher.core.mailings import Cause, move
@@ -62,31 +62,31 @@ class Persons:
             rows = connection.execute(both.order_by(both.selected_columns[0])).all()
         return [(row[0], row[1], row[2].value, row[3]) for row in rows]
 
-    def erase(self, key: str, now: datetime) -> int:
-        """Forgets a person but for the keyed hash that keeps them from being written to again. What the
-        ledger counts stays, and names nobody. Returns how many subscriptions there were.
-        """
-        with self._db.write() as connection:
-            mine = with_address().where(subscribers.c.address_key == key)
-            rows: Sequence[Row[Any]] = connection.execute(mine).all()
-            ids = [row.id for row in rows]
-            if not ids:
-                return 0
-            theirs = deliveries.c.subscription.in_(ids)
-            open_ = update(deliveries).where(theirs, deliveries.c.state == DeliveryState.QUEUED)
-            skipped = move(DeliveryState.QUEUED, Cause.SKIP)
-            ended = open_.values(state=skipped, changed_at=now, reply="erased")
-            for row in connection.execute(ended.returning(deliveries.c.mailing, deliveries.c.n)).all():
-                recount(connection, holds(row.mailing, row.n))
-            forget_confirmations(connection, ids)
-            forget_receipts(connection, ids)
-            these = subscriptions.c.id.in_(ids)
-            left: dict[str, Any] = {"state": State.UNSUBSCRIBED, "next_due_at": None, "consent": {}}
-            left |= {"asked_at": None, "generation": subscriptions.c.generation + 1}
-            connection.execute(update(subscriptions).where(these, has_delivery()).values(left))
-            connection.execute(delete(subscriptions).where(these, ~has_delivery()))
-            person = rows[0].subscriber
-            forget_addresses(connection, [person])
-            nobody = {"address": f"{person}@{NOBODY}", "address_key": f"{person:064x}"}
-            connection.execute(update(subscribers).where(subscribers.c.id == person).values(nobody))
-            return len(ids)
+
+def erase_person(connection: Connection, key: str, now: datetime) -> int:
+    """Forgets a person; the suppression, a keyed hash, is the caller's. What the ledger counts stays, and
+    names nobody. Returns how many subscriptions there were.
+    """
+    mine = with_address().where(subscribers.c.address_key == key)
+    rows: Sequence[Row[Any]] = connection.execute(mine).all()
+    ids = [row.id for row in rows]
+    if not ids:
+        return 0
+    theirs = deliveries.c.subscription.in_(ids)
+    open_ = update(deliveries).where(theirs, deliveries.c.state == DeliveryState.QUEUED)
+    skipped = move(DeliveryState.QUEUED, Cause.SKIP)
+    ended = open_.values(state=skipped, changed_at=now, reply="erased")
+    for row in connection.execute(ended.returning(deliveries.c.mailing, deliveries.c.n)).all():
+        recount(connection, holds(row.mailing, row.n))
+    forget_confirmations(connection, ids)
+    forget_receipts(connection, ids)
+    these = subscriptions.c.id.in_(ids)
+    left: dict[str, Any] = {"state": State.UNSUBSCRIBED, "next_due_at": None, "consent": {}}
+    left |= {"asked_at": None, "generation": subscriptions.c.generation + 1}
+    connection.execute(update(subscriptions).where(these, has_delivery()).values(left))
+    connection.execute(delete(subscriptions).where(these, ~has_delivery()))
+    person = rows[0].subscriber
+    forget_addresses(connection, [person])
+    nobody = {"address": f"{person}@{NOBODY}", "address_key": f"{person:064x}"}
+    connection.execute(update(subscribers).where(subscribers.c.id == person).values(nobody))
+    return len(ids)

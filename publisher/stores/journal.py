@@ -5,7 +5,7 @@ A store restored from an old backup is measured by it: what it says happened, ha
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -13,9 +13,11 @@ from typing import Any, cast
 from publisher.core.errors import OutputError
 from publisher.stores.disk import flush_folder, output_error
 
+_BLOCK = 65_536
+
 
 class FileJournal:
-    """An append-only file: one write and one flush for each event, readable by its owner only."""
+    """An append-only file: one write and one flush for each call, readable by its owner only."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -25,11 +27,15 @@ class FileJournal:
 
         Raises OutputError; ValueError for a field called "event", TypeError for a value JSON has no word for.
         """
-        if "event" in fields:
-            raise ValueError("a journal's field cannot be called event")
-        line = json.dumps({"event": event, **fields}, default=_instant, separators=(",", ":")) + "\n"
+        self.append_all([(event, fields)])
+
+    def append_all(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> None:
+        """`append` of many events with one write and one flush: all are durable when it returns. A crash
+        before that may leave the first of them."""
+        lines = "".join(_line(event, fields) for event, fields in entries)
         try:
-            self._write(line.encode("ascii"))
+            if lines:
+                self._write(lines.encode("ascii"))
         except OSError as error:
             raise output_error(self.path, error) from error
 
@@ -46,21 +52,40 @@ class FileJournal:
             raise OutputError(str(self.path), f"cannot be read ({error.strerror})") from error
         return [entry for line in lines if (entry := _entry(line)) is not None]
 
-    def since(self, position: int) -> tuple[list[tuple[str, dict[str, Any]]], int]:
-        """`read` of what was added after so many bytes, and how many bytes there are now. A file that is
-        shorter is another one: all of it. Raises OutputError.
+    def since(self, position: int) -> tuple[Iterator[tuple[str, dict[str, Any]]], int]:
+        """`read` of what was added after so many bytes, a line at a time, and how many bytes there are now. A
+        file that is shorter is another one: all of it. Raises OutputError, also while it is read.
         """
         try:
-            with self.path.open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                file.seek(position if position <= size else 0)
-                lines = file.read().split(b"\n")
+            whole = self._whole()
         except FileNotFoundError:
-            return [], 0
+            return iter(()), 0
         except OSError as error:
             raise OutputError(str(self.path), f"cannot be read ({error.strerror})") from error
-        whole = size - len(lines.pop())  # what follows the last line's end is still being written
-        return [entry for line in lines if (entry := _entry(line)) is not None], whole
+        return self._between(position if position <= whole else 0, whole), whole
+
+    def _whole(self) -> int:
+        """How many bytes there are up to the last line's end: what follows is still being written."""
+        with self.path.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            while end > 0:
+                start = max(0, end - _BLOCK)
+                file.seek(start)
+                newline = file.read(end - start).rfind(b"\n")
+                if newline >= 0:
+                    return start + newline + 1
+                end = start
+        return 0
+
+    def _between(self, start: int, end: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(start)
+                while file.tell() < end:
+                    if (entry := _entry(file.readline())) is not None:
+                        yield entry
+        except OSError as error:
+            raise OutputError(str(self.path), f"cannot be read ({error.strerror})") from error
 
     def _write(self, line: bytes) -> None:
         new = not self.path.exists()
@@ -80,6 +105,12 @@ class FileJournal:
 def _is_torn(handle: int) -> bool:
     size = os.fstat(handle).st_size
     return size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+
+
+def _line(event: str, fields: Mapping[str, object]) -> str:
+    if "event" in fields:
+        raise ValueError("a journal's field cannot be called event")
+    return json.dumps({"event": event, **fields}, default=_instant, separators=(",", ":")) + "\n"
 
 
 def _entry(line: bytes) -> tuple[str, dict[str, Any]] | None:

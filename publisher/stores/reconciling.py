@@ -1,19 +1,18 @@
-"""What a restored store is told: who left, which mailings there were, how far readers have been served."""
+"""What a restored store is told: which mailings there were, how far readers have been served."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, update
+from sqlalchemy import Connection, column, func, insert, or_, select, table, update
 
 from publisher.core.lists import State as SubscriptionState
 from publisher.core.mailings import MailingState, State
-from publisher.core.reconciling import Departure
 from publisher.stores.batches import TURN, end_mailing
 from publisher.stores.columns import is_
 from publisher.stores.engine import Database, insert_new
-from publisher.stores.members import NOT_OVER, BatchState, Suppression
+from publisher.stores.members import NOT_OVER, BatchState
 from publisher.stores.schema import MAILING, batches, counters, deliveries, mailings
-from publisher.stores.subscribertables import subscribers, subscriptions, suppressions
+from publisher.stores.subscribertables import subscriptions
 from publisher.stores.tallies import recount
 
 RESTORED = "restored"
@@ -23,33 +22,9 @@ _OPEN = (State.QUEUED, State.CLAIMED, State.SENDING)
 
 
 class Reconciling:
-    """`ports.ReconcilingStore`."""
+    """The part of `ports.ReconcilingStore` about mailings, and numbers that are never used twice."""
 
     _db: Database
-
-    def knows(self, departure: Departure) -> bool:
-        """Whether a departure is in the store: suppressed there, ended, or the reader has come back since."""
-        with self._db.read() as connection:
-            return bool(connection.execute(select(_known(departure))).scalar())
-
-    def depart(self, departure: Departure) -> None:
-        """Writes a departure down: the suppression, and the end of that life of the subscription."""
-        row: dict[str, Any] = {"address_key": departure.key, "list": departure.list}
-        known = departure.kind in set(Suppression)  # of another version's kinds the one that blocks most
-        row |= {"kind": Suppression(departure.kind) if known else Suppression.OPERATOR, "at": departure.at}
-        ended = update(subscriptions).where(
-            subscriptions.c.subscriber.in_(
-                select(subscribers.c.id).where(subscribers.c.address_key == departure.key)
-            ),
-            subscriptions.c.state != SubscriptionState.UNSUBSCRIBED,
-        )
-        if departure.list:
-            ended = ended.where(subscriptions.c.list == departure.list)
-        if departure.generation is not None:
-            ended = ended.where(subscriptions.c.generation <= departure.generation)
-        with self._db.write() as connection:
-            connection.execute(insert_new(suppressions), row)
-            connection.execute(ended.values(state=SubscriptionState.UNSUBSCRIBED, next_due_at=None))
 
     def doubt_open(self, why: str, now: datetime) -> int:
         """Whatever could still be sent may have been sent already (a, b, f, by a run that is lost): in doubt.
@@ -85,6 +60,15 @@ class Reconciling:
         with self._db.write() as connection:
             _at_least(connection, MAILING, last)
 
+    def skip_subscriptions(self, last: int) -> None:
+        """Numbers of subscriptions up to `last` are taken (SQLite's own counter of an AUTOINCREMENT)."""
+        counter = table("sqlite_sequence", column("name"), column("seq"))
+        this = counter.c.name == subscriptions.name
+        with self._db.write() as connection:
+            if connection.execute(select(counter.c.seq).where(this)).first() is None:
+                connection.execute(insert(counter).values(name=subscriptions.name, seq=last))
+            connection.execute(update(counter).where(this, counter.c.seq < last).values(seq=last))
+
     def turn(self) -> int:
         """How often a batch was begun or ended."""
         with self._db.read() as connection:
@@ -100,22 +84,6 @@ def _at_least(connection: Connection, name: str, last: int) -> None:
     connection.execute(insert_new(counters), {"name": name, "last": 0})
     this = update(counters).where(counters.c.name == name, counters.c.last < last)
     connection.execute(this.values(last=last))
-
-
-def _known(departure: Departure) -> ColumnElement[bool]:
-    there = exists().where(
-        suppressions.c.address_key == departure.key,
-        or_(suppressions.c.list == departure.list, suppressions.c.list == ""),
-    )
-    if departure.generation is None:
-        return there
-    back = exists().where(
-        subscribers.c.address_key == departure.key,
-        subscriptions.c.subscriber == subscribers.c.id,
-        subscriptions.c.list == departure.list,
-        subscriptions.c.generation > departure.generation,
-    )
-    return or_(there, back)
 
 
 def _end_batches(connection: Connection, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """SqlStore: the whole store over one database."""
 
 from publisher.stores.asking import Asking
+from publisher.stores.departing import Departing
 from publisher.stores.documents import Documents
 from publisher.stores.engine import Database
 from publisher.stores.erasing import Persons
@@ -33,6 +34,7 @@ class SqlStore(
     Folding,
     PacingRecords,
     Promises,
+    Departing,
     Reconciling,
 ):
     """`ports.Store`; safe to share between threads. Every method may raise StoreError."""

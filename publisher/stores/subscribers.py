@@ -5,19 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from publisher.core.lists import Consent, Event, Joined, NewReader, State, Subscription, after
 from publisher.core.mailings import MailingKind
 from publisher.core.rhythms import Choices
 from publisher.stores.choices import rhythm_ids, taste_ids
 from publisher.stores.columns import is_
+from publisher.stores.confirming import activate, is_blocked
 from publisher.stores.engine import Database, insert_new
 from publisher.stores.forgetting import forget_pending
 from publisher.stores.joining import join_all
-from publisher.stores.members import BLOCKS_ALWAYS, EVERYWHERE, LIFTED_BY_READER, Suppression
+from publisher.stores.members import Suppression
 from publisher.stores.rows import as_subscription, with_address
-from publisher.stores.schema import deliveries, log_head, mailings
+from publisher.stores.schema import deliveries, mailings
 from publisher.stores.subscribertables import subscriptions, suppressions
 
 PAGE = 5_000
@@ -49,10 +50,10 @@ class Subscribers:
         """Pending -> active at the log's head, and lifts `left` and `erased`. Idempotent."""
         with self._db.write() as connection:
             row = _of_generation(connection, id, generation)
-            if row is None or row.state is State.UNSUBSCRIBED or _is_blocked(connection, row):
+            if row is None or row.state is State.UNSUBSCRIBED or is_blocked(connection, row):
                 return None
             if row.state is State.PENDING:
-                _activate(connection, row, next_due_at, now)
+                activate(connection, row, next_due_at, now)
             return _again(connection, id)
 
     def confirmations(self, id: int, generation: int) -> tuple[int, datetime | None]:
@@ -141,26 +142,3 @@ def _of_generation(connection: Connection, id: int, generation: int) -> Row[Any]
 
 def _again(connection: Connection, id: int) -> Subscription:
     return as_subscription(connection.execute(with_address().where(subscriptions.c.id == id)).one())
-
-
-def _is_blocked(connection: Connection, row: Row[Any]) -> bool:
-    blocks = select(func.count()).where(
-        suppressions.c.address_key == row.address_key,
-        suppressions.c.list.in_((EVERYWHERE, row.list)),
-        suppressions.c.kind.in_(BLOCKS_ALWAYS),
-    )
-    return bool(connection.execute(blocks).scalar_one())
-
-
-def _activate(connection: Connection, row: Row[Any], next_due_at: datetime, now: datetime) -> None:
-    head = select(log_head.c.seq).scalar_subquery()
-    state = after(row.state, Event.CONFIRM)
-    due = None if row.paused else next_due_at
-    new = {"state": state, "offset": head, "next_due_at": due, "confirmed_at": now}
-    connection.execute(update(subscriptions).where(subscriptions.c.id == row.id).values(new))
-    lifted = delete(suppressions).where(
-        suppressions.c.address_key == row.address_key,
-        suppressions.c.list.in_((EVERYWHERE, row.list)),
-        suppressions.c.kind.in_(LIFTED_BY_READER),
-    )
-    connection.execute(lifted)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from publisher.core.departures import Departure
 from publisher.core.due import Due, Stand
 from publisher.core.lists import Consent, Joined, NewReader, Subscription
 from publisher.core.log import Head, Kind
@@ -95,6 +96,12 @@ class World:
         self, *readers: NewReader, list: str = "weekly", now: datetime = NOW
     ) -> Sequence[tuple[Joined, Subscription | None]]:
         return self.store.join(list, readers, self.consent(now))
+
+    def erase(self, name: str, now: datetime = NOW) -> int:
+        """A reader is forgotten, as `departures.erase` does it; returns how many subscriptions there were."""
+        last = self.store.last_subscription()
+        gone = Departure(key=self.reader(name).key, list="", kind="erased", at=now, subscription=last)
+        return self.store.depart([gone])
 
     def consent(self, now: datetime = NOW) -> Consent:
         return Consent(at=now, origin="192.0.2.1", form="form", wording="Yes, send me the digest.")

@@ -158,7 +158,7 @@ def test_nobody_is_planned_again_and_whoever_was_mailed_is_still_somebody(world:
     world.beat()
     assert world.store.due(world.due()) == []
     key = world.reader("r0").key
-    assert world.store.erase(key, world.now) == 1
+    assert world.erase("r0", world.now) == 1
     assert world.store.of_person(key) == []
     assert world.sql("SELECT count(*) FROM receipts") == [(1,)]
     assert world.store.mailing(mailing).counts == {State.ACCEPTED: 2}
@@ -181,7 +181,7 @@ def test_a_confirmation_leaves_no_receipt(world: Any) -> None:
 
 def test_counts_follow_a_reader_who_is_erased_while_a_mailing_waits(world: Any) -> None:
     mailing = world.ready("ann", "bob")
-    world.store.erase(world.reader("ann").key, world.now)
+    world.erase("ann", world.now)
     assert world.store.mailing(mailing).counts == {State.QUEUED: 1, State.SKIPPED: 1}
     [going] = world.store.under_way()
     assert (going.id, going.counts) == (mailing, world.store.mailing(mailing).counts)

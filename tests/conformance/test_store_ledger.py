@@ -530,6 +530,6 @@ def test_a_row_whose_intent_missed_while_another_run_had_it_is_not_skipped(world
     world.claim("run1", later)
     world.settle(mailing, 1, Cause.SKIP)
     assert world.states(mailing) == ["claimed", "claimed"]
-    world.store.erase(world.reader("ann").key, later)
+    world.erase("ann", later)
     world.settle(mailing, 1, Cause.SKIP)
     assert world.states(mailing) == ["skipped", "claimed"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from publisher.core.departures import Departure
 from publisher.core.lists import Joined, State
 from publisher.core.mailings import Cause, MailingKind
 
@@ -365,14 +366,24 @@ def test_a_reader_at_a_new_address_keeps_what_they_had(world: Any) -> None:
     mailing = world.ready("ann")
     [ann] = world.store.subscriptions(None, None)
     [(_, new)] = world.join(world.reader("new"))
-    assert world.store.take_over(new.id, ann.id, ann.generation, NOW) is None  # nobody has confirmed
-    world.store.confirm(new.id, new.generation, NOW + timedelta(days=3), NOW)
-    assert world.store.take_over(new.id, ann.id, ann.generation + 1, NOW) is None
-    moved = world.store.take_over(new.id, ann.id, ann.generation, NOW)
-    assert moved == replace(ann, address="new@example.org")
+    move = Departure(
+        key=world.reader("ann").key,
+        list="weekly",
+        kind="left",
+        at=NOW,
+        subscription=ann.id,
+        generation=ann.generation,
+        to=new.id,
+        to_key=world.reader("new").key,
+    )
+    world.store.depart([move])
+    moved = replace(ann, address="new@example.org")
     assert list(world.store.subscriptions(None, None)) == [moved]
     assert world.store.blocks(world.reader("ann").key) == [("weekly", "left", NOW)]
     assert world.sql("SELECT count(*) FROM subscribers") == [(1,)]
+    assert world.store.lacking([move]) == []
+    assert world.store.depart([move]) == 0
+    assert list(world.store.subscriptions(None, None)) == [moved]
     batch = world.claim()
     assert (batch.mailing, [row.address for row in world.store.claimed(batch)]) == (
         mailing,
@@ -387,7 +398,7 @@ def test_who_is_forgotten_by_a_link_that_is_hardly_sent_upsets_no_run(world: Any
     batch = world.claim()
     assert [row.mailing for row in world.store.claimed(batch)] == [mailing]
     assert world.store.intend("run1", [(mailing, 1)], NOW) == {(mailing, 1)}
-    assert world.store.erase(world.reader("ann").key, NOW) == 1
+    assert world.erase("ann") == 1
     world.settle(mailing, 1, Cause.ACCEPT)
     world.store.finish(batch, NOW)
     assert world.store.mailing(mailing) is None

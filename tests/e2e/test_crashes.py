@@ -10,6 +10,7 @@ from typing import Any
 
 import brotli
 import pytest
+from killing import DEPARTURES
 
 READERS = [f"reader{n}@example.org" for n in range(1, 8)]
 
@@ -146,4 +147,5 @@ def test_every_step_of_the_code_is_in_this_test() -> None:
     }
     hubs = {"websub:claimed", "websub:told"}  # see test_websub
     elsewhere = hubs | {step for step in named if step.startswith("reconcile:")}  # see test_restored_store
+    elsewhere |= set(DEPARTURES)  # see test_departure_kills
     assert named - elsewhere == {":".join(step.split(":")[:2]) for step in STEPS}

@@ -16,6 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+DEPARTURES = tuple(
+    f"{area}:{step}"
+    for area in ("unsubscribe", "leave", "suppress", "erase", "address")
+    for step in ("journaled", "committed")
+)
+"""The failpoints around the store's part in somebody's departure."""
+
 STEPS = ("claimed", "offered", "intended", "committed", "settled", "finished")
 
 
@@ -45,6 +52,11 @@ class Runner:
     def fold(self, site: Path, now: datetime, after: float) -> dict[str, Any]:
         """Folds the ledger at `now`; killed after so many seconds."""
         return self._ask({"do": "fold", "site": str(site), "now": now.isoformat(), "after": after})
+
+    def act(self, site: Path, now: datetime, what: str, step: str, *words: str) -> dict[str, Any]:
+        """Does one of `ACTS` at `now`, killed at `step` ("": not at all)."""
+        order = {"do": "act", "act": what, "words": words, "step": step}
+        return self._ask({"site": str(site), "now": now.isoformat(), **order})
 
     def go_on(self, pid: int) -> dict[str, Any]:
         """Lets a stopped child go on to its end."""
@@ -138,7 +150,9 @@ def _deliver(order: dict[str, Any], there: int) -> None:
         os.environ["SSL_CERT_FILE"] = order["authority"]
     app = App(load(Path(order["site"])), clock=lambda: now, environ={})
     app.reach = _reach(order, there)
-    if order["do"] == "fold":
+    if order["do"] == "act":
+        _act(app, order["act"], *order["words"])
+    elif order["do"] == "fold":
         app.fold()
     elif order.get("among"):  # other runs may be alive: only leases that ended are taken over
         parts = replace(app.parts, run=order["among"])
@@ -157,7 +171,7 @@ def _reach(order: dict[str, Any], there: int) -> Callable[[str], None]:
         if not working:
             working = True
             os.write(there, b".")
-        if step == f"deliver:{order.get('step')}":
+        if step in (order.get("step"), f"deliver:{order.get('step')}"):
             left -= 1
             if left == 0:
                 if order.get("signal") == signal.SIGSTOP:
@@ -165,6 +179,35 @@ def _reach(order: dict[str, Any], there: int) -> Callable[[str], None]:
                 os.kill(os.getpid(), order.get("signal", signal.SIGKILL))
 
     return reach
+
+
+def _act(app: Any, what: str, *words: str) -> None:
+    """What a reader or an operator does, through the service that the web and the command line call."""
+    from publisher.core.departures import BOUNCE
+    from publisher.services import account, departures, subscribe
+
+    parts, now = app.parts, app.clock()
+    match what:
+        case "one click":
+            subscribe.unsubscribe(parts, words[0], now)
+        case "operator unsubscribes":
+            departures.unsubscribe(parts, words[0], None, now)
+        case "many leave":
+            gone = [one for word in words for one in parts.store.of_person(departures.key_of(parts, word))]
+            departures.leave_all(parts, gone, now)
+        case "operator suppresses":
+            departures.suppress(parts, words[0], None, now)
+        case "bounces":
+            whom = [(departures.key_of(parts, word), "") for word in words]
+            departures.suppress_keys(parts, whom, BOUNCE, now)
+        case "operator erases":
+            departures.erase(parts, words[0], now)
+        case "reader erases":
+            account.erase(parts, words[0], now)
+        case "confirms":
+            subscribe.confirm(parts, words[0], now)
+        case _:
+            raise ValueError(what)
 
 
 def _outside_transactions(store: Path) -> None:

@@ -1,5 +1,6 @@
 """A site with a digest planned for some readers, and a clock that a test moves."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -76,6 +77,15 @@ class MailSite:
     def app(self) -> App:
         """The site, opened anew, as a process that just started has it."""
         return App(load(self.folder), clock=lambda: self.now, environ={})
+
+    def mailed(self, name: str) -> Counter[str]:
+        """Who has how many copies of the digest with the post `name`, in the outbox."""
+        found: Counter[str] = Counter()
+        for file in (self.folder / "outbox").glob("*.eml"):
+            head, _, body = file.read_bytes().partition(b"\r\n\r\n")
+            if b"Words of " + name.encode() in body:
+                found[head.partition(b"\r\nTo: ")[2].partition(b"\r\n")[0].decode()] += 1
+        return found
 
     def deliver(self, *, minutes: float = 0) -> Tally:
         """Moves the clock on, then sends what is due."""
