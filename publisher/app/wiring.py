@@ -44,6 +44,7 @@ def make_parts(app: "App", *, sends: bool = True) -> "Parts":
         pages=settings.posts.pages,
         batch=settings.queue.batch,
         bounces=settings.mail.bounces,
+        limits=settings.mail.limits,
         run=secrets.token_hex(8),
         stamp=stamp(app),
         clock=app.clock,

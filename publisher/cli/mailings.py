@@ -1,7 +1,8 @@
 """mailings: what went out, to how many, what is in doubt; and orders to them."""
 
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from publisher.app import App
 from publisher.cli.common import Site, count, say, show_json, show_json_with, site_options, utc
+from publisher.core.bounces import HELD, Severity
 from publisher.core.errors import UsageError
 from publisher.core.holds import OVER, Order, in_words, on_the_clock
 from publisher.core.mailings import InDoubt, Mailing, MailingState, State
@@ -55,8 +57,12 @@ def show(site: Site, as_json: bool, id: int) -> None:
     replies = app.store.replies(id)
     if as_json:
         reply_rows = [{"reply": text, "count": number} for text, number in replies]
+        refused = [
+            {"severity": severity, "counts": counts, "count": number}
+            for (severity, counts), number in app.store.refusals_by(id).items()
+        ]
         rows = (_doubt_json(app, found, doubt) for doubt in doubts)
-        show_json_with(_mailing_json(found) | {"replies": reply_rows}, "in_doubt", rows)
+        show_json_with(_mailing_json(found) | {"replies": reply_rows, "refusals": refused}, "in_doubt", rows)
         return
     click.echo(f"mailing {found.id} of {found.list}: {found.subject}")
     click.echo(f"{_state(found)}, {count(found.planned, 'delivery', 'deliveries')} planned: {_counts(found)}")
@@ -67,14 +73,37 @@ def show(site: Site, as_json: bool, id: int) -> None:
         click.echo(f"decide    `publisher mailings resolve {id} --accept`, or --resend")
     if (more := found.counts.get(State.UNKNOWN, 0) - LISTED) > 0:
         click.echo(f"in doubt  {more:,} more; --json lists them all")
+    for line in _refusals(app, found):
+        click.echo(line)
     for text, number in replies:
         click.echo(f"{number:>9,}  {text}")
+
+
+def _refusals(app: App, found: Mailing) -> Iterator[str]:
+    """How many mailboxes refused a mailing, and what that means for them."""
+    by: dict[bool | None, Counter[Severity]] = {}
+    for (severity, counts), number in app.store.refusals_by(found.id).items():
+        by.setdefault(counts, Counter())[severity] += number
+    for counts, numbers in by.items():
+        said = [
+            f"{count(numbers[severity], f'{severity} refusal')}" for severity in Severity if numbers[severity]
+        ]
+        yield f"mailboxes {' and '.join(said)}: {_COUNTING[counts]}"
+
+
+_COUNTING = {
+    True: "counted; `publisher subscribers show ADDRESS` tells what is next",
+    False: "not counted, because too many were refused at once: no address is suppressed for them",
+    None: "counted once the mailing has been tried at every reader",
+}
 
 
 def _ordering(order: Order, help: str, *, asks: bool = False) -> None:
     """One command for each order. What cannot be taken back asks, on a terminal or not, or needs --yes."""
 
-    def command(site: Site, as_json: bool, id: int, dry_run: bool, yes: bool = False) -> None:
+    def command(
+        site: Site, as_json: bool, id: int, dry_run: bool, yes: bool = False, count_refusals: bool = False
+    ) -> None:
         app = site.open()
         found = verbs.find(app.parts, id)
         if dry_run:
@@ -82,7 +111,10 @@ def _ordering(order: Order, help: str, *, asks: bool = False) -> None:
             return
         if asks and found.state not in OVER:  # where there is nothing to lose the order says so itself
             sure(f"mailing {id}", f"{order}: {_unsent(found)} will not be sent", yes=yes)
-        now = verbs.order(app.parts, id, order, app.clock())
+        if count_refusals and found.hold not in HELD:
+            what = f"mailing {id} is not held because of refusals"
+            raise UsageError("--count-refusals", what, "leave it out")
+        now = verbs.order(app.parts, id, order, app.clock(), count_refusals=count_refusals)
         found = verbs.find(app.parts, id)
         say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {_counts(found)}")
         if now.state is MailingState.READY and found.counts.get(State.QUEUED):
@@ -93,6 +125,9 @@ def _ordering(order: Order, help: str, *, asks: bool = False) -> None:
     decorated: Any = command
     if asks:
         decorated = click.option("--yes", is_flag=True, help="Do not ask.")(decorated)
+    if order is Order.RESUME:
+        text = "Of a mailing held because of refusals: those mailboxes really are gone, count them."
+        decorated = click.option("--count-refusals", is_flag=True, help=text)(decorated)
     decorated = click.option("--dry-run", is_flag=True, help="Show where it stands; change nothing.")(
         decorated
     )

@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -38,9 +38,29 @@ def show(site: Site, as_json: bool, address: str) -> None:
             click.echo(f"    {utc(mail['since'])}  {mail['state']}  {mail['subject']}")
     for block in found["suppressions"]:
         click.echo(f"{block['list'] or 'every list'}  {block['kind']} since {utc(block['since'])}")
+    for line in _refusals(found):
+        click.echo(line)
     if not found["subscriptions"] and not found["suppressions"]:
         say(f"nothing is known of {found['address']}")
         raise SystemExit(1)
+
+
+_COUNTING = {True: "counts", False: "does not count: too many were refused at once", None: "not decided yet"}
+
+
+def _refusals(found: Mapping[str, Any]) -> Iterator[str]:
+    """What an address refused, and what comes of it."""
+    for one in found["refusals"]:
+        what = f"{one['severity']} refusal  {utc(one['at'])}  mailing {one['mailing']}"
+        yield f"{what}  {_COUNTING[one['counts']]}: {one['reply']}"
+    if any(block["kind"] == "bounce" for block in found["suppressions"]):
+        yield "its mailbox refused too much, so it is mailed no more"
+    elif found["refusals"]:
+        left = found["refusals_left"]
+        yield (
+            f"suppressed after {count(left['hard'], 'more hard refusal')}, a day or more after the last, or "
+            f"{count(left['soft'], 'more soft refusal')} within 30 days with no acceptance between them"
+        )
 
 
 @click.command("unsubscribe")

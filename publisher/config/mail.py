@@ -9,6 +9,7 @@ from publisher.config.given import Given, Raw, label_of, shown
 from publisher.config.setting import Section
 from publisher.config.values import DkimSettings, MailSettings, RelaySettings
 from publisher.core.addresses import parse_mailbox
+from publisher.core.bounces import Limits
 from publisher.core.relays import PORTS, Relay, Security
 
 Values = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -54,14 +55,15 @@ def _check_senders(raw: Raw, values: Values) -> None:
 
 def read_mail(values: Values, folder: Path) -> MailSettings:
     """The section as values, once nothing was refused."""
-    dkim = values["mail.dkim"][0]
+    dkim, bounces = values["mail.dkim"][0], values["mail.bounces"][0]
     return MailSettings(
         **values["mail"][0],
         relays=tuple(_relay(item, folder) for item in values["mail.relays"]),
         dkim=DkimSettings(
             domain=dkim["domain"], keys=tuple((selector, folder / file) for selector, file in dkim["keys"])
         ),
-        bounces=values["mail.bounces"][0]["address"] or "",
+        bounces=bounces["address"] or "",
+        limits=Limits(hard=bounces["hard_limit"], soft=bounces["soft_limit"]),
     )
 
 

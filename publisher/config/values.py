@@ -1,11 +1,12 @@
 """Settings as frozen values, a class for each section."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from publisher.core.bounces import Limits
 from publisher.core.feeds import FeedSpec
 from publisher.core.lists import MailingList
 from publisher.core.pacing import Canary, QuietHours, WarmUp
@@ -61,13 +62,15 @@ class DkimSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
     """[mail] and what is within. `transport` is a transport's name; `bounces` is the address that mail
-    comes back to, "" for the list's own. `retention` is how long settled deliveries are kept; None: always.
+    comes back to, "" for the list's own; `limits` are how many refusals end mail to an
+    address. `retention` is how long settled deliveries are kept; None: always.
     """
 
     transport: str
     relays: tuple[RelaySettings, ...] = ()
     dkim: DkimSettings = DkimSettings()
     bounces: str = ""
+    limits: Limits = field(default_factory=Limits)
     quiet_hours: QuietHours | None = None
     warm_up: WarmUp | None = None
     canary: Canary | None = None

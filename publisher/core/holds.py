@@ -20,6 +20,8 @@ _STEPS: Mapping[Hold, str] = MappingProxyType(
         Hold.OPERATOR: "`publisher mailings resume {id}` lets it go on",
         Hold.CANARY: "`publisher mailings resume {id}` sends the rest, `cancel` ends it",
         Hold.SERVER: "`publisher mailings resume {id}` tries at once",
+        Hold.REFUSALS: "`publisher mailings resume {id}` goes on and forgets these refusals; with "
+        "--count-refusals they count, because those mailboxes really are gone",
     }
 )
 """What an operator may do about a pause; one by quiet hours or a warm-up ends by itself alone."""

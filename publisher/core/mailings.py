@@ -12,6 +12,7 @@
 The letters are `Cause`. Terminal: accepted, rejected, skipped, cancelled (invariant 8).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -40,6 +41,15 @@ class Hold(StrEnum):
     SERVER = "server"  # the mail server fails; goes on by itself
     QUIET = "quiet"  # quiet hours; goes on by itself
     WARM_UP = "warm-up"  # enough for today from a new sender; goes on by itself
+    REFUSALS = "refusals"  # so many mailboxes refused it that the relay must be wrong
+    QUOTA = "quota"  # the relays take no more in this hour or day; goes on by itself
+
+
+class Ruling(StrEnum):
+    """What the refusals of a mailing come to, where an operator or `bounces.too_many` decided that."""
+
+    COUNT = "count"  # those mailboxes are gone
+    IGNORE = "ignore"  # it was the relay
 
 
 class MailingKind(StrEnum):
@@ -174,9 +184,9 @@ class Mailing:
     """One digest or transactional message going out. `head` is the log seq it was frozen at; `due_before`
     the instant it was planned for: subscriptions due until then belong to it. `sender` is the addr-spec of
     From when it was planned: the envelope's sender, and its domain is the right side of each Message-ID.
-    `counts` has every state that occurs; in-between states included. While `canary` only
-    the sample goes out. `hold` is why it is paused, or will be
-    once it is planned; `hold_why` in words, `hold_until` when it goes on by itself.
+    `counts` has every state that occurs; in-between states included. While `canary` only the sample goes
+    out. `hold` is why it is paused, or will be once it is planned; `hold_why` in words, `hold_until` when it
+    goes on by itself. `refusals`: whether its refusals count, where that was decided for all of them.
     """
 
     id: int
@@ -193,6 +203,7 @@ class Mailing:
     hold_why: str = ""
     hold_until: datetime | None = None
     canary: bool = False
+    refusals: Ruling | None = None
     counts: Mapping[State, int] = field(default_factory=dict[State, int])
 
 
@@ -220,7 +231,7 @@ class Batch:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One claimed row of the ledger, with what is needed to make its message. `attempts` counts this one;
-    `sender` is the mailing's.
+    `sender` is the mailing's; `key` is the address's; `soft`: messages to it were refused softly lately.
     """
 
     mailing: int
@@ -232,6 +243,17 @@ class Delivery:
     address: str
     attempts: int
     sender: str
+    key: str = ""
+    soft: bool = False
+
+
+GIVEN_UP = re.compile(r"given up after \d+ attempts: ")
+"""How the words of a delivery begin that was deferred too often (see `given_up`); the reply follows."""
+
+
+def given_up(attempts: int, reply: str) -> str:
+    """The words of a delivery whose last attempt was deferred."""
+    return f"given up after {attempts} attempts: {reply}"
 
 
 ASSUMED = "taken for accepted by the operator"
@@ -240,13 +262,17 @@ ASSUMED = "taken for accepted by the operator"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What became of one delivery: what `settle` writes. `not_before` only for `DEFER`."""
+    """What became of one delivery: what `settle` writes. `not_before` only for `DEFER`. With `key`, the one
+    of the reader's address, a REJECT counts against the mailbox where its reply says so (`core.bounces`), and
+    an ACCEPT ends what counted softly.
+    """
 
     mailing: int
     n: int
     cause: Cause
     reply: str = ""
     not_before: datetime | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

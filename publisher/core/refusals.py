@@ -22,13 +22,14 @@ _CODE = re.compile(r"\b5\.(\d{1,3})\.(\d{1,3})\b")
 _READER_TOO = frozenset({"7.2", "7.17", "7.18"})
 """Policy that is about one mailbox: expansion of a list (RFC 3463 3.8), a new owner (RFC 7293 6)."""
 
-_SENDER_TOO = frozenset({"1.7", "1.8"})
+SENDER_CODES = frozenset({"1.7", "1.8"})
 """Addresses that are our sender's (RFC 3463 3.2)."""
 
 _OURS = frozenset({"3", "5", "6", "7"})
 """RFC 3463 3: the mail system, the protocol, the content, security or policy."""
 
-_SENDER = re.compile(r"\bsender|\bfrom address", re.IGNORECASE)
+SENDER_WORDS = re.compile(r"\bsender|\bfrom address", re.IGNORECASE)
+"""Words that make a 5.1.0 one about our sender."""
 
 _CERTAIN = re.compile(
     r"\bsender (?:address|identity|signature|domain|is rejected)|\bfrom address|\b(?:not |un)verified"
@@ -55,10 +56,10 @@ def blame(reply: str) -> Blame:
     words = " ".join(word for word in reply.split() if "@" not in word)
     found = _CODE.search(words)
     if found is None:
-        return _by_words(words)
+        return blame_by_words(words)
     detail = f"{found[1]}.{found[2]}"
     if found[1] in ("1", "2") or detail in _READER_TOO:
-        ours = detail in _SENDER_TOO or (detail == "1.0" and _SENDER.search(words))
+        ours = detail in SENDER_CODES or (detail == "1.0" and SENDER_WORDS.search(words))
         return Blame.US if ours else Blame.READER
     if _CERTAIN.search(words):
         return Blame.US
@@ -66,7 +67,8 @@ def blame(reply: str) -> Blame:
     return Blame.US if ours and not _READER.search(words) else Blame.NOBODY
 
 
-def _by_words(words: str) -> Blame:
+def blame_by_words(words: str) -> Blame:
+    """Whose fault a reply without an enhanced code is."""
     if _CERTAIN.search(words):
         return Blame.US
     if _READER.search(words):

@@ -1,9 +1,10 @@
 """The socket of the store for the ledger: batches, deliveries, and what slows them down."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from publisher.core.bounces import Refusal, Refused, Severity
 from publisher.core.holds import Declined, Order, Standing
 from publisher.core.mailings import (
     Batch,
@@ -89,8 +90,11 @@ class LedgerStore(Protocol):
         """Arrows j and k from unknown, in one transaction; how many rows were unknown."""
         ...
 
-    def order(self, mailing: int, order: Order, now: datetime) -> Standing | Declined | None:
-        """Carries out an order (core.holds.obey), also while a run sends; None: no such mailing."""
+    def order(
+        self, mailing: int, order: Order, now: datetime, *, count_refusals: bool = False
+    ) -> Standing | Declined | None:
+        """Carries out an order (core.holds.obey), also while a run sends; None: no such mailing. What it does
+        not let go on because too many refused it counts for those readers only with `count_refusals`."""
         ...
 
     def hold(self, mailing: int, hold: Hold, why: str, until: datetime | None) -> bool:
@@ -155,6 +159,37 @@ class LedgerStore(Protocol):
     def next_batch_at(self) -> datetime | None: ...
     def last_turns(self) -> Mapping[int, datetime]:
         """When the last open batch of each mailing under way has its turn."""
+        ...
+
+
+class BounceStore(Protocol):
+    """What mailboxes refused, and what that comes to (core.bounces)."""
+
+    def undecided(self, since: datetime) -> Sequence[Refused]:
+        """The mailings of which it is not decided whether their refusals count. Of mails to one reader each
+        the share is of all of them since then."""
+        ...
+
+    def refused(self, mailing: int) -> Refused:
+        """How many of a mailing's readers refused it."""
+        ...
+
+    def refusals(self, mailing: int) -> Iterator[tuple[str, Sequence[Refusal]]]:
+        """For each address whose refusal of that mailing is not decided: its key, and that refusal with the
+        others that count."""
+        ...
+
+    def refusals_of(self, key: str) -> Sequence[Refusal]:
+        """What an address refused lately, oldest first."""
+        ...
+
+    def refusals_by(self, mailing: int) -> Mapping[tuple[Severity, bool | None], int]:
+        """How many addresses refused a mailing, by (severity, counts)."""
+        ...
+
+    def decide_refusals(self, mailing: int, *, count: bool, keys: Sequence[str] | None = None) -> int:
+        """The open refusals of a mailing count from now on, or never will: all, or those of `keys`. Returns
+        how many."""
         ...
 
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from publisher.core.bounces import classify
 from publisher.core.holds import in_words
-from publisher.core.mailings import Cause, Delivery, Hold, Result, deferral
+from publisher.core.mailings import Cause, Delivery, Hold, Result, deferral, given_up
 from publisher.core.messages import Outcome, Phase, Verdict
 from publisher.core.pacing import SERVER, Gauge, mailing_of, of_mailing, stop_in_words
+from publisher.services.bounces import judge, stop_if_too_many
 from publisher.services.brakes import Brakes
-from publisher.services.canary import judge
+from publisher.services.canary import judge as judge_sample
 from publisher.services.commit import GroupCommit
 from publisher.services.lanes import Job, Lanes, Open
 from publisher.services.parts import Parts
@@ -63,6 +65,7 @@ class Books:
         self.losses = 0
         self.down = False
         self._finishing: list[asyncio.Task[None]] = []
+        self._refused = False
 
     async def decided(self, job: Job, outcome: Outcome) -> bool:
         """Settles an answer; False where the line is lost."""
@@ -94,7 +97,8 @@ class Books:
         row = job.row
         self.tally.accepted += 1
         self.lanes.hold()
-        result = Result(mailing=row.mailing, n=row.n, cause=Cause.ACCEPT, reply=outcome.reply)
+        key = row.key if row.soft else ""
+        result = Result(mailing=row.mailing, n=row.n, cause=Cause.ACCEPT, reply=outcome.reply, key=key)
         self.commit.settle_later(result, partial(self._durable, job.open))
 
     def _durable(self, opened: Open) -> None:
@@ -115,6 +119,8 @@ class Books:
         """Returns when all outcomes are durable and all batches of theirs ended. Raises what failed."""
         await self.commit.flush()
         await asyncio.gather(*self._finishing)
+        if self._refused:
+            await asyncio.to_thread(judge, self.parts, self.parts.clock())
         self.tally.troubles = {} if self.tally.failed else self.parts.transport.troubles
         if self.tally.refused and not self.tally.accepted and not self.tally.failed:
             self.tally.failed = True
@@ -196,7 +202,7 @@ class Books:
         wait = deferral(row.attempts)
         if wait is None:
             self.tally.rejected += 1
-            await self.settle(row, Cause.REJECT, f"given up after {row.attempts} attempts: {reply}")
+            await self.settle(row, Cause.REJECT, given_up(row.attempts, reply))
             return
         self.tally.deferred += 1
         await self.settle(row, Cause.DEFER, reply, self.parts.clock() + wait)
@@ -204,8 +210,15 @@ class Books:
     async def settle(
         self, row: Delivery, cause: Cause, reply: str = "", not_before: datetime | None = None
     ) -> None:
-        result = Result(mailing=row.mailing, n=row.n, cause=cause, reply=reply, not_before=not_before)
+        refused = cause is Cause.REJECT and classify(reply) is not None
+        key = row.key if refused or (cause is Cause.ACCEPT and row.soft) else ""
+        result = Result(
+            mailing=row.mailing, n=row.n, cause=cause, reply=reply, not_before=not_before, key=key
+        )
         await self.commit.settle(result)
+        self._refused |= refused
+        if refused and (why := await asyncio.to_thread(stop_if_too_many, self.parts, row.mailing)):
+            await self.hold(row.mailing, Hold.REFUSALS, why, None)
 
     async def withdraw(self, jobs: Sequence[Job], until: datetime | None = None) -> None:
         """Claimed rows that are not tried after all: they wait until then, and it was no attempt."""
@@ -234,6 +247,6 @@ class Books:
         await self.journal(turn)
         if opened.batch.canary:
             mailing = opened.batch.mailing
-            if why := await asyncio.to_thread(judge, self.parts, mailing):
+            if why := await asyncio.to_thread(judge_sample, self.parts, mailing):
                 self.tally.held = f"mailing {mailing}: {in_words(Hold.CANARY, mailing, why)}"
         self.parts.reach("deliver:finished")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
+from publisher.services import bounces
 from publisher.services.bookkeeping import Tally
 from publisher.services.canary import judge_left
 from publisher.services.doubts import ask_about_doubts
@@ -28,6 +29,7 @@ def recover(parts: Parts, now: datetime, *, alone: bool) -> int:
     parts.store.go_on(now)
     parts.store.recover(parts.run, now, alone=alone)
     judge_left(parts)
+    bounces.judge(parts, now)
     return ask_about_doubts(parts, now)
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from publisher.core.addresses import parse
+from publisher.core.bounces import Severity, counted
 from publisher.core.departures import ERASED, EVERYWHERE, LEFT, Departure
 from publisher.core.lists import MailingList, State, Subscription
 from publisher.core.reconciling import departure_fields, event_of
@@ -112,7 +113,25 @@ def dossier(parts: Parts, address: str) -> dict[str, Any]:
         "suppressions": [
             {"list": slug, "kind": kind, "since": since} for slug, kind, since in parts.store.blocks(key)
         ],
+        "refusals": [
+            {
+                "mailing": one.mailing,
+                "severity": one.severity,
+                "at": one.at,
+                "reply": one.reply,
+                "counts": one.counts,
+            }
+            for one in parts.store.refusals_of(key)
+        ],
+        "refusals_left": _left(parts, key),
     }
+
+
+def _left(parts: Parts, key: str) -> dict[str, int]:
+    """How many more refusals of each severity suppress an address."""
+    those = [one for one in parts.store.refusals_of(key) if one.counts is not False]
+    limits = {Severity.HARD: parts.limits.hard, Severity.SOFT: parts.limits.soft}
+    return {severity: max(most - counted(those, severity), 0) for severity, most in limits.items()}
 
 
 def choices_of(one: Subscription) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from publisher.core.holds import Declined, Order, Standing
 from publisher.core.mailings import ASSUMED, Cause, InDoubt, Mailing, MailingKind, Result
 from publisher.core.messages import Place
 from publisher.core.mime import freeze
+from publisher.services import bounces
 from publisher.services.compose import digest_message, digest_of
 from publisher.services.doubts import decide, doubts
 from publisher.services.parts import Parts
@@ -23,13 +24,16 @@ def find(parts: Parts, id: int) -> Mailing:
     return found
 
 
-def order(parts: Parts, id: int, wish: Order, now: datetime) -> Standing:
-    """Carries out an order at once, also while another process sends. Raises Refused, UsageError."""
-    answer = parts.store.order(id, wish, now)
+def order(parts: Parts, id: int, wish: Order, now: datetime, *, count_refusals: bool = False) -> Standing:
+    """Carries out an order at once, also while another process sends; what held the mailing because too many
+    refused it then counts, or not. Raises Refused, UsageError.
+    """
+    answer = parts.store.order(id, wish, now, count_refusals=count_refusals)
     if answer is None:
         raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
     if isinstance(answer, Declined):
         raise Refused(f"mailing {id}", answer.why, answer.do)
+    bounces.judge(parts, now)
     return answer
 
 

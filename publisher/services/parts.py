@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from publisher.core.bounces import Limits
 from publisher.core.feeds import FeedSpec, Outline
 from publisher.core.identity import Naming
 from publisher.core.lists import MailingList, language_of
@@ -36,7 +37,8 @@ from publisher.services.kept import Kept
 class Parts:
     """One site's parts. `stamp` changes when a document's making changes (version, templates); `run` is this
     process's token in leases; `nonce` gives a fresh unguessable ASCII word; `batch` counts deliveries;
-    `bounces` is where undeliverable mail comes back to, "" for the address of From; `hubs` are told of
+    `bounces` is where undeliverable mail comes back to, "" for the address of From; `limits`
+    are how many refusals end mail to an address; `hubs` are told of
     changed feeds; with `pages` each post has a page of ours; `outline` writes the list of all feeds; `reach`
     is called by name between steps that a crash may part; `kept` holds what was made of posts, for the next
     cohort; `forced` names rules of the lint that do not count now.
@@ -51,6 +53,7 @@ class Parts:
     pages: bool
     batch: int
     bounces: str
+    limits: Limits
     run: str
     stamp: str
     clock: Clock

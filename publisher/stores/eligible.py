@@ -30,7 +30,9 @@ def is_suppressed() -> ColumnElement[bool]:
 def _gated() -> ColumnElement[bool]:
     """Whether a mailing waits for a time of day only: that is asked before a message is begun, and what is
     under way then may end."""
-    return and_(mailings.c.state == MailingState.PAUSED, mailings.c.hold.in_((Hold.QUIET, Hold.WARM_UP)))
+    return and_(
+        mailings.c.state == MailingState.PAUSED, mailings.c.hold.in_((Hold.QUIET, Hold.WARM_UP, Hold.QUOTA))
+    )
 
 
 def may_be_sent() -> ColumnElement[bool]:

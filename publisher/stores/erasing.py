@@ -10,6 +10,7 @@ from publisher.core.lists import State, Subscription
 from publisher.core.mailings import Cause, move
 from publisher.core.mailings import State as DeliveryState
 from publisher.stores.batches import holds
+from publisher.stores.bounces import bounces, forget_refusals
 from publisher.stores.engine import Database
 from publisher.stores.forgetting import forget_addresses, forget_confirmations, has_delivery
 from publisher.stores.receipts import forget_receipts, receipts
@@ -67,6 +68,7 @@ def erase_person(connection: Connection, key: str, now: datetime) -> int:
     """Forgets a person; the suppression, a keyed hash, is the caller's. What the ledger counts stays, and
     names nobody. Returns how many subscriptions there were.
     """
+    forget_refusals(connection, bounces.c.address_key == key)
     mine = with_address().where(subscribers.c.address_key == key)
     rows: Sequence[Row[Any]] = connection.execute(mine).all()
     ids = [row.id for row in rows]

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
 
+from publisher.core.bounces import HELD
 from publisher.core.holds import Declined, Order, Standing, obey
-from publisher.core.mailings import Cause, Hold, MailingState, Result, Sample, State, move, origins
+from publisher.core.mailings import Cause, Hold, MailingState, Result, Ruling, Sample, State, move, origins
 from publisher.core.pacing import SERVER, of_mailing
 from publisher.stores.batches import end_mailing, of_range
 from publisher.stores.columns import is_
@@ -26,9 +27,12 @@ class Holding:
 
     _db: Database
 
-    def order(self, mailing: int, order: Order, now: datetime) -> Standing | Declined | None:
+    def order(
+        self, mailing: int, order: Order, now: datetime, *, count_refusals: bool = False
+    ) -> Standing | Declined | None:
         """Carries out an operator's order, or says why not; None: no such mailing. A run that is sending it
-        learns of it with its next message: the UPDATE before the dot asks.
+        learns of it with its next message: the UPDATE before the dot asks. What was held because so many
+        refused it has its refusals forgotten, or with `count_refusals` counted.
         """
         with self._db.write() as connection:
             before = _standing(connection, mailing)
@@ -39,6 +43,10 @@ class Holding:
                 _stand(connection, mailing, after)
                 if order is Order.RESUME:
                     _release(connection, mailing, before.hold)
+                if order in (Order.RESUME, Order.CANCEL) and before.hold in HELD:
+                    ruling = Ruling.COUNT if count_refusals else Ruling.IGNORE
+                    this = update(mailings).where(mailings.c.id == mailing)
+                    connection.execute(this.values(refusals=ruling))
                 if after.state is MailingState.CANCELLED:
                     _cancel(connection, mailing, now)
             return after

@@ -30,6 +30,7 @@ from publisher.core.mailings import (
 from publisher.core.pacing import SERVER
 from publisher.stores import pacing
 from publisher.stores.batches import let_go, next_turn, of_range, set_turn
+from publisher.stores.bounces import forget_refusals, refused_softly, too_old
 from publisher.stores.columns import is_
 from publisher.stores.engine import Database
 from publisher.stores.mailings import Mailings
@@ -60,6 +61,7 @@ class Ledger(Mailings):
             dead = dead.where(batches.c.lease_until <= now)
         with self._db.write() as connection:
             pacing.forget(connection, now)
+            forget_refusals(connection, too_old(now))
             return sum(let_go(connection, batch, now) for batch in connection.execute(dead).all())
 
     def claim(
@@ -102,6 +104,7 @@ class Ledger(Mailings):
             select(
                 *[deliveries.c[name] for name in ("mailing", "n", "cohort", "subscription", "generation")],
                 *[mailings.c.list, subscribers.c.address, deliveries.c.attempts, mailings.c.sender],
+                *[subscribers.c.address_key, refused_softly()],
             )
             .join(mailings, mailings.c.id == deliveries.c.mailing)
             .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
@@ -190,11 +193,12 @@ class Ledger(Mailings):
 
 def _delivery(
     mailing: int, n: int, cohort: int, subscription: int, generation: int,
-    list_: str, address: str, attempts: int, sender: str,
+    list_: str, address: str, attempts: int, sender: str, key: str, soft: bool,
 ) -> Delivery:  # fmt: skip
     return Delivery(
         mailing=mailing, n=n, cohort=cohort, subscription=subscription, generation=generation,
-        list=list_, address=address, attempts=attempts, sender=sender,
+        list=list_, address=address, attempts=attempts, sender=sender, key=key,
+        soft=bool(soft),
     )  # fmt: skip
 
 

@@ -25,14 +25,14 @@ from sqlalchemy import (
 )
 
 from publisher.core.log import Kind
-from publisher.core.mailings import Hold, MailingKind, MailingState
+from publisher.core.mailings import Hold, MailingKind, MailingState, Ruling
 from publisher.core.mailings import State as DeliveryState
 from publisher.core.moves import Fate
 from publisher.stores.columns import index_of, index_where, is_, metadata, one_of, to
 from publisher.stores.members import BatchState
 from publisher.stores.types import Hash, Id, Instant, JsonText, Member, Words
 
-SCHEMA = "0010"
+SCHEMA = "0011"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"
@@ -169,9 +169,11 @@ mailings = Table(
     Column("canary", Boolean, nullable=False),
     Column("frozen", Boolean, nullable=False),  # whether everything its deliveries need is stored
     Column("corrections", JSON, nullable=False),
+    Column("refusals", Member(Ruling)),
     one_of("kind", MailingKind),
     one_of("state", MailingState),
     one_of("hold", Hold),
+    one_of("refusals", Ruling),
     CheckConstraint("state <> 'paused' OR hold IS NOT NULL", name="paused_for_a_reason"),
 )
 index_of("ix_mailings_planning", mailings.c.state, MailingState.PLANNING, mailings.c.id)

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Dialect, Update, func, or_, se
 
 from publisher.core.mailings import Cause, MailingState, Result, State, move, origins
 from publisher.stores.batches import NOT_TRIED, holds, set_turn
+from publisher.stores.bounces import note
 from publisher.stores.eligible import may_be_sent
 from publisher.stores.members import BatchState
 from publisher.stores.prepared import Cursor, Prepared, of_row
@@ -34,7 +35,7 @@ def record_plain(
     """Both, by the driver itself. None: there is more to it than an UPDATE for each row, and what was written
     is to be taken back.
     """
-    if not all(result.cause in _LATE for result in results):
+    if any(result.key or result.cause not in _LATE for result in results):
         return None
     at = milliseconds(now)
     for cause in _LATE:
@@ -67,6 +68,7 @@ def settle_all(connection: Connection, run: str, results: Sequence[Result], now:
         if cause in _LATE and not all(settled):
             missed = [result for result, done in zip(group, settled, strict=True) if not done]
             _settle_late(connection, missed, run, now)
+    note(connection, [result for result in results if result.key], now)
 
 
 _LATE = {

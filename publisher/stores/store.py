@@ -1,6 +1,7 @@
 """SqlStore: the whole store over one database."""
 
 from publisher.stores.asking import Asking
+from publisher.stores.bounces import Bounces
 from publisher.stores.departing import Departing
 from publisher.stores.documents import Documents
 from publisher.stores.engine import Database
@@ -33,6 +34,7 @@ class SqlStore(
     Holding,
     Folding,
     PacingRecords,
+    Bounces,
     Promises,
     Departing,
     Reconciling,

@@ -47,6 +47,7 @@ def test_claiming_takes_the_rows_of_one_batch_under_a_lease(world: Any) -> None:
             address=f"{name}@example.org",
             attempts=1,
             sender="news@example.org",
+            key=world.reader(name).key,
         )
         for n, name in ((1, "ann"), (2, "bob"))
     ]

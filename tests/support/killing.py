@@ -43,9 +43,10 @@ class Runner:
 
     def deliver(self, site: Path, now: datetime, **order: Any) -> dict[str, Any]:
         """Delivers at `now`. With `step` and `times` the child gets `signal` (SIGKILL) at that pass of a
-        step; with `after` it is killed so many seconds after it began, or (`working`) after its first claim.
-        `authority` is a file of certificates it trusts. Returns {"code": its exit code}; or {"stopped": its
-        pid} where it stopped itself, and then `go_on` must be called.
+        step ("settled" is "deliver:settled"); with `after` it is killed so many seconds after it began, or
+        (`working`) after its first claim. `authority` is a file of certificates it trusts. Returns
+        {"code": its exit code}; or {"stopped": its pid} where it stopped itself, and then `go_on` must be
+        called.
         """
         return self._ask({"do": "deliver", "site": str(site), "now": now.isoformat(), **order})
 

@@ -116,13 +116,27 @@ DKIM = Section(
 
 BOUNCES = Section(
     name="mail.bounces",
-    help="Where mail that cannot be delivered comes back to.",
+    help="Mail that cannot be delivered: where it comes back to, and when an address is mailed no more.",
     settings=(
         Setting(
             key="address",
             kind=mailkinds.BOUNCES,
             shown='"bounces@example.org"',
             help="Each mail has its own: bounces+...@example.org. Default: the list's From.",
+        ),
+        Setting(
+            key="hard_limit",
+            kind=kinds.whole(1, 100),
+            default=2,
+            help="A mailbox that does not exist is mailed no more after so many mailings were refused, each "
+            "a day or more after the last.",
+        ),
+        Setting(
+            key="soft_limit",
+            kind=kinds.whole(1, 100),
+            default=5,
+            help="So is one that refused so many mailings within 30 days for other reasons (such as a full "
+            "mailbox), and took none in between.",
         ),
     ),
 )
