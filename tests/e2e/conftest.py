@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from email.message import EmailMessage
@@ -16,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+import warm
 from mail_linter import lint
 
 TOML = """
@@ -43,6 +43,9 @@ listen = "127.0.0.1:0"
 class Site:
     """One site and what can be seen of it from outside."""
 
+    fresh = False
+    """Whether each command gets a Python that has just started; see tests/support/warm.py."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.posts = folder / "posts"
@@ -61,17 +64,21 @@ class Site:
         return file
 
     def run(
-        self, *args: str, code: int | None = 0, before: Sequence[str] = (), **environ: str
+        self,
+        *args: str,
+        code: int | None = 0,
+        before: Sequence[str] = (),
+        **environ: str,
     ) -> subprocess.CompletedProcess[str]:
         """`publisher ARGS --site`, with `before` in front: fails the test where the exit code is another."""
-        done = subprocess.run(
-            [*before, sys.executable, "-m", "publisher", *args, "--site", str(self.folder)],
-            capture_output=True,
-            text=True,
-            env=bare() | environ,
-            timeout=120,
-            check=False,
-        )
+        command = [*args, "--site", str(self.folder)]
+        env = bare() | environ
+        if before:
+            done = subprocess.run(
+                [*before, *warm.COMMAND, *command], capture_output=True, text=True, env=env, timeout=120
+            )
+        else:
+            done = warm.run(command, env, fresh=self.fresh)
         assert code is None or done.returncode == code, (
             f"{args}: {done.returncode}\n{done.stdout}{done.stderr}"
         )
@@ -134,13 +141,8 @@ class Running:
     """`publisher run` as a process of its own."""
 
     def __init__(self, site: Site, *args: str, **environ: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "publisher", "run", *args, "--site", str(site.folder)],
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-            env=bare() | environ,
-        )
+        command = ["run", *args, "--site", str(site.folder)]
+        self.process = warm.start(command, bare() | environ, stderr=subprocess.PIPE, fresh=site.fresh)
         self.said: list[str] = []
         self.url = self._url()
         self.http = httpx.Client(base_url=self.url, trust_env=False)

@@ -50,6 +50,13 @@ def field(article: str, name: str) -> str:
     return line.partition(":")[2].strip().strip('"')
 
 
+@pytest.fixture
+def site(site: Any) -> Any:
+    """Its commands are all that a person's are: each starts a Python of its own."""
+    site.fresh = True
+    return site
+
+
 @pytest.mark.parametrize("article", articles())
 def test_an_article_is_published_when_its_time_comes_and_mailed_once(
     site: Any, mail_part: Any, article: str

@@ -78,6 +78,7 @@ def test_a_post_two_seconds_ahead_appears_by_itself(site: Any, running: Any, wai
 
 
 def test_a_second_run_on_the_same_site_says_so(site: Any, running: Any) -> None:
+    site.fresh = True  # `run` and its web process as they are started
     server = running()
     refused = site.run("run", code=1)
     assert "holds it" in refused.stderr
