@@ -41,8 +41,8 @@ bench: .venv/.dev ## measure: start-up and throughput, against their limits
 	@for name in $(filter-out __init__ making table,$(basename $(notdir $(wildcard benchmarks/*.py)))); do \
 		$(BIN)/python -m benchmarks.$$name || exit 1; done
 
-soak: .venv/.dev ## the long tests: many kills, many posts, many readers
-	$(BIN)/pytest -m soak -n $(PYTEST_WORKERS) --durations=0
+soak: .venv/.dev ## the long tests: many kills, posts and readers, thousands of examples
+	$(BIN)/pytest -m soak --hypothesis-profile soak -n $(PYTEST_WORKERS) --durations=0
 
 lock: .venv/.dev ## update uv.lock and requirements/ to pyproject.toml (needs uv; UPGRADE=--upgrade for newer)
 	uv lock $(UPGRADE)

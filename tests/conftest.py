@@ -6,9 +6,11 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from properties import LONG, USUAL
 
 # No test passes or fails by the clock: a machine may be busy.
-hypothesis.settings.register_profile("publisher", deadline=None)
+hypothesis.settings.register_profile("publisher", deadline=None, max_examples=USUAL)
+hypothesis.settings.register_profile("soak", deadline=None, max_examples=LONG)
 hypothesis.settings.load_profile("publisher")
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -16,6 +18,15 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the files under tests/golden")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`make soak` tries every property, and thousands of times: --hypothesis-profile soak."""
+    if config.getoption("--hypothesis-profile") == "soak":
+        for item in items:
+            if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
+                item.add_marker("soak")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.cadences import CADENCES
@@ -141,7 +141,6 @@ def test_every_cadence_is_looked_at() -> None:
     assert GAPS.keys() == CADENCES.keys()
 
 
-@settings(max_examples=600, deadline=None)
 @given(RHYTHMS, st.sampled_from(ZONES), st.sampled_from(HOURS) | st.times(), instants | near)
 def test_latest_is_at_or_before_after_is_beyond_and_nothing_lies_between(
     kind: tuple[str, str], zone: str, at: time, instant: datetime
@@ -187,7 +186,6 @@ def test_a_monthly_digest_comes_once_a_local_month_on_its_day(zone: str, on: str
     assert len({(day.year, day.month) for day in found}) == len(found)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(ZONES), st.sampled_from(HOURS), near)
 def test_occurrences_rise_and_stay_a_day_apart(zone: str, at: time, instant: datetime) -> None:
     found = occurrences(daily(zone, at), instant, instant + timedelta(days=5))

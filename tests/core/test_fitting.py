@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.feeds import Category, Entry, Feed
@@ -57,7 +57,6 @@ def test_where_not_even_summaries_fit_they_are_cut_and_the_oldest_left_out() -> 
 texts = st.text(st.sampled_from("&<>\"'\n x]é日"), max_size=300)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=12), st.integers(8_000, 20_000))
 def test_no_format_makes_more_of_it_than_that(found: list[tuple[str, str, str]], largest: int) -> None:
     entries = [

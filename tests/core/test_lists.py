@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from properties import examples
 
 from publisher.core.lists import Event, State, after, new_life
 
@@ -82,5 +83,5 @@ class Subscription(RuleBasedStateMachine):
         assert (self.state is State.UNSUBSCRIBED) is (self.generation in self.left)
 
 
-Subscription.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+Subscription.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=20)
 TestSubscription = Subscription.TestCase

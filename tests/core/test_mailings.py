@@ -137,7 +137,7 @@ class Delivery(RuleBasedStateMachine):
             assert RESENDS & set(self.since_sent)
 
 
-Delivery.TestCase.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+Delivery.TestCase.settings = settings(stateful_step_count=25)
 TestDelivery = Delivery.TestCase
 
 

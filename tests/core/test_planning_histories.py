@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.identity import Naming
@@ -190,7 +190,6 @@ def step(world: World, kind: str, *values: Any) -> None:
             world.scan()
 
 
-@settings(max_examples=250, deadline=None)
 @given(steps)
 def test_whatever_happens_to_a_folder_no_post_is_published_twice_or_lost(
     history: Sequence[tuple[Any, ...]],
@@ -203,7 +202,6 @@ def test_whatever_happens_to_a_folder_no_post_is_published_twice_or_lost(
     assert len(firsts) == len(set(firsts)) == len(world.log.known)
 
 
-@settings(max_examples=120, deadline=None)
 @given(steps, steps, st.randoms(use_true_random=False))
 def test_the_same_inputs_in_any_order_make_the_same_plan(
     before: Sequence[tuple[Any, ...]], after: Sequence[tuple[Any, ...]], dice: random.Random
@@ -239,7 +237,6 @@ lives = st.lists(
 )
 
 
-@settings(max_examples=250, deadline=None)
 @given(lives)
 def test_a_post_keeps_one_id_through_edits_moves_absences_and_breakage(
     history: Sequence[tuple[int, str, Callable[[Post, int], Post], int]],

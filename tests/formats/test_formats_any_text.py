@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import feedparser
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -52,7 +52,6 @@ def feeds(draw: st.DrawFn) -> Feed:
     )
 
 
-@settings(deadline=None)
 @given(feeds())
 def test_any_text_survives_atom(feed: Feed) -> None:
     data = FORMATS["atom"].write(feed)
@@ -66,7 +65,6 @@ def test_any_text_survives_atom(feed: Feed) -> None:
     assert_read_by_feedparser(data, "atom10")
 
 
-@settings(deadline=None)
 @given(feeds())
 def test_any_text_survives_rss(feed: Feed) -> None:
     data = FORMATS["rss"].write(feed)
@@ -79,7 +77,6 @@ def test_any_text_survives_rss(feed: Feed) -> None:
     assert_read_by_feedparser(data, "rss20")
 
 
-@settings(deadline=None)
 @given(feeds())
 def test_any_text_survives_json(feed: Feed) -> None:
     item, entry = json.loads(FORMATS["json"].write(feed))["items"][0], cleaned(feed.entries[0])

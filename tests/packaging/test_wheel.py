@@ -59,12 +59,8 @@ def test_an_installed_publisher_finds_its_data(wheel: Path, tmp_path: Path) -> N
         "print((packaged('config') / 'init/posts').is_dir(), packaged('templates').is_dir())"
     )
     python = tmp_path / "env/bin/python"
-    env = {
-        name: value for name, value in os.environ.items() if name != "PYTHONPATH"
-    }  # it may name a checkout
-    done = subprocess.run(
-        [python, "-c", code], cwd=tmp_path, env=env, check=True, capture_output=True, text=True
-    )
+    command = [python, "-E", "-c", code]  # without PYTHONPATH, which may name a checkout
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
     assert done.stdout.splitlines() == [str(site_packages / "publisher/__init__.py"), "[]", "True True"]
 
 

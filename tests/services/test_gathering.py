@@ -260,7 +260,7 @@ def step(site: Site, kind: str, *values: Any) -> None:
                 site.publish(crash=crash)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_a_plan_without_what_is_settled_is_the_plan_on_everything(
     tmp_path_factory: pytest.TempPathFactory, history: Sequence[tuple[Any, ...]]

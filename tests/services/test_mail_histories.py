@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inbox import Inboxes
+from properties import examples
 from sqlalchemy import create_engine, text
 
 from publisher.app import App, fixed
@@ -336,23 +337,12 @@ def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return
 
 
-_USUAL = settings(
-    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+@settings(
+    max_examples=examples(60),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-
-
-@settings(_USUAL, max_examples=60)
 @given(st.sampled_from(STARTS), LISTS, HISTORIES)
 def test_every_reader_gets_every_matching_post_once_and_what_the_model_says(
-    start: datetime, given_list: dict[str, Any], history: list[tuple[str, list[int]]]
-) -> None:
-    _live(start, given_list, history)
-
-
-@pytest.mark.soak
-@settings(_USUAL, max_examples=3_000)
-@given(st.sampled_from(STARTS), LISTS, HISTORIES)
-def test_every_reader_gets_every_matching_post_once_in_thousands_of_histories(
     start: datetime, given_list: dict[str, Any], history: list[tuple[str, list[int]]]
 ) -> None:
     _live(start, given_list, history)

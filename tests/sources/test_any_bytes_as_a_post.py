@@ -2,7 +2,7 @@
 
 from datetime import UTC
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts import BadPost, Parsed
@@ -12,7 +12,6 @@ from publisher.sources.reading import read_post
 from publisher.sources.rules import SourceRules
 
 RULES = SourceRules(site_url="https://blog.example/", timezone="America/New_York")
-QUICK = settings(max_examples=200, deadline=2000)
 
 SCRAPS = st.sampled_from(
     ["---\n", "+++\n", "...\n", "{", "}", '"', "title: ", "date: ", "[", "]", "&a ", "*a", "\n", "- ", "a = ",
@@ -37,27 +36,23 @@ def check(data: bytes, path: str = "2024-01-02-a.md") -> None:
 
 
 @given(st.binary(max_size=400))
-@QUICK
 def test_any_bytes_are_a_post_or_a_bad_post(data: bytes) -> None:
     check(data)
 
 
 @given(st.lists(st.one_of(SCRAPS, st.text(max_size=6)), max_size=30).map("".join))
-@QUICK
 def test_scraps_of_front_matter_are_a_post_or_a_bad_post(text: str) -> None:
     check(text.encode("utf-8", "surrogatepass"))
     check(f"---\n{text}\n---\n".encode("utf-8", "surrogatepass"))
 
 
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=20))
-@QUICK
 def test_any_text_as_a_value_is_a_post_or_a_bad_post(title: str, link: str, name: str) -> None:
     front = f"title: {title!r}\npermalink: {link}\nslug: {name}\ncanonical_url: {link}\nimage: //{name}"
     check(f"---\n{front}\n---\n".encode("utf-8", "surrogatepass"))
 
 
 @given(st.text(max_size=40))
-@QUICK
 def test_any_text_as_a_date_is_an_instant_or_none(text: str) -> None:
     found = parse_date(text, UTC)
     assert found is None or found.utcoffset() is not None
@@ -83,7 +78,6 @@ PATHS = st.sampled_from(
 
 
 @given(st.lists(st.one_of(SCRAPS, HEADERS), max_size=25).map("".join), PATHS, st.sampled_from([*PROFILES]))
-@QUICK
 def test_every_generators_habits_hold_for_any_text(text: str, path: str, profile: str) -> None:
     rules = SourceRules(site_url="https://blog.example/", profile=profile, rooted=True)
     found = read_post(path, text.encode("utf-8", "surrogatepass"), rules)

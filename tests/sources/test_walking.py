@@ -54,7 +54,7 @@ def do(folder: Path, kind: str, *where: str) -> None:
             at[1].symlink_to(at[0])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_looking_again_where_something_happened_finds_the_same_as_looking_at_everything(
     tmp_path_factory: pytest.TempPathFactory, history: Sequence[tuple[Any, ...]]

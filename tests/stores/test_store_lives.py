@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from properties import examples
 
 from publisher.core.due import Stand
 from publisher.core.holds import Order
@@ -250,7 +251,7 @@ class DeliveryLife(Machine):
             assert self.store.next_batch_at() is not None
 
 
-_settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+_settings = settings(max_examples=examples(25, long=500), stateful_step_count=25)
 TestSubscriberLife = SubscriberLife.TestCase
 TestSubscriberLife.settings = _settings
 TestDeliveryLife = DeliveryLife.TestCase
