@@ -27,6 +27,15 @@ PATIENCE = timedelta(seconds=10)
 """The longest wait before a file that is still being written is looked at again."""
 
 
+PULSE = 1.0
+"""Seconds between two looks at the clock."""
+
+JUMP = timedelta(seconds=2)
+"""A clock that is this far from where it was going was set."""
+
+WHAT_HELPS = "set the clock, or accept it as it is with `publisher reconcile --clock`"
+
+
 class _Job(Protocol):
     next_run_time: datetime | None
 
@@ -48,6 +57,9 @@ class Ticker:
         self._unknown, self._held = 0, ""
         self._troubles: Mapping[str, str] = {}
         self._all_at = time.monotonic()
+        self._waiting, self._ahead_of = False, ""
+        self._right_at: datetime | None = None
+        self._drift: datetime | None = None
         self._scheduler: Any = background.BackgroundScheduler(
             timezone=UTC,
             # Three: one that ends, one that runs, and one that waits for its turn; see _guarded.
@@ -75,11 +87,50 @@ class Ticker:
     def start(self) -> None:
         """Starts ticking: the first publish is at once, for what came due while nobody looked."""
         self._scheduler.start()
+        threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
 
     def stop(self) -> None:
         """Stops ticking; returns when what is in flight is finished."""
         self._stopping.set()
         self._scheduler.shutdown(wait=True)
+
+    def _watch_clock(self) -> None:
+        while not self._stopping.wait(PULSE):
+            self.pulse(time.monotonic())
+
+    def pulse(self, seconds: float) -> None:
+        """Wakes every job when the clock was set, or shows at last what it must. `seconds` move with no
+        setting: the scheduler waits for instants, and a clock set back would make it wait for years.
+        """
+        now = self.app.clock()
+        drift = now - timedelta(seconds=seconds)
+        was, self._drift = self._drift, drift
+        was_set = was is not None and abs(drift - was) > JUMP
+        if was_set or (self._right_at is not None and now >= self._right_at):
+            self._right_at = None
+            for job in (self._publish, self._deliver, self._ping):
+                self._soon(job)
+            if self._scheduler.running:
+                self._scheduler.wakeup()  # one that was set forward is late, and does not know
+
+    def _clock_is_right(self) -> bool:
+        """Whether a job may run. While the clock is well behind what was written, none does: that is said
+        once, and `pulse` goes on when the clock is right.
+        """
+        wrong = self.app.clock_behind()
+        if wrong is None:
+            if self._waiting:
+                self._waiting, self._right_at = False, None
+                log.warning("clock_is_right", extra={"now": self.app.clock().isoformat()})
+                self.app.note("clock")
+            return True
+        self._right_at = wrong.right_at
+        if not self._waiting:
+            self._waiting = True
+            words = wrong.in_words(self.app.settings.site.timezone)
+            log.error("clock_is_behind", extra={"reason": words, "do": WHAT_HELPS})
+            self.app.note("clock", f"{words}: nothing is published or sent; {WHAT_HELPS}")
+        return False
 
     def wake(self) -> None:
         """Delivers soon: somebody waits for a confirmation."""
@@ -108,6 +159,9 @@ class Ticker:
         plan = report.published.plan
         if plan.changes or report.mailings:
             log.info("published", extra={"changes": len(plan.changes), "mailings": len(report.mailings)})
+        if report.ahead and report.ahead != self._ahead_of:
+            log.warning("log_is_ahead", extra={"reason": report.ahead})
+        self._ahead_of = report.ahead
         if report.unsent:
             log.error("mail_not_sent", extra={"reason": str(report.unsent)})
         for bad in plan.bad:
@@ -203,6 +257,8 @@ class Ticker:
 
     def _noted(self, area: str, work: Callable[[], None]) -> None:
         try:
+            if not self._clock_is_right():
+                return
             work()
         except PublisherError as error:
             log.error("tick_failed", extra={"area": area, "reason": str(error)})

@@ -56,6 +56,7 @@ def _values(wishes: Wishes, now: datetime) -> dict[str, str]:
     }
     values = {name: json.dumps(value, ensure_ascii=False) for name, value in quoted.items()}
     values["now"] = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+    values["today"] = f"{now:%Y-%m-%d}"
     values["yesterday"] = f"{now - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
     return values
 

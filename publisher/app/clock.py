@@ -1,15 +1,13 @@
 """The machine's time: the one place that reads it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from publisher.core.clocks import LEEWAY
 from publisher.core.errors import Refused
 
 if TYPE_CHECKING:
     from publisher.ports import Clock
-
-LEEWAY = timedelta(minutes=1)
-"""How far ahead a time may be and still be now: a script took it from another machine's clock."""
 
 
 def wall_clock() -> datetime:
@@ -22,8 +20,8 @@ def fixed(at: datetime) -> "Clock":
     return lambda: at
 
 
-def must_not_be_ahead(now: datetime, transport: str) -> None:
+def must_not_be_ahead(now: datetime, real: datetime, transport: str) -> None:
     """Raises Refused where mail would really leave for a time that has not come."""
-    if transport == "smtp" and now > wall_clock() + LEEWAY:
+    if transport == "smtp" and now > real + LEEWAY:
         what = f'{now:%Y-%m-%d %H:%M} UTC is still to come, and mail.transport is "smtp"'
         raise Refused("--at", what, "what has left cannot be taken back: try it with the outbox")

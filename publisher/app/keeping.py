@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from publisher.app.site import App
+    from publisher.core.clocks import Behind
     from publisher.services import reconcile
     from publisher.services.parts import Parts
 
@@ -64,6 +65,15 @@ def catch_up(app: "App", *, dry_run: bool) -> "tuple[reconcile.Behind | None, re
             reconcile.finish_departures(app.parts, lacks)
             return lacks, reconcile.Reconciled(departures=len(lacks.departures), doubts=0, moved={})
         return lacks, reconcile.reconcile(app.parts, lacks, _manifest(app), app.clock())
+
+
+def accept_clock(app: "App", *, dry_run: bool) -> "Behind | None":
+    """Takes the present clock for right; returns what it was behind, None: nothing. Raises StoreError."""
+    from publisher.services import clocks
+
+    with app.lock("publish"), app.lock("deliver"):
+        now = app.clock()
+        return clocks.clock_behind(app.store, now) if dry_run else clocks.accept(app.store, now)
 
 
 def must_be_up_to_date(app: "App", parts: "Parts | None" = None) -> None:

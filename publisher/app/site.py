@@ -27,6 +27,7 @@ from publisher.core.errors import AddressError, PublisherError, TemplateError
 from publisher.failpoints import failpoint
 
 if TYPE_CHECKING:
+    from publisher.core.clocks import Behind
     from publisher.core.guards import Guard
     from publisher.core.lists import MailingList
     from publisher.core.plans import Plan
@@ -45,19 +46,22 @@ REST = timedelta(milliseconds=100)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What one publish did: log and documents, then the mailings that became ready. `unsent` is why a mail
-    that is due cannot go out; its readers are due still.
+    that is due cannot go out; its readers are due still. `ahead` says that the log is ahead of the clock, and
+    why; "" where it is not.
     """
 
     published: "publish.Published"
     mailings: tuple[int, ...]
     pages: tuple[str, ...]
     unsent: PublisherError | None = None
+    ahead: str = ""
 
 
 class App:
-    """One site. `say` is told, in a person's words, when something must be waited for. Posts written to
-    less than `rest` ago, or still open for writing, are left for later; zero: they are read as they are.
-    `first`: the site's first publish is under way.
+    """One site. `clock` is the time that its commands go by, `real` the machine's. `say` is told, in a
+    person's words, when something must be waited for. Posts written to less than `rest` ago, or still open
+    for writing, are left for later; zero: they are read as they are. `first`: the site's first publish is
+    under way.
     """
 
     def __init__(
@@ -65,11 +69,13 @@ class App:
         settings: Settings,
         *,
         clock: "Clock" = wall_clock,
+        real: "Clock" = wall_clock,
         environ: Mapping[str, str] = os.environ,
         say: Callable[[str], None] = lambda _: None,
         rest: timedelta = timedelta(),
     ) -> None:
         self.settings, self.clock, self.say, self.rest = settings, clock, say, rest
+        self.real = real
         self.wake: Callable[[], None] = lambda: None
         self.first = False
         self._next_post: datetime | None = None
@@ -129,6 +135,19 @@ class App:
         """Where templates are looked for: the site's own first."""
         return (self.settings.folder / "templates", packaged("templates"))
 
+    def time_to_write(self) -> datetime:
+        """The time now, for what is to be written. Raises Refused: that time is to come, and mail would
+        really leave; ClockBehind: what was written last is later.
+        """
+        now, real = self.clock(), self.real()
+        must_not_be_ahead(now, real, self.settings.mail.transport)
+        services.clocks.may_write(self.store, self.settings.site.timezone, now, real)
+        return now
+
+    def clock_behind(self) -> "Behind | None":
+        """Whether the clock is wrong, by what was written last; None: it may be believed."""
+        return services.clocks.clock_behind(self.store, self.clock())
+
     def plan(
         self, *, backfill: bool = False, meant: "frozenset[Guard]" = frozenset()
     ) -> "tuple[Plan, tuple[outlook.Outlook, ...]]":
@@ -155,8 +174,7 @@ class App:
         """
         with self.lock("publish"), uncollected(), reading_ahead(self):
             must_be_up_to_date(self)
-            now = self.clock()
-            must_not_be_ahead(now, self.settings.mail.transport)
+            now = self.time_to_write()
             # A template, or the file of adopted ids, may be another than last time.
             parts = replace(self.parts, stamp=stamp(self), naming=naming(self), forced=forced)
             done = services.publish.publish(
@@ -171,7 +189,8 @@ class App:
             self._next_post, self._published = done.plan.next_at, True
             mailings, unsent = self._plan_mail(parts, now, send) if mail else ([], None)
             pages = services.documents.write(parts, services.pages.mailing_pages(parts), now)
-        return Report(published=done, mailings=tuple(mailings), pages=pages, unsent=unsent)
+            ahead = services.clocks.ahead_in_words(self.store, self.settings.site.timezone, now)
+        return Report(published=done, mailings=tuple(mailings), pages=pages, unsent=unsent, ahead=ahead)
 
     def _plan_mail(
         self, parts: "Parts", now: datetime, send: Collection[str]
@@ -201,8 +220,8 @@ class App:
     ) -> "tuple[deliver.Tally, int]":
         """Drains what is due, alone on this machine; returns the tally and how many are in doubt."""
         with self.lock("deliver"):
-            must_not_be_ahead(self.clock(), self.settings.mail.transport)
             must_be_up_to_date(self)
+            self.time_to_write()
             parts = replace(self.parts, run=secrets.token_hex(8))  # what a failed run left is nobody's
             unknown = services.deliver.recover(parts, self.clock(), alone=True)
             return services.deliver.deliver(parts, stopping=stopping, progress=progress), unknown

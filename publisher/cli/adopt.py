@@ -20,7 +20,7 @@ def adopt(site: Site, as_json: bool, sources: tuple[str, ...], dry_run: bool) ->
     The feed may be Atom, RSS or JSON Feed, at its address or in a file; archives and further pages that it
     names are read too. Of a web page, the feed that it names is taken.
     """
-    app = site.open()
+    app = site.open(reads=True)
     read = [adopting.fetch(app.parts, source) for source in sources]
     with app.lock("publish"):
         entries = [entry for one in read for entry in one.entries]

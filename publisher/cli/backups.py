@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from publisher.app import keeping
-from publisher.cli.common import Site, count, say, show_json, site_options
+from publisher.app import App, keeping
+from publisher.cli.common import Site, count, say, show_json, site_options, utc
 from publisher.cli.mailings import sure
 from publisher.core.errors import UsageError
 
@@ -52,9 +52,15 @@ def restore(site: Site, as_json: bool, file: Path, dry_run: bool, yes: bool) -> 
 @click.command()
 @site_options(at=True, as_json=True)
 @click.option("--dry-run", is_flag=True, help="Say what the store lacks; change nothing.")
-def reconcile(site: Site, as_json: bool, dry_run: bool) -> None:
-    """After a restore: departures since are replayed, and what may have been sent is not sent again."""
+@click.option("--clock", is_flag=True, help="Accept the clock as it is, though the log is ahead of it.")
+def reconcile(site: Site, as_json: bool, dry_run: bool, clock: bool) -> None:
+    """After a restore: departures since are replayed, and what may have been sent is not sent again. With
+    --clock: after a clock that was wrong, Publisher goes on by the present one.
+    """
     app = site.open()
+    if clock:
+        _accept_clock(app, as_json=as_json, dry_run=dry_run)
+        return
     lacks, done = keeping.catch_up(app, dry_run=dry_run)
     if lacks is None:
         say("the store is up to date")
@@ -78,3 +84,17 @@ def reconcile(site: Site, as_json: bool, dry_run: bool) -> None:
                 "moved": done.moved if done else {},
             }
         )
+
+
+def _accept_clock(app: App, *, as_json: bool, dry_run: bool) -> None:
+    zone = app.settings.site.timezone
+    wrong = keeping.accept_clock(app, dry_run=dry_run)
+    if wrong is None:
+        say("the clock is right: nothing written is later")
+    else:
+        done = "would be accepted" if dry_run else "is accepted"
+        say(f"{wrong.in_words(zone)}; the present time {done}")
+        if not dry_run:
+            say("look at `publisher plan` before you publish: posts dated later than now are withdrawn")
+    if as_json:
+        show_json({"now": utc(app.clock()), "last_entry": utc(wrong.at) if wrong else None})

@@ -12,8 +12,9 @@ import click
 
 from publisher.app import App, fixed, wall_clock
 from publisher.config import load
-from publisher.core.errors import UsageError
+from publisher.core.errors import PublisherError, UsageError
 from publisher.core.lists import MailingList
+from publisher.core.times import FORMS, read_time
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,25 +26,47 @@ class Site:
     """Which site, and by which clock: what --site and --at say."""
 
     folder: Path
-    at: datetime | None
+    at: str | None
 
-    def open(self, rest: timedelta = timedelta()) -> App:
-        """The site's App, which is closed when the command ends. Raises SettingsError."""
+    def open(self, rest: timedelta = timedelta(), *, reads: bool = False) -> App:
+        """The site's App, which is closed when the command ends; one that only `reads` is warned of a wrong
+        clock, and goes on. Raises SettingsError.
+        """
         settings = load(self.folder, os.environ)
-        app = App(settings, clock=fixed(self.at) if self.at else wall_clock, say=say, rest=rest)
+        clock = fixed(when(self.at, settings.site.timezone)) if self.at else wall_clock
+        app = App(settings, clock=clock, say=say, rest=rest)
         click.get_current_context().call_on_close(app.close)
+        if reads:
+            warn_of_clock(app)
         return app
 
 
-def instant(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
-    """An ISO 8601 instant; without an offset it is UTC."""
+def a_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Text that `when` understands, once the site's time zone is known."""
     if value is None:
         return None
     try:
-        parsed = datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no ISO instant such as 2026-05-01T08:00:00Z") from None
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        read_time(value, datetime(2000, 1, 1, tzinfo=UTC), "UTC")
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+def when(text: str, zone: str) -> datetime:
+    """The instant that `text` means now, by the clock of the site's zone."""
+    return read_time(text, wall_clock(), zone)
+
+
+def warn_of_clock(app: App) -> None:
+    """Says where the clock looks wrong: what is shown may be, too."""
+    if not Path(app.settings.store.url.removeprefix("sqlite:///")).exists():
+        return
+    try:
+        wrong = app.clock_behind()
+    except PublisherError:
+        return  # the command itself says what is wrong with the store
+    if wrong is not None:
+        say(f"warning: the clock looks wrong: {wrong.in_words(app.settings.site.timezone)}")
 
 
 def site_options(
@@ -66,8 +89,8 @@ def site_options(
         if as_json:
             decorated = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(decorated)
         if at:
-            text = "The clock for this run: an ISO instant."
-            decorated = click.option("--at", callback=instant, metavar="TIME", help=text)(decorated)
+            text = f"The time to go by in this run: {FORMS}."
+            decorated = click.option("--at", callback=a_time, metavar="TIME", help=text)(decorated)
         return click.option(
             "--site",
             default=".",

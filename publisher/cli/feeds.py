@@ -60,7 +60,7 @@ def move(site: Site, old: str, new: str, dry_run: bool) -> None:
             click.echo(f"{path} would lead to {new}")
         return
     with app.lock("publish"):
-        made = moving.move(app.parts, old, new, app.clock())
+        made = moving.move(app.parts, old, new, app.time_to_write())
     _say(app, made)
 
 
@@ -81,7 +81,7 @@ def end(site: Site, old: str, undo: bool, dry_run: bool) -> None:
             for taken in moving.undo(app.parts, old):
                 say(f"taken back: {taken.path}; the next publish writes it")
             return
-        made = moving.end(app.parts, old, app.clock())
+        made = moving.end(app.parts, old, app.time_to_write())
     _say(app, made)
 
 
@@ -104,7 +104,7 @@ def rebuild(site: Site, as_json: bool, slugs: tuple[str, ...], dry_run: bool) ->
         click.echo("\n".join(chosen))
         return
     with app.lock("publish"):
-        written = rebuild_archives(app.parts, chosen, app.clock())
+        written = rebuild_archives(app.parts, chosen, app.time_to_write())
     if as_json:
         show_json({"feeds": chosen, "documents": list(written)})
         return

@@ -44,7 +44,7 @@ def import_(site: Site, file: str, list_slug: str, confirmed: bool, dry_run: boo
         return
     done = Imported(counts=dict.fromkeys(Joined, 0))
     with bar("importing", _size(file), app.parts.ticks) as update:
-        for done in import_readers(app.parts, spec, lines, app.clock(), confirmed=confirmed):
+        for done in import_readers(app.parts, spec, lines, app.time_to_write(), confirmed=confirmed):
             update(sum(done.counts.values()) + done.gone + len(done.bad))
     said = [f"{number:,} {SAID[joined]}" for joined, number in done.counts.items() if number]
     said += [f"{done.gone:,} noted as gone"] if done.gone else []

@@ -35,7 +35,7 @@ def mailings() -> None:
 @site_options(as_json=True)
 def list_(site: Site, as_json: bool) -> None:
     """Every mailing, newest first."""
-    app = site.open()
+    app = site.open(reads=True)
     found = app.store.mailings()
     if as_json:
         show_json([_mailing_json(m) for m in found])
@@ -51,7 +51,7 @@ def list_(site: Site, as_json: bool) -> None:
 @click.argument("id", type=int)
 def show(site: Site, as_json: bool, id: int) -> None:
     """Counts by state, the deliveries in doubt, and the servers' replies."""
-    app = site.open()
+    app = site.open(reads=True)
     found = verbs.find(app.parts, id)
     doubts = doubts_of(app.parts, id)
     replies = app.store.replies(id)
@@ -104,7 +104,7 @@ def _ordering(order: Order, help: str, *, asks: bool = False) -> None:
     def command(
         site: Site, as_json: bool, id: int, dry_run: bool, yes: bool = False, count_refusals: bool = False
     ) -> None:
-        app = site.open()
+        app = site.open(reads=True)
         found = verbs.find(app.parts, id)
         if dry_run:
             say(f"mailing {id} is {_state(found)}: {_counts(found)}; would {order}")
@@ -161,7 +161,7 @@ def resolve(
     yes: bool,
 ) -> None:
     """Decides deliveries in doubt: did they arrive, or not?"""
-    app = site.open()
+    app = site.open(reads=True)
     if resend == accept and not dry_run:
         raise UsageError(
             f"mailing {id}", "nobody can tell whether they arrived", "decide: --resend or --accept"
@@ -192,7 +192,7 @@ def rebuild(site: Site, as_json: bool, id: int, verify: bool) -> None:
     """Makes a mailing's content again and compares it, byte for byte, with what was frozen."""
     if not verify:
         raise UsageError("mailings rebuild", "what is frozen is never replaced", "say --verify to compare")
-    app = site.open()
+    app = site.open(reads=True)
     proofs = list(verbs.verify(app.parts, verbs.find(app.parts, id)))
     if as_json:
         rows = [{"cohort": p.cohort, "sha256": p.sha256, "differs": p.differs or None} for p in proofs]

@@ -21,7 +21,7 @@ from publisher.services import departures
 @click.argument("address")
 def show(site: Site, as_json: bool, address: str) -> None:
     """Everything that is kept about ADDRESS: what to answer a reader who asks."""
-    app = site.open()
+    app = site.open(reads=True)
     found = departures.dossier(app.parts, address)
     if as_json:
         show_json(found)
@@ -69,7 +69,7 @@ def _refusals(found: Mapping[str, Any]) -> Iterator[str]:
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
 def unsubscribe(site: Site, address: str, list_slug: str | None) -> None:
     """ADDRESS leaves, as if the reader had: only they can come back."""
-    app = site.open()
+    app = site.open(reads=True)
     ended = departures.unsubscribe(app.parts, address, _list(app, list_slug), app.clock())
     said = ", ".join(one.list for one in ended)
     say(f"{address}: left {said}" if ended else f"{address}: is on no such list; nothing changed")
@@ -81,7 +81,7 @@ def unsubscribe(site: Site, address: str, list_slug: str | None) -> None:
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
 def suppress(site: Site, address: str, list_slug: str | None) -> None:
     """No mail to ADDRESS from now on, whoever signs it up."""
-    app = site.open()
+    app = site.open(reads=True)
     departures.suppress(app.parts, address, _list(app, list_slug), app.clock())
     say(f"{address}: gets no mail of {list_slug or 'any list'} from now on")
 
@@ -93,7 +93,7 @@ def suppress(site: Site, address: str, list_slug: str | None) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would be forgotten; change nothing.")
 def erase(site: Site, address: str, yes: bool, dry_run: bool) -> None:
     """Forgets ADDRESS. A keyed hash stays, so that no import brings it back; the reader may return."""
-    app = site.open()
+    app = site.open(reads=True)
     known = len(departures.dossier(app.parts, address)["subscriptions"])
     if dry_run:
         say(f"would forget {address} and {count(known, 'subscription')}")
@@ -113,7 +113,7 @@ def erase(site: Site, address: str, yes: bool, dry_run: bool) -> None:
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
 def export(site: Site, list_slug: str | None) -> None:
     """Every subscription as CSV on stdout, with what readers chose; `import` takes it back, list by list."""
-    app = site.open()
+    app = site.open(reads=True)
     spec = _list(app, list_slug)
     rows = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
     rows.writeheader()

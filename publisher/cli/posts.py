@@ -24,7 +24,7 @@ def posts() -> None:
 @click.option("--explain", metavar="PATH", help="Only this file: each value, and which rule decided it.")
 def list_posts(site: Site, as_json: bool, explain: str | None) -> None:
     """Each file: served or not, and why."""
-    app = site.open()
+    app = site.open(reads=True)
     if explain is not None:
         _explain(app, explain, as_json=as_json)
         return

@@ -26,7 +26,7 @@ def preview(site: Site, list_slug: str, reader: str, out: Path | None, served: b
     if served:
         _serve(site, list_slug, reader, port)
         return
-    app = site.open()
+    app = site.open(reads=True)
     spec = the_list(app, list_slug)
     drawn = app.preview(spec, reader)
     if drawn.note:
@@ -46,7 +46,7 @@ def preview(site: Site, list_slug: str, reader: str, out: Path | None, served: b
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
 def test_send(site: Site, list_slug: str, address: str, dry_run: bool) -> None:
     """Sends the next digest of LIST to ADDRESS, its subject marked [Test]. No reader's mail depends on it."""
-    app = site.open()
+    app = site.open(reads=True)
     spec = the_list(app, list_slug)
     drawn, outcome = send_test(app.parts, spec, address, app.clock(), dry_run=dry_run)
     _say_problems(drawn.problems)
@@ -64,7 +64,7 @@ def _say_problems(problems: Iterable[Problem]) -> None:
 
 
 def _serve(site: Site, list_slug: str, reader: str, port: int) -> None:
-    opened = site.open()
+    opened = site.open(reads=True)
     spec = the_list(opened, list_slug)
     watched = [*opened.template_folders, site.folder / "publisher.toml", opened.public / "manifest.json"]
     opened.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from publisher.app import App, Report
-from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc
+from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc, warn_of_clock
 from publisher.cli.pinging import say_pinged
 from publisher.cli.progress import delivery_progress
 from publisher.core.errors import UsageError
@@ -61,7 +61,7 @@ def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard]) -> None:
     """What `publish` would do now; changes nothing."""
     from publisher.cli.outlooks import outlook_json
 
-    app = site.open()
+    app = site.open(reads=True)
     made, outlooks = app.plan(meant=meant)
     if as_json:
         digests = [
@@ -102,6 +102,7 @@ def publish(
     if send and no_mail:
         raise UsageError("publish", "--send and --no-mail exclude each other", "give one of them")
     if dry_run:
+        warn_of_clock(app)
         made, outlooks = app.plan(backfill=backfill, meant=meant)
         _say_plan(app, made, outlooks, who=False)
         _finish(made)
@@ -177,6 +178,8 @@ def _say_report(app: App, report: Report) -> None:
     if written:
         said.append(f"wrote {count(len(written), 'document')}")
     say("; ".join(said) if said else "nothing new")
+    if report.ahead:
+        say(f"note: {report.ahead}")
     for hold in made.held:
         say(f"held: {hold.path}: {hold.why}")
     for id in report.mailings:
@@ -217,4 +220,5 @@ def _report_json(report: Report) -> dict[str, Any]:
         "head": head.seq,
         "documents": [*report.published.written, *report.pages],
         "mailings": list(report.mailings),
+        "log_ahead": report.ahead or None,
     }

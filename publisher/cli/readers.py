@@ -24,7 +24,8 @@ def subscribers() -> None:
 def add(site: Site, address: str, list_slug: str, confirmed: bool) -> None:
     """Adds ADDRESS to LIST; without --confirmed the reader is asked first."""
     app = site.open()
-    joined = subscribe.add(app.parts, the_list(app, list_slug), address, app.clock(), confirmed=confirmed)
+    now = app.time_to_write()
+    joined = subscribe.add(app.parts, the_list(app, list_slug), address, now, confirmed=confirmed)
     say(f"{address}: {_JOINED[joined]}")
     if not confirmed and joined is Joined.ADDED:
         app.deliver()
@@ -45,7 +46,7 @@ _JOINED = {
 @click.option("--state", type=click.Choice([str(s) for s in State]), help="Only this state.")
 def list_(site: Site, as_json: bool, list_slug: str | None, state: str | None) -> None:
     """Every subscription: address, list, state, when the next digest is due."""
-    app = site.open()
+    app = site.open(reads=True)
     if list_slug is not None:
         the_list(app, list_slug)
     found = app.store.subscriptions(list_slug, State(state) if state else None)

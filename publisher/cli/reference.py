@@ -13,8 +13,11 @@ Written from the code by `make docs`. `publisher COMMAND --help` says the same o
 
 - `--site DIR`, or `PUBLISHER_SITE` in the environment, names the site's folder. Without it, it is the folder
   you are in.
-- `--at TIME` is the clock for one run: an ISO 8601 instant such as `2026-05-01T08:00:00Z`. Without an offset
-  it is UTC.
+- `--at TIME` is the time that one run goes by: an ISO 8601 time such as `2026-05-01T08:00:00Z`, UTC where it
+  has no offset; or, by the clock of `site.timezone`, `tomorrow` (this time of day), `tomorrow 08:00`, or
+  `08:00` (the next time the clock shows it); or `+1d`, `+12h`, `+30m` from now. With SMTP a future time is
+  refused. Commands that write refuse a time more than 5 minutes before the log's last entry; commands that
+  read warn.
 - `--json` prints one JSON document. Data goes to stdout; what is said to a person goes to stderr.
 - `--dry-run` shows what would happen and changes nothing.
 - `--debug` shows the whole traceback of an error. Without it an error is one line.

@@ -1,26 +1,26 @@
 """simulate."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 import click
 
 from publisher.app.simulating import simulated
-from publisher.cli.common import Site, count, instant, say, show_json, site_options, utc
+from publisher.cli.common import Site, a_time, count, say, show_json, site_options, utc, when
 from publisher.services.simulating import Happening
 
 
 @click.command()
 @site_options(as_json=True)
-@click.option("--from", "start", callback=instant, metavar="TIME", help="When it begins (default: now).")
-@click.option("--to", "end", required=True, callback=instant, metavar="TIME", help="When it ends.")
-def simulate(site: Site, as_json: bool, start: datetime | None, end: datetime) -> None:
+@click.option("--from", "start", callback=a_time, metavar="TIME", help="When it begins (default: now).")
+@click.option("--to", "end", required=True, callback=a_time, metavar="TIME", help="When it ends.")
+def simulate(site: Site, as_json: bool, start: str | None, end: str) -> None:
     """What would be published and mailed between two times, on a copy of the state: ISO instants. Posts
     and readers are taken to stay as they are. Changes nothing, sends nothing.
     """
-    app = site.open()
-    found = simulated(app, start or app.clock(), end)
+    app = site.open(reads=True)
+    zone = app.settings.site.timezone
+    found = simulated(app, when(start, zone) if start else app.clock(), when(end, zone))
     failed = _show_json(found) if as_json else _say(found)
     if failed:
         raise SystemExit(1)

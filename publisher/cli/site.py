@@ -44,7 +44,7 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
 )
 def check(site: Site, as_json: bool, force_ok: tuple[str, ...]) -> None:
     """Settings, posts and mails: every finding as path:line: reason."""
-    app = site.open()
+    app = site.open(reads=True)
     found = app.check(forced=frozenset(force_ok))
     errors = sum(finding.error for finding in found.findings)
     if as_json:
@@ -69,7 +69,7 @@ def check(site: Site, as_json: bool, force_ok: tuple[str, ...]) -> None:
 @site_options(as_json=True, at=True)
 def status(site: Site, as_json: bool) -> None:
     """Log head, what is due next, what is queued, and the last errors."""
-    value: dict[str, Any] = site.open().status()
+    value: dict[str, Any] = site.open(reads=True).status()
     if as_json:
         show_json(value)
         return
@@ -85,6 +85,9 @@ def status(site: Site, as_json: bool) -> None:
         elif name == "stopped":
             for one in what:
                 click.echo(f"stopped     {one['domain']} until {on_the_clock(one['until'])}: {one['why']}")
+        elif name in ("clock_behind", "log_ahead"):
+            if what:
+                click.echo(f"{name.replace('_', ' '):<11} {what}")
         else:
             click.echo(f"{name:<11} {_shown(what)}")
 

@@ -11,6 +11,7 @@
     ├── AddressError          not an email address we can deliver to
     ├── TokenError            a token that is not ours, of another purpose, or altered
     ├── Refused               the operation is understood and may not be done (a reader left, a plan changed)
+    │   └── ClockBehind       the clock is well behind what is written: nothing may be written by it
     └── UsageError            the command line asks for something that does not exist (exit code 2)
 
 Expected outcomes (a bad post, a rejected delivery, a digest with nothing in it) are values, not errors.
@@ -65,6 +66,10 @@ class TokenError(PublisherError):
 
 class Refused(PublisherError):
     """The wish is clear and must not be carried out."""
+
+
+class ClockBehind(Refused):
+    """The clock shows a time well before the last entry of the log or the last mailing."""
 
 
 class UsageError(PublisherError):

@@ -49,13 +49,17 @@ def ways_out(stops: Sequence[Stop]) -> str:
     return "; ".join(WAYS[guard] for guard in dict.fromkeys(stop.guard for stop in stops))
 
 
-def missing_stop(live: int, away: Sequence[str]) -> tuple[Stop, ...]:
-    """Of `live` posts the files `away` are not there: too many, or all of a small site."""
-    number = len(away)
-    if many_lost(live, number):  # all of a small site: its folder is empty, or not mounted
-        text = f"{number} of {live} published posts are missing at once; is the folder whole?"
-        return (Stop(guard=Guard.MISSING, text=text, examples=_some(away)),)
-    return ()
+def missing_stop(live: int, away: Sequence[str], early: Sequence[str] = ()) -> tuple[Stop, ...]:
+    """Of `live` posts the files `away` are not there, and those of `early` are dated after the clock though
+    they were published: too many, or all of a small site.
+    """
+    if not many_lost(live, len(away) + len(early)):  # all of a small site: its folder is not mounted
+        return ()
+    text = f"{len(away)} of {live} published posts are missing at once; is the folder whole?"
+    if early:
+        more = f" and {len(away)} are missing" if away else ""
+        text = f"{len(early)} of {live} published posts are dated in the future{more}; is the clock right?"
+    return (Stop(guard=Guard.MISSING, text=text, examples=_some([*early, *away])),)
 
 
 def changed_stop(live: int, changed: Sequence[str]) -> tuple[Stop, ...]:

@@ -41,7 +41,7 @@ def make_plan(
     """
     posts = sorted(posts, key=lambda post: post.path)  # a plan depends on no order but these
     known = sorted(known, key=lambda k: k.first_seq)
-    stays = _out_already(posts, known, now, readings)
+    stays = _out_already(posts, known, now, readings, head)
     visible = [*public([p for p in posts if p.path not in stays], now), *stays.values()]
     waiting = [post for post in posts if post.path not in stays and why_not(post, now) is not None]
     matches = match(visible, waiting, known, frozenset(b.path for b in bad), rules.naming)
@@ -51,7 +51,7 @@ def make_plan(
     old = {p.path for p in fresh if readings.is_old(p, head)}
     new, twins = _new(fresh, known, now, replace(rules, backfill=rules.backfill or baseline), recovered, old)
     changes, touched, renamed = _changed(visible, matches, readings)
-    withdrawn, followed = _hidden(waiting, matches)
+    withdrawn, followed, early = _hidden(waiting, matches, now, rules, head)
     away = _vanished(matches)
     missing, gone = _missing(away, now, meant=Guard.MISSING in rules.meant)
     count = sum(k.live for k in known) if live is None else live
@@ -69,7 +69,7 @@ def make_plan(
         unsettled=tuple(sorted(b.path for b in bad if b.unsettled)),
         next_at=next_instant(posts, now),
         stops=(
-            *_stops(count, [*(k.post for k in missing), *(c.post for c in gone)], changes, rules),
+            *_stops(count, [*(k.post for k in missing), *(c.post for c in gone)], early, changes, rules),
             *(() if Guard.CHURN in rules.meant else recovered.stops(new, rules.naming.authority)),
         ),
         recovered=recovered.known(new, rules.naming.authority),
@@ -80,14 +80,18 @@ def make_plan(
 
 
 def _out_already(
-    posts: Sequence[Post], known: Sequence[Known], now: datetime, readings: Readings
+    posts: Sequence[Post], known: Sequence[Known], now: datetime, readings: Readings, head: Head
 ) -> dict[str, Post]:
-    """Live posts whose files are as they were published and would begin later now, by path: the clock, a
-    setting or this version says so, not the author. What is out stays out.
+    """Live posts whose files are as they were published and would begin later now, by path: a setting or this
+    version says so, not the author. What is out stays out.
     """
     live = {k.post.path: k for k in known if k.live}
     ahead = (post for post in posts if post.path in live and why_not(post, now) is Wait.FUTURE)
-    return {post.path: post for post in ahead if readings.same_bytes(live[post.path], post)}
+    return {
+        post.path: post
+        for post in ahead
+        if readings.same_bytes(live[post.path], post) and not _fell_back(live[post.path], post, now, head)
+    }
 
 
 def _read_anew(touched: Iterable[tuple[str, Post]], matches: Matches) -> tuple[str, ...]:
@@ -175,13 +179,30 @@ def _changed(
     return changes, touched, renamed
 
 
-def _hidden(waiting: Sequence[Post], matches: Matches) -> tuple[list[Change], list[tuple[str, Post]]]:
+def _hidden(
+    waiting: Sequence[Post], matches: Matches, now: datetime, rules: Rules, head: Head
+) -> tuple[list[Change], list[tuple[str, Post]], list[Post]]:
     """Posts of the log whose files may not be seen now: withdrawn, and followed while they change, so that
-    they are known when they come back.
+    they are known when they come back. And those of them that fell back into the future: their time had come
+    by the clock that published them. They stay as they are where `rules.log_ahead`.
     """
     pairs = [(matches.of[post.path], post) for post in waiting if post.path in matches.of]
+    early = {post.path for hit, post in pairs if _fell_back(hit, post, now, head)}
+    if rules.log_ahead:
+        pairs, early = [(hit, post) for hit, post in pairs if post.path not in early], set()
     withdrawn = [_withdraw(hit) for hit, _ in pairs if hit.live]
-    return withdrawn, [(hit.id, post) for hit, post in pairs if hit.post != post]
+    followed = [(hit.id, post) for hit, post in pairs if hit.post != post]
+    return withdrawn, followed, [hit.post for hit, post in pairs if post.path in early]
+
+
+def _fell_back(hit: Known, post: Post, now: datetime, head: Head) -> bool:
+    """Whether a live post waits for its time only because the clock went back: the log was there already. One
+    that its author gave a later date had its time before.
+    """
+    due = hit.post.due
+    if not hit.live or due is None or head.at is None or why_not(post, now) is not Wait.FUTURE:
+        return False
+    return now < due <= head.at
 
 
 def _vanished(matches: Matches) -> dict[str, Known]:
@@ -214,11 +235,13 @@ def _holds(visible: Sequence[Post], matches: Matches, missing: Sequence[Known]) 
     return (*unsure, *(Hold(path=k.post.path, why=Held.MISSING) for k in missing))
 
 
-def _stops(live: int, away: Sequence[Post], changes: Sequence[Change], rules: Rules) -> tuple[Stop, ...]:
+def _stops(
+    live: int, away: Sequence[Post], early: Sequence[Post], changes: Sequence[Change], rules: Rules
+) -> tuple[Stop, ...]:
     """What must not be carried out unless its author says so."""
     updated = [change.post.path for change in changes if change.kind is Kind.UPDATED]
     found = (
-        *missing_stop(live, [post.path for post in away]),
+        *missing_stop(live, [post.path for post in away], [post.path for post in early]),
         *changed_stop(live, updated),
         *authority_stop(live, rules.authority_before, rules.naming.authority),
     )

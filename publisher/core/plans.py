@@ -16,6 +16,8 @@ from publisher.core.posts import BadPost, Post
 class Rules:
     """What make_plan needs to know of the settings and the command line. `meant` are guards that the author
     has answered; `authority_before` is the id authority of the last publish, "" before the first.
+    `log_ahead`: the log is ahead of the clock for a harmless reason, so what it published before its time
+    stays.
     """
 
     naming: Naming
@@ -23,6 +25,7 @@ class Rules:
     backfill: bool = False
     meant: frozenset[Guard] = frozenset()
     authority_before: str = ""
+    log_ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

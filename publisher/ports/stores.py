@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from publisher.core.clocks import LastEntry
 from publisher.core.documents import Document, Version
 from publisher.core.lists import Consent, Joined, NewReader, Subscription
 from publisher.core.lists import State as SubscriptionState
@@ -24,6 +25,10 @@ class LogStore(Protocol):
     """Posts and the publication log."""
 
     def head(self) -> Head: ...
+    def last_entry(self) -> LastEntry | None:
+        """The latest instant of the log and the last mailing; None: nothing was ever written."""
+        ...
+
     def known(self) -> Sequence[Known]: ...
     def known_by(self, names: Names) -> Sequence[Known]:
         """The posts of the log that bear any of these names."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from publisher.services import (
+        clocks,
         deliver,
         documents,
         gathering,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "clocks",
     "deliver",
     "documents",
     "gathering",

@@ -68,7 +68,7 @@ def gather(
     """Reads what changed in the folder, and decides. With `keep` bodies are stored while they are read;
     without it nothing is written. `look` is one taken just now. Raises SourceError, StoreError.
     """
-    rules = rules_of(parts, backfill=backfill, meant=meant)
+    rules = rules_of(parts, now, backfill=backfill, meant=meant)
     look = look or Look(parts.source, parts.store)
     found = _Found(look=look)
     _read_changed(parts, found, keep=keep)

@@ -96,7 +96,7 @@ def _ids(parts: Parts, items: list[Parsed | BadPost], now: datetime) -> tuple[di
     bad = [item for item in items if isinstance(item, BadPost)]
     known = parts.store.known()
     head = parts.store.head()
-    plan = make_plan(head, known, posts, bad, now, rules_of(parts), recovered=recovered(parts, head))
+    plan = make_plan(head, known, posts, bad, now, rules_of(parts, now), recovered=recovered(parts, head))
     ids = {post.path: mint(post, parts.naming) for post in posts}
     ids |= {change.post.path: change.id for change in plan.changes}
     ids |= {entry.post.path: entry.id for entry in known} | {move.new: move.id for move in plan.renamed}

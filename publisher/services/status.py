@@ -6,6 +6,7 @@ from typing import Any
 
 from publisher.core.mailings import Mailing, MailingState, State
 from publisher.core.pacing import SERVER, Pace, forecast, mailing_of
+from publisher.services.clocks import ahead_in_words, clock_behind
 from publisher.services.parts import Parts
 
 LATELY = timedelta(minutes=5)
@@ -46,6 +47,7 @@ def _stopped(parts: Parts, now: datetime) -> list[dict[str, Any]]:
 def status(parts: Parts, now: datetime) -> dict[str, Any]:
     """Log head, readers by state, what is due, what is queued or in doubt, and the last errors."""
     head = parts.store.head()
+    wrong = clock_behind(parts.store, now)
     mailings, deliveries = parts.store.totals()
     active = parts.store.under_way()
     pace = parts.store.pace(now - LATELY)
@@ -58,6 +60,8 @@ def status(parts: Parts, now: datetime) -> dict[str, Any]:
         "head_at": head.at,
         "baseline_at": head.baseline_at,
         "now": now,
+        "clock_behind": wrong.in_words(parts.site.timezone) if wrong else None,
+        "log_ahead": ahead_in_words(parts.store, parts.site.timezone, now) or None,
         "next_due": parts.store.next_due(),
         "next_batch": parts.store.next_batch_at(),
         "readers": dict(readers),

@@ -14,6 +14,7 @@ from sqlalchemy import (
     update,
 )
 
+from publisher.core.clocks import LastEntry
 from publisher.core.errors import Conflict, StoreError
 from publisher.core.log import Head, Kind, Known
 from publisher.core.plans import Change, Plan
@@ -23,7 +24,7 @@ from publisher.stores.engine import Database, insert_new, slices
 from publisher.stores.inserting import insert_columns
 from publisher.stores.renaming import Renaming
 from publisher.stores.rows import as_known
-from publisher.stores.schema import bodies, log, log_head, posts, revisions
+from publisher.stores.schema import bodies, log, log_head, mailings, posts, revisions
 from publisher.stores.values import post_to_text
 
 
@@ -36,6 +37,15 @@ class Log(Renaming):
         """Where the log stands."""
         with self._db.read() as connection:
             return _head(connection)
+
+    def last_entry(self) -> LastEntry | None:
+        """The latest instant of the log and the last mailing; None: nothing was ever written."""
+        last = select(mailings.c.id, mailings.c.created_at).order_by(mailings.c.id.desc()).limit(1)
+        with self._db.read() as connection:
+            head, mailing = _head(connection), connection.execute(last).one_or_none()
+        found = [LastEntry(at=at) for at in (head.at, head.baseline_at) if at is not None]
+        found += [LastEntry(at=mailing.created_at, mailing=mailing.id)] if mailing else []
+        return max(found, key=lambda entry: entry.at, default=None)
 
     def known(self) -> Sequence[Known]:
         """Every post of the log, live or not, in the order of first publication."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from plans import DAY, MINUTE, MOMENT, NOW, RULES, known, plan, post, tag, told
 
+from publisher.core.guards import Guard
 from publisher.core.log import Kind
 from publisher.core.plans import Held, Hold, Plan, Rename
 from publisher.core.posts import Mail, body_hash
@@ -225,6 +226,33 @@ def test_withdrawn_posts_do_not_count_and_those_about_to_be_do() -> None:
     away = [known(name, n, missing_since=NOW - DAY, missing_scans=3) for n, name in enumerate(files(6))]
     made = plan([], [*away, *gone])
     assert made.stop == "6 of 6 published posts are missing at once; is the folder whole?"
+
+
+@pytest.mark.parametrize(
+    ("early", "of", "stops"), [(1, 9, False), (6, 30, False), (6, 29, True), (2, 2, True)]
+)
+def test_posts_that_fell_back_into_the_future_count_as_missing(early: int, of: int, stops: bool) -> None:
+    ahead = [post(name, instant=NOW + DAY) for name in files(early)]
+    here = [post(name) for name in files(of)[early:]]
+    log = [known(p.slug, n, post=p) for n, p in enumerate([*ahead, *here])]
+    meant, trusted = replace(RULES, meant=frozenset({Guard.MISSING})), replace(RULES, log_ahead=True)
+    made = plan([*ahead, *here], log, head_at=NOW + DAY)
+    expected = f"{early} of {of} published posts are dated in the future; is the clock right?"
+    assert made.stop == (expected if stops else "")
+    assert [change.kind for change in made.changes] == [Kind.WITHDRAWN] * early
+    assert plan([*ahead, *here], log, rules=meant, head_at=NOW + DAY).stop == ""
+    kept = plan([*ahead, *here], log, rules=trusted, head_at=NOW + DAY)
+    assert (kept.changes, kept.stops, kept.next_at) == ((), (), NOW + DAY)
+    away = plan(ahead, log, rules=trusted, head_at=NOW + DAY)
+    assert (len(away.missing), bool(away.stops)) == (of - early, of - early > 1)
+
+
+def test_a_post_that_its_author_moves_into_the_future_is_withdrawn_and_is_no_accident() -> None:
+    log = [known(name, n) for n, name in enumerate(files(9))]
+    later = [post(name, instant=NOW + DAY) for name in files(9)]
+    for rules in (RULES, replace(RULES, log_ahead=True)):
+        made = plan(later, log, rules=rules, head_at=NOW)
+        assert (len(made.changes), made.stops) == (9, ())
 
 
 def test_the_age_of_a_post_under_embargo_counts_from_its_end() -> None:

@@ -49,8 +49,9 @@ def plan(
     now: datetime = NOW,
     baseline_at: datetime | None = NOW - 9 * DAY,
     rules: Rules = RULES,
+    head_at: datetime | None = None,
 ) -> Plan:
-    head = Head(seq=len(log), at=None, baseline_at=baseline_at)
+    head = Head(seq=len(log), at=head_at, baseline_at=baseline_at)
     return make_plan(head, log, posts, bad, now, rules)
 
 
