@@ -36,9 +36,9 @@ class Occasion(StrEnum):
 class DigestPost:
     """One post as a mail shows it.
 
-    `html` is safe HTML with absolute URLs; `text` is its plain text, unwrapped paragraphs apart by
-    blank lines. `cut`: both are only the post's beginning, and a link to the rest is shown. `instant` is
-    aware and UTC; templates turn it into the list's local time.
+    `html` is safe HTML with absolute URLs; `text` is its plain text with the marks of `core.plaintext`:
+    unwrapped paragraphs apart by blank lines. `cut`: both are only the post's beginning, and a link to the
+    rest is shown. `instant` is aware and UTC; templates turn it into the list's local time.
     """
 
     id: str

@@ -10,7 +10,8 @@
     code        what of a source is code and left alone       urls        every URL absolute
     stream      safe HTML as pieces                           limits      bodies too odd to be parsed
     pictures    sizes of pictures that are known              kept        bodies that were made safe before
-    prose       safe HTML -> text as a person types it        excerpts    leading blocks within a budget
+    prose, outline, inline, texttables  safe HTML -> text as a person types it
+    excerpts    leading blocks within a budget
 
 Invariant: nothing reaches `stream`, `prose` or `excerpts` that has not passed `sanitise`.
 """

@@ -43,18 +43,19 @@ class SafeMarkup:
         inside = tuple(files.items())
         return self._kept.of((body, kind, context, inside), lambda: safe(body, kind, context, inside))
 
-    def text(self, html: str) -> str:
-        """Sanitised HTML as a person would type it: paragraphs unwrapped, apart by blank lines."""
+    def text(self, html: str, title: str = "") -> str:
+        """Sanitised HTML as a person would type it: paragraphs unwrapped, apart by blank lines. An alt text
+        that only repeats `title` is left out. It may hold marks of `core.plaintext`."""
         from publisher.markup import prose
 
-        return prose.text(html)
+        return prose.text(html, title)
 
     def summary(self, html: str, *, whole: bool = False) -> str:
         """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty. With
         `whole`, all its text in one line, at most 1,000 characters."""
-        from publisher.markup import prose, stream
+        from publisher.markup import prose
 
-        return prose.shortened(stream.words(html), WHOLE) if whole else prose.summary(html)
+        return prose.shortened(prose.one_line(html), WHOLE) if whole else prose.summary(html)
 
     def removed(
         self,

@@ -15,8 +15,8 @@ from publisher.markup.urls import LINK_SCHEMES, absolute, absolute_set, resolved
 TAGS = names(
     "a abbr address article aside audio b bdi bdo blockquote br caption cite code col colgroup dd del details"
     " dfn div dl dt em figcaption figure footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark ol p"
-    " picture pre q rp rt ruby s samp section small source span strong sub summary sup table tbody td tfoot"
-    " th thead time tr tt u ul var video wbr"
+    " picture pre q rp rt ruby s samp section small source span strike strong sub summary sup table tbody td"
+    " tfoot th thead time tr tt u ul var video wbr"
 )
 DROPPED = names(
     "applet button datalist frameset iframe math noembed noframes noscript object optgroup script select"

@@ -85,8 +85,9 @@ class Markup(Protocol):
         """Sanitised HTML with absolute URLs; a first heading equal to `title` is dropped."""
         ...
 
-    def text(self, html: str) -> str:
-        """Sanitised HTML as a person would type it: paragraphs unwrapped, apart by blank lines."""
+    def text(self, html: str, title: str = "") -> str:
+        """Sanitised HTML as a person would type it: paragraphs unwrapped, apart by blank lines. An alt text
+        that only repeats `title` is left out. It may hold marks of `core.plaintext`."""
         ...
 
     def summary(self, html: str, *, whole: bool = False) -> str:

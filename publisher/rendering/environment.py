@@ -26,6 +26,7 @@ from markupsafe import Markup
 
 from publisher.core.digests import DigestPost
 from publisher.core.errors import TemplateError
+from publisher.core.plaintext import WIDTH
 from publisher.core.site import direction
 from publisher.rendering import bodies, filters, wrapping
 from publisher.rendering.fragments import Marks
@@ -222,6 +223,13 @@ def _names(context: Context, names: Iterable[str]) -> str:
     return _words(context).names([filters.one_line(name) for name in names])
 
 
+@pass_context
+def _wrap(context: Context, text: str, width: int = WIDTH) -> str:
+    """Text in columns, in the language of the mail where it holds words of ours."""
+    words = context.get("words")
+    return wrapping.wrap(filters.worded(text, words) if isinstance(words, Words) else text, width)
+
+
 def _bdi(text: str, known: str = "") -> Markup:
     """Text whose direction is its own, or the `known` one, inside a sentence of another."""
     start = Markup('<bdi dir="{}">').format(known) if known else Markup("<bdi>")
@@ -249,5 +257,5 @@ _FILTERS: Mapping[str, Callable[..., object]] = {
     "time": filters.time,
     "tongue": tongue,
     "weekday": _weekday,
-    "wrap": wrapping.wrap,
+    "wrap": _wrap,
 }

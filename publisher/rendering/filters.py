@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from publisher.core.digests import Digest, DigestPost
+from publisher.core.plaintext import END_WORDS, LISTEN, WATCH, WORDS
 from publisher.rendering.languages import Words
 
 _SCRIPTS = {
@@ -15,6 +16,9 @@ _SCRIPTS = {
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]"
 )
+
+_OURS = re.compile(f"{WORDS}([^{END_WORDS}]*){END_WORDS}")
+_NOTE = re.compile(r"\(note (\S+)\)|Note (\S+):")
 
 PREHEADER = (40, 130)
 """Fewest and most characters of the line a mailbox shows beside the subject."""
@@ -59,6 +63,24 @@ def script(language: str) -> str:
     if primary == "zh" and {"tw", "hk", "mo"} & set(rest):
         return "hant"
     return _SCRIPTS.get(primary, "latn")
+
+
+def worded(text: str, words: Words) -> str:
+    """`text` with the words of ours that are marked in it (`core.plaintext`) in the language of `words`."""
+    return text if WORDS not in text else _OURS.sub(lambda match: _worded(match[1], words), text)
+
+
+def _worded(said: str, words: Words) -> str:
+    if said == WATCH:
+        return words.text("Watch the video")
+    if said == LISTEN:
+        return words.text("Listen to the recording")
+    note = _NOTE.fullmatch(said)
+    if note is None:
+        return said
+    if note[1]:
+        return words.text("(note %(number)s)", number=note[1])
+    return words.text("Note %(number)s:", number=note[2])
 
 
 def label(post: DigestPost, words: Words) -> str:

@@ -1,6 +1,5 @@
 """JinjaRenderer: digests and letters as mails, and pages, from the template folders."""
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -8,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from publisher.core.digests import Content, Digest, DigestPost, Layout, Links, Occasion
 from publisher.core.lists import MailingList
+from publisher.core.plaintext import finished
 from publisher.core.site import Site, direction
 from publisher.rendering import filters
 from publisher.rendering.languages import Languages, Words
 
 if TYPE_CHECKING:
     from publisher.rendering.environment import Templates
-
-_BLANK_LINES = re.compile(r"\n{3,}")
-_TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
 
 
 class JinjaRenderer:
@@ -123,8 +120,9 @@ class JinjaRenderer:
         return filters.one_line(said)
 
     def _text(self, name: str, values: Mapping[str, object]) -> str:
-        text = filters.clean(self._templates.render(f"{name}/body.txt", values))
-        return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text)).strip("\n") + "\n"
+        text = self._templates.render(f"{name}/body.txt", values).replace("\r\n", "\n")
+        words = values["words"]
+        return filters.clean(finished(filters.worded(text, words) if isinstance(words, Words) else text))
 
     def _html(self, name: str, values: Mapping[str, object]) -> str:
         """The HTML, its posts inlined apart; whole, where a template changes what it set apart."""

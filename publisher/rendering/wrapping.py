@@ -1,7 +1,8 @@
 """Plain text in columns, for many scripts. URLs are never broken; nor are words, where words are apart.
 
 Chinese and Japanese break between characters, but not before closing punctuation. Khmer, Thai, Lao and
-Burmese break at spaces and zero-width spaces; a run longer than a line breaks before a syllable.
+Burmese break at spaces and zero-width spaces; a run longer than a line breaks before a syllable. Code is
+never broken.
 """
 
 import re
@@ -10,13 +11,16 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import pairwise
 
-WIDTH = 74
-"""Columns of a mail's text part: quoted once or twice by an answer, it still fits 78."""
+from publisher.core.plaintext import CODE, END_CODE, HANG, VERBATIM, WIDTH, columns, plain
 
-FIRST_WIDE = "\u1100"
-"""No character before it is wide (Unicode Standard Annex 11)."""
+_PREFIX = re.compile(r"(?:[ \t]+|> ?|[-*+•] +|\d{1,3}[.)] +)*")
+_MARKER = re.compile(r"[^>\s]")
+_SPACE = " \t\u1680\u2000-\u2006\u2008-\u200a\u205f"
+"""White space where a line may be broken: no no-break space, and not what begins a Chinese paragraph."""
 
-_PREFIX = re.compile(r"\s*(?:[-*+•] +|\d{1,3}[.)] +|(?:> ?)+)?")
+_WORD = re.compile(rf"([{_SPACE}]*)((?:{CODE}[^{END_CODE}]*{END_CODE}|[^{_SPACE}])+)")
+_WHOLE = re.compile(rf"({CODE}[^{END_CODE}]*{END_CODE}[、。，．：；！？」』）]*)")
+_ADDRESS = re.compile(r"(?=[a-z]{3,6}://)")
 _OPEN = "（「『【〈《〔［｛“‘"
 _CLOSE = (
     "、。，．：；？！）」』】〉》〕］｝”’…‥・ーゝ々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ"
@@ -40,46 +44,53 @@ def _han() -> re.Pattern[str]:
     return re.compile(f"[{_HAN}]")
 
 
-def columns(text: str) -> int:
-    """How many columns `text` takes at most: two for each wide character, one for every other."""
-    if text.isascii() or max(text) < FIRST_WIDE:
-        return len(text)
-    return len(text) + sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-
-
 @lru_cache(maxsize=2048)
 def wrap(text: str, width: int = WIDTH) -> str:
-    """`text` with each of its lines broken at `width` columns; list items and quotations hang."""
-    return "\n".join(_wrap_line(line.rstrip(), width) for line in text.split("\n"))
+    """`text` with each of its lines broken at `width` columns; list items and quotations hang. Verbatim
+    lines keep their mark and everything else; other marks (`core.plaintext`) are gone."""
+    return "\n".join(_wrap_line(line, width) for line in text.split("\n"))
 
 
 def _wrap_line(line: str, width: int) -> str:
-    if columns(line) <= width:
+    if line.startswith(VERBATIM):
         return line
-    match = _PREFIX.match(line)
-    first = match.group() if match else ""
-    hang = first if ">" in first else " " * len(first)
+    first, marked, rest = line.rstrip(" \t\r").partition(HANG)
+    if not marked:
+        match = _PREFIX.match(first)
+        at = match.end() if match else 0
+        first, rest = first[:at], first[at:]
+    if columns(whole := plain(first + rest)) <= width:
+        return whole
+    hang = _MARKER.sub(" ", first)
     lines: list[str] = []
-    current, empty = first, True
-    for piece, spaced in _pieces(line[len(first) :], width - len(first)):
-        glue = " " if spaced and not empty else ""
-        if not empty and columns(current) + len(glue) + columns(piece) > width:
+    current, used, empty = first, columns(first), True
+    for space, piece in _pieces(rest, width - used):
+        glue, taken = "" if empty else space, columns(piece)
+        if not empty and used + len(glue) + taken > width:
             lines.append(current)
-            current, glue = hang, ""
-        current, empty = current + glue + piece, False
-    return "\n".join(part.rstrip() for part in [*lines, current])
+            current, used, glue = hang, columns(hang), ""
+        current, used, empty = current + glue + piece, used + len(glue) + taken, False
+    return "\n".join(part.rstrip(" \t") for part in [*lines, current])
 
 
-def _pieces(text: str, room: int) -> Iterator[tuple[str, bool]]:
-    """What may stand on a line of its own, and whether a space was before it."""
-    for word in text.split():
+def _pieces(text: str, room: int) -> Iterator[tuple[str, str]]:
+    """The space before it, and what may stand on a line of its own."""
+    for space, word in _WORD.findall(text):
         for number, piece in enumerate(_parts(word, room)):
-            yield piece, number == 0
+            yield "" if number else space, piece
 
 
 def _parts(word: str, room: int) -> list[str]:
-    if word.isascii() or "://" in word:
+    if word.isascii():
         return [word]
+    if CODE in word:
+        parts = [part for part in _WHOLE.split(word) if part]
+        found = [[plain(part)] if CODE in part else _parts(part, room) for part in parts]
+        # Only between characters that stand alone may a line end beside code: never in "(`code`)."
+        return [piece for some in found for piece in some] if _han().search(word) else [plain(word)]
+    if "://" in word:
+        head, *rest = _ADDRESS.split(word, maxsplit=1)
+        return [*_parts(head, room), *rest] if rest and _han().search(head) else [word]
     parts = re.split("(?<=\u200b)", word) if "\u200b" in word else [word]
     if _han().search(word):
         parts = [piece for part in parts for piece in _han_pieces().findall(part)]

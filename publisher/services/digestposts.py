@@ -31,7 +31,7 @@ def _made(parts: Parts, known: Known, body: str, layout: Layout) -> DigestPost:
         instant=post.instant,
         language=post.language,
         html=html if full else "",
-        text=markup.text(html) if full else "",
+        text=markup.text(html, post.title) if full else "",
         summary=summary_of(markup, post, body, html),
         authors=post.authors,
         categories=post.categories,

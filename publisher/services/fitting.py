@@ -80,12 +80,4 @@ def _share(sizes: list[int], budget: int) -> int:
 
 def _cut(parts: Parts, post: DigestPost, room: int) -> DigestPost:
     html, _ = parts.markup.excerpt(post.html, room)
-    share = len(html) / len(post.html)
-    text: list[str] = []
-    size = 0
-    for paragraph in post.text.split("\n\n"):
-        size += len(paragraph) + 2
-        if size > share * len(post.text):
-            break
-        text.append(paragraph)
-    return replace(post, html=html, text="\n\n".join(text) or post.summary, cut=True)
+    return replace(post, html=html, text=parts.markup.text(html, post.title) or post.summary, cut=True)

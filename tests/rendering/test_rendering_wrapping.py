@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from publisher.core.plaintext import CODE, END_CODE, HANG, VERBATIM, finished
 from publisher.rendering.wrapping import columns, wrap
 
 
@@ -26,6 +27,8 @@ def test_an_address_is_never_broken() -> None:
         ("- one two three", "- one two\n  three"),
         ("12. one two three", "12. one\n    two\n    three"),
         ("> one two three", "> one two\n> three"),
+        ("> - one two three", "> - one\n>   two\n>   three"),
+        ("- > one two three", "- > one\n  > two\n  > three"),
     ],
 )
 def test_lists_and_quotations_hang(line: str, wrapped: str) -> None:
@@ -49,9 +52,30 @@ def test_a_khmer_run_longer_than_a_line_never_breaks_inside_a_cluster() -> None:
     assert not any(line[0] in "្ាិីំះ់" or line.endswith("្") for line in lines)
 
 
+def test_words_that_only_look_like_a_list_do_not_hang() -> None:
+    assert wrap(f"{HANG}- one two three", 9) == "- one two\nthree"
+    assert wrap(f"Note 1: {HANG}one two three", 13) == "Note 1: one\n        two\n        three"
+
+
+def test_a_verbatim_line_is_left_alone() -> None:
+    line = f"{VERBATIM}  a very\tlong line of code that goes on  "
+    assert wrap(f"one two\n{line}\nthree", 5) == f"one\ntwo\n{line}\nthree"
+    assert finished(f"{line}\n{VERBATIM}\n{VERBATIM}\nb  \n\n\nc") == f"{line[1:]}\n\n\nb\n\nc\n"
+
+
+def test_code_within_a_sentence_is_never_broken() -> None:
+    assert wrap(f"see ({CODE}ls -l a b{END_CODE}) now", 8) == "see\n(ls -l a b)\nnow"
+    assert wrap(f"用{CODE}ls -l{END_CODE}。看", 9) == "用ls -l。\n看"
+
+
+def test_a_no_break_space_holds_words_together() -> None:
+    assert wrap("about 10\xa0km away", 10) == "about\n10\xa0km away"
+
+
 @given(
     st.text(
-        alphabet=st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]) | st.sampled_from(" \n")
+        alphabet=st.characters(exclude_categories=["Cs", "Cc", "Cn", "Zs", "Zl", "Zp"])
+        | st.sampled_from(" \n")
     )
 )
 def test_wrapping_loses_no_character(text: str) -> None:

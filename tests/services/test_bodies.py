@@ -1,6 +1,7 @@
 """A post's body is read as its generator reads it, wherever it is shown."""
 
 from publisher.core.extensions import Extension
+from publisher.core.plaintext import finished
 from publisher.markup import SafeMarkup
 from publisher.services.bodies import html_of
 from publisher.services.summaries import summary_of
@@ -14,7 +15,7 @@ def test_what_a_post_says_of_its_generator_decides_how_its_body_is_read() -> Non
     markup = SafeMarkup()
     assert html_of(markup, plain, BODY) == "<p>Term\n: meaning</p>"
     assert html_of(markup, mine, BODY) == "<dl>\n<dt>Term</dt>\n<dd>meaning</dd>\n</dl>"
-    assert markup.text(html_of(markup, mine, BODY)) == "Term\n\n  meaning"
+    assert finished(markup.text(html_of(markup, mine, BODY))) == "Term\n  meaning\n"
 
 
 def test_a_marked_summary_is_read_so_too() -> None:
