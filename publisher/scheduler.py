@@ -55,6 +55,7 @@ class Ticker:
         self._named: set[str] | None = None
         self._watched = False
         self._unknown, self._held = 0, ""
+        self._unsent: Collection[str] = ()
         self._troubles: Mapping[str, str] = {}
         self._all_at = time.monotonic()
         self._waiting, self._ahead_of = False, ""
@@ -162,14 +163,19 @@ class Ticker:
         if report.ahead and report.ahead != self._ahead_of:
             log.warning("log_is_ahead", extra={"reason": report.ahead})
         self._ahead_of = report.ahead
-        if report.unsent:
-            log.error("mail_not_sent", extra={"reason": str(report.unsent)})
+        self._say_unsent({str(error) for error in report.unsent})
         for bad in plan.bad:
             log.warning("bad_post", extra={"path": bad.path, "line": bad.line, "reason": bad.reason})
         self.wake()
         self._soon(self._ping)
         self._ahead()
         self._look_again(bool(plan.unsettled))
+
+    def _say_unsent(self, reasons: Collection[str]) -> None:
+        """Each reason once, not at every tick that finds it again; `status` shows it as long as it stands."""
+        for reason in sorted(set(reasons) - set(self._unsent)):
+            log.error("mail_not_sent", extra={"reason": reason})
+        self._unsent = reasons
 
     def _published(self) -> Report:
         """A publish that looks where something happened; everywhere once in every interval, for what was

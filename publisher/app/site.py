@@ -23,7 +23,7 @@ from publisher.app.packaged import packaged
 from publisher.app.warming import reading_ahead
 from publisher.app.wiring import make_parts, make_signer, make_source, stamp
 from publisher.config import Settings
-from publisher.core.errors import AddressError, PublisherError, TemplateError
+from publisher.core.errors import PublisherError
 from publisher.failpoints import failpoint
 
 if TYPE_CHECKING:
@@ -45,15 +45,15 @@ REST = timedelta(milliseconds=100)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What one publish did: log and documents, then the mailings that became ready. `unsent` is why a mail
-    that is due cannot go out; its readers are due still. `ahead` says that the log is ahead of the clock, and
-    why; "" where it is not.
+    """What one publish did: log and documents, then the mailings that became ready. `unsent` is why the
+    mail of a list that is due cannot go out; its readers are due still. `ahead` says that the log is ahead of
+    the clock, and why; "" where it is not.
     """
 
     published: "publish.Published"
     mailings: tuple[int, ...]
     pages: tuple[str, ...]
-    unsent: PublisherError | None = None
+    unsent: tuple[PublisherError, ...] = ()
     ahead: str = ""
 
 
@@ -187,23 +187,20 @@ class App:
                 named=self._in_posts(named),
             )
             self._next_post, self._published = done.plan.next_at, True
-            mailings, unsent = self._plan_mail(parts, now, send) if mail else ([], None)
-            pages = services.documents.write(parts, services.pages.mailing_pages(parts), now)
+            mailings, unsent = self._plan_mail(parts, now, send) if mail else ([], ())
+            unmade: list[str] = []
+            pages = services.documents.write(parts, services.pages.mailing_pages(parts, unmade), now)
+            self.store.set_problems("digest pages", unmade, now)
             ahead = services.clocks.ahead_in_words(self.store, self.settings.site.timezone, now)
         return Report(published=done, mailings=tuple(mailings), pages=pages, unsent=unsent, ahead=ahead)
 
     def _plan_mail(
         self, parts: "Parts", now: datetime, send: Collection[str]
-    ) -> tuple[list[int], PublisherError | None]:
-        """The mailings that became ready, and what is wrong with a mail that did not: `status` shows it."""
-        mailings: list[int] = []
-        wrong: PublisherError | None = None
-        try:
-            mailings = services.plan.plan_mail(parts, now, send=send)
-        except (TemplateError, AddressError) as error:
-            wrong = error
-        self.note("mail", str(wrong) if wrong else "")
-        return mailings, wrong
+    ) -> "tuple[list[int], tuple[PublisherError, ...]]":
+        """The mailings that became ready, and what is wrong with mails that did not: `status` shows it."""
+        made = services.plan.plan_mail(parts, now, send=send)
+        self.store.set_problems("digests", [str(error) for error in made.unsent], now)
+        return made.ready, made.unsent
 
     def _in_posts(self, named: Collection[str] | None) -> Collection[str] | None:
         """As paths in the folder of posts; None where one is the folder itself or has no plain name."""
@@ -224,7 +221,9 @@ class App:
             self.time_to_write()
             parts = replace(self.parts, run=secrets.token_hex(8))  # what a failed run left is nobody's
             unknown = services.deliver.recover(parts, self.clock(), alone=True)
-            return services.deliver.deliver(parts, stopping=stopping, progress=progress), unknown
+            tally = services.deliver.deliver(parts, stopping=stopping, progress=progress)
+            self.note("mail")
+            return tally, unknown
 
     def ping(self) -> "websub.Pinged":
         """Tells hubs of the feeds that changed; never raises for what a hub does. Raises StoreError."""

@@ -116,8 +116,10 @@ def publish(
     if as_json:
         show_json(_report_json(report) | {"hubs": hubs, "delivered": delivered.json if delivered else {}})
     _finish(report.published.plan)
+    for error in report.unsent:
+        say(f"publisher: {error}")
     if report.unsent:
-        raise report.unsent
+        raise SystemExit(1)
     if delivered is not None and delivered.failed:
         raise SystemExit(1)
 

@@ -1,8 +1,9 @@
 """What a post's HTML needs to stand inside a mail. Works on the output of a sanitiser: tags are whole.
 
 Headings are lowered to follow the post's own title (h2) without a gap; tables get a box that scrolls;
-pictures get an alt and never more width than the column. Styles, classes and elements that no mail may
-carry are taken out once more: what an author writes never meets our own style rules.
+pictures get an alt and never more width than the column; a link that no mailbox follows becomes its words.
+Styles, classes and elements that no mail may carry are taken out once more: what an author writes never meets
+our own style rules.
 """
 
 import re
@@ -11,6 +12,10 @@ from functools import lru_cache
 from html import unescape
 
 from publisher.core.digests import DigestPost
+from publisher.core.lint.targets import PICTURES, unusable
+
+Attributes = dict[str, str]
+"""Of a tag, by name: values as HTML has them between double quotes."""
 
 COLUMN = 536
 """Pixels between the margins of the 600 px container."""
@@ -21,22 +26,16 @@ _FORBIDDEN = re.compile(
     r"|</?(?:form|input|button|select|textarea|link|meta|base|embed|frame|frameset|html|head|body|title)\b[^>]*>"
     r"|<!--.*?(?:-->|$)"
 )
-_AUTHOR_STYLE = re.compile(
-    r"""\s(?:style|class|bgcolor|background|on\w+)\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE
-)
-_SIZE = re.compile(r"""\s(?:width|height)\s*=\s*["']?([^\s"'>]*)["']?""", re.IGNORECASE)
-_WIDTH = re.compile(r"""\swidth\s*=\s*["']?(\d{1,5})(?:px)?["']?(?=[\s/]|$)""", re.IGNORECASE)
-_HEIGHT = re.compile(r"""\sheight\s*=\s*["']?(\d{1,5})(?:px)?["']?(?=[\s/]|$)""", re.IGNORECASE)
-_ALT = re.compile(r"\salt(?:\s*=|\s|$)", re.IGNORECASE)
-_ALIGN = re.compile(r"""\s(?:align\s*=\s*["']?(\w*)["']?|valign\s*=\s*["']?\w*["']?)""", re.IGNORECASE)
-_SCOPE = re.compile(r"\sscope\s*=", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
+_AUTHOR_STYLE = re.compile(r"style|class|bgcolor|background|valign|on\w+")
+_PIXELS = re.compile(r"(\d{1,5})(?:px)?")
 _PICTURE_FIRST = re.compile(r"\s*(?:<(?:p|figure|div|a|picture)\b[^>]*>\s*)*<img\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=512)
 def body(html: str, top: int = 3) -> str:
     """`html` ready for a mail: headings from `top` down without a gap, fluid pictures, scrolling tables."""
-    return _shifted(html, top=top, fluid=_fluid)
+    return _shifted(html, top=top, picture=_fluid)
 
 
 def page(html: str) -> str:
@@ -44,40 +43,58 @@ def page(html: str) -> str:
     scrolls sideways, tables and code, can be reached by the keyboard (WCAG 2.1.1).
     """
     return _shifted(
-        html,
-        top=2,
-        fluid=lambda rest: f"<img{rest if _ALT.search(rest) else _no_alt(rest)}>",
-        scrolls=' tabindex="0"',
+        html, top=2, picture=lambda attrs: f"<img{_written({**attrs, **_alt(attrs)})}>", page=True
     )
 
 
-def _shifted(html: str, *, top: int, fluid: Callable[[str], str], scrolls: str = "") -> str:
+def _shifted(html: str, *, top: int, picture: Callable[[Attributes], str], page: bool = False) -> str:
     above: list[int] = []
-    level = top
+    level, dead = top, False
+    scrolls = ' tabindex="0"' if page else ""
 
     def tag(match: re.Match[str]) -> str:
-        nonlocal level
-        slash, name, rest = match.group(1), match.group(2).lower(), _AUTHOR_STYLE.sub("", match.group(3))
+        nonlocal level, dead
+        slash, name, attrs = match.group(1), match.group(2).lower(), _attributes(match.group(3))
         if len(name) == 2 and name[0] == "h" and name[1] in "123456":
             if not slash:
                 level = _lowered(int(name[1]), above, top)
-            return f"<{slash}h{level}{rest}>"
+            return f"<{slash}h{level}{_written(attrs)}>"
         if name == "table":
-            return f"</{name}></div>" if slash else f'<div class="wide"{scrolls}><table{rest}>'
+            return f"</{name}></div>" if slash else f'<div class="wide"{scrolls}><table{_written(attrs)}>'
         if name == "pre" and not slash:
-            return f"<pre{scrolls}{rest}>"
+            return f"<pre{scrolls}{_written(attrs)}>"
         if name in {"td", "th", "p", "div"} and not slash:
-            rest = _ALIGN.sub(_side, rest)
-            rest += ' scope="col"' if name == "th" and not _SCOPE.search(rest) else ""
-        return fluid(rest) if name == "img" else f"<{slash}{name}{rest}>"
+            side = _SIDES.get(attrs.pop("align", "").lower())
+            attrs |= {"class": side} if side else {}
+            attrs |= {"scope": "col"} if name == "th" and "scope" not in attrs else {}
+        if name == "a" and not page:
+            target = unescape(attrs.get("href", "#"))
+            was, dead = dead, not slash and target[:1] != "#" and bool(unusable(target))
+            return "" if dead or (slash and was) else f"<{slash}a{_written(attrs)}>"
+        return picture(attrs) if name == "img" else f"<{slash}{name}{_written(attrs)}>"
 
     return _TAG.sub(tag, _FORBIDDEN.sub("", html))
 
 
-def _side(found: re.Match[str]) -> str:
-    """A class in place of an attribute that HTML no longer has. Left and right are start and end."""
-    side = {"right": "end", "center": "mid"}.get((found.group(1) or "").lower())
-    return f' class="{side}"' if side else ""
+def _attributes(rest: str) -> Attributes:
+    """The attributes of a tag by name, as they are written; without those that may meet our own styles. The
+    first of a name counts (HTML 13.2.5.33).
+    """
+    found: Attributes = {}
+    for match in _ATTRIBUTE.finditer(rest):
+        name = match[1].lower()
+        if not _AUTHOR_STYLE.fullmatch(name):
+            value = match[2] or match[3] or match[4] or ""
+            found.setdefault(name, value.replace('"', "&quot;"))
+    return found
+
+
+def _written(attrs: Attributes) -> str:
+    return "".join(f' {name}="{value}"' for name, value in attrs.items())
+
+
+_SIDES = {"right": "end", "center": "mid"}
+"""A class in place of an attribute that HTML no longer has. Left and right are start and end."""
 
 
 def shows_picture(post: DigestPost) -> bool:
@@ -102,16 +119,20 @@ def _lowered(level: int, above: list[int], top: int) -> int:
     return min(top - 1 + len(above), 6)
 
 
-def _fluid(rest: str) -> str:
-    """An img tag: with an alt, and no wider than the column (Outlook knows nothing of max-width)."""
-    said = _WIDTH.search(rest)
-    if said and int(said.group(1)) > COLUMN:
-        tall = _HEIGHT.search(rest)
-        _, height = shown_size(int(said.group(1)), int(tall.group(1)) if tall else None)
-        size = f' width="{COLUMN}"' + (f' height="{height}"' if height else "")
-        rest = _SIZE.sub("", rest).rstrip(" /") + size
-    return f"<img{rest if _ALT.search(rest) else _no_alt(rest)}>"
+def _fluid(attrs: Attributes) -> str:
+    """A picture for a mail: with an alt, and no wider than the column (Outlook knows nothing of max-width).
+    One that cannot be shown, or is only there to be fetched, leaves its words.
+    """
+    if not attrs.get("src", "").startswith(PICTURES) or attrs.get("width") == attrs.get("height") == "1":
+        return attrs.get("alt", "")
+    width, height = (_PIXELS.fullmatch(attrs.get(name, "")) for name in ("width", "height"))
+    if width and int(width[1]) > COLUMN:
+        size = shown_size(int(width[1]), int(height[1]) if height else None)
+        attrs = {name: value for name, value in attrs.items() if name not in {"width", "height"}}
+        shown = dict(zip(("width", "height"), size, strict=True))
+        attrs |= {name: str(pixels) for name, pixels in shown.items() if pixels}
+    return f"<img{_written({**attrs, **_alt(attrs)})}>"
 
 
-def _no_alt(rest: str) -> str:
-    return f'{rest.rstrip(" /")} alt=""'
+def _alt(attrs: Attributes) -> Attributes:
+    return {} if "alt" in attrs else {"alt": ""}

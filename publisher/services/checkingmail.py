@@ -1,68 +1,68 @@
-"""The mails of a site, made of the posts in its folder and judged, before anybody gets one."""
+"""The mails of a site, judged before anybody gets one: what is pending, made as the send will make it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from publisher.core.coming import coming
 from publisher.core.digests import Digest, DigestPost, Layout
 from publisher.core.errors import PublisherError
 from publisher.core.lint import Problem
+from publisher.core.lint.neutral import neutral_list, neutral_post, neutral_site
 from publisher.core.lists import MailingList
 from publisher.core.log import Known
-from publisher.core.messages import Letter, Place, Segment
+from publisher.core.messages import Letter, Place
 from publisher.core.mime import compose
+from publisher.core.plans import Plan
 from publisher.core.posts import Parsed, why_not
 from publisher.services.account import LINKS
-from publisher.services.compose import account_letter, composed, confirmation_letter
+from publisher.services.cohorts import digests
+from publisher.services.compose import account_letter, confirmation_letter, welcome_letter
 from publisher.services.digestposts import digest_post
-from publisher.services.linting import problems
+from publisher.services.foresight import Foresight
+from publisher.services.linting import judged, problems
+from publisher.services.outlook import outlook
 from publisher.services.parts import Parts
 
-Mail = tuple[Letter, tuple[Segment, ...]]
 Found = tuple[str, Problem | PublisherError]
 
 RECENT = 5
-"""How many of the newest posts stand in the digest that is judged."""
+"""How many of the newest posts stand in the digest that is judged where nobody waits for one."""
 
 
-def mail_findings(parts: Parts, items: Sequence[Parsed], now: datetime) -> Iterator[Found]:
-    """(the mail, what is wrong with it) for what each list sends: a digest, a confirmation, links."""
+def mail_findings(parts: Parts, items: Sequence[Parsed], made: Plan, now: datetime) -> Iterator[Found]:
+    """(the mail, what is wrong with it) for what each list sends: the digests that its readers wait for once
+    `made` is carried out, whenever they are due; its confirmation, its welcome, its links.
+    """
     newest = sorted(
         (item for item in items if why_not(item.post, now) is None and item.post.instant),
         key=lambda item: (item.post.instant, item.post.path),
     )[-RECENT:]
+    log = Foresight(parts, coming(made, now))
     for spec in parts.lists:
-        yield from _found(parts, f"digest of {spec.slug}", partial(_digest, parts, spec, newest, now))
-        yield from _found(parts, f"confirmation of {spec.slug}", partial(_confirmation, parts, spec))
-        for place in LINKS:
-            yield from _found(parts, f"{place} link of {spec.slug}", partial(_account, parts, spec, place))
+        found: dict[str, Problem | PublisherError] = {}
+        try:
+            for digest in [*_pending(parts, spec, log, now)] or [_recent(parts, spec, newest, now)]:
+                found |= {str(problem): problem for problem in judged(parts, digest, None).problems}
+        except PublisherError as error:
+            found[str(error)] = error
+        for problem in found.values():
+            yield f"digest of {spec.slug}", problem
+        yield from _letters(parts, spec, [_post(parts, item, Layout.SUMMARY, now) for item in newest])
 
 
-def _found(
-    parts: Parts, name: str, make: Callable[[], Mail]
-) -> Iterator[tuple[str, Problem | PublisherError]]:
-    try:
-        letter, message = make()
-    except PublisherError as error:
-        yield name, error
-        return
-    for problem in problems(parts, letter, message):
-        yield name, problem
+def _pending(parts: Parts, spec: MailingList, log: Foresight, now: datetime) -> Iterator[Digest]:
+    """What readers would get if all of them were due."""
+    look = outlook(parts, spec, now, at_once=True, everyone=True, log=log)
+    for _, _, digest in digests(parts, look, log):
+        yield digest
 
 
-def _confirmation(parts: Parts, spec: MailingList) -> Mail:
-    letter = confirmation_letter(parts, spec)
-    return letter, compose(letter)
-
-
-def _account(parts: Parts, spec: MailingList, place: Place) -> Mail:
-    letter = account_letter(parts, spec, place, parts.language(spec))
-    return letter, compose(letter)
-
-
-def _digest(parts: Parts, spec: MailingList, items: Sequence[Parsed], now: datetime) -> Mail:
+def _recent(parts: Parts, spec: MailingList, items: Sequence[Parsed], now: datetime) -> Digest:
+    """A digest of the newest posts: no reader waits for one, and templates are judged all the same."""
     layout = Layout(spec.content)
-    digest = Digest(
+    return Digest(
         site=parts.site,
         list=spec,
         language=parts.language(spec),
@@ -70,9 +70,28 @@ def _digest(parts: Parts, spec: MailingList, items: Sequence[Parsed], now: datet
         posts=tuple(_post(parts, item, layout, now) for item in items),
         layout=layout,
     )
-    return composed(parts, digest, None)
 
 
 def _post(parts: Parts, item: Parsed, layout: Layout, now: datetime) -> DigestPost:
     known = Known(id=item.post.path, post=item.post, live=True, first_seq=0, updated_at=now)
     return digest_post(parts, known, item.body, layout)
+
+
+def _letters(parts: Parts, spec: MailingList, posts: Sequence[DigestPost]) -> Iterator[Found]:
+    """What one reader gets: judged without the words of settings and posts, so that only templates are."""
+    quiet, bare = replace(parts, site=neutral_site(parts.site)), neutral_list(spec)
+    language = parts.language(spec)
+    letters: dict[str, Callable[[], Letter]] = {"confirmation": partial(confirmation_letter, quiet, bare)}
+    if spec.welcome != "none":
+        shown = [*map(neutral_post, posts)]
+        letters["welcome"] = partial(welcome_letter, quiet, bare, shown, language)
+    for place in LINKS:
+        letters[f"{place} link"] = partial(account_letter, quiet, bare, Place(place), language)
+    for name, make in letters.items():
+        try:
+            letter = make()
+            found: Sequence[Problem | PublisherError] = problems(parts, letter, compose(letter))
+        except PublisherError as error:
+            found = [error]
+        for problem in found:
+            yield f"{name} of {spec.slug}", problem

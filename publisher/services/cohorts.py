@@ -1,12 +1,18 @@
 """Cohorts: readers who get the same posts in the same language get the same bytes, rendered once for all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from publisher.core.addresses import parse_mailbox
+from publisher.core.digests import Digest
 from publisher.core.due import USUAL_TASTE
+from publisher.core.lists import MailingList
+from publisher.core.log import Known
 from publisher.core.mailings import Cohort, MailingKind, NewMailing
 from publisher.core.mime import freeze
-from publisher.services.compose import Pairs, digest_message, digest_of
+from publisher.services.compose import Pairs, digest_from, digest_of
+from publisher.services.foresight import Foresight
+from publisher.services.linting import digest_message
 from publisher.services.outlook import Group, Outlook, Verdict
 from publisher.services.parts import Parts
 
@@ -30,16 +36,37 @@ def _rank(groups: list[Group]) -> tuple[int, int]:
     return -usual, -sum(group.due.readers for group in groups)
 
 
+def digests(
+    parts: Parts, look: Outlook, log: Foresight | None = None
+) -> Iterator[tuple[Key, list[Group], Digest]]:
+    """The posts and language of each cohort, its groups, and its digest. For a look ahead, `log` is what the
+    log will be.
+    """
+    spec, now = look.spec, look.due.now
+    for (pairs, language), groups in together(look.of(Verdict.MAIL), parts.language(spec)):
+        if log is None:
+            digest = digest_of(parts, spec, pairs, now, language=language)
+        else:
+            digest = foreseen(parts, spec, log, groups[0].share.posts, now, language=language)
+        yield (pairs, language), groups, digest
+
+
+def foreseen(
+    parts: Parts, spec: MailingList, log: Foresight, posts: Sequence[Known], now: datetime, *, language: str
+) -> Digest:
+    """The digest of posts that are in the log or about to enter it."""
+    shown = log.versions(posts[-spec.max_posts :])
+    more = len(posts) - len(shown)
+    return digest_from(parts, spec, shown, log.bodies(shown), now, more=more, language=language)
+
+
 def frozen(parts: Parts, look: Outlook, number: int | None) -> NewMailing:
     """The mailing of an outlook: rendered once for each cohort. `number` is the id its links name."""
     spec, due = look.spec, look.due
     segments: dict[str, bytes] = {}
     made: list[Cohort] = []
     subject = ""
-    for n, ((pairs, language), groups) in enumerate(
-        together(look.of(Verdict.MAIL), parts.language(spec)), start=1
-    ):
-        digest = digest_of(parts, spec, pairs, due.now, language=language)
+    for n, ((pairs, language), groups, digest) in enumerate(digests(parts, look), start=1):
         letter, message = digest_message(parts, digest, number, own=n > 1)
         recipe, new = freeze(message)
         segments |= new

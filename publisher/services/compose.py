@@ -5,14 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from publisher.core.addresses import parse_mailbox
-from publisher.core.digests import Content, Digest, Layout, Links, Occasion
+from publisher.core.digests import Content, Digest, DigestPost, Layout, Links, Occasion
 from publisher.core.lists import MailingList
 from publisher.core.log import Known
 from publisher.core.messages import Letter, Place, Recipe, Segment
 from publisher.core.mime import compose, freeze
 from publisher.services.digestposts import digest_post
 from publisher.services.fitting import content_of
-from publisher.services.linting import refuse_unfit
 from publisher.services.parts import Parts
 
 Pairs = tuple[tuple[str, str], ...]
@@ -84,22 +83,12 @@ def digest_links(
     )
 
 
-def digest_message(
-    parts: Parts, digest: Digest, mailing: int | None, *, own: bool = False
-) -> tuple[Letter, tuple[Segment, ...]]:
-    """The letter and the message of one cohort, with places for the reader's values. `own`: it is not what
-    the page of the mailing shows, so it links to a page of its own. Raises TemplateError; Unfit: the lint
-    says that it must not be sent.
-    """
-    letter, message = composed(parts, digest, mailing, own=own)
-    refuse_unfit(parts, f"digest {digest.list.slug}", letter, message)
-    return letter, message
-
-
 def composed(
     parts: Parts, digest: Digest, mailing: int | None, *, own: bool = False
 ) -> tuple[Letter, tuple[Segment, ...]]:
-    """The same, whatever the lint says: for looking at it."""
+    """The letter and the message of one cohort, with places for the reader's values, not judged yet. `own`:
+    it is not what the page of the mailing shows, so it links to a page of its own. Raises TemplateError.
+    """
     mark, choosing, viewing = (f"mark{parts.nonce()}" for _ in range(3))
     spec = digest.list
     links = digest_links(parts, spec, mailing, mark=mark, choosing=choosing, viewing=viewing if own else "")
@@ -113,20 +102,25 @@ def composed(
 
 def welcome_message(parts: Parts, spec: MailingList, posts: Pairs, language: str) -> Frozen:
     """The mail to a reader who has confirmed, with the latest posts, frozen."""
-    mark, choosing = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
-    links = digest_links(parts, spec, None, mark=mark, choosing=choosing)
     versions = parts.store.versions(posts)
     bodies = parts.store.bodies({known.post.body_hash for known in versions})
     shown = [digest_post(parts, known, bodies[known.post.body_hash], Layout.SUMMARY) for known in versions]
+    letter = welcome_letter(parts, spec, shown, language)
+    recipe, segments = freeze(compose(letter))
+    return letter.subject, recipe, segments
+
+
+def welcome_letter(parts: Parts, spec: MailingList, posts: Sequence[DigestPost], language: str) -> Letter:
+    """The mail to a reader who has confirmed, with marks where their tokens go."""
+    mark, choosing = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
+    links = digest_links(parts, spec, None, mark=mark, choosing=choosing)
     content = parts.renderer.letter(
-        Occasion.WELCOME, spec, links, site=parts.site, language=language, posts=shown
+        Occasion.WELCOME, spec, links, site=parts.site, language=language, posts=posts
     )
-    letter = replace(
+    return replace(
         _list_letter(spec, content, links, f"0:{spec.slug}:welcome"),
         marks={mark: Place.UNSUBSCRIBE, choosing: Place.PREFERENCES},
     )
-    recipe, segments = freeze(compose(letter))
-    return letter.subject, recipe, segments
 
 
 def confirmation_message(parts: Parts, spec: MailingList) -> Frozen:

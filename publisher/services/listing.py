@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from publisher.core.identity import mint
 from publisher.core.lint import Problem
 from publisher.core.planning import make_plan
+from publisher.core.plans import Plan
 from publisher.core.posts import BadPost, Parsed, Post, Wait, warned, why_not
 from publisher.services.bodies import removed_of
 from publisher.services.checkingmail import mail_findings
@@ -61,7 +62,7 @@ def checked(parts: Parts, now: datetime) -> Checked:
     in the mails that would be made of it. Raises SourceError, StoreError.
     """
     items = list(parts.source.scan())
-    _, clashes = _ids(parts, items, now)
+    made, clashes = _foreseen(parts, items, now)
     findings = [finding for item in items for finding in _findings(parts, item)]
     findings += [Finding(path=p, line=0, reason=reason, error=True) for p, reason in clashes.items()]
     if code := parts.source.unread():
@@ -69,7 +70,7 @@ def checked(parts: Parts, now: datetime) -> Checked:
     parsed = [item for item in items if isinstance(item, Parsed)]
     waits = [why_not(item.post, now) for item in parsed]
     return Checked(
-        findings=(*sorted(findings, key=lambda f: (f.path, f.line)), *_mails(parts, parsed, now)),
+        findings=(*sorted(findings, key=lambda f: (f.path, f.line)), *_mails(parts, parsed, made, now)),
         public=waits.count(None),
         waiting={wait: waits.count(wait) for wait in Wait},
     )
@@ -80,27 +81,33 @@ def _unread(others: int) -> str:
     return f"is code, which is never run{more}; write what it says of posts as JSON, or in posts.defaults"
 
 
-def _mails(parts: Parts, items: list[Parsed], now: datetime) -> Iterator[Finding]:
+def _mails(parts: Parts, items: list[Parsed], made: Plan, now: datetime) -> Iterator[Finding]:
     """What the lint says of each list's mails; rules in `parts.forced` are no errors."""
     if parts.lists and not parts.site.postal_address:
         reason = "site.postal_address is empty: many countries ask for one in mail to many readers"
         yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
-    for name, found in mail_findings(parts, items, now):
+    for name, found in mail_findings(parts, items, made, now):
         error = not isinstance(found, Problem) or (found.error and found.rule.value not in parts.forced)
         yield Finding(path=name, line=0, reason=str(found), error=error)
 
 
 def _ids(parts: Parts, items: list[Parsed | BadPost], now: datetime) -> tuple[dict[str, str], dict[str, str]]:
     """By path: the ids of posts that have one or would get it, and why others cannot enter the log."""
+    plan, clashes = _foreseen(parts, items, now)
+    ids = {item.post.path: mint(item.post, parts.naming) for item in items if isinstance(item, Parsed)}
+    ids |= {change.post.path: change.id for change in plan.changes}
+    ids |= {entry.post.path: entry.id for entry in parts.store.known()}
+    return ids | {move.new: move.id for move in plan.renamed}, clashes
+
+
+def _foreseen(parts: Parts, items: list[Parsed | BadPost], now: datetime) -> tuple[Plan, dict[str, str]]:
+    """What a publish would do with these files, and, by path, why others cannot enter the log."""
     posts = [item.post for item in items if isinstance(item, Parsed)]
     bad = [item for item in items if isinstance(item, BadPost)]
-    known = parts.store.known()
     head = parts.store.head()
-    plan = make_plan(head, known, posts, bad, now, rules_of(parts, now), recovered=recovered(parts, head))
-    ids = {post.path: mint(post, parts.naming) for post in posts}
-    ids |= {change.post.path: change.id for change in plan.changes}
-    ids |= {entry.post.path: entry.id for entry in known} | {move.new: move.id for move in plan.renamed}
-    return ids, {b.path: b.reason for b in plan.bad[len(bad) :]}
+    rules, told = rules_of(parts, now), recovered(parts, head)
+    plan = make_plan(head, parts.store.known(), posts, bad, now, rules, recovered=told)
+    return plan, {b.path: b.reason for b in plan.bad[len(bad) :]}
 
 
 def _listed(item: Parsed | BadPost, ids: dict[str, str], clashes: dict[str, str], now: datetime) -> Listed:

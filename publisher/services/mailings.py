@@ -11,8 +11,9 @@ from publisher.core.mailings import ASSUMED, Cause, InDoubt, Mailing, MailingKin
 from publisher.core.messages import Place
 from publisher.core.mime import freeze
 from publisher.services import bounces
-from publisher.services.compose import digest_message, digest_of
+from publisher.services.compose import digest_of
 from publisher.services.doubts import decide, doubts
+from publisher.services.linting import judged
 from publisher.services.parts import Parts
 
 
@@ -95,8 +96,7 @@ def _again(
     if spec is None:
         return ()
     digest = digest_of(parts, spec, posts, mailing.due_before, language=language)
-    _, message = digest_message(parts, digest, mailing.id, own=own)
-    return freeze(message)[0]
+    return freeze(judged(parts, digest, mailing.id, own=own).message)[0]
 
 
 def _difference(frozen: Sequence[str], again: Sequence[str]) -> str:

@@ -2,13 +2,14 @@
 
 import json
 
+from publisher.core.errors import TemplateError
 from publisher.core.lists import MailingList
 from publisher.core.log import Known
 from publisher.core.mailings import Mailing, MailingKind, MailingState
 from publisher.services.compose import digest_links, digest_of
 from publisher.services.documents import Wanted, fingerprint
 from publisher.services.feedpages import OPML, followed
-from publisher.services.fitting import content_of
+from publisher.services.linting import web_page
 from publisher.services.parts import Parts
 
 RECENT = 10
@@ -35,24 +36,30 @@ def home_page(parts: Parts) -> Wanted:
     )
 
 
-def mailing_pages(parts: Parts) -> list[Wanted]:
-    """Each digest as a page without personal data, each list's archive, and the manifest."""
+def mailing_pages(parts: Parts, problems: list[str]) -> list[Wanted]:
+    """Each digest as a page without personal data, each list's archive, and the manifest. While they are
+    made, why a digest has no page is added to `problems`: it holds up no mail.
+    """
     mailings = parts.store.mailings(counted=False)
     digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGES_FROM]
-    wanted = [_digest_page(parts, mailing) for mailing in digests if parts.list(mailing.list)]
+    wanted = [_digest_page(parts, mailing, problems) for mailing in digests if parts.list(mailing.list)]
     wanted += [_archive(parts, spec, [m for m in digests if m.list == spec.slug]) for spec in parts.lists]
     return [*wanted, _manifest(parts, digests)]
 
 
-def _digest_page(parts: Parts, mailing: Mailing) -> Wanted:
+def _digest_page(parts: Parts, mailing: Mailing, problems: list[str]) -> Wanted:
     """Made once: a digest page does not change when templates do; it is what was mailed."""
     spec = parts.list(mailing.list)
     assert spec is not None  # noqa: S101  # the caller looked
 
-    def make() -> bytes:
+    def make() -> bytes | None:
         _, posts, language = parts.store.cohorts(mailing.id)[0]
         digest = digest_of(parts, spec, posts, mailing.due_before, language=language)
-        return content_of(parts, digest, digest_links(parts, spec, mailing.id, mark="")).html.encode()
+        try:
+            return web_page(parts, digest, digest_links(parts, spec, mailing.id, mark="")).encode()
+        except TemplateError as error:
+            problems.append(f"{path}: not written: {error}")
+            return None
 
     path = f"digests/{mailing.list}/{mailing.id}/index.html"
     return Wanted(path=path, fingerprint=fingerprint("digest", mailing.id, mailing.list), make=make)

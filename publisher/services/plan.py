@@ -10,8 +10,9 @@ readers move in chunks, and nothing is rendered while one is open.
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import NamedTuple
 
-from publisher.core.errors import Conflict, PublisherError
+from publisher.core.errors import Conflict, OutputError, PublisherError, StoreError
 from publisher.core.lists import MailingList
 from publisher.core.mailings import Mailing
 from publisher.services.cohorts import frozen
@@ -23,23 +24,29 @@ TRIES = 5
 """How often the id of a new mailing is asked for again when another took it meanwhile."""
 
 
-def plan_mail(parts: Parts, now: datetime, *, send: Collection[str] = ()) -> list[int]:
-    """Plans every list's due digests; returns the ids of mailings that became ready. Safe to call twice.
-    Readers of the lists `send` are all due now, and nothing of theirs waits.
+class MailPlan(NamedTuple):
+    """The ids of mailings that became ready, and why the mail of each other list cannot be made: its readers
+    are due still.
+    """
 
-    A list whose mail cannot be made holds up no other; then raises what was wrong with the first of them
-    (TemplateError, AddressError): its readers are due still.
+    ready: list[int]
+    unsent: tuple[PublisherError, ...]
+
+
+def plan_mail(parts: Parts, now: datetime, *, send: Collection[str] = ()) -> MailPlan:
+    """Plans every list's due digests. Safe to call twice. Readers of the lists `send` are all due now, and
+    nothing of theirs waits. A list whose mail cannot be made holds up no other.
     """
     ready = [_resume(parts, mailing) for mailing in parts.store.unplanned()]
-    problems: list[PublisherError] = []
+    unsent: list[PublisherError] = []
     for spec in parts.lists:
         try:
             ready += _plan_list(parts, spec, now, at_once=spec.slug in send)
+        except (StoreError, OutputError):
+            raise  # of the whole site: no list is better off
         except PublisherError as error:
-            problems.append(error)
-    if problems:
-        raise problems[0]
-    return ready
+            unsent.append(error)
+    return MailPlan(ready, tuple(unsent))
 
 
 def _plan_list(parts: Parts, spec: MailingList, now: datetime, *, at_once: bool) -> list[int]:

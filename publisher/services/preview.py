@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from publisher.core.addresses import Address, parse
-from publisher.core.digests import Digest, Shares
+from publisher.core.digests import Shares
 from publisher.core.due import Stand
 from publisher.core.errors import Refused
 from publisher.core.headers import date_value, to_value
@@ -16,9 +16,9 @@ from publisher.core.log import Known
 from publisher.core.messages import Letter, Place, Segment, cut, fill
 from publisher.core.rhythms import Taste
 from publisher.services.asreader import next_for
-from publisher.services.compose import composed, digest_from
+from publisher.services.cohorts import foreseen
 from publisher.services.foresight import Foresight, foresee
-from publisher.services.linting import problems
+from publisher.services.linting import Judged, judged
 from publisher.services.messages import tokens
 from publisher.services.parts import Parts
 from publisher.services.timing import question
@@ -67,18 +67,18 @@ def preview(parts: Parts, spec: MailingList, now: datetime, *, reader: str = "")
     posts = _waiting(parts, spec, log, now) or _recent(parts)
     if not posts:
         raise Refused(f"preview {spec.slug}", "no post is published yet", "run `publisher publish` first")
-    digest = _digest(parts, spec, log, posts, now, language="")
-    letter, segments = composed(parts, digest, parts.store.next_mailing())
-    return _drawn(parts, letter, segments, now, parse(SOMEBODY), NOBODY)
+    digest = foreseen(parts, spec, log, posts, now, language="")
+    made = judged(parts, digest, parts.store.next_mailing())
+    return _drawn(parts, made, now, parse(SOMEBODY), NOBODY)
 
 
 def _for_reader(parts: Parts, spec: MailingList, now: datetime, address: Address) -> Drawn:
     log = foresee(parts, now)
     mine = next_for(parts, spec, now, address, log)
     reader = _Reader(mine.mailing, mine.reader.id, mine.reader.generation)
-    digest = _digest(parts, spec, log, mine.posts, now, language=mine.language)
-    letter, segments = composed(parts, digest, mine.mailing, own=mine.own)
-    return _drawn(parts, letter, segments, now, parse(mine.reader.address), reader, note=mine.note)
+    digest = foreseen(parts, spec, log, mine.posts, now, language=mine.language)
+    made = judged(parts, digest, mine.mailing, own=mine.own)
+    return _drawn(parts, made, now, parse(mine.reader.address), reader, note=mine.note)
 
 
 class _Reader(NamedTuple):
@@ -90,33 +90,17 @@ class _Reader(NamedTuple):
 NOBODY = _Reader(0, 0, 0)
 
 
-def _digest(
-    parts: Parts, spec: MailingList, log: Foresight, posts: Sequence[Known], now: datetime, *, language: str
-) -> Digest:
-    shown = log.versions(posts[-spec.max_posts :])
-    more = len(posts) - len(shown)
-    return digest_from(parts, spec, shown, log.bodies(shown), now, more=more, language=language)
-
-
 def _drawn(
-    parts: Parts,
-    letter: Letter,
-    segments: tuple[Segment, ...],
-    now: datetime,
-    address: Address,
-    reader: _Reader,
-    *,
-    note: str = "",
+    parts: Parts, made: Judged, now: datetime, address: Address, reader: _Reader, *, note: str = ""
 ) -> Drawn:
-    places = frozenset(segment for segment in segments if isinstance(segment, Place))
+    places = frozenset(segment for segment in made.message if isinstance(segment, Place))
     values = {
         Place.TO: to_value(address),
         Place.DATE: date_value(now),
         Place.MESSAGE_ID: b"preview",
         **tokens(parts, places, reader, now),
     }
-    found = problems(parts, letter, segments)
-    return Drawn(letter=letter, segments=segments, values=values, problems=found, note=note)
+    return Drawn(letter=made.letter, segments=made.message, values=values, problems=made.problems, note=note)
 
 
 def _waiting(parts: Parts, spec: MailingList, log: Foresight, now: datetime) -> Sequence[Known]:

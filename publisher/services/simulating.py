@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from publisher.core.errors import PublisherError
 from publisher.core.mailings import Mailing
 from publisher.core.plans import Change
 from publisher.services.looking import LastLook
@@ -53,8 +52,4 @@ def simulate(parts: Parts, start: datetime, end: datetime) -> Iterator[Happening
 
 
 def _mail(parts: Parts, now: datetime) -> str:
-    try:
-        plan_mail(parts, now)
-    except PublisherError as error:
-        return str(error)
-    return ""
+    return "; ".join(map(str, plan_mail(parts, now).unsent))

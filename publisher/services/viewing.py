@@ -5,7 +5,7 @@ from datetime import datetime
 from publisher.core.errors import TokenError
 from publisher.core.tokens import Purpose, unseal
 from publisher.services.compose import digest_links, digest_of
-from publisher.services.fitting import content_of
+from publisher.services.linting import web_page
 from publisher.services.parts import Parts
 
 
@@ -19,4 +19,4 @@ def view(parts: Parts, token: str, now: datetime) -> str:
         raise TokenError("token", "not valid")
     posts, language = shown
     digest = digest_of(parts, spec, posts, mailing.due_before, language=language)
-    return content_of(parts, digest, digest_links(parts, spec, None, mark="")).html
+    return web_page(parts, digest, digest_links(parts, spec, None, mark=""))

@@ -30,7 +30,31 @@ def test_headings_are_lowered_without_a_gap(levels: str, lowered: str) -> None:
 
 
 def test_what_looks_like_a_tag_inside_an_attribute_stays() -> None:
-    assert body('<img src="x" alt="an <h1> tag" width="20">') == '<img src="x" alt="an <h1> tag" width="20">'
+    picture = '<img src="https://e.example/a.png" alt="an <h1> tag" width="20">'
+    assert body(picture) == picture
+
+
+def test_what_looks_like_an_attribute_inside_an_attribute_stays() -> None:
+    for words in ("x class=", "my alt=", " width=9000 ", "style='a' onclick=x"):
+        picture = f'<img title="{words}" src="https://e.example/a.png" alt="{words}">'
+        assert body(picture) == picture
+    assert body("<img title='a \"b\"' src=https://e.example/a.png>") == (
+        '<img title="a &quot;b&quot;" src="https://e.example/a.png" alt="">'
+    )
+
+
+def test_a_picture_that_cannot_be_shown_leaves_its_words() -> None:
+    assert body('<p>A <img src="file:///x.png" alt="tide &amp; time"> B</p>') == "<p>A tide &amp; time B</p>"
+    assert body('<p><img alt="map"></p>') == "<p>map</p>"
+    assert body('<p>A<img src="https://stats.example/p.gif" width="1" height="1"></p>') == "<p>A</p>"
+
+
+def test_a_link_that_no_mailbox_follows_leaves_its_words() -> None:
+    assert body('<p><a href="ftp://e.example/x">the <b>file</b></a>, <a id="n">here</a></p>') == (
+        '<p>the <b>file</b>, <a id="n">here</a></p>'
+    )
+    kept = '<p><a href="http://localhost:3000/">http://localhost:3000/</a> <a href="#n">above</a></p>'
+    assert body(kept) == kept
 
 
 def test_tables_get_a_box_that_scrolls() -> None:

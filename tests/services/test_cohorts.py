@@ -15,7 +15,8 @@ from publisher.core.lists import Choice, Consent, NewReader
 from publisher.core.mailings import MailingState
 from publisher.core.messages import Place, fill
 from publisher.core.rhythms import Choices, Pace, Taste, as_topics
-from publisher.services.compose import digest_message, digest_of
+from publisher.services.compose import digest_of
+from publisher.services.linting import digest_message
 from publisher.services.mailings import verify
 from publisher.services.plan import plan_mail
 from publisher.services.timing import due_after
@@ -121,7 +122,7 @@ def _cohorts_are_what_each_would_get_alone(folder: Path, number: int) -> None:
     before = {reader.id: reader for reader in app.store.subscriptions("l", None)}
     renderer = Counting(app.parts.renderer)
     parts = replace(app.parts, renderer=renderer)
-    [mailing] = plan_mail(parts, NOW)
+    [mailing] = plan_mail(parts, NOW).ready
 
     wants = {id: _naive(app, reader) for id, reader in before.items()}
     asked, made = set(renderer.asked), parts.store.cohorts(mailing)

@@ -3,6 +3,8 @@
 problems  what is found, and the names of rules        tree, sheets  HTML and CSS, as far as they are asked
 headers   the head of the message                      pages         the HTML
 colours   contrast in light and in the dark            clients       styles against what mail programs know
+leftovers what a template should have filled in        targets       addresses, and where they lead
+neutral   a digest without the text of its authors
 """
 
 from collections.abc import Iterator
@@ -29,13 +31,16 @@ def lint(data: bytes, head: Letterhead) -> tuple[Problem, ...]:
     from publisher.core.lint.clients import client_problems
     from publisher.core.lint.colours import contrast_problems
     from publisher.core.lint.headers import header_problems
+    from publisher.core.lint.leftovers import line_leftovers
     from publisher.core.lint.pages import page_problems
     from publisher.core.lint.tree import Tree
 
     message = message_from_bytes(data, policy=policy.default)
     text, html = (_part(message, kind) for kind in ("plain", "html"))
     tree = Tree(html)
-    found = [*header_problems(data, str(message["subject"] or ""), head), *_text(text, html, head)]
+    subject = str(message["subject"] or "")
+    found = [*header_problems(data, subject, head), *line_leftovers("subject", subject)]
+    found += [*_text(text, html, head), *line_leftovers("text", text)]
     found += [*page_problems(html, tree, head), *contrast_problems(tree), *client_problems(tree)]
     return tuple(found)
 

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
 from itertools import pairwise
-from urllib.parse import urlsplit
 
+from publisher.core.lint.leftovers import page_leftovers
 from publisher.core.lint.problems import Letterhead, Problem, Rule
+from publisher.core.lint.targets import PICTURES, unreachable, unusable
 from publisher.core.lint.tree import Element, Tree
 
 HTML = 90_000
@@ -19,11 +19,7 @@ PREHEADER = (40, 130)
 _FORBIDDEN = ("script", "form", "iframe", "object", "embed", "base", "link", "frame", "frameset")
 _LOADS = re.compile(r"@import|@font-face|url\(\s*['\"]?(?!data:)", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_OPEN = re.compile(r"\{\{|\{%|%\(\w+\)s")
-_MARK = re.compile(r"mark[0-9a-f]{24}")
 _FILLER = re.compile("[\u034f\u200c\u00a0 ]{3,}")  # keeps what follows out of the mailbox's line
-_CODE = ("code", "pre", "kbd", "samp", "var")
-_SCHEMES = ("https", "http", "mailto", "tel", "sms", "geo", "xmpp", "irc", "magnet")
 
 
 def page_problems(html: str, tree: Tree, head: Letterhead) -> Iterator[Problem]:
@@ -33,7 +29,7 @@ def page_problems(html: str, tree: Tree, head: Letterhead) -> Iterator[Problem]:
     yield from _pictures(tree)
     yield from _links(tree, head)
     yield from _content(html, tree)
-    yield from _placeholders(html, tree)
+    yield from page_leftovers(html, tree)
 
 
 def _found(rule: Rule, what: str, *, error: bool = True) -> Problem:
@@ -82,7 +78,7 @@ def _pictures(tree: Tree) -> Iterator[Problem]:
         source = picture.attrs.get("src", "")
         if "alt" not in picture.attrs:
             yield _found(Rule.ALT, f"a picture has no alt: {source[:80]}")
-        if not source.startswith(("https://", "http://", "cid:", "data:image/")):
+        if not source.startswith(PICTURES):
             yield _found(Rule.LINK, f"a picture's address is not absolute: {source[:80]!r}")
         if picture.attrs.get("width") == picture.attrs.get("height") == "1":
             yield _found(Rule.CONTENT, f"a picture of one pixel: {source[:80]}")
@@ -121,31 +117,7 @@ def _dead(target: str, head: Letterhead) -> str:
     """Why a link leads nowhere, or "" where it leads somewhere."""
     if target.startswith("#"):
         return _HERE
-    try:
-        parts = urlsplit(target)
-        host = parts.hostname or ""
-    except ValueError:
-        return "no address"
-    if not parts.scheme:
-        return "a relative address leads nowhere from a mail"
-    if parts.scheme not in _SCHEMES:
-        return f"mailboxes do not follow {parts.scheme}:"
-    if parts.scheme in {"http", "https"} and (
-        not host or ("." not in host and ":" not in host and host != "localhost")
-    ):
-        return "no host of the internet"
-    if parts.scheme in {"http", "https"} and not head.local and _at_home(host):
-        return "only this machine or network knows that host"
-    return ""
-
-
-def _at_home(host: str) -> bool:
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal", ".lan")):
-        return True
-    try:
-        return not ip_address(host).is_global
-    except ValueError:
-        return False
+    return unusable(target) or ("" if head.local else unreachable(target))
 
 
 def _content(html: str, tree: Tree) -> Iterator[Problem]:
@@ -156,17 +128,3 @@ def _content(html: str, tree: Tree) -> Iterator[Problem]:
         yield _found(Rule.CONTENT, f"{loads.group()} loads something from elsewhere")
     if bad := _CONTROL.search(html):
         yield _found(Rule.CONTENT, f"control character U+{ord(bad.group()):04X}")
-
-
-def _placeholders(html: str, tree: Tree) -> Iterator[Problem]:
-    if mark := _MARK.search(html):
-        yield _found(Rule.PLACEHOLDER, f"{mark.group()} was to become a reader's own link")
-    for element in tree.elements:
-        for name in ("href", "src", "alt"):
-            if found := _OPEN.search(element.attrs.get(name, "")):
-                at = element.attrs[name][max(0, found.start() - 20) :][:60]
-                yield _found(Rule.PLACEHOLDER, f"{found.group()!r} in {name}: {at!r}")
-    for element, text in tree.texts:
-        if (found := _OPEN.search(text)) and not element.within(*_CODE, "title"):
-            yield _found(Rule.PLACEHOLDER, f"{found.group()!r} in {text.strip()[:60]!r}")
-            return

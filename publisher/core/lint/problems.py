@@ -22,7 +22,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One finding. `where` is "headers", "html" or "text"; an `error` stops the send."""
+    """One finding. `where` is "headers", "subject", "html" or "text"; an `error` stops the send."""
 
     rule: Rule
     where: str

@@ -1,0 +1,196 @@
+"""No text of an author holds a newsletter: whatever posts say, it goes out, and feeds stay well-formed."""
+
+import json
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostile import BODIES, LINES, TEMPLATES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+from mail_linter import findings
+
+from publisher.app import App, fixed
+from publisher.config import load
+from publisher.services.importing import import_readers
+
+START = datetime(2026, 11, 2, 9, tzinfo=UTC)
+LISTS = {
+    "plain": "",
+    "subject": """subject = "{{ posts[0].title }} and {{ posts|length }} more {{ posts[0].summary }}" """,
+    "summary": 'content = "summary"',
+    "titles": 'content = "titles"',
+    "own": 'template = "own"',
+}
+"""Lists by slug, each with more settings."""
+
+BODY = """<!DOCTYPE html>
+<html lang="{{ language }}" dir="ltr"><head><title>{{ subject }}</title></head>
+<body><div role="article" lang="{{ language }}"><h1>{{ list.title }}</h1>
+{% for post in posts %}<h2><a href="{{ post.url }}">{{ post.title }}</a></h2>
+{% for who in post.authors %}<p>{{ who.name }}</p>{% endfor %}
+{% if post.image %}<p><img src="{{ post.image.url }}" alt="{{ post.image.alt }}"></p>{% endif %}
+{{ post.html|safe }}<p>{{ post.summary }} {{ post.categories|join(", ") }}</p>{% endfor %}
+<p><a href="{{ links.unsubscribe }}">Unsubscribe</a></p></div></body></html>
+"""
+OWN = {
+    "subject.txt": "{{ posts[-1].title }}\n",
+    "body.txt": "{% for post in posts %}{{ post.title }} {{ post.text }} {% endfor %}{{ links.unsubscribe }}",
+    "body.html": BODY,
+}
+"""A mail that an author made: it escapes nothing twice, wraps nothing, and asks no filter of ours."""
+
+
+class Paper:
+    """A site with a reader on each list, and a clock that a test moves."""
+
+    def __init__(self, folder: Path, lists: dict[str, str] = LISTS) -> None:
+        self.folder, self.now = folder, START
+        (folder / "posts").mkdir()
+        for name, text in OWN.items():
+            file = folder / "templates" / "email" / "own" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        site = '[site]\ntitle = "{{ Mustache }} weekly"\nurl = "https://paper.example/"\n'
+        site += 'postal_address = "1 Quay"\nid_authority = "paper.example,2026"\n[posts]\npages = true\n'
+        for slug, more in lists.items():
+            site += (
+                f'[[lists]]\nslug = "{slug}"\ntitle = "{slug} %(x)s"\nfrom = "P <p@paper.example>"\n{more}\n'
+            )
+        (folder / "publisher.toml").write_text(site, encoding="utf-8")
+        app = self.app()
+        app.publish()
+        for spec in app.settings.lists:
+            list(import_readers(app.parts, spec, [(1, "ann@example.net")], self.now, confirmed=True))
+        app.close()
+
+    def app(self) -> App:
+        return App(load(self.folder), clock=fixed(self.now), environ={})
+
+    def post(self, n: int, text: str) -> None:
+        file = self.folder / "posts" / f"p{n:03}.md"
+        file.write_text(text, encoding="utf-8", errors="surrogatepass")
+
+    def tomorrow(self, *, deliver: bool = True) -> Any:
+        """Publishes what was written, then the digest a day later; the reports of both."""
+        self.now += timedelta(days=1)
+        app = self.app()
+        first = app.publish()
+        app.close()
+        self.now += timedelta(days=1)
+        app = self.app()
+        report = app.publish()
+        if deliver:
+            app.deliver()
+        app.close()
+        return [*first.mailings, *report.mailings], [*first.unsent, *report.unsent], first.published.plan
+
+
+def read_feeds(folder: Path) -> None:
+    """Fails where a feed under public/ is not well-formed."""
+    for name in ("feed.atom", "feed.xml"):
+        etree.fromstring((folder / "public" / name).read_bytes())
+    json.loads((folder / "public" / "feed.json").read_bytes())
+
+
+FIELDS = st.fixed_dictionaries(
+    {"title": LINES},
+    optional={
+        "summary": LINES,
+        "author": st.one_of(LINES, st.lists(LINES, max_size=3)),
+        "tags": st.lists(LINES, max_size=4),
+        "categories": st.lists(LINES, max_size=4),
+        "lang": LINES,
+        "image": st.one_of(LINES, st.fixed_dictionaries({"src": LINES, "alt": LINES})),
+        "slug": LINES,
+        "external_url": LINES,
+        "aliases": st.lists(LINES, max_size=2),
+        "id": LINES,
+    },
+)
+
+
+@given(st.lists(st.tuples(FIELDS, BODIES), min_size=1, max_size=4))
+@settings(max_examples=15)
+def test_whatever_posts_say_every_list_is_mailed_and_feeds_are_well_formed(
+    posts: list[tuple[dict[str, Any], str]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        paper = Paper(Path(folder))
+        for n, (front, body) in enumerate(posts):
+            paper.post(n, json.dumps({**front, "date": "2026-11-02T10:00:00Z"}) + f"\n\n{body}\n")
+        mailings, unsent, plan = paper.tomorrow()
+        assert unsent == []
+        published = [change for change in plan.changes if change.kind == "published"]
+        assert len(mailings) == (len(LISTS) if published else 0)
+        mails = [file.read_bytes() for file in (paper.folder / "outbox").glob("*.eml")]
+        assert len(mails) == len(mailings)
+        for data in mails:
+            assert findings(data) == []
+        read_feeds(paper.folder)
+
+
+@pytest.mark.parametrize("first", range(0, len(TEMPLATES), 4))
+def test_no_syntax_of_templates_in_any_field_of_a_post_holds_a_list(first: int, tmp_path: Path) -> None:
+    paper = Paper(tmp_path)
+    for n, words in enumerate(TEMPLATES[first : first + 4]):
+        bodies = (words, f"`{words}`", f"```\n{words}\n```", f"# {words}\n\nText.", f"![{words}](a.png)")
+        for m, body in enumerate(bodies):
+            front = {
+                "title": words,
+                "summary": words,
+                "author": words,
+                "tags": [words],
+                "categories": [words],
+            }
+            front |= {"image": {"src": "https://e.example/a.png", "alt": words}} if m % 2 else {}
+            paper.post(n * 10 + m, json.dumps({**front, "date": "2026-11-02T10:00:00Z"}) + f"\n\n{body}\n")
+    mailings, unsent, _ = paper.tomorrow(deliver=False)
+    assert (len(mailings), unsent) == (len(LISTS), [])
+
+
+@pytest.mark.parametrize(
+    ("file", "leftover", "says"),
+    [
+        ("body.html", "<p>Dear {{ '{{' }} name }}</p>", "html: '{{' in "),
+        ("body.html", "<p>Dear {{ '%(name)s' }}</p>", "html: '%(name)s' in "),
+        ("body.html", "<a href='/about'>About</a>", "html: a relative address"),
+        ("body.txt", "Dear {{ '{{' }} name }}", "text: '{{' in "),
+        ("subject.txt", "{{ '{{' }} name }}", "subject: '{{' in "),
+    ],
+)
+def test_a_leftover_of_a_template_is_found_whatever_the_posts_say(
+    file: str, leftover: str, says: str, tmp_path: Path
+) -> None:
+    paper = Paper(tmp_path, {"own": LISTS["own"], "plain": ""})
+    template = tmp_path / "templates" / "email" / "own" / file
+    text = template.read_text(encoding="utf-8")
+    put = text.replace("</h1>", f"</h1>{leftover}") if file == "body.html" else f"{leftover} {text}"
+    template.write_text(put, encoding="utf-8")
+    for n, words in enumerate(TEMPLATES[:5]):
+        paper.post(n, f'---\ntitle: "About"\ndate: 2026-11-02T10:00:00Z\n---\n{words} [x](javascript:x)\n')
+    mailings, unsent, _ = paper.tomorrow()
+    assert len(mailings) == 1
+    assert {str(error).split(says)[0] for error in unsent} == {"digest own: not sent: "}
+    assert all("--force" in str(error) for error in unsent)
+
+
+def test_a_subject_that_a_post_leaves_empty_is_the_usual_one(tmp_path: Path) -> None:
+    subjects = ("{{ posts[0].summary }}", "{{ posts[0].categories[0] }}")
+    paper = Paper(tmp_path, {f"l{n}": f"subject = '{subject}'" for n, subject in enumerate(subjects)})
+    paper.post(1, "---\ntitle: Low tide\ndate: 2026-11-02T10:00:00Z\n---\n![](https://e.example/a.png)\n")
+    mailings, unsent, _ = paper.tomorrow()
+    assert (len(mailings), unsent) == (2, [])
+    mails = [file.read_bytes() for file in (paper.folder / "outbox").glob("*.eml")]
+    assert [mail.count(b"Subject: Low tide\r\n") for mail in mails] == [1, 1], mails
+
+
+def test_a_subject_that_is_always_empty_is_its_templates_fault(tmp_path: Path) -> None:
+    paper = Paper(tmp_path, {"subject": 'subject = "{# later #}"'})
+    paper.post(1, "---\ntitle: Words\ndate: 2026-11-02T10:00:00Z\n---\nThe tide was out.\n")
+    mailings, unsent, _ = paper.tomorrow()
+    assert mailings == []
+    assert "the subject is empty" in str(unsent[0])
