@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from publisher.config.values import DkimSettings, MailSettings, RelaySettings
     from publisher.core.pacing import Pacing
     from publisher.core.relays import Relay
-    from publisher.ports import Signer
+    from publisher.ports import Quotas, Signer
     from publisher.services.parts import Parts
     from publisher.sources import FolderSource
 
@@ -34,6 +34,7 @@ def make_parts(app: "App", *, sends: bool = True) -> "Parts":
     from publisher.stores.shelf import FolderShelf
     from publisher.transports import TRANSPORTS
 
+    run = secrets.token_hex(8)
     return Parts(
         site=settings.site,
         feeds=settings.feeds,
@@ -45,7 +46,7 @@ def make_parts(app: "App", *, sends: bool = True) -> "Parts":
         batch=settings.queue.batch,
         bounces=settings.mail.bounces,
         limits=settings.mail.limits,
-        run=secrets.token_hex(8),
+        run=run,
         stamp=stamp(app),
         clock=app.clock,
         nonce=lambda: secrets.token_hex(12),
@@ -59,7 +60,9 @@ def make_parts(app: "App", *, sends: bool = True) -> "Parts":
         shelf=FolderShelf(app.public, app.reach),
         store=app.store,
         journal=FileJournal(app.state / "journal"),
-        transport=TRANSPORTS[settings.mail.transport](app.outbox, relays(settings.mail, sends=sends)),
+        transport=TRANSPORTS[settings.mail.transport](
+            app.outbox, relays(settings.mail, sends=sends), quotas(app, run)
+        ),
         ring=lambda: app.ring,
         pacing=pacing(settings.mail),
         ticks=time.monotonic,
@@ -81,13 +84,30 @@ def make_signer(dkim: "DkimSettings") -> "Signer | None":
     return DkimSigner([load_key(selector, file) for selector, file in dkim.keys], dkim.domain)
 
 
+def quotas(app: "App", run: str) -> "Quotas | None":
+    """What keeps the quotas of relays; None: there are none."""
+    if not pacing(app.settings.mail).quotas:
+        return None
+    from publisher.services.quotas import Quotas
+
+    return Quotas(lambda: app.store, run, app.clock)
+
+
 def pacing(mail: "MailSettings") -> "Pacing":
     """How fast mail may leave, and when it may not."""
     from publisher.core.pacing import Canary, Pacing, together
+    from publisher.core.quotas import quota_of
 
-    total, groups = together([item.relay for item in mail.relays] if mail.transport == "smtp" else [])
-    rules = (mail.quiet_hours, mail.warm_up, mail.canary)
-    return Pacing(total=total, groups=groups, quiet=rules[0], warm_up=rules[1], canary=rules[2] or Canary())
+    relays = [item.relay for item in mail.relays] if mail.transport == "smtp" else []
+    total, groups = together(relays)
+    return Pacing(
+        total=total,
+        groups=groups,
+        quiet=mail.quiet_hours,
+        warm_up=mail.warm_up,
+        canary=mail.canary or Canary(),
+        quotas=tuple(quota for relay in relays if (quota := quota_of(relay)) is not None),
+    )
 
 
 def relays(mail: "MailSettings", *, sends: bool = True) -> "list[Relay]":

@@ -82,6 +82,9 @@ def status(site: Site, as_json: bool) -> None:
         elif name == "sending":
             for mailing in what:
                 click.echo(f"sending     {_going(mailing)}")
+        elif name == "relays":
+            for one in what:
+                click.echo(f"relay       {_taken(one)}")
         elif name == "stopped":
             for one in what:
                 click.echo(f"stopped     {one['domain']} until {on_the_clock(one['until'])}: {one['why']}")
@@ -99,9 +102,22 @@ def _going(mailing: dict[str, Any]) -> str:
     if mailing["hold"]:
         words = in_words(mailing["hold"], mailing["id"], mailing["hold_why"] or "", mailing["hold_until"])
         return f"{text}, held ({mailing['hold']}): {words}"
+    if mailing["waits_until"]:
+        return f"{text}, waits until {on_the_clock(mailing['waits_until'])}"
     if not mailing["ends_at"]:
         return text
     return f"{text}, {mailing['per_second']:,} a second, ends about {on_the_clock(mailing['ends_at'])}"
+
+
+def _taken(relay: Mapping[str, Any]) -> str:
+    """What a relay with a quota took lately, and when it takes more."""
+    taken = [
+        f"{relay[f'sent_in_{window}']:,} of {relay[f'per_{window}']:,} in this {window}"
+        for window in ("hour", "day")
+        if relay[f"per_{window}"]
+    ]
+    again = f"; takes more at {on_the_clock(relay['goes_on'])}" if relay["goes_on"] else ""
+    return f"{relay['relay']}: {', '.join(taken)}{again}"
 
 
 def _shown(what: Any) -> str:

@@ -137,7 +137,9 @@ def too_many(share: Share) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A mailing with refusals that are not decided yet. `untried`: some of it was not tried yet."""
+    """A mailing with refusals that are not decided yet. `untried`: some of it was not tried yet. While
+    `canary` its sample is out, which decides by a rule of its own.
+    """
 
     mailing: int
     state: MailingState
@@ -145,6 +147,7 @@ class Refused:
     untried: bool = False
     hold: Hold | None = None
     ruling: Ruling | None = None
+    canary: bool = False
 
 
 HELD = frozenset({Hold.REFUSALS, Hold.CANARY})
@@ -156,6 +159,8 @@ def ruled(refused: Refused) -> Ruling | None:
     if refused.ruling is not None:
         return refused.ruling
     if refused.hold in HELD and refused.state is MailingState.PAUSED:
+        return None
+    if refused.canary and refused.state is not MailingState.CANCELLED:
         return None
     if too_many(refused.share):
         return Ruling.IGNORE

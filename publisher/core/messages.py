@@ -6,6 +6,7 @@ Filling a recipe is joining bytes: no parsing, no rendering, nothing of one read
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -61,6 +62,7 @@ class Verdict(StrEnum):
 class Phase(StrEnum):
     """How far a message had come when its outcome was decided."""
 
+    QUOTA = "quota"  # the relays take no more for a while
     CONNECT = "connect"  # there was no connection, TLS or login: nothing is the message's fault
     SENDER = "sender"  # the server would not take mail from this sender, or would not take any now
     RECIPIENT = "recipient"  # the server would not take this recipient
@@ -70,11 +72,14 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A verdict with the server's words ("250 2.0.0 queued as 4Z..."), one line, at most 500 characters."""
+    """A verdict with the server's words ("250 2.0.0 queued as 4Z..."), one line, at most 500 characters.
+    `until`: when a message may be tried again, where a quota is used up.
+    """
 
     verdict: Verdict
     reply: str = ""
     phase: Phase = Phase.END
+    until: datetime | None = None
 
 
 Segment = bytes | Place

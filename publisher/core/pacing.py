@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from publisher.core.holds import on_the_clock
 from publisher.core.messages import Outcome, Verdict
+from publisher.core.quotas import Quota
 from publisher.core.refusals import Blame, blame
 from publisher.core.relays import Limit, Relay
 
@@ -257,7 +258,7 @@ _NONE = Limit()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pacing:
     """The rules of one site. `total` is for the whole transport, `groups` for the domains named in settings;
-    a batch's group is one of these names or empty for all others.
+    a batch's group is one of these names or empty for all others. `quotas` are the relays'.
     """
 
     total: Limit = _NONE
@@ -265,6 +266,7 @@ class Pacing:
     quiet: QuietHours | None = None
     warm_up: WarmUp | None = None
     canary: Canary | None = None
+    quotas: tuple[Quota, ...] = ()
 
     @property
     def cut(self) -> Cut:

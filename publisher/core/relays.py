@@ -29,8 +29,9 @@ class Limit:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
     """One mail server. `weight` is its share of the connections; `rate` is messages a second, None: no
-    limit; `per_domain` maps recipient domains (A-labels, lower case) to their limits. `timeout` is the
-    longest wait for an answer, but for the answer to a whole message. The password is never shown by repr.
+    limit; so are `per_hour` and `per_day`, in any hour and any 24 hours. `per_domain` maps recipient domains
+    (A-labels, lower case) to their limits. `timeout` is the longest wait for an answer, but for the answer to
+    a whole message. The password is never shown by repr.
     """
 
     host: str
@@ -41,6 +42,8 @@ class Relay:
     password: str = field(default="", repr=False)
     connections: int = 4
     rate: float | None = None
+    per_hour: int | None = None
+    per_day: int | None = None
     per_domain: Mapping[str, Limit] = field(default_factory=dict[str, Limit])
     timeout: timedelta = timedelta(minutes=5)
 

@@ -18,6 +18,7 @@ from publisher.core.mailings import (
 )
 from publisher.core.messages import Segment
 from publisher.core.pacing import Gauge, Pace
+from publisher.core.quotas import Quota, Spent
 
 CohortPosts = tuple[int, Sequence[tuple[str, str]], str]
 """A cohort's number, its (post id, revision) pairs in the order they are shown, and its language."""
@@ -190,6 +191,25 @@ class BounceStore(Protocol):
     def decide_refusals(self, mailing: int, *, count: bool, keys: Sequence[str] | None = None) -> int:
         """The open refusals of a mailing count from now on, or never will: all, or those of `keys`. Returns
         how many."""
+        ...
+
+
+class QuotaStore(Protocol):
+    """What relays have taken lately (core.quotas)."""
+
+    def reserve(
+        self, quota: Quota, run: str, sent: Spent | None, now: datetime
+    ) -> tuple[int, datetime | None]:
+        """Counts what `run` sent of its last reservation, which ends, and reserves some more: how many, and
+        when there is more where that is none."""
+        ...
+
+    def settle_quota(self, relay: str, run: str, sent: Spent | None, now: datetime) -> None:
+        """Counts what `run` sent of its last reservation; what is left of it is free again."""
+        ...
+
+    def spent(self, relay: str, now: datetime) -> Sequence[Spent]:
+        """What a relay took within a day, or is reserved."""
         ...
 
 

@@ -14,6 +14,7 @@ from publisher.core.lists import MailingList
 from publisher.core.messages import Message, Outcome, Place
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.core.posts import Markup as MarkupKind
+from publisher.core.relays import Relay
 from publisher.core.rhythms import Rhythm
 from publisher.core.site import Site
 
@@ -213,6 +214,22 @@ class Session(Protocol):
     async def close(self) -> None: ...
 
 
+class Quotas(Protocol):
+    """What relays take in an hour and in a day, over all processes that send."""
+
+    async def take(self, relay: Relay) -> datetime | None:
+        """Takes a permit for one message. An instant: there is none before then."""
+        ...
+
+    def give_back(self, relay: Relay) -> None:
+        """The message was refused before it went."""
+        ...
+
+    async def settle(self) -> None:
+        """Counts what was sent; what was not is free again."""
+        ...
+
+
 class Transport(Protocol):
     """A way out of the house. `recalls`: it may know what became of a message in doubt. `troubles`: why some
     of several servers fail, by their names, while others stand in for them.
@@ -227,6 +244,10 @@ class Transport(Protocol):
 
     async def connect(self) -> Session | Outcome:
         """A session, or why there is none (DEFERRED)."""
+        ...
+
+    async def rest(self) -> None:
+        """No more messages come for now."""
         ...
 
     def recall(self, key: str, message_id: str) -> Outcome | None:

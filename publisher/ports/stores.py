@@ -14,7 +14,7 @@ from publisher.core.posts import FileStat, Post
 from publisher.core.rhythms import Choices
 from publisher.core.settling import Memory, Names
 from publisher.core.websub import Ping
-from publisher.ports.ledger import BounceStore, LedgerStore, PacingStore
+from publisher.ports.ledger import BounceStore, LedgerStore, PacingStore, QuotaStore
 from publisher.ports.planning import PlanningStore
 from publisher.ports.promises import PromiseStore
 from publisher.ports.reconciling import ReconcilingStore
@@ -212,6 +212,7 @@ class Store(
     LedgerStore,
     PacingStore,
     BounceStore,
+    QuotaStore,
     PromiseStore,
     ReconcilingStore,
     Protocol,

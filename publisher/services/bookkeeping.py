@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 
 from publisher.core.bounces import classify
-from publisher.core.holds import in_words
+from publisher.core.holds import in_words, on_the_clock
 from publisher.core.mailings import Cause, Delivery, Hold, Result, deferral, given_up
 from publisher.core.messages import Outcome, Phase, Verdict
 from publisher.core.pacing import SERVER, Gauge, mailing_of, of_mailing, stop_in_words
@@ -174,6 +174,17 @@ class Books:
         await self.brakes.keep([gauge])
         await asyncio.to_thread(self.parts.store.hold_all, Hold.SERVER, reply, gauge.until)
         self.tally.failed, self.tally.held = True, stop_in_words(gauge)
+        await self.withdraw(jobs)
+
+    async def used_up(self, outcome: Outcome) -> None:
+        """The relays take no more for now: every mailing waits, none loses an attempt, and nothing failed."""
+        if self.down:
+            return
+        self.down = True
+        jobs = self.lanes.take_out(lambda _: True)
+        await asyncio.to_thread(self.parts.store.hold_all, Hold.QUOTA, outcome.reply, outcome.until)
+        again = f"; it goes on at {on_the_clock(outcome.until)}" if outcome.until else ""
+        self.tally.held = f"{outcome.reply}{again}"
         await self.withdraw(jobs)
 
     async def hold(self, mailing: int, hold: Hold, why: str, until: datetime | None) -> None:

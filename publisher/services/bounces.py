@@ -29,7 +29,7 @@ WHY = "{refused:,} of {tried:,} mailboxes refused it, so the relay may be wrong:
 def stop_if_too_many(parts: Parts, mailing: int) -> str:
     """Holds a mailing when so many refuse it that the relay must be wrong. Returns why; empty: it goes on."""
     seen = parts.store.refused(mailing)
-    if seen.ruling is not None or not too_many(seen.share):
+    if seen.canary or seen.ruling is not None or not too_many(seen.share):
         return ""
     why = WHY.format(refused=seen.share.refused, tried=seen.share.tried)
     return why if parts.store.hold(mailing, Hold.REFUSALS, why, None) else ""

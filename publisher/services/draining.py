@@ -54,6 +54,7 @@ class Drain:
                 renewing.cancel()
         finally:
             await asyncio.gather(*map(self._close, tuple(self._sessions)))  # there are some after an error
+            await self.parts.transport.rest()
             await asyncio.to_thread(self.book.commit.close)
         return self.book.tally
 
@@ -154,7 +155,9 @@ class Drain:
             self._sessions.add(session)
             return session
         self.lanes.put([job], first=True)
-        if not self._sessions and not self.connecting:
+        if session.phase is Phase.QUOTA:
+            await self.book.used_up(session)
+        elif not self._sessions and not self.connecting:
             await self.book.server_fails(session.reply)
         return None
 
@@ -169,6 +172,10 @@ class Drain:
         making = self._begun(job) or await self._begin(job)
         early = await session.offer(making.ready or await making.whole())
         self.parts.reach("deliver:offered")
+        if early is not None and early.phase is Phase.QUOTA:
+            self.lanes.put([job], first=True)
+            await self.book.used_up(early)
+            return False, None
         if early is not None and early.phase is Phase.CONNECT and len(self._sessions) + self.connecting > 1:
             self.lanes.put([job], first=True)  # others are connected: the server gives fewer lines now
             return False, None

@@ -6,21 +6,25 @@ from typing import Any
 
 from publisher.core.mailings import Mailing, MailingState, State
 from publisher.core.pacing import SERVER, Pace, forecast, mailing_of
+from publisher.core.quotas import DAY, HOUR, Quota, goes_on, used
 from publisher.services.clocks import ahead_in_words, clock_behind
 from publisher.services.parts import Parts
 
 LATELY = timedelta(minutes=5)
 """How far back a rate looks."""
 
+_GOING = (State.CLAIMED, State.SENDING)
 _LEFT = (State.QUEUED, State.CLAIMED, State.SENDING)
 
 
 def _sending(
     mailing: Mailing, pace: Pace | None, now: datetime, last_turn: datetime | None
 ) -> dict[str, Any]:
-    """A mailing under way: {id, list, state, hold, hold_until, planned, left, per_second, ends_at}."""
+    """A mailing under way: {id, list, state, hold, hold_until, planned, left, per_second, ends_at,
+    waits_until}. There is a rate only while something sends."""
     left = sum(mailing.counts.get(state, 0) for state in _LEFT)
-    seen = forecast(left, pace if mailing.state is MailingState.READY else None, now, last_turn)
+    going = mailing.state is MailingState.READY and any(mailing.counts.get(state) for state in _GOING)
+    seen = forecast(left, pace if going else None, now, last_turn)
     return {
         "id": mailing.id,
         "list": mailing.list,
@@ -32,6 +36,7 @@ def _sending(
         "left": seen.left,
         "per_second": round(seen.rate, 2),
         "ends_at": seen.ends_at,
+        "waits_until": last_turn if last_turn and last_turn > now and not going else None,
     }
 
 
@@ -42,6 +47,19 @@ def _stopped(parts: Parts, now: datetime) -> list[dict[str, Any]]:
     gauges = sorted(parts.store.gauges().values(), key=lambda gauge: gauge.scope)
     domains = (g for g in gauges if g.stopped(now) and g.scope != SERVER and mailing_of(g.scope) is None)
     return [{"domain": g.scope, "until": g.until, "why": g.reply} for g in domains]
+
+
+def _relay(parts: Parts, quota: Quota, now: datetime) -> dict[str, Any]:
+    """How much of a quota a relay has had, and when it takes more where it takes none now."""
+    spent = parts.store.spent(quota.relay, now)
+    return {
+        "relay": quota.relay,
+        "per_hour": quota.per_hour,
+        "sent_in_hour": used(spent, HOUR, now),
+        "per_day": quota.per_day,
+        "sent_in_day": used(spent, DAY, now),
+        "goes_on": goes_on(quota, spent, now),
+    }
 
 
 def status(parts: Parts, now: datetime) -> dict[str, Any]:
@@ -67,6 +85,7 @@ def status(parts: Parts, now: datetime) -> dict[str, Any]:
         "readers": dict(readers),
         "sending": [_sending(m, pace.get(m.id), now, turns.get(m.id)) for m in active],
         "stopped": _stopped(parts, now),
+        "relays": [_relay(parts, quota, now) for quota in parts.pacing.quotas],
         "mailings": {"all": mailings, "under way": len(active)},
         "deliveries": {state.value: count for state, count in deliveries.items()},
         "hubs": {"to tell": len(parts.store.pings())} if parts.hubs else {},

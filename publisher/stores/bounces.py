@@ -165,7 +165,13 @@ def _refused(connection: Connection, row: Row[Any], alone: Share | None) -> Refu
     waiting = waiting.where(or_(deliveries.c.state != State.QUEUED, deliveries.c.attempts == 0)).limit(1)
     untried = connection.execute(waiting).first() is not None
     return Refused(
-        mailing=row.id, state=row.state, hold=row.hold, ruling=row.refusals, share=share, untried=untried
+        mailing=row.id,
+        state=row.state,
+        hold=row.hold,
+        ruling=row.refusals,
+        canary=row.canary,
+        share=share,
+        untried=untried,
     )
 
 

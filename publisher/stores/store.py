@@ -14,6 +14,7 @@ from publisher.stores.log import Log
 from publisher.stores.pacing import PacingRecords
 from publisher.stores.planning import Planning
 from publisher.stores.promises import Promises
+from publisher.stores.quotas import Quotas
 from publisher.stores.reconciling import Reconciling
 from publisher.stores.rekeying import Rekeying
 from publisher.stores.subscribers import Subscribers
@@ -35,6 +36,7 @@ class SqlStore(
     Folding,
     PacingRecords,
     Bounces,
+    Quotas,
     Promises,
     Departing,
     Reconciling,

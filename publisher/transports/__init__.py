@@ -3,29 +3,35 @@
 Little is loaded with this: it is also the door of the process that signs, and messages wait for that.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from publisher.core.relays import Relay
-    from publisher.ports import Transport
+    from publisher.ports import Quotas, Transport
 
 
-def _outbox(folder: Path, _: "Sequence[Relay]") -> "Transport":
+class Make(Protocol):
+    """Makes a transport."""
+
+    def __call__(
+        self, folder: Path, relays: "Sequence[Relay]", quotas: "Quotas | None" = None
+    ) -> "Transport": ...
+
+
+def _outbox(folder: Path, relays: "Sequence[Relay]", quotas: "Quotas | None" = None) -> "Transport":
     from publisher.transports.outbox import Outbox
 
     return Outbox(folder)
 
 
-def _smtp(_: Path, relays: "Sequence[Relay]") -> "Transport":
+def _smtp(folder: Path, relays: "Sequence[Relay]", quotas: "Quotas | None" = None) -> "Transport":
     from publisher.transports.smtp import Smtp  # TLS takes some milliseconds to load; the outbox has none
 
-    return Smtp(relays)
+    return Smtp(relays, quotas)
 
 
-TRANSPORTS: "Mapping[str, Callable[[Path, Sequence[Relay]], Transport]]" = MappingProxyType(
-    {"outbox": _outbox, "smtp": _smtp}
-)
-"""Transports by the name that `mail.transport` gives; made from the site's outbox folder and its relays."""
+TRANSPORTS: "Mapping[str, Make]" = MappingProxyType({"outbox": _outbox, "smtp": _smtp})
+"""Transports by the name that `mail.transport` gives; made from an outbox folder, relays and their quotas."""

@@ -44,6 +44,9 @@ class Outbox:
             return replace(_deferred(self.folder, error), phase=Phase.CONNECT)
         return OutboxSession(self.folder)
 
+    async def rest(self) -> None:
+        """Nothing is reserved here."""
+
     def recall(self, key: str, message_id: str) -> Outcome:
         """Always knows: the file is there, or the message never arrived. What a crash left is removed."""
         placed = self.folder / file_name(key)

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 from mailsite import START, MailSite, readers
@@ -31,6 +32,7 @@ def test_json_events_tell_how_far_it_is(tmp_path: Path) -> None:
 def test_status_tells_rate_remaining_and_estimated_end(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(60), batch=20)
     app = site.app()
+    seen: list[dict[str, Any]] = []
     sent = 0
 
     def stopping() -> bool:
@@ -39,16 +41,22 @@ def test_status_tells_rate_remaining_and_estimated_end(tmp_path: Path) -> None:
     def progress(_: object) -> None:
         nonlocal sent
         sent += 1
+        if sent == 20:
+            site.now += timedelta(minutes=1)
+            seen.extend(app.status()["sending"])
 
     app.deliver(stopping=stopping, progress=progress)
     app.close()
-    site.now += timedelta(minutes=1)
-    app = site.app()
-    [going] = app.status()["sending"]
+    [going] = seen
     done = going["planned"] - going["left"]
-    assert 20 <= done < 60
+    assert 10 <= done < 60
     assert going["per_second"] == round(done / 60, 2)
     assert going["ends_at"] == site.now + timedelta(seconds=going["left"] / (done / 60))
+    app = site.app()
+    [resting] = app.status()["sending"]
+    done = resting["planned"] - resting["left"]
+    assert 20 <= done < 60
+    assert (resting["per_second"], resting["ends_at"]) == (0.0, None), "nothing is being sent"
     app.store.order(1, Order.PAUSE, site.now)
     [held] = app.status()["sending"]
     assert (held["hold"], held["ends_at"]) == ("operator", None)
@@ -84,10 +92,13 @@ def test_status_tells_where_nothing_is_tried_for_a_while_and_why(tmp_path: Path)
     assert "stopped" not in out, "it may be tried again"
 
 
-def test_the_estimated_end_is_not_before_the_last_may_go(tmp_path: Path) -> None:
+def test_what_waits_for_its_next_attempt_says_until_when_and_shows_no_rate(tmp_path: Path) -> None:
     rules = [on("RCPT", Say("452 4.2.2 mailbox full"), recipient="reader003@example.org")]
     with SmtpServer(*rules) as server:
         site = MailSite(tmp_path / "site", readers(30), port=server.port)
         site.deliver()
-    [going] = site.app().status()["sending"]
-    assert (going["left"], going["ends_at"]) == (1, site.now + timedelta(minutes=1))
+    [waiting] = site.app().status()["sending"]
+    again = site.now + timedelta(minutes=1)
+    assert (waiting["left"], waiting["per_second"], waiting["waits_until"]) == (1, 0.0, again)
+    out, _ = run(site, "status", "--at", site.now.isoformat())
+    assert "\nsending     mailing 1 of daily: 29 of 30, waits until 2020-10-06 09:01:00 UTC\n" in out

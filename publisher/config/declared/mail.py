@@ -81,6 +81,18 @@ RELAYS = Section(
             key="rate", kind=mailkinds.RATE, shown="50", help="Messages a second, at most. Default: no limit."
         ),
         Setting(
+            key="per_hour",
+            kind=kinds.whole(1, 100_000_000),
+            shown="500",
+            help="Messages in any hour, at most, of all kinds together. Default: no limit.",
+        ),
+        Setting(
+            key="per_day",
+            kind=kinds.whole(1, 100_000_000),
+            shown="5000",
+            help="Messages in any 24 hours, at most. Default: no limit.",
+        ),
+        Setting(
             key="per_domain",
             kind=mailkinds.PER_DOMAIN,
             shown='{"gmail.com" = {connections = 2, rate = 5}}',

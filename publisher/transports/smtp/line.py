@@ -6,7 +6,7 @@ A protocol of its own instead of asyncio's streams: no task or copy between the 
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from publisher.transports.smtp.replies import MOST_WAITING, Garbled, Reply, ReplyReader
@@ -24,7 +24,8 @@ class Silent(Lost):
 class Line(asyncio.Protocol):
     """A connection. `patience` is the most seconds to wait for an answer, but for that to a message; `can`
     is what the server offers; `used` counts messages it was asked to take. `blame` tells whose line it is
-    that its server fails and why, and returns whether another may do better.
+    that its server fails and why, and returns whether another may do better. Where the relay has a quota,
+    `permit` takes a permit for a message and tells whether there was one, and `give_back` returns it.
     """
 
     def __init__(self, name: str, patience: float, loop: asyncio.AbstractEventLoop) -> None:
@@ -33,6 +34,8 @@ class Line(asyncio.Protocol):
         self._over = False
         self._when_over: Callable[[], None] = lambda: None
         self.blame: Callable[[str], bool] = lambda _: False
+        self.permit: Callable[[], Awaitable[bool]] | None = None
+        self.give_back: Callable[[], None] = lambda: None
         self._reader = ReplyReader()
         self._replies: deque[Reply] = deque()
         self._transport: asyncio.Transport | None = None

@@ -54,17 +54,23 @@ class SmtpSession:
                 line = self._line if self._line and self._line.idle else await self._fresh()
             if isinstance(line, Outcome):
                 return line
+            if line.permit is not None and not await line.permit():
+                await self._leave(line)
+                continue
             again = line.used > 0  # a server may have closed a line that rested: that is nobody's fault
             line.used += 1
             try:
                 outcome = await self._offer(line, message, begun)
             except Lost as lost:
+                line.give_back()
                 self._let_go()
                 self._ahead = self._ahead and not begun  # a server that loses what comes with the dot
                 outcome = Outcome(verdict=Verdict.DEFERRED, reply=str(lost)[:500], phase=Phase.DATA)
                 if not again and not line.blame(outcome.reply):
                     return outcome
             else:
+                if outcome is not None:
+                    line.give_back()
                 again = again and outcome is not None and outcome.reply.startswith("421 ")
                 refused = outcome if outcome and outcome.phase is Phase.SENDER else None
                 if not again and not (refused and line.blame(refused.reply)):
@@ -97,7 +103,7 @@ class SmtpSession:
 
     def _beginning(self, message: Message | None, line: Line) -> bytes:
         """What begins `message` on the line, if that may be said with the end of another."""
-        if message is None or not self._ahead or "PIPELINING" not in line.can:
+        if message is None or not self._ahead or line.permit is not None or "PIPELINING" not in line.can:
             return b""
         commands = envelope(message, line.can)
         if isinstance(commands, Refusal):
@@ -107,17 +113,24 @@ class SmtpSession:
 
     async def drop(self) -> None:
         """Closes the line before the end of the data, if anything is offered or begun."""
+        if self._offered is not None:
+            self._offered.give_back()
         if self._offered is not None or self._begun is not None:
             self._offered = None
             self._let_go()
 
     async def close(self) -> None:
         """QUIT where nothing is offered; the line is closed in any case."""
-        line = self._line
-        if line is not None and self._offered is None and self._begun is None and line.idle:
+        if self._line is not None and self._offered is None and self._begun is None:
+            await self._leave(self._line)
+        self._offered = None
+        self._let_go()
+
+    async def _leave(self, line: Line) -> None:
+        """QUIT, and the line is closed."""
+        if line.idle:
             with contextlib.suppress(Lost):  # it was to be closed anyway
                 await line.ask(b"QUIT\r\n", 5.0)
-        self._offered = None
         self._let_go()
 
     async def _fresh(self) -> Line | Outcome:

@@ -8,13 +8,19 @@ import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from publisher.core.messages import Outcome, Phase, Verdict
+from publisher.core.quotas import in_words, quota_of
 from publisher.core.relays import Relay
 from publisher.transports.smtp.line import Line, Lost
 from publisher.transports.smtp.opening import open_line, trusted
 from publisher.transports.smtp.session import SmtpSession
+
+if TYPE_CHECKING:
+    from publisher.ports import Quotas
 
 FIRST_REST, LONGEST_REST = 15.0, 600.0
 """Seconds that a relay is asked last after it failed; doubled each time."""
@@ -41,13 +47,14 @@ class _Way:
 
 
 class Smtp:
-    """Mail servers. `connections` is the sum of the relays'."""
+    """Mail servers. `connections` is the sum of the relays'. `quotas` tell how much more a relay takes."""
 
     name, recalls = "smtp", False  # a server cannot be asked
 
-    def __init__(self, relays: Sequence[Relay]) -> None:
+    def __init__(self, relays: Sequence[Relay], quotas: "Quotas | None" = None) -> None:
         if not relays:
             raise ValueError("no relay")
+        self._quotas = quotas
         self.connections = sum(relay.connections for relay in relays)
         self._ways = [_Way(relay) for relay in relays]
 
@@ -64,6 +71,11 @@ class Smtp:
         several = len(self._ways) > 1
         return {way.relay.name: way.said for way in self._ways if way.said and several}
 
+    async def rest(self) -> None:
+        """What relays take in an hour is counted, and what nobody used is free for others."""
+        if self._quotas is not None:
+            await self._quotas.settle()
+
     def recall(self, key: str, message_id: str) -> None:
         """A server cannot be asked what became of a message."""
 
@@ -73,27 +85,55 @@ class Smtp:
 
     async def _reach(self) -> Line | Outcome:
         """A line to the relay that carries least of its share; those that failed lately are asked last."""
-        said = "every connection is in use"
+        said = ""
         tried: list[_Way] = []
+        used_up: dict[str, datetime] = {}
         await self._room()
         while (way := self._next(tried)) is not None:
             tried.append(way)
+            if (until := await self._take(way.relay)) is not None:
+                used_up[_words(way.relay)] = until
+                continue
             way.open += 1
             try:
                 line = await open_line(way.relay, lambda: self._context)
             except Lost as lost:
                 way.open -= 1
+                self._give_back(way.relay)
                 said = str(lost)
                 self._failed(way, said)
                 continue
             except BaseException:
                 way.open -= 1
+                self._give_back(way.relay)
                 raise
             way.failures, way.rested, way.said = 0, 0.0, ""
-            line.when_over(partial(self._released, way))
+            line.when_over(partial(self._released, way, line))
             line.blame = partial(self._blamed, way)
+            self._meter(line, way.relay)
             return line
+        if used_up and len(used_up) == len(self._ways):
+            why, until = "; ".join(used_up), min(used_up.values())
+            return Outcome(verdict=Verdict.DEFERRED, reply=why[:500], phase=Phase.QUOTA, until=until)
+        said = "; ".join([*([said] if said else []), *used_up]) or "every connection is in use"
         return Outcome(verdict=Verdict.DEFERRED, reply=said[:500], phase=Phase.CONNECT)
+
+    def _meter(self, line: Line, relay: Relay) -> None:
+        """A line to a relay with a quota: its first message has the permit that was taken to open it."""
+        if self._quotas is None or quota_of(relay) is None:
+            return
+
+        async def permit() -> bool:
+            return line.used == 0 or await self._take(relay) is None
+
+        line.permit, line.give_back = permit, partial(self._give_back, relay)
+
+    async def _take(self, relay: Relay) -> datetime | None:
+        return None if self._quotas is None else await self._quotas.take(relay)
+
+    def _give_back(self, relay: Relay) -> None:
+        if self._quotas is not None:
+            self._quotas.give_back(relay)
 
     async def _room(self) -> None:
         """Lets the loop see that lines are closed which were broken off just now: they are in use no more."""
@@ -121,5 +161,12 @@ class Smtp:
         way.said = why.removeprefix(f"{way.relay.name}: ")
         way.rested = asyncio.get_running_loop().time() + rest
 
-    def _released(self, way: _Way) -> None:
+    def _released(self, way: _Way, line: Line) -> None:
         way.open -= 1
+        if not line.used:
+            line.give_back()
+
+
+def _words(relay: Relay) -> str:
+    quota = quota_of(relay)
+    return relay.name if quota is None else in_words(quota)
