@@ -3,20 +3,26 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import UTC
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from publisher.app import App
+from publisher.cli.bars import bar
 from publisher.cli.common import Site, count, say, show_json, show_json_with, site_options, utc
 from publisher.core.bounces import HELD, Severity
-from publisher.core.errors import UsageError
+from publisher.core.errors import Refused, UsageError
 from publisher.core.holds import OVER, Order, in_words, on_the_clock
 from publisher.core.mailings import InDoubt, Mailing, MailingState, State
+from publisher.core.relaylogs import Became
 from publisher.services import mailings as verbs
 from publisher.services.doubts import doubts as doubts_of
 from publisher.services.messages import message_id
+
+if TYPE_CHECKING:
+    from publisher.services.relaylog import Reading
 
 LISTED = 50
 """Deliveries in doubt that a person is shown."""
@@ -70,7 +76,7 @@ def show(site: Site, as_json: bool, id: int) -> None:
         click.echo(f"held      {in_words(found.hold, id, found.hold_why, found.hold_until)}")
     _show_doubts(app, found, islice(doubts, LISTED))
     if found.counts.get(State.UNKNOWN):
-        click.echo(f"decide    `publisher mailings resolve {id} --accept`, or --resend")
+        click.echo(f"decide    `publisher mailings resolve {id} --log FILE`, --accept or --resend")
     if (more := found.counts.get(State.UNKNOWN, 0) - LISTED) > 0:
         click.echo(f"in doubt  {more:,} more; --json lists them all")
     for line in _refusals(app, found):
@@ -147,6 +153,14 @@ _ordering(Order.CANCEL, "Ends a mailing: what was not sent never will be.", asks
 @click.argument("id", type=int)
 @click.option("--resend", is_flag=True, help="They did not arrive: send again, under the same Message-ID.")
 @click.option("--accept", is_flag=True, help="They arrived: take them for accepted.")
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="A mail server's log decides: what it proves is settled. May be repeated; `-` reads stdin.",
+)
 @click.option("--only", "only", multiple=True, metavar="ADDRESS", help="Only this reader; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="List what would be decided; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -156,18 +170,27 @@ def resolve(
     id: int,
     resend: bool,
     accept: bool,
+    logs: tuple[str, ...],
     only: tuple[str, ...],
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Decides deliveries in doubt: did they arrive, or not?"""
+    """Decides deliveries in doubt: did they arrive, or not?
+
+    With --log, the log of the mail server that took them decides: of Postfix, of Exim, or JSON with a
+    Message-ID on each line, packed or not. What it does not prove stays in doubt, and is listed.
+    """
     app = site.open(reads=True)
-    if resend == accept and not dry_run:
-        raise UsageError(
-            f"mailing {id}", "nobody can tell whether they arrived", "decide: --resend or --accept"
-        )
+    if logs and (resend or accept):
+        raise UsageError(f"mailing {id}", "--log decides by itself", "leave out --resend and --accept")
+    if resend == accept and not dry_run and not logs:
+        what = "nobody can tell whether they arrived"
+        raise UsageError(f"mailing {id}", what, "decide: --log FILE, --resend or --accept")
     found = verbs.find(app.parts, id)
     named = verbs.doubts_of(app.parts, id, only) if only else None
+    if logs:
+        _resolve_by_log(app, found, logs, named, dry_run=dry_run, as_json=as_json)
+        return
     chosen = doubts_of(app.parts, id) if named is None else named
     number = found.counts.get(State.UNKNOWN, 0) if named is None else len(named)
     if dry_run:
@@ -182,6 +205,76 @@ def resolve(
     say(f"{count(done, 'delivery', 'deliveries')} {became}" if done else "nothing is in doubt")
     if as_json:
         show_json(_mailing_json(verbs.find(app.parts, id)))
+
+
+def _resolve_by_log(
+    app: App, m: Mailing, logs: tuple[str, ...], named: list[InDoubt] | None, *, dry_run: bool, as_json: bool
+) -> None:
+    from publisher.core.relaylogs import time_of
+    from publisher.foreign.logfiles import lines_of, size_of
+    from publisher.services.relaylog import Settled, resolve_by_log
+
+    now = app.clock()
+    local = now.astimezone().tzinfo or UTC
+    left = LISTED if dry_run and not as_json else 0
+
+    def told(one: Settled) -> None:
+        nonlocal left
+        if left:
+            left -= 1
+            click.echo(f"{one.became:<9} {one.doubt.address}  {one.reply}")
+
+    with bar("reading", size_of(logs), app.parts.ticks) as update:
+        read = resolve_by_log(
+            app.parts,
+            m,
+            lambda: doubts_of(app.parts, m.id) if named is None else named,
+            lines_of(logs, lambda line: time_of(line, now, local), update),
+            now,
+            local=local,
+            dry_run=dry_run,
+            told=told,
+        )
+    if not read.understood and read.before:
+        what = f"holds no line of Postfix, of Exim or of JSON ({count(read.lines, 'line')} read)"
+        raise Refused(", ".join(logs), what, "give the log of the mail server that took the messages")
+    rest = doubts_of(app.parts, m.id)
+    if as_json:
+        became = {word: read.became[kind] for kind, word in _LOGGED.items()}
+        facts = {"lines": read.lines, "from": utc(read.first), "to": utc(read.last)}
+        value = _mailing_json(verbs.find(app.parts, m.id)) | {"dry_run": dry_run, "log": facts}
+        value |= {"resolved": became, "remaining": read.remaining}
+        show_json_with(value, "in_doubt", (_doubt_json(app, m, doubt) for doubt in rest))
+        return
+    _say_read(m, read, dry_run=dry_run)
+    if not dry_run and read.remaining:
+        _show_doubts(app, m, islice(rest, LISTED))
+
+
+_LOGGED = {Became.ACCEPTED: "accepted", Became.REJECTED: "rejected", Became.NOT_TAKEN: "queued"}
+_LOGGED_WORDS = {
+    Became.ACCEPTED: "accepted",
+    Became.REJECTED: "rejected",
+    Became.NOT_TAKEN: "not taken by the relay and queued again",
+}
+
+
+def _say_read(m: Mailing, read: "Reading", *, dry_run: bool) -> None:
+    if not read.before:
+        say(f"mailing {m.id}: nothing is in doubt")
+        return
+    words = [f"{number:,} {_LOGGED_WORDS[kind]}" for kind, number in read.became.items()]
+    said = ", ".join(words) or "nothing"
+    say(f"the log proves {said}{'; nothing was changed' if dry_run else ''}")
+    if read.first and read.last:
+        say(f"it was written from {on_the_clock(read.first)} to {on_the_clock(read.last)}")
+        if read.last < m.created_at:
+            say(f"that is before this mailing began, at {on_the_clock(m.created_at)}: give a later log")
+    if read.became[Became.NOT_TAKEN] and not dry_run:
+        say("`publisher run` sends what is queued at its next look, `publisher deliver` now")
+    if read.remaining:
+        number = count(read.remaining, "delivery", "deliveries")
+        say(f"in doubt still: {number}; a log that does not name a message does not prove that it was lost")
 
 
 @mailings.command("rebuild")

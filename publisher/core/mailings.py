@@ -259,6 +259,9 @@ def given_up(attempts: int, reply: str) -> str:
 ASSUMED = "taken for accepted by the operator"
 """How the words of a delivery begin that arrow j' ended: no server said them."""
 
+FROM_LOG = "accepted, by the relay's log"
+"""The words of a delivery that a log settled (arrow k): no server said them to us."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:

@@ -115,10 +115,10 @@ def note(connection: Connection, results: Sequence[Result], now: datetime) -> No
     counted softly. What moved no row of the ledger is not noted.
     """
     for result in results:
-        if result.cause is Cause.ACCEPT:
+        if result.cause in (Cause.ACCEPT, Cause.FOUND_ACCEPTED):
             soft = bounces.c.severity == Severity.SOFT
             connection.execute(delete(bounces).where(bounces.c.address_key == result.key, soft))
-        elif result.cause is Cause.REJECT and (severity := classify(result.reply)):
+        elif result.cause in (Cause.REJECT, Cause.FOUND_REJECTED) and (severity := classify(result.reply)):
             values: dict[str, Any] = {"address_key": result.key, "mailing": result.mailing, "counts": None}
             values |= {"severity": severity, "at": now, "reply": result.reply}
             row = {name: literal(value, bounces.c[name].type) for name, value in values.items()}

@@ -12,6 +12,7 @@ from publisher.core.holds import Declined, Order, Standing, obey
 from publisher.core.mailings import Cause, Hold, MailingState, Result, Ruling, Sample, State, move, origins
 from publisher.core.pacing import SERVER, of_mailing
 from publisher.stores.batches import end_mailing, of_range
+from publisher.stores.bounces import note
 from publisher.stores.columns import is_
 from publisher.stores.engine import Database
 from publisher.stores.members import BatchState, Suppression
@@ -63,6 +64,7 @@ class Holding:
                 if target is None:
                     raise ValueError(f"{given[0].cause!r} does not start at unknown")
                 done += resolve_all(connection, given, target, now)
+            note(connection, [result for result in results if result.key], now)
             return done
 
     def hold(self, mailing: int, hold: Hold, why: str, until: datetime | None) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, func
+from sqlalchemy import Connection, Select, func, or_
 
-from publisher.core.mailings import ASSUMED, State
+from publisher.core.mailings import ASSUMED, FROM_LOG, State
 from publisher.stores.schema import deliveries
 
 SHOWN, KEPT = 20, 100
@@ -69,7 +69,7 @@ def replies_of(connection: Connection, rows: Select[Any], *, most: int | None = 
     number, words = func.count(), deliveries.c.reply
     rows = rows.where(words != "").group_by(deliveries.c.mailing)
     rows = rows.with_only_columns(deliveries.c.mailing, maintain_column_froms=True)
-    taken = (deliveries.c.state == State.ACCEPTED) & ~words.startswith(ASSUMED)
+    taken = (deliveries.c.state == State.ACCEPTED) & ~or_(words.startswith(ASSUMED), words == FROM_LOG)
     found: dict[int, Replies] = {}
     for row in connection.execute(rows.where(taken).add_columns(number, func.min(words), func.max(words))):
         found[row[0]] = Replies({}, *row[1:])

@@ -147,6 +147,6 @@ def test_every_step_of_the_code_is_in_this_test() -> None:
     }
     hubs = {"websub:claimed", "websub:told"}  # see test_websub
     elsewhere = hubs | {step for step in named if step.startswith("reconcile:")}  # see test_restored_store
-    elsewhere |= set(DEPARTURES)  # see test_departure_kills
+    elsewhere |= {*DEPARTURES, "resolve:settled"}  # see test_departure_kills, test_resolve_by_log
     elsewhere |= {"bounces:suppressed", "bounces:counted"}  # see test_refusal_kills
     assert named - elsewhere == {":".join(step.split(":")[:2]) for step in STEPS}

@@ -190,7 +190,7 @@ def test_of_many_doubts_a_person_sees_the_first_and_a_program_all(
 
 
 def test_resolving_needs_a_decision_about_what_is_in_doubt(site: Site) -> None:
-    with pytest.raises(UsageError, match=r"whether they arrived; decide: --resend or --accept"):
+    with pytest.raises(UsageError, match=r"whether they arrived; decide: --log FILE, --resend or --accept"):
         site.run("resolve", "1")
     site.deliver()
     assert site.run("resolve", "1", "--accept").stderr == "nothing is in doubt\n"

@@ -54,9 +54,11 @@ class Runner:
         """Folds the ledger at `now`; killed after so many seconds."""
         return self._ask({"do": "fold", "site": str(site), "now": now.isoformat(), "after": after})
 
-    def act(self, site: Path, now: datetime, what: str, step: str, *words: str) -> dict[str, Any]:
-        """Does one of `ACTS` at `now`, killed at `step` ("": not at all)."""
-        order = {"do": "act", "act": what, "words": words, "step": step}
+    def act(
+        self, site: Path, now: datetime, what: str, step: str, *words: str, times: int = 1
+    ) -> dict[str, Any]:
+        """Does what `_act` names at `now`, killed at that pass of `step` ("": not at all)."""
+        order = {"do": "act", "act": what, "words": words, "step": step, "times": times}
         return self._ask({"site": str(site), "now": now.isoformat(), **order})
 
     def go_on(self, pid: int) -> dict[str, Any]:
@@ -207,6 +209,18 @@ def _act(app: Any, what: str, *words: str) -> None:
             account.erase(parts, words[0], now)
         case "confirms":
             subscribe.confirm(parts, words[0], now)
+        case "resolves by log":
+            from datetime import UTC
+
+            from publisher.services import mailings
+            from publisher.services.doubts import doubts
+            from publisher.services.relaylog import resolve_by_log
+
+            mailing = mailings.find(parts, int(words[0]))
+            with Path(words[1]).open("rb") as log:
+                resolve_by_log(
+                    parts, mailing, lambda: doubts(parts, mailing.id), log, now, local=UTC, dry_run=False
+                )
         case _:
             raise ValueError(what)
 

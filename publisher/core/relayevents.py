@@ -1,0 +1,144 @@
+"""Events of mail providers and relays as JSON: what an object says became of a message.
+
+Every provider has its own shape. What they share: somewhere is the Message-ID as it was sent, and somewhere a
+word (`"event": "delivered"`), or an SMTP code. Words that are not known here prove nothing.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple, cast
+
+Kind = Literal["accepted", "delivered", "bounced", "refused", "deferred"]
+"""`accepted`: the relay has it. `delivered`: the recipient's server has it. `bounced`: the relay had it, and
+could not deliver it. `refused` and `deferred`: the relay did not take it, for good or for now.
+"""
+
+_ACCEPTED = (
+    "accepted processed queued received reception injected injection submitted send "
+    "deferred deferral delayed delay deliverydelay transientfailure temporaryfailure softbounce"
+)
+_DELIVERED = "delivered delivery sent opened open click clicked complained complaint spamreport unsubscribed"
+_BOUNCED = (
+    "bounced bounce hardbounce permanentfailure failed undelivered undeliverable expired expiration "
+    "adminbounce oob dropped blocked suppressed"
+)
+_KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(_ACCEPTED.split(), "accepted"),
+    **dict.fromkeys(_DELIVERED.split(), "delivered"),
+    **dict.fromkeys(_BOUNCED.split(), "bounced"),
+    **dict.fromkeys(("rejected", "reject", "rejection", "refused"), "refused"),
+}
+_EVENT = (
+    *("event", "eventtype", "notificationtype", "recordtype", "type"),
+    *("status", "state", "action", "result", "outcome"),
+)
+"""The names under which the word stands, the most telling first."""
+
+_CODE = ("code", "responsecode", "smtpcode", "statuscode", "emailresponsecode", "status")
+_WORDS = (
+    *("diagnosticcode", "response", "smtpresponse", "reply", "message", "content"),
+    *("reason", "description", "error"),
+)
+_TEXT = ("MESSAGE", "message", "msg", "log")
+_LOG_LINE = re.compile(
+    r"[\w./-]+\[\d+\]: |(?:^|\s)[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4} [<=*>-]{2} "
+)
+_NESTING = 8
+
+
+class Event(NamedTuple):
+    """What one object says about one message of ours."""
+
+    message_id: bytes
+    kind: Kind
+    words: str
+
+
+def event_of(fields: Mapping[str, Any], wanted: Mapping[bytes, int]) -> Event | None:
+    """What an object says about the message of `wanted` that it names; None: nothing that is known."""
+    pairs = list(_pairs(fields, 0))
+    message_id = next((name for key, value in pairs if (name := _named(key, value)) in wanted), None)
+    if message_id is None:
+        return None
+    kind, code = _kind(pairs), _code(pairs)
+    if kind == "bounced" and _says(pairs, "severity", "temporary"):
+        kind = "accepted"
+    if kind is None and code:
+        kind = "accepted" if code // 100 == 2 else "bounced" if code // 100 == 5 else None
+    if kind == "refused" and code // 100 == 4:
+        kind = "deferred"
+    return None if kind is None else Event(message_id, kind, _words(pairs, code, kind))
+
+
+def text_of(fields: Mapping[str, Any]) -> bytes:
+    """The log line inside an object of journald or of a collector of logs; b"" where it holds none."""
+    for name in _TEXT:
+        value = fields.get(name)
+        if not isinstance(value, str):
+            continue
+        program = fields.get("SYSLOG_IDENTIFIER") or fields.get("program") or fields.get("programname")
+        if isinstance(program, str) and not _LOG_LINE.search(value):
+            pid = str(fields.get("SYSLOG_PID") or fields.get("_PID") or fields.get("pid") or 0)
+            value = f"{program}[{pid if pid.isdigit() else 0}]: {value}"
+        if _LOG_LINE.search(value):
+            return value.encode("utf-8", "replace")
+    return b""
+
+
+def _pairs(fields: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Any]]:
+    """Names in small letters without signs, and plain values: those of an object before those inside it."""
+    inside: list[Mapping[str, Any]] = []
+    for name, value in fields.items():
+        key = re.sub(r"[^a-z]", "", name.lower())
+        values = cast("list[object]", value) if isinstance(value, list) else [value]
+        for one in values:
+            if isinstance(one, dict):
+                inside.append(cast("dict[str, Any]", one))
+            else:
+                yield key, one
+    if depth < _NESTING:
+        for one in inside:
+            yield from _pairs(one, depth + 1)
+
+
+def _named(key: str, value: object) -> bytes:
+    """A Message-ID that a value may be: not that of another message which it answers."""
+    if not isinstance(value, str) or "reference" in key or "replyto" in key:
+        return b""
+    return value.strip().strip("<>").encode("utf-8", "replace")
+
+
+def _kind(pairs: list[tuple[str, Any]]) -> Kind | None:
+    for name in _EVENT:
+        for key, value in pairs:
+            if key == name and isinstance(value, str):
+                word = re.sub(r"[^a-z]", "", value.lower())
+                word = re.sub(r"^(?:email|message)(?=.)", "", word)
+                if word in _KINDS:
+                    return _KINDS[word]
+    return None
+
+
+def _code(pairs: list[tuple[str, Any]]) -> int:
+    for key, value in pairs:
+        text = str(value)
+        if key in _CODE and re.fullmatch(r"[245]\d\d", text):
+            return int(text)
+    for key, value in pairs:
+        if key in (*_WORDS, *_EVENT) and (found := re.match(r"(?:smtp; ?)?([245]\d\d)[ -]", str(value))):
+            return int(found[1])
+    return 0
+
+
+def _words(pairs: list[tuple[str, Any]], code: int, kind: str) -> str:
+    for name in _WORDS:
+        for key, value in pairs:
+            if key == name and isinstance(value, str) and value.strip():
+                text = "".join(sign if sign.isprintable() else " " for sign in value).strip()
+                text = re.sub(r"^smtp; ?", "", text)
+                return (text if text[:1] in "45" or not code else f"{code} {text}")[:500]
+    return str(code) if code else f"the relay's log: {kind}"
+
+
+def _says(pairs: list[tuple[str, Any]], name: str, word: str) -> bool:
+    return any(key == name and value == word for key, value in pairs)
