@@ -14,7 +14,8 @@ from publisher.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from publisher.app.site import App
-    from publisher.config.values import DkimSettings, MailSettings, RelaySettings
+    from publisher.config.values import DkimSettings, MailSettings, RelaySettings, Settings
+    from publisher.core.addresses import Blocklist
     from publisher.core.pacing import Pacing
     from publisher.core.relays import Relay
     from publisher.ports import Quotas, Signer
@@ -46,6 +47,7 @@ def make_parts(app: "App", *, sends: bool = True) -> "Parts":
         batch=settings.queue.batch,
         bounces=settings.mail.bounces,
         limits=settings.mail.limits,
+        blocked=blocked(settings),
         run=run,
         stamp=stamp(app),
         clock=app.clock,
@@ -71,6 +73,22 @@ def make_parts(app: "App", *, sends: bool = True) -> "Parts":
         reader=outside.reader,
         web=outside.web,
         signer=lambda: app.signer,
+    )
+
+
+def blocked(settings: "Settings") -> "Blocklist":
+    """What no reader may sign up: what settings name, and the addresses that mail comes from and goes back
+    to, which would answer themselves.
+    """
+    from publisher.core.addresses import Blocklist, parse, parse_mailbox
+
+    own = [text for spec in settings.lists for text in (spec.sender, spec.reply_to) if text]
+    own += [settings.mail.bounces] if settings.mail.bounces else []
+    named = settings.web.blocked
+    return Blocklist(
+        mailboxes=frozenset(parse_mailbox(text).address.mailbox for text in own)
+        | {parse(text).mailbox for text in named if "@" in text},
+        domains=frozenset(text for text in named if "@" not in text),
     )
 
 

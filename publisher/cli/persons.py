@@ -1,4 +1,4 @@
-"""subscribers: show, unsubscribe, suppress, erase, export."""
+"""subscribers: show, unsubscribe, suppress, allow, resend-confirmation, erase, export."""
 
 import csv
 import sys
@@ -13,7 +13,7 @@ from publisher.cli.common import Site, count, say, show_json, site_options, the_
 from publisher.core.errors import UsageError
 from publisher.core.exported import COLUMNS, guarded, to_cells
 from publisher.core.lists import MailingList, Subscription
-from publisher.services import departures
+from publisher.services import departures, signup
 
 
 @click.command("show")
@@ -40,7 +40,14 @@ def show(site: Site, as_json: bool, address: str) -> None:
         click.echo(f"{block['list'] or 'every list'}  {block['kind']} since {utc(block['since'])}")
     for line in _refusals(found):
         click.echo(line)
-    if not found["subscriptions"] and not found["suppressions"]:
+    asked = found["confirmation_mails"]
+    if asked:
+        click.echo(f"confirmation mails sent to this mailbox lately: {len(asked['sent'])}")
+        for sent in asked["sent"]:
+            click.echo(f"    {utc(sent)}")
+        if asked["never_again_since"]:
+            click.echo(f"    its owner wants no more since {utc(asked['never_again_since'])}")
+    if not found["subscriptions"] and not found["suppressions"] and not asked:
         say(f"nothing is known of {found['address']}")
         raise SystemExit(1)
 
@@ -84,6 +91,34 @@ def suppress(site: Site, address: str, list_slug: str | None) -> None:
     app = site.open(reads=True)
     departures.suppress(app.parts, address, _list(app, list_slug), app.clock())
     say(f"{address}: gets no mail of {list_slug or 'any list'} from now on")
+
+
+@click.command("allow")
+@site_options(at=True)
+@click.argument("address")
+def allow(site: Site, address: str) -> None:
+    """Let ADDRESS get mail and be asked to confirm again, after `suppress`, a bounce or "never ask again".
+
+    A subscriber who unsubscribed or was erased can only come back by signing up."""
+    app = site.open()
+    lifted = signup.allow(app.parts, address, app.clock())
+    said = f"lifted: {', '.join(lifted)}" if lifted else "nothing held it back; nothing changed"
+    say(f"{address}: {said}")
+
+
+@click.command("resend-confirmation")
+@site_options(at=True)
+@click.argument("address")
+@click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
+def resend_confirmation(site: Site, address: str, list_slug: str | None) -> None:
+    """Ask ADDRESS once more to confirm a pending sign-up. Does not count toward the limit of such mails."""
+    app = site.open()
+    asked = signup.resend(app.parts, address, _list(app, list_slug), app.clock())
+    if not asked:
+        say(f"{address}: has no sign-up that waits for confirmation")
+        raise SystemExit(1)
+    say(f"{address}: asked to confirm {', '.join(spec.slug for spec in asked)}")
+    app.deliver()
 
 
 @click.command("erase")

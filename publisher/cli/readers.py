@@ -4,7 +4,7 @@ import click
 
 from publisher.cli.common import Site, say, show_json_rows, site_options, the_list, utc
 from publisher.cli.importing import import_
-from publisher.cli.persons import erase, export, show, suppress, unsubscribe
+from publisher.cli.persons import allow, erase, export, resend_confirmation, show, suppress, unsubscribe
 from publisher.core.lists import Joined, State
 from publisher.services import subscribe
 
@@ -69,5 +69,5 @@ def list_(site: Site, as_json: bool, list_slug: str | None, state: str | None) -
         click.echo(f"{s.address}  {s.list}  {s.state}{due}")
 
 
-for command in (import_, show, unsubscribe, suppress, erase, export):
+for command in (import_, show, unsubscribe, suppress, allow, resend_confirmation, erase, export):
     subscribers.add_command(command)

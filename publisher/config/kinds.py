@@ -125,13 +125,14 @@ def _items(value: object) -> list[object]:
     return cast("list[object]", value)
 
 
-def _words(value: object) -> tuple[str, ...]:
+def words(value: object) -> tuple[str, ...]:
+    """A list of texts with something in each."""
     return tuple(_filled(item) for item in _items(value))
 
 
 def _hubs(value: object) -> tuple[str, ...]:
     """Absolute http(s) URLs, as they are given: a hub is asked at exactly that address."""
-    hubs = _words(value)
+    hubs = words(value)
     for hub in hubs:
         url(hub.partition("?")[0])
         if not re.fullmatch(r"[!-~]+", hub) or "#" in hub:
@@ -226,10 +227,10 @@ def some_of(*choices: str) -> Kind:
     """A list of different words of a closed set, at least one."""
 
     def read(value: object) -> tuple[str, ...]:
-        words = _words(value)
-        if not words or len(set(words)) < len(words) or not set(words) <= set(choices):
+        given = words(value)
+        if not given or len(set(given)) < len(given) or not set(given) <= set(choices):
             raise Wrong
-        return words
+        return given
 
     return Kind(expects=f"a list of {_or(choices)}, each at most once", read=read, verbatim=False)
 
@@ -274,7 +275,7 @@ SLUG = Kind(
     expects='a name of small letters, digits and hyphens such as "weekly-news"',
     read=_slug,
 )
-WORDS = Kind(expects='a list of texts such as ["a", "b"]', read=_words, verbatim=False)
+WORDS = Kind(expects='a list of texts such as ["a", "b"]', read=words, verbatim=False)
 HUBS = Kind(expects='a list of absolute URLs such as ["https://hub.example/"]', read=_hubs, verbatim=False)
 MAILBOX = Kind(expects='an address such as "Jo Doe <jo@example.org>"', read=_mailbox)
 PERSON = Kind(

@@ -150,7 +150,12 @@ def _settings(folder: Path, values: Values) -> Settings:
         mail=read_mail(values, folder),
         store=StoreSettings(url=f"sqlite:///{folder / of['store']['url']}"),
         queue=QueueSettings(**of["queue"]),
-        web=WebSettings(host=host, port=port),
+        web=WebSettings(
+            host=host,
+            port=port,
+            trusted_proxies=of["web"]["trusted_proxies"],
+            blocked=of["web"]["blocked"],
+        ),
         schedule=ScheduleSettings(**of["schedule"]),
     )
 

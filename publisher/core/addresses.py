@@ -16,6 +16,7 @@ _COMMON = re.compile(
 )  # what nearly all addresses look like: an import of a million checks this and little else
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_SAME_DOMAIN = {"googlemail.com": "gmail.com"}
 _EDGES = " \t\r\n\ufeff\u200b\u00a0"
 _LETTERS = frozenset({"Ll", "Lo", "Lm", "Mn", "Mc", "Nd"})
 
@@ -48,9 +49,43 @@ class Address:
         """Whether only a server with SMTPUTF8 can take it (RFC 6531): its local part is not ASCII."""
         return not self.local.isascii()
 
+    @property
+    def mailbox(self) -> str:
+        """One spelling for all that reach the same mailbox: lower case, without a `+tag`; at Gmail also
+        without dots, under one domain. For counting what goes there, never for sending.
+        """
+        domain = _SAME_DOMAIN.get(self.domain, self.domain)
+        local = self.local.lower()
+        name, plus, _ = local.partition("+")
+        if plus and name and not local.startswith('"'):
+            local = name
+        if domain == "gmail.com":
+            local = local.replace(".", "")
+        return f"{local}@{domain}"
+
     def masked(self) -> str:
         """For logs and pages: the first character and the domain ("a…@example.com")."""
         return f"{self.local.lstrip(chr(34))[:1]}…@{self.domain}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocklist:
+    """Addresses that may not be signed up: mailboxes as `Address.mailbox` spells them, and domains with all
+    below them. `localhost` always is.
+    """
+
+    mailboxes: frozenset[str] = frozenset()
+    domains: frozenset[str] = frozenset()
+
+    def has(self, address: Address) -> bool:
+        """Whether it is one of them."""
+        labels = address.domain.split(".")
+        above = {".".join(labels[n:]) for n in range(len(labels))}
+        return (
+            labels[-1] == "localhost"
+            or not above.isdisjoint(self.domains)
+            or address.mailbox in self.mailboxes
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,11 +77,13 @@ class Links:
     mark (`messages.cut`) where the token goes. `web` is this digest as a page, `archive` the list's
     archive, `subscribe` the list's sign-up page; `preferences` and `view` are the reader's own: what they
     get and when, and this digest as they got it. `export`, `erase` and `address` work once: to see what is
-    kept, to be forgotten, to have another address.
+    kept, to be forgotten, to have another address. `never_ask`: a stranger typed the address, and its owner
+    wants no such mail again.
     """
 
     unsubscribe: str = ""
     confirm: str = ""
+    never_ask: str = ""
     preferences: str = ""
     view: str = ""
     web: str = ""

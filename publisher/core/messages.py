@@ -25,6 +25,7 @@ class Place(StrEnum):
     EXPORT = "export"  # the token, not the URL
     ERASE = "erase"  # the token, not the URL
     ADDRESS = "address"  # the token, not the URL
+    NEVER_ASK = "never-ask"  # the token, not the URL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ departure and every mailing's start, public/manifest.json the last numbers. What
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,17 @@ backup name theirs, and must not open somebody else's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """An operator let an address be mailed and asked again, in spite of what came before `at`. `key` is that
+    of the address, `mailbox` that of its mailbox.
+    """
+
+    key: str
+    mailbox: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """A mailing that was started; `at` is the instant it was planned for."""
 
@@ -36,10 +47,13 @@ class Started:
 class JournalSummary:
     """What the journal tells: departures and mailings in the order they came. `last_mailing` is the highest
     number of a mailing, of any kind. `turn` counts how often a batch was begun or ended: a store at a lower
-    one does not know what was sent since.
+    one does not know what was sent since. `never` are mailboxes whose owners want no confirmation mail, with
+    since when; `allowed` lifts what came before it.
     """
 
     departures: tuple[Departure, ...] = ()
+    never: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    allowed: tuple[Allowed, ...] = ()
     started: tuple[Started, ...] = ()
     last_mailing: int = 0
     turn: int = 0
@@ -52,6 +66,8 @@ KINDS: Mapping[str, str] = {"unsubscribed": "left", "erased": "erased"}
 def summary_of(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> JournalSummary:
     """What entries of the journal tell; those of other kinds, and damaged ones, tell nothing."""
     departures: list[Departure] = []
+    never: dict[str, datetime] = {}
+    allowed: list[Allowed] = []
     started: list[Started] = []
     last = turn = 0
     for event, fields in entries:
@@ -60,8 +76,14 @@ def summary_of(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> JournalSumma
                 if (departure := _departure(event, fields)) is not None:
                     departures = _without_returned(departures, departure)
                     departures.append(departure)
+            case "never-asked":
+                if (asked := _never_asked(fields)) is not None:
+                    never.setdefault(*asked)
             case "allowed":
                 departures = _without_allowed(departures, fields)
+                if (lifted := _allowed(fields)) is not None:
+                    allowed.append(lifted)
+                    never.pop(lifted.mailbox, None)
             case "mailing":
                 if (start := _started(fields)) is not None:
                     started.append(start)
@@ -72,7 +94,14 @@ def summary_of(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> JournalSumma
                 turn = max(turn, _number(fields.get("turn")))
             case _:
                 pass
-    return JournalSummary(departures=tuple(departures), started=tuple(started), last_mailing=last, turn=turn)
+    return JournalSummary(
+        departures=tuple(departures),
+        never=never,
+        allowed=tuple(allowed),
+        started=tuple(started),
+        last_mailing=last,
+        turn=turn,
+    )
 
 
 def departure_fields(departure: Departure) -> dict[str, object]:
@@ -122,6 +151,21 @@ def _departure(event: str, fields: Mapping[str, Any]) -> Departure | None:
             to=_optional(fields.get("to")),
             to_key=str(fields.get("to_key", "")),
         )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _never_asked(fields: Mapping[str, Any]) -> tuple[str, datetime] | None:
+    try:
+        return bytes.fromhex(fields["key"]).hex(), _instant(fields["at"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _allowed(fields: Mapping[str, Any]) -> Allowed | None:
+    try:
+        key, mailbox = (bytes.fromhex(fields[name]).hex() for name in ("key", "mailbox"))
+        return Allowed(key=key, mailbox=mailbox, at=_instant(fields["at"]))
     except (KeyError, TypeError, ValueError):
         return None
 

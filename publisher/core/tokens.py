@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from hmac import compare_digest
 
-from publisher.core.addresses import identity
+from publisher.core.addresses import Address, identity
 from publisher.core.errors import TokenError
 from publisher.core.macs import mac
 
@@ -32,6 +32,8 @@ class Purpose(IntEnum):
     EXPORT = 7  # of the mailing that brought it, as VIEW is
     ERASE = 8  # as above
     ADDRESS = 9  # as above: to have another address
+    NEVER_ASK = 10  # of a mailbox: its key stands where subscription and generation do
+    SIGN_UP_WAIT = 11  # the button of a form that was sent under pressure; holds what SIGN_UP_FORM holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class KeyRing:
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _LAYOUT = struct.Struct(">BBQII")
+_MAILBOX = struct.Struct(">QI")
 _MAC = 16
 _LENGTH = 46
 
@@ -94,6 +97,25 @@ def address_key(address: str, ring: KeyRing) -> str:
     """
     oldest = ring.keys[min(ring.keys)]
     return mac(oldest, b"address\0", identity(address).encode()).hex()
+
+
+def mailbox_key(address: Address, ring: KeyRing) -> str:
+    """A keyed hash of the mailbox that an address reaches, the same for all its spellings. 24 hex digits; it
+    does not change when keys are rotated.
+    """
+    oldest = ring.keys[min(ring.keys)]
+    return mac(oldest, b"mailbox\0", address.mailbox.encode())[: _MAILBOX.size].hex()
+
+
+def halves(mailbox: str) -> tuple[int, int]:
+    """A mailbox's key as the two numbers that a token has room for: (subscription, generation)."""
+    subscription, generation = _MAILBOX.unpack(bytes.fromhex(mailbox))
+    return subscription, generation
+
+
+def whole_key(claim: Claim) -> str:
+    """The mailbox's key that a token of `NEVER_ASK` names."""
+    return _MAILBOX.pack(claim.subscription, claim.generation).hex()
 
 
 def opaque(ring: KeyRing, *parts: object) -> str:

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from publisher.core.clocks import LastEntry
+from publisher.core.confirmations import Asked, SignedUp, SignUp
 from publisher.core.documents import Document, Version
 from publisher.core.lists import Consent, Joined, NewReader, Subscription
 from publisher.core.lists import State as SubscriptionState
 from publisher.core.log import Head, Known
+from publisher.core.mailings import NewMailing
 from publisher.core.plans import Plan
 from publisher.core.posts import FileStat, Post
 from publisher.core.rhythms import Choices
@@ -137,12 +139,19 @@ class SubscriberStore(Protocol):
         ...
 
     def subscription(self, id: int) -> Subscription | None: ...
-    def confirm(self, id: int, generation: int, next_due_at: datetime, now: datetime) -> Subscription | None:
-        """Makes a pending subscription of this generation active at the head; lifts `left`. None: no such."""
-        ...
-
-    def confirmations(self, id: int, generation: int) -> tuple[int, datetime | None]:
-        """How many confirmation mails this life of a subscription was planned, and when the last was."""
+    def confirm(
+        self,
+        id: int,
+        generation: int,
+        next_due_at: datetime,
+        now: datetime,
+        *,
+        welcome: NewMailing | None = None,
+        planned: Callable[[int], None] = ...,
+    ) -> Subscription | None:
+        """Makes a pending subscription of this generation active at the head; lifts `left`. None: no such.
+        However often it is called, `welcome` is planned once, and `planned` told its number; Conflict: the
+        log has moved meanwhile."""
         ...
 
     def unsubscribe(self, id: int, generation: int, now: datetime) -> Subscription | None:
@@ -202,12 +211,59 @@ class SubscriberStore(Protocol):
         ...
 
 
+class SignUpStore(Protocol):
+    """Who may be asked to confirm: decided, counted and acted on in one transaction."""
+
+    def foresee(self, wish: SignUp, now: datetime) -> SignedUp:
+        """What `sign_up` would come to."""
+        ...
+
+    def sign_up(self, wish: SignUp, mail: NewMailing, asks: SignedUp, now: datetime) -> SignedUp:
+        """Joins the lists of `asks`, counts the mail and plans it, if that is still what the wish comes to;
+        else does nothing and returns what it comes to now."""
+        ...
+
+    def ask_again(self, ids: Sequence[int], mail: NewMailing, now: datetime) -> int:
+        """Plans one more mail that asks about these pending subscriptions of one reader, and counts nothing;
+        returns its number."""
+        ...
+
+    def asked_together(self, id: int) -> Sequence[Subscription]:
+        """The pending subscriptions that one mail asked to confirm, that of `id` last."""
+        ...
+
+    def arrival(self, id: int) -> Subscription | None:
+        """The subscription that goes on in place of `id`, a change of address that was confirmed."""
+        ...
+
+    def asked_of(self, mailbox: str) -> Asked | None:
+        """What is remembered of a mailbox, by its key."""
+        ...
+
+    def never_ask(self, mailbox: str, pending: Sequence[int], now: datetime) -> None:
+        """The owner of a mailbox wants no confirmation mail; their pending subscriptions end. Idempotent."""
+        ...
+
+    def allow(self, key: str, mailbox: str, until: datetime) -> Sequence[str]:
+        """Lifts what kept mail from an address up to `until`, but not that it left or was erased; what."""
+        ...
+
+    def forget_mailbox(self, mailbox: str) -> None:
+        """Forgets how often a mailbox was asked; that its owner wants no such mail stays."""
+        ...
+
+    def forget_asked(self, now: datetime) -> int:
+        """Forgets mailboxes that nobody tried for a year; returns how many."""
+        ...
+
+
 class Store(
     LogStore,
     ViewStore,
     FileStore,
     DocumentStore,
     SubscriberStore,
+    SignUpStore,
     PlanningStore,
     LedgerStore,
     PacingStore,

@@ -9,9 +9,9 @@ forwarded mail can ask, and no more than that: the link goes to the reader.
 from datetime import datetime, timedelta
 from typing import Any
 
-from publisher.core.addresses import Address, identity, parse
+from publisher.core.addresses import Address, identity
 from publisher.core.errors import Refused, TokenError
-from publisher.core.lists import Joined, MailingList, NewReader, State, Subscription
+from publisher.core.lists import MailingList, NewReader, State, Subscription
 from publisher.core.mailings import MailingKind
 from publisher.core.messages import Place
 from publisher.core.tokens import Claim, Purpose, address_key, seal, unseal
@@ -20,7 +20,8 @@ from publisher.services.arriving import coming_from
 from publisher.services.compose import account_message
 from publisher.services.messages import ONCE_FOR
 from publisher.services.parts import Parts
-from publisher.services.subscribe import ask_to_confirm, look_up, mail_one, may_ask
+from publisher.services.signup import readers_address, request
+from publisher.services.subscribe import look_up, mail_one
 
 LINKS = (Place.EXPORT, Place.ERASE, Place.ADDRESS)
 """What a link may be for; its value is the word in its address."""
@@ -100,22 +101,18 @@ def move(parts: Parts, token: str, address: str, now: datetime) -> None:
     be used again.
     """
     found = look(parts, token, Place.ADDRESS, now)
-    to = _new_address(found, address)
+    to = _new_address(parts, found, address)
     use(parts, token, Place.ADDRESS, now)
     spec = parts.list(found.list)
     if spec is None or found.state is not State.ACTIVE:
         raise TokenError("token", "not valid")
     key = address_key(str(to), parts.ring())
     wish = NewReader(address=str(to), key=key, active=False, own_wish=True, choices=found.choices)
-    [(joined, there)] = parts.store.join(spec.slug, [wish], coming_from(found, now))
-    if joined is Joined.LEFT or there is None or there.state is not State.PENDING:
-        return
-    if may_ask(parts, there, now):
-        ask_to_confirm(parts, spec, there, now)
+    request(parts, [spec], to, wish, coming_from(found, now), now)
 
 
-def _new_address(found: Subscription, address: str) -> Address:
-    to = parse(address)
+def _new_address(parts: Parts, found: Subscription, address: str) -> Address:
+    to = readers_address(parts, address)
     if identity(str(to)) == identity(found.address):
         raise Refused(str(to), "mail goes there already")
     return to

@@ -23,7 +23,7 @@ def arrived(parts: Parts, found: Subscription, now: datetime) -> Subscription | 
     """Where the reader of `found`, who confirms it now, changes their address by it: the subscription that
     goes on there, with all it had. None: it is none, or what it came from has ended meanwhile. Journaled.
     """
-    before = _before(parts, found)
+    before = comes_from(parts, found)
     key = address_key(found.address, parts.ring())
     if before is None or _is_blocked(parts, key, found.list):
         return None
@@ -36,7 +36,7 @@ def arrived(parts: Parts, found: Subscription, now: datetime) -> Subscription | 
     return next((one for one in there if one.state is State.ACTIVE), None)
 
 
-def _before(parts: Parts, found: Subscription) -> Subscription | None:
+def comes_from(parts: Parts, found: Subscription) -> Subscription | None:
     """The subscription that `found` takes the place of, if it still stands as it did when that was asked."""
     proof = parts.store.consent(found.id)
     words = proof.get("origin", "").replace(",", "").split()

@@ -123,20 +123,27 @@ def welcome_letter(parts: Parts, spec: MailingList, posts: Sequence[DigestPost],
     )
 
 
-def confirmation_message(parts: Parts, spec: MailingList) -> Frozen:
-    """The mail that asks for confirmation, frozen."""
-    letter = confirmation_letter(parts, spec)
+def confirmation_message(parts: Parts, *lists: MailingList) -> Frozen:
+    """The mail that asks for confirmation of one list or several, frozen."""
+    letter = confirmation_letter(parts, *lists)
     recipe, segments = freeze(compose(letter))
     return letter.subject, recipe, segments
 
 
-def confirmation_letter(parts: Parts, spec: MailingList) -> Letter:
-    """The mail that asks for confirmation, with a mark where the token goes."""
-    mark = f"mark{parts.nonce()}"
-    links = Links(confirm=f"{parts.site.public_url}confirm/{mark}")
-    language = parts.language(spec)
+def confirmation_letter(parts: Parts, *lists: MailingList) -> Letter:
+    """The mail that asks for confirmation, with marks where tokens go. It comes from the first list."""
+    mark, never = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
+    base = parts.site.public_url
+    links = Links(confirm=f"{base}confirm/{mark}", never_ask=f"{base}never-ask/{never}")
+    spec = replace(lists[0], title=titles(lists))
+    language = parts.language(lists[0])
     content = parts.renderer.letter(Occasion.CONFIRM, spec, links, site=parts.site, language=language)
-    return replace(_letter(spec, content), marks={mark: Place.CONFIRM})
+    return replace(_letter(spec, content), marks={mark: Place.CONFIRM, never: Place.NEVER_ASK})
+
+
+def titles(lists: Sequence[MailingList]) -> str:
+    """What several lists are called together."""
+    return ", ".join(spec.title for spec in lists)
 
 
 def account_message(parts: Parts, spec: MailingList, place: Place, language: str) -> Frozen:

@@ -15,7 +15,7 @@ from publisher.core.bounces import Severity, counted
 from publisher.core.departures import ERASED, EVERYWHERE, LEFT, Departure
 from publisher.core.lists import MailingList, State, Subscription
 from publisher.core.reconciling import departure_fields, event_of
-from publisher.core.tokens import address_key
+from publisher.core.tokens import address_key, mailbox_key
 from publisher.services.parts import Parts
 
 OPERATOR = "operator"
@@ -99,6 +99,7 @@ def erase(parts: Parts, address: str, now: datetime) -> int:
     gone = Departure(key=key_of(parts, address), list=EVERYWHERE, kind=ERASED, at=now, subscription=last)
     write_down(parts, [gone])
     parts.reach("erase:journaled")
+    parts.store.forget_mailbox(mailbox_key(parse(address), parts.ring()))
     forgotten = parts.store.depart([gone])
     parts.reach("erase:committed")
     return forgotten
@@ -124,6 +125,7 @@ def dossier(parts: Parts, address: str) -> dict[str, Any]:
             for one in parts.store.refusals_of(key)
         ],
         "refusals_left": _left(parts, key),
+        "confirmation_mails": _asked(parts, address),
     }
 
 
@@ -132,6 +134,12 @@ def _left(parts: Parts, key: str) -> dict[str, int]:
     those = [one for one in parts.store.refusals_of(key) if one.counts is not False]
     limits = {Severity.HARD: parts.limits.hard, Severity.SOFT: parts.limits.soft}
     return {severity: max(most - counted(those, severity), 0) for severity, most in limits.items()}
+
+
+def _asked(parts: Parts, address: str) -> dict[str, Any] | None:
+    """How often the mailbox of an address was asked to confirm, whatever its spelling; None: never."""
+    asked = parts.store.asked_of(mailbox_key(parse(address), parts.ring()))
+    return None if asked is None else {"sent": list(asked.sent), "never_again_since": asked.never}
 
 
 def choices_of(one: Subscription) -> dict[str, Any]:

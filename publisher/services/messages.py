@@ -11,7 +11,7 @@ from publisher.core.envelopes import return_path
 from publisher.core.headers import date_value
 from publisher.core.mailings import Batch, Delivery, Mailing
 from publisher.core.messages import Envelope, Form, Message, Place, Segment, is_dotless
-from publisher.core.tokens import KeyRing, Purpose, minutes, opaque, sealed
+from publisher.core.tokens import KeyRing, Purpose, halves, mailbox_key, minutes, opaque, sealed
 from publisher.ports import Coming, Signer
 from publisher.services.parts import Parts
 
@@ -107,7 +107,10 @@ class Maker:
         }
         for place, (purpose, expires) in made.tokens.items():
             life = row.mailing if purpose in _OF_MAILING else row.generation
-            values[place] = sealed(purpose, row.subscription, life, expires, ring).encode("ascii")
+            of = row.subscription, life
+            if purpose is Purpose.NEVER_ASK:
+                of = halves(mailbox_key(parse(address), ring))
+            values[place] = sealed(purpose, *of, expires, ring).encode("ascii")
         envelope = Envelope(mail_from=self._mail_from(row, ring), rcpt_to=address)
         return Making(made, values, _key(row.mailing, row.n), _whole(left, row.sender), envelope)
 
@@ -172,6 +175,7 @@ _TOKENS = {
     Place.EXPORT: Purpose.EXPORT,
     Place.ERASE: Purpose.ERASE,
     Place.ADDRESS: Purpose.ADDRESS,
+    Place.NEVER_ASK: Purpose.NEVER_ASK,
 }
 _ONCE = frozenset({Purpose.EXPORT, Purpose.ERASE, Purpose.ADDRESS})
 _OF_MAILING = _ONCE | {Purpose.VIEW}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from publisher.core.addresses import Blocklist
 from publisher.core.bounces import Limits
 from publisher.core.feeds import FeedSpec, Outline
 from publisher.core.identity import Naming
@@ -38,7 +39,8 @@ class Parts:
     """One site's parts. `stamp` changes when a document's making changes (version, templates); `run` is this
     process's token in leases; `nonce` gives a fresh unguessable ASCII word; `batch` counts deliveries;
     `bounces` is where undeliverable mail comes back to, "" for the address of From; `limits`
-    are how many refusals end mail to an address; `hubs` are told of
+    are how many refusals end mail to an address; `blocked` are addresses that no reader may sign up; `hubs`
+    are told of
     changed feeds; with `pages` each post has a page of ours; `outline` writes the list of all feeds; `reach`
     is called by name between steps that a crash may part; `kept` holds what was made of posts, for the next
     cohort; `forced` names rules of the lint that do not count now.
@@ -54,6 +56,7 @@ class Parts:
     batch: int
     bounces: str
     limits: Limits
+    blocked: Blocklist
     run: str
     stamp: str
     clock: Clock

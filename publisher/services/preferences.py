@@ -1,11 +1,12 @@
 """What readers choose for themselves: on the page that their mails link to, and by links that work once."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from publisher.core.digests import topics_of
 from publisher.core.errors import TokenError
+from publisher.core.filters import folded
 from publisher.core.lists import Choice, MailingList, State, Subscription
 from publisher.core.posts import Mail
 from publisher.core.rhythms import Choices, Pace, Taste, as_topics
@@ -56,16 +57,31 @@ def of(parts: Parts, token: str, now: datetime) -> tuple[Subscription, MailingLi
 
 
 def save(parts: Parts, token: str, wish: Choices, now: datetime) -> Subscription:
-    """The reader wants it so from now on. What the list does not leave to them stays as it was; posts that
-    wait for them keep waiting. Raises TokenError.
+    """The reader wants it so from now on. What the list does not leave to them stays as it was, and of topics
+    and languages only those that are offered to them or that they have count; posts that wait for them keep
+    waiting. Raises TokenError.
     """
     found, spec = of(parts, token, now)
+    wish = offered(wish, found.choices, offer(parts, spec, found.choices))
     choices = allowed(spec, wish, found.choices)
     due = due_of(parts, spec, found, now, choices.pace)
     changed = parts.store.choose(found.id, found.generation, choices, due)
     if changed is None:
         raise TokenError("token", "not valid")
     return changed
+
+
+def offered(wish: Choices, before: Choices, offer: Offer) -> Choices:
+    """`wish` without topics and languages that are neither offered nor chosen `before`."""
+    held = before.taste
+    topics = {folded(topic) for topic in (*offer.topics, *held.topics)}
+    language = wish.taste.language
+    known = language in {"", held.language, *offer.languages}
+    taste = Taste(
+        topics=tuple(topic for topic in wish.taste.topics if folded(topic) in topics),
+        language=language if known else held.language,
+    )
+    return replace(wish, taste=taste)
 
 
 def allowed(spec: MailingList, wish: Choices, before: Choices) -> Choices:

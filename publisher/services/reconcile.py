@@ -9,7 +9,8 @@ twice. Nothing is sent. A reader may miss a post that was back-dated meanwhile; 
 
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from publisher.core.departures import Departure
@@ -41,19 +42,23 @@ class Behind:
     departures: tuple[Departure, ...]
     started: tuple[Started, ...]
     log_head: int
+    never: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     sent: bool = False
     begun: bool = False
 
     @property
     def departures_only(self) -> bool:
         """Whether nothing is lacking but departures: no mail went out that the store does not know of."""
-        return bool(self.departures) and not (self.started or self.log_head or self.sent or self.begun)
+        return bool(self.departures or self.never) and not (
+            self.started or self.log_head or self.sent or self.begun
+        )
 
     def __str__(self) -> str:
         gone, missed = len(self.departures), len(self.started)
         words = [f"{gone} departure{'s' * (gone > 1)}"] if gone else []
         words += [f"{missed} mailing{'s' * (missed > 1)}"] if missed else []
         words += [f"the log up to {self.log_head}"] if self.log_head else []
+        words += [f"{len(self.never)} of those who want no confirmation mail"] if self.never else []
         words += ["what was sent since"] if self.sent else []
         return "it lacks " + ", ".join(words) if words else "it was reconciled in part"
 
@@ -85,6 +90,7 @@ def behind(parts: Parts, manifest: bytes | None) -> Behind | None:
         departures=tuple(parts.store.lacking(told.departures)),
         started=tuple(start for start in told.started if start.mailing > last),
         log_head=head if head > max(parts.store.head().seq, int(parts.store.fact(HEAD) or 0)) else 0,
+        never={mailbox: at for mailbox, at in told.never.items() if not _wants_none(parts, mailbox)},
         sent=told.turn > parts.store.turn() or told.last_mailing > last,
         begun=bool(parts.store.fact(BEGUN)),
     )
@@ -99,6 +105,7 @@ def finish_departures(parts: Parts, lacks: Behind) -> None:
     """Does what was written down and not done: a crash came between, or the change is being made right now by
     another process, which finds it done. Nothing else happened since, so nothing is in doubt.
     """
+    _stop_asking(parts, lacks.never)
     parts.store.depart(lacks.departures)
     log.info("departures replayed", extra={"departures": len(lacks.departures)})
 
@@ -117,6 +124,9 @@ def reconcile(parts: Parts, lacks: Behind, manifest: bytes | None, now: datetime
     entries, size = parts.journal.since(0)
     told = summary_of(entries)
     doubts = parts.store.doubt_open(WHY, now)
+    for allowed in told.allowed:
+        parts.store.allow(allowed.key, allowed.mailbox, allowed.at)
+    _stop_asking(parts, told.never)
     departures = parts.store.lacking(told.departures)
     parts.store.depart(departures)
     parts.reach("reconcile:departed")
@@ -146,6 +156,18 @@ def _serve(parts: Parts, told: JournalSummary) -> dict[str, int]:
         readers = parts.store.served(start.list, start.at, parts.store.head().seq)
         moved[start.list] = moved.get(start.list, 0) + readers
     return moved
+
+
+def _stop_asking(parts: Parts, never: Mapping[str, datetime]) -> None:
+    """Mailboxes whose owners want no confirmation mail."""
+    for mailbox, at in never.items():
+        if not _wants_none(parts, mailbox):
+            parts.store.never_ask(mailbox, (), at)
+
+
+def _wants_none(parts: Parts, mailbox: str) -> bool:
+    asked = parts.store.asked_of(mailbox)
+    return asked is not None and asked.never is not None
 
 
 def _last(parts: Parts) -> int:

@@ -1,5 +1,6 @@
 """A reader's change of address: the new address is confirmed, and takes the place of the one before."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, or_, select, update
@@ -8,11 +9,12 @@ from publisher.core.departures import Departure
 from publisher.core.lists import State
 from publisher.core.mailings import MailingKind
 from publisher.stores.confirming import activate, is_blocked
+from publisher.stores.engine import upsert
 from publisher.stores.forgetting import forget_addresses, forget_confirmations, has_delivery
 from publisher.stores.receipts import receipts
 from publisher.stores.rows import with_address
 from publisher.stores.schema import deliveries, mailings
-from publisher.stores.subscribertables import subscriptions
+from publisher.stores.subscribertables import arrivals, subscriptions
 
 
 def change_address(connection: Connection, move: Departure) -> bool:
@@ -30,7 +32,7 @@ def change_address(connection: Connection, move: Departure) -> bool:
     if connection.execute(select(_had_mail(new.id))).scalar_one():
         _succeed(connection, new, old)
     else:
-        _move_in(connection, new, old, f"confirmed by the reader at {confirmed_at.isoformat()}")
+        _move_in(connection, new, old, confirmed_at)
     return True
 
 
@@ -55,14 +57,15 @@ def _had_mail(id: int) -> ColumnElement[bool]:
     return or_(with_posts, exists().where(receipts.c.subscription == id))
 
 
-def _move_in(connection: Connection, new: Row[Any], old: Row[Any], confirmed: str) -> None:
+def _move_in(connection: Connection, new: Row[Any], old: Row[Any], now: datetime) -> None:
     """The old subscription, with all it had, belongs to the person of the new one, who is no more."""
     forget_confirmations(connection, [new.id])
     connection.execute(delete(subscriptions).where(subscriptions.c.id == new.id, ~has_delivery()))
-    proof = old.consent | {"address": confirmed}
+    proof = old.consent | {"address": f"confirmed by the reader at {now.isoformat()}"}
     moved = {"subscriber": new.subscriber, "asked_at": None, "consent": proof}
     connection.execute(update(subscriptions).where(subscriptions.c.id == old.id).values(moved))
     forget_addresses(connection, [old.subscriber])
+    connection.execute(upsert(arrivals), {"was": new.id, "subscription": old.id, "at": now})
 
 
 def _succeed(connection: Connection, new: Row[Any], old: Row[Any]) -> None:

@@ -42,10 +42,10 @@ class Persons:
             return [(row.list, row.kind.value, row.at) for row in connection.execute(query)]
 
     def consent(self, subscription: int) -> Any:
-        """How a subscription came about: the proof that was kept."""
+        """How a subscription came about: the proof that was kept; nothing where there is none."""
         with self._db.read() as connection:
             query = select(subscriptions.c.consent).where(subscriptions.c.id == subscription)
-            return connection.execute(query).scalar_one()
+            return connection.execute(query).scalar() or {}
 
     def received(self, subscription: int) -> Sequence[tuple[int, str, str, datetime]]:
         """(mailing, subject, state, since) of everything planned for a subscription, oldest first. Of what

@@ -6,6 +6,7 @@ call. And a reader whose earlier life is in the ledger (a digest went to them) i
 sign-up: unsubscribed, so that the proof of what was sent still names somebody.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
@@ -20,7 +21,7 @@ from publisher.stores.schema import batches, cohorts, deliveries, mailing_posts,
 from publisher.stores.subscribertables import subscribers, subscriptions
 
 _FOR_ONE = (MailingKind.CONFIRM, MailingKind.ACCOUNT)
-_IN_FLIGHT = (DeliveryState.CLAIMED, DeliveryState.SENDING)
+IN_FLIGHT = (DeliveryState.CLAIMED, DeliveryState.SENDING)
 
 
 def forget_pending(connection: Connection, before: datetime) -> int:
@@ -28,18 +29,23 @@ def forget_pending(connection: Connection, before: datetime) -> int:
     old = select(subscriptions.c.id, subscriptions.c.subscriber).where(
         is_(subscriptions.c.state, State.PENDING),
         subscriptions.c.created_at < before,
-        ~has_delivery(deliveries.c.state.in_(_IN_FLIGHT)),
+        ~has_delivery(deliveries.c.state.in_(IN_FLIGHT)),
     )
     rows = connection.execute(old).all()
-    for part in slices(rows):
-        ids = [row.id for row in part]
+    forget_subscriptions(connection, [(row.id, row.subscriber) for row in rows])
+    return len(rows)
+
+
+def forget_subscriptions(connection: Connection, pending: Sequence[tuple[int, int]]) -> None:
+    """Ends these subscriptions, (id, subscriber) each, of which nothing is being sent."""
+    for part in slices(pending):
+        ids = [id for id, _ in part]
         forget_confirmations(connection, ids)
         these = subscriptions.c.id.in_(ids)
         proof = has_delivery() | has_receipt()
         connection.execute(update(subscriptions).where(these, proof).values(state=State.UNSUBSCRIBED))
         connection.execute(delete(subscriptions).where(these, ~proof))
-        forget_addresses(connection, [row.subscriber for row in part])
-    return len(rows)
+        forget_addresses(connection, [subscriber for _, subscriber in part])
 
 
 def has_delivery(*more: ColumnElement[bool]) -> ColumnElement[bool]:

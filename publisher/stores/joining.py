@@ -45,6 +45,12 @@ def join_all(
     return [(word, after.get(reader.key)) for word, reader in zip(joined, readers, strict=True)]
 
 
+def wish_of(connection: Connection, spec: str, reader: NewReader) -> Joined:
+    """What the wish of one reader would come to."""
+    was = _before(connection, spec, [reader.key]).get(reader.key)
+    return decide(was, _suppressed(connection, spec, [reader.key]).get(reader.key, ()), reader)
+
+
 def _decide_all(
     readers: Sequence[NewReader],
     before: Mapping[str, Before],

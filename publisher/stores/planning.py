@@ -93,17 +93,22 @@ class Planning(DueReaders, LeftOut):
         """A transactional mailing with one delivery, ready at once. Raises StoreError: no such reader."""
         keep_segments(self._db, new.segments)
         with self._db.write() as connection:
-            life = select(subscriptions.c.generation).where(subscriptions.c.id == subscription)
-            generation = connection.execute(life).scalar()
-            if generation is None:
-                raise StoreError("store", f"there is no subscription {subscription}", "sign up again")
-            id = freeze(connection, new, MailingState.READY, 1, now, whole=True)
-            add_cohorts(connection, id, new.cohorts)
-            row = {"mailing": id, "n": 1, "cohort": new.cohorts[0].n, "subscription": subscription}
-            row |= {"generation": generation, **_untouched(now)}
-            connection.execute(insert(deliveries), row)
-            _write_batches(connection, id, new.kind, [Slice(group=OTHERS, lo=1, hi=1)], now)
-            return id
+            return start_for_one(connection, new, subscription, now)
+
+
+def start_for_one(connection: Connection, new: NewMailing, subscription: int, now: datetime) -> int:
+    """`Planning.start_for_one` within a transaction; the segments are kept already."""
+    life = select(subscriptions.c.generation).where(subscriptions.c.id == subscription)
+    generation = connection.execute(life).scalar()
+    if generation is None:
+        raise StoreError("store", f"there is no subscription {subscription}", "sign up again")
+    id = freeze(connection, new, MailingState.READY, 1, now, whole=True)
+    add_cohorts(connection, id, new.cohorts)
+    row = {"mailing": id, "n": 1, "cohort": new.cohorts[0].n, "subscription": subscription}
+    row |= {"generation": generation, **_untouched(now)}
+    connection.execute(insert(deliveries), row)
+    _write_batches(connection, id, new.kind, [Slice(group=OTHERS, lo=1, hi=1)], now)
+    return id
 
 
 def _untouched(now: datetime) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from publisher.stores.promises import Promises
 from publisher.stores.quotas import Quotas
 from publisher.stores.reconciling import Reconciling
 from publisher.stores.rekeying import Rekeying
+from publisher.stores.signingup import SigningUp
 from publisher.stores.subscribers import Subscribers
 from publisher.stores.views import Views
 
@@ -30,6 +31,7 @@ class SqlStore(
     Persons,
     Asking,
     Rekeying,
+    SigningUp,
     Planning,
     Ledger,
     Holding,

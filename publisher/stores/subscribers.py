@@ -1,25 +1,28 @@
 """Subscribers and their subscriptions: reading, confirming, leaving, forgetting."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
+from publisher.core.errors import Conflict
 from publisher.core.lists import Consent, Event, Joined, NewReader, State, Subscription, after
-from publisher.core.mailings import MailingKind
+from publisher.core.mailings import NewMailing
 from publisher.core.rhythms import Choices
 from publisher.stores.choices import rhythm_ids, taste_ids
 from publisher.stores.columns import is_
 from publisher.stores.confirming import activate, is_blocked
 from publisher.stores.engine import Database, insert_new
 from publisher.stores.forgetting import forget_pending
+from publisher.stores.freezing import keep_segments
 from publisher.stores.joining import join_all
 from publisher.stores.members import Suppression
+from publisher.stores.planning import start_for_one
 from publisher.stores.rows import as_subscription, with_address
-from publisher.stores.schema import deliveries, mailings
-from publisher.stores.subscribertables import subscriptions, suppressions
+from publisher.stores.schema import log_head
+from publisher.stores.subscribertables import arrivals, subscriptions, suppressions
 
 PAGE = 5_000
 """Subscriptions read at a time: no read transaction stays open while somebody works through them."""
@@ -46,25 +49,36 @@ class Subscribers:
             row = connection.execute(with_address().where(subscriptions.c.id == id)).one_or_none()
         return as_subscription(row) if row else None
 
-    def confirm(self, id: int, generation: int, next_due_at: datetime, now: datetime) -> Subscription | None:
-        """Pending -> active at the log's head, and lifts `left` and `erased`. Idempotent."""
+    def confirm(
+        self,
+        id: int,
+        generation: int,
+        next_due_at: datetime,
+        now: datetime,
+        *,
+        welcome: NewMailing | None = None,
+        planned: Callable[[int], None] = lambda _: None,
+    ) -> Subscription | None:
+        """Pending -> active at the log's head, and lifts `left` and `erased`. Idempotent: only who makes it
+        active plans `welcome`, and then `planned` is told its number. Raises Conflict when the log's head is
+        no longer that of `welcome`.
+        """
+        mailing = 0
+        if welcome is not None:
+            keep_segments(self._db, welcome.segments)
         with self._db.write() as connection:
             row = _of_generation(connection, id, generation)
             if row is None or row.state is State.UNSUBSCRIBED or is_blocked(connection, row):
                 return None
             if row.state is State.PENDING:
                 activate(connection, row, next_due_at, now)
-            return _again(connection, id)
-
-    def confirmations(self, id: int, generation: int) -> tuple[int, datetime | None]:
-        """How many confirmation mails this life of a subscription was planned, and when the last was."""
-        query = select(func.count(), func.max(mailings.c.created_at)).join_from(
-            deliveries, mailings, mailings.c.id == deliveries.c.mailing
-        )
-        query = query.where(deliveries.c.subscription == id, deliveries.c.generation == generation)
-        with self._db.read() as connection:
-            number, last = connection.execute(query.where(mailings.c.kind == MailingKind.CONFIRM)).one()
-        return number, last
+                if welcome is not None:
+                    _must_stand_at(connection, welcome.head)
+                    mailing = start_for_one(connection, welcome, id, now)
+            confirmed = _again(connection, id)
+        if mailing:
+            planned(mailing)
+        return confirmed
 
     def furthest_back(self, spec: str) -> int | None:
         """The smallest offset of an active reader of a list; None without readers."""
@@ -132,12 +146,19 @@ class Subscribers:
     def forget_pending(self, before: datetime) -> int:
         """Deletes pending subscriptions created before; how many (see forgetting.py for what stays)."""
         with self._db.write() as connection:
+            connection.execute(delete(arrivals).where(arrivals.c.at < before))
             return forget_pending(connection, before)
 
 
 def _of_generation(connection: Connection, id: int, generation: int) -> Row[Any] | None:
     this = (subscriptions.c.id == id) & (subscriptions.c.generation == generation)
     return connection.execute(with_address().where(this)).one_or_none()
+
+
+def _must_stand_at(connection: Connection, head: int) -> None:
+    """What a welcome shows ends where the reader's place in the log begins: no post is lost or doubled."""
+    if connection.execute(select(log_head.c.seq)).scalar_one() != head:
+        raise Conflict("log", "something was published meanwhile", "look again")
 
 
 def _again(connection: Connection, id: int) -> Subscription:

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Index,
     Integer,
     Table,
     Text,
@@ -13,7 +14,7 @@ from sqlalchemy import (
 )
 
 from publisher.core.lists import State as SubscriptionState
-from publisher.stores.columns import index_of, metadata, one_of, to
+from publisher.stores.columns import index_of, index_where, metadata, one_of, to
 from publisher.stores.members import Suppression
 from publisher.stores.types import Hash, Id, Instant, Member
 
@@ -81,6 +82,37 @@ index_of(
 )
 index_of(
     "ix_subscriptions_pending", subscriptions.c.state, SubscriptionState.PENDING, subscriptions.c.created_at
+)
+
+mailboxes = Table(
+    "mailboxes",
+    metadata,
+    Column("mailbox", Hash, primary_key=True),
+    Column("sent_1", Instant),  # the last confirmation mails, newest first
+    Column("sent_2", Instant),
+    Column("sent_3", Instant),
+    Column("worn_out", Boolean, nullable=False),
+    Column("never_at", Instant),
+    Column("tried_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+index_where("ix_mailboxes_forgettable", mailboxes.c.never_at.is_(None), mailboxes.c.tried_at)
+
+asked_domains = Table(
+    "asked_domains",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("domain", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+Index("ix_asked_domains_domain", asked_domains.c.domain)
+
+arrivals = Table(
+    "arrivals",  # a change of address: who clicks twice is told twice
+    metadata,
+    Column("was", BigInteger, primary_key=True, autoincrement=False),
+    Column("subscription", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 suppressions = Table(

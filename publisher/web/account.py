@@ -1,6 +1,5 @@
 """The pages about what is kept: ask for a link, and what a link opens. Opening a page changes nothing."""
 
-import asyncio
 import json
 from datetime import datetime
 
@@ -16,8 +15,7 @@ from publisher.core.messages import Place
 from publisher.services import account
 from publisher.web.answers import HEADERS, Answers
 from publisher.web.forms import one, read_fields
-from publisher.web.limits import Limits
-from publisher.web.signup import EVEN, unusable
+from publisher.web.signup import evenly, unusable
 from publisher.web.tongues import to_say
 
 FILE = {"Content-Disposition": 'attachment; filename="kept-about-you.json"'}
@@ -28,8 +26,8 @@ class AccountPages:
     whatever is wrong; a good one is answered alike, whether a mail is sent or not.
     """
 
-    def __init__(self, app: App, answers: Answers, limits: Limits) -> None:
-        self._app, self._answers, self._limits = app, answers, limits
+    def __init__(self, app: App, answers: Answers) -> None:
+        self._app, self._answers = app, answers
 
     async def ask(self, request: Request) -> Response:
         """GET shows what may be asked for; POST sends the link `link` to the address on record."""
@@ -38,12 +36,9 @@ class AccountPages:
             found, _ = await run_in_threadpool(account.of, self._answers.parts, token, now)
             link = None
             if request.method == "POST":
-                if wait := self._limits.take(request.client.host if request.client else "", now):
-                    return await self._answers.error(429, request.scope, {"Retry-After": str(wait)})
                 link = _link(one(await read_fields(request.scope, request.receive), "link"))
             if link is not None:
-                work = run_in_threadpool(account.ask, self._answers.parts, token, link, now)
-                await asyncio.gather(work, asyncio.sleep(EVEN))
+                await evenly(run_in_threadpool(account.ask, self._answers.parts, token, link, now))
                 self._app.wake()
         except TokenError:
             return await self._answers.error(404, request.scope)
@@ -78,8 +73,7 @@ class AccountPages:
 
     async def _move(self, token: str, found: Subscription, address: str, now: datetime) -> Response:
         try:
-            work = run_in_threadpool(account.move, self._answers.parts, token, address, now)
-            await asyncio.gather(work, asyncio.sleep(EVEN))
+            await evenly(run_in_threadpool(account.move, self._answers.parts, token, address, now))
         except AddressError as error:
             return await self._button(Place.ADDRESS, token, found, address, unusable(error))
         except Refused:

@@ -39,10 +39,6 @@ _ERRORS = {
     405: (to_say("Not possible"), to_say("This address cannot be used in that way.")),
     410: (to_say("Gone"), to_say("What was at this address has been taken back by its author.")),
     413: (to_say("Too much"), to_say("More was sent than this page takes.")),
-    429: (
-        to_say("Too many at once"),
-        to_say("Many sign-ups came from your network. Wait a little, then try again."),
-    ),
     500: (to_say("Something went wrong"), to_say("It is not your fault. Try again in a while.")),
 }
 _NOTHING = (to_say("Nothing yet"), to_say("Nothing has been published here yet. Come back soon."))

@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -11,31 +10,32 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from publisher.app import App
 from publisher.core.errors import PublisherError
 from publisher.stores.encodings import encode, encodes
 from publisher.web.account import AccountPages
 from publisher.web.answers import Answers
+from publisher.web.clients import Proxies
 from publisher.web.documents import Documents
 from publisher.web.files import Files
 from publisher.web.forms import Gone, TooLarge
-from publisher.web.limits import Limits
+from publisher.web.limits import BUSY, Crowd, Limits
 from publisher.web.preferences import PreferencesPage
-from publisher.web.quick import Memory
+from publisher.web.quick import LONGEST_QUERY, Gate, Memory
+from publisher.web.refused import Refused
 from publisher.web.signup import SignUp
 from publisher.web.standing import Standing
 from publisher.web.tokenpages import TokenPages
 
 log = logging.getLogger(__name__)
 
-NEAR = ["127.0.0.1", "::1"]
-"""Proxies on this machine are believed when they name the client (X-Forwarded-For)."""
-
-_PAGES = re.compile(r"/(?:subscribe|confirm|unsubscribe|preferences|view|account|healthz|readyz)(?:/|\Z)")
+_PAGES = re.compile(
+    r"/(?:subscribe|confirm|never-ask|unsubscribe|preferences|view|account|healthz|readyz)(?:/|\Z)"
+)
 _TOKEN = re.compile(
-    r"(/(?:confirm|unsubscribe|preferences|view|account(?:/(?:export|erase|address))?)/).+", re.DOTALL
+    r"(/(?:confirm|never-ask|unsubscribe|preferences|view|account(?:/(?:export|erase|address))?)/).+",
+    re.DOTALL,
 )
 _PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -52,8 +52,11 @@ class Application:
         self._app = app
         self._answers = answers = Answers(app.parts)
         self._prefix = urlsplit(app.settings.site.public_url).path.rstrip("/")
-        behind_proxy: Any = ProxyHeadersMiddleware  # uvicorn and Starlette spell the types of ASGI apart
-        self._pages: ASGIApp = behind_proxy(_router(app, answers), trusted_hosts=NEAR)
+        self.refused = Refused(app)
+        self.proxies = Proxies(app.settings.web.trusted_proxies)
+        self.gate = Gate(self.proxies, self.refused.count)
+        self._clients = Crowd()
+        self._pages: ASGIApp = _router(app, answers, self.refused)
         self.standing = Standing(app)
         self._documents = Documents(
             Files(app.public, app.settings.site.public_url, unpacks=encodes),
@@ -81,6 +84,7 @@ class Application:
         except Gone:
             return
         except TooLarge:
+            self.refused.count("bodies_too_large")
             await (await self._answers.error(413, scope, {"Connection": "close"}))(scope, receive, send)
         except Exception:
             path = masked(scope["path"])
@@ -90,6 +94,25 @@ class Application:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Under the path of web.public_url, and without it for a proxy that takes it away."""
+        if len(scope["query_string"]) > LONGEST_QUERY:
+            self.refused.count("queries_too_long")
+            await PlainTextResponse("The query of this address is too long.\n", 414, _PLAIN)(
+                scope, receive, send
+            )
+            return
+        client = self.proxies.client(scope)
+        if scope["client"] and client != scope["client"][0]:  # behind a proxy connections tell nothing
+            scope = {**scope, "client": (client, 0)}
+            with self._clients.one(client) as fits:
+                if fits:
+                    await self._of_client(scope, receive, send)
+                else:
+                    self.refused.count("requests_at_once_of_one_network")
+                    await PlainTextResponse(BUSY, 503, {**_PLAIN, "Retry-After": "5"})(scope, receive, send)
+            return
+        await self._of_client(scope, receive, send)
+
+    async def _of_client(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = self._under_prefix(scope["path"])
         if path != scope["path"]:
             scope = {**scope, "path": path}
@@ -122,10 +145,9 @@ class Application:
         await response(scope, receive, send)
 
 
-def _router(app: App, answers: Answers) -> Router:
-    limits = Limits()
-    sign_up = SignUp(app, answers, limits)
-    tokens, kept = TokenPages(app, answers), AccountPages(app, answers, limits)
+def _router(app: App, answers: Answers, refused: Refused) -> Router:
+    sign_up = SignUp(app, answers, Limits(), refused)
+    tokens, kept = TokenPages(app, answers), AccountPages(app, answers)
     both = ["GET", "POST"]
 
     async def missing(scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,6 +170,7 @@ def _router(app: App, answers: Answers) -> Router:
             Route("/subscribe", sign_up.__call__, methods=both),
             Route("/subscribe/{list}", sign_up.__call__, methods=both),
             Route("/confirm/{token}", tokens.confirm, methods=both),
+            Route("/never-ask/{token}", tokens.never_ask, methods=both),
             Route("/view/{token}", tokens.view),
             Route("/unsubscribe/{token}", tokens.unsubscribe, methods=both),
             Route("/preferences/{token}", PreferencesPage(app, answers).__call__, methods=both),

@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 from publisher.core.feeddocs import FeedDocument, may_be_feed, read_feed
 from publisher.web.conditional import http_date
-from publisher.web.media import content_type, for_programs
+from publisher.web.media import content_type, for_programs, policy
 from publisher.web.negotiation import IDENTITY
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -146,6 +146,8 @@ def _variant(coding: str, size: int, body: bytes | None, etag: bytes, type: str,
         (b"x-content-type-options", b"nosniff"),
         *kept,
     ]
+    if rules := policy(type):
+        headers.append((b"content-security-policy", rules))
     if coding != IDENTITY:
         headers.append((b"content-encoding", coding.encode()))
     return Variant(coding, size, body, etag, tuple(headers), kept)

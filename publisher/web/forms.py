@@ -1,7 +1,9 @@
 """What forms bring: bodies within bounds, fields, and the token that says a form is ours and was read."""
 
+import heapq
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -20,6 +22,12 @@ YOUNGEST = timedelta(seconds=2)
 
 OLDEST = timedelta(hours=24)
 
+WAIT, WAIT_OLDEST = timedelta(seconds=20), timedelta(hours=1)
+"""Under pressure a button is taken this long after it was made, and no longer than that."""
+
+USED = 100_000
+"""Used form tokens remembered at most."""
+
 Fields = Mapping[str, tuple[str, ...]]
 
 
@@ -31,12 +39,77 @@ class Gone(Exception):
     """The client went away before its request was whole."""
 
 
-def issue(ring: KeyRing, now: datetime) -> str:
-    """A fresh form token. Where a reader's token names a subscription, it holds the second it was made."""
-    made = int(now.timestamp())
-    return seal(
-        Claim(purpose=Purpose.SIGN_UP_FORM, subscription=made, generation=0, expires=now + OLDEST), ring
-    )
+def issue(ring: KeyRing, now: datetime, nonce: str) -> str:
+    """A fresh form token. Where a reader's token names a subscription, it holds the second it was made, and
+    then the beginning of `nonce` (hex digits), so that no two are the same.
+    """
+    return seal(_claim(Purpose.SIGN_UP_FORM, int(now.timestamp()), nonce, now + OLDEST), ring)
+
+
+def issue_wait(ring: KeyRing, now: datetime, nonce: str) -> str:
+    """A fresh token of a button that is taken after WAIT. It holds the millisecond it was made."""
+    made = int(now.timestamp() * 1000)
+    return seal(_claim(Purpose.SIGN_UP_WAIT, made, nonce, now + WAIT_OLDEST), ring)
+
+
+def _claim(purpose: Purpose, made: int, nonce: str, expires: datetime) -> Claim:
+    return Claim(purpose=purpose, subscription=made, generation=int(nonce[:8], 16), expires=expires)
+
+
+def waits(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
+    """How long until the button of `issue_wait` is taken, zero when it is; None: it is none, or too old."""
+    try:
+        claim = unseal(token, Purpose.SIGN_UP_WAIT, ring, now)
+    except TokenError:
+        return None
+    made = datetime.fromtimestamp(claim.subscription / 1000, UTC)
+    return min(max(made + WAIT - now, timedelta()), WAIT)
+
+
+class Use(Enum):
+    """How a form token was used before."""
+
+    FIRST = "first"
+    SAME = "same"  # for the same: a button was pressed twice
+    SPENT = "spent"  # for something else, or so long ago that nobody knows
+
+
+class UsedTokens:
+    """Form tokens work once. For the event loop's thread.
+
+    Used ones are remembered until they expire, and no more than `most`. Where more are used, the oldest are
+    forgotten, and all that were made before them count as spent: their forms come back with a fresh token. So
+    a flood can make people press a button twice, and never makes a token good again.
+    """
+
+    def __init__(self, most: int = USED) -> None:
+        self._most = most
+        self._used: dict[str, int] = {}
+        self._by_age: list[tuple[datetime, str]] = []
+        self._floor = datetime.min.replace(tzinfo=UTC)
+
+    def use(self, token: str, made: datetime, content: int, now: datetime) -> Use:
+        """Uses a valid token up, made at `made`, for what `content` is the hash of."""
+        while self._by_age and (len(self._used) >= self._most or self._by_age[0][0] < now - OLDEST):
+            oldest, old = heapq.heappop(self._by_age)
+            del self._used[old]
+            self._floor = max(self._floor, oldest)
+        if token in self._used:
+            return Use.SAME if self._used[token] == content else Use.SPENT
+        if made <= self._floor:
+            return Use.SPENT
+        self._used[token] = content
+        heapq.heappush(self._by_age, (made, token))
+        return Use.FIRST
+
+
+def made_at(token: str, ring: KeyRing, now: datetime) -> datetime:
+    """When a token that is valid was made. Raises TokenError."""
+    try:
+        return datetime.fromtimestamp(unseal(token, Purpose.SIGN_UP_FORM, ring, now).subscription, UTC)
+    except TokenError:
+        made = unseal(token, Purpose.SIGN_UP_WAIT, ring, now).subscription
+        return datetime.fromtimestamp(made / 1000, UTC)
 
 
 def ripe_in(token: str, ring: KeyRing, now: datetime) -> timedelta | None:

@@ -48,6 +48,25 @@ _FEEDS = {
 }
 
 
+PAGE = (
+    b"default-src 'none'; style-src 'self' 'unsafe-inline'; img-src * data:; media-src * data:; "
+    b"font-src 'self' data:; manifest-src 'self'; form-action 'self'; base-uri 'none'"
+)
+"""The policy of pages: they show pictures, films and sound from anywhere, and run nothing."""
+
+DATA = b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+"""The policy of all else that a browser may open by itself, pictures in SVG above all."""
+
+
+def policy(kind: str) -> bytes:
+    """The Content-Security-Policy of a document of that media type; "" for one that browsers show in a
+    viewer of their own, which a policy would only break.
+    """
+    if kind.startswith("text/html"):
+        return PAGE
+    return b"" if kind == "application/pdf" or kind.startswith(("audio/", "video/")) else DATA
+
+
 def for_programs(path: str) -> bool:
     """Whether programs of every origin may read it: it is data, not a page."""
     return PurePosixPath(path).suffix.lower() in {".atom", ".opml", ".rss"}

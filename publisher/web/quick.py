@@ -19,11 +19,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from publisher.ports import Clock
 from publisher.web.asking import Asked, asked
+from publisher.web.clients import Proxies
 from publisher.web.documents import Documents
+from publisher.web.limits import BUSY, CONNECTIONS, OF_NETWORK, Crowd
 from publisher.web.responding import Answer
 
 LONGEST = 2048
 """Bytes of a request that is known again by its bytes. One with more is read again when it comes back."""
+
+LONGEST_QUERY = 4096
+"""Bytes of a query string. Nothing here reads one; links from elsewhere carry all sorts of them."""
 
 REQUESTS = 8192
 ANSWERS = 2048
@@ -45,11 +50,17 @@ _OF_USE = re.compile(
     rb":[ \t]*([^\r]*)",
     re.IGNORECASE,
 )
+_FORWARDED = re.compile(rb"\nx-forwarded-for[ \t]*:", re.IGNORECASE)
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"http2-settings"})
 _STATUS = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus} | {
     226: b"HTTP/1.1 226 IM Used\r\n"
 }
 _TOO_LARGE = _STATUS[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"
+_BUSY = (
+    _STATUS[503]
+    + b"content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\nretry-after: 5\r\n"
+    + b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(BUSY), BUSY.encode())
+)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 _Fields = list[tuple[bytes, bytes]]
@@ -115,12 +126,14 @@ class Memory:
                 fields.append((name, value.strip(b" \t")))
         if hosts != 1:
             return None
-        key = (method, target, tuple(fields))
+        path, asks, query = target.partition(b"?")
+        if len(query) > LONGEST_QUERY:
+            return None
+        key = (method, path, tuple(fields))  # no query: it changes nothing, and there is no end of them
         said = self._answers.get(key)
         if said is None:
-            path = self._path_of(target.partition(b"?")[0].decode("ascii"))
-            said = _Said(key, path, asked(method.decode(), fields))
-        if len(data) <= LONGEST:
+            said = _Said(key, self._path_of(path.decode("ascii")), asked(method.decode(), fields))
+        if len(data) <= LONGEST and not asks:
             if len(self._requests) >= REQUESTS:
                 del self._requests[next(iter(self._requests))]
             self._requests[data] = said
@@ -155,12 +168,47 @@ def _head(answer: Answer, headers: _Fields) -> bytes:
     return b"".join((_STATUS[answer.status], *lines, b"\r\n"))
 
 
+class Gate:
+    """Who may be connected: `most` at once, and so many from one network. A proxy of ours stands for many
+    networks; of what it brings the requests are counted, by the application.
+    """
+
+    def __init__(
+        self, proxies: Proxies, refused: Callable[[str], None], most: int = CONNECTIONS, one: int = OF_NETWORK
+    ) -> None:
+        self.proxies, self.refused, self._most = proxies, refused, most
+        self._crowd = Crowd(one)
+        self._open = 0
+
+    def enter(self) -> bool:
+        """Counts a connection: `leave` must follow, whatever comes of it. False: there are too many."""
+        self._open += 1
+        return self._open <= self._most
+
+    @property
+    def overrun(self) -> bool:
+        """Whether there are so many that those refused are not even told."""
+        return self._open > 2 * self._most
+
+    def join(self, peer: str) -> bool:
+        """Counts a connection for its network, where that has room."""
+        return self._crowd.enter(peer)
+
+    def leave(self, peer: str | None) -> None:
+        """A connection has ended; `peer` where it was counted for its network."""
+        self._open -= 1
+        if peer is not None:
+            self._crowd.leave(peer)
+
+
 class QuickProtocol(HttpToolsProtocol):
     """One connection. `between`: no byte of a request waits in uvicorn's parser."""
 
-    def __init__(self, *args: Any, memory: Memory, **named: Any) -> None:
+    def __init__(self, *args: Any, memory: Memory, gate: Gate, **named: Any) -> None:
         super().__init__(*args, **named)
-        self._memory = memory
+        self._memory, self._gate = memory, gate
+        self._welcome, self._met, self._joined = True, False, False
+        self._peer = ""
         self._between, self._in_head, self._head_bytes = True, False, 0
         self._last = self._began = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -169,14 +217,37 @@ class QuickProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._last = self.loop.time()
         self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
+        self._peer = self.client[0] if self.client else ""
+        self._welcome = self._gate.enter()
+        if self._welcome and not self._gate.proxies.trusts(self._peer):
+            self._meet()
+        if self._gate.overrun:
+            self._gate.refused("connections_at_once")
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._gate.leave(self._peer if self._joined else None)
         super().connection_lost(exc)
+
+    def _meet(self) -> None:
+        """Counts this connection for its network."""
+        self._met = True
+        self._joined = self._welcome = self._gate.join(self._peer)
 
     def data_received(self, data: bytes) -> None:
         self._last = self.loop.time()
+        if not self._met:
+            self._met = True
+            if self._welcome and not _FORWARDED.search(data):  # no proxy, but somebody on its machine
+                self._meet()
+        if not self._welcome:
+            if not self.transport.is_closing():  # told now and not before: a client hears who has spoken
+                self._gate.refused("connections_at_once")
+                self.transport.write(_BUSY)
+                self.transport.close()
+            return
         if self._between and not self.flow.write_paused and self._answered():
             said = self._memory.recall(data, self.server_state.default_headers)
             if said is not None:
@@ -199,6 +270,7 @@ class QuickProtocol(HttpToolsProtocol):
         super().data_received(data)
         self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
         if self._head_bytes > HEADERS and not self.transport.is_closing():
+            self._gate.refused("headers_too_large")
             self.transport.write(_TOO_LARGE)
             self.transport.close()
 

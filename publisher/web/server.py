@@ -36,6 +36,7 @@ class Server:
         self.port: int = self._socket.getsockname()[1]
         try:
             site = asgi(app)
+            self._site = site
             self._server = _Quiet(_config(site), site)
         except BaseException:
             self._socket.close()
@@ -51,6 +52,7 @@ class Server:
         """Serves until `stop`, then finishes the requests in flight. Touches no signal handler."""
         try:
             self._server.run(sockets=[self._socket])
+            self._site.refused.look(last=True)
         finally:
             self._socket.close()
 
@@ -70,14 +72,18 @@ class _Quiet(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, site: Application) -> None:
         super().__init__(config)
-        self._standing = site.standing
+        self._looks = (site.standing.look, site.refused.look)
         self._looking: asyncio.Future[None] | None = None
 
     async def on_tick(self, counter: int) -> bool:
         """Called by uvicorn every tenth of a second."""
         if counter % round(EVERY * 10) == 0 and (self._looking is None or self._looking.done()):
-            self._looking = asyncio.get_running_loop().run_in_executor(None, self._standing.look)
+            self._looking = asyncio.get_running_loop().run_in_executor(None, self._look)
         return await super().on_tick(counter)
+
+    def _look(self) -> None:
+        for look in self._looks:
+            look()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -88,7 +94,7 @@ def _config(site: Application) -> uvicorn.Config:
     logging.getLogger("uvicorn.access").disabled = True  # it would write tokens, however logging is set up
     return uvicorn.Config(
         site,
-        http=cast("Any", partial(QuickProtocol, memory=site.memory)),
+        http=cast("Any", partial(QuickProtocol, memory=site.memory, gate=site.gate)),
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -1,107 +1,184 @@
-"""The sign-up form. Whatever is known of an address, the answer is the same."""
+"""The sign-up form. Whatever is known of an address, the answer is the same, and takes as long.
+
+form -> taken -> answer                     a form comes back where something is wrong with it
+     -> too many -> a button -> answer      the button is taken 20 seconds after it was made
+"""
 
 import asyncio
-from collections.abc import Sequence
-from datetime import datetime
+import math
+from collections.abc import Awaitable, Sequence
+from datetime import datetime, timedelta
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from publisher.app import App
-from publisher.core.addresses import parse
+from publisher.core.confirmations import Answer
 from publisher.core.errors import AddressError
 from publisher.core.lists import MailingList
-from publisher.services import subscribe
+from publisher.services import signup
 from publisher.web.answers import Answers
-from publisher.web.forms import Fields, issue, one, read_fields, ripe_in
+from publisher.web.forms import (
+    Fields,
+    Use,
+    UsedTokens,
+    issue,
+    issue_wait,
+    made_at,
+    one,
+    read_fields,
+    ripe_in,
+    waits,
+)
 from publisher.web.limits import Limits
+from publisher.web.refused import Refused
 from publisher.web.tongues import to_say
 
 EVEN = 0.25
-"""Seconds that every answer to a sign-up takes at least, so that its time tells nothing either."""
+"""Seconds that every answer to a sign-up takes, or twice or more of them: its time tells nothing either."""
+
+Problem = tuple[str, str]
+"""What is wrong with a form, as an English sentence, and more of it for programmers."""
 
 
 class SignUp:
     """GET and POST /subscribe, for all lists, and /subscribe/<list>, for one."""
 
-    def __init__(self, app: App, answers: Answers, limits: Limits) -> None:
-        self._app, self._answers, self._limits = app, answers, limits
+    def __init__(self, app: App, answers: Answers, limits: Limits, refused: Refused) -> None:
+        self._app, self._answers, self._limits, self._refused = app, answers, limits, refused
+        self._used = UsedTokens()
 
     async def __call__(self, request: Request) -> Response:
         slug = request.path_params.get("list")
         lists = [spec for spec in self._answers.parts.lists if slug in {None, spec.slug}]
         if not lists:
             return await self._answers.error(404, request.scope)
-        now = self._app.clock()
         if request.method == "POST":
-            return await self._take(request, lists, now)
-        return await self._form(request, lists, self._fresh(now))
+            return await self._take(request, lists)
+        return await self._form(request, lists)
 
-    async def _take(self, request: Request, lists: Sequence[MailingList], now: datetime) -> Response:
-        origin = request.client.host if request.client else ""
-        if wait := self._limits.take(origin, now):
-            return await self._answers.error(429, request.scope, {"Retry-After": str(wait)})
+    async def _take(self, request: Request, lists: Sequence[MailingList]) -> Response:
         fields = await read_fields(request.scope, request.receive)
-        wait_for = ripe_in(one(fields, "token"), self._answers.parts.ring(), now)
-        if wait_for is None:  # pasted into another site, or sent by a program: a button first
-            return await self._form(request, lists, self._fresh(now), fields)
-        if problem := _problem(lists, fields):
-            return await self._form(request, lists, one(fields, "token"), fields, *problem)
-        await asyncio.sleep(wait_for.total_seconds())
-        if not one(fields, "website"):  # the trap: who falls into it is told what everybody is told
-            await self._sign_up(_chosen(lists, fields), one(fields, "address"), origin, now)
+        ring, now, token = self._answers.parts.ring(), self._app.clock(), one(fields, "token")
+        wait_for, waited = ripe_in(token, ring, now), waits(token, ring, now)
+        if wait_for is None and waited is None:  # pasted into another site, or by a program: a button first
+            return await self._form(request, lists, fields)
+        if problem := self._problem(lists, fields):
+            return await self._form(request, lists, fields, problem)
+        if waited:
+            self._refused.count("buttons_pressed_too_soon")
+            return await self._wait(request, lists, fields, token, waited)
+        address, chosen = one(fields, "address"), _chosen(lists, fields)
+        content = hash((address, *(spec.slug for spec in chosen)))
+        use = self._used.use(token, made_at(token, ring, now), content, now)
+        if use is Use.SPENT:
+            self._refused.count("forms_sent_twice")
+            return await self._form(request, lists, fields)
+        await asyncio.sleep((wait_for or timedelta()).total_seconds())
+        if use is Use.FIRST:
+            client = request.client.host if request.client else ""
+            if not self._limits.take(client, now, waited=waited is not None):
+                self._refused.count("sign_ups_asked_to_wait")
+                fresh = issue_wait(ring, now, self._answers.parts.nonce())
+                return await self._wait(request, lists, fields, fresh, waits(fresh, ring, now))
+            trapped = bool(one(fields, "website"))  # who falls into it is told what everybody is told
+            await evenly(self._sign_up(chosen, address, client, now, trapped=trapped))
+        else:
+            await evenly(asyncio.sleep(0))
         return await self._answers.page("answer", language=self._answers.language(request.scope, lists))
 
-    async def _sign_up(self, chosen: Sequence[MailingList], address: str, origin: str, now: datetime) -> None:
-        work = run_in_threadpool(self._join, chosen, address, origin, now)
-        await asyncio.gather(work, asyncio.sleep(EVEN))
-        self._app.wake()
-
-    def _join(self, chosen: Sequence[MailingList], address: str, origin: str, now: datetime) -> None:
-        for spec in chosen:
-            subscribe.sign_up(self._answers.parts, spec, address, origin, now)
+    async def _sign_up(
+        self, chosen: Sequence[MailingList], address: str, origin: str, now: datetime, *, trapped: bool
+    ) -> None:
+        answer = None
+        try:
+            if not trapped:
+                parts = self._answers.parts
+                answer = await run_in_threadpool(signup.sign_up, parts, chosen, address, origin, now)
+        finally:
+            if answer is not Answer.ASK:
+                self._limits.give_back()
+        if answer is Answer.ASK:
+            self._app.wake()
+        elif why := _REFUSED.get(answer):
+            self._refused.count(why)
 
     async def _form(
         self,
         request: Request,
         lists: Sequence[MailingList],
-        token: str,
         fields: Fields | None = None,
-        problem: str = "",
-        detail: str = "",
+        problem: Problem = ("", ""),
     ) -> Response:
+        """The form, with a fresh token: one that comes back may be sent again."""
         fields = fields or {}
-        steps = ["subscribe", *filter(None, [request.path_params.get("list")])]
-        values = {
+        parts = self._answers.parts
+        values = self._values(request, lists, fields) | {
             "lists": lists,
-            "chosen": [spec.slug for spec in _chosen(lists, fields)],
-            "address": one(fields, "address"),
-            "token": token,
-            "action": self._answers.action(*steps),
-            "problem": problem,
-            "detail": detail,
+            "token": issue(parts.ring(), self._app.clock(), parts.nonce()),
+            "problem": problem[0],
+            "detail": problem[1],
         }
         language = self._answers.language(request.scope, lists)
-        return await self._answers.page(
-            "subscribe", values, language=language, status=400 if problem else 200
-        )
+        status = 400 if problem[0] else 200
+        return await self._answers.page("subscribe", values, language=language, status=status)
 
-    def _fresh(self, now: datetime) -> str:
-        return issue(self._answers.parts.ring(), now)
+    async def _wait(
+        self,
+        request: Request,
+        lists: Sequence[MailingList],
+        fields: Fields,
+        token: str,
+        left: timedelta | None,
+    ) -> Response:
+        """The button that is taken in a while; with the token that was sent, where that was too soon."""
+        again = token == one(fields, "token")
+        values = self._values(request, lists, fields) | {
+            "token": token,
+            "left": math.ceil((left or timedelta()).total_seconds()),
+            "problem": to_say("That was too soon. Please wait the full 20 seconds.") if again else "",
+        }
+        language = self._answers.language(request.scope, lists)
+        return await self._answers.page("wait", values, language=language)
+
+    def _values(self, request: Request, lists: Sequence[MailingList], fields: Fields) -> dict[str, object]:
+        steps = ["subscribe", *filter(None, [request.path_params.get("list")])]
+        return {
+            "chosen": [spec.slug for spec in _chosen(lists, fields)],
+            "address": one(fields, "address"),
+            "action": self._answers.action(*steps),
+        }
+
+    def _problem(self, lists: Sequence[MailingList], fields: Fields) -> Problem | None:
+        """What keeps these fields from being a sign-up."""
+        try:
+            signup.readers_address(self._answers.parts, one(fields, "address"))
+        except AddressError as error:
+            return unusable(error)
+        return None if _chosen(lists, fields) else (to_say("Choose at least one of the lists."), "")
 
 
-def _problem(lists: Sequence[MailingList], fields: Fields) -> tuple[str, str] | None:
-    """What keeps these fields from being a sign-up, as an English sentence, and what more there is to say."""
-    try:
-        parse(one(fields, "address"))
-    except AddressError as error:
-        return unusable(error)
-    return None if _chosen(lists, fields) else (to_say("Choose at least one of the lists."), "")
+_REFUSED = {
+    None: "robots_in_the_trap",
+    Answer.MAILBOX: "sign_ups_over_the_mailbox_limit",
+    Answer.DOMAIN: "sign_ups_over_the_domain_limit",
+    Answer.NEVER: "sign_ups_of_people_who_want_none",
+}
 
 
-def unusable(error: AddressError) -> tuple[str, str]:
-    """What is wrong with an address, as an English sentence, and what more there is to say."""
+async def evenly(work: Awaitable[None]) -> None:
+    """Awaits `work`, and then until a whole multiple of EVEN has passed."""
+    began = asyncio.get_running_loop().time()
+    await work
+    passed = asyncio.get_running_loop().time() - began
+    await asyncio.sleep(math.floor(passed / EVEN + 1) * EVEN - passed)
+
+
+def unusable(error: AddressError) -> Problem:
+    """What is wrong with an address."""
+    if isinstance(error, signup.BlockedAddress):
+        return to_say("This address cannot be signed up here. Use another one."), ""
     return to_say("This address cannot be used. Write it like name@example.com."), f"({error.what})"
 
 

@@ -269,15 +269,6 @@ def _confirmation(world: Any, subscription: int) -> int:
     return mailing
 
 
-def test_confirmations_are_counted_for_one_life(world: Any) -> None:
-    [(_, pending)] = world.join(world.reader("ann"))
-    assert world.store.confirmations(pending.id, 1) == (0, None)
-    _confirmation(world, pending.id)
-    _confirmation(world, pending.id)
-    assert world.store.confirmations(pending.id, 1) == (2, NOW)
-    assert world.store.confirmations(pending.id, 2) == (0, None)
-
-
 def test_a_sign_up_nobody_confirmed_is_forgotten_without_a_trace(world: Any) -> None:
     [(_, old)] = world.join(world.reader("ann"))
     mailing = _confirmation(world, old.id)

@@ -14,7 +14,7 @@ from publisher.cli.readers import subscribers
 from publisher.config import load
 from publisher.core.lists import State
 from publisher.core.rhythms import Choices, Pace, Taste
-from publisher.services import departures, subscribe
+from publisher.services import departures, signup, subscribe
 from publisher.services.timing import due_of
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -79,7 +79,7 @@ def full(tmp_path: Path) -> Desk:
         choices = CHOSEN.get(found.address.partition("@")[0], Choices(taste=Taste(language="de")))
         due = due_of(app.parts, daily, found, NOW, choices.pace)
         app.store.choose(found.id, found.generation, choices, due)
-    subscribe.sign_up(app.parts, daily, "pat@example.org", "", NOW)
+    signup.sign_up(app.parts, [daily], "pat@example.org", "", NOW)
     subscribe.add(app.parts, other, "ann@example.org", NOW, confirmed=True)
     departures.unsubscribe(app.parts, "left@example.org", daily, NOW)
     app.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 from mailsite import START, MailSite, readers
 
 from publisher.core.mailings import Batch, Hold, MailingKind
-from publisher.services import subscribe
+from publisher.services import signup
 from publisher.services.gates import Gates
 
 FEW = 'warm_up = {from = "2020-10-06", days = [5, 8]}'
@@ -17,7 +17,7 @@ def ask(site: MailSite, *names: str) -> None:
     """Each is somebody who has signed up, and waits for the mail that asks to confirm."""
     app = site.app()
     for name in names:
-        subscribe.sign_up(app.parts, app.settings.lists[0], f"{name}@example.org", "", site.now)
+        signup.sign_up(app.parts, [app.settings.lists[0]], f"{name}@example.org", "", site.now)
     app.close()
 
 

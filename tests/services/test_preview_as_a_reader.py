@@ -13,7 +13,7 @@ from publisher.app import App
 from publisher.config import load
 from publisher.core.errors import Refused
 from publisher.core.rhythms import Choices, Pace, Taste
-from publisher.services import departures, subscribe
+from publisher.services import departures, signup, subscribe
 from publisher.services.timing import due_of
 
 TOML = """
@@ -79,7 +79,7 @@ class Desk:
     def back(self, name: str) -> None:
         """Leaves, and comes back in person."""
         departures.unsubscribe(self.app.parts, self.address(name), self.spec, self.now)
-        subscribe.sign_up(self.app.parts, self.spec, self.address(name), "", self.now)
+        signup.sign_up(self.app.parts, [self.spec], self.address(name), "", self.now)
         found = self.found(name)
         assert self.app.store.confirm(found.id, found.generation, self.now, self.now)
 

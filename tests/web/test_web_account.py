@@ -14,7 +14,7 @@ import pytest
 from publisher.core.lists import Joined, State
 from publisher.core.rhythms import Choices, Pace, Taste
 from publisher.core.tokens import Claim, Purpose, seal
-from publisher.services import account, departures, subscribe
+from publisher.services import account, departures, signup, subscribe
 from publisher.services.importing import import_readers
 
 TOML = """
@@ -192,7 +192,7 @@ def test_a_new_life_or_a_lost_right_ends_a_link(site: Any) -> None:
     opened = link(site, found, "export")
     departures.unsubscribe(site.app.parts, found.address, None, site.clock.now)
     assert site.http.get(opened).status_code == 200  # owed to those who left
-    subscribe.sign_up(site.app.parts, site.app.parts.lists[0], found.address, "", site.clock.now)
+    signup.sign_up(site.app.parts, [site.app.parts.lists[0]], found.address, "", site.clock.now)
     assert site.http.get(opened).status_code == 404
 
 
@@ -299,10 +299,9 @@ def test_the_link_comes_in_the_readers_language(site: Any) -> None:
     assert "30 Minuten" in mail.get_body(("plain",)).get_content()
 
 
-def test_nobody_asks_many_times_from_one_network(site: Any) -> None:
+def test_a_page_that_asks_for_links_works_for_a_day(site: Any) -> None:
     found = reader(site)
     action = f"/account/{account.permit(site.app.parts, found, site.clock.now)}"
-    codes = [site.http.post(action, data={"link": "nothing"}).status_code for _ in range(31)]
-    assert codes == [200] * 30 + [429]
+    assert site.http.get(action).status_code == 200
     site.clock.move(days=1, seconds=1)
     assert site.http.get(action).status_code == 404

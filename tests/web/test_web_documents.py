@@ -51,7 +51,33 @@ def test_a_feed_has_all_its_headers(site: Any) -> None:
         "access-control-allow-origin": "*",
         "link": '<https://readers.example/feed.atom>; rel="self"',
         "x-content-type-options": "nosniff",
+        "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("index.html", b"<!DOCTYPE html><script>document.title = 1</script>"),
+        ("assets/picture.svg", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"),
+        ("assets/data.xml", b"<script xmlns='http://www.w3.org/1999/xhtml'>alert(1)</script>"),
+        ("assets/thing", b"<script>alert(1)</script>"),
+    ],
+)
+def test_a_document_runs_nothing(site: Any, name: str, data: bytes) -> None:
+    site.put(name, data)
+    policy = site.http.get(f"/{name}").headers["content-security-policy"]
+    assert policy.startswith("default-src 'none';")
+    assert "script" not in policy
+    assert ("sandbox" in policy) == (name != "index.html")
+
+
+def test_a_query_string_of_more_than_4_kb_is_414(site: Any) -> None:
+    site.put("feed.atom", FEED)
+    for _ in range(2):
+        assert site.http.get("/feed.atom?" + "x" * 4096).status_code == 200
+        assert site.http.get("/feed.atom?" + "x" * 4097).status_code == 414
+        assert site.http.get("/subscribe/daily?" + "x" * 4097).status_code == 414
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from publisher.core.rhythms import NO_CHOICES, Choices, Pace, Taste
 from publisher.core.tokens import Claim, Purpose, seal
-from publisher.services import subscribe
+from publisher.services import signup, subscribe
 
 TOML = """
 [site]
@@ -107,7 +107,11 @@ def test_values_that_no_form_of_ours_has_are_not_taken(site: Any) -> None:
     found = reader(site)
     odd = {"cadence": "hourly", "hour": "25:00", "timezone": "../etc", "language": "<b>", "weekday": "fri"}
     site.http.post(f"/preferences/{token(site, found)}", data=odd | {"topic": "x" * 300})
-    assert again(site, found).choices == Choices(taste=Taste(topics=("x" * 100,)))
+    assert again(site, found).choices == Choices()
+    site.http.post(
+        f"/preferences/{token(site, found)}", data={"topic": ["Boats", "Trains"], "language": "fr"}
+    )
+    assert again(site, found).choices == Choices(taste=Taste(topics=("Boats",)))
 
 
 def test_what_the_list_does_not_leave_to_readers_stays(start: Any) -> None:
@@ -156,7 +160,7 @@ def test_the_link_stands_in_every_digest_and_lasts_90_days(site: Any) -> None:
 
 def test_who_confirms_is_welcomed_once_with_the_latest_posts(site: Any) -> None:
     parts, now = site.app.parts, site.clock.now
-    subscribe.sign_up(parts, parts.lists[0], "bob@example.org", "", now)
+    signup.sign_up(parts, [parts.lists[0]], "bob@example.org", "", now)
     [found] = site.app.store.subscriptions(None, None)
     for _ in range(2):
         site.http.post(f"/confirm/{token(site, found, Purpose.CONFIRM)}")

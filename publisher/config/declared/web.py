@@ -1,6 +1,6 @@
 """[web], [schedule]."""
 
-from publisher.config import kinds
+from publisher.config import kinds, webkinds
 from publisher.config.setting import Section, Setting
 
 WEB = Section(
@@ -18,6 +18,18 @@ WEB = Section(
             kind=kinds.URL,
             shown='"https://news.example.org/"',
             help="Where readers reach this server: feeds, sign-up, links in mails. Default: site.url.",
+        ),
+        Setting(
+            key="trusted_proxies",
+            kind=webkinds.NETWORKS,
+            default=["127.0.0.1", "::1"],
+            help="Proxies, by address or network, that are believed when X-Forwarded-For names the client.",
+        ),
+        Setting(
+            key="blocked",
+            kind=webkinds.ADDRESSES,
+            default=[],
+            help="Addresses and domains (with all below them) that nobody may sign up.",
         ),
     ),
 )
