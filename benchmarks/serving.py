@@ -52,7 +52,8 @@ local n, asked = 0, {}
 function init(args)
   for i = 1, tonumber(args[1]) do
     local headers = {["Host"] = "b.example", ["User-Agent"] = "Reader/" .. i .. " (+https://reader.example/)",
-                     ["Accept"] = "*/*", ["Accept-Encoding"] = "gzip", ["If-None-Match"] = args[2]}
+                     ["Accept"] = "*/*", ["Accept-Encoding"] = "gzip", ["If-None-Match"] = args[2],
+                     ["X-Forwarded-For"] = "192.0.2.1"}
     asked[i] = wrk.format("GET", nil, headers)
   end
 end
@@ -98,7 +99,12 @@ def _speed(folder: Path) -> str:
 def _questions(url: str, script: Path) -> list[Sequence[str]]:
     """wrk's arguments: 200 and 304 of one client, then of many."""
     tag = _tag(url)
-    gzip = ["-H", "Accept-Encoding: gzip"]
+    gzip = [
+        "-H",
+        "Accept-Encoding: gzip",
+        "-H",
+        "X-Forwarded-For: 192.0.2.1",
+    ]  # more than one client may have
     return [
         [*gzip, url],
         [*gzip, "-H", f"If-None-Match: {tag}", url],

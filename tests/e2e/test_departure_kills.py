@@ -14,10 +14,12 @@ from killing import Runner
 from mailsite import MailSite, readers
 
 from publisher.app import App, keeping
+from publisher.core.addresses import parse
+from publisher.core.confirmations import Answer
 from publisher.core.lists import Subscription
 from publisher.core.messages import Place
-from publisher.core.tokens import Claim, Purpose, seal
-from publisher.services import account
+from publisher.core.tokens import Claim, Purpose, halves, mailbox_key, seal
+from publisher.services import account, signup, subscribe
 
 FIVE = readers(5)
 ANN, NEW = FIVE[0], "new@example.net"
@@ -167,9 +169,7 @@ def test_who_comes_back_stays_whatever_is_replayed(site: MailSite, runner: Runne
     lifts = way.act not in ("operator suppresses", "bounces")
     app = site.app()
     [spec] = app.parts.lists
-    from publisher.services import subscribe
-
-    subscribe.sign_up(app.parts, spec, ANN, "192.0.2.1", site.now)
+    signup.sign_up(app.parts, [spec], ANN, "192.0.2.1", site.now)
     if lifts:
         ann = found(app, ANN)
         claim = Claim(
@@ -188,6 +188,40 @@ def test_who_comes_back_stays_whatever_is_replayed(site: MailSite, runner: Runne
     site.post("fourth.md")
     site.deliver()
     assert (ANN in site.mailed("fourth.md")) == lifts
+
+
+@pytest.mark.parametrize("restored", [False, True], ids=["as it is", "restored"])
+@pytest.mark.parametrize("step", ["journaled", "committed"])
+def test_who_wants_no_confirmation_mail_is_never_asked_after_a_kill(
+    site: MailSite, runner: Runner, step: str, restored: bool
+) -> None:
+    old = backup(site)
+    app = site.app()
+    lists = app.parts.lists
+    assert signup.sign_up(app.parts, lists, "stranger+1@example.net", "", site.now) is Answer.ASK
+    subscription, generation = halves(mailbox_key(parse("stranger@example.net"), app.ring))
+    claim = Claim(purpose=Purpose.NEVER_ASK, subscription=subscription, generation=generation)
+    token = seal(claim, app.ring)
+    app.close()
+    answer = runner.act(site.folder, site.now, "never asks", f"never-ask:{step}", token)
+    assert answer == {"code": -signal.SIGKILL}
+    if restored:
+        restore(site, old)
+    site.now += DAY
+    site.post("second.md")
+    site.deliver()
+    assert set(site.mailed("second.md")) == {*FIVE}
+    app = site.app()
+    for address in ("stranger+1@example.net", "Stranger@example.net"):
+        assert signup.sign_up(app.parts, lists, address, "", site.now) is Answer.NEVER
+    assert {one.address for one in app.store.subscriptions(None, None)} >= {*FIVE}
+    assert signup.allow(app.parts, "stranger@example.net", site.now) == ["never ask again"]
+    app.close()
+    later = backup(site)
+    restore(site, later)
+    app = site.app()
+    assert signup.sign_up(app.parts, lists, "stranger@example.net", "", site.now) is Answer.ASK
+    app.close()
 
 
 def test_who_moved_to_another_address_and_back_is_mailed_there(site: MailSite, runner: Runner) -> None:
@@ -222,7 +256,6 @@ def test_who_moved_to_another_address_and_back_is_mailed_there(site: MailSite, r
 
 def test_links_of_readers_whom_a_restored_store_does_not_know_open_nobody_else_s_page(site: MailSite) -> None:
     from publisher.core.errors import TokenError
-    from publisher.services import subscribe
 
     old = backup(site)
     app = site.app()

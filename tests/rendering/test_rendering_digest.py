@@ -120,7 +120,10 @@ def test_a_digest_looks_as_it_did(
 def test_a_confirmation_looks_as_it_did(
     site: Site, spec: MailingList, renderer: JinjaRenderer, golden: Golden
 ) -> None:
-    links = Links(confirm="https://river.example/confirm/mark0123456789abcdef-_")
+    links = Links(
+        confirm="https://river.example/confirm/mark0123456789abcdef-_",
+        never_ask="https://river.example/never-ask/mark0123456789abcdef-_",
+    )
     content = renderer.letter(Occasion.CONFIRM, spec, links, site=site, language="en")
     golden("mails/confirm.subject.txt", content.subject.encode())
     golden("mails/confirm.txt", content.text.encode())

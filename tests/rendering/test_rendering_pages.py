@@ -117,6 +117,9 @@ def pages(site: Site, spec: MailingList) -> Mapping[str, Mapping[str, Any]]:
         "once": letter | {"link": "address", "typed": "a", "detail": "", "problem":
                           "This address cannot be used. Write it like name@example.com."},
         "erased": {},
+        "never-ask": {"done": False, "action": "/never-ask/abc"},
+        "wait": {"chosen": ["daily"], "address": "a", "token": "t", "action": "/subscribe", "left": 20,
+                 "problem": "That was too soon. Please wait the full 20 seconds."},
         "moving": {"spec": spec},
         "preferences": letter | CHOOSING,
         "error": LOST,

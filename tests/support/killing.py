@@ -18,7 +18,7 @@ from typing import Any
 
 DEPARTURES = tuple(
     f"{area}:{step}"
-    for area in ("unsubscribe", "leave", "suppress", "erase", "address")
+    for area in ("unsubscribe", "leave", "suppress", "erase", "address", "never-ask")
     for step in ("journaled", "committed")
 )
 """The failpoints around the store's part in somebody's departure."""
@@ -187,7 +187,7 @@ def _reach(order: dict[str, Any], there: int) -> Callable[[str], None]:
 def _act(app: Any, what: str, *words: str) -> None:
     """What a reader or an operator does, through the service that the web and the command line call."""
     from publisher.core.departures import BOUNCE
-    from publisher.services import account, departures, subscribe
+    from publisher.services import account, departures, signup, subscribe
 
     parts, now = app.parts, app.clock()
     match what:
@@ -221,6 +221,8 @@ def _act(app: Any, what: str, *words: str) -> None:
                 resolve_by_log(
                     parts, mailing, lambda: doubts(parts, mailing.id), log, now, local=UTC, dry_run=False
                 )
+        case "never asks":
+            signup.never_ask(parts, words[0], now)
         case _:
             raise ValueError(what)
 
