@@ -26,8 +26,10 @@ _MARKS = re.compile(r"[*_`\\]+")
 _SPACE = re.compile(r"\s+")
 
 
-def safe(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Placed], ...]) -> str:
-    """The body as safe HTML."""
+def safe(
+    body: str, kind: Kind, context: Context, files: tuple[tuple[str, Placed], ...], *, rtl: bool = False
+) -> str:
+    """The body as safe HTML. `rtl`: its language is written from right to left."""
     source = without(legal(body))
     if limits.too_odd(source):
         return limits.as_plain(without_marks(source))
@@ -46,11 +48,29 @@ def safe(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Placed
     html = sanitised(html, context.base_url, dict(files))
     if files:
         html = pictures.sized(html, [place for _, place in files])
+    if rtl or 'dir="rtl"' in html:
+        html = _with_code_from_the_left(html)
     if "{%" in html or "{{" in html:
         html = stream.map_prose(html, _scrubbed)
     if Extension.EMOJI in context.extensions and ":" in html:
         html = stream.map_prose(html, with_emoji)
     return _without_title(reveal(html), context.title).strip()
+
+
+def _with_code_from_the_left(html: str) -> str:
+    """Code is written from left to right in every language. A key to press is a word like others."""
+    if "<pre" not in html and "<code" not in html and "<samp" not in html:
+        return html
+    parts: list[str] = []
+    inside = 0
+    for piece in stream.pieces(html):
+        raw = piece.raw
+        if piece.tag in ("pre", "code", "samp"):
+            if not piece.closing and not inside and not piece.get("dir"):
+                raw = f'<{piece.tag} dir="ltr"{raw[len(piece.tag) + 1 :]}'
+            inside += -1 if piece.closing else 1
+        parts.append(raw)
+    return "".join(parts)
 
 
 def _scrubbed(text: str) -> str:

@@ -3,10 +3,12 @@ commands meet none.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from publisher.core.assets import NO_FILES, Placed
 from publisher.core.extensions import Extension
 from publisher.core.posts import Markup as Kind
+from publisher.core.site import direction
 from publisher.markup.kept import Kept
 
 WHOLE = 1000
@@ -32,16 +34,20 @@ class SafeMarkup:
         files: Mapping[str, Placed] = NO_FILES,
         extensions: Sequence[Extension] = (),
         values: Sequence[tuple[str, str]] = (),
+        language: str = "",
     ) -> str:
         """Sanitised HTML with absolute URLs; the first heading is dropped where it repeats `title`. A
-        reference to one of `files` becomes its URL, and a picture among them gets its size.
+        reference to one of `files` becomes its URL, and a picture among them gets its size. Where `language`
+        is written from right to left, code is marked as written from left to right.
         """
         from publisher.markup.making import safe
         from publisher.markup.shortcodes import Context
 
         context = Context(self.site_url, base_url, title, tuple(extensions), tuple(values))
         inside = tuple(files.items())
-        return self._kept.of((body, kind, context, inside), lambda: safe(body, kind, context, inside))
+        rtl = direction(language) == "rtl"
+        made = partial(safe, body, kind, context, inside, rtl=rtl)
+        return self._kept.of((body, kind, context, inside, rtl), made)
 
     def text(self, html: str, title: str = "") -> str:
         """Sanitised HTML as a person would type it: paragraphs unwrapped, apart by blank lines. An alt text

@@ -82,8 +82,10 @@ class Markup(Protocol):
         files: Mapping[str, Placed] = NO_FILES,
         extensions: Sequence[Extension] = (),
         values: Sequence[tuple[str, str]] = (),
+        language: str = "",
     ) -> str:
-        """Sanitised HTML with absolute URLs; a first heading equal to `title` is dropped."""
+        """Sanitised HTML with absolute URLs; a first heading equal to `title` is dropped. Where `language` is
+        written from right to left, code is marked as written from left to right."""
         ...
 
     def text(self, html: str, title: str = "") -> str:

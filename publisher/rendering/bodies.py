@@ -1,9 +1,9 @@
 """What a post's HTML needs to stand inside a mail. Works on the output of a sanitiser: tags are whole.
 
 Headings are lowered to follow the post's own title (h2) without a gap; tables get a box that scrolls;
-pictures get an alt and never more width than the column; a link that no mailbox follows becomes its words.
-Styles, classes and elements that no mail may carry are taken out once more: what an author writes never meets
-our own style rules.
+pictures get an alt and never more width than the column; videos and recordings become links; a link that no
+mailbox follows becomes its words. Styles, classes and elements that no mail may carry are taken out once
+more: what an author writes never meets our own style rules.
 """
 
 import re
@@ -13,12 +13,12 @@ from html import unescape
 
 from publisher.core.digests import DigestPost
 from publisher.core.lint.targets import PICTURES, unusable
+from publisher.core.plaintext import LISTEN, WATCH
+from publisher.core.posts import Image
+from publisher.rendering.media import COLUMN, Labels, alone, for_outlook, with_links
 
 Attributes = dict[str, str]
 """Of a tag, by name: values as HTML has them between double quotes."""
-
-COLUMN = 536
-"""Pixels between the margins of the 600 px container."""
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>")
 _FORBIDDEN = re.compile(
@@ -33,21 +33,33 @@ _PICTURE_FIRST = re.compile(r"\s*(?:<(?:p|figure|div|a|picture)\b[^>]*>\s*)*<img
 
 
 @lru_cache(maxsize=512)
-def body(html: str, top: int = 3) -> str:
-    """`html` ready for a mail: headings from `top` down without a gap, fluid pictures, scrolling tables."""
-    return _shifted(html, top=top, picture=_fluid)
+def body(html: str, top: int = 3, image: Image | None = None, labels: Labels = (WATCH, LISTEN)) -> str:
+    """`html` ready for a mail: headings from `top` down without a gap, fluid pictures, scrolling tables.
+    `image` is the post's own: the body may show it too, and its size is known. `labels` are what links to
+    videos and recordings say.
+    """
+    html = with_links(_FORBIDDEN.sub("", html), labels)
+    single = alone(html)
+
+    def picture(attrs: Attributes, at: int) -> str:
+        return _fluid(_with_size(attrs, image), single.get(at, 0))
+
+    return _shifted(html, top=top, picture=picture)
 
 
-def page(html: str) -> str:
+def page(html: str, image: Image | None = None) -> str:
     """`html` ready for a page of its own: headings from h2 down without a gap, pictures with an alt; what
     scrolls sideways, tables and code, can be reached by the keyboard (WCAG 2.1.1).
     """
-    return _shifted(
-        html, top=2, picture=lambda attrs: f"<img{_written({**attrs, **_alt(attrs)})}>", page=True
-    )
+
+    def picture(attrs: Attributes, _at: int) -> str:
+        return f"<img{_written({**_with_size(attrs, image), **_alt(attrs)})}>"
+
+    return _shifted(_FORBIDDEN.sub("", html), top=2, picture=picture, page=True)
 
 
-def _shifted(html: str, *, top: int, picture: Callable[[Attributes], str], page: bool = False) -> str:
+def _shifted(html: str, *, top: int, picture: Callable[[Attributes, int], str], page: bool = False) -> str:
+    """`picture` makes a picture of its attributes and the place where it begins."""
     above: list[int] = []
     level, dead = top, False
     scrolls = ' tabindex="0"' if page else ""
@@ -71,9 +83,9 @@ def _shifted(html: str, *, top: int, picture: Callable[[Attributes], str], page:
             target = unescape(attrs.get("href", "#"))
             was, dead = dead, not slash and target[:1] != "#" and bool(unusable(target))
             return "" if dead or (slash and was) else f"<{slash}a{_written(attrs)}>"
-        return picture(attrs) if name == "img" else f"<{slash}{name}{_written(attrs)}>"
+        return picture(attrs, match.start()) if name == "img" else f"<{slash}{name}{_written(attrs)}>"
 
-    return _TAG.sub(tag, _FORBIDDEN.sub("", html))
+    return _TAG.sub(tag, html)
 
 
 def _attributes(rest: str) -> Attributes:
@@ -119,9 +131,18 @@ def _lowered(level: int, above: list[int], top: int) -> int:
     return min(top - 1 + len(above), 6)
 
 
-def _fluid(attrs: Attributes) -> str:
+def _with_size(attrs: Attributes, image: Image | None) -> Attributes:
+    """The attributes of a picture; of the post's own, with the size that its front matter tells."""
+    known = image is not None and unescape(attrs.get("src", "")) == image.url
+    if image is None or not known or not image.width or "width" in attrs or "height" in attrs:
+        return attrs
+    return {**attrs, "width": str(image.width), **({"height": str(image.height)} if image.height else {})}
+
+
+def _fluid(attrs: Attributes, room: int) -> str:
     """A picture for a mail: with an alt, and no wider than the column (Outlook knows nothing of max-width).
-    One that cannot be shown, or is only there to be fetched, leaves its words.
+    One of unknown size has `room` pixels there, where that is not 0. One that cannot be shown, or is only
+    there to be fetched, leaves its words.
     """
     if not attrs.get("src", "").startswith(PICTURES) or attrs.get("width") == attrs.get("height") == "1":
         return attrs.get("alt", "")
@@ -131,7 +152,12 @@ def _fluid(attrs: Attributes) -> str:
         attrs = {name: value for name, value in attrs.items() if name not in {"width", "height"}}
         shown = dict(zip(("width", "height"), size, strict=True))
         attrs |= {name: str(pixels) for name, pixels in shown.items() if pixels}
-    return f"<img{_written({**attrs, **_alt(attrs)})}>"
+    written = _written({**attrs, **_alt(attrs)})
+    known = any(attrs.get(name, "")[:1].isdigit() for name in ("width", "height"))
+    apart = (
+        room and not known and not attrs["src"].startswith("data:")
+    )  # a copy of which would weigh too much
+    return for_outlook(written, room) if apart else f"<img{written}>"
 
 
 def _alt(attrs: Attributes) -> Attributes:

@@ -182,9 +182,11 @@ def _said(context: Context, message: str, values: Mapping[str, object]) -> str:
     return message % values
 
 
-def _body(post: DigestPost, top: int = 3) -> Markup:
+@pass_context
+def _body(context: Context, post: DigestPost, top: int = 3) -> Markup:
     """A post's HTML for a mail, its headings from `top` down."""
-    return Markup(bodies.body(post.html, top))  # noqa: S704  # sanitised HTML is what DigestPost.html holds
+    labels = filters.film_labels(_words(context))
+    return Markup(bodies.body(post.html, top, post.image, labels))  # noqa: S704  # sanitised HTML is what DigestPost.html holds
 
 
 @pass_context
@@ -195,7 +197,7 @@ def _apart(context: Context, html: Markup) -> Markup:
 
 
 def _page_body(post: DigestPost) -> Markup:
-    return Markup(bodies.page(post.html))  # noqa: S704  # as above
+    return Markup(bodies.page(post.html, post.image))  # noqa: S704  # as above
 
 
 @pass_context

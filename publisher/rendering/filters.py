@@ -71,16 +71,19 @@ def worded(text: str, words: Words) -> str:
 
 
 def _worded(said: str, words: Words) -> str:
-    if said == WATCH:
-        return words.text("Watch the video")
-    if said == LISTEN:
-        return words.text("Listen to the recording")
+    if said in (WATCH, LISTEN):
+        return film_labels(words)[said == LISTEN]
     note = _NOTE.fullmatch(said)
     if note is None:
         return said
     if note[1]:
         return words.text("(note %(number)s)", number=note[1])
     return words.text("Note %(number)s:", number=note[2])
+
+
+def film_labels(words: Words) -> tuple[str, str]:
+    """What links to a video and to a recording say: a mail can play neither."""
+    return words.text("Watch the video"), words.text("Listen to the recording")
 
 
 def label(post: DigestPost, words: Words) -> str:

@@ -17,6 +17,7 @@ def html_of(markup: Markup, post: Post, body: str, files: Mapping[str, Placed] =
         files=files,
         extensions=post.extensions,
         values=post.values,
+        language=post.language,
     )
 
 

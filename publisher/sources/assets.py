@@ -6,12 +6,13 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Mapping
 from html import unescape
 from pathlib import Path, PurePosixPath
 
 from publisher.core.assets import Asset, name_of
 from publisher.core.posts import Post
+from publisher.sources.links import CodePlaces
 from publisher.sources.pictures import size_of
 from publisher.sources.rest import Rest, read_at_rest
 
@@ -31,22 +32,40 @@ _TARGETS = re.compile(
     r"""|\bsrcset\s*=\s*(?:"(?P<set>[^"]*)"|'(?P<set2>[^']*)')""",
     re.MULTILINE | re.IGNORECASE,
 )
+PICTURES = frozenset(["avif", "gif", "jpeg", "jpg", "png", "svg", "webp"])
+_SHOWN = re.compile(r"<(?:img|source|video)\b[^<>]*$|!\[[^\[\]]*$", re.IGNORECASE)
+_LOOKED = 2_000
+"""Characters before an address in which its picture begins."""
+
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _Known = dict[tuple[str, int, int], Asset]
 
 
-def references(body: str) -> list[str]:
-    """What a body, Markdown or HTML, may refer to: names of files, each once. Some may stand in code."""
-    found: dict[str, None] = {}
+def references(body: str) -> dict[str, int]:
+    """What a body, Markdown or HTML, may refer to: names of files, each with the line, from 0, where it is
+    first shown as a picture; -1 where it is not. Some may stand in code.
+    """
+    found: dict[str, int] = {}
+    code: CodePlaces | None = None
     for match in _TARGETS.finditer(body):
         kind = match.lastgroup or ""
         text = unescape(match[kind])
         targets = [part.split()[0] for part in text.split(",") if part.strip()] if "set" in kind else [text]
         for target in targets:
             name = name_of(_ESCAPED.sub(r"\1", target))
-            if name and _suffix(name) in TYPES:
-                found[name] = None
-    return list(found)
+            if not name or _suffix(name) not in TYPES:
+                continue
+            line = found.setdefault(name, -1)
+            if line < 0 and _suffix(name) in PICTURES and _is_shown(body, match.start()):
+                code = code or CodePlaces(body)
+                if not code.holds(match.start()):
+                    found[name] = body.count("\n", 0, match.start())
+    return found
+
+
+def _is_shown(body: str, at: int) -> bool:
+    """Whether a picture, and no link, refers to what stands at `at`."""
+    return _SHOWN.search(body, max(0, at - _LOOKED), at) is not None
 
 
 class Files:
@@ -57,14 +76,16 @@ class Files:
         self._rest = rest
         self._seen: _Known = {}
 
-    def find(self, post: Post, names: Iterable[str]) -> tuple[list[Asset], list[str]]:
-        """Those of `names` that are files beside the post or in the folder of its name, and warnings.
-        Raises Unsettled when one is still being written.
+    def find(self, post: Post, names: Mapping[str, int]) -> tuple[list[Asset], list[str]]:
+        """Those of `names` that are files beside the post or in the folder of its name, and warnings: among
+        them one for each picture that is not there, with the line that `names` has for it (0: none). Raises
+        Unsettled when one is still being written.
         """
         assets: list[Asset] = []
         warnings: list[str] = []
         home = PurePosixPath(post.path)
-        for name in names:
+        for name, line in names.items():
+            found: Asset | str | None = None
             for place in (home.parent / name, home.with_suffix("") / name):
                 found = self._asset(name, place.as_posix())
                 if isinstance(found, str):
@@ -73,6 +94,9 @@ class Files:
                     assets.append(found)
                 if found is not None:
                     break
+            if found is None and line >= 0 and _suffix(name) in PICTURES:
+                where = f"line {line}: " if line else ""
+                warnings.append(f"{where}{name}: no such picture beside the post; add it or mend its name")
         return assets, warnings
 
     def read(self, path: str) -> bytes | None:

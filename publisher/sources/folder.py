@@ -227,13 +227,15 @@ class FolderSource:
         post = replace(post, assets=tuple(assets), warnings=(*post.warnings, *warnings))
         return replace(found, post=post)
 
-    def _names(self, found: Parsed) -> dict[str, None]:
-        """What it refers to beside it, where that goes out with it."""
+    def _names(self, found: Parsed) -> dict[str, int]:
+        """What it refers to beside it, where that goes out with it; the lines are those of the file."""
         if not self.rules.pages or found.post.hidden is not None:
             return {}
         image = found.post.image
-        picture = [image.file] if image and image.file else []
-        return dict.fromkeys([*picture, *references(found.body)])
+        names = {image.file: 0} if image and image.file else {}
+        for name, line in references(found.body).items():
+            names.setdefault(name, found.line + line if line >= 0 else line)
+        return names
 
     def _bytes(self, path: str) -> tuple[FileStat, bytes | BadPost]:
         """The file's bytes. Opened without waiting and looked at before it is read: a FIFO would hang."""

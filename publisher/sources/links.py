@@ -61,7 +61,7 @@ class Links:
         links = list(islice(_LINK.finditer(body), MANY))
         if not links:
             return body
-        code, address = _Code(body), cache(address)
+        code, address = CodePlaces(body), cache(address)
         parts: list[str] = []
         at = 0
         for match in links:
@@ -119,7 +119,7 @@ def may_link(body: str) -> bool:
     return signs and _LINK.search(body) is not None
 
 
-class _Code:
+class CodePlaces:
     """Which places of a body are in a fenced block, or between backticks of their line."""
 
     def __init__(self, body: str) -> None:

@@ -4,6 +4,9 @@ import struct
 
 Size = tuple[int, int]
 
+_SEGMENTS = 10_000
+"""Segments of a JPEG that are looked at: a file with more is made to keep us busy."""
+
 
 def size_of(data: bytes) -> Size | None:
     """Width and height in pixels as shown (a JPEG's orientation counts); None where that is not known."""
@@ -41,7 +44,9 @@ def _webp(data: bytes) -> Size | None:
 def _jpeg(data: bytes) -> Size | None:
     """From the frame header (ITU T.81 B.2.2); turned where Exif says the camera was."""
     at, turned = 2, False
-    while at + 9 < len(data) and data[at] == 0xFF:
+    for _ in range(_SEGMENTS):
+        if at + 9 >= len(data) or data[at] != 0xFF:
+            return None
         marker = data[at + 1]
         if marker == 0xFF:  # fill
             at += 1

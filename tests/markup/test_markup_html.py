@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from publisher.core.assets import Placed
+from publisher.core.plaintext import plain
 from publisher.core.posts import Markup, Parsed
 from publisher.markup import SafeMarkup
 from publisher.sources import FolderSource, SourceRules
@@ -176,8 +177,24 @@ def test_a_file_beside_the_post_is_where_it_was_put(body: str, made: str) -> Non
 
 def test_text_names_the_place_of_a_file_too() -> None:
     made = markup.html("See [x](a.pdf).", Markup.MARKDOWN, base_url=BASE, title="", files=FILES)
-    found = markup.text(made)
+    found = plain(markup.text(made))
     assert found == "See x [1].\n\n[1] https://cdn.example/assets/2-a.pdf"
+
+
+@pytest.mark.parametrize(
+    ("language", "body", "made"),
+    [
+        ("ar", "`a`", '<p><code dir="ltr">a</code></p>'),
+        ("he", "```sh\na\n```", '<pre dir="ltr"><code class="language-sh">a\n</code></pre>'),
+        ("fa", '<samp>a</samp> <code dir="rtl">b</code> <kbd>c</kbd>',
+         '<p><samp dir="ltr">a</samp> <code dir="rtl">b</code> <kbd>c</kbd></p>'),
+        ("en", '`a` <bdo dir="rtl">b</bdo>', '<p><code dir="ltr">a</code> <bdo dir="rtl">b</bdo></p>'),
+        ("en", "`a`\n\n    b", "<p><code>a</code></p>\n<pre><code>b\n</code></pre>"),
+        ("", "`a`", "<p><code>a</code></p>"),
+    ],
+)  # fmt: skip
+def test_code_runs_from_left_to_right_in_every_language(language: str, body: str, made: str) -> None:
+    assert markup.html(body, Markup.MARKDOWN, base_url=BASE, title="", language=language) == made
 
 
 def test_an_excerpt_is_whole_leading_blocks_within_its_bytes() -> None:

@@ -21,3 +21,9 @@ def test_what_a_post_says_of_its_generator_decides_how_its_body_is_read() -> Non
 def test_a_marked_summary_is_read_so_too() -> None:
     mine = post("a", extensions=(Extension.DEFINITIONS,), lead=len(BODY))
     assert summary_of(SafeMarkup(), mine, BODY + "<!-- more -->\n\nRest", "") == "Term meaning"
+
+
+def test_the_language_of_a_post_decides_which_way_its_code_runs() -> None:
+    markup = SafeMarkup()
+    assert html_of(markup, post("a", language="ar"), "`ls`") == '<p><code dir="ltr">ls</code></p>'
+    assert html_of(markup, post("a", language="de"), "`ls`") == "<p><code>ls</code></p>"

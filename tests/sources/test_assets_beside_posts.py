@@ -115,6 +115,36 @@ def test_a_file_too_large_is_said_and_left(tmp_path: Path) -> None:
     )
 
 
+def test_a_picture_that_is_not_there_is_said_once_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/here.png").write_bytes(png(1, 1))
+    body = (
+        "![a](here.png) ![b](gone.png)\n\n[![c](small.jpg)](large.pdf) ![b](gone.png)\n\n"
+        "<img\nsrc='other.webp'>\n\n"
+        "`![x](code.png)` [a link](link.png) ![y](https://x.example/far.png) ![z](/root.png)\n\n"
+        "```\n![q](fence.png)\n```\n"
+    )
+    post = read(tmp_path, body)
+    first = HEAD.count("\n") + 1
+    say = "no such picture beside the post; add it or mend its name"
+    assert [asset.name for asset in post.assets] == ["here.png"]
+    assert post.warnings == (
+        f"line {first}: gone.png: {say}",
+        f"line {first + 2}: small.jpg: {say}",
+        f"line {first + 5}: other.webp: {say}",
+    )
+
+
+def test_the_picture_in_front_matter_is_missed_too(tmp_path: Path) -> None:
+    post = read(tmp_path, "Text.", front=HEAD.replace("title: T", "title: T\nimage: cover.png"))
+    assert post.warnings == ("cover.png: no such picture beside the post; add it or mend its name",)
+
+
+def test_a_file_made_to_keep_us_busy_has_no_size() -> None:
+    for filling in (b"\xff" * 5_000_000, b"\xff\xe0\x00\x00" * 1_000_000, b"\xff\xe0\x00\x02" * 1_000_000):
+        assert size_of(b"\xff\xd8" + filling) is None
+
+
 def test_a_draft_and_a_site_with_its_own_pages_have_no_assets(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a/one.png").write_bytes(png(1, 1))
@@ -145,7 +175,7 @@ def test_references_are_found_quickly_in_odd_bodies() -> None:
         "[x]:" * 30_000,
         '<a href="' * 20_000,
     ):
-        assert references(odd) == []
+        assert references(odd) == {}
 
 
 @pytest.mark.parametrize(
