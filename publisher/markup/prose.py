@@ -326,7 +326,7 @@ class _Writer:
             self._indent("> ", opening=opening)
         elif tag == "dd":
             self._indent("  ", opening=opening)
-            self.tight = True
+            self.tight = opening
         elif tag == "dt" and opening:
             self.tight = at > 1 and any(p.tag == "dt" for p in self.pieces[at - 2 : at])
         elif tag == "figure":

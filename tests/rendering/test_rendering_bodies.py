@@ -38,8 +38,8 @@ def test_what_looks_like_an_attribute_inside_an_attribute_stays() -> None:
     for words in ("x class=", "my alt=", " width=9000 ", "style='a' onclick=x"):
         picture = f'<img title="{words}" src="https://e.example/a.png" alt="{words}" width="9">'
         assert body(picture) == picture
-    assert body("<img title='a \"b\"' src=https://e.example/a.png>") == (
-        '<img title="a &quot;b&quot;" src="https://e.example/a.png" alt="">'
+    assert body("<img title='a \"b\"' src=https://e.example/a.png width=9>") == (
+        '<img title="a &quot;b&quot;" src="https://e.example/a.png" width="9" alt="">'
     )
 
 

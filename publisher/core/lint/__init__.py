@@ -7,6 +7,7 @@ leftovers what a template should have filled in        targets       addresses, 
 neutral   a digest without the text of its authors
 """
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ __all__ = ["COLUMNS", "Letterhead", "Problem", "Rule", "lint"]
 
 COLUMNS = 78
 """Characters in a line of the text part; a URL may be longer."""
+
+_CODE = re.compile(r"<pre\b[^>]*>(.*?)</pre>", re.DOTALL)
+_TAG = re.compile("<[^>]*>")
 
 
 def lint(data: bytes, head: Letterhead) -> tuple[Problem, ...]:
@@ -51,10 +55,20 @@ def _part(message: "EmailMessage", kind: str) -> str:
     return content if isinstance(content, str) else ""
 
 
+def _code_of(html: str) -> frozenset[str]:
+    """The lines of code in the HTML: they stand in the text part as they are, however long."""
+    from html import unescape
+
+    blocks = (unescape(_TAG.sub("", block)) for block in _CODE.findall(html))
+    return frozenset(line for block in blocks for line in block.splitlines())
+
+
 def _text(text: str, html: str, head: Letterhead) -> Iterator[Problem]:
     if not text.strip():
         yield Problem(rule=Rule.TEXT, where="text", what="there is no text part")
-    long = max((len(line) for line in text.splitlines() if "://" not in line), default=0)
+    code = _code_of(html)
+    prose = (line for line in text.splitlines() if "://" not in line and line not in code)
+    long = max(map(len, prose), default=0)
     if long > COLUMNS:
         what = f"a line of {long} characters; {COLUMNS} can be read everywhere"
         yield Problem(rule=Rule.TEXT, where="text", what=what, error=False)
