@@ -3,8 +3,9 @@
 import os
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from a_browser import launched
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser, Page
 from publisher.core.tokens import Claim, Purpose, seal
 from publisher.stores.keyring import load_keyring
 
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 ARTEFACTS = Path(__file__).parents[2] / "test-artefacts"
 
 POSTS = {
@@ -47,8 +49,6 @@ def served(new_site: Any, running_site: Any, tmp_path_factory: pytest.TempPathFa
     server.stop()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 375, 600, 1200])
 @pytest.mark.parametrize(
     "path",
     [
@@ -61,29 +61,33 @@ def served(new_site: Any, running_site: Any, tmp_path_factory: pytest.TempPathFa
         "/nothing",
     ],
 )
-def test_a_page(path: str, width: int, scheme: Any, browser: Browser, served: Any) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+def test_a_page(path: str, browser: Browser, served: Any) -> None:
+    page = browser.new_page()
     asked: list[tuple[str, str]] = []
     page.on("request", lambda request: asked.append((request.resource_type, request.url)))
     page.route("https://images.example/**", lambda route: route.abort())
     page.goto(served.url + path)
-    check(page, width)
-    assert {kind for kind, url in asked if url != served.url + path} <= {"image", "other"}, asked
     ARTEFACTS.mkdir(exist_ok=True)
     name = path.strip("/").replace("/", "-") or "start"
-    page.screenshot(path=ARTEFACTS / f"{name}-{width}-{scheme}.png", full_page=True)
+    for width, scheme in product([320, 375, 600, 1200], SCHEMES):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        check(page, width)
+        page.screenshot(path=ARTEFACTS / f"{name}-{width}-{scheme}.png", full_page=True)
+    assert {kind for kind, url in asked if url != served.url + path} <= {"image", "other"}, asked
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/", "/posts/2024/10/21/en/", "/posts/2024/10/21/ar/", "/subscribe/daily"])
-def test_a_page_is_for_everybody(path: str, scheme: Any, browser: Browser, served: Any) -> None:
+def test_a_page_is_for_everybody(path: str, browser: Browser, served: Any) -> None:
     """By axe's rules for WCAG 2.2: contrast, names, landmarks, and what scrolls by the keyboard."""
-    page = browser.new_page(viewport={"width": 320, "height": 800}, color_scheme=scheme)
+    page = browser.new_page(viewport={"width": 320, "height": 800})
     page.route("https://images.example/**", lambda route: route.abort())
     page.goto(served.url + path)
-    found = Axe().run(page).response["violations"]
-    assert [(rule["id"], [node["html"][:100] for node in rule["nodes"]]) for rule in found] == []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page).response["violations"]
+        assert [(rule["id"], [node["html"][:100] for node in rule["nodes"]]) for rule in found] == [], scheme
     page.close()
 
 

@@ -107,10 +107,10 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     [BOMB, "[" * 100_000, "- " * 100_000, "? " * 100_000, "{a: " * 50_000, "a: &x [*x]", "x: y\n" * 60_000],
     ids=["aliases", "brackets", "dashes", "questions", "maps", "recursion", "size"],
 )
-def test_a_yaml_bomb_is_a_bad_post_within_a_second(front: str) -> None:
-    started = time.perf_counter()
+def test_a_yaml_bomb_is_a_bad_post_after_a_seconds_work(front: str) -> None:
+    started = time.process_time()  # a busy machine takes longer, but no more work
     bad(f"---\n{front}\n---\n")
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_lone_surrogates_of_json_do_not_reach_a_post() -> None:
