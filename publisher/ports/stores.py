@@ -6,7 +6,9 @@ from typing import Protocol
 
 from publisher.core.clocks import LastEntry
 from publisher.core.confirmations import Asked, SignedUp, SignUp
+from publisher.core.departures import Departure
 from publisher.core.documents import Document, Version
+from publisher.core.importing import Outcome
 from publisher.core.lists import Consent, Joined, NewReader, Subscription
 from publisher.core.lists import State as SubscriptionState
 from publisher.core.log import Head, Known
@@ -15,6 +17,7 @@ from publisher.core.plans import Plan
 from publisher.core.posts import FileStat, Post
 from publisher.core.rhythms import Choices
 from publisher.core.settling import Memory, Names
+from publisher.core.standings import Statement
 from publisher.core.websub import Ping
 from publisher.ports.ledger import BounceStore, LedgerStore, PacingStore, QuotaStore
 from publisher.ports.planning import PlanningStore
@@ -136,6 +139,18 @@ class SubscriberStore(Protocol):
         self, spec: str, readers: Sequence[NewReader], consent: Consent
     ) -> Sequence[tuple[Joined, Subscription | None]]:
         """Signs readers up to list `spec`, in one transaction; new active ones stand at the log's head."""
+        ...
+
+    def take_in(
+        self,
+        spec: str,
+        rows: Sequence[tuple[NewReader, Statement]],
+        consent: Consent,
+        ask: NewMailing | None,
+        journal: Callable[[Sequence[Departure]], None],
+    ) -> Sequence[Outcome]:
+        """What each row of a file comes to on list `spec`, stored in one transaction. Who is new and pending
+        is planned `ask`, once. `journal` is told the departures before they are committed."""
         ...
 
     def subscription(self, id: int) -> Subscription | None: ...

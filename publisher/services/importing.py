@@ -1,124 +1,221 @@
-"""Importing readers: addresses, and what they chose where the file is an export of ours."""
+"""Importing readers: rows of files into the store, in pieces, and the tally of what they came to."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
-from typing import NamedTuple
 
-from publisher.core.addresses import parse
+from publisher.core.addresses import is_plain, parse, parse_mailbox
+from publisher.core.departures import Departure
 from publisher.core.errors import AddressError
-from publisher.core.lists import Consent, Joined, MailingList, NewReader, State, Subscription
-from publisher.core.rhythms import NO_CHOICES, Choices, Pace
+from publisher.core.filters import folded
+from publisher.core.importing import KINDS, Outcome, Row
+from publisher.core.lists import Choice, Consent, MailingList, NewReader
+from publisher.core.mailings import MailingKind, NewMailing
+from publisher.core.rhythms import NO_CHOICES, Pace
+from publisher.core.standings import Standing, Statement
 from publisher.core.tokens import address_key
 from publisher.services.compose import confirmation_message
-from publisher.services.departures import leave_all
+from publisher.services.departures import write_down
 from publisher.services.parts import Parts
-from publisher.services.subscribe import ask_to_confirm
+from publisher.services.preferences import offer
+from publisher.services.subscribe import for_one
 from publisher.services.timing import due_after
 
 CHUNK = 10_000
 """Readers stored in one transaction of an import."""
 
+EXAMPLES = 3
+"""Rows of each outcome that a report shows."""
 
-class Line(NamedTuple):
-    """A line of a file. `state` is the reader's in the store it comes from, None where it does not tell;
-    `wrong` says why the line cannot be used, "" where it can.
-    """
-
-    number: int
-    address: str
-    choices: Choices = NO_CHOICES
-    state: State | None = None
-    wrong: str = ""
+NAMED = 20
+"""Refused rows that are named; of the others there is the number."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """What becomes of readers, in a report's words."""
+
+    ACTIVE, PENDING, LEFT, SUPPRESSED = "active", "pending", "left", "suppressed"
+    KEPT, NOT_STORED, REFUSED = "kept", "not stored", "refused"
+
+
+GROUPS = (
+    Group.ACTIVE,
+    Group.PENDING,
+    Group.LEFT,
+    Group.SUPPRESSED,
+    Group.KEPT,
+    Group.NOT_STORED,
+    Group.REFUSED,
+)
+
+
+@dataclass(slots=True)
 class Imported:
-    """What an import came to so far: how many of each outcome, how many of these are asked to confirm, how
-    many were only noted as gone, and the lines that could not be used.
+    """What an import came to so far: rows by (group, reason), the first examples of each, and the first rows
+    that were refused. `counts` has the rows by outcome, `asked` how many are asked to confirm.
     """
 
-    counts: dict[Joined, int]
-    bad: tuple[str, ...] = ()
-    asked: int = 0
-    gone: int = 0
+    counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    reasons: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    examples: dict[tuple[str, str], list[str]] = field(default_factory=dict[tuple[str, str], list[str]])
+    bad: list[str] = field(default_factory=list[str])
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def asked(self) -> int:
+        return self.counts[Outcome.ASKED]
+
+    @property
+    def refused(self) -> int:
+        return self.counts[Outcome.REFUSED]
+
+    def note(self, outcome: Outcome, group: str, reason: str, example: tuple[str, int, str]) -> None:
+        """One more row: file, line and address are its example."""
+        self.counts[outcome] += 1
+        key = (group, reason)
+        number = self.reasons.get(key, 0)
+        self.reasons[key] = number + 1
+        if number < EXAMPLES:
+            where, line, address = example
+            self.examples.setdefault(key, []).append(f"{where}:{line} {address}" if where else address)
 
 
 def import_readers(
-    parts: Parts, spec: MailingList, rows: Iterable[Line | tuple[int, str]], now: datetime, *, confirmed: bool
+    parts: Parts,
+    spec: MailingList,
+    rows: Iterable[Row | tuple[int, str]],
+    now: datetime,
+    *,
+    confirmed: bool,
+    where: str = "",
+    done: Imported | None = None,
 ) -> Iterator[Imported]:
-    """Stores lines in chunks; yields the tally after each, for a progress bar.
+    """Stores rows in chunks; yields the tally after each, for a progress bar. `where` names the file, and
+    `done` is the tally of files before.
 
     Unconfirmed readers are pending and are asked to confirm; so are those who were pending where they come
-    from, whatever is stated. Who had left there has left here. Bad lines are counted and named, and stop
-    nothing.
+    from, whatever is stated. Who left, bounced or complained there is recorded so, and ends what is active
+    here. Bad rows are counted and named, and stop nothing. An import that was killed goes on when it is run
+    again: a chunk is stored whole, with the mails that ask, or not at all.
     """
-    work = _Import(parts, spec, now, confirmed=confirmed)
-    lines = (row if isinstance(row, Line) else Line(row[0], row[1]) for row in rows)
+    work = _Import(parts, spec, now, confirmed=confirmed, where=where, done=done or Imported())
+    lines = (row if isinstance(row, Row) else Row(row[0], row[1]) for row in rows)
     while chunk := list(islice(lines, CHUNK)):
         yield work.take(chunk)
+        parts.reach("import:chunk")
+
+
+def offered_topics(parts: Parts, spec: MailingList) -> Mapping[str, str]:
+    """The topics that readers of a list may choose, by their folded names; empty: it offers none."""
+    if Choice.TOPICS not in spec.readers_choose:
+        return {}
+    return {folded(topic): topic for topic in offer(parts, spec, NO_CHOICES).topics}
 
 
 class _Import:
-    def __init__(self, parts: Parts, spec: MailingList, now: datetime, *, confirmed: bool) -> None:
+    def __init__(
+        self, parts: Parts, spec: MailingList, now: datetime, *, confirmed: bool, where: str, done: Imported
+    ) -> None:
         self._parts, self._spec, self._now, self._confirmed = parts, spec, now, confirmed
-        self._counts = dict.fromkeys(Joined, 0)
-        self._bad: list[str] = []
-        self._asked = self._gone = 0
+        self._where, self._done = where, done
         self._consent = Consent(at=now, origin="", form="import", wording="stated by the operator")
+        self._ring = parts.ring()
         self._due = lru_cache(maxsize=None)(self._due_of)
-        self._ask = lru_cache(maxsize=1)(lambda: confirmation_message(parts, spec))
+        self._ask = lru_cache(maxsize=1)(self._confirmation)
 
-    def take(self, chunk: Sequence[Line]) -> Imported:
+    def take(self, chunk: Sequence[Row]) -> Imported:
         """Stores a chunk; returns the tally so far."""
-        readers = [*self._readers(chunk)]
-        wishes = [reader for reader, _ in readers]
-        answers = self._parts.store.join(self._spec.slug, wishes, self._consent)
-        gone: list[Subscription] = []
-        for (joined, found), (reader, left) in zip(answers, readers, strict=True):
-            if left and joined is Joined.ADDED and found is not None:  # who had left there is new here
-                gone.append(found)
-                continue
-            self._counts[joined] += 1
-            if joined is Joined.ADDED and not reader.active and found is not None:
-                ask_to_confirm(self._parts, self._spec, found, self._now, self._ask())
-                self._asked += 1
-        self._gone += leave_all(self._parts, gone, self._now)
-        counts, bad = dict(self._counts), tuple(self._bad)
-        return Imported(counts=counts, bad=bad, asked=self._asked, gone=self._gone)
+        wishes = [*self._readers(chunk)]
+        ask = self._ask() if any(not reader.active for _, reader in wishes) else None
+        given = [(reader, row.said) for row, reader in wishes]
+        outcomes = self._parts.store.take_in(self._spec.slug, given, self._consent, ask, self._journal)
+        if Outcome.ASKED in outcomes:  # a store restored from before must not give these numbers again
+            self._parts.journal.append("transactional", {"mailing": self._parts.store.next_mailing() - 1})
+        for (row, reader), outcome in zip(wishes, outcomes, strict=True):
+            group, reason = _told(outcome, row.said, active=reader.active)
+            self._done.note(outcome, group, reason, (self._where, row.line, reader.address))
+        return self._done
 
-    def _readers(self, chunk: Sequence[Line]) -> Iterator[tuple[NewReader, bool]]:
-        """The wish of each line, and whether it is of a reader who had left."""
-        for line in chunk:
+    def _readers(self, chunk: Sequence[Row]) -> Iterator[tuple[Row, NewReader]]:
+        """The wish of each row that is to be stored; the others are noted."""
+        for row in chunk:
             try:
-                parsed = str(parse(line.address))
+                address = address_of(row.address)
             except AddressError as error:
-                self._bad.append(f"line {line.number}: {error}")
+                self._refuse(row, row.address[:80], "not an email address", str(error))
                 continue
-            if line.wrong:
-                self._bad.append(f"line {line.number}: {parsed}: {line.wrong}")
+            if row.wrong:
+                self._refuse(row, address, row.kind, f"{address}: {row.wrong}")
                 continue
-            active = self._confirmed and line.state in (None, State.ACTIVE)
-            key = address_key(parsed, self._parts.ring())
-            due = self._due(line.choices.pace) if active else None
-            reader = NewReader(
-                address=parsed, key=key, active=active, own_wish=False, next_due_at=due, choices=line.choices
+            standing = row.said.standing
+            if standing is not Standing.SUBSCRIBED and standing not in KINDS:
+                example = (self._where, row.line, address)
+                self._done.note(Outcome.PASSED, Group.NOT_STORED, row.said.reason, example)
+                continue
+            active = self._confirmed and not row.pending and standing is Standing.SUBSCRIBED
+            yield (
+                row,
+                NewReader(
+                    address=address,
+                    key=address_key(address, self._ring),
+                    active=active or standing is not Standing.SUBSCRIBED,
+                    own_wish=False,
+                    next_due_at=self._due(row.choices.pace) if active else None,
+                    choices=row.choices,
+                ),
             )
-            yield reader, line.state is State.UNSUBSCRIBED
+
+    def _refuse(self, row: Row, shown: str, kind: str, why: str) -> None:
+        self._done.note(Outcome.REFUSED, Group.REFUSED, kind, (self._where, row.line, shown))
+        if len(self._done.bad) < NAMED:
+            where = f"{self._where}:{row.line}" if self._where else f"line {row.line}"
+            self._done.bad.append(f"{where}: {why}")
+
+    def _journal(self, departures: Sequence[Departure]) -> None:
+        """Departures are on disk before they are done."""
+        write_down(self._parts, departures)
+        self._parts.reach("import:journaled")
 
     def _due_of(self, pace: Pace) -> datetime:
         return due_after(self._parts, self._spec, pace, self._now)
 
+    def _confirmation(self) -> NewMailing:
+        frozen = confirmation_message(self._parts, self._spec)
+        return for_one(self._parts, self._spec, MailingKind.CONFIRM, frozen, self._now)
 
-def unusable(rows: Iterable[Line]) -> Iterator[str]:
-    """The lines of an import that cannot be used, without storing anything."""
-    for line in rows:
-        try:
-            parse(line.address)
-        except AddressError as error:
-            yield f"line {line.number}: {error}"
-            continue
-        if line.wrong:
-            yield f"line {line.number}: {line.address}: {line.wrong}"
+
+def address_of(text: str) -> str:
+    """The address that a cell spells, with or without a name. Raises AddressError."""
+    if is_plain(text):
+        return text
+    if "<" in text:
+        return str(parse_mailbox(text).address)
+    if "\ufffd" in text:
+        raise AddressError("address", f"a letter of {text[:80]!r} cannot be read", "export the file in UTF-8")
+    return str(parse(text))
+
+
+_SAID: Mapping[Outcome, tuple[str, str]] = {
+    Outcome.ASKED: (Group.PENDING, "new, asked to confirm"),
+    Outcome.ACTIVATED: (Group.ACTIVE, "was waiting for confirmation here"),
+    Outcome.BARRED: (Group.NOT_STORED, "has left or is suppressed here"),
+}
+
+
+def _told(outcome: Outcome, said: Statement, *, active: bool) -> tuple[str, str]:
+    """(group, reason) of a row in a report."""
+    if outcome in _SAID:
+        return _SAID[outcome]
+    if said.standing is Standing.SUBSCRIBED:
+        group = Group.ACTIVE if active else Group.PENDING
+        return group, "new" if outcome is Outcome.ADDED else "subscribed here already"
+    if outcome is Outcome.KEPT:
+        return Group.KEPT, f"{said.reason}, but confirmed here since"
+    group = Group.LEFT if said.standing is Standing.LEFT else Group.SUPPRESSED
+    known = {Outcome.KNOWN: ", known already", Outcome.ENDED: ", was subscribed here"}
+    return group, said.reason + known.get(outcome, "")

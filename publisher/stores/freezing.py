@@ -38,13 +38,31 @@ def freeze(
     connection: Connection, new: NewMailing, state: MailingState, planned: int, now: datetime, *, whole: bool
 ) -> int:
     """The row of a mailing; returns its id. Raises Conflict when the id its content names is taken."""
-    row = {name: getattr(new, name) for name in ("list", "kind", "head", "due_before", "sender", "subject")}
+    made = _number(connection, new.id)
+    connection.execute(insert(mailings).values(_row(new, state, planned, now, whole=whole) | {"id": made}))
+    return made
+
+
+def freeze_each(connection: Connection, new: NewMailing, number: int, now: datetime) -> range:
+    """`number` mailings alike, each to one reader and ready; returns their ids."""
+    last = last_mailing(connection)
+    made = range(last + 1, last + number + 1)
+    connection.execute(update(counters).where(counters.c.name == MAILING).values(last=last + number))
+    row = _row(new, MailingState.READY, 1, now, whole=True)
+    connection.execute(insert(mailings), [row | {"id": id} for id in made])
+    (cohort,) = new.cohorts
+    same = {"n": cohort.n, "language": cohort.language, "recipe": list(cohort.recipe)}
+    connection.execute(insert(cohorts), [same | {"mailing": id} for id in made])
+    return made
+
+
+def _row(new: NewMailing, state: MailingState, planned: int, now: datetime, *, whole: bool) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        name: getattr(new, name) for name in ("list", "kind", "head", "due_before", "sender", "subject")
+    }
     row |= {"state": state, "planned": planned, "created_at": now, "frozen": whole, "canary": False}
     row |= {"hold": Hold.APPROVAL if new.approve else None, "hold_why": ""}
-    row["corrections"] = [list(correction) for correction in new.corrections]
-    made = _number(connection, new.id)
-    connection.execute(insert(mailings).values(row | {"id": made}))
-    return made
+    return row | {"corrections": [list(correction) for correction in new.corrections]}
 
 
 def add_cohorts(connection: Connection, mailing: int, made: Sequence[Cohort]) -> None:

@@ -28,10 +28,10 @@ def join_all(
     keys = list({reader.key: None for reader in readers})
     before = _before(connection, spec, keys)
     joined, stands = _decide_all(readers, before, _suppressed(connection, spec, keys), consent.at)
-    shared = {"consent": consent_to_json(consent), "offset": _head(connection), "asked_at": None}
-    chosen = _numbered(connection, spec, [stand for _, stand in stands.values()])
-    new: defaultdict[_Stand, list[NewReader]] = defaultdict(list)
-    changed: defaultdict[_Stand, list[int]] = defaultdict(list)
+    shared = {"consent": consent_to_json(consent), "offset": head_of(connection), "asked_at": None}
+    chosen = numbered(connection, spec, [stand for _, stand in stands.values()])
+    new: defaultdict[Stand, list[NewReader]] = defaultdict(list)
+    changed: defaultdict[Stand, list[int]] = defaultdict(list)
     for reader, stand in stands.values():
         if was := before.get(reader.key):
             changed[stand].append(was.id)
@@ -56,25 +56,25 @@ def _decide_all(
     before: Mapping[str, Before],
     suppressed: Mapping[str, set[Suppression]],
     at: datetime,
-) -> tuple[list[Joined], dict[str, tuple[NewReader, "_Stand"]]]:
+) -> tuple[list[Joined], dict[str, tuple[NewReader, "Stand"]]]:
     """What each wish comes to, and by key how the readers stand in the end whom a wish moved."""
     now = dict(before)
     joined: list[Joined] = []
-    stands: dict[str, tuple[NewReader, _Stand]] = {}
+    stands: dict[str, tuple[NewReader, Stand]] = {}
     for reader in readers:
         was = now.get(reader.key)
         word = decide(was, suppressed.get(reader.key, ()), reader)
         joined.append(word)
         if word in (Joined.LEFT, Joined.ALREADY):
             continue
-        stand = _stand(reader, word, was, at)
+        stand = stand_of(reader, word, was, at)
         first, earlier = stands.get(reader.key, (reader, stand))
         stands[reader.key] = (first, stand._replace(created_at=stand.created_at or earlier.created_at))
         now[reader.key] = Before(id=was.id if was else 0, state=stand.state, generation=stand.generation)
     return joined, stands
 
 
-class _Stand(NamedTuple):
+class Stand(NamedTuple):
     """Where a subscription stands after the wish: its columns, but for what the whole call shares.
     `created_at` is None where its life had begun before.
     """
@@ -91,10 +91,10 @@ class _Stand(NamedTuple):
         return {name: value for name, value in self._asdict().items() if name not in left_out}
 
 
-def _stand(reader: NewReader, word: Joined, was: Before | None, at: datetime) -> _Stand:
+def stand_of(reader: NewReader, word: Joined, was: Before | None, at: datetime) -> Stand:
     state, generation = state_after(was, word, reader)
     active = state is State.ACTIVE
-    return _Stand(
+    return Stand(
         state=state,
         generation=generation,
         next_due_at=reader.next_due_at if active and not reader.choices.paused else None,
@@ -104,7 +104,7 @@ def _stand(reader: NewReader, word: Joined, was: Before | None, at: datetime) ->
     )
 
 
-def _numbered(connection: Connection, spec: str, stands: Sequence[_Stand]) -> dict[Choices, dict[str, Any]]:
+def numbered(connection: Connection, spec: str, stands: Sequence[Stand]) -> dict[Choices, dict[str, Any]]:
     """What readers chose as the columns of their subscriptions."""
     paces = rhythm_ids(connection, spec, [(stand.choices.pace, stand.next_due_at) for stand in stands])
     tastes = taste_ids(connection, [stand.choices.taste for stand in stands])
@@ -123,7 +123,7 @@ def _change(connection: Connection, ids: Sequence[int], values: dict[str, Any]) 
         connection.execute(update(subscriptions).where(subscriptions.c.id.in_(part)).values(values))
 
 
-def _head(connection: Connection) -> int:
+def head_of(connection: Connection) -> int:
     seq: int = connection.execute(select(log_head.c.seq)).scalar_one()
     return seq
 

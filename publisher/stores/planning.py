@@ -22,6 +22,7 @@ from publisher.stores.freezing import (
     add_cohorts,
     forget_unfrozen,
     freeze,
+    freeze_each,
     in_steps,
     keep_segments,
     last_mailing,
@@ -104,11 +105,37 @@ def start_for_one(connection: Connection, new: NewMailing, subscription: int, no
         raise StoreError("store", f"there is no subscription {subscription}", "sign up again")
     id = freeze(connection, new, MailingState.READY, 1, now, whole=True)
     add_cohorts(connection, id, new.cohorts)
-    row = {"mailing": id, "n": 1, "cohort": new.cohorts[0].n, "subscription": subscription}
-    row |= {"generation": generation, **_untouched(now)}
-    connection.execute(insert(deliveries), row)
-    _write_batches(connection, id, new.kind, [Slice(group=OTHERS, lo=1, hi=1)], now)
+    _deliver_to_each(connection, [id], new, [(subscription, generation)], now)
     return id
+
+
+def start_each(
+    connection: Connection, new: NewMailing, readers: Sequence[tuple[int, int]], now: datetime
+) -> range:
+    """A transactional mailing for each of (subscription, generation), ready at once; returns their ids. Its
+    segments are stored already.
+    """
+    made = freeze_each(connection, new, len(readers), now)
+    _deliver_to_each(connection, made, new, readers, now)
+    return made
+
+
+def _deliver_to_each(
+    connection: Connection,
+    made: Sequence[int],
+    new: NewMailing,
+    readers: Sequence[tuple[int, int]],
+    now: datetime,
+) -> None:
+    """The one delivery and the one batch of each of those mailings."""
+    rows = [
+        {"mailing": id, "n": 1, "cohort": new.cohorts[0].n, "subscription": reader}
+        | {"generation": generation, **_untouched(now)}
+        for id, (reader, generation) in zip(made, readers, strict=True)
+    ]
+    connection.execute(insert(deliveries), rows)
+    one = Slice(group=OTHERS, lo=1, hi=1)
+    connection.execute(insert(batches), [_batch(id, new.kind, one, now) for id in made])
 
 
 def _untouched(now: datetime) -> dict[str, Any]:
@@ -166,21 +193,21 @@ def _write_batches(
     made: Sequence[Slice],
     now: datetime,
 ) -> None:
-    rows = [
-        {
-            "mailing": mailing,
-            "group": part.group,
-            "lo": part.lo,
-            "hi": part.hi,
-            "priority": PRIORITY[kind],
-            "state": BatchState.OPEN,
-            "next_at": now,
-            "canary": part.canary,
-            **all_of(part.hi - part.lo + 1),
-        }
-        for part in made
-    ]
-    connection.execute(insert(batches), rows)
+    connection.execute(insert(batches), [_batch(mailing, kind, part, now) for part in made])
+
+
+def _batch(mailing: int, kind: MailingKind, part: Slice, now: datetime) -> dict[str, Any]:
+    return {
+        "mailing": mailing,
+        "group": part.group,
+        "lo": part.lo,
+        "hi": part.hi,
+        "priority": PRIORITY[kind],
+        "state": BatchState.OPEN,
+        "next_at": now,
+        "canary": part.canary,
+        **all_of(part.hi - part.lo + 1),
+    }
 
 
 def _end_planning(connection: Connection, mailing: Row[Any]) -> None:

@@ -9,6 +9,7 @@ from publisher.stores.erasing import Persons
 from publisher.stores.files import Files
 from publisher.stores.folding import Folding
 from publisher.stores.holding import Holding
+from publisher.stores.importing import Importing
 from publisher.stores.ledger import Ledger
 from publisher.stores.log import Log
 from publisher.stores.pacing import PacingRecords
@@ -32,6 +33,7 @@ class SqlStore(
     Asking,
     Rekeying,
     SigningUp,
+    Importing,
     Planning,
     Ledger,
     Holding,

@@ -94,8 +94,8 @@ def test_a_store_that_was_exported_is_made_again(full: Desk, tmp_path: Path) -> 
     for slug in ("daily", "other"):
         given = ("--list", slug, "--confirmed", "--at", AT)
         said.append(empty.run("import", str(tmp_path / "all.csv"), *given).stderr)
-    assert "4 added, 1 noted as gone, 1 of other lists passed over" in said[0]
-    assert "1 added, 5 of other lists passed over" in said[1]
+    assert "3 active, 1 pending, 1 left, 1 of other lists passed over" in said[0]
+    assert "1 active, 5 of other lists passed over" in said[1]
     again = list(csv.DictReader(StringIO(empty.run("export").stdout)))
     times = {"since": "", "confirmed": ""}  # of the import: proof of consent is of what happened here
     before = [row | times for row in csv.DictReader(StringIO(exported))]
@@ -112,7 +112,11 @@ def test_a_store_that_was_exported_is_made_again(full: Desk, tmp_path: Path) -> 
     assert b"To: pat@example.org" in asked.read_bytes()
     lines = "email\nleft@example.org\n"
     (tmp_path / "others.csv").write_text(lines, encoding="utf-8")
-    for file, outcome in (("others.csv", "1 left out"), ("all.csv", "4 there already, 1 left out")):
+    for file, outcome in (
+        ("others.csv", "not stored           1  has left or is suppressed here\n"),
+        ("all.csv", "left                 1  state is unsubscribed, known already\n"),
+        ("all.csv", "active               3  subscribed here already\n"),
+    ):
         given = (str(tmp_path / file), "--list", "daily", "--confirmed", "--at", AT)
         assert outcome in empty.run("import", *given).stderr
 
@@ -125,8 +129,8 @@ def test_lines_that_cannot_be_are_named_and_stop_nothing(full: Desk, tmp_path: P
     given = (str(tmp_path / "wrong.csv"), "--list", "daily")
     for more in ("--dry-run", "--confirmed"):
         done = empty.run("import", *given, more, code=1)
-        assert "line 3: bo@example.org: timezone is 'Asia/Nowhere'; use a name such as" in done.stderr
-        assert "line 6: pat@example.org: state is 'odd'; use one of pending, active, uns" in done.stderr
+        assert "wrong.csv:3: bo@example.org: timezone is 'Asia/Nowhere'; use a name such as" in done.stderr
+        assert "wrong.csv:6: pat@example.org: state is 'odd'; use one of pending, active, uns" in done.stderr
     assert {address for address, _ in empty.readers()} == {
         f"{name}@example.org" for name in ("ann", "cy", "left")
     }
@@ -135,7 +139,7 @@ def test_lines_that_cannot_be_are_named_and_stop_nothing(full: Desk, tmp_path: P
 def test_columns_of_others_that_sound_alike_are_passed_over(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "site")
     (tmp_path / "theirs.csv").write_text(
-        "Email,State,Language,Timezone,List\nann@example.org,CA,Deutsch,GMT-7,News\n", encoding="utf-8"
+        "Email,Language,Timezone,List\nann@example.org,Deutsch,GMT-7,News\n", encoding="utf-8"
     )
     desk.run("import", str(tmp_path / "theirs.csv"), "--list", "daily", "--confirmed")
     [found] = desk.readers().values()

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from publisher.core.lists import Joined, State
+from publisher.core.importing import Outcome
+from publisher.core.lists import State
 from publisher.core.rhythms import Choices, Pace, Taste
 from publisher.core.tokens import Claim, Purpose, seal
 from publisher.services import account, departures, signup, subscribe
@@ -94,11 +95,11 @@ def link(site: Any, found: Any, word: str) -> str:
     return opened
 
 
-def imported(site: Any, address: str) -> Joined:
+def imported(site: Any, address: str) -> Outcome:
     """What becomes of an address that an operator imports."""
     parts = site.app.parts
     *_, done = import_readers(parts, parts.lists[0], [(1, address)], site.clock.now, confirmed=True)
-    return next(joined for joined, number in done.counts.items() if number)
+    return next(outcome for outcome, number in done.counts.items() if number)
 
 
 def dump(site: Any) -> str:
@@ -136,7 +137,7 @@ def test_who_is_forgotten_by_their_link_is_in_no_table(site: Any) -> None:
     assert "You are forgotten" in site.http.post(opened).text
     assert "ann@example.org" not in dump(site)
     assert site.http.post(opened).status_code == 404
-    assert imported(site, "ann@example.org") is Joined.LEFT
+    assert imported(site, "ann@example.org") is Outcome.BARRED
 
 
 def test_a_link_works_for_thirty_minutes(site: Any) -> None:
@@ -235,7 +236,7 @@ def test_a_new_address_takes_over_once_it_is_confirmed(site: Any) -> None:
     assert all(getattr(moved, name) == getattr(found, name) for name in kept)
     assert "ann@example.org" not in dump(site)
     assert mails(site) == []  # no welcome: nothing began
-    assert imported(site, "ann@example.org") is Joined.LEFT
+    assert imported(site, "ann@example.org") is Outcome.BARRED
     post(site, "new", lang="de")
     site.clock.move(days=7)
     site.app.publish()

@@ -1,0 +1,358 @@
+"""Rows of an import, many in one transaction, with a handful of statements and none for each reader.
+
+Each address is met once in a round; a file that says more than one thing about it takes a round for each.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateTable
+
+from publisher.core.departures import EVERYWHERE, LEFT, Departure
+from publisher.core.importing import Effect, Held, Outcome, depart
+from publisher.core.lists import Consent, Joined, NewReader, State
+from publisher.core.mailings import NewMailing
+from publisher.core.rhythms import Choices
+from publisher.core.standings import Standing, Statement
+from publisher.stores.engine import Database, insert_new, slices
+from publisher.stores.freezing import keep_segments
+from publisher.stores.joining import Stand, head_of, numbered, stand_of
+from publisher.stores.members import Suppression
+from publisher.stores.planning import start_each
+from publisher.stores.subscribertables import subscribers, subscriptions, suppressions
+from publisher.stores.types import Hash
+from publisher.stores.values import consent_to_json
+from publisher.stores.wishes import Before, decide
+
+incoming = Table(
+    "incoming",
+    MetaData(),
+    Column("n", Integer, primary_key=True),
+    Column("key", Hash, nullable=False),
+    Column("gone", Boolean, nullable=False),
+    Column("group", Integer),
+    prefixes=["TEMPORARY"],
+)
+"""The addresses of a round, by their place in it; whether they are said to be gone; who joins with whom."""
+
+
+def _compiled(statement: Any, *columns: str) -> str:
+    """A statement for very many rows, as text: their values go to the driver as they are."""
+    return str(statement.compile(dialect=sqlite.dialect(), column_keys=columns or None))
+
+
+_NEW_INCOMING = _compiled(insert(incoming), "n", "key", "gone")
+_NEW_SUBSCRIBER = _compiled(insert_new(subscribers), "address", "address_key")
+_IN_GROUP = _compiled(
+    update(incoming).where(incoming.c.n == bindparam("n_")).values(group=bindparam("group_"))
+)
+
+
+def _many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    if rows:
+        connection.exec_driver_sql(statement, [*rows])
+
+
+class _Alike(NamedTuple):
+    """What new readers have in common who are stored by one statement."""
+
+    active: bool
+    next_due_at: datetime | None
+    choices: Choices
+
+
+_OUTCOMES = {
+    Joined.ADDED: Outcome.ADDED,
+    Joined.ACTIVATED: Outcome.ACTIVATED,
+    Joined.ALREADY: Outcome.ALREADY,
+    Joined.RETURNED: Outcome.ALREADY,  # nobody returns by an import: `wishes.decide`
+    Joined.LEFT: Outcome.BARRED,
+}
+
+Rows = Sequence[tuple[NewReader, Statement]]
+"""Readers as they would be stored, and what the file says of them."""
+
+
+class Importing:
+    """The part of `ports.SubscriberStore` that takes in files."""
+
+    _db: Database
+
+    def take_in(
+        self,
+        spec: str,
+        rows: Rows,
+        consent: Consent,
+        ask: NewMailing | None,
+        journal: Callable[[Sequence[Departure]], None],
+    ) -> Sequence[Outcome]:
+        """What each row comes to on list `spec`, stored in one transaction. Who is new and pending is planned
+        `ask`, once. `journal` is told the departures before they are committed.
+        """
+        if ask is not None:
+            keep_segments(self._db, ask.segments)
+        outcomes: list[Outcome] = [Outcome.ALREADY] * len(rows)
+        with self._db.write(wide=True) as connection:
+            connection.execute(CreateTable(incoming, if_not_exists=True))
+            departures: list[Departure] = []
+            for places in _rounds(rows):
+                work = _Round(connection, spec, [rows[place] for place in places], consent)
+                for place, outcome in zip(places, work.run(ask), strict=True):
+                    outcomes[place] = outcome
+                departures += work.departures
+            if departures:
+                journal(departures)
+        return outcomes
+
+
+def _rounds(rows: Rows) -> list[list[int]]:
+    """The places of rows in rounds, no address twice in one. What was said already is left out."""
+    said: set[tuple[str, Standing, datetime | None]] = set()
+    met: defaultdict[str, int] = defaultdict(int)
+    rounds: list[list[int]] = []
+    for place, (reader, statement) in enumerate(rows):
+        same = (reader.key, statement.standing, statement.at)
+        if same in said:
+            continue
+        said.add(same)
+        number = met[reader.key]
+        met[reader.key] += 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(place)
+    return rounds
+
+
+class _Gone(NamedTuple):
+    """A departure to be written: the place of the row, what it changes, whom it is about."""
+
+    n: int
+    effect: Effect
+    held: Held | None
+
+
+class _Round:
+    def __init__(self, connection: Connection, spec: str, rows: Rows, consent: Consent) -> None:
+        self._db, self._spec, self._rows, self._consent = connection, spec, rows, consent
+        self._shared: dict[str, Any] = {"offset": head_of(connection), "asked_at": None}
+        self.departures: list[Departure] = []
+        connection.execute(delete(incoming))
+        given = [
+            (n, bytes.fromhex(reader.key), statement.standing is not Standing.SUBSCRIBED)
+            for n, (reader, statement) in enumerate(rows)
+        ]
+        _many(connection, _NEW_INCOMING, given)
+        self._group = 0
+        self._suppressed = self._read_suppressed()
+
+    def run(self, ask: NewMailing | None) -> list[Outcome]:
+        """Stores the round; what each of its rows came to."""
+        outcomes = self._join(ask)
+        gone = self._decide_departures()
+        for one in gone:
+            outcomes[one.n] = one.effect.outcome
+        if gone:
+            self._depart(gone)
+        return [outcomes[n] for n in range(len(self._rows))]
+
+    def _read_suppressed(self) -> Mapping[int, set[Suppression]]:
+        query = select(incoming.c.n, suppressions.c.kind).join_from(
+            incoming, suppressions, suppressions.c.address_key == incoming.c.key
+        )
+        found: dict[int, set[Suppression]] = {}
+        for n, kind in self._db.execute(query.where(suppressions.c.list.in_((EVERYWHERE, self._spec)))):
+            found.setdefault(n, set()).add(kind)
+        return found
+
+    def _join(self, ask: NewMailing | None) -> dict[int, Outcome]:
+        """Those who are subscribed where the file comes from, by the rules of every wish."""
+        before = self._before()
+        outcomes: dict[int, Outcome] = {}
+        new: defaultdict[_Alike, list[int]] = defaultdict(list)
+        pending: set[int] = set()
+        for n, (reader, said) in enumerate(self._rows):
+            if said.standing is not Standing.SUBSCRIBED:
+                continue
+            was = before.get(n)
+            word = decide(was, self._suppressed.get(n, ()), reader)
+            outcomes[n] = _OUTCOMES[word]
+            if word is Joined.ADDED:
+                new[_Alike(reader.active, reader.next_due_at, reader.choices)].append(n)
+                if ask is not None and not reader.active:
+                    outcomes[n] = Outcome.ASKED
+                    pending.add(n)
+            elif word is Joined.ACTIVATED and was is not None:
+                self._activate(was, reader)
+        consent = {"consent": consent_to_json(self._consent)}
+        for alike, places in new.items():
+            reader = self._rows[places[0]][0]
+            stand = stand_of(reader, Joined.ADDED, None, self._consent.at)
+            chosen = numbered(self._db, self._spec, [stand])[alike.choices]
+            self._add(places, stand.values() | chosen | self._shared | consent)
+        if ask is not None:
+            self._ask(ask, pending)
+        return outcomes
+
+    def _before(self) -> Mapping[int, Before]:
+        query = select(incoming.c.n, subscriptions.c.id, subscriptions.c.state, subscriptions.c.generation)
+        query = query.select_from(_lives()).where(subscriptions.c.list == self._spec, ~incoming.c.gone)
+        return {
+            n: Before(id=id, state=state, generation=generation)
+            for n, id, state, generation in self._db.execute(query)
+        }
+
+    def _activate(self, was: Before, reader: NewReader) -> None:
+        """Who waited for confirmation: the operator states that they agreed."""
+        stand = stand_of(reader, Joined.ACTIVATED, was, self._consent.at)
+        chosen = numbered(self._db, self._spec, [stand])[stand.choices]
+        values = stand.values() | chosen | self._shared | {"consent": consent_to_json(self._consent)}
+        self._db.execute(update(subscriptions).where(subscriptions.c.id == was.id).values(values))
+
+    def _add(self, places: Sequence[int], values: dict[str, Any]) -> None:
+        """Readers who are new and stand alike."""
+        readers = [self._rows[n][0] for n in places]
+        _many(self._db, _NEW_SUBSCRIBER, [(reader.address, bytes.fromhex(reader.key)) for reader in readers])
+        self._group += 1
+        _many(self._db, _IN_GROUP, [(self._group, n) for n in places])
+        alike = {
+            name: literal(value, subscriptions.c[name].type)
+            for name, value in (values | {"list": self._spec}).items()
+        }
+        theirs = select(subscribers.c.id, *alike.values()).select_from(
+            incoming.join(subscribers, subscribers.c.address_key == incoming.c.key)
+        )
+        theirs = theirs.where(incoming.c.group == self._group).order_by(incoming.c.n)
+        self._db.execute(insert(subscriptions).from_select(["subscriber", *alike], theirs))
+
+    def _ask(self, ask: NewMailing, pending: set[int]) -> None:
+        """The mail that asks to confirm, in the transaction that adds: nobody is asked twice, or never."""
+        if not pending:
+            return
+        query = select(incoming.c.n, subscriptions.c.id, subscriptions.c.generation).select_from(_lives())
+        ours = query.where(subscriptions.c.list == self._spec, ~incoming.c.gone).order_by(incoming.c.n)
+        found = [(id, generation) for n, id, generation in self._db.execute(ours) if n in pending]
+        start_each(self._db, ask, found, self._consent.at)
+
+    def _decide_departures(self) -> list[_Gone]:
+        gone = [
+            n for n, (_, statement) in enumerate(self._rows) if statement.standing is not Standing.SUBSCRIBED
+        ]
+        if not gone:
+            return []
+        held = self._held()
+        decided: list[_Gone] = []
+        for n in gone:
+            theirs = held.get(n, [])
+            kinds = {kind.value for kind in self._suppressed.get(n, ())}
+            effect = depart(self._rows[n][1], self._spec, theirs, kinds)
+            here = next((one for one in theirs if one.list == self._spec), None)
+            decided.append(_Gone(n, effect, here))
+        return decided
+
+    def _held(self) -> Mapping[int, list[Held]]:
+        columns = subscriptions.c
+        query = select(
+            incoming.c.n,
+            columns.id,
+            columns.list,
+            columns.state,
+            columns.generation,
+            columns.confirmed_at,
+            columns.consent,
+        )
+        found: dict[int, list[Held]] = {}
+        for row in self._db.execute(query.select_from(_lives()).where(incoming.c.gone)):
+            one = Held(
+                subscription=row.id,
+                list=row.list,
+                state=row.state,
+                generation=row.generation,
+                confirmed_at=row.confirmed_at,
+                form=str(row.consent.get("form", "")),
+                consent_at=_instant(row.consent.get("at")),
+            )
+            found.setdefault(row.n, []).append(one)
+        return found
+
+    def _depart(self, gone: Sequence[_Gone]) -> None:
+        """Ends subscriptions, leaves suppressions, lists those who are new; `departures` is all of it."""
+        self._record([one.n for one in gone if one.effect.record])
+        ids = self._ids()
+        ended = [one.held.subscription for one in gone if one.effect.ends and one.held]
+        for some in slices(ended):
+            over = update(subscriptions).where(subscriptions.c.id.in_(some))
+            self._db.execute(over.values(state=State.UNSUBSCRIBED, next_due_at=None))
+        for one in gone:
+            if one.effect.kind or one.effect.ends:
+                self.departures.append(self._departure(one, ids.get(one.n)))
+        left = [
+            {"address_key": one.key, "list": one.list, "kind": Suppression(one.kind), "at": one.at}
+            for one in self.departures
+        ]
+        if left:
+            self._db.execute(insert_new(suppressions), left)
+
+    def _record(self, places: Sequence[int]) -> None:
+        """Addresses that are new get a subscription that has ended: they are listed, and exported."""
+        at = self._consent.at
+        wording = "said to have left, by the file that was imported"
+        consent = consent_to_json(Consent(at=at, origin="", form="import", wording=wording))
+        alike: defaultdict[Choices, list[int]] = defaultdict(list)
+        for n in places:
+            alike[self._rows[n][0].choices].append(n)
+        for choices, theirs in alike.items():
+            stand = Stand(State.UNSUBSCRIBED, 1, None, at, None, choices)
+            chosen = numbered(self._db, self._spec, [stand])[choices]
+            self._add(theirs, stand.values() | chosen | self._shared | {"consent": consent})
+
+    def _ids(self) -> Mapping[int, int]:
+        query = select(incoming.c.n, subscriptions.c.id).select_from(_lives())
+        found = query.where(subscriptions.c.list == self._spec, incoming.c.gone)
+        return {row.n: row.id for row in self._db.execute(found)}
+
+    def _departure(self, one: _Gone, new: int | None) -> Departure:
+        """For the journal: it names the life that ends, so that a later one stays when it is replayed."""
+        reader, statement = self._rows[one.n]
+        subscription, generation = new or 0, 1
+        if one.held is not None:
+            waits = one.held.state is State.PENDING and not one.effect.ends
+            subscription, generation = one.held.subscription, one.held.generation - waits
+        return Departure(
+            key=reader.key,
+            list=self._spec if one.effect.kind in (LEFT, "") else EVERYWHERE,
+            kind=one.effect.kind or LEFT,
+            at=statement.at or self._consent.at,
+            subscription=subscription,
+            generation=generation,
+        )
+
+
+def _lives() -> Any:
+    """The addresses of a round with their subscriptions."""
+    return incoming.join(subscribers, subscribers.c.address_key == incoming.c.key).join(
+        subscriptions, subscriptions.c.subscriber == subscribers.c.id
+    )
+
+
+def _instant(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
