@@ -1,6 +1,6 @@
 """The sockets of the store: one for each thing it keeps, and `Store`, which is all of them."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -253,6 +253,10 @@ class SignUpStore(Protocol):
 
     def asked_of(self, mailbox: str) -> Asked | None:
         """What is remembered of a mailbox, by its key."""
+        ...
+
+    def wanting_none(self, keys: Sequence[str]) -> Set[str]:
+        """Those of the mailboxes of these keys whose owner wants no confirmation mail."""
         ...
 
     def never_ask(self, mailbox: str, pending: Sequence[int], now: datetime) -> None:

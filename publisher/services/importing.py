@@ -15,7 +15,7 @@ from publisher.core.lists import Choice, Consent, MailingList, NewReader
 from publisher.core.mailings import MailingKind, NewMailing
 from publisher.core.rhythms import NO_CHOICES, Pace
 from publisher.core.standings import Standing, Statement
-from publisher.core.tokens import address_key
+from publisher.core.tokens import address_key, mailbox_key
 from publisher.services.compose import confirmation_message
 from publisher.services.departures import write_down
 from publisher.services.parts import Parts
@@ -28,6 +28,9 @@ CHUNK = 10_000
 
 EXAMPLES = 3
 """Rows of each outcome that a report shows."""
+
+NEVER_ASK = "its owner wants no confirmation mail"
+"""Why a reader who would be asked is not."""
 
 NAMED = 20
 """Refused rows that are named; of the others there is the number."""
@@ -130,7 +133,7 @@ class _Import:
 
     def take(self, chunk: Sequence[Row]) -> Imported:
         """Stores a chunk; returns the tally so far."""
-        wishes = [*self._readers(chunk)]
+        wishes = self._may_be_asked([*self._readers(chunk)])
         ask = self._ask() if any(not reader.active for _, reader in wishes) else None
         given = [(reader, row.said) for row, reader in wishes]
         outcomes = self._parts.store.take_in(self._spec.slug, given, self._consent, ask, self._journal)
@@ -169,6 +172,25 @@ class _Import:
                     choices=row.choices,
                 ),
             )
+
+    def _may_be_asked(self, wishes: list[tuple[Row, NewReader]]) -> list[tuple[Row, NewReader]]:
+        """All but those who would be asked to confirm, and want no such mail."""
+        boxes = {
+            reader.key: mailbox_key(parse(reader.address), self._ring)
+            for _, reader in wishes
+            if not reader.active
+        }
+        none = self._parts.store.wanting_none([*boxes.values()]) if boxes else frozenset[str]()
+        if not none:
+            return wishes
+        asked: list[tuple[Row, NewReader]] = []
+        for row, reader in wishes:
+            if boxes.get(reader.key) in none and not reader.active:
+                example = (self._where, row.line, reader.address)
+                self._done.note(Outcome.PASSED, Group.NOT_STORED, NEVER_ASK, example)
+            else:
+                asked.append((row, reader))
+        return asked
 
     def _refuse(self, row: Row, shown: str, kind: str, why: str) -> None:
         self._done.note(Outcome.REFUSED, Group.REFUSED, kind, (self._where, row.line, shown))

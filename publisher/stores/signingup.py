@@ -26,7 +26,7 @@ from publisher.core.confirmations import (
 from publisher.core.lists import Joined, NewReader, State, Subscription
 from publisher.core.mailings import NewMailing
 from publisher.stores.bounces import bounces, forget_refusals
-from publisher.stores.engine import Database, insert_new, upsert
+from publisher.stores.engine import Database, insert_new, slices, upsert
 from publisher.stores.forgetting import IN_FLIGHT, forget_subscriptions, has_delivery
 from publisher.stores.freezing import keep_segments
 from publisher.stores.joining import join_all, wish_of
@@ -115,6 +115,15 @@ class SigningUp:
         """What is remembered of a mailbox."""
         with self._db.read() as connection:
             return _asked(connection, mailbox)
+
+    def wanting_none(self, keys: Sequence[str]) -> set[str]:
+        """Those of the mailboxes of these keys whose owner wants no confirmation mail."""
+        never = select(mailboxes.c.mailbox).where(mailboxes.c.never_at.is_not(None))
+        found: set[str] = set()
+        with self._db.read() as connection:
+            for some in slices(keys):
+                found.update(connection.scalars(never.where(mailboxes.c.mailbox.in_(some))))
+        return found
 
     def never_ask(self, mailbox: str, pending: Sequence[int], now: datetime) -> None:
         """The owner of a mailbox wants no confirmation mail; their `pending` subscriptions end, and their

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from mailsite import START, MailSite
 
 from publisher.cli.readers import subscribers
+from publisher.core.addresses import parse
 from publisher.core.importing import Row
 from publisher.core.standings import Standing, Statement
-from publisher.core.tokens import address_key
-from publisher.services import departures, subscribe
+from publisher.core.tokens import address_key, mailbox_key
+from publisher.services import departures, signup, subscribe
 from publisher.services.importing import import_readers
 
 AT = "2020-10-06T10:00:00Z"
@@ -54,7 +55,7 @@ def confirmed(site: MailSite, address: str, at: datetime = START) -> None:
     """Somebody signed up in person, and clicked."""
     with closing(site.app()) as app:
         [daily] = app.parts.lists
-        subscribe.sign_up(app.parts, daily, address, "", at)
+        signup.sign_up(app.parts, [daily], address, "", at)
         [found] = app.store.of_person(address_key(address, app.ring))
         app.store.confirm(found.id, found.generation, at + timedelta(days=1), at)
 
@@ -172,7 +173,7 @@ def test_who_confirmed_here_since_stays_and_is_counted(site: MailSite) -> None:
 
 def test_who_waits_for_their_own_confirmation_may_still_give_it(site: MailSite) -> None:
     with closing(site.app()) as app:
-        subscribe.sign_up(app.parts, app.parts.lists[0], "ann@example.net", "", START)
+        signup.sign_up(app.parts, app.parts.lists, "ann@example.net", "", START)
     take(site, "--left", file(site, "gone.csv", "email\nann@example.net\n"))
     assert states(site) == {"ann@example.net": "pending"}
     with closing(site.app()) as app:
@@ -219,6 +220,16 @@ def test_nobody_is_asked_twice(site: MailSite) -> None:
     mails = list((site.folder / "outbox").glob("*.eml"))
     assert len(mails) == 30
     assert set(states(site).values()) == {"pending"}
+
+
+def test_who_wants_no_confirmation_mail_is_not_asked(site: MailSite) -> None:
+    with closing(site.app()) as app:
+        app.store.never_ask(mailbox_key(parse("ann@example.net"), app.ring), [], START)
+    path = file(site, "readers.csv", "email\nann+news@example.net\nbo@example.net\n")
+    assert "not stored           1  its owner wants no confirmation mail\n" in take(site, path).stderr
+    assert states(site) == {"bo@example.net": "pending"}
+    take(site, path, "--confirmed")
+    assert states(site) == {"ann+news@example.net": "active", "bo@example.net": "active"}
 
 
 def test_tags_choose_topics(tmp_path: Path) -> None:
@@ -291,7 +302,7 @@ class Lists:
         """Whom the list mails, and what stands against whom, after those files in that order."""
         self.number += 1
         parts, [daily] = self.app.parts, self.app.parts.lists
-        addresses = {name: f"{name}{self.number}@example.net" for name in NAMES}
+        addresses = {name: f"{name}{self.number}@web.de" for name in NAMES}  # many may sign up there
         for name, past in zip(NAMES, pasts, strict=True):
             arrive(self.app, daily, addresses[name], past)
         for said in files:
@@ -320,7 +331,7 @@ def arrive(app: Any, daily: Any, address: str, past: str) -> None:
     """What happened to an address here before any file."""
     match past:
         case "form" | "clicked":
-            subscribe.sign_up(app.parts, daily, address, "", START)
+            signup.sign_up(app.parts, [daily], address, "", START)
             if past == "clicked":
                 [found] = app.store.of_person(address_key(address, app.ring))
                 app.store.confirm(found.id, found.generation, START, START + timedelta(minutes=1))
