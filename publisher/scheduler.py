@@ -166,6 +166,9 @@ class Ticker:
         self._say_unsent({str(error) for error in report.unsent})
         for bad in plan.bad:
             log.warning("bad_post", extra={"path": bad.path, "line": bad.line, "reason": bad.reason})
+        for warning in report.warnings:
+            fields = {"path": warning.path, "line": warning.line, "reason": warning.reason}
+            log.warning("post_warning", extra=fields)
         self.wake()
         self._soon(self._ping)
         self._ahead()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publisher.core.errors import SettingsError
-from publisher.services.listing import Finding
+from publisher.services.findings import Finding
 
 if TYPE_CHECKING:
     from publisher.app.site import App

@@ -6,7 +6,7 @@ while those are loaded.
 
 import os
 import secrets
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from publisher.core.plans import Plan
     from publisher.core.tokens import KeyRing
     from publisher.ports import Clock, Signer, Store
-    from publisher.services import deliver, listing, outlook, preview, publish, websub
+    from publisher.services import deliver, findings, listing, outlook, preview, publish, websub
     from publisher.services.looking import LastLook
     from publisher.services.parts import Parts
     from publisher.sources import FolderSource
@@ -46,7 +46,8 @@ REST = timedelta(milliseconds=100)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What one publish did: log and documents, then the mailings that became ready. `unsent` is why the
-    mail of a list that is due cannot go out; its readers are due still. `ahead` says that the log is ahead of
+    mail of a list that is due cannot go out; its readers are due still. `warnings` are for the authors of the
+    posts that were published. `ahead` says that the log is ahead of
     the clock, and why; "" where it is not.
     """
 
@@ -54,6 +55,7 @@ class Report:
     mailings: tuple[int, ...]
     pages: tuple[str, ...]
     unsent: tuple[PublisherError, ...] = ()
+    warnings: "Sequence[findings.Finding]" = ()
     ahead: str = ""
 
 
@@ -156,6 +158,10 @@ class App:
         gathered = services.gathering.gather(self.parts, now, backfill=backfill, meant=meant)
         return gathered.plan, services.outlook.ahead(self.parts, gathered.plan, now)
 
+    def warnings(self, made: "Plan") -> "Sequence[findings.Finding]":
+        """What the authors of the posts that `made` brings are warned of."""
+        return services.findings.findings_of_changes(self.parts, made)
+
     def publish(
         self,
         *,
@@ -192,7 +198,15 @@ class App:
             pages = services.documents.write(parts, services.pages.mailing_pages(parts, unmade), now)
             self.store.set_problems("digest pages", unmade, now)
             ahead = services.clocks.ahead_in_words(self.store, self.settings.site.timezone, now)
-        return Report(published=done, mailings=tuple(mailings), pages=pages, unsent=unsent, ahead=ahead)
+            warnings = services.findings.findings_of_changes(parts, done.plan)
+        return Report(
+            published=done,
+            mailings=tuple(mailings),
+            pages=pages,
+            unsent=unsent,
+            warnings=warnings,
+            ahead=ahead,
+        )
 
     def _plan_mail(
         self, parts: "Parts", now: datetime, send: Collection[str]

@@ -1,6 +1,6 @@
 """plan, publish."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from publisher.core.plans import Plan, of_kind
 
 if TYPE_CHECKING:
     from publisher.core.due import Candidate
+    from publisher.services.findings import Finding
     from publisher.services.outlook import Outlook
 
 Command = Callable[..., Any]
@@ -67,9 +68,10 @@ def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard]) -> None:
         digests = [
             outlook_json(look, app.store.left_out(look.due), _who(app, look, who=who)) for look in outlooks
         ]
-        show_json(_plan_json(made) | {"digests": digests})
+        show_json(_plan_json(made) | {"digests": digests, "warnings": _warnings_json(app.warnings(made))})
     else:
         _say_plan(app, made, outlooks, who=who)
+        _say_warnings(app.warnings(made))
     _finish(made)
 
 
@@ -105,6 +107,7 @@ def publish(
         warn_of_clock(app)
         made, outlooks = app.plan(backfill=backfill, meant=meant)
         _say_plan(app, made, outlooks, who=False)
+        _say_warnings(app.warnings(made))
         _finish(made)
         return
     report = app.publish(
@@ -184,6 +187,7 @@ def _say_report(app: App, report: Report) -> None:
         say(f"note: {report.ahead}")
     for hold in made.held:
         say(f"held: {hold.path}: {hold.why}")
+    _say_warnings(report.warnings)
     for id in report.mailings:
         mailing = app.store.mailing(id)
         if mailing is not None:
@@ -222,5 +226,15 @@ def _report_json(report: Report) -> dict[str, Any]:
         "head": head.seq,
         "documents": [*report.published.written, *report.pages],
         "mailings": list(report.mailings),
+        "warnings": _warnings_json(report.warnings),
         "log_ahead": report.ahead or None,
     }
+
+
+def _say_warnings(warnings: "Sequence[Finding]") -> None:
+    for warning in warnings:
+        say(str(warning))
+
+
+def _warnings_json(warnings: "Sequence[Finding]") -> list[dict[str, Any]]:
+    return [{"path": w.path, "line": w.line, "reason": w.reason} for w in warnings]

@@ -54,8 +54,7 @@ def check(site: Site, as_json: bool, force_ok: tuple[str, ...]) -> None:
         show_json({"public": found.public, "waiting": found.waiting, "findings": rows})
     else:
         for f in found.findings:
-            line = f":{f.line}" if f.line else ""
-            click.echo(f"{f.path}{line}: {'' if f.error else 'warning: '}{f.reason}")
+            click.echo(str(f))
         hidden = found.waiting["hidden"] + found.waiting["expired"]
         say(
             f"settings are good; {count(found.public, 'public post')}, {found.waiting['future']} waiting, "

@@ -17,6 +17,7 @@ from publisher.markup.extras import as_commonmark
 from publisher.markup.hidden import reveal, shown, without
 from publisher.markup.jsx import without_jsx
 from publisher.markup.math import with_math
+from publisher.markup.mending import Lost
 from publisher.markup.sanitise import legal, sanitised
 from publisher.markup.shortcodes import Context
 from publisher.markup.templates import resolve, without_marks
@@ -27,9 +28,17 @@ _SPACE = re.compile(r"\s+")
 
 
 def safe(
-    body: str, kind: Kind, context: Context, files: tuple[tuple[str, Placed], ...], *, rtl: bool = False
+    body: str,
+    kind: Kind,
+    context: Context,
+    files: tuple[tuple[str, Placed], ...],
+    *,
+    rtl: bool = False,
+    lost: list[Lost] | None = None,
 ) -> str:
-    """The body as safe HTML. `rtl`: its language is written from right to left."""
+    """The body as safe HTML. `rtl`: its language is written from right to left. Pictures and links that have
+    no address are added to `lost`.
+    """
     source = without(legal(body))
     if limits.too_odd(source):
         return limits.as_plain(without_marks(source))
@@ -45,7 +54,7 @@ def safe(
     html = to_html(resolved, context.extensions) if kind is Kind.MARKDOWN else resolved
     if limits.too_deep(html):
         return limits.as_plain(shown(without_marks(resolved)))
-    html = sanitised(html, context.base_url, dict(files))
+    html = sanitised(html, context.base_url, dict(files), lost)
     if files:
         html = pictures.sized(html, [place for _, place in files])
     if rtl or 'dir="rtl"' in html:

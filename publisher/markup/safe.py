@@ -80,6 +80,25 @@ class SafeMarkup:
         context = Context(_NOWHERE, _NOWHERE, "Title", tuple(extensions), tuple(values))
         return left_out(body, context, markdown=kind is Kind.MARKDOWN)
 
+    def faults(
+        self,
+        body: str,
+        kind: Kind,
+        *,
+        base_url: str,
+        title: str,
+        files: Mapping[str, Placed] = NO_FILES,
+        extensions: Sequence[Extension] = (),
+        values: Sequence[tuple[str, str]] = (),
+    ) -> Sequence[tuple[int, str]]:
+        """(line of the body from 1, 0 where it is not known; what is wrong) of pictures and links that
+        readers cannot use."""
+        from publisher.markup.faults import faults
+        from publisher.markup.shortcodes import Context
+
+        context = Context(self.site_url, base_url, title, tuple(extensions), tuple(values))
+        return faults(body, kind, context, tuple(files.items()))
+
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
         """The leading whole blocks of sanitised HTML within `limit` UTF-8 bytes, and whether that is
         less than all of it."""

@@ -8,6 +8,7 @@ import nh3
 
 from publisher.core.assets import NO_FILES, Placed
 from publisher.markup.hidden import shown_url
+from publisher.markup.mending import LAZY, LAZY_SETS, OF_NOSCRIPT, Lost, lost_mark, mended, with_noscripts
 from publisher.markup.stream import names
 from publisher.markup.templates import without_marks
 from publisher.markup.urls import LINK_SCHEMES, absolute, absolute_set, resolved
@@ -34,18 +35,21 @@ ATTRIBUTES: dict[str, set[str]] = {
     "colgroup": {"span"},
     "del": {"cite", "datetime"},
     "details": {"open"},
-    "img": {"src", "srcset", "sizes", "alt", "width", "height"},
+    "img": {"src", "srcset", "sizes", "alt", "width", "height", *LAZY, *LAZY_SETS, OF_NOSCRIPT},
     "ins": {"cite", "datetime"},
     "li": {"value"},
     "ol": {"start", "reversed", "type"},
     "q": {"cite"},
-    "source": {"src", "srcset", "sizes", "type", "media"},
+    "source": {"src", "srcset", "sizes", "type", "media", *LAZY_SETS},
     "td": {"colspan", "rowspan", "align", "headers"},
     "th": {"colspan", "rowspan", "align", "headers", "scope"},
     "time": {"datetime"},
     "video": {"src", "poster", "controls", "width", "height"},
 }
-_URLS = frozenset({"href", "src", "poster", "cite"})
+_URLS = frozenset({"href", "src", "poster", "cite", *LAZY})
+_SCHEMES = re.compile(r"\b(?:src|href)\s*=\s*[\"']?\s*([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_MENDED = frozenset({("img", "src"), ("a", "href")})
+_SETS = frozenset({"srcset", *LAZY_SETS})
 _ILLEGAL = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _MARK = "https://data.invalid/heavy"
 _HEAVY = re.compile(rf'<img [^<>]*src="{_MARK}"[^<>]*>')
@@ -64,38 +68,51 @@ def legal(text: str) -> str:
     return _ILLEGAL.sub("", text)
 
 
-def sanitised(html: str, base_url: str, files: Mapping[str, Placed] = NO_FILES) -> str:
-    """Safe HTML. An iframe becomes a link to what it would show; a name of `files` becomes its URL."""
+def sanitised(
+    html: str, base_url: str, files: Mapping[str, Placed] = NO_FILES, lost: list[Lost] | None = None
+) -> str:
+    """Safe HTML. An iframe becomes a link to what it would show; a name of `files` becomes its URL. Pictures
+    and links without an address, which become their words, are added to `lost`.
+    """
+    html = with_noscripts(html)
+    given: list[str] = []
+    # nh3 itself takes away an address of a scheme it was not told: who asks what was lost sees it go here.
+    asked = () if lost is None else map(str.lower, _SCHEMES.findall(html))
     if "<iframe" in html or "<IFRAME" in html:
         html = _FRAME.sub(lambda match: _frame_link(match, base_url), html)
     cleaner = nh3.Cleaner(
         tags=set(TAGS),
         clean_content_tags=set(DROPPED),
         attributes=ATTRIBUTES,
-        attribute_filter=_filter(base_url, files),
+        attribute_filter=_filter(base_url, files, given),
         link_rel=None,
-        url_schemes={"http", "https", "data", *LINK_SCHEMES},
+        url_schemes={"http", "https", "data", *LINK_SCHEMES, *asked},
     )
-    safe = _NESTED.sub("", legal(cleaner.clean(html)))
+    safe = mended(_NESTED.sub("", legal(cleaner.clean(html))), given, lost)
     return _HEAVY.sub(lambda match: _picture_link(match[0], base_url), safe) if _MARK in safe else safe
 
 
-def _filter(base: str, files: Mapping[str, Placed]) -> Callable[[str, str, str], str | None]:
-    """What nh3 asks of each attribute that ATTRIBUTES allows. Must not raise."""
+def _filter(
+    base: str, files: Mapping[str, Placed], given: list[str]
+) -> Callable[[str, str, str], str | None]:
+    """What nh3 asks of each attribute that ATTRIBUTES allows. Must not raise. Addresses of pictures and links
+    that are none go to `given`, and a mark stands for them.
+    """
     left = DATA_BUDGET
 
     def attribute(tag: str, name: str, value: str) -> str | None:
         nonlocal left
         if name in _URLS:
             value = shown_url(value)
+            missing = lost_mark(given, value) if (tag, name) in _MENDED else None
             if "{{" in value or "{%" in value:
-                return None  # an address that only a generator could have completed
+                return missing  # an address that only a generator could have completed
             if len(value) > 1000 and value[:5].lower() == "data:":
                 left -= len(value)
                 if left < 0:
                     return _MARK if tag == "img" else None
-            return resolved(value, base, files, image=tag == "img")
-        if name == "srcset":
+            return resolved(value, base, files, image=tag == "img") or missing
+        if name in _SETS:
             return absolute_set(value, base, files)
         if name == "class":
             said = _LANGUAGE.match(value)
@@ -113,10 +130,9 @@ def _picture_link(image: str, base: str) -> str:
 
 
 def _frame_link(match: re.Match[str], base: str) -> str:
-    source = _SOURCE.search(match[1])
-    given = (source[1] or source[2] or source[3] or "") if source else ""
-    url = absolute(unescape(given), base, image=True)
-    if not url or not url.startswith("http"):
-        return ""
-    shown = escape(url)
-    return f'<p><a href="{shown}">{shown}</a></p>'
+    for source in _SOURCE.finditer(match[1]):  # `data-src` too
+        url = absolute(unescape(source[1] or source[2] or source[3] or ""), base, image=True)
+        if url and url.startswith("http"):
+            shown = escape(url)
+            return f'<p><a href="{shown}">{shown}</a></p>'
+    return ""

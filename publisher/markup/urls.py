@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from publisher.core.assets import Placed, placed
 
@@ -28,7 +28,7 @@ def absolute(url: str, base: str, *, image: bool = False) -> str | None:
     if not url:
         return None
     if _GOOD.fullmatch(url):
-        return url
+        return url if "[" not in url or _parts_of(url) else None
     if _PLAIN.fullmatch(url):  # joined by hand: a body may hold 30,000 links, and urljoin takes its time
         origin, folder = _ends(base)
         return (origin if url[0] == "/" else folder) + url
@@ -43,6 +43,14 @@ def absolute(url: str, base: str, *, image: bool = False) -> str | None:
     elif kind:
         return None
     return _joined(url.replace("\\", "/"), base)
+
+
+def _parts_of(url: str) -> SplitResult | None:
+    """None: its host is no host ("http://[x")."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=64)

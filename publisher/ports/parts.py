@@ -108,6 +108,21 @@ class Markup(Protocol):
         """(line of the body from 1, tag) of template code that cannot be shown and is taken away."""
         ...
 
+    def faults(
+        self,
+        body: str,
+        kind: MarkupKind,
+        *,
+        base_url: str,
+        title: str,
+        files: Mapping[str, Placed] = NO_FILES,
+        extensions: Sequence[Extension] = (),
+        values: Sequence[tuple[str, str]] = (),
+    ) -> Sequence[tuple[int, str]]:
+        """(line of the body from 1, 0 where it is not known; what is wrong) of pictures and links that
+        readers cannot use."""
+        ...
+
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
         """The leading whole blocks of sanitised HTML within `limit` UTF-8 bytes, and whether that is less
         than all of it."""

@@ -24,3 +24,18 @@ def html_of(markup: Markup, post: Post, body: str, files: Mapping[str, Placed] =
 def removed_of(markup: Markup, post: Post, body: str) -> Sequence[tuple[int, str]]:
     """(line, code) of what is taken away from the body."""
     return markup.removed(body, post.markup, post.extensions, post.values)
+
+
+def faults_of(
+    markup: Markup, post: Post, body: str, files: Mapping[str, Placed] = NO_FILES
+) -> Sequence[tuple[int, str]]:
+    """(line of the body, what is wrong) of pictures and links in the body that readers cannot use."""
+    return markup.faults(
+        body,
+        post.markup,
+        base_url=post.base_url,
+        title=post.title,
+        files=files,
+        extensions=post.extensions,
+        values=post.values,
+    )

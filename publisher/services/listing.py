@@ -8,9 +8,9 @@ from publisher.core.identity import mint
 from publisher.core.lint import Problem
 from publisher.core.planning import make_plan
 from publisher.core.plans import Plan
-from publisher.core.posts import BadPost, Parsed, Post, Wait, warned, why_not
-from publisher.services.bodies import removed_of
+from publisher.core.posts import BadPost, Parsed, Post, Wait, why_not
 from publisher.services.checkingmail import mail_findings
+from publisher.services.findings import Finding, findings_of
 from publisher.services.parts import Parts
 from publisher.services.recovering import recovered
 from publisher.services.ruling import rules_of
@@ -29,16 +29,6 @@ class Listed:
     post: Post | None = None
     container: str = "none"
     title: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something to mend in a file. `line` counts from 1; 0 where no line is to blame."""
-
-    path: str
-    line: int
-    reason: str
-    error: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +127,4 @@ def _why(post: Post, now: datetime) -> str:
 def _findings(parts: Parts, item: Parsed | BadPost) -> list[Finding]:
     if isinstance(item, BadPost):
         return [Finding(path=item.path, line=item.line, reason=item.reason, error=True)]
-    post = item.post
-    notes = [warned(warning) for warning in post.warnings]
-    if post.hidden is None:
-        notes += [
-            (item.line + line - 1, f"{tag} is template code and was left out; write it as Markdown or HTML")
-            for line, tag in removed_of(parts.markup, post, item.body)
-        ]
-    return [Finding(path=post.path, line=line, reason=reason, error=False) for line, reason in notes]
+    return findings_of(parts, item)

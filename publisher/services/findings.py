@@ -1,0 +1,65 @@
+"""Findings: what an author has to mend in a file, by its lines. Nothing of it holds up a post or a mail."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from publisher.core.lint.targets import unreachable, unusable
+from publisher.core.log import Kind
+from publisher.core.plans import Plan
+from publisher.core.posts import Parsed, Post, warned
+from publisher.services.assets import files_of
+from publisher.services.bodies import faults_of, removed_of
+from publisher.services.parts import Parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something to mend in a file. `line` counts from 1; 0 where no line is to blame."""
+
+    path: str
+    line: int
+    reason: str
+    error: bool
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}" if self.line else self.path
+        return f"{where}: {'' if self.error else 'warning: '}{self.reason}"
+
+
+def findings_of(parts: Parts, item: Parsed) -> list[Finding]:
+    """What its author is warned of: values that were passed over, template code that was left out, pictures
+    and links that readers cannot use.
+    """
+    post = item.post
+    notes = [warned(warning) for warning in post.warnings]
+    if post.hidden is None:
+        notes += [(0, reason) for reason in _address(parts, post)]
+        notes += [
+            (item.line + line - 1, f"{tag} is template code and was left out; write it as Markdown or HTML")
+            for line, tag in removed_of(parts.markup, post, item.body)
+        ]
+        notes += [
+            (item.line + line - 1 if line else 0, what)
+            for line, what in faults_of(parts.markup, post, item.body, files_of(parts, post))
+        ]
+    return [Finding(path=post.path, line=line, reason=reason, error=False) for line, reason in notes]
+
+
+def findings_of_changes(parts: Parts, made: Plan) -> Sequence[Finding]:
+    """What authors are warned of in the posts that `made` brings to readers: once for each post, not whenever
+    somebody looks. Posts that enter as backfill are not looked at: `check` tells.
+    """
+    if made.stops:
+        return ()
+    told = (Kind.PUBLISHED, Kind.UPDATED, Kind.CORRECTED, Kind.RESTORED)
+    paths = sorted({c.post.path for c in made.changes if c.kind in told and not c.backfill})
+    readings = parts.source.read_many(paths, {}) if paths else ()
+    items = (reading.result for reading in readings)
+    found = (finding for item in items if isinstance(item, Parsed) for finding in findings_of(parts, item))
+    return sorted(found, key=lambda finding: (finding.path, finding.line))
+
+
+def _address(parts: Parts, post: Post) -> Iterator[str]:
+    """What is wrong with where its front matter sends readers."""
+    if (why := unusable(post.url)) or (not unreachable(parts.site.url) and (why := unreachable(post.url))):
+        yield f"its address {post.url[:80]!r} leads nowhere: {why}; correct it in the front matter"
