@@ -26,7 +26,7 @@ from publisher.sources.permalinks import Facts, undated
 from publisher.sources.rules import SourceRules
 from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, table
 from publisher.sources.visibility import File, mail_of, why_hidden
-from publisher.sources.words import first_heading, lead_of, plain
+from publisher.sources.words import first_heading, lead_of, plain, plain_summary
 
 Reasons: TypeAlias = dict[str, str]
 """A value's name -> what decided it: a key of the front matter, or words such as "file name"."""
@@ -207,7 +207,7 @@ def _summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> t
     """The summary the author wrote; else how much of the body stands before the mark that ends it."""
     for name in SUMMARY_FIELDS:
         text = front.text(name)
-        if text and (text := plain(text)) and text.casefold() != title.casefold():
+        if text and (text := plain_summary(text)) and text.casefold() != title.casefold():
             return text, 0, name
     separator = front.get("excerptseparator")
     lead = lead_of(body, separator if isinstance(separator, str) else rules.separator)

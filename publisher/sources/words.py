@@ -21,6 +21,8 @@ _MARKS = (
     (re.compile(r"~~(?=\S)([^~]+?)(?<=\S)~~"), r"\1"),
     (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"),
 )
+_POWER = re.compile(r"(?<=\w)<sup>([-+\u2212]?\d{1,6})</sup>", re.IGNORECASE)
+_STRUCK = re.compile(r"</?(?:del|s|strike)(?:\s[^<>]*)?>", re.IGNORECASE)
 _MARK_SIGNS = frozenset("[`*_~\\")
 _SPACE = re.compile(r"[ \t\n\r\f\v\u2028\u2029]+")  # a no-break space is meant
 _ATX = re.compile(r"#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
@@ -35,8 +37,8 @@ _SIMPLE = re.compile(r"(?:[!-%'-)+-;=-Z^a-z|}\]]+(?: |$))*")  # nothing here tha
 _LIMIT = 10_000  # characters of a title or summary that are looked at; beyond that it is neither
 
 
-def plain(text: str) -> str:
-    """One line of plain text."""
+def plain(text: str, *, struck: bool = False) -> str:
+    """One line of plain text; with `struck`, what is struck out stays marked by "~~"."""
     if text.isascii() and _SIMPLE.fullmatch(text):
         return text[:_LIMIT].rstrip()
     text = text[:_LIMIT]
@@ -46,10 +48,18 @@ def plain(text: str) -> str:
         text = _TAG.sub("", text)
     if not _MARK_SIGNS.isdisjoint(text):
         for pattern, shown in _MARKS:
-            text = pattern.sub(shown, text)
+            if not struck or "~~" not in pattern.pattern:
+                text = pattern.sub(shown, text)
     if "&" in text:
         text = html.unescape(text)
     return _SPACE.sub(" ", legal(text)).strip()
+
+
+def plain_summary(text: str) -> str:
+    """A summary as one line of plain text, which means what it meant: "~~free~~ paid", "10^6"."""
+    if "<" in text:
+        text = _STRUCK.sub("~~", _POWER.sub(r"^\1", text[:_LIMIT]))
+    return plain(text, struck=True)
 
 
 def lead_of(body: str, separator: str = "") -> int:

@@ -2,10 +2,12 @@
 
 import re
 import tarfile
+from html import unescape
 from pathlib import Path
 
 import pytest
 
+from publisher.core.plaintext import VERBATIM, finished
 from publisher.core.posts import BadPost, Parsed
 from publisher.markup import SafeMarkup
 from publisher.markup.stream import pieces
@@ -49,6 +51,39 @@ def test_every_post_of_real_blogs_renders_safe_and_self_contained(blogs: Path) -
         assert "{{&lt;" not in _outside_code(made), post.path
         assert len(markup.summary(made)) <= 300
         assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", made + text), post.path
+
+
+def test_the_text_of_every_real_post_has_all_its_words_and_its_code_to_the_character(blogs: Path) -> None:
+    markup = SafeMarkup()
+    for item in FolderSource(blogs, RULES).scan():
+        if not isinstance(item, Parsed):
+            continue
+        post = item.post
+        made = markup.html(item.body, post.markup, base_url=post.base_url, title=post.title)
+        marked = markup.text(made)
+        text = finished(marked)
+        seen, code = _visible(made)
+        assert all(block.removesuffix("\n") in text for block in code if block.strip()), post.path
+        said = "".join(filter(str.isalnum, text))
+        lost = [word for word in seen if word not in said]
+        assert not lost, (post.path, lost)
+        assert not re.search(r"\n{3}", re.sub(f"{VERBATIM}.*", "code", marked)), post.path
+
+
+def _visible(html: str) -> tuple[list[str], list[str]]:
+    """The words that a browser shows of safe HTML, and its blocks of code."""
+    words: list[str] = []
+    code: list[str] = []
+    inside = False
+    for piece in pieces(html):
+        if piece.tag == "pre":
+            inside = not piece.closing
+            code += [""] if inside else []
+        elif inside and (piece.tag == "br" or not piece.tag):
+            code[-1] += unescape(piece.raw) if not piece.tag else "\n"
+        elif not piece.tag:
+            words += re.findall(r"[^\W_]+", unescape(piece.raw).replace("\xad", ""))
+    return words, code
 
 
 def _outside_code(html: str) -> str:
