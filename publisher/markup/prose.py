@@ -344,7 +344,9 @@ class _Writer:
             return at
         if not self.brief:
             said = WATCH if tag == "video" else LISTEN
-            self._write([f"{WORDS}{said}{END_WORDS}: {url}"])
+            title = " ".join(self.pieces[at].get("title").split())
+            about = f" ({title})" if title else ""
+            self._write([f"{WORDS}{said}{END_WORDS}{about}: {url}"])
         return end
 
     def _list(self, at: int, piece: Piece) -> None:

@@ -198,6 +198,8 @@ def test_an_alt_text_that_says_something_is_said_once(body: str, wanted: str) ->
          "Watch the video: https://blog.example/v.mp4"),
         ('<audio controls><source src="a.ogg" type="audio/ogg"><source src="a.mp3"></audio>',
          "Listen to the recording: https://blog.example/2024/a/a.ogg"),
+        ('<video src="/v.mp4" title="Low  water"></video>',
+         "Watch the video (Low water): https://blog.example/v.mp4"),
         ("<video>What it shows</video>", "What it shows"),
         ('<iframe src="https://v.example/1"></iframe>', "https://v.example/1"),
     ],

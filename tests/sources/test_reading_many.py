@@ -214,7 +214,7 @@ def test_a_post_that_shows_a_file_beside_it_is_never_trusted(tmp_path: Path) -> 
     )
     rules = SourceRules(site_url="https://example.org/", pages=True)
     (reading,) = FolderSource(tmp_path, rules, clock=lambda: NOW).read_many(["p.md"], {})
-    assert (reading.hash, isinstance(reading.result, Parsed)) == ("", True)
+    assert (reading.alone, isinstance(reading.result, Parsed)) == (False, True)
 
 
 def test_the_fingerprint_names_the_rules_and_the_folder(tmp_path: Path) -> None:
