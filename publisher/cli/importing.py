@@ -1,4 +1,4 @@
-"""subscribers import: files of readers, whoever wrote them."""
+"""subscribers import: files of subscribers from any service."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,11 +13,11 @@ from publisher.app import App
 from publisher.app.copying import on_a_copy
 from publisher.cli.bars import bar
 from publisher.cli.common import Site, count, say, show_json, site_options, the_list
+from publisher.core.classifying import FileScan, ScanOptions, must_have
 from publisher.core.errors import UsageError
-from publisher.core.importing import Row, RowReader
-from publisher.core.judging import Look, Wishes, must_have
+from publisher.core.importing import Row, RowParser
 from publisher.core.lists import MailingList
-from publisher.core.standings import plain
+from publisher.core.sourcestatus import plain
 from publisher.foreign.readerfiles import ReaderFile, opened
 from publisher.services.importing import GROUPS, Imported, import_readers, offered_topics
 from publisher.services.parts import Parts
@@ -25,7 +25,7 @@ from publisher.services.parts import Parts
 NO_TOPICS: Mapping[str, str] = {}
 
 ALL = "\0"
-"""What `--left` is without a file: everybody in FILE has left."""
+"""The value of `--left` without a file: everybody in FILE has left."""
 
 
 @click.command("import")
@@ -40,24 +40,26 @@ ALL = "\0"
     is_flag=False,
     flag_value=ALL,
     metavar="FILE",
-    help="A file of people who left: all of them, whatever its columns say. Repeatable.",
+    help="A file of people who unsubscribed, whatever its columns say. Repeatable.",
 )
-@click.option("--topics", "topics", default="", metavar="COLUMN", help="Tags in this column choose topics.")
+@click.option(
+    "--topics", "topics", default="", metavar="COLUMN", help="Turn the tags in this column into topics."
+)
 @click.option(
     "--state-column",
     "states",
     multiple=True,
     metavar="NAME",
-    help="This column says who is subscribed, and who left. Repeatable.",
+    help="This column tells who is subscribed and who is not. Repeatable.",
 )
 @click.option(
     "--ignore-column",
     "ignored",
     multiple=True,
     metavar="NAME",
-    help="This column says nothing about that. Repeatable.",
+    help="This column does not tell who is subscribed. Repeatable.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would become of each row; store nothing.")
+@click.option("--dry-run", is_flag=True, help="Count what would become of the rows; store nothing.")
 def import_(
     site: Site,
     as_json: bool,
@@ -70,23 +72,23 @@ def import_(
     ignored: tuple[str, ...],
     dry_run: bool,
 ) -> None:
-    """Imports each FILE: CSV with an `email` column, or one address a line. `-` reads stdin. Exports of
-    Mailchimp, Substack, Ghost, listmonk, Buttondown, Kit, beehiiv, MailerLite and Keila are recognized: who
-    left or bounced there gets no mail here. A file that `export` wrote brings the readers of LIST back with
-    what they chose.
+    """Import each FILE: CSV with an `email` column, or one address per line; `-` reads stdin. Exports of
+    Mailchimp, Substack, Ghost, listmonk, Buttondown, Kit, beehiiv, MailerLite and Keila are recognized, and
+    whoever unsubscribed or bounced there is not mailed. A file from `subscribers export` restores the readers
+    of LIST with their preferences.
     """
     app = site.open()
     spec = the_list(app, list_slug)
     given = _given(files, left)
     named = {"--state-column": states, "--ignore-column": ignored, "--topics": (topics,) if topics else ()}
     with ExitStack() as stack:
-        looks = [
-            _look(stack.enter_context(opened(file, sys.stdin.buffer)), _wishes(states, ignored, left=gone))
+        scans = [
+            _scan(stack.enter_context(opened(file, sys.stdin.buffer)), _options(states, ignored, left=gone))
             for file, gone in given
         ]
         for option, names in named.items():
-            must_have([look for _, look in looks], option, names)
-        sources = _sources(app, spec, looks, topics)
+            must_have([scan for _, scan in scans], option, names)
+        sources = _sources(app, spec, scans, topics)
         if dry_run:
             with on_a_copy(app) as parts:
                 done = _run(parts, spec, sources, app.clock(), confirmed=confirmed)
@@ -102,11 +104,11 @@ def import_(
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A file, what stands in its columns, and what makes rows of it."""
+    """A file, the scan of its columns, and the parser of its rows."""
 
     file: ReaderFile
-    look: Look
-    reader: RowReader
+    scan: FileScan
+    reader: RowParser
 
     def rows(self) -> Iterator[Row]:
         for line, cells in self.file.rows():
@@ -116,45 +118,47 @@ class _Source:
 
 
 def _given(files: Sequence[str], left: Sequence[str]) -> list[tuple[str, bool]]:
-    """Each file, and whether everybody in it has left."""
+    """Each file, and whether everybody in it unsubscribed."""
     given = [(file, ALL in left) for file in files] + [(file, True) for file in left if file != ALL]
     if not given:
-        raise UsageError("subscribers import", "no file is named", "name a CSV file, or - for stdin")
+        raise UsageError("subscribers import", "no file given", "name a CSV file, or - for stdin")
     if [file for file, _ in given].count("-") > 1:
-        raise UsageError("subscribers import", "stdin can be read once", "name - once")
+        raise UsageError("subscribers import", "stdin can be read only once", "give - once")
     return given
 
 
-def _wishes(states: Iterable[str], ignored: Iterable[str], *, left: bool) -> Wishes:
-    return Wishes(states=frozenset(map(plain, states)), ignored=frozenset(map(plain, ignored)), left=left)
+def _options(states: Iterable[str], ignored: Iterable[str], *, left: bool) -> ScanOptions:
+    return ScanOptions(
+        states=frozenset(map(plain, states)), ignored=frozenset(map(plain, ignored)), left=left
+    )
 
 
-def _look(file: ReaderFile, wishes: Wishes) -> tuple[ReaderFile, Look]:
-    """Every row is looked at before any is stored: a file that cannot be understood is refused whole."""
-    look = Look(file.name, file.head, wishes)
+def _scan(file: ReaderFile, options: ScanOptions) -> tuple[ReaderFile, FileScan]:
+    """Scans every row before any is stored: a file that cannot be understood is refused whole."""
+    scan = FileScan(file.name, file.head, options)
     for _, cells in file.rows():
-        look.row(cells)
-    return file, look
+        scan.row(cells)
+    return file, scan
 
 
 def _sources(
-    app: App, spec: MailingList, looks: Sequence[tuple[ReaderFile, Look]], topics: str
+    app: App, spec: MailingList, scans: Sequence[tuple[ReaderFile, FileScan]], topics: str
 ) -> list[_Source]:
-    """The files with what makes rows of them; says whose they are, and what cannot be told by them."""
+    """The files with their parsers; says which exports they are, and what they cannot tell."""
     offered: Mapping[str, str] = offered_topics(app.parts, spec) if topics else NO_TOPICS
     if topics and not offered:
-        what = f"the readers of {spec.slug} cannot choose topics"
+        what = f"readers of {spec.slug} cannot choose topics"
         raise UsageError("--topics", what, 'add "topics" to readers_choose of the list, or leave it out')
     sources: list[_Source] = []
-    for file, look in looks:
-        reader = RowReader(look, spec.slug, app.parts.cadences, topics=topics, offered=offered)
-        whose = f"export of {reader.provider}" if reader.provider else "nobody's export that we know"
-        say(f"{file.name}: {whose}, {count(look.rows, 'row')}")
+    for file, scan in scans:
+        reader = RowParser(scan, spec.slug, app.parts.cadences, topics=topics, offered=offered)
+        kind = f"{reader.provider} export" if reader.provider else "plain file"
+        say(f"{file.name}: {kind}, {count(scan.rows, 'row')}")
         if file.guessed:
             say(f"{file.name}: neither UTF-8 nor UTF-16; read as Windows-1252")
         if reader.warning:
             say(f"{file.name}: {reader.warning}")
-        sources.append(_Source(file, look, reader))
+        sources.append(_Source(file, scan, reader))
     return sources
 
 
@@ -162,7 +166,7 @@ def _run(
     parts: Parts, spec: MailingList, sources: Sequence[_Source], now: datetime, *, confirmed: bool
 ) -> Imported:
     done = Imported()
-    total = sum(source.look.rows for source in sources)
+    total = sum(source.scan.rows for source in sources)
     with bar("importing", total, parts.ticks) as update:
         for source in sources:
             where = source.file.name
@@ -173,9 +177,9 @@ def _run(
 
 
 def _tell_columns(spec: MailingList, sources: Sequence[_Source]) -> None:
-    """What was passed over, once."""
+    """What was ignored, once for all files."""
     if ignored := dict.fromkeys(name for source in sources for name in source.reader.ignored):
-        say(f"columns ignored: {', '.join(ignored)}")
+        say(f"ignored columns: {', '.join(ignored)}")
     unoffered: dict[str, int] = {}
     for source in sources:
         for tag, number in source.reader.unoffered.items():
@@ -184,15 +188,15 @@ def _tell_columns(spec: MailingList, sources: Sequence[_Source]) -> None:
         tags = sorted(unoffered.items(), key=lambda item: -item[1])
         shown = ", ".join(f"{tag} ({number:,})" for tag, number in tags[:10])
         more = f" and {count(len(tags) - 10, 'more')}" if len(tags) > 10 else ""
-        say(f"tags that are no topic of {spec.slug}: {shown}{more}")
+        say(f"tags that are not topics of {spec.slug}: {shown}{more}")
 
 
 def _report(done: Imported, sources: Sequence[_Source], *, as_json: bool, dry_run: bool) -> None:
-    """Counts by group and reason; with --dry-run they are what the command is for, so data."""
+    """Counts by group and reason. With --dry-run they are the command's output, so they go to stdout."""
     for line in done.bad:
         say(line)
     if done.refused > len(done.bad):
-        say(f"... and {count(done.refused - len(done.bad), 'more row')} that cannot be used")
+        say(f"... and {count(done.refused - len(done.bad), 'more row')} refused")
     order = {group: place for place, group in enumerate(GROUPS)}
     rows = sorted(done.reasons.items(), key=lambda item: (order[item[0][0]], -item[1], item[0][1]))
     others = sum(source.reader.others for source in sources)
@@ -206,8 +210,8 @@ def _report(done: Imported, sources: Sequence[_Source], *, as_json: bool, dry_ru
             tell(f"{'':<24}{example}")
     totals = {group: sum(n for (one, _), n in rows if one == group) for group in GROUPS}
     said = [f"{number:,} {group}" for group, number in totals.items() if number]
-    said += [f"{others:,} of other lists passed over"] if others else []
-    tell(("would be: " if dry_run else "") + (", ".join(said) or "no rows below the first line"))
+    said += [f"{others:,} of other lists skipped"] if others else []
+    tell(("would be: " if dry_run else "") + (", ".join(said) or "no rows"))
 
 
 def _as_json(

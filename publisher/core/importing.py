@@ -1,7 +1,7 @@
-"""Importing readers: a row of a file, and what it comes to for a reader we may know already.
+"""Importing subscribers: parsing the rows of a file, and deciding what a departure in it changes.
 
-A departure always wins over a row that says somebody is subscribed, so the order of files does not matter.
-The one thing that outweighs a departure is the reader's own confirmation here, if it came later.
+A departure always outweighs a row that says somebody is subscribed, so the order of files does not matter.
+Only the reader's own later confirmation here outweighs a departure.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,25 +10,25 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from publisher.core.classifying import FileScan, RowClassifier, UnknownStatus, classifier, email_column, moved
 from publisher.core.departures import BOUNCE, ERASED, LEFT
 from publisher.core.exported import CHOICES, COLUMNS, NoChoice, from_cells, unguarded
 from publisher.core.filters import folded
-from publisher.core.judging import Judging, Look, Unclear, email_column, judging, moved
 from publisher.core.lists import State
 from publisher.core.rhythms import NO_CHOICES, Choices, Taste, as_topics
-from publisher.core.standings import SUBSCRIBED, Standing, Statement, plain
+from publisher.core.sourcestatus import SUBSCRIBED, RowStatus, SourceStatus, plain
 from publisher.core.tags import tags_of
 
 
 class Row(NamedTuple):
-    """A row of a file: where it begins (from 1), the address as it stands there, what is said of the reader.
-    `pending` is one of ours who had not confirmed yet. `wrong` says why the row cannot be used ("": it can),
-    and `kind` of fault that is.
+    """A row of a file: the line it begins on (from 1), the address as written, and its status. `pending`
+    marks a reader of our own export who had not confirmed. `wrong` is why the row is refused ("" if it is
+    not), and `kind` the category of that reason.
     """
 
     line: int
     address: str
-    said: Statement = SUBSCRIBED
+    said: RowStatus = SUBSCRIBED
     choices: Choices = NO_CHOICES
     pending: bool = False
     kind: str = ""
@@ -42,18 +42,18 @@ class Outcome(StrEnum):
     ASKED = "asked"  # added as pending, with a mail that asks to confirm
     ACTIVATED = "activated"  # was pending, and the operator states consent
     ALREADY = "already"  # pending or active before, and unchanged
-    BARRED = "barred"  # has left or is suppressed here, so the row changes nothing
+    BARRED = "barred"  # unsubscribed or suppressed here: the row changes nothing
     ENDED = "ended"  # was active or pending here until this row
-    RECORDED = "recorded"  # left, bounced ... there, and new here
-    KNOWN = "known"  # the same, and known already
-    KEPT = "kept"  # left there, and confirmed here later
+    RECORDED = "recorded"  # a departure of somebody not subscribed here
+    KNOWN = "known"  # a departure that was recorded already
+    KEPT = "kept"  # left there, but confirmed here later
     PASSED = "passed"  # counted, not stored
     REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """A subscription that is there already. `form` is the door it came in by and `consent_at` when."""
+class ExistingSubscription:
+    """A subscription in the store. `form` and `consent_at` are those of its consent (`lists.Consent`)."""
 
     subscription: int
     list: str
@@ -65,20 +65,20 @@ class Held:
 
 
 OWN_DOORS = frozenset({"form", "address"})
-"""Doors that only readers themselves come in by (`lists.Consent.form`)."""
+"""The forms of consent that only readers themselves give."""
 
-KINDS: Mapping[Standing, str] = {
-    Standing.LEFT: LEFT,
-    Standing.BOUNCED: BOUNCE,
-    Standing.COMPLAINED: "complaint",
-    Standing.BLOCKED: "operator",
+KINDS: Mapping[SourceStatus, str] = {
+    SourceStatus.LEFT: LEFT,
+    SourceStatus.BOUNCED: BOUNCE,
+    SourceStatus.COMPLAINED: "complaint",
+    SourceStatus.BLOCKED: "operator",
 }
-"""The suppression that each departure leaves. All but the first hold on every list."""
+"""The suppression that each status leaves. All but LEFT hold on every list."""
 
 
-class Effect(NamedTuple):
-    """What a departure changes: whether the subscription ends, which suppression is left ("": none), and
-    whether an address that is new gets a subscription that has ended, so that it is listed and exported.
+class DepartureEffect(NamedTuple):
+    """What a departure changes: `ends` the subscription; leaves a suppression of `kind` ("": none); and, for
+    an address without a subscription, adds an ended one (`record`), so that it is listed and exported.
     """
 
     outcome: Outcome
@@ -87,9 +87,9 @@ class Effect(NamedTuple):
     record: bool = False
 
 
-def confirmed_since(held: Held, at: datetime | None) -> bool:
-    """Whether a subscription was confirmed here after `at`; for None, by the reader at all. What an import
-    stated is no confirmation: another file may say otherwise.
+def confirmed_since(held: ExistingSubscription, at: datetime | None) -> bool:
+    """Whether a subscription was confirmed here after `at`; if that is None, whether its reader confirmed it
+    at all. An import that stated consent is no confirmation: another file may say otherwise.
     """
     if held.confirmed_at is None:
         return False
@@ -99,39 +99,45 @@ def confirmed_since(held: Held, at: datetime | None) -> bool:
     return held.form != "import" and at is not None and held.confirmed_at > at
 
 
-def depart(said: Statement, spec: str, held: Sequence[Held], kinds: Collection[str]) -> Effect:
-    """What a row comes to that says somebody left, bounced, complained or was blocked. `held` are the
-    subscriptions of the reader on all lists, `kinds` the suppressions that hold on list `spec`.
+def departure_effect(
+    said: RowStatus, spec: str, held: Sequence[ExistingSubscription], kinds: Collection[str]
+) -> DepartureEffect:
+    """What a row changes that says somebody left, bounced, complained or was blocked. `held` are the
+    address's subscriptions on all lists, `kinds` the suppressions that apply to list `spec`.
     """
-    kind = KINDS[said.standing]
+    kind = KINDS[said.status]
     here = next((one for one in held if one.list == spec), None)
-    others = [one for one in held if one.list != spec] if said.standing is not Standing.LEFT else []
+    others = [one for one in held if one.list != spec] if said.status is not SourceStatus.LEFT else []
     since = [one for one in ([here] if here else []) + others if confirmed_since(one, said.at)]
-    if since:  # the file is older than what the reader said here, whatever came after that
-        return Effect(Outcome.KEPT if State.ACTIVE in {one.state for one in since} else Outcome.KNOWN)
+    if since:  # the file is older than the reader's own word
+        return DepartureEffect(
+            Outcome.KEPT if State.ACTIVE in {one.state for one in since} else Outcome.KNOWN
+        )
     known = kind in kinds or (kind == LEFT and ERASED in kinds)
     new = "" if known else kind
     if here is None:
-        return Effect(Outcome.KNOWN if known else Outcome.RECORDED, kind=new, record=ERASED not in kinds)
+        return DepartureEffect(
+            Outcome.KNOWN if known else Outcome.RECORDED, kind=new, record=ERASED not in kinds
+        )
     waits = here.state is State.PENDING and here.form in OWN_DOORS  # may still confirm, in person
     if here.state is State.UNSUBSCRIBED or waits:
-        return Effect(Outcome.KNOWN if known else Outcome.RECORDED, kind=new)
-    return Effect(Outcome.ENDED, ends=True, kind=new)
+        return DepartureEffect(Outcome.KNOWN if known else Outcome.RECORDED, kind=new)
+    return DepartureEffect(Outcome.ENDED, ends=True, kind=new)
 
 
 OURS = "Publisher"
-"""Whose export a file is that `subscribers export` wrote."""
+"""The provider of files that `subscribers export` wrote."""
 
 
-class RowReader:
-    """Makes rows of the cells of a file with the columns `look.head`. `topics` names the column of tags, and
-    `offered` the topics of the list by their folded names. `others` counts rows of other lists, `unoffered`
-    tags that are no topic. Raises Refused and UsageError as `judging.judging` does.
+class RowParser:
+    """Parses the cells of a file's rows. `topics` names the column of tags, and `offered` maps folded names
+    to topics of the list. `others` counts rows of other lists, `unoffered` counts tags that are not topics.
+    Raises Refused and UsageError as `classifying.classifier` does.
     """
 
     def __init__(
         self,
-        look: Look,
+        scan: FileScan,
         spec: str,
         cadences: Collection[str],
         *,
@@ -139,37 +145,37 @@ class RowReader:
         offered: Mapping[str, str] | None = None,
     ) -> None:
         self._spec, self._cadences, self._offered = spec, cadences, offered or {}
-        self.ours = set(COLUMNS) <= {name.strip().casefold() for name in look.head}
-        self._names = [name.strip().casefold() for name in look.head]
-        self._left = look.wishes.left
-        self._judge = Judging(look, None, (), SUBSCRIBED) if self.ours else judging(look)
+        self.ours = set(COLUMNS) <= {name.strip().casefold() for name in scan.head}
+        self._names = [name.strip().casefold() for name in scan.head]
+        self._left = scan.options.left
+        self._judge = RowClassifier(scan, None, (), SUBSCRIBED) if self.ours else classifier(scan)
         self.provider = OURS if self.ours else self._judge.provider
         self.warning = self._judge.warning
-        self._email = email_column(look.columns)
-        self._topics = look.columns.index(plain(topics)) if topics and plain(topics) in look.columns else None
+        self._email = email_column(scan.columns)
+        self._topics = scan.columns.index(plain(topics)) if topics and plain(topics) in scan.columns else None
         used = self._judge.used | {self._email, self._topics}
         self.ignored = (
             ()
             if self.ours
             else tuple(
-                head.strip() for place, head in enumerate(look.head) if place not in used and head.strip()
+                head.strip() for place, head in enumerate(scan.head) if place not in used and head.strip()
             )
         )
-        self._width = len(look.head)
+        self._width = len(scan.head)
         self.others = 0
         self.unoffered: dict[str, int] = {}
 
     def __call__(self, line: int, cells: Sequence[str]) -> Row | None:
-        """The row; None for one of another list of ours."""
+        """The parsed row; None if it belongs to another list."""
         if self.ours:
             return self._own(line, cells)
         address = unguarded(self._address(cells))
         if moved(cells, self._width):
-            wrong = f"has {len(cells)} cells where the first line has {self._width}"
-            return Row(line, address, kind="number of cells", wrong=wrong)
+            wrong = f"has {len(cells)} cells, but the header has {self._width}"
+            return Row(line, address, kind="too many cells", wrong=wrong)
         said = self._judge(cells)
-        if isinstance(said, Unclear):
-            return Row(line, address, kind="unknown word for where the reader stands", wrong=said.reason)
+        if isinstance(said, UnknownStatus):
+            return Row(line, address, kind="unknown status", wrong=said.reason)
         return Row(line, address, said, self._choices(cells))
 
     def _address(self, cells: Sequence[str]) -> str:
@@ -199,11 +205,11 @@ class RowReader:
         try:
             choices = from_cells({name: given.get(name, "") for name in CHOICES}, self._cadences)
         except NoChoice as error:
-            return Row(line, address, kind="choice that nobody can make", wrong=str(error))
+            return Row(line, address, kind="invalid preference", wrong=str(error))
         if word not in set(State):
             wrong = f"state is {word[:80]!r}; use one of {', '.join(State)}"
-            return Row(line, address, kind="unknown word for where the reader stands", wrong=wrong)
+            return Row(line, address, kind="unknown status", wrong=wrong)
         if self._left or word == State.UNSUBSCRIBED:
-            reason = "in a file of people who left" if self._left else "state is unsubscribed"
-            return Row(line, address, Statement(standing=Standing.LEFT, reason=reason), choices)
+            reason = "listed as unsubscribed" if self._left else "state is unsubscribed"
+            return Row(line, address, RowStatus(status=SourceStatus.LEFT, reason=reason), choices)
         return Row(line, address, SUBSCRIBED, choices, pending=word == State.PENDING)

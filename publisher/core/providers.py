@@ -1,32 +1,32 @@
-"""Exports of other newsletter services: how each is known by its columns, and what these say of a reader.
+"""Exports of other newsletter services: how to recognize each by its columns, and what those columns mean.
 
-Columns are judged only within an export that was recognized; what a service writes about paid plans says
-nothing about mail. Names and words are in the spelling of `standings.plain`; each says where it comes from.
+Columns are interpreted only within a recognized export. Columns about paid plans say nothing about email.
+Names and words are normalized by `sourcestatus.plain`; comments say where each format is documented.
 
-To add a service: one `Provider` in PROVIDERS, above any whose marks its own columns contain.
+To add a service, add a `Provider` to PROVIDERS, before any provider whose marks its columns contain.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from publisher.core.standings import NO, SUBSCRIBED, YES, Standing, Statement, plain
+from publisher.core.sourcestatus import NO, SUBSCRIBED, YES, RowStatus, SourceStatus, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column that says where a reader stands: by a word of `words`, or, where that is None, by being filled
-    in at all (`filled`). `at` names the column that says since when; "" where it is this one.
+    """A column that tells the status: by a word of `words`, or, if that is None, by not being empty
+    (`filled`). `at` names the column with the date of that status; "" if this column holds it.
     """
 
     name: str
-    words: Mapping[str, Standing] | None = None
-    filled: Standing = Standing.LEFT
+    words: Mapping[str, SourceStatus] | None = None
+    filled: SourceStatus = SourceStatus.LEFT
     at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFacts:
-    """What is known of a whole file: its name, its columns, and those of them that any row fills in."""
+    """A whole file: its name, its columns, and those of them with a value in any row."""
 
     name: str
     columns: frozenset[str]
@@ -35,63 +35,64 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """A service. A file that has all columns of one of its `marks` is its export. `whole` tells what being in
-    a file means, whatever its rows say. `warning` is what the operator must know that the file cannot tell.
+    """A newsletter service. A file with all columns of one of its `marks` is its export. `whole` is the
+    status that every row has by being in that file; `warning` tells the operator what the file cannot.
     """
 
     name: str
     marks: Sequence[frozenset[str]]
     columns: Sequence[Column]
-    whole: Callable[[FileFacts], Statement] = field(default=lambda _: SUBSCRIBED)
+    whole: Callable[[FileFacts], RowStatus] = field(default=lambda _: SUBSCRIBED)
     warning: Callable[[FileFacts], str] = field(default=lambda _: "")
 
 
-def _words(**standings: str) -> Mapping[str, Standing]:
-    return {word: Standing(standing) for standing, words in standings.items() for word in words.split("|")}
+def _words(**standings: str) -> Mapping[str, SourceStatus]:
+    return {word: SourceStatus(status) for status, words in standings.items() for word in words.split("|")}
 
 
-def _flag(word: Standing, *, when: bool) -> Mapping[str, Standing]:
-    """A column of truths, one of which means `word`; empty is no truth at all."""
+def _flag(word: SourceStatus, *, when: bool) -> Mapping[str, SourceStatus]:
+    """The words of a true/false column in which `when` means `word`. An empty cell is neither."""
     said, other = (YES, NO) if when else (NO, YES)
-    return {text: word for text in said if text} | {text: Standing.SUBSCRIBED for text in other if text}
+    return {text: word for text in said if text} | {text: SourceStatus.SUBSCRIBED for text in other if text}
 
 
-def _mailchimp_file(facts: FileFacts) -> Statement:
-    """The archive of an audience holds a file each for subscribed, unsubscribed, cleaned and non-subscribed
-    contacts; the last have never opted in, and their names alone do not always say so.
+def _mailchimp_file(facts: FileFacts) -> RowStatus:
+    """Mailchimp exports subscribed, unsubscribed, cleaned and non-subscribed contacts as one file each.
+    Non-subscribed contacts never opted in; only the file's name or the missing opt-in dates tell.
     """
     name, apart = plain(facts.name).replace(" ", ""), "last changed" not in facts.columns
     if "nonsubscribed" in name:
-        return Statement(standing=Standing.NEVER, reason="non-subscribed contact, by the name of the file")
+        return RowStatus(status=SourceStatus.NOT_SUBSCRIBED, reason="in a file of non-subscribed contacts")
     if name.startswith("unsubscribed") or (apart and "unsub time" in facts.columns):
-        return Statement(standing=Standing.LEFT, reason="in the file of unsubscribed contacts")
+        return RowStatus(status=SourceStatus.LEFT, reason="in a file of unsubscribed contacts")
     if apart and "clean time" in facts.columns:
-        return Statement(standing=Standing.BOUNCED, reason="in the file of cleaned contacts")
+        return RowStatus(status=SourceStatus.BOUNCED, reason="in a file of cleaned contacts")
     if facts.filled.isdisjoint({"optin time", "confirm time"}):
-        return Statement(
-            standing=Standing.NEVER, reason="non-subscribed contact: no OPTIN_TIME, no CONFIRM_TIME"
+        return RowStatus(
+            status=SourceStatus.NOT_SUBSCRIBED,
+            reason="non-subscribed: no row has OPTIN_TIME or CONFIRM_TIME",
         )
     return SUBSCRIBED
 
 
 def _substack_warning(facts: FileFacts) -> str:
-    """The list with all columns of the subscriber dashboard does not say who turned mail off."""
+    """The dashboard's export with all columns does not say who turned emails off."""
     if "email disabled" in facts.columns:
         return ""
-    return "this Substack file does not say who turned emails off; import the one with `email_disabled` too"
+    return "does not say who turned emails off; also import Substack's file with `email_disabled`"
 
 
 MAILCHIMP = Provider(
     name="Mailchimp",
-    # The heads of subscribed, unsubscribed and cleaned files: fixtures of @tryghost/mg-mailchimp-members.
+    # The headers of subscribed, unsubscribed and cleaned files: fixtures of @tryghost/mg-mailchimp-members.
     marks=(
         frozenset({"optin time", "confirm time"}),
         frozenset({"member rating", "leid"}),
         frozenset({"leid", "euid"}),
     ),
     columns=(
-        Column(name="unsub time", filled=Standing.LEFT),
-        Column(name="clean time", filled=Standing.BOUNCED),
+        Column(name="unsub time", filled=SourceStatus.LEFT),
+        Column(name="clean time", filled=SourceStatus.BOUNCED),
     ),
     whole=_mailchimp_file,
 )
@@ -102,8 +103,8 @@ GHOST = Provider(
     # created_at,deleted_at,labels,tiers.
     marks=(frozenset({"subscribed to emails"}),),
     columns=(
-        Column(name="subscribed to emails", words=_flag(Standing.LEFT, when=False)),
-        Column(name="deleted at", filled=Standing.LEFT),
+        Column(name="subscribed to emails", words=_flag(SourceStatus.LEFT, when=False)),
+        Column(name="deleted at", filled=SourceStatus.LEFT),
     ),
 )
 
@@ -127,17 +128,17 @@ SUBSTACK = Provider(
         frozenset({"emails opened (6mo)", "type"}),
         frozenset({"subscription source (free)", "type"}),
     ),
-    columns=(Column(name="email disabled", words=_flag(Standing.LEFT, when=True)),),
+    columns=(Column(name="email disabled", words=_flag(SourceStatus.LEFT, when=True)),),
     warning=_substack_warning,
 )
 
 LISTMONK = Provider(
     name="listmonk",
-    # cmd/subscribers.go of listmonk writes this head. The status is the account's: enabled, disabled,
+    # listmonk's cmd/subscribers.go writes this header. The status is the account's: enabled, disabled,
     # blocklisted (models/subscribers.go).
     marks=(frozenset({"uuid", "attributes", "status"}),),
     columns=(
-        Column(name="status", words=_words(subscribed="enabled", off="disabled", blocked="blocklisted")),
+        Column(name="status", words=_words(subscribed="enabled", inactive="disabled", blocked="blocklisted")),
     ),
 )
 
@@ -158,7 +159,7 @@ BUTTONDOWN = Provider(
             words=_words(
                 subscribed="regular|premium|paid|trialed|unpaid|gifted|churning|churned|paused|past due",
                 unconfirmed="unactivated",
-                off="spammy",
+                inactive="spammy",
                 left="unsubscribed|removed",
                 bounced="undeliverable",
                 complained="complained",
@@ -172,7 +173,7 @@ BUTTONDOWN = Provider(
 
 BEEHIIV = Provider(
     name="beehiiv",
-    # The head: a fixture of @tryghost/mg-beehiiv-members. The words: its glossary ("Subscriber status") and
+    # The header: a fixture of @tryghost/mg-beehiiv-members. The words: its glossary ("Subscriber status") and
     # the statuses of its API.
     marks=(
         frozenset({"status", "unsubscribed at", "tier"}),
@@ -187,7 +188,7 @@ BEEHIIV = Provider(
                 subscribed="active",
                 left="inactive",
                 unconfirmed="pending|validating",
-                off="needs approval|needs attention|invalid|paused",
+                inactive="needs approval|needs attention|invalid|paused",
             ),
             at="unsubscribed at",
         ),
@@ -264,4 +265,4 @@ KEILA = Provider(
 )
 
 PROVIDERS = (MAILCHIMP, GHOST, SUBSTACK, LISTMONK, BUTTONDOWN, MAILERLITE, BEEHIIV, KIT, KEILA)
-"""In the order in which they are asked for: a service whose marks others have too comes after those."""
+"""In order: the first provider with a matching mark wins."""

@@ -1,4 +1,4 @@
-"""Tags of a reader in one cell, as other services write them."""
+"""The tags of a subscriber in one CSV cell, as other services write them."""
 
 import csv
 import json
@@ -6,8 +6,8 @@ from typing import cast
 
 
 def tags_of(cell: str) -> list[str]:
-    """The tags that stand in a cell, apart by commas or semicolons, quoted or not (Mailchimp writes
-    `"News","Art"`), or as a JSON list. Empty ones are none.
+    """The tags in a cell, separated by commas or semicolons, quoted or not (Mailchimp writes `"News","Art"`),
+    or a JSON list. Empty ones are dropped.
     """
     text = cell.strip()
     if text.startswith("["):
@@ -24,7 +24,7 @@ def tags_of(cell: str) -> list[str]:
 
 
 def _name(item: object) -> str:
-    """A tag of a JSON list: a word, or an object that has a name."""
+    """A tag of a JSON list: a string, or an object with a name."""
     if isinstance(item, dict):
         item = cast("dict[str, object]", item).get("name", "")
     return str(item).strip()

@@ -1,8 +1,9 @@
-"""Files of readers: CSV as spreadsheets and services write it, or one address a line. Found out by looking:
-the encoding, the separator, whether there is a head.
+"""Files of subscribers: CSV as spreadsheets and services write it, or one address per line. The encoding, the
+separator and whether there is a header are detected.
 
-UTF-8, with or without a byte order mark; UTF-16; what is neither is taken for Windows-1252, in which
-addresses are the same. Commas, semicolons, tabs and bars separate cells, or what a first line `sep=;` names.
+Read are UTF-8, with or without a byte order mark, and UTF-16; anything else is taken for Windows-1252, which
+leaves ASCII addresses as they are. Commas, semicolons, tabs and bars separate cells, or whatever a first line
+such as `sep=;` names.
 """
 
 import codecs
@@ -15,13 +16,13 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO
 
+from publisher.core.classifying import email_column
 from publisher.core.errors import PublisherError, Refused
-from publisher.core.judging import email_column
-from publisher.core.standings import plain
+from publisher.core.sourcestatus import plain
 
 SEPARATORS = ",;\t|"
 LONGEST = 1 << 20
-"""Characters in one cell: what is longer is a quotation mark that nobody closed."""
+"""Characters in one cell: a longer one means that a quotation mark was not closed."""
 
 _BLOCK = 1 << 16
 _MARKS = (
@@ -32,7 +33,7 @@ _MARKS = (
 
 
 class ReaderFile:
-    """A file of readers; `name` is what errors call it. Its rows can be read as often as needed."""
+    """A file of subscribers, called `name` in errors. Its rows can be read more than once."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
@@ -46,15 +47,15 @@ class ReaderFile:
             with self._text() as text:
                 self._skipped, self.separator, self.head = _begin(text, name)
         except UnicodeDecodeError as error:
-            raise PublisherError(name, f"no text ({error})", "save it as CSV in UTF-8") from None
+            raise PublisherError(name, f"not a text file ({error})", "save it as CSV in UTF-8") from None
 
     @property
     def guessed(self) -> bool:
-        """Whether the encoding is only what is likely."""
+        """Whether the encoding is a guess."""
         return self.encoding == "cp1252"
 
     def rows(self) -> Iterator[tuple[int, Sequence[str]]]:
-        """(line it begins in, cells) of each row below the head that is not blank. Raises PublisherError."""
+        """(line number, cells) of each row below the header that is not blank. Raises PublisherError."""
         csv.field_size_limit(LONGEST)
         with self._text() as text:
             for _ in range(self._skipped):
@@ -74,10 +75,12 @@ class ReaderFile:
                 where = f"{self.name}:{begins + self._skipped}"
                 what = "a quotation mark is not closed" if "larger than" in str(error) else str(error)
                 raise PublisherError(
-                    where, f"no CSV ({what})", "mend that line, or export it again"
+                    where, f"not valid CSV ({what})", "fix that line, or export the file again"
                 ) from None
             except UnicodeDecodeError as error:
-                raise PublisherError(self.name, f"no text ({error})", "save it as CSV in UTF-8") from None
+                raise PublisherError(
+                    self.name, f"not a text file ({error})", "save it as CSV in UTF-8"
+                ) from None
 
     @contextmanager
     def _text(self) -> Generator[TextIOWrapper, None, None]:
@@ -88,7 +91,9 @@ class ReaderFile:
 
 @contextmanager
 def opened(file: str, stdin: BinaryIO) -> Generator[ReaderFile, None, None]:
-    """The file of that name; `-` is standard input, which is kept aside to be read twice."""
+    """The file of that name. `-` is standard input, copied to a temporary file so that it can be read
+    twice.
+    """
     if file != "-":
         yield ReaderFile(Path(file), file)
         return
@@ -103,7 +108,7 @@ def _encoding(data: BinaryIO, name: str) -> str:
     if not first.strip():
         raise Refused(name, "the file is empty", "name a CSV file")
     if first.startswith(b"PK\x03\x04"):
-        raise Refused(name, "a ZIP archive or a workbook", "unpack it, or save the sheet as CSV")
+        raise Refused(name, "a ZIP archive or an Excel workbook", "unpack it, or save the sheet as CSV")
     for mark, encoding in _MARKS:
         if first.startswith(mark):
             return encoding
@@ -111,7 +116,7 @@ def _encoding(data: BinaryIO, name: str) -> str:
     if b"\0" in sample:
         even, odd = sample[::2].count(0), sample[1::2].count(0)
         if max(even, odd) * 4 < len(sample):
-            raise Refused(name, "no text", "save it as CSV in UTF-8")
+            raise Refused(name, "not a text file", "save it as CSV in UTF-8")
         return "utf-16-le" if odd > even else "utf-16-be"
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
@@ -125,7 +130,7 @@ def _encoding(data: BinaryIO, name: str) -> str:
 
 
 def _begin(text: TextIOWrapper, name: str) -> tuple[int, str, tuple[str, ...]]:
-    """(lines before the head, separator, head); no head where addresses begin at once."""
+    """(lines before the header, separator, header); the header is empty if addresses begin at once."""
     csv.field_size_limit(LONGEST)
     first = text.readline()
     named = first.strip().removeprefix("\ufeff").strip('"')
@@ -144,7 +149,7 @@ def _begin(text: TextIOWrapper, name: str) -> tuple[int, str, tuple[str, ...]]:
     if not any(map(any, found.values())):
         raise Refused(name, "the file is empty", "name a CSV file")
     if not any("@" in cell for cells in found.values() for cell in cells):
-        raise Refused(name, "no column is called `email`", "name it so in the first line")
+        raise Refused(name, "there is no column `email`", "name the column of addresses so in the first line")
     return skipped, max(found, key=lambda mark: len(found[mark])), ()
 
 

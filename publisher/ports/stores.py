@@ -17,7 +17,7 @@ from publisher.core.plans import Plan
 from publisher.core.posts import FileStat, Post
 from publisher.core.rhythms import Choices
 from publisher.core.settling import Memory, Names
-from publisher.core.standings import Statement
+from publisher.core.sourcestatus import RowStatus
 from publisher.core.websub import Ping
 from publisher.ports.ledger import BounceStore, LedgerStore, PacingStore, QuotaStore
 from publisher.ports.planning import PlanningStore
@@ -141,16 +141,16 @@ class SubscriberStore(Protocol):
         """Signs readers up to list `spec`, in one transaction; new active ones stand at the log's head."""
         ...
 
-    def take_in(
+    def import_rows(
         self,
         spec: str,
-        rows: Sequence[tuple[NewReader, Statement]],
+        rows: Sequence[tuple[NewReader, RowStatus]],
         consent: Consent,
         ask: NewMailing | None,
         journal: Callable[[Sequence[Departure]], None],
     ) -> Sequence[Outcome]:
-        """What each row of a file comes to on list `spec`, stored in one transaction. Who is new and pending
-        is planned `ask`, once. `journal` is told the departures before they are committed."""
+        """Stores rows of a file on list `spec` in one transaction; returns the outcome of each. Whoever is
+        new and pending gets `ask`, once. `journal` is called with the departures before the commit."""
         ...
 
     def subscription(self, id: int) -> Subscription | None: ...

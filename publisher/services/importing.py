@@ -1,4 +1,4 @@
-"""Importing readers: rows of files into the store, in pieces, and the tally of what they came to."""
+"""Importing subscribers: the rows of files are stored in chunks, and counted by what became of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from publisher.core.importing import KINDS, Outcome, Row
 from publisher.core.lists import Choice, Consent, MailingList, NewReader
 from publisher.core.mailings import MailingKind, NewMailing
 from publisher.core.rhythms import NO_CHOICES, Pace
-from publisher.core.standings import Standing, Statement
+from publisher.core.sourcestatus import RowStatus, SourceStatus
 from publisher.core.tokens import address_key, mailbox_key
 from publisher.services.compose import confirmation_message
 from publisher.services.departures import write_down
@@ -27,17 +27,17 @@ CHUNK = 10_000
 """Readers stored in one transaction of an import."""
 
 EXAMPLES = 3
-"""Rows of each outcome that a report shows."""
+"""Example rows of each outcome in a report."""
 
 NEVER_ASK = "its owner wants no confirmation mail"
-"""Why a reader who would be asked is not."""
+"""Why somebody is not asked to confirm."""
 
 NAMED = 20
-"""Refused rows that are named; of the others there is the number."""
+"""Refused rows that are reported one by one; the others are counted."""
 
 
 class Group:
-    """What becomes of readers, in a report's words."""
+    """What becomes of a row, as reports call it."""
 
     ACTIVE, PENDING, LEFT, SUPPRESSED = "active", "pending", "left", "suppressed"
     KEPT, NOT_STORED, REFUSED = "kept", "not stored", "refused"
@@ -56,8 +56,8 @@ GROUPS = (
 
 @dataclass(slots=True)
 class Imported:
-    """What an import came to so far: rows by (group, reason), the first examples of each, and the first rows
-    that were refused. `counts` has the rows by outcome, `asked` how many are asked to confirm.
+    """The tally of an import so far: rows by outcome, and by (group, reason) with their first examples; and
+    the first refused rows, each as one line.
     """
 
     counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
@@ -78,7 +78,7 @@ class Imported:
         return self.counts[Outcome.REFUSED]
 
     def note(self, outcome: Outcome, group: str, reason: str, example: tuple[str, int, str]) -> None:
-        """One more row: file, line and address are its example."""
+        """Counts a row; `example` is (file, line, address)."""
         self.counts[outcome] += 1
         key = (group, reason)
         number = self.reasons.get(key, 0)
@@ -98,13 +98,13 @@ def import_readers(
     where: str = "",
     done: Imported | None = None,
 ) -> Iterator[Imported]:
-    """Stores rows in chunks; yields the tally after each, for a progress bar. `where` names the file, and
-    `done` is the tally of files before.
+    """Stores rows in chunks; yields the tally after each, for a progress bar. `where` names the file in
+    reports, and `done` is the tally of the files before.
 
-    Unconfirmed readers are pending and are asked to confirm; so are those who were pending where they come
-    from, whatever is stated. Who left, bounced or complained there is recorded so, and ends what is active
-    here. Bad rows are counted and named, and stop nothing. An import that was killed goes on when it is run
-    again: a chunk is stored whole, with the mails that ask, or not at all.
+    Unless `confirmed`, new readers are pending and are asked to confirm; so are those who were pending on the
+    site they come from. Whoever left, bounced or complained there is recorded as such, which also ends an
+    active subscription here. Rows that cannot be used are counted and reported. After a crash, run the import
+    again: a chunk is stored whole, together with the mails that ask, or not at all.
     """
     work = _Import(parts, spec, now, confirmed=confirmed, where=where, done=done or Imported())
     lines = (row if isinstance(row, Row) else Row(row[0], row[1]) for row in rows)
@@ -114,7 +114,7 @@ def import_readers(
 
 
 def offered_topics(parts: Parts, spec: MailingList) -> Mapping[str, str]:
-    """The topics that readers of a list may choose, by their folded names; empty: it offers none."""
+    """The topics that readers of a list may choose, by folded name; empty if there are none."""
     if Choice.TOPICS not in spec.readers_choose:
         return {}
     return {folded(topic): topic for topic in offer(parts, spec, NO_CHOICES).topics}
@@ -136,7 +136,7 @@ class _Import:
         wishes = self._may_be_asked([*self._readers(chunk)])
         ask = self._ask() if any(not reader.active for _, reader in wishes) else None
         given = [(reader, row.said) for row, reader in wishes]
-        outcomes = self._parts.store.take_in(self._spec.slug, given, self._consent, ask, self._journal)
+        outcomes = self._parts.store.import_rows(self._spec.slug, given, self._consent, ask, self._journal)
         if Outcome.ASKED in outcomes:  # a store restored from before must not give these numbers again
             self._parts.journal.append("transactional", {"mailing": self._parts.store.next_mailing() - 1})
         for (row, reader), outcome in zip(wishes, outcomes, strict=True):
@@ -145,7 +145,7 @@ class _Import:
         return self._done
 
     def _readers(self, chunk: Sequence[Row]) -> Iterator[tuple[Row, NewReader]]:
-        """The wish of each row that is to be stored; the others are noted."""
+        """The rows to be stored; the others are counted."""
         for row in chunk:
             try:
                 address = address_of(row.address)
@@ -155,18 +155,18 @@ class _Import:
             if row.wrong:
                 self._refuse(row, address, row.kind, f"{address}: {row.wrong}")
                 continue
-            standing = row.said.standing
-            if standing is not Standing.SUBSCRIBED and standing not in KINDS:
+            status = row.said.status
+            if status is not SourceStatus.SUBSCRIBED and status not in KINDS:
                 example = (self._where, row.line, address)
                 self._done.note(Outcome.PASSED, Group.NOT_STORED, row.said.reason, example)
                 continue
-            active = self._confirmed and not row.pending and standing is Standing.SUBSCRIBED
+            active = self._confirmed and not row.pending and status is SourceStatus.SUBSCRIBED
             yield (
                 row,
                 NewReader(
                     address=address,
                     key=address_key(address, self._ring),
-                    active=active or standing is not Standing.SUBSCRIBED,
+                    active=active or status is not SourceStatus.SUBSCRIBED,
                     own_wish=False,
                     next_due_at=self._due(row.choices.pace) if active else None,
                     choices=row.choices,
@@ -174,7 +174,7 @@ class _Import:
             )
 
     def _may_be_asked(self, wishes: list[tuple[Row, NewReader]]) -> list[tuple[Row, NewReader]]:
-        """All but those who would be asked to confirm, and want no such mail."""
+        """Without those who would be asked to confirm, and asked never to be."""
         boxes = {
             reader.key: mailbox_key(parse(reader.address), self._ring)
             for _, reader in wishes
@@ -199,7 +199,7 @@ class _Import:
             self._done.bad.append(f"{where}: {why}")
 
     def _journal(self, departures: Sequence[Departure]) -> None:
-        """Departures are on disk before they are done."""
+        """Departures are on disk before they are committed."""
         write_down(self._parts, departures)
         self._parts.reach("import:journaled")
 
@@ -212,32 +212,34 @@ class _Import:
 
 
 def address_of(text: str) -> str:
-    """The address that a cell spells, with or without a name. Raises AddressError."""
+    """The address in a cell, with or without a name. Raises AddressError."""
     if is_plain(text):
         return text
     if "<" in text:
         return str(parse_mailbox(text).address)
     if "\ufffd" in text:
-        raise AddressError("address", f"a letter of {text[:80]!r} cannot be read", "export the file in UTF-8")
+        raise AddressError(
+            "address", f"a character of {text[:80]!r} is unreadable", "export the file in UTF-8"
+        )
     return str(parse(text))
 
 
 _SAID: Mapping[Outcome, tuple[str, str]] = {
     Outcome.ASKED: (Group.PENDING, "new, asked to confirm"),
-    Outcome.ACTIVATED: (Group.ACTIVE, "was waiting for confirmation here"),
-    Outcome.BARRED: (Group.NOT_STORED, "has left or is suppressed here"),
+    Outcome.ACTIVATED: (Group.ACTIVE, "was pending here"),
+    Outcome.BARRED: (Group.NOT_STORED, "unsubscribed or suppressed here"),
 }
 
 
-def _told(outcome: Outcome, said: Statement, *, active: bool) -> tuple[str, str]:
+def _told(outcome: Outcome, said: RowStatus, *, active: bool) -> tuple[str, str]:
     """(group, reason) of a row in a report."""
     if outcome in _SAID:
         return _SAID[outcome]
-    if said.standing is Standing.SUBSCRIBED:
+    if said.status is SourceStatus.SUBSCRIBED:
         group = Group.ACTIVE if active else Group.PENDING
-        return group, "new" if outcome is Outcome.ADDED else "subscribed here already"
+        return group, "new" if outcome is Outcome.ADDED else "already subscribed"
     if outcome is Outcome.KEPT:
-        return Group.KEPT, f"{said.reason}, but confirmed here since"
-    group = Group.LEFT if said.standing is Standing.LEFT else Group.SUPPRESSED
-    known = {Outcome.KNOWN: ", known already", Outcome.ENDED: ", was subscribed here"}
+        return Group.KEPT, f"{said.reason}, but confirmed here later"
+    group = Group.LEFT if said.status is SourceStatus.LEFT else Group.SUPPRESSED
+    known = {Outcome.KNOWN: ", already recorded", Outcome.ENDED: ", subscription ended"}
     return group, said.reason + known.get(outcome, "")

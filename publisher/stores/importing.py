@@ -1,6 +1,6 @@
-"""Rows of an import, many in one transaction, with a handful of statements and none for each reader.
+"""Importing rows, many in one transaction, with a few statements for all of them.
 
-Each address is met once in a round; a file that says more than one thing about it takes a round for each.
+Each pass handles an address once; rows that say different things about one address take a pass each.
 """
 
 from collections import defaultdict
@@ -26,11 +26,11 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
 from publisher.core.departures import EVERYWHERE, LEFT, Departure
-from publisher.core.importing import Effect, Held, Outcome, depart
+from publisher.core.importing import DepartureEffect, ExistingSubscription, Outcome, departure_effect
 from publisher.core.lists import Consent, Joined, NewReader, State
 from publisher.core.mailings import NewMailing
 from publisher.core.rhythms import Choices
-from publisher.core.standings import Standing, Statement
+from publisher.core.sourcestatus import RowStatus, SourceStatus
 from publisher.stores.engine import Database, insert_new, slices
 from publisher.stores.freezing import keep_segments
 from publisher.stores.joining import Stand, head_of, numbered, stand_of
@@ -50,11 +50,11 @@ incoming = Table(
     Column("group", Integer),
     prefixes=["TEMPORARY"],
 )
-"""The addresses of a round, by their place in it; whether they are said to be gone; who joins with whom."""
+"""The addresses of a pass: their position, whether they departed, and the group they are inserted with."""
 
 
 def _compiled(statement: Any, *columns: str) -> str:
-    """A statement for very many rows, as text: their values go to the driver as they are."""
+    """A statement for executemany as text: its values reach the driver unconverted, several times faster."""
     return str(statement.compile(dialect=sqlite.dialect(), column_keys=columns or None))
 
 
@@ -71,7 +71,7 @@ def _many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]
 
 
 class _Alike(NamedTuple):
-    """What new readers have in common who are stored by one statement."""
+    """What new readers inserted by one statement have in common."""
 
     active: bool
     next_due_at: datetime | None
@@ -86,16 +86,16 @@ _OUTCOMES = {
     Joined.LEFT: Outcome.BARRED,
 }
 
-Rows = Sequence[tuple[NewReader, Statement]]
-"""Readers as they would be stored, and what the file says of them."""
+Rows = Sequence[tuple[NewReader, RowStatus]]
+"""Readers as they would be stored, and their status in the file."""
 
 
 class Importing:
-    """The part of `ports.SubscriberStore` that takes in files."""
+    """The part of `ports.SubscriberStore` that imports files."""
 
     _db: Database
 
-    def take_in(
+    def import_rows(
         self,
         spec: str,
         rows: Rows,
@@ -103,8 +103,8 @@ class Importing:
         ask: NewMailing | None,
         journal: Callable[[Sequence[Departure]], None],
     ) -> Sequence[Outcome]:
-        """What each row comes to on list `spec`, stored in one transaction. Who is new and pending is planned
-        `ask`, once. `journal` is told the departures before they are committed.
+        """Stores rows on list `spec` in one transaction; returns the outcome of each. Whoever is new and
+        pending gets `ask`, once. `journal` is called with the departures before the commit.
         """
         if ask is not None:
             keep_segments(self._db, ask.segments)
@@ -112,8 +112,8 @@ class Importing:
         with self._db.write(wide=True) as connection:
             connection.execute(CreateTable(incoming, if_not_exists=True))
             departures: list[Departure] = []
-            for places in _rounds(rows):
-                work = _Round(connection, spec, [rows[place] for place in places], consent)
+            for places in _passes(rows):
+                work = _ImportPass(connection, spec, [rows[place] for place in places], consent)
                 for place, outcome in zip(places, work.run(ask), strict=True):
                     outcomes[place] = outcome
                 departures += work.departures
@@ -122,48 +122,48 @@ class Importing:
         return outcomes
 
 
-def _rounds(rows: Rows) -> list[list[int]]:
-    """The places of rows in rounds, no address twice in one. What was said already is left out."""
-    said: set[tuple[str, Standing, datetime | None]] = set()
+def _passes(rows: Rows) -> list[list[int]]:
+    """The indexes of rows by pass, no address twice in one. Repetitions are left out."""
+    said: set[tuple[str, SourceStatus, datetime | None]] = set()
     met: defaultdict[str, int] = defaultdict(int)
-    rounds: list[list[int]] = []
-    for place, (reader, statement) in enumerate(rows):
-        same = (reader.key, statement.standing, statement.at)
+    passes: list[list[int]] = []
+    for place, (reader, row_status) in enumerate(rows):
+        same = (reader.key, row_status.status, row_status.at)
         if same in said:
             continue
         said.add(same)
         number = met[reader.key]
         met[reader.key] += 1
-        if number == len(rounds):
-            rounds.append([])
-        rounds[number].append(place)
-    return rounds
+        if number == len(passes):
+            passes.append([])
+        passes[number].append(place)
+    return passes
 
 
 class _Gone(NamedTuple):
-    """A departure to be written: the place of the row, what it changes, whom it is about."""
+    """A departure to be written: the index of its row, what it changes, the subscription it is about."""
 
     n: int
-    effect: Effect
-    held: Held | None
+    effect: DepartureEffect
+    held: ExistingSubscription | None
 
 
-class _Round:
+class _ImportPass:
     def __init__(self, connection: Connection, spec: str, rows: Rows, consent: Consent) -> None:
         self._db, self._spec, self._rows, self._consent = connection, spec, rows, consent
         self._shared: dict[str, Any] = {"offset": head_of(connection), "asked_at": None}
         self.departures: list[Departure] = []
         connection.execute(delete(incoming))
         given = [
-            (n, bytes.fromhex(reader.key), statement.standing is not Standing.SUBSCRIBED)
-            for n, (reader, statement) in enumerate(rows)
+            (n, bytes.fromhex(reader.key), row_status.status is not SourceStatus.SUBSCRIBED)
+            for n, (reader, row_status) in enumerate(rows)
         ]
         _many(connection, _NEW_INCOMING, given)
         self._group = 0
         self._suppressed = self._read_suppressed()
 
     def run(self, ask: NewMailing | None) -> list[Outcome]:
-        """Stores the round; what each of its rows came to."""
+        """Stores the rows of this pass; returns their outcomes."""
         outcomes = self._join(ask)
         gone = self._decide_departures()
         for one in gone:
@@ -182,13 +182,13 @@ class _Round:
         return found
 
     def _join(self, ask: NewMailing | None) -> dict[int, Outcome]:
-        """Those who are subscribed where the file comes from, by the rules of every wish."""
+        """Rows that say somebody is subscribed, by the rules of every sign-up (`wishes.decide`)."""
         before = self._before()
         outcomes: dict[int, Outcome] = {}
         new: defaultdict[_Alike, list[int]] = defaultdict(list)
         pending: set[int] = set()
         for n, (reader, said) in enumerate(self._rows):
-            if said.standing is not Standing.SUBSCRIBED:
+            if said.status is not SourceStatus.SUBSCRIBED:
                 continue
             was = before.get(n)
             word = decide(was, self._suppressed.get(n, ()), reader)
@@ -219,14 +219,14 @@ class _Round:
         }
 
     def _activate(self, was: Before, reader: NewReader) -> None:
-        """Who waited for confirmation: the operator states that they agreed."""
+        """Makes a pending subscription active: the operator states consent."""
         stand = stand_of(reader, Joined.ACTIVATED, was, self._consent.at)
         chosen = numbered(self._db, self._spec, [stand])[stand.choices]
         values = stand.values() | chosen | self._shared | {"consent": consent_to_json(self._consent)}
         self._db.execute(update(subscriptions).where(subscriptions.c.id == was.id).values(values))
 
     def _add(self, places: Sequence[int], values: dict[str, Any]) -> None:
-        """Readers who are new and stand alike."""
+        """Inserts new readers who have all `values` in common."""
         readers = [self._rows[n][0] for n in places]
         _many(self._db, _NEW_SUBSCRIBER, [(reader.address, bytes.fromhex(reader.key)) for reader in readers])
         self._group += 1
@@ -242,7 +242,9 @@ class _Round:
         self._db.execute(insert(subscriptions).from_select(["subscriber", *alike], theirs))
 
     def _ask(self, ask: NewMailing, pending: set[int]) -> None:
-        """The mail that asks to confirm, in the transaction that adds: nobody is asked twice, or never."""
+        """Plans the confirmation mails in the transaction that adds the readers: each is asked exactly
+        once.
+        """
         if not pending:
             return
         query = select(incoming.c.n, subscriptions.c.id, subscriptions.c.generation).select_from(_lives())
@@ -252,7 +254,9 @@ class _Round:
 
     def _decide_departures(self) -> list[_Gone]:
         gone = [
-            n for n, (_, statement) in enumerate(self._rows) if statement.standing is not Standing.SUBSCRIBED
+            n
+            for n, (_, row_status) in enumerate(self._rows)
+            if row_status.status is not SourceStatus.SUBSCRIBED
         ]
         if not gone:
             return []
@@ -261,12 +265,12 @@ class _Round:
         for n in gone:
             theirs = held.get(n, [])
             kinds = {kind.value for kind in self._suppressed.get(n, ())}
-            effect = depart(self._rows[n][1], self._spec, theirs, kinds)
+            effect = departure_effect(self._rows[n][1], self._spec, theirs, kinds)
             here = next((one for one in theirs if one.list == self._spec), None)
             decided.append(_Gone(n, effect, here))
         return decided
 
-    def _held(self) -> Mapping[int, list[Held]]:
+    def _held(self) -> Mapping[int, list[ExistingSubscription]]:
         columns = subscriptions.c
         query = select(
             incoming.c.n,
@@ -277,9 +281,9 @@ class _Round:
             columns.confirmed_at,
             columns.consent,
         )
-        found: dict[int, list[Held]] = {}
+        found: dict[int, list[ExistingSubscription]] = {}
         for row in self._db.execute(query.select_from(_lives()).where(incoming.c.gone)):
-            one = Held(
+            one = ExistingSubscription(
                 subscription=row.id,
                 list=row.list,
                 state=row.state,
@@ -292,7 +296,7 @@ class _Round:
         return found
 
     def _depart(self, gone: Sequence[_Gone]) -> None:
-        """Ends subscriptions, leaves suppressions, lists those who are new; `departures` is all of it."""
+        """Ends subscriptions, adds suppressions, records new addresses, and fills `departures`."""
         self._record([one.n for one in gone if one.effect.record])
         ids = self._ids()
         ended = [one.held.subscription for one in gone if one.effect.ends and one.held]
@@ -310,9 +314,9 @@ class _Round:
             self._db.execute(insert_new(suppressions), left)
 
     def _record(self, places: Sequence[int]) -> None:
-        """Addresses that are new get a subscription that has ended: they are listed, and exported."""
+        """Gives new addresses an ended subscription, so that they are listed and exported."""
         at = self._consent.at
-        wording = "said to have left, by the file that was imported"
+        wording = "recorded as unsubscribed by an import"
         consent = consent_to_json(Consent(at=at, origin="", form="import", wording=wording))
         alike: defaultdict[Choices, list[int]] = defaultdict(list)
         for n in places:
@@ -328,8 +332,8 @@ class _Round:
         return {row.n: row.id for row in self._db.execute(found)}
 
     def _departure(self, one: _Gone, new: int | None) -> Departure:
-        """For the journal: it names the life that ends, so that a later one stays when it is replayed."""
-        reader, statement = self._rows[one.n]
+        """For the journal. It names the life that ends, so that replaying it never ends a later one."""
+        reader, row_status = self._rows[one.n]
         subscription, generation = new or 0, 1
         if one.held is not None:
             waits = one.held.state is State.PENDING and not one.effect.ends
@@ -338,14 +342,14 @@ class _Round:
             key=reader.key,
             list=self._spec if one.effect.kind in (LEFT, "") else EVERYWHERE,
             kind=one.effect.kind or LEFT,
-            at=statement.at or self._consent.at,
+            at=row_status.at or self._consent.at,
             subscription=subscription,
             generation=generation,
         )
 
 
 def _lives() -> Any:
-    """The addresses of a round with their subscriptions."""
+    """The addresses of a pass, joined with their subscriptions."""
     return incoming.join(subscribers, subscribers.c.address_key == incoming.c.key).join(
         subscriptions, subscriptions.c.subscriber == subscribers.c.id
     )

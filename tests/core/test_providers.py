@@ -5,10 +5,17 @@ from io import StringIO
 
 import pytest
 
+from publisher.core.classifying import (
+    FileScan,
+    RowClassifier,
+    ScanOptions,
+    UnknownStatus,
+    classifier,
+    must_have,
+)
 from publisher.core.errors import Refused, UsageError
-from publisher.core.judging import Judging, Look, Unclear, Wishes, judging, must_have
 from publisher.core.providers import PROVIDERS
-from publisher.core.standings import plain
+from publisher.core.sourcestatus import plain
 
 MAILCHIMP = "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,CONFIRM_IP"
 AFTER = "LEID,EUID,NOTES,TAGS"
@@ -46,14 +53,18 @@ EXPORTS = {
         (
             "nonsubscribed_email_audience_export_1a2b.csv",
             f"{MAILCHIMP},LAST_CHANGED,{AFTER}\na@b.example,,,2,2018-02-12 10:54:27,,,,2020-01-01,,,,\n",
-            ["never"],
+            ["not subscribed"],
         ),
         (
             "contacts.csv",
             f"{MAILCHIMP},LAST_CHANGED,{AFTER}\na@b.example,,,2,,,,,2020-01-01 00:00:00,,,,\n",
-            ["never"],
+            ["not subscribed"],
         ),
-        ("contacts.csv", "Email Address,LAST_CHANGED,LEID,EUID\na@b.example,2020-01-01,1,2\n", ["never"]),
+        (
+            "contacts.csv",
+            "Email Address,LAST_CHANGED,LEID,EUID\na@b.example,2020-01-01,1,2\n",
+            ["not subscribed"],
+        ),
     ],
     "Ghost": [
         (
@@ -106,7 +117,7 @@ EXPORTS = {
             "uuid,email,name,attributes,status,created_at,updated_at\n"
             '1,a@b.example,S,"{""a"": 1}",enabled,2024-01-01 00:00:00 +0000 UTC,\n'
             "2,a@b.example,S,{},blocklisted,,\n3,a@b.example,S,{},disabled,,\n4,a@b.example,S,{},zombie,,\n",
-            ["subscribed", "blocked", "off", "status is 'zombie'"],
+            ["subscribed", "blocked", "inactive", "status is 'zombie'"],
         )
     ],
     "Buttondown": [
@@ -119,7 +130,7 @@ EXPORTS = {
             "9,a@b.example,royal,,\n",
             [
                 *("subscribed", "subscribed", "subscribed", "left 2024-05-01", "unconfirmed", "left"),
-                *("bounced", "off", "type is 'royal'"),
+                *("bounced", "inactive", "type is 'royal'"),
             ],
         )
     ],
@@ -142,7 +153,7 @@ EXPORTS = {
             "a@b.example,,,inactive,premium,2023-03-24 10:23:10 UTC,,No,Yes,2024-03-13 11:33:53 UTC\n"
             "a@b.example,,,pending,free,2023-03-24 10:23:10 UTC,,Yes,No,\n"
             "a@b.example,,,Needs Approval,free,2023-03-24 10:23:10 UTC,,Yes,No,\n",
-            ["subscribed", "subscribed", "left 2024-03-13", "unconfirmed", "off"],
+            ["subscribed", "subscribed", "left 2024-03-13", "unconfirmed", "inactive"],
         )
     ],
     "MailerLite": [
@@ -171,21 +182,21 @@ EXPORTS = {
 }
 
 
-def judged(name: str, text: str, wishes: Wishes = Wishes()) -> tuple[Judging, list[str]]:  # noqa: B008  # frozen
-    """How a file is judged, and what that makes of each row: the standing, and since when."""
+def judged(name: str, text: str, wishes: ScanOptions = ScanOptions()) -> tuple[RowClassifier, list[str]]:  # noqa: B008  # frozen
+    """How a file is judged, and what that makes of each row: the status, and since when."""
     head, *rows = csv.reader(StringIO(text))
-    look = Look(name, head, wishes)
+    look = FileScan(name, head, wishes)
     for row in rows:
         look.row(row)
-    judge = judging(look)
+    judge = classifier(look)
     return judge, [said(judge, row) for row in rows]
 
 
-def said(judge: Judging, row: list[str]) -> str:
+def said(judge: RowClassifier, row: list[str]) -> str:
     found = judge(row)
-    if isinstance(found, Unclear):
+    if isinstance(found, UnknownStatus):
         return found.reason.partition(";")[0]
-    return found.standing + (f" {found.at:%Y-%m-%d}" if found.at else "")
+    return found.status + (f" {found.at:%Y-%m-%d}" if found.at else "")
 
 
 @pytest.mark.parametrize(
@@ -257,24 +268,24 @@ def test_a_file_with_words_nobody_knows_is_refused_whole(text: str, column: str,
     with pytest.raises(Refused) as error:
         judged("readers.csv", text)
     reason = str(error.value)
-    assert reason.startswith(f"readers.csv: column '{column.strip(chr(39))}' may say who unsubscribed")
+    assert reason.startswith(f"readers.csv: column '{column.strip(chr(39))}' may tell who unsubscribed")
     assert f"({shown})" in reason
     assert f"--ignore-column {column} " in reason
     assert f"--state-column {column} " in reason
     name = column.strip("'").lower().replace("_", " ")
-    assert judged("readers.csv", text, Wishes(ignored=frozenset({name})))[1][0] == "subscribed"
-    by_row = judged("readers.csv", text, Wishes(states=frozenset({name})))[1]
+    assert judged("readers.csv", text, ScanOptions(ignored=frozenset({name})))[1][0] == "subscribed"
+    by_row = judged("readers.csv", text, ScanOptions(states=frozenset({name})))[1]
     assert any(row.startswith(f"{column.strip(chr(39))} is ") for row in by_row)
 
 
 def test_an_operator_says_which_column_counts() -> None:
     text = "email,Membership\na@b.example,active\na@b.example,cancelled\na@b.example,gold\n"
-    _, found = judged("readers.csv", text, Wishes(states=frozenset({"membership"})))
+    _, found = judged("readers.csv", text, ScanOptions(states=frozenset({"membership"})))
     assert found == ["subscribed", "left", "Membership is 'gold'"]
 
 
 def test_of_people_who_left_all_have_left_and_some_have_bounced() -> None:
-    left = Wishes(left=True)
+    left = ScanOptions(left=True)
     assert judged("gone.csv", "email,state\na@b.example,CA\n", left)[1] == ["left"]
     assert judged("gone.csv", "email,unsubscribed_at\na@b.example,2024-05-01\n", left)[1] == [
         "left 2024-05-01"
@@ -286,14 +297,14 @@ def test_of_people_who_left_all_have_left_and_some_have_bounced() -> None:
 
 
 def test_a_column_that_counts_stands_once() -> None:
-    with pytest.raises(Refused, match="two columns are called 'Status'; remove or rename one of them"):
+    with pytest.raises(Refused, match="two columns are named 'Status'; remove or rename one of them"):
         judged("readers.csv", "email,Status,status\na@b.example,active,unsubscribed\n")
 
 
 def test_a_column_that_is_named_must_be_there() -> None:
-    look = Look("readers.csv", ["email", "State"], Wishes())
+    look = FileScan("readers.csv", ["email", "State"], ScanOptions())
     must_have([look], "--ignore-column", ["state"])
     with pytest.raises(
-        UsageError, match="--topics: no column is called 'tags'; the columns are: email, State"
+        UsageError, match="--topics: there is no column 'tags'; the columns are: email, State"
     ):
         must_have([look], "--topics", ["tags"])

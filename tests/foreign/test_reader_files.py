@@ -75,9 +75,15 @@ def test_addresses_alone_need_no_head(tmp_path: Path) -> None:
     [
         (b"", "readers.csv: the file is empty; name a CSV file"),
         (b" \r\n\n", "readers.csv: the file is empty; name a CSV file"),
-        (b"name,phone\nAnn,12\n", "readers.csv: no column is called `email`; name it so in the first line"),
-        (b"PK\x03\x04....", "readers.csv: a ZIP archive or a workbook; unpack it, or save the sheet as CSV"),
-        (b"\x00\x01\x02\x03\xff" * 50, "readers.csv: no text; save it as CSV in UTF-8"),
+        (
+            b"name,phone\nAnn,12\n",
+            "readers.csv: there is no column `email`; name the column of addresses so in the first line",
+        ),
+        (
+            b"PK\x03\x04....",
+            "readers.csv: a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV",
+        ),
+        (b"\x00\x01\x02\x03\xff" * 50, "readers.csv: not a text file; save it as CSV in UTF-8"),
     ],
 )
 def test_what_is_no_file_of_readers_is_refused(data: bytes, said: str, tmp_path: Path) -> None:
@@ -89,7 +95,7 @@ def test_what_is_no_file_of_readers_is_refused(data: bytes, said: str, tmp_path:
 def test_a_quotation_mark_that_is_not_closed_is_found_where_it_stands(tmp_path: Path) -> None:
     file = read(tmp_path, 'email,note\nann@example.org,"\n' + "x" * 70 + ("y" * 99 + "\n") * 12_000)
     with pytest.raises(
-        PublisherError, match=r"readers.csv:2: no CSV \(a quotation mark is not closed\); mend"
+        PublisherError, match=r"readers.csv:2: not valid CSV \(a quotation mark is not closed\); fix"
     ):
         cells(file)
 

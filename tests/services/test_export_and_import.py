@@ -94,8 +94,8 @@ def test_a_store_that_was_exported_is_made_again(full: Desk, tmp_path: Path) -> 
     for slug in ("daily", "other"):
         given = ("--list", slug, "--confirmed", "--at", AT)
         said.append(empty.run("import", str(tmp_path / "all.csv"), *given).stderr)
-    assert "3 active, 1 pending, 1 left, 1 of other lists passed over" in said[0]
-    assert "1 active, 5 of other lists passed over" in said[1]
+    assert "3 active, 1 pending, 1 left, 1 of other lists skipped" in said[0]
+    assert "1 active, 5 of other lists skipped" in said[1]
     again = list(csv.DictReader(StringIO(empty.run("export").stdout)))
     times = {"since": "", "confirmed": ""}  # of the import: proof of consent is of what happened here
     before = [row | times for row in csv.DictReader(StringIO(exported))]
@@ -113,9 +113,9 @@ def test_a_store_that_was_exported_is_made_again(full: Desk, tmp_path: Path) -> 
     lines = "email\nleft@example.org\n"
     (tmp_path / "others.csv").write_text(lines, encoding="utf-8")
     for file, outcome in (
-        ("others.csv", "not stored           1  has left or is suppressed here\n"),
-        ("all.csv", "left                 1  state is unsubscribed, known already\n"),
-        ("all.csv", "active               3  subscribed here already\n"),
+        ("others.csv", "not stored           1  unsubscribed or suppressed here\n"),
+        ("all.csv", "left                 1  state is unsubscribed, already recorded\n"),
+        ("all.csv", "active               3  already subscribed\n"),
     ):
         given = (str(tmp_path / file), "--list", "daily", "--confirmed", "--at", AT)
         assert outcome in empty.run("import", *given).stderr

@@ -16,7 +16,7 @@ from mailsite import START, MailSite
 from publisher.cli.readers import subscribers
 from publisher.core.addresses import parse
 from publisher.core.importing import Row
-from publisher.core.standings import Standing, Statement
+from publisher.core.sourcestatus import RowStatus, SourceStatus
 from publisher.core.tokens import address_key, mailbox_key
 from publisher.services import departures, signup, subscribe
 from publisher.services.importing import import_readers
@@ -67,15 +67,15 @@ def test_who_left_there_is_recorded_and_stays_away(site: MailSite) -> None:
         GHOST + "1,stays@example.net,S,true,false,,,\n2,left@example.net,L,false,true,,,\n",
     )
     done = take(site, readers, "--confirmed")
-    assert f"{readers}: export of Ghost, 2 rows\n" in done.stderr
+    assert f"{readers}: Ghost export, 2 rows\n" in done.stderr
     assert "active               1  new\n" in done.stderr
     assert "left                 1  subscribed_to_emails is false\n" in done.stderr
     assert "1 active, 1 left\n" in done.stderr
-    assert done.stderr.count("columns ignored: id, name, complimentary_plan, created_at, labels\n") == 1
+    assert done.stderr.count("ignored columns: id, name, complimentary_plan, created_at, labels\n") == 1
     assert states(site) == {"stays@example.net": "active", "left@example.net": "unsubscribed"}
     again = file(site, "again.csv", "email\nleft@example.net\n")
     assert (
-        "not stored           1  has left or is suppressed here\n" in take(site, again, "--confirmed").stderr
+        "not stored           1  unsubscribed or suppressed here\n" in take(site, again, "--confirmed").stderr
     )
     assert states(site)["left@example.net"] == "unsubscribed"
 
@@ -122,7 +122,7 @@ def test_a_file_with_words_nobody_knows_is_refused_before_anything_is_stored(sit
         subscribers, ["import", good, odd, "--list", "daily", "--site", str(site.folder)]
     )
     assert done.exit_code == 1
-    assert str(done.exception).startswith(f"{odd}: column 'state' may say who unsubscribed")
+    assert str(done.exception).startswith(f"{odd}: column 'state' may tell who unsubscribed")
     assert states(site) == {}
     take(site, good, odd, "--confirmed", "--ignore-column", "State")
     assert set(states(site)) == {"ann@example.net", "bo@example.net"}
@@ -134,7 +134,7 @@ def test_a_column_that_is_not_there_is_wrong_usage(site: MailSite) -> None:
         done = CliRunner().invoke(
             subscribers, ["import", path, "--list", "daily", option, "nam", "--site", str(site.folder)]
         )
-        assert str(done.exception) == f"{option}: no column is called 'nam'; the columns are: email, name"
+        assert str(done.exception) == f"{option}: there is no column 'nam'; the columns are: email, name"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_people_who_left_are_taken_from_a_file_of_their_own(site: MailSite, form
     done = take(
         site, *[{"FILE": gone, "OTHER": other}.get(word, word) for word in form.split()], "--confirmed"
     )
-    assert "left                 1  in a file of people who left, was subscribed here\n" in done.stderr
+    assert "left                 1  listed as unsubscribed, subscription ended\n" in done.stderr
     assert states(site)["ann@example.net"] == "active"
     assert states(site)["bo@example.net"] == "unsubscribed"
     assert states(site).get("cy@example.net") == ("active" if "OTHER" in form else None)
@@ -167,7 +167,7 @@ def test_who_confirmed_here_since_stays_and_is_counted(site: MailSite) -> None:
     bee += "ann@example.net,inactive,free,,2020-01-01 00:00:00 UTC\n"
     bee += "bo@example.net,inactive,free,,2020-12-01 00:00:00 UTC\n"
     done = take(site, file(site, "bee.csv", bee), "--confirmed")
-    assert "kept                 1  status is inactive, but confirmed here since\n" in done.stderr
+    assert "kept                 1  status is inactive, but confirmed here later\n" in done.stderr
     assert states(site) == {"ann@example.net": "active", "bo@example.net": "unsubscribed"}
 
 
@@ -194,13 +194,13 @@ def test_a_dry_run_says_what_will_be_and_stores_nothing(site: MailSite) -> None:
     assert done.stdout.splitlines() == [
         "active               5  new",
         *(f"{'':<24}{path}:{n + 2} new{n}@example.net" for n in range(3)),
-        "active               1  subscribed here already",
+        "active               1  already subscribed",
         f"{'':<24}{path}:7 here@example.net",
         "left                 1  subscribed_to_emails is false",
         f"{'':<24}{path}:8 left@example.net",
-        "kept                 1  subscribed_to_emails is false, but confirmed here since",
+        "kept                 1  subscribed_to_emails is false, but confirmed here later",
         f"{'':<24}{path}:9 kept@example.net",
-        "not stored           1  has left or is suppressed here",
+        "not stored           1  unsubscribed or suppressed here",
         f"{'':<24}{path}:11 left@example.net",
         "refused              1  not an email address",
         f"{'':<24}{path}:10 no address",
@@ -215,7 +215,7 @@ def test_a_dry_run_says_what_will_be_and_stores_nothing(site: MailSite) -> None:
 
 def test_nobody_is_asked_twice(site: MailSite) -> None:
     path = file(site, "readers.csv", "email\n" + "".join(f"r{n}@example.net\n" for n in range(30)))
-    for said in ("new, asked to confirm", "subscribed here already"):
+    for said in ("new, asked to confirm", "already subscribed"):
         assert f"pending             30  {said}\n" in take(site, path).stderr
     mails = list((site.folder / "outbox").glob("*.eml"))
     assert len(mails) == 30
@@ -239,7 +239,7 @@ def test_tags_choose_topics(tmp_path: Path) -> None:
     path = file(site, "r.csv", text)
     asked = ["import", path, "--list", "daily", "--topics", "tags", "--site", str(site.folder)]
     refused = CliRunner().invoke(subscribers, asked)
-    assert str(refused.exception).startswith("--topics: the readers of daily cannot choose topics; add")
+    assert str(refused.exception).startswith("--topics: readers of daily cannot choose topics; add")
     toml.write_text(
         toml.read_text().replace('at = "08:00"', 'at = "08:00"\nreaders_choose = ["topics"]'),
         encoding="utf-8",
@@ -248,7 +248,7 @@ def test_tags_choose_topics(tmp_path: Path) -> None:
     with closing(site.app()) as app:
         app.publish()
     done = take(site, path, "--confirmed", "--topics", "tags")
-    assert "tags that are no topic of daily: Lorem (1)\n" in done.stderr
+    assert "tags that are not topics of daily: Lorem (1)\n" in done.stderr
     with closing(site.app()) as app:
         found = {one.address: one.choices.taste.topics for one in app.store.subscriptions(None, None)}
     assert found == {"ann@example.net": ("Boats",), "bo@example.net": ()}
@@ -283,7 +283,7 @@ PASTS = ("nobody", "form", "clicked", "cli", "imported", "left", "erased", "boun
 DATES = (None, START - timedelta(days=9), START + timedelta(hours=1), START + timedelta(days=9))
 FILES = st.lists(
     st.lists(
-        st.tuples(st.sampled_from(NAMES), st.sampled_from(Standing), st.sampled_from(DATES)), max_size=4
+        st.tuples(st.sampled_from(NAMES), st.sampled_from(SourceStatus), st.sampled_from(DATES)), max_size=4
     ),
     max_size=4,
 )
@@ -307,8 +307,8 @@ class Lists:
             arrive(self.app, daily, addresses[name], past)
         for said in files:
             rows = [
-                Row(1, addresses[name], Statement(standing=standing, reason="r", at=at))
-                for name, standing, at in said
+                Row(1, addresses[name], RowStatus(status=status, reason="r", at=at))
+                for name, status, at in said
             ]
             list(import_readers(parts, daily, rows, START + timedelta(hours=2), confirmed=agreed))
         found: dict[str, Any] = {}
@@ -358,7 +358,7 @@ def test_the_order_of_files_and_rows_does_not_matter(
     assert lists.outcome(pasts, other, agreed=agreed) == first
     assert lists.outcome(pasts, [[row for rows in other for row in rows]], agreed=agreed) == first
     for name, past in zip(NAMES, pasts, strict=True):
-        said = [(standing, at) for rows in files for who, standing, at in rows if who == name]
-        left = any(standing is Standing.LEFT for standing, _ in said)
+        said = [(status, at) for rows in files for who, status, at in rows if who == name]
+        left = any(status is SourceStatus.LEFT for status, _ in said)
         if past not in ("clicked", "cli") and left:
             assert not first[name][0]

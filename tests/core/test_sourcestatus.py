@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from publisher.core.standings import WORDS, Standing, Statement, instant, plain, worse
+from publisher.core.sourcestatus import WORDS, RowStatus, SourceStatus, instant, plain, worse
 from publisher.core.tags import tags_of
 
 DAY = datetime(2024, 3, 13, 11, 33, 53, tzinfo=UTC)
@@ -45,9 +45,9 @@ def test_heads_are_compared_by_their_words(text: str) -> None:
 
 
 def test_of_two_statements_the_worse_one_counts_and_the_one_with_a_date() -> None:
-    left = Statement(standing=Standing.LEFT, reason="a")
-    dated = Statement(standing=Standing.LEFT, reason="b", at=DAY)
-    bounced = Statement(standing=Standing.BOUNCED)
+    left = RowStatus(status=SourceStatus.LEFT, reason="a")
+    dated = RowStatus(status=SourceStatus.LEFT, reason="b", at=DAY)
+    bounced = RowStatus(status=SourceStatus.BOUNCED)
     assert worse(left, dated) is worse(dated, left) is dated
     assert worse(dated, bounced) is worse(bounced, dated) is bounced
 
