@@ -78,7 +78,7 @@ PROVIDERS = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ConfirmationHistory:
     """What is remembered of one mailbox: the last MOST instants it was sent a mail at, newest first; whether
     it ever got so many within the time; since when its owner wants none.
     """
@@ -88,23 +88,23 @@ class Asked:
     never: datetime | None = None
 
 
-NOTHING_ASKED = Asked()
+NOTHING_ASKED = ConfirmationHistory()
 
 
-def may_ask(asked: Asked, now: datetime) -> bool:
+def may_ask(asked: ConfirmationHistory, now: datetime) -> bool:
     """Whether the mailbox may be sent one more confirmation mail at `now`."""
     return asked.never is None and _lately(asked, now) < (1 if asked.worn_out else MOST)
 
 
-def after_asking(asked: Asked, now: datetime) -> Asked:
+def after_asking(asked: ConfirmationHistory, now: datetime) -> ConfirmationHistory:
     """What is remembered once a mail was sent at `now`."""
     sent = (now, *asked.sent)[:MOST]
-    after = Asked(sent=sent, worn_out=asked.worn_out, never=asked.never)
+    after = ConfirmationHistory(sent=sent, worn_out=asked.worn_out, never=asked.never)
     worn_out = asked.worn_out or _lately(after, now) >= MOST
-    return Asked(sent=sent, worn_out=worn_out, never=asked.never)
+    return ConfirmationHistory(sent=sent, worn_out=worn_out, never=asked.never)
 
 
-def _lately(asked: Asked, now: datetime) -> int:
+def _lately(asked: ConfirmationHistory, now: datetime) -> int:
     """Mails that count. What lies far ahead was written while a clock was wrong, and counts no more."""
     return sum(abs(now - at) < WITHIN for at in asked.sent)
 
@@ -114,7 +114,7 @@ def is_due_again(asked_at: datetime | None, now: datetime) -> bool:
     return asked_at is None or abs(now - asked_at) >= AGAIN
 
 
-class Answer(StrEnum):
+class SignUpOutcome(StrEnum):
     """What a sign-up comes to. Never told to whoever signs up."""
 
     ASK = "ask"  # a mail asks to confirm
@@ -125,7 +125,7 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignUp:
+class SignUpRequest:
     """One person's wish: the same address on one list or several. `readers` are by the list's slug; `mailbox`
     is the key that counts it; `domain` is "" where the domain is not counted.
     """
@@ -137,12 +137,12 @@ class SignUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignedUp:
+class SignUpDecision:
     """What it came to, and the lists that the mail asks about, in the order of the wish. `mailing` is its
     number once it is planned.
     """
 
-    answer: Answer
+    answer: SignUpOutcome
     lists: tuple[str, ...] = ()
     mailing: int = field(default=0, compare=False)
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from publisher.core.clocks import LastEntry
-from publisher.core.confirmations import Asked, SignedUp, SignUp
+from publisher.core.confirmations import ConfirmationHistory, SignUpDecision, SignUpRequest
 from publisher.core.departures import Departure
 from publisher.core.documents import Document, Version
 from publisher.core.importing import Outcome
@@ -229,11 +229,13 @@ class SubscriberStore(Protocol):
 class SignUpStore(Protocol):
     """Who may be asked to confirm: decided, counted and acted on in one transaction."""
 
-    def foresee(self, wish: SignUp, now: datetime) -> SignedUp:
+    def foresee(self, wish: SignUpRequest, now: datetime) -> SignUpDecision:
         """What `sign_up` would come to."""
         ...
 
-    def sign_up(self, wish: SignUp, mail: NewMailing, asks: SignedUp, now: datetime) -> SignedUp:
+    def sign_up(
+        self, wish: SignUpRequest, mail: NewMailing, asks: SignUpDecision, now: datetime
+    ) -> SignUpDecision:
         """Joins the lists of `asks`, counts the mail and plans it, if that is still what the wish comes to;
         else does nothing and returns what it comes to now."""
         ...
@@ -251,7 +253,7 @@ class SignUpStore(Protocol):
         """The subscription that goes on in place of `id`, a change of address that was confirmed."""
         ...
 
-    def asked_of(self, mailbox: str) -> Asked | None:
+    def asked_of(self, mailbox: str) -> ConfirmationHistory | None:
         """What is remembered of a mailbox, by its key."""
         ...
 

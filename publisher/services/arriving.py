@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from publisher.core.addresses import identity
 from publisher.core.departures import EVERYWHERE, LIFTED_BY_READER
 from publisher.core.lists import Consent, State, Subscription
 from publisher.core.tokens import address_key
@@ -44,6 +45,8 @@ def comes_from(parts: Parts, found: Subscription) -> Subscription | None:
         return None
     before = parts.store.subscription(int(words[1]))
     if before is None or before.state is not State.ACTIVE or before.list != found.list:
+        return None
+    if identity(before.address) == identity(found.address):  # a click a moment before this one moved it
         return None
     return before if before.generation == int(words[3]) else None
 

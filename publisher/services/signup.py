@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from publisher.core.addresses import Address, parse
-from publisher.core.confirmations import Answer, SignUp, counted
+from publisher.core.confirmations import SignUpOutcome, SignUpRequest, counted
 from publisher.core.errors import AddressError, Refused
 from publisher.core.lists import Consent, MailingList, NewReader, State, Subscription
 from publisher.core.mailings import MailingKind
@@ -40,7 +40,9 @@ def readers_address(parts: Parts, text: str) -> Address:
     return address
 
 
-def sign_up(parts: Parts, lists: Sequence[MailingList], address: str, origin: str, now: datetime) -> Answer:
+def sign_up(
+    parts: Parts, lists: Sequence[MailingList], address: str, origin: str, now: datetime
+) -> SignUpOutcome:
     """A visitor asks to join `lists`; one mail asks about all of them. Raises AddressError."""
     parsed = readers_address(parts, address)
     reader = NewReader(
@@ -57,16 +59,16 @@ def request(
     reader: NewReader,
     consent: Consent,
     now: datetime,
-) -> Answer:
+) -> SignUpOutcome:
     """Joins `reader` to `lists` and asks them to confirm, as far as the mailbox of `address` may be asked."""
-    wish = SignUp(
+    wish = SignUpRequest(
         readers={spec.slug: reader for spec in lists},
         consent=consent,
         mailbox=mailbox_key(address, parts.ring()),
         domain=counted(address.domain),
     )
     found = parts.store.foresee(wish, now)
-    while found.answer is Answer.ASK:
+    while found.answer is SignUpOutcome.ASK:
         asked = [spec for spec in lists if spec.slug in found.lists]
         frozen = confirmation_message(parts, *asked)
         mail = for_one(parts, asked[0], MailingKind.CONFIRM, frozen, now)

@@ -15,10 +15,10 @@ from publisher.core.confirmations import (
     MOST_OF_DOMAIN,
     NOTHING_ASKED,
     REMEMBERED,
-    Answer,
-    Asked,
-    SignedUp,
-    SignUp,
+    ConfirmationHistory,
+    SignUpDecision,
+    SignUpOutcome,
+    SignUpRequest,
     after_asking,
     is_due_again,
     may_ask,
@@ -52,25 +52,27 @@ class SigningUp:
 
     _db: Database
 
-    def foresee(self, wish: SignUp, now: datetime) -> SignedUp:
+    def foresee(self, wish: SignUpRequest, now: datetime) -> SignUpDecision:
         """What `sign_up` would come to. A mailbox that has had its mails is noted to have been tried."""
         with self._db.read() as connection:
             found = _decide(connection, wish, now)
             stale = mailboxes.c.mailbox == wish.mailbox, mailboxes.c.tried_at < now - NOTED_EVERY
             noted = connection.execute(select(exists().where(*stale))).scalar()
-        if noted and found.answer is not Answer.NOTHING:
+        if noted and found.answer is not SignUpOutcome.NOTHING:
             with self._db.write() as connection:
                 connection.execute(update(mailboxes).where(*stale).values(tried_at=now))
         return found
 
-    def sign_up(self, wish: SignUp, mail: NewMailing, asks: SignedUp, now: datetime) -> SignedUp:
+    def sign_up(
+        self, wish: SignUpRequest, mail: NewMailing, asks: SignUpDecision, now: datetime
+    ) -> SignUpDecision:
         """Joins the lists that `asks` names, counts the mail, and plans it. Where that is no longer what the
         wish comes to, nothing is done, and what it comes to now is returned.
         """
         keep_segments(self._db, mail.segments)
         with self._db.write() as connection:
             found = _decide(connection, wish, now)
-            if found != asks or found.answer is not Answer.ASK:
+            if found != asks or found.answer is not SignUpOutcome.ASK:
                 return found
             ids = [_join(connection, slug, wish, now) for slug in found.lists]
             _count(connection, wish, now)
@@ -111,7 +113,7 @@ class SigningUp:
             row = connection.execute(with_address().where(subscriptions.c.id == went)).one_or_none()
         return as_subscription(row) if row else None
 
-    def asked_of(self, mailbox: str) -> Asked | None:
+    def asked_of(self, mailbox: str) -> ConfirmationHistory | None:
         """What is remembered of a mailbox."""
         with self._db.read() as connection:
             return _asked(connection, mailbox)
@@ -177,32 +179,38 @@ class SigningUp:
             )
 
     def forget_asked(self, now: datetime) -> int:
-        """Mailboxes that nobody tried for REMEMBERED are forgotten; returns how many."""
+        """Forgets domains after an hour, and mailboxes that nobody tried for REMEMBERED; returns how many of
+        these.
+        """
         old = (mailboxes.c.never_at.is_(None), mailboxes.c.tried_at < now - REMEMBERED)
+        over = exists().where(*old) | exists().where(~_lately(now))
         with self._db.read() as connection:
-            if not connection.execute(select(exists().where(*old))).scalar():
+            if not connection.execute(select(over)).scalar():
                 return 0
         with self._db.write() as connection:
+            connection.execute(delete(asked_domains).where(~_lately(now)))
             return connection.execute(delete(mailboxes).where(*old)).rowcount
 
 
-def _decide(connection: Connection, wish: SignUp, now: datetime) -> SignedUp:
+def _decide(connection: Connection, wish: SignUpRequest, now: datetime) -> SignUpDecision:
     asks = tuple(
         slug for slug, reader in wish.readers.items() if _is_asked(connection, slug, reader, wish, now)
     )
     if not asks:
-        return SignedUp(answer=Answer.NOTHING)
+        return SignUpDecision(answer=SignUpOutcome.NOTHING)
     asked = _asked(connection, wish.mailbox) or NOTHING_ASKED
     if asked.never:
-        return SignedUp(answer=Answer.NEVER)
+        return SignUpDecision(answer=SignUpOutcome.NEVER)
     if not may_ask(asked, now):
-        return SignedUp(answer=Answer.MAILBOX)
+        return SignUpDecision(answer=SignUpOutcome.MAILBOX)
     if wish.domain and _of_domain(connection, wish.domain, now) >= MOST_OF_DOMAIN:
-        return SignedUp(answer=Answer.DOMAIN)
-    return SignedUp(answer=Answer.ASK, lists=asks)
+        return SignUpDecision(answer=SignUpOutcome.DOMAIN)
+    return SignUpDecision(answer=SignUpOutcome.ASK, lists=asks)
 
 
-def _is_asked(connection: Connection, slug: str, reader: NewReader, wish: SignUp, now: datetime) -> bool:
+def _is_asked(
+    connection: Connection, slug: str, reader: NewReader, wish: SignUpRequest, now: datetime
+) -> bool:
     """Whether the wish for one list takes a mail that asks to confirm."""
     joined = wish_of(connection, slug, reader)
     if joined is not Joined.ALREADY:
@@ -212,22 +220,22 @@ def _is_asked(connection: Connection, slug: str, reader: NewReader, wish: SignUp
     return found.state is State.PENDING and is_due_again(found.asked_at, now)
 
 
-def _join(connection: Connection, slug: str, wish: SignUp, now: datetime) -> int:
+def _join(connection: Connection, slug: str, wish: SignUpRequest, now: datetime) -> int:
     [(_, joined)] = join_all(connection, slug, [wish.readers[slug]], wish.consent)
     assert joined is not None  # noqa: S101  # `_decide` has seen that it joins
     connection.execute(update(subscriptions).where(subscriptions.c.id == joined.id).values(asked_at=now))
     return joined.id
 
 
-def _asked(connection: Connection, mailbox: str) -> Asked | None:
+def _asked(connection: Connection, mailbox: str) -> ConfirmationHistory | None:
     row = connection.execute(select(mailboxes).where(mailboxes.c.mailbox == mailbox)).one_or_none()
     if row is None:
         return None
     sent = tuple(at for at in (row.sent_1, row.sent_2, row.sent_3) if at is not None)
-    return Asked(sent=sent, worn_out=row.worn_out, never=row.never_at)
+    return ConfirmationHistory(sent=sent, worn_out=row.worn_out, never=row.never_at)
 
 
-def _count(connection: Connection, wish: SignUp, now: datetime) -> None:
+def _count(connection: Connection, wish: SignUpRequest, now: datetime) -> None:
     asked = after_asking(_asked(connection, wish.mailbox) or NOTHING_ASKED, now)
     row: dict[str, Any] = {"mailbox": wish.mailbox, "never_at": asked.never, "tried_at": now}
     row |= dict(zip(("sent_1", "sent_2", "sent_3"), (*asked.sent, None, None), strict=False))

@@ -13,18 +13,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.app import App
 from publisher.core.errors import PublisherError
-from publisher.core.siteproof import is_challenge, proof
 from publisher.stores.encodings import encode, encodes
 from publisher.web.account import AccountPages
 from publisher.web.answers import Answers
-from publisher.web.clients import Proxies
+from publisher.web.clients import TrustedProxies
 from publisher.web.documents import Documents
 from publisher.web.files import Files
 from publisher.web.forms import Gone, TooLarge
-from publisher.web.limits import BUSY, Crowd, Limits
+from publisher.web.limits import BUSY, NetworkCounter, SignUpLimits
 from publisher.web.preferences import PreferencesPage
-from publisher.web.quick import LONGEST_QUERY, Gate, Memory
-from publisher.web.refused import Refused
+from publisher.web.quick import LONGEST_QUERY, ConnectionLimits, Memory
+from publisher.web.refusal_log import RefusalLog
 from publisher.web.signup import SignUp
 from publisher.web.standing import Standing
 from publisher.web.tokenpages import TokenPages
@@ -53,10 +52,10 @@ class Application:
         self._app = app
         self._answers = answers = Answers(app.parts)
         self._prefix = urlsplit(app.settings.site.public_url).path.rstrip("/")
-        self.refused = Refused(app)
-        self.proxies = Proxies(app.settings.web.trusted_proxies)
-        self.gate = Gate(self.proxies, self.refused.count)
-        self._clients = Crowd()
+        self.refused = RefusalLog(app)
+        self.proxies = TrustedProxies(app.settings.web.trusted_proxies)
+        self.gate = ConnectionLimits(self.proxies, self.refused.count)
+        self._clients = NetworkCounter()
         self._pages: ASGIApp = _router(app, answers, self.refused)
         self.standing = Standing(app)
         self._documents = Documents(
@@ -146,19 +145,16 @@ class Application:
         await response(scope, receive, send)
 
 
-def _router(app: App, answers: Answers, refused: Refused) -> Router:
-    sign_up = SignUp(app, answers, Limits(), refused)
+def _router(app: App, answers: Answers, refused: RefusalLog) -> Router:
+    sign_up = SignUp(app, answers, SignUpLimits(), refused)
     tokens, kept = TokenPages(app, answers), AccountPages(app, answers)
     both = ["GET", "POST"]
 
     async def missing(scope: Scope, receive: Receive, send: Send) -> None:
         await (await answers.error(404, scope))(scope, receive, send)
 
-    async def healthz(request: Request) -> Response:
-        """Alive; and, on the second line, what only this site can make of the challenge that it is given."""
-        given = request.query_params.get("challenge", "")
-        said = proof(given if is_challenge(given) else "", await run_in_threadpool(lambda: app.ring))
-        return PlainTextResponse(f"alive\n{said}\n", headers=_PLAIN)
+    async def healthz(_request: Request) -> Response:
+        return PlainTextResponse("alive\n", headers=_PLAIN)
 
     async def readyz(_request: Request) -> Response:
         try:

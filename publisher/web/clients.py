@@ -13,7 +13,7 @@ _PORT = re.compile(r"\A(?:(\d+\.\d+\.\d+\.\d+):\d+|\[([0-9A-Fa-f:.]+)\](?::\d+)?
 """Some proxies write the port beside the address."""
 
 
-class Proxies:
+class TrustedProxies:
     """The proxies that settings trust. Only X-Forwarded-For counts: of two headers a proxy sets one, and
     would hand on what a client wrote into the other.
     """

@@ -1,7 +1,7 @@
 """What forms bring: bodies within bounds, fields, and the token that says a form is ours and was read."""
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
@@ -66,7 +66,7 @@ def waits(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
     return min(max(made + WAIT - now, timedelta()), WAIT)
 
 
-class Use(Enum):
+class TokenUse(Enum):
     """How a form token was used before."""
 
     FIRST = "first"
@@ -79,28 +79,30 @@ class UsedTokens:
 
     Used ones are remembered until they expire, and no more than `most`. Where more are used, the oldest are
     forgotten, and all that were made before them count as spent: their forms come back with a fresh token. So
-    a flood can make people press a button twice, and never makes a token good again.
+    a flood can make people press a button twice, and never makes a token good again; `forgot` is called.
     """
 
-    def __init__(self, most: int = USED) -> None:
-        self._most = most
+    def __init__(self, most: int = USED, forgot: Callable[[], None] = lambda: None) -> None:
+        self._most, self._forgot = most, forgot
         self._used: dict[str, int] = {}
         self._by_age: list[tuple[datetime, str]] = []
         self._floor = datetime.min.replace(tzinfo=UTC)
 
-    def use(self, token: str, made: datetime, content: int, now: datetime) -> Use:
+    def use(self, token: str, made: datetime, content: int, now: datetime) -> TokenUse:
         """Uses a valid token up, made at `made`, for what `content` is the hash of."""
         while self._by_age and (len(self._used) >= self._most or self._by_age[0][0] < now - OLDEST):
             oldest, old = heapq.heappop(self._by_age)
             del self._used[old]
             self._floor = max(self._floor, oldest)
+            if oldest >= now - OLDEST:
+                self._forgot()
         if token in self._used:
-            return Use.SAME if self._used[token] == content else Use.SPENT
+            return TokenUse.SAME if self._used[token] == content else TokenUse.SPENT
         if made <= self._floor:
-            return Use.SPENT
+            return TokenUse.SPENT
         self._used[token] = content
         heapq.heappush(self._by_age, (made, token))
-        return Use.FIRST
+        return TokenUse.FIRST
 
 
 def made_at(token: str, ring: KeyRing, now: datetime) -> datetime:

@@ -33,7 +33,7 @@ ONE_NETWORK = Rate(30, timedelta(minutes=1))
 IN_ALL = Rate(600, timedelta(seconds=2))
 
 
-class Limits:
+class SignUpLimits:
     """Leaky buckets for sign-ups. For one thread: the event loop's.
 
     A network that is over its rate, or everybody while all together are over theirs, is asked to wait first.
@@ -89,7 +89,7 @@ class _Bucket:
     level: float
 
 
-class Crowd:
+class NetworkCounter:
     """How many there are at once of each network."""
 
     def __init__(self, most: int = OF_NETWORK) -> None:

@@ -19,9 +19,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from publisher.ports import Clock
 from publisher.web.asking import Asked, asked
-from publisher.web.clients import Proxies
+from publisher.web.clients import TrustedProxies
 from publisher.web.documents import Documents
-from publisher.web.limits import BUSY, CONNECTIONS, OF_NETWORK, Crowd
+from publisher.web.limits import BUSY, CONNECTIONS, OF_NETWORK, NetworkCounter
 from publisher.web.responding import Answer
 
 LONGEST = 2048
@@ -168,16 +168,20 @@ def _head(answer: Answer, headers: _Fields) -> bytes:
     return b"".join((_STATUS[answer.status], *lines, b"\r\n"))
 
 
-class Gate:
+class ConnectionLimits:
     """Who may be connected: `most` at once, and so many from one network. A proxy of ours stands for many
     networks; of what it brings the requests are counted, by the application.
     """
 
     def __init__(
-        self, proxies: Proxies, refused: Callable[[str], None], most: int = CONNECTIONS, one: int = OF_NETWORK
+        self,
+        proxies: TrustedProxies,
+        refused: Callable[[str], None],
+        most: int = CONNECTIONS,
+        one: int = OF_NETWORK,
     ) -> None:
         self.proxies, self.refused, self._most = proxies, refused, most
-        self._crowd = Crowd(one)
+        self._crowd = NetworkCounter(one)
         self._open = 0
 
     def enter(self) -> bool:
@@ -204,7 +208,7 @@ class Gate:
 class QuickProtocol(HttpToolsProtocol):
     """One connection. `between`: no byte of a request waits in uvicorn's parser."""
 
-    def __init__(self, *args: Any, memory: Memory, gate: Gate, **named: Any) -> None:
+    def __init__(self, *args: Any, memory: Memory, gate: ConnectionLimits, **named: Any) -> None:
         super().__init__(*args, **named)
         self._memory, self._gate = memory, gate
         self._welcome, self._met, self._joined = True, False, False

@@ -14,14 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from publisher.app import App
-from publisher.core.confirmations import Answer
+from publisher.core.confirmations import SignUpOutcome
 from publisher.core.errors import AddressError
 from publisher.core.lists import MailingList
 from publisher.services import signup
 from publisher.web.answers import Answers
 from publisher.web.forms import (
     Fields,
-    Use,
+    TokenUse,
     UsedTokens,
     issue,
     issue_wait,
@@ -31,8 +31,8 @@ from publisher.web.forms import (
     ripe_in,
     waits,
 )
-from publisher.web.limits import Limits
-from publisher.web.refused import Refused
+from publisher.web.limits import SignUpLimits
+from publisher.web.refusal_log import RefusalLog
 from publisher.web.tongues import to_say
 
 EVEN = 0.25
@@ -45,9 +45,9 @@ Problem = tuple[str, str]
 class SignUp:
     """GET and POST /subscribe, for all lists, and /subscribe/<list>, for one."""
 
-    def __init__(self, app: App, answers: Answers, limits: Limits, refused: Refused) -> None:
+    def __init__(self, app: App, answers: Answers, limits: SignUpLimits, refused: RefusalLog) -> None:
         self._app, self._answers, self._limits, self._refused = app, answers, limits, refused
-        self._used = UsedTokens()
+        self._used = UsedTokens(forgot=lambda: refused.count("form_tokens_forgotten_early"))
 
     async def __call__(self, request: Request) -> Response:
         slug = request.path_params.get("list")
@@ -72,11 +72,11 @@ class SignUp:
         address, chosen = one(fields, "address"), _chosen(lists, fields)
         content = hash((address, *(spec.slug for spec in chosen)))
         use = self._used.use(token, made_at(token, ring, now), content, now)
-        if use is Use.SPENT:
+        if use is TokenUse.SPENT:
             self._refused.count("forms_sent_twice")
             return await self._form(request, lists, fields)
         await asyncio.sleep((wait_for or timedelta()).total_seconds())
-        if use is Use.FIRST:
+        if use is TokenUse.FIRST:
             client = request.client.host if request.client else ""
             if not self._limits.take(client, now, waited=waited is not None):
                 self._refused.count("sign_ups_asked_to_wait")
@@ -97,9 +97,9 @@ class SignUp:
                 parts = self._answers.parts
                 answer = await run_in_threadpool(signup.sign_up, parts, chosen, address, origin, now)
         finally:
-            if answer is not Answer.ASK:
+            if answer is not SignUpOutcome.ASK:
                 self._limits.give_back()
-        if answer is Answer.ASK:
+        if answer is SignUpOutcome.ASK:
             self._app.wake()
         elif why := _REFUSED.get(answer):
             self._refused.count(why)
@@ -161,9 +161,9 @@ class SignUp:
 
 _REFUSED = {
     None: "robots_in_the_trap",
-    Answer.MAILBOX: "sign_ups_over_the_mailbox_limit",
-    Answer.DOMAIN: "sign_ups_over_the_domain_limit",
-    Answer.NEVER: "sign_ups_of_people_who_want_none",
+    SignUpOutcome.MAILBOX: "sign_ups_over_the_mailbox_limit",
+    SignUpOutcome.DOMAIN: "sign_ups_over_the_domain_limit",
+    SignUpOutcome.NEVER: "sign_ups_of_people_who_want_none",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from publisher.core.confirmations import Answer, SignedUp, SignUp
+from publisher.core.confirmations import SignUpDecision, SignUpOutcome, SignUpRequest
 from publisher.core.errors import Conflict
 from publisher.core.lists import State
 from publisher.core.mailings import MailingKind
@@ -18,21 +18,21 @@ DAY = timedelta(days=1)
 BOX = "ab" * 12
 
 
-def wish(world: Any, name: str, *lists: str, box: str = BOX, domain: str = "") -> SignUp:
+def wish(world: Any, name: str, *lists: str, box: str = BOX, domain: str = "") -> SignUpRequest:
     readers = dict.fromkeys(lists or ("weekly",), world.reader(name))
-    return SignUp(readers=readers, consent=world.consent(), mailbox=box, domain=domain)
+    return SignUpRequest(readers=readers, consent=world.consent(), mailbox=box, domain=domain)
 
 
-def sign_up(world: Any, given: SignUp, now: datetime = NOW) -> Answer:
+def sign_up(world: Any, given: SignUpRequest, now: datetime = NOW) -> SignUpOutcome:
     """As the service does it: look, compose, act, and look again where that came too late."""
     found = world.store.foresee(given, now)
-    while found.answer is Answer.ASK:
+    while found.answer is SignUpOutcome.ASK:
         mail = world.new_mailing(kind=MailingKind.CONFIRM, list=found.lists[0])
         done = world.store.sign_up(given, mail, found, now)
         if done == found:
             break
         found = done
-    answer: Answer = found.answer
+    answer: SignUpOutcome = found.answer
     return answer
 
 
@@ -42,7 +42,7 @@ def confirmations(world: Any) -> int:
 
 
 def test_one_mail_asks_about_every_list_of_a_wish(world: Any) -> None:
-    assert sign_up(world, wish(world, "ann", "weekly", "daily")) is Answer.ASK
+    assert sign_up(world, wish(world, "ann", "weekly", "daily")) is SignUpOutcome.ASK
     assert confirmations(world) == 1
     found = list(world.store.subscriptions(None, State.PENDING))
     assert [s.list for s in found] == ["weekly", "daily"]
@@ -55,7 +55,7 @@ def test_wishes_at_once_of_many_spellings_bring_three_mails(world: Any) -> None:
     wishes = [wish(world, f"ann{n}", slug) for n in range(6) for slug in ("weekly", "daily")]
     with ThreadPoolExecutor(12) as pool:
         answers = Counter(pool.map(lambda given: sign_up(world, given), wishes))
-    assert answers == {Answer.ASK: 3, Answer.MAILBOX: 9}
+    assert answers == {SignUpOutcome.ASK: 3, SignUpOutcome.MAILBOX: 9}
     assert confirmations(world) == 3
     assert len(list(world.store.subscriptions(None, None))) == 3
 
@@ -64,7 +64,7 @@ def test_the_same_wish_at_once_brings_one_mail(world: Any) -> None:
     given = wish(world, "ann")
     with ThreadPoolExecutor(8) as pool:
         answers = Counter(pool.map(lambda _: sign_up(world, given), range(8)))
-    assert answers == {Answer.ASK: 1, Answer.NOTHING: 7}
+    assert answers == {SignUpOutcome.ASK: 1, SignUpOutcome.NOTHING: 7}
     assert confirmations(world) == 1
 
 
@@ -72,17 +72,19 @@ def test_a_domain_at_once_gets_twenty(world: Any) -> None:
     wishes = [wish(world, f"r{n}", box=f"{n:024x}", domain="village.example") for n in range(26)]
     with ThreadPoolExecutor(8) as pool:
         answers = Counter(pool.map(lambda given: sign_up(world, given), wishes))
-    assert answers == {Answer.ASK: 20, Answer.DOMAIN: 6}
+    assert answers == {SignUpOutcome.ASK: 20, SignUpOutcome.DOMAIN: 6}
     late = wish(world, "late", box="cd" * 12, domain="village.example")
-    assert sign_up(world, late, NOW + timedelta(minutes=59)) is Answer.DOMAIN
-    assert sign_up(world, late, NOW + timedelta(hours=1)) is Answer.ASK
+    assert sign_up(world, late, NOW + timedelta(minutes=59)) is SignUpOutcome.DOMAIN
+    assert sign_up(world, late, NOW + timedelta(hours=1)) is SignUpOutcome.ASK
+    world.store.forget_asked(NOW + timedelta(hours=2))
+    assert world.sql("SELECT count(*) FROM asked_domains") == [(0,)]
 
 
 def test_a_wish_that_is_no_longer_what_was_foreseen_does_nothing(world: Any) -> None:
     given = wish(world, "ann")
-    other = SignedUp(answer=Answer.ASK, lists=("weekly", "daily"))
+    other = SignUpDecision(answer=SignUpOutcome.ASK, lists=("weekly", "daily"))
     done = world.store.sign_up(given, world.new_mailing(kind=MailingKind.CONFIRM), other, NOW)
-    assert done == SignedUp(answer=Answer.ASK, lists=("weekly",))
+    assert done == SignUpDecision(answer=SignUpOutcome.ASK, lists=("weekly",))
     assert confirmations(world) == 0
     assert list(world.store.subscriptions(None, None)) == []
 
@@ -91,7 +93,7 @@ def test_who_reads_already_or_is_suppressed_is_not_asked_and_not_counted(world: 
     world.active("ann")
     world.suppress("bob", "bounce")
     for name in ("ann", "bob"):
-        assert sign_up(world, wish(world, name)) is Answer.NOTHING
+        assert sign_up(world, wish(world, name)) is SignUpOutcome.NOTHING
     assert world.store.asked_of(BOX) is None
 
 
@@ -99,12 +101,12 @@ def test_a_pending_reader_is_asked_again_after_a_quarter_of_an_hour(world: Any) 
     minutes = [0, 14, 15, 16, 30, 45]
     answers = [sign_up(world, wish(world, "ann"), NOW + timedelta(minutes=m)) for m in minutes]
     assert answers == [
-        Answer.ASK,
-        Answer.NOTHING,
-        Answer.ASK,
-        Answer.NOTHING,
-        Answer.ASK,
-        Answer.MAILBOX,
+        SignUpOutcome.ASK,
+        SignUpOutcome.NOTHING,
+        SignUpOutcome.ASK,
+        SignUpOutcome.NOTHING,
+        SignUpOutcome.ASK,
+        SignUpOutcome.MAILBOX,
     ]
 
 
@@ -116,12 +118,12 @@ def test_never_ask_ends_what_waits_and_nothing_else(world: Any) -> None:
         world.store.never_ask(BOX, [*waiting, active.id], NOW)
     assert [s.address for s in world.store.subscriptions(None, None)] == ["bob@example.org"]
     assert sorted(world.sql("SELECT list, kind FROM suppressions")) == [("daily", "left"), ("weekly", "left")]
-    assert sign_up(world, wish(world, "ann"), NOW + 400 * DAY) is Answer.NEVER
+    assert sign_up(world, wish(world, "ann"), NOW + 400 * DAY) is SignUpOutcome.NEVER
     world.store.forget_mailbox(BOX)
     assert world.store.forget_asked(NOW + 4000 * DAY) == 0
-    assert sign_up(world, wish(world, "ann"), NOW + 400 * DAY) is Answer.NEVER
+    assert sign_up(world, wish(world, "ann"), NOW + 400 * DAY) is SignUpOutcome.NEVER
     assert world.store.allow(world.reader("ann").key, BOX, NOW + 400 * DAY) == ["never ask again"]
-    assert sign_up(world, wish(world, "ann"), NOW + 400 * DAY) is Answer.ASK
+    assert sign_up(world, wish(world, "ann"), NOW + 400 * DAY) is SignUpOutcome.ASK
 
 
 def test_allow_lifts_what_is_older_and_never_that_somebody_left(world: Any) -> None:

@@ -15,7 +15,7 @@ from mailsite import MailSite, readers
 
 from publisher.app import App, keeping
 from publisher.core.addresses import parse
-from publisher.core.confirmations import Answer
+from publisher.core.confirmations import SignUpOutcome
 from publisher.core.lists import Subscription
 from publisher.core.messages import Place
 from publisher.core.tokens import Claim, Purpose, halves, mailbox_key, seal
@@ -198,7 +198,7 @@ def test_who_wants_no_confirmation_mail_is_never_asked_after_a_kill(
     old = backup(site)
     app = site.app()
     lists = app.parts.lists
-    assert signup.sign_up(app.parts, lists, "stranger+1@example.net", "", site.now) is Answer.ASK
+    assert signup.sign_up(app.parts, lists, "stranger+1@example.net", "", site.now) is SignUpOutcome.ASK
     subscription, generation = halves(mailbox_key(parse("stranger@example.net"), app.ring))
     claim = Claim(purpose=Purpose.NEVER_ASK, subscription=subscription, generation=generation)
     token = seal(claim, app.ring)
@@ -213,14 +213,14 @@ def test_who_wants_no_confirmation_mail_is_never_asked_after_a_kill(
     assert set(site.mailed("second.md")) == {*FIVE}
     app = site.app()
     for address in ("stranger+1@example.net", "Stranger@example.net"):
-        assert signup.sign_up(app.parts, lists, address, "", site.now) is Answer.NEVER
+        assert signup.sign_up(app.parts, lists, address, "", site.now) is SignUpOutcome.NEVER
     assert {one.address for one in app.store.subscriptions(None, None)} >= {*FIVE}
     assert signup.allow(app.parts, "stranger@example.net", site.now) == ["never ask again"]
     app.close()
     later = backup(site)
     restore(site, later)
     app = site.app()
-    assert signup.sign_up(app.parts, lists, "stranger@example.net", "", site.now) is Answer.ASK
+    assert signup.sign_up(app.parts, lists, "stranger@example.net", "", site.now) is SignUpOutcome.ASK
     app.close()
 
 

@@ -52,6 +52,32 @@ def test_who_is_suppressed_gets_no_mail_whoever_asks(site: Any) -> None:
     assert len(site.mails_to(ANN)) == 1
 
 
+def test_who_was_suppressed_is_allowed_again_and_who_left_is_not(site: Any) -> None:
+    mailed(site)
+    site.run("subscribers", "suppress", ANN)
+    assert "ann@example.org: lifted: operator" in site.run("subscribers", "allow", ANN).stderr
+    assert "nothing changed" in site.run("subscribers", "allow", ANN).stderr
+    site.run("subscribers", "unsubscribe", "bob@example.org")
+    assert "nothing changed" in site.run("subscribers", "allow", "bob@example.org").stderr
+    assert "there is no @" in site.run("subscribers", "allow", "bob", code=1).stderr
+    kinds = [one["kind"] for one in site.json("subscribers", "show", "bob@example.org")["suppressions"]]
+    assert kinds == ["left"]
+
+
+def test_who_waits_for_confirmation_is_asked_once_more(site: Any) -> None:
+    mailed(site)
+    at = ("--at", "2024-10-21T10:00:00Z")
+    site.run("subscribers", "add", "cy@example.org", "--list", "daily", *at)
+    for number in (2, 3, 4, 5):
+        said = site.run("subscribers", "resend-confirmation", "cy@example.org", *at).stderr
+        assert "cy@example.org: asked to confirm daily" in said
+        assert len(site.mails_to("cy@example.org")) == number
+    for address in (ANN, "nobody@example.org"):
+        said = site.run("subscribers", "resend-confirmation", address, *at, code=1).stderr
+        assert "no sign-up that waits for confirmation" in said
+    assert site.json("subscribers", "show", "cy@example.org")["confirmation_mails"] is None
+
+
 def test_who_is_erased_is_in_no_table_and_the_ledger_still_adds_up(site: Any) -> None:
     mailed(site)
     assert "say --yes" in site.run("subscribers", "erase", ANN, code=2).stderr

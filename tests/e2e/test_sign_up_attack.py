@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count, product
+from itertools import cycle, product
 from typing import Any
 
 import httpx
@@ -35,7 +35,7 @@ def server(site: Any, running: Any) -> Any:
 def spellings(number: int) -> Iterator[str]:
     """So many ways to write one address of Gmail's."""
     name = "harbourreader"
-    for n, dots in zip(range(number), product(("", "."), repeat=len(name) - 1), strict=False):
+    for n, dots in zip(range(number), cycle(product(("", "."), repeat=len(name) - 1)), strict=False):
         local = "".join(map("".join, zip(name, (*dots, ""), strict=True)))
         yield f"{local}+{n}@{'gmail' if n % 2 else 'googlemail'}.com"
 
@@ -47,41 +47,51 @@ def token_of(page: str) -> str:
 
 
 class Visitor:
-    """Somebody at one address, behind a proxy on this machine."""
+    """A connection to the server, through a proxy on this machine, of whoever each request says."""
 
-    def __init__(self, url: str, address: str) -> None:
-        forwarded = {"X-Forwarded-For": f"192.0.2.66, {address}"}
-        self.http = httpx.Client(base_url=url, headers=forwarded, trust_env=False, timeout=60)
+    def __init__(self, url: str) -> None:
+        self._http = httpx.Client(base_url=url, trust_env=False, timeout=120)
 
     def __enter__(self) -> "Visitor":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.http.close()
+        self._http.close()
 
-    def sign_up(self, address: str, slug: str) -> str:
-        """Sends the form as a person would who reads slowly; returns the page that answers."""
-        page = self.http.get(f"/subscribe/{slug}")
-        if page.status_code == 503:
-            return page.text
-        data = {"token": token_of(page.text), "address": address, "website": ""}
-        return self.http.post(f"/subscribe/{slug}", data=data).text
+    def form(self, slug: str, client: str) -> str:
+        """The token of a fresh form; "" where the server is too busy for this client."""
+        page = self._http.get(f"/subscribe/{slug}", headers=forwarded(client))
+        return token_of(page.text) if page.status_code == 200 else ""
+
+    def send(self, slug: str, token: str, address: str, client: str) -> str:
+        """Sends the form; returns the page that answers."""
+        data = {"token": token, "address": address, "website": ""}
+        return self._http.post(f"/subscribe/{slug}", data=data, headers=forwarded(client)).text
 
 
-def attack(url: str, sign_ups: int, connections: int, networks: int) -> list[str]:
-    """`sign_ups` of one mailbox on three lists, in parallel; returns what each was answered with."""
-    visitors = [Visitor(url, f"198.51.{n % networks}.9") for n in range(connections)]
-    turns = count()
+def forwarded(client: str) -> dict[str, str]:
+    """The header of a proxy, with what the client wrote into it before."""
+    return {"X-Forwarded-For": f"192.0.2.66, {client}"}
 
-    def strike(address: str) -> str:
-        n = next(turns)
-        return visitors[n % connections].sign_up(address, LISTS[n % len(LISTS)])
+
+def attack(url: str, sign_ups: int, connections: int) -> list[str]:
+    """`sign_ups` of one mailbox on three lists, in parallel, ten from each network; returns the answers."""
+    given = [
+        (LISTS[n % 3], address, f"10.{n // 10 // 250}.{n // 10 % 250}.9")
+        for n, address in enumerate(spellings(sign_ups))
+    ]
+
+    def strike(n: int) -> list[str]:
+        with Visitor(url) as visitor:
+            mine = given[n::connections]
+            tokens = [visitor.form(slug, client) for slug, _, client in mine]
+            return [
+                visitor.send(slug, token, address, client)
+                for token, (slug, address, client) in zip(tokens, mine, strict=True)
+            ]
 
     with ThreadPoolExecutor(connections) as pool:
-        answers = list(pool.map(strike, spellings(sign_ups)))
-    for visitor in visitors:
-        visitor.http.close()
-    return answers
+        return [answer for answers in pool.map(strike, range(connections)) for answer in answers]
 
 
 def under_attack(site: Any, server: Any, wait_for: Any, *, sign_ups: int, connections: int) -> None:
@@ -89,11 +99,12 @@ def under_attack(site: Any, server: Any, wait_for: Any, *, sign_ups: int, connec
     honest = [f"reader{n}@village{n}.example" for n in range(20)]
 
     def reader(n: int) -> str:
-        with Visitor(server.url, f"203.0.{n}.7") as visitor:
-            return visitor.sign_up(honest[n], "daily")
+        with Visitor(server.url) as visitor:
+            client = f"203.0.{n}.7"
+            return visitor.send("daily", visitor.form("daily", client), honest[n], client)
 
     with ThreadPoolExecutor(11) as pool:
-        flood = pool.submit(attack, server.url, sign_ups, connections, 25)
+        flood = pool.submit(attack, server.url, sign_ups, connections)
         answers = list(pool.map(reader, range(20)))
         said = flood.result()
     assert len(said) == sign_ups

@@ -5,10 +5,12 @@ import email.policy
 import json
 import re
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from publisher.core.importing import Outcome
@@ -243,6 +245,24 @@ def test_a_new_address_takes_over_once_it_is_confirmed(site: Any) -> None:
     assert [mail["To"] for mail in mails(site)] == ["new@example.org"]
     assert site.http.post(f"/unsubscribe/{seal(unsubscribing, site.app.ring)}").status_code == 200
     assert of(site, "new").state is State.UNSUBSCRIBED
+
+
+def test_a_new_address_confirmed_many_times_at_once_takes_over_once(site: Any) -> None:
+    found = reader(site)
+    site.http.post(link(site, found, "address"), data={"address": "new@example.org"})
+    [asking] = mails(site)
+    confirming = f"{site.server.url}{path(asking, 'confirm')}"
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(
+            pool.map(lambda _: httpx.post(confirming, trust_env=False, timeout=60).status_code, range(16))
+        )
+    assert answers == [200] * 16
+    assert httpx.get(confirming, trust_env=False).status_code == 200
+    assert (of(site, "new").id, of(site, "ann")) == (found.id, None)
+    assert mails(site) == []
+    site.clock.move(days=8)
+    site.app.housekeeping()
+    assert httpx.post(confirming, trust_env=False).status_code == 404
 
 
 def test_an_address_that_gets_the_list_already_is_answered_alike_and_not_asked(site: Any) -> None:

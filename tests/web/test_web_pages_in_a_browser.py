@@ -8,9 +8,12 @@ import pytest
 from a_browser import launched
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
+from signing_up import sign_up
 
-from publisher.core.tokens import Claim, Purpose, seal
+from publisher.core.addresses import parse
+from publisher.core.tokens import Claim, Purpose, halves, mailbox_key, seal
 from publisher.services import subscribe
+from publisher.web import signup
 
 ARTEFACTS = Path(__file__).parents[2] / "test-artefacts"
 TITLES = {
@@ -101,6 +104,7 @@ def pages_of(language: str, start: Any) -> Mapping[str, str]:
         return f"{site.server.url}/{name}/{seal(claim, site.app.ring)}"
 
     return {
+        "never-ask": f"{site.server.url}/never-ask/{never_ask(site)}",
         "start": f"{site.server.url}/",
         "feed": f"{site.server.url}/feed.html",
         "archive": f"{site.server.url}/digests/daily/",
@@ -111,6 +115,52 @@ def pages_of(language: str, start: Any) -> Mapping[str, str]:
         "view": link("view", Purpose.VIEW, found["a"], mailing.id),
         "nothing": f"{site.server.url}/nothing",
     }
+
+
+def never_ask(site: Any) -> str:
+    subscription, generation = halves(mailbox_key(parse("bo@example.org"), site.app.ring))
+    claim = Claim(purpose=Purpose.NEVER_ASK, subscription=subscription, generation=generation)
+    return seal(claim, site.app.ring)
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_under_pressure_a_person_waits_for_a_button_and_presses_it(
+    language: str, start: Any, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signup, "EVEN", 0.001)
+    title, text = TITLES[language]
+    site = start(TOML.format(title=title, text=text, language=language))
+    for n in range(30):
+        sign_up(site, f"bo{n}@gmail.com", wait=2)
+        site.clock.move(seconds=-2)
+    page = browser.new_page()
+    page.goto(f"{site.server.url}/subscribe/daily")
+    page.fill("#address", "bo@gmail.com")
+    site.clock.move(seconds=2)
+    page.click("button")
+    page.wait_for_selector(".wait", state="attached")
+    button = page.locator("button")
+    assert not button.is_visible()
+    for width, scheme in ((320, "dark"), (1200, "light")):
+        look(page, width, scheme)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert faults(page) == []
+        page.screenshot(path=ARTEFACTS / f"page-wait-{language}-{width}-{scheme}.png", full_page=True)
+    page.evaluate("document.getAnimations().forEach(one => one.finish())")
+    assert button.is_visible()
+    page.screenshot(path=ARTEFACTS / f"page-waited-{language}.png", full_page=True)
+    button.click()
+    page.wait_for_selector(".problem")
+    site.clock.move(seconds=20)
+    page.evaluate("document.getAnimations().forEach(one => one.finish())")
+    button.click()
+    page.wait_for_selector("form", state="detached")
+    assert len(list(site.app.store.subscriptions("daily", None))) == 31
+    page.goto(f"{site.server.url}/never-ask/{never_ask(site)}")
+    page.click("button")
+    page.wait_for_selector("form", state="detached")
+    assert faults(page) == []
+    page.close()
 
 
 def look(page: Page, width: int, scheme: Any) -> None:

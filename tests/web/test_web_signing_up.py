@@ -1,5 +1,6 @@
 """How often anybody is asked to confirm, whoever types their address; and what requests at once come to."""
 
+import asyncio
 import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +12,14 @@ import httpx
 import pytest
 from signing_up import Form, confirm_path, mails, reader, sign_up, state, text, token
 
+from publisher.core import errors
 from publisher.core.addresses import parse
-from publisher.core.errors import Refused
 from publisher.core.lists import State
 from publisher.core.tokens import Purpose, mailbox_key
 from publisher.services import departures, subscribe
 from publisher.services import signup as services_signup
 from publisher.web import signup
+from publisher.web.refusal_log import RefusalLog
 
 TOML = """
 [site]
@@ -223,7 +225,9 @@ def test_whoever_did_not_sign_up_is_never_asked_again(site: Any) -> None:
     answer = sign_up(site, "bo@gmail.com")
     assert "Check your mail" in answer.text
     assert len(mails(site)) == 1
-    with pytest.raises(Refused, match="wants no more confirmation mails; `publisher subscribers allow"):
+    with pytest.raises(
+        errors.Refused, match="wants no more confirmation mails; `publisher subscribers allow"
+    ):
         subscribe.add(
             site.app.parts, site.app.parts.lists[0], "bo@gmail.com", site.clock.now, confirmed=False
         )
@@ -330,3 +334,65 @@ def test_the_33rd_connection_of_a_network_is_told_so_and_others_are_served(site:
         proxied = stack.enter_context(socket.create_connection(address, timeout=20))
         proxied.sendall(asks % b"X-Forwarded-For: 203.0.113.9\r\n")
         assert proxied.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_the_trap_answers_as_slowly_as_the_form(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    slept, evenly = asyncio.sleep, signup.evenly
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        await slept(min(seconds, 0.05))
+
+    async def even(work: Any) -> None:
+        waited.append(signup.EVEN)
+        await evenly(work)
+
+    forms = [Form(site.http.get("/subscribe/daily").text) for _ in range(2)]
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(signup, "evenly", even)
+    for form, website in zip(forms, ("", "https://spam.example"), strict=True):
+        waited.clear()
+        data = {**form.fields, "address": f"bo{len(website)}@example.org", "website": website}
+        assert "Check your mail" in site.http.post(form.action, data=data).text
+        assert {2.0, signup.EVEN} <= {*waited}
+    assert [s.address for s in site.app.store.subscriptions(None, None)] == ["bo0@example.org"]
+
+
+def refusals(site: Any, caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [record.__dict__ for record in caplog.records if record.message == "requests_refused"]
+
+
+def test_what_is_refused_is_logged_once_a_minute_and_a_flood_is_a_problem_until_it_is_over(
+    site: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = RefusalLog(site.app)
+    problems = lambda: [text for area, _, text in site.app.store.problems() if area == "web"]  # noqa: E731
+    site.app.store.set_problems("web", ["of a process before"], site.clock.now)
+    for _ in range(3):
+        refused.count("queries_too_long")
+    refused.look()
+    assert problems() == []
+    for _ in range(30):
+        refused.count("bodies_too_large")
+        refused.look()
+    assert len(refusals(site, caplog)) == 1
+    assert problems() == [
+        "a flood of requests: 30 refused (30 bodies too large); subscribers elsewhere are served"
+    ]
+    site.clock.move(minutes=1)
+    refused.count("queries_too_long")
+    refused.look()
+    said = [
+        (r["number"], r.get("queries_too_long"), r.get("bodies_too_large")) for r in refusals(site, caplog)
+    ]
+    assert said == [(3, 3, None), (31, 1, 30)]
+    site.clock.move(minutes=9, seconds=59)
+    refused.look()
+    assert len(problems()) == 1
+    site.clock.move(seconds=1)
+    refused.look()
+    assert problems() == []
+    refused.count("queries_too_long")
+    refused.look(last=True)
+    assert len(refusals(site, caplog)) == 3

@@ -22,7 +22,7 @@ AREA = "web"
 """The area of the problem that `status` shows."""
 
 
-class Refused:
+class RefusalLog:
     """`count` is for the event loop's thread; `look` belongs into another, now and then."""
 
     def __init__(self, app: App) -> None:
