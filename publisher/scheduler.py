@@ -164,6 +164,8 @@ class Ticker:
             log.warning("log_is_ahead", extra={"reason": report.ahead})
         self._ahead_of = report.ahead
         self._say_unsent({str(error) for error in report.unsent})
+        if report.public_url:
+            log.warning("public_url", extra={"reason": report.public_url})
         for bad in plan.bad:
             log.warning("bad_post", extra={"path": bad.path, "line": bad.line, "reason": bad.reason})
         for warning in report.warnings:

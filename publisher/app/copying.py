@@ -35,6 +35,7 @@ def on_a_copy(app: "App") -> "Generator[Parts, None, None]":
                 shelf=FolderShelf(folder / "public", app.reach),
                 transport=TRANSPORTS["outbox"](folder / "outbox", []),
                 hubs=(),
+                asks="",
             )
         finally:
             store.close()

@@ -1,4 +1,5 @@
-"""What is wrong with the files that hold secrets: the keys that sign mail, and the passwords of relays.
+"""What is wrong with settings, and with the files that hold secrets: the keys that sign mail, the passwords
+of relays.
 
 A finding names the file and what to do, and never shows what is in it.
 """
@@ -33,6 +34,15 @@ def secret_findings(app: "App") -> list[Finding]:
             name = _name(app, item.password_file)
             found += _of_password(name, item.password_file, used=mail.transport == "smtp")
     return found
+
+
+def setting_findings(app: "App") -> Iterator[Finding]:
+    """What settings leave unsaid: where the links in mails lead."""
+    settings = app.settings
+    if settings.lists and settings.mail.transport == "smtp" and not settings.web.public_url_given:
+        reason = f"web.public_url is not set, so links in mails lead to site.url ({settings.site.url}); "
+        reason += "set it to where this Publisher is reached, also where that is the same"
+        yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
 
 
 def _of_keys(app: "App") -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Time goes by over a copy of a site's state. Nothing of the site is written."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -25,5 +26,5 @@ def simulated(app: "App", start: datetime, end: datetime) -> Iterator[Happening]
     if end < start:
         raise UsageError("--to", f"{end:%Y-%m-%d %H:%M} UTC comes before --from", "give a later time")
     with on_a_copy(app) as parts:
-        must_be_up_to_date(app, parts)
+        must_be_up_to_date(app, replace(parts, journal=app.parts.journal))
         yield from simulate(parts, start, end)

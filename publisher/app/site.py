@@ -47,8 +47,8 @@ REST = timedelta(milliseconds=100)
 class Report:
     """What one publish did: log and documents, then the mailings that became ready. `unsent` is why the
     mail of a list that is due cannot go out; its readers are due still. `warnings` are for the authors of the
-    posts that were published. `ahead` says that the log is ahead of
-    the clock, and why; "" where it is not.
+    posts that were published. `ahead` says that the log is ahead of the clock, and why; "" where it is not.
+    `public_url` is what is odd about who answers at web.public_url, where that was asked just now.
     """
 
     published: "publish.Published"
@@ -57,6 +57,7 @@ class Report:
     unsent: tuple[PublisherError, ...] = ()
     warnings: "Sequence[findings.Finding]" = ()
     ahead: str = ""
+    public_url: str = ""
 
 
 class App:
@@ -206,6 +207,7 @@ class App:
             unsent=unsent,
             warnings=warnings,
             ahead=ahead,
+            public_url=self._public_url_warning(now) if mailings else "",
         )
 
     def _plan_mail(
@@ -215,6 +217,11 @@ class App:
         made = services.plan.plan_mail(parts, now, send=send)
         self.store.set_problems("digests", [str(error) for error in made.unsent], now)
         return made.ready, made.unsent
+
+    def _public_url_warning(self, now: datetime) -> str:
+        """What is odd about web.public_url, where it was asked just now."""
+        seen = services.publicurl.last_answer(self.store)
+        return f"web.public_url: {seen.words}" if seen is not None and seen.at == now and seen.words else ""
 
     def _in_posts(self, named: Collection[str] | None) -> Collection[str] | None:
         """As paths in the folder of posts; None where one is the folder itself or has no plain name."""
@@ -250,12 +257,12 @@ class App:
         return services.listing.listed(self.parts, self.clock())
 
     def check(self, *, forced: frozenset[str] = frozenset()) -> "listing.Checked":
-        """Every finding in files of secrets, in the folder of posts, and in the mails made of it; rules of
-        the lint in `forced` are no errors. Writes nothing.
+        """Every finding in settings and files of secrets, in the folder of posts, and in the mails made of
+        it; rules of the lint in `forced` are no errors. Writes nothing.
         """
-        from publisher.app.secretfiles import secret_findings
+        from publisher.app.secretfiles import secret_findings, setting_findings
 
-        secret = secret_findings(self)
+        secret = [*setting_findings(self), *secret_findings(self)]
         found = services.listing.checked(replace(make_parts(self, sends=False), forced=forced), self.clock())
         return replace(found, findings=(*secret, *found.findings))
 

@@ -73,6 +73,7 @@ def make_parts(app: "App", *, sends: bool = True) -> "Parts":
         reader=outside.reader,
         web=outside.web,
         signer=lambda: app.signer,
+        asks=settings.site.public_url if settings.mail.transport == "smtp" else "",
     )
 
 

@@ -16,6 +16,7 @@ from publisher.core.holds import in_words
 from publisher.core.lint.problems import Rule
 from publisher.core.log import Kind
 from publisher.core.plans import Plan, of_kind
+from publisher.core.siteproof import RULE as PUBLIC_URL
 
 if TYPE_CHECKING:
     from publisher.core.due import Candidate
@@ -40,6 +41,7 @@ def meaning(*, mail: bool) -> Callable[[Command], Command]:
         names = click.Choice([Guard.MISSING.value, *(RULES if mail else ())])
         text = "Go on although many posts are missing at once: they are withdrawn now."
         text += " Or the name of a rule of the lint: mails that break it are sent." if mail else ""
+        text += f" `{PUBLIC_URL}`: also where another site answers at web.public_url." if mail else ""
         decorated: Command = click.option("--force", type=names, multiple=True, metavar="RULE", help=text)(
             wrapped
         )
@@ -49,7 +51,7 @@ def meaning(*, mail: bool) -> Callable[[Command], Command]:
     return decorate
 
 
-RULES = tuple(rule.value for rule in Rule)
+RULES = (*(rule.value for rule in Rule), PUBLIC_URL)
 
 
 @click.command()
@@ -185,6 +187,8 @@ def _say_report(app: App, report: Report) -> None:
     say("; ".join(said) if said else "nothing new")
     if report.ahead:
         say(f"note: {report.ahead}")
+    if report.public_url:
+        say(f"warning: {report.public_url}")
     for hold in made.held:
         say(f"held: {hold.path}: {hold.why}")
     _say_warnings(report.warnings)

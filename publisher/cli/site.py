@@ -90,6 +90,10 @@ def status(site: Site, as_json: bool) -> None:
         elif name in ("clock_behind", "log_ahead"):
             if what:
                 click.echo(f"{name.replace('_', ' '):<11} {what}")
+        elif name == "public_url":
+            if what:
+                asked = on_the_clock(what["asked_at"])
+                click.echo(f"public url  {what['url']}: {what['answer']} answered at {asked}")
         else:
             click.echo(f"{name:<11} {_shown(what)}")
 

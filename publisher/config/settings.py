@@ -154,6 +154,7 @@ def _settings(folder: Path, values: Values) -> Settings:
             host=host,
             port=port,
             trusted_proxies=of["web"]["trusted_proxies"],
+            public_url_given=of["web"]["public_url"] is not None,
             blocked=of["web"]["blocked"],
         ),
         schedule=ScheduleSettings(**of["schedule"]),

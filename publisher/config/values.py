@@ -93,14 +93,16 @@ class QueueSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """[web]. `port` 0 means any free one. The public URL is the site's. `trusted_proxies` are networks
-    ("10.0.0.0/8"); `blocked` are addresses, and domains in A-labels and lower case.
+    """[web]. `port` 0 means any free one. The public URL is the site's; `public_url_given`: it was set.
+    `trusted_proxies` are networks ("10.0.0.0/8"); `blocked` are addresses, and domains in A-labels and lower
+    case.
     """
 
     host: str
     port: int
     trusted_proxies: tuple[str, ...]
     blocked: tuple[str, ...]
+    public_url_given: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

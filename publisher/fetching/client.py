@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 from publisher.core.errors import OutputError, Refused
 from publisher.core.websub import Told
 from publisher.fetching.connecting import AGENT, connection
+from publisher.ports.outside import Reply
 
 LARGEST = 32 * 2**20
 """Bytes of a document, unpacked."""
@@ -20,6 +21,8 @@ GET_SECONDS, GET_WHOLE = 20.0, 120.0
 
 POST_SECONDS, POST_WHOLE = 5.0, 10.0
 CHUNK = 2**16
+ASKED = 2**12
+"""Bytes that are read of an answer to `ask`."""
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml, */*;q=0.5"
 _MOVED = {301, 302, 303, 307, 308}
@@ -55,6 +58,19 @@ class Web:
                     raise Refused(url, f"the server answers {answer.status} {answer.reason}", do)
                 return _body(url, answer)
 
+    def ask(self, url: str, trusted: Collection[str]) -> Reply:
+        """Who answers there, redirects followed, in a few seconds; what came of it is a value."""
+        why = f"more than {REDIRECTS} redirects"
+        for _ in range(REDIRECTS + 1):
+            try:
+                found = _answer(url, trusted)
+            except (OSError, HTTPException, ValueError, Refused) as error:
+                return Reply(url, 0, "", _said(error))
+            if isinstance(found, Reply):
+                return found
+            url = urljoin(url, found)
+        return Reply(url, 0, "", why)
+
     def post(self, url: str, form: Mapping[str, str], trusted: Collection[str]) -> Told:
         """One form to one address, redirects not followed; what came of it is a value."""
         body = urlencode(form).encode()
@@ -71,6 +87,19 @@ class Web:
             return Told(ok=False, reply=_said(error))
         reply = " ".join([str(status), *words])[:200]
         return Told(ok=200 <= status < 300, reply=reply, wait=wait)
+
+
+def _answer(url: str, trusted: Collection[str]) -> Reply | str:
+    """A server's answer, or where it sends us."""
+    parts = _parts(url)
+    with connection(parts, trusted=trusted, wait=POST_SECONDS, whole=POST_WHOLE) as line:
+        headers = {"User-Agent": AGENT, "Accept": "text/plain, */*;q=0.5", "Cache-Control": "no-cache"}
+        line.request("GET", _target(parts), headers=headers)
+        with closing(line.getresponse()) as answer:
+            if answer.status in _MOVED and answer.headers["Location"]:
+                return answer.headers["Location"]
+            text = answer.read(ASKED).decode("utf-8", "replace")
+            return Reply(url, answer.status, text, f"{answer.status} {answer.reason}".strip())
 
 
 def _parts(url: str) -> SplitResult:

@@ -1,11 +1,22 @@
 """The sockets to the world outside: documents of others are fetched and read, hubs are told."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from publisher.core.adopting import OldEntry, OldFeed
 from publisher.core.moves import Move
 from publisher.core.websub import Told
+
+
+class Reply(NamedTuple):
+    """What a server said: the address where it was at last, the status (0: there was no answer), the first of
+    its text, and status or failure in a person's words.
+    """
+
+    url: str
+    status: int
+    text: str
+    why: str
 
 
 class Web(Protocol):
@@ -13,6 +24,10 @@ class Web(Protocol):
 
     def get(self, url: str, trusted: Collection[str]) -> tuple[str, bytes]:
         """Where it was at last, and the document. Raises OutputError, Refused."""
+        ...
+
+    def ask(self, url: str, trusted: Collection[str]) -> Reply:
+        """Who answers there, redirects followed; never raises for what the network or the server does."""
         ...
 
     def post(self, url: str, form: Mapping[str, str], trusted: Collection[str]) -> Told:

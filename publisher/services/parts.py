@@ -43,7 +43,9 @@ class Parts:
     are told of
     changed feeds; with `pages` each post has a page of ours; `outline` writes the list of all feeds; `reach`
     is called by name between steps that a crash may part; `kept` holds what was made of posts, for the next
-    cohort; `forced` names rules of the lint that do not count now.
+    cohort; `forced` names rules that do not hold a mail now;
+    `asks` is the public address that must prove to be this site's before mail is planned, "" where no mail
+    leaves this machine.
     """
 
     site: Site
@@ -82,6 +84,7 @@ class Parts:
     signer: Callable[[], Signer | None]
     kept: Kept = field(default_factory=Kept)
     forced: frozenset[str] = frozenset()
+    asks: str = ""
 
     def list(self, slug: str) -> MailingList | None:
         """The list of that slug, if settings still have it."""

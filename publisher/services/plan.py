@@ -8,16 +8,18 @@ frozen, and a subscription is planned in the transaction that moves its offset. 
 readers move in chunks, and nothing is rendered while one is open.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
-from publisher.core.errors import Conflict, OutputError, PublisherError, StoreError
+from publisher.core.errors import Conflict, OutputError, PublisherError, Refused, StoreError
 from publisher.core.lists import MailingList
 from publisher.core.mailings import Mailing
 from publisher.services.cohorts import frozen
 from publisher.services.outlook import Outlook, Verdict, outlook
 from publisher.services.parts import Parts
+from publisher.services.publicurl import leads_elsewhere
 from publisher.services.timing import CHUNK, keep_time
 
 TRIES = 5
@@ -39,17 +41,26 @@ def plan_mail(parts: Parts, now: datetime, *, send: Collection[str] = ()) -> Mai
     """
     ready = [_resume(parts, mailing) for mailing in parts.store.unplanned()]
     unsent: list[PublisherError] = []
+    elsewhere = cache(lambda: leads_elsewhere(parts, now))  # asked when the first list has somebody to mail
     for spec in parts.lists:
         try:
-            ready += _plan_list(parts, spec, now, at_once=spec.slug in send)
+            ready += _plan_list(parts, spec, now, at_once=spec.slug in send, elsewhere=elsewhere)
         except (StoreError, OutputError):
             raise  # of the whole site: no list is better off
         except PublisherError as error:
-            unsent.append(error)
+            if error not in unsent:  # that links lead elsewhere is one error of all lists
+                unsent.append(error)
     return MailPlan(ready, tuple(unsent))
 
 
-def _plan_list(parts: Parts, spec: MailingList, now: datetime, *, at_once: bool) -> list[int]:
+def _plan_list(
+    parts: Parts,
+    spec: MailingList,
+    now: datetime,
+    *,
+    at_once: bool,
+    elsewhere: Callable[[], Refused | None],
+) -> list[int]:
     keep_time(parts, spec, now)
     while at_once and parts.store.call_up(spec.slug, now, limit=CHUNK):
         pass
@@ -57,6 +68,8 @@ def _plan_list(parts: Parts, spec: MailingList, now: datetime, *, at_once: bool)
     _put_off(parts, look, Verdict.LATE)  # before the others: they may stand where others do
     planned: list[int] = []
     if look.readers:
+        if (wrong := elsewhere()) is not None:
+            raise wrong
         made = _start(parts, look)
         parts.reach("plan:started")
         planned.append(_go_on(parts, made, spec.slug, look.due.head, now))

@@ -9,6 +9,7 @@ from publisher.core.pacing import SERVER, Pace, forecast, mailing_of
 from publisher.core.quotas import DAY, HOUR, Quota, goes_on, used
 from publisher.services.clocks import ahead_in_words, clock_behind
 from publisher.services.parts import Parts
+from publisher.services.publicurl import last_answer
 
 LATELY = timedelta(minutes=5)
 """How far back a rate looks."""
@@ -62,6 +63,14 @@ def _relay(parts: Parts, quota: Quota, now: datetime) -> dict[str, Any]:
     }
 
 
+def _public_url(parts: Parts) -> dict[str, Any] | None:
+    """Who answered at web.public_url last: {url, answer, asked_at, words}; None: nobody was asked."""
+    seen = last_answer(parts.store)
+    if seen is None:
+        return None
+    return {"url": seen.url, "answer": seen.answer, "asked_at": seen.at, "words": seen.words or None}
+
+
 def status(parts: Parts, now: datetime) -> dict[str, Any]:
     """Log head, readers by state, what is due, what is queued or in doubt, and the last errors."""
     head = parts.store.head()
@@ -88,6 +97,7 @@ def status(parts: Parts, now: datetime) -> dict[str, Any]:
         "relays": [_relay(parts, quota, now) for quota in parts.pacing.quotas],
         "mailings": {"all": mailings, "under way": len(active)},
         "deliveries": {state.value: count for state, count in deliveries.items()},
+        "public_url": _public_url(parts),
         "hubs": {"to tell": len(parts.store.pings())} if parts.hubs else {},
         "problems": [{"area": a, "since": at, "text": text} for a, at, text in parts.store.problems()],
     }

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.app import App
 from publisher.core.errors import PublisherError
+from publisher.core.siteproof import is_challenge, proof
 from publisher.stores.encodings import encode, encodes
 from publisher.web.account import AccountPages
 from publisher.web.answers import Answers
@@ -153,8 +154,11 @@ def _router(app: App, answers: Answers, refused: RefusalLog) -> Router:
     async def missing(scope: Scope, receive: Receive, send: Send) -> None:
         await (await answers.error(404, scope))(scope, receive, send)
 
-    async def healthz(_request: Request) -> Response:
-        return PlainTextResponse("alive\n", headers=_PLAIN)
+    async def healthz(request: Request) -> Response:
+        """Alive; and, on the second line, what only this site can make of the challenge that it is given."""
+        given = request.query_params.get("challenge", "")
+        said = proof(given if is_challenge(given) else "", await run_in_threadpool(lambda: app.ring))
+        return PlainTextResponse(f"alive\n{said}\n", headers=_PLAIN)
 
     async def readyz(_request: Request) -> Response:
         try:

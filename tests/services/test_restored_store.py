@@ -16,6 +16,7 @@ from mailsite import MailSite, readers
 from smtp_server import SmtpServer
 
 from publisher.app import keeping
+from publisher.app.simulating import simulated
 from publisher.cli import publisher
 from publisher.core.errors import OutputError, Refused, StoreError, UsageError
 from publisher.core.mailings import State
@@ -310,6 +311,27 @@ def test_a_backup_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", TEN)
     with closing(site.app()) as app, pytest.raises(OutputError):
         keeping.save(app, Path("/backup.tar"))
+
+
+def test_a_simulation_knows_who_left_and_is_refused_where_a_publish_would_be(tmp_path: Path) -> None:
+    site = MailSite(tmp_path / "site", TEN)
+    old = snapshot(site)
+    leave(site, TEN[0])
+    put_back(site, old)
+    site.now += DAY
+    (site.folder / "posts" / "second.md").write_text(
+        f"---\ntitle: S\ndate: {site.now:%Y-%m-%d}\n---\nWords.\n"
+    )
+    app = site.app()
+    happened = list(simulated(app, site.now, site.now + DAY))
+    assert {mailing.planned for one in happened for mailing in one.mailings} == {9}
+    app.close()
+    site.deliver()
+    put_back(site, old)
+    app = site.app()
+    with pytest.raises(Refused, match="it lacks 1 departure, what was sent since"):
+        list(simulated(app, site.now, site.now + DAY))
+    app.close()
 
 
 def test_a_suppression_in_the_journal_is_replayed_whatever_its_kind_is_called(tmp_path: Path) -> None:
