@@ -3,6 +3,7 @@ PORT ?= 8000
 BIN := .venv/bin
 LOCK := pyproject.toml uv.lock requirements/run.txt requirements/dev.txt scripts/environment
 # One more than there are cores: much of the time a test waits, for a server, a browser or a killed process.
+# Each begins with files that stand together (worksteal), so that what a file prepares is prepared once.
 PYTEST_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
@@ -18,7 +19,7 @@ test: .venv/.dev lint ## lint, contracts, types, and every test
 	@scripts/browser
 	@scripts/postfix
 	@scripts/clients
-	$(BIN)/pytest -n $(PYTEST_WORKERS)
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal
 
 lint: .venv/.dev ## style, import contracts, types
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """What every test shares."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,10 +9,15 @@ import hypothesis
 import pytest
 from properties import LONG, USUAL
 
+from templates import keep_compiled
+
 # No test passes or fails by the clock: a machine may be busy.
 hypothesis.settings.register_profile("publisher", deadline=None, max_examples=USUAL)
 hypothesis.settings.register_profile("soak", deadline=None, max_examples=LONG)
 hypothesis.settings.load_profile("publisher")
+
+gc.set_threshold(50_000, 20, 50)  # as the command line has it
+keep_compiled()
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
+from stores import new_store
 
 from publisher.core.departures import Departure
 from publisher.core.due import Due, Stand
@@ -19,7 +20,6 @@ from publisher.core.mailings import Batch, Cause, Cohort, MailingKind, NewMailin
 from publisher.core.plans import Change, Plan
 from publisher.core.posts import Post, body_hash
 from publisher.ports import Store
-from publisher.stores import open_store
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -34,7 +34,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
-    opened = open_store(store_url, create=True)
+    opened = new_store(Path(store_url.removeprefix("sqlite:///")))
     yield opened
     opened.close()
 

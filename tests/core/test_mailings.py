@@ -53,14 +53,13 @@ def test_an_arrow_leads_to_one_state_wherever_it_starts(cause: Cause) -> None:
     assert len({move(state, cause) for state in origins(cause)}) == 1
 
 
-@pytest.mark.parametrize(("state", "cause"), [*product(State, Cause)])
-def test_origins_are_where_an_arrow_may_start(state: State, cause: Cause) -> None:
-    assert (state in origins(cause)) is (move(state, cause) is not None)
+def test_origins_are_where_an_arrow_may_start() -> None:
+    for state, cause in product(State, Cause):
+        assert (state in origins(cause)) is (move(state, cause) is not None), (state, cause)
 
 
-@pytest.mark.parametrize(("state", "cause"), [*product(sorted(TERMINAL), Cause)])
-def test_what_is_final_never_changes(state: State, cause: Cause) -> None:
-    assert move(state, cause) is None
+def test_what_is_final_never_changes() -> None:
+    assert [(state, cause) for state, cause in product(sorted(TERMINAL), Cause) if move(state, cause)] == []
 
 
 def test_every_state_that_is_not_final_can_end() -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stores import new_store
 
 from publisher.core.errors import Refused
 from publisher.core.feeds import FeedSpec
@@ -24,7 +25,6 @@ from publisher.services.looking import LastLook, Look
 from publisher.services.parts import Parts
 from publisher.services.publish import enter
 from publisher.services.readings import readings_of
-from publisher.stores import open_store
 
 START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 AUTHORITY = "example.org,2024"
@@ -265,7 +265,7 @@ def step(site: Site, kind: str, *values: Any) -> None:
 def test_a_plan_without_what_is_settled_is_the_plan_on_everything(
     tmp_path_factory: pytest.TempPathFactory, history: Sequence[tuple[Any, ...]]
 ) -> None:
-    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('site')}/publisher.db", create=True)
+    store = new_store(tmp_path_factory.mktemp("site") / "publisher.db")
     site = Site(store)
     for n in range(7):
         site.folder.write(
@@ -281,7 +281,7 @@ def test_a_plan_without_what_is_settled_is_the_plan_on_everything(
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    store = open_store(f"sqlite:///{tmp_path}/publisher.db", create=True)
+    store = new_store(tmp_path / "publisher.db")
     yield Site(store)
     store.close()
 

@@ -65,8 +65,15 @@ def written(post: Post) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("profile", ["auto", "named"])
-@pytest.mark.parametrize("whole", [True, False], ids=["from the root", "from the posts"])
+@pytest.mark.parametrize(
+    ("whole", "profile"),
+    [
+        pytest.param(True, "auto", id="from the root-auto"),
+        pytest.param(False, "named", id="from the posts-named"),
+        pytest.param(True, "named", id="from the root-named", marks=pytest.mark.soak),
+        pytest.param(False, "auto", id="from the posts-auto", marks=pytest.mark.soak),
+    ],
+)
 @pytest.mark.parametrize("name", BLOGS)
 def test_every_file_of_a_real_blog_is_read_as_expected(
     name: str, whole: bool, profile: str, blogs: Path

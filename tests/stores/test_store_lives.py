@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from properties import examples
+from stores import new_store
 
 from publisher.core.due import Stand
 from publisher.core.holds import Order
@@ -24,7 +25,6 @@ from publisher.core.mailings import (
     Result,
 )
 from publisher.core.mailings import State as Delivery
-from publisher.stores import open_store
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -39,7 +39,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.store = open_store(f"sqlite:///{Path(self.folder.name)}/p.db", create=True)
+        self.store = new_store(Path(self.folder.name) / "p.db")
 
     def teardown(self) -> None:
         self.store.close()

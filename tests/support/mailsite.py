@@ -1,8 +1,11 @@
 """A site with a digest planned for some readers, and a clock that a test moves."""
 
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from publisher.app import App
@@ -53,15 +56,23 @@ class MailSite:
         batch: int = 500,
     ) -> None:
         self.folder, self.now, self.addresses = folder, START, list(addresses)
-        (folder / "posts").mkdir(parents=True)
         way = f'[mail]\ntransport = "{"smtp" if port else "outbox"}"\n{mail}\n'
         way += f'{RELAY}security = "{security}"\nport = {port}\n{relay}\n' if port else ""
-        (folder / "publisher.toml").write_text(f"{TOML}{way}[queue]\nbatch = {batch}\n", encoding="utf-8")
+        toml = f"{TOML}{way}[queue]\nbatch = {batch}\n"
+        if folder.exists():
+            self._begin(toml)
+        else:  # nobody was talked to yet, so it is the same with every port
+            shutil.copytree(_begun(toml.replace(f"port = {port}\n", "port = 25\n"), *addresses), folder)
+            (folder / "publisher.toml").write_text(toml, encoding="utf-8")
+
+    def _begin(self, toml: str) -> None:
+        (self.folder / "posts").mkdir(parents=True)
+        (self.folder / "publisher.toml").write_text(toml, encoding="utf-8")
         self.now = START - timedelta(days=1)
         app = self.app()
         app.publish()
         spec = app.settings.lists[0]
-        list(import_readers(app.parts, spec, enumerate(addresses, 1), self.now, confirmed=True))
+        list(import_readers(app.parts, spec, enumerate(self.addresses, 1), self.now, confirmed=True))
         app.close()
         self.now = START
         self.post("new.md")
@@ -112,6 +123,18 @@ class MailSite:
             rows = connection.exec_driver_sql("SELECT attempts FROM deliveries ORDER BY mailing, n").all()
         app.close()
         return [row[0] for row in rows]
+
+
+_FOLDER = tempfile.TemporaryDirectory()
+
+
+@cache
+def _begun(toml: str, *addresses: str) -> Path:
+    """The folder of such a site, as it is when its first digest is planned. Made once, for copies."""
+    site = MailSite.__new__(MailSite)
+    site.folder, site.addresses = Path(tempfile.mkdtemp(dir=_FOLDER.name)) / "site", list(addresses)
+    site._begin(toml)
+    return site.folder
 
 
 def settled(mailing: Mailing) -> bool:

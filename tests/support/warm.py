@@ -241,12 +241,15 @@ def _become(order: dict[str, Any], streams: Sequence[int]) -> list[str]:
 def _import_all() -> None:
     """Imports what any command may, and leaves nothing of it for the collector to go over in each process."""
     import publisher
+    from templates import compile_all, keep_compiled
 
     for module in walk_packages(publisher.__path__, "publisher."):
         if module.name != "publisher.__main__" and ".migrations." not in module.name:
             import_module(module.name)
     for name in ELSEWHERE:
         import_module(name)
+    keep_compiled()
+    compile_all()
     tasks = Path("/proc/self/task")
     assert not tasks.is_dir() or len(list(tasks.iterdir())) == 1, "what has threads must not be forked"
     gc.collect()
