@@ -163,6 +163,17 @@ class Ticker:
         if report.ahead and report.ahead != self._ahead_of:
             log.warning("log_is_ahead", extra={"reason": report.ahead})
         self._ahead_of = report.ahead
+        for skipped in report.skipped:
+            log.warning(
+                "digest_skipped",
+                extra={
+                    "list": skipped.list,
+                    "readers": skipped.readers,
+                    "due": skipped.due.isoformat(),
+                    "goes": skipped.next_at.isoformat(),
+                    "do": f"publisher publish --send {skipped.list}",
+                },
+            )
         self._say_unsent({str(error) for error in report.unsent})
         if report.public_url:
             log.warning("public_url", extra={"reason": report.public_url})

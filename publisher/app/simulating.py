@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from publisher import services
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from publisher.app.site import App
 
 
-def simulated(app: "App", start: datetime, end: datetime) -> Iterator[Happening]:
-    """What would be published and mailed from `start` to `end`. Raises UsageError: something was published
+def simulated(
+    app: "App", start: datetime, end: datetime, every: timedelta | None = None
+) -> Iterator[Happening]:
+    """What would be published and mailed from `start` to `end`: by `publisher run`, or by a timer that starts
+    `publisher publish` at `start` and so often. Raises UsageError: something was published
     after `start`, or the end comes first; and as `publish` does.
     """
     head = app.store.head().at
@@ -27,4 +30,4 @@ def simulated(app: "App", start: datetime, end: datetime) -> Iterator[Happening]
         raise UsageError("--to", f"{end:%Y-%m-%d %H:%M} UTC comes before --from", "give a later time")
     with on_a_copy(app) as parts:
         must_be_up_to_date(app, replace(parts, journal=app.parts.journal))
-        yield from simulate(parts, start, end)
+        yield from simulate(parts, start, end, every)

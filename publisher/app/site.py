@@ -33,14 +33,19 @@ if TYPE_CHECKING:
     from publisher.core.plans import Plan
     from publisher.core.tokens import KeyRing
     from publisher.ports import Clock, Signer, Store
-    from publisher.services import deliver, findings, listing, outlook, preview, publish, websub
+    from publisher.services import backlog, deliver, findings, listing, outlook, preview, publish, websub
     from publisher.services.looking import LastLook
     from publisher.services.parts import Parts
+    from publisher.services.plan import MailPlan, Skipped
     from publisher.sources import FolderSource
 
 
 REST = timedelta(milliseconds=100)
 """How long nobody must have written to a file before `run` reads it."""
+
+
+SCHEDULE = "schedule"
+"""The lock that `run` holds while it publishes and sends; one that only serves does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,7 @@ class Report:
     mail of a list that is due cannot go out; its readers are due still. `warnings` are for the authors of the
     posts that were published. `ahead` says that the log is ahead of the clock, and why; "" where it is not.
     `public_url` is what is odd about who answers at web.public_url, where that was asked just now.
+    `skipped` are digests that were too late.
     """
 
     published: "publish.Published"
@@ -58,6 +64,7 @@ class Report:
     warnings: "Sequence[findings.Finding]" = ()
     ahead: str = ""
     public_url: str = ""
+    skipped: "tuple[Skipped, ...]" = ()
 
 
 class App:
@@ -138,6 +145,12 @@ class App:
         """Where templates are looked for: the site's own first."""
         return (self.settings.folder / "templates", packaged("templates"))
 
+    def run_is_active(self) -> bool:
+        """Whether a `publisher run` that publishes and sends works on this site, here or elsewhere."""
+        from publisher.stores.locks import held
+
+        return held(self.state / f"{SCHEDULE}.lock")
+
     def time_to_write(self) -> datetime:
         """The time now, for what is to be written. Raises Refused: that time is to come, and mail would
         really leave; ClockBehind: what was written last is later.
@@ -194,7 +207,7 @@ class App:
                 named=self._in_posts(named),
             )
             self._next_post, self._published = done.plan.next_at, True
-            mailings, unsent = self._plan_mail(parts, now, send) if mail else ([], ())
+            made = self._plan_mail(parts, now, send) if mail else None
             unmade: list[str] = []
             pages = services.documents.write(parts, services.pages.mailing_pages(parts, unmade), now)
             self.store.set_problems("digest pages", unmade, now)
@@ -202,21 +215,20 @@ class App:
             warnings = services.findings.findings_of_changes(parts, done.plan)
         return Report(
             published=done,
-            mailings=tuple(mailings),
+            mailings=tuple(made.ready) if made else (),
             pages=pages,
-            unsent=unsent,
+            unsent=made.unsent if made else (),
             warnings=warnings,
             ahead=ahead,
-            public_url=self._public_url_warning(now) if mailings else "",
+            public_url=self._public_url_warning(now) if made and made.ready else "",
+            skipped=made.skipped if made else (),
         )
 
-    def _plan_mail(
-        self, parts: "Parts", now: datetime, send: Collection[str]
-    ) -> "tuple[list[int], tuple[PublisherError, ...]]":
+    def _plan_mail(self, parts: "Parts", now: datetime, send: Collection[str]) -> "MailPlan":
         """The mailings that became ready, and what is wrong with mails that did not: `status` shows it."""
         made = services.plan.plan_mail(parts, now, send=send)
         self.store.set_problems("digests", [str(error) for error in made.unsent], now)
-        return made.ready, made.unsent
+        return made
 
     def _public_url_warning(self, now: datetime) -> str:
         """What is odd about web.public_url, where it was asked just now."""
@@ -273,6 +285,10 @@ class App:
     def preview(self, spec: "MailingList", reader: str = "") -> "preview.Drawn":
         """The next digest of a list; that of one reader, where an address is given."""
         return services.preview.preview(self.parts, spec, self.clock(), reader=reader)
+
+    def backlog(self) -> "list[backlog.Waiting]":
+        """Who waits for posts that are published and not mailed yet, and until when."""
+        return services.backlog.backlog(self.parts, self.clock())
 
     def status(self) -> dict[str, Any]:
         """Where the site stands."""

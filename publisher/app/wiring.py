@@ -74,6 +74,7 @@ def make_parts(app: "App", *, sends: bool = True) -> "Parts":
         web=outside.web,
         signer=lambda: app.signer,
         asks=settings.site.public_url if settings.mail.transport == "smtp" else "",
+        run_is_active=app.run_is_active,
     )
 
 

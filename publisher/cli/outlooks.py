@@ -9,6 +9,9 @@ from publisher.cli.common import count, utc
 from publisher.core.due import Candidate, Stand
 from publisher.services.outlook import Group, Outlook, Verdict
 
+Place = tuple[int, Stand, bool]
+"""Where a reader stands: the rhythm, the stand, and whether the last digest was skipped."""
+
 LEFT_OUT = {
     "later": "not due yet",
     "paused": "taking a pause",
@@ -37,7 +40,7 @@ def say_outlook(look: Outlook, left_out: Mapping[str, int], who: Iterable[Candid
         click.echo(f"           left out: {', '.join(others)}")
     groups = _by_place(look)
     for reader in who or ():
-        group = None if reader.why else groups.get((reader.rhythm, reader.stand))
+        group = None if reader.why else groups.get((reader.rhythm, reader.stand, reader.skipped))
         why = _why(look, group) if group else LEFT_OUT[reader.why or "later"]  # or due since we looked
         click.echo(f"           {reader.address}: {why}")
 
@@ -52,8 +55,8 @@ def _others(look: Outlook, left_out: Mapping[str, int]) -> Mapping[str, int]:
     return found | {words: left_out[why] for why, words in LEFT_OUT.items() if why in left_out}
 
 
-def _by_place(look: Outlook) -> Mapping[tuple[int, Stand], Group]:
-    return {(group.due.rhythm, group.due.stand): group for group in look.groups}
+def _by_place(look: Outlook) -> Mapping[Place, Group]:
+    return {(group.due.rhythm, group.due.stand, group.due.skipped): group for group in look.groups}
 
 
 def _why(look: Outlook, group: Group) -> str:
@@ -67,7 +70,7 @@ def _why(look: Outlook, group: Group) -> str:
         case Verdict.NOTHING:
             return "nothing new for them"
         case Verdict.LATE:
-            return f"due more than {look.spec.max_late} ago: the posts wait for the next digest"
+            return "due too long ago (max_late): the posts wait for the next digest"
 
 
 def outlook_json(
@@ -92,8 +95,8 @@ def outlook_json(
     return value if who is None else value | {"who": [_told(places, reader) for reader in who]}
 
 
-def _told(groups: Mapping[tuple[int, Stand], Group], reader: Candidate) -> dict[str, Any]:
-    group = None if reader.why else groups.get((reader.rhythm, reader.stand))
+def _told(groups: Mapping[Place, Group], reader: Candidate) -> dict[str, Any]:
+    group = None if reader.why else groups.get((reader.rhythm, reader.stand, reader.skipped))
     verdict = group.verdict.value if group else reader.why or "later"
     posts = [known.id for known in group.share.posts] if group else []
     return {"address": reader.address, "verdict": verdict, "posts": posts}

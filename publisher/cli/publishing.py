@@ -10,6 +10,7 @@ from publisher.app import App, Report
 from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc, warn_of_clock
 from publisher.cli.pinging import say_pinged
 from publisher.cli.progress import delivery_progress
+from publisher.cli.waiting import say_skipped, say_waiting, skipped_json, waiting_json
 from publisher.core.errors import UsageError
 from publisher.core.guards import WAYS, Guard
 from publisher.core.holds import in_words
@@ -116,10 +117,13 @@ def publish(
         backfill=backfill, expect=expect, mail=not no_mail, meant=meant, send=now_due, forced=forced
     )
     _say_report(app, report)
+    waiting = [] if no_mail or report.mailings or report.unsent else app.backlog()
+    say_waiting(app, waiting)
     hubs = [] if no_ping else say_pinged(app)
     delivered = None if no_mail else delivery_progress(app, as_json=as_json)
     if as_json:
-        show_json(_report_json(report) | {"hubs": hubs, "delivered": delivered.json if delivered else {}})
+        sent = {"hubs": hubs, "delivered": delivered.json if delivered else {}}
+        show_json(_report_json(report) | sent | {"waiting": [waiting_json(one) for one in waiting]})
     _finish(report.published.plan)
     for error in report.unsent:
         say(f"publisher: {error}")
@@ -189,6 +193,7 @@ def _say_report(app: App, report: Report) -> None:
         say(f"note: {report.ahead}")
     if report.public_url:
         say(f"warning: {report.public_url}")
+    say_skipped(app, report.skipped)
     for hold in made.held:
         say(f"held: {hold.path}: {hold.why}")
     _say_warnings(report.warnings)
@@ -232,6 +237,7 @@ def _report_json(report: Report) -> dict[str, Any]:
         "mailings": list(report.mailings),
         "warnings": _warnings_json(report.warnings),
         "log_ahead": report.ahead or None,
+        "skipped": [skipped_json(one) for one in report.skipped],
     }
 
 

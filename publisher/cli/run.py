@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from publisher.app import REST, App
+from publisher.app import REST, SCHEDULE, App
 from publisher.cli.common import Site, say, site_options
 
 if TYPE_CHECKING:
@@ -66,18 +66,19 @@ def _beside(app: App, server: "Server", where: str) -> None:
     _on_signals(apart.stop)
     ticker = Ticker(app)
     watcher = _watcher(app, ticker) if app.settings.schedule.watch else None
-    try:
-        app.wake = ticker.wake
-        ticker.start()
-        if watcher is not None:
-            watcher.start()
-        say(where)
-        apart.attend(ticker.wake)
-    finally:
-        apart.close()
-        if watcher is not None:
-            watcher.stop()
-        ticker.stop()
+    with app.lock(SCHEDULE):
+        try:
+            app.wake = ticker.wake
+            ticker.start()
+            if watcher is not None:
+                watcher.start()
+            say(where)
+            apart.attend(ticker.wake)
+        finally:
+            apart.close()
+            if watcher is not None:
+                watcher.stop()
+            ticker.stop()
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

@@ -1,26 +1,50 @@
 """simulate."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 import click
 
 from publisher.app.simulating import simulated
 from publisher.cli.common import Site, a_time, count, say, show_json, site_options, utc, when
+from publisher.cli.waiting import skipped_json
+from publisher.core.times import read_duration
 from publisher.services.simulating import Happening
+
+LEAST = timedelta(minutes=1)
+
+
+def _period(_ctx: click.Context, _param: click.Parameter, value: str | None) -> timedelta | None:
+    if value is None:
+        return None
+    try:
+        found = read_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if found < LEAST:
+        raise click.BadParameter(f"{value!r} is less than a minute")
+    return found
 
 
 @click.command()
 @site_options(as_json=True)
 @click.option("--from", "start", callback=a_time, metavar="TIME", help="When it begins (default: now).")
 @click.option("--to", "end", required=True, callback=a_time, metavar="TIME", help="When it ends.")
-def simulate(site: Site, as_json: bool, start: str | None, end: str) -> None:
-    """What would be published and mailed between two times, on a copy of the state: ISO instants. Posts
-    and readers are taken to stay as they are. Changes nothing, sends nothing.
+@click.option(
+    "--every",
+    callback=_period,
+    metavar="PERIOD",
+    help="As a timer does that starts `publisher publish` once in this time, such as 24h (default: as "
+    "`publisher run` does).",
+)
+def simulate(site: Site, as_json: bool, start: str | None, end: str, every: timedelta | None) -> None:
+    """What would be published and mailed between two times, on a copy of the state. Posts and readers are
+    taken to stay as they are. Changes nothing, sends nothing.
     """
     app = site.open(reads=True)
     zone = app.settings.site.timezone
-    found = simulated(app, when(start, zone) if start else app.clock(), when(end, zone))
+    found = simulated(app, when(start, zone) if start else app.clock(), when(end, zone), every)
     failed = _show_json(found) if as_json else _say(found)
     if failed:
         raise SystemExit(1)
@@ -37,6 +61,9 @@ def _say(found: Iterable[Happening]) -> bool:
             note = ", to be approved" if mailing.hold else ""
             readers = count(mailing.planned, "reader")
             click.echo(f"{at}  mail       {mailing.list} to {readers}{note}: {mailing.subject}")
+        for one in happening.skipped:
+            readers, next_at = count(one.readers, "reader"), utc(one.next_at)
+            click.echo(f"{at}  skipped    {one.list} for {readers}: due {utc(one.due)}, goes {next_at}")
         if happening.problem:
             failed = True
             say(f"{at}  {happening.problem}")
@@ -64,4 +91,5 @@ def _told(happening: Happening) -> dict[str, Any]:
             for mailing in happening.mailings
         ],
         "problem": happening.problem,
+        "skipped": [skipped_json(one) for one in happening.skipped],
     }

@@ -9,6 +9,7 @@ import click
 
 from publisher.app import wall_clock
 from publisher.cli.common import Site, count, say, show_json, site_options
+from publisher.cli.waiting import wait_in_words, waiting_json
 from publisher.core.holds import in_words, on_the_clock
 from publisher.core.lint.problems import Rule
 from publisher.starting import Wishes, start_site
@@ -68,9 +69,10 @@ def check(site: Site, as_json: bool, force_ok: tuple[str, ...]) -> None:
 @site_options(as_json=True, at=True)
 def status(site: Site, as_json: bool) -> None:
     """Log head, what is due next, what is queued, and the last errors."""
-    value: dict[str, Any] = site.open(reads=True).status()
+    app = site.open(reads=True)
+    value: dict[str, Any] = app.status()
     if as_json:
-        show_json(value)
+        show_json(value | {"waiting": [waiting_json(one) for one in value["waiting"]]})
         return
     for name, what in value.items():
         if name == "problems":
@@ -87,6 +89,9 @@ def status(site: Site, as_json: bool) -> None:
         elif name == "stopped":
             for one in what:
                 click.echo(f"stopped     {one['domain']} until {on_the_clock(one['until'])}: {one['why']}")
+        elif name == "waiting":
+            for one in what:
+                click.echo(f"waiting     {wait_in_words(one, app.settings.site.timezone)}")
         elif name in ("clock_behind", "log_ahead"):
             if what:
                 click.echo(f"{name.replace('_', ' '):<11} {what}")

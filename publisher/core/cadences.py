@@ -25,6 +25,7 @@ class Immediate:
 
     name = "immediate"
     at_once = True
+    max_late: timedelta | None = None
 
     def after(self, instant: datetime, rhythm: Rhythm) -> datetime:
         """The next instant there is."""
@@ -40,6 +41,7 @@ class Daily:
 
     name = "daily"
     at_once = False
+    max_late: timedelta | None = timedelta(hours=12)
 
     def falls_on(self, day: date, rhythm: Rhythm) -> bool:
         """Whether a digest is due on that local day."""
@@ -64,6 +66,7 @@ class Weekly(Daily):
     """One day of the week."""
 
     name = "weekly"
+    max_late = timedelta(days=3)
 
     def falls_on(self, day: date, rhythm: Rhythm) -> bool:
         """Whether it is the day of the week that `on` names ("mon"); Mondays where it names none."""
@@ -74,6 +77,7 @@ class Monthly(Daily):
     """One day of the month, 1 to 28: every month has it."""
 
     name = "monthly"
+    max_late = timedelta(days=10)
 
     def falls_on(self, day: date, rhythm: Rhythm) -> bool:
         """Whether it is the day of the month that `on` names; the first where it names none."""

@@ -48,13 +48,14 @@ class Due:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueGroup:
     """Due readers of one rhythm (the store's number of it) who stand alike. `oldest` is their earliest
-    next_due_at.
+    next_due_at; `skipped`: their last digest was skipped.
     """
 
     rhythm: int
     stand: Stand
     readers: int
     oldest: datetime
+    skipped: bool = False
 
 
 class Candidate(NamedTuple):
@@ -67,6 +68,7 @@ class Candidate(NamedTuple):
     why: str
     rhythm: int
     stand: Stand
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,9 +77,9 @@ class MailingList:
     and `timezone` are its rhythm. `where` says which posts it has. `content` is the `digests.Layout` of its
     mail, `template` the folder under templates/email that makes its digests. Fewer posts than `min_posts`
     wait; of more than `max_posts` the rest is named. `max_late` is how long after its due time a digest may
-    still be planned, `delay` how long a post waits for its author's second thoughts. With `approve` a mailing
-    waits for a person's word. `welcome` is "none" or "latest". `subject` is Jinja source; empty for the
-    template's own.
+    still be planned while `run` is there for the next one; None: as its cadence says. `delay` is how long a
+    post waits for its author's second thoughts. With `approve` a mailing waits for a person's word. `welcome`
+    is "none" or "latest". `subject` is Jinja source; empty for the template's own.
     """
 
     slug: str
@@ -95,7 +95,7 @@ class MailingList:
     content: str = "full"
     min_posts: int = 1
     max_posts: int = 20
-    max_late: timedelta = timedelta(hours=12)
+    max_late: timedelta | None = None
     delay: timedelta = timedelta(0)
     approve: bool = False
     template: str = "digest"

@@ -7,8 +7,18 @@ from zoneinfo import ZoneInfo
 FORMS = "an ISO 8601 time such as 2026-05-01T08:00:00Z, or tomorrow, +1d, 08:00"
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
-_AHEAD = re.compile(r"\+(?:\d{1,6}[dhms])+")
+_DURATION = re.compile(r"(?:\d{1,6}[dhms])+")
 _CLOCK = re.compile(r"(tomorrow)?[ T]?(\d{1,2}:\d\d(?::\d\d)?)?")
+
+
+def read_duration(text: str) -> timedelta:
+    """What "24h", "1d12h" or "30m" means; a day is 24 hours. Raises ValueError."""
+    try:
+        if _DURATION.fullmatch(text):
+            return _duration(text)
+    except OverflowError:
+        pass
+    raise ValueError(f"{text!r} is not a duration such as 24h, 1d or 30m")
 
 
 def read_time(text: str, now: datetime, zone: str) -> datetime:
@@ -29,13 +39,17 @@ def read_time(text: str, now: datetime, zone: str) -> datetime:
 
 
 def _read(text: str, now: datetime, zone: str) -> datetime:
-    if _AHEAD.fullmatch(text):
-        steps = re.findall(r"(\d+)([dhms])", text)
-        return now + sum((timedelta(**{_UNITS[unit]: int(n)}) for n, unit in steps), timedelta())
+    if text.startswith("+") and _DURATION.fullmatch(text[1:]):
+        return now + _duration(text)
     if text and (found := _CLOCK.fullmatch(text)):
         return _by_the_clock(bool(found[1]), found[2], now, zone)
     parsed = datetime.fromisoformat(text)
     return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _duration(text: str) -> timedelta:
+    steps = re.findall(r"(\d+)([dhms])", text)
+    return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in steps), timedelta())
 
 
 def _by_the_clock(tomorrow: bool, clock: str | None, now: datetime, zone: str) -> datetime:

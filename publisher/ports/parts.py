@@ -1,7 +1,7 @@
 """The sockets of everything but the store: clock, folder, markup, formats, mail, files."""
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from publisher.core.assets import NO_FILES, Placed
@@ -143,10 +143,14 @@ class Format(Protocol):
 
 
 class Cadence(Protocol):
-    """A rhythm of digests, by the wall clock of its zone. `at_once`: it waits for nothing but posts."""
+    """A rhythm of digests, by the wall clock of its zone. `at_once`: it waits for nothing but posts.
+    `max_late`: how late a digest may be before it waits for the next one, where a list does not say; None:
+    however late.
+    """
 
     name: str
     at_once: bool
+    max_late: timedelta | None
 
     def after(self, instant: datetime, rhythm: Rhythm) -> datetime:
         """The first occurrence strictly after `instant`."""

@@ -74,6 +74,11 @@ class PlanningStore(Protocol):
         `due.head`: those of `rhythms`, or at `stands`, or who are `suppressed`. Returns how many."""
         ...
 
+    def skip(self, due: Due, rhythm: int, stands: Sequence[Stand], *, limit: int) -> int:
+        """The digest of at most `limit` due readers of a rhythm, at `stands`, is skipped, if their last one
+        was not: they are due when their rhythm is. Returns how many."""
+        ...
+
     def call_up(self, spec: str, now: datetime, *, limit: int) -> int:
         """Active readers of a list who are due later are due at `now`, at most `limit`; returns how many."""
         ...

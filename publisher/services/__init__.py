@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from publisher.services import (
+        backlog,
         clocks,
         deliver,
         documents,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "backlog",
     "clocks",
     "deliver",
     "documents",

@@ -90,7 +90,7 @@ def _note(spec: MailingList, who: Candidate, group: Group | None) -> str:
         case Verdict.WAITS:
             return f"the posts wait for more (min_posts = {spec.min_posts}); {sent}"
         case Verdict.LATE:
-            return f"the digest is late (max_late = {spec.max_late}), and its posts wait for the next; {sent}"
+            return f"the digest is too late (max_late), and its posts wait for the next; {sent}"
         case _:
             return f"nothing is due for {who.address} yet; {sent}"
 

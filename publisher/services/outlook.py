@@ -24,7 +24,7 @@ class Verdict(StrEnum):
     MAIL = "mail"
     WAITS = "waits"  # for more posts: fewer than min_posts
     NOTHING = "nothing"  # nothing that is new is for them
-    LATE = "late"  # past max_late: the posts wait for the next digest
+    LATE = "late"  # past max_late, and skipped: the posts wait for the next digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,8 @@ class Outlook:
 
     def group(self, reader: Candidate) -> Group | None:
         """The group a reader is in; None for who is not due."""
-        place = (reader.rhythm, reader.stand)
-        found = (group for group in self.groups if (group.due.rhythm, group.due.stand) == place)
+        place = (reader.rhythm, reader.stand, reader.skipped)
+        found = (g for g in self.groups if (g.due.rhythm, g.due.stand, g.due.skipped) == place)
         return None if reader.why else next(found, None)
 
     def of(self, verdict: Verdict) -> list[Group]:
@@ -105,7 +105,9 @@ def _judged(
     def judge(group: DueGroup) -> Group:
         taste = taste_of(spec, tastes[group.stand.taste])
         share = shares.of(group.stand, taste, least=least)
-        verdict = Verdict.LATE if group.rhythm in late else _verdict(share)
+        verdict = _verdict(share)
+        if verdict is Verdict.MAIL and group.rhythm in late and not group.skipped:
+            verdict = Verdict.LATE  # never two in a row
         return Group(due=group, taste=taste, share=share, verdict=verdict)
 
     return Outlook(spec=spec, due=due, groups=tuple(map(judge, groups)))

@@ -45,7 +45,8 @@ class Parts:
     is called by name between steps that a crash may part; `kept` holds what was made of posts, for the next
     cohort; `forced` names rules that do not hold a mail now;
     `asks` is the public address that must prove to be this site's before mail is planned, "" where no mail
-    leaves this machine.
+    leaves this machine; `run_is_active`: whether a `publisher run` is there
+    to send what is due next.
     """
 
     site: Site
@@ -85,6 +86,7 @@ class Parts:
     kept: Kept = field(default_factory=Kept)
     forced: frozenset[str] = frozenset()
     asks: str = ""
+    run_is_active: Callable[[], bool] = lambda: False
 
     def list(self, slug: str) -> MailingList | None:
         """The list of that slug, if settings still have it."""

@@ -8,11 +8,14 @@ frozen, and a subscription is planned in the transaction that moves its offset. 
 readers move in chunks, and nothing is rendered while one is open.
 """
 
-from collections.abc import Callable, Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import NamedTuple
 
+from publisher.core.due import DueGroup
 from publisher.core.errors import Conflict, OutputError, PublisherError, Refused, StoreError
 from publisher.core.lists import MailingList
 from publisher.core.mailings import Mailing
@@ -20,19 +23,32 @@ from publisher.services.cohorts import frozen
 from publisher.services.outlook import Outlook, Verdict, outlook
 from publisher.services.parts import Parts
 from publisher.services.publicurl import leads_elsewhere
-from publisher.services.timing import CHUNK, keep_time
+from publisher.services.timing import CHUNK, UPGRADED, keep_time
 
 TRIES = 5
 """How often the id of a new mailing is asked for again when another took it meanwhile."""
 
 
-class MailPlan(NamedTuple):
-    """The ids of mailings that became ready, and why the mail of each other list cannot be made: its readers
-    are due still.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A digest of a list that was due at `due` and is too late for `readers`: they get its posts with the
+    next one, which is due at `next_at`.
     """
 
-    ready: list[int]
-    unsent: tuple[PublisherError, ...]
+    list: str
+    readers: int
+    due: datetime
+    next_at: datetime
+
+
+class MailPlan(NamedTuple):
+    """The ids of mailings that became ready, why the mail of each other list cannot be made (its readers are
+    due still), and the digests that were too late.
+    """
+
+    ready: Sequence[int] = ()
+    unsent: tuple[PublisherError, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 def plan_mail(parts: Parts, now: datetime, *, send: Collection[str] = ()) -> MailPlan:
@@ -41,22 +57,26 @@ def plan_mail(parts: Parts, now: datetime, *, send: Collection[str] = ()) -> Mai
     """
     ready = [_resume(parts, mailing) for mailing in parts.store.unplanned()]
     unsent: list[PublisherError] = []
+    skipped: list[Skipped] = []
     elsewhere = cache(lambda: leads_elsewhere(parts, now))  # asked when the first list has somebody to mail
     for spec in parts.lists:
         try:
-            ready += _plan_list(parts, spec, now, at_once=spec.slug in send, elsewhere=elsewhere)
+            ready += _plan_list(parts, spec, now, skipped, at_once=spec.slug in send, elsewhere=elsewhere)
         except (StoreError, OutputError):
             raise  # of the whole site: no list is better off
         except PublisherError as error:
             if error not in unsent:  # that links lead elsewhere is one error of all lists
                 unsent.append(error)
-    return MailPlan(ready, tuple(unsent))
+    if parts.store.fact(UPGRADED):
+        parts.store.keep_fact(UPGRADED, "")
+    return MailPlan(ready, tuple(unsent), tuple(skipped))
 
 
 def _plan_list(
     parts: Parts,
     spec: MailingList,
     now: datetime,
+    skipped: list[Skipped],
     *,
     at_once: bool,
     elsewhere: Callable[[], Refused | None],
@@ -65,7 +85,7 @@ def _plan_list(
     while at_once and parts.store.call_up(spec.slug, now, limit=CHUNK):
         pass
     look = outlook(parts, spec, now, at_once=at_once)
-    _put_off(parts, look, Verdict.LATE)  # before the others: they may stand where others do
+    skipped += _skip(parts, look)  # before the others: they may stand where others do
     planned: list[int] = []
     if look.readers:
         if (wrong := elsewhere()) is not None:
@@ -80,15 +100,24 @@ def _plan_list(
     return planned
 
 
+def _skip(parts: Parts, look: Outlook) -> Iterator[Skipped]:
+    """Readers whose digest is too late get its posts with the next."""
+    late: defaultdict[int, list[DueGroup]] = defaultdict(list)
+    for group in look.of(Verdict.LATE):
+        late[group.due.rhythm].append(group.due)
+    times = {beat.id: beat.next_at for beat in parts.store.beats(look.spec.slug)} if late else {}
+    for rhythm, groups in late.items():
+        stands, readers = sorted({group.stand for group in groups}), 0
+        while moved := parts.store.skip(look.due, rhythm, stands, limit=CHUNK):
+            readers += moved
+        due = min(group.oldest for group in groups)
+        next_at = times[rhythm] or look.due.now  # a rhythm that is late has a time
+        yield Skipped(list=look.spec.slug, readers=readers, due=due, next_at=next_at)
+
+
 def _put_off(parts: Parts, look: Outlook, verdict: Verdict) -> None:
     """Readers who get nothing this time: due when their rhythm is, past what did not match."""
-    groups = [group.due for group in look.of(verdict)]
-    if verdict is Verdict.LATE:
-        rhythms = sorted({group.rhythm for group in groups})
-        while rhythms and parts.store.put_off(look.due, limit=CHUNK, rhythms=rhythms):
-            pass
-        return
-    stands = sorted({group.stand for group in groups})
+    stands = sorted({group.due.stand for group in look.of(verdict)})
     over = verdict is Verdict.NOTHING
     while stands and parts.store.put_off(look.due, limit=CHUNK, stands=stands, pass_over=over):
         pass

@@ -1,20 +1,20 @@
 """Simulating: time goes by over a copy of the state, and what would be published and mailed is told.
 
-    publish, without documents -> plan mail -> the next post's or digest's time -> ...
+    publish, without documents -> plan mail -> the next post's or digest's time, or a timer's -> ...
 
 The log, the planning and the rendering are the real ones; nothing is delivered. A mailing is told for the
 time it is planned: quiet hours, warm-up and the pace of the server come after that.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from publisher.core.mailings import Mailing
 from publisher.core.plans import Change
 from publisher.services.looking import LastLook
 from publisher.services.parts import Parts
-from publisher.services.plan import plan_mail
+from publisher.services.plan import Skipped, plan_mail
 from publisher.services.publish import enter
 from publisher.services.timing import next_mail
 
@@ -24,32 +24,39 @@ AGAIN = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """What happens at an instant: changes of the log, mailings planned, and why mail could not be made."""
+    """What happens at an instant: changes of the log, mailings planned, digests skipped for being too late,
+    and why mail could not be made.
+    """
 
     at: datetime
     changes: tuple[Change, ...]
     mailings: tuple[Mailing, ...]
     problem: str = ""
+    skipped: tuple[Skipped, ...] = ()
 
 
-def simulate(parts: Parts, start: datetime, end: datetime) -> Iterator[Happening]:
+def simulate(
+    parts: Parts, start: datetime, end: datetime, every: timedelta | None = None
+) -> Iterator[Happening]:
     """Everything from `start` to `end`, both included, in order; `parts` are of the copy, and the folder of
-    posts is taken to stay as it is. Raises as a publish does: Refused where one would be stopped.
+    posts is taken to stay as it is. As `publisher run` does it; or with `every` as a timer does, that starts
+    `publisher publish` at `start` and so often. Raises as a publish does: Refused where one would be stopped.
     """
+    parts = replace(parts, run_is_active=lambda: every is None)
     last, now, first = LastLook(), start, True
     while now <= end:
         plan = enter(parts, now, last, None if first else ()).plan
         first, before = False, parts.store.next_mailing()
-        problem = _mail(parts, now)
+        mail = plan_mail(parts, now)
+        problem, skipped = "; ".join(map(str, mail.unsent)), mail.skipped
         made = (parts.store.mailing(id, counted=False) for id in range(before, parts.store.next_mailing()))
         mailings = tuple(mailing for mailing in made if mailing is not None)
-        if plan.changes or mailings or problem:
-            yield Happening(at=now, changes=plan.changes, mailings=mailings, problem=problem)
+        if plan.changes or mailings or problem or skipped:
+            yield Happening(at=now, changes=plan.changes, mailings=mailings, problem=problem, skipped=skipped)
+        if every is not None:
+            now += every
+            continue
         coming = [at for at in (plan.next_at, next_mail(parts, now)) if at is not None]
         if not coming:
             return
         now = max(min(coming), now + AGAIN) if problem or min(coming) <= now else min(coming)
-
-
-def _mail(parts: Parts, now: datetime) -> str:
-    return "; ".join(map(str, plan_mail(parts, now).unsent))

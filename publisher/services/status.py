@@ -7,6 +7,7 @@ from typing import Any
 from publisher.core.mailings import Mailing, MailingState, State
 from publisher.core.pacing import SERVER, Pace, forecast, mailing_of
 from publisher.core.quotas import DAY, HOUR, Quota, goes_on, used
+from publisher.services.backlog import backlog
 from publisher.services.clocks import ahead_in_words, clock_behind
 from publisher.services.parts import Parts
 from publisher.services.publicurl import last_answer
@@ -98,6 +99,7 @@ def status(parts: Parts, now: datetime) -> dict[str, Any]:
         "mailings": {"all": mailings, "under way": len(active)},
         "deliveries": {state.value: count for state, count in deliveries.items()},
         "public_url": _public_url(parts),
+        "waiting": backlog(parts, now, paused=True),
         "hubs": {"to tell": len(parts.store.pings())} if parts.hubs else {},
         "problems": [{"area": a, "since": at, "text": text} for a, at, text in parts.store.problems()],
     }

@@ -11,6 +11,13 @@ from publisher.services.parts import Parts
 CHUNK = 5_000
 """Readers moved in one transaction."""
 
+UPGRADED = "upgraded"
+"""The fact that an older version left the store: what it let wait goes with the next planned digest, not with
+the first publish of this one."""
+
+BEFORE = timedelta(hours=12)
+"""What `max_late` was for every cadence in that version."""
+
 
 def due_after(parts: Parts, spec: MailingList, pace: Pace, now: datetime) -> datetime:
     """When a reader of that pace is due next after `now`."""
@@ -49,28 +56,43 @@ def ripe_head(parts: Parts, spec: MailingList, now: datetime) -> int:
 
 def next_mail(parts: Parts, now: datetime) -> datetime | None:
     """When the next digest is due: a reader's time, or the end of a post's delay."""
-    known = [parts.store.next_due(), *[_ripens(parts, spec, now) for spec in parts.lists if spec.delay]]
+    known = [parts.store.next_due(), *[ripens(parts, spec, now) for spec in parts.lists if spec.delay]]
     return min((at for at in known if at is not None), default=None)
 
 
-def _ripens(parts: Parts, spec: MailingList, now: datetime) -> datetime | None:
+def ripens(parts: Parts, spec: MailingList, now: datetime) -> datetime | None:
+    """When the next post's delay is over; None: no post waits for that."""
     entered = parts.store.logged_at(ripe_head(parts, spec, now) + 1)
     return entered + spec.delay if entered else None
 
 
 def late_rhythms(parts: Parts, spec: MailingList, newest: dict[int, datetime], now: datetime) -> set[int]:
     """Those of `newest` (when readers of a rhythm were due last) whose occurrence lies more than max_late
-    back: their posts wait for the next digest.
+    back: their posts wait for the next digest. None, where no `publisher run` is there to send that one.
     """
+    upgraded = bool(parts.store.fact(UPGRADED))
+    if not (upgraded or parts.run_is_active()):
+        return set()
     late: set[int] = set()
     for beat in parts.store.beats(spec.slug):
         if beat.id not in newest:
             continue
         rhythm = rhythm_of(spec, beat.pace)
-        latest = parts.cadences[rhythm.cadence].latest(now, rhythm)
-        if now - max(latest, newest[beat.id]) > max(spec.max_late, timedelta(0)):
+        cadence = parts.cadences[rhythm.cadence]
+        most = late_after(parts, spec, rhythm.cadence, upgraded=upgraded)
+        if cadence.at_once or most is None:
+            continue
+        if now - max(cadence.latest(now, rhythm), newest[beat.id]) > most:
             late.add(beat.id)
     return late
+
+
+def late_after(parts: Parts, spec: MailingList, cadence: str, *, upgraded: bool = False) -> timedelta | None:
+    """How late a digest of that cadence may be; None: however late."""
+    most = spec.max_late
+    if most is None:
+        most = BEFORE if upgraded else parts.cadences[cadence].max_late
+    return None if most is None else max(most, timedelta(0))
 
 
 def question(

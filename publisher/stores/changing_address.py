@@ -70,7 +70,10 @@ def _move_in(connection: Connection, new: Row[Any], old: Row[Any], now: datetime
 
 def _succeed(connection: Connection, new: Row[Any], old: Row[Any]) -> None:
     """The new subscription stands where the old one stood, which ends."""
-    same = {name: getattr(old, name) for name in ("offset", "rhythm", "taste", "paused", "next_due_at")}
+    same = {
+        name: getattr(old, name)
+        for name in ("offset", "rhythm", "taste", "paused", "next_due_at", "skipped_at")
+    }
     connection.execute(update(subscriptions).where(subscriptions.c.id == new.id).values(same))
     ended = {"state": State.UNSUBSCRIBED, "next_due_at": None, "asked_at": None}
     connection.execute(update(subscriptions).where(subscriptions.c.id == old.id).values(ended))

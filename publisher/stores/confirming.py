@@ -27,6 +27,7 @@ def activate(connection: Connection, row: Row[Any], next_due_at: datetime | None
     state = after(row.state, Event.CONFIRM)
     due = None if row.paused else next_due_at
     new = {"state": state, "offset": head, "next_due_at": due, "confirmed_at": now, "asked_at": None}
+    new |= {"skipped_at": None}
     connection.execute(update(subscriptions).where(subscriptions.c.id == row.id).values(new))
     lifted = delete(suppressions).where(
         suppressions.c.address_key == row.address_key,

@@ -43,6 +43,9 @@ from publisher.stores.subscribertables import rhythms, subscriptions, tastes
 
 ACTIVE = is_(subscriptions.c.state, SubscriptionState.ACTIVE)
 
+WAS_SKIPPED = subscriptions.c.skipped_at.is_not(None)
+"""Whether a reader's last digest was skipped."""
+
 _NEVER_CAME = (DeliveryState.REJECTED, DeliveryState.SKIPPED, DeliveryState.CANCELLED)
 _DUE_AT = subscriptions.c.next_due_at
 _THEIRS = and_(subscriptions.c.rhythm == rhythms.c.id, ACTIVE)
@@ -110,14 +113,20 @@ class DueReaders:
 
     def due(self, due: Due) -> Sequence[DueGroup]:
         """The due readers in groups, by offset."""
-        key = (subscriptions.c.rhythm, subscriptions.c.offset, subscriptions.c.taste, had(due))
+        key = (subscriptions.c.rhythm, subscriptions.c.offset, subscriptions.c.taste, had(due), WAS_SKIPPED)
         counted = select(*key, func.count(), func.min(_DUE_AT)).select_from(readers_of_rhythms())
         counted = counted.where(is_due(due), ~is_suppressed()).group_by(*key)
         with self._db.read() as connection:
             rows = connection.execute(counted.order_by(subscriptions.c.offset, subscriptions.c.rhythm)).all()
         return [
-            DueGroup(rhythm=rhythm, stand=Stand(offset, taste, mask), readers=number, oldest=oldest)
-            for rhythm, offset, taste, mask, number, oldest in rows
+            DueGroup(
+                rhythm=rhythm,
+                stand=Stand(offset, taste, mask),
+                readers=number,
+                oldest=oldest,
+                skipped=bool(skipped),
+            )
+            for rhythm, offset, taste, mask, skipped, number, oldest in rows
         ]
 
     def next_due(self) -> datetime | None:
@@ -141,17 +150,22 @@ class DueReaders:
         """At most `limit` due readers get the next time of their rhythm, and with `pass_over` the offset
         `due.head`: those of `rhythms`, or at `stands`, or who are `suppressed`. Returns how many.
         """
+        values = onward(due.head, due.now) if pass_over else _later(due.now)
         with self._db.write() as connection:
             if suppressed:
-                return _put_off(connection, due, is_suppressed(), pass_over, limit)
+                return _put_off(connection, due, is_suppressed(), values, limit)
             if rhythms is not None:
-                return _put_off(connection, due, subscriptions.c.rhythm.in_(rhythms), pass_over, limit)
-            key = tuple_(subscriptions.c.offset, subscriptions.c.taste, had(due))
-            for part in slices(stands or ()):
-                here = key.in_([tuple(stand) for stand in part])
-                if moved := _put_off(connection, due, here, pass_over, limit):
-                    return moved
-            return 0
+                return _put_off(connection, due, subscriptions.c.rhythm.in_(rhythms), values, limit)
+            return _put_off_at(connection, due, stands or (), values, limit)
+
+    def skip(self, due: Due, rhythm: int, stands: Sequence[Stand], *, limit: int) -> int:
+        """The digest of at most `limit` due readers of a rhythm, at `stands`, is skipped, if their last one
+        was not: they are due when their rhythm is. Returns how many.
+        """
+        theirs = and_(subscriptions.c.rhythm == rhythm, ~WAS_SKIPPED)
+        values = _later(due.now) | {"skipped_at": due.now}
+        with self._db.write() as connection:
+            return _put_off_at(connection, due, stands, values, limit, theirs)
 
     def call_up(self, spec: str, now: datetime, *, limit: int) -> int:
         """Active readers of a list who are due later are due at `now`, at most `limit`; returns how many."""
@@ -191,7 +205,7 @@ def had(due: Due) -> ColumnElement[int]:
 def onward(head: int, now: datetime) -> dict[str, Any]:
     """How a reader moves on who was planned or passed over: never back, and due when their rhythm is."""
     offset = subscriptions.c.offset
-    return {"offset": case((offset > head, offset), else_=head), **_later(now)}
+    return {"offset": case((offset > head, offset), else_=head), "skipped_at": None, **_later(now)}
 
 
 def _later(now: datetime) -> dict[str, Any]:
@@ -204,11 +218,26 @@ def _of_rhythm(value: ColumnElement[Any]) -> Any:
     return theirs.correlate(subscriptions).scalar_subquery()
 
 
+def _put_off_at(
+    connection: Connection,
+    due: Due,
+    stands: Sequence[Stand],
+    values: dict[str, Any],
+    limit: int,
+    *which: ColumnElement[bool],
+) -> int:
+    key = tuple_(subscriptions.c.offset, subscriptions.c.taste, had(due))
+    for part in slices(stands):
+        here = key.in_([tuple(stand) for stand in part])
+        if moved := _put_off(connection, due, and_(here, *which), values, limit):
+            return moved
+    return 0
+
+
 def _put_off(
-    connection: Connection, due: Due, which: ColumnElement[bool], pass_over: bool, limit: int
+    connection: Connection, due: Due, which: ColumnElement[bool], values: dict[str, Any], limit: int
 ) -> int:
     these = select(subscriptions.c.id).select_from(readers_of_rhythms()).where(is_due(due), which)
-    values = onward(due.head, due.now) if pass_over else _later(due.now)
     moved = update(subscriptions).where(subscriptions.c.id.in_(these.limit(limit))).values(values)
     return connection.execute(moved).rowcount
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import ColumnElement, String, case, func, select, type_coerce
 
 from publisher.core.due import Candidate, Due, Stand
-from publisher.stores.due import ACTIVE, had, is_due
+from publisher.stores.due import ACTIVE, WAS_SKIPPED, had, is_due
 from publisher.stores.eligible import is_suppressed
 from publisher.stores.engine import Database
 from publisher.stores.subscribertables import rhythms, subscribers, subscriptions
@@ -35,7 +35,8 @@ class LeftOut:
         """Every reader of a list as `due` asks, or one of them, a page at a time."""
         theirs = _THEIRS.join(subscribers)
         stand = (subscriptions.c.offset, subscriptions.c.taste, had(due))
-        query = select(subscriptions.c.id, subscribers.c.address, _why(due), rhythms.c.id, *stand)
+        about = (subscriptions.c.id, subscribers.c.address, _why(due), rhythms.c.id, WAS_SKIPPED)
+        query = select(*about, *stand)
         query = query.select_from(theirs).where(rhythms.c.list == due.list).order_by(subscriptions.c.id)
         if subscription is not None:
             query = query.where(subscriptions.c.id == subscription)
@@ -44,8 +45,8 @@ class LeftOut:
             page = query.where(subscriptions.c.id > last).limit(PAGE)
             with self._db.read() as connection:
                 rows = connection.execute(page).all()
-            for id, address, why, rhythm, *stand_of in rows:
-                yield Candidate(id, address, why, rhythm, Stand(*stand_of))
+            for id, address, why, rhythm, skipped, *stand_of in rows:
+                yield Candidate(id, address, why, rhythm, Stand(*stand_of), skipped)
                 last = id
             if len(rows) < PAGE:
                 return

@@ -34,6 +34,23 @@ def hold(path: Path, *, wait: bool, on_wait: Callable[[], None] | None = None) -
         os.close(handle)
 
 
+def held(path: Path) -> bool:
+    """Whether anybody holds the lock `path`, this process included."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False  # nobody ever did
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
 def disown() -> None:
     """For a forked process: the locks stay its parent's alone, and end when the parent does."""
     while _held:

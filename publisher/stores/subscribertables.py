@@ -66,6 +66,7 @@ subscriptions = Table(
     to("taste", tastes.c.id),
     Column("paused", Boolean, nullable=False),
     Column("asked_at", Instant),
+    Column("skipped_at", Instant),  # when their last digest was skipped; null: it was not
     UniqueConstraint("subscriber", "list"),
     CheckConstraint("NOT paused OR next_due_at IS NULL", name="paused_is_not_due"),
     one_of("state", SubscriptionState),

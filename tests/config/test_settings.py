@@ -64,7 +64,7 @@ def test_a_list_takes_zone_and_title_from_the_site(tmp_path: Path) -> None:
     text = LEAST + 'timezone = "Asia/Phnom_Penh"\n[[lists]]\nslug = "daily"\nfrom = "Ann <a@low.example>"\n'
     (spec,) = load(site(tmp_path, text)).lists
     assert (spec.title, spec.timezone, spec.sender) == ("Low Water", "Asia/Phnom_Penh", "Ann <a@low.example>")
-    assert (spec.at, spec.max_posts, spec.max_late) == (time(8), 20, timedelta(hours=12))
+    assert (spec.at, spec.max_posts, spec.max_late) == (time(8), 20, None)
 
 
 def test_every_setting_of_a_list_and_a_feed_is_read(tmp_path: Path) -> None:

@@ -413,3 +413,26 @@ def test_a_message_for_nobody_is_refused(world: Any) -> None:
     with pytest.raises(StoreError, match="store: there is no subscription 7; sign up again"):
         world.store.start_for_one(world.new_mailing(kind=MailingKind.CONFIRM), 7, NOW)
     assert world.store.mailings() == []
+
+
+def test_readers_whose_digest_is_skipped_are_due_when_their_rhythm_is_and_never_twice_in_a_row(
+    world: Any,
+) -> None:
+    world.active("ann", "bob", due=NOW)
+    world.store.set_beats({1: NOW + DAY})
+    due = world.due()
+    assert world.store.skip(due, 99, [Stand(0)], limit=9) == 0
+    assert world.store.skip(due, 1, [Stand(7)], limit=9) == 0
+    assert world.store.skip(due, 1, [Stand(0)], limit=1) == 1
+    assert world.store.skip(due, 1, [Stand(0)], limit=9) == 1
+    assert world.store.due(due) == []
+    later = replace(due, now=NOW + DAY)
+    [group] = world.store.due(later)
+    assert (group.readers, group.skipped, group.oldest) == (2, True, NOW + DAY)
+    assert [who.skipped for who in world.store.candidates(later)] == [True, True]
+    assert world.store.skip(later, 1, [Stand(0)], limit=9) == 0
+    assert world.store.put_off(later, limit=9, stands=[Stand(0)]) == 2  # for more posts: still skipped
+    again = replace(due, now=NOW + 2 * DAY)
+    assert [one.skipped for one in world.store.due(again)] == [True]
+    assert world.store.put_off(again, limit=9, stands=[Stand(0)], pass_over=True) == 2
+    assert [one.skipped for one in world.store.due(replace(due, now=NOW + 3 * DAY))] == [False]

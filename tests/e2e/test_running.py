@@ -8,6 +8,7 @@ import pytest
 from publisher.app import App
 from publisher.config import load
 from publisher.scheduler import Ticker
+from publisher.stores.locks import held
 
 
 class Stepped:
@@ -96,3 +97,15 @@ def test_a_port_in_use_is_one_clear_line(site: Any, running: Any, same_site: Any
     assert "in use" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert server.stop() == 0
+
+
+def test_a_timer_knows_a_run_that_sends_from_one_that_only_serves(site: Any, running: Any) -> None:
+    site.publish("2024-06-10T00:00:00Z")
+    lock = site.folder / ".publisher" / "schedule.lock"
+    serving = running("--web-only")
+    assert not held(lock)
+    serving.stop()
+    sending = running()
+    assert held(lock)
+    sending.stop()
+    assert not held(lock)

@@ -81,7 +81,13 @@ class World:
 
     @property
     def parts(self) -> Any:
-        return replace(self.app.parts, lists=(self.spec,), renderer=Plain(), reach=self.reach, batch=2)
+        changed: dict[str, Any] = {
+            "lists": (self.spec,),
+            "renderer": Plain(),
+            "reach": self.reach,
+            "batch": 2,
+        }
+        return replace(self.app.parts, run_is_active=lambda: self.model.running, **changed)
 
     def reach(self, step: str) -> None:
         if step == self.dies_at:
@@ -218,6 +224,10 @@ class World:
         changed |= {"timezone": ZONES[dice(len(ZONES))], "at": (time(8, 0), time(2, 15))[dice(2)], "on": ""}
         self.spec = self.model.spec = replace(self.spec, **changed)
 
+    def start_or_stop(self, dice: Callable[[int], int]) -> None:
+        """A `publisher run` starts, or ends and leaves the work to a timer."""
+        self.model.running = not self.model.running
+
     def wait(self, dice: Callable[[int], int]) -> None:
         """Some time goes by, or a clock that was ahead is set back."""
         steps = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=7), timedelta(hours=23))
@@ -272,7 +282,7 @@ VERBS = (
     *("publish", "publish", "publish", "edit", "correct", "withdraw"),
     *("come", "come", "go", "choose", "pause", "resettle"),
 )
-CLOCK = ("wait", "wait", "wait", "tick", "tick", "tick", "twice", "die", "send")
+CLOCK = ("wait", "wait", "wait", "start_or_stop", "tick", "tick", "tick", "twice", "die", "send")
 HISTORIES = st.lists(
     st.tuples(st.sampled_from((*VERBS, *CLOCK)), st.lists(st.integers(0, 119), min_size=8, max_size=8)),
     min_size=8,
@@ -285,7 +295,7 @@ LISTS = st.fixed_dictionaries(
         "at": st.sampled_from((time(8, 0), time(2, 30), time(0, 10))),
         "min_posts": st.sampled_from((1, 1, 2, 3)),
         "delay": st.sampled_from((timedelta(0), timedelta(0), timedelta(minutes=30))),
-        "max_late": st.sampled_from((timedelta(hours=12), timedelta(days=400))),
+        "max_late": st.sampled_from((None, timedelta(hours=12), timedelta(minutes=30), timedelta(days=400))),
         "where": st.sampled_from((Where(), Where(), Where(category=("art",)))),
         "readers_choose": st.sampled_from((tuple(Choice), (Choice.CADENCE, Choice.HOUR))),
     }

@@ -18,6 +18,7 @@ from publisher.config import load
 from publisher.core.errors import UsageError
 from publisher.core.rhythms import Choices, Pace
 from publisher.services import departures, subscribe
+from publisher.services.simulating import Happening
 from publisher.services.timing import due_of
 
 START = datetime(2024, 10, 24, 12, tzinfo=UTC)
@@ -113,6 +114,50 @@ def test_what_is_simulated_is_what_then_happens(desk: Desk) -> None:
         datetime(2024, 10, 28, 7, tzinfo=UTC)  # Monday, 8:00 in Berlin, an hour later than in summer
     ]
     assert sum(mails != [] for _, _, mails in foretold) == 9
+
+
+@pytest.mark.parametrize("every", [timedelta(hours=24), timedelta(hours=31), timedelta(days=7)])
+def test_what_a_timer_would_do_is_what_then_happens(desk: Desk, every: timedelta) -> None:
+    start = START + timedelta(hours=17)  # 07:00 in Berlin, an hour before the digests
+    before = desk.state()
+    foretold = [_told(found) for found in simulated(desk.app, start, END, every)]
+    assert desk.state() == before
+    happened: list[Any] = []
+    desk.now = start
+    while desk.now <= END:
+        report = desk.app.publish()
+        made = [desk.app.store.mailing(id) for id in report.mailings]
+        mails = [(mailing.list, mailing.planned, mailing.subject) for mailing in made if mailing]
+        posts = [change.post.path for change in report.published.plan.changes]
+        assert report.skipped == ()
+        if posts or mails:
+            happened.append((desk.now, posts, mails))
+        desk.app.deliver()
+        desk.now += every
+    assert foretold == happened
+    mailed = {mail[0] for _, _, mails in foretold for mail in mails}
+    assert mailed == ({"daily"} if every > timedelta(days=2) else {"daily", "slow"})
+
+
+def _told(found: Happening) -> tuple[datetime, list[str], list[tuple[str, int, str]]]:
+    assert (found.problem, found.skipped) == ("", ())
+    mails = [(mailing.list, mailing.planned, mailing.subject) for mailing in found.mailings]
+    return found.at, [change.post.path for change in found.changes], mails
+
+
+def test_the_command_tells_what_a_timer_would_do(desk: Desk) -> None:
+    times = ["--from", "2024-10-25T05:00:00Z", "--to", "2024-10-28T05:00:00Z"]
+    said = CliRunner().invoke(simulate, ["--site", str(desk.folder), *times, "--every", "1d"])
+    assert said.exit_code == 0, said.output
+    assert [line.split("  ")[0] for line in said.stdout.splitlines() if " daily to " in line] == [
+        "2024-10-25T05:00:00Z",  # who gets each post at once
+        "2024-10-26T05:00:00Z",  # by the timer of 7:00 what was due at 8:00 the day before
+        "2024-10-27T05:00:00Z",
+        "2024-10-28T05:00:00Z",
+    ]
+    for wrong in ("0h", "30s", "soon", "-1d"):
+        said = CliRunner().invoke(simulate, ["--site", str(desk.folder), *times, "--every", wrong])
+        assert said.exit_code == 2
 
 
 def test_the_command_tells_it_in_order(desk: Desk) -> None:

@@ -9,7 +9,7 @@ from threading import Event, Thread
 import pytest
 
 from publisher.core.errors import OutputError, Refused
-from publisher.stores.locks import hold
+from publisher.stores.locks import held, hold
 
 HOLDER = """
 import sys, time
@@ -100,4 +100,15 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
         ),
         hold(tmp_path / "a.lock", wait=True),
     ):
+        pass
+
+
+def test_whether_a_lock_is_held_can_be_asked_and_takes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.lock"
+    assert not held(path)
+    assert not path.exists()
+    with hold(path, wait=False):
+        assert held(path)
+    assert not held(path)
+    with hold(path, wait=False):
         pass

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from publisher.core.errors import StoreError
 from publisher.core.mailings import State
 from publisher.core.rhythms import NO_CHOICES
+from publisher.services.timing import UPGRADED
 from publisher.stores import migrate, open_store
 from publisher.stores import migrating as migrating_module
 from publisher.stores.engine import Database
@@ -58,6 +59,7 @@ def test_migrations_from_nothing_and_a_new_store_are_the_same(tmp_path: Path) ->
 def test_a_migrated_store_opens(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{_migrated(tmp_path / 'm.db')}", create=False)
     assert (store.head().seq, store.next_mailing()) == (0, 1)
+    assert store.fact(UPGRADED) == ""
     store.close()
 
 
@@ -108,6 +110,7 @@ def test_readers_of_an_older_schema_follow_their_list_and_a_planning_goes_on(tmp
     database.close()
     assert migrate(f"sqlite:///{path}") == ("0004", SCHEMA)
     store = open_store(f"sqlite:///{path}", create=False)
+    assert store.fact(UPGRADED) == "1"  # what is late then goes with the next planned digest
     found = list(store.subscriptions(None, None))
     assert [(s.list, s.offset, s.choices) for s in found] == [("a", 3, NO_CHOICES), ("b", 4, NO_CHOICES)]
     [mailing] = store.unplanned()

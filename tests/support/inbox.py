@@ -12,6 +12,8 @@ from publisher.core.lists import Choice, MailingList
 from publisher.core.posts import Mail, Post
 from publisher.core.rhythms import Choices, Rhythm
 
+MAX_LATE = {"daily": timedelta(hours=12), "weekly": timedelta(days=3), "monthly": timedelta(days=10)}
+
 
 @dataclass
 class Item:
@@ -29,6 +31,7 @@ class Reader:
     choices: Choices
     due: datetime
     active: bool = True
+    skipped: bool = False
     inbox: list[Item] = field(default_factory=list[Item])
     had: set[str] = field(default_factory=set[str])
     got: list[list[tuple[str, str]]] = field(default_factory=list[list[tuple[str, str]]])
@@ -43,6 +46,8 @@ class Inboxes:
     live: dict[str, bool] = field(default_factory=dict[str, bool])
     readers: dict[str, Reader] = field(default_factory=dict[str, Reader])
     last: datetime | None = None
+    running: bool = False
+    skips: int = 0
 
     def publish(self, id: str, post: Post, at: datetime, *, backfill: bool) -> None:
         self.posts[id], self.live[id] = post, True
@@ -101,17 +106,28 @@ class Inboxes:
         rhythm = self.rhythm(reader)
         cadence = CADENCES[rhythm.cadence]
         reader.due = cadence.after(now, rhythm)
-        if not send and now - max(cadence.latest(now, rhythm), newest) > self.spec.max_late:
-            return
         delay = timedelta(0) if send else self.spec.delay
         ripe = [item for item in reader.inbox if not delay or item.at <= now - delay]
         chosen = [item for item in ripe if self._wanted(reader, item)]
         if not send and 0 < len(chosen) < self.spec.min_posts:
             return
+        if chosen and not send and self._too_late(rhythm, newest, now) and not reader.skipped:
+            reader.skipped = True
+            self.skips += 1
+            return
+        reader.skipped = False
         reader.inbox = [item for item in reader.inbox if item not in ripe]
         if chosen:
             reader.had |= {item.id for item in chosen}
             reader.got.append([(item.id, self.posts[item.id].revision) for item in chosen])
+
+    def _too_late(self, rhythm: Rhythm, newest: datetime, now: datetime) -> bool:
+        """Whether a digest waits for the next one, which `run` is there to send."""
+        cadence, most = CADENCES[rhythm.cadence], self.spec.max_late
+        if not self.running or cadence.at_once:
+            return False
+        most = MAX_LATE[rhythm.cadence] if most is None else most
+        return now - max(cadence.latest(now, rhythm), newest) > most
 
     def _wanted(self, reader: Reader, item: Item) -> bool:
         post, taste, may = self.posts[item.id], reader.choices.taste, self.spec.readers_choose

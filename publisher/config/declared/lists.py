@@ -78,8 +78,9 @@ LISTS = Section(
         Setting(
             key="max_late",
             kind=kinds.DURATION,
-            default="12h",
-            help="A digest that would go out later than this waits for the next one.",
+            shown='"12h"',
+            help="While `publisher run` works, a digest that would be later than this waits for the next "
+            "one; never two in a row. Default: 12h for daily, 3d for weekly, 10d for monthly.",
         ),
         Setting(
             key="delay",
