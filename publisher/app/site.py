@@ -7,7 +7,7 @@ while those are loaded.
 import os
 import secrets
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -23,7 +23,7 @@ from publisher.app.packaged import packaged
 from publisher.app.warming import reading_ahead
 from publisher.app.wiring import make_parts, make_signer, make_source, stamp
 from publisher.config import Settings
-from publisher.core.errors import PublisherError
+from publisher.core.errors import PublisherError, Refused
 from publisher.failpoints import failpoint
 
 if TYPE_CHECKING:
@@ -257,6 +257,14 @@ class App:
             tally = services.deliver.deliver(parts, stopping=stopping, progress=progress)
             self.note("mail")
             return tally, unknown
+
+    def let_go(self) -> None:
+        """Lets go what a run that died held, so that it can be decided at once. Does nothing while another
+        process sends, which has done it, or while the clock is wrong.
+        """
+        if self.clock_behind() is None:
+            with suppress(Refused), self.lock("deliver", wait=False):
+                self.store.recover(self.parts.run, self.clock(), alone=True)
 
     def ping(self) -> "websub.Pinged":
         """Tells hubs of the feeds that changed; never raises for what a hub does. Raises StoreError."""

@@ -186,6 +186,8 @@ def resolve(
     if resend == accept and not dry_run and not logs:
         what = "nobody can tell whether they arrived"
         raise UsageError(f"mailing {id}", what, "decide: --log FILE, --resend or --accept")
+    if not dry_run:
+        app.let_go()
     found = verbs.find(app.parts, id)
     named = verbs.doubts_of(app.parts, id, only) if only else None
     if logs:

@@ -141,6 +141,31 @@ def test_logs_may_be_packed_and_rotated_and_come_in_any_order(site: MailSite, pa
     assert "10 accepted" in read.stderr
 
 
+def test_right_after_a_kill_no_run_is_needed_before(
+    tmp_path: Path, server: SmtpServer, runner: Runner
+) -> None:
+    site = MailSite(tmp_path / "site", TEN, port=server.port, relay="connections = 1", batch=5)
+    answer = runner.deliver(site.folder, site.now, step="committed", times=3)
+    assert answer == {"code": -signal.SIGKILL}
+    assert site.counts()["sending"] == 1
+    app = site.app()
+    mailing = app.store.mailing(1)
+    assert mailing is not None
+    taken = [message_id(app.parts, mailing, n)[1] for n in range(1, 11)]
+    app.close()
+    at = (site.now + timedelta(minutes=1)).isoformat()
+    file = tmp_path / "mail.log"
+    file.write_text(
+        "".join(json.dumps({"time": at, "message_id": id, "event": "delivered"}) + "\n" for id in taken)
+    )
+    said = resolve(site, "--log", str(file)).stderr
+    assert "the log proves 1 accepted" in said
+    assert "unknown" not in site.counts()
+    site.deliver(minutes=60)
+    assert site.counts() == {"accepted": 10}
+    assert len({message.rcpt_to for message in server.accepted}) == len(server.accepted) == 10
+
+
 def test_only_whom_it_is_asked_about_is_settled(site: MailSite) -> None:
     resolve(site, "--log", str(a_log(site, ENDS)), "--only", TEN[1])
     assert site.counts() == {"accepted": 1, "unknown": 9}

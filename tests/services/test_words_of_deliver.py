@@ -186,7 +186,7 @@ def test_what_is_in_doubt_says_why_and_how_to_decide(tmp_path: Path) -> None:
     app.close()
     shown = run(site, "mailings", "show", "2").stdout
     assert "since 2020-10-06 09:00:00 UTC  the run ended before the answer\n" in shown
-    assert "decide    `publisher mailings resolve 2 --accept`, or --resend\n" in shown
+    assert "decide    `publisher mailings resolve 2 --log FILE`, --accept or --resend\n" in shown
     run(site, "mailings", "resolve", "2", "--accept")
     shown = run(site, "mailings", "show", "2").stdout
     assert "2  taken for accepted by the operator\n" in shown
