@@ -39,7 +39,13 @@ def blogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", BLOGS)
+LARGE = "digitalgov"
+"""It has more posts than all others together."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.soak] if name == LARGE else []) for name in BLOGS]
+)
 def test_every_post_of(name: str, blogs: Path, site: Any) -> None:
     where, zone = BLOGS[name]
     site.settings(

@@ -256,8 +256,23 @@ def _import_all() -> None:
     gc.freeze()
 
 
+def _end(code: int) -> None:
+    """Ends as the interpreter does, but does not take itself apart first, a third of what a command costs."""
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
+    atexit._run_exitfuncs()
+    with suppress(ValueError, OSError):  # then the interpreter's own end says what it says
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
 if __name__ == "__main__":
     args = _serve(socket.socket(fileno=int(sys.argv[1])))
     if args is not None:
         sys.argv = ["publisher", *args]
-        run_module("publisher", run_name="__main__", alter_sys=True)
+        try:
+            run_module("publisher", run_name="__main__", alter_sys=True)
+        except SystemExit as ending:
+            if ending.code is None or isinstance(ending.code, int):
+                _end(ending.code or 0)
+            raise
