@@ -15,6 +15,9 @@ from publisher.rendering.languages import Languages, Words
 if TYPE_CHECKING:
     from publisher.rendering.environment import Templates
 
+SUBJECT = 300
+"""Most characters of a subject: mail servers cut or refuse headers that are very long."""
+
 
 class JinjaRenderer:
     """`ports.Renderer` over folders of templates: the site's own first, the packaged ones last.
@@ -117,7 +120,7 @@ class JinjaRenderer:
             said = self._templates.render_source(f"lists.{spec.slug}.subject", spec.subject, values)
         else:
             said = self._templates.render(f"{name}/subject.txt", values)
-        return filters.one_line(said)
+        return filters.clip(said, SUBJECT)
 
     def _text(self, name: str, values: Mapping[str, object]) -> str:
         text = self._templates.render(f"{name}/body.txt", values).replace("\r\n", "\n")

@@ -1,11 +1,20 @@
 """A post as digests show it: made once from the log's version of it, and kept for the next cohort."""
 
+from dataclasses import replace
+
 from publisher.core.digests import DigestPost, Layout
 from publisher.core.log import Known
+from publisher.core.posts import Image
 from publisher.services.assets import files_of, image_of
 from publisher.services.bodies import html_of
 from publisher.services.parts import Parts
 from publisher.services.summaries import summary_of
+
+TITLE, SUMMARY, NAME, ADDRESS = 300, 1_000, 100, 2_000
+"""Characters of what a mail says of a post beside its body; a picture whose address is longer is left out."""
+
+NAMES = 20
+"""Authors, and categories, that a mail names of a post."""
 
 
 def digest_post(parts: Parts, known: Known, body: str, layout: Layout) -> DigestPost:
@@ -26,14 +35,25 @@ def _made(parts: Parts, known: Known, body: str, layout: Layout) -> DigestPost:
     return DigestPost(
         id=known.id,
         revision=post.revision,
-        title=post.title,
+        title=_short(post.title, TITLE),
         url=post.url,
         instant=post.instant,
         language=post.language,
         html=html if full else "",
         text=markup.text(html, post.title) if full else "",
-        summary=summary_of(markup, post, body, html),
-        authors=post.authors,
-        categories=post.categories,
-        image=image_of(parts, post),
+        summary=_short(summary_of(markup, post, body, html), SUMMARY),
+        authors=tuple(replace(who, name=_short(who.name, NAME)) for who in post.authors[:NAMES]),
+        categories=tuple(_short(name, NAME) for name in post.categories[:NAMES]),
+        image=_image(image_of(parts, post)),
     )
+
+
+def _image(image: Image | None) -> Image | None:
+    if image is None or len(image.url) > ADDRESS:
+        return None
+    return replace(image, alt=_short(image.alt, SUMMARY))
+
+
+def _short(text: str, limit: int) -> str:
+    """`text`, or its beginning and "…": what is said of a post leaves room for the post."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

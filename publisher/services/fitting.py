@@ -11,7 +11,10 @@ from publisher.core.digests import Content, Digest, DigestPost, Links
 from publisher.services.parts import Parts
 
 LIMIT = 90_000
-"""Bytes of HTML in a mail, styles inlined."""
+"""Bytes of HTML in a mail, styles inlined, as it is sent."""
+
+TOKENS = 500
+"""Bytes that the tokens of a reader's links take beyond the marks that stand for them."""
 
 _BUDGETS = (62_000, 45_000, 30_000, 15_000, 5_000, 0)
 """Bytes of post HTML to try, before styles are inlined."""
@@ -44,13 +47,18 @@ def content_of(parts: Parts, digest: Digest, links: Links) -> Content:
     for budget in (_BUDGETS[0], *(budget for budget in _BUDGETS[1:] if budget < total)):
         shown = shortened(parts, digest, budget)
         content = parts.renderer.digest(shown, links)
-        if len(content.html.encode()) <= LIMIT:
+        if _sent_size(content.html) <= LIMIT:
             return content
     if len(digest.posts) < 2:
         return content  # the frame alone is too large: the lint names it
     half = (len(digest.posts) + 1) // 2
     fewer = replace(digest, posts=digest.posts[-half:], more=digest.more + len(digest.posts) - half)
     return content_of(parts, fewer, links)
+
+
+def _sent_size(html: str) -> int:
+    """Bytes of HTML in a reader's mail, whose lines end in CRLF."""
+    return len(html.encode()) + html.count("\n") + TOKENS
 
 
 def shortened(parts: Parts, digest: Digest, budget: int) -> Digest:

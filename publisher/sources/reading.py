@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from publisher.core.posts import BadPost, Markup, Parsed, Post, body_hash
 from publisher.sources import people, places
@@ -31,10 +31,15 @@ from publisher.sources.words import first_heading, lead_of, plain, plain_summary
 Reasons: TypeAlias = dict[str, str]
 """A value's name -> what decided it: a key of the front matter, or words such as "file name"."""
 
+_T = TypeVar("_T")
+
 Linked: TypeAlias = Callable[[str, str], str]
 """(path, body) -> the body with the addresses of the posts it links to."""
 
 SUMMARY_FIELDS = ("excerpt", "summary", "description", "deck", "subtitle")
+MOST_TERMS = 200
+"""Tags, categories and authors of one post."""
+
 _INNER = {"hugo": ("params",), "zola": ("taxonomies", "extra")}
 _NOTHING = FrontMatter(values={}, lines={}, line=1)
 _BREAKS = re.compile(r"\r\n?")
@@ -117,6 +122,8 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
         categories = tuple(dict.fromkeys((*above, *categories)))
     tags, why["tags"] = people.find_tags(front, words=habits.words, labels=rules.labels)
     authors, why["authors"] = people.find_authors(front, rules)
+    categories, tags = _few("categories", categories, warnings), _few("tags", tags, warnings)
+    authors = _few("authors", authors, warnings)
     language, why["language"] = people.find_language(front, path, rules)
     slug, why["slug"] = places.find_slug(front, path)
     facts = Facts(
@@ -155,6 +162,14 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
         warnings=tuple(dict.fromkeys((*warnings, *place.warnings))),
     )  # fmt: skip
     return post, why
+
+
+def _few(name: str, found: tuple[_T, ...], warnings: list[str]) -> tuple[_T, ...]:
+    """The first of very many: what is meant to be a few words takes feeds minutes where it is thousands."""
+    if len(found) <= MOST_TERMS:
+        return found
+    warnings.append(f"{len(found):,} {name}: only the first {MOST_TERMS} are used")
+    return found[:MOST_TERMS]
 
 
 def _own(front: FrontMatter, rules: SourceRules) -> FrontMatter:

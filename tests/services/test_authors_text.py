@@ -119,3 +119,45 @@ def test_a_subject_that_is_always_empty_is_its_templates_fault(tmp_path: Path) -
     mailings, unsent, _ = paper.tomorrow()
     assert mailings == []
     assert "the subject is empty" in str(unsent[0])
+
+
+WORDS = "word " * 40_000
+HUGE = {
+    "body": WORDS * 4,
+    "one word": "x" * 900_000,
+    "table": "|a|b|\n|-|-|\n" + "|row|" + f"{'y' * 50}|\n|row|" * 3_000 + "end|",
+    "title": f"title: {WORDS}",
+    "summary": f"summary: {WORDS}",
+    "categories": f"categories: [{', '.join(f'c{n}' for n in range(9_000))}]",
+    "authors": f"authors: [{', '.join(f'a{n}' for n in range(9_000))}]",
+    "alt": f"image: {{src: 'https://e.example/a.png', alt: '{WORDS}'}}",
+    "picture": f"image: https://e.example/{'a' * 90_000}.png",
+    "address": f"external_url: https://e.example/{'a' * 90_000}",
+    "language": f"lang: {'en-' * 9_000}",
+    "odd language": "lang: 'en us; \"x\"'",
+    "name": 'author: "Ann, Bo\\nBcc: all@example.org\\u0000 {{x}}"',
+    "sign": 'title: "\\U0001F389 \\u202E \\u0007"',
+    "nested": "> " * 240 + "deep",
+    "pictures": "\n".join(f"![{n}](a b{n}'é%.png)" for n in range(900)),
+}
+
+
+@pytest.mark.parametrize("what", HUGE)
+def test_what_is_huge_or_odd_in_one_post_keeps_no_post_out_of_the_mail(what: str, tmp_path: Path) -> None:
+    front, body = (HUGE[what], "Text.") if ": " in HUGE[what][:16] else ("", HUGE[what])
+    paper = Paper(tmp_path)
+    date = "date: 2026-11-02T10:00:00Z"
+    title = "" if front.startswith("title:") else "title: Odd\n"
+    paper.post(1, f"---\n{title}{front}\n{date}\n---\n{body}\n")
+    paper.post(2, f"---\ntitle: Good\n{date}\n---\nGood words.\n")
+    mailings, unsent, plan = paper.tomorrow()
+    assert (len(mailings), unsent, plan.bad) == (len(LISTS), [], ())
+    for file in (tmp_path / "outbox").glob("*.eml"):
+        assert findings(file.read_bytes()) == []
+    for [mail] in paper.mails():
+        html = mail.get_body(("html",)).get_content()
+        assert len(html.encode()) < 90_000
+        assert len(mail["Subject"]) <= 300
+        assert "Good" in html
+        assert "more post" not in html
+    read_feeds(tmp_path)
