@@ -9,7 +9,7 @@ import click
 from publisher.app import App
 from publisher.cli.common import Site, count, say, show_json, site_options, utc
 from publisher.core.errors import UsageError
-from publisher.core.posts import BadPost, Post, why_not
+from publisher.core.posts import BadPost, Post, Wait, reason_not
 from publisher.core.site import Person
 from publisher.services.listing import Listed
 
@@ -78,6 +78,8 @@ def _written(person: Person) -> str:
 def _line(item: Listed) -> str:
     if item.post is None:
         return f"bad     {item.path}: {item.why}"
+    if item.why.startswith(Wait.PAGE_ONLY):
+        return f"page    {item.path}: {item.why}"
     if item.why:
         return f"hidden  {item.path}: {item.why}"
     return f"served  {item.path}: {utc(item.post.instant)} {item.post.title}"
@@ -141,8 +143,7 @@ def _context(app: App, profile: str, timezone: str | None, origins: Any) -> dict
 
 
 def _served(post: Post, now: datetime) -> str:
-    wait = why_not(post, now)
-    return "" if wait is None else (post.hidden or str(wait))
+    return reason_not(post, now)
 
 
 def _path(app: App, given: str) -> str:

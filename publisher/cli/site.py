@@ -57,9 +57,10 @@ def check(site: Site, as_json: bool, force_ok: tuple[str, ...]) -> None:
         for f in found.findings:
             click.echo(str(f))
         hidden = found.waiting["hidden"] + found.waiting["expired"]
+        only = f"{found.waiting['page only']} page only, " if found.waiting["page only"] else ""
         say(
             f"settings are good; {count(found.public, 'public post')}, {found.waiting['future']} waiting, "
-            f"{hidden} hidden, {count(errors, 'error')}"
+            f"{only}{hidden} hidden, {count(errors, 'error')}"
         )
     if errors:
         raise SystemExit(1)

@@ -51,7 +51,8 @@ class Post:
     starts with "/" and is relative to site.url; `url` is absolute: where readers are sent. `base_url` is
     what relative links in the body are resolved against; `extensions` are what its generator reads in it
     beyond `markup`, and `values` the (name, text) of front matter that it shows. `hidden` is the reason this
-    file is never public ("draft: true"); `expires` is when it stops being so.
+    file is never public ("draft: true"); `page_only` is why it has a page at most, and is in no feed and no
+    mail ("rss: false"; "" where nothing says so); `expires` is when it stops being public.
     `summary` is plain text and may be empty; then the first `lead` characters of the body are its summary
     where the author marked its end, else its first paragraph. Titles are plain text and may be empty.
     `assets` are files beside it that go out with it; of one name the first counts. A warning may begin
@@ -80,6 +81,7 @@ class Post:
     image: Image | None = None
     assets: tuple[Asset, ...] = ()
     hidden: str | None = None
+    page_only: str = ""
     opens: datetime | None = None
     expires: datetime | None = None
     lead: int = 0
@@ -169,6 +171,7 @@ class Wait(StrEnum):
     HIDDEN = "hidden"
     FUTURE = "future"
     EXPIRED = "expired"
+    PAGE_ONLY = "page only"  # its page may be seen; the log, and so feeds and mails, know nothing of it
 
 
 def why_not(post: Post, now: datetime) -> Wait | None:
@@ -179,7 +182,22 @@ def why_not(post: Post, now: datetime) -> Wait | None:
         return Wait.FUTURE
     if post.expires is not None and post.expires <= now:
         return Wait.EXPIRED
-    return None
+    return Wait.PAGE_ONLY if post.page_only else None
+
+
+def reason_not(post: Post, now: datetime) -> str:
+    """`why_not` in words, with what the author wrote: "draft: true", "page only (rss: false)"; "" where it
+    is public.
+    """
+    match why_not(post, now):
+        case None:
+            return ""
+        case Wait.HIDDEN:
+            return post.hidden or "no date"
+        case Wait.PAGE_ONLY:
+            return f"{Wait.PAGE_ONLY} ({post.page_only})"
+        case wait:
+            return wait.value
 
 
 def public(posts: Iterable[Post], now: datetime) -> list[Post]:

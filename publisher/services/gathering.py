@@ -15,7 +15,7 @@ from publisher.core.identity import Naming
 from publisher.core.log import Known
 from publisher.core.planning import make_plan
 from publisher.core.plans import Plan, Rules
-from publisher.core.posts import BadPost, FileStat, Post
+from publisher.core.posts import BadPost, FileStat, Post, Wait, why_not
 from publisher.core.settling import Memory, Names, names_of, settled
 from publisher.services.keeping import Keeper
 from publisher.services.looking import Look
@@ -30,9 +30,12 @@ Read = tuple[FileStat, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """A plan; what is to be remembered before it is carried out, and when it is."""
+    """A plan; what is to be remembered before it is carried out, and when it is. `page_only` are the posts
+    that have a page and no part in the log, by path.
+    """
 
     plan: Plan
+    page_only: Sequence[Post]
     rules: Rules
     before: Memory
     memory: Memory
@@ -40,7 +43,9 @@ class Gathered:
 
 @dataclass(slots=True, kw_only=True)
 class _Found:
-    """What is gathered: of remembered files the unsettled ones, beside the files that were read."""
+    """What is gathered: of remembered files the unsettled ones, beside the files that were read. `standing`
+    are the last good versions of posts that are page only and cannot be read now; of others the log has them.
+    """
 
     look: Look
     posts: dict[str, Post] = field(default_factory=dict[str, Post])
@@ -50,6 +55,7 @@ class _Found:
     hashes: dict[str, str] = field(default_factory=dict[str, str])
     touched: dict[str, FileStat] = field(default_factory=dict[str, FileStat])
     gone: list[str] = field(default_factory=list[str])
+    standing: list[Post] = field(default_factory=list[Post])
 
     def same(self, path: str) -> bool:
         """Whether the file's bytes are as they are remembered."""
@@ -91,7 +97,9 @@ def gather(
         if not hash:  # never remembered
             quiet.pop(path, None)
     open_files = {post.path for post, is_settled, _ in files if not is_settled}
-    return _gathered(found, plan, rules, quiet, open_files, {k.id for k in loose})
+    shown = [post for post in (*posts, *found.standing) if why_not(post, now) is Wait.PAGE_ONLY]
+    shown.sort(key=lambda post: post.path)
+    return _gathered(found, plan, shown, rules, quiet, open_files, {k.id for k in loose})
 
 
 def _read_changed(parts: Parts, found: _Found, *, keep: bool) -> None:
@@ -103,7 +111,11 @@ def _read_changed(parts: Parts, found: _Found, *, keep: bool) -> None:
     _read(parts, found, changed, hashes, keep=keep)
     again = {bad.path for bad in found.bad} | {path for path, (_, hash) in found.read.items() if not hash}
     forgotten = (path for path in look.odd if path in look.seen)
-    found.gone = sorted(path for path in forgotten if path not in look.here or path in again)
+    before = parts.store.unpublished([bad.path for bad in found.bad if bad.path in look.here])
+    found.standing = [post for _, post in before.values() if post.page_only]
+    kept = {post.path for post in found.standing}
+    gone = (path for path in forgotten if path not in look.here or path in again)
+    found.gone = sorted(path for path in gone if path not in kept)
 
 
 def _read(
@@ -148,6 +160,7 @@ def _settled_files(found: _Found, known: Iterable[Known]) -> list[Post]:
 def _gathered(
     found: _Found,
     plan: Plan,
+    page_only: Sequence[Post],
     rules: Rules,
     quiet: Mapping[str, str],
     open_files: set[str],
@@ -171,4 +184,4 @@ def _gathered(
         unsettled=None if plan.nothing and ids == open_ids else ids,
     )
     before = Memory(rules=found.look.rules, turned=opened)
-    return Gathered(plan=plan, rules=rules, before=before, memory=memory)
+    return Gathered(plan=plan, page_only=page_only, rules=rules, before=before, memory=memory)

@@ -8,7 +8,7 @@ from publisher.core.identity import mint
 from publisher.core.lint import Problem
 from publisher.core.planning import make_plan
 from publisher.core.plans import Plan
-from publisher.core.posts import BadPost, Parsed, Post, Wait, why_not
+from publisher.core.posts import BadPost, Parsed, Post, Wait, reason_not, why_not
 from publisher.services.checkingmail import mail_findings
 from publisher.services.findings import Finding, findings_of
 from publisher.services.parts import Parts
@@ -112,16 +112,10 @@ def _listed(item: Parsed | BadPost, ids: dict[str, str], clashes: dict[str, str]
 
 
 def _why(post: Post, now: datetime) -> str:
-    match why_not(post, now):
-        case None:
-            return ""
-        case Wait.HIDDEN:
-            return post.hidden or "no date"
-        case Wait.EXPIRED:
-            return "expired"
-        case Wait.FUTURE:
-            due = post.due.astimezone(UTC) if post.due else now
-            return f"waits for {due:%Y-%m-%dT%H:%M:%SZ}"
+    if why_not(post, now) is Wait.FUTURE:
+        due = post.due.astimezone(UTC) if post.due else now
+        return f"waits for {due:%Y-%m-%dT%H:%M:%SZ}"
+    return reason_not(post, now)
 
 
 def _findings(parts: Parts, item: Parsed | BadPost) -> list[Finding]:

@@ -6,9 +6,12 @@ from pathlib import PurePosixPath
 
 from publisher.core.assets import FOLDER as ASSETS
 from publisher.core.digests import DigestPost
+from publisher.core.identity import mint
 from publisher.core.log import Known
 from publisher.core.permalinks import FOLDER as POSTS
 from publisher.core.permalinks import document_path
+from publisher.core.posts import Post
+from publisher.core.views import MAX_SEQ
 from publisher.services.assets import files_of, image_of
 from publisher.services.bodies import html_of
 from publisher.services.documents import Wanted, fingerprint
@@ -42,6 +45,23 @@ def post_pages(parts: Parts, live: Sequence[Known]) -> tuple[list[Wanted], list[
         make = _maker(parts, known, {"feeds": feeds, **around})
         wanted.append(Wanted(path=places[known.id], fingerprint=stamp, make=make))
     return wanted, problems
+
+
+def only_pages(parts: Parts, posts: Sequence[Post]) -> list[Known]:
+    """Posts that are page only as `post_pages` takes them, where posts have pages: the log has none of them,
+    and of two posts at one place that of the log has it.
+    """
+    return [
+        Known(
+            id=mint(post, parts.naming),
+            post=post,
+            live=False,
+            first_seq=MAX_SEQ,
+            updated_at=max(post.modified or post.instant, post.instant),
+        )
+        for post in posts
+        if parts.pages and post.instant is not None
+    ]
 
 
 def _places(live: Sequence[Known]) -> tuple[dict[str, str], list[str]]:

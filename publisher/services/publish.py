@@ -14,6 +14,7 @@ from publisher.core.errors import Refused
 from publisher.core.guards import Guard, ways_out
 from publisher.core.log import Head, Known
 from publisher.core.plans import Plan
+from publisher.core.posts import Post
 from publisher.core.settling import Memory
 from publisher.services.assets import asset_documents
 from publisher.services.documents import write
@@ -24,7 +25,7 @@ from publisher.services.looking import LastLook, Look
 from publisher.services.moving import follow, settle_pages
 from publisher.services.pages import home_page
 from publisher.services.parts import Parts
-from publisher.services.postpages import OWNED, post_pages
+from publisher.services.postpages import OWNED, only_pages, post_pages
 from publisher.services.readings import keep_reader
 from publisher.services.ruling import keep_rules
 from publisher.services.views import feed_views
@@ -63,7 +64,7 @@ def publish(
     plan = gathered.plan
     parts.store.set_problems("posts", [str(b) for b in plan.bad], now)
     _foretell(parts, plan)
-    written = _documents(parts, now)
+    written = _documents(parts, now, gathered.page_only)
     return Published(plan=plan, head=parts.store.head(), written=written)
 
 
@@ -107,17 +108,18 @@ def _foretell(parts: Parts, plan: Plan) -> None:
         parts.store.keep_fact(NEXT_POST, next_at)
 
 
-def _documents(parts: Parts, now: datetime) -> tuple[str, ...]:
+def _documents(parts: Parts, now: datetime, page_only: Sequence[Post]) -> tuple[str, ...]:
     """Pages and assets before the feeds that speak of them."""
     moved = follow(parts)
     known: Sequence[Known] = parts.store.known() if parts.pages else ()
     live = [k for k in known if k.live]
-    pages, problems = post_pages(parts, live)
+    shown = [*live, *only_pages(parts, page_only)]
+    pages, problems = post_pages(parts, shown)
     parts.store.set_problems("pages", problems, now)
     feeds = [current(parts, view) for view in feed_views(parts)]
     documents = [wanted for feed in feeds for wanted in feed_documents(parts, feed)]
     more = [*documents, *feed_pages(parts, feeds), home_page(parts)]
-    wanted = [*asset_documents(parts, live), *pages, *more]
+    wanted = [*asset_documents(parts, shown), *pages, *more]
     settle_pages(parts, known, {want.path for want in pages}, now)
     return write(parts, [want for want in wanted if want.path not in moved], now, owned=OWNED)
 

@@ -25,7 +25,7 @@ from publisher.sources.instants import (
 from publisher.sources.permalinks import Facts, undated
 from publisher.sources.rules import SourceRules
 from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, table
-from publisher.sources.visibility import File, mail_of, why_hidden
+from publisher.sources.visibility import File, mail_of, page_only, why_hidden
 from publisher.sources.words import first_heading, lead_of, plain, plain_summary
 
 Reasons: TypeAlias = dict[str, str]
@@ -158,7 +158,7 @@ def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Re
         explicit_id=front.text(id_field) or None if id_field else None,
         aliases=places.find_aliases(front, rules), authors=authors, tags=tags, categories=categories,
         summary=summary, lead=lead, image=image, mail=mail_of(front, warnings),
-        hidden=hidden or ("no date" if instant is None else None),
+        hidden=hidden or ("no date" if instant is None else None), page_only=page_only(front),
         warnings=tuple(dict.fromkeys((*warnings, *place.warnings))),
     )  # fmt: skip
     return post, why

@@ -60,8 +60,8 @@ class FrontMatter:
         """True or False where the scalar says so in YAML's words, else None."""
         if fold(name) not in self.values:
             return None
-        word = self.text(name).casefold()
-        return True if word in _TRUE else False if word in _FALSE else None
+        word = self.text(name)
+        return True if is_true(word) else False if is_false(word) else None
 
     def over(self, defaults: Mapping[str, Value]) -> "FrontMatter":
         """This front matter, with `defaults` (keyed by `fold`) where a key is missing."""
@@ -90,6 +90,16 @@ def gather(pairs: Iterable[tuple[str, Value, int]], line: int) -> FrontMatter:
         values[name] = _legal_value(value)
         lines[name] = at
     return FrontMatter(values=values, lines=lines, line=line, warnings=tuple(warnings))
+
+
+def is_true(word: str) -> bool:
+    """Whether a scalar says yes, in YAML's words."""
+    return word.strip().casefold() in _TRUE
+
+
+def is_false(word: str) -> bool:
+    """Whether a scalar says no, in YAML's words."""
+    return word.strip().casefold() in _FALSE
 
 
 def names(text: str) -> frozenset[str]:

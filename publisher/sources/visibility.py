@@ -5,9 +5,15 @@ from dataclasses import dataclass
 
 from publisher.core.posts import Mail
 from publisher.sources.instants import dated_folders, dated_name
-from publisher.sources.values import FrontMatter, table
+from publisher.sources.values import FrontMatter, Quoted, Value, fold, is_false, is_true, scalars, table
 
-HIDDEN_STATES = frozenset({"draft", "hidden", "skip", "private", "pending"})
+HIDDEN_STATES = frozenset(
+    {"draft", "auto-draft", "hidden", "skip", "private", "pending", "trash", "trashed", "unlisted"}
+)
+HIDING_KEYS = ("encrypted", "encrypt", "hidden", "private", "isDraft")
+"""Keys by which a generator, a theme or a plugin keeps a post to its author, or to those who know a word."""
+PUBLIC_WORDS = frozenset({"public", "published", "listed"})
+"""What such a key may say of a post that everybody may read."""
 DRAFT_FOLDERS = frozenset({"_drafts", "drafts", "draft"})
 
 
@@ -94,6 +100,64 @@ def _unlisted(file: File) -> str | None:
     return "unlisted: true" if file.front and file.front.flag("unlisted") else None
 
 
+def _kept_back(file: File) -> str | None:
+    """What its author keeps to themselves, or to those who know a password. A value that nobody can judge
+    hides: what was meant to be seen can be shown later, what was not cannot be taken back.
+    """
+    front = file.front
+    if front is None:
+        return None
+    if front.flag("publish") is False:
+        return "publish: false"
+    if _is_password(front.get("password")):
+        return "password is set"  # the word itself is nobody's business
+    visibility = front.get("visibility")
+    if hides(visibility) and not _says_visible(visibility):
+        return _written("visibility", visibility)
+    found = next((key for key in HIDING_KEYS if hides(front.get(key))), None)
+    return _written(found, front.get(found)) if found else None
+
+
+def hides(value: Value) -> bool:
+    """Whether the value of a key that hides a post does so: not where it is false, empty or says `public`,
+    `published` or `listed`; a list or a map does where anything in it does.
+    """
+    return any(not is_false(text) and text.casefold() not in PUBLIC_WORDS for text in scalars(value))
+
+
+def _is_password(value: Value) -> bool:
+    """As `hides`, but "no" or "0" in quotes is a password like any other."""
+    if isinstance(value, Quoted) and value.strip() and value.strip().casefold() != "false":
+        return value.strip().casefold() not in PUBLIC_WORDS
+    return hides(value)
+
+
+def _says_visible(value: Value) -> bool:
+    return isinstance(value, str) and (is_true(value) or value.strip().casefold() == "visible")
+
+
+def _written(key: str, value: Value) -> str:
+    """The key with its value, where that is a word or two."""
+    short = isinstance(value, str) and len(value) <= 30 and value.isprintable()
+    return f"{key}: {value}" if short else f"{key} is set"
+
+
+def page_only(front: FrontMatter | None) -> str:
+    """Why a post is in no feed and no mail, though everybody may see its page; "" where nothing says so."""
+    if front is None:
+        return ""
+    for key in ("disable_feed", "hiddenInRss"):
+        if hides(front.get(key)):
+            return _written(key, front.get(key))
+    for key in ("rss", "feed"):
+        inner = table(front.values.get(fold(key))).get("exclude")
+        if hides(inner) or hides(front.get(f"{key}.exclude")):
+            return f"{key}.exclude: true"
+        if front.flag(key) is False:
+            return f"{key}: false"
+    return ""
+
+
 def _not_built(file: File) -> str | None:
     """What its generator is told not to make a page of, or not to list."""
     front = file.front
@@ -125,7 +189,7 @@ def _underscored(file: File) -> str | None:
 
 RULES: tuple[Callable[[File], str | None], ...] = (
     _not_for_jekyll, _section_page, _no_sign_of_a_post, _drafts_folder, _page, _draft, _unpublished, _status,
-    _unlisted, _not_built, _underscored,
+    _unlisted, _kept_back, _not_built, _underscored,
 )  # fmt: skip
 
 
