@@ -84,9 +84,14 @@ class UsedTokens:
 
     def __init__(self, most: int = USED, forgot: Callable[[], None] = lambda: None) -> None:
         self._most, self._forgot = most, forgot
-        self._used: dict[str, int] = {}
+        self._used: dict[str, int | None] = {}
         self._by_age: list[tuple[datetime, str]] = []
         self._floor = datetime.min.replace(tzinfo=UTC)
+
+    def spoil(self, token: str) -> None:
+        """What a used token was sent for was not done: sent again it is no double click."""
+        if token in self._used:
+            self._used[token] = None
 
     def use(self, token: str, made: datetime, content: int, now: datetime) -> TokenUse:
         """Uses a valid token up, made at `made`, for what `content` is the hash of."""

@@ -75,13 +75,14 @@ class SignUp:
         if use is TokenUse.SPENT:
             self._refused.count("forms_sent_twice")
             return await self._form(request, lists, fields)
+        client = request.client.host if request.client else ""
+        if use is TokenUse.FIRST and not self._limits.take(client, now, waited=waited is not None):
+            self._used.spoil(token)
+            self._refused.count("sign_ups_asked_to_wait")
+            fresh = issue_wait(ring, now, self._answers.parts.nonce())
+            return await self._wait(request, lists, fields, fresh, waits(fresh, ring, now))
         await asyncio.sleep((wait_for or timedelta()).total_seconds())
         if use is TokenUse.FIRST:
-            client = request.client.host if request.client else ""
-            if not self._limits.take(client, now, waited=waited is not None):
-                self._refused.count("sign_ups_asked_to_wait")
-                fresh = issue_wait(ring, now, self._answers.parts.nonce())
-                return await self._wait(request, lists, fields, fresh, waits(fresh, ring, now))
             trapped = bool(one(fields, "website"))  # who falls into it is told what everybody is told
             await evenly(self._sign_up(chosen, address, client, now, trapped=trapped))
         else:

@@ -93,7 +93,8 @@ def test_who_is_erased_is_in_no_table_and_the_ledger_still_adds_up(site: Any) ->
     readers = site.folder / "readers.csv"
     readers.write_text(f"email\n{ANN}\n", encoding="utf-8")
     assert (
-        "left out" in site.run("subscribers", "import", str(readers), "--list", "daily", "--confirmed").stderr
+        "unsubscribed or suppressed here"
+        in site.run("subscribers", "import", str(readers), "--list", "daily", "--confirmed").stderr
     )
 
 
