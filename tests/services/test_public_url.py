@@ -18,6 +18,7 @@ from publisher.app import App
 from publisher.cli import publisher
 from publisher.core.siteproof import Answer, is_challenge, proof, proves
 from publisher.core.tokens import KeyRing
+from publisher.scheduler import Ticker
 from publisher.web.server import Server as Publisher
 
 ANN = "ann@example.org"
@@ -151,6 +152,27 @@ def test_another_site_s_answer_holds_the_mailing_and_says_why(
         forced = again(site, "--force", "public-url")
         assert (forced.exit_code, sent(relay)) == (0, 2)
         assert "warning: web.public_url: another site answers" in forced.stderr
+
+
+def test_run_holds_it_too_asks_at_each_tick_and_logs_it_once(
+    site: MailSite, relay: SmtpServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Server(elsewhere) as server:
+        move(site, server.url)
+        site.now += timedelta(days=1)
+        text = f"---\ntitle: New\ndate: {site.now:%Y-%m-%d}\n---\nWords.\n"
+        (site.folder / "posts" / "new-one.md").write_text(text, encoding="utf-8")
+        app = site.app()
+        ticker = Ticker(app)
+        ticker.publish()
+        ticker.publish()
+        assert asked(server) == ["/healthz"] * 2
+        app.deliver()
+        app.close()
+    reasons = [vars(record)["reason"] for record in caplog.records if record.message == "mail_not_sent"]
+    assert len(reasons) == 1
+    assert "web.public_url: no mail is sent, for its links would be dead" in reasons[0]
+    assert sent(relay) == 1
 
 
 def test_as_soon_as_it_is_mended_what_was_held_goes_once(site: MailSite, relay: SmtpServer) -> None:
