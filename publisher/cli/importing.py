@@ -110,11 +110,19 @@ class _Source:
     scan: FileScan
     reader: RowParser
 
-    def rows(self) -> Iterator[Row]:
-        for line, cells in self.file.rows():
-            row = self.reader(line, cells)
-            if row is not None:
-                yield row
+    def departures(self) -> Iterator[Row]:
+        """The rows of people who left, bounced or the like."""
+        if self.reader.tells_departures:
+            return (row for row in self._rows(self.reader.without_counts()) if row.departs)
+        return iter(())
+
+    def others(self) -> Iterator[Row]:
+        """All other rows."""
+        return (row for row in self._rows(self.reader) if not row.departs)
+
+    def _rows(self, parse: RowParser) -> Iterator[Row]:
+        parsed = (parse(line, cells) for line, cells in self.file.rows())
+        return (row for row in parsed if row is not None)
 
 
 def _given(files: Sequence[str], left: Sequence[str]) -> list[tuple[str, bool]]:
@@ -165,13 +173,15 @@ def _sources(
 def _run(
     parts: Parts, spec: MailingList, sources: Sequence[_Source], now: datetime, *, confirmed: bool
 ) -> Imported:
+    """Departures of all files come first: a digest that goes out meanwhile must not reach who left."""
     done = Imported()
     total = sum(source.scan.rows for source in sources)
+    passes = [(source, source.departures) for source in sources]
+    passes += [(source, source.others) for source in sources]
     with bar("importing", total, parts.ticks) as update:
-        for source in sources:
-            where = source.file.name
-            given: dict[str, Any] = {"confirmed": confirmed, "where": where, "done": done}
-            for _ in import_readers(parts, spec, source.rows(), now, **given):
+        for source, rows in passes:
+            given: dict[str, Any] = {"confirmed": confirmed, "where": source.file.name, "done": done}
+            for _ in import_readers(parts, spec, rows(), now, **given):
                 update(done.rows + sum(one.reader.others for one in sources))
     return done
 

@@ -130,6 +130,7 @@ class RowClassifier:
         self.used = {place for place, *_ in self._columns} | {
             at for *_, at in self._columns if at is not None
         }
+        self.tells = bool(self._columns) or base.status is not SourceStatus.SUBSCRIBED
         self._known: dict[tuple[int, str], RowStatus | UnknownStatus] = {}
 
     def __call__(self, cells: Sequence[str]) -> RowStatus | UnknownStatus:
@@ -263,6 +264,7 @@ def _stated(name: str) -> Column:
         words[DATE] = SourceStatus.LEFT
     elif _STAYS.fullmatch(name):
         words |= dict.fromkeys(YES, SourceStatus.SUBSCRIBED) | dict.fromkeys(NO - {""}, SourceStatus.LEFT)
+        words[DATE] = SourceStatus.SUBSCRIBED
     return Column(name=name, words=words, at=name if _GONE.fullmatch(name) else "")
 
 
@@ -274,8 +276,10 @@ def _said(head: str, column: Column, cell: str) -> RowStatus | UnknownStatus:
         return RowStatus(status=column.filled, reason=f"{head} is set", at=instant(cell))
     word = plain(cell)
     status = column.words.get(word)
-    if status is None and DATE in column.words and instant(cell):
-        return RowStatus(status=column.words[DATE], reason=f"{head} is set", at=instant(cell))
+    if status is None and column.words.get(DATE) is SourceStatus.LEFT and (at := instant(cell)):
+        return RowStatus(status=SourceStatus.LEFT, reason=f"{head} is set", at=at)
+    if status is None and instant(cell):
+        status = column.words.get(DATE)
     if status is None and WORDS.get(word, SourceStatus.SUBSCRIBED) is not SourceStatus.SUBSCRIBED:
         status = WORDS[word]
     if status is None:

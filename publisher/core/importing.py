@@ -5,6 +5,7 @@ Only the reader's own later confirmation here outweighs a departure.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -33,6 +34,11 @@ class Row(NamedTuple):
     pending: bool = False
     kind: str = ""
     wrong: str = ""
+
+    @property
+    def departs(self) -> bool:
+        """Whether it says that somebody left, bounced, complained or was blocked."""
+        return self.said.status in KINDS and not self.wrong
 
 
 class Outcome(StrEnum):
@@ -164,6 +170,17 @@ class RowParser:
         self._width = len(scan.head)
         self.others = 0
         self.unoffered: dict[str, int] = {}
+
+    @property
+    def tells_departures(self) -> bool:
+        """Whether any row can say that somebody left."""
+        return self.ours or self._judge.tells
+
+    def without_counts(self) -> "RowParser":
+        """A parser of the same file that counts for itself."""
+        other = copy(self)
+        other.others, other.unoffered = 0, {}
+        return other
 
     def __call__(self, line: int, cells: Sequence[str]) -> Row | None:
         """The parsed row; None if it belongs to another list."""

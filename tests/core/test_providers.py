@@ -105,6 +105,12 @@ EXPORTS = {
             ["subscribed", "left"],
         ),
         (
+            "stats.csv",
+            "user_email_address,user_name,subscription_type,activity_rating,country,state,unsubscribed_at\n"
+            "a@b.example,A,free,3,US,CA,2024-01-01\n",
+            ["subscribed"],
+        ),
+        (
             "subscriber_details.csv",
             "Email,Name,Stripe plan,Cancel date,Start date,Emails received (6mo),Country,State/Province,"
             "Expiration date,Type,Sections\na@b.example,A,,,2022-01-01,3,US,CA,,Free,\n",
@@ -236,6 +242,7 @@ PLAIN = {
         ["subscribed", "left 2024-05-01"],
     ),
     "truths": ("email,Subscribed\na@b.example,yes\na@b.example,no\n", ["subscribed", "left"]),
+    "dates of joining": ("email,Subscribed\na@b.example,2024-05-01\n", ["subscribed"]),
     "other truths": ("email,opted_out\na@b.example,0\na@b.example,1\n", ["subscribed", "left"]),
     "empty": ("email,unsubscribed_at,bounced\na@b.example,,\n", ["subscribed"]),
     "no row": ("email,state\n", []),

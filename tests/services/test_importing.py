@@ -254,6 +254,16 @@ def test_tags_choose_topics(tmp_path: Path) -> None:
     assert found == {"ann@example.net": ("Boats",), "bo@example.net": ()}
 
 
+def test_departures_of_all_files_come_first(site: MailSite) -> None:
+    """A digest that goes out meanwhile must not reach who left."""
+    readers = file(site, "a.csv", "email\nann@example.net\n")
+    gone = file(site, "b.csv", "email,status\nbo@example.net,active\nann@example.net,unsubscribed\n")
+    assert "1 active, 1 left, 1 not stored\n" in take(site, readers, gone, "--confirmed").stderr
+    with closing(site.app()) as app:
+        [ann] = app.store.of_person(address_key("ann@example.net", app.ring))
+    assert (ann.state, ann.confirmed_at) == ("unsubscribed", None)
+
+
 def test_standard_input_is_read(site: MailSite) -> None:
     given = ("import", "-", "--list", "daily", "--confirmed", "--at", AT)
     run(site, *given, data="email;status\r\nann@example.net;subscribed\r\nbo@example.net;unsubscribed\r\n")
