@@ -28,11 +28,16 @@ SHORT = {
 }
 
 
-def say_outlook(look: Outlook, left_out: Mapping[str, int], who: Iterable[Candidate] | None) -> None:
-    """A line for a list, one for the readers it leaves out, by why, and one for each reader of `who`."""
+def say_outlook(
+    look: Outlook, left_out: Mapping[str, int], who: Iterable[Candidate] | None, next_at: str = ""
+) -> None:
+    """A line for a list, one for the readers it leaves out, by why, and one for each reader of `who`. The
+    next of those left out for now is due at `next_at`.
+    """
     spec = look.spec
+    nobody = f"nobody is due before {next_at}" if next_at and "later" in left_out else "nobody is due"
     posts = max((len(group.share.posts) for group in look.of(Verdict.MAIL)), default=0)
-    text = f"{count(posts, 'post')} to {count(look.readers, 'reader')}" if look.readers else "nobody is due"
+    text = f"{count(posts, 'post')} to {count(look.readers, 'reader')}" if look.readers else nobody
     note = ", to be approved" if look.readers and spec.approve else ""
     click.echo(f"digest     {spec.slug}: {text}{note}")
     others = [f"{number:,} {words}" for words, number in _others(look, left_out).items()]

@@ -11,6 +11,7 @@ from publisher.cli.common import Site, count, say, show_json, site_options, the_
 from publisher.cli.pinging import say_pinged
 from publisher.cli.progress import delivery_progress
 from publisher.cli.waiting import say_skipped, say_waiting, skipped_json, waiting_json
+from publisher.core.clocks import in_zone
 from publisher.core.errors import UsageError
 from publisher.core.guards import WAYS, Guard
 from publisher.core.holds import in_words
@@ -160,8 +161,14 @@ def _say_plan(app: App, made: Plan, outlooks: "tuple[Outlook, ...]", *, who: boo
     if made.next_at:
         click.echo(f"next       a post waits for {utc(made.next_at)}")
     for look in outlooks:
-        say_outlook(look, app.store.left_out(look.due), _who(app, look, who=who))
+        say_outlook(look, app.store.left_out(look.due), _who(app, look, who=who), _next_at(app, look))
     click.echo(f"plan       {made.hash}")
+
+
+def _next_at(app: App, look: "Outlook") -> str:
+    times = [beat.next_at for beat in app.store.beats(look.spec.slug) if beat.next_at is not None]
+    coming = [at for at in times if at > look.due.now]
+    return in_zone(min(coming), app.settings.site.timezone) if coming else ""
 
 
 def _who(app: App, look: "Outlook", *, who: bool) -> "Iterator[Candidate] | None":

@@ -42,11 +42,13 @@ def backlog(parts: Parts, now: datetime, *, paused: bool = False) -> list[Waitin
 def _of_list(parts: Parts, spec: MailingList, now: datetime, *, paused: bool) -> list[Waiting]:
     look = outlook(parts, spec, now, at_once=True, everyone=True)
     ripe = ripens(parts, spec, now) if spec.delay else None
+    at_once = {beat.id for beat in parts.store.beats(spec.slug) if beat.next_at is None}
     found: dict[tuple[bool, datetime, Reason], Waiting] = {}
     for group in look.groups:
         if not group.share.posts:
             continue
-        why, until = _why(parts, spec, group, now, ripe)
+        due = None if group.due.rhythm in at_once or group.due.oldest <= now else group.due.oldest
+        why, until = _why(spec, group, due, ripe)
         key = (until is None, until or now, why)
         before = found.get(key, Waiting(list=spec.slug, why=why, readers=0, until=until))
         found[key] = Waiting(
@@ -63,12 +65,9 @@ def _of_list(parts: Parts, spec: MailingList, now: datetime, *, paused: bool) ->
 
 
 def _why(
-    parts: Parts, spec: MailingList, group: Group, now: datetime, ripe: datetime | None
+    spec: MailingList, group: Group, due: datetime | None, ripe: datetime | None
 ) -> tuple[Reason, datetime | None]:
-    at_once = any(
-        beat.id == group.due.rhythm and beat.next_at is None for beat in parts.store.beats(spec.slug)
-    )
-    due = None if at_once or group.due.oldest <= now else group.due.oldest
+    """For what a group waits whose time comes at `due`, where the next post's delay is over at `ripe`."""
     if len(group.share.posts) < spec.min_posts:
         return Reason.MIN_POSTS, None
     if due is None and ripe is not None:

@@ -19,7 +19,7 @@ def write(site: Any, name: str, title: str, date: str, body: str = "Words.") -> 
 def test_the_life_of_a_post(site: Any) -> None:
     write(site, "old.md", "An old one", "2024-01-05")
     site.publish("2024-10-20T03:00:00Z")
-    site.reader("ann@example.org", "2024-10-20T04:00:00Z")
+    site.reader("ann@example.org", "2024-10-20T10:00:00Z")
     assert [item["title"] for item in site.feed()["items"]] == ["An old one"]
 
     # New: in the feed at once, in the digest at 16:00 in Phnom Penh.

@@ -1,5 +1,7 @@
 """`publisher run`: posts appear in feed and digest when their time comes."""
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -109,3 +111,26 @@ def test_a_timer_knows_a_run_that_sends_from_one_that_only_serves(site: Any, run
     assert held(lock)
     sending.stop()
     assert not held(lock)
+
+
+def test_run_waits_for_a_clock_behind_the_log_and_goes_on_once_it_is_accepted(
+    site: Any, running: Any, wait_for: Any
+) -> None:
+    site.settings((site.folder / "publisher.toml").read_text() + '\n[schedule]\npublish_every = "1s"\n')
+    site.publish("2024-06-10T00:00:00Z")
+    with closing(sqlite3.connect(site.folder / ".publisher" / "publisher.db")) as store:
+        ahead = int((datetime.now(UTC) + timedelta(days=400)).timestamp() * 1000)
+        store.execute("UPDATE log_head SET at = ?", (ahead,))  # as a clock that was wrong leaves it
+        store.commit()
+    site.post("new.md", "---\ntitle: New\ndate: 2024-06-11\n---\nWords.\n")
+    server = running()
+    wait_for(lambda: any(p["area"] == "clock" for p in site.json("status")["problems"]))
+    assert site.feed()["items"] == []
+    assert server.http.get("/feed.json").status_code == 200  # readers are served meanwhile
+    site.run("reconcile", "--clock")
+    wait_for(lambda: [item["title"] for item in site.feed()["items"]] == ["New"])
+    server.stop()
+    said = "".join(server.said)
+    assert said.count("clock_is_behind") == 1
+    assert "set the clock, or accept it as it is with `publisher reconcile --clock`" in said
+    assert "Traceback" not in said
