@@ -3,10 +3,12 @@
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
+from publisher.core.errors import AddressError
 from publisher.core.mailings import Batch, Cause, Delivery, Hold, MailingKind, MailingState, State
-from publisher.core.messages import Outcome, Phase, Segment
+from publisher.core.messages import Outcome, Phase, Segment, Verdict
 from publisher.core.pacing import SERVER, stop_in_words
 from publisher.ports import Session
 from publisher.services.bookkeeping import Books, Tally
@@ -169,7 +171,10 @@ class Drain:
         """Offers, makes the intent durable, commits, settles. Whether the session is still of use, and the
         job that was taken meanwhile: it is the session's next.
         """
-        making = self._begun(job) or await self._begin(job)
+        try:
+            making = self._begun(job) or await self._begin(job)
+        except AddressError as error:  # kept by an older version, or by a hand in the store: one reader's
+            return await self.book.decided(job, _no_address(error)), None
         early = await session.offer(making.ready or await making.whole())
         self.parts.reach("deliver:offered")
         if early is not None and early.phase is Phase.QUOTA:
@@ -182,7 +187,9 @@ class Drain:
         if early is not None:
             return await self.book.decided(job, early), None
         ahead = None if self._ending else self.lanes.ahead()
-        coming = None if ahead is None else self._begun(ahead) or await self._begin(ahead)
+        coming: Making | None = None
+        with suppress(AddressError):  # it is said when its turn comes
+            coming = None if ahead is None else self._begun(ahead) or await self._begin(ahead)
         if not await self.book.commit.intend((job.row.mailing, job.row.n)):
             await session.drop()
             await self._missed(job)
@@ -200,7 +207,8 @@ class Drain:
             if one is not None and one.making is None:
                 reading = self._cohorts.get((one.row.mailing, one.row.cohort))
                 if reading is not None and reading.done():
-                    one.making = self.maker.begin(one.open.batch, one.row, reading.result())
+                    with suppress(AddressError):  # as above
+                        one.making = self.maker.begin(one.open.batch, one.row, reading.result())
         return job.making
 
     async def _begin(self, job: Job) -> Making:
@@ -229,3 +237,8 @@ class Drain:
             self.book.tally.skipped += 1
             return
         await self.book.withdraw(self.lanes.of_mailing(row.mailing))
+
+
+def _no_address(error: AddressError) -> Outcome:
+    """What a mail server would say of an address that is none: it is one reader's, and no other waits."""
+    return Outcome(verdict=Verdict.REJECTED, reply=f"501 5.1.3 {error}"[:500], phase=Phase.RECIPIENT)
