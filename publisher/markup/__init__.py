@@ -7,7 +7,7 @@
     definitions, math, emoji  what only some engines read
     shortcodes, elsewhere  tags and what they show            liquid, braces  expressions
     leftout     what goes though it may have meant something
-    code        what of a source is code and left alone       urls        every URL absolute
+    urls        every URL absolute
     stream      safe HTML as pieces                           limits      bodies too odd to be parsed
     pictures    sizes of pictures that are known              kept        bodies that were made safe before
     prose, outline, inline, texttables  safe HTML -> text as a person types it

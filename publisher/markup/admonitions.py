@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from publisher.markup.code import without_code
+from publisher.core.code import without_code
 
 _OPEN = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)(.*)$")
 _CLOSE = re.compile(r"[ \t]*(:{3,})[ \t]*$")

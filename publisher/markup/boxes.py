@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from html import escape
 
-from publisher.markup.code import without_code
+from publisher.core.code import without_code
 from publisher.markup.stream import names
 
 _KINDS = names("note info tip hint warning caution danger important error success question example abstract")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from publisher.markup.code import outside_code
+from publisher.core.code import outside_code
 from publisher.markup.jsx import blanked
 from publisher.markup.shortcodes import Context
 

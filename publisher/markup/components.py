@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
+from publisher.core.code import outside_code, without_code
 from publisher.markup.boxes import BOXES, heading
-from publisher.markup.code import outside_code, without_code
 from publisher.markup.shortcodes import Arguments, attributes, pictured
 from publisher.markup.stream import names
 

@@ -6,7 +6,7 @@ and a definition of several paragraphs keeps them apart.
 
 import re
 
-from publisher.markup.code import without_code
+from publisher.core.code import without_code
 
 _ITEM = re.compile(r"^[ \t>]*:[ \t]", re.MULTILINE)
 _LINE = re.compile(r"([ \t]*):[ \t]+\S")

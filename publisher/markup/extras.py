@@ -9,7 +9,7 @@
 import re
 from collections.abc import Iterator
 
-from publisher.markup.code import cut, without_code
+from publisher.core.code import cut, without_code
 
 _ADMONITION = re.compile(
     r"([ \t]*)(?:!!!|\?\?\?\+?)[ \t]+([A-Za-z][\w-]*)[\w \t-]*(?:\"([^\"\n]*)\")?[ \t]*$"

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from publisher.core.assets import Placed
+from publisher.core.code import without_code
 from publisher.core.lint.targets import unreachable, unusable
 from publisher.core.posts import Markup as Kind
-from publisher.markup.code import without_code
 from publisher.markup.making import safe
 from publisher.markup.mending import Lost
 from publisher.markup.shortcodes import Context

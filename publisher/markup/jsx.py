@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from html import escape
 
-from publisher.markup.code import blank, cut, outside_code
+from publisher.core.code import blank, cut, outside_code
 
 _IMPORT = (
     r"import\s+(?:[\w*${](?:[^'\"`;<>()\n]|\n(?![ \t]*$)){0,600}?\bfrom\s+)?['\"][^'\"\n]+['\"]"

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from publisher.core.code import without_code
 from publisher.core.extensions import Extension
 from publisher.markup import braces
-from publisher.markup.code import without_code
 from publisher.markup.liquid import EJS, expressions, value_of
 from publisher.markup.math import without_math
 from publisher.markup.shortcodes import Context, shown

@@ -5,6 +5,7 @@ import unicodedata
 
 from publisher.core.assets import Placed
 from publisher.core.extensions import Extension
+from publisher.core.passages import without_passages
 from publisher.core.posts import Markup as Kind
 from publisher.markup import limits, pictures, stream
 from publisher.markup.admonitions import with_quotations
@@ -39,7 +40,7 @@ def safe(
     """The body as safe HTML. `rtl`: its language is written from right to left. Pictures and links that have
     no address are added to `lost`.
     """
-    source = without(legal(body))
+    source, _ = without_passages(without(legal(body)), markdown=kind is Kind.MARKDOWN)  # of old revisions
     if limits.too_odd(source):
         return limits.as_plain(without_marks(source))
     if kind is Kind.MARKDOWN:

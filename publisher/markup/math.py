@@ -9,8 +9,8 @@ Readers see the source, with its marks: no mail and few feed readers can set it.
 import re
 from collections.abc import Callable, Collection, Iterator
 
+from publisher.core.code import blank, without_code
 from publisher.core.extensions import Extension
-from publisher.markup.code import blank, without_code
 from publisher.markup.hidden import hide
 
 LIMIT = 5_000

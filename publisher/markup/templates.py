@@ -7,8 +7,8 @@ until the body is safe HTML.
 import re
 from collections.abc import Callable
 
+from publisher.core.code import blank, outside_code, without_code
 from publisher.core.extensions import Extension
-from publisher.markup.code import blank, outside_code, without_code
 from publisher.markup.hidden import hide
 from publisher.markup.liquid import EJS, expressions, value_of
 from publisher.markup.shortcodes import Context, from_root, shown

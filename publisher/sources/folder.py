@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+from publisher.core import code, passages
 from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.sources.ahead import Ahead
@@ -286,6 +287,9 @@ def _unsettled(path: str) -> BadPost:
 @cache
 def _code_hash() -> str:
     found = hashlib.sha256()
-    for module in sorted(Path(__file__).parent.rglob("*.py")):
+    shared = [
+        Path(module.__file__) for module in (code, passages)
+    ]  # what of core decides how bodies are read
+    for module in (*sorted(Path(__file__).parent.rglob("*.py")), *shared):
         found.update(module.read_bytes())
     return found.hexdigest()[:16]

@@ -1,11 +1,12 @@
 """One file's bytes -> Parsed | BadPost. Pure: no file is opened here."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 
+from publisher.core.passages import without_passages
 from publisher.core.posts import BadPost, Markup, Parsed, Post, body_hash
 from publisher.sources import people, places
 from publisher.sources.asked import asked_of
@@ -74,14 +75,29 @@ def _read(
     try:
         container = open_container(text)
         line = 1 + text.count("\n", 0, len(text) - len(container.body))
-        if (body := linked(path, container.body)) is not container.body:
+        body, warnings = _shown(path, container, rules, line)
+        if (body := linked(path, body)) is not container.body:
             container = replace(container, body=body)
-        post, reasons = _post(path, container, rules)
+        post, reasons = _post(path, container, rules, warnings)
     except FrontMatterError as error:
         return BadPost(path=path, line=error.line, reason=error.reason), {}, None
     title = container.front.text("title") if container.front else ""
     parsed = Parsed(post=post, body=container.body, line=line, container=container.kind, title=title)
     return parsed, reasons, container.front
+
+
+def _shown(path: str, container: Container, rules: SourceRules, line: int) -> tuple[str, list[str]]:
+    """The body without what its author keeps from readers, and warnings; it begins on `line` of the file."""
+    body, unclosed = without_passages(container.body, markdown=not _is_html(path))
+    warnings = [
+        f"line {line + at - 1}: {tag[:60]} is never closed, so the rest of the post is hidden; close it"
+        for at, tag in unclosed
+    ]
+    return body, warnings
+
+
+def _is_html(path: str) -> bool:
+    return path.lower().endswith((".html", ".htm"))
 
 
 def _described(reason: str, front: FrontMatter | None) -> str:
@@ -107,13 +123,14 @@ def _decode(path: str, data: bytes) -> str | BadPost:
     return _BREAKS.sub("\n", text) if "\r" in text else text
 
 
-def _post(path: str, container: Container, rules: SourceRules) -> tuple[Post, Reasons]:
+def _post(path: str, container: Container, rules: SourceRules, found: Iterable[str]) -> tuple[Post, Reasons]:
+    """`found` are warnings of its body."""
     given, body = container.front, container.body
     front = _own(_own(given or _NOTHING, rules).over(_defaults(path, rules)), rules)
-    is_html = path.lower().endswith((".html", ".htm"))
+    is_html = _is_html(path)
     habits = rules.habits
     zones = Zones(zone_named(rules.timezone or "UTC") or UTC, habits.utc, habits.unquoted)
-    warnings = list(front.warnings)
+    warnings = [*front.warnings, *found]
     why: Reasons = {}
     instant, why["instant"] = find_instant(front if given else None, path, zones, warnings, habits.last_dates)
     title, why["title"] = _title(front, body, path, rules, is_html=is_html)
@@ -197,7 +214,7 @@ def _title(front: FrontMatter, body: str, path: str, rules: SourceRules, *, is_h
         kind = "list" if isinstance(value, list) else "map"
         reason = f"title is a {kind}; write text, in quotes where it has brackets"
         raise FrontMatterError(reason, front.line_of("title"))
-    if value and (title := plain(value)):
+    if value and (title := plain(without_passages(value, markdown=False)[0])):
         return title, "title"
     if title := first_heading(body, is_html=is_html):
         return title, "first heading"
@@ -221,7 +238,7 @@ def _named(front: FrontMatter, path: str) -> str:
 def _summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> tuple[str, int, str]:
     """The summary the author wrote; else how much of the body stands before the mark that ends it."""
     for name in SUMMARY_FIELDS:
-        text = front.text(name)
+        text, _ = without_passages(front.text(name), markdown=False)
         if text and (text := plain_summary(text)) and text.casefold() != title.casefold():
             return text, 0, name
     separator = front.get("excerptseparator")

@@ -106,3 +106,22 @@ def test_a_key_of_feeds_leaves_the_page(front: str, reason: str) -> None:
 
 def test_toml_nests_what_keeps_a_post_out_of_feeds() -> None:
     assert post("[rss]\nexclude = true", fence="+++").page_only == "rss.exclude: true"
+
+
+def test_what_stands_between_hiding_tags_is_in_no_part_of_a_post() -> None:
+    body = "{% secret %}\n# hush\n\nhush ![](hush.png) {{ page.hush }}\n{% endsecret %}\n\n# Open\n\nWords.\n"
+    data = f'---\ndate: 2024-01-02\nhush: x\nsummary: "a {{% secret %}}hush{{% endsecret %}} b"\n---\n{body}'
+    found = read_post("a.md", data.encode(), RULES)
+    assert isinstance(found, Parsed)
+    assert "hush" not in found.body
+    assert (found.post.title, found.post.summary, found.post.values) == ("Open", "a b", ())
+    assert found.post.warnings == ()
+
+
+def test_a_passage_that_nothing_closes_is_told_by_the_line_of_the_file() -> None:
+    found = read_post("a.md", b"---\ndate: 2024-01-02\n---\nOpen.\n\n{{< secret >}}\nhush\n", RULES)
+    assert isinstance(found, Parsed)
+    assert found.body.strip() == "Open."
+    assert found.post.warnings == (
+        "line 6: {{< secret >}} is never closed, so the rest of the post is hidden; close it",
+    )
