@@ -287,9 +287,7 @@ def _unsettled(path: str) -> BadPost:
 @cache
 def _code_hash() -> str:
     found = hashlib.sha256()
-    shared = [
-        Path(module.__file__) for module in (code, passages)
-    ]  # what of core decides how bodies are read
+    shared = [Path(str(it.__file__)) for it in (code, passages)]  # of core, and decide what a body is
     for module in (*sorted(Path(__file__).parent.rglob("*.py")), *shared):
         found.update(module.read_bytes())
     return found.hexdigest()[:16]
