@@ -64,6 +64,8 @@ def _asked(parts: Parts, now: datetime) -> Seen:
         return Seen(url=url, at=now, answer=Answer.NONE, words=f"nobody answers at {url} ({said.why})")
     if not proves(said.text, challenge, parts.ring()):
         words = f"another site answers at {url} ({said.why} for {url}{PATH})"
+        if said.text.startswith("alive\n"):
+            words = f"another Publisher answers at {url}: its secret is another, or its version older"
         return Seen(url=url, at=now, answer=Answer.OTHER, words=words)
     ends = said.url.partition("?")[0].removesuffix(PATH)
     words = "" if ends == url else f"{url} redirects to {ends}, and one-click unsubscribes follow no redirect"
