@@ -143,6 +143,10 @@ LISTMONK = Provider(
     columns=(
         Column(name="status", words=_words(subscribed="enabled", inactive="disabled", blocked="blocklisted")),
     ),
+    warning=lambda _: (
+        "listmonk's status is the account's, so whoever left one list is still `enabled`; "
+        "export only confirmed subscriptions, and import the unsubscribed ones with --left"
+    ),
 )
 
 BUTTONDOWN = Provider(
