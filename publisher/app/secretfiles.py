@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from publisher.config import inline_passwords
 from publisher.core.errors import SettingsError
 from publisher.services.findings import Finding
 
@@ -28,7 +29,7 @@ def secret_findings(app: "App") -> list[Finding]:
     what is wrong with it a warning.
     """
     mail = app.settings.mail
-    found = list(_of_keys(app))
+    found = [*_of_keys(app), *open_to_others(app)]
     for item in mail.relays:
         if item.password_file is not None and not item.relay.password:
             name = _name(app, item.password_file)
@@ -43,6 +44,33 @@ def setting_findings(app: "App") -> Iterator[Finding]:
         reason = f"web.public_url is not set, so links in mails lead to site.url ({settings.site.url}); "
         reason += "set it to where this Publisher is reached, also where that is the same"
         yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
+
+
+def open_to_others(app: "App") -> list[Finding]:
+    """What everybody on this machine may read: the folders of the store and of the outbox, where addresses
+    and links of readers are, and a publisher.toml with a password in it. Warnings.
+    """
+    found: list[Finding] = []
+    for folder, what in ((app.state, "the readers' addresses and the keys are"), (app.outbox, "mail is")):
+        mode = _mode(folder)
+        if mode & stat.S_IRWXO and folder.is_dir():
+            why = f"everybody on this machine may look into it ({mode:04o}), and {what} in it"
+            found.append(_finding(f"{_name(app, folder)}/", f"{why}; chmod 700", error=False))
+    file = app.settings.folder / "publisher.toml"
+    mode = _mode(file)
+    for line, label in inline_passwords(app.settings.folder) if mode & stat.S_IROTH else ():
+        why = f"everybody on this machine may read {label} here ({mode:04o})"
+        do = "chmod 600, or move it to a file of its own (password_file)"
+        found.append(Finding(path=file.name, line=line, reason=f"{why}; {do}", error=False))
+    return found
+
+
+def _mode(path: Path) -> int:
+    """The permissions of a file or folder; 0 where there is none."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0
 
 
 def _of_keys(app: "App") -> Iterator[Finding]:
@@ -123,10 +151,7 @@ def _unread(file: Path, do: str) -> str:
 
 
 def _open_to_others(name: str, file: Path) -> Iterator[Finding]:
-    try:
-        mode = stat.S_IMODE(file.stat().st_mode)
-    except OSError:
-        return
+    mode = _mode(file)
     if mode & stat.S_IRWXO:
         yield _finding(name, f"everybody on this machine may read it ({mode:04o}); chmod 600", error=False)
 

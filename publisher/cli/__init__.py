@@ -8,6 +8,7 @@ import click
 
 from publisher import __version__
 from publisher.core.errors import PublisherError
+from publisher.core.printable import printable
 
 COMMANDS = {
     "init": ("publisher.cli.site", "A working site with two posts."),
@@ -47,6 +48,14 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Carries out the command; what click says of wrong words shows them without control characters."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            vars(error)["message"] = printable(error.message)
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
@@ -70,7 +79,7 @@ def main() -> None:
     except PublisherError as error:
         if debug:
             raise
-        click.echo(f"publisher: {error}", err=True)
+        click.echo(printable(f"publisher: {error}"), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
@@ -79,7 +88,8 @@ def main() -> None:
         if debug:
             raise
         text = " ".join(str(error).split())
-        click.echo(f"publisher: unexpected {type(error).__name__}: {text}; --debug shows where", err=True)
+        what = f"unexpected {type(error).__name__}: {text}"
+        click.echo(printable(f"publisher: {what}; --debug shows where"), err=True)
         sys.exit(1)
     finally:
         gc.freeze()  # the process ends: nothing that is left need be gone over once more

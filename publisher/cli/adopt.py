@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from publisher.cli.common import Site, count, say, show_json, site_options, utc
+from publisher.cli.common import Site, count, echo, say, show_json, site_options, utc
 from publisher.core.adopting import OldEntry
 from publisher.services import adopting
 from publisher.services.adopting import Fetched, Proposal
@@ -43,15 +43,15 @@ def _show(read: list[Fetched], proposal: Proposal, name: str, *, dry_run: bool) 
     for one in read:
         say(f"read {one.source}: {count(len(one.entries), 'entry', 'entries')} of {one.title or 'a feed'}")
     for found in adoption.found:
-        click.echo(f"{found.how}: {found.post.path} is {found.entry.id}")
+        echo(f"{found.how}: {found.post.path} is {found.entry.id}")
     for entry in proposal.derived:
-        click.echo(f"rule of the others: {entry.post} is {entry.id}")
+        echo(f"rule of the others: {entry.post} is {entry.id}")
     for entry, paths in adoption.ambiguous:
-        click.echo(f'ambiguous: {_named(entry)} may be {" or ".join(paths)}; write "post" into {name}')
+        echo(f'ambiguous: {_named(entry)} may be {" or ".join(paths)}; write "post" into {name}')
     for entry in adoption.unmatched:
-        click.echo(f"no such post: {_named(entry)}")
+        echo(f"no such post: {_named(entry)}")
     for it in proposal.refused:
-        click.echo(f"not changed: {it.post.path}: another post of the log has the id {it.entry.id}")
+        echo(f"not changed: {it.post.path}: another post of the log has the id {it.entry.id}")
     _sum_up(proposal, name, dry_run=dry_run)
 
 

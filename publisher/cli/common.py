@@ -1,5 +1,6 @@
 """What the commands share: the options of every one, the opened site, and how things are said."""
 
+import ipaddress
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +15,7 @@ from publisher.app import App, fixed, wall_clock
 from publisher.config import load
 from publisher.core.errors import PublisherError, UsageError
 from publisher.core.lists import MailingList
+from publisher.core.printable import printable, printable_json
 from publisher.core.times import FORMS, read_time
 
 P = ParamSpec("P")
@@ -32,13 +34,27 @@ class Site:
         """The site's App, which is closed when the command ends; one that only `reads` is warned of a wrong
         clock, and goes on. Raises SettingsError.
         """
-        settings = load(self.folder, os.environ)
-        clock = fixed(when(self.at, settings.site.timezone)) if self.at else wall_clock
-        app = App(settings, clock=clock, say=say, rest=rest)
+        app = self.load(rest)
         click.get_current_context().call_on_close(app.close)
         if reads:
             warn_of_clock(app)
         return app
+
+    def load(self, rest: timedelta = timedelta()) -> App:
+        """The same outside of a command, as in another thread: whoever asks for it closes it."""
+        settings = load(self.folder, os.environ)
+        clock = fixed(when(self.at, settings.site.timezone)) if self.at else wall_clock
+        return App(settings, clock=clock, say=say, rest=rest)
+
+
+def warn_of_readable(app: App) -> None:
+    """Says what everybody on this machine may read, where mail goes out: addresses, and passwords."""
+    if app.settings.mail.transport != "smtp":
+        return
+    from publisher.app.secretfiles import open_to_others
+
+    for found in open_to_others(app):
+        say(f"warning: {found.path}{f':{found.line}' if found.line else ''}: {found.reason}")
 
 
 def a_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -67,6 +83,24 @@ def warn_of_clock(app: App) -> None:
         return  # the command itself says what is wrong with the store
     if wrong is not None:
         say(f"warning: the clock looks wrong: {wrong.in_words(app.settings.site.timezone)}")
+
+
+def listening(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Where to listen: an IP address and a port, or a port of 127.0.0.1."""
+    if value is None:
+        return None
+    text = value.strip()
+    host, _, port = (f"127.0.0.1:{text}" if text.isdecimal() else text).rpartition(":")
+    try:
+        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+        good = port.isascii() and port.isdecimal() and int(port) <= 65_535
+        good = good and (address.version == 6) == host.startswith("[")
+    except ValueError:
+        good = False
+    if not good:
+        what = f"{value!r} is neither a port nor an IP address and a port"
+        raise click.BadParameter(f"{what}; give one such as 8000, 127.0.0.1:8000 or [::1]:8000")
+    return f"{host}:{int(port)}"
 
 
 def site_options(
@@ -102,14 +136,30 @@ def site_options(
     return decorate
 
 
+def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Data for a person, on stdout. This is the one door to the terminal: what authors, readers and servers
+    wrote goes through it without the characters that a terminal obeys.
+    """
+    click.echo(printable(str(text)), err=err, nl=nl)
+
+
 def say(text: str) -> None:
     """Talk: to stderr, so that stdout is data only."""
-    click.echo(text, err=True)
+    echo(text, err=True)
+
+
+def confirm(question: str, *, err: bool = False) -> None:
+    """Asks; raises click.Abort when the answer is no."""
+    click.confirm(printable(question), abort=True, err=err)
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    return printable_json(json.dumps(value, indent=indent, ensure_ascii=False, default=_plain))
 
 
 def show_json(value: object) -> None:
     """Data: one JSON document on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    click.echo(_json(value, indent=2))
 
 
 def show_json_rows(rows: Iterable[object]) -> None:
@@ -117,18 +167,18 @@ def show_json_rows(rows: Iterable[object]) -> None:
     click.echo("[", nl=False)
     comma = ""
     for row in rows:
-        click.echo(f"{comma}\n  {json.dumps(row, ensure_ascii=False, default=_plain)}", nl=False)
+        click.echo(f"{comma}\n  {_json(row)}", nl=False)
         comma = ","
     click.echo("\n]" if comma else "]")
 
 
 def show_json_with(value: Mapping[str, object], name: str, rows: Iterable[object]) -> None:
     """The document {**value, name: [...]}, its rows written as they come: there may be very many."""
-    whole = json.dumps({**value, name: []}, indent=2, ensure_ascii=False, default=_plain)
+    whole = _json({**value, name: []}, indent=2)
     click.echo(whole.removesuffix("]\n}"), nl=False)
     comma = ""
     for row in rows:
-        click.echo(f"{comma}\n    {json.dumps(row, ensure_ascii=False, default=_plain)}", nl=False)
+        click.echo(f"{comma}\n    {_json(row)}", nl=False)
         comma = ","
     click.echo("\n  ]\n}" if comma else "]\n}")
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from publisher.app import REST, App, fixed, packaged, wall_clock
-from publisher.cli.common import count, say
+from publisher.cli.common import count, listening, say
 from publisher.cli.run import serve
 from publisher.config import Settings, load
 from publisher.core.posts import Parsed, why_not
@@ -30,7 +30,7 @@ FRESH = 4
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default="publisher-demo", metavar="[DIR]")
-@click.option("--listen", metavar="HOST:PORT", default=LISTEN, show_default=True)
+@click.option("--listen", callback=listening, metavar="[IP:]PORT", default=LISTEN, show_default=True)
 @click.option("--no-serve", is_flag=True, help="Publish and mail, then stop.")
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
 def demo(folder: Path, listen: str, no_serve: bool, debug: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from publisher.app import App
-from publisher.cli.common import Site, count, say, show_json, site_options, utc
+from publisher.cli.common import Site, count, echo, say, show_json, site_options, utc
 from publisher.cli.pinging import say_pinged
 from publisher.cli.snippets import snippet_
 from publisher.core.errors import UsageError
@@ -36,9 +36,9 @@ def list_(site: Site, as_json: bool) -> None:
         return
     for row in rows:
         kind = "archive " if row.archive else ""
-        click.echo(f"{row.url}  {kind}{count(row.entries, 'entry', 'entries')}, changed {utc(row.changed)}")
+        echo(f"{row.url}  {kind}{count(row.entries, 'entry', 'entries')}, changed {utc(row.changed)}")
     for move in moves:
-        click.echo(_moved(app, move))
+        echo(_moved(app, move))
     if not rows:
         say("no feed yet: `publisher publish` writes them")
 
@@ -57,7 +57,7 @@ def move(site: Site, old: str, new: str, dry_run: bool) -> None:
     app = site.open()
     if dry_run:
         for path in moving.paths_of(app.parts, old):
-            click.echo(f"{path} would lead to {new}")
+            echo(f"{path} would lead to {new}")
         return
     with app.lock("publish"):
         made = moving.move(app.parts, old, new, app.time_to_write())
@@ -74,7 +74,7 @@ def end(site: Site, old: str, undo: bool, dry_run: bool) -> None:
     app = site.open()
     if dry_run:
         for path in moving.paths_of(app.parts, old):
-            click.echo(f"{path} would {'be as before' if undo else 'end'}")
+            echo(f"{path} would {'be as before' if undo else 'end'}")
         return
     with app.lock("publish"):
         if undo:
@@ -101,7 +101,7 @@ def rebuild(site: Site, as_json: bool, slugs: tuple[str, ...], dry_run: bool) ->
             raise UsageError("feeds rebuild", f"no feed {slug!r}", f"publisher.toml has: {', '.join(there)}")
     chosen = list(slugs or there)
     if dry_run:
-        click.echo("\n".join(chosen))
+        echo("\n".join(chosen))
         return
     with app.lock("publish"):
         written = rebuild_archives(app.parts, chosen, app.time_to_write())
@@ -109,7 +109,7 @@ def rebuild(site: Site, as_json: bool, slugs: tuple[str, ...], dry_run: bool) ->
         show_json({"feeds": chosen, "documents": list(written)})
         return
     for path in written:
-        click.echo(path)
+        echo(path)
     say(f"wrote {count(len(written), 'document')} of {', '.join(chosen)}")
 
 
@@ -130,7 +130,7 @@ feeds.add_command(snippet_)
 
 def _say(app: App, moves: Sequence[Move]) -> None:
     for move in moves:
-        click.echo(_moved(app, move))
+        echo(_moved(app, move))
     say("written to moved.json: keep it with publisher.toml; take what is gone out of [[feeds]] too")
 
 

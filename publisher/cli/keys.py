@@ -3,7 +3,7 @@
 import click
 
 from publisher.app import DkimRecord, dkim_keys
-from publisher.cli.common import Site, say, show_json, site_options
+from publisher.cli.common import Site, echo, say, show_json, site_options
 
 STRING = 255
 """Octets in one string of a TXT record (RFC 1035 3.3.14)."""
@@ -28,7 +28,7 @@ def dkim(selector: str, site: Site, as_json: bool) -> None:
         show_json([record.__dict__ | {"file": str(record.file)} for record in records])
         return
     for record in records:
-        click.echo(_zone_line(record))
+        echo(_zone_line(record))
     for file in dict.fromkeys(record.file for record in records):
         say(f"{file}: {'made' if any(r.file == file and r.new for r in records) else 'was there'}")
     missing = [r for r in records if not r.used]

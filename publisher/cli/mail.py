@@ -3,7 +3,7 @@
 import click
 
 from publisher.app import App
-from publisher.cli.common import Site, count, say, show_json, site_options
+from publisher.cli.common import Site, count, say, show_json, site_options, warn_of_readable
 from publisher.cli.progress import delivery_progress
 from publisher.core.holds import in_words, on_the_clock
 
@@ -20,6 +20,7 @@ def deliver(site: Site, as_json: bool, dry_run: bool) -> None:
     if dry_run:
         say(f"due: {count(app.queued(), 'delivery', 'deliveries')}")
         return
+    warn_of_readable(app)
     delivered = delivery_progress(app, as_json=as_json)
     if as_json:
         show_json(delivered.json)

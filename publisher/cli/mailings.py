@@ -11,7 +11,7 @@ import click
 
 from publisher.app import App
 from publisher.cli.bars import bar
-from publisher.cli.common import Site, count, say, show_json, show_json_with, site_options, utc
+from publisher.cli.common import Site, confirm, count, echo, say, show_json, show_json_with, site_options, utc
 from publisher.core.bounces import HELD, Severity
 from publisher.core.errors import Refused, UsageError
 from publisher.core.holds import OVER, Order, in_words, on_the_clock
@@ -47,7 +47,7 @@ def list_(site: Site, as_json: bool) -> None:
         show_json([_mailing_json(m) for m in found])
         return
     for m in found:
-        click.echo(f"{m.id:>5}  {utc(m.created_at)}  {m.list}  {_state(m)}  {_counts(m)}  {m.subject}")
+        echo(f"{m.id:>5}  {utc(m.created_at)}  {m.list}  {_state(m)}  {_counts(m)}  {m.subject}")
     if not found:
         say("no mailing yet")
 
@@ -70,19 +70,19 @@ def show(site: Site, as_json: bool, id: int) -> None:
         rows = (_doubt_json(app, found, doubt) for doubt in doubts)
         show_json_with(_mailing_json(found) | {"replies": reply_rows, "refusals": refused}, "in_doubt", rows)
         return
-    click.echo(f"mailing {found.id} of {found.list}: {found.subject}")
-    click.echo(f"{_state(found)}, {count(found.planned, 'delivery', 'deliveries')} planned: {_counts(found)}")
+    echo(f"mailing {found.id} of {found.list}: {found.subject}")
+    echo(f"{_state(found)}, {count(found.planned, 'delivery', 'deliveries')} planned: {_counts(found)}")
     if found.hold:
-        click.echo(f"held      {in_words(found.hold, id, found.hold_why, found.hold_until)}")
+        echo(f"held      {in_words(found.hold, id, found.hold_why, found.hold_until)}")
     _show_doubts(app, found, islice(doubts, LISTED))
     if found.counts.get(State.UNKNOWN):
-        click.echo(f"decide    `publisher mailings resolve {id} --log FILE`, --accept or --resend")
+        echo(f"decide    `publisher mailings resolve {id} --log FILE`, --accept or --resend")
     if (more := found.counts.get(State.UNKNOWN, 0) - LISTED) > 0:
-        click.echo(f"in doubt  {more:,} more; --json lists them all")
+        echo(f"in doubt  {more:,} more; --json lists them all")
     for line in _refusals(app, found):
-        click.echo(line)
+        echo(line)
     for text, number in replies:
-        click.echo(f"{number:>9,}  {text}")
+        echo(f"{number:>9,}  {text}")
 
 
 def _refusals(app: App, found: Mailing) -> Iterator[str]:
@@ -224,7 +224,7 @@ def _resolve_by_log(
         nonlocal left
         if left:
             left -= 1
-            click.echo(f"{one.became:<9} {one.doubt.address}  {one.reply}")
+            echo(f"{one.became:<9} {one.doubt.address}  {one.reply}")
 
     with bar("reading", size_of(logs), app.parts.ticks) as update:
         read = resolve_by_log(
@@ -293,7 +293,7 @@ def rebuild(site: Site, as_json: bool, id: int, verify: bool) -> None:
         rows = [{"cohort": p.cohort, "sha256": p.sha256, "differs": p.differs or None} for p in proofs]
         show_json({"id": id, "same": not any(p.differs for p in proofs), "cohorts": rows})
     for proof in () if as_json else proofs:
-        click.echo(f"cohort {proof.cohort}  sha256 {proof.sha256}  {proof.differs or 'the same bytes'}")
+        echo(f"cohort {proof.cohort}  sha256 {proof.sha256}  {proof.differs or 'the same bytes'}")
     if any(proof.differs for proof in proofs):
         raise SystemExit(1)
 
@@ -304,7 +304,7 @@ def sure(where: str, what: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(where, what, "say --yes if that is meant")
-    click.confirm(f"{where}: {what}. Go on?", abort=True, err=True)
+    confirm(f"{where}: {what}. Go on?", err=True)
 
 
 def _mailing_json(m: Mailing) -> dict[str, Any]:
@@ -337,7 +337,7 @@ def _doubt_json(app: App, m: Mailing, doubt: InDoubt) -> dict[str, Any]:
 def _show_doubts(app: App, m: Mailing, found: Iterable[InDoubt]) -> None:
     for doubt in found:
         row = _doubt_json(app, m, doubt)
-        click.echo(
+        echo(
             f"in doubt  {row['address']}  {row['message_id']}  since {on_the_clock(doubt.at)}"
             f"  {row['reply'] or NO_WORDS}"
         )

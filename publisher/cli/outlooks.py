@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import click
-
-from publisher.cli.common import count, utc
+from publisher.cli.common import count, echo, utc
 from publisher.core.due import Candidate, Stand
 from publisher.services.outlook import Group, Outlook, Verdict
 
@@ -39,15 +37,15 @@ def say_outlook(
     posts = max((len(group.share.posts) for group in look.of(Verdict.MAIL)), default=0)
     text = f"{count(posts, 'post')} to {count(look.readers, 'reader')}" if look.readers else nobody
     note = ", to be approved" if look.readers and spec.approve else ""
-    click.echo(f"digest     {spec.slug}: {text}{note}")
+    echo(f"digest     {spec.slug}: {text}{note}")
     others = [f"{number:,} {words}" for words, number in _others(look, left_out).items()]
     if others:
-        click.echo(f"           left out: {', '.join(others)}")
+        echo(f"           left out: {', '.join(others)}")
     groups = _by_place(look)
     for reader in who or ():
         group = None if reader.why else groups.get((reader.rhythm, reader.stand, reader.skipped))
         why = _why(look, group) if group else LEFT_OUT[reader.why or "later"]  # or due since we looked
-        click.echo(f"           {reader.address}: {why}")
+        echo(f"           {reader.address}: {why}")
 
 
 def _others(look: Outlook, left_out: Mapping[str, int]) -> Mapping[str, int]:

@@ -9,10 +9,11 @@ from typing import Any, cast
 import click
 
 from publisher.app import App
-from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc
+from publisher.cli.common import Site, confirm, count, echo, say, show_json, site_options, the_list, utc
 from publisher.core.errors import UsageError
 from publisher.core.exported import COLUMNS, guarded, to_cells
 from publisher.core.lists import MailingList, Subscription
+from publisher.core.printable import printable
 from publisher.services import departures, signup
 
 
@@ -28,25 +29,25 @@ def show(site: Site, as_json: bool, address: str) -> None:
         return
     for one in found["subscriptions"]:
         due = f", due {utc(one['next_due'])}" if one["next_due"] else ""
-        click.echo(f"{one['list']}  {one['state']} since {utc(one['since'])}{due}")
+        echo(f"{one['list']}  {one['state']} since {utc(one['since'])}{due}")
         for name, value in one["choices"].items():
             if value:
-                click.echo(f"    {name}: {_cell(value)}")
+                echo(f"    {name}: {_cell(value)}")
         for name, value in one["consent"].items():
-            click.echo(f"    consent {name}: {value}")
+            echo(f"    consent {name}: {value}")
         for mail in one["mail"]:
-            click.echo(f"    {utc(mail['since'])}  {mail['state']}  {mail['subject']}")
+            echo(f"    {utc(mail['since'])}  {mail['state']}  {mail['subject']}")
     for block in found["suppressions"]:
-        click.echo(f"{block['list'] or 'every list'}  {block['kind']} since {utc(block['since'])}")
+        echo(f"{block['list'] or 'every list'}  {block['kind']} since {utc(block['since'])}")
     for line in _refusals(found):
-        click.echo(line)
+        echo(line)
     asked = found["confirmation_mails"]
     if asked:
-        click.echo(f"confirmation mails sent to this mailbox lately: {len(asked['sent'])}")
+        echo(f"confirmation mails sent to this mailbox lately: {len(asked['sent'])}")
         for sent in asked["sent"]:
-            click.echo(f"    {utc(sent)}")
+            echo(f"    {utc(sent)}")
         if asked["never_again_since"]:
-            click.echo(f"    its owner wants no more since {utc(asked['never_again_since'])}")
+            echo(f"    its owner wants no more since {utc(asked['never_again_since'])}")
     if not found["subscriptions"] and not found["suppressions"] and not asked:
         say(f"nothing is known of {found['address']}")
         raise SystemExit(1)
@@ -61,7 +62,7 @@ def _refusals(found: Mapping[str, Any]) -> Iterator[str]:
         what = f"{one['severity']} refusal  {utc(one['at'])}  mailing {one['mailing']}"
         yield f"{what}  {_COUNTING[one['counts']]}: {one['reply']}"
     if any(block["kind"] == "bounce" for block in found["suppressions"]):
-        yield "its mailbox refused too much, so it is mailed no more"
+        yield f"its mailbox refused too much; `publisher subscribers allow {found['address']}` lifts that"
     elif found["refusals"]:
         left = found["refusals_left"]
         yield (
@@ -136,9 +137,7 @@ def erase(site: Site, address: str, yes: bool, dry_run: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("subscribers erase", "there is no way back", "say --yes")
-        click.confirm(
-            f"Forget {address} and {count(known, 'subscription')}? There is no way back.", abort=True
-        )
+        confirm(f"Forget {address} and {count(known, 'subscription')}? There is no way back.")
     erased = departures.erase(app.parts, address, app.clock())
     say(f"forgot {address} and {count(erased, 'subscription')}")
 
@@ -153,7 +152,7 @@ def export(site: Site, list_slug: str | None) -> None:
     rows = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
     rows.writeheader()
     for one in app.store.subscriptions(spec.slug if spec else None, None):
-        rows.writerow({name: guarded(cell) for name, cell in _row(one).items()})
+        rows.writerow({name: printable(guarded(cell)) for name, cell in _row(one).items()})
 
 
 def _row(one: Subscription) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from publisher.app import App
-from publisher.cli.common import Site, count, say, show_json, site_options, utc
+from publisher.cli.common import Site, count, echo, say, show_json, site_options, utc
 from publisher.core.errors import UsageError
 from publisher.core.posts import BadPost, Post, Wait, reason_not
 from publisher.core.site import Person
@@ -33,7 +33,7 @@ def list_posts(site: Site, as_json: bool, explain: str | None) -> None:
         show_json([_row(item) for item in found])
         return
     for item in found:
-        click.echo(_line(item))
+        echo(_line(item))
     say(f"{count(sum(not item.why for item in found), 'post')} of {count(len(found), 'file')} served")
 
 
@@ -108,12 +108,12 @@ def _explain(app: App, given: str, *, as_json: bool) -> None:
     if as_json:
         show_json({"file": path, "served": not served, "why": served, "values": rows})
         return
-    click.echo(f"{path}: {served or 'served'}")
+    echo(f"{path}: {served or 'served'}")
     for row in rows:
         by = f"  ({row['because']})" if row["because"] else ""
-        click.echo(f"  {row['name']:<13} {_shown(row['value'])}{by}")
+        echo(f"  {row['name']:<13} {_shown(row['value'])}{by}")
     for warning in post.warnings:
-        click.echo(f"  warning       {warning}")
+        echo(f"  warning       {warning}")
 
 
 def _shown(value: str | list[str] | None) -> str:

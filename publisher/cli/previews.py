@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from publisher.cli.common import Site, say, site_options, the_list
+from publisher.cli.common import Site, echo, say, site_options, the_list
 from publisher.core.lint import Problem
 from publisher.core.messages import Verdict
 from publisher.previewing import Shown, serve
@@ -35,7 +35,7 @@ def preview(site: Site, list_slug: str, reader: str, out: Path | None, served: b
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in drawn.files().items():
         (folder / name).write_bytes(data)
-        click.echo(folder / name)
+        echo(folder / name)
     _say_problems(drawn.problems)
 
 
@@ -70,7 +70,7 @@ def _serve(site: Site, list_slug: str, reader: str, port: int) -> None:
     opened.close()
 
     def draw() -> Shown:
-        app = site.open()  # anew: settings may have changed
+        app = site.load()  # anew: settings may have changed
         try:
             drawn = app.preview(the_list(app, list_slug), reader)
         finally:

@@ -5,11 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from publisher.app import App
 from publisher.cli.bars import bar
-from publisher.cli.common import count, say
+from publisher.cli.common import count, echo, say
 from publisher.core.holds import in_words
 from publisher.core.mailings import Hold
 
@@ -78,7 +76,7 @@ def _events(planned: int, ticks: Callable[[], float]) -> "Callable[[Tally], None
         event |= {name: getattr(tally, name) for name in _WORDS}
         left = max(planned - told, 0) / rate
         event |= {"per_second": round(rate, 1), "seconds_left": round(left, 1)}
-        click.echo(json.dumps(event), err=True)
+        echo(json.dumps(event), err=True)
 
     return progress
 

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from publisher.app import App, Report
-from publisher.cli.common import Site, count, say, show_json, site_options, the_list, utc, warn_of_clock
+from publisher.cli.common import (
+    Site,
+    count,
+    echo,
+    say,
+    show_json,
+    site_options,
+    the_list,
+    utc,
+    warn_of_clock,
+    warn_of_readable,
+)
 from publisher.cli.pinging import say_pinged
 from publisher.cli.progress import delivery_progress
 from publisher.cli.waiting import say_skipped, say_waiting, skipped_json, waiting_json
@@ -114,6 +125,8 @@ def publish(
         _say_warnings(app.warnings(made))
         _finish(made)
         return
+    if not no_mail:
+        warn_of_readable(app)
     report = app.publish(
         backfill=backfill, expect=expect, mail=not no_mail, meant=meant, send=now_due, forced=forced
     )
@@ -147,22 +160,22 @@ def _say_plan(app: App, made: Plan, outlooks: "tuple[Outlook, ...]", *, who: boo
 
     for change in made.changes:
         note = " (backfill: mails nobody)" if change.backfill else ""
-        click.echo(f"{change.kind:<10} {change.post.path}: {change.post.title}{note}")
+        echo(f"{change.kind:<10} {change.post.path}: {change.post.title}{note}")
     for move in made.renamed:
-        click.echo(f"renamed    {move.old} -> {move.new}")
+        echo(f"renamed    {move.old} -> {move.new}")
     if made.read_anew:
-        click.echo(f"read anew  {_read_anew(made)}")
+        echo(f"read anew  {_read_anew(made)}")
     for hold in made.held:
-        click.echo(f"held       {hold.path}: {hold.why}")
+        echo(f"held       {hold.path}: {hold.why}")
     for stop in made.stops:
-        click.echo(f"stop       {stop}; {WAYS[stop.guard]}")
+        echo(f"stop       {stop}; {WAYS[stop.guard]}")
     if made.nothing:
-        click.echo("nothing to publish")
+        echo("nothing to publish")
     if made.next_at:
-        click.echo(f"next       a post waits for {utc(made.next_at)}")
+        echo(f"next       a post waits for {utc(made.next_at)}")
     for look in outlooks:
         say_outlook(look, app.store.left_out(look.due), _who(app, look, who=who), _next_at(app, look))
-    click.echo(f"plan       {made.hash}")
+    echo(f"plan       {made.hash}")
 
 
 def _next_at(app: App, look: "Outlook") -> str:

@@ -2,7 +2,7 @@
 
 import click
 
-from publisher.cli.common import Site, say, show_json_rows, site_options, the_list, utc
+from publisher.cli.common import Site, echo, say, show_json_rows, site_options, the_list, utc
 from publisher.cli.importing import import_
 from publisher.cli.persons import allow, erase, export, resend_confirmation, show, suppress, unsubscribe
 from publisher.core.lists import Joined, State
@@ -66,7 +66,7 @@ def list_(site: Site, as_json: bool, list_slug: str | None, state: str | None) -
         return
     for s in found:
         due = f"  due {utc(s.next_due_at)}" if s.state is State.ACTIVE else ""
-        click.echo(f"{s.address}  {s.list}  {s.state}{due}")
+        echo(f"{s.address}  {s.list}  {s.state}{due}")
 
 
 for command in (import_, show, unsubscribe, suppress, allow, resend_confirmation, erase, export):

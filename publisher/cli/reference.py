@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import click
 
 from publisher.cli import publisher
+from publisher.cli.common import echo
 
 _HEAD = """\
 # Commands
@@ -72,4 +73,4 @@ def _row(written: str, what: str) -> str:
 
 
 if __name__ == "__main__":
-    click.echo(markdown(), nl=False)
+    echo(markdown(), nl=False)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from publisher.app import REST, SCHEDULE, App
-from publisher.cli.common import Site, say, site_options
+from publisher.cli.common import Site, listening, say, site_options, warn_of_readable
+from publisher.core.printable import printable
 
 if TYPE_CHECKING:
     from publisher.scheduler import Ticker
@@ -26,12 +27,18 @@ RESTART = "restart to use them"
 @click.command()
 @site_options()
 @click.option("--web-only", is_flag=True, help="Serve; neither publish nor deliver.")
-@click.option("--listen", metavar="HOST:PORT", help="Instead of web.listen.")
+@click.option(
+    "--listen",
+    callback=listening,
+    metavar="[IP:]PORT",
+    help="Instead of web.listen; a port alone is one of 127.0.0.1.",
+)
 def run(site: Site, web_only: bool, listen: str | None) -> None:
     """Scheduler, web and delivery, all that a site needs; SIGTERM finishes what is in flight."""
     app = site.open(rest=REST)
     web = app.settings.web
-    serve(app, listen or f"{web.host}:{web.port}", web_only=web_only)
+    host = f"[{web.host}]" if ":" in web.host else web.host
+    serve(app, listen or f"{host}:{web.port}", web_only=web_only)
 
 
 def serve(app: App, listen: str, *, web_only: bool = False) -> None:
@@ -49,6 +56,7 @@ def serve(app: App, listen: str, *, web_only: bool = False) -> None:
             if web_only:
                 _on_signals(server.stop)
                 say(where)
+                warn_of_readable(app)
                 server.serve()
             else:
                 _beside(app, server, where)
@@ -73,6 +81,7 @@ def _beside(app: App, server: "Server", where: str) -> None:
             if watcher is not None:
                 watcher.start()
             say(where)
+            warn_of_readable(app)
             apart.attend(ticker.wake)
         finally:
             apart.close()
@@ -119,7 +128,8 @@ class _Fields(logging.Formatter):
         text = " ".join(
             [record.levelname.lower(), record.getMessage(), *(f"{k}={v}" for k, v in fields.items())]
         )
-        return text + (f"\n{self.formatException(record.exc_info)}" if record.exc_info else "")
+        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
+        return printable(" ".join(text.split("\n")) + trace)
 
 
 def _log_to_stderr() -> None:

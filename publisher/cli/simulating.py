@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from publisher.app.simulating import simulated
-from publisher.cli.common import Site, a_time, count, say, show_json, site_options, utc, when
+from publisher.cli.common import Site, a_time, count, echo, say, show_json, site_options, utc, when
 from publisher.cli.waiting import skipped_json
 from publisher.core.times import read_duration
 from publisher.services.simulating import Happening
@@ -56,14 +56,14 @@ def _say(found: Iterable[Happening]) -> bool:
         quiet, at = False, utc(happening.at)
         for change in happening.changes:
             note = " (backfill: mails nobody)" if change.backfill else ""
-            click.echo(f"{at}  {change.kind:<10} {change.post.path}: {change.post.title}{note}")
+            echo(f"{at}  {change.kind:<10} {change.post.path}: {change.post.title}{note}")
         for mailing in happening.mailings:
             note = ", to be approved" if mailing.hold else ""
             readers = count(mailing.planned, "reader")
-            click.echo(f"{at}  mail       {mailing.list} to {readers}{note}: {mailing.subject}")
+            echo(f"{at}  mail       {mailing.list} to {readers}{note}: {mailing.subject}")
         for one in happening.skipped:
             readers, next_at = count(one.readers, "reader"), utc(one.next_at)
-            click.echo(f"{at}  skipped    {one.list} for {readers}: due {utc(one.due)}, goes {next_at}")
+            echo(f"{at}  skipped    {one.list} for {readers}: due {utc(one.due)}, goes {next_at}")
         if happening.problem:
             failed = True
             say(f"{at}  {happening.problem}")

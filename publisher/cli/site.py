@@ -1,6 +1,7 @@
 """init, check, status, migrate."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -8,8 +9,10 @@ from typing import Any, cast
 import click
 
 from publisher.app import wall_clock
-from publisher.cli.common import Site, count, say, show_json, site_options
+from publisher.cli.common import Site, count, echo, say, show_json, site_options
 from publisher.cli.waiting import wait_in_words, waiting_json
+from publisher.config import problems
+from publisher.core.errors import SettingsError
 from publisher.core.holds import in_words, on_the_clock
 from publisher.core.lint.problems import Rule
 from publisher.starting import Wishes, start_site
@@ -27,7 +30,7 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
     name = title or folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize()
     wishes = Wishes(title=name or "My site", url=url, timezone=timezone, sender=sender or "")
     start_site(folder, wishes, wall_clock())
-    click.echo(folder)
+    echo(folder)
     where = "" if folder == Path() else f" --site {folder}"
     say(
         f"a site is in {folder}: edit publisher.toml, then `publisher publish{where}`, `publisher run{where}`"
@@ -45,6 +48,9 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
 )
 def check(site: Site, as_json: bool, force_ok: tuple[str, ...]) -> None:
     """Settings, posts and mails: every finding as path:line: reason."""
+    if wrong := problems(site.folder, os.environ):
+        _say_wrong(wrong, as_json=as_json)
+        raise SystemExit(1)
     app = site.open(reads=True)
     found = app.check(forced=frozenset(force_ok))
     errors = sum(finding.error for finding in found.findings)
@@ -55,7 +61,7 @@ def check(site: Site, as_json: bool, force_ok: tuple[str, ...]) -> None:
         show_json({"public": found.public, "waiting": found.waiting, "findings": rows})
     else:
         for f in found.findings:
-            click.echo(str(f))
+            echo(str(f))
         hidden = found.waiting["hidden"] + found.waiting["expired"]
         only = f"{found.waiting['page only']} page only, " if found.waiting["page only"] else ""
         say(
@@ -64,6 +70,23 @@ def check(site: Site, as_json: bool, force_ok: tuple[str, ...]) -> None:
         )
     if errors:
         raise SystemExit(1)
+
+
+def _say_wrong(wrong: Sequence[SettingsError], *, as_json: bool) -> None:
+    """Every wrong setting: posts and mails cannot be looked at before they are right."""
+    if as_json:
+        rows: list[dict[str, Any]] = []
+        for error in wrong:
+            path, colon, line = error.where.rpartition(":")
+            placed = bool(colon) and line.isdecimal()
+            reason = f"{error.what}; {error.do}".removesuffix("; ")
+            row = {"path": path if placed else error.where, "line": int(line) if placed else 0}
+            rows.append(row | {"reason": reason, "error": True})
+        show_json({"public": 0, "waiting": {}, "findings": rows})
+        return
+    for error in wrong:
+        echo(str(error))
+    say(f"{count(len(wrong), 'wrong setting')}; posts and mails were not checked")
 
 
 @click.command()
@@ -78,30 +101,30 @@ def status(site: Site, as_json: bool) -> None:
     for name, what in value.items():
         if name == "problems":
             for problem in what:
-                click.echo(
+                echo(
                     f"problem     {problem['area']} since {on_the_clock(problem['since'])}: {problem['text']}"
                 )
         elif name == "sending":
             for mailing in what:
-                click.echo(f"sending     {_going(mailing)}")
+                echo(f"sending     {_going(mailing)}")
         elif name == "relays":
             for one in what:
-                click.echo(f"relay       {_taken(one)}")
+                echo(f"relay       {_taken(one)}")
         elif name == "stopped":
             for one in what:
-                click.echo(f"stopped     {one['domain']} until {on_the_clock(one['until'])}: {one['why']}")
+                echo(f"stopped     {one['domain']} until {on_the_clock(one['until'])}: {one['why']}")
         elif name == "waiting":
             for one in what:
-                click.echo(f"waiting     {wait_in_words(one, app.settings.site.timezone)}")
+                echo(f"waiting     {wait_in_words(one, app.settings.site.timezone)}")
         elif name in ("clock_behind", "log_ahead"):
             if what:
-                click.echo(f"{name.replace('_', ' '):<11} {what}")
+                echo(f"{name.replace('_', ' '):<11} {what}")
         elif name == "public_url":
             if what:
                 asked = on_the_clock(what["asked_at"])
-                click.echo(f"public url  {what['url']}: {what['answer']} answered at {asked}")
+                echo(f"public url  {what['url']}: {what['answer']} answered at {asked}")
         else:
-            click.echo(f"{name:<11} {_shown(what)}")
+            echo(f"{name:<11} {_shown(what)}")
 
 
 def _going(mailing: dict[str, Any]) -> str:

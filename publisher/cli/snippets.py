@@ -2,7 +2,7 @@
 
 import click
 
-from publisher.cli.common import Site, site_options
+from publisher.cli.common import Site, echo, site_options
 from publisher.services.snippets import SERVERS, snippet
 
 
@@ -17,4 +17,4 @@ def snippet_(site: Site, server: str) -> None:
     """
     app = site.open()
     web = app.settings.web
-    click.echo(snippet(app.parts, server, app.public.resolve(), f"{web.host}:{web.port}"), nl=False)
+    echo(snippet(app.parts, server, app.public.resolve(), f"{web.host}:{web.port}"), nl=False)

@@ -16,6 +16,8 @@ def check_places(raw: Raw, feeds: list[dict[str, Any]]) -> None:
     standing: set[str] = set()
     tables = raw.tables.get(FEEDS.name) or [{}]
     for number, (feed, table) in enumerate(zip(feeds, tables, strict=True)):
+        if feed["formats"] is None or (feed["paths"] is None and "paths" in table):
+            continue  # that is wrong itself
         label = label_of(FEEDS, number)
         if feed["split_by"] and feed["slug"] in TAKEN_FOLDERS:
             where = table["slug"].where if "slug" in table else raw.file

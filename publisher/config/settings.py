@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from publisher.config.declared import FEEDS, LISTS, RELAYS, SECTIONS
 from publisher.config.given import Given, Raw, Table, gather, label_of, shown, suggestion
@@ -23,6 +22,7 @@ from publisher.config.values import (
 )
 from publisher.core.errors import SettingsError
 from publisher.core.feeds import FeedSpec
+from publisher.core.links import host_of
 from publisher.core.lists import Choice, MailingList
 from publisher.core.palette import Palette, for_the_dark
 from publisher.core.site import Logo, Person, Site
@@ -48,17 +48,36 @@ def check_settings(
     folder: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None
 ) -> list[str]:
     """Everything that is wrong with a site's settings, a line each; empty when they load."""
+    return [str(problem) for problem in problems(folder, environ, overrides)]
+
+
+def problems(
+    folder: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None
+) -> list[SettingsError]:
+    """The same as errors."""
     try:
         raw = gather(folder, environ or {}, overrides or {})
     except SettingsError as error:
-        return [str(error)]
+        return [error]
     _understand(raw)
-    return [str(problem) for problem in raw.problems]
+    return raw.problems
+
+
+def inline_passwords(folder: Path) -> list[tuple[int, str]]:
+    """(line, name) of each password that stands in publisher.toml itself. Raises SettingsError."""
+    raw = gather(folder, {}, {})
+    found: list[tuple[int, str]] = []
+    for number, table in enumerate(raw.tables.get(RELAYS.name, [])):
+        given = table.get("password")
+        if given is not None and given.value:
+            line = given.where.removeprefix(f"{raw.file}:")
+            found.append((int(line) if line.isdecimal() else 0, f"{label_of(RELAYS, number)}.password"))
+    return found
 
 
 def default_authority(site_url: str) -> str:
     """The id_authority of a site that names none: from its URL alone, never from the clock."""
-    host = urlsplit(site_url).hostname or "localhost"
+    host = host_of(site_url) or "localhost"
     return f"{'ip6-' + host.replace(':', '-') if ':' in host else host},{AUTHORITY_DATE}"
 
 
@@ -78,8 +97,7 @@ def _understand(raw: Raw) -> Values:
     check_mail(raw, values, RELAYS)
     for number, item in enumerate(values[LISTS.name]):
         _fitting_day(raw, item, number)
-    if not raw.problems:
-        check_places(raw, values["feeds"])
+    check_places(raw, values["feeds"])
     return values
 
 

@@ -1,14 +1,32 @@
-"""When two addresses are the same page, whatever a generator, a host or a campaign made of them."""
+"""Addresses: when two are the same page, whatever a generator, a host or a campaign made of them; and parts
+of those that a person or a feed gave, which may be no addresses at all.
+"""
 
 import re
 import unicodedata
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit
 
 _TRACKING = re.compile(
     r"utm_\w+|mc_(cid|eid)|fbclid|gclid|dclid|msclkid|igshid|yclid|_hsenc|_hsmi|ref|ref_src"
 )
 _INDEX = re.compile(r"(?:^|/)index\.(?:html?|php)$")
 _SUFFIX = re.compile(r"\.html?$")
+
+
+def host_of(url: str) -> str:
+    """The host of a URL; "" where it has none, or is none (such as "http://[x")."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def joined(base: str, reference: str) -> str:
+    """A reference as a URL, resolved against `base`; "" where it is none."""
+    try:
+        return urljoin(base, reference)
+    except ValueError:
+        return ""
 
 
 def page_key(url: str) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Collection, Mapping
 from contextlib import closing
 from datetime import timedelta
 from http.client import HTTPException, HTTPResponse
-from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from publisher.core.errors import OutputError, Refused
+from publisher.core.links import joined
 from publisher.core.websub import Told
 from publisher.fetching.connecting import AGENT, connection
 from publisher.ports.outside import Reply
@@ -40,7 +41,10 @@ class Web:
                 raise OutputError(url, f"cannot be fetched ({_said(error)})", "try again later") from error
             if isinstance(data, bytes):
                 return url, data
-            url = urljoin(url, data)
+            there = joined(url, data)
+            if not there:
+                raise Refused(url, f"leads on to {data!r}, which is no address", "name another address")
+            url = there
         raise Refused(url, f"more than {REDIRECTS} redirects", "name the address where they end")
 
     def _get(self, url: str, trusted: Collection[str]) -> bytes | str:
@@ -68,7 +72,10 @@ class Web:
                 return Reply(url, 0, "", _said(error))
             if isinstance(found, Reply):
                 return found
-            url = urljoin(url, found)
+            there = joined(url, found)
+            if not there:
+                return Reply(url, 0, "", f"it leads on to {found!r}, which is no address")
+            url = there
         return Reply(url, 0, "", why)
 
     def post(self, url: str, form: Mapping[str, str], trusted: Collection[str]) -> Told:
@@ -103,10 +110,13 @@ def _answer(url: str, trusted: Collection[str]) -> Reply | str:
 
 
 def _parts(url: str) -> SplitResult:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Refused(url, "no address of the web", "name one that begins with https://")
-    return parts
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:  # brackets without an address in them, a port that is no number
+        pass
+    raise Refused(url, "no address of the web", "name one that begins with https://")
 
 
 def _target(parts: SplitResult) -> str:

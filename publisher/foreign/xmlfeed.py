@@ -7,11 +7,11 @@ not expanded and nothing is fetched; what is not well-formed is read as far as i
 import html
 import re
 from collections.abc import Iterator
-from urllib.parse import urljoin
 
 from lxml import etree
 
 from publisher.core.adopting import OldEntry, OldFeed
+from publisher.core.links import joined
 from publisher.foreign.dates import instant
 
 Element = etree._Element  # pyright: ignore[reportPrivateUsage]  # lxml has no other name for its type
@@ -44,7 +44,7 @@ def feed_of_page(data: bytes, where: str) -> str:
         rel, kind = (link.get("rel") or "").lower().split(), link.get("type") or ""
         comments = "comment" in f"{link.get('title')} {link.get('href')}".lower()
         if "alternate" in rel and _FEEDS.search(kind) and link.get("href") and not comments:
-            return urljoin(where, (link.get("href") or "").strip())
+            return joined(where, (link.get("href") or "").strip())
     return ""
 
 
@@ -78,7 +78,7 @@ def _tree(data: bytes, parser: etree.XMLParser | etree.HTMLParser) -> Element | 
 
 def _atom_entry(item: Element, where: str) -> OldEntry | None:
     links = [
-        urljoin(_base(item, where), (child.get("href") or "").strip())
+        joined(_base(item, where), (child.get("href") or "").strip())
         for child in _children(item, "link")
         if child.get("href") and (child.get("rel") or "alternate") == "alternate"
     ]
@@ -91,7 +91,7 @@ def _rss_entry(item: Element, where: str) -> OldEntry | None:
     links = [*_original(item), _text(item, "link")]
     if guid is None or (guid.get("isPermaLink") or "true").strip().lower() != "false":
         links.append(name)
-    there = [urljoin(where, link) for link in links if link]
+    there = [joined(where, link) for link in links if link]
     return _entry(name, there, item, ("pubDate", "date", "published"))
 
 
@@ -118,7 +118,7 @@ def _older(head: Element, where: str) -> str:
     for rel in ("prev-archive", "next"):
         for link in _children(head, "link"):
             if link.get("rel") == rel and link.get("href"):
-                return urljoin(_base(head, where), (link.get("href") or "").strip())
+                return joined(_base(head, where), (link.get("href") or "").strip())
     return ""
 
 
@@ -131,7 +131,7 @@ def _base(element: Element, where: str) -> str:
     """Where relative references are resolved (XML Base)."""
     above = [base for one in (element, *element.iterancestors()) if (base := one.get(_BASE))]
     for base in reversed(above):
-        where = urljoin(where, base)
+        where = joined(where, base) or where
     return where
 
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from publisher.core.adopting import Adoption, Found, OldEntry, OldFeed, adopt, derive, merged
 from publisher.core.errors import PublisherError, Refused
+from publisher.core.links import host_of
 from publisher.core.posts import Parsed, Post, Wait, why_not
 from publisher.services.parts import Parts
 
@@ -52,7 +52,7 @@ def fetch(parts: Parts, source: str) -> Fetched:
         feed = parts.reader().feed(_file(source), source)
         more = f"{source} names older entries at {feed.older}: adopt that address too" if feed.older else ""
         return Fetched(source=source, title=feed.title, pages=1, entries=feed.entries, problem=more)
-    trusted = {urlsplit(source).hostname or ""}
+    trusted = {host_of(source)}
     where, data = parts.web().get(source, trusted)
     if related := parts.reader().related(data, where) if _is_page(data) else "":
         where, data = parts.web().get(related, trusted)

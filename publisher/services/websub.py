@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
-from urllib.parse import urlsplit
 
+from publisher.core.links import host_of
 from publisher.core.websub import Ping, next_try
 from publisher.services.parts import Parts
 
@@ -64,7 +64,7 @@ def _tell(parts: Parts, queued: Sequence[Ping], told: list[Ping], failed: list[P
         wait: timedelta | None = None
         if not dead:
             form = {"hub.mode": "publish", "hub.url": ping.topic}
-            answer = web.post(ping.hub, form, {urlsplit(ping.hub).hostname or ""})
+            answer = web.post(ping.hub, form, {host_of(ping.hub)})
             if answer.ok:
                 parts.reach("websub:told")
                 parts.store.end_ping(ping)

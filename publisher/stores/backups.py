@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from publisher.core.errors import OutputError, StoreError
-from publisher.stores.disk import flush_folder, output_error
+from publisher.stores.disk import flush_folder, output_error, private_folder
 from publisher.stores.opening import check_not_newer, path_of
 from publisher.stores.schema import stamp
 
@@ -63,7 +63,7 @@ def put_back(backup: Path, url: str, journal: Path, keys: Sequence[Path]) -> Pat
     """
     place = path_of(url)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(place.parent)
         with (
             _opened(backup) as tar,
             tempfile.TemporaryDirectory(prefix=".restore.", dir=place.parent) as folder,
@@ -72,7 +72,7 @@ def put_back(backup: Path, url: str, journal: Path, keys: Sequence[Path]) -> Pat
             _check(part, backup)
             for path, name in ((journal, JOURNAL), *_named(keys)):
                 if not path.exists() and name in tar.getnames():
-                    path.parent.mkdir(parents=True, exist_ok=True)
+                    private_folder(path.parent)
                     _extracted(tar, backup, name, path)
             old = _set_aside(place)
             part.replace(place)
@@ -116,15 +116,19 @@ def _check(part: Path, backup: Path) -> None:
 
 
 def _set_aside(place: Path) -> Path | None:
-    """The store that is there, with what SQLite keeps beside it, under another name."""
-    if not place.exists():
+    """Moves the store that is there to another name, however damaged it is, and with it what SQLite keeps
+    beside it: a log of writes that belongs to another store would spoil the new one.
+    """
+    files = [place.with_name(place.name + end) for end in ("", "-wal", "-shm", "-journal")]
+    if not any(os.path.lexists(file) for file in files):
         return None
-    with suppress(sqlite3.Error), closing(sqlite3.connect(place)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if place.is_file():
+        with suppress(sqlite3.Error), closing(sqlite3.connect(place)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     old = next(p for n in range(1, 10_000) if not (p := place.with_name(f"{place.name}.before-{n}")).exists())
-    for end in ("-wal", "-shm"):
-        place.with_name(place.name + end).unlink(missing_ok=True)
-    place.replace(old)
+    for file in files:
+        if os.path.lexists(file):
+            file.replace(old.with_name(old.name + file.name.removeprefix(place.name)))
     return old
 
 

@@ -28,6 +28,15 @@ def output_error(path: Path, error: OSError) -> OutputError:
     return OutputError(str(path), what, do)
 
 
+def private_folder(folder: Path) -> None:
+    """Makes a folder, and those above it, that only their owner may look into; what is there stays as it is.
+    Raises OSError.
+    """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in (*reversed(missing), folder):
+        one.mkdir(mode=0o700, exist_ok=True)
+
+
 def flush_folder(folder: Path) -> None:
     """Makes the names in a folder durable: a rename or a new file survives a crash after this."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

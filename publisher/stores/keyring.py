@@ -13,7 +13,7 @@ from threading import get_ident
 
 from publisher.core.errors import OutputError, SettingsError
 from publisher.core.tokens import KeyRing
-from publisher.stores.disk import flush_folder, output_error, write_all
+from publisher.stores.disk import flush_folder, output_error, private_folder, write_all
 
 _LINE = re.compile(r"(\d{1,3})\s+([0-9A-Fa-f]+)")
 _LEAST = 16
@@ -34,7 +34,7 @@ def load_keyring(path: Path, *, create: bool, random: Callable[[int], bytes]) ->
 
 def _write_first(path: Path, key: bytes) -> None:
     """Written whole under another name, then linked: no name ever shows half a key, or another key later."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.part")
     draft.unlink(missing_ok=True)
     try:

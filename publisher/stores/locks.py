@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from publisher.core.errors import OutputError, Refused
-from publisher.stores.disk import output_error
+from publisher.stores.disk import output_error, private_folder
 
 _held: set[int] = set()
 """What this process holds or waits for: a forked one has the same handles open."""
@@ -59,7 +59,7 @@ def disown() -> None:
 
 def _open(path: Path) -> int:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise output_error(path, error) from error

@@ -11,6 +11,7 @@ from publisher.core.due import USUAL_TASTE
 from publisher.core.errors import OutputError, StoreError
 from publisher.stores.choices import usual_taste
 from publisher.stores.columns import metadata
+from publisher.stores.disk import private_folder
 from publisher.stores.engine import Database
 from publisher.stores.schema import MAILING, SCHEMA, counters, log_head, stamp
 
@@ -114,7 +115,7 @@ def _make_schema(connection: Connection) -> str:
 def _make_file(path: Path) -> None:
     """An empty file that only its owner may read: addresses are in it. SQLite's side files follow it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except IsADirectoryError:
         return

@@ -39,7 +39,7 @@ class Outbox:
     async def connect(self) -> "OutboxSession | Outcome":
         """A session; DEFERRED, with the reason, where the folder cannot be."""
         try:
-            await _in_thread(self.folder.mkdir, parents=True, exist_ok=True)
+            await _in_thread(self.folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             return replace(_deferred(self.folder, error), phase=Phase.CONNECT)
         return OutboxSession(self.folder)

@@ -11,7 +11,7 @@ from smtp_server import Rule, Say, SmtpServer, on
 from publisher.core.bounces import Severity
 from publisher.core.holds import Order
 from publisher.core.mailings import Hold, MailingState
-from publisher.services import departures, mailings
+from publisher.services import departures, mailings, signup
 from publisher.services.departures import key_of
 
 GONE = "550 5.1.1 no such user"
@@ -180,6 +180,24 @@ def test_erasing_a_reader_forgets_what_they_refused(tmp_path: Path) -> None:
     departures.erase(app.parts, FIRST, site.now)
     assert app.store.refusals_of(key_of(app.parts, FIRST)) == []
     app.close()
+
+
+def test_an_operator_who_allows_an_address_lifts_the_suppression_and_it_starts_anew(tmp_path: Path) -> None:
+    with SmtpServer(gone()) as server:
+        site = MailSite(tmp_path / "site", readers(3), port=server.port)
+        site.deliver()
+        next_digest(site)
+        assert kinds(site) == ["bounce"]
+        app = site.app()
+        assert signup.allow(app.parts, FIRST, site.now) == ["bounce"]
+        app.close()
+        assert (kinds(site), about(site)["refusals"]) == ([], [])
+        next_digest(site)
+        assert site.counts(3) == {"accepted": 2, "rejected": 1}, "it is mailed again"
+        assert kinds(site) == [], "and one refusal is the first"
+        server.rules = ()
+        next_digest(site)
+    assert site.counts(4) == {"accepted": 3}
 
 
 def test_refusals_are_forgotten_in_their_time(tmp_path: Path) -> None:
