@@ -27,7 +27,11 @@ def inline(html: str, where: str) -> str:
     """`html` with its styles inlined, in standards mode. `where` names it in errors. Raises TemplateError."""
     _refuse(html, where)
     with _lock:
-        return _transform()(_STYLE_ATTRIBUTE.sub(r"\1\2\2", html))
+        try:
+            return _transform()(_STYLE_ATTRIBUTE.sub(r"\1\2\2", html))
+        except Exception as error:  # the inliner and its parsers raise what they like: it holds one mail
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise TemplateError(where, f"its styles cannot be inlined ({said})", "simplify it") from error
 
 
 def _refuse(html: str, where: str) -> None:

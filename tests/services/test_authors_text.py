@@ -121,6 +121,17 @@ def test_a_subject_that_is_always_empty_is_its_templates_fault(tmp_path: Path) -
     assert "the subject is empty" in str(unsent[0])
 
 
+def test_a_template_of_nothing_holds_its_own_list_and_no_other(tmp_path: Path) -> None:
+    paper = Paper(tmp_path, {"own": LISTS["own"], "plain": ""})
+    (tmp_path / "templates" / "email" / "own" / "body.html").write_text("", encoding="utf-8")
+    paper.post(1, "---\ntitle: Words\ndate: 2026-11-02T10:00:00Z\n---\nThe tide was out.\n")
+    mailings, unsent, _ = paper.tomorrow()
+    assert len(mailings) == 1
+    assert {str(error).split(" (")[0] for error in unsent} == {
+        "templates/email/own/body.html: its styles cannot be inlined"
+    }
+
+
 WORDS = "word " * 40_000
 HUGE = {
     "body": WORDS * 4,
