@@ -284,3 +284,15 @@ def test_a_clock_that_is_set_back_while_run_works_wakes_every_job(desk: Desk) ->
     woken = ticker._publish.next_run_time  # pyright: ignore[reportPrivateUsage]
     assert woken is not None
     assert woken < far
+
+
+def test_a_time_to_come_is_refused_with_smtp_for_what_has_left_cannot_be_taken_back(desk: Desk) -> None:
+    file = desk.folder / "publisher.toml"
+    smtp = '[mail]\ntransport = "smtp"\n[[mail.relays]]\nhost = "127.0.0.1"\nport = 1\nsecurity = "none"\n'
+    file.write_text(TOML + smtp, encoding="utf-8")
+    app = App(load(desk.folder), clock=lambda: desk.real + DAY, real=lambda: desk.real, environ={})
+    before = desk.kept()
+    with pytest.raises(Refused, match=r"^--at: 2024-06-12 09:00 UTC is still to come, and mail.transport is"):
+        app.publish()
+    app.close()
+    assert desk.kept() == before
