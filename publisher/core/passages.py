@@ -110,7 +110,7 @@ def without_passages(source: str, *, markdown: bool) -> tuple[str, list[tuple[in
     if not may_hide(source):
         return source, []
     prose = without_code(source) if markdown else source
-    prose = _SHOWN.sub(lambda match: blank(match[0]), prose) if "{" in prose else prose
+    prose = literal_blanked(prose)
     parts: list[str] = []
     unclosed: list[tuple[int, str]] = []
     at = 0
@@ -120,6 +120,11 @@ def without_passages(source: str, *, markdown: bool) -> tuple[str, list[tuple[in
         if passage.unclosed:
             unclosed.append((1 + source.count("\n", 0, passage.start), passage.unclosed))
     return "".join([*parts, source[at:]]), unclosed
+
+
+def literal_blanked(prose: str) -> str:
+    """`prose` with what shows template tags as they are written (`{% raw %}`, listings) as spaces."""
+    return _SHOWN.sub(lambda match: blank(match[0]), prose) if "{" in prose else prose
 
 
 def may_hide(source: str) -> bool:

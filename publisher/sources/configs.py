@@ -14,13 +14,14 @@ from typing import Any
 from publisher.sources import astro, eleventy, hexo, hugo, pelican, spelling
 from publisher.sources.containers import load_json, load_toml
 from publisher.sources.rules import Defaults
-from publisher.sources.values import FrontMatterError, Value, scalars, table
+from publisher.sources.values import FrontMatterError, Value, fold, scalars, table
 from publisher.sources.yaml_text import load_yaml
 
 MAX_SIZE = 1_000_000
 MAX_LANGUAGES = 100
 _ROUTE = re.compile(r"""\bblog\s*:\s*\{[^{}]*?\brouteBasePath\s*:\s*["']([^"']*)["']""")
 _LOCALE = re.compile(r"""\bdefaultLocale\s*:\s*["']([\w-]+)["']""")
+_KEY = re.compile(r"""^\[?["']?([\w-]{1,100})["']?\]?\s*(?:[:=]|$)""", re.MULTILINE)
 _WEAK = re.compile(r'"(@11ty/eleventy|astro|hexo|@docusaurus/core)"\s*:')
 _PACKAGES = {
     "@11ty/eleventy": "eleventy",
@@ -38,7 +39,7 @@ class Config:
     that are no part of addresses. `author` is the blog's: a name, a key of its data, or a map. `content` is
     the folder that addresses begin in ("" for the root itself); None: it is not said. `spelling` is how names
     are spelt in addresses, where that is not as its generator usually does. `ignored` are patterns of files
-    that are none of the blog's.
+    that are none of the blog's; `site` is Jekyll's, by its keys as they are written.
     """
 
     profile: str
@@ -57,6 +58,7 @@ class Config:
     tongues: hugo.Tongues | None = None
     filing: hexo.Filing | None = None
     undated: bool | None = None
+    site: Mapping[str, Value] = field(default_factory=dict[str, Value])
 
 
 def config_in(folder: Path) -> Config | None:
@@ -103,7 +105,14 @@ def _jekyll_or_hexo(file: Path) -> Config:
         language=_first(top, "lang", "language", "locale"),
         author=top.get("author"),
         defaults=_jekyll_defaults(top.get("defaults")),
+        site=_as_written(top, read_text(file)),
     )
+
+
+def _as_written(top: Mapping[str, Value], text: str) -> dict[str, Value]:
+    """The top of a configuration by its keys as they stand in its text."""
+    keys = dict.fromkeys(_KEY.findall(text))
+    return {key: top[fold(key)] for key in keys if fold(key) in top}
 
 
 def _hexo(file: Path, top: Mapping[str, Value]) -> Config:

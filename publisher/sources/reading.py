@@ -10,6 +10,7 @@ from publisher.core.passages import without_passages
 from publisher.core.posts import BadPost, Markup, Parsed, Post, body_hash
 from publisher.sources import people, places
 from publisher.sources.asked import asked_of
+from publisher.sources.conditions import Scope, decided
 from publisher.sources.containers import Container, open_container
 from publisher.sources.dates import zone_named
 from publisher.sources.dialects import of_post
@@ -75,7 +76,8 @@ def _read(
     try:
         container = open_container(text)
         line = 1 + text.count("\n", 0, len(text) - len(container.body))
-        body, warnings = _shown(path, container, rules, line)
+        head = text[: len(text) - len(container.body)]
+        body, warnings = _shown(path, container, head, rules, line)
         if (body := linked(path, body)) is not container.body:
             container = replace(container, body=body)
         post, reasons = _post(path, container, rules, warnings)
@@ -86,12 +88,26 @@ def _read(
     return parsed, reasons, container.front
 
 
-def _shown(path: str, container: Container, rules: SourceRules, line: int) -> tuple[str, list[str]]:
-    """The body without what its author keeps from readers, and warnings; it begins on `line` of the file."""
+def _shown(
+    path: str, container: Container, head: str, rules: SourceRules, line: int
+) -> tuple[str, list[str]]:
+    """The body without what its author keeps from readers, and warnings. It begins on `line` of the file,
+    and `head` is what stands before it.
+    """
     body, unclosed = without_passages(container.body, markdown=not _is_html(path))
     warnings = [
         f"line {line + at - 1}: {tag[:60]} is never closed, so the rest of the post is hidden; close it"
         for at, tag in unclosed
+    ]
+    if "{%" not in body:
+        return body, warnings
+    given = container.front or _NOTHING
+    front = given.over(_defaults(path, rules))
+    scope = Scope(given=given, front=front, head=head, site=rules.site, profile=rules.profile)
+    body, undecided = decided(body, scope, markdown=not _is_html(path))
+    warnings += [
+        f"line {line + at - 1}: only the generator knows whether {tag[:60]} holds; the else branch is shown"
+        for at, tag in undecided
     ]
     return body, warnings
 

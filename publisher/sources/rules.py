@@ -54,7 +54,7 @@ class SourceRules:
     addresses begin, where the configuration says it; `extensions` are what is read in bodies beyond
     CommonMark; `labels` are what the blog calls tags, by values.fold of their keys; `spelling` is how the
     configuration spells names, where it says so; `ignored` are patterns of files that it leaves alone, whose
-    "*" is any text. `origins` says, for a
+    "*" is any text; `site` is Jekyll's configuration by its keys as they are written. `origins` says, for a
     field's name, where its value comes from.
     """
 
@@ -87,6 +87,7 @@ class SourceRules:
     ignored: tuple[str, ...] = ()
     extensions: tuple[Extension, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    site: Mapping[str, Value] = field(default_factory=dict[str, Value])
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property

@@ -95,6 +95,7 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
         content=config.content,
         spelling=config.spelling,
         ignored=config.ignored,
+        site=config.site,
     )
 
 

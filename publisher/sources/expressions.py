@@ -1,0 +1,202 @@
+"""Liquid's expressions in conditions, as far as they can be known: `page.a == "b" and site.c contains "d"`.
+
+Values are Liquid's: nil and false are false, everything else is true, be it empty. `and` and `or` have no
+precedence: they are taken from the right. What cannot be known is UNKNOWN, and so is what depends on it.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import TypeAlias
+
+
+class Only(Enum):
+    """Values that are no values: what only the generator knows; something it has, whatever that is; Liquid's
+    `empty` and `blank`."""
+
+    UNKNOWN = "unknown"
+    SOMETHING = "something"
+    EMPTY = "empty"
+    BLANK = "blank"
+
+
+UNKNOWN = Only.UNKNOWN
+
+Known: TypeAlias = "str | bool | float | Sequence[Known] | Mapping[str, Known] | Only | None"
+
+Lookup: TypeAlias = Callable[[Sequence[str]], Known]
+"""The value of a variable by the words of its name: `page.a.b` is ("page", "a", "b")."""
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<text>"[^"]*"|'[^']*')|(?P<number>-?\d+(?:\.\d+)?(?![\w.]))|(?P<sign>==|!=|<>|<=|>=|<|>)"""
+    r"""|(?P<name>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*|\[(?:"[^"\]]*"|'[^'\]]*')\])*\??))"""
+)
+_STEP = re.compile(r"""[A-Za-z_][\w-]*\??|"[^"]*"|'[^']*'""")
+_LITERALS: Mapping[str, Known] = {
+    "true": True, "false": False, "nil": None, "null": None, "none": None,
+    "empty": Only.EMPTY, "blank": Only.BLANK,
+}  # fmt: skip
+_SIGNS = ("==", "!=", "<>", "<=", ">=", "<", ">", "contains")
+
+Token: TypeAlias = tuple[str, str]
+"""What kind it is, and its text."""
+
+
+def evaluate(text: str, lookup: Lookup) -> bool | None:
+    """Whether the condition holds; None where that cannot be known, or it is written in another language."""
+    tokens = _tokens(text)
+    return _condition(tokens, lookup) if tokens else None
+
+
+def value_of(text: str, lookup: Lookup) -> Known:
+    """The value of one literal or variable; UNKNOWN for anything else."""
+    tokens = _tokens(text)
+    return _term(tokens[0], lookup) if tokens and len(tokens) == 1 else UNKNOWN
+
+
+def values_of(text: str, lookup: Lookup) -> list[Known]:
+    """The values of `{% when "a", b or "c" %}`."""
+    parts = re.findall(r"""(?:"[^"]*"|'[^']*'|[^,"'])+""", text)
+    return [
+        value_of(word, lookup)
+        for part in parts
+        for word in re.findall(r"""(?:"[^"]*"|'[^']*'|(?!\sor\s)[\s\S])+""", part)
+    ]
+
+
+def holds(value: Known) -> bool | None:
+    """Whether a value is true."""
+    return None if value is UNKNOWN else not (value is None or value is False)
+
+
+def equal(left: Known, right: Known) -> bool | None:
+    """Whether two values are equal; None where that cannot be known."""
+    for one, other in ((left, right), (right, left)):
+        if one in (Only.EMPTY, Only.BLANK) and isinstance(one, Only):
+            return _is_empty(other, blank=one is Only.BLANK)
+    if isinstance(left, Only) or isinstance(right, Only):
+        something = left is Only.SOMETHING or right is Only.SOMETHING
+        return False if something and (left is None or right is None) else None
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    return left == right
+
+
+def _is_empty(value: Known, *, blank: bool) -> bool | None:
+    if isinstance(value, Only):
+        return None
+    if blank and (value is None or value is False):
+        return True
+    if isinstance(value, str):
+        return not (value.strip() if blank else value)
+    return isinstance(value, (Sequence, Mapping)) and not value
+
+
+def _tokens(text: str) -> list[Token] | None:
+    found: list[Token] = []
+    at, text = 0, text.strip()
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            return None
+        found.append((match.lastgroup or "", match[match.lastgroup or 0]))
+        at = match.end()
+    return found
+
+
+def _condition(tokens: list[Token], lookup: Lookup) -> bool | None:
+    at = next((n for n, token in enumerate(tokens) if token in (("name", "and"), ("name", "or"))), None)
+    if at is None:
+        return _comparison(tokens, lookup)
+    left, right = _comparison(tokens[:at], lookup), _condition(tokens[at + 1 :], lookup)
+    short = tokens[at][1] == "or"  # what decides it whatever the other is
+    if short in (left, right):
+        return short
+    return None if left is None or right is None else not short
+
+
+def _comparison(tokens: list[Token], lookup: Lookup) -> bool | None:
+    if tokens[:1] == [("name", "not")]:
+        inner = _comparison(tokens[1:], lookup)
+        return None if inner is None else not inner
+    if len(tokens) == 1:
+        return holds(_term(tokens[0], lookup))
+    if len(tokens) != 3 or tokens[1][1] not in _SIGNS:
+        return None
+    left, right = _term(tokens[0], lookup), _term(tokens[2], lookup)
+    match tokens[1][1]:
+        case "==":
+            return equal(left, right)
+        case "!=" | "<>":
+            same = equal(left, right)
+            return None if same is None else not same
+        case "contains":
+            return _contains(left, right)
+        case sign:
+            return _ordered(left, right, sign)
+
+
+def _contains(left: Known, right: Known) -> bool | None:
+    if left is None or right is None:
+        return False
+    if isinstance(left, Only) or isinstance(right, Only):
+        return None
+    if isinstance(left, str):
+        return _text(right) in left
+    if isinstance(left, Mapping):
+        return _text(right) in left
+    if isinstance(left, Sequence):
+        found = [equal(item, right) for item in left]
+        return True if True in found else None if None in found else False
+    return False
+
+
+def _text(value: Known) -> str:
+    if isinstance(value, float) and value == int(value):
+        return str(int(value))
+    return str(value)
+
+
+def _ordered(left: Known, right: Known, sign: str) -> bool | None:
+    if left is None or right is None:
+        return False
+    if isinstance(left, str) and isinstance(right, str):
+        order = (left > right) - (left < right)
+    elif _is_number(left) and _is_number(right):
+        order = (left > right) - (left < right)  # type: ignore[operator]  # both are numbers
+    else:
+        return None
+    return {"<": order < 0, ">": order > 0, "<=": order <= 0, ">=": order >= 0}[sign]
+
+
+def _is_number(value: Known) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _term(token: Token, lookup: Lookup) -> Known:
+    kind, text = token
+    if kind == "text":
+        return text[1:-1]
+    if kind == "number":
+        return float(text)
+    if kind != "name":
+        return UNKNOWN
+    if text in _LITERALS:
+        return _LITERALS[text]
+    return lookup([step.strip("\"'") for step in _STEP.findall(text)])
+
+
+def inner(value: Known, steps: Sequence[str]) -> Known:
+    """What stands in a value under these names."""
+    for step in steps:
+        if isinstance(value, Only):
+            return UNKNOWN
+        if isinstance(value, Mapping):
+            value = value.get(step, float(len(value)) if step == "size" else None)
+        elif isinstance(value, (str, Sequence)) and step == "size":
+            value = float(len(value))
+        elif isinstance(value, Sequence) and not isinstance(value, str) and step in ("first", "last"):
+            value = value[0 if step == "first" else -1] if value else None
+        else:
+            value = None
+    return value
