@@ -12,7 +12,7 @@ from mailsite import RELAY, MailSite, readers
 from smtp_server import Say, SmtpServer, on
 
 from publisher.core.mailings import Hold, MailingState
-from publisher.services.subscribe import sign_up
+from publisher.services.signup import sign_up
 
 
 def test_no_more_go_in_an_hour_and_the_rest_goes_when_its_time_has_come(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_mail_that_somebody_waits_for_is_of_the_same_quota(tmp_path: Path) -> No
         site = MailSite(tmp_path / "site", readers(5), port=server.port, relay="per_hour = 3")
         assert site.deliver().accepted == 3
         app = site.app()
-        sign_up(app.parts, app.settings.lists[0], "new@example.org", "", site.now)
+        sign_up(app.parts, [app.settings.lists[0]], "new@example.org", "", site.now)
         tally, _ = app.deliver()
         assert tally.accepted == 0
         [relay] = app.status()["relays"]
