@@ -9,7 +9,7 @@ is no longer kept up, TOML: the metadata is lost and the front matter published.
 import json
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time
 from typing import Any, ClassVar, Protocol, TypeAlias, cast
 
@@ -110,7 +110,13 @@ def _without_fence(text: str, start: str, line: int) -> Container:
         return Container(front=None, body=text)
     kind, head, body = found
     load = {"pelican": read_pelican, "hexo": load_yaml, "json": _load_braceless}[kind]
-    return Container(front=load(head, line), body=body, kind=kind)
+    front = load(head, line)
+    after = start[len(head) + 1 :].partition("\n")[0].strip()
+    if kind == "pelican" and after:
+        at = line + head.count("\n") + 1
+        reason = f"line {at}: {after[:40]!r} ends the header; indent it by four spaces to go on"
+        front = replace(front, warnings=(*front.warnings, reason))
+    return Container(front=front, body=body, kind=kind)
 
 
 def _load_braceless(head: str, line: int) -> FrontMatter:

@@ -1,7 +1,9 @@
 """The forms a date is written in. An impossible or unknown one is None, never an exception."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -28,15 +30,48 @@ _DAYS = (
     re.compile(rf"{_WEEKDAY}{_MONTH}\s+{_DAY},?\s+{_YEAR}", re.IGNORECASE),
     re.compile(rf"{_WEEKDAY}{_DAY}[\s-]+{_MONTH},?[\s-]+{_YEAR}", re.IGNORECASE),
 )
-_TIME = re.compile(
-    r"(?:\s*[Tt,]\s*|\s+(?:at\s+)?)(?P<h>\d{1,2}):(?P<min>\d{2})(?::(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
-    r"(?:\s*(?P<half>[AaPp])\.?[Mm]\b\.?)?"
-    r"(?:\s*(?P<zone>(?:UTC|GMT)?[+-](?:\d{4}|\d{1,2}(?::\d{2})?)(?!\d)|[A-Za-z]+/[A-Za-z_/]+|[A-Za-z]{1,4}\b))?"
+_BETWEEN = r"(?:\s*[Tt,_]\s*|\s*-\s*|\s+(?:at\s+|@\s*)?)"
+_HALF = r"(?:\s*(?P<half>[AaPp])(?:\.[Mm]\.|[Mm]\b))"
+_CLOCKS = (
+    rf"(?P<h>\d{{1,2}})\s?:\s?(?P<min>\d{{2}})(?::(?P<s>\d{{2}})(?:[.,](?P<f>\d{{1,9}}))?)?{_HALF}?",
+    r"(?P<h>\d{1,2})\s?h(?:\s?(?P<min>\d{2})(?:m\b)?(?:\s?(?P<s>\d{2})s\b)?)?(?![a-z\d])",  # 18h30, 18h
+    rf"(?P<h>\d{{1,2}}){_HALF}",  # 6pm
+    rf"(?P<h>\d{{1,2}})\.(?P<min>\d{{2}})(?:\.(?P<s>\d{{2}}))?{_HALF}?(?![.\d])",  # 18.30
+    r"(?P<h>\d{2})(?P<min>\d{2})(?P<s>\d{2})?(?![.:\d])",  # 1830
+    r"(?P<h>\d{1,2})(?=\s*Z?$)",  # 2026-11-20 18
 )
+_ZONE = (
+    r"(?:\s*(?P<zone>(?:UTC|GMT)?[+-](?:\d{4}|\d{1,2}(?::\d{2})?)(?!\d)"
+    r"|[A-Za-z]+/[A-Za-z_/]+|[A-Za-z]{1,4}\b))?"
+)
+_TIMES = tuple(re.compile(f"{_BETWEEN}{clock}{_ZONE}", re.IGNORECASE) for clock in _CLOCKS)
+_BARE = _TIMES[3:5]
+"""Times that Ruby passes over: its own have a colon, an "h", or am and pm."""
 _ODD_OFFSET = re.compile(r"\s*[+-]\d")
+_TIMELIKE = re.compile(r"\d|\b(?:[ap]\.?m\b|noon|midnight)", re.IGNORECASE)
+"""What is left of a text and may be a time."""
+
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _NUMBERS = re.compile(r"(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})(?!\d)")
+
+
+class Order(StrEnum):
+    """How a generator reads a date of three numbers whose year comes last."""
+
+    DAY_FIRST = "day"  # Ruby's Date
+    MONTH_FIRST = "month"  # JavaScript's Date, Python's dateutil
+    NONE = "none"  # not at all, or nobody knows
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """What a text says of an instant (aware, UTC; None: no date, or one that no calendar has), and what of it
+    a person should see to ("" for nothing).
+    """
+
+    at: datetime | None
+    doubt: str = ""
 
 
 def parse_date(text: str, zone: tzinfo) -> datetime | None:
@@ -45,17 +80,38 @@ def parse_date(text: str, zone: tzinfo) -> datetime | None:
     A day without a time is its first moment. Words after the date are passed over ("2016-07-19
     (optional)"). None: no date, or one that no calendar has.
     """
+    return read_date(text, zone).at
+
+
+def read_date(text: str, zone: tzinfo, order: Order = Order.NONE, *, bare: bool = True) -> Dated:
+    """As `parse_date`, with what is in doubt. `order` is how the generator reads 05/11/2026, `bare`
+    whether it reads a time without a colon (18.30).
+    """
     if (found := _iso(text, zone)) is not None:
-        return found
+        return Dated(found)
     text = text.replace("\u00a0", " ").replace("\u202f", " ").strip()
     for pattern in _DAYS:
         if match := pattern.match(text):
             day = (int(match["y"]), _month(match["m"]), int(match["d"]))
-            try:
-                return _instant(day, _time(text, match.end()), zone)
-            except (ValueError, OverflowError):
-                return None
-    return _of_numbers(text, zone)
+            return _on(day, text, match.end(), zone, bare=bare)
+    return _of_numbers(text, zone, order, bare=bare)
+
+
+def _on(day: tuple[int, int, int], text: str, end: int, zone: tzinfo, *, bare: bool) -> Dated:
+    """`day` with the time that stands in `text` from `end` on, and whether all of that was understood."""
+    time = next((found for pattern in _TIMES if (found := pattern.match(text, end))), None)
+    try:
+        if time and _ODD_OFFSET.match(text, time.end()):
+            return Dated(None)  # "12:00-400" is a mistake: better the next candidate than a guess
+        at = _instant(day, time, zone)
+    except (ValueError, OverflowError):
+        return Dated(None)
+    rest = text[time.end() if time else end :].strip()
+    if _TIMELIKE.search(rest):
+        return Dated(at, f"{rest[:30]!r} is not understood; write the time as 18:30")
+    if time and not bare and time.re in _BARE:
+        return Dated(at, "the generator does not read that time and takes midnight; write it as 18:30")
+    return Dated(at)
 
 
 def _iso(text: str, zone: tzinfo) -> datetime | None:
@@ -71,21 +127,24 @@ def _iso(text: str, zone: tzinfo) -> datetime | None:
         return None
 
 
-def _of_numbers(text: str, zone: tzinfo) -> datetime | None:
-    """10/25/2024 has its month first, as in JavaScript; with other signs only what can be read in one way is
-    a date.
+def _of_numbers(text: str, zone: tzinfo, order: Order, *, bare: bool) -> Dated:
+    """05/11/2026 and its kin, in the generator's order. Where nobody knows one, "/" is read month first,
+    as in JavaScript, and other signs only where there is one way to read them.
     """
     match = _NUMBERS.match(text)
     if match is None:
-        return None
+        return Dated(None)
     first, second = int(match["a"]), int(match["b"])
-    if first <= 12 and second <= 12 and first != second and match["sep"] != "/":
-        return None
-    month, day = (second, first) if first > 12 else (first, second)
-    try:
-        return _instant((int(match["y"]), month, day), _time(text, match.end()), zone)
-    except (ValueError, OverflowError):
-        return None
+    several = first <= 12 and second <= 12 and first != second
+    if several and order is Order.NONE and match["sep"] != "/":
+        return Dated(None)
+    day_first = first > 12 or (second <= 12 and order is Order.DAY_FIRST)
+    day, month = (first, second) if day_first else (second, first)
+    found = _on((int(match["y"]), month, day), text, match.end(), zone, bare=bare)
+    if several and found.at and order is not Order.DAY_FIRST and not found.doubt:
+        meant = f"{int(match['y']):04}-{month:02}-{day:02}"
+        return Dated(found.at, f"read with the month first, as {meant}; write it so")
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -97,23 +156,17 @@ def zone_named(name: str) -> tzinfo | None:
         return None
 
 
-def _time(text: str, start: int) -> re.Match[str] | None:
-    time = _TIME.match(text, start)
-    if time and _ODD_OFFSET.match(text, time.end()):
-        raise ValueError(text)  # "12:00-400" is a mistake: better the next candidate than a guess
-    return time
-
-
 def _instant(day: tuple[int, int, int], time: re.Match[str] | None, zone: tzinfo) -> datetime:
     if time is None:
         return datetime(*day, tzinfo=zone).astimezone(UTC)
     hour = int(time["h"])
-    if time["half"]:
+    groups = time.groupdict()
+    if half := groups.get("half"):
         if not 1 <= hour <= 12:
             raise ValueError(hour)
-        hour = hour % 12 + (12 if time["half"] in "Pp" else 0)
-    micro = int((time["f"] or "0").ljust(6, "0")[:6])
-    clock = (hour, int(time["min"]), int(time["s"] or 0), micro)
+        hour = hour % 12 + (12 if half in "Pp" else 0)
+    micro = int((groups.get("f") or "0").ljust(6, "0")[:6])
+    clock = (hour, int(groups.get("min") or 0), int(groups.get("s") or 0), micro)
     return datetime(*day, *clock, tzinfo=_zone(time["zone"], zone)).astimezone(UTC)
 
 

@@ -1,6 +1,7 @@
 """Front matter without an opening fence: Pelican's `Key: value` lines, and Hexo's YAML or JSON."""
 
 import re
+from itertools import takewhile
 
 from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, gather, names
 
@@ -21,7 +22,8 @@ _LISTS = frozenset({"tags", "authors", "author", "keywords", "categories"})
 def split_header(text: str, limit: int) -> tuple[str, str, str] | None:
     """("pelican", "hexo" or "json"; header; body) of a file that begins with keys; None for a plain text.
 
-    Pelican's header ends at the first blank line, Hexo's at a line of "---", or ";;;" for JSON.
+    Pelican's header ends at the first blank line, or at one that is neither a key nor set in (as in
+    Python-Markdown's meta extension); Hexo's at a line of "---", or ";;;" for JSON.
     """
     first = text[:limit].partition("\n")[0]
     match = _LINE.match(first) or _QUOTED.match(first)
@@ -31,7 +33,8 @@ def split_header(text: str, limit: int) -> tuple[str, str, str] | None:
     edge = blank.start() if blank else limit
     end = _END.search(text, len(first), limit)
     lines = text[:edge].split("\n")
-    plain = all(_LINE.match(line) or line.startswith(("    ", "\t")) for line in lines)
+    ours = list(takewhile(lambda line: _LINE.match(line) or line.startswith(("    ", "\t")), lines))
+    plain = len(ours) == len(lines)
     keys = {fold(found[1]) for line in lines if (found := _LINE.match(line) or _QUOTED.match(line))}
     if keys.isdisjoint({"title", "date"}):
         return None
@@ -39,8 +42,19 @@ def split_header(text: str, limit: int) -> tuple[str, str, str] | None:
         kind = "json" if text[end.start()] == ";" else "hexo"
         return kind, text[: end.start()], text[end.end() :]
     if not plain:
-        return None
+        return _broken(text, ours)
     return "pelican", text[:edge], text[blank.end() if blank else limit :]
+
+
+def _broken(text: str, lines: list[str]) -> tuple[str, str, str] | None:
+    """The header of a text whose next line goes on with the value above without being set in; None where one
+    key alone, which may be the beginning of a text, stands before it.
+    """
+    keys = {fold(found[1]) for line in lines if (found := _LINE.match(line))} & KEYS
+    if len(keys) < 2 or keys.isdisjoint({"title", "date"}):
+        return None
+    head = "\n".join(lines)
+    return "pelican", head, text[len(head) + 1 :]
 
 
 def read_pelican(header: str, line: int) -> FrontMatter:

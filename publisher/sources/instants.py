@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from publisher.sources.dates import parse_date
+from publisher.sources.dates import Order, parse_date, read_date
 from publisher.sources.people import language_suffix
 from publisher.sources.values import FrontMatter, FrontMatterError, Quoted, Value
 
@@ -28,12 +28,14 @@ _IN_PATH = re.compile(r"(?:^|/)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?=[/-]|$)")
 @dataclass(frozen=True, slots=True)
 class Zones:
     """The zone of dates that name none: `utc` matches those that the generator reads as UTC, of which
-    those in quotes are not where `unquoted`.
+    those in quotes are not where `unquoted`. `order` and `bare` are for `read_date`.
     """
 
     site: tzinfo
     utc: re.Pattern[str] | None = None
     unquoted: bool = False
+    order: Order = Order.NONE
+    bare: bool = True
 
     def of(self, text: str) -> tzinfo:
         """The zone of the date in `text`, a scalar as front matter has it."""
@@ -93,11 +95,11 @@ def _read(front: FrontMatter, name: str, value: Value, zones: Zones, warnings: l
     text = (value or "").strip()
     if not text or (name == "published" and front.flag(name) is not None):
         return None
-    found = parse_date(text, zones.of(value or ""))
-    if found is None:
-        reason = f"{name}: {text[:60]!r} is no date; write it as 2024-10-25 08:38"
+    found = read_date(text, zones.of(value or ""), zones.order, bare=zones.bare)
+    if doubt := found.doubt if found.at else "is no date; write it as 2024-10-25 08:38":
+        reason = f"{name}: {text[:60]!r} {doubt}" if found.at is None else f"{name}: {text[:60]!r}: {doubt}"
         warnings.append(f"line {front.line_of(name)}: {reason}")
-    return found
+    return found.at
 
 
 def dated_name(path: str) -> re.Match[str] | None:

@@ -9,7 +9,7 @@ from publisher.core.site import Person
 from publisher.sources.hugo import Tongues
 from publisher.sources.rules import USUAL, SourceRules
 from publisher.sources.values import FrontMatter, Value, fold, names, scalars, table
-from publisher.sources.words import plain
+from publisher.sources.words import parted, plain
 
 LANGUAGES = {
     "arabic": "ar", "bengali": "bn", "bulgarian": "bg", "burmese": "my", "catalan": "ca", "chinese": "zh",
@@ -113,18 +113,18 @@ def _apart(name: str, value: Value) -> Value:
     if not isinstance(value, str):
         return value
     for sign in (";", ",") if name == "authors" else (";",):
-        if sign in value:
-            return [*value.split(sign)]
+        if len(parts := parted(value, sign)) > 1:
+            return [*parts]
     return value
 
 
 def find_tags(
     front: FrontMatter, *, words: bool = True, labels: Mapping[str, str] = NO_LABELS
 ) -> tuple[tuple[str, ...], str]:
-    """`tags` or `tag`; where there is neither, `keywords`. `words`: a text is parted at spaces. `labels` are
+    """`tags` or `tag`; `keywords` are for search engines. `words`: a text is parted at spaces. `labels` are
     what the blog's own file of tags calls them, by values.fold of their keys.
     """
-    found, where = _terms(front, (("tags", "tag"), ("keywords",)), words=words)
+    found, where = _terms(front, (("tags", "tag"),), words=words)
     return (tuple(dict.fromkeys(labels.get(fold(tag), tag) for tag in found)) if labels else found), where
 
 
@@ -182,8 +182,8 @@ def _listed(value: Value) -> list[str]:
 def _split(text: str, *, plural: bool) -> list[str]:
     """Pelican parts at ";" else ","; Jekyll parts the plural keys at spaces and leaves the singular whole."""
     for sign in (";", ","):
-        if sign in text:
-            return text.split(sign)
+        if len(parts := parted(text, sign)) > 1:
+            return parts
     return text.split() if plural else [text]
 
 

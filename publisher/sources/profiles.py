@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from publisher.sources import spelling
+from publisher.sources.dates import Order
 
 PERMALINK = ":year/:month/:day/:slug/"
 """Where a post of no known generator is found."""
@@ -24,7 +25,9 @@ class Profile:
     `slugged` is whether names are made fit for a URL as Jekyll does. `undated` is whether a date is taken off
     a file's name. `spell` is how names of files and folders are spelt in an address. `words` is whether a
     text of tags is parted at spaces; `open` is whether any word of the front matter may stand in a permalink.
-    `last_dates` is the front matter that dates a post where nothing else does.
+    `last_dates` is the front matter that dates a post where nothing else does. `gates` is the front matter
+    that decides when a post comes out, before the date its address is made of. `order` is how 05/11/2026 is
+    read; `bare` is whether a time without a colon counts (Ruby passes over 18.30).
     """
 
     name: str
@@ -39,6 +42,9 @@ class Profile:
     words: bool = False
     open: bool = False
     last_dates: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
+    order: Order = Order.NONE
+    bare: bool = True
 
 
 GENERIC = Profile(name="none", words=True)
@@ -49,6 +55,8 @@ PROFILES: Mapping[str, Profile] = {
         GENERIC,
         Profile(  # "Y-m-d H:M:S" is a YAML timestamp, which is UTC; what YAML leaves as text is local
             name="jekyll",
+            order=Order.DAY_FIRST,
+            bare=False,
             utc=_TO_THE_SECOND,
             unquoted=True,
             permalink="/:categories/:year/:month/:day/:title.html",
@@ -64,6 +72,7 @@ PROFILES: Mapping[str, Profile] = {
             undated=False,
             spell=spelling.Hugo(),
             last_dates=("lastmod", "modified"),
+            gates=("publishdate", "pubdate", "published"),
         ),
         Profile(
             name="eleventy",
@@ -74,6 +83,7 @@ PROFILES: Mapping[str, Profile] = {
         ),
         Profile(
             name="astro",
+            order=Order.MONTH_FIRST,
             utc=_ANY,
             permalink="/:section/:entry/",
             roots=("src", "content", "pages", "data"),
@@ -82,6 +92,7 @@ PROFILES: Mapping[str, Profile] = {
         ),
         Profile(
             name="pelican",
+            order=Order.MONTH_FIRST,
             permalink="/:titleslug.html",
             roots=("content",),
             spell=spelling.pelican,
@@ -89,6 +100,7 @@ PROFILES: Mapping[str, Profile] = {
         ),
         Profile(
             name="hexo",
+            order=Order.MONTH_FIRST,
             permalink="/:year/:month/:day/:title/",
             roots=("source", "_posts", "_drafts"),
             named=True,
@@ -96,6 +108,7 @@ PROFILES: Mapping[str, Profile] = {
         ),
         Profile(
             name="docusaurus",
+            order=Order.MONTH_FIRST,
             utc=_ANY,
             permalink="/blog:dated",
             roots=("blog",),

@@ -145,10 +145,13 @@ def _post(path: str, container: Container, rules: SourceRules, found: Iterable[s
     front = _own(_own(given or _NOTHING, rules).over(_defaults(path, rules)), rules)
     is_html = _is_html(path)
     habits = rules.habits
-    zones = Zones(zone_named(rules.timezone or "UTC") or UTC, habits.utc, habits.unquoted)
+    site = zone_named(rules.timezone or "UTC") or UTC
+    zones = Zones(site, habits.utc, habits.unquoted, habits.order, habits.bare)
     warnings = [*front.warnings, *found]
     why: Reasons = {}
-    instant, why["instant"] = find_instant(front if given else None, path, zones, warnings, habits.last_dates)
+    dated, why["instant"] = find_instant(front if given else None, path, zones, warnings, habits.last_dates)
+    instant, gate = first_date(front, habits.gates, zones, warnings)
+    instant, why["instant"] = (instant, gate) if instant else (dated, why["instant"])
     title, why["title"] = _title(front, body, path, rules, is_html=is_html)
     categories, why["categories"] = people.find_categories(front, words=habits.words)
     if above := places.filed(path, rules):
@@ -160,7 +163,7 @@ def _post(path: str, container: Container, rules: SourceRules, found: Iterable[s
     language, why["language"] = people.find_language(front, path, rules)
     slug, why["slug"] = places.find_slug(front, path)
     facts = Facts(
-        path=path, front=front, title=title, slug=slug, local=_local(instant, zones), categories=categories,
+        path=path, front=front, title=title, slug=slug, local=_local(dated, zones), categories=categories,
         author=authors[0].name if authors else "", language=language, blank=not body or body.isspace(),
         stem=places.stem_of(path, rules),
         suffixed=path.count(".") > 1 and people.language_suffix(path.rpartition(".")[0]) != "",

@@ -23,6 +23,7 @@ _MARKS = (
 )
 _POWER = re.compile(r"(?<=\w)<sup>([-+\u2212]?\d{1,6})</sup>", re.IGNORECASE)
 _STRUCK = re.compile(r"</?(?:del|s|strike)(?:\s[^<>]*)?>", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:#\w{1,8}|\w{1,32})$")
 _MARK_SIGNS = frozenset("[`*_~\\")
 _SPACE = re.compile(r"[ \t\n\r\f\v\u2028\u2029]+")  # a no-break space is meant
 _ATX = re.compile(r"#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
@@ -53,6 +54,20 @@ def plain(text: str, *, struck: bool = False) -> str:
     if "&" in text:
         text = html.unescape(text)
     return _SPACE.sub(" ", legal(text)).strip()
+
+
+def parted(text: str, sign: str) -> list[str]:
+    """`text` apart at each `sign`, but for the ";" that ends an entity: `Ann &amp; Bob` is one text."""
+    if sign != ";" or "&" not in text:
+        return text.split(sign)
+    parts = [""]
+    for part in text.split(sign):
+        entity = _ENTITY.search(parts[-1])
+        if entity and html.unescape(f"{entity[0]};") != f"{entity[0]};":
+            parts[-1] += f";{part}"
+        else:
+            parts.append(part)
+    return parts[1:]
 
 
 def plain_summary(text: str) -> str:

@@ -73,3 +73,10 @@ def test_a_broken_header_names_its_line() -> None:
     found = read_post("a.md", b"title: A\ndate: 2024-05-01\ntags: [a\n---\nBody\n", RULES)
     assert isinstance(found, BadPost)
     assert str(found).startswith("a.md:4: broken YAML")
+
+
+def test_a_header_ends_at_a_line_that_is_not_indented_and_says_so() -> None:
+    found = parsed("Title: Hamsters\nDate: 2026-11-05 10:00\nSummary: Long\nand wrapped.\nTags: x\n\nBody.\n")
+    assert (found.container, found.line, found.post.title) == ("pelican", 4, "Hamsters")
+    assert (found.body, found.post.tags) == ("and wrapped.\nTags: x\n\nBody.\n", ())
+    assert found.post.warnings[0].startswith("line 4: 'and wrapped.' ends the header")

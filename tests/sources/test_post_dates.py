@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts import Parsed, Post
-from publisher.sources.dates import parse_date
+from publisher.sources.dates import Order, parse_date, read_date
 from publisher.sources.reading import read_post
 from publisher.sources.rules import SourceRules
 
@@ -38,6 +38,16 @@ def post(front: str, path: str = "a.md") -> Post:
         ("2016-07-19 14:00 EDT", "2016-07-19T18:00:00"),
         ("2016-07-19 14:00 America/Los_Angeles", "2016-07-19T21:00:00"),
         ("\u00a02016-07-19 14:00 UTC", "2016-07-19T14:00:00"),
+        ("2026-07-20 18h30", "2026-07-20T22:30:00"),
+        ("2026-07-20 18h", "2026-07-20T22:00:00"),
+        ("2026-07-20 6pm", "2026-07-20T22:00:00"),
+        ("2026-07-20 6:30 p.m. CEST", "2026-07-20T16:30:00"),
+        ("November 12, 2026 3pm", "2026-11-12T20:00:00"),
+        ("2019-12-01-19:48", "2019-12-02T00:48:00"),
+        ("2026-07-20 18.30", "2026-07-20T22:30:00"),
+        ("2026-07-20 1830", "2026-07-20T22:30:00"),
+        ("2026-07-20T18", "2026-07-20T22:00:00"),
+        ("25.12.2026 20h15", "2026-12-26T01:15:00"),
     ],
 )
 def test_every_form_of_a_date_is_understood(text: str, utc: str) -> None:
@@ -108,3 +118,44 @@ def test_the_quick_way_says_what_the_patterns_say(
     text = f"{year:04}-{month:02}-{day:02}{between}{clock}{offset}"
     # Words after a date are passed over, and not the quick way.
     assert parse_date(text, ZoneInfo(zone)) == parse_date(f"{text} (or so)", ZoneInfo(zone))
+
+
+@pytest.mark.parametrize("text", ["05/11/2026", "05-11-2026", "05.11.2026"])
+def test_a_date_of_numbers_is_read_as_the_generator_reads_it(text: str) -> None:
+    read = {order: read_date(text, UTC, order).at for order in Order}
+    assert read[Order.DAY_FIRST] == datetime(2026, 11, 5, tzinfo=UTC)
+    assert read[Order.MONTH_FIRST] == datetime(2026, 5, 11, tzinfo=UTC)
+    assert read[Order.NONE] == (read[Order.MONTH_FIRST] if "/" in text else None)
+
+
+def test_a_date_of_numbers_that_could_be_another_is_said() -> None:
+    for order, said in ((Order.DAY_FIRST, False), (Order.MONTH_FIRST, True), (Order.NONE, True)):
+        assert bool(read_date("05/11/2026", UTC, order).doubt) is said
+        assert not read_date("05/05/2026", UTC, order).doubt
+        assert not read_date("25/11/2026", UTC, order).doubt
+
+
+@given(
+    rest=st.sampled_from(["noon", "at 7 in the evening", "18?30", "in the p.m.", "(12)"]),
+    day=st.sampled_from(["2026-11-20", "November 20, 2026", "20/11/2026"]),
+)
+def test_a_time_that_is_not_understood_is_never_midnight_in_silence(rest: str, day: str) -> None:
+    found = post(f"date: {day} {rest}")
+    assert any("line 3: date:" in warning for warning in found.warnings)
+
+
+def test_a_time_that_jekyll_passes_over_is_waited_for_and_said() -> None:
+    text = b"---\ntitle: A\ndate: 2026-11-20 18.30\n---\n"
+    for profile, said in (("jekyll", 1), ("none", 0)):
+        found = read_post("a.md", text, SourceRules(site_url="https://blog.example/", profile=profile))
+        assert isinstance(found, Parsed)
+        assert found.post.instant == datetime(2026, 11, 20, 18, 30, tzinfo=UTC)
+        assert len(found.post.warnings) == said
+
+
+def test_hugos_publish_date_is_the_instant_and_its_date_makes_the_address() -> None:
+    rules = SourceRules(site_url="https://blog.example/", profile="hugo", permalink="/:year/:month/:slug/")
+    text = b"---\ntitle: A\ndate: 2025-03-01\npublishDate: 2026-01-05\n---\n"
+    found = read_post("a.md", text, rules)
+    assert isinstance(found, Parsed)
+    assert (found.post.instant, found.post.permalink) == (datetime(2026, 1, 5, tzinfo=UTC), "/2025/03/a/")

@@ -248,3 +248,11 @@ def test_the_seed_article_is_read_as_meant() -> None:
     assert found.image is not None
     assert found.image.url.startswith("https://github.com/user-attachments/assets/889f3a38")
     assert (found.hidden, found.warnings) == (None, ())
+
+
+def test_an_entity_parts_no_names_and_keywords_are_no_tags() -> None:
+    found = post("author: Ann &amp; Bob\nkeywords: a, b\ntag: R&amp;D")
+    assert [person.name for person in found.authors] == ["Ann & Bob"]
+    assert found.tags == ("R&D",)
+    several = post("author: Ann &amp; Bob; Cy&eacute;; D&B; E")
+    assert [person.name for person in several.authors] == ["Ann & Bob", "Cyé", "D&B", "E"]
