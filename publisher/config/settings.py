@@ -174,6 +174,7 @@ def _settings(folder: Path, values: Values) -> Settings:
             trusted_proxies=of["web"]["trusted_proxies"],
             public_url_given=of["web"]["public_url"] is not None,
             blocked=of["web"]["blocked"],
+            delta=of["web"]["delta"],
         ),
         schedule=ScheduleSettings(**of["schedule"]),
     )

@@ -95,7 +95,7 @@ class QueueSettings:
 class WebSettings:
     """[web]. `port` 0 means any free one. The public URL is the site's; `public_url_given`: it was set.
     `trusted_proxies` are networks ("10.0.0.0/8"); `blocked` are addresses, and domains in A-labels and lower
-    case.
+    case. `delta`: clients that ask for it get only the entries they lack (RFC 3229).
     """
 
     host: str
@@ -103,6 +103,7 @@ class WebSettings:
     trusted_proxies: tuple[str, ...]
     blocked: tuple[str, ...]
     public_url_given: bool = False
+    delta: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

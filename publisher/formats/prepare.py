@@ -21,6 +21,12 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd-\
 """What XML 1.0 forbids (2.2, Char), or advises against: C1 controls, and the mark of a lost letter."""
 _CONTROLS = bytes((*range(0x20), 0x7F)).replace(b"\t", b"").replace(b"\n", b"")
 _LAST_CHARACTERS = "\uffff".encode()[:2]
+_SHOWS = re.compile(
+    r"(?:\A|>)(?:[\s\u200b-\u200d\u2060\ufeff]|&nbsp;|&#160;|&#xa0;)*+[^<]"
+    r"|<(?:img|picture|svg|math|video|audio|iframe|object|embed|hr|input)\b",
+    re.IGNORECASE,
+)
+"""Text that can be seen, or an element that shows something without any."""
 _TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 
 
@@ -28,7 +34,8 @@ def prepare(feed: Feed) -> Feed:
     """`feed` with every text legal in XML, language tags well-formed, and entries made self-contained.
 
     An entry keeps its language only where it differs from the feed's; right-to-left content is wrapped in
-    `<div dir="rtl">`; published <= updated.
+    `<div dir="rtl">`; content that shows nothing is left out, for many readers would show it instead of the
+    summary; published <= updated.
     """
     feed = cleaned(feed)
     language = language_tag(feed.language)
@@ -94,7 +101,7 @@ def shown_categories(entry: Entry) -> list[Category]:
 
 def _prepared(entry: Entry, feed_language: str) -> Entry:
     language = language_tag(entry.language)
-    content = entry.content
+    content = entry.content if entry.content and _SHOWS.search(entry.content) else None
     if content and direction(language or feed_language) == "rtl":
         content = f'<div dir="rtl">{content}</div>'
     if language.lower() == feed_language.lower():

@@ -97,7 +97,8 @@ def _mend_item(entry: Entry, element: "Element") -> None:
     pubDate is not left to feedgen: it would change the locale of the whole process for each date.
     """
     mend_entry(entry, element)
-    if not entry.summary:  # content must come after a description (the profile, "content:encoded")
+    if not entry.summary and (entry.content is not None or not entry.title):
+        # Content must come after a description (the profile, "content:encoded"); an item has one, or a title.
         child(element, "description", "")
     child(element, "pubDate", rfc822(entry.published))
     child(element, f"{{{ATOM}}}updated", rfc3339(entry.updated))

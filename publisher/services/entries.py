@@ -68,11 +68,14 @@ def tombstones(
 
 
 def _categories(authority: str, post: Post) -> tuple[Category, ...]:
-    """Each term once, however it is written, in the author's order; the scheme tells categories from tags."""
+    """Each term once, however it is written, in the author's order; the scheme tells categories from tags,
+    and the label is what readers show (RFC 4287 4.2.2.3).
+    """
     once: dict[str, Category] = {}
     for scheme, terms in (("categories", post.categories), ("tags", post.tags)):
         for term in filter(None, terms):
-            once.setdefault(term.casefold(), Category(term=term, scheme=f"tag:{authority}:{scheme}"))
+            category = Category(term=term, scheme=f"tag:{authority}:{scheme}", label=term)
+            once.setdefault(term.casefold(), category)
     return tuple(once.values())
 
 

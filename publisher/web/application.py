@@ -67,6 +67,7 @@ class Application:
             versions=self._versions,
             missing=self._missing,
             ended=self._ended,
+            deltas=app.settings.web.delta,
         )
         self.memory = Memory(self._documents, app.clock, self._under_prefix, self.standing.facts)
 

@@ -34,7 +34,7 @@ _ALLOW = (b"allow", b"GET, HEAD")
 class Documents:
     """Serves `files`. `facts` are asked before anything is looked up; `encode` makes the encodings of what is
     made while asked for; `versions` tells what the feed document at a path held before; `missing` answers
-    for what is not there, `ended` for what was.
+    for what is not there, `ended` for what was. Without `deltas` every feed is sent whole.
     """
 
     def __init__(
@@ -47,10 +47,11 @@ class Documents:
         versions: Callable[[str], Versions],
         missing: ASGIApp,
         ended: ASGIApp,
+        deltas: bool = False,
     ) -> None:
         self._files, self._clock, self._facts = files, clock, facts
         self._encode, self._missing, self._ended = encode, missing, ended
-        self._versions, self._base_url = versions, files.base_url
+        self._versions, self._base_url, self._deltas = versions, files.base_url, deltas
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
@@ -82,8 +83,8 @@ class Documents:
         now = self._clock()
         age, until = self._max_age(now)
         answer = respond(file, request, now, age, self._encode)
-        if request.deltas and request.conditions and answer.status != 304:  # what it has must be looked up
-            return None
+        if self._deltas and request.deltas and request.conditions and answer.status != 304:
+            return None  # what it has must be looked up
         return (answer, until, file) if isinstance(answer.body, bytes) else None
 
     def cached(self, path: str) -> File | None:
@@ -119,7 +120,7 @@ class Documents:
 
     async def _held(self, file: File, request: Asked) -> Versions:
         """What the document held before, where that may make a difference."""
-        if not request.deltas or request.conditions is None or file.feed is None:
+        if not self._deltas or not request.deltas or request.conditions is None or file.feed is None:
             return NO_VERSIONS
         return await asyncio.to_thread(self._versions, file.relative)
 

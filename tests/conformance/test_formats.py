@@ -341,7 +341,30 @@ def test_rss_profile_content_encoded_always_follows_a_description() -> None:
 def test_control_characters_and_marks_of_lost_letters_do_not_reach_readers(name: str) -> None:
     bad = feed(entry(title="a\x7fb\x85c\ufffdd", content="<p>\x9f\ufffd</p>"))
     read_back = read(name, FORMATS[name].write(bad))[1][0]
-    assert (read_back.title, read_back.content) == ("abcd", "<p></p>")
+    assert (read_back.title, read_back.content) == ("abcd", None)
+
+
+@every_format
+@pytest.mark.parametrize(
+    "nothing", ["", " \n", "<p></p>", "<p>&nbsp;\u200b</p>\n<ul><li></li></ul>", "\x00", '<a href="/x"> </a>']
+)
+def test_content_that_shows_nothing_is_left_out_and_the_summary_is_given(name: str, nothing: str) -> None:
+    data = FORMATS[name].write(feed(entry(content=nothing, language="ar")))
+    read_back = read(name, data)[1][0]
+    assert (read_back.content, read_back.summary) == (None, "What 1 says")
+    if name == "json":
+        assert json.loads(data)["items"][0]["content_text"] == "What 1 says"
+    else:
+        assert not [one for one in etree.fromstring(data).iter("{*}content", "{*}encoded") if not len(one)]
+
+
+@every_format
+@pytest.mark.parametrize(
+    "something", ["0", "<p>&amp;</p>", '<p><img src="https://example.org/a.png" alt=""></p>', "<hr>", "a<br>"]
+)
+def test_content_without_words_that_shows_something_stays(name: str, something: str) -> None:
+    read_back = read(name, FORMATS[name].write(feed(entry(content=something))))[1][0]
+    assert read_back.content == something
 
 
 def test_media_rss_an_image_has_its_size_where_known() -> None:

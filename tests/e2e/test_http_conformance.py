@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import brotli
@@ -107,11 +108,13 @@ hubs = ["https://hub.example/"]
 publish_every = "1h"
 """
 
+DELTA = "[web]\ndelta = true"
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, new_site: Any, running_site: Any) -> Iterator[Server]:
     site = new_site(tmp_path_factory.mktemp("http") / "site")
-    site.settings((site.folder / "publisher.toml").read_text() + TOML)
+    site.settings((site.folder / "publisher.toml").read_text().replace("[web]", DELTA) + TOML)
     for n in range(1, 5):
         site.post(f"{n}.md", f"---\ntitle: Post {n}\ndate: 2024-10-0{n}\n---\n" + "Words of the sea. " * 200)
     site.publish("2024-10-20T03:00:00Z")
@@ -515,3 +518,21 @@ def test_http_1_0_is_answered_and_closed(served: Server) -> None:
     said = served.talk(b"GET /feed.atom HTTP/1.0\r\n\r\n")
     assert said.startswith(b"HTTP/1.1 200")
     assert said.endswith(served.feed)
+
+
+def test_a_feed_is_sent_whole_to_whoever_asks_for_less_unless_the_site_allows_it(
+    tmp_path: Path, new_site: Any, running_site: Any
+) -> None:
+    site = new_site(tmp_path / "site")
+    site.post("1.md", "---\ntitle: One\ndate: 2024-10-01\n---\nWords.\n")
+    site.publish("2024-10-20T03:00:00Z")
+    old = site.read("feed.atom")
+    site.post("2.md", "---\ntitle: Two\ndate: 2024-10-21\n---\nWords.\n")
+    site.publish("2024-10-21T03:00:00Z")
+    running = running_site(site)
+    headers = {"A-IM": "feed", "If-None-Match": f'"{hashlib.sha256(old).hexdigest()[:32]}"'}
+    for _ in range(3):
+        reply = running.http.get("/feed.atom", headers=headers)
+        assert (reply.status_code, "im" in reply.headers) == (200, False)
+        assert reply.content == site.read("feed.atom")
+    assert running.stop() == 0

@@ -31,6 +31,13 @@ WEB = Section(
             default=[],
             help="Addresses and domains (with all below them) that nobody may sign up.",
         ),
+        Setting(
+            key="delta",
+            kind=kinds.BOOL,
+            default=False,
+            help="Answer `A-IM: feed` with only the entries a client lacks (226). rss2email and others ask "
+            "for it by default, and stop at a status they do not know.",
+        ),
     ),
 )
 
