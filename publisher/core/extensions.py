@@ -9,6 +9,7 @@ class Extension(StrEnum):
     """One habit of a generator's, by the name it is stored under."""
 
     DEFINITIONS = "definitions"  # a term on a line, and ": what it means" below it
+    ABBREVIATIONS = "abbreviations"  # *[HTML]: what the letters stand for
     BREAKS = "breaks"  # a line ends where it is written to end
     EMOJI = "emoji"  # :smile:
     HIGHLIGHT = "highlight"  # ==marked==

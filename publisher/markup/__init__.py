@@ -4,7 +4,7 @@
     commonmark  Markdown -> HTML (comrak)
     templates   generators' template code, resolved or gone   sanitise    any HTML -> safe HTML (nh3)
     extras, boxes, jsx, components  what other engines read in Markdown: as CommonMark has it
-    definitions, math, emoji  what only some engines read
+    definitions, abbreviations, math, emoji  what only some engines read
     shortcodes, elsewhere  tags and what they show            liquid, braces  expressions
     leftout     what goes though it may have meant something
     urls        every URL absolute

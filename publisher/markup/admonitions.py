@@ -1,4 +1,6 @@
-"""Admonitions become quotations: `:::note Title` ... `:::`, and GitHub's `> [!NOTE]`."""
+"""Admonitions become quotations: `:::note Title` ... `:::`, and `> [!NOTE]` of GitHub, Hugo and Obsidian,
+which may have a title and a fold (`> [!tip]- Title`).
+"""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +12,8 @@ _CLOSE = re.compile(r"[ \t]*(:{3,})[ \t]*$")
 _TITLE = re.compile(r"""\[(.*)\]|title\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _ATTRIBUTES = re.compile(r"\{[^{}]*\}?")
 _ALERT = re.compile(
-    r"^([ \t]*>[ \t]*)\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION|INFO)\][ \t]*$", re.MULTILINE | re.IGNORECASE
+    r"(?P<quote>[ \t]*(?:[-*+][ \t]+|\d{1,9}[.)][ \t]+)?(?:>[ \t]?)+)[ \t]*"
+    r"\[!(?P<kind>[A-Za-z][\w-]{0,40})(?:\|[^\]\n]{0,200})?\](?![(\[:])[+-]?[ \t]*(?P<title>.*)$"
 )
 MAX_DEPTH = 20
 
@@ -18,10 +21,24 @@ MAX_DEPTH = 20
 def with_quotations(source: str) -> str:
     """A Markdown source with its admonitions as quotations, headed by their title or kind in bold."""
     if "[!" in source:
-        source = _ALERT.sub(lambda match: f"{match[1]}**{match[2].capitalize()}**\n{match[1]}", source)
+        source = "\n".join(_alerts(source))
     if ":::" not in source:
         return source
     return "\n".join(_lines(source))
+
+
+def _alerts(source: str) -> Iterator[str]:
+    """The lines; the first of a quotation that names its kind is headed by its title, or by that kind."""
+    above = 0  # how deep the quotation is that the line before stands in
+    for line, prose in zip(source.split("\n"), without_code(source).split("\n"), strict=True):
+        match = _ALERT.match(prose)
+        if match and match["quote"].count(">") > above:
+            title = line[match.start("title") :].strip() or match["kind"].capitalize()
+            yield f"{match['quote']}**{title.replace('**', '')}**"
+            yield re.sub(r"[-*+.)\d]", " ", match["quote"])
+        else:
+            yield line
+        above = _depth(line)
 
 
 def _lines(source: str) -> Iterator[str]:
@@ -42,6 +59,12 @@ def _lines(source: str) -> Iterator[str]:
             yield "> " * len(open_at)
         else:
             yield "> " * len(open_at) + line if open_at else line
+
+
+def _depth(line: str) -> int:
+    """How many quotations a line with words stands in; 0 for one without, after which another may begin."""
+    words = line.lstrip(" \t>")
+    return line[: len(line) - len(words)].count(">") if words else 0
 
 
 def _ends(prose: list[str]) -> dict[int, int]:

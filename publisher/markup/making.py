@@ -8,6 +8,7 @@ from publisher.core.extensions import Extension
 from publisher.core.passages import without_passages
 from publisher.core.posts import Markup as Kind
 from publisher.markup import limits, pictures, stream
+from publisher.markup.abbreviations import Meanings, defined, explained
 from publisher.markup.admonitions import with_quotations
 from publisher.markup.boxes import with_boxes
 from publisher.markup.braces import with_values
@@ -43,7 +44,10 @@ def safe(
     source, _ = without_passages(without(legal(body)), markdown=kind is Kind.MARKDOWN)  # of old revisions
     if limits.too_odd(source):
         return limits.as_plain(without_marks(source))
+    meanings: Meanings = {}
     if kind is Kind.MARKDOWN:
+        if Extension.ABBREVIATIONS in context.extensions:
+            source, meanings = defined(source)
         source = as_commonmark(with_math(source, context.extensions))
     source = with_boxes(source, markdown=kind is Kind.MARKDOWN)
     resolved = resolve(source, context, markdown=kind is Kind.MARKDOWN)
@@ -62,6 +66,8 @@ def safe(
         html = _with_code_from_the_left(html)
     if "{%" in html or "{{" in html:
         html = stream.map_prose(html, _scrubbed)
+    if meanings:
+        html = explained(html, meanings)
     if Extension.EMOJI in context.extensions and ":" in html:
         html = stream.map_prose(html, with_emoji)
     return _without_title(reveal(html), context.title).strip()

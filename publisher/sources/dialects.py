@@ -21,10 +21,10 @@ from publisher.sources.configs import read_table, read_text
 from publisher.sources.values import FrontMatter, Value, scalars, table
 
 _USUAL: Mapping[str, tuple[Extension, ...]] = {
-    "none": (Extension.DEFINITIONS,),
-    "jekyll": (Extension.DEFINITIONS, Extension.MATH, Extension.TEMPLATES),
+    "none": (Extension.DEFINITIONS, Extension.ABBREVIATIONS),
+    "jekyll": (Extension.DEFINITIONS, Extension.ABBREVIATIONS, Extension.MATH, Extension.TEMPLATES),
     "hugo": (Extension.DEFINITIONS,),
-    "pelican": (Extension.DEFINITIONS,),
+    "pelican": (Extension.DEFINITIONS, Extension.ABBREVIATIONS),
     "hexo": (Extension.DEFINITIONS, Extension.BREAKS, Extension.TEMPLATES),
     "docusaurus": (Extension.EMOJI, Extension.MDX),
     "eleventy": (Extension.TEMPLATES, Extension.EJS),
@@ -38,6 +38,7 @@ _DELIMITERS = {
 }
 _PACKAGES: Sequence[tuple[str, tuple[Extension, ...]]] = (
     (r"markdown-it-deflist|@mdit/plugin-dl|remark-(?:deflist|definition-list)", (Extension.DEFINITIONS,)),
+    (r"markdown-it-abbr|@mdit/plugin-abbr|remark-abbr", (Extension.ABBREVIATIONS,)),
     (r"markdown-it-(?:full-)?emoji|remark-g?emoji|hexo-filter-(?:github-)?emojis?", (Extension.EMOJI,)),
     (r"markdown-it-mark|@mdit/plugin-mark|remark-flexible-markers", (Extension.HIGHLIGHT,)),
     (r"markdown-it-ins|@mdit/plugin-ins", (Extension.INSERTED,)),
@@ -103,6 +104,7 @@ def _jekyll(root: Path) -> _Changes:
     engine = top.get("markdown")
     if isinstance(engine, str) and engine.casefold() != "kramdown":
         yield Extension.DEFINITIONS, False
+        yield Extension.ABBREVIATIONS, False
         yield Extension.MATH, False
     yield Extension.BREAKS, _flag(table(top.get("kramdown")), "hardwrap")
     gems = read_text(root / "Gemfile")
@@ -141,6 +143,7 @@ def _pelican(root: Path) -> _Changes:
     named = repr(given.get("MARKDOWN", ""))
     if named.startswith("{"):  # extensions are keys of a map in it, or items of a list, by their whole names
         yield Extension.DEFINITIONS, "extra" in named or "def_list" in named
+        yield Extension.ABBREVIATIONS, "extra" in named or "abbr" in named
         yield from _read_by(_PYTHON, _NAMES.findall(named))
     if "render_math" in repr(given.get("PLUGINS", "")):
         yield from ((extension, True) for extension in _TEX)

@@ -27,7 +27,8 @@ class Profile:
     text of tags is parted at spaces; `open` is whether any word of the front matter may stand in a permalink.
     `last_dates` is the front matter that dates a post where nothing else does. `gates` is the front matter
     that decides when a post comes out, before the date its address is made of. `order` is how 05/11/2026 is
-    read; `bare` is whether a time without a colon counts (Ruby passes over 18.30).
+    read; `bare` is whether a time without a colon counts (Ruby passes over 18.30). `plain_titles` is whether
+    a title is shown as it is written, whatever tags or marks it holds.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Profile:
     gates: tuple[str, ...] = ()
     order: Order = Order.NONE
     bare: bool = True
+    plain_titles: bool = False
 
 
 GENERIC = Profile(name="none", words=True)
@@ -73,6 +75,7 @@ PROFILES: Mapping[str, Profile] = {
             spell=spelling.Hugo(),
             last_dates=("lastmod", "modified"),
             gates=("publishdate", "pubdate", "published"),
+            plain_titles=True,
         ),
         Profile(
             name="eleventy",
@@ -80,6 +83,7 @@ PROFILES: Mapping[str, Profile] = {
             permalink="/:sections/:slug/",
             roots=("content", "src"),
             undated=False,
+            plain_titles=True,
         ),
         Profile(
             name="astro",
@@ -89,6 +93,7 @@ PROFILES: Mapping[str, Profile] = {
             roots=("src", "content", "pages", "data"),
             undated=False,
             spell=spelling.github,
+            plain_titles=True,
         ),
         Profile(
             name="pelican",
@@ -113,9 +118,15 @@ PROFILES: Mapping[str, Profile] = {
             permalink="/blog:dated",
             roots=("blog",),
             named=True,
+            plain_titles=True,
         ),
         Profile(
-            name="zola", utc=_ANY, permalink="/:sections/:slug/", roots=("content",), spell=spelling.zola
+            name="zola",
+            utc=_ANY,
+            permalink="/:sections/:slug/",
+            roots=("content",),
+            spell=spelling.zola,
+            plain_titles=True,
         ),
     )
 }

@@ -28,7 +28,7 @@ from publisher.sources.permalinks import Facts, undated
 from publisher.sources.rules import SourceRules
 from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, table
 from publisher.sources.visibility import File, mail_of, page_only, why_hidden
-from publisher.sources.words import first_heading, lead_of, plain, plain_summary
+from publisher.sources.words import first_heading, lead_of, plain, plain_summary, whole
 
 Reasons: TypeAlias = dict[str, str]
 """A value's name -> what decided it: a key of the front matter, or words such as "file name"."""
@@ -233,7 +233,8 @@ def _title(front: FrontMatter, body: str, path: str, rules: SourceRules, *, is_h
         kind = "list" if isinstance(value, list) else "map"
         reason = f"title is a {kind}; write text, in quotes where it has brackets"
         raise FrontMatterError(reason, front.line_of("title"))
-    if value and (title := plain(without_passages(value, markdown=False)[0])):
+    read = whole if rules.habits.plain_titles else plain
+    if value and (title := read(without_passages(value, markdown=False)[0])):
         return title, "title"
     if title := first_heading(body, is_html=is_html):
         return title, "first heading"

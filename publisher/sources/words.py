@@ -10,6 +10,15 @@ _TAG = re.compile(
     r"|small|span|strike|strong|sub|sup|tt|u|var|wbr)(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
 )
+_PAIRED = re.compile(
+    r"(?P<code>(?<!`)(?P<ticks>`+)[^`]+(?P=ticks))"
+    r"|<(?P<end>/)?(?P<name>a|abbr|b|bdi|bdo|big|center|cite|code|del|dfn|div|em|font|h[1-6]|i|ins|kbd|mark|nobr|p"
+    r"|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var)"
+    r"(?:\s+[\w:-]+(?:\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>=]+))?)*\s*>",
+    re.IGNORECASE,
+)
+_GLUED = re.compile(r"(?<=[^\W_])<br\s*/?>|<br\s*/?>(?=[^\W_])", re.IGNORECASE)
+_PICTURE = re.compile(r"<img\s[^<>]*=[^<>]*>|(?<=\w)<wbr\s*/?>(?=\w)", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{%[^{}]*%\}|\{\{[^{}]*\}\}")
 _MARKS = (
     (re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"]*\")?\)"), r"\1"),
@@ -38,15 +47,22 @@ _SIMPLE = re.compile(r"(?:[!-%'-)+-;=-Z^a-z|}\]]+(?: |$))*")  # nothing here tha
 _LIMIT = 10_000  # characters of a title or summary that are looked at; beyond that it is neither
 
 
+def whole(text: str) -> str:
+    """One line of a text that no generator reads as HTML or Markdown: as it is, entities decoded once."""
+    text = html.unescape(text[:_LIMIT]) if "&" in text else text[:_LIMIT]
+    return _SPACE.sub(" ", legal(text)).strip()
+
+
 def plain(text: str, *, struck: bool = False) -> str:
-    """One line of plain text; with `struck`, what is struck out stays marked by "~~"."""
+    """One line of plain text: a well-formed pair of tags goes, any other "<" is the author's. With `struck`,
+    what is struck out stays marked by "~~"."""
     if text.isascii() and _SIMPLE.fullmatch(text):
         return text[:_LIMIT].rstrip()
     text = text[:_LIMIT]
     if "{" in text:
         text = _TEMPLATE.sub("", text)
     if "<" in text:
-        text = _TAG.sub("", text)
+        text = _PICTURE.sub("", _GLUED.sub(" ", _without_pairs(text)))
     if not _MARK_SIGNS.isdisjoint(text):
         for pattern, shown in _MARKS:
             if not struck or "~~" not in pattern.pattern:
@@ -73,8 +89,28 @@ def parted(text: str, sign: str) -> list[str]:
 def plain_summary(text: str) -> str:
     """A summary as one line of plain text, which means what it meant: "~~free~~ paid", "10^6"."""
     if "<" in text:
-        text = _STRUCK.sub("~~", _POWER.sub(r"^\1", text[:_LIMIT]))
+        text = _TAG.sub("", _STRUCK.sub("~~", _POWER.sub(r"^\1", text[:_LIMIT])))
     return plain(text, struck=True)
+
+
+def _without_pairs(text: str) -> str:
+    """`text` without tags of HTML that open and close; those in code, and those alone, stay."""
+    opened: list[re.Match[str]] = []
+    gone: list[re.Match[str]] = []
+    for tag in _PAIRED.finditer(text):
+        if tag["code"]:
+            continue
+        if not tag["end"]:
+            opened.append(tag)
+            continue
+        name = tag["name"].lower()
+        at = next((n for n in range(len(opened) - 1, -1, -1) if opened[n]["name"].lower() == name), -1)
+        if at >= 0:
+            gone += (opened[at], tag)
+            del opened[at:]
+    for tag in sorted(gone, key=lambda tag: tag.start(), reverse=True):
+        text = text[: tag.start()] + text[tag.end() :]
+    return text
 
 
 def lead_of(body: str, separator: str = "") -> int:

@@ -50,6 +50,35 @@ def test_without_the_extension_a_colon_is_a_colon() -> None:
     assert html("Term\n: meaning") == "<p>Term\n: meaning</p>"
 
 
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        ("Our LW and LWA.\n\n*[LW]: Low <water>",
+         '<p>Our <abbr title="Low &lt;water&gt;">LW</abbr> and LWA.</p>'),
+        ("R&D\n*[R&D]: Research & \"Development\"\n\nAfter",
+         '<p><abbr title="Research &amp; &quot;Development&quot;">R&amp;D</abbr></p>\n<p>After</p>'),
+        ("`LW` [LW](/a)\n\n*[LW]: x",
+         '<p><code>LW</code> <a href="https://blog.example/a"><abbr title="x">LW</abbr></a></p>'),
+        ("A B\n\n*[A]:\n    long\n*[B]:", '<p><abbr title="long">A</abbr> B</p>'),
+        ("LW LW A\n\n*[LW]: a\n*[LW A]: b", '<p><abbr title="a">LW</abbr> <abbr title="b">LW A</abbr></p>'),
+        ("amp & <abbr title=\"mine\">LW</abbr>\n\n*[amp]: a\n*[LW]: b",
+         '<p><abbr title="a">amp</abbr> &amp; <abbr title="mine">LW</abbr></p>'),
+        ("```\n*[LW]: x\n```\n\nLW", "<pre><code>*[LW]: x\n</code></pre>\n<p>LW</p>"),
+    ],
+)  # fmt: skip
+def test_abbreviations_say_what_they_stand_for(body: str, made: str) -> None:
+    assert html(body, Extension.ABBREVIATIONS) == made
+
+
+def test_without_the_extension_the_line_of_an_abbreviation_is_a_line() -> None:
+    assert html("*[LW]: Low water") == "<p>*[LW]: Low water</p>"
+
+
+@pytest.mark.parametrize("scrap", ["*[a]: b\n", "*[", "*[a]:\n    ", "a *[a", "& &amp;\n\n*[&]: x\n"])
+def test_a_body_of_abbreviations_is_quick(scrap: str) -> None:
+    assert quick(scrap, Extension.ABBREVIATIONS)
+
+
 def test_lines_end_as_they_are_written_where_the_generator_ends_them() -> None:
     assert html("One\ntwo", Extension.BREAKS) == "<p>One<br>\ntwo</p>"
     assert html("One\ntwo") == "<p>One\ntwo</p>"

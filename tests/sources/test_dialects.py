@@ -15,6 +15,7 @@ from publisher.sources.values import FrontMatter
 
 GOOD = "---\ntitle: A\ndate: 2024-05-01\n---\nBody\n"
 DEFINITIONS, BREAKS, EMOJI = Extension.DEFINITIONS, Extension.BREAKS, Extension.EMOJI
+ABBREVIATIONS = Extension.ABBREVIATIONS
 MATH, DOLLARS, BRACKETS = Extension.MATH, Extension.DOLLARS, Extension.BRACKETS
 TEMPLATES, EJS, MDX = Extension.TEMPLATES, Extension.EJS, Extension.MDX
 PASSED = """[markup.goldmark.extensions.passthrough]
@@ -34,10 +35,10 @@ def read(root: Path, files: dict[str, str], post: str, profile: str = "auto") ->
 @pytest.mark.parametrize(
     ("profile", "extensions"),
     [
-        ("none", {DEFINITIONS}),
-        ("jekyll", {DEFINITIONS, MATH, TEMPLATES}),
+        ("none", {DEFINITIONS, ABBREVIATIONS}),
+        ("jekyll", {DEFINITIONS, ABBREVIATIONS, MATH, TEMPLATES}),
         ("hugo", {DEFINITIONS}),
-        ("pelican", {DEFINITIONS}),
+        ("pelican", {DEFINITIONS, ABBREVIATIONS}),
         ("hexo", {DEFINITIONS, BREAKS, TEMPLATES}),
         ("eleventy", {TEMPLATES, EJS}),
         ("astro", set()),
@@ -68,6 +69,12 @@ def test_each_generator_has_its_habits(profile: str, extensions: set[Extension],
         ("_config.yml", "kramdown: {hard_wrap: true}\n", "_posts/2024-05-01-a.md", BREAKS, True),
         ("_config.yml", "markdown: GFM\n", "_posts/2024-05-01-a.md", MATH, False),
         ("_config.yml", "plugins: [jemoji]\n", "_posts/2024-05-01-a.md", EMOJI, True),
+        ("_config.yml", "markdown: CommonMarkGhPages\n", "_posts/2024-05-01-a.md", ABBREVIATIONS, False),
+        ("pelicanconf.py", "MARKDOWN = {'extensions': ['markdown.extensions.abbr']}\n", "content/a.md",
+         ABBREVIATIONS, True),
+        ("pelicanconf.py", "MARKDOWN = {'extensions': ['toc']}\n", "content/a.md", ABBREVIATIONS, False),
+        ("package.json", '{"dependencies": {"@11ty/eleventy": "3", "markdown-it-abbr": "2"}}', "a.md",
+         ABBREVIATIONS, True),
         ("hugo.toml", "enableEmoji = true\n", "content/a.md", EMOJI, True),
         ("hugo.toml", PASSED, "content/a.md", MATH, True),
         ("hugo.toml", PASSED, "content/a.md", BRACKETS, True),

@@ -33,10 +33,25 @@ def post(
         ("Vec<T> and a < b", "Vec<T> and a < b"),
         ("'[Words](https://x.example) here'", "Words here"),
         ("'An _italic_ word'", "An italic word"),
+        ("'if (a<b && c>d) {}'", "if (a<b && c>d) {}"),
+        ("Tags like <br> and <hr>", "Tags like <br> and <hr>"),
+        ("'Low<br>water, high <br/>tide'", "Low water, high tide"),
+        ("What <div> is, and </p>", "What <div> is, and </p>"),
+        ("'<a href=\"/x\">Words</a> and <SPAN class=a>more</span>'", "Words and more"),
+        ("'`<em>x</em>` is a pair'", "<em>x</em> is a pair"),
+        ("Low <b && c>", "Low <b && c>"),
     ],
 )
 def test_titles_are_plain_text(title: str, shown: str) -> None:
     assert post(f"title: {title}").title == shown
+
+
+@pytest.mark.parametrize("profile", ["hugo", "zola", "eleventy", "astro", "docusaurus"])
+def test_a_title_is_whole_where_the_generator_reads_it_as_text(profile: str) -> None:
+    rules = SourceRules(site_url="https://blog.example/", profile=profile)
+    for title in ("A <em>fine</em> day", "`if` and **not**", "How {{ .Title }} works", "Vec<T> & [x](y)"):
+        assert post(f"title: '{title}'", rules=rules).title == title
+    assert post("title: 'Interior&#39;s'", rules=rules).title == "Interior's"
 
 
 def test_a_missing_title_is_the_first_heading_else_the_name() -> None:
