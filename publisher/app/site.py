@@ -24,6 +24,7 @@ from publisher.app.warming import reading_ahead
 from publisher.app.wiring import make_parts, make_signer, make_source, stamp
 from publisher.config import Settings
 from publisher.core.errors import PublisherError, Refused
+from publisher.core.guards import NO_ANSWERS, Answers
 from publisher.failpoints import failpoint
 
 if TYPE_CHECKING:
@@ -165,11 +166,17 @@ class App:
         return services.clocks.clock_behind(self.store, self.clock())
 
     def plan(
-        self, *, backfill: bool = False, meant: "frozenset[Guard]" = frozenset()
+        self,
+        *,
+        backfill: bool = False,
+        meant: "frozenset[Guard]" = frozenset(),
+        answers: Answers = NO_ANSWERS,
     ) -> "tuple[Plan, tuple[outlook.Outlook, ...]]":
         """What `publish` would do now, and who is due; writes nothing."""
         now = self.clock()
-        gathered = services.gathering.gather(self.parts, now, backfill=backfill, meant=meant)
+        gathered = services.gathering.gather(
+            self.parts, now, backfill=backfill, meant=meant, answers=self._in_posts_dir(answers)
+        )
         return gathered.plan, services.outlook.ahead(self.parts, gathered.plan, now)
 
     def warnings(self, made: "Plan") -> "Sequence[findings.Finding]":
@@ -183,6 +190,7 @@ class App:
         expect: str | None = None,
         mail: bool = True,
         meant: "frozenset[Guard]" = frozenset(),
+        answers: Answers = NO_ANSWERS,
         named: Collection[str] | None = None,
         send: Collection[str] = (),
         forced: frozenset[str] = frozenset(),
@@ -203,6 +211,7 @@ class App:
                 backfill=backfill,
                 expect=expect,
                 meant=meant,
+                answers=self._in_posts_dir(answers),
                 last=self._last,
                 named=self._in_posts(named),
             )
@@ -234,6 +243,23 @@ class App:
         """What is odd about web.public_url, where it was asked just now."""
         seen = services.publicurl.last_answer(self.store)
         return f"web.public_url: {seen.words}" if seen is not None and seen.at == now and seen.words else ""
+
+    def _in_posts_dir(self, answers: Answers) -> Answers:
+        """With paths as the log has them: files may be named from here, from the site or in full."""
+        root = os.path.realpath(self.settings.posts.dir)
+
+        def inside(text: str) -> str:
+            for base in (Path.cwd(), self.state.parent):
+                path = os.path.realpath(base / text)
+                if path.startswith(root + os.sep):
+                    return path.removeprefix(root + os.sep).replace(os.sep, "/")
+            return text
+
+        return replace(
+            answers,
+            new=frozenset(map(inside, answers.new)),
+            renamed={inside(new): inside(old) for new, old in answers.renamed.items()},
+        )
 
     def _in_posts(self, named: Collection[str] | None) -> Collection[str] | None:
         """As paths in the folder of posts; None where one is the folder itself or has no plain name."""

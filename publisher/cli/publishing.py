@@ -24,7 +24,7 @@ from publisher.cli.progress import delivery_progress
 from publisher.cli.waiting import say_skipped, say_waiting, skipped_json, waiting_json
 from publisher.core.clocks import in_zone
 from publisher.core.errors import UsageError
-from publisher.core.guards import WAYS, Guard
+from publisher.core.guards import WAYS, Answers, Guard
 from publisher.core.holds import in_words
 from publisher.core.lint.problems import Rule
 from publisher.core.log import Kind
@@ -40,16 +40,25 @@ Command = Callable[..., Any]
 
 
 def meaning(*, mail: bool) -> Callable[[Command], Command]:
-    """--accept-new and --force: guards that the author answers. The command gets `meant`; where it sends
-    `mail`, also `forced`, the rules of the lint that do not count.
+    """--accept-new and --force: guards that the author answers; --as-new and --as-rename: what held files
+    are. The command gets `meant` and `answers`; where it sends `mail`, also `forced`, the rules of the lint
+    that do not count.
     """
 
     def decorate(command: Command) -> Command:
         @wraps(command)
-        def wrapped(*, accept_new: bool, force: tuple[str, ...], **given: Any) -> Any:
+        def wrapped(
+            *,
+            accept_new: bool,
+            force: tuple[str, ...],
+            as_new: tuple[str, ...],
+            as_rename: tuple[tuple[str, str], ...],
+            **given: Any,
+        ) -> Any:
+            answers = Answers(new=frozenset(as_new), renamed={new: old for old, new in as_rename})
             meant = [Guard(name) for name in force if name not in RULES] + [Guard.CHURN] * accept_new
             forced = {"forced": frozenset(force) & frozenset(RULES)} if mail else {}
-            return command(meant=frozenset(meant), **forced, **given)
+            return command(meant=frozenset(meant), answers=answers, **forced, **given)
 
         names = click.Choice([Guard.MISSING.value, *(RULES if mail else ())])
         text = "Go on although many posts are missing at once: they are withdrawn now."
@@ -58,6 +67,12 @@ def meaning(*, mail: bool) -> Callable[[Command], Command]:
         decorated: Command = click.option("--force", type=names, multiple=True, metavar="RULE", help=text)(
             wrapped
         )
+        text = "The held file NEW is the post whose file was OLD: it keeps its id and mails nobody."
+        decorated = click.option("--as-rename", nargs=2, multiple=True, metavar="OLD NEW", help=text)(
+            decorated
+        )
+        text = "The held FILE is a new post, whatever it looks like."
+        decorated = click.option("--as-new", multiple=True, metavar="FILE", help=text)(decorated)
         text = "Go on although many old posts change or look new at once."
         return click.option("--accept-new", is_flag=True, help=text)(decorated)
 
@@ -73,12 +88,12 @@ RULES = (*(rule.value for rule in Rule), PUBLIC_URL)
 @click.option(
     "--who", is_flag=True, help="Also the address of each reader, and what they get or why they get nothing."
 )
-def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard]) -> None:
+def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard], answers: Answers) -> None:
     """What `publish` would do now; changes nothing."""
     from publisher.cli.outlooks import outlook_json
 
     app = site.open(reads=True)
-    made, outlooks = app.plan(meant=meant)
+    made, outlooks = app.plan(meant=meant, answers=answers)
     if as_json:
         digests = [
             outlook_json(look, app.store.left_out(look.due), _who(app, look, who=who)) for look in outlooks
@@ -109,6 +124,7 @@ def publish(
     dry_run: bool,
     no_ping: bool,
     meant: frozenset[Guard],
+    answers: Answers,
     forced: frozenset[str],
 ) -> None:
     """New posts to the log, the documents and the readers; exit code 1 where a post is bad, the plan is
@@ -120,7 +136,7 @@ def publish(
         raise UsageError("publish", "--send and --no-mail exclude each other", "give one of them")
     if dry_run:
         warn_of_clock(app)
-        made, outlooks = app.plan(backfill=backfill, meant=meant)
+        made, outlooks = app.plan(backfill=backfill, meant=meant, answers=answers)
         _say_plan(app, made, outlooks, who=False)
         _say_warnings(app.warnings(made))
         _finish(made)
@@ -128,7 +144,13 @@ def publish(
     if not no_mail:
         warn_of_readable(app)
     report = app.publish(
-        backfill=backfill, expect=expect, mail=not no_mail, meant=meant, send=now_due, forced=forced
+        backfill=backfill,
+        expect=expect,
+        mail=not no_mail,
+        meant=meant,
+        answers=answers,
+        send=now_due,
+        forced=forced,
     )
     _say_report(app, report)
     waiting = [] if no_mail or report.mailings or report.unsent else app.backlog()
@@ -166,7 +188,7 @@ def _say_plan(app: App, made: Plan, outlooks: "tuple[Outlook, ...]", *, who: boo
     if made.read_anew:
         echo(f"read anew  {_read_anew(made)}")
     for hold in made.held:
-        echo(f"held       {hold.path}: {hold.why}")
+        echo(f"held       {hold}")
     for stop in made.stops:
         echo(f"stop       {stop}; {WAYS[stop.guard]}")
     if made.nothing:
@@ -215,7 +237,7 @@ def _say_report(app: App, report: Report) -> None:
         say(f"warning: {report.public_url}")
     say_skipped(app, report.skipped)
     for hold in made.held:
-        say(f"held: {hold.path}: {hold.why}")
+        say(f"held: {hold}")
     _say_warnings(report.warnings)
     for id in report.mailings:
         mailing = app.store.mailing(id)
@@ -240,7 +262,7 @@ def _plan_json(made: Plan) -> dict[str, Any]:
         ]
     value["renamed"] = [{"id": r.id, "old": r.old, "new": r.new} for r in made.renamed]
     value["read_anew"] = list(made.read_anew)
-    value["held"] = [{"path": h.path, "why": h.why} for h in made.held]
+    value["held"] = [{"path": h.path, "why": h.why, "may_be": list(h.may_be)} for h in made.held]
     value["bad"] = [{"path": b.path, "line": b.line, "reason": b.reason} for b in made.bad]
     stops = [
         {"guard": s.guard, "text": s.text, "examples": list(s.examples), "do": WAYS[s.guard]}

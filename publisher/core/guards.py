@@ -4,8 +4,8 @@ A feed that makes old posts look new cannot be taken back: readers have seen it.
 accident (a folder that is not mounted, other settings, a lost store) is said, and not carried out.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 MANY, MANY_SHARE = 5, 0.2
@@ -30,6 +30,18 @@ WAYS = {
     Guard.CHURN: "`publisher publish --accept-new` if that is meant",
 }
 """The way out of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What an author said of files that were held: the paths that are new posts, and those that are known
+    ones under another name (new path -> old path)."""
+
+    new: frozenset[str] = frozenset()
+    renamed: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+NO_ANSWERS = Answers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from publisher.core.assets import carried
 from publisher.core.guards import Guard, Stop, authority_stop, changed_stop, missing_stop
 from publisher.core.identity import mint
 from publisher.core.log import Head, Kind, Known
-from publisher.core.matching import Matches, match
+from publisher.core.matching import UNCOMPARED, Matches, Verdicts, match
 from publisher.core.plans import Change, Held, Hold, Plan, Rename, Rules
 from publisher.core.posts import BadPost, Mail, Post, Wait, next_instant, public, why_not
 from publisher.core.readings import Readings
@@ -33,18 +33,21 @@ def make_plan(
     live: int | None = None,
     recovered: Recovered = NOTHING,
     readings: Readings = UNREAD,
+    verdicts: Verdicts = UNCOMPARED,
 ) -> Plan:
     """What a publish at `now` would do. Never raises: what cannot be done is in `bad`, `held` or `stops`.
 
     Where `known` and `posts` lack settled pairs (core.settling), `live` is the number of all live posts.
-    `recovered` is what feeds say that outlived the store; `readings` what is known of the files' bytes.
+    `recovered` is what feeds say that outlived the store; `readings` what is known of the files' bytes, and
+    `verdicts` of bodies that were compared.
     """
     posts = sorted(posts, key=lambda post: post.path)  # a plan depends on no order but these
     known = sorted(known, key=lambda k: k.first_seq)
     stays = _out_already(posts, known, now, readings, head)
     visible = [*public([p for p in posts if p.path not in stays], now), *stays.values()]
     waiting = [post for post in posts if post.path not in stays and why_not(post, now) is not None]
-    matches = match(visible, waiting, known, frozenset(b.path for b in bad), rules.naming)
+    spoilt = frozenset(b.path for b in bad)
+    matches = match(visible, waiting, known, spoilt, rules.naming, verdicts, rules.answers)
     clashes = [_clash(path, id, rivals) for path, (id, rivals) in matches.refused.items()]
     baseline = head.baseline_at is None
     fresh = [p for p in visible if not matches.knows(p) and p.path not in matches.unsure]
@@ -231,7 +234,15 @@ def _long_gone(k: Known, now: datetime) -> bool:
 
 
 def _holds(visible: Sequence[Post], matches: Matches, missing: Sequence[Known]) -> tuple[Hold, ...]:
-    unsure = [Hold(path=p.path, why=Held.AMBIGUOUS) for p in visible if p.path in matches.unsure]
+    unsure = [
+        Hold(
+            path=p.path,
+            why=Held.AMBIGUOUS,
+            may_be=tuple(sorted(k.post.path for k in matches.unsure[p.path])),
+        )
+        for p in visible
+        if p.path in matches.unsure
+    ]
     return (*unsure, *(Hold(path=k.post.path, why=Held.MISSING) for k in missing))
 
 

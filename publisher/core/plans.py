@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from publisher.core.guards import Guard, Stop
+from publisher.core.guards import NO_ANSWERS, Answers, Guard, Stop
 from publisher.core.identity import Naming
 from publisher.core.log import Kind
 from publisher.core.posts import BadPost, Post
@@ -17,7 +17,7 @@ class Rules:
     """What make_plan needs to know of the settings and the command line. `meant` are guards that the author
     has answered; `authority_before` is the id authority of the last publish, "" before the first.
     `log_ahead`: the log is ahead of the clock for a harmless reason, so what it published before its time
-    stays.
+    stays. `answers` are the author's to what was held.
     """
 
     naming: Naming
@@ -26,6 +26,7 @@ class Rules:
     meant: frozenset[Guard] = frozenset()
     authority_before: str = ""
     log_ahead: bool = False
+    answers: Answers = NO_ANSWERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +45,27 @@ class Change:
 class Held(StrEnum):
     """Why a file is left alone for now."""
 
-    AMBIGUOUS = "may be one of several posts that moved"
+    AMBIGUOUS = "may be a post that moved"
     MISSING = "its file is missing; withdrawn if it stays away"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A post that is held: nothing of it changes."""
+    """A post that is held: nothing of it changes. `may_be` are the known paths of the posts it could be."""
 
     path: str
     why: Held
+    may_be: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.may_be:
+            return f"{self.path}: {self.why}"
+        old = " or ".join(self.may_be)
+        answer = f"`--as-rename {self.may_be[0]} {self.path}`" if len(self.may_be) == 1 else "`--as-rename`"
+        return (
+            f"{self.path}: may be {old} under another name; say which with `publisher publish` and "
+            f"{answer} or `--as-new {self.path}`"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

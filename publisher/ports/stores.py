@@ -66,6 +66,9 @@ class LogStore(Protocol):
         ...
 
     def bodies(self, hashes: Iterable[str]) -> Mapping[str, str]: ...
+    def bodies_near(self, seq: int, spread: int) -> Iterator[tuple[str, str]]:
+        """(post id, body) of the posts first published within `spread` rows of the log's row `seq`."""
+        ...
 
 
 class FileStore(Protocol):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from publisher.core.guards import Guard
+from publisher.core.guards import NO_ANSWERS, Answers, Guard
 from publisher.core.identity import Naming
 from publisher.core.log import Known
 from publisher.core.planning import make_plan
@@ -22,7 +22,8 @@ from publisher.services.looking import Look
 from publisher.services.parts import Parts
 from publisher.services.readings import readings_of
 from publisher.services.recovering import recovered
-from publisher.services.ruling import rules_of
+from publisher.services.ruling import must_be_heeded, rules_of
+from publisher.services.similarity import verdicts_of
 
 Read = tuple[FileStat, str]
 """A file that was read, and the hash of its bytes; "" where it must be read again."""
@@ -69,12 +70,14 @@ def gather(
     *,
     backfill: bool = False,
     meant: frozenset[Guard] = frozenset(),
+    answers: Answers = NO_ANSWERS,
     keep: bool = False,
 ) -> Gathered:
     """Reads what changed in the folder, and decides. With `keep` bodies are stored while they are read;
-    without it nothing is written. `look` is one taken just now. Raises SourceError, StoreError.
+    without it nothing is written. `look` is one taken just now. `answers` are the author's to what
+    was held. Raises SourceError, StoreError; UsageError: answers about other files.
     """
-    rules = rules_of(parts, now, backfill=backfill, meant=meant)
+    rules = rules_of(parts, now, backfill=backfill, meant=meant, answers=answers)
     look = look or Look(parts.source, parts.store)
     found = _Found(look=look)
     _read_changed(parts, found, keep=keep)
@@ -91,7 +94,12 @@ def gather(
     live = parts.store.live() if many else 0
     head = parts.store.head()
     readings = readings_of(parts, found.hashes)
-    plan = make_plan(head, known, posts, found.bad, now, rules, live, recovered(parts, head), readings)
+    told = recovered(parts, head)
+    plan = make_plan(head, known, posts, found.bad, now, rules, live, told, readings)
+    verdicts = verdicts_of(parts, plan, known, posts)
+    if verdicts:
+        plan = make_plan(head, known, posts, found.bad, now, rules, live, told, readings, verdicts)
+    must_be_heeded(rules.answers, plan)
     quiet = settled(plan, known, posts, now, rules.naming)
     for path, (_, hash) in found.read.items():
         if not hash:  # never remembered

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from publisher.core.errors import Refused
-from publisher.core.guards import Guard, ways_out
+from publisher.core.guards import NO_ANSWERS, Answers, Guard, ways_out
 from publisher.core.log import Head, Known
-from publisher.core.plans import Plan
+from publisher.core.plans import Held, Plan
 from publisher.core.posts import Post
 from publisher.core.settling import Memory
 from publisher.services.assets import asset_documents
@@ -50,19 +50,22 @@ def publish(
     backfill: bool = False,
     expect: str | None = None,
     meant: frozenset[Guard] = frozenset(),
+    answers: Answers = NO_ANSWERS,
     last: LastLook | None = None,
     named: Collection[str] | None = None,
 ) -> Published:
     """Brings log and documents up to `now`. With `expect`, only if the plan's hash is still that one. What
-    `meant` names does not stop it. What `last` keeps of the last publish is built upon if all that may have
-    changed since is `named`.
+    `meant` names does not stop it; `answers` are the author's to what was held. What `last` keeps of the last
+    publish is built upon if all that may have changed since is `named`.
 
-    Raises Refused (plan changed, or the churn guard), Conflict, SourceError, StoreError, OutputError.
+    Raises Refused (plan changed, or the churn guard), UsageError (answers about other files), Conflict,
+    SourceError, StoreError, OutputError.
     """
     last = last or LastLook()
-    gathered = enter(parts, now, last, named, backfill=backfill, expect=expect, meant=meant)
+    gathered = enter(parts, now, last, named, backfill=backfill, expect=expect, meant=meant, answers=answers)
     plan = gathered.plan
     parts.store.set_problems("posts", [str(b) for b in plan.bad], now)
+    parts.store.set_problems("held posts", [str(h) for h in plan.held if h.why is Held.AMBIGUOUS], now)
     _foretell(parts, plan)
     written = _documents(parts, now, gathered.page_only)
     return Published(plan=plan, head=parts.store.head(), written=written)
@@ -77,10 +80,11 @@ def enter(
     backfill: bool = False,
     expect: str | None = None,
     meant: frozenset[Guard] = frozenset(),
+    answers: Answers = NO_ANSWERS,
 ) -> Gathered:
     """Brings the log, and what is remembered of files, up to `now`; as in `publish`."""
     look = last.look(parts.source, parts.store, named)
-    gathered = gather(parts, now, look, backfill=backfill, meant=meant, keep=True)
+    gathered = gather(parts, now, look, backfill=backfill, meant=meant, answers=answers, keep=True)
     plan = gathered.plan
     _check(plan, expect)
     parts.reach("publish:planned")

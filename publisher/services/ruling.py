@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
-from publisher.core.guards import Guard
-from publisher.core.plans import Rules
+from publisher.core.errors import UsageError
+from publisher.core.guards import NO_ANSWERS, Answers, Guard
+from publisher.core.log import Kind
+from publisher.core.plans import Plan, Rules, of_kind
 from publisher.services.clocks import stays_ahead
 from publisher.services.parts import Parts
 
@@ -12,7 +14,12 @@ AUTHORITY = "id_authority"
 
 
 def rules_of(
-    parts: Parts, now: datetime, *, backfill: bool = False, meant: frozenset[Guard] = frozenset()
+    parts: Parts,
+    now: datetime,
+    *,
+    backfill: bool = False,
+    meant: frozenset[Guard] = frozenset(),
+    answers: Answers = NO_ANSWERS,
 ) -> Rules:
     """What make_plan needs to know of this site at `now`. Raises StoreError."""
     return Rules(
@@ -22,7 +29,20 @@ def rules_of(
         meant=meant,
         authority_before=parts.store.fact(AUTHORITY),
         log_ahead=stays_ahead(parts.store, now),
+        answers=answers,
     )
+
+
+def must_be_heeded(answers: Answers, plan: Plan) -> None:
+    """Raises UsageError: an answer is about a file that it says nothing of; nobody would notice otherwise."""
+    new = {change.post.path for change in of_kind(plan, Kind.PUBLISHED)}
+    for path in sorted(answers.new - new):
+        raise UsageError("--as-new", f"{path} is not a new post", "`publisher plan` names what is held")
+    followed = {(move.old, move.new) for move in plan.renamed}
+    for path, old in sorted(answers.renamed.items()):
+        if (old, path) not in followed:
+            what = f"{old} is not a published post whose file is gone, or {path} is not a new file"
+            raise UsageError("--as-rename", what, "`publisher plan` names what is held")
 
 
 def keep_rules(parts: Parts, rules: Rules) -> None:

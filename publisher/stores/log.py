@@ -1,12 +1,13 @@
 """The publication log and the posts it speaks of."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     Connection,
     Select,
+    and_,
     func,
     insert,
     select,
@@ -109,6 +110,15 @@ class Log(Renaming):
                 rows = connection.execute(select(bodies).where(bodies.c.hash.in_(part)))
                 found.update((row.hash, row.source.decode("utf-8", "surrogatepass")) for row in rows)
         return found
+
+    def bodies_near(self, seq: int, spread: int) -> Iterator[tuple[str, str]]:
+        """(post id, body) of the posts first published within `spread` rows of the log's row `seq`."""
+        of = and_(revisions.c.post_id == posts.c.id, revisions.c.revision == posts.c.revision)
+        query = select(posts.c.id, bodies.c.source).join_from(posts, revisions, of).join(bodies)
+        query = query.where(posts.c.first_seq.between(seq - spread, seq + spread))
+        with self._db.read() as connection:
+            for row in connection.execute(query):
+                yield row.id, row.source.decode("utf-8", "surrogatepass")
 
     def apply(self, plan: Plan, bodies: Mapping[str, str], now: datetime) -> Head:
         """Appends the plan's changes. Raises Conflict when the log's head is no longer `plan.head`."""

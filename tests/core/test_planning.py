@@ -126,7 +126,7 @@ def test_an_ambiguous_move_is_held_and_nothing_is_missing_for_it() -> None:
     log = [known("a", 1), known("b", 2, post=post("b", body_hash=body_hash("body of a")))]
     new = post("c", body_hash=body_hash("body of a"))
     made = plan([new], log)
-    assert made.held == (Hold(path="c.md", why=Held.AMBIGUOUS),)
+    assert made.held == (Hold(path="c.md", why=Held.AMBIGUOUS, may_be=("a.md", "b.md")),)
     assert made.nothing
 
 
