@@ -46,8 +46,9 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
     metavar="RULE",
     help="A rule of the lint on mails that is no error, for a mail that `publish --force RULE` sends.",
 )
-def check(site: Site, as_json: bool, force_ok: tuple[str, ...]) -> None:
-    """Settings, posts and mails: every finding as path:line: reason."""
+@click.option("--all", "every", is_flag=True, help="Show every warning, not only the first of each kind.")
+def check(site: Site, as_json: bool, force_ok: tuple[str, ...], every: bool) -> None:
+    """Check settings, posts and mails: findings as path:line: reason."""
     if wrong := problems(site.folder, os.environ):
         _say_wrong(wrong, as_json=as_json)
         raise SystemExit(1)
@@ -60,8 +61,10 @@ def check(site: Site, as_json: bool, force_ok: tuple[str, ...]) -> None:
         ]
         show_json({"public": found.public, "waiting": found.waiting, "findings": rows})
     else:
-        for f in found.findings:
-            echo(str(f))
+        from publisher.services.findings import in_short  # loaded when called
+
+        for line in map(str, found.findings) if every else in_short(found.findings):
+            echo(line)
         hidden = found.waiting["hidden"] + found.waiting["expired"]
         only = f"{found.waiting['page only']} page only, " if found.waiting["page only"] else ""
         say(

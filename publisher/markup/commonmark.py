@@ -9,6 +9,7 @@ import comrak
 from publisher.core.extensions import Extension
 from publisher.markup.definitions import has_definitions, loosened, with_single_terms
 from publisher.markup.limits import MAX_ADDRESSES, MAX_HEADINGS
+from publisher.markup.notes import with_notes
 
 _ANCHOR = re.compile(
     r'<a href="#[^"]*" aria-label="[^"]*" data-heading-content="[^"]*" class="anchor"></a>(?=</h[1-6]>)'
@@ -52,5 +53,6 @@ def to_html(source: str, extensions: Collection[Extension] = ()) -> str:
     render = _render(breaks=Extension.BREAKS in extensions)
     html = comrak.render_markdown(loosened(source) if definitions else source, options, None, render)
     html = _ANCHOR.sub("", html)
+    html = with_notes(html) if 'href="#' in html and 'id="fn-' in html else html
     html = with_single_terms(html) if definitions else html
     return _TASK.sub(lambda match: "☑" if match[1] else "☐", html) if "<input" in html else html

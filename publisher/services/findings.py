@@ -1,5 +1,7 @@
 """Findings: what an author has to mend in a file, by its lines. Nothing of it holds up a post or a mail."""
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +12,14 @@ from publisher.core.posts import Parsed, Post, warned
 from publisher.services.assets import files_of
 from publisher.services.bodies import faults_of, removed_of
 from publisher.services.parts import Parts
+
+NOWHERE = "leads nowhere; correct the link"
+"""Said of a link to a file that is no post, or none that is public."""
+
+_LINKS = re.compile(r"\{%-?\s*(?:post_\w+|link)\s|\{\{[<%]?\s*(?:(?:rel)?ref|get_url)\b")
+_VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)|\{[^{}]*\}+|<[^<>]*>|\d+|\S+\.\w+")
+_FEW = 3
+"""Warnings of one kind that are all shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +44,16 @@ def findings_of(parts: Parts, item: Parsed) -> list[Finding]:
     notes = [warned(warning) for warning in post.warnings]
     if post.hidden is None:
         notes += [(0, reason) for reason in _address(parts, post)]
+        dead = {line for line, reason in notes if NOWHERE in reason}
         notes += [
             (item.line + line - 1, f"{tag} is template code and was left out; write it as Markdown or HTML")
             for line, tag in removed_of(parts.markup, post, item.body)
+            if not (_LINKS.match(tag) and item.line + line - 1 in dead)
         ]
         notes += [
             (item.line + line - 1 if line else 0, what)
             for line, what in faults_of(parts.markup, post, item.body, files_of(parts, post))
+            if not ("('{" in what and item.line + line - 1 in dead)
         ]
     return [Finding(path=post.path, line=line, reason=reason, error=False) for line, reason in notes]
 
@@ -63,3 +76,27 @@ def _address(parts: Parts, post: Post) -> Iterator[str]:
     """What is wrong with where its front matter sends readers."""
     if (why := unusable(post.url)) or (not unreachable(parts.site.url) and (why := unreachable(post.url))):
         yield f"its address {post.url[:80]!r} leads nowhere: {why}; correct it in the front matter"
+
+
+def in_short(findings: Sequence[Finding]) -> Iterator[str]:
+    """Findings as lines for a person: all errors; of warnings of one kind no more than a few, or the first,
+    and how many there are. Each file's stay in their order.
+    """
+    kinds: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        kinds["" if finding.error else _kind(finding)].append(finding)
+    first = {id(found[0]) for kind, found in kinds.items() if kind and len(found) > _FEW}
+    for finding in findings:
+        found = kinds[_kind(finding)] if not finding.error else ()
+        if len(found) <= _FEW or id(finding) in first:
+            yield str(finding)
+        if id(finding) in first and _kind(finding) != NOWHERE:
+            yield f"  and {len(found) - 1:,} more warnings of this kind (`publisher check --all` shows them)"
+    if dead := kinds.get(NOWHERE):
+        all_of_them = "" if len(dead) <= _FEW else " (`publisher check --all` shows them)"
+        yield f"{len(dead):,} {'link leads' if len(dead) == 1 else 'links lead'} nowhere{all_of_them}"
+
+
+def _kind(finding: Finding) -> str:
+    """What is wrong, without the values that it is wrong of."""
+    return NOWHERE if NOWHERE in finding.reason else " ".join(_VALUES.sub("", finding.reason).split())

@@ -16,9 +16,9 @@ from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.sources.ahead import Ahead
 from publisher.sources.assets import Files, references
 from publisher.sources.carrying import Columns, apart, flat, together, whole
-from publisher.sources.links import Links, may_link
+from publisher.sources.links import Linked, Links, may_link, to_posts
 from publisher.sources.parallel import in_order, meanwhile
-from publisher.sources.reading import Linked, explain_post, read_post
+from publisher.sources.reading import Link, explain_post, read_post
 from publisher.sources.rest import Rest, Unsettled, read_at_rest
 from publisher.sources.rules import SourceRules
 from publisher.sources.surroundings import settle
@@ -188,16 +188,19 @@ class FolderSource:
         alone = not asked and not (isinstance(found, Parsed) and self._names(found))
         return self._with_files(found), alone
 
-    def _linked(self, rules: SourceRules, asked: list[str] | None = None) -> Linked:
-        """Resolves links to other posts; `asked` gets the paths of posts that have any."""
+    def _linked(self, rules: SourceRules, asked: list[str] | None = None) -> Link:
+        """Resolves links to files; `asked` gets the paths of posts that link to others."""
 
-        def linked(path: str, body: str) -> str:
+        def linked(path: str, body: str) -> Linked:
             if not may_link(body):
-                return body
-            if asked is not None:
+                return Linked(body)
+            if asked is not None and to_posts(body):
                 asked.append(path)
             self._links = self._links or Links(self._paths, rules)
-            return self._links.resolved(path, body, lambda other: self._address(other, rules))
+            markdown = not path.lower().endswith((".html", ".htm"))
+            return self._links.resolved(
+                path, body, lambda other: self._address(other, rules), markdown=markdown
+            )
 
         return linked
 

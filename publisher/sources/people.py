@@ -26,6 +26,7 @@ LANGUAGES = {
 }  # fmt: skip
 """Languages as people write them -> BCP 47."""
 
+_NOTHING = FrontMatter(values={}, lines={}, line=1)
 NO_LABELS: Mapping[str, str] = {}
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
@@ -66,6 +67,11 @@ def find_language(front: FrontMatter, path: str, rules: SourceRules) -> tuple[st
     if found := _of_folders(rules.in_blog(folders) if folders else "/".join(rules.above)):
         return found, "folder"
     return rules.language or USUAL, rules.origins.get("language", "settings")
+
+
+def language_at(path: str, rules: SourceRules) -> str:
+    """The BCP 47 tag that the path of a post gives to it, else the blog's."""
+    return find_language(_NOTHING, path, rules)[0]
 
 
 def _of_tongues(tongues: Tongues, path: str) -> str:

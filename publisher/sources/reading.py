@@ -24,6 +24,7 @@ from publisher.sources.instants import (
     find_opening,
     first_date,
 )
+from publisher.sources.links import Linked
 from publisher.sources.permalinks import Facts, undated
 from publisher.sources.rules import SourceRules
 from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, table
@@ -35,8 +36,8 @@ Reasons: TypeAlias = dict[str, str]
 
 _T = TypeVar("_T")
 
-Linked: TypeAlias = Callable[[str, str], str]
-"""(path, body) -> the body with the addresses of the posts it links to."""
+Link: TypeAlias = Callable[[str, str], Linked]
+"""(path, body) -> the body with the addresses of what it links to."""
 
 SUMMARY_FIELDS = ("excerpt", "summary", "description", "deck", "subtitle")
 MOST_TERMS = 200
@@ -47,11 +48,11 @@ _NOTHING = FrontMatter(values={}, lines={}, line=1)
 _BREAKS = re.compile(r"\r\n?")
 
 
-def _as_written(_path: str, body: str) -> str:
-    return body
+def _as_written(_path: str, body: str) -> Linked:
+    return Linked(body)
 
 
-def read_post(path: str, data: bytes, rules: SourceRules, linked: Linked = _as_written) -> Parsed | BadPost:
+def read_post(path: str, data: bytes, rules: SourceRules, linked: Link = _as_written) -> Parsed | BadPost:
     """What the file at `path` (relative to the posts folder, with "/") means. Pure and quick: no file is
     opened. Never raises: what cannot be a post is a BadPost with line and reason. `linked` gives its body
     the addresses of the posts that it links to.
@@ -60,7 +61,7 @@ def read_post(path: str, data: bytes, rules: SourceRules, linked: Linked = _as_w
 
 
 def explain_post(
-    path: str, data: bytes, rules: SourceRules, linked: Linked = _as_written
+    path: str, data: bytes, rules: SourceRules, linked: Link = _as_written
 ) -> tuple[Parsed | BadPost, Reasons]:
     """As `read_post`, and for each value which rule decided it, in words."""
     found, reasons, front = _read(path, data, rules, linked)
@@ -68,7 +69,7 @@ def explain_post(
 
 
 def _read(
-    path: str, data: bytes, rules: SourceRules, linked: Linked
+    path: str, data: bytes, rules: SourceRules, linked: Link
 ) -> tuple[Parsed | BadPost, Reasons, FrontMatter | None]:
     text = _decode(path, data)
     if isinstance(text, BadPost):
@@ -78,7 +79,11 @@ def _read(
         line = 1 + text.count("\n", 0, len(text) - len(container.body))
         head = text[: len(text) - len(container.body)]
         body, warnings = _shown(path, container, head, rules, line)
-        if (body := linked(path, body)) is not container.body:
+        body, dead = linked(path, body)
+        warnings += [
+            f"line {line + at - 1}: {target!r} leads nowhere; correct the link" for at, target in dead
+        ]
+        if body is not container.body:
             container = replace(container, body=body)
         post, reasons = _post(path, container, rules, warnings)
     except FrontMatterError as error:

@@ -6,6 +6,7 @@ import pytest
 
 from publisher.core.posts import Markup
 from publisher.markup import SafeMarkup
+from publisher.markup.commonmark import to_html
 
 BASE = "https://blog.example/news/2024/a/"
 HERE = BASE
@@ -155,3 +156,14 @@ def test_nothing_in_a_comment_is_template_code_that_was_left_out() -> None:
 )  # fmt: skip
 def test_what_a_tag_says_plainly_is_shown(body: str, made: str) -> None:
     assert html(body) == made
+
+
+@pytest.mark.parametrize(
+    ("link", "place"),
+    [("#fn:x", "#fn-x"), ("#fnref:x", "#fnref-x"), ("#fn:2", "#fn-y"), ("#fn2", "#fn-y"),
+     ("#fnref1", "#fnref-x"),
+     ("#user-content-fn-x", "#fn-x"), ("#fn:none", "#fn:none"), ("#fn9", "#fn9"), ("#fn0", "#fn0")],
+)  # fmt: skip
+def test_a_link_to_a_footnote_leads_to_the_place_we_make(link: str, place: str) -> None:
+    html = to_html(f"A[^x] b[^y] [see]({link})\n\n[^x]: One\n[^y]: Two\n")
+    assert f'<a href="{place}">see</a>' in html

@@ -69,6 +69,32 @@ def body(root: Path, path: str, folder: str = "") -> str:
         (DOCUSAURUS, "blog/2024-05-01-other.md", "blog/a.md",
          "[o](./2024-05-01-other.md) [p](../blog/2024-05-01-other.md 'T')",
          "[o](https://x.example/blog/2024/05/01/other) [p](https://x.example/blog/2024/05/01/other 'T')"),
+        (ZOLA, "content/blog/other.md", "content/blog/a.md",
+         "[o][1]\n\n[1]: @/blog/other.md#x", "[o][1]\n\n[1]: https://x.example/blog/other/#x"),
+        (DOCUSAURUS, "blog/2024-05-01-other.md", "blog/a.md",
+         "[o]\n\n[o]: <./2024-05-01-other.md> 'T'",
+         "[o]\n\n[o]: https://x.example/blog/2024/05/01/other 'T'"),
+        (DOCUSAURUS, "blog/2024-05-01-my other.md", "blog/a.md",
+         "[o](2024-05-01-my%20other.md) [p](<2024-05-01-my other.md>)",
+         "[o](https://x.example/blog/2024/05/01/my%20other) [p](https://x.example/blog/2024/05/01/my%20other)"),
+        (JEKYLL, "_posts/2024-05-01-other.md", "_posts/2024-05-02-a.md",
+         "<a href='2024-05-01-other.md?a=1'>o</a> <a href=\"{% post_url 2024-05-01-other %}\">p</a>",
+         "<a href='https://x.example/2024/other/?a=1'>o</a> <a href=\"https://x.example/2024/other/\">p</a>"),
+        (JEKYLL, "_posts/2024-05-01-other.md", "_posts/2024-05-02-a.md",
+         "[o]\n\n[o]: {% post_url 2024-05-01-other %}", "[o]\n\n[o]: https://x.example/2024/other/"),
+        (HUGO, "content/posts/other.md", "content/posts/a.md",
+         "![i](../../static/img/a%20b.png) <img src=\"../../static/x.png\"> [t](/static/y.png)",
+         "![i](https://x.example/img/a%20b.png) <img src=\"https://x.example/x.png\"> [t](/static/y.png)"),
+        (DOCUSAURUS, "blog/2024-05-01-other.md", "blog/a.md",
+         "![i](@site/static/img/x.png) [o](../static/f.pdf#p)",
+         "![i](https://x.example/img/x.png) [o](https://x.example/f.pdf#p)"),
+        (PELICAN, "content/dir/other.md", "content/dir/a.md",
+         "![s]({static}/i/p.png) ![t]({static}q.png) ![u]({attach}img/r.png) ![v]({attach}/i/p.png)",
+         "![s](https://x.example/i/p.png) ![t](https://x.example/dir/q.png) ![u](img/r.png) ![v](p.png)"),
+        (PELICAN, "content/dir/other.md", "content/dir/a.md",
+         "<img src=\"|static|/images/p.png\"> [c](|filename|other.md) [t]({tag}Foo%20Bar) [i]({index})",
+         "<img src=\"https://x.example/images/p.png\"> [c](https://x.example/a-title.html)"
+         " [t](https://x.example/tag/foo-bar.html) [i](https://x.example/)"),
         (PELICAN, "content/dir/other.md", "content/a.md",
          "[o]({filename}dir/other.md) [p]({filename}/dir/other.md)",
          "[o](https://x.example/a-title.html) [p](https://x.example/a-title.html)"),
@@ -136,3 +162,35 @@ def test_the_mark_that_ends_a_summary_is_found_where_addresses_made_a_body_longe
         if not isinstance(item, BadPost) and item.post.lead
     )
     assert found.body[: found.post.lead] == "[o](https://x.example/2024/o/) and words "
+
+
+@pytest.mark.parametrize(
+    ("link", "made"),
+    [
+        ("./b.md", "posts/b"),
+        ("b.fr.md", "fr/posts/b"),
+        ("/posts/b", "posts/b"),
+        ("c.md", "posts/c"),
+        ("d.md", "fr/posts/d"),
+    ],
+)
+def test_the_exact_path_is_meant_then_the_same_language_then_another(
+    link: str, made: str, tmp_path: Path
+) -> None:
+    languages = "defaultContentLanguage='en'\n[languages.en]\n[languages.fr]\n"
+    names = ("b.fr", "b", "c.fr", "c.en", "d.fr")
+    posts = {f"content/posts/{name}.md": DATED for name in names}
+    text = f"[o]({link})" if link.endswith(".md") else f'[o]({{{{< ref "{link}" >}}}})'
+    write(tmp_path, {"hugo.toml": languages, **posts, "content/posts/a.md": DATED + text + "\n"})
+    assert body(tmp_path, "content/posts/a.md") == f"[o](https://x.example/{made}/)"
+
+
+def test_a_link_to_no_public_post_is_said_with_its_line(tmp_path: Path) -> None:
+    text = "Text\n\n[o](./none.md) `[p](./code.md)`\n\n    [q](./code.md)\n\n{% post_url 2024-01-01-none %}\n"
+    write(tmp_path, {**JEKYLL, "_posts/2024-05-02-a.md": DATED + text})
+    (found,) = FolderSource(tmp_path, RULES).scan()
+    assert isinstance(found, Parsed)
+    assert found.post.warnings == (
+        "line 7: './none.md' leads nowhere; correct the link",
+        "line 11: '{% post_url 2024-01-01-none %}' leads nowhere; correct the link",
+    )
