@@ -217,8 +217,7 @@ class App:
             )
             self._next_post, self._published = done.plan.next_at, True
             made = self._plan_mail(parts, now, send) if mail else None
-            unmade: list[str] = []
-            pages = services.documents.write(parts, services.pages.mailing_pages(parts, unmade), now)
+            pages, unmade = services.pages.write_mailing_pages(parts, now)
             self.store.set_problems("digest pages", unmade, now)
             ahead = services.clocks.ahead_in_words(self.store, self.settings.site.timezone, now)
             warnings = services.findings.findings_of_changes(parts, done.plan)

@@ -38,7 +38,8 @@ class DigestPost:
 
     `html` is safe HTML with absolute URLs; `text` is its plain text with the marks of `core.plaintext`:
     unwrapped paragraphs apart by blank lines. `cut`: both are only the post's beginning, and a link to the
-    rest is shown. `instant` is aware and UTC; templates turn it into the list's local time.
+    rest is shown. `instant` is aware and UTC; templates turn it into the list's local time. `gone`: it was
+    withdrawn after it was mailed, so all texts and `url` are empty, and its place only says so.
     """
 
     id: str
@@ -54,6 +55,7 @@ class DigestPost:
     categories: tuple[str, ...] = ()
     image: Image | None = None
     cut: bool = False
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,6 +88,8 @@ def film_labels(words: Words) -> tuple[str, str]:
 
 def label(post: DigestPost, words: Words) -> str:
     """What a post is called: its title, or else its first words, or else its day. At most 300 characters."""
+    if post.gone:
+        return words.text("This post is no longer available")
     return clip(post.title, 300) or clip(post.summary or post.text, 60) or words.day(post.instant)
 
 

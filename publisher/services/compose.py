@@ -1,6 +1,6 @@
 """Composing: posts become a digest, its content, and a message frozen as byte segments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -29,16 +29,20 @@ def digest_of(
     *,
     language: str = "",
     layout: Layout | None = None,
+    public: bool = False,
 ) -> Digest:
     """The digest of (post id, revision) pairs, as those revisions were, whole; `content_of` fits it to a
-    mail. Language and layout are the list's where none is given. Raises StoreError if a
-    revision is gone.
+    mail. Language and layout are the list's where none is given. With `public` nothing is in it of posts
+    that were withdrawn since. Raises StoreError if a revision is gone.
     """
     shown = posts[-spec.max_posts :]
     versions = parts.store.versions(shown)
-    bodies = parts.store.bodies({known.post.body_hash for known in versions})
+    gone = {known.id for known in versions if public and not known.live}
+    bodies = parts.store.bodies({known.post.body_hash for known in versions if known.id not in gone})
     more = len(posts) - len(shown)
-    return digest_from(parts, spec, versions, bodies, due_at, more=more, language=language, layout=layout)
+    return digest_from(
+        parts, spec, versions, bodies, due_at, more=more, language=language, layout=layout, gone=gone
+    )
 
 
 def digest_from(
@@ -51,17 +55,40 @@ def digest_from(
     more: int,
     language: str = "",
     layout: Layout | None = None,
+    gone: Collection[str] = (),
 ) -> Digest:
-    """The digest of posts as they are given, with their bodies by hash; `more` others are only counted."""
-    layout = layout or Layout(spec.content)
+    """The digest of posts as they are given, with their bodies by hash; `more` others are only counted. Of
+    the ids in `gone` only their place is shown.
+    """
+    layout, language = layout or Layout(spec.content), language or parts.language(spec)
     return Digest(
         site=parts.site,
         list=spec,
-        language=language or parts.language(spec),
+        language=language,
         due_at=due_at,
-        posts=tuple(digest_post(parts, known, bodies[known.post.body_hash], layout) for known in versions),
+        posts=tuple(
+            _gone(due_at, language)
+            if known.id in gone
+            else digest_post(parts, known, bodies[known.post.body_hash], layout)
+            for known in versions
+        ),
         more=more,
         layout=layout,
+    )
+
+
+def _gone(due_at: datetime, language: str) -> DigestPost:
+    """What stands in the place of a post that was withdrawn: not even its address or its date."""
+    return DigestPost(
+        id="",
+        revision="",
+        title="",
+        url="",
+        instant=due_at,
+        language=language,
+        html="",
+        text="",
+        gone=True,
     )
 
 

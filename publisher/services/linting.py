@@ -9,7 +9,7 @@ body of a post that spoils it is replaced by its summary, for that one post only
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from publisher.core.digests import Digest, DigestPost, Links
+from publisher.core.digests import Content, Digest, DigestPost, Links
 from publisher.core.errors import TemplateError, Unfit
 from publisher.core.headers import date_value
 from publisher.core.lint import Letterhead, Problem, Rule, lint
@@ -50,12 +50,12 @@ def digest_message(parts: Parts, digest: Digest, mailing: int | None, *, own: bo
     return made.letter, made.message
 
 
-def web_page(parts: Parts, digest: Digest, links: Links) -> str:
-    """The HTML of a digest as a page, as its mail was mended. Raises TemplateError."""
+def web_page(parts: Parts, digest: Digest, links: Links) -> Content:
+    """A digest as a page, as its mail was mended. Raises TemplateError."""
     try:
-        return content_of(parts, digest, links).html
+        return content_of(parts, digest, links)
     except TemplateError:
-        return content_of(parts, judged(parts, digest, None).digest, links).html
+        return content_of(parts, judged(parts, digest, None).digest, links)
 
 
 def judged(parts: Parts, digest: Digest, mailing: int | None, *, own: bool = False) -> Judged:

@@ -1,13 +1,16 @@
 """Pages that are documents: the start page, each list's archive, and each digest as it was mailed."""
 
 import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
+from publisher.core.digests import Content
 from publisher.core.errors import TemplateError
 from publisher.core.lists import MailingList
 from publisher.core.log import Known
 from publisher.core.mailings import Mailing, MailingKind, MailingState
 from publisher.services.compose import digest_links, digest_of
-from publisher.services.documents import Wanted, fingerprint
+from publisher.services.documents import Wanted, clear, fingerprint, write
 from publisher.services.feedpages import OPML, followed
 from publisher.services.linting import web_page
 from publisher.services.parts import Parts
@@ -36,54 +39,89 @@ def home_page(parts: Parts) -> Wanted:
     )
 
 
-def mailing_pages(parts: Parts, problems: list[str]) -> list[Wanted]:
-    """Each digest as a page without personal data, each list's archive, and the manifest. While they are
-    made, why a digest has no page is added to `problems`: it holds up no mail.
+def write_mailing_pages(parts: Parts, now: datetime) -> tuple[tuple[str, ...], list[str]]:
+    """Brings the pages of mailings up to date: each digest without personal data, each list's archive, and
+    the manifest. Returns the paths whose bytes changed, and why some digests have no page: that holds up no
+    mail.
     """
     mailings = parts.store.mailings(counted=False)
     digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGES_FROM]
-    wanted = [_digest_page(parts, mailing, problems) for mailing in digests if parts.list(mailing.list)]
-    wanted += [_archive(parts, spec, [m for m in digests if m.list == spec.slug]) for spec in parts.lists]
-    return [*wanted, _manifest(parts, digests)]
+    gone, problems = parts.store.taken_back(), list[str]()
+    wanted = [_digest_page(parts, m, gone.get(m.id, ()), problems) for m in digests if parts.list(m.list)]
+    wanted += [
+        _archive(parts, spec, [m for m in digests if m.list == spec.slug], gone) for spec in parts.lists
+    ]
+    wanted.append(_manifest(parts, digests))
+    _take_away(parts, [m for m in mailings if m.id in gone], {want.path for want in wanted})
+    return write(parts, wanted, now), problems
 
 
-def _digest_page(parts: Parts, mailing: Mailing, problems: list[str]) -> Wanted:
-    """Made once: a digest page does not change when templates do; it is what was mailed."""
-    spec = parts.list(mailing.list)
-    assert spec is not None  # noqa: S101  # the caller looked
+def _take_away(parts: Parts, told: Sequence[Mailing], wanted: Collection[str]) -> None:
+    """The pages go that nobody makes anew, of lists that settings no longer have and of cancelled mailings,
+    where posts that these `told` of were withdrawn.
+    """
+    standing = parts.store.documents().keys() if told else ()
+    stale = {path for m in told for path in (_path(m), f"digests/{m.list}/index.html")} - set(wanted)
+    clear(parts, sorted(stale.intersection(standing)))
+
+
+def _path(mailing: Mailing) -> str:
+    return f"digests/{mailing.list}/{mailing.id}/index.html"
+
+
+def _digest_page(parts: Parts, mailing: Mailing, gone: Sequence[str], problems: list[str]) -> Wanted:
+    """Made once: a digest page does not change when templates do; it is what was mailed. Only where a post
+    was withdrawn since, it is made anew without that, and again when the post comes back.
+    """
 
     def make() -> bytes | None:
-        _, posts, language = parts.store.cohorts(mailing.id)[0]
-        digest = digest_of(parts, spec, posts, mailing.due_before, language=language)
         try:
-            return web_page(parts, digest, digest_links(parts, spec, mailing.id, mark="")).encode()
+            return _content(parts, mailing).html.encode()
         except TemplateError as error:
-            problems.append(f"{path}: not written: {error}")
-            return None
+            problems.append(f"{_path(mailing)}: not written: {error}")
+            return _BARE if gone else None
 
-    path = f"digests/{mailing.list}/{mailing.id}/index.html"
-    return Wanted(path=path, fingerprint=fingerprint("digest", mailing.id, mailing.list), make=make)
+    named = ("digest", mailing.id, mailing.list, *([tuple(gone)] if gone else []))
+    return Wanted(path=_path(mailing), fingerprint=fingerprint(*named), make=make)
 
 
-def _archive(parts: Parts, spec: MailingList, mailings: list[Mailing]) -> Wanted:
-    rows = [
-        {
-            "title": m.subject,
-            "date": m.due_before,
-            "url": f"{parts.site.public_url}digests/{spec.slug}/{m.id}/",
-        }
-        for m in mailings
-    ]
-    values: dict[str, object] = {
-        "site": parts.site,
-        "spec": spec,
-        "language": parts.language(spec),
-        "mailings": rows,
-    }
+_BARE = b"<!doctype html>\n<title>No longer available</title>\n<p>This page is no longer available.</p>\n"
+"""What stands where a page must lose a post and no template can make it."""
+
+
+def _content(parts: Parts, mailing: Mailing) -> Content:
+    """A digest as everybody may see it now. Raises TemplateError."""
+    spec = parts.list(mailing.list)
+    assert spec is not None  # noqa: S101  # the callers looked
+    _, posts, language = parts.store.cohorts(mailing.id)[0]
+    digest = digest_of(parts, spec, posts, mailing.due_before, language=language, public=True)
+    return web_page(parts, digest, digest_links(parts, spec, mailing.id, mark=""))
+
+
+def _archive(
+    parts: Parts, spec: MailingList, mailings: list[Mailing], gone: Mapping[int, Sequence[str]]
+) -> Wanted:
+    def title(mailing: Mailing) -> str:
+        """Its subject, which may name a post: another where one was withdrawn."""
+        if mailing.id not in gone:
+            return mailing.subject
+        try:
+            return _content(parts, mailing).subject
+        except TemplateError:
+            return spec.title
+
+    def values() -> dict[str, object]:
+        rows = [
+            {"title": title(m), "date": m.due_before, "url": f"{parts.site.public_url}{_path(m)[:-10]}"}
+            for m in mailings
+        ]
+        return {"site": parts.site, "spec": spec, "language": parts.language(spec), "mailings": rows}
+
+    shown = [(m.id, m.subject, m.due_before, gone.get(m.id, ())) for m in mailings]
     return Wanted(
         path=f"digests/{spec.slug}/index.html",
-        fingerprint=fingerprint(parts.stamp, "archive", values),
-        make=lambda: parts.renderer.page("archive", values).encode(),
+        fingerprint=fingerprint(parts.stamp, "archive", parts.site, spec, parts.language(spec), shown),
+        make=lambda: parts.renderer.page("archive", values()).encode(),
     )
 
 

@@ -1,4 +1,6 @@
-"""A reader's own digest as a web page: what their cohort was mailed, without anything of theirs in it."""
+"""A reader's own digest as a web page: what their cohort was mailed, without anything of theirs in it, and
+without posts that were withdrawn since.
+"""
 
 from datetime import datetime
 
@@ -18,5 +20,5 @@ def view(parts: Parts, token: str, now: datetime) -> str:
     if mailing is None or spec is None or shown is None:
         raise TokenError("token", "not valid")
     posts, language = shown
-    digest = digest_of(parts, spec, posts, mailing.due_before, language=language)
-    return web_page(parts, digest, digest_links(parts, spec, None, mark=""))
+    digest = digest_of(parts, spec, posts, mailing.due_before, language=language, public=True)
+    return web_page(parts, digest, digest_links(parts, spec, None, mark="")).html

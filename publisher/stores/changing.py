@@ -11,7 +11,7 @@ from publisher.core.plans import Change, Plan
 from publisher.core.posts import Post
 from publisher.stores import terms
 from publisher.stores.engine import insert_new
-from publisher.stores.schema import posts, revisions
+from publisher.stores.schema import mailing_posts, posts, revisions
 from publisher.stores.values import post_to_text
 
 
@@ -41,13 +41,21 @@ _RESTORED_CHANGED = _RENEWED.where(posts.c.revision != bindparam("new_revision")
 _RESTORED = update(posts).where(_THIS).values(**_NEW, live=True, missing_since=None, missing_scans=0)
 _TOUCHED = update(posts).where(_THIS).values(**_NEW)
 _SINCE = func.coalesce(posts.c.missing_since, _parameter("scanned_at", posts.c.missing_since))
+_SHOWN = (
+    update(mailing_posts)
+    .where(mailing_posts.c.post_id == bindparam("post"))
+    .values(revision=bindparam("new_revision"))
+)
+"""What was taken back is not shown again: the pages of mailings show a restored post as it came back."""
 _RENAMED_REVISION = update(posts).where(_THIS).values(revision=bindparam("new_revision"))
 _AS_STORED = select(posts.c.revision).where(_THIS).scalar_subquery()
+_IS_LIVE = select(posts.c.live).where(_THIS).scalar_subquery()
 _RETOLD = (
     update(revisions)
-    .where(revisions.c.post_id == bindparam("post"), revisions.c.revision == _AS_STORED)
+    .where(revisions.c.post_id == bindparam("post"), revisions.c.revision == _AS_STORED, _IS_LIVE)
     .values(value=_parameter("new_value", revisions.c.value))
 )
+"""What a post is called and whose it is, as it is now; what is written while it is hidden is nobody's yet."""
 _SOURCE = (
     update(posts)
     .where(_THIS)
@@ -74,6 +82,8 @@ def change(connection: Connection, changes: Sequence[Change], at: datetime) -> N
     _run(connection, _RESTORED, [_new_values(it.id, it.post) for it in restored])
     told = [it for it in changes if it.kind not in (Kind.WITHDRAWN, Kind.PUBLISHED)]
     _run(connection, insert_new(revisions), [_revision_row(it.id, it.post) for it in told])
+    _run(connection, _RETOLD, [{"post": it.id, "new_value": post_to_text(it.post)} for it in restored])
+    _run(connection, _SHOWN, [{"post": it.id, "new_revision": it.post.revision} for it in restored])
 
 
 def touch(connection: Connection, plan: Plan, now: datetime) -> None:

@@ -14,7 +14,7 @@ from publisher.stores.columns import is_
 from publisher.stores.engine import Database, slices
 from publisher.stores.receipts import receipts, said
 from publisher.stores.replies import SHOWN, Replies, replies_of
-from publisher.stores.schema import batches, cohorts, deliveries, mailing_posts, mailings, segments
+from publisher.stores.schema import batches, cohorts, deliveries, mailing_posts, mailings, posts, segments
 from publisher.stores.subscribertables import subscribers, subscriptions
 from publisher.stores.tallies import counts, totals
 
@@ -64,6 +64,17 @@ class Mailings:
             for row in connection.execute(shown):
                 found[row.cohort].append((row.post_id, row.revision))
         return [(n, posts, languages[n]) for n, posts in found.items()]
+
+    def taken_back(self) -> Mapping[int, Sequence[str]]:
+        """By mailing, the posts of its page (of the first cohort) that were withdrawn since."""
+        shown = select(mailing_posts.c.mailing, mailing_posts.c.post_id).distinct()
+        shown = shown.join_from(posts, mailing_posts, mailing_posts.c.post_id == posts.c.id)
+        shown = shown.where(~posts.c.live, mailing_posts.c.cohort == 1)
+        found: dict[int, list[str]] = {}
+        with self._db.read() as connection:
+            for row in connection.execute(shown.order_by(mailing_posts.c.mailing, mailing_posts.c.post_id)):
+                found.setdefault(row.mailing, []).append(row.post_id)
+        return found
 
     def shown_to(self, mailing: int, subscription: int) -> tuple[Sequence[tuple[str, str]], str] | None:
         """What one reader was mailed: (post id, revision) pairs, and the language; None: nothing."""

@@ -37,7 +37,7 @@ _ERRORS = {
         to_say("There is nothing at this address. It may have been copied only in part."),
     ),
     405: (to_say("Not possible"), to_say("This address cannot be used in that way.")),
-    410: (to_say("Gone"), to_say("What was at this address has been taken back by its author.")),
+    410: (to_say("Gone"), to_say("What was at this address is no longer available.")),
     413: (to_say("Too much"), to_say("More was sent than this page takes.")),
     500: (to_say("Something went wrong"), to_say("It is not your fault. Try again in a while.")),
 }
