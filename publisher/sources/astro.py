@@ -43,11 +43,12 @@ _UNENDING = re.compile(r"""\btrailingSlash\s*:\s*["'`]never["'`]|\bformat\s*:\s*
 @dataclass(frozen=True, slots=True)
 class Site:
     """`links` are permalinks by the folder that posts are in, in lower case; `usual` is what posts need not
-    write, by the path of their folder from the blog's root.
+    write, by the path of their folder from the blog's root; `folders` hold its collections.
     """
 
     links: Mapping[str, str] = field(default_factory=dict[str, str])
     usual: Mapping[str, Mapping[str, Value]] = field(default_factory=dict[str, Mapping[str, Value]])
+    folders: tuple[str, ...] = ()
 
 
 def read_site(root: Path, config: str) -> Site:
@@ -63,7 +64,8 @@ def read_site(root: Path, config: str) -> Site:
         folders.get(name, f"src/content/{name}").rpartition("/")[2].lower(): f"{route}/:entry{end}"
         for name, route in routes.items()
     }
-    return Site(links, {place: values for place, values in usual.items() if values})
+    usual = {place: values for place, values in usual.items() if values}
+    return Site(links, usual, ("src/content", *sorted({*folders.values()} - {""})))
 
 
 def _text(file: Path) -> str:

@@ -11,10 +11,23 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from publisher.sources import astro, eleventy, hexo, hugo, pelican, spelling
-from publisher.sources.containers import load_json, load_toml
+from publisher.sources import (
+    astro,
+    docusaurus,
+    eleventy,
+    eleventyfiles,
+    hexo,
+    hugo,
+    hugofiles,
+    jekyllpaths,
+    leaving,
+    pelican,
+    spelling,
+)
+from publisher.sources.containers import load_json, load_toml, open_container
+from publisher.sources.leaving import Leaves
 from publisher.sources.rules import Defaults
-from publisher.sources.values import FrontMatterError, Value, fold, scalars, table
+from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, scalars, table
 from publisher.sources.yaml_text import load_yaml
 
 MAX_SIZE = 1_000_000
@@ -38,8 +51,9 @@ class Config:
     are Hugo's languages, `filing` Hexo's categories; `undated` is whether names of files begin with dates
     that are no part of addresses. `author` is the blog's: a name, a key of its data, or a map. `content` is
     the folder that addresses begin in ("" for the root itself); None: it is not said. `spelling` is how names
-    are spelt in addresses, where that is not as its generator usually does. `ignored` are patterns of files
-    that are none of the blog's; `site` is Jekyll's, by its keys as they are written.
+    are spelt in addresses, where that is not as its generator usually does. `leaves` is which files it leaves
+    alone, `reads` the folders that it reads, where it reads no others, and `cascade` Hugo's front matter for
+    many. `site` is Jekyll's, by its keys as they are written.
     """
 
     profile: str
@@ -54,7 +68,9 @@ class Config:
     author: Value = None
     content: str | None = None
     spelling: Callable[[str], str] | None = None
-    ignored: tuple[str, ...] = ()
+    leaves: tuple[Leaves, ...] = ()
+    reads: tuple[str, ...] = ()
+    cascade: Value = None
     tongues: hugo.Tongues | None = None
     filing: hexo.Filing | None = None
     undated: bool | None = None
@@ -91,9 +107,18 @@ def read_text(file: Path) -> str:
         return ""
 
 
+def front_of(file: Path) -> FrontMatter | None:
+    """The front matter of a page, such as that of a section; None where it has none that can be read."""
+    try:
+        return open_container(read_text(file).replace("\r\n", "\n")).front
+    except (FrontMatterError, RecursionError):
+        return None
+
+
 def _jekyll_or_hexo(file: Path) -> Config:
     top = read_table(file)
-    if hexo.is_hexos(top):
+    packaged = _package(file.parent / "package.json")  # a short one says less than what builds the blog
+    if hexo.is_hexos(top) or (packaged and packaged.profile == "hexo"):
         return _hexo(file, top)
     posts = table(table(top.get("collections")).get("posts"))
     return Config(
@@ -106,6 +131,7 @@ def _jekyll_or_hexo(file: Path) -> Config:
         author=top.get("author"),
         defaults=_jekyll_defaults(top.get("defaults")),
         site=_as_written(top, read_text(file)),
+        leaves=(jekyllpaths.entries_of(top),),
     )
 
 
@@ -127,6 +153,8 @@ def _hexo(file: Path, top: Mapping[str, Value]) -> Config:
         undated=":year" in _word(top.get("newpostname")),
         defaults=(Defaults(values=usual),) if usual else (),
         filing=hexo.filing(top),
+        leaves=hexo.leaves(top),
+        reads=hexo.reads(top),
     )
 
 
@@ -146,6 +174,7 @@ def _hugo(file: Path) -> Config:
     top = read_table(file)
     if file.parent.name == "_default":  # each part of it may stand in a file of its own
         top = {**_parts(file.parent), **top}
+    tongues = hugo.tongues(top)
     return Config(
         profile="hugo",
         file=file.name,
@@ -155,8 +184,11 @@ def _hugo(file: Path) -> Config:
         permalink=hugo.permalink(top),
         sections=hugo.sections(top),
         spelling=hugo.spelt(top),
-        tongues=hugo.tongues(top),
+        tongues=tongues,
         undated=hugo.undated(top),
+        leaves=hugofiles.leaves(top, tongues.off),
+        reads=tuple(tongues.contents),
+        cascade=top.get("cascade"),
     )
 
 
@@ -165,7 +197,10 @@ def _parts(folder: Path) -> dict[str, Value]:
     found: dict[str, Value] = {}
     languages: dict[str, Value] = {}
     for end in (".toml", ".yaml", ".yml", ".json"):
-        for name, inside in (("languages", languages), ("permalinks", found.setdefault("permalinks", {}))):
+        for name, inside in (
+            ("languages", languages),
+            *((part, found.setdefault(part, {})) for part in ("permalinks", "module", "cascade")),
+        ):
             if isinstance(inside, dict):
                 inside.update({_code(key): item for key, item in read_table(folder / (name + end)).items()})
         for file in sorted(islice(folder.glob(f"languages.*{end}"), MAX_LANGUAGES)):
@@ -197,7 +232,8 @@ def _zola(file: Path) -> Config:
         language=_first(top, "defaultlanguage"),
         author=top.get("author"),
         spelling=_ZOLAS.get(paths.lower()),
-        ignored=tuple(scalars(top.get("ignoredcontent"))),
+        leaves=(leaving.of_whole_paths("ignored_content", scalars(top.get("ignoredcontent"))),),
+        reads=("content",),
     )
 
 
@@ -213,6 +249,7 @@ def _pelican(file: Path) -> Config:
         language=texts.get("DEFAULT_LANG", ""),
         given=given,
         undated=False if given.get("SLUGIFY_SOURCE") == "basename" else None,
+        leaves=(leaving.named("IGNORE_FILES", pelican.ignored(given), across=True), pelican.articles(given)),
     )
 
 
@@ -222,7 +259,15 @@ def _docusaurus(file: Path) -> Config:
     at = route[1].strip("/") if route else "blog"
     link = f"/{at}:dated" if at else ":dated"
     link = link if route else ""
-    return Config(profile="docusaurus", file=file.name, permalink=link, language=locale[1] if locale else "")
+    reads, leaves = docusaurus.files(text)
+    return Config(
+        profile="docusaurus",
+        file=file.name,
+        permalink=link,
+        language=locale[1] if locale else "",
+        reads=reads,
+        leaves=leaves,
+    )
 
 
 def _astro(file: Path) -> Config:
@@ -234,12 +279,21 @@ def _astro(file: Path) -> Config:
         language=locale[1] if locale else "",
         sections=site.links,
         defaults=tuple(Defaults(scope=place, values=values) for place, values in site.usual.items()),
+        reads=(*site.folders, "src/pages"),
     )
 
 
 def _eleventy(file: Path) -> Config:
-    content = eleventy.input_of(read_text(file), read_text(file.parent / "package.json"))
-    return Config(profile="eleventy", file=file.name, content=content)
+    text = read_text(file)
+    content = eleventy.input_of(text, read_text(file.parent / "package.json"))
+    ignores = {name: read_text(file.parent / name) for name in eleventyfiles.files(content)}
+    return Config(
+        profile="eleventy",
+        file=file.name,
+        content=content,
+        leaves=eleventyfiles.leaves(text, content, ignores),
+        reads=(content,) if content else (),
+    )
 
 
 def _package(file: Path) -> Config | None:

@@ -33,3 +33,68 @@ def _scope(scope: str) -> Callable[[str], bool]:
 def in_scope(path: str, scope: str) -> bool:
     """Whether `path` is `scope` itself, in that folder, or matches that pattern; "" is everything."""
     return not scope or _scope(scope)(path)
+
+
+def expression(pattern: str, *, across: bool = False, braces: bool = True) -> str:
+    """A glob of a generator's as a regular expression of a whole path: `*`, `?`, `[a-z]`, `[!a]`, `\\x`, and
+    with `braces` `{a,b}`. `*` stays within one name and `**/` is any folders, as in minimatch and .gitignore;
+    with `across` both are any text, as Ruby's File.fnmatch and Rust's globset have it.
+    """
+    found: list[str] = []
+    depth, at = 0, 0
+    while at < len(pattern):
+        mark, at = pattern[at], at + 1
+        if mark == "\\" and at < len(pattern):
+            found.append(re.escape(pattern[at]))
+            at += 1
+        elif mark == "*":
+            stars = len(pattern) - len(pattern[at:].lstrip("*")) - at
+            at += stars
+            if across or not stars:
+                found.append(".*" if across else "[^/]*")
+            elif pattern[at : at + 1] == "/":
+                found.append("(?:.*/)?")
+                at += 1
+            else:
+                found.append(".*")
+        elif mark == "?":
+            found.append("." if across else "[^/]")
+        elif mark == "[" and (match := _CLASS.match(pattern, at)):
+            negated = "^" if match[1] else ""
+            found.append(f"[{negated}{match[2].translate(_IN_CLASS)}]")
+            at = match.end()
+        elif mark == "{" and braces and "}" in pattern[at:]:
+            depth += 1
+            found.append("(?:")
+        elif mark == "}" and depth:
+            depth -= 1
+            found.append(")")
+        else:
+            found.append("|" if mark == "," and depth else re.escape(mark))
+    return "".join(found) + ")" * depth
+
+
+_CLASS = re.compile(r"([!^]?)(\]?[^\]]*)\]")
+_IN_CLASS = {
+    ord("\\"): r"\\",
+    ord("["): r"\[",
+    ord("]"): r"\]",
+    ord("&"): r"\&",
+    ord("~"): r"\~",
+    ord("|"): r"\|",
+}
+
+
+@lru_cache(maxsize=2_000)
+def compiled(source: str) -> re.Pattern[str] | None:
+    """A regular expression of a blog's configuration; None where it is none that Python knows."""
+    try:
+        return re.compile(source, re.DOTALL)
+    except (re.error, OverflowError, RecursionError):
+        return None
+
+
+def whole(source: str, path: str) -> bool:
+    """Whether the regular expression `source` is all of `path`."""
+    pattern = compiled(source)
+    return pattern is not None and pattern.fullmatch(path) is not None

@@ -4,14 +4,21 @@ category_map          the words of addresses for categories named otherwise
 default_category      that of a post that has none
 filename_case         1: categories are in small letters
 permalink_defaults    words of addresses that posts need not write
+source_dir            the folder that is read; only its _posts holds posts
+skip_render, exclude  patterns of files in it that are no posts (https://hexo.io/docs/configuration)
+ignore                patterns of files and folders that are not looked at
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from publisher.sources.values import Value, names, scalars
+from publisher.sources.leaving import Leaves, named
+from publisher.sources.values import Value, fold, names, scalars
 
-_SIGNS = names("sourcedir publicdir tagdir archivedir newpostname defaultlayout skiprender postassetfolder")
+_SIGNS = names("sourcedir publicdir newpostname defaultlayout skiprender postassetfolder")
+_WEAK = names("tagdir archivedir")
+_JEKYLLS = names("baseurl plugins gems collections markdown kramdown sass defaults paginate")
+"""Plugins of Jekyll know `tag_dir` too: beside these it is no sign of Hexo."""
 USUAL = "uncategorized"
 _POSTS_OWN = names("title date updated slug permalink tags categories category published")
 
@@ -34,7 +41,7 @@ class Filing:
 
 def is_hexos(top: Mapping[str, Value]) -> bool:
     """Whether a `_config.yml` is Hexo's; `top` is keyed by values.fold."""
-    return not _SIGNS.isdisjoint(top)
+    return not _SIGNS.isdisjoint(top) or (not _WEAK.isdisjoint(top) and _JEKYLLS.isdisjoint(top))
 
 
 def filing(top: Mapping[str, Value]) -> Filing:
@@ -46,6 +53,19 @@ def filing(top: Mapping[str, Value]) -> Filing:
         usual=_word(top.get("defaultcategory")) or USUAL,
         small=_word(top.get("filenamecase")) == "1",
     )
+
+
+def reads(top: Mapping[str, Value]) -> tuple[str, ...]:
+    """The folders that hold posts: `hexo.posts` are made of these alone (plugins/processor/post.ts)."""
+    source = _word(top.get("sourcedir")).strip("/").removeprefix("./") or "source"
+    return f"{source}/_posts", f"{source}/_drafts"
+
+
+def leaves(top: Mapping[str, Value]) -> tuple[Leaves, ...]:
+    """What the settings leave out."""
+    source = reads(top)[0].removesuffix("/_posts")
+    within = (named(name, scalars(top.get(fold(name))), below=source) for name in ("skip_render", "exclude"))
+    return (*within, named("ignore", scalars(top.get("ignore"))))
 
 
 def permalink_defaults(top: Mapping[str, Value]) -> dict[str, Value]:

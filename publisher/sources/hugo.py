@@ -30,12 +30,13 @@ class Tongues:
     """The languages of a blog. `codes`: all that it names. `contents`: the folders, by their paths from the
     blog's root, that hold content, and the language of all in one ("" where names of files tell it). `main`
     is the one whose posts have no folder in their addresses; "": all have one. None of it is known of a blog
-    whose configuration names no languages.
+    whose configuration names no languages. `off` are the codes of those that are turned off.
     """
 
     codes: tuple[str, ...] = ()
     contents: Mapping[str, str]
     main: str = ""
+    off: tuple[str, ...] = ()
 
     def of_folder(self, path: str) -> tuple[str, str]:
         """The folder of content that the file at `path` is in, and that folder's language."""
@@ -44,21 +45,43 @@ class Tongues:
         return place, self.contents.get(place, "")
 
 
-def tongues(top: Mapping[str, Value]) -> Tongues | None:
+def tongues(top: Mapping[str, Value]) -> Tongues:
     """The languages that a configuration names; `top` is keyed by values.fold."""
-    base = _text(top.get("contentdir")).strip("/") or "content"
+    base = _text(top.get("contentdir")).strip("/").removeprefix("./") or "content"
     named = top.get("languages")
     entries = {code: table(entry) for code, entry in named.items()} if isinstance(named, dict) else {}
-    codes = [code for code, entry in entries.items() if _text(entry.get("disabled")) != "true"]
+    said = {code.lower() for code in scalars(top.get("disablelanguages"))}
+    off = {
+        code
+        for code, entry in entries.items()
+        if _text(entry.get("disabled")) == "true" or code.lower() in said
+    }
+    codes = [code for code in entries if code not in off]
     main = _text(top.get("defaultcontentlanguage")) or "en"
+    mounts = mounted(top)
     if not codes:
-        return Tongues(codes=(main,), contents={base: ""}, main=main)
-    contents = {base: ""}
-    for code in codes:
-        if place := _text(entries[code].get("contentdir")).strip("/"):
+        return Tongues(codes=(main,), contents=mounts or {base: ""}, main=main)
+    own = [code for code in codes if _text(entries[code].get("contentdir"))]
+    contents = {} if len(own) == len(codes) else {base: ""}
+    for code in own:
+        if place := _text(entries[code].get("contentdir")).strip("/").removeprefix("./"):
             contents[place] = code
     inside = _text(top.get("defaultcontentlanguageinsubdir")) == "true"
-    return Tongues(codes=tuple(codes), contents=contents, main="" if inside else main)
+    lower = tuple(sorted(code.lower() for code in off))
+    return Tongues(codes=tuple(codes), contents=mounts or contents, main="" if inside else main, off=lower)
+
+
+def mounted(top: Mapping[str, Value]) -> dict[str, str]:
+    """The folders that module.mounts makes content of, by their paths from the root, and their languages."""
+    mounts = table(top.get("module")).get("mounts")
+    found: dict[str, str] = {}
+    for mount in map(table, mounts if isinstance(mounts, list) else ()):
+        source, target = (
+            _text(mount.get(name)).removeprefix("./").strip("/") for name in ("source", "target")
+        )
+        if source and not source.startswith("..") and (target + "/").startswith("content/"):
+            found[source] = _text(mount.get("lang"))
+    return found
 
 
 def sections(top: Mapping[str, Value]) -> dict[str, str]:

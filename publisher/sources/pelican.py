@@ -36,7 +36,7 @@ class Articles:
     filed: bool = False
     foreign: str = ""
 
-    def why_not(self, path: str) -> str | None:
+    def why(self, path: str) -> str | None:
         """Why the file at `path` is no article; None where it is one."""
         if not any(inside(path, place) for place in self.within):
             return "not in ARTICLE_PATHS"
@@ -92,6 +92,11 @@ def articles(given: Mapping[str, Any]) -> Articles:
         filed=given.get("USE_FOLDER_AS_CATEGORY", True) is not False,
         foreign=_link(given, "ARTICLE_LANG") or f":{_slug(given)}-:lang.html",
     )
+
+
+def ignored(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """IGNORE_FILES: patterns of names that are read by nobody."""
+    return _names(given.get("IGNORE_FILES"))
 
 
 def permalink(given: Mapping[str, Any]) -> str:

@@ -134,9 +134,18 @@ def _slug(facts: Facts, rules: SourceRules) -> str:
     # Names of files are literal: a "%" or "#" in them is no escape and no fragment.
     if facts.front.text("slug") and rules.profile == "hugo":
         return _worded(facts.slug, rules)
-    if rules.undates or facts.front.text("slug"):
+    if facts.front.text("slug"):
         return _spelt(facts.slug, rules)
-    return _spelt(own_name(facts.path), rules)
+    own = facts.slug if rules.undates else own_name(facts.path)
+    return _spelt(own + _no_language(facts.path, rules), rules)
+
+
+def _no_language(path: str, rules: SourceRules) -> str:
+    """The ".fr" of a file's name that is no language of a Hugo blog: part of the name like any other word."""
+    stem = _stem(path)
+    suffix = language_suffix(stem) if rules.tongues else ""
+    known = {code.casefold() for code in rules.tongues.codes} if rules.tongues else set[str]()
+    return "" if suffix[1:].casefold() in known or stem.casefold().startswith("index.") else suffix
 
 
 def _spelt(name: str, rules: SourceRules) -> str:

@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TypeAlias, TypeVar
+from urllib.parse import quote
 
 from publisher.core.passages import without_passages
 from publisher.core.posts import BadPost, Markup, Parsed, Post, body_hash
@@ -24,9 +26,10 @@ from publisher.sources.instants import (
     find_opening,
     first_date,
 )
+from publisher.sources.leaving import copied_from
 from publisher.sources.links import Linked
 from publisher.sources.permalinks import Facts, undated
-from publisher.sources.rules import SourceRules
+from publisher.sources.rules import USUAL, SourceRules
 from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, table
 from publisher.sources.visibility import File, mail_of, page_only, why_hidden
 from publisher.sources.words import first_heading, lead_of, plain, plain_summary, whole
@@ -71,6 +74,8 @@ def explain_post(
 def _read(
     path: str, data: bytes, rules: SourceRules, linked: Link
 ) -> tuple[Parsed | BadPost, Reasons, FrontMatter | None]:
+    if why := rules.why_left(path):
+        return _left(path, data, why, rules), {}, None
     text = _decode(path, data)
     if isinstance(text, BadPost):
         return text, {}, None
@@ -119,6 +124,20 @@ def _shown(
 
 def _is_html(path: str) -> bool:
     return path.lower().endswith((".html", ".htm"))
+
+
+def _left(path: str, data: bytes, why: str, rules: SourceRules) -> Parsed:
+    """A file that is no post, whatever stands in it."""
+    slug = undated(path)
+    link = "/" + quote(slug) + "/"
+    url = rules.site_url.rstrip("/") + link
+    original = copied_from(path)
+    warnings = (f"{why}; merge what you want to keep into it, and delete the copy",) if original else ()
+    post = Post(
+        path=path, title=plain(slug), instant=None, permalink=link, url=url, base_url=url, slug=slug,
+        language=rules.language or USUAL, body_hash=sha256(data).hexdigest(), hidden=why, warnings=warnings,
+    )  # fmt: skip
+    return Parsed(post=post, body="", line=1, container="none", title="")
 
 
 def _described(reason: str, front: FrontMatter | None) -> str:
@@ -181,12 +200,7 @@ def _post(path: str, container: Container, rules: SourceRules, found: Iterable[s
     why["explicit_id"] = id_field
     folders = tuple(rules.in_blog(path).split("/")[:-1])
     whole = rules.rooted and rules.above in ((), ("source",))  # Hexo keeps pages beside its posts' folder
-    apart = rules.articles.why_not(rules.in_blog(path)) if rules.articles else None
-    if pattern := rules.ignores(path):
-        apart = f"ignored_content: {pattern}"
-    file = File(
-        path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole, apart=apart
-    )
+    file = File(path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole)
     hidden = why_hidden(file)
     post = Post(
         path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,

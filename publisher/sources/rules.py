@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from publisher.core.extensions import Extension
 from publisher.core.site import Person
 from publisher.sources.hexo import Filing
 from publisher.sources.hugo import Tongues
+from publisher.sources.leaving import Leaves, why_left
 from publisher.sources.profiles import GENERIC, PROFILES, Profile
 from publisher.sources.values import Value, fold
 
@@ -53,8 +53,8 @@ class SourceRules:
     how Hexo's addresses name categories; `content` is the folder, by its path from the blog's root, in which
     addresses begin, where the configuration says it; `extensions` are what is read in bodies beyond
     CommonMark; `labels` are what the blog calls tags, by values.fold of their keys; `spelling` is how the
-    configuration spells names, where it says so; `ignored` are patterns of files that it leaves alone, whose
-    "*" is any text; `site` is Jekyll's configuration by its keys as they are written. `origins` says, for a
+    configuration spells names, where it says so; `leaves` is which files its generator never
+    builds; `site` is Jekyll's configuration by its keys as they are written. `origins` says, for a
     field's name, where its value comes from.
     """
 
@@ -84,7 +84,7 @@ class SourceRules:
     filing: Filing | None = None
     content: str | None = None
     spelling: Callable[[str], str] | None = None
-    ignored: tuple[str, ...] = ()
+    leaves: tuple[Leaves, ...] = ()
     extensions: tuple[Extension, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     site: Mapping[str, Value] = field(default_factory=dict[str, Value])
@@ -95,10 +95,9 @@ class SourceRules:
         """Whether a date is taken off a file's name where that makes an address."""
         return self.habits.undated if self.undated is None else self.undated
 
-    def ignores(self, path: str) -> str | None:
-        """The pattern by which the blog leaves the file at `path` alone; None where it does not."""
-        whole = f"/{self.in_blog(path)}" if self.ignored else ""
-        return next((pattern for pattern in self.ignored if fnmatchcase(whole, pattern)), None)
+    def why_left(self, path: str) -> str | None:
+        """Why the file at `path` is no post, whatever stands in it; None where it may be one."""
+        return why_left(path, self.in_blog(path), self.leaves)
 
     @property
     def spell(self) -> Callable[[str], str]:

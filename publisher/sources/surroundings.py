@@ -19,6 +19,7 @@ from publisher.sources.configs import Config, config_in, read_table
 from publisher.sources.containers import open_container
 from publisher.sources.dialects import extensions_of
 from publisher.sources.elevendata import with_data
+from publisher.sources.ignoring import with_left
 from publisher.sources.people import language_of, person_of
 from publisher.sources.profiles import PERMALINK
 from publisher.sources.rules import Defaults, SourceRules
@@ -59,6 +60,8 @@ def settle(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[s
         rules = _configured(rules, config, origins)
     if rules.profile == "eleventy":
         rules = with_data(rules, folder, root, paths)
+    if config and config.profile == rules.profile:
+        rules = with_left(rules, config, root, paths)
     if rules.profile == "pelican" and config:
         rules = _with_articles(rules, config, paths, foreign=not ours)
     people = _people(root) | (_people(folder) if folder != root else {})
@@ -94,7 +97,6 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
         sections=sections,
         content=config.content,
         spelling=config.spelling,
-        ignored=config.ignored,
         site=config.site,
     )
 

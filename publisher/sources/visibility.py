@@ -20,8 +20,7 @@ DRAFT_FOLDERS = frozenset({"_drafts", "drafts", "draft"})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
     """What the rules look at. `folders` are the names above the file, from the blog's root; `profile` is
-    the generator's name, and `whole` whether the posts folder holds the blog's own root. `apart` is why the
-    generator's configuration keeps it out of the posts.
+    the generator's name, and `whole` whether the posts folder holds the blog's own root.
     """
 
     path: str
@@ -29,7 +28,6 @@ class File:
     front: FrontMatter | None
     profile: str = "auto"
     whole: bool = False
-    apart: str | None = None
 
 
 def why_hidden(file: File) -> str | None:
@@ -76,7 +74,7 @@ def _page(file: File) -> str | None:
         return "not in _posts"
     if file.profile == "pelican" and "pages" in file.folders:
         return "in pages"
-    return file.apart
+    return None
 
 
 def _draft(file: File) -> str | None:

@@ -297,7 +297,7 @@ def test_pelicans_pages_are_no_posts(tmp_path: Path) -> None:
     header = "Title: A\nDate: 2024-05-01\n\nBody\n"
     write(tmp_path, **{"pelicanconf.py": "", "content/pages/about.md": header, "content/a.md": header})
     hidden = {path: post.hidden for path, post in posts(tmp_path / "content").items()}
-    assert hidden == {"a.md": None, "pages/about.md": "in pages"}
+    assert hidden == {"a.md": None, "pages/about.md": "in content/pages"}
 
 
 @pytest.mark.parametrize(

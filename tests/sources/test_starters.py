@@ -198,7 +198,8 @@ def test_a_folder_is_a_category_below_pelicans_path(
 def test_the_sites_own_settings_come_before_pelicans(tmp_path: Path) -> None:
     rules = replace(RULES, author=Person(name="Site"), language="de")
     (tmp_path / "pelicanconf.py").write_text("AUTHOR = 'Ana'\nDEFAULT_LANG = 'fr'\n")
-    (tmp_path / "a.md").write_text("Title: A\nDate: 2021-02-03\n\nWords\n")
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content/a.md").write_text("Title: A\nDate: 2021-02-03\n\nWords\n")
     [found] = FolderSource(tmp_path, rules).scan()
     assert isinstance(found, Parsed)
     assert (found.post.authors[0].name, found.post.language) == ("Site", "de")

@@ -1,0 +1,95 @@
+"""Which files Eleventy never builds (src/EleventyFiles.js).
+
+.eleventyignore, .gitignore      one glob a line, each from the folder of the file; "!" is not understood
+eleventyConfig.ignores.add(".")  globs from the blog's root
+setUseGitIgnore(false)           .gitignore is not read
+dir, set...Directory             the folders of includes, layouts and data, and of the built site
+
+What .gitignore keeps from Git reaches no site that is built from the repository: its patterns also count as
+Git reads them (gitignore(5)).
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from publisher.sources.globs import expression, whole
+from publisher.sources.leaving import Leaves, Outside, Patterns
+
+MAX_LINES = 1_000
+_ADDED = re.compile(r"""\bignores\s*\.\s*add\(\s*["'`]([^"'`$\n]+)["'`]\s*\)""")
+_NO_GIT = re.compile(r"\bsetUseGitIgnore\(\s*false\s*\)")
+_DIR = re.compile(r"\bdir\s*:\s*\{([^{}]{0,1000})\}")
+_OUT = re.compile(r"""\b(includes|layouts|data|output)\s*:\s*["'`]([^"'`$\n]*)["'`]""")
+_SET = re.compile(r"""\bset(Includes|Layouts|Data|Output)Directory\(\s*["'`]([^"'`$\n]*)["'`]""")
+_USUAL = {"includes": "_includes", "data": "_data", "output": "_site"}
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """A .gitignore: each pattern as written, whether it takes back, and what it matches, the last first."""
+
+    patterns: Sequence[tuple[str, bool, str]]
+
+    def why(self, path: str) -> str | None:
+        """As leaving.Leaves. What is in an ignored folder cannot be taken back."""
+        ends = [at for at, mark in enumerate(path) if mark == "/"]
+        for place in (*(path[: end + 1] for end in ends), path):
+            found = next((item for item in self.patterns if whole(item[2], place)), None)
+            if found and not found[1]:
+                return f".gitignore: {found[0]}"
+        return None
+
+
+def files(content: str | None) -> tuple[str, ...]:
+    """The names of the files that name what is ignored; `content` is Eleventy's input."""
+    return (".gitignore", ".eleventyignore", *([f"{content}/.eleventyignore"] if content else []))
+
+
+def leaves(config: str, content: str | None, texts: Mapping[str, str]) -> tuple[Leaves, ...]:
+    """What a configuration and these files by their names leave out."""
+    found: list[Leaves] = [Outside(tuple(_folders(config, content or "")))]
+    for name, text in texts.items():
+        if name == ".gitignore" and _NO_GIT.search(config):
+            continue
+        lines = [line.strip() for line in islice(text.split("\n"), MAX_LINES)]
+        globs = [line for line in lines if line and line[0] not in "#!"]
+        found.append(_anchored(name, globs, posixpath.dirname(name)))
+        if name == ".gitignore":
+            found.append(Git(tuple(reversed([*_of_git(text)]))))
+    return (*found, _anchored("ignores", _ADDED.findall(config), ""))
+
+
+def _anchored(name: str, globs: Sequence[str], folder: str) -> Patterns:
+    below = re.escape(folder + "/") if folder else ""
+    plain = [(glob, glob.removeprefix("./").strip("/")) for glob in globs]
+    return Patterns(
+        name, tuple((glob, f"^{below}(?:{expression(text)})(?:/|$)") for glob, text in plain if text)
+    )
+
+
+def _of_git(text: str) -> Iterator[tuple[str, bool, str]]:
+    for line in islice(text.splitlines(), MAX_LINES):
+        written = line if line.endswith("\\ ") else line.rstrip()
+        back = written.startswith("!")
+        pattern = written[1:] if back else written
+        if not pattern or pattern.startswith("#"):
+            continue
+        folder = pattern.endswith("/")
+        bare = pattern.rstrip("/")
+        anchor = "" if "/" in bare else "(?:.*/)?"
+        yield written, back, anchor + expression(bare.lstrip("/"), braces=False) + ("/" if folder else "/?")
+
+
+def _folders(config: str, content: str) -> Iterator[str]:
+    """The folders that hold no pages, by their paths from the root."""
+    said = {match[1].lower(): match[2] for match in _SET.finditer(config)}
+    if block := _DIR.search(config):
+        said = {match[1]: match[2] for match in _OUT.finditer(block[1])} | said
+    for name, place in {**_USUAL, **said}.items():
+        base = "" if name == "output" else content
+        folder = posixpath.normpath(posixpath.join(base, place)) if place else "."
+        if folder not in (".", "") and not folder.startswith(".."):
+            yield folder

@@ -1,0 +1,136 @@
+"""What a generator never builds, by paths from the blog's root; no file is opened. Such a file is no post,
+and what stands in it is not read.
+
+copies of sync tools, backups of editors        whoever builds the blog
+node_modules                                    whoever builds the blog
+`Within`                                        what is outside the folders that the generator reads
+`Patterns`                                      what its configuration tells it to ignore
+`jekyllpaths.Entries`                           Jekyll's, which also has names that it passes over
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from publisher.sources.globs import compiled, expression
+
+_COPIES = (
+    # Syncthing: https://docs.syncthing.net/users/syncing.html#conflicting-changes
+    re.compile(r"(.+)\.sync-conflict-\d{8}-\d{6}(?:-[A-Z0-9]{7})?((?:\..+)?)"),
+    # Dropbox "(Ann's conflicted copy 2026-11-12)", Nextcloud "(conflicted copy 2026-11-12 101500)"
+    re.compile(
+        r"(.+?) ?\((?:[^()]* )?conflicted copy(?: [^()]*?)?\d{4}-\d\d-\d\d[^()]*(?:\([^()]*\))?\)((?:\..+)?)"
+    ),
+    re.compile(r"(.+?) ?\((?:[^()]*'s )?conflicted copy(?: \d+)?\)((?:\..+)?)"),
+    # ownCloud, and Nextcloud before 2.5
+    re.compile(r"(.+)_conflict-\d{8}-\d{6}((?:\..+)?)"),
+    # Seafile
+    re.compile(r"(.+?) ?\(SFConflict [^()]*\d{4}-\d\d-\d\d[^()]*\)((?:\..+)?)"),
+)
+_BACKUP = re.compile(r"#.*#|~\$.*|.*(?:~|\.(?:swp|swo|swx|orig|bak|rej))", re.IGNORECASE)
+
+
+def copied_from(path: str) -> str | None:
+    """The name of the file of which a sync tool made the one at `path`, since it was changed in two places at
+    once; None where it is no such copy.
+    """
+    name = path.rpartition("/")[2]
+    if "onflict" not in name:
+        return None
+    found = next((match for pattern in _COPIES if (match := pattern.fullmatch(name))), None)
+    return found[1] + found[2] if found else None
+
+
+class Leaves(Protocol):
+    """A rule of what is left alone. Plain values: it travels to other processes."""
+
+    def why(self, path: str) -> str | None:
+        """Why the file at `path` is none of the blog's; None: it is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """A generator that reads only what is in `places`; `name` says so of what is elsewhere."""
+
+    places: Sequence[str]
+    name: str
+
+    def why(self, path: str) -> str | None:
+        """As Leaves."""
+        return None if any(inside(path, place) for place in self.places) else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Folders that a generator never reads pages of."""
+
+    places: Sequence[str]
+
+    def why(self, path: str) -> str | None:
+        """As Leaves."""
+        return next((f"in {place}" for place in self.places if path.startswith(place + "/")), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """A setting that names files to ignore. `patterns` are (as it is written, a regular expression that finds
+    such a path or a folder of it, beginning with `lead`).
+    """
+
+    setting: str
+    patterns: Sequence[tuple[str, str]]
+    lead: str = ""
+
+    def why(self, path: str) -> str | None:
+        """As Leaves."""
+        for written, source in self.patterns:
+            pattern = compiled(source)
+            if pattern is not None and pattern.search(self.lead + path):
+                return f"{self.setting}: {written}"
+        return None
+
+
+def named(setting: str, globs: Iterable[str], *, below: str = "", across: bool = False) -> Patterns:
+    """A setting of globs of files, or of folders with all that is in them: anywhere, or (`below`) by their
+    paths from that folder. `across`: as in globs.expression.
+    """
+    lead = re.escape(below + "/") if below else ""
+    start = f"^{lead}" if below else "(?:^|/)"
+    return Patterns(
+        setting,
+        tuple(
+            (glob, f"{start}(?:{expression(_plain(glob), across=across)})(?:/|$)")
+            for glob in globs
+            if _plain(glob)
+        ),
+    )
+
+
+def of_whole_paths(setting: str, globs: Iterable[str]) -> Patterns:
+    """A setting of globs of whole paths, or of folders with all that is in them; `*` is any text."""
+    return Patterns(
+        setting, tuple((it, f"^(?:{expression(it, across=True)})(?:/|$)") for it in globs if it), "/"
+    )
+
+
+def _plain(glob: str) -> str:
+    return glob.strip().removeprefix("./").strip("/")
+
+
+def inside(path: str, place: str) -> bool:
+    """Whether `path` is `place` or below it; all are in ""."""
+    return not place or path == place or path.startswith(place + "/")
+
+
+def why_left(path: str, in_blog: str, rules: Sequence[Leaves]) -> str | None:
+    """Why the file at `path` is no post, whatever it says; `in_blog` is its path from the blog's root."""
+    *folders, name = path.split("/")
+    if original := copied_from(name):
+        return f"a conflicted copy of {original}"
+    if _BACKUP.fullmatch(name):
+        return "a backup of an editor's"
+    if "node_modules" in folders:
+        return "in node_modules"
+    return next((why for rule in rules if (why := rule.why(in_blog))), None)
