@@ -1,6 +1,7 @@
 """plan, publish."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from publisher.core.holds import in_words
 from publisher.core.lint.problems import Rule
 from publisher.core.log import Kind
 from publisher.core.plans import Plan, of_kind
+from publisher.core.posts import reason_not
 from publisher.core.siteproof import RULE as PUBLIC_URL
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from publisher.services.outlook import Outlook
 
 Command = Callable[..., Any]
+
+NAMED = 20
+"""How many posts that are withdrawn at once are named; more are counted."""
 
 
 def meaning(*, mail: bool) -> Callable[[Command], Command]:
@@ -236,6 +241,7 @@ def _say_report(app: App, report: Report) -> None:
     if report.public_url:
         say(f"warning: {report.public_url}")
     say_skipped(app, report.skipped)
+    _say_withdrawn(made, app.clock())
     for hold in made.held:
         say(f"held: {hold}")
     _say_warnings(report.warnings)
@@ -246,6 +252,16 @@ def _say_report(app: App, report: Report) -> None:
             if mailing.hold:
                 words = in_words(mailing.hold, id, mailing.hold_why, mailing.hold_until)
                 say(f"held: mailing {id}: {words}")
+
+
+def _say_withdrawn(made: Plan, now: datetime) -> None:
+    """Names what readers see no more, and why: the file says so, or it is gone."""
+    withdrawn, found = of_kind(made, Kind.WITHDRAWN), dict(made.touched)
+    for change in withdrawn[:NAMED]:
+        why = reason_not(found.get(change.id, change.post), now) or "its file is gone"
+        say(f"withdrawn: {change.post.path}: {why}")
+    if len(withdrawn) > NAMED:
+        say(f"withdrawn: {len(withdrawn) - NAMED} more")
 
 
 def _read_anew(made: Plan) -> str:
