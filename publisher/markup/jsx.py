@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable
 from html import escape
 
-from publisher.core.code import blank, cut, outside_code
+from publisher.core.code import cut, outside_code
 
-_IMPORT = (
+IMPORT = (
     r"import\s+(?:[\w*${](?:[^'\"`;<>()\n]|\n(?![ \t]*$)){0,600}?\bfrom\s+)?['\"][^'\"\n]+['\"]"
     r"(?:\s+with\s*\{[^{}\n]*\})?;?"
 )
@@ -19,10 +19,10 @@ _EXPORT = (
     r"export\s+(?:(?:const|let|var|default|function|async)\b[^\n]*"
     r"(?:;|(?:[{(\[]|=>|=)[ \t]*(?:\n(?![ \t]*$)[^\n]*){1,300})|(?:const|let|var)\s+[\w$]+\s*=[^\n]*)"
 )
-_CODE = re.compile(f"^(?:{_IMPORT}|{_EXPORT})[ \\t]*$", re.MULTILINE)
+_CODE = re.compile(f"^(?:{IMPORT}|{_EXPORT})[ \\t]*$", re.MULTILINE)
 MANY = 1_000
 _OPENED = re.compile(r"^```mdx-code-block[ \t]*\n([\s\S]*?)^```[ \t]*$", re.MULTILINE)
-_NAMED = re.compile(r"^import\s+([A-Za-z_$][\w$]*)\s+from\s+['\"]([^'\"\n]+)['\"]", re.MULTILINE)
+NAMED = re.compile(r"^import\s+([A-Za-z_$][\w$]*)\s+from\s+['\"]([^'\"\n]+)['\"]", re.MULTILINE)
 _ELEMENT = re.compile(
     r"<[A-Za-z](?:[^<>{}\"'`]|\"[^\"<>]*\"|'[^'<>]*'|\{(?:[^{}]|\{[^{}]*\}){0,2000}\}){0,100}>"
 )
@@ -38,22 +38,21 @@ def without_jsx(source: str) -> str:
     """A Markdown source without MDX's imports, exports and expressions in attributes. Code stays."""
     if 0 < source.count("```mdx-code-block") < MANY // 10:
         source = _OPENED.sub(r"\1", source)
-    named = dict(_NAMED.findall(source)) if "import " in source else {}
+    named = dict(NAMED.findall(source)) if "import " in source else {}
     if 0 < source.count("import ") + source.count("export ") < MANY:
         source = cut(source, _CODE)
     if "={" not in source:
         return source
-    return outside_code(source, lambda text: _ELEMENT.sub(lambda match: _plain(match[0], named), text))
+    return outside_code(source, lambda text: _ELEMENT.sub(lambda match: plain(match[0], named), text))
 
 
-def blanked(prose: str) -> str:
-    """`prose` with MDX's imports, exports and elements as spaces: every other character keeps its place."""
-    if 0 < prose.count("import ") + prose.count("export ") < MANY:
-        prose = _CODE.sub(lambda match: blank(match[0]), prose)
-    return _ELEMENT.sub(lambda match: blank(match[0]) if "{" in match[0] else match[0], prose)
+def is_plain(expression: str) -> bool:
+    """Whether an attribute's expression says something without being run."""
+    return bool(_CALL.fullmatch(expression) or _LITERAL.fullmatch(expression) or _WORD.fullmatch(expression))
 
 
-def _plain(element: str, named: dict[str, str]) -> str:
+def plain(element: str, named: dict[str, str]) -> str:
+    """A tag whose attributes are texts; `named` are the files that are imported, by their names."""
     if "={" not in element:
         return element
     return _ATTRIBUTE.sub(_said(named), element)

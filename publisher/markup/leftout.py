@@ -6,7 +6,7 @@ from itertools import islice
 
 from publisher.core.code import without_code
 from publisher.core.extensions import Extension
-from publisher.markup import braces
+from publisher.markup import mdx
 from publisher.markup.liquid import EJS, expressions, value_of
 from publisher.markup.math import without_math
 from publisher.markup.shortcodes import Context, shown
@@ -28,7 +28,7 @@ def left_out(source: str, context: Context, *, markdown: bool) -> list[tuple[int
         codes = islice(EJS.finditer(text), MAX_LOOKED)
         found += [(code.start(), code[0]) for code in codes if value_of(code, context) is None]
     if Extension.MDX in context.extensions and markdown:
-        found += islice(braces.left_out(text, context), MAX_REMOVED)
+        found += islice(mdx.left_out(text, context), MAX_REMOVED)
     return [*_by_line(text, sorted(found)[:MAX_REMOVED])]
 
 

@@ -11,14 +11,14 @@ from publisher.markup import limits, pictures, stream
 from publisher.markup.abbreviations import Meanings, defined, explained
 from publisher.markup.admonitions import with_quotations
 from publisher.markup.boxes import with_boxes
-from publisher.markup.braces import with_values
 from publisher.markup.commonmark import to_html
-from publisher.markup.components import with_components
+from publisher.markup.components import with_components, with_lines_read
 from publisher.markup.emoji import with_emoji
 from publisher.markup.extras import as_commonmark
 from publisher.markup.hidden import reveal, shown, without
 from publisher.markup.jsx import without_jsx
 from publisher.markup.math import with_math
+from publisher.markup.mdx import without_expressions
 from publisher.markup.mending import Lost
 from publisher.markup.sanitise import legal, sanitised
 from publisher.markup.shortcodes import Context
@@ -44,6 +44,7 @@ def safe(
     source, _ = without_passages(without(legal(body)), markdown=kind is Kind.MARKDOWN)  # of old revisions
     if limits.too_odd(source):
         return limits.as_plain(without_marks(source))
+    mdx = Extension.MDX in context.extensions
     meanings: Meanings = {}
     if kind is Kind.MARKDOWN:
         if Extension.ABBREVIATIONS in context.extensions:
@@ -52,9 +53,11 @@ def safe(
     source = with_boxes(source, markdown=kind is Kind.MARKDOWN)
     resolved = resolve(source, context, markdown=kind is Kind.MARKDOWN)
     if kind is Kind.MARKDOWN:
-        resolved = with_components(without_jsx(resolved))
-        if Extension.MDX in context.extensions:
-            resolved = with_values(resolved, context)
+        if mdx:
+            resolved = without_expressions(resolved, context)
+        resolved = with_components(without_jsx(resolved), mdx=mdx)
+        if mdx:
+            resolved = with_lines_read(resolved, lambda text: to_html(text, context.extensions))
         resolved = with_quotations(resolved)
     html = to_html(resolved, context.extensions) if kind is Kind.MARKDOWN else resolved
     if limits.too_deep(html):

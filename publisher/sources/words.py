@@ -42,7 +42,7 @@ _MORE = re.compile(
     r"<!--\s*(?:more|truncate|excerpt|end[ _-]?excerpt|read[ _-]?more)\s*-->|\{/\*\s*truncate\s*\*/\}",
     re.IGNORECASE,
 )
-_FENCE = re.compile(r"^[ \t]*(?:```|~~~)", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*(?:`{3,}(?=[^`\n]*$)|~~~)", re.MULTILINE)
 _SIMPLE = re.compile(r"(?:[!-%'-)+-;=-Z^a-z|}\]]+(?: |$))*")  # nothing here that could be a mark
 _LIMIT = 10_000  # characters of a title or summary that are looked at; beyond that it is neither
 

@@ -4,13 +4,15 @@ import time
 
 import pytest
 
+from publisher.core.extensions import Extension
 from publisher.core.posts import Markup
 from publisher.markup import SafeMarkup
 
 
-def html(body: str) -> str:
+def html(body: str, *extensions: Extension) -> str:
     markup = SafeMarkup("https://x.example/")
-    return markup.html(body, Markup.MARKDOWN, base_url="https://x.example/p/", title="T")
+    base = "https://x.example/p/"
+    return markup.html(body, Markup.MARKDOWN, base_url=base, title="T", extensions=extensions)
 
 
 def test_what_stands_in_a_component_is_markdown_however_far_it_is_set_in() -> None:
@@ -80,12 +82,32 @@ def test_a_component_leaves_what_can_be_shown(body: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("<div>**a** `b` c</div>\n\nd", "<div><strong>a</strong> <code>b</code> c</div>\n<p>d</p>"),
+        ("<div className='a'>\n**b**\n</div>\nAfter *c*",
+         "<div>\n<p><strong>b</strong></p>\n</div>\n<p>After <em>c</em></p>"),
+        ("<table>\n  <tr>\n    <td>\n      **a**\n    </td>\n  </tr>\n</table>",
+         "<table>\n<tbody><tr>\n<td>\n<p><strong>a</strong></p>\n</td>\n</tr>\n</tbody></table>"),
+        ("- a\n  <div>\n  **b**\n  </div>",
+         "<ul>\n<li>\n<p>a</p>\n<div>\n<p><strong>b</strong></p>\n</div>\n</li>\n</ul>"),
+        ("```html\n<div>**a**</div>\n```",
+         '<pre><code class="language-html">&lt;div&gt;**a**&lt;/div&gt;\n</code></pre>'),
+        ("<h2>*a* [b](/c)</h2>", '<h2><em>a</em> <a href="https://x.example/c">b</a></h2>'),
+    ],
+)  # fmt: skip
+def test_what_stands_in_html_is_markdown_where_mdx_reads_it(body: str, shown: str) -> None:
+    assert html(body, Extension.MDX) == shown
+
+
+@pytest.mark.parametrize(
     "part",
     ["<A", "<A ", "<A>\n", "<A a=", '<A a="', "<A {", "<A\n", "</A>\n", "<A/>", "<A a='b' c>\n  d\n",
-     "<A>\n</A>\n", "```mdx-code-block\n"],
+     "<A>\n</A>\n", "```mdx-code-block\n", "<div>\n", "<td>*a*</td>\n"],
 )  # fmt: skip
 def test_many_components_take_time_that_grows_with_their_number(part: str) -> None:
     began = time.process_time()
     html(part * (100_000 // len(part)))
     html(part * 1_900)
+    html(part * 1_900, Extension.MDX)
     assert time.process_time() - began < 3

@@ -98,6 +98,7 @@ def test_what_each_engine_would_have_made(body: str, made: str) -> None:
         ("A {/* b */}\n\n{/*\n## c `d`\n\n    e\n\n{{< f >}}\n*/}\n\nG `{/* h */}`",
          "<p>A</p>\n<p>G <code>{/* h */}</code></p>"),
         ("A {/* never closed", "<p>A {/* never closed</p>"),
+        ("```a``` {{ x | y }}b\n\nc", "<p><code>a</code> b</p>\n<p>c</p>"),
         ("`<img src={a} />`", "<p><code>&lt;img src={a} /&gt;</code></p>"),
         ("import is a word, and so is export; don't mind.",
          "<p>import is a word, and so is export; don't mind.</p>"),
