@@ -19,7 +19,8 @@ _STYLE = re.compile(r"(?is)<style\b[^>]*>(.*?)</style\s*>")
 _AT_RULE = re.compile(r"@(?!media\b|supports\b|page\b)([^\s;{(\"']*)", re.IGNORECASE)
 _COMMENT = re.compile(r"(?s)/\*.*?\*/")
 _FORBIDDEN = re.compile(r"(?i)<(script|form|iframe|link|object|embed|base|frame|frameset)\b")
-_STYLE_ATTRIBUTE = re.compile(r"""(?i)(<[a-z][^<>]*?\sstyle\s*=\s*)(["'])([^"'<>:]*)\2""")
+_TAG = re.compile(r"""<[a-zA-Z](?:[^<>"']|"[^"]*"|'[^']*')*+>""")
+_ATTRIBUTE = re.compile(r"""(\s([^\s"'<>/=]+)\s*=\s*)("[^"]*"|'[^']*')""")
 _lock = threading.Lock()  # cssutils keeps global state
 
 
@@ -28,10 +29,20 @@ def inline(html: str, where: str) -> str:
     _refuse(html, where)
     with _lock:
         try:
-            return _transform()(_STYLE_ATTRIBUTE.sub(r"\1\2\2", html))
+            return _transform()(_TAG.sub(_empty_style, html))
         except Exception as error:  # the inliner and its parsers raise what they like: it holds one mail
             said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise TemplateError(where, f"its styles cannot be inlined ({said})", "simplify it") from error
+
+
+def _empty_style(tag: re.Match[str]) -> str:
+    """A tag whose style attribute is emptied where it holds no declaration: premailer fails on one."""
+
+    def emptied(attribute: re.Match[str]) -> str:
+        before, name, value = attribute.groups()
+        return f'{before}""' if name.lower() == "style" and ":" not in value else attribute[0]
+
+    return _ATTRIBUTE.sub(emptied, tag[0]) if "style" in tag[0].lower() else tag[0]
 
 
 def _refuse(html: str, where: str) -> None:

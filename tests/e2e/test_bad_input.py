@@ -195,9 +195,9 @@ def test_an_import_names_each_bad_line_and_keeps_the_good(site: Any) -> None:
         "name,email\nAnn,ann@example.org\nBo,bo at example\nCy,cy@example.org\n", encoding="utf-8"
     )
     done = site.run("subscribers", "import", str(file), "--list", "daily", "--confirmed", code=1)
-    assert "2 added" in done.stderr
-    assert "line 3: " in done.stderr
+    assert "2 active, 1 refused" in done.stderr
+    assert "readers.csv:3: " in done.stderr
     assert len(site.json("subscribers", "list")) == 2
     file.write_text("name,phone\nAnn,1\n", encoding="utf-8")
     refused = site.run("subscribers", "import", str(file), "--list", "daily", code=1)
-    assert "no column is called `email`" in refused.stderr
+    assert "there is no column `email`" in refused.stderr

@@ -149,4 +149,5 @@ def test_every_step_of_the_code_is_in_this_test() -> None:
     elsewhere = hubs | {step for step in named if step.startswith("reconcile:")}  # see test_restored_store
     elsewhere |= {*DEPARTURES, "resolve:settled"}  # see test_departure_kills, test_resolve_by_log
     elsewhere |= {"bounces:suppressed", "bounces:counted"}  # see test_refusal_kills
+    elsewhere |= {"import:journaled", "import:chunk"}  # see test_import_kills
     assert named - elsewhere == {":".join(step.split(":")[:2]) for step in STEPS}

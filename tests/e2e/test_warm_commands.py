@@ -36,7 +36,7 @@ def test_output_errors_and_exit_codes_are_those_of_a_fresh_process(site: Any, bo
 def test_each_has_the_environment_and_the_folder_it_was_started_with(
     site: Any, both: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "web.listen" in both("check", PUBLISHER_WEB__LISTEN="nowhere").stderr
+    assert "web.listen" in both("check", PUBLISHER_WEB__LISTEN="nowhere").stdout
     assert both("check").returncode == 0
     monkeypatch.chdir(site.folder)
     for fresh in (False, True):
