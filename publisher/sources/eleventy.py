@@ -3,12 +3,11 @@
 import re
 from collections.abc import Callable
 
-from publisher.sources.datewords import by_signs
-from publisher.sources.permalinks import Facts, slugify, undated
+from publisher.sources.elevenfilters import dated, filtered, name_of
+from publisher.sources.permalinks import Facts, undated
 
 _TEMPLATE = re.compile(r"\{\{-?\s*([^{}]{1,200}?)\s*-?\}\}")
-_DATE_FILTER = re.compile(r"""date(?:\s*:\s*|\s*\(\s*)["']([^"']+)["']\s*\)?""")
-_SAFE = frozenset({"slugify", "slug", "url", "safe"})
+_WORDS = re.compile(r"\"[^\"]*\"|'[^']*'")
 _OR = re.compile(r"\s*(?:\|\||\?\?)\s*|\s+or\s+")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _TEXT = re.compile(r"`((?:[^`\\]|\\[\s\S]){0,500})`|\"([^\"\\\n]{0,500})\"|'([^'\\\n]{0,500})'")
@@ -21,34 +20,50 @@ _ASKED = re.compile(r"""\beleventy\s[^"\n]{0,200}?--input[= ]\\?['"]?([\w./-]+)"
 _OF_DATA = re.compile(r"\b(?:data|d|it|item)\??\.")
 
 
-def address(template: str, facts: Facts) -> str | None:
-    """The permalink that `template` stands for; None where only Eleventy could tell."""
+def address(template: str, facts: Facts) -> tuple[str | None, str]:
+    """The permalink that `template` stands for, and, where only Eleventy could tell, None and why."""
     known: dict[str, Callable[[], str]] = {
         "page.fileSlug": lambda: undated(facts.path),
         "page.filePathStem": lambda: facts.stem,
         "slug": lambda: facts.front.text("slug"),
         "title": lambda: facts.title,
         "page.date.getFullYear()": lambda: f"{facts.local:%Y}" if facts.local else "",
+        "page.date.getUTCFullYear()": lambda: f"{facts.local:%Y}" if facts.local else "",
+        "page.lang": lambda: facts.language,
     }
     unknown: list[str] = []
 
     def named(name: str) -> str:
+        if _WORDS.fullmatch(name):
+            return name[1:-1]
         if name in known:
             return known[name]()
         return facts.front.text(name) if _NAME.fullmatch(name) else ""
 
     def filled(match: re.Match[str]) -> str:
         name, *filters = (part.strip() for part in _OR.sub(" or ", match[1]).split("|"))
-        dated = _DATE_FILTER.fullmatch(filters[0]) if filters and name in ("page.date", "date") else None
-        if dated and facts.local:
-            return by_signs(dated[1], facts.local)
-        value = next((found for part in name.split(" or ") if (found := named(part))), "")
-        if not value or not _SAFE.issuperset(filters):
-            unknown.append(name)
-        return slugify(value) if {"slugify", "slug"} & set(filters) else value
+        value: str | None = None
+        if name in ("page.date", "date") and filters and facts.local:
+            value = dated(facts.local, filters[0])
+            if value is None:
+                unknown.append(f"the filter {name_of(filters[0])!r}, which is code")
+                return ""
+            filters = filters[1:]
+        else:
+            value = next((found for part in name.split(" or ") if (found := named(part))), "")
+        for one in filters:
+            value = made if (made := filtered(value, one)) is not None else None
+            if value is None:
+                unknown.append(f"the filter {name_of(one)!r}, which is code")
+                return ""
+        if not value:
+            unknown.append(f"{name[:40]!r}, which has no plain value")
+        return value
 
     made = _TEMPLATE.sub(filled, template)
-    return None if unknown or "{" in made else made
+    if "{" in made and not unknown:
+        unknown.append("template code")
+    return (None, unknown[0]) if unknown else (made, "")
 
 
 def input_of(config: str, package: str) -> str | None:

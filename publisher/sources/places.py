@@ -28,7 +28,9 @@ _SAFE = "/!$'()*+,:;=@~&"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """As in core.posts.Post, with the rules that decided."""
+    """As in core.posts.Post, with the rules that decided. `unknown` says why only the generator could know
+    the permalink.
+    """
 
     permalink: str
     url: str
@@ -36,12 +38,14 @@ class Place:
     permalink_by: str
     url_by: str
     warnings: tuple[str, ...] = ()
+    unknown: str = ""
 
 
 def find_place(facts: Facts, rules: SourceRules) -> Place:
     """A post's slug, permalink, URL and base URL by the site's rules."""
     warnings: list[str] = []
-    permalink, permalink_by = _permalink(facts, rules, warnings)
+    unknown: list[str] = []
+    permalink, permalink_by = _permalink(facts, rules, unknown)
     permalink = under_posts(permalink) if rules.pages else permalink
     base = rules.site_url.rstrip("/") + permalink
     url, url_by = _canonical(facts, base, rules, warnings)
@@ -52,6 +56,7 @@ def find_place(facts: Facts, rules: SourceRules) -> Place:
         permalink_by=permalink_by,
         url_by=url_by,
         warnings=tuple(warnings),
+        unknown="".join(unknown[:1]),
     )
 
 
@@ -155,13 +160,13 @@ def find_aliases(front: FrontMatter, rules: SourceRules) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _permalink(facts: Facts, rules: SourceRules, warnings: list[str]) -> tuple[str, str]:
+def _permalink(facts: Facts, rules: SourceRules, unknown: list[str]) -> tuple[str, str]:
     for name in ("permalink", "url", "path", "saveas"):
         text = facts.front.text(name)
         if rules.profile == "eleventy" and text:
-            made = address(text, facts)
-            if made is None:
-                warnings.append(f"{name}: only Eleventy can fill in {text[:80]!r}; set posts.permalink")
+            made, why = address(text, facts)
+            if made is None and rules.permalink is None:
+                unknown.append(f"{name}: {text[:80]!r} needs {why}; set posts.permalink to what it makes")
             text = (made or "").removesuffix("index.html")
         if not text or "{" in text or facts.front.flag(name) is not None:
             continue

@@ -202,6 +202,8 @@ def _post(path: str, container: Container, rules: SourceRules, found: Iterable[s
     whole = rules.rooted and rules.above in ((), ("source",))  # Hexo keeps pages beside its posts' folder
     file = File(path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole)
     hidden = why_hidden(file)
+    if place.unknown and hidden is None and instant is not None:  # a guess would be a dead link in every feed
+        raise FrontMatterError(place.unknown, front.line_of("permalink"))
     post = Post(
         path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
         base_url=place.base_url, slug=slug, language=language, body_hash=body_hash(body),

@@ -17,6 +17,14 @@ _LATIN = {
 """Letters that Unicode does not take apart, as Unidecode and deunicode spell them."""
 
 _TO_LATIN = str.maketrans(_LATIN)
+_SINDRES = str.maketrans({
+    "ä": "ae", "ö": "oe", "ü": "ue", "ё": "yo", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya", "є": "ye",
+    "й": "y", "ω": "o", "ξ": "ks", "β": "v", "η": "i", "υ": "y", "χ": "x",
+})  # fmt: skip
+"""What @sindresorhus/transliterate spells otherwise than above."""
+
+_CONTRACTED = re.compile(r"([a-z\d]+)'([ts])(?=\s|$)")
+_NOT_SLUGS = re.compile(r"[^\w\s$*_+~.()'\"!\-:@]+", re.ASCII)
 _NOT_PELICANS = re.compile(r"[^\w\s-]")
 _BETWEEN = re.compile(r"[-\s]+")
 _NOT_GITHUBS = re.compile(r"[^\w\- ]+")
@@ -91,3 +99,27 @@ def _ascii(name: str) -> str:
 def github(name: str) -> str:
     """github-slugger's, which Astro's collections use."""
     return _NOT_GITHUBS.sub("", name.lower()).replace(" ", "-")
+
+
+def slugify_filter(text: str) -> str:
+    """Eleventy's `slugify`: @sindresorhus/slugify, which spells letters of other scripts and a few signs."""
+    text = unicodedata.normalize("NFC", text)
+    for sign, word in (("&", " and "), ("\u2665", " love "), ("\U0001f984", " unicorn ")):
+        text = text.replace(sign, word)
+    plain = "".join(_ascii(sign) or " " for sign in text.lower().translate(_SINDRES))
+    return _NOT_ZOLAS.sub("-", _CONTRACTED.sub(r"\1\2", plain)).strip("-")
+
+
+def slug_filter(text: str) -> str:
+    """Eleventy's older `slug`: the package slugify, which keeps more signs."""
+    text = unicodedata.normalize("NFC", text)
+    for sign, word in (
+        ("&", "and"),
+        ("%", "percent"),
+        ("<", "less"),
+        (">", "greater"),
+        ("|", "or"),
+        ("\u2019", "'"),
+    ):
+        text = text.replace(sign, word)
+    return re.sub(r"\s+", "-", _NOT_SLUGS.sub("", _ascii(text)).strip())

@@ -1,13 +1,18 @@
 """JavaScript beside posts: what is written out in it counts, and none of it is run."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from folders import read
 
+from publisher.core.posts import BadPost, Parsed
+from publisher.sources import FolderSource, SourceRules
 from publisher.sources.scripts import exported, known
+from publisher.sources.spelling import slug_filter, slugify_filter
 
+RULES = SourceRules(site_url="https://blog.example/")
 POST = "---\ntitle: Low Tide\ndate: 2024-05-01\n---\nBody\n"
 
 
@@ -73,13 +78,51 @@ def test_a_permalink_in_eleventys_code_is_read_where_it_is_one_template(
     assert address is None or found.permalink == address
 
 
-def test_a_permalink_that_only_eleventy_can_fill_in_is_a_warning(tmp_path: Path) -> None:
-    data = '{"permalink": "/{{ page.date | year }}/{{ page.fileSlug }}/"}'
-    files = {".eleventy.js": "", "posts/posts.json": data, "posts/a.md": POST}
-    found = read(tmp_path, files)["posts/a.md"]
-    reason = "permalink: only Eleventy can fill in '/{{ page.date | year }}/{{ page.fileSlug }}/'"
-    assert found.warnings == (f"{reason}; set posts.permalink",)
-    assert found.permalink == "/posts/a/"
+@pytest.mark.parametrize(
+    ("permalink", "address"),
+    [
+        ("/{{ page.date | date: '%Y/%m/%d' }}/{{ page.fileSlug }}/", "/2024/05/01/a/"),
+        ("/{{ page.date | dateFilter('yyyy/LL') }}/{{ title | slugify }}/", "/2024/05/low-tide-and-uefer/"),
+        ("/{{ page.date | formatDate('YYYY-M-D') }}/{{ title | slug }}/", "/2024-5-1/low-tide-and-ufer/"),
+        ("/{{ date | date('YYYY') }}/{{ title | slugify | upper }}.html", "/2024/LOW-TIDE-AND-UEFER.html"),
+        ("/{{ nothing or page.fileSlug | append: '-x' }}/", "/a-x/"),
+        ("/{{ nothing | default('b') }}/", "/b/"),
+    ],
+)
+def test_eleventys_filters_fill_in_a_permalink(permalink: str, address: str, tmp_path: Path) -> None:
+    post = f'---\ntitle: Low Tide & Üfer\ndate: 2024-05-01\npermalink: "{permalink}"\n---\nBody\n'
+    assert read(tmp_path, {".eleventy.js": "", "posts/a.md": post})["posts/a.md"].permalink == address
+
+
+def test_a_permalink_that_only_eleventy_can_fill_in_holds_the_post_and_says_what_to_set(
+    tmp_path: Path,
+) -> None:
+    template = "/{{ page.date | year }}/{{ page.fileSlug }}/"
+    files = {".eleventy.js": "", "posts/posts.json": f'{{"permalink": "{template}"}}', "posts/a.md": POST}
+    files["posts/draft.md"] = POST.replace("title", "draft: true\ntitle")
+    assert [*read(tmp_path, files)] == ["posts/draft.md"]
+    (bad,) = (it for it in FolderSource(tmp_path, RULES).scan() if isinstance(it, BadPost))
+    said = "needs the filter 'year', which is code; set posts.permalink to what it makes"
+    assert bad.reason == f"permalink: {template!r} {said}"
+    rules = replace(RULES, permalink="/:year/:slug/")
+    found = {it.post.path: it.post for it in FolderSource(tmp_path, rules).scan() if isinstance(it, Parsed)}
+    assert (found["posts/a.md"].permalink, found["posts/a.md"].warnings) == ("/2024/a/", ())
+
+
+@pytest.mark.parametrize(
+    ("title", "slugified", "slug"),
+    [
+        ("It's a Test", "its-a-test", "it's-a-test"),
+        ("C++ and C#", "c-and-c", "c++-and-c"),
+        ("a_b", "a-b", "a_b"),
+        ("Foo.Bar v1.2", "foo-bar-v1-2", "foo.bar-v1.2"),
+        ("don\u2019t stop", "don-t-stop", "don't-stop"),
+        ("Привет", "privet", "privet"),
+        ("日本語 title", "title", "title"),
+    ],
+)
+def test_slugs_are_spelt_as_eleventys_packages_do(title: str, slugified: str, slug: str) -> None:
+    assert (slugify_filter(title), slug_filter(title)) == (slugified, slug)
 
 
 def test_tags_that_only_make_collections_are_none(tmp_path: Path) -> None:
