@@ -3,6 +3,7 @@
 """
 
 import re
+from collections.abc import Mapping
 from itertools import islice
 
 from publisher.sources.values import FrontMatter, names
@@ -19,11 +20,14 @@ _OTHERS = names("title date content url tags categories excerpt")
 MANY, LONG = 1_000, 1_000
 
 
-def asked_of(front: FrontMatter, body: str) -> tuple[tuple[str, str], ...]:
-    """(name as the body writes it, text) of each value of the front matter that `body` shows, by name."""
-    if "{" not in body and not ("<" in body and "<%" in body):  # one character is found far more quickly
+def asked_of(front: FrontMatter, body: str, known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """(name as the body writes it, text) of each value of the front matter that `body` shows, by name; and of
+    what else is `known`, such as its own variables."""
+    if (
+        not known and "{" not in body and not ("<" in body and "<%" in body)
+    ):  # one character is found far more quickly
         return ()
-    found: dict[str, str] = {}
+    found = {name: text for name, text in known.items() if 0 < len(text) <= LONG}
     for match in islice(_ASKED.finditer(body), MANY):
         name = match[match.lastgroup or 0]
         if name not in found and name.lower() not in _OTHERS and 0 < len(text := front.text(name)) <= LONG:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from publisher.core import code, passages
 from publisher.core.errors import SourceError
@@ -16,6 +16,7 @@ from publisher.core.posts import BadPost, FileStat, Parsed, Reading
 from publisher.sources.ahead import Ahead
 from publisher.sources.assets import Files, references
 from publisher.sources.carrying import Columns, apart, flat, together, whole
+from publisher.sources.includes import Beside
 from publisher.sources.links import Linked, Links, may_link, to_posts
 from publisher.sources.parallel import in_order, meanwhile
 from publisher.sources.reading import Link, explain_post, read_post
@@ -160,7 +161,7 @@ class FolderSource:
         data = self._bytes(path)[1]
         if isinstance(data, BadPost):
             return data, {}, rules
-        found, reasons = explain_post(path, data, rules, self._linked(rules))
+        found, reasons = explain_post(path, data, rules, self._linked(rules), self._beside([]))
         return found, reasons, rules
 
     def read(self, path: str, rules: SourceRules | None = None) -> Parsed | BadPost:
@@ -182,7 +183,7 @@ class FolderSource:
             return data, True
         asked: list[str] = []
         try:
-            found = read_post(path, data, rules, self._linked(rules, asked))
+            found = read_post(path, data, rules, self._linked(rules, asked), self._beside(asked))
         except Unsettled:
             return _unsettled(path), True  # a post that it links to is on its way
         alone = not asked and not (isinstance(found, Parsed) and self._names(found))
@@ -203,6 +204,23 @@ class FolderSource:
             )
 
         return linked
+
+    def _beside(self, asked: list[str]) -> Beside:
+        """Reads what a post includes from its own folder, or one below it; `asked` gets the paths of such
+        posts."""
+
+        def beside(path: str, name: str) -> str | None:
+            asked.append(path)
+            place = PurePosixPath(path).parent / name
+            whole = (self.folder / place).resolve()
+            inside = whole.is_relative_to((self.folder / path).parent.resolve())
+            hidden = ".." in place.parts or any(part.startswith(".") for part in place.parts)
+            data = self._bytes(str(place))[1] if inside and not hidden and whole.is_file() else b""
+            return (
+                data.decode("utf-8-sig", "replace").replace("\r\n", "\n") if isinstance(data, bytes) else None
+            )
+
+        return beside
 
     def _address(self, path: str, rules: SourceRules) -> str:
         """Where readers find the post at `path`; "" where it has no address. Raises Unsettled."""

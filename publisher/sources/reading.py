@@ -1,7 +1,7 @@
 """One file's bytes -> Parsed | BadPost. Pure: no file is opened here."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,6 +17,7 @@ from publisher.sources.containers import Container, open_container
 from publisher.sources.dates import zone_named
 from publisher.sources.dialects import of_post
 from publisher.sources.globs import in_scope
+from publisher.sources.includes import Beside, constants, included
 from publisher.sources.instants import (
     EXPIRY_FIELDS,
     MODIFIED_FIELDS,
@@ -51,28 +52,38 @@ _NOTHING = FrontMatter(values={}, lines={}, line=1)
 _BREAKS = re.compile(r"\r\n?")
 
 
+def _nothing_beside(_path: str, _name: str) -> None:
+    return None
+
+
 def _as_written(_path: str, body: str) -> Linked:
     return Linked(body)
 
 
-def read_post(path: str, data: bytes, rules: SourceRules, linked: Link = _as_written) -> Parsed | BadPost:
+def read_post(
+    path: str, data: bytes, rules: SourceRules, linked: Link = _as_written, beside: Beside = _nothing_beside
+) -> Parsed | BadPost:
     """What the file at `path` (relative to the posts folder, with "/") means. Pure and quick: no file is
     opened. Never raises: what cannot be a post is a BadPost with line and reason. `linked` gives its body
-    the addresses of the posts that it links to.
+    the addresses of the posts that it links to; `beside` reads what it includes from its own folder.
     """
-    return _read(path, data, rules, linked)[0]
+    return _read(path, data, rules, linked, beside)[0]
 
 
 def explain_post(
-    path: str, data: bytes, rules: SourceRules, linked: Link = _as_written
+    path: str,
+    data: bytes,
+    rules: SourceRules,
+    linked: Link = _as_written,
+    beside: Beside = _nothing_beside,
 ) -> tuple[Parsed | BadPost, Reasons]:
     """As `read_post`, and for each value which rule decided it, in words."""
-    found, reasons, front = _read(path, data, rules, linked)
+    found, reasons, front = _read(path, data, rules, linked, beside)
     return found, {name: _described(reason, front) for name, reason in reasons.items()}
 
 
 def _read(
-    path: str, data: bytes, rules: SourceRules, linked: Link
+    path: str, data: bytes, rules: SourceRules, linked: Link, beside: Beside
 ) -> tuple[Parsed | BadPost, Reasons, FrontMatter | None]:
     if why := rules.why_left(path):
         return _left(path, data, why, rules), {}, None
@@ -83,14 +94,17 @@ def _read(
         container = open_container(text)
         line = 1 + text.count("\n", 0, len(text) - len(container.body))
         head = text[: len(text) - len(container.body)]
-        body, warnings = _shown(path, container, head, rules, line)
+        markdown = not _is_html(path)
+        taken = included(path, container.body, rules, beside, markdown=markdown)
+        body, warnings = _shown(path, replace(container, body=taken), head, rules, line)
+        body, known = constants(body, rules, markdown=markdown)
         body, dead = linked(path, body)
         warnings += [
             f"line {line + at - 1}: {target!r} leads nowhere; correct the link" for at, target in dead
         ]
         if body is not container.body:
             container = replace(container, body=body)
-        post, reasons = _post(path, container, rules, warnings)
+        post, reasons = _post(path, container, rules, warnings, known)
     except FrontMatterError as error:
         return BadPost(path=path, line=error.line, reason=error.reason), {}, None
     title = container.front.text("title") if container.front else ""
@@ -163,8 +177,10 @@ def _decode(path: str, data: bytes) -> str | BadPost:
     return _BREAKS.sub("\n", text) if "\r" in text else text
 
 
-def _post(path: str, container: Container, rules: SourceRules, found: Iterable[str]) -> tuple[Post, Reasons]:
-    """`found` are warnings of its body."""
+def _post(
+    path: str, container: Container, rules: SourceRules, found: Iterable[str], known: Mapping[str, str]
+) -> tuple[Post, Reasons]:
+    """`found` are warnings of its body, `known` what it shows beside its front matter."""
     given, body = container.front, container.body
     front = _own(_own(given or _NOTHING, rules).over(_defaults(path, rules)), rules)
     is_html = _is_html(path)
@@ -208,7 +224,7 @@ def _post(path: str, container: Container, rules: SourceRules, found: Iterable[s
         path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
         base_url=place.base_url, slug=slug, language=language, body_hash=body_hash(body),
         markup=Markup.HTML if is_html else Markup.MARKDOWN, extensions=of_post(path, front, rules.extensions),
-        values=asked_of(front, body),
+        values=asked_of(front, body, known),
         modified=first_date(front, MODIFIED_FIELDS, zones, warnings)[0],
         expires=first_date(front, EXPIRY_FIELDS, zones, warnings)[0],
         opens=find_opening(front, instant, zones, warnings),

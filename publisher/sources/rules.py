@@ -54,7 +54,9 @@ class SourceRules:
     addresses begin, where the configuration says it; `extensions` are what is read in bodies beyond
     CommonMark; `labels` are what the blog calls tags, by values.fold of their keys; `spelling` is how the
     configuration spells names, where it says so; `leaves` is which files its generator never
-    builds; `site` is Jekyll's configuration by its keys as they are written. `origins` says, for a
+    builds; `site` is Jekyll's configuration by its keys as they are written; `includes` are the texts of
+    files without code that posts may include, and `data` the plain values of its data files (see
+    includes). `origins` says, for a
     field's name, where its value comes from.
     """
 
@@ -88,6 +90,8 @@ class SourceRules:
     extensions: tuple[Extension, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     site: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    includes: Mapping[str, str] = field(default_factory=dict[str, str])
+    data: Mapping[str, str] = field(default_factory=dict[str, str])
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property

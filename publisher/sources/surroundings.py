@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from publisher.core.site import Person
-from publisher.sources import pelican, pelicanpaths
+from publisher.sources import includes, pelican, pelicanpaths
 from publisher.sources.configs import Config, config_in, read_table
 from publisher.sources.containers import open_container
 from publisher.sources.dialects import extensions_of
@@ -68,7 +68,20 @@ def settle(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[s
     mine = root if config and config.profile == rules.profile else None
     extensions = extensions_of(rules.profile, mine)
     rules = replace(rules, people=people, extensions=extensions, origins=origins)
+    rules = _with_includes(rules, root, config)
     return replace(rules, labels=_labels(root, folder)) if rules.profile == "docusaurus" else rules
+
+
+def _with_includes(rules: SourceRules, root: Path, config: Config | None) -> SourceRules:
+    """With what posts may take from other files of the blog."""
+    if rules.profile not in includes.PROFILES or (config and config.profile != rules.profile):
+        return rules
+    named = "".join(scalars(config.site.get("includes_dir"))[:1]) if config else ""
+    below = (rules.content or "", "", "src", "source") if rules.profile != "jekyll" else ("", "source")
+    places = dict.fromkeys(root / part / (named or "_includes") for part in below)
+    inside = [place for place in places if place.resolve().is_relative_to(root) and place.is_dir()]
+    data = includes.data_of(root / "_data") if rules.profile == "jekyll" else {}
+    return replace(rules, includes=includes.files_of(inside), data=data)
 
 
 def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> SourceRules:

@@ -1,0 +1,235 @@
+"""What bodies take from the blog's other files: `{% include links.md %}`, `{{ site.data.urls.docs }}`, and
+variables that are given one value: `{% assign docs = "https://docs.example" %}`.
+
+A file is shown where it holds no code, whatever that of the generator would make of it; one that includes
+others which hold none is, too. Files are those of the generator's own folder, read once for a scan; with
+`include_relative` those beside the post.
+"""
+
+import os
+import re
+from bisect import bisect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+from publisher.core.code import without_code
+from publisher.core.passages import literal_blanked
+from publisher.sources.configs import read_table, read_text
+from publisher.sources.rules import SourceRules
+from publisher.sources.values import Value, fold
+
+PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
+"""Generators that run such tags in posts."""
+
+MOST_FILES, LARGEST, MOST = 1_000, 200_000, 2_000_000
+"""Included files; characters of one, with those that it includes, and of all. A body includes no more."""
+
+DEEPEST = 5
+"""How many files may include each other."""
+
+LARGEST_DATA, MOST_DATA, LONGEST_VALUE = 100_000, 5_000, 1_000
+"""Bytes of a data file, values of all of them, characters of one."""
+
+_ENDS = (".md", ".markdown", ".txt", ".html", ".htm", ".njk", ".liquid")
+_DATA_ENDS = (".yml", ".yaml", ".json", ".toml")
+_INCLUDE = re.compile(
+    r"""\{%-?\s{0,9}(?P<tag>include|include_relative|include_cached|render)\s{1,9}"""
+    r"""(?P<file>"[^"{}%\n]{1,200}"|'[^'{}%\n]{1,200}'|[\w./-]{1,200})(?:\s[^{}%]{0,500})?-?%\}"""
+)
+_CAPTURE = re.compile(
+    r"\{%-?\s{0,9}capture\s{1,9}[\"']?(?P<name>[\w-]{1,60})[\"']?\s{0,9}-?%\}(?P<text>(?:[^{]|\{(?!%)){0,9999})"
+    r"\{%-?\s{0,9}endcapture\s{0,9}-?%\}"
+)
+_ASSIGN = re.compile(
+    r"\{%-?\s{0,9}(?:assign|set)\s{1,9}(?P<name>[\w-]{1,60})\s{0,9}=\s{0,9}(?P<value>[^{}%]{1,2000}?)\s{0,9}-?%\}"
+)
+_LITERAL = re.compile(r"""\"([^"]*)\"|'([^']*)'|(-?\d+(?:\.\d+)?)""")
+_SITE_DATA = re.compile(r"site\.data(?:\.[\w-]+){1,9}")
+_FRONT = re.compile(r"\A---[ \t]*\n.*?\n---[ \t]*\n", re.DOTALL)
+_LOOP = re.compile(r"\{%-?\s{0,9}(end)?for\b")
+
+Beside = Callable[[str, str], str | None]
+"""(path of a post, name) -> the text of the file of that name beside it; None where there is none."""
+
+
+def files_of(folders: Sequence[Path]) -> dict[str, str]:
+    """What posts show that include files, by their names; those of the first folder win."""
+    read: dict[str, str] = {}
+    size = 0
+    for folder in folders:
+        for name in islice(_names(folder), MOST_FILES):
+            text = read_text(folder / name)
+            size += len(text)
+            if size > MOST:
+                break
+            if len(text) <= LARGEST and _without_code(text):
+                read.setdefault(name, text.replace("\r\n", "\n"))
+    done: dict[str, str | None] = {}
+    for name in read:
+        _expanded(name, read, done, DEEPEST)
+    return {name: text for name, text in done.items() if text}
+
+
+def _expanded(name: str, read: Mapping[str, str], done: dict[str, str | None], depth: int) -> str | None:
+    """A file with those that it includes; None where one of them holds code, or includes itself."""
+    if name in done or name not in read or not depth:
+        return done.get(name)
+    done[name] = None  # while it is not known: a file that includes itself shows nothing
+    done[name] = _filled(read[name], lambda inner: _expanded(inner, read, done, depth - 1))
+    return done[name]
+
+
+def _filled(text: str, shown: Callable[[str], str | None]) -> str | None:
+    """`text` with the files that it includes; None where one of them is not known, or they are too long."""
+    parts: list[str] = []
+    at = size = 0
+    text = _FRONT.sub("", text, count=1)
+    for tag in _INCLUDE.finditer(text):
+        inner = None if tag["tag"] == "include_relative" else shown(_name(tag))
+        if inner is None or size + len(inner) > LARGEST:
+            return None
+        size += len(inner)
+        parts += [text[at : tag.start()], inner]
+        at = tag.end()
+    return "".join([*parts, text[at:]])
+
+
+def _name(tag: re.Match[str]) -> str:
+    return tag["file"].strip("\"'")
+
+
+def _names(folder: Path) -> Iterator[str]:
+    for place, folders, names in os.walk(folder):  # links to folders are not followed
+        folders.sort()
+        for name in sorted(names):
+            file = Path(place) / name
+            if name.endswith(_ENDS) and not file.is_symlink():
+                yield file.relative_to(folder).as_posix()
+
+
+def _without_code(text: str) -> bool:
+    bare = _INCLUDE.sub("", text)
+    return "{%" not in bare and "{{" not in bare and "<%" not in bare
+
+
+def included(path: str, body: str, rules: SourceRules, beside: Beside, *, markdown: bool) -> str:
+    """`body` of the post at `path` with the files that it includes, as far as they hold no code. Code that
+    shows such tags stays."""
+    if rules.profile not in PROFILES or "{%" not in body or "include" not in body:
+        return body
+    files = rules.includes
+    prose = literal_blanked(without_code(body) if markdown else body)
+    parts: list[str] = []
+    at, room = 0, MOST
+    for tag in _INCLUDE.finditer(prose):
+        name = _name(tag)
+        text = files.get(name)
+        if tag["tag"] == "include_relative":
+            near = beside(path, name)
+            text = _filled(near, files.get) if near and len(near) <= LARGEST and _without_code(near) else None
+        if text is None or len(text) > room:
+            continue
+        room -= len(text)
+        parts += [body[at : tag.start()], text if _is_alone(body, tag) else text.strip("\n")]
+        at = tag.end()
+    return "".join([*parts, body[at:]]) if parts else body
+
+
+def _is_alone(body: str, tag: re.Match[str]) -> bool:
+    before, after = body.rfind("\n", 0, tag.start()) + 1, body.find("\n", tag.end())
+    return (
+        not body[before : tag.start()].strip() and not body[tag.end() : after if after >= 0 else None].strip()
+    )
+
+
+def data_of(folder: Path) -> dict[str, str]:
+    """Plain values of Jekyll's data files by "site.data.file.key", each word as `fold` has it."""
+    found: dict[str, str] = {}
+    for name in islice(_data_files(folder), MOST_FILES):
+        file = folder / name
+        try:
+            stat = file.stat()
+        except OSError:
+            continue
+        if stat.st_size <= LARGEST_DATA:
+            where = "site.data." + ".".join(fold(part) for part in name.rpartition(".")[0].split("/"))
+            found |= dict(_values(where, _table(str(file), stat.st_mtime_ns, stat.st_size)))
+        if len(found) > MOST_DATA:
+            break
+    return found
+
+
+def _data_files(folder: Path) -> Iterator[str]:
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            file = Path(place) / name
+            if name.endswith(_DATA_ENDS) and not file.is_symlink():
+                yield file.relative_to(folder).as_posix()
+
+
+@lru_cache(maxsize=MOST_FILES)  # looked at in every scan
+def _table(file: str, _mtime_ns: int, _size: int) -> Mapping[str, Value]:
+    return read_table(Path(file))
+
+
+def _values(where: str, value: "Value | Mapping[str, Value]") -> Iterator[tuple[str, str]]:
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_VALUE:
+        yield where, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _values(f"{where}.{fold(key)}", inner)
+
+
+def constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, dict[str, str]]:
+    """`body` without what is only captured, line breaks kept; and the variables that it gives one plain
+    value, and the values of data files that it shows, by the names that it uses."""
+    if rules.profile not in PROFILES or ("{%" not in body and "site.data" not in body):
+        return body, {}
+    data = rules.data
+    prose = literal_blanked(without_code(body) if markdown else body)
+    given: dict[str, str | None] = {}
+    captures = [*_CAPTURE.finditer(prose)] if "capture" in prose else []
+    loops = _loops(prose)
+    for tag in (*captures, *islice(_ASSIGN.finditer(prose), MOST_DATA)):
+        looped = loops and loops[bisect(loops, (tag.start(), 0)) - 1][1] > 0
+        value = None if looped else _value(tag, body, data)
+        name = tag["name"]
+        given[name] = value if name not in given or given[name] == value else None
+    parts: list[str] = []
+    at = 0
+    for tag in captures:
+        parts += [body[at : tag.start()], "\n" * tag[0].count("\n")]
+        at = tag.end()
+    known = {name: value for name, value in given.items() if value is not None}
+    for name in set(_SITE_DATA.findall(prose)):
+        if (value := _of_data(name, data)) is not None:
+            known[name] = value
+    return "".join([*parts, body[at:]]), known
+
+
+def _loops(prose: str) -> list[tuple[int, int]]:
+    """(place, how many loops are open after it), in order, from the beginning: they may give other values."""
+    if "for" not in prose:
+        return []
+    found, depth = [(0, 0)], 0
+    for tag in _LOOP.finditer(prose):
+        depth = max(0, depth - 1) if tag[1] else depth + 1
+        found.append((tag.start(), depth))
+    return found
+
+
+def _value(tag: re.Match[str], body: str, data: Mapping[str, str]) -> str | None:
+    if "text" in tag.re.groupindex:
+        text = body[tag.start("text") : tag.end("text")].strip()
+        return text if len(text) <= LONGEST_VALUE and "{{" not in text else None
+    text = body[tag.start("value") : tag.end("value")].strip()
+    if match := _LITERAL.fullmatch(text):
+        return next(group for group in match.groups() if group is not None)
+    return _of_data(text, data) if _SITE_DATA.fullmatch(text) else None
+
+
+def _of_data(name: str, data: Mapping[str, str]) -> str | None:
+    return data.get(".".join(["site.data", *map(fold, name.split(".")[2:])]))
