@@ -19,8 +19,8 @@ from enum import StrEnum
 from publisher.core.code import blank, without_code
 
 NAMES = (
-    "hugo-encryptor", "members-only", "encrypted", "protected", "password", "encrypt", "private", "members",
-    "secret",
+    "hugo-encryptor", "fixit-encryptor", "hugo-encrypt", "members-only", "encrypted", "protected", "password",
+    "encrypt", "private", "members", "secret",
 )  # fmt: skip
 """What such tags are called, in any case and with "-", "_" or nothing between words."""
 
@@ -51,7 +51,7 @@ _WRITTEN: tuple[tuple[_Way, re.Pattern[str]], ...] = tuple(
         ),
         (
             _Way.TEMPLATE,
-            rf"\{{%-?\s{{0,99}}(?P<end>end[-_]?)?{_NAME}{_WHOLE}(?:[^%]|%(?!\}})){{0,999}}%\}}"
+            rf"\{{%-?\s{{0,99}}(?P<end>end[-_]?)?{_NAME}{_WHOLE}(?:[^%{{]|%(?!\}})|\{{(?!%)){{0,999}}%\}}"
             rf"|\{{%-?\s{{0,99}}{_NAME.replace('name', 'cut')}{_WHOLE}[^\n]*",
         ),
         (
@@ -65,12 +65,17 @@ _WRITTEN: tuple[tuple[_Way, re.Pattern[str]], ...] = tuple(
         (_Way.CALL, r"\{%-?\s{0,99}(?:(?P<end>end)\s{0,99}-?%\}|[a-z_][\w:]{0,99}\s{0,9}\()"),
     )
 )
-_SHOWN = re.compile(
-    r"\{%-?\s{0,9}raw\s{0,9}-?%\}[\s\S]*?\{%-?\s{0,9}endraw\s{0,9}-?%\}"
-    r"|\{(?:%-?|\{[<%])\s{0,9}(highlight|codeblock|sourcecode)\b[^{}]{0,999}\}+[\s\S]*?"
-    r"\{(?:%-?|\{[<%])\s{0,9}(?:/\s{0,9}|end)\1\s{0,9}-?[>%]\}+"
+_OPENING = re.compile(
+    rf"(?:\{{%-?|\{{\{{[<%]|<!--|<|\[)\s{{0,99}}(?:end[-_ ]?|/\s{{0,99}})?{_NAME}", re.IGNORECASE
 )
-"""What shows the tags in it as they are written."""
+"""What any of these begins with: most texts that speak of passwords hold none."""
+
+_CALLED = re.compile(r"\{%-?\s*[\w-]+\s*\(")
+_SHOWN = re.compile(
+    r"\{(?:%-?|\{[<%])\s{0,9}(?P<end>/\s{0,9}|end)?(?P<name>raw|comment|highlight|codeblock|sourcecode)\b"
+    r"[^{}]{0,999}\}+"
+)
+"""Tags between which others are shown as they are written, or nothing is shown at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +128,21 @@ def without_passages(source: str, *, markdown: bool) -> tuple[str, list[tuple[in
 
 
 def literal_blanked(prose: str) -> str:
-    """`prose` with what shows template tags as they are written (`{% raw %}`, listings) as spaces."""
-    return _SHOWN.sub(lambda match: blank(match[0]), prose) if "{" in prose else prose
+    """`prose` with what shows template tags as they are written (`{% raw %}`, listings), and with comments,
+    as spaces: no tag in it counts.
+    """
+    if "{" not in prose:
+        return prose
+    parts: list[str] = []
+    at = 0
+    opened: re.Match[str] | None = None
+    for tag in _SHOWN.finditer(prose):
+        if opened is None and not tag["end"]:
+            opened = tag
+        elif opened is not None and tag["end"] and tag["name"] == opened["name"]:
+            parts += [prose[at : opened.start()], blank(prose[opened.start() : tag.end()])]
+            at, opened = tag.end(), None
+    return "".join([*parts, prose[at:]])
 
 
 def may_hide(source: str) -> bool:
@@ -132,7 +150,9 @@ def may_hide(source: str) -> bool:
     if "{" not in source and "<" not in source and "[" not in source:
         return False
     lower = source.lower()
-    return "{::comment" in lower or any(stem in lower for stem in _STEMS)
+    if "{::comment" in lower:
+        return True
+    return any(stem in lower for stem in _STEMS) and _OPENING.search(lower) is not None
 
 
 def _passages(source: str, prose: str) -> Iterator[_Passage]:
@@ -154,8 +174,8 @@ def _passages(source: str, prose: str) -> Iterator[_Passage]:
                 yield _Passage(start, after)
         elif not opened and tag.way is _Way.TEMPLATE:
             start = _opened_in_code(source, after, tag)
+            after = tag.end
             if start >= 0:
-                after = tag.end
                 yield _Passage(start, after)
     if opened:
         first = next(one for one in opened if one.name)
@@ -163,28 +183,40 @@ def _passages(source: str, prose: str) -> Iterator[_Passage]:
 
 
 def _tags(prose: str) -> list[_Tag]:
-    found: dict[int, _Tag] = {}
-    for way, pattern in _WRITTEN:
-        for match in pattern.finditer(prose):
-            if match.start() - 1 in found:
-                continue  # the inside of Hugo's `{{% %}}` looks like Liquid
-            if match[0].rstrip("}%>").endswith("/") and way in (_Way.TEMPLATE, _Way.ELEMENT):
-                continue  # it closes itself, so nothing stands in it
-            groups = match.groupdict()
-            name = groups.get("name") or groups.get("cut") or ""
-            line = prose[prose.rfind("\n", 0, match.start()) + 1 : match.start()]
-            rest = prose[match.end() : (prose.find("\n", match.end()) + 1 or len(prose))]
-            tag = _Tag(
-                start=match.start(),
-                end=match.end(),
+    """In order; where two begin in one another (`{{<secret>}}` holds `<secret>`), the first counts."""
+    found = sorted(
+        ((match.start(), rank, way, match) for rank, (way, pattern) in enumerate(_WRITTEN)
+         for match in pattern.finditer(prose)),
+        key=lambda item: item[:2],
+    )  # fmt: skip
+    tags: list[_Tag] = []
+    end = 0
+    for start, _, way, match in found:
+        if start < end:
+            continue
+        end = match.end()
+        if match[0].rstrip("}%>").endswith("/") and way in (_Way.TEMPLATE, _Way.ELEMENT):
+            continue  # it closes itself, so nothing stands in it
+        groups = match.groupdict()
+        name = groups.get("name") or groups.get("cut") or ""
+        tags.append(
+            _Tag(
+                start=start,
+                end=end,
                 way=way,
                 name=name.casefold().replace("-", "").replace("_", ""),
                 ends=bool(groups.get("end")),
-                call=bool(re.match(r"\{%-?\s*[\w-]+\s*\(", match[0])),
-                alone=not line.strip() and not rest.strip(),
+                call=way is _Way.CALL or (way is _Way.TEMPLATE and bool(_CALLED.match(match[0]))),
+                alone=way is _Way.ELEMENT and _is_alone(prose, start, end),
             )
-            found.setdefault(tag.start, tag)
-    return [found[place] for place in sorted(found)]
+        )
+    return tags
+
+
+def _is_alone(prose: str, start: int, end: int) -> bool:
+    """Whether a tag has its line to itself."""
+    before, after = prose[max(0, start - 99) : start], prose[end : end + 99]
+    return not before.rpartition("\n")[2].strip() and not after.partition("\n")[0].strip()
 
 
 def _that_count(tags: list[_Tag]) -> list[_Tag]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from publisher.core.code import blank, without_code
+from publisher.core.code import without_code
 from publisher.core.passages import literal_blanked
 from publisher.sources.expressions import UNKNOWN, Known, Only, equal, evaluate, inner, value_of, values_of
 from publisher.sources.values import FrontMatter, Quoted, Value, fold, names, scalars
@@ -19,9 +19,8 @@ PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
 
 _TAG = re.compile(
     r"\{%-?\s{0,99}(?P<name>if|elsif|elseif|elif|else|endif|unless|endunless|case|when|endcase|for|endfor|assign"
-    r"|set|capture)\b(?P<words>(?:[^%]|%(?!\})){0,2000}?)-?%\}"
+    r"|set|capture)\b(?P<words>(?:[^%{]|%(?!\})|\{(?!%)){0,2000}?)-?%\}"
 )
-_COMMENT = re.compile(r"\{%-?\s{0,9}comment\b[\s\S]*?\{%-?\s{0,9}endcomment\s{0,9}-?%\}")
 _ASSIGNED = re.compile(r"\s*([\w-]+)\s*=\s*(.+?)\s*\Z", re.DOTALL)
 _ENDS = {"endif": "if", "endunless": "unless", "endcase": "case", "endfor": "for"}
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -79,7 +78,6 @@ def decided(body: str, scope: Scope, *, markdown: bool) -> tuple[str, list[tuple
     if scope.profile not in PROFILES or scope.front.flag("render_with_liquid") is False:
         return body, []
     prose = literal_blanked(without_code(body) if markdown else body)
-    prose = _COMMENT.sub(lambda match: blank(match[0]), prose)
     return _Walk(body, scope).through(prose)
 
 

@@ -113,3 +113,26 @@ def test_any_text_keeps_its_lines_and_is_the_same_when_looked_at_again(text: str
     assert once.count("\n") == text.count("\n")
     assert len(once) <= len(text)
     assert set(re.findall(r"\S", once)) <= set(re.findall(r"\S", text))
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "{% encrypt %}",
+        "{% endencrypt %}",
+        "{% encrypt ",
+        "{{< secret >}}",
+        "<private ",
+        "[members] ",
+        "{% raw %}",
+        "{% x(",
+        "{::comment ",
+        "<private>\n",
+        "{% highlight ",
+        "<!-- secret -->",
+        "`{% encrypt %}` {% endencrypt %}",
+    ],
+)
+def test_a_hostile_text_is_read_in_one_pass(piece: str) -> None:
+    text = piece * 4_000 + "{% private %}"
+    assert shown(text).count("\n") == text.count("\n")
