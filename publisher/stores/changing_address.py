@@ -37,7 +37,8 @@ def change_address(connection: Connection, move: Departure) -> bool:
 
 
 def _those(*ids: int | None) -> Any:
-    columns = (subscriptions.c.consent, subscriptions.c.rhythm, subscriptions.c.taste)  # beside the choices
+    beside = ("consent", "rhythm", "taste", "skipped_at")  # what no value of a subscription shows
+    columns = [subscriptions.c[name] for name in beside]
     return with_address().add_columns(*columns).where(subscriptions.c.id.in_(ids))
 
 
