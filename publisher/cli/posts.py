@@ -76,6 +76,8 @@ def _written(person: Person) -> str:
 
 
 def _line(item: Listed) -> str:
+    if item.unread:
+        return f"unread  {item.path}: {item.why}"
     if item.post is None:
         return f"bad     {item.path}: {item.why}"
     if item.why.startswith(Wait.PAGE_ONLY):

@@ -59,7 +59,9 @@ def check(site: Site, as_json: bool, force_ok: tuple[str, ...], every: bool) -> 
         rows = [
             {"path": f.path, "line": f.line, "reason": f.reason, "error": f.error} for f in found.findings
         ]
-        show_json({"public": found.public, "waiting": found.waiting, "findings": rows})
+        show_json(
+            {"public": found.public, "waiting": found.waiting, "unread": found.unread, "findings": rows}
+        )
     else:
         from publisher.services.findings import in_short  # loaded when called
 
@@ -67,9 +69,10 @@ def check(site: Site, as_json: bool, force_ok: tuple[str, ...], every: bool) -> 
             echo(line)
         hidden = found.waiting["hidden"] + found.waiting["expired"]
         only = f"{found.waiting['page only']} page only, " if found.waiting["page only"] else ""
+        unread = f"{found.unread} in formats that are not read, " if found.unread else ""
         say(
             f"settings are good; {count(found.public, 'public post')}, {found.waiting['future']} waiting, "
-            f"{only}{hidden} hidden, {count(errors, 'error')}"
+            f"{only}{hidden} hidden, {unread}{count(errors, 'error')}"
         )
     if errors:
         raise SystemExit(1)

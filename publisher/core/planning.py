@@ -56,20 +56,25 @@ def make_plan(
     changes, touched, renamed = _changed(visible, matches, readings)
     withdrawn, followed, early = _hidden(waiting, matches, now, rules, head)
     away = _vanished(matches)
+    emptied = {k.id: k for k in known if k.live and k.post.path in {b.path for b in bad if b.empty}}
+    lost = {k.post.path for k in emptied.values() if _long_gone(k, now)}
     missing, gone = _missing(away, now, meant=Guard.MISSING in rules.meant)
     count = sum(k.live for k in known) if live is None else live
-    wrong = [b for b in bad if not b.unsettled]
+    wrong = [b for b in bad if not b.unsettled and (not b.empty or b.path in lost)]
+    waits = {k.post.path for k in emptied.values()} - lost | {b.path for b in bad if b.unsettled}
     return Plan(
         head=head.seq,
         baseline=baseline,
         changes=(*gone, *withdrawn, *changes, *new),
         touched=(*touched, *followed),
         renamed=tuple(renamed),
-        missing=tuple(k.id for k in missing),
-        found=tuple(k.id for k in known if k.missing_since is not None and k.id not in away),
+        missing=(*(k.id for k in missing), *(k.id for k in emptied.values() if k.post.path not in lost)),
+        found=tuple(
+            k.id for k in known if k.missing_since is not None and k.id not in away and k.id not in emptied
+        ),
         held=_holds(visible, matches, missing),
         bad=(*sorted(wrong, key=lambda b: (b.path, b.line)), *clashes, *twins),
-        unsettled=tuple(sorted(b.path for b in bad if b.unsettled)),
+        unsettled=tuple(sorted(waits)),
         next_at=next_instant(posts, now),
         stops=(
             *_stops(count, [*(k.post for k in missing), *(c.post for c in gone)], early, changes, rules),

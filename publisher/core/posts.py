@@ -125,13 +125,15 @@ class Parsed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadPost:
     """A file that looks like a post and cannot be one. `line` counts from 1; 0 where no line is to blame.
-    `unsettled`: it is only being written, so what is known of it stands and nobody is told.
+    `unsettled`: it is only being written, so what is known of it stands and nobody is told. `empty`: there is
+    nothing in it, as in a file that is only begun, or of which a tool lost what was in it.
     """
 
     path: str
     reason: str
     line: int = 0
     unsettled: bool = False
+    empty: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.reason}" if self.line else f"{self.path}: {self.reason}"

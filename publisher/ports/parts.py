@@ -32,6 +32,10 @@ class Source(Protocol):
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
         ...
 
+    def unreadable(self) -> Sequence[tuple[str, str]]:
+        """(path, format) of files that the blog's generator makes posts of, which this source cannot read."""
+        ...
+
     def unread(self) -> Sequence[str]:
         """Data files that are code and never run, so that what they say of posts is not known, by their paths
         from the blog's root. Raises SourceError, as `scan`."""

@@ -1,6 +1,6 @@
 """Listing: what becomes of each file of the folder, and why. Writes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ from publisher.services.ruling import rules_of
 class Listed:
     """One file: `why` says why it is not served ("" where it is). `post` is None for a bad post; `id` is
     the one it has in the log, or would get. `container` is as in core.posts.Parsed; `title` is as the
-    author wrote it, or as it was found where front matter has none.
+    author wrote it, or as it was found where front matter has none. `unread`: it is in another format.
     """
 
     path: str
@@ -29,22 +29,30 @@ class Listed:
     post: Post | None = None
     container: str = "none"
     title: str = ""
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """All findings, and how many posts are public, or wait, by why."""
+    """All findings, and how many posts are public, or wait, by why; `unread` are in other
+    formats than those that are read.
+    """
 
     findings: tuple[Finding, ...]
     public: int
     waiting: dict[str, int]
+    unread: int
 
 
 def listed(parts: Parts, now: datetime) -> list[Listed]:
     """Every file in path order. Raises SourceError, StoreError."""
     items = list(parts.source.scan())
     ids, clashes = _ids(parts, items, now)
-    return [_listed(item, ids, clashes, now) for item in items]
+    found = [_listed(item, ids, clashes, now) for item in items]
+    found += [
+        Listed(path=path, why=f"{name}, {_NOT_READ}", unread=True) for path, name in parts.source.unreadable()
+    ]
+    return sorted(found, key=lambda item: item.path)
 
 
 def checked(parts: Parts, now: datetime) -> Checked:
@@ -53,7 +61,10 @@ def checked(parts: Parts, now: datetime) -> Checked:
     """
     items = list(parts.source.scan())
     made, clashes = _foreseen(parts, items, now)
-    findings = [finding for item in items for finding in _findings(parts, item)]
+    lost = {bad.path for bad in made.bad}
+    findings = [finding for item in items for finding in _findings(parts, item, lost)]
+    unread = parts.source.unreadable()
+    findings += _in_other_formats(unread)
     findings += [Finding(path=p, line=0, reason=reason, error=True) for p, reason in clashes.items()]
     if code := parts.source.unread():
         findings.append(Finding(path=code[0], line=0, reason=_unread(len(code) - 1), error=False))
@@ -63,7 +74,20 @@ def checked(parts: Parts, now: datetime) -> Checked:
         findings=(*sorted(findings, key=lambda f: (f.path, f.line)), *_mails(parts, parsed, made, now)),
         public=waits.count(None),
         waiting={wait: waits.count(wait) for wait in Wait},
+        unread=len(unread),
     )
+
+
+_NOT_READ = "which is not read here; only Markdown and HTML are"
+
+
+def _in_other_formats(unread: Sequence[tuple[str, str]]) -> Iterator[Finding]:
+    """One finding for each format, at its first file."""
+    for name in sorted({name for _, name in unread}):
+        first, *others = [path for path, of in unread if of == name]
+        more = f" (and so {'are' if len(others) > 1 else 'is'} {len(others)} more)" if others else ""
+        reason = f"is {name}{more}, {_NOT_READ}: nobody is sent it; convert it to Markdown"
+        yield Finding(path=first, line=0, reason=reason, error=False)
 
 
 def _unread(others: int) -> str:
@@ -97,7 +121,7 @@ def _foreseen(parts: Parts, items: list[Parsed | BadPost], now: datetime) -> tup
     head = parts.store.head()
     rules, told = rules_of(parts, now), recovered(parts, head)
     plan = make_plan(head, parts.store.known(), posts, bad, now, rules, recovered=told)
-    return plan, {b.path: b.reason for b in plan.bad[len(bad) :]}
+    return plan, {b.path: b.reason for b in plan.bad if b not in bad}
 
 
 def _listed(item: Parsed | BadPost, ids: dict[str, str], clashes: dict[str, str], now: datetime) -> Listed:
@@ -118,7 +142,9 @@ def _why(post: Post, now: datetime) -> str:
     return reason_not(post, now)
 
 
-def _findings(parts: Parts, item: Parsed | BadPost) -> list[Finding]:
+def _findings(parts: Parts, item: Parsed | BadPost, lost: Collection[str]) -> list[Finding]:
+    """A file that is empty is an error once it has been so for a while and had been published."""
     if isinstance(item, BadPost):
-        return [Finding(path=item.path, line=item.line, reason=item.reason, error=True)]
+        error = not item.empty or item.path in lost
+        return [Finding(path=item.path, line=item.line, reason=item.reason, error=error)]
     return findings_of(parts, item)

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from publisher.core import code, passages
 from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
+from publisher.sources import unreadable
 from publisher.sources.ahead import Ahead
 from publisher.sources.assets import Files, references
 from publisher.sources.carrying import Columns, apart, flat, together, whole
@@ -149,6 +150,16 @@ class FolderSource:
     def unread(self) -> Sequence[str]:
         """Data files of the blog that are code, and so say nothing, by their paths from its root."""
         return self.settled([path for path, bad in self.listed() if bad is None]).unread
+
+    def unreadable(self) -> Sequence[tuple[str, str]]:
+        """(path, format) of files that the generator makes posts of and nobody reads here, in path order.
+        Raises SourceError.
+        """
+        rules = self.settled([path for path, bad in self.listed() if bad is None])
+        known = set(self._paths)
+        walk = Walk(self.folder, unreadable.includes(), self.rules.exclude)
+        paths = (path for path, bad, _ in walk.all() if bad is None and path not in known)
+        return sorted(unreadable.unreadable(self.folder, paths, rules))
 
     def settled(self, paths: Sequence[str]) -> SourceRules:
         """The rules with all that the blog's own files decide; `paths` are the posts', in order."""

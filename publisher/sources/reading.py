@@ -13,6 +13,7 @@ from publisher.core.posts import BadPost, Markup, Parsed, Post, body_hash
 from publisher.sources import people, places
 from publisher.sources.asked import asked_of
 from publisher.sources.conditions import Scope, decided
+from publisher.sources.conflicts import conflict_in, is_blank
 from publisher.sources.containers import Container, open_container
 from publisher.sources.dates import zone_named
 from publisher.sources.dialects import of_post
@@ -87,9 +88,14 @@ def _read(
 ) -> tuple[Parsed | BadPost, Reasons, FrontMatter | None]:
     if why := rules.why_left(path):
         return _left(path, data, why, rules), {}, None
+    if is_blank(data):
+        return BadPost(path=path, reason="is empty; write it, or delete it", empty=True), {}, None
     text = _decode(path, data)
     if isinstance(text, BadPost):
         return text, {}, None
+    if line := conflict_in(text):
+        reason = "a conflict that Git could not merge (<<<<<<<); decide it and save the file"
+        return BadPost(path=path, line=line, reason=reason), {}, None
     try:
         container = open_container(text)
         line = 1 + text.count("\n", 0, len(text) - len(container.body))

@@ -11,7 +11,7 @@ from plans import DAY, MINUTE, MOMENT, NOW, RULES, known, plan, post, tag, told
 from publisher.core.guards import Guard
 from publisher.core.log import Kind
 from publisher.core.plans import Held, Hold, Plan, Rename
-from publisher.core.posts import Mail, body_hash
+from publisher.core.posts import BadPost, Mail, body_hash
 
 
 def test_a_post_is_published_when_its_time_has_come_and_not_before() -> None:
@@ -179,6 +179,32 @@ def test_a_missing_file_is_counted_then_withdrawn_after_two_scans_and_ten_minute
     late = plan([], [away], now=NOW + 10 * MINUTE)
     assert (told(late), late.missing, late.held) == ([(Kind.WITHDRAWN, tag("/a/"))], (), ())
     assert late.changes[0].post == away.post
+
+
+def test_a_file_that_is_emptied_holds_its_post_and_is_told_after_two_scans_and_ten_minutes() -> None:
+    empty = BadPost(path="a.md", reason="is empty", empty=True)
+    first = plan([], [known("a")], bad=[empty])
+    assert (first.changes, first.bad, first.missing, first.unsettled) == ((), (), (tag("/a/"),), ("a.md",))
+    away = known("a", missing_since=NOW, missing_scans=1)
+    early = plan([], [away], bad=[empty], now=NOW + 10 * MINUTE - MOMENT)
+    assert (early.changes, early.bad, early.missing) == ((), (), (tag("/a/"),))
+    late = plan([], [away], bad=[empty], now=NOW + 10 * MINUTE)
+    assert (late.changes, late.bad, late.missing, late.found) == ((), (empty,), (), ())
+    again = plan([post("a")], [away], now=NOW + 20 * MINUTE)
+    assert (again.changes, again.bad, again.found) == ((), (), (tag("/a/"),))
+
+
+def test_an_empty_file_that_was_never_published_is_no_error() -> None:
+    empty = BadPost(path="a.md", reason="is empty", empty=True)
+    assert plan([], [known("b", live=False)], bad=[empty]).nothing
+    assert plan([], [known("a", live=False)], bad=[empty], now=NOW + DAY).bad == ()
+
+
+def test_many_emptied_files_stop_nothing_for_nothing_is_withdrawn() -> None:
+    log = [known(name, n) for n, name in enumerate("abcdefghij")]
+    empty = [BadPost(path=f"{name}.md", reason="is empty", empty=True) for name in "abcdefghij"]
+    made = plan([], log, bad=empty)
+    assert (made.stops, made.changes, len(made.missing)) == ((), (), 10)
 
 
 def test_one_scan_is_not_enough_however_late_it_is() -> None:
