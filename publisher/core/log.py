@@ -48,6 +48,7 @@ class Known:
     `missing_since` and `missing_scans` count the scans that did not find its file. `stored_as` is the name
     its version has in the store, "" where that is `post.revision`. `file_hash` is of the bytes it was read
     from, `reader` the version of the reader; both are None where an older Publisher did not write them down.
+    `first`: nothing has happened to it since it came out as news, so `updated_at` says when that was.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Known:
     stored_as: str = ""
     file_hash: str | None = None
     reader: str | None = None
+    first: bool = False
 
     @property
     def revision(self) -> str:

@@ -55,6 +55,8 @@ class Post:
     mail ("rss: false"; "" where nothing says so); `expires` is when it stops being public.
     `summary` is plain text and may be empty; then the first `lead` characters of the body are its summary
     where the author marked its end, else its first paragraph. Titles are plain text and may be empty.
+    `written_hash` is of the body as its author wrote it, before links to other posts became their addresses,
+    and with one line break at its end; "" where that is `body_hash`.
     `assets` are files beside it that go out with it; of one name the first counts. A warning may begin
     with "line 3: ", by the lines of the file (see `warned`).
     """
@@ -87,6 +89,7 @@ class Post:
     lead: int = 0
     mail: Mail = Mail.USUAL
     warnings: tuple[str, ...] = ()
+    written_hash: str = ""
 
     @property
     def due(self) -> datetime | None:
@@ -99,11 +102,23 @@ class Post:
     def revision(self) -> str:
         """What an update is measured by: title, body and what it shows, link, summary, image. 32 hex digits.
 
-        The bytes of a picture are not: its file may be made smaller without news for anybody.
+        What its author did not do to it is no update: the site has another domain, a post that it links to
+        another address. The bytes of a picture are not either: its file may be made smaller without news
+        for anybody.
         """
-        image = self.image.url if self.image else ""
-        parts = (self.title, self.body_hash, self.url, self.summary, image, *chain(*self.values))
+        body = self.written_hash or self.body_hash
+        image = self._on_site(self.image.url) if self.image else ""
+        parts = (self.title, body, self._on_site(self.url), self.summary, image, *chain(*self.values))
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    def _on_site(self, url: str) -> str:
+        """`url` without the address of the site that the post stands on; whole where it leads elsewhere."""
+        site = self.base_url.removesuffix(self.permalink)
+        if url.startswith(f"{site}/"):
+            return url[len(site) :]
+        end = site.find("/", site.find("://") + 3)  # a picture may stand above the site's folder
+        host = site[:end] if end > 0 else site
+        return url[len(host) :] if url.startswith(f"{host}/") else url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from publisher.core.filters import Where
 
@@ -22,7 +23,8 @@ class View:
     """A feed, or one part of a feed that is split. Once there it stays, if only as an empty feed.
 
     `part` is the folded value, "" for a whole feed; `label` the value as it was first written. `rules`
-    names the filter its archives were made by, and `version` the state of its posts then.
+    names the filter its archives were made by, and `version` the state of its posts then. `updated_at` is
+    when it last changed for its readers, by the log up to row `counted`; None: that was never asked.
     """
 
     feed: str
@@ -30,6 +32,8 @@ class View:
     label: str = ""
     rules: str = ""
     version: int = -1
+    updated_at: datetime | None = None
+    counted: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

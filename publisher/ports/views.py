@@ -1,6 +1,7 @@
 """The socket of the store that feeds are made from."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from publisher.core.filters import Term, TermKind
@@ -39,6 +40,12 @@ class ViewStore(Protocol):
     def withdrawn(self, since: int, limit: int, *, after: int = 0, until: int = MAX_SEQ) -> Sequence[Known]:
         """The posts of (after, until] that were withdrawn last, by rows after `since`, last first;
         `updated_at` says when."""
+        ...
+
+    def last_change(self, meant: Filter, limit: int, since: int) -> datetime | None:
+        """When the feed of the newest `limit` live posts that are meant last changed for its readers: the
+        latest `updated_at` of its posts, and the time of the rows after `since` by which they came out (not
+        those of the baseline) or came back. None: it has no posts."""
         ...
 
     def as_of(self, meant: Filter, page: Page) -> Sequence[Known]:

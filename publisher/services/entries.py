@@ -10,10 +10,10 @@ from publisher.services.assets import files_of, image_of
 from publisher.services.bodies import html_of
 from publisher.services.parts import Parts
 from publisher.services.summaries import summary_of
-from publisher.services.views import FeedView
+from publisher.services.views import LOOKED_AT, FeedView
 
-MOST, LOOKED_AT = 100, 1000
-"""Tombstones in a document, and withdrawn posts that may be among them."""
+MOST = 100
+"""Tombstones in a document."""
 
 ENCLOSED = {
     "aac": "audio/aac",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from urllib.parse import quote
 
@@ -32,7 +33,7 @@ class Current:
 def current(parts: Parts, view: FeedView) -> Current:
     """The feed of `view`, not yet made."""
     last = view.pages[-1].number if view.pages else 0
-    of = (view.spec, view.path, view.label, view.version, view.since, last)
+    of = (view.spec, view.path, view.label, view.version, view.updated, last)
     stamp = fingerprint(parts.stamp, parts.pages, parts.site, parts.hubs, of)
     return Current(view=view, stamp=stamp, value=cache(lambda: feed_value(parts, view)))
 
@@ -83,7 +84,8 @@ def feed_value(parts: Parts, view: FeedView) -> Feed:
         complete=not since and not view.pages,
         previous=_archive_urls(parts, view, len(view.pages)) if view.pages else {},
     )
-    return _feed(parts, view, newest, history, _urls(parts, view), tombstones(parts, view, since))
+    gone = tombstones(parts, view, since)
+    return _feed(parts, view, newest, history, _urls(parts, view), gone, [view.updated])
 
 
 def _unfinished(parts: Parts, feed: Current) -> list[Wanted]:
@@ -149,7 +151,8 @@ def _archive(
         following=_archive_urls(parts, view, number + 1) if number < last else {},
     )
     gone = tombstones(parts, view, 0, after=after, until=until)
-    return _feed(parts, view, posts, history, _archive_urls(parts, view, number), gone)
+    times = [tombstone.at for tombstone in gone]
+    return _feed(parts, view, posts, history, _archive_urls(parts, view, number), gone, times)
 
 
 def _feed(
@@ -159,8 +162,11 @@ def _feed(
     history: History,
     urls: Mapping[str, str],
     gone: tuple[Tombstone, ...],
+    times: Sequence[datetime],
 ) -> Feed:
-    """The value of a document; `updated` is its newest change (RFC 4287 4.2.15)."""
+    """The value of a document; `updated` is its newest change (RFC 4287 4.2.15), of its entries or at one of
+    `times`.
+    """
     site, spec = parts.site, view.spec
     bodies = parts.store.bodies({known.post.body_hash for known in posts})
     entries = tuple(entry_of(parts, spec, known, bodies[known.post.body_hash]) for known in posts)
@@ -169,7 +175,7 @@ def _feed(
         title=view.title,
         site_url=site.url,
         self_urls=urls,
-        updated=max((entry.updated for entry in entries), default=view.since),
+        updated=max([*times, *(entry.updated for entry in entries)], default=view.updated),
         language=site.language,
         description=site.description,
         author=site.author,

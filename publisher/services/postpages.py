@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import PurePosixPath
 
 from publisher.core.assets import FOLDER as ASSETS
@@ -95,12 +96,19 @@ def _maker(parts: Parts, known: Known, values: Values) -> Callable[[], bytes]:
             "site": parts.site,
             "post": _shown(parts, known),
             "tags": post.tags,
-            "updated": known.updated_at,
+            "updated": _edited(known),
             **values,
         }
         return parts.renderer.page("post", given).encode()
 
     return make
+
+
+def _edited(known: Known) -> datetime | None:
+    """When its author changed it last: one that came out later than its date was not edited then."""
+    post = known.post
+    said = max(filter(None, (post.instant, post.modified)), default=None)
+    return said if known.first else known.updated_at
 
 
 def _shown(parts: Parts, known: Known) -> DigestPost:

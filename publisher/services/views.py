@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from publisher.core.feeds import FeedSpec
 from publisher.core.filters import EVERYTHING, Term, TermKind, Where, bears, part_name
+from publisher.core.log import Head
 from publisher.core.views import Filter, Page, View, paged
 from publisher.services.documents import fingerprint
 from publisher.services.parts import Parts
@@ -17,18 +18,21 @@ from publisher.services.parts import Parts
 EMPTY = datetime(1970, 1, 1, tzinfo=UTC)
 """When a feed changed before the first run; after it, an empty feed has the time of the baseline."""
 
+LOOKED_AT = 1000
+"""Withdrawn posts that are looked at, for the time they went or a tombstone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedView:
     """A feed as it stands. `meant` is its filter, `name` its part of a split feed in file names ("" for a
-    whole one), `version` the state of its posts, `pages` its archive documents, oldest first. An empty
-    feed was last changed at `since`.
+    whole one), `version` the state of its posts, `pages` its archive documents, oldest first. It last
+    changed for its readers at `updated`.
     """
 
     spec: FeedSpec
     meant: Filter
     version: int
-    since: datetime
+    updated: datetime = EMPTY
     label: str = ""
     name: str = ""
     pages: Sequence[Page] = ()
@@ -47,7 +51,7 @@ class FeedView:
 def feed_views(parts: Parts) -> list[FeedView]:
     """Every feed there is, in the order of the settings, parts by value."""
     known, pages = parts.store.views(), parts.store.pages()
-    since = parts.store.head().baseline_at or EMPTY
+    head = parts.store.head()
     shown: list[FeedView] = []
     changed: list[tuple[View, Sequence[Page]]] = []
     for spec in parts.feeds:
@@ -55,13 +59,29 @@ def feed_views(parts: Parts) -> list[FeedView]:
             old = known.get((spec.slug, part), View(feed=spec.slug, part=part, label=label))
             has = pages.get((spec.slug, part), ())
             rules = _rules(parts, view)
-            if (old.version, old.rules) != (view.version, rules) or (spec.slug, part) not in known:
+            updated = old.updated_at
+            if (old.version, old.rules) != (view.version, rules) or updated is None:
                 anew = old.rules.partition(" ")[0] != rules.partition(" ")[0]
                 has = _pages(parts, view, has, anew=anew)
-                changed.append((replace(old, rules=rules, version=view.version), has))
-            shown.append(replace(view, pages=has, since=since))
+                updated = _updated(parts, view, old, head, shown_before=(spec.slug, part) in known)
+                now = replace(old, rules=rules, version=view.version, updated_at=updated, counted=head.seq)
+                changed.append((now, has))
+            shown.append(replace(view, pages=has, updated=updated))
     parts.store.save_views(changed)
     return shown
+
+
+def _updated(parts: Parts, view: FeedView, old: View, head: Head, *, shown_before: bool) -> datetime:
+    """When the feed last changed for its readers (RFC 4287 4.2.15): its entries, or which they are. It never
+    goes back, and depends on the log alone.
+    """
+    gone = parts.store.withdrawn(old.counted, LOOKED_AT) if shown_before else ()
+    times = [
+        *(known.updated_at for known in gone if all(where.matches(known.post) for where in view.meant)),
+        parts.store.last_change(view.meant, view.spec.limit, old.counted),
+        old.updated_at,
+    ]
+    return max(filter(None, times), default=head.baseline_at or EMPTY)
 
 
 def forget_archives(parts: Parts, slugs: Sequence[str]) -> None:
@@ -97,7 +117,7 @@ def _views(
     meant: Filter = () if spec.where == EVERYTHING else (spec.where,)
     state = parts.store.content_of(meant)
     if spec.split_by is None:
-        yield "", "", FeedView(spec=spec, meant=meant, version=state, since=EMPTY)
+        yield "", "", FeedView(spec=spec, meant=meant, version=state)
         return
     terms = {term.key: term for term in parts.store.terms(spec.split_by)}
     been = {part: view.label for (feed, part), view in known.items() if feed == spec.slug and part}
@@ -110,7 +130,6 @@ def _views(
                 spec=spec,
                 meant=part,
                 version=min(state, version) if meant else version,
-                since=EMPTY,
                 label=label,
                 name=part_name(key),
             )

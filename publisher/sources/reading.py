@@ -104,6 +104,7 @@ def _read(
         taken = included(path, container.body, rules, beside, markdown=markdown)
         body, warnings = _shown(path, replace(container, body=taken), head, rules, line)
         body, known = constants(body, rules, markdown=markdown)
+        written = _ended(body)
         body, dead = linked(path, body)
         warnings += [
             f"line {line + at - 1}: {target!r} leads nowhere; correct the link" for at, target in dead
@@ -111,11 +112,19 @@ def _read(
         if body is not container.body:
             container = replace(container, body=body)
         post, reasons = _post(path, container, rules, warnings, known)
+        if written != body:
+            post = replace(post, written_hash=body_hash(written))
     except FrontMatterError as error:
         return BadPost(path=path, line=error.line, reason=error.reason), {}, None
     title = container.front.text("title") if container.front else ""
     parsed = Parsed(post=post, body=container.body, line=line, container=container.kind, title=title)
     return parsed, reasons, container.front
+
+
+def _ended(body: str) -> str:
+    """`body` with one line break at its end: how many there are is nothing that readers see."""
+    text = body.rstrip(" \t\n\f\v")
+    return f"{text}\n" if text else ""
 
 
 def _shown(

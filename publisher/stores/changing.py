@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, case, func, select, update
 
 from publisher.core.log import Kind
 from publisher.core.plans import Change, Plan
@@ -39,7 +39,16 @@ _RENEWED = (
 _WITHDRAWN = update(posts).where(_THIS).values(live=False, settled=False)
 _RESTORED_CHANGED = _RENEWED.where(posts.c.revision != bindparam("new_revision"))
 _RESTORED = update(posts).where(_THIS).values(**_NEW, live=True, missing_since=None, missing_scans=0)
-_TOUCHED = update(posts).where(_THIS).values(**_NEW)
+_DATED = _parameter("dated", posts.c.updated_at)
+_TOUCHED = (
+    update(posts)
+    .where(_THIS)
+    .values(
+        **_NEW,
+        updated_at=case((posts.c.live & (posts.c.updated_at < _DATED), _DATED), else_=posts.c.updated_at),
+    )
+)
+"""`updated` of an entry is never before its date, and does not go back when the date does."""
 _SINCE = func.coalesce(posts.c.missing_since, _parameter("scanned_at", posts.c.missing_since))
 _SHOWN = (
     update(mailing_posts)
@@ -91,7 +100,8 @@ def touch(connection: Connection, plan: Plan, now: datetime) -> None:
     that is read anew gets a revision of that text, and no row in the log.
     """
     touched = [_new_values(id, post) for id, post in plan.touched]
-    _run(connection, _TOUCHED, touched)
+    dates = [min(post.instant or now, now) for _, post in plan.touched]
+    _run(connection, _TOUCHED, [{**row, "dated": at} for row, at in zip(touched, dates, strict=True)])
     anew = [(id, post) for id, post in plan.touched if id in frozenset(plan.read_anew)]
     renamed = [{"post": id, "new_revision": post.revision} for id, post in anew]
     _run(connection, insert_new(revisions), [_revision_row(id, post) for id, post in anew])

@@ -228,6 +228,9 @@ def _log_columns(
 
 def _first_updated(change: Change, at: datetime) -> datetime:
     """A new post was last changed when its author says so, or feeds that readers know, never when we built it
-    (invariant 4)."""
+    (invariant 4); one that is news not before it came out, else who looks for what is new since their last
+    visit never meets a post that came out later than its date.
+    """
     post = change.post
-    return max(filter(None, (post.instant, post.modified, change.updated)), default=at)
+    said = max(filter(None, (post.instant, post.modified, change.updated)), default=at)
+    return said if change.backfill else max(said, at)

@@ -55,4 +55,5 @@ def as_known(row: Row[Any]) -> Known:
         stored_as=row.revision,
         file_hash=row.file_hash,
         reader=row.reader,
+        first=row.changed_seq == row.first_seq and not row.backfill,
     )

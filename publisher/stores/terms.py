@@ -101,11 +101,14 @@ def apart(connection: Connection, wanted: Sequence[datetime]) -> list[datetime]:
     within = column.between(min(wanted), max(wanted) + timedelta(seconds=len(wanted)))
     taken = set(connection.execute(select(column).where(within)).scalars())
     result: list[datetime] = []
+    after: dict[datetime, datetime] = {}  # where to go on looking: thousands may want one instant
     for instant in wanted:
-        free = instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+        start = instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+        free = after.get(start, start)
         while free in taken:
             free += TICK
         taken.add(free)
+        after[start] = free + TICK
         result.append(free)
     return result
 

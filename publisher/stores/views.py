@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, tuple_
@@ -11,9 +12,9 @@ from publisher.core.log import Kind, Known
 from publisher.core.views import MAX_SEQ, Filter, Member, Page, View
 from publisher.stores.engine import Database, slices, upsert
 from publisher.stores.rows import as_known
-from publisher.stores.schema import counters, log, posts, revisions
+from publisher.stores.schema import counters, facts, log, log_head, posts, revisions
 from publisher.stores.terms import version
-from publisher.stores.viewtables import CONTENT, archives, post_terms, terms, views
+from publisher.stores.viewtables import CONTENT, LOG_TIMES, archives, post_terms, terms, views
 
 Wanted = list[tuple[TermKind, list[str]]]
 """For each filter and kind, the values of which a post must bear one."""
@@ -72,10 +73,7 @@ class Views:
         ones, last first by first publication.
         """
         with self._db.read() as connection:
-            changed = posts.c.changed_seq > since
-            found = select(posts.c.first_seq).where(changed, posts.c.first_seq < since)
-            found = found.where(*_live(connection, meant)).order_by(posts.c.changed_seq.desc()).limit(limit)
-            seqs = list(connection.execute(found).scalars())
+            seqs = _renewed(connection, meant, since, limit)
             return _posts(connection, posts.c.first_seq.in_(seqs), limit)
 
     def withdrawn(self, since: int, limit: int, *, after: int = 0, until: int = MAX_SEQ) -> Sequence[Known]:
@@ -91,6 +89,26 @@ class Views:
         with self._db.read() as connection:
             rows = connection.execute(found.order_by(posts.c.changed_seq.desc()).limit(limit)).all()
             return [replace(as_known(row), updated_at=row.updated_at) for row in rows]
+
+    def last_change(self, meant: Filter, limit: int, since: int) -> datetime | None:
+        """When the feed of the newest `limit` live posts that are meant last changed for its readers: the
+        latest `updated_at` of its posts, and the time of the rows after `since` by which they came out (not
+        those of the baseline: they were out before) or came back. None: it has no posts.
+        """
+        with self._db.read() as connection:
+            seqs = _seqs(connection, meant, limit + 1)
+            if len(seqs) > limit:
+                del seqs[limit:]
+                seqs += _renewed(connection, meant, seqs[-1], limit)
+            columns = (posts.c.updated_at, posts.c.first_seq, posts.c.changed_seq)
+            rows = [
+                row
+                for some in slices(seqs)
+                for row in connection.execute(select(*columns).where(posts.c.first_seq.in_(some)))
+            ]
+            since = max(since, _log_times(connection))
+            told = sorted({seq for _, *both in rows for seq in both if seq > since})
+            return max([*(row.updated_at for row in rows), *_told(connection, told)], default=None)
 
     def as_of(self, meant: Filter, page: Page) -> Sequence[Known]:
         """The live posts of an archive document as they were at log row `page.as_of`, last first."""
@@ -182,6 +200,22 @@ def _seqs(connection: Connection, meant: Filter, limit: int) -> list[int]:
     return list(connection.execute(found.limit(limit)).scalars())
 
 
+def _renewed(connection: Connection, meant: Filter, since: int, limit: int) -> list[int]:
+    found = select(posts.c.first_seq).where(posts.c.changed_seq > since, posts.c.first_seq < since)
+    found = found.where(*_live(connection, meant)).order_by(posts.c.changed_seq.desc()).limit(limit)
+    return list(connection.execute(found).scalars())
+
+
+def _told(connection: Connection, seqs: Sequence[int]) -> list[datetime]:
+    """When posts came out or came back by these rows of the log."""
+    baseline = select(log_head.c.baseline_at).scalar_subquery()
+    out = (log.c.kind == Kind.PUBLISHED) & (log.c.at > baseline)
+    found = select(log.c.at).where(out | (log.c.kind == Kind.RESTORED))
+    return [
+        at for some in slices(seqs) for at in connection.execute(found.where(log.c.seq.in_(some))).scalars()
+    ]
+
+
 def _posts(connection: Connection, which: ColumnElement[bool], limit: int) -> list[Known]:
     found = select(posts).where(which).order_by(posts.c.first_seq.desc()).limit(limit)
     return [as_known(row) for row in connection.execute(found)]
@@ -201,19 +235,28 @@ def _then(connection: Connection, ids: Sequence[str], as_of: int) -> list[Known]
             revisions.c.value,
             log.c.at.label("updated_at"),
             log.c.kind.label("kind"),
+            log.c.seq.label("told_seq"),
         )
         .join(log, log.c.post_id == posts.c.id)
         .join(revisions, (revisions.c.post_id == log.c.post_id) & (revisions.c.revision == log.c.revision))
         .where(log.c.seq.in_(last))
     )
-    return [_as_it_was(row) for row in connection.execute(found)]
+    since = _log_times(connection)
+    return [_as_it_was(row, since) for row in connection.execute(found)]
 
 
-def _as_it_was(row: Row[Any]) -> Known:
-    """A post's first version was last changed when its author says so, not when it entered the log."""
+def _as_it_was(row: Row[Any], since: int) -> Known:
+    """A post's first version was last changed when its author says so, and not before it came out as news."""
     known = as_known(row)
     if row.kind is not Kind.PUBLISHED:
         return known
     post = known.post
     said = max(filter(None, (post.instant, post.modified)), default=known.updated_at)
-    return replace(known, updated_at=said)
+    news = not row.backfill and row.told_seq > since
+    return replace(known, updated_at=max(said, known.updated_at) if news else said)
+
+
+def _log_times(connection: Connection) -> int:
+    """Up to which row of the log feeds did not have their times from it: an upgrade moves none of them."""
+    found = connection.execute(select(facts.c.value).where(facts.c.name == LOG_TIMES)).scalar()
+    return int(found or 0)

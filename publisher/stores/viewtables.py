@@ -4,10 +4,13 @@ from sqlalchemy import BigInteger, Column, Integer, PrimaryKeyConstraint, String
 
 from publisher.core.filters import TermKind
 from publisher.stores.columns import metadata, one_of
-from publisher.stores.types import Member
+from publisher.stores.types import Instant, Member
 
 CONTENT = "content"
 """The counter that moves when a post of the log changes in any way; none in a store of an older schema."""
+
+LOG_TIMES = "log_times"
+"""The fact of the log's last row before the times in feeds came from the log; none in a newer store."""
 
 post_terms = Table(
     "post_terms",
@@ -40,6 +43,8 @@ views = Table(
     Column("label", Text, nullable=False),
     Column("rules", String(64), nullable=False),
     Column("version", BigInteger, nullable=False),
+    Column("updated_at", Instant),  # null: an older version wrote the row
+    Column("counted", BigInteger, nullable=False),  # the row of the log up to which `updated_at` holds
     PrimaryKeyConstraint("feed", "part"),
     sqlite_with_rowid=False,
 )

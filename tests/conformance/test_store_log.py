@@ -157,14 +157,33 @@ def test_a_naive_instant_is_refused(world: Any) -> None:
     ("modified", "updated"),
     [(None, NOW - HOUR), (NOW - 2 * HOUR, NOW - HOUR), (NOW - HOUR / 2, NOW - HOUR / 2)],
 )
-def test_a_new_post_was_updated_when_its_author_says(world: Any, modified: Any, updated: datetime) -> None:
-    world.publish("one", instant=NOW - HOUR, modified=modified)
-    assert world.store.known()[0].updated_at == updated
+def test_an_old_post_was_updated_when_its_author_says(world: Any, modified: Any, updated: datetime) -> None:
+    world.publish("one", instant=NOW - HOUR, modified=modified, backfill=True)
+    [known] = world.store.known()
+    assert (known.updated_at, known.first) == (updated, False)
+
+
+def test_a_post_that_is_news_was_updated_when_it_came_out_or_later(world: Any) -> None:
+    world.publish("one", instant=NOW - HOUR, modified=NOW - HOUR / 2)
+    world.publish("two", instant=NOW - HOUR, modified=NOW + HOUR)
+    assert [(k.updated_at, k.first) for k in world.store.known()] == [(NOW, True), (NOW + HOUR, True)]
+    world.apply(world.change(Kind.UPDATED, "one", title="Another"))
+    assert not world.store.known()[0].first
+
+
+def test_an_entry_does_not_go_back_with_the_date_of_its_post(world: Any) -> None:
+    world.publish("one", instant=NOW - 3 * HOUR, backfill=True)
+    [known] = world.store.known()
+    for date, updated in ((NOW - HOUR, NOW - HOUR), (NOW - 2 * HOUR, NOW - HOUR), (NOW + HOUR, NOW + HOUR)):
+        world.apply(touched=((known.id, world.post("one", instant=date)),))
+        assert world.store.known()[0].updated_at == updated, date
+    world.apply(touched=((known.id, world.post("one", instant=NOW - HOUR)),))
+    assert world.store.known()[0].updated_at == NOW  # what was ahead of the clock came to nothing
 
 
 def test_updated_is_never_before_published_even_by_a_microsecond(world: Any) -> None:
     instant = NOW - HOUR + timedelta(microseconds=999)
-    world.publish("one", instant=instant)
+    world.publish("one", instant=instant, backfill=True)
     assert world.store.known()[0].updated_at == instant
 
 

@@ -82,7 +82,7 @@ class Installation:
         return str(number)
 
     def feeds(self) -> dict[str, list[Any]]:
-        """Each Atom, RSS and JSON feed and archive by path: its entries, in order, as a client knows them."""
+        """Each Atom, RSS and JSON feed and archive by path, as a client knows it: `updated`, and entries."""
         files = [file for file in self.public.rglob("*") if file.suffix in {".atom", ".xml", ".json"}]
         return {
             file.relative_to(self.public).as_posix(): entries(file)
@@ -98,7 +98,7 @@ def entries(file: Path) -> list[Any]:
     read = feedparser.parse(file.read_bytes())
     assert not read.bozo, file
     names = ("id", "link", "title", "published", "updated")
-    return [[entry.get(name) for name in names] for entry in read.entries]
+    return [read.feed.get("updated"), *([entry.get(name) for name in names] for entry in read.entries)]
 
 
 def reader_and_posts(data: bytes) -> tuple[str, list[str]]:
