@@ -55,7 +55,8 @@ class Report:
     mail of a list that is due cannot go out; its readers are due still. `warnings` are for the authors of the
     posts that were published. `ahead` says that the log is ahead of the clock, and why; "" where it is not.
     `public_url` is what is odd about who answers at web.public_url, where that was asked just now.
-    `skipped` are digests that were too late.
+    `skipped` are digests that were too late; `reworded` says what became of mails that wait and showed a post
+    which was withdrawn.
     """
 
     published: "publish.Published"
@@ -66,6 +67,7 @@ class Report:
     ahead: str = ""
     public_url: str = ""
     skipped: "tuple[Skipped, ...]" = ()
+    reworded: tuple[str, ...] = ()
 
 
 class App:
@@ -216,6 +218,7 @@ class App:
                 named=self._in_posts(named),
             )
             self._next_post, self._published = done.plan.next_at, True
+            reworded = services.rewording.reword(parts, now)
             made = self._plan_mail(parts, now, send) if mail else None
             pages, unmade = services.pages.write_mailing_pages(parts, now)
             self.store.set_problems("digest pages", unmade, now)
@@ -230,6 +233,7 @@ class App:
             ahead=ahead,
             public_url=self._public_url_warning(now) if made and made.ready else "",
             skipped=made.skipped if made else (),
+            reworded=tuple(reworded),
         )
 
     def _plan_mail(self, parts: "Parts", now: datetime, send: Collection[str]) -> "MailPlan":

@@ -242,6 +242,8 @@ def _say_report(app: App, report: Report) -> None:
         say(f"warning: {report.public_url}")
     say_skipped(app, report.skipped)
     _say_withdrawn(made, app.clock())
+    for line in report.reworded:
+        say(line)
     for hold in made.held:
         say(f"held: {hold}")
     _say_warnings(report.warnings)
@@ -293,6 +295,7 @@ def _report_json(report: Report) -> dict[str, Any]:
         "head": head.seq,
         "documents": [*report.published.written, *report.pages],
         "mailings": list(report.mailings),
+        "reworded": list(report.reworded),
         "warnings": _warnings_json(report.warnings),
         "log_ahead": report.ahead or None,
         "skipped": [skipped_json(one) for one in report.skipped],

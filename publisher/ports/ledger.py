@@ -16,7 +16,7 @@ from publisher.core.mailings import (
     Sample,
     State,
 )
-from publisher.core.messages import Segment
+from publisher.core.messages import Recipe, Segment
 from publisher.core.pacing import Gauge, Pace
 from publisher.core.quotas import Quota, Spent
 
@@ -96,6 +96,18 @@ class LedgerStore(Protocol):
     ) -> Standing | Declined | None:
         """Carries out an order (core.holds.obey), also while a run sends; None: no such mailing. What it does
         not let go on because too many refused it counts for those readers only with `count_refusals`."""
+        ...
+
+    def with_withdrawn(self) -> Sequence[int]:
+        """The digests with something left to send that show a post which was withdrawn since, by id. Not
+        those that a run is sending now.
+        """
+        ...
+
+    def reword(
+        self, mailing: int, recipes: Mapping[int, Recipe], segments: Mapping[str, bytes], subject: str
+    ) -> bool:
+        """Gives these cohorts other messages, unless a run sends them now; whether anything differs."""
         ...
 
     def hold(self, mailing: int, hold: Hold, why: str, until: datetime | None) -> bool:

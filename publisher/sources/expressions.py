@@ -72,7 +72,7 @@ def holds(value: Known) -> bool | None:
 def equal(left: Known, right: Known) -> bool | None:
     """Whether two values are equal; None where that cannot be known."""
     for one, other in ((left, right), (right, left)):
-        if one in (Only.EMPTY, Only.BLANK) and isinstance(one, Only):
+        if one is Only.EMPTY or one is Only.BLANK:
             return _is_empty(other, blank=one is Only.BLANK)
     if isinstance(left, Only) or isinstance(right, Only):
         something = left is Only.SOMETHING or right is Only.SOMETHING
@@ -152,7 +152,7 @@ def _contains(left: Known, right: Known) -> bool | None:
 
 
 def _text(value: Known) -> str:
-    if isinstance(value, float) and value == int(value):
+    if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
 
@@ -162,15 +162,13 @@ def _ordered(left: Known, right: Known, sign: str) -> bool | None:
         return False
     if isinstance(left, str) and isinstance(right, str):
         order = (left > right) - (left < right)
-    elif _is_number(left) and _is_number(right):
-        order = (left > right) - (left < right)  # type: ignore[operator]  # both are numbers
+    elif isinstance(left, bool) or isinstance(right, bool):
+        return None
+    elif isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        order = (left > right) - (left < right)
     else:
         return None
     return {"<": order < 0, ">": order > 0, "<=": order <= 0, ">=": order >= 0}[sign]
-
-
-def _is_number(value: Known) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _term(token: Token, lookup: Lookup) -> Known:

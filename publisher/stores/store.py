@@ -18,6 +18,7 @@ from publisher.stores.promises import Promises
 from publisher.stores.quotas import Quotas
 from publisher.stores.reconciling import Reconciling
 from publisher.stores.rekeying import Rekeying
+from publisher.stores.rewording import Rewording
 from publisher.stores.signingup import SigningUp
 from publisher.stores.subscribers import Subscribers
 from publisher.stores.views import Views
@@ -37,6 +38,7 @@ class SqlStore(
     Planning,
     Ledger,
     Holding,
+    Rewording,
     Folding,
     PacingRecords,
     Bounces,

@@ -21,6 +21,7 @@ from properties import examples
 
 from publisher.app import App
 from publisher.config import load
+from publisher.core.holds import Order
 from publisher.core.tokens import Claim, Purpose, seal
 from publisher.services import subscribe
 from publisher.services.viewing import view
@@ -310,3 +311,47 @@ def test_nothing_of_a_hidden_post_is_public_whatever_happened(history: list[tupl
                 case _:
                     pass
             site.write(file)
+
+
+def waiting(site: Site, *names: str) -> None:
+    """A site whose digest of these posts waits for a word."""
+    settings = site.folder / "publisher.toml"
+    settings.write_text(
+        settings.read_text("utf-8").replace('at = "08:00"', 'at = "08:00"\napprove = true'), "utf-8"
+    )
+    for name in names:
+        site.write(File(name))
+    site.day()
+    assert site.mails() == []
+
+
+def approve(site: Site) -> list[str]:
+    app = site.app()
+    for mailing in app.store.mailings():
+        app.store.order(mailing.id, Order.APPROVE, site.now)
+    app.deliver()
+    found = [mailing.state.value for mailing in app.store.mailings()]
+    app.close()
+    return found
+
+
+def test_a_mail_that_waits_for_approval_is_made_again_without_a_post_that_was_hidden(site: Site) -> None:
+    waiting(site, "a", "b")
+    site.write(File("a", front="hidden: true"))
+    site.day()
+    assert approve(site) == ["done", "done"]
+    mails = [path.read_text("utf-8") for path in site.mails()]
+    assert len(mails) == 2
+    assert all("av1" not in mail and GONE not in mail and "Titlebv1" in mail for mail in mails)
+    app = site.app()
+    assert {mailing.subject for mailing in app.store.mailings()} == {"Titlebv1"}
+    app.close()
+
+
+def test_one_that_shows_nothing_else_is_cancelled(site: Site) -> None:
+    waiting(site, "a")
+    site.write(File("a", front="hidden: true"))
+    site.day()
+    assert approve(site) == ["cancelled", "cancelled"]
+    assert site.mails() == []
+    assert site.speaking("Titleav1") == []
