@@ -194,7 +194,7 @@ class _Likeness:
 
 def _likeness(post: Post, other: Post) -> int:
     body = post.body_hash == other.body_hash and post.body_hash not in _BLANK
-    names = (post.title == other.title) + (post.slug == other.slug)
+    names = (post.title == other.title != "") + (post.slug == other.slug)
     same_moment = post.instant is not None and post.instant == other.instant
     return 2 + names + body if same_moment and names else int(body)
 

@@ -162,7 +162,9 @@ def _publish(post: Post, id: str, now: datetime, rules: Rules, old: bool) -> Cha
 def _changed(
     visible: Sequence[Post], matches: Matches, readings: Readings
 ) -> tuple[list[Change], list[tuple[str, Post]], list[Rename]]:
-    """What happened to posts of the log that may be seen: updated, restored, moved, touched."""
+    """What happened to posts of the log that may be seen: updated, restored, moved, touched. One that says no
+    title keeps the one it had.
+    """
     changes: list[Change] = []
     touched: list[tuple[str, Post]] = []
     renamed: list[Rename] = []
@@ -170,7 +172,7 @@ def _changed(
         hit = matches.of.get(post.path)
         if hit is None:
             continue
-        post = replace(post, assets=carried(hit.post.assets, post.assets))
+        post = replace(post, assets=carried(hit.post.assets, post.assets), title=post.title or hit.post.title)
         if hit.post.path != post.path:
             renamed.append(Rename(id=hit.id, old=hit.post.path, new=post.path))
         if not hit.live:

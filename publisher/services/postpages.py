@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
+from textwrap import shorten
 
 from publisher.core.assets import FOLDER as ASSETS
 from publisher.core.digests import DigestPost
@@ -39,8 +40,8 @@ def post_pages(parts: Parts, live: Sequence[Known]) -> tuple[list[Wanted], list[
         if known.id not in places:
             continue
         around = {
-            "previous": _named(row[at - 1]) if at else None,
-            "next": _named(row[at + 1]) if at + 1 < len(row) else None,
+            "previous": _named(parts, row[at - 1]) if at else None,
+            "next": _named(parts, row[at + 1]) if at + 1 < len(row) else None,
         }
         stamp = fingerprint(shared, known.id, known.updated_at, known.post, around)
         make = _maker(parts, known, {"feeds": feeds, **around})
@@ -133,10 +134,11 @@ def _shown(parts: Parts, known: Known) -> DigestPost:
     )
 
 
-def _named(known: Known) -> Values:
-    """A neighbour: what a link to it says."""
+def _named(parts: Parts, known: Known) -> Values:
+    """A neighbor: what a link to it says, which is the beginning of its text where it has no title."""
     post = known.post
-    return {"title": post.title or post.slug, "url": post.url, "language": post.language}
+    words = post.title or shorten(_shown(parts, known).summary, 60, placeholder="…") or post.slug
+    return {"title": words, "url": post.url, "language": post.language}
 
 
 def _by_instant(known: Known) -> tuple[float, int]:

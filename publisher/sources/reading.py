@@ -23,7 +23,6 @@ from publisher.sources.instants import (
     EXPIRY_FIELDS,
     MODIFIED_FIELDS,
     Zones,
-    dated_name,
     find_instant,
     find_opening,
     first_date,
@@ -290,21 +289,19 @@ def _title(front: FrontMatter, body: str, path: str, rules: SourceRules, *, is_h
         return title, "title"
     if title := first_heading(body, is_html=is_html):
         return title, "first heading"
-    return (_titleized(path), "file name") if rules.profile == "jekyll" else (_named(front, path), "slug")
+    if rules.profile == "jekyll" or (
+        rules.profile == "hugo" and dated_name(path)
+    ):  # Hugo's archetype does so
+        return _titleized(path), "file name"
+    if rules.profile == "docusaurus":
+        return plain(undated(path)), "file name"
+    return "", "none"  # a note: what shows it uses its first words
 
 
 def _titleized(path: str) -> str:
     """Jekyll's title of a file without one: the words of its name, each with one capital."""
     slug = plain(undated(path))
     return " ".join(word.capitalize() for word in slug.split("-") if word) or slug
-
-
-def _named(front: FrontMatter, path: str) -> str:
-    """A title made of the name: in words where the file is dated, else the slug."""
-    slug = plain(places.find_slug(front, path)[0])
-    if dated_name(path) is None:
-        return slug
-    return " ".join(word[:1].upper() + word[1:] for word in slug.split("-") if word) or slug
 
 
 def _summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> tuple[str, int, str]:

@@ -37,7 +37,12 @@ _MARK_SIGNS = frozenset("[`*_~\\")
 _SPACE = re.compile(r"[ \t\n\r\f\v\u2028\u2029]+")  # a no-break space is meant
 _ATX = re.compile(r"#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
 _ATTRIBUTES = re.compile(r"\s*\{[:#][^{}]*\}\s*$")
-_HTML_HEADING = re.compile(r"<h([1-6])(?:\s[^<>]*)?>(.*?)</h\1\s*>", re.IGNORECASE | re.DOTALL)
+_COMMENT = re.compile(r"<!--[\s\S]{0,5000}?-->")
+_UNSEEN = re.compile(r"\s*(?:(?:import|export)\s.*|\{%.*%\}|\{:.*\}|\{/\*.*\*/\})\s*$")
+_HTML_OPENING = re.compile(
+    r"(?:\s|<(?:article|body|div|header|main|section)\b[^<>]*>)*<h([1-6])(?:\s[^<>]*)?>(.*?)</h\1\s*>",
+    re.IGNORECASE | re.DOTALL,
+)
 _MORE = re.compile(
     r"<!--\s*(?:more|truncate|excerpt|end[ _-]?excerpt|read[ _-]?more)\s*-->|\{/\*\s*truncate\s*\*/\}",
     re.IGNORECASE,
@@ -132,20 +137,20 @@ def lead_of(body: str, separator: str = "") -> int:
 
 
 def first_heading(body: str, *, is_html: bool) -> str:
-    """The body's first heading as plain text; "" where it has none in its first 200 lines."""
-    start = body[:20_000]
+    """The heading that opens the body, as plain text; "" where it begins with anything else. Comments, MDX's
+    imports and template tags on lines of their own come before the beginning.
+    """
+    start = _COMMENT.sub("", body[:20_000])
     if is_html:
-        match = _HTML_HEADING.search(start)
+        match = _HTML_OPENING.match(start)
         return plain(re.sub(r"<[^<>]*>", "", match[2])) if match else ""
-    fence, before = "", ""
-    for line in start.split("\n")[:200]:
-        bare = line.strip()
-        if bare[:3] in ("```", "~~~"):
-            fence = "" if fence == bare[:3] else fence or bare[:3]
-        elif not fence and (text := _heading(line, bare, before)):
-            return plain(_ATTRIBUTES.sub("", text))
-        before = "" if fence else bare
-    return ""
+    lines = start.split("\n")[:200]
+    at = next((n for n, line in enumerate(lines) if line.strip() and not _UNSEEN.match(line)), len(lines))
+    opening, below = ([*lines[at : at + 2], "", ""])[:2]
+    text = _heading(opening, opening.strip(), "")
+    if not text and not _ATX.match(below.strip()):
+        text = _heading(below, below.strip(), opening.strip())
+    return plain(_ATTRIBUTES.sub("", text))
 
 
 def _heading(line: str, bare: str, before: str) -> str:

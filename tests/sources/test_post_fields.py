@@ -54,11 +54,28 @@ def test_a_title_is_whole_where_the_generator_reads_it_as_text(profile: str) -> 
     assert post("title: 'Interior&#39;s'", rules=rules).title == "Interior's"
 
 
-def test_a_missing_title_is_the_first_heading_else_the_name() -> None:
-    assert post("x: y", "```\n# no\n```\n\n## The *Real* One {#id}\n").title == "The Real One"
-    assert post("x: y", "Under\n=====\n").title == "Under"
-    assert post("x: y").title == "A Name"
-    assert post("date: 2024-01-01", path="some-note.md").title == "some-note"
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        ("\n## The *Real* One {#id}\n", "The Real One"),
+        ("<!-- a\n\ncomment -->\nimport X from 'x'\n\n# One\n", "One"),
+        ("Under\n=====\n", "Under"),
+        ("Text\n\n---\n", ""),
+        ("Text\n# Later\n", ""),
+        ("```\n# no\n```\n\n# Later\n", ""),
+        ("![](a.png)\n\n# Later\n", ""),
+        ("", ""),
+    ],
+)
+def test_a_missing_title_is_the_heading_that_opens_the_body_else_none(body: str, title: str) -> None:
+    assert post("x: y", body).title == title
+
+
+@pytest.mark.parametrize(
+    ("profile", "title"), [("jekyll", "A Name"), ("docusaurus", "a-name"), ("zola", ""), ("none", "")]
+)
+def test_a_missing_title_is_what_the_generator_makes_of_the_name(profile: str, title: str) -> None:
+    assert post("x: y", rules=SourceRules(site_url="https://blog.example/", profile=profile)).title == title
 
 
 @pytest.mark.parametrize(
