@@ -23,6 +23,7 @@ from publisher.sources.instants import (
     EXPIRY_FIELDS,
     MODIFIED_FIELDS,
     Zones,
+    dated_name,
     find_instant,
     find_opening,
     first_date,
@@ -289,9 +290,8 @@ def _title(front: FrontMatter, body: str, path: str, rules: SourceRules, *, is_h
         return title, "title"
     if title := first_heading(body, is_html=is_html):
         return title, "first heading"
-    if rules.profile == "jekyll" or (
-        rules.profile == "hugo" and dated_name(path)
-    ):  # Hugo's archetype does so
+    archetype = rules.profile == "hugo" and dated_name(path)  # whose title is made of the name
+    if archetype or rules.profile == "jekyll":
         return _titleized(path), "file name"
     if rules.profile == "docusaurus":
         return plain(undated(path)), "file name"

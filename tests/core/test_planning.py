@@ -287,3 +287,13 @@ def test_the_age_of_a_post_under_embargo_counts_from_its_end() -> None:
     assert not change.backfill
     assert plan([post("a", instant=NOW - 90 * DAY)]).changes[0].backfill
     assert plan([replace(held_back, opens=NOW + DAY)]).changes == ()
+
+
+def test_a_post_that_says_no_title_keeps_the_one_it_was_published_under() -> None:
+    assert plan([replace(post("a"), title="")], [known("a")]).changes == ()
+
+
+def test_two_notes_without_titles_are_not_one_for_that() -> None:
+    gone = replace(known("old"), post=replace(post("old"), title="", slug="old"))
+    made = plan([replace(post("new"), title="", slug="new", body_hash="b" * 64)], [gone])
+    assert made.renamed == ()

@@ -271,3 +271,18 @@ def test_turning_pages_off_takes_pages_and_files_away(site: Site) -> None:
     (item,) = site.feed()
     assert item["id"] == "tag:harbour.example,2026:/posts/2026/10/01/a/"
     assert 'src="https://harbour.example/2026/10/01/a/p.png"' in item["content_html"]
+
+
+def test_a_note_without_a_title_has_none_in_feeds_and_its_first_words_in_links(site: Site) -> None:
+    words = "The ferry was late again and nobody on the quay could say why it was so."
+    site.post("note.md", words, date="2026-10-01")
+    site.post("next.md", "Text.", title="Next", date="2026-10-02")
+    site.publish()
+    assert [item["title"] for item in site.feed()] == ["Next", ""]
+    assert "<title/>" in site.read("feed.atom") or '<title type="text"/>' in site.read("feed.atom")
+    (note,) = (path for path in site.at("posts") if "note" in path)
+    assert "<title>The ferry was late again and nobody on the quay could say" in site.read(note)
+    link = re.search(r'rel="prev"><bdi[^>]*>([^<]*)<', site.read(note.replace("10/01/note", "10/02/next")))
+    assert link
+    assert link[1].startswith("The ferry was late again")
+    assert len(link[1]) <= 60

@@ -41,7 +41,6 @@ def front(*lines: str) -> str:
         (HUGO, "content/posts/b.md", ("url: /own/",), "/own/"),
         (ELEVENTY, "posts/2020-01-02-hello.md", ('permalink: "/w/{{ page.fileSlug }}/"',), "/w/hello/"),
         (ELEVENTY, "posts/a.md", ('permalink: "/{{ title | slugify }}/index.html"',), "/a-title/"),
-        (ELEVENTY, "posts/a.md", ('permalink: "/{{ pagination.page }}/"',), "/posts/a/"),
         (DOCUSAURUS, "blog/2021-08-26-welcome/index.md", ("slug: hi",), "/news/hi"),
         (ASTRO, "src/content/blog/Sub Dir/It's Mine.md", (), "/blog/sub-dir/its-mine/"),
         (ZOLA, "content/blog/My Pöst!.md", (), "/blog/my-post/"),
