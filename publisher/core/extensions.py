@@ -10,6 +10,8 @@ class Extension(StrEnum):
 
     DEFINITIONS = "definitions"  # a term on a line, and ": what it means" below it
     ABBREVIATIONS = "abbreviations"  # *[HTML]: what the letters stand for
+    TABLES = "tables"  # | a | b |, without a rule below the first row
+    AFTER_HTML = "after-html"  # </div>Text *is Markdown*
     BREAKS = "breaks"  # a line ends where it is written to end
     EMOJI = "emoji"  # :smile:
     HIGHLIGHT = "highlight"  # ==marked==

@@ -3,7 +3,7 @@
     safe        who is asked; what is kept of it              making      the way of a body
     commonmark  Markdown -> HTML (comrak)
     templates   generators' template code, resolved or gone   sanitise    any HTML -> safe HTML (nh3)
-    extras, boxes, jsx, mdx, components  what other engines read in Markdown: as CommonMark has it
+    extras, boxes, kramdown, jsx, mdx, components  what other engines read in Markdown: as CommonMark has it
     definitions, abbreviations, math, emoji  what only some engines read
     shortcodes, elsewhere  tags and what they show            liquid, braces  expressions
     leftout     what goes though it may have meant something

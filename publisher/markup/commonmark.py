@@ -14,6 +14,7 @@ from publisher.markup.notes import with_notes
 _ANCHOR = re.compile(
     r'<a href="#[^"]*" aria-label="[^"]*" data-heading-content="[^"]*" class="anchor"></a>(?=</h[1-6]>)'
 )
+_NAMED = re.compile(r'<h([1-6])(?: id="[^"]*")?>([^\n]*?)[ \t]*<a id="([^"<>]*)"></a></h\1>')
 _TASK = re.compile(r'<input type="checkbox"( checked="")? disabled="" />')
 
 
@@ -53,6 +54,8 @@ def to_html(source: str, extensions: Collection[Extension] = ()) -> str:
     render = _render(breaks=Extension.BREAKS in extensions)
     html = comrak.render_markdown(loosened(source) if definitions else source, options, None, render)
     html = _ANCHOR.sub("", html)
+    if '<a id="' in html:  # a heading that its author gave an id
+        html = _NAMED.sub(r'<h\1 id="\3">\2</h\1>', html)
     html = with_notes(html) if 'href="#' in html and 'id="fn-' in html else html
     html = with_single_terms(html) if definitions else html
     return _TASK.sub(lambda match: "☑" if match[1] else "☐", html) if "<input" in html else html

@@ -17,6 +17,7 @@ from publisher.markup.emoji import with_emoji
 from publisher.markup.extras import as_commonmark
 from publisher.markup.hidden import reveal, shown, without
 from publisher.markup.jsx import without_jsx
+from publisher.markup.kramdown import after_comments, after_html, with_tables, without_empty_heads
 from publisher.markup.math import with_math
 from publisher.markup.mdx import without_expressions
 from publisher.markup.mending import Lost
@@ -58,8 +59,8 @@ def safe(
         resolved = with_components(without_jsx(resolved), mdx=mdx)
         if mdx:
             resolved = with_lines_read(resolved, lambda text: to_html(text, context.extensions))
-        resolved = with_quotations(resolved)
-    html = to_html(resolved, context.extensions) if kind is Kind.MARKDOWN else resolved
+        resolved = with_quotations(_as_engines_end_html(resolved, context))
+    html = without_empty_heads(to_html(resolved, context.extensions)) if kind is Kind.MARKDOWN else resolved
     if limits.too_deep(html):
         return limits.as_plain(shown(without_marks(resolved)))
     html = sanitised(html, context.base_url, dict(files), lost)
@@ -74,6 +75,14 @@ def safe(
     if Extension.EMOJI in context.extensions and ":" in html:
         html = stream.map_prose(html, with_emoji)
     return _without_title(reveal(html), context.title).strip()
+
+
+def _as_engines_end_html(source: str, context: Context) -> str:
+    """A Markdown source with what its engine reads beside HTML, and as tables."""
+    source = after_comments(source)
+    if Extension.AFTER_HTML in context.extensions:
+        source = after_html(source)
+    return with_tables(source) if Extension.TABLES in context.extensions else source
 
 
 def _with_code_from_the_left(html: str) -> str:
@@ -100,8 +109,12 @@ def _scrubbed(text: str) -> str:
 
 
 def _without_title(html: str, title: str) -> str:
-    found = stream.first_heading(html)
-    if found is None or not title or _normal(found[2]) != _normal(title):
+    """`html` without a heading that opens it and only repeats the title. One that is a link, or below words,
+    says more."""
+    found = stream.first_heading(html) if title else None
+    if found is None or _normal(found[2]) != _normal(title):
+        return html
+    if "<a href" in html[found[0] : found[1]] or stream.words(html[: found[0]]):
         return html
     return html[: found[0]] + html[found[1] :].lstrip("\n")
 

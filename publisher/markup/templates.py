@@ -29,10 +29,12 @@ _INTERNAL = re.compile(
     r"""(\]\(<?|\bhref=["']?)@/([^\s()<>"']{1,500}\.md(?:\#[\w-]*)?)(?=[)>"'\s])"""
 )  # Zola's links
 _PAIRS = (("{{<", ">}}"), ("{{%", "%}}"), ("{%", "%}"))
+_ID = re.compile(r"[{\s:]#([A-Za-z][\w:.-]*)")
 _ATTRIBUTES = re.compile(
     r"^[ \t]*\{:[ \t]*:?/?[.#\w=:][^{}\n]*\}[ \t]*$\n?"  # a line of its own
     r"|(?<=[)`*_\"\]])\{:[ \t]*\n?[ \t]*[.#\w][^{}\n]*(?:\n[ \t]*[.#\w][^{}\n]*)?\}"  # after a span
     r"|\A\{:[ \t]*[.#\w][^{}\n]*\}"
+    r"|\A[ \t]+\{:?[ \t]?[.#][A-Za-z][\w:.-]*[^{}\n]*\}[ \t]*$"  # after a code span
     r"|^\{::[^{}\n]*\}"  # {::options /}
     r"|(?<=\S)[ \t]*\{:?[ \t]?[.#][A-Za-z][\w:.-]*[^{}\n]*\}[ \t]*$",  # at the end of a heading
     re.MULTILINE,
@@ -119,7 +121,20 @@ def _fenced(match: re.Match[str]) -> str:
 
 def _change_markdown(text: str, context: Context) -> str:
     text = _change(text, context)
-    return _ATTRIBUTES.sub("", text) if "{:" in text or "{#" in text else text
+    return _ATTRIBUTES.sub(_anchor, text) if "{:" in text or "{#" in text else text
+
+
+def _anchor(attributes: re.Match[str]) -> str:
+    """What stands for a list of attributes: a place to link to, where it gives one its name."""
+    named = _ID.search(attributes[0])
+    if named is None:
+        return ""
+    anchor = f'<a id="{named[1]}"></a>'
+    if not attributes[0].endswith("\n"):
+        return anchor
+    text, end = attributes.string, max(attributes.start() - 1, 0)
+    in_table = "|" in text[text.rfind("\n", 0, end) + 1 : end]
+    return f"\n{anchor}\n\n" if in_table else f"{anchor}\n"
 
 
 def _change(text: str, context: Context) -> str:

@@ -18,9 +18,12 @@ _OTHERS = names("title date content url tags categories excerpt")
 """Names that mean something of the generator's own."""
 
 MANY, LONG = 1_000, 1_000
+_NOTHING: Mapping[str, str] = {}
 
 
-def asked_of(front: FrontMatter, body: str, known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def asked_of(
+    front: FrontMatter, body: str, known: Mapping[str, str] = _NOTHING
+) -> tuple[tuple[str, str], ...]:
     """(name as the body writes it, text) of each value of the front matter that `body` shows, by name; and of
     what else is `known`, such as its own variables."""
     if (

@@ -21,14 +21,28 @@ from publisher.sources.configs import read_table, read_text
 from publisher.sources.values import FrontMatter, Value, scalars, table
 
 _USUAL: Mapping[str, tuple[Extension, ...]] = {
-    "none": (Extension.DEFINITIONS, Extension.ABBREVIATIONS),
-    "jekyll": (Extension.DEFINITIONS, Extension.ABBREVIATIONS, Extension.MATH, Extension.TEMPLATES),
+    "none": (Extension.DEFINITIONS, Extension.ABBREVIATIONS, Extension.AFTER_HTML),
+    "jekyll": (
+        Extension.DEFINITIONS,
+        Extension.ABBREVIATIONS,
+        Extension.TABLES,
+        Extension.AFTER_HTML,
+        Extension.MATH,
+        Extension.TEMPLATES,
+    ),
     "hugo": (Extension.DEFINITIONS,),
-    "pelican": (Extension.DEFINITIONS, Extension.ABBREVIATIONS),
+    "pelican": (Extension.DEFINITIONS, Extension.ABBREVIATIONS, Extension.AFTER_HTML),
     "hexo": (Extension.DEFINITIONS, Extension.BREAKS, Extension.TEMPLATES),
     "docusaurus": (Extension.EMOJI, Extension.MDX),
     "eleventy": (Extension.TEMPLATES, Extension.EJS),
 }
+_KRAMDOWNS = (
+    Extension.DEFINITIONS,
+    Extension.ABBREVIATIONS,
+    Extension.TABLES,
+    Extension.AFTER_HTML,
+    Extension.MATH,
+)
 _TEX = (Extension.MATH, Extension.DOLLARS)
 _DELIMITERS = {
     "$$": Extension.MATH,
@@ -103,9 +117,7 @@ def _jekyll(root: Path) -> _Changes:
     top = _first_table(root, "_config.yml", "_config.yaml", "_config.toml")
     engine = top.get("markdown")
     if isinstance(engine, str) and engine.casefold() != "kramdown":
-        yield Extension.DEFINITIONS, False
-        yield Extension.ABBREVIATIONS, False
-        yield Extension.MATH, False
+        yield from ((extension, False) for extension in _KRAMDOWNS)
     yield Extension.BREAKS, _flag(table(top.get("kramdown")), "hardwrap")
     gems = read_text(root / "Gemfile")
     named = {*scalars(top.get("plugins")), *scalars(top.get("gems"))}

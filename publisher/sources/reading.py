@@ -45,6 +45,9 @@ Link: TypeAlias = Callable[[str, str], Linked]
 """(path, body) -> the body with the addresses of what it links to."""
 
 SUMMARY_FIELDS = ("excerpt", "summary", "description", "deck", "subtitle")
+MOST_NULS = 8
+"""NULs of a text, which go; more make it none."""
+
 MOST_TERMS = 200
 """Tags, categories and authors of one post."""
 
@@ -179,9 +182,12 @@ def _described(reason: str, front: FrontMatter | None) -> str:
 
 
 def _decode(path: str, data: bytes) -> str | BadPost:
-    if (nul := data.find(b"\0")) >= 0:
-        line = 1 + data.count(b"\n", 0, nul)
-        return BadPost(path=path, line=line, reason=f"a NUL at byte {nul}; save the file as UTF-8 text")
+    if nuls := data.count(b"\0"):
+        at = data.find(b"\0")
+        if nuls > MOST_NULS or data.endswith(b"\0" * 8):  # no text, or one that a crash cut off
+            line = 1 + data.count(b"\n", 0, at)
+            return BadPost(path=path, line=line, reason=f"a NUL at byte {at}; save the file as UTF-8 text")
+        data = data.replace(b"\0", b"")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -76,7 +76,7 @@ def test_expressions_of_templates(body: str, made: str, gone: list[str]) -> None
         ("<Box if={a && b > 1} title='}'>c</Box> <TOCInline toc={toc} />", "<p>c</p>", []),
         ("<p onClick={() => { a({b: '}'}) }}>c</p>", "<p>c</p>", []),
         ("$${a}_b$$", "<p>$${a}_b$$</p>", []),
-        ("## A {#own}", '<h2 id="a">A</h2>', []),
+        ("## A {#own}", '<h2 id="own">A</h2>', []),
         ("a { never closed", "<p>a { never closed</p>", []),
     ],
 )  # fmt: skip

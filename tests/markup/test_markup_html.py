@@ -116,7 +116,7 @@ def test_other_headings_stay_with_their_ids() -> None:
          '<p><a href="https://x.example/">https://x.example/</a></p>'),
         ("never closed {% here", "<p>never closed  here</p>"),
         ("# Head {#own}\n\nText{: .lead}\n{: #x .y}\n\n*a*{: .b}",
-         '<h1 id="head">Head</h1>\n<p>Text</p>\n<p><em>a</em></p>'),
+         '<h1 id="own">Head</h1>\n<p>Text\n<a id="x"></a></p>\n<p><em>a</em></p>'),
     ],
 )  # fmt: skip
 def test_template_code_outside_code_never_reaches_a_reader(body: str, made: str) -> None:

@@ -15,7 +15,7 @@ from publisher.sources.values import FrontMatter
 
 GOOD = "---\ntitle: A\ndate: 2024-05-01\n---\nBody\n"
 DEFINITIONS, BREAKS, EMOJI = Extension.DEFINITIONS, Extension.BREAKS, Extension.EMOJI
-ABBREVIATIONS = Extension.ABBREVIATIONS
+ABBREVIATIONS, TABLES, AFTER_HTML = Extension.ABBREVIATIONS, Extension.TABLES, Extension.AFTER_HTML
 MATH, DOLLARS, BRACKETS = Extension.MATH, Extension.DOLLARS, Extension.BRACKETS
 TEMPLATES, EJS, MDX = Extension.TEMPLATES, Extension.EJS, Extension.MDX
 PASSED = """[markup.goldmark.extensions.passthrough]
@@ -35,10 +35,10 @@ def read(root: Path, files: dict[str, str], post: str, profile: str = "auto") ->
 @pytest.mark.parametrize(
     ("profile", "extensions"),
     [
-        ("none", {DEFINITIONS, ABBREVIATIONS}),
-        ("jekyll", {DEFINITIONS, ABBREVIATIONS, MATH, TEMPLATES}),
+        ("none", {DEFINITIONS, ABBREVIATIONS, AFTER_HTML}),
+        ("jekyll", {DEFINITIONS, ABBREVIATIONS, TABLES, AFTER_HTML, MATH, TEMPLATES}),
         ("hugo", {DEFINITIONS}),
-        ("pelican", {DEFINITIONS, ABBREVIATIONS}),
+        ("pelican", {DEFINITIONS, ABBREVIATIONS, AFTER_HTML}),
         ("hexo", {DEFINITIONS, BREAKS, TEMPLATES}),
         ("eleventy", {TEMPLATES, EJS}),
         ("astro", set()),

@@ -86,7 +86,7 @@ def test_merge_keys_and_aliases_are_followed() -> None:
         ('{"a": 1,\n "b": }\nBody', 2, "broken JSON: Expecting value; mend the line"),
         ('{"a": 1', 1, "front matter opens with { and never closes; add the missing }"),
         (b"---\ntitle: caf\xe9\n---\n", 2, "byte 14 (0xe9) is not UTF-8; save the file as UTF-8"),
-        (b"---\ntitle: a\n---\n\0", 4, "a NUL at byte 17; save the file as UTF-8 text"),
+        (b"---\ntitle: a\n---\n" + b"\0" * 8, 4, "a NUL at byte 17; save the file as UTF-8 text"),
     ],
 )
 def test_what_cannot_be_read_names_line_reason_and_what_to_do(
@@ -95,6 +95,12 @@ def test_what_cannot_be_read_names_line_reason_and_what_to_do(
     found = bad(text)
     assert found.line == line
     assert found.reason.startswith(reason)
+
+
+def test_a_stray_nul_goes() -> None:
+    found = read_post("2024-01-02-a.md", b"---\ntitle: L\0ow\n---\nwa\0ter\n", RULES)
+    assert isinstance(found, Parsed)
+    assert (found.post.title, found.body) == ("Low", "water\n")
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
