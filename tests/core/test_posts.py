@@ -129,6 +129,33 @@ def test_other_metadata_makes_no_revision(changes: dict[str, Any]) -> None:
     assert replace(POST, **changes).revision == POST.revision
 
 
+def at(site: str, picture: str) -> Post:
+    url = f"{site}{POST.permalink}"
+    return replace(POST, url=url, base_url=url, image=Image(url=picture))
+
+
+def test_another_domain_or_folder_of_the_site_is_no_revision() -> None:
+    before = at("https://a.example", "https://a.example/p.png")
+    assert at("http://www.b.example:8000", "http://www.b.example:8000/p.png").revision == before.revision
+    deep = at("https://a.example/blog", "https://a.example/blog/p.png")
+    assert deep.revision == at("https://b.example/notes", "https://b.example/notes/p.png").revision
+    above = at("https://a.example/blog", "https://a.example/p.png")
+    assert above.revision == at("https://b.example/blog", "https://b.example/p.png").revision
+
+
+def test_an_address_elsewhere_is_a_revision() -> None:
+    before = at("https://a.example", "https://a.example/p.png")
+    for picture in ("https://a.example.org/p.png", "https://cdn.example/p.png", "https://a.example/q.png"):
+        assert at("https://a.example", picture).revision != before.revision, picture
+    for url in ("https://other.example/one/", f"https://a.example{POST.permalink}x"):
+        assert replace(before, url=url).revision != before.revision, url
+
+
+def test_the_text_that_its_author_wrote_is_measured_where_links_in_it_were_resolved() -> None:
+    resolved = replace(POST, body_hash="b" * 64, written_hash=POST.body_hash)
+    assert resolved.revision == POST.revision != replace(POST, body_hash="b" * 64).revision
+
+
 def test_an_images_words_are_no_revision_but_its_place_is() -> None:
     image = Image(url="https://example.org/b.png")
     assert replace(POST, image=image).revision == replace(POST, image=replace(image, alt="b")).revision
