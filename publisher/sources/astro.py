@@ -8,7 +8,7 @@ astro.config.mjs                                 trailingSlash: "never", build: 
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -28,6 +28,7 @@ _DEFINED = re.compile(r"\b(?:const|let|var)\s+(\w+)[^=;\n]{0,100}=\s*defineColle
 _COLLECTIONS = re.compile(r"\bexport\s+const\s+collections\b[^={]{0,100}=\s*\{([^{}]*)\}")
 _TEXTS = re.compile(r"""\bconst\s+(\w+)[^=;\n]{0,100}=\s*["'`]([^"'`$\n]*)["'`]""")
 _BASE = re.compile(r"""\bbase\s*:\s*(?:["'`]([^"'`\n]*)["'`]|(\w+))""")
+_GLOB = re.compile(r"\bglob\s*\(")
 _PLACED = re.compile(r"\$\{(\w+)\}")
 _DEFAULT = re.compile(
     r"""(?<![\w.])(\w+)\s*:\s*z\s*\.[^,;{}]{0,300}?\.default\(\s*("[^"\n]*"|'[^'\n]*'|true|false|\[[^\[\]{}()]*\])\s*\)"""
@@ -65,7 +66,25 @@ def read_site(root: Path, config: str) -> Site:
         for name, route in routes.items()
     }
     usual = {place: values for place, values in usual.items() if values}
-    return Site(links, usual, ("src/content", *sorted({*folders.values()} - {""})))
+    return Site(links, usual, _read(root, parts, [*folders.values()]))
+
+
+def _read(root: Path, parts: Sequence[tuple[str, str]], folders: Sequence[str]) -> tuple[str, ...]:
+    """The folders that pages are made of: those of collections and src/pages; none where it cannot be told.
+    Until Astro 5 (src/content/config.ts) each folder in src/content was a collection. Without any a page may
+    ask for each file in src.
+    """
+    loaded = [part for _, part in parts if _GLOB.search(part)]
+    if not parts:
+        return () if any((root / name).is_file() for name in _SCHEMAS) else ("src",)
+    if (
+        any(_BASE.search(part) is None for part in loaded)
+        or "" in folders
+        or any("$" in it for it in folders)
+    ):
+        return ()
+    old = any((root / name).is_file() for name in _SCHEMAS if name.startswith("src/content/"))
+    return (*dict.fromkeys((*(["src/content"] if old else []), *folders)), "src/pages")
 
 
 def _text(file: Path) -> str:
@@ -98,7 +117,7 @@ def _folder(name: str, part: str, text: str) -> str:
         return f"src/content/{name}"
     said = dict(_TEXTS.findall(text))
     base = said.get(match[2], "") if match[2] else match[1]
-    base = _PLACED.sub(lambda place: said.get(place[1], ""), base)
+    base = _PLACED.sub(lambda place: said.get(place[1], place[0]), base)
     return "/".join(name for name in base.split("/") if name not in ("", "."))
 
 

@@ -187,7 +187,7 @@ def _hugo(file: Path) -> Config:
         tongues=tongues,
         undated=hugo.undated(top),
         leaves=hugofiles.leaves(top, tongues.off),
-        reads=tuple(tongues.contents),
+        reads=hugofiles.reads(tongues.contents, top),
         cascade=top.get("cascade"),
     )
 
@@ -279,7 +279,7 @@ def _astro(file: Path) -> Config:
         language=locale[1] if locale else "",
         sections=site.links,
         defaults=tuple(Defaults(scope=place, values=values) for place, values in site.usual.items()),
-        reads=(*site.folders, "src/pages"),
+        reads=site.folders,
     )
 
 

@@ -18,21 +18,29 @@ _PATH = re.compile(r"""\bpath\s*:\s*["'`]([^"'`$\n]+)["'`]""")
 _EXCLUDE = re.compile(r"\bexclude\s*:\s*\[([^\[\]]{0,5000})\]")
 _TEXT = re.compile(r""""([^"\n]+)"|'([^'\n]+)'|`([^`$\n]+)`""")
 _USUAL = ("**/*.test.{js,jsx,ts,tsx}", "**/__tests__/**")
+_UNKNOWN = re.compile(r"\bpath\b\s*[:,}]|\.\.\.")
+_ELSEWHERE = re.compile(r"\bblog\s*:\s*(?!false)|plugin-content-blog")
 MAX_BLOGS = 20
 
 
 def files(config: str) -> tuple[tuple[str, ...], tuple[Leaves, ...]]:
-    """The folders of blogs that a configuration names, and what it leaves out of them."""
+    """The folders of blogs that a configuration names, and what it leaves out of them. No folders: they are
+    not written out, and may be anywhere.
+    """
     places: dict[str, tuple[str, ...]] = {}
     for match in islice(_BLOCK.finditer(config), MAX_BLOGS):
         block = _block(config, match.end())
         path = _PATH.search(block)
+        if path is None and _UNKNOWN.search(block):
+            return (), ()
         place = "/".join(part for part in path[1].split("/") if part not in ("", ".")) if path else "blog"
         exclude = _EXCLUDE.search(block)
         globs = (
             tuple(one or two or three for one, two, three in _TEXT.findall(exclude[1])) if exclude else _USUAL
         )
         places[place] = globs
+    if not places and _ELSEWHERE.search(config):
+        return (), ()
     places = places or {"blog": _USUAL}
     leaves = tuple(named("exclude", globs, below=place) for place, globs in places.items())
     return (*places, "i18n"), leaves

@@ -13,9 +13,10 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
-from publisher.sources.globs import expression, whole
+from publisher.sources.globs import any_of, expression, whole
 from publisher.sources.leaving import Leaves, Outside, Patterns
 
 MAX_LINES = 1_000
@@ -31,16 +32,30 @@ _USUAL = {"includes": "_includes", "data": "_data", "output": "_site"}
 class Git:
     """A .gitignore: each pattern as written, whether it takes back, and what it matches, the last first."""
 
-    patterns: Sequence[tuple[str, bool, str]]
+    patterns: tuple[tuple[str, bool, str], ...]
 
     def why(self, path: str) -> str | None:
         """As leaving.Leaves. What is in an ignored folder cannot be taken back."""
-        ends = [at for at, mark in enumerate(path) if mark == "/"]
-        for place in (*(path[: end + 1] for end in ends), path):
-            found = next((item for item in self.patterns if whole(item[2], place)), None)
-            if found and not found[1]:
-                return f".gitignore: {found[0]}"
+        if not self.patterns:
+            return None
+        folder, slash, _ = path.rpartition("/")
+        return (_git(self.patterns, folder + "/") if slash else None) or _last(self.patterns, path)
+
+
+@lru_cache(maxsize=2_000)
+def _git(patterns: tuple[tuple[str, bool, str], ...], folder: str) -> str | None:
+    """Why the folder, or one above it, is ignored."""
+    above = folder[:-1].rpartition("/")[0]
+    return (_git(patterns, above + "/") if above else None) or _last(patterns, folder)
+
+
+def _last(patterns: Sequence[tuple[str, bool, str]], place: str) -> str | None:
+    """What the last pattern of those that match says of it; `patterns` has the last one first."""
+    some = any_of(tuple(f"(?:{source})$" for _, _, source in patterns))
+    if some is None or not some.match(place):
         return None
+    found = next((item for item in patterns if whole(item[2], place)), None)
+    return f".gitignore: {found[0]}" if found and not found[1] else None
 
 
 def files(content: str | None) -> tuple[str, ...]:
@@ -80,7 +95,8 @@ def _of_git(text: str) -> Iterator[tuple[str, bool, str]]:
         folder = pattern.endswith("/")
         bare = pattern.rstrip("/")
         anchor = "" if "/" in bare else "(?:.*/)?"
-        yield written, back, anchor + expression(bare.lstrip("/"), braces=False) + ("/" if folder else "/?")
+        source = anchor + expression(bare.lstrip("/"), braces=False)
+        yield written, back, source + ("(?<=[^/])/" if folder else "(?<=[^/])/?")
 
 
 def _folders(config: str, content: str) -> Iterator[str]:

@@ -63,6 +63,14 @@ def leaves(top: Mapping[str, Value], off: Sequence[str]) -> tuple[Leaves, ...]:
     return Silent(tuple(off)), Patterns("ignoreFiles", patterns, "/")
 
 
+def reads(contents: Iterable[str], top: Mapping[str, Value]) -> tuple[str, ...]:
+    """The folders of content; none where one is outside of the blog, so that posts may be anywhere."""
+    languages = top.get("languages")
+    tables = [top, *(table(entry) for entry in languages.values())] if isinstance(languages, dict) else [top]
+    written = [_text(entry.get("contentdir")) for entry in tables]
+    return () if any(text.startswith(("/", "..", "~")) for text in written) else tuple(contents)
+
+
 def resources(paths: Iterable[str], places: Sequence[str], codes: Sequence[str]) -> Resources:
     """The files of leaf bundles among `paths`, which are from the blog's root; content is in `places`, and
     `codes` are the languages that an index may be in.

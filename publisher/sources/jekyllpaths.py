@@ -7,10 +7,12 @@ names       that begin with "_", "." , "#" or "~", and those that end in "~"
 destination the built site, which is never read
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from publisher.sources.globs import expression, whole
+from publisher.sources.globs import any_of, expression
 from publisher.sources.values import Value, scalars
 
 EXCLUDED = (
@@ -28,8 +30,8 @@ class Entries:
     `collections` the only one that has posts, where one is set.
     """
 
-    exclude: Sequence[str] = EXCLUDED
-    include: Sequence[str] = (".htaccess",)
+    exclude: tuple[str, ...] = EXCLUDED
+    include: tuple[str, ...] = (".htaccess",)
     source: str = ""
     destination: str = "_site"
     collections: str = ""
@@ -51,12 +53,13 @@ class Entries:
     def _passed(self, base: str, entry: str, posts: bool) -> str | None:
         """Why the filter passes over `entry` of the folder `base`."""
         last = entry.rpartition("/")[2]
-        if any(_names(item, entry) or _names(item, last) for item in self.include):
+        include, exclude = _finds(self.include), _finds(self.exclude)
+        if include and (include.fullmatch(entry) or include.fullmatch(last)):
             return None
         full = f"{base}/{entry}" if base else entry
-        for item in self.exclude:
-            if item not in self.include and _names(item, full):
-                return f"exclude: {item}"
+        if exclude and exclude.fullmatch(full):
+            item = next(item for item in self.exclude if (one := _finds((item,))) and one.fullmatch(full))
+            return f"exclude: {item}"
         if not posts or full == self.collections:
             return None  # of what is no post Jekyll builds pages and collections, and `visibility` says so
         odd = next((name for name in (entry, last) if name[0] in "._#~" or name.endswith("~")), None)
@@ -65,9 +68,12 @@ class Entries:
 
 def entries_of(top: Mapping[str, Value]) -> Entries:
     """What a configuration says of it; `top` is keyed by values.fold."""
+    kept = tuple(scalars(top.get("include"))) or (".htaccess",)
     return Entries(
-        exclude=tuple(dict.fromkeys((*filter(None, scalars(top.get("exclude"))), *EXCLUDED))),
-        include=tuple(filter(None, scalars(top.get("include")))) or (".htaccess",),
+        exclude=tuple(
+            item for item in dict.fromkeys((*scalars(top.get("exclude")), *EXCLUDED)) if item not in kept
+        ),
+        include=kept,
         source=_folder(top.get("source")),
         destination=_folder(top.get("destination")) or "_site",
         collections=_folder(top.get("collectionsdir")),
@@ -86,16 +92,21 @@ def _entries(path: str) -> Iterator[tuple[str, str]]:
         yield "/".join(parts[: end + 1]), "/".join(parts[end + 1 :])
 
 
-def _names(item: str, entry: str) -> bool:
-    """Jekyll's glob_include?: a pattern, or the beginning of a path, be that in the middle of a name."""
+def _finds(items: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Jekyll's glob_include? of `items`: patterns, or beginnings of paths, also in the middle of a name."""
+    return any_of(tuple(source for item in items for source in _sources(item)))
+
+
+@lru_cache(maxsize=1_000)
+def _sources(item: str) -> tuple[str, ...]:
     item = item.removeprefix("./").lstrip("/")
     if not item:
-        return False
+        return ()
     return (
-        entry.startswith(item)
-        or whole(expression(item, across=True, braces=False), entry)
-        or item == entry + "/"
-    )
+        f"{re.escape(item)}.*",
+        expression(item, across=True, braces=False),
+        f"{re.escape(item.rstrip('/'))}",
+    )[: 3 if item.endswith("/") else 2]
 
 
 def _folder(value: Value) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from publisher.sources.globs import compiled, expression
+from publisher.sources.globs import any_of, compiled, expression
 
 _COPIES = (
     # Syncthing: https://docs.syncthing.net/users/syncing.html#conflicting-changes
@@ -85,6 +85,9 @@ class Patterns:
 
     def why(self, path: str) -> str | None:
         """As Leaves."""
+        found = any_of(tuple(source for _, source in self.patterns))
+        if found is None or not found.search(self.lead + path):
+            return None
         for written, source in self.patterns:
             pattern = compiled(source)
             if pattern is not None and pattern.search(self.lead + path):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from publisher.core.posts import BadPost
 from publisher.sources import FolderSource
+from publisher.sources.eleventyfiles import Git
 from publisher.sources.eleventyfiles import leaves as eleventys
 from publisher.sources.globs import expression, whole
 from publisher.sources.jekyllpaths import Entries
@@ -207,6 +208,74 @@ def test_a_section_that_is_a_draft_hides_all_below(folder: str, tmp_path: Path) 
 
 def test_settings_that_name_a_folder_apart_from_the_content_are_believed(tmp_path: Path) -> None:
     assert read(tmp_path, {**HUGO, "notes/a.md": POST}, folder="notes")["a.md"].hidden is None
+
+
+COLLECTION = "import { glob } from 'astro/loaders'\nconst blog = defineCollection({ loader: glob({ %s }) })\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "path", "hidden"),
+    [
+        ({"src/content.config.ts": COLLECTION % "base: './src/data/blog'"}, "src/data/blog/a.md", False),
+        ({"src/content.config.ts": COLLECTION % "base: './src/data/blog'"}, "src/content/old/a.md", True),
+        ({"src/content/config.ts": COLLECTION % "base: './src/data/blog'"}, "src/content/old/a.md", False),
+        ({"src/content.config.ts": COLLECTION % "base: './words'"}, "words/a.md", False),
+        ({"src/content.config.ts": COLLECTION % "base: where()"}, "words/a.md", False),
+        ({"src/content.config.ts": COLLECTION % "base: `${WHERE}/blog`"}, "words/a.md", False),
+        ({"src/content.config.ts": "const collections = { w: defineCollection({}) }"}, "w/a.md", False),
+        ({"src/content.config.ts": COLLECTION % "base: './words'"}, "README.md", True),
+        ({}, "src/posts/a.md", False),
+        ({}, "docs/a.md", True),
+    ],
+)  # fmt: skip
+def test_astro_reads_its_collections_where_they_are_written_out(
+    config: dict[str, str], path: str, hidden: bool, tmp_path: Path
+) -> None:
+    found = read(tmp_path, {**ASTRO, **config, path: POST})[path]
+    assert found.hidden == ("outside its collections" if hidden else None)
+
+
+@pytest.mark.parametrize(
+    ("config", "path", "hidden"),
+    [
+        ("{presets: [['classic', {blog: {path: './news'}}]]}", "news/a.md", False),
+        ("{presets: [['classic', {blog: {path: './news'}}]]}", "blog/a.md", True),
+        ("{presets: [['classic', {blog: {path: NEWS}}]]}", "news/a.md", False),
+        ("{presets: [['classic', {blog: options}]]}", "news/a.md", False),
+        ("{presets: [['classic', {blog: {...options}}]]}", "news/a.md", False),
+        ("{plugins: [['@docusaurus/plugin-content-blog', {path: 'notes'}]]}", "notes/a.md", False),
+        ("{presets: [['classic', {docs: {}}]]}", "docs/a.md", True),
+    ],
+)
+def test_docusaurus_reads_the_blogs_that_are_written_out(
+    config: str, path: str, hidden: bool, tmp_path: Path
+) -> None:
+    found = read(tmp_path, {"docusaurus.config.js": f"module.exports = {config}", path: POST})[path]
+    assert found.hidden == ("not in a folder of its blog" if hidden else None)
+
+
+@pytest.mark.parametrize("place", ["../words", "/srv/words"])
+def test_content_outside_of_a_hugo_blog_hides_nothing_in_it(place: str, tmp_path: Path) -> None:
+    config = {"hugo.toml": f"baseURL = 'https://x.example/'\ncontentDir = '{place}'\n"}
+    assert read(tmp_path, {**config, "words/a.md": POST})["words/a.md"].hidden is None
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("a/b.md", ".gitignore: /a/*"),
+        ("a/keep.md", None),
+        ("x/a/b.md", None),
+        ("x/logs/c/b.md", ".gitignore: logs/"),
+        ("logs/keep.md", ".gitignore: logs/"),  # what is in an ignored folder cannot be taken back
+        ("x/1.tmp.md", ".gitignore: *.tmp.md"),
+        ("deep/x/y/z.md", ".gitignore: deep/**/z.md"),
+    ],
+)
+def test_gitignore_is_read_as_git_reads_it(path: str, why: str | None) -> None:
+    text = "# a\n/a/*\n!/a/keep.md\nlogs/\n!logs/keep.md\n*.tmp.md\ndeep/**/z.md\n"
+    git = next(rule for rule in eleventys("", None, {".gitignore": text}) if isinstance(rule, Git))
+    assert git.why(path) == why
 
 
 @pytest.mark.parametrize(
