@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from publisher.core.digests import Content
-from publisher.core.errors import TemplateError
+from publisher.core.errors import StoreError, TemplateError
 from publisher.core.lists import MailingList
 from publisher.core.log import Known
 from publisher.core.mailings import Mailing, MailingKind, MailingState
+from publisher.core.passages import without_passages
+from publisher.core.posts import Markup
 from publisher.services.compose import digest_links, digest_of
 from publisher.services.documents import Wanted, clear, fingerprint, write
 from publisher.services.feedpages import OPML, followed
@@ -17,6 +20,9 @@ from publisher.services.parts import Parts
 
 RECENT = 10
 """How many posts the start page names."""
+
+PASSAGES, LOOKED = "digest_passages", "1"
+"""The fact that pages of digests were looked through for passages that are hidden, and what it says."""
 
 PAGES_FROM = (MailingState.READY, MailingState.PAUSED, MailingState.DONE)
 
@@ -47,18 +53,49 @@ def write_mailing_pages(parts: Parts, now: datetime) -> tuple[tuple[str, ...], l
     mailings = parts.store.mailings(counted=False)
     digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGES_FROM]
     gone, problems = parts.store.taken_back(), list[str]()
-    wanted = [_digest_page(parts, m, gone.get(m.id, ()), problems) for m in digests if parts.list(m.list)]
+    leaky = _with_passages(parts, mailings)
+    wanted = [
+        _digest_page(parts, m, gone.get(m.id, ()), problems, leaky=m.id in leaky)
+        for m in digests
+        if parts.list(m.list)
+    ]
     wanted += [
         _archive(parts, spec, [m for m in digests if m.list == spec.slug], gone) for spec in parts.lists
     ]
     wanted.append(_manifest(parts, digests))
-    _take_away(parts, [m for m in mailings if m.id in gone], {want.path for want in wanted})
-    return write(parts, wanted, now), problems
+    told = [m for m in mailings if m.id in gone or m.id in leaky]
+    _take_away(parts, told, {want.path for want in wanted})
+    written = write(parts, wanted, now)
+    if parts.store.fact(PASSAGES) != LOOKED:
+        parts.store.keep_fact(PASSAGES, LOOKED)
+    return written, problems
+
+
+def _with_passages(parts: Parts, mailings: Sequence[Mailing]) -> frozenset[int]:
+    """The digests of an older version that show what stands between tags that hide (core.passages): looked
+    for once, since their pages are made anew.
+    """
+    if parts.store.fact(PASSAGES) == LOOKED:
+        return frozenset()
+    found: set[int] = set()
+    for mailing in mailings:
+        if mailing.kind is not MailingKind.DIGEST:
+            continue
+        with suppress(StoreError):  # a revision is gone, and with it what could be shown of it
+            shown = [pair for _, pairs, _ in parts.store.cohorts(mailing.id)[:1] for pair in pairs]
+            posts = [known.post for known in parts.store.versions(shown)]
+            bodies = parts.store.bodies({post.body_hash for post in posts})
+            markdown = {post.body_hash: post.markup is Markup.MARKDOWN for post in posts}
+            if any(
+                without_passages(body, markdown=markdown[name])[0] != body for name, body in bodies.items()
+            ):
+                found.add(mailing.id)
+    return frozenset(found)
 
 
 def _take_away(parts: Parts, told: Sequence[Mailing], wanted: Collection[str]) -> None:
     """The pages go that nobody makes anew, of lists that settings no longer have and of cancelled mailings,
-    where posts that these `told` of were withdrawn.
+    where they show what is hidden now.
     """
     standing = parts.store.documents().keys() if told else ()
     stale = {path for m in told for path in (_path(m), f"digests/{m.list}/index.html")} - set(wanted)
@@ -69,9 +106,12 @@ def _path(mailing: Mailing) -> str:
     return f"digests/{mailing.list}/{mailing.id}/index.html"
 
 
-def _digest_page(parts: Parts, mailing: Mailing, gone: Sequence[str], problems: list[str]) -> Wanted:
+def _digest_page(
+    parts: Parts, mailing: Mailing, gone: Sequence[str], problems: list[str], *, leaky: bool
+) -> Wanted:
     """Made once: a digest page does not change when templates do; it is what was mailed. Only where a post
-    was withdrawn since, it is made anew without that, and again when the post comes back.
+    was withdrawn since, it is made anew without that, and again when the post comes back. One that is
+    `leaky` is made anew too.
     """
 
     def make() -> bytes | None:
@@ -79,9 +119,15 @@ def _digest_page(parts: Parts, mailing: Mailing, gone: Sequence[str], problems: 
             return _content(parts, mailing).html.encode()
         except TemplateError as error:
             problems.append(f"{_path(mailing)}: not written: {error}")
-            return _BARE if gone else None
+            return _BARE if gone or leaky else None
 
-    named = ("digest", mailing.id, mailing.list, *([tuple(gone)] if gone else []))
+    named = (
+        "digest",
+        mailing.id,
+        mailing.list,
+        *([tuple(gone)] if gone else []),
+        *(["again"] if leaky else []),
+    )
     return Wanted(path=_path(mailing), fingerprint=fingerprint(*named), make=make)
 
 
