@@ -32,6 +32,7 @@ _ALONE, _ANY_ALONE = (
 _ONE_LINE = re.compile(
     rf"^[ \t]*<(?P<name>p|h[1-6]|{_BLOCKS})\b[^<>\n]*>(?P<inside>[^\n]+)</(?P=name)>[ \t]*$", re.MULTILINE
 )
+_TEXT = re.compile(r"\n {0,3}[^\s<]")  # on the next line
 _MARKS = re.compile(r"[*_`~\[]")
 _FENCE = re.compile(r"\s*(`{3,}(?=[^`]*$)|~{3,})")
 _HTML = names("a b br center col font hr i img li ol p table tbody td th thead tr u ul")
@@ -65,7 +66,8 @@ def with_components(source: str, *, mdx: bool = False) -> str:
 
 
 def with_lines_read(source: str, read: Callable[[str], str]) -> str:
-    """An MDX source whose lines of one element of HTML hold what `read` makes of the Markdown in it."""
+    """An MDX source whose lines of one element of HTML hold what `read` makes of the Markdown in it, apart
+    from text that follows."""
     if "</" not in source:
         return source
 
@@ -77,6 +79,9 @@ def with_lines_read(source: str, read: Callable[[str], str]) -> str:
         if _MARKS.search(inside) and not inside.startswith("<"):
             parts += [source[at:start], read(inside).strip().removeprefix("<p>").removesuffix("</p>")]
             at = end
+        if _TEXT.match(source, match.end()):
+            parts += [source[at : match.end()], "\n"]
+            at = match.end()
     return "".join([*parts, source[at:]])
 
 

@@ -3,7 +3,7 @@
 Jekyll      `markdown`, where it names another engine than kramdown; kramdown.hard_wrap; the plugin jemoji
 Hugo        enableEmoji; markup.goldmark.extensions and .renderer
 Pelican     MARKDOWN, the extensions of Python-Markdown; the plugin render_math
-Hexo        `marked`, `markdown` or `kramed`: the settings of its renderers
+Hexo        `marked`, `markdown` and its plugins, or `kramed`: the settings of its renderers
 Zola        markdown.render_emoji
 Docusaurus  markdown.emoji; the plugin remark-math
 
@@ -166,6 +166,7 @@ def _hexo(root: Path) -> _Changes:
     yield from _of_packages(root)
     marked, markdown = table(top.get("marked")), table(top.get("markdown"))
     yield Extension.DEFINITIONS, _flag(marked, "descriptionlists")
+    yield from _read_by(_PACKAGES, scalars(markdown.get("plugins")))
     for settings in (marked, table(markdown.get("render")), markdown, table(top.get("kramed"))):
         yield Extension.BREAKS, _flag(settings, "breaks")
 

@@ -93,6 +93,8 @@ def test_a_component_leaves_what_can_be_shown(body: str, shown: str) -> None:
          "<ul>\n<li>\n<p>a</p>\n<div>\n<p><strong>b</strong></p>\n</div>\n</li>\n</ul>"),
         ("```html\n<div>**a**</div>\n```",
          '<pre><code class="language-html">&lt;div&gt;**a**&lt;/div&gt;\n</code></pre>'),
+        ("<details>\n<summary>*a*</summary>\nb **c**\n</details>",
+         "<details>\n<summary><em>a</em></summary>\n<p>b <strong>c</strong></p>\n</details>"),
         ("<h2>*a* [b](/c)</h2>", '<h2><em>a</em> <a href="https://x.example/c">b</a></h2>'),
     ],
 )  # fmt: skip
