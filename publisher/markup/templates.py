@@ -35,7 +35,8 @@ _ATTRIBUTES = re.compile(
     r"|(?<=[)`*_\"\]])\{:[ \t]*\n?[ \t]*[.#\w][^{}\n]*(?:\n[ \t]*[.#\w][^{}\n]*)?\}"  # after a span
     r"|\A\{:[ \t]*[.#\w][^{}\n]*\}"
     r"|\A[ \t]+\{:?[ \t]?[.#][A-Za-z][\w:.-]*[^{}\n]*\}[ \t]*$"  # after a code span
-    r"|^\{::[^{}\n]*\}"  # {::options /}
+    r"|\{::[a-z][^{}\n]{0,500}\}|\{:/[a-z]{0,20}\}"  # {::options /}, {::nomarkdown} to {:/}
+    r"|(?<=^[-*+] )\{:[.#][^{}\n]*\}[ \t]*"  # of a list's item
     r"|(?<=\S)[ \t]*\{:?[ \t]?[.#][A-Za-z][\w:.-]*[^{}\n]*\}[ \t]*$",  # at the end of a heading
     re.MULTILINE,
 )

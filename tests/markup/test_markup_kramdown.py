@@ -104,6 +104,8 @@ def test_text_after_a_comment_is_markdown_everywhere(body: str, made: str) -> No
         ("{: #own .lead}\nA", '<p><a id="own"></a>\nA</p>'),
         ("*A*{: #own}", '<p><em>A</em><a id="own"></a></p>'),
         ("A\n{: .lead}", "<p>A</p>"),
+        ("* {:.wide} A", "<ul>\n<li>A</li>\n</ul>"),
+        ("{::nomarkdown}<b>A</b>{:/nomarkdown} b{:/}", "<p><b>A</b> b</p>"),
         ("`{:#own}`", "<p><code>{:#own}</code></p>"),
     ],
 )
