@@ -22,6 +22,7 @@ _NAMES = (
     "|iframe|main|nav|ol|p|pre|script|section|style|table|ul|video"
 )
 _BEGIN = re.compile(rf" {{0,3}}<(/?)({_NAMES})(?=[\s/>])", re.IGNORECASE)
+_BEGINS = re.compile(f"^{_BEGIN.pattern}", re.IGNORECASE | re.MULTILINE)
 MOST_COLUMNS = 100
 
 
@@ -40,7 +41,7 @@ def after_comments(source: str) -> str:
 
 def after_html(source: str) -> str:
     """A Markdown source in which what follows the end of an element of HTML is Markdown."""
-    if "<" not in source:
+    if "<" not in source or not _BEGINS.search(source):
         return source
     return "\n".join(_parted(source.split("\n"), without_code(source).split("\n")))
 
