@@ -13,6 +13,7 @@ _SHOW: dict[int, int | str] = {number: sign for sign, number in _HIDE.items()}
 _ESCAPED = _SHOW | {_HIDE[ord(sign)]: html.escape(sign) for sign in '&<>"'}
 _ENCODED = re.compile(r"%EF%B7%(9[0-9A-F]|A[0-9A-F])", re.IGNORECASE)
 _GONE = dict.fromkeys(_SHOW)
+_ANY = re.compile(f"[{chr(_FIRST)}-{chr(_FIRST + 31)}]")  # most texts have none, and to look is quick
 
 
 def hide(text: str) -> str:
@@ -22,12 +23,12 @@ def hide(text: str) -> str:
 
 def reveal(safe: str) -> str:
     """Safe HTML with what was hidden as text, in elements and in attributes."""
-    return safe if safe.isascii() else safe.translate(_ESCAPED)
+    return safe.translate(_ESCAPED) if _has_hidden(safe) else safe
 
 
 def shown(text: str) -> str:
     """Plain text with what was hidden."""
-    return text if text.isascii() else text.translate(_SHOW)
+    return text.translate(_SHOW) if _has_hidden(text) else text
 
 
 def shown_url(url: str) -> str:
@@ -37,4 +38,8 @@ def shown_url(url: str) -> str:
 
 def without(text: str) -> str:
     """A text that nobody has hidden anything in."""
-    return text if text.isascii() else text.translate(_GONE)
+    return text.translate(_GONE) if _has_hidden(text) else text
+
+
+def _has_hidden(text: str) -> bool:
+    return not text.isascii() and _ANY.search(text) is not None
