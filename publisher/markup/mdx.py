@@ -84,7 +84,7 @@ def left_out(prose: str, context: Context) -> Iterator[tuple[int, str]]:
         if part.kind is Kind.EXPRESSION:
             lost = value_of(text[1:-1], context) is None
         elif part.kind is Kind.ELEMENT:
-            lost = _is_lost(text, named)
+            lost = _is_lost(text, prose[part.end : part.end + 100], named)
         if lost:
             yield part.start, text
 
@@ -210,10 +210,12 @@ def _end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _is_lost(text: str, named: dict[str, str]) -> bool:
-    """Whether a tag is that of a component which stands alone and shows nothing."""
-    if not text.endswith("/>") or not text[1].isupper() or text.isupper():
+def _is_lost(text: str, after: str, named: dict[str, str]) -> bool:
+    """Whether a tag is that of an empty component that shows nothing; `after` is what follows."""
+    name = _ATTRIBUTE.match(text, 1) if text[1].isupper() else None
+    if name is None or text.isupper() or name[0].lower() in _QUIET:
         return False
+    if not text.endswith("/>"):
+        return after.lstrip().startswith(f"</{name[0]}>")
     tag = plain(_plain_tag(text), named)
-    name = _ATTRIBUTE.match(tag, 1)
-    return name is not None and name[0].lower() not in _QUIET and not pictured(name[0], tag[name.end() : -2])
+    return not pictured(name[0], tag[name.end() : -2])

@@ -52,7 +52,7 @@ _POST = re.compile(
 _MARK = re.compile(r"^(?:@/|[{|]filename[}|])")
 _PELICANS = re.compile(r"[{|](static|attach|index|author|category|tag)[}|](.*)")
 _STATIC = re.compile(r"(?:\.\./)*(?:static|public)/(.+)")
-_FENCE = re.compile(r"^[ \t]*(?:```|~~~)", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*(?:`{3,}(?=[^`\n]*$)|~~~)", re.MULTILINE)
 _ENDS = re.compile(r"\.(?:md|mdx|markdown|html|htm|rst)$", re.IGNORECASE)
 _INDEX = re.compile(r"(?:^|/)_?index$", re.IGNORECASE)
 _SAFE = "/!$'()*+,:;=@~&%"

@@ -73,6 +73,8 @@ def test_expressions_of_templates(body: str, made: str, gone: list[str]) -> None
          '<img src="https://blog.example/news/2024/a/a.png" alt="A">', []),
         ("a {list.map((x) => (<li key={x}>{`${x}`}</li>))} b", "<p>a  b</p>",
          ["{list.map((x) => (<li key={x}>{ }</li>))}"]),
+        ("<Chart of={a}></Chart><Note>\n\nb\n\n</Note>",
+         "<blockquote>\n<p><strong>Note</strong></p>\n<p>b</p>\n</blockquote>", ["<Chart of={a}>"]),
         ("<Box if={a && b > 1} title='}'>c</Box> <TOCInline toc={toc} />", "<p>c</p>", []),
         ("<p onClick={() => { a({b: '}'}) }}>c</p>", "<p>c</p>", []),
         ("$${a}_b$$", "<p>$${a}_b$$</p>", []),
