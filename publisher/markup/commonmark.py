@@ -53,7 +53,7 @@ def to_html(source: str, extensions: Collection[Extension] = ()) -> str:
     options = _options(read, autolink=source.count("@") < MAX_ADDRESSES, header_ids=headings < MAX_HEADINGS)
     render = _render(breaks=Extension.BREAKS in extensions)
     html = comrak.render_markdown(loosened(source) if definitions else source, options, None, render)
-    html = _ANCHOR.sub("", html)
+    html = _ANCHOR.sub("", html).replace(' id="">', ">")  # of a heading without a letter
     if '<a id="' in html:  # a heading that its author gave an id
         html = _NAMED.sub(r'<h\1 id="\3">\2</h\1>', html)
     html = with_notes(html) if 'href="#' in html and 'id="fn-' in html else html

@@ -100,6 +100,8 @@ def test_text_after_a_comment_is_markdown_everywhere(body: str, made: str) -> No
     [
         ("## A {#own}", '<h2 id="own">A</h2>'),
         ("## A `b` {#own .wide}", '<h2 id="own">A <code>b</code></h2>'),
+        ("## !!!", "<h2>!!!</h2>"),
+        ("## What's New? (v2.0)", '<h2 id="whats-new-v20">What\'s New? (v2.0)</h2>'),
         ("A\n{:#own}\n\nB", '<p>A\n<a id="own"></a></p>\n<p>B</p>'),
         ("{: #own .lead}\nA", '<p><a id="own"></a>\nA</p>'),
         ("*A*{: #own}", '<p><em>A</em><a id="own"></a></p>'),
