@@ -1,6 +1,6 @@
 """What became of addresses that readers know: moved for ever, ended, or taken back with their post."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -20,13 +20,15 @@ STATUS = {Fate.MOVED: 301, Fate.ENDED: 410, Fate.WITHDRAWN: 410}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """One address: `path` is relative to public/. `target` is where a moved one is now: an absolute URL, or
-    a path relative to public/; "" for the others.
+    a path relative to public/; "" for the others. `wished`: its author said so (moved.json); others are
+    former addresses and aliases of posts, and change with them.
     """
 
     path: str
     fate: Fate
     at: datetime
     target: str = ""
+    wished: bool = True
 
 
 def straightened(moves: Iterable[Move], base_url: str) -> list[Move]:
@@ -49,3 +51,36 @@ def _straight(move: Move, at: Mapping[str, Move], base_url: str) -> Move:
         seen.add(path)
         move = replace(move, target=after.target)
     return move
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageAliases:
+    """The page of a post under public/, and the other addresses that its author gives it, as paths there.
+    `file` is named to its author."""
+
+    file: str
+    page: str
+    aliases: Sequence[str]
+
+
+def redirects(
+    posts: Iterable[PageAliases], former: Mapping[str, str], taken: Collection[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Where addresses without a document lead, old path to page, each in one step; and what is wrong with
+    aliases. `former` are the pages of addresses that posts had before. Nothing leads away from a path of
+    `taken`: an alias takes no other document's place. Of two posts with one alias the first has it.
+    """
+    found: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    problems: list[str] = []
+    for post in posts:
+        for alias in post.aliases:
+            if alias == post.page or found.get(alias) == post.page:
+                continue
+            if alias in taken or alias in found:
+                whose = f"that of {owners[alias]}" if alias in owners else "taken by another page or document"
+                problems.append(f"{post.file}: its alias {alias} is {whose}; remove it")
+                continue
+            found[alias], owners[alias] = post.page, post.file
+    found |= {path: page for path, page in former.items() if path not in found and path not in taken}
+    return found, problems

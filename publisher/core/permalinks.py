@@ -37,6 +37,40 @@ def document_path(permalink: str) -> str:
     return path if is_file else f"{path}/index.html"
 
 
+RESERVED = frozenset(
+    {"assets", "archive", "digests", "subscribe", "confirm", "unsubscribe", "preferences", "account", "view"}
+    | {"api", "hooks", "healthz", "readyz"}
+)
+"""First names under public/ that no alias takes: of documents, and of what the web answers by itself."""
+
+
+def alias_path(alias: str) -> str | None:
+    """Where under public/ a page stood that had the address `alias` (a path from local_path); None where none
+    can have: the start page, what is hidden, and what others than posts have.
+    """
+    names = [part for part in alias.strip("/").split("/") if part]
+    plain = [unquote(part) for part in names]
+    if (
+        not plain
+        or plain in (["index.html"], ["posts", "index.html"])
+        or plain[0] in RESERVED
+        or any(n.startswith(".") for n in plain)
+    ):
+        return None
+    if plain[0] == FOLDER.strip("/"):
+        return document_path(alias) if len(plain) > 1 else None
+    path = "/".join(unquote(_fitting(part)) for part in names)
+    if len(path.encode()) > LONGEST_PATH:
+        return None
+    return path if path.lower().endswith((".html", ".htm")) else f"{path}/index.html"
+
+
+def address_of(path: str) -> str:
+    """The address of a page under public/, relative to it and percent-encoded: a folder where it is its
+    index.html."""
+    return quote(path.removesuffix("index.html"), safe=_SAFE + "/")
+
+
 def _fitting(part: str) -> str:
     """One percent-encoded name: no control character, nothing hidden, not too long."""
     name = unquote(part)

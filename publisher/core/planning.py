@@ -10,6 +10,7 @@ from publisher.core.guards import Guard, Stop, authority_stop, changed_stop, mis
 from publisher.core.identity import mint
 from publisher.core.log import Head, Kind, Known
 from publisher.core.matching import UNCOMPARED, Matches, Verdicts, match
+from publisher.core.permalinks import document_path
 from publisher.core.plans import Change, Held, Hold, Plan, Rename, Rules
 from publisher.core.posts import BadPost, Mail, Post, Wait, next_instant, public, why_not
 from publisher.core.readings import Readings
@@ -84,6 +85,7 @@ def make_plan(
         read_anew=_read_anew(touched, matches),
         sources=_sources(matches, new, readings),
         reader=readings.version,
+        readdressed=_readdressed(posts, matches) if rules.pages else (),
     )
 
 
@@ -117,6 +119,17 @@ def _sources(matches: Matches, new: Iterable[Change], readings: Readings) -> tup
     }
     stale |= {c.id: readings.hashes[c.post.path] for c in new if c.post.path in readings.hashes}
     return tuple(sorted(stale.items()))
+
+
+def _readdressed(posts: Iterable[Post], matches: Matches) -> tuple[tuple[str, str], ...]:
+    """Pages that readers know under another address than the one they have now."""
+    pairs = ((matches.of[post.path], post) for post in posts if post.path in matches.of)
+    moved = {
+        (document_path(hit.post.permalink), hit.id)
+        for hit, post in pairs
+        if hit.post.permalink != post.permalink
+    }
+    return tuple(sorted(moved))
 
 
 def _clash(path: str, id: str, paths: Iterable[str]) -> BadPost:

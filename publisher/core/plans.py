@@ -17,7 +17,7 @@ class Rules:
     """What make_plan needs to know of the settings and the command line. `meant` are guards that the author
     has answered; `authority_before` is the id authority of the last publish, "" before the first.
     `log_ahead`: the log is ahead of the clock for a harmless reason, so what it published before its time
-    stays. `answers` are the author's to what was held.
+    stays. `answers` are the author's to what was held. `pages`: posts have pages here.
     """
 
     naming: Naming
@@ -26,6 +26,7 @@ class Rules:
     meant: frozenset[Guard] = frozenset()
     authority_before: str = ""
     log_ahead: bool = False
+    pages: bool = False
     answers: Answers = NO_ANSWERS
 
 
@@ -86,7 +87,8 @@ class Plan:
     `recovered` counts new posts that feeds of a lost store name. `read_anew` are those of `touched` whose
     text this version of Publisher reads differently from the same bytes (core.readings); `sources` are the
     ids of posts with the hash of the file each stands for now, where the log does not know it yet, and
-    `reader` the version that read them.
+    `reader` the version that read them. `readdressed` are paths under public/ of pages that are elsewhere
+    from now on, with the ids of their posts.
     """
 
     head: int
@@ -105,6 +107,7 @@ class Plan:
     read_anew: tuple[str, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
     reader: str = ""
+    readdressed: tuple[tuple[str, str], ...] = ()
 
     @property
     def stop(self) -> str:

@@ -1,6 +1,6 @@
 """The socket of what a store keeps so that addresses stay right and hubs are told."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -22,6 +22,18 @@ class PromiseStore(Protocol):
 
     def move(self, path: str) -> Move | None: ...
     def save_moves(self, new: Sequence[Move], gone: Sequence[str] = ()) -> None: ...
+    def former_addresses(self) -> Mapping[str, str]:
+        """The paths under public/ that pages of posts had before, each with the id of its post."""
+        ...
+
+    def redirects(self) -> Mapping[str, str]:
+        """Where former addresses and aliases of posts lead: path to path, both relative to public/."""
+        ...
+
+    def set_redirects(self, wanted: Mapping[str, str], now: datetime) -> None:
+        """`redirects` are these and no others."""
+        ...
+
     def set_withdrawn(self, paths: Iterable[str], now: datetime) -> None:
         """The addresses of withdrawn posts are these and no others."""
         ...

@@ -4,14 +4,15 @@ What the author wished stands in moved.json beside publisher.toml, and outlives 
 it from there. So it may come by git from another machine.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from publisher.core.errors import Refused, UsageError
 from publisher.core.filters import part_name
 from publisher.core.log import Known
-from publisher.core.moves import Fate, Move, straightened
-from publisher.core.permalinks import document_path
+from publisher.core.moves import Fate, Move, PageAliases, redirects, straightened
+from publisher.core.permalinks import FOLDER as POSTS
+from publisher.core.permalinks import address_of, alias_path, document_path
 from publisher.services.documents import clear
 from publisher.services.feeds import feed_path
 from publisher.services.parts import Parts
@@ -22,7 +23,7 @@ def follow(parts: Parts) -> frozenset[str]:
     paths. Raises SettingsError, StoreError, OutputError.
     """
     wished = parts.moves.moves()
-    before = [move for move in parts.store.moves() if move.fate is not Fate.WITHDRAWN]
+    before = _kept(parts)
     if wished is None:
         wished = before
     elif list(wished) != before:
@@ -33,10 +34,52 @@ def follow(parts: Parts) -> frozenset[str]:
     return gone
 
 
-def settle_pages(parts: Parts, known: Iterable[Known], wanted: Collection[str], now: datetime) -> None:
-    """The pages of withdrawn posts say so (410), where no other page has come into their place."""
-    away = {document_path(k.post.permalink) for k in known if not k.live}
-    parts.store.set_withdrawn(away - set(wanted), now)
+def settle_redirects(
+    parts: Parts, shown: Sequence[Known], places: Mapping[str, str], taken: Collection[str], now: datetime
+) -> tuple[Mapping[str, str], list[str]]:
+    """Former addresses and aliases of the posts that have pages (`places`, by id) lead to these (301), but
+    for what is `taken`. Documents at addresses that lead nowhere any more go. Returns old path to address,
+    both relative to public/, and what is wrong with aliases.
+    """
+    before = parts.store.redirects()
+    others = (path for path in parts.store.documents() if not path.startswith(POSTS))  # those are in `taken`
+    standing = {*taken, *(path for path in others if path not in before)}
+    fresh = [path for path in _alias_paths(shown) if path not in before and path not in standing]
+    standing |= {path for path in fresh if _is_foreign(parts, path)}
+    listed = [
+        PageAliases(file=k.post.path, page=places[k.id], aliases=_alias_paths([k]))
+        for k in shown
+        if k.id in places and k.post.aliases
+    ]
+    former = parts.store.former_addresses() if parts.pages else {}
+    at = {path: places[id] for path, id in former.items() if id in places}
+    found, wrong = redirects(listed, at, standing)
+    lead = {path: address_of(page) for path, page in found.items()}
+    gone = before.keys() - lead.keys() - set(taken)
+    clear(parts, sorted(gone & parts.store.documents().keys()))
+    parts.store.set_redirects(lead, now)
+    return lead, wrong
+
+
+def _is_foreign(parts: Parts, path: str) -> bool:
+    """Whether somebody else's file stands there; a small page of ours may, where the store was lost."""
+    data = parts.shelf.read(path)
+    return data is not None and b'http-equiv="refresh"' not in data
+
+
+def _alias_paths(posts: Iterable[Known]) -> list[str]:
+    found = (alias_path(alias) for k in posts for alias in k.post.aliases)
+    return list(dict.fromkeys(path for path in found if path is not None))
+
+
+def settle_pages(parts: Parts, known: Sequence[Known], wanted: Collection[str], now: datetime) -> None:
+    """The pages of withdrawn posts say so (410), wherever they were, where nothing else has come into their
+    place."""
+    away = {k.id for k in known if not k.live}
+    paths = {document_path(k.post.permalink) for k in known if k.id in away}
+    if away:
+        paths |= {path for path, id in parts.store.former_addresses().items() if id in away}
+    parts.store.set_withdrawn(paths - set(wanted), now)
 
 
 def move(parts: Parts, old: str, new: str, now: datetime) -> Sequence[Move]:
@@ -105,7 +148,12 @@ def _wish(parts: Parts, made: Sequence[Move]) -> Sequence[Move]:
 
 def _wishes(parts: Parts) -> Sequence[Move]:
     wished = parts.moves.moves()
-    return [m for m in parts.store.moves() if m.fate is not Fate.WITHDRAWN] if wished is None else wished
+    return _kept(parts) if wished is None else wished
+
+
+def _kept(parts: Parts) -> list[Move]:
+    """What the store has of the author's wishes."""
+    return [move for move in parts.store.moves() if move.wished and move.fate is not Fate.WITHDRAWN]
 
 
 def _keep(parts: Parts, moves: Sequence[Move]) -> None:

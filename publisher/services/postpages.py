@@ -1,7 +1,7 @@
 """A page for each post, where the site has none of its own: public/posts/<permalink>/index.html."""
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
 from textwrap import shorten
@@ -11,7 +11,7 @@ from publisher.core.digests import DigestPost
 from publisher.core.identity import mint
 from publisher.core.log import Known
 from publisher.core.permalinks import FOLDER as POSTS
-from publisher.core.permalinks import document_path
+from publisher.core.permalinks import address_of, document_path
 from publisher.core.posts import Post
 from publisher.core.views import MAX_SEQ
 from publisher.services.assets import files_of, image_of
@@ -27,11 +27,10 @@ OWNED = (POSTS, ASSETS)
 Values = dict[str, object]
 
 
-def post_pages(parts: Parts, live: Sequence[Known]) -> tuple[list[Wanted], list[str]]:
-    """The page of each post in `live`, not yet made, and what stands in the way of some. Each is made again
-    only when its post, a neighbour's title, the site or a template changes.
+def post_pages(parts: Parts, live: Sequence[Known], places: Mapping[str, str]) -> list[Wanted]:
+    """The page of each post in `live` that has a place (`places_of`), not yet made. Each is made again only
+    when its post, a neighbour's title, the site or a template changes.
     """
-    places, problems = _places(live)
     feeds = followed(parts)["feeds"]
     shared = fingerprint(parts.stamp, parts.site, feeds)
     row = sorted(live, key=_by_instant)
@@ -46,7 +45,7 @@ def post_pages(parts: Parts, live: Sequence[Known]) -> tuple[list[Wanted], list[
         stamp = fingerprint(shared, known.id, known.updated_at, known.post, around)
         make = _maker(parts, known, {"feeds": feeds, **around})
         wanted.append(Wanted(path=places[known.id], fingerprint=stamp, make=make))
-    return wanted, problems
+    return wanted
 
 
 def only_pages(parts: Parts, posts: Sequence[Post]) -> list[Known]:
@@ -66,9 +65,10 @@ def only_pages(parts: Parts, posts: Sequence[Post]) -> list[Known]:
     ]
 
 
-def _places(live: Sequence[Known]) -> tuple[dict[str, str], list[str]]:
-    """Where the pages stand, by post id. Of two at one place the one published first has it; a disk that
-    does not tell "A" from "a" is thought of, and a page where another needs a folder.
+def places_of(live: Sequence[Known]) -> tuple[dict[str, str], list[str]]:
+    """Where the pages stand, by post id, and what stands in the way of some. Of two at one place the one
+    published first has it; a disk that does not tell "A" from "a" is thought of, and a page where another
+    needs a folder.
     """
     places: dict[str, str] = {}
     taken: dict[str, str] = {}
@@ -76,7 +76,7 @@ def _places(live: Sequence[Known]) -> tuple[dict[str, str], list[str]]:
     problems: list[str] = []
     for known in live:
         path = document_path(known.post.permalink)
-        key = unicodedata.normalize("NFC", path).casefold()
+        key = _key(path)
         above = [str(folder) for folder in PurePosixPath(key).parents]
         rival = taken.get(key) or folders.get(key) or next((taken[f] for f in above if f in taken), None)
         if rival:
@@ -88,6 +88,48 @@ def _places(live: Sequence[Known]) -> tuple[dict[str, str], list[str]]:
         taken[key] = known.post.path
         folders |= dict.fromkeys(above, known.post.path)
     return places, problems
+
+
+def moved_pages(
+    parts: Parts,
+    shown: Sequence[Known],
+    places: Mapping[str, str],
+    redirects: Mapping[str, str],
+    taken: Collection[str],
+) -> list[Wanted]:
+    """Small pages at addresses that moved, for hosts that cannot redirect; none where a disk that does not
+    tell "A" from "a" has a document already, or a file stands where a folder must.
+    """
+    if not redirects:
+        return []
+    posts = {address_of(places[known.id]): known.post for known in shown if known.id in places}
+    keys = {_key(path) for path in (*taken, *redirects)}
+    folders = {str(folder) for key in keys for folder in PurePosixPath(key).parents}
+    standing = {_key(path) for path in taken}
+    wanted: list[Wanted] = []
+    for path, target in redirects.items():
+        key = _key(path)
+        if key in standing or key in folders or any(str(f) in keys for f in PurePosixPath(key).parents):
+            continue
+        standing.add(key)
+        post = posts[target]
+        shown_as = {
+            "title": post.title or post.slug,
+            "url": parts.site.public_url + target,
+            "language": post.language,
+        }
+        wanted.append(_small_page(parts, path, {"site": parts.site, "post": shown_as}))
+    return wanted
+
+
+def _small_page(parts: Parts, path: str, values: Values) -> Wanted:
+    stamp = fingerprint(parts.stamp, "moved", values)
+    return Wanted(path=path, fingerprint=stamp, make=lambda: parts.renderer.page("moved", values).encode())
+
+
+def _key(path: str) -> str:
+    """The path as the least careful disk has it."""
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _maker(parts: Parts, known: Known, values: Values) -> Callable[[], bytes]:

@@ -22,10 +22,10 @@ from publisher.services.feedpages import feed_pages
 from publisher.services.feeds import current, feed_documents
 from publisher.services.gathering import Gathered, gather
 from publisher.services.looking import LastLook, Look
-from publisher.services.moving import follow, settle_pages
+from publisher.services.moving import follow, settle_pages, settle_redirects
 from publisher.services.pages import home_page
 from publisher.services.parts import Parts
-from publisher.services.postpages import OWNED, only_pages, post_pages
+from publisher.services.postpages import OWNED, moved_pages, only_pages, places_of, post_pages
 from publisher.services.readings import keep_reader
 from publisher.services.ruling import keep_rules
 from publisher.services.views import feed_views
@@ -118,13 +118,17 @@ def _documents(parts: Parts, now: datetime, page_only: Sequence[Post]) -> tuple[
     known: Sequence[Known] = parts.store.known() if parts.pages else ()
     live = [k for k in known if k.live]
     shown = [*live, *only_pages(parts, page_only)]
-    pages, problems = post_pages(parts, shown)
-    parts.store.set_problems("pages", problems, now)
+    places, problems = places_of(shown)
+    pages = post_pages(parts, shown, places)
     feeds = [current(parts, view) for view in feed_views(parts)]
     documents = [wanted for feed in feeds for wanted in feed_documents(parts, feed)]
     more = [*documents, *feed_pages(parts, feeds), home_page(parts)]
     wanted = [*asset_documents(parts, shown), *pages, *more]
-    settle_pages(parts, known, {want.path for want in pages}, now)
+    taken = {want.path for want in wanted} | moved
+    redirects, wrong = settle_redirects(parts, shown, places, taken, now)
+    parts.store.set_problems("pages", [*problems, *wrong], now)
+    settle_pages(parts, known, taken | redirects.keys(), now)
+    wanted += moved_pages(parts, shown, places, redirects, taken)
     return write(parts, [want for want in wanted if want.path not in moved], now, owned=OWNED)
 
 

@@ -30,6 +30,7 @@ def rules_of(
         authority_before=parts.store.fact(AUTHORITY),
         log_ahead=stays_ahead(parts.store, now),
         answers=answers,
+        pages=parts.pages,
     )
 
 

@@ -149,13 +149,15 @@ def find_image(front: FrontMatter, base: str, rules: SourceRules) -> tuple[Image
 
 
 def find_aliases(front: FrontMatter, rules: SourceRules) -> tuple[str, ...]:
-    """Former permalinks: `aliases`, `redirect_from`. Full URLs are kept by their path; with pages also as
-    a page would have it.
+    """Former permalinks: `aliases`, `redirect_from`, `redirects`. Full URLs are kept by their path; with
+    pages also as a page would have it.
     """
     found: dict[str, None] = {}
-    for name in ("aliases", "alias", "redirectfrom"):
+    for name in ("aliases", "alias", "redirectfrom", "redirects"):
         for text in scalars(front.values.get(name)):
             path = local_path(_path_of(text))
+            if path == "/":
+                continue  # no post was ever the start page
             found |= {path: None, under_posts(path): None} if rules.pages else {path: None}
     return tuple(found)
 
@@ -219,6 +221,8 @@ def _canonical(facts: Facts, base: str, rules: SourceRules, warnings: list[str])
 
 def _path_of(text: str) -> str:
     try:
+        if _SCHEME.match(text) and not text.lower().startswith(("http:", "https:")):
+            return ""
         return urlsplit(text).path if _SCHEME.match(text) or text.startswith("//") else text
     except ValueError:
         return text

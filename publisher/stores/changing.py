@@ -10,8 +10,8 @@ from publisher.core.log import Kind
 from publisher.core.plans import Change, Plan
 from publisher.core.posts import Post
 from publisher.stores import terms
-from publisher.stores.engine import insert_new
-from publisher.stores.schema import mailing_posts, posts, revisions
+from publisher.stores.engine import insert_new, upsert
+from publisher.stores.schema import addresses, mailing_posts, posts, revisions
 from publisher.stores.values import post_to_text
 
 
@@ -150,3 +150,10 @@ def _revision_row(id: str, post: Post) -> dict[str, Any]:
         "value": post_to_text(post),
         "body_hash": post.body_hash,
     }
+
+
+def keep_addresses(connection: Connection, plan: Plan) -> None:
+    """Readers keep the addresses that pages had. Of two posts that had one, the later is meant."""
+    if plan.readdressed:
+        rows = [{"path": path, "post_id": id} for path, id in plan.readdressed]
+        connection.execute(upsert(addresses), rows)

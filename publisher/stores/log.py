@@ -129,6 +129,7 @@ class Log(Renaming):
             _append(connection, plan, at)
             changing.touch(connection, plan, now)
             changing.keep_sources(connection, plan)
+            changing.keep_addresses(connection, plan)
             terms.note(connection, plan, before)
             head = _head(connection)
         self._db.begun()

@@ -1,6 +1,6 @@
 """What outlives a publish: facts of the last one, addresses that moved or ended, hubs still to be told."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from publisher.core.moves import Fate, Move
 from publisher.core.websub import Ping
 from publisher.stores.documenttables import pings
 from publisher.stores.engine import Database, slices, upsert
-from publisher.stores.schema import facts, moves
+from publisher.stores.schema import addresses, facts, moves, redirects
 
 
 class Promises:
@@ -32,13 +32,43 @@ class Promises:
     def moves(self) -> Sequence[Move]:
         """Every address that moved or ended, by path."""
         with self._db.read() as connection:
-            return [_move(row) for row in connection.execute(select(moves).order_by(moves.c.path))]
+            found = [_move(row) for row in connection.execute(select(moves))]
+            found += [_redirect(row) for row in connection.execute(select(redirects))]
+        return sorted(found, key=lambda move: move.path)
 
     def move(self, path: str) -> Move | None:
         """What became of that path under public/."""
         with self._db.read() as connection:
             row = connection.execute(select(moves).where(moves.c.path == path)).first()
-        return None if row is None else _move(row)
+            if row is not None:
+                return _move(row)
+            row = connection.execute(select(redirects).where(redirects.c.path == path)).first()
+        return None if row is None else _redirect(row)
+
+    def former_addresses(self) -> Mapping[str, str]:
+        """The paths that pages of posts had before, each with the id of its post."""
+        with self._db.read() as connection:
+            return {row.path: row.post_id for row in connection.execute(select(addresses))}
+
+    def redirects(self) -> Mapping[str, str]:
+        """Where former addresses and aliases of posts lead, as `set_redirects` said last."""
+        with self._db.read() as connection:
+            return {row.path: row.target for row in connection.execute(select(redirects))}
+
+    def set_redirects(self, wanted: Mapping[str, str], now: datetime) -> None:
+        """Former addresses and aliases of posts lead there and no others do; one that led there keeps its
+        time."""
+        before = self.redirects()
+        new = [path for path, target in wanted.items() if before.get(path) != target]
+        gone = before.keys() - wanted.keys()
+        if not new and not gone:
+            return
+        with self._db.write() as connection:
+            for paths in slices(sorted(gone)):
+                connection.execute(delete(redirects).where(redirects.c.path.in_(paths)))
+            if new:
+                rows = [{"path": path, "target": wanted[path], "at": now} for path in new]
+                connection.execute(upsert(redirects), rows)
 
     def save_moves(self, new: Sequence[Move], gone: Sequence[str] = ()) -> None:
         """Records `new` (in place of the same path) and forgets the paths `gone`."""
@@ -98,6 +128,10 @@ class Promises:
         changed = {"attempts": ping.attempts, "next_at": ping.next_at, "reply": ping.reply}
         with self._db.write() as connection:
             connection.execute(update(pings).where(*ours).values(**changed))
+
+
+def _redirect(row: Row[Any]) -> Move:
+    return Move(path=row.path, fate=Fate.MOVED, at=row.at, target=row.target, wished=False)
 
 
 def _move(row: Row[Any]) -> Move:

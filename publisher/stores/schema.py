@@ -291,3 +291,20 @@ moves = Table(
     one_of("fate", Fate),
     sqlite_with_rowid=False,
 )
+
+addresses = Table(  # that pages of posts had before
+    "addresses",
+    metadata,
+    Column("path", Text, primary_key=True),
+    to("post_id", posts.c.id),
+    sqlite_with_rowid=False,
+)
+
+redirects = Table(  # where these and aliases lead, as of the last publish
+    "redirects",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
