@@ -53,7 +53,9 @@ def make_plan(
     baseline = head.baseline_at is None
     fresh = [p for p in visible if not matches.knows(p) and p.path not in matches.unsure]
     old = {p.path for p in fresh if readings.is_old(p, head)}
-    new, twins = _new(fresh, known, now, replace(rules, backfill=rules.backfill or baseline), recovered, old)
+    homes = {matches.of[p.path].id: p for p in visible if p.path in matches.of}
+    as_now = replace(rules, backfill=rules.backfill or baseline)
+    new, twins = _new(fresh, known, homes, now, as_now, recovered, old)
     changes, touched, renamed = _changed(visible, matches, readings)
     withdrawn, followed, early = _hidden(waiting, matches, now, rules, head)
     away = _vanished(matches)
@@ -140,19 +142,25 @@ def _clash(path: str, id: str, paths: Iterable[str]) -> BadPost:
 def _new(
     fresh: Sequence[Post],
     known: Sequence[Known],
+    homes: Mapping[str, Post],
     now: datetime,
     rules: Rules,
     recovered: Recovered,
     old: Collection[str],
 ) -> tuple[list[Change], list[BadPost]]:
-    """The posts that enter the log. Two explicit ids alike: neither enters; two permalinks alike: the
-    files' paths make the ids, whichever comes first. A post of an adopted feed keeps its id. Those whose
-    paths are in `old` are no news.
+    """The posts that enter the log. Two explicit ids alike: neither enters; two permalinks alike: the one
+    that is in the log (`homes`: its file now, by id), else the first, has the address, and the other waits
+    for one of its own. Where the post that an id was made for has moved on, the file's path makes the id. A
+    post of an adopted feed keeps its id. Those whose paths are in `old` are no news.
     """
     owners: defaultdict[str, list[str]] = defaultdict(list, {k.id: [k.post.path] for k in known})
     adopted = {it.post.path: it.entry.id for it in rules.naming.adopted.found(fresh, owners)}
     rest = [post for post in fresh if post.path not in adopted]
     adopted |= recovered.ids(rest, {*owners, *adopted.values()})
+    rest = [post for post in fresh if post.path not in adopted]
+    twins = _same_address(rest, homes, owners.keys(), rules)
+    held = {twin.path for twin in twins}
+    fresh = [post for post in fresh if post.path not in held]
     ids = {post.path: adopted.get(post.path) or mint(post, rules.naming) for post in fresh}
     crowd = Counter((*ids.values(), *owners))
     for post in fresh:
@@ -163,7 +171,31 @@ def _new(
     bad = [_clash(path, id, owners[id]) for path, id in ids.items() if len(owners[id]) > 1]
     refused = {b.path for b in bad}
     made = [_publish(p, ids[p.path], now, rules, p.path in old) for p in fresh if p.path not in refused]
-    return recovered.settled(made, rules.naming.authority), bad
+    return recovered.settled(made, rules.naming.authority), [*bad, *twins]
+
+
+def _same_address(
+    fresh: Sequence[Post], homes: Mapping[str, Post], ids: Collection[str], rules: Rules
+) -> list[BadPost]:
+    """The new posts whose page or link would be another's. Posts that are read elsewhere (a canonical address
+    in their front matter) share none. Like all that is asked of known posts this goes by names
+    (core.settling), and the address of a post with an id of its own is none: of two that want one page
+    `services.postpages` tells.
+    """
+    first: dict[str, Post] = {}
+    found: list[BadPost] = []
+    for post in fresh:
+        id = mint(post, rules.naming)
+        if post.explicit_id or post.url != post.base_url or (id in ids and id not in homes):
+            continue
+        home = homes[id] if id in homes else first.setdefault(post.permalink, post)
+        if home is not post and home.permalink == post.permalink:
+            why = (
+                f"its address {post.permalink} is that of {home.path}; "
+                "give one of them another slug or permalink"
+            )
+            found.append(BadPost(path=post.path, reason=why))
+    return found
 
 
 def _publish(post: Post, id: str, now: datetime, rules: Rules, old: bool) -> Change:

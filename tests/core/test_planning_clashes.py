@@ -97,16 +97,42 @@ def test_a_post_whose_file_took_another_posts_id_stays_as_it_was() -> None:
     assert made.nothing
 
 
-def test_posts_that_share_a_permalink_are_named_by_their_files_in_any_order() -> None:
+def test_of_new_posts_with_one_address_the_first_has_it_in_any_order_and_the_others_are_named() -> None:
     same = {"permalink": "/same/"}
-    expected = [(Kind.PUBLISHED, tag("/a.md")), (Kind.PUBLISHED, tag("/b.md"))]
-    for order in permutations([post("a", **same), post("b", **same)]):
-        assert told(plan(order)) == expected
+    trio = [post("a", **same), post("b", **same), post("c", **same)]
+    for order in permutations(trio):
+        made = plan(order)
+        assert told(made) == [(Kind.PUBLISHED, tag("/same/"))]
+        assert [str(b) for b in made.bad] == [
+            f"{path}: its address /same/ is that of a.md; give one of them another slug or permalink"
+            for path in ("b.md", "c.md")
+        ]
 
 
-def test_a_post_with_the_permalink_of_a_known_one_is_named_by_its_file() -> None:
-    new = post("b", permalink="/a/")
-    assert told(plan([post("a"), new], [known("a")])) == [(Kind.PUBLISHED, tag("/b.md"))]
+def test_a_new_post_with_the_address_of_a_known_one_waits_for_one_of_its_own() -> None:
+    made = plan([post("a"), post("b", permalink="/a/")], [known("a")])
+    assert made.nothing
+    assert [b.path for b in made.bad] == ["b.md"]
+    assert "is that of a.md" in made.bad[0].reason
+
+
+def test_posts_of_the_log_with_one_address_stay() -> None:
+    log = [known("a", 1), known("b", 2, id=tag("/b.md"), post=post("b", permalink="/a/"))]
+    made = plan([post("a"), post("b", permalink="/a/")], log)
+    assert made.nothing
+    assert made.bad == ()
+
+
+def test_a_post_may_have_the_address_that_another_left_and_is_named_by_its_file() -> None:
+    moved = post("a", permalink="/elsewhere/")
+    made = plan([moved, post("b", permalink="/a/")], [known("a")])
+    assert (Kind.PUBLISHED, tag("/b.md")) in told(made)
+    assert made.bad == ()
+
+
+def test_posts_that_are_read_elsewhere_share_no_address() -> None:
+    pair = [post(n, permalink="/same/", url=f"https://elsewhere.example/{n}") for n in ("a", "b")]
+    assert len(told(plan(pair))) == 2
 
 
 def test_an_explicit_id_that_looks_like_a_permalink_goes_first() -> None:
@@ -119,7 +145,8 @@ def test_an_explicit_id_that_looks_like_a_permalink_goes_first() -> None:
 
 def test_even_a_path_that_is_anothers_id_makes_no_second_post_of_it() -> None:
     trap = post("x", explicit_id="/a.md")
-    made = plan([post("a", permalink="/same/"), post("b", permalink="/same/"), trap])
+    pair = [post(n, permalink="/same/", url=f"https://elsewhere.example/{n}") for n in ("a", "b")]
+    made = plan([*pair, trap])
     assert told(made) == [(Kind.PUBLISHED, tag("/b.md"))]
     assert [b.path for b in made.bad] == ["a.md", "x.md"]
 

@@ -26,6 +26,7 @@ from publisher.services.looking import LastLook, Look
 from publisher.services.parts import Parts
 from publisher.services.publish import enter
 from publisher.services.readings import readings_of
+from publisher.services.similarity import verdicts_of
 
 START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 AUTHORITY = "example.org,2024"
@@ -130,6 +131,7 @@ class Site:
             max_age: timedelta
             reach: Any
             feeds: tuple[FeedSpec, ...] = ()
+            pages: bool = False
 
         def reach(name: str) -> None:
             if name == f"publish:{crash}":
@@ -145,8 +147,13 @@ class Site:
         rules = replace(RULES, authority_before=authority, log_ahead=ahead)
         known = self.store.known()
         hashes = {path: body_hash(repr(value)) for path, value in self.folder.files_now.items()}
-        readings = readings_of(self.parts(self.folder), hashes)
-        return make_plan(self.store.head(), known, posts, bad, self.now, rules, readings=readings)
+        parts = self.parts(replace(self.folder, read=[]))
+        readings = readings_of(parts, hashes)
+        made = make_plan(self.store.head(), known, posts, bad, self.now, rules, readings=readings)
+        said = verdicts_of(parts, made, known, posts)
+        return make_plan(
+            self.store.head(), known, posts, bad, self.now, rules, readings=readings, verdicts=said
+        )
 
     def publish(self, *, crash: str = "") -> Gathered:
         """By the process that stays; one that dies is followed by another."""
