@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from publisher.core.feeddocs import FeedDocument, may_be_feed, read_feed
+from publisher.core.media import content_type, for_programs, policy
 from publisher.web.conditional import http_date
-from publisher.web.media import content_type, for_programs, policy
 from publisher.web.negotiation import IDENTITY
 
 Headers = tuple[tuple[bytes, bytes], ...]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import quote_from_bytes
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -44,6 +45,7 @@ PATIENCE = 30.0
 _REQUEST = re.compile(
     rb"(GET|HEAD) (/[!$&-~]*) HTTP/1\.1\r\n(?:[!#-'*+.0-9A-Z^_`a-z|~-]+:[ \t\x21-\x7e\x80-\xff]*\r\n)*\r\n"
 )
+_RAW_TARGET = re.compile(rb"[A-Z]+ (/[^ \r\n]*)(?= HTTP/1\.[01]\r\n)")
 _OF_USE = re.compile(
     rb"\n(Host|Connection|Content-Length|Transfer-Encoding|Expect|Upgrade|HTTP2-Settings"
     rb"|Accept-Encoding|If-None-Match|If-Modified-Since|If-Match|If-Unmodified-Since|A-IM|Range|If-Range)"
@@ -163,6 +165,17 @@ class Memory:
         said.until, said.file, said.body = _NEVER, None, b""
 
 
+def _escaped(data: bytes) -> bytes:
+    """The request with its target percent-encoded where it has bytes that no URL has: old feed readers send
+    an address in UTF-8 as it is, and uvicorn's parser would refuse them.
+    """
+    found = _RAW_TARGET.match(data)
+    if found is None or found[1].isascii():
+        return data
+    target = quote_from_bytes(found[1], safe=bytes(range(33, 127)))
+    return data[: found.start(1)] + target.encode() + data[found.end(1) :]
+
+
 def _head(answer: Answer, headers: _Fields) -> bytes:
     lines = [b"%s: %s\r\n" % field for field in (*headers, *answer.headers)]
     return b"".join((_STATUS[answer.status], *lines, b"\r\n"))
@@ -252,6 +265,8 @@ class QuickProtocol(HttpToolsProtocol):
                 self.transport.write(_BUSY)
                 self.transport.close()
             return
+        if self._between and not data.isascii():
+            data = _escaped(data)
         if self._between and not self.flow.write_paused and self._answered():
             said = self._memory.recall(data, self.server_state.default_headers)
             if said is not None:

@@ -44,7 +44,7 @@ def test_a_snippet_is_data_that_names_feeds_and_moves(server: str, published: An
     said = published.run("feeds", "snippet", server).stdout
     named = {"headers": ["feed.atom", "feed.xml", "feed.json"], "redirects": ["old.atom", "gone.xml"]}
     for name in named.get(server, ["feed.atom", "feed.xml", "feed.json", "old.atom", "gone.xml"]):
-        assert f"/{name}" in said
+        assert f"/{name}" in said.replace("\\", "")
     if server != "redirects":
         assert all(
             t in said for t in ("application/rss+xml", "application/feed+json", "max-age=60", "https://hub")

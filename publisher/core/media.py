@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 from publisher.core.feeddocs import FeedDocument, Kind
 
-_TYPES = {
+TYPES = {
     ".atom": "application/atom+xml",
     ".avif": "image/avif",
     ".css": "text/css; charset=utf-8",
@@ -41,7 +41,7 @@ _TYPES = {
     ".xml": "application/xml",
     ".zip": "application/zip",
 }
-_FEEDS = {
+FEEDS = {
     Kind.ATOM: "application/atom+xml",
     Kind.RSS: "application/rss+xml",
     Kind.JSON: "application/feed+json",
@@ -75,5 +75,5 @@ def for_programs(path: str) -> bool:
 def content_type(path: str, feed: FeedDocument | None = None) -> str:
     """The media type of the document at `path`: of a feed by its format, else by its suffix."""
     if feed is not None:
-        return _FEEDS[feed.kind]
-    return _TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
+        return FEEDS[feed.kind]
+    return TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
