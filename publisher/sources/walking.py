@@ -124,6 +124,8 @@ class Walk:
         return shown, BadPost(path=shown, reason="the file's name is not UTF-8; rename it"), entry
 
     def _link(self, root: str, path: str, entry: Entry) -> Iterator[Found]:
+        if "node_modules" in path.split("/"):
+            return  # package managers link what they share, and none of it is a post
         self._odd.add(path)
         folder = _is_folder(entry)
         if not _inside(entry.path, root):

@@ -116,6 +116,18 @@ def test_what_is_never_built_may_hold_anything(tmp_path: Path) -> None:
     assert not [item for item in items if isinstance(item, BadPost)]
 
 
+def test_a_link_to_packages_elsewhere_is_no_error(tmp_path: Path) -> None:
+    read(tmp_path, {"packages/one/README.md": POST, "blog/a.md": POST, "blog/node_modules/b.md": POST})
+    (tmp_path / "blog/node_modules/one").symlink_to(tmp_path / "packages/one")
+    (tmp_path / "blog/theme").mkdir()
+    (tmp_path / "blog/theme/node_modules").symlink_to(tmp_path / "packages")
+    found = {
+        getattr(item, "path", None) or item.post.path
+        for item in FolderSource(tmp_path / "blog", RULES).scan()
+    }
+    assert found == {"a.md", "node_modules/b.md"}
+
+
 def test_what_is_in_a_leaf_bundle_belongs_to_its_page(tmp_path: Path) -> None:
     names = ("trip/index.md", "trip/notes.md", "trip/quotes/one.md", "trip/inner/index.md", "a.md", "g.fr.md")
     files = {
