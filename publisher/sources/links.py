@@ -181,7 +181,7 @@ class Links:
         if name != name.lstrip("/") or rooted:
             near = [name.lstrip("/")]
         else:
-            near = [posixpath.normpath(posixpath.join(home, name)), name]
+            near = [posixpath.normpath(posixpath.join(home, name)), posixpath.normpath(name)]
         for place in near:
             if found := next(
                 (self._by_path[r + place] for r in self._roots if r + place in self._by_path), ""

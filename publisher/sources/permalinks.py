@@ -39,6 +39,7 @@ _IN_YEAR = re.compile(
 )  # 2024/05-01-a.md
 _MONTH_DAY = re.compile(r"^\d{1,2}-\d{1,2}-")
 _LAST_DATE = re.compile(r"(.*)(?<!\d)(\d{4}[/-]\d{1,2}[/-]\d{1,2})[/-]?(.*)")  # Docusaurus' own
+_TRANSLATED = re.compile(r"i18n/([^/]+)/docusaurus-plugin-content-blog(?:-[^/]+)?/")
 _SEPARATORS = re.compile(r"^[-_. ]+")
 _NOT_SLUG = re.compile(r"[^\w]+")
 _NAMED = "!$&'()*+,:;=@~"  # what a name in a path may hold (RFC 3986 3.3)
@@ -73,7 +74,15 @@ def expand(pattern: str, facts: Facts, rules: SourceRules) -> str:
     if rules.habits.open:  # every word of its front matter is one, such as a plugin's :abbrlink
         pattern = _ANY_WORD.sub(lambda match: _given(match, facts), pattern)
     filled = _WORD.sub(lambda match: _WORDS[match[1]](facts, rules), pattern)
+    if (locale := _locale(facts, rules)) and locale.casefold() != (rules.language or USUAL).casefold():
+        return f"/{locale}/{filled}"
     return f"/{facts.language.lower()}/{filled}" if _apart(facts, rules) else filled
+
+
+def _locale(facts: Facts, rules: SourceRules) -> str:
+    """The locale of Docusaurus among whose translations a post stands; "" for the blog's own."""
+    match = _TRANSLATED.match(rules.in_blog(facts.path)) if rules.profile == "docusaurus" else None
+    return match[1] if match else ""
 
 
 def _apart(facts: Facts, rules: SourceRules) -> bool:
@@ -213,7 +222,7 @@ def _folders(facts: Facts, rules: SourceRules) -> list[str]:
         parts.pop()
     if rules.tongues and (place := rules.tongues.of_folder(rules.in_blog(facts.path))[0]):
         return parts[place.count("/") + 1 :]
-    parts = in_content(parts, rules)
+    parts = in_content(parts[3:] if _locale(facts, rules) else parts, rules)
     if rules.profile == "eleventy" and parts and parts[-1] == _stem(facts.path):
         parts.pop()  # about/about.md is as good as about/index.md
     return parts

@@ -74,6 +74,8 @@ def body(root: Path, path: str, folder: str = "") -> str:
         (DOCUSAURUS, "blog/2024-05-01-other.md", "blog/a.md",
          "[o]\n\n[o]: <./2024-05-01-other.md> 'T'",
          "[o]\n\n[o]: https://x.example/blog/2024/05/01/other 'T'"),
+        (DOCUSAURUS, "blog/2024-05-01-other.md", "i18n/fr/docusaurus-plugin-content-blog/a.md",
+         "[o](./2024-05-01-other.md)", "[o](https://x.example/blog/2024/05/01/other)"),
         (DOCUSAURUS, "blog/2024-05-01-my other.md", "blog/a.md",
          "[o](2024-05-01-my%20other.md) [p](<2024-05-01-my other.md>)",
          "[o](https://x.example/blog/2024/05/01/my%20other) [p](https://x.example/blog/2024/05/01/my%20other)"),
