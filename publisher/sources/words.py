@@ -37,7 +37,6 @@ _MARK_SIGNS = frozenset("[`*_~\\")
 _SPACE = re.compile(r"[ \t\n\r\f\v\u2028\u2029]+")  # a no-break space is meant
 _ATX = re.compile(r"#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
 _ATTRIBUTES = re.compile(r"\s*\{[:#][^{}]*\}\s*$")
-_COMMENT = re.compile(r"<!--[\s\S]{0,5000}?-->")
 _UNSEEN = re.compile(r"\s*(?:(?:import|export)\s.*|\{%.*%\}|\{:.*\}|\{/\*.*\*/\})\s*$")
 _HTML_OPENING = re.compile(
     r"(?:\s|<(?:article|body|div|header|main|section)\b[^<>]*>)*<h([1-6])(?:\s[^<>]*)?>(.*?)</h\1\s*>",
@@ -140,7 +139,9 @@ def first_heading(body: str, *, is_html: bool) -> str:
     """The heading that opens the body, as plain text; "" where it begins with anything else. Comments, MDX's
     imports and template tags on lines of their own come before the beginning.
     """
-    start = _COMMENT.sub("", body[:20_000])
+    start = body[:20_000]
+    while (rest := start.lstrip()).startswith("<!--") and (end := rest.find("-->")) > 0:
+        start = rest[end + 3 :]
     if is_html:
         match = _HTML_OPENING.match(start)
         return plain(re.sub(r"<[^<>]*>", "", match[2])) if match else ""
