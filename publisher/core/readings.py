@@ -42,6 +42,7 @@ class Readings:
         """Whether a post that is not in the log is no news, on the first publish by a new version: the one
         before had its file too, or the log has gone on since the post was due.
         """
-        if not self.version or self.version == self.before or head.at is None or post.due is None:
+        since = head.at or head.baseline_at
+        if not self.version or self.version == self.before or since is None or post.due is None:
             return False
-        return post.path in self.passed_over or post.due <= head.at
+        return post.path in self.passed_over or post.due <= since

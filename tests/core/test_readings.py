@@ -76,3 +76,13 @@ def test_what_an_upgrade_finds_is_old(passed_over: tuple[str, ...], minutes: int
     same = replace(readings, version="01")
     [change] = make_plan(HEAD, [], [fresh], [], NOW, RULES, readings=same).changes
     assert not change.backfill
+
+
+def test_a_site_whose_log_was_empty_mails_no_old_post_after_an_upgrade() -> None:
+    """The version before could read none of its posts; the baseline was made all the same."""
+    empty = Head(seq=0, at=None, baseline_at=NOW - timedelta(hours=1))
+    readings = Readings(hashes={"new.md": BYTES}, version="02")
+    for minutes, backfill in ((90, True), (30, False)):
+        fresh = post("new", path="new.md", instant=NOW - timedelta(minutes=minutes))
+        [change] = make_plan(empty, [], [fresh], [], NOW, RULES, readings=readings).changes
+        assert change.backfill is backfill
