@@ -102,7 +102,7 @@ def moved_pages(
     """
     if not redirects:
         return []
-    posts = {address_of(places[known.id]): known.post for known in shown if known.id in places}
+    posts = {address_of(places[known.id]): known for known in shown if known.id in places}
     keys = {_key(path) for path in (*taken, *redirects)}
     folders = {str(folder) for key in keys for folder in PurePosixPath(key).parents}
     standing = {_key(path) for path in taken}
@@ -112,19 +112,21 @@ def moved_pages(
         if key in standing or key in folders or any(str(f) in keys for f in PurePosixPath(key).parents):
             continue
         standing.add(key)
-        post = posts[target]
-        shown_as = {
-            "title": post.title or post.slug,
-            "url": parts.site.public_url + target,
-            "language": post.language,
-        }
-        wanted.append(_small_page(parts, path, {"site": parts.site, "post": shown_as}))
+        known = posts[target]
+        url = parts.site.public_url + target
+        wanted.append(_small_page(parts, path, known, url))
     return wanted
 
 
-def _small_page(parts: Parts, path: str, values: Values) -> Wanted:
-    stamp = fingerprint(parts.stamp, "moved", values)
-    return Wanted(path=path, fingerprint=stamp, make=lambda: parts.renderer.page("moved", values).encode())
+def _small_page(parts: Parts, path: str, known: Known, url: str) -> Wanted:
+    def make() -> bytes:
+        values: dict[str, object] = {"site": parts.site, "post": {**_named(parts, known), "url": url}}
+        return parts.renderer.page("moved", values).encode()
+
+    post = known.post
+    words = post.title or post.body_hash
+    stamp = fingerprint(parts.stamp, "moved", parts.site, words, url, post.language)
+    return Wanted(path=path, fingerprint=stamp, make=make)
 
 
 def _key(path: str) -> str:
