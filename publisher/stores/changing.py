@@ -10,9 +10,9 @@ from publisher.core.log import Kind
 from publisher.core.plans import Change, Plan
 from publisher.core.posts import Post
 from publisher.stores import terms
-from publisher.stores.engine import insert_new, upsert
+from publisher.stores.engine import insert_new, slices, upsert
 from publisher.stores.schema import addresses, mailing_posts, posts, revisions
-from publisher.stores.values import post_to_text
+from publisher.stores.values import post_from_text, post_to_text
 
 
 def _parameter(name: str, like: ColumnElement[Any]) -> BindParameter[Any]:
@@ -37,7 +37,6 @@ _RENEWED = (
     )
 )
 _WITHDRAWN = update(posts).where(_THIS).values(live=False, settled=False)
-_RESTORED_CHANGED = _RENEWED.where(posts.c.revision != bindparam("new_revision"))
 _RESTORED = update(posts).where(_THIS).values(**_NEW, live=True, missing_since=None, missing_scans=0)
 _DATED = _parameter("dated", posts.c.updated_at)
 _TOUCHED = (
@@ -87,7 +86,13 @@ def change(connection: Connection, changes: Sequence[Change], at: datetime) -> N
     rows = [_renewal(it, instant) for it, instant in zip([*again, *restored], instants, strict=True)]
     _run(connection, _RENEWED, rows[: len(again)])
     _run(connection, _WITHDRAWN, [{"post": it.id} for it in of[Kind.WITHDRAWN]])
-    _run(connection, _RESTORED_CHANGED, rows[len(again) :])
+    shown = _as_shown(connection, [it.id for it in restored])
+    edited = [
+        row
+        for it, row in zip(restored, rows[len(again) :], strict=True)
+        if shown.get(it.id) != it.post.revision
+    ]
+    _run(connection, _RENEWED, edited)
     _run(connection, _RESTORED, [_new_values(it.id, it.post) for it in restored])
     told = [it for it in changes if it.kind not in (Kind.WITHDRAWN, Kind.PUBLISHED)]
     _run(connection, insert_new(revisions), [_revision_row(it.id, it.post) for it in told])
@@ -96,8 +101,9 @@ def change(connection: Connection, changes: Sequence[Change], at: datetime) -> N
 
 
 def touch(connection: Connection, plan: Plan, now: datetime) -> None:
-    """A touched post is the same revision with other metadata: digests to come show it as it is now. One
-    that is read anew gets a revision of that text, and no row in the log.
+    """A touched post is the same revision with other metadata: digests to come show it as it is now, but not
+    what its author makes of it while it is withdrawn. One that is read anew gets a revision of that text, and
+    no row in the log.
     """
     touched = [_new_values(id, post) for id, post in plan.touched]
     dates = [min(post.instant or now, now) for _, post in plan.touched]
@@ -106,9 +112,25 @@ def touch(connection: Connection, plan: Plan, now: datetime) -> None:
     renamed = [{"post": id, "new_revision": post.revision} for id, post in anew]
     _run(connection, insert_new(revisions), [_revision_row(id, post) for id, post in anew])
     _run(connection, _RENAMED_REVISION, renamed)
-    _run(connection, _RETOLD, [{key: row[key] for key in ("post", "new_value")} for row in touched])
+    shown = _as_shown(connection, [id for id, _ in plan.touched])
+    same = [id for id, post in plan.touched if shown.get(id) in (None, post.revision)]
+    values = {row["post"]: row["new_value"] for row in touched}
+    _run(connection, _RETOLD, [{"post": id, "new_value": values[id]} for id in same])
     _run(connection, _MISSING, [{"post": id, "scanned_at": now} for id in plan.missing])
     _run(connection, _FOUND, [{"post": id} for id in plan.found])
+
+
+def _as_shown(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """By id, of those that are withdrawn: the revision that readers saw last, as this version names it. The
+    name it has in the store may be one that an older version gave it.
+    """
+    found = select(revisions.c.post_id, revisions.c.value).join(posts, posts.c.id == revisions.c.post_id)
+    found = found.where(revisions.c.revision == posts.c.revision, ~posts.c.live)
+    return {
+        id: post_from_text(value).revision
+        for part in slices(ids)
+        for id, value in connection.execute(found.where(posts.c.id.in_(part)))
+    }
 
 
 def keep_sources(connection: Connection, plan: Plan) -> None:

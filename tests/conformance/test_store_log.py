@@ -232,6 +232,29 @@ def test_a_post_restored_with_other_text_is_also_updated(world: Any) -> None:
     assert world.store.versions([(id, world.post("one", title="Other").revision)])[0].post.title == "Other"
 
 
+def test_a_restored_post_is_measured_by_what_readers_saw_whatever_named_it(world: Any) -> None:
+    """An older version named the same text otherwise; a post that comes back as it went was not edited."""
+    world.publish("one")
+    before = world.store.known()[0]
+    world.sql("UPDATE revisions SET revision = 'older'")
+    world.sql("UPDATE posts SET revision = 'older'")
+    world.apply(world.change(Kind.WITHDRAWN, "one"))
+    world.apply(world.change(Kind.RESTORED, "one"), now=NOW + HOUR)
+    after = world.store.known()[0]
+    assert (after.updated_at, after.revision) == (before.updated_at, "older")
+
+
+def test_what_is_written_while_a_post_is_hidden_is_in_no_version_that_was_shown(world: Any) -> None:
+    world.publish("one")
+    known = world.store.known()[0]
+    world.apply(world.change(Kind.WITHDRAWN, "one"), touched=((known.id, world.post("one", title="Draft")),))
+    world.apply(touched=((known.id, world.post("one", title="Draft", tags=("t",))),))
+    (shown,) = world.store.versions([(known.id, known.revision)])
+    assert (shown.post.title, world.store.known()[0].post.title) == ("One", "Draft")
+    world.apply(world.change(Kind.RESTORED, "one", title="Draft"), now=NOW + HOUR)
+    assert world.store.known()[0].updated_at == NOW + HOUR
+
+
 def test_touching_a_post_writes_no_row_in_the_log(world: Any) -> None:
     world.publish("one")
     known = world.store.known()[0]
