@@ -80,7 +80,7 @@ def changed_stop(live: int, changed: Sequence[str]) -> tuple[Stop, ...]:
     if number > MANY and number > live * CHURN_SHARE:
         text = (
             f"{number} of {live} published posts would become updates at once; "
-            "did a setting change (site.url, posts.permalink, posts.profile)?"
+            "did a setting change (posts.permalink, posts.profile)?"
         )
         return (Stop(guard=Guard.CHURN, text=text, examples=_some(changed)),)
     return ()

@@ -58,7 +58,7 @@ def test_more_than_half_of_the_posts_changed_at_once_stop_the_publish(
     if stops:
         assert made.stop == (
             f"{changed} of {of} published posts would become updates at once; "
-            "did a setting change (site.url, posts.permalink, posts.profile)?"
+            "did a setting change (posts.permalink, posts.profile)?"
         )
         accepted = plan(posts, log, rules=CHURN_IS_MEANT)
         assert (accepted.stops, len(accepted.changes)) == ((), changed)

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 AT, LATER = "2024-10-20T03:00:00Z", "2024-10-21T03:00:00Z"
+PERMALINK = ("[[lists]]", '[posts]\npermalink = "/notes/:slug/"\n\n[[lists]]')
+"""A setting that gives every post another address."""
 
 
 @pytest.fixture
@@ -39,9 +41,20 @@ def test_a_site_that_is_replaced_says_so_and_goes_on_when_it_is_meant(site: Any)
     assert [item["title"] for item in site.feed()["items"]] == ["three"]
 
 
-def test_a_new_domain_stops_until_accepted_and_keeps_every_id(seven: Any) -> None:
-    ids = [item["id"] for item in seven.feed()["items"]]
+def test_a_new_domain_updates_no_post_and_keeps_every_id(seven: Any) -> None:
+    before = seven.feed()["items"]
     change(seven, 'url = "https://harbour.example/"', 'url = "https://quay.example/"')
+    seven.publish(LATER)
+    after = seven.feed()["items"]
+    for old, new in zip(before, after, strict=True):
+        assert new["url"] == old["url"].replace("harbour.example", "quay.example")
+        assert (new["id"], new.get("date_modified")) == (old["id"], old.get("date_modified"))
+    assert seven.publish(LATER) == "nothing new\n"
+
+
+def test_other_permalinks_stop_until_accepted_and_keep_every_id(seven: Any) -> None:
+    ids = [item["id"] for item in seven.feed()["items"]]
+    change(seven, *PERMALINK)
     said = seven.publish(LATER, code=1)
     assert "7 of 7 published posts would become updates at once" in said
     assert "`publisher publish --accept-new` if that is meant" in said
@@ -50,15 +63,15 @@ def test_a_new_domain_stops_until_accepted_and_keeps_every_id(seven: Any) -> Non
     assert "stop       7 of 7" in seven.run("plan", "--at", LATER, code=1).stdout
     seven.publish(LATER, "--accept-new")
     assert [item["id"] for item in seven.feed()["items"]] == ids
-    assert seven.feed()["items"][0]["url"].startswith("https://quay.example/")
+    assert seven.feed()["items"][0]["url"] == "https://harbour.example/notes/p6/"
     assert seven.publish(LATER) == "nothing new\n"
 
 
 def test_a_plan_is_shown_and_carried_out_with_the_same_answer(seven: Any) -> None:
-    change(seven, 'url = "https://harbour.example/"', 'url = "https://quay.example/"')
+    change(seven, *PERMALINK)
     plan = seven.json("plan", "--at", LATER, "--accept-new")
     seven.publish(LATER, "--plan", plan["hash"], "--accept-new")
-    assert seven.feed()["items"][0]["url"].startswith("https://quay.example/")
+    assert seven.feed()["items"][0]["url"] == "https://harbour.example/notes/p6/"
 
 
 def test_an_authority_that_changed_is_said_once_and_accepted_for_good(seven: Any) -> None:
@@ -72,7 +85,7 @@ def test_an_authority_that_changed_is_said_once_and_accepted_for_good(seven: Any
 
 def test_a_running_service_shows_why_it_stopped(seven: Any, running: Any, wait_for: Any) -> None:
     before = seven.documents()
-    change(seven, 'url = "https://harbour.example/"', 'url = "https://quay.example/"')
+    change(seven, *PERMALINK)
     running()
     wait_for(lambda: seven.json("status")["problems"])
     (problem,) = seven.json("status")["problems"]

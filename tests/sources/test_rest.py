@@ -57,7 +57,9 @@ def test_without_a_rest_it_is_read_at_once(seen: Seen, tmp_path: Path) -> None:
 def test_an_emptied_file_is_given_a_minute_to_be_written(seen: Seen) -> None:
     seen.write("")
     assert seen.look(1) == seen.look(59.9) == UNSETTLED
-    assert isinstance(seen.look(60.1), Parsed)
+    found = seen.look(60.1)
+    assert isinstance(found, BadPost)
+    assert found.empty
 
 
 @pytest.mark.skipif(not hasattr(fcntl, "F_SETLEASE"), reason="only Linux tells who has a file open")
