@@ -51,7 +51,7 @@ def settle_redirects(
         for k in shown
         if k.id in places and k.post.aliases
     ]
-    former = parts.store.former_addresses() if parts.pages else {}
+    former = parts.store.former_addresses() if parts.pages else dict[str, str]()
     at = {path: places[id] for path, id in former.items() if id in places}
     found, wrong = redirects(listed, at, standing)
     lead = {path: address_of(page) for path, page in found.items()}

@@ -242,10 +242,13 @@ def test_a_run_stopped_past_its_lease_and_continued_doubles_nothing(
         stopped = runner.deliver(site.folder, site.now, among="slow", **order)
         assert "stopped" in stopped
         site.now += timedelta(minutes=16)
-        assert other.deliver(site.folder, site.now, among="new") == {"code": 0}
+        meanwhile = other.deliver(site.folder, site.now, among="new")  # 1: the one that sleeps holds the lock
+        assert meanwhile in ({"code": 0}, {"code": 1})
         doubts = site.counts().get("unknown", 0)
         assert doubts <= 2
         assert runner.go_on(stopped["stopped"]) == {"code": 0}
+        if meanwhile == {"code": 1}:
+            assert other.deliver(site.folder, site.now, among="new") == {"code": 0}
         assert Counter(message.rcpt_to for message in server.accepted) == Counter(site.addresses)
         assert site.counts() == {"accepted": 12}, "the late replies settled what was in doubt"
         assert site.mailing().state is MailingState.DONE
