@@ -1,7 +1,6 @@
 """Every post of real blogs goes through publish, and all three formats read back."""
 
 import json
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import feedparser
 import jsonschema
 import pytest
 from lxml import etree
+from unpacking import unpack
 
 from publisher.core.fitting import LARGEST
 
@@ -34,8 +34,7 @@ pytestmark = pytest.mark.skipif(not CORPORA.exists(), reason="no corpora of real
 @pytest.fixture(scope="module")
 def blogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("blogs")
-    with tarfile.open(CORPORA) as archive:
-        archive.extractall(folder, filter="data")
+    unpack(CORPORA, folder)
     return folder
 
 

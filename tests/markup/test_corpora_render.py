@@ -1,12 +1,12 @@
 """Every post of six real blogs is read and rendered without an exception."""
 
 import re
-import tarfile
 from html import unescape
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from unpacking import unpack
 
 from publisher.core.plaintext import VERBATIM, finished
 from publisher.core.posts import BadPost, Parsed
@@ -29,8 +29,7 @@ some_or_all = pytest.mark.parametrize(
 @pytest.fixture(scope="session")
 def blogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("blogs")
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
+    unpack(ARCHIVE, folder)
     return folder
 
 

@@ -1,11 +1,11 @@
 """Every block of every post of six real blogs stands in a digest, and holds none."""
 
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mailed import LISTS, Paper
+from unpacking import unpack
 
 from publisher.core.digests import Digest, DigestPost, Layout
 from publisher.core.posts import Parsed, Post
@@ -65,8 +65,7 @@ def as_shown(markup: SafeMarkup, post: Post, body: str) -> Iterator[DigestPost]:
 def test_no_post_of_real_blogs_holds_a_digest(share: int, tmp_path: Path) -> None:
     """One post in `share`, spread over the lists of `mailed`: with and without templates of their own."""
     blogs, site = tmp_path / "blogs", tmp_path / "site"
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(blogs, filter="data")
+    unpack(ARCHIVE, blogs)
     site.mkdir()
     paper = Paper(site)
     settings = site / "publisher.toml"

@@ -5,13 +5,13 @@ A title is compared twice: as its author wrote it, with entities and Markdown ma
 """
 
 import csv
-import tarfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from lxml import etree
+from unpacking import unpack
 
 from publisher.core.posts import BadPost, Parsed, Post, why_not
 from publisher.sources import FolderSource, SourceRules
@@ -35,8 +35,7 @@ pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="the real blogs are
 @pytest.fixture(scope="module")
 def blogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("blogs")
-    with tarfile.open(CORPORA / "posts.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
+    unpack(CORPORA / "posts.tar.gz", folder)
     return folder
 
 

@@ -1,7 +1,7 @@
 """Makes the installations that the tests of this folder upgrade, by running the version that is to be kept.
 
-    git worktree add /tmp/before TAG
-    .venv/bin/python tests/upgrade/make.py /tmp/before 0.1.0
+    git worktree add ../before TAG
+    .venv/bin/python tests/upgrade/make.py ../before 0.1.0
 
 writes 0.1.0-lived-in.tar.xz and 0.1.0-as-it-came.tar.xz beside this file. Each holds the folder `site` as
 that version left it, and `said.json`: what it said of it, and what it did next on a copy. Do it once for each

@@ -9,7 +9,6 @@ import os
 import re
 import sqlite3
 import subprocess
-import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from email import message_from_bytes, policy
@@ -21,6 +20,7 @@ import httpx
 import pytest
 import warm
 from smtp_server import Say, SmtpServer, on
+from unpacking import unpack
 
 from publisher.stores.schema import SCHEMA
 
@@ -116,8 +116,7 @@ def part(data: bytes, kind: str) -> str:
 @pytest.fixture(params=KEPT)
 def left(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
     """An installation as the older version left it."""
-    with tarfile.open(HERE / f"{request.param}.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
+    unpack(HERE / f"{request.param}.tar.xz", tmp_path)
     with SmtpServer(on("RCPT", Say("450 4.2.1 Busy, come again"), recipient=BUSY)) as server:
         yield Installation(tmp_path, server)
 
