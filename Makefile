@@ -7,7 +7,7 @@ LOCK := pyproject.toml uv.lock requirements/run.txt requirements/dev.txt scripts
 PYTEST_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs messages bench soak lock wheel clean
+.PHONY: help run test lint format docs messages oracles bench soak lock wheel clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -38,6 +38,9 @@ docs: .venv/.dev ## write what is generated from the code: config/publisher.toml
 
 messages: .venv/.dev ## collect what mails and pages say into messages.pot, for translators
 	$(BIN)/pybabel -q extract -F scripts/messages.cfg -k text -k plural:1,2 -k to_say --no-location --no-wrap -o messages.pot .
+
+oracles: .venv/.dev ## build the small blogs of tests/oracles with their real generators, and compare (WRITE=--write, ONLY=hugo)
+	@$(BIN)/python tests/oracles/run.py $(WRITE) $(ONLY)
 
 bench: .venv/.dev ## measure: start-up and throughput, against their limits
 	@for name in $(filter-out __init__ making table,$(basename $(notdir $(wildcard benchmarks/*.py)))); do \
