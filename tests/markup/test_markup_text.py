@@ -1,6 +1,7 @@
 """Bodies as text: as a person would type it, meaning what they meant."""
 
 import re
+from collections import Counter
 from html import unescape
 
 import pytest
@@ -264,8 +265,12 @@ BLOCK = st.recursive(
 def test_every_word_a_browser_shows_is_in_the_text_in_order(body: str) -> None:
     made = markup.html(body, Markup.HTML, base_url=BASE, title="")
     found = "".join(plain(markup.text(made)).split())
+    shown = _visible(made)
+    if "<table" in made:  # a table too wide for a mail is a list that names its columns in each row
+        assert not Counter(shown) - Counter(found), found
+        return
     rest = iter(found)
-    assert all(char in rest for char in _visible(made)), found
+    assert all(char in rest for char in shown), found
 
 
 @given(st.text(st.sampled_from("ab \t\n<>&-*`~^|#.\\"), min_size=1).filter(lambda code: code.strip() != ""))
