@@ -6,14 +6,27 @@ writer do not wait for each other. synchronous=FULL: what was committed survives
 does without the WAL until the log begins (see `Database.begun`).
 """
 
+import json
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, QueuePool, Table, create_engine, event
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    QueuePool,
+    Table,
+    create_engine,
+    event,
+    func,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -126,6 +139,25 @@ def upsert(table: Table) -> sqlite.Insert:
     key = [column.name for column in table.primary_key]
     rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in key}
     return statement.on_conflict_do_update(index_elements=key, set_=rest)
+
+
+def insert_alike(
+    connection: Connection,
+    table: Table,
+    varying: Sequence[str],
+    rows: Sequence[tuple[int, ...]],
+    same: Mapping[str, Any],
+) -> None:
+    """Inserts `rows`, integers of the columns `varying`, each with the values `same` beside them. SQLite
+    makes the rows itself, of one JSON text: several times faster than binding every value of every row.
+    """
+    given = func.json_each(json.dumps(rows)).table_valued("key", "value")
+    values: dict[str, ColumnElement[Any]] = {
+        name: func.json_extract(given.c.value, f"$[{place}]") for place, name in enumerate(varying)
+    }
+    values |= {name: literal(value, table.c[name].type) for name, value in same.items()}
+    query = select(*values.values()).select_from(given).order_by(given.c.key)
+    connection.execute(insert(table).from_select(list(values), query))
 
 
 def slices(values: Sequence[T], size: int = IN_LIST) -> Iterator[Sequence[T]]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from publisher.core.errors import Conflict
 from publisher.core.mailings import Cohort, Hold, MailingState, NewMailing
-from publisher.stores.engine import Database, insert_new
+from publisher.stores.engine import Database, insert_alike, insert_new
 from publisher.stores.schema import (
     MAILING,
     cohorts,
@@ -49,10 +49,11 @@ def freeze_each(connection: Connection, new: NewMailing, number: int, now: datet
     made = range(last + 1, last + number + 1)
     connection.execute(update(counters).where(counters.c.name == MAILING).values(last=last + number))
     row = _row(new, MailingState.READY, 1, now, whole=True)
-    connection.execute(insert(mailings), [row | {"id": id} for id in made])
+    ids = [(id,) for id in made]
+    insert_alike(connection, mailings, ["id"], ids, row)
     (cohort,) = new.cohorts
     same = {"n": cohort.n, "language": cohort.language, "recipe": list(cohort.recipe)}
-    connection.execute(insert(cohorts), [same | {"mailing": id} for id in made])
+    insert_alike(connection, cohorts, ["mailing"], ids, same)
     return made
 
 

@@ -17,7 +17,7 @@ from publisher.stores.columns import is_
 from publisher.stores.cutting import Slice, in_order, slices_of
 from publisher.stores.due import DueReaders, had, is_due, onward, readers_of_rhythms
 from publisher.stores.eligible import is_suppressed
-from publisher.stores.engine import Database
+from publisher.stores.engine import Database, insert_alike
 from publisher.stores.freezing import (
     add_cohorts,
     forget_unfrozen,
@@ -128,14 +128,11 @@ def _deliver_to_each(
     now: datetime,
 ) -> None:
     """The one delivery and the one batch of each of those mailings."""
-    rows = [
-        {"mailing": id, "n": 1, "cohort": new.cohorts[0].n, "subscription": reader}
-        | {"generation": generation, **_untouched(now)}
-        for id, (reader, generation) in zip(made, readers, strict=True)
-    ]
-    connection.execute(insert(deliveries), rows)
-    one = Slice(group=OTHERS, lo=1, hi=1)
-    connection.execute(insert(batches), [_batch(id, new.kind, one, now) for id in made])
+    rows = [(id, reader, generation) for id, (reader, generation) in zip(made, readers, strict=True)]
+    same = {"n": 1, "cohort": new.cohorts[0].n, **_untouched(now)}
+    insert_alike(connection, deliveries, ["mailing", "subscription", "generation"], rows, same)
+    one = _batch(new.kind, Slice(group=OTHERS, lo=1, hi=1), now)
+    insert_alike(connection, batches, ["mailing"], [(id,) for id in made], one)
 
 
 def _untouched(now: datetime) -> dict[str, Any]:
@@ -193,12 +190,11 @@ def _write_batches(
     made: Sequence[Slice],
     now: datetime,
 ) -> None:
-    connection.execute(insert(batches), [_batch(mailing, kind, part, now) for part in made])
+    connection.execute(insert(batches), [{"mailing": mailing, **_batch(kind, part, now)} for part in made])
 
 
-def _batch(mailing: int, kind: MailingKind, part: Slice, now: datetime) -> dict[str, Any]:
+def _batch(kind: MailingKind, part: Slice, now: datetime) -> dict[str, Any]:
     return {
-        "mailing": mailing,
         "group": part.group,
         "lo": part.lo,
         "hi": part.hi,
