@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -40,7 +40,10 @@ class Where:
 
     def matches(self, post: Post) -> bool:
         """Whether `post` is meant."""
-        borne = {(kind, key) for kind, key, _ in terms_of(post)}
+        return self.matches_terms({(kind, key) for kind, key, _ in terms_of(post)})
+
+    def matches_terms(self, borne: Collection[tuple[TermKind, str]]) -> bool:
+        """Whether a post that bears these folded values is meant."""
         return all(
             any(bears(kind, folded(value), key) for value in self.of(kind) for k, key in borne if k is kind)
             for kind in TermKind

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from publisher.core.filters import Where
+from publisher.core.filters import TermKind, Where
 
 Filter = tuple[Where, ...]
 """What the posts of a view match: each of these."""
+
+Terms = frozenset[tuple[TermKind, str]]
+"""What a post is found by: kinds and folded values."""
 
 MAX_SEQ = 2**63 - 1
 """No row of a log comes after it."""
@@ -34,6 +37,20 @@ class View:
     version: int = -1
     updated_at: datetime | None = None
     counted: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retagged:
+    """A live post whose author gave it other tags, categories, authors or another language, at `at`."""
+
+    at: datetime
+    before: Terms
+    after: Terms
+
+    def moves(self, meant: Filter) -> bool:
+        """Whether the post joined or left the feed of the posts that are meant."""
+        was, now = (all(where.matches_terms(terms) for where in meant) for terms in (self.before, self.after))
+        return was is not now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

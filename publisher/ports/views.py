@@ -6,7 +6,7 @@ from typing import Protocol
 
 from publisher.core.filters import Term, TermKind
 from publisher.core.log import Known
-from publisher.core.views import MAX_SEQ, Filter, Member, Page, View
+from publisher.core.views import MAX_SEQ, Filter, Member, Page, Retagged, View
 
 
 class ViewStore(Protocol):
@@ -40,6 +40,10 @@ class ViewStore(Protocol):
     def withdrawn(self, since: int, limit: int, *, after: int = 0, until: int = MAX_SEQ) -> Sequence[Known]:
         """The posts of (after, until] that were withdrawn last, by rows after `since`, last first;
         `updated_at` says when."""
+        ...
+
+    def retagged(self, since: datetime, limit: int) -> Sequence[Retagged]:
+        """The live posts that were given other terms after `since`, last first."""
         ...
 
     def last_change(self, meant: Filter, limit: int, since: int) -> datetime | None:

@@ -149,11 +149,13 @@ def _maker(parts: Parts, known: Known, values: Values) -> Callable[[], bytes]:
     return make
 
 
-def _edited(known: Known) -> datetime | None:
+def _edited(known: Known) -> datetime:
     """When its author changed it last: one that came out later than its date was not edited then."""
     post = known.post
-    said = max(filter(None, (post.instant, post.modified)), default=None)
-    return said if known.first else known.updated_at
+    if not known.first:
+        return known.updated_at
+    said = max(filter(None, (post.instant, post.modified)), default=known.updated_at)
+    return min(said, known.updated_at)
 
 
 def _shown(parts: Parts, known: Known) -> DigestPost:

@@ -72,11 +72,13 @@ def feed_views(parts: Parts) -> list[FeedView]:
 
 
 def _updated(parts: Parts, view: FeedView, old: View, head: Head, *, shown_before: bool) -> datetime:
-    """When the feed last changed for its readers (RFC 4287 4.2.15): its entries, or which they are. It never
-    goes back, and depends on the log alone.
+    """When the feed last changed for its readers (RFC 4287 4.2.15): its entries, or which they are, be it
+    that a post got or lost the tag it is found by. It never goes back, and depends on the store alone.
     """
     gone = parts.store.withdrawn(old.counted, LOOKED_AT) if shown_before else ()
+    moved = parts.store.retagged(old.updated_at, LOOKED_AT) if old.updated_at else ()
     times = [
+        *(one.at for one in moved if one.moves(view.meant)),
         *(known.updated_at for known in gone if all(where.matches(known.post) for where in view.meant)),
         parts.store.last_change(view.meant, view.spec.limit, old.counted),
         old.updated_at,

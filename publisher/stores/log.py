@@ -130,7 +130,7 @@ class Log(Renaming):
             changing.touch(connection, plan, now)
             changing.keep_sources(connection, plan)
             changing.keep_addresses(connection, plan)
-            terms.note(connection, plan, before)
+            terms.note(connection, plan, before, at)
             head = _head(connection)
         self._db.begun()
         return head
@@ -228,10 +228,11 @@ def _log_columns(
 
 
 def _first_updated(change: Change, at: datetime) -> datetime:
-    """A new post was last changed when its author says so, or feeds that readers know, never when we built it
-    (invariant 4); one that is news not before it came out, else who looks for what is new since their last
-    visit never meets a post that came out later than its date.
+    """A post that is news was last changed when it came out, `at`: else who looks for what is new since their
+    last visit never meets one that came out later than its date. Another was when its author says so, or
+    feeds that readers know, but never in the future.
     """
+    if not change.backfill:
+        return at
     post = change.post
-    said = max(filter(None, (post.instant, post.modified, change.updated)), default=at)
-    return said if change.backfill else max(said, at)
+    return min(max(filter(None, (post.instant, post.modified, change.updated)), default=at), at)

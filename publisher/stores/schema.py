@@ -32,7 +32,7 @@ from publisher.stores.columns import index_of, index_where, is_, metadata, one_o
 from publisher.stores.members import BatchState
 from publisher.stores.types import Hash, Id, Instant, JsonText, Member, Words
 
-SCHEMA = "0016"
+SCHEMA = "0017"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"

@@ -1,6 +1,6 @@
 """What posts are found by, kept in step with the log: in the transaction that appends to it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from publisher.stores.engine import insert_new, slices
 from publisher.stores.inserting import insert_columns
 from publisher.stores.schema import counters, posts
 from publisher.stores.values import post_from_text
-from publisher.stores.viewtables import CONTENT, post_terms, terms
+from publisher.stores.viewtables import CONTENT, post_terms, retagged, terms
 
 TICK = timedelta(milliseconds=1)
 
@@ -31,11 +31,12 @@ Bearers = dict[tuple[TermKind, str], list[int]]
 
 @dataclass(slots=True)
 class Standing:
-    """A post as the log has it: where it first stood, and what of it readers see."""
+    """A post as the log has it: where it first stood, what of it readers see, and the hash of its file."""
 
     first_seq: int
     post: Post
     live: bool
+    file_hash: str | None = None
 
 
 def standing(connection: Connection, plan: Plan) -> dict[str, Standing]:
@@ -47,12 +48,15 @@ def standing(connection: Connection, plan: Plan) -> dict[str, Standing]:
     found: dict[str, Standing] = {}
     for part in slices(list(dict.fromkeys(ids))):
         rows = connection.execute(select(posts).where(posts.c.id.in_(part)))
-        found.update((row.id, Standing(row.first_seq, post_from_text(row.value), row.live)) for row in rows)
+        found.update(
+            (row.id, Standing(row.first_seq, post_from_text(row.value), row.live, row.file_hash))
+            for row in rows
+        )
     return found
 
 
-def note(connection: Connection, plan: Plan, before: dict[str, Standing]) -> None:
-    """Brings the index, the versions and `posts.changed_seq` up to a plan that was just appended."""
+def note(connection: Connection, plan: Plan, before: dict[str, Standing], at: datetime) -> None:
+    """Brings the index, the versions and `posts.changed_seq` up to a plan that was just appended, at `at`."""
     if not plan.changes and not plan.touched:
         return
     labels: Labels = {}
@@ -60,8 +64,10 @@ def note(connection: Connection, plan: Plan, before: dict[str, Standing]) -> Non
     _run(
         connection, _FORGET, [{"k": k, "v": v, "seq": seq} for (k, v), found in gone.items() for seq in found]
     )
-    live = ((it.first_seq, it.post) for it in _after(plan, before) if it.live)
+    after = _after(plan, before)
+    live = ((it.first_seq, it.post) for it in after.values() if it.live)
     _enter(connection, _bearers(live, labels))
+    _run(connection, insert(retagged), [*_retagged(plan, before, after, at)])
     _tell(connection, labels, _next(connection))
     numbered = enumerate(plan.changes, plan.head + 1)
     changed = [{"post": c.id, "seq": seq} for seq, c in numbered if c.kind is not Kind.PUBLISHED]
@@ -121,7 +127,22 @@ _FORGET = delete(post_terms).where(
 _CHANGED = update(posts).where(posts.c.id == bindparam("post")).values(changed_seq=bindparam("seq"))
 
 
-def _after(plan: Plan, before: dict[str, Standing]) -> Iterable[Standing]:
+def _retagged(
+    plan: Plan, before: Mapping[str, Standing], after: Mapping[str, Standing], at: datetime
+) -> Iterator[dict[str, Any]]:
+    """Live posts whose authors gave them other terms. That another version of Publisher, or other settings,
+    read the same bytes differently is no edit.
+    """
+    read = dict(plan.sources)
+    for id, it in before.items():
+        if not it.live or not after[id].live or it.file_hash is None or read.get(id) in (None, it.file_hash):
+            continue
+        was, now = (sorted({(k, v) for k, v, _ in terms_of(post)}) for post in (it.post, after[id].post))
+        if was != now:
+            yield {"at": at, "before": was, "after": now}
+
+
+def _after(plan: Plan, before: Mapping[str, Standing]) -> dict[str, Standing]:
     now = {id: Standing(it.first_seq, it.post, it.live) for id, it in before.items()}
     for seq, change in enumerate(plan.changes, plan.head + 1):
         if change.kind is Kind.PUBLISHED:
@@ -132,7 +153,7 @@ def _after(plan: Plan, before: dict[str, Standing]) -> Iterable[Standing]:
             it.live = change.kind is not Kind.WITHDRAWN
     for id, post in plan.touched:
         now[id].post = post
-    return now.values()
+    return now
 
 
 def _bearers(found: Iterable[tuple[int, Post]], labels: Labels) -> Bearers:

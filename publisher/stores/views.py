@@ -9,12 +9,12 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, ins
 
 from publisher.core.filters import Term, TermKind, bears, folded
 from publisher.core.log import Kind, Known
-from publisher.core.views import MAX_SEQ, Filter, Member, Page, View
+from publisher.core.views import MAX_SEQ, Filter, Member, Page, Retagged, Terms, View
 from publisher.stores.engine import Database, slices, upsert
 from publisher.stores.rows import as_known
 from publisher.stores.schema import counters, facts, log, log_head, posts, revisions
 from publisher.stores.terms import version
-from publisher.stores.viewtables import CONTENT, LOG_TIMES, archives, post_terms, terms, views
+from publisher.stores.viewtables import CONTENT, LOG_TIMES, archives, post_terms, retagged, terms, views
 
 Wanted = list[tuple[TermKind, list[str]]]
 """For each filter and kind, the values of which a post must bear one."""
@@ -90,6 +90,15 @@ class Views:
             rows = connection.execute(found.order_by(posts.c.changed_seq.desc()).limit(limit)).all()
             return [replace(as_known(row), updated_at=row.updated_at) for row in rows]
 
+    def retagged(self, since: datetime, limit: int) -> Sequence[Retagged]:
+        """The live posts that were given other terms after `since`, last first."""
+        found = select(retagged).where(retagged.c.at > since).order_by(retagged.c.id.desc()).limit(limit)
+        with self._db.read() as connection:
+            return [
+                Retagged(at=row.at, before=_terms_of(row.before), after=_terms_of(row.after))
+                for row in connection.execute(found)
+            ]
+
     def last_change(self, meant: Filter, limit: int, since: int) -> datetime | None:
         """When the feed of the newest `limit` live posts that are meant last changed for its readers: the
         latest `updated_at` of its posts, and the time of the rows after `since` by which they came out (not
@@ -157,6 +166,10 @@ _PAGE = ("number", "after", "until", "as_of", "edition", "members")
 
 def _page_row(view: View, page: Page) -> dict[str, Any]:
     return {"feed": view.feed, "part": view.part, **{name: getattr(page, name) for name in _PAGE}}
+
+
+def _terms_of(stored: Sequence[tuple[str, str]]) -> Terms:
+    return frozenset((TermKind(kind), key) for kind, key in stored)
 
 
 def _wanted(connection: Connection, meant: Filter) -> Wanted:
@@ -246,14 +259,15 @@ def _then(connection: Connection, ids: Sequence[str], as_of: int) -> list[Known]
 
 
 def _as_it_was(row: Row[Any], since: int) -> Known:
-    """A post's first version was last changed when its author says so, and not before it came out as news."""
+    """A post's first version was last changed when its author says so, if that is past, and not before it
+    came out as news.
+    """
     known = as_known(row)
-    if row.kind is not Kind.PUBLISHED:
+    if row.kind is not Kind.PUBLISHED or (not row.backfill and row.told_seq > since):
         return known
     post = known.post
     said = max(filter(None, (post.instant, post.modified)), default=known.updated_at)
-    news = not row.backfill and row.told_seq > since
-    return replace(known, updated_at=max(said, known.updated_at) if news else said)
+    return replace(known, updated_at=min(said, known.updated_at))
 
 
 def _log_times(connection: Connection) -> int:

@@ -1,10 +1,10 @@
 """The tables of feeds as views of the log: what posts are found by, and how far archives go."""
 
-from sqlalchemy import BigInteger, Column, Integer, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Integer, PrimaryKeyConstraint, String, Table, Text
 
 from publisher.core.filters import TermKind
 from publisher.stores.columns import metadata, one_of
-from publisher.stores.types import Instant, Member
+from publisher.stores.types import Id, Instant, Member
 
 CONTENT = "content"
 """The counter that moves when a post of the log changes in any way; none in a store of an older schema."""
@@ -33,6 +33,15 @@ terms = Table(
     PrimaryKeyConstraint("kind", "key"),
     one_of("kind", TermKind),
     sqlite_with_rowid=False,
+)
+
+retagged = Table(
+    "retagged",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Instant, nullable=False, index=True),
+    Column("before", JSON, nullable=False),  # [[kind, key], ...] of a post, until then
+    Column("after", JSON, nullable=False),
 )
 
 views = Table(

@@ -103,6 +103,59 @@ def test_only_feeds_that_showed_a_post_move_when_it_goes(site: Any) -> None:
     assert Times(site, "land").feed == land
 
 
+def test_a_post_that_gets_or_loses_a_tag_moves_the_feeds_it_joins_or_leaves_and_no_other(site: Any) -> None:
+    feeds = "".join(
+        f'[[feeds]]\nslug = "{tag}"\nwhere = {{tag = ["{tag}"]}}\n' for tag in ("sea", "land", "air")
+    )
+    both = '[[feeds]]\nslug = "both"\nwhere = {tag = ["sea"], author = ["Ann"]}\n'
+    split = '[[feeds]]\nslug = "feed"\n[[feeds]]\nslug = "tags"\nsplit_by = "tag"\n'
+    site.settings((site.folder / "publisher.toml").read_text() + feeds + both + split)
+    names = ("feed", "sea", "land", "air", "both", "tags/sea", "tags/land", "tags/air")
+
+    def write(tags: str, title: str = "One", *more: str) -> None:
+        site.post("one.md", post(title, "2024-10-01", "W.\n", f"tags: [{tags}]", *more))
+
+    def moved(number: int) -> set[str]:
+        before = {name: Times(site, name).feed for name in names}
+        site.publish(day(number))
+        after = {name: Times(site, name).feed for name in names}
+        assert all(after[name] in (before[name], instant(day(number))) for name in names)
+        return {name for name in names if after[name] != before[name]}
+
+    for number, tag in enumerate(("sea", "land", "air"), start=2):
+        site.post(f"{tag}.md", post(tag, f"2024-09-0{number}", "W.\n", f"tags: [{tag}]", "author: Ann"))
+    write("sea, air")
+    site.publish(day(10))
+    write("land, air")
+    assert moved(11) == {"sea", "tags/sea", "land", "tags/land"}
+    assert Times(site).entries["One"] < instant(day(10))  # tags are no edit of the post
+    assert moved(12) == set()
+    write("air", "One, edited")
+    assert moved(13) == {"feed", "land", "tags/land", "air", "tags/air"}
+    write("sea", "One, edited", "author: Ann")
+    assert moved(14) == {"sea", "tags/sea", "both", "air", "tags/air"}
+    write("sea", "One, edited", "author: Bo")
+    assert moved(15) == {"both"}
+    site.settings((site.folder / "publisher.toml").read_text() + '\n[posts.defaults]\ntags = ["x"]\n')
+    assert moved(16) == set()  # other settings are no edit either
+
+
+def test_what_an_author_dates_ahead_is_no_update_in_the_future(site: Any) -> None:
+    ahead = [f"{word}: 2031-01-01" for word in ("updated", "modified", "lastmod", "last_modified_at")]
+    for number, line in enumerate(ahead, start=1):
+        site.post(f"old{number}.md", post(f"Old {number}", f"2024-09-0{number}", "W.\n", line))
+    site.publish(day(10))
+    first = Times(site)
+    assert first.feed < instant(day(11)), "the first run is no later than itself"
+    site.post("new.md", post("New", day(11), "W.\n", ahead[0]))
+    site.publish(day(11))
+    assert Times(site).feed == Times(site).entries["New"] == instant(day(11))
+    site.post("new.md", post("New", day(11), "Other words.\n", ahead[1]))
+    site.publish(day(12))
+    assert Times(site).feed == Times(site).entries["New"] == instant(day(12))
+    assert b"2031" not in site.read("feed.atom") + site.read("feed.xml") + site.read("feed.json")
+
+
 @pytest.mark.parametrize("ends", ["Words.", "Words.\n\n\n", "Words. \t\n \n", "Words.\r\n"])
 def test_nothing_moves_for_what_no_reader_sees(site: Any, ends: str) -> None:
     file = site.post("one.md", post("One", "2024-10-01"))
