@@ -192,6 +192,8 @@ def _say_plan(app: App, made: Plan, outlooks: "tuple[Outlook, ...]", *, who: boo
         echo(f"renamed    {move.old} -> {move.new}")
     if made.read_anew:
         echo(f"read anew  {_read_anew(made)}")
+    for line in _kept_dates(made):
+        echo(f"date kept  {line}")
     for hold in made.held:
         echo(f"held       {hold}")
     for stop in made.stops:
@@ -242,6 +244,8 @@ def _say_report(app: App, report: Report) -> None:
         say(f"warning: {report.public_url}")
     say_skipped(app, report.skipped)
     _say_withdrawn(made, app.clock())
+    for line in _kept_dates(made):
+        say(f"date kept: {line}")
     for line in report.reworded:
         say(line)
     for hold in made.held:
@@ -271,6 +275,17 @@ def _read_anew(made: Plan) -> str:
     return f"{posts} that this version of Publisher reads differently (not an update)"
 
 
+def _kept_dates(made: Plan) -> list[str]:
+    """Of posts whose date this version reads differently: what readers go on seeing, and what to do."""
+    lines = [
+        f"{post.path}: stays {utc(post.instant)}, as it was published; its file is now read as "
+        f"{utc(post.dated)}: edit the file to take that"
+        for post in made.kept_dates[:NAMED]
+    ]
+    more = len(made.kept_dates) - NAMED
+    return [*lines, f"{count(more, 'more post')}"] if more > 0 else lines
+
+
 def _plan_json(made: Plan) -> dict[str, Any]:
     value: dict[str, Any] = {"hash": made.hash, "baseline": made.baseline}
     for kind in Kind:
@@ -280,6 +295,9 @@ def _plan_json(made: Plan) -> dict[str, Any]:
         ]
     value["renamed"] = [{"id": r.id, "old": r.old, "new": r.new} for r in made.renamed]
     value["read_anew"] = list(made.read_anew)
+    value["kept_dates"] = [
+        {"path": post.path, "date": utc(post.instant), "in_file": utc(post.dated)} for post in made.kept_dates
+    ]
     value["held"] = [{"path": h.path, "why": h.why, "may_be": list(h.may_be)} for h in made.held]
     value["bad"] = [{"path": b.path, "line": b.line, "reason": b.reason} for b in made.bad]
     stops = [

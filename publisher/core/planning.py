@@ -87,6 +87,7 @@ def make_plan(
         read_anew=_read_anew(touched, matches),
         sources=_sources(matches, new, readings),
         reader=readings.version,
+        kept_dates=_kept_dates(touched, matches),
         readdressed=_readdressed(posts, matches) if rules.pages else (),
     )
 
@@ -102,13 +103,18 @@ def _out_already(
     return {
         post.path: post
         for post in ahead
-        if readings.same_bytes(live[post.path], post) and not _fell_back(live[post.path], post, now, head)
+        if readings.stays_out(live[post.path], post, now) and not _fell_back(live[post.path], post, now, head)
     }
 
 
 def _read_anew(touched: Iterable[tuple[str, Post]], matches: Matches) -> tuple[str, ...]:
     before = {hit.id: hit.post.revision for hit in matches.of.values()}
     return tuple(id for id, post in touched if post.revision != before[id])
+
+
+def _kept_dates(touched: Iterable[tuple[str, Post]], matches: Matches) -> tuple[Post, ...]:
+    before = {hit.id: hit.post.dated for hit in matches.of.values()}
+    return tuple(post for id, post in touched if post.dated not in (None, before[id]))
 
 
 def _sources(matches: Matches, new: Iterable[Change], readings: Readings) -> tuple[tuple[str, str], ...]:

@@ -87,8 +87,9 @@ class Plan:
     `recovered` counts new posts that feeds of a lost store name. `read_anew` are those of `touched` whose
     text this version of Publisher reads differently from the same bytes (core.readings); `sources` are the
     ids of posts with the hash of the file each stands for now, where the log does not know it yet, and
-    `reader` the version that read them. `readdressed` are paths under public/ of pages that are elsewhere
-    from now on, with the ids of their posts.
+    `reader` the version that read them. `kept_dates` are those of `touched` that keep the date they were
+    published with from now on (`Post.dated`). `readdressed` are paths under public/ of pages that are
+    elsewhere from now on, with the ids of their posts.
     """
 
     head: int
@@ -107,6 +108,7 @@ class Plan:
     read_anew: tuple[str, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
     reader: str = ""
+    kept_dates: tuple[Post, ...] = ()
     readdressed: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -58,7 +58,8 @@ class Post:
     `written_hash` is of the body as its author wrote it, before links to other posts became their addresses,
     and with one line break at its end; "" where that is `body_hash`.
     `assets` are files beside it that go out with it; of one name the first counts. A warning may begin
-    with "line 3: ", by the lines of the file (see `warned`).
+    with "line 3: ", by the lines of the file (see `warned`). `dated` is the instant that the file has by this
+    version's reading, where the post keeps the one it was published with (core.readings); else None.
     """
 
     path: str
@@ -90,6 +91,7 @@ class Post:
     mail: Mail = Mail.USUAL
     warnings: tuple[str, ...] = ()
     written_hash: str = ""
+    dated: datetime | None = None
 
     @property
     def due(self) -> datetime | None:

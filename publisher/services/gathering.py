@@ -16,6 +16,7 @@ from publisher.core.log import Known
 from publisher.core.planning import make_plan
 from publisher.core.plans import Plan, Rules
 from publisher.core.posts import BadPost, FileStat, Post, Wait, why_not
+from publisher.core.readings import as_published
 from publisher.core.settling import Memory, Names, names_of, settled
 from publisher.services.keeping import Keeper
 from publisher.services.looking import Look
@@ -88,12 +89,13 @@ def gather(
             found.posts[post.path] = post
             found.hashes[post.path] = name
     _widen(parts, found, rules.naming)
+    readings = readings_of(parts, found.hashes)
+    found.posts = as_published(found.posts.values(), found.known.values(), readings, now)
     posts, known = list(found.posts.values()), list(found.known.values())
     moved = rules.authority_before not in ("", rules.naming.authority)
     many = moved or sum(k.live for k in known) > 1  # one alone is no accident
     live = parts.store.live() if many else 0
     head = parts.store.head()
-    readings = readings_of(parts, found.hashes)
     told = recovered(parts, head)
     plan = make_plan(head, known, posts, found.bad, now, rules, live, told, readings)
     verdicts = verdicts_of(parts, plan, known, posts)

@@ -98,7 +98,7 @@ def _people(value: Sequence[Json]) -> tuple[Person, ...]:
 
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("instant", "modified", "opens", "expires"), _instant),
+    **dict.fromkeys(("instant", "modified", "opens", "expires", "dated"), _instant),
     **dict.fromkeys(("aliases", "tags", "categories", "warnings"), tuple),
     "markup": Markup,
     "extensions": lambda names: tuple(map(Extension, names)),

@@ -4,13 +4,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from plans import NOW, RULES, known, post
 
 from publisher.core.log import Head, Kind, Known
 from publisher.core.planning import make_plan
 from publisher.core.plans import Plan
-from publisher.core.posts import Mail, Post
-from publisher.core.readings import Readings
+from publisher.core.posts import Mail, Post, why_not
+from publisher.core.readings import Readings, as_published
 
 HEAD = Head(seq=9, at=NOW - timedelta(hours=1), baseline_at=NOW - timedelta(days=9))
 BYTES, OTHERS = "aa" * 32, "bb" * 32
@@ -86,3 +88,56 @@ def test_a_site_whose_log_was_empty_mails_no_old_post_after_an_upgrade() -> None
         fresh = post("new", path="new.md", instant=NOW - timedelta(minutes=minutes))
         [change] = make_plan(empty, [], [fresh], [], NOW, RULES, readings=readings).changes
         assert change.backfill is backfill
+
+
+DAYS = st.integers(-40, 40).map(lambda days: NOW + timedelta(days=days))
+READ_DIFFERENTLY = st.fixed_dictionaries(
+    {},
+    optional={
+        "title": st.sampled_from(("Low & high", "")),
+        "summary": st.just("Other words"),
+        "body_hash": st.just("0" * 64),
+        "instant": DAYS,
+        "modified": DAYS,
+        "opens": DAYS,
+        "expires": DAYS,
+        "hidden": st.just("password: set"),
+        "page_only": st.just("rss: false"),
+        "mail": st.sampled_from(Mail),
+        "permalink": st.sampled_from(("/there/", "/low/")),
+        "url": st.just("https://elsewhere.example/"),
+        "tags": st.just(("tide",)),
+        "values": st.just((("a", "b"),)),
+    },
+)
+
+
+@given(st.lists(READ_DIFFERENTLY, min_size=1, max_size=12))
+def test_an_upgrade_is_no_news_whatever_it_reads_differently(differences: list[dict[str, object]]) -> None:
+    """Only what it hides is withdrawn, once; and the publish after it finds nothing to do."""
+    names = [f"post{n}" for n in range(len(differences))]
+    log = [
+        replace(known(name, n + 1), file_hash=BYTES, reader="01", updated_at=NOW - timedelta(days=1))
+        for n, name in enumerate(names)
+    ]
+    files = [post(name, **it) for name, it in zip(names, differences, strict=True)]
+    readings = Readings(hashes={it.path: BYTES for it in files}, version="02", before="01")
+    read = as_published(files, log, readings, NOW)
+    made = make_plan(HEAD, log, [*read.values()], [], NOW, RULES, readings=readings)
+    assert made.stops == ()
+    assert {change.kind for change in made.changes} <= {Kind.WITHDRAWN}
+    gone = {change.post.path for change in made.changes}
+    kept = [it for it in read.values() if it.path not in gone]
+    for it in kept:
+        assert it.instant == NOW - timedelta(days=1), it
+    assert all(it.hidden or it.page_only or it.expires is not None for it in files if it.path in gone)
+    assert all(why_not(it, NOW - timedelta(days=1)) is None or it.opens for it in kept)
+
+    after = dict(made.touched)
+    stands = [
+        replace(k, post=after.get(k.id, k.post), live=k.post.path not in gone, stored_as="", reader="02")
+        for k in log
+    ]
+    later = replace(readings, before="02")
+    again = as_published(files, stands, later, NOW)
+    assert make_plan(HEAD, stands, [*again.values()], [], NOW, RULES, readings=later).nothing

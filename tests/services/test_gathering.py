@@ -18,7 +18,8 @@ from publisher.core.log import Kind
 from publisher.core.planning import make_plan
 from publisher.core.plans import Plan, Rules
 from publisher.core.posts import BadPost, FileStat, Parsed, Post, Reading, body_hash
-from publisher.core.settling import Memory
+from publisher.core.readings import as_published
+from publisher.core.settling import Memory, Names
 from publisher.ports import Store
 from publisher.services.clocks import stays_ahead
 from publisher.services.gathering import Gathered, gather
@@ -33,6 +34,10 @@ AUTHORITY = "example.org,2024"
 RULES = Rules(naming=Naming(authority=AUTHORITY), max_age=timedelta(days=30))
 
 
+DIALECTS = [timedelta(minutes=minutes) for minutes in (0, 0, 15, -15)]
+"""How much later than it says a version reads the date of a file."""
+
+
 @dataclass
 class Folder:
     """A source that counts what is read of it. A file is its post; what is written has a new stamp."""
@@ -41,6 +46,7 @@ class Folder:
     stamps: dict[str, int] = field(default_factory=dict[str, int])
     rules: int = 0
     version: str = "00"
+    shift: timedelta = timedelta()
     ticks: int = 0
     read: list[str] = field(default_factory=list[str])
     listed: int = 0
@@ -61,11 +67,13 @@ class Folder:
         self.changed.add(path)
 
     def as_read(self, value: Post | BadPost) -> Post | BadPost:
-        """What this version makes of a file: each reads titles differently."""
+        """What this version makes of a file: each reads titles differently, and some read dates so."""
         if isinstance(value, BadPost) or self.version == "00":
             return value
         shown = replace(value, hidden=None) if value.path in self.bare else value
-        return replace(shown, title=f"{value.title}, version {self.version}")
+        late = DIALECTS[int(self.version) % len(DIALECTS)] + self.shift
+        instant = value.instant + late if value.instant else None
+        return replace(shown, title=f"{value.title}, version {self.version}", instant=instant)
 
     def fingerprint(self, paths: Sequence[str]) -> str:
         return f"{self.rules:016x}{self.version}"
@@ -149,6 +157,7 @@ class Site:
         hashes = {path: body_hash(repr(value)) for path, value in self.folder.files_now.items()}
         parts = self.parts(replace(self.folder, read=[]))
         readings = readings_of(parts, hashes)
+        posts = [*as_published(posts, known, readings, self.now).values()]
         made = make_plan(self.store.head(), known, posts, bad, self.now, rules, readings=readings)
         said = verdicts_of(parts, made, known, posts)
         return make_plan(
@@ -384,6 +393,53 @@ def test_a_version_that_reads_the_same_bytes_differently_updates_nothing(site: S
         after,
     ]
     assert site.publish().plan.nothing
+
+
+def test_an_upgrade_moves_no_date_until_the_file_is_edited(site: Site) -> None:
+    lived_in(site, a={}, b={"instant": START - timedelta(days=3)})
+    [before] = [k for k in site.store.known() if k.post.path == "a.md"]
+    assert before.post.instant is not None
+    in_file = before.post.instant + timedelta(minutes=15)
+    site.folder.version = "02"
+    plan = site.publish().plan
+    kept = {post.path: (post.instant, post.dated) for post in plan.kept_dates}
+    assert kept.keys() == {"a.md", "b.md"}
+    assert kept["a.md"] == (before.post.instant, in_file)
+    for deed in ("", "touch", "rules", "upgrade"):
+        match deed:
+            case "rules":
+                site.folder.rules += 1
+            case "upgrade":
+                site.folder.version = "06"
+                site.publish()
+            case "touch":
+                site.folder.touch("a.md")
+            case _:
+                assert looked_at(site) == set()
+        assert site.publish().plan.nothing, deed
+        [after] = site.store.known_by(Names(ids=frozenset({before.id})))
+        assert (after.post.instant, after.updated_at) == (before.post.instant, before.updated_at), deed
+    site.folder.write("a.md", a_post("a.md", title="a", slug="other"))
+    plan = site.publish().plan
+    assert (plan.changes, plan.kept_dates) == ((), ())
+    [after] = site.store.known_by(Names(ids=frozenset({before.id})))
+    assert (after.post.instant, after.post.dated) == (in_file, None)
+
+
+def test_a_setting_that_changes_dates_changes_them_after_an_upgrade_too(site: Site) -> None:
+    lived_in(site, a={})
+    site.folder.version = "02"
+    site.publish()
+    site.folder.rules += 1
+    site.folder.shift = timedelta(hours=-7)
+    (id, post), *_ = site.publish().plan.touched
+    assert post.instant == START - timedelta(days=1, hours=7) + timedelta(minutes=15)
+    assert post.dated is None
+    site.folder.rules += 1
+    site.folder.shift = timedelta(days=7)
+    site.publish()
+    assert site.publish().plan.nothing
+    assert [k.post.instant for k in site.store.known()] == [post.instant], f"{id} is out already"
 
 
 def test_an_edit_is_one_whatever_version_reads_it(site: Site) -> None:
