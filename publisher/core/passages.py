@@ -6,6 +6,8 @@
     [private] ... [/private]                        shortcodes as WordPress has them
     <!-- private --> ... <!-- /private -->
     {::comment} ... {:/comment}                     kramdown
+    <!--members-only-->                             Ghost: all that follows
+    <!--kg-gated-block:begin nonMember:false ...--> ... <!--kg-gated-block:end-->      Ghost: one block
 
 The site shows them to who may see them; a feed or a mail cannot, so they go, whole. One that is not closed
 goes to the end of the post. Code that shows such tags stays.
@@ -37,6 +39,7 @@ class _Way(StrEnum):
     ELEMENT = "element"
     BRACKET = "bracket"
     REMARK = "remark"
+    GATED = "gated"  # a block of Ghost's, which names who may see it
     KRAMDOWN = "kramdown"
     CALL = "call"  # any of Zola's: `{% end %}` closes the last of them
 
@@ -61,6 +64,10 @@ _WRITTEN: tuple[tuple[_Way, re.Pattern[str]], ...] = tuple(
         ),
         (_Way.BRACKET, rf"\[(?P<end>/)?{_NAME}(?:\s[^\[\]\n]{{0,300}})?\](?![(\[:])"),
         (_Way.REMARK, rf"<!--\s{{0,99}}(?P<end>/\s{{0,9}}|end[-_ ]?)?{_NAME}\s{{0,99}}-->"),
+        (
+            _Way.GATED,
+            r"<!--\s{0,99}kg-gated-block:(?:(?P<name>begin)(?![\w-])(?:(?!-->)[^\n]){0,999}|(?P<end>end)\s{0,99})-->",
+        ),
         (_Way.KRAMDOWN, r"\{:(?::(?P<name>comment)\b[^{}]{0,999}|(?P<end>/)(?:comment)?)\}"),
         (_Way.CALL, r"\{%-?\s{0,99}(?:(?P<end>end)\s{0,99}-?%\}|[a-z_][\w:]{0,99}\s{0,9}\()"),
     )
@@ -71,6 +78,9 @@ _OPENING = re.compile(
 """What any of these begins with: most texts that speak of passwords hold none."""
 
 _CALLED = re.compile(r"\{%-?\s*[\w-]+\s*\(")
+_EVERYBODYS = re.compile(r"\bnonMember:\s?true\b")
+"""What a gated block says that everybody may see."""
+
 _SHOWN = re.compile(
     r"\{(?:%-?|\{[<%])\s{0,9}(?P<end>/\s{0,9}|end)?(?P<name>raw|comment|highlight|codeblock|sourcecode)\b"
     r"[^{}]{0,999}\}+"
@@ -96,7 +106,12 @@ class _Tag:
         """Whether this is the end of `other`."""
         if self.way is _Way.CALL:
             return other.call
-        return self.way is other.way and (self.name == other.name or self.way is _Way.KRAMDOWN)
+        return self.way is other.way and (self.name == other.name or self.way in (_Way.KRAMDOWN, _Way.GATED))
+
+    @property
+    def divides(self) -> bool:
+        """Whether it needs no end: Ghost's `<!--members-only-->` keeps all that follows to members."""
+        return self.way is _Way.REMARK and self.name == "membersonly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +165,7 @@ def may_hide(source: str) -> bool:
     if "{" not in source and "<" not in source and "[" not in source:
         return False
     lower = source.lower()
-    if "{::comment" in lower:
+    if "{::comment" in lower or "kg-gated-block" in lower:
         return True
     return any(stem in lower for stem in _STEMS) and _OPENING.search(lower) is not None
 
@@ -179,7 +194,9 @@ def _passages(source: str, prose: str) -> Iterator[_Passage]:
                 yield _Passage(start, after)
     if opened:
         first = next(one for one in opened if one.name)
-        yield _Passage(start, len(source), " ".join(source[first.start : first.end].split()))
+        yield _Passage(
+            start, len(source), "" if first.divides else " ".join(source[first.start : first.end].split())
+        )
 
 
 def _tags(prose: str) -> list[_Tag]:
@@ -199,6 +216,8 @@ def _tags(prose: str) -> list[_Tag]:
             continue  # it closes itself, so nothing stands in it
         groups = match.groupdict()
         name = groups.get("name") or groups.get("cut") or ""
+        if way is _Way.GATED and _EVERYBODYS.search(match[0]):
+            name = ""  # an end is looked for, and nothing hidden
         tags.append(
             _Tag(
                 start=start,
@@ -232,6 +251,7 @@ def _that_count(tags: list[_Tag]) -> list[_Tag]:
         or tag.way not in paired
         or last.get((tag.way, tag.name), -1) > tag.start
         or (tag.alone and tag.way is _Way.ELEMENT)
+        or tag.divides
     ]
 
 

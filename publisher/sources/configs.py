@@ -48,12 +48,13 @@ _PACKAGES = {
 class Config:
     """What was found in `file`. Empty texts: it says nothing of that. `sections` are the permalinks of
     single sections by their names; `given` are Pelican's settings as far as they are written out; `tongues`
-    are Hugo's languages, `filing` Hexo's categories; `undated` is whether names of files begin with dates
-    that are no part of addresses. `author` is the blog's: a name, a key of its data, or a map. `content` is
-    the folder that addresses begin in ("" for the root itself); None: it is not said. `spelling` is how names
+    are Hugo's languages, `dating` is where it takes dates from, `filing` Hexo's categories; `undated` is
+    whether names of files begin with dates that are no part of addresses. `author` is the blog's: a name, a
+    key of its data, or a map. `content` is the folder that addresses begin in ("" for the root itself); None: it is not said. `spelling` is how names
     are spelt in addresses, where that is not as its generator usually does. `leaves` is which files it leaves
     alone, `reads` the folders that it reads, where it reads no others, and `cascade` Hugo's front matter for
-    many. `site` is Jekyll's, by its keys as they are written.
+    many. `site` is Jekyll's, by its keys as they are written. `locked` are the tags, casefolded, whose posts
+    Hexo encrypts.
     """
 
     profile: str
@@ -72,9 +73,11 @@ class Config:
     reads: tuple[str, ...] = ()
     cascade: Value = None
     tongues: hugo.Tongues | None = None
+    dating: hugo.Dating | None = None
     filing: hexo.Filing | None = None
     undated: bool | None = None
     site: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    locked: tuple[str, ...] = ()
 
 
 def config_in(folder: Path) -> Config | None:
@@ -155,6 +158,7 @@ def _hexo(file: Path, top: Mapping[str, Value]) -> Config:
         filing=hexo.filing(top),
         leaves=hexo.leaves(top),
         reads=hexo.reads(top),
+        locked=hexo.locked(top),
     )
 
 
@@ -185,11 +189,14 @@ def _hugo(file: Path) -> Config:
         sections=hugo.sections(top),
         spelling=hugo.spelt(top),
         tongues=tongues,
-        undated=hugo.undated(top),
+        dating=hugo.dating(top),
         leaves=hugofiles.leaves(top, tongues.off),
         reads=hugofiles.reads(tongues.contents, top),
         cascade=top.get("cascade"),
     )
+
+
+_PARTS = ("permalinks", "module", "cascade", "frontmatter")
 
 
 def _parts(folder: Path) -> dict[str, Value]:
@@ -199,7 +206,7 @@ def _parts(folder: Path) -> dict[str, Value]:
     for end in (".toml", ".yaml", ".yml", ".json"):
         for name, inside in (
             ("languages", languages),
-            *((part, found.setdefault(part, {})) for part in ("permalinks", "module", "cascade")),
+            *((part, found.setdefault(part, {})) for part in _PARTS),
         ):
             if isinstance(inside, dict):
                 inside.update({_code(key): item for key, item in read_table(folder / (name + end)).items()})

@@ -7,13 +7,14 @@ permalink_defaults    words of addresses that posts need not write
 source_dir            the folder that is read; only its _posts holds posts
 skip_render, exclude  patterns of files in it that are no posts (https://hexo.io/docs/configuration)
 ignore                patterns of files and folders that are not looked at
+encrypt.tags          of hexo-blog-encrypt: tags whose posts are locked, each with its password
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from publisher.sources.leaving import Leaves, named
-from publisher.sources.values import Value, fold, names, scalars
+from publisher.sources.values import Value, fold, names, scalars, table
 
 _SIGNS = names("sourcedir publicdir newpostname defaultlayout skiprender postassetfolder")
 _WEAK = names("tagdir archivedir")
@@ -66,6 +67,14 @@ def leaves(top: Mapping[str, Value]) -> tuple[Leaves, ...]:
     source = reads(top)[0].removesuffix("/_posts")
     within = (named(name, scalars(top.get(fold(name))), below=source) for name in ("skip_render", "exclude"))
     return (*within, named("ignore", scalars(top.get("ignore"))))
+
+
+def locked(top: Mapping[str, Value]) -> tuple[str, ...]:
+    """The tags of `encrypt.tags`, casefolded: `- {name: Diary, password: x}`, or the plain name."""
+    said = table(top.get("encrypt")).get("tags")
+    entries = said if isinstance(said, list) else [said]
+    named = (table(entry).get("name") if isinstance(entry, dict) else entry for entry in entries)
+    return tuple(dict.fromkeys(name.casefold() for entry in named for name in scalars(entry)))
 
 
 def permalink_defaults(top: Mapping[str, Value]) -> dict[str, Value]:

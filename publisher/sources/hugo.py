@@ -3,13 +3,13 @@
 permalinks        of the pages of each section, in Hugo's words
 languages         their codes and, where each has a folder of its own, contentDir
 defaultContentLanguage, defaultContentLanguageInSubdir   which of them has no folder in addresses
-frontmatter.date  ":filename" takes the date off the name, and the slug after it
+frontmatter       where each date is taken from, in order; ":filename" also takes the slug that is after it
 uglyURLs          /posts/a.html for /posts/a/, in all sections or some
 removePathAccents, disablePathToLower            how names are spelt
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from publisher.sources.spelling import Hugo
@@ -45,6 +45,58 @@ class Tongues:
         return place, self.contents.get(place, "")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dating:
+    """Where the dates of posts are taken from, in order: front matter by values.fold, `FILENAME`, and what
+    only the generator's machine knows, `ELSEWHERE`. Empty: the configuration says nothing of it.
+    """
+
+    date: tuple[str, ...] = ()
+    publish: tuple[str, ...] = ()
+    modified: tuple[str, ...] = ()
+    expiry: tuple[str, ...] = ()
+
+
+FILENAME = ":filename"
+ELSEWHERE = {":git": "Git", ":filemodtime": "the time of its file"}
+_USUAL = {
+    "date": ("date", "publishdate", "pubdate", "published", "lastmod", "modified"),
+    "publishdate": ("publishdate", "pubdate", "published", "date"),
+    "lastmod": ("lastmod", "modified"),
+    "expirydate": ("expirydate", "unpublishdate"),
+}
+"""What ":default" stands for; of `lastmod` without Git and without what is no change."""
+
+_ALIASES = {
+    "lastmod": ("modified",),
+    "publishdate": ("pubdate", "published"),
+    "expirydate": ("unpublishdate",),
+}
+
+
+def dating(top: Mapping[str, Value]) -> Dating | None:
+    """What `frontmatter` says of dates; None where it says nothing
+    (https://gohugo.io/configuration/front-matter/#dates).
+    """
+    said = table(top.get("frontmatter"))
+    orders = {name: _order(name, scalars(said.get(name))) for name in _USUAL}
+    if not any(orders.values()):
+        return None
+    changes = tuple(
+        name for name in orders["lastmod"] if name[0] != ":" and name not in _USUAL["publishdate"]
+    )
+    return Dating(
+        date=orders["date"], publish=orders["publishdate"], modified=changes, expiry=orders["expirydate"]
+    )
+
+
+def _order(name: str, words: Sequence[str]) -> tuple[str, ...]:
+    found: list[str] = []
+    for word in map(fold, words):
+        found += _USUAL[name] if word == ":default" else (word, *_ALIASES.get(word, ()))
+    return tuple(dict.fromkeys(found))
+
+
 def tongues(top: Mapping[str, Value]) -> Tongues:
     """The languages that a configuration names; `top` is keyed by values.fold."""
     base = _text(top.get("contentdir")).strip("/").removeprefix("./") or "content"
@@ -58,9 +110,9 @@ def tongues(top: Mapping[str, Value]) -> Tongues:
     }
     codes = [code for code in entries if code not in off]
     main = _text(top.get("defaultcontentlanguage")) or "en"
-    mounts = mounted(top)
+    reached = mounted(top)
     if not codes:
-        return Tongues(codes=(main,), contents=mounts or {base: ""}, main=main)
+        return Tongues(codes=(main,), contents=reached or {base: ""}, main=main)
     own = [code for code in codes if _text(entries[code].get("contentdir"))]
     contents = {} if len(own) == len(codes) else {base: ""}
     for code in own:
@@ -68,19 +120,29 @@ def tongues(top: Mapping[str, Value]) -> Tongues:
             contents[place] = code
     inside = _text(top.get("defaultcontentlanguageinsubdir")) == "true"
     lower = tuple(sorted(code.lower() for code in off))
-    return Tongues(codes=tuple(codes), contents=mounts or contents, main="" if inside else main, off=lower)
+    return Tongues(codes=tuple(codes), contents=reached or contents, main="" if inside else main, off=lower)
 
 
-def mounted(top: Mapping[str, Value]) -> dict[str, str]:
-    """The folders that module.mounts makes content of, by their paths from the root, and their languages."""
-    mounts = table(top.get("module")).get("mounts")
-    found: dict[str, str] = {}
-    for mount in map(table, mounts if isinstance(mounts, list) else ()):
+def mounts(top: Mapping[str, Value]) -> Iterator[tuple[str, Mapping[str, Value]]]:
+    """The mounts that content is made of: their folders by their paths from the root, and what they say."""
+    said = table(top.get("module")).get("mounts")
+    for mount in map(table, said if isinstance(said, list) else ()):
         source, target = (
             _text(mount.get(name)).removeprefix("./").strip("/") for name in ("source", "target")
         )
-        if source and not source.startswith("..") and (target + "/").startswith("content/"):
-            found[source] = _text(mount.get("lang"))
+        if (target + "/").startswith("content/"):
+            yield source, mount
+
+
+def mounted(top: Mapping[str, Value]) -> dict[str, str]:
+    """The folders that module.mounts makes content of, by their paths from the root, and their languages; ""
+    for one that several mounts read in different languages.
+    """
+    found: dict[str, str] = {}
+    for source, mount in mounts(top):
+        if source and not source.startswith(".."):
+            language = _text(mount.get("lang"))
+            found[source] = language if found.get(source, language) == language else ""
     return found
 
 
@@ -133,11 +195,6 @@ def language(top: Mapping[str, Value]) -> str:
 def author(top: Mapping[str, Value]) -> Value:
     """The author of the blog, where it has only one."""
     return table(top.get("params")).get("author") or top.get("author")
-
-
-def undated(top: Mapping[str, Value]) -> bool | None:
-    """Whether names of files begin with dates that are no part of the slug; None: nothing is said of it."""
-    return True if ":filename" in scalars(table(top.get("frontmatter")).get("date")) else None
 
 
 def _text(value: Value) -> str:

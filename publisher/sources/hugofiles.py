@@ -1,6 +1,10 @@
 """Which files Hugo makes pages of, and what it gives to them: rules of its content, without opening a post.
 
 contentDir, languages.*.contentDir, module.mounts   what is outside of them is none (hugo: modules/collect.go)
+module.mounts.files                                 globs from the mount's folder; the first that matches
+                                                    decides, and "! " before one leaves out
+module.mounts.includeFiles, excludeFiles            the same in two lists, of which the first wins
+                                                    (hugo: hugofs/glob/filename_filter.go)
 disableLanguages, languages.*.disabled              the pages of these
 ignoreFiles                                         regular expressions that find anything in a file's path
 a/index.md                                          a leaf bundle: what else is in it, however deep, belongs
@@ -16,7 +20,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from publisher.sources.globs import in_scope
+from publisher.sources import hugo
+from publisher.sources.globs import expression, in_scope, whole
 from publisher.sources.leaving import Leaves, Patterns, inside
 from publisher.sources.rules import Defaults
 from publisher.sources.values import Value, scalars, table
@@ -56,11 +61,56 @@ class Resources:
         return f"part of the page {page}" if page else None
 
 
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One mount's folder and its globs in the order that decides, each with whether it takes files in."""
+
+    place: str
+    globs: tuple[tuple[str, bool], ...]
+
+    def why(self, path: str) -> str | None:
+        """Why it does not reach the file at `path`, which is in its folder."""
+        inner = path[len(self.place) :].strip("/").lower() if self.place else path.lower()
+        folders = [inner[:at] for at, sign in enumerate(inner) if sign == "/"]
+        for glob, takes in self.globs:
+            source = expression(glob.strip("/").lower())
+            if whole(source, inner):
+                return None if takes else f"{_FILES}: {glob} is left out"
+            if not takes and any(whole(source, folder) for folder in folders):
+                return f"{_FILES}: {glob} is left out"
+        return f"not among {_FILES}" if any(takes for _, takes in self.globs) else None
+
+
+_FILES = "the files of its mount"
+
+
+@dataclass(frozen=True, slots=True)
+class Mounts:
+    """Mounts with globs. A file is left out where no mount reaches it."""
+
+    mounts: tuple[Mount, ...]
+
+    def why(self, path: str) -> str | None:
+        """As leaving.Leaves."""
+        found = [mount.why(path) for mount in self.mounts if inside(path, mount.place)]
+        return found[0] if found and None not in found else None
+
+
+def _mounts(top: Mapping[str, Value]) -> Mounts:
+    found: list[Mount] = []
+    for source, mount in hugo.mounts(top):
+        files, kept, left = (scalars(mount.get(name)) for name in ("files", "includefiles", "excludefiles"))
+        globs = [(glob.removeprefix("! "), not glob.startswith("! ")) for glob in files]
+        globs = globs or [*((glob, True) for glob in kept), *((glob, False) for glob in left)]
+        found.append(Mount(source, tuple(globs)))
+    return Mounts(tuple(found) if any(mount.globs for mount in found) else ())
+
+
 def leaves(top: Mapping[str, Value], off: Sequence[str]) -> tuple[Leaves, ...]:
     """What a configuration leaves out; the languages `off` are turned off."""
     written = [text for text in scalars(top.get("ignorefiles")) if text]
     patterns = tuple((text, text.replace(r"\z", r"\Z")) for text in written)
-    return Silent(tuple(off)), Patterns("ignoreFiles", patterns, "/")
+    return Silent(tuple(off)), Patterns("ignoreFiles", patterns, "/"), _mounts(top)
 
 
 def reads(contents: Iterable[str], top: Mapping[str, Value]) -> tuple[str, ...]:

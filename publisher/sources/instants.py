@@ -1,10 +1,11 @@
 """Where a post's date is looked for: front matter first, then its name, then its path. Never the mtime."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
+from publisher.sources import hugo
 from publisher.sources.dates import Order, parse_date, read_date
 from publisher.sources.people import language_suffix
 from publisher.sources.values import FrontMatter, FrontMatterError, Quoted, Value
@@ -60,6 +61,30 @@ def find_instant(
             return found, where
         warnings.append(f"{where}: {text!r} is no date; no calendar has that day")
     return first_date(front, last, zones, warnings) if front and last else (None, "")
+
+
+def in_order(
+    front: FrontMatter, order: Sequence[str], path: str, zones: Zones, warnings: list[str]
+) -> tuple[datetime | None, str]:
+    """The date that the first of `order` gives (see hugo.Dating), and which it is. Warns of those on the way
+    to it that only the machine of the generator knows.
+    """
+    for name in order:
+        if name in hugo.ELSEWHERE:
+            warnings.append(
+                f"Hugo takes its date from {hugo.ELSEWHERE[name]} (frontmatter: {name}), which is not looked"
+                " at; write the date in its front matter"
+            )
+        elif name == hugo.FILENAME:
+            named = dated_name(path)
+            found = parse_date("-".join(named.groups()[:3]), zones.site) if named else None
+            if found is not None:
+                return found, hugo.FILENAME
+        else:
+            found, _ = first_date(front, (name,), zones, warnings)
+            if found is not None:
+                return found, name
+    return None, ""
 
 
 def find_opening(

@@ -18,6 +18,7 @@ from publisher.sources.containers import Container, open_container
 from publisher.sources.dates import zone_named
 from publisher.sources.dialects import of_post
 from publisher.sources.globs import in_scope
+from publisher.sources.hugo import FILENAME
 from publisher.sources.includes import Beside, constants, included
 from publisher.sources.instants import (
     EXPIRY_FIELDS,
@@ -27,13 +28,15 @@ from publisher.sources.instants import (
     find_instant,
     find_opening,
     first_date,
+    in_order,
+    own_name,
 )
 from publisher.sources.leaving import copied_from
 from publisher.sources.links import Linked
 from publisher.sources.permalinks import Facts, undated
 from publisher.sources.rules import USUAL, SourceRules
-from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, table
-from publisher.sources.visibility import File, mail_of, page_only, why_hidden
+from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, scalars, table
+from publisher.sources.visibility import File, mail_of, page_only, why_hidden, why_locked
 from publisher.sources.words import first_heading, lead_of, plain, plain_summary, whole
 
 Reasons: TypeAlias = dict[str, str]
@@ -210,9 +213,10 @@ def _post(
     zones = Zones(site, habits.utc, habits.unquoted, habits.order, habits.bare)
     warnings = [*front.warnings, *found]
     why: Reasons = {}
-    dated, why["instant"] = find_instant(front if given else None, path, zones, warnings, habits.last_dates)
-    instant, gate = first_date(front, habits.gates, zones, warnings)
-    instant, why["instant"] = (instant, gate) if instant else (dated, why["instant"])
+    dated, instant, why["instant"], named = _dates(front, path, zones, warnings, rules, alone=given is None)
+    if rules.dating:
+        rules = replace(rules, undated=named)
+        front = front.over({"slug": undated(path)} if named and undated(path) != own_name(path) else {})
     title, why["title"] = _title(front, body, path, rules, is_html=is_html)
     categories, why["categories"] = people.find_categories(front, words=habits.words)
     if above := places.filed(path, rules):
@@ -238,17 +242,19 @@ def _post(
     folders = tuple(rules.in_blog(path).split("/")[:-1])
     whole = rules.rooted and rules.above in ((), ("source",))  # Hexo keeps pages beside its posts' folder
     file = File(path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole)
-    hidden = why_hidden(file)
+    hidden = why_hidden(file) or why_locked(front, [*scalars(front.get("tags", "tag")), *tags], rules.locked)
     if place.unknown and hidden is None and instant is not None:  # a guess would be a dead link in every feed
         raise FrontMatterError(place.unknown, front.line_of("permalink"))
+    modified, expiry = (rules.dating.modified, rules.dating.expiry) if rules.dating else ((), ())
+    ordered = rules.dating is not None and bool(rules.dating.publish)  # what it says comes first
     post = Post(
         path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
         base_url=place.base_url, slug=slug, language=language, body_hash=body_hash(body),
         markup=Markup.HTML if is_html else Markup.MARKDOWN, extensions=of_post(path, front, rules.extensions),
         values=asked_of(front, body, known),
-        modified=first_date(front, MODIFIED_FIELDS, zones, warnings)[0],
-        expires=first_date(front, EXPIRY_FIELDS, zones, warnings)[0],
-        opens=find_opening(front, instant, zones, warnings),
+        modified=first_date(front, modified or MODIFIED_FIELDS, zones, warnings)[0],
+        expires=first_date(front, expiry or EXPIRY_FIELDS, zones, warnings)[0],
+        opens=None if ordered else find_opening(front, instant, zones, warnings),
         explicit_id=front.text(id_field) or None if id_field else None,
         aliases=places.find_aliases(front, rules), authors=authors, tags=tags, categories=categories,
         summary=summary, lead=lead, image=image, mail=mail_of(front, warnings),
@@ -256,6 +262,28 @@ def _post(
         warnings=tuple(dict.fromkeys((*warnings, *place.warnings))),
     )  # fmt: skip
     return post, why
+
+
+def _dates(
+    front: FrontMatter, path: str, zones: Zones, warnings: list[str], rules: SourceRules, *, alone: bool
+) -> tuple[datetime | None, datetime | None, str, bool]:
+    """The date that addresses are made of, the instant of gate and feeds, what decided that, and whether Hugo
+    took a date from the file's name, and so the slug after it. `alone`: the file has no front matter of its
+    own.
+    """
+    order = rules.dating
+    dated, where = in_order(front, order.date, path, zones, warnings) if order else (None, "")
+    by = [where]
+    if dated is None:
+        dated, where = find_instant(None if alone else front, path, zones, warnings, rules.habits.last_dates)
+    if order and order.publish:
+        instant, gate = in_order(front, order.publish, path, zones, warnings)
+        by.append(gate)
+    else:
+        instant, gate = first_date(front, rules.habits.gates, zones, warnings)
+    reason = gate if instant else where
+    reason = "file name" if reason == FILENAME else reason
+    return dated, instant or dated, reason, FILENAME in by
 
 
 def _few(name: str, found: tuple[_T, ...], warnings: list[str]) -> tuple[_T, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from publisher.core.extensions import Extension
 from publisher.core.site import Person
 from publisher.sources.hexo import Filing
-from publisher.sources.hugo import Tongues
+from publisher.sources.hugo import Dating, Tongues
 from publisher.sources.leaving import Leaves, why_left
 from publisher.sources.profiles import GENERIC, PROFILES, Profile
 from publisher.sources.values import Value, fold
@@ -49,14 +49,14 @@ class SourceRules:
     posts name them by; `separator` ends a post's summary; `sections` are the permalinks of single sections;
     `articles` are Pelican's; `beside` is what a data file of a post's own gives to it, by the post's path;
     `unread` are data files that are code, by their paths from the blog's root; `undated` is whether the
-    configuration says that files' names begin with their dates; `tongues` are Hugo's languages; `filing` is
-    how Hexo's addresses name categories; `content` is the folder, by its path from the blog's root, in which
-    addresses begin, where the configuration says it; `extensions` are what is read in bodies beyond
+    configuration says that files' names begin with their dates; `tongues` are Hugo's languages, `dating` is
+    where it takes dates from; `filing` is how Hexo's addresses name categories; `content` is the folder, by
+    its path from the blog's root, in which addresses begin, where the configuration says it; `extensions` are what is read in bodies beyond
     CommonMark; `labels` are what the blog calls tags, by values.fold of their keys; `spelling` is how the
     configuration spells names, where it says so; `leaves` is which files its generator never
     builds; `site` is Jekyll's configuration by its keys as they are written; `includes` are the texts of
     files without code that posts may include, and `data` the plain values of its data files (see
-    includes). `origins` says, for a
+    includes); posts with one of the tags `locked` are encrypted. `origins` says, for a
     field's name, where its value comes from.
     """
 
@@ -83,6 +83,7 @@ class SourceRules:
     unread: tuple[str, ...] = ()
     undated: bool | None = None
     tongues: Tongues | None = None
+    dating: Dating | None = None
     filing: Filing | None = None
     content: str | None = None
     spelling: Callable[[str], str] | None = None
@@ -92,6 +93,7 @@ class SourceRules:
     site: Mapping[str, Value] = field(default_factory=dict[str, Value])
     includes: Mapping[str, str] = field(default_factory=dict[str, str])
     data: Mapping[str, str] = field(default_factory=dict[str, str])
+    locked: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property

@@ -111,6 +111,8 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
         content=config.content,
         spelling=config.spelling,
         site=config.site,
+        locked=config.locked,
+        dating=config.dating,
     )
 
 

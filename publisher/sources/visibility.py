@@ -1,6 +1,6 @@
 """Why a file is never public. Each rule looks at one thing and says its reason, or nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from publisher.core.posts import Mail
@@ -114,6 +114,13 @@ def _kept_back(file: File) -> str | None:
         return _written("visibility", visibility)
     found = next((key for key in HIDING_KEYS if hides(front.get(key))), None)
     return _written(found, front.get(found)) if found else None
+
+
+def why_locked(front: FrontMatter, tags: Collection[str], locked: Collection[str]) -> str | None:
+    """Why Hexo encrypts a post with these tags. An empty password in it says that it does not."""
+    found = next((tag for tag in tags if tag.casefold() in locked), None)
+    opened = front.has("password") and front.get("password") == ""
+    return f"encrypt.tags: {found}" if found and not opened else None
 
 
 def hides(value: Value) -> bool:

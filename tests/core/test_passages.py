@@ -136,3 +136,21 @@ def test_any_text_keeps_its_lines_and_is_the_same_when_looked_at_again(text: str
 def test_a_hostile_text_is_read_in_one_pass(piece: str) -> None:
     text = piece * 4_000 + "{% private %}"
     assert shown(text).count("\n") == text.count("\n")
+
+
+def test_what_follows_ghosts_mark_is_for_members_and_nobody_is_warned() -> None:
+    for mark in ("<!--members-only-->", "<!-- members-only -->", "<!--MEMBERS-ONLY-->"):
+        for markdown in (True, False):
+            source = f"Open.\n{mark}\nhush\n\n```\nhush\n```\n<!-- private -->hush<!-- /private -->hush"
+            text, unclosed = without_passages(source, markdown=markdown)
+            assert (text.split(), text.count("\n"), unclosed) == (["Open."], source.count("\n"), [])
+    assert shown("`<!--members-only-->` divides a post") == "`<!--members-only-->` divides a post"
+    assert shown("a <!--members-only-->hush<!-- /members-only --> b").split() == ["a", "b"]
+
+
+def test_a_block_that_ghost_shows_to_some_goes_and_one_for_everybody_stays() -> None:
+    gated = '<!--kg-gated-block:begin nonMember:{} memberSegment:"status:free" -->{}<!--kg-gated-block:end-->'
+    source = f"a {gated.format('false', 'hush')} {gated.format('true', 'open')} b"
+    assert re.sub("<!--.*?-->", "", shown(source)).split() == ["a", "open", "b"]
+    text, unclosed = without_passages("a\n<!--kg-gated-block:begin nonMember:false -->\nhush", markdown=False)
+    assert (text.split(), [line for line, _ in unclosed]) == (["a"], [2])

@@ -1,8 +1,10 @@
 """Front matter that hides a post, or keeps it out of feeds and mails, judged by its value."""
 
 import json
+from pathlib import Path
 
 import pytest
+from folders import read
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,3 +128,27 @@ def test_a_passage_that_nothing_closes_is_told_by_the_line_of_the_file() -> None
     assert found.post.warnings == (
         "line 6: {{< secret >}} is never closed, so the rest of the post is hidden; close it",
     )
+
+
+def test_posts_with_a_tag_that_hexo_encrypts_are_hidden(tmp_path: Path) -> None:
+    config = (
+        "title: x\nencrypt:\n  abstract: Here's something encrypted\n  tags:\n"
+        "  - {name: Diary, password: hunter2}\n  - name: 秘密\n    password: hunter3\n"
+    )
+    files = {"_config.yml": config, "package.json": '{"dependencies": {"hexo": "^7.0.0"}}'}
+    tags = {
+        "a": "[Diary]", "b": "diary", "c": "\n  - Sea\n  - 秘密", "d": "[Diaries]",
+        "e": "[Diary]\npassword: ''",
+    }  # fmt: skip
+    posts = {
+        f"source/_posts/{name}.md": f"---\ntitle: T\ndate: 2024-01-02\ntags: {said}\n---\nhush\n"
+        for name, said in tags.items()
+    }
+    found = read(tmp_path, {**files, **posts})
+    assert {path.rpartition("/")[2][0]: post.hidden for path, post in found.items()} == {
+        "a": "encrypt.tags: Diary",
+        "b": "encrypt.tags: diary",
+        "c": "encrypt.tags: 秘密",
+        "d": None,
+        "e": None,
+    }
