@@ -129,7 +129,10 @@ class Parsed:
 
     `line` is the line of the file that the body begins on, from 1; `container` is how its front matter is
     written: "yaml", "toml", "json", "pelican", "hexo" or "none". `title` is what its front matter says,
-    with the marks and entities that `post.title` is freed of; "" where it says none.
+    with the marks and entities that `post.title` is freed of; "" where it says none. `shifts` tell lines of
+    the file where those of the body are others, since it includes other files: from a line of the body on,
+    which line of the file's part below the front matter it is on (both from 1), and how many more each next
+    line is (1, or 0 within what is included).
     """
 
     post: Post
@@ -137,6 +140,17 @@ class Parsed:
     line: int = 1
     container: str = "none"
     title: str = ""
+    shifts: tuple[tuple[int, int, int], ...] = ()
+
+    def in_file(self, line: int) -> int:
+        """The line of the file that the body's `line` (from 1) is on."""
+        return self.line + unshifted(line, self.shifts) - 1
+
+
+def unshifted(line: int, shifts: tuple[tuple[int, int, int], ...]) -> int:
+    """The line that a body's `line` was on before `shifts` (see Parsed)."""
+    start, was, step = next((it for it in reversed(shifts) if it[0] <= line), (1, 1, 1))
+    return was + (line - start) * step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

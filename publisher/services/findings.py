@@ -46,14 +46,14 @@ def findings_of(parts: Parts, item: Parsed) -> list[Finding]:
         notes += [(0, reason) for reason in _address(parts, post)]
         dead = {line for line, reason in notes if NOWHERE in reason}
         notes += [
-            (item.line + line - 1, f"{tag} is template code and was left out; write it as Markdown or HTML")
+            (item.in_file(line), f"{tag} is template code and was left out; write it as Markdown or HTML")
             for line, tag in removed_of(parts.markup, post, item.body)
-            if not (_LINKS.match(tag) and item.line + line - 1 in dead)
+            if not (_LINKS.match(tag) and item.in_file(line) in dead)
         ]
         notes += [
-            (item.line + line - 1 if line else 0, what)
+            (item.in_file(line) if line else 0, what)
             for line, what in faults_of(parts.markup, post, item.body, files_of(parts, post))
-            if not ("('{" in what and item.line + line - 1 in dead)
+            if not ("('{" in what and item.in_file(line) in dead)
         ]
     return [Finding(path=post.path, line=line, reason=reason, error=False) for line, reason in notes]
 

@@ -31,7 +31,7 @@ def flat(reading: Reading) -> Flat:
     if not isinstance(result, Parsed):
         return reading
     authors = tuple(map(_person, result.post.authors))
-    inner = (result.body, result.line, result.container, result.title)
+    inner = (result.body, result.line, result.container, result.title, result.shifts)
     return tuple(reading.stat), reading.hash, reading.alone, _post(result.post), authors, inner
 
 
@@ -39,13 +39,13 @@ def whole(carried: Flat) -> Reading:
     """The reading that `flat` was given."""
     if isinstance(carried, Reading):
         return carried
-    stat, hash, alone, values, authors, (body, line, container, title) = carried
+    stat, hash, alone, values, authors, (body, line, container, title, shifts) = carried
     people = tuple(map(_whole_person, authors))
     post = object.__new__(Post)  # as unpickling makes it: __init__ takes three times as long
     for put, value in zip(_PUT, values, strict=True):
         put(post, value)
     _PUT_AUTHORS(post, people)
-    parsed = Parsed(post=post, body=body, line=line, container=container, title=title)
+    parsed = Parsed(post=post, body=body, line=line, container=container, title=title, shifts=shifts)
     return Reading(stat=FileStat(*stat), hash=hash, result=parsed, alone=alone)
 
 

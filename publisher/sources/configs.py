@@ -50,11 +50,11 @@ class Config:
     single sections by their names; `given` are Pelican's settings as far as they are written out; `tongues`
     are Hugo's languages, `dating` is where it takes dates from, `filing` Hexo's categories; `undated` is
     whether names of files begin with dates that are no part of addresses. `author` is the blog's: a name, a
-    key of its data, or a map. `content` is the folder that addresses begin in ("" for the root itself); None: it is not said. `spelling` is how names
-    are spelt in addresses, where that is not as its generator usually does. `leaves` is which files it leaves
-    alone, `reads` the folders that it reads, where it reads no others, and `cascade` Hugo's front matter for
-    many. `site` is Jekyll's, by its keys as they are written. `locked` are the tags, casefolded, whose posts
-    Hexo encrypts.
+    key of its data, or a map. `content` is the folder that addresses begin in ("" for the root itself); None:
+    it is not said. `spelling` is how names are spelt in addresses, where that is not as its generator usually
+    does. `leaves` is which files it leaves alone, `reads` the folders that it reads, where it reads no
+    others, and `cascade` Hugo's front matter for many. `site` is Jekyll's, by its keys as they are written.
+    `locked` are the tags, casefolded, whose posts Hexo encrypts.
     """
 
     profile: str

@@ -267,7 +267,7 @@ class FolderSource:
         image = found.post.image
         names = {image.file: 0} if image and image.file else {}
         for name, line in references(found.body).items():
-            names.setdefault(name, found.line + line if line >= 0 else line)
+            names.setdefault(name, found.in_file(line + 1) if line >= 0 else line)
         return names
 
     def _bytes(self, path: str) -> tuple[FileStat, bytes | BadPost]:

@@ -10,15 +10,14 @@ import os
 import re
 from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
 from publisher.core.code import without_code
 from publisher.core.passages import literal_blanked
-from publisher.sources.configs import read_table, read_text
+from publisher.sources import datafiles
+from publisher.sources.configs import read_text
 from publisher.sources.rules import SourceRules
-from publisher.sources.values import Value, fold
 
 PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
 """Generators that run such tags in posts."""
@@ -29,11 +28,10 @@ MOST_FILES, LARGEST, MOST = 1_000, 200_000, 2_000_000
 DEEPEST = 5
 """How many files may include each other."""
 
-LARGEST_DATA, MOST_DATA, LONGEST_VALUE = 100_000, 5_000, 1_000
-"""Bytes of a data file, values of all of them, characters of one."""
+MOST_ASSIGNED, LONGEST_VALUE = 5_000, 1_000
+"""Variables of a post, characters of the value of one."""
 
 _ENDS = (".md", ".markdown", ".txt", ".html", ".htm", ".njk", ".liquid")
-_DATA_ENDS = (".yml", ".yaml", ".json", ".toml")
 _INCLUDE = re.compile(
     r"""\{%-?\s{0,9}(?P<tag>include|include_relative|include_cached|render)\s{1,9}"""
     r"""(?P<file>"[^"{}%\n]{1,200}"|'[^'{}%\n]{1,200}'|[\w./-]{1,200})(?:\s[^{}%]{0,500})?-?%\}"""
@@ -46,9 +44,11 @@ _ASSIGN = re.compile(
     r"\{%-?\s{0,9}(?:assign|set)\s{1,9}(?P<name>[\w-]{1,60})\s{0,9}=\s{0,9}(?P<value>[^{}%]{1,2000}?)\s{0,9}-?%\}"
 )
 _LITERAL = re.compile(r"""\"([^"]*)\"|'([^']*)'|(-?\d+(?:\.\d+)?)""")
-_SITE_DATA = re.compile(r"site\.data(?:\.[\w-]+){1,9}")
 _FRONT = re.compile(r"\A---[ \t]*\n.*?\n---[ \t]*\n", re.DOTALL)
 _LOOP = re.compile(r"\{%-?\s{0,9}(end)?for\b")
+
+Shifts = tuple[tuple[int, int, int], ...]
+"""As in core.Parsed."""
 
 Beside = Callable[[str, str], str | None]
 """(path of a post, name) -> the text of the file of that name beside it; None where there is none."""
@@ -114,15 +114,28 @@ def _without_code(text: str) -> bool:
     return "{%" not in bare and "{{" not in bare and "<%" not in bare
 
 
-def included(path: str, body: str, rules: SourceRules, beside: Beside, *, markdown: bool) -> str:
-    """`body` of the post at `path` with the files that it includes, as far as they hold no code. Code that
-    shows such tags stays."""
-    if rules.profile not in PROFILES or "{%" not in body or "include" not in body:
-        return body
-    files = rules.includes
+def included(
+    path: str, body: str, rules: SourceRules, beside: Beside, *, markdown: bool
+) -> tuple[str, Shifts]:
+    """`body` of the post at `path` with the files that it includes, as far as they hold no code, and with
+    loops over lists of data written out; and what that does to its lines (see core.Parsed). Code that shows
+    such tags stays.
+    """
+    includes = "{%" in body and "include" in body
+    if rules.profile not in PROFILES or not (includes or (rules.data and "site.data" in body)):
+        return body, ()
     prose = literal_blanked(without_code(body) if markdown else body)
-    parts: list[str] = []
-    at, room = 0, MOST
+    changes = [*datafiles.changes(body, prose, rules.data)] if rules.data else []
+    changes += _of_files(path, body, prose, rules, beside) if includes else []
+    return spliced(body, sorted(changes))
+
+
+def _of_files(
+    path: str, body: str, prose: str, rules: SourceRules, beside: Beside
+) -> Iterator[tuple[int, int, str]]:
+    """(from, to, what is shown there instead) of each tag that includes a file without code."""
+    files = rules.includes
+    room = MOST
     for tag in _INCLUDE.finditer(prose):
         name = _name(tag)
         text = files.get(name)
@@ -132,9 +145,25 @@ def included(path: str, body: str, rules: SourceRules, beside: Beside, *, markdo
         if text is None or len(text) > room:
             continue
         room -= len(text)
-        parts += [body[at : tag.start()], text if _is_alone(body, tag) else text.strip("\n")]
-        at = tag.end()
-    return "".join([*parts, body[at:]]) if parts else body
+        yield tag.start(), tag.end(), text if _is_alone(body, tag) else text.strip("\n")
+
+
+def spliced(body: str, changes: Sequence[tuple[int, int, str]]) -> tuple[str, Shifts]:
+    """`body` with other texts in places of it, in order and apart, and what that does to its lines."""
+    parts: list[str] = []
+    shifts: list[tuple[int, int, int]] = []
+    at, old, new = 0, 1, 1  # the lines, before and after, that `at` is on
+    for start, end, text in changes:
+        parts += [body[at:start], text]
+        passed = body.count("\n", at, start)
+        old, new = old + passed, new + passed
+        gone, come = body.count("\n", start, end), text.count("\n")
+        if come:
+            shifts += [(new + 1, old, 0), (new + come, old + gone, 1)]
+        elif gone:
+            shifts.append((new + 1, old + gone + 1, 1))
+        at, old, new = end, old + gone, new + come
+    return "".join([*parts, body[at:]]) if parts else body, tuple(shifts)
 
 
 def _is_alone(body: str, tag: re.Match[str]) -> bool:
@@ -142,45 +171,6 @@ def _is_alone(body: str, tag: re.Match[str]) -> bool:
     return (
         not body[before : tag.start()].strip() and not body[tag.end() : after if after >= 0 else None].strip()
     )
-
-
-def data_of(folder: Path) -> dict[str, str]:
-    """Plain values of Jekyll's data files by "site.data.file.key", each word as `fold` has it."""
-    found: dict[str, str] = {}
-    for name in islice(_data_files(folder), MOST_FILES):
-        file = folder / name
-        try:
-            stat = file.stat()
-        except OSError:
-            continue
-        if stat.st_size <= LARGEST_DATA:
-            where = "site.data." + ".".join(fold(part) for part in name.rpartition(".")[0].split("/"))
-            found |= dict(_values(where, _table(str(file), stat.st_mtime_ns, stat.st_size)))
-        if len(found) > MOST_DATA:
-            break
-    return found
-
-
-def _data_files(folder: Path) -> Iterator[str]:
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            file = Path(place) / name
-            if name.endswith(_DATA_ENDS) and not file.is_symlink():
-                yield file.relative_to(folder).as_posix()
-
-
-@lru_cache(maxsize=MOST_FILES)  # looked at in every scan
-def _table(file: str, _mtime_ns: int, _size: int) -> Mapping[str, Value]:
-    return read_table(Path(file))
-
-
-def _values(where: str, value: "Value | Mapping[str, Value]") -> Iterator[tuple[str, str]]:
-    if isinstance(value, str) and 0 < len(value) <= LONGEST_VALUE:
-        yield where, value
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _values(f"{where}.{fold(key)}", inner)
 
 
 def constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, dict[str, str]]:
@@ -193,7 +183,7 @@ def constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, di
     given: dict[str, str | None] = {}
     captures = [*_CAPTURE.finditer(prose)] if "capture" in prose else []
     loops = _loops(prose)
-    for tag in (*captures, *islice(_ASSIGN.finditer(prose), MOST_DATA)):
+    for tag in (*captures, *islice(_ASSIGN.finditer(prose), MOST_ASSIGNED)):
         looped = loops and loops[bisect(loops, (tag.start(), 0)) - 1][1] > 0
         value = None if looped else _value(tag, body, data)
         name = tag["name"]
@@ -204,9 +194,7 @@ def constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, di
         parts += [body[at : tag.start()], "\n" * tag[0].count("\n")]
         at = tag.end()
     known = {name: value for name, value in given.items() if value is not None}
-    for name in set(_SITE_DATA.findall(prose)):
-        if (value := _of_data(name, data)) is not None:
-            known[name] = value
+    known |= datafiles.shown(prose, data)
     return "".join([*parts, body[at:]]), known
 
 
@@ -228,8 +216,4 @@ def _value(tag: re.Match[str], body: str, data: Mapping[str, str]) -> str | None
     text = body[tag.start("value") : tag.end("value")].strip()
     if match := _LITERAL.fullmatch(text):
         return next(group for group in match.groups() if group is not None)
-    return _of_data(text, data) if _SITE_DATA.fullmatch(text) else None
-
-
-def _of_data(name: str, data: Mapping[str, str]) -> str | None:
-    return data.get(".".join(["site.data", *map(fold, name.split(".")[2:])]))
+    return datafiles.value_at(text, data)

@@ -80,6 +80,24 @@ def entries_of(top: Mapping[str, Value]) -> Entries:
     )
 
 
+def posts_home(site: Mapping[str, Value]) -> str:
+    """The folder that Jekyll's folders of posts are in, from the blog's root, and a slash; "" for the root.
+    `site` has the keys as they are written.
+    """
+    parts = [part for name in ("source", "collections_dir") if (part := _folder(site.get(name)))]
+    return "/".join([*parts, ""])
+
+
+def source_of(site: Mapping[str, Value]) -> str:
+    """The folder that Jekyll reads, from the blog's root."""
+    return _folder(site.get("source"))
+
+
+def folder_in(site: Mapping[str, Value], name: str, usual: str) -> str:
+    """The folder that a setting names, from the one that Jekyll reads."""
+    return _folder(site.get(name)) or usual
+
+
 def _entries(path: str) -> Iterator[tuple[str, str]]:
     """(base, entry) of all that Jekyll asks its filter about on the way to `path`: each folder by its name,
     but what is in a folder of posts by the path from there.

@@ -8,6 +8,7 @@ from publisher.core.assets import name_of
 from publisher.core.permalinks import under_posts
 from publisher.core.posts import Image
 from publisher.sources.eleventy import address
+from publisher.sources.jekyllpaths import posts_home
 from publisher.sources.permalinks import Facts, expand, in_content, section, undated
 from publisher.sources.profiles import GENERIC
 from publisher.sources.rules import USUAL, SourceRules
@@ -83,7 +84,8 @@ def stem_of(path: str, rules: SourceRules) -> str:
 
 def filed(path: str, rules: SourceRules) -> tuple[str, ...]:
     """The categories that Jekyll makes of the folders above _posts, which are of every post in it."""
-    parts = rules.in_blog(path).split("/") if rules.habits.slugged and rules.rooted else []
+    inside = rules.in_blog(path).removeprefix(posts_home(rules.site))
+    parts = inside.split("/") if rules.habits.slugged and rules.rooted else []
     folders = parts[: parts.index("_posts")] if "_posts" in parts else []
     return tuple(name for name in folders if name not in ("source", "src"))  # Octopress' own
 

@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 from urllib.parse import quote
 
 from publisher.core.passages import without_passages
-from publisher.core.posts import BadPost, Markup, Parsed, Post, body_hash
+from publisher.core.posts import BadPost, Markup, Parsed, Post, body_hash, unshifted
 from publisher.sources import people, places
 from publisher.sources.asked import asked_of
 from publisher.sources.conditions import Scope, decided
@@ -107,14 +107,16 @@ def _read(
         line = 1 + text.count("\n", 0, len(text) - len(container.body))
         head = text[: len(text) - len(container.body)]
         markdown = not _is_html(path)
-        taken = included(path, container.body, rules, beside, markdown=markdown)
-        body, warnings = _shown(path, replace(container, body=taken), head, rules, line)
+        taken, shifts = included(path, container.body, rules, beside, markdown=markdown)
+
+        def in_file(at: int) -> int:
+            return line + unshifted(at, shifts) - 1
+
+        body, warnings = _shown(path, replace(container, body=taken), head, rules, in_file)
         body, known = constants(body, rules, markdown=markdown)
         written = _ended(body)
         body, dead = linked(path, body)
-        warnings += [
-            f"line {line + at - 1}: {target!r} leads nowhere; correct the link" for at, target in dead
-        ]
+        warnings += [f"line {in_file(at)}: {target!r} leads nowhere; correct the link" for at, target in dead]
         if body is not container.body:
             container = replace(container, body=body)
         post, reasons = _post(path, container, rules, warnings, known)
@@ -123,7 +125,9 @@ def _read(
     except FrontMatterError as error:
         return BadPost(path=path, line=error.line, reason=error.reason), {}, None
     title = container.front.text("title") if container.front else ""
-    parsed = Parsed(post=post, body=container.body, line=line, container=container.kind, title=title)
+    parsed = Parsed(
+        post=post, body=container.body, line=line, container=container.kind, title=title, shifts=shifts
+    )
     return parsed, reasons, container.front
 
 
@@ -134,14 +138,14 @@ def _ended(body: str) -> str:
 
 
 def _shown(
-    path: str, container: Container, head: str, rules: SourceRules, line: int
+    path: str, container: Container, head: str, rules: SourceRules, in_file: Callable[[int], int]
 ) -> tuple[str, list[str]]:
-    """The body without what its author keeps from readers, and warnings. It begins on `line` of the file,
-    and `head` is what stands before it.
+    """The body without what its author keeps from readers, and warnings. `in_file` tells the line of the file
+    that one of the body is on, and `head` is what stands before it.
     """
     body, unclosed = without_passages(container.body, markdown=not _is_html(path))
     warnings = [
-        f"line {line + at - 1}: {tag[:60]} is never closed, so the rest of the post is hidden; close it"
+        f"line {in_file(at)}: {tag[:60]} is never closed, so the rest of the post is hidden; close it"
         for at, tag in unclosed
     ]
     if "{%" not in body:
@@ -151,7 +155,7 @@ def _shown(
     scope = Scope(given=given, front=front, head=head, site=rules.site, profile=rules.profile)
     body, undecided = decided(body, scope, markdown=not _is_html(path))
     warnings += [
-        f"line {line + at - 1}: only the generator knows whether {tag[:60]} holds; the else branch is shown"
+        f"line {in_file(at)}: only the generator knows whether {tag[:60]} holds; the else branch is shown"
         for at, tag in undecided
     ]
     return body, warnings

@@ -51,13 +51,13 @@ class SourceRules:
     `unread` are data files that are code, by their paths from the blog's root; `undated` is whether the
     configuration says that files' names begin with their dates; `tongues` are Hugo's languages, `dating` is
     where it takes dates from; `filing` is how Hexo's addresses name categories; `content` is the folder, by
-    its path from the blog's root, in which addresses begin, where the configuration says it; `extensions` are what is read in bodies beyond
-    CommonMark; `labels` are what the blog calls tags, by values.fold of their keys; `spelling` is how the
-    configuration spells names, where it says so; `leaves` is which files its generator never
-    builds; `site` is Jekyll's configuration by its keys as they are written; `includes` are the texts of
-    files without code that posts may include, and `data` the plain values of its data files (see
-    includes); posts with one of the tags `locked` are encrypted. `origins` says, for a
-    field's name, where its value comes from.
+    its path from the blog's root, in which addresses begin, where the configuration says it; `extensions` are
+    what is read in bodies beyond CommonMark; `labels` are what the blog calls tags, by values.fold of their
+    keys; `spelling` is how the configuration spells names, where it says so; `leaves` is which files its
+    generator never builds; `site` is Jekyll's configuration by its keys as they are written; `includes` are
+    the texts of files without code that posts may include, and `data` the plain values of its data files (see
+    includes); posts with one of the tags `locked` are encrypted. `origins` says, for a field's name, where
+    its value comes from.
     """
 
     site_url: str

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from publisher.core.site import Person
-from publisher.sources import includes, pelican, pelicanpaths
+from publisher.sources import datafiles, includes, jekyllpaths, pelican, pelicanpaths
 from publisher.sources.configs import Config, config_in, read_table
 from publisher.sources.containers import open_container
 from publisher.sources.dialects import extensions_of
@@ -76,12 +76,16 @@ def _with_includes(rules: SourceRules, root: Path, config: Config | None) -> Sou
     """With what posts may take from other files of the blog."""
     if rules.profile not in includes.PROFILES or (config and config.profile != rules.profile):
         return rules
-    named = "".join(scalars(config.site.get("includes_dir"))[:1]) if config else ""
-    below = (rules.content or "", "", "src", "source") if rules.profile != "jekyll" else ("", "source")
-    places = dict.fromkeys(root / part / (named or "_includes") for part in below)
+    site: Mapping[str, Value] = config.site if config else {}
+    below: tuple[str, ...] = (rules.content or "", "", "src", "source")
+    if rules.profile == "jekyll":
+        below = (jekyllpaths.source_of(site),) if jekyllpaths.source_of(site) else ("", "source")
+    named = jekyllpaths.folder_in(site, "includes_dir", "_includes")
+    places = dict.fromkeys(root / part / named for part in below)
     inside = [place for place in places if place.resolve().is_relative_to(root) and place.is_dir()]
-    data = includes.data_of(root / "_data") if rules.profile == "jekyll" else {}
-    return replace(rules, includes=includes.files_of(inside), data=data)
+    data = jekyllpaths.folder_in(site, "data_dir", "_data")
+    known = datafiles.data_of(root / below[0] / data, root) if rules.profile == "jekyll" else {}
+    return replace(rules, includes=includes.files_of(inside), data=known)
 
 
 def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> SourceRules:

@@ -4,10 +4,13 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from publisher.core.posts import Markup, Parsed, Post
+from publisher.core.posts import Markup, Parsed, Post, unshifted
 from publisher.markup import SafeMarkup
 from publisher.sources import FolderSource, SourceRules
+from publisher.sources.includes import spliced
 
 RULES = SourceRules(site_url="https://blog.example/")
 JEKYLL = {"_config.yml": "title: T\n"}
@@ -164,3 +167,114 @@ def test_a_body_of_such_tags_is_quick(scrap: str, tmp_path: Path) -> None:
     started = time.process_time()
     read(tmp_path, files, (scrap * (990_000 // len(scrap)))[:990_000])
     assert time.process_time() - started < 3
+
+
+CREW = {
+    "_config.yml": "title: T\nsource: src\ndata_dir: info\nincludes_dir: inc\nlayouts_dir: lay\n"
+    "collections_dir: coll\n",
+    "src/info/crew.csv": 'name,role,odd key\nAnn,captain,1\n"Bo, Jr",,2\n',
+    "src/info/tides.tsv": "name\tport\nLow\tKiel\n",
+    "src/info/list.yml": "---\n- name: One\n- name: Two\n  deep: [x, {y: z}]\n",
+    "src/info/plain.json": '["a", "b"]',
+    "src/inc/a.md": "in *c*",
+    "src/_includes/a.md": "elsewhere",
+    "_data/crew.yml": "elsewhere: x",
+    "src/lay/2024-05-01-post.html": "---\ntitle: L\n---\nlayout",
+    "src/_posts/2024-05-01-b.md": "---\ntitle: B\n---\nb",
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [  # as Jekyll 4.3 builds it
+        ("{% include a.md %}", "<p>in <em>c</em></p>"),
+        ('{{ site.data.crew[0].name }}, {{ site.data.crew.first["odd key"] }}', "<p>Ann, 1</p>"),
+        ("{{ site.data.crew[-1].name }}{{ site.data.crew[1].role }}.", "<p>Bo, Jr.</p>"),
+        ("{{ site.data.crew[7].name }}{{ site.data.crew[0].none }}.", "<p>.</p>"),
+        ("{{ site.data.tides[0].port }} {{ site.data['crew'].size }}", "<p>Kiel 2</p>"),
+        ("{{ site.data.list.last.deep[1].y }} {{ site.data.plain[1] | upcase }}", "<p>z B</p>"),
+        ('{% assign c = site.data.crew[0].name %}{{ c }} {{ c | append: "!" }}', "<p>Ann Ann!</p>"),
+        ("{% for p in site.data.plain -%}\nx{{ p }}\n{%- endfor %}", "<p>xaxb</p>"),
+        (
+            '{% for p in site.data.crew %}{{ forloop.index }}. {{ p["name"] }}'
+            ' {{ p.role | default: "none" }}; {% endfor %}',
+            "<ol>\n<li>Ann captain; 2. Bo, Jr none;</li>\n</ol>",
+        ),
+        ("`{{ site.data.plain[0] }}`", "<p><code>{{ site.data.plain[0] }}</code></p>"),
+        ("site.data.crew[0].name", "<p>site.data.crew[0].name</p>"),
+    ],
+)  # fmt: skip
+def test_lists_of_data_in_the_folders_that_jekyll_is_told(body: str, made: str, tmp_path: Path) -> None:
+    path = "src/coll/_posts/deep/2024-05-01-a.md"
+    post, source = read(tmp_path, CREW, body, path)
+    html = SafeMarkup("https://blog.example/").html(
+        source, Markup.MARKDOWN, base_url=post.url, title="A", extensions=post.extensions, values=post.values
+    )
+    assert (html, post.permalink) == (made, "/2024/05/01/a.html")
+    assert SafeMarkup("").removed(source, Markup.MARKDOWN, post.extensions, post.values) == [] or "`" in body
+
+
+def test_only_the_posts_of_jekylls_own_folder_are_posts(tmp_path: Path) -> None:
+    write(tmp_path, CREW)
+    found = FolderSource(tmp_path, RULES).scan()
+    why = {it.post.path: it.post.hidden for it in found if isinstance(it, Parsed)}
+    assert None not in why.values()
+    assert why["src/_posts/2024-05-01-b.md"] == "outside collections_dir: coll"
+
+
+def test_a_list_that_is_not_known_is_left_out_and_said(tmp_path: Path) -> None:
+    for body in (
+        "{% for p in site.data.none %}x{% endfor %}",
+        "{% for p in site.data.crew limit: 1 %}x{% endfor %}",
+        "{% for p in site.data.crew %}{% if p.role %}x{% endif %}{% endfor %}",
+    ):
+        post, source = read(tmp_path, CREW, body, "src/coll/_posts/2024-05-01-a.md")
+        removed = SafeMarkup("").removed(source, Markup.MARKDOWN, post.extensions, post.values)
+        assert removed or post.warnings
+
+
+def test_lines_of_warnings_are_those_of_the_file(tmp_path: Path) -> None:
+    files = JEKYLL | {
+        "_includes/long.md": "one\n\n[two](no-0.md)\n\nthree\n",
+        "_includes/short.md": "in line",
+        "_data/plain.json": '["a", "b", "c"]',
+    }
+    body = (
+        "[a](no-1.md)\n\n{% include long.md %}\n\n[b](no-2.md) {% include\n  short.md %}\n[c](no-3.md)\n\n"
+        "{% private %}\nhush\n\nhush\n{% endprivate %}\n[d](no-4.md)\n"
+        "{% for p in site.data.plain %}\n- {{ p }}\n{% endfor %}\n{% if page.x %}\nno\n{% endif %}\n"
+        "[e](no-5.md)\n{% odd %}\n{% comment %}\nx\n{% endcomment %}\n\n{% odder %}\n"
+    )
+    write(tmp_path, files | {POST: f"---\ntitle: A\n---\n{body}"})
+    scanned = (it for it in FolderSource(tmp_path, RULES).scan() if isinstance(it, Parsed))
+    found = next(it for it in scanned if it.post.path == POST)
+    lines = (tmp_path / POST).read_text().split("\n")
+    said = [warning.removeprefix("line ").split(": ", 1) for warning in found.post.warnings]
+    links = {what.split("'")[1]: lines[int(line) - 1] for line, what in said}
+    assert "{% include long.md %}" in links.pop("no-0.md")
+    assert len(links) == 5
+    assert all(link in line for link, line in links.items())
+    removed = SafeMarkup("").removed(found.body, Markup.MARKDOWN, found.post.extensions, found.post.values)
+    assert [(tag, lines[found.in_file(line) - 1]) for line, tag in removed] == [
+        ("{% odd %}", "{% odd %}"),
+        ("{% odder %}", "{% odder %}"),
+    ]
+
+
+PIECES = st.lists(
+    st.tuples(st.sampled_from(["a\n", "", "b\n\nc\n"]), st.sampled_from(["", "x", "x\ny", "x\n\n"]))
+)
+
+
+@given(PIECES, st.sampled_from(["", "t", "t\n", "\nt\n"]))
+def test_a_line_after_what_is_put_in_is_the_line_it_was_on(pieces: list[tuple[str, str]], old: str) -> None:
+    body, changes = "", []
+    for number, (before, new) in enumerate(pieces):
+        body += f"{before}\nmark{number}\n"
+        changes.append((len(body), len(body) + len(old), new))
+        body += f"{old}\nend{number}\n"
+    made, shifts = spliced(body, changes)
+    was = body.split("\n")
+    for line, text in enumerate(made.split("\n"), 1):
+        if text.startswith(("mark", "end")):
+            assert was[unshifted(line, shifts) - 1] == text
