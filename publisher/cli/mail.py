@@ -5,7 +5,8 @@ import click
 from publisher.app import App
 from publisher.cli.common import Site, count, say, show_json, site_options, warn_of_readable
 from publisher.cli.progress import delivery_progress
-from publisher.core.holds import in_words, on_the_clock
+from publisher.core.clocks import in_zone
+from publisher.core.holds import in_words
 
 NAMED = 3
 """Mailings that are held, of which a person is told when nothing is due."""
@@ -32,10 +33,10 @@ def deliver(site: Site, as_json: bool, dry_run: bool) -> None:
 
 def _say_idle(app: App) -> None:
     """Nothing is due: what is held, and when the next has its turn."""
-    at = app.store.next_batch_at()
-    say("nothing is due" + (f" before {on_the_clock(at)}" if at and at > app.clock() else ""))
+    at, zone = app.store.next_batch_at(), app.settings.site.timezone
+    say("nothing is due" + (f" before {in_zone(at, zone)}" if at and at > app.clock() else ""))
     held = [(one.hold, one) for one in app.store.under_way() if one.hold]
     for hold, one in held[:NAMED]:
-        say(f"held: mailing {one.id}: {in_words(hold, one.id, one.hold_why, one.hold_until)}")
+        say(f"held: mailing {one.id}: {in_words(hold, one.id, one.hold_why, one.hold_until, zone=zone)}")
     if len(held) > NAMED:
         say(f"held: {count(len(held) - NAMED, 'more mailing')}; `publisher status` names them")

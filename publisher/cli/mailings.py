@@ -13,8 +13,9 @@ from publisher.app import App
 from publisher.cli.bars import bar
 from publisher.cli.common import Site, confirm, count, echo, say, show_json, show_json_with, site_options, utc
 from publisher.core.bounces import HELD, Severity
+from publisher.core.clocks import in_zone
 from publisher.core.errors import Refused, UsageError
-from publisher.core.holds import OVER, Order, in_words, on_the_clock
+from publisher.core.holds import OVER, Order, in_words
 from publisher.core.mailings import InDoubt, Mailing, MailingState, State
 from publisher.core.relaylogs import Became
 from publisher.services import mailings as verbs
@@ -73,7 +74,8 @@ def show(site: Site, as_json: bool, id: int) -> None:
     echo(f"mailing {found.id} of {found.list}: {found.subject}")
     echo(f"{_state(found)}, {count(found.planned, 'delivery', 'deliveries')} planned: {_counts(found)}")
     if found.hold:
-        echo(f"held      {in_words(found.hold, id, found.hold_why, found.hold_until)}")
+        zone = app.settings.site.timezone
+        echo(f"held      {in_words(found.hold, id, found.hold_why, found.hold_until, zone=zone)}")
     _show_doubts(app, found, islice(doubts, LISTED))
     if found.counts.get(State.UNKNOWN):
         echo(f"decide    `publisher mailings resolve {id} --log FILE`, --accept or --resend")
@@ -248,7 +250,7 @@ def _resolve_by_log(
         value |= {"resolved": became, "remaining": read.remaining}
         show_json_with(value, "in_doubt", (_doubt_json(app, m, doubt) for doubt in rest))
         return
-    _say_read(m, read, dry_run=dry_run)
+    _say_read(m, read, app.settings.site.timezone, dry_run=dry_run)
     if not dry_run and read.remaining:
         _show_doubts(app, m, islice(rest, LISTED))
 
@@ -261,7 +263,7 @@ _LOGGED_WORDS = {
 }
 
 
-def _say_read(m: Mailing, read: "Reading", *, dry_run: bool) -> None:
+def _say_read(m: Mailing, read: "Reading", zone: str, *, dry_run: bool) -> None:
     if not read.before:
         say(f"mailing {m.id}: nothing is in doubt")
         return
@@ -269,9 +271,9 @@ def _say_read(m: Mailing, read: "Reading", *, dry_run: bool) -> None:
     said = ", ".join(words) or "nothing"
     say(f"the log proves {said}{'; nothing was changed' if dry_run else ''}")
     if read.first and read.last:
-        say(f"it was written from {on_the_clock(read.first)} to {on_the_clock(read.last)}")
+        say(f"it was written from {in_zone(read.first, zone)} to {in_zone(read.last, zone)}")
         if read.last < m.created_at:
-            say(f"that is before this mailing began, at {on_the_clock(m.created_at)}: give a later log")
+            say(f"that is before this mailing began, at {in_zone(m.created_at, zone)}: give a later log")
     if read.became[Became.NOT_TAKEN] and not dry_run:
         say("`publisher run` sends what is queued at its next look, `publisher deliver` now")
     if read.remaining:
@@ -336,11 +338,8 @@ def _doubt_json(app: App, m: Mailing, doubt: InDoubt) -> dict[str, Any]:
 
 def _show_doubts(app: App, m: Mailing, found: Iterable[InDoubt]) -> None:
     for doubt in found:
-        row = _doubt_json(app, m, doubt)
-        echo(
-            f"in doubt  {row['address']}  {row['message_id']}  since {on_the_clock(doubt.at)}"
-            f"  {row['reply'] or NO_WORDS}"
-        )
+        row, since = _doubt_json(app, m, doubt), in_zone(doubt.at, app.settings.site.timezone)
+        echo(f"in doubt  {row['address']}  {row['message_id']}  since {since}  {row['reply'] or NO_WORDS}")
 
 
 def _state(m: Mailing) -> str:

@@ -54,7 +54,9 @@ def _still_waiting(app: App, tally: "Tally") -> None:
     """A mailing that waits for a server which failed it in an earlier run is a failure of this one too."""
     waiting = next((one for one in app.store.under_way() if one.hold is Hold.SERVER), None)
     if waiting is not None and not tally.failed:
-        words = in_words(Hold.SERVER, waiting.id, waiting.hold_why, waiting.hold_until)
+        words = in_words(
+            Hold.SERVER, waiting.id, waiting.hold_why, waiting.hold_until, zone=app.settings.site.timezone
+        )
         tally.failed, tally.held = True, f"mailing {waiting.id}: {words}"
 
 

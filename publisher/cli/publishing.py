@@ -256,7 +256,9 @@ def _say_report(app: App, report: Report) -> None:
         if mailing is not None:
             say(f"mailing {id} to {count(mailing.planned, 'reader')} of {mailing.list}: {mailing.subject}")
             if mailing.hold:
-                words = in_words(mailing.hold, id, mailing.hold_why, mailing.hold_until)
+                words = in_words(
+                    mailing.hold, id, mailing.hold_why, mailing.hold_until, zone=app.settings.site.timezone
+                )
                 say(f"held: mailing {id}: {words}")
 
 

@@ -12,8 +12,9 @@ from publisher.app import wall_clock
 from publisher.cli.common import Site, count, echo, say, show_json, site_options
 from publisher.cli.waiting import wait_in_words, waiting_json
 from publisher.config import problems
+from publisher.core.clocks import in_zone
 from publisher.core.errors import SettingsError
-from publisher.core.holds import in_words, on_the_clock
+from publisher.core.holds import in_words
 from publisher.core.lint.problems import Rule
 from publisher.starting import Wishes, start_site
 
@@ -104,67 +105,69 @@ def status(site: Site, as_json: bool) -> None:
     if as_json:
         show_json(value | {"waiting": [waiting_json(one) for one in value["waiting"]]})
         return
+    zone = app.settings.site.timezone
     for name, what in value.items():
         if name == "problems":
             for problem in what:
-                echo(
-                    f"problem     {problem['area']} since {on_the_clock(problem['since'])}: {problem['text']}"
-                )
+                since = in_zone(problem["since"], zone)
+                echo(f"problem     {problem['area']} since {since}: {problem['text']}")
         elif name == "sending":
             for mailing in what:
-                echo(f"sending     {_going(mailing)}")
+                echo(f"sending     {_going(mailing, zone)}")
         elif name == "relays":
             for one in what:
-                echo(f"relay       {_taken(one)}")
+                echo(f"relay       {_taken(one, zone)}")
         elif name == "stopped":
             for one in what:
-                echo(f"stopped     {one['domain']} until {on_the_clock(one['until'])}: {one['why']}")
+                echo(f"stopped     {one['domain']} until {in_zone(one['until'], zone)}: {one['why']}")
         elif name == "waiting":
             for one in what:
-                echo(f"waiting     {wait_in_words(one, app.settings.site.timezone)}")
+                echo(f"waiting     {wait_in_words(one, zone)}")
         elif name in ("clock_behind", "log_ahead"):
             if what:
                 echo(f"{name.replace('_', ' '):<11} {what}")
         elif name == "public_url":
             if what:
-                asked = on_the_clock(what["asked_at"])
+                asked = in_zone(what["asked_at"], zone)
                 echo(f"public url  {what['url']}: {what['answer']} answered at {asked}")
+        elif name == "now":
+            echo(f"now         {in_zone(what, zone)}, the time in {zone}")
         else:
-            echo(f"{name:<11} {_shown(what)}")
+            echo(f"{name:<11} {_shown(what, zone)}")
 
 
-def _going(mailing: dict[str, Any]) -> str:
+def _going(mailing: dict[str, Any], zone: str) -> str:
     """How a mailing under way goes: what is left, how fast, until when; or what holds it."""
     done = mailing["planned"] - mailing["left"]
     text = f"mailing {mailing['id']} of {mailing['list']}: {done:,} of {mailing['planned']:,}"
-    if mailing["hold"]:
-        words = in_words(mailing["hold"], mailing["id"], mailing["hold_why"] or "", mailing["hold_until"])
-        return f"{text}, held ({mailing['hold']}): {words}"
+    if hold := mailing["hold"]:
+        why, until = mailing["hold_why"] or "", mailing["hold_until"]
+        return f"{text}, held ({hold}): {in_words(hold, mailing['id'], why, until, zone=zone)}"
     if mailing["waits_until"]:
-        return f"{text}, waits until {on_the_clock(mailing['waits_until'])}"
+        return f"{text}, waits until {in_zone(mailing['waits_until'], zone)}"
     if not mailing["ends_at"]:
         return text
-    return f"{text}, {mailing['per_second']:,} a second, ends about {on_the_clock(mailing['ends_at'])}"
+    return f"{text}, {mailing['per_second']:,} a second, ends about {in_zone(mailing['ends_at'], zone)}"
 
 
-def _taken(relay: Mapping[str, Any]) -> str:
+def _taken(relay: Mapping[str, Any], zone: str) -> str:
     """What a relay with a quota took lately, and when it takes more."""
     taken = [
         f"{relay[f'sent_in_{window}']:,} of {relay[f'per_{window}']:,} in this {window}"
         for window in ("hour", "day")
         if relay[f"per_{window}"]
     ]
-    again = f"; takes more at {on_the_clock(relay['goes_on'])}" if relay["goes_on"] else ""
+    again = f"; takes more at {in_zone(relay['goes_on'], zone)}" if relay["goes_on"] else ""
     return f"{relay['relay']}: {', '.join(taken)}{again}"
 
 
-def _shown(what: Any) -> str:
+def _shown(what: Any, zone: str) -> str:
     """One value of the status, for a person."""
     match what:
         case None:
             return "-"
         case datetime():
-            return on_the_clock(what)
+            return in_zone(what, zone)
         case Mapping():
             pairs = cast("Mapping[str, int]", what)
             return ", ".join(f"{number} {key}" for key, number in pairs.items()) or "none"

@@ -8,10 +8,11 @@ planning ends, and nothing of it goes out in between.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from publisher.core.clocks import in_zone
 from publisher.core.mailings import Hold, MailingState
 
 _STEPS: Mapping[Hold, str] = MappingProxyType(
@@ -31,14 +32,11 @@ _WORDS: Mapping[Hold, str] = MappingProxyType(
 )
 
 
-def on_the_clock(value: datetime) -> str:
-    """An instant for a person, to the second: "2026-05-01 08:00:00 UTC"."""
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def in_words(hold: Hold, id: int, why: str = "", until: datetime | None = None) -> str:
-    """Why a mailing is held, when it goes on by itself, and what lets it go on before."""
-    ends = f"goes on by itself at {on_the_clock(until)}" if until else ""
+def in_words(hold: Hold, id: int, why: str = "", until: datetime | None = None, *, zone: str) -> str:
+    """Why a mailing is held, when it goes on by itself (by the clock of `zone`), and what lets it go on
+    before.
+    """
+    ends = f"goes on by itself at {in_zone(until, zone)}" if until else ""
     step = _STEPS.get(hold, "").format(id=id)
     return "; ".join(part for part in (why or _WORDS.get(hold, hold.value), ends, step) if part)
 

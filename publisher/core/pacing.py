@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from publisher.core.holds import on_the_clock
+from publisher.core.clocks import in_zone
 from publisher.core.messages import Outcome, Verdict
 from publisher.core.quotas import Quota
 from publisher.core.refusals import Blame, blame
@@ -92,9 +92,9 @@ def braked(gauge: Gauge, reply: str, now: datetime) -> Gauge:
     return replace(gauge, refusals=gauge.refusals + 1, failures=failures, until=until, reply=reply)
 
 
-def stop_in_words(gauge: Gauge) -> str:
-    """What is said where the server failed and nothing is tried for a while."""
-    again = f"it is tried again at {on_the_clock(gauge.until)}" if gauge.until else "it is tried again"
+def stop_in_words(gauge: Gauge, zone: str) -> str:
+    """What is said where the server failed and nothing is tried for a while, by the clock of `zone`."""
+    again = f"it is tried again at {in_zone(gauge.until, zone)}" if gauge.until else "it is tried again"
     return f"the server fails: {gauge.reply}; {again}, or at once after `publisher mailings resume`"
 
 

@@ -11,7 +11,8 @@ from datetime import datetime
 from functools import partial
 
 from publisher.core.bounces import classify
-from publisher.core.holds import in_words, on_the_clock
+from publisher.core.clocks import in_zone
+from publisher.core.holds import in_words
 from publisher.core.mailings import Cause, Delivery, Hold, Result, deferral, given_up
 from publisher.core.messages import Outcome, Phase, Verdict
 from publisher.core.pacing import SERVER, Gauge, mailing_of, of_mailing, stop_in_words
@@ -173,7 +174,7 @@ class Books:
         gauge = self.brakes.brake(SERVER, reply, self.parts.clock())
         await self.brakes.keep([gauge])
         await asyncio.to_thread(self.parts.store.hold_all, Hold.SERVER, reply, gauge.until)
-        self.tally.failed, self.tally.held = True, stop_in_words(gauge)
+        self.tally.failed, self.tally.held = True, stop_in_words(gauge, self.parts.site.timezone)
         await self.withdraw(jobs)
 
     async def used_up(self, outcome: Outcome) -> None:
@@ -183,7 +184,8 @@ class Books:
         self.down = True
         jobs = self.lanes.take_out(lambda _: True)
         await asyncio.to_thread(self.parts.store.hold_all, Hold.QUOTA, outcome.reply, outcome.until)
-        again = f"; it goes on at {on_the_clock(outcome.until)}" if outcome.until else ""
+        zone = self.parts.site.timezone
+        again = f"; it goes on at {in_zone(outcome.until, zone)}" if outcome.until else ""
         self.tally.held = f"{outcome.reply}{again}"
         await self.withdraw(jobs)
 
@@ -191,7 +193,8 @@ class Books:
         """A mailing waits, and loses no attempt."""
         jobs = self.lanes.of_mailing(mailing)
         await asyncio.to_thread(self.parts.store.hold, mailing, hold, why, until)
-        self.tally.held = f"mailing {mailing}: {in_words(hold, mailing, why, until)}"
+        zone = self.parts.site.timezone
+        self.tally.held = f"mailing {mailing}: {in_words(hold, mailing, why, until, zone=zone)}"
         self.tally.failed |= hold is Hold.SERVER
         await self.withdraw([*jobs, *self.lanes.of_mailing(mailing)])
 
@@ -259,5 +262,6 @@ class Books:
         if opened.batch.canary:
             mailing = opened.batch.mailing
             if why := await asyncio.to_thread(judge_sample, self.parts, mailing):
-                self.tally.held = f"mailing {mailing}: {in_words(Hold.CANARY, mailing, why)}"
+                zone = self.parts.site.timezone
+                self.tally.held = f"mailing {mailing}: {in_words(Hold.CANARY, mailing, why, zone=zone)}"
         self.parts.reach("deliver:finished")

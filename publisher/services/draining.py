@@ -62,7 +62,7 @@ class Drain:
 
     def _not_begun(self) -> Tally:
         """The server failed lately: nothing is tried, and that is a failure where mail waits for it."""
-        self.book.tally.held = stop_in_words(self.book.brakes.gauge(SERVER))
+        self.book.tally.held = stop_in_words(self.book.brakes.gauge(SERVER), self.parts.site.timezone)
         waiting = self.parts.store.under_way()
         self.book.tally.failed = any(
             one.state is MailingState.READY or one.hold is Hold.SERVER for one in waiting

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from publisher.core.clocks import in_zone
 from publisher.core.links import host_of
 from publisher.core.websub import Ping, next_try
 from publisher.services.parts import Parts
@@ -53,7 +54,7 @@ def send_pings(parts: Parts, now: datetime) -> Pinged:
                 parts.store.end_ping(ping)
         else:
             _tell(parts, list(queued), told, failed)
-    parts.store.set_problems(AREA, problems(parts.store.pings()), now)
+    parts.store.set_problems(AREA, problems(parts.store.pings(), parts.site.timezone), now)
     return Pinged(told=tuple(told), failed=tuple(failed))
 
 
@@ -79,15 +80,15 @@ def _tell(parts: Parts, queued: Sequence[Ping], told: list[Ping], failed: list[P
         failed.append(later)
 
 
-def problems(pings: Iterable[Ping]) -> list[str]:
-    """A line for each hub that is not told yet though it was asked."""
+def problems(pings: Iterable[Ping], zone: str) -> list[str]:
+    """A line for each hub that is not told yet though it was asked; times by the clock of `zone`."""
     late = [ping for ping in pings if ping.attempts]
     lines: list[str] = []
     for hub, group in groupby(late, key=lambda ping: ping.hub):
         feeds = list(group)
         times = max(ping.attempts for ping in feeds)
         again = min((ping.next_at for ping in feeds if ping.next_at), default=None)
-        then = f"asked again at {again:%Y-%m-%dT%H:%M:%SZ}" if again else "given up until the feed changes"
+        then = f"asked again at {in_zone(again, zone)}" if again else "given up until the feed changes"
         what = f"{len(feeds)} feed{'s' if len(feeds) > 1 else ''}"
         lines.append(f"{hub}: not told of {what} ({feeds[0].reply}); asked {times} times, {then}")
     return lines

@@ -68,8 +68,8 @@ def test_what_cannot_be_done_says_why(order: Order, standing: Standing, why: str
 @pytest.mark.parametrize(
     ("hold", "why", "until", "said"),
     [
-        (Hold.QUIET, "quiet hours", NIGHT, "quiet hours; goes on by itself at 2026-10-06 07:00:00 UTC"),
-        (Hold.WARM_UP, "enough", NIGHT, "enough; goes on by itself at 2026-10-06 07:00:00 UTC"),
+        (Hold.QUIET, "quiet hours", NIGHT, "quiet hours; goes on by itself at 2026-10-06 09:00 CEST"),
+        (Hold.WARM_UP, "enough", NIGHT, "enough; goes on by itself at 2026-10-06 09:00 CEST"),
         (Hold.APPROVAL, "", None, "awaits approval; `publisher mailings approve 7` lets it go"),
         (Hold.OPERATOR, "", None, "paused by an operator; `publisher mailings resume 7` lets it go on"),
         (
@@ -82,14 +82,14 @@ def test_what_cannot_be_done_says_why(order: Order, standing: Standing, why: str
             Hold.SERVER,
             "550",
             NIGHT,
-            "550; goes on by itself at 2026-10-06 07:00:00 UTC; `publisher mailings resume 7` tries at once",
+            "550; goes on by itself at 2026-10-06 09:00 CEST; `publisher mailings resume 7` tries at once",
         ),
     ],
 )
 def test_a_hold_says_why_until_when_and_what_to_do(
     hold: Hold, why: str, until: datetime | None, said: str
 ) -> None:
-    assert in_words(hold, 7, why, until) == said
+    assert in_words(hold, 7, why, until, zone="Europe/Berlin") == said
 
 
 def test_an_order_given_twice_is_the_same_or_declined() -> None:

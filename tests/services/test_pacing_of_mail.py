@@ -25,7 +25,7 @@ def test_a_server_that_cannot_be_reached_pauses_the_mailing_and_costs_no_attempt
         assert (site.counts(), set(site.attempts())) == ({"queued": 20}, {0})
         assert site.deliver(minutes=0.5).held == (
             f"the server fails: 127.0.0.1:{port}: connection refused; it is tried again at "
-            "2020-10-06 09:01:00 UTC, or at once after `publisher mailings resume`"
+            "2020-10-06 09:01 UTC, or at once after `publisher mailings resume`"
         )
         site.deliver(minutes=0.5)
         assert site.mailing().hold_until == START + timedelta(minutes=3)

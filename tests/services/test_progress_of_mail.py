@@ -1,6 +1,7 @@
 """What is seen of a mailing while it goes out: events, a rate, what is left, when it ends."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def test_status_tells_why_a_mailing_is_held(tmp_path: Path) -> None:
         site.deliver()
         out, _ = run(site, "status", "--at", site.now.isoformat())
     why = f"held (server): 127.0.0.1:{port}: connection refused; goes on by itself at "
-    why += "2020-10-06 09:01:00 UTC; `publisher mailings resume 1` tries at once"
+    why += "2020-10-06 09:01 UTC; `publisher mailings resume 1` tries at once"
     assert f"\nsending     mailing 1 of daily: 0 of 30, {why}\n" in out
 
 
@@ -87,9 +88,28 @@ def test_status_tells_where_nothing_is_tried_for_a_while_and_why(tmp_path: Path)
         site = MailSite(tmp_path / "site", readers(30), port=server.port)
         site.deliver()
     out, _ = run(site, "status", "--at", site.now.isoformat())
-    assert "\nstopped     example.org until 2020-10-06 09:01:00 UTC: 452 4.3.1 full\n" in out
+    assert "\nstopped     example.org until 2020-10-06 09:01 UTC: 452 4.3.1 full\n" in out
     out, _ = run(site, "status", "--at", (site.now + timedelta(minutes=1)).isoformat())
     assert "stopped" not in out, "it may be tried again"
+
+
+def test_status_shows_every_time_by_the_clock_of_the_site_and_json_in_utc(tmp_path: Path) -> None:
+    with SmtpServer(on("RCPT", Say("452 4.3.1 full"))) as server:
+        site = MailSite(tmp_path / "site", readers(30), port=server.port)
+        site.deliver()
+    file = site.folder / "publisher.toml"
+    file.write_text(
+        re.sub(
+            r"(?m)^timezone = .*\n|(?<=^\[site\]\n)", 'timezone = "Asia/Tokyo"\n', file.read_text(), count=1
+        )
+    )
+    out, _ = run(site, "status", "--at", site.now.isoformat())
+    assert "\nnow         2020-10-06 18:00 JST, the time in Asia/Tokyo\n" in out
+    assert "\nstopped     example.org until 2020-10-06 18:01 JST: 452 4.3.1 full\n" in out
+    assert "UTC" not in out
+    assert out.count("Asia/Tokyo") == 1
+    shown = json.loads(run(site, "status", "--at", site.now.isoformat(), "--json")[0])
+    assert (shown["now"], shown["stopped"][0]["until"]) == ("2020-10-06T09:00:00Z", "2020-10-06T09:01:00Z")
 
 
 def test_what_waits_for_its_next_attempt_says_until_when_and_shows_no_rate(tmp_path: Path) -> None:
@@ -101,4 +121,4 @@ def test_what_waits_for_its_next_attempt_says_until_when_and_shows_no_rate(tmp_p
     again = site.now + timedelta(minutes=1)
     assert (waiting["left"], waiting["per_second"], waiting["waits_until"]) == (1, 0.0, again)
     out, _ = run(site, "status", "--at", site.now.isoformat())
-    assert "\nsending     mailing 1 of daily: 29 of 30, waits until 2020-10-06 09:01:00 UTC\n" in out
+    assert "\nsending     mailing 1 of daily: 29 of 30, waits until 2020-10-06 09:01 UTC\n" in out
