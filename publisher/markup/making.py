@@ -26,7 +26,7 @@ from publisher.markup.shortcodes import Context
 from publisher.markup.templates import resolve, without_marks
 
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "‛": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
-_MARKS = re.compile(r"[*_`\\]+")
+_MARKS = re.compile(r"[*_`\\~^]+")
 _SPACE = re.compile(r"\s+")
 
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TypeAlias, TypeVar
 from urllib.parse import quote
 
+from publisher.core.extensions import Extension
 from publisher.core.passages import without_passages
 from publisher.core.posts import BadPost, Markup, Parsed, Post, body_hash, unshifted
 from publisher.sources import people, places
@@ -221,7 +222,10 @@ def _post(
     if rules.dating:
         rules = replace(rules, undated=named)
         front = front.over({"slug": undated(path)} if named and undated(path) != own_name(path) else {})
-    title, why["title"] = _title(front, body, path, rules, is_html=is_html)
+    extensions = of_post(path, front, rules.extensions)
+    title, why["title"] = _title(
+        front, body, path, rules, is_html=is_html, templates=Extension.TEMPLATES in extensions
+    )
     categories, why["categories"] = people.find_categories(front, words=habits.words)
     if above := places.filed(path, rules):
         categories = tuple(dict.fromkeys((*above, *categories)))
@@ -254,7 +258,7 @@ def _post(
     post = Post(
         path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
         base_url=place.base_url, slug=slug, language=language, body_hash=body_hash(body),
-        markup=Markup.HTML if is_html else Markup.MARKDOWN, extensions=of_post(path, front, rules.extensions),
+        markup=Markup.HTML if is_html else Markup.MARKDOWN, extensions=extensions,
         values=asked_of(front, body, known),
         modified=first_date(front, modified or MODIFIED_FIELDS, zones, warnings)[0],
         expires=first_date(front, expiry or EXPIRY_FIELDS, zones, warnings)[0],
@@ -317,7 +321,9 @@ def _defaults(path: str, rules: SourceRules) -> dict[str, Value]:
     return found
 
 
-def _title(front: FrontMatter, body: str, path: str, rules: SourceRules, *, is_html: bool) -> tuple[str, str]:
+def _title(
+    front: FrontMatter, body: str, path: str, rules: SourceRules, *, is_html: bool, templates: bool
+) -> tuple[str, str]:
     value = front.get("title")
     if isinstance(value, (list, dict)):
         kind = "list" if isinstance(value, list) else "map"
@@ -326,7 +332,7 @@ def _title(front: FrontMatter, body: str, path: str, rules: SourceRules, *, is_h
     read = whole if rules.habits.plain_titles else plain
     if value and (title := read(without_passages(value, markdown=False)[0])):
         return title, "title"
-    if title := first_heading(body, is_html=is_html):
+    if title := first_heading(body, is_html=is_html, templates=templates):
         return title, "first heading"
     archetype = rules.profile == "hugo" and dated_name(path)  # whose title is made of the name
     if archetype or rules.profile == "jekyll":

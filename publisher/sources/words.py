@@ -1,4 +1,6 @@
-"""Plain text of titles and summaries: entities decoded once, no tags, no Markdown marks."""
+"""Plain text of titles and summaries: entities decoded once, no tags, and of Markdown's marks only those
+without which it would say something else: "~~free~~ paid", "10^6".
+"""
 
 import html
 import re
@@ -19,7 +21,8 @@ _PAIRED = re.compile(
 )
 _GLUED = re.compile(r"(?<=[^\W_])<br\s*/?>|<br\s*/?>(?=[^\W_])", re.IGNORECASE)
 _PICTURE = re.compile(r"<img\s[^<>]*=[^<>]*>|(?<=\w)<wbr\s*/?>(?=\w)", re.IGNORECASE)
-_TEMPLATE = re.compile(r"\{%[^{}]*%\}|\{\{[^{}]*\}\}")
+_TAGS_OF_TEMPLATES = re.compile(r"\{%[^{}]*%\}")
+_EXPRESSION = re.compile(r"\{\{[^{}]*\}\}")
 _MARKS = (
     (re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"]*\")?\)"), r"\1"),
     (re.compile(r"(`+)([^`]+)\1"), r"\2"),
@@ -27,10 +30,10 @@ _MARKS = (
     (re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])"), r"\1"),
     (re.compile(r"(?<![\w_])__(?=\S)([^_]*\s[^_]*)(?<=\S)__(?![\w_])"), r"\1"),
     (re.compile(r"(?<![\w_])_(?=[^\s_])([^_]+?)(?<=\S)_(?![\w_])"), r"\1"),
-    (re.compile(r"~~(?=\S)([^~]+?)(?<=\S)~~"), r"\1"),
     (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"),
 )
 _POWER = re.compile(r"(?<=\w)<sup>([-+\u2212]?\d{1,6})</sup>", re.IGNORECASE)
+_EXPONENT = re.compile(r"[-+\u2212]?\d{1,6}")
 _STRUCK = re.compile(r"</?(?:del|s|strike)(?:\s[^<>]*)?>", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#\w{1,8}|\w{1,32})$")
 _MARK_SIGNS = frozenset("[`*_~\\")
@@ -57,20 +60,18 @@ def whole(text: str) -> str:
     return _SPACE.sub(" ", legal(text)).strip()
 
 
-def plain(text: str, *, struck: bool = False) -> str:
-    """One line of plain text: a well-formed pair of tags goes, any other "<" is the author's. With `struck`,
-    what is struck out stays marked by "~~"."""
+def plain(text: str) -> str:
+    """One line of plain text: a well-formed pair of tags goes, any other "<" is the author's, and so is what
+    looks like template code: no generator runs it in front matter.
+    """
     if text.isascii() and _SIMPLE.fullmatch(text):
         return text[:_LIMIT].rstrip()
     text = text[:_LIMIT]
-    if "{" in text:
-        text = _TEMPLATE.sub("", text)
     if "<" in text:
         text = _PICTURE.sub("", _GLUED.sub(" ", _without_pairs(text)))
     if not _MARK_SIGNS.isdisjoint(text):
         for pattern, shown in _MARKS:
-            if not struck or "~~" not in pattern.pattern:
-                text = pattern.sub(shown, text)
+            text = pattern.sub(shown, text)
     if "&" in text:
         text = html.unescape(text)
     return _SPACE.sub(" ", legal(text)).strip()
@@ -91,16 +92,18 @@ def parted(text: str, sign: str) -> list[str]:
 
 
 def plain_summary(text: str) -> str:
-    """A summary as one line of plain text, which means what it meant: "~~free~~ paid", "10^6"."""
+    """A summary as one line of plain text; tags go from it even where they are not in pairs."""
     if "<" in text:
         text = _TAG.sub("", _STRUCK.sub("~~", _POWER.sub(r"^\1", text[:_LIMIT])))
-    return plain(text, struck=True)
+    return plain(text)
 
 
 def _without_pairs(text: str) -> str:
-    """`text` without tags of HTML that open and close; those in code, and those alone, stay."""
+    """`text` without tags of HTML that open and close; those in code, and those alone, stay. Words that are
+    struck out stay marked, and so does a power.
+    """
     opened: list[re.Match[str]] = []
-    gone: list[re.Match[str]] = []
+    gone: list[tuple[re.Match[str], str]] = []  # with what stands in its place
     for tag in _PAIRED.finditer(text):
         if tag["code"]:
             continue
@@ -110,10 +113,12 @@ def _without_pairs(text: str) -> str:
         name = tag["name"].lower()
         at = next((n for n in range(len(opened) - 1, -1, -1) if opened[n]["name"].lower() == name), -1)
         if at >= 0:
-            gone += (opened[at], tag)
+            begin, mark = opened[at], "~~" if name in ("del", "s", "strike") else ""
+            power = name == "sup" and _EXPONENT.fullmatch(text, begin.end(), tag.start())
+            gone += ((begin, "^" if power and text[: begin.start()][-1:].isalnum() else mark), (tag, mark))
             del opened[at:]
-    for tag in sorted(gone, key=lambda tag: tag.start(), reverse=True):
-        text = text[: tag.start()] + text[tag.end() :]
+    for tag, shown in sorted(gone, key=lambda it: it[0].start(), reverse=True):
+        text = text[: tag.start()] + shown + text[tag.end() :]
     return text
 
 
@@ -135,23 +140,34 @@ def lead_of(body: str, separator: str = "") -> int:
     return 0
 
 
-def first_heading(body: str, *, is_html: bool) -> str:
+def first_heading(body: str, *, is_html: bool, templates: bool) -> str:
     """The heading that opens the body, as plain text; "" where it begins with anything else. Comments, MDX's
-    imports and template tags on lines of their own come before the beginning.
+    imports and template tags on lines of their own come before the beginning. `templates`: the generator runs
+    every `{{ expression }}` of a body.
     """
+    return plain(_without_templates(_first_heading(body, is_html=is_html), expressions=templates))
+
+
+def _without_templates(text: str, *, expressions: bool) -> str:
+    """A line of a body without the template code that its page does not show either."""
+    text = _TAGS_OF_TEMPLATES.sub("", text)
+    return _EXPRESSION.sub("", text) if expressions else text
+
+
+def _first_heading(body: str, *, is_html: bool) -> str:
     start = body[:20_000]
     while (rest := start.lstrip()).startswith("<!--") and (end := rest.find("-->")) > 0:
         start = rest[end + 3 :]
     if is_html:
         match = _HTML_OPENING.match(start)
-        return plain(re.sub(r"<[^<>]*>", "", match[2])) if match else ""
+        return re.sub(r"<[^<>]*>", "", _without_pairs(match[2])) if match else ""
     lines = start.split("\n")[:200]
     at = next((n for n, line in enumerate(lines) if line.strip() and not _UNSEEN.match(line)), len(lines))
     opening, below = ([*lines[at : at + 2], "", ""])[:2]
     text = _heading(opening, opening.strip(), "")
     if not text and not _ATX.match(below.strip()):
         text = _heading(below, below.strip(), opening.strip())
-    return plain(_ATTRIBUTES.sub("", text))
+    return _ATTRIBUTES.sub("", text)
 
 
 def _heading(line: str, bare: str, before: str) -> str:

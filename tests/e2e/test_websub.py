@@ -115,7 +115,7 @@ def test_a_dead_hub_stops_nothing_is_shown_and_asked_again(told: Any) -> None:
         (problem,) = status["problems"]
         assert problem["text"] == (
             f"{dead}: not told of 3 feeds (Connection refused); asked 1 times, "
-            "asked again at 2024-10-20 03:01 UTC"
+            "asked again at 2024-10-20 10:01 +07"
         )
         assert told.publish(LATER) == "nothing new\n"
         assert "Connection refused" in told.publish(MUCH_LATER)
