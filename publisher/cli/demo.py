@@ -92,7 +92,7 @@ def _publish(settings: Settings) -> None:
 def _moments(settings: Settings) -> tuple[datetime, datetime]:
     """Just before the newest posts' time, and the first hour of the list at which they are all out."""
     app = App(settings)
-    posts = [item.post for item in app.parts.source.scan() if isinstance(item, Parsed)]
+    posts = [item.post for item in app.parts.source().scan() if isinstance(item, Parsed)]
     out = sorted(p.instant for p in posts if p.instant and why_not(p, wall_clock()) is None)
     spec = settings.lists[0]
     due = due_after(app.parts, spec, Pace(), out[-1])

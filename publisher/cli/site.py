@@ -16,7 +16,6 @@ from publisher.core.clocks import in_zone
 from publisher.core.errors import SettingsError
 from publisher.core.holds import in_words
 from publisher.core.lint.problems import Rule
-from publisher.starting import Wishes, start_site
 
 
 @click.command()
@@ -28,6 +27,8 @@ from publisher.starting import Wishes, start_site
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
 def init(folder: Path, title: str | None, url: str, timezone: str, sender: str | None, debug: bool) -> None:
     """Makes a working site with two posts in DIR."""
+    from publisher.starting import Wishes, start_site
+
     name = title or folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize()
     wishes = Wishes(title=name or "My site", url=url, timezone=timezone, sender=sender or "")
     start_site(folder, wishes, wall_clock())

@@ -1,17 +1,18 @@
 """Assets: files that stand beside a post and go out with it, named by their bytes."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import unquote
 
+from publisher.core.patterns import lazy
+
 FOLDER = "assets/"
 """Where assets stand under public/."""
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
-_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_-]+")
+_SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_CONTROL = lazy("[\x00-\x1f\x7f\ud800-\udfff]")
+_NOT_PLAIN = lazy(r"[^A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from publisher.core.mailings import GIVEN_UP, Hold, MailingState, Ruling
+from publisher.core.patterns import lazy
 from publisher.core.refusals import SENDER_CODES, SENDER_WORDS, Blame, blame_by_words
 
 
@@ -33,12 +34,12 @@ HARD_CODES = frozenset({"5.1.1", "5.1.6", "5.1.10", "5.2.1"})
 (RFC 3463 3.3).
 """
 
-_REPLY = re.compile(rf"(?:{GIVEN_UP.pattern})?([45])\d\d(?:[ -](.*))?", re.DOTALL)
-_FIRST = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
-_IN_HASH = re.compile(r"#([45])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+_REPLY = lazy(rf"(?:{GIVEN_UP.pattern})?([45])\d\d(?:[ -](.*))?", re.DOTALL)
+_FIRST = lazy(r"([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+_IN_HASH = lazy(r"#([45])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 """An enhanced code stands first (RFC 2034 4); qmail writes it behind its words, as in "(#5.1.1)"."""
 
-_TOO_FAST = re.compile(r"\btoo (?:quickly|fast|many)|\bat a rate\b|\brate limit", re.IGNORECASE)
+_TOO_FAST = lazy(r"\btoo (?:quickly|fast|many)|\bat a rate\b|\brate limit", re.IGNORECASE)
 """Gmail says 5.2.1 also of a mailbox that gets too much mail at the moment."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from publisher.core.errors import Refused, UsageError
+from publisher.core.patterns import lazy
 from publisher.core.providers import PROVIDERS, Column, FileFacts, Provider
 from publisher.core.sourcestatus import (
     NO,
@@ -40,12 +41,12 @@ EMAIL = (
 
 STATES = frozenset({"status", "state", "type"})
 
-_GONE = re.compile(
+_GONE = lazy(
     r"(?:date |is |has )?(?:unsub|unsubscribed?|unsubscription|opted out|opt ?out|bounced|cleaned|clean"
     r"|email disabled|blocklisted|blacklisted|suppressed|complained|deleted)(?: (?:at|on|date|time))?"
 )
-_STAYS = re.compile(r"(?:is )?(?:subscribed|active|enabled)|subscribed to emails")
-_STATE = re.compile(
+_STAYS = lazy(r"(?:is )?(?:subscribed|active|enabled)|subscribed to emails")
+_STATE = lazy(
     r"(?:email|mail|subscriber|subscription|contact|member|marketing|email marketing|opt in) (?:status|state)"
 )
 

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable, Iterator
 
-_FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}(?=[^`]*$)|~{3,})")
-_SPAN = re.compile(r"(?<!`)(`+)(?!`)((?:(?!\n[ \t]*\n)[\s\S]){1,4000}?)(?<!`)\1(?!`)")
-_NOT_BREAK = re.compile(r"[^\n]")
-_ITEM = re.compile(r"[ \t]{0,3}(?:[-*+:]|\d+[.)]|\[\^[^\]]*\]:)(?:\s|$)")
+from publisher.core.patterns import lazy
+
+_FENCE = lazy(r"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}(?=[^`]*$)|~{3,})")
+_SPAN = lazy(r"(?<!`)(`+)(?!`)((?:(?!\n[ \t]*\n)[\s\S]){1,4000}?)(?<!`)\1(?!`)")
+_NOT_BREAK = lazy(r"[^\n]")
+_ITEM = lazy(r"[ \t]{0,3}(?:[-*+:]|\d+[.)]|\[\^[^\]]*\]:)(?:\s|$)")
 
 
 def outside_code(source: str, change: Callable[[str], str]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from publisher.core.macs import Hash
 from publisher.core.messages import Form, Place, Segment
+from publisher.core.patterns import lazy
 
 SIGNED = (
     "from", "to", "subject", "date", "message-id", "reply-to", "list-id", "list-unsubscribe",
@@ -23,9 +24,9 @@ OVERSIGNED = frozenset({"from", "subject", "date", "list-unsubscribe", "list-uns
 """Named once more than they occur: a second one, added on the way, breaks the signature (RFC 6376 8.15)."""
 
 _NAMES = ":".join(f"{name}:{name}" if name in OVERSIGNED else name for name in SIGNED)
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*(?:\r\n[ \t].*)*)\r\n")
-_FOLD, _BLANKS = re.compile(rb"\r\n(?=[ \t])"), re.compile(rb"[ \t]+")
-_MARK = re.compile(rb"\x00([a-z-]+)\x00")
+_FIELD = lazy(rb"([!-9;-~]+)[ \t]*:(.*(?:\r\n[ \t].*)*)\r\n")
+_FOLD, _BLANKS = lazy(rb"\r\n(?=[ \t])"), lazy(rb"[ \t]+")
+_MARK = lazy(rb"\x00([a-z-]+)\x00")
 _WIDTH = 72
 
 

@@ -1,23 +1,23 @@
 """What a reader chose as cells of a CSV file, and back: what `subscribers export` writes, `import` reads."""
 
 import csv
-import re
 from collections.abc import Collection, Mapping
 from datetime import time
 from io import StringIO
 from zoneinfo import available_timezones
 
+from publisher.core.patterns import lazy
 from publisher.core.rhythms import WEEKDAYS, Choices, Pace, Taste, as_topics
 
 CHOICES = ("cadence", "on", "at", "timezone", "topics", "language", "paused")
 COLUMNS: tuple[str, ...] = ("email", "list", "state", "since", "confirmed", *CHOICES)
 """The columns of an export. A file that has them all was written by one, and is understood as such."""
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_FORMULA = lazy(r"'*[=+\-@\t\r]")
 """What a spreadsheet runs or swallows at the start of a cell (OWASP, "CSV Injection"), and our own guard."""
 
-_LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*")
-_HOUR = re.compile(r"[0-2]\d:[0-5]\d")
+_LANGUAGE = lazy(r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*")
+_HOUR = lazy(r"[0-2]\d:[0-5]\d")
 _DAYS = frozenset((*WEEKDAYS, *(str(n) for n in range(1, 29))))
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from publisher.core.adopting import NOTHING, Adopted
+from publisher.core.patterns import lazy
 from publisher.core.posts import Post
 
-_IRI = re.compile(r"(?:https?|ftp|gemini|ipfs|at|did|doi|info|tag|urn|uuid|oai|ni|hdl):\S+", re.IGNORECASE)
+_IRI = lazy(r"(?:https?|ftp|gemini|ipfs|at|did|doi|info|tag|urn|uuid|oai|ni|hdl):\S+", re.IGNORECASE)
 # Only schemes that name things: "ART:17" or "note:2024" is an author's own code, not an IRI.
 
 _SPECIFIC = "/?:@!$&'()*+,;=-._~"  # RFC 4151 2.1: specific = *( pchar / "/" / "?" )
-_PLAIN = re.compile(r"[A-Za-z0-9/?:@!$&'()*+,;=._~-]*")
+_PLAIN = lazy(r"[A-Za-z0-9/?:@!$&'()*+,;=._~-]*")
 """What quoting leaves as it is."""
 
 
@@ -42,7 +43,7 @@ def mint(post: Post, naming: Naming, *, by_path: bool = False) -> str:
     return f"tag:{naming.authority}:{_quoted(post.permalink, escaped=True)}"
 
 
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
+_ABSOLUTE = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 
 
 def iri(id: str, authority: str) -> str:

@@ -2,8 +2,10 @@
 
 import re
 
-_URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
-_CREATIVE_COMMONS = re.compile(
+from publisher.core.patterns import lazy
+
+_URL = lazy(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
+_CREATIVE_COMMONS = lazy(
     r"\bCC[ -](BY(?:-NC)?(?:-(?:SA|ND))?)[ -](\d\.\d)\b|\bCC0(?:[ -](\d\.\d))?\b", re.IGNORECASE
 )
 

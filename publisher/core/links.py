@@ -2,15 +2,14 @@
 of those that a person or a feed gave, which may be no addresses at all.
 """
 
-import re
 import unicodedata
 from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit
 
-_TRACKING = re.compile(
-    r"utm_\w+|mc_(cid|eid)|fbclid|gclid|dclid|msclkid|igshid|yclid|_hsenc|_hsmi|ref|ref_src"
-)
-_INDEX = re.compile(r"(?:^|/)index\.(?:html?|php)$")
-_SUFFIX = re.compile(r"\.html?$")
+from publisher.core.patterns import lazy
+
+_TRACKING = lazy(r"utm_\w+|mc_(cid|eid)|fbclid|gclid|dclid|msclkid|igshid|yclid|_hsenc|_hsmi|ref|ref_src")
+_INDEX = lazy(r"(?:^|/)index\.(?:html?|php)$")
+_SUFFIX = lazy(r"\.html?$")
 
 
 def host_of(url: str) -> str:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from publisher.core.code import blank, without_code
+from publisher.core.patterns import lazy
 
 NAMES = (
     "hugo-encryptor", "fixit-encryptor", "hugo-encrypt", "members-only", "encrypted", "protected", "password",
@@ -45,7 +46,7 @@ class _Way(StrEnum):
 
 
 _WRITTEN: tuple[tuple[_Way, re.Pattern[str]], ...] = tuple(
-    (way, re.compile(pattern, re.IGNORECASE))
+    (way, lazy(pattern, re.IGNORECASE))
     for way, pattern in (
         (
             _Way.TEMPLATE,
@@ -72,16 +73,14 @@ _WRITTEN: tuple[tuple[_Way, re.Pattern[str]], ...] = tuple(
         (_Way.CALL, r"\{%-?\s{0,99}(?:(?P<end>end)\s{0,99}-?%\}|[a-z_][\w:]{0,99}\s{0,9}\()"),
     )
 )
-_OPENING = re.compile(
-    rf"(?:\{{%-?|\{{\{{[<%]|<!--|<|\[)\s{{0,99}}(?:end[-_ ]?|/\s{{0,99}})?{_NAME}", re.IGNORECASE
-)
+_OPENING = lazy(rf"(?:\{{%-?|\{{\{{[<%]|<!--|<|\[)\s{{0,99}}(?:end[-_ ]?|/\s{{0,99}})?{_NAME}", re.IGNORECASE)
 """What any of these begins with: most texts that speak of passwords hold none."""
 
-_CALLED = re.compile(r"\{%-?\s*[\w-]+\s*\(")
-_EVERYBODYS = re.compile(r"\bnonMember:\s?true\b")
+_CALLED = lazy(r"\{%-?\s*[\w-]+\s*\(")
+_EVERYBODYS = lazy(r"\bnonMember:\s?true\b")
 """What a gated block says that everybody may see."""
 
-_SHOWN = re.compile(
+_SHOWN = lazy(
     r"\{(?:%-?|\{[<%])\s{0,9}(?P<end>/\s{0,9}|end)?(?P<name>raw|comment|highlight|codeblock|sourcecode)\b"
     r"[^{}]{0,999}\}+"
 )

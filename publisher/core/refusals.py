@@ -8,6 +8,8 @@ words tell, nobody is blamed: such a refusal counts only with others beside it.
 import re
 from enum import StrEnum
 
+from publisher.core.patterns import lazy
+
 
 class Blame(StrEnum):
     """What a refusal is about."""
@@ -17,7 +19,7 @@ class Blame(StrEnum):
     NOBODY = "nobody"  # it does not say
 
 
-_CODE = re.compile(r"\b5\.(\d{1,3})\.(\d{1,3})\b")
+_CODE = lazy(r"\b5\.(\d{1,3})\.(\d{1,3})\b")
 
 _READER_TOO = frozenset({"7.2", "7.17", "7.18"})
 """Policy that is about one mailbox: expansion of a list (RFC 3463 3.8), a new owner (RFC 7293 6)."""
@@ -28,10 +30,10 @@ SENDER_CODES = frozenset({"1.7", "1.8"})
 _OURS = frozenset({"3", "5", "6", "7"})
 """RFC 3463 3: the mail system, the protocol, the content, security or policy."""
 
-SENDER_WORDS = re.compile(r"\bsender|\bfrom address", re.IGNORECASE)
+SENDER_WORDS = lazy(r"\bsender|\bfrom address", re.IGNORECASE)
 """Words that make a 5.1.0 one about our sender."""
 
-_CERTAIN = re.compile(
+_CERTAIN = lazy(
     r"\bsender (?:address|identity|signature|domain|is rejected)|\bfrom address|\b(?:not |un)verified"
     r"|\bnot allowed to send|\bunauthenticated|\bsending (?:limit|quota|rate)|\bclient host|\bspamhaus"
     r"|\b(?:rbl|dnsbl|spf|dkim|dmarc)\b|\b(?:black|block|deny)[ -]?list|\bbanned|\bservice unavailable"
@@ -40,14 +42,14 @@ _CERTAIN = re.compile(
 )
 """Words about who sends, from where, and by whose leave."""
 
-_LIKELY = re.compile(r"\b(?:blocked|spam|policy|reputation|unsolicited|abuse)", re.IGNORECASE)
+_LIKELY = lazy(r"\b(?:blocked|spam|policy|reputation|unsolicited|abuse)", re.IGNORECASE)
 """Words that are about us where none is about a reader."""
 
-_READER = re.compile(
+_READER = lazy(
     r"\b(?:user|mailbox|recipient|account|inbox|invalid address|no such|over ?quota)", re.IGNORECASE
 )
 
-_ADDRESS = re.compile(r"\b(?:address|unknown|exist|inactive|disabled)", re.IGNORECASE)
+_ADDRESS = lazy(r"\b(?:address|unknown|exist|inactive|disabled)", re.IGNORECASE)
 """Words that are about a reader where none is about us."""
 
 

@@ -5,7 +5,6 @@ made from one template may share as many, so what is decided here also asks when
 whether a third post is like them.
 """
 
-import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ from enum import StrEnum
 from itertools import takewhile
 
 from publisher.core.log import Known
+from publisher.core.patterns import lazy
 from publisher.core.posts import Post
 
 SHINGLE = 5
@@ -36,8 +36,8 @@ _SPACELESS = (
     "\u3040-\u30ff\u31f0-\u31ff"  # Hiragana, Katakana
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # ideographs of Chinese and Japanese
 )
-_WORD = re.compile(f"[{_SPACELESS}]|[^\\s{_SPACELESS}]+")
-_ANY_SPACELESS = re.compile(f"[{_SPACELESS}]")
+_WORD = lazy(f"[{_SPACELESS}]|[^\\s{_SPACELESS}]+")
+_ANY_SPACELESS = lazy(f"[{_SPACELESS}]")
 _LONG_WORD = 4
 """Letters that one word of a script without spaces may have."""
 

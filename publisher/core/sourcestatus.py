@@ -1,11 +1,12 @@
 """What a file of subscribers says about each row: does that address still get mail at the old service?"""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
+
+from publisher.core.patterns import lazy
 
 
 class SourceStatus(StrEnum):
@@ -68,7 +69,7 @@ beehiiv and unconfirmed at Kit; in an unknown file the stricter reading counts."
 
 YES, NO = frozenset({"true", "yes", "y", "1", "t"}), frozenset({"false", "no", "n", "0", "f", ""})
 
-_GAPS = re.compile(r"[\s_\-]+")
+_GAPS = lazy(r"[\s_\-]+")
 
 
 def plain(text: str) -> str:
@@ -76,7 +77,7 @@ def plain(text: str) -> str:
     return _GAPS.sub(" ", text.strip("\ufeff \t\r\n\u00a0")).strip().casefold()
 
 
-_INSTANT = re.compile(
+_INSTANT = lazy(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?"
     r"(?: ?(Z|UTC|GMT|[+-]\d\d:?\d\d))?(?: UTC| \w{3,5})?)?"
 )

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 from publisher.core.feeds import Category, Entry, Feed
+from publisher.core.patterns import lazy
 from publisher.core.site import Person, direction
 
 GENERATOR = "Publisher"
@@ -17,17 +18,17 @@ GENERATOR = "Publisher"
 
 T = TypeVar("T")
 
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd-\uffff]")
+_ILLEGAL = lazy("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd-\uffff]")
 """What XML 1.0 forbids (2.2, Char), or advises against: C1 controls, and the mark of a lost letter."""
 _CONTROLS = bytes((*range(0x20), 0x7F)).replace(b"\t", b"").replace(b"\n", b"")
 _LAST_CHARACTERS = "\uffff".encode()[:2]
-_SHOWS = re.compile(
+_SHOWS = lazy(
     r"(?:\A|>)(?:[\s\u200b-\u200d\u2060\ufeff]|&nbsp;|&#160;|&#xa0;)*+[^<]"
     r"|<(?:img|picture|svg|math|video|audio|iframe|object|embed|hr|input)\b",
     re.IGNORECASE,
 )
 """Text that can be seen, or an element that shows something without any."""
-_TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
+_TAG = lazy(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 
 
 def prepare(feed: Feed) -> Feed:

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from publisher.core.clocks import LastEntry
-from publisher.core.confirmations import ConfirmationHistory, SignUpDecision, SignUpRequest
 from publisher.core.departures import Departure
 from publisher.core.documents import Document, Version
-from publisher.core.importing import Outcome
 from publisher.core.lists import Consent, Joined, NewReader, Subscription
 from publisher.core.lists import State as SubscriptionState
 from publisher.core.log import Head, Known
@@ -17,13 +15,17 @@ from publisher.core.plans import Plan
 from publisher.core.posts import FileStat, Post
 from publisher.core.rhythms import Choices
 from publisher.core.settling import Memory, Names
-from publisher.core.sourcestatus import RowStatus
 from publisher.core.websub import Ping
 from publisher.ports.ledger import BounceStore, LedgerStore, PacingStore, QuotaStore
 from publisher.ports.planning import PlanningStore
 from publisher.ports.promises import PromiseStore
 from publisher.ports.reconciling import ReconcilingStore
 from publisher.ports.views import ViewStore
+
+if TYPE_CHECKING:  # sign-up and import have rules of their own, which other commands do without
+    from publisher.core.confirmations import ConfirmationHistory, SignUpDecision, SignUpRequest
+    from publisher.core.importing import Outcome
+    from publisher.core.sourcestatus import RowStatus
 
 
 class LogStore(Protocol):
@@ -147,11 +149,11 @@ class SubscriberStore(Protocol):
     def import_rows(
         self,
         spec: str,
-        rows: Sequence[tuple[NewReader, RowStatus]],
+        rows: "Sequence[tuple[NewReader, RowStatus]]",
         consent: Consent,
         ask: NewMailing | None,
         journal: Callable[[Sequence[Departure]], None],
-    ) -> Sequence[Outcome]:
+    ) -> "Sequence[Outcome]":
         """Stores rows of a file on list `spec` in one transaction; returns the outcome of each. Whoever is
         new and pending gets `ask`, once. `journal` is called with the departures before the commit."""
         ...
@@ -232,13 +234,13 @@ class SubscriberStore(Protocol):
 class SignUpStore(Protocol):
     """Who may be asked to confirm: decided, counted and acted on in one transaction."""
 
-    def foresee(self, wish: SignUpRequest, now: datetime) -> SignUpDecision:
+    def foresee(self, wish: "SignUpRequest", now: datetime) -> "SignUpDecision":
         """What `sign_up` would come to."""
         ...
 
     def sign_up(
-        self, wish: SignUpRequest, mail: NewMailing, asks: SignUpDecision, now: datetime
-    ) -> SignUpDecision:
+        self, wish: "SignUpRequest", mail: NewMailing, asks: "SignUpDecision", now: datetime
+    ) -> "SignUpDecision":
         """Joins the lists of `asks`, counts the mail and plans it, if that is still what the wish comes to;
         else does nothing and returns what it comes to now."""
         ...
@@ -256,7 +258,7 @@ class SignUpStore(Protocol):
         """The subscription that goes on in place of `id`, a change of address that was confirmed."""
         ...
 
-    def asked_of(self, mailbox: str) -> ConfirmationHistory | None:
+    def asked_of(self, mailbox: str) -> "ConfirmationHistory | None":
         """What is remembered of a mailbox, by its key."""
         ...
 

@@ -78,7 +78,7 @@ def _followed(parts: Parts, source: str, first: OldFeed, trusted: set[str]) -> F
 
 def propose(parts: Parts, new: Sequence[OldEntry], now: datetime) -> Proposal:
     """What these entries are here. Writes nothing. Raises SourceError, StoreError, SettingsError."""
-    posts = [item.post for item in parts.source.scan() if isinstance(item, Parsed)]
+    posts = [item.post for item in parts.source().scan() if isinstance(item, Parsed)]
     entries = merged([*parts.adoptions.entries(), *new])
     entries = [entry for entry in entries if not entry.derived]
     seen = [post for post in posts if why_not(post, now) is None]

@@ -49,5 +49,5 @@ def _placed(parts: Parts, asset: Asset) -> Placed:
 
 def _bytes(parts: Parts, asset: Asset) -> bytes | None:
     """The file, if it still has the bytes that its name speaks of."""
-    data = parts.source.file(asset.path)
+    data = parts.source().file(asset.path)
     return data if data is not None and hashlib.sha256(data).hexdigest() == asset.sha256 else None

@@ -1,12 +1,12 @@
 """Findings: what an author has to mend in a file, by its lines. Nothing of it holds up a post or a mail."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from publisher.core.lint.targets import unreachable, unusable
 from publisher.core.log import Kind
+from publisher.core.patterns import lazy
 from publisher.core.plans import Plan
 from publisher.core.posts import Parsed, Post, warned
 from publisher.services.assets import files_of
@@ -16,8 +16,8 @@ from publisher.services.parts import Parts
 NOWHERE = "leads nowhere; correct the link"
 """Said of a link to a file that is no post, or none that is public."""
 
-_LINKS = re.compile(r"\{%-?\s*(?:post_\w+|link)\s|\{\{[<%]?\s*(?:(?:rel)?ref|get_url)\b")
-_VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)|\{[^{}]*\}+|<[^<>]*>|\d+|\S+\.\w+")
+_LINKS = lazy(r"\{%-?\s*(?:post_\w+|link)\s|\{\{[<%]?\s*(?:(?:rel)?ref|get_url)\b")
+_VALUES = lazy(r"'[^']*'|\"[^\"]*\"|\([^()]*\)|\{[^{}]*\}+|<[^<>]*>|\d+|\S+\.\w+")
 _FEW = 3
 """Warnings of one kind that are all shown."""
 
@@ -66,7 +66,7 @@ def findings_of_changes(parts: Parts, made: Plan) -> Sequence[Finding]:
         return ()
     told = (Kind.PUBLISHED, Kind.UPDATED, Kind.CORRECTED, Kind.RESTORED)
     paths = sorted({c.post.path for c in made.changes if c.kind in told and not c.backfill})
-    readings = parts.source.read_many(paths, {}) if paths else ()
+    readings = parts.source().read_many(paths, {}) if paths else ()
     items = (reading.result for reading in readings)
     found = (finding for item in items if isinstance(item, Parsed) for finding in findings_of(parts, item))
     return sorted(found, key=lambda finding: (finding.path, finding.line))

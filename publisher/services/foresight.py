@@ -9,7 +9,6 @@ from publisher.core.due import Correction
 from publisher.core.log import Known
 from publisher.core.posts import BadPost
 from publisher.core.settling import Names
-from publisher.services.gathering import gather
 from publisher.services.parts import Parts
 
 
@@ -54,7 +53,7 @@ class Foresight:
         """The bodies of these posts by their hash: from the store, else from the files they are read from."""
         found = dict(self._parts.store.bodies({k.post.body_hash for k in posts}))
         unread = sorted({k.post.path for k in posts if k.post.body_hash not in found})
-        for reading in self._parts.source.read_many(unread, {}) if unread else ():
+        for reading in self._parts.source().read_many(unread, {}) if unread else ():
             if reading.result is not None and not isinstance(reading.result, BadPost):
                 found[reading.result.post.body_hash] = reading.result.body
         return found
@@ -62,4 +61,6 @@ class Foresight:
 
 def foresee(parts: Parts, now: datetime) -> Foresight:
     """The log as a publish at `now` would leave it. Raises SourceError, StoreError."""
+    from publisher.services.gathering import gather  # what mails only what is in the log reads no folder
+
     return Foresight(parts, coming(gather(parts, now).plan, now))

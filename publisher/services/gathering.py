@@ -79,7 +79,7 @@ def gather(
     was held. Raises SourceError, StoreError; UsageError: answers about other files.
     """
     rules = rules_of(parts, now, backfill=backfill, meant=meant, answers=answers)
-    look = look or Look(parts.source, parts.store)
+    look = look or Look(parts.source(), parts.store)
     found = _Found(look=look)
     _read_changed(parts, found, keep=keep)
     files, loose = parts.store.unsettled(now)
@@ -132,7 +132,7 @@ def _read(
     parts: Parts, found: _Found, changed: Sequence[str], hashes: Mapping[str, str], *, keep: bool
 ) -> None:
     with Keeper(parts.store) as keeper:
-        for reading in parts.source.read_many(changed, hashes):
+        for reading in parts.source().read_many(changed, hashes):
             stat, result = reading.stat, reading.result
             found.hashes[stat.path] = reading.hash
             if result is None:

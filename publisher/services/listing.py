@@ -46,11 +46,12 @@ class Checked:
 
 def listed(parts: Parts, now: datetime) -> list[Listed]:
     """Every file in path order. Raises SourceError, StoreError."""
-    items = list(parts.source.scan())
+    items = list(parts.source().scan())
     ids, clashes = _ids(parts, items, now)
     found = [_listed(item, ids, clashes, now) for item in items]
     found += [
-        Listed(path=path, why=f"{name}, {_NOT_READ}", unread=True) for path, name in parts.source.unreadable()
+        Listed(path=path, why=f"{name}, {_NOT_READ}", unread=True)
+        for path, name in parts.source().unreadable()
     ]
     return sorted(found, key=lambda item: item.path)
 
@@ -59,14 +60,14 @@ def checked(parts: Parts, now: datetime) -> Checked:
     """What is wrong in the folder: bad posts, what was passed over, template code that is taken away; and
     in the mails that would be made of it. Raises SourceError, StoreError.
     """
-    items = list(parts.source.scan())
+    items = list(parts.source().scan())
     made, clashes = _foreseen(parts, items, now)
     lost = {bad.path for bad in made.bad}
     findings = [finding for item in items for finding in _findings(parts, item, lost)]
-    unread = parts.source.unreadable()
+    unread = parts.source().unreadable()
     findings += _in_other_formats(unread)
     findings += [Finding(path=p, line=0, reason=reason, error=True) for p, reason in clashes.items()]
-    if code := parts.source.unread():
+    if code := parts.source().unread():
         findings.append(Finding(path=code[0], line=0, reason=_unread(len(code) - 1), error=False))
     parsed = [item for item in items if isinstance(item, Parsed)]
     waits = [why_not(item.post, now) for item in parsed]

@@ -10,7 +10,6 @@ from publisher.core.errors import StoreError, TemplateError
 from publisher.core.lists import MailingList
 from publisher.core.log import Known
 from publisher.core.mailings import Mailing, MailingKind, MailingState
-from publisher.core.passages import without_passages
 from publisher.core.posts import Markup
 from publisher.services.compose import digest_links, digest_of
 from publisher.services.documents import Wanted, clear, fingerprint, write
@@ -77,6 +76,8 @@ def _with_passages(parts: Parts, mailings: Sequence[Mailing]) -> frozenset[int]:
     """
     if parts.store.fact(PASSAGES) == LOOKED:
         return frozenset()
+    from publisher.core.passages import without_passages  # once after an upgrade
+
     found: set[int] = set()
     for mailing in mailings:
         if mailing.kind is not MailingKind.DIGEST:

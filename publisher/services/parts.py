@@ -37,7 +37,8 @@ from publisher.services.kept import Kept
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """One site's parts. `stamp` changes when a document's making changes (version, templates); `run` is this
-    process's token in leases; `nonce` gives a fresh unguessable ASCII word; `batch` counts deliveries;
+    process's token in leases; `source` opens the folder of posts, and loads what reads them only then;
+    `nonce` gives a fresh unguessable ASCII word; `batch` counts deliveries;
     `bounces` is where undeliverable mail comes back to, "" for the address of From; `limits`
     are how many refusals end mail to an address; `blocked` are addresses that no reader may sign up; `hubs`
     are told of
@@ -65,7 +66,7 @@ class Parts:
     clock: Clock
     nonce: Callable[[], str]
     reach: Failpoint
-    source: Source
+    source: Callable[[], Source]
     markup: Markup
     formats: Mapping[str, Format]
     outline: Callable[[Site, tuple[Outline, ...]], bytes]

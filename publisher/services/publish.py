@@ -83,7 +83,7 @@ def enter(
     answers: Answers = NO_ANSWERS,
 ) -> Gathered:
     """Brings the log, and what is remembered of files, up to `now`; as in `publish`."""
-    look = last.look(parts.source, parts.store, named)
+    look = last.look(parts.source(), parts.store, named)
     gathered = gather(parts, now, look, backfill=backfill, meant=meant, answers=answers, keep=True)
     plan = gathered.plan
     _check(plan, expect)

@@ -13,7 +13,7 @@ def readings_of(parts: Parts, hashes: Mapping[str, str]) -> Readings:
     """What `core.readings` asks. `hashes` are of the bytes of the files at hand, by path; "" where a file
     could not be read. Raises StoreError.
     """
-    version, before = parts.source.version, parts.store.fact(READER)
+    version, before = parts.source().version, parts.store.fact(READER)
     upgraded = before != version and parts.store.head().baseline_at is not None
     return Readings(
         hashes={path: name for path, name in hashes.items() if name},
@@ -25,8 +25,8 @@ def readings_of(parts: Parts, hashes: Mapping[str, str]) -> Readings:
 
 def keep_reader(parts: Parts) -> None:
     """The next publish is by this version, or a later one."""
-    if parts.store.fact(READER) != parts.source.version:
-        parts.store.keep_fact(READER, parts.source.version)
+    if parts.store.fact(READER) != parts.source().version:
+        parts.store.keep_fact(READER, parts.source().version)
 
 
 def _passed_over(parts: Parts, hashes: Mapping[str, str]) -> frozenset[str]:

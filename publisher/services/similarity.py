@@ -61,7 +61,7 @@ def _new_texts(parts: Parts, news: Mapping[str, Post]) -> dict[str, Text]:
     """As the store has them, where this publish keeps bodies; else from the files."""
     bodies = parts.store.bodies({post.body_hash for post in news.values()})
     texts = {path: text_of(bodies[p.body_hash]) for path, p in news.items() if p.body_hash in bodies}
-    for reading in parts.source.read_many([path for path in news if path not in texts], {}):
+    for reading in parts.source().read_many([path for path in news if path not in texts], {}):
         if isinstance(reading.result, Parsed):
             texts[reading.stat.path] = text_of(reading.result.body)
     return texts

@@ -2,13 +2,13 @@
 `{{< param "version" >}}`. Only plain values; what they are is then known to whoever renders the body.
 """
 
-import re
 from collections.abc import Mapping
 from itertools import islice
 
+from publisher.core.patterns import lazy
 from publisher.sources.values import FrontMatter, names
 
-_ASKED = re.compile(
+_ASKED = lazy(
     r"\{\{-?\s{0,9}(?:page\.)?(?P<liquid>[A-Za-z_][\w-]{0,60}?)\s{0,9}(?:\||-?\}\})"
     r"|<%[-=]\s{0,9}(?P<ejs>[A-Za-z_]\w{0,60})\s{0,9}[-_]?%>"
     r"|\{\s{0,9}front[Mm]atter\.(?P<mdx>\w{1,60})\s{0,9}\}"

@@ -11,6 +11,7 @@ from html import unescape
 from pathlib import Path, PurePosixPath
 
 from publisher.core.assets import Asset, name_of
+from publisher.core.patterns import lazy
 from publisher.core.posts import Post
 from publisher.sources.links import CodePlaces
 from publisher.sources.pictures import size_of
@@ -25,7 +26,7 @@ TYPES = frozenset(
 )
 """What a file may be, by its suffix."""
 
-_TARGETS = re.compile(
+_TARGETS = lazy(
     r"""\]\(\s*(?:<(?P<angled>[^<>\n]+)>|(?P<bare>[^\s()<>]+(?:\([^\s()]*\)[^\s()]*)*))"""
     r"""|^[ ]{0,3}\[[^\]\n]+\]:\s*(?:<(?P<defined>[^<>\n]+)>|(?P<plain>\S+))"""
     r"""|\b(?:src|href|poster)\s*=\s*(?:"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)'|(?P<word>[^\s"'<>]+))"""
@@ -33,11 +34,11 @@ _TARGETS = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 PICTURES = frozenset(["avif", "gif", "jpeg", "jpg", "png", "svg", "webp"])
-_SHOWN = re.compile(r"<(?:img|source|video)\b[^<>]*$|!\[[^\[\]]*$", re.IGNORECASE)
+_SHOWN = lazy(r"<(?:img|source|video)\b[^<>]*$|!\[[^\[\]]*$", re.IGNORECASE)
 _LOOKED = 2_000
 """Characters before an address in which its picture begins."""
 
-_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_ESCAPED = lazy(r"\\([!-/:-@\[-`{-~])")
 _Known = dict[tuple[str, int, int], Asset]
 
 

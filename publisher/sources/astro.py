@@ -7,12 +7,12 @@ astro.config.mjs                                 trailingSlash: "never", build: 
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from pathlib import Path
 
+from publisher.core.patterns import lazy
 from publisher.sources.scripts import exported, known
 from publisher.sources.values import Value, fold
 
@@ -24,21 +24,21 @@ _SCHEMAS = (
     "src/content.config.ts", "src/content.config.mjs", "src/content.config.js", "src/content/config.ts",
     "src/content/config.mjs", "src/content/config.js",
 )  # fmt: skip
-_DEFINED = re.compile(r"\b(?:const|let|var)\s+(\w+)[^=;\n]{0,100}=\s*defineCollection\b")
-_COLLECTIONS = re.compile(r"\bexport\s+const\s+collections\b[^={]{0,100}=\s*\{([^{}]*)\}")
-_TEXTS = re.compile(r"""\bconst\s+(\w+)[^=;\n]{0,100}=\s*["'`]([^"'`$\n]*)["'`]""")
-_BASE = re.compile(r"""\bbase\s*:\s*(?:["'`]([^"'`\n]*)["'`]|(\w+))""")
-_GLOB = re.compile(r"\bglob\s*\(")
-_PLACED = re.compile(r"\$\{(\w+)\}")
-_DEFAULT = re.compile(
+_DEFINED = lazy(r"\b(?:const|let|var)\s+(\w+)[^=;\n]{0,100}=\s*defineCollection\b")
+_COLLECTIONS = lazy(r"\bexport\s+const\s+collections\b[^={]{0,100}=\s*\{([^{}]*)\}")
+_TEXTS = lazy(r"""\bconst\s+(\w+)[^=;\n]{0,100}=\s*["'`]([^"'`$\n]*)["'`]""")
+_BASE = lazy(r"""\bbase\s*:\s*(?:["'`]([^"'`\n]*)["'`]|(\w+))""")
+_GLOB = lazy(r"\bglob\s*\(")
+_PLACED = lazy(r"\$\{(\w+)\}")
+_DEFAULT = lazy(
     r"""(?<![\w.])(\w+)\s*:\s*z\s*\.[^,;{}]{0,300}?\.default\(\s*("[^"\n]*"|'[^'\n]*'|true|false|\[[^\[\]{}()]*\])\s*\)"""
 )
-_ASKED = re.compile(
+_ASKED = lazy(
     r"""\bget(?:Collection|Entry|EntryBySlug)\(\s*["'`]([\w-]+)["'`]|CollectionEntry<\s*["']([\w-]+)["']"""
 )
-_NAMED = re.compile(r"\[(?:\.\.\.)?(\w+)\]")
+_NAMED = lazy(r"\[(?:\.\.\.)?(\w+)\]")
 _OF_POSTS = frozenset({"slug", "id", "post", "entry", "path", "article", "blog", "note", "postslug"})
-_UNENDING = re.compile(r"""\btrailingSlash\s*:\s*["'`]never["'`]|\bformat\s*:\s*["'`]file["'`]""")
+_UNENDING = lazy(r"""\btrailingSlash\s*:\s*["'`]never["'`]|\bformat\s*:\s*["'`]file["'`]""")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,20 +11,21 @@ from dataclasses import dataclass, field
 
 from publisher.core.code import without_code
 from publisher.core.passages import literal_blanked
+from publisher.core.patterns import lazy
 from publisher.sources.expressions import UNKNOWN, Known, Only, equal, evaluate, inner, value_of, values_of
 from publisher.sources.values import FrontMatter, Quoted, Value, fold, names, scalars
 
 PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
 """Generators that run such tags in posts; to others they are text."""
 
-_TAG = re.compile(
+_TAG = lazy(
     r"\{%-?\s{0,99}(?P<name>if|elsif|elseif|elif|else|endif|unless|endunless|case|when|endcase|for|endfor|assign"
     r"|set|capture)\b(?P<words>(?:[^%{]|%(?!\})|\{(?!%)){0,2000}?)-?%\}"
 )
-_ASSIGNED = re.compile(r"\s*([\w-]+)\s*=\s*(.+?)\s*\Z", re.DOTALL)
+_ASSIGNED = lazy(r"\s*([\w-]+)\s*=\s*(.+?)\s*\Z", re.DOTALL)
 _ENDS = {"endif": "if", "endunless": "unless", "endcase": "case", "endfor": "for"}
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_DATE = re.compile(r"\d{4}-\d\d?-\d\d?\b.*")
+_NUMBER = lazy(r"-?\d+(?:\.\d+)?")
+_DATE = lazy(r"\d{4}-\d\d?-\d\d?\b.*")
 
 _TRUE, _FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
 _PRESENT = names("title url id date content path name slug relative_path excerpt ext")

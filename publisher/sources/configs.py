@@ -9,33 +9,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from publisher.sources import (
-    astro,
-    docusaurus,
-    eleventy,
-    eleventyfiles,
-    hexo,
-    hugo,
-    hugofiles,
-    jekyllpaths,
-    leaving,
-    pelican,
-    spelling,
-)
+from publisher.core.patterns import lazy
+from publisher.sources import leaving, spelling
 from publisher.sources.containers import load_json, load_toml, open_container
 from publisher.sources.leaving import Leaves
 from publisher.sources.rules import Defaults
 from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, scalars, table
 from publisher.sources.yaml_text import load_yaml
 
+if TYPE_CHECKING:
+    from publisher.sources.hexo import Filing
+    from publisher.sources.hugo import Dating, Tongues
+
 MAX_SIZE = 1_000_000
 MAX_LANGUAGES = 100
-_ROUTE = re.compile(r"""\bblog\s*:\s*\{[^{}]*?\brouteBasePath\s*:\s*["']([^"']*)["']""")
-_LOCALE = re.compile(r"""\bdefaultLocale\s*:\s*["']([\w-]+)["']""")
-_KEY = re.compile(r"""^\[?["']?([\w-]{1,100})["']?\]?\s*(?:[:=]|$)""", re.MULTILINE)
-_WEAK = re.compile(r'"(@11ty/eleventy|astro|hexo|@docusaurus/core)"\s*:')
+_ROUTE = lazy(r"""\bblog\s*:\s*\{[^{}]*?\brouteBasePath\s*:\s*["']([^"']*)["']""")
+_LOCALE = lazy(r"""\bdefaultLocale\s*:\s*["']([\w-]+)["']""")
+_KEY = lazy(r"""^\[?["']?([\w-]{1,100})["']?\]?\s*(?:[:=]|$)""", re.MULTILINE)
+_WEAK = lazy(r'"(@11ty/eleventy|astro|hexo|@docusaurus/core)"\s*:')
 _PACKAGES = {
     "@11ty/eleventy": "eleventy",
     "astro": "astro",
@@ -72,9 +65,9 @@ class Config:
     leaves: tuple[Leaves, ...] = ()
     reads: tuple[str, ...] = ()
     cascade: Value = None
-    tongues: hugo.Tongues | None = None
-    dating: hugo.Dating | None = None
-    filing: hexo.Filing | None = None
+    tongues: "Tongues | None" = None
+    dating: "Dating | None" = None
+    filing: "Filing | None" = None
     undated: bool | None = None
     site: Mapping[str, Value] = field(default_factory=dict[str, Value])
     locked: tuple[str, ...] = ()
@@ -118,7 +111,12 @@ def front_of(file: Path) -> FrontMatter | None:
         return None
 
 
+# What is one generator's is loaded when its configuration is found: most blogs have one, or none.
+
+
 def _jekyll_or_hexo(file: Path) -> Config:
+    from publisher.sources import hexo, jekyllpaths
+
     top = read_table(file)
     packaged = _package(file.parent / "package.json")  # a short one says less than what builds the blog
     if hexo.is_hexos(top) or (packaged and packaged.profile == "hexo"):
@@ -145,6 +143,8 @@ def _as_written(top: Mapping[str, Value], text: str) -> dict[str, Value]:
 
 
 def _hexo(file: Path, top: Mapping[str, Value]) -> Config:
+    from publisher.sources import hexo
+
     usual = hexo.permalink_defaults(top)
     return Config(
         profile="hexo",
@@ -175,6 +175,8 @@ def _jekyll_defaults(value: Value) -> tuple[Defaults, ...]:
 
 
 def _hugo(file: Path) -> Config:
+    from publisher.sources import hugo, hugofiles
+
     top = read_table(file)
     if file.parent.name == "_default":  # each part of it may stand in a file of its own
         top = {**_parts(file.parent), **top}
@@ -245,6 +247,8 @@ def _zola(file: Path) -> Config:
 
 
 def _pelican(file: Path) -> Config:
+    from publisher.sources import pelican
+
     published = pelican.assignments(read_text(file.parent / "publishconf.py"))  # which imports the other
     given = {**pelican.assignments(read_text(file)), **published}
     texts = {name: value for name, value in given.items() if isinstance(value, str)}
@@ -261,6 +265,8 @@ def _pelican(file: Path) -> Config:
 
 
 def _docusaurus(file: Path) -> Config:
+    from publisher.sources import docusaurus
+
     text = read_text(file)
     route, locale = _ROUTE.search(text), _LOCALE.search(text)
     at = route[1].strip("/") if route else "blog"
@@ -278,6 +284,8 @@ def _docusaurus(file: Path) -> Config:
 
 
 def _astro(file: Path) -> Config:
+    from publisher.sources import astro
+
     text = read_text(file)
     locale, site = _LOCALE.search(text), astro.read_site(file.parent, text)
     return Config(
@@ -291,6 +299,8 @@ def _astro(file: Path) -> Config:
 
 
 def _eleventy(file: Path) -> Config:
+    from publisher.sources import eleventy, eleventyfiles
+
     text = read_text(file)
     content = eleventy.input_of(text, read_text(file.parent / "package.json"))
     ignores = {name: read_text(file.parent / name) for name in eleventyfiles.files(content)}

@@ -2,9 +2,11 @@
 
 import re
 
-_MARKS = (re.compile(r"<{7}(?: .*)?"), re.compile(r"={7}"), re.compile(r">{7}(?: .*)?"))
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_BLOCK = re.compile(r"<(pre|code|script|style)\b|\{%-?\s*(highlight|raw|codeblock)\b", re.IGNORECASE)
+from publisher.core.patterns import lazy
+
+_MARKS = (lazy(r"<{7}(?: .*)?"), lazy(r"={7}"), lazy(r">{7}(?: .*)?"))
+_FENCE = lazy(r" {0,3}(`{3,}|~{3,})")
+_BLOCK = lazy(r"<(pre|code|script|style)\b|\{%-?\s*(highlight|raw|codeblock)\b", re.IGNORECASE)
 _BLANK = b"\0 \t\r\n\x0b\x0c"
 
 

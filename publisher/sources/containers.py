@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, cast
 from frontmatter import detect_format
 from frontmatter.default_handlers import BaseHandler
 
+from publisher.core.patterns import lazy
 from publisher.sources.headers import read_pelican, split_header
 from publisher.sources.values import FrontMatter, FrontMatterError, Value, gather
 from publisher.sources.yaml_lines import read_lines
@@ -24,7 +25,7 @@ from publisher.sources.yaml_text import load_yaml
 MAX_SIZE = 262_144
 """Characters of front matter; real ones reach 15,000."""
 
-_TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
+_TOML_LINE = lazy(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +140,8 @@ class _Fence(BaseHandler):
 
 class _Yaml(_Fence):
     kind = "yaml"
-    FM_BOUNDARY = re.compile(r"---[ \t]*(?:\n|\Z)")
-    CLOSE = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
+    FM_BOUNDARY = lazy(r"---[ \t]*(?:\n|\Z)")
+    CLOSE = lazy(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
 
     def read(self, fm: str, line: int) -> FrontMatter:
         return read_lines(fm, line + 1) or load_yaml(fm, line + 1)
@@ -148,8 +149,8 @@ class _Yaml(_Fence):
 
 class _Toml(_Fence):
     kind = "toml"
-    FM_BOUNDARY = re.compile(r"\+\+\+[ \t]*(?:\n|\Z)")
-    CLOSE = re.compile(r"^\+\+\+[ \t]*(?:\n|\Z)", re.MULTILINE)
+    FM_BOUNDARY = lazy(r"\+\+\+[ \t]*(?:\n|\Z)")
+    CLOSE = lazy(r"^\+\+\+[ \t]*(?:\n|\Z)", re.MULTILINE)
 
     def read(self, fm: str, line: int) -> FrontMatter:
         return load_toml(fm, line + 1)
@@ -157,7 +158,7 @@ class _Toml(_Fence):
 
 class _Json(BaseHandler):
     kind = "json"
-    FM_BOUNDARY = re.compile(r'\{\s*["}]')
+    FM_BOUNDARY = lazy(r'\{\s*["}]')
 
     def split(self, text: str) -> tuple[str, str]:
         end = _json_end(text)
@@ -169,7 +170,7 @@ class _Json(BaseHandler):
 
 
 _HANDLERS = (_Yaml(), _Toml(), _Json())
-_JSON_TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[{}]')
+_JSON_TOKEN = lazy(r'"(?:[^"\\\n]|\\.)*"|[{}]')
 
 
 def _json_end(text: str) -> int:

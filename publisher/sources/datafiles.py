@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
+from publisher.core.patterns import lazy
 from publisher.sources.configs import read_table, read_text
 from publisher.sources.containers import load_json
 from publisher.sources.values import FrontMatterError, Value, fold
@@ -27,17 +28,17 @@ MOST_SHOWN = 500_000
 """Characters that the loops of one post are written out to."""
 
 _ENDS = (".yml", ".yaml", ".json", ".toml", ".csv", ".tsv")
-_PATH = re.compile(
+_PATH = lazy(
     r"""site\.data(?:\.[\w-]+|\[\s?(?:-?\d{1,6}|"[^"{}\n]{1,99}"|'[^'{}\n]{1,99}'|[\w-]{1,99})\s?\]){1,9}"""
 )
-_STEP = re.compile(r"""\.([\w-]+)|\[\s?(?:(-?\d+)|"([^"]*)"|'([^']*)')\s?\]""")
-_TAG = re.compile(r"\{\{[^{}]{0,500}\}\}|\{%[^{}%]{0,500}%\}")
-_LOOP = re.compile(
+_STEP = lazy(r"""\.([\w-]+)|\[\s?(?:(-?\d+)|"([^"]*)"|'([^']*)')\s?\]""")
+_TAG = lazy(r"\{\{[^{}]{0,500}\}\}|\{%[^{}%]{0,500}%\}")
+_LOOP = lazy(
     r"\{%-?\s{0,9}for\s{1,9}(?P<name>[A-Za-z_]\w{0,60})\s{1,9}in\s{1,9}(?P<path>site\.data[^\s%{}]{1,200})\s{0,9}"
     r"(?P<trim>-?)%\}(?P<inner>(?:[^{]|\{(?!%)){0,20000})\{%(?P<trimmed>-?)\s{0,9}endfor\s{0,9}(?P<after>-?)%\}"
 )
-_COUNT = re.compile(r"\bforloop\.(index0?|length)\b")
-_START = re.compile(r"\A(?:\s*(?:#[^\n]*)?\n)*---[^\n]*\n")
+_COUNT = lazy(r"\bforloop\.(index0?|length)\b")
+_START = lazy(r"\A(?:\s*(?:#[^\n]*)?\n)*---[^\n]*\n")
 _SIZE, _KIND, _REST = "size", "#", "##"
 
 

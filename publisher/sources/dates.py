@@ -7,6 +7,8 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from publisher.core.patterns import lazy
+
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ABBREVIATIONS = {  # the ones of RFC 822 and those that posts use; hours from UTC
     "Z": 0, "UT": 0, "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
@@ -26,9 +28,9 @@ _MONTH = rf"(?P<m>{'|'.join(_MONTHS)})[a-z]*\.?"
 _DAY = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<y>\d{4})(?!\d)"
 _DAYS = (
-    re.compile(r"(?P<y>\d{4})(?P<sep>[-/.])(?P<m>\d{1,2})(?P=sep)(?P<d>\d{1,2})(?!\d)"),
-    re.compile(rf"{_WEEKDAY}{_MONTH}\s+{_DAY},?\s+{_YEAR}", re.IGNORECASE),
-    re.compile(rf"{_WEEKDAY}{_DAY}[\s-]+{_MONTH},?[\s-]+{_YEAR}", re.IGNORECASE),
+    lazy(r"(?P<y>\d{4})(?P<sep>[-/.])(?P<m>\d{1,2})(?P=sep)(?P<d>\d{1,2})(?!\d)"),
+    lazy(rf"{_WEEKDAY}{_MONTH}\s+{_DAY},?\s+{_YEAR}", re.IGNORECASE),
+    lazy(rf"{_WEEKDAY}{_DAY}[\s-]+{_MONTH},?[\s-]+{_YEAR}", re.IGNORECASE),
 )
 _BETWEEN = r"(?:\s*[Tt,_]\s*|\s*-\s*|\s+(?:at\s+|@\s*)?)"
 _HALF = r"(?:\s*(?P<half>[AaPp])(?:\.[Mm]\.|[Mm]\b))"
@@ -44,16 +46,16 @@ _ZONE = (
     r"(?:\s*(?P<zone>(?:UTC|GMT)?[+-](?:\d{4}|\d{1,2}(?::\d{2})?)(?!\d)"
     r"|[A-Za-z]+/[A-Za-z_/]+|[A-Za-z]{1,4}\b))?"
 )
-_TIMES = tuple(re.compile(f"{_BETWEEN}{clock}{_ZONE}", re.IGNORECASE) for clock in _CLOCKS)
+_TIMES = tuple(lazy(f"{_BETWEEN}{clock}{_ZONE}", re.IGNORECASE) for clock in _CLOCKS)
 _BARE = _TIMES[3:5]
 """Times that Ruby passes over: its own have a colon, an "h", or am and pm."""
-_ODD_OFFSET = re.compile(r"\s*[+-]\d")
-_TIMELIKE = re.compile(r"\d|\b(?:[ap]\.?m\b|noon|midnight)", re.IGNORECASE)
+_ODD_OFFSET = lazy(r"\s*[+-]\d")
+_TIMELIKE = lazy(r"\d|\b(?:[ap]\.?m\b|noon|midnight)", re.IGNORECASE)
 """What is left of a text and may be a time."""
 
-_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?")
-_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
-_NUMBERS = re.compile(r"(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})(?!\d)")
+_OFFSET = lazy(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?")
+_ISO = lazy(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
+_NUMBERS = lazy(r"(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})(?!\d)")
 
 
 class Order(StrEnum):

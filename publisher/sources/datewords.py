@@ -3,9 +3,10 @@
 Months and days are named in English, as these generators do in addresses whatever the site speaks.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+
+from publisher.core.patterns import lazy
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
@@ -47,7 +48,7 @@ SIGNS: Mapping[str, str] = {
 }  # fmt: skip
 """The signs of strftime, as Pelican and Liquid know them, by our words."""
 
-SIGN = re.compile(r"%-?[A-Za-z]")
+SIGN = lazy(r"%-?[A-Za-z]")
 
 
 def by_signs(pattern: str, at: datetime) -> str:

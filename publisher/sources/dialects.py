@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from publisher.core.extensions import Extension
-from publisher.sources import pelican
+from publisher.core.patterns import lazy
 from publisher.sources.configs import read_table, read_text
 from publisher.sources.values import FrontMatter, Value, scalars, table
 
@@ -81,11 +81,11 @@ _EXTRAS = {
     "subscript": Extension.SUBSCRIPT,
     "superscript": Extension.SUPERSCRIPT,
 }
-_JEMOJI = re.compile(r"""^\s*gem\s*\(?\s*["']jemoji["']""", re.MULTILINE)
-_NO_EMOJI = re.compile(r"\bemoji\s*:\s*false\b")
-_BY_NAME = re.compile(r"""\bformat\s*:\s*["'](?:md|detect)["']""")  # only .mdx is MDX
+_JEMOJI = lazy(r"""^\s*gem\s*\(?\s*["']jemoji["']""", re.MULTILINE)
+_NO_EMOJI = lazy(r"\bemoji\s*:\s*false\b")
+_BY_NAME = lazy(r"""\bformat\s*:\s*["'](?:md|detect)["']""")  # only .mdx is MDX
 _OFF = frozenset({"md", "html", "false"})
-_NAMES = re.compile(r"[\w.]+")
+_NAMES = lazy(r"[\w.]+")
 
 _Changes: TypeAlias = Iterator[tuple[Extension, bool | None]]
 """Extensions that a configuration turns on or off; None: it does not say."""
@@ -151,6 +151,8 @@ def _hugo_tables(root: Path) -> tuple[Mapping[str, Value], Mapping[str, Value]]:
 
 
 def _pelican(root: Path) -> _Changes:
+    from publisher.sources import pelican
+
     given = pelican.assignments(read_text(root / "pelicanconf.py"))
     named = repr(given.get("MARKDOWN", ""))
     if named.startswith("{"):  # extensions are keys of a map in it, or items of a list, by their whole names

@@ -6,20 +6,18 @@ path       the folder of a blog, "blog" where none is named; translations are un
 exclude    globs from there; partials, whose names begin with "_", and tests are excluded without it
 """
 
-import re
 from itertools import islice
 
+from publisher.core.patterns import lazy
 from publisher.sources.leaving import Leaves, named
 
-_BLOCK = re.compile(
-    r"""\bblog\s*:\s*\{|["'`]@docusaurus/plugin-content-blog["'`]\s*,\s*(?:/\*.*?\*/\s*)?\{"""
-)
-_PATH = re.compile(r"""\bpath\s*:\s*["'`]([^"'`$\n]+)["'`]""")
-_EXCLUDE = re.compile(r"\bexclude\s*:\s*\[([^\[\]]{0,5000})\]")
-_TEXT = re.compile(r""""([^"\n]+)"|'([^'\n]+)'|`([^`$\n]+)`""")
+_BLOCK = lazy(r"""\bblog\s*:\s*\{|["'`]@docusaurus/plugin-content-blog["'`]\s*,\s*(?:/\*.*?\*/\s*)?\{""")
+_PATH = lazy(r"""\bpath\s*:\s*["'`]([^"'`$\n]+)["'`]""")
+_EXCLUDE = lazy(r"\bexclude\s*:\s*\[([^\[\]]{0,5000})\]")
+_TEXT = lazy(r""""([^"\n]+)"|'([^'\n]+)'|`([^`$\n]+)`""")
 _USUAL = ("**/*.test.{js,jsx,ts,tsx}", "**/__tests__/**")
-_UNKNOWN = re.compile(r"\bpath\b\s*[:,}]|\.\.\.")
-_ELSEWHERE = re.compile(r"\bblog\s*:\s*(?!false)|plugin-content-blog")
+_UNKNOWN = lazy(r"\bpath\b\s*[:,}]|\.\.\.")
+_ELSEWHERE = lazy(r"\bblog\s*:\s*(?!false)|plugin-content-blog")
 MAX_BLOGS = 20
 
 

@@ -8,12 +8,13 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from publisher.core.patterns import lazy
 from publisher.sources import spelling
 from publisher.sources.datewords import DATE_WORDS, by_signs
 
-_FILTER = re.compile(r"""([A-Za-z_]\w*)\s*(?::\s*(.*)|\(\s*(.*?)\s*\))?""", re.DOTALL)
-_TEXT = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)')\s*(?:,|$)""")
-_TOKEN = re.compile(r"y+|Y+|M+|L+|d+|D+|[A-Za-z]")
+_FILTER = lazy(r"""([A-Za-z_]\w*)\s*(?::\s*(.*)|\(\s*(.*?)\s*\))?""", re.DOTALL)
+_TEXT = lazy(r"""\s*(?:"([^"]*)"|'([^']*)')\s*(?:,|$)""")
+_TOKEN = lazy(r"y+|Y+|M+|L+|d+|D+|[A-Za-z]")
 _LUXON = {
     "yyyy": "year", "yy": "short_year", "MM": "month", "LL": "month", "M": "i_month", "L": "i_month",
     "dd": "day", "d": "i_day",

@@ -3,21 +3,22 @@
 import re
 from collections.abc import Callable
 
+from publisher.core.patterns import lazy
 from publisher.sources.elevenfilters import dated, filtered, name_of
 from publisher.sources.permalinks import Facts, undated
 
-_TEMPLATE = re.compile(r"\{\{-?\s*([^{}]{1,200}?)\s*-?\}\}")
-_WORDS = re.compile(r"\"[^\"]*\"|'[^']*'")
-_OR = re.compile(r"\s*(?:\|\||\?\?)\s*|\s+or\s+")
-_NAME = re.compile(r"[A-Za-z_]\w*")
-_TEXT = re.compile(r"`((?:[^`\\]|\\[\s\S]){0,500})`|\"([^\"\\\n]{0,500})\"|'([^'\\\n]{0,500})'")
-_PLACE = re.compile(r"\$\{\s*([^{}]{1,200}?)\s*\}")
-_CALL = re.compile(r"(?:\w+\.)*slug(?:ify)?\(\s*(.*?)\s*\)")
-_INPUT = re.compile(
+_TEMPLATE = lazy(r"\{\{-?\s*([^{}]{1,200}?)\s*-?\}\}")
+_WORDS = lazy(r"\"[^\"]*\"|'[^']*'")
+_OR = lazy(r"\s*(?:\|\||\?\?)\s*|\s+or\s+")
+_NAME = lazy(r"[A-Za-z_]\w*")
+_TEXT = lazy(r"`((?:[^`\\]|\\[\s\S]){0,500})`|\"([^\"\\\n]{0,500})\"|'([^'\\\n]{0,500})'")
+_PLACE = lazy(r"\$\{\s*([^{}]{1,200}?)\s*\}")
+_CALL = lazy(r"(?:\w+\.)*slug(?:ify)?\(\s*(.*?)\s*\)")
+_INPUT = lazy(
     r"""(?:\bdir\s*:\s*\{[^{}]{0,500}?\binput\s*:|\bsetInputDirectory\()\s*["'`]([^"'`${}\n]*)["'`]"""
 )
-_ASKED = re.compile(r"""\beleventy\s[^"\n]{0,200}?--input[= ]\\?['"]?([\w./-]+)""")
-_OF_DATA = re.compile(r"\b(?:data|d|it|item)\??\.")
+_ASKED = lazy(r"""\beleventy\s[^"\n]{0,200}?--input[= ]\\?['"]?([\w./-]+)""")
+_OF_DATA = lazy(r"\b(?:data|d|it|item)\??\.")
 
 
 def address(template: str, facts: Facts) -> tuple[str | None, str]:

@@ -16,15 +16,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
+from publisher.core.patterns import lazy
 from publisher.sources.globs import any_of, expression, whole
 from publisher.sources.leaving import Leaves, Outside, Patterns
 
 MAX_LINES = 1_000
-_ADDED = re.compile(r"""\bignores\s*\.\s*add\(\s*["'`]([^"'`$\n]+)["'`]\s*\)""")
-_NO_GIT = re.compile(r"\bsetUseGitIgnore\(\s*false\s*\)")
-_DIR = re.compile(r"\bdir\s*:\s*\{([^{}]{0,1000})\}")
-_OUT = re.compile(r"""\b(includes|layouts|data|output)\s*:\s*["'`]([^"'`$\n]*)["'`]""")
-_SET = re.compile(r"""\bset(Includes|Layouts|Data|Output)Directory\(\s*["'`]([^"'`$\n]*)["'`]""")
+_ADDED = lazy(r"""\bignores\s*\.\s*add\(\s*["'`]([^"'`$\n]+)["'`]\s*\)""")
+_NO_GIT = lazy(r"\bsetUseGitIgnore\(\s*false\s*\)")
+_DIR = lazy(r"\bdir\s*:\s*\{([^{}]{0,1000})\}")
+_OUT = lazy(r"""\b(includes|layouts|data|output)\s*:\s*["'`]([^"'`$\n]*)["'`]""")
+_SET = lazy(r"""\bset(Includes|Layouts|Data|Output)Directory\(\s*["'`]([^"'`$\n]*)["'`]""")
 _USUAL = {"includes": "_includes", "data": "_data", "output": "_site"}
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import TypeAlias
 
+from publisher.core.patterns import lazy
+
 
 class Only(Enum):
     """Values that are no values: what only the generator knows; something it has, whatever that is; Liquid's
@@ -27,11 +29,11 @@ Known: TypeAlias = "str | bool | float | Sequence[Known] | Mapping[str, Known] |
 Lookup: TypeAlias = Callable[[Sequence[str]], Known]
 """The value of a variable by the words of its name: `page.a.b` is ("page", "a", "b")."""
 
-_TOKEN = re.compile(
+_TOKEN = lazy(
     r"""\s*(?:(?P<text>"[^"]*"|'[^']*')|(?P<number>-?\d+(?:\.\d+)?(?![\w.]))|(?P<sign>==|!=|<>|<=|>=|<|>)"""
     r"""|(?P<name>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*|\[(?:"[^"\]]*"|'[^'\]]*')\])*\??))"""
 )
-_STEP = re.compile(r"""[A-Za-z_][\w-]*\??|"[^"]*"|'[^']*'""")
+_STEP = lazy(r"""[A-Za-z_][\w-]*\??|"[^"]*"|'[^']*'""")
 _LITERALS: Mapping[str, Known] = {
     "true": True, "false": False, "nil": None, "null": None, "none": None,
     "empty": Only.EMPTY, "blank": Only.BLANK,

@@ -8,23 +8,26 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
+from importlib import import_module
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from publisher.core import code, passages
+from publisher import core
 from publisher.core.errors import SourceError
 from publisher.core.posts import BadPost, FileStat, Parsed, Reading
-from publisher.sources import unreadable
 from publisher.sources.ahead import Ahead
 from publisher.sources.assets import Files, references
 from publisher.sources.carrying import Columns, apart, flat, together, whole
-from publisher.sources.includes import Beside
-from publisher.sources.links import Linked, Links, may_link, to_posts
 from publisher.sources.parallel import in_order, meanwhile
-from publisher.sources.reading import Link, explain_post, read_post
 from publisher.sources.rest import Rest, Unsettled, read_at_rest
 from publisher.sources.rules import SourceRules
 from publisher.sources.surroundings import settle
 from publisher.sources.walking import Found, Walk, stat_of
+
+if TYPE_CHECKING:
+    from publisher.sources.includes import Beside
+    from publisher.sources.links import Links
+    from publisher.sources.reading import Link
 
 MAX_FILE = 32 * 1024 * 1024
 """Bytes of a post; more is a mistake."""
@@ -105,6 +108,10 @@ class FolderSource:
     def _read_all(
         self, paths: Sequence[str], hashes: Mapping[str, str], rules: SourceRules
     ) -> Iterator[Reading]:
+        if not paths:
+            return iter(())
+        import_module("publisher.sources.reading")  # once: other processes may begin here
+
         def work(path: str) -> Reading:
             return self._reading(path, hashes.get(path), rules)
 
@@ -155,6 +162,8 @@ class FolderSource:
         """(path, format) of files that the generator makes posts of and nobody reads here, in path order.
         Raises SourceError.
         """
+        from publisher.sources import unreadable
+
         rules = self.settled([path for path, bad in self.listed() if bad is None])
         known = set(self._paths)
         walk = Walk(self.folder, unreadable.includes(), self.rules.exclude)
@@ -168,6 +177,8 @@ class FolderSource:
 
     def explain(self, path: str) -> tuple[Parsed | BadPost, Mapping[str, str], SourceRules]:
         """The post at `path`, which rule decided each value, and the settled rules. Raises SourceError."""
+        from publisher.sources.reading import explain_post
+
         rules = self.settled([name for name, bad in self.listed() if bad is None])
         data = self._bytes(path)[1]
         if isinstance(data, BadPost):
@@ -192,6 +203,8 @@ class FolderSource:
         """The post, and whether it depends on no other file: those may change while it does not."""
         if isinstance(data, BadPost):
             return data, True
+        from publisher.sources.reading import read_post
+
         asked: list[str] = []
         try:
             found = read_post(path, data, rules, self._linked(rules, asked), self._beside(asked))
@@ -200,8 +213,9 @@ class FolderSource:
         alone = not asked and not (isinstance(found, Parsed) and self._names(found))
         return self._with_files(found), alone
 
-    def _linked(self, rules: SourceRules, asked: list[str] | None = None) -> Link:
+    def _linked(self, rules: SourceRules, asked: list[str] | None = None) -> "Link":
         """Resolves links to files; `asked` gets the paths of posts that link to others."""
+        from publisher.sources.links import Linked, Links, may_link, to_posts
 
         def linked(path: str, body: str) -> Linked:
             if not may_link(body):
@@ -216,7 +230,7 @@ class FolderSource:
 
         return linked
 
-    def _beside(self, asked: list[str]) -> Beside:
+    def _beside(self, asked: list[str]) -> "Beside":
         """Reads what a post includes from its own folder, or one below it; `asked` gets the paths of such
         posts."""
 
@@ -235,6 +249,8 @@ class FolderSource:
 
     def _address(self, path: str, rules: SourceRules) -> str:
         """Where readers find the post at `path`; "" where it has no address. Raises Unsettled."""
+        from publisher.sources.reading import read_post
+
         data = self._bytes(path)[1]
         if isinstance(data, BadPost):
             if data.unsettled:
@@ -319,7 +335,7 @@ def _unsettled(path: str) -> BadPost:
 @cache
 def _code_hash() -> str:
     found = hashlib.sha256()
-    shared = [Path(str(it.__file__)) for it in (code, passages)]  # of core, and decide what a body is
+    shared = [Path(core.__path__[0], name) for name in ("code.py", "passages.py")]  # decide what a body is
     for module in (*sorted(Path(__file__).parent.rglob("*.py")), *shared):
         found.update(module.read_bytes())
     return found.hexdigest()[:16]

@@ -3,6 +3,7 @@
 import re
 from itertools import takewhile
 
+from publisher.core.patterns import lazy
 from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, gather, names
 
 KEYS = names(
@@ -12,10 +13,10 @@ KEYS = names(
 )
 """What a header's first line may begin with; other words and a colon are the beginning of a text."""
 
-_LINE = re.compile(r"[ ]{0,3}([A-Za-z][A-Za-z0-9_-]*)[ \t]*:(?:[ \t]+(.*)|[ \t]*)$")
-_QUOTED = re.compile(r"\"([\w-]+)\"[ \t]*:")
-_END = re.compile(r"^(?:-{3,}|;{3,})[ \t]*(?:\n|\Z)", re.MULTILINE)
-_BLANK = re.compile(r"\n[ \t]*(?:\n|\Z)|\Z")
+_LINE = lazy(r"[ ]{0,3}([A-Za-z][A-Za-z0-9_-]*)[ \t]*:(?:[ \t]+(.*)|[ \t]*)$")
+_QUOTED = lazy(r"\"([\w-]+)\"[ \t]*:")
+_END = lazy(r"^(?:-{3,}|;{3,})[ \t]*(?:\n|\Z)", re.MULTILINE)
+_BLANK = lazy(r"\n[ \t]*(?:\n|\Z)|\Z")
 _LISTS = frozenset({"tags", "authors", "author", "keywords", "categories"})
 
 

@@ -8,20 +8,20 @@ uglyURLs          /posts/a.html for /posts/a/, in all sections or some
 removePathAccents, disablePathToLower            how names are spelt
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from publisher.core.patterns import lazy
 from publisher.sources.spelling import Hugo
 from publisher.sources.values import Value, fold, scalars, table
 
 PERMALINK = "/:sections/:slug"
 _WORDS = {
-    ":titleslug": re.compile(r":slug(?![a-z])"),
-    ":titleonly": re.compile(r":title(?![a-z])"),
-    ":sections_rest": re.compile(r":sections\[1:\]"),
-    ":sections_last": re.compile(r":sections\[last\]"),
-    ":section": re.compile(r":sections\[0\]"),
+    ":titleslug": lazy(r":slug(?![a-z])"),
+    ":titleonly": lazy(r":title(?![a-z])"),
+    ":sections_rest": lazy(r":sections\[1:\]"),
+    ":sections_last": lazy(r":sections\[last\]"),
+    ":section": lazy(r":sections\[0\]"),
 }
 
 

@@ -14,8 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from publisher.core.code import without_code
-from publisher.core.passages import literal_blanked
-from publisher.sources import datafiles
+from publisher.core.patterns import lazy
 from publisher.sources.configs import read_text
 from publisher.sources.rules import SourceRules
 
@@ -32,20 +31,20 @@ MOST_ASSIGNED, LONGEST_VALUE = 5_000, 1_000
 """Variables of a post, characters of the value of one."""
 
 _ENDS = (".md", ".markdown", ".txt", ".html", ".htm", ".njk", ".liquid")
-_INCLUDE = re.compile(
+_INCLUDE = lazy(
     r"""\{%-?\s{0,9}(?P<tag>include|include_relative|include_cached|render)\s{1,9}"""
     r"""(?P<file>"[^"{}%\n]{1,200}"|'[^'{}%\n]{1,200}'|[\w./-]{1,200})(?:\s[^{}%]{0,500})?-?%\}"""
 )
-_CAPTURE = re.compile(
+_CAPTURE = lazy(
     r"\{%-?\s{0,9}capture\s{1,9}[\"']?(?P<name>[\w-]{1,60})[\"']?\s{0,9}-?%\}(?P<text>(?:[^{]|\{(?!%)){0,9999})"
     r"\{%-?\s{0,9}endcapture\s{0,9}-?%\}"
 )
-_ASSIGN = re.compile(
+_ASSIGN = lazy(
     r"\{%-?\s{0,9}(?:assign|set)\s{1,9}(?P<name>[\w-]{1,60})\s{0,9}=\s{0,9}(?P<value>[^{}%]{1,2000}?)\s{0,9}-?%\}"
 )
-_LITERAL = re.compile(r"""\"([^"]*)\"|'([^']*)'|(-?\d+(?:\.\d+)?)""")
-_FRONT = re.compile(r"\A---[ \t]*\n.*?\n---[ \t]*\n", re.DOTALL)
-_LOOP = re.compile(r"\{%-?\s{0,9}(end)?for\b")
+_LITERAL = lazy(r"""\"([^"]*)\"|'([^']*)'|(-?\d+(?:\.\d+)?)""")
+_FRONT = lazy(r"\A---[ \t]*\n.*?\n---[ \t]*\n", re.DOTALL)
+_LOOP = lazy(r"\{%-?\s{0,9}(end)?for\b")
 
 Shifts = tuple[tuple[int, int, int], ...]
 """As in core.Parsed."""
@@ -124,6 +123,9 @@ def included(
     includes = "{%" in body and "include" in body
     if rules.profile not in PROFILES or not (includes or (rules.data and "site.data" in body)):
         return body, ()
+    from publisher.core.passages import literal_blanked
+    from publisher.sources import datafiles
+
     prose = literal_blanked(without_code(body) if markdown else body)
     changes = [*datafiles.changes(body, prose, rules.data)] if rules.data else []
     changes += _of_files(path, body, prose, rules, beside) if includes else []
@@ -178,6 +180,9 @@ def constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, di
     value, and the values of data files that it shows, by the names that it uses."""
     if rules.profile not in PROFILES or ("{%" not in body and "site.data" not in body):
         return body, {}
+    from publisher.core.passages import literal_blanked
+    from publisher.sources import datafiles
+
     data = rules.data
     prose = literal_blanked(without_code(body) if markdown else body)
     given: dict[str, str | None] = {}
@@ -216,4 +221,6 @@ def _value(tag: re.Match[str], body: str, data: Mapping[str, str]) -> str | None
     text = body[tag.start("value") : tag.end("value")].strip()
     if match := _LITERAL.fullmatch(text):
         return next(group for group in match.groups() if group is not None)
+    from publisher.sources import datafiles
+
     return datafiles.value_at(text, data)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
+from publisher.core.patterns import lazy
 from publisher.sources import hugo
 from publisher.sources.dates import Order, parse_date, read_date
 from publisher.sources.people import language_suffix
@@ -22,8 +23,8 @@ OPENING_FIELDS = ("publishdate", "pubdate", "published")
 EXPIRY_FIELDS = ("expirydate", "unpublishdate", "expires")
 PATH_FIELDS = ("permalink", "url", "path", "slug")
 
-_IN_NAME = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)(T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))?")
-_IN_PATH = re.compile(r"(?:^|/)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?=[/-]|$)")
+_IN_NAME = lazy(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)(T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))?")
+_IN_PATH = lazy(r"(?:^|/)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?=[/-]|$)")
 
 
 @dataclass(frozen=True, slots=True)

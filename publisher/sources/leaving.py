@@ -13,22 +13,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from publisher.core.patterns import lazy
 from publisher.sources.globs import any_of, compiled, expression
 
 _COPIES = (
     # Syncthing: https://docs.syncthing.net/users/syncing.html#conflicting-changes
-    re.compile(r"(.+)\.sync-conflict-\d{8}-\d{6}(?:-[A-Z0-9]{7})?((?:\..+)?)"),
+    lazy(r"(.+)\.sync-conflict-\d{8}-\d{6}(?:-[A-Z0-9]{7})?((?:\..+)?)"),
     # Dropbox "(Ann's conflicted copy 2026-11-12)", Nextcloud "(conflicted copy 2026-11-12 101500)"
-    re.compile(
+    lazy(
         r"(.+?) ?\((?:[^()]* )?conflicted copy(?: [^()]*?)?\d{4}-\d\d-\d\d[^()]*(?:\([^()]*\))?\)((?:\..+)?)"
     ),
-    re.compile(r"(.+?) ?\((?:[^()]*'s )?conflicted copy(?: \d+)?\)((?:\..+)?)"),
+    lazy(r"(.+?) ?\((?:[^()]*'s )?conflicted copy(?: \d+)?\)((?:\..+)?)"),
     # ownCloud, and Nextcloud before 2.5
-    re.compile(r"(.+)_conflict-\d{8}-\d{6}((?:\..+)?)"),
+    lazy(r"(.+)_conflict-\d{8}-\d{6}((?:\..+)?)"),
     # Seafile
-    re.compile(r"(.+?) ?\(SFConflict [^()]*\d{4}-\d\d-\d\d[^()]*\)((?:\..+)?)"),
+    lazy(r"(.+?) ?\(SFConflict [^()]*\d{4}-\d\d-\d\d[^()]*\)((?:\..+)?)"),
 )
-_BACKUP = re.compile(r"#.*#|~\$.*|.*(?:~|\.(?:swp|swo|swx|orig|bak|rej))", re.IGNORECASE)
+_BACKUP = lazy(r"#.*#|~\$.*|.*(?:~|\.(?:swp|swo|swx|orig|bak|rej))", re.IGNORECASE)
 
 
 def copied_from(path: str) -> str | None:

@@ -25,6 +25,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from publisher.core.code import without_code
+from publisher.core.patterns import lazy
 from publisher.sources import spelling
 from publisher.sources.people import language_at, language_suffix
 from publisher.sources.rules import SourceRules
@@ -45,16 +46,14 @@ _PLACE = (
 """Where a body may name a file: inline links and pictures, definitions of references, raw HTML."""
 
 _FILES = ("f1", "f2", "f3", "f4", "f5")
-_LINK = re.compile(f"{_BASE}{_TAG}|{_BASE}(?P<ref>{_REF})|{_PLACE}", re.MULTILINE)
-_POST = re.compile(
-    r"@/|[{|]filename[}|]|(?![A-Za-z][A-Za-z0-9+.-]*:|//|#|\{)[^?#]*\.(?:md|mdx|markdown)(?=[#?]|$)"
-)
-_MARK = re.compile(r"^(?:@/|[{|]filename[}|])")
-_PELICANS = re.compile(r"[{|](static|attach|index|author|category|tag)[}|](.*)")
-_STATIC = re.compile(r"(?:\.\./)*(?:static|public)/(.+)")
-_FENCE = re.compile(r"^[ \t]*(?:`{3,}(?=[^`\n]*$)|~~~)", re.MULTILINE)
-_ENDS = re.compile(r"\.(?:md|mdx|markdown|html|htm|rst)$", re.IGNORECASE)
-_INDEX = re.compile(r"(?:^|/)_?index$", re.IGNORECASE)
+_LINK = lazy(f"{_BASE}{_TAG}|{_BASE}(?P<ref>{_REF})|{_PLACE}", re.MULTILINE)
+_POST = lazy(r"@/|[{|]filename[}|]|(?![A-Za-z][A-Za-z0-9+.-]*:|//|#|\{)[^?#]*\.(?:md|mdx|markdown)(?=[#?]|$)")
+_MARK = lazy(r"^(?:@/|[{|]filename[}|])")
+_PELICANS = lazy(r"[{|](static|attach|index|author|category|tag)[}|](.*)")
+_STATIC = lazy(r"(?:\.\./)*(?:static|public)/(.+)")
+_FENCE = lazy(r"^[ \t]*(?:`{3,}(?=[^`\n]*$)|~~~)", re.MULTILINE)
+_ENDS = lazy(r"\.(?:md|mdx|markdown|html|htm|rst)$", re.IGNORECASE)
+_INDEX = lazy(r"(?:^|/)_?index$", re.IGNORECASE)
 _SAFE = "/!$'()*+,:;=@~&%"
 MANY = 2_000
 """Links of one body that are looked at; with more it is no post."""

@@ -14,13 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from publisher.core.patterns import lazy
 from publisher.sources.datewords import SIGN, SIGNS
 from publisher.sources.rules import Defaults
 from publisher.sources.values import Value, fold
 
 MAX_TEXT = 10_000
-_ASSIGNED = re.compile(r"""^\s*([A-Z_]+)\s*=\s*[rRuU]?(["'])(.*?)\2""", re.MULTILINE)
-_FIELD = re.compile(r"\{(?:date:([^{}]*)|(\w+))\}")
+_ASSIGNED = lazy(r"""^\s*([A-Z_]+)\s*=\s*[rRuU]?(["'])(.*?)\2""", re.MULTILINE)
+_FIELD = lazy(r"\{(?:date:([^{}]*)|(\w+))\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

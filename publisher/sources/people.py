@@ -1,15 +1,18 @@
 """Who wrote a post, in which language, and under which words it is filed."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
+from publisher.core.patterns import lazy
 from publisher.core.site import Person
-from publisher.sources.hugo import Tongues
 from publisher.sources.rules import USUAL, SourceRules
 from publisher.sources.values import FrontMatter, Value, fold, names, scalars, table
 from publisher.sources.words import parted, plain
+
+if TYPE_CHECKING:
+    from publisher.sources.hugo import Tongues
 
 LANGUAGES = {
     "arabic": "ar", "bengali": "bn", "bulgarian": "bg", "burmese": "my", "catalan": "ca", "chinese": "zh",
@@ -29,9 +32,9 @@ LANGUAGES = {
 _NOTHING = FrontMatter(values={}, lines={}, line=1)
 NO_LABELS: Mapping[str, str] = {}
 
-_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
-_ADDRESS = re.compile(r"(.+?)\s*<\s*([^\s<>@]+@[^\s<>@]+)\s*>")
-_OF_RSS = re.compile(r"([^\s<>@()]+@[^\s<>@()]+)\s*\(([^()]+)\)")  # RSS 2.0: jo@x.example (Jo)
+_TAG = lazy(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
+_ADDRESS = lazy(r"(.+?)\s*<\s*([^\s<>@]+@[^\s<>@]+)\s*>")
+_OF_RSS = lazy(r"([^\s<>@()]+@[^\s<>@()]+)\s*\(([^()]+)\)")  # RSS 2.0: jo@x.example (Jo)
 
 
 _OFTEN_WORDS = names("am ar as be cs do et he hi id is it ml my ne no or pl si so ta te to")
@@ -40,7 +43,7 @@ _HOMES = _ROOTS | {"blog", "posts", "_posts", "post", "pages", "news", "articles
 _CODES = frozenset(LANGUAGES.values()) | names(
     "af az be bs cy eo eu fy gl hy is ka kk kn lb mk ml mn mr nb ne nn pa si sq te tl uz zu"
 )
-_IN_NAME = re.compile(r"\.([a-z]{2}(?:[-_][A-Za-z]{2,4})?)$")
+_IN_NAME = lazy(r"\.([a-z]{2}(?:[-_][A-Za-z]{2,4})?)$")
 
 
 def language_suffix(stem: str) -> str:
@@ -74,7 +77,7 @@ def language_at(path: str, rules: SourceRules) -> str:
     return find_language(_NOTHING, path, rules)[0]
 
 
-def _of_tongues(tongues: Tongues, path: str) -> str:
+def _of_tongues(tongues: "Tongues", path: str) -> str:
     """The language that Hugo gives to a file: by its folder, else by its name; "" for neither."""
     if found := tongues.of_folder(path)[1]:
         return found

@@ -18,8 +18,8 @@ from datetime import datetime
 from hashlib import sha1
 from urllib.parse import quote
 
+from publisher.core.patterns import lazy
 from publisher.sources.datewords import DATE_WORDS
-from publisher.sources.hexo import Filing
 from publisher.sources.instants import dated_name, own_name
 from publisher.sources.people import language_suffix
 from publisher.sources.rules import USUAL, SourceRules
@@ -34,17 +34,15 @@ NAMED = {  # Jekyll's names
     "none": "/:categories/:title.html",
 }
 
-_IN_YEAR = re.compile(
-    r"(?:^|/)\d{4}/\d{1,2}-\d{1,2}-[^/]+(?:/index)?\.\w+$", re.IGNORECASE
-)  # 2024/05-01-a.md
-_MONTH_DAY = re.compile(r"^\d{1,2}-\d{1,2}-")
-_LAST_DATE = re.compile(r"(.*)(?<!\d)(\d{4}[/-]\d{1,2}[/-]\d{1,2})[/-]?(.*)")  # Docusaurus' own
-_TRANSLATED = re.compile(r"i18n/([^/]+)/docusaurus-plugin-content-blog(?:-[^/]+)?/")
-_SEPARATORS = re.compile(r"^[-_. ]+")
-_NOT_SLUG = re.compile(r"[^\w]+")
+_IN_YEAR = lazy(r"(?:^|/)\d{4}/\d{1,2}-\d{1,2}-[^/]+(?:/index)?\.\w+$", re.IGNORECASE)  # 2024/05-01-a.md
+_MONTH_DAY = lazy(r"^\d{1,2}-\d{1,2}-")
+_LAST_DATE = lazy(r"(.*)(?<!\d)(\d{4}[/-]\d{1,2}[/-]\d{1,2})[/-]?(.*)")  # Docusaurus' own
+_TRANSLATED = lazy(r"i18n/([^/]+)/docusaurus-plugin-content-blog(?:-[^/]+)?/")
+_SEPARATORS = lazy(r"^[-_. ]+")
+_NOT_SLUG = lazy(r"[^\w]+")
 _NAMED = "!$&'()*+,:;=@~"  # what a name in a path may hold (RFC 3986 3.3)
 _PATHS = f"/{_NAMED}"
-_NOT_JEKYLLS = re.compile(r"[^\w.~!$&'()+,;=@]+")  # Utils.slugify, "pretty"; a run with hyphens is one
+_NOT_JEKYLLS = lazy(r"[^\w.~!$&'()+,;=@]+")  # Utils.slugify, "pretty"; a run with hyphens is one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +193,8 @@ def _category(facts: Facts, rules: SourceRules) -> str:
     if rules.profile == "pelican":
         return _spelt(facts.categories[0] if facts.categories else "misc", rules)
     if rules.profile == "hexo":
+        from publisher.sources.hexo import Filing
+
         filing = rules.filing or Filing()
         words = map(filing.word, facts.categories or (filing.usual,))
         return "/".join(quote(_NOT_SLUG.sub("-", word).strip("-"), safe=_NAMED) for word in words)
@@ -293,5 +293,5 @@ _WORDS: dict[str, Callable[[Facts, SourceRules], str]] = {
     "author": _author,
     "output_ext": lambda facts, rules: ".html",
 }
-_WORD = re.compile(f":({'|'.join(sorted(_WORDS, key=len, reverse=True))})(?![a-z])")
-_ANY_WORD = re.compile(r":([A-Za-z]\w*)")
+_WORD = lazy(f":({'|'.join(sorted(_WORDS, key=len, reverse=True))})(?![a-z])")
+_ANY_WORD = lazy(r":([A-Za-z]\w*)")

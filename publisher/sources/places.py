@@ -1,13 +1,12 @@
 """Where a post lives: slug, permalink, the URL readers are sent to, its picture."""
 
-import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from publisher.core.assets import name_of
+from publisher.core.patterns import lazy
 from publisher.core.permalinks import under_posts
 from publisher.core.posts import Image
-from publisher.sources.eleventy import address
 from publisher.sources.jekyllpaths import posts_home
 from publisher.sources.permalinks import Facts, expand, in_content, section, undated
 from publisher.sources.profiles import GENERIC
@@ -20,10 +19,10 @@ IMAGE_FIELDS = (
     "image", "cover", "coverimage", "heroimage", "featureimage", "featuredimage", "bannerimage", "thumbnail",
 )  # fmt: skip
 IMAGE_KEYS = ("url", "src", "path", "image", "file", "href", "feature", "relative")
-_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+/?|/")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9_.~=&?,/-]*)?")
+_ESCAPE = lazy(r"%(?![0-9A-Fa-f]{2})")
+_PLAIN_PATH = lazy(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+/?|/")
+_SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_PLAIN_URL = lazy(r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9_.~=&?,/-]*)?")
 _SAFE = "/!$'()*+,:;=@~&"
 
 
@@ -168,6 +167,8 @@ def _permalink(facts: Facts, rules: SourceRules, unknown: list[str]) -> tuple[st
     for name in ("permalink", "url", "path", "saveas"):
         text = facts.front.text(name)
         if rules.profile == "eleventy" and text:
+            from publisher.sources.eleventy import address
+
             made, why = address(text, facts)
             if made is None and rules.permalink is None:
                 unknown.append(f"{name}: {text[:80]!r} needs {why}; set posts.permalink to what it makes")

@@ -1,6 +1,5 @@
 """One file's bytes -> Parsed | BadPost. Pure: no file is opened here."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,10 +9,10 @@ from urllib.parse import quote
 
 from publisher.core.extensions import Extension
 from publisher.core.passages import without_passages
+from publisher.core.patterns import lazy
 from publisher.core.posts import BadPost, Markup, Parsed, Post, body_hash, unshifted
 from publisher.sources import people, places
 from publisher.sources.asked import asked_of
-from publisher.sources.conditions import Scope, decided
 from publisher.sources.conflicts import conflict_in, is_blank
 from publisher.sources.containers import Container, open_container
 from publisher.sources.dates import zone_named
@@ -57,7 +56,7 @@ MOST_TERMS = 200
 
 _INNER = {"hugo": ("params",), "zola": ("taxonomies", "extra")}
 _NOTHING = FrontMatter(values={}, lines={}, line=1)
-_BREAKS = re.compile(r"\r\n?")
+_BREAKS = lazy(r"\r\n?")
 
 
 def _nothing_beside(_path: str, _name: str) -> None:
@@ -151,6 +150,8 @@ def _shown(
     ]
     if "{%" not in body:
         return body, warnings
+    from publisher.sources.conditions import Scope, decided  # for bodies with tags
+
     given = container.front or _NOTHING
     front = given.over(_defaults(path, rules))
     scope = Scope(given=given, front=front, head=head, site=rules.site, profile=rules.profile)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from publisher.core.extensions import Extension
 from publisher.core.site import Person
-from publisher.sources.hexo import Filing
-from publisher.sources.hugo import Dating, Tongues
 from publisher.sources.leaving import Leaves, why_left
 from publisher.sources.profiles import GENERIC, PROFILES, Profile
 from publisher.sources.values import Value, fold
 
 if TYPE_CHECKING:
+    from publisher.sources.hexo import Filing
+    from publisher.sources.hugo import Dating, Tongues
     from publisher.sources.pelican import Articles
 
 
@@ -82,9 +82,9 @@ class SourceRules:
     beside: Mapping[str, Mapping[str, Value]] = field(default_factory=dict[str, Mapping[str, Value]])
     unread: tuple[str, ...] = ()
     undated: bool | None = None
-    tongues: Tongues | None = None
-    dating: Dating | None = None
-    filing: Filing | None = None
+    tongues: "Tongues | None" = None
+    dating: "Dating | None" = None
+    filing: "Filing | None" = None
     content: str | None = None
     spelling: Callable[[str], str] | None = None
     leaves: tuple[Leaves, ...] = ()

@@ -7,20 +7,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from publisher.core.patterns import lazy
 from publisher.sources.values import Value
 
 MAX_TOKENS = 20_000
 MAX_DEPTH = 40
 
 # Each branch takes what never closes up to the end, so that no text takes longer than its length.
-_TOKEN = re.compile(
+_TOKEN = lazy(
     r"(?P<space>\s+|//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?)"
     r"|(?P<text>\"(?:[^\"\\\n]|\\[\s\S])*\"?|'(?:[^'\\\n]|\\[\s\S])*'?|`(?:[^`\\]|\\[\s\S])*`?)"
     r"|(?P<word>[\w$.@+-]+)|(?P<sign>=>|[\s\S])"
 )
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|\n|([\s\S]))")
+_ESCAPE = lazy(r"\\(?:u([0-9A-Fa-f]{4})|\n|([\s\S]))")
 _SHORT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": ""}
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_NUMBER = lazy(r"[+-]?\d+(?:\.\d+)?")
 _ENDS = frozenset({",", "}", "]", ";", ")", ""})
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 

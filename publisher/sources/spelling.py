@@ -4,6 +4,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from publisher.core.patterns import lazy
+
 _ALLOWED = frozenset("./\\_#+~-@")
 _LATIN = {
     **dict(zip("абвгдезийклмнопрстуфыэіўј", "abvgdeziiklmnoprstufyeiuj", strict=True)),
@@ -23,13 +25,13 @@ _SINDRES = str.maketrans({
 })  # fmt: skip
 """What @sindresorhus/transliterate spells otherwise than above."""
 
-_CONTRACTED = re.compile(r"([a-z\d]+)'([ts])(?=\s|$)")
-_NOT_SLUGS = re.compile(r"[^\w\s$*_+~.()'\"!\-:@]+", re.ASCII)
-_NOT_PELICANS = re.compile(r"[^\w\s-]")
-_BETWEEN = re.compile(r"[-\s]+")
-_NOT_GITHUBS = re.compile(r"[^\w\- ]+")
-_FORBIDDEN = re.compile(r"[<>:\"/\\|?*]")
-_NOT_ZOLAS = re.compile(r"[^a-z0-9]+")
+_CONTRACTED = lazy(r"([a-z\d]+)'([ts])(?=\s|$)")
+_NOT_SLUGS = lazy(r"[^\w\s$*_+~.()'\"!\-:@]+", re.ASCII)
+_NOT_PELICANS = lazy(r"[^\w\s-]")
+_BETWEEN = lazy(r"[-\s]+")
+_NOT_GITHUBS = lazy(r"[^\w\- ]+")
+_FORBIDDEN = lazy(r"[<>:\"/\\|?*]")
+_NOT_ZOLAS = lazy(r"[^a-z0-9]+")
 
 
 def as_written(name: str) -> str:

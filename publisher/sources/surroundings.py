@@ -7,19 +7,17 @@ names of folders and containers   where no configuration is found
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from publisher.core.patterns import lazy
 from publisher.core.site import Person
-from publisher.sources import datafiles, includes, jekyllpaths, pelican, pelicanpaths
+from publisher.sources import includes, jekyllpaths
 from publisher.sources.configs import Config, config_in, read_table
 from publisher.sources.containers import open_container
 from publisher.sources.dialects import extensions_of
-from publisher.sources.elevendata import with_data
-from publisher.sources.ignoring import with_left
 from publisher.sources.people import language_of, person_of
 from publisher.sources.profiles import PERMALINK
 from publisher.sources.rules import Defaults, SourceRules
@@ -30,7 +28,7 @@ MAX_ABOVE = 4
 """How many folders above the posts are looked into where no repository's root ends the search."""
 
 MAX_AUTHORS = 20_000
-_DATED = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
+_DATED = lazy(r"\d{4}-\d{1,2}-\d{1,2}")
 _TABLES = (
     "_data/authors", "src/_data/authors", "source/_data/authors", "data/authors", "authors", "blog/authors",
     "_data/people", "_data/team",
@@ -59,8 +57,12 @@ def settle(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[s
     if config and config.profile == rules.profile:
         rules = _configured(rules, config, origins)
     if rules.profile == "eleventy":
+        from publisher.sources.elevendata import with_data
+
         rules = with_data(rules, folder, root, paths)
     if config and config.profile == rules.profile:
+        from publisher.sources.ignoring import with_left
+
         rules = with_left(rules, config, root, paths)
     if rules.profile == "pelican" and config:
         rules = _with_articles(rules, config, paths, foreign=not ours)
@@ -84,8 +86,12 @@ def _with_includes(rules: SourceRules, root: Path, config: Config | None) -> Sou
     places = dict.fromkeys(root / part / named for part in below)
     inside = [place for place in places if place.resolve().is_relative_to(root) and place.is_dir()]
     data = jekyllpaths.folder_in(site, "data_dir", "_data")
-    known = datafiles.data_of(root / below[0] / data, root) if rules.profile == "jekyll" else {}
-    return replace(rules, includes=includes.files_of(inside), data=known)
+    rules = replace(rules, includes=includes.files_of(inside))
+    if rules.profile != "jekyll":
+        return rules
+    from publisher.sources import datafiles
+
+    return replace(rules, data=datafiles.data_of(root / below[0] / data, root))
 
 
 def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> SourceRules:
@@ -121,6 +127,8 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
 
 
 def _with_articles(rules: SourceRules, config: Config, paths: Sequence[str], *, foreign: bool) -> SourceRules:
+    from publisher.sources import pelican, pelicanpaths
+
     found = pelican.articles(config.given)
     if not foreign:  # posts.permalink is for all of them
         found = replace(found, foreign="")

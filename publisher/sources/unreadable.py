@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from publisher.core.patterns import lazy
 from publisher.sources.instants import dated_name
 from publisher.sources.rules import SourceRules
 
@@ -29,10 +30,10 @@ _NEVER = frozenset({"zola", "docusaurus"})
 """They read Markdown and nothing else."""
 
 _HEAD = 20_000
-_DATE = re.compile(
+_DATE = lazy(
     rb"""^[ \t"]{0,20}(?:#\+|[:#*-]{0,2}[ ]?)"?(?:rev)?date"?[ ]?[:=]""", re.MULTILINE | re.IGNORECASE
 )
-_DRAFT = re.compile(
+_DRAFT = lazy(
     rb"^[ ]{0,4}(?:#\+|:)?(?:draft|hugo_draft)[ ]?[:=]+[ ]*(?:true|t)\b", re.MULTILINE | re.IGNORECASE
 )
 

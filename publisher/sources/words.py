@@ -5,52 +5,53 @@ without which it would say something else: "~~free~~ paid", "10^6".
 import html
 import re
 
+from publisher.core.patterns import lazy
 from publisher.sources.values import legal
 
-_TAG = re.compile(
+_TAG = lazy(
     r"</?(?:a|abbr|b|bdi|bdo|big|br|center|cite|code|del|dfn|div|em|font|h[1-6]|i|img|ins|kbd|mark|nobr|p|q|s|samp"
     r"|small|span|strike|strong|sub|sup|tt|u|var|wbr)(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
 )
-_PAIRED = re.compile(
+_PAIRED = lazy(
     r"(?P<code>(?<!`)(?P<ticks>`+)[^`]+(?P=ticks))"
     r"|<(?P<end>/)?(?P<name>a|abbr|b|bdi|bdo|big|center|cite|code|del|dfn|div|em|font|h[1-6]|i|ins|kbd|mark|nobr|p"
     r"|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var)"
     r"(?:\s+[\w:-]+(?:\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>=]+))?)*\s*>",
     re.IGNORECASE,
 )
-_GLUED = re.compile(r"(?<=[^\W_])<br\s*/?>|<br\s*/?>(?=[^\W_])", re.IGNORECASE)
-_PICTURE = re.compile(r"<img\s[^<>]*=[^<>]*>|(?<=\w)<wbr\s*/?>(?=\w)", re.IGNORECASE)
-_TAGS_OF_TEMPLATES = re.compile(r"\{%[^{}]*%\}")
-_EXPRESSION = re.compile(r"\{\{[^{}]*\}\}")
+_GLUED = lazy(r"(?<=[^\W_])<br\s*/?>|<br\s*/?>(?=[^\W_])", re.IGNORECASE)
+_PICTURE = lazy(r"<img\s[^<>]*=[^<>]*>|(?<=\w)<wbr\s*/?>(?=\w)", re.IGNORECASE)
+_TAGS_OF_TEMPLATES = lazy(r"\{%[^{}]*%\}")
+_EXPRESSION = lazy(r"\{\{[^{}]*\}\}")
 _MARKS = (
-    (re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"]*\")?\)"), r"\1"),
-    (re.compile(r"(`+)([^`]+)\1"), r"\2"),
-    (re.compile(r"\*\*(?=\S)([^*]+?)(?<=\S)\*\*"), r"\1"),
-    (re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])"), r"\1"),
-    (re.compile(r"(?<![\w_])__(?=\S)([^_]*\s[^_]*)(?<=\S)__(?![\w_])"), r"\1"),
-    (re.compile(r"(?<![\w_])_(?=[^\s_])([^_]+?)(?<=\S)_(?![\w_])"), r"\1"),
-    (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"),
+    (lazy(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"]*\")?\)"), r"\1"),
+    (lazy(r"(`+)([^`]+)\1"), r"\2"),
+    (lazy(r"\*\*(?=\S)([^*]+?)(?<=\S)\*\*"), r"\1"),
+    (lazy(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])"), r"\1"),
+    (lazy(r"(?<![\w_])__(?=\S)([^_]*\s[^_]*)(?<=\S)__(?![\w_])"), r"\1"),
+    (lazy(r"(?<![\w_])_(?=[^\s_])([^_]+?)(?<=\S)_(?![\w_])"), r"\1"),
+    (lazy(r"\\([!-/:-@\[-`{-~])"), r"\1"),
 )
-_POWER = re.compile(r"(?<=\w)<sup>([-+\u2212]?\d{1,6})</sup>", re.IGNORECASE)
-_EXPONENT = re.compile(r"[-+\u2212]?\d{1,6}")
-_STRUCK = re.compile(r"</?(?:del|s|strike)(?:\s[^<>]*)?>", re.IGNORECASE)
-_ENTITY = re.compile(r"&(?:#\w{1,8}|\w{1,32})$")
+_POWER = lazy(r"(?<=\w)<sup>([-+\u2212]?\d{1,6})</sup>", re.IGNORECASE)
+_EXPONENT = lazy(r"[-+\u2212]?\d{1,6}")
+_STRUCK = lazy(r"</?(?:del|s|strike)(?:\s[^<>]*)?>", re.IGNORECASE)
+_ENTITY = lazy(r"&(?:#\w{1,8}|\w{1,32})$")
 _MARK_SIGNS = frozenset("[`*_~\\")
-_SPACE = re.compile(r"[ \t\n\r\f\v\u2028\u2029]+")  # a no-break space is meant
-_ATX = re.compile(r"#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
-_ATTRIBUTES = re.compile(r"\s*\{[:#][^{}]*\}\s*$")
-_UNSEEN = re.compile(r"\s*(?:(?:import|export)\s.*|\{%.*%\}|\{:.*\}|\{/\*.*\*/\})\s*$")
-_HTML_OPENING = re.compile(
+_SPACE = lazy(r"[ \t\n\r\f\v\u2028\u2029]+")  # a no-break space is meant
+_ATX = lazy(r"#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
+_ATTRIBUTES = lazy(r"\s*\{[:#][^{}]*\}\s*$")
+_UNSEEN = lazy(r"\s*(?:(?:import|export)\s.*|\{%.*%\}|\{:.*\}|\{/\*.*\*/\})\s*$")
+_HTML_OPENING = lazy(
     r"(?:\s|<(?:article|body|div|header|main|section)\b[^<>]*>)*<h([1-6])(?:\s[^<>]*)?>(.*?)</h\1\s*>",
     re.IGNORECASE | re.DOTALL,
 )
-_MORE = re.compile(
+_MORE = lazy(
     r"<!--\s*(?:more|truncate|excerpt|end[ _-]?excerpt|read[ _-]?more)\s*-->|\{/\*\s*truncate\s*\*/\}",
     re.IGNORECASE,
 )
-_FENCE = re.compile(r"^[ \t]*(?:`{3,}(?=[^`\n]*$)|~~~)", re.MULTILINE)
-_SIMPLE = re.compile(r"(?:[!-%'-)+-;=-Z^a-z|}\]]+(?: |$))*")  # nothing here that could be a mark
+_FENCE = lazy(r"^[ \t]*(?:`{3,}(?=[^`\n]*$)|~~~)", re.MULTILINE)
+_SIMPLE = lazy(r"(?:[!-%'-)+-;=-Z^a-z|}\]]+(?: |$))*")  # nothing here that could be a mark
 _LIMIT = 10_000  # characters of a title or summary that are looked at; beyond that it is neither
 
 

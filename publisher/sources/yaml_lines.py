@@ -6,16 +6,17 @@ agrees with it wherever it says anything else (a property that the tests hold).
 
 import re
 
+from publisher.core.patterns import lazy
 from publisher.sources.values import FrontMatter, Quoted, Value, gather
 
-_ODD = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+_ODD = lazy("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _SCALAR = (
     r"(?:\"(?P<double>[^\"\\]*)\"|'(?P<single>[^']*)'"
     r"|(?P<plain>[A-Za-z0-9/._($<;\u00a1-\ud7ff](?:[^:#]|:(?=[^ ])|(?<=[^ ])#)*))"
 )
-_PAIR = re.compile(rf"(?P<key>[A-Za-z][A-Za-z0-9_-]*):(?: +(?:{_SCALAR}|(?P<flow>\[[^\[\]{{}}]*\]))?)? *")
-_ITEM = re.compile(rf"(?P<indent> *)- +{_SCALAR} *")
-_FLOW = re.compile(r" *(?:\"([^\"\\]*)\"|'([^']*)'|([A-Za-z0-9][A-Za-z0-9 _./+-]*)) *(?:,|$)")
+_PAIR = lazy(rf"(?P<key>[A-Za-z][A-Za-z0-9_-]*):(?: +(?:{_SCALAR}|(?P<flow>\[[^\[\]{{}}]*\]))?)? *")
+_ITEM = lazy(rf"(?P<indent> *)- +{_SCALAR} *")
+_FLOW = lazy(r" *(?:\"([^\"\\]*)\"|'([^']*)'|([A-Za-z0-9][A-Za-z0-9 _./+-]*)) *(?:,|$)")
 _NULLS = frozenset({"null", "Null", "NULL"})
 
 

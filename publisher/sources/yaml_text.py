@@ -1,15 +1,14 @@
 """YAML with every scalar as the text it was written as: `title: no` and `slug: 300` mean what they say."""
 
-import re
-
 import yaml
 
+from publisher.core.patterns import lazy
 from publisher.sources.values import FrontMatter, FrontMatterError, Quoted, Value, gather
 
 MAX_NODES = 20_000
 MAX_DEPTH = 100
-_BRACKETS = re.compile(r"[\[\]{}]")
-_COMPACT = re.compile(r"[-?:][ \t]")
+_BRACKETS = lazy(r"[\[\]{}]")
+_COMPACT = lazy(r"[-?:][ \t]")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 

@@ -61,14 +61,17 @@ class Documents:
 
     def set_problems(self, area: str, problems_now: Sequence[str], now: datetime) -> None:
         """The problems of `area` are these; one that was there before keeps the instant it was first seen."""
-        ours = problems.c.area == area
+        ours, wanted = problems.c.area == area, list(dict.fromkeys(problems_now))
+        query = select(problems.c.text, problems.c.since).where(ours).order_by(problems.c.position)
+        with self._db.read() as connection:
+            since = {row.text: row.since for row in connection.execute(query)}
+        if list(since) == wanted:
+            return
         with self._db.write() as connection:
-            seen = connection.execute(select(problems.c.text, problems.c.since).where(ours))
-            since = {row.text: row.since for row in seen}
             connection.execute(delete(problems).where(ours))
             rows = [
                 {"area": area, "position": n, "text": text, "since": since.get(text, now)}
-                for n, text in enumerate(dict.fromkeys(problems_now))
+                for n, text in enumerate(wanted)
             ]
             if rows:
                 connection.execute(insert(problems), rows)

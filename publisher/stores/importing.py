@@ -90,36 +90,29 @@ Rows = Sequence[tuple[NewReader, RowStatus]]
 """Readers as they would be stored, and their status in the file."""
 
 
-class Importing:
-    """The part of `ports.SubscriberStore` that imports files."""
-
-    _db: Database
-
-    def import_rows(
-        self,
-        spec: str,
-        rows: Rows,
-        consent: Consent,
-        ask: NewMailing | None,
-        journal: Callable[[Sequence[Departure]], None],
-    ) -> Sequence[Outcome]:
-        """Stores rows on list `spec` in one transaction; returns the outcome of each. Whoever is new and
-        pending gets `ask`, once. `journal` is called with the departures before the commit.
-        """
-        if ask is not None:
-            keep_segments(self._db, ask.segments)
-        outcomes: list[Outcome] = [Outcome.ALREADY] * len(rows)
-        with self._db.write(wide=True) as connection:
-            connection.execute(CreateTable(incoming, if_not_exists=True))
-            departures: list[Departure] = []
-            for places in _passes(rows):
-                work = _ImportPass(connection, spec, [rows[place] for place in places], consent)
-                for place, outcome in zip(places, work.run(ask), strict=True):
-                    outcomes[place] = outcome
-                departures += work.departures
-            if departures:
-                journal(departures)
-        return outcomes
+def import_rows(
+    db: Database,
+    spec: str,
+    rows: Rows,
+    consent: Consent,
+    ask: NewMailing | None,
+    journal: Callable[[Sequence[Departure]], None],
+) -> Sequence[Outcome]:
+    """As `ports.SubscriberStore.import_rows`."""
+    if ask is not None:
+        keep_segments(db, ask.segments)
+    outcomes: list[Outcome] = [Outcome.ALREADY] * len(rows)
+    with db.write(wide=True) as connection:
+        connection.execute(CreateTable(incoming, if_not_exists=True))
+        departures: list[Departure] = []
+        for places in _passes(rows):
+            work = _ImportPass(connection, spec, [rows[place] for place in places], consent)
+            for place, outcome in zip(places, work.run(ask), strict=True):
+                outcomes[place] = outcome
+            departures += work.departures
+        if departures:
+            journal(departures)
+    return outcomes
 
 
 def _passes(rows: Rows) -> list[list[int]]:

@@ -1,5 +1,8 @@
 """SqlStore: the whole store over one database."""
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 from publisher.stores.asking import Asking
 from publisher.stores.bounces import Bounces
 from publisher.stores.departing import Departing
@@ -9,7 +12,6 @@ from publisher.stores.erasing import Persons
 from publisher.stores.files import Files
 from publisher.stores.folding import Folding
 from publisher.stores.holding import Holding
-from publisher.stores.importing import Importing
 from publisher.stores.ledger import Ledger
 from publisher.stores.log import Log
 from publisher.stores.pacing import PacingRecords
@@ -23,6 +25,13 @@ from publisher.stores.signingup import SigningUp
 from publisher.stores.subscribers import Subscribers
 from publisher.stores.views import Views
 
+if TYPE_CHECKING:
+    from publisher.core.departures import Departure
+    from publisher.core.importing import Outcome
+    from publisher.core.lists import Consent
+    from publisher.core.mailings import NewMailing
+    from publisher.stores.importing import Rows
+
 
 class SqlStore(
     Log,
@@ -34,7 +43,6 @@ class SqlStore(
     Asking,
     Rekeying,
     SigningUp,
-    Importing,
     Planning,
     Ledger,
     Holding,
@@ -51,6 +59,21 @@ class SqlStore(
 
     def __init__(self, database: Database) -> None:
         self._db = database
+
+    def import_rows(
+        self,
+        spec: str,
+        rows: "Rows",
+        consent: "Consent",
+        ask: "NewMailing | None",
+        journal: "Callable[[Sequence[Departure]], None]",
+    ) -> "Sequence[Outcome]":
+        """Stores rows on list `spec` in one transaction; returns the outcome of each. Whoever is new and
+        pending gets `ask`, once. `journal` is called with the departures before the commit.
+        """
+        from publisher.stores.importing import import_rows  # what knows the files of others loads late
+
+        return import_rows(self._db, spec, rows, consent, ask, journal)
 
     def close(self) -> None:
         """Lets go of every connection."""
