@@ -26,7 +26,7 @@ class _Lazy:
 
 def lazy(source: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
     """As `re.compile`, later. It has every method and attribute of a pattern and is as quick; a mistake in
-    `source` raises re.error at the first use (a test compiles every one). Not for values that travel to other
-    processes.
+    `source` raises re.error at the first use (a test compiles every one). The `re` of a match is the compiled
+    pattern, not this. Not for values that travel to other processes.
     """
     return cast("re.Pattern[AnyStr]", _Lazy(source, flags))

@@ -46,8 +46,9 @@ _ZONE = (
     r"(?:\s*(?P<zone>(?:UTC|GMT)?[+-](?:\d{4}|\d{1,2}(?::\d{2})?)(?!\d)"
     r"|[A-Za-z]+/[A-Za-z_/]+|[A-Za-z]{1,4}\b))?"
 )
-_TIMES = tuple(lazy(f"{_BETWEEN}{clock}{_ZONE}", re.IGNORECASE) for clock in _CLOCKS)
-_BARE = _TIMES[3:5]
+_WRITTEN = tuple(f"{_BETWEEN}{clock}{_ZONE}" for clock in _CLOCKS)
+_TIMES = tuple(lazy(source, re.IGNORECASE) for source in _WRITTEN)
+_BARE = _WRITTEN[3:5]
 """Times that Ruby passes over: its own have a colon, an "h", or am and pm."""
 _ODD_OFFSET = lazy(r"\s*[+-]\d")
 _TIMELIKE = lazy(r"\d|\b(?:[ap]\.?m\b|noon|midnight)", re.IGNORECASE)
@@ -111,7 +112,7 @@ def _on(day: tuple[int, int, int], text: str, end: int, zone: tzinfo, *, bare: b
     rest = text[time.end() if time else end :].strip()
     if _TIMELIKE.search(rest):
         return Dated(at, f"{rest[:30]!r} is not understood; write the time as 18:30")
-    if time and not bare and time.re in _BARE:
+    if time and not bare and time.re.pattern in _BARE:
         return Dated(at, "the generator does not read that time and takes midnight; write it as 18:30")
     return Dated(at)
 

@@ -1,6 +1,6 @@
 """Settled pairs: whatever happens to a folder, the plan without them is the plan on everything."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -134,7 +134,7 @@ class Site:
         @dataclass
         class Some:
             store: Store
-            source: Folder
+            source: Callable[[], Folder]
             naming: Naming
             max_age: timedelta
             reach: Any
@@ -145,7 +145,7 @@ class Site:
             if name == f"publish:{crash}":
                 raise Died
 
-        return cast("Parts", Some(self.store, folder, RULES.naming, RULES.max_age, reach))
+        return cast("Parts", Some(self.store, lambda: folder, RULES.naming, RULES.max_age, reach))
 
     def whole(self) -> Plan:
         values = [self.folder.as_read(value) for value in self.folder.files_now.values()]
