@@ -53,6 +53,9 @@ def _straight(move: Move, at: Mapping[str, Move], base_url: str) -> Move:
     return move
 
 
+NOWHERE: Mapping[str, str] = {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageAliases:
     """The page of a post under public/, and the other addresses that its author gives it, as paths there.
@@ -64,11 +67,16 @@ class PageAliases:
 
 
 def redirects(
-    posts: Iterable[PageAliases], former: Mapping[str, str], taken: Collection[str]
+    posts: Iterable[PageAliases],
+    former: Mapping[str, str],
+    taken: Collection[str],
+    wished: Mapping[str, str] = NOWHERE,
 ) -> tuple[dict[str, str], list[str]]:
     """Where addresses without a document lead, old path to page, each in one step; and what is wrong with
     aliases. `former` are the pages of addresses that posts had before. Nothing leads away from a path of
-    `taken`: an alias takes no other document's place. Of two posts with one alias the first has it.
+    `taken`: an alias takes no other document's place. Of two posts with one alias the first has it. An
+    operator moved the paths of `wished` to other paths: what would lead back to itself through them, leads
+    nowhere.
     """
     found: dict[str, str] = {}
     owners: dict[str, str] = {}
@@ -77,10 +85,28 @@ def redirects(
         for alias in post.aliases:
             if alias == post.page or found.get(alias) == post.page:
                 continue
+            if _comes_back(alias, post.page, wished):
+                problems.append(f"{post.file}: its alias {alias} is where its page moved to; remove it")
+                continue
             if alias in taken or alias in found:
                 whose = f"that of {owners[alias]}" if alias in owners else "taken by another page or document"
                 problems.append(f"{post.file}: its alias {alias} is {whose}; remove it")
                 continue
             found[alias], owners[alias] = post.page, post.file
-    found |= {path: page for path, page in former.items() if path not in found and path not in taken}
+    found |= {
+        path: page
+        for path, page in former.items()
+        if path not in found and path not in taken and not _comes_back(path, page, wished)
+    }
     return found, problems
+
+
+def _comes_back(path: str, page: str, wished: Mapping[str, str]) -> bool:
+    """Whether a redirect from `path` to `page` would lead back to `path`."""
+    seen: set[str] = set()
+    while page not in seen:
+        if page == path:
+            return True
+        seen.add(page)
+        page = wished.get(page, page)
+    return False

@@ -53,12 +53,19 @@ def settle_redirects(
     ]
     former = parts.store.former_addresses() if parts.pages else dict[str, str]()
     at = {path: places[id] for path, id in former.items() if id in places}
-    found, wrong = redirects(listed, at, standing)
+    base = parts.site.public_url
+    wished = {move.path: move.target.removeprefix(base) for move in _kept(parts) if move.fate is Fate.MOVED}
+    found, wrong = redirects(listed, at, standing, {path: _page_at(to) for path, to in wished.items()})
     lead = {path: address_of(page) for path, page in found.items()}
     gone = before.keys() - lead.keys() - set(taken)
     clear(parts, sorted(gone & parts.store.documents().keys()))
     parts.store.set_redirects(lead, now)
     return lead, wrong
+
+
+def _page_at(target: str) -> str:
+    """The document that a path under public/ is answered with."""
+    return f"{target}index.html" if not target or target.endswith("/") else target
 
 
 def _is_foreign(parts: Parts, path: str) -> bool:

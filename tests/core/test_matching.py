@@ -7,6 +7,8 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from publisher.core.identity import Naming
 from publisher.core.log import Known
@@ -87,6 +89,27 @@ def test_two_posts_may_trade_places_by_their_ids() -> None:
 def test_the_known_path_goes_before_an_alias() -> None:
     log = [known("a", 1), known("b", 2)]
     assert ids(matched([post("b", aliases=("/a/",))], log)) == {"b.md": "id-b"}
+
+
+@given(
+    st.sets(st.sampled_from("abcd")),
+    st.dictionaries(
+        st.sampled_from("abcdxyz"), st.lists(st.sampled_from(["/a/", "/b/", "/c/", "/d/", "/x/"]))
+    ),
+)
+def test_no_alias_takes_the_id_of_a_post_whose_file_is_there(
+    gone: set[str], aliases: dict[str, list[str]]
+) -> None:
+    log = [known(name, n) for n, name in enumerate("abcd", 1)]
+    there = [name for name in "abcdxyz" if name not in gone]
+    posts = [post(name, aliases=tuple(aliases.get(name, ()))) for name in there]
+    found = ids(matched(posts, log))
+    assert len(set(found.values())) == len(found), "no two files are one post"
+    for name in there:
+        own = name in "abcd"
+        assert not own or found[f"{name}.md"] == f"id-{name}"
+        took = found.get(f"{name}.md", "id-")[3:]
+        assert own or not took or (took in gone and f"/{took}/" in aliases[name])
 
 
 def test_an_alias_names_a_post_that_is_gone_from_its_place() -> None:

@@ -127,6 +127,25 @@ def test_an_alias_takes_the_place_of_no_document_and_its_author_is_told(blog: An
     assert "c.md: its alias old/index.html is that of b.md" in said
 
 
+def test_an_alias_is_no_way_round_in_a_circle_with_a_move_that_an_operator_made(
+    blog: Any, running: Any
+) -> None:
+    write(blog, "a.md", "A", "aliases: [/old/, /older/]")
+    blog.publish(AT.format(1))
+    page = "posts/2024/10/01/a/"
+    assert moves(blog)["old/index.html"] == ("moved", page)
+    blog.run("feeds", "move", page, "old/")
+    blog.publish(AT.format(2))
+    assert moves(blog) == {
+        f"{page}index.html": ("moved", "old/index.html"),
+        "older/index.html": ("moved", page),
+        **{f"posts/{name}/index.html": ("moved", page) for name in ("old", "older")},
+    }
+    assert "a.md: its alias old/index.html is where its page moved to" in blog.run("status").stdout
+    found = answers(running, f"/{page}", "/old/", "/older/")
+    assert [status for status, _ in found] == [301, 404, 301]
+
+
 def test_a_hostile_alias_leads_nowhere_else(blog: Any, running: Any) -> None:
     bad = [
         "//evil.example/x",
