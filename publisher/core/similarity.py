@@ -75,6 +75,13 @@ def share(one: Text, other: Text) -> float:
     return len(one.shingles & other.shingles) / larger if larger else 0.0
 
 
+def like_a_series(one: Text, other: Text) -> bool:
+    """Whether two bodies may be of one template: they share half of their shingles, or differ in one word. A
+    refrain has hardly any shingles, and one word changes most of them.
+    """
+    return share(one, other) >= HALF or _one_word_changed(one.words, other.words)
+
+
 def candidates(vanished: Iterable[Known], new: Iterable[Post]) -> Iterator[tuple[Known, Post]]:
     """The pairs that may be one post: of one day (in UTC), or with equal bodies."""
     near: defaultdict[date | str, dict[str, Known]] = defaultdict(dict)
@@ -89,8 +96,8 @@ def candidates(vanished: Iterable[Known], new: Iterable[Post]) -> Iterator[tuple
 
 
 def verdict(old: Post, new: Post, texts: tuple[Text, Text], *, crowded: bool) -> Verdict:
-    """What `new` is to `old`, which vanished, by the texts of their bodies. `crowded`: a third post shares
-    half of the new one's shingles, so they may be of a series.
+    """What `new` is to `old`, which vanished, by the texts of their bodies. `crowded`: a third post is
+    `like_a_series` with the new one, so all of them may be.
     """
     was, now = texts
     equal = old.body_hash == new.body_hash
@@ -101,13 +108,16 @@ def verdict(old: Post, new: Post, texts: tuple[Text, Text], *, crowded: bool) ->
         return Verdict.DOUBTFUL if equal and not crowded else Verdict.OTHER
     if alike and not crowded and (equal or old.instant == new.instant):
         return Verdict.RENAMED
-    doubtful = shared >= HALF if old.instant == new.instant else equal or (alike and not crowded)
+    same_instant = old.instant == new.instant
+    doubtful = alike or shared >= HALF if same_instant else equal or (alike and not crowded)
     return Verdict.DOUBTFUL if doubtful else Verdict.OTHER
 
 
 def _one_word_changed(was: Sequence[str], now: Sequence[str]) -> bool:
     """Whether they differ in one place, by one word at most: it breaks five shingles, more than a tenth of a
     short body's."""
+    if abs(len(was) - len(now)) > _LONG_WORD:
+        return False
     ahead = _common(was, now)
     behind = _common(was[ahead:][::-1], now[ahead:][::-1])
     middles = [words[ahead : len(words) - behind] for words in (was, now)]

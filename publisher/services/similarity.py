@@ -9,7 +9,7 @@ from publisher.core.log import Kind, Known
 from publisher.core.matching import Verdicts, has_text, kept_only_its_body
 from publisher.core.plans import Plan, of_kind
 from publisher.core.posts import Parsed, Post
-from publisher.core.similarity import HALF, Text, candidates, share, text_of, verdict
+from publisher.core.similarity import Text, Verdict, candidates, like_a_series, text_of, verdict
 from publisher.services.parts import Parts
 
 NEARBY = 1000
@@ -43,7 +43,7 @@ def verdicts_of(parts: Parts, plan: Plan, known: Sequence[Known], posts: Sequenc
     close = [
         (k, post, texts)
         for k, post, texts in open_pairs
-        if k.post.body_hash == post.body_hash or share(*texts) >= HALF
+        if verdict(k.post, post, texts, crowded=False) is not Verdict.OTHER
     ]
     crowded = _crowded(parts, close, old_texts, new_texts)
     return {
@@ -73,17 +73,17 @@ def _crowded(
     old_texts: Mapping[str, Text],
     new_texts: Mapping[str, Text],
 ) -> set[tuple[str, str]]:
-    """The pairs whose new body shares half with a third one: of another vanished post, of another new file,
-    or of a post near the old one in the log.
+    """The pairs whose new body is of one template with a third one: of another vanished post, of another new
+    file, or of a post near the old one in the log.
     """
     found: set[tuple[str, str]] = set()
     for k, post, (_, text) in close:
         others = [other for id, other in old_texts.items() if id != k.id]
         others += [other for path, other in new_texts.items() if path != post.path]
-        if any(share(text, other) >= HALF for other in others):
+        if any(like_a_series(text, other) for other in others):
             found.add((k.id, post.path))
     for k, post, (_, text) in close:
-        if (k.id, post.path) not in found and any(share(text, it) >= HALF for it in _nearby(parts, k)):
+        if (k.id, post.path) not in found and any(like_a_series(text, it) for it in _nearby(parts, k)):
             found.add((k.id, post.path))
     return found
 

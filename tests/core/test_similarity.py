@@ -10,7 +10,7 @@ from publisher.core.identity import Naming
 from publisher.core.log import Known
 from publisher.core.matching import match
 from publisher.core.posts import Post, body_hash
-from publisher.core.similarity import Verdict, candidates, share, text_of, verdict
+from publisher.core.similarity import Verdict, candidates, like_a_series, share, text_of, verdict
 
 NOON = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -135,6 +135,24 @@ def test_two_posts_of_a_series_are_never_one(words: list[str], filled: int, days
         found = said(" ".join(old), " ".join(new), later=days * DAY, crowded=crowded)
         assert found is not Verdict.RENAMED
         assert found is Verdict.OTHER or not (filled or crowded)
+
+
+@given(st.sampled_from([1, 2, 400]), st.integers(40, 60), st.data())
+def test_each_word_that_may_change_in_a_rename_also_makes_a_series(
+    kinds: int, count: int, data: st.DataObject
+) -> None:
+    """What is enough to take two bodies for one post is enough to doubt it where a third is as like."""
+    words = data.draw(
+        st.lists(st.sampled_from([f"w{n}" for n in range(kinds)]), min_size=count, max_size=count)
+    )
+    place = data.draw(st.integers(0, count - 1))
+    old, new, third = (
+        " ".join([*words[:place], word, *words[place + 1 :]]) for word in ("one", "two", "three")
+    )
+    assert said(old, new) is Verdict.RENAMED
+    assert like_a_series(text_of(new), text_of(third))
+    assert said(old, new, crowded=True) is Verdict.DOUBTFUL
+    assert said(old, new, later=DAY) is Verdict.OTHER
 
 
 def test_a_doubt_holds_the_file_and_names_the_post() -> None:

@@ -48,6 +48,16 @@ def test_a_post_of_a_series_is_new_though_the_one_before_is_taken_away(site: Any
     assert len(site.mails()) == 2
 
 
+def test_a_refrain_with_another_word_is_held_where_a_third_post_sings_it_too(site: Any) -> None:
+    """All its runs of five words are one, so one word changes most of them."""
+    first, second, third = (f"{'la ' * 20}{word}{' la' * 20}" for word in ("one", "two", "three"))
+    write(site, "first.md", "First", first, "2024-10-19T01:00:00Z")
+    sent_once(site, "second.md", second).unlink()
+    write(site, "third.md", "Third", third)
+    assert "held: third.md: may be second.md" in site.publish("2024-10-22T09:00:00Z")
+    assert len(site.mails()) == 1
+
+
 def test_what_is_in_doubt_is_held_and_named_until_its_author_says_what_it_is(site: Any) -> None:
     sent_once(site, body="Nine words about boats that lie on sand.").unlink()
     write(site, "ebb.md", "Ebb", "Nine words about boats that lie on mud.")
