@@ -160,6 +160,9 @@ def _figure(arguments: Arguments, context: Context) -> str:
     caption = arguments.get("caption") or arguments.get("description") or arguments.get("title", "")
     alt = arguments.get("alt") or spoken
     image = f'<img src="{escape(src)}" alt="{escape(alt)}">'
+    link = arguments.get("link", "")
+    if link not in ("", src) and "{" not in link:
+        image = f'<a href="{escape(link)}">{image}</a>'
     return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>" if caption else image
 
 

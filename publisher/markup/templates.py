@@ -91,12 +91,15 @@ def _hide_braces(text: str) -> str:
 
 
 def _uncommented(source: str, prose: str) -> str:
-    """`source` without MDX's comments, whatever they hold; they begin in `prose`, where code is blank."""
+    """`source` without the comments of MDX and of Go's templates (with a second brace on each side), whatever
+    they hold; they begin in `prose`, where code is blank.
+    """
     parts: list[str] = []
     at = 0
     while (start := prose.find("{/*", at)) >= 0 and (end := source.find("*/}", start)) >= 0:
-        parts.append(source[at:start])
-        at = end + 3
+        twice = source[at:start].endswith("{") and source.startswith("}", end + 3)
+        parts.append(source[at : start - twice])
+        at = end + 3 + twice
     return "".join([*parts, source[at:]])
 
 

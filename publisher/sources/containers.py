@@ -49,7 +49,7 @@ class _Handler(Protocol):
     def read(self, fm: str, line: int) -> FrontMatter: ...
 
 
-def open_container(text: str) -> Container:
+def open_container(text: str, *, blank: bool = False) -> Container:
     """Front matter and body of a whole file, whose line breaks are "\\n" and whose BOM is gone.
 
     The body is everything after the line break that ends the closing fence, unstripped. Raises
@@ -70,7 +70,7 @@ def open_container(text: str) -> Container:
     if len(head) > MAX_SIZE:
         raise FrontMatterError(f"front matter has {len(head)} characters; at most {MAX_SIZE}", line)
     front = ours.read(head, line)
-    if not front.values:
+    if not front.values and not blank:
         raise FrontMatterError("front matter opens and says nothing; write at least a title", line)
     return Container(front=front, body=body, kind=ours.kind)
 

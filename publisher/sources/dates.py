@@ -55,6 +55,7 @@ _TIMELIKE = lazy(r"\d|\b(?:[ap]\.?m\b|noon|midnight)", re.IGNORECASE)
 """What is left of a text and may be a time."""
 
 _OFFSET = lazy(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?")
+_AT_THE_END = lazy(r":\d{2}(?:\.\d+)?\s*([Zz]|[+-]\d{2}:?\d{2})$")
 _ISO = lazy(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _NUMBERS = lazy(r"(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})(?!\d)")
 
@@ -148,6 +149,14 @@ def _of_numbers(text: str, zone: tzinfo, order: Order, *, bare: bool) -> Dated:
         meant = f"{int(match['y']):04}-{month:02}-{day:02}"
         return Dated(found.at, f"read with the month first, as {meant}; write it so")
     return found
+
+
+def offset_in(text: str) -> tzinfo | None:
+    """The offset that a date ends with ("...T08:00:00+02:00", "... -0500", "...Z"); None: it has none."""
+    match = _AT_THE_END.search(text)
+    if match is None:
+        return None
+    return UTC if match[1] in "Zz" else _zone(match[1], UTC)
 
 
 @lru_cache(maxsize=64)

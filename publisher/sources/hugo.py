@@ -9,7 +9,7 @@ removePathAccents, disablePathToLower            how names are spelt
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from publisher.core.patterns import lazy
 from publisher.sources.spelling import Hugo
@@ -30,13 +30,15 @@ class Tongues:
     """The languages of a blog. `codes`: all that it names. `contents`: the folders, by their paths from the
     blog's root, that hold content, and the language of all in one ("" where names of files tell it). `main`
     is the one whose posts have no folder in their addresses; "": all have one. None of it is known of a blog
-    whose configuration names no languages. `off` are the codes of those that are turned off.
+    whose configuration names no languages. `off` are the codes of those that are turned off. `targets` are
+    the folders of the content that the folders of mounts stand for, where that is not the content itself.
     """
 
     codes: tuple[str, ...] = ()
     contents: Mapping[str, str]
     main: str = ""
     off: tuple[str, ...] = ()
+    targets: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def of_folder(self, path: str) -> tuple[str, str]:
         """The folder of content that the file at `path` is in, and that folder's language."""
@@ -112,7 +114,7 @@ def tongues(top: Mapping[str, Value]) -> Tongues:
     main = _text(top.get("defaultcontentlanguage")) or "en"
     reached = mounted(top)
     if not codes:
-        return Tongues(codes=(main,), contents=reached or {base: ""}, main=main)
+        return Tongues(codes=(main,), contents=reached or {base: ""}, main=main, targets=targets(top))
     own = [code for code in codes if _text(entries[code].get("contentdir"))]
     contents = {} if len(own) == len(codes) else {base: ""}
     for code in own:
@@ -120,7 +122,13 @@ def tongues(top: Mapping[str, Value]) -> Tongues:
             contents[place] = code
     inside = _text(top.get("defaultcontentlanguageinsubdir")) == "true"
     lower = tuple(sorted(code.lower() for code in off))
-    return Tongues(codes=tuple(codes), contents=reached or contents, main="" if inside else main, off=lower)
+    return Tongues(
+        codes=tuple(codes),
+        contents=reached or contents,
+        main="" if inside else main,
+        off=lower,
+        targets=targets(top),
+    )
 
 
 def mounts(top: Mapping[str, Value]) -> Iterator[tuple[str, Mapping[str, Value]]]:
@@ -143,6 +151,16 @@ def mounted(top: Mapping[str, Value]) -> dict[str, str]:
         if source and not source.startswith(".."):
             language = _text(mount.get("lang"))
             found[source] = language if found.get(source, language) == language else ""
+    return found
+
+
+def targets(top: Mapping[str, Value]) -> dict[str, str]:
+    """The same folders, and those of the content that they stand for; without those that are all of it."""
+    found: dict[str, str] = {}
+    for source, mount in mounts(top):
+        target = _text(mount.get("target")).removeprefix("./").strip("/")
+        if inside := target.removeprefix("content").strip("/"):
+            found[source] = inside
     return found
 
 

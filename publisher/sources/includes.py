@@ -17,6 +17,7 @@ from publisher.core.code import without_code
 from publisher.core.patterns import lazy
 from publisher.sources.configs import read_text
 from publisher.sources.rules import SourceRules
+from publisher.sources.values import Value, fold, table
 
 PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
 """Generators that run such tags in posts."""
@@ -44,6 +45,7 @@ _ASSIGN = lazy(
 )
 _LITERAL = lazy(r"""\"([^"]*)\"|'([^']*)'|(-?\d+(?:\.\d+)?)""")
 _FRONT = lazy(r"\A---[ \t]*\n.*?\n---[ \t]*\n", re.DOTALL)
+_SITE = lazy(r"\{\{-?\s{0,9}(site(?:\.[\w-]+){1,9})")
 _LOOP = lazy(r"\{%-?\s{0,9}(end)?for\b")
 
 Shifts = tuple[tuple[int, int, int], ...]
@@ -177,8 +179,9 @@ def _is_alone(body: str, tag: re.Match[str]) -> bool:
 
 def constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, dict[str, str]]:
     """`body` without what is only captured, line breaks kept; and the variables that it gives one plain
-    value, and the values of data files that it shows, by the names that it uses."""
-    if rules.profile not in PROFILES or ("{%" not in body and "site.data" not in body):
+    value, and the values of data files and of the configuration that it shows, by the names that it uses.
+    """
+    if rules.profile not in PROFILES or ("{%" not in body and "site." not in body):
         return body, {}
     from publisher.core.passages import literal_blanked
     from publisher.sources import datafiles
@@ -199,8 +202,20 @@ def constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, di
         parts += [body[at : tag.start()], "\n" * tag[0].count("\n")]
         at = tag.end()
     known = {name: value for name, value in given.items() if value is not None}
-    known |= datafiles.shown(prose, data)
+    known |= datafiles.shown(prose, data) | _of_config(prose, rules.site)
     return "".join([*parts, body[at:]]), known
+
+
+def _of_config(prose: str, site: Mapping[str, Value]) -> dict[str, str]:
+    """The plain values of the configuration that `prose` shows, by their names there: "site.author.name"."""
+    found: dict[str, str] = {}
+    for name in set(_SITE.findall(prose)) if site else ():
+        value: Value | None = {**site}
+        for word in name.split(".")[1:]:
+            value = table(value).get(fold(word)) if value is not None else None
+        if isinstance(value, str) and 0 < len(value) <= LONGEST_VALUE:
+            found[name] = value
+    return found
 
 
 def _loops(prose: str) -> list[tuple[int, int]]:

@@ -52,6 +52,7 @@ _MARK = lazy(r"^(?:@/|[{|]filename[}|])")
 _PELICANS = lazy(r"[{|](static|attach|index|author|category|tag)[}|](.*)")
 _STATIC = lazy(r"(?:\.\./)*(?:static|public)/(.+)")
 _FENCE = lazy(r"^[ \t]*(?:`{3,}(?=[^`\n]*$)|~~~)", re.MULTILINE)
+_IN_LANGUAGE = lazy(r"""\slang\s{0,9}=\s{0,9}["']?([A-Za-z-]{2,20})""")
 _ENDS = lazy(r"\.(?:md|mdx|markdown|html|htm|rst)$", re.IGNORECASE)
 _INDEX = lazy(r"(?:^|/)_?index$", re.IGNORECASE)
 _SAFE = "/!$'()*+,:;=@~&%"
@@ -83,6 +84,7 @@ class Links:
 
     def __init__(self, paths: Sequence[str], rules: SourceRules) -> None:
         self._rules = rules
+        self._several = rules.tongues is not None and len(rules.tongues.codes) > 1
         self._by_path: dict[str, str] = {}
         self._by_place: defaultdict[str, list[str]] = defaultdict(list)
         self._by_name: defaultdict[str, list[str]] = defaultdict(list)
@@ -123,7 +125,9 @@ class Links:
         refers = bool(match["ref"]) and "get_url" not in match[0]
         if refers and not name:
             return target
-        found = self._found(name, path, named=refers or (match["kind"] or "").startswith("post_"))
+        code = _IN_LANGUAGE.search(match[0]) if refers else None
+        language = code[1] if code else self._language(path)
+        found = self._found(name, path, language, named=refers or (match["kind"] or "").startswith("post_"))
         url = address(found) if found else ""
         if not url:
             return None
@@ -140,7 +144,8 @@ class Links:
             return before + self._of_pelican(given[1], given[2], path)
         if _POST.match(target):
             name = re.split(r"[?#]", target, maxsplit=1)[0]
-            found = self._found(name, path, named=False) or self._found(unquote(name), path, named=False)
+            mine = self._language(path)
+            found = self._found(name, path, mine) or self._found(unquote(name), path, mine)
             url = address(found) if found else ""
             if url:
                 return before + url + target[len(name) :]
@@ -173,33 +178,39 @@ class Links:
             return quote(posixpath.basename(place) if beside.startswith("../") else beside, safe=_SAFE)
         return quote(beside, safe=_SAFE) if self._rules.pages else site + quote(place, safe=_SAFE)
 
-    def _found(self, name: str, path: str, *, named: bool) -> str:
-        """The file that `name` means in the post at `path`; "" for none, or more than one."""
+    def _found(self, name: str, path: str, language: str, *, named: bool = False) -> str:
+        """The file that `name` means in the post at `path`, for a link to one in `language`; "" for none, or
+        several. To Hugo, b.md is the page of that name in each language.
+        """
         home = posixpath.dirname(self._rules.in_blog(path))
         name, rooted = _MARK.sub("", name), name.startswith("@/")
         if name != name.lstrip("/") or rooted:
             near = [name.lstrip("/")]
         else:
             near = [posixpath.normpath(posixpath.join(home, name)), posixpath.normpath(name)]
+        if self._several and not language_suffix(_ENDS.sub("", name)):
+            for place in near:
+                others = self._by_place.get(self._place(place), [])
+                if found := next((other for other in others if self._language(other) == language), ""):
+                    return found
         for place in near:
             if found := next(
                 (self._by_path[r + place] for r in self._roots if r + place in self._by_path), ""
             ):
                 return found
         for place in near:
-            if found := self._first(self._by_place.get(self._place(place), []), path):
+            if found := self._first(self._by_place.get(self._place(place), []), language):
                 return found
         some = self._by_name.get(self._place(name).rpartition("/")[2], []) if named else []
         if len(some) > 1:
-            some = [other for other in some if self._language(other) == self._language(path)]
+            some = [other for other in some if self._language(other) == language]
         return some[0] if len(some) == 1 else ""
 
-    def _first(self, paths: Sequence[str], path: str) -> str:
-        """Of files with one name the first in the language of the post at `path`, else the first of all."""
+    def _first(self, paths: Sequence[str], language: str) -> str:
+        """Of files with one name the first in that language, else the first of all."""
         if len(paths) < 2:
             return paths[0] if paths else ""
-        mine = self._language(path)
-        return next((other for other in paths if self._language(other) == mine), paths[0])
+        return next((other for other in paths if self._language(other) == language), paths[0])
 
     def _language(self, path: str) -> str:
         return language_at(path, self._rules)

@@ -63,7 +63,7 @@ def find_language(front: FrontMatter, path: str, rules: SourceRules) -> tuple[st
     folders, _, name = path.rpartition("/")
     if rules.tongues and (found := _of_tongues(rules.tongues, rules.in_blog(path))):
         return language_of(found), "file name" if name.count(".") > 1 else "folder"
-    if rules.tongues and len(rules.tongues.codes) == 1:
+    if rules.tongues and rules.tongues.codes:  # Hugo knows no others, whatever a file or a folder is called
         return rules.language or USUAL, rules.origins.get("language", "settings")
     if name.count(".") > 1 and (suffix := language_suffix(name.rpartition(".")[0])):
         return language_of(suffix[1:]), "file name"

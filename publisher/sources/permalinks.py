@@ -16,12 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha1
+from html import unescape
 from urllib.parse import quote
 
 from publisher.core.patterns import lazy
 from publisher.sources.datewords import DATE_WORDS
 from publisher.sources.instants import dated_name, own_name
-from publisher.sources.people import language_suffix
+from publisher.sources.people import language_at, language_suffix
 from publisher.sources.rules import USUAL, SourceRules
 from publisher.sources.spelling import Hugo
 from publisher.sources.values import FrontMatter
@@ -39,6 +40,7 @@ _MONTH_DAY = lazy(r"^\d{1,2}-\d{1,2}-")
 _LAST_DATE = lazy(r"(.*)(?<!\d)(\d{4}[/-]\d{1,2}[/-]\d{1,2})[/-]?(.*)")  # Docusaurus' own
 _TRANSLATED = lazy(r"i18n/([^/]+)/docusaurus-plugin-content-blog(?:-[^/]+)?/")
 _SEPARATORS = lazy(r"^[-_. ]+")
+_ANGLES = lazy(r"<[^<>]*>")
 _NOT_SLUG = lazy(r"[^\w]+")
 _NAMED = "!$&'()*+,:;=@~"  # what a name in a path may hold (RFC 3986 3.3)
 _PATHS = f"/{_NAMED}"
@@ -74,7 +76,7 @@ def expand(pattern: str, facts: Facts, rules: SourceRules) -> str:
     filled = _WORD.sub(lambda match: _WORDS[match[1]](facts, rules), pattern)
     if (locale := _locale(facts, rules)) and locale.casefold() != (rules.language or USUAL).casefold():
         return f"/{locale}/{filled}"
-    return f"/{facts.language.lower()}/{filled}" if _apart(facts, rules) else filled
+    return f"/{_tongue(facts, rules).lower()}/{filled}" if _apart(facts, rules) else filled
 
 
 def _locale(facts: Facts, rules: SourceRules) -> str:
@@ -88,8 +90,12 @@ def _apart(facts: Facts, rules: SourceRules) -> bool:
     tongues = rules.tongues
     if tongues is None:
         return facts.suffixed and facts.language != (rules.language or USUAL)
-    several = len(tongues.codes) > 1
-    return several and facts.language.casefold() != tongues.main.casefold()
+    return len(tongues.codes) > 1 and _tongue(facts, rules).casefold() != tongues.main.casefold()
+
+
+def _tongue(facts: Facts, rules: SourceRules) -> str:
+    """The language that an address is in: Hugo's by the path alone."""
+    return language_at(facts.path, rules) if rules.tongues else facts.language
 
 
 def _given(match: re.Match[str], facts: Facts) -> str:
@@ -139,12 +145,19 @@ def _hexos(facts: Facts, rules: SourceRules) -> list[str]:
 
 def _slug(facts: Facts, rules: SourceRules) -> str:
     # Names of files are literal: a "%" or "#" in them is no escape and no fragment.
-    if facts.front.text("slug") and rules.profile == "hugo":
-        return _worded(facts.slug, rules)
+    if facts.front.text("slug") and isinstance(rules.spell, Hugo):
+        return quote(rules.spell.slug(facts.slug) or facts.slug, safe=_PATHS)
     if facts.front.text("slug"):
         return _spelt(facts.slug, rules)
     own = facts.slug if rules.undates else own_name(facts.path)
     return _spelt(own + _no_language(facts.path, rules), rules)
+
+
+def _slug_or_name(facts: Facts, rules: SourceRules) -> str:
+    """Hugo's: the slug, else the file's name, as words of a permalink are spelt."""
+    if isinstance(rules.spell, Hugo) and facts.front.text("slug"):
+        return _worded(facts.slug, rules)
+    return _own_name(facts, rules)
 
 
 def _no_language(path: str, rules: SourceRules) -> str:
@@ -167,17 +180,24 @@ def _titleslug(facts: Facts, rules: SourceRules) -> str:
 
 
 def _titleonly(facts: Facts, rules: SourceRules) -> str:
-    return _worded(facts.title, rules) or quote(facts.slug, safe=_NAMED)
+    if isinstance(rules.spell, Hugo):
+        return quote(rules.spell.title(facts.title) or facts.slug, safe=_NAMED)
+    title = facts.title
+    if rules.profile == "pelican":  # which takes away everything between angles
+        title = unescape(_ANGLES.sub("", facts.front.text("title"))) or title
+    return _worded(title, rules) or quote(facts.slug, safe=_NAMED)
 
 
 def _worded(text: str, rules: SourceRules) -> str:
     """A title or a slug as it is spelt where addresses are made of it."""
     if isinstance(rules.spell, Hugo):
-        return quote(rules.spell.words(text), safe=_NAMED)
+        return quote(rules.spell.words(text.strip("-")).strip("/"), safe=_PATHS)
     return quote((rules.spell if rules.profile == "pelican" else slugify)(text), safe=_NAMED)
 
 
 def _own_name(facts: Facts, rules: SourceRules) -> str:
+    if isinstance(rules.spell, Hugo):
+        return quote(rules.spell.words(own_name(facts.path)), safe=_NAMED)
     return _spelt(own_name(facts.path), rules)
 
 
@@ -221,7 +241,8 @@ def _folders(facts: Facts, rules: SourceRules) -> list[str]:
     if parts and _stem(facts.path).removesuffix(language_suffix(_stem(facts.path))).casefold() == "index":
         parts.pop()
     if rules.tongues and (place := rules.tongues.of_folder(rules.in_blog(facts.path))[0]):
-        return parts[place.count("/") + 1 :]
+        target = rules.tongues.targets.get(place, "")
+        return [*filter(None, target.split("/")), *parts[place.count("/") + 1 :]]
     parts = in_content(parts[3:] if _locale(facts, rules) else parts, rules)
     if rules.profile == "eleventy" and parts and parts[-1] == _stem(facts.path):
         parts.pop()  # about/about.md is as good as about/index.md
@@ -240,6 +261,8 @@ def in_content(parts: list[str], rules: SourceRules) -> list[str]:
 
 
 def _sections(facts: Facts, rules: SourceRules) -> str:
+    if rules.profile == "zola":  # which spells only names of pages its own way
+        return "/".join(quote(name, safe=_NAMED) for name in _folders(facts, rules))
     return "/".join(_spelt(name, rules) for name in _folders(facts, rules))
 
 
@@ -270,8 +293,8 @@ _WORDS: dict[str, Callable[[Facts, SourceRules], str]] = {
     "name": lambda facts, rules: _title(facts, rules).rpartition("/")[2],
     "post_title": _titleonly,
     "slug": _slug,
-    "slugorfilename": _slug,
-    "slugorcontentbasename": _slug,
+    "slugorfilename": _slug_or_name,
+    "slugorcontentbasename": _slug_or_name,
     "titleslug": _titleslug,
     "titleonly": _titleonly,
     "filename": _own_name,

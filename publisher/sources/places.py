@@ -149,14 +149,16 @@ def find_image(front: FrontMatter, base: str, rules: SourceRules) -> tuple[Image
     return None, ""
 
 
-def find_aliases(front: FrontMatter, rules: SourceRules) -> tuple[str, ...]:
+def find_aliases(front: FrontMatter, permalink: str, rules: SourceRules) -> tuple[str, ...]:
     """Former permalinks: `aliases`, `redirect_from`, `redirects`. Full URLs are kept by their path; with
-    pages also as a page would have it.
+    pages also as a page would have it. To Hugo, one without a slash is beside the post at `permalink`.
     """
+    above = permalink.rstrip("/").rpartition("/")[0] if rules.profile == "hugo" else ""
     found: dict[str, None] = {}
     for name in ("aliases", "alias", "redirectfrom", "redirects"):
         for text in scalars(front.values.get(name)):
-            path = local_path(_path_of(text))
+            path = _path_of(text)
+            path = local_path(path if path.startswith("/") or not path else f"{above}/{path}")
             if path == "/":
                 continue  # no post was ever the start page
             found |= {path: None, under_posts(path): None} if rules.pages else {path: None}
@@ -183,9 +185,6 @@ def _permalink(facts: Facts, rules: SourceRules, unknown: list[str]) -> tuple[st
             return local_path(expand(text, facts, rules) + ends), name
         if text.startswith(rules.site_url):
             return local_path(text[len(rules.site_url) :]), name
-    slug = facts.front.text("slug")
-    if slug.startswith("/") and rules.profile == "hugo":
-        return local_path(slug), "slug"
     if rules.sections and (pattern := rules.sections.get(section(facts, rules))):
         return local_path(expand(pattern, facts, rules)), rules.origins.get("sections", "settings")
     if rules.articles and rules.articles.foreign and _foreign(facts, rules):

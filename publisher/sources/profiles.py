@@ -28,7 +28,8 @@ class Profile:
     `last_dates` is the front matter that dates a post where nothing else does. `gates` is the front matter
     that decides when a post comes out, before the date its address is made of. `order` is how 05/11/2026 is
     read; `bare` is whether a time without a colon counts (Ruby passes over 18.30). `plain_titles` is whether
-    a title is shown as it is written, whatever tags or marks it holds.
+    a title is shown as it is written, whatever tags or marks it holds. `own_offset` is whether the day in an
+    address is that of the date as it is written, with its offset; else it is the site's.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Profile:
     order: Order = Order.NONE
     bare: bool = True
     plain_titles: bool = False
+    own_offset: bool = False
 
 
 GENERIC = Profile(name="none", words=True)
@@ -76,6 +78,7 @@ PROFILES: Mapping[str, Profile] = {
             last_dates=("lastmod", "modified"),
             gates=("publishdate", "pubdate", "published"),
             plain_titles=True,
+            own_offset=True,
         ),
         Profile(
             name="eleventy",
@@ -102,6 +105,7 @@ PROFILES: Mapping[str, Profile] = {
             roots=("content",),
             spell=spelling.pelican,
             open=True,
+            own_offset=True,
         ),
         Profile(
             name="hexo",

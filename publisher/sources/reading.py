@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from typing import TypeAlias, TypeVar
 from urllib.parse import quote
@@ -15,12 +15,13 @@ from publisher.sources import people, places
 from publisher.sources.asked import asked_of
 from publisher.sources.conflicts import conflict_in, is_blank
 from publisher.sources.containers import Container, open_container
-from publisher.sources.dates import zone_named
+from publisher.sources.dates import offset_in, zone_named
 from publisher.sources.dialects import of_post
 from publisher.sources.globs import in_scope
 from publisher.sources.hugo import FILENAME
 from publisher.sources.includes import Beside, constants, included
 from publisher.sources.instants import (
+    DATE_FIELDS,
     EXPIRY_FIELDS,
     MODIFIED_FIELDS,
     Zones,
@@ -103,7 +104,7 @@ def _read(
         reason = "a conflict that Git could not merge (<<<<<<<); decide it and save the file"
         return BadPost(path=path, line=line, reason=reason), {}, None
     try:
-        container = open_container(text)
+        container = open_container(text, blank=rules.profile == "jekyll" and dated_name(path) is not None)
         line = 1 + text.count("\n", 0, len(text) - len(container.body))
         head = text[: len(text) - len(container.body)]
         markdown = not _is_html(path)
@@ -219,7 +220,7 @@ def _post(
     zones = Zones(site, habits.utc, habits.unquoted, habits.order, habits.bare)
     warnings = [*front.warnings, *found]
     why: Reasons = {}
-    dated, instant, why["instant"], named = _dates(front, path, zones, warnings, rules, alone=given is None)
+    local, instant, why["instant"], named = _dates(front, path, zones, warnings, rules, alone=given is None)
     if rules.dating:
         rules = replace(rules, undated=named)
         front = front.over({"slug": undated(path)} if named and undated(path) != own_name(path) else {})
@@ -237,7 +238,7 @@ def _post(
     language, why["language"] = people.find_language(front, path, rules)
     slug, why["slug"] = places.find_slug(front, path)
     facts = Facts(
-        path=path, front=front, title=title, slug=slug, local=_local(dated, zones), categories=categories,
+        path=path, front=front, title=title, slug=slug, local=local, categories=categories,
         author=authors[0].name if authors else "", language=language, blank=not body or body.isspace(),
         stem=places.stem_of(path, rules),
         suffixed=path.count(".") > 1 and people.language_suffix(path.rpartition(".")[0]) != "",
@@ -265,7 +266,8 @@ def _post(
         expires=first_date(front, expiry or EXPIRY_FIELDS, zones, warnings)[0],
         opens=None if ordered else find_opening(front, instant, zones, warnings),
         explicit_id=front.text(id_field) or None if id_field else None,
-        aliases=places.find_aliases(front, rules), authors=authors, tags=tags, categories=categories,
+        aliases=places.find_aliases(front, place.permalink, rules),
+        authors=authors, tags=tags, categories=categories,
         summary=summary, lead=lead, image=image, mail=mail_of(front, warnings),
         hidden=hidden or ("no date" if instant is None else None), page_only=page_only(front),
         warnings=tuple(dict.fromkeys((*warnings, *place.warnings))),
@@ -276,15 +278,17 @@ def _post(
 def _dates(
     front: FrontMatter, path: str, zones: Zones, warnings: list[str], rules: SourceRules, *, alone: bool
 ) -> tuple[datetime | None, datetime | None, str, bool]:
-    """The date that addresses are made of, the instant of gate and feeds, what decided that, and whether Hugo
-    took a date from the file's name, and so the slug after it. `alone`: the file has no front matter of its
-    own.
+    """The date that addresses are made of, by the clock that counts there; the instant of gate and feeds,
+    what decided that, and whether Hugo took a date from the file's name, and so the slug after it. `alone`:
+    the file has no front matter of its own.
     """
     order = rules.dating
     dated, where = in_order(front, order.date, path, zones, warnings) if order else (None, "")
     by = [where]
     if dated is None:
         dated, where = find_instant(None if alone else front, path, zones, warnings, rules.habits.last_dates)
+    written = front.text(where) if rules.habits.own_offset and where in DATE_FIELDS else ""
+    local = _local(dated, offset_in(written) or zones.site, zones)
     if order and order.publish:
         instant, gate = in_order(front, order.publish, path, zones, warnings)
         by.append(gate)
@@ -292,7 +296,7 @@ def _dates(
         instant, gate = first_date(front, rules.habits.gates, zones, warnings)
     reason = gate if instant else where
     reason = "file name" if reason == FILENAME else reason
-    return dated, instant or dated, reason, FILENAME in by
+    return local, instant or dated, reason, FILENAME in by
 
 
 def _few(name: str, found: tuple[_T, ...], warnings: list[str]) -> tuple[_T, ...]:
@@ -360,11 +364,11 @@ def _summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> t
     return "", lead, "text before the mark" if lead else "first paragraph"
 
 
-def _local(instant: datetime | None, zones: Zones) -> datetime | None:
-    """The instant in the site's zone; UTC for generators that know no other."""
+def _local(instant: datetime | None, zone: tzinfo, zones: Zones) -> datetime | None:
+    """The instant in `zone`; UTC for generators that know no other."""
     if instant is None or zones.of("") is UTC:
         return instant
     try:
-        return instant.astimezone(zones.site)
+        return instant.astimezone(zone)
     except (OverflowError, ValueError):
         return instant

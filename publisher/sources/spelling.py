@@ -50,10 +50,27 @@ class Hugo:
 
     def __call__(self, name: str) -> str:
         """A name of a file or folder, in which each space is a hyphen."""
-        return self.words(name.replace(" ", "-"))
+        return self._made(name.replace(" ", "-"))
+
+    def slug(self, text: str) -> str:
+        """A slug where no permalink is set."""
+        return self._made(text.strip("-")).strip("/")
 
     def words(self, text: str) -> str:
-        """A title, or a slug."""
+        """A slug, or what else stands for a word of a permalink: a "+" is blank space there."""
+        made = self._made(text)
+        if made.count("#") == 1:
+            made = made.removesuffix("#")  # an address with an empty fragment
+        if "+" not in made:
+            return made
+        lead = "-" if made.startswith("+") and not made.lstrip("+").startswith("-") else ""
+        return lead + self._made(made.replace("+", " "))
+
+    def title(self, text: str) -> str:
+        """A title in an address: it has no folders."""
+        return self.words(text.replace("/", "-").replace("\\", "-"))
+
+    def _made(self, text: str) -> str:
         found: list[str] = []
         waiting = False
         for sign in text:
@@ -63,7 +80,8 @@ class Hugo:
             elif found and found[-1] != "-" and sign.isspace():
                 waiting = True
         made = _without_accents("".join(found)) if self.plain else "".join(found)
-        return made if self.cased else made.lower()
+        # Go changes each letter by itself: a sigma at the end of a word is one like any other.
+        return made if self.cased else "".join(sign.lower()[0] for sign in made)
 
 
 def _without_accents(text: str) -> str:

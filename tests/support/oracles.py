@@ -83,7 +83,7 @@ def row_of(built: Built) -> Row:
     if built.summary is not None:
         row["summary"] = words_of(built.summary)
     if built.aliases:
-        row["aliases"] = sorted(_path(urljoin(f"{BASE}/", alias)) for alias in built.aliases)
+        row["aliases"] = sorted(_path(urljoin(f"{BASE}/", alias)).rstrip("/") for alias in built.aliases)
     return row
 
 
@@ -183,7 +183,7 @@ def _differing(row: Row, found: dict[str, Row]) -> Iterator[tuple[str, Any]]:
         yield "text", post["text"]
 
 
-_FOOTNOTES = re.compile(r"#(user-content-)?(fn|sf-)", re.IGNORECASE)
+_FOOTNOTES = re.compile(r"#(user-content-)?(fn|sf-)|^#\d+$", re.IGNORECASE)
 _MARKS = str.maketrans("“”„«»‘’‚–—−\N{NO-BREAK SPACE}", '"""""\'\'\'--- ')
 
 
@@ -209,15 +209,17 @@ def links_of(html: str, address: str) -> list[str]:
 
 def words_of(html: str) -> str:
     """What a reader sees, white space as one space; quotation marks and dashes are plain, as some generators
-    set them and others do not.
+    set them and others do not; boxes to tick are left out, which some make of text.
     """
     tree = _tree(html)
     for element in tree.xpath("//script | //style | //sup[.//a[contains(@href, '#fn')]]"):
         element.drop_tree()
+    for element in tree.xpath("//sup[contains(@class, 'footnote')]"):  # Zola's
+        element.drop_tree()
     for element in tree.xpath("//a[contains(@href, '#fn') or contains(@href, '#sf-')]"):
         element.drop_tree()
     text = str(tree.text_content()).translate(_MARKS).replace("…", "...")
-    return " ".join(re.sub("[\ufe0e\ufe0f↩¶]", "", re.sub("--+", "-", text)).split())
+    return " ".join(re.sub("[\ufe0e\ufe0f↩¶☑☐]", "", re.sub("--+", "-", text)).split())
 
 
 def _letters(text: str) -> str:

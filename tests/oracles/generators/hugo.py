@@ -15,10 +15,12 @@ CONFIG = f"""baseURL = "{BASE}/"
 disableKinds = ["taxonomy", "term", "rss", "sitemap", "robotstxt", "404"]
 [outputs]
 home = ["json"]
+[security]
+allowContent = [".*"]  # HTML too, which versions before let through
 """
 PAGES = """{{- $posts := slice -}}
 {{- range .Site.RegularPages -}}
-{{- $marked := or .Params.summary (findRE `<!--\\s*more\\s*-->` .RawContent) -}}
+{{- $marked := or .Params.summary (findRE `<!--more-->` .RawContent) -}}
 {{- $posts = $posts | append (dict "file" .File.Filename "title" .Title "instant" .PublishDate.UTC
   "address" .RelPermalink "html" .Content "aliases" .Aliases
   "summary" (cond (gt (len $marked) 0) .Summary nil)) -}}

@@ -1,0 +1,5 @@
+TIMEZONE = "UTC"
+SLUGIFY_SOURCE = "basename"
+ARTICLE_URL = "{category}/{slug}.html"
+ARTICLE_SAVE_AS = "{category}/{slug}.html"
+FILENAME_METADATA = r"(?P<date>\d{4}-\d{2}-\d{2})_(?P<slug>.*)"

@@ -1,0 +1,3 @@
+TIMEZONE = "Europe/Paris"
+SITENAME = "Dates"
+DEFAULT_LANG = "en"

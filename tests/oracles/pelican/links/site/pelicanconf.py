@@ -1,0 +1,2 @@
+TIMEZONE = "UTC"
+STATIC_PATHS = ["images", "files"]
