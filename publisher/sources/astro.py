@@ -1,7 +1,7 @@
 """Astro's own: where its pages show the posts of a collection, and what its schemas fill in. Nothing is run.
 
 src/content.config.ts, src/content/config.ts     const notes = defineCollection({ ... }): the folder it loads,
-                                                 and `.default("Ann")` of a field
+                                                 with the pattern of files, and `.default("Ann")` of a field
 src/pages/log/[...slug].astro                    getCollection("notes"): its posts are at /log/...
 astro.config.mjs                                 trailingSlash: "never", build: { format: "file" }
 """
@@ -13,6 +13,8 @@ from itertools import islice, zip_longest
 from pathlib import Path
 
 from publisher.core.patterns import lazy
+from publisher.sources.globs import expression, whole
+from publisher.sources.leaving import inside
 from publisher.sources.scripts import exported, known
 from publisher.sources.values import Value, fold
 
@@ -29,6 +31,11 @@ _COLLECTIONS = lazy(r"\bexport\s+const\s+collections\b[^={]{0,100}=\s*\{([^{}]*)
 _TEXTS = lazy(r"""\bconst\s+(\w+)[^=;\n]{0,100}=\s*["'`]([^"'`$\n]*)["'`]""")
 _BASE = lazy(r"""\bbase\s*:\s*(?:["'`]([^"'`\n]*)["'`]|(\w+))""")
 _GLOB = lazy(r"\bglob\s*\(")
+_FILE = lazy(r"""\bloader\s*:\s*file\s*\(\s*["'`]([^"'`$\n]{1,300})["'`]""")
+_PATTERN = lazy(
+    r"""\bpattern\s*:\s*(\[(?:\s*(?:"[^"\n]*"|'[^'\n]*'|`[^`$\n]*`)\s*,?)*\s*\]|"[^"\n]*"|'[^'\n]*'|`[^`$\n]*`)"""
+)
+_QUOTED = lazy(r""""([^"\n]*)"|'([^'\n]*)'|`([^`$\n]*)`""")
 _PLACED = lazy(r"\$\{(\w+)\}")
 _DEFAULT = lazy(
     r"""(?<![\w.])(\w+)\s*:\s*z\s*\.[^,;{}]{0,300}?\.default\(\s*("[^"\n]*"|'[^'\n]*'|true|false|\[[^\[\]{}()]*\])\s*\)"""
@@ -44,12 +51,45 @@ _UNENDING = lazy(r"""\btrailingSlash\s*:\s*["'`]never["'`]|\bformat\s*:\s*["'`]f
 @dataclass(frozen=True, slots=True)
 class Site:
     """`links` are permalinks by the folder that posts are in, in lower case; `usual` is what posts need not
-    write, by the path of their folder from the blog's root; `folders` hold its collections.
+    write, by the path of their folder from the blog's root; `folders` hold its collections, of which `loaded`
+    says what is in them; `tables` are data files that pages show posts of.
     """
 
     links: Mapping[str, str] = field(default_factory=dict[str, str])
     usual: Mapping[str, Mapping[str, Value]] = field(default_factory=dict[str, Mapping[str, Value]])
     folders: tuple[str, ...] = ()
+    loaded: "Loaded | None" = None
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Which files collections take: folders, each with its patterns; () for all in it."""
+
+    of: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def why(self, path: str) -> str | None:
+        """As leaving.Leaves."""
+        if path.startswith("src/pages/"):
+            return None
+        reasons = [
+            self._left(path[len(at) :].lstrip("/"), globs) for at, globs in self.of if inside(path, at)
+        ]
+        return next((reason for reason in reasons if reason), None) if all(reasons) else None
+
+    @staticmethod
+    def _left(name: str, globs: Sequence[str]) -> str:
+        """Why a collection with these patterns has no such file; "" where it has."""
+        found = [glob for glob in globs if whole(_expression(glob.removeprefix("!")), name)]
+        never = next((glob for glob in found if glob.startswith("!")), None)
+        wanted = any(not glob.startswith("!") for glob in globs)
+        if never:
+            return f"pattern: {never}"
+        return "" if not wanted or any(not glob.startswith("!") for glob in found) else "not in the pattern"
+
+
+def _expression(glob: str) -> str:
+    return expression(glob.removeprefix("./"), groups=True)
 
 
 def read_site(root: Path, config: str) -> Site:
@@ -57,25 +97,34 @@ def read_site(root: Path, config: str) -> Site:
     schemas = "\n".join(_text(root / name) for name in _SCHEMAS)
     parts = _definitions(schemas)
     names = _names(schemas)
+    tables = {names.get(name, name): table for name, part in parts if (table := _table(part))}
+    parts = [(name, part) for name, part in parts if names.get(name, name) not in tables]
     folders = {names.get(name, name): _folder(names.get(name, name), part, schemas) for name, part in parts}
     usual = {folders[names.get(name, name)]: _defaults(part) for name, part in parts}
+    places = [(folders[names.get(name, name)], part) for name, part in parts]
+    loaded = tuple((place, _patterns(part) if _is_known(place, part) else ()) for place, part in places)
     end = "" if _UNENDING.search(config) else "/"
     routes = _routes(root)
     links = {
         folders.get(name, f"src/content/{name}").rpartition("/")[2].lower(): f"{route}/:entry{end}"
         for name, route in routes.items()
+        if name not in tables
     }
     usual = {place: values for place, values in usual.items() if values}
-    return Site(links, usual, _read(root, parts, [*folders.values()]))
+    shown = tuple(table for name, table in tables.items() if name in routes)
+    read = _read(root, parts, [*folders.values()], tables=bool(tables))
+    return Site(links, usual, read, Loaded(loaded), shown)
 
 
-def _read(root: Path, parts: Sequence[tuple[str, str]], folders: Sequence[str]) -> tuple[str, ...]:
+def _read(
+    root: Path, parts: Sequence[tuple[str, str]], folders: Sequence[str], *, tables: bool
+) -> tuple[str, ...]:
     """The folders that pages are made of: those of collections and src/pages; none where it cannot be told.
     Until Astro 5 (src/content/config.ts) each folder in src/content was a collection. Without any a page may
     ask for each file in src.
     """
     loaded = [part for _, part in parts if _GLOB.search(part)]
-    if not parts:
+    if not parts and not tables:
         return () if any((root / name).is_file() for name in _SCHEMAS) else ("src",)
     if (
         any(_BASE.search(part) is None for part in loaded)
@@ -114,11 +163,29 @@ def _folder(name: str, part: str, text: str) -> str:
     """The folder that a collection loads, by its path from the blog's root."""
     match = _BASE.search(part)
     if match is None:
-        return f"src/content/{name}"
+        return "" if _GLOB.search(part) else f"src/content/{name}"
     said = dict(_TEXTS.findall(text))
     base = said.get(match[2], "") if match[2] else match[1]
     base = _PLACED.sub(lambda place: said.get(place[1], place[0]), base)
     return "/".join(name for name in base.split("/") if name not in ("", "."))
+
+
+def _is_known(place: str, part: str) -> bool:
+    """Whether the folder of a collection is written out: one that only code knows is "" or has a "$"."""
+    match = _BASE.search(part)
+    return "$" not in place and (bool(place) or match is None or match[1] in (".", "./", ""))
+
+
+def _table(part: str) -> str:
+    """The data file that a collection is made of, by its path from the blog's root; "" for none."""
+    match = None if _GLOB.search(part) else _FILE.search(part)
+    return "/".join(name for name in match[1].split("/") if name not in ("", ".")) if match else ""
+
+
+def _patterns(part: str) -> tuple[str, ...]:
+    """The patterns of a collection's files, from its folder; () where they are not written out."""
+    match = _PATTERN.search(part) if _GLOB.search(part) else None
+    return tuple(one or two or three for one, two, three in _QUOTED.findall(match[1])) if match else ()
 
 
 def _defaults(part: str) -> dict[str, Value]:

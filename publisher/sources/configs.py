@@ -71,6 +71,8 @@ class Config:
     undated: bool | None = None
     site: Mapping[str, Value] = field(default_factory=dict[str, Value])
     locked: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    locales: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def config_in(folder: Path) -> Config | None:
@@ -280,6 +282,7 @@ def _docusaurus(file: Path) -> Config:
         language=locale[1] if locale else "",
         reads=reads,
         leaves=leaves,
+        locales=docusaurus.locales(text),
     )
 
 
@@ -295,6 +298,8 @@ def _astro(file: Path) -> Config:
         sections=site.links,
         defaults=tuple(Defaults(scope=place, values=values) for place, values in site.usual.items()),
         reads=site.folders,
+        leaves=(site.loaded,) if site.loaded else (),
+        tables=site.tables,
     )
 
 

@@ -25,6 +25,8 @@ from publisher.sources.yaml_text import load_yaml
 MAX_SIZE = 262_144
 """Characters of front matter; real ones reach 15,000."""
 
+_NAMED = lazy(r"---[ \t]*(json|js|javascript|toml|ya?ml)[ \t]*\n")
+_CONSTANT = lazy(r"^[ \t]*(?:export[ \t]+)?(?:const|let|var)[ \t]+(\w+)[ \t]*=", re.MULTILINE)
 _TOML_LINE = lazy(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
 
@@ -57,6 +59,8 @@ def open_container(text: str, *, blank: bool = False) -> Container:
     """
     start = text.lstrip("\n \t")
     line = 1 + text.count("\n", 0, len(text) - len(start))
+    if named := _NAMED.match(start):
+        return _in_language(start, named, line)
     if start[:1] not in ("-", "+", "{"):
         return _without_fence(text, start, line)
     handler = detect_format(start, _HANDLERS)
@@ -73,6 +77,42 @@ def open_container(text: str, *, blank: bool = False) -> Container:
     if not front.values and not blank:
         raise FrontMatterError("front matter opens and says nothing; write at least a title", line)
     return Container(front=front, body=body, kind=ours.kind)
+
+
+def _in_language(start: str, named: re.Match[str], line: int) -> Container:
+    """Front matter between `---json` and `---`, as Eleventy has it."""
+    end = _Yaml.CLOSE.search(start, named.end())
+    language = named[1]
+    if end is None:
+        raise FrontMatterError(
+            f"front matter opens with ---{language} and never closes; add a line with ---", line
+        )
+    kind = {"yml": "yaml", "js": "json", "javascript": "json"}.get(language, language)
+    head = start[named.end() : end.start()]
+    if len(head) > MAX_SIZE:
+        raise FrontMatterError(f"front matter has {len(head)} characters; at most {MAX_SIZE}", line)
+    load = {"yaml": load_yaml, "toml": load_toml, "json": load_json}[kind]
+    front = (_load_script if language.startswith("j") and language != "json" else load)(head, line + 1)
+    if not front.values:
+        raise FrontMatterError("front matter opens and says nothing; write at least a title", line)
+    return Container(front=front, body=start[end.end() :], kind=kind)
+
+
+def _load_script(text: str, line: int) -> FrontMatter:
+    """JavaScript, which is not run: an object, or constants, as far as they are written out."""
+    from publisher.sources.scripts import exported, known
+
+    if text.strip().startswith("{"):
+        found = exported(f"export default {text}") or {}
+    else:
+        said = [*_CONSTANT.finditer(text)]
+        ends = [*(match.start() for match in said[1:]), len(text)]
+        given = ",".join(
+            f"{match[1]}: {text[match.end() : end].strip().rstrip(';')}"
+            for match, end in zip(said, ends, strict=True)
+        )
+        found = exported(f"export default {{{given}}}") or {}
+    return gather([(key, known(value), line) for key, value in found.items()], line)
 
 
 def load_toml(text: str, line: int) -> FrontMatter:

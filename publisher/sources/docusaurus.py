@@ -3,18 +3,26 @@ code, of which only what is written out is read
 (https://docusaurus.io/docs/api/plugins/@docusaurus/plugin-content-blog).
 
 path       the folder of a blog, "blog" where none is named; translations are under i18n/
+i18n.localeConfigs.fr   path: the folder of translations in i18n/; baseUrl and url: where its pages are
 exclude    globs from there; partials, whose names begin with "_", and tests are excluded without it
 """
 
 from itertools import islice
+from re import Pattern
 
 from publisher.core.patterns import lazy
 from publisher.sources.leaving import Leaves, named
+from publisher.sources.scripts import Code, exported
+from publisher.sources.values import Value
 
 _BLOCK = lazy(r"""\bblog\s*:\s*\{|["'`]@docusaurus/plugin-content-blog["'`]\s*,\s*(?:/\*.*?\*/\s*)?\{""")
 _PATH = lazy(r"""\bpath\s*:\s*["'`]([^"'`$\n]+)["'`]""")
 _EXCLUDE = lazy(r"\bexclude\s*:\s*\[([^\[\]]{0,5000})\]")
 _TEXT = lazy(r""""([^"\n]+)"|'([^'\n]+)'|`([^`$\n]+)`""")
+_LOCALES = lazy(r"\blocaleConfigs\s*:\s*\{")
+_URL = lazy(r"""(?<![\w.])url\s*:\s*["'`]([^"'`$\n]+)["'`]""")
+_BASE = lazy(r"""(?<![\w.])baseUrl\s*:\s*["'`]([^"'`$\n]+)["'`]""")
+_DEFAULT = lazy(r"""\bdefaultLocale\s*:\s*["'`]([\w-]+)["'`]""")
 _USUAL = ("**/*.test.{js,jsx,ts,tsx}", "**/__tests__/**")
 _UNKNOWN = lazy(r"\bpath\b\s*[:,}]|\.\.\.")
 _ELSEWHERE = lazy(r"\bblog\s*:\s*(?!false)|plugin-content-blog")
@@ -42,6 +50,44 @@ def files(config: str) -> tuple[tuple[str, ...], tuple[Leaves, ...]]:
     places = places or {"blog": _USUAL}
     leaves = tuple(named("exclude", globs, below=place) for place, globs in places.items())
     return (*places, "i18n"), leaves
+
+
+def locales(config: str) -> dict[str, str]:
+    """Where the pages of locales are, by their folders in i18n/, as far as it is not "/fr/": a path below
+    the site's base, or a whole address where they are on another host, or outside of it. The default locale,
+    which has no folder, is under "".
+    """
+    match = _LOCALES.search(config)
+    if match is None:
+        return {}
+    said = exported(f"export default {{{_block(config, match.end())}}}") or {}
+    rest = config[: match.start()] + config[match.end() + len(_block(config, match.end())) :]
+    host, base = (_last(pattern, rest) for pattern in (_URL, _BASE))
+    default = _last(_DEFAULT, rest) or "en"
+    found: dict[str, str] = {}
+    for locale, settings in said.items():
+        own = settings if isinstance(settings, dict) else {}
+        where, at, folder = (_text(own.get(name)) for name in ("url", "baseUrl", "path"))
+        place = f"/{at.strip('/')}/".replace("//", "/") if at else f"{base.rstrip('/')}/{locale}/"
+        place = base if not at and locale == default else place
+        root = f"/{base.strip('/')}/".replace("//", "/")
+        if (where and where.rstrip("/") != host.rstrip("/")) or not place.startswith(root):
+            place = (where or host).rstrip("/") + place
+        else:
+            place = place[len(root) - 1 :]
+        name = "" if locale == default else folder or locale
+        if place != (f"/{name}/" if name else "/"):
+            found[name] = place
+    return found
+
+
+def _last(pattern: Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    return match[1] if match else ""
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) and not isinstance(value, Code) else ""
 
 
 def _block(text: str, at: int) -> str:

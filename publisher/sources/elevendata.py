@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from publisher.sources.elevenfiles import CODE, read_data
 from publisher.sources.rules import Defaults, SourceRules
-from publisher.sources.values import Value, scalars
+from publisher.sources.values import COLLECTED, Value, scalars
 
 MAX_FOLDERS = 2_000
 """Folders whose data are looked for."""
@@ -121,4 +121,6 @@ def _posts_values(values: Mapping[str, Value], folder: str) -> dict[str, Value]:
     said = (tag for tag in scalars(values.get("tags")) if not tag.startswith("_"))  # so are inner ones called
     tags: list[Value] = [tag for tag in said if tag not in _MARKERS and tag != folder]
     rest = {name: value for name, value in values.items() if name != "tags"}
+    if scalars(values.get("tags")):
+        rest[COLLECTED] = "true"
     return {**rest, "tags": tags} if tags else rest

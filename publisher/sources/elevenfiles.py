@@ -7,7 +7,7 @@ from pathlib import Path
 from publisher.sources.configs import read_table, read_text
 from publisher.sources.eleventy import template_of
 from publisher.sources.scripts import Code, exported, known
-from publisher.sources.values import Value, fold, names, table
+from publisher.sources.values import COMPUTED, Value, fold, names, table
 
 CODE = (".js", ".cjs", ".mjs", ".ts")
 _TELLING = names("permalink tags author authors lang language locale date draft title slug categories")
@@ -22,26 +22,36 @@ class Data:
 
 
 def read_data(file: Path) -> Data:
-    """What `file` says; nothing where there is none. Of `eleventyComputed` a permalink is taken, which a
-    function may make as far as it is one template.
+    """What `file` says; nothing where there is none. A permalink that a function makes is a template, or
+    stays Code where it is not known; that of `eleventyComputed` is under COMPUTED.
     """
     if file.suffix not in CODE:
-        return _settled(read_table(file))
+        return _settled(read_table(file), "")
     if not file.is_file():
         return Data({})
-    top = exported(read_text(file))
-    return Data({}, whole=False) if top is None else _settled({fold(key): top[key] for key in top})
+    text = read_text(file)
+    top = exported(text)
+    return Data({}, whole=False) if top is None else _settled({fold(key): top[key] for key in top}, text)
 
 
-def _settled(top: dict[str, Value]) -> Data:
+def _settled(top: dict[str, Value], text: str) -> Data:
     computed = table(top.pop("eleventycomputed", None))
-    link = computed.get("permalink", top.get("permalink"))
-    if isinstance(link, Code):
-        link = template_of(link) or link
-    if link is not None:
-        top["permalink"] = link
-    whole = all(_is_known(top[name]) for name in _TELLING & top.keys())
-    return Data({name: known(value) for name, value in top.items() if not isinstance(value, Code)}, whole)
+    if "permalink" in computed:
+        top[COMPUTED] = computed["permalink"]
+    for name in ("permalink", COMPUTED):
+        if isinstance(code := top.get(name), Code):
+            made = template_of(code, text)
+            top[name] = code if made is None else made
+            if made == "":
+                del top[name]
+    whole = all(_is_known(top[name]) for name in (*_TELLING, COMPUTED) if name in top)
+    links = ("permalink", COMPUTED)
+    values = {
+        name: value if name in links else known(value)
+        for name, value in top.items()
+        if name in links or not isinstance(value, Code)
+    }
+    return Data(values, whole)
 
 
 def _is_known(value: Value) -> bool:

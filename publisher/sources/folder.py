@@ -168,7 +168,8 @@ class FolderSource:
         known = set(self._paths)
         walk = Walk(self.folder, unreadable.includes(), self.rules.exclude)
         paths = (path for path, bad, _ in walk.all() if bad is None and path not in known)
-        return sorted(unreadable.unreadable(self.folder, paths, rules))
+        tables = ((path, unreadable.TABLE) for path in rules.tables)
+        return sorted((*unreadable.unreadable(self.folder, paths, rules), *tables))
 
     def settled(self, paths: Sequence[str]) -> SourceRules:
         """The rules with all that the blog's own files decide; `paths` are the posts', in order."""

@@ -35,15 +35,24 @@ def in_scope(path: str, scope: str) -> bool:
     return not scope or _scope(scope)(path)
 
 
-def expression(pattern: str, *, across: bool = False, braces: bool = True) -> str:
+def expression(pattern: str, *, across: bool = False, braces: bool = True, groups: bool = False) -> str:
     """A glob of a generator's as a regular expression of a whole path: `*`, `?`, `[a-z]`, `[!a]`, `\\x`, and
     with `braces` `{a,b}`. `*` stays within one name and `**/` is any folders, as in minimatch and .gitignore;
-    with `across` both are any text, as Ruby's File.fnmatch and Rust's globset have it.
+    with `across` both are any text, as Ruby's File.fnmatch and Rust's globset have it. With `groups`
+    `!(a|b)`, `@(a|b)`, `?(a)`, `+(a)` and `*(a)` are micromatch's.
     """
     found: list[str] = []
     depth, at = 0, 0
     while at < len(pattern):
         mark, at = pattern[at], at + 1
+        if groups and mark in _GROUPS and (group := _GROUP.match(pattern, at)):
+            inner = "|".join(expression(part, groups=True) for part in group[1].split("|"))
+            at = group.end()
+            if mark != "!":
+                found.append(f"(?:{inner}){_GROUPS[mark]}")
+                continue
+            rest = expression(pattern[at:], groups=True)
+            return "".join(found) + f"(?!(?:{inner}){rest}\\Z)[^/]*{rest}" + ")" * depth
         if mark == "\\" and at < len(pattern):
             found.append(re.escape(pattern[at]))
             at += 1
@@ -74,6 +83,8 @@ def expression(pattern: str, *, across: bool = False, braces: bool = True) -> st
     return "".join(found) + ")" * depth
 
 
+_GROUPS = {"!": "", "@": "", "?": "?", "+": "+", "*": "*"}
+_GROUP = re.compile(r"\(([^()/]{0,200})\)")
 _CLASS = re.compile(r"([!^]?)(\]?[^\]]*)\]")
 _IN_CLASS = {
     ord("\\"): r"\\",

@@ -50,6 +50,7 @@ _LINK = lazy(f"{_BASE}{_TAG}|{_BASE}(?P<ref>{_REF})|{_PLACE}", re.MULTILINE)
 _POST = lazy(r"@/|[{|]filename[}|]|(?![A-Za-z][A-Za-z0-9+.-]*:|//|#|\{)[^?#]*\.(?:md|mdx|markdown)(?=[#?]|$)")
 _MARK = lazy(r"^(?:@/|[{|]filename[}|])")
 _PELICANS = lazy(r"[{|](static|attach|index|author|category|tag)[}|](.*)")
+_FIELD = lazy(r"\{(?:slug|name|page_name)\}")
 _STATIC = lazy(r"(?:\.\./)*(?:static|public)/(.+)")
 _FENCE = lazy(r"^[ \t]*(?:`{3,}(?=[^`\n]*$)|~~~)", re.MULTILINE)
 _IN_LANGUAGE = lazy(r"""\slang\s{0,9}=\s{0,9}["']?([A-Za-z-]{2,20})""")
@@ -141,7 +142,8 @@ class Links:
         target = _target(match)
         before = match["inline"] or match["defined"] or match["attribute"] or ""
         if self._rules.profile in ("pelican", "none") and (given := _PELICANS.fullmatch(target)):
-            return before + self._of_pelican(given[1], given[2], path)
+            made = self._of_pelican(given[1], given[2], path)
+            return None if made is None else before + made
         if _POST.match(target):
             name = re.split(r"[?#]", target, maxsplit=1)[0]
             mine = self._language(path)
@@ -162,13 +164,15 @@ class Links:
         match = None if target[:1] in "/#{" else _STATIC.fullmatch(posixpath.normpath(place))
         return self._rules.site_url + quote(match[1], safe=_SAFE + "?#") if match else ""
 
-    def _of_pelican(self, kind: str, name: str, path: str) -> str:
-        """Pelican's `{static}PATH` and its kin."""
+    def _of_pelican(self, kind: str, name: str, path: str) -> str | None:
+        """Pelican's `{static}PATH` and its kin; None: it leads nowhere."""
         site = self._rules.site_url
         if kind == "index":
             return site
         if kind in ("author", "category", "tag"):
-            return f"{site}{kind}/{quote(spelling.pelican(unquote(name)), safe=_SAFE)}.html"
+            slug, words = spelling.pelican(unquote(name)), self._rules.articles
+            url = words.words.get(kind, "") if words else f"{kind}/{{slug}}.html"
+            return site + quote(_FIELD.sub(slug, url), safe=_SAFE) if url else None
         content = self._rules.articles.content if self._rules.articles else "content"
         home = posixpath.relpath(posixpath.dirname(self._rules.in_blog(path)) or ".", content or ".")
         near = name.lstrip("/") if name.startswith("/") else posixpath.join(home, name)

@@ -5,13 +5,14 @@ PATH, ARTICLE_PATHS, ARTICLE_EXCLUDES     where articles are; PAGE_PATHS holds p
 DEFAULT_CATEGORY                          the category of an article that has none; Pelican's own "misc",
                                           which nobody wrote, is no category here
 ARTICLE_URL, ARTICLE_LANG_URL             addresses; the latter those in another language than DEFAULT_LANG
+TAG_URL, CATEGORY_URL, AUTHOR_URL         addresses of what `{tag}`, `{category}` and `{author}` lead to
 SLUGIFY_SOURCE                            whether a slug is made of the title or of the file's name
 """
 
 import ast
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from publisher.core.patterns import lazy
@@ -28,7 +29,8 @@ _FIELD = lazy(r"\{(?:date:([^{}]*)|(\w+))\}")
 class Articles:
     """Where articles are: folders and files by their paths from the blog's root; `content` is PATH ("" for
     the root), `within` holds them all, and what is in `excluded` is none. `filed`: folders are categories.
-    `foreign` is the permalink of those that say that they are in another language; "": it is as any.
+    `foreign` is the permalink of those that say that they are in another language; "": it is as any. `words`
+    are the addresses of tags, categories and authors, with `{slug}` for the word; "" where they have no page.
     """
 
     content: str = ""
@@ -36,6 +38,7 @@ class Articles:
     excluded: tuple[str, ...] = ()
     filed: bool = False
     foreign: str = ""
+    words: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def why(self, path: str) -> str | None:
         """Why the file at `path` is no article; None where it is one."""
@@ -92,7 +95,15 @@ def articles(given: Mapping[str, Any]) -> Articles:
         excluded=tuple(joined(content, name) for name in excluded if name),
         filed=given.get("USE_FOLDER_AS_CATEGORY", True) is not False,
         foreign=_link(given, "ARTICLE_LANG") or f":{_slug(given)}-:lang.html",
+        words={kind: _of_words(given, kind) for kind in ("tag", "category", "author")},
     )
+
+
+def _of_words(given: Mapping[str, Any], kind: str) -> str:
+    """Where the page of a tag, a category or an author is; "" where none is made, or only code knows."""
+    url = given.get(f"{kind.upper()}_URL", f"{kind}/{{slug}}.html")
+    made = given.get(f"{kind.upper()}_SAVE_AS", True)
+    return url if isinstance(url, str) and made else ""
 
 
 def ignored(given: Mapping[str, Any]) -> tuple[str, ...]:

@@ -74,12 +74,15 @@ def expand(pattern: str, facts: Facts, rules: SourceRules) -> str:
     if rules.habits.open:  # every word of its front matter is one, such as a plugin's :abbrlink
         pattern = _ANY_WORD.sub(lambda match: _given(match, facts), pattern)
     filled = _WORD.sub(lambda match: _WORDS[match[1]](facts, rules), pattern)
-    if (locale := _locale(facts, rules)) and locale.casefold() != (rules.language or USUAL).casefold():
+    locale = locale_of(facts, rules)
+    if (place := rules.locales.get(locale)) is not None:
+        return place + filled.lstrip("/")
+    if locale and locale.casefold() != (rules.language or USUAL).casefold():
         return f"/{locale}/{filled}"
     return f"/{_tongue(facts, rules).lower()}/{filled}" if _apart(facts, rules) else filled
 
 
-def _locale(facts: Facts, rules: SourceRules) -> str:
+def locale_of(facts: Facts, rules: SourceRules) -> str:
     """The locale of Docusaurus among whose translations a post stands; "" for the blog's own."""
     match = _TRANSLATED.match(rules.in_blog(facts.path)) if rules.profile == "docusaurus" else None
     return match[1] if match else ""
@@ -243,7 +246,7 @@ def _folders(facts: Facts, rules: SourceRules) -> list[str]:
     if rules.tongues and (place := rules.tongues.of_folder(rules.in_blog(facts.path))[0]):
         target = rules.tongues.targets.get(place, "")
         return [*filter(None, target.split("/")), *parts[place.count("/") + 1 :]]
-    parts = in_content(parts[3:] if _locale(facts, rules) else parts, rules)
+    parts = in_content(parts[3:] if locale_of(facts, rules) else parts, rules)
     if rules.profile == "eleventy" and parts and parts[-1] == _stem(facts.path):
         parts.pop()  # about/about.md is as good as about/index.md
     return parts

@@ -8,10 +8,10 @@ from publisher.core.patterns import lazy
 from publisher.core.permalinks import under_posts
 from publisher.core.posts import Image
 from publisher.sources.jekyllpaths import posts_home
-from publisher.sources.permalinks import Facts, expand, in_content, section, undated
+from publisher.sources.permalinks import Facts, expand, in_content, locale_of, section, undated
 from publisher.sources.profiles import GENERIC
 from publisher.sources.rules import USUAL, SourceRules
-from publisher.sources.values import FrontMatter, Value, legal, scalars
+from publisher.sources.values import COMPUTED, FrontMatter, Value, legal, scalars
 from publisher.sources.words import plain
 
 ELSEWHERE_FIELDS = ("external_url", "source_url")
@@ -46,6 +46,10 @@ def find_place(facts: Facts, rules: SourceRules) -> Place:
     warnings: list[str] = []
     unknown: list[str] = []
     permalink, permalink_by = _permalink(facts, rules, unknown)
+    away = rules.locales.get(locale_of(facts, rules), "") if rules.locales else ""
+    if not away.startswith("/") and away and not facts.front.text(*rules.link_fields):
+        field = rules.link_fields[0] if rules.link_fields else "canonical_url"
+        unknown.append(f"its locale is at {away}, which is not below {rules.site_url}; set {field}")
     permalink = under_posts(permalink) if rules.pages else permalink
     base = rules.site_url.rstrip("/") + permalink
     url, url_by = _canonical(facts, base, rules, warnings)
@@ -166,11 +170,15 @@ def find_aliases(front: FrontMatter, permalink: str, rules: SourceRules) -> tupl
 
 
 def _permalink(facts: Facts, rules: SourceRules, unknown: list[str]) -> tuple[str, str]:
-    for name in ("permalink", "url", "path", "saveas"):
+    for name in (*(_computed(facts.front) if rules.profile == "eleventy" else ()), *_LINKS):
         text = facts.front.text(name)
         if rules.profile == "eleventy" and text:
             from publisher.sources.eleventy import address
+            from publisher.sources.scripts import Code
 
+            if isinstance(facts.front.get(name), Code):
+                unknown += [_FUNCTION] if rules.permalink is None else []
+                continue
             made, why = address(text, facts)
             if made is None and rules.permalink is None:
                 unknown.append(f"{name}: {text[:80]!r} needs {why}; set posts.permalink to what it makes")
@@ -193,6 +201,17 @@ def _permalink(facts: Facts, rules: SourceRules, unknown: list[str]) -> tuple[st
         return local_path(expand(rules.permalink, facts, rules)), rules.origins.get("permalink", "settings")
     where = "default" if rules.habits is GENERIC else f"default of {rules.profile}"
     return local_path(expand(rules.habits.permalink, facts, rules)), where
+
+
+_LINKS = ("permalink", "url", "path", "saveas")
+_FUNCTION = (
+    "permalink is made by a function in a data file, which is never run; set posts.permalink to what it makes"
+)
+
+
+def _computed(front: FrontMatter) -> tuple[str, ...]:
+    """The name of what Eleventy computes a permalink of, where it does."""
+    return (COMPUTED,) if front.get(COMPUTED) is not None else ()
 
 
 def _foreign(facts: Facts, rules: SourceRules) -> bool:

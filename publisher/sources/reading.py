@@ -36,7 +36,7 @@ from publisher.sources.leaving import copied_from
 from publisher.sources.links import Linked
 from publisher.sources.permalinks import Facts, undated
 from publisher.sources.rules import USUAL, SourceRules
-from publisher.sources.values import FrontMatter, FrontMatterError, Value, fold, scalars, table
+from publisher.sources.values import COMPUTED, FrontMatter, FrontMatterError, Value, fold, scalars, table
 from publisher.sources.visibility import File, mail_of, page_only, why_hidden, why_locked
 from publisher.sources.words import first_heading, lead_of, plain, plain_summary, whole
 
@@ -55,6 +55,7 @@ MOST_NULS = 8
 MOST_TERMS = 200
 """Tags, categories and authors of one post."""
 
+_UNDATED = "has no date, and Hexo takes that of its file, which nobody knows; write date: in its front matter"
 _INNER = {"hugo": ("params",), "zola": ("taxonomies", "extra")}
 _NOTHING = FrontMatter(values={}, lines={}, line=1)
 _BREAKS = lazy(r"\r\n?")
@@ -253,6 +254,8 @@ def _post(
     whole = rules.rooted and rules.above in ((), ("source",))  # Hexo keeps pages beside its posts' folder
     file = File(path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole)
     hidden = why_hidden(file) or why_locked(front, [*scalars(front.get("tags", "tag")), *tags], rules.locked)
+    if hidden is None and instant is None and rules.profile == "hexo" and rules.rooted:
+        warnings.append(_UNDATED)
     if place.unknown and hidden is None and instant is not None:  # a guess would be a dead link in every feed
         raise FrontMatterError(place.unknown, front.line_of("permalink"))
     modified, expiry = (rules.dating.modified, rules.dating.expiry) if rules.dating else ((), ())
@@ -311,6 +314,9 @@ def _own(front: FrontMatter, rules: SourceRules) -> FrontMatter:
     """Front matter with what its generator keeps in maps of their own."""
     for name in _INNER.get(rules.profile, ()):
         front = front.over(table(front.values.get(name)))
+    computed = table(front.values.get("eleventycomputed")) if rules.profile == "eleventy" else {}
+    if (link := computed.get("permalink")) is not None:
+        front = replace(front, values={**front.values, COMPUTED: link})
     if rules.profile == "docusaurus" and (changed := table(front.values.get("lastupdate")).get("date")):
         front = front.over({"lastupdated": changed})
     return front

@@ -43,21 +43,22 @@ class SourceRules:
     generator's name, "none", or "auto". With `pages` Publisher makes a page of each post: permalinks are
     under /posts/, files beside posts assets.
 
-    What `surroundings.settle` finds beside the posts: `above` are the names of the folders from the
-    blog's own root down to the posts folder, or `below` is the folder within it ("docs/") that is the
-    root; `rooted` is whether a generator's configuration marks it; `people` are authors by the keys that
-    posts name them by; `separator` ends a post's summary; `sections` are the permalinks of single sections;
-    `articles` are Pelican's; `beside` is what a data file of a post's own gives to it, by the post's path;
-    `unread` are data files that are code, by their paths from the blog's root; `undated` is whether the
-    configuration says that files' names begin with their dates; `tongues` are Hugo's languages, `dating` is
-    where it takes dates from; `filing` is how Hexo's addresses name categories; `content` is the folder, by
-    its path from the blog's root, in which addresses begin, where the configuration says it; `extensions` are
-    what is read in bodies beyond CommonMark; `labels` are what the blog calls tags, by values.fold of their
-    keys; `spelling` is how the configuration spells names, where it says so; `leaves` is which files its
-    generator never builds; `site` is Jekyll's configuration by its keys as they are written; `includes` are
-    the texts of files without code that posts may include, and `data` the plain values of its data files (see
-    includes); posts with one of the tags `locked` are encrypted. `origins` says, for a field's name, where
-    its value comes from.
+    What `surroundings.settle` finds beside the posts: `above` are the names of the folders from the blog's
+    own root down to the posts folder, or `below` is the folder within it ("docs/") that is the root; `rooted`
+    is whether a generator's configuration marks it; `people` are authors by the keys that posts name them by;
+    `separator` ends a post's summary; `sections` are the permalinks of single sections; `articles` are
+    Pelican's; `beside` is what a data file of a post's own gives to it, by the post's path; `unread` are data
+    files that are code, by their paths from the blog's root; `undated` is whether the configuration says that
+    files' names begin with their dates; `tongues` are Hugo's languages, `dating` is where it takes dates
+    from; `filing` is how Hexo's addresses name categories; `content` is the folder, by its path from the
+    blog's root, in which addresses begin, where the configuration says it; `extensions` are what is read in
+    bodies beyond CommonMark; `labels` are what the blog calls tags, by values.fold of their keys; `spelling`
+    is how the configuration spells names, where it says so; `leaves` is which files its generator never
+    builds; `site` is Jekyll's configuration by its keys as they are written; `includes` are the texts of
+    files without code that posts may include, and `data` the plain values of its data files (see includes);
+    posts with one of the tags `locked` are encrypted; `tables` are data files of posts, by their paths from
+    the root; `locales` are where Docusaurus' locales are (docusaurus.locales). `origins` says, for a field's
+    name, where its value comes from.
     """
 
     site_url: str
@@ -94,6 +95,8 @@ class SourceRules:
     includes: Mapping[str, str] = field(default_factory=dict[str, str])
     data: Mapping[str, str] = field(default_factory=dict[str, str])
     locked: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    locales: Mapping[str, str] = field(default_factory=dict[str, str])
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property

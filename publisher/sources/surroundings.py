@@ -106,6 +106,7 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
     if config.language and language is None and (language := language_of(config.language) or None):
         origins["language"] = config.file
     sections: Mapping[str, str] = config.sections if rules.permalink is None else {}
+    locales: Mapping[str, str] = config.locales if rules.permalink is None else {}
     if sections:
         origins["sections"] = config.file
     house: tuple[Defaults, ...] = ()
@@ -123,6 +124,8 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
         site=config.site,
         locked=config.locked,
         dating=config.dating,
+        tables=config.tables,
+        locales=locales,
     )
 
 

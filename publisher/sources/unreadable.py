@@ -2,6 +2,8 @@
 
 Hugo      AsciiDoc, Org, reStructuredText and Pandoc (https://gohugo.io/content-management/formats/)
 Pelican   reStructuredText, and by plugins AsciiDoc, Org and notebooks
+Eleventy  posts that are templates (https://www.11ty.dev/docs/languages/): with a date, with tags, or in a
+          folder whose data file gives them tags; not what makes lists of posts
 others    by plugins: what has a date, be that in its name
 """
 
@@ -11,7 +13,9 @@ from pathlib import Path
 
 from publisher.core.patterns import lazy
 from publisher.sources.instants import dated_name
+from publisher.sources.leaving import inside
 from publisher.sources.rules import SourceRules
+from publisher.sources.values import COLLECTED
 
 FORMATS = {
     ".adoc": "AsciiDoc", ".asciidoc": "AsciiDoc", ".asc": "AsciiDoc", ".ad": "AsciiDoc", ".org": "Org",
@@ -20,6 +24,21 @@ FORMATS = {
     ".typ": "Typst",
 }  # fmt: skip
 """What stands at the end of a file's name, in small letters, and what it is called."""
+
+TABLE = "a data file of posts"
+
+_TEMPLATES = {
+    ".njk": "Nunjucks", ".liquid": "Liquid", ".webc": "WebC", ".hbs": "Handlebars", ".mustache": "Mustache",
+    ".ejs": "EJS", ".haml": "HAML", ".pug": "Pug", ".11ty.js": "JavaScript", ".11ty.cjs": "JavaScript",
+    ".11ty.mjs": "JavaScript", ".11ty.ts": "TypeScript",
+}  # fmt: skip
+"""Eleventy's languages, by the ends of names."""
+
+_NO_POST = lazy(
+    rb"^(?:pagination|eleventyExcludeFromCollections|permalink:[ ]*['\"]?false|draft:[ ]*true)\b",
+    re.MULTILINE,
+)
+_FILED = lazy(rb"^tags:", re.MULTILINE)
 
 _NATIVE = {
     "hugo": frozenset({".adoc", ".asciidoc", ".ad", ".org", ".rst", ".pandoc", ".pdc"}),
@@ -40,7 +59,7 @@ _DRAFT = lazy(
 
 def includes() -> tuple[str, ...]:
     """Patterns of the files that may be such posts."""
-    return tuple(f"**/*{end}" for end in FORMATS)
+    return tuple(f"**/*{end}" for end in (*FORMATS, *_TEMPLATES))
 
 
 def format_of(path: str) -> str | None:
@@ -54,6 +73,10 @@ def unreadable(folder: Path, paths: Iterator[str], rules: SourceRules) -> Iterat
         return
     native = _NATIVE.get(rules.profile, frozenset[str]())
     for path in paths:
+        if format_of(path) is None:
+            if rules.profile == "eleventy" and (language := _template(folder, path, rules)):
+                yield path, language
+            continue
         name = format_of(path)
         stem = path.rpartition("/")[2].partition(".")[0].casefold()
         why = rules.why_left(path)
@@ -67,6 +90,21 @@ def unreadable(folder: Path, paths: Iterator[str], rules: SourceRules) -> Iterat
             continue
         if (_end(path) in native and rules.rooted) or dated_name(path) or _DATE.search(head):
             yield path, name
+
+
+def _template(folder: Path, path: str, rules: SourceRules) -> str:
+    """The language of a post of Eleventy's that is a template; "" for pages and lists of posts."""
+    name = next((it for end, it in _TEMPLATES.items() if path.endswith(end)), "")
+    stem = path.rpartition("/")[2].partition(".")[0].casefold()
+    if rules.why_left(path) is not None or stem in ("404", "feed", "sitemap", "robots"):
+        return ""
+    head = _head(folder / path)
+    front = head.partition(b"\n---")[0] if head.startswith(b"---") else b""
+    home = rules.in_blog(path).rpartition("/")[0]
+    tagged = (entry.scope for entry in rules.defaults if COLLECTED in entry.values)
+    spoken_for = stem != "index" and any(inside(home, scope) for scope in tagged if scope)
+    dated = dated_name(path) or _DATE.search(front) or _FILED.search(front)
+    return name if (dated or spoken_for) and not _NO_POST.search(front) else ""
 
 
 def _end(path: str) -> str:

@@ -14,6 +14,12 @@ _TRUE = frozenset({"true", "yes", "on", "y", "1"})
 _FALSE = frozenset({"false", "no", "off", "n", "0"})
 
 
+COMPUTED, COLLECTED = "computedpermalink", "eleventytags"
+"""What Eleventy's data files say beside front matter: what `eleventyComputed` makes permalinks of, which
+counts before what posts say themselves; and that what is in a folder is in a collection.
+"""
+
+
 class Quoted(str):
     """A scalar that stands in quotes: to YAML it is a text, whatever it looks like."""
 

@@ -5,7 +5,17 @@ from dataclasses import dataclass
 
 from publisher.core.posts import Mail
 from publisher.sources.instants import dated_folders, dated_name
-from publisher.sources.values import FrontMatter, Quoted, Value, fold, is_false, is_true, scalars, table
+from publisher.sources.values import (
+    COMPUTED,
+    FrontMatter,
+    Quoted,
+    Value,
+    fold,
+    is_false,
+    is_true,
+    scalars,
+    table,
+)
 
 HIDDEN_STATES = frozenset(
     {"draft", "auto-draft", "hidden", "skip", "private", "pending", "trash", "trashed", "unlisted"}
@@ -41,7 +51,9 @@ def why_hidden(file: File) -> str | None:
 def _no_sign_of_a_post(file: File) -> str | None:
     if file.front is not None:
         return None
-    if file.path.lower().endswith((".html", ".htm")):
+    if file.path.lower().endswith((".html", ".htm")) and not (
+        file.profile == "eleventy" and dated_name(file.path)  # which makes a page of each
+    ):
         return "no front matter"  # a page or an example beside a post
     dated = dated_name(file.path) or (file.profile == "docusaurus" and dated_folders(file.path))
     return None if dated else "neither front matter nor a dated name"
@@ -175,7 +187,7 @@ def _not_built(file: File) -> str | None:
             (f"build.{key}: {word}" for key, word in never.items() if word in ("never", "false")), None
         )
         return "headless: true" if front.flag("headless") else said
-    if file.profile == "eleventy" and front.flag("permalink") is False:
+    if file.profile == "eleventy" and front.flag(COMPUTED if front.has(COMPUTED) else "permalink") is False:
         return "permalink: false"
     if file.profile == "eleventy" and front.flag("eleventyexcludefromcollections"):
         return "eleventyExcludeFromCollections: true"

@@ -6,6 +6,7 @@ import folders
 import pytest
 
 from publisher.core.posts import Post
+from publisher.sources import FolderSource
 
 POST = "---\ntitle: T\npubDate: 2024-05-01\n---\nBody\n"
 SCHEMA = """
@@ -114,3 +115,62 @@ def test_a_blog_without_pages_or_schemas_is_read_too(tmp_path: Path) -> None:
     path = "src/content/notes/a.md"
     files = {"src/content.config.ts": "const a = b = {{{ defineCollection(", "src/pages": "no folder"}
     assert read(tmp_path, {**files, path: POST})[path].permalink == "/notes/a/"
+
+
+def loader(pattern: str, base: str = ", base: './src/log'") -> str:
+    glob = f"glob({{ pattern: {pattern}{base} }})"
+    return (
+        f"const log = defineCollection({{ loader: {glob}, schema }});\nexport const collections = {{ log }};"
+    )
+
+
+NAMES = ("a.md", "_b.md", "sub/c.mdx", "drafts/d.md", "e.markdown", "sub/draft-f.md")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kept"),
+    [  # as tinyglobby and micromatch match them
+        ("'**/*.{md,mdx}'", "a.md _b.md sub/c.mdx drafts/d.md sub/draft-f.md"),
+        ("'**/[^_]*.md'", "a.md drafts/d.md sub/draft-f.md"),
+        ('["**/*.md", "!drafts/**", "!**/_*"]', "a.md sub/draft-f.md"),
+        ("`*.md`", "a.md _b.md"),
+        ("'**/!(draft-*|_*).md'", "a.md drafts/d.md"),
+        ("'**/@(a|c).{md,mdx}'", "a.md sub/c.mdx"),
+        ("'./sub/**/*'", "sub/c.mdx sub/draft-f.md"),
+        ("patterns", " ".join(NAMES)),
+    ],
+)
+def test_a_collection_has_the_files_of_its_pattern(pattern: str, kept: str, tmp_path: Path) -> None:
+    files = {"src/content.config.ts": loader(pattern), **{f"src/log/{name}": POST for name in NAMES}}
+    found = read(tmp_path, files)
+    left = {path[8:]: post.hidden for path, post in found.items()}
+    own = ("a name that begins with _", "in drafts", None)
+    assert {name for name in NAMES if left[name] in own} == set(kept.split())
+
+
+def test_a_pattern_without_a_base_is_from_the_root(tmp_path: Path) -> None:
+    files = {
+        "src/content.config.ts": loader("'posts/**/*.md'", ""),
+        **dict.fromkeys(("posts/a.md", "other/b.md", "src/pages/c.md"), POST),
+    }
+    left = {path: post.hidden for path, post in read(tmp_path, files).items()}
+    assert left == {"posts/a.md": None, "other/b.md": "not in the pattern", "src/pages/c.md": None}
+
+
+def test_the_pattern_of_a_folder_that_only_code_knows_leaves_nothing_out(tmp_path: Path) -> None:
+    for number, base in enumerate((", base: FOLDER", ", base: `${ROOT}/log`", ", base: resolve('log')")):
+        files = {"src/content.config.ts": loader("'*.md'", base), "src/log/sub/c.md": POST}
+        assert read(tmp_path / str(number), files)["src/log/sub/c.md"].hidden is None
+
+
+def test_a_data_file_that_pages_show_posts_of_is_named(tmp_path: Path) -> None:
+    schema = (
+        "const posts = defineCollection({ loader: file('./src/data/posts.json') });\n"
+        "const people = defineCollection({ loader: file('src/data/people.json') });\n"
+        "export const collections = { posts, people };"
+    )
+    page = {"src/pages/posts/[slug].astro": PAGE.format("posts")}
+    files = {"src/content.config.ts": schema, "src/content/posts/a.md": POST, **page}
+    assert read(tmp_path, files)["src/content/posts/a.md"].hidden == "outside its collections"
+    source = FolderSource(tmp_path, folders.RULES, tmp_path)
+    assert list(source.unreadable()) == [("src/data/posts.json", "a data file of posts")]

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from folders import RULES, read
 
-from publisher.core.posts import Post
+from publisher.core.posts import BadPost, Post
 from publisher.core.site import Person
+from publisher.sources import FolderSource
 
 HEXO = "tag_dir: tags\npermalink: :lang/:category/:title/\n"
 
@@ -153,3 +154,41 @@ def test_zolas_taxonomies_may_be_written_in_yaml(tmp_path: Path) -> None:
     }
     found = read(tmp_path, files)["content/a.md"]
     assert (found.tags, authors(found)) == (("sea", "tide"), ["Ann"])
+
+
+I18N = (
+    "const config: Config = {{ url: 'https://x.example', baseUrl: '{base}', i18n: {{ defaultLocale: 'en',\n"
+    "  locales: ['en', 'fr', 'pt'], localeConfigs: {{\n"
+    "    en: {{ label: 'English'{en} }}, fr: {{ label: 'Français', baseUrl: '{fr}' }},\n"
+    "    pt: {{ path: 'pt-BR'{pt} }},\n"
+    "  }} }} }};\nexport default config;\n"
+)
+TRANSLATED = "i18n/{}/docusaurus-plugin-content-blog/2024-05-01-a.md"
+
+
+@pytest.mark.parametrize(
+    ("parts", "path", "permalink"),
+    [
+        ({}, TRANSLATED.format("fr"), "/francais/blog/2024/05/01/a"),
+        ({}, TRANSLATED.format("pt-BR"), "/pt/blog/2024/05/01/a"),
+        ({}, "blog/2024-05-01-a.md", "/blog/2024/05/01/a"),
+        ({"en": ", baseUrl: '/english/'"}, "blog/2024-05-01-a.md", "/english/blog/2024/05/01/a"),
+        ({"base": "/p/", "fr": "/p/fra/"}, TRANSLATED.format("fr"), "/fra/blog/2024/05/01/a"),
+        ({"en": ", blog: { routeBasePath: 'news' }"}, TRANSLATED.format("fr"), "/francais/news/2024/05/01/a"),
+        ({"base": "/p/", "fr": "/fra/"}, TRANSLATED.format("fr"), None),
+        ({"pt": ", url: 'https://pt.example'"}, TRANSLATED.format("pt-BR"), None),
+    ],
+)
+def test_a_locale_of_docusaurus_is_where_its_own_settings_put_it(
+    parts: dict[str, str], path: str, permalink: str | None, tmp_path: Path
+) -> None:
+    config = I18N.format(**{"base": "/", "en": "", "fr": "/francais/", "pt": "", **parts})
+    files = {"docusaurus.config.ts": config, path: "---\ntitle: T\n---\nBody\n"}
+    found = read(tmp_path, files)
+    assert [post.permalink for post in found.values()] == ([permalink] if permalink else [])
+    if permalink is None:
+        (bad,) = FolderSource(tmp_path, RULES, tmp_path).scan()
+        assert isinstance(bad, BadPost)
+        assert bad.reason.startswith("its locale is at https://")
+        named = {**files, path: "---\ntitle: T\ncanonical_url: https://o.example/a\n---\nBody\n"}
+        assert read(tmp_path, named)[path].url == "https://o.example/a"

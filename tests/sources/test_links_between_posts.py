@@ -196,3 +196,20 @@ def test_a_link_to_no_public_post_is_said_with_its_line(tmp_path: Path) -> None:
         "line 7: './none.md' leads nowhere; correct the link",
         "line 11: '{% post_url 2024-01-01-none %}' leads nowhere; correct the link",
     )
+
+
+def test_pelicans_words_lead_to_the_pages_that_its_settings_name(tmp_path: Path) -> None:
+    settings = (
+        "TAG_URL = 'topics/{slug}/'\nTAG_SAVE_AS = 'topics/{slug}/index.html'\n"
+        "CATEGORY_URL = 'in/' + '{slug}.html'\nAUTHOR_SAVE_AS = ''\n"
+    )
+    body = "[t]({tag}Low%20Tide) [c]({category}Sea) [a]({author}Jo)"
+    files = {"pelicanconf.py": settings, "content/a.md": f"Title: A\nDate: 2024-05-01\n\n{body}\n"}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (found,) = FolderSource(tmp_path, RULES, tmp_path).scan()
+    assert isinstance(found, Parsed)
+    site = RULES.site_url
+    assert found.body.strip() == f"[t]({site}topics/low-tide/) [c]({site}in/sea.html) [a]({{author}}Jo)"
+    assert found.post.warnings == ("line 4: '{author}Jo' leads nowhere; correct the link",)

@@ -255,3 +255,58 @@ def test_data_files_that_are_code_are_named_and_not_run(tmp_path: Path) -> None:
     read(tmp_path, files)
     unread = FolderSource(tmp_path / "posts", RULES).unread()
     assert list(unread) == ["_data/metadata.js", "posts/a.11tydata.cjs", "posts/posts.11tydata.js"]
+
+
+def test_posts_of_eleventys_that_are_templates_are_named(tmp_path: Path) -> None:
+    dated = "---\ntitle: A\ndate: 2024-05-01\n---\n{{ x }}\n"
+    posts = {
+        "posts/a.njk": "---\ntitle: A\n---\n", "posts/b.liquid": dated, "2024-05-03-c.webc": "c",
+        "d.njk": dated,
+        "e.hbs": "---\ntags: [posts]\n---\n", "posts/f.11ty.js": "module.exports = {}",
+    }  # fmt: skip
+    pages = {
+        "index.njk": "---\ntitle: Home\n---\n", "archive.njk": "---\ntags: x\npagination:\n  data: p\n---\n",
+        "_includes/2024-05-01-x.njk": dated, "posts/index.njk": "---\ntitle: All\n---\n",
+        "sitemap.xml.njk": dated,
+        "posts/g.njk": "---\neleventyExcludeFromCollections: true\n---\n", "about.liquid": "About",
+        "pages/pages.json": '{"layout": "p"}', "pages/p.njk": "P",
+        "posts/h.njk": "---\ndraft: true\n---\n", "README.njk": "x",
+    }  # fmt: skip
+    files = {
+        ".eleventy.js": "",
+        "posts/posts.json": '{"tags": ["posts"]}',
+        "posts/x.md": front("title: X"),
+    }
+    read(tmp_path, {**files, **posts, **pages})
+    found = FolderSource(tmp_path, RULES, tmp_path).unreadable()
+    assert [path for path, _ in found] == sorted(posts)
+    assert {name for _, name in found} == {"Nunjucks", "Liquid", "WebC", "Handlebars", "JavaScript"}
+    (tmp_path / ".eleventy.js").unlink()
+    (tmp_path / "hugo.toml").write_text("title = 'x'\n")
+    assert FolderSource(tmp_path, RULES, tmp_path).unreadable() == []
+
+
+def test_front_matter_may_name_its_language(tmp_path: Path) -> None:
+    heads = {
+        "json": '{"title": "A", "date": "2024-05-01", "tags": ["x"]}',
+        "js": '{\n  title: "A",\n  date: "2024-05-01", tags: ["x"], more() { return 1 }\n}',
+        "javascript": "const title = 'A';\nconst date = \"2024-05-01\";\nexport const tags = [\n  'x'\n];",
+        "toml": "title = 'A'\ndate = 2024-05-01\ntags = ['x']",
+        "yaml": "title: A\ndate: 2024-05-01\ntags: [x]",
+    }
+    files = {f"posts/{name}.md": f"---{name}\n{head}\n---\nBody\n" for name, head in heads.items()}
+    found = read(tmp_path, {".eleventy.js": "", **files})
+    said = {(post.title, str(post.instant)[:10], post.tags, post.hidden) for post in found.values()}
+    assert (said, len(found)) == ({("A", "2024-05-01", ("x",), None)}, len(heads))
+
+
+def test_a_post_of_hexos_without_a_date_is_told_of(tmp_path: Path) -> None:
+    files = {**HEXO, "source/_posts/hello-world.md": "---\ntitle: Hello World\n---\nWelcome\n"}
+    found = read(
+        tmp_path, {**files, "source/_posts/b.md": front(), "source/about.md": "---\ntitle: A\n---\n"}
+    )
+    assert {path: (post.hidden, len(post.warnings)) for path, post in found.items()} == {
+        "source/_posts/hello-world.md": ("no date", 1),
+        "source/_posts/b.md": (None, 0),
+        "source/about.md": ("not in _posts", 0),
+    }

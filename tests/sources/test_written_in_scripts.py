@@ -61,8 +61,12 @@ def test_a_script_of_any_kind_is_read_in_time_that_grows_with_its_length(part: s
         ("function (data) { return `notes/${this.slug(data.slug || data.page.fileSlug)}/index.html`; }",
          "/notes/a/"),
         ("function ({ title }) { return `/notes/${this.slugify(title)}/`; }", "/notes/low-tide/"),
-        ("(data) => data.draft ? '/x/' : `/notes/${data.page.fileSlug}/`", "/posts/a/"),  # one or the other
-        ("(data) => makeLink(data)", "/posts/a/"),
+        ("data => data.draft ? false : `/notes/${data.page.fileSlug}/`", "/notes/a/"),
+        ("(data) => { if (data.draft && E.E) { return false; }\n return `/n/${data?.page.fileSlug}/` }",
+         "/n/a/"),
+        ("(data) => (data.draft ? false : data.permalink)", "/posts/a/"),
+        ("({ draft, permalink }) => { if (draft) return false; return permalink; }", "/posts/a/"),
+        ("async ({ page }) => { return '/n/' }", "/n/"),
         ("false", None),
     ],
 )  # fmt: skip
@@ -76,6 +80,61 @@ def test_a_permalink_in_eleventys_code_is_read_where_it_is_one_template(
     found = read(tmp_path, files)["posts/a.md"]
     assert (found.hidden is None) == (address is not None)
     assert address is None or found.permalink == address
+
+
+def test_a_function_that_may_say_anything_holds_the_posts_and_says_what_to_set(tmp_path: Path) -> None:
+    functions = (
+        "(data) => data.draft ? '/x/' : `/notes/${data.page.fileSlug}/`",
+        "(data) => data.old ? false : `/notes/${data.page.fileSlug}/`",
+        "(data) => data.draft || data.old ? false : `/notes/${data.page.fileSlug}/`",
+        "(data) => makeLink(data)",
+        "(data) => `/${base}/${data.page.fileSlug}/`",
+        "(data) => `/${slugify(data.title)}/`",
+        "({ page }) => `/${title}/${page.fileSlug}/`",
+        "(data) => `/${data.title.toLowerCase()}/`",
+        "(data) => '/n/' + data.page.fileSlug + '/'",
+        "(data) => { const a = 1; return `/n/${data.page.fileSlug}/` }",
+        "makeLink",
+    )
+    for number, function in enumerate(functions):
+        for data in (f"{{permalink: {function}}}", f"{{eleventyComputed: {{permalink: {function}}}}}"):
+            files = {".eleventy.js": "", "posts/posts.11tydata.mjs": f"export default {data};"}
+            files |= {"posts/a.md": POST, "posts/draft.md": POST.replace("title", "draft: true\ntitle")}
+            root = tmp_path / f"{number}{'Computed' in data}"
+            assert [*read(root, files)] == ["posts/draft.md"], function
+            (bad,) = (it for it in FolderSource(root, RULES).scan() if isinstance(it, BadPost))
+            assert "set posts.permalink to what it makes" in bad.reason
+            rules = replace(RULES, permalink="/:year/:slug/")
+            found = [it.post for it in FolderSource(root, rules).scan() if isinstance(it, Parsed)]
+            assert [it.permalink for it in found if it.path == "posts/a.md"] == ["/2024/a/"]
+
+
+def test_what_eleventy_computes_counts_before_what_a_post_says(tmp_path: Path) -> None:
+    own = POST.replace("title", "permalink: /own/\ntitle")
+    computed = own.replace("title", 'eleventyComputed: {permalink: "/c/{{ title | slugify }}/"}\ntitle', 1)
+    files = {
+        ".eleventy.js": "",
+        "a/a.11tydata.js": "module.exports = {permalink: (data) => `/a/${data.page.fileSlug}/`}",
+        "b/b.11tydata.js": "module.exports = "
+        "{eleventyComputed: {permalink: (d) => `/b/${d.page.fileSlug}/`}}",
+        "c/c.11tydata.cjs": "module.exports = {eleventyComputed: {permalink: (d) => d.permalink}}",
+        "s/s.11tydata.js": 'import slugify from "@sindresorhus/slugify"; export default '
+        "{permalink: (d) => `/s/${slugify(d.title)}/`}",
+        **{f"{name}/x.md": own for name in "abc"},
+        "s/x.md": POST,
+        "c/y.md": computed,
+        "2024-05-03-h.html": "<h1>Head</h1>hello",
+    }
+    found = read(tmp_path, files)
+    assert {path: post.permalink for path, post in found.items()} == {
+        "2024-05-03-h.html": "/2024-05-03-h/",
+        "a/x.md": "/own/",
+        "b/x.md": "/b/x/",
+        "c/x.md": "/own/",
+        "c/y.md": "/c/low-tide/",
+        "s/x.md": "/s/low-tide/",
+    }
+    assert {post.hidden for post in found.values()} == {None}
 
 
 @pytest.mark.parametrize(
