@@ -46,8 +46,12 @@ class Provider:
     warning: Callable[[FileFacts], str] = field(default=lambda _: "")
 
 
-def _words(**standings: str) -> Mapping[str, SourceStatus]:
-    return {word: SourceStatus(status) for status, words in standings.items() for word in words.split("|")}
+def _stating(times: Mapping[str, str], **standings: str) -> tuple[Column, ...]:
+    """Columns that state the status in the same words, each with the column of its time ("": none). The words
+    of a status are apart by "|".
+    """
+    known = {word: SourceStatus(status) for status, words in standings.items() for word in words.split("|")}
+    return tuple(Column(name=name, words=known, at=at) for name, at in times.items())
 
 
 def _flag(word: SourceStatus, *, when: bool) -> Mapping[str, SourceStatus]:
@@ -140,9 +144,7 @@ LISTMONK = Provider(
     # listmonk's cmd/subscribers.go writes this header. The status is the account's: enabled, disabled,
     # blocklisted (models/subscribers.go).
     marks=(frozenset({"uuid", "attributes", "status"}),),
-    columns=(
-        Column(name="status", words=_words(subscribed="enabled", inactive="disabled", blocked="blocklisted")),
-    ),
+    columns=_stating({"status": ""}, subscribed="enabled", inactive="disabled", blocked="blocklisted"),
     warning=lambda _: (
         "listmonk's status is the account's, so whoever left one list is still `enabled`; "
         "export only confirmed subscriptions, and import the unsubscribed ones with --left"
@@ -160,21 +162,15 @@ BUTTONDOWN = Provider(
         frozenset({"type", "creation date"}),
         frozenset({"type", "unsubscription date"}),
     ),
-    columns=tuple(
-        Column(
-            name=name,
-            words=_words(
-                subscribed="regular|premium|paid|trialed|unpaid|gifted|churning|churned|paused|past due",
-                unconfirmed="unactivated",
-                inactive="spammy",
-                left="unsubscribed|removed",
-                bounced="undeliverable",
-                complained="complained",
-                blocked="blocked",
-            ),
-            at="unsubscription date",
-        )
-        for name in ("type", "subscriber type")
+    columns=_stating(
+        {"type": "unsubscription date", "subscriber type": "unsubscription date"},
+        subscribed="regular|premium|paid|trialed|unpaid|gifted|churning|churned|paused|past due",
+        unconfirmed="unactivated",
+        inactive="spammy",
+        left="unsubscribed|removed",
+        bounced="undeliverable",
+        complained="complained",
+        blocked="blocked",
     ),
 )
 
@@ -188,17 +184,12 @@ BEEHIIV = Provider(
         frozenset({"status", "subscription tier"}),
         frozenset({"status", "created at", "tier"}),
     ),
-    columns=(
-        Column(
-            name="status",
-            words=_words(
-                subscribed="active",
-                left="inactive",
-                unconfirmed="pending|validating",
-                inactive="needs approval|needs attention|invalid|paused",
-            ),
-            at="unsubscribed at",
-        ),
+    columns=_stating(
+        {"status": "unsubscribed at"},
+        subscribed="active",
+        left="inactive",
+        unconfirmed="pending|validating",
+        inactive="needs approval|needs attention|invalid|paused",
     ),
 )
 
@@ -211,19 +202,13 @@ KIT = Provider(
         frozenset({"first name", "state", "created at"}),
         frozenset({"first name", "status", "created at", "id"}),
     ),
-    columns=tuple(
-        Column(
-            name=name,
-            words=_words(
-                subscribed="active|confirmed",
-                left="cancelled|canceled|unsubscribed",
-                bounced="bounced",
-                complained="complained",
-                unconfirmed="inactive|unconfirmed",
-            ),
-            at="canceled at",
-        )
-        for name in ("state", "status")
+    columns=_stating(
+        {"state": "canceled at", "status": "canceled at"},
+        subscribed="active|confirmed",
+        left="cancelled|canceled|unsubscribed",
+        bounced="bounced",
+        complained="complained",
+        unconfirmed="inactive|unconfirmed",
     ),
 )
 
@@ -238,19 +223,13 @@ MAILERLITE = Provider(
         frozenset({"type", "date subscribe"}),
         frozenset({"type", "signup timestamp"}),
     ),
-    columns=tuple(
-        Column(
-            name=name,
-            words=_words(
-                subscribed="active",
-                left="unsubscribed",
-                unconfirmed="unconfirmed",
-                bounced="bounced",
-                complained="junk",
-            ),
-            at=at,
-        )
-        for name, at in (("status", "unsubscribed at"), ("type", "date unsubscribe"))
+    columns=_stating(
+        {"status": "unsubscribed at", "type": "date unsubscribe"},
+        subscribed="active",
+        left="unsubscribed",
+        unconfirmed="unconfirmed",
+        bounced="bounced",
+        complained="junk",
     ),
 )
 
@@ -263,12 +242,7 @@ KEILA = Provider(
         frozenset({"external id", "status"}),
         frozenset({"double opt in at", "status"}),
     ),
-    columns=(
-        Column(
-            name="status",
-            words=_words(subscribed="active", left="unsubscribed", bounced="unreachable"),
-        ),
-    ),
+    columns=_stating({"status": ""}, subscribed="active", left="unsubscribed", bounced="unreachable"),
 )
 
 PROVIDERS = (MAILCHIMP, GHOST, SUBSTACK, LISTMONK, BUTTONDOWN, MAILERLITE, BEEHIIV, KIT, KEILA)

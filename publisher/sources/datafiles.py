@@ -8,7 +8,6 @@ Files are YAML, JSON and TOML, and CSV and TSV with a line of headers, which are
 """
 
 import csv
-import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -19,6 +18,7 @@ from publisher.core.patterns import lazy
 from publisher.sources.configs import read_table, read_text
 from publisher.sources.containers import load_json
 from publisher.sources.values import FrontMatterError, Value, fold
+from publisher.sources.walking import files_below
 from publisher.sources.yaml_text import load_yaml
 
 MOST_FILES, LARGEST, MOST, LONGEST = 1_000, 100_000, 20_000, 1_000
@@ -50,7 +50,7 @@ def data_of(folder: Path, root: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     if not folder.resolve().is_relative_to(root):
         return found
-    for name in islice(_files(folder), MOST_FILES):
+    for name in islice(files_below(folder, _ENDS), MOST_FILES):
         file = folder / name
         try:
             stat = file.stat()
@@ -173,15 +173,6 @@ def _key(path: str, data: Mapping[str, str]) -> str:
 
 def _word(name: str) -> str:
     return re.sub(r"\W+", "", fold(name))
-
-
-def _files(folder: Path) -> Iterator[str]:
-    for place, folders, names in os.walk(folder):  # links to folders are not followed
-        folders.sort()
-        for name in sorted(names):
-            file = Path(place) / name
-            if name.endswith(_ENDS) and not file.is_symlink():
-                yield file.relative_to(folder).as_posix()
 
 
 @lru_cache(maxsize=MOST_FILES)  # looked at in every scan

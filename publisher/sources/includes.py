@@ -6,7 +6,6 @@ others which hold none is, too. Files are those of the generator's own folder, r
 `include_relative` those beside the post.
 """
 
-import os
 import re
 from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from publisher.core.patterns import lazy
 from publisher.sources.configs import read_text
 from publisher.sources.rules import SourceRules
 from publisher.sources.values import Value, fold, table
+from publisher.sources.walking import files_below
 
 PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
 """Generators that run such tags in posts."""
@@ -60,7 +60,7 @@ def files_of(folders: Sequence[Path]) -> dict[str, str]:
     read: dict[str, str] = {}
     size = 0
     for folder in folders:
-        for name in islice(_names(folder), MOST_FILES):
+        for name in islice(files_below(folder, _ENDS), MOST_FILES):
             text = read_text(folder / name)
             size += len(text)
             if size > MOST:
@@ -99,15 +99,6 @@ def _filled(text: str, shown: Callable[[str], str | None]) -> str | None:
 
 def _name(tag: re.Match[str]) -> str:
     return tag["file"].strip("\"'")
-
-
-def _names(folder: Path) -> Iterator[str]:
-    for place, folders, names in os.walk(folder):  # links to folders are not followed
-        folders.sort()
-        for name in sorted(names):
-            file = Path(place) / name
-            if name.endswith(_ENDS) and not file.is_symlink():
-                yield file.relative_to(folder).as_posix()
 
 
 def _without_code(text: str) -> bool:

@@ -198,3 +198,13 @@ def _is_utf8(path: str) -> bool:
 def _shown(path: str) -> str:
     """A path that can be shown and stored: bytes that are not UTF-8 as \\xNN."""
     return path if _is_utf8(path) else os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def files_below(folder: Path, ends: tuple[str, ...]) -> Iterator[str]:
+    """The paths below `folder`, in order, of the files whose names end so; links are not followed."""
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            file = Path(place) / name
+            if name.endswith(ends) and not file.is_symlink():
+                yield file.relative_to(folder).as_posix()
