@@ -113,14 +113,14 @@ class _Source:
     def departures(self) -> Iterator[Row]:
         """The rows of people who left, bounced or the like."""
         if self.reader.tells_departures:
-            return (row for row in self._rows(self.reader.without_counts()) if row.departs)
+            return self._rows(self.reader.without_counts().departure)
         return iter(())
 
     def others(self) -> Iterator[Row]:
         """All other rows."""
         return (row for row in self._rows(self.reader) if not row.departs)
 
-    def _rows(self, parse: RowParser) -> Iterator[Row]:
+    def _rows(self, parse: Callable[[int, Sequence[str]], Row | None]) -> Iterator[Row]:
         parsed = (parse(line, cells) for line, cells in self.file.rows())
         return (row for row in parsed if row is not None)
 

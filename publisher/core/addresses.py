@@ -51,17 +51,8 @@ class Address:
 
     @property
     def mailbox(self) -> str:
-        """One spelling for all that reach the same mailbox: lower case, without a `+tag`; at Gmail also
-        without dots, under one domain. For counting what goes there, never for sending.
-        """
-        domain = _SAME_DOMAIN.get(self.domain, self.domain)
-        local = self.local.lower()
-        name, plus, _ = local.partition("+")
-        if plus and name and not local.startswith('"'):
-            local = name
-        if domain == "gmail.com":
-            local = local.replace(".", "")
-        return f"{local}@{domain}"
+        """`mailbox_of` this address."""
+        return mailbox_of(str(self))
 
     def masked(self) -> str:
         """For logs and pages: the first character and the domain ("a…@example.com")."""
@@ -94,6 +85,21 @@ class Mailbox:
 
     name: str
     address: Address
+
+
+def mailbox_of(address: str) -> str:
+    """One spelling for all addresses that reach the same mailbox: lower case, without a `+tag`; at Gmail also
+    without dots, under one domain. For counting what goes there, never for sending. `address` is in the one
+    spelling that `Address` has.
+    """
+    local, _, domain = address.rpartition("@")
+    domain, local = _SAME_DOMAIN.get(domain, domain), local.lower()
+    name, plus, _ = local.partition("+")
+    if plus and name and not local.startswith('"'):
+        local = name
+    if domain == "gmail.com":
+        local = local.replace(".", "")
+    return f"{local}@{domain}"
 
 
 def identity(address: str) -> str:

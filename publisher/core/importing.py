@@ -182,6 +182,15 @@ class RowParser:
         other.others, other.unoffered = 0, {}
         return other
 
+    def departure(self, line: int, cells: Sequence[str]) -> Row | None:
+        """The parsed row if it says that somebody left, bounced or the like; None otherwise."""
+        if not self.ours:
+            said = self._judge(cells)
+            if isinstance(said, UnknownStatus) or said.status not in KINDS:
+                return None
+        row = self(line, cells)
+        return row if row is not None and row.departs else None
+
     def __call__(self, line: int, cells: Sequence[str]) -> Row | None:
         """The parsed row; None if it belongs to another list."""
         if self.ours:

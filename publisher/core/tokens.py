@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from hmac import compare_digest
 
-from publisher.core.addresses import Address, identity
+from publisher.core.addresses import Address, identity, mailbox_of
 from publisher.core.errors import TokenError
 from publisher.core.macs import mac
 
@@ -99,12 +99,12 @@ def address_key(address: str, ring: KeyRing) -> str:
     return mac(oldest, b"address\0", identity(address).encode()).hex()
 
 
-def mailbox_key(address: Address, ring: KeyRing) -> str:
+def mailbox_key(address: Address | str, ring: KeyRing) -> str:
     """A keyed hash of the mailbox that an address reaches, the same for all its spellings. 24 hex digits; it
-    does not change when keys are rotated.
+    does not change when keys are rotated. A text is the address in its one spelling, as the store has it.
     """
     oldest = ring.keys[min(ring.keys)]
-    return mac(oldest, b"mailbox\0", address.mailbox.encode())[: _MAILBOX.size].hex()
+    return mac(oldest, b"mailbox\0", mailbox_of(str(address)).encode())[: _MAILBOX.size].hex()
 
 
 def halves(mailbox: str) -> tuple[int, int]:

@@ -176,9 +176,7 @@ class _Import:
     def _may_be_asked(self, wishes: list[tuple[Row, NewReader]]) -> list[tuple[Row, NewReader]]:
         """Without those who would be asked to confirm, and asked never to be."""
         boxes = {
-            reader.key: mailbox_key(parse(reader.address), self._ring)
-            for _, reader in wishes
-            if not reader.active
+            reader.key: mailbox_key(reader.address, self._ring) for _, reader in wishes if not reader.active
         }
         none = self._parts.store.wanting_none([*boxes.values()]) if boxes else frozenset[str]()
         if not none:

@@ -118,7 +118,7 @@ def of_mailbox(parts: Parts, token: str, now: datetime) -> str:
 
 def _waiting(parts: Parts, mailbox: str) -> Iterator[Subscription]:
     for one in parts.store.subscriptions(None, State.PENDING):
-        if mailbox_key(parse(one.address), parts.ring()) == mailbox:
+        if mailbox_key(one.address, parts.ring()) == mailbox:
             yield one
 
 
