@@ -56,6 +56,7 @@ class Ticker:
         self._watched = False
         self._unknown, self._held = 0, ""
         self._unsent: Collection[str] = ()
+        self._reworded: set[str] = set()
         self._troubles: Mapping[str, str] = {}
         self._all_at = time.monotonic()
         self._waiting, self._ahead_of = False, ""
@@ -174,6 +175,9 @@ class Ticker:
                     "do": f"publisher publish --send {skipped.list}",
                 },
             )
+        for line in set(report.reworded) - self._reworded:
+            log.warning("mailing_reworded", extra={"reason": line})
+        self._reworded = set(report.reworded)
         self._say_unsent({str(error) for error in report.unsent})
         if report.public_url:
             log.warning("public_url", extra={"reason": report.public_url})

@@ -283,6 +283,8 @@ class App:
             self.time_to_write()
             parts = replace(self.parts, run=secrets.token_hex(8))  # what a failed run left is nobody's
             unknown = services.deliver.recover(parts, self.clock(), alone=True)
+            for line in services.rewording.reword(parts, self.clock()):
+                self.say(line)
             tally = services.deliver.deliver(parts, stopping=stopping, progress=progress)
             self.note("mail")
             return tally, unknown

@@ -52,6 +52,14 @@ class Ruling(StrEnum):
     IGNORE = "ignore"  # it was the relay
 
 
+class Reworded(StrEnum):
+    """What became of making a mailing anew."""
+
+    SAME = "same"  # nothing differs
+    CHANGED = "changed"
+    STOPPED = "stopped"  # a run was sending it: it is made anew when that has let go
+
+
 class MailingKind(StrEnum):
     """A digest for many, or a transactional message that one person waits for."""
 

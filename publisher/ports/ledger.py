@@ -13,6 +13,7 @@ from publisher.core.mailings import (
     InDoubt,
     Mailing,
     Result,
+    Reworded,
     Sample,
     State,
 )
@@ -99,15 +100,26 @@ class LedgerStore(Protocol):
         ...
 
     def with_withdrawn(self) -> Sequence[int]:
-        """The digests with something left to send that show a post which was withdrawn since, by id. Not
-        those that a run is sending now.
-        """
+        """The digests with something left to send that show a post which was withdrawn since, by id."""
+        ...
+
+    def withdrawn_in(self, mailing: int) -> Sequence[str]:
+        """The ids of the posts of a mailing that were withdrawn since."""
         ...
 
     def reword(
-        self, mailing: int, recipes: Mapping[int, Recipe], segments: Mapping[str, bytes], subject: str
-    ) -> bool:
-        """Gives these cohorts other messages, unless a run sends them now; whether anything differs."""
+        self,
+        mailing: int,
+        recipes: Mapping[int, Recipe],
+        segments: Mapping[str, bytes],
+        subject: str,
+        now: datetime,
+    ) -> Reworded:
+        """Gives these cohorts other messages; where a run sends them now, it is stopped instead."""
+        ...
+
+    def stop(self, mailing: int, why: str) -> None:
+        """Pauses a mailing, also one that is planned still, until an operator decides."""
         ...
 
     def hold(self, mailing: int, hold: Hold, why: str, until: datetime | None) -> bool:

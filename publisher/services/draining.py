@@ -105,6 +105,8 @@ class Drain:
             await self.book.hold(batch.mailing, closed.hold, closed.why, closed.until)
             await self.book.journal(await asyncio.to_thread(self.parts.store.finish, batch, now))
             return
+        for of in [of for of in self._cohorts if of[0] == batch.mailing]:
+            del self._cohorts[of]  # it may have been made anew since, without a post that was withdrawn
         rows = await asyncio.to_thread(self.parts.store.claimed, batch)
         opened = Open(batch=batch, left=len(rows), stops_at=self.gates.stops_at(batch, now))
         if not rows:

@@ -15,6 +15,7 @@ from publisher.services.compose import digest_of
 from publisher.services.doubts import decide, doubts
 from publisher.services.linting import judged
 from publisher.services.parts import Parts
+from publisher.services.rewording import without_withdrawn
 
 
 def find(parts: Parts, id: int) -> Mailing:
@@ -27,8 +28,11 @@ def find(parts: Parts, id: int) -> Mailing:
 
 def order(parts: Parts, id: int, wish: Order, now: datetime, *, count_refusals: bool = False) -> Standing:
     """Carries out an order at once, also while another process sends; what held the mailing because too many
-    refused it then counts, or not. Raises Refused, UsageError.
+    refused it then counts, or not. What lets it go makes it anew where a post in it was withdrawn. Raises
+    Refused, UsageError.
     """
+    if wish in (Order.APPROVE, Order.RESUME):
+        without_withdrawn(parts, id, now)
     answer = parts.store.order(id, wish, now, count_refusals=count_refusals)
     if answer is None:
         raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
@@ -50,11 +54,18 @@ def doubts_of(parts: Parts, id: int, addresses: Sequence[str]) -> list[InDoubt]:
 
 
 def resolve(parts: Parts, chosen: Iterable[InDoubt], *, resend: bool, now: datetime) -> int:
-    """Arrow j: those in doubt are sent again under the same Message-ID, or taken for accepted."""
+    """Arrow j: those in doubt are sent again under the same Message-ID, without posts that were withdrawn
+    since, or taken for accepted. Raises Refused: the mail cannot be made without such a post.
+    """
     cause = Cause.RESEND if resend else Cause.ASSUME
     words = "to be sent again by the operator" if resend else ASSUMED
 
+    made: set[int] = set()
+
     def decided(doubt: InDoubt) -> Result:
+        if resend and doubt.mailing not in made:
+            without_withdrawn(parts, doubt.mailing, now)
+            made.add(doubt.mailing)
         reply = words + (f"; before: {doubt.reply}" if doubt.reply else "")
         return Result(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=reply[:500])
 

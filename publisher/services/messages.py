@@ -35,6 +35,7 @@ def message_id(parts: Parts, mailing: Mailing, n: int) -> tuple[str, str]:
 class _Made:
     """What a cohort's messages share: their form, and how they are signed."""
 
+    of: Sequence[Segment]  # what it was made of, which may be made anew (services.rewording)
     form: Form
     tokens: Mapping[Place, tuple[Purpose, int]]  # and when each expires, in minutes
     domain: str
@@ -117,7 +118,9 @@ class Maker:
     def _of_cohort(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> _Made:
         of = row.mailing, row.cohort, batch.date
         made = self._cohorts.get(of)
-        if made is None:
+        if made is not None and made.of is not segments and made.of == segments:
+            made.of = segments  # read again, and the same
+        if made is None or made.of is not segments:
             domain = row.sender.rpartition("@")[2]
             signer = self._parts.signer()  # keys are read when the first message is made
             signer = signer if signer is not None and signer.signs(domain) else None
@@ -125,8 +128,8 @@ class Maker:
             form = Form(segments)
             tokens = _kinds(form.places, batch.date)
             plain = all(isinstance(segment, Place) or segment.isascii() for segment in segments)
-            made = _Made(form, tokens, domain, signer, canonical, is_dotless(segments), plain)
-            if len(self._cohorts) >= REMEMBERED:
+            made = _Made(segments, form, tokens, domain, signer, canonical, is_dotless(segments), plain)
+            if len(self._cohorts) >= REMEMBERED and of not in self._cohorts:
                 del self._cohorts[next(iter(self._cohorts))]
             self._cohorts[of] = made
         return made

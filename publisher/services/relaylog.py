@@ -9,10 +9,12 @@ command settles it.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from itertools import islice
 
+from publisher.core.errors import Refused
 from publisher.core.mailings import FROM_LOG, Cause, InDoubt, Mailing, Result
 from publisher.core.relaylogs import Became, Evidence, RelayLog
 from publisher.core.tokens import address_key
@@ -20,6 +22,7 @@ from publisher.services import reconcile
 from publisher.services.doubts import AT_ONCE, decide
 from publisher.services.messages import message_id
 from publisher.services.parts import Parts
+from publisher.services.rewording import reword, without_withdrawn
 
 _CAUSES = {
     Became.ACCEPTED: Cause.FOUND_ACCEPTED,
@@ -77,6 +80,9 @@ def resolve_by_log(
     first, last = log.covers()
     read = Reading(lines=log.lines, understood=log.understood, first=first, last=last, before=len(wanted))
     proven = _proven(doubts(), log.found)
+    if not dry_run:  # some may go out again: without what was withdrawn since
+        with suppress(Refused):  # then `reword` stops it below
+            without_withdrawn(parts, mailing.id, now)
     while part := list(islice(proven, AT_ONCE)):
         if not dry_run:
             decide(parts, (_result(parts, one) for one in part), now)
@@ -84,6 +90,8 @@ def resolve_by_log(
         for one in part:
             read.became[one.became] += 1
             told(one)
+    if read.became[Became.NOT_TAKEN] and not dry_run:
+        reword(parts, now)
     return read
 
 

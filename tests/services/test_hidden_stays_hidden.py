@@ -23,9 +23,11 @@ from properties import examples
 
 from publisher.app import App
 from publisher.config import load
+from publisher.core.errors import Refused
 from publisher.core.holds import Order
 from publisher.core.tokens import Claim, Purpose, seal
 from publisher.services import subscribe
+from publisher.services.mailings import order
 from publisher.services.pages import PASSAGES
 from publisher.services.viewing import view
 
@@ -358,6 +360,44 @@ def test_one_that_shows_nothing_else_is_cancelled(site: Site) -> None:
     assert approve(site) == ["cancelled", "cancelled"]
     assert site.mails() == []
     assert site.speaking("Titleav1") == []
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_run_that_is_sending_a_mail_stops_before_a_post_that_is_hidden_meanwhile(
+    site: Site, *, resumed: bool
+) -> None:
+    """What is left goes out by the next run, or by this one where an operator lets it go on."""
+    for name in "ab":
+        site.write(File(name))
+    site.now += timedelta(days=1)
+    refused = 0
+
+    def reach(step: str) -> None:
+        nonlocal refused
+        other = site.app()
+        if step == "deliver:claimed" and not site.files["a"].front:
+            site.write(File("a", front="hidden: true"))
+            assert "stopped, since a.md was withdrawn" in " ".join(other.publish().reworded)
+            with pytest.raises(Refused, match="say it again in a moment"):
+                order(other.parts, 1, Order.RESUME, site.now)
+            refused += 1
+        elif step == "deliver:settled" and resumed:
+            with suppress(Refused):  # the run has not let go yet, or it is done
+                order(other.parts, 1, Order.RESUME, site.now)
+        other.close()
+
+    app = site.app()
+    app.reach = reach
+    app.publish()
+    app.deliver()
+    app.close()
+    assert refused == 1
+    app = site.app()
+    app.deliver()
+    app.close()
+    mails = [path.read_text("utf-8") for path in site.mails()]
+    assert len(mails) == 2
+    assert all("av1" not in mail and "Titlebv1" in mail for mail in mails)
 
 
 def test_a_page_that_an_older_version_made_with_a_passage_is_made_again(site: Site) -> None:

@@ -1,0 +1,131 @@
+"""A mail that is made and not sent when its author hides a post in it: whatever lets it go sends it without
+that post, or says why it cannot.
+"""
+
+import re
+import signal
+from typing import Any
+
+import pytest
+
+EVENING, NIGHT, MORNING = "2024-10-20T05:00:00Z", "2024-10-20T06:00:00Z", "2024-10-20T07:00:00Z"
+DUE = "2024-10-20T09:05:00Z"  # 16:00 in Phnom Penh is 09:00
+HIDDEN, LATER = "2024-10-20T09:20:00Z", "2024-10-20T09:30:00Z"
+
+
+def write(site: Any, name: str, front: str = "") -> None:
+    site.post(f"{name}.md", f"---\ntitle: {name} tides\ndate: 2024-10-20\n{front}\n---\n{name} words.\n")
+
+
+def begun(site: Any, *, approve: bool = False, **environ: str) -> Any:
+    """A site that has made a mail with two posts for a reader, and was killed or asked to wait."""
+    if approve:
+        text = (site.folder / "publisher.toml").read_text("utf-8")
+        site.settings(text.replace('cadence = "daily"', 'cadence = "daily"\napprove = true'))
+    site.publish(EVENING)
+    site.reader("ann@example.org", NIGHT)
+    write(site, "Usual")
+    write(site, "Rare")
+    site.publish(MORNING)
+    site.publish(DUE, code=-signal.SIGKILL if environ else 0, **environ)
+    assert site.mails() == []
+    return site
+
+
+def break_template(site: Any) -> Any:
+    file = site.folder / "templates/email/single/subject.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text("{{ nothing.here }}", encoding="utf-8")
+    return file
+
+
+def sent(site: Any) -> str:
+    """All that the reader got, in one mail."""
+    [mail] = site.mails_to("ann@example.org")
+    return str(mail.as_string())
+
+
+def test_approving_refuses_a_mail_that_cannot_be_made_without_a_hidden_post(site: Any) -> None:
+    begun(site, approve=True)
+    broken = break_template(site)
+    write(site, "Rare", "hidden: true")
+    said = site.publish(HIDDEN)
+    assert "mailing 1: not sent: Rare.md was withdrawn, and it cannot be made again without: " in said
+    for _ in range(2):
+        said = site.run("mailings", "approve", "1", "--at", LATER, code=1).stderr
+        assert re.search(r"mailing 1: Rare\.md was withdrawn, and .*subject\.txt", said)
+        assert "mend that and say it again, or `publisher mailings cancel 1`" in said
+    site.run("deliver", "--at", LATER)
+    assert site.mails() == []
+    broken.unlink()
+    site.run("mailings", "approve", "1", "--at", LATER)
+    site.run("deliver", "--at", LATER)
+    assert "Rare" not in sent(site)
+    assert "Usual words" in sent(site)
+
+
+def test_approving_makes_a_mail_without_a_post_that_was_hidden_since(site: Any) -> None:
+    begun(site, approve=True)
+    write(site, "Rare", "password: x")
+    site.publish(HIDDEN, code=-signal.SIGKILL, PUBLISHER_FAILPOINT="publish:applied")
+    site.run("mailings", "approve", "1", "--at", LATER)
+    site.run("deliver", "--at", LATER)
+    assert "Rare" not in sent(site)
+
+
+def test_nothing_is_approved_where_all_of_it_is_hidden(site: Any) -> None:
+    begun(site, approve=True)
+    for name in ("Rare", "Usual"):
+        write(site, name, "draft: true")
+    site.publish(HIDDEN, code=-signal.SIGKILL, PUBLISHER_FAILPOINT="publish:applied")
+    said = site.run("mailings", "approve", "1", "--at", LATER, code=1).stderr
+    assert "Rare.md and Usual.md were withdrawn, and it shows no other post" in said
+    site.run("deliver", "--at", LATER)
+    assert site.mails() == []
+
+
+@pytest.mark.parametrize(
+    ("step", "cut"),
+    [
+        ("plan:started", ""),
+        ("plan:chunk", "publish:applied"),
+        ("plan:ready", "publish:applied"),
+        ("deliver:claimed", ""),
+    ],
+)
+def test_a_mail_that_a_kill_left_unsent_goes_out_without_it(site: Any, step: str, cut: str) -> None:
+    """Also when the publish that hid it died before it looked at mails, and the next command only sends."""
+    begun(site, PUBLISHER_FAILPOINT=step)
+    write(site, "Rare", "hidden: true")
+    environ = {"PUBLISHER_FAILPOINT": cut} if cut else {}
+    site.publish(HIDDEN, code=-signal.SIGKILL if cut else 0, **environ)
+    site.run("deliver", "--at", LATER)
+    site.publish("2024-10-20T10:00:00Z")
+    assert "Rare" not in sent(site)
+    assert "Usual words" in sent(site)
+
+
+@pytest.mark.parametrize("step", ["plan:started", "plan:ready"])
+def test_a_mail_that_cannot_be_made_without_it_waits_for_an_operator(site: Any, step: str) -> None:
+    begun(site, PUBLISHER_FAILPOINT=step)
+    broken = break_template(site)
+    write(site, "Rare", "hidden: true")
+    assert "mailing 1: not sent: Rare.md was withdrawn" in site.publish(HIDDEN)
+    assert "Rare.md was withdrawn" in site.run("mailings", "show", "1").stdout
+    said = site.run("mailings", "resume", "1", "--at", LATER, code=1).stderr
+    assert "or `publisher mailings cancel 1`" in said
+    site.run("deliver", "--at", LATER)
+    assert site.mails() == []
+    broken.unlink()
+    site.run("mailings", "resume", "1", "--at", LATER)
+    site.run("deliver", "--at", LATER)
+    assert "Rare" not in sent(site)
+
+
+def test_what_is_sent_again_is_sent_without_it(site: Any) -> None:
+    begun(site, PUBLISHER_FAILPOINT="deliver:intended")
+    write(site, "Rare", "hidden: true")
+    site.publish(HIDDEN, "--no-mail")
+    site.run("mailings", "resolve", "1", "--resend", "--yes", "--at", LATER, code=None)
+    site.run("deliver", "--at", LATER)
+    assert "Rare" not in sent(site)
