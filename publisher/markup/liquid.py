@@ -20,6 +20,7 @@ _ANY = re.compile(
     r"\{\{(?![<%])-?\s*(?:(?P<call>[A-Za-z_][\w:]*\([^{}]*\))|(?P<value>[^{}]{0,400}?))\s*-?\}\}"
 )
 EJS = re.compile(r"<%(?P<mark>[-=_#]?)(?P<value>[^%<>]{0,400})[-_]?%>")
+_WHOLE = re.compile(r"""\s*(?:"[^"]*"|'[^']*'|[\w.-]+)\s*""")
 _LITERAL = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(-?\d[\w.]*)|([\w.-]+)\s*$)""")
 
 
@@ -36,7 +37,7 @@ def value_of(match: re.Match[str], context: Context) -> str | None:
     if groups.get("mark", "=") in ("", "_", "#"):
         return ""  # EJS that shows nothing
     first, *filters = _parts(match["value"])
-    value = _term(first, context)
+    value = _term(first, context) if _WHOLE.fullmatch(first) else None  # a sum, or a condition
     for step in filters:
         name, _, argument = step.partition(":")
         value = _filtered(value, name.strip(), _term(argument, context) or "", context)

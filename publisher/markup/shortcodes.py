@@ -232,9 +232,10 @@ def _asset_path(arguments: Arguments, context: Context) -> str:
 
 
 def _asset_link(arguments: Arguments, context: Context) -> str:
-    """Hexo: {% asset_link a.zip "Words" %}"""
-    file = arguments.get("0", "")
-    return f'<a href="{escape(file)}">{escape(arguments.get("1") or file)}</a>' if file else ""
+    """Hexo: {% asset_link a.zip Words of the link %}, and whether they are escaped"""
+    file, *words = [arguments[key] for key in map(str, range(30)) if key in arguments] or [""]
+    said = " ".join(words[:-1] if words and words[-1] in ("true", "false") else words)
+    return f'<a href="{escape(file)}">{escape(said or file)}</a>' if file else ""
 
 
 def _post_link(arguments: Arguments, context: Context) -> str:

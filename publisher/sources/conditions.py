@@ -22,6 +22,7 @@ _TAG = lazy(
     r"\{%-?\s{0,99}(?P<name>if|elsif|elseif|elif|else|endif|unless|endunless|case|when|endcase|for|endfor|assign"
     r"|set|capture)\b(?P<words>(?:[^%{]|%(?!\})|\{(?!%)){0,2000}?)-?%\}"
 )
+_COMMENT = lazy(r"\{#[-\s](?:(?!\{#)[\s\S]){0,5000}?#\}")
 _ASSIGNED = lazy(r"\s*([\w-]+)\s*=\s*(.+?)\s*\Z", re.DOTALL)
 _ENDS = {"endif": "if", "endunless": "unless", "endcase": "case", "endfor": "for"}
 _NUMBER = lazy(r"-?\d+(?:\.\d+)?")
@@ -48,7 +49,7 @@ _GENERATED = names(
 class Scope:
     """What a post's conditions can be decided by. `given` is its own front matter and `head` the text that it
     is written in, `front` what it is with the site's defaults; `site` is the configuration by its keys as
-    they are written.
+    they are written, and `page` what is known of Eleventy's `page`.
     """
 
     given: FrontMatter
@@ -56,6 +57,7 @@ class Scope:
     head: str
     site: Mapping[str, Value]
     profile: str
+    page: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(slots=True)
@@ -80,6 +82,17 @@ def decided(body: str, scope: Scope, *, markdown: bool) -> tuple[str, list[tuple
         return body, []
     prose = literal_blanked(without_code(body) if markdown else body)
     return _Walk(body, scope).through(prose)
+
+
+def without_comments(body: str, *, markdown: bool) -> str:
+    """`body` without the comments of Nunjucks, `{# ... #}`, every line break in its place. Code stays."""
+    prose = literal_blanked(without_code(body) if markdown else body)
+    parts: list[str] = []
+    at = 0
+    for match in _COMMENT.finditer(prose):
+        parts += [body[at : match.start()], "\n" * match[0].count("\n")]
+        at = match.end()
+    return "".join([*parts, body[at:]])
 
 
 @dataclass(slots=True)
@@ -197,7 +210,8 @@ class _Walk:
 
     def _page(self, name: str) -> Known:
         if self.scope.profile == "eleventy":  # whose front matter has no such name before it
-            return Only.SOMETHING if name in _ELEVENTYS else None
+            known = self.scope.page.get(name)
+            return known if known is not None else Only.SOMETHING if name in _ELEVENTYS else None
         if name in ("tags", "categories"):
             value = self.scope.front.get(name, name.replace("ies", "y").removesuffix("s"))
             return value.split() if isinstance(value, str) else scalars(value)

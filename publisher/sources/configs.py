@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 MAX_SIZE = 1_000_000
 MAX_LANGUAGES = 100
-_ROUTE = lazy(r"""\bblog\s*:\s*\{[^{}]*?\brouteBasePath\s*:\s*["']([^"']*)["']""")
 _LOCALE = lazy(r"""\bdefaultLocale\s*:\s*["']([\w-]+)["']""")
 _KEY = lazy(r"""^\[?["']?([\w-]{1,100})["']?\]?\s*(?:[:=]|$)""", re.MULTILINE)
 _WEAK = lazy(r'"(@11ty/eleventy|astro|hexo|@docusaurus/core)"\s*:')
@@ -270,16 +269,14 @@ def _docusaurus(file: Path) -> Config:
     from publisher.sources import docusaurus
 
     text = read_text(file)
-    route, locale = _ROUTE.search(text), _LOCALE.search(text)
-    at = route[1].strip("/") if route else "blog"
-    link = f"/{at}:dated" if at else ":dated"
-    link = link if route else ""
+    locale = _LOCALE.search(text)
     reads, leaves = docusaurus.files(text)
     return Config(
         profile="docusaurus",
         file=file.name,
-        permalink=link,
+        permalink=docusaurus.permalink(text),
         language=locale[1] if locale else "",
+        content=docusaurus.content(text),
         reads=reads,
         leaves=leaves,
         locales=docusaurus.locales(text),

@@ -101,14 +101,19 @@ def extensions_of(profile: str, root: Path | None) -> tuple[Extension, ...]:
     return tuple(extension for extension in Extension if extension in found)
 
 
+def without_templates(front: FrontMatter) -> bool:
+    """Whether a post asks its generator to run none of its template code."""
+    off = front.flag("render_with_liquid") is False or front.flag("disableNunjucks") is True
+    return off or front.text("templateEngineOverride") in _OFF
+
+
 def of_post(path: str, front: FrontMatter, extensions: tuple[Extension, ...]) -> tuple[Extension, ...]:
     """What is read in the post at `path`, of a blog that reads `extensions`: it may ask for no templates."""
     if path.endswith(".mdx") and Extension.MDX not in extensions:
         extensions = (*extensions, Extension.MDX)
     if Extension.TEMPLATES not in extensions:
         return extensions
-    off = front.flag("render_with_liquid") is False or front.flag("disableNunjucks") is True
-    if off or front.text("templateEngineOverride") in _OFF:
+    if without_templates(front):
         return tuple(it for it in extensions if it not in (Extension.TEMPLATES, Extension.EJS))
     return extensions
 

@@ -2,9 +2,11 @@
 code, of which only what is written out is read
 (https://docusaurus.io/docs/api/plugins/@docusaurus/plugin-content-blog).
 
-path       the folder of a blog, "blog" where none is named; translations are under i18n/
+path           the folder of a blog, "blog" where none is named; translations are under i18n/
+exclude        globs from there; partials, whose names begin with "_", and tests are excluded without it
+routeBasePath  where its posts are, "blog" where it is not said
+trailingSlash  of the site: whether addresses end in one; they have none where it is not said
 i18n.localeConfigs.fr   path: the folder of translations in i18n/; baseUrl and url: where its pages are
-exclude    globs from there; partials, whose names begin with "_", and tests are excluded without it
 """
 
 from itertools import islice
@@ -17,6 +19,8 @@ from publisher.sources.values import Value
 
 _BLOCK = lazy(r"""\bblog\s*:\s*\{|["'`]@docusaurus/plugin-content-blog["'`]\s*,\s*(?:/\*.*?\*/\s*)?\{""")
 _PATH = lazy(r"""\bpath\s*:\s*["'`]([^"'`$\n]+)["'`]""")
+_ROUTE = lazy(r"""\brouteBasePath\s*:\s*["'`]([^"'`$\n]*)["'`]""")
+_ENDED = lazy(r"\btrailingSlash\s*:\s*true\b")
 _EXCLUDE = lazy(r"\bexclude\s*:\s*\[([^\[\]]{0,5000})\]")
 _TEXT = lazy(r""""([^"\n]+)"|'([^'\n]+)'|`([^`$\n]+)`""")
 _LOCALES = lazy(r"\blocaleConfigs\s*:\s*\{")
@@ -88,6 +92,25 @@ def _last(pattern: Pattern[str], text: str) -> str:
 
 def _text(value: Value) -> str:
     return value if isinstance(value, str) and not isinstance(value, Code) else ""
+
+
+def permalink(config: str) -> str:
+    """Where posts are, in the words of `permalinks`: those of the first blog that is written out. "" where
+    the configuration says nothing of it.
+    """
+    match = _BLOCK.search(config)
+    route = _ROUTE.search(_block(config, match.end())) if match else None
+    end = "/" if _ENDED.search(config) else ""
+    if route is None:
+        return "/blog:dated/" if end else ""
+    at = route[1].strip("/")
+    return f"/{at}:dated{end}" if at else f":dated{end}"
+
+
+def content(config: str) -> str | None:
+    """The folder of the only blog, by its path from the root; None where there are several."""
+    places = [place for place in files(config)[0] if place != "i18n"]
+    return places[0] if len(places) == 1 else None
 
 
 def _block(text: str, at: int) -> str:

@@ -248,17 +248,21 @@ class FolderSource:
 
         return beside
 
-    def _address(self, path: str, rules: SourceRules) -> str:
-        """Where readers find the post at `path`; "" where it has no address. Raises Unsettled."""
+    def _address(self, path: str, rules: SourceRules) -> tuple[str, str]:
+        """Where readers find the post at `path`, and its title; "" and "" where it has no address. Raises
+        Unsettled.
+        """
         from publisher.sources.reading import read_post
 
         data = self._bytes(path)[1]
         if isinstance(data, BadPost):
             if data.unsettled:
                 raise Unsettled
-            return ""
+            return "", ""
         found = read_post(path, data, rules)
-        return found.post.url if isinstance(found, Parsed) and found.post.hidden is None else ""
+        if isinstance(found, BadPost) or found.post.hidden is not None:
+            return "", ""
+        return found.post.url, found.post.title
 
     def file(self, path: str) -> bytes | None:
         """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""

@@ -12,15 +12,20 @@ encrypt.tags          of hexo-blog-encrypt: tags whose posts are locked, each wi
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
 
+from publisher.core.patterns import lazy
 from publisher.sources.leaving import Leaves, named
-from publisher.sources.values import Value, fold, names, scalars, table
+from publisher.sources.values import Quoted, Value, fold, names, scalars, table
 
 _SIGNS = names("sourcedir publicdir newpostname defaultlayout skiprender postassetfolder")
 _WEAK = names("tagdir archivedir")
 _JEKYLLS = names("baseurl plugins gems collections markdown kramdown sass defaults paginate")
 """Plugins of Jekyll know `tag_dir` too: beside these it is no sign of Hexo."""
 USUAL = "uncategorized"
+_ZONED = lazy(r"\d{4}-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?)")
+"""What YAML knows as a time with a zone."""
+
 _POSTS_OWN = names("title date updated slug permalink tags categories category published")
 
 
@@ -82,6 +87,15 @@ def permalink_defaults(top: Mapping[str, Value]) -> dict[str, Value]:
     found = top.get("permalinkdefaults")
     entries = found.items() if isinstance(found, dict) else ()
     return {name: value for name, value in entries if name not in _POSTS_OWN}
+
+
+def by_its_clock(value: Value, at: datetime, site: tzinfo) -> datetime | None:
+    """The time by which Hexo makes the address of a post at `at` (UTC) whose date names a zone: it takes the
+    clock of UTC for that of the site (hexo-front-matter). None for other dates.
+    """
+    if isinstance(value, Quoted) or not isinstance(value, str) or not _ZONED.fullmatch(value.strip()):
+        return None
+    return at.replace(tzinfo=site)
 
 
 def _word(value: Value) -> str:

@@ -30,18 +30,19 @@ _IN_PATH = lazy(r"(?:^|/)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?=[/-]|$)")
 @dataclass(frozen=True, slots=True)
 class Zones:
     """The zone of dates that name none: `utc` matches those that the generator reads as UTC, of which
-    those in quotes are not where `unquoted`. `order` and `bare` are for `read_date`.
+    only those in quotes are where `quoted`, and those are not where it is False. `order` and `bare` are for
+    `read_date`.
     """
 
     site: tzinfo
     utc: re.Pattern[str] | None = None
-    unquoted: bool = False
+    quoted: bool | None = None
     order: Order = Order.NONE
     bare: bool = True
 
     def of(self, text: str) -> tzinfo:
         """The zone of the date in `text`, a scalar as front matter has it."""
-        if self.utc is None or (self.unquoted and isinstance(text, Quoted)):
+        if self.utc is None or self.quoted not in (None, isinstance(text, Quoted)):
             return self.site
         return UTC if self.utc.fullmatch(text.strip()) else self.site
 

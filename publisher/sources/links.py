@@ -27,6 +27,7 @@ from urllib.parse import quote, unquote
 from publisher.core.code import without_code
 from publisher.core.patterns import lazy
 from publisher.sources import spelling
+from publisher.sources.instants import own_name
 from publisher.sources.people import language_at, language_suffix
 from publisher.sources.rules import SourceRules
 
@@ -51,6 +52,8 @@ _POST = lazy(r"@/|[{|]filename[}|]|(?![A-Za-z][A-Za-z0-9+.-]*:|//|#|\{)[^?#]*\.(
 _MARK = lazy(r"^(?:@/|[{|]filename[}|])")
 _PELICANS = lazy(r"[{|](static|attach|index|author|category|tag)[}|](.*)")
 _FIELD = lazy(r"\{(?:slug|name|page_name)\}")
+_AS_IT_IS = "pathname:///"
+_FOLDERS = ("static/", "public/", _AS_IT_IS)
 _STATIC = lazy(r"(?:\.\./)*(?:static|public)/(.+)")
 _FENCE = lazy(r"^[ \t]*(?:`{3,}(?=[^`\n]*$)|~~~)", re.MULTILINE)
 _IN_LANGUAGE = lazy(r"""\slang\s{0,9}=\s{0,9}["']?([A-Za-z-]{2,20})""")
@@ -66,8 +69,8 @@ _MOST = 50_000
 _TAGS = ("{% post_", "{%- post_", "{% link", "{%- link", "ref ", "@/")
 _SIGNS = ("static", "attach", "filename", "public/", "{index}", "{author}", "{category}", "{tag}")
 
-Address = Callable[[str], str]
-"""The URL of the post at a path of the folder; "" where there is none."""
+Address = Callable[[str], tuple[str, str]]
+"""The URL and the title of the post at a path of the folder; "" where there is none."""
 
 Dead = tuple[int, str]
 """(line of the body from 1, what stands there) of a link that leads to no post."""
@@ -129,18 +132,20 @@ class Links:
         code = _IN_LANGUAGE.search(match[0]) if refers else None
         language = code[1] if code else self._language(path)
         found = self._found(name, path, language, named=refers or (match["kind"] or "").startswith("post_"))
-        url = address(found) if found else ""
+        url, title = address(found) if found else ("", "")
         if not url:
             return None
         if match["kind"] == "post_link":
             said = " ".join(word for word in words[1:] if word not in ("true", "false")).strip("\"'")
-            return f'<a href="{escape(url)}">{escape(said or found)}</a>'
+            return f'<a href="{escape(url)}">{escape(said or title or own_name(found))}</a>'
         return url + mark + fragment
 
     def _in_place(self, match: re.Match[str], path: str, address: Address) -> str | None:
         """The same for a path; what is not for us to change stays as it is."""
         target = _target(match)
         before = match["inline"] or match["defined"] or match["attribute"] or ""
+        if target.startswith(_AS_IT_IS):  # Docusaurus: a file of the site that is no page
+            return before + self._rules.site_url + target.removeprefix(_AS_IT_IS)
         if self._rules.profile in ("pelican", "none") and (given := _PELICANS.fullmatch(target)):
             made = self._of_pelican(given[1], given[2], path)
             return None if made is None else before + made
@@ -148,7 +153,7 @@ class Links:
             name = re.split(r"[?#]", target, maxsplit=1)[0]
             mine = self._language(path)
             found = self._found(name, path, mine) or self._found(unquote(name), path, mine)
-            url = address(found) if found else ""
+            url = address(found)[0] if found else ""
             if url:
                 return before + url + target[len(name) :]
         if kept := self._copied(target, path):
@@ -237,7 +242,7 @@ def _links(source: str) -> Iterator[re.Match[str]]:
             yield match
             continue
         target = _target(match)
-        if _POST.match(target) or _PELICANS.match(target) or "static/" in target or "public/" in target:
+        if _POST.match(target) or _PELICANS.match(target) or any(sign in target for sign in _FOLDERS):
             yield match
 
 
@@ -251,7 +256,7 @@ def may_link(body: str) -> bool:
     # One character is found a hundred times as quickly as two, and most bodies have no brace.
     signs = "{" in body and any(sign in body for sign in (*_TAGS, *_SIGNS))
     signs = signs or (".m" in body and (".md" in body or ".markdown" in body)) or "@/" in body
-    return signs or "static/" in body or "public/" in body or ("|" in body and "name|" in body)
+    return signs or any(sign in body for sign in _FOLDERS) or ("|" in body and "name|" in body)
 
 
 def to_posts(body: str) -> bool:

@@ -12,7 +12,7 @@
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha1
@@ -25,7 +25,7 @@ from publisher.sources.instants import dated_name, own_name
 from publisher.sources.people import language_at, language_suffix
 from publisher.sources.rules import USUAL, SourceRules
 from publisher.sources.spelling import Hugo
-from publisher.sources.values import FrontMatter
+from publisher.sources.values import FrontMatter, scalars
 
 NAMED = {  # Jekyll's names
     "pretty": "/:categories/:year/:month/:day/:title/",
@@ -151,9 +151,9 @@ def _slug(facts: Facts, rules: SourceRules) -> str:
     if facts.front.text("slug") and isinstance(rules.spell, Hugo):
         return quote(rules.spell.slug(facts.slug) or facts.slug, safe=_PATHS)
     if facts.front.text("slug"):
-        return _spelt(facts.slug, rules)
+        return _spelt(facts.slug, rules, facts.path)
     own = facts.slug if rules.undates else own_name(facts.path)
-    return _spelt(own + _no_language(facts.path, rules), rules)
+    return _spelt(own + _no_language(facts.path, rules), rules, facts.path)
 
 
 def _slug_or_name(facts: Facts, rules: SourceRules) -> str:
@@ -171,7 +171,10 @@ def _no_language(path: str, rules: SourceRules) -> str:
     return "" if suffix[1:].casefold() in known or stem.casefold().startswith("index.") else suffix
 
 
-def _spelt(name: str, rules: SourceRules) -> str:
+def _spelt(name: str, rules: SourceRules, path: str = "") -> str:
+    """A name as it is spelt in addresses; `path` is the post's, where names are spelt as it tells."""
+    if rules.profile == "astro" and rules.in_blog(path).startswith("src/pages/"):
+        return quote(name, safe=_NAMED)  # a page of Astro's own is where its file is
     return quote(rules.spell(name) or name, safe=_NAMED)
 
 
@@ -219,9 +222,17 @@ def _category(facts: Facts, rules: SourceRules) -> str:
         from publisher.sources.hexo import Filing
 
         filing = rules.filing or Filing()
-        words = map(filing.word, facts.categories or (filing.usual,))
+        words = map(filing.word, _last_category(facts) or (filing.usual,))
         return "/".join(quote(_NOT_SLUG.sub("-", word).strip("-"), safe=_NAMED) for word in words)
     return quote(slugify(facts.categories[0]), safe=_NAMED) if facts.categories else ""
+
+
+def _last_category(facts: Facts) -> Sequence[str]:
+    """Of Hexo's categories the last with those above it: a list is one in another, [[a], [b, c]] are two."""
+    value = facts.front.get("categories", "category")
+    if isinstance(value, list) and any(isinstance(item, list) for item in value):
+        return scalars(value[-1])
+    return facts.categories
 
 
 def _author(facts: Facts, rules: SourceRules) -> str:
@@ -266,12 +277,12 @@ def in_content(parts: list[str], rules: SourceRules) -> list[str]:
 def _sections(facts: Facts, rules: SourceRules) -> str:
     if rules.profile == "zola":  # which spells only names of pages its own way
         return "/".join(quote(name, safe=_NAMED) for name in _folders(facts, rules))
-    return "/".join(_spelt(name, rules) for name in _folders(facts, rules))
+    return "/".join(_spelt(name, rules, facts.path) for name in _folders(facts, rules))
 
 
 def section(facts: Facts, rules: SourceRules) -> str:
     """The outermost folder of the content; "" for a post that stands in none."""
-    return _spelt(folders[0], rules) if (folders := _folders(facts, rules)) else ""
+    return _spelt(folders[0], rules, facts.path) if (folders := _folders(facts, rules)) else ""
 
 
 def _entry(facts: Facts, rules: SourceRules) -> str:

@@ -190,7 +190,8 @@ def _permalink(facts: Facts, rules: SourceRules, unknown: list[str]) -> tuple[st
                 text = text.removesuffix("index.html")
             slashed = name == "path" or (name == "url" and rules.profile == "hugo")
             ends = "/" if slashed and not text.lower().endswith((".html", ".htm", "/")) else ""
-            return local_path(expand(text, facts, rules) + ends), name
+            filled = text if rules.profile == "hexo" else expand(text, facts, rules)
+            return local_path(filled + ends), name
         if text.startswith(rules.site_url):
             return local_path(text[len(rules.site_url) :]), name
     if rules.sections and (pattern := rules.sections.get(section(facts, rules))):

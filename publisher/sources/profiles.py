@@ -11,6 +11,7 @@ PERMALINK = ":year/:month/:day/:slug/"
 """Where a post of no known generator is found."""
 
 _ANY = re.compile(".*", re.DOTALL)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _TO_THE_SECOND = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[Tt]|\s+)\d{1,2}:\d{2}:\d{2}(?:\.\d+)?")
 
 
@@ -19,8 +20,9 @@ class Profile:
     """One generator's conventions.
 
     `utc` matches the dates without a zone that it reads as UTC; the others are in the site's zone. None: all
-    are; with `unquoted` only those that no quotes make a text. `permalink` is its default, in the words of
-    `permalinks`. `roots` are the folders that hold content and are no part of an address, innermost last.
+    are; `quoted` is whether those in quotes alone are (True), or all others (False). `permalink` is its
+    default, in the words of `permalinks`. `roots` are the folders that hold content and are no part of an
+    address, innermost last.
     `named` is whether :title is the slug (of the front matter or the file) and never made of the title.
     `slugged` is whether names are made fit for a URL as Jekyll does. `undated` is whether a date is taken off
     a file's name. `spell` is how names of files and folders are spelt in an address. `words` is whether a
@@ -34,7 +36,7 @@ class Profile:
 
     name: str
     utc: re.Pattern[str] | None = None
-    unquoted: bool = False
+    quoted: bool | None = None
     permalink: str = PERMALINK
     roots: tuple[str, ...] = ("content", "posts", "_posts")
     named: bool = False
@@ -62,7 +64,7 @@ PROFILES: Mapping[str, Profile] = {
             order=Order.DAY_FIRST,
             bare=False,
             utc=_TO_THE_SECOND,
-            unquoted=True,
+            quoted=False,
             permalink="/:categories/:year/:month/:day/:title.html",
             roots=("_posts", "_drafts"),
             named=True,
@@ -110,6 +112,8 @@ PROFILES: Mapping[str, Profile] = {
         Profile(
             name="hexo",
             order=Order.MONTH_FIRST,
+            utc=_DAY,  # a text is JavaScript's to read, to which a day alone is UTC
+            quoted=True,
             permalink="/:year/:month/:day/:title/",
             roots=("source", "_posts", "_drafts"),
             named=True,

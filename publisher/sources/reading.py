@@ -16,7 +16,7 @@ from publisher.sources.asked import asked_of
 from publisher.sources.conflicts import conflict_in, is_blank
 from publisher.sources.containers import Container, open_container
 from publisher.sources.dates import offset_in, zone_named
-from publisher.sources.dialects import of_post
+from publisher.sources.dialects import of_post, without_templates
 from publisher.sources.globs import in_scope
 from publisher.sources.hugo import FILENAME
 from publisher.sources.includes import Beside, constants, included
@@ -116,6 +116,7 @@ def _read(
 
         body, warnings = _shown(path, replace(container, body=taken), head, rules, in_file)
         body, known = constants(body, rules, markdown=markdown)
+        known = page_values(path, rules) | known if "page." in body else known
         written = _ended(body)
         body, dead = linked(path, body)
         warnings += [f"line {in_file(at)}: {target!r} leads nowhere; correct the link" for at, target in dead]
@@ -150,19 +151,29 @@ def _shown(
         f"line {in_file(at)}: {tag[:60]} is never closed, so the rest of the post is hidden; close it"
         for at, tag in unclosed
     ]
-    if "{%" not in body:
+    if "{%" not in body and "{#" not in body:
         return body, warnings
-    from publisher.sources.conditions import Scope, decided  # for bodies with tags
+    from publisher.sources.conditions import Scope, decided, without_comments  # for bodies with tags
 
     given = container.front or _NOTHING
     front = given.over(_defaults(path, rules))
-    scope = Scope(given=given, front=front, head=head, site=rules.site, profile=rules.profile)
+    if "{#" in body and rules.profile in ("hexo", "eleventy") and not without_templates(front):
+        body = without_comments(body, markdown=not _is_html(path))
+    page = page_values(path, rules)
+    scope = Scope(given=given, front=front, head=head, site=rules.site, profile=rules.profile, page=page)
     body, undecided = decided(body, scope, markdown=not _is_html(path))
     warnings += [
         f"line {in_file(at)}: only the generator knows whether {tag[:60]} holds; the else branch is shown"
         for at, tag in undecided
     ]
     return body, warnings
+
+
+def page_values(path: str, rules: SourceRules) -> dict[str, str]:
+    """What Eleventy's `page` says of a file, as far as its path tells."""
+    if rules.profile != "eleventy":
+        return {}
+    return {"fileSlug": undated(path), "filePathStem": places.stem_of(path, rules)}
 
 
 def _is_html(path: str) -> bool:
@@ -218,7 +229,7 @@ def _post(
     is_html = _is_html(path)
     habits = rules.habits
     site = zone_named(rules.timezone or "UTC") or UTC
-    zones = Zones(site, habits.utc, habits.unquoted, habits.order, habits.bare)
+    zones = Zones(site, habits.utc, habits.quoted, habits.order, habits.bare)
     warnings = [*front.warnings, *found]
     why: Reasons = {}
     local, instant, why["instant"], named = _dates(front, path, zones, warnings, rules, alone=given is None)
@@ -292,6 +303,10 @@ def _dates(
         dated, where = find_instant(None if alone else front, path, zones, warnings, rules.habits.last_dates)
     written = front.text(where) if rules.habits.own_offset and where in DATE_FIELDS else ""
     local = _local(dated, offset_in(written) or zones.site, zones)
+    if dated and rules.profile == "hexo":
+        from publisher.sources.hexo import by_its_clock
+
+        local = by_its_clock(front.values.get(where), dated, zones.site) or local
     if order and order.publish:
         instant, gate = in_order(front, order.publish, path, zones, warnings)
         by.append(gate)
@@ -319,6 +334,8 @@ def _own(front: FrontMatter, rules: SourceRules) -> FrontMatter:
         front = replace(front, values={**front.values, COMPUTED: link})
     if rules.profile == "docusaurus" and (changed := table(front.values.get("lastupdate")).get("date")):
         front = front.over({"lastupdated": changed})
+    if rules.profile == "eleventy" and (build := table(front.values.get("permalink")).get("build")):
+        front = replace(front, values={**front.values, "permalink": build})
     return front
 
 
@@ -349,7 +366,9 @@ def _title(
     if archetype or rules.profile == "jekyll":
         return _titleized(path), "file name"
     if rules.profile == "docusaurus":
-        return plain(undated(path)), "file name"
+        match = dated_name(path)
+        nameless = match is not None and match.end() == len(own_name(path))  # 2020-01-05.md is a note
+        return ("", "none") if nameless else (plain(undated(path)), "file name")
     return "", "none"  # a note: what shows it uses its first words
 
 

@@ -78,6 +78,7 @@ def test_what_is_no_list_of_the_contents_stays() -> None:
         ("See {{%/* x 1 */%}}.", "<p>See {{% x 1 %}}.</p>"),
         ("{% youtube https://youtu.be/abcdefghijk?t=1 %}",
          '<p><a href="https://www.youtube.com/watch?v=abcdefghijk">Video on YouTube</a></p>'),
+        ("{% asset_link a.zip All of it false %}", f'<p><a href="{HERE}a.zip">All of it</a></p>'),
         ('{% asset_link a.zip "All of it" %}', f'<p><a href="{HERE}a.zip">All of it</a></p>'),
         ("![a]({% asset_path a.png %})", f'<p><img src="{HERE}a.png" alt="a"></p>'),
     ],

@@ -35,6 +35,8 @@ def removed(body: str, *extensions: Extension) -> list[str]:
         ("{{ version | append: '.0' }} {{ nobody | default: 'x' }}", "<p>2.0 x</p>", []),
         ("a{{ nobody }}b{{ site.nothing }}", "<p>ab</p>", ["{{ nobody }}", "{{ site.nothing }}"]),
         ("{{ page.date | date: '%Y' }}a", "<p>a</p>", ["{{ page.date | date: '%Y' }}"]),
+        ("{{ 1 + 1 }}{{ 'a' ~ 'b' }}{{ 'a' if mood else 'b' }}c", "<p>c</p>",
+         ["{{ 1 + 1 }}", "{{ 'a' ~ 'b' }}", "{{ 'a' if mood else 'b' }}"]),
         ("{{ for }}{{ a[0] }}b", "<p>b</p>", ["{{ for }}", "{{ a[0] }}"]),
         ("`{{ nobody }}` {% raw %}{{ nobody }}{% endraw %}",
          "<p><code>{{ nobody }}</code> {{ nobody }}</p>", []),

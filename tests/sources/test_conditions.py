@@ -217,8 +217,18 @@ def test_eleventy_knows_front_matter_by_its_bare_names() -> None:
     assert read("{% if preview %}yes{% else %}no{% endif %}", rules).body == "yes"
     assert read("{% if not preview %}yes{% else %}no{% endif %}", rules).body == "no"
     assert read("{% if page.preview %}yes{% else %}no{% endif %}", rules).body == "no"
+    assert read("{% if page.fileSlug == 'a' %}yes{% else %}no{% endif %}", rules).body == "yes"
     found = read("{% if of_a_data_file %}yes{% else %}no{% endif %}", rules)
     assert (found.body, len(found.post.warnings)) == ("no", 1)
+
+
+def test_comments_of_nunjucks_go_where_it_is_run() -> None:
+    body = "a{# one\ntwo #}b `{# c #}` {% raw %}{# d #}{% endraw %} {#e}\n"
+    for profile in ("hexo", "eleventy"):
+        rules = SourceRules(site_url="https://blog.example/", profile=profile)
+        assert read(body, rules).body == "a\nb `{# c #}` {% raw %}{# d #}{% endraw %} {#e}\n"
+        assert read(body, rules, front="title: A\ndisableNunjucks: true\n").body == body
+    assert read(body, SourceRules(site_url="https://blog.example/", profile="jekyll")).body == body
 
 
 def test_title_and_summary_are_of_what_is_shown() -> None:
