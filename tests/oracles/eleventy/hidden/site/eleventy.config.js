@@ -1,0 +1,5 @@
+export default function (eleventyConfig) {
+  eleventyConfig.addPreprocessor("drafts", "*", (data) => {
+    if (data.draft) return false;
+  });
+}

@@ -1,0 +1,5 @@
+import { InputPathToUrlTransformPlugin } from "@11ty/eleventy";
+
+export default function (eleventyConfig) {
+  eleventyConfig.addPlugin(InputPathToUrlTransformPlugin);
+}

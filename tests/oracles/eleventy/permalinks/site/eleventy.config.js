@@ -1,0 +1,4 @@
+export default function (eleventyConfig) {
+  eleventyConfig.addFilter("postYear", (date) => `${date.getUTCFullYear()}`);
+  return { dir: { input: "src", output: "_site" } };
+}

@@ -1,0 +1,5 @@
+export default {
+  eleventyComputed: {
+    permalink: (data) => `/k/${data.page.fileSlug}/`,
+  },
+};
