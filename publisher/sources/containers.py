@@ -187,30 +187,6 @@ class _Yaml(_Fence):
         return read_lines(fm, line + 1) or load_yaml(fm, line + 1)
 
 
-class _Named(_Fence):
-    """Eleventy's: the opening fence names the language, `---json`."""
-
-    kind = "json"
-    FM_BOUNDARY = lazy(r"---(?:json|toml|ya?ml|js|javascript|node)[ \t]*\n", re.IGNORECASE)
-    CLOSE = _Yaml.CLOSE
-
-    def split(self, text: str) -> tuple[str, str]:
-        head, body = super().split(text)
-        return text[3 : text.find("\n") + 1] + head, body
-
-    def read(self, fm: str, line: int) -> FrontMatter:
-        language, _, rest = fm.partition("\n")
-        match language.strip().lower():
-            case "json":
-                return load_json(rest, line + 1)
-            case "toml":
-                return load_toml(rest, line + 1)
-            case "yaml" | "yml":
-                return load_yaml(rest, line + 1)
-            case _:
-                raise FrontMatterError("front matter that is a script is never run; write it as YAML", line)
-
-
 class _Toml(_Fence):
     kind = "toml"
     FM_BOUNDARY = lazy(r"\+\+\+[ \t]*(?:\n|\Z)")
@@ -233,7 +209,7 @@ class _Json(BaseHandler):
         return load_json(fm, line)
 
 
-_HANDLERS = (_Yaml(), _Named(), _Toml(), _Json())
+_HANDLERS = (_Yaml(), _Toml(), _Json())
 _JSON_TOKEN = lazy(r'"(?:[^"\\\n]|\\.)*"|[{}]')
 
 
