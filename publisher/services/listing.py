@@ -88,6 +88,9 @@ def _in_other_formats(unread: Sequence[tuple[str, str]]) -> Iterator[Finding]:
         first, *others = [path for path, of in unread if of == name]
         more = f" (and so {'are' if len(others) > 1 else 'is'} {len(others)} more)" if others else ""
         reason = f"is {name}{more}, {_NOT_READ}: nobody is sent it; convert it to Markdown"
+        if (kind := name.partition(" in a ")[0]) in ("Markdown", "HTML"):
+            end = ".md" if kind == "Markdown" else ".html"
+            reason = f"is {name}{more}, which is not read: nobody is sent it; let its name end in {end}"
         yield Finding(path=first, line=0, reason=reason, error=False)
 
 

@@ -80,12 +80,17 @@ class Loaded:
     @staticmethod
     def _left(name: str, globs: Sequence[str]) -> str:
         """Why a collection with these patterns has no such file; "" where it has."""
-        found = [glob for glob in globs if whole(_expression(glob.removeprefix("!")), name)]
-        never = next((glob for glob in found if glob.startswith("!")), None)
-        wanted = any(not glob.startswith("!") for glob in globs)
+        found = [glob for glob in globs if whole(_expression(glob[_leaves_out(glob) :]), name)]
+        never = next((glob for glob in found if _leaves_out(glob)), None)
         if never:
             return f"pattern: {never}"
-        return "" if not wanted or any(not glob.startswith("!") for glob in found) else "not in the pattern"
+        wanted = any(not _leaves_out(glob) for glob in globs)
+        return "" if not wanted or found else "not in the pattern"
+
+
+def _leaves_out(glob: str) -> bool:
+    """Whether a pattern takes files out again: "!drafts/**", but not "!(a|b)", which is any other name."""
+    return glob.startswith("!") and not glob.startswith("!(")
 
 
 def _expression(glob: str) -> str:

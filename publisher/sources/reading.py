@@ -55,7 +55,9 @@ MOST_NULS = 8
 MOST_TERMS = 200
 """Tags, categories and authors of one post."""
 
-_UNDATED = "has no date, and Hexo takes that of its file, which nobody knows; write date: in its front matter"
+_UNDATED = "has no date: Hexo takes the time of its file, Publisher does not; write date: in its front matter"
+_IN_META = "is HTML whose title and date are in <meta>, which is not read; write them as front matter"
+_META = lazy(r"(?i)<meta\s[^<>]{0,200}name\s?=\s?[\"']date[\"']")
 _INNER = {"hugo": ("params",), "zola": ("taxonomies", "extra")}
 _NOTHING = FrontMatter(values={}, lines={}, line=1)
 _BREAKS = lazy(r"\r\n?")
@@ -264,9 +266,13 @@ def _post(
     folders = tuple(rules.in_blog(path).split("/")[:-1])
     whole = rules.rooted and rules.above in ((), ("source",))  # Hexo keeps pages beside its posts' folder
     file = File(path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole)
-    hidden = why_hidden(file) or why_locked(front, [*scalars(front.get("tags", "tag")), *tags], rules.locked)
+    hidden = why_hidden(file)
+    if rules.locked and hidden is None:
+        hidden = why_locked(front, [*scalars(front.get("tags", "tag")), *tags], rules.locked)
     if hidden is None and instant is None and rules.profile == "hexo" and rules.rooted:
         warnings.append(_UNDATED)
+    if given is None and is_html and rules.profile == "pelican" and _META.search(body):
+        warnings.append(_IN_META)
     if place.unknown and hidden is None and instant is not None:  # a guess would be a dead link in every feed
         raise FrontMatterError(place.unknown, front.line_of("permalink"))
     modified, expiry = (rules.dating.modified, rules.dating.expiry) if rules.dating else ((), ())

@@ -21,7 +21,7 @@ FORMATS = {
     ".adoc": "AsciiDoc", ".asciidoc": "AsciiDoc", ".asc": "AsciiDoc", ".ad": "AsciiDoc", ".org": "Org",
     ".rst": "reStructuredText", ".rest": "reStructuredText", ".ipynb": "a notebook", ".textile": "Textile",
     ".pandoc": "Pandoc", ".pdc": "Pandoc", ".mdoc": "Markdoc", ".rmd": "R Markdown", ".qmd": "Quarto",
-    ".typ": "Typst",
+    ".typ": "Typst", ".gotmpl": "a content adapter",
 }  # fmt: skip
 """What stands at the end of a file's name, in small letters, and what it is called."""
 
@@ -40,8 +40,17 @@ _NO_POST = lazy(
 )
 _FILED = lazy(rb"^tags:", re.MULTILINE)
 
+ENDS = {
+    **{end: f"Markdown in a {end} file" for end in (
+        ".mkd", ".mkdn", ".mkdown", ".mdown", ".mdwn", ".mdtxt", ".mdtext", ".MD", ".Md", ".MARKDOWN",
+        ".Markdown", ".MDX",
+    )},
+    **{end: f"HTML in a {end} file" for end in (".htm", ".HTM", ".HTML", ".xhtml")},
+}  # fmt: skip
+"""What is read once its name ends otherwise: most generators know these ends too."""
+
 _NATIVE = {
-    "hugo": frozenset({".adoc", ".asciidoc", ".ad", ".org", ".rst", ".pandoc", ".pdc"}),
+    "hugo": frozenset({".adoc", ".asciidoc", ".ad", ".org", ".rst", ".pandoc", ".pdc", ".gotmpl"}),
     "pelican": frozenset({".rst"}),
     "astro": frozenset({".mdoc"}),
 }
@@ -59,12 +68,13 @@ _DRAFT = lazy(
 
 def includes() -> tuple[str, ...]:
     """Patterns of the files that may be such posts."""
-    return tuple(f"**/*{end}" for end in (*FORMATS, *_TEMPLATES))
+    return tuple(f"**/*{end}" for end in (*FORMATS, *_TEMPLATES, *ENDS))
 
 
 def format_of(path: str) -> str | None:
     """What the file at `path` is called by the end of its name; None for what is read, or is no post."""
-    return FORMATS.get(_end(path))
+    name = path.rpartition("/")[2]
+    return ENDS.get(f".{name.rpartition('.')[2]}" if "." in name else "") or FORMATS.get(_end(path))
 
 
 def unreadable(folder: Path, paths: Iterator[str], rules: SourceRules) -> Iterator[tuple[str, str]]:
@@ -83,6 +93,8 @@ def unreadable(folder: Path, paths: Iterator[str], rules: SourceRules) -> Iterat
         apart = why is not None and not (
             why == "not in _posts" and path.endswith(".ipynb") and dated_name(path)
         )
+        if path.endswith(".gotmpl") and (rules.profile, stem) != ("hugo", "_content"):
+            continue  # any other template
         if name is None or apart or stem in ("_index", "readme", "license", "changelog"):
             continue
         head = _head(folder / path)

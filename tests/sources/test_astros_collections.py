@@ -137,6 +137,7 @@ NAMES = ("a.md", "_b.md", "sub/c.mdx", "drafts/d.md", "e.markdown", "sub/draft-f
         ("'**/!(draft-*|_*).md'", "a.md drafts/d.md"),
         ("'**/@(a|c).{md,mdx}'", "a.md sub/c.mdx"),
         ("'./sub/**/*'", "sub/c.mdx sub/draft-f.md"),
+        ("'!(a|e)*'", "_b.md"),
         ("patterns", " ".join(NAMES)),
     ],
 )

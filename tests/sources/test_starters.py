@@ -322,3 +322,94 @@ def test_a_post_of_hexos_without_a_date_is_told_of(tmp_path: Path) -> None:
         "source/_posts/b.md": (None, 0),
         "source/about.md": ("not in _posts", 0),
     }
+
+
+def test_posts_whose_names_end_otherwise_are_named(tmp_path: Path) -> None:
+    ends = (".mkd", ".MD", ".mdown", ".htm")
+    files = {"_config.yml": "title: x\n", **{f"_posts/2024-05-01-a{end}": front() for end in ends}}
+    read(tmp_path, {**files, "README.MD": "# Read me\n", "about.htm": front(), "_posts/x.mkd": "No date\n"})
+    found = FolderSource(tmp_path, RULES, tmp_path).unreadable()
+    kinds = {".htm": "HTML in a .htm file"}
+    assert dict(found) == {
+        f"_posts/2024-05-01-a{end}": kinds.get(end, f"Markdown in a {end} file") for end in ends
+    }
+
+
+def test_pages_that_hugo_makes_with_code_and_pelicans_html_are_told_of(tmp_path: Path) -> None:
+    files = {"hugo.toml": "title = 'x'\n", "content/books/_content.gotmpl": "{{ .AddPage }}", "x.gotmpl": "x"}
+    read(tmp_path / "hugo", files)
+    found = FolderSource(tmp_path / "hugo", RULES, tmp_path).unreadable()
+    assert found == [("content/books/_content.gotmpl", "a content adapter")]
+    page = '<html><head><title>T</title><meta name="date" content="2024-05-01"></head><body>x</body></html>'
+    (post,) = read(tmp_path / "pelican", {**PELICAN, "content/a.html": page}).values()
+    assert (post.hidden, [warning[:40] for warning in post.warnings]) == (
+        "no front matter",
+        ["is HTML whose title and date are in <meta>"[:40]],
+    )
+
+
+STARTERS = {
+    "eleventy-base-blog": (
+        {
+            "eleventy.config.js": "export const config = { dir: { input: 'content', includes: '../_includes',"
+            " data: '../_data', output: '_site' } };",
+            "README.md": "# eleventy-base-blog\n",
+            "_data/metadata.js": "export default { title: 'B', language: 'en', author: { name: 'N' } }",
+            "content/content.11tydata.js": "export default {\n\tlayout: 'layouts/home.njk',\n};",
+            "content/blog/blog.11tydata.js": "export default { tags: ['posts'], layout: 'post.njk' };",
+            "content/index.njk": "---js\nconst eleventyNavigation = { key: 'Home' };\n---\n{% set x = 1 %}",
+            "content/blog.njk": "---js\nconst eleventyNavigation = { key: 'Archive' };\n---\n",
+            "content/tag-pages.njk": "---js\nconst pagination = { data: 'collections' };\n---\n",
+            "content/404.md": "---js\nconst permalink = '404.html';\nconst a = true;\n---\n# Not found\n",
+            "content/about.md": "---js\nconst eleventyNavigation = { key: 'About' };\n---\n# About\n",
+            "content/blog/firstpost.md": "---\ntitle: T\ndate: 2018-05-01\ntags: [another tag]\n---\nText\n",
+            "content/blog/fourthpost/fourthpost.md": "---\ntitle: T\ndate: 2018-09-30\n---\n![](./p.png)\n",
+            "content/blog/fifthpost.md": "---\ntitle: T\ndate: 2023-01-23\ndraft: true\n---\nText\n",
+        },
+        {"/blog/firstpost/", "/blog/fourthpost/"},
+    ),
+    "astro": (
+        {
+            "astro.config.mjs": "export default defineConfig({ site: 'https://example.com' });",
+            "README.md": "# Astro Starter Kit: Blog\n",
+            "src/content.config.ts": "const blog = defineCollection({ loader: glob({"
+            " base: './src/content/blog', pattern: '**/*.{md,mdx}' }) });\n"
+            "export const collections = { blog };",
+            "src/pages/blog/[...slug].astro": "---\nconst posts = await getCollection('blog');\n---\n",
+            "src/content/blog/first-post.md": "---\ntitle: 'T'\npubDate: 'Jul 08 2022'\n---\nText\n",
+            "src/content/blog/using-mdx.mdx": "---\ntitle: 'T'\npubDate: 'Jun 01 2024'\n---\nText\n",
+        },
+        {"/blog/first-post/", "/blog/using-mdx/"},
+    ),
+    "docusaurus": (
+        {
+            "docusaurus.config.js": "presets: [['classic', { docs: { sidebarPath: './sidebars.js' }, blog: {"
+            " showReadingTime: true, feedOptions: { type: ['rss', 'atom'] } } }]]",
+            "docs/intro.md": "---\nsidebar_position: 1\n---\n# Tutorial Intro\n",
+            "src/pages/markdown-page.md": "---\ntitle: P\n---\nText\n",
+            "blog/2019-05-28-first-blog-post.md": "---\nslug: first-blog-post\ntitle: T\n---\nText\n",
+            "blog/2021-08-26-welcome/index.md": "---\nslug: welcome\ntitle: T\n---\nA\n<!-- truncate -->\n",
+        },
+        {"/blog/first-blog-post", "/blog/welcome"},
+    ),
+    "zola": (
+        {
+            "config.toml": 'base_url = "https://example.com"\ncompile_sass = true\n[markdown]\n[extra]\n',
+            "content/_index.md": '+++\ntitle = "Home"\nsort_by = "date"\n+++\n',
+            "content/blog/_index.md": '+++\ntitle = "List"\nsort_by = "date"\n+++\n',
+            "content/blog/first.md": '+++\ntitle = "T"\ndate = 2019-11-27\n+++\n\nText\n',
+            "themes/t/content/x.md": '+++\ntitle = "T"\ndate = 2019-11-27\n+++\nText\n',
+        },
+        {"/blog/first/"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STARTERS)
+def test_a_starter_at_its_root_has_its_posts_and_nothing_to_mend(name: str, tmp_path: Path) -> None:
+    files, addresses = STARTERS[name]
+    found = read(tmp_path, files)
+    assert {post.permalink for post in found.values() if post.hidden is None} == addresses
+    assert [post.warnings for post in found.values() if post.warnings] == []
+    source = FolderSource(tmp_path, RULES, tmp_path)
+    assert (source.unreadable(), list(source.unread())) == ([], [])
