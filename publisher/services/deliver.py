@@ -15,11 +15,9 @@ from publisher.services import bounces
 from publisher.services.bookkeeping import Tally
 from publisher.services.canary import judge_left
 from publisher.services.doubts import ask_about_doubts
-from publisher.services.draining import LEASE, Drain
-from publisher.services.looping import run
 from publisher.services.parts import Parts
 
-__all__ = ["LEASE", "Tally", "deliver", "recover"]
+__all__ = ["Tally", "deliver", "recover"]
 
 
 def recover(parts: Parts, now: datetime, *, alone: bool) -> int:
@@ -42,6 +40,11 @@ def deliver(
     """Drains what is due now, over the transport's connections, then returns. `stopping` is asked before
     each message: what is in flight is finished. Call `recover` first.
     """
+    if not parts.store.under_way():
+        return Tally()  # most starts: what sends is not even loaded
+    from publisher.services.draining import Drain
+    from publisher.services.looping import run
+
     try:
         return run(Drain(parts, stopping, progress).run())
     except BaseExceptionGroup as several:  # one connection's error ends the run; it is the one to show

@@ -4,6 +4,7 @@ Configuration that is code (pelicanconf.py, astro.config.mjs, ...) is never run:
 found, and nothing else.
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -77,8 +78,8 @@ class Config:
 def config_in(folder: Path) -> Config | None:
     """The configuration of the generator whose site `folder` is; None where it is no site's root."""
     for name, reader in _FILES.items():
-        file = folder / name
-        if file.is_file() and (found := reader(file)):
+        # Asked of dozens of names in every folder at each start, so no Path is made of what is not there.
+        if os.path.isfile(f"{folder}/{name}") and (found := reader(folder / name)):  # noqa: PTH113
             return found
     return None
 
@@ -86,10 +87,11 @@ def config_in(folder: Path) -> Config | None:
 def read_table(file: Path) -> dict[str, Value]:
     """The top of a YAML, TOML or JSON file, keyed by values.fold; nothing where it cannot be read."""
     load = _LOADERS.get(file.suffix)
-    if load is None:
+    text = read_text(file) if load else ""
+    if load is None or not text:
         return {}
     try:
-        return dict(load(read_text(file), 1).values)
+        return dict(load(text, 1).values)
     except (FrontMatterError, RecursionError):
         return {}
 

@@ -201,7 +201,10 @@ def _kind(file: Path) -> str:
     try:
         if not file.is_file() or file.stat().st_size > 1_000_000:
             return ""
-        found = open_container(file.read_text(encoding="utf-8-sig", errors="replace").replace("\r\n", "\n"))
+        text = file.read_text(encoding="utf-8-sig", errors="replace").replace("\r\n", "\n")
+        if text.lstrip("\n \t").startswith("-"):  # so are most, and what stands in it is asked of its post
+            return ""
+        found = open_container(text)
     except (OSError, FrontMatterError):
         return ""
     if found.kind == "toml":
