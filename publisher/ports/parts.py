@@ -214,6 +214,10 @@ class Shelf(Protocol):
         """What stands at `path`, whoever wrote it; None: nothing."""
         ...
 
+    def pages(self, folder: str) -> Iterator[str]:
+        """The paths of what stands at `index.html` below a folder ("posts/"), whoever wrote it."""
+        ...
+
     def remove(self, path: str) -> None: ...
     def sweep(self) -> None:
         """Removes what a crash left staged."""

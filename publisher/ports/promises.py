@@ -26,6 +26,10 @@ class PromiseStore(Protocol):
         """The paths under public/ that pages of posts had before, each with the id of its post."""
         ...
 
+    def add_former_addresses(self, found: Mapping[str, str]) -> None:
+        """More of them, path to post id; what is known already stays."""
+        ...
+
     def redirects(self) -> Mapping[str, str]:
         """Where former addresses and aliases of posts lead: path to path, both relative to public/."""
         ...

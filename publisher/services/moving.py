@@ -4,8 +4,10 @@ What the author wished stands in moved.json beside publisher.toml, and outlives 
 it from there. So it may come by git from another machine.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from html import unescape
 
 from publisher.core.errors import Refused, UsageError
 from publisher.core.filters import part_name
@@ -61,6 +63,36 @@ def settle_redirects(
     clear(parts, sorted(gone & parts.store.documents().keys()))
     parts.store.set_redirects(lead, now)
     return lead, wrong
+
+
+def learn_addresses(parts: Parts, places: Mapping[str, str]) -> None:
+    """Where the store is new: the addresses that pages had before, by the small pages that stand at them from
+    the store that was lost. `places` are the pages of now, by id."""
+    if not parts.pages or parts.store.documents():
+        return
+    leads = {path: to for path in parts.shelf.pages(POSTS) if (to := _leads_to(parts, path)) is not None}
+    after = {address_of(path): to for path, to in leads.items()}
+    here = {address_of(page): id for id, page in places.items()}
+    found: dict[str, str] = {}
+    for path, to in leads.items():
+        seen: set[str] = set()
+        while to not in here and to in after and to not in seen:
+            seen.add(to)
+            to = after[to]
+        if to in here:
+            found[path] = here[to]
+    parts.store.add_former_addresses(found)
+
+
+_REFRESH = re.compile(rb'http-equiv="refresh" content="\d+; ?url=([^"]+)"')
+
+
+def _leads_to(parts: Parts, path: str) -> str | None:
+    """The address under public/ that a small page leads to; None: it is none, or leads elsewhere."""
+    found = _REFRESH.search(parts.shelf.read(path) or b"")
+    url = unescape(found[1].decode("utf-8", "replace")) if found else ""
+    base = parts.site.public_url
+    return url.removeprefix(base) if url.startswith(base) else None
 
 
 def _page_at(target: str) -> str:

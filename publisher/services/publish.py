@@ -22,7 +22,7 @@ from publisher.services.feedpages import feed_pages
 from publisher.services.feeds import current, feed_documents
 from publisher.services.gathering import Gathered, gather
 from publisher.services.looking import LastLook, Look
-from publisher.services.moving import follow, settle_pages, settle_redirects
+from publisher.services.moving import follow, learn_addresses, settle_pages, settle_redirects
 from publisher.services.pages import home_page
 from publisher.services.parts import Parts
 from publisher.services.postpages import OWNED, moved_pages, only_pages, places_of, post_pages
@@ -125,6 +125,7 @@ def _documents(parts: Parts, now: datetime, page_only: Sequence[Post]) -> tuple[
     more = [*documents, *feed_pages(parts, feeds), home_page(parts)]
     wanted = [*asset_documents(parts, shown), *pages, *more]
     taken = {want.path for want in wanted} | moved
+    learn_addresses(parts, places)
     redirects, wrong = settle_redirects(parts, shown, places, taken, now)
     parts.store.set_problems("pages", [*problems, *wrong], now)
     settle_pages(parts, known, taken | redirects.keys(), now)

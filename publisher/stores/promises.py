@@ -9,7 +9,7 @@ from sqlalchemy import Row, delete, select, update
 from publisher.core.moves import Fate, Move
 from publisher.core.websub import Ping
 from publisher.stores.documenttables import pings
-from publisher.stores.engine import Database, slices, upsert
+from publisher.stores.engine import Database, insert_new, slices, upsert
 from publisher.stores.schema import addresses, facts, moves, redirects
 
 
@@ -49,6 +49,13 @@ class Promises:
         """The paths that pages of posts had before, each with the id of its post."""
         with self._db.read() as connection:
             return {row.path: row.post_id for row in connection.execute(select(addresses))}
+
+    def add_former_addresses(self, found: Mapping[str, str]) -> None:
+        """More of them, path to post id; what is known already stays."""
+        rows = [{"path": path, "post_id": id} for path, id in found.items()]
+        if rows:
+            with self._db.write() as connection:
+                connection.execute(insert_new(addresses), rows)
 
     def redirects(self) -> Mapping[str, str]:
         """Where former addresses and aliases of posts lead, as `set_redirects` said last."""

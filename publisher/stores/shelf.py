@@ -15,6 +15,7 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -104,6 +105,13 @@ class FolderShelf:
             return self._inside(path).read_bytes()
         except OSError:
             return None
+
+    def pages(self, folder: str) -> Iterator[str]:
+        """The paths of what stands at `index.html` below a folder; links are not followed."""
+        top = self._inside(folder)
+        for place, _, names in os.walk(top):
+            if "index.html" in names:
+                yield (Path(place) / "index.html").relative_to(top.parent).as_posix()
 
     def remove(self, path: str) -> None:
         """Takes a file away, its encodings first, and the folders it leaves empty. Nothing happens when it is

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import shutil
 import signal
 from typing import Any
 
@@ -78,6 +79,39 @@ def test_a_publish_that_was_killed_is_finished_by_the_next(mailed: Any) -> None:
     for step in ("publish:applied", "documents:removed", "shelf:bare:2"):
         site.publish("2024-10-21T03:00:00Z", code=-signal.SIGKILL, PUBLISHER_FAILPOINT=step)
     site.publish("2024-10-21T03:00:00Z")
+    assert speaking(site, "Rare") == []
+
+
+def test_a_kill_while_pages_of_digests_are_cleared_is_made_good(mailed: Any, same_site: Any) -> None:
+    """Wherever it falls: some documents are placed, of others only the packed form is missing."""
+    mailed.post("rare.md", text("Rare", "hidden: true"))
+    steps = (
+        "documents:staged:2",
+        "documents:saved:2",
+        "documents:placed:9",
+        "shelf:bare:9",
+        "shelf:encoding:9",
+    )
+    for step in steps:
+        copy = same_site(mailed.folder.parent / step.replace(":", "-"))
+        shutil.copytree(mailed.folder, copy.folder)
+        copy.publish("2024-10-21T03:00:00Z", code=-signal.SIGKILL, PUBLISHER_FAILPOINT=step)
+        copy.publish("2024-10-21T03:00:00Z")
+        assert speaking(copy, "Rare") == [], step
+        assert "digests/daily/1/index.html.gz" in speaking(copy, GONE), step
+
+
+def test_a_backup_from_before_a_post_was_hidden_brings_nothing_of_it_back(mailed: Any) -> None:
+    site = mailed
+    backup = site.folder.parent / "backup.tar"
+    site.run("backup", str(backup))
+    site.post("rare.md", text("Rare", "hidden: true"))
+    site.publish("2024-10-21T03:00:00Z")
+    assert speaking(site, "Rare") == []
+    site.run("restore", str(backup), "--yes")
+    site.run("reconcile", "--at", "2024-10-21T03:30:00Z")
+    assert speaking(site, "Rare") == []
+    site.publish("2024-10-21T04:00:00Z")
     assert speaking(site, "Rare") == []
 
 

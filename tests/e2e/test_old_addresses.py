@@ -175,3 +175,25 @@ def test_an_unchanged_site_writes_nothing_again(blog: Any) -> None:
     write(blog, "a.md", "A", "aliases: [/old/]")
     blog.publish(AT.format(1))
     assert "wrote" not in blog.publish(AT.format(2))
+
+
+def test_old_addresses_outlive_a_store_that_was_lost(blog: Any, running: Any) -> None:
+    write(blog, "a.md", "A", "slug: one")
+    write(blog, "b.md", "B", "slug: other")
+    blog.publish(AT.format(1))
+    for n, slug in enumerate(("two", "three é"), 2):
+        write(blog, "a.md", "A", f"slug: {slug}")
+        blog.publish(AT.format(n))
+    before, documents = moves(blog), blog.documents()
+    assert len(before) == 2
+    for file in (blog.folder / ".publisher").glob("publisher.db*"):
+        file.unlink()
+    blog.publish(AT.format(4))
+    assert moves(blog) == before
+    name = "posts/2024/10/01/one/index.html"
+    assert blog.documents()[name] == documents[name]
+    write(blog, "a.md", "A", "slug: four")
+    blog.publish(AT.format(5))
+    there = (301, "https://harbour.example/posts/2024/10/01/four/")
+    old = [f"/posts/2024/10/01/{slug}/" for slug in ("one", "two", "three%20%C3%A9")]
+    assert answers(running, *old) == [there] * 3
