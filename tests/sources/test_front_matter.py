@@ -87,11 +87,6 @@ def test_merge_keys_and_aliases_are_followed() -> None:
         ("+++\na = 1\ntitle = Hello\n+++\n", 3, "broken TOML: Invalid value; mend the line"),
         ("+++\ndate = 2024-13-45\n+++\n", 2, "broken TOML"),
         ('{"a": 1,\n "b": }\nBody', 2, "broken JSON: Expecting value; mend the line"),
-        (
-            "---js\nconst title = 'A';\n---\n",
-            1,
-            "front matter that is a script is never run; write it as YAML",
-        ),
         ('---json\n{"a": 1,\n "b": }\n---\n', 3, "broken JSON: Expecting value; mend the line"),
         ('{"a": 1', 1, "front matter opens with { and never closes; add the missing }"),
         (b"---\ntitle: caf\xe9\n---\n", 2, "byte 14 (0xe9) is not UTF-8; save the file as UTF-8"),
