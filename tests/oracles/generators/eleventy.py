@@ -1,6 +1,7 @@
 """Eleventy, as npm has it, asked by its own interface for all that it would write."""
 
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -34,13 +35,16 @@ def build(site: Path, cache: Path) -> list[Built]:
     """Every page made of Markdown or HTML that has an address."""
     linked(site, cache)
     (site / "ask.oracle.mjs").write_text(ASK, "utf-8")
+    config = "".join(file.read_text("utf-8") for file in site.glob("*eleventy*.js"))
+    prefix = re.search(r'pathPrefix: "([^"]*)"', config)
+    above = prefix[1].rstrip("/") if prefix else ""  # which page.url does not say
     pages = json.loads(ran(["node", "ask.oracle.mjs"], site))
     return [
         Built(
             file=page["file"].removeprefix("./"),
             title=str(page.get("title") or ""),
             instant=datetime.fromisoformat(page["instant"]),
-            address=page["address"],
+            address=above + page["address"],
             html=page["html"],
         )
         for page in pages

@@ -1,0 +1,6 @@
+import { EleventyHtmlBasePlugin } from "@11ty/eleventy";
+
+export default function (eleventyConfig) {
+  eleventyConfig.setInputDirectory("content");
+  return { pathPrefix: "/site/" };
+}
