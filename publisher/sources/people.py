@@ -137,8 +137,14 @@ def find_tags(
     return (tuple(dict.fromkeys(labels.get(fold(tag), tag) for tag in found)) if labels else found), where
 
 
-def find_categories(front: FrontMatter, *, words: bool = True) -> tuple[tuple[str, ...], str]:
-    """`categories` and `category`; where there is neither, `topics`. `words` as for tags."""
+def find_categories(
+    front: FrontMatter, *, words: bool = True, single: bool = False
+) -> tuple[tuple[str, ...], str]:
+    """`categories` and `category`; where there is neither, `topics`. `words` as for tags. `single`: what
+    `category` says is one, whatever signs are in it.
+    """
+    if single and (text := plain(front.text("category"))):
+        return (text,), "category"
     return _terms(front, (("categories", "category"), ("topics", "topic")), words=words)
 
 

@@ -74,6 +74,8 @@ def expand(pattern: str, facts: Facts, rules: SourceRules) -> str:
     if rules.habits.open:  # every word of its front matter is one, such as a plugin's :abbrlink
         pattern = _ANY_WORD.sub(lambda match: _given(match, facts), pattern)
     filled = _WORD.sub(lambda match: _WORDS[match[1]](facts, rules), pattern)
+    if rules.habits.slugged:
+        filled = filled.replace("./", "")  # Jekyll's URL.sanitize_url
     locale = locale_of(facts, rules)
     if (place := rules.locales.get(locale)) is not None:
         return place + filled.lstrip("/")
@@ -130,7 +132,8 @@ def _date(part: Callable[[datetime], str]) -> Callable[[Facts, SourceRules], str
 def _title(facts: Facts, rules: SourceRules) -> str:
     habits = rules.habits
     if habits.slugged:
-        return quote(_NOT_JEKYLLS.sub("-", facts.slug).strip("-"), safe=_NAMED)
+        own = facts.slug if facts.front.text("slug") else facts.slug.rstrip(".")
+        return quote(_NOT_JEKYLLS.sub("-", own).strip("-"), safe=_NAMED)
     if rules.profile == "hexo":
         return "/".join(quote(name, safe=_NAMED) for name in _hexos(facts, rules))
     if habits.named:

@@ -242,7 +242,9 @@ def _post(
     title, why["title"] = _title(
         front, body, path, rules, is_html=is_html, templates=Extension.TEMPLATES in extensions
     )
-    categories, why["categories"] = people.find_categories(front, words=habits.words)
+    categories, why["categories"] = people.find_categories(
+        front, words=habits.words, single=habits.name == "pelican"
+    )
     if above := places.filed(path, rules):
         categories = tuple(dict.fromkeys((*above, *categories)))
     tags, why["tags"] = people.find_tags(front, words=habits.words, labels=rules.labels)

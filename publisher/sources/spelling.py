@@ -19,6 +19,9 @@ _LATIN = {
 """Letters that Unicode does not take apart, as Unidecode and deunicode spell them."""
 
 _TO_LATIN = str.maketrans(_LATIN)
+_PUNCTUATION = str.maketrans(dict(zip("–—‐‑‒―−‘’‚“”„…", "-------'''\"\"\".", strict=True)))
+"""Signs as Unidecode and deunicode spell them: a dash parts words, as a hyphen does."""
+
 _SINDRES = str.maketrans({
     "ä": "ae", "ö": "oe", "ü": "ue", "ё": "yo", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya", "є": "ye",
     "й": "y", "ω": "o", "ξ": "ks", "β": "v", "η": "i", "υ": "y", "χ": "x",
@@ -91,7 +94,7 @@ def _without_accents(text: str) -> str:
 
 def zola(name: str) -> str:
     """Zola's slugs: ASCII where it can be; names of other scripts stay."""
-    return _NOT_ZOLAS.sub("-", _ascii(name)).strip("-") or name
+    return _NOT_ZOLAS.sub("-", _ascii(name.translate(_PUNCTUATION))).strip("-") or name
 
 
 def zola_safe(name: str) -> str:
@@ -101,7 +104,8 @@ def zola_safe(name: str) -> str:
 
 def pelican(name: str) -> str:
     """Pelican's slugs: signs go, blank space is a hyphen; letters of scripts that are not spelt here stay."""
-    return _BETWEEN.sub("-", _NOT_PELICANS.sub("", _latin(name)).strip()) or name
+    plain = _latin(name.translate(_PUNCTUATION))
+    return _BETWEEN.sub("-", _NOT_PELICANS.sub("", plain).strip()) or name
 
 
 def _latin(name: str) -> str:

@@ -10,6 +10,7 @@ import argparse
 import importlib
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -32,7 +33,13 @@ def main() -> int:
     failed = 0
     for name in options.generators or names:
         generator = importlib.import_module(f"generators.{name}")
-        failed += _run(name, generator, _installed(name, generator), write=options.write)
+        try:
+            cache = _installed(name, generator)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"{name}: {generator.VERSION} cannot be installed ({error})", file=sys.stderr)
+            failed += 1
+        else:
+            failed += _run(name, generator, cache, write=options.write)
     return 1 if failed else 0
 
 

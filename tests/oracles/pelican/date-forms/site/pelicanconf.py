@@ -1,0 +1,2 @@
+TIMEZONE = "Europe/Berlin"
+SLUGIFY_SOURCE = "basename"
