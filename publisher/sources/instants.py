@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from publisher.core.patterns import lazy
-from publisher.sources import hugo
 from publisher.sources.dates import Order, parse_date, read_date
 from publisher.sources.people import language_suffix
 from publisher.sources.values import FrontMatter, FrontMatterError, Quoted, Value
@@ -71,6 +70,8 @@ def in_order(
     """The date that the first of `order` gives (see hugo.Dating), and which it is. Warns of those on the way
     to it that only the machine of the generator knows.
     """
+    from publisher.sources import hugo  # none other orders its dates
+
     for name in order:
         if name in hugo.ELSEWHERE:
             warnings.append(
