@@ -20,6 +20,7 @@ from sqlalchemy import (
     Engine,
     QueuePool,
     Table,
+    bindparam,
     create_engine,
     event,
     func,
@@ -151,13 +152,14 @@ def insert_alike(
     """Inserts `rows`, integers of the columns `varying`, each with the values `same` beside them. SQLite
     makes the rows itself, of one JSON text: several times faster than binding every value of every row.
     """
-    given = func.json_each(json.dumps(rows)).table_valued("key", "value")
+    # The text is given beside the statement: a statement is a circle of references, and would keep it.
+    given = func.json_each(bindparam("rows_")).table_valued("key", "value")
     values: dict[str, ColumnElement[Any]] = {
         name: func.json_extract(given.c.value, f"$[{place}]") for place, name in enumerate(varying)
     }
     values |= {name: literal(value, table.c[name].type) for name, value in same.items()}
     query = select(*values.values()).select_from(given).order_by(given.c.key)
-    connection.execute(insert(table).from_select(list(values), query))
+    connection.execute(insert(table).from_select(list(values), query), {"rows_": json.dumps(rows)})
 
 
 def slices(values: Sequence[T], size: int = IN_LIST) -> Iterator[Sequence[T]]:

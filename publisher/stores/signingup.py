@@ -8,7 +8,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from publisher.core.confirmations import (
     AN_HOUR,
@@ -120,11 +131,14 @@ class SigningUp:
 
     def wanting_none(self, keys: Sequence[str]) -> set[str]:
         """Those of the mailboxes of these keys whose owner wants no confirmation mail."""
-        never = select(mailboxes.c.mailbox).where(mailboxes.c.never_at.is_not(None))
+        among = mailboxes.c.mailbox.in_(
+            bindparam("some", expanding=True)
+        )  # what a statement holds is kept long
+        never = select(mailboxes.c.mailbox).where(mailboxes.c.never_at.is_not(None), among)
         found: set[str] = set()
         with self._db.read() as connection:
             for some in slices(keys):
-                found.update(connection.scalars(never.where(mailboxes.c.mailbox.in_(some))))
+                found.update(connection.scalars(never, {"some": some}))
         return found
 
     def never_ask(self, mailbox: str, pending: Sequence[int], now: datetime) -> None:
