@@ -195,6 +195,8 @@ class _Walk:
         jekyll = self.scope.profile not in ("eleventy", "hexo")
         if first in self.assigned:
             return inner(self.assigned[first], rest)
+        if first == "page" and rest and self.scope.profile == "hexo":
+            return None  # whose posts know their front matter by its bare names alone
         if first == "page" and rest:
             return inner(self._page(rest[0]), rest[1:])
         if first == "site" and rest and jekyll:

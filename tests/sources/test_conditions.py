@@ -222,6 +222,14 @@ def test_eleventy_knows_front_matter_by_its_bare_names() -> None:
     assert (found.body, len(found.post.warnings)) == ("no", 1)
 
 
+def test_hexos_posts_know_no_page() -> None:
+    rules = SourceRules(site_url="https://blog.example/", profile="hexo")
+    assert (
+        read("{% if page.preview %}yes{% else %}no{% endif %}", rules, front="preview: true\n").body == "no"
+    )
+    assert read("{% if preview %}yes{% else %}no{% endif %}", rules, front="preview: true\n").body == "yes"
+
+
 def test_comments_of_nunjucks_go_where_it_is_run() -> None:
     body = "a{# one\ntwo #}b `{# c #}` {% raw %}{# d #}{% endraw %} {#e}\n"
     for profile in ("hexo", "eleventy"):
