@@ -23,7 +23,7 @@ def test_no_more_go_in_an_hour_and_the_rest_goes_when_its_time_has_come(tmp_path
         held = site.mailing()
         assert (held.state, held.hold) == (MailingState.PAUSED, Hold.QUOTA)
         assert held.hold_until == site.now + timedelta(hours=1)
-        assert f"127.0.0.1:{server.port} takes 10 an hour; it goes on at 2020-10-06 10:00:00" in tally.held
+        assert f"127.0.0.1:{server.port} takes 10 an hour; it goes on at 2020-10-06 10:00 UTC" in tally.held
         assert site.deliver(minutes=59).accepted == 0, "every process that starts anew keeps it"
         assert site.deliver(minutes=1).accepted == 10
         assert site.deliver(minutes=60).accepted == 5
@@ -60,7 +60,7 @@ def test_another_relay_with_room_goes_on_alone(tmp_path: Path) -> None:
 
 def test_mail_that_somebody_waits_for_is_of_the_same_quota(tmp_path: Path) -> None:
     with SmtpServer() as server:
-        site = MailSite(tmp_path / "site", readers(5), port=server.port, relay="per_hour = 3")
+        site = MailSite(tmp_path / "site", readers(5), port=server.port, relay="per_hour = 3\nconnections = 1")
         assert site.deliver().accepted == 3
         app = site.app()
         sign_up(app.parts, [app.settings.lists[0]], "new@example.org", "", site.now)
