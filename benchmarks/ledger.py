@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.table import table
 from publisher.ports import Store
-from publisher.services.retention import PART, REST
+from publisher.services.delivery.retention import PART, REST
 from publisher.stores import open_store
 
 READERS, BATCH, FOLDED = 200_000, 500, 200_000

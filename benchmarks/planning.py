@@ -20,13 +20,13 @@ from typing import Any
 from benchmarks.table import table
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.core.digests import Content, Digest, Links
-from publisher.core.lists import Choice, Consent, NewReader
-from publisher.core.rhythms import NO_CHOICES, Choices, Pace, Taste, as_topics
-from publisher.services.parts import Parts
-from publisher.services.plan import plan_mail
-from publisher.services.timing import due_after
-from publisher.stores.engine import Database
+from publisher.core.digests.digest import Content, Digest, Links
+from publisher.core.subscribers.preferences import NO_CHOICES, Choices, Pace, Taste, as_topics
+from publisher.core.subscribers.subscription import Choice, Consent, NewReader
+from publisher.services.deps import Parts
+from publisher.services.digests.planner import plan_mail
+from publisher.services.subscribers.schedule import due_after
+from publisher.stores.sql.engine.database import Database
 
 MANY, CHOOSY = 1_000_000, 100_000
 TOPICS = ("art", "boats", "fish", "tide", "weather")

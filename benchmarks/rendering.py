@@ -20,8 +20,8 @@ from benchmarks.making import make_posts
 from benchmarks.table import table
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.rendering import fragments
-from publisher.services.compose import Pairs, composed, digest_of
+from publisher.rendering import inline_cache
+from publisher.services.digests.compose import Pairs, composed, digest_of
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
 LIMIT = 0.025
@@ -97,7 +97,10 @@ def before_inlining(digest: Callable[[int], str]) -> str:
     def keep(rendered: str, *_: object) -> str:
         return rendered
 
-    with patch.object(fragments.Marks, "whole", lambda *_: False), patch.object(fragments, "assemble", keep):
+    with (
+        patch.object(inline_cache.Marks, "whole", lambda *_: False),
+        patch.object(inline_cache, "assemble", keep),
+    ):
         return digest(0)
 
 

@@ -15,7 +15,7 @@ from publisher.app import App, Report
 from publisher.core.errors import PublisherError
 
 if TYPE_CHECKING:
-    from publisher.services.deliver import Tally
+    from publisher.services.delivery.deliver import Tally
 
 log = logging.getLogger(__name__)
 

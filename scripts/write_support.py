@@ -1,4 +1,5 @@
-"""Writes publisher/core/lint/support.py from the data of caniemail.com, as npm's `caniemail` has it.
+"""Writes publisher/core/mail/lint/client_support_table.py from the data of caniemail.com, as npm's
+`caniemail` has it.
 
 npm install caniemail && python scripts/write_support.py node_modules/caniemail/data/caniemail.json
 """
@@ -77,5 +78,5 @@ if __name__ == "__main__":
         tested=max(feature["last_test_date"] for feature in styles)[:7],
     )
     rows = sorted(filter(None, map(row, styles)))
-    target = Path(__file__).parent.parent / "publisher/core/lint/support.py"
+    target = Path(__file__).parent.parent / "publisher/core/mail/lint/client_support_table.py"
     target.write_text(head + "\n".join(rows) + "\n" + TAIL, encoding="utf-8")

@@ -1,9 +1,9 @@
 """The only place that picks the parts, reads the clock and makes randomness."""
 
+from publisher.app.app import REST, SCHEDULE, App, Report
 from publisher.app.clock import fixed, wall_clock
-from publisher.app.keys import DkimRecord, dkim_keys
-from publisher.app.packaged import packaged
-from publisher.app.site import REST, SCHEDULE, App, Report
+from publisher.app.dkim_keys import DkimRecord, dkim_keys
+from publisher.app.resources import packaged
 
 __all__ = [
     "REST",

@@ -5,9 +5,9 @@ from typing import Any
 import click
 
 from publisher.cli.common import Site, count, echo, say, show_json, site_options, utc
-from publisher.core.adopting import OldEntry
-from publisher.services import adopting
-from publisher.services.adopting import Fetched, Proposal
+from publisher.core.publishing.adoption import OldEntry
+from publisher.services.publishing import adoption
+from publisher.services.publishing.adoption import Fetched, Proposal
 
 
 @click.command()
@@ -21,12 +21,12 @@ def adopt(site: Site, as_json: bool, sources: tuple[str, ...], dry_run: bool) ->
     names are read too. Of a web page, the feed that it names is taken.
     """
     app = site.open(reads=True)
-    read = [adopting.fetch(app.parts, source) for source in sources]
+    read = [adoption.fetch(app.parts, source) for source in sources]
     with app.lock("publish"):
         entries = [entry for one in read for entry in one.entries]
-        proposal = adopting.propose(app.parts, entries, app.clock())
+        proposal = adoption.propose(app.parts, entries, app.clock())
         if not dry_run:
-            adopting.carry_out(app.parts, proposal)
+            adoption.carry_out(app.parts, proposal)
     if as_json:
         show_json(_json(read, proposal))
     else:

@@ -14,8 +14,8 @@ import click
 from publisher.app import App, fixed, wall_clock
 from publisher.config import load
 from publisher.core.errors import PublisherError, UsageError
-from publisher.core.lists import MailingList
 from publisher.core.printable import printable, printable_json
+from publisher.core.subscribers.subscription import MailingList
 from publisher.core.times import FORMS, read_time
 
 P = ParamSpec("P")
@@ -51,7 +51,7 @@ def warn_of_readable(app: App) -> None:
     """Says what everybody on this machine may read, where mail goes out: addresses, and passwords."""
     if app.settings.mail.transport != "smtp":
         return
-    from publisher.app.secretfiles import open_to_others
+    from publisher.app.secret_checks import open_to_others
 
     for found in open_to_others(app):
         say(f"warning: {found.path}{f':{found.line}' if found.line else ''}: {found.reason}")

@@ -13,11 +13,11 @@ from publisher.app import REST, App, fixed, packaged, wall_clock
 from publisher.cli.common import count, listening, say
 from publisher.cli.run import serve
 from publisher.config import Settings, load
-from publisher.core.posts import Parsed, why_not
-from publisher.core.rhythms import Pace
-from publisher.services import subscribe
-from publisher.services.timing import due_after
-from publisher.starting import start_example
+from publisher.core.posts.post import Parsed, why_not
+from publisher.core.subscribers.preferences import Pace
+from publisher.init_site import start_example
+from publisher.services.subscribers import subscribe
+from publisher.services.subscribers.schedule import due_after
 
 READER = "reader@example.org"
 

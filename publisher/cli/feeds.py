@@ -10,9 +10,9 @@ from publisher.cli.common import Site, count, echo, say, show_json, site_options
 from publisher.cli.pinging import say_pinged
 from publisher.cli.snippets import snippet_
 from publisher.core.errors import UsageError
-from publisher.core.moves import Move
-from publisher.services import feedlist, moving
-from publisher.services.archives import rebuild_archives
+from publisher.core.feeds.redirects import Move
+from publisher.services.feeds import feed_index, redirects
+from publisher.services.feeds.archives import rebuild_archives
 
 
 @click.group()
@@ -25,7 +25,7 @@ def feeds() -> None:
 def list_(site: Site, as_json: bool) -> None:
     """Each document of each feed, and every address that moved or ended."""
     app = site.open()
-    rows, moves = feedlist.documents(app.parts), app.store.moves()
+    rows, moves = feed_index.documents(app.parts), app.store.moves()
     if as_json:
         values = [
             {"slug": r.slug, "path": r.path, "url": r.url, "entries": r.entries, "archive": r.archive}
@@ -56,11 +56,11 @@ def move(site: Site, old: str, new: str, dry_run: bool) -> None:
     """
     app = site.open()
     if dry_run:
-        for path in moving.paths_of(app.parts, old):
+        for path in redirects.paths_of(app.parts, old):
             echo(f"{path} would lead to {new}")
         return
     with app.lock("publish"):
-        made = moving.move(app.parts, old, new, app.time_to_write())
+        made = redirects.move(app.parts, old, new, app.time_to_write())
     _say(app, made)
 
 
@@ -73,15 +73,15 @@ def end(site: Site, old: str, undo: bool, dry_run: bool) -> None:
     """Ends a feed or an address (410): readers stop asking for it."""
     app = site.open()
     if dry_run:
-        for path in moving.paths_of(app.parts, old):
+        for path in redirects.paths_of(app.parts, old):
             echo(f"{path} would {'be as before' if undo else 'end'}")
         return
     with app.lock("publish"):
         if undo:
-            for taken in moving.undo(app.parts, old):
+            for taken in redirects.undo(app.parts, old):
                 say(f"taken back: {taken.path}; the next publish writes it")
             return
-        made = moving.end(app.parts, old, app.time_to_write())
+        made = redirects.end(app.parts, old, app.time_to_write())
     _say(app, made)
 
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from publisher.app import App
-from publisher.cli.bars import bar
 from publisher.cli.common import Site, confirm, count, echo, say, show_json, show_json_with, site_options, utc
-from publisher.core.bounces import HELD, Severity
+from publisher.cli.progress_bar import bar
 from publisher.core.clocks import in_zone
+from publisher.core.delivery.bounces import HELD, Severity
+from publisher.core.delivery.holds import OVER, Order, in_words
+from publisher.core.delivery.mailing import InDoubt, Mailing, MailingState, State
+from publisher.core.delivery.relay_logs import Became
 from publisher.core.errors import Refused, UsageError
-from publisher.core.holds import OVER, Order, in_words
-from publisher.core.mailings import InDoubt, Mailing, MailingState, State
-from publisher.core.relaylogs import Became
-from publisher.services import mailings as verbs
-from publisher.services.doubts import doubts as doubts_of
-from publisher.services.messages import message_id
+from publisher.services.delivery.unknown_outcomes import doubts as doubts_of
+from publisher.services.mail.messages import message_id
+from publisher.services.operations import mailings as verbs
 
 if TYPE_CHECKING:
-    from publisher.services.relaylog import Reading
+    from publisher.services.delivery.relay_log import Reading
 
 LISTED = 50
 """Deliveries in doubt that a person is shown."""
@@ -214,9 +214,9 @@ def resolve(
 def _resolve_by_log(
     app: App, m: Mailing, logs: tuple[str, ...], named: list[InDoubt] | None, *, dry_run: bool, as_json: bool
 ) -> None:
-    from publisher.core.relaylogs import time_of
-    from publisher.foreign.logfiles import lines_of, size_of
-    from publisher.services.relaylog import Settled, resolve_by_log
+    from publisher.core.delivery.relay_logs import time_of
+    from publisher.imports.log_files import lines_of, size_of
+    from publisher.services.delivery.relay_log import Settled, resolve_by_log
 
     now = app.clock()
     local = now.astimezone().tzinfo or UTC

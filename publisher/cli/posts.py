@@ -9,9 +9,9 @@ import click
 from publisher.app import App
 from publisher.cli.common import Site, count, echo, say, show_json, site_options, utc
 from publisher.core.errors import UsageError
-from publisher.core.posts import BadPost, Post, Wait, reason_not
+from publisher.core.posts.post import BadPost, Post, Wait, reason_not
 from publisher.core.site import Person
-from publisher.services.listing import Listed
+from publisher.services.operations.inspect_posts import Listed
 
 
 @click.group()

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from publisher.app import App
-from publisher.cli.bars import bar
 from publisher.cli.common import count, echo, say
-from publisher.core.holds import in_words
-from publisher.core.mailings import Hold
+from publisher.cli.progress_bar import bar
+from publisher.core.delivery.holds import in_words
+from publisher.core.delivery.mailing import Hold
 
 if TYPE_CHECKING:
-    from publisher.services.deliver import Tally
+    from publisher.services.delivery.deliver import Tally
 
 EVERY = 100
 """Deliveries between two JSON events, and the fewest that are worth a bar."""

@@ -15,8 +15,8 @@ from publisher.cli.common import Site, listening, say, site_options, warn_of_rea
 from publisher.core.printable import printable
 
 if TYPE_CHECKING:
+    from publisher.file_watcher import Watcher
     from publisher.scheduler import Ticker
-    from publisher.watching import Watcher
     from publisher.web.server import Server
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def serve(app: App, listen: str, *, web_only: bool = False) -> None:
 def _beside(app: App, server: "Server", where: str) -> None:
     """Serves in a process of its own, and publishes and delivers in this one."""
     from publisher.scheduler import Ticker
-    from publisher.web.apart import Apart
+    from publisher.web.child_process import Apart
 
     apart = Apart(app, server)
     _on_signals(apart.stop)
@@ -102,7 +102,7 @@ def _on_signals(stop: Callable[[], None]) -> None:
 
 def _watcher(app: App, ticker: "Ticker") -> "Watcher":
     """Posts and templates are published when they change; other settings need another start."""
-    from publisher.watching import Watcher
+    from publisher.file_watcher import Watcher
 
     file = app.settings.folder / "publisher.toml"
     store = app.settings.store.url.removeprefix("sqlite:///")

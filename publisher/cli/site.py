@@ -10,12 +10,12 @@ import click
 
 from publisher.app import wall_clock
 from publisher.cli.common import Site, count, echo, say, show_json, site_options
-from publisher.cli.waiting import wait_in_words, waiting_json
+from publisher.cli.waiting_readers import wait_in_words, waiting_json
 from publisher.config import problems
 from publisher.core.clocks import in_zone
+from publisher.core.delivery.holds import in_words
 from publisher.core.errors import SettingsError
-from publisher.core.holds import in_words
-from publisher.core.lint.problems import Rule
+from publisher.core.mail.lint.problem import Rule
 
 
 @click.command()
@@ -27,7 +27,7 @@ from publisher.core.lint.problems import Rule
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
 def init(folder: Path, title: str | None, url: str, timezone: str, sender: str | None, debug: bool) -> None:
     """Makes a working site with two posts in DIR."""
-    from publisher.starting import Wishes, start_site
+    from publisher.init_site import Wishes, start_site
 
     name = title or folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize()
     wishes = Wishes(title=name or "My site", url=url, timezone=timezone, sender=sender or "")
@@ -65,7 +65,7 @@ def check(site: Site, as_json: bool, force_ok: tuple[str, ...], every: bool) -> 
             {"public": found.public, "waiting": found.waiting, "unread": found.unread, "findings": rows}
         )
     else:
-        from publisher.services.findings import in_short  # loaded when called
+        from publisher.services.operations.findings import in_short  # loaded when called
 
         for line in map(str, found.findings) if every else in_short(found.findings):
             echo(line)

@@ -3,7 +3,7 @@
 import click
 
 from publisher.cli.common import Site, echo, site_options
-from publisher.services.snippets import SERVERS, snippet
+from publisher.services.feeds.server_snippets import SERVERS, snippet
 
 
 @click.command("snippet")

@@ -1,6 +1,6 @@
 """Settings: publisher.toml < PUBLISHER_SECTION__KEY in the environment < flags, as frozen values."""
 
-from publisher.config.settings import check_settings, default_authority, inline_passwords, load, problems
-from publisher.config.values import Settings
+from publisher.config.load import check_settings, default_authority, inline_passwords, load, problems
+from publisher.config.settings import Settings
 
 __all__ = ["Settings", "check_settings", "default_authority", "inline_passwords", "load", "problems"]

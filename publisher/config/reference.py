@@ -1,7 +1,7 @@
 """What is written from the declared settings: config/publisher.toml and docs/reference/settings.md."""
 
-from publisher.config.declared import SECTIONS
-from publisher.config.setting import Section, Setting, TomlValue
+from publisher.config.declaration import Section, Setting, TomlValue
+from publisher.config.sections import SECTIONS
 
 _TOML_HEAD = """\
 # Every setting of Publisher with its default. A site needs only the required ones.

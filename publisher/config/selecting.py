@@ -2,9 +2,9 @@
 
 from typing import cast
 
-from publisher.config.kinds import Kind, Wrong
-from publisher.core.filters import TermKind, Where
-from publisher.core.rhythms import WEEKDAYS
+from publisher.config.types import Kind, Wrong
+from publisher.core.posts.filters import TermKind, Where
+from publisher.core.subscribers.preferences import WEEKDAYS
 
 
 def _where(value: object) -> Where:

@@ -1,218 +1,132 @@
-"""Settings: what a site's author decided, checked, as frozen values."""
+"""Settings as frozen values, a class for each section."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from publisher.config.declared import FEEDS, LISTS, RELAYS, SECTIONS
-from publisher.config.given import Given, Raw, Table, gather, label_of, shown, suggestion
-from publisher.config.kinds import Wrong
-from publisher.config.mail import check_mail, read_mail
-from publisher.config.places import check_places
-from publisher.config.setting import Section, Setting
-from publisher.config.values import (
-    PostsSettings,
-    QueueSettings,
-    ScheduleSettings,
-    Settings,
-    StoreSettings,
-    WebSettings,
-    WebSubSettings,
-)
-from publisher.core.errors import SettingsError
-from publisher.core.feeds import FeedSpec
-from publisher.core.links import host_of
-from publisher.core.lists import Choice, MailingList
-from publisher.core.palette import Palette, for_the_dark
-from publisher.core.site import Logo, Person, Site
-
-AUTHORITY_DATE = "2026"
-"""The date in a default id_authority (RFC 4151 2.1). Never by a clock: a lost store mints the same ids."""
+from publisher.core.delivery.bounces import Limits
+from publisher.core.delivery.relays import Relay
+from publisher.core.delivery.throttling import Canary, QuietHours, WarmUp
+from publisher.core.feeds.feed import FeedSpec
+from publisher.core.site import Site
+from publisher.core.subscribers.subscription import MailingList
 
 
-def load(
-    folder: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None
-) -> Settings:
-    """The settings of the site in `folder`: publisher.toml < PUBLISHER_SECTION__KEY in `environ` <
-    `overrides` ("web.listen" -> value as in TOML). Raises SettingsError: the first thing that is wrong.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostsSettings:
+    """[posts]. `dir` is absolute; `include` and `exclude` are patterns relative to it. `timezone` and
+    `language` are the site's where they are set; None for them or `permalink`: as the posts' generator has
+    it. `ids` is "tag" or "permalink". `defaults` is front matter, every scalar as text.
     """
-    raw = gather(folder, environ or {}, overrides or {})
-    values = _understand(raw)
-    if raw.problems:
-        raise raw.problems[0]
-    return _settings(folder, values)
+
+    dir: Path
+    timezone: str | None
+    language: str | None
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    profile: str
+    permalink: str | None
+    ids: str
+    defaults: Mapping[str, Any]
+    link_fields: tuple[str, ...]
+    id_fields: tuple[str, ...]
+    max_age: timedelta
+    pages: bool
 
 
-def check_settings(
-    folder: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None
-) -> list[str]:
-    """Everything that is wrong with a site's settings, a line each; empty when they load."""
-    return [str(problem) for problem in problems(folder, environ, overrides)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSubSettings:
+    """[websub]. `hubs` are absolute URLs."""
+
+    hubs: tuple[str, ...]
 
 
-def problems(
-    folder: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None
-) -> list[SettingsError]:
-    """The same as errors."""
-    try:
-        raw = gather(folder, environ or {}, overrides or {})
-    except SettingsError as error:
-        return [error]
-    _understand(raw)
-    return raw.problems
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaySettings:
+    """[[mail.relays]]. The password is in `password_file` where `relay` has none. Paths are absolute."""
+
+    relay: Relay
+    password_file: Path | None
 
 
-def inline_passwords(folder: Path) -> list[tuple[int, str]]:
-    """(line, name) of each password that stands in publisher.toml itself. Raises SettingsError."""
-    raw = gather(folder, {}, {})
-    found: list[tuple[int, str]] = []
-    for number, table in enumerate(raw.tables.get(RELAYS.name, [])):
-        given = table.get("password")
-        if given is not None and given.value:
-            line = given.where.removeprefix(f"{raw.file}:")
-            found.append((int(line) if line.isdecimal() else 0, f"{label_of(RELAYS, number)}.password"))
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DkimSettings:
+    """[mail.dkim]. `keys` are (selector, file), absolute; `domain` None: that of each From."""
+
+    domain: str | None = None
+    keys: tuple[tuple[str, Path], ...] = ()
 
 
-def default_authority(site_url: str) -> str:
-    """The id_authority of a site that names none: from its URL alone, never from the clock."""
-    host = host_of(site_url) or "localhost"
-    return f"{'ip6-' + host.replace(':', '-') if ':' in host else host},{AUTHORITY_DATE}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSettings:
+    """[mail] and what is within. `transport` is a transport's name; `bounces` is the address that mail
+    comes back to, "" for the list's own; `limits` are how many refusals end mail to an
+    address. `retention` is how long settled deliveries are kept; None: always.
+    """
+
+    transport: str
+    relays: tuple[RelaySettings, ...] = ()
+    dkim: DkimSettings = DkimSettings()
+    bounces: str = ""
+    limits: Limits = field(default_factory=Limits)
+    quiet_hours: QuietHours | None = None
+    warm_up: WarmUp | None = None
+    canary: Canary | None = None
+    retention: timedelta | None = None
 
 
-TAKEN = {"index": "index.html", "manifest": "manifest.json"}
-"""Slugs that no feed may have."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """[store]. `url` is a database URL with an absolute path."""
 
-Values = dict[str, list[dict[str, Any]]]
-
-
-def _understand(raw: Raw) -> Values:
-    values: Values = {}
-    for section in SECTIONS:
-        tables = raw.tables.get(section.name) or ([] if section in (LISTS, RELAYS) else [{}])
-        values[section.name] = [_take(raw, section, table, number) for number, table in enumerate(tables)]
-    for section in (FEEDS, LISTS):
-        _unique_slugs(raw, section)
-    check_mail(raw, values, RELAYS)
-    for number, item in enumerate(values[LISTS.name]):
-        _fitting_day(raw, item, number)
-    check_places(raw, values["feeds"])
-    return values
+    url: str
 
 
-def _fitting_day(raw: Raw, values: Mapping[str, Any], number: int) -> None:
-    """`on` must be a day that the cadence of the list can use; a daily list has no use for any."""
-    on, cadence = values["on"], values["cadence"]
-    expected = {"weekly": 'expected a day of the week such as "mon"', "monthly": "expected 1 to 28"}
-    if on is not None and cadence in expected and on.isdecimal() != (cadence == "monthly"):
-        given = raw.tables[LISTS.name][number]["on"]
-        name = f"{label_of(LISTS, number)}.on is {shown(given.value)}"
-        raw.refuse(given.where, name, f"{expected[cadence]}, for the list is {cadence}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings:
+    """[queue]. `batch` counts deliveries."""
+
+    batch: int
 
 
-def _take(raw: Raw, section: Section, table: Table, number: int) -> dict[str, Any]:
-    """The values of one table by key: what was given, else the default, else None."""
-    label = label_of(section, number)
-    for key, given in table.items():
-        if section.setting(key) is None:
-            do = suggestion(key, [s.key for s in section.settings], f"{section.name}.")
-            raw.refuse(given.where, f"unknown setting {label}.{key} = {shown(given.value)}", do)
-    return {s.key: _value(raw, s, f"{label}.{s.key}", table.get(s.key)) for s in section.settings}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """[web]. `port` 0 means any free one. The public URL is the site's; `public_url_given`: it was set.
+    `trusted_proxies` are networks ("10.0.0.0/8"); `blocked` are addresses, and domains in A-labels and lower
+    case. `delta`: clients that ask for it get only the entries they lack (RFC 3229).
+    """
+
+    host: str
+    port: int
+    trusted_proxies: tuple[str, ...]
+    blocked: tuple[str, ...]
+    public_url_given: bool = False
+    delta: bool = False
 
 
-def _value(raw: Raw, setting: Setting, name: str, given: Given | None) -> Any:
-    if given is None:
-        if setting.required:
-            raw.refuse(raw.file, f"{name} is missing", f"expected {setting.kind.expects}")
-        return None if setting.default is None else setting.kind.read(setting.default)
-    try:
-        return setting.kind.read(given.value)
-    except Wrong as wrong:
-        raw.refuse(
-            given.where, f"{name} is {shown(given.value)}", str(wrong) or f"expected {setting.kind.expects}"
-        )
-        return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleSettings:
+    """[schedule]. `watch`: changes in the folder are published at once."""
+
+    publish_every: timedelta
+    watch: bool
 
 
-def _unique_slugs(raw: Raw, section: Section) -> None:
-    default = section.settings[0].default
-    seen: set[object] = set()
-    for number, table in enumerate(raw.tables.get(section.name, [])):
-        given = table.get("slug") or Given(value=default, where=raw.file)
-        name = f"{label_of(section, number)}.slug is {shown(given.value)}"
-        if given.value is not None and given.value in seen:
-            raw.refuse(given.where, name, "expected another name for each")
-        if section is FEEDS and isinstance(given.value, str) and given.value in TAKEN:
-            raw.refuse(given.where, name, f"that name is taken by {TAKEN[given.value]}; choose another")
-        if isinstance(given.value, str):
-            seen.add(given.value)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A site's settings, checked. Paths are absolute, URLs end in "/"."""
 
-
-def _settings(folder: Path, values: Values) -> Settings:
-    folder = folder.resolve()
-    of = {section.name: values[section.name][0] for section in SECTIONS if not section.repeated}
-    site = _site(of["site"], of["web"]["public_url"])
-    own = {key: of["site"][key] for key in ("timezone", "language")}
-    posts = of["posts"] | {"dir": folder / of["posts"]["dir"], **own}
-    posts["defaults"] = posts["defaults"] or {}
-    host, port = of["web"]["listen"]
-    return Settings(
-        folder=folder,
-        site=site,
-        secret_file=folder / of["site"]["secret_file"],
-        posts=PostsSettings(**posts),
-        feeds=tuple(_feed(item, site) for item in values["feeds"]),
-        websub=WebSubSettings(**of["websub"]),
-        lists=tuple(_list(item, site) for item in values["lists"]),
-        mail=read_mail(values, folder),
-        store=StoreSettings(url=f"sqlite:///{folder / of['store']['url']}"),
-        queue=QueueSettings(**of["queue"]),
-        web=WebSettings(
-            host=host,
-            port=port,
-            trusted_proxies=of["web"]["trusted_proxies"],
-            public_url_given=of["web"]["public_url"] is not None,
-            blocked=of["web"]["blocked"],
-            delta=of["web"]["delta"],
-        ),
-        schedule=ScheduleSettings(**of["schedule"]),
-    )
-
-
-def _site(values: Mapping[str, Any], public_url: str | None) -> Site:
-    author = values["author"]
-    return Site(
-        title=values["title"],
-        url=values["url"],
-        public_url=public_url or values["url"],
-        id_authority=values["id_authority"] or default_authority(values["url"]),
-        description=values["description"],
-        language=values["language"] or "en",
-        timezone=values["timezone"] or "UTC",
-        author=Person(**author) if author else None,
-        copyright=values["copyright"] or "",
-        postal_address=values["postal_address"] or "",
-        palette=_palette(values["palette"] or {}),
-        logo=Logo(**{"alt": values["title"], **values["logo"]}) if values["logo"] else None,
-    )
-
-
-def _palette(given: Mapping[str, str]) -> Palette:
-    """Where an accent is given for the light only, one for the dark is made of it."""
-    palette = Palette(**given)
-    if "accent" in given and "dark_accent" not in given:
-        return replace(palette, dark_accent=for_the_dark(palette.accent, palette.dark_paper))
-    return palette
-
-
-def _feed(values: Mapping[str, Any], site: Site) -> FeedSpec:
-    given = {key: value for key, value in values.items() if value is not None and key != "title"}
-    return FeedSpec(title=values["title"] or site.title, **given)
-
-
-def _list(values: Mapping[str, Any], site: Site) -> MailingList:
-    given = {key: value for key, value in values.items() if value is not None and key != "from"}
-    given["readers_choose"] = tuple(Choice(word) for word in values["readers_choose"] or ())
-    defaults: dict[str, Any] = {"title": site.title, "timezone": site.timezone, "sender": values["from"]}
-    return MailingList(**(defaults | given))
+    folder: Path
+    site: Site
+    secret_file: Path
+    posts: PostsSettings
+    feeds: tuple[FeedSpec, ...]
+    websub: WebSubSettings
+    lists: tuple[MailingList, ...]
+    mail: MailSettings
+    store: StoreSettings
+    queue: QueueSettings
+    web: WebSettings
+    schedule: ScheduleSettings

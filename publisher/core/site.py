@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from publisher.core.palette import Palette
+from publisher.core.colors import Palette
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

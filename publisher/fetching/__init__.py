@@ -2,6 +2,6 @@
 that nobody named.
 """
 
-from publisher.fetching.client import Web
+from publisher.fetching.http_client import Web
 
 __all__ = ["Web"]

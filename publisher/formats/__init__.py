@@ -1,4 +1,4 @@
-"""Feed formats: one `core.feeds.Feed` in, the bytes of a document out. One file a format, one line here.
+"""Feed formats: one `core.feeds.feed.Feed` in, the bytes of a document out. One file a format, one line here.
 
 Cheap to import: feedgen and lxml are loaded by the first `write` of an XML format.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from publisher.formats.atom import Atom
-from publisher.formats.jsonfeed import JsonFeed
+from publisher.formats.json_feed import JsonFeed
 from publisher.formats.opml import opml
 from publisher.formats.rss import Rss
 from publisher.ports import Format

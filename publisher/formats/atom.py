@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from publisher.core.feeds import Entry, Feed, Tombstone
-from publisher.core.identity import iri
+from publisher.core.feeds.feed import Entry, Feed, Tombstone
+from publisher.core.publishing.ids import iri
 from publisher.core.site import Person
+from publisher.formats.clean import email, feed_author, named, prepare, rfc3339
 from publisher.formats.elements import child, mend_entry, mend_feed, set_text
-from publisher.formats.prepare import email, feed_author, named, prepare, rfc3339
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage]  # its only name

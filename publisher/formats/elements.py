@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from publisher.core.feeds import Entry, Feed
-from publisher.core.posts import Image
+from publisher.core.feeds.feed import Entry, Feed
+from publisher.core.posts.post import Image
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage]  # its only name

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from feedgen.entry import FeedEntry  # pyright: ignore[reportMissingTypeStubs]  # ships no types
 from feedgen.feed import FeedGenerator  # pyright: ignore[reportMissingTypeStubs]  # ships no types
 
-from publisher.core.feeds import Entry, Feed
+from publisher.core.feeds.feed import Entry, Feed
+from publisher.formats.clean import GENERATOR, shown_categories
 from publisher.formats.elements import namespaces
-from publisher.formats.prepare import GENERATOR, shown_categories
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage]  # its only name

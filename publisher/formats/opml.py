@@ -2,9 +2,9 @@
 
 from html import escape
 
-from publisher.core.feeds import Outline
+from publisher.core.feeds.feed import Outline
 from publisher.core.site import Site
-from publisher.formats.prepare import cleaned
+from publisher.formats.clean import cleaned
 
 
 def opml(site: Site, outlines: tuple[Outline, ...]) -> bytes:

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
-from publisher.core.feeds import Entry, Feed
-from publisher.core.posts import Image
+from publisher.core.feeds.feed import Entry, Feed
+from publisher.core.posts.post import Image
+from publisher.formats.clean import email, feed_author, named, prepare, rfc3339
 from publisher.formats.elements import child, mend_entry, mend_feed
-from publisher.formats.prepare import email, feed_author, named, prepare, rfc3339
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage]  # its only name

@@ -16,6 +16,6 @@
 Invariant: nothing reaches `stream`, `prose` or `excerpts` that has not passed `sanitise`.
 """
 
-from publisher.markup.safe import SafeMarkup
+from publisher.markup.markup import SafeMarkup
 
 __all__ = ["SafeMarkup"]

@@ -4,9 +4,7 @@ Every instant is aware and UTC. Methods that write are one transaction each: aft
 happened whole or not at all. What is raised is named; nothing else is expected.
 """
 
-from publisher.ports.ledger import CohortPosts, LedgerStore
-from publisher.ports.outside import Adoptions, FeedReader, Moves, Web
-from publisher.ports.parts import (
+from publisher.ports.adapters import (
     Cadence,
     Clock,
     Coming,
@@ -22,16 +20,12 @@ from publisher.ports.parts import (
     Source,
     Transport,
 )
+from publisher.ports.feeds import ViewStore
+from publisher.ports.ledger import CohortPosts, LedgerStore
+from publisher.ports.network import Adoptions, FeedReader, Moves, Web
 from publisher.ports.planning import PlanningStore
-from publisher.ports.promises import PromiseStore
-from publisher.ports.stores import (
-    DocumentStore,
-    FileStore,
-    LogStore,
-    Store,
-    SubscriberStore,
-)
-from publisher.ports.views import ViewStore
+from publisher.ports.publish_state import PromiseStore
+from publisher.ports.store import DocumentStore, FileStore, LogStore, Store, SubscriberStore
 
 __all__ = [
     "Adoptions",

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from publisher.core.bounces import Refusal, Refused, Severity
-from publisher.core.holds import Declined, Order, Standing
-from publisher.core.mailings import (
+from publisher.core.delivery.bounces import Refusal, Refused, Severity
+from publisher.core.delivery.holds import Declined, Order, Standing
+from publisher.core.delivery.mailing import (
     Batch,
     Delivery,
     Hold,
@@ -17,9 +17,9 @@ from publisher.core.mailings import (
     Sample,
     State,
 )
-from publisher.core.messages import Recipe, Segment
-from publisher.core.pacing import Gauge, Pace
-from publisher.core.quotas import Quota, Spent
+from publisher.core.delivery.relay_quotas import Quota, Spent
+from publisher.core.delivery.throttling import Gauge, Pace
+from publisher.core.mail.message import Recipe, Segment
 
 CohortPosts = tuple[int, Sequence[tuple[str, str]], str]
 """A cohort's number, its (post id, revision) pairs in the order they are shown, and its language."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from publisher.core.due import Beat, Candidate, Correction, Due, DueGroup, Stand
-from publisher.core.mailings import Mailing, NewMailing
-from publisher.core.pacing import WHOLE, Cut
-from publisher.core.rhythms import Taste
+from publisher.core.delivery.mailing import Mailing, NewMailing
+from publisher.core.delivery.throttling import WHOLE, Cut
+from publisher.core.digests.due import Beat, Candidate, Correction, Due, DueGroup, Stand
+from publisher.core.subscribers.preferences import Taste
 
 
 class PlanningStore(Protocol):

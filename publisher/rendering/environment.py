@@ -24,12 +24,12 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from publisher.core.digests import DigestPost
+from publisher.core.digests.digest import DigestPost
 from publisher.core.errors import TemplateError
-from publisher.core.plaintext import WIDTH
+from publisher.core.mail.plain_text import WIDTH
 from publisher.core.site import direction
-from publisher.rendering import bodies, filters, wrapping
-from publisher.rendering.fragments import Marks
+from publisher.rendering import filters, post_bodies, text_wrapping
+from publisher.rendering.inline_cache import Marks
 from publisher.rendering.languages import Words, tongue
 
 _STRING = "<setting>"
@@ -186,7 +186,7 @@ def _said(context: Context, message: str, values: Mapping[str, object]) -> str:
 def _body(context: Context, post: DigestPost, top: int = 3) -> Markup:
     """A post's HTML for a mail, its headings from `top` down."""
     labels = filters.film_labels(_words(context))
-    return Markup(bodies.body(post.html, top, post.image, labels))  # noqa: S704  # sanitised HTML is what DigestPost.html holds
+    return Markup(post_bodies.body(post.html, top, post.image, labels))  # noqa: S704  # sanitised HTML is what DigestPost.html holds
 
 
 @pass_context
@@ -197,7 +197,7 @@ def _apart(context: Context, html: Markup) -> Markup:
 
 
 def _page_body(post: DigestPost) -> Markup:
-    return Markup(bodies.page(post.html, post.image))  # noqa: S704  # as above
+    return Markup(post_bodies.page(post.html, post.image))  # noqa: S704  # as above
 
 
 @pass_context
@@ -229,7 +229,7 @@ def _names(context: Context, names: Iterable[str]) -> str:
 def _wrap(context: Context, text: str, width: int = WIDTH) -> str:
     """Text in columns, in the language of the mail where it holds words of ours."""
     words = context.get("words")
-    return wrapping.wrap(filters.worded(text, words) if isinstance(words, Words) else text, width)
+    return text_wrapping.wrap(filters.worded(text, words) if isinstance(words, Words) else text, width)
 
 
 def _bdi(text: str, known: str = "") -> Markup:
@@ -254,8 +254,8 @@ _FILTERS: Mapping[str, Callable[..., object]] = {
     "one_line": filters.one_line,
     "page_body": _page_body,
     "script": filters.script,
-    "shown_size": bodies.shown_size,
-    "shows_picture": bodies.shows_picture,
+    "shown_size": post_bodies.shown_size,
+    "shows_picture": post_bodies.shows_picture,
     "time": filters.time,
     "tongue": tongue,
     "weekday": _weekday,

@@ -4,8 +4,8 @@ import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from publisher.core.digests import Digest, DigestPost
-from publisher.core.plaintext import END_WORDS, LISTEN, WATCH, WORDS
+from publisher.core.digests.digest import Digest, DigestPost
+from publisher.core.mail.plain_text import END_WORDS, LISTEN, WATCH, WORDS
 from publisher.rendering.languages import Words
 
 _SCRIPTS = {
@@ -66,7 +66,9 @@ def script(language: str) -> str:
 
 
 def worded(text: str, words: Words) -> str:
-    """`text` with the words of ours that are marked in it (`core.plaintext`) in the language of `words`."""
+    """`text` with the words of ours that are marked in it (`core.mail.plain_text`) in the language of
+    `words`.
+    """
     return text if WORDS not in text else _OURS.sub(lambda match: _worded(match[1], words), text)
 
 

@@ -7,54 +7,62 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from publisher.services import (
-        backlog,
-        clocks,
-        deliver,
-        documents,
-        findings,
-        gathering,
-        listing,
-        looking,
-        outlook,
-        pages,
-        plan,
-        preview,
-        publicurl,
-        publish,
-        retention,
-        rewording,
-        status,
-        subscribe,
-        timing,
-        websub,
-    )
+    from publisher.services.delivery import deliver, retention
+    from publisher.services.digests import backlog, due_readers, planner, preview, withdrawn_posts
+    from publisher.services.feeds import documents, home_page, websub
+    from publisher.services.mail import public_url
+    from publisher.services.operations import findings, inspect_posts, status
+    from publisher.services.publishing import clock_checks, folder_snapshot, publish, scan
+    from publisher.services.subscribers import schedule, subscribe
 
 __all__ = [
     "backlog",
-    "clocks",
+    "clock_checks",
     "deliver",
     "documents",
+    "due_readers",
     "findings",
-    "gathering",
-    "listing",
-    "looking",
-    "outlook",
-    "pages",
-    "plan",
+    "folder_snapshot",
+    "home_page",
+    "inspect_posts",
+    "planner",
     "preview",
-    "publicurl",
+    "public_url",
     "publish",
     "retention",
-    "rewording",
+    "scan",
+    "schedule",
     "status",
     "subscribe",
-    "timing",
     "websub",
+    "withdrawn_posts",
 ]
+
+_ROOM = {
+    "backlog": "digests",
+    "clock_checks": "publishing",
+    "deliver": "delivery",
+    "documents": "feeds",
+    "due_readers": "digests",
+    "findings": "operations",
+    "folder_snapshot": "publishing",
+    "home_page": "feeds",
+    "inspect_posts": "operations",
+    "planner": "digests",
+    "preview": "digests",
+    "public_url": "mail",
+    "publish": "publishing",
+    "retention": "delivery",
+    "scan": "publishing",
+    "schedule": "subscribers",
+    "status": "operations",
+    "subscribe": "subscribers",
+    "websub": "feeds",
+    "withdrawn_posts": "digests",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"publisher.services.{name}")
+    return import_module(f"publisher.services.{_ROOM[name]}.{name}")

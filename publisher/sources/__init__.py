@@ -14,7 +14,7 @@ A convention of posts is one row of a table or one small function in the file th
 """
 
 from publisher.sources.folder import FolderSource
-from publisher.sources.rest import Rest
 from publisher.sources.rules import Defaults, SourceRules, front_matter_defaults
+from publisher.sources.stable_files import Rest
 
 __all__ = ["Defaults", "FolderSource", "Rest", "SourceRules", "front_matter_defaults"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import islice
 
 from publisher.core.patterns import lazy
-from publisher.sources.values import FrontMatter, names
+from publisher.sources.frontmatter.values import FrontMatter, names
 
 _ASKED = lazy(
     r"\{\{-?\s{0,9}(?:page\.)?(?P<liquid>[A-Za-z_][\w-]{0,60}?)\s{0,9}(?:\||-?\}\})"

@@ -8,9 +8,9 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from publisher.core.posts import BadPost, FileStat, Parsed, Post, Reading
+from publisher.core.posts.post import BadPost, FileStat, Parsed, Post, Reading
 from publisher.core.site import Person
-from publisher.sources.walking import Found, size_and_time
+from publisher.sources.walk import Found, size_and_time
 
 Flat: TypeAlias = "Reading | tuple[Any, ...]"
 """A reading as `flat` makes it: only what is a post is worth the work."""

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 
 from publisher import core
 from publisher.core.errors import SourceError
-from publisher.core.posts import BadPost, FileStat, Parsed, Reading
-from publisher.sources.ahead import Ahead
-from publisher.sources.assets import Files, references
+from publisher.core.posts.post import BadPost, FileStat, Parsed, Reading
 from publisher.sources.carrying import Columns, apart, flat, together, whole
+from publisher.sources.fields.assets import Files, references
 from publisher.sources.parallel import in_order, meanwhile
-from publisher.sources.rest import Rest, Unsettled, read_at_rest
+from publisher.sources.prefetch import Ahead
 from publisher.sources.rules import SourceRules
-from publisher.sources.surroundings import settle
-from publisher.sources.walking import Found, Walk, stat_of
+from publisher.sources.site_config import settle
+from publisher.sources.stable_files import Rest, Unsettled, read_at_rest
+from publisher.sources.walk import Found, Walk, stat_of
 
 if TYPE_CHECKING:
-    from publisher.sources.includes import Beside
-    from publisher.sources.links import Links
-    from publisher.sources.reading import Link
+    from publisher.sources.fields.links import Links
+    from publisher.sources.liquid.includes import Beside
+    from publisher.sources.parse_post import Link
 
 MAX_FILE = 32 * 1024 * 1024
 """Bytes of a post; more is a mistake."""
@@ -110,7 +110,7 @@ class FolderSource:
     ) -> Iterator[Reading]:
         if not paths:
             return iter(())
-        import_module("publisher.sources.reading")  # once: other processes may begin here
+        import_module("publisher.sources.parse_post")  # once: other processes may begin here
 
         def work(path: str) -> Reading:
             return self._reading(path, hashes.get(path), rules)
@@ -162,14 +162,14 @@ class FolderSource:
         """(path, format) of files that the generator makes posts of and nobody reads here, in path order.
         Raises SourceError.
         """
-        from publisher.sources import unreadable
+        from publisher.sources import unreadable_files
 
         rules = self.settled([path for path, bad in self.listed() if bad is None])
         known = set(self._paths)
-        walk = Walk(self.folder, unreadable.includes(), self.rules.exclude)
+        walk = Walk(self.folder, unreadable_files.includes(), self.rules.exclude)
         paths = (path for path, bad, _ in walk.all() if bad is None and path not in known)
-        tables = ((path, unreadable.TABLE) for path in rules.tables)
-        return sorted((*unreadable.unreadable(self.folder, paths, rules), *tables))
+        tables = ((path, unreadable_files.TABLE) for path in rules.tables)
+        return sorted((*unreadable_files.unreadable(self.folder, paths, rules), *tables))
 
     def settled(self, paths: Sequence[str]) -> SourceRules:
         """The rules with all that the blog's own files decide; `paths` are the posts', in order."""
@@ -178,7 +178,7 @@ class FolderSource:
 
     def explain(self, path: str) -> tuple[Parsed | BadPost, Mapping[str, str], SourceRules]:
         """The post at `path`, which rule decided each value, and the settled rules. Raises SourceError."""
-        from publisher.sources.reading import explain_post
+        from publisher.sources.parse_post import explain_post
 
         rules = self.settled([name for name, bad in self.listed() if bad is None])
         data = self._bytes(path)[1]
@@ -204,7 +204,7 @@ class FolderSource:
         """The post, and whether it depends on no other file: those may change while it does not."""
         if isinstance(data, BadPost):
             return data, True
-        from publisher.sources.reading import read_post
+        from publisher.sources.parse_post import read_post
 
         asked: list[str] = []
         try:
@@ -216,7 +216,7 @@ class FolderSource:
 
     def _linked(self, rules: SourceRules, asked: list[str] | None = None) -> "Link":
         """Resolves links to files; `asked` gets the paths of posts that link to others."""
-        from publisher.sources.links import Linked, Links, may_link, to_posts
+        from publisher.sources.fields.links import Linked, Links, may_link, to_posts
 
         def linked(path: str, body: str) -> Linked:
             if not may_link(body):
@@ -252,7 +252,7 @@ class FolderSource:
         """Where readers find the post at `path`, and its title; "" and "" where it has no address. Raises
         Unsettled.
         """
-        from publisher.sources.reading import read_post
+        from publisher.sources.parse_post import read_post
 
         data = self._bytes(path)[1]
         if isinstance(data, BadPost):
@@ -340,7 +340,9 @@ def _unsettled(path: str) -> BadPost:
 @cache
 def _code_hash() -> str:
     found = hashlib.sha256()
-    shared = [Path(core.__path__[0], name) for name in ("code.py", "passages.py")]  # decide what a body is
+    shared = [
+        Path(core.__path__[0], name) for name in ("posts/code_regions.py", "posts/private_passages.py")
+    ]  # decide what a body is
     for module in (*sorted(Path(__file__).parent.rglob("*.py")), *shared):
         found.update(module.read_bytes())
     return found.hexdigest()[:16]

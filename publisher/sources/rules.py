@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from publisher.core.extensions import Extension
+from publisher.core.posts.extensions import Extension
 from publisher.core.site import Person
-from publisher.sources.leaving import Leaves, why_left
-from publisher.sources.profiles import GENERIC, PROFILES, Profile
-from publisher.sources.values import Value, fold
+from publisher.sources.frontmatter.values import Value, fold
+from publisher.sources.generators.profiles import GENERIC, PROFILES, Profile
+from publisher.sources.ignored.paths import Leaves, why_left
 
 if TYPE_CHECKING:
-    from publisher.sources.hexo import Filing
-    from publisher.sources.hugo import Dating, Tongues
-    from publisher.sources.pelican import Articles
+    from publisher.sources.generators.hexo import Filing
+    from publisher.sources.generators.hugo import Dating, Tongues
+    from publisher.sources.generators.pelican import Articles
 
 
 USUAL = "en"

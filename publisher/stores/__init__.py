@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from publisher.stores.store import SqlStore
+    from publisher.stores.sql.store import SqlStore
 
 
 def open_store(url: str, *, create: bool, first: bool = False) -> "SqlStore":
@@ -27,8 +27,8 @@ def open_store(url: str, *, create: bool, first: bool = False) -> "SqlStore":
     Raises StoreError (none there, not a store, damaged, unreadable, of another version) or OutputError
     (the folder cannot be written).
     """
-    from publisher.stores.opening import open_database
-    from publisher.stores.store import SqlStore
+    from publisher.stores.sql.opening import open_database
+    from publisher.stores.sql.store import SqlStore
 
     return SqlStore(open_database(url, create=create, first=first))
 
@@ -45,7 +45,7 @@ def migrate(url: str) -> tuple[str, str]:
 
     Raises StoreError as `open_store` does, and when the migration would leave rows that refer to nothing.
     """
-    from publisher.stores.migrating import migrate as run
+    from publisher.stores.sql.migrate import migrate as run
 
     return run(url)
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from publisher.core.relays import Relay
+    from publisher.core.delivery.relays import Relay
     from publisher.ports import Quotas, Transport
 
 

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from publisher.core.dkim import Signing, Stamp, stamp
 from publisher.core.errors import SettingsError
+from publisher.core.mail.dkim import Signing, Stamp, stamp
 
 LEAST_BITS = 2048
 """RFC 8301 3.2: signers should use at least this."""

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import ParamSpec, TypeVar
 from urllib.parse import quote
 
-from publisher.core.messages import Message, Outcome, Phase, Verdict
+from publisher.core.mail.message import Message, Outcome, Phase, Verdict
 
 _THERE = Outcome(verdict=Verdict.ACCEPTED, reply="already in the outbox")
 _WRITTEN = Outcome(verdict=Verdict.ACCEPTED, reply="written to the outbox")

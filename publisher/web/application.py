@@ -13,21 +13,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.app import App
 from publisher.core.errors import PublisherError
-from publisher.core.siteproof import is_challenge, proof
-from publisher.stores.encodings import encode, encodes
-from publisher.web.account import AccountPages
-from publisher.web.answers import Answers
-from publisher.web.clients import TrustedProxies
-from publisher.web.documents import Documents
-from publisher.web.files import Files
-from publisher.web.forms import Gone, TooLarge
-from publisher.web.limits import BUSY, NetworkCounter, SignUpLimits
-from publisher.web.preferences import PreferencesPage
-from publisher.web.quick import LONGEST_QUERY, ConnectionLimits, Memory
+from publisher.core.site_proof import is_challenge, proof
+from publisher.stores.files.compression import encode, encodes
+from publisher.web.client_addresses import TrustedProxies
+from publisher.web.documents.documents import Documents
+from publisher.web.documents.fast_path import LONGEST_QUERY, ConnectionLimits, Memory
+from publisher.web.documents.file_cache import Files
+from publisher.web.documents.site_state import Standing
+from publisher.web.pages.account import AccountPages
+from publisher.web.pages.forms import Gone, TooLarge
+from publisher.web.pages.preferences import PreferencesPage
+from publisher.web.pages.responses import Answers
+from publisher.web.pages.signup import SignUp
+from publisher.web.pages.token_pages import TokenPages
+from publisher.web.rate_limits import BUSY, NetworkCounter, SignUpLimits
 from publisher.web.refusal_log import RefusalLog
-from publisher.web.signup import SignUp
-from publisher.web.standing import Standing
-from publisher.web.tokenpages import TokenPages
 
 log = logging.getLogger(__name__)
 

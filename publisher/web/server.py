@@ -14,8 +14,8 @@ import uvicorn
 from publisher.app import App
 from publisher.core.errors import OutputError
 from publisher.web.application import Application, asgi
-from publisher.web.quick import QuickProtocol
-from publisher.web.standing import EVERY
+from publisher.web.documents.fast_path import QuickProtocol
+from publisher.web.documents.site_state import EVERY
 
 GRACE = 30
 """Seconds that requests in flight are given when the server stops."""

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from publisher.config import check_settings, load
+from publisher.core.delivery.relays import Limit, Relay, Security
 from publisher.core.errors import SettingsError
-from publisher.core.feeds import FeedSpec
-from publisher.core.filters import TermKind, Where
-from publisher.core.relays import Limit, Relay, Security
+from publisher.core.feeds.feed import FeedSpec
+from publisher.core.posts.filters import TermKind, Where
 from publisher.core.site import Person
 
 LEAST = '[site]\ntitle = "Low Water"\nurl = "https://Low.Example/blog"\n'

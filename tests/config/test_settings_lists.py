@@ -7,8 +7,8 @@ import pytest
 
 from publisher.config import load
 from publisher.core.errors import SettingsError
-from publisher.core.filters import Where
-from publisher.core.lists import Choice
+from publisher.core.posts.filters import Where
+from publisher.core.subscribers.subscription import Choice
 
 
 def test_a_list_says_when_and_what_in_full(tmp_path: Path) -> None:

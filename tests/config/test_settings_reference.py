@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from publisher.config import check_settings, load, reference
-from publisher.config.declared import SECTIONS
+from paths import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
+from publisher.config import check_settings, load, reference
+from publisher.config.sections import SECTIONS
 
 
 def test_the_packaged_settings_are_up_to_date() -> None:

@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import create_engine, text
 from stores import new_store
 
-from publisher.core.departures import Departure
-from publisher.core.due import Due, Stand
-from publisher.core.lists import Consent, Joined, NewReader, Subscription
-from publisher.core.log import Head, Kind
-from publisher.core.mailings import Batch, Cause, Cohort, MailingKind, NewMailing, Result
-from publisher.core.plans import Change, Plan
-from publisher.core.posts import Post, body_hash
+from publisher.core.delivery.mailing import Batch, Cause, Cohort, MailingKind, NewMailing, Result
+from publisher.core.digests.due import Due, Stand
+from publisher.core.posts.post import Post, body_hash
+from publisher.core.publishing.log import Head, Kind
+from publisher.core.publishing.plan import Change, Plan
+from publisher.core.subscribers.departures import Departure
+from publisher.core.subscribers.subscription import Consent, Joined, NewReader, Subscription
 from publisher.ports import Store
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)

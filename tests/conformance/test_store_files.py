@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from publisher.core.posts import FileStat, Post
-from publisher.core.settling import Memory
+from publisher.core.posts.post import FileStat, Post
+from publisher.core.publishing.incremental import Memory
 
 RULES, OTHERS = "0" * 16, "1" * 16
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from publisher.core.mailings import Cause, Delivery, InDoubt, MailingKind, Result, State
+from publisher.core.delivery.mailing import Cause, Delivery, InDoubt, MailingKind, Result, State
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

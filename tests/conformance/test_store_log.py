@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from publisher.core.assets import Asset
 from publisher.core.errors import Conflict, StoreError
-from publisher.core.log import Head, Kind
-from publisher.core.plans import Plan
-from publisher.core.posts import Image, Markup, body_hash
+from publisher.core.posts.assets import Asset
+from publisher.core.posts.post import Image, Markup, body_hash
+from publisher.core.publishing.log import Head, Kind
+from publisher.core.publishing.plan import Plan
 from publisher.core.site import Person
 from publisher.stores import open_store
 

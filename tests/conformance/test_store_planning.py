@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from publisher.core.due import DueGroup, Stand
+from publisher.core.delivery.mailing import MailingKind, MailingState, State
+from publisher.core.digests.due import DueGroup, Stand
 from publisher.core.errors import Conflict, StoreError
-from publisher.core.log import Kind
-from publisher.core.mailings import MailingKind, MailingState, State
-from publisher.core.rhythms import Choices, Pace, Taste
+from publisher.core.publishing.log import Kind
+from publisher.core.subscribers.preferences import Choices, Pace, Taste
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -258,7 +258,7 @@ def test_a_mailing_of_many_cohorts_is_planned_only_when_it_is_whole(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is stored in steps; what a crash left half stored is forgotten, and its number is not used again."""
-    monkeypatch.setattr("publisher.stores.freezing.ROWS", 4)
+    monkeypatch.setattr("publisher.stores.sql.delivery.freeze.ROWS", 4)
     cohorts = tuple(world.cohort(n, n, ("a", "r1")) for n in range(1, 6))
     whole = world.store.start(world.new_mailing(cohorts=cohorts), NOW)
     assert len(world.store.cohorts(whole)) == 5
@@ -266,7 +266,7 @@ def test_a_mailing_of_many_cohorts_is_planned_only_when_it_is_whole(
     def die(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("publisher.stores.planning.seal", die)
+    monkeypatch.setattr("publisher.stores.sql.digests.planning.seal", die)
     with pytest.raises(KeyboardInterrupt):
         world.store.start(world.new_mailing(cohorts=cohorts), NOW)
     assert [mailing.id for mailing in world.store.unplanned()] == [whole]

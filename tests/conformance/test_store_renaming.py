@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from publisher.core.log import Kind
-from publisher.core.settling import Names
+from publisher.core.publishing.incremental import Names
+from publisher.core.publishing.log import Kind
 
 
 def test_a_post_has_its_new_id_everywhere(world: Any) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from publisher.core.confirmations import SignUpDecision, SignUpOutcome, SignUpRequest
+from publisher.core.delivery.mailing import MailingKind
 from publisher.core.errors import Conflict
-from publisher.core.lists import State
-from publisher.core.mailings import MailingKind
+from publisher.core.subscribers.confirmation_limits import SignUpDecision, SignUpOutcome, SignUpRequest
+from publisher.core.subscribers.subscription import State
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from publisher.core.departures import Departure
-from publisher.core.lists import Joined, State
-from publisher.core.mailings import Cause, MailingKind
+from publisher.core.delivery.mailing import Cause, MailingKind
+from publisher.core.subscribers.departures import Departure
+from publisher.core.subscribers.subscription import Joined, State
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -246,7 +246,7 @@ def test_readers_are_counted_by_list_and_state(world: Any) -> None:
 def test_readers_are_counted_in_parts_and_none_is_counted_twice(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("publisher.stores.subscribers.COUNTED", 3)
+    monkeypatch.setattr("publisher.stores.sql.subscribers.subscribers.COUNTED", 3)
     for number in range(8):  # the last part is empty, half full, full
         active = {("weekly", State.ACTIVE): number} if number else {}
         assert world.store.subscriber_counts() == active

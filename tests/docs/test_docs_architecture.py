@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 MAP = ARCHITECTURE.partition("## Code map")[2].partition("\n## ")[0]
@@ -73,7 +73,7 @@ def test_every_failpoint_of_the_services_is_drawn() -> None:
     services = ROOT / "publisher/services"
     reached = {
         step
-        for file in services.glob("*.py")
+        for file in services.rglob("*.py")
         for step in re.findall(r'reach\("([^"]+)"\)', file.read_text("utf-8"))
     }
     areas = "|".join({step.partition(":")[0] for step in reached} | {"deliver", "plan", "publish"})

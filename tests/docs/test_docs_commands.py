@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 import pytest
+from paths import ROOT
 
 from publisher.cli import COMMANDS, publisher
 from publisher.cli.reference import markdown
-from publisher.config.declared import SECTIONS
+from publisher.config.sections import SECTIONS
 
-ROOT = Path(__file__).parents[2]
 COMMANDS_PAGE = ROOT / "docs/reference/commands.md"
 SETTINGS_PAGE = ROOT / "docs/reference/settings.md"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

@@ -44,7 +44,7 @@ class Site:
     """One site and what can be seen of it from outside."""
 
     fresh = False
-    """Whether each command gets a Python that has just started; see tests/support/warm.py."""
+    """Whether each command gets a Python that has just started; see tests/support/site/warm.py."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

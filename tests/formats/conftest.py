@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from publisher.core.feeds import Category, Enclosure, Entry, Feed, History, Tombstone
-from publisher.core.posts import Image
+from publisher.core.feeds.feed import Category, Enclosure, Entry, Feed, History, Tombstone
+from publisher.core.posts.post import Image
 from publisher.core.site import Person
 
 AT = datetime(2024, 10, 25, 8, 38, 59, 880000, tzinfo=UTC)

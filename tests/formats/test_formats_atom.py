@@ -6,7 +6,7 @@ from typing import Any
 
 from lxml import etree
 
-from publisher.core.feeds import Category, Entry, Feed
+from publisher.core.feeds.feed import Category, Entry, Feed
 from publisher.core.site import Person
 from publisher.formats import FORMATS
 

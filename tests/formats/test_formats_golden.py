@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from publisher.core.feeds import Feed, History
+from publisher.core.feeds.feed import Feed, History
 from publisher.formats import FORMATS
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from publisher.core.feeds import Category, Entry, Feed
+from publisher.core.feeds.feed import Category, Entry, Feed
 from publisher.core.site import Person
 from publisher.formats import FORMATS
 

@@ -4,12 +4,12 @@ import os
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
-from publisher.core.feeds import Feed
+from paths import ROOT
+
+from publisher.core.feeds.feed import Feed
 from publisher.formats import FORMATS
 
-ROOT = Path(__file__).parents[2]
 WRITE = """
 import locale, pickle, sys
 try:

@@ -6,15 +6,16 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from paths import SHARED
 from unpacking import unpack
 
-from publisher.core.plaintext import VERBATIM, finished
-from publisher.core.posts import BadPost, Parsed
+from publisher.core.mail.plain_text import VERBATIM, finished
+from publisher.core.posts.post import BadPost, Parsed
 from publisher.markup import SafeMarkup
-from publisher.markup.stream import pieces
+from publisher.markup.html.fragments import pieces
 from publisher.sources import FolderSource, SourceRules
 
-ARCHIVE = Path(__file__).parents[3] / "shared" / "corpora" / "posts.tar.gz"
+ARCHIVE = SHARED / "corpora" / "posts.tar.gz"
 RULES = SourceRules(site_url="https://blog.example/")
 URL = re.compile(r'\s(?:href|src|poster|cite)="(?!https?://|mailto:|tel:|sms:|data:image/)')
 

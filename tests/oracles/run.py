@@ -17,7 +17,12 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests/support"), str(Path(__file__).parent)]
+sys.path[:0] = [
+    str(ROOT),
+    str(ROOT / "tests/support"),
+    str(ROOT / "tests/support/site"),
+    str(Path(__file__).parent),
+]
 
 from oracles import compare, golden, sites  # noqa: E402  the path is set above
 

@@ -2,15 +2,15 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.core.posts import BadPost, Parsed, Wait, why_not
+from publisher.core.posts.post import BadPost, Parsed, Wait, why_not
 
-SITE = Path(__file__).parent.parent.parent / "examples/site"
+SITE = ROOT / "examples/site"
 NOW = datetime(2026, 10, 23, 8, tzinfo=UTC)
 
 

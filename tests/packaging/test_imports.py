@@ -6,7 +6,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+from paths import ROOT
+
 PACKAGE = ROOT / "publisher"
 BY_NAME = {
     "brotli": ("publisher.stores",),

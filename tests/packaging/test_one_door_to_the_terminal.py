@@ -1,9 +1,10 @@
 """What is printed goes through one door, which takes control characters out."""
 
 import re
-from pathlib import Path
 
-CLI = Path(__file__).parents[2] / "publisher" / "cli"
+from paths import ROOT
+
+CLI = ROOT / "publisher" / "cli"
 OWN = {
     "common.py",  # the door
     "__init__.py",  # errors, when nothing else is loaded; they are made printable there

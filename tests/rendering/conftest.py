@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import ROOT
 
-from publisher.core.digests import Digest, DigestPost, Links
-from publisher.core.lists import MailingList
+from publisher.core.digests.digest import Digest, DigestPost, Links
 from publisher.core.site import Person, Site
+from publisher.core.subscribers.subscription import MailingList
 from publisher.rendering import JinjaRenderer
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
+TEMPLATES = ROOT / "templates"
 
 
 @pytest.fixture

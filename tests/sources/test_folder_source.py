@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from publisher.core.errors import SourceError
-from publisher.core.posts import BadPost, Parsed
+from publisher.core.posts.post import BadPost, Parsed
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.folder import MAX_FILE
-from publisher.sources.walking import Entry, Found, Walk
+from publisher.sources.walk import Entry, Found, Walk
 
 RULES = SourceRules(site_url="https://blog.example/")
 GOOD = "---\ntitle: A\ndate: 2024-01-02\n---\nBody\n"

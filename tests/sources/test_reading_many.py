@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from publisher.core.errors import SourceError
-from publisher.core.posts import BadPost, FileStat, Parsed, Reading
+from publisher.core.posts.post import BadPost, FileStat, Parsed, Reading
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.carrying import flat, whole
 from publisher.sources.parallel import CHUNK, FEW, in_order, meanwhile

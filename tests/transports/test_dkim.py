@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from mail_linter import lint
 
 from publisher.core.addresses import parse
-from publisher.core.dkim import SIGNED, relaxed_body, signable
 from publisher.core.errors import SettingsError
-from publisher.core.headers import date_value, to_value
-from publisher.core.messages import Letter, Place, fill
-from publisher.core.mime import compose
+from publisher.core.mail.dkim import SIGNED, relaxed_body, signable
+from publisher.core.mail.headers import date_value, to_value
+from publisher.core.mail.message import Letter, Place, fill
+from publisher.core.mail.mime import compose
 from publisher.transports.dkim import DkimKey, load_key, make_key
-from publisher.transports.signer import AT_ONCE, FEW, MOST_ASKED, Coming, DkimSigner
+from publisher.transports.dkim_signer import AT_ONCE, FEW, MOST_ASKED, Coming, DkimSigner
 
 pytestmark = pytest.mark.usefixtures("each_loop")
 
@@ -208,7 +208,7 @@ async def by_its_process(signer: DkimSigner) -> None:
 
 def kill_children() -> None:
     for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
-        if b"publisher.transports.signing" in Path(f"/proc/{child}/cmdline").read_bytes():
+        if b"publisher.transports.dkim_process" in Path(f"/proc/{child}/cmdline").read_bytes():
             os.kill(int(child), signal.SIGKILL)
 
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from smtp_server import SmtpServer
 
-from publisher.core.messages import Envelope, Message
+from publisher.core.mail.message import Envelope, Message
+from publisher.transports.smtp.commands import Abilities, Refusal, abilities, envelope, masked, stuffed, xtext
 from publisher.transports.smtp.replies import LONGEST_LINE, Garbled, Reply, ReplyReader
-from publisher.transports.smtp.wire import Abilities, Refusal, abilities, envelope, masked, stuffed, xtext
 
 codes = st.integers(200, 599)
 texts = st.text("abc 2.0\t-<>é", max_size=30)

@@ -20,7 +20,7 @@ from smtp_sends import (
 )
 from smtp_server import EXTENSIONS, Also, Drop, Rule, Say, Silence, SmtpServer, on, unused_port
 
-from publisher.core.messages import Message, Outcome, Phase, Verdict
+from publisher.core.mail.message import Message, Outcome, Phase, Verdict
 from publisher.transports.smtp import Smtp
 from publisher.transports.smtp.session import SmtpSession
 

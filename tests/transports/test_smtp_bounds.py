@@ -8,8 +8,8 @@ import pytest
 from smtp_sends import ACCEPTED, DEFERRED, MESSAGE, REJECTED, SHORT, copies, send
 from smtp_server import Deaf, Hold, Say, SmtpServer, on
 
-from publisher.core.messages import Phase
-from publisher.transports.smtp.line import Line, Lost
+from publisher.core.mail.message import Phase
+from publisher.transports.smtp.connection import Line, Lost
 from publisher.transports.smtp.replies import MOST_WAITING, ReplyReader
 
 pytestmark = pytest.mark.usefixtures("each_loop")

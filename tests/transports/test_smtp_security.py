@@ -10,8 +10,8 @@ import pytest
 from certificates import Authority
 from smtp_server import Drop, Rule, Say, SmtpServer, on
 
-from publisher.core.messages import Envelope, Message, Outcome, Phase, Verdict
-from publisher.core.relays import Relay, Security
+from publisher.core.delivery.relays import Relay, Security
+from publisher.core.mail.message import Envelope, Message, Outcome, Phase, Verdict
 from publisher.transports.smtp import Smtp
 
 pytestmark = pytest.mark.usefixtures("each_loop")

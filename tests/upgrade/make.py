@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "support"))
+sys.path[:0] = [str(HERE.parent / "support" / name) for name in ("", "mail", "site", "web")]
 from smtp_server import Say, SmtpServer, on  # noqa: E402  # a program; the tests find it by pytest's settings
 
 SETTINGS = """

@@ -22,7 +22,7 @@ import warm
 from smtp_server import Say, SmtpServer, on
 from unpacking import unpack
 
-from publisher.stores.schema import SCHEMA
+from publisher.stores.sql.schema.tables import SCHEMA
 
 HERE = Path(__file__).parent
 BUSY = "bob@example.org"

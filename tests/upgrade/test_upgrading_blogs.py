@@ -20,9 +20,9 @@ from typing import Any
 
 import pytest
 import warm
+from paths import ROOT
 from unpacking import unpack
 
-ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
 BEFORE = "dda1eb777f9d5c31e4f1f7a7143757263ef553f0"
 """The last commit of the version before."""

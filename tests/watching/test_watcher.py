@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.watching import Call, Watcher
+from publisher.file_watcher import Call, Watcher
 
 QUIET = timedelta(milliseconds=20)
 PATIENCE = 20  # seconds a test waits for what another thread does in its own time

@@ -12,10 +12,10 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
-from publisher.core.messages import Message, Outcome, Phase, Verdict
-from publisher.transports.smtp.line import Line, Lost
+from publisher.core.mail.message import Message, Outcome, Phase, Verdict
+from publisher.transports.smtp.commands import END, Refusal, envelope, stuffed
+from publisher.transports.smtp.connection import Line, Lost
 from publisher.transports.smtp.replies import Reply
-from publisher.transports.smtp.wire import END, Refusal, envelope, stuffed
 
 MAIL, RCPT, DATA, BLOCK, ANSWER = 300.0, 300.0, 120.0, 180.0, 600.0
 """Seconds (RFC 5321 4.5.3.2.2 to 6). The answer to a message is waited for ten minutes, whatever is set."""

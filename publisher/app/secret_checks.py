@@ -1,0 +1,166 @@
+"""What is wrong with settings, and with the files that hold secrets: the keys that sign mail, the passwords
+of relays.
+
+A finding names the file and what to do, and never shows what is in it.
+"""
+
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from publisher.config import inline_passwords
+from publisher.core.errors import SettingsError
+from publisher.services.operations.findings import Finding
+
+if TYPE_CHECKING:
+    from publisher.app.app import App
+    from publisher.transports.dkim import DkimKey
+
+_OTHER_PEMS = {
+    b"PUBLIC KEY-----": "a public key: name the file of the private key that belongs to it",
+    b"CERTIFICATE-----": "a certificate: name the file of a private key",
+}
+
+
+def secret_findings(app: "App") -> list[Finding]:
+    """Of every file that publisher.toml names. Where mail goes to the outbox a password is of no use yet, and
+    what is wrong with it a warning.
+    """
+    mail = app.settings.mail
+    found = [*_of_keys(app), *open_to_others(app)]
+    for item in mail.relays:
+        if item.password_file is not None and not item.relay.password:
+            name = _name(app, item.password_file)
+            found += _of_password(name, item.password_file, used=mail.transport == "smtp")
+    return found
+
+
+def setting_findings(app: "App") -> Iterator[Finding]:
+    """What settings leave unsaid: where the links in mails lead."""
+    settings = app.settings
+    if settings.lists and settings.mail.transport == "smtp" and not settings.web.public_url_given:
+        reason = f"web.public_url is not set, so links in mails lead to site.url ({settings.site.url}); "
+        reason += "set it to where this Publisher is reached, also where that is the same"
+        yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
+
+
+def open_to_others(app: "App") -> list[Finding]:
+    """What everybody on this machine may read: the folders of the store and of the outbox, where addresses
+    and links of readers are, and a publisher.toml with a password in it. Warnings.
+    """
+    found: list[Finding] = []
+    for folder, what in ((app.state, "the readers' addresses and the keys are"), (app.outbox, "mail is")):
+        mode = _mode(folder)
+        if mode & stat.S_IRWXO and folder.is_dir():
+            why = f"everybody on this machine may look into it ({mode:04o}), and {what} in it"
+            found.append(_finding(f"{_name(app, folder)}/", f"{why}; chmod 700", error=False))
+    file = app.settings.folder / "publisher.toml"
+    mode = _mode(file)
+    for line, label in inline_passwords(app.settings.folder) if mode & stat.S_IROTH else ():
+        why = f"everybody on this machine may read {label} here ({mode:04o})"
+        do = "chmod 600, or move it to a file of its own (password_file)"
+        found.append(Finding(path=file.name, line=line, reason=f"{why}; {do}", error=False))
+    return found
+
+
+def _mode(path: Path) -> int:
+    """The permissions of a file or folder; 0 where there is none."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0
+
+
+def _of_keys(app: "App") -> Iterator[Finding]:
+    keys = app.settings.mail.dkim.keys
+    for selector, times in Counter(selector for selector, _ in keys).items():
+        if times > 1:
+            what = f"mail.dkim.keys: {times} keys have the selector {selector!r}; DNS has one key for a name"
+            yield _finding("publisher.toml", what, error=True)
+    good: list[DkimKey] = []
+    for selector, file in keys:
+        name = _name(app, file)
+        problem = _unread(file, f"put the key of {selector!r} there, or make one: `publisher keys dkim`")
+        problem = problem or _no_key(selector, file, good)
+        if problem:
+            yield _finding(name, problem, error=True)
+        yield from _open_to_others(name, file)
+    kinds = {key.algorithm for key in good}
+    if kinds == {"ed25519-sha256"} and len(good) == len(keys):
+        what = "mail.dkim.keys: only Ed25519; many mail servers know RSA alone; add an RSA key beside it"
+        yield _finding("publisher.toml", what, error=False)
+    for record, times in Counter(key.record for key in good).items():
+        if times > 1:
+            names = " and ".join(key.selector for key in good if key.record == record)
+            what = f"mail.dkim.keys: {names} are one key; make another, or leave one of them out"
+            yield _finding("publisher.toml", what, error=False)
+
+
+def _no_key(selector: str, file: Path, good: "list[DkimKey]") -> str:
+    """Why a file that can be read is no key for DKIM; one that is joins the `good`."""
+    from publisher.transports.dkim import load_key
+
+    data = file.read_bytes()
+    for mark, what in _OTHER_PEMS.items():
+        if mark in data and b"PRIVATE KEY-----" not in data:
+            return f"this is {what}"
+    try:
+        good.append(load_key(selector, file))
+    except SettingsError as error:
+        return f"{error.what}; {error.do}"
+    return ""
+
+
+def _of_password(name: str, file: Path, *, used: bool) -> Iterator[Finding]:
+    problem = _unread(file, "put the password of the relay into it") or _no_password(file)
+    if problem:
+        yield _finding(name, problem, error=used)
+    yield from _open_to_others(name, file)
+
+
+def _no_password(file: Path) -> str:
+    try:
+        text = file.read_bytes().decode("utf-8").strip("\r\n")
+    except UnicodeDecodeError:
+        return "this is no text (UTF-8); put the password of the relay into it, and nothing else"
+    if not text.strip():
+        return "holds no password; put that of the relay into it"
+    if len(text.splitlines()) > 1 or not text.isprintable():
+        return "holds more than a password; put that of the relay into it, and nothing else"
+    if text != text.strip():
+        return "the password begins or ends with a blank; take it away if it is none of it"
+    return ""
+
+
+def _unread(file: Path, do: str) -> str:
+    """Why a file cannot be read, and what to do; empty where it can."""
+    try:
+        with file.open("rb") as opened:
+            opened.read(1)
+    except FileNotFoundError:
+        return f"there is no such file; {do}"
+    except IsADirectoryError:
+        return f"this is a folder; {do}"
+    except PermissionError:
+        return "may not be read; make it belong to the user who runs publisher: chown, chmod 600"
+    except OSError as error:
+        return f"cannot be read ({error.strerror}); {do}"
+    return ""
+
+
+def _open_to_others(name: str, file: Path) -> Iterator[Finding]:
+    mode = _mode(file)
+    if mode & stat.S_IRWXO:
+        yield _finding(name, f"everybody on this machine may read it ({mode:04o}); chmod 600", error=False)
+
+
+def _finding(path: str, reason: str, *, error: bool) -> Finding:
+    return Finding(path=path, line=0, reason=reason, error=error)
+
+
+def _name(app: "App", file: Path) -> str:
+    """As publisher.toml would name it."""
+    folder = app.settings.folder
+    return str(file.relative_to(folder) if file.is_relative_to(folder) else file)

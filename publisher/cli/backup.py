@@ -1,0 +1,101 @@
+"""backup, restore, reconcile."""
+
+from pathlib import Path
+
+import click
+
+from publisher.app import App
+from publisher.app import backup as keeping
+from publisher.cli.common import Site, count, say, show_json, site_options, utc
+from publisher.cli.mailings import sure
+from publisher.core.errors import UsageError
+
+
+@click.command()
+@site_options(as_json=True)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Replace FILE if it is there.")
+def backup(site: Site, as_json: bool, file: Path, yes: bool) -> None:
+    """Store, journal and secret keys in one FILE that only you may read; also while `run` works."""
+    if file.exists() and not yes:
+        raise UsageError(str(file), "is there already", "name another file, or say --yes")
+    app = site.open()
+    about = keeping.save(app, file)
+    say(f"wrote {file}: keep it as secret as the keys in it")
+    if as_json:
+        show_json(dict(about) | {"file": str(file), "bytes": file.stat().st_size})
+
+
+@click.command()
+@site_options(as_json=True)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Show what FILE holds; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def restore(site: Site, as_json: bool, file: Path, dry_run: bool, yes: bool) -> None:
+    """Puts the store of a backup FILE into its place; `reconcile` must follow."""
+    about = keeping.look_into(file)
+    said = f"{file} is of {str(about.get('at'))[:19]} UTC, log head {about.get('log_head')}"
+    if dry_run:
+        say(f"{said}; nothing was changed")
+        if as_json:
+            show_json(about)
+        return
+    sure("restore", f"{said}; it takes the place of this site's store", yes=yes)
+    app = site.open()
+    old = keeping.put_back(app, file)
+    say("restored; nothing is planned or sent before `publisher reconcile`")
+    if old is not None:
+        say(f"the store that was there is {old}")
+    if as_json:
+        show_json(dict(about) | {"kept": str(old) if old else None})
+
+
+@click.command()
+@site_options(at=True, as_json=True)
+@click.option("--dry-run", is_flag=True, help="Say what the store lacks; change nothing.")
+@click.option("--clock", is_flag=True, help="Accept the clock as it is, though the log is ahead of it.")
+def reconcile(site: Site, as_json: bool, dry_run: bool, clock: bool) -> None:
+    """After a restore: departures since are replayed, and what may have been sent is not sent again. With
+    --clock: after a clock that was wrong, Publisher goes on by the present one.
+    """
+    app = site.open()
+    if clock:
+        _accept_clock(app, as_json=as_json, dry_run=dry_run)
+        return
+    lacks, done = keeping.catch_up(app, dry_run=dry_run)
+    if lacks is None:
+        say("the store is up to date")
+    elif done is None:
+        say(f"the store is behind: {lacks}")
+    else:
+        say(f"the store was behind: {lacks}")
+        if done.departures:
+            say(f"replayed {count(done.departures, 'departure')}")
+        for slug, readers in done.moved.items():
+            say(f"{count(readers, 'reader')} of {slug} had what was published until then")
+        if done.doubts:
+            number = count(done.doubts, "delivery", "deliveries")
+            say(f"in doubt: {number}; `publisher mailings list` counts them, `mailings resolve ID` decides")
+    if as_json:
+        show_json(
+            {
+                "behind": str(lacks) if lacks else None,
+                "departures": done.departures if done else 0,
+                "in_doubt": done.doubts if done else 0,
+                "moved": done.moved if done else {},
+            }
+        )
+
+
+def _accept_clock(app: App, *, as_json: bool, dry_run: bool) -> None:
+    zone = app.settings.site.timezone
+    wrong = keeping.accept_clock(app, dry_run=dry_run)
+    if wrong is None:
+        say("the clock is right: nothing written is later")
+    else:
+        done = "would be accepted" if dry_run else "is accepted"
+        say(f"{wrong.in_words(zone)}; the present time {done}")
+        if not dry_run:
+            say("look at `publisher plan` before you publish: posts dated later than now are withdrawn")
+    if as_json:
+        show_json({"now": utc(app.clock()), "last_entry": utc(wrong.at) if wrong else None})

@@ -1,0 +1,105 @@
+"""How a list's next digest is shown: who gets what, and why others are left out."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from publisher.cli.common import count, echo, utc
+from publisher.core.digests.due import Candidate, Stand
+from publisher.services.digests.due_readers import Group, Outlook, Verdict
+
+Place = tuple[int, Stand, bool]
+"""Where a reader stands: the rhythm, the stand, and whether the last digest was skipped."""
+
+LEFT_OUT = {
+    "later": "not due yet",
+    "paused": "taking a pause",
+    "pending": "yet to confirm",
+    "unsubscribed": "gone",
+    "suppressed": "suppressed",
+}
+
+
+SHORT = {
+    Verdict.WAITS: "waiting for more posts",
+    Verdict.NOTHING: "due, with nothing new for them",
+    Verdict.LATE: "due too long ago",
+}
+
+
+def say_outlook(
+    look: Outlook, left_out: Mapping[str, int], who: Iterable[Candidate] | None, next_at: str = ""
+) -> None:
+    """A line for a list, one for the readers it leaves out, by why, and one for each reader of `who`. The
+    next of those left out for now is due at `next_at`.
+    """
+    spec = look.spec
+    nobody = f"nobody is due before {next_at}" if next_at and "later" in left_out else "nobody is due"
+    posts = max((len(group.share.posts) for group in look.of(Verdict.MAIL)), default=0)
+    text = f"{count(posts, 'post')} to {count(look.readers, 'reader')}" if look.readers else nobody
+    note = ", to be approved" if look.readers and spec.approve else ""
+    echo(f"digest     {spec.slug}: {text}{note}")
+    others = [f"{number:,} {words}" for words, number in _others(look, left_out).items()]
+    if others:
+        echo(f"           left out: {', '.join(others)}")
+    groups = _by_place(look)
+    for reader in who or ():
+        group = None if reader.why else groups.get((reader.rhythm, reader.stand, reader.skipped))
+        why = _why(look, group) if group else LEFT_OUT[reader.why or "later"]  # or due since we looked
+        echo(f"           {reader.address}: {why}")
+
+
+def _others(look: Outlook, left_out: Mapping[str, int]) -> Mapping[str, int]:
+    """How many get nothing, by why, in words: those who are due and for whom nothing is, then the others."""
+    found: dict[str, int] = {}
+    for group in look.groups:
+        if group.verdict is not Verdict.MAIL:
+            words = SHORT[group.verdict]
+            found[words] = found.get(words, 0) + group.due.readers
+    return found | {words: left_out[why] for why, words in LEFT_OUT.items() if why in left_out}
+
+
+def _by_place(look: Outlook) -> Mapping[Place, Group]:
+    return {(group.due.rhythm, group.due.stand, group.due.skipped): group for group in look.groups}
+
+
+def _why(look: Outlook, group: Group) -> str:
+    number = len(group.share.posts)
+    match group.verdict:
+        case Verdict.MAIL:
+            wish = [*group.taste.topics, *filter(None, [group.taste.language])]
+            return count(number, "post") + (f" ({', '.join(wish)})" if wish else "")
+        case Verdict.WAITS:
+            return f"{count(number, 'post')}, which waits for more (min_posts = {look.spec.min_posts})"
+        case Verdict.NOTHING:
+            return "nothing new for them"
+        case Verdict.LATE:
+            return "due too long ago (max_late): the posts wait for the next digest"
+
+
+def outlook_json(
+    look: Outlook, left_out: Mapping[str, int], who: Iterable[Candidate] | None
+) -> dict[str, Any]:
+    """The same as JSON."""
+    groups = [
+        {
+            "due": utc(group.due.oldest),
+            "readers": group.due.readers,
+            "posts": [known.id for known in group.share.posts],
+            "topics": list(group.taste.topics),
+            "language": group.taste.language,
+            "verdict": group.verdict.value,
+        }
+        for group in look.groups
+    ]
+    late = bool(look.of(Verdict.LATE))
+    value: dict[str, Any] = {"list": look.spec.slug, "readers": look.readers, "late": late}
+    value |= {"groups": groups, "left_out": dict(left_out)}
+    places = _by_place(look)
+    return value if who is None else value | {"who": [_told(places, reader) for reader in who]}
+
+
+def _told(groups: Mapping[Place, Group], reader: Candidate) -> dict[str, Any]:
+    group = None if reader.why else groups.get((reader.rhythm, reader.stand, reader.skipped))
+    verdict = group.verdict.value if group else reader.why or "later"
+    posts = [known.id for known in group.share.posts] if group else []
+    return {"address": reader.address, "verdict": verdict, "posts": posts}

@@ -1,0 +1,331 @@
+"""plan, publish."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from publisher.app import App, Report
+from publisher.cli.common import (
+    Site,
+    count,
+    echo,
+    say,
+    show_json,
+    site_options,
+    the_list,
+    utc,
+    warn_of_clock,
+    warn_of_readable,
+)
+from publisher.cli.pinging import say_pinged
+from publisher.cli.progress import delivery_progress
+from publisher.cli.waiting_readers import say_skipped, say_waiting, skipped_json, waiting_json
+from publisher.core.clocks import in_zone
+from publisher.core.delivery.holds import in_words
+from publisher.core.errors import UsageError
+from publisher.core.mail.lint.problem import Rule
+from publisher.core.posts.post import reason_not
+from publisher.core.publishing.guards import WAYS, Answers, Guard
+from publisher.core.publishing.log import Kind
+from publisher.core.publishing.plan import Plan, of_kind
+from publisher.core.site_proof import RULE as PUBLIC_URL
+
+if TYPE_CHECKING:
+    from publisher.core.digests.due import Candidate
+    from publisher.services.digests.due_readers import Outlook
+    from publisher.services.operations.findings import Finding
+
+Command = Callable[..., Any]
+
+NAMED = 20
+"""How many posts that are withdrawn at once are named; more are counted."""
+
+
+def meaning(*, mail: bool) -> Callable[[Command], Command]:
+    """--accept-new and --force: guards that the author answers; --as-new and --as-rename: what held files
+    are. The command gets `meant` and `answers`; where it sends `mail`, also `forced`, the rules of the lint
+    that do not count.
+    """
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def wrapped(
+            *,
+            accept_new: bool,
+            force: tuple[str, ...],
+            as_new: tuple[str, ...],
+            as_rename: tuple[tuple[str, str], ...],
+            **given: Any,
+        ) -> Any:
+            answers = Answers(new=frozenset(as_new), renamed={new: old for old, new in as_rename})
+            meant = [Guard(name) for name in force if name not in RULES] + [Guard.CHURN] * accept_new
+            forced = {"forced": frozenset(force) & frozenset(RULES)} if mail else {}
+            return command(meant=frozenset(meant), answers=answers, **forced, **given)
+
+        names = click.Choice([Guard.MISSING.value, *(RULES if mail else ())])
+        text = "Go on although many posts are missing at once: they are withdrawn now."
+        text += " Or the name of a rule of the lint: mails that break it are sent." if mail else ""
+        text += f" `{PUBLIC_URL}`: also where another site answers at web.public_url." if mail else ""
+        decorated: Command = click.option("--force", type=names, multiple=True, metavar="RULE", help=text)(
+            wrapped
+        )
+        text = "The held file NEW is the post whose file was OLD: it keeps its id and mails nobody."
+        decorated = click.option("--as-rename", nargs=2, multiple=True, metavar="OLD NEW", help=text)(
+            decorated
+        )
+        text = "The held FILE is a new post, whatever it looks like."
+        decorated = click.option("--as-new", multiple=True, metavar="FILE", help=text)(decorated)
+        text = "Go on although many old posts change or look new at once."
+        return click.option("--accept-new", is_flag=True, help=text)(decorated)
+
+    return decorate
+
+
+RULES = (*(rule.value for rule in Rule), PUBLIC_URL)
+
+
+@click.command()
+@site_options(at=True, as_json=True)
+@meaning(mail=False)
+@click.option(
+    "--who", is_flag=True, help="Also the address of each reader, and what they get or why they get nothing."
+)
+def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard], answers: Answers) -> None:
+    """What `publish` would do now; changes nothing."""
+    from publisher.cli.due_readers import outlook_json
+
+    app = site.open(reads=True)
+    made, outlooks = app.plan(meant=meant, answers=answers)
+    if as_json:
+        digests = [
+            outlook_json(look, app.store.left_out(look.due), _who(app, look, who=who)) for look in outlooks
+        ]
+        show_json(_plan_json(made) | {"digests": digests, "warnings": _warnings_json(app.warnings(made))})
+    else:
+        _say_plan(app, made, outlooks, who=who)
+        _say_warnings(app.warnings(made))
+    _finish(made)
+
+
+@click.command()
+@site_options(at=True, as_json=True)
+@meaning(mail=True)
+@click.option("--plan", "expect", metavar="HASH", help="Only if the plan is still the one of this hash.")
+@click.option("--no-mail", is_flag=True, help="Log and documents only: no digest is planned or sent.")
+@click.option("--send", multiple=True, metavar="LIST", help="Mail LIST now, whenever its readers are due.")
+@click.option("--backfill", is_flag=True, help="New posts enter the feeds and are mailed to nobody.")
+@click.option("--no-ping", is_flag=True, help="Tell hubs later, by `feeds ping`: after an upload.")
+@click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
+def publish(
+    site: Site,
+    as_json: bool,
+    expect: str | None,
+    no_mail: bool,
+    send: tuple[str, ...],
+    backfill: bool,
+    dry_run: bool,
+    no_ping: bool,
+    meant: frozenset[Guard],
+    answers: Answers,
+    forced: frozenset[str],
+) -> None:
+    """New posts to the log, the documents and the readers; exit code 1 where a post is bad, the plan is
+    stopped, or the mail server fails and mail waits.
+    """
+    app = site.open()
+    now_due = [the_list(app, slug).slug for slug in send]
+    if send and no_mail:
+        raise UsageError("publish", "--send and --no-mail exclude each other", "give one of them")
+    if dry_run:
+        warn_of_clock(app)
+        made, outlooks = app.plan(backfill=backfill, meant=meant, answers=answers)
+        _say_plan(app, made, outlooks, who=False)
+        _say_warnings(app.warnings(made))
+        _finish(made)
+        return
+    if not no_mail:
+        warn_of_readable(app)
+    report = app.publish(
+        backfill=backfill,
+        expect=expect,
+        mail=not no_mail,
+        meant=meant,
+        answers=answers,
+        send=now_due,
+        forced=forced,
+    )
+    _say_report(app, report)
+    waiting = [] if no_mail or report.mailings or report.unsent else app.backlog()
+    say_waiting(app, waiting)
+    hubs = [] if no_ping else say_pinged(app)
+    delivered = None if no_mail else delivery_progress(app, as_json=as_json)
+    if as_json:
+        sent = {"hubs": hubs, "delivered": delivered.json if delivered else {}}
+        show_json(_report_json(report) | sent | {"waiting": [waiting_json(one) for one in waiting]})
+    _finish(report.published.plan)
+    for error in report.unsent:
+        say(f"publisher: {error}")
+    if report.unsent:
+        raise SystemExit(1)
+    if delivered is not None and delivered.failed:
+        raise SystemExit(1)
+
+
+def _finish(made: Plan) -> None:
+    """Bad posts and a plan that is not carried out are findings: exit code 1; bad posts named on stderr."""
+    for bad in made.bad:
+        say(f"bad post: {bad}")
+    if made.bad or made.stops:
+        raise SystemExit(1)
+
+
+def _say_plan(app: App, made: Plan, outlooks: "tuple[Outlook, ...]", *, who: bool) -> None:
+    from publisher.cli.due_readers import say_outlook
+
+    for change in made.changes:
+        note = " (backfill: mails nobody)" if change.backfill else ""
+        echo(f"{change.kind:<10} {change.post.path}: {change.post.title}{note}")
+    for move in made.renamed:
+        echo(f"renamed    {move.old} -> {move.new}")
+    if made.read_anew:
+        echo(f"read anew  {_read_anew(made)}")
+    for line in _kept_dates(made):
+        echo(f"date kept  {line}")
+    for hold in made.held:
+        echo(f"held       {hold}")
+    for stop in made.stops:
+        echo(f"stop       {stop}; {WAYS[stop.guard]}")
+    if made.nothing:
+        echo("nothing to publish")
+    if made.next_at:
+        echo(f"next       a post waits for {utc(made.next_at)}")
+    for look in outlooks:
+        say_outlook(look, app.store.left_out(look.due), _who(app, look, who=who), _next_at(app, look))
+    echo(f"plan       {made.hash}")
+
+
+def _next_at(app: App, look: "Outlook") -> str:
+    times = [beat.next_at for beat in app.store.beats(look.spec.slug) if beat.next_at is not None]
+    coming = [at for at in times if at > look.due.now]
+    return in_zone(min(coming), app.settings.site.timezone) if coming else ""
+
+
+def _who(app: App, look: "Outlook", *, who: bool) -> "Iterator[Candidate] | None":
+    return app.store.candidates(look.due) if who else None
+
+
+def _say_report(app: App, report: Report) -> None:
+    made = report.published.plan
+    said: list[str] = []
+    for kind in Kind:
+        changes = of_kind(made, kind)
+        quiet = sum(change.backfill for change in changes)
+        if changes:
+            note = f" ({quiet} as backfill, mailed to nobody)" if quiet else ""
+            said.append(f"{kind} {count(len(changes), 'post')}{note}")
+    if made.renamed:
+        said.append(f"recognised {count(len(made.renamed), 'renamed post')}")
+    if made.read_anew:
+        said.append(f"refreshed {_read_anew(made)}")
+    if made.baseline:
+        said.append("recorded the baseline")
+    if made.recovered:
+        said.append(f"knew {count(made.recovered, 'post')} again by the feeds under public/")
+    written = (*report.published.written, *report.pages)
+    if written:
+        said.append(f"wrote {count(len(written), 'document')}")
+    say("; ".join(said) if said else "nothing new")
+    if report.ahead:
+        say(f"note: {report.ahead}")
+    if report.public_url:
+        say(f"warning: {report.public_url}")
+    say_skipped(app, report.skipped)
+    _say_withdrawn(made, app.clock())
+    for line in _kept_dates(made):
+        say(f"date kept: {line}")
+    for line in report.reworded:
+        say(line)
+    for hold in made.held:
+        say(f"held: {hold}")
+    _say_warnings(report.warnings)
+    for id in report.mailings:
+        mailing = app.store.mailing(id)
+        if mailing is not None:
+            say(f"mailing {id} to {count(mailing.planned, 'reader')} of {mailing.list}: {mailing.subject}")
+            if mailing.hold:
+                words = in_words(
+                    mailing.hold, id, mailing.hold_why, mailing.hold_until, zone=app.settings.site.timezone
+                )
+                say(f"held: mailing {id}: {words}")
+
+
+def _say_withdrawn(made: Plan, now: datetime) -> None:
+    """Names what readers see no more, and why: the file says so, or it is gone."""
+    withdrawn, found = of_kind(made, Kind.WITHDRAWN), dict(made.touched)
+    for change in withdrawn[:NAMED]:
+        why = reason_not(found.get(change.id, change.post), now) or "its file is gone"
+        say(f"withdrawn: {change.post.path}: {why}")
+    if len(withdrawn) > NAMED:
+        say(f"withdrawn: {len(withdrawn) - NAMED} more")
+
+
+def _read_anew(made: Plan) -> str:
+    posts = count(len(made.read_anew), "post")
+    return f"{posts} that this version of Publisher reads differently (not an update)"
+
+
+def _kept_dates(made: Plan) -> list[str]:
+    """Of posts whose date this version reads differently: what readers go on seeing, and what to do."""
+    lines = [
+        f"{post.path}: stays {utc(post.instant)}, as it was published; its file is now read as "
+        f"{utc(post.dated)}: edit the file to take that"
+        for post in made.kept_dates[:NAMED]
+    ]
+    more = len(made.kept_dates) - NAMED
+    return [*lines, f"{count(more, 'more post')}"] if more > 0 else lines
+
+
+def _plan_json(made: Plan) -> dict[str, Any]:
+    value: dict[str, Any] = {"hash": made.hash, "baseline": made.baseline}
+    for kind in Kind:
+        value[kind] = [
+            {"id": c.id, "path": c.post.path, "title": c.post.title, "backfill": c.backfill}
+            for c in of_kind(made, kind)
+        ]
+    value["renamed"] = [{"id": r.id, "old": r.old, "new": r.new} for r in made.renamed]
+    value["read_anew"] = list(made.read_anew)
+    value["kept_dates"] = [
+        {"path": post.path, "date": utc(post.instant), "in_file": utc(post.dated)} for post in made.kept_dates
+    ]
+    value["held"] = [{"path": h.path, "why": h.why, "may_be": list(h.may_be)} for h in made.held]
+    value["bad"] = [{"path": b.path, "line": b.line, "reason": b.reason} for b in made.bad]
+    stops = [
+        {"guard": s.guard, "text": s.text, "examples": list(s.examples), "do": WAYS[s.guard]}
+        for s in made.stops
+    ]
+    return value | {"stop": made.stop, "stops": stops, "next_at": utc(made.next_at)}
+
+
+def _report_json(report: Report) -> dict[str, Any]:
+    head = report.published.head
+    return _plan_json(report.published.plan) | {
+        "head": head.seq,
+        "documents": [*report.published.written, *report.pages],
+        "mailings": list(report.mailings),
+        "reworded": list(report.reworded),
+        "warnings": _warnings_json(report.warnings),
+        "log_ahead": report.ahead or None,
+        "skipped": [skipped_json(one) for one in report.skipped],
+    }
+
+
+def _say_warnings(warnings: "Sequence[Finding]") -> None:
+    for warning in warnings:
+        say(str(warning))
+
+
+def _warnings_json(warnings: "Sequence[Finding]") -> list[dict[str, Any]]:
+    return [{"path": w.path, "line": w.line, "reason": w.reason} for w in warnings]

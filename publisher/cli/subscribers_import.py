@@ -1,0 +1,238 @@
+"""subscribers import: files of subscribers from any service."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import click
+
+from publisher.app import App
+from publisher.app.site_copy import on_a_copy
+from publisher.cli.common import Site, count, say, show_json, site_options, the_list
+from publisher.cli.progress_bar import bar
+from publisher.core.errors import UsageError
+from publisher.core.subscribers.import_columns import FileScan, ScanOptions, must_have
+from publisher.core.subscribers.import_rows import Row, RowParser
+from publisher.core.subscribers.import_states import plain
+from publisher.core.subscribers.subscription import MailingList
+from publisher.imports.subscriber_files import ReaderFile, opened
+from publisher.services.deps import Parts
+from publisher.services.subscribers.import_csv import GROUPS, Imported, import_readers, offered_topics
+
+NO_TOPICS: Mapping[str, str] = {}
+
+ALL = "\0"
+"""The value of `--left` without a file: everybody in FILE has left."""
+
+
+@click.command("import")
+@site_options(at=True, as_json=True)
+@click.argument("files", nargs=-1, type=click.Path(dir_okay=False, allow_dash=True), metavar="[FILE]...")
+@click.option("--list", "list_slug", required=True, metavar="LIST", help="The list's slug.")
+@click.option("--confirmed", is_flag=True, help="You state that these readers have agreed: active at once.")
+@click.option(
+    "--left",
+    "left",
+    multiple=True,
+    is_flag=False,
+    flag_value=ALL,
+    metavar="FILE",
+    help="A file of people who unsubscribed, whatever its columns say. Repeatable.",
+)
+@click.option(
+    "--topics", "topics", default="", metavar="COLUMN", help="Turn the tags in this column into topics."
+)
+@click.option(
+    "--state-column",
+    "states",
+    multiple=True,
+    metavar="NAME",
+    help="This column tells who is subscribed and who is not. Repeatable.",
+)
+@click.option(
+    "--ignore-column",
+    "ignored",
+    multiple=True,
+    metavar="NAME",
+    help="This column does not tell who is subscribed. Repeatable.",
+)
+@click.option("--dry-run", is_flag=True, help="Count what would become of the rows; store nothing.")
+def import_(
+    site: Site,
+    as_json: bool,
+    files: tuple[str, ...],
+    list_slug: str,
+    confirmed: bool,
+    left: tuple[str, ...],
+    topics: str,
+    states: tuple[str, ...],
+    ignored: tuple[str, ...],
+    dry_run: bool,
+) -> None:
+    """Import each FILE: CSV with an `email` column, or one address per line; `-` reads stdin. Exports of
+    Mailchimp, Substack, Ghost, listmonk, Buttondown, Kit, beehiiv, MailerLite and Keila are recognized, and
+    whoever unsubscribed or bounced there is not mailed. A file from `subscribers export` restores the readers
+    of LIST with their preferences.
+    """
+    app = site.open()
+    spec = the_list(app, list_slug)
+    given = _given(files, left)
+    named = {"--state-column": states, "--ignore-column": ignored, "--topics": (topics,) if topics else ()}
+    with ExitStack() as stack:
+        scans = [
+            _scan(stack.enter_context(opened(file, sys.stdin.buffer)), _options(states, ignored, left=gone))
+            for file, gone in given
+        ]
+        for option, names in named.items():
+            must_have([scan for _, scan in scans], option, names)
+        sources = _sources(app, spec, scans, topics)
+        if dry_run:
+            with on_a_copy(app) as parts:
+                done = _run(parts, spec, sources, app.clock(), confirmed=confirmed)
+        else:
+            done = _run(app.parts, spec, sources, app.time_to_write(), confirmed=confirmed)
+    _tell_columns(spec, sources)
+    _report(done, sources, as_json=as_json, dry_run=dry_run)
+    if done.asked and not dry_run:
+        app.deliver()
+    if done.refused:
+        raise SystemExit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file, the scan of its columns, and the parser of its rows."""
+
+    file: ReaderFile
+    scan: FileScan
+    reader: RowParser
+
+    def departures(self) -> Iterator[Row]:
+        """The rows of people who left, bounced or the like."""
+        if self.reader.tells_departures:
+            return self._rows(self.reader.without_counts().departure)
+        return iter(())
+
+    def others(self) -> Iterator[Row]:
+        """All other rows."""
+        return (row for row in self._rows(self.reader) if not row.departs)
+
+    def _rows(self, parse: Callable[[int, Sequence[str]], Row | None]) -> Iterator[Row]:
+        parsed = (parse(line, cells) for line, cells in self.file.rows())
+        return (row for row in parsed if row is not None)
+
+
+def _given(files: Sequence[str], left: Sequence[str]) -> list[tuple[str, bool]]:
+    """Each file, and whether everybody in it unsubscribed."""
+    given = [(file, ALL in left) for file in files] + [(file, True) for file in left if file != ALL]
+    if not given:
+        raise UsageError("subscribers import", "no file given", "name a CSV file, or - for stdin")
+    if [file for file, _ in given].count("-") > 1:
+        raise UsageError("subscribers import", "stdin can be read only once", "give - once")
+    return given
+
+
+def _options(states: Iterable[str], ignored: Iterable[str], *, left: bool) -> ScanOptions:
+    return ScanOptions(
+        states=frozenset(map(plain, states)), ignored=frozenset(map(plain, ignored)), left=left
+    )
+
+
+def _scan(file: ReaderFile, options: ScanOptions) -> tuple[ReaderFile, FileScan]:
+    """Scans every row before any is stored: a file that cannot be understood is refused whole."""
+    scan = FileScan(file.name, file.head, options)
+    for _, cells in file.rows():
+        scan.row(cells)
+    return file, scan
+
+
+def _sources(
+    app: App, spec: MailingList, scans: Sequence[tuple[ReaderFile, FileScan]], topics: str
+) -> list[_Source]:
+    """The files with their parsers; says which exports they are, and what they cannot tell."""
+    offered: Mapping[str, str] = offered_topics(app.parts, spec) if topics else NO_TOPICS
+    if topics and not offered:
+        what = f"readers of {spec.slug} cannot choose topics"
+        raise UsageError("--topics", what, 'add "topics" to readers_choose of the list, or leave it out')
+    sources: list[_Source] = []
+    for file, scan in scans:
+        reader = RowParser(scan, spec.slug, app.parts.cadences, topics=topics, offered=offered)
+        kind = f"{reader.provider} export" if reader.provider else "plain file"
+        say(f"{file.name}: {kind}, {count(scan.rows, 'row')}")
+        if file.guessed:
+            say(f"{file.name}: neither UTF-8 nor UTF-16; read as Windows-1252")
+        if reader.warning:
+            say(f"{file.name}: {reader.warning}")
+        sources.append(_Source(file, scan, reader))
+    return sources
+
+
+def _run(
+    parts: Parts, spec: MailingList, sources: Sequence[_Source], now: datetime, *, confirmed: bool
+) -> Imported:
+    """Departures of all files come first: a digest that goes out meanwhile must not reach who left."""
+    done = Imported()
+    total = sum(source.scan.rows for source in sources)
+    passes = [(source, source.departures) for source in sources]
+    passes += [(source, source.others) for source in sources]
+    with bar("importing", total, parts.ticks) as update:
+        for source, rows in passes:
+            given: dict[str, Any] = {"confirmed": confirmed, "where": source.file.name, "done": done}
+            for _ in import_readers(parts, spec, rows(), now, **given):
+                update(done.rows + sum(one.reader.others for one in sources))
+    return done
+
+
+def _tell_columns(spec: MailingList, sources: Sequence[_Source]) -> None:
+    """What was ignored, once for all files."""
+    if ignored := dict.fromkeys(name for source in sources for name in source.reader.ignored):
+        say(f"ignored columns: {', '.join(ignored)}")
+    unoffered: dict[str, int] = {}
+    for source in sources:
+        for tag, number in source.reader.unoffered.items():
+            unoffered[tag] = unoffered.get(tag, 0) + number
+    if unoffered:
+        tags = sorted(unoffered.items(), key=lambda item: -item[1])
+        shown = ", ".join(f"{tag} ({number:,})" for tag, number in tags[:10])
+        more = f" and {count(len(tags) - 10, 'more')}" if len(tags) > 10 else ""
+        say(f"tags that are not topics of {spec.slug}: {shown}{more}")
+
+
+def _report(done: Imported, sources: Sequence[_Source], *, as_json: bool, dry_run: bool) -> None:
+    """Counts by group and reason. With --dry-run they are the command's output, so they go to stdout."""
+    for line in done.bad:
+        say(line)
+    if done.refused > len(done.bad):
+        say(f"... and {count(done.refused - len(done.bad), 'more row')} refused")
+    order = {group: place for place, group in enumerate(GROUPS)}
+    rows = sorted(done.reasons.items(), key=lambda item: (order[item[0][0]], -item[1], item[0][1]))
+    others = sum(source.reader.others for source in sources)
+    if as_json:
+        show_json(_as_json(done, rows, others, dry_run=dry_run))
+        return
+    tell: Callable[[str], Any] = click.echo if dry_run else say
+    for (group, reason), number in rows:
+        tell(f"{group:<11} {number:>10,}  {reason}")
+        for example in done.examples[group, reason] if dry_run else ():
+            tell(f"{'':<24}{example}")
+    totals = {group: sum(n for (one, _), n in rows if one == group) for group in GROUPS}
+    said = [f"{number:,} {group}" for group, number in totals.items() if number]
+    said += [f"{others:,} of other lists skipped"] if others else []
+    tell(("would be: " if dry_run else "") + (", ".join(said) or "no rows"))
+
+
+def _as_json(
+    done: Imported, rows: Sequence[tuple[tuple[str, str], int]], others: int, *, dry_run: bool
+) -> dict[str, object]:
+    return {
+        "dry_run": dry_run,
+        "outcomes": [
+            {"outcome": group, "reason": reason, "rows": number, "examples": done.examples[group, reason]}
+            for (group, reason), number in rows
+        ],
+        "other_lists": others,
+        "asked": done.asked,
+    }

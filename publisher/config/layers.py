@@ -1,0 +1,242 @@
+"""What publisher.toml, the environment and the command line give, with where each value stands."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from publisher.config.declaration import Section
+from publisher.config.sections import SECTIONS
+from publisher.core.errors import SettingsError
+
+FILE = "publisher.toml"
+PREFIX = "PUBLISHER_"
+
+
+class Given(NamedTuple):
+    """A value as it was written. `where` is "mysite/publisher.toml:3" or a variable's name."""
+
+    value: object
+    where: str
+
+
+Table = dict[str, Given]
+
+
+@dataclass(slots=True, kw_only=True)
+class Raw:
+    """All that was given, not yet understood: tables by section (one, or for repeated ones any number)."""
+
+    file: str
+    tables: dict[str, list[Table]] = field(default_factory=dict[str, list[Table]])
+    problems: list[SettingsError] = field(default_factory=list[SettingsError])
+
+    def refuse(self, where: str, what: str, do: str) -> None:
+        """Notes a problem and goes on."""
+        self.problems.append(SettingsError(where, what, do))
+
+
+def gather(folder: Path, environ: Mapping[str, str], overrides: Mapping[str, object]) -> Raw:
+    """publisher.toml < environment < overrides ("web.listen" -> value). Raises SettingsError where the
+    file is missing, unreadable or no TOML.
+    """
+    raw = _from_file(folder / FILE)
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and "__" in name:
+            _from_environment(raw, name, environ[name])
+    for name, value in overrides.items():
+        section, _, key = name.rpartition(".")
+        _table(raw, section, 0)[key] = Given(value=value, where="command line")
+    return raw
+
+
+def _from_file(path: Path) -> Raw:
+    text = _text(path)
+    raw = Raw(file=str(path))
+    found = _lines(text)
+    for name, content in _sections(_parse(text, str(path))):
+        where = f"{path}:{found[name]}" if name in found else str(path)
+        section = _known(name)
+        if section is None:
+            raw.refuse(where, *_unknown(name, content))
+            continue
+        for number, table in enumerate(_as_tables(raw, section, content, where)):
+            label = label_of(section, number)
+            given = {
+                key: Given(value=v, where=_at(path, found, f"{label}.{key}")) for key, v in table.items()
+            }
+            raw.tables.setdefault(name, []).append(given)
+    return raw
+
+
+def _sections(parsed: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """What stands at the top of the file; a section within one ([mail.dkim]) by its whole name."""
+    for name, content in parsed.items():
+        if not isinstance(content, dict):
+            yield name, content
+            continue
+        table = cast("dict[str, object]", content)
+        within = [key for key in table if _known(f"{name}.{key}")]
+        if len(within) < len(table) or not table:
+            yield name, {key: value for key, value in table.items() if key not in within}
+        yield from ((f"{name}.{key}", table[key]) for key in within)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        site = path.parent if path.parent != Path() else Path.cwd()
+        advice = "run `publisher init` or give --site DIR"
+        raise SettingsError(str(site), f"no {FILE} here", advice) from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(str(path), f"not UTF-8 at byte {error.start}", "save it as UTF-8") from None
+    except OSError as error:
+        raise SettingsError(str(path), f"cannot be read: {error.strerror}", "check its permissions") from None
+
+
+def _parse(text: str, file: str) -> dict[str, object]:
+    import tomllib  # takes some milliseconds; commands without a site do without it
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        said = str(error)
+        place = re.search(r" \(at line (\d+), column \d+\)$", said)
+        line = int(place[1]) if place else text.count("\n") + 1
+        what = re.sub(r" \(at .*\)$", "", said)
+        raise SettingsError(f"{file}:{line}", f"not TOML: {what}", "mend that line") from None
+
+
+def _as_tables(raw: Raw, section: Section, content: object, where: str) -> list[dict[str, object]]:
+    """The section's tables, or a problem where [x] and [[x]] are mixed up."""
+    name = section.name
+    tables: object = content if section.repeated else [content]
+    if isinstance(tables, list) and all(isinstance(t, dict) for t in cast("list[object]", tables)):
+        return cast("list[dict[str, object]]", tables)
+    wanted = f"[[{name}]]" if section.repeated else f"[{name}]"
+    kinds = {"dict": "a table", "list": "an array of tables"}
+    raw.refuse(
+        where,
+        f"{name} is {kinds.get(type(content).__name__) or shown(content)}",
+        f"write {wanted} above its settings",
+    )
+    return []
+
+
+def _from_environment(raw: Raw, name: str, text: str) -> None:
+    section_name, *rest = name.removeprefix(PREFIX).lower().split("__")
+    section = _known(section_name)
+    within = _known(f"{section_name}.{rest[0]}")
+    if within is not None:
+        section, rest = within, rest[1:]
+    if section is None:
+        names = [_variable(s) + "..." for s in SECTIONS]
+        raw.refuse(name, f"unknown section {section_name}", suggestion(name, names))
+        return
+    number = 0
+    if section.repeated:
+        count = len(raw.tables.get(section.name, []))
+        index, rest = "".join(rest[:1]), rest[1:]
+        if not index.isdecimal() or int(index) > count or not rest:
+            variable = f"{_variable(section)}0__{section.settings[0].key.upper()}"
+            raw.refuse(
+                name, f"names none of the {count} [[{section.name}]]", f"count from 0, as in {variable}"
+            )
+            return
+        number = int(index)
+    key = "__".join(rest)
+    setting = section.setting(key)
+    value = text if setting is None or setting.kind.verbatim else _toml_value(text)
+    _table(raw, section.name, number)[key] = Given(value=value, where=name)
+
+
+def _variable(section: Section) -> str:
+    """How the variables of a section begin: "PUBLISHER_MAIL__RELAYS__"."""
+    return PREFIX + section.name.upper().replace(".", "__") + "__"
+
+
+def _toml_value(text: str) -> object:
+    """A value written as TOML; text that is none stays text, and its kind will say what it wants."""
+    import tomllib
+
+    try:
+        read = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return read["value"] if len(read) == 1 else text
+
+
+def _table(raw: Raw, section: str, number: int) -> Table:
+    tables = raw.tables.setdefault(section, [])
+    while len(tables) <= number:
+        tables.append({})
+    return tables[number]
+
+
+def _known(name: str) -> Section | None:
+    return next((section for section in SECTIONS if section.name == name), None)
+
+
+def label_of(section: Section, number: int) -> str:
+    """ "site", or "lists[0]" for the first of a repeated section."""
+    return f"{section.name}[{number}]" if section.repeated else section.name
+
+
+def _unknown(name: str, content: object) -> tuple[str, str]:
+    """What to say of a name at the top of the file that is no section: what, and what to do."""
+    sections = [section.name for section in SECTIONS]
+    if isinstance(content, dict):
+        return f"unknown section [{name}]", suggestion(name, sections)
+    if isinstance(content, list):
+        return f"unknown section [[{name}]]", suggestion(name, sections)
+    homes = [section.name for section in SECTIONS if section.setting(name)]
+    do = f"write it under [{homes[0]}]" if homes else suggestion(name, sections)
+    return f"unknown setting {name} = {shown(content)}", do
+
+
+def _at(path: Path, found: Mapping[str, int], name: str) -> str:
+    return f"{path}:{found[name]}" if name in found else str(path)
+
+
+def _lines(text: str) -> dict[str, int]:
+    """The line of each "site", "site.url", "lists[0].at". A hint for messages: tomllib keeps no places."""
+    found: dict[str, int] = {}
+    tables: Counter[str] = Counter()
+    prefix = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if head := re.match(r"\s*(\[\[?)\s*([\w.-]+)\s*\]", line):
+            prefix = f"{head[2]}[{tables[head[2]]}]" if head[1] == "[[" else head[2]
+            tables[head[2]] += head[1] == "[["
+            found.setdefault(head[2], number)
+            found.setdefault(prefix, number)
+        elif key := re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line):
+            found.setdefault(f"{prefix}.{key[1]}" if prefix else key[1], number)
+    return found
+
+
+def shown(value: object) -> str:
+    """A value as it would be written in TOML, cut to 80 characters."""
+    text = _written(value)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _written(value: object) -> str:
+    import json
+
+    if isinstance(value, dict):
+        items = cast("dict[str, object]", value).items()
+        return "{" + ", ".join(f"{key} = {_written(item)}" for key, item in items) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_written, cast("list[object]", value))) + "]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else str(value)
+
+
+def suggestion(name: str, names: list[str], kind: str = "") -> str:
+    """ "did you mean ...?", or which there are."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"did you mean {kind}{near[0]}?" if near else f"there are {', '.join(names)}"

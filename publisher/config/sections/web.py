@@ -1,0 +1,61 @@
+"""[web], [schedule]."""
+
+from publisher.config import types, web_types
+from publisher.config.declaration import Section, Setting
+
+WEB = Section(
+    name="web",
+    help="The web server of `publisher run`.",
+    settings=(
+        Setting(
+            key="listen",
+            kind=types.LISTEN,
+            default="127.0.0.1:8000",
+            help="The address and port it listens on; port 0 takes any free one.",
+        ),
+        Setting(
+            key="public_url",
+            kind=types.URL,
+            shown='"https://news.example.org/"',
+            help="Where readers reach this server: feeds, sign-up, links in mails. Default: site.url.",
+        ),
+        Setting(
+            key="trusted_proxies",
+            kind=web_types.NETWORKS,
+            default=["127.0.0.1", "::1"],
+            help="Proxies, by address or network, that are believed when X-Forwarded-For names the client.",
+        ),
+        Setting(
+            key="blocked",
+            kind=web_types.ADDRESSES,
+            default=[],
+            help="Addresses and domains (with all below them) that nobody may sign up.",
+        ),
+        Setting(
+            key="delta",
+            kind=types.BOOL,
+            default=False,
+            help="Answer `A-IM: feed` with only the entries a client lacks (226). rss2email and others ask "
+            "for it by default, and stop at a status they do not know.",
+        ),
+    ),
+)
+
+SCHEDULE = Section(
+    name="schedule",
+    help="What `publisher run` does by itself.",
+    settings=(
+        Setting(
+            key="publish_every",
+            kind=types.PERIOD,
+            default="60s",
+            help="How often it looks for posts that are new or due.",
+        ),
+        Setting(
+            key="watch",
+            kind=types.BOOL,
+            default=True,
+            help="Also publish as soon as a post or a template changes.",
+        ),
+    ),
+)

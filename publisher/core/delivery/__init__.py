@@ -1,0 +1,1 @@
+"""Delivery: mailings, outcomes, throttling, replies of servers."""

@@ -1,0 +1,169 @@
+"""When a mailbox stops being mailed: one rule for SMTP replies and for bounces.
+
+A hard refusal is permanent and about the mailbox. A soft one is any other failure about the recipient: a full
+mailbox, a domain that cannot be found, a reply that was temporary until the last attempt. Whatever is about
+the sender, the message, the network or nobody says nothing about a mailbox, and never counts.
+
+    hard   `hard_limit` mailings, each refused at least 24 hours after the one before
+    soft   `soft_limit` mailings within 30 days; forgotten when a message is accepted
+
+A mailing counts once for an address, however often it was tried. Many refusals at once are the relay's fault:
+the mailing is paused, and its refusals count against nobody unless an operator says so.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from publisher.core.delivery.mailing import GIVEN_UP, Hold, MailingState, Ruling
+from publisher.core.delivery.reply_classification import SENDER_CODES, SENDER_WORDS, Blame, blame_by_words
+from publisher.core.patterns import lazy
+
+
+class Severity(StrEnum):
+    """What a failure tells about a mailbox."""
+
+    HARD = "hard"  # it does not exist, or takes no mail any more
+    SOFT = "soft"  # it did not take this message
+
+
+HARD_CODES = frozenset({"5.1.1", "5.1.6", "5.1.10", "5.2.1"})
+"""No such mailbox; moved, no forwarding address (RFC 3463 3.2); null MX (RFC 7505 3); disabled
+(RFC 3463 3.3).
+"""
+
+_REPLY = lazy(rf"(?:{GIVEN_UP.pattern})?([45])\d\d(?:[ -](.*))?", re.DOTALL)
+_FIRST = lazy(r"([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+_IN_HASH = lazy(r"#([45])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+"""An enhanced code stands first (RFC 2034 4); qmail writes it behind its words, as in "(#5.1.1)"."""
+
+_TOO_FAST = lazy(r"\btoo (?:quickly|fast|many)|\bat a rate\b|\brate limit", re.IGNORECASE)
+"""Gmail says 5.2.1 also of a mailbox that gets too much mail at the moment."""
+
+
+def classify(reply: str) -> Severity | None:
+    """What the reply that ended a delivery tells about the mailbox: "550 5.1.1 no such user". None: nothing.
+
+    Words of our own, which begin with no reply code, tell nothing.
+    """
+    found = _REPLY.fullmatch(reply)
+    if found is None:
+        return None
+    permanent, words = found[1] == "5", found[2] or ""
+    code = _FIRST.match(words) or _IN_HASH.search(words)
+    said = " ".join(word for word in words.split() if "@" not in word)  # a reader may be called spam@...
+    if code is None or code[2] == "0":
+        return Severity.SOFT if blame_by_words(said) is Blame.READER else None
+    detail = f"{code[2]}.{code[3]}"
+    if code[2] not in ("1", "2") or detail in SENDER_CODES or (detail == "1.0" and SENDER_WORDS.search(said)):
+        return None
+    passing = detail == "2.1" and _TOO_FAST.search(said)
+    hard = permanent and code[0].removeprefix("#") in HARD_CODES and not passing
+    return Severity.HARD if hard else Severity.SOFT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """That a mailing was refused at an address, once for each. `counts`: None while its mailing is under way
+    or held; False where it never will, because very many were refused at once.
+    """
+
+    mailing: int
+    severity: Severity
+    at: datetime
+    reply: str = ""
+    counts: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many refusals end mail to an address (`mail.bounces.hard_limit`, `soft_limit`)."""
+
+    hard: int = 2
+    soft: int = 5
+
+
+APART = timedelta(hours=24)
+"""Between hard refusals that count: a server's bad day is one."""
+
+SOFT_FOR, HARD_FOR = timedelta(days=30), timedelta(days=180)
+"""How long a refusal is remembered."""
+
+
+def counted(refusals: Sequence[Refusal], severity: Severity) -> int:
+    """How many of an address's refusals count towards the limit of this severity."""
+    those = sorted((one for one in refusals if one.severity is severity), key=lambda one: one.at)
+    if not those:
+        return 0
+    if severity is Severity.SOFT:
+        return sum(one.at > those[-1].at - SOFT_FOR for one in those)
+    number, last = 1, those[0].at
+    for one in those:
+        if one.at - last >= APART:
+            number, last = number + 1, one.at
+    return number
+
+
+def reached(refusals: Sequence[Refusal], limits: Limits) -> Severity | None:
+    """The limit that these refusals of one address reach; None: it is mailed further on."""
+    if counted(refusals, Severity.HARD) >= limits.hard:
+        return Severity.HARD
+    return Severity.SOFT if counted(refusals, Severity.SOFT) >= limits.soft else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How many messages were answered for good, how many of them were refused with words about the mailbox,
+    and how many there are in all.
+    """
+
+    refused: int
+    tried: int
+    planned: int
+
+
+FEW, TRIED = 5, 20
+MANY, MANY_SHARE = 20, 5
+
+
+def too_many(share: Share) -> bool:
+    """Whether so many refusals are the relay's fault, not the readers': more than half of the first 20 (or of
+    all, where they are fewer) and 5 at least; or 20, and more than a fifth of those tried.
+    """
+    most = share.refused >= FEW and 2 * share.refused > share.tried >= min(share.planned, TRIED)
+    return most or (share.refused >= MANY and MANY_SHARE * share.refused > share.tried)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A mailing with refusals that are not decided yet. `untried`: some of it was not tried yet. While
+    `canary` its sample is out, which decides by a rule of its own.
+    """
+
+    mailing: int
+    state: MailingState
+    share: Share
+    untried: bool = False
+    hold: Hold | None = None
+    ruling: Ruling | None = None
+    canary: bool = False
+
+
+HELD = frozenset({Hold.REFUSALS, Hold.CANARY})
+"""Pauses because too many were refused: an operator decides what that means."""
+
+
+def ruled(refused: Refused) -> Ruling | None:
+    """Whether the refusals of a mailing count; None: not decided yet."""
+    if refused.ruling is not None:
+        return refused.ruling
+    if refused.hold in HELD and refused.state is MailingState.PAUSED:
+        return None
+    if refused.canary and refused.state is not MailingState.CANCELLED:
+        return None
+    if too_many(refused.share):
+        return Ruling.IGNORE
+    under_way = refused.state not in (MailingState.DONE, MailingState.CANCELLED)
+    return None if under_way and refused.untried else Ruling.COUNT

@@ -1,0 +1,101 @@
+"""What stops a mailing for a while, and what an operator may order.
+
+    planning -> ready -> done       ready <-> paused       any -> cancelled
+
+A pause has its reason, a `Hold`. It may be put on a mailing that is still planned: then it is paused when
+planning ends, and nothing of it goes out in between.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from publisher.core.clocks import in_zone
+from publisher.core.delivery.mailing import Hold, MailingState
+
+_STEPS: Mapping[Hold, str] = MappingProxyType(
+    {
+        Hold.APPROVAL: "`publisher mailings approve {id}` lets it go",
+        Hold.OPERATOR: "`publisher mailings resume {id}` lets it go on",
+        Hold.CANARY: "`publisher mailings resume {id}` sends the rest, `cancel` ends it",
+        Hold.SERVER: "`publisher mailings resume {id}` tries at once",
+        Hold.REFUSALS: "`publisher mailings resume {id}` goes on and forgets these refusals; with "
+        "--count-refusals they count, because those mailboxes really are gone",
+    }
+)
+"""What an operator may do about a pause; one by quiet hours or a warm-up ends by itself alone."""
+
+_WORDS: Mapping[Hold, str] = MappingProxyType(
+    {Hold.APPROVAL: "awaits approval", Hold.OPERATOR: "paused by an operator", Hold.QUIET: "quiet hours"}
+)
+
+
+def in_words(hold: Hold, id: int, why: str = "", until: datetime | None = None, *, zone: str) -> str:
+    """Why a mailing is held, when it goes on by itself (by the clock of `zone`), and what lets it go on
+    before.
+    """
+    ends = f"goes on by itself at {in_zone(until, zone)}" if until else ""
+    step = _STEPS.get(hold, "").format(id=id)
+    return "; ".join(part for part in (why or _WORDS.get(hold, hold.value), ends, step) if part)
+
+
+class Order(StrEnum):
+    """What an operator says of a mailing."""
+
+    APPROVE = "approve"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a mailing stands, and what holds it there."""
+
+    state: MailingState
+    hold: Hold | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined:
+    """An order that cannot be carried out: why, and what to do instead."""
+
+    why: str
+    do: str = ""
+
+
+OVER = frozenset({MailingState.DONE, MailingState.CANCELLED})
+"""States that no order changes."""
+
+
+def obey(order: Order, now: Standing) -> Standing | Declined:
+    """The standing after an order. Pausing what is paused, and resuming what runs, changes nothing."""
+    if now.state in OVER:
+        same = order is Order.CANCEL and now.state is MailingState.CANCELLED
+        return now if same else Declined(why=f"is {now.state}", do="nothing of it is left to be sent")
+    match order:
+        case Order.CANCEL:
+            return Standing(state=MailingState.CANCELLED)
+        case Order.APPROVE if now.hold is not Hold.APPROVAL:
+            return Declined(why=f"does not await approval, it is {now.state}")
+        case Order.PAUSE if now.hold is Hold.APPROVAL:
+            return now
+        case Order.PAUSE:
+            return Standing(state=_PAUSED.get(now.state, now.state), hold=Hold.OPERATOR)
+        case Order.RESUME if now.hold is Hold.APPROVAL:
+            return Declined(why="awaits approval", do="`publisher mailings approve` lets it go")
+        case Order.APPROVE | Order.RESUME:
+            return Standing(state=_RUNNING.get(now.state, now.state))
+
+
+def planned(hold: Hold | None, readers: int) -> MailingState:
+    """The state of a mailing whose planning ends: without anybody to mail it is done."""
+    if readers == 0:
+        return MailingState.DONE
+    return MailingState.READY if hold is None else MailingState.PAUSED
+
+
+_PAUSED: Mapping[MailingState, MailingState] = MappingProxyType({MailingState.READY: MailingState.PAUSED})
+_RUNNING: Mapping[MailingState, MailingState] = MappingProxyType({MailingState.PAUSED: MailingState.READY})

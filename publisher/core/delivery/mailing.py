@@ -1,0 +1,314 @@
+"""A mailing (one digest going out) and the life of its deliveries.
+
+    mailing:   planning -> ready -> done       ready <-> paused       any -> cancelled
+
+    delivery:  queued -a-> claimed -b-> sending -c-> accepted
+                                               -d-> queued (deferred: not_before)     -e-> rejected
+                                               -f-> unknown
+               claimed -d-> queued      claimed -e-> rejected              (refused before b)
+               claimed -g-> queued      queued|claimed -h-> cancelled      queued|claimed -i-> skipped
+               unknown -j-> queued | accepted      unknown -k-> accepted | rejected | queued
+
+The letters are `Cause`. Terminal: accepted, rejected, skipped, cancelled (invariant 8).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+
+from publisher.core.digests.due import Correction, Stand
+
+
+class MailingState(StrEnum):
+    """Where a mailing stands."""
+
+    PLANNING = "planning"
+    READY = "ready"
+    PAUSED = "paused"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class Hold(StrEnum):
+    """Why a mailing is paused, or will be when it is planned."""
+
+    APPROVAL = "approval"  # its list wants a person's word first
+    OPERATOR = "operator"  # `mailings pause`
+    CANARY = "canary"  # too many of the first few were refused
+    SERVER = "server"  # the mail server fails; goes on by itself
+    QUIET = "quiet"  # quiet hours; goes on by itself
+    WARM_UP = "warm-up"  # enough for today from a new sender; goes on by itself
+    REFUSALS = "refusals"  # so many mailboxes refused it that the relay must be wrong
+    QUOTA = "quota"  # the relays take no more in this hour or day; goes on by itself
+
+
+class Ruling(StrEnum):
+    """What the refusals of a mailing come to, where an operator or `bounces.too_many` decided that."""
+
+    COUNT = "count"  # those mailboxes are gone
+    IGNORE = "ignore"  # it was the relay
+
+
+class Reworded(StrEnum):
+    """What became of making a mailing anew."""
+
+    SAME = "same"  # nothing differs
+    CHANGED = "changed"
+    STOPPED = "stopped"  # a run was sending it: it is made anew when that has let go
+
+
+class MailingKind(StrEnum):
+    """A digest for many, or a transactional message that one person waits for."""
+
+    DIGEST = "digest"
+    CONFIRM = "confirm"
+    WELCOME = "welcome"  # once, when a reader has confirmed
+    ACCOUNT = "account"  # a link that works once, for a reader who asked for it
+
+
+PRIORITY: Mapping[MailingKind, int] = MappingProxyType(
+    {MailingKind.CONFIRM: 0, MailingKind.ACCOUNT: 0, MailingKind.WELCOME: 5, MailingKind.DIGEST: 10}
+)
+"""Lower goes first: a person is waiting for a confirmation."""
+
+
+class State(StrEnum):
+    """The state of a delivery."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+TERMINAL = frozenset({State.ACCEPTED, State.REJECTED, State.SKIPPED, State.CANCELLED})
+
+
+class Cause(StrEnum):
+    """The cause of a transition, by its letter in the drawing."""
+
+    CLAIM = "a"  # a worker takes a batch under a lease and a run token
+    INTEND = "b"  # the body is sent without its end, the intent is durable
+    ACCEPT = "c"  # 2xx
+    DEFER = "d"  # 4xx, or no connection
+    REJECT = "e"  # 5xx, or the sixth deferral
+    LOSE = "f"  # the line or the worker died between b and the reply
+    RELEASE = "g"  # the lease ran out before b
+    CANCEL = "h"  # an operator cancelled the mailing
+    SKIP = "i"  # the reader is no longer eligible
+    RESEND = "j"  # an operator decides that it did not arrive
+    ASSUME = "j'"  # an operator decides that it did
+    FOUND_ACCEPTED = "k"  # late word: it was taken
+    FOUND_REJECTED = "k'"  # late word: it was refused
+    FOUND_ABSENT = "k''"  # late word: it never arrived
+
+
+MOVES: Mapping[tuple[State, Cause], State] = MappingProxyType(
+    {
+        (State.QUEUED, Cause.CLAIM): State.CLAIMED,
+        (State.CLAIMED, Cause.INTEND): State.SENDING,
+        (State.SENDING, Cause.ACCEPT): State.ACCEPTED,
+        (State.SENDING, Cause.DEFER): State.QUEUED,
+        (State.CLAIMED, Cause.DEFER): State.QUEUED,  # refused at MAIL, RCPT or DATA: before b
+        (State.SENDING, Cause.REJECT): State.REJECTED,
+        (State.CLAIMED, Cause.REJECT): State.REJECTED,  # refused for good before b
+        (State.SENDING, Cause.LOSE): State.UNKNOWN,
+        (State.CLAIMED, Cause.RELEASE): State.QUEUED,
+        (State.QUEUED, Cause.CANCEL): State.CANCELLED,
+        (State.CLAIMED, Cause.CANCEL): State.CANCELLED,
+        (State.QUEUED, Cause.SKIP): State.SKIPPED,
+        (State.CLAIMED, Cause.SKIP): State.SKIPPED,
+        (State.UNKNOWN, Cause.RESEND): State.QUEUED,
+        (State.UNKNOWN, Cause.ASSUME): State.ACCEPTED,
+        (State.UNKNOWN, Cause.FOUND_ACCEPTED): State.ACCEPTED,
+        (State.UNKNOWN, Cause.FOUND_REJECTED): State.REJECTED,
+        (State.UNKNOWN, Cause.FOUND_ABSENT): State.QUEUED,
+    }
+)
+
+
+def move(state: State, cause: Cause) -> State | None:
+    """The state that follows, or None where the drawing has no such arrow."""
+    return MOVES.get((state, cause))
+
+
+def origins(cause: Cause) -> tuple[State, ...]:
+    """The states an arrow may start from: what the UPDATE's WHERE must name."""
+    return tuple(state for state, c in MOVES if c is cause)
+
+
+DEFERRALS = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 720))
+"""How long a deferred delivery waits, by how often it was deferred before; the sixth deferral is final."""
+
+
+def deferral(attempts: int) -> timedelta | None:
+    """How long to wait after the `attempts`-th attempt (from 1) was deferred; None: give up."""
+    return DEFERRALS[attempts - 1] if attempts <= len(DEFERRALS) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMailing:
+    """What starts a mailing: everything of it that is frozen. `segments` are named by their SHA-256.
+    `id` is the one its content already names (see `next_mailing`); None where it names none. With
+    `approve` it is paused when planned, until an operator approves (`holds.Hold.APPROVAL`).
+    """
+
+    list: str
+    kind: MailingKind
+    head: int
+    due_before: datetime
+    sender: str
+    subject: str
+    cohorts: tuple["Cohort", ...]
+    segments: Mapping[str, bytes]
+    id: int | None = None
+    approve: bool = False
+    corrections: tuple[Correction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """Readers of one mailing who get the same content: those who are due and stand at one of `stands`.
+    `recipe` is the message as names of stored segments and places, in order (see `messages.Recipe`);
+    `posts` are (post id, revision), oldest first; `language` is what it speaks (BCP 47).
+    """
+
+    n: int
+    posts: tuple[tuple[str, str], ...]
+    recipe: tuple[str, ...]
+    language: str = ""
+    stands: tuple[Stand, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailing:
+    """One digest or transactional message going out. `head` is the log seq it was frozen at; `due_before`
+    the instant it was planned for: subscriptions due until then belong to it. `sender` is the addr-spec of
+    From when it was planned: the envelope's sender, and its domain is the right side of each Message-ID.
+    `counts` has every state that occurs; in-between states included. While `canary` only the sample goes
+    out. `hold` is why it is paused, or will be once it is planned; `hold_why` in words, `hold_until` when it
+    goes on by itself. `refusals`: whether its refusals count, where that was decided for all of them.
+    """
+
+    id: int
+    list: str
+    kind: MailingKind
+    state: MailingState
+    head: int
+    due_before: datetime
+    created_at: datetime
+    planned: int
+    sender: str
+    subject: str
+    hold: Hold | None = None
+    hold_why: str = ""
+    hold_until: datetime | None = None
+    canary: bool = False
+    refusals: Ruling | None = None
+    counts: Mapping[State, int] = field(default_factory=dict[State, int])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A range [lo, hi] of a mailing's deliveries, held by one run under a lease.
+
+    `date` is the first claim of the batch: the Date header of all its messages, on every attempt. A `canary`
+    batch is of the sample that goes first. `turn` counts how often a batch was begun or ended in this store.
+    """
+
+    id: int
+    mailing: int
+    lo: int
+    hi: int
+    group: str
+    run: str
+    date: datetime
+    list: str
+    kind: MailingKind
+    canary: bool = False
+    turn: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One claimed row of the ledger, with what is needed to make its message. `attempts` counts this one;
+    `sender` is the mailing's; `key` is the address's; `soft`: messages to it were refused softly lately.
+    """
+
+    mailing: int
+    n: int
+    cohort: int
+    subscription: int
+    generation: int
+    list: str
+    address: str
+    attempts: int
+    sender: str
+    key: str = ""
+    soft: bool = False
+
+
+GIVEN_UP = re.compile(r"given up after \d+ attempts: ")
+"""How the words of a delivery begin that was deferred too often (see `given_up`); the reply follows."""
+
+
+def given_up(attempts: int, reply: str) -> str:
+    """The words of a delivery whose last attempt was deferred."""
+    return f"given up after {attempts} attempts: {reply}"
+
+
+ASSUMED = "taken for accepted by the operator"
+"""How the words of a delivery begin that arrow j' ended: no server said them."""
+
+FROM_LOG = "accepted, by the relay's log"
+"""The words of a delivery that a log settled (arrow k): no server said them to us."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one delivery: what `settle` writes. `not_before` only for `DEFER`. With `key`, the one
+    of the reader's address, a REJECT counts against the mailbox where its reply says so
+    (`core.delivery.bounces`), and an ACCEPT ends what counted softly.
+    """
+
+    mailing: int
+    n: int
+    cause: Cause
+    reply: str = ""
+    not_before: datetime | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InDoubt:
+    """A delivery nobody knows the end of: `sending` of a dead run, now `unknown`. `at` is its last change."""
+
+    mailing: int
+    n: int
+    address: str
+    at: datetime
+    reply: str
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How the canary of a mailing stands: deliveries not tried yet, those answered for good, and how many of
+    these were refused or came back.
+    """
+
+    untried: int
+    settled: int
+    refused: int
+
+
+def open_in(counts: Mapping[State, int]) -> int:
+    """How many deliveries of `counts` are not settled: still to do, or in doubt."""
+    return sum(number for state, number in counts.items() if state not in TERMINAL)

@@ -1,0 +1,340 @@
+"""A mail server's log, read for what it proves about messages whose end nobody knows.
+
+Read are lines of Postfix (syslog, traditional or ISO times), of Exim's main log, and JSON, one object a line:
+events of a provider (core.relayevents), or either of the two inside journald's or a collector's JSON.
+
+What proves what:
+
+- Postfix writes `message-id=` while it still receives a message, so that alone proves nothing. Its queue
+  manager touches a message only when it was received whole: `(queue active)`, any `status=`, `removed`.
+- Exim writes `<= ... id=` when it has taken a message.
+- Taken is accepted: the message is the relay's to deliver. Unless it says later that it could not:
+  `status=bounced` or `expired`, Exim's `**`.
+- A refusal at the end of the data is one, with its words.
+- A connection lost inside the data, or a 4xx after it, says that an attempt was not taken. Only if that is so
+  of every attempt there was, the message never arrived.
+- Silence proves nothing: the log may be another server's, or of another day.
+"""
+
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+from typing import Any, cast
+
+from publisher.core.delivery.relay_events import Event, event_of, text_of
+
+SEVERED = 4_096
+"""Receptions that broke off and whose Message-ID may yet be written: Postfix logs from many processes."""
+
+LEEWAY = timedelta(hours=1)
+"""How far a relay's clock may be behind ours."""
+
+
+class Became(StrEnum):
+    """What a log proves of a message."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    NOT_TAKEN = "not taken"
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What was found about one message. `receptions` are attempts of ours that the log shows, `broken` those
+    of them that were not taken.
+    """
+
+    receptions: int = 0
+    broken: int = 0
+    queue_id: str = ""
+    taken: bool = False
+    delivered: bool = False
+    bounced: str = ""
+    refused: str = ""
+
+    def proves(self, attempts: int | None) -> tuple[Became, str] | None:
+        """What became of the message, and the words that say so; None: it is still in doubt. `attempts` is
+        how often it was tried, None where that is not known for sure.
+        """
+        queued = f"queued as {self.queue_id}" if self.queue_id else "accepted"
+        if self.delivered or (self.taken and not self.bounced):
+            return Became.ACCEPTED, f"the relay's log: {queued}"
+        if self.bounced or self.refused:
+            return Became.REJECTED, self.bounced or self.refused
+        if attempts is not None and self.receptions == self.broken >= attempts:
+            return Became.NOT_TAKEN, "the relay's log: not taken"
+        return None
+
+
+@dataclass(slots=True)
+class _Reception:
+    """A queue id that belongs to a message of ours until Postfix or Exim gives it to another."""
+
+    message: Evidence
+    broken: bool = False
+
+
+@dataclass(slots=True)
+class RelayLog:
+    """Told a log line by line, oldest first. `wanted` are Message-IDs without brackets, and a number for
+    each: what is found about them is `found`, by that number. Lines from before `since` are another's.
+    `local` is the zone of times that name none, `now` the instant that tells their year. Its memory depends
+    on `wanted`, not on the log.
+    """
+
+    wanted: Mapping[bytes, int]
+    since: datetime
+    now: datetime
+    local: tzinfo
+    found: dict[int, Evidence] = field(default_factory=dict[int, Evidence])
+    lines: int = 0
+    understood: int = 0
+    _queue: dict[bytes, _Reception] = field(default_factory=dict[bytes, _Reception])
+    _session: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    _severed: OrderedDict[bytes, None] = field(default_factory=OrderedDict[bytes, None])
+    _first: bytes = b""
+    _last: bytes = b""
+
+    def read(self, line: bytes) -> None:
+        """The next line. Never raises for what is in it."""
+        self.lines += 1
+        if self._json(line) if line[:1] in (b"{", b"[") else self._text(line, line):
+            self.understood += 1
+            self._first = self._first or line
+            self._last = line
+
+    def covers(self) -> tuple[datetime | None, datetime | None]:
+        """When the first and the last line that was understood were written, where they say so."""
+        return self._time(self._first), self._time(self._last)
+
+    def _json(self, line: bytes) -> bool:
+        try:
+            read: object = json.loads(line)
+        except ValueError:
+            return False
+        rows = cast("list[object]", read) if isinstance(read, list) else [read]
+        known = False
+        for row in rows:
+            if not isinstance(row, dict):
+                continue
+            fields = cast("dict[str, Any]", row)
+            known = True
+            if text := text_of(fields):
+                self._text(text, line)
+            elif (event := event_of(fields, self.wanted)) is not None and self._timely(line):
+                self._event(event)
+        return known
+
+    def _event(self, event: Event) -> None:
+        message = self._message(self.wanted[event.message_id])
+        match event.kind:
+            case "accepted":
+                message.taken = True
+            case "delivered":
+                message.taken = message.delivered = True
+            case "bounced":
+                message.taken, message.bounced = True, event.words
+            case "refused":
+                message.receptions += 1
+                message.refused = event.words
+            case _:
+                message.receptions += 1
+                message.broken += 1
+
+    def _text(self, text: bytes, line: bytes) -> bool:
+        if (found := _EXIM.search(text)) is not None:
+            queue_id, mark, rest = found.groups()
+            self._exim(queue_id, mark, rest, line)
+            return True
+        if (found := _SYSLOG.search(text)) is None:
+            return False
+        program, pid, said = found.groups()
+        program = program.rpartition(b"/")[2]
+        queue_id, colon, rest = said.partition(b": ")
+        if program == b"smtpd":
+            self._smtpd(pid, queue_id, rest if colon else b"", said)
+        if colon and queue_id.isalnum():
+            if program == b"cleanup" and rest.startswith(b"message-id="):
+                self._named(queue_id, rest[11:].strip().strip(b"<>"), line)
+            elif (reception := self._queue.get(queue_id)) is not None:
+                self._followed(queue_id, reception, rest)
+        return True
+
+    def _smtpd(self, pid: bytes, queue_id: bytes, rest: bytes, said: bytes) -> None:
+        if rest.startswith(b"client="):
+            self._session[pid] = queue_id
+            self._severed.pop(queue_id, None)
+        elif said.startswith((b"lost connection after DATA", b"timeout after DATA")):
+            if (severed := self._session.pop(pid, None)) is None:
+                return
+            if (reception := self._queue.get(severed)) is not None:
+                _break(reception)
+            else:
+                self._severed[severed] = None
+                while len(self._severed) > SEVERED:
+                    self._severed.popitem(last=False)
+        elif said.startswith(b"disconnect from"):
+            self._session.pop(pid, None)
+
+    def _named(self, queue_id: bytes, message_id: bytes, line: bytes) -> None:
+        """A queue id is given a message; it may have had another before."""
+        self._queue.pop(queue_id, None)
+        number = self.wanted.get(message_id)
+        if number is None or not self._timely(line):
+            return
+        message = self._message(number)
+        message.receptions += 1
+        self._queue[queue_id] = reception = _Reception(message)
+        if queue_id in self._severed:
+            del self._severed[queue_id]
+            _break(reception)
+
+    def _followed(self, queue_id: bytes, reception: _Reception, rest: bytes) -> None:
+        """What Postfix says later of a queue id of ours."""
+        message = reception.message
+        if (status := _STATUS.search(rest)) is not None:
+            self._taken(queue_id, message)
+            word, words = status.groups()
+            if word == b"sent":
+                message.delivered = True
+            elif word in (b"bounced", b"expired", b"force-expired"):
+                message.bounced = _said(words or b"") or word.decode()
+        elif rest.startswith((b"from=", b"removed")):
+            self._taken(queue_id, message)
+            if rest.startswith(b"removed"):
+                del self._queue[queue_id]
+        elif (refusal := _AT_THE_END.match(rest)) is not None:
+            code = _CODE.search(rest, refusal.end())
+            words = _words(code[1]) if code is not None else ""
+            if words[:1] == "5":
+                message.refused = words
+            elif words[:1] == "4":
+                _break(reception)
+
+    def _exim(self, queue_id: bytes, mark: bytes, rest: bytes, line: bytes) -> None:
+        if mark == b"<=":
+            self._queue.pop(queue_id, None)
+            named = _EXIM_ID.search(rest)
+            number = None if named is None else self.wanted.get(named[1])
+            if number is not None and self._timely(line):
+                message = self._message(number)
+                message.receptions += 1
+                self._queue[queue_id] = _Reception(message)
+                self._taken(queue_id, message)
+        elif (reception := self._queue.get(queue_id)) is not None:
+            if mark in (b"=>", b"->", b">>"):
+                reception.message.delivered = True
+            elif mark == b"**":
+                _, _, words = rest.partition(b": ")
+                reception.message.bounced = _said(words) or "undeliverable"
+            elif mark == b"Completed":
+                del self._queue[queue_id]
+
+    def _taken(self, queue_id: bytes, message: Evidence) -> None:
+        message.taken = True
+        message.queue_id = message.queue_id or queue_id.decode("ascii", "replace")
+
+    def _message(self, number: int) -> Evidence:
+        return self.found.setdefault(number, Evidence())
+
+    def _timely(self, line: bytes) -> bool:
+        at = self._time(line)
+        if at is None:
+            return True
+        # A time without a zone may be of any: the relay's clock need not stand where ours does.
+        leeway = LEEWAY if _ZONED.match(line) else LEEWAY + timedelta(hours=26)
+        return at >= self.since - leeway
+
+    def _time(self, line: bytes) -> datetime | None:
+        return time_of(line, self.now, self.local)
+
+
+def time_of(line: bytes, now: datetime, local: tzinfo) -> datetime | None:
+    """When a line says that it was written, in UTC; None: it does not. Times without a zone are of `local`,
+    those without a year the latest that is not after `now` (and a day, for another zone).
+    """
+    try:
+        if line[:1] in (b"{", b"["):
+            return _time_of_json(line)
+        if (found := _ISO.match(line)) is not None:
+            return _iso(b"".join(part or b"" for part in found.groups()).decode(), local)
+        if (found := _TRADITIONAL.match(line)) is None:
+            return None
+        month = _MONTHS.index(found[1]) + 1
+        day, hour, minute, second = (int(part) for part in found.groups()[1:])
+        for year in (now.year + 1, now.year, now.year - 1):
+            try:
+                at = datetime(year, month, day, hour, minute, second, tzinfo=local).astimezone(UTC)
+            except ValueError:  # 29 February of another year
+                continue
+            if at <= now + timedelta(days=1):
+                return at
+    except (ValueError, OverflowError):
+        return None
+    return None
+
+
+def _time_of_json(line: bytes) -> datetime | None:
+    row: object = json.loads(line)
+    if isinstance(row, list):
+        row = cast("list[object]", row)[0] if row else None
+    if not isinstance(row, dict):
+        return None
+    for name, value in cast("dict[str, Any]", row).items():
+        if name.strip("_@").lower() not in _TIMES:
+            continue
+        if isinstance(value, str) and not value.isdigit():
+            return _iso(value, UTC)
+        number = float(value)
+        while number > 1e11:  # milliseconds, or microseconds
+            number /= 1000
+        return datetime.fromtimestamp(number, UTC)
+    return None
+
+
+def _iso(text: str, local: tzinfo) -> datetime:
+    at = datetime.fromisoformat(text.replace(",", "."))
+    return (at if at.tzinfo else at.replace(tzinfo=local)).astimezone(UTC)
+
+
+def _break(reception: _Reception) -> None:
+    """An attempt was not taken; said twice it is still one."""
+    reception.message.broken += not reception.broken
+    reception.broken = True
+
+
+def _said(words: bytes) -> str:
+    """What the recipient's server said, of a relay's words about it."""
+    found = _QUOTED.search(words)
+    return _words(found[1] if found is not None else words)
+
+
+def _words(data: bytes) -> str:
+    text = data.decode("utf-8", "replace")
+    return "".join(sign if sign.isprintable() else " " for sign in text).strip()[:500]
+
+
+_SYSLOG = re.compile(rb"([\w./-]+)\[(\d+)\]: (?:\[ID \d+ [\w.]+\] )?(.*?)\s*\Z", re.DOTALL)
+_STATUS = re.compile(rb"status=([a-z-]+)(?:,? (?:returned to sender|\((.*)\)))?\s*\Z", re.DOTALL)
+_AT_THE_END = re.compile(rb"(?:milter-)?reject: (?:END-OF-MESSAGE|DATA|header|body|mime|nested)\b")
+_CODE = re.compile(rb": ((?:[45]\d\d )?[45]\.\d{1,3}\.\d{1,3}\b[^;]*|[45]\d\d [^;]*)")
+_QUOTED = re.compile(rb"(?:\bsaid: |: )([45]\d\d[ -].*?)(?: \(in reply to .*\))?\Z", re.DOTALL)
+_EXIM = re.compile(
+    rb"(?:^|\s)([0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4}))"
+    rb" (<=|=>|->|>>|\*\*|==|Completed)(.*)",
+    re.DOTALL,
+)
+_EXIM_ID = re.compile(rb" id=<?([^\s<>]+)")
+_ISO = re.compile(
+    rb"(?:<\d+>\d? ?)?(\d{4}-\d\d-\d\d)([T ]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?)\d* ?(Z|[+-]\d\d:?\d\d)?"
+)
+_TRADITIONAL = re.compile(rb"(?:<\d+>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)")
+_ZONED = re.compile(
+    rb"[{\[]|(?:<\d+>\d? ?)?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)? ?(?:Z|[+-]\d\d:?\d\d)"
+)
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+_TIMES = ("timestamp", "time", "date", "ts", "datetime", "createdat", "created", "realtime_timestamp")

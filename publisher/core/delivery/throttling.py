@@ -1,0 +1,301 @@
+"""How fast mail may leave, what slows it down, and when it stops by itself. Pure: the clock is an argument.
+
+A refusal is an answer that is not about the reader (`refusals.blame`): a 4xx, or a 5xx about us or nobody.
+Refusals in a row, with no acceptance between them, brake a domain, or the whole server: nothing is tried
+there for a while, and what was not tried loses no attempt. Then one message goes as a probe; one more refusal
+brakes for longer.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from publisher.core.clocks import in_zone
+from publisher.core.delivery.relay_quotas import Quota
+from publisher.core.delivery.relays import Limit, Relay
+from publisher.core.delivery.reply_classification import Blame, blame
+from publisher.core.mail.message import Outcome, Verdict
+
+SERVER = "*"
+"""The scope of a brake that stops everything: no domain has this name."""
+
+
+def of_mailing(id: int) -> str:
+    """The scope of one mailing's gauge: no domain has such a name."""
+    return f"#{id}"
+
+
+def mailing_of(scope: str) -> int | None:
+    """The mailing a scope is of; None: it is of a domain, or the server."""
+    return int(scope[1:]) if scope.startswith("#") else None
+
+
+DOMAIN_REFUSALS, SERVER_REFUSALS = 5, 20
+"""Refusals in a row that brake a domain; and the server, or one mailing there."""
+
+OURS = 4
+"""For so many refusals one counts that says it is about us: five in a row stop a mailing."""
+
+DOUBTFUL = 2
+"""From this refusal in a row on, a 5xx that blames nobody is taken for a deferral, not for the end."""
+
+_WAITS = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 20, 40, 60))
+
+
+def brake_time(failures: int) -> timedelta:
+    """How long the `failures`-th brake in a row (from 1) lasts: one minute at first, an hour at most."""
+    return _WAITS[min(failures, len(_WAITS)) - 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge:
+    """How a domain, or the server (`SERVER`), has answered lately. `refusals` are in a row; `failures` counts
+    brakes since the last acceptance, the last one until `until`; `reply` is what caused it.
+    """
+
+    scope: str
+    refusals: int = 0
+    failures: int = 0
+    until: datetime | None = None
+    reply: str = ""
+
+    def stopped(self, now: datetime) -> bool:
+        """Whether nothing may be tried at `now`."""
+        return self.until is not None and now < self.until
+
+    @property
+    def probing(self) -> bool:
+        """Whether only one message at a time may go: it was braked, and nothing was accepted since."""
+        return self.failures > 0
+
+
+def read(gauge: Gauge, outcome: Outcome, now: datetime) -> Gauge:
+    """The gauge after one more answer. A doubt, and a refusal of one address, say nothing of the server."""
+    if outcome.verdict is Verdict.ACCEPTED:
+        return Gauge(scope=gauge.scope) if gauge.refusals or gauge.failures else gauge
+    if not is_refusal(outcome):
+        return gauge
+    wide = gauge.scope[0] in f"{SERVER}#"
+    seen = gauge.refusals + (OURS if wide and _is_about_us(outcome) else 1)
+    if seen < (SERVER_REFUSALS if wide else DOMAIN_REFUSALS) and not gauge.probing:
+        return replace(gauge, refusals=seen)
+    return braked(gauge, outcome.reply, now)
+
+
+def braked(gauge: Gauge, reply: str, now: datetime) -> Gauge:
+    """The gauge of a scope where nothing may be tried for a while. One that is stopped already stays so."""
+    if gauge.stopped(now):
+        return gauge
+    failures = gauge.failures + 1
+    until = now + brake_time(failures)
+    return replace(gauge, refusals=gauge.refusals + 1, failures=failures, until=until, reply=reply)
+
+
+def stop_in_words(gauge: Gauge, zone: str) -> str:
+    """What is said where the server failed and nothing is tried for a while, by the clock of `zone`."""
+    again = f"it is tried again at {in_zone(gauge.until, zone)}" if gauge.until else "it is tried again"
+    return f"the server fails: {gauge.reply}; {again}, or at once after `publisher mailings resume`"
+
+
+def is_refusal(outcome: Outcome) -> bool:
+    """Whether an answer speaks of the server's will, and not of the reader."""
+    match outcome.verdict:
+        case Verdict.DEFERRED:
+            return True
+        case Verdict.REJECTED:
+            return blame(outcome.reply) is not Blame.READER
+        case _:
+            return False
+
+
+def fair(outcome: Outcome, *gauges: Gauge) -> Outcome:
+    """The outcome as it is settled: a 5xx about us is a deferral, and so is, in a row of refusals, one that
+    blames nobody. No reader pays for either.
+    """
+    if outcome.verdict is not Verdict.REJECTED:
+        return outcome
+    doubtful = any(gauge.refusals >= DOUBTFUL or gauge.probing for gauge in gauges)
+    if _is_about_us(outcome) or (doubtful and is_refusal(outcome)):
+        return replace(outcome, verdict=Verdict.DEFERRED)
+    return outcome
+
+
+def _is_about_us(outcome: Outcome) -> bool:
+    return outcome.verdict is Verdict.REJECTED and blame(outcome.reply) is Blame.US
+
+
+SLACK = 0.05
+"""Seconds by which a message may be late without slowing down those after it."""
+
+
+def slot(last: float, now: float, rate: float | None) -> float:
+    """The turn of the next message, in seconds of the clock of `now`, if the last had its turn at `last`. It
+    may start when its turn has come. Evenly spaced; what was not used is not saved up.
+    """
+    return now if rate is None else max(last + 1 / rate, now - SLACK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """Every day from `start` to `end` by the wall clock of the list, over midnight where `end` is earlier."""
+
+    start: time
+    end: time
+
+
+def quiet_until(hours: QuietHours, zone: str, now: datetime) -> datetime | None:
+    """When the quiet hours that `now` lies in are over (UTC); None where it lies in none."""
+    return next((end for start, end in _nights(hours, zone, now) if start <= now < end), None)
+
+
+def quiet_from(hours: QuietHours, zone: str, now: datetime) -> datetime:
+    """When the next quiet hours begin (UTC), after `now`."""
+    return next(start for start, _ in _nights(hours, zone, now) if start > now)
+
+
+def _nights(hours: QuietHours, zone: str, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Start and end of the quiet hours of yesterday, today and the next days."""
+    today = now.astimezone(ZoneInfo(zone)).date()
+    for offset in range(-1, 4):
+        day = today + timedelta(days=offset)
+        last = day if hours.start < hours.end else day + timedelta(days=1)
+        yield _wall(day, hours.start, zone), _wall(last, hours.end, zone)
+
+
+def _wall(day: date, clock: time, zone: str) -> datetime:
+    return datetime.combine(day, clock, ZoneInfo(zone)).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmUp:
+    """A new sender starts slowly: from the day `start` (UTC) on, at most `days[n]` messages on day n."""
+
+    start: date
+    days: tuple[int, ...]
+
+
+def allowance(warm_up: WarmUp, now: datetime) -> int | None:
+    """How many messages may leave on the day of `now` (UTC); None: as many as there are."""
+    day = (day_of(now) - warm_up.start).days
+    return None if day >= len(warm_up.days) else warm_up.days[max(day, 0)]
+
+
+def midnight_after(now: datetime) -> datetime:
+    """When the next UTC day begins."""
+    return datetime.combine(day_of(now) + timedelta(days=1), time(0), UTC)
+
+
+def day_of(now: datetime) -> date:
+    """The UTC day of an instant."""
+    return now.astimezone(UTC).date()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """The sample of a mailing to `over` readers or more that goes first: one in `one_in`, chosen by hash. The
+    rest is held when more than `limit` (0 to 1) of it is refused.
+    """
+
+    one_in: int = 100
+    limit: float = 0.05
+    over: int = 5_000
+
+
+def refused_too_many(canary: Canary, settled: int, refused: int) -> bool:
+    """Whether so many refusals among the settled of a sample hold the rest."""
+    return settled > 0 and refused / settled > canary.limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What was settled of a mailing in whole minutes from `since` on."""
+
+    accepted: int
+    refused: int
+    deferred: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """How a mailing goes: how many are left, messages a second lately, and when it ends if it goes on so."""
+
+    left: int
+    rate: float
+    ends_at: datetime | None
+
+
+def forecast(left: int, pace: Pace | None, now: datetime, last: datetime | None = None) -> Forecast:
+    """From what was settled lately. Without any there is no telling. `last` is when the last of it may go:
+    what was deferred waits, however fast the rest is.
+    """
+    if pace is None:
+        return Forecast(left=left, rate=0.0, ends_at=None)
+    seconds = max((now - pace.since).total_seconds(), 1.0)
+    rate = (pace.accepted + pace.refused) / seconds
+    ends = now + timedelta(seconds=left / rate) if rate and left else None
+    return Forecast(left=left, rate=rate, ends_at=max(ends, last) if ends and last else ends)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """How a mailing is cut into batches: by these domains and the rest; one reader in `one_in` goes first
+    where there are `over` of them or more. None: nobody does.
+    """
+
+    domains: tuple[str, ...] = ()
+    one_in: int | None = None
+    over: int = 0
+
+
+WHOLE = Cut()
+"""A mailing in one piece: no domain has limits of its own, and no sample goes first."""
+
+_NONE = Limit()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pacing:
+    """The rules of one site. `total` is for the whole transport, `groups` for the domains named in settings;
+    a batch's group is one of these names or empty for all others. `quotas` are the relays'.
+    """
+
+    total: Limit = _NONE
+    groups: Mapping[str, Limit] = field(default_factory=dict[str, Limit])
+    quiet: QuietHours | None = None
+    warm_up: WarmUp | None = None
+    canary: Canary | None = None
+    quotas: tuple[Quota, ...] = ()
+
+    @property
+    def cut(self) -> Cut:
+        """How mailings are cut into batches."""
+        if self.canary is None:
+            return Cut(domains=tuple(self.groups))
+        return Cut(domains=tuple(self.groups), one_in=self.canary.one_in, over=self.canary.over)
+
+    def limit(self, group: str) -> Limit:
+        """The limits of a pacing group."""
+        return self.groups.get(group, _NONE)
+
+
+def together(relays: Sequence[Relay]) -> tuple[Limit, Mapping[str, Limit]]:
+    """What several relays take: the sum of their rates, in all and for each domain that any of them names.
+    There, a relay that names no limit gives its whole own; and one without a rate makes the sum unlimited.
+    """
+    domains = {domain for relay in relays for domain in relay.per_domain}
+    total = Limit(rate=_sum([relay.rate for relay in relays]))
+    return total, {domain: _of_domain(relays, domain) for domain in sorted(domains)}
+
+
+def _of_domain(relays: Sequence[Relay], domain: str) -> Limit:
+    limits = [(relay, relay.per_domain.get(domain, _NONE)) for relay in relays]
+    lines = [relay.connections if limit.connections is None else limit.connections for relay, limit in limits]
+    rates = [relay.rate if limit.rate is None else limit.rate for relay, limit in limits]
+    return Limit(connections=sum(lines), rate=_sum(rates))
+
+
+def _sum(rates: Sequence[float | None]) -> float | None:
+    known = [rate for rate in rates if rate is not None]
+    return sum(known) if rates and len(known) == len(rates) else None

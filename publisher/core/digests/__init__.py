@@ -1,0 +1,1 @@
+"""Digests: what goes into one, and who is due."""

@@ -1,0 +1,160 @@
+"""A digest: the posts chosen for a cohort of readers, and the finished content made of them."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from publisher.core.digests.due import Correction, Stand
+from publisher.core.posts.filters import TermKind, bears, folded
+from publisher.core.posts.post import Image, Mail, Post
+from publisher.core.publishing.log import Known
+from publisher.core.site import Person, Site
+from publisher.core.subscribers.preferences import Taste
+from publisher.core.subscribers.subscription import MailingList
+
+
+class Layout(StrEnum):
+    """How much of each post a mail shows: all of it, its summary and a link, or its title as a link."""
+
+    FULL = "full"
+    SUMMARY = "summary"
+    TITLES = "titles"
+
+
+class Occasion(StrEnum):
+    """What a letter to one reader is about: the name of its folder under templates/email/."""
+
+    CONFIRM = "confirm"  # asks whether the address wants the list; `Links.confirm` is the answer
+    WELCOME = "welcome"  # the reader has confirmed; may show the latest posts
+    ACCOUNT = "account"  # a link that works once: one of `Links.export`, `erase` and `address`
+    GOODBYE = "goodbye"  # the reader has left; `Links.subscribe` is the way back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestPost:
+    """One post as a mail shows it.
+
+    `html` is safe HTML with absolute URLs; `text` is its plain text with the marks of `core.mail.plain_text`:
+    unwrapped paragraphs apart by blank lines. `cut`: both are only the post's beginning, and a link to the
+    rest is shown. `instant` is aware and UTC; templates turn it into the list's local time. `gone`: it was
+    withdrawn after it was mailed, so all texts and `url` are empty, and its place only says so.
+    """
+
+    id: str
+    revision: str
+    title: str
+    url: str
+    instant: datetime
+    language: str
+    html: str
+    text: str
+    summary: str = ""
+    authors: tuple[Person, ...] = ()
+    categories: tuple[str, ...] = ()
+    image: Image | None = None
+    cut: bool = False
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """What one cohort gets: oldest post first. `due_at` is the occurrence it stands for (UTC). `language`
+    is that of the words around the posts (a BCP 47 tag); it falls back to English.
+    """
+
+    site: Site
+    list: MailingList
+    language: str
+    due_at: datetime
+    posts: tuple[DigestPost, ...]
+    more: int = 0  # matching posts beyond max_posts, named with a link
+    layout: Layout = Layout.FULL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """The absolute URLs a mail or its web page carries; empty: not shown. Those of one reader hold a
+    mark (`messages.cut`) where the token goes. `web` is this digest as a page, `archive` the list's
+    archive, `subscribe` the list's sign-up page; `preferences` and `view` are the reader's own: what they
+    get and when, and this digest as they got it. `export`, `erase` and `address` work once: to see what is
+    kept, to be forgotten, to have another address. `never_ask`: a stranger typed the address, and its owner
+    wants no such mail again.
+    """
+
+    unsubscribe: str = ""
+    confirm: str = ""
+    never_ask: str = ""
+    preferences: str = ""
+    view: str = ""
+    web: str = ""
+    archive: str = ""
+    subscribe: str = ""
+    export: str = ""
+    erase: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Finished content: rendered and inlined once; `Place` marks stand where a reader's values go."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What is for one group of due readers. No posts: they are passed over. `waits`: too few, they stay
+    where they are and nothing is lost.
+    """
+
+    posts: tuple[Known, ...] = ()
+    waits: bool = False
+
+
+class Shares:
+    """What a list's due readers get: `fresh` are the live posts first published after the one who stands
+    furthest back, in log order; `corrected` the live posts of a mailing's corrections, by their place.
+    """
+
+    def __init__(
+        self, spec: MailingList, fresh: Sequence[Known], corrected: Mapping[int, tuple[Correction, Known]]
+    ) -> None:
+        self._spec, self._fresh, self._corrected = spec, fresh, corrected
+        self._wanted: dict[Taste, tuple[list[int], list[Known]]] = {}
+
+    def of(self, stand: Stand, taste: Taste, *, least: int) -> Share:
+        """What a reader at `stand` of `taste` (see `lists.taste_of`) gets; `least` posts at least."""
+        seqs, posts = self._matching(taste)
+        found = [(known.first_seq, known) for known in posts[bisect_right(seqs, stand.offset) :]]
+        found += [self._correction(place) for place in self._corrected if stand.had >> place & 1]
+        chosen = tuple(known for _, known in sorted(found, key=lambda pair: pair[0]))
+        return Share(posts=chosen, waits=0 < len(chosen) < least)
+
+    def _correction(self, place: int) -> tuple[int, Known]:
+        correction, known = self._corrected[place]
+        return correction.seq, known
+
+    def _matching(self, taste: Taste) -> tuple[list[int], list[Known]]:
+        if taste not in self._wanted:
+            posts = [known for known in self._fresh if wanted(known.post, self._spec, taste)]
+            self._wanted[taste] = [known.first_seq for known in posts], posts
+        return self._wanted[taste]
+
+
+def wanted(post: Post, spec: MailingList, taste: Taste) -> bool:
+    """Whether a post is for readers of `taste` (as `lists.taste_of` gives it) on a list."""
+    if post.mail is Mail.NEVER or not spec.where.matches(post):
+        return False
+    if taste.language and not bears(TermKind.LANGUAGE, folded(taste.language), folded(post.language)):
+        return False
+    ours = {folded(topic) for topic in taste.topics}
+    return not ours or any(folded(topic) in ours for topic in topics_of(post))
+
+
+def topics_of(post: Post) -> tuple[str, ...]:
+    """What a post is about: its categories, or its tags where it has none."""
+    return post.categories or post.tags

@@ -1,0 +1,1 @@
+"""Feeds as values: entries, documents, pages, redirects."""

@@ -1,0 +1,1 @@
+"""A message: MIME, headers, DKIM, VERP, lint."""

@@ -1,0 +1,90 @@
+"""A digest with its authors' text taken out: what is wrong with the mail made of it, its templates did.
+
+The shape stays: as many posts, and what has a picture has one. Titles, names and summaries keep their length
+and lose only what could be taken for a leftover of a template; bodies become a sample, addresses an address
+that leads somewhere. No post is without a title, a summary, an author or a category: what is empty then, no
+post could have filled.
+"""
+
+import re
+from dataclasses import replace
+from hashlib import sha256
+
+from publisher.core.digests.digest import Digest, DigestPost
+from publisher.core.posts.post import Image
+from publisher.core.site import Person, Site
+from publisher.core.subscribers.subscription import MailingList
+
+SAMPLE = (
+    '<p>Words with <a href="https://post.example/link">a link</a>, <em>stress</em> and <code>code</code>.</p>'
+    '<h2>A heading</h2><ul><li>One</li><li>Two</li></ul><blockquote><p>Said.</p></blockquote>'
+    '<table><tbody><tr><th>A</th><td>1</td></tr></tbody></table><pre><code>a = 1</code></pre>'
+    '<p><img src="https://post.example/picture.png" alt="A picture"></p>'
+)  # fmt: skip
+"""What stands for every body: one of each thing that bodies hold."""
+
+_BRACES = str.maketrans("{}", "()")
+_PERCENT = re.compile(r"%(?=\()")
+_MARK = re.compile(r"mark(?=[0-9a-f]{24})")
+
+
+def neutral(digest: Digest) -> Digest:
+    """`digest` without any text that its authors or its settings wrote."""
+    return replace(
+        digest,
+        site=neutral_site(digest.site),
+        list=neutral_list(digest.list),
+        posts=tuple(map(neutral_post, digest.posts)),
+    )
+
+
+def neutral_site(site: Site) -> Site:
+    """The site with its own words taken out. Its addresses stay: they are in every mail."""
+    return replace(
+        site,
+        title=plain(site.title),
+        description=plain(site.description),
+        copyright=plain(site.copyright),
+        postal_address=plain(site.postal_address),
+        author=_person(site.author) if site.author else None,
+        logo=replace(site.logo, alt=plain(site.logo.alt)) if site.logo else None,
+    )
+
+
+def neutral_list(spec: MailingList) -> MailingList:
+    """The list with its own words taken out. Its subject is a template, and stays."""
+    return replace(spec, title=plain(spec.title), description=plain(spec.description))
+
+
+def neutral_post(post: DigestPost) -> DigestPost:
+    """One post with its author's text taken out."""
+    return replace(
+        post,
+        title=plain(post.title) if post.title.strip() else "Title",
+        url=_address(post.url),
+        html=SAMPLE if post.html else "",
+        text=plain(post.text),
+        summary=plain(post.summary) if post.summary.strip() else "Summary",
+        authors=tuple(map(_person, post.authors)) or (Person(name="Author"),),
+        categories=tuple(map(plain, post.categories)) or ("Category",),
+        image=_image(post.image) if post.image else None,
+    )
+
+
+def plain(text: str) -> str:
+    """`text` as long as it was, without what opens a place in any template, and without a reader's mark."""
+    return _MARK.sub("sign", _PERCENT.sub("'", text.translate(_BRACES)))
+
+
+def _person(person: Person) -> Person:
+    url = _address(person.url) if person.url else person.url
+    return replace(person, name=plain(person.name), url=url)
+
+
+def _image(image: Image) -> Image:
+    return replace(image, url=_address(image.url), alt=plain(image.alt))
+
+
+def _address(url: str) -> str:
+    """The same address for the same `url`: templates may compare them."""
+    return f"https://post.example/{sha256(url.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"

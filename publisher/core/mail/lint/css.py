@@ -1,0 +1,117 @@
+"""Just enough of CSS: declarations, rules in and out of media queries, and which elements a rule means."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from publisher.core.mail.lint.tree import Element
+
+_COMMENT = re.compile(r"(?s)/\*.*?\*/")
+_COMPOUND = re.compile(r"([a-zA-Z*][\w-]*)?((?:\.[\w-]+|#[\w-]+|\[[^\]]+\]|::?[\w-]+(?:\([^)]*\))?)*)$")
+_PART = re.compile(r"\.([\w-]+)|\[\s*([\w-]+)\s*(?:=\s*[\"']?([^\"'\]]*)[\"']?)?\s*\]|(#[\w-]+|::?[\w-]+)")
+
+Declarations = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A selector of one rule, what it declares, and the at-rule around it ("" for none)."""
+
+    selector: str
+    style: Declarations
+    at: str
+
+
+@lru_cache(maxsize=4096)
+def _pairs(style: str) -> tuple[tuple[str, str], ...]:
+    found = (part.partition(":") for part in style.split(";"))
+    return tuple((name.strip().lower(), value.strip()) for name, colon, value in found if colon)
+
+
+def declarations(style: str) -> Declarations:
+    """ "color: red" as {"color": "red"}; the last of a name counts. Values keep "!important"."""
+    return dict(_pairs(style))
+
+
+def rules(sheet: str) -> Iterator[Rule]:
+    """The rules of a style element, a Rule for each selector of a group."""
+    yield from _rules(_COMMENT.sub("", sheet), "")
+
+
+def _rules(css: str, at: str) -> Iterator[Rule]:
+    position = 0
+    while (start := css.find("{", position)) >= 0:
+        prelude, end = css[position:start].strip(), _close(css, start)
+        inside = css[start + 1 : end]
+        if prelude.startswith("@"):
+            yield Rule("", {}, prelude)
+            yield from _rules(inside, f"{at} {prelude}".strip())
+        else:
+            style = declarations(inside)
+            yield from (Rule(selector.strip(), style, at) for selector in prelude.split(","))
+        position = end + 1
+
+
+def _close(css: str, start: int) -> int:
+    depth = 0
+    for match in re.compile("[{}]").finditer(css, start):
+        depth += 1 if match.group() == "{" else -1
+        if depth == 0:
+            return match.start()
+    return len(css)
+
+
+@dataclass(frozen=True, slots=True)
+class Compound:
+    """One part of a selector: "td.head[dir=rtl]". `never`: it has something we do not judge."""
+
+    tag: str
+    classes: frozenset[str]
+    attrs: tuple[tuple[str, str | None], ...]
+    never: bool
+
+    def fits(self, element: Element) -> bool:
+        """Whether it means `element`."""
+        return (
+            not self.never
+            and self.tag in ("", "*", element.tag)
+            and self.classes <= element.classes
+            and all(n in element.attrs and v in (None, element.attrs[n]) for n, v in self.attrs)
+        )
+
+
+@lru_cache(maxsize=1024)
+def compounds(selector: str) -> tuple[Compound, ...]:
+    """The parts of a descendant selector, outermost first."""
+    return tuple(_compound(part) for part in selector.replace(">", " ").split())
+
+
+def _compound(text: str) -> Compound:
+    match = _COMPOUND.match(text)
+    if match is None:
+        return Compound("", frozenset(), (), never=True)
+    classes: set[str] = set()
+    attrs: list[tuple[str, str | None]] = []
+    never = False
+    for name, attr, value, other in _PART.findall(match.group(2)):
+        if name:
+            classes.add(name)
+        elif attr:
+            attrs.append((attr, value or None))
+        elif other:
+            never = True
+    return Compound((match.group(1) or "").lower(), frozenset(classes), tuple(attrs), never)
+
+
+def means(selector: str, element: Element) -> bool:
+    """Whether the descendant selector matches `element`. Pseudo-classes never do."""
+    parts = compounds(selector)
+    if not parts or not parts[-1].fits(element):
+        return False
+    at, left = element.parent, len(parts) - 2
+    while left >= 0 and at is not None:
+        if parts[left].fits(at):
+            left -= 1
+        at = at.parent
+    return left < 0

@@ -1,0 +1,40 @@
+"""What the head of a message must be (RFC 5322 3.6, RFC 8058, RFC 2919; the rules of large mailboxes)."""
+
+import re
+from collections.abc import Iterator
+
+from publisher.core.mail.lint.problem import Letterhead, Problem, Rule
+
+ONCE = ("from", "to", "subject", "date", "message-id", "mime-version", "content-type")
+BULK = ("list-id", "list-unsubscribe", "list-unsubscribe-post")
+MOST = 998
+"""Octets in a line (RFC 5322 2.1.1)."""
+
+_SUBJECT = 150
+_BARE = re.compile(rb"(?<!\r)\n|\r(?!\n)|\0")
+
+
+def header_problems(data: bytes, subject: str, head: Letterhead) -> Iterator[Problem]:
+    """`data` is the whole message, `subject` what readers see of it."""
+    top = data.partition(b"\r\n\r\n")[0]
+    names = [
+        line.partition(b":")[0].lower().decode("latin-1") for line in top.split(b"\r\n") if line[:1].strip()
+    ]
+    for name in (*ONCE, *(BULK if head.bulk else ())):
+        if (count := names.count(name)) != 1:
+            yield _found(f"{name}: {count or 'none'}; exactly one is right")
+    if bare := _BARE.search(data):
+        yield _found(f"{bare.group()!r} at octet {bare.start()}: lines end in CRLF, and NUL is nothing")
+    longest = max(map(len, data.split(b"\r\n")))
+    if longest > MOST:
+        yield _found(f"a line of {longest} octets; {MOST} at most")
+    if head.bulk and b"\r\nlist-unsubscribe: <https://" not in top.lower() and not head.local:
+        yield _found("list-unsubscribe has no https URL first: one click does not work")
+    if not subject.strip():
+        yield _found("the subject is empty")
+    if len(subject) > _SUBJECT:
+        yield _found(f"a subject of {len(subject)} characters; few mailboxes show more than 70", error=False)
+
+
+def _found(what: str, *, error: bool = True) -> Problem:
+    return Problem(rule=Rule.HEADERS, where="headers", what=what, error=error)

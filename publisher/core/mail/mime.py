@@ -1,0 +1,141 @@
+"""A letter as bytes: headers and bodies of one message, in segments with places for a reader's values.
+
+    multipart/alternative       RFC 2046 5.1.4: the last part is the best
+        text/plain              UTF-8, quoted-printable
+        text/html               UTF-8, quoted-printable
+
+Made once for a cohort; filling it for a reader is joining bytes. Equal letters give equal bytes.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from publisher.core.addresses import parse_mailbox
+from publisher.core.errors import SettingsError, TemplateError
+from publisher.core.mail import headers
+from publisher.core.mail.encoded_words import LINE
+from publisher.core.mail.message import Letter, Place, Recipe, Segment, cut
+from publisher.core.mail.quoted_printable import encode
+
+DELIVERY_HEADER = "X-Publisher-Delivery"
+"""Carries the left part of Message-ID: some providers replace Message-ID itself."""
+
+_TOKENS = frozenset(Place) - {Place.TO, Place.DATE, Place.MESSAGE_ID}
+_TOKEN_ROOM = 75
+_LIST_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)+")
+
+
+def compose(letter: Letter) -> tuple[Segment, ...]:
+    """The whole message, in order. Raises AddressError (sender, reply_to), SettingsError (a value that no
+    header can carry), TemplateError (a mark in the subject), ValueError (a mark for what is no token).
+    """
+    if not _TOKENS.issuperset(letter.marks.values()):
+        raise ValueError("marks in content stand for tokens only")
+    text, html = (encode(cut(body, letter.marks)) for body in (letter.text, letter.html))
+    boundary = _boundary([*text, *html])
+    segments: list[Segment] = [*_addressing(letter), *_list_fields(letter)]
+    segments += [headers.field("MIME-Version", ["1.0"])]
+    segments += [headers.field("Content-Type", ["multipart/alternative;", f'boundary="{boundary}"'])]
+    segments += [_part_head(boundary, "plain"), *text, _part_head(boundary, "html"), *html]
+    return _joined([*segments, f"\r\n--{boundary}--\r\n".encode()])
+
+
+def freeze(segments: Iterable[Segment]) -> tuple[Recipe, dict[str, bytes]]:
+    """The recipe of a message, and its byte segments by their SHA-256 (64 hex digits)."""
+    recipe: list[str] = []
+    data: dict[str, bytes] = {}
+    for segment in segments:
+        if isinstance(segment, Place):
+            recipe.append(f"p:{segment.value}")
+        else:
+            name = hashlib.sha256(segment).hexdigest()
+            data[name] = segment
+            recipe.append(f"s:{name}")
+    return tuple(recipe), data
+
+
+def thaw(recipe: Recipe, data: Mapping[str, bytes]) -> tuple[Segment, ...]:
+    """The segments a recipe names. Raises KeyError where one is missing, ValueError for an unknown place."""
+    return tuple(
+        Place(name[2:]) if name.startswith("p:") else data[name.removeprefix("s:")] for name in recipe
+    )
+
+
+def _addressing(letter: Letter) -> list[Segment]:
+    sender = parse_mailbox(letter.sender, where="sender")
+    if any(mark in letter.subject for mark in letter.marks):
+        what = f"a link of one reader stands in the subject {letter.subject[:80]!r}"
+        raise TemplateError("subject.txt", what, "put it into the body")
+    segments: list[Segment] = [
+        headers.mailbox_field("From", sender) + b"To: ",
+        Place.TO,
+        b"\r\n" + headers.text_field("Subject", letter.subject) + b"Date: ",
+        Place.DATE,
+        b"\r\nMessage-ID: <",
+        Place.MESSAGE_ID,
+        f"@{sender.address.domain}>\r\n{DELIVERY_HEADER}: ".encode(),
+        Place.MESSAGE_ID,
+        b"\r\n",
+    ]
+    if letter.reply_to:
+        segments.append(headers.mailbox_field("Reply-To", parse_mailbox(letter.reply_to, where="reply_to")))
+    return segments
+
+
+def _list_fields(letter: Letter) -> list[Segment]:
+    """RFC 2919, 2369 and 8058 for a list; RFC 3834 for what one reader asked for."""
+    if not letter.list_id:
+        return [headers.field("Auto-Submitted", ["auto-generated"])]
+    if not _LIST_ID.fullmatch(letter.list_id) or len(letter.list_id) > 255:
+        what = f"{letter.list_id[:80]!r} is no list id"
+        raise SettingsError("List-Id", what, "use letters, digits and hyphens in parts with dots between")
+    segments: list[Segment] = [_list_id(letter)]
+    if letter.unsubscribe:
+        segments += _unsubscribe(cut(letter.unsubscribe, letter.marks))
+        segments.append(headers.field("List-Unsubscribe-Post", ["List-Unsubscribe=One-Click"]))
+    for name, url in (("List-Help", letter.help), ("List-Archive", letter.archive)):
+        if url:
+            segments.append(headers.field(name, [f"<{headers.uri(url)}>"]))
+    segments.append(headers.field("Precedence", ["bulk"]))
+    if letter.feedback_id:
+        segments.append(headers.field("Feedback-ID", [letter.feedback_id]))
+    return segments
+
+
+def _list_id(letter: Letter) -> bytes:
+    title = headers.phrase(letter.list_title, LINE - len("List-Id: "))
+    return headers.field("List-Id", [*title, f"<{letter.list_id}>"])
+
+
+def _unsubscribe(pieces: Sequence[str | Place]) -> list[Segment]:
+    """List-Unsubscribe on one line, however long: a folded or encoded URL breaks one-click unsubscribe."""
+    url = [piece if isinstance(piece, Place) else headers.uri(piece) for piece in pieces]
+    longest = "".join("x" * _TOKEN_ROOM if isinstance(piece, Place) else piece for piece in url)
+    headers.field("List-Unsubscribe", [f"<{longest}>"])
+    inner: list[Segment] = [piece if isinstance(piece, Place) else piece.encode("ascii") for piece in url]
+    return [b"List-Unsubscribe: <", *inner, b">\r\n"]
+
+
+def _boundary(bodies: Iterable[Segment]) -> str:
+    """Made of the content, whatever its marks were; "=_" never occurs in quoted-printable (RFC 2045 6.7)."""
+    hashed = hashlib.sha256()
+    for segment in bodies:
+        hashed.update(segment.value.encode() if isinstance(segment, Place) else segment)
+    return f"=_{hashed.hexdigest()[:32]}"
+
+
+def _part_head(boundary: str, kind: str) -> bytes:
+    head = f'\r\n--{boundary}\r\nContent-Type: text/{kind}; charset="utf-8"\r\n'
+    return (head + "Content-Transfer-Encoding: quoted-printable\r\n\r\n").encode()
+
+
+def _joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
+    """Neighbouring bytes made one: a message is joined from as few segments as can be."""
+    joined: list[Segment] = []
+    for segment in segments:
+        if joined and isinstance(segment, bytes) and isinstance(joined[-1], bytes):
+            joined[-1] += segment
+        else:
+            joined.append(segment)
+    return tuple(segment for segment in joined if segment != b"")

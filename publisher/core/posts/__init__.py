@@ -1,0 +1,1 @@
+"""What a post is: its values, its files, its address."""

@@ -1,0 +1,256 @@
+"""A post: what a file of the author's means, and the one gate it must pass to leave the house."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import chain
+from typing import NamedTuple
+
+from publisher.core.posts.assets import Asset
+from publisher.core.posts.extensions import Extension
+from publisher.core.site import Person
+
+
+class Markup(StrEnum):
+    """What language a body is written in."""
+
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+class Mail(StrEnum):
+    """What an author says of a post's mail (front matter `mail`)."""
+
+    USUAL = ""
+    NEVER = "never"  # in feeds and on pages only
+    CORRECTION = "correction"  # an edit that those who had the post are to get once more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A post's picture. `url` is absolute; `width` and `height` are pixels where known. `file` is the name
+    it has beside the post, "" where its author gave an address: if it is there it is one of the assets.
+    """
+
+    url: str
+    alt: str = ""
+    width: int | None = None
+    height: int | None = None
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One post as its author meant it, without its body (that is stored by `body_hash`).
+
+    `path` is relative to posts.dir, with "/". `instant` is aware and UTC; None only where `hidden`
+    says why. `opens` is an embargo: until then a post is not public, whatever its instant. `permalink`
+    starts with "/" and is relative to site.url; `url` is absolute: where readers are sent. `base_url` is
+    what relative links in the body are resolved against; `extensions` are what its generator reads in it
+    beyond `markup`, and `values` the (name, text) of front matter that it shows. `hidden` is the reason this
+    file is never public ("draft: true"); `page_only` is why it has a page at most, and is in no feed and no
+    mail ("rss: false"; "" where nothing says so); `expires` is when it stops being public.
+    `summary` is plain text and may be empty; then the first `lead` characters of the body are its summary
+    where the author marked its end, else its first paragraph. Titles are plain text and may be empty.
+    `written_hash` is of the body as its author wrote it, before links to other posts became their addresses,
+    and with one line break at its end; "" where that is `body_hash`.
+    `assets` are files beside it that go out with it; of one name the first counts. A warning may begin
+    with "line 3: ", by the lines of the file (see `warned`). `dated` is the instant that the file has by this
+    version's reading, where the post keeps the one it was published with (core.readings); else None.
+    """
+
+    path: str
+    title: str
+    instant: datetime | None
+    permalink: str
+    url: str
+    base_url: str
+    slug: str
+    language: str
+    body_hash: str
+    markup: Markup = Markup.MARKDOWN
+    extensions: tuple[Extension, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+    modified: datetime | None = None
+    explicit_id: str | None = None
+    aliases: tuple[str, ...] = ()
+    authors: tuple[Person, ...] = ()
+    tags: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    summary: str = ""
+    image: Image | None = None
+    assets: tuple[Asset, ...] = ()
+    hidden: str | None = None
+    page_only: str = ""
+    opens: datetime | None = None
+    expires: datetime | None = None
+    lead: int = 0
+    mail: Mail = Mail.USUAL
+    warnings: tuple[str, ...] = ()
+    written_hash: str = ""
+    dated: datetime | None = None
+
+    @property
+    def due(self) -> datetime | None:
+        """When it becomes public: its instant, or the end of its embargo where that is later."""
+        if self.instant is None or self.opens is None:
+            return self.instant
+        return max(self.instant, self.opens)
+
+    @property
+    def revision(self) -> str:
+        """What an update is measured by: title, body and what it shows, link, summary, image. 32 hex digits.
+
+        What its author did not do to it is no update: the site has another domain, a post that it links to
+        another address. The bytes of a picture are not either: its file may be made smaller without news
+        for anybody.
+        """
+        body = self.written_hash or self.body_hash
+        image = self._on_site(self.image.url) if self.image else ""
+        parts = (self.title, body, self._on_site(self.url), self.summary, image, *chain(*self.values))
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    def _on_site(self, url: str) -> str:
+        """`url` without the address of the site that the post stands on; whole where it leads elsewhere."""
+        site = self.base_url.removesuffix(self.permalink)
+        if url.startswith(f"{site}/"):
+            return url[len(site) :]
+        end = site.find("/", site.find("://") + 3)  # a picture may stand above the site's folder
+        host = site[:end] if end > 0 else site
+        return url[len(host) :] if url.startswith(f"{host}/") else url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A post with its body: what a source hands over for each good file.
+
+    `line` is the line of the file that the body begins on, from 1; `container` is how its front matter is
+    written: "yaml", "toml", "json", "pelican", "hexo" or "none". `title` is what its front matter says,
+    with the marks and entities that `post.title` is freed of; "" where it says none. `shifts` tell lines of
+    the file where those of the body are others, since it includes other files: from a line of the body on,
+    which line of the file's part below the front matter it is on (both from 1), and how many more each next
+    line is (1, or 0 within what is included).
+    """
+
+    post: Post
+    body: str
+    line: int = 1
+    container: str = "none"
+    title: str = ""
+    shifts: tuple[tuple[int, int, int], ...] = ()
+
+    def in_file(self, line: int) -> int:
+        """The line of the file that the body's `line` (from 1) is on."""
+        return self.line + unshifted(line, self.shifts) - 1
+
+
+def unshifted(line: int, shifts: tuple[tuple[int, int, int], ...]) -> int:
+    """The line that a body's `line` was on before `shifts` (see Parsed)."""
+    start, was, step = next((it for it in reversed(shifts) if it[0] <= line), (1, 1, 1))
+    return was + (line - start) * step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadPost:
+    """A file that looks like a post and cannot be one. `line` counts from 1; 0 where no line is to blame.
+    `unsettled`: it is only being written, so what is known of it stands and nobody is told. `empty`: there is
+    nothing in it, as in a file that is only begun, or of which a tool lost what was in it.
+    """
+
+    path: str
+    reason: str
+    line: int = 0
+    unsettled: bool = False
+    empty: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.reason}" if self.line else f"{self.path}: {self.reason}"
+
+
+class FileStat(NamedTuple):
+    """A file as the folder lists it: relative path with "/", bytes, and when it was last written (in
+    nanoseconds since 1970; 0 where that says nothing yet, for it was written just now)."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What reading a file gave: its stat, the hash of its bytes at that moment (64 hex digits), and the post.
+
+    `hash` is "" where the file could not be read. `alone`: the post depends on no other file, so it need not
+    be read again while its bytes stay. `result` is None where the hash is the one that was known.
+    """
+
+    stat: FileStat
+    hash: str
+    result: Parsed | BadPost | None
+    alone: bool = True
+
+
+def body_hash(body: str) -> str:
+    """The name a body is stored under: SHA-256 of its UTF-8 bytes, 64 hex digits."""
+    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Wait(StrEnum):
+    """Why a good file is not public now."""
+
+    HIDDEN = "hidden"
+    FUTURE = "future"
+    EXPIRED = "expired"
+    PAGE_ONLY = "page only"  # its page may be seen; the log, and so feeds and mails, know nothing of it
+
+
+def why_not(post: Post, now: datetime) -> Wait | None:
+    """The reason `post` is not public at `now`; None when it is."""
+    if post.hidden is not None or post.instant is None:
+        return Wait.HIDDEN
+    if post.instant > now or (post.opens is not None and post.opens > now):
+        return Wait.FUTURE
+    if post.expires is not None and post.expires <= now:
+        return Wait.EXPIRED
+    return Wait.PAGE_ONLY if post.page_only else None
+
+
+def reason_not(post: Post, now: datetime) -> str:
+    """`why_not` in words, with what the author wrote: "draft: true", "page only (rss: false)"; "" where it
+    is public.
+    """
+    match why_not(post, now):
+        case None:
+            return ""
+        case Wait.HIDDEN:
+            return post.hidden or "no date"
+        case Wait.PAGE_ONLY:
+            return f"{Wait.PAGE_ONLY} ({post.page_only})"
+        case wait:
+            return wait.value
+
+
+def public(posts: Iterable[Post], now: datetime) -> list[Post]:
+    """The one gate (invariant 2): the posts that may be seen at `now`, oldest first by (instant, path)."""
+    seen = [p for p in posts if why_not(p, now) is None]
+    return sorted(seen, key=_by_instant)
+
+
+def next_instant(posts: Iterable[Post], now: datetime) -> datetime | None:
+    """When the next waiting post's time comes; None when nothing waits."""
+    ahead = [p.due for p in posts if p.due is not None and why_not(p, now) is Wait.FUTURE]
+    return min(ahead, default=None)
+
+
+def warned(warning: str) -> tuple[int, str]:
+    """The line that a warning of a post names, and what it says; 0 where it names none."""
+    found = re.match(r"line (\d+): ", warning)
+    return (int(found[1]), warning[found.end() :]) if found else (0, warning)
+
+
+def _by_instant(post: Post) -> tuple[datetime, str]:
+    assert post.instant is not None  # noqa: S101  # why_not let it pass
+    return (post.instant, post.path)

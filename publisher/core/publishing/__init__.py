@@ -1,0 +1,1 @@
+"""The log of what was published: matching, planning, guards, recovery."""

@@ -1,0 +1,130 @@
+"""How alike two bodies are: by the runs of five words (shingles) that they share.
+
+A post that was renamed, got a new title and had a word mended keeps almost all of its shingles. Two posts
+made from one template may share as many, so what is decided here also asks when each was published and
+whether a third post is like them.
+"""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from itertools import takewhile
+
+from publisher.core.patterns import lazy
+from publisher.core.posts.post import Post
+from publisher.core.publishing.log import Known
+
+SHINGLE = 5
+"""Words in a row."""
+
+ENOUGH = 40
+"""A body of fewer words says too little to be sure of."""
+
+SAME, HALF = 0.9, 0.5
+"""Shares of the larger body's shingles: enough for one post, and enough for a doubt."""
+
+COMPARED = 100
+"""The most vanished posts that one new file is compared with: those of one day are seldom more."""
+
+_SPACELESS = (
+    "\u0e00-\u0eff"  # Thai, Lao
+    "\u1000-\u109f"  # Myanmar
+    "\u1780-\u17ff"  # Khmer
+    "\u3040-\u30ff\u31f0-\u31ff"  # Hiragana, Katakana
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # ideographs of Chinese and Japanese
+)
+_WORD = lazy(f"[{_SPACELESS}]|[^\\s{_SPACELESS}]+")
+_ANY_SPACELESS = lazy(f"[{_SPACELESS}]")
+_LONG_WORD = 4
+"""Letters that one word of a script without spaces may have."""
+
+
+class Verdict(StrEnum):
+    """What a new file is to a post whose file vanished."""
+
+    RENAMED = "renamed"
+    DOUBTFUL = "doubtful"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A body as words, in order, and as the set of its shingles."""
+
+    words: tuple[str, ...]
+    shingles: frozenset[tuple[str, ...]]
+
+
+def text_of(body: str) -> Text:
+    """Words by white space, whatever their case. Chinese, Japanese, Thai, Lao, Khmer and Burmese do not
+    write spaces: each of their letters is a word.
+    """
+    folded = unicodedata.normalize("NFC", body).casefold()
+    words = _WORD.findall(folded) if _ANY_SPACELESS.search(folded) else folded.split()
+    if len(words) < SHINGLE:
+        return Text(tuple(words), frozenset([tuple(words)] if words else ()))
+    return Text(tuple(words), frozenset(zip(*(words[n:] for n in range(SHINGLE)), strict=False)))
+
+
+def share(one: Text, other: Text) -> float:
+    """How much of the larger of the two is in both: from 0 to 1."""
+    larger = max(len(one.shingles), len(other.shingles))
+    return len(one.shingles & other.shingles) / larger if larger else 0.0
+
+
+def like_a_series(one: Text, other: Text) -> bool:
+    """Whether two bodies may be of one template: they share half of their shingles, or differ in one word. A
+    refrain has hardly any shingles, and one word changes most of them.
+    """
+    return share(one, other) >= HALF or _one_word_changed(one.words, other.words)
+
+
+def candidates(vanished: Iterable[Known], new: Iterable[Post]) -> Iterator[tuple[Known, Post]]:
+    """The pairs that may be one post: of one day (in UTC), or with equal bodies."""
+    near: defaultdict[date | str, dict[str, Known]] = defaultdict(dict)
+    for k in vanished:
+        if k.post.instant is not None:
+            near[k.post.instant.date()][k.id] = k
+        near[k.post.body_hash][k.id] = k
+    for post in new:
+        days = near.get(post.instant.date(), {}) if post.instant is not None else {}
+        hits = list((near.get(post.body_hash, {}) | days).values())
+        yield from ((k, post) for k in hits[:COMPARED])
+
+
+def verdict(old: Post, new: Post, texts: tuple[Text, Text], *, crowded: bool) -> Verdict:
+    """What `new` is to `old`, which vanished, by the texts of their bodies. `crowded`: a third post is
+    `like_a_series` with the new one, so all of them may be.
+    """
+    was, now = texts
+    equal = old.body_hash == new.body_hash
+    shared = 1.0 if equal else share(was, now)
+    long = min(len(was.words), len(now.words)) >= ENOUGH
+    alike = equal or (long and (shared >= SAME or _one_word_changed(was.words, now.words)))
+    if old.instant is None or new.instant is None or old.instant.date() != new.instant.date():
+        return Verdict.DOUBTFUL if equal and not crowded else Verdict.OTHER
+    if alike and not crowded and (equal or old.instant == new.instant):
+        return Verdict.RENAMED
+    same_instant = old.instant == new.instant
+    doubtful = alike or shared >= HALF if same_instant else equal or (alike and not crowded)
+    return Verdict.DOUBTFUL if doubtful else Verdict.OTHER
+
+
+def _one_word_changed(was: Sequence[str], now: Sequence[str]) -> bool:
+    """Whether they differ in one place, by one word at most: it breaks five shingles, more than a tenth of a
+    short body's."""
+    if abs(len(was) - len(now)) > _LONG_WORD:
+        return False
+    ahead = _common(was, now)
+    behind = _common(was[ahead:][::-1], now[ahead:][::-1])
+    middles = [words[ahead : len(words) - behind] for words in (was, now)]
+    return all(
+        len(middle) <= (_LONG_WORD if all(map(_ANY_SPACELESS.match, middle)) else 1) for middle in middles
+    )
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -1,0 +1,209 @@
+"""Which known post is this file? In order: id field, known path, what its author said, alias, rename rule;
+otherwise it is new.
+
+Each rule looks only at known posts that no earlier rule gave away. Files that readers see come first, so
+that a draft made from a post never takes its place.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from publisher.core.posts.post import Post, body_hash
+from publisher.core.publishing.body_similarity import Verdict
+from publisher.core.publishing.guards import NO_ANSWERS, Answers
+from publisher.core.publishing.ids import Naming, mint
+from publisher.core.publishing.log import Known
+
+_BLANK = frozenset(body_hash(text) for text in ("", "\n", "\n\n"))
+"""Link posts have no body: that two of them are alike says nothing."""
+
+_Rule = Callable[[Post], Known | None]
+
+Verdicts = Mapping[tuple[str, str], Verdict]
+"""What bodies say of pairs: by the id of a known post and the path of a file."""
+
+UNCOMPARED: Verdicts = {}
+
+
+@dataclass(slots=True, kw_only=True)
+class Matches:
+    """Every post of a scan beside the known post it is (`of`, by path), those it may be (`unsure`), or the
+    id it claims and may not have with all who claim it (`refused`); and the known posts that no file
+    claims (`free`, by id). `spoilt` are the paths of bad files.
+    """
+
+    spoilt: frozenset[str]
+    free: dict[str, Known]
+    of: dict[str, Known] = field(default_factory=dict[str, Known])
+    unsure: dict[str, tuple[Known, ...]] = field(default_factory=dict[str, tuple[Known, ...]])
+    refused: dict[str, tuple[str, tuple[str, ...]]] = field(
+        default_factory=dict[str, tuple[str, tuple[str, ...]]]
+    )
+
+    def take(self, posts: Iterable[Post], rule: _Rule) -> None:
+        """Gives the posts that have no match yet what `rule` finds. Of several that claim one known post,
+        the file at its known path has it, be it a bad one; the others are refused.
+        """
+        claims: defaultdict[str, list[str]] = defaultdict(list)
+        for post in posts:
+            if not self.knows(post):
+                hit = rule(post)
+                if hit is not None and hit.id in self.free:
+                    claims[hit.id].append(post.path)
+        for id, paths in claims.items():
+            hit = self.free.pop(id)
+            home = hit.post.path
+            rivals = (*paths, home) if is_spoilt(home, self.spoilt) else tuple(paths)
+            for path in paths:
+                if path == home or len(rivals) == 1:
+                    self.of[path] = hit
+                else:
+                    self.refused[path] = (id, rivals)
+
+    def knows(self, post: Post) -> bool:
+        """Whether it is settled what `post` is, or that it may not be."""
+        return post.path in self.of or post.path in self.refused
+
+    def is_away(self, k: Known) -> bool:
+        """Whether no file stands where `k` was: neither a bad one nor one that was refused."""
+        return k.post.path not in self.refused and not is_spoilt(k.post.path, self.spoilt)
+
+
+def match(
+    visible: Sequence[Post],
+    waiting: Sequence[Post],
+    known: Iterable[Known],
+    spoilt: frozenset[str],
+    naming: Naming,
+    verdicts: Verdicts = UNCOMPARED,
+    answers: Answers = NO_ANSWERS,
+) -> Matches:
+    """Pairs posts with known ones: those readers may see now (`visible`), then the others (`waiting`).
+    `spoilt` are the paths of bad files: what is known under them has not moved. `verdicts` are of pairs
+    whose bodies were compared.
+    """
+    found = Matches(spoilt=spoilt, free={k.id: k for k in known})
+    sure = _Index(found.free.values(), naming)
+    for posts in (visible, waiting):
+        found.take(posts, sure.by_id)
+        found.take(posts, sure.by_path)
+    moved = _Index(filter(found.is_away, found.free.values()), naming)
+    for posts in (visible, waiting):
+        found.take(posts, lambda post: moved.at(answers.renamed.get(post.path)))
+    visible, waiting = (
+        [post for post in posts if post.path not in answers.new] for posts in (visible, waiting)
+    )
+    for posts in (visible, waiting):
+        found.take(posts, moved.by_alias)
+    strays = [k for k in moved.known if k.id in found.free]
+    found.unsure = _renames(visible, strays, found, verdicts)
+    claimed = {k.id for hits in found.unsure.values() for k in hits}
+    _renames(waiting, [k for k in strays if k.id in found.free and k.id not in claimed], found, verdicts)
+    return found
+
+
+def is_spoilt(path: str, spoilt: frozenset[str]) -> bool:
+    """Whether a bad file stands at `path`, or a folder above it cannot be read."""
+    if not spoilt:
+        return False
+    return path in spoilt or any(str(folder) in spoilt for folder in PurePosixPath(path).parents)
+
+
+class _Index:
+    """Known posts by what identifies them. Where two share it, the live one counts, then the newer."""
+
+    def __init__(self, known: Iterable[Known], naming: Naming) -> None:
+        self.known = sorted(known, key=lambda k: (k.live, k.first_seq))
+        self._naming = naming
+        self._ids = {k.id: k for k in self.known}
+        self._explicit = {k.post.explicit_id: k for k in self.known if k.post.explicit_id}
+        self._paths = {k.post.path: k for k in self.known}
+        self._links = {k.post.permalink: k for k in self.known}
+
+    def by_id(self, post: Post) -> Known | None:
+        if not post.explicit_id:
+            return None
+        return self._explicit.get(post.explicit_id) or self._ids.get(mint(post, self._naming))
+
+    def by_path(self, post: Post) -> Known | None:
+        return self.at(post.path)
+
+    def at(self, path: str | None) -> Known | None:
+        return self._paths.get(path) if path is not None else None
+
+    def by_alias(self, post: Post) -> Known | None:
+        return next((self._links[alias] for alias in post.aliases if alias in self._links), None)
+
+
+def _renames(
+    posts: Iterable[Post], strays: Sequence[Known], found: Matches, verdicts: Verdicts
+) -> dict[str, tuple[Known, ...]]:
+    """A vanished post and a new file are one when their instant and (title or slug) are the same, when one
+    body is the body of exactly one of each, or when their bodies were compared and are nearly the same
+    (core.similarity). Anything less certain is returned, never guessed.
+    """
+    if not strays:
+        return {}
+    like = _Likeness(strays, verdicts)
+    options = {post.path: like.most(post) for post in posts if not found.knows(post)}
+    claims = Counter(hit.id for hits in options.values() for hit in hits)
+    sure = {
+        path: hits[0]
+        for path, hits in options.items()
+        if len(hits) == 1
+        and claims[hits[0].id] == 1
+        and verdicts.get((hits[0].id, path)) is not Verdict.DOUBTFUL
+    }
+    found.take([post for post in posts if post.path in sure], lambda post: sure[post.path])
+    return {path: hits for path, hits in options.items() if hits and path not in sure}
+
+
+class _Likeness:
+    """Vanished posts by what a renamed file keeps."""
+
+    def __init__(self, strays: Iterable[Known], verdicts: Verdicts) -> None:
+        self._near: defaultdict[datetime | str | None, list[Known]] = defaultdict(list)
+        self._compared: defaultdict[str, list[Known]] = defaultdict(list)
+        self._verdicts = verdicts
+        by_id = {k.id: k for k in strays}
+        for k in by_id.values():
+            self._near[k.post.instant].append(k)
+            self._near[k.post.body_hash].append(k)
+        for id, path in verdicts:
+            if id in by_id:
+                self._compared[path].append(by_id[id])
+
+    def most(self, post: Post) -> tuple[Known, ...]:
+        """The vanished posts most like `post`; empty when none is like it at all."""
+        near = {k.id: k for key in (post.instant, post.body_hash) for k in self._near.get(key, ())}
+        near |= {k.id: k for k in self._compared.get(post.path, ())}
+        scores = {id: self._score(post, k) for id, k in near.items()}
+        top = max(scores.values(), default=0)
+        return tuple(near[id] for id, score in scores.items() if 0 < score == top)
+
+    def _score(self, post: Post, k: Known) -> int:
+        said = self._verdicts.get((k.id, post.path))
+        exact = _likeness(post, k.post)
+        if said is None or exact > 1:
+            return exact
+        return 0 if said is Verdict.OTHER else 1
+
+
+def _likeness(post: Post, other: Post) -> int:
+    body = post.body_hash == other.body_hash and post.body_hash not in _BLANK
+    names = (post.title == other.title != "") + (post.slug == other.slug)
+    same_moment = post.instant is not None and post.instant == other.instant
+    return 2 + names + body if same_moment and names else int(body)
+
+
+def kept_only_its_body(post: Post, other: Post) -> bool:
+    """Whether nothing but the body says that one is the other: neither instant with a name, nor a name."""
+    return _likeness(post, other) == 1 and post.title != other.title and post.slug != other.slug
+
+
+def has_text(post: Post) -> bool:
+    """Whether there is a body to compare."""
+    return post.body_hash not in _BLANK

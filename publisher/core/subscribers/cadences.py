@@ -1,0 +1,101 @@
+"""Cadences: when digests are due, by the wall clock of a zone.
+
+One class a cadence, one line in the registry. Local time exists here and nowhere else in core. Where a
+clock skips the hour of a digest, it is due as far after the gap as the hour lies in it; where a clock shows
+the hour twice, the first time. A local day that never was (Samoa's 30 December 2011) falls together with
+the next.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from publisher.core.subscribers.preferences import WEEKDAYS, Rhythm
+
+MOMENT = timedelta(milliseconds=1)
+"""The store's smallest step of time."""
+
+_MARGIN = timedelta(days=2)
+"""How far an instant's local day may be from that of an occurrence next to it: no clock jumps further."""
+
+
+class Immediate:
+    """At once: every instant is an occurrence, so a post waits for nothing."""
+
+    name = "immediate"
+    at_once = True
+    max_late: timedelta | None = None
+
+    def after(self, instant: datetime, rhythm: Rhythm) -> datetime:
+        """The next instant there is."""
+        return instant + MOMENT
+
+    def latest(self, instant: datetime, rhythm: Rhythm) -> datetime:
+        """`instant` itself."""
+        return instant
+
+
+class Daily:
+    """Every local day, at the hour; and what cadences of certain days share."""
+
+    name = "daily"
+    at_once = False
+    max_late: timedelta | None = timedelta(hours=12)
+
+    def falls_on(self, day: date, rhythm: Rhythm) -> bool:
+        """Whether a digest is due on that local day."""
+        return True
+
+    def after(self, instant: datetime, rhythm: Rhythm) -> datetime:
+        """The first occurrence strictly after `instant` (aware; the answer is UTC)."""
+        day = _local_day(instant, rhythm) - _MARGIN
+        while not self.falls_on(day, rhythm) or (due := at_local(day, rhythm)) <= instant:
+            day += timedelta(days=1)
+        return due
+
+    def latest(self, instant: datetime, rhythm: Rhythm) -> datetime:
+        """The last occurrence at or before `instant`."""
+        day = _local_day(instant, rhythm) + _MARGIN
+        while not self.falls_on(day, rhythm) or (due := at_local(day, rhythm)) > instant:
+            day -= timedelta(days=1)
+        return due
+
+
+class Weekly(Daily):
+    """One day of the week."""
+
+    name = "weekly"
+    max_late = timedelta(days=3)
+
+    def falls_on(self, day: date, rhythm: Rhythm) -> bool:
+        """Whether it is the day of the week that `on` names ("mon"); Mondays where it names none."""
+        return WEEKDAYS[day.weekday()] == (rhythm.on or "mon")
+
+
+class Monthly(Daily):
+    """One day of the month, 1 to 28: every month has it."""
+
+    name = "monthly"
+    max_late = timedelta(days=10)
+
+    def falls_on(self, day: date, rhythm: Rhythm) -> bool:
+        """Whether it is the day of the month that `on` names; the first where it names none."""
+        return day.day == int(rhythm.on or 1)
+
+
+def at_local(day: date, rhythm: Rhythm) -> datetime:
+    """The rhythm's hour on a local day, as UTC. Where clocks skip that hour, the moment after the gap that
+    is as far from midnight by the old offset; where they repeat it, the first.
+    """
+    local = datetime.combine(day, rhythm.at, tzinfo=ZoneInfo(rhythm.timezone))
+    return local.astimezone(UTC)
+
+
+def _local_day(instant: datetime, rhythm: Rhythm) -> date:
+    return instant.astimezone(ZoneInfo(rhythm.timezone)).date()
+
+
+CADENCES: Mapping[str, Immediate | Daily] = MappingProxyType(
+    {cadence.name: cadence for cadence in (Immediate(), Daily(), Weekly(), Monthly())}
+)

@@ -1,0 +1,83 @@
+"""Departures: somebody left, or may not be mailed. What one ends, what it leaves alone, when it is done.
+
+A departure is written to the journal before the store is changed, so a crash in between loses nothing: it is
+replayed, and replaying one that the store has, or that was never committed, does no harm. It ends the life of
+a subscription that it was about, and never a later one: somebody who came back stays.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from publisher.core.subscribers.subscription import State
+
+EVERYWHERE = ""
+"""The list of a departure that holds on every list."""
+
+LEFT, ERASED, BOUNCE = "left", "erased", "bounce"
+"""The kinds that are not like the others. A mailbox that bounces keeps its subscription, for the day it works
+again."""
+
+LIFTED_BY_READER = (LEFT, ERASED)
+"""The kinds that a reader who confirms in person lifts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """`key` is the keyed hash of the address, `list` is EVERYWHERE for all lists, `kind` the name of the
+    suppression it leaves. It ends lives up to (`subscription`, `generation`): subscriptions are numbered in
+    the order they were made, and no number is used twice. `generation` None: every life of that subscription.
+    `subscription` None (written by 0.1 before it was recorded): of every subscription of that address.
+
+    A change of address is the old address's departure; `to` and `to_key` are the subscription of the new
+    address, which takes the old one's place, and that address's key.
+    """
+
+    key: str
+    list: str
+    kind: str
+    at: datetime
+    subscription: int | None = None
+    generation: int | None = None
+    to: int | None = None
+    to_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """A subscription of the address that a departure is about, as it stands."""
+
+    subscription: int
+    list: str
+    state: State
+    generation: int
+
+
+def ended_by(departure: Departure, lives: Sequence[Life]) -> list[Life]:
+    """The lives still standing that a departure ends."""
+    if departure.kind == BOUNCE:
+        return []
+    here = [life for life in lives if departure.list in (EVERYWHERE, life.list)]
+    return [life for life in here if life.state is not State.UNSUBSCRIBED and _covers(departure, life)]
+
+
+def came_back(departure: Departure, lives: Sequence[Life]) -> bool:
+    """Whether a later life shows that the reader returned, and so lifted what only they could lift."""
+    here = [life for life in lives if departure.list in (EVERYWHERE, life.list)]
+    return departure.kind in LIFTED_BY_READER and any(not _covers(departure, life) for life in here)
+
+
+def is_done(departure: Departure, lives: Sequence[Life], blocks: Collection[tuple[str, str]]) -> bool:
+    """Whether replaying a departure would change nothing. `blocks` are (list, kind) of the address."""
+    if ended_by(departure, lives):
+        return False
+    kinds = {LEFT: LIFTED_BY_READER}.get(departure.kind, (departure.kind,))
+    suppressed = any((there, kind) in blocks for there in (EVERYWHERE, departure.list) for kind in kinds)
+    return suppressed or came_back(departure, lives)
+
+
+def _covers(departure: Departure, life: Life) -> bool:
+    """Whether the life is the one that departed, or one before it."""
+    if departure.subscription is None or life.subscription == departure.subscription:
+        return departure.generation is None or life.generation <= departure.generation
+    return life.subscription < departure.subscription

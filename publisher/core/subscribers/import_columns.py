@@ -1,0 +1,305 @@
+"""How the rows of one file are classified: whose export it is, and which columns tell who still gets mail.
+
+    header -> FileScan, fed every row once -> classifier() -> RowClassifier, row by row
+
+In a file that is no known export, a column whose name suggests a status counts only if Publisher knows every
+value in it. Otherwise the whole file is refused: guessing would mail people who unsubscribed.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from publisher.core.errors import Refused, UsageError
+from publisher.core.patterns import lazy
+from publisher.core.subscribers.import_providers import PROVIDERS, Column, FileFacts, Provider
+from publisher.core.subscribers.import_states import (
+    NO,
+    SUBSCRIBED,
+    WORDS,
+    YES,
+    RowStatus,
+    SourceStatus,
+    instant,
+    plain,
+    worse,
+)
+
+EMAIL = (
+    "email",
+    "email address",
+    "e mail",
+    "e mail address",
+    "emailaddress",
+    "mail",
+    "user email address",
+    "subscriber email",
+    "subscriber",
+    "address",
+)
+"""Names of the address column, the most specific first."""
+
+STATES = frozenset({"status", "state", "type"})
+
+_GONE = lazy(
+    r"(?:date |is |has )?(?:unsub|unsubscribed?|unsubscription|opted out|opt ?out|bounced|cleaned|clean"
+    r"|email disabled|blocklisted|blacklisted|suppressed|complained|deleted)(?: (?:at|on|date|time))?"
+)
+_STAYS = lazy(r"(?:is )?(?:subscribed|active|enabled)|subscribed to emails")
+_STATE = lazy(
+    r"(?:email|mail|subscriber|subscription|contact|member|marketing|email marketing|opt in) (?:status|state)"
+)
+
+DATE, MANY = "\0date", 100
+"""What stands for any date in `FileScan.values`, and how many distinct values of a column are kept."""
+
+COMMON = ("active", "unsubscribed", "bounced", "unconfirmed")
+
+PREVIEW, SHOWN = 3, 20
+"""Values shown by an error about a file, and words by one about a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownStatus:
+    """Why a row cannot be classified."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanOptions:
+    """What the operator says about a file: `states` are columns that tell the status, `ignored` are columns
+    that do not, and `left` means that everybody in it unsubscribed. Names are normalized by `plain`.
+    """
+
+    states: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+    left: bool = False
+
+
+class FileScan:
+    """The distinct values of columns that may tell a status. It sees every row before any is classified."""
+
+    def __init__(self, name: str, head: Sequence[str], options: ScanOptions) -> None:
+        self.name, self.head, self.options = name, tuple(head), options
+        self.columns = tuple(plain(column) for column in head)
+        self.rows = 0
+        self.values: dict[str, dict[str, str]] = {}  # column -> normalized value -> as written
+        self._seen: list[tuple[int, set[str], dict[str, str]]] = []
+        wanted = _watched(options)
+        for index, column in enumerate(self.columns):
+            if column in wanted or _telltale(column):
+                self._seen.append((index, set(), self.values.setdefault(column, {})))
+
+    def row(self, cells: Sequence[str]) -> None:
+        """Takes note of a row."""
+        self.rows += 1
+        if moved(cells, len(self.head)):
+            return
+        for index, seen, values in self._seen:
+            cell = cells[index] if index < len(cells) else ""
+            if cell in seen or len(values) >= MANY:
+                continue
+            if len(seen) < 10 * MANY:
+                seen.add(cell)
+            values.setdefault(DATE if instant(cell) else plain(cell), cell.strip())
+
+    def facts(self) -> FileFacts:
+        """What the rows so far say about the file."""
+        filled = frozenset(name for name, values in self.values.items() if any(values))
+        return FileFacts(name=self.name, columns=frozenset(self.columns), filled=filled)
+
+
+class RowClassifier:
+    """Classifies the rows of one file. `provider` is the service it comes from, "" if unknown. `used` are the
+    indexes of the columns it reads. `warning` is what the file cannot tell.
+    """
+
+    def __init__(
+        self, scan: FileScan, provider: Provider | None, columns: Sequence[Column], base: RowStatus
+    ) -> None:
+        facts = scan.facts()
+        self.provider = provider.name if provider else ""
+        self.warning = provider.warning(facts) if provider else ""
+        self.base, self._left = base, scan.options.left
+        places = {name: place for place, name in reversed([*enumerate(scan.columns)])}
+        self._columns = [
+            (places[column.name], scan.head[places[column.name]].strip(), column, places.get(column.at))
+            for column in columns
+            if column.name in places
+        ]
+        self.used = {place for place, *_ in self._columns} | {
+            at for *_, at in self._columns if at is not None
+        }
+        self.tells = bool(self._columns) or base.status is not SourceStatus.SUBSCRIBED
+        self._known: dict[tuple[int, str], RowStatus | UnknownStatus] = {}
+
+    def __call__(self, cells: Sequence[str]) -> RowStatus | UnknownStatus:
+        """The status that a row states."""
+        found = self.base
+        for place, head, column, at in self._columns:
+            cell = cells[place] if place < len(cells) else ""
+            said = self._known.get((place, cell))
+            if said is None:
+                said = _said(head, column, cell)
+                if column.words is not None and len(self._known) < 10 * MANY:
+                    self._known[place, cell] = said
+            if isinstance(said, UnknownStatus):
+                if self._left:
+                    continue
+                return said
+            if at is not None and said.status is not SourceStatus.SUBSCRIBED and at < len(cells):
+                said = RowStatus(status=said.status, reason=said.reason, at=instant(cells[at]))
+            found = worse(found, said)
+        return found
+
+
+def classifier(scan: FileScan) -> RowClassifier:
+    """The classifier for a file. Raises Refused if a column may tell who unsubscribed and cannot be
+    understood, or stands twice.
+    """
+    options = scan.options
+    stated = [_stated(name) for name in scan.columns if name in options.states]
+    provider = recognized(scan)
+    if provider is not None:
+        columns = [column for column in provider.columns if column.name not in options.ignored]
+        base = provider.whole(scan.facts())
+    else:
+        columns = [_stated(name) for name in _plain_states(scan)]
+        base = SUBSCRIBED
+    if options.left:
+        base = worse(RowStatus(status=SourceStatus.LEFT, reason="listed as unsubscribed"), base)
+    columns += [column for column in stated if column.name not in {known.name for known in columns}]
+    _must_be_one(scan, [column.name for column in columns])
+    return RowClassifier(scan, provider, columns, base)
+
+
+def recognized(scan: FileScan) -> Provider | None:
+    """The service whose export this is. Of the words in its status column at least one must be known."""
+    have = frozenset(scan.columns)
+    for provider in PROVIDERS:
+        if any(mark <= have for mark in provider.marks) and _speaks(provider, scan):
+            return provider
+    return None
+
+
+def _speaks(provider: Provider, scan: FileScan) -> bool:
+    said = [
+        (column.words, scan.values[column.name])
+        for column in provider.columns
+        if column.words is not None and column.name in scan.values
+    ]
+    return not scan.rows or not said or any(word in words for words, values in said for word in values)
+
+
+def _plain_states(scan: FileScan) -> list[str]:
+    """The status columns of a file that is no known export. Raises Refused."""
+    found: list[str] = []
+    for place, name in enumerate(scan.columns):
+        values = [*scan.values.get(name, ())]
+        if name in scan.options.ignored or name in scan.options.states or name in found:
+            continue
+        if name in STATES:
+            strange = [value for value in values if value not in WORDS]
+            counts = not scan.options.states
+        else:
+            column = _stated(name)
+            strange = [
+                value for value in values if value and isinstance(_said(name, column, value), UnknownStatus)
+            ]
+            counts = _telltale(name) and any(values)
+        if not counts or not scan.rows:
+            continue
+        if strange and not scan.options.left:
+            raise _refused(scan, scan.head[place].strip(), [*scan.values[name].values()])
+        found.append(name)
+    return found
+
+
+def _refused(scan: FileScan, head: str, values: Sequence[str]) -> Refused:
+    shown = ", ".join(repr(value[:40]) for value in values[:PREVIEW])
+    more = ", ..." if len(values) > PREVIEW else ""
+    do = f"use --ignore-column {_quoted(head)} if it does not, --state-column {_quoted(head)} if it does"
+    return Refused(
+        scan.name,
+        f"column {head!r} may tell who unsubscribed, and has unknown values ({shown}{more})",
+        do,
+    )
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"[\w.@%+=:,-]+", name) else "'" + name.replace("'", "'\\''") + "'"
+
+
+def _must_be_one(scan: FileScan, names: Collection[str]) -> None:
+    for name in names:
+        if scan.columns.count(name) > 1:
+            what = f"two columns are named {scan.head[scan.columns.index(name)].strip()!r}"
+            raise Refused(scan.name, what, "remove or rename one of them")
+
+
+def must_have(scans: Sequence[FileScan], option: str, names: Collection[str]) -> None:
+    """Raises UsageError if none of the files has a column that the operator named."""
+    there = {column for scan in scans for column in scan.columns}
+    for name in names:
+        if plain(name) not in there:
+            heads = ", ".join(dict.fromkeys(head.strip() for scan in scans for head in scan.head)) or "none"
+            raise UsageError(option, f"there is no column {name!r}", f"the columns are: {heads}")
+
+
+def _watched(options: ScanOptions) -> frozenset[str]:
+    judged = {column.name for provider in PROVIDERS for column in provider.columns}
+    return STATES | judged | options.states | {"optin time", "confirm time"}
+
+
+def _telltale(name: str) -> bool:
+    """Whether a column's name suggests that it tells who still gets mail."""
+    return any(pattern.fullmatch(name) for pattern in (_GONE, _STAYS, _STATE))
+
+
+def _stated(name: str) -> Column:
+    """A status column of no known service: common words; yes and no if its name says of what; or dates."""
+    words: dict[str, SourceStatus] = dict(WORDS)
+    if _GONE.fullmatch(name):
+        words |= dict.fromkeys(YES, SourceStatus.LEFT) | dict.fromkeys(NO, SourceStatus.SUBSCRIBED)
+        words[DATE] = SourceStatus.LEFT
+    elif _STAYS.fullmatch(name):
+        words |= dict.fromkeys(YES, SourceStatus.SUBSCRIBED) | dict.fromkeys(NO - {""}, SourceStatus.LEFT)
+        words[DATE] = SourceStatus.SUBSCRIBED
+    return Column(name=name, words=words, at=name if _GONE.fullmatch(name) else "")
+
+
+def _said(head: str, column: Column, cell: str) -> RowStatus | UnknownStatus:
+    """The status that one cell states."""
+    if column.words is None:
+        if not cell.strip():
+            return SUBSCRIBED
+        return RowStatus(status=column.filled, reason=f"{head} is set", at=instant(cell))
+    word = plain(cell)
+    status = column.words.get(word)
+    if status is None and column.words.get(DATE) is SourceStatus.LEFT and (at := instant(cell)):
+        return RowStatus(status=SourceStatus.LEFT, reason=f"{head} is set", at=at)
+    if status is None and instant(cell):
+        status = column.words.get(DATE)
+    if status is None and WORDS.get(word, SourceStatus.SUBSCRIBED) is not SourceStatus.SUBSCRIBED:
+        status = WORDS[word]
+    if status is None:
+        what = f"{head} is {cell.strip()[:40]!r}" if cell.strip() else f"{head} is empty"
+        known = [*column.words] if len(column.words) < SHOWN else COMMON
+        return UnknownStatus(reason=f"{what}; use one of {', '.join(known)}")
+    if status is SourceStatus.SUBSCRIBED:
+        return SUBSCRIBED
+    return RowStatus(status=status, reason=f"{head} is {word}")
+
+
+def moved(cells: Sequence[str], width: int) -> bool:
+    """Whether a row has more cells than the header, so that its values may be in the wrong columns."""
+    return 0 < width < len(cells) and any(cell.strip() for cell in cells[width:])
+
+
+def email_column(columns: Sequence[str]) -> int | None:
+    """The index of the address column; names are normalized by `plain`."""
+    for name in EMAIL:
+        if name in columns:
+            return columns.index(name)
+    return None

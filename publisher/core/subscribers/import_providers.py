@@ -1,0 +1,249 @@
+"""Exports of other newsletter services: how to recognize each by its columns, and what those columns mean.
+
+Columns are interpreted only within a recognized export. Columns about paid plans say nothing about email.
+Names and words are normalized by `sourcestatus.plain`; comments say where each format is documented.
+
+To add a service, add a `Provider` to PROVIDERS, before any provider whose marks its columns contain.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from publisher.core.subscribers.import_states import NO, SUBSCRIBED, YES, RowStatus, SourceStatus, plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column that tells the status: by a word of `words`, or, if that is None, by not being empty
+    (`filled`). `at` names the column with the date of that status; "" if this column holds it.
+    """
+
+    name: str
+    words: Mapping[str, SourceStatus] | None = None
+    filled: SourceStatus = SourceStatus.LEFT
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """A whole file: its name, its columns, and those of them with a value in any row."""
+
+    name: str
+    columns: frozenset[str]
+    filled: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A newsletter service. A file with all columns of one of its `marks` is its export. `whole` is the
+    status that every row has by being in that file; `warning` tells the operator what the file cannot.
+    """
+
+    name: str
+    marks: Sequence[frozenset[str]]
+    columns: Sequence[Column]
+    whole: Callable[[FileFacts], RowStatus] = field(default=lambda _: SUBSCRIBED)
+    warning: Callable[[FileFacts], str] = field(default=lambda _: "")
+
+
+def _stating(times: Mapping[str, str], **standings: str) -> tuple[Column, ...]:
+    """Columns that state the status in the same words, each with the column of its time ("": none). The words
+    of a status are apart by "|".
+    """
+    known = {word: SourceStatus(status) for status, words in standings.items() for word in words.split("|")}
+    return tuple(Column(name=name, words=known, at=at) for name, at in times.items())
+
+
+def _flag(word: SourceStatus, *, when: bool) -> Mapping[str, SourceStatus]:
+    """The words of a true/false column in which `when` means `word`. An empty cell is neither."""
+    said, other = (YES, NO) if when else (NO, YES)
+    return {text: word for text in said if text} | {text: SourceStatus.SUBSCRIBED for text in other if text}
+
+
+def _mailchimp_file(facts: FileFacts) -> RowStatus:
+    """Mailchimp exports subscribed, unsubscribed, cleaned and non-subscribed contacts as one file each.
+    Non-subscribed contacts never opted in; only the file's name or the missing opt-in dates tell.
+    """
+    name, apart = plain(facts.name).replace(" ", ""), "last changed" not in facts.columns
+    if "nonsubscribed" in name:
+        return RowStatus(status=SourceStatus.NOT_SUBSCRIBED, reason="in a file of non-subscribed contacts")
+    if name.startswith("unsubscribed") or (apart and "unsub time" in facts.columns):
+        return RowStatus(status=SourceStatus.LEFT, reason="in a file of unsubscribed contacts")
+    if apart and "clean time" in facts.columns:
+        return RowStatus(status=SourceStatus.BOUNCED, reason="in a file of cleaned contacts")
+    if facts.filled.isdisjoint({"optin time", "confirm time"}):
+        return RowStatus(
+            status=SourceStatus.NOT_SUBSCRIBED,
+            reason="non-subscribed: no row has OPTIN_TIME or CONFIRM_TIME",
+        )
+    return SUBSCRIBED
+
+
+def _substack_warning(facts: FileFacts) -> str:
+    """The dashboard's export with all columns does not say who turned emails off."""
+    if "email disabled" in facts.columns:
+        return ""
+    return "does not say who turned emails off; also import Substack's file with `email_disabled`"
+
+
+MAILCHIMP = Provider(
+    name="Mailchimp",
+    # The headers of subscribed, unsubscribed and cleaned files: fixtures of @tryghost/mg-mailchimp-members.
+    marks=(
+        frozenset({"optin time", "confirm time"}),
+        frozenset({"member rating", "leid"}),
+        frozenset({"leid", "euid"}),
+    ),
+    columns=(
+        Column(name="unsub time", filled=SourceStatus.LEFT),
+        Column(name="clean time", filled=SourceStatus.BOUNCED),
+    ),
+    whole=_mailchimp_file,
+)
+
+GHOST = Provider(
+    name="Ghost",
+    # Members > Export: id,email,name,note,subscribed_to_emails,complimentary_plan,stripe_customer_id,
+    # created_at,deleted_at,labels,tiers.
+    marks=(frozenset({"subscribed to emails"}),),
+    columns=(
+        Column(name="subscribed to emails", words=_flag(SourceStatus.LEFT, when=False)),
+        Column(name="deleted at", filled=SourceStatus.LEFT),
+    ),
+)
+
+SUBSTACK = Provider(
+    name="Substack",
+    # The email list of the settings and its older form: fixtures of @tryghost/mg-substack-members-csv. The
+    # dashboard's columns are labels of the same facts; `state` and "State/Province" are a part of the USA.
+    marks=(
+        frozenset({"email disabled", "expiry"}),
+        frozenset({"email disabled", "active subscription"}),
+        frozenset({"active subscription", "expiry"}),
+        frozenset({"active subscription", "subscription type"}),
+        frozenset({"email disabled", "subscription type"}),
+        frozenset({"active subscription", "state"}),
+        frozenset({"email disabled", "state"}),
+        frozenset({"subscription type", "state"}),
+        frozenset({"subscription type", "country"}),
+        frozenset({"user email address"}),
+        frozenset({"activity rating"}),
+        frozenset({"subscription created at"}),
+        frozenset({"num emails received"}),
+        frozenset({"stripe plan", "cancel date"}),
+        frozenset({"emails received (6mo)", "type"}),
+        frozenset({"emails opened (6mo)", "type"}),
+        frozenset({"subscription source (free)", "type"}),
+    ),
+    columns=(Column(name="email disabled", words=_flag(SourceStatus.LEFT, when=True)),),
+    warning=_substack_warning,
+)
+
+LISTMONK = Provider(
+    name="listmonk",
+    # listmonk's cmd/subscribers.go writes this header. The status is the account's: enabled, disabled,
+    # blocklisted (models/subscribers.go).
+    marks=(frozenset({"uuid", "attributes", "status"}),),
+    columns=_stating({"status": ""}, subscribed="enabled", inactive="disabled", blocked="blocklisted"),
+    warning=lambda _: (
+        "listmonk's status is the account's, so whoever left one list is still `enabled`; "
+        "export only confirmed subscriptions, and import the unsubscribed ones with --left"
+    ),
+)
+
+BUTTONDOWN = Provider(
+    name="Buttondown",
+    # The fields of its API's subscribers, and their types: enums.json of github.com/buttondown/openapi.
+    # All but a few types are paid plans, whose readers get mail.
+    marks=(
+        frozenset({"email address", "type"}),
+        frozenset({"email", "subscriber type"}),
+        frozenset({"type", "metadata"}),
+        frozenset({"type", "creation date"}),
+        frozenset({"type", "unsubscription date"}),
+    ),
+    columns=_stating(
+        {"type": "unsubscription date", "subscriber type": "unsubscription date"},
+        subscribed="regular|premium|paid|trialed|unpaid|gifted|churning|churned|paused|past due",
+        unconfirmed="unactivated",
+        inactive="spammy",
+        left="unsubscribed|removed",
+        bounced="undeliverable",
+        complained="complained",
+        blocked="blocked",
+    ),
+)
+
+BEEHIIV = Provider(
+    name="beehiiv",
+    # The header: a fixture of @tryghost/mg-beehiiv-members. The words: its glossary ("Subscriber status") and
+    # the statuses of its API.
+    marks=(
+        frozenset({"status", "unsubscribed at", "tier"}),
+        frozenset({"status", "free tier", "tier"}),
+        frozenset({"status", "subscription tier"}),
+        frozenset({"status", "created at", "tier"}),
+    ),
+    columns=_stating(
+        {"status": "unsubscribed at"},
+        subscribed="active",
+        left="inactive",
+        unconfirmed="pending|validating",
+        inactive="needs approval|needs attention|invalid|paused",
+    ),
+)
+
+KIT = Provider(
+    name="Kit",
+    # The fields and states of its API (developers.kit.com, "List subscribers"), and the words of its pages.
+    marks=(
+        frozenset({"email address", "first name", "state"}),
+        frozenset({"email address", "state", "created at"}),
+        frozenset({"first name", "state", "created at"}),
+        frozenset({"first name", "status", "created at", "id"}),
+    ),
+    columns=_stating(
+        {"state": "canceled at", "status": "canceled at"},
+        subscribed="active|confirmed",
+        left="cancelled|canceled|unsubscribed",
+        bounced="bounced",
+        complained="complained",
+        unconfirmed="inactive|unconfirmed",
+    ),
+)
+
+MAILERLITE = Provider(
+    name="MailerLite",
+    # The fields of its API's subscribers, of today and of MailerLite Classic (developers.mailerlite.com,
+    # developers-classic.mailerlite.com). Its field `state` is a part of a country.
+    marks=(
+        frozenset({"status", "opted in at"}),
+        frozenset({"status", "subscribed at", "unsubscribed at"}),
+        frozenset({"status", "opens count"}),
+        frozenset({"type", "date subscribe"}),
+        frozenset({"type", "signup timestamp"}),
+    ),
+    columns=_stating(
+        {"status": "unsubscribed at", "type": "date unsubscribe"},
+        subscribed="active",
+        left="unsubscribed",
+        unconfirmed="unconfirmed",
+        bounced="bounced",
+        complained="junk",
+    ),
+)
+
+KEILA = Provider(
+    name="Keila",
+    # What it imports, and the statuses of its contacts: test/keila/contacts/import_rfc_4180_with_status.csv
+    # and lib/keila/contacts/schemas/contact.ex of github.com/pentacent/keila.
+    marks=(
+        frozenset({"email", "first name", "last name", "status"}),
+        frozenset({"external id", "status"}),
+        frozenset({"double opt in at", "status"}),
+    ),
+    columns=_stating({"status": ""}, subscribed="active", left="unsubscribed", bounced="unreachable"),
+)
+
+PROVIDERS = (MAILCHIMP, GHOST, SUBSTACK, LISTMONK, BUTTONDOWN, MAILERLITE, BEEHIIV, KIT, KEILA)
+"""In order: the first provider with a matching mark wins."""

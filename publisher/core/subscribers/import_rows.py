@@ -1,0 +1,248 @@
+"""Importing subscribers: parsing the rows of a file, and deciding what a departure in it changes.
+
+A departure always outweighs a row that says somebody is subscribed, so the order of files does not matter.
+Only the reader's own later confirmation here outweighs a departure.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from publisher.core.posts.filters import folded
+from publisher.core.subscribers.departures import BOUNCE, ERASED, LEFT
+from publisher.core.subscribers.import_columns import (
+    FileScan,
+    RowClassifier,
+    UnknownStatus,
+    classifier,
+    email_column,
+    moved,
+)
+from publisher.core.subscribers.import_states import SUBSCRIBED, RowStatus, SourceStatus, plain
+from publisher.core.subscribers.preferences import NO_CHOICES, Choices, Taste, as_topics
+from publisher.core.subscribers.preferences_csv import CHOICES, COLUMNS, NoChoice, from_cells, unguarded
+from publisher.core.subscribers.subscriber_tags import tags_of
+from publisher.core.subscribers.subscription import State
+
+
+class Row(NamedTuple):
+    """A row of a file: the line it begins on (from 1), the address as written, and its status. `pending`
+    marks a reader of our own export who had not confirmed. `wrong` is why the row is refused ("" if it is
+    not), and `kind` the category of that reason.
+    """
+
+    line: int
+    address: str
+    said: RowStatus = SUBSCRIBED
+    choices: Choices = NO_CHOICES
+    pending: bool = False
+    kind: str = ""
+    wrong: str = ""
+
+    @property
+    def departs(self) -> bool:
+        """Whether it says that somebody left, bounced, complained or was blocked."""
+        return self.said.status in KINDS and not self.wrong
+
+
+class Outcome(StrEnum):
+    """What a row came to."""
+
+    ADDED = "added"
+    ASKED = "asked"  # added as pending, with a mail that asks to confirm
+    ACTIVATED = "activated"  # was pending, and the operator states consent
+    ALREADY = "already"  # pending or active before, and unchanged
+    BARRED = "barred"  # unsubscribed or suppressed here: the row changes nothing
+    ENDED = "ended"  # was active or pending here until this row
+    RECORDED = "recorded"  # a departure of somebody not subscribed here
+    KNOWN = "known"  # a departure that was recorded already
+    KEPT = "kept"  # left there, but confirmed here later
+    PASSED = "passed"  # counted, not stored
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExistingSubscription:
+    """A subscription in the store. `form` and `consent_at` are those of its consent (`lists.Consent`)."""
+
+    subscription: int
+    list: str
+    state: State
+    generation: int
+    confirmed_at: datetime | None
+    form: str
+    consent_at: datetime | None
+
+
+OWN_DOORS = frozenset({"form", "address"})
+"""The forms of consent that only readers themselves give."""
+
+KINDS: Mapping[SourceStatus, str] = {
+    SourceStatus.LEFT: LEFT,
+    SourceStatus.BOUNCED: BOUNCE,
+    SourceStatus.COMPLAINED: "complaint",
+    SourceStatus.BLOCKED: "operator",
+}
+"""The suppression that each status leaves. All but LEFT hold on every list."""
+
+
+class DepartureEffect(NamedTuple):
+    """What a departure changes: `ends` the subscription; leaves a suppression of `kind` ("": none); and, for
+    an address without a subscription, adds an ended one (`record`), so that it is listed and exported.
+    """
+
+    outcome: Outcome
+    ends: bool = False
+    kind: str = ""
+    record: bool = False
+
+
+def confirmed_since(held: ExistingSubscription, at: datetime | None) -> bool:
+    """Whether a subscription was confirmed here after `at`; if that is None, whether its reader confirmed it
+    at all. An import that stated consent is no confirmation: another file may say otherwise.
+    """
+    if held.confirmed_at is None:
+        return False
+    clicked = held.consent_at is not None and held.confirmed_at > held.consent_at
+    if held.form in OWN_DOORS or clicked:
+        return at is None or held.confirmed_at > at
+    return held.form != "import" and at is not None and held.confirmed_at > at
+
+
+def departure_effect(
+    said: RowStatus, spec: str, held: Sequence[ExistingSubscription], kinds: Collection[str]
+) -> DepartureEffect:
+    """What a row changes that says somebody left, bounced, complained or was blocked. `held` are the
+    address's subscriptions on all lists, `kinds` the suppressions that apply to list `spec`.
+    """
+    kind = KINDS[said.status]
+    here = next((one for one in held if one.list == spec), None)
+    others = [one for one in held if one.list != spec] if said.status is not SourceStatus.LEFT else []
+    since = [one for one in ([here] if here else []) + others if confirmed_since(one, said.at)]
+    if since:  # the file is older than the reader's own word
+        return DepartureEffect(
+            Outcome.KEPT if State.ACTIVE in {one.state for one in since} else Outcome.KNOWN
+        )
+    known = kind in kinds or (kind == LEFT and ERASED in kinds)
+    new = "" if known else kind
+    if here is None:
+        return DepartureEffect(
+            Outcome.KNOWN if known else Outcome.RECORDED, kind=new, record=ERASED not in kinds
+        )
+    waits = here.state is State.PENDING and here.form in OWN_DOORS  # may still confirm, in person
+    if here.state is State.UNSUBSCRIBED or waits:
+        return DepartureEffect(Outcome.KNOWN if known else Outcome.RECORDED, kind=new)
+    return DepartureEffect(Outcome.ENDED, ends=True, kind=new)
+
+
+OURS = "Publisher"
+"""The provider of files that `subscribers export` wrote."""
+
+
+class RowParser:
+    """Parses the cells of a file's rows. `topics` names the column of tags, and `offered` maps folded names
+    to topics of the list. `others` counts rows of other lists, `unoffered` counts tags that are not topics.
+    Raises Refused and UsageError as `classifying.classifier` does.
+    """
+
+    def __init__(
+        self,
+        scan: FileScan,
+        spec: str,
+        cadences: Collection[str],
+        *,
+        topics: str = "",
+        offered: Mapping[str, str] | None = None,
+    ) -> None:
+        self._spec, self._cadences, self._offered = spec, cadences, offered or {}
+        self.ours = set(COLUMNS) <= {name.strip().casefold() for name in scan.head}
+        self._names = [name.strip().casefold() for name in scan.head]
+        self._left = scan.options.left
+        self._judge = RowClassifier(scan, None, (), SUBSCRIBED) if self.ours else classifier(scan)
+        self.provider = OURS if self.ours else self._judge.provider
+        self.warning = self._judge.warning
+        self._email = email_column(scan.columns)
+        self._topics = scan.columns.index(plain(topics)) if topics and plain(topics) in scan.columns else None
+        used = self._judge.used | {self._email, self._topics}
+        self.ignored = (
+            ()
+            if self.ours
+            else tuple(
+                head.strip() for place, head in enumerate(scan.head) if place not in used and head.strip()
+            )
+        )
+        self._width = len(scan.head)
+        self.others = 0
+        self.unoffered: dict[str, int] = {}
+
+    @property
+    def tells_departures(self) -> bool:
+        """Whether any row can say that somebody left."""
+        return self.ours or self._judge.tells
+
+    def without_counts(self) -> "RowParser":
+        """A parser of the same file that counts for itself."""
+        other = copy(self)
+        other.others, other.unoffered = 0, {}
+        return other
+
+    def departure(self, line: int, cells: Sequence[str]) -> Row | None:
+        """The parsed row if it says that somebody left, bounced or the like; None otherwise."""
+        if not self.ours:
+            said = self._judge(cells)
+            if isinstance(said, UnknownStatus) or said.status not in KINDS:
+                return None
+        row = self(line, cells)
+        return row if row is not None and row.departs else None
+
+    def __call__(self, line: int, cells: Sequence[str]) -> Row | None:
+        """The parsed row; None if it belongs to another list."""
+        if self.ours:
+            return self._own(line, cells)
+        address = unguarded(self._address(cells))
+        if moved(cells, self._width):
+            wrong = f"has {len(cells)} cells, but the header has {self._width}"
+            return Row(line, address, kind="too many cells", wrong=wrong)
+        said = self._judge(cells)
+        if isinstance(said, UnknownStatus):
+            return Row(line, address, kind="unknown status", wrong=said.reason)
+        return Row(line, address, said, self._choices(cells))
+
+    def _address(self, cells: Sequence[str]) -> str:
+        if self._email is not None:
+            return cells[self._email] if self._email < len(cells) else ""
+        return next((cell for cell in cells if "@" in cell), cells[0] if cells else "")
+
+    def _choices(self, cells: Sequence[str]) -> Choices:
+        if self._topics is None or self._topics >= len(cells) or not cells[self._topics]:
+            return NO_CHOICES
+        found: list[str] = []
+        for tag in tags_of(unguarded(cells[self._topics])):
+            topic = self._offered.get(folded(tag))
+            if topic is not None:
+                found.append(topic)
+            elif tag in self.unoffered or len(self.unoffered) < 100:
+                self.unoffered[tag] = self.unoffered.get(tag, 0) + 1
+        return Choices(taste=Taste(topics=as_topics(found))) if found else NO_CHOICES
+
+    def _own(self, line: int, cells: Sequence[str]) -> Row | None:
+        """A row that `export` wrote, if it is of this list."""
+        given = dict(zip(self._names, map(unguarded, cells), strict=False))
+        if given.get("list") != self._spec:
+            self.others += 1
+            return None
+        address, word = given.get("email", ""), given.get("state", "")
+        try:
+            choices = from_cells({name: given.get(name, "") for name in CHOICES}, self._cadences)
+        except NoChoice as error:
+            return Row(line, address, kind="invalid preference", wrong=str(error))
+        if word not in set(State):
+            wrong = f"state is {word[:80]!r}; use one of {', '.join(State)}"
+            return Row(line, address, kind="unknown status", wrong=wrong)
+        if self._left or word == State.UNSUBSCRIBED:
+            reason = "listed as unsubscribed" if self._left else "state is unsubscribed"
+            return Row(line, address, RowStatus(status=SourceStatus.LEFT, reason=reason), choices)
+        return Row(line, address, SUBSCRIBED, choices, pending=word == State.PENDING)

@@ -1,0 +1,68 @@
+"""What a reader chose: the rhythm their digests come in, and what is to be in them.
+
+A list says what it is by itself; `readers_choose` names what its readers may change. What a reader chose
+is kept as they chose it, and counts as far as the list allows it at the moment.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import time
+
+from publisher.core.posts.filters import folded
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """When digests are due, by the wall clock of `timezone` (IANA). `cadence` names one of
+    `cadences.CADENCES`; `on` is a weekday ("mon") or a day of the month ("1" to "28"), and "" where the
+    cadence has no use for it: weekly is then on Mondays, monthly on the first.
+    """
+
+    cadence: str
+    timezone: str
+    on: str = ""
+    at: time = time(8, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """A reader's own rhythm; what is empty is the list's."""
+
+    cadence: str = ""
+    on: str = ""
+    at: time | None = None
+    timezone: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taste:
+    """Which posts a reader wants: those of any of `topics`, and those in `language` (BCP 47, which is also
+    the language their mail speaks). Empty: whatever the list has. Topics stand sorted, each once.
+    """
+
+    topics: tuple[str, ...] = ()
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """Everything a reader may choose. While `paused`, posts wait for them and nothing is lost."""
+
+    pace: Pace = field(default_factory=Pace)
+    taste: Taste = field(default_factory=Taste)
+    paused: bool = False
+
+
+NO_CHOICES = Choices()
+"""Everything as the list has it."""
+
+
+def as_topics(words: Iterable[str]) -> tuple[str, ...]:
+    """Topics in their one order, each once however it is capitalised; empty words are none."""
+    first: dict[str, str] = {}
+    for word in words:
+        if key := folded(word):
+            first.setdefault(key, " ".join(word.split()))
+    return tuple(first[key] for key in sorted(first))

@@ -1,0 +1,1 @@
+"""Safe HTML: made, taken apart, written as text."""

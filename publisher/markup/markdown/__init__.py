@@ -1,0 +1,1 @@
+"""Markdown dialects, down to what CommonMark reads."""

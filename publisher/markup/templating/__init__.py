@@ -1,0 +1,1 @@
+"""Template code in bodies: shortcodes, Liquid, MDX."""

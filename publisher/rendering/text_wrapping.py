@@ -1,0 +1,111 @@
+"""Plain text in columns, for many scripts. URLs are never broken; nor are words, where words are apart.
+
+Chinese and Japanese break between characters, but not before closing punctuation. Khmer, Thai, Lao and
+Burmese break at spaces and zero-width spaces; a run longer than a line breaks before a syllable. Code is
+never broken.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from itertools import pairwise
+
+from publisher.core.mail.plain_text import CODE, END_CODE, HANG, VERBATIM, WIDTH, columns, plain
+
+_PREFIX = re.compile(r"(?:[ \t]+|> ?|[-*+•] +|\d{1,3}[.)] +)*")
+_MARKER = re.compile(r"[^>\s]")
+_SPACE = " \t\u1680\u2000-\u2006\u2008-\u200a\u205f"
+"""White space where a line may be broken: no no-break space, and not what begins a Chinese paragraph."""
+
+_WORD = re.compile(rf"([{_SPACE}]*)((?:{CODE}[^{END_CODE}]*{END_CODE}|[^{_SPACE}])+)")
+_WHOLE = re.compile(rf"({CODE}[^{END_CODE}]*{END_CODE}[、。，．：；！？」』）]*)")
+_ADDRESS = re.compile(r"(?=[a-z]{3,6}://)")
+_OPEN = "（「『【〈《〔［｛“‘"
+_CLOSE = (
+    "、。，．：；？！）」』】〉》〕］｝”’…‥・ーゝ々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ"
+    "\u3099\u309a\ufe0e\ufe0f\u200d"
+)
+_HAN = (
+    "\u2e80-\u2fff\u3005-\u3007\u3021-\u30ff\u3100-\u312f\u31a0-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003fffd"
+)
+_RUNS_ON = re.compile("[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1a20-\u1aaf\uac00-\ud7af]")
+_LEADING_VOWELS = frozenset("\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4")
+
+
+@cache  # made when a text asks for it: that takes as long as a whole mail
+def _han_pieces() -> re.Pattern[str]:
+    return re.compile(rf"[{_OPEN}]*(?:[{_HAN}]|[^{_HAN}{_OPEN}{_CLOSE}]+)[{_CLOSE}]*|[{_OPEN}{_CLOSE}]+")
+
+
+@cache
+def _han() -> re.Pattern[str]:
+    return re.compile(f"[{_HAN}]")
+
+
+@lru_cache(maxsize=2048)
+def wrap(text: str, width: int = WIDTH) -> str:
+    """`text` with each of its lines broken at `width` columns; list items and quotations hang. Verbatim
+    lines keep their mark and everything else; other marks (`core.mail.plain_text`) are gone."""
+    return "\n".join(_wrap_line(line, width) for line in text.split("\n"))
+
+
+def _wrap_line(line: str, width: int) -> str:
+    if line.startswith(VERBATIM):
+        return line
+    first, marked, rest = line.rstrip(" \t\r").partition(HANG)
+    if not marked:
+        match = _PREFIX.match(first)
+        at = match.end() if match else 0
+        first, rest = first[:at], first[at:]
+    if columns(whole := plain(first + rest)) <= width:
+        return whole
+    hang = _MARKER.sub(" ", first)
+    lines: list[str] = []
+    current, used, empty = first, columns(first), True
+    for space, piece in _pieces(rest, width - used):
+        glue, taken = "" if empty else space, columns(piece)
+        if not empty and used + len(glue) + taken > width:
+            lines.append(current)
+            current, used, glue = hang, columns(hang), ""
+        current, used, empty = current + glue + piece, used + len(glue) + taken, False
+    return "\n".join(part.rstrip(" \t") for part in [*lines, current])
+
+
+def _pieces(text: str, room: int) -> Iterator[tuple[str, str]]:
+    """The space before it, and what may stand on a line of its own."""
+    for space, word in _WORD.findall(text):
+        for number, piece in enumerate(_parts(word, room)):
+            yield "" if number else space, piece
+
+
+def _parts(word: str, room: int) -> list[str]:
+    if word.isascii():
+        return [word]
+    if CODE in word:
+        parts = [part for part in _WHOLE.split(word) if part]
+        found = [[plain(part)] if CODE in part else _parts(part, room) for part in parts]
+        # Only between characters that stand alone may a line end beside code: never in "(`code`)."
+        return [piece for some in found for piece in some] if _han().search(word) else [plain(word)]
+    if "://" in word:
+        head, *rest = _ADDRESS.split(word, maxsplit=1)
+        return [*_parts(head, room), *rest] if rest and _han().search(head) else [word]
+    parts = re.split("(?<=\u200b)", word) if "\u200b" in word else [word]
+    if _han().search(word):
+        parts = [piece for part in parts for piece in _han_pieces().findall(part)]
+    return [piece for part in parts for piece in _syllables(part, room)]
+
+
+def _syllables(part: str, room: int) -> list[str]:
+    """A run too long for a line, apart before each letter that begins a syllable; else the run itself."""
+    if columns(part) <= room or not _RUNS_ON.search(part):
+        return [part]
+    pieces = [part[0]]
+    for before, char in pairwise(part):
+        joined = unicodedata.combining(before) == 9 or before in _LEADING_VOWELS
+        if unicodedata.category(char) == "Lo" and not joined and len(pieces[-1]) > 1:
+            pieces.append(char)
+        else:
+            pieces[-1] += char
+    return pieces

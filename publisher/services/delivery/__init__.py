@@ -1,0 +1,1 @@
+"""Sending a mailing: the worker, its limits, its outcomes."""

@@ -1,0 +1,56 @@
+"""Deliver: batches whose time has come go out, and the ledger knows who got what.
+
+    claim [deliver:claimed] -> offer [deliver:offered] -> intent durable [deliver:intended]
+      -> commit [deliver:committed] -> outcome durable [deliver:settled] -> finish [deliver:finished]
+
+Up to the intent a crash repeats safely, for the message was not ended; from then to the outcome it is in
+doubt, and listed, unless the transport can recall it. No transaction is open while talking to a server.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import cast
+
+from publisher.services.delivery import bounces
+from publisher.services.delivery.canary import judge_left
+from publisher.services.delivery.outcomes import Tally
+from publisher.services.delivery.unknown_outcomes import ask_about_doubts
+from publisher.services.deps import Parts
+
+__all__ = ["Tally", "deliver", "recover"]
+
+
+def recover(parts: Parts, now: datetime, *, alone: bool) -> int:
+    """Frees what dead runs held, and decides what they left undecided: samples that were answered, and what
+    is in doubt where the transport can tell. Returns how many deliveries remain unknown.
+    """
+    parts.store.go_on(now)
+    parts.store.recover(parts.run, now, alone=alone)
+    judge_left(parts)
+    bounces.judge(parts, now)
+    return ask_about_doubts(parts, now)
+
+
+def deliver(
+    parts: Parts,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    progress: Callable[[Tally], None] = lambda _: None,
+) -> Tally:
+    """Drains what is due now, over the transport's connections, then returns. `stopping` is asked before
+    each message: what is in flight is finished. Call `recover` first.
+    """
+    if not parts.store.under_way():
+        return Tally()  # most starts: what sends is not even loaded
+    from publisher.services.delivery.looping import run
+    from publisher.services.delivery.worker import Drain
+
+    try:
+        return run(Drain(parts, stopping, progress).run())
+    except BaseExceptionGroup as several:  # one connection's error ends the run; it is the one to show
+        raise _first(several) from several
+
+
+def _first(error: BaseException) -> BaseException:
+    inner = cast("tuple[BaseException, ...]", getattr(error, "exceptions", ()))  # of a group, however deep
+    return _first(inner[0]) if inner else error

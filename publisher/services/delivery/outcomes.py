@@ -1,0 +1,267 @@
+"""What a server's answer does: the delivery is settled, and who must wait because of it is let go.
+
+What was not tried goes back to the queue with its attempt uncounted (arrow g), until its time where there is
+one: a reader pays for answers about the reader, not for a server that fails.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from publisher.core.clocks import in_zone
+from publisher.core.delivery.bounces import classify
+from publisher.core.delivery.holds import in_words
+from publisher.core.delivery.mailing import Cause, Delivery, Hold, Result, deferral, given_up
+from publisher.core.delivery.throttling import SERVER, Gauge, mailing_of, of_mailing, stop_in_words
+from publisher.core.mail.message import Outcome, Phase, Verdict
+from publisher.services.delivery.bounces import judge, stop_if_too_many
+from publisher.services.delivery.canary import judge as judge_sample
+from publisher.services.delivery.circuit_breakers import Brakes
+from publisher.services.delivery.group_commit import GroupCommit
+from publisher.services.delivery.send_queue import Job, Lanes, Open
+from publisher.services.deps import Parts
+
+LOSSES = 3
+"""So many messages lost in a row, with no answer to any: the server fails."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """How the deliveries of a run ended, by verdict; `skipped` were no longer eligible. `held` is what
+    stopped a mailing, or the run, last; `failed`: that was the mail server, and mail waits because of it.
+    `refused` is what it said last to a message that it refused because of us. `troubles` are servers that
+    failed, by name, and why, where others stood in for them.
+    """
+
+    accepted: int = 0
+    rejected: int = 0
+    deferred: int = 0
+    unknown: int = 0
+    skipped: int = 0
+    held: str = ""
+    failed: bool = False
+    refused: str = ""
+    troubles: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def total(self) -> int:
+        return self.accepted + self.rejected + self.deferred + self.unknown + self.skipped
+
+
+Braked = tuple[Gauge, list[Job]]
+"""A gauge that changed, and the waiting jobs it lets go of."""
+
+
+class Books:
+    """The tally of a run, its group commit, and the brakes."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.tally = Tally()
+        self.commit = GroupCommit(parts)
+        self.brakes = Brakes(parts)
+        self.lanes = Lanes(parts.pacing, parts.ticks, self.brakes.probing, parts.batch)
+        self.losses = 0
+        self.down = False
+        self._finishing: list[asyncio.Task[None]] = []
+        self._refused = False
+
+    async def decided(self, job: Job, outcome: Outcome) -> bool:
+        """Settles an answer; False where the line is lost."""
+        if outcome.phase is Phase.CONNECT and outcome.verdict is Verdict.DEFERRED:
+            await self._not_tried(job, outcome)
+            return False
+        if outcome.phase is Phase.SENDER and outcome.verdict is not Verdict.ACCEPTED:
+            await self._not_tried(job, outcome)
+            return True
+        scopes = (job.domain, of_mailing(job.row.mailing))
+        rejected = outcome.verdict is Verdict.REJECTED
+        final = self.brakes.fair(outcome, *scopes) if rejected else outcome
+        if final is not outcome:
+            self.tally.refused = outcome.reply
+        learnt = self._learn(outcome, *scopes)
+        if final.verdict is Verdict.ACCEPTED and not learnt:
+            self._accepted(job, final)
+            return True
+        await self._settle_as(job.row, final)
+        await self.left(job.open)
+        await self._react(*learnt)
+        if self.losses >= LOSSES:
+            await self.server_fails(outcome.reply)
+        self.parts.reach("deliver:settled")
+        return outcome.verdict is not Verdict.UNKNOWN
+
+    def _accepted(self, job: Job, outcome: Outcome) -> None:
+        """Settles in the background: the connection goes on with its next message meanwhile."""
+        row = job.row
+        self.tally.accepted += 1
+        self.lanes.hold()
+        key = row.key if row.soft else ""
+        result = Result(mailing=row.mailing, n=row.n, cause=Cause.ACCEPT, reply=outcome.reply, key=key)
+        self.commit.settle_later(result, partial(self._durable, job.open))
+
+    def _durable(self, opened: Open) -> None:
+        self.parts.reach("deliver:settled")
+        opened.left -= 1
+        if opened.left:
+            self.lanes.release()
+        else:
+            self._finishing.append(asyncio.create_task(self._finish_then_release(opened)))
+
+    async def _finish_then_release(self, opened: Open) -> None:
+        try:
+            await self.finish(opened)
+        finally:
+            self.lanes.release()
+
+    async def caught_up(self) -> None:
+        """Returns when all outcomes are durable and all batches of theirs ended. Raises what failed."""
+        await self.commit.flush()
+        await asyncio.gather(*self._finishing)
+        if self._refused:
+            await asyncio.to_thread(judge, self.parts, self.parts.clock())
+        self.tally.troubles = {} if self.tally.failed else self.parts.transport.troubles
+        if self.tally.refused and not self.tally.accepted and not self.tally.failed:
+            self.tally.failed = True
+            self.tally.held = f"the server took no message: {self.tally.refused}; they are tried again later"
+
+    async def _not_tried(self, job: Job, outcome: Outcome) -> None:
+        """The server did not come to look at the reader: the row goes back as if never claimed."""
+        self.lanes.put([job], first=True)
+        if outcome.verdict is Verdict.REJECTED:
+            mailing = of_mailing(job.row.mailing)
+            gauge = self.brakes.brake(mailing, outcome.reply, self.parts.clock())
+            await self._react((gauge, self._held_by(gauge)))
+        else:
+            await self._react(*self._learn(outcome, SERVER))
+
+    def _learn(self, outcome: Outcome, *scopes: str) -> list[Braked]:
+        """What an answer brakes, or releases, and the waiting jobs that it lets go of: at once, for others
+        must not be started meanwhile.
+        """
+        self.losses = self.losses + 1 if outcome.verdict is Verdict.UNKNOWN else 0
+        if outcome.verdict is Verdict.ACCEPTED:
+            scopes = (*scopes, SERVER)
+        gauges = self.brakes.answered(outcome, self.parts.clock(), *scopes)
+        return [(gauge, self._held_by(gauge)) for gauge in gauges]
+
+    def _held_by(self, gauge: Gauge) -> list[Job]:
+        if gauge.until is None or gauge.scope == SERVER:
+            return []
+        mailing = mailing_of(gauge.scope)
+        if mailing is None:
+            return self.lanes.of_domain(gauge.scope)
+        return self.lanes.of_mailing(mailing)
+
+    async def _react(self, *learnt: Braked) -> None:
+        await self.brakes.keep([gauge for gauge, _ in learnt])
+        for gauge, jobs in learnt:
+            mailing = mailing_of(gauge.scope)
+            if gauge.until is not None and gauge.scope == SERVER:
+                await self.server_fails(gauge.reply)
+            elif gauge.until is not None and mailing is not None:
+                await self.hold(mailing, Hold.SERVER, gauge.reply, gauge.until)
+            await self.withdraw(jobs, None if mailing else gauge.until)
+
+    async def server_fails(self, reply: str) -> None:
+        """Every mailing waits, none loses an attempt; one message is the probe when the time has come."""
+        if self.down:
+            return
+        self.down = True
+        jobs = self.lanes.take_out(lambda _: True)
+        gauge = self.brakes.brake(SERVER, reply, self.parts.clock())
+        await self.brakes.keep([gauge])
+        await asyncio.to_thread(self.parts.store.hold_all, Hold.SERVER, reply, gauge.until)
+        self.tally.failed, self.tally.held = True, stop_in_words(gauge, self.parts.site.timezone)
+        await self.withdraw(jobs)
+
+    async def used_up(self, outcome: Outcome) -> None:
+        """The relays take no more for now: every mailing waits, none loses an attempt, and nothing failed."""
+        if self.down:
+            return
+        self.down = True
+        jobs = self.lanes.take_out(lambda _: True)
+        await asyncio.to_thread(self.parts.store.hold_all, Hold.QUOTA, outcome.reply, outcome.until)
+        zone = self.parts.site.timezone
+        again = f"; it goes on at {in_zone(outcome.until, zone)}" if outcome.until else ""
+        self.tally.held = f"{outcome.reply}{again}"
+        await self.withdraw(jobs)
+
+    async def hold(self, mailing: int, hold: Hold, why: str, until: datetime | None) -> None:
+        """A mailing waits, and loses no attempt."""
+        jobs = self.lanes.of_mailing(mailing)
+        await asyncio.to_thread(self.parts.store.hold, mailing, hold, why, until)
+        zone = self.parts.site.timezone
+        self.tally.held = f"mailing {mailing}: {in_words(hold, mailing, why, until, zone=zone)}"
+        self.tally.failed |= hold is Hold.SERVER
+        await self.withdraw([*jobs, *self.lanes.of_mailing(mailing)])
+
+    async def _settle_as(self, row: Delivery, outcome: Outcome) -> None:
+        match outcome.verdict:
+            case Verdict.ACCEPTED:
+                self.tally.accepted += 1
+                await self.settle(row, Cause.ACCEPT, outcome.reply)
+            case Verdict.REJECTED:
+                self.tally.rejected += 1
+                await self.settle(row, Cause.REJECT, outcome.reply)
+            case Verdict.UNKNOWN:
+                self.tally.unknown += 1
+                await self.settle(row, Cause.LOSE, outcome.reply)
+            case Verdict.DEFERRED:
+                await self._defer(row, outcome.reply)
+
+    async def _defer(self, row: Delivery, reply: str) -> None:
+        wait = deferral(row.attempts)
+        if wait is None:
+            self.tally.rejected += 1
+            await self.settle(row, Cause.REJECT, given_up(row.attempts, reply))
+            return
+        self.tally.deferred += 1
+        await self.settle(row, Cause.DEFER, reply, self.parts.clock() + wait)
+
+    async def settle(
+        self, row: Delivery, cause: Cause, reply: str = "", not_before: datetime | None = None
+    ) -> None:
+        refused = cause is Cause.REJECT and classify(reply) is not None
+        key = row.key if refused or (cause is Cause.ACCEPT and row.soft) else ""
+        result = Result(
+            mailing=row.mailing, n=row.n, cause=cause, reply=reply, not_before=not_before, key=key
+        )
+        await self.commit.settle(result)
+        self._refused |= refused
+        if refused and (why := await asyncio.to_thread(stop_if_too_many, self.parts, row.mailing)):
+            await self.hold(row.mailing, Hold.REFUSALS, why, None)
+
+    async def withdraw(self, jobs: Sequence[Job], until: datetime | None = None) -> None:
+        """Claimed rows that are not tried after all: they wait until then, and it was no attempt."""
+        if not jobs:
+            return
+        results = [
+            Result(mailing=job.row.mailing, n=job.row.n, cause=Cause.RELEASE, not_before=until)
+            for job in jobs
+        ]
+        await asyncio.to_thread(self.parts.store.settle, self.parts.run, results, self.parts.clock())
+        for job in jobs:
+            await self.left(job.open)
+
+    async def journal(self, turn: int) -> None:
+        """A batch was begun or ended: an older copy of the store does not know."""
+        await asyncio.to_thread(self.parts.journal.append, "batch", {"turn": turn})
+
+    async def left(self, opened: Open) -> None:
+        """One row less to settle; with the last the batch ends."""
+        opened.left -= 1
+        if opened.left == 0:
+            await self.finish(opened)
+
+    async def finish(self, opened: Open) -> None:
+        turn = await asyncio.to_thread(self.parts.store.finish, opened.batch, self.parts.clock())
+        await self.journal(turn)
+        if opened.batch.canary:
+            mailing = opened.batch.mailing
+            if why := await asyncio.to_thread(judge_sample, self.parts, mailing):
+                zone = self.parts.site.timezone
+                self.tally.held = f"mailing {mailing}: {in_words(Hold.CANARY, mailing, why, zone=zone)}"
+        self.parts.reach("deliver:finished")

@@ -1,0 +1,1 @@
+"""Who is due, what they get, and how it will look."""

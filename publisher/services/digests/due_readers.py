@@ -1,0 +1,135 @@
+"""What planning would do for a list now: groups of due readers, and what is for each. Writes nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from publisher.core.digests.digest import Share, Shares
+from publisher.core.digests.due import MOST_CORRECTIONS, Candidate, Correction, Due, DueGroup
+from publisher.core.digests.projection import coming
+from publisher.core.posts.post import Mail
+from publisher.core.publishing.log import Known
+from publisher.core.publishing.plan import Plan
+from publisher.core.subscribers.preferences import Taste
+from publisher.core.subscribers.subscription import MailingList, taste_of
+from publisher.services.deps import Parts
+from publisher.services.digests.projection import Foresight
+from publisher.services.subscribers.schedule import late_rhythms, question
+
+
+class Verdict(StrEnum):
+    """What becomes of a group of due readers."""
+
+    MAIL = "mail"
+    WAITS = "waits"  # for more posts: fewer than min_posts
+    NOTHING = "nothing"  # nothing that is new is for them
+    LATE = "late"  # past max_late, and skipped: the posts wait for the next digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Due readers who stand alike, with what they want and what is for them."""
+
+    due: DueGroup
+    taste: Taste
+    share: Share
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """A list's due readers at `due.now`."""
+
+    spec: MailingList
+    due: Due
+    groups: tuple[Group, ...] = ()
+
+    @property
+    def readers(self) -> int:
+        """How many readers would get a digest now."""
+        return sum(group.due.readers for group in self.of(Verdict.MAIL))
+
+    def group(self, reader: Candidate) -> Group | None:
+        """The group a reader is in; None for who is not due."""
+        place = (reader.rhythm, reader.stand, reader.skipped)
+        found = (g for g in self.groups if (g.due.rhythm, g.due.stand, g.due.skipped) == place)
+        return None if reader.why else next(found, None)
+
+    def of(self, verdict: Verdict) -> list[Group]:
+        """The groups that end so."""
+        return [group for group in self.groups if group.verdict is verdict]
+
+
+def ahead(parts: Parts, made: Plan, now: datetime) -> tuple[Outlook, ...]:
+    """The outlook of each list once `made` is applied."""
+    log = Foresight(parts, coming(made, now))
+    return tuple(outlook(parts, spec, now, log=log) for spec in parts.lists)
+
+
+def outlook(
+    parts: Parts,
+    spec: MailingList,
+    now: datetime,
+    *,
+    at_once: bool = False,
+    everyone: bool = False,
+    log: Foresight | None = None,
+) -> Outlook:
+    """Who of a list is due at `now`, and with what; `at_once`: nothing waits for more posts, or to be ripe,
+    and nothing is too late; `everyone`: all are called up. For a look ahead, `log` is what it will be.
+    """
+    log = log or Foresight(parts)
+    asked = question(parts, spec, now, log, at_once=at_once, everyone=everyone)
+    groups = parts.store.due(asked)
+    if not groups:
+        return Outlook(spec=spec, due=asked)
+    back = min(group.stand.offset for group in groups)
+    due, corrected = _corrected(log, asked, back)
+    if due.corrections:
+        groups = parts.store.due(due)
+    shares = Shares(spec, log.fresh(back, due.head), corrected)
+    return _judged(parts, spec, due, groups, shares, at_once=at_once)
+
+
+def _judged(
+    parts: Parts, spec: MailingList, due: Due, groups: Sequence[DueGroup], shares: Shares, *, at_once: bool
+) -> Outlook:
+    tastes = parts.store.tastes([group.stand.taste for group in groups])
+    newest: dict[int, datetime] = {}
+    for group in groups:
+        newest[group.rhythm] = max(group.oldest, newest.get(group.rhythm, group.oldest))
+    late = set[int]() if at_once else late_rhythms(parts, spec, newest, due.now)
+    least = 1 if at_once else spec.min_posts
+
+    def judge(group: DueGroup) -> Group:
+        taste = taste_of(spec, tastes[group.stand.taste])
+        share = shares.of(group.stand, taste, least=least)
+        verdict = _verdict(share)
+        if verdict is Verdict.MAIL and group.rhythm in late and not group.skipped:
+            verdict = Verdict.LATE  # never two in a row
+        return Group(due=group, taste=taste, share=share, verdict=verdict)
+
+    return Outlook(spec=spec, due=due, groups=tuple(map(judge, groups)))
+
+
+def _verdict(share: Share) -> Verdict:
+    if share.waits:
+        return Verdict.WAITS
+    return Verdict.MAIL if share.posts else Verdict.NOTHING
+
+
+def _corrected(log: Foresight, due: Due, back: int) -> tuple[Due, Mapping[int, tuple[Correction, Known]]]:
+    """The question with the corrections after `back`, and the posts of those that may still be mailed, by
+    their place. Of very many, the log is taken up to where they still have a bit each.
+    """
+    found = log.corrections(back, due.head, limit=MOST_CORRECTIONS + 1)
+    while len(found) > MOST_CORRECTIONS:
+        due = replace(due, head=found[-1].seq - 1)
+        found = log.corrections(back, due.head, limit=MOST_CORRECTIONS + 1)
+    if not found:
+        return due, {}
+    posts = log.live({row.post_id for row in found})
+    by_id = {id: known for id, known in posts.items() if known.post.mail is not Mail.NEVER}
+    places = {n: (row, by_id[row.post_id]) for n, row in enumerate(found) if row.post_id in by_id}
+    return replace(due, corrections=tuple(found)), places

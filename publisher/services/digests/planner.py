@@ -1,0 +1,147 @@
+"""Mail planning: who is due, what they get, and a mailing frozen for them.
+
+    keep time -> due -> shares -> put off, pass over -> start -> [plan:started] -> journal
+        -> chunks, one transaction each -> [plan:chunk] -> ready -> [plan:ready]
+
+A mailing in state planning after a crash is gone on with where it stands: its head, posts and content are
+frozen, and a subscription is planned in the transaction that moves its offset. No transaction is long:
+readers move in chunks, and nothing is rendered while one is open.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import NamedTuple
+
+from publisher.core.delivery.mailing import Mailing
+from publisher.core.digests.due import DueGroup
+from publisher.core.errors import Conflict, OutputError, PublisherError, Refused, StoreError
+from publisher.core.subscribers.subscription import MailingList
+from publisher.services.deps import Parts
+from publisher.services.digests.cohorts import frozen
+from publisher.services.digests.due_readers import Outlook, Verdict, outlook
+from publisher.services.mail.public_url import leads_elsewhere
+from publisher.services.subscribers.schedule import CHUNK, UPGRADED, keep_time
+
+TRIES = 5
+"""How often the id of a new mailing is asked for again when another took it meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A digest of a list that was due at `due` and is too late for `readers`: they get its posts with the
+    next one, which is due at `next_at`.
+    """
+
+    list: str
+    readers: int
+    due: datetime
+    next_at: datetime
+
+
+class MailPlan(NamedTuple):
+    """The ids of mailings that became ready, why the mail of each other list cannot be made (its readers are
+    due still), and the digests that were too late.
+    """
+
+    ready: Sequence[int] = ()
+    unsent: tuple[PublisherError, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+def plan_mail(parts: Parts, now: datetime, *, send: Collection[str] = ()) -> MailPlan:
+    """Plans every list's due digests. Safe to call twice. Readers of the lists `send` are all due now, and
+    nothing of theirs waits. A list whose mail cannot be made holds up no other.
+    """
+    ready = [_resume(parts, mailing) for mailing in parts.store.unplanned()]
+    unsent: list[PublisherError] = []
+    skipped: list[Skipped] = []
+    elsewhere = cache(lambda: leads_elsewhere(parts, now))  # asked when the first list has somebody to mail
+    for spec in parts.lists:
+        try:
+            ready += _plan_list(parts, spec, now, skipped, at_once=spec.slug in send, elsewhere=elsewhere)
+        except (StoreError, OutputError):
+            raise  # of the whole site: no list is better off
+        except PublisherError as error:
+            if error not in unsent:  # that links lead elsewhere is one error of all lists
+                unsent.append(error)
+    if parts.store.fact(UPGRADED):
+        parts.store.keep_fact(UPGRADED, "")
+    return MailPlan(ready, tuple(unsent), tuple(skipped))
+
+
+def _plan_list(
+    parts: Parts,
+    spec: MailingList,
+    now: datetime,
+    skipped: list[Skipped],
+    *,
+    at_once: bool,
+    elsewhere: Callable[[], Refused | None],
+) -> list[int]:
+    keep_time(parts, spec, now)
+    while at_once and parts.store.call_up(spec.slug, now, limit=CHUNK):
+        pass
+    look = outlook(parts, spec, now, at_once=at_once)
+    skipped += _skip(parts, look)  # before the others: they may stand where others do
+    planned: list[int] = []
+    if look.readers:
+        if (wrong := elsewhere()) is not None:
+            raise wrong
+        made = _start(parts, look)
+        parts.reach("plan:started")
+        planned.append(_go_on(parts, made, spec.slug, look.due.head, now))
+    _put_off(parts, look, Verdict.WAITS)
+    _put_off(parts, look, Verdict.NOTHING)
+    while parts.store.put_off(look.due, limit=CHUNK, suppressed=True, pass_over=True):
+        pass
+    return planned
+
+
+def _skip(parts: Parts, look: Outlook) -> Iterator[Skipped]:
+    """Readers whose digest is too late get its posts with the next."""
+    late: defaultdict[int, list[DueGroup]] = defaultdict(list)
+    for group in look.of(Verdict.LATE):
+        late[group.due.rhythm].append(group.due)
+    times = {beat.id: beat.next_at for beat in parts.store.beats(look.spec.slug)} if late else {}
+    for rhythm, groups in late.items():
+        stands, readers = sorted({group.stand for group in groups}), 0
+        while moved := parts.store.skip(look.due, rhythm, stands, limit=CHUNK):
+            readers += moved
+        due = min(group.oldest for group in groups)
+        next_at = times[rhythm] or look.due.now  # a rhythm that is late has a time
+        yield Skipped(list=look.spec.slug, readers=readers, due=due, next_at=next_at)
+
+
+def _put_off(parts: Parts, look: Outlook, verdict: Verdict) -> None:
+    """Readers who get nothing this time: due when their rhythm is, past what did not match."""
+    stands = sorted({group.due.stand for group in look.of(verdict)})
+    over = verdict is Verdict.NOTHING
+    while stands and parts.store.put_off(look.due, limit=CHUNK, stands=stands, pass_over=over):
+        pass
+
+
+def _start(parts: Parts, look: Outlook) -> int:
+    """Starts the mailing under the id its links name; a confirmation mail may take that id meanwhile."""
+    for _ in range(TRIES):
+        try:
+            return parts.store.start(frozen(parts, look, parts.store.next_mailing()), look.due.now)
+        except Conflict:
+            continue
+    return parts.store.start(frozen(parts, look, None), look.due.now)
+
+
+def _resume(parts: Parts, mailing: Mailing) -> int:
+    return _go_on(parts, mailing.id, mailing.list, mailing.head, mailing.due_before)
+
+
+def _go_on(parts: Parts, mailing: int, spec: str, head: int, now: datetime) -> int:
+    fields = {"at": now.isoformat(), "mailing": mailing, "list": spec, "head": head}
+    parts.journal.append("mailing", fields)
+    cut = parts.pacing.cut
+    while parts.store.plan_chunk(mailing, limit=CHUNK, batch=parts.batch, now=now, cut=cut):
+        parts.reach("plan:chunk")
+    parts.reach("plan:ready")
+    return mailing

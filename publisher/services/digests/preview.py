@@ -1,0 +1,120 @@
+"""Preview: a digest as its readers would get it, without touching the store."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from publisher.core.addresses import Address, parse
+from publisher.core.digests.digest import Shares
+from publisher.core.digests.due import Stand
+from publisher.core.errors import Refused
+from publisher.core.mail.headers import date_value, to_value
+from publisher.core.mail.lint import Problem
+from publisher.core.mail.message import Letter, Place, Segment, cut, fill
+from publisher.core.publishing.log import Known
+from publisher.core.subscribers.preferences import Taste
+from publisher.core.subscribers.subscription import MailingList
+from publisher.services.deps import Parts
+from publisher.services.digests.cohorts import foreseen
+from publisher.services.digests.linting import Judged, judged
+from publisher.services.digests.projection import Foresight, foresee
+from publisher.services.digests.reader_preview import next_for
+from publisher.services.mail.messages import tokens
+from publisher.services.subscribers.schedule import question
+
+RECENT = 5
+"""How many of the newest posts stand in for a digest when nobody has anything new to get."""
+
+SOMEBODY = "reader@example.org"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """One mail, ready to be looked at: what it is made of, one reader's values, and what the lint says.
+    `note` says why its reader would not get it by itself yet.
+    """
+
+    letter: Letter
+    segments: tuple[Segment, ...]
+    values: dict[Place, bytes]
+    problems: tuple[Problem, ...]
+    note: str = ""
+
+    def files(self) -> dict[str, bytes]:
+        """subject.txt, body.html, body.txt and message.eml."""
+        return {
+            "subject.txt": (self.letter.subject + "\n").encode(),
+            "body.html": self._whole(self.letter.html),
+            "body.txt": self._whole(self.letter.text),
+            "message.eml": fill(self.segments, self.values),
+        }
+
+    def _whole(self, text: str) -> bytes:
+        pieces = cut(text, self.letter.marks)
+        return fill([p if isinstance(p, Place) else p.encode() for p in pieces], self.values)
+
+
+def preview(parts: Parts, spec: MailingList, now: datetime, *, reader: str = "") -> Drawn:
+    """What the longest waiting reader would get next, else the newest posts; with `reader`, an address of the
+    list, exactly what that reader would get if `publish` ran now, links and all: only Message-ID is made when
+    it is sent, and a signature with it. Raises TemplateError, SourceError; Refused: nothing was published
+    yet, the address gets no mail of the list, or there is nothing for it.
+    """
+    if reader:
+        return _for_reader(parts, spec, now, parse(reader, where="--as"))
+    log = foresee(parts, now)
+    posts = _waiting(parts, spec, log, now) or _recent(parts)
+    if not posts:
+        raise Refused(f"preview {spec.slug}", "no post is published yet", "run `publisher publish` first")
+    digest = foreseen(parts, spec, log, posts, now, language="")
+    made = judged(parts, digest, parts.store.next_mailing())
+    return _drawn(parts, made, now, parse(SOMEBODY), NOBODY)
+
+
+def _for_reader(parts: Parts, spec: MailingList, now: datetime, address: Address) -> Drawn:
+    log = foresee(parts, now)
+    mine = next_for(parts, spec, now, address, log)
+    reader = _Reader(mine.mailing, mine.reader.id, mine.reader.generation)
+    digest = foreseen(parts, spec, log, mine.posts, now, language=mine.language)
+    made = judged(parts, digest, mine.mailing, own=mine.own)
+    return _drawn(parts, made, now, parse(mine.reader.address), reader, note=mine.note)
+
+
+class _Reader(NamedTuple):
+    mailing: int
+    subscription: int
+    generation: int
+
+
+NOBODY = _Reader(0, 0, 0)
+
+
+def _drawn(
+    parts: Parts, made: Judged, now: datetime, address: Address, reader: _Reader, *, note: str = ""
+) -> Drawn:
+    places = frozenset(segment for segment in made.message if isinstance(segment, Place))
+    values = {
+        Place.TO: to_value(address),
+        Place.DATE: date_value(now),
+        Place.MESSAGE_ID: b"preview",
+        **tokens(parts, places, reader, now),
+    }
+    return Drawn(letter=made.letter, segments=made.message, values=values, problems=made.problems, note=note)
+
+
+def _waiting(parts: Parts, spec: MailingList, log: Foresight, now: datetime) -> Sequence[Known]:
+    """What matches the list of the posts since the reader of the list who stands furthest back."""
+    behind = parts.store.furthest_back(spec.slug)
+    if behind is None:
+        return ()
+    fresh = log.fresh(behind, question(parts, spec, now, log).head)
+    return Shares(spec, fresh, {}).of(Stand(behind), Taste(), least=1).posts
+
+
+def _recent(parts: Parts) -> Sequence[Known]:
+    return tuple(reversed(parts.store.newest(RECENT)))
+
+
+Draw = Callable[[], Drawn]
+"""Draws the mail anew: templates and settings may have changed."""

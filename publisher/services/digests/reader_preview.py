@@ -1,0 +1,101 @@
+"""What one reader would get if mail were planned now: the posts, and which cohort of which mailing it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from publisher.core.addresses import Address
+from publisher.core.digests.due import Candidate
+from publisher.core.errors import Refused
+from publisher.core.publishing.log import Known
+from publisher.core.subscribers.subscription import MailingList, Subscription
+from publisher.core.tokens import address_key
+from publisher.services.deps import Parts
+from publisher.services.digests.cohorts import together
+from publisher.services.digests.due_readers import Group, Outlook, Verdict, outlook
+from publisher.services.digests.projection import Foresight
+
+NOT_MAILED = {
+    "pending": "has not confirmed yet",
+    "unsubscribed": "has left it",
+    "paused": "is taking a pause",
+    "suppressed": "is suppressed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mine:
+    """A reader's part of a mailing to come. `mailing` is the id it will get if no other starts before; `own`:
+    it is not what the page of the mailing shows. `note` says why it does not come by itself now.
+    """
+
+    reader: Subscription
+    mailing: int
+    posts: Sequence[Known]
+    language: str
+    own: bool
+    note: str = ""
+
+
+def next_for(parts: Parts, spec: MailingList, now: datetime, address: Address, log: Foresight) -> Mine:
+    """What the next planning would make for a reader; if that is nothing, what `publish --send` would. Raises
+    Refused: the address gets no mail of the list, or there is nothing new for it.
+    """
+    reader = _subscription(parts, spec, address)
+    look = outlook(parts, spec, now, log=log)
+    group, who = _group(parts, spec, look, reader)
+    note = "" if group is not None and group.verdict is Verdict.MAIL else _note(spec, who, group)
+    if note:
+        look = outlook(parts, spec, now, at_once=True, everyone=True, log=log)
+        group, _ = _group(parts, spec, look, reader)
+    if group is None or group.verdict is not Verdict.MAIL:
+        what = f"nothing is new for {reader.address}"
+        raise Refused(f"preview {spec.slug}", what, "leave out --as for the newest posts")
+    cohorts = together(look.of(Verdict.MAIL), parts.language(spec))
+    place = next(n for n, (_, groups) in enumerate(cohorts) if group in groups)
+    return Mine(
+        reader=reader,
+        mailing=parts.store.next_mailing() + _before(parts, spec, now, log),
+        posts=group.share.posts,
+        language=cohorts[place][0][1],
+        own=place > 0,
+        note=note,
+    )
+
+
+def _subscription(parts: Parts, spec: MailingList, address: Address) -> Subscription:
+    for found in parts.store.of_person(address_key(str(address), parts.ring())):
+        if found.list == spec.slug:
+            return found
+    do = "see `publisher subscribers list`"
+    raise Refused(f"preview {spec.slug}", f"{address} is no reader of it", do)
+
+
+def _group(
+    parts: Parts, spec: MailingList, look: Outlook, reader: Subscription
+) -> tuple[Group | None, Candidate]:
+    """The group the reader is in, and where they stand. Raises Refused: they get no mail."""
+    who = next(iter(parts.store.candidates(look.due, reader.id)))
+    if who.why in NOT_MAILED:
+        what = f"{reader.address} {NOT_MAILED[who.why]}"
+        raise Refused(f"preview {spec.slug}", what, "`publisher subscribers show` tells more")
+    return look.group(who), who
+
+
+def _note(spec: MailingList, who: Candidate, group: Group | None) -> str:
+    sent = f"this is what `publisher publish --send {spec.slug}` would bring now"
+    if who.why or group is None:
+        return f"{who.address} is not due yet; {sent}"
+    match group.verdict:
+        case Verdict.WAITS:
+            return f"the posts wait for more (min_posts = {spec.min_posts}); {sent}"
+        case Verdict.LATE:
+            return f"the digest is too late (max_late), and its posts wait for the next; {sent}"
+        case _:
+            return f"nothing is due for {who.address} yet; {sent}"
+
+
+def _before(parts: Parts, spec: MailingList, now: datetime, log: Foresight) -> int:
+    """How many lists have a mailing now that is planned before this one."""
+    earlier = parts.lists[: [one.slug for one in parts.lists].index(spec.slug)]
+    return sum(outlook(parts, one, now, log=log).readers > 0 for one in earlier)

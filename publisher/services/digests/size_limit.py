@@ -1,0 +1,91 @@
+"""The size of a mail: beyond 102 kB Gmail hides the end of it, and with it the way out.
+
+Small posts stay whole; large ones share the rest of the room, end after a whole block, and link to the rest.
+Where even that is too much, the oldest posts are only counted.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+from publisher.core.digests.digest import Content, Digest, DigestPost, Links
+from publisher.services.deps import Parts
+
+LIMIT = 90_000
+"""Bytes of HTML in a mail, styles inlined, as it is sent."""
+
+TOKENS = 500
+"""Bytes that the tokens of a reader's links take beyond the marks that stand for them."""
+
+_BUDGETS = (62_000, 45_000, 30_000, 15_000, 5_000, 0)
+"""Bytes of post HTML to try, before styles are inlined."""
+
+_RUNGS = (
+    0,
+    500,
+    700,
+    1000,
+    1400,
+    2000,
+    2800,
+    4000,
+    5600,
+    8000,
+    11_000,
+    16_000,
+    22_000,
+    32_000,
+    45_000,
+    62_000,
+)
+"""Where posts are cut: few lengths, so that what is cut and inlined for one cohort serves the next."""
+
+
+def content_of(parts: Parts, digest: Digest, links: Links) -> Content:
+    """The digest as finished content whose HTML is at most LIMIT bytes. Raises TemplateError."""
+    content = Content(subject="", text="", html="")
+    total = sum(len(post.html.encode()) for post in digest.posts)
+    for budget in (_BUDGETS[0], *(budget for budget in _BUDGETS[1:] if budget < total)):
+        shown = shortened(parts, digest, budget)
+        content = parts.renderer.digest(shown, links)
+        if _sent_size(content.html) <= LIMIT:
+            return content
+    if len(digest.posts) < 2:
+        return content  # the frame alone is too large: the lint names it
+    half = (len(digest.posts) + 1) // 2
+    fewer = replace(digest, posts=digest.posts[-half:], more=digest.more + len(digest.posts) - half)
+    return content_of(parts, fewer, links)
+
+
+def _sent_size(html: str) -> int:
+    """Bytes of HTML in a reader's mail, whose lines end in CRLF."""
+    return len(html.encode()) + html.count("\n") + TOKENS
+
+
+def shortened(parts: Parts, digest: Digest, budget: int) -> Digest:
+    """`digest` with bodies of at most `budget` bytes of HTML together."""
+    sizes = [len(post.html.encode()) for post in digest.posts]
+    if sum(sizes) <= budget:
+        return digest
+    room = max(rung for rung in _RUNGS if rung <= _share(sizes, budget))
+
+    def fitted(post: DigestPost, size: int) -> DigestPost:
+        if size <= room:
+            return post
+        return parts.kept.get(("cut", post, room), partial(_cut, parts, post, room))
+
+    return replace(digest, posts=tuple(map(fitted, digest.posts, sizes)))
+
+
+def _share(sizes: list[int], budget: int) -> int:
+    """The most bytes that each large post may have when the small ones stay whole."""
+    left = len(sizes)
+    for size in sorted(sizes):
+        if size > budget // left:
+            break
+        budget, left = budget - size, left - 1
+    return budget // left if left else budget
+
+
+def _cut(parts: Parts, post: DigestPost, room: int) -> DigestPost:
+    html, _ = parts.markup.excerpt(post.html, room)
+    return replace(post, html=html, text=parts.markup.text(html, post.title) or post.summary, cut=True)

@@ -1,0 +1,113 @@
+"""Mailings with something left to send when a post in them is withdrawn: that is made anew without it, before
+it is sent, approved, resumed or sent again. What was sent stays sent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from publisher.core.delivery.holds import Order
+from publisher.core.delivery.mailing import Reworded
+from publisher.core.errors import PublisherError, Refused
+from publisher.core.mail.message import Recipe
+from publisher.core.mail.mime import freeze
+from publisher.core.publishing.incremental import Names
+from publisher.services.deps import Parts
+from publisher.services.digests.compose import digest_of
+from publisher.services.digests.linting import digest_message
+
+NAMED = 3
+"""Posts that are named."""
+
+
+def reword(parts: Parts, now: datetime) -> Sequence[str]:
+    """Takes withdrawn posts out of mails that nobody has yet; returns what became of which mailing, in words.
+    One that shows nothing else is cancelled, one that cannot be made anew is paused. Raises StoreError.
+    """
+    told: list[str] = []
+    for id in parts.store.with_withdrawn():
+        try:
+            _, what = _reworded(parts, id, now)
+        except PublisherError as error:
+            why = f"{_gone(parts, id)}, and it cannot be made again without: {error}"
+            parts.store.stop(id, why)
+            what = f"not sent: {why}"
+        if what:
+            told.append(f"mailing {id}: {what}")
+    return told
+
+
+def without_withdrawn(parts: Parts, id: int, now: datetime) -> None:
+    """Makes a mailing anew that is about to go out, where a post in it was withdrawn. Raises Refused: it
+    cannot be, or nothing is left of it; StoreError.
+    """
+    if not parts.store.withdrawn_in(id):
+        return
+    where, gone = f"mailing {id}", _gone(parts, id)
+    mailing = parts.store.mailing(id, counted=False)
+    try:
+        if mailing is None or parts.list(mailing.list) is None:
+            raise Refused("publisher.toml", "its list is no longer there", "")
+        became, _ = _reworded(parts, id, now)
+    except PublisherError as error:
+        what = f"{gone}, and the mail cannot be made again without: {error}"
+        do = f"mend that and say it again, or `publisher mailings cancel {id}`"
+        raise Refused(where, what, do) from error
+    if became is Reworded.STOPPED:
+        raise Refused(where, f"{gone} while it was being sent", "say it again in a moment")
+    if not _shown(parts, id):
+        raise Refused(where, f"{gone}, and it shows no other post", "nothing of it can be sent")
+
+
+def _shown(parts: Parts, id: int) -> bool:
+    gone = {*parts.store.withdrawn_in(id)}
+    return any(post not in gone for _, posts, _ in parts.store.cohorts(id) for post, _ in posts)
+
+
+def _reworded(parts: Parts, id: int, now: datetime) -> tuple[Reworded, str]:
+    """What became of a mailing, and that in words; "" where there is nothing to tell."""
+    mailing = parts.store.mailing(id, counted=False)
+    gone = _gone(parts, id)
+    spec = parts.list(mailing.list) if mailing else None
+    if mailing is None or spec is None:
+        parts.store.order(id, Order.CANCEL, now)
+        return (
+            Reworded.SAME,
+            f"cancelled, since {gone}, and its list is no longer in publisher.toml",
+        )
+    recipes: dict[int, Recipe] = {}
+    segments: dict[str, bytes] = {}
+    subject, left = mailing.subject, False
+    for n, posts, language in parts.store.cohorts(id):
+        digest = digest_of(parts, spec, posts, mailing.due_before, language=language, public=True)
+        shown = tuple(post for post in digest.posts if not post.gone)
+        left |= bool(shown)
+        if len(shown) == len(digest.posts):
+            continue
+        digest = replace(digest, posts=shown or digest.posts)
+        letter, message = digest_message(parts, digest, id, own=n > 1)
+        recipes[n], new = freeze(message)
+        segments |= new
+        subject = letter.subject if n == 1 else subject
+    if not left:
+        parts.store.order(id, Order.CANCEL, now)
+        return Reworded.SAME, f"cancelled, since {gone}, and it shows no other post"
+    became = parts.store.reword(id, recipes, segments, subject, now)
+    return became, _WORDS[became].format(gone=gone)
+
+
+_WORDS = {
+    Reworded.SAME: "",
+    Reworded.CHANGED: "made again, since {gone}",
+    Reworded.STOPPED: "stopped, since {gone}; the rest goes on without",
+}
+
+
+def _gone(parts: Parts, id: int) -> str:
+    """That posts in a mailing were withdrawn, by their files."""
+    known = parts.store.known_by(Names(ids=frozenset(parts.store.withdrawn_in(id))))
+    paths = [k.post.path for k in known]
+    more = [f"{len(paths) - NAMED} more"] if len(paths) > NAMED else []
+    *first, last = [*paths[:NAMED], *more] or ["a post in it"]
+    named = f"{', '.join(first)} and {last}" if first else last
+    return f"{named} {'were' if first else 'was'} withdrawn"

@@ -1,0 +1,1 @@
+"""Documents under public/: feeds, pages, redirects, server snippets."""

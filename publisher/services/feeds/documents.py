@@ -1,0 +1,135 @@
+"""Documents: written only when their bytes change, by rename, with a time that changes with the bytes.
+
+    remove -> [documents:removed] -> forget
+    stage -> [documents:staged] -> save_documents -> [documents:saved] -> place
+
+What no post needs any more goes first, and its row after its file: the next publish removes what a crash
+left. Before the save a crash leaves only staged files, which are swept; after it the row says what the file
+must be, and the next publish makes the same bytes again and puts them there. So it is for encodings.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from publisher.core.feeds.documents import Document, Version
+from publisher.core.feeds.feed_documents import may_be_feed, read_feed
+from publisher.services.deps import Parts
+from publisher.services.feeds.staging import Staging
+from publisher.services.feeds.websub import pings_for
+
+ARCHIVE = "archive/"
+"""Archive documents do not change, so nobody has an older version of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A document that should stand at `path`, made of inputs named by `fingerprint`, by `make` if need be;
+    None of `make`: what it is made of is gone, and what stands there stays. `topic` is the URL by which hubs
+    know it; "" where none is to be told when it changes.
+    """
+
+    path: str
+    fingerprint: str
+    make: Callable[[], bytes | None]
+    topic: str = ""
+
+
+def write(
+    parts: Parts, wanted: Sequence[Wanted], now: datetime, *, owned: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Brings the wanted documents up to date; returns the paths whose bytes changed. In `owned` folders
+    ("posts/") nothing else stays.
+    """
+    before = parts.store.documents()
+    parts.shelf.sweep()
+    clear(parts, sorted({p for p in before if p.startswith(owned)} - {want.path for want in wanted}))
+    staged: list[Document] = []
+    versions: list[Version] = []
+    changed: list[str] = []
+    topics: list[tuple[str, str]] = []
+    with Staging(parts.shelf) as staging:
+        for want in wanted:
+            old = before.get(want.path)
+            if old is not None and old.fingerprint == want.fingerprint and parts.shelf.holds(old):
+                continue
+            data = want.make()
+            if data is None:
+                continue
+            new = _record(parts, want, data, old, now)
+            if old is None or old.hash != new.hash or not parts.shelf.holds(new):
+                staging.stage(new.path, data)
+                changed.append(new.path)
+                versions += _version(new, data)
+            if want.topic and not _was(parts, new, old):
+                topics.append((want.topic, new.hash))
+            staged.append(new)
+    if not staged:
+        _release(parts)
+        return ()
+    parts.reach("documents:staged")
+    parts.store.save_documents(staged, (), pings_for(parts, topics, now), versions)
+    parts.reach("documents:saved")
+    moved = frozenset(changed)
+    _place(parts, [document for document in staged if document.path in moved])
+    _release(parts)
+    return tuple(changed)
+
+
+def _release(parts: Parts) -> None:
+    """Hubs may be told what was queued with documents, also by a publish that a crash ended."""
+    if parts.hubs:
+        parts.store.place_pings()
+
+
+def _was(parts: Parts, new: Document, old: Document | None) -> bool:
+    """Whether readers have these bytes already; also where the store was lost and the file stands."""
+    if old is not None:
+        return old.hash == new.hash
+    standing = parts.shelf.standing(new.path)
+    return standing is not None and standing[0] == new.hash
+
+
+def clear(parts: Parts, gone: Sequence[str]) -> None:
+    """Takes documents away. Files first: after a crash the rows still say what must go."""
+    for path in gone:
+        parts.shelf.remove(path)
+        parts.reach("documents:removed")
+    if gone:
+        parts.store.save_documents((), gone)
+
+
+def _record(parts: Parts, want: Wanted, data: bytes, old: Document | None, now: datetime) -> Document:
+    """The row for `data`. The time moves by at least a second when the bytes differ, else not at all; also
+    where the store was lost and the file stands.
+    """
+    name = hashlib.sha256(data).hexdigest()
+    modified = now.astimezone(UTC).replace(microsecond=0)
+    before = (old.hash, old.modified) if old else parts.shelf.standing(want.path)
+    if before is not None:
+        hash, then = before
+        modified = then if hash == name else max(modified, then + timedelta(seconds=1))
+    return Document(
+        path=want.path, fingerprint=want.fingerprint, hash=name, size=len(data), modified=modified
+    )
+
+
+def _version(document: Document, data: bytes) -> list[Version]:
+    """What a feed held, for clients that will still have these bytes when it has others."""
+    path, hash, modified = document.path, document.hash, document.modified
+    feed = read_feed(data) if may_be_feed(path) and not path.startswith(ARCHIVE) else None
+    if feed is None:
+        return []
+    return [Version(path=path, hash=hash, modified=modified, marks=feed.marks)]
+
+
+def _place(parts: Parts, documents: Iterable[Document]) -> None:
+    for document in documents:
+        parts.shelf.place(document.path, document.modified)
+        parts.reach("documents:placed")
+
+
+def fingerprint(*values: object) -> str:
+    """A name for inputs: equal inputs, equal name. 64 hex digits."""
+    return hashlib.sha256("\0".join(map(repr, values)).encode("utf-8", "surrogatepass")).hexdigest()

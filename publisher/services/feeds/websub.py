@@ -1,0 +1,94 @@
+"""WebSub: hubs are told of changed feeds, after the new bytes can be fetched (W3C WebSub 6).
+
+    queue with the documents -> place -> release -> claim -> [websub:claimed] -> post -> [websub:told] -> end
+
+A crash before the post repeats it when the claim is over, one after it may tell a hub twice: it fetches the
+feed once more, and nobody sees anything new. A hub that does not answer is asked again, later each time.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from publisher.core.clocks import in_zone
+from publisher.core.feeds.websub import Ping, next_try
+from publisher.core.publishing.links import host_of
+from publisher.services.deps import Parts
+
+CLAIM = timedelta(minutes=2)
+"""How long a claimed ping is nobody else's: longer than any hub is waited for."""
+
+AREA = "websub"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinged:
+    """What came of it: the pings that hubs took, and those they did not."""
+
+    told: tuple[Ping, ...] = ()
+    failed: tuple[Ping, ...] = ()
+
+
+def pings_for(parts: Parts, topics: Iterable[tuple[str, str]], now: datetime) -> list[Ping]:
+    """What each hub must be told of feeds (URL, hash of its bytes) that changed."""
+    changed = list(topics)
+    return [
+        Ping(hub=hub, topic=topic, version=version, since=now, next_at=now)
+        for hub in parts.hubs
+        for topic, version in changed
+    ]
+
+
+def send_pings(parts: Parts, now: datetime) -> Pinged:
+    """Tells the hubs whose time has come; never raises for what a hub does. Raises StoreError."""
+    claimed = parts.store.claim_pings(now, now + CLAIM)
+    if not claimed:
+        return Pinged()
+    parts.reach("websub:claimed")
+    told: list[Ping] = []
+    failed: list[Ping] = []
+    for hub, queued in groupby(claimed, key=lambda ping: ping.hub):
+        if hub not in parts.hubs:  # the author took it out of the settings
+            for ping in queued:
+                parts.store.end_ping(ping)
+        else:
+            _tell(parts, list(queued), told, failed)
+    parts.store.set_problems(AREA, problems(parts.store.pings(), parts.site.timezone), now)
+    return Pinged(told=tuple(told), failed=tuple(failed))
+
+
+def _tell(parts: Parts, queued: Sequence[Ping], told: list[Ping], failed: list[Ping]) -> None:
+    """One hub. When it does not answer at all, it is not asked for the rest."""
+    web, dead = parts.web(), ""
+    for ping in queued:
+        wait: timedelta | None = None
+        if not dead:
+            form = {"hub.mode": "publish", "hub.url": ping.topic}
+            answer = web.post(ping.hub, form, {host_of(ping.hub)})
+            if answer.ok:
+                parts.reach("websub:told")
+                parts.store.end_ping(ping)
+                told.append(ping)
+                continue
+            wait = answer.wait
+            dead = "" if answer.reply[:3].isdecimal() else answer.reply
+            ping = replace(ping, reply=answer.reply)
+        later = replace(ping, attempts=ping.attempts + 1, reply=dead or ping.reply)
+        later = replace(later, next_at=next_try(later.attempts, parts.clock(), wait))
+        parts.store.defer_ping(later)
+        failed.append(later)
+
+
+def problems(pings: Iterable[Ping], zone: str) -> list[str]:
+    """A line for each hub that is not told yet though it was asked; times by the clock of `zone`."""
+    late = [ping for ping in pings if ping.attempts]
+    lines: list[str] = []
+    for hub, group in groupby(late, key=lambda ping: ping.hub):
+        feeds = list(group)
+        times = max(ping.attempts for ping in feeds)
+        again = min((ping.next_at for ping in feeds if ping.next_at), default=None)
+        then = f"asked again at {in_zone(again, zone)}" if again else "given up until the feed changes"
+        what = f"{len(feeds)} feed{'s' if len(feeds) > 1 else ''}"
+        lines.append(f"{hub}: not told of {what} ({feeds[0].reply}); asked {times} times, {then}")
+    return lines

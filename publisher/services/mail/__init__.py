@@ -1,0 +1,1 @@
+"""The messages that are made for a reader."""

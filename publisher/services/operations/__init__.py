@@ -1,0 +1,1 @@
+"""What an operator asks for: check, status, reconcile, simulate."""

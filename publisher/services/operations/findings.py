@@ -1,0 +1,102 @@
+"""Findings: what an author has to mend in a file, by its lines. Nothing of it holds up a post or a mail."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from publisher.core.mail.lint.links import unreachable, unusable
+from publisher.core.patterns import lazy
+from publisher.core.posts.post import Parsed, Post, warned
+from publisher.core.publishing.log import Kind
+from publisher.core.publishing.plan import Plan
+from publisher.services.deps import Parts
+from publisher.services.posts.assets import files_of
+from publisher.services.posts.rendered import faults_of, removed_of
+
+NOWHERE = "leads nowhere; correct the link"
+"""Said of a link to a file that is no post, or none that is public."""
+
+_LINKS = lazy(r"\{%-?\s*(?:post_\w+|link)\s|\{\{[<%]?\s*(?:(?:rel)?ref|get_url)\b")
+_VALUES = lazy(r"'[^']*'|\"[^\"]*\"|\([^()]*\)|\{[^{}]*\}+|<[^<>]*>|\d+|\S+\.\w+")
+_FEW = 3
+"""Warnings of one kind that are all shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something to mend in a file. `line` counts from 1; 0 where no line is to blame."""
+
+    path: str
+    line: int
+    reason: str
+    error: bool
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}" if self.line else self.path
+        return f"{where}: {'' if self.error else 'warning: '}{self.reason}"
+
+
+def findings_of(parts: Parts, item: Parsed) -> list[Finding]:
+    """What its author is warned of: values that were passed over, template code that was left out, pictures
+    and links that readers cannot use.
+    """
+    post = item.post
+    notes = [warned(warning) for warning in post.warnings]
+    if post.hidden is None:
+        notes += [(0, reason) for reason in _address(parts, post)]
+        dead = {line for line, reason in notes if NOWHERE in reason}
+        notes += [
+            (item.in_file(line), f"{tag} is template code and was left out; write it as Markdown or HTML")
+            for line, tag in removed_of(parts.markup, post, item.body)
+            if not (_LINKS.match(tag) and item.in_file(line) in dead)
+        ]
+        notes += [
+            (item.in_file(line) if line else 0, what)
+            for line, what in faults_of(parts.markup, post, item.body, files_of(parts, post))
+            if not ("('{" in what and item.in_file(line) in dead)
+        ]
+    return [Finding(path=post.path, line=line, reason=reason, error=False) for line, reason in notes]
+
+
+def findings_of_changes(parts: Parts, made: Plan) -> Sequence[Finding]:
+    """What authors are warned of in the posts that `made` brings to readers: once for each post, not whenever
+    somebody looks. Posts that enter as backfill are not looked at: `check` tells.
+    """
+    if made.stops:
+        return ()
+    told = (Kind.PUBLISHED, Kind.UPDATED, Kind.CORRECTED, Kind.RESTORED)
+    paths = sorted({c.post.path for c in made.changes if c.kind in told and not c.backfill})
+    readings = parts.source().read_many(paths, {}) if paths else ()
+    items = (reading.result for reading in readings)
+    found = (finding for item in items if isinstance(item, Parsed) for finding in findings_of(parts, item))
+    return sorted(found, key=lambda finding: (finding.path, finding.line))
+
+
+def _address(parts: Parts, post: Post) -> Iterator[str]:
+    """What is wrong with where its front matter sends readers."""
+    if (why := unusable(post.url)) or (not unreachable(parts.site.url) and (why := unreachable(post.url))):
+        yield f"its address {post.url[:80]!r} leads nowhere: {why}; correct it in the front matter"
+
+
+def in_short(findings: Sequence[Finding]) -> Iterator[str]:
+    """Findings as lines for a person: all errors; of warnings of one kind no more than a few, or the first,
+    and how many there are. Each file's stay in their order.
+    """
+    kinds: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        kinds["" if finding.error else _kind(finding)].append(finding)
+    first = {id(found[0]) for kind, found in kinds.items() if kind and len(found) > _FEW}
+    for finding in findings:
+        found = kinds[_kind(finding)] if not finding.error else ()
+        if len(found) <= _FEW or id(finding) in first:
+            yield str(finding)
+        if id(finding) in first and _kind(finding) != NOWHERE:
+            yield f"  and {len(found) - 1:,} more warnings of this kind (`publisher check --all` shows them)"
+    if dead := kinds.get(NOWHERE):
+        all_of_them = "" if len(dead) <= _FEW else " (`publisher check --all` shows them)"
+        yield f"{len(dead):,} {'link leads' if len(dead) == 1 else 'links lead'} nowhere{all_of_them}"
+
+
+def _kind(finding: Finding) -> str:
+    """What is wrong, without the values that it is wrong of."""
+    return NOWHERE if NOWHERE in finding.reason else " ".join(_VALUES.sub("", finding.reason).split())

@@ -1,0 +1,186 @@
+"""Reconcile: a store that was restored, or made anew, catches up with the files beside it.
+
+    behind -> what could be sent is in doubt -> departures -> for each mailing missed: the log as it was then,
+    and its readers have had it -> numbers -> no longer behind
+
+Each step may be the last before a crash: the store stays behind until all are done, and each does no harm
+twice. Nothing is sent. A reader may miss a post that was back-dated meanwhile; nobody gets one twice.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from publisher.core.delivery.reconciliation import (
+    SKIPPED,
+    SUBSCRIPTIONS_SKIPPED,
+    JournalSummary,
+    Started,
+    missed,
+    summary_of,
+)
+from publisher.core.subscribers.departures import Departure
+from publisher.services.deps import Parts
+from publisher.services.publishing.folder_snapshot import LastLook
+from publisher.services.publishing.publish import enter
+
+SEEN, HEAD, BEGUN = "journal_seen", "reconciled_head", "reconcile_begun"
+"""Facts: how many bytes of the journal the store knows of, the log's head that was given up, and since when a
+reconcile is under way."""
+
+log = logging.getLogger(__name__)
+
+WHY = "the store was restored: it may have been sent after the backup"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """What the store does not know: how the files tell it, in a person's words."""
+
+    departures: tuple[Departure, ...]
+    started: tuple[Started, ...]
+    log_head: int
+    never: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    sent: bool = False
+    begun: bool = False
+
+    @property
+    def departures_only(self) -> bool:
+        """Whether nothing is lacking but departures: no mail went out that the store does not know of."""
+        return bool(self.departures or self.never) and not (
+            self.started or self.log_head or self.sent or self.begun
+        )
+
+    def __str__(self) -> str:
+        gone, missed = len(self.departures), len(self.started)
+        words = [f"{gone} departure{'s' * (gone > 1)}"] if gone else []
+        words += [f"{missed} mailing{'s' * (missed > 1)}"] if missed else []
+        words += [f"the log up to {self.log_head}"] if self.log_head else []
+        words += [f"{len(self.never)} of those who want no confirmation mail"] if self.never else []
+        words += ["what was sent since"] if self.sent else []
+        return "it lacks " + ", ".join(words) if words else "it was reconciled in part"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What a reconcile did: departures replayed, deliveries now in doubt, readers moved on, by list."""
+
+    departures: int
+    doubts: int
+    moved: dict[str, int]
+
+
+def behind(parts: Parts, manifest: bytes | None) -> Behind | None:
+    """Whether the store lacks what the journal or public/manifest.json tell; None: it is up to date. A site
+    without lists mails nobody, and is never behind.
+    """
+    if not parts.lists:
+        return None
+    seen = _seen(parts)
+    entries, size = parts.journal.since(seen)
+    told = summary_of(entries)
+    last, head = _last(parts), _told(manifest, "log_head")
+    new = size != seen
+    if parts.store.head().baseline_at is None and not size and not _told(manifest, "last_mailing"):
+        _begin(parts, head)
+        return None
+    lacks = Behind(
+        departures=tuple(parts.store.lacking(told.departures)),
+        started=tuple(start for start in told.started if start.mailing > last),
+        log_head=head if head > max(parts.store.head().seq, int(parts.store.fact(HEAD) or 0)) else 0,
+        never={mailbox: at for mailbox, at in told.never.items() if not _wants_none(parts, mailbox)},
+        sent=told.turn > parts.store.turn() or told.last_mailing > last,
+        begun=bool(parts.store.fact(BEGUN)),
+    )
+    if lacks != Behind(departures=(), started=(), log_head=0):
+        return lacks
+    if new:
+        parts.store.keep_fact(SEEN, str(size))
+    return None
+
+
+def finish_departures(parts: Parts, lacks: Behind) -> None:
+    """Does what was written down and not done: a crash came between, or the change is being made right now by
+    another process, which finds it done. Nothing else happened since, so nothing is in doubt.
+    """
+    _stop_asking(parts, lacks.never)
+    parts.store.depart(lacks.departures)
+    log.info("departures replayed", extra={"departures": len(lacks.departures)})
+
+
+def _begin(parts: Parts, head: int) -> None:
+    """A new store where nothing was ever mailed: feeds that stand already say what was published (see
+    services.recovering), and there is nobody to mail it twice."""
+    if head > int(parts.store.fact(HEAD) or 0):
+        parts.store.keep_fact(HEAD, str(head))
+
+
+def reconcile(parts: Parts, lacks: Behind, manifest: bytes | None, now: datetime) -> Reconciled:
+    """Brings the store up to what the files tell. Raises SourceError, StoreError, OutputError."""
+    parts.store.keep_fact(BEGUN, now.isoformat())
+    parts.reach("reconcile:begun")
+    entries, size = parts.journal.since(0)
+    told = summary_of(entries)
+    doubts = parts.store.doubt_open(WHY, now)
+    for allowed in told.allowed:
+        parts.store.allow(allowed.key, allowed.mailbox, allowed.at)
+    _stop_asking(parts, told.never)
+    departures = parts.store.lacking(told.departures)
+    parts.store.depart(departures)
+    parts.reach("reconcile:departed")
+    moved = _serve(parts, told)
+    parts.reach("reconcile:served")
+    last = max(_last(parts), told.last_mailing, _told(manifest, "last_mailing"))
+    parts.store.skip_mailings(last + SKIPPED)
+    parts.store.skip_turns(told.turn)
+    numbers = [departure.subscription or 0 for departure in told.departures]
+    last_subscription = max((parts.store.last_subscription(), *numbers))
+    parts.store.skip_subscriptions(last_subscription + SUBSCRIPTIONS_SKIPPED)
+    if lacks.log_head:
+        parts.store.keep_fact(HEAD, str(lacks.log_head))
+    parts.store.keep_fact(SEEN, str(size))
+    parts.store.keep_fact(BEGUN, "")
+    return Reconciled(departures=len(departures), doubts=doubts, moved=moved)
+
+
+def _serve(parts: Parts, told: JournalSummary) -> dict[str, int]:
+    """Each mailing that was missed, in its order: what was public then enters the log, and its readers have
+    had it.
+    """
+    moved: dict[str, int] = {}
+    planning = [mailing.id for mailing in parts.store.unplanned()]
+    for start in missed(told, _last(parts), planning):
+        enter(parts, start.at, LastLook(), None)
+        readers = parts.store.served(start.list, start.at, parts.store.head().seq)
+        moved[start.list] = moved.get(start.list, 0) + readers
+    return moved
+
+
+def _stop_asking(parts: Parts, never: Mapping[str, datetime]) -> None:
+    """Mailboxes whose owners want no confirmation mail."""
+    for mailbox, at in never.items():
+        if not _wants_none(parts, mailbox):
+            parts.store.never_ask(mailbox, (), at)
+
+
+def _wants_none(parts: Parts, mailbox: str) -> bool:
+    asked = parts.store.asked_of(mailbox)
+    return asked is not None and asked.never is not None
+
+
+def _last(parts: Parts) -> int:
+    return parts.store.next_mailing() - 1
+
+
+def _seen(parts: Parts) -> int:
+    return int(parts.store.fact(SEEN) or 0)
+
+
+def _told(manifest: bytes | None, name: str) -> int:
+    """A number that a manifest tells; one that is none tells nothing."""
+    try:
+        return int(json.loads(manifest or b"{}").get(name, 0))
+    except (ValueError, TypeError, AttributeError):
+        return 0

@@ -1,0 +1,62 @@
+"""Simulating: time goes by over a copy of the state, and what would be published and mailed is told.
+
+    publish, without documents -> plan mail -> the next post's or digest's time, or a timer's -> ...
+
+The log, the planning and the rendering are the real ones; nothing is delivered. A mailing is told for the
+time it is planned: quiet hours, warm-up and the pace of the server come after that.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from publisher.core.delivery.mailing import Mailing
+from publisher.core.publishing.plan import Change
+from publisher.services.deps import Parts
+from publisher.services.digests.planner import Skipped, plan_mail
+from publisher.services.publishing.folder_snapshot import LastLook
+from publisher.services.publishing.publish import enter
+from publisher.services.subscribers.schedule import next_mail
+
+AGAIN = timedelta(minutes=10)
+"""When something that is due and did not happen is tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """What happens at an instant: changes of the log, mailings planned, digests skipped for being too late,
+    and why mail could not be made.
+    """
+
+    at: datetime
+    changes: tuple[Change, ...]
+    mailings: tuple[Mailing, ...]
+    problem: str = ""
+    skipped: tuple[Skipped, ...] = ()
+
+
+def simulate(
+    parts: Parts, start: datetime, end: datetime, every: timedelta | None = None
+) -> Iterator[Happening]:
+    """Everything from `start` to `end`, both included, in order; `parts` are of the copy, and the folder of
+    posts is taken to stay as it is. As `publisher run` does it; or with `every` as a timer does, that starts
+    `publisher publish` at `start` and so often. Raises as a publish does: Refused where one would be stopped.
+    """
+    parts = replace(parts, run_is_active=lambda: every is None)
+    last, now, first = LastLook(), start, True
+    while now <= end:
+        plan = enter(parts, now, last, None if first else ()).plan
+        first, before = False, parts.store.next_mailing()
+        mail = plan_mail(parts, now)
+        problem, skipped = "; ".join(map(str, mail.unsent)), mail.skipped
+        made = (parts.store.mailing(id, counted=False) for id in range(before, parts.store.next_mailing()))
+        mailings = tuple(mailing for mailing in made if mailing is not None)
+        if plan.changes or mailings or problem or skipped:
+            yield Happening(at=now, changes=plan.changes, mailings=mailings, problem=problem, skipped=skipped)
+        if every is not None:
+            now += every
+            continue
+        coming = [at for at in (plan.next_at, next_mail(parts, now)) if at is not None]
+        if not coming:
+            return
+        now = max(min(coming), now + AGAIN) if problem or min(coming) <= now else min(coming)

@@ -1,0 +1,105 @@
+"""Status: where the site stands, in one look."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from publisher.core.delivery.mailing import Mailing, MailingState, State
+from publisher.core.delivery.relay_quotas import DAY, HOUR, Quota, goes_on, used
+from publisher.core.delivery.throttling import SERVER, Pace, forecast, mailing_of
+from publisher.services.deps import Parts
+from publisher.services.digests.backlog import backlog
+from publisher.services.mail.public_url import last_answer
+from publisher.services.publishing.clock_checks import ahead_in_words, clock_behind
+
+LATELY = timedelta(minutes=5)
+"""How far back a rate looks."""
+
+_GOING = (State.CLAIMED, State.SENDING)
+_LEFT = (State.QUEUED, State.CLAIMED, State.SENDING)
+
+
+def _sending(
+    mailing: Mailing, pace: Pace | None, now: datetime, last_turn: datetime | None
+) -> dict[str, Any]:
+    """A mailing under way: {id, list, state, hold, hold_until, planned, left, per_second, ends_at,
+    waits_until}. There is a rate only while something sends."""
+    left = sum(mailing.counts.get(state, 0) for state in _LEFT)
+    going = mailing.state is MailingState.READY and any(mailing.counts.get(state) for state in _GOING)
+    seen = forecast(left, pace if going else None, now, last_turn)
+    return {
+        "id": mailing.id,
+        "list": mailing.list,
+        "state": mailing.state,
+        "hold": mailing.hold,
+        "hold_why": mailing.hold_why or None,
+        "hold_until": mailing.hold_until,
+        "planned": mailing.planned,
+        "left": seen.left,
+        "per_second": round(seen.rate, 2),
+        "ends_at": seen.ends_at,
+        "waits_until": last_turn if last_turn and last_turn > now and not going else None,
+    }
+
+
+def _stopped(parts: Parts, now: datetime) -> list[dict[str, Any]]:
+    """Domains where nothing is tried for a while: {domain, until, why}. What stops a mailing, or all, is its
+    hold.
+    """
+    gauges = sorted(parts.store.gauges().values(), key=lambda gauge: gauge.scope)
+    domains = (g for g in gauges if g.stopped(now) and g.scope != SERVER and mailing_of(g.scope) is None)
+    return [{"domain": g.scope, "until": g.until, "why": g.reply} for g in domains]
+
+
+def _relay(parts: Parts, quota: Quota, now: datetime) -> dict[str, Any]:
+    """How much of a quota a relay has had, and when it takes more where it takes none now."""
+    spent = parts.store.spent(quota.relay, now)
+    return {
+        "relay": quota.relay,
+        "per_hour": quota.per_hour,
+        "sent_in_hour": used(spent, HOUR, now),
+        "per_day": quota.per_day,
+        "sent_in_day": used(spent, DAY, now),
+        "goes_on": goes_on(quota, spent, now),
+    }
+
+
+def _public_url(parts: Parts) -> dict[str, Any] | None:
+    """Who answered at web.public_url last: {url, answer, asked_at, words}; None: nobody was asked."""
+    seen = last_answer(parts.store)
+    if seen is None:
+        return None
+    return {"url": seen.url, "answer": seen.answer, "asked_at": seen.at, "words": seen.words or None}
+
+
+def status(parts: Parts, now: datetime) -> dict[str, Any]:
+    """Log head, readers by state, what is due, what is queued or in doubt, and the last errors."""
+    head = parts.store.head()
+    wrong = clock_behind(parts.store, now)
+    mailings, deliveries = parts.store.totals()
+    active = parts.store.under_way()
+    pace = parts.store.pace(now - LATELY)
+    readers = Counter[str]()
+    for (spec, state), number in parts.store.subscriber_counts().items():
+        readers[f"{state} on {spec}"] += number
+    turns = parts.store.last_turns()
+    return {
+        "log_head": head.seq,
+        "head_at": head.at,
+        "baseline_at": head.baseline_at,
+        "now": now,
+        "clock_behind": wrong.in_words(parts.site.timezone) if wrong else None,
+        "log_ahead": ahead_in_words(parts.store, parts.site.timezone, now) or None,
+        "next_due": parts.store.next_due(),
+        "next_batch": parts.store.next_batch_at(),
+        "readers": dict(readers),
+        "sending": [_sending(m, pace.get(m.id), now, turns.get(m.id)) for m in active],
+        "stopped": _stopped(parts, now),
+        "relays": [_relay(parts, quota, now) for quota in parts.pacing.quotas],
+        "mailings": {"all": mailings, "under way": len(active)},
+        "deliveries": {state.value: count for state, count in deliveries.items()},
+        "public_url": _public_url(parts),
+        "waiting": backlog(parts, now, paused=True),
+        "hubs": {"to tell": len(parts.store.pings())} if parts.hubs else {},
+        "problems": [{"area": a, "since": at, "text": text} for a, at, text in parts.store.problems()],
+    }

@@ -1,0 +1,1 @@
+"""Posts as readers see them: bodies, summaries, assets."""

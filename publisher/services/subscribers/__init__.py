@@ -1,0 +1,1 @@
+"""Signing up, preferences, accounts, imports."""

@@ -1,0 +1,172 @@
+"""Departures: to leave, to be left alone, to be forgotten; and everything that is kept about an address.
+
+    journal, flushed -> [...:journaled] -> the store, one transaction -> [...:committed]
+
+A departure is on disk before it is done: after a crash in between, and after a restore of any older backup,
+it is replayed (services.reconcile). Whoever makes somebody leave does it through here.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from publisher.core.addresses import parse
+from publisher.core.delivery.bounces import Severity, counted
+from publisher.core.delivery.reconciliation import departure_fields, event_of
+from publisher.core.subscribers.departures import ERASED, EVERYWHERE, LEFT, Departure
+from publisher.core.subscribers.subscription import MailingList, State, Subscription
+from publisher.core.tokens import address_key, mailbox_key
+from publisher.services.deps import Parts
+
+OPERATOR = "operator"
+"""The kind of a suppression that an operator asked for."""
+
+
+def key_of(parts: Parts, address: str) -> str:
+    """The key an address is known by. Raises AddressError."""
+    return address_key(str(parse(address)), parts.ring())
+
+
+def write_down(parts: Parts, departures: Sequence[Departure]) -> None:
+    """Appends departures to the journal, with one flush. Raises OutputError: they must not be done."""
+    parts.journal.append_all([(event_of(one), departure_fields(one)) for one in departures])
+
+
+def left(parts: Parts, one: Subscription, now: datetime) -> Departure:
+    """The departure of the reader of a subscription, from its list, in this life of it."""
+    return Departure(
+        key=address_key(one.address, parts.ring()),
+        list=one.list,
+        kind=LEFT,
+        at=now,
+        subscription=one.id,
+        generation=one.generation,
+    )
+
+
+def leave_all(parts: Parts, subscriptions: Iterable[Subscription], now: datetime) -> int:
+    """Ends subscriptions as if their readers had left: one flush and one transaction, so take thousands at a
+    time and not millions. Journaled. Returns how many stood until now.
+    """
+    standing = [one for one in subscriptions if one.state is not State.UNSUBSCRIBED]
+    gone = [left(parts, one, now) for one in standing]
+    write_down(parts, gone)
+    parts.reach("leave:journaled")
+    ended = parts.store.depart(gone)
+    parts.reach("leave:committed")
+    return ended
+
+
+def unsubscribe(
+    parts: Parts, address: str, spec: MailingList | None, now: datetime
+) -> Sequence[Subscription]:
+    """Ends the subscriptions of an address, on one list or on all; returns those that stood until now.
+    Journaled. Raises AddressError.
+    """
+    found = [s for s in parts.store.of_person(key_of(parts, address)) if spec is None or s.list == spec.slug]
+    standing = [s for s in found if s.state is not State.UNSUBSCRIBED]
+    leave_all(parts, standing, now)
+    return standing
+
+
+def suppress(parts: Parts, address: str, spec: MailingList | None, now: datetime) -> None:
+    """No mail to an address from now on, on one list or on all, whoever signs it up. Journaled. Raises
+    AddressError.
+    """
+    slug = spec.slug if spec else EVERYWHERE
+    suppress_keys(parts, [(key_of(parts, address), slug)], OPERATOR, now)
+
+
+def suppress_keys(parts: Parts, whom: Iterable[tuple[str, str]], kind: str, now: datetime) -> None:
+    """Suppresses keys of addresses, each on a list or EVERYWHERE: one flush and one transaction for all.
+    `kind` is the name of a suppression: a bounce keeps the subscription, which gets no mail, any other ends
+    it; `left` is of those who left elsewhere and may come back in person. Journaled.
+    """
+    last = parts.store.last_subscription()
+    gone = [Departure(key=key, list=slug, kind=kind, at=now, subscription=last) for key, slug in whom]
+    write_down(parts, gone)
+    parts.reach("suppress:journaled")
+    parts.store.depart(gone)
+    parts.reach("suppress:committed")
+
+
+def erase(parts: Parts, address: str, now: datetime) -> int:
+    """Forgets an address: what is left is a keyed hash, which keeps it from being imported or added again.
+    The reader may come back in person. Journaled. Returns how many subscriptions there were. Raises
+    AddressError.
+    """
+    last = parts.store.last_subscription()
+    gone = Departure(key=key_of(parts, address), list=EVERYWHERE, kind=ERASED, at=now, subscription=last)
+    write_down(parts, [gone])
+    parts.reach("erase:journaled")
+    parts.store.forget_mailbox(mailbox_key(parse(address), parts.ring()))
+    forgotten = parts.store.depart([gone])
+    parts.reach("erase:committed")
+    return forgotten
+
+
+def dossier(parts: Parts, address: str) -> dict[str, Any]:
+    """Everything that is kept about an address, to be shown to its owner. Raises AddressError."""
+    key = key_of(parts, address)
+    return {
+        "address": str(parse(address)),
+        "subscriptions": [_told(parts, one) for one in parts.store.of_person(key)],
+        "suppressions": [
+            {"list": slug, "kind": kind, "since": since} for slug, kind, since in parts.store.blocks(key)
+        ],
+        "refusals": [
+            {
+                "mailing": one.mailing,
+                "severity": one.severity,
+                "at": one.at,
+                "reply": one.reply,
+                "counts": one.counts,
+            }
+            for one in parts.store.refusals_of(key)
+        ],
+        "refusals_left": _left(parts, key),
+        "confirmation_mails": _asked(parts, address),
+    }
+
+
+def _left(parts: Parts, key: str) -> dict[str, int]:
+    """How many more refusals of each severity suppress an address."""
+    those = [one for one in parts.store.refusals_of(key) if one.counts is not False]
+    limits = {Severity.HARD: parts.limits.hard, Severity.SOFT: parts.limits.soft}
+    return {severity: max(most - counted(those, severity), 0) for severity, most in limits.items()}
+
+
+def _asked(parts: Parts, address: str) -> dict[str, Any] | None:
+    """How often the mailbox of an address was asked to confirm, whatever its spelling; None: never."""
+    asked = parts.store.asked_of(mailbox_key(parse(address), parts.ring()))
+    return None if asked is None else {"sent": list(asked.sent), "never_again_since": asked.never}
+
+
+def choices_of(one: Subscription) -> dict[str, Any]:
+    """What a reader chose, as plain values; empty is the list's own."""
+    pace, taste = one.choices.pace, one.choices.taste
+    return {
+        "cadence": pace.cadence,
+        "on": pace.on,
+        "at": f"{pace.at:%H:%M}" if pace.at else "",
+        "timezone": pace.timezone,
+        "topics": list(taste.topics),
+        "language": taste.language,
+        "paused": one.choices.paused,
+    }
+
+
+def _told(parts: Parts, one: Subscription) -> dict[str, Any]:
+    return {
+        "list": one.list,
+        "state": one.state,
+        "since": one.created_at,
+        "confirmed": one.confirmed_at,
+        "next_due": one.next_due_at,
+        "consent": parts.store.consent(one.id),
+        "choices": choices_of(one),
+        "mail": [
+            {"mailing": mailing, "subject": subject, "state": state, "since": since}
+            for mailing, subject, state, since in parts.store.received(one.id)
+        ],
+    }

@@ -1,0 +1,243 @@
+"""Importing subscribers: the rows of files are stored in chunks, and counted by what became of them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from itertools import islice
+
+from publisher.core.addresses import is_plain, parse, parse_mailbox
+from publisher.core.delivery.mailing import MailingKind, NewMailing
+from publisher.core.errors import AddressError
+from publisher.core.posts.filters import folded
+from publisher.core.subscribers.departures import Departure
+from publisher.core.subscribers.import_rows import KINDS, Outcome, Row
+from publisher.core.subscribers.import_states import RowStatus, SourceStatus
+from publisher.core.subscribers.preferences import NO_CHOICES, Pace
+from publisher.core.subscribers.subscription import Choice, Consent, MailingList, NewReader
+from publisher.core.tokens import address_key, mailbox_key
+from publisher.services.deps import Parts
+from publisher.services.digests.compose import confirmation_message
+from publisher.services.subscribers.admin import write_down
+from publisher.services.subscribers.preferences import offer
+from publisher.services.subscribers.schedule import due_after
+from publisher.services.subscribers.subscribe import for_one
+
+CHUNK = 10_000
+"""Readers stored in one transaction of an import."""
+
+EXAMPLES = 3
+"""Example rows of each outcome in a report."""
+
+NEVER_ASK = "its owner wants no confirmation mail"
+"""Why somebody is not asked to confirm."""
+
+NAMED = 20
+"""Refused rows that are reported one by one; the others are counted."""
+
+
+class Group:
+    """What becomes of a row, as reports call it."""
+
+    ACTIVE, PENDING, LEFT, SUPPRESSED = "active", "pending", "left", "suppressed"
+    KEPT, NOT_STORED, REFUSED = "kept", "not stored", "refused"
+
+
+GROUPS = (
+    Group.ACTIVE,
+    Group.PENDING,
+    Group.LEFT,
+    Group.SUPPRESSED,
+    Group.KEPT,
+    Group.NOT_STORED,
+    Group.REFUSED,
+)
+
+
+@dataclass(slots=True)
+class Imported:
+    """The tally of an import so far: rows by outcome, and by (group, reason) with their first examples; and
+    the first refused rows, each as one line.
+    """
+
+    counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    reasons: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    examples: dict[tuple[str, str], list[str]] = field(default_factory=dict[tuple[str, str], list[str]])
+    bad: list[str] = field(default_factory=list[str])
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def asked(self) -> int:
+        return self.counts[Outcome.ASKED]
+
+    @property
+    def refused(self) -> int:
+        return self.counts[Outcome.REFUSED]
+
+    def note(self, outcome: Outcome, group: str, reason: str, example: tuple[str, int, str]) -> None:
+        """Counts a row; `example` is (file, line, address)."""
+        self.counts[outcome] += 1
+        key = (group, reason)
+        number = self.reasons.get(key, 0)
+        self.reasons[key] = number + 1
+        if number < EXAMPLES:
+            where, line, address = example
+            self.examples.setdefault(key, []).append(f"{where}:{line} {address}" if where else address)
+
+
+def import_readers(
+    parts: Parts,
+    spec: MailingList,
+    rows: Iterable[Row | tuple[int, str]],
+    now: datetime,
+    *,
+    confirmed: bool,
+    where: str = "",
+    done: Imported | None = None,
+) -> Iterator[Imported]:
+    """Stores rows in chunks; yields the tally after each, for a progress bar. `where` names the file in
+    reports, and `done` is the tally of the files before.
+
+    Unless `confirmed`, new readers are pending and are asked to confirm; so are those who were pending on the
+    site they come from. Whoever left, bounced or complained there is recorded as such, which also ends an
+    active subscription here. Rows that cannot be used are counted and reported. After a crash, run the import
+    again: a chunk is stored whole, together with the mails that ask, or not at all.
+    """
+    work = _Import(parts, spec, now, confirmed=confirmed, where=where, done=done or Imported())
+    lines = (row if isinstance(row, Row) else Row(row[0], row[1]) for row in rows)
+    while chunk := list(islice(lines, CHUNK)):
+        yield work.take(chunk)
+        parts.reach("import:chunk")
+
+
+def offered_topics(parts: Parts, spec: MailingList) -> Mapping[str, str]:
+    """The topics that readers of a list may choose, by folded name; empty if there are none."""
+    if Choice.TOPICS not in spec.readers_choose:
+        return {}
+    return {folded(topic): topic for topic in offer(parts, spec, NO_CHOICES).topics}
+
+
+class _Import:
+    def __init__(
+        self, parts: Parts, spec: MailingList, now: datetime, *, confirmed: bool, where: str, done: Imported
+    ) -> None:
+        self._parts, self._spec, self._now, self._confirmed = parts, spec, now, confirmed
+        self._where, self._done = where, done
+        self._consent = Consent(at=now, origin="", form="import", wording="stated by the operator")
+        self._ring = parts.ring()
+        self._due = lru_cache(maxsize=None)(self._due_of)
+        self._ask = lru_cache(maxsize=1)(self._confirmation)
+
+    def take(self, chunk: Sequence[Row]) -> Imported:
+        """Stores a chunk; returns the tally so far."""
+        wishes = self._may_be_asked([*self._readers(chunk)])
+        ask = self._ask() if any(not reader.active for _, reader in wishes) else None
+        given = [(reader, row.said) for row, reader in wishes]
+        outcomes = self._parts.store.import_rows(self._spec.slug, given, self._consent, ask, self._journal)
+        if Outcome.ASKED in outcomes:  # a store restored from before must not give these numbers again
+            self._parts.journal.append("transactional", {"mailing": self._parts.store.next_mailing() - 1})
+        for (row, reader), outcome in zip(wishes, outcomes, strict=True):
+            group, reason = _told(outcome, row.said, active=reader.active)
+            self._done.note(outcome, group, reason, (self._where, row.line, reader.address))
+        return self._done
+
+    def _readers(self, chunk: Sequence[Row]) -> Iterator[tuple[Row, NewReader]]:
+        """The rows to be stored; the others are counted."""
+        for row in chunk:
+            try:
+                address = address_of(row.address)
+            except AddressError as error:
+                self._refuse(row, row.address[:80], "not an email address", str(error))
+                continue
+            if row.wrong:
+                self._refuse(row, address, row.kind, f"{address}: {row.wrong}")
+                continue
+            status = row.said.status
+            if status is not SourceStatus.SUBSCRIBED and status not in KINDS:
+                example = (self._where, row.line, address)
+                self._done.note(Outcome.PASSED, Group.NOT_STORED, row.said.reason, example)
+                continue
+            active = self._confirmed and not row.pending and status is SourceStatus.SUBSCRIBED
+            yield (
+                row,
+                NewReader(
+                    address=address,
+                    key=address_key(address, self._ring),
+                    active=active or status is not SourceStatus.SUBSCRIBED,
+                    own_wish=False,
+                    next_due_at=self._due(row.choices.pace) if active else None,
+                    choices=row.choices,
+                ),
+            )
+
+    def _may_be_asked(self, wishes: list[tuple[Row, NewReader]]) -> list[tuple[Row, NewReader]]:
+        """Without those who would be asked to confirm, and asked never to be."""
+        boxes = {
+            reader.key: mailbox_key(reader.address, self._ring) for _, reader in wishes if not reader.active
+        }
+        none = self._parts.store.wanting_none([*boxes.values()]) if boxes else frozenset[str]()
+        if not none:
+            return wishes
+        asked: list[tuple[Row, NewReader]] = []
+        for row, reader in wishes:
+            if boxes.get(reader.key) in none and not reader.active:
+                example = (self._where, row.line, reader.address)
+                self._done.note(Outcome.PASSED, Group.NOT_STORED, NEVER_ASK, example)
+            else:
+                asked.append((row, reader))
+        return asked
+
+    def _refuse(self, row: Row, shown: str, kind: str, why: str) -> None:
+        self._done.note(Outcome.REFUSED, Group.REFUSED, kind, (self._where, row.line, shown))
+        if len(self._done.bad) < NAMED:
+            where = f"{self._where}:{row.line}" if self._where else f"line {row.line}"
+            self._done.bad.append(f"{where}: {why}")
+
+    def _journal(self, departures: Sequence[Departure]) -> None:
+        """Departures are on disk before they are committed."""
+        write_down(self._parts, departures)
+        self._parts.reach("import:journaled")
+
+    def _due_of(self, pace: Pace) -> datetime:
+        return due_after(self._parts, self._spec, pace, self._now)
+
+    def _confirmation(self) -> NewMailing:
+        frozen = confirmation_message(self._parts, self._spec)
+        return for_one(self._parts, self._spec, MailingKind.CONFIRM, frozen, self._now)
+
+
+def address_of(text: str) -> str:
+    """The address in a cell, with or without a name. Raises AddressError."""
+    if is_plain(text):
+        return text
+    if "<" in text:
+        return str(parse_mailbox(text).address)
+    if "\ufffd" in text:
+        raise AddressError(
+            "address", f"a character of {text[:80]!r} is unreadable", "export the file in UTF-8"
+        )
+    return str(parse(text))
+
+
+_SAID: Mapping[Outcome, tuple[str, str]] = {
+    Outcome.ASKED: (Group.PENDING, "new, asked to confirm"),
+    Outcome.ACTIVATED: (Group.ACTIVE, "was pending here"),
+    Outcome.BARRED: (Group.NOT_STORED, "unsubscribed or suppressed here"),
+}
+
+
+def _told(outcome: Outcome, said: RowStatus, *, active: bool) -> tuple[str, str]:
+    """(group, reason) of a row in a report."""
+    if outcome in _SAID:
+        return _SAID[outcome]
+    if said.status is SourceStatus.SUBSCRIBED:
+        group = Group.ACTIVE if active else Group.PENDING
+        return group, "new" if outcome is Outcome.ADDED else "already subscribed"
+    if outcome is Outcome.KEPT:
+        return Group.KEPT, f"{said.reason}, but confirmed here later"
+    group = Group.LEFT if said.status is SourceStatus.LEFT else Group.SUPPRESSED
+    known = {Outcome.KNOWN: ", already recorded", Outcome.ENDED: ", subscription ended"}
+    return group, said.reason + known.get(outcome, "")

@@ -1,0 +1,103 @@
+"""What readers choose for themselves: on the page that their mails link to, and by links that work once."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from publisher.core.digests.digest import topics_of
+from publisher.core.errors import TokenError
+from publisher.core.posts.filters import folded
+from publisher.core.posts.post import Mail
+from publisher.core.subscribers.preferences import Choices, Pace, Taste, as_topics
+from publisher.core.subscribers.subscription import Choice, MailingList, State, Subscription
+from publisher.core.tokens import Purpose
+from publisher.services.deps import Parts
+from publisher.services.subscribers.schedule import due_of
+from publisher.services.subscribers.subscribe import look_up
+
+LOOKED_AT, MOST_TOPICS = 500, 40
+"""How many of the newest posts say which topics and languages there are, and how many are offered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the readers of a list may choose from: names of cadences, topics (most frequent first), language
+    tags, and whether they may set the hour. Empty: there is nothing to choose.
+    """
+
+    cadences: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    hour: bool = False
+
+
+def offer(parts: Parts, spec: MailingList, now: Choices) -> Offer:
+    """What a reader who has chosen `now` may choose: what posts have, and what they chose before."""
+    may = spec.readers_choose
+    posts = [known.post for known in parts.store.newest(LOOKED_AT)]
+    fitting = [post for post in posts if spec.where.matches(post) and post.mail is not Mail.NEVER]
+    topics = Counter(topic for post in fitting for topic in topics_of(post))
+    common = [topic for topic, _ in topics.most_common(MOST_TOPICS)]
+    languages = {post.language for post in fitting} | set(filter(None, [now.taste.language]))
+    return Offer(
+        cadences=tuple(parts.cadences) if Choice.CADENCE in may else (),
+        topics=as_topics((*common, *now.taste.topics)) if Choice.TOPICS in may else (),
+        languages=tuple(sorted(languages)) if Choice.LANGUAGE in may and len(languages) > 1 else (),
+        hour=Choice.HOUR in may,
+    )
+
+
+def of(parts: Parts, token: str, now: datetime) -> tuple[Subscription, MailingList]:
+    """The subscription whose preferences a token opens, and its list. Raises TokenError."""
+    found = look_up(parts, token, Purpose.PREFERENCES, now)
+    spec = parts.list(found.list)
+    if spec is None or found.state is not State.ACTIVE:
+        raise TokenError("token", "not valid")
+    return found, spec
+
+
+def save(parts: Parts, token: str, wish: Choices, now: datetime) -> Subscription:
+    """The reader wants it so from now on. What the list does not leave to them stays as it was, and of topics
+    and languages only those that are offered to them or that they have count; posts that wait for them keep
+    waiting. Raises TokenError.
+    """
+    found, spec = of(parts, token, now)
+    wish = offered(wish, found.choices, offer(parts, spec, found.choices))
+    choices = allowed(spec, wish, found.choices)
+    due = due_of(parts, spec, found, now, choices.pace)
+    changed = parts.store.choose(found.id, found.generation, choices, due)
+    if changed is None:
+        raise TokenError("token", "not valid")
+    return changed
+
+
+def offered(wish: Choices, before: Choices, offer: Offer) -> Choices:
+    """`wish` without topics and languages that are neither offered nor chosen `before`."""
+    held = before.taste
+    topics = {folded(topic) for topic in (*offer.topics, *held.topics)}
+    language = wish.taste.language
+    known = language in {"", held.language, *offer.languages}
+    taste = Taste(
+        topics=tuple(topic for topic in wish.taste.topics if folded(topic) in topics),
+        language=language if known else held.language,
+    )
+    return replace(wish, taste=taste)
+
+
+def allowed(spec: MailingList, wish: Choices, before: Choices) -> Choices:
+    """`wish` as far as the list leaves it to its readers, else `before`."""
+    may = spec.readers_choose
+    cadence, hour = Choice.CADENCE in may, Choice.HOUR in may
+    return Choices(
+        pace=Pace(
+            cadence=(wish if cadence else before).pace.cadence,
+            on=(wish if cadence else before).pace.on,
+            at=(wish if hour else before).pace.at,
+            timezone=(wish if hour else before).pace.timezone,
+        ),
+        taste=Taste(
+            topics=(wish if Choice.TOPICS in may else before).taste.topics,
+            language=(wish if Choice.LANGUAGE in may else before).taste.language,
+        ),
+        paused=wish.paused,
+    )

@@ -1,0 +1,133 @@
+"""Signing up, and being asked to confirm: what readers ask of forms, and what an operator does about it.
+
+How often a mailbox is asked is counted in the transaction that plans the mail
+(`core.subscribers.confirmation_limits`). Nothing here tells a reader what was known of an address.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from publisher.core.addresses import Address, parse
+from publisher.core.delivery.mailing import MailingKind
+from publisher.core.delivery.reconciliation import departure_fields, event_of
+from publisher.core.errors import AddressError, Refused
+from publisher.core.subscribers.confirmation_limits import SignUpOutcome, SignUpRequest, counted
+from publisher.core.subscribers.subscription import Consent, MailingList, NewReader, State, Subscription
+from publisher.core.tokens import Purpose, address_key, mailbox_key, unseal, whole_key
+from publisher.services.deps import Parts
+from publisher.services.digests.compose import confirmation_message
+from publisher.services.subscribers.admin import left
+from publisher.services.subscribers.subscribe import for_one, note_number, wants_none
+
+LIFTED_BY_OPERATOR = ("bounce", "complaint", "operator")
+"""The kinds of suppressions that `allow` lifts."""
+
+WORDING = "sign-up form, version 1"
+"""What the reader agreed to, as proof of consent; grows with the form's text."""
+
+
+class BlockedAddress(AddressError):
+    """A good address that nobody may sign up here."""
+
+
+def readers_address(parts: Parts, text: str) -> Address:
+    """The address that a reader gave, for mail to go to. Raises AddressError; BlockedAddress for one that
+    settings refuse: this machine's, a list's own, or of `web.blocked`.
+    """
+    address = parse(text)
+    if parts.blocked.has(address):
+        raise BlockedAddress("address", f"{address} cannot be signed up here", "use another address")
+    return address
+
+
+def sign_up(
+    parts: Parts, lists: Sequence[MailingList], address: str, origin: str, now: datetime
+) -> SignUpOutcome:
+    """A visitor asks to join `lists`; one mail asks about all of them. Raises AddressError."""
+    parsed = readers_address(parts, address)
+    reader = NewReader(
+        address=str(parsed), key=address_key(str(parsed), parts.ring()), active=False, own_wish=True
+    )
+    consent = Consent(at=now, origin=origin, form="form", wording=WORDING)
+    return request(parts, lists, parsed, reader, consent, now)
+
+
+def request(
+    parts: Parts,
+    lists: Sequence[MailingList],
+    address: Address,
+    reader: NewReader,
+    consent: Consent,
+    now: datetime,
+) -> SignUpOutcome:
+    """Joins `reader` to `lists` and asks them to confirm, as far as the mailbox of `address` may be asked."""
+    wish = SignUpRequest(
+        readers={spec.slug: reader for spec in lists},
+        consent=consent,
+        mailbox=mailbox_key(address, parts.ring()),
+        domain=counted(address.domain),
+    )
+    found = parts.store.foresee(wish, now)
+    while found.answer is SignUpOutcome.ASK:
+        asked = [spec for spec in lists if spec.slug in found.lists]
+        frozen = confirmation_message(parts, *asked)
+        mail = for_one(parts, asked[0], MailingKind.CONFIRM, frozen, now)
+        done = parts.store.sign_up(wish, mail, found, now)
+        if done == found:
+            note_number(parts, done.mailing)
+            break
+        found = done  # somebody else was quicker: look again
+    return found.answer
+
+
+def resend(parts: Parts, address: str, spec: MailingList | None, now: datetime) -> Sequence[MailingList]:
+    """An operator has an address that waits for confirmation asked once more, in one mail; returns the lists
+    it asks about. Not counted. Raises AddressError, and Refused: its owner wants no such mail.
+    """
+    parsed = parse(address)
+    if wants_none(parts, parsed):
+        what, do = "its owner wants no more confirmation mails", f"`publisher subscribers allow {parsed}`"
+        raise Refused(str(parsed), what, do)
+    found = parts.store.of_person(address_key(str(parsed), parts.ring()))
+    waiting = {s.list: s for s in found if s.state is State.PENDING and spec in (None, parts.list(s.list))}
+    lists = [one for one in parts.lists if one.slug in waiting]
+    if lists:
+        mail = for_one(parts, lists[0], MailingKind.CONFIRM, confirmation_message(parts, *lists), now)
+        note_number(parts, parts.store.ask_again([waiting[one.slug].id for one in lists], mail, now))
+    return lists
+
+
+def never_ask(parts: Parts, token: str, now: datetime) -> None:
+    """The owner of a mailbox says that it was not them: no confirmation mail goes there any more, and what
+    waits for their confirmation ends. Journalled. Idempotent. Raises TokenError.
+    """
+    mailbox = of_mailbox(parts, token, now)
+    pending = list(_waiting(parts, mailbox))
+    gone = [left(parts, one, now) for one in pending]
+    said = ("never-asked", {"at": now.isoformat(), "key": mailbox})
+    parts.journal.append_all([said, *((event_of(one), departure_fields(one)) for one in gone)])
+    parts.reach("never-ask:journaled")
+    parts.store.never_ask(mailbox, [one.id for one in pending], now)
+    parts.reach("never-ask:committed")
+
+
+def of_mailbox(parts: Parts, token: str, now: datetime) -> str:
+    """The key of the mailbox whose link `token` is. Raises TokenError."""
+    return whole_key(unseal(token, Purpose.NEVER_ASK, parts.ring(), now))
+
+
+def _waiting(parts: Parts, mailbox: str) -> Iterator[Subscription]:
+    for one in parts.store.subscriptions(None, State.PENDING):
+        if mailbox_key(one.address, parts.ring()) == mailbox:
+            yield one
+
+
+def allow(parts: Parts, address: str, now: datetime) -> Sequence[str]:
+    """An operator lets an address be mailed and asked again; returns what was lifted. That a reader left or
+    was erased stays: only they can come back. Journalled. Raises AddressError.
+    """
+    parsed = parse(address)
+    key, mailbox = address_key(str(parsed), parts.ring()), mailbox_key(parsed, parts.ring())
+    fields = {"at": now.isoformat(), "key": key, "kinds": LIFTED_BY_OPERATOR, "mailbox": mailbox}
+    parts.journal.append("allowed", fields)
+    return parts.store.allow(key, mailbox, now)

@@ -1,0 +1,207 @@
+"""Sign-up, confirmation and departure: the life of a subscription, as readers and operators act on it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from publisher.core.addresses import Address, parse, parse_mailbox
+from publisher.core.delivery.mailing import Cohort, MailingKind, NewMailing
+from publisher.core.delivery.reconciliation import EVERY
+from publisher.core.digests.digest import wanted
+from publisher.core.errors import Conflict, Refused, TokenError
+from publisher.core.subscribers.preferences import Pace
+from publisher.core.subscribers.subscription import (
+    PENDING_FOR,
+    Consent,
+    Joined,
+    MailingList,
+    NewReader,
+    State,
+    Subscription,
+    taste_of,
+)
+from publisher.core.tokens import Purpose, address_key, mailbox_key, unseal
+from publisher.services.deps import Parts
+from publisher.services.digests.compose import Frozen, confirmation_message, welcome_message
+from publisher.services.subscribers.admin import left, write_down
+from publisher.services.subscribers.arriving import arrived
+from publisher.services.subscribers.schedule import due_after, due_of
+
+LATEST, LOOKED_AT = 5, 100
+"""How many of the latest posts a welcome mail shows, and among how many of all it looks for them."""
+
+
+def ask_to_confirm(
+    parts: Parts, spec: MailingList, subscription: Subscription, now: datetime, ask: Frozen | None = None
+) -> int:
+    """Plans the confirmation mail that an operator wants sent, a transactional mailing of its own, which is
+    not counted; returns its id, 0 where the owner of the mailbox wants none. `ask` is the mail where it is
+    composed already.
+    """
+    if wants_none(parts, parse(subscription.address)):
+        return 0
+    frozen = ask or confirmation_message(parts, spec)
+    return mail_one(parts, spec, MailingKind.CONFIRM, frozen, subscription, now)
+
+
+def wants_none(parts: Parts, address: Address) -> bool:
+    """Whether the owner of a mailbox said "never ask again"."""
+    asked = parts.store.asked_of(mailbox_key(address, parts.ring()))
+    return asked is not None and asked.never is not None
+
+
+def mail_one(
+    parts: Parts,
+    spec: MailingList,
+    kind: MailingKind,
+    frozen: Frozen,
+    to: Subscription,
+    now: datetime,
+    language: str = "",
+) -> int:
+    """Plans a mailing to one reader, who waits for it; returns its id. `language` is that of its words, where
+    it is not the list's.
+    """
+    id = parts.store.start_for_one(for_one(parts, spec, kind, frozen, now, language), to.id, now)
+    note_number(parts, id)
+    return id
+
+
+def note_number(parts: Parts, mailing: int) -> None:
+    """Writes down now and then how far the numbers of mailings to one reader have come: a store restored
+    from before must not give these again.
+    """
+    if mailing % EVERY == 0:
+        parts.journal.append("transactional", {"mailing": mailing})
+
+
+def for_one(
+    parts: Parts, spec: MailingList, kind: MailingKind, frozen: Frozen, now: datetime, language: str = ""
+) -> NewMailing:
+    """A mailing to one reader, not yet planned."""
+    subject, recipe, segments = frozen
+    return NewMailing(
+        list=spec.slug,
+        kind=kind,
+        head=parts.store.head().seq,
+        due_before=now,
+        sender=str(parse_mailbox(spec.sender).address),
+        subject=subject,
+        cohorts=(Cohort(n=1, posts=(), recipe=recipe, language=language),),
+        segments=segments,
+    )
+
+
+def look_up(parts: Parts, token: str, purpose: Purpose, now: datetime) -> Subscription:
+    """The subscription a token speaks of, for showing; changes nothing. Raises TokenError."""
+    claim = unseal(token, purpose, parts.ring(), now)
+    found = parts.store.subscription(claim.subscription)
+    if found is None and purpose is Purpose.CONFIRM and (went := parts.store.arrival(claim.subscription)):
+        return went
+    if found is None or found.generation != claim.generation:
+        raise TokenError("token", "not valid")
+    return found
+
+
+def confirm(parts: Parts, token: str, now: datetime) -> Subscription:
+    """The reader confirms in person: active from here on, on every list that the mail asked about.
+    Idempotent. Raises TokenError.
+    """
+    found = look_up(parts, token, Purpose.CONFIRM, now)
+    if found.state is State.UNSUBSCRIBED or parts.list(found.list) is None:
+        raise TokenError("token", "not valid")
+    together = parts.store.asked_together(found.id) or [found]
+    confirmed = [_confirmed(parts, one, now) for one in together]  # that of the token last
+    if confirmed[-1] is None:
+        raise TokenError("token", "not valid")
+    return confirmed[-1]
+
+
+def _confirmed(parts: Parts, found: Subscription, now: datetime) -> Subscription | None:
+    """One subscription becomes active, and greets its reader, once. None: it may not, or is no more."""
+    spec = parts.list(found.list)
+    if spec is None:
+        return None
+    if moved := arrived(parts, found, now):
+        return moved
+    due = due_of(parts, spec, found, now)
+    while True:
+        greets = found.state is State.PENDING and spec.welcome == "latest"
+        mail = welcome(parts, spec, found, now) if greets else None
+        note = partial(note_number, parts)
+        try:
+            done = parts.store.confirm(found.id, found.generation, due, now, welcome=mail, planned=note)
+        except Conflict:  # something was published meanwhile: the welcome shows it
+            continue
+        return done or parts.store.arrival(found.id)
+
+
+def asked_about(parts: Parts, found: Subscription) -> Sequence[MailingList]:
+    """The lists that a confirmation of `found` is about."""
+    together = parts.store.asked_together(found.id) or [found]
+    lists = (parts.list(one.list) for one in reversed(together))
+    return [spec for spec in lists if spec is not None]
+
+
+def welcome(parts: Parts, spec: MailingList, found: Subscription, now: datetime) -> NewMailing:
+    """The mail that greets a reader with the latest posts, to be planned with their confirmation. Those posts
+    lie before the reader's place in the log, so no digest brings them again.
+    """
+    taste = taste_of(spec, found.choices.taste)
+    head = parts.store.head().seq
+    newest = [known for known in parts.store.newest(LOOKED_AT) if wanted(known.post, spec, taste)]
+    pairs = tuple((known.id, known.revision) for known in newest[:LATEST])
+    language = parts.language(spec, taste)
+    frozen = welcome_message(parts, spec, pairs, language)
+    return replace(for_one(parts, spec, MailingKind.WELCOME, frozen, now, language), head=head)
+
+
+def unsubscribe(parts: Parts, token: str, now: datetime) -> Subscription:
+    """One click: effective for the next message sent, idempotent, journaled. Raises TokenError."""
+    found = look_up(parts, token, Purpose.UNSUBSCRIBE, now)
+    if found.state is State.UNSUBSCRIBED:  # it was written down then: a link clicked twice adds nothing
+        return found
+    write_down(parts, [left(parts, found, now)])
+    parts.reach("unsubscribe:journaled")
+    ended = parts.store.unsubscribe(found.id, found.generation, now)
+    parts.reach("unsubscribe:committed")
+    if ended is None:  # erased, or moved on to a later life, since it was looked up
+        raise TokenError("token", "not valid")
+    return ended
+
+
+def add(parts: Parts, spec: MailingList, address: str, now: datetime, *, confirmed: bool) -> Joined:
+    """An operator adds one reader: active where consent is stated, else asked to confirm.
+
+    Raises AddressError, and Refused for an address that left, is suppressed, or wants no such mail.
+    """
+    parsed = parse(address)
+    if not confirmed and wants_none(parts, parsed):
+        what, do = "its owner wants no more confirmation mails", f"`publisher subscribers allow {parsed}`"
+        raise Refused(str(parsed), what, do)
+    due = due_after(parts, spec, Pace(), now) if confirmed else None
+    reader = _reader(parts, parsed, active=confirmed, own_wish=False, due=due)
+    consent = Consent(at=now, origin="", form="cli", wording="added by the operator")
+    [(joined, subscription)] = parts.store.join(spec.slug, [reader], consent)
+    if joined is Joined.LEFT:
+        raise Refused(str(parsed), f"has left {spec.slug}", "only the reader can come back, by signing up")
+    if subscription is not None and joined is Joined.ADDED and not confirmed:
+        ask_to_confirm(parts, spec, subscription, now)
+    return joined
+
+
+def _reader(
+    parts: Parts, address: Address, *, active: bool, own_wish: bool, due: datetime | None
+) -> NewReader:
+    text = str(address)
+    key = address_key(text, parts.ring())
+    return NewReader(address=text, key=key, active=active, own_wish=own_wish, next_due_at=due)
+
+
+def forget_pending(parts: Parts, now: datetime) -> int:
+    """Sign-ups nobody confirmed are gone after seven days, and how often a mailbox was asked a year after
+    the last attempt; returns how many sign-ups.
+    """
+    parts.store.forget_asked(now)
+    return parts.store.forget_pending(now - PENDING_FOR)

@@ -1,0 +1,1 @@
+"""What fields of front matter mean."""

@@ -1,0 +1,161 @@
+"""Files beside a post: which of its references name one, and what it is. Nothing outside the folder of
+posts is ever opened.
+"""
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Mapping
+from html import unescape
+from pathlib import Path, PurePosixPath
+
+from publisher.core.patterns import lazy
+from publisher.core.posts.assets import Asset, name_of
+from publisher.core.posts.post import Post
+from publisher.sources.fields.image_size import size_of
+from publisher.sources.fields.links import CodePlaces
+from publisher.sources.stable_files import Rest, read_at_rest
+
+MAX_ASSET = 25 * 1024 * 1024
+"""Bytes of an asset; larger ones belong elsewhere."""
+
+TYPES = frozenset(
+    "aac avif csv epub flac gif ics jpeg jpg m4a m4v mov mp3 mp4 oga ogg ogv opus pdf png srt svg txt vtt wav"  # noqa: SIM905  # a list of suffixes reads better as one line
+    " webm webp zip".split()
+)
+"""What a file may be, by its suffix."""
+
+_TARGETS = lazy(
+    r"""\]\(\s*(?:<(?P<angled>[^<>\n]+)>|(?P<bare>[^\s()<>]+(?:\([^\s()]*\)[^\s()]*)*))"""
+    r"""|^[ ]{0,3}\[[^\]\n]+\]:\s*(?:<(?P<defined>[^<>\n]+)>|(?P<plain>\S+))"""
+    r"""|\b(?:src|href|poster)\s*=\s*(?:"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)'|(?P<word>[^\s"'<>]+))"""
+    r"""|\bsrcset\s*=\s*(?:"(?P<set>[^"]*)"|'(?P<set2>[^']*)')""",
+    re.MULTILINE | re.IGNORECASE,
+)
+PICTURES = frozenset(["avif", "gif", "jpeg", "jpg", "png", "svg", "webp"])
+_SHOWN = lazy(r"<(?:img|source|video)\b[^<>]*$|!\[[^\[\]]*$", re.IGNORECASE)
+_LOOKED = 2_000
+"""Characters before an address in which its picture begins."""
+
+_ESCAPED = lazy(r"\\([!-/:-@\[-`{-~])")
+_Known = dict[tuple[str, int, int], Asset]
+
+
+def references(body: str) -> dict[str, int]:
+    """What a body, Markdown or HTML, may refer to: names of files, each with the line, from 0, where it is
+    first shown as a picture; -1 where it is not. Some may stand in code.
+    """
+    found: dict[str, int] = {}
+    code: CodePlaces | None = None
+    for match in _TARGETS.finditer(body):
+        kind = match.lastgroup or ""
+        text = unescape(match[kind])
+        targets = [part.split()[0] for part in text.split(",") if part.strip()] if "set" in kind else [text]
+        for target in targets:
+            name = name_of(_ESCAPED.sub(r"\1", target))
+            if not name or _suffix(name) not in TYPES:
+                continue
+            line = found.setdefault(name, -1)
+            if line < 0 and _suffix(name) in PICTURES and _is_shown(body, match.start()):
+                code = code or CodePlaces(body)
+                if not code.holds(match.start()):
+                    found[name] = body.count("\n", 0, match.start())
+    return found
+
+
+def _is_shown(body: str, at: int) -> bool:
+    """Whether a picture, and no link, refers to what stands at `at`."""
+    return _SHOWN.search(body, max(0, at - _LOOKED), at) is not None
+
+
+class Files:
+    """The files of one folder of posts. What was hashed is remembered while size and time stay."""
+
+    def __init__(self, folder: Path, rest: Rest | None = None) -> None:
+        self.folder = folder
+        self._rest = rest
+        self._seen: _Known = {}
+
+    def find(self, post: Post, names: Mapping[str, int]) -> tuple[list[Asset], list[str]]:
+        """Those of `names` that are files beside the post or in the folder of its name, and warnings: among
+        them one for each picture that is not there, with the line that `names` has for it (0: none). Raises
+        Unsettled when one is still being written.
+        """
+        assets: list[Asset] = []
+        warnings: list[str] = []
+        home = PurePosixPath(post.path)
+        for name, line in names.items():
+            found: Asset | str | None = None
+            for place in (home.parent / name, home.with_suffix("") / name):
+                found = self._asset(name, place.as_posix())
+                if isinstance(found, str):
+                    warnings.append(found)
+                elif found is not None:
+                    assets.append(found)
+                if found is not None:
+                    break
+            if found is None and line >= 0 and _suffix(name) in PICTURES:
+                where = f"line {line}: " if line else ""
+                warnings.append(f"{where}{name}: no such picture beside the post; add it or mend its name")
+        return assets, warnings
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of the file at `path`, relative to the folder; None: gone, or none that may go out."""
+        real = self._real(path)
+        data = None if real is None else _bytes(real)
+        return data[0] if isinstance(data, tuple) else None
+
+    def _asset(self, name: str, path: str) -> Asset | str | None:
+        """The asset at `path`; a text says why a file that is there is not taken."""
+        real = self._real(path)
+        if real is None:
+            return None
+        found = real.stat()
+        path = real.relative_to(os.path.realpath(self.folder)).as_posix()
+        if found.st_size > MAX_ASSET:
+            return f"{name}: {found.st_size} bytes; a file beside a post has at most {MAX_ASSET}"
+        key = (path, found.st_size, found.st_mtime_ns)
+        if key not in self._seen:
+            data = _bytes(real, self._rest)
+            if not isinstance(data, tuple):
+                return f"{name}: cannot be read ({data}); mend its permissions"
+            wide, high = size_of(data[0]) or (None, None)
+            digest = hashlib.sha256(data[0]).hexdigest()
+            size = len(data[0])
+            self._seen[key] = Asset(name="", path=path, sha256=digest, size=size, width=wide, height=high)
+        seen = self._seen[key]
+        return Asset(
+            name=name, path=path, sha256=seen.sha256, size=seen.size, width=seen.width, height=seen.height
+        )
+
+    def _real(self, path: str) -> Path | None:
+        """The file at `path`, links followed: regular, inside the folder, not hidden, of a known type."""
+        root = Path(os.path.realpath(self.folder))
+        try:
+            real = (root / path).resolve(strict=True)
+            inside = real.is_relative_to(root) and stat.S_ISREG(real.stat().st_mode)
+        except (OSError, RuntimeError, ValueError):  # not there, a link in a circle, no name for a file
+            return None
+        if not inside or any(part.startswith(".") for part in real.relative_to(root).parts):
+            return None
+        return real if _suffix(real.name) in TYPES else None
+
+
+def _suffix(name: str) -> str:
+    return name.rpartition(".")[2].lower()
+
+
+def _bytes(real: Path, rest: Rest | None = None) -> tuple[bytes] | str:
+    """The bytes, or the system's reason. Opened without waiting: a pipe may have taken the file's place."""
+    try:
+        handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                return "not a regular file"
+            return (read_at_rest(handle, status, rest, MAX_ASSET + 1),)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        return error.strerror or str(error)

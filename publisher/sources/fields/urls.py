@@ -1,0 +1,269 @@
+"""Where a post lives: slug, permalink, the URL readers are sent to, its picture."""
+
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from publisher.core.patterns import lazy
+from publisher.core.posts.assets import name_of
+from publisher.core.posts.permalinks import under_posts
+from publisher.core.posts.post import Image
+from publisher.sources.fields.permalinks import Facts, expand, in_content, locale_of, section, undated
+from publisher.sources.fields.plain_text import plain
+from publisher.sources.frontmatter.values import COMPUTED, FrontMatter, Value, legal, scalars
+from publisher.sources.generators.profiles import GENERIC
+from publisher.sources.ignored.jekyll import posts_home
+from publisher.sources.rules import USUAL, SourceRules
+
+ELSEWHERE_FIELDS = ("external_url", "source_url")
+IMAGE_FIELDS = (
+    "image", "cover", "coverimage", "heroimage", "featureimage", "featuredimage", "bannerimage", "thumbnail",
+)  # fmt: skip
+IMAGE_KEYS = ("url", "src", "path", "image", "file", "href", "feature", "relative")
+_ESCAPE = lazy(r"%(?![0-9A-Fa-f]{2})")
+_PLAIN_PATH = lazy(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+/?|/")
+_SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_PLAIN_URL = lazy(r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9_.~=&?,/-]*)?")
+_SAFE = "/!$'()*+,:;=@~&"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """As in core.posts.Post, with the rules that decided. `unknown` says why only the generator could know
+    the permalink.
+    """
+
+    permalink: str
+    url: str
+    base_url: str
+    permalink_by: str
+    url_by: str
+    warnings: tuple[str, ...] = ()
+    unknown: str = ""
+
+
+def find_place(facts: Facts, rules: SourceRules) -> Place:
+    """A post's slug, permalink, URL and base URL by the site's rules."""
+    warnings: list[str] = []
+    unknown: list[str] = []
+    permalink, permalink_by = _permalink(facts, rules, unknown)
+    away = rules.locales.get(locale_of(facts, rules), "") if rules.locales else ""
+    if not away.startswith("/") and away and not facts.front.text(*rules.link_fields):
+        field = rules.link_fields[0] if rules.link_fields else "canonical_url"
+        unknown.append(f"its locale is at {away}, which is not below {rules.site_url}; set {field}")
+    permalink = under_posts(permalink) if rules.pages else permalink
+    base = rules.site_url.rstrip("/") + permalink
+    url, url_by = _canonical(facts, base, rules, warnings)
+    return Place(
+        permalink=permalink,
+        url=url,
+        base_url=base,
+        permalink_by=permalink_by,
+        url_by=url_by,
+        warnings=tuple(warnings),
+        unknown="".join(unknown[:1]),
+    )
+
+
+def find_slug(front: FrontMatter, path: str) -> tuple[str, str]:
+    """The slug in front matter, else the file's or bundle's name without its date; and which it is."""
+    if slug := front.text("slug").strip("/"):
+        return slug, "slug"
+    return undated(path), "file name"
+
+
+def stem_of(path: str, rules: SourceRules) -> str:
+    """Eleventy's page.filePathStem: the path from its input folder, without suffix and date."""
+    if rules.profile != "eleventy":
+        return ""
+    folders, _, _ = rules.in_blog(path).rpartition("/")
+    parts = folders.split("/") if folders else []
+    if rules.content is not None:
+        parts = in_content(parts, rules)
+    elif parts and parts[0] in ("src", "content", "site"):
+        del parts[0]
+    index = path.rpartition("/")[2].rpartition(".")[0] == "index"
+    return "/" + "/".join([*parts, "index" if index else undated(path)])
+
+
+def filed(path: str, rules: SourceRules) -> tuple[str, ...]:
+    """The categories that Jekyll makes of the folders above _posts, which are of every post in it."""
+    inside = rules.in_blog(path).removeprefix(posts_home(rules.site))
+    parts = inside.split("/") if rules.habits.slugged and rules.rooted else []
+    folders = parts[: parts.index("_posts")] if "_posts" in parts else []
+    return tuple(name for name in folders if name not in ("source", "src"))  # Octopress' own
+
+
+def local_path(text: str) -> str:
+    """A URL path, percent-encoded once: what is already encoded stays, "." and ".." are resolved away."""
+    for path in (text, "/" + text):
+        if _PLAIN_PATH.fullmatch(path):
+            return path
+    escaped = quote(_ESCAPE.sub("%25", legal(text)), safe=_SAFE + "%")
+    kept: list[str] = []
+    parts = escaped.split("/")
+    for part in parts:
+        name = unquote(part)
+        if name == "..":
+            kept[-1:] = []
+        elif name not in ("", "."):
+            kept.append(part)
+    slash = "/" if kept and unquote(parts[-1]) in ("", ".", "..") else ""
+    return "/" + "/".join(kept) + slash
+
+
+def absolute(text: str, base: str) -> str | None:
+    """`text` as an absolute http(s) URL, resolved against `base` and percent-encoded; None if it is none."""
+    text = "".join(legal(text).split("\n")).strip().replace("\\", "/")
+    if _PLAIN_URL.fullmatch(text):
+        return text
+    if text[:1] == "/" and _PLAIN_PATH.fullmatch(text):
+        return base[: base.find("/", 8)] + text  # joined by hand: urljoin takes as long as all the rest
+    if not text or (_SCHEME.match(text) and not text.lower().startswith(("http://", "https://"))):
+        return None
+    try:
+        joined = urljoin(base, text)
+        good = urlsplit(joined).scheme in ("http", "https") and urlsplit(joined).hostname
+    except ValueError:
+        return None
+    return quote(_ESCAPE.sub("%25", joined), safe=_SAFE + "%?#[]") if good else None
+
+
+def find_image(front: FrontMatter, base: str, rules: SourceRules) -> tuple[Image | None, str]:
+    """The post's picture, a string or a map, made absolute, and the key it stands under. `file`: the name
+    it may have beside the post.
+    """
+    for name in IMAGE_FIELDS:
+        value = front.values.get(name)
+        if value is None:
+            continue
+        if isinstance(value, list):
+            value = value[0] if value else None
+        text = _image_text(value)
+        url = absolute(text, base) if text else None
+        if url:
+            alt = _inner(value, "alt", "caption", "title") or front.text(f"{name}alt", "imagealt", "coveralt")
+            image = Image(
+                url=url,
+                alt=plain(alt),
+                width=_pixels(value, "width"),
+                height=_pixels(value, "height"),
+                file=(name_of(text) or "") if rules.pages else "",
+            )
+            return image, name
+    return None, ""
+
+
+def find_aliases(front: FrontMatter, permalink: str, rules: SourceRules) -> tuple[str, ...]:
+    """Former permalinks: `aliases`, `redirect_from`, `redirects`. Full URLs are kept by their path; with
+    pages also as a page would have it. To Hugo, one without a slash is beside the post at `permalink`.
+    """
+    above = permalink.rstrip("/").rpartition("/")[0] if rules.profile == "hugo" else ""
+    found: dict[str, None] = {}
+    for name in ("aliases", "alias", "redirectfrom", "redirects"):
+        for text in scalars(front.values.get(name)):
+            path = _path_of(text)
+            path = local_path(path if path.startswith("/") or not path else f"{above}/{path}")
+            if path == "/":
+                continue  # no post was ever the start page
+            found |= {path: None, under_posts(path): None} if rules.pages else {path: None}
+    return tuple(found)
+
+
+def _permalink(facts: Facts, rules: SourceRules, unknown: list[str]) -> tuple[str, str]:
+    for name in (*(_computed(facts.front) if rules.profile == "eleventy" else ()), *_LINKS):
+        text = facts.front.text(name)
+        if rules.profile == "eleventy" and text:
+            from publisher.sources.generators.eleventy import address
+            from publisher.sources.generators.js_literals import Code
+
+            if isinstance(facts.front.get(name), Code):
+                unknown += [_FUNCTION] if rules.permalink is None else []
+                continue
+            made, why = address(text, facts)
+            if made is None and rules.permalink is None:
+                unknown.append(f"{name}: {text[:80]!r} needs {why}; set posts.permalink to what it makes")
+            text = (made or "").removesuffix("index.html")
+        if not text or "{" in text or facts.front.flag(name) is not None:
+            continue
+        if not _SCHEME.match(text):
+            if name == "saveas":
+                text = text.removesuffix("index.html")
+            slashed = name == "path" or (name == "url" and rules.profile == "hugo")
+            ends = "/" if slashed and not text.lower().endswith((".html", ".htm", "/")) else ""
+            filled = text if rules.profile == "hexo" else expand(text, facts, rules)
+            return local_path(filled + ends), name
+        if text.startswith(rules.site_url):
+            return local_path(text[len(rules.site_url) :]), name
+    if rules.sections and (pattern := rules.sections.get(section(facts, rules))):
+        return local_path(expand(pattern, facts, rules)), rules.origins.get("sections", "settings")
+    if rules.articles and rules.articles.foreign and _foreign(facts, rules):
+        return local_path(expand(rules.articles.foreign, facts, rules)), "ARTICLE_LANG_URL"
+    if rules.permalink is not None:
+        return local_path(expand(rules.permalink, facts, rules)), rules.origins.get("permalink", "settings")
+    where = "default" if rules.habits is GENERIC else f"default of {rules.profile}"
+    return local_path(expand(rules.habits.permalink, facts, rules)), where
+
+
+_LINKS = ("permalink", "url", "path", "saveas")
+_FUNCTION = (
+    "permalink is made by a function in a data file, which is never run; set posts.permalink to what it makes"
+)
+
+
+def _computed(front: FrontMatter) -> tuple[str, ...]:
+    """The name of what Eleventy computes a permalink of, where it does."""
+    return (COMPUTED,) if front.get(COMPUTED) is not None else ()
+
+
+def _foreign(facts: Facts, rules: SourceRules) -> bool:
+    """Whether a post says that it is in another language than the site."""
+    return bool(facts.front.text("lang")) and facts.language != (rules.language or USUAL)
+
+
+def _canonical(facts: Facts, base: str, rules: SourceRules, warnings: list[str]) -> tuple[str, str]:
+    fields = (*rules.link_fields, *(ELSEWHERE_FIELDS if facts.blank else ()))
+    for name in fields:
+        text = facts.front.text(name)
+        if not text:
+            continue
+        if found := absolute(text, rules.site_url):
+            return found, name
+        line = facts.front.line_of(name)
+        warnings.append(f"line {line}: {name}: {text[:80]!r} is no web address; write https://...")
+    text = facts.front.text("permalink", "url")
+    if (
+        text
+        and _SCHEME.match(text)
+        and not text.startswith(rules.site_url)
+        and (found := absolute(text, base))
+    ):
+        return found, "permalink"
+    return base, "permalink"
+
+
+def _path_of(text: str) -> str:
+    try:
+        if _SCHEME.match(text) and not text.lower().startswith(("http:", "https:")):
+            return ""
+        return urlsplit(text).path if _SCHEME.match(text) or text.startswith("//") else text
+    except ValueError:
+        return text
+
+
+def _image_text(value: Value) -> str:
+    text = value if isinstance(value, str) else _inner(value, *IMAGE_KEYS)
+    return "" if "{" in text else text.strip()
+
+
+def _inner(value: Value, *keys: str) -> str:
+    if isinstance(value, dict):
+        for key in keys:
+            found = value.get(key)
+            if isinstance(found, str) and found.strip():
+                return found
+    return ""
+
+
+def _pixels(value: Value, key: str) -> int | None:
+    text = _inner(value, key).removesuffix("px")
+    return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 6 else None

@@ -1,0 +1,223 @@
+"""Why a file is never public. Each rule looks at one thing and says its reason, or nothing."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from publisher.core.posts.post import Mail
+from publisher.sources.fields.publication_date import dated_folders, dated_name
+from publisher.sources.frontmatter.values import (
+    COMPUTED,
+    FrontMatter,
+    Quoted,
+    Value,
+    fold,
+    is_false,
+    is_true,
+    scalars,
+    table,
+)
+
+HIDDEN_STATES = frozenset(
+    {"draft", "auto-draft", "hidden", "skip", "private", "pending", "trash", "trashed", "unlisted"}
+)
+HIDING_KEYS = ("encrypted", "encrypt", "hidden", "private", "isDraft")
+"""Keys by which a generator, a theme or a plugin keeps a post to its author, or to those who know a word."""
+PUBLIC_WORDS = frozenset({"public", "published", "listed"})
+"""What such a key may say of a post that everybody may read."""
+DRAFT_FOLDERS = frozenset({"_drafts", "drafts", "draft"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """What the rules look at. `folders` are the names above the file, from the blog's root; `profile` is
+    the generator's name, and `whole` whether the posts folder holds the blog's own root.
+    """
+
+    path: str
+    folders: tuple[str, ...]
+    front: FrontMatter | None
+    profile: str = "auto"
+    whole: bool = False
+
+
+def why_hidden(file: File) -> str | None:
+    """The first reason why this file is never public; None when there is none."""
+    for rule in RULES:
+        if reason := rule(file):
+            return reason
+    return None
+
+
+def _no_sign_of_a_post(file: File) -> str | None:
+    if file.front is not None:
+        return None
+    if file.path.lower().endswith((".html", ".htm")) and not (
+        file.profile == "eleventy" and dated_name(file.path)  # which makes a page of each
+    ):
+        return "no front matter"  # a page or an example beside a post
+    dated = dated_name(file.path) or (file.profile == "docusaurus" and dated_folders(file.path))
+    return None if dated else "neither front matter nor a dated name"
+
+
+def _section_page(file: File) -> str | None:
+    return "_index" if file.path.rpartition("/")[2].startswith("_index.") else None
+
+
+def _not_for_jekyll(file: File) -> str | None:
+    """In a folder called _posts, Jekyll takes only files with front matter and a dated name."""
+    if "_posts" not in file.folders or file.profile not in ("jekyll", "none", "auto"):
+        return None
+    dated = dated_name(file.path)
+    if dated is None or not dated.string[dated.end() :].startswith("-"):
+        return "file name lacks YYYY-MM-DD-"
+    return "no front matter" if file.front is None else None
+
+
+def _drafts_folder(file: File) -> str | None:
+    for folder in file.folders:
+        if folder.casefold() in DRAFT_FOLDERS:
+            return f"in {folder}"
+    return None
+
+
+def _page(file: File) -> str | None:
+    """What generators keep apart from posts, dates or not."""
+    if file.profile in ("jekyll", "hexo") and file.whole and "_posts" not in file.folders:
+        return "not in _posts"
+    if file.profile == "pelican" and "pages" in file.folders:
+        return "in pages"
+    return None
+
+
+def _draft(file: File) -> str | None:
+    return "draft: true" if file.front and file.front.flag("draft") else None
+
+
+def _unpublished(file: File) -> str | None:
+    if file.front is None or not file.front.has("published"):
+        return None
+    if file.front.get("published") is None:
+        return "published: null"
+    return "published: false" if file.front.flag("published") is False else None
+
+
+def _status(file: File) -> str | None:
+    state = file.front.text("status").casefold() if file.front else ""
+    return f"status: {state}" if state in HIDDEN_STATES else None
+
+
+def _unlisted(file: File) -> str | None:
+    return "unlisted: true" if file.front and file.front.flag("unlisted") else None
+
+
+def _kept_back(file: File) -> str | None:
+    """What its author keeps to themselves, or to those who know a password. A value that nobody can judge
+    hides: what was meant to be seen can be shown later, what was not cannot be taken back.
+    """
+    front = file.front
+    if front is None:
+        return None
+    if front.flag("publish") is False:
+        return "publish: false"
+    if _is_password(front.get("password")):
+        return "password is set"  # the word itself is nobody's business
+    visibility = front.get("visibility")
+    if hides(visibility) and not _says_visible(visibility):
+        return _written("visibility", visibility)
+    found = next((key for key in HIDING_KEYS if hides(front.get(key))), None)
+    return _written(found, front.get(found)) if found else None
+
+
+def why_locked(front: FrontMatter, tags: Collection[str], locked: Collection[str]) -> str | None:
+    """Why Hexo encrypts a post with these tags. An empty password in it says that it does not."""
+    found = next((tag for tag in tags if tag.casefold() in locked), None)
+    opened = front.has("password") and front.get("password") == ""
+    return f"encrypt.tags: {found}" if found and not opened else None
+
+
+def hides(value: Value) -> bool:
+    """Whether the value of a key that hides a post does so: not where it is false, empty or says `public`,
+    `published` or `listed`; a list or a map does where anything in it does.
+    """
+    return any(not is_false(text) and text.casefold() not in PUBLIC_WORDS for text in scalars(value))
+
+
+def _is_password(value: Value) -> bool:
+    """As `hides`, but "no" or "0" in quotes is a password like any other."""
+    if isinstance(value, Quoted) and value.strip() and value.strip().casefold() != "false":
+        return value.strip().casefold() not in PUBLIC_WORDS
+    return hides(value)
+
+
+def _says_visible(value: Value) -> bool:
+    return isinstance(value, str) and (is_true(value) or value.strip().casefold() == "visible")
+
+
+def _written(key: str, value: Value) -> str:
+    """The key with its value, where that is a word or two."""
+    short = isinstance(value, str) and len(value) <= 30 and value.isprintable()
+    return f"{key}: {value}" if short else f"{key} is set"
+
+
+def page_only(front: FrontMatter | None) -> str:
+    """Why a post is in no feed and no mail, though everybody may see its page; "" where nothing says so."""
+    if front is None:
+        return ""
+    for key in ("disable_feed", "hiddenInRss"):
+        if hides(front.get(key)):
+            return _written(key, front.get(key))
+    for key in ("rss", "feed"):
+        inner = table(front.values.get(fold(key))).get("exclude")
+        if hides(inner) or hides(front.get(f"{key}.exclude")):
+            return f"{key}.exclude: true"
+        if front.flag(key) is False:
+            return f"{key}: false"
+    return ""
+
+
+def _not_built(file: File) -> str | None:
+    """What its generator is told not to make a page of, or not to list."""
+    front = file.front
+    if front is None:
+        return None
+    if file.profile == "hugo":
+        build = table(front.get("build", "_build"))
+        never = {key: str(build.get(key) or "").casefold() for key in ("render", "list")}
+        said = next(
+            (f"build.{key}: {word}" for key, word in never.items() if word in ("never", "false")), None
+        )
+        return "headless: true" if front.flag("headless") else said
+    if file.profile == "eleventy" and front.flag(COMPUTED if front.has(COMPUTED) else "permalink") is False:
+        return "permalink: false"
+    if file.profile == "eleventy" and front.flag("eleventyexcludefromcollections"):
+        return "eleventyExcludeFromCollections: true"
+    return "render: false" if file.profile == "zola" and front.flag("render") is False else None
+
+
+def _underscored(file: File) -> str | None:
+    """Astro's collections and Docusaurus leave these alone, and so does Hexo below its own folders."""
+    parts = file.path.split("/")
+    if file.profile == "hexo":
+        parts = parts[parts.index("_posts") + 1 :] if "_posts" in parts else parts
+        parts = [part for part in parts if part != "_drafts"]
+    hidden = file.profile in ("astro", "docusaurus", "hexo") and any(part.startswith("_") for part in parts)
+    return "a name that begins with _" if hidden else None
+
+
+RULES: tuple[Callable[[File], str | None], ...] = (
+    _not_for_jekyll, _section_page, _no_sign_of_a_post, _drafts_folder, _page, _draft, _unpublished, _status,
+    _unlisted, _kept_back, _not_built, _underscored,
+)  # fmt: skip
+
+
+def mail_of(front: FrontMatter, warnings: list[str]) -> Mail:
+    """What the post says of its mail: `never` (or `false`), `correction`, or nothing."""
+    word = front.text("mail").casefold()
+    if front.flag("mail") is False or word == Mail.NEVER:
+        return Mail.NEVER
+    if word == Mail.CORRECTION:
+        return Mail.CORRECTION
+    if word and front.flag("mail") is None:
+        line = front.line_of("mail")
+        warnings.append(f"line {line}: mail: {word} is neither never nor correction; it is mailed as usual")
+    return Mail.USUAL

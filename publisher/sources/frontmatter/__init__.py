@@ -1,0 +1,1 @@
+"""Front matter: where it ends, and the values in it."""

@@ -1,0 +1,244 @@
+"""Where front matter ends and the body begins: YAML, TOML and JSON, through python-frontmatter's handlers;
+headers without a fence through `headers`.
+
+python-frontmatter's own `parse` strips the body and overlooks a BOM, a `...` and, without a package that
+is no longer kept up, TOML: the metadata is lost and the front matter published. So its frame is used
+(BaseHandler, detect_format) with handlers of ours, and its two steps, split and load, are taken here.
+"""
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass, replace
+from datetime import date, time
+from typing import Any, ClassVar, Protocol, TypeAlias, cast
+
+from frontmatter import detect_format
+from frontmatter.default_handlers import BaseHandler
+
+from publisher.core.patterns import lazy
+from publisher.sources.frontmatter.headers import read_pelican, split_header
+from publisher.sources.frontmatter.values import FrontMatter, FrontMatterError, Value, gather
+from publisher.sources.frontmatter.yaml import load_yaml
+from publisher.sources.frontmatter.yaml_lines import read_lines
+
+MAX_SIZE = 262_144
+"""Characters of front matter; real ones reach 15,000."""
+
+_NAMED = lazy(r"---[ \t]*(json|js|javascript|toml|ya?ml)[ \t]*\n")
+_CONSTANT = lazy(r"^[ \t]*(?:export[ \t]+)?(?:const|let|var)[ \t]+(\w+)[ \t]*=", re.MULTILINE)
+_TOML_LINE = lazy(r"\(at line (\d+), column \d+\)|\(at end of document\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A file taken apart. `front` is None where there is no front matter; `kind` is as in core.Parsed."""
+
+    front: FrontMatter | None
+    body: str
+    kind: str = "none"
+
+
+Table: TypeAlias = dict[str, Any]
+Raw: TypeAlias = str | int | float | date | time | list[Any] | Table | None
+"""What tomllib and json yield."""
+
+
+class _Handler(Protocol):
+    kind: str
+
+    def split(self, text: str) -> tuple[str, str]: ...
+    def read(self, fm: str, line: int) -> FrontMatter: ...
+
+
+def open_container(text: str, *, blank: bool = False) -> Container:
+    """Front matter and body of a whole file, whose line breaks are "\\n" and whose BOM is gone.
+
+    The body is everything after the line break that ends the closing fence, unstripped. Raises
+    FrontMatterError, also for a fence that yields no metadata: that must never pass for a body.
+    """
+    start = text.lstrip("\n \t")
+    line = 1 + text.count("\n", 0, len(text) - len(start))
+    if named := _NAMED.match(start):
+        return _in_language(start, named, line)
+    if start[:1] not in ("-", "+", "{"):
+        return _without_fence(text, start, line)
+    handler = detect_format(start, _HANDLERS)
+    if handler is None:
+        return Container(front=None, body=text)
+    ours = cast("_Handler", handler)
+    try:
+        head, body = ours.split(start)
+    except ValueError as error:
+        raise FrontMatterError(str(error), line) from None
+    if len(head) > MAX_SIZE:
+        raise FrontMatterError(f"front matter has {len(head)} characters; at most {MAX_SIZE}", line)
+    front = ours.read(head, line)
+    if not front.values and not blank:
+        raise FrontMatterError("front matter opens and says nothing; write at least a title", line)
+    return Container(front=front, body=body, kind=ours.kind)
+
+
+def _in_language(start: str, named: re.Match[str], line: int) -> Container:
+    """Front matter between `---json` and `---`, as Eleventy has it."""
+    end = _Yaml.CLOSE.search(start, named.end())
+    language = named[1]
+    if end is None:
+        raise FrontMatterError(
+            f"front matter opens with ---{language} and never closes; add a line with ---", line
+        )
+    kind = {"yml": "yaml", "js": "json", "javascript": "json"}.get(language, language)
+    head = start[named.end() : end.start()]
+    if len(head) > MAX_SIZE:
+        raise FrontMatterError(f"front matter has {len(head)} characters; at most {MAX_SIZE}", line)
+    load = {"yaml": load_yaml, "toml": load_toml, "json": load_json}[kind]
+    front = (_load_script if language.startswith("j") and language != "json" else load)(head, line + 1)
+    if not front.values:
+        raise FrontMatterError("front matter opens and says nothing; write at least a title", line)
+    return Container(front=front, body=start[end.end() :], kind=kind)
+
+
+def _load_script(text: str, line: int) -> FrontMatter:
+    """JavaScript, which is not run: an object, or constants, as far as they are written out."""
+    from publisher.sources.generators.js_literals import exported, known
+
+    if text.strip().startswith("{"):
+        found = exported(f"export default {text}") or {}
+    else:
+        said = [*_CONSTANT.finditer(text)]
+        ends = [*(match.start() for match in said[1:]), len(text)]
+        given = ",".join(
+            f"{match[1]}: {text[match.end() : end].strip().rstrip(';')}"
+            for match, end in zip(said, ends, strict=True)
+        )
+        found = exported(f"export default {{{given}}}") or {}
+    return gather([(key, known(value), line) for key, value in found.items()], line)
+
+
+def load_toml(text: str, line: int) -> FrontMatter:
+    """A TOML document whose first line is line `line` of its file. Raises FrontMatterError."""
+    try:
+        loaded = tomllib.loads(text, parse_float=str)
+    except (ValueError, RecursionError) as error:
+        match = _TOML_LINE.search(str(error))
+        at = int(match[1]) if match and match[1] else (1 + text.count("\n") if match else 1)
+        what = _TOML_LINE.sub("", str(error)).strip() or "nested too deep"
+        raise FrontMatterError(f"broken TOML: {what}; mend the line", line + at - 1) from None
+    return gather(_flatten(loaded), line)
+
+
+def load_json(text: str, line: int) -> FrontMatter:
+    """A JSON object whose first line is line `line` of its file. Raises FrontMatterError."""
+    repeated: list[tuple[str, Value, int]] = []
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        repeated[:] = [(key, _plain(value), line) for key, value in found]  # the outermost comes last
+        return dict(found)
+
+    try:
+        json.loads(text, object_pairs_hook=pairs, parse_int=str, parse_float=str)
+    except json.JSONDecodeError as error:
+        reason = f"broken JSON: {error.msg}; mend the line"
+        raise FrontMatterError(reason, line + error.lineno - 1) from None
+    except (ValueError, RecursionError):
+        raise FrontMatterError("broken JSON: nested too deep; write it out plainly", line) from None
+    return gather(repeated, line)
+
+
+def _without_fence(text: str, start: str, line: int) -> Container:
+    found = split_header(start, MAX_SIZE)
+    if found is None:
+        return Container(front=None, body=text)
+    kind, head, body = found
+    load = {"pelican": read_pelican, "hexo": load_yaml, "json": _load_braceless}[kind]
+    front = load(head, line)
+    after = start[len(head) + 1 :].partition("\n")[0].strip()
+    if kind == "pelican" and after:
+        at = line + head.count("\n") + 1
+        reason = f"line {at}: {after[:40]!r} ends the header; indent it by four spaces to go on"
+        front = replace(front, warnings=(*front.warnings, reason))
+    return Container(front=front, body=body, kind=kind)
+
+
+def _load_braceless(head: str, line: int) -> FrontMatter:
+    return load_json("{" + head + "}", line)
+
+
+class _Fence(BaseHandler):
+    """Front matter between two lines of three marks."""
+
+    CLOSE: ClassVar[re.Pattern[str]]
+
+    def split(self, text: str) -> tuple[str, str]:
+        first = text.find("\n") + 1
+        end = self.CLOSE.search(text, first) if first else None
+        if end is None:
+            mark = text[:3]
+            raise ValueError(f"front matter opens with {mark} and never closes; add a line with {mark}")
+        return text[first : end.start()], text[end.end() :]
+
+
+class _Yaml(_Fence):
+    kind = "yaml"
+    FM_BOUNDARY = lazy(r"---[ \t]*(?:\n|\Z)")
+    CLOSE = lazy(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
+
+    def read(self, fm: str, line: int) -> FrontMatter:
+        return read_lines(fm, line + 1) or load_yaml(fm, line + 1)
+
+
+class _Toml(_Fence):
+    kind = "toml"
+    FM_BOUNDARY = lazy(r"\+\+\+[ \t]*(?:\n|\Z)")
+    CLOSE = lazy(r"^\+\+\+[ \t]*(?:\n|\Z)", re.MULTILINE)
+
+    def read(self, fm: str, line: int) -> FrontMatter:
+        return load_toml(fm, line + 1)
+
+
+class _Json(BaseHandler):
+    kind = "json"
+    FM_BOUNDARY = lazy(r'\{\s*["}]')
+
+    def split(self, text: str) -> tuple[str, str]:
+        end = _json_end(text)
+        rest = text[end:]
+        return text[:end], rest.removeprefix("\n")
+
+    def read(self, fm: str, line: int) -> FrontMatter:
+        return load_json(fm, line)
+
+
+_HANDLERS = (_Yaml(), _Toml(), _Json())
+_JSON_TOKEN = lazy(r'"(?:[^"\\\n]|\\.)*"|[{}]')
+
+
+def _json_end(text: str) -> int:
+    """Where the object that `text` begins with ends: after the brace that closes it."""
+    depth = 0
+    for match in _JSON_TOKEN.finditer(text, 0, MAX_SIZE):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        if depth == 0:
+            return match.end()
+    raise ValueError("front matter opens with { and never closes; add the missing }")
+
+
+def _flatten(table: Table) -> list[tuple[str, Value, int]]:
+    """Zola's `[taxonomies]` and `[extra]` hold fields of the post; what stands above them wins."""
+    inner = [table[name] for name in ("extra", "taxonomies") if isinstance(table.get(name), dict)]
+    merged: dict[str, Any] = {}
+    for part in (*inner, table):
+        merged.update(part)
+    return [(key, _plain(value), 0) for key, value in merged.items()]
+
+
+def _plain(value: Raw) -> Value:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value.isoformat() if isinstance(value, (date, time)) else str(value)

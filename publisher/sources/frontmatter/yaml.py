@@ -1,0 +1,110 @@
+"""YAML with every scalar as the text it was written as: `title: no` and `slug: 300` mean what they say."""
+
+import yaml
+
+from publisher.core.patterns import lazy
+from publisher.sources.frontmatter.values import FrontMatter, FrontMatterError, Quoted, Value, gather
+
+MAX_NODES = 20_000
+MAX_DEPTH = 100
+_BRACKETS = lazy(r"[\[\]{}]")
+_COMPACT = lazy(r"[-?:][ \t]")
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
+
+def load_yaml(text: str, first_line: int) -> FrontMatter:
+    """The mapping in `text`, whose first line is line `first_line` (from 1) of its file.
+
+    Plain nulls are None, every other scalar is text. Raises FrontMatterError with the line in the file.
+    """
+    _refuse_depth(text, first_line)
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = first_line + (mark.line if mark else 0)
+        raise FrontMatterError(f"broken YAML: {_say(error)}", line) from None
+    except (yaml.YAMLError, ValueError) as error:
+        what = " ".join(str(error).split())
+        raise FrontMatterError(f"broken YAML: {what}; remove what is not text", first_line) from None
+    if node is None:
+        return FrontMatter(values={}, lines={}, line=first_line)
+    if not isinstance(node, yaml.MappingNode):
+        raise FrontMatterError('front matter is no list of "key: value" lines; write it so', first_line)
+    return _Walk(first_line).front_matter(node)
+
+
+class _Walk:
+    """Nodes to values, counting every visit, so that aliases cannot expand without end."""
+
+    def __init__(self, first_line: int) -> None:
+        self.first_line = first_line
+        self.left = MAX_NODES
+
+    def front_matter(self, node: yaml.MappingNode) -> FrontMatter:
+        pairs = [(self._key(k), self._value(v, 1), self._line(k)) for k, v in node.value]
+        merged: list[tuple[str, Value, int]] = []
+        for key, value, line in pairs:
+            if key == "<<" and isinstance(value, dict):
+                merged[:0] = [(name, inner, 0) for name, inner in value.items()]
+            else:
+                merged.append((key, value, line))
+        return gather(merged, self.first_line)
+
+    def _value(self, node: yaml.Node, depth: int) -> Value:
+        self.left -= 1
+        if self.left < 0 or depth > MAX_DEPTH:
+            raise FrontMatterError(
+                "YAML aliases or nesting go too far; write it out plainly", self._line(node)
+            )
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(item, depth + 1) for item in node.value]
+        if isinstance(node, yaml.MappingNode):
+            return {self._key(k): self._value(v, depth + 1) for k, v in node.value}
+        if isinstance(node, yaml.ScalarNode) and node.style:
+            return Quoted(node.value)
+        return None if node.value in _NULLS else str(node.value)
+
+    def _key(self, node: yaml.Node) -> str:
+        if isinstance(node, yaml.ScalarNode):
+            return str(node.value)
+        raise FrontMatterError("a key is a list or a map; keys are words", self._line(node))
+
+    def _line(self, node: yaml.Node) -> int:
+        return self.first_line + (node.start_mark.line if node.start_mark else 0)
+
+
+def _refuse_depth(text: str, first_line: int) -> None:
+    """libyaml's composer recurses in C without a limit: too deep ends the process, so it is never asked."""
+    depth = 0
+    for match in _BRACKETS.finditer(text):
+        depth += 1 if match[0] in "[{" else -1
+        if depth > MAX_DEPTH:
+            line = first_line + text.count("\n", 0, match.start())
+            raise FrontMatterError("brackets are nested too deep; write it out plainly", line)
+    for number, line_text in enumerate(text.split("\n")):
+        if len(line_text) > 2 * MAX_DEPTH and _compact_depth(line_text) > MAX_DEPTH:
+            raise FrontMatterError("lists are nested too deep; write it out plainly", first_line + number)
+
+
+def _compact_depth(line: str) -> int:
+    """How many `- ` or `? ` a line opens before its first word."""
+    at = depth = 0
+    line = line.lstrip()
+    while match := _COMPACT.match(line, at):
+        depth += 1
+        at = match.end()
+        while at < len(line) and line[at] in " \t":
+            at += 1
+    return depth
+
+
+def _say(error: yaml.MarkedYAMLError) -> str:
+    problem = " ".join(str(error.problem or error.context or "it cannot be read").split())
+    if "mapping values are not allowed" in problem:
+        return 'a second ":" on one line; put the value in quotes'
+    if "cannot start any token" in problem:
+        return f"{problem}; put the value in quotes, and indent with spaces"
+    return f"{problem}; put the value in quotes, or mend the line"

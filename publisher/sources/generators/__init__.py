@@ -1,0 +1,1 @@
+"""Site generators: how each names, dates and places its posts."""

@@ -1,0 +1,370 @@
+"""What a generator's own configuration says about dates, addresses, summaries and defaults.
+
+Configuration that is code (pelicanconf.py, astro.config.mjs, ...) is never run: what is written out in it is
+found, and nothing else.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from publisher.core.patterns import lazy
+from publisher.sources.fields import slugs
+from publisher.sources.frontmatter.containers import load_json, load_toml, open_container
+from publisher.sources.frontmatter.values import FrontMatter, FrontMatterError, Value, fold, scalars, table
+from publisher.sources.frontmatter.yaml import load_yaml
+from publisher.sources.ignored import paths as leaving
+from publisher.sources.ignored.paths import Leaves
+from publisher.sources.rules import Defaults
+
+if TYPE_CHECKING:
+    from publisher.sources.generators.hexo import Filing
+    from publisher.sources.generators.hugo import Dating, Tongues
+
+MAX_SIZE = 1_000_000
+MAX_LANGUAGES = 100
+_LOCALE = lazy(r"""\bdefaultLocale\s*:\s*["']([\w-]+)["']""")
+_KEY = lazy(r"""^\[?["']?([\w-]{1,100})["']?\]?\s*(?:[:=]|$)""", re.MULTILINE)
+_WEAK = lazy(r'"(@11ty/eleventy|astro|hexo|@docusaurus/core)"\s*:')
+_PACKAGES = {
+    "@11ty/eleventy": "eleventy",
+    "astro": "astro",
+    "hexo": "hexo",
+    "@docusaurus/core": "docusaurus",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What was found in `file`. Empty texts: it says nothing of that. `sections` are the permalinks of
+    single sections by their names; `given` are Pelican's settings as far as they are written out; `tongues`
+    are Hugo's languages, `dating` is where it takes dates from, `filing` Hexo's categories; `undated` is
+    whether names of files begin with dates that are no part of addresses. `author` is the blog's: a name, a
+    key of its data, or a map. `content` is the folder that addresses begin in ("" for the root itself); None:
+    it is not said. `spelling` is how names are spelt in addresses, where that is not as its generator usually
+    does. `leaves` is which files it leaves alone, `reads` the folders that it reads, where it reads no
+    others, and `cascade` Hugo's front matter for many. `site` is Jekyll's, by its keys as they are written.
+    `locked` are the tags, casefolded, whose posts Hexo encrypts.
+    """
+
+    profile: str
+    file: str
+    timezone: str = ""
+    permalink: str = ""
+    separator: str = ""
+    defaults: tuple[Defaults, ...] = ()
+    sections: Mapping[str, str] = field(default_factory=dict[str, str])
+    given: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    language: str = ""
+    author: Value = None
+    content: str | None = None
+    spelling: Callable[[str], str] | None = None
+    leaves: tuple[Leaves, ...] = ()
+    reads: tuple[str, ...] = ()
+    cascade: Value = None
+    tongues: "Tongues | None" = None
+    dating: "Dating | None" = None
+    filing: "Filing | None" = None
+    undated: bool | None = None
+    site: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    locked: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    locales: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def config_in(folder: Path) -> Config | None:
+    """The configuration of the generator whose site `folder` is; None where it is no site's root."""
+    for name, reader in _FILES.items():
+        # Asked of dozens of names in every folder at each start, so no Path is made of what is not there.
+        if os.path.isfile(f"{folder}/{name}") and (found := reader(folder / name)):  # noqa: PTH113
+            return found
+    return None
+
+
+def read_table(file: Path) -> dict[str, Value]:
+    """The top of a YAML, TOML or JSON file, keyed by values.fold; nothing where it cannot be read."""
+    load = _LOADERS.get(file.suffix)
+    text = read_text(file) if load else ""
+    if load is None or not text:
+        return {}
+    try:
+        return dict(load(text, 1).values)
+    except (FrontMatterError, RecursionError):
+        return {}
+
+
+def read_text(file: Path) -> str:
+    """A file's text; "" where it cannot be read, or is too long for a configuration."""
+    try:
+        if not file.is_file() or file.stat().st_size > MAX_SIZE:
+            return ""
+        return file.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return ""
+
+
+def front_of(file: Path) -> FrontMatter | None:
+    """The front matter of a page, such as that of a section; None where it has none that can be read."""
+    try:
+        return open_container(read_text(file).replace("\r\n", "\n")).front
+    except (FrontMatterError, RecursionError):
+        return None
+
+
+# What is one generator's is loaded when its configuration is found: most blogs have one, or none.
+
+
+def _jekyll_or_hexo(file: Path) -> Config:
+    from publisher.sources.generators import hexo
+    from publisher.sources.ignored import jekyll
+
+    top = read_table(file)
+    packaged = _package(file.parent / "package.json")  # a short one says less than what builds the blog
+    if hexo.is_hexos(top) or (packaged and packaged.profile == "hexo"):
+        return _hexo(file, top)
+    posts = table(table(top.get("collections")).get("posts"))
+    return Config(
+        profile="jekyll",
+        file=file.name,
+        timezone=_word(top.get("timezone")),
+        permalink=_word(posts.get("permalink")) or _word(top.get("permalink")),
+        separator=_word(top.get("excerptseparator")),
+        language=_first(top, "lang", "language", "locale"),
+        author=top.get("author"),
+        defaults=_jekyll_defaults(top.get("defaults")),
+        site=_as_written(top, read_text(file)),
+        leaves=(jekyll.entries_of(top),),
+    )
+
+
+def _as_written(top: Mapping[str, Value], text: str) -> dict[str, Value]:
+    """The top of a configuration by its keys as they stand in its text."""
+    keys = dict.fromkeys(_KEY.findall(text))
+    return {key: top[fold(key)] for key in keys if fold(key) in top}
+
+
+def _hexo(file: Path, top: Mapping[str, Value]) -> Config:
+    from publisher.sources.generators import hexo
+
+    usual = hexo.permalink_defaults(top)
+    return Config(
+        profile="hexo",
+        file=file.name,
+        timezone=_word(top.get("timezone")),
+        permalink=_word(top.get("permalink")),
+        language=_first(top, "language"),
+        author=top.get("author"),
+        undated=":year" in _word(top.get("newpostname")),
+        defaults=(Defaults(values=usual),) if usual else (),
+        filing=hexo.filing(top),
+        leaves=hexo.leaves(top),
+        reads=hexo.reads(top),
+        locked=hexo.locked(top),
+    )
+
+
+def _jekyll_defaults(value: Value) -> tuple[Defaults, ...]:
+    """The defaults of posts, the broadest scope first: Jekyll lets the narrower win."""
+    found: list[Defaults] = []
+    for item in value if isinstance(value, list) else []:
+        entry = table(item)
+        scope = table(entry.get("scope"))
+        if _word(scope.get("type")) in ("", "posts", "post", "drafts"):
+            path = _word(scope.get("path")).strip("/")
+            found.append(Defaults(scope=path, values=table(entry.get("values"))))
+    return tuple(sorted(found, key=lambda entry: len(entry.scope)))
+
+
+def _hugo(file: Path) -> Config:
+    from publisher.sources.generators import hugo, hugo_content
+
+    top = read_table(file)
+    if file.parent.name == "_default":  # each part of it may stand in a file of its own
+        top = {**_parts(file.parent), **top}
+    tongues = hugo.tongues(top)
+    return Config(
+        profile="hugo",
+        file=file.name,
+        timezone=_word(top.get("timezone")),
+        language=hugo.language(top),
+        author=hugo.author(top),
+        permalink=hugo.permalink(top),
+        sections=hugo.sections(top),
+        spelling=hugo.spelt(top),
+        tongues=tongues,
+        dating=hugo.dating(top),
+        leaves=hugo_content.leaves(top, tongues.off),
+        reads=hugo_content.reads(tongues.contents, top),
+        cascade=top.get("cascade"),
+    )
+
+
+_PARTS = ("permalinks", "module", "cascade", "frontmatter")
+
+
+def _parts(folder: Path) -> dict[str, Value]:
+    """languages.toml, languages.de.toml and permalinks.toml, as they would stand in one file."""
+    found: dict[str, Value] = {}
+    languages: dict[str, Value] = {}
+    for end in (".toml", ".yaml", ".yml", ".json"):
+        for name, inside in (
+            ("languages", languages),
+            *((part, found.setdefault(part, {})) for part in _PARTS),
+        ):
+            if isinstance(inside, dict):
+                inside.update({_code(key): item for key, item in read_table(folder / (name + end)).items()})
+        for file in sorted(islice(folder.glob(f"languages.*{end}"), MAX_LANGUAGES)):
+            languages[file.name.split(".")[1].lower()] = {**read_table(file)}
+    return {**found, **({"languages": languages} if languages else {})}
+
+
+def _code(name: str) -> str:
+    """A language's code again, of which values.fold took the hyphen; other names stay."""
+    return f"{name[:2]}-{name[2:]}" if len(name) in (4, 6) and name[:2] in ("zh", "pt", "en", "es") else name
+
+
+def _zola_or_hugo(file: Path) -> Config | None:
+    """Both have a config.toml: Zola's must name base_url, Hugo writes baseURL."""
+    text = read_text(file)
+    if re.search(r"^\s*base_url\s*=", text, re.MULTILINE):
+        return _zola(file)
+    top = read_table(file)
+    signs = {"baseurl", "languagecode", "theme", "params", "taxonomies", "contentdir", "markup", "permalinks"}
+    return _hugo(file) if len(signs & top.keys()) >= 2 or "baseurl" in top else None
+
+
+def _zola(file: Path) -> Config:
+    top = read_table(file)
+    paths = _word(table(top.get("slugify")).get("paths")) or _word(top.get("slugifypaths"))
+    return Config(
+        profile="zola",
+        file=file.name,
+        language=_first(top, "defaultlanguage"),
+        author=top.get("author"),
+        spelling=_ZOLAS.get(paths.lower()),
+        leaves=(leaving.of_whole_paths("ignored_content", scalars(top.get("ignoredcontent"))),),
+        reads=("content",),
+    )
+
+
+def _pelican(file: Path) -> Config:
+    from publisher.sources.generators import pelican
+
+    published = pelican.assignments(read_text(file.parent / "publishconf.py"))  # which imports the other
+    given = {**pelican.assignments(read_text(file)), **published}
+    texts = {name: value for name, value in given.items() if isinstance(value, str)}
+    return Config(
+        profile="pelican",
+        file=file.name,
+        timezone=texts.get("TIMEZONE", ""),
+        permalink=pelican.permalink(given),
+        language=texts.get("DEFAULT_LANG", ""),
+        given=given,
+        undated=False if given.get("SLUGIFY_SOURCE") == "basename" else None,
+        leaves=(leaving.named("IGNORE_FILES", pelican.ignored(given), across=True), pelican.articles(given)),
+    )
+
+
+def _docusaurus(file: Path) -> Config:
+    from publisher.sources.generators import docusaurus
+
+    text = read_text(file)
+    locale = _LOCALE.search(text)
+    reads, leaves = docusaurus.files(text)
+    return Config(
+        profile="docusaurus",
+        file=file.name,
+        permalink=docusaurus.permalink(text),
+        language=locale[1] if locale else "",
+        content=docusaurus.content(text),
+        reads=reads,
+        leaves=leaves,
+        locales=docusaurus.locales(text),
+    )
+
+
+def _astro(file: Path) -> Config:
+    from publisher.sources.generators import astro
+
+    text = read_text(file)
+    locale, site = _LOCALE.search(text), astro.read_site(file.parent, text)
+    return Config(
+        profile="astro",
+        file=file.name,
+        language=locale[1] if locale else "",
+        sections=site.links,
+        defaults=tuple(Defaults(scope=place, values=values) for place, values in site.usual.items()),
+        reads=site.folders,
+        leaves=(site.loaded,) if site.loaded else (),
+        tables=site.tables,
+    )
+
+
+def _eleventy(file: Path) -> Config:
+    from publisher.sources.generators import eleventy
+    from publisher.sources.ignored import eleventy as eleventyfiles
+
+    text = read_text(file)
+    content = eleventy.input_of(text, read_text(file.parent / "package.json"))
+    ignores = {name: read_text(file.parent / name) for name in eleventyfiles.files(content)}
+    return Config(
+        profile="eleventy",
+        file=file.name,
+        content=content,
+        leaves=eleventyfiles.leaves(text, content, ignores),
+        reads=(content,) if content else (),
+    )
+
+
+def _package(file: Path) -> Config | None:
+    match = _WEAK.search(read_text(file))
+    return Config(profile=_PACKAGES[match[1]], file=file.name) if match else None
+
+
+def _first(top: Mapping[str, Value], *keys: str) -> str:
+    """The first word that stands under one of `keys`, alone or in a list."""
+    return next((word for key in keys for word in scalars(top.get(key))), "")
+
+
+def _word(value: Value) -> str:
+    return value if isinstance(value, str) else ""
+
+
+_ZOLAS = {"off": slugs.as_written, "false": slugs.as_written, "safe": slugs.zola_safe}
+"""How names are spelt, by `slugify.paths` where that is not "on"."""
+
+_LOADERS = {
+    ".yml": load_yaml,
+    ".yaml": load_yaml,
+    ".toml": load_toml,
+    ".json": load_json,
+}
+
+_Reader = Callable[[Path], Config | None]
+_CODE = ("js", "mjs", "cjs", "ts", "mts", "cts")
+_FILES: dict[str, _Reader] = {
+    **{f"hugo.{end}": _hugo for end in ("toml", "yaml", "yml", "json")},
+    "zola.toml": _zola,
+    **{f"docusaurus.config.{end}": _docusaurus for end in _CODE},
+    **{f"astro.config.{end}": _astro for end in _CODE},
+    ".eleventy.js": _eleventy,
+    **{f"eleventy.config.{end}": _eleventy for end in _CODE},
+    "pelicanconf.py": _pelican,
+    "_config.yml": _jekyll_or_hexo,
+    "_config.yaml": _jekyll_or_hexo,
+    "_config.toml": _jekyll_or_hexo,
+    "config.toml": _zola_or_hugo,
+    "config.yaml": _zola_or_hugo,
+    "config.yml": _zola_or_hugo,
+    **{
+        f"config/_default/{stem}.{end}": _hugo
+        for stem in ("hugo", "config")
+        for end in ("toml", "yaml", "yml", "json")
+    },
+    "package.json": _package,
+}
+"""The files that make a folder the root of a generator's site, the surest first."""

@@ -1,0 +1,122 @@
+"""Docusaurus' own: the folders of its blogs, and what its settings leave out of them. The configuration is
+code, of which only what is written out is read
+(https://docusaurus.io/docs/api/plugins/@docusaurus/plugin-content-blog).
+
+path           the folder of a blog, "blog" where none is named; translations are under i18n/
+exclude        globs from there; partials, whose names begin with "_", and tests are excluded without it
+routeBasePath  where its posts are, "blog" where it is not said
+trailingSlash  of the site: whether addresses end in one; they have none where it is not said
+i18n.localeConfigs.fr   path: the folder of translations in i18n/; baseUrl and url: where its pages are
+"""
+
+from itertools import islice
+from re import Pattern
+
+from publisher.core.patterns import lazy
+from publisher.sources.frontmatter.values import Value
+from publisher.sources.generators.js_literals import Code, exported
+from publisher.sources.ignored.paths import Leaves, named
+
+_BLOCK = lazy(r"""\bblog\s*:\s*\{|["'`]@docusaurus/plugin-content-blog["'`]\s*,\s*(?:/\*.*?\*/\s*)?\{""")
+_PATH = lazy(r"""\bpath\s*:\s*["'`]([^"'`$\n]+)["'`]""")
+_ROUTE = lazy(r"""\brouteBasePath\s*:\s*["'`]([^"'`$\n]*)["'`]""")
+_ENDED = lazy(r"\btrailingSlash\s*:\s*true\b")
+_EXCLUDE = lazy(r"\bexclude\s*:\s*\[([^\[\]]{0,5000})\]")
+_TEXT = lazy(r""""([^"\n]+)"|'([^'\n]+)'|`([^`$\n]+)`""")
+_LOCALES = lazy(r"\blocaleConfigs\s*:\s*\{")
+_URL = lazy(r"""(?<![\w.])url\s*:\s*["'`]([^"'`$\n]+)["'`]""")
+_BASE = lazy(r"""(?<![\w.])baseUrl\s*:\s*["'`]([^"'`$\n]+)["'`]""")
+_DEFAULT = lazy(r"""\bdefaultLocale\s*:\s*["'`]([\w-]+)["'`]""")
+_USUAL = ("**/*.test.{js,jsx,ts,tsx}", "**/__tests__/**")
+_UNKNOWN = lazy(r"\bpath\b\s*[:,}]|\.\.\.")
+_ELSEWHERE = lazy(r"\bblog\s*:\s*(?!false)|plugin-content-blog")
+MAX_BLOGS = 20
+
+
+def files(config: str) -> tuple[tuple[str, ...], tuple[Leaves, ...]]:
+    """The folders of blogs that a configuration names, and what it leaves out of them. No folders: they are
+    not written out, and may be anywhere.
+    """
+    places: dict[str, tuple[str, ...]] = {}
+    for match in islice(_BLOCK.finditer(config), MAX_BLOGS):
+        block = _block(config, match.end())
+        path = _PATH.search(block)
+        if path is None and _UNKNOWN.search(block):
+            return (), ()
+        place = "/".join(part for part in path[1].split("/") if part not in ("", ".")) if path else "blog"
+        exclude = _EXCLUDE.search(block)
+        globs = (
+            tuple(one or two or three for one, two, three in _TEXT.findall(exclude[1])) if exclude else _USUAL
+        )
+        places[place] = globs
+    if not places and _ELSEWHERE.search(config):
+        return (), ()
+    places = places or {"blog": _USUAL}
+    leaves = tuple(named("exclude", globs, below=place) for place, globs in places.items())
+    return (*places, "i18n"), leaves
+
+
+def locales(config: str) -> dict[str, str]:
+    """Where the pages of locales are, by their folders in i18n/, as far as it is not "/fr/": a path below
+    the site's base, or a whole address where they are on another host, or outside of it. The default locale,
+    which has no folder, is under "".
+    """
+    match = _LOCALES.search(config)
+    if match is None:
+        return {}
+    said = exported(f"export default {{{_block(config, match.end())}}}") or {}
+    rest = config[: match.start()] + config[match.end() + len(_block(config, match.end())) :]
+    host, base = (_last(pattern, rest) for pattern in (_URL, _BASE))
+    default = _last(_DEFAULT, rest) or "en"
+    found: dict[str, str] = {}
+    for locale, settings in said.items():
+        own = settings if isinstance(settings, dict) else {}
+        where, at, folder = (_text(own.get(name)) for name in ("url", "baseUrl", "path"))
+        place = f"/{at.strip('/')}/".replace("//", "/") if at else f"{base.rstrip('/')}/{locale}/"
+        place = base if not at and locale == default else place
+        root = f"/{base.strip('/')}/".replace("//", "/")
+        if (where and where.rstrip("/") != host.rstrip("/")) or not place.startswith(root):
+            place = (where or host).rstrip("/") + place
+        else:
+            place = place[len(root) - 1 :]
+        name = "" if locale == default else folder or locale
+        if place != (f"/{name}/" if name else "/"):
+            found[name] = place
+    return found
+
+
+def _last(pattern: Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    return match[1] if match else ""
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) and not isinstance(value, Code) else ""
+
+
+def permalink(config: str) -> str:
+    """Where posts are, in the words of `permalinks`: those of the first blog that is written out. "" where
+    the configuration says nothing of it.
+    """
+    match = _BLOCK.search(config)
+    route = _ROUTE.search(_block(config, match.end())) if match else None
+    end = "/" if _ENDED.search(config) else ""
+    if route is None:
+        return "/blog:dated/" if end else ""
+    at = route[1].strip("/")
+    return f"/{at}:dated{end}" if at else f":dated{end}"
+
+
+def content(config: str) -> str | None:
+    """The folder of the only blog, by its path from the root; None where there are several."""
+    places = [place for place in files(config)[0] if place != "i18n"]
+    return places[0] if len(places) == 1 else None
+
+
+def _block(text: str, at: int) -> str:
+    """What stands in the braces that are open at `at`."""
+    depth, end = 1, at
+    while depth and end < min(len(text), at + 20_000):
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        end += 1
+    return text[at:end]

@@ -1,0 +1,102 @@
+"""Hexo's own: what its configuration says of addresses, and how it is told from Jekyll's, whose name it has.
+
+category_map          the words of addresses for categories named otherwise
+default_category      that of a post that has none
+filename_case         1: categories are in small letters
+permalink_defaults    words of addresses that posts need not write
+source_dir            the folder that is read; only its _posts holds posts
+skip_render, exclude  patterns of files in it that are no posts (https://hexo.io/docs/configuration)
+ignore                patterns of files and folders that are not looked at
+encrypt.tags          of hexo-blog-encrypt: tags whose posts are locked, each with its password
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+
+from publisher.core.patterns import lazy
+from publisher.sources.frontmatter.values import Quoted, Value, fold, names, scalars, table
+from publisher.sources.ignored.paths import Leaves, named
+
+_SIGNS = names("sourcedir publicdir newpostname defaultlayout skiprender postassetfolder")
+_WEAK = names("tagdir archivedir")
+_JEKYLLS = names("baseurl plugins gems collections markdown kramdown sass defaults paginate")
+"""Plugins of Jekyll know `tag_dir` too: beside these it is no sign of Hexo."""
+USUAL = "uncategorized"
+_ZONED = lazy(r"\d{4}-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?)")
+"""What YAML knows as a time with a zone."""
+
+_POSTS_OWN = names("title date updated slug permalink tags categories category published")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filing:
+    """How categories are named in addresses: `words` by the names of categories, `usual` for a post without
+    any; `small` letters where names keep their case elsewhere.
+    """
+
+    words: Mapping[str, str] = field(default_factory=dict[str, str])
+    usual: str = USUAL
+    small: bool = False
+
+    def word(self, category: str) -> str:
+        """What stands for `category` in an address, not yet fit for one."""
+        word = self.words.get(category, category)
+        return word.lower() if self.small else word
+
+
+def is_hexos(top: Mapping[str, Value]) -> bool:
+    """Whether a `_config.yml` is Hexo's; `top` is keyed by values.fold."""
+    return not _SIGNS.isdisjoint(top) or (not _WEAK.isdisjoint(top) and _JEKYLLS.isdisjoint(top))
+
+
+def filing(top: Mapping[str, Value]) -> Filing:
+    """What a configuration says of categories."""
+    found = top.get("categorymap")
+    words = {name: _word(word) for name, word in found.items()} if isinstance(found, dict) else {}
+    return Filing(
+        words={name: word for name, word in words.items() if word},
+        usual=_word(top.get("defaultcategory")) or USUAL,
+        small=_word(top.get("filenamecase")) == "1",
+    )
+
+
+def reads(top: Mapping[str, Value]) -> tuple[str, ...]:
+    """The folders that hold posts: `hexo.posts` are made of these alone (plugins/processor/post.ts)."""
+    source = _word(top.get("sourcedir")).strip("/").removeprefix("./") or "source"
+    return f"{source}/_posts", f"{source}/_drafts"
+
+
+def leaves(top: Mapping[str, Value]) -> tuple[Leaves, ...]:
+    """What the settings leave out."""
+    source = reads(top)[0].removesuffix("/_posts")
+    within = (named(name, scalars(top.get(fold(name))), below=source) for name in ("skip_render", "exclude"))
+    return (*within, named("ignore", scalars(top.get("ignore"))))
+
+
+def locked(top: Mapping[str, Value]) -> tuple[str, ...]:
+    """The tags of `encrypt.tags`, casefolded: `- {name: Diary, password: x}`, or the plain name."""
+    said = table(top.get("encrypt")).get("tags")
+    entries = said if isinstance(said, list) else [said]
+    named = (table(entry).get("name") if isinstance(entry, dict) else entry for entry in entries)
+    return tuple(dict.fromkeys(name.casefold() for entry in named for name in scalars(entry)))
+
+
+def permalink_defaults(top: Mapping[str, Value]) -> dict[str, Value]:
+    """Front matter that posts need not write, as far as it is none of what each post says of itself."""
+    found = top.get("permalinkdefaults")
+    entries = found.items() if isinstance(found, dict) else ()
+    return {name: value for name, value in entries if name not in _POSTS_OWN}
+
+
+def by_its_clock(value: Value, at: datetime, site: tzinfo) -> datetime | None:
+    """The time by which Hexo makes the address of a post at `at` (UTC) whose date names a zone: it takes the
+    clock of UTC for that of the site (hexo-front-matter). None for other dates.
+    """
+    if isinstance(value, Quoted) or not isinstance(value, str) or not _ZONED.fullmatch(value.strip()):
+        return None
+    return at.replace(tzinfo=site)
+
+
+def _word(value: Value) -> str:
+    return next(iter(scalars(value)), "") if isinstance(value, str) else ""

@@ -1,0 +1,141 @@
+"""Generators: how each reads a date without a zone, and where it puts a post."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from publisher.sources.fields import slugs
+from publisher.sources.frontmatter.dates import Order
+
+PERMALINK = ":year/:month/:day/:slug/"
+"""Where a post of no known generator is found."""
+
+_ANY = re.compile(".*", re.DOTALL)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_TO_THE_SECOND = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[Tt]|\s+)\d{1,2}:\d{2}:\d{2}(?:\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One generator's conventions.
+
+    `utc` matches the dates without a zone that it reads as UTC; the others are in the site's zone. None: all
+    are; `quoted` is whether those in quotes alone are (True), or all others (False). `permalink` is its
+    default, in the words of `permalinks`. `roots` are the folders that hold content and are no part of an
+    address, innermost last.
+    `named` is whether :title is the slug (of the front matter or the file) and never made of the title.
+    `slugged` is whether names are made fit for a URL as Jekyll does. `undated` is whether a date is taken off
+    a file's name. `spell` is how names of files and folders are spelt in an address. `words` is whether a
+    text of tags is parted at spaces; `open` is whether any word of the front matter may stand in a permalink.
+    `last_dates` is the front matter that dates a post where nothing else does. `gates` is the front matter
+    that decides when a post comes out, before the date its address is made of. `order` is how 05/11/2026 is
+    read; `bare` is whether a time without a colon counts (Ruby passes over 18.30). `plain_titles` is whether
+    a title is shown as it is written, whatever tags or marks it holds. `own_offset` is whether the day in an
+    address is that of the date as it is written, with its offset; else it is the site's.
+    """
+
+    name: str
+    utc: re.Pattern[str] | None = None
+    quoted: bool | None = None
+    permalink: str = PERMALINK
+    roots: tuple[str, ...] = ("content", "posts", "_posts")
+    named: bool = False
+    slugged: bool = False
+    undated: bool = True
+    spell: Callable[[str], str] = slugs.as_written
+    words: bool = False
+    open: bool = False
+    last_dates: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
+    order: Order = Order.NONE
+    bare: bool = True
+    plain_titles: bool = False
+    own_offset: bool = False
+
+
+GENERIC = Profile(name="none", words=True)
+
+PROFILES: Mapping[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        GENERIC,
+        Profile(  # "Y-m-d H:M:S" is a YAML timestamp, which is UTC; what YAML leaves as text is local
+            name="jekyll",
+            order=Order.DAY_FIRST,
+            bare=False,
+            utc=_TO_THE_SECOND,
+            quoted=False,
+            permalink="/:categories/:year/:month/:day/:title.html",
+            roots=("_posts", "_drafts"),
+            named=True,
+            slugged=True,
+            words=True,
+        ),
+        Profile(
+            name="hugo",
+            permalink="/:sections/:slug/",
+            roots=("content",),
+            undated=False,
+            spell=slugs.Hugo(),
+            last_dates=("lastmod", "modified"),
+            gates=("publishdate", "pubdate", "published"),
+            plain_titles=True,
+            own_offset=True,
+        ),
+        Profile(
+            name="eleventy",
+            utc=_ANY,
+            permalink="/:sections/:slug/",
+            roots=("content", "src"),
+            undated=False,
+            plain_titles=True,
+        ),
+        Profile(
+            name="astro",
+            order=Order.MONTH_FIRST,
+            utc=_ANY,
+            permalink="/:section/:entry/",
+            roots=("src", "content", "pages", "data"),
+            undated=False,
+            spell=slugs.github,
+            plain_titles=True,
+        ),
+        Profile(
+            name="pelican",
+            order=Order.MONTH_FIRST,
+            permalink="/:titleslug.html",
+            roots=("content",),
+            spell=slugs.pelican,
+            open=True,
+            own_offset=True,
+        ),
+        Profile(
+            name="hexo",
+            order=Order.MONTH_FIRST,
+            utc=_DAY,  # a text is JavaScript's to read, to which a day alone is UTC
+            quoted=True,
+            permalink="/:year/:month/:day/:title/",
+            roots=("source", "_posts", "_drafts"),
+            named=True,
+            open=True,
+        ),
+        Profile(
+            name="docusaurus",
+            order=Order.MONTH_FIRST,
+            utc=_ANY,
+            permalink="/blog:dated",
+            roots=("blog",),
+            named=True,
+            plain_titles=True,
+        ),
+        Profile(
+            name="zola",
+            utc=_ANY,
+            permalink="/:sections/:slug/",
+            roots=("content",),
+            spell=slugs.zola,
+            plain_titles=True,
+        ),
+    )
+}
+"""By the names of `posts.profile`; "none" reads posts without a generator's habits."""

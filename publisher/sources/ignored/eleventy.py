@@ -1,0 +1,112 @@
+"""Which files Eleventy never builds (src/EleventyFiles.js).
+
+.eleventyignore, .gitignore      one glob a line, each from the folder of the file; "!" is not understood
+eleventyConfig.ignores.add(".")  globs from the blog's root
+setUseGitIgnore(false)           .gitignore is not read
+dir, set...Directory             the folders of includes, layouts and data, and of the built site
+
+What .gitignore keeps from Git reaches no site that is built from the repository: its patterns also count as
+Git reads them (gitignore(5)).
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+from publisher.core.patterns import lazy
+from publisher.sources.globs import any_of, expression, whole
+from publisher.sources.ignored.paths import Leaves, Outside, Patterns
+
+MAX_LINES = 1_000
+_ADDED = lazy(r"""\bignores\s*\.\s*add\(\s*["'`]([^"'`$\n]+)["'`]\s*\)""")
+_NO_GIT = lazy(r"\bsetUseGitIgnore\(\s*false\s*\)")
+_DIR = lazy(r"\bdir\s*:\s*\{([^{}]{0,1000})\}")
+_OUT = lazy(r"""\b(includes|layouts|data|output)\s*:\s*["'`]([^"'`$\n]*)["'`]""")
+_SET = lazy(r"""\bset(Includes|Layouts|Data|Output)Directory\(\s*["'`]([^"'`$\n]*)["'`]""")
+_USUAL = {"includes": "_includes", "data": "_data", "output": "_site"}
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """A .gitignore: each pattern as written, whether it takes back, and what it matches, the last first."""
+
+    patterns: tuple[tuple[str, bool, str], ...]
+
+    def why(self, path: str) -> str | None:
+        """As leaving.Leaves. What is in an ignored folder cannot be taken back."""
+        if not self.patterns:
+            return None
+        folder, slash, _ = path.rpartition("/")
+        return (_git(self.patterns, folder + "/") if slash else None) or _last(self.patterns, path)
+
+
+@lru_cache(maxsize=2_000)
+def _git(patterns: tuple[tuple[str, bool, str], ...], folder: str) -> str | None:
+    """Why the folder, or one above it, is ignored."""
+    above = folder[:-1].rpartition("/")[0]
+    return (_git(patterns, above + "/") if above else None) or _last(patterns, folder)
+
+
+def _last(patterns: Sequence[tuple[str, bool, str]], place: str) -> str | None:
+    """What the last pattern of those that match says of it; `patterns` has the last one first."""
+    some = any_of(tuple(f"(?:{source})$" for _, _, source in patterns))
+    if some is None or not some.match(place):
+        return None
+    found = next((item for item in patterns if whole(item[2], place)), None)
+    return f".gitignore: {found[0]}" if found and not found[1] else None
+
+
+def files(content: str | None) -> tuple[str, ...]:
+    """The names of the files that name what is ignored; `content` is Eleventy's input."""
+    return (".gitignore", ".eleventyignore", *([f"{content}/.eleventyignore"] if content else []))
+
+
+def leaves(config: str, content: str | None, texts: Mapping[str, str]) -> tuple[Leaves, ...]:
+    """What a configuration and these files by their names leave out."""
+    found: list[Leaves] = [Outside(tuple(_folders(config, content or "")))]
+    for name, text in texts.items():
+        if name == ".gitignore" and _NO_GIT.search(config):
+            continue
+        lines = [line.strip() for line in islice(text.split("\n"), MAX_LINES)]
+        globs = [line for line in lines if line and line[0] not in "#!"]
+        found.append(_anchored(name, globs, posixpath.dirname(name)))
+        if name == ".gitignore":
+            found.append(Git(tuple(reversed([*_of_git(text)]))))
+    return (*found, _anchored("ignores", _ADDED.findall(config), ""))
+
+
+def _anchored(name: str, globs: Sequence[str], folder: str) -> Patterns:
+    below = re.escape(folder + "/") if folder else ""
+    plain = [(glob, glob.removeprefix("./").strip("/")) for glob in globs]
+    return Patterns(
+        name, tuple((glob, f"^{below}(?:{expression(text)})(?:/|$)") for glob, text in plain if text)
+    )
+
+
+def _of_git(text: str) -> Iterator[tuple[str, bool, str]]:
+    for line in islice(text.splitlines(), MAX_LINES):
+        written = line if line.endswith("\\ ") else line.rstrip()
+        back = written.startswith("!")
+        pattern = written[1:] if back else written
+        if not pattern or pattern.startswith("#"):
+            continue
+        folder = pattern.endswith("/")
+        bare = pattern.rstrip("/")
+        anchor = "" if "/" in bare else "(?:.*/)?"
+        source = anchor + expression(bare.lstrip("/"), braces=False)
+        yield written, back, source + ("(?<=[^/])/" if folder else "(?<=[^/])/?")
+
+
+def _folders(config: str, content: str) -> Iterator[str]:
+    """The folders that hold no pages, by their paths from the root."""
+    said = {match[1].lower(): match[2] for match in _SET.finditer(config)}
+    if block := _DIR.search(config):
+        said = {match[1]: match[2] for match in _OUT.finditer(block[1])} | said
+    for name, place in {**_USUAL, **said}.items():
+        base = "" if name == "output" else content
+        folder = posixpath.normpath(posixpath.join(base, place)) if place else "."
+        if folder not in (".", "") and not folder.startswith(".."):
+            yield folder

@@ -1,0 +1,120 @@
+"""Which files of a blog its generator never builds: what its configuration says of paths, and what stands in
+the folders. Only pages of sections are opened.
+
+_index.md   Zola: `draft = true` hides the folder (components/site/src/lib.rs); Hugo: `cascade`
+index.md    Hugo: what is beside it and below it belongs to that page
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from publisher.sources.frontmatter.values import FrontMatter
+from publisher.sources.generators import hugo_content
+from publisher.sources.generators.detect import Config, front_of
+from publisher.sources.ignored.paths import Within, inside
+from publisher.sources.rules import SourceRules
+
+MAX_SECTIONS = 5_000
+"""Pages of sections that are opened."""
+
+_NAMES = {
+    "hexo": "not in _posts",
+    "astro": "outside its collections",
+    "docusaurus": "not in a folder of its blog",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """Sections that are drafts: their folders, and the pages that say so."""
+
+    of: Mapping[str, str]
+
+    def why(self, path: str) -> str | None:
+        """As leaving.Leaves."""
+        page = next((page for place, page in self.of.items() if inside(path, place)), None)
+        return f"draft: true in {page}" if page else None
+
+
+def with_left(rules: SourceRules, config: Config, root: Path, paths: Sequence[str]) -> SourceRules:
+    """`rules` with what the generator leaves out of the posts at `paths`; its blog is at `root`."""
+    leaves = [*config.leaves]
+    if places := _reached(config.reads, rules):
+        leaves.insert(0, Within(places, _NAMES.get(config.profile, f"not in {' or '.join(places)}")))
+    if config.profile == "jekyll" and rules.above in ((), ("source",)):
+        leaves.append(Posts())
+    if config.profile == "hugo":
+        codes = tuple(code.lower() for code in config.tongues.codes) if config.tongues else ()
+        leaves.append(hugo_content.resources(_near(root, rules, paths, "index"), config.reads, codes))
+        rules = _with_cascades(rules, config, root, paths, codes)
+    if config.profile == "zola":
+        sections = _sections(root, rules, paths)
+        drafts = {page.rpartition("/")[0]: page for page, front in sections if front.flag("draft")}
+        leaves.append(Drafted(drafts))
+    return replace(rules, leaves=tuple(leaves))
+
+
+@dataclass(frozen=True, slots=True)
+class Posts:
+    """Jekyll: what is in no folder called _posts is a page, or of another collection."""
+
+    def why(self, path: str) -> str | None:
+        """As leaving.Leaves."""
+        folders = path.split("/")[:-1]
+        return None if "_posts" in folders or "_drafts" in folders else "not in _posts"
+
+
+def _reached(reads: Sequence[str], rules: SourceRules) -> tuple[str, ...]:
+    """The folders that are read; none where the posts' folder is apart from them: settings asked for it."""
+    home = "/".join(rules.above)
+    return tuple(reads) if any(inside(home, place) or inside(place, home) for place in reads) else ()
+
+
+def _near(root: Path, rules: SourceRules, paths: Iterable[str], stem: str) -> Iterator[str]:
+    """The paths of files from the blog's root, and of those called `stem` in folders above the posts'."""
+    for n in range(1, len(rules.above)):
+        above = "/".join(rules.above[:n])
+        yield from (
+            f"{above}/{stem}{end}" for end in (".md", ".html") if (root / f"{above}/{stem}{end}").is_file()
+        )
+    yield from map(rules.in_blog, paths)
+
+
+def _sections(root: Path, rules: SourceRules, paths: Sequence[str]) -> list[tuple[str, FrontMatter]]:
+    """The pages of sections that have front matter, the outermost first."""
+    near = _near(
+        root, rules, (path for path in paths if path.rpartition("/")[2].startswith("_index.")), "_index"
+    )
+    pages = sorted(islice(near, MAX_SECTIONS), key=lambda page: (page.count("/"), page))
+    return [(page, front) for page in pages if (front := front_of(root / page))]
+
+
+def _with_cascades(
+    rules: SourceRules, config: Config, root: Path, paths: Sequence[str], codes: Sequence[str]
+) -> SourceRules:
+    """`rules` with the front matter that Hugo's configuration and sections give to what is below them. The
+    page of a section in one of several languages gives to the files in that language alone.
+    """
+    content = next(iter(config.reads), "content")
+    everywhere = hugo_content.cascades(config.cascade, content, content)
+    given = [*everywhere]
+    beside = dict(rules.beside)
+    for page, front in _sections(root, rules, paths):
+        value = front.get("cascade")
+        found = [*hugo_content.cascades(value, page.rpartition("/")[0], content)] if value else []
+        if len(codes) < 2:
+            given += found
+            continue
+        for path in paths if found else ():
+            if _code(path, codes) == _code(page, codes):
+                values = hugo_content.merged(found, rules.in_blog(path))
+                beside.update({path: {**beside.get(path, {}), **values}} if values else {})
+    return replace(rules, defaults=(*given, *rules.defaults), beside=beside)
+
+
+def _code(path: str, codes: Sequence[str]) -> str:
+    """The language that ends a file's name; "" for none."""
+    parts = path.rpartition("/")[2].lower().split(".")
+    return parts[-2] if len(parts) > 2 and parts[-2] in codes else ""

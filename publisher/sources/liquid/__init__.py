@@ -1,0 +1,1 @@
+"""Liquid in bodies: conditions and includes."""

@@ -1,0 +1,266 @@
+"""`{% if %}`, `{% unless %}` and `{% case %}` in bodies: the branch that the generator's build would show.
+
+Front matter (`page.`) and the configuration (`site.`) decide; what they do not say is nil, and so false;
+`jekyll.environment` is "production". What only the generator could know shows the else branch, with a
+warning: never two branches, for one of them may be what its author hides.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from publisher.core.patterns import lazy
+from publisher.core.posts.code_regions import without_code
+from publisher.core.posts.private_passages import literal_blanked
+from publisher.sources.frontmatter.values import FrontMatter, Quoted, Value, fold, names, scalars
+from publisher.sources.liquid.expressions import (
+    UNKNOWN,
+    Known,
+    Only,
+    equal,
+    evaluate,
+    inner,
+    value_of,
+    values_of,
+)
+
+PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
+"""Generators that run such tags in posts; to others they are text."""
+
+_TAG = lazy(
+    r"\{%-?\s{0,99}(?P<name>if|elsif|elseif|elif|else|endif|unless|endunless|case|when|endcase|for|endfor|assign"
+    r"|set|capture)\b(?P<words>(?:[^%{]|%(?!\})|\{(?!%)){0,2000}?)-?%\}"
+)
+_COMMENT = lazy(r"\{#[-\s](?:(?!\{#)[\s\S]){0,5000}?#\}")
+_ASSIGNED = lazy(r"\s*([\w-]+)\s*=\s*(.+?)\s*\Z", re.DOTALL)
+_ENDS = {"endif": "if", "endunless": "unless", "endcase": "case", "endfor": "for"}
+_NUMBER = lazy(r"-?\d+(?:\.\d+)?")
+_DATE = lazy(r"\d{4}-\d\d?-\d\d?\b.*")
+
+_TRUE, _FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
+_PRESENT = names("title url id date content path name slug relative_path excerpt ext")
+"""What Jekyll's posts have, whatever it is."""
+_ELSEWHERE = names("next previous dir output")
+_ELEVENTYS = names(
+    "url date inputPath fileSlug filePathStem outputPath outputFileExtension templateSyntax lang rawInput"
+)
+_GENERATED = names(
+    "time posts pages related_posts static_files html_pages html_files data collections documents categories"
+    " tags github source destination collections_dir cache_dir plugins_dir layouts_dir data_dir includes_dir"
+    " safe include exclude keep_files encoding markdown_ext strict_front_matter limit_posts future"
+    " unpublished whitelist plugins markdown highlighter lsi excerpt_separator incremental detach port host"
+    " permalink show_dir_listing paginate_path timezone quiet verbose defaults liquid kramdown"
+)
+"""What `site.` has beside the configuration, or where that is silent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a post's conditions can be decided by. `given` is its own front matter and `head` the text that it
+    is written in, `front` what it is with the site's defaults; `site` is the configuration by its keys as
+    they are written, and `page` what is known of Eleventy's `page`.
+    """
+
+    given: FrontMatter
+    front: FrontMatter
+    head: str
+    site: Mapping[str, Value]
+    profile: str
+    page: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A condition or a loop that is open: whether it is shown where it stands, whether a branch was taken,
+    whether the present one is shown; a case's value."""
+
+    kind: str
+    above: bool
+    taken: bool = False
+    shown: bool = True
+    value: Known = None
+
+
+def decided(body: str, scope: Scope, *, markdown: bool) -> tuple[str, list[tuple[int, str]]]:
+    """`body` with one branch of each condition, every line break in its place; and (line from 1, tag) of
+    those that only the generator could decide. Code stays as it is.
+    """
+    if "{%" not in body or not any(f"{kind} " in body for kind in ("if", "unless", "case")):
+        return body, []
+    if scope.profile not in PROFILES or scope.front.flag("render_with_liquid") is False:
+        return body, []
+    prose = literal_blanked(without_code(body) if markdown else body)
+    return _Walk(body, scope).through(prose)
+
+
+def without_comments(body: str, *, markdown: bool) -> str:
+    """`body` without the comments of Nunjucks, `{# ... #}`, every line break in its place. Code stays."""
+    prose = literal_blanked(without_code(body) if markdown else body)
+    parts: list[str] = []
+    at = 0
+    for match in _COMMENT.finditer(prose):
+        parts += [body[at : match.start()], "\n" * match[0].count("\n")]
+        at = match.end()
+    return "".join([*parts, body[at:]])
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One pass through a body. `assigned` are variables of its own."""
+
+    body: str
+    scope: Scope
+    frames: list[_Frame] = field(default_factory=list[_Frame])
+    assigned: dict[str, Known] = field(default_factory=dict[str, Known])
+    unknown: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    parts: list[str] = field(default_factory=list[str])
+
+    def through(self, prose: str) -> tuple[str, list[tuple[int, str]]]:
+        """What is shown, and what could not be decided."""
+        at = 0
+        for tag in _TAG.finditer(prose):
+            self._put(at, tag.start(), shown=self._shown())
+            stays = not self._meet(tag)
+            self._put(tag.start(), tag.end(), shown=stays and self._shown())
+            at = tag.end()
+        self._put(at, len(self.body), shown=self._shown())
+        return "".join(self.parts), self.unknown
+
+    def _put(self, start: int, end: int, *, shown: bool) -> None:
+        self.parts.append(self.body[start:end] if shown else "\n" * self.body.count("\n", start, end))
+
+    def _shown(self) -> bool:
+        return all(frame.shown for frame in self.frames)
+
+    def _meet(self, tag: re.Match[str]) -> bool:
+        """Takes a tag in; whether it is a condition's."""
+        name, top = tag["name"], self.frames[-1] if self.frames else None
+        match name:
+            case "if" | "unless" | "case":
+                self._open(name, tag)
+            case "elsif" | "elseif" | "elif" if top and top.kind in ("if", "unless"):
+                self._branch(top, tag, self._holds(tag) if top.above and not top.taken else False)
+            case "when" if top and top.kind == "case":
+                self._branch(top, tag, self._is_when(top, tag) if top.above and not top.taken else False)
+            case "else" if top and top.kind != "for":
+                top.shown = top.above and not top.taken
+                top.taken = True
+            case "for":
+                self.frames.append(_Frame("for", above=self._shown()))
+                self.assigned[(tag["words"].split() or [""])[0]] = UNKNOWN
+                return False
+            case "endif" | "endunless" | "endcase" | "endfor":
+                return self._close(_ENDS[name])
+            case "assign" | "set" | "capture":
+                self._assign(tag["words"], known=name != "capture")
+                return False
+            case _:
+                return False
+        return True
+
+    def _open(self, name: str, tag: re.Match[str]) -> None:
+        frame = _Frame(name, above=self._shown(), shown=False)
+        if frame.above and name == "case":
+            frame.value = value_of(tag["words"], self._lookup)
+        elif frame.above:
+            found = self._holds(tag)
+            self._branch(frame, tag, found if found is None else found is (name == "if"))
+        self.frames.append(frame)
+
+    def _branch(self, frame: _Frame, tag: re.Match[str], holds: bool | None) -> None:
+        """One more branch of a condition. Where nobody knows whether it holds, it is not shown."""
+        if holds is None:
+            line = 1 + self.body.count("\n", 0, tag.start())
+            self.unknown.append((line, " ".join(tag[0].split())))
+        frame.shown = holds is True
+        frame.taken = frame.taken or frame.shown
+
+    def _close(self, kind: str) -> bool:
+        if all(frame.kind != kind for frame in self.frames):
+            return False
+        while self.frames.pop().kind != kind:
+            pass
+        return kind != "for"
+
+    def _holds(self, tag: re.Match[str]) -> bool | None:
+        return evaluate(tag["words"], self._lookup)
+
+    def _is_when(self, frame: _Frame, tag: re.Match[str]) -> bool | None:
+        same = [equal(frame.value, value) for value in values_of(tag["words"], self._lookup)]
+        return True if True in same else None if None in same else False
+
+    def _assign(self, words: str, *, known: bool) -> None:
+        """A variable is known where it is given one value; in a loop it may get others."""
+        match = _ASSIGNED.match(words)
+        name = match[1] if match else (words.split() or [""])[0]
+        if not self._shown():
+            return
+        once = known and match is not None and all(frame.kind != "for" for frame in self.frames)
+        self.assigned[name] = value_of(match[2], self._lookup) if match and once else UNKNOWN
+
+    def _lookup(self, steps: Sequence[str]) -> Known:
+        first, *rest = steps
+        first = first.rstrip("?")
+        jekyll = self.scope.profile not in ("eleventy", "hexo")
+        if first in self.assigned:
+            return inner(self.assigned[first], rest)
+        if first == "page" and rest and self.scope.profile == "hexo":
+            return None  # whose posts know their front matter by its bare names alone
+        if first == "page" and rest:
+            return inner(self._page(rest[0]), rest[1:])
+        if first == "site" and rest and jekyll:
+            return inner(self._site(rest[0]), rest[1:])
+        if first == "jekyll" and jekyll:
+            return "production" if rest == ["environment"] else UNKNOWN
+        if first in ("page", "site", "layout", "content", "theme", "forloop"):
+            return UNKNOWN
+        if jekyll:
+            return None  # a post has no other variables
+        found = self._front(first)
+        return inner(found, rest) if found is not None else UNKNOWN
+
+    def _page(self, name: str) -> Known:
+        if self.scope.profile == "eleventy":  # whose front matter has no such name before it
+            known = self.scope.page.get(name)
+            return known if known is not None else Only.SOMETHING if name in _ELEVENTYS else None
+        if name in ("tags", "categories"):
+            value = self.scope.front.get(name, name.replace("ies", "y").removesuffix("s"))
+            return value.split() if isinstance(value, str) else scalars(value)
+        found = self._front(name)
+        if found is not None:
+            return found
+        if name == "collection":
+            return "posts"
+        return Only.SOMETHING if name in _PRESENT else UNKNOWN if name in _ELSEWHERE else None
+
+    def _front(self, name: str) -> Known:
+        """What the front matter says under a name, to the letter: to Liquid, `Draft` is not `draft`."""
+        value, own = self.scope.front.values.get(fold(name)), fold(name) in self.scope.given.values
+        if own and not re.search(rf"""(?<![\w-]){re.escape(name)}["']?\s*[:=]""", self.scope.head):
+            return None
+        return _typed(value)
+
+    def _site(self, name: str) -> Known:
+        made = self.scope.site.get("collections")
+        collections = made if isinstance(made, dict) else scalars(made)
+        if name in collections or name in ("posts", "data", "collections", "github"):
+            return UNKNOWN
+        if name in self.scope.site:
+            return _typed(self.scope.site[name])
+        return UNKNOWN if name in _GENERATED else "" if name == "baseurl" else None
+
+
+def _typed(value: Value) -> Known:
+    """A value as YAML types it: ours are texts."""
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _typed(item) for key, item in value.items()}
+    if value is None or isinstance(value, Quoted):
+        return value
+    word = value.strip().casefold()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    if _NUMBER.fullmatch(word):
+        return float(word)
+    return Only.SOMETHING if _DATE.fullmatch(word) else value

@@ -1,0 +1,217 @@
+"""Jekyll's data files (`_data`, or `data_dir`): plain values and lists that bodies show.
+
+    {{ site.data.urls.docs }}   {{ site.data.crew[0]["name"] }}   {{ site.data.crew.first.name }}
+    {% for one in site.data.crew %}- {{ one.name }}{% endfor %}
+
+Files are YAML, JSON and TOML, and CSV and TSV with a line of headers, which are lists of maps
+(lib/jekyll/readers/data_reader.rb). A loop is written out where only expressions stand in it.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+from publisher.core.patterns import lazy
+from publisher.sources.frontmatter.containers import load_json
+from publisher.sources.frontmatter.values import FrontMatterError, Value, fold
+from publisher.sources.frontmatter.yaml import load_yaml
+from publisher.sources.generators.detect import read_table, read_text
+from publisher.sources.walk import files_below
+
+MOST_FILES, LARGEST, MOST, LONGEST = 1_000, 100_000, 20_000, 1_000
+"""Data files, bytes of one, values of all of them, characters of one."""
+
+MOST_SHOWN = 500_000
+"""Characters that the loops of one post are written out to."""
+
+_ENDS = (".yml", ".yaml", ".json", ".toml", ".csv", ".tsv")
+_PATH = lazy(
+    r"""site\.data(?:\.[\w-]+|\[\s?(?:-?\d{1,6}|"[^"{}\n]{1,99}"|'[^'{}\n]{1,99}'|[\w-]{1,99})\s?\]){1,9}"""
+)
+_STEP = lazy(r"""\.([\w-]+)|\[\s?(?:(-?\d+)|"([^"]*)"|'([^']*)')\s?\]""")
+_TAG = lazy(r"\{\{[^{}]{0,500}\}\}|\{%[^{}%]{0,500}%\}")
+_LOOP = lazy(
+    r"\{%-?\s{0,9}for\s{1,9}(?P<name>[A-Za-z_]\w{0,60})\s{1,9}in\s{1,9}(?P<path>site\.data[^\s%{}]{1,200})\s{0,9}"
+    r"(?P<trim>-?)%\}(?P<inner>(?:[^{]|\{(?!%)){0,20000})\{%(?P<trimmed>-?)\s{0,9}endfor\s{0,9}(?P<after>-?)%\}"
+)
+_COUNT = lazy(r"\bforloop\.(index0?|length)\b")
+_START = lazy(r"\A(?:\s*(?:#[^\n]*)?\n)*---[^\n]*\n")
+_SIZE, _KIND, _REST = "size", "#", "##"
+
+
+def data_of(folder: Path, root: Path) -> dict[str, str]:
+    """Plain values of the files in `folder` by "site.data.file.key", each word as `_word` has it; items of
+    lists by their numbers, and under "size" how many there are; under "#" what is no plain value: a list, a
+    map or a long text. Nothing where `folder` is outside of `root`.
+    """
+    found: dict[str, str] = {}
+    if not folder.resolve().is_relative_to(root):
+        return found
+    for name in islice(files_below(folder, _ENDS), MOST_FILES):
+        file = folder / name
+        try:
+            stat = file.stat()
+        except OSError:
+            continue
+        if stat.st_size <= LARGEST:
+            where = "site.data." + ".".join(_word(part) for part in name.rpartition(".")[0].split("/"))
+            values = _values(where, _read(str(file), stat.st_mtime_ns, stat.st_size))
+            found.update(islice(values, MOST + 1 - len(found)))
+        if len(found) > MOST:
+            found[f"site.data.{_REST}"] = "more"
+            break
+    return found
+
+
+def changes(body: str, prose: str, data: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
+    """(from, to, what stands there instead) of each loop over a list, and of each tag that names an item of a
+    list, or a key in brackets: by its number, and as one word. `prose` is `body` with code blank.
+    """
+    if "site.data" not in prose:
+        return
+    room = MOST_SHOWN
+    end = 0
+    loops = [*_LOOP.finditer(prose)] if "endfor" in prose else []
+    for match in loops:
+        text = _written_out(match, body, data)
+        if text is None or len(text) > room:
+            continue
+        room -= len(text)
+        yield from _renamed(body, prose, end, match.start(), data)
+        yield match.start(), match.end(), text
+        end = match.end()
+    yield from _renamed(body, prose, end, len(prose), data)
+
+
+def _renamed(
+    body: str, prose: str, start: int, end: int, data: Mapping[str, str]
+) -> Iterator[tuple[int, int, str]]:
+    for tag in _TAG.finditer(prose, start, end):
+        if "site.data" in tag[0]:
+            text = body[tag.start() : tag.end()]
+            made = _in_words(text, data)
+            if made != text:
+                yield tag.start(), tag.end(), made
+
+
+def _in_words(text: str, data: Mapping[str, str]) -> str:
+    """`text` with paths into data as words apart by points, where such a value is known."""
+
+    def worded(match: re.Match[str]) -> str:
+        key = _key(match[0], data)
+        nothing = text.startswith("{{") and (data.get(key) == "" or _is_nil(key, data))
+        return '""' if nothing else key if key in data else match[0]
+
+    return _PATH.sub(worded, text)
+
+
+def _is_nil(key: str, data: Mapping[str, str]) -> bool:
+    """Whether a list or a map that is known has nothing there."""
+    above = key.rpartition(".")[0]
+    if f"site.data.{_REST}" in data or key in data or f"{key}.{_KIND}" in data or above in ("", "site"):
+        return False
+    return data.get(f"{above}.{_KIND}") in ("list", "map") or _is_nil(above, data)
+
+
+def _written_out(loop: re.Match[str], body: str, data: Mapping[str, str]) -> str | None:
+    """The loop's inside for each item of its list; None where it is no list that is known."""
+    where = _key(loop["path"], data)
+    count = data[f"{where}.{_SIZE}"] if data.get(f"{where}.{_KIND}") == "list" else ""
+    if not count:
+        return None
+    inner = body[loop.start("inner") : loop.end("inner")]
+    inner = inner.lstrip() if loop["trim"] else inner
+    inner = inner.rstrip() if loop["trimmed"] else inner
+    if len(inner) * int(count) > MOST_SHOWN:
+        return None
+    item = re.compile(rf"(?<![\w.\"'-]){re.escape(loop['name'])}(?![\w-])")
+    counts = {"length": count}
+
+    def of_item(number: int) -> str:
+        own = {**counts, "index": str(number + 1), "index0": str(number)}
+
+        def named(tag: re.Match[str]) -> str:
+            text = item.sub(f"{where}.{number}", tag[0])
+            return _in_words(_COUNT.sub(lambda match: f'"{own[match[1]]}"', text), data)
+
+        return _TAG.sub(named, inner)
+
+    return "".join(map(of_item, range(int(count))))
+
+
+def shown(prose: str, data: Mapping[str, str]) -> dict[str, str]:
+    """The values of data files that a body shows, by the names that it uses."""
+    if "site.data" not in prose or not data:
+        return {}
+    names = {match[0] for match in _PATH.finditer(prose)}
+    return {name: value for name in names if (value := value_at(name, data)) is not None}
+
+
+def value_at(name: str, data: Mapping[str, str]) -> str | None:
+    """The plain value at a path such as `site.data.urls.docs`; None: it is none, or there is none."""
+    return data.get(_key(name, data)) if _PATH.fullmatch(name) else None
+
+
+def _key(path: str, data: Mapping[str, str]) -> str:
+    """What `data` calls a path, which may count items from the end; "" where it is none."""
+    if not _PATH.fullmatch(path):
+        return ""
+    where = "site.data"
+    for match in _STEP.finditer(path, len(where)):
+        word, number, *texts = match.groups()
+        size = data[f"{where}.{_SIZE}"] if data.get(f"{where}.{_KIND}") == "list" else ""
+        if size and word in ("first", "last"):
+            word = "0" if word == "first" else str(int(size) - 1)
+        elif size and number and int(number) < 0:
+            number = str(int(size) + int(number))
+        where += "." + _word(word or number or next((text for text in texts if text), ""))
+    return where
+
+
+def _word(name: str) -> str:
+    return re.sub(r"\W+", "", fold(name))
+
+
+@lru_cache(maxsize=MOST_FILES)  # looked at in every scan
+def _read(file: str, _mtime_ns: int, _size: int) -> Value:
+    path = Path(file)
+    if path.suffix in (".csv", ".tsv"):
+        return _rows(read_text(path), "\t" if path.suffix == ".tsv" else ",")
+    return read_table(path) or _list(path)
+
+
+def _list(file: Path) -> Value:
+    """A YAML or JSON file whose top is a list."""
+    text = _START.sub("", read_text(file))
+    try:
+        if file.suffix == ".json":
+            return load_json(f'{{"it": {text}}}', 1).get("it")
+        return load_yaml(f"it:\n{text}", 1).get("it") if file.suffix in (".yml", ".yaml") else None
+    except (FrontMatterError, RecursionError):
+        return None
+
+
+def _rows(text: str, apart: str) -> Value:
+    try:
+        rows = [*csv.DictReader(text.splitlines(keepends=True), delimiter=apart)]
+    except csv.Error:
+        return None
+    return [{key: value for key, value in row.items() if isinstance(value, str)} for row in rows]
+
+
+def _values(where: str, value: Value) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        kept = len(value) <= LONGEST
+        yield (where, value) if kept else (f"{where}.{_KIND}", "long")
+    elif isinstance(value, dict):
+        yield f"{where}.{_KIND}", "map"
+        for key, inner in value.items():
+            yield from _values(f"{where}.{_word(str(key))}", inner)
+    elif isinstance(value, list):
+        yield f"{where}.{_KIND}", "list"
+        yield f"{where}.{_SIZE}", str(len(value))
+        for number, inner in enumerate(value):
+            yield from _values(f"{where}.{number}", inner)

@@ -1,0 +1,232 @@
+"""What bodies take from the blog's other files: `{% include links.md %}`, `{{ site.data.urls.docs }}`, and
+variables that are given one value: `{% assign docs = "https://docs.example" %}`.
+
+A file is shown where it holds no code, whatever that of the generator would make of it; one that includes
+others which hold none is, too. Files are those of the generator's own folder, read once for a scan; with
+`include_relative` those beside the post.
+"""
+
+import re
+from bisect import bisect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+from publisher.core.patterns import lazy
+from publisher.core.posts.code_regions import without_code
+from publisher.sources.frontmatter.values import Value, fold, table
+from publisher.sources.generators.detect import read_text
+from publisher.sources.rules import SourceRules
+from publisher.sources.walk import files_below
+
+PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
+"""Generators that run such tags in posts."""
+
+MOST_FILES, LARGEST, MOST = 1_000, 200_000, 2_000_000
+"""Included files; characters of one, with those that it includes, and of all. A body includes no more."""
+
+DEEPEST = 5
+"""How many files may include each other."""
+
+MOST_ASSIGNED, LONGEST_VALUE = 5_000, 1_000
+"""Variables of a post, characters of the value of one."""
+
+_ENDS = (".md", ".markdown", ".txt", ".html", ".htm", ".njk", ".liquid")
+_INCLUDE = lazy(
+    r"""\{%-?\s{0,9}(?P<tag>include|include_relative|include_cached|render)\s{1,9}"""
+    r"""(?P<file>"[^"{}%\n]{1,200}"|'[^'{}%\n]{1,200}'|[\w./-]{1,200})(?:\s[^{}%]{0,500})?-?%\}"""
+)
+_CAPTURE = lazy(
+    r"\{%-?\s{0,9}capture\s{1,9}[\"']?(?P<name>[\w-]{1,60})[\"']?\s{0,9}-?%\}(?P<text>(?:[^{]|\{(?!%)){0,9999})"
+    r"\{%-?\s{0,9}endcapture\s{0,9}-?%\}"
+)
+_ASSIGN = lazy(
+    r"\{%-?\s{0,9}(?:assign|set)\s{1,9}(?P<name>[\w-]{1,60})\s{0,9}=\s{0,9}(?P<value>[^{}%]{1,2000}?)\s{0,9}-?%\}"
+)
+_LITERAL = lazy(r"""\"([^"]*)\"|'([^']*)'|(-?\d+(?:\.\d+)?)""")
+_FRONT = lazy(r"\A---[ \t]*\n.*?\n---[ \t]*\n", re.DOTALL)
+_SITE = lazy(r"\{\{-?\s{0,9}(site(?:\.[\w-]+){1,9})")
+_LOOP = lazy(r"\{%-?\s{0,9}(end)?for\b")
+
+Shifts = tuple[tuple[int, int, int], ...]
+"""As in core.Parsed."""
+
+Beside = Callable[[str, str], str | None]
+"""(path of a post, name) -> the text of the file of that name beside it; None where there is none."""
+
+
+def files_of(folders: Sequence[Path]) -> dict[str, str]:
+    """What posts show that include files, by their names; those of the first folder win."""
+    read: dict[str, str] = {}
+    size = 0
+    for folder in folders:
+        for name in islice(files_below(folder, _ENDS), MOST_FILES):
+            text = read_text(folder / name)
+            size += len(text)
+            if size > MOST:
+                break
+            if len(text) <= LARGEST and _without_code(text):
+                read.setdefault(name, text.replace("\r\n", "\n"))
+    done: dict[str, str | None] = {}
+    for name in read:
+        _expanded(name, read, done, DEEPEST)
+    return {name: text for name, text in done.items() if text}
+
+
+def _expanded(name: str, read: Mapping[str, str], done: dict[str, str | None], depth: int) -> str | None:
+    """A file with those that it includes; None where one of them holds code, or includes itself."""
+    if name in done or name not in read or not depth:
+        return done.get(name)
+    done[name] = None  # while it is not known: a file that includes itself shows nothing
+    done[name] = _filled(read[name], lambda inner: _expanded(inner, read, done, depth - 1))
+    return done[name]
+
+
+def _filled(text: str, shown: Callable[[str], str | None]) -> str | None:
+    """`text` with the files that it includes; None where one of them is not known, or they are too long."""
+    parts: list[str] = []
+    at = size = 0
+    text = _FRONT.sub("", text, count=1)
+    for tag in _INCLUDE.finditer(text):
+        inner = None if tag["tag"] == "include_relative" else shown(_name(tag))
+        if inner is None or size + len(inner) > LARGEST:
+            return None
+        size += len(inner)
+        parts += [text[at : tag.start()], inner]
+        at = tag.end()
+    return "".join([*parts, text[at:]])
+
+
+def _name(tag: re.Match[str]) -> str:
+    return tag["file"].strip("\"'")
+
+
+def _without_code(text: str) -> bool:
+    bare = _INCLUDE.sub("", text)
+    return "{%" not in bare and "{{" not in bare and "<%" not in bare
+
+
+def included(
+    path: str, body: str, rules: SourceRules, beside: Beside, *, markdown: bool
+) -> tuple[str, Shifts]:
+    """`body` of the post at `path` with the files that it includes, as far as they hold no code, and with
+    loops over lists of data written out; and what that does to its lines (see core.Parsed). Code that shows
+    such tags stays.
+    """
+    includes = "{%" in body and "include" in body
+    if rules.profile not in PROFILES or not (includes or (rules.data and "site.data" in body)):
+        return body, ()
+    from publisher.core.posts.private_passages import literal_blanked
+    from publisher.sources.liquid import data_files
+
+    prose = literal_blanked(without_code(body) if markdown else body)
+    changes = [*data_files.changes(body, prose, rules.data)] if rules.data else []
+    changes += _of_files(path, body, prose, rules, beside) if includes else []
+    return spliced(body, sorted(changes))
+
+
+def _of_files(
+    path: str, body: str, prose: str, rules: SourceRules, beside: Beside
+) -> Iterator[tuple[int, int, str]]:
+    """(from, to, what is shown there instead) of each tag that includes a file without code."""
+    files = rules.includes
+    room = MOST
+    for tag in _INCLUDE.finditer(prose):
+        name = _name(tag)
+        text = files.get(name)
+        if tag["tag"] == "include_relative":
+            near = beside(path, name)
+            text = _filled(near, files.get) if near and len(near) <= LARGEST and _without_code(near) else None
+        if text is None or len(text) > room:
+            continue
+        room -= len(text)
+        yield tag.start(), tag.end(), text if _is_alone(body, tag) else text.strip("\n")
+
+
+def spliced(body: str, changes: Sequence[tuple[int, int, str]]) -> tuple[str, Shifts]:
+    """`body` with other texts in places of it, in order and apart, and what that does to its lines."""
+    parts: list[str] = []
+    shifts: list[tuple[int, int, int]] = []
+    at, old, new = 0, 1, 1  # the lines, before and after, that `at` is on
+    for start, end, text in changes:
+        parts += [body[at:start], text]
+        passed = body.count("\n", at, start)
+        old, new = old + passed, new + passed
+        gone, come = body.count("\n", start, end), text.count("\n")
+        if come:
+            shifts += [(new + 1, old, 0), (new + come, old + gone, 1)]
+        elif gone:
+            shifts.append((new + 1, old + gone + 1, 1))
+        at, old, new = end, old + gone, new + come
+    return "".join([*parts, body[at:]]) if parts else body, tuple(shifts)
+
+
+def _is_alone(body: str, tag: re.Match[str]) -> bool:
+    before, after = body.rfind("\n", 0, tag.start()) + 1, body.find("\n", tag.end())
+    return (
+        not body[before : tag.start()].strip() and not body[tag.end() : after if after >= 0 else None].strip()
+    )
+
+
+def constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, dict[str, str]]:
+    """`body` without what is only captured, line breaks kept; and the variables that it gives one plain
+    value, and the values of data files and of the configuration that it shows, by the names that it uses.
+    """
+    if rules.profile not in PROFILES or ("{%" not in body and "site." not in body):
+        return body, {}
+    from publisher.core.posts.private_passages import literal_blanked
+    from publisher.sources.liquid import data_files
+
+    data = rules.data
+    prose = literal_blanked(without_code(body) if markdown else body)
+    given: dict[str, str | None] = {}
+    captures = [*_CAPTURE.finditer(prose)] if "capture" in prose else []
+    loops = _loops(prose)
+    for tag in (*captures, *islice(_ASSIGN.finditer(prose), MOST_ASSIGNED)):
+        looped = loops and loops[bisect(loops, (tag.start(), 0)) - 1][1] > 0
+        value = None if looped else _value(tag, body, data)
+        name = tag["name"]
+        given[name] = value if name not in given or given[name] == value else None
+    parts: list[str] = []
+    at = 0
+    for tag in captures:
+        parts += [body[at : tag.start()], "\n" * tag[0].count("\n")]
+        at = tag.end()
+    known = {name: value for name, value in given.items() if value is not None}
+    known |= data_files.shown(prose, data) | _of_config(prose, rules.site)
+    return "".join([*parts, body[at:]]), known
+
+
+def _of_config(prose: str, site: Mapping[str, Value]) -> dict[str, str]:
+    """The plain values of the configuration that `prose` shows, by their names there: "site.author.name"."""
+    found: dict[str, str] = {}
+    for name in set(_SITE.findall(prose)) if site else ():
+        value: Value | None = {**site}
+        for word in name.split(".")[1:]:
+            value = table(value).get(fold(word)) if value is not None else None
+        if isinstance(value, str) and 0 < len(value) <= LONGEST_VALUE:
+            found[name] = value
+    return found
+
+
+def _loops(prose: str) -> list[tuple[int, int]]:
+    """(place, how many loops are open after it), in order, from the beginning: they may give other values."""
+    if "for" not in prose:
+        return []
+    found, depth = [(0, 0)], 0
+    for tag in _LOOP.finditer(prose):
+        depth = max(0, depth - 1) if tag[1] else depth + 1
+        found.append((tag.start(), depth))
+    return found
+
+
+def _value(tag: re.Match[str], body: str, data: Mapping[str, str]) -> str | None:
+    if "text" in tag.re.groupindex:
+        text = body[tag.start("text") : tag.end("text")].strip()
+        return text if len(text) <= LONGEST_VALUE and "{{" not in text else None
+    text = body[tag.start("value") : tag.end("value")].strip()
+    if match := _LITERAL.fullmatch(text):
+        return next(group for group in match.groups() if group is not None)
+    from publisher.sources.liquid import data_files
+
+    return data_files.value_at(text, data)

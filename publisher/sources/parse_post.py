@@ -1,0 +1,415 @@
+"""One file's bytes -> Parsed | BadPost. Pure: no file is opened here."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
+from hashlib import sha256
+from typing import TypeAlias, TypeVar
+from urllib.parse import quote
+
+from publisher.core.patterns import lazy
+from publisher.core.posts.extensions import Extension
+from publisher.core.posts.post import BadPost, Markup, Parsed, Post, body_hash, unshifted
+from publisher.core.posts.private_passages import without_passages
+from publisher.sources.asked import asked_of
+from publisher.sources.fields import authors_and_terms, urls
+from publisher.sources.fields.links import Linked
+from publisher.sources.fields.permalinks import Facts, undated
+from publisher.sources.fields.plain_text import first_heading, lead_of, plain, plain_summary, whole
+from publisher.sources.fields.publication_date import (
+    DATE_FIELDS,
+    EXPIRY_FIELDS,
+    MODIFIED_FIELDS,
+    Zones,
+    dated_name,
+    find_instant,
+    find_opening,
+    first_date,
+    in_order,
+    own_name,
+)
+from publisher.sources.fields.visibility import File, mail_of, page_only, why_hidden, why_locked
+from publisher.sources.frontmatter.containers import Container, open_container
+from publisher.sources.frontmatter.dates import offset_in, zone_named
+from publisher.sources.frontmatter.values import (
+    COMPUTED,
+    FrontMatter,
+    FrontMatterError,
+    Value,
+    fold,
+    scalars,
+    table,
+)
+from publisher.sources.generators.hugo import FILENAME
+from publisher.sources.generators.markdown_flavors import of_post, without_templates
+from publisher.sources.globs import in_scope
+from publisher.sources.ignored.paths import copied_from
+from publisher.sources.liquid.includes import Beside, constants, included
+from publisher.sources.merge_conflicts import conflict_in, is_blank
+from publisher.sources.rules import USUAL, SourceRules
+
+Reasons: TypeAlias = dict[str, str]
+"""A value's name -> what decided it: a key of the front matter, or words such as "file name"."""
+
+_T = TypeVar("_T")
+
+Link: TypeAlias = Callable[[str, str], Linked]
+"""(path, body) -> the body with the addresses of what it links to."""
+
+SUMMARY_FIELDS = ("excerpt", "summary", "description", "deck", "subtitle")
+MOST_NULS = 8
+"""NULs of a text, which go; more make it none."""
+
+MOST_TERMS = 200
+"""Tags, categories and authors of one post."""
+
+_UNDATED = "has no date: Hexo takes the time of its file, Publisher does not; write date: in its front matter"
+_IN_META = "is HTML whose title and date are in <meta>, which is not read; write them as front matter"
+_META = lazy(r"(?i)<meta\s[^<>]{0,200}name\s?=\s?[\"']date[\"']")
+_INNER = {"hugo": ("params",), "zola": ("taxonomies", "extra")}
+_NOTHING = FrontMatter(values={}, lines={}, line=1)
+_BREAKS = lazy(r"\r\n?")
+
+
+def _nothing_beside(_path: str, _name: str) -> None:
+    return None
+
+
+def _as_written(_path: str, body: str) -> Linked:
+    return Linked(body)
+
+
+def read_post(
+    path: str, data: bytes, rules: SourceRules, linked: Link = _as_written, beside: Beside = _nothing_beside
+) -> Parsed | BadPost:
+    """What the file at `path` (relative to the posts folder, with "/") means. Pure and quick: no file is
+    opened. Never raises: what cannot be a post is a BadPost with line and reason. `linked` gives its body
+    the addresses of the posts that it links to; `beside` reads what it includes from its own folder.
+    """
+    return _read(path, data, rules, linked, beside)[0]
+
+
+def explain_post(
+    path: str,
+    data: bytes,
+    rules: SourceRules,
+    linked: Link = _as_written,
+    beside: Beside = _nothing_beside,
+) -> tuple[Parsed | BadPost, Reasons]:
+    """As `read_post`, and for each value which rule decided it, in words."""
+    found, reasons, front = _read(path, data, rules, linked, beside)
+    return found, {name: _described(reason, front) for name, reason in reasons.items()}
+
+
+def _read(
+    path: str, data: bytes, rules: SourceRules, linked: Link, beside: Beside
+) -> tuple[Parsed | BadPost, Reasons, FrontMatter | None]:
+    if why := rules.why_left(path):
+        return _left(path, data, why, rules), {}, None
+    if is_blank(data):
+        return BadPost(path=path, reason="is empty; write it, or delete it", empty=True), {}, None
+    text = _decode(path, data)
+    if isinstance(text, BadPost):
+        return text, {}, None
+    if line := conflict_in(text):
+        reason = "a conflict that Git could not merge (<<<<<<<); decide it and save the file"
+        return BadPost(path=path, line=line, reason=reason), {}, None
+    try:
+        container = open_container(text, blank=rules.profile == "jekyll" and dated_name(path) is not None)
+        line = 1 + text.count("\n", 0, len(text) - len(container.body))
+        head = text[: len(text) - len(container.body)]
+        markdown = not _is_html(path)
+        taken, shifts = included(path, container.body, rules, beside, markdown=markdown)
+
+        def in_file(at: int) -> int:
+            return line + unshifted(at, shifts) - 1
+
+        body, warnings = _shown(path, replace(container, body=taken), head, rules, in_file)
+        body, known = constants(body, rules, markdown=markdown)
+        known = page_values(path, rules) | known if "page." in body else known
+        written = _ended(body)
+        body, dead = linked(path, body)
+        warnings += [f"line {in_file(at)}: {target!r} leads nowhere; correct the link" for at, target in dead]
+        if body is not container.body:
+            container = replace(container, body=body)
+        post, reasons = _post(path, container, rules, warnings, known)
+        if written != body:
+            post = replace(post, written_hash=body_hash(written))
+    except FrontMatterError as error:
+        return BadPost(path=path, line=error.line, reason=error.reason), {}, None
+    title = container.front.text("title") if container.front else ""
+    parsed = Parsed(
+        post=post, body=container.body, line=line, container=container.kind, title=title, shifts=shifts
+    )
+    return parsed, reasons, container.front
+
+
+def _ended(body: str) -> str:
+    """`body` with one line break at its end: how many there are is nothing that readers see."""
+    text = body.rstrip(" \t\n\f\v")
+    return f"{text}\n" if text else ""
+
+
+def _shown(
+    path: str, container: Container, head: str, rules: SourceRules, in_file: Callable[[int], int]
+) -> tuple[str, list[str]]:
+    """The body without what its author keeps from readers, and warnings. `in_file` tells the line of the file
+    that one of the body is on, and `head` is what stands before it.
+    """
+    body, unclosed = without_passages(container.body, markdown=not _is_html(path))
+    warnings = [
+        f"line {in_file(at)}: {tag[:60]} is never closed, so the rest of the post is hidden; close it"
+        for at, tag in unclosed
+    ]
+    if "{%" not in body and "{#" not in body:
+        return body, warnings
+    from publisher.sources.liquid.conditions import Scope, decided, without_comments  # for bodies with tags
+
+    given = container.front or _NOTHING
+    front = given.over(_defaults(path, rules))
+    if "{#" in body and rules.profile in ("hexo", "eleventy") and not without_templates(front):
+        body = without_comments(body, markdown=not _is_html(path))
+    page = page_values(path, rules)
+    scope = Scope(given=given, front=front, head=head, site=rules.site, profile=rules.profile, page=page)
+    body, undecided = decided(body, scope, markdown=not _is_html(path))
+    warnings += [
+        f"line {in_file(at)}: only the generator knows whether {tag[:60]} holds; the else branch is shown"
+        for at, tag in undecided
+    ]
+    return body, warnings
+
+
+def page_values(path: str, rules: SourceRules) -> dict[str, str]:
+    """What Eleventy's `page` says of a file, as far as its path tells."""
+    if rules.profile != "eleventy":
+        return {}
+    return {"fileSlug": undated(path), "filePathStem": urls.stem_of(path, rules)}
+
+
+def _is_html(path: str) -> bool:
+    return path.lower().endswith((".html", ".htm"))
+
+
+def _left(path: str, data: bytes, why: str, rules: SourceRules) -> Parsed:
+    """A file that is no post, whatever stands in it."""
+    slug = undated(path)
+    link = "/" + quote(slug) + "/"
+    url = rules.site_url.rstrip("/") + link
+    original = copied_from(path)
+    warnings = (f"{why}; merge what you want to keep into it, and delete the copy",) if original else ()
+    post = Post(
+        path=path, title=plain(slug), instant=None, permalink=link, url=url, base_url=url, slug=slug,
+        language=rules.language or USUAL, body_hash=sha256(data).hexdigest(), hidden=why, warnings=warnings,
+    )  # fmt: skip
+    return Parsed(post=post, body="", line=1, container="none", title="")
+
+
+def _described(reason: str, front: FrontMatter | None) -> str:
+    """A reason in words, with the line of the key it names."""
+    name = fold(reason)
+    if front is not None and name in front.values:
+        line = front.lines.get(name, 0)
+        return f"front matter: {reason}, line {line}" if line else f"front matter: {reason}"
+    return reason
+
+
+def _decode(path: str, data: bytes) -> str | BadPost:
+    if nuls := data.count(b"\0"):
+        at = data.find(b"\0")
+        if nuls > MOST_NULS or data.endswith(b"\0" * 8):  # no text, or one that a crash cut off
+            line = 1 + data.count(b"\n", 0, at)
+            return BadPost(path=path, line=line, reason=f"a NUL at byte {at}; save the file as UTF-8 text")
+        data = data.replace(b"\0", b"")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = 1 + data.count(b"\n", 0, error.start)
+        byte = data[error.start]
+        reason = f"byte {error.start} (0x{byte:02x}) is not UTF-8; save the file as UTF-8"
+        return BadPost(path=path, line=line, reason=reason)
+    return _BREAKS.sub("\n", text) if "\r" in text else text
+
+
+def _post(
+    path: str, container: Container, rules: SourceRules, found: Iterable[str], known: Mapping[str, str]
+) -> tuple[Post, Reasons]:
+    """`found` are warnings of its body, `known` what it shows beside its front matter."""
+    given, body = container.front, container.body
+    front = _own(_own(given or _NOTHING, rules).over(_defaults(path, rules)), rules)
+    is_html = _is_html(path)
+    habits = rules.habits
+    site = zone_named(rules.timezone or "UTC") or UTC
+    zones = Zones(site, habits.utc, habits.quoted, habits.order, habits.bare)
+    warnings = [*front.warnings, *found]
+    why: Reasons = {}
+    local, instant, why["instant"], named = _dates(front, path, zones, warnings, rules, alone=given is None)
+    if rules.dating:
+        rules = replace(rules, undated=named)
+        front = front.over({"slug": undated(path)} if named and undated(path) != own_name(path) else {})
+    extensions = of_post(path, front, rules.extensions)
+    title, why["title"] = _title(
+        front, body, path, rules, is_html=is_html, templates=Extension.TEMPLATES in extensions
+    )
+    categories, why["categories"] = authors_and_terms.find_categories(
+        front, words=habits.words, single=habits.name == "pelican"
+    )
+    if above := urls.filed(path, rules):
+        categories = tuple(dict.fromkeys((*above, *categories)))
+    tags, why["tags"] = authors_and_terms.find_tags(front, words=habits.words, labels=rules.labels)
+    authors, why["authors"] = authors_and_terms.find_authors(front, rules)
+    categories, tags = _few("categories", categories, warnings), _few("tags", tags, warnings)
+    authors = _few("authors", authors, warnings)
+    language, why["language"] = authors_and_terms.find_language(front, path, rules)
+    slug, why["slug"] = urls.find_slug(front, path)
+    facts = Facts(
+        path=path, front=front, title=title, slug=slug, local=local, categories=categories,
+        author=authors[0].name if authors else "", language=language, blank=not body or body.isspace(),
+        stem=urls.stem_of(path, rules),
+        suffixed=path.count(".") > 1 and authors_and_terms.language_suffix(path.rpartition(".")[0]) != "",
+    )  # fmt: skip
+    place = urls.find_place(facts, rules)
+    why["permalink"], why["url"] = place.permalink_by, place.url_by
+    summary, lead, why["summary"] = _summary(front, title, body, rules)
+    image, why["image"] = urls.find_image(front, place.base_url, rules)
+    id_field = next((name for name in rules.id_fields if front.text(name)), "")
+    why["explicit_id"] = id_field
+    folders = tuple(rules.in_blog(path).split("/")[:-1])
+    whole = rules.rooted and rules.above in ((), ("source",))  # Hexo keeps pages beside its posts' folder
+    file = File(path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole)
+    hidden = why_hidden(file)
+    if rules.locked and hidden is None:
+        hidden = why_locked(front, [*scalars(front.get("tags", "tag")), *tags], rules.locked)
+    if hidden is None and instant is None and rules.profile == "hexo" and rules.rooted:
+        warnings.append(_UNDATED)
+    if given is None and is_html and rules.profile == "pelican" and _META.search(body):
+        warnings.append(_IN_META)
+    if place.unknown and hidden is None and instant is not None:  # a guess would be a dead link in every feed
+        raise FrontMatterError(place.unknown, front.line_of("permalink"))
+    modified, expiry = (rules.dating.modified, rules.dating.expiry) if rules.dating else ((), ())
+    ordered = rules.dating is not None and bool(rules.dating.publish)  # what it says comes first
+    post = Post(
+        path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
+        base_url=place.base_url, slug=slug, language=language, body_hash=body_hash(body),
+        markup=Markup.HTML if is_html else Markup.MARKDOWN, extensions=extensions,
+        values=asked_of(front, body, known),
+        modified=first_date(front, modified or MODIFIED_FIELDS, zones, warnings)[0],
+        expires=first_date(front, expiry or EXPIRY_FIELDS, zones, warnings)[0],
+        opens=None if ordered else find_opening(front, instant, zones, warnings),
+        explicit_id=front.text(id_field) or None if id_field else None,
+        aliases=urls.find_aliases(front, place.permalink, rules),
+        authors=authors, tags=tags, categories=categories,
+        summary=summary, lead=lead, image=image, mail=mail_of(front, warnings),
+        hidden=hidden or ("no date" if instant is None else None), page_only=page_only(front),
+        warnings=tuple(dict.fromkeys((*warnings, *place.warnings))),
+    )  # fmt: skip
+    return post, why
+
+
+def _dates(
+    front: FrontMatter, path: str, zones: Zones, warnings: list[str], rules: SourceRules, *, alone: bool
+) -> tuple[datetime | None, datetime | None, str, bool]:
+    """The date that addresses are made of, by the clock that counts there; the instant of gate and feeds,
+    what decided that, and whether Hugo took a date from the file's name, and so the slug after it. `alone`:
+    the file has no front matter of its own.
+    """
+    order = rules.dating
+    dated, where = in_order(front, order.date, path, zones, warnings) if order else (None, "")
+    by = [where]
+    if dated is None:
+        dated, where = find_instant(None if alone else front, path, zones, warnings, rules.habits.last_dates)
+    written = front.text(where) if rules.habits.own_offset and where in DATE_FIELDS else ""
+    local = _local(dated, offset_in(written) or zones.site, zones)
+    if dated and rules.profile == "hexo":
+        from publisher.sources.generators.hexo import by_its_clock
+
+        local = by_its_clock(front.values.get(where), dated, zones.site) or local
+    if order and order.publish:
+        instant, gate = in_order(front, order.publish, path, zones, warnings)
+        by.append(gate)
+    else:
+        instant, gate = first_date(front, rules.habits.gates, zones, warnings)
+    reason = gate if instant else where
+    reason = "file name" if reason == FILENAME else reason
+    return local, instant or dated, reason, FILENAME in by
+
+
+def _few(name: str, found: tuple[_T, ...], warnings: list[str]) -> tuple[_T, ...]:
+    """The first of very many: what is meant to be a few words takes feeds minutes where it is thousands."""
+    if len(found) <= MOST_TERMS:
+        return found
+    warnings.append(f"{len(found):,} {name}: only the first {MOST_TERMS} are used")
+    return found[:MOST_TERMS]
+
+
+def _own(front: FrontMatter, rules: SourceRules) -> FrontMatter:
+    """Front matter with what its generator keeps in maps of their own."""
+    for name in _INNER.get(rules.profile, ()):
+        front = front.over(table(front.values.get(name)))
+    computed = table(front.values.get("eleventycomputed")) if rules.profile == "eleventy" else {}
+    if (link := computed.get("permalink")) is not None:
+        front = replace(front, values={**front.values, COMPUTED: link})
+    if rules.profile == "docusaurus" and (changed := table(front.values.get("lastupdate")).get("date")):
+        front = front.over({"lastupdated": changed})
+    if rules.profile == "eleventy" and (build := table(front.values.get("permalink")).get("build")):
+        front = replace(front, values={**front.values, "permalink": build})
+    return front
+
+
+def _defaults(path: str, rules: SourceRules) -> dict[str, Value]:
+    """What the site gives to files that do not say it themselves; the narrower scope wins."""
+    found: dict[str, Value] = {}
+    for entry in rules.defaults:
+        if in_scope(rules.in_blog(path), entry.scope):
+            found.update(entry.values)
+    found.update(rules.beside.get(path, {}))
+    return found
+
+
+def _title(
+    front: FrontMatter, body: str, path: str, rules: SourceRules, *, is_html: bool, templates: bool
+) -> tuple[str, str]:
+    value = front.get("title")
+    if isinstance(value, (list, dict)):
+        kind = "list" if isinstance(value, list) else "map"
+        reason = f"title is a {kind}; write text, in quotes where it has brackets"
+        raise FrontMatterError(reason, front.line_of("title"))
+    read = whole if rules.habits.plain_titles else plain
+    if value and (title := read(without_passages(value, markdown=False)[0])):
+        return title, "title"
+    if title := first_heading(body, is_html=is_html, templates=templates):
+        return title, "first heading"
+    archetype = rules.profile == "hugo" and dated_name(path)  # whose title is made of the name
+    if archetype or rules.profile == "jekyll":
+        return _titleized(path), "file name"
+    if rules.profile == "docusaurus":
+        match = dated_name(path)
+        nameless = match is not None and match.end() == len(own_name(path))  # 2020-01-05.md is a note
+        return ("", "none") if nameless else (plain(undated(path)), "file name")
+    return "", "none"  # a note: what shows it uses its first words
+
+
+def _titleized(path: str) -> str:
+    """Jekyll's title of a file without one: the words of its name, each with one capital."""
+    slug = plain(undated(path))
+    return " ".join(word.capitalize() for word in slug.split("-") if word) or slug
+
+
+def _summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> tuple[str, int, str]:
+    """The summary the author wrote; else how much of the body stands before the mark that ends it."""
+    for name in SUMMARY_FIELDS:
+        text, _ = without_passages(front.text(name), markdown=False)
+        if text and (text := plain_summary(text)) and text.casefold() != title.casefold():
+            return text, 0, name
+    separator = front.get("excerptseparator")
+    lead = lead_of(body, separator if isinstance(separator, str) else rules.separator)
+    return "", lead, "text before the mark" if lead else "first paragraph"
+
+
+def _local(instant: datetime | None, zone: tzinfo, zones: Zones) -> datetime | None:
+    """The instant in `zone`; UTC for generators that know no other."""
+    if instant is None or zones.of("") is UTC:
+        return instant
+    try:
+        return instant.astimezone(zone)
+    except (OverflowError, ValueError):
+        return instant

@@ -1,0 +1,266 @@
+"""What stands around the posts: the generator's configuration and its data files. Read once for a scan.
+
+settings < never guessed          explicit settings win over all of this
+configuration                     in the posts folder, above it up to the site's or repository's root,
+                                  else in one folder below it
+names of folders and containers   where no configuration is found
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from publisher.core.patterns import lazy
+from publisher.core.site import Person
+from publisher.sources.fields.authors_and_terms import language_of, person_of
+from publisher.sources.fields.plain_text import plain
+from publisher.sources.frontmatter.containers import open_container
+from publisher.sources.frontmatter.values import FrontMatterError, Value, fold, scalars, table
+from publisher.sources.generators.detect import Config, config_in, read_table
+from publisher.sources.generators.markdown_flavors import extensions_of
+from publisher.sources.generators.profiles import PERMALINK
+from publisher.sources.ignored import jekyll
+from publisher.sources.liquid import includes
+from publisher.sources.rules import Defaults, SourceRules
+
+MAX_ABOVE = 4
+"""How many folders above the posts are looked into where no repository's root ends the search."""
+
+MAX_AUTHORS = 20_000
+_DATED = lazy(r"\d{4}-\d{1,2}-\d{1,2}")
+_TABLES = (
+    "_data/authors", "src/_data/authors", "source/_data/authors", "data/authors", "authors", "blog/authors",
+    "_data/people", "_data/team",
+)  # fmt: skip
+_FOLDERS = ("content/authors", "data/authors", "_data/authors", "_authors", "src/content/authors", "authors")
+_ENDS = (".yml", ".yaml", ".toml", ".json")
+
+
+def settle(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[str]) -> SourceRules:
+    """`rules` with all that the blog's own files decide. `top` is the highest folder to look into (None:
+    a few above); `paths` are the posts' files. Reads files; raises nothing for what it finds in them.
+    """
+    folder = folder.resolve()
+    found = _config(folder, top.resolve() if top else None) if rules.profile != "none" else None
+    root, config = found or (folder, None)
+    origins: dict[str, str] = {}
+    rules = _placed(rules, folder, root if config else None)
+    if rules.profile == "auto":
+        guess = config.profile if config else _guess(folder, paths)
+        origins["profile"] = f"{config.file}" if config else "the names and containers of the files"
+        rules = replace(rules, profile=guess)
+        if config is None and rules.permalink is None:
+            origins["permalink"] = "default"  # looks tell how dates are meant, not where a site puts posts
+            rules = replace(rules, permalink=PERMALINK)
+    ours = rules.permalink is not None
+    if config and config.profile == rules.profile:
+        rules = _configured(rules, config, origins)
+    if rules.profile == "eleventy":
+        from publisher.sources.generators.eleventy_data import with_data
+
+        rules = with_data(rules, folder, root, paths)
+    if config and config.profile == rules.profile:
+        from publisher.sources.ignored.settings import with_left
+
+        rules = with_left(rules, config, root, paths)
+    if rules.profile == "pelican" and config:
+        rules = _with_articles(rules, config, paths, foreign=not ours)
+    people = _people(root) | (_people(folder) if folder != root else {})
+    mine = root if config and config.profile == rules.profile else None
+    extensions = extensions_of(rules.profile, mine)
+    rules = replace(rules, people=people, extensions=extensions, origins=origins)
+    rules = _with_includes(rules, root, config)
+    return replace(rules, labels=_labels(root, folder)) if rules.profile == "docusaurus" else rules
+
+
+def _with_includes(rules: SourceRules, root: Path, config: Config | None) -> SourceRules:
+    """With what posts may take from other files of the blog."""
+    if rules.profile not in includes.PROFILES or (config and config.profile != rules.profile):
+        return rules
+    site: Mapping[str, Value] = config.site if config else {}
+    below: tuple[str, ...] = (rules.content or "", "", "src", "source")
+    if rules.profile == "jekyll":
+        below = (jekyll.source_of(site),) if jekyll.source_of(site) else ("", "source")
+    named = jekyll.folder_in(site, "includes_dir", "_includes")
+    places = dict.fromkeys(root / part / named for part in below)
+    inside = [place for place in places if place.resolve().is_relative_to(root) and place.is_dir()]
+    data = jekyll.folder_in(site, "data_dir", "_data")
+    rules = replace(rules, includes=includes.files_of(inside))
+    if rules.profile != "jekyll":
+        return rules
+    from publisher.sources.liquid import data_files
+
+    return replace(rules, data=data_files.data_of(root / below[0] / data, root))
+
+
+def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> SourceRules:
+    timezone, permalink = rules.timezone, rules.permalink
+    if config.timezone and timezone is None:
+        origins["timezone"] = config.file
+        timezone = config.timezone
+    if config.permalink and permalink is None:
+        origins["permalink"] = config.file
+        permalink = config.permalink
+    language = rules.language
+    if config.language and language is None and (language := language_of(config.language) or None):
+        origins["language"] = config.file
+    sections: Mapping[str, str] = config.sections if rules.permalink is None else {}
+    locales: Mapping[str, str] = config.locales if rules.permalink is None else {}
+    if sections:
+        origins["sections"] = config.file
+    house: tuple[Defaults, ...] = ()
+    if config.author and rules.author is None:
+        house = (Defaults(values={"author": config.author}),)
+    defaults = (*house, *config.defaults, *rules.defaults)
+    rules = replace(rules, timezone=timezone, permalink=permalink, defaults=defaults, language=language)
+    rules = replace(rules, tongues=config.tongues, undated=config.undated, filing=config.filing)
+    return replace(
+        rules,
+        separator=config.separator,
+        sections=sections,
+        content=config.content,
+        spelling=config.spelling,
+        site=config.site,
+        locked=config.locked,
+        dating=config.dating,
+        tables=config.tables,
+        locales=locales,
+    )
+
+
+def _with_articles(rules: SourceRules, config: Config, paths: Sequence[str], *, foreign: bool) -> SourceRules:
+    from publisher.sources.generators import pelican, pelican_paths
+
+    found = pelican.articles(config.given)
+    if not foreign:  # posts.permalink is for all of them
+        found = replace(found, foreign="")
+    usual = pelican.defaults(config.given, author=rules.author is not None)
+    full = {path: rules.in_blog(path) for path in paths}
+    filed = pelican_paths.of_folders(found, config.given, [*full.values()])
+    named = pelican_paths.of_names(found, config.given, full)
+    return replace(rules, articles=found, defaults=(*usual, *filed, *rules.defaults), beside=named)
+
+
+def _placed(rules: SourceRules, folder: Path, root: Path | None) -> SourceRules:
+    if root is None:
+        return replace(rules, above=(folder.name,))
+    if root != folder and root.is_relative_to(folder):
+        return replace(rules, below=root.relative_to(folder).as_posix() + "/", rooted=True)
+    return replace(rules, above=folder.relative_to(root).parts, rooted=True)
+
+
+def _config(folder: Path, top: Path | None) -> tuple[Path, Config] | None:
+    """The nearest configuration at or above `folder`, else the only one in the folders below it."""
+    for place in _above(folder, top):
+        if config := config_in(place):
+            return place, config
+    below = [(place, config) for place in _below(folder, 2) if (config := config_in(place))]
+    return below[0] if len(below) == 1 else None
+
+
+def _above(folder: Path, top: Path | None) -> Iterator[Path]:
+    inside = top is not None and folder.is_relative_to(top)
+    for place in islice((folder, *folder.parents), None if inside else MAX_ABOVE + 1):
+        yield place
+        if place == top or (not inside and (place / ".git").exists()):
+            return
+
+
+def _below(folder: Path, depth: int) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return
+    for entry in sorted(found, key=lambda entry: entry.name):
+        if not entry.name.startswith((".", "_")) and entry.name not in ("node_modules", "vendor"):
+            yield Path(entry.path)
+            if depth > 1:
+                yield from _below(Path(entry.path), depth - 1)
+
+
+def _guess(folder: Path, paths: Sequence[str]) -> str:
+    """The generator by the look of its files; "none" where they tell nothing."""
+    above = f"{folder.parent.name}/{folder.name}/"
+    near = paths if "/_posts/" in above else [path for path in paths if "_posts/" in path]  # of 100,000
+    if posts := [path.rpartition("/")[2] for path in near if "/_posts/" in above + path]:
+        dated = sum(bool(_DATED.match(name)) for name in posts)
+        return "hexo" if "source/_posts/" in above + paths[0] and dated * 2 < len(posts) else "jekyll"
+    if any("src/content/" in above + path for path in paths[:50]):
+        return "astro"
+    if any((folder / place).is_file() for place in ("authors.yml", "blog/authors.yml")):
+        return "docusaurus"
+    kinds = [_kind(folder / path) for path in islice(paths, 20)]
+    most = max(set(kinds), key=lambda kind: (kinds.count(kind), kind)) if kinds else ""
+    return most if most and kinds.count(most) * 2 > len(kinds) else "none"
+
+
+def _kind(file: Path) -> str:
+    """The generator that a file's container points to; "" for YAML, which all of them read."""
+    try:
+        if not file.is_file() or file.stat().st_size > 1_000_000:
+            return ""
+        text = file.read_text(encoding="utf-8-sig", errors="replace").replace("\r\n", "\n")
+        if text.lstrip("\n \t").startswith("-"):  # so are most, and what stands in it is asked of its post
+            return ""
+        found = open_container(text)
+    except (OSError, FrontMatterError):
+        return ""
+    if found.kind == "toml":
+        zola = found.front is not None and {"extra", "taxonomies", "path"} & found.front.values.keys()
+        return "zola" if zola else "hugo"
+    return {"pelican": "pelican", "hexo": "hexo", "json": "hugo"}.get(found.kind, "")
+
+
+def _people(root: Path) -> dict[str, Person]:
+    """Authors by key: of a table that holds them all, and of folders that hold a file for each."""
+    people: dict[str, Person] = {}
+    for place in _TABLES:
+        for end in _ENDS:
+            for key, value in read_table(root / (place + end)).items():
+                if person := person_of(value, key):
+                    people.setdefault(fold(key), person)
+    for place in _FOLDERS:
+        for key, file in islice(_each(root / place), MAX_AUTHORS):
+            if person := person_of(_front(file), key):
+                people.setdefault(fold(key), person)
+    return people
+
+
+def _labels(*folders: Path) -> dict[str, str]:
+    """What Docusaurus' file of tags calls them, by values.fold of their keys."""
+    places = (folder / place for folder in folders for place in ("tags", "blog/tags"))
+    found: dict[str, str] = {}
+    for key, value in ((k, v) for place in places for k, v in read_table(place.with_suffix(".yml")).items()):
+        if label := plain("".join(scalars(table(value).get("label"))[:1])):
+            found.setdefault(fold(key), label)
+    return found
+
+
+def _each(folder: Path) -> Iterator[tuple[str, Path]]:
+    """(key, file) of a folder with one file, or one bundle, for each author."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.startswith((".", "_")):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            bundles = (Path(entry.path) / name for name in ("_index.md", "index.md"))
+            yield from ((entry.name, file) for file in islice((f for f in bundles if f.is_file()), 1))
+        elif entry.name.endswith((*_ENDS, ".md", ".markdown")):
+            yield entry.name.rpartition(".")[0], Path(entry.path)
+
+
+def _front(file: Path) -> dict[str, Value]:
+    if file.suffix in _ENDS:
+        return read_table(file)
+    try:
+        text = file.read_text(encoding="utf-8-sig", errors="replace") if file.stat().st_size < 100_000 else ""
+        front = open_container(text.replace("\r\n", "\n")).front
+    except (OSError, FrontMatterError):
+        return {}
+    return dict(front.values) if front else {}

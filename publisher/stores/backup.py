@@ -1,0 +1,188 @@
+"""Backups: the store as it is at one moment, the journal and the secret keys, in one file of their own.
+
+    publisher-backup.tar:   about.json   publisher.db   journal   keys/0-secret ...
+
+SQLite's own backup copies a store that is being written to, as one state of it (sqlite.org/backup). The file
+has addresses and keys in it: only its owner may read it.
+"""
+
+import io
+import json
+import os
+import sqlite3
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, cast
+
+from publisher.core.errors import OutputError, StoreError
+from publisher.stores.files.fsync import flush_folder, output_error, private_folder
+from publisher.stores.sql.opening import check_not_newer, path_of
+from publisher.stores.sql.schema.tables import stamp
+
+STORE, JOURNAL, ABOUT, KEYS = "publisher.db", "journal", "about.json", "keys/"
+
+
+def save(url: str, target: Path, journal: Path, keys: Sequence[Path], about: Mapping[str, object]) -> None:
+    """Writes a backup to `target`, whole or not at all. Raises StoreError, OutputError."""
+    source = path_of(url)
+    if not source.exists():
+        raise StoreError(str(source), "there is no store here", "there is nothing to back up")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".backup.", dir=target.parent) as folder:
+            part = Path(folder) / STORE
+            _copy(source, part)
+            draft = Path(folder) / "draft"
+            with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                with tarfile.open(fileobj=file, mode="w") as tar:
+                    _add_text(tar, ABOUT, json.dumps(about, indent=2))
+                    tar.add(part, STORE, filter=_private)
+                    for path, name in ((journal, JOURNAL), *_named(keys)):
+                        if path.exists():
+                            tar.add(path, name, filter=_private)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(target)
+        flush_folder(target.parent)
+    except OSError as error:
+        raise output_error(target, error) from error
+
+
+def look_into(backup: Path) -> Mapping[str, Any]:
+    """What a backup tells of itself. Raises StoreError: it is none, or damaged."""
+    with _opened(backup) as tar:
+        return cast("Mapping[str, Any]", json.loads(_bytes(tar, backup, ABOUT)))
+
+
+def put_back(backup: Path, url: str, journal: Path, keys: Sequence[Path]) -> Path | None:
+    """Puts the store of a backup into its place, and the journal and keys where there are none: those that
+    are there know more. The store that was there is kept beside it; returns where. Nobody may have it open.
+    Raises StoreError, OutputError.
+    """
+    place = path_of(url)
+    try:
+        private_folder(place.parent)
+        with (
+            _opened(backup) as tar,
+            tempfile.TemporaryDirectory(prefix=".restore.", dir=place.parent) as folder,
+        ):
+            part = _extracted(tar, backup, STORE, Path(folder) / STORE)
+            _check(part, backup)
+            for path, name in ((journal, JOURNAL), *_named(keys)):
+                if not path.exists() and name in tar.getnames():
+                    private_folder(path.parent)
+                    _extracted(tar, backup, name, path)
+            old = _set_aside(place)
+            part.replace(place)
+        flush_folder(place.parent)
+    except OSError as error:
+        raise output_error(place, error) from error
+    return old
+
+
+_MADE = "name a file that `publisher backup` made"
+
+
+def copy(url: str, target: Path) -> str:
+    """Copies a store that may be in use to a new file; returns the URL of the copy. Raises StoreError."""
+    _copy(Path(url.removeprefix("sqlite:///")), target)
+    return f"sqlite:///{target}"
+
+
+def _copy(source: Path, target: Path) -> None:
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        one, other = sqlite3.connect(source, timeout=60), sqlite3.connect(target)
+        with closing(one) as live, closing(other) as copy:
+            live.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, complete in itself
+    except sqlite3.Error as error:
+        raise StoreError(str(source), f"cannot be copied ({error})", "check the disk") from error
+
+
+def _check(part: Path, backup: Path) -> None:
+    """Raises StoreError: what is in the backup is no store of a version we know, or damaged."""
+    try:
+        with closing(sqlite3.connect(part)) as connection:
+            sound = connection.execute("PRAGMA quick_check").fetchone()
+            version = connection.execute(f"SELECT version_num FROM {stamp.name}").fetchone()  # noqa: S608  # ours
+    except sqlite3.Error as error:
+        raise StoreError(str(backup), f"holds no store ({error})", "take another backup") from error
+    if sound != ("ok",):
+        raise StoreError(str(backup), "the store in it is damaged", "take another backup")
+    check_not_newer(backup, version[0])
+
+
+def _set_aside(place: Path) -> Path | None:
+    """Moves the store that is there to another name, however damaged it is, and with it what SQLite keeps
+    beside it: a log of writes that belongs to another store would spoil the new one.
+    """
+    files = [place.with_name(place.name + end) for end in ("", "-wal", "-shm", "-journal")]
+    if not any(os.path.lexists(file) for file in files):
+        return None
+    if place.is_file():
+        with suppress(sqlite3.Error), closing(sqlite3.connect(place)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    old = next(p for n in range(1, 10_000) if not (p := place.with_name(f"{place.name}.before-{n}")).exists())
+    for file in files:
+        if os.path.lexists(file):
+            file.replace(old.with_name(old.name + file.name.removeprefix(place.name)))
+    return old
+
+
+def _named(keys: Sequence[Path]) -> list[tuple[Path, str]]:
+    return [(path, f"{KEYS}{n}-{path.name}") for n, path in enumerate(keys)]
+
+
+def _opened(backup: Path) -> tarfile.TarFile:
+    try:
+        return tarfile.open(backup)
+    except FileNotFoundError:
+        raise StoreError(
+            str(backup), "there is no such file", "name a file that `publisher backup` made"
+        ) from None
+    except (tarfile.TarError, OSError) as error:
+        raise StoreError(
+            str(backup), f"is no backup ({error})", "name a file of `publisher backup`"
+        ) from error
+
+
+def _bytes(tar: tarfile.TarFile, backup: Path, name: str) -> bytes:
+    try:
+        found = tar.extractfile(name)
+        return found.read() if found is not None else b"{}"
+    except (KeyError, tarfile.TarError) as error:
+        raise StoreError(str(backup), f"is no backup: {name} is not in it", "take another") from error
+
+
+def _extracted(tar: tarfile.TarFile, backup: Path, name: str, to: Path) -> Path:
+    """One member as a file that only its owner may read; names in the archive are never paths of ours."""
+    try:
+        found = tar.extractfile(name)
+    except KeyError as error:
+        raise StoreError(str(backup), f"is no backup: {name} is not in it", "take another") from error
+    if found is None:
+        raise StoreError(str(backup), f"is no backup: {name} is no file", "take another")
+    with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        while chunk := found.read(1 << 20):
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    return to
+
+
+def _private(info: tarfile.TarInfo) -> tarfile.TarInfo:
+    info.mode, info.uid, info.gid, info.uname, info.gname = 0o600, 0, 0, "", ""
+    return info
+
+
+def _add_text(tar: tarfile.TarFile, name: str, text: str) -> None:
+    data = (text + "\n").encode()
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(data), 0o600
+    tar.addfile(info, io.BytesIO(data))
+
+
+__all__ = ["OutputError", "look_into", "put_back", "save"]

@@ -1,0 +1,1 @@
+"""State in files: journal, keys, locks, public/."""

@@ -1,0 +1,131 @@
+"""The journal: departures and mailings, a line of JSON each, in a file beside the store.
+
+A store restored from an old backup is measured by it: what it says happened, happened.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from publisher.core.errors import OutputError
+from publisher.stores.files.fsync import flush_folder, output_error
+
+_BLOCK = 65_536
+
+
+class FileJournal:
+    """An append-only file: one write and one flush for each call, readable by its owner only."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, event: str, fields: Mapping[str, object]) -> None:
+        """Adds `{"event": event, ...fields}`; instants are written in UTC. Durable when it returns.
+
+        Raises OutputError; ValueError for a field called "event", TypeError for a value JSON has no word for.
+        """
+        self.append_all([(event, fields)])
+
+    def append_all(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> None:
+        """`append` of many events with one write and one flush: all are durable when it returns. A crash
+        before that may leave the first of them."""
+        lines = "".join(_line(event, fields) for event, fields in entries)
+        try:
+            if lines:
+                self._write(lines.encode("ascii"))
+        except OSError as error:
+            raise output_error(self.path, error) from error
+
+    def read(self) -> list[tuple[str, dict[str, Any]]]:
+        """Every event and its fields, oldest first; empty where there is no file.
+
+        A line that a crash tore was never confirmed to anybody, and is passed over. Raises OutputError.
+        """
+        try:
+            lines = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise OutputError(str(self.path), f"cannot be read ({error.strerror})") from error
+        return [entry for line in lines if (entry := _entry(line)) is not None]
+
+    def since(self, position: int) -> tuple[Iterator[tuple[str, dict[str, Any]]], int]:
+        """`read` of what was added after so many bytes, a line at a time, and how many bytes there are now. A
+        file that is shorter is another one: all of it. Raises OutputError, also while it is read.
+        """
+        try:
+            whole = self._whole()
+        except FileNotFoundError:
+            return iter(()), 0
+        except OSError as error:
+            raise OutputError(str(self.path), f"cannot be read ({error.strerror})") from error
+        return self._between(position if position <= whole else 0, whole), whole
+
+    def _whole(self) -> int:
+        """How many bytes there are up to the last line's end: what follows is still being written."""
+        with self.path.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            while end > 0:
+                start = max(0, end - _BLOCK)
+                file.seek(start)
+                newline = file.read(end - start).rfind(b"\n")
+                if newline >= 0:
+                    return start + newline + 1
+                end = start
+        return 0
+
+    def _between(self, start: int, end: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(start)
+                while file.tell() < end:
+                    if (entry := _entry(file.readline())) is not None:
+                        yield entry
+        except OSError as error:
+            raise OutputError(str(self.path), f"cannot be read ({error.strerror})") from error
+
+    def _write(self, line: bytes) -> None:
+        new = not self.path.exists()
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            if _is_torn(handle):
+                line = b"\n" + line  # what a crash left unfinished must not swallow this event
+            if os.write(handle, line) != len(line):
+                raise OutputError(str(self.path), "does not fit on the disk", "make room and run again")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if new:
+            flush_folder(self.path.parent)
+
+
+def _is_torn(handle: int) -> bool:
+    size = os.fstat(handle).st_size
+    return size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+
+
+def _line(event: str, fields: Mapping[str, object]) -> str:
+    if "event" in fields:
+        raise ValueError("a journal's field cannot be called event")
+    return json.dumps({"event": event, **fields}, default=_instant, separators=(",", ":")) + "\n"
+
+
+def _entry(line: bytes) -> tuple[str, dict[str, Any]] | None:
+    try:
+        read: object = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(read, dict):
+        return None
+    fields = cast("dict[str, Any]", read)
+    event = fields.pop("event", None)
+    return (event, fields) if isinstance(event, str) else None
+
+
+def _instant(value: object) -> str:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    raise TypeError(f"a journal cannot hold {value!r}")

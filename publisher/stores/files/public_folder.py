@@ -1,0 +1,202 @@
+"""The public/ folder: files staged beside their place, then renamed into it.
+
+    stage   .3f2a9c01d4e5b678.part     written and flushed, hidden; its encodings too
+    place   index.html.gz, .br         those of the old bytes taken away
+            index.html                 its time set, renamed
+            index.html.gz, .br         renamed, the folder flushed
+
+A reader sees the old file or the new one, whole, and with the time that belongs to it. At no moment does an
+encoding stand beside other bytes than its own: after a crash it may be missing, never wrong.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from publisher.core.errors import OutputError
+from publisher.core.feeds.documents import ENCODINGS, Document, compressible
+from publisher.ports import Failpoint
+from publisher.stores.files.compression import encode
+from publisher.stores.files.fsync import flush_folder, output_error, write_all
+
+LONGEST = 255
+"""Bytes of a file name that every disk takes. A document whose name leaves no room has no encodings."""
+
+_STAGED = re.compile(r"\.[0-9a-f]{16}\.part")
+
+
+class FolderShelf:
+    """A folder of documents by their paths. No path leads out of it. All methods raise OutputError."""
+
+    def __init__(self, folder: Path, reach: Failpoint = lambda _: None) -> None:
+        self.folder, self._reach = folder, reach
+
+    def stage(self, path: str, data: bytes) -> None:
+        """Writes `data` and its encodings beside its place, durable but hidden; folders are made."""
+        target = self._inside(path)
+        written = [target]
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_folder(target)
+            _write(target, data)
+            for coding, encoded in _encodings(target):
+                _refuse_folder(encoded)
+                written.append(encoded)
+                _write(encoded, encode(coding, data))
+        except OSError as error:
+            for file in written:
+                with contextlib.suppress(OSError):
+                    _staged(file).unlink()
+            raise output_error(target, error) from error
+
+    def place(self, path: str, modified: datetime) -> None:
+        """Puts the staged file and its encodings into their places, with `modified` as their time."""
+        target = self._inside(path)
+        encodings = [file for _, file in _encodings(target)]
+        seconds = int(modified.timestamp())
+        try:
+            for file in (target, *encodings):
+                if not _staged(file).exists():
+                    raise OutputError(
+                        str(file), "cannot be put into place: nothing was staged", "publish again"
+                    )
+                os.utime(_staged(file), (seconds, seconds))
+            for file in encodings:
+                file.unlink(missing_ok=True)
+            self._reach("shelf:bare")
+            _staged(target).rename(target)
+            for file in encodings:
+                self._reach("shelf:encoding")
+                _staged(file).rename(file)
+            flush_folder(target.parent)
+        except OSError as error:
+            raise output_error(target, error) from error
+
+    def holds(self, document: Document) -> bool:
+        """Whether the file stands as recorded: a plain file of that size and time; and so its encodings."""
+        target = self._named(document.path)
+        seconds = int(document.modified.timestamp())
+        try:
+            return _is(target, seconds, document.size) and all(
+                _is(file, seconds) for _, file in _encodings(target)
+            )
+        except OSError:
+            return False
+
+    def standing(self, path: str) -> tuple[str, datetime] | None:
+        """The SHA-256 (64 hex digits) and the time (whole seconds) of the plain file at `path`, if any."""
+        try:
+            with self._named(path).open("rb") as stream:
+                found = os.fstat(stream.fileno())
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError:
+            return None
+        return digest, datetime.fromtimestamp(int(found.st_mtime), UTC)
+
+    def read(self, path: str) -> bytes | None:
+        """What stands at `path`, whoever wrote it; None: nothing."""
+        try:
+            return self._inside(path).read_bytes()
+        except OSError:
+            return None
+
+    def pages(self, folder: str) -> Iterator[str]:
+        """The paths of what stands at `index.html` below a folder; links are not followed."""
+        top = self._inside(folder)
+        for place, _, names in os.walk(top):
+            if "index.html" in names:
+                yield (Path(place) / "index.html").relative_to(top.parent).as_posix()
+
+    def remove(self, path: str) -> None:
+        """Takes a file away, its encodings first, and the folders it leaves empty. Nothing happens when it is
+        not there."""
+        target = self._inside(path)
+        try:
+            for _, file in _encodings(target):
+                file.unlink(missing_ok=True)
+            target.unlink(missing_ok=True)
+            folder = target.parent
+            while folder != self.folder and _removed(folder):
+                folder = folder.parent
+            if folder.is_dir():
+                flush_folder(folder)
+        except NotADirectoryError:
+            return
+        except OSError as error:
+            raise output_error(target, error) from error
+
+    def sweep(self) -> None:
+        """Removes what a crash left staged."""
+        for folder, _, names in os.walk(self.folder):
+            for name in filter(_STAGED.fullmatch, names):
+                left = Path(folder, name)
+                try:
+                    left.unlink(missing_ok=True)
+                except OSError as error:
+                    raise output_error(left, error) from error
+
+    def _named(self, path: str) -> Path:
+        """Where `path` stands, by its words alone."""
+        parts = PurePosixPath(path).parts
+        if not parts or path.startswith("/") or ".." in parts or "\0" in path or _STAGED.fullmatch(parts[-1]):
+            raise OutputError(str(self.folder), f"{path!r} is no path for a document", "change the permalink")
+        return self.folder.joinpath(*parts)
+
+    def _inside(self, path: str) -> Path:
+        """Where `path` stands, if no link on the way leads out of the folder."""
+        target = self._named(path)
+        try:
+            inside = target.parent.resolve().is_relative_to(self.folder.resolve())
+        except (OSError, RuntimeError):  # a link that leads to itself
+            inside = False
+        if not inside:
+            raise OutputError(str(target), "a link on the way leads out of the folder", "remove the link")
+        return target
+
+
+def _encodings(target: Path) -> list[tuple[str, Path]]:
+    """The encodings that belong beside `target`: (coding, file)."""
+    longest = len(os.fsencode(target.name)) + max(map(len, ENCODINGS.values()))
+    if longest > LONGEST or not compressible(target.name):
+        return []
+    return [(coding, target.with_name(target.name + suffix)) for coding, suffix in ENCODINGS.items()]
+
+
+def _refuse_folder(target: Path) -> None:
+    """Raises IsADirectoryError; OSError also for a name that is too long, for it asks for the whole of it."""
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISDIR(target.lstat().st_mode):
+            raise IsADirectoryError(errno.EISDIR, "Is a directory")
+
+
+def _write(target: Path, data: bytes) -> None:
+    handle = os.open(_staged(target), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        write_all(handle, data)
+    finally:
+        os.close(handle)
+
+
+def _is(file: Path, seconds: int, size: int | None = None) -> bool:
+    """Whether this is a plain file of that time, and of that size or not empty. Raises OSError."""
+    found = file.lstat()
+    same = found.st_size > 0 if size is None else found.st_size == size
+    return same and int(found.st_mtime) == seconds and stat.S_ISREG(found.st_mode)
+
+
+def _staged(target: Path) -> Path:
+    return target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}.part")
+
+
+def _removed(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True

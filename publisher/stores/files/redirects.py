@@ -1,0 +1,62 @@
+"""moved.json, beside publisher.toml: feeds that moved or ended, for ever. It is kept with the posts, and
+outlives the store.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from publisher.core.errors import SettingsError
+from publisher.core.feeds.redirects import Fate, Move
+from publisher.stores.files.fsync import output_error
+
+ABOUT = (
+    "Addresses that readers know, and where they lead now (301), or that they ended (410). "
+    "Written by `publisher feeds move` and `end`. Keep this file with publisher.toml."
+)
+
+
+class MovedFile:
+    """`ports.Moves`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def moves(self) -> Sequence[Move] | None:
+        """By path; None where there is no file. Raises SettingsError."""
+        try:
+            value: object = json.loads(self.path.read_bytes())
+            rows = cast("dict[str, Any]", value)["moves"]
+            return sorted((_move(row) for row in rows), key=lambda move: move.path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            what = f"cannot be read ({' '.join(str(error).split())})"
+            raise SettingsError(str(self.path), what, "mend it, or restore it from your history") from error
+
+    def save(self, moves: Sequence[Move]) -> None:
+        """Writes all of them, by rename. Raises OutputError."""
+        lines = ",\n".join(f"    {json.dumps(_row(move), ensure_ascii=False)}" for move in moves)
+        staged = self.path.with_name(f".{self.path.name}.part")
+        try:
+            staged.write_text(
+                f'{{\n  "about": {json.dumps(ABOUT)},\n  "moves": [\n{lines}\n  ]\n}}\n', "utf-8"
+            )
+            staged.replace(self.path)
+        except OSError as error:
+            raise output_error(self.path, error) from error
+
+
+def _row(move: Move) -> dict[str, str]:
+    row = {"path": move.path, "fate": move.fate.value, "at": f"{move.at:%Y-%m-%dT%H:%M:%SZ}"}
+    return row | {"target": move.target} if move.target else row
+
+
+def _move(row: dict[str, Any]) -> Move:
+    at = datetime.fromisoformat(row["at"])
+    fate, target = Fate(row["fate"]), row.get("target", "")
+    if at.tzinfo is None or (fate is Fate.MOVED) != bool(target) or not isinstance(target, str):
+        raise ValueError(f"{row} is no move")
+    return Move(path=str(row["path"]), fate=fate, at=at, target=target)

@@ -1,0 +1,1 @@
+"""Mailings, deliveries, outcomes, retention."""

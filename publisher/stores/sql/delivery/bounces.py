@@ -1,0 +1,207 @@
+"""Refusals by address: which mailings a mailbox refused, and what that came to."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from publisher.core.delivery.bounces import (
+    FEW,
+    HARD_FOR,
+    SOFT_FOR,
+    Refusal,
+    Refused,
+    Severity,
+    Share,
+    classify,
+)
+from publisher.core.delivery.mailing import Cause, MailingKind, Result, State
+from publisher.stores.sql.delivery.batches import of_range
+from publisher.stores.sql.delivery.counts import counts
+from publisher.stores.sql.delivery.throttle_state import pace
+from publisher.stores.sql.engine.database import Database, insert_new, slices
+from publisher.stores.sql.engine.types import Hash, Instant, Member, Words
+from publisher.stores.sql.schema.base import index_where, metadata, one_of
+from publisher.stores.sql.schema.enums import NOT_OVER
+from publisher.stores.sql.schema.subscriber_tables import subscribers
+from publisher.stores.sql.schema.tables import batches, deliveries, mailings
+
+bounces = Table(
+    "bounces",
+    metadata,
+    Column("address_key", Hash, primary_key=True),
+    Column("mailing", BigInteger, primary_key=True, autoincrement=False),
+    Column("severity", Member(Severity), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("reply", Words, nullable=False),
+    Column("counts", Boolean),  # null: its mailing is under way or held
+    one_of("severity", Severity),
+    sqlite_with_rowid=False,
+)
+index_where("ix_bounces_undecided", bounces.c.counts.is_(None), bounces.c.mailing)
+
+
+class Bounces:
+    """`ports.BounceStore`."""
+
+    _db: Database
+
+    def undecided(self, since: datetime) -> Sequence[Refused]:
+        """The mailings of which it is not decided whether their refusals count. Of mails to one reader each,
+        the share is of all of them since then.
+        """
+        ids = select(bounces.c.mailing).where(bounces.c.counts.is_(None)).distinct()
+        with self._db.read() as connection:
+            rows = connection.execute(select(mailings).where(mailings.c.id.in_(ids))).all()
+            alone = _share_for_one(connection, since) if any(not _of_many(row) for row in rows) else None
+            return [_refused(connection, row, alone) for row in rows]
+
+    def refused(self, mailing: int) -> Refused:
+        """How many of a mailing's readers refused it."""
+        with self._db.read() as connection:
+            row = connection.execute(select(mailings).where(mailings.c.id == mailing)).one()
+            return _refused(connection, row, None)
+
+    def refusals(self, mailing: int) -> Iterator[tuple[str, Sequence[Refusal]]]:
+        """For each address whose refusal of that mailing is not decided yet: its key, and that refusal with
+        the others that count.
+        """
+        open_ = and_(bounces.c.mailing == mailing, bounces.c.counts.is_(None))
+        keys = select(bounces.c.address_key).where(open_)
+        these = bounces.c.address_key.in_(keys)
+        query = select(bounces).where(these, or_(open_, bounces.c.counts)).order_by(bounces.c.address_key)
+        with self._db.read() as connection:
+            rows = connection.execute(query).all()
+        for key, group in groupby(rows, key=_key):
+            yield key, [_refusal(row) for row in group]
+
+    def refusals_of(self, key: str) -> Sequence[Refusal]:
+        """What an address refused lately, oldest first."""
+        query = select(bounces).where(bounces.c.address_key == key).order_by(bounces.c.at, bounces.c.mailing)
+        with self._db.read() as connection:
+            return [_refusal(row) for row in connection.execute(query)]
+
+    def refusals_by(self, mailing: int) -> Mapping[tuple[Severity, bool | None], int]:
+        """How many addresses refused a mailing, by (severity, counts)."""
+        what = (bounces.c.severity, bounces.c.counts)
+        query = select(*what, func.count()).where(bounces.c.mailing == mailing).group_by(*what)
+        with self._db.read() as connection:
+            return {(row[0], row[1]): row[2] for row in connection.execute(query)}
+
+    def decide_refusals(self, mailing: int, *, count: bool, keys: Sequence[str] | None = None) -> int:
+        """The open refusals of a mailing count from now on, or never will: all, or those of `keys`. Returns
+        how many.
+        """
+        these = update(bounces).where(bounces.c.mailing == mailing, bounces.c.counts.is_(None))
+        decided = 0
+        with self._db.write() as connection:
+            for part in [None] if keys is None else slices(keys):
+                some = these if part is None else these.where(bounces.c.address_key.in_(part))
+                decided += connection.execute(some.values(counts=count)).rowcount
+        return decided
+
+
+def note(connection: Connection, results: Sequence[Result], now: datetime) -> None:
+    """Writes down what was refused, once for each address and mailing; and after an acceptance forgets what
+    counted softly. What moved no row of the ledger is not noted.
+    """
+    for result in results:
+        if result.cause in (Cause.ACCEPT, Cause.FOUND_ACCEPTED):
+            soft = bounces.c.severity == Severity.SOFT
+            connection.execute(delete(bounces).where(bounces.c.address_key == result.key, soft))
+        elif result.cause in (Cause.REJECT, Cause.FOUND_REJECTED) and (severity := classify(result.reply)):
+            values: dict[str, Any] = {"address_key": result.key, "mailing": result.mailing, "counts": None}
+            values |= {"severity": severity, "at": now, "reply": result.reply}
+            row = {name: literal(value, bounces.c[name].type) for name, value in values.items()}
+            this = (deliveries.c.mailing == result.mailing, deliveries.c.n == result.n)
+            ended = select(*row.values()).where(*this, deliveries.c.state == State.REJECTED)
+            connection.execute(insert_new(bounces).from_select(list(row), ended))
+
+
+def forget_refusals(connection: Connection, *which: ColumnElement[bool]) -> None:
+    """Drops refusals."""
+    connection.execute(delete(bounces).where(*which))
+
+
+def too_old(now: datetime) -> ColumnElement[bool]:
+    """Whether a refusal is remembered no longer."""
+    soft = and_(bounces.c.severity == Severity.SOFT, bounces.c.at < now - SOFT_FOR)
+    return or_(bounces.c.at < now - HARD_FOR, soft)
+
+
+def refused_softly() -> ColumnElement[bool]:
+    """Whether a row of `subscribers` refused something softly."""
+    soft = and_(bounces.c.address_key == subscribers.c.address_key, bounces.c.severity == Severity.SOFT)
+    return exists().where(soft).correlate(subscribers)
+
+
+def _key(row: Row[Any]) -> str:
+    return str(row.address_key)
+
+
+def _refusal(row: Row[Any]) -> Refusal:
+    names = ("mailing", "severity", "at", "reply", "counts")
+    return Refusal(**{name: getattr(row, name) for name in names})
+
+
+def _of_many(mailing: Row[Any]) -> bool:
+    return mailing.kind is MailingKind.DIGEST
+
+
+def _refused(connection: Connection, row: Row[Any], alone: Share | None) -> Refused:
+    share = alone if alone and not _of_many(row) else _share(connection, row)
+    waiting = select(deliveries.c.n).join_from(batches, deliveries, of_range(batches.c))
+    waiting = waiting.where(batches.c.mailing == row.id, batches.c.state.in_(NOT_OVER))
+    waiting = waiting.where(deliveries.c.state.in_((State.QUEUED, State.CLAIMED, State.SENDING)))
+    waiting = waiting.where(or_(deliveries.c.state != State.QUEUED, deliveries.c.attempts == 0)).limit(1)
+    untried = connection.execute(waiting).first() is not None
+    return Refused(
+        mailing=row.id,
+        state=row.state,
+        hold=row.hold,
+        ruling=row.refusals,
+        canary=row.canary,
+        share=share,
+        untried=untried,
+    )
+
+
+def _share(connection: Connection, row: Row[Any]) -> Share:
+    """Of one mailing. With so few refusals that nothing follows, nobody counts the ledger."""
+    refused = select(func.count()).select_from(bounces).where(bounces.c.mailing == row.id)
+    number: int = connection.execute(refused).scalar_one()
+    if number < FEW:
+        return Share(refused=number, tried=number, planned=row.planned)
+    by_state = counts(connection, batches.c.mailing == row.id).get(row.id, {})
+    tried = by_state.get(State.ACCEPTED, 0) + by_state.get(State.REJECTED, 0)
+    return Share(refused=number, tried=tried, planned=row.planned)
+
+
+def _share_for_one(connection: Connection, since: datetime) -> Share:
+    """Of all mails to one reader each, since then."""
+    alone = mailings.c.kind != MailingKind.DIGEST
+    refused = select(func.count()).select_from(bounces).join(mailings, mailings.c.id == bounces.c.mailing)
+    number = connection.execute(refused.where(alone, bounces.c.at > since)).scalar_one()
+    tried = select(func.coalesce(func.sum(pace.c.accepted + pace.c.refused), 0))
+    tried = tried.join_from(pace, mailings, mailings.c.id == pace.c.mailing)
+    answered = int(connection.execute(tried.where(alone, pace.c.minute > since)).scalar_one())
+    answered = max(number, answered)
+    return Share(refused=number, tried=answered, planned=answered)

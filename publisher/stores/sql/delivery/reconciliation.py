@@ -1,0 +1,96 @@
+"""What a restored store is told: which mailings there were, how far readers have been served."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, column, func, insert, or_, select, table, update
+
+from publisher.core.delivery.mailing import MailingState, State
+from publisher.core.subscribers.subscription import State as SubscriptionState
+from publisher.stores.sql.delivery.batches import TURN, end_mailing
+from publisher.stores.sql.delivery.counts import recount
+from publisher.stores.sql.engine.database import Database, insert_new
+from publisher.stores.sql.schema.base import is_
+from publisher.stores.sql.schema.enums import NOT_OVER, BatchState
+from publisher.stores.sql.schema.subscriber_tables import subscriptions
+from publisher.stores.sql.schema.tables import MAILING, batches, counters, deliveries, mailings
+
+RESTORED = "restored"
+"""The run that rows of a restored store are said to have been sent by."""
+
+_OPEN = (State.QUEUED, State.CLAIMED, State.SENDING)
+
+
+class Reconciling:
+    """The part of `ports.ReconcilingStore` about mailings, and numbers that are never used twice."""
+
+    _db: Database
+
+    def doubt_open(self, why: str, now: datetime) -> int:
+        """Whatever could still be sent may have been sent already (a, b, f, by a run that is lost): in doubt.
+        Returns how many.
+        """
+        running = select(mailings.c.id).where(mailings.c.state != MailingState.CANCELLED)
+        rows = update(deliveries).where(deliveries.c.state.in_(_OPEN), deliveries.c.mailing.in_(running))
+        attempts = func.max(deliveries.c.attempts, 1)
+        lost: dict[str, Any] = {
+            "state": State.UNKNOWN,
+            "run": RESTORED,
+            "attempts": attempts,
+            "reply": why,
+            "changed_at": now,
+        }
+        with self._db.write() as connection:
+            doubts = connection.execute(rows.values(lost)).rowcount
+            _end_batches(connection, now)
+            return doubts
+
+    def served(self, spec: str, at: datetime, head: int) -> int:
+        """Readers of a list who were due at `at` have had everything up to `head`; returns how many."""
+        due = or_(subscriptions.c.next_due_at.is_(None), subscriptions.c.next_due_at <= at)
+        these = update(subscriptions).where(
+            is_(subscriptions.c.state, SubscriptionState.ACTIVE), subscriptions.c.list == spec, due
+        )
+        with self._db.write() as connection:
+            behind = these.where(subscriptions.c.offset < head)
+            return connection.execute(behind.values(offset=head)).rowcount
+
+    def skip_mailings(self, last: int) -> None:
+        """Numbers of mailings up to `last` are taken."""
+        with self._db.write() as connection:
+            _at_least(connection, MAILING, last)
+
+    def skip_subscriptions(self, last: int) -> None:
+        """Numbers of subscriptions up to `last` are taken (SQLite's own counter of an AUTOINCREMENT)."""
+        counter = table("sqlite_sequence", column("name"), column("seq"))
+        this = counter.c.name == subscriptions.name
+        with self._db.write() as connection:
+            if connection.execute(select(counter.c.seq).where(this)).first() is None:
+                connection.execute(insert(counter).values(name=subscriptions.name, seq=last))
+            connection.execute(update(counter).where(this, counter.c.seq < last).values(seq=last))
+
+    def turn(self) -> int:
+        """How often a batch was begun or ended."""
+        with self._db.read() as connection:
+            return connection.execute(select(counters.c.last).where(counters.c.name == TURN)).scalar() or 0
+
+    def skip_turns(self, last: int) -> None:
+        """Turns up to `last` are over."""
+        with self._db.write() as connection:
+            _at_least(connection, TURN, last)
+
+
+def _at_least(connection: Connection, name: str, last: int) -> None:
+    connection.execute(insert_new(counters), {"name": name, "last": 0})
+    this = update(counters).where(counters.c.name == name, counters.c.last < last)
+    connection.execute(this.values(last=last))
+
+
+def _end_batches(connection: Connection, now: datetime) -> None:
+    left = batches.c.state.in_(NOT_OVER)
+    recount(connection, left)
+    over = {"state": BatchState.DONE, "run": None, "lease_until": None, "settled_at": now}
+    connection.execute(update(batches).where(left).values(over))
+    ready = select(mailings.c.id).where(mailings.c.state == MailingState.READY)
+    for id in connection.scalars(ready).all():
+        end_mailing(connection, id)

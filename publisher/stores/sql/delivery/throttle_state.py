@@ -1,0 +1,118 @@
+"""What slows mail down, and how fast it went: what of the pacing must survive a crash."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, Column, Connection, Dialect, Integer, Table, Text, delete, func, select
+from sqlalchemy.dialects import sqlite
+
+from publisher.core.delivery.mailing import Cause, MailingKind, Result
+from publisher.core.delivery.throttling import Gauge, Pace
+from publisher.stores.sql.engine.database import Database, upsert
+from publisher.stores.sql.engine.prepared_statements import Cursor, Prepared, of_row
+from publisher.stores.sql.engine.types import Instant, Words, milliseconds
+from publisher.stores.sql.schema.base import is_, metadata
+from publisher.stores.sql.schema.tables import mailings
+
+brakes = Table(
+    "brakes",
+    metadata,
+    Column("scope", Text, primary_key=True),  # a domain; "*" is the server itself
+    Column("failures", Integer, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("reply", Words, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+pace = Table(
+    "pace",
+    metadata,
+    Column("mailing", BigInteger, primary_key=True, autoincrement=False),
+    Column("minute", Instant, primary_key=True),
+    Column("accepted", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("deferred", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+KEPT = timedelta(days=2)
+"""How long the minutes of a mailing are kept: a day is counted for warming up, and a rate looks back less."""
+
+_COUNTED = {Cause.ACCEPT: "accepted", Cause.REJECT: "refused", Cause.DEFER: "deferred"}
+
+
+class PacingRecords:
+    """`ports.PacingStore`."""
+
+    _db: Database
+
+    def gauges(self) -> Mapping[str, Gauge]:
+        """Every brake that was not released, by its scope."""
+        with self._db.read() as connection:
+            rows = connection.execute(select(brakes)).mappings()
+            return {row["scope"]: Gauge(**row) for row in rows}
+
+    def set_gauge(self, gauge: Gauge) -> None:
+        """Keeps a brake; a gauge without failures releases it."""
+        with self._db.write() as connection:
+            if gauge.until is None:
+                connection.execute(delete(brakes).where(brakes.c.scope == gauge.scope))
+                return
+            names = ("scope", "failures", "until", "reply")
+            connection.execute(upsert(brakes).values({name: getattr(gauge, name) for name in names}))
+
+    def pace(self, since: datetime) -> Mapping[int, Pace]:
+        """What was settled of each mailing in the minutes from `since` on."""
+        sums = [func.sum(pace.c[name]).label(name) for name in _COUNTED.values()]
+        first = func.min(pace.c.minute).label("since")
+        query = select(pace.c.mailing, first, *sums).where(pace.c.minute >= since).group_by(pace.c.mailing)
+        with self._db.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return {row["mailing"]: Pace(**{n: v for n, v in row.items() if n != "mailing"}) for row in rows}
+
+    def digests_since(self, since: datetime) -> int:
+        """How many deliveries of digests were accepted in the minutes from `since` on."""
+        of_digests = pace.join(mailings, mailings.c.id == pace.c.mailing)
+        query = select(func.coalesce(func.sum(pace.c.accepted), 0)).select_from(of_digests)
+        query = query.where(pace.c.minute >= since, is_(mailings.c.kind, MailingKind.DIGEST))
+        with self._db.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+
+def count(connection: Connection, results: Sequence[Result], now: datetime) -> None:
+    """Adds what was settled to this minute of its mailings."""
+    if rows := _counted(results, now):
+        _ADD.each(connection, rows)
+
+
+def count_by(cursor: Cursor, dialect: Dialect, results: Sequence[Result], now: datetime) -> None:
+    """`count`, by the driver itself."""
+    if rows := _counted(results, now):
+        _ADD.by(cursor, dialect, rows)
+
+
+def _counted(results: Sequence[Result], now: datetime) -> list[tuple[int, ...]]:
+    found: dict[int, dict[str, int]] = {}
+    for result in results:
+        if name := _COUNTED.get(result.cause):
+            row = found.setdefault(result.mailing, dict.fromkeys(_COUNTED.values(), 0))
+            row[name] += 1
+    minute = milliseconds(now.replace(second=0, microsecond=0)) if found else 0
+    return [(id, minute, *row.values()) for id, row in found.items()]
+
+
+def forget(connection: Connection, now: datetime) -> None:
+    """Drops minutes that nothing asks for any more."""
+    connection.execute(delete(pace).where(pace.c.minute < now - KEPT))
+
+
+_VALUES = {name: f"this_{name}" for name in ("mailing", "minute", *_COUNTED.values())}
+
+
+def _add() -> sqlite.Insert:
+    statement = sqlite.insert(pace).values({name: of_row(value) for name, value in _VALUES.items()})
+    added = {name: pace.c[name] + statement.excluded[name] for name in _COUNTED.values()}
+    return statement.on_conflict_do_update(index_elements=["mailing", "minute"], set_=added)
+
+
+_ADD = Prepared(_add(), tuple(_VALUES.values()))

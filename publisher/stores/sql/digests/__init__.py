@@ -1,0 +1,1 @@
+"""Who is due, and mailings as they are made."""

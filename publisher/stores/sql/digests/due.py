@@ -1,0 +1,276 @@
+"""Who is due: by the rhythms that readers have, and where they stand.
+
+A reader is due when their time has come; one who is served at once, when the log holds something after
+their offset. Suppressed readers are nobody's due readers.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Exists,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
+
+from publisher.core.delivery.mailing import State as DeliveryState
+from publisher.core.digests.due import Beat, Correction, Due, DueGroup, Stand
+from publisher.core.publishing.log import Kind
+from publisher.core.subscribers.cadences import MOMENT
+from publisher.core.subscribers.preferences import Taste
+from publisher.core.subscribers.subscription import State as SubscriptionState
+from publisher.stores.sql.delivery.eligibility import is_suppressed
+from publisher.stores.sql.delivery.receipts import receipts
+from publisher.stores.sql.engine.database import Database, slices
+from publisher.stores.sql.schema.base import is_
+from publisher.stores.sql.schema.subscriber_tables import rhythms, subscriptions, tastes
+from publisher.stores.sql.schema.tables import deliveries, log, mailing_posts, posts
+from publisher.stores.sql.subscribers.preferences import as_pace, as_taste
+
+ACTIVE = is_(subscriptions.c.state, SubscriptionState.ACTIVE)
+
+WAS_SKIPPED = subscriptions.c.skipped_at.is_not(None)
+"""Whether a reader's last digest was skipped."""
+
+_NEVER_CAME = (DeliveryState.REJECTED, DeliveryState.SKIPPED, DeliveryState.CANCELLED)
+_DUE_AT = subscriptions.c.next_due_at
+_THEIRS = and_(subscriptions.c.rhythm == rhythms.c.id, ACTIVE)
+
+
+class DueReaders:
+    """The half of `ports.PlanningStore` that knows who is due."""
+
+    _db: Database
+
+    def beats(self, spec: str) -> Sequence[Beat]:
+        """The paces that readers of a list have."""
+        with self._db.read() as connection:
+            rows = connection.execute(select(rhythms).where(rhythms.c.list == spec)).all()
+        return [Beat(id=row.id, pace=as_pace(row), next_at=row.next_at) for row in rows]
+
+    def set_beats(self, times: Mapping[int, datetime | None]) -> None:
+        """When these rhythms are due next; None: whenever something is published."""
+        moved = update(rhythms).where(rhythms.c.id == bindparam("this"))
+        moved = moved.values(next_at=bindparam("at", type_=rhythms.c.next_at.type))
+        with self._db.write() as connection:
+            connection.execute(moved, [{"this": id, "at": at} for id, at in times.items()])
+
+    def mend(self, spec: str, now: datetime, *, limit: int) -> int:
+        """Readers who would be due at another time to come than their rhythm is: at most `limit` get its
+        time. Returns how many.
+        """
+        astray = _astray(spec, now).limit(limit)
+        with self._db.read() as connection:
+            if connection.execute(astray.limit(1)).first() is None:
+                return 0
+        at = _of_rhythm(func.coalesce(rhythms.c.next_at, literal(now, _DUE_AT.type)))
+        with self._db.write() as connection:
+            these = subscriptions.c.id.in_(select(astray.subquery().c.id))
+            return connection.execute(update(subscriptions).where(these).values(next_due_at=at)).rowcount
+
+    def ripe(self, before: datetime) -> int:
+        """The seq of the last row of the log at or before an instant; 0 for none."""
+        query = select(log.c.seq).where(log.c.at <= before).order_by(log.c.seq.desc()).limit(1)
+        with self._db.read() as connection:
+            return connection.execute(query).scalar() or 0
+
+    def logged_at(self, seq: int) -> datetime | None:
+        """When a row entered the log; None: there is none of that number."""
+        with self._db.read() as connection:
+            return connection.execute(select(log.c.at).where(log.c.seq == seq)).scalar()
+
+    def corrections(self, after: int, until: int, *, limit: int) -> Sequence[Correction]:
+        """The `corrected` rows in (after, until], oldest first, the last one of each post."""
+        last = func.max(log.c.seq)
+        query = select(last, posts.c.first_seq, posts.c.id).join_from(log, posts)
+        query = query.where(log.c.kind == Kind.CORRECTED, log.c.seq > after, log.c.seq <= until)
+        query = query.group_by(posts.c.id, posts.c.first_seq).order_by(last).limit(limit)
+        with self._db.read() as connection:
+            return [Correction(*row) for row in connection.execute(query)]
+
+    def tastes(self, ids: Sequence[int]) -> Mapping[int, Taste]:
+        """Tastes by their numbers."""
+        found: dict[int, Taste] = {}
+        with self._db.read() as connection:
+            for part in slices(list(set(ids))):
+                rows = connection.execute(select(tastes).where(tastes.c.id.in_(part)))
+                found.update((row.id, as_taste(row)) for row in rows)
+        return found
+
+    def due(self, due: Due) -> Sequence[DueGroup]:
+        """The due readers in groups, by offset."""
+        key = (subscriptions.c.rhythm, subscriptions.c.offset, subscriptions.c.taste, had(due), WAS_SKIPPED)
+        counted = select(*key, func.count(), func.min(_DUE_AT)).select_from(readers_of_rhythms())
+        counted = counted.where(is_due(due), ~is_suppressed()).group_by(*key)
+        with self._db.read() as connection:
+            rows = connection.execute(counted.order_by(subscriptions.c.offset, subscriptions.c.rhythm)).all()
+        return [
+            DueGroup(
+                rhythm=rhythm,
+                stand=Stand(offset, taste, mask),
+                readers=number,
+                oldest=oldest,
+                skipped=bool(skipped),
+            )
+            for rhythm, offset, taste, mask, skipped, number, oldest in rows
+        ]
+
+    def next_due(self) -> datetime | None:
+        """The earliest next_due_at of an active, unsuppressed reader who is not served at once."""
+        first = select(_DUE_AT).where(_THEIRS, _DUE_AT.is_not(None), ~is_suppressed())
+        of_rhythm = first.order_by(_DUE_AT).limit(1).correlate(rhythms).scalar_subquery()
+        earliest = select(of_rhythm.label("at")).where(rhythms.c.next_at.is_not(None)).subquery()
+        with self._db.read() as connection:
+            return connection.execute(select(func.min(earliest.c.at))).scalar()
+
+    def put_off(
+        self,
+        due: Due,
+        *,
+        limit: int,
+        rhythms: Sequence[int] | None = None,
+        stands: Sequence[Stand] | None = None,
+        suppressed: bool = False,
+        pass_over: bool = False,
+    ) -> int:
+        """At most `limit` due readers get the next time of their rhythm, and with `pass_over` the offset
+        `due.head`: those of `rhythms`, or at `stands`, or who are `suppressed`. Returns how many.
+        """
+        values = onward(due.head, due.now) if pass_over else _later(due.now)
+        with self._db.write() as connection:
+            if suppressed:
+                return _put_off(connection, due, is_suppressed(), values, limit)
+            if rhythms is not None:
+                return _put_off(connection, due, subscriptions.c.rhythm.in_(rhythms), values, limit)
+            return _put_off_at(connection, due, stands or (), values, limit)
+
+    def skip(self, due: Due, rhythm: int, stands: Sequence[Stand], *, limit: int) -> int:
+        """The digest of at most `limit` due readers of a rhythm, at `stands`, is skipped, if their last one
+        was not: they are due when their rhythm is. Returns how many.
+        """
+        theirs = and_(subscriptions.c.rhythm == rhythm, ~WAS_SKIPPED)
+        values = _later(due.now) | {"skipped_at": due.now}
+        with self._db.write() as connection:
+            return _put_off_at(connection, due, stands, values, limit, theirs)
+
+    def call_up(self, spec: str, now: datetime, *, limit: int) -> int:
+        """Active readers of a list who are due later are due at `now`, at most `limit`; returns how many."""
+        later = select(subscriptions.c.id).select_from(readers_of_rhythms())
+        later = later.where(rhythms.c.list == spec, ACTIVE, now < _DUE_AT).limit(limit)
+        called = update(subscriptions).where(subscriptions.c.id.in_(later)).values(next_due_at=now)
+        with self._db.write() as connection:
+            return connection.execute(called).rowcount
+
+
+def readers_of_rhythms() -> Any:
+    """Active readers, found by their rhythm."""
+    return rhythms.join(subscriptions, _THEIRS)
+
+
+def is_due(due: Due) -> ColumnElement[bool]:
+    """Whether a row of `readers_of_rhythms` is due, suppressed or not."""
+    return and_(
+        rhythms.c.list == due.list,
+        _DUE_AT.is_not(None) if due.everyone else due.now >= _DUE_AT,
+        or_(rhythms.c.next_at.is_not(None), subscriptions.c.offset < due.head),
+    )
+
+
+def had(due: Due) -> ColumnElement[int]:
+    """Bit i: the i-th correction is for this reader. They had its post, in this life, and not yet again."""
+    bits = [
+        case((and_(_passed(correction.seq, correction.first_seq), _got(correction.post_id)), 1 << i), else_=0)
+        for i, correction in enumerate(due.corrections)
+    ]
+    mask: ColumnElement[int] = literal(0)
+    for bit in bits:
+        mask = mask + bit
+    return mask
+
+
+def onward(head: int, now: datetime) -> dict[str, Any]:
+    """How a reader moves on who was planned or passed over: never back, and due when their rhythm is."""
+    offset = subscriptions.c.offset
+    return {"offset": case((offset > head, offset), else_=head), "skipped_at": None, **_later(now)}
+
+
+def _later(now: datetime) -> dict[str, Any]:
+    soonest = literal(now + MOMENT, _DUE_AT.type)
+    return {"next_due_at": _of_rhythm(case((rhythms.c.next_at > soonest, rhythms.c.next_at), else_=soonest))}
+
+
+def _of_rhythm(value: ColumnElement[Any]) -> Any:
+    theirs = select(value).where(rhythms.c.id == subscriptions.c.rhythm)
+    return theirs.correlate(subscriptions).scalar_subquery()
+
+
+def _put_off_at(
+    connection: Connection,
+    due: Due,
+    stands: Sequence[Stand],
+    values: dict[str, Any],
+    limit: int,
+    *which: ColumnElement[bool],
+) -> int:
+    key = tuple_(subscriptions.c.offset, subscriptions.c.taste, had(due))
+    for part in slices(stands):
+        here = key.in_([tuple(stand) for stand in part])
+        if moved := _put_off(connection, due, and_(here, *which), values, limit):
+            return moved
+    return 0
+
+
+def _put_off(
+    connection: Connection, due: Due, which: ColumnElement[bool], values: dict[str, Any], limit: int
+) -> int:
+    these = select(subscriptions.c.id).select_from(readers_of_rhythms()).where(is_due(due), which)
+    moved = update(subscriptions).where(subscriptions.c.id.in_(these.limit(limit))).values(values)
+    return connection.execute(moved).rowcount
+
+
+def _passed(seq: int, first_seq: int) -> ColumnElement[bool]:
+    return and_(subscriptions.c.offset < seq, subscriptions.c.offset >= first_seq)
+
+
+def _got(post_id: str) -> ColumnElement[bool]:
+    came = _showed(deliveries, post_id).where(deliveries.c.state.not_in(_NEVER_CAME))
+    return or_(came.correlate(subscriptions), _showed(receipts, post_id).correlate(subscriptions))
+
+
+def _showed(table: Table, post_id: str) -> Exists:
+    """Whether a row of the ledger, or a receipt, is of a mail to a row of `subscriptions` in its present life
+    that showed a post.
+    """
+    return exists().where(
+        table.c.subscription == subscriptions.c.id,
+        table.c.generation == subscriptions.c.generation,
+        mailing_posts.c.mailing == table.c.mailing,
+        mailing_posts.c.cohort == table.c.cohort,
+        mailing_posts.c.post_id == post_id,
+    )
+
+
+def _astray(spec: str, now: datetime) -> Select[Any]:
+    """Three ranges of the index, empty in quiet times, and none of them holds who is due when they should."""
+    theirs = select(subscriptions.c.id).select_from(readers_of_rhythms()).where(rhythms.c.list == spec)
+    next_at = rhythms.c.next_at
+    ranges = (
+        theirs.where(next_at < _DUE_AT),
+        theirs.where(now < _DUE_AT, next_at > _DUE_AT),
+        theirs.where(next_at.is_(None), now + MOMENT < _DUE_AT),
+    )
+    return select(union_all(*ranges).subquery().c.id)

@@ -1,0 +1,1 @@
+"""The database connection: types, transactions, prepared statements."""

@@ -1,0 +1,1 @@
+"""What feeds show, and what is written of them."""

@@ -1,0 +1,129 @@
+"""Opening a store: new, of this version, older, newer, or not a store at all."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, inspect, make_url, select
+from sqlalchemy.exc import ArgumentError
+
+from publisher.core.digests.due import USUAL_TASTE
+from publisher.core.errors import OutputError, StoreError
+from publisher.stores.files.fsync import private_folder
+from publisher.stores.sql.engine.database import Database
+from publisher.stores.sql.schema.base import metadata
+from publisher.stores.sql.schema.tables import MAILING, SCHEMA, counters, log_head, stamp
+from publisher.stores.sql.subscribers.preferences import usual_taste
+
+OLDEST_SQLITE = (3, 35)  # RETURNING
+
+
+def open_database(url: str, *, create: bool, first: bool = False) -> Database:
+    """The database at `url`, of this version's schema. Raises StoreError or OutputError."""
+    path = path_of(url)
+    if create:
+        _make_file(path)
+    database = reach(path, first=first)
+    try:
+        with database.read() as connection:
+            found = read_stamp(connection, path)
+        if found is None:
+            if not create:
+                raise _none_there(path)
+            with database.write() as connection:
+                found = read_stamp(connection, path) or _make_schema(connection)
+        _check_version(path, found)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def reach(path: Path, *, first: bool = False) -> Database:
+    """A file that is there and may be read and written, as a database. Raises StoreError or OutputError."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        raise StoreError("SQLite", f"version {sqlite3.sqlite_version} is too old", f"use {oldest} or later")
+    if path.is_dir():
+        raise StoreError(str(path), "a folder, not a store", "name a file in store.url")
+    if not path.exists():
+        raise _none_there(path)
+    if not os.access(path, os.R_OK):
+        raise StoreError(str(path), "the store cannot be read", "check its owner and permissions")
+    for place in (path, path.parent):
+        if not os.access(place, os.W_OK):
+            raise OutputError(str(place), "cannot be written", "the store needs its file and folder writable")
+    return Database(path, first=first)
+
+
+def path_of(url: str) -> Path:
+    """The file a "sqlite:///..." URL names. Raises StoreError for other URLs; shows no password."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreError("store.url", f"{url!r} is no URL", 'write "sqlite:///PATH"') from None
+    if parsed.get_backend_name() != "sqlite":
+        shown = parsed.render_as_string(hide_password=True)
+        raise StoreError("store.url", f"{shown!r} is of no known kind", 'write "sqlite:///PATH"')
+    if not parsed.database or parsed.database == ":memory:":
+        raise StoreError("store.url", f"{url!r} names no file", 'write "sqlite:///PATH"')
+    return Path(parsed.database)
+
+
+def read_stamp(connection: Connection, path: Path) -> str | None:
+    """The schema's number; None for an empty database. Raises StoreError where others' tables are."""
+    names = inspect(connection).get_table_names()
+    if stamp.name in names and log_head.name in names:
+        return connection.execute(select(stamp.c.version_num)).scalar() or ""
+    if names:
+        raise StoreError(str(path), "a database, but not a Publisher store", "name another file in store.url")
+    return None
+
+
+def check_not_newer(path: Path, found: str) -> None:
+    """Raises StoreError for a schema that this version does not know."""
+    if found.isdigit() and int(found) <= int(SCHEMA):
+        return
+    raise StoreError(
+        str(path),
+        "the store was written by a newer version of Publisher "
+        f"(schema {found}, this version knows {SCHEMA})",
+        "upgrade Publisher",
+    )
+
+
+def _check_version(path: Path, found: str) -> None:
+    check_not_newer(path, found)
+    if found != SCHEMA:
+        raise StoreError(
+            str(path),
+            f"the store is of an older version of Publisher (schema {found}, this version needs {SCHEMA})",
+            "run `publisher migrate`",
+        )
+
+
+def _make_schema(connection: Connection) -> str:
+    metadata.create_all(connection, checkfirst=False)
+    stamp.create(connection)
+    connection.execute(insert(stamp).values(version_num=SCHEMA))
+    connection.execute(insert(log_head).values(id=1, seq=0))
+    connection.execute(insert(counters).values(name=MAILING, last=0))
+    usual_taste(connection, USUAL_TASTE)
+    return SCHEMA
+
+
+def _make_file(path: Path) -> None:
+    """An empty file that only its owner may read: addresses are in it. SQLite's side files follow it."""
+    try:
+        private_folder(path.parent)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except IsADirectoryError:
+        return
+    except OSError as error:
+        if not path.exists():
+            reason = error.strerror or str(error)
+            raise OutputError(str(path), f"the store cannot be made: {reason}", "check the folder") from error
+
+
+def _none_there(path: Path) -> StoreError:
+    return StoreError(str(path), "there is no store here", "run `publisher publish` to make it")

@@ -1,0 +1,1 @@
+"""The log, the files and the terms of posts."""

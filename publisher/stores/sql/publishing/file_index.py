@@ -1,0 +1,166 @@
+"""What is remembered of files, so that they need not be read again.
+
+The row of a settled file (core.settling) has no value: the post is the one of the log at its path. Others
+keep what was read of them. A row is written only when the plan it was part of is carried out: what a crash
+loses is read again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, select, update
+
+from publisher.core.posts.post import FileStat, Post
+from publisher.core.publishing.incremental import Memory
+from publisher.core.publishing.log import Known
+from publisher.stores.sql.engine.bulk_insert import insert_columns, insert_many
+from publisher.stores.sql.engine.database import Database, insert_new, slices, upsert
+from publisher.stores.sql.engine.types import milliseconds
+from publisher.stores.sql.publishing.post_json import post_from_text, post_to_text
+from publisher.stores.sql.publishing.rows import as_known
+from publisher.stores.sql.schema.tables import FILES, LATEST, bodies, counters, files, posts
+
+Remembered = tuple[FileStat, str, Post, bool]
+"""A file that was read, the hash of its bytes, its post, and whether it is settled."""
+
+_PATH: BindParameter[Any] = bindparam("of")
+_TOUCHED = update(files).where(files.c.path == _PATH).values(size=bindparam("to"), mtime_ns=bindparam("at"))
+_TURNED = (
+    update(files)
+    .where(files.c.path == _PATH)
+    .values(
+        value=bindparam("new", type_=files.c.value.type),
+        not_before=bindparam("early", type_=files.c.not_before.type),
+    )
+)
+
+
+class Files:
+    """`ports.FileStore`."""
+
+    _db: Database
+
+    def remembered(self) -> int:
+        """How often something was remembered: while it is the same, so is `seen`."""
+        with self._db.read() as connection:
+            return _counter(connection, FILES) or 0
+
+    def seen(self) -> dict[str, dict[str, FileStat]]:
+        """Every remembered file: by the rules it was read by, then by path."""
+        found: dict[str, dict[str, FileStat]] = {}
+        with self._db.read() as connection:
+            for rules in connection.execute(select(files.c.rules).distinct()).scalars():
+                query = "SELECT path, size, mtime_ns FROM files WHERE rules = ?"
+                rows = connection.exec_driver_sql(query, (bytes.fromhex(rules),))
+                found[rules] = {row[0]: FileStat._make(row) for row in rows}  # there may be 100,000
+        return found
+
+    def hashes(self, paths: Sequence[str], rules: str) -> Mapping[str, str]:
+        """The hashes of those files, where they were read by these rules."""
+        query = select(files.c.path, files.c.hash).where(files.c.rules == rules)
+        found: dict[str, str] = {}
+        with self._db.read() as connection:
+            for part in slices(paths):
+                rows = connection.execute(query.where(files.c.path.in_(part)))
+                found.update((row.path, row.hash) for row in rows)
+        return found
+
+    def unpublished(self, paths: Sequence[str]) -> Mapping[str, tuple[str, Post]]:
+        """Of those files the remembered ones that stand for no post of the log, whatever rules they were read
+        by: the hash of each and what was read of it."""
+        query = select(files.c.path, files.c.hash, files.c.value).where(files.c.value.is_not(None))
+        found: dict[str, tuple[str, Post]] = {}
+        with self._db.read() as connection:
+            for part in slices(paths):
+                rows = connection.execute(query.where(files.c.path.in_(part)))
+                found.update((row.path, (row.hash, post_from_text(row.value))) for row in rows)
+        return found
+
+    def unsettled(self, now: datetime) -> tuple[Sequence[tuple[Post, bool, str]], Sequence[Known]]:
+        """What a plan at `now` must look at: remembered files, and posts of the log."""
+        loose = select(files.c.value, files.c.hash).where(files.c.value.is_not(None))
+        early = select(posts.c.value, files.c.hash).join_from(files, posts, posts.c.path == files.c.path)
+        early = early.where(files.c.value.is_(None), files.c.not_before >= now)
+        with self._db.read() as connection:
+            found = [(post_from_text(row.value), False, row.hash) for row in connection.execute(loose)]
+            if _latest(connection) >= milliseconds(now):  # the clock has gone back: every row is looked at
+                found += [(post_from_text(row.value), True, row.hash) for row in connection.execute(early)]
+            known = connection.execute(select(posts).where(~posts.c.settled)).all()
+        return found, [as_known(row) for row in known]
+
+    def keep_bodies(self, bodies: Mapping[str, str]) -> None:
+        """Stores bodies by their hash, before the plan that names them is applied."""
+        with self._db.write() as connection:
+            _keep(connection, bodies.items())
+
+    def remember(self, memory: Memory) -> int:
+        """Remembers what a plan that was carried out left settled or not, in one transaction; returns the
+        new `remembered`."""
+        with self._db.write() as connection:
+            latest = _latest(connection)
+            for paths in slices(memory.gone):
+                connection.execute(delete(files).where(files.c.path.in_(paths)))
+            for read in slices(memory.read):
+                insert_columns(connection, upsert(files), _columns(memory.rules, read))
+            if memory.touched:
+                rows = [{"of": it.path, "to": it.size, "at": it.mtime_ns} for it in memory.touched]
+                connection.execute(_TOUCHED, rows)
+            if memory.turned:
+                connection.execute(_TURNED, [_turned(*one) for one in memory.turned])
+            if memory.unsettled is not None:
+                connection.execute(update(posts).where(~posts.c.settled).values(settled=True))
+                for ids in slices(sorted(memory.unsettled)):
+                    connection.execute(update(posts).where(posts.c.id.in_(ids)).values(settled=False))
+            new = [_not_before(post, settled) for _, _, post, settled in memory.read]
+            new += [_not_before(*turned) for turned in memory.turned]
+            last = max((at for at in new if at is not None), default=None)
+            _put(connection, LATEST, latest if last is None else max(latest, milliseconds(last)))
+            count = (_counter(connection, FILES) or 0) + 1
+            _put(connection, FILES, count)
+            return count
+
+
+def _keep(connection: Any, pairs: Iterable[tuple[str, str]]) -> None:
+    rows = [{"hash": name, "source": body.encode("utf-8", "surrogatepass")} for name, body in sorted(pairs)]
+    insert_many(connection, insert_new(bodies), rows)
+
+
+def _latest(connection: Connection) -> int:
+    """No settled file has an instant later than this (milliseconds since 1970; -1: none has any)."""
+    known = _counter(connection, LATEST)
+    if known is not None:
+        return known
+    latest = connection.execute(select(func.max(files.c.not_before))).scalar()  # of a store made before
+    return -1 if latest is None else milliseconds(latest)
+
+
+def _counter(connection: Connection, name: str) -> int | None:
+    return connection.execute(select(counters.c.last).where(counters.c.name == name)).scalar()
+
+
+def _put(connection: Connection, name: str, last: int) -> None:
+    connection.execute(upsert(counters), {"name": name, "last": last})
+
+
+def _columns(rules: str, read: Sequence[Remembered]) -> dict[str, Sequence[Any]]:
+    stats, hashes, posts, settled = zip(*read, strict=True)
+    of = tuple(zip(posts, settled, strict=True))
+    return {
+        "path": [stat.path for stat in stats],
+        "size": [stat.size for stat in stats],
+        "mtime_ns": [stat.mtime_ns for stat in stats],
+        "hash": hashes,
+        "rules": [rules] * len(read),
+        "not_before": [_not_before(post, is_settled) for post, is_settled in of],
+        "value": [None if is_settled else post_to_text(post) for post, is_settled in of],
+    }
+
+
+def _turned(post: Post, settled: bool) -> dict[str, Any]:
+    value = None if settled else post_to_text(post)
+    return {"of": post.path, "new": value, "early": _not_before(post, settled)}
+
+
+def _not_before(post: Post, settled: bool) -> datetime | None:
+    return post.due if settled and post.hidden is None else None

@@ -1,0 +1,238 @@
+"""The publication log and the posts it speaks of."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+
+from publisher.core.clocks import LastEntry
+from publisher.core.errors import Conflict, StoreError
+from publisher.core.publishing.incremental import Names
+from publisher.core.publishing.log import Head, Kind, Known
+from publisher.core.publishing.plan import Change, Plan
+from publisher.stores.sql.engine.bulk_insert import insert_columns
+from publisher.stores.sql.engine.database import Database, insert_new, slices
+from publisher.stores.sql.publishing import post_updates, term_index
+from publisher.stores.sql.publishing.post_json import post_to_text
+from publisher.stores.sql.publishing.renaming import Renaming
+from publisher.stores.sql.publishing.rows import as_known
+from publisher.stores.sql.schema.tables import bodies, log, log_head, mailings, posts, revisions
+
+
+class Log(Renaming):
+    """`ports.LogStore`."""
+
+    _db: Database
+
+    def head(self) -> Head:
+        """Where the log stands."""
+        with self._db.read() as connection:
+            return _head(connection)
+
+    def last_entry(self) -> LastEntry | None:
+        """The latest instant of the log and the last mailing; None: nothing was ever written."""
+        last = select(mailings.c.id, mailings.c.created_at).order_by(mailings.c.id.desc()).limit(1)
+        with self._db.read() as connection:
+            head, mailing = _head(connection), connection.execute(last).one_or_none()
+        found = [LastEntry(at=at) for at in (head.at, head.baseline_at) if at is not None]
+        found += [LastEntry(at=mailing.created_at, mailing=mailing.id)] if mailing else []
+        return max(found, key=lambda entry: entry.at, default=None)
+
+    def known(self) -> Sequence[Known]:
+        """Every post of the log, live or not, in the order of first publication."""
+        return self._known(select(posts).order_by(posts.c.first_seq))
+
+    def known_by(self, names: Names) -> Sequence[Known]:
+        """The posts of the log that bear any of these names, in the order of first publication."""
+        wanted = (
+            (posts.c.path, names.paths),
+            (posts.c.id, names.ids),
+            (posts.c.explicit_id, names.explicit),
+        )
+        found: dict[str, Known] = {}
+        with self._db.read() as connection:
+            for column, values in wanted:
+                for part in slices(list(values)):
+                    rows = connection.execute(select(posts).where(column.in_(part)))
+                    found.update((row.id, as_known(row)) for row in rows if row.id not in found)
+        return sorted(found.values(), key=lambda known: known.first_seq)
+
+    def live(self) -> int:
+        """How many posts readers see."""
+        with self._db.read() as connection:
+            return connection.execute(select(func.count()).where(posts.c.live)).scalar_one()
+
+    def newest(self, limit: int) -> Sequence[Known]:
+        """Live posts, last first by first publication."""
+        return self._known(select(posts).where(posts.c.live).order_by(posts.c.first_seq.desc()).limit(limit))
+
+    def fresh(self, after: int, until: int, *, shown: Collection[str] = ()) -> Sequence[Known]:
+        """Live posts, and those of the ids `shown`, whose first published row, not backfill, lies in
+        (after, until], in log order.
+        """
+        query = select(posts).where(posts.c.first_seq > after, posts.c.first_seq <= until, ~posts.c.backfill)
+        found = [*self._known(query.where(posts.c.live).order_by(posts.c.first_seq))]
+        for part in slices(list(shown)):
+            found += self._known(query.where(~posts.c.live, posts.c.id.in_(part)))
+        return sorted(found, key=lambda known: known.first_seq) if shown else found
+
+    def versions(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Known]:
+        """The posts as they were in those (post id, revision), in that order. Raises StoreError: unknown."""
+        key = (revisions.c.post_id, revisions.c.revision)
+        then = [c for c in posts.columns if c.name not in ("revision", "value")] + [*key, revisions.c.value]
+        query = select(*then).join_from(revisions, posts)
+        found: dict[tuple[str, str], Known] = {}
+        with self._db.read() as connection:
+            for part in slices(wanted):
+                rows = connection.execute(query.where(tuple_(*key).in_(part)))
+                found.update({(row.id, row.revision): as_known(row) for row in rows})
+        for pair in wanted:
+            if pair not in found:
+                what = f"revision {pair[1]} of {pair[0]} is gone"
+                raise StoreError(str(self._db.path), what, "restore a backup")
+        return [found[pair] for pair in wanted]
+
+    def bodies(self, hashes: Iterable[str]) -> Mapping[str, str]:
+        """The stored bodies by their hash; unknown hashes are absent."""
+        found: dict[str, str] = {}
+        with self._db.read() as connection:
+            for part in slices(list(hashes)):
+                rows = connection.execute(select(bodies).where(bodies.c.hash.in_(part)))
+                found.update((row.hash, row.source.decode("utf-8", "surrogatepass")) for row in rows)
+        return found
+
+    def bodies_near(self, seq: int, spread: int) -> Iterator[tuple[str, str]]:
+        """(post id, body) of the posts first published within `spread` rows of the log's row `seq`."""
+        of = and_(revisions.c.post_id == posts.c.id, revisions.c.revision == posts.c.revision)
+        query = select(posts.c.id, bodies.c.source).join_from(posts, revisions, of).join(bodies)
+        query = query.where(posts.c.first_seq.between(seq - spread, seq + spread))
+        with self._db.read() as connection:
+            for row in connection.execute(query):
+                yield row.id, row.source.decode("utf-8", "surrogatepass")
+
+    def apply(self, plan: Plan, bodies: Mapping[str, str], now: datetime) -> Head:
+        """Appends the plan's changes. Raises Conflict when the log's head is no longer `plan.head`."""
+        with self._db.write() as connection:
+            at = _advance(connection, plan, now)
+            before = term_index.standing(connection, plan)
+            _keep_bodies(connection, plan.changes, bodies)
+            _append(connection, plan, at)
+            post_updates.touch(connection, plan, now)
+            post_updates.keep_sources(connection, plan)
+            post_updates.keep_addresses(connection, plan)
+            term_index.note(connection, plan, before, at)
+            head = _head(connection)
+        self._db.begun()
+        return head
+
+    def _known(self, query: Select[Any]) -> Sequence[Known]:
+        with self._db.read() as connection:
+            return [as_known(row) for row in connection.execute(query).all()]
+
+
+def _head(connection: Connection) -> Head:
+    row = connection.execute(select(log_head)).one()
+    return Head(seq=row.seq, at=row.at, baseline_at=row.baseline_at)
+
+
+def _advance(connection: Connection, plan: Plan, now: datetime) -> datetime:
+    """Moves the head by the number of changes and returns the instant of their rows, which never goes back.
+
+    The UPDATE names the head the plan was made on and locks the row: seq is gapless, in commit order.
+    """
+    head = _head(connection)
+    at = max(now, head.at or now, head.baseline_at or now)
+    moved = {
+        "seq": plan.head + len(plan.changes),
+        "at": at if plan.changes else head.at,
+        "baseline_at": head.baseline_at or (at if plan.baseline else None),
+    }
+    done = connection.execute(update(log_head).where(log_head.c.seq == plan.head).values(moved))
+    if done.rowcount != 1:
+        what = f"the log stands at {head.seq}, the plan was made at {plan.head}"
+        raise Conflict("log", what, "somebody else published first: publish again")
+    return at
+
+
+def _keep_bodies(connection: Connection, changes: Sequence[Change], given: Mapping[str, str]) -> None:
+    """Stores the bodies of `changes` under their hash, each once."""
+    wanted = dict.fromkeys(change.post.body_hash for change in changes) if given else {}
+    rows = [{"hash": h, "source": given[h].encode("utf-8", "surrogatepass")} for h in wanted if h in given]
+    if rows:
+        connection.execute(insert_new(bodies), rows)
+
+
+def _append(connection: Connection, plan: Plan, at: datetime) -> None:
+    numbered = list(enumerate(plan.changes, plan.head + 1))
+    new = [(seq, change) for seq, change in numbered if change.kind is Kind.PUBLISHED]
+    named = [change.post.revision for change in plan.changes]
+    for part in slices(new):
+        _publish(connection, part, [named[seq - plan.head - 1] for seq, _ in part], at, plan)
+    post_updates.change(connection, plan.changes, at)
+    for part, of_part in zip(slices(numbered), slices(named), strict=True):
+        insert_columns(connection, insert(log), _log_columns(part, of_part, at))
+
+
+def _publish(
+    connection: Connection, part: Sequence[tuple[int, Change]], named: Sequence[str], at: datetime, plan: Plan
+) -> None:
+    sources = dict(plan.sources)
+    changes = [change for _, change in part]
+    texts = [post_to_text(change.post) for change in changes]
+    ids = [change.id for change in changes]
+    instants = term_index.apart(connection, [_first_updated(change, at) for change in changes])
+    numbers = [seq for seq, _ in part]
+    rows: dict[str, Sequence[Any]] = {
+        "id": ids,
+        "revision": named,
+        "value": texts,
+        "path": [change.post.path for change in changes],
+        "explicit_id": [change.post.explicit_id for change in changes],
+        "settled": [False] * len(part),
+        "live": [True] * len(part),
+        "backfill": [change.backfill for change in changes],
+        "first_seq": numbers,
+        "changed_seq": numbers,
+        "updated_at": instants,
+        "missing_scans": [0] * len(part),
+        "file_hash": [sources.get(id) for id in ids],
+        "reader": [plan.reader if id in sources else None for id in ids],
+    }
+    insert_columns(connection, insert(posts), rows)
+    bodies_of = [change.post.body_hash for change in changes]
+    told = {"post_id": ids, "revision": named, "value": texts, "body_hash": bodies_of}
+    insert_columns(connection, insert_new(revisions), told)
+
+
+def _log_columns(
+    part: Sequence[tuple[int, Change]], named: Sequence[str], at: datetime
+) -> dict[str, Sequence[Any]]:
+    return {
+        "seq": [seq for seq, _ in part],
+        "kind": [change.kind for _, change in part],
+        "post_id": [change.id for _, change in part],
+        "at": [at] * len(part),
+        "revision": named,
+        "backfill": [change.backfill for _, change in part],
+    }
+
+
+def _first_updated(change: Change, at: datetime) -> datetime:
+    """A post that is news was last changed when it came out, `at`: else who looks for what is new since their
+    last visit never meets one that came out later than its date. Another was when its author says so, or
+    feeds that readers know, but never in the future.
+    """
+    if not change.backfill:
+        return at
+    post = change.post
+    return min(max(filter(None, (post.instant, post.modified, change.updated)), default=at), at)

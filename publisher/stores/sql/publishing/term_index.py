@@ -1,0 +1,211 @@
+"""What posts are found by, kept in step with the log: in the transaction that appends to it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upserting
+
+from publisher.core.posts.filters import TermKind, terms_of
+from publisher.core.posts.post import Post
+from publisher.core.publishing.log import Kind
+from publisher.core.publishing.plan import Plan
+from publisher.stores.sql.engine.bulk_insert import insert_columns
+from publisher.stores.sql.engine.database import insert_new, slices
+from publisher.stores.sql.publishing.post_json import post_from_text
+from publisher.stores.sql.schema.feed_tables import CONTENT, post_terms, retagged, terms
+from publisher.stores.sql.schema.tables import counters, posts
+
+TICK = timedelta(milliseconds=1)
+
+MANY = 10_000
+"""Rows of the index that are held before they are written."""
+
+Rows = list[dict[str, Any]]
+Labels = dict[tuple[TermKind, str], str]
+Bearers = dict[tuple[TermKind, str], list[int]]
+"""The `first_seq` of the posts that bear a value."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """A post as the log has it: where it first stood, what of it readers see, and the hash of its file."""
+
+    first_seq: int
+    post: Post
+    live: bool
+    file_hash: str | None = None
+
+
+def standing(connection: Connection, plan: Plan) -> dict[str, Standing]:
+    """The known posts that `plan` changes, as they are before it. Fills `post_terms` where an older schema
+    had none.
+    """
+    version(connection)
+    ids = [c.id for c in plan.changes if c.kind is not Kind.PUBLISHED] + [id for id, _ in plan.touched]
+    found: dict[str, Standing] = {}
+    for part in slices(list(dict.fromkeys(ids))):
+        rows = connection.execute(select(posts).where(posts.c.id.in_(part)))
+        found.update(
+            (row.id, Standing(row.first_seq, post_from_text(row.value), row.live, row.file_hash))
+            for row in rows
+        )
+    return found
+
+
+def note(connection: Connection, plan: Plan, before: dict[str, Standing], at: datetime) -> None:
+    """Brings the index, the versions and `posts.changed_seq` up to a plan that was just appended, at `at`."""
+    if not plan.changes and not plan.touched:
+        return
+    labels: Labels = {}
+    gone = _bearers(((it.first_seq, it.post) for it in before.values() if it.live), labels)
+    _run(
+        connection, _FORGET, [{"k": k, "v": v, "seq": seq} for (k, v), found in gone.items() for seq in found]
+    )
+    after = _after(plan, before)
+    live = ((it.first_seq, it.post) for it in after.values() if it.live)
+    _enter(connection, _bearers(live, labels))
+    _run(connection, insert(retagged), [*_retagged(plan, before, after, at)])
+    _tell(connection, labels, _next(connection))
+    numbered = enumerate(plan.changes, plan.head + 1)
+    changed = [{"post": c.id, "seq": seq} for seq, c in numbered if c.kind is not Kind.PUBLISHED]
+    _run(connection, _CHANGED, changed)
+
+
+def renew(connection: Connection, ids: Sequence[str]) -> None:
+    """Feeds of these posts are to be made again, though nothing happened to them: they have other ids."""
+    labels: Labels = {}
+    version(connection)
+    for part in slices(ids):
+        rows = connection.execute(select(posts).where(posts.c.id.in_(part)))
+        _bearers(((row.first_seq, post_from_text(row.value)) for row in rows), labels)
+    _tell(connection, labels, _next(connection))
+
+
+def version(connection: Connection) -> int:
+    """The content counter; where there is none yet, every live post enters the index first."""
+    found = connection.execute(select(counters.c.last).where(counters.c.name == CONTENT)).scalar()
+    if found is not None:
+        return int(found)
+    labels: Labels = {}
+    known = connection.execute(select(posts.c.first_seq, posts.c.value).where(posts.c.live))
+    _enter(connection, _bearers(((row.first_seq, post_from_text(row.value)) for row in known), labels))
+    _tell(connection, labels, 0)
+    connection.execute(insert(counters).values(name=CONTENT, last=0))
+    return 0
+
+
+def apart(connection: Connection, wanted: Sequence[datetime]) -> list[datetime]:
+    """`wanted` in order, each moved on by milliseconds to where no post and none before it stands: feeds
+    whose entries share an `updated` are frowned upon.
+    """
+    if not wanted:
+        return []
+    column = posts.c.updated_at
+    within = column.between(min(wanted), max(wanted) + timedelta(seconds=len(wanted)))
+    taken = set(connection.execute(select(column).where(within)).scalars())
+    result: list[datetime] = []
+    after: dict[datetime, datetime] = {}  # where to go on looking: thousands may want one instant
+    for instant in wanted:
+        start = instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+        free = after.get(start, start)
+        while free in taken:
+            free += TICK
+        taken.add(free)
+        after[start] = free + TICK
+        result.append(free)
+    return result
+
+
+_FORGET = delete(post_terms).where(
+    post_terms.c.kind == bindparam("k", type_=post_terms.c.kind.type),
+    post_terms.c.key == bindparam("v"),
+    post_terms.c.first_seq == bindparam("seq"),
+)
+_CHANGED = update(posts).where(posts.c.id == bindparam("post")).values(changed_seq=bindparam("seq"))
+
+
+def _retagged(
+    plan: Plan, before: Mapping[str, Standing], after: Mapping[str, Standing], at: datetime
+) -> Iterator[dict[str, Any]]:
+    """Live posts whose authors gave them other terms. That another version of Publisher, or other settings,
+    read the same bytes differently is no edit.
+    """
+    read = dict(plan.sources)
+    for id, it in before.items():
+        if not it.live or not after[id].live or it.file_hash is None or read.get(id) in (None, it.file_hash):
+            continue
+        was, now = (sorted({(k, v) for k, v, _ in terms_of(post)}) for post in (it.post, after[id].post))
+        if was != now:
+            yield {"at": at, "before": was, "after": now}
+
+
+def _after(plan: Plan, before: Mapping[str, Standing]) -> dict[str, Standing]:
+    now = {id: Standing(it.first_seq, it.post, it.live) for id, it in before.items()}
+    for seq, change in enumerate(plan.changes, plan.head + 1):
+        if change.kind is Kind.PUBLISHED:
+            now[change.id] = Standing(seq, change.post, live=True)
+        else:
+            it = now[change.id]
+            it.post = change.post
+            it.live = change.kind is not Kind.WITHDRAWN
+    for id, post in plan.touched:
+        now[id].post = post
+    return now
+
+
+def _bearers(found: Iterable[tuple[int, Post]], labels: Labels) -> Bearers:
+    """Which posts bear each value; `labels` gets the values that it has none of yet."""
+    bearers: Bearers = {}
+    for first_seq, post in found:
+        for kind, key, label in terms_of(post):
+            if (of := bearers.get((kind, key))) is None:
+                of = bearers[kind, key] = []
+                labels.setdefault((kind, key), label)
+            of.append(first_seq)
+    return bearers
+
+
+def _enter(connection: Connection, bearers: Bearers) -> None:
+    """Rows in the order of their key, which is how the table is kept, take half the time."""
+    statement = insert_new(post_terms)
+    kinds, keys, numbers = _nothing()
+    for kind, key in sorted(bearers):
+        found = sorted(bearers[kind, key])
+        kinds += [kind] * len(found)
+        keys += [key] * len(found)
+        numbers += found
+        if len(numbers) > MANY:
+            insert_columns(connection, statement, {"kind": kinds, "key": keys, "first_seq": numbers})
+            kinds, keys, numbers = _nothing()
+    insert_columns(connection, statement, {"kind": kinds, "key": keys, "first_seq": numbers})
+
+
+def _nothing() -> tuple[list[TermKind], list[str], list[int]]:
+    return [], [], []
+
+
+def _next(connection: Connection) -> int:
+    new = version(connection) + 1
+    connection.execute(update(counters).where(counters.c.name == CONTENT).values(last=new))
+    return new
+
+
+def _tell(connection: Connection, labels: Labels, new: int) -> None:
+    """These values are of that version now; a label stays as it was first written."""
+    statement = upserting(terms)
+    statement = statement.on_conflict_do_update(
+        index_elements=["kind", "key"], set_={"version": statement.excluded.version}
+    )
+    _run(connection, statement, [_term(*of, label, new) for of, label in labels.items()])
+
+
+def _term(kind: TermKind, key: str, label: str, version: int) -> dict[str, Any]:
+    return {"kind": kind, "key": key, "label": label, "version": version}
+
+
+def _run(connection: Connection, statement: Any, rows: Rows) -> None:
+    if rows:
+        connection.execute(statement, rows)

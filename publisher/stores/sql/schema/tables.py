@@ -1,0 +1,310 @@
+"""The tables, but those of subscribers, receipts, pacing, views and documents, which have files of their own.
+
+One MetaData for every database; the number of the schema is `SCHEMA`.
+
+A change here is a new file in migrations/versions and a new `SCHEMA`: a test compares the two.
+Foreign keys are kept where rows are few. Deliveries have none (on PostgreSQL two of them cost ten times
+the insert): their mailing and subscription are deleted with them or not at all.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal,
+)
+
+from publisher.core.delivery.mailing import Hold, MailingKind, MailingState, Ruling
+from publisher.core.delivery.mailing import State as DeliveryState
+from publisher.core.feeds.redirects import Fate
+from publisher.core.publishing.log import Kind
+from publisher.stores.sql.engine.types import Hash, Id, Instant, JsonText, Member, Words
+from publisher.stores.sql.schema.base import index_of, index_where, is_, metadata, one_of, to
+from publisher.stores.sql.schema.enums import BatchState
+
+SCHEMA = "0017"
+"""The schema this version writes: the head of migrations/versions."""
+
+MAILING = "mailing"
+"""The counter of mailings: an id is never used twice, for Message-IDs and links name it for ever."""
+
+FILES = "files"
+"""The counter of what was remembered of files: who kept a copy in memory sees whether it still holds."""
+
+LATEST = "latest"
+"""The counter of the latest `files.not_before` there ever was; none in a store that remembered without it."""
+
+TALLIED: tuple[DeliveryState, ...] = (
+    DeliveryState.QUEUED,
+    DeliveryState.ACCEPTED,
+    DeliveryState.REJECTED,
+    DeliveryState.UNKNOWN,
+    DeliveryState.SKIPPED,
+    DeliveryState.CANCELLED,
+)
+"""The states that rows of a batch are in which no run holds: it has a count of each (see tallies.py)."""
+
+stamp = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
+stamp.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
+"""Alembic's own table, written here for a new store so that Alembic need not be imported."""
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", Instant),
+    Column("baseline_at", Instant),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("source", LargeBinary, nullable=False),  # UTF-8 with surrogates passed: exactly what was read
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("revision", String(32), nullable=False),
+    Column("value", JsonText, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("backfill", Boolean, nullable=False),
+    Column("first_seq", BigInteger, nullable=False, unique=True),
+    Column("changed_seq", BigInteger, nullable=False, index=True),  # of its last row in the log
+    Column("updated_at", Instant, nullable=False, index=True),
+    Column("missing_since", Instant),
+    Column("missing_scans", Integer, nullable=False),
+    Column("path", Text, nullable=False, index=True),  # of `value`, to be found by
+    Column("explicit_id", Text),
+    Column("settled", Boolean, nullable=False),
+    Column("file_hash", Hash),  # of the bytes that `value` was read from; null: an older version wrote it
+    Column("reader", String(16)),  # the version of the reader that read them
+)
+index_where("ix_posts_live", posts.c.live, posts.c.first_seq)
+index_where("ix_posts_withdrawn", ~posts.c.live, posts.c.changed_seq)
+index_where("ix_posts_explicit_id", posts.c.explicit_id.is_not(None), posts.c.explicit_id)
+index_where("ix_posts_unsettled", ~posts.c.settled, posts.c.id)
+
+files = Table(
+    "files",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("hash", Hash, nullable=False),
+    Column("rules", Hash, nullable=False),
+    Column("not_before", Instant),  # a settled file is looked at again when the clock stands before it
+    Column("value", JsonText),  # null: settled, and the post of the log at its path
+    sqlite_with_rowid=False,
+)
+index_where("ix_files_unsettled", files.c.value.is_not(None), files.c.path)
+
+log = Table(
+    "log",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Member(Kind), nullable=False),
+    to("post_id", posts.c.id),
+    Column("at", Instant, nullable=False),
+    Column("revision", String(32), nullable=False),
+    Column("backfill", Boolean, nullable=False),
+    one_of("kind", Kind),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    to("post_id", posts.c.id, primary_key=True),
+    Column("revision", String(32), primary_key=True),
+    Column("value", JsonText, nullable=False),
+    to("body_hash", bodies.c.hash),
+)
+
+problems = Table(
+    "problems",
+    metadata,
+    Column("area", String(32), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("since", Instant, nullable=False),
+    Column("text", Words, nullable=False),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
+mailings = Table(
+    "mailings",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # counted in `counters`
+    Column("list", Text, nullable=False),
+    Column("kind", Member(MailingKind), nullable=False),
+    Column("state", Member(MailingState), nullable=False),
+    Column("head", BigInteger, nullable=False),
+    Column("due_before", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("planned", BigInteger, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("subject", Words, nullable=False),
+    Column("hold", Member(Hold)),
+    Column("hold_why", Words, nullable=False),
+    Column("hold_until", Instant),  # null: until an operator decides
+    Column("canary", Boolean, nullable=False),
+    Column("frozen", Boolean, nullable=False),  # whether everything its deliveries need is stored
+    Column("corrections", JSON, nullable=False),
+    Column("refusals", Member(Ruling)),
+    one_of("kind", MailingKind),
+    one_of("state", MailingState),
+    one_of("hold", Hold),
+    one_of("refusals", Ruling),
+    CheckConstraint("state <> 'paused' OR hold IS NOT NULL", name="paused_for_a_reason"),
+)
+index_of("ix_mailings_planning", mailings.c.state, MailingState.PLANNING, mailings.c.id)
+index_of("ix_mailings_ready", mailings.c.state, MailingState.READY, mailings.c.id)
+index_of("ix_mailings_paused", mailings.c.state, MailingState.PAUSED, mailings.c.hold_until)
+
+cohorts = Table(
+    "cohorts",
+    metadata,
+    to("mailing", mailings.c.id, primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("language", Text, nullable=False),
+    Column("recipe", JSON, nullable=False),
+)
+
+stands = Table(
+    "stands",
+    metadata,
+    to("mailing", mailings.c.id, primary_key=True),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("taste", BigInteger, primary_key=True, autoincrement=False),
+    Column("had", BigInteger, primary_key=True, autoincrement=False),
+    Column("cohort", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+mailing_posts = Table(
+    "mailing_posts",
+    metadata,
+    to("mailing", mailings.c.id, primary_key=True),
+    Column("cohort", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("post_id", Text, nullable=False, index=True),
+    Column("revision", String(32), nullable=False),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    to("mailing", mailings.c.id),
+    Column("lo", BigInteger, nullable=False),
+    Column("hi", BigInteger, nullable=False),
+    Column("group", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", Member(BatchState), nullable=False),
+    Column("next_at", Instant, nullable=False),
+    Column("lease_until", Instant),
+    Column("run", String(64)),
+    Column("date", Instant),
+    Column("canary", Boolean, nullable=False),
+    Column("settled_at", Instant),  # when it was over, the last time
+    *(Column(state.value, BigInteger, nullable=False) for state in TALLIED),
+    UniqueConstraint("mailing", "lo"),
+    one_of("state", BatchState),
+    CheckConstraint("lo <= hi", name="not_empty"),
+    CheckConstraint(
+        "(state = 'leased') = (run IS NOT NULL AND lease_until IS NOT NULL)", name="leased_by_a_run"
+    ),
+)
+index_of("ix_batches_open", batches.c.state, BatchState.OPEN, batches.c.priority, batches.c.next_at)
+index_of("ix_batches_leased", batches.c.state, BatchState.LEASED, batches.c.lease_until)
+index_where(
+    "ix_batches_settled",
+    is_(batches.c.state, BatchState.DONE) & (batches.c.unknown == literal(0, literal_execute=True)),
+    batches.c.settled_at,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("mailing", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("cohort", Integer, nullable=False),
+    Column("subscription", BigInteger, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("state", Member(DeliveryState), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", Instant),
+    Column("run", String(64)),
+    Column("reply", Words, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    UniqueConstraint("subscription", "mailing"),  # invariant 5: at most one, and found by subscription
+    one_of("state", DeliveryState),
+    CheckConstraint(
+        "state NOT IN ('claimed', 'sending') OR (run IS NOT NULL AND attempts > 0)", name="held_by_a_run"
+    ),
+    sqlite_with_rowid=False,
+)
+index_of(
+    "ix_deliveries_in_doubt", deliveries.c.state, DeliveryState.UNKNOWN, deliveries.c.mailing, deliveries.c.n
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("fate", Member(Fate), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    one_of("fate", Fate),
+    sqlite_with_rowid=False,
+)
+
+addresses = Table(  # that pages of posts had before
+    "addresses",
+    metadata,
+    Column("path", Text, primary_key=True),
+    to("post_id", posts.c.id),
+    sqlite_with_rowid=False,
+)
+
+redirects = Table(  # where these and aliases lead, as of the last publish
+    "redirects",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)

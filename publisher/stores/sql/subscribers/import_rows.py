@@ -1,0 +1,360 @@
+"""Importing rows, many in one transaction, with a few statements for all of them.
+
+Each pass handles an address once; rows that say different things about one address take a pass each.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateTable
+
+from publisher.core.delivery.mailing import NewMailing
+from publisher.core.subscribers.departures import EVERYWHERE, LEFT, Departure
+from publisher.core.subscribers.import_rows import (
+    DepartureEffect,
+    ExistingSubscription,
+    Outcome,
+    departure_effect,
+)
+from publisher.core.subscribers.import_states import RowStatus, SourceStatus
+from publisher.core.subscribers.preferences import Choices
+from publisher.core.subscribers.subscription import Consent, Joined, NewReader, State
+from publisher.stores.sql.delivery.freeze import keep_segments
+from publisher.stores.sql.digests.planning import start_each
+from publisher.stores.sql.engine.database import Database, insert_new, slices
+from publisher.stores.sql.engine.types import Hash
+from publisher.stores.sql.publishing.post_json import consent_to_json
+from publisher.stores.sql.schema.enums import Suppression
+from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
+from publisher.stores.sql.subscribers.join import Stand, head_of, numbered, stand_of
+from publisher.stores.sql.subscribers.wishes import Before, decide
+
+incoming = Table(
+    "incoming",
+    MetaData(),
+    Column("n", Integer, primary_key=True),
+    Column("key", Hash, nullable=False),
+    Column("gone", Boolean, nullable=False),
+    Column("group", Integer),
+    prefixes=["TEMPORARY"],
+)
+"""The addresses of a pass: their position, whether they departed, and the group they are inserted with."""
+
+
+def _compiled(statement: Any, *columns: str) -> str:
+    """A statement for executemany as text: its values reach the driver unconverted, several times faster."""
+    return str(statement.compile(dialect=sqlite.dialect(), column_keys=columns or None))
+
+
+_NEW_INCOMING = _compiled(insert(incoming), "n", "key", "gone")
+_NEW_SUBSCRIBER = _compiled(insert_new(subscribers), "address", "address_key")
+_IN_GROUP = _compiled(
+    update(incoming).where(incoming.c.n == bindparam("n_")).values(group=bindparam("group_"))
+)
+
+
+def _many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    if rows:
+        connection.exec_driver_sql(statement, [*rows])
+
+
+class _Alike(NamedTuple):
+    """What new readers inserted by one statement have in common."""
+
+    active: bool
+    next_due_at: datetime | None
+    choices: Choices
+
+
+_OUTCOMES = {
+    Joined.ADDED: Outcome.ADDED,
+    Joined.ACTIVATED: Outcome.ACTIVATED,
+    Joined.ALREADY: Outcome.ALREADY,
+    Joined.RETURNED: Outcome.ALREADY,  # nobody returns by an import: `wishes.decide`
+    Joined.LEFT: Outcome.BARRED,
+}
+
+Rows = Sequence[tuple[NewReader, RowStatus]]
+"""Readers as they would be stored, and their status in the file."""
+
+
+def import_rows(
+    db: Database,
+    spec: str,
+    rows: Rows,
+    consent: Consent,
+    ask: NewMailing | None,
+    journal: Callable[[Sequence[Departure]], None],
+) -> Sequence[Outcome]:
+    """As `ports.SubscriberStore.import_rows`."""
+    if ask is not None:
+        keep_segments(db, ask.segments)
+    outcomes: list[Outcome] = [Outcome.ALREADY] * len(rows)
+    with db.write(wide=True) as connection:
+        connection.execute(CreateTable(incoming, if_not_exists=True))
+        departures: list[Departure] = []
+        for places in _passes(rows):
+            work = _ImportPass(connection, spec, [rows[place] for place in places], consent)
+            for place, outcome in zip(places, work.run(ask), strict=True):
+                outcomes[place] = outcome
+            departures += work.departures
+        if departures:
+            journal(departures)
+    return outcomes
+
+
+def _passes(rows: Rows) -> list[list[int]]:
+    """The indexes of rows by pass, no address twice in one. Repetitions are left out."""
+    said: set[tuple[str, SourceStatus, datetime | None]] = set()
+    met: defaultdict[str, int] = defaultdict(int)
+    passes: list[list[int]] = []
+    for place, (reader, row_status) in enumerate(rows):
+        same = (reader.key, row_status.status, row_status.at)
+        if same in said:
+            continue
+        said.add(same)
+        number = met[reader.key]
+        met[reader.key] += 1
+        if number == len(passes):
+            passes.append([])
+        passes[number].append(place)
+    return passes
+
+
+class _Gone(NamedTuple):
+    """A departure to be written: the index of its row, what it changes, the subscription it is about."""
+
+    n: int
+    effect: DepartureEffect
+    held: ExistingSubscription | None
+
+
+class _ImportPass:
+    def __init__(self, connection: Connection, spec: str, rows: Rows, consent: Consent) -> None:
+        self._db, self._spec, self._rows, self._consent = connection, spec, rows, consent
+        self._shared: dict[str, Any] = {"offset": head_of(connection), "asked_at": None}
+        self.departures: list[Departure] = []
+        connection.execute(delete(incoming))
+        given = [
+            (n, bytes.fromhex(reader.key), row_status.status is not SourceStatus.SUBSCRIBED)
+            for n, (reader, row_status) in enumerate(rows)
+        ]
+        _many(connection, _NEW_INCOMING, given)
+        self._group = 0
+        self._suppressed = self._read_suppressed()
+
+    def run(self, ask: NewMailing | None) -> list[Outcome]:
+        """Stores the rows of this pass; returns their outcomes."""
+        outcomes = self._join(ask)
+        gone = self._decide_departures()
+        for one in gone:
+            outcomes[one.n] = one.effect.outcome
+        if gone:
+            self._depart(gone)
+        return [outcomes[n] for n in range(len(self._rows))]
+
+    def _read_suppressed(self) -> Mapping[int, set[Suppression]]:
+        query = select(incoming.c.n, suppressions.c.kind).join_from(
+            incoming, suppressions, suppressions.c.address_key == incoming.c.key
+        )
+        found: dict[int, set[Suppression]] = {}
+        for n, kind in self._db.execute(query.where(suppressions.c.list.in_((EVERYWHERE, self._spec)))):
+            found.setdefault(n, set()).add(kind)
+        return found
+
+    def _join(self, ask: NewMailing | None) -> dict[int, Outcome]:
+        """Rows that say somebody is subscribed, by the rules of every sign-up (`wishes.decide`)."""
+        before = self._before()
+        outcomes: dict[int, Outcome] = {}
+        new: defaultdict[_Alike, list[int]] = defaultdict(list)
+        pending: set[int] = set()
+        for n, (reader, said) in enumerate(self._rows):
+            if said.status is not SourceStatus.SUBSCRIBED:
+                continue
+            was = before.get(n)
+            word = decide(was, self._suppressed.get(n, ()), reader)
+            outcomes[n] = _OUTCOMES[word]
+            if word is Joined.ADDED:
+                new[_Alike(reader.active, reader.next_due_at, reader.choices)].append(n)
+                if ask is not None and not reader.active:
+                    outcomes[n] = Outcome.ASKED
+                    pending.add(n)
+            elif word is Joined.ACTIVATED and was is not None:
+                self._activate(was, reader)
+        consent = {"consent": consent_to_json(self._consent)}
+        for alike, places in new.items():
+            reader = self._rows[places[0]][0]
+            stand = stand_of(reader, Joined.ADDED, None, self._consent.at)
+            chosen = numbered(self._db, self._spec, [stand])[alike.choices]
+            self._add(places, stand.values() | chosen | self._shared | consent)
+        if ask is not None:
+            self._ask(ask, pending)
+        return outcomes
+
+    def _before(self) -> Mapping[int, Before]:
+        query = select(incoming.c.n, subscriptions.c.id, subscriptions.c.state, subscriptions.c.generation)
+        query = query.select_from(_lives()).where(subscriptions.c.list == self._spec, ~incoming.c.gone)
+        return {
+            n: Before(id=id, state=state, generation=generation)
+            for n, id, state, generation in self._db.execute(query)
+        }
+
+    def _activate(self, was: Before, reader: NewReader) -> None:
+        """Makes a pending subscription active: the operator states consent."""
+        stand = stand_of(reader, Joined.ACTIVATED, was, self._consent.at)
+        chosen = numbered(self._db, self._spec, [stand])[stand.choices]
+        values = stand.values() | chosen | self._shared | {"consent": consent_to_json(self._consent)}
+        self._db.execute(update(subscriptions).where(subscriptions.c.id == was.id).values(values))
+
+    def _add(self, places: Sequence[int], values: dict[str, Any]) -> None:
+        """Inserts new readers who have all `values` in common."""
+        readers = [self._rows[n][0] for n in places]
+        _many(self._db, _NEW_SUBSCRIBER, [(reader.address, bytes.fromhex(reader.key)) for reader in readers])
+        self._group += 1
+        _many(self._db, _IN_GROUP, [(self._group, n) for n in places])
+        alike = {
+            name: literal(value, subscriptions.c[name].type)
+            for name, value in (values | {"list": self._spec}).items()
+        }
+        theirs = select(subscribers.c.id, *alike.values()).select_from(
+            incoming.join(subscribers, subscribers.c.address_key == incoming.c.key)
+        )
+        theirs = theirs.where(incoming.c.group == self._group).order_by(incoming.c.n)
+        self._db.execute(insert(subscriptions).from_select(["subscriber", *alike], theirs))
+
+    def _ask(self, ask: NewMailing, pending: set[int]) -> None:
+        """Plans the confirmation mails in the transaction that adds the readers: each is asked exactly
+        once.
+        """
+        if not pending:
+            return
+        query = select(incoming.c.n, subscriptions.c.id, subscriptions.c.generation).select_from(_lives())
+        ours = query.where(subscriptions.c.list == self._spec, ~incoming.c.gone).order_by(incoming.c.n)
+        found = [(id, generation) for n, id, generation in self._db.execute(ours) if n in pending]
+        start_each(self._db, ask, found, self._consent.at)
+
+    def _decide_departures(self) -> list[_Gone]:
+        gone = [
+            n
+            for n, (_, row_status) in enumerate(self._rows)
+            if row_status.status is not SourceStatus.SUBSCRIBED
+        ]
+        if not gone:
+            return []
+        held = self._held()
+        decided: list[_Gone] = []
+        for n in gone:
+            theirs = held.get(n, [])
+            kinds = {kind.value for kind in self._suppressed.get(n, ())}
+            effect = departure_effect(self._rows[n][1], self._spec, theirs, kinds)
+            here = next((one for one in theirs if one.list == self._spec), None)
+            decided.append(_Gone(n, effect, here))
+        return decided
+
+    def _held(self) -> Mapping[int, list[ExistingSubscription]]:
+        columns = subscriptions.c
+        query = select(
+            incoming.c.n,
+            columns.id,
+            columns.list,
+            columns.state,
+            columns.generation,
+            columns.confirmed_at,
+            columns.consent,
+        )
+        found: dict[int, list[ExistingSubscription]] = {}
+        for row in self._db.execute(query.select_from(_lives()).where(incoming.c.gone)):
+            one = ExistingSubscription(
+                subscription=row.id,
+                list=row.list,
+                state=row.state,
+                generation=row.generation,
+                confirmed_at=row.confirmed_at,
+                form=str(row.consent.get("form", "")),
+                consent_at=_instant(row.consent.get("at")),
+            )
+            found.setdefault(row.n, []).append(one)
+        return found
+
+    def _depart(self, gone: Sequence[_Gone]) -> None:
+        """Ends subscriptions, adds suppressions, records new addresses, and fills `departures`."""
+        self._record([one.n for one in gone if one.effect.record])
+        ids = self._ids()
+        ended = [one.held.subscription for one in gone if one.effect.ends and one.held]
+        for some in slices(ended):
+            over = update(subscriptions).where(subscriptions.c.id.in_(some))
+            self._db.execute(over.values(state=State.UNSUBSCRIBED, next_due_at=None))
+        for one in gone:
+            if one.effect.kind or one.effect.ends:
+                self.departures.append(self._departure(one, ids.get(one.n)))
+        left = [
+            {"address_key": one.key, "list": one.list, "kind": Suppression(one.kind), "at": one.at}
+            for one in self.departures
+        ]
+        if left:
+            self._db.execute(insert_new(suppressions), left)
+
+    def _record(self, places: Sequence[int]) -> None:
+        """Gives new addresses an ended subscription, so that they are listed and exported."""
+        at = self._consent.at
+        wording = "recorded as unsubscribed by an import"
+        consent = consent_to_json(Consent(at=at, origin="", form="import", wording=wording))
+        alike: defaultdict[Choices, list[int]] = defaultdict(list)
+        for n in places:
+            alike[self._rows[n][0].choices].append(n)
+        for choices, theirs in alike.items():
+            stand = Stand(State.UNSUBSCRIBED, 1, None, at, None, choices)
+            chosen = numbered(self._db, self._spec, [stand])[choices]
+            self._add(theirs, stand.values() | chosen | self._shared | {"consent": consent})
+
+    def _ids(self) -> Mapping[int, int]:
+        query = select(incoming.c.n, subscriptions.c.id).select_from(_lives())
+        found = query.where(subscriptions.c.list == self._spec, incoming.c.gone)
+        return {row.n: row.id for row in self._db.execute(found)}
+
+    def _departure(self, one: _Gone, new: int | None) -> Departure:
+        """For the journal. It names the life that ends, so that replaying it never ends a later one."""
+        reader, row_status = self._rows[one.n]
+        subscription, generation = new or 0, 1
+        if one.held is not None:
+            waits = one.held.state is State.PENDING and not one.effect.ends
+            subscription, generation = one.held.subscription, one.held.generation - waits
+        return Departure(
+            key=reader.key,
+            list=self._spec if one.effect.kind in (LEFT, "") else EVERYWHERE,
+            kind=one.effect.kind or LEFT,
+            at=row_status.at or self._consent.at,
+            subscription=subscription,
+            generation=generation,
+        )
+
+
+def _lives() -> Any:
+    """The addresses of a pass, joined with their subscriptions."""
+    return incoming.join(subscribers, subscribers.c.address_key == incoming.c.key).join(
+        subscriptions, subscriptions.c.subscriber == subscribers.c.id
+    )
+
+
+def _instant(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None

@@ -1,0 +1,167 @@
+"""Joining: many readers in one transaction, with a handful of statements and none for each reader."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, insert, literal, select, update
+
+from publisher.core.subscribers.preferences import Choices
+from publisher.core.subscribers.subscription import Consent, Joined, NewReader, State, Subscription
+from publisher.stores.sql.engine.database import insert_new, slices
+from publisher.stores.sql.publishing.post_json import consent_to_json
+from publisher.stores.sql.publishing.rows import as_subscription, with_address
+from publisher.stores.sql.schema.enums import EVERYWHERE, Suppression
+from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
+from publisher.stores.sql.schema.tables import log_head
+from publisher.stores.sql.subscribers.preferences import rhythm_ids, taste_ids
+from publisher.stores.sql.subscribers.wishes import Before, decide, state_after
+
+Answer = tuple[Joined, Subscription | None]
+
+
+def join_all(
+    connection: Connection, spec: str, readers: Sequence[NewReader], consent: Consent
+) -> Sequence[Answer]:
+    """Each reader's answer, in their order; a reader named twice meets what the first naming did."""
+    keys = list({reader.key: None for reader in readers})
+    before = _before(connection, spec, keys)
+    joined, stands = _decide_all(readers, before, _suppressed(connection, spec, keys), consent.at)
+    shared = {"consent": consent_to_json(consent), "offset": head_of(connection), "asked_at": None}
+    chosen = numbered(connection, spec, [stand for _, stand in stands.values()])
+    new: defaultdict[Stand, list[NewReader]] = defaultdict(list)
+    changed: defaultdict[Stand, list[int]] = defaultdict(list)
+    for reader, stand in stands.values():
+        if was := before.get(reader.key):
+            changed[stand].append(was.id)
+        else:
+            new[stand].append(reader)
+    for stand, ids in changed.items():
+        _change(connection, ids, stand.values() | chosen[stand.choices] | shared)
+    for stand, theirs in new.items():
+        _add(connection, theirs, stand.values() | chosen[stand.choices] | shared | {"list": spec})
+    after = _after(connection, spec, keys)
+    return [(word, after.get(reader.key)) for word, reader in zip(joined, readers, strict=True)]
+
+
+def wish_of(connection: Connection, spec: str, reader: NewReader) -> Joined:
+    """What the wish of one reader would come to."""
+    was = _before(connection, spec, [reader.key]).get(reader.key)
+    return decide(was, _suppressed(connection, spec, [reader.key]).get(reader.key, ()), reader)
+
+
+def _decide_all(
+    readers: Sequence[NewReader],
+    before: Mapping[str, Before],
+    suppressed: Mapping[str, set[Suppression]],
+    at: datetime,
+) -> tuple[list[Joined], dict[str, tuple[NewReader, "Stand"]]]:
+    """What each wish comes to, and by key how the readers stand in the end whom a wish moved."""
+    now = dict(before)
+    joined: list[Joined] = []
+    stands: dict[str, tuple[NewReader, Stand]] = {}
+    for reader in readers:
+        was = now.get(reader.key)
+        word = decide(was, suppressed.get(reader.key, ()), reader)
+        joined.append(word)
+        if word in (Joined.LEFT, Joined.ALREADY):
+            continue
+        stand = stand_of(reader, word, was, at)
+        first, earlier = stands.get(reader.key, (reader, stand))
+        stands[reader.key] = (first, stand._replace(created_at=stand.created_at or earlier.created_at))
+        now[reader.key] = Before(id=was.id if was else 0, state=stand.state, generation=stand.generation)
+    return joined, stands
+
+
+class Stand(NamedTuple):
+    """Where a subscription stands after the wish: its columns, but for what the whole call shares.
+    `created_at` is None where its life had begun before.
+    """
+
+    state: State
+    generation: int
+    next_due_at: datetime | None
+    created_at: datetime | None
+    confirmed_at: datetime | None
+    choices: Choices
+
+    def values(self) -> dict[str, Any]:
+        left_out = {"choices"} if self.created_at else {"choices", "created_at"}
+        return {name: value for name, value in self._asdict().items() if name not in left_out}
+
+
+def stand_of(reader: NewReader, word: Joined, was: Before | None, at: datetime) -> Stand:
+    state, generation = state_after(was, word, reader)
+    active = state is State.ACTIVE
+    return Stand(
+        state=state,
+        generation=generation,
+        next_due_at=reader.next_due_at if active and not reader.choices.paused else None,
+        created_at=None if word is Joined.ACTIVATED else at,
+        confirmed_at=at if active else None,
+        choices=reader.choices,
+    )
+
+
+def numbered(connection: Connection, spec: str, stands: Sequence[Stand]) -> dict[Choices, dict[str, Any]]:
+    """What readers chose as the columns of their subscriptions."""
+    paces = rhythm_ids(connection, spec, [(stand.choices.pace, stand.next_due_at) for stand in stands])
+    tastes = taste_ids(connection, [stand.choices.taste for stand in stands])
+    return {
+        choices: {
+            "rhythm": paces[choices.pace],
+            "taste": tastes[choices.taste],
+            "paused": choices.paused,
+        }
+        for choices in {stand.choices for stand in stands}
+    }
+
+
+def _change(connection: Connection, ids: Sequence[int], values: dict[str, Any]) -> None:
+    for part in slices(ids):
+        connection.execute(update(subscriptions).where(subscriptions.c.id.in_(part)).values(values))
+
+
+def head_of(connection: Connection) -> int:
+    seq: int = connection.execute(select(log_head.c.seq)).scalar_one()
+    return seq
+
+
+def _add(connection: Connection, readers: Sequence[NewReader], values: dict[str, Any]) -> None:
+    """Readers who stand alike, in their order: addresses first, then one INSERT .. SELECT of them."""
+    rows = [{"address": reader.address, "address_key": reader.key} for reader in readers]
+    connection.execute(insert_new(subscribers), rows)
+    alike = {name: literal(value, subscriptions.c[name].type) for name, value in values.items()}
+    theirs = select(subscribers.c.id, *alike.values()).order_by(subscribers.c.id)
+    for part in slices([reader.key for reader in readers]):
+        chosen = theirs.where(subscribers.c.address_key.in_(part))
+        connection.execute(insert(subscriptions).from_select(["subscriber", *alike], chosen))
+
+
+def _before(connection: Connection, spec: str, keys: Sequence[str]) -> dict[str, Before]:
+    query = with_address().where(subscriptions.c.list == spec)
+    found: dict[str, Before] = {}
+    for part in slices(keys):
+        for row in connection.execute(query.where(subscribers.c.address_key.in_(part))):
+            found[row.address_key] = Before(id=row.id, state=row.state, generation=row.generation)
+    return found
+
+
+def _suppressed(connection: Connection, spec: str, keys: Sequence[str]) -> dict[str, set[Suppression]]:
+    query = select(suppressions.c.address_key, suppressions.c.kind)
+    query = query.where(suppressions.c.list.in_((EVERYWHERE, spec)))
+    found: dict[str, set[Suppression]] = {}
+    for part in slices(keys):
+        for row in connection.execute(query.where(suppressions.c.address_key.in_(part))):
+            found.setdefault(row.address_key, set()).add(row.kind)
+    return found
+
+
+def _after(connection: Connection, spec: str, keys: Sequence[str]) -> dict[str, Subscription]:
+    query = with_address().where(subscriptions.c.list == spec)
+    found: dict[str, Subscription] = {}
+    for part in slices(keys):
+        for row in connection.execute(query.where(subscribers.c.address_key.in_(part))):
+            found[row.address_key] = as_subscription(row)
+    return found

@@ -1,0 +1,269 @@
+"""Signing up: who may be sent a mail that asks to confirm is decided, counted and acted on in one write.
+
+So two requests at once are no different from one after the other, and a restart forgives nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from publisher.core.delivery.mailing import NewMailing
+from publisher.core.subscribers.confirmation_limits import (
+    AN_HOUR,
+    MOST_OF_DOMAIN,
+    NOTHING_ASKED,
+    REMEMBERED,
+    ConfirmationHistory,
+    SignUpDecision,
+    SignUpOutcome,
+    SignUpRequest,
+    after_asking,
+    is_due_again,
+    may_ask,
+)
+from publisher.core.subscribers.subscription import Joined, NewReader, State, Subscription
+from publisher.stores.sql.delivery.bounces import bounces, forget_refusals
+from publisher.stores.sql.delivery.freeze import keep_segments
+from publisher.stores.sql.digests.planning import start_for_one
+from publisher.stores.sql.engine.database import Database, insert_new, slices, upsert
+from publisher.stores.sql.publishing.rows import as_subscription, with_address
+from publisher.stores.sql.schema.enums import BLOCKS_ALWAYS, Suppression
+from publisher.stores.sql.schema.subscriber_tables import (
+    arrivals,
+    asked_domains,
+    mailboxes,
+    subscribers,
+    subscriptions,
+    suppressions,
+)
+from publisher.stores.sql.schema.tables import deliveries
+from publisher.stores.sql.subscribers.expiry import IN_FLIGHT, forget_subscriptions, has_delivery
+from publisher.stores.sql.subscribers.join import join_all, wish_of
+
+NOTED_EVERY = timedelta(days=1)
+"""An attempt is written down no sooner after the last one: a flood of them must cost no writes."""
+
+
+class SigningUp:
+    """The part of `ports.SubscriberStore` that is about asking for confirmation."""
+
+    _db: Database
+
+    def foresee(self, wish: SignUpRequest, now: datetime) -> SignUpDecision:
+        """What `sign_up` would come to. A mailbox that has had its mails is noted to have been tried."""
+        with self._db.read() as connection:
+            found = _decide(connection, wish, now)
+            stale = mailboxes.c.mailbox == wish.mailbox, mailboxes.c.tried_at < now - NOTED_EVERY
+            noted = connection.execute(select(exists().where(*stale))).scalar()
+        if noted and found.answer is not SignUpOutcome.NOTHING:
+            with self._db.write() as connection:
+                connection.execute(update(mailboxes).where(*stale).values(tried_at=now))
+        return found
+
+    def sign_up(
+        self, wish: SignUpRequest, mail: NewMailing, asks: SignUpDecision, now: datetime
+    ) -> SignUpDecision:
+        """Joins the lists that `asks` names, counts the mail, and plans it. Where that is no longer what the
+        wish comes to, nothing is done, and what it comes to now is returned.
+        """
+        keep_segments(self._db, mail.segments)
+        with self._db.write() as connection:
+            found = _decide(connection, wish, now)
+            if found != asks or found.answer is not SignUpOutcome.ASK:
+                return found
+            ids = [_join(connection, slug, wish, now) for slug in found.lists]
+            _count(connection, wish, now)
+            return replace(found, mailing=start_for_one(connection, mail, ids[0], now))
+
+    def ask_again(self, ids: Sequence[int], mail: NewMailing, now: datetime) -> int:
+        """Plans one more mail that asks about these pending subscriptions of one reader, and counts nothing;
+        returns its number.
+        """
+        keep_segments(self._db, mail.segments)
+        with self._db.write() as connection:
+            asked = update(subscriptions).where(subscriptions.c.id.in_(ids)).values(asked_at=now)
+            connection.execute(asked)
+            return start_for_one(connection, mail, ids[0], now)
+
+    def asked_together(self, id: int) -> Sequence[Subscription]:
+        """The pending subscriptions that one mail asked to confirm, that of `id` last; only it where it was
+        asked about alone.
+        """
+        this = select(subscriptions.c.subscriber, subscriptions.c.asked_at)
+        this = this.where(subscriptions.c.id == id, subscriptions.c.state == State.PENDING)
+        with self._db.read() as connection:
+            row = connection.execute(this).one_or_none()
+            if row is None:
+                return []
+            theirs = with_address().where(
+                subscriptions.c.subscriber == row.subscriber,
+                subscriptions.c.state == State.PENDING,
+                (subscriptions.c.id == id) | (subscriptions.c.asked_at == row.asked_at),
+            )
+            found = connection.execute(theirs.order_by(subscriptions.c.id == id, subscriptions.c.id))
+            return [as_subscription(row) for row in found]
+
+    def arrival(self, id: int) -> Subscription | None:
+        """The subscription that goes on in place of `id`, which was confirmed as a change of address."""
+        went = select(arrivals.c.subscription).where(arrivals.c.was == id).scalar_subquery()
+        with self._db.read() as connection:
+            row = connection.execute(with_address().where(subscriptions.c.id == went)).one_or_none()
+        return as_subscription(row) if row else None
+
+    def asked_of(self, mailbox: str) -> ConfirmationHistory | None:
+        """What is remembered of a mailbox."""
+        with self._db.read() as connection:
+            return _asked(connection, mailbox)
+
+    def wanting_none(self, keys: Sequence[str]) -> set[str]:
+        """Those of the mailboxes of these keys whose owner wants no confirmation mail."""
+        among = mailboxes.c.mailbox.in_(
+            bindparam("some", expanding=True)
+        )  # what a statement holds is kept long
+        never = select(mailboxes.c.mailbox).where(mailboxes.c.never_at.is_not(None), among)
+        found: set[str] = set()
+        with self._db.read() as connection:
+            for some in slices(keys):
+                found.update(connection.scalars(never, {"some": some}))
+        return found
+
+    def never_ask(self, mailbox: str, pending: Sequence[int], now: datetime) -> None:
+        """The owner of a mailbox wants no confirmation mail; their `pending` subscriptions end, and their
+        addresses count as having left those lists. Idempotent.
+        """
+        row = {"mailbox": mailbox, "worn_out": False, "tried_at": now}
+        first = (mailboxes.c.mailbox == mailbox) & mailboxes.c.never_at.is_(None)
+        theirs = with_address().where(subscriptions.c.id.in_(pending), subscriptions.c.state == State.PENDING)
+        with self._db.write() as connection:
+            connection.execute(insert_new(mailboxes), row)
+            connection.execute(update(mailboxes).where(first).values(never_at=now))
+            rows = connection.execute(theirs).all()
+            for one in rows:
+                left = {"address_key": one.address_key, "list": one.list, "kind": Suppression.LEFT, "at": now}
+                connection.execute(insert_new(suppressions), left)
+            ids = [one.id for one in rows]
+            flying = select(subscriptions.c.id).where(
+                subscriptions.c.id.in_(ids), has_delivery(deliveries.c.state.in_(IN_FLIGHT))
+            )
+            busy = set(connection.scalars(flying))
+            ended = update(subscriptions).where(subscriptions.c.id.in_(busy))
+            connection.execute(ended.values(state=State.UNSUBSCRIBED))
+            forget_subscriptions(connection, [(r.id, r.subscriber) for r in rows if r.id not in busy])
+
+    def allow(self, key: str, mailbox: str, until: datetime) -> Sequence[str]:
+        """An address may be mailed and asked again: lifts what was written down up to `until`, but not that
+        its owner left or was erased. Returns the names of what there was.
+        """
+        theirs = (suppressions.c.address_key == key, suppressions.c.at <= until)
+        blocks = (*theirs, suppressions.c.kind.in_(BLOCKS_ALWAYS))
+        counted = (mailboxes.c.mailbox == mailbox, func.coalesce(mailboxes.c.never_at, 0) <= until)
+        with self._db.write() as connection:
+            kinds = connection.scalars(select(suppressions.c.kind).where(*blocks).distinct()).all()
+            asked = _asked(connection, mailbox)
+            gone = connection.execute(delete(mailboxes).where(*counted)).rowcount
+            connection.execute(delete(suppressions).where(*blocks))
+            forget_refusals(connection, bounces.c.address_key == key, bounces.c.at <= until)
+        names = sorted(kind.value for kind in kinds)
+        if gone and asked is not None:
+            names.append("never ask again" if asked.never else "confirmation mails")
+        return names
+
+    def forget_mailbox(self, mailbox: str) -> None:
+        """Forgets how often a mailbox was asked; that its owner wants no such mail stays."""
+        this = mailboxes.c.mailbox == mailbox
+        never = dict.fromkeys(("sent_1", "sent_2", "sent_3")) | {"worn_out": False}
+        with self._db.write() as connection:
+            connection.execute(delete(mailboxes).where(this, mailboxes.c.never_at.is_(None)))
+            connection.execute(
+                update(mailboxes).where(this).values(never | {"tried_at": mailboxes.c.never_at})
+            )
+
+    def forget_asked(self, now: datetime) -> int:
+        """Forgets domains after an hour, and mailboxes that nobody tried for REMEMBERED; returns how many of
+        these.
+        """
+        old = (mailboxes.c.never_at.is_(None), mailboxes.c.tried_at < now - REMEMBERED)
+        over = exists().where(*old) | exists().where(~_lately(now))
+        with self._db.read() as connection:
+            if not connection.execute(select(over)).scalar():
+                return 0
+        with self._db.write() as connection:
+            connection.execute(delete(asked_domains).where(~_lately(now)))
+            return connection.execute(delete(mailboxes).where(*old)).rowcount
+
+
+def _decide(connection: Connection, wish: SignUpRequest, now: datetime) -> SignUpDecision:
+    asks = tuple(
+        slug for slug, reader in wish.readers.items() if _is_asked(connection, slug, reader, wish, now)
+    )
+    if not asks:
+        return SignUpDecision(answer=SignUpOutcome.NOTHING)
+    asked = _asked(connection, wish.mailbox) or NOTHING_ASKED
+    if asked.never:
+        return SignUpDecision(answer=SignUpOutcome.NEVER)
+    if not may_ask(asked, now):
+        return SignUpDecision(answer=SignUpOutcome.MAILBOX)
+    if wish.domain and _of_domain(connection, wish.domain, now) >= MOST_OF_DOMAIN:
+        return SignUpDecision(answer=SignUpOutcome.DOMAIN)
+    return SignUpDecision(answer=SignUpOutcome.ASK, lists=asks)
+
+
+def _is_asked(
+    connection: Connection, slug: str, reader: NewReader, wish: SignUpRequest, now: datetime
+) -> bool:
+    """Whether the wish for one list takes a mail that asks to confirm."""
+    joined = wish_of(connection, slug, reader)
+    if joined is not Joined.ALREADY:
+        return joined is not Joined.LEFT
+    query = with_address().where(subscribers.c.address_key == reader.key, subscriptions.c.list == slug)
+    found = as_subscription(connection.execute(query).one())
+    return found.state is State.PENDING and is_due_again(found.asked_at, now)
+
+
+def _join(connection: Connection, slug: str, wish: SignUpRequest, now: datetime) -> int:
+    [(_, joined)] = join_all(connection, slug, [wish.readers[slug]], wish.consent)
+    assert joined is not None  # noqa: S101  # `_decide` has seen that it joins
+    connection.execute(update(subscriptions).where(subscriptions.c.id == joined.id).values(asked_at=now))
+    return joined.id
+
+
+def _asked(connection: Connection, mailbox: str) -> ConfirmationHistory | None:
+    row = connection.execute(select(mailboxes).where(mailboxes.c.mailbox == mailbox)).one_or_none()
+    if row is None:
+        return None
+    sent = tuple(at for at in (row.sent_1, row.sent_2, row.sent_3) if at is not None)
+    return ConfirmationHistory(sent=sent, worn_out=row.worn_out, never=row.never_at)
+
+
+def _count(connection: Connection, wish: SignUpRequest, now: datetime) -> None:
+    asked = after_asking(_asked(connection, wish.mailbox) or NOTHING_ASKED, now)
+    row: dict[str, Any] = {"mailbox": wish.mailbox, "never_at": asked.never, "tried_at": now}
+    row |= dict(zip(("sent_1", "sent_2", "sent_3"), (*asked.sent, None, None), strict=False))
+    connection.execute(upsert(mailboxes), row | {"worn_out": asked.worn_out})
+    if wish.domain:
+        connection.execute(delete(asked_domains).where(~_lately(now)))
+        connection.execute(insert(asked_domains), {"domain": wish.domain, "at": now})
+
+
+def _of_domain(connection: Connection, domain: str, now: datetime) -> int:
+    query = select(func.count()).where(asked_domains.c.domain == domain, _lately(now))
+    return connection.execute(query).scalar_one()
+
+
+def _lately(now: datetime) -> ColumnElement[bool]:
+    """Whether a row of `asked_domains` counts; one that lies ahead was written while a clock was wrong."""
+    return and_(asked_domains.c.at > now - AN_HOUR, asked_domains.c.at < now + AN_HOUR)

@@ -1,0 +1,198 @@
+"""One TCP line to a server: commands go out, replies come in, in order, each in its time.
+
+A protocol of its own instead of asyncio's streams: no task or copy between the socket and the reply.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from publisher.transports.smtp.commands import Abilities
+from publisher.transports.smtp.replies import MOST_WAITING, Garbled, Reply, ReplyReader
+
+
+class Lost(Exception):
+    """The line cannot be used any more, or cannot be had. The text says why, in one line."""
+
+
+class Silent(Lost):
+    """No answer came in its time."""
+
+
+class Line(asyncio.Protocol):
+    """A connection. `patience` is the most seconds to wait for an answer, but for that to a message; `can`
+    is what the server offers; `used` counts messages it was asked to take. `blame` tells whose line it is
+    that its server fails and why, and returns whether another may do better. Where the relay has a quota,
+    `permit` takes a permit for a message and tells whether there was one, and `give_back` returns it.
+    """
+
+    def __init__(self, name: str, patience: float, loop: asyncio.AbstractEventLoop) -> None:
+        self.name, self.patience, self.can, self.used = name, patience, Abilities(), 0
+        self._loop = loop
+        self._over = False
+        self._when_over: Callable[[], None] = lambda: None
+        self.blame: Callable[[str], bool] = lambda _: False
+        self.permit: Callable[[], Awaitable[bool]] | None = None
+        self.give_back: Callable[[], None] = lambda: None
+        self._reader = ReplyReader()
+        self._replies: deque[Reply] = deque()
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._lost: str = ""
+        self._full = False
+        self._deadline = float("inf")
+        self._watch: asyncio.TimerHandle | None = None
+
+    @property
+    def dead(self) -> bool:
+        """Whether nothing more can be said on it."""
+        return bool(self._lost)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the server has said nothing that was not asked for."""
+        return not (self._lost or self._replies or self._reader.rest)
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """What bytes go through. Raises Lost."""
+        if self._transport is None or self._lost:
+            raise Lost(f"{self.name}: {self._lost or 'not connected'}")
+        return self._transport
+
+    def secured(self, transport: asyncio.Transport) -> None:
+        """From here on through TLS: what was offered before counts no more (RFC 3207 4.2)."""
+        self._transport, self.can = transport, Abilities()
+        self._full = False
+        transport.set_write_buffer_limits(high=1, low=0)
+
+    def when_over(self, call: Callable[[], None]) -> None:
+        """`call` is called once: when the connection is over."""
+        if self._over:
+            call()
+        else:
+            self._when_over = call
+
+    def say(self, data: bytes) -> None:
+        """Sends. Raises Lost."""
+        self.transport.write(data)
+
+    async def flushed(self, seconds: float) -> None:
+        """Returns when all that was said has left this process. Raises Lost: nothing moved in `seconds`."""
+        seconds = min(seconds, self.patience)
+        while self._full:
+            left = self.transport.get_write_buffer_size()
+            if not await self._wait(seconds) and left == self.transport.get_write_buffer_size():
+                raise self._silent(seconds)
+
+    def at_hand(self) -> Reply | None:
+        """The next reply, if it is there already."""
+        return self._replies.popleft() if self._replies else None
+
+    async def reply(self, seconds: float) -> Reply:
+        """The next reply. Raises Lost: none came in `seconds` or what `patience` is less; the line broke; it
+        was no reply.
+        """
+        return await self.answer(min(seconds, self.patience))
+
+    async def answer(self, seconds: float) -> Reply:
+        """`reply`, but patience is `seconds`: for the end of a message."""
+        while not self._replies:
+            if self._lost:
+                raise Lost(f"{self.name}: {self._lost}")
+            if not await self._wait(seconds):
+                raise self._silent(seconds)
+        return self._replies.popleft()
+
+    async def ask(self, command: bytes, seconds: float) -> Reply:
+        """Says one command and returns its reply. Raises Lost."""
+        if not self.idle:
+            self.break_off("spoke when it was not asked")
+        self.say(command)
+        return await self.reply(seconds)
+
+    def break_off(self, why: str) -> None:
+        """Ends the line at once: what was not ended is not delivered."""
+        if not self._lost:
+            self._lost = why
+            self._wake()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _silent(self, seconds: float) -> Silent:
+        self.break_off(f"no answer in {seconds:g} s")
+        return Silent(f"{self.name}: {self._lost}")
+
+    async def _wait(self, seconds: float) -> bool:
+        """Until something happens. False: nothing did."""
+        self._waiter = self._loop.create_future()
+        self._deadline = self._loop.time() + seconds
+        self._arm()
+        try:
+            await self._waiter
+        except TimeoutError:
+            return False
+        finally:
+            self._waiter, self._deadline = None, float("inf")
+        return True
+
+    def _arm(self) -> None:
+        """One timer for each line, moved when it rings: a timer for each reply costs more than the reply."""
+        if self._watch is None or self._watch.when() > self._deadline:
+            if self._watch is not None:
+                self._watch.cancel()
+            self._watch = self._loop.call_at(self._deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._watch = None
+        if self._waiter is None:
+            return
+        if self._loop.time() >= self._deadline:
+            if not self._waiter.done():
+                self._waiter.set_exception(TimeoutError())
+        else:
+            self._arm()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the loop."""
+        self._transport = cast("asyncio.Transport", transport)  # a TCP connection is one, in every loop
+        self._transport.set_write_buffer_limits(high=1, low=0)
+        found = transport.get_extra_info("socket")
+        if found is not None:
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the loop."""
+        try:
+            self._replies.extend(self._reader.feed(data))
+        except Garbled as garbled:
+            self.break_off(f"gave an answer that is none: {garbled}")
+            return
+        if len(self._replies) > MOST_WAITING:
+            self.break_off("sends replies without end")
+        elif self._replies:
+            self._wake()
+
+    def pause_writing(self) -> None:
+        """Called by the loop."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """Called by the loop."""
+        self._full = False
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the loop, once."""
+        self._lost = self._lost or (f"the connection broke ({exc})" if exc else "closed the connection")
+        if self._watch is not None:
+            self._watch.cancel()
+        self._wake()
+        self._over = True
+        self._when_over()

@@ -1,0 +1,318 @@
+"""The quick way: a request for a document in memory is answered as it comes in, before ASGI.
+
+uvicorn's protocol sees every byte that is not one whole, plain GET or HEAD of such a document, and nothing of
+those that are. What a request comes to is kept by its bytes: feed readers send the same ones again and again.
+Both ways ask `web.documents.documents` for the answer, so both give the same one.
+
+It also bounds what a connection may cost: how long its headers are, and how long they take to come.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote_from_bytes
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from publisher.ports import Clock
+from publisher.web.client_addresses import TrustedProxies
+from publisher.web.documents.documents import Documents
+from publisher.web.documents.request import Asked, asked
+from publisher.web.documents.response import Answer
+from publisher.web.rate_limits import BUSY, CONNECTIONS, OF_NETWORK, NetworkCounter
+
+LONGEST = 2048
+"""Bytes of a request that is known again by its bytes. One with more is read again when it comes back."""
+
+LONGEST_QUERY = 4096
+"""Bytes of a query string. Nothing here reads one; links from elsewhere carry all sorts of them."""
+
+REQUESTS = 8192
+ANSWERS = 2048
+BODIES = 64 * 2**20
+"""Requests and answers kept, and bytes of their bodies; the first to come is the first to go."""
+
+HEADERS = 64 * 2**10
+"""Bytes of headers that a request may have."""
+
+PATIENCE = 30.0
+"""Seconds within which a request must have come whole."""
+
+_REQUEST = re.compile(
+    rb"(GET|HEAD) (/[!$&-~]*) HTTP/1\.1\r\n(?:[!#-'*+.0-9A-Z^_`a-z|~-]+:[ \t\x21-\x7e\x80-\xff]*\r\n)*\r\n"
+)
+_RAW_TARGET = re.compile(rb"[A-Z]+ (/[^ \r\n]*)(?= HTTP/1\.[01]\r\n)")
+_OF_USE = re.compile(
+    rb"\n(Host|Connection|Content-Length|Transfer-Encoding|Expect|Upgrade|HTTP2-Settings"
+    rb"|Accept-Encoding|If-None-Match|If-Modified-Since|If-Match|If-Unmodified-Since|A-IM|Range|If-Range)"
+    rb":[ \t]*([^\r]*)",
+    re.IGNORECASE,
+)
+_FORWARDED = re.compile(rb"\nx-forwarded-for[ \t]*:", re.IGNORECASE)
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"http2-settings"})
+_STATUS = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus} | {
+    226: b"HTTP/1.1 226 IM Used\r\n"
+}
+_TOO_LARGE = _STATUS[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"
+_BUSY = (
+    _STATUS[503]
+    + b"content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\nretry-after: 5\r\n"
+    + b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(BUSY), BUSY.encode())
+)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+_Fields = list[tuple[bytes, bytes]]
+_Key = tuple[bytes, bytes, tuple[tuple[bytes, bytes], ...]]
+
+
+@dataclass(slots=True)
+class _Said:
+    """What a request asks, and the answer: it holds before `until`, while file and facts are these."""
+
+    key: _Key
+    path: str
+    request: Asked
+    until: datetime = _NEVER
+    facts: object = None
+    file: object = None
+    head: bytes = b""
+    body: bytes = b""
+
+
+class Memory:
+    """Answers to requests, by their bytes and by what of them counts. `path_of` is where a document stands,
+    by the path asked for; `facts` are what answers depend on.
+    """
+
+    def __init__(
+        self, documents: Documents, clock: Clock, path_of: Callable[[str], str], facts: Callable[[], object]
+    ) -> None:
+        self._documents, self._clock, self._path_of, self._facts = documents, clock, path_of, facts
+        self._requests: dict[bytes, _Said] = {}
+        self._answers: dict[_Key, _Said] = {}
+        self._bytes = 0
+
+    def recall(self, data: bytes, headers: _Fields) -> _Said | None:
+        """The answer to the request `data`, which begins with `headers` (Date); None: it is not one whole
+        plain request for what is in memory.
+        """
+        said = self._requests.get(data) or self._learn(data)
+        if said is None:
+            return None
+        holds = self._clock() < said.until and self._facts() is said.facts
+        if holds and self._documents.cached(said.path) is said.file:
+            return said
+        return self._renewed(said, headers)
+
+    def _learn(self, data: bytes) -> _Said | None:
+        found = _REQUEST.fullmatch(data)
+        if found is None:
+            return None
+        method, target = found.groups()
+        fields: list[tuple[bytes, bytes]] = []
+        hosts = 0
+        for name, value in _OF_USE.findall(data):
+            name = name.lower()
+            if name == b"host":
+                hosts += 1
+            elif name == b"connection":
+                if value.strip().lower() != b"keep-alive":
+                    return None
+            elif name in _FRAMING:
+                return None
+            else:
+                fields.append((name, value.strip(b" \t")))
+        if hosts != 1:
+            return None
+        path, asks, query = target.partition(b"?")
+        if len(query) > LONGEST_QUERY:
+            return None
+        key = (method, path, tuple(fields))  # no query: it changes nothing, and there is no end of them
+        said = self._answers.get(key)
+        if said is None:
+            said = _Said(key, self._path_of(path.decode("ascii")), asked(method.decode(), fields))
+        if len(data) <= LONGEST and not asks:
+            if len(self._requests) >= REQUESTS:
+                del self._requests[next(iter(self._requests))]
+            self._requests[data] = said
+        return said
+
+    def _renewed(self, said: _Said, headers: _Fields) -> _Said | None:
+        found = self._documents.in_memory(said.path, said.request)
+        self._let_go(said)
+        if found is None:
+            return None
+        answer, said.until, said.file = found
+        assert isinstance(answer.body, bytes)  # noqa: S101  # in memory
+        said.facts, said.head, said.body = self._facts(), _head(answer, headers), answer.body
+        self._answers[said.key] = said
+        self._bytes += len(said.body)
+        while len(self._answers) > ANSWERS or self._bytes > BODIES:
+            oldest = next(iter(self._answers.values()))
+            if oldest is said:
+                break
+            self._let_go(oldest)
+        return said
+
+    def _let_go(self, said: _Said) -> None:
+        """The answer; who asks the same again finds out anew."""
+        if self._answers.pop(said.key, None) is not None:
+            self._bytes -= len(said.body)
+        said.until, said.file, said.body = _NEVER, None, b""
+
+
+def _escaped(data: bytes) -> bytes:
+    """The request with its target percent-encoded where it has bytes that no URL has: old feed readers send
+    an address in UTF-8 as it is, and uvicorn's parser would refuse them.
+    """
+    found = _RAW_TARGET.match(data)
+    if found is None or found[1].isascii():
+        return data
+    target = quote_from_bytes(found[1], safe=bytes(range(33, 127)))
+    return data[: found.start(1)] + target.encode() + data[found.end(1) :]
+
+
+def _head(answer: Answer, headers: _Fields) -> bytes:
+    lines = [b"%s: %s\r\n" % field for field in (*headers, *answer.headers)]
+    return b"".join((_STATUS[answer.status], *lines, b"\r\n"))
+
+
+class ConnectionLimits:
+    """Who may be connected: `most` at once, and so many from one network. A proxy of ours stands for many
+    networks; of what it brings the requests are counted, by the application.
+    """
+
+    def __init__(
+        self,
+        proxies: TrustedProxies,
+        refused: Callable[[str], None],
+        most: int = CONNECTIONS,
+        one: int = OF_NETWORK,
+    ) -> None:
+        self.proxies, self.refused, self._most = proxies, refused, most
+        self._crowd = NetworkCounter(one)
+        self._open = 0
+
+    def enter(self) -> bool:
+        """Counts a connection: `leave` must follow, whatever comes of it. False: there are too many."""
+        self._open += 1
+        return self._open <= self._most
+
+    @property
+    def overrun(self) -> bool:
+        """Whether there are so many that those refused are not even told."""
+        return self._open > 2 * self._most
+
+    def join(self, peer: str) -> bool:
+        """Counts a connection for its network, where that has room."""
+        return self._crowd.enter(peer)
+
+    def leave(self, peer: str | None) -> None:
+        """A connection has ended; `peer` where it was counted for its network."""
+        self._open -= 1
+        if peer is not None:
+            self._crowd.leave(peer)
+
+
+class QuickProtocol(HttpToolsProtocol):
+    """One connection. `between`: no byte of a request waits in uvicorn's parser."""
+
+    def __init__(self, *args: Any, memory: Memory, gate: ConnectionLimits, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._memory, self._gate = memory, gate
+        self._welcome, self._met, self._joined = True, False, False
+        self._peer = ""
+        self._between, self._in_head, self._head_bytes = True, False, 0
+        self._last = self._began = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        self._last = self.loop.time()
+        self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
+        self._peer = self.client[0] if self.client else ""
+        self._welcome = self._gate.enter()
+        if self._welcome and not self._gate.proxies.trusts(self._peer):
+            self._meet()
+        if self._gate.overrun:
+            self._gate.refused("connections_at_once")
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._gate.leave(self._peer if self._joined else None)
+        super().connection_lost(exc)
+
+    def _meet(self) -> None:
+        """Counts this connection for its network."""
+        self._met = True
+        self._joined = self._welcome = self._gate.join(self._peer)
+
+    def data_received(self, data: bytes) -> None:
+        self._last = self.loop.time()
+        if not self._met:
+            self._met = True
+            if self._welcome and not _FORWARDED.search(data):  # no proxy, but somebody on its machine
+                self._meet()
+        if not self._welcome:
+            if not self.transport.is_closing():  # told now and not before: a client hears who has spoken
+                self._gate.refused("connections_at_once")
+                self.transport.write(_BUSY)
+                self.transport.close()
+            return
+        if self._between and not data.isascii():
+            data = _escaped(data)
+        if self._between and not self.flow.write_paused and self._answered():
+            said = self._memory.recall(data, self.server_state.default_headers)
+            if said is not None:
+                if said.body:
+                    self.transport.writelines((said.head, said.body))
+                else:
+                    self.transport.write(said.head)
+                return
+        self._slowly(data)
+
+    def _answered(self) -> bool:
+        """Whether every request so far has had its answer."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # none before the first that ASGI answers
+        if cycle is None:
+            return True
+        self._unset_keepalive_if_required()
+        return cycle.response_complete and not self.pipeline
+
+    def _slowly(self, data: bytes) -> None:
+        super().data_received(data)
+        self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
+        if self._head_bytes > HEADERS and not self.transport.is_closing():
+            self._gate.refused("headers_too_large")
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        self._between, self._in_head = False, True
+        self._began = self.loop.time()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._between = True
+        super().on_message_complete()
+
+    def _look(self) -> None:
+        """Closes a connection that is idle, or whose request does not come to an end."""
+        if self.transport.is_closing():
+            return
+        now = self.loop.time()
+        idle = self._between and self._answered() and now - self._last >= self.timeout_keep_alive
+        if idle or (not self._between and now - self._began >= PATIENCE):
+            self.transport.close()
+        else:
+            self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)

@@ -1,0 +1,1 @@
+"""Pages that act: sign-up, confirmation, preferences, account."""

@@ -1,0 +1,106 @@
+"""Pages as HTTP answers: rendered from templates, kept by no cache, telling nobody where they were."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.types import Scope
+
+from publisher.core.errors import TemplateError
+from publisher.core.subscribers.subscription import MailingList, Subscription
+from publisher.services.deps import Parts
+from publisher.web.pages.tongues import liked, to_say
+
+log = logging.getLogger(__name__)
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Accept-Language",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+}
+
+_ERRORS = {
+    400: (
+        to_say("Not understood"),
+        to_say("The browser sent something this page cannot read. Go back and try again."),
+    ),
+    404: (
+        to_say("Not found"),
+        to_say("There is nothing at this address. It may have been copied only in part."),
+    ),
+    405: (to_say("Not possible"), to_say("This address cannot be used in that way.")),
+    410: (to_say("Gone"), to_say("What was at this address is no longer available.")),
+    413: (to_say("Too much"), to_say("More was sent than this page takes.")),
+    500: (to_say("Something went wrong"), to_say("It is not your fault. Try again in a while.")),
+}
+_NOTHING = (to_say("Nothing yet"), to_say("Nothing has been published here yet. Come back soon."))
+
+
+class Answers:
+    """Makes responses for one site."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.base = urlsplit(parts.site.public_url).path
+        lists = (parts.language(spec) for spec in parts.lists)
+        self._spoken = tuple(dict.fromkeys([parts.site.language, *lists]))
+
+    async def page(
+        self,
+        name: str,
+        values: Mapping[str, object] | None = None,
+        *,
+        language: str = "",
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """templates/web/<name>.html, filled; rendered in a thread. Its `language` is the site's where none is
+        given. Raises TemplateError.
+        """
+        given = {"site": self.parts.site, "language": language, **(values or {})}
+        html = await run_in_threadpool(self.parts.renderer.page, name, given)
+        return HTMLResponse(html, status, {**HEADERS, **(headers or {})})
+
+    def language(self, scope: Scope, lists: Sequence[MailingList] = ()) -> str:
+        """What a page about `lists`, or about nothing, speaks to somebody unknown: their only language, else
+        the one that the browser likes best of theirs. With no lists: of all that this site speaks.
+        """
+        own = tuple(dict.fromkeys(self.parts.language(spec) for spec in lists)) or self._spoken
+        usual = self.parts.site.language
+        return liked(scope, sorted(own, key=lambda language: language != usual))
+
+    def language_for(self, found: Subscription) -> str:
+        """What pages speak to a reader: as their mails do."""
+        spec = self.parts.list(found.list)
+        return self.parts.language(spec, found.choices.taste) if spec else self.parts.site.language
+
+    async def error(self, status: int, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
+        """The page for an HTTP status of 400 and above; in plain text where its template fails too."""
+        return await self._told(status, *_ERRORS[status], scope, headers)
+
+    async def nothing_yet(self, scope: Scope) -> Response:
+        """The start page of a site that has published nothing."""
+        return await self._told(404, *_NOTHING, scope, None)
+
+    async def _told(
+        self, status: int, title: str, message: str, scope: Scope, headers: Mapping[str, str] | None
+    ) -> Response:
+        values = {"status": status, "title": title, "message": message}
+        language = self.language(scope)
+        try:
+            return await self.page("error", values, language=language, status=status, headers=headers)
+        except TemplateError as error:
+            log.error("page_failed", extra={"reason": str(error)})
+            return PlainTextResponse(f"{title}. {message}\n", status, {**HEADERS, **(headers or {})})
+
+    def action(self, *steps: str) -> str:
+        """Where a form is sent: a path under web.public_url, which holds by whatever name one came."""
+        return self.base + "/".join(steps)

@@ -1,0 +1,119 @@
+"""The pages that links in mails open: a page with a button first, for mail scanners open links too."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from publisher.app import App
+from publisher.core.addresses import parse
+from publisher.core.errors import TokenError
+from publisher.core.subscribers.subscription import MailingList, State, Subscription
+from publisher.core.tokens import Purpose
+from publisher.services.digests.compose import titles
+from publisher.services.digests.web_version import view
+from publisher.services.subscribers import account, signup, subscribe
+from publisher.web.pages.forms import read_body
+from publisher.web.pages.responses import HEADERS, Answers
+
+_PICTURES = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: http: data:; base-uri 'none'"
+)
+
+
+class TokenPages:
+    """/confirm/<token>, /never-ask/<token> and /unsubscribe/<token>. A token that is no good gets 404,
+    whatever is wrong.
+    """
+
+    def __init__(self, app: App, answers: Answers) -> None:
+        self._app, self._answers = app, answers
+
+    async def confirm(self, request: Request) -> Response:
+        """GET shows the button; POST confirms, idempotent."""
+        token, now = request.path_params["token"], self._app.clock()
+        parts = self._answers.parts
+        try:
+            await read_body(request.scope, request.receive)
+            found = await run_in_threadpool(subscribe.look_up, parts, token, Purpose.CONFIRM, now)
+            if request.method == "POST":
+                lists = await run_in_threadpool(subscribe.asked_about, parts, found)
+                found = await run_in_threadpool(subscribe.confirm, parts, token, now)
+                self._app.wake()  # a welcome may be due
+                return await self._page("confirmed", found, lists)
+        except TokenError:
+            return await self._answers.error(404, request.scope)
+        if found.state is State.UNSUBSCRIBED or parts.list(found.list) is None:
+            return await self._answers.error(404, request.scope)
+        if found.state is State.ACTIVE:  # a change of address, confirmed before
+            return await self._page("confirmed", found)
+        lists = await run_in_threadpool(subscribe.asked_about, parts, found)
+        return await self._button("confirm", token, found, lists)
+
+    async def never_ask(self, request: Request) -> Response:
+        """GET shows the button; POST: no confirmation mail goes to this mailbox any more. Idempotent."""
+        token, now = request.path_params["token"], self._app.clock()
+        parts, done = self._answers.parts, request.method == "POST"
+        try:
+            if done:
+                await read_body(request.scope, request.receive)
+                await run_in_threadpool(signup.never_ask, parts, token, now)
+            else:
+                signup.of_mailbox(parts, token, now)
+        except TokenError:
+            return await self._answers.error(404, request.scope)
+        values = {"done": done, "action": self._answers.action("never-ask", token)}
+        language = self._answers.language(request.scope)
+        return await self._answers.page("never-ask", values, language=language)
+
+    async def unsubscribe(self, request: Request) -> Response:
+        """GET shows the button; POST, with any body or none, ends the subscription at once (RFC 8058)."""
+        token, now = request.path_params["token"], self._app.clock()
+        parts = self._answers.parts
+        try:
+            if request.method == "POST":
+                await read_body(request.scope, request.receive)
+                found = await run_in_threadpool(subscribe.unsubscribe, parts, token, now)
+            else:
+                found = await run_in_threadpool(subscribe.look_up, parts, token, Purpose.UNSUBSCRIBE, now)
+        except TokenError:
+            return await self._answers.error(404, request.scope)
+        if found.state is State.UNSUBSCRIBED:
+            return await self._page("unsubscribed", found, account=self._kept(found, now))
+        return await self._button("unsubscribe", token, found)
+
+    async def view(self, request: Request) -> Response:
+        """The reader's own digest, as a page with nothing of theirs in it but its address."""
+        token, now = request.path_params["token"], self._app.clock()
+        try:
+            html = await run_in_threadpool(view, self._answers.parts, token, now)
+        except TokenError:
+            return await self._answers.error(404, request.scope)
+        return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": _PICTURES})
+
+    async def _button(
+        self, name: str, token: str, found: Subscription, lists: Sequence[MailingList] = ()
+    ) -> Response:
+        action = self._answers.action(name, token)
+        return await self._page(name, found, lists, address=parse(found.address).masked(), action=action)
+
+    def _kept(self, found: Subscription, now: datetime) -> str:
+        """The page about what is kept of a reader; "" where settings no longer have the list."""
+        parts = self._answers.parts
+        if parts.list(found.list) is None:
+            return ""
+        return self._answers.action("account", account.permit(parts, found, now))
+
+    async def _page(
+        self, name: str, found: Subscription, lists: Sequence[MailingList] = (), **values: str
+    ) -> Response:
+        """A page about a list, or about several. One that settings no longer have can still be left; its slug
+        is shown.
+        """
+        spec: object = self._answers.parts.list(found.list) or {"title": found.list, "description": ""}
+        if len(lists) > 1:
+            spec = {"title": titles(lists), "description": ""}
+        language = self._answers.language_for(found)
+        return await self._answers.page(name, {"spec": spec, **values}, language=language)

@@ -1,0 +1,149 @@
+"""The life of a delivery: the drawing, what is final, and how often anything may be sent."""
+
+import re
+from datetime import timedelta
+from itertools import product
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from paths import ROOT
+
+from publisher.core.delivery import mailing
+from publisher.core.delivery.mailing import (
+    DEFERRALS,
+    MOVES,
+    PRIORITY,
+    TERMINAL,
+    Cause,
+    MailingKind,
+    State,
+    deferral,
+    move,
+    open_in,
+    origins,
+)
+
+ARROW = re.compile(r"([a-z|]+) -([a-k])-> ([a-z]+)(?: \| ([a-z]+))?(?: \| ([a-z]+))?")
+
+
+def drawn() -> set[tuple[str, str, str]]:
+    """(from, letter, to) of every arrow in the module's drawing."""
+    text = re.sub(r"^ +-([def])->", r"sending -\1->", mailing.__doc__ or "", flags=re.MULTILINE)
+    text = (
+        text.replace("     -e-> rejected\n", "     sending -e-> rejected\n", 1)
+        .split("delivery:")[1]
+        .replace("claimed -b-> sending -c->", "claimed -b-> sending   sending -c->")
+    )
+    text = text.replace("queued -a-> claimed -b->", "queued -a-> claimed   claimed -b->")
+    arrows = [match.groups() for match in ARROW.finditer(text)]
+    return {(one, a[1] or "", to) for a in arrows for one in (a[0] or "").split("|") for to in a[2:] if to}
+
+
+def test_the_table_is_the_drawing() -> None:
+    assert {
+        (state.value, cause.value.rstrip("'"), to.value) for (state, cause), to in MOVES.items()
+    } == drawn()
+    assert len(drawn()) == len(MOVES) == 18
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_an_arrow_leads_to_one_state_wherever_it_starts(cause: Cause) -> None:
+    assert len({move(state, cause) for state in origins(cause)}) == 1
+
+
+def test_origins_are_where_an_arrow_may_start() -> None:
+    for state, cause in product(State, Cause):
+        assert (state in origins(cause)) is (move(state, cause) is not None), (state, cause)
+
+
+def test_what_is_final_never_changes() -> None:
+    assert [(state, cause) for state, cause in product(sorted(TERMINAL), Cause) if move(state, cause)] == []
+
+
+def test_every_state_that_is_not_final_can_end() -> None:
+    ends = set(TERMINAL)
+    for _ in State:
+        ends |= {state for (state, _), to in MOVES.items() if to in ends}
+    assert ends == set(State)
+
+
+def test_deferrals_wait_longer_each_time_and_the_sixth_is_the_last() -> None:
+    minutes = [timedelta(minutes=m) for m in (1, 5, 30, 120, 720)]
+    assert [deferral(n) for n in range(1, 8)] == [*minutes, None, None]
+    assert list(DEFERRALS) == minutes
+
+
+def test_a_confirmation_goes_before_a_digest() -> None:
+    assert PRIORITY[MailingKind.CONFIRM] < PRIORITY[MailingKind.DIGEST]
+    assert set(PRIORITY) == set(MailingKind)
+
+
+def test_a_mailing_is_open_while_anything_is_to_do_or_in_doubt() -> None:
+    assert open_in({}) == 0
+    assert open_in(dict.fromkeys(State, 1)) == len(State) - len(TERMINAL) == 4
+
+
+RESENDS = {Cause.DEFER, Cause.RESEND, Cause.FOUND_ABSENT}
+"""The server refused it, an operator decided, or there is word that it never arrived."""
+
+
+class Delivery(RuleBasedStateMachine):
+    """One row, and any cause at any time: most miss, as an UPDATE that names its origins would."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = State.QUEUED
+        self.since_sent: list[Cause] | None = None
+        self.final: State | None = None
+
+    @rule(cause=st.sampled_from(Cause))
+    def something_happens(self, cause: Cause) -> None:
+        self._happen(cause)
+
+    @precondition(lambda self: self.state in (State.QUEUED, State.CLAIMED))
+    @rule()
+    def a_worker_goes_on(self) -> None:
+        self._happen(Cause.CLAIM if self.state is State.QUEUED else Cause.INTEND)
+
+    def _happen(self, cause: Cause) -> None:
+        to = move(self.state, cause)
+        if to is None:
+            return
+        if cause is Cause.INTEND:
+            assert self.since_sent is None or RESENDS & set(self.since_sent), "sent twice by itself"
+            self.since_sent = []
+        elif self.since_sent is not None:
+            self.since_sent.append(cause)
+        self.state = to
+
+    @invariant()
+    def what_is_final_stays(self) -> None:
+        if self.final is not None:
+            assert self.state is self.final
+        if self.state in TERMINAL:
+            self.final = self.state
+
+    @invariant()
+    def only_what_was_sent_is_accepted_or_in_doubt(self) -> None:
+        if self.state in (State.SENDING, State.ACCEPTED, State.UNKNOWN):
+            assert self.since_sent is not None
+
+    @invariant()
+    def what_is_skipped_or_cancelled_is_not_on_its_way(self) -> None:
+        if self.state in (State.SKIPPED, State.CANCELLED) and self.since_sent is not None:
+            assert RESENDS & set(self.since_sent)
+
+
+Delivery.TestCase.settings = settings(stateful_step_count=25)
+TestDelivery = Delivery.TestCase
+
+
+def test_the_page_of_the_design_and_the_module_say_the_same() -> None:
+    """Every arrow the architecture page draws is one of ours."""
+    page = ROOT / "ARCHITECTURE.md"
+    if not page.exists() or "-a->" not in page.read_text(encoding="utf-8"):
+        pytest.skip("no drawing of deliveries in ARCHITECTURE.md")
+    letters = set(re.findall(r"-([a-k])->", page.read_text(encoding="utf-8")))
+    assert letters == {cause.value.rstrip("'") for cause in Cause}

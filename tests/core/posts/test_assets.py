@@ -1,0 +1,49 @@
+"""Assets: which references name a file, and where it stands."""
+
+import pytest
+
+from publisher.core.posts.assets import Asset, Placed, carried, name_of, placed
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("gauge.png", "gauge.png"),
+        ("./gauge.png", "gauge.png"),
+        ("../pictures/caf%C3%A9.png", "../pictures/café.png"),
+        ("chart.svg?v=2#part", "chart.svg"),
+        ("https://a.example/x.png", None),
+        ("//a.example/x.png", None),
+        ("/x.png", None),
+        ("#top", None),
+        ("data:image/png;base64,AA", None),
+        ("a%00b.png", None),
+        ("%FF.png", None),
+        ("", None),
+    ],
+)
+def test_only_a_relative_reference_names_a_file(reference: str, name: str | None) -> None:
+    assert name_of(reference) == name
+
+
+def asset(name: str, sha: str = "ab" * 32) -> Asset:
+    return Asset(name=name, path=f"a/{name}", sha256=sha, size=1)
+
+
+def test_a_document_is_named_by_its_bytes_and_reads_well() -> None:
+    assert asset("Höhe & Breite.PNG").document == "assets/abababababababab-H-he-Breite.png"
+    assert asset("潮.png").document == "assets/abababababababab-file.png"
+
+
+def test_a_fragment_stays_with_the_file() -> None:
+    files = {"a.pdf": Placed(url="https://x.example/assets/1-a.pdf")}
+    found = placed("./a.pdf#page=2", files)
+    assert found is not None
+    assert found.url == "https://x.example/assets/1-a.pdf#page=2"
+    assert placed("b.pdf", files) is None
+
+
+def test_what_was_mailed_is_kept_behind_what_is_now() -> None:
+    old, new = asset("a.png", "00" * 32), asset("a.png", "11" * 32)
+    assert carried((old,), (new,)) == (new, old)
+    assert carried((new, old), (new,)) == (new, old)

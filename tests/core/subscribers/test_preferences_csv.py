@@ -1,0 +1,77 @@
+"""Cells of an export say exactly what a reader chose, and nothing else is taken for it."""
+
+from datetime import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from publisher.core.subscribers.cadences import CADENCES
+from publisher.core.subscribers.preferences import WEEKDAYS, Choices, Pace, Taste, as_topics
+from publisher.core.subscribers.preferences_csv import (
+    CHOICES,
+    NoChoice,
+    from_cells,
+    guarded,
+    to_cells,
+    unguarded,
+)
+
+TOPICS = st.lists(
+    st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=12), max_size=4
+)
+PACES = st.builds(
+    Pace,
+    cadence=st.sampled_from(["", *CADENCES]),
+    on=st.sampled_from(["", *WEEKDAYS, "1", "28"]),
+    at=st.none() | st.builds(time, hour=st.integers(0, 23), minute=st.integers(0, 59)),
+    timezone=st.sampled_from(["", "UTC", "Asia/Kathmandu", "America/Argentina/Buenos_Aires"]),
+)
+TASTES = st.builds(
+    Taste, topics=st.builds(as_topics, TOPICS), language=st.sampled_from(["", "de", "pt-BR", "zh-Hant-TW"])
+)
+
+
+@given(st.builds(Choices, pace=PACES, taste=TASTES, paused=st.booleans()))
+def test_what_a_reader_chose_comes_back(choices: Choices) -> None:
+    cells = to_cells(choices)
+    assert tuple(cells) == CHOICES
+    assert from_cells(cells, CADENCES) == choices
+
+
+def test_topics_are_read_as_people_write_them_too() -> None:
+    cells = {"topics": 'Boats; "a; b" ;fish', "paused": "Yes"}
+    assert from_cells(cells, CADENCES) == Choices(taste=Taste(topics=("a; b", "Boats", "fish")), paused=True)
+    assert from_cells({}, CADENCES) == Choices()
+
+
+@pytest.mark.parametrize(
+    ("cell", "value", "said"),
+    [
+        ("cadence", "hourly", "cadence is 'hourly'; use one of immediate, daily, weekly, monthly"),
+        ("on", "29", "on is '29'; use a weekday such as mon, or a day of the month, 1 to 28"),
+        ("at", "8pm", "at is '8pm'; use an hour such as 18:30"),
+        ("at", "25:00", "at is '25:00'; use an hour such as 18:30"),
+        ("timezone", "../etc", "timezone is '../etc'; use a name such as Europe/Berlin"),
+        ("language", "<b>", "language is '<b>'; use a tag such as pt-BR"),
+        ("paused", "perhaps", "paused is 'perhaps'; use yes, or nothing"),
+    ],
+)
+def test_what_nobody_can_choose_is_named(cell: str, value: str, said: str) -> None:
+    given: dict[str, Any] = {cell: value}
+    with pytest.raises(NoChoice) as error:
+        from_cells(given, CADENCES)
+    assert str(error.value) == said
+
+
+@given(st.text(alphabet="=+-@\t\r'a", max_size=5) | st.text(max_size=8))
+def test_a_spreadsheet_runs_no_cell_and_every_cell_comes_back(cell: str) -> None:
+    assert guarded(cell)[:1] not in tuple("=+-@\t\r")
+    assert unguarded(guarded(cell)) == cell
+
+
+def test_an_apostrophe_before_anything_else_stays() -> None:
+    assert guarded("o'hara") == unguarded("o'hara") == "o'hara"
+    assert unguarded("'tis@example.org") == "'tis@example.org"
+    assert unguarded("'=1+1") == "=1+1"

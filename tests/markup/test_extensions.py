@@ -1,0 +1,187 @@
+"""What some generators read beyond CommonMark: only where a post says that its own does."""
+
+import time
+
+import pytest
+
+from publisher.core.posts.extensions import Extension
+from publisher.core.posts.post import Markup
+from publisher.markup import SafeMarkup
+
+BASE = "https://blog.example/news/2024/a/"
+QUICK = 3
+"""Seconds of a slow machine; what is quadratic takes minutes."""
+markup = SafeMarkup("https://blog.example/news/")
+
+
+def html(body: str, *extensions: Extension, kind: Markup = Markup.MARKDOWN) -> str:
+    return markup.html(body, kind, base_url=BASE, title="Title", extensions=extensions)
+
+
+def quick(scrap: str, *extensions: Extension) -> bool:
+    body = (scrap * (990_000 // len(scrap)))[:990_000]
+    started = time.process_time()
+    html(body, *extensions)
+    return time.process_time() - started < QUICK
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        ("Term\n: *meaning*", "<dl>\n<dt>Term</dt>\n<dd><em>meaning</em></dd>\n</dl>"),
+        ("One\nTwo\n: a\n: b", "<dl>\n<dt>One</dt>\n<dt>Two</dt>\n<dd>a</dd>\n<dd>b</dd>\n</dl>"),
+        ("*One\nterm*\n: a", "<dl>\n<dt><em>One\nterm</em></dt>\n<dd>a</dd>\n</dl>"),
+        ("Term\n\n: a", "<dl>\n<dt>Term</dt>\n<dd>\n<p>a</p>\n</dd>\n</dl>"),
+        ("Term\n: a\n\n    b\n\nAfter",
+         "<dl>\n<dt>Term</dt>\n<dd>\n<p>a</p>\n<p>b</p>\n</dd>\n</dl>\n<p>After</p>"),
+        ("Term\n: a\n: b\n\n    c",
+         "<dl>\n<dt>Term</dt>\n<dd>\n<p>a</p>\n</dd>\n<dd>\n<p>b</p>\n<p>c</p>\n</dd>\n</dl>"),
+        ("> Term\n> : a", "<blockquote>\n<dl>\n<dt>Term</dt>\n<dd>a</dd>\n</dl>\n</blockquote>"),
+        ("```\nTerm\n: a\n\n    b\n```", "<pre><code>Term\n: a\n\n    b\n</code></pre>"),
+        ("Term\n:meaning", "<p>Term\n:meaning</p>"),
+        ("Term\n: a\n\n    {% x %}b", "<dl>\n<dt>Term</dt>\n<dd>\n<p>a</p>\n<p>b</p>\n</dd>\n</dl>"),
+    ],
+)  # fmt: skip
+def test_definitions_are_a_list_of_them(body: str, made: str) -> None:
+    assert html(body, Extension.DEFINITIONS) == made
+
+
+def test_without_the_extension_a_colon_is_a_colon() -> None:
+    assert html("Term\n: meaning") == "<p>Term\n: meaning</p>"
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        ("Our LW and LWA.\n\n*[LW]: Low <water>",
+         '<p>Our <abbr title="Low &lt;water&gt;">LW</abbr> and LWA.</p>'),
+        ("R&D\n*[R&D]: Research & \"Development\"\n\nAfter",
+         '<p><abbr title="Research &amp; &quot;Development&quot;">R&amp;D</abbr></p>\n<p>After</p>'),
+        ("`LW` [LW](/a)\n\n*[LW]: x",
+         '<p><code>LW</code> <a href="https://blog.example/a"><abbr title="x">LW</abbr></a></p>'),
+        ("A B\n\n*[A]:\n    long\n*[B]:", '<p><abbr title="long">A</abbr> B</p>'),
+        ("LW LW A\n\n*[LW]: a\n*[LW A]: b", '<p><abbr title="a">LW</abbr> <abbr title="b">LW A</abbr></p>'),
+        ("amp & <abbr title=\"mine\">LW</abbr>\n\n*[amp]: a\n*[LW]: b",
+         '<p><abbr title="a">amp</abbr> &amp; <abbr title="mine">LW</abbr></p>'),
+        ("```\n*[LW]: x\n```\n\nLW", "<pre><code>*[LW]: x\n</code></pre>\n<p>LW</p>"),
+    ],
+)  # fmt: skip
+def test_abbreviations_say_what_they_stand_for(body: str, made: str) -> None:
+    assert html(body, Extension.ABBREVIATIONS) == made
+
+
+def test_without_the_extension_the_line_of_an_abbreviation_is_a_line() -> None:
+    assert html("*[LW]: Low water") == "<p>*[LW]: Low water</p>"
+
+
+@pytest.mark.parametrize("scrap", ["*[a]: b\n", "*[", "*[a]:\n    ", "a *[a", "& &amp;\n\n*[&]: x\n"])
+def test_a_body_of_abbreviations_is_quick(scrap: str) -> None:
+    assert quick(scrap, Extension.ABBREVIATIONS)
+
+
+def test_lines_end_as_they_are_written_where_the_generator_ends_them() -> None:
+    assert html("One\ntwo", Extension.BREAKS) == "<p>One<br>\ntwo</p>"
+    assert html("One\ntwo") == "<p>One\ntwo</p>"
+
+
+@pytest.mark.parametrize(
+    "scrap", [": a\n", "a\n: ", "a\n: b\n\n", "a\n\n: b\n\n", "a\n: b\n\n    c\n\n", "\n "]
+)
+def test_a_body_of_definitions_is_quick(scrap: str) -> None:
+    assert quick(scrap, Extension.DEFINITIONS)
+    few = scrap * (1_999 // scrap.count(":")) if ":" in scrap else scrap
+    started = time.process_time()
+    html(few, Extension.DEFINITIONS)
+    assert time.process_time() - started < QUICK
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        ("Hi :smile::tada: :+1:", "<p>Hi 😄🎉 👍</p>"),
+        ("好:smile:", "<p>好😄</p>"),
+        ("**:white_check_mark:** :no_such_name:", "<p><strong>✅</strong> :no_such_name:</p>"),
+        ("At 10:30:45 and 10:100:45", "<p>At 10:30:45 and 10:100:45</p>"),
+        ("`:smile:`\n\n    :smile:", "<p><code>:smile:</code></p>\n<pre><code>:smile:\n</code></pre>"),
+        ("https://x.example/:smile:/",
+         '<p><a href="https://x.example/:smile:/">https://x.example/:smile:/</a></p>'),
+        ("[a](/:smile:/)", '<p><a href="https://blog.example/:smile:/">a</a></p>'),
+    ],
+)  # fmt: skip
+def test_emoji_are_shown_by_their_names(body: str, made: str) -> None:
+    assert html(body, Extension.EMOJI) == made
+
+
+def test_emoji_are_named_in_html_too_and_only_where_the_generator_reads_them() -> None:
+    assert html("<p>:smile:</p>", Extension.EMOJI, kind=Markup.HTML) == "<p>😄</p>"
+    assert html(":smile:") == "<p>:smile:</p>"
+
+
+@pytest.mark.parametrize(
+    ("extension", "body", "made"),
+    [
+        (Extension.HIGHLIGHT, "==a *b*== c == d", "<p><mark>a <em>b</em></mark> c == d</p>"),
+        (Extension.INSERTED, "++a++ C++", "<p><ins>a</ins> C++</p>"),
+        (Extension.SUBSCRIPT, "H~2~O ~~no~~", "<p>H<sub>2</sub>O <del>no</del></p>"),
+        (Extension.SUPERSCRIPT, "x^2^", "<p>x<sup>2</sup></p>"),
+    ],
+)
+def test_marks_that_plugins_add_are_read_where_the_blog_has_them(
+    extension: Extension, body: str, made: str
+) -> None:
+    assert html(body, extension) == made
+    assert html(body) != made
+
+
+TEX = (Extension.MATH, Extension.DOLLARS, Extension.BRACKETS)
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        (r"a $$x_1 \\ \{*y*\} & <b> \, z_2$$ *b*",
+         r"<p>a $$x_1 \\ \{*y*\} &amp; &lt;b&gt; \, z_2$$ <em>b</em></p>"),
+        ("$$\n\\begin{a}\n\n    - x_1 \\\\\n=====\n1. y_2\n$$\n\nAfter",
+         "<p>$$\n\\begin{a}\n- x_1 \\\\\n=====\n1. y_2\n$$</p>\n<p>After</p>"),
+        (r"\(a_1*b*c_1\) \[ d_1\\e_1 \]", r"<p>\(a_1*b*c_1\) \[ d_1\\e_1 \]</p>"),
+        ("$a_1*b*c$ and *d*", "<p>$a_1*b*c$ and <em>d</em></p>"),
+        ("$5 *or* $10, US$7 *or* CA$8", "<p>$5 <em>or</em> $10, US$7 <em>or</em> CA$8</p>"),
+        ("`$$a*b*$$` $$$ *c* $$$", "<p><code>$$a*b*$$</code> $$$ <em>c</em> $$$</p>"),
+        (r"\$$a*b*$$", "<p>$$a<em>b</em>$$</p>"),
+        ("$$a\n\n*b*$$", "<p>$$a</p>\n<p><em>b</em>$$</p>"),
+        ("$$ {% raw %}{{x}}{% endraw %} $$", "<p>$$ {{x}} $$</p>"),
+        ('[a](http://x.example/?$$q_"$$) ![$$"<b>$$](x.png)',
+         '<p><a href="http://x.example/?$$q_&quot;$$">a</a> '
+         f'<img src="{BASE}x.png" alt="$$&quot;&lt;b&gt;$$"></p>'),
+        ("# On $$x_1$$", '<h1 id="on-x1">On $$x_1$$</h1>'),
+    ],
+)  # fmt: skip
+def test_tex_is_shown_as_its_author_wrote_it(body: str, made: str) -> None:
+    assert html(body, *TEX) == made
+
+
+def test_without_the_extension_dollars_are_dollars() -> None:
+    assert html("$$a*b*$$ $c*d*$") == "<p>$$a<em>b</em>$$ $c<em>d</em>$</p>"
+    assert html(r"\(a\)") == "<p>(a)</p>"
+
+
+def test_nothing_that_travels_hidden_can_be_brought_in() -> None:
+    hidden = "".join(map(chr, range(0xFDD0, 0xFDF0)))
+    assert html(f"a{hidden}b", *TEX) == "<p>ab</p>"
+    assert html(f"<b title='{hidden}a'>a</b>", *TEX, kind=Markup.HTML) == '<b title="a">a</b>'
+    entities = "".join(f"&#{number};" for number in range(0xFDD0, 0xFDF0))
+    made = html(f"<b title='{entities}'>{entities}</b>", *TEX, kind=Markup.HTML)
+    assert made.count("<") == made.count(">") == made.count('"') == 2
+    links = "".join(f"[a](javascript%EF%B7%{0x90 + number:X}x) " for number in range(32))
+    assert "javascript:" not in html(links, *TEX)
+
+
+@pytest.mark.parametrize(
+    "scrap",
+    ["$$ ", "$", "$a", "\\(", "\\( \\) ", "$$\n\n", "$ a$", ":a", ":a1:b2:", ":smile: ", "==a", "~a", "^a "],
+)
+def test_a_body_of_any_such_mark_is_quick(scrap: str) -> None:
+    assert quick(scrap, *Extension)
+    started = time.process_time()
+    html(scrap * 9_000, *Extension)
+    assert time.process_time() - started < QUICK

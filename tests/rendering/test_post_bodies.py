@@ -1,0 +1,103 @@
+"""What a post's HTML becomes inside a mail."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from publisher.core.digests.digest import DigestPost
+from publisher.core.posts.post import Image
+from publisher.rendering.filters import clip, machine, script, time
+from publisher.rendering.languages import Languages
+from publisher.rendering.post_bodies import body, shows_picture
+
+
+@pytest.mark.parametrize(
+    ("levels", "lowered"),
+    [
+        ("1 2 3", "3 4 5"),
+        ("2 4 2 3", "3 4 3 4"),
+        ("3 2 3", "3 3 4"),
+        ("6 1 1", "3 3 3"),
+        ("1 2 3 4 5 6", "3 4 5 6 6 6"),
+    ],
+)
+def test_headings_are_lowered_without_a_gap(levels: str, lowered: str) -> None:
+    def write(numbers: str) -> str:
+        return "".join(f"<h{n}>x</h{n}>" for n in numbers.split())
+
+    assert body(write(levels)) == write(lowered)
+
+
+def test_what_looks_like_a_tag_inside_an_attribute_stays() -> None:
+    picture = '<img src="https://e.example/a.png" alt="an <h1> tag" width="20">'
+    assert body(picture) == picture
+
+
+def test_what_looks_like_an_attribute_inside_an_attribute_stays() -> None:
+    for words in ("x class=", "my alt=", " width=9000 ", "style='a' onclick=x"):
+        picture = f'<img title="{words}" src="https://e.example/a.png" alt="{words}" width="9">'
+        assert body(picture) == picture
+    assert body("<img title='a \"b\"' src=https://e.example/a.png width=9>") == (
+        '<img title="a &quot;b&quot;" src="https://e.example/a.png" width="9" alt="">'
+    )
+
+
+def test_a_picture_that_cannot_be_shown_leaves_its_words() -> None:
+    assert body('<p>A <img src="file:///x.png" alt="tide &amp; time"> B</p>') == "<p>A tide &amp; time B</p>"
+    assert body('<p><img alt="map"></p>') == "<p>map</p>"
+    assert body('<p>A<img src="https://stats.example/p.gif" width="1" height="1"></p>') == "<p>A</p>"
+
+
+def test_a_link_that_no_mailbox_follows_leaves_its_words() -> None:
+    assert body('<p><a href="ftp://e.example/x">the <b>file</b></a>, <a id="n">here</a></p>') == (
+        '<p>the <b>file</b>, <a id="n">here</a></p>'
+    )
+    kept = '<p><a href="http://localhost:3000/">http://localhost:3000/</a> <a href="#n">above</a></p>'
+    assert body(kept) == kept
+
+
+def test_tables_get_a_box_that_scrolls() -> None:
+    assert body("<table><tr><td>1</td></tr></table>") == (
+        '<div class="wide"><table><tr><td>1</td></tr></table></div>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("html", "shown"),
+    [
+        ("<p>words first</p>", True),
+        ('<p><img src="https://e.example/other.png"></p>', False),
+        ('<figure>\n<img src="https://e.example/other.png"></figure>', False),
+        ('<p>words</p><img src="https://e.example/a.png?x=1&amp;y=2">', False),
+    ],
+)
+def test_a_posts_picture_is_shown_once(html: str, shown: bool, post: Callable[..., DigestPost]) -> None:
+    assert shows_picture(post(html=html, image=Image(url="https://e.example/a.png?x=1&y=2"))) is shown
+    assert not shows_picture(post(html=html, image=None))
+
+
+def test_a_picture_must_be_on_the_web(post: Callable[..., DigestPost]) -> None:
+    assert not shows_picture(post(image=Image(url="file:///etc/passwd")))
+
+
+def test_clipping_ends_after_a_whole_word() -> None:
+    assert clip("one two\nthree", 20) == "one two three"
+    assert clip("one two three", 12) == "one two…"
+    assert clip("undividable", 6) == "undiv…"
+
+
+def test_instants_are_written_in_local_time() -> None:
+    instant = datetime(2024, 12, 31, 20, 15, 9, tzinfo=UTC)
+    assert Languages([]).words("en").day(instant, "Asia/Phnom_Penh") == "1 January 2025"
+    assert time(instant, "Asia/Phnom_Penh") == "03:15"
+    assert machine(instant) == "2024-12-31T20:15:09Z"
+
+
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [("en", "latn"), ("km", "khmr"), ("ar-EG", "arab"), ("zh", "hans"), ("zh-TW", "hant"),
+     ("zh-Hant", "hant"),     ("ja", "jpan"), ("sr-Cyrl", "cyrl"), ("he", "hebr")],
+)  # fmt: skip
+def test_a_language_names_its_script(language: str, name: str) -> None:
+    assert script(language) == name

@@ -1,0 +1,209 @@
+"""The commands for one mailing, on a real site: what they show, order, decide and prove."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from mailsite import MailSite, readers
+
+from publisher.app import App, fixed
+from publisher.cli import publisher
+from publisher.config import load
+from publisher.core.errors import Refused, UsageError
+from publisher.services.delivery import unknown_outcomes
+from publisher.services.subscribers import subscribe
+
+BEFORE, NOW = datetime(2026, 10, 5, 7, tzinfo=UTC), datetime(2026, 10, 6, 9, tzinfo=UTC)
+READERS = ["ann@example.org", "bob@example.org", "cy@example.org"]
+TOML = """
+[site]
+title = "The Harbour"
+url = "https://harbour.example/"
+id_authority = "harbour.example,2026"
+[[lists]]
+slug = "daily"
+from = "The Harbour <news@harbour.example>"
+cadence = "daily"
+at = "08:00"
+"""
+
+
+class Site:
+    """A site with a planned digest for three readers that nobody has sent yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "posts").mkdir(parents=True)
+        (folder / "publisher.toml").write_text(TOML, encoding="utf-8")
+        self.at(BEFORE).publish()
+        app = self.at(BEFORE)
+        for reader in READERS:
+            subscribe.add(app.parts, app.settings.lists[0], reader, BEFORE, confirmed=True)
+        (folder / "posts/new.md").write_text(
+            "---\ntitle: New\ndate: 2026-10-06\n---\nWords.\n", encoding="utf-8"
+        )
+        self.at(NOW).publish()
+
+    def at(self, now: datetime) -> App:
+        return App(load(self.folder), clock=fixed(now), environ={})
+
+    def run(self, *args: str, code: int = 0) -> Result:
+        clock = () if args[0] in ("list", "show", "rebuild") else ("--at", NOW.isoformat())
+        result = CliRunner().invoke(publisher, ["mailings", *args, *clock, "--site", str(self.folder)])
+        if code == 0 and result.exception:
+            raise result.exception
+        assert result.exit_code == code
+        return result
+
+    def json(self, *args: str) -> Any:
+        return json.loads(self.run(*args, "--json").stdout)
+
+    def deliver(self) -> None:
+        self.at(NOW).deliver()
+
+    def mails(self) -> int:
+        return len([*(self.folder / "outbox").glob("*.eml")])
+
+    def doubt(self) -> None:
+        """All three were being sent by a run that is dead, and nobody can tell what became of them."""
+        store = self.at(NOW).store
+        batch = store.claim("dead", NOW, NOW)
+        assert batch is not None
+        store.intend("dead", [(1, n) for n in (1, 2, 3)], NOW)
+        store.recover("mine", NOW, alone=True)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path / "site")
+
+
+def test_what_list_and_show_say_of_a_mailing(site: Site) -> None:
+    [row] = site.json("list")
+    assert {key: row[key] for key in ("id", "list", "state", "planned")} == {
+        "id": 1,
+        "list": "daily",
+        "state": "ready",
+        "planned": 3,
+    }
+    assert row["counts"]["queued"] == 3
+    assert set(row["counts"]) == {
+        "queued",
+        "claimed",
+        "sending",
+        "accepted",
+        "rejected",
+        "unknown",
+        "skipped",
+        "cancelled",
+    }
+    site.doubt()
+    shown = site.json("show", "1")
+    assert [doubt["address"] for doubt in shown["in_doubt"]] == READERS
+    assert all(doubt["message_id"].startswith("<1.") for doubt in shown["in_doubt"])
+    assert {doubt["at"] for doubt in shown["in_doubt"]} == {"2026-10-06T09:00:00Z"}
+    assert shown["replies"] == []
+    assert site.run("show", "1").stdout.count("in doubt  ") == 3
+
+
+def test_a_paused_mailing_sends_nothing_and_a_resumed_one_sends_all(site: Site) -> None:
+    assert "mailing 1 is paused (operator)" in site.run("pause", "1").stderr
+    site.deliver()
+    assert site.mails() == 0
+    site.run("resume", "1")
+    site.deliver()
+    assert site.mails() == 3
+
+
+def test_cancelling_must_be_meant(site: Site) -> None:
+    with pytest.raises(UsageError, match="mailing 1: cancel: 3 deliveries will not be sent; say --yes if"):
+        site.run("cancel", "1")
+    assert "would cancel" in site.run("cancel", "1", "--dry-run").stderr
+    site.run("cancel", "1", "--yes")
+    site.deliver()
+    assert (site.mails(), site.json("list")[0]["counts"]["cancelled"]) == (0, 3)
+    with pytest.raises(Refused, match="mailing 1: is cancelled"):
+        site.run("resume", "1")
+
+
+def test_there_is_nothing_to_cancel_where_all_is_sent(site: Site) -> None:
+    site.deliver()
+    with pytest.raises(Refused, match="mailing 1: is done; nothing of it is left to be sent"):
+        site.run("cancel", "1")
+
+
+def test_what_does_not_await_approval_cannot_be_approved(site: Site) -> None:
+    with pytest.raises(Refused, match="mailing 1: does not await approval, it is ready"):
+        site.run("approve", "1")
+    with pytest.raises(UsageError, match="no mailing 7; `publisher mailings list` names them"):
+        site.run("pause", "7")
+
+
+def test_a_doubt_can_be_taken_for_accepted(site: Site) -> None:
+    site.doubt()
+    site.run("resolve", "1", "--accept", "--only", "bob@example.org")
+    assert [doubt["address"] for doubt in site.json("show", "1")["in_doubt"]] == [READERS[0], READERS[2]]
+    site.run("resolve", "1", "--accept")
+    shown = site.json("show", "1")
+    assert (shown["counts"]["accepted"], shown["state"], shown["in_doubt"]) == (3, "done", [])
+    assert shown["replies"] == [{"reply": "taken for accepted by the operator", "count": 3}]
+
+
+def test_a_doubt_can_be_sent_again_and_goes_out_once(site: Site) -> None:
+    site.doubt()
+    names = {doubt["message_id"] for doubt in site.json("show", "1")["in_doubt"]}
+    with pytest.raises(UsageError, match="3 messages will be sent again; who did get it gets it twice"):
+        site.run("resolve", "1", "--resend")
+    site.run("resolve", "1", "--resend", "--yes")
+    site.deliver()
+    mails = [file.read_text("utf-8") for file in (site.folder / "outbox").glob("*.eml")]
+    assert len(mails) == 3
+    assert all(any(f"Message-ID: {name}" in mail for mail in mails) for name in names)
+
+
+def test_of_many_doubts_a_person_sees_the_first_and_a_program_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unknown_outcomes, "PART", 20)
+    many = MailSite(tmp_path / "many", readers(55))
+    app = many.app()
+    batch = app.store.claim("dead", many.now, many.now)
+    assert batch is not None
+    app.store.intend("dead", [(1, n) for n in range(1, 56)], many.now)
+    app.store.recover("mine", many.now, alone=True)
+    app.close()
+
+    def run(*args: str) -> str:
+        result = CliRunner().invoke(publisher, ["mailings", *args, "--site", str(many.folder)])
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    shown = json.loads(run("show", "1", "--json"))
+    assert sorted(doubt["address"] for doubt in shown["in_doubt"]) == sorted(many.addresses)
+    lines = run("show", "1").splitlines()
+    assert sum("@example.org" in line for line in lines) == 50
+    assert "in doubt  5 more; --json lists them all" in lines
+    run("resolve", "1", "--accept")
+    assert many.counts() == {"accepted": 55}
+
+
+def test_resolving_needs_a_decision_about_what_is_in_doubt(site: Site) -> None:
+    with pytest.raises(UsageError, match=r"whether they arrived; decide: --log FILE, --resend or --accept"):
+        site.run("resolve", "1")
+    site.deliver()
+    assert site.run("resolve", "1", "--accept").stderr == "nothing is in doubt\n"
+    assert site.run("resolve", "1", "--resend").stderr == "nothing is in doubt\n"
+    with pytest.raises(UsageError, match=r"nothing to zoe@example\.org is in doubt"):
+        site.run("resolve", "1", "--accept", "--only", "zoe@example.org")
+
+
+def test_a_rebuild_proves_the_bytes_or_says_what_differs(site: Site) -> None:
+    assert "the same bytes" in site.run("rebuild", "1", "--verify").stdout
+    assert site.json("rebuild", "1", "--verify")["same"] is True
+    templates = site.folder / "templates/email/digest"
+    templates.mkdir(parents=True)
+    (templates / "subject.txt").write_text("Other words", encoding="utf-8")
+    assert "make other bytes now" in site.run("rebuild", "1", "--verify", code=1).stdout

@@ -1,0 +1,68 @@
+"""More deliveries in doubt than are held at a time: each is asked about, none is passed over."""
+
+import re
+from pathlib import Path
+
+from mailsite import MailSite, readers
+from smtp_server import Drop, SmtpServer, on
+
+from publisher.core.delivery.mailing import MailingKind
+from publisher.services.delivery.unknown_outcomes import PART
+from publisher.services.subscribers import signup
+
+MANY = 2 * PART + 300
+
+
+def _in_doubt(site: MailSite) -> None:
+    """A run made every intent durable, and died."""
+    app = site.app()
+    while batch := app.store.claim("dead", site.now, site.now):
+        rows = [(row.mailing, row.n) for row in app.store.claimed(batch)]
+        assert app.store.intend("dead", rows, site.now) == set(rows)
+    app.close()
+
+
+def test_the_outbox_is_asked_about_each(tmp_path: Path) -> None:
+    site = MailSite(tmp_path / "site", readers(MANY))
+    _in_doubt(site)
+    outbox = site.folder / "outbox"
+    outbox.mkdir()
+    there = [outbox / f"000001-{n:08}.eml" for n in range(1, MANY + 1, 3)]
+    for file in there:
+        file.write_bytes(b"as it was written")
+    assert site.deliver().accepted == MANY - len(there)
+    assert site.counts() == {"accepted": MANY}
+    assert len(list(outbox.iterdir())) == MANY
+    assert {file.read_bytes() for file in there} == {b"as it was written"}
+
+
+def test_a_server_cannot_be_asked_and_nothing_is_sent_again(tmp_path: Path) -> None:
+    with SmtpServer() as server:
+        site = MailSite(tmp_path / "site", readers(MANY), port=server.port)
+        _in_doubt(site)
+        app = site.app()
+        tally, unknown = app.deliver()
+        app.close()
+        assert (tally.total, unknown) == (0, MANY)
+        assert server.accepted == []
+    assert site.counts() == {"unknown": MANY}
+
+
+def test_what_one_person_waits_for_is_sent_twice_at_most_and_then_in_doubt(tmp_path: Path) -> None:
+    """The line dies with each answer: nobody can tell whether the confirmation arrived."""
+    with SmtpServer(on("taken", Drop())) as server:
+        site = MailSite(tmp_path / "site", [], port=server.port)
+        app = site.app()
+        signup.sign_up(app.parts, [app.settings.lists[0]], "ann@example.org", "", site.now)
+        app.close()
+        sent = [(site.deliver(minutes=60).unknown, len(server.accepted)) for _ in range(4)]
+        assert sent == [(1, 1), (1, 2), (0, 2), (0, 2)]
+        app = site.app()
+        [mailing] = app.store.mailings()
+        [doubt] = app.store.in_doubt(mailing.id, limit=9)
+        app.close()
+        assert (mailing.kind, doubt.address, doubt.attempts) == (MailingKind.CONFIRM, "ann@example.org", 2)
+        first, second = (re.search(rb"(?m)^Message-ID: (.*)\r$", one.data) for one in server.accepted)
+        assert first
+        assert second
+        assert first[1] == second[1]

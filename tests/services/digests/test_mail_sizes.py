@@ -1,0 +1,88 @@
+"""A mail is never so large that a mailbox hides its end."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from publisher.app import App, fixed
+from publisher.config import load
+from publisher.core.digests.digest import Digest, DigestPost, Layout, Links
+from publisher.services.deps import Parts
+from publisher.services.digests.size_limit import LIMIT, content_of, shortened
+
+NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
+TOML = """
+[site]
+title = "The Harbour"
+url = "https://harbour.example/"
+[[lists]]
+slug = "daily"
+from = "The Harbour <news@harbour.example>"
+"""
+WORDS = "Every paragraph of this post is as long as the one before it, and as calm. " * 4
+LINKS = Links(unsubscribe="https://harbour.example/unsubscribe/markx")
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    folder = tmp_path_factory.mktemp("sizes")
+    (folder / "posts").mkdir()
+    (folder / "publisher.toml").write_text(TOML, encoding="utf-8")
+    app = App(load(folder), clock=fixed(NOW), environ={})
+    yield app.parts
+    app.close()
+
+
+def post(n: int, paragraphs: int) -> DigestPost:
+    return DigestPost(
+        id=f"tag:{n}",
+        revision="0",
+        title=f"Post {n} of {paragraphs}",
+        url=f"https://harbour.example/{n}/",
+        instant=NOW,
+        language="en",
+        html=f"<p>{WORDS}</p>" * paragraphs,
+        text="\n\n".join([WORDS.strip()] * paragraphs),
+        summary=WORDS[:70],
+    )
+
+
+def digest(parts: Parts, *posts: DigestPost) -> Digest:
+    return Digest(site=parts.site, list=parts.lists[0], language="en", due_at=NOW, posts=posts)
+
+
+def test_small_posts_stay_whole_and_large_ones_share_the_rest(parts: Parts) -> None:
+    posts = [post(0, 1), *(post(n, 40) for n in range(1, 20))]
+    content = content_of(parts, digest(parts, *posts), LINKS)
+    assert 60_000 < len(content.html.encode()) <= LIMIT
+    assert content.html.count("Continue reading:") == content.text.count("Continue reading:") == 19
+    assert "Post 0 of 1" in content.text
+    assert "Continue reading: Post 0 of 1" not in content.text
+    assert all(item.url in content.text for item in posts)
+
+
+def test_what_is_cut_ends_after_a_whole_paragraph_in_both_parts(parts: Parts) -> None:
+    [cut] = shortened(parts, digest(parts, post(1, 400)), 62_000).posts
+    assert cut.cut
+    assert cut.html.endswith("</p>")
+    assert len(cut.html.encode()) <= 62_000
+    assert 10 < cut.text.count("\n\n") + 1 <= cut.html.count("<p>")
+
+
+def test_a_post_of_one_huge_block_becomes_its_summary_and_a_link(parts: Parts) -> None:
+    huge = replace(post(1, 1), html=f"<p>{WORDS * 400}</p>", text=(WORDS * 400).strip())
+    content = content_of(parts, digest(parts, huge), LINKS)
+    assert len(content.html.encode()) <= LIMIT
+    assert "Continue reading:" in content.html
+    assert WORDS[:70].strip() in content.text
+
+
+def test_posts_that_find_no_room_at_all_are_counted(parts: Parts) -> None:
+    many = replace(digest(parts, *(post(n, 1) for n in range(500))), layout=Layout.TITLES)
+    content = content_of(parts, many, LINKS)
+    assert len(content.html.encode()) <= LIMIT
+    assert "Post 499 of 1" in content.html
+    assert "Post 0 of 1" not in content.html
+    assert " more posts at " in content.text

@@ -1,0 +1,30 @@
+"""A post's body is read as its generator reads it, wherever it is shown."""
+
+from tests.support.plans import post
+
+from publisher.core.mail.plain_text import finished
+from publisher.core.posts.extensions import Extension
+from publisher.markup import SafeMarkup
+from publisher.services.posts.rendered import html_of
+from publisher.services.posts.summaries import summary_of
+
+BODY = "Term\n: meaning\n"
+
+
+def test_what_a_post_says_of_its_generator_decides_how_its_body_is_read() -> None:
+    plain, mine = post("a"), post("a", extensions=(Extension.DEFINITIONS,))
+    markup = SafeMarkup()
+    assert html_of(markup, plain, BODY) == "<p>Term\n: meaning</p>"
+    assert html_of(markup, mine, BODY) == "<dl>\n<dt>Term</dt>\n<dd>meaning</dd>\n</dl>"
+    assert finished(markup.text(html_of(markup, mine, BODY))) == "Term\n  meaning\n"
+
+
+def test_a_marked_summary_is_read_so_too() -> None:
+    mine = post("a", extensions=(Extension.DEFINITIONS,), lead=len(BODY))
+    assert summary_of(SafeMarkup(), mine, BODY + "<!-- more -->\n\nRest", "") == "Term meaning"
+
+
+def test_the_language_of_a_post_decides_which_way_its_code_runs() -> None:
+    markup = SafeMarkup()
+    assert html_of(markup, post("a", language="ar"), "`ls`") == '<p><code dir="ltr">ls</code></p>'
+    assert html_of(markup, post("a", language="de"), "`ls`") == "<p><code>ls</code></p>"

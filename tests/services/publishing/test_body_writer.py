@@ -1,0 +1,48 @@
+"""Bodies are stored by another thread while files are read; none is lost, and no failure is."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from publisher.core.errors import PublisherError
+from publisher.ports import Store
+from publisher.services.publishing.body_writer import BATCH, Keeper
+from publisher.stores import open_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(f"sqlite:///{tmp_path}/publisher.db", create=True)
+    yield opened
+    opened.close()
+
+
+def test_every_body_is_stored_when_the_block_ends(store: Store) -> None:
+    bodies = {f"{n:064}": f"{n}" * (BATCH // 3 + 1) for n in range(10)} | {"f" * 64: ""}
+    with Keeper(store) as keeper:
+        for name, body in bodies.items():
+            keeper.keep(name, body)
+    assert store.bodies(bodies) == bodies
+
+
+def read(store: Store, *bodies: str) -> None:
+    """Keeps these, then fails."""
+    with Keeper(store) as keeper:
+        for n, body in enumerate(bodies):
+            keeper.keep(f"{n:064}", body)
+        raise ZeroDivisionError
+
+
+def test_a_failure_to_store_is_raised_where_bodies_are_read(store: Store, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "publisher.db") as broken:
+        broken.execute("ALTER TABLE bodies RENAME TO elsewhere")
+    broken.close()
+    with pytest.raises(PublisherError):
+        read(store, *["x" * (BATCH + 1)] * 2)
+
+
+def test_a_failure_to_read_is_not_hidden(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError):
+        read(store, "x" * (BATCH + 1))

@@ -1,0 +1,60 @@
+"""A site's first publish: a store made for it, and what becomes of that when it fails."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from publisher.app import App
+from publisher.config import load
+from publisher.core.errors import SourceError
+
+TOML = '[site]\ntitle = "T"\nurl = "https://t.example/"\nid_authority = "t.example,2026"\n'
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    (tmp_path / "publisher.toml").write_text(TOML, encoding="utf-8")
+    return App(load(tmp_path, {}))
+
+
+def _journal(app: App) -> str:
+    with closing(sqlite3.connect(app.state / "publisher.db")) as connection:
+        return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def test_a_first_publish_leaves_a_store_like_any_other(app: App) -> None:
+    (app.settings.folder / "posts").mkdir()
+    (app.settings.folder / "posts" / "a.md").write_text("---\ndate: 2026-01-01\n---\nA\n", encoding="utf-8")
+    report = app.publish(mail=False)
+    assert (len(report.published.plan.changes), _journal(app), app.first) == (1, "wal", False)
+    app.close()
+
+
+def test_a_first_publish_that_fails_leaves_nothing_half_open(app: App) -> None:
+    with pytest.raises(SourceError):
+        app.publish(mail=False)
+    assert (app.first, "store" in vars(app), _journal(app)) == (False, False, "delete")
+    (app.settings.folder / "posts").mkdir()
+    assert app.publish(mail=False).published.plan.baseline
+    assert _journal(app) == "wal"
+    app.close()
+
+
+def test_of_a_large_site_the_files_are_listed_meanwhile(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    posts = app.settings.folder / "posts"
+    posts.mkdir()
+    (posts / "a.md").write_text("---\ndate: 2026-01-01\n---\nA\n", encoding="utf-8")
+    app.publish(mail=False)
+    app.close()
+    (posts / "b.md").write_text("---\ndate: 2026-01-02\n---\nB\n", encoding="utf-8")
+    asked: list[object] = []
+    monkeypatch.setattr("publisher.app.startup.MUCH", 1)
+    for number in range(2):
+        again = App(load(app.settings.folder, {}))
+        listed = again.source._from
+        monkeypatch.setattr(again.source, "_from", lambda it, f=listed: asked.append(it) or f(it))
+        assert len(again.publish(mail=False).published.plan.changes) == 1 - number
+        again.close()
+    assert len(asked) == 2

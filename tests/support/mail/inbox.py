@@ -1,0 +1,149 @@
+"""Who should get what, told without offsets: each reader has an inbox of posts that nobody decided on yet.
+
+The oracle of the histories of mail. It knows the words of the design and shares no code with planning but the
+cadences, which have tests of their own.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from publisher.core.posts.post import Mail, Post
+from publisher.core.subscribers.cadences import CADENCES
+from publisher.core.subscribers.preferences import Choices, Rhythm
+from publisher.core.subscribers.subscription import Choice, MailingList
+
+MAX_LATE = {"daily": timedelta(hours=12), "weekly": timedelta(days=3), "monthly": timedelta(days=10)}
+
+
+@dataclass
+class Item:
+    """A post in an inbox since `at`; `again` where it is there because it was corrected."""
+
+    id: str
+    at: datetime
+    again: bool = False
+
+
+@dataclass
+class Reader:
+    """A reader's life: what waits for them, and what they got: (post id, revision) by digest."""
+
+    choices: Choices
+    due: datetime
+    active: bool = True
+    skipped: bool = False
+    inbox: list[Item] = field(default_factory=list[Item])
+    had: set[str] = field(default_factory=set[str])
+    got: list[list[tuple[str, str]]] = field(default_factory=list[list[tuple[str, str]]])
+
+
+@dataclass
+class Inboxes:
+    """The whole model: posts as they stand, and readers by name."""
+
+    spec: MailingList
+    posts: dict[str, Post] = field(default_factory=dict[str, Post])
+    live: dict[str, bool] = field(default_factory=dict[str, bool])
+    readers: dict[str, Reader] = field(default_factory=dict[str, Reader])
+    last: datetime | None = None
+    running: bool = False
+    skips: int = 0
+
+    def publish(self, id: str, post: Post, at: datetime, *, backfill: bool) -> None:
+        self.posts[id], self.live[id] = post, True
+        for reader in self.readers.values():
+            if reader.active and not backfill:
+                reader.inbox.append(Item(id, at))
+
+    def correct(self, id: str, post: Post, at: datetime) -> None:
+        self.posts[id] = post
+        for reader in self.readers.values():
+            if reader.active and id in reader.had:
+                reader.inbox = [item for item in reader.inbox if not (item.again and item.id == id)]
+                reader.inbox.append(Item(id, at, again=True))
+
+    def join(self, name: str, choices: Choices, now: datetime) -> None:
+        """A new life: nothing waits, whatever was before."""
+        got = self.readers[name].got if name in self.readers else []
+        self.readers[name] = Reader(choices=choices, due=now, got=got)
+        self.set_due(name, now)
+
+    def set_due(self, name: str, now: datetime) -> None:
+        reader = self.readers[name]
+        rhythm = self.rhythm(reader)
+        reader.due = CADENCES[rhythm.cadence].after(now, rhythm)
+
+    def rhythm(self, reader: Reader) -> Rhythm:
+        spec, pace, may = self.spec, reader.choices.pace, self.spec.readers_choose
+        own = pace.cadence if Choice.CADENCE in may and pace.cadence else ""
+        return Rhythm(
+            cadence=own or spec.cadence,
+            on=pace.on if own and pace.on else spec.on if own in ("", spec.cadence) else "",
+            at=pace.at if pace.at and Choice.HOUR in may else spec.at,
+            timezone=pace.timezone if pace.timezone and Choice.HOUR in may else spec.timezone,
+        )
+
+    def tick(self, now: datetime, *, send: bool = False) -> None:
+        """What one look at the clock does."""
+        awake = [r for r in self.readers.values() if r.active and not r.choices.paused]
+        for reader in awake:
+            rhythm = self.rhythm(reader)
+            cadence = CADENCES[rhythm.cadence]
+            if reader.due > now and send:
+                reader.due = now
+            elif reader.due > now and not cadence.at_once:
+                reader.due = cadence.after(now, rhythm)
+            elif reader.due > now + timedelta(milliseconds=1):  # "at once" is the very next moment
+                reader.due = now
+        due = [r for r in awake if r.due <= now]
+        newest: dict[object, datetime] = {}
+        for reader in due:
+            newest[reader.choices.pace] = max(reader.due, newest.get(reader.choices.pace, reader.due))
+        for reader in due:
+            self._serve(reader, newest[reader.choices.pace], now, send=send)
+
+    def _serve(self, reader: Reader, newest: datetime, now: datetime, *, send: bool) -> None:
+        rhythm = self.rhythm(reader)
+        cadence = CADENCES[rhythm.cadence]
+        reader.due = cadence.after(now, rhythm)
+        delay = timedelta(0) if send else self.spec.delay
+        ripe = [item for item in reader.inbox if not delay or item.at <= now - delay]
+        chosen = [item for item in ripe if self._wanted(reader, item)]
+        if not send and 0 < len(chosen) < self.spec.min_posts:
+            return
+        if chosen and not send and self._too_late(rhythm, newest, now) and not reader.skipped:
+            reader.skipped = True
+            self.skips += 1
+            return
+        reader.skipped = False
+        reader.inbox = [item for item in reader.inbox if item not in ripe]
+        if chosen:
+            reader.had |= {item.id for item in chosen}
+            reader.got.append([(item.id, self.posts[item.id].revision) for item in chosen])
+
+    def _too_late(self, rhythm: Rhythm, newest: datetime, now: datetime) -> bool:
+        """Whether a digest waits for the next one, which `run` is there to send."""
+        cadence, most = CADENCES[rhythm.cadence], self.spec.max_late
+        if not self.running or cadence.at_once:
+            return False
+        most = MAX_LATE[rhythm.cadence] if most is None else most
+        return now - max(cadence.latest(now, rhythm), newest) > most
+
+    def _wanted(self, reader: Reader, item: Item) -> bool:
+        post, taste, may = self.posts[item.id], reader.choices.taste, self.spec.readers_choose
+        if not self.live[item.id] or post.mail is Mail.NEVER:
+            return False
+        if item.again:
+            return True
+        if Choice.LANGUAGE in may and taste.language and post.language.split("-")[0] != taste.language:
+            return False
+        about = Choice.TOPICS not in may or not taste.topics or bool(set(taste.topics) & set(post.categories))
+        return about and (not self.spec.where.category or self.spec.where.category[0] in post.categories)
+
+    def choose(self, name: str, choices: Choices, now: datetime) -> None:
+        reader = self.readers[name]
+        reader.choices = choices
+        self.set_due(name, now)
+
+    def pause(self, name: str, now: datetime, *, paused: bool) -> None:
+        self.choose(name, replace(self.readers[name].choices, paused=paused), now)
