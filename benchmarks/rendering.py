@@ -20,7 +20,7 @@ from benchmarks.making import make_posts
 from benchmarks.table import table
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.rendering import inline_cache
+from publisher.rendering import inlining
 from publisher.services.digests.compose import Pairs, composed, digest_of
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
@@ -98,8 +98,8 @@ def before_inlining(digest: Callable[[int], str]) -> str:
         return rendered
 
     with (
-        patch.object(inline_cache.Marks, "whole", lambda *_: False),
-        patch.object(inline_cache, "assemble", keep),
+        patch.object(inlining.Marks, "whole", lambda *_: False),
+        patch.object(inlining, "assemble", keep),
     ):
         return digest(0)
 

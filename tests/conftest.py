@@ -55,6 +55,6 @@ def each_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """`asyncio.run` runs in Python's own loop, and in the one that mail is sent in where that is there."""
     if request.param == "uvloop":
         pytest.importorskip("uvloop", reason="uvloop is not made for this system")
-        from publisher.services.delivery.looping import run
+        from publisher.services.delivery.deliver import run
 
         monkeypatch.setattr(asyncio, "run", run)

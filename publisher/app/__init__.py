@@ -2,8 +2,8 @@
 
 from publisher.app.app import REST, SCHEDULE, App, Report
 from publisher.app.clock import fixed, wall_clock
+from publisher.app.container import packaged
 from publisher.app.dkim_keys import DkimRecord, dkim_keys
-from publisher.app.resources import packaged
 
 __all__ = [
     "REST",

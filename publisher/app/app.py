@@ -17,21 +17,18 @@ from typing import TYPE_CHECKING, Any
 from publisher import services
 from publisher.app.backup import must_be_up_to_date
 from publisher.app.clock import must_not_be_ahead, wall_clock
-from publisher.app.container import make_parts, make_signer, make_source, stamp
-from publisher.app.cycles import uncollected
-from publisher.app.network import naming
-from publisher.app.resources import packaged
-from publisher.app.startup import reading_ahead
+from publisher.app.container import make_parts, make_signer, make_source, naming, packaged, stamp
+from publisher.app.startup import reading_ahead, uncollected
 from publisher.config import Settings
 from publisher.core.errors import PublisherError, Refused
 from publisher.core.publishing.guards import NO_ANSWERS, Answers
 from publisher.failpoints import failpoint
 
 if TYPE_CHECKING:
-    from publisher.core.clocks import Behind
     from publisher.core.publishing.guards import Guard
     from publisher.core.publishing.plan import Plan
     from publisher.core.subscribers.subscription import MailingList
+    from publisher.core.times import Behind
     from publisher.core.tokens import KeyRing
     from publisher.ports import Clock, Signer, Store
     from publisher.services.delivery import deliver

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from publisher.app.app import App
-    from publisher.core.clocks import Behind
+    from publisher.core.times import Behind
     from publisher.services.deps import Parts
     from publisher.services.operations import reconcile
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from publisher.core.clocks import LEEWAY
 from publisher.core.errors import Refused
+from publisher.core.times import LEEWAY
 
 if TYPE_CHECKING:
     from publisher.ports import Clock

@@ -1,14 +1,19 @@
-"""Which parts a site is made of: the only place that picks them."""
+"""Which parts a site is made of: the only place that picks them.
+
+How ids are made, and the parts that look at the world outside; loaded when something asks for them.
+
+What ships with Publisher: templates, the default settings, the example site.
+"""
 
 import hashlib
 import secrets
 import time
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publisher import __version__
-from publisher.app import network
 from publisher.app.clock import wall_clock
 from publisher.core.errors import SettingsError
 
@@ -18,7 +23,8 @@ if TYPE_CHECKING:
     from publisher.core.addresses import Blocklist
     from publisher.core.delivery.relays import Relay
     from publisher.core.delivery.throttling import Pacing
-    from publisher.ports import Quotas, Signer
+    from publisher.core.publishing.ids import Naming
+    from publisher.ports import Adoptions, FeedReader, Moves, Quotas, Signer, Web
     from publisher.services.deps import Parts
     from publisher.sources import FolderSource
 
@@ -40,7 +46,7 @@ def make_parts(app: "App", *, sends: bool = True) -> "Parts":
         site=settings.site,
         feeds=settings.feeds,
         lists=settings.lists,
-        naming=network.naming(app),
+        naming=naming(app),
         hubs=settings.websub.hubs,
         max_age=settings.posts.max_age,
         pages=settings.posts.pages,
@@ -68,10 +74,10 @@ def make_parts(app: "App", *, sends: bool = True) -> "Parts":
         ring=lambda: app.ring,
         pacing=pacing(settings.mail),
         ticks=time.monotonic,
-        adoptions=network.adoptions(app),
-        moves=network.moves(app),
-        reader=network.reader,
-        web=network.web,
+        adoptions=adoptions(app),
+        moves=moves(app),
+        reader=reader,
+        web=web,
         signer=lambda: app.signer,
         asks=settings.site.public_url if settings.mail.transport == "smtp" else "",
         run_is_active=app.run_is_active,
@@ -108,7 +114,7 @@ def quotas(app: "App", run: str) -> "Quotas | None":
     """What keeps the quotas of relays; None: there are none."""
     if not pacing(app.settings.mail).quotas:
         return None
-    from publisher.services.delivery.relay_quotas import Quotas
+    from publisher.services.delivery.circuit_breakers import Quotas
 
     return Quotas(lambda: app.store, run, app.clock)
 
@@ -184,3 +190,55 @@ def stamp(app: "App") -> str:
         with suppress(OSError):  # an editor's own file, gone already; a template is read again
             found.update(file.name.encode() + b"\0" + file.read_bytes())
     return found.hexdigest()[:16]
+
+
+def naming(app: "App") -> "Naming":
+    """How ids of new posts are made. Raises SettingsError: the file of adopted ids is broken."""
+    from publisher.core.publishing.adoption import Adopted
+    from publisher.core.publishing.ids import Naming
+
+    return Naming(
+        authority=app.settings.site.id_authority,
+        by_permalink=app.settings.posts.ids == "permalink",
+        adopted=Adopted(adoptions(app).entries()),
+    )
+
+
+def adoptions(app: "App") -> "Adoptions":
+    """The file of adopted ids, beside publisher.toml."""
+    from publisher.stores.files.redirects import AdoptedFile
+
+    return AdoptedFile(app.settings.folder / "adopted.json")
+
+
+def moves(app: "App") -> "Moves":
+    """The file of feeds that moved or ended, beside publisher.toml."""
+    from publisher.stores.files.redirects import MovedFile
+
+    return MovedFile(app.settings.folder / "moved.json")
+
+
+def reader() -> "FeedReader":
+    """What reads feeds of others."""
+    from publisher.fetching.feed_reader import Reader
+
+    return Reader()
+
+
+def web() -> "Web":
+    """What fetches documents and tells hubs."""
+    from publisher.fetching import Web
+
+    return Web()
+
+
+PACKAGE = Path(__file__).parent.parent
+
+
+def packaged(name: str) -> Path:
+    """A folder that ships with Publisher: inside the package when installed, beside it in a checkout."""
+    inside = PACKAGE / "_data" / name
+    return inside if inside.is_dir() else PACKAGE.parent / _BESIDE.get(name, name)
+
+
+_BESIDE = {"example": "examples/site"}

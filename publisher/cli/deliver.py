@@ -5,8 +5,8 @@ import click
 from publisher.app import App
 from publisher.cli.common import Site, count, say, show_json, site_options, warn_of_readable
 from publisher.cli.progress import delivery_progress
-from publisher.core.clocks import in_zone
 from publisher.core.delivery.holds import in_words
+from publisher.core.times import in_zone
 
 NAMED = 3
 """Mailings that are held, of which a person is told when nothing is due."""

@@ -1,4 +1,9 @@
-"""feeds: list, move, end, rebuild, ping."""
+"""feeds: list, move, end, rebuild, ping.
+
+Hubs told, and how it is said.
+
+feeds snippet: configuration for a web server that serves public/ by itself.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,12 +12,37 @@ import click
 
 from publisher.app import App
 from publisher.cli.common import Site, count, echo, say, show_json, site_options, utc
-from publisher.cli.pinging import say_pinged
-from publisher.cli.snippets import snippet_
 from publisher.core.errors import UsageError
 from publisher.core.feeds.redirects import Move
-from publisher.services.feeds import feed_index, redirects
-from publisher.services.feeds.archives import rebuild_archives
+from publisher.services.feeds import feed_pages, redirects
+from publisher.services.feeds.feeds import rebuild_archives
+from publisher.services.feeds.server_snippets import SERVERS, snippet
+
+
+@click.command("snippet")
+@site_options()
+@click.argument("server", metavar="SERVER", type=click.Choice(list(SERVERS)))
+def snippet_(site: Site, server: str) -> None:
+    """Prints configuration for a web server that serves public/ by itself.
+
+    SERVER is nginx, apache, caddy, or, for hosts such as Netlify and Cloudflare Pages, headers (their file
+    _headers) or redirects (their file _redirects). Print it again when feeds change or move.
+    """
+    app = site.open()
+    web = app.settings.web
+    echo(snippet(app.parts, server, app.public.resolve(), f"{web.host}:{web.port}"), nl=False)
+
+
+def say_pinged(app: App) -> list[dict[str, Any]]:
+    """Tells the hubs whose time has come; a line for each hub on stderr, and the same as data."""
+    pinged = app.ping()
+    for hub in dict.fromkeys(ping.hub for ping in pinged.told):
+        number = sum(ping.hub == hub for ping in pinged.told)
+        say(f"told {hub} of {count(number, 'feed')}")
+    for hub, reply in dict.fromkeys((ping.hub, ping.reply) for ping in pinged.failed):
+        say(f"hub {hub} was not told ({reply}); it is asked again later, by `run`, `publish` or `feeds ping`")
+    rows = [{"hub": ping.hub, "topic": ping.topic, "told": True, "reply": ""} for ping in pinged.told]
+    return rows + [{"hub": p.hub, "topic": p.topic, "told": False, "reply": p.reply} for p in pinged.failed]
 
 
 @click.group()
@@ -25,7 +55,7 @@ def feeds() -> None:
 def list_(site: Site, as_json: bool) -> None:
     """Each document of each feed, and every address that moved or ended."""
     app = site.open()
-    rows, moves = feed_index.documents(app.parts), app.store.moves()
+    rows, moves = feed_pages.documents(app.parts), app.store.moves()
     if as_json:
         values = [
             {"slug": r.slug, "path": r.path, "url": r.url, "entries": r.entries, "archive": r.archive}

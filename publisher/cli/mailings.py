@@ -11,19 +11,19 @@ import click
 
 from publisher.app import App
 from publisher.cli.common import Site, confirm, count, echo, say, show_json, show_json_with, site_options, utc
-from publisher.cli.progress_bar import bar
-from publisher.core.clocks import in_zone
+from publisher.cli.progress import bar
 from publisher.core.delivery.bounces import HELD, Severity
 from publisher.core.delivery.holds import OVER, Order, in_words
 from publisher.core.delivery.mailing import InDoubt, Mailing, MailingState, State
 from publisher.core.delivery.relay_logs import Became
 from publisher.core.errors import Refused, UsageError
+from publisher.core.times import in_zone
 from publisher.services.delivery.unknown_outcomes import doubts as doubts_of
 from publisher.services.mail.messages import message_id
 from publisher.services.operations import mailings as verbs
 
 if TYPE_CHECKING:
-    from publisher.services.delivery.relay_log import Reading
+    from publisher.services.delivery.unknown_outcomes import Reading
 
 LISTED = 50
 """Deliveries in doubt that a person is shown."""
@@ -216,7 +216,7 @@ def _resolve_by_log(
 ) -> None:
     from publisher.core.delivery.relay_logs import time_of
     from publisher.imports.log_files import lines_of, size_of
-    from publisher.services.delivery.relay_log import Settled, resolve_by_log
+    from publisher.services.delivery.unknown_outcomes import Settled, resolve_by_log
 
     now = app.clock()
     local = now.astimezone().tzinfo or UTC

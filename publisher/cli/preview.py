@@ -9,7 +9,7 @@ from publisher.cli.common import Site, echo, say, site_options, the_list
 from publisher.core.mail.lint import Problem
 from publisher.core.mail.message import Verdict
 from publisher.preview_server import Shown, serve
-from publisher.services.digests.test_send import send_test
+from publisher.services.digests.preview import send_test
 
 
 @click.command()

@@ -20,10 +20,9 @@ from publisher.cli.common import (
     warn_of_clock,
     warn_of_readable,
 )
-from publisher.cli.pinging import say_pinged
+from publisher.cli.due_readers import say_skipped, say_waiting, skipped_json, waiting_json
+from publisher.cli.feeds import say_pinged
 from publisher.cli.progress import delivery_progress
-from publisher.cli.waiting_readers import say_skipped, say_waiting, skipped_json, waiting_json
-from publisher.core.clocks import in_zone
 from publisher.core.delivery.holds import in_words
 from publisher.core.errors import UsageError
 from publisher.core.mail.lint.problem import Rule
@@ -32,6 +31,7 @@ from publisher.core.publishing.guards import WAYS, Answers, Guard
 from publisher.core.publishing.log import Kind
 from publisher.core.publishing.plan import Plan, of_kind
 from publisher.core.site_proof import RULE as PUBLIC_URL
+from publisher.core.times import in_zone
 
 if TYPE_CHECKING:
     from publisher.core.digests.due import Candidate

@@ -8,7 +8,7 @@ import click
 
 from publisher.app.simulation import simulated
 from publisher.cli.common import Site, a_time, count, echo, say, show_json, site_options, utc, when
-from publisher.cli.waiting_readers import skipped_json
+from publisher.cli.due_readers import skipped_json
 from publisher.core.times import read_duration
 from publisher.services.operations.simulate import Happening
 

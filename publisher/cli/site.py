@@ -10,12 +10,12 @@ import click
 
 from publisher.app import wall_clock
 from publisher.cli.common import Site, count, echo, say, show_json, site_options
-from publisher.cli.waiting_readers import wait_in_words, waiting_json
+from publisher.cli.due_readers import wait_in_words, waiting_json
 from publisher.config import problems
-from publisher.core.clocks import in_zone
 from publisher.core.delivery.holds import in_words
 from publisher.core.errors import SettingsError
 from publisher.core.mail.lint.problem import Rule
+from publisher.core.times import in_zone
 
 
 @click.command()

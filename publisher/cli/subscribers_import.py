@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from publisher.app import App
-from publisher.app.site_copy import on_a_copy
+from publisher.app.simulation import on_a_copy
 from publisher.cli.common import Site, count, say, show_json, site_options, the_list
-from publisher.cli.progress_bar import bar
+from publisher.cli.progress import bar
 from publisher.core.errors import UsageError
 from publisher.core.subscribers.import_columns import FileScan, ScanOptions, must_have
 from publisher.core.subscribers.import_rows import Row, RowParser

@@ -23,7 +23,7 @@ from publisher.config.url_checks import check_places
 from publisher.core.colors import Palette, for_the_dark
 from publisher.core.errors import SettingsError
 from publisher.core.feeds.feed import FeedSpec
-from publisher.core.publishing.links import host_of
+from publisher.core.publishing.adoption import host_of
 from publisher.core.site import Logo, Person, Site
 from publisher.core.subscribers.subscription import Choice, MailingList
 

@@ -1,8 +1,13 @@
-"""What the whole site shares."""
+"""What the whole site shares.
 
+The licence that a rights line names, as the address machines know it by (RFC 4946).
+"""
+
+import re
 from dataclasses import dataclass, field
 
 from publisher.core.colors import Palette
+from publisher.core.patterns import lazy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +66,21 @@ def direction(language: str) -> str:
     if len(parts) > 1 and len(parts[1]) == 4:
         return "rtl" if parts[1] in {"arab", "hebr", "syrc", "thaa", "nkoo", "adlm"} else "ltr"
     return "rtl" if parts[0] in RTL_LANGUAGES else "ltr"
+
+
+_URL = lazy(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
+_CREATIVE_COMMONS = lazy(
+    r"\bCC[ -](BY(?:-NC)?(?:-(?:SA|ND))?)[ -](\d\.\d)\b|\bCC0(?:[ -](\d\.\d))?\b", re.IGNORECASE
+)
+
+
+def license_of(rights: str) -> str:
+    """The URL in `rights`, or that of the Creative Commons licence it names ("CC BY 4.0"); "" for none."""
+    if found := _URL.search(rights):
+        return found[0]
+    found = _CREATIVE_COMMONS.search(rights.replace("CC BY ", "CC-BY "))
+    if found is None:
+        return ""
+    if found[1] is None:
+        return f"https://creativecommons.org/publicdomain/zero/{found[3] or '1.0'}/"
+    return f"https://creativecommons.org/licenses/{found[1].lower()}/{found[2]}/"

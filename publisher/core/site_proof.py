@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from hmac import compare_digest
 
-from publisher.core.macs import mac
-from publisher.core.tokens import KeyRing
+from publisher.core.tokens import KeyRing, mac
 
 PATH = "healthz"
 """Where it is asked, under web.public_url."""

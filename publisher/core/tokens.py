@@ -4,20 +4,52 @@ A token is base64url without padding of  purpose(1) key(1) subscription(8) gener
 the mac is HMAC-SHA256 over all before it under a key of the site's, cut to 16 bytes. `expires` counts
 minutes since 1970 and is 0 for never. 46 characters, safe in a URL and in quoted-printable.
 Each token has one spelling: another text for the same bytes does not verify.
+
+HMAC-SHA256 (RFC 2104) for the few keys that each message needs: their first blocks are hashed once.
 """
 
 import base64
 import binascii
+import hashlib
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
 from hmac import compare_digest
+from typing import Protocol
 
 from publisher.core.addresses import Address, identity, mailbox_of
 from publisher.core.errors import TokenError
-from publisher.core.macs import mac
+
+_BLOCK = 64
+_INNER, _OUTER = bytes(n ^ 0x36 for n in range(256)), bytes(n ^ 0x5C for n in range(256))
+
+
+class Hash(Protocol):
+    """A SHA-256 under way, as hashlib has it."""
+
+    def copy(self) -> "Hash": ...
+    def update(self, data: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+def mac(key: bytes, purpose: bytes, text: bytes) -> bytes:
+    """32 bytes: what `hmac.digest(key, purpose + text, "sha256")` gives, in a third of the time."""
+    inner, outer = _begun(key, purpose)
+    inner, outer = inner.copy(), outer.copy()
+    inner.update(text)
+    outer.update(inner.digest())
+    return outer.digest()
+
+
+@lru_cache(maxsize=32)
+def _begun(key: bytes, purpose: bytes) -> tuple[Hash, Hash]:
+    if len(key) > _BLOCK:
+        key = hashlib.sha256(key).digest()
+    block = key.ljust(_BLOCK, b"\0")
+    return hashlib.sha256(block.translate(_INNER) + purpose), hashlib.sha256(block.translate(_OUTER))
 
 
 class Purpose(IntEnum):

@@ -1,9 +1,57 @@
-"""What a document is: a feed of some format, a page that names one, or neither."""
+"""What a document is: a feed of some format, a page that names one, or neither.
+
+JSON Feed 1.0 and 1.1.
+"""
+
+import json
+from typing import Any, cast
 
 from publisher.core.errors import Refused
-from publisher.core.publishing.adoption import OldFeed
-from publisher.fetching.json_feed import read_json
-from publisher.fetching.xml_feed import feed_of_page, read_xml
+from publisher.core.publishing.adoption import OldEntry, OldFeed
+from publisher.fetching.xml_feed import feed_of_page, instant, read_xml
+
+Json = dict[str, Any]
+
+
+def read_json(data: bytes) -> OldFeed | None:
+    """The feed, newest entries first; None: not a JSON Feed."""
+    try:
+        value: object = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    feed = _table(value)
+    if "jsonfeed.org/version/" not in _text(feed.get("version")):
+        return None
+    given = feed.get("items")
+    items = cast("list[object]", given) if isinstance(given, list) else []
+    entries = [entry for item in items if (entry := _entry(_table(item))) is not None]
+    return OldFeed(entries=tuple(entries), title=_text(feed.get("title")), older=_text(feed.get("next_url")))
+
+
+def _entry(item: Json) -> OldEntry | None:
+    links = tuple(link for key in ("url", "external_url") if (link := _text(item.get(key))))
+    id = _text(item.get("id")) or (links[0] if links else "")
+    if not id:
+        return None
+    return OldEntry(
+        id=id,
+        links=links or ((id,) if id.startswith("http") else ()),
+        title=_text(item.get("title")),
+        published=instant(_text(item.get("date_published"))),
+        updated=instant(_text(item.get("date_modified"))),
+    )
+
+
+def _table(value: object) -> Json:
+    return cast("Json", value) if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    """A number is an id too (JSON Feed 1.1: "coerced to string")."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return ""
+    return str(value).strip()
+
 
 LARGEST = 64 * 2**20
 """Bytes of a document that is read at all."""

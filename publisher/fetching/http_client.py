@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from publisher.core.errors import OutputError, Refused
 from publisher.core.feeds.websub import Told
-from publisher.core.publishing.links import joined
+from publisher.core.publishing.adoption import joined
 from publisher.fetching.ssrf_guard import AGENT, connection
 from publisher.ports.network import Reply
 

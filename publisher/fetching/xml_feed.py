@@ -2,17 +2,32 @@
 
 Elements are known by their local names: the namespaces of old feeds are spelt in many ways. Entities are
 not expanded and nothing is fetched; what is not well-formed is read as far as it goes.
+
+Instants as feeds write them: RFC 3339 in Atom and JSON Feed, RFC 822 in RSS.
 """
 
 import html
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from lxml import etree
 
-from publisher.core.publishing.adoption import OldEntry, OldFeed
-from publisher.core.publishing.links import joined
-from publisher.fetching.feed_dates import instant
+from publisher.core.publishing.adoption import OldEntry, OldFeed, joined
+
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def instant(text: str) -> datetime | None:
+    """Aware, UTC; a time without a zone is UTC. None: not understood."""
+    text = text.strip()
+    try:
+        found = datetime.fromisoformat(text) if _ISO.match(text) else parsedate_to_datetime(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
 
 Element = etree._Element  # pyright: ignore[reportPrivateUsage]  # lxml has no other name for its type
 

@@ -1,15 +1,49 @@
 """Bodies of posts as whoever asks for them sees it. How they are made is loaded when there is a body: most
 commands meet none.
+
+Bodies that were made safe, kept by what they were made of: feeds, pages and mails show the same ones.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from publisher.core.posts.assets import NO_FILES, Placed
-from publisher.core.posts.extensions import Extension
+from publisher.core.posts.post import Extension
 from publisher.core.posts.post import Markup as Kind
 from publisher.core.site import direction
-from publisher.markup.body_cache import Kept
+
+LIMIT = 16_000_000
+"""Characters of HTML that are kept; the longest unused go first."""
+
+
+class Kept:
+    """Texts by their inputs, within a number of characters. Safe to share between threads."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._size = 0
+        self._texts: OrderedDict[bytes, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, inputs: tuple[object, ...], make: Callable[[], str]) -> str:
+        """What `make` made of equal `inputs` before, else what it makes now. They are told apart by repr."""
+        name = hashlib.sha256(repr(inputs).encode("utf-8", "surrogatepass")).digest()
+        with self._lock:
+            found = self._texts.get(name)
+            if found is not None:
+                self._texts.move_to_end(name)
+                return found
+        made = make()
+        with self._lock:
+            self._size += len(made) - len(self._texts.get(name, ""))
+            self._texts[name] = made
+            while self._size > self._limit:
+                self._size -= len(self._texts.popitem(last=False)[1])
+        return made
+
 
 WHOLE = 1000
 _NOWHERE = "https://site.invalid/"
@@ -73,7 +107,7 @@ class SafeMarkup:
         """(line of the body from 1, tag) of template code that cannot be shown and is taken away."""
         from publisher.markup.markdown import limits
         from publisher.markup.templating.shortcodes import Context
-        from publisher.markup.templating.unresolved import left_out
+        from publisher.markup.templating.templates import left_out
 
         if limits.too_odd(body):
             return []
@@ -102,6 +136,6 @@ class SafeMarkup:
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
         """The leading whole blocks of sanitised HTML within `limit` UTF-8 bytes, and whether that is
         less than all of it."""
-        from publisher.markup.html import excerpts
+        from publisher.markup.html import fragments
 
-        return excerpts.excerpt(html, limit)
+        return fragments.excerpt(html, limit)

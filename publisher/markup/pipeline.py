@@ -4,24 +4,22 @@ import re
 import unicodedata
 
 from publisher.core.posts.assets import Placed
-from publisher.core.posts.extensions import Extension
+from publisher.core.posts.post import Extension
 from publisher.core.posts.post import Markup as Kind
 from publisher.core.posts.private_passages import without_passages
-from publisher.markup.html import fragments, picture_sizes
+from publisher.markup.html import fragments
 from publisher.markup.html.media_fallbacks import Lost
 from publisher.markup.html.placeholders import reveal, shown, without
 from publisher.markup.html.sanitize import legal, sanitised
 from publisher.markup.markdown import limits
-from publisher.markup.markdown.abbreviations import Meanings, defined, explained
 from publisher.markup.markdown.admonitions import with_quotations
 from publisher.markup.markdown.commonmark import to_html
 from publisher.markup.markdown.dialects import as_commonmark
-from publisher.markup.markdown.emoji import with_emoji
+from publisher.markup.markdown.extensions import Meanings, defined, explained, with_emoji
 from publisher.markup.markdown.kramdown import after_comments, after_html, with_tables, without_empty_heads
 from publisher.markup.markdown.math import with_math
 from publisher.markup.templating.block_shortcodes import with_boxes
-from publisher.markup.templating.components import with_components, with_lines_read
-from publisher.markup.templating.mdx import without_jsx
+from publisher.markup.templating.mdx import with_components, with_lines_read, without_jsx
 from publisher.markup.templating.mdx_regions import without_expressions
 from publisher.markup.templating.shortcodes import Context
 from publisher.markup.templating.templates import resolve, without_marks
@@ -66,7 +64,7 @@ def safe(
         return limits.as_plain(shown(without_marks(resolved)))
     html = sanitised(html, context.base_url, dict(files), lost)
     if files:
-        html = picture_sizes.sized(html, [place for _, place in files])
+        html = fragments.sized(html, [place for _, place in files])
     if rtl or 'dir="rtl"' in html:
         html = _with_code_from_the_left(html)
     if "{%" in html or "{{" in html:

@@ -10,7 +10,7 @@ from html import unescape
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from publisher.core.mail.lint.links import unreachable, unusable
+from publisher.core.mail.lint.html import unreachable, unusable
 from publisher.core.posts.assets import Placed
 from publisher.core.posts.code_regions import without_code
 from publisher.core.posts.post import Markup as Kind

@@ -24,8 +24,7 @@ from publisher.ports.feeds import ViewStore
 from publisher.ports.ledger import CohortPosts, LedgerStore
 from publisher.ports.network import Adoptions, FeedReader, Moves, Web
 from publisher.ports.planning import PlanningStore
-from publisher.ports.publish_state import PromiseStore
-from publisher.ports.store import DocumentStore, FileStore, LogStore, Store, SubscriberStore
+from publisher.ports.store import DocumentStore, FileStore, LogStore, PromiseStore, Store, SubscriberStore
 
 __all__ = [
     "Adoptions",

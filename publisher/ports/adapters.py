@@ -6,13 +6,12 @@ from typing import Protocol
 
 from publisher.core.delivery.relays import Relay
 from publisher.core.digests.digest import Content, Digest, DigestPost, Links, Occasion
-from publisher.core.feeds.documents import Document
 from publisher.core.feeds.feed import Feed
+from publisher.core.feeds.feed_documents import Document
 from publisher.core.mail.dkim import Signable
 from publisher.core.mail.message import Message, Outcome, Place
 from publisher.core.posts.assets import NO_FILES, Placed
-from publisher.core.posts.extensions import Extension
-from publisher.core.posts.post import BadPost, FileStat, Parsed, Reading
+from publisher.core.posts.post import BadPost, Extension, FileStat, Parsed, Reading
 from publisher.core.posts.post import Markup as MarkupKind
 from publisher.core.site import Site
 from publisher.core.subscribers.preferences import Rhythm

@@ -1,4 +1,7 @@
-"""The socket of the store for the ledger: batches, deliveries, and what slows them down."""
+"""The socket of the store for the ledger: batches, deliveries, and what slows them down.
+
+The socket of the store for what a restored one is told.
+"""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -20,6 +23,7 @@ from publisher.core.delivery.mailing import (
 from publisher.core.delivery.relay_quotas import Quota, Spent
 from publisher.core.delivery.throttling import Gauge, Pace
 from publisher.core.mail.message import Recipe, Segment
+from publisher.core.subscribers.departures import Departure
 
 CohortPosts = tuple[int, Sequence[tuple[str, str]], str]
 """A cohort's number, its (post id, revision) pairs in the order they are shown, and its language."""
@@ -258,4 +262,46 @@ class PacingStore(Protocol):
 
     def digests_since(self, since: datetime) -> int:
         """How many deliveries of digests were accepted in the minutes from `since` on."""
+        ...
+
+
+class ReconcilingStore(Protocol):
+    """Departures, numbers and positions, from the files beside the store."""
+
+    def last_subscription(self) -> int:
+        """The highest number of a subscription; 0 without any."""
+        ...
+
+    def lacking(self, departures: Sequence[Departure]) -> Sequence[Departure]:
+        """Those of `departures` that are not done in the store, in their order."""
+        ...
+
+    def depart(self, departures: Sequence[Departure]) -> int:
+        """Does them, in one transaction: ends subscriptions, suppresses, erases, moves a subscription to its
+        new address. Idempotent; a later life of a subscription stays. Returns how many subscriptions ended,
+        or were forgotten."""
+        ...
+
+    def doubt_open(self, why: str, now: datetime) -> int:
+        """Whatever could still be sent may have been sent already: in doubt. Returns how many."""
+        ...
+
+    def served(self, spec: str, at: datetime, head: int) -> int:
+        """Readers of a list who were due at `at` have had everything up to `head`; returns how many."""
+        ...
+
+    def turn(self) -> int:
+        """How often a batch was begun or ended."""
+        ...
+
+    def skip_turns(self, last: int) -> None:
+        """Turns up to `last` are over."""
+        ...
+
+    def skip_subscriptions(self, last: int) -> None:
+        """Numbers of subscriptions up to `last` are taken."""
+        ...
+
+    def skip_mailings(self, last: int) -> None:
+        """Numbers of mailings up to `last` are taken."""
         ...

@@ -1,12 +1,15 @@
-"""The sockets of the store: one for each thing it keeps, and `Store`, which is all of them."""
+"""The sockets of the store: one for each thing it keeps, and `Store`, which is all of them.
+
+The socket of what a store keeps so that addresses stay right and hubs are told.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from publisher.core.clocks import LastEntry
 from publisher.core.delivery.mailing import NewMailing
-from publisher.core.feeds.documents import Document, Version
+from publisher.core.feeds.feed_documents import Document, Version
+from publisher.core.feeds.redirects import Move
 from publisher.core.feeds.websub import Ping
 from publisher.core.posts.post import FileStat, Post
 from publisher.core.publishing.incremental import Memory, Names
@@ -16,13 +19,12 @@ from publisher.core.subscribers.departures import Departure
 from publisher.core.subscribers.preferences import Choices
 from publisher.core.subscribers.subscription import Consent, Joined, NewReader, Subscription
 from publisher.core.subscribers.subscription import State as SubscriptionState
+from publisher.core.times import LastEntry
 from publisher.ports.feeds import ViewStore
-from publisher.ports.ledger import BounceStore, LedgerStore, PacingStore, QuotaStore
+from publisher.ports.ledger import BounceStore, LedgerStore, PacingStore, QuotaStore, ReconcilingStore
 from publisher.ports.planning import PlanningStore
-from publisher.ports.publish_state import PromiseStore
-from publisher.ports.reconciliation import ReconcilingStore
 
-if TYPE_CHECKING:  # sign-up and import have rules of their own, which other commands do without
+if TYPE_CHECKING:
     from publisher.core.subscribers.confirmation_limits import (
         ConfirmationHistory,
         SignUpDecision,
@@ -30,6 +32,61 @@ if TYPE_CHECKING:  # sign-up and import have rules of their own, which other com
     )
     from publisher.core.subscribers.import_rows import Outcome
     from publisher.core.subscribers.import_states import RowStatus
+
+
+class PromiseStore(Protocol):
+    """What outlives a publish: facts of the last one, addresses that moved or ended, hubs to be told."""
+
+    def fact(self, name: str) -> str:
+        """What was kept under that name; "" where nothing was."""
+        ...
+
+    def keep_fact(self, name: str, value: str) -> None: ...
+    def moves(self) -> Sequence[Move]:
+        """By path."""
+        ...
+
+    def move(self, path: str) -> Move | None: ...
+    def save_moves(self, new: Sequence[Move], gone: Sequence[str] = ()) -> None: ...
+    def former_addresses(self) -> Mapping[str, str]:
+        """The paths under public/ that pages of posts had before, each with the id of its post."""
+        ...
+
+    def add_former_addresses(self, found: Mapping[str, str]) -> None:
+        """More of them, path to post id; what is known already stays."""
+        ...
+
+    def redirects(self) -> Mapping[str, str]:
+        """Where former addresses and aliases of posts lead: path to path, both relative to public/."""
+        ...
+
+    def set_redirects(self, wanted: Mapping[str, str], now: datetime) -> None:
+        """`redirects` are these and no others."""
+        ...
+
+    def set_withdrawn(self, paths: Iterable[str], now: datetime) -> None:
+        """The addresses of withdrawn posts are these and no others."""
+        ...
+
+    def pings(self) -> Sequence[Ping]:
+        """All that are queued, placed or not, given up or not."""
+        ...
+
+    def place_pings(self) -> None:
+        """The documents that pings were queued with can be fetched now."""
+        ...
+
+    def claim_pings(self, now: datetime, until: datetime) -> Sequence[Ping]:
+        """Those placed whose time has come; nobody else gets them before `until`."""
+        ...
+
+    def end_ping(self, ping: Ping) -> None:
+        """Told; one queued meanwhile for newer bytes stays."""
+        ...
+
+    def defer_ping(self, ping: Ping) -> None:
+        """Not told: to be tried again at its `next_at`, or given up."""
+        ...
 
 
 class LogStore(Protocol):

@@ -26,10 +26,10 @@ from markupsafe import Markup
 
 from publisher.core.digests.digest import DigestPost
 from publisher.core.errors import TemplateError
-from publisher.core.mail.plain_text import WIDTH
+from publisher.core.mail.message import WIDTH
 from publisher.core.site import direction
 from publisher.rendering import filters, post_bodies, text_wrapping
-from publisher.rendering.inline_cache import Marks
+from publisher.rendering.inlining import Marks
 from publisher.rendering.languages import Words, tongue
 
 _STRING = "<setting>"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from publisher.core.digests.digest import Digest, DigestPost
-from publisher.core.mail.plain_text import END_WORDS, LISTEN, WATCH, WORDS
+from publisher.core.mail.message import END_WORDS, LISTEN, WATCH, WORDS
 from publisher.rendering.languages import Words
 
 _SCRIPTS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publisher.core.digests.digest import Content, Digest, DigestPost, Layout, Links, Occasion
-from publisher.core.mail.plain_text import finished
+from publisher.core.mail.message import finished
 from publisher.core.site import Site, direction
 from publisher.core.subscribers.subscription import MailingList
 from publisher.rendering import filters
@@ -129,7 +129,7 @@ class JinjaRenderer:
 
     def _html(self, name: str, values: Mapping[str, object]) -> str:
         """The HTML, its posts inlined apart; whole, where a template changes what it set apart."""
-        from publisher.rendering.inline_cache import Marks, assemble
+        from publisher.rendering.inlining import Marks, assemble
 
         file, marks = f"{name}/body.html", Marks()
         rendered = filters.clean(self._templates.render(file, {**values, "_marks": marks}))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import pairwise
 
-from publisher.core.mail.plain_text import CODE, END_CODE, HANG, VERBATIM, WIDTH, columns, plain
+from publisher.core.mail.message import CODE, END_CODE, HANG, VERBATIM, WIDTH, columns, plain
 
 _PREFIX = re.compile(r"(?:[ \t]+|> ?|[-*+•] +|\d{1,3}[.)] +)*")
 _MARKER = re.compile(r"[^>\s]")

@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING
 from publisher import core
 from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, FileStat, Parsed, Reading
-from publisher.sources.carrying import Columns, apart, flat, together, whole
 from publisher.sources.fields.assets import Files, references
-from publisher.sources.parallel import in_order, meanwhile
-from publisher.sources.prefetch import Ahead
+from publisher.sources.parallel import Columns, apart, flat, in_order, meanwhile, together, whole
 from publisher.sources.rules import SourceRules
 from publisher.sources.site_config import settle
 from publisher.sources.stable_files import Rest, Unsettled, read_at_rest
-from publisher.sources.walk import Found, Walk, stat_of
+from publisher.sources.walk import Ahead, Found, Walk, stat_of
 
 if TYPE_CHECKING:
     from publisher.sources.fields.links import Links

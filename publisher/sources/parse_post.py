@@ -1,17 +1,20 @@
-"""One file's bytes -> Parsed | BadPost. Pure: no file is opened here."""
+"""One file's bytes -> Parsed | BadPost. Pure: no file is opened here.
+
+Front matter that a body shows: `{{ page.version }}`, `{{ version }}`, `{frontMatter.version}`,
+`{{< param "version" >}}`. Only plain values; what they are is then known to whoever renders the body.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
+from itertools import islice
 from typing import TypeAlias, TypeVar
 from urllib.parse import quote
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.extensions import Extension
-from publisher.core.posts.post import BadPost, Markup, Parsed, Post, body_hash, unshifted
+from publisher.core.posts.post import BadPost, Extension, Markup, Parsed, Post, body_hash, unshifted
 from publisher.core.posts.private_passages import without_passages
-from publisher.sources.asked import asked_of
 from publisher.sources.fields import authors_and_terms, urls
 from publisher.sources.fields.links import Linked
 from publisher.sources.fields.permalinks import Facts, undated
@@ -37,6 +40,7 @@ from publisher.sources.frontmatter.values import (
     FrontMatterError,
     Value,
     fold,
+    names,
     scalars,
     table,
 )
@@ -45,8 +49,38 @@ from publisher.sources.generators.markdown_flavors import of_post, without_templ
 from publisher.sources.globs import in_scope
 from publisher.sources.ignored.paths import copied_from
 from publisher.sources.liquid.includes import Beside, constants, included
-from publisher.sources.merge_conflicts import conflict_in, is_blank
 from publisher.sources.rules import USUAL, SourceRules
+from publisher.sources.stable_files import conflict_in, is_blank
+
+_ASKED = lazy(
+    r"\{\{-?\s{0,9}(?:page\.)?(?P<liquid>[A-Za-z_][\w-]{0,60}?)\s{0,9}(?:\||-?\}\})"
+    r"|<%[-=]\s{0,9}(?P<ejs>[A-Za-z_]\w{0,60})\s{0,9}[-_]?%>"
+    r"|\{\s{0,9}front[Mm]atter\.(?P<mdx>\w{1,60})\s{0,9}\}"
+    r"|\{\{[<%]\s{0,9}param\s{1,9}[\"']?(?P<hugo>[\w-]{1,60})[\"']?\s{0,9}[>%]\}\}"
+)
+_OTHERS = names("title date content url tags categories excerpt")
+"""Names that mean something of the generator's own."""
+
+MANY, LONG = 1_000, 1_000
+_NOT_ASKED: Mapping[str, str] = {}
+
+
+def asked_of(
+    front: FrontMatter, body: str, known: Mapping[str, str] = _NOT_ASKED
+) -> tuple[tuple[str, str], ...]:
+    """(name as the body writes it, text) of each value of the front matter that `body` shows, by name; and of
+    what else is `known`, such as its own variables."""
+    if (
+        not known and "{" not in body and not ("<" in body and "<%" in body)
+    ):  # one character is found far more quickly
+        return ()
+    found = {name: text for name, text in known.items() if 0 < len(text) <= LONG}
+    for match in islice(_ASKED.finditer(body), MANY):
+        name = match[match.lastgroup or 0]
+        if name not in found and name.lower() not in _OTHERS and 0 < len(text := front.text(name)) <= LONG:
+            found[name] = text
+    return tuple(sorted(found.items()))
+
 
 Reasons: TypeAlias = dict[str, str]
 """A value's name -> what decided it: a key of the front matter, or words such as "file name"."""

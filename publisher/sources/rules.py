@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from publisher.core.posts.extensions import Extension
+from publisher.core.posts.post import Extension
 from publisher.core.site import Person
 from publisher.sources.frontmatter.values import Value, fold
 from publisher.sources.generators.profiles import GENERIC, PROFILES, Profile

@@ -45,7 +45,7 @@ def migrate(url: str) -> tuple[str, str]:
 
     Raises StoreError as `open_store` does, and when the migration would leave rows that refer to nothing.
     """
-    from publisher.stores.sql.migrate import migrate as run
+    from publisher.stores.sql.opening import migrate as run
 
     return run(url)
 

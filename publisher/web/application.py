@@ -14,8 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from publisher.app import App
 from publisher.core.errors import PublisherError
 from publisher.core.site_proof import is_challenge, proof
-from publisher.stores.files.compression import encode, encodes
-from publisher.web.client_addresses import TrustedProxies
+from publisher.stores.files.public_folder import encode, encodes
 from publisher.web.documents.documents import Documents
 from publisher.web.documents.fast_path import LONGEST_QUERY, ConnectionLimits, Memory
 from publisher.web.documents.file_cache import Files
@@ -26,7 +25,7 @@ from publisher.web.pages.preferences import PreferencesPage
 from publisher.web.pages.responses import Answers
 from publisher.web.pages.signup import SignUp
 from publisher.web.pages.token_pages import TokenPages
-from publisher.web.rate_limits import BUSY, NetworkCounter, SignUpLimits
+from publisher.web.rate_limits import BUSY, NetworkCounter, SignUpLimits, TrustedProxies
 from publisher.web.refusal_log import RefusalLog
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from publisher.core.feeds.documents import Document, Version
+from publisher.core.feeds.feed_documents import Document, Version
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 

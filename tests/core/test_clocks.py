@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.clocks import (
+from publisher.core.times import (
     TOLERANCE,
     Cause,
     LastEntry,

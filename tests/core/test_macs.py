@@ -5,7 +5,7 @@ import hmac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.macs import mac
+from publisher.core.tokens import mac
 
 
 @given(st.binary(max_size=200), st.binary(max_size=80), st.binary(max_size=200), st.binary(max_size=9))

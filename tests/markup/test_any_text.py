@@ -5,8 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.extensions import Extension
-from publisher.core.posts.post import Markup
+from publisher.core.posts.post import Extension, Markup
 from publisher.markup import SafeMarkup
 from publisher.markup.html.fragments import pieces
 

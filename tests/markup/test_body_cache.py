@@ -6,7 +6,7 @@ import sys
 from publisher.core.posts.assets import Placed
 from publisher.core.posts.post import Markup
 from publisher.markup import SafeMarkup
-from publisher.markup.body_cache import Kept
+from publisher.markup.markup import Kept
 
 
 class Maker:
@@ -67,4 +67,4 @@ def test_how_bodies_are_made_is_loaded_with_the_first() -> None:
         "print(sorted(name for name in sys.modules if name.startswith(('publisher.markup.', 'comrak'))))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert found.strip() == "['publisher.markup.body_cache', 'publisher.markup.markup']"
+    assert found.strip() == "['publisher.markup.markup', 'publisher.markup.markup']"

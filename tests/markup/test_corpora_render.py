@@ -9,7 +9,7 @@ import pytest
 from paths import SHARED
 from unpacking import unpack
 
-from publisher.core.mail.plain_text import VERBATIM, finished
+from publisher.core.mail.message import VERBATIM, finished
 from publisher.core.posts.post import BadPost, Parsed
 from publisher.markup import SafeMarkup
 from publisher.markup.html.fragments import pieces

@@ -4,8 +4,7 @@ import time
 
 import pytest
 
-from publisher.core.posts.extensions import Extension
-from publisher.core.posts.post import Markup
+from publisher.core.posts.post import Extension, Markup
 from publisher.markup import SafeMarkup
 
 BASE = "https://blog.example/news/2024/a/"

@@ -5,7 +5,7 @@ import time
 import pytest
 from paths import SHARED
 
-from publisher.core.mail.plain_text import plain
+from publisher.core.mail.message import plain
 from publisher.core.posts.assets import Placed
 from publisher.core.posts.post import Markup, Parsed
 from publisher.markup import SafeMarkup

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.mail.plain_text import VERBATIM, finished, plain
-from publisher.core.posts.extensions import Extension
-from publisher.core.posts.post import Markup
+from publisher.core.mail.message import VERBATIM, finished, plain
+from publisher.core.posts.post import Extension, Markup
 from publisher.markup import SafeMarkup
 
 BASE = "https://blog.example/2024/a/"

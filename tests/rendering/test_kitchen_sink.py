@@ -6,8 +6,7 @@ import pytest
 
 from publisher.core.digests.digest import Digest, DigestPost, Links
 from publisher.core.posts.assets import Placed
-from publisher.core.posts.extensions import Extension
-from publisher.core.posts.post import Image, Markup
+from publisher.core.posts.post import Extension, Image, Markup
 from publisher.markup import SafeMarkup
 from publisher.rendering import JinjaRenderer
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.mail.plain_text import CODE, END_CODE, HANG, VERBATIM, finished
+from publisher.core.mail.message import CODE, END_CODE, HANG, VERBATIM, finished
 from publisher.rendering.text_wrapping import columns, wrap
 
 

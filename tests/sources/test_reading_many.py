@@ -13,9 +13,18 @@ import pytest
 from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, FileStat, Parsed, Reading
 from publisher.sources import FolderSource, SourceRules
-from publisher.sources.carrying import flat, whole
-from publisher.sources.parallel import CHUNK, FEW, in_order, meanwhile
-from publisher.sources.pipes import AHEAD, PIPE, Outlet, received
+from publisher.sources.parallel import (
+    AHEAD,
+    CHUNK,
+    FEW,
+    PIPE,
+    Outlet,
+    flat,
+    in_order,
+    meanwhile,
+    received,
+    whole,
+)
 
 RULES = SourceRules(site_url="https://example.org/")
 NOW = datetime(2024, 10, 25, 9, tzinfo=UTC)

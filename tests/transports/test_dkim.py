@@ -208,7 +208,7 @@ async def by_its_process(signer: DkimSigner) -> None:
 
 def kill_children() -> None:
     for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
-        if b"publisher.transports.dkim_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+        if b"publisher.transports.dkim_signer" in Path(f"/proc/{child}/cmdline").read_bytes():
             os.kill(int(child), signal.SIGKILL)
 
 

@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from publisher.web.documents.conditional import Verdict, evaluate, http_date, parse_http_date
-from publisher.web.documents.request import asked
+from publisher.web.documents.request import Verdict, asked, evaluate, http_date, parse_http_date
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 MODIFIED = datetime(2026, 4, 30, 8, 0, 0, tzinfo=UTC)

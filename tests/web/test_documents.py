@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from publisher.core.errors import OutputError
-from publisher.stores.files.compression import encodes
+from publisher.stores.files.public_folder import encodes
 from publisher.web.documents import file_cache
-from publisher.web.documents.conditional import http_date
+from publisher.web.documents.request import http_date
 from publisher.web.server import Server
 
 FEED = b'<feed xmlns="http://www.w3.org/2005/Atom">' + b"<id>urn:x</id>" * 2000 + b"</feed>"

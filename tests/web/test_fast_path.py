@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 
 from publisher.core.feeds.redirects import Fate, Move
-from publisher.stores.files.compression import encode, encodes
-from publisher.stores.files.public_folder import FolderShelf
+from publisher.stores.files.public_folder import FolderShelf, encode, encodes
 from publisher.web.documents import fast_path
-from publisher.web.documents.cached_file import File
 from publisher.web.documents.documents import Documents
 from publisher.web.documents.fast_path import Memory
-from publisher.web.documents.file_cache import Files
+from publisher.web.documents.file_cache import File, Files
 from publisher.web.documents.site_state import Facts
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from publisher.core.subscribers.preferences import Choices, Taste
 from publisher.core.tokens import Claim, Purpose, seal
 from publisher.services.subscribers import subscribe
-from publisher.web.pages.tongues import liked
+from publisher.web.pages.responses import liked
 
 LISTS = """
 [[lists]]

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.web.client_addresses import TrustedProxies, networks
 from publisher.web.pages.forms import TokenUse, UsedTokens
-from publisher.web.rate_limits import NETWORKS, NetworkCounter, Rate, SignUpLimits
+from publisher.web.rate_limits import NETWORKS, NetworkCounter, Rate, SignUpLimits, TrustedProxies, networks
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -1,4 +1,7 @@
-"""[[feeds]]."""
+"""[[feeds]].
+
+[websub].
+"""
 
 from publisher.config import feed_types, types
 from publisher.config.declaration import Section, Setting
@@ -50,6 +53,19 @@ FEEDS = Section(
             shown='{rss = "tags/:value/index.xml"}',
             help="Other files than SLUG.atom and so on, by format; of a feed that is split with :value in "
             "them.",
+        ),
+    ),
+)
+
+WEBSUB = Section(
+    name="websub",
+    help="Hubs that bring a changed feed to its readers at once.",
+    settings=(
+        Setting(
+            key="hubs",
+            kind=types.HUBS,
+            default=[],
+            help='Named in every feed, and told when one has changed; such as "https://hub.example/".',
         ),
     ),
 )

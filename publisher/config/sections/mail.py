@@ -1,6 +1,6 @@
 """[mail], [[mail.relays]], [mail.dkim], [mail.bounces], [queue]."""
 
-from publisher.config import mail_types, throttle_types, types
+from publisher.config import mail_types, types
 from publisher.config.declaration import Section, Setting
 
 MAIL = Section(
@@ -15,19 +15,19 @@ MAIL = Section(
         ),
         Setting(
             key="quiet_hours",
-            kind=throttle_types.QUIET_HOURS,
+            kind=mail_types.QUIET_HOURS,
             shown='"22:00-07:00"',
             help="No digest leaves in these hours, by the clock of its list.",
         ),
         Setting(
             key="warm_up",
-            kind=throttle_types.WARM_UP,
+            kind=mail_types.WARM_UP,
             shown='{from = "2026-12-01", days = [50, 100, 500, 1000, 5000]}',
             help="A new sender starts slowly: the most digests on each of its first days (UTC).",
         ),
         Setting(
             key="canary",
-            kind=throttle_types.CANARY,
+            kind=mail_types.CANARY,
             shown='{share = "1%", limit = "5%", over = 5000}',
             help='Of a digest to "over" readers or more a share goes first; if more of it than the limit is '
             'refused, the rest is held. Default: as shown. "off": all go at once.',

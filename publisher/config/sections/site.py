@@ -1,6 +1,6 @@
 """[site]."""
 
-from publisher.config import color_types, types
+from publisher.config import types
 from publisher.config.declaration import Section, Setting
 
 SITE = Section(
@@ -69,14 +69,14 @@ SITE = Section(
         ),
         Setting(
             key="palette",
-            kind=color_types.PALETTE,
+            kind=types.PALETTE,
             shown='{accent = "#0b5a70", text_font = "Georgia, serif"}',
             help="Colours (#rrggbb) and fonts of mails: paper, ink, quiet, accent, line, tint; each also as "
             "dark_paper and so on; text_font, label_font. What is not given stays as it is.",
         ),
         Setting(
             key="logo",
-            kind=color_types.LOGO,
+            kind=types.LOGO,
             shown='{url = "https://example.org/logo.png", width = 120, height = 40}',
             help="A picture in place of the name at the head of mails; alt says what it shows "
             "(default: the title).",

@@ -1,4 +1,7 @@
-"""[web], [schedule]."""
+"""[web], [schedule].
+
+[store].
+"""
 
 from publisher.config import types, web_types
 from publisher.config.declaration import Section, Setting
@@ -56,6 +59,19 @@ SCHEDULE = Section(
             kind=types.BOOL,
             default=True,
             help="Also publish as soon as a post or a template changes.",
+        ),
+    ),
+)
+
+STORE = Section(
+    name="store",
+    help="The database.",
+    settings=(
+        Setting(
+            key="url",
+            kind=types.STORE,
+            default="sqlite:///.publisher/publisher.db",
+            help="An SQLite file; with three slashes relative to the site, with four absolute.",
         ),
     ),
 )

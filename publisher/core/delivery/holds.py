@@ -12,8 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from publisher.core.clocks import in_zone
 from publisher.core.delivery.mailing import Hold, MailingState
+from publisher.core.times import in_zone
 
 _STEPS: Mapping[Hold, str] = MappingProxyType(
     {

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from publisher.core.clocks import in_zone
 from publisher.core.delivery.relay_quotas import Quota
 from publisher.core.delivery.relays import Limit, Relay
 from publisher.core.delivery.reply_classification import Blame, blame
 from publisher.core.mail.message import Outcome, Verdict
+from publisher.core.times import in_zone
 
 SERVER = "*"
 """The scope of a brake that stops everything: no domain has this name."""

@@ -1,9 +1,16 @@
-"""Who is due: readers in groups that are to get the same, and how a store is asked for them."""
+"""Who is due: readers in groups that are to get the same, and how a store is asked for them.
 
-from dataclasses import dataclass
+What a plan will have made of the log once it is carried out: for a look ahead.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
+from publisher.core.posts.post import Post
+from publisher.core.publishing.log import Kind, Known
+from publisher.core.publishing.plan import Plan
 from publisher.core.subscribers.preferences import Pace
 
 USUAL_TASTE = 1
@@ -80,3 +87,62 @@ class Beat:
     id: int
     pace: Pace
     next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coming:
+    """`head` is the log's seq afterwards. `new` are posts that enter the log and may be mailed, in log order;
+    `posts` the known ones that change, by id, and `live` those that readers cease to see, or see again.
+    `corrected` are the seqs of `corrected` rows by the id of their post.
+    """
+
+    head: int = 0
+    new: tuple[Known, ...] = ()
+    posts: Mapping[str, Post] = field(default_factory=dict[str, Post])
+    live: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    corrected: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def then(self, known: Iterable[Known]) -> list[Known]:
+        """Posts of the log as they will stand, without those that readers will not see."""
+        return [self._after(k) for k in known if self.live.get(k.id, k.live)]
+
+    def _after(self, known: Known) -> Known:
+        post = self.posts.get(known.id, known.post)
+        name = known.stored_as if post.revision == known.post.revision else ""
+        return replace(known, post=post, live=True, stored_as=name)
+
+    @property
+    def back(self) -> Sequence[str]:
+        """The ids of posts that readers will see again."""
+        return [id for id, live in self.live.items() if live]
+
+    def corrections(self, before: Sequence[Correction], first_seqs: Mapping[str, int]) -> list[Correction]:
+        """The corrections of the log with those to come, oldest first, the last of each post."""
+        kept = [row for row in before if row.post_id not in self.corrected]
+        new = (
+            Correction(seq=seq, first_seq=first_seqs[id], post_id=id) for id, seq in self.corrected.items()
+        )
+        return sorted([*kept, *new])
+
+
+def coming(made: Plan, now: datetime) -> Coming:
+    """What `made`, carried out at `now`, will leave. One that is stopped leaves everything as it is."""
+    if made.stops:
+        return Coming(head=made.head)
+    rows = [(made.head + n, change) for n, change in enumerate(made.changes, start=1)]
+    old = [(seq, change) for seq, change in rows if change.kind is not Kind.PUBLISHED]
+    return Coming(
+        head=made.head + len(rows),
+        new=tuple(
+            Known(id=change.id, post=change.post, live=True, first_seq=seq, updated_at=now)
+            for seq, change in rows
+            if change.kind is Kind.PUBLISHED and not change.backfill and not made.baseline
+        ),
+        posts=dict(made.touched) | {change.id: change.post for _, change in old},
+        live={
+            change.id: change.kind is Kind.RESTORED
+            for _, change in old
+            if change.kind in (Kind.WITHDRAWN, Kind.RESTORED)
+        },
+        corrected={change.id: seq for seq, change in old if change.kind is Kind.CORRECTED},
+    )

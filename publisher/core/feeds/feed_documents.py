@@ -2,16 +2,23 @@
 
 A client that still has an older version can be sent the same bytes without the entries it holds (RFC 3229
 with "A-IM: feed"); nothing is parsed and written anew, so what is left is as the format wrote it.
+
+Documents: the files under public/ that readers and feed readers fetch.
+
+Feeds that stay small enough for every reader: where whole posts are too much, summaries do.
 """
 
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, cast
 from xml.parsers import expat
+
+from publisher.core.feeds.feed import Entry, Feed
 
 ATOM = "http://www.w3.org/2005/Atom"
 HISTORY = "http://purl.org/syndication/history/1.0"
@@ -182,3 +189,120 @@ def _read_xml(data: bytes) -> FeedDocument | None:
         spans=tuple(reader.spans),
         marks=tuple(span.mark for span in reader.spans if span.mark),
     )
+
+
+ENCODINGS = {"br": ".br", "gzip": ".gz"}
+"""Content codings that stand beside a document and their suffixes, the better first (RFC 9110 8.4.1)."""
+
+_WORDS = frozenset(
+    {".atom", ".css", ".csv", ".htm", ".html", ".ics", ".js", ".json", ".map", ".md", ".opml", ".rdf", ".rss"}
+    | {".svg", ".txt", ".webmanifest", ".xhtml", ".xml"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A written document as the store remembers it.
+
+    `path` is relative to public/, with "/". `fingerprint` names the inputs it was made from: equal
+    inputs need no new rendering. `hash` is SHA-256 of the bytes (64 hex digits), the ETag's source.
+    `modified` (UTC, whole seconds) is when the bytes changed: Last-Modified and the file's mtime.
+    """
+
+    path: str
+    fingerprint: str
+    hash: str
+    size: int
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """What a feed document held when its bytes had `hash` (SHA-256, 64 hex digits): a mark for each entry, so
+    that a client which still has that version can be sent only what it lacks (RFC 3229).
+    """
+
+    path: str
+    hash: str
+    modified: datetime
+    marks: tuple[str, ...]
+
+
+def compressible(path: str) -> bool:
+    """Whether encodings stand beside the document at `path`: text in any form, and what has no suffix (a
+    feed at a path of the site's own). Pictures, sound and archives are compressed already.
+    """
+    suffix = PurePosixPath(path).suffix.lower()
+    return not suffix or suffix in _WORDS
+
+
+LARGEST = 5_000_000
+"""Bytes of a document, in any format."""
+
+ROOM = 3_000
+"""Bytes that the elements around an entry's text may take."""
+
+SHORT = 300
+"""Characters of a summary, a title or a term where there is hardly any room."""
+
+
+def fitted(feed: Feed, largest: int = LARGEST) -> Feed:
+    """`feed` as a value that no format makes more than `largest` bytes of. From the newest on, entries keep
+    their content while there is room for the summaries of the rest; where not even these fit, they are cut
+    short, and what is older than fits is left out.
+    """
+    room = largest - ROOM
+    if sum(map(_weight, feed.entries)) <= room:
+        return feed
+    entries = [replace(entry, content=None) for entry in feed.entries]
+    if sum(map(_weight, entries)) > room:
+        entries = _within([_cut(entry) for entry in entries], room)
+    room -= sum(map(_weight, entries))
+    whole: list[Entry] = []
+    for entry, full in zip(entries, feed.entries, strict=False):
+        more = _escaped(full.content or "")
+        fits = full.content is not None and entry.summary == full.summary and more <= room
+        room -= more if fits else 0
+        whole.append(full if fits else entry)
+    return replace(feed, entries=tuple(whole))
+
+
+def _within(entries: list[Entry], room: int) -> list[Entry]:
+    kept: list[Entry] = []
+    for entry in entries:
+        room -= _weight(entry)
+        if room < 0:
+            break
+        kept.append(entry)
+    return kept
+
+
+def _cut(entry: Entry) -> Entry:
+    return replace(
+        entry,
+        title=_shortened(entry.title),
+        summary=_shortened(entry.summary),
+        categories=entry.categories[:20],
+        authors=entry.authors[:20],
+        enclosures=entry.enclosures[:5],
+    )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHORT else text[: SHORT - 1] + "…"
+
+
+def _weight(entry: Entry) -> int:
+    """At most so many bytes is `entry` in any format."""
+    small = [entry.id, entry.url, entry.title, entry.summary, entry.summary]
+    small += [word for c in entry.categories for word in (c.term, c.scheme, c.label, " " * 60)]
+    small += [word for p in entry.authors for word in (p.name, p.email or "", p.url or "", " " * 60)]
+    small += [word for f in entry.enclosures for word in (f.url, f.media_type, " " * 100)]
+    small += [entry.image.url, entry.image.url] if entry.image else []
+    return 1_000 + sum(map(_escaped, small)) + _escaped(entry.content or "")
+
+
+def _escaped(text: str) -> int:
+    """Bytes of UTF-8, where & and < become six characters twice over, as in the HTML of an RSS summary."""
+    data = text.encode("utf-8", "surrogatepass")
+    return len(data) + 10 * (data.count(b"&") + data.count(b"<")) + 9 * data.count(b">") + data.count(b'"')

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from publisher.core.macs import Hash
 from publisher.core.mail.message import Form, Place, Segment
 from publisher.core.patterns import lazy
+from publisher.core.tokens import Hash
 
 SIGNED = (
     "from", "to", "subject", "date", "message-id", "reply-to", "list-id", "list-unsubscribe",

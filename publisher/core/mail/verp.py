@@ -13,8 +13,7 @@ from hmac import compare_digest
 
 from publisher.core.addresses import Address
 from publisher.core.errors import TokenError
-from publisher.core.macs import mac
-from publisher.core.tokens import KeyRing
+from publisher.core.tokens import KeyRing, mac
 
 _LAYOUT = struct.Struct(">BII")
 _MAC = 10

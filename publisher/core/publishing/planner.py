@@ -10,11 +10,11 @@ from publisher.core.posts.permalinks import document_path
 from publisher.core.posts.post import BadPost, Mail, Post, Wait, next_instant, public, why_not
 from publisher.core.publishing.guards import Guard, Stop, authority_stop, changed_stop, missing_stop
 from publisher.core.publishing.ids import mint
+from publisher.core.publishing.incremental import Readings
 from publisher.core.publishing.log import Head, Kind, Known
 from publisher.core.publishing.matching import UNCOMPARED, Matches, Verdicts, match
 from publisher.core.publishing.plan import Change, Held, Hold, Plan, Rename, Rules
 from publisher.core.publishing.recovery import Recovered
-from publisher.core.publishing.rereading import Readings
 
 MISSING_SCANS = 2
 MISSING_FOR = timedelta(minutes=10)

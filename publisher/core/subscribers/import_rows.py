@@ -21,10 +21,9 @@ from publisher.core.subscribers.import_columns import (
     email_column,
     moved,
 )
-from publisher.core.subscribers.import_states import SUBSCRIBED, RowStatus, SourceStatus, plain
+from publisher.core.subscribers.import_states import SUBSCRIBED, RowStatus, SourceStatus, plain, tags_of
 from publisher.core.subscribers.preferences import NO_CHOICES, Choices, Taste, as_topics
 from publisher.core.subscribers.preferences_csv import CHOICES, COLUMNS, NoChoice, from_cells, unguarded
-from publisher.core.subscribers.subscriber_tags import tags_of
 from publisher.core.subscribers.subscription import State
 
 

@@ -1,9 +1,16 @@
-"""Safe HTML as a stream of pieces. Only for what `sanitise` made: its form is regular."""
+"""Safe HTML as a stream of pieces. Only for what `sanitise` made: its form is regular.
+
+The beginning of a body, in whole blocks.
+
+Pictures of safe HTML get their size, so that nothing jumps while a page or a mail loads.
+"""
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
+
+from publisher.core.posts.assets import Placed
 
 
 def names(text: str) -> frozenset[str]:
@@ -93,3 +100,34 @@ def blocks(source: str) -> Iterator[tuple[int, int]]:
             start = end
     if start < len(source):
         yield start, len(source)
+
+
+def excerpt(html: str, limit: int) -> tuple[str, bool]:
+    """The leading blocks of safe HTML that fit in `limit` of UTF-8, and whether any were left out.
+
+    Blocks are never cut: where the first one alone is too long, nothing is left of it.
+    """
+    if len(html) * 4 <= limit or len(html.encode()) <= limit:
+        return html, False
+    used = at = 0
+    for start, end in blocks(html):
+        used += len(html[start:end].encode())
+        if used > limit:
+            break
+        at = end
+    return html[:at].rstrip(), True
+
+
+def sized(source: str, files: Sequence[Placed]) -> str:
+    """`source` with width and height on each img of `files` that has neither and whose size is known."""
+    sizes = {file.url: (file.width, file.height) for file in files if file.width and file.height}
+    if not sizes or "<img" not in source:
+        return source
+    parts: list[str] = []
+    for piece in pieces(source):
+        raw = piece.raw
+        if piece.tag == "img" and not piece.get("width") and not piece.get("height"):
+            width, height = sizes.get(piece.get("src"), (None, None))
+            raw = raw[:-1].rstrip(" /") + f' width="{width}" height="{height}">' if width else raw
+        parts.append(raw)
+    return "".join(parts)

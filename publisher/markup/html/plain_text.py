@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from publisher.core.mail.plain_text import (
+from publisher.core.mail.message import (
     CODE,
     END_CODE,
     END_WORDS,

@@ -5,7 +5,7 @@ says.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from publisher.core.mail.plain_text import HANG, VERBATIM, columns, plain
+from publisher.core.mail.message import HANG, VERBATIM, columns, plain
 
 MANY = 200
 """Columns of one table that are told apart."""

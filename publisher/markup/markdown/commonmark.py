@@ -6,9 +6,9 @@ from functools import cache
 
 import comrak
 
-from publisher.core.posts.extensions import Extension
+from publisher.core.posts.post import Extension
 from publisher.markup.markdown.definition_lists import has_definitions, loosened, with_single_terms
-from publisher.markup.markdown.footnotes import with_notes
+from publisher.markup.markdown.extensions import with_notes
 from publisher.markup.markdown.limits import MAX_ADDRESSES, MAX_HEADINGS
 
 _ANCHOR = re.compile(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 
 from publisher.core.posts.code_regions import blank, without_code
-from publisher.core.posts.extensions import Extension
+from publisher.core.posts.post import Extension
 from publisher.markup.html.placeholders import hide
 
 LIMIT = 5_000

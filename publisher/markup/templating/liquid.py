@@ -4,7 +4,7 @@
 
 import re
 
-from publisher.core.posts.extensions import Extension
+from publisher.core.posts.post import Extension
 from publisher.markup.templating.shortcodes import Context, shown
 
 _PLAIN = re.compile(

@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from publisher.core.posts.code_regions import without_code
 from publisher.markup.html.fragments import names
-from publisher.markup.templating.braces import value_of
-from publisher.markup.templating.mdx import IMPORT, NAMED, is_plain, plain
+from publisher.markup.templating.mdx import IMPORT, NAMED, is_plain, plain, value_of
 from publisher.markup.templating.shortcodes import Context, pictured
 
 LONGEST = 20_000

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlsplit
 
-from publisher.core.posts.extensions import Extension
+from publisher.core.posts.post import Extension
 from publisher.markup.html.fragments import names
 from publisher.markup.templating.block_shortcodes import BOXES, QUOTES, linked
 from publisher.markup.templating.embeds import ELSEWHERE

@@ -1,11 +1,38 @@
-"""Brakes: how domains, mailings and the server have answered, and what is stopped because of it."""
+"""Brakes: how domains, mailings and the server have answered, and what is stopped because of it.
+
+The canary: a sample of a large mailing goes first, and its answers decide about the rest.
+
+Gates: when mail that nobody waits for may leave. Quiet hours, and a new sender's warm-up.
+
+Quotas of relays: a message goes when its relay takes one more in this hour and this day.
+
+Permits are reserved in the store, some at a time, so that several processes keep one quota together. What a
+process reserved and did not use is free again when its run ends; after a kill it counts as sent.
+"""
 
 import asyncio
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
 
-from publisher.core.delivery.throttling import SERVER, Gauge, braked, fair, read
+from publisher.core.delivery.mailing import Batch, Hold, MailingKind
+from publisher.core.delivery.relay_quotas import HELD, Quota, Spent, quota_of
+from publisher.core.delivery.relays import Relay
+from publisher.core.delivery.throttling import (
+    SERVER,
+    Gauge,
+    allowance,
+    braked,
+    day_of,
+    fair,
+    midnight_after,
+    quiet_from,
+    quiet_until,
+    read,
+    refused_too_many,
+)
 from publisher.core.mail.message import Outcome, Verdict
+from publisher.ports import Clock, Store
 from publisher.services.deps import Parts
 
 
@@ -59,3 +86,141 @@ class Brakes:
         elif after != before:
             self._gauges[after.scope] = after
         return (before.failures, before.until) != (after.failures, after.until)
+
+
+def judge(parts: Parts, mailing: int) -> str:
+    """Lets the rest of a mailing go, or holds it, once all of its sample has been tried. Returns why it is
+    held; empty where it is not.
+    """
+    sample = parts.store.sample(mailing)
+    rule = parts.pacing.canary
+    if sample.untried:
+        return ""
+    if rule is not None and refused_too_many(rule, sample.settled, sample.refused):
+        why = f"{sample.refused:,} of the first {sample.settled:,} were refused: look at the replies"
+        parts.store.hold(mailing, Hold.CANARY, why, None)
+        return why
+    parts.store.pass_canary(mailing)
+    return ""
+
+
+def judge_left(parts: Parts) -> None:
+    """`judge` for each mailing whose sample is out: the run that got its last answer may have died before it
+    did, or the mailing was paused then.
+    """
+    for mailing in parts.store.sampling():
+        judge(parts, mailing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """Why a mailing may not leave now, and until when."""
+
+    hold: Hold
+    why: str
+    until: datetime
+
+
+class Gates:
+    """The gates of one run; transactional mail passes all of them."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._day: date | None = None
+        self._left: int | None = None
+
+    def closed(self, batch: Batch, now: datetime) -> Closed | None:
+        """Why this batch may not go at `now`; None: it may."""
+        if batch.kind is not MailingKind.DIGEST:
+            return None
+        hours = self._parts.pacing.quiet
+        if hours and (until := quiet_until(hours, self._zone(batch), now)):
+            return Closed(hold=Hold.QUIET, why="quiet hours", until=until)
+        if self.left(now) == 0:
+            why = "a new sender has sent enough for today (mail.warm_up)"
+            return Closed(hold=Hold.WARM_UP, why=why, until=midnight_after(now))
+        return None
+
+    def stops_at(self, batch: Batch, now: datetime) -> datetime | None:
+        """When the next quiet hours stop this batch."""
+        hours = self._parts.pacing.quiet
+        if hours is None or batch.kind is not MailingKind.DIGEST:
+            return None
+        return quiet_from(hours, self._zone(batch), now)
+
+    def left(self, now: datetime) -> int | None:
+        """How many digests may still leave today; None: no limit."""
+        rule = self._parts.pacing.warm_up
+        if rule is None:
+            return None
+        if self._day != day_of(now):
+            self._day = day_of(now)
+            most = allowance(rule, now)
+            sent = self._parts.store.digests_since(datetime.combine(self._day, time(0), UTC))
+            self._left = None if most is None else max(most - sent, 0)
+        return self._left
+
+    def passed(self, batch: Batch) -> None:
+        """One more message of the batch is on its way."""
+        if self._left and batch.kind is MailingKind.DIGEST:
+            self._left -= 1
+
+    def _zone(self, batch: Batch) -> str:
+        spec = self._parts.list(batch.list)
+        return spec.timezone if spec else self._parts.site.timezone
+
+
+@dataclass(slots=True)
+class _Pool:
+    """What is reserved of one relay's quota until then, and how many were sent, the last one at `last`."""
+
+    left: int = 0
+    sent: int = 0
+    until: datetime | None = None
+    last: datetime | None = None
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def spent(self) -> Spent | None:
+        return Spent(sent=self.sent, last=self.last) if self.sent and self.last else None
+
+
+class Quotas:
+    """`ports.Quotas`."""
+
+    def __init__(self, store: Callable[[], Store], run: str, clock: Clock) -> None:
+        self._store, self._run, self._clock = store, run, clock
+        self._pools: dict[str, _Pool] = {}
+
+    async def take(self, relay: Relay) -> datetime | None:
+        """Takes a permit for one message. An instant: there is none before then."""
+        quota = quota_of(relay)
+        if quota is None:
+            return None
+        pool = self._pools.setdefault(quota.relay, _Pool())
+        async with pool.alone:
+            now = self._clock()
+            if not pool.left or pool.until is None or not now < pool.until <= now + HELD:
+                until = await asyncio.to_thread(self._reserve, quota, pool, now)
+                if until is not None:
+                    return until
+            pool.left, pool.sent, pool.last = pool.left - 1, pool.sent + 1, now
+            return None
+
+    def give_back(self, relay: Relay) -> None:
+        """The message was refused before it went."""
+        quota = quota_of(relay)
+        pool = self._pools.get(quota.relay) if quota else None
+        if pool is not None and pool.sent:
+            pool.left, pool.sent = pool.left + 1, pool.sent - 1
+
+    async def settle(self) -> None:
+        """Counts what was sent; what was not is free again."""
+        for name, pool in self._pools.items():
+            spent = pool.spent()
+            await asyncio.to_thread(self._store().settle_quota, name, self._run, spent, self._clock())
+        self._pools.clear()
+
+    def _reserve(self, quota: Quota, pool: _Pool, now: datetime) -> datetime | None:
+        number, until = self._store().reserve(quota, self._run, pool.spent(), now)
+        pool.left, pool.sent, pool.last, pool.until = number, 0, None, now + HELD
+        return until

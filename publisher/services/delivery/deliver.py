@@ -5,14 +5,17 @@
 
 Up to the intent a crash repeats safely, for the message was not ended; from then to the outcome it is in
 doubt, and listed, unless the transport can recall it. No transaction is open while talking to a server.
+
+The loop that mail is sent in: uvloop's where it is there, for it takes less time for each message.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import cast
+from typing import Any, TypeVar, cast
 
-from publisher.services.delivery import bounces
-from publisher.services.delivery.canary import judge_left
+from publisher.services.delivery import outcomes
+from publisher.services.delivery.circuit_breakers import judge_left
 from publisher.services.delivery.outcomes import Tally
 from publisher.services.delivery.unknown_outcomes import ask_about_doubts
 from publisher.services.deps import Parts
@@ -27,7 +30,7 @@ def recover(parts: Parts, now: datetime, *, alone: bool) -> int:
     parts.store.go_on(now)
     parts.store.recover(parts.run, now, alone=alone)
     judge_left(parts)
-    bounces.judge(parts, now)
+    outcomes.judge(parts, now)
     return ask_about_doubts(parts, now)
 
 
@@ -42,7 +45,6 @@ def deliver(
     """
     if not parts.store.under_way():
         return Tally()  # most starts: what sends is not even loaded
-    from publisher.services.delivery.looping import run
     from publisher.services.delivery.worker import Drain
 
     try:
@@ -54,3 +56,20 @@ def deliver(
 def _first(error: BaseException) -> BaseException:
     inner = cast("tuple[BaseException, ...]", getattr(error, "exceptions", ()))  # of a group, however deep
     return _first(inner[0]) if inner else error
+
+
+T = TypeVar("T")
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """What `asyncio.run` does: returns and raises what `main` does."""
+    with asyncio.Runner(loop_factory=_loops()) as runner:
+        return runner.run(main)
+
+
+def _loops() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # comes with uvicorn, but not for Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,13 +1,30 @@
-"""What is in doubt after a run died: the transport is asked; what it cannot tell waits for an operator."""
+"""What is in doubt after a run died: the transport is asked; what it cannot tell waits for an operator.
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+What is in doubt, settled by what a relay's log proves (arrow k).
+
+    ids of what is in doubt -> the log, line by line -> what each line of ours proves -> settled, in parts
+        of a few hundred, one transaction each -> [resolve:settled]
+
+Nothing is written before the whole log was read. A kill between two parts leaves the rest in doubt: the same
+command settles it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
 from itertools import islice
 
-from publisher.core.delivery.mailing import Cause, InDoubt, Mailing, MailingKind, Result
+from publisher.core.delivery.mailing import FROM_LOG, Cause, InDoubt, Mailing, MailingKind, Result
+from publisher.core.delivery.relay_logs import Became, Evidence, RelayLog
+from publisher.core.errors import Refused
 from publisher.core.mail.message import Verdict
+from publisher.core.tokens import address_key
 from publisher.services.deps import Parts
+from publisher.services.digests.withdrawn_posts import reword, without_withdrawn
 from publisher.services.mail.messages import message_id
+from publisher.services.operations import reconcile
 
 PART, AT_ONCE = 1_000, 200
 """Deliveries in doubt that are held at a time, a restored store may have a million of them; and that are
@@ -64,3 +81,94 @@ def _late_word(parts: Parts, mailing: Mailing, doubt: InDoubt) -> Result | None:
         return None
     reply = f"in doubt: sent once more, somebody waits for it; before: {doubt.reply}"[:500]
     return Result(mailing=doubt.mailing, n=doubt.n, cause=Cause.RESEND, reply=reply)
+
+
+_CAUSES = {
+    Became.ACCEPTED: Cause.FOUND_ACCEPTED,
+    Became.REJECTED: Cause.FOUND_REJECTED,
+    Became.NOT_TAKEN: Cause.FOUND_ABSENT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A delivery that a log settles, and how."""
+
+    doubt: InDoubt
+    became: Became
+    reply: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Reading:
+    """What a log came to: lines, those of a known format, when it begins and ends where it says so, and how
+    many deliveries were in doubt, and became what.
+    """
+
+    lines: int
+    understood: int
+    first: datetime | None
+    last: datetime | None
+    before: int
+    became: Counter[Became] = field(default_factory=Counter[Became])
+
+    @property
+    def remaining(self) -> int:
+        """How many are in doubt still."""
+        return self.before - self.became.total()
+
+
+def resolve_by_log(
+    parts: Parts,
+    mailing: Mailing,
+    doubts: Callable[[], Iterable[InDoubt]],
+    lines: Iterable[bytes],
+    now: datetime,
+    *,
+    local: tzinfo,
+    dry_run: bool,
+    told: Callable[[Settled], None] = lambda _: None,
+) -> Reading:
+    """Settles what `lines`, oldest first, prove of `doubts`, which is asked twice; `told` is each of these.
+    Raises StoreError, and what `lines` raises, before anything is settled.
+    """
+    wanted = {_bare(parts, mailing, doubt): doubt.n for doubt in doubts()}
+    log = RelayLog(wanted=wanted, since=mailing.created_at, now=now, local=local)
+    for line in lines:
+        log.read(line)
+    first, last = log.covers()
+    read = Reading(lines=log.lines, understood=log.understood, first=first, last=last, before=len(wanted))
+    proven = _proven(doubts(), log.found)
+    if not dry_run:  # some may go out again: without what was withdrawn since
+        with suppress(Refused):  # then `reword` stops it below
+            without_withdrawn(parts, mailing.id, now)
+    while part := list(islice(proven, AT_ONCE)):
+        if not dry_run:
+            decide(parts, (_result(parts, one) for one in part), now)
+            parts.reach("resolve:settled")
+        for one in part:
+            read.became[one.became] += 1
+            told(one)
+    if read.became[Became.NOT_TAKEN] and not dry_run:
+        reword(parts, now)
+    return read
+
+
+def _bare(parts: Parts, mailing: Mailing, doubt: InDoubt) -> bytes:
+    return message_id(parts, mailing, doubt.n)[1].strip("<>").encode("ascii")
+
+
+def _proven(doubts: Iterable[InDoubt], found: dict[int, Evidence]) -> Iterator[Settled]:
+    for doubt in doubts:
+        evidence = found.get(doubt.n)
+        # Of a store that was restored nobody knows how often a message was tried after the backup.
+        known = None if doubt.reply.startswith(reconcile.WHY) else doubt.attempts
+        proof = evidence.proves(known) if evidence is not None else None
+        if proof is not None:
+            yield Settled(doubt=doubt, became=proof[0], reply=proof[1])
+
+
+def _result(parts: Parts, one: Settled) -> Result:
+    reply = FROM_LOG if one.became is Became.ACCEPTED else one.reply
+    key = address_key(one.doubt.address, parts.ring())
+    return Result(mailing=one.doubt.mailing, n=one.doubt.n, cause=_CAUSES[one.became], reply=reply, key=key)

@@ -11,9 +11,9 @@ from publisher.core.delivery.throttling import SERVER, stop_in_words
 from publisher.core.errors import AddressError
 from publisher.core.mail.message import Outcome, Phase, Segment, Verdict
 from publisher.ports import Session
+from publisher.services.delivery.circuit_breakers import Gates
 from publisher.services.delivery.outcomes import Books, Tally
 from publisher.services.delivery.send_queue import Job, Open
-from publisher.services.delivery.send_windows import Gates
 from publisher.services.deps import Parts
 from publisher.services.mail.messages import REMEMBERED, Maker, Making
 

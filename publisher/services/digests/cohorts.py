@@ -11,9 +11,8 @@ from publisher.core.mail.mime import freeze
 from publisher.core.publishing.log import Known
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Parts
-from publisher.services.digests.compose import Pairs, digest_from, digest_of
+from publisher.services.digests.compose import Pairs, digest_from, digest_message, digest_of
 from publisher.services.digests.due_readers import Group, Outlook, Verdict
-from publisher.services.digests.linting import digest_message
 from publisher.services.digests.projection import Foresight
 
 Key = tuple[Pairs, str]

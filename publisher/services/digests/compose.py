@@ -1,18 +1,31 @@
-"""Composing: posts become a digest, its content, and a message frozen as byte segments."""
+"""Composing: posts become a digest, its content, and a message frozen as byte segments.
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+The lint on every mail that is about to go out. Only what would harm every reader stops it.
+
+    make the mail -> lint -> an error? -> make it with the authors' text taken out -> lint again
+
+An error that goes away with the authors' text is no template's fault. Then the mail goes out: at most the
+body of a post that spoils it is replaced by its summary, for that one post only.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from publisher.core.addresses import parse_mailbox
 from publisher.core.digests.digest import Content, Digest, DigestPost, Layout, Links, Occasion
-from publisher.core.mail.message import Letter, Place, Recipe, Segment
+from publisher.core.errors import TemplateError, Unfit
+from publisher.core.mail.headers import date_value
+from publisher.core.mail.lint import Letterhead, Problem, Rule, lint
+from publisher.core.mail.lint.author_text import neutral, neutral_post
+from publisher.core.mail.lint.html import unreachable
+from publisher.core.mail.message import Letter, Place, Recipe, Segment, cut, fill
 from publisher.core.mail.mime import compose, freeze
 from publisher.core.publishing.log import Known
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Parts
 from publisher.services.digests.size_limit import content_of
-from publisher.services.posts.digestposts import digest_post
+from publisher.services.posts.rendered import digest_post
 
 Pairs = tuple[tuple[str, str], ...]
 """(post id, revision), oldest first: which versions of which posts."""
@@ -208,4 +221,157 @@ def _letter(spec: MailingList, content: Content) -> Letter:
         html=content.html,
         sender=spec.sender,
         reply_to=spec.reply_to,
+    )
+
+
+SAMPLE = "x" * 46
+"""As long as a token; it stands for each of a reader's own values."""
+
+Mail = tuple[Letter, tuple[Segment, ...]]
+
+HARMLESS = frozenset({Rule.PLACEHOLDER, Rule.LINK, Rule.ALT})
+"""Rules that a post may break in a mail: `check` names it, and readers lose a picture or a link at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A mail and what is wrong with it: its errors are the fault of templates or settings. `digest` is what
+    it shows: the one that was asked for, or that with less of what would have spoiled the mail.
+    """
+
+    digest: Digest
+    letter: Letter
+    message: tuple[Segment, ...]
+    problems: tuple[Problem, ...]
+
+
+def digest_message(parts: Parts, digest: Digest, mailing: int | None, *, own: bool = False) -> Mail:
+    """The letter and the message of one cohort, fit to be sent; `own` is as in `composed`. Raises Unfit: the
+    lint says that it must not be, and the author has not overruled it; TemplateError.
+    """
+    made = judged(parts, digest, mailing, own=own)
+    refuse_unfit(parts, f"digest {digest.list.slug}", made.problems)
+    return made.letter, made.message
+
+
+def web_page(parts: Parts, digest: Digest, links: Links) -> Content:
+    """A digest as a page, as its mail was mended. Raises TemplateError."""
+    try:
+        return content_of(parts, digest, links)
+    except TemplateError:
+        return content_of(parts, judged(parts, digest, None).digest, links)
+
+
+def judged(parts: Parts, digest: Digest, mailing: int | None, *, own: bool = False) -> Judged:
+    """One cohort's mail, judged. Raises TemplateError: a template does not render, whatever the posts say."""
+
+    def make(shown: Digest) -> Mail:
+        return composed(parts, shown, mailing, own=own)
+
+    made, found = _attempt(parts, digest, make)
+    if made is not None and not _errors(found):
+        return Judged(digest=digest, letter=made[0], message=made[1], problems=found)
+    plain, bare = _attempt(parts, neutral(digest), make)
+    if made is None and plain is None:
+        made = make(digest)  # which raises: it says best what is wrong with the template
+    blamed = _blamed(found, bare)
+    if made is not None and (_errors(bare) or not _errors(blamed)):
+        return Judged(digest=digest, letter=made[0], message=made[1], problems=blamed)
+    return _without_spoilers(parts, digest, make, bare)
+
+
+def problems(parts: Parts, letter: Letter, segments: Sequence[Segment]) -> tuple[Problem, ...]:
+    """What is wrong with the bytes that each reader of a cohort would get, whoever wrote it; a sample reader
+    stands for all.
+    """
+    values = dict.fromkeys(Place, SAMPLE.encode())
+    values |= {Place.TO: b"reader@example.org", Place.DATE: date_value(parts.clock())}
+    unsubscribe = "".join(
+        SAMPLE if isinstance(p, Place) else p for p in cut(letter.unsubscribe, letter.marks)
+    )
+    local = parts.transport.name == "outbox"
+    head = Letterhead(bulk=bool(letter.list_id), unsubscribe=unsubscribe, local=local)
+    return (*lint(fill(segments, values), head), *(() if local else _homes(parts)))
+
+
+def refuse_unfit(parts: Parts, what: str, problems: Sequence[Problem]) -> None:
+    """Raises Unfit for an error that the author has not overruled; `what` names the mail."""
+    found = [p for p in _errors(problems) if p.rule.value not in parts.forced]
+    if not found:
+        return
+    first = "; ".join(map(str, found[:3])) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
+    names = " ".join(f"--force {name}" for name in dict.fromkeys(p.rule.value for p in found))
+    raise Unfit(what, f"not sent: {first}", f"mend it, or `publisher publish {names}`")
+
+
+def _homes(parts: Parts) -> Iterator[Problem]:
+    """A site whose own address only this machine knows mails nothing but dead links."""
+    for name, url in {"web.public_url": parts.site.public_url, "site.url": parts.site.url}.items():
+        if why := unreachable(url):
+            yield Problem(rule=Rule.LINK, where="settings", what=f"{name} is {url}: {why}")
+
+
+def _attempt(
+    parts: Parts, digest: Digest, make: Callable[[Digest], Mail]
+) -> tuple[Mail | None, tuple[Problem, ...]]:
+    """The mail and all that is wrong with it; None where it cannot be made."""
+    try:
+        mail = make(digest)
+    except TemplateError:
+        return None, ()
+    return mail, problems(parts, *mail)
+
+
+def _errors(problems: Sequence[Problem]) -> list[Problem]:
+    return [problem for problem in problems if problem.error]
+
+
+def _blamed(found: Sequence[Problem], bare: Sequence[Problem]) -> tuple[Problem, ...]:
+    """The errors of the mail without its authors' text, the warnings of the whole one, and those errors of
+    the whole one that no template made and that harm more than a picture or a link.
+    """
+    own = _errors(bare)
+    rules = {problem.rule for problem in own}
+    others = [p for p in found if not p.error or p.rule not in rules | HARMLESS]
+    return (*own, *others)
+
+
+def _without_spoilers(
+    parts: Parts, digest: Digest, make: Callable[[Digest], Mail], bare: Sequence[Problem]
+) -> Judged:
+    """The digest with the usual subject, where the list's own says nothing of these posts; else with less of
+    each post that spoils it: that makes a template fail, or the mail break a rule, although all other posts
+    are taken out. Raises TemplateError where even that is not enough.
+    """
+
+    def good(posts: Sequence[DigestPost]) -> bool:
+        mail, found = _attempt(parts, replace(digest, posts=tuple(posts)), make)
+        return mail is not None and not _errors(_blamed(found, bare))
+
+    if digest.list.subject:
+        usual = replace(digest, list=replace(digest.list, subject=""))
+        mail, found = _attempt(parts, usual, make)
+        if mail is not None and not _errors(blamed := _blamed(found, bare)):
+            return Judged(digest=usual, letter=mail[0], message=mail[1], problems=blamed)
+    quiet, shown = list(map(neutral_post, digest.posts)), list(digest.posts)
+    for n, post in enumerate(digest.posts):
+        rest = quiet[:n], quiet[n + 1 :]
+        ways = (post, *_less_and_less(post))
+        shown[n] = next((way for way in ways if good([*rest[0], way, *rest[1]])), ways[-1])
+    less = replace(digest, posts=tuple(shown))
+    mail = make(less)
+    blamed = _blamed(problems(parts, *mail), bare)
+    return Judged(digest=less, letter=mail[0], message=mail[1], problems=blamed)
+
+
+def _less_and_less(post: DigestPost) -> Iterator[DigestPost]:
+    """A post with a title if it had none; its summary only; and with nothing a template could choke on."""
+    words = " ".join((post.summary or post.text).split())
+    titled = replace(post, title=post.title if post.title.strip() else words[:60] or post.url)
+    yield titled
+    short = replace(titled, html="", text=post.summary, image=None, cut=True)
+    yield short
+    quiet = neutral_post(short)
+    yield replace(
+        short, title=quiet.title, summary=quiet.summary, text=quiet.summary, authors=(), categories=()
     )

@@ -6,8 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from publisher.core.digests.digest import Share, Shares
-from publisher.core.digests.due import MOST_CORRECTIONS, Candidate, Correction, Due, DueGroup
-from publisher.core.digests.projection import coming
+from publisher.core.digests.due import MOST_CORRECTIONS, Candidate, Correction, Due, DueGroup, coming
 from publisher.core.posts.post import Mail
 from publisher.core.publishing.log import Known
 from publisher.core.publishing.plan import Plan

@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from publisher.core.digests.due import Correction
-from publisher.core.digests.projection import Coming, coming
+from publisher.core.digests.due import Coming, Correction, coming
 from publisher.core.posts.post import BadPost
 from publisher.core.publishing.incremental import Names
 from publisher.core.publishing.log import Known

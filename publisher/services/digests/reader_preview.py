@@ -1,4 +1,8 @@
-"""What one reader would get if mail were planned now: the posts, and which cohort of which mailing it is."""
+"""What one reader would get if mail were planned now: the posts, and which cohort of which mailing it is.
+
+A reader's own digest as a web page: what their cohort was mailed, without anything of theirs in it, and
+without posts that were withdrawn since.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +10,13 @@ from datetime import datetime
 
 from publisher.core.addresses import Address
 from publisher.core.digests.due import Candidate
-from publisher.core.errors import Refused
+from publisher.core.errors import Refused, TokenError
 from publisher.core.publishing.log import Known
 from publisher.core.subscribers.subscription import MailingList, Subscription
-from publisher.core.tokens import address_key
+from publisher.core.tokens import Purpose, address_key, unseal
 from publisher.services.deps import Parts
 from publisher.services.digests.cohorts import together
+from publisher.services.digests.compose import digest_links, digest_of, web_page
 from publisher.services.digests.due_readers import Group, Outlook, Verdict, outlook
 from publisher.services.digests.projection import Foresight
 
@@ -99,3 +104,16 @@ def _before(parts: Parts, spec: MailingList, now: datetime, log: Foresight) -> i
     """How many lists have a mailing now that is planned before this one."""
     earlier = parts.lists[: [one.slug for one in parts.lists].index(spec.slug)]
     return sum(outlook(parts, one, now, log=log).readers > 0 for one in earlier)
+
+
+def view(parts: Parts, token: str, now: datetime) -> str:
+    """The HTML of the digest that `token` speaks of. Raises TokenError; TemplateError; StoreError."""
+    claim = unseal(token, Purpose.VIEW, parts.ring(), now)
+    mailing = parts.store.mailing(claim.generation, counted=False)
+    spec = parts.list(mailing.list) if mailing else None
+    shown = parts.store.shown_to(claim.generation, claim.subscription)
+    if mailing is None or spec is None or shown is None:
+        raise TokenError("token", "not valid")
+    posts, language = shown
+    digest = digest_of(parts, spec, posts, mailing.due_before, language=language, public=True)
+    return web_page(parts, digest, digest_links(parts, spec, None, mark="")).html

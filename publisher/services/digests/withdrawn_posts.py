@@ -13,8 +13,7 @@ from publisher.core.mail.message import Recipe
 from publisher.core.mail.mime import freeze
 from publisher.core.publishing.incremental import Names
 from publisher.services.deps import Parts
-from publisher.services.digests.compose import digest_of
-from publisher.services.digests.linting import digest_message
+from publisher.services.digests.compose import digest_message, digest_of
 
 NAMED = 3
 """Posts that are named."""

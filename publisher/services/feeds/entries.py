@@ -9,8 +9,7 @@ from publisher.core.publishing.log import Known
 from publisher.services.deps import Parts
 from publisher.services.feeds.feed_views import LOOKED_AT, FeedView
 from publisher.services.posts.assets import files_of, image_of
-from publisher.services.posts.rendered import html_of
-from publisher.services.posts.summaries import summary_of
+from publisher.services.posts.rendered import html_of, summary_of
 
 MOST = 100
 """Tombstones in a document."""

@@ -1,4 +1,7 @@
-"""Feeds: views of the log, made into values only when a document needs them."""
+"""Feeds: views of the log, made into values only when a document needs them.
+
+Archive documents made anew, by an operator's wish: as the posts are now.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +10,15 @@ from functools import cache
 from urllib.parse import quote
 
 from publisher.core.feeds.feed import VALUE, Feed, FeedSpec, History, Tombstone
+from publisher.core.feeds.feed_documents import fitted
 from publisher.core.feeds.paging import MAX_SEQ, Page, page_size
-from publisher.core.feeds.truncation import fitted
-from publisher.core.licences import license_of
 from publisher.core.posts.post import Image
 from publisher.core.publishing.log import Known
+from publisher.core.site import license_of
 from publisher.services.deps import Parts
-from publisher.services.feeds.documents import Wanted, fingerprint
+from publisher.services.feeds.documents import Wanted, fingerprint, write
 from publisher.services.feeds.entries import entry_of, tombstones
-from publisher.services.feeds.feed_views import FeedView
+from publisher.services.feeds.feed_views import FeedView, feed_views, forget_archives
 
 FOLDER = "archive/"
 """Where archive documents stand under public/."""
@@ -211,3 +214,13 @@ def _maker(parts: Parts, name: str, value: Callable[[], Feed]) -> Callable[[], b
 def _logo(parts: Parts) -> Image | None:
     logo = parts.site.logo
     return Image(url=logo.url, alt=logo.alt, width=logo.width, height=logo.height) if logo else None
+
+
+def rebuild_archives(parts: Parts, slugs: Sequence[str], now: datetime) -> tuple[str, ...]:
+    """Makes the archives of these feeds again, from the first post on, and removes what is then too much.
+    Returns the paths whose bytes changed. A crash in between is made good by the next call.
+    """
+    forget_archives(parts, slugs)
+    feeds = [current(parts, view) for view in feed_views(parts) if view.spec.slug in slugs]
+    wanted = [wanted for feed in feeds for wanted in feed_documents(parts, feed)]
+    return write(parts, wanted, now, owned=tuple(f"{FOLDER}{slug}/" for slug in slugs))

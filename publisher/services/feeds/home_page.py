@@ -12,8 +12,7 @@ from publisher.core.posts.post import Markup
 from publisher.core.publishing.log import Known
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Parts
-from publisher.services.digests.compose import digest_links, digest_of
-from publisher.services.digests.linting import web_page
+from publisher.services.digests.compose import digest_links, digest_of, web_page
 from publisher.services.feeds.documents import Wanted, clear, fingerprint, write
 from publisher.services.feeds.feed_pages import OPML, followed
 

@@ -18,8 +18,7 @@ from publisher.services.deps import Parts
 from publisher.services.feeds.documents import Wanted, fingerprint
 from publisher.services.feeds.feed_pages import followed
 from publisher.services.posts.assets import files_of, image_of
-from publisher.services.posts.rendered import html_of
-from publisher.services.posts.summaries import summary_of
+from publisher.services.posts.rendered import html_of, summary_of
 
 OWNED = (POSTS, ASSETS)
 """Folders under public/ that hold nothing but what posts of now need."""

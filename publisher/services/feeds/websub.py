@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from publisher.core.clocks import in_zone
 from publisher.core.feeds.websub import Ping, next_try
-from publisher.core.publishing.links import host_of
+from publisher.core.publishing.adoption import host_of
+from publisher.core.times import in_zone
 from publisher.services.deps import Parts
 
 CLAIM = timedelta(minutes=2)

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from publisher.core.digests.digest import Digest, DigestPost, Layout
-from publisher.core.digests.projection import coming
+from publisher.core.digests.due import coming
 from publisher.core.errors import PublisherError
 from publisher.core.mail.lint import Problem
 from publisher.core.mail.lint.author_text import neutral_list, neutral_post, neutral_site
@@ -18,11 +18,16 @@ from publisher.core.publishing.plan import Plan
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Parts
 from publisher.services.digests.cohorts import digests
-from publisher.services.digests.compose import account_letter, confirmation_letter, welcome_letter
+from publisher.services.digests.compose import (
+    account_letter,
+    confirmation_letter,
+    judged,
+    problems,
+    welcome_letter,
+)
 from publisher.services.digests.due_readers import outlook
-from publisher.services.digests.linting import judged, problems
 from publisher.services.digests.projection import Foresight
-from publisher.services.posts.digestposts import digest_post
+from publisher.services.posts.rendered import digest_post
 from publisher.services.subscribers.account import LINKS
 
 Found = tuple[str, Problem | PublisherError]

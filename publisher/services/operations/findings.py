@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from publisher.core.mail.lint.links import unreachable, unusable
+from publisher.core.mail.lint.html import unreachable, unusable
 from publisher.core.patterns import lazy
 from publisher.core.posts.post import Parsed, Post, warned
 from publisher.core.publishing.log import Kind

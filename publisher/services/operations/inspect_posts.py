@@ -12,8 +12,8 @@ from publisher.core.publishing.planner import make_plan
 from publisher.services.deps import Parts
 from publisher.services.operations.check_mails import mail_findings
 from publisher.services.operations.findings import Finding, findings_of
-from publisher.services.publishing.recovery import recovered
-from publisher.services.publishing.ruling import rules_of
+from publisher.services.publishing.adoption import recovered
+from publisher.services.publishing.scan import rules_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,10 @@ from publisher.core.delivery.mailing import ASSUMED, Cause, InDoubt, Mailing, Ma
 from publisher.core.errors import Refused, UsageError
 from publisher.core.mail.message import Place
 from publisher.core.mail.mime import freeze
-from publisher.services.delivery import bounces
+from publisher.services.delivery import outcomes
 from publisher.services.delivery.unknown_outcomes import decide, doubts
 from publisher.services.deps import Parts
-from publisher.services.digests.compose import digest_of
-from publisher.services.digests.linting import judged
+from publisher.services.digests.compose import digest_of, judged
 from publisher.services.digests.withdrawn_posts import without_withdrawn
 
 
@@ -38,7 +37,7 @@ def order(parts: Parts, id: int, wish: Order, now: datetime, *, count_refusals: 
         raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
     if isinstance(answer, Declined):
         raise Refused(f"mailing {id}", answer.why, answer.do)
-    bounces.judge(parts, now)
+    outcomes.judge(parts, now)
     return answer
 
 

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from publisher.core.clocks import (
+from publisher.core.errors import ClockBehind
+from publisher.core.times import (
     LEEWAY,
     Behind,
     Cause,
@@ -13,11 +14,10 @@ from publisher.core.clocks import (
     log_ahead_from,
     noted,
 )
-from publisher.core.errors import ClockBehind
 from publisher.ports import Store
 
 LOG_AHEAD = "log_ahead"
-"""The fact of why the log is ahead of a clock that is right: `core.clocks.LogAhead`, or ""."""
+"""The fact of why the log is ahead of a clock that is right: `core.times.LogAhead`, or ""."""
 
 
 def log_ahead(store: Store) -> LogAhead | None:

@@ -6,14 +6,17 @@ looks only where something happened.
 
 Both find the same, as long as whatever changed is named. What is kept is trusted only while the store
 remembers nothing newer and the rules are the same; otherwise it is a full look.
+
+What is known of the bytes that posts were read from, so that an upgrade is told from an edit.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from publisher.core.posts.post import BadPost, FileStat
-from publisher.core.publishing.incremental import Memory
+from publisher.core.publishing.incremental import Memory, Readings
 from publisher.ports import Source, Store
+from publisher.services.deps import Parts
 
 
 class Look:
@@ -118,3 +121,38 @@ class LastLook:
     def keep(self, look: Look) -> None:
         """The next look may build on this one: all that was found has been dealt with, or is still odd."""
         self._look = look
+
+
+READER = "reader"
+"""The fact that says which version of the reader made the last publish."""
+
+
+def readings_of(parts: Parts, hashes: Mapping[str, str]) -> Readings:
+    """What `core.publishing.rereading` asks. `hashes` are of the bytes of the files at hand, by path; ""
+    where a file could not be read. Raises StoreError.
+    """
+    version, before = parts.source().version, parts.store.fact(READER)
+    upgraded = before != version and parts.store.head().baseline_at is not None
+    return Readings(
+        hashes={path: name for path, name in hashes.items() if name},
+        version=version,
+        before=before,
+        passed_over=_passed_over(parts, hashes) if upgraded else frozenset(),
+    )
+
+
+def keep_reader(parts: Parts) -> None:
+    """The next publish is by this version, or a later one."""
+    if parts.store.fact(READER) != parts.source().version:
+        parts.store.keep_fact(READER, parts.source().version)
+
+
+def _passed_over(parts: Parts, hashes: Mapping[str, str]) -> frozenset[str]:
+    """The files that the version before had with the same bytes and hid, or refused at its last publish."""
+    remembered = parts.store.unpublished(list(hashes))
+    hidden = {
+        path for path, (name, post) in remembered.items() if post.hidden is not None and hashes[path] == name
+    }
+    refused = [text for area, _, text in parts.store.problems() if area == "posts"]
+    named = {path for path in hashes for text in refused if text.startswith(f"{path}:")}
+    return frozenset(hidden | named)

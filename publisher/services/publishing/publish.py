@@ -25,10 +25,8 @@ from publisher.services.feeds.home_page import home_page
 from publisher.services.feeds.post_pages import OWNED, moved_pages, only_pages, places_of, post_pages
 from publisher.services.feeds.redirects import follow, learn_addresses, settle_pages, settle_redirects
 from publisher.services.posts.assets import asset_documents
-from publisher.services.publishing.folder_snapshot import LastLook, Look
-from publisher.services.publishing.rereading import keep_reader
-from publisher.services.publishing.ruling import keep_rules
-from publisher.services.publishing.scan import Gathered, gather
+from publisher.services.publishing.folder_snapshot import LastLook, Look, keep_reader
+from publisher.services.publishing.scan import Gathered, gather, keep_rules
 
 NEXT_POST = "next_post"
 """The fact of when the next known post becomes public: an ISO instant, or ""."""

@@ -19,9 +19,8 @@ from publisher.services.deps import Parts
 from publisher.services.digests.compose import account_message
 from publisher.services.mail.messages import ONCE_FOR
 from publisher.services.subscribers import admin
-from publisher.services.subscribers.arriving import coming_from
 from publisher.services.subscribers.signup import readers_address, request
-from publisher.services.subscribers.subscribe import look_up, mail_one
+from publisher.services.subscribers.subscribe import coming_from, look_up, mail_one
 
 LINKS = (Place.EXPORT, Place.ERASE, Place.ADDRESS)
 """What a link may be for; its value is the word in its address."""

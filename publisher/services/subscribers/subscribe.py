@@ -1,15 +1,19 @@
-"""Sign-up, confirmation and departure: the life of a subscription, as readers and operators act on it."""
+"""Sign-up, confirmation and departure: the life of a subscription, as readers and operators act on it.
+
+The end of a change of address: the new one is confirmed, and takes the place of the one before.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from publisher.core.addresses import Address, parse, parse_mailbox
+from publisher.core.addresses import Address, identity, parse, parse_mailbox
 from publisher.core.delivery.mailing import Cohort, MailingKind, NewMailing
 from publisher.core.delivery.reconciliation import EVERY
 from publisher.core.digests.digest import wanted
 from publisher.core.errors import Conflict, Refused, TokenError
+from publisher.core.subscribers.departures import EVERYWHERE, LIFTED_BY_READER
 from publisher.core.subscribers.preferences import Pace
 from publisher.core.subscribers.subscription import (
     PENDING_FOR,
@@ -25,8 +29,53 @@ from publisher.core.tokens import Purpose, address_key, mailbox_key, unseal
 from publisher.services.deps import Parts
 from publisher.services.digests.compose import Frozen, confirmation_message, welcome_message
 from publisher.services.subscribers.admin import left, write_down
-from publisher.services.subscribers.arriving import arrived
 from publisher.services.subscribers.schedule import due_after, due_of
+
+FORM = "address"
+"""The door that a new address comes in by, in the proof of its consent; `origin` says where it comes from."""
+
+
+def coming_from(before: Subscription, now: datetime) -> Consent:
+    """The proof that the reader of `before` asked, in person, to get it at another address."""
+    origin = f"subscription {before.id}, life {before.generation}"
+    return Consent(at=now, origin=origin, form=FORM, wording="change of address, version 1")
+
+
+def arrived(parts: Parts, found: Subscription, now: datetime) -> Subscription | None:
+    """Where the reader of `found`, who confirms it now, changes their address by it: the subscription that
+    goes on there, with all it had. None: it is none, or what it came from has ended meanwhile. Journaled.
+    """
+    before = comes_from(parts, found)
+    key = address_key(found.address, parts.ring())
+    if before is None or _is_blocked(parts, key, found.list):
+        return None
+    move = replace(left(parts, before, now), to=found.id, to_key=key)
+    write_down(parts, [move])
+    parts.reach("address:journaled")
+    parts.store.depart([move])
+    parts.reach("address:committed")
+    there = [one for one in parts.store.of_person(key) if one.list == found.list]
+    return next((one for one in there if one.state is State.ACTIVE), None)
+
+
+def comes_from(parts: Parts, found: Subscription) -> Subscription | None:
+    """The subscription that `found` takes the place of, if it still stands as it did when that was asked."""
+    proof = parts.store.consent(found.id)
+    words = proof.get("origin", "").replace(",", "").split()
+    if proof.get("form") != FORM or len(words) != 4:
+        return None
+    before = parts.store.subscription(int(words[1]))
+    if before is None or before.state is not State.ACTIVE or before.list != found.list:
+        return None
+    if identity(before.address) == identity(found.address):  # a click a moment before this one moved it
+        return None
+    return before if before.generation == int(words[3]) else None
+
+
+def _is_blocked(parts: Parts, key: str, spec: str) -> bool:
+    blocks = parts.store.blocks(key)
+    return any(slug in (EVERYWHERE, spec) and kind not in LIFTED_BY_READER for slug, kind, _ in blocks)
+
 
 LATEST, LOOKED_AT = 5, 100
 """How many of the latest posts a welcome mail shows, and among how many of all it looks for them."""

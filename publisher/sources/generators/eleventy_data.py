@@ -7,17 +7,72 @@
 
 Each may be code, posts/posts.11tydata.js, of which `elevenfiles` reads what is written out. Those that say
 more are named.
+
+One data file of Eleventy's: JSON, or code of which what is written out is read and nothing run.
 """
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path, PurePosixPath
 
-from publisher.sources.frontmatter.values import COLLECTED, Value, scalars
-from publisher.sources.generators.eleventy_values import CODE, read_data
+from publisher.sources.frontmatter.values import COLLECTED, COMPUTED, Value, fold, names, scalars, table
+from publisher.sources.generators.detect import read_table, read_text
+from publisher.sources.generators.eleventy import template_of
+from publisher.sources.generators.js_literals import Code, exported, known
 from publisher.sources.rules import Defaults, SourceRules
+
+CODE = (".js", ".cjs", ".mjs", ".ts")
+_TELLING = names("permalink tags author authors lang language locale date draft title slug categories")
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What a file says, keyed by values.fold; `whole` is False where it says more than was understood."""
+
+    values: Mapping[str, Value]
+    whole: bool = True
+
+
+def read_data(file: Path) -> Data:
+    """What `file` says; nothing where there is none. A permalink that a function makes is a template, or
+    stays Code where it is not known; that of `eleventyComputed` is under COMPUTED.
+    """
+    if file.suffix not in CODE:
+        return _settled(read_table(file), "")
+    if not file.is_file():
+        return Data({})
+    text = read_text(file)
+    top = exported(text)
+    return Data({}, whole=False) if top is None else _settled({fold(key): top[key] for key in top}, text)
+
+
+def _settled(top: dict[str, Value], text: str) -> Data:
+    computed = table(top.pop("eleventycomputed", None))
+    if "permalink" in computed:
+        top[COMPUTED] = computed["permalink"]
+    for name in ("permalink", COMPUTED):
+        if isinstance(code := top.get(name), Code):
+            made = template_of(code, text)
+            top[name] = code if made is None else made
+            if made == "":
+                del top[name]
+    whole = all(_is_known(top[name]) for name in (*_TELLING, COMPUTED) if name in top)
+    links = ("permalink", COMPUTED)
+    values = {
+        name: value if name in links else known(value)
+        for name, value in top.items()
+        if name in links or not isinstance(value, Code)
+    }
+    return Data(values, whole)
+
+
+def _is_known(value: Value) -> bool:
+    if isinstance(value, (list, dict)):
+        return all(map(_is_known, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, Code)
+
 
 MAX_FOLDERS = 2_000
 """Folders whose data are looked for."""

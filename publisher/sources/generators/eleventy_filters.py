@@ -10,7 +10,7 @@ from datetime import datetime
 
 from publisher.core.patterns import lazy
 from publisher.sources.fields import slugs
-from publisher.sources.fields.permalink_dates import DATE_WORDS, by_signs
+from publisher.sources.fields.permalinks import DATE_WORDS, by_signs
 
 _FILTER = lazy(r"""([A-Za-z_]\w*)\s*(?::\s*(.*)|\(\s*(.*?)\s*\))?""", re.DOTALL)
 _TEXT = lazy(r"""\s*(?:"([^"]*)"|'([^']*)')\s*(?:,|$)""")

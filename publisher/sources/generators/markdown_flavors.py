@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.extensions import Extension
+from publisher.core.posts.post import Extension
 from publisher.sources.frontmatter.values import FrontMatter, Value, scalars, table
 from publisher.sources.generators.detect import read_table, read_text
 

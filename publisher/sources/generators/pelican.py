@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from publisher.core.patterns import lazy
-from publisher.sources.fields.permalink_dates import SIGN, SIGNS
+from publisher.sources.fields.permalinks import SIGN, SIGNS
 from publisher.sources.frontmatter.values import Value, fold
 from publisher.sources.rules import Defaults
 

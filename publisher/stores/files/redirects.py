@@ -1,5 +1,8 @@
 """moved.json, beside publisher.toml: feeds that moved or ended, for ever. It is kept with the posts, and
 outlives the store.
+
+adopted.json, beside publisher.toml: ids that posts had in the feed of before. One entry is one line, so
+that a history of versions shows what changed; it is kept with the posts, and outlives the store.
 """
 
 import json
@@ -10,6 +13,7 @@ from typing import Any, cast
 
 from publisher.core.errors import SettingsError
 from publisher.core.feeds.redirects import Fate, Move
+from publisher.core.publishing.adoption import OldEntry
 from publisher.stores.files.fsync import output_error
 
 ABOUT = (
@@ -60,3 +64,84 @@ def _move(row: dict[str, Any]) -> Move:
     if at.tzinfo is None or (fate is Fate.MOVED) != bool(target) or not isinstance(target, str):
         raise ValueError(f"{row} is no move")
     return Move(path=str(row["path"]), fate=fate, at=at, target=target)
+
+
+ABOUT_ADOPTED_IDS = (
+    "Ids that readers know posts by, from the feed of before. Keep this file with publisher.toml. "
+    'To say which post an entry is, write the file under posts/ as its "post".'
+)
+
+
+class AdoptedFile:
+    """`ports.Adoptions`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, path.name
+
+    def entries(self) -> Sequence[OldEntry]:
+        """As they stand in the file; none where there is no file. Raises SettingsError."""
+        try:
+            value: object = json.loads(self.path.read_bytes())
+            rows = cast("dict[str, Any]", value)["entries"]
+            return [_entry(row) for row in rows]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            what = f"cannot be read ({' '.join(str(error).split())})"
+            raise SettingsError(str(self.path), what, "mend it, or restore it from your history") from error
+
+    def save(self, entries: Sequence[OldEntry]) -> None:
+        """Writes all of them, by rename. Raises OutputError."""
+        lines = ",\n".join(f"    {json.dumps(_adopted_row(entry), ensure_ascii=False)}" for entry in entries)
+        about = json.dumps(ABOUT_ADOPTED_IDS)
+        text = f'{{\n  "about": {about},\n  "entries": [\n{lines}\n  ]\n}}\n'
+        staged = self.path.with_name(f".{self.path.name}.part")
+        try:
+            staged.write_text(text, encoding="utf-8", errors="surrogatepass")
+            staged.replace(self.path)
+        except OSError as error:
+            raise output_error(self.path, error) from error
+
+
+def _adopted_row(entry: OldEntry) -> dict[str, object]:
+    given = {
+        "id": entry.id,
+        "post": entry.post,
+        "title": entry.title,
+        "published": _text(entry.published),
+        "updated": _text(entry.updated),
+        "links": list(entry.links),
+        "derived": entry.derived,
+    }
+    return {key: value for key, value in given.items() if value}
+
+
+def _entry(row: dict[str, Any]) -> OldEntry:
+    return OldEntry(
+        id=_words(row["id"]),
+        post=_words(row.get("post", "")),
+        title=_words(row.get("title", "")),
+        published=_instant(row.get("published")),
+        updated=_instant(row.get("updated")),
+        links=tuple(_words(link) for link in row.get("links", ())),
+        derived=bool(row.get("derived", False)),
+    )
+
+
+def _words(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _text(at: datetime | None) -> str:
+    return at.isoformat().replace("+00:00", "Z") if at else ""
+
+
+def _instant(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return at

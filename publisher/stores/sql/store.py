@@ -7,9 +7,8 @@ from publisher.stores.sql.delivery.bounces import Bounces
 from publisher.stores.sql.delivery.holds import Holding
 from publisher.stores.sql.delivery.ledger import Ledger
 from publisher.stores.sql.delivery.reconciliation import Reconciling
-from publisher.stores.sql.delivery.relay_quotas import Quotas
 from publisher.stores.sql.delivery.retention import Folding
-from publisher.stores.sql.delivery.throttle_state import PacingRecords
+from publisher.stores.sql.delivery.throttle_state import PacingRecords, Quotas
 from publisher.stores.sql.digests.planning import Planning
 from publisher.stores.sql.digests.withdrawn_posts import Rewording
 from publisher.stores.sql.engine.database import Database
@@ -19,11 +18,10 @@ from publisher.stores.sql.feeds.publish_state import Promises
 from publisher.stores.sql.publishing.file_index import Files
 from publisher.stores.sql.publishing.log import Log
 from publisher.stores.sql.subscribers.account_links import Asking
-from publisher.stores.sql.subscribers.address_keys import Rekeying
 from publisher.stores.sql.subscribers.departures import Departing
 from publisher.stores.sql.subscribers.personal_data import Persons
 from publisher.stores.sql.subscribers.signup import SigningUp
-from publisher.stores.sql.subscribers.subscribers import Subscribers
+from publisher.stores.sql.subscribers.subscribers import Rekeying, Subscribers
 
 if TYPE_CHECKING:
     from publisher.core.delivery.mailing import NewMailing

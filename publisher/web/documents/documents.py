@@ -13,8 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from publisher.core.feeds.redirects import STATUS, Move
 from publisher.ports import Clock
-from publisher.web.documents.cached_file import File, Headers
-from publisher.web.documents.file_cache import Files, Folder
+from publisher.web.documents.file_cache import File, Files, Folder, Headers
 from publisher.web.documents.request import Asked, asked
 from publisher.web.documents.response import NO_VERSIONS, Answer, Encode, Versions, respond
 from publisher.web.documents.site_state import Facts

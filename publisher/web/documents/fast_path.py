@@ -19,11 +19,10 @@ from urllib.parse import quote_from_bytes
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from publisher.ports import Clock
-from publisher.web.client_addresses import TrustedProxies
 from publisher.web.documents.documents import Documents
 from publisher.web.documents.request import Asked, asked
 from publisher.web.documents.response import Answer
-from publisher.web.rate_limits import BUSY, CONNECTIONS, OF_NETWORK, NetworkCounter
+from publisher.web.rate_limits import BUSY, CONNECTIONS, OF_NETWORK, NetworkCounter, TrustedProxies
 
 LONGEST = 2048
 """Bytes of a request that is known again by its bytes. One with more is read again when it comes back."""

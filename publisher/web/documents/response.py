@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from publisher.core.feeds.feed_documents import without
-from publisher.web.documents.cached_file import HASH, File, Headers, Variant
-from publisher.web.documents.conditional import Verdict, evaluate, is_date, tags
-from publisher.web.documents.negotiation import IDENTITY, choose
-from publisher.web.documents.request import Asked
+from publisher.web.documents.file_cache import HASH, File, Headers, Variant
+from publisher.web.documents.request import IDENTITY, Asked, Verdict, choose, evaluate, is_date, tags
 
 DELTAS = 32
 """Deltas remembered for one version of a feed: one for each version that clients still have."""

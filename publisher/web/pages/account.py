@@ -14,9 +14,8 @@ from publisher.core.mail.message import Place
 from publisher.core.subscribers.subscription import State, Subscription
 from publisher.services.subscribers import account
 from publisher.web.pages.forms import one, read_fields
-from publisher.web.pages.responses import HEADERS, Answers
+from publisher.web.pages.responses import HEADERS, Answers, to_say
 from publisher.web.pages.signup import evenly, unusable
-from publisher.web.pages.tongues import to_say
 
 FILE = {"Content-Disposition": 'attachment; filename="kept-about-you.json"'}
 

@@ -18,8 +18,7 @@ from publisher.core.tokens import Claim, Purpose, seal
 from publisher.services.subscribers import account, preferences
 from publisher.services.subscribers.preferences import Offer
 from publisher.web.pages.forms import Fields, one, read_fields
-from publisher.web.pages.responses import Answers
-from publisher.web.pages.tongues import to_say
+from publisher.web.pages.responses import Answers, to_say
 
 OFTEN = {
     "immediate": to_say("With each new post"),

@@ -1,4 +1,7 @@
-"""Pages as HTTP answers: rendered from templates, kept by no cache, telling nobody where they were."""
+"""Pages as HTTP answers: rendered from templates, kept by no cache, telling nobody where they were.
+
+Which language a page speaks to somebody of whom nothing is known.
+"""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -9,9 +12,35 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import Scope
 
 from publisher.core.errors import TemplateError
+from publisher.core.posts.filters import TermKind, bears
 from publisher.core.subscribers.subscription import MailingList, Subscription
 from publisher.services.deps import Parts
-from publisher.web.pages.tongues import liked, to_say
+from publisher.web.documents.request import weights
+
+
+def to_say(message: str) -> str:
+    """Marks an English message for `make messages`. The template that shows it says it in its language."""
+    return message
+
+
+def liked(scope: Scope, spoken: Sequence[str]) -> str:
+    """The one of `spoken` languages (BCP 47, the usual one first) that the Accept-Language of a request likes
+    best (RFC 9110 12.5.4); the usual one where it names none of them. "pt" and "pt-BR" are as good as each
+    other (RFC 4647 3.3.1, 3.4).
+    """
+    asked = b",".join(value for name, value in scope["headers"] if name == b"accept-language")
+    wanted = {tag.decode("ascii").lower(): weight for tag, weight in weights(asked).items()}
+    best, most = spoken[0], 0.0
+    for language in spoken:
+        weight = max((w for tag, w in wanted.items() if _alike(tag, language.lower())), default=0.0)
+        if weight > most:
+            best, most = language, weight
+    return best
+
+
+def _alike(one: str, other: str) -> bool:
+    return bears(TermKind.LANGUAGE, one, other) or bears(TermKind.LANGUAGE, other, one)
+
 
 log = logging.getLogger(__name__)
 

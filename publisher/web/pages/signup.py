@@ -30,8 +30,7 @@ from publisher.web.pages.forms import (
     ripe_in,
     waits,
 )
-from publisher.web.pages.responses import Answers
-from publisher.web.pages.tongues import to_say
+from publisher.web.pages.responses import Answers, to_say
 from publisher.web.rate_limits import SignUpLimits
 from publisher.web.refusal_log import RefusalLog
 

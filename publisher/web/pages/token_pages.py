@@ -13,7 +13,7 @@ from publisher.core.errors import TokenError
 from publisher.core.subscribers.subscription import MailingList, State, Subscription
 from publisher.core.tokens import Purpose
 from publisher.services.digests.compose import titles
-from publisher.services.digests.web_version import view
+from publisher.services.digests.reader_preview import view
 from publisher.services.subscribers import account, signup, subscribe
 from publisher.web.pages.forms import read_body
 from publisher.web.pages.responses import HEADERS, Answers

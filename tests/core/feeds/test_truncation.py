@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.feeds.feed import Category, Entry, Feed
-from publisher.core.feeds.truncation import fitted
-from publisher.core.licences import license_of
-from publisher.core.site import Person
+from publisher.core.feeds.feed_documents import fitted
+from publisher.core.site import Person, license_of
 from publisher.formats import FORMATS
 
 AT = datetime(2024, 10, 25, tzinfo=UTC)

@@ -13,8 +13,17 @@ from hypothesis import strategies as st
 
 from publisher.core.addresses import Mailbox, parse
 from publisher.core.errors import SettingsError
-from publisher.core.mail.encoded_words import clusters, encoded_words
-from publisher.core.mail.headers import clean, date_value, field, mailbox_field, text_field, to_value, uri
+from publisher.core.mail.headers import (
+    clean,
+    clusters,
+    date_value,
+    encoded_words,
+    field,
+    mailbox_field,
+    text_field,
+    to_value,
+    uri,
+)
 
 KHMER = "ការបោះពុម្ពផ្សាយ និងអត្ថបទថ្មីៗ សម្រាប់ខ្មែរទាំងអស់គ្នា"
 EMOJI = "👨‍👩‍👧‍👦🏴󠁧󠁢󠁳󠁣󠁴󠁿🇰🇭🇫🇷👍🏽❤️" * 9

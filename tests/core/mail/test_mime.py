@@ -17,8 +17,7 @@ from publisher.core.addresses import parse
 from publisher.core.errors import AddressError, SettingsError, TemplateError
 from publisher.core.mail.headers import clean, date_value, to_value
 from publisher.core.mail.message import Letter, Place, Segment, fill
-from publisher.core.mail.mime import compose, freeze, thaw
-from publisher.core.mail.quoted_printable import encode
+from publisher.core.mail.mime import compose, encode, freeze, thaw
 
 MARK = "\ue000unsubscribe\ue001"
 TOKEN = b"AgEAAAAAAAAABwAAAAMAAAAAx-_x4YB2m0Qz7bJr1gq3kA"

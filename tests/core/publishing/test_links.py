@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.publishing.links import page_key, path_key
+from publisher.core.publishing.adoption import page_key, path_key
 
 SAME = [
     "https://example.org/2024/a/",

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from plans import NOW, RULES, known, post
 
 from publisher.core.posts.post import Mail, Post, why_not
+from publisher.core.publishing.incremental import Readings, as_published
 from publisher.core.publishing.log import Head, Kind, Known
 from publisher.core.publishing.plan import Plan
 from publisher.core.publishing.planner import make_plan
-from publisher.core.publishing.rereading import Readings, as_published
 
 HEAD = Head(seq=9, at=NOW - timedelta(hours=1), baseline_at=NOW - timedelta(days=9))
 BYTES, OTHERS = "aa" * 32, "bb" * 32

@@ -4,8 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from publisher.core.subscribers.import_states import WORDS, RowStatus, SourceStatus, instant, plain, worse
-from publisher.core.subscribers.subscriber_tags import tags_of
+from publisher.core.subscribers.import_states import (
+    WORDS,
+    RowStatus,
+    SourceStatus,
+    instant,
+    plain,
+    tags_of,
+    worse,
+)
 
 DAY = datetime(2024, 3, 13, 11, 33, 53, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from lxml import etree
 from paths import SHARED
 from unpacking import unpack
 
-from publisher.core.feeds.truncation import LARGEST
+from publisher.core.feeds.feed_documents import LARGEST
 
 CORPORA = SHARED / "corpora" / "posts.tar.gz"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from mailsite import START, MailSite, readers
 
 from publisher.core.delivery.mailing import Batch, Hold, MailingKind
-from publisher.services.delivery.send_windows import Gates
+from publisher.services.delivery.circuit_breakers import Gates
 from publisher.services.subscribers import signup
 
 FEW = 'warm_up = {from = "2020-10-06", days = [5, 8]}'

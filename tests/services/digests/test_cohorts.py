@@ -15,8 +15,7 @@ from publisher.core.delivery.mailing import MailingState
 from publisher.core.mail.message import Place, fill
 from publisher.core.subscribers.preferences import Choices, Pace, Taste, as_topics
 from publisher.core.subscribers.subscription import Choice, Consent, NewReader
-from publisher.services.digests.compose import digest_of
-from publisher.services.digests.linting import digest_message
+from publisher.services.digests.compose import digest_message, digest_of
 from publisher.services.digests.planner import plan_mail
 from publisher.services.operations.mailings import verify
 from publisher.services.subscribers.schedule import due_after

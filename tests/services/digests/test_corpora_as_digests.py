@@ -12,8 +12,8 @@ from publisher.core.digests.digest import Digest, DigestPost, Layout
 from publisher.core.posts.post import Parsed, Post
 from publisher.markup import SafeMarkup
 from publisher.markup.html.fragments import blocks
-from publisher.services.digests.linting import judged
-from publisher.services.posts.summaries import summary_of
+from publisher.services.digests.compose import judged
+from publisher.services.posts.rendered import summary_of
 from publisher.sources import FolderSource, SourceRules
 
 ARCHIVE = SHARED / "corpora" / "posts.tar.gz"

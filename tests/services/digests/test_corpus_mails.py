@@ -10,8 +10,7 @@ from paths import SHARED
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.services.digests.compose import composed, digest_of
-from publisher.services.digests.linting import problems
+from publisher.services.digests.compose import composed, digest_of, problems
 from publisher.services.digests.size_limit import LIMIT
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)

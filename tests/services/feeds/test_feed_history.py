@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.support.blogs import REL, TOML, Blog
 
-from publisher.services.feeds.archives import rebuild_archives
+from publisher.services.feeds.feeds import rebuild_archives
 
 SMALL = "[[feeds]]\nlimit = 3\n"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from mailsite import START, MailSite, readers
 
-from publisher.cli.progress_bar import PLAIN, Style, line
+from publisher.cli.progress import PLAIN, Style, line
 
 
 @pytest.mark.parametrize(

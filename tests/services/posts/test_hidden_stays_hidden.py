@@ -26,7 +26,7 @@ from publisher.config import load
 from publisher.core.delivery.holds import Order
 from publisher.core.errors import Refused
 from publisher.core.tokens import Claim, Purpose, seal
-from publisher.services.digests.web_version import view
+from publisher.services.digests.reader_preview import view
 from publisher.services.feeds.home_page import PASSAGES
 from publisher.services.operations.mailings import order
 from publisher.services.subscribers import subscribe

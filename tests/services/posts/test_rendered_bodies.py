@@ -2,11 +2,10 @@
 
 from tests.support.plans import post
 
-from publisher.core.mail.plain_text import finished
-from publisher.core.posts.extensions import Extension
+from publisher.core.mail.message import finished
+from publisher.core.posts.post import Extension
 from publisher.markup import SafeMarkup
-from publisher.services.posts.rendered import html_of
-from publisher.services.posts.summaries import summary_of
+from publisher.services.posts.rendered import html_of, summary_of
 
 BODY = "Term\n: meaning\n"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from publisher.app.cycles import uncollected
+from publisher.app.startup import uncollected
 
 
 class Cycle:

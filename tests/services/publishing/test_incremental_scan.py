@@ -15,18 +15,16 @@ from publisher.core.errors import Refused
 from publisher.core.feeds.feed import FeedSpec
 from publisher.core.posts.post import BadPost, FileStat, Parsed, Post, Reading, body_hash
 from publisher.core.publishing.ids import Naming
-from publisher.core.publishing.incremental import Memory, Names
+from publisher.core.publishing.incremental import Memory, Names, as_published
 from publisher.core.publishing.log import Kind
 from publisher.core.publishing.plan import Plan, Rules
 from publisher.core.publishing.planner import make_plan
-from publisher.core.publishing.rereading import as_published
 from publisher.ports import Store
 from publisher.services.deps import Parts
 from publisher.services.publishing.clock_checks import stays_ahead
-from publisher.services.publishing.folder_snapshot import LastLook, Look
+from publisher.services.publishing.folder_snapshot import LastLook, Look, readings_of
 from publisher.services.publishing.publish import enter
 from publisher.services.publishing.renames import verdicts_of
-from publisher.services.publishing.rereading import readings_of
 from publisher.services.publishing.scan import Gathered, gather
 
 START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)

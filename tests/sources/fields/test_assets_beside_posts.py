@@ -9,8 +9,7 @@ import pytest
 
 from publisher.core.posts.post import Parsed, Post
 from publisher.sources import FolderSource, SourceRules
-from publisher.sources.fields.assets import MAX_ASSET, references
-from publisher.sources.fields.image_size import size_of
+from publisher.sources.fields.assets import MAX_ASSET, references, size_of
 
 RULES = SourceRules(site_url="https://x.example/", pages=True)
 HEAD = "---\ntitle: T\ndate: 2026-10-01\n---\n"

@@ -6,12 +6,10 @@ from pathlib import Path
 import folders
 import pytest
 
-from publisher.core.posts.extensions import Extension
-from publisher.core.posts.post import Parsed
+from publisher.core.posts.post import Extension, Parsed
 from publisher.sources import SourceRules
-from publisher.sources.asked import asked_of
 from publisher.sources.frontmatter.values import FrontMatter
-from publisher.sources.parse_post import read_post
+from publisher.sources.parse_post import asked_of, read_post
 
 GOOD = "---\ntitle: A\ndate: 2024-05-01\n---\nBody\n"
 DEFINITIONS, BREAKS, EMOJI = Extension.DEFINITIONS, Extension.BREAKS, Extension.EMOJI

@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.sources.frontmatter.values import FrontMatterError
-from publisher.sources.frontmatter.yaml import load_yaml
-from publisher.sources.frontmatter.yaml_lines import read_lines
+from publisher.sources.frontmatter.yaml import load_yaml, read_lines
 
 SCRAPS = st.sampled_from(
     ["title: ", "date:", "a: ", "b-c: ", "- ", "  - ", "\n", "\n", "'", '"', ": ", " #", "#", "[", "]", ", ",

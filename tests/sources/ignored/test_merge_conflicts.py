@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import BadPost, Parsed
-from publisher.sources.merge_conflicts import conflict_in, is_blank
 from publisher.sources.parse_post import read_post
+from publisher.sources.stable_files import conflict_in, is_blank
 
 HEAD = "---\ntitle: A\ndate: 2026-11-05\n---\n"
 CONFLICT = "<<<<<<< HEAD\nOne\n=======\nTwo\n>>>>>>> branch\n"

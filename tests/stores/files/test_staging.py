@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from publisher.core.errors import OutputError
-from publisher.services.feeds.staging import MOST, Staging
+from publisher.services.feeds.documents import MOST, Staging
 from publisher.stores.files.public_folder import FolderShelf
 
 AT = datetime(2026, 10, 5, tzinfo=UTC)

@@ -7,8 +7,8 @@ from sqlalchemy import create_engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from publisher.core.posts.filters import TermKind
-from publisher.stores.sql.engine.bulk_insert import AT_ONCE, insert_columns, insert_many
 from publisher.stores.sql.engine.database import insert_new
+from publisher.stores.sql.engine.prepared_statements import AT_ONCE, insert_columns, insert_many
 from publisher.stores.sql.opening import open_database
 from publisher.stores.sql.schema.feed_tables import post_terms
 

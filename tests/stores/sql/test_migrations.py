@@ -14,9 +14,9 @@ from publisher.core.errors import StoreError
 from publisher.core.subscribers.preferences import NO_CHOICES
 from publisher.services.subscribers.schedule import UPGRADED
 from publisher.stores import migrate, open_store
-from publisher.stores.sql import migrate as migrating_module
+from publisher.stores.sql import opening as migrating_module
 from publisher.stores.sql.engine.database import Database
-from publisher.stores.sql.migrate import script, upgrade
+from publisher.stores.sql.opening import script, upgrade
 from publisher.stores.sql.schema.tables import SCHEMA
 
 

@@ -7,15 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.extensions import Extension
-from publisher.core.posts.post import Image, Markup, Post
+from publisher.core.posts.post import Extension, Image, Markup, Post
 from publisher.core.site import Person
 from publisher.core.subscribers.subscription import Joined, NewReader, State
 from publisher.stores.sql.delivery.batches import ranges
 from publisher.stores.sql.engine.types import milliseconds
-from publisher.stores.sql.publishing.post_json import post_from_text, post_to_text
-from publisher.stores.sql.schema.enums import Suppression
-from publisher.stores.sql.subscribers.wishes import Before, decide, state_after
+from publisher.stores.sql.publishing.rows import post_from_text, post_to_text
+from publisher.stores.sql.schema.base import Suppression
+from publisher.stores.sql.subscribers.join import Before, decide, state_after
 
 _text = st.text(st.characters(codec=None), max_size=8)
 _instants = st.datetimes(timezones=st.just(UTC))

@@ -212,8 +212,7 @@ def _act(app: Any, what: str, *words: str) -> None:
         case "resolves by log":
             from datetime import UTC
 
-            from publisher.services.delivery.relay_log import resolve_by_log
-            from publisher.services.delivery.unknown_outcomes import doubts
+            from publisher.services.delivery.unknown_outcomes import doubts, resolve_by_log
             from publisher.services.operations import mailings
 
             mailing = mailings.find(parts, int(words[0]))

@@ -32,11 +32,11 @@ def lint(data: bytes, head: Letterhead) -> tuple[Problem, ...]:
     # Every command knows the names of the rules; few judge a mail.
     from email import message_from_bytes, policy
 
+    from publisher.core.mail.lint.author_text import line_leftovers
     from publisher.core.mail.lint.client_support import client_problems
     from publisher.core.mail.lint.contrast import contrast_problems
     from publisher.core.mail.lint.headers import header_problems
     from publisher.core.mail.lint.html import page_problems
-    from publisher.core.mail.lint.leftovers import line_leftovers
     from publisher.core.mail.lint.tree import Tree
 
     message = message_from_bytes(data, policy=policy.default)

@@ -1,13 +1,63 @@
-"""What the HTML of a mail must be: its size, structure, pictures, links, and what may not stand in it."""
+"""What the HTML of a mail must be: its size, structure, pictures, links, and what may not stand in it.
+
+Addresses in a mail: which lead somewhere from a mailbox, and why others do not.
+"""
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 from itertools import pairwise
+from urllib.parse import urlsplit
 
-from publisher.core.mail.lint.leftovers import page_leftovers
-from publisher.core.mail.lint.links import PICTURES, unreachable, unusable
+from publisher.core.mail.lint.author_text import page_leftovers
 from publisher.core.mail.lint.problem import Letterhead, Problem, Rule
 from publisher.core.mail.lint.tree import Element, Tree
+
+FOLLOWED = frozenset({"https", "http", "mailto", "tel", "sms", "geo", "xmpp", "irc", "magnet"})
+"""Schemes of links that mailboxes follow."""
+
+PICTURES = ("https://", "http://", "cid:", "data:image/")
+"""How the address of a picture begins."""
+
+
+def unusable(target: str) -> str:
+    """Why a link leads nowhere, wherever it is read; "" where it does."""
+    try:
+        parts = urlsplit(target)
+        host = parts.hostname or ""
+    except ValueError:
+        return "no address"
+    if not parts.scheme:
+        return "a relative address leads nowhere from a mail"
+    if parts.scheme not in FOLLOWED:
+        return f"mailboxes do not follow {parts.scheme}:"
+    if parts.scheme in {"http", "https"} and not host:
+        return "no host of the internet"
+    return ""
+
+
+def unreachable(target: str) -> str:
+    """Why only the machine or network of whoever wrote a link can follow it; "" where everybody can."""
+    try:
+        parts = urlsplit(target)
+        host = parts.hostname or ""
+    except ValueError:
+        return ""
+    if parts.scheme not in {"http", "https"}:
+        return ""
+    if "." not in host and ":" not in host and host != "localhost":
+        return "no host of the internet"
+    return "only this machine or network knows that host" if _at_home(host) else ""
+
+
+def _at_home(host: str) -> bool:
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal", ".lan")):
+        return True
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return False
+
 
 HTML = 90_000
 """Bytes of HTML: Gmail hides what is beyond 102 kB, with the way out."""

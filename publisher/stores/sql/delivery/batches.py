@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, case, exists, func, literal, select, upd
 from sqlalchemy.dialects.sqlite import insert
 
 from publisher.core.delivery.mailing import Cause, MailingState, State, move, origins
-from publisher.stores.sql.schema.enums import NOT_OVER, BatchState
+from publisher.stores.sql.schema.base import NOT_OVER, BatchState
 from publisher.stores.sql.schema.tables import TALLIED, batches, counters, deliveries, mailings
 
 TURN = "turn"

@@ -39,8 +39,7 @@ from publisher.stores.sql.delivery.counts import counts
 from publisher.stores.sql.delivery.throttle_state import pace
 from publisher.stores.sql.engine.database import Database, insert_new, slices
 from publisher.stores.sql.engine.types import Hash, Instant, Member, Words
-from publisher.stores.sql.schema.base import index_where, metadata, one_of
-from publisher.stores.sql.schema.enums import NOT_OVER
+from publisher.stores.sql.schema.base import NOT_OVER, index_where, metadata, one_of
 from publisher.stores.sql.schema.subscriber_tables import subscribers
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings
 

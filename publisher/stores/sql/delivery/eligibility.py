@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_
 
 from publisher.core.delivery.mailing import Hold, MailingKind, MailingState
 from publisher.core.subscribers.subscription import State as SubscriptionState
-from publisher.stores.sql.schema.enums import BLOCKS_ALWAYS, EVERYWHERE
+from publisher.stores.sql.schema.base import BLOCKS_ALWAYS, EVERYWHERE
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import deliveries, mailings
 

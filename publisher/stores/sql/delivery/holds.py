@@ -27,8 +27,7 @@ from publisher.stores.sql.delivery.counts import recount
 from publisher.stores.sql.delivery.throttle_state import brakes
 from publisher.stores.sql.delivery.transitions import resolve_all
 from publisher.stores.sql.engine.database import Database
-from publisher.stores.sql.schema.base import is_
-from publisher.stores.sql.schema.enums import BatchState, Suppression
+from publisher.stores.sql.schema.base import BatchState, Suppression, is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings
 

@@ -36,8 +36,7 @@ from publisher.stores.sql.delivery.throttle_state import brakes
 from publisher.stores.sql.delivery.transitions import intend_all, record_plain, settle_all
 from publisher.stores.sql.engine.database import Database
 from publisher.stores.sql.engine.deferred_fsync import Undone
-from publisher.stores.sql.schema.base import is_
-from publisher.stores.sql.schema.enums import BatchState
+from publisher.stores.sql.schema.base import BatchState, is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings
 

@@ -10,9 +10,7 @@ from publisher.core.delivery.mailing import InDoubt, Mailing, MailingState, Stat
 from publisher.core.errors import StoreError
 from publisher.core.mail.message import Place, Segment
 from publisher.ports import CohortPosts
-from publisher.stores.sql.delivery.counts import counts, totals
-from publisher.stores.sql.delivery.receipts import receipts, said
-from publisher.stores.sql.delivery.reply_summary import SHOWN, Replies, replies_of
+from publisher.stores.sql.delivery.counts import SHOWN, Replies, counts, receipts, replies_of, said, totals
 from publisher.stores.sql.engine.database import Database, slices
 from publisher.stores.sql.schema.base import is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions

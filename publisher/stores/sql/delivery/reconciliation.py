@@ -10,8 +10,7 @@ from publisher.core.subscribers.subscription import State as SubscriptionState
 from publisher.stores.sql.delivery.batches import TURN, end_mailing
 from publisher.stores.sql.delivery.counts import recount
 from publisher.stores.sql.engine.database import Database, insert_new
-from publisher.stores.sql.schema.base import is_
-from publisher.stores.sql.schema.enums import NOT_OVER, BatchState
+from publisher.stores.sql.schema.base import NOT_OVER, BatchState, is_
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
 from publisher.stores.sql.schema.tables import MAILING, batches, counters, deliveries, mailings
 

@@ -16,11 +16,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, l
 
 from publisher.core.delivery.mailing import MailingKind, MailingState, State
 from publisher.stores.sql.delivery.batches import of_range
-from publisher.stores.sql.delivery.receipts import receipts, said
-from publisher.stores.sql.delivery.reply_summary import Replies, replies_of
+from publisher.stores.sql.delivery.counts import Replies, receipts, replies_of, said
 from publisher.stores.sql.engine.database import Database, upsert
-from publisher.stores.sql.schema.base import is_
-from publisher.stores.sql.schema.enums import BatchState
+from publisher.stores.sql.schema.base import BatchState, is_
 from publisher.stores.sql.schema.tables import TALLIED, batches, deliveries, mailings, stands
 
 _OVER = (MailingState.DONE, MailingState.CANCELLED)

@@ -12,7 +12,7 @@ from publisher.stores.sql.delivery.bounces import note
 from publisher.stores.sql.delivery.eligibility import may_be_sent
 from publisher.stores.sql.engine.prepared_statements import Cursor, Prepared, of_row
 from publisher.stores.sql.engine.types import milliseconds, plain
-from publisher.stores.sql.schema.enums import BatchState
+from publisher.stores.sql.schema.base import BatchState
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings
 
 

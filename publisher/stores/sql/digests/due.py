@@ -2,9 +2,11 @@
 
 A reader is due when their time has come; one who is served at once, when the log holds something after
 their offset. Suppressed readers are nobody's due readers.
+
+Every reader of a list, whether they are due, and why not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +15,7 @@ from sqlalchemy import (
     Connection,
     Exists,
     Select,
+    String,
     Table,
     and_,
     bindparam,
@@ -23,21 +26,22 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    type_coerce,
     union_all,
     update,
 )
 
 from publisher.core.delivery.mailing import State as DeliveryState
-from publisher.core.digests.due import Beat, Correction, Due, DueGroup, Stand
+from publisher.core.digests.due import Beat, Candidate, Correction, Due, DueGroup, Stand
 from publisher.core.publishing.log import Kind
 from publisher.core.subscribers.cadences import MOMENT
 from publisher.core.subscribers.preferences import Taste
 from publisher.core.subscribers.subscription import State as SubscriptionState
+from publisher.stores.sql.delivery.counts import receipts
 from publisher.stores.sql.delivery.eligibility import is_suppressed
-from publisher.stores.sql.delivery.receipts import receipts
 from publisher.stores.sql.engine.database import Database, slices
 from publisher.stores.sql.schema.base import is_
-from publisher.stores.sql.schema.subscriber_tables import rhythms, subscriptions, tastes
+from publisher.stores.sql.schema.subscriber_tables import rhythms, subscribers, subscriptions, tastes
 from publisher.stores.sql.schema.tables import deliveries, log, mailing_posts, posts
 from publisher.stores.sql.subscribers.preferences import as_pace, as_taste
 
@@ -274,3 +278,56 @@ def _astray(spec: str, now: datetime) -> Select[Any]:
         theirs.where(next_at.is_(None), now + MOMENT < _DUE_AT),
     )
     return select(union_all(*ranges).subquery().c.id)
+
+
+PAGE = 5_000
+"""Readers looked at in one read transaction."""
+
+_NOT_DUE_THEIRS = rhythms.join(subscriptions, subscriptions.c.rhythm == rhythms.c.id)
+
+
+class LeftOut:
+    """The part of `ports.PlanningStore` that knows who is not due."""
+
+    _db: Database
+
+    def left_out(self, due: Due) -> Mapping[str, int]:
+        """How many readers of a list are not due, by why: "pending", "unsubscribed", "paused", "suppressed",
+        or "later" where their time has not come.
+        """
+        why = _why(due)
+        counted = select(why, func.count()).select_from(_NOT_DUE_THEIRS).where(rhythms.c.list == due.list)
+        with self._db.read() as connection:
+            rows = connection.execute(counted.group_by(why)).all()
+        return {reason: number for reason, number in rows if reason}
+
+    def candidates(self, due: Due, subscription: int | None = None) -> Iterator[Candidate]:
+        """Every reader of a list as `due` asks, or one of them, a page at a time."""
+        theirs = _NOT_DUE_THEIRS.join(subscribers)
+        stand = (subscriptions.c.offset, subscriptions.c.taste, had(due))
+        about = (subscriptions.c.id, subscribers.c.address, _why(due), rhythms.c.id, WAS_SKIPPED)
+        query = select(*about, *stand)
+        query = query.select_from(theirs).where(rhythms.c.list == due.list).order_by(subscriptions.c.id)
+        if subscription is not None:
+            query = query.where(subscriptions.c.id == subscription)
+        last = 0
+        while True:
+            page = query.where(subscriptions.c.id > last).limit(PAGE)
+            with self._db.read() as connection:
+                rows = connection.execute(page).all()
+            for id, address, why, rhythm, skipped, *stand_of in rows:
+                yield Candidate(id, address, why, rhythm, Stand(*stand_of), skipped)
+                last = id
+            if len(rows) < PAGE:
+                return
+
+
+def _why(due: Due) -> ColumnElement[str]:
+    """Why a reader is left out; "" for those who are due."""
+    return case(
+        (~ACTIVE, type_coerce(subscriptions.c.state, String)),
+        (subscriptions.c.paused, "paused"),
+        (is_suppressed(), "suppressed"),
+        (is_due(due), ""),
+        else_="later",
+    )

@@ -13,24 +13,24 @@ from publisher.core.delivery.throttling import WHOLE, Cut
 from publisher.core.digests.due import Correction, Due
 from publisher.core.errors import StoreError
 from publisher.stores.sql.delivery.batches import OTHERS, all_of, end_mailing
-from publisher.stores.sql.delivery.batching import Slice, in_order, slices_of
 from publisher.stores.sql.delivery.eligibility import is_suppressed
 from publisher.stores.sql.delivery.freeze import (
+    Slice,
     add_cohorts,
     forget_unfrozen,
     freeze,
     freeze_each,
+    in_order,
     in_steps,
     keep_segments,
     last_mailing,
     seal,
+    slices_of,
 )
 from publisher.stores.sql.delivery.mailings import read_mailings
-from publisher.stores.sql.digests.due import DueReaders, had, is_due, onward, readers_of_rhythms
-from publisher.stores.sql.digests.not_due import LeftOut
+from publisher.stores.sql.digests.due import DueReaders, LeftOut, had, is_due, onward, readers_of_rhythms
 from publisher.stores.sql.engine.database import Database, insert_alike
-from publisher.stores.sql.schema.base import is_
-from publisher.stores.sql.schema.enums import BatchState
+from publisher.stores.sql.schema.base import BatchState, is_
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings, stands
 

@@ -10,8 +10,7 @@ from publisher.core.delivery.mailing import Hold, MailingKind, MailingState, Rew
 from publisher.core.mail.message import Recipe
 from publisher.stores.sql.delivery.freeze import keep_segments
 from publisher.stores.sql.engine.database import Database
-from publisher.stores.sql.schema.base import is_
-from publisher.stores.sql.schema.enums import BatchState
+from publisher.stores.sql.schema.base import BatchState, is_
 from publisher.stores.sql.schema.tables import batches, cohorts, mailing_posts, mailings, posts
 
 _GOING = (MailingState.PLANNING, MailingState.READY, MailingState.PAUSED)

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 
-from publisher.core.feeds.documents import Document, Version
+from publisher.core.feeds.feed_documents import Document, Version
 from publisher.core.feeds.websub import Ping
 from publisher.stores.sql.engine.database import Database, slices, upsert
-from publisher.stores.sql.schema.document_tables import documents
-from publisher.stores.sql.schema.document_tables import pings as queue
-from publisher.stores.sql.schema.document_tables import versions as held
+from publisher.stores.sql.schema.feed_tables import documents
+from publisher.stores.sql.schema.feed_tables import pings as queue
+from publisher.stores.sql.schema.feed_tables import versions as held
 from publisher.stores.sql.schema.tables import problems
 
 VERSIONS = 50

@@ -9,7 +9,7 @@ from sqlalchemy import Row, delete, select, update
 from publisher.core.feeds.redirects import Fate, Move
 from publisher.core.feeds.websub import Ping
 from publisher.stores.sql.engine.database import Database, insert_new, slices, upsert
-from publisher.stores.sql.schema.document_tables import pings
+from publisher.stores.sql.schema.feed_tables import pings
 from publisher.stores.sql.schema.tables import addresses, facts, moves, redirects
 
 

@@ -14,11 +14,10 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, func, selec
 from publisher.core.posts.post import FileStat, Post
 from publisher.core.publishing.incremental import Memory
 from publisher.core.publishing.log import Known
-from publisher.stores.sql.engine.bulk_insert import insert_columns, insert_many
 from publisher.stores.sql.engine.database import Database, insert_new, slices, upsert
+from publisher.stores.sql.engine.prepared_statements import insert_columns, insert_many
 from publisher.stores.sql.engine.types import milliseconds
-from publisher.stores.sql.publishing.post_json import post_from_text, post_to_text
-from publisher.stores.sql.publishing.rows import as_known
+from publisher.stores.sql.publishing.rows import as_known, post_from_text, post_to_text
 from publisher.stores.sql.schema.tables import FILES, LATEST, bodies, counters, files, posts
 
 Remembered = tuple[FileStat, str, Post, bool]

@@ -1,9 +1,12 @@
-"""The tables of feeds as views of the log: what posts are found by, and how far archives go."""
+"""The tables of feeds as views of the log: what posts are found by, and how far archives go.
 
-from sqlalchemy import JSON, BigInteger, Column, Integer, PrimaryKeyConstraint, String, Table, Text
+The tables of documents, of what feeds held before, and of hubs that are to be told.
+"""
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, PrimaryKeyConstraint, String, Table, Text
 
 from publisher.core.posts.filters import TermKind
-from publisher.stores.sql.engine.types import Id, Instant, Member
+from publisher.stores.sql.engine.types import Hash, Id, Instant, Member, Words
 from publisher.stores.sql.schema.base import metadata, one_of
 
 CONTENT = "content"
@@ -70,5 +73,39 @@ archives = Table(
     Column("edition", Integer, nullable=False),
     Column("members", String(64), nullable=False),
     PrimaryKeyConstraint("feed", "part", "number"),
+    sqlite_with_rowid=False,
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("modified", Instant, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("hash", Hash, primary_key=True),
+    Column("modified", Instant, nullable=False),
+    Column("marks", JSON, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+pings = Table(
+    "pings",
+    metadata,
+    Column("hub", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("version", String(64), nullable=False),
+    Column("placed", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("next_at", Instant),
+    Column("reply", Words, nullable=False),
     sqlite_with_rowid=False,
 )

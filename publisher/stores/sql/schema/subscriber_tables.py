@@ -15,8 +15,7 @@ from sqlalchemy import (
 
 from publisher.core.subscribers.subscription import State as SubscriptionState
 from publisher.stores.sql.engine.types import Hash, Id, Instant, Member
-from publisher.stores.sql.schema.base import index_of, index_where, metadata, one_of, to
-from publisher.stores.sql.schema.enums import Suppression
+from publisher.stores.sql.schema.base import Suppression, index_of, index_where, metadata, one_of, to
 
 subscribers = Table(
     "subscribers",

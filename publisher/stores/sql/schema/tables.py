@@ -29,8 +29,7 @@ from publisher.core.delivery.mailing import State as DeliveryState
 from publisher.core.feeds.redirects import Fate
 from publisher.core.publishing.log import Kind
 from publisher.stores.sql.engine.types import Hash, Id, Instant, JsonText, Member, Words
-from publisher.stores.sql.schema.base import index_of, index_where, is_, metadata, one_of, to
-from publisher.stores.sql.schema.enums import BatchState
+from publisher.stores.sql.schema.base import BatchState, index_of, index_where, is_, metadata, one_of, to
 
 SCHEMA = "0017"
 """The schema this version writes: the head of migrations/versions."""

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, func, select, update
 from publisher.core.subscribers.departures import ERASED, Departure, Life, came_back, ended_by, is_done
 from publisher.core.subscribers.subscription import State
 from publisher.stores.sql.engine.database import IN_LIST, Database, insert_new, slices
-from publisher.stores.sql.schema.enums import Suppression
+from publisher.stores.sql.schema.base import Suppression
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
-from publisher.stores.sql.subscribers.change_address import change_address
+from publisher.stores.sql.subscribers.account_links import change_address
 from publisher.stores.sql.subscribers.personal_data import erase_person
 
 

@@ -40,11 +40,10 @@ from publisher.stores.sql.delivery.freeze import keep_segments
 from publisher.stores.sql.digests.planning import start_each
 from publisher.stores.sql.engine.database import Database, insert_new, slices
 from publisher.stores.sql.engine.types import Hash
-from publisher.stores.sql.publishing.post_json import consent_to_json
-from publisher.stores.sql.schema.enums import Suppression
+from publisher.stores.sql.publishing.rows import consent_to_json
+from publisher.stores.sql.schema.base import Suppression
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
-from publisher.stores.sql.subscribers.join import Stand, head_of, numbered, stand_of
-from publisher.stores.sql.subscribers.wishes import Before, decide
+from publisher.stores.sql.subscribers.join import Before, Stand, decide, head_of, numbered, stand_of
 
 incoming = Table(
     "incoming",

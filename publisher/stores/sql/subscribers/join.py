@@ -1,22 +1,84 @@
-"""Joining: many readers in one transaction, with a handful of statements and none for each reader."""
+"""Joining: many readers in one transaction, with a handful of statements and none for each reader.
+
+What a sign-up or an import line comes to: a pure rule, and the rows it becomes.
+
+| before              | suppressed by            | own wish     | otherwise                              |
+|---------------------|--------------------------|--------------|----------------------------------------|
+| anything            | bounce complaint operator| LEFT         | LEFT                                   |
+| nothing             | left erased              | RETURNED     | LEFT                                   |
+| nothing             | -                        | ADDED        | ADDED                                  |
+| pending             | left erased              | ALREADY      | LEFT                                   |
+| pending             | -                        | ALREADY, or ACTIVATED where the reader is to be active |
+| active              | left erased              | ALREADY      | LEFT                                   |
+| active              | -                        | ALREADY      | ALREADY                                |
+| unsubscribed        | left erased -            | RETURNED     | LEFT                                   |
+
+Who returns is pending until they confirm, whatever the wish states.
+
+A reader's own confirmation: what it changes, and what stands against it.
+"""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, literal, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
 
 from publisher.core.subscribers.preferences import Choices
-from publisher.core.subscribers.subscription import Consent, Joined, NewReader, State, Subscription
+from publisher.core.subscribers.subscription import (
+    Consent,
+    Event,
+    Joined,
+    NewReader,
+    State,
+    Subscription,
+    after,
+    new_life,
+)
 from publisher.stores.sql.engine.database import insert_new, slices
-from publisher.stores.sql.publishing.post_json import consent_to_json
-from publisher.stores.sql.publishing.rows import as_subscription, with_address
-from publisher.stores.sql.schema.enums import EVERYWHERE, Suppression
+from publisher.stores.sql.publishing.rows import as_subscription, consent_to_json, with_address
+from publisher.stores.sql.schema.base import BLOCKS_ALWAYS, EVERYWHERE, LIFTED_BY_READER, Suppression
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import log_head
 from publisher.stores.sql.subscribers.preferences import rhythm_ids, taste_ids
-from publisher.stores.sql.subscribers.wishes import Before, decide, state_after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """A subscription as it stood before the wish."""
+
+    id: int
+    state: State
+    generation: int
+
+
+def decide(before: Before | None, suppressed: Collection[Suppression], reader: NewReader) -> Joined:
+    """What the wish of `reader` comes to."""
+    if not BLOCKS_ALWAYS.isdisjoint(suppressed):
+        return Joined.LEFT
+    departed = bool(suppressed) or (before is not None and before.state is State.UNSUBSCRIBED)
+    if departed and not reader.own_wish:
+        return Joined.LEFT
+    if before is None:
+        return Joined.RETURNED if departed else Joined.ADDED
+    if before.state is State.UNSUBSCRIBED:
+        return Joined.RETURNED
+    if before.state is State.PENDING and reader.active and not departed:
+        return Joined.ACTIVATED
+    return Joined.ALREADY
+
+
+def state_after(before: Before | None, joined: Joined, reader: NewReader) -> tuple[State, int]:
+    """The state and generation that follow from a wish that came to ADDED, ACTIVATED or RETURNED."""
+    if before is None:
+        active = joined is Joined.ADDED and reader.active
+        return (after(State.PENDING, Event.CONFIRM) if active else State.PENDING), 1
+    event = Event.CONFIRM if joined is Joined.ACTIVATED else Event.SIGN_UP
+    generation = before.generation + new_life(before.state, event)
+    return after(before.state, event), generation
+
 
 Answer = tuple[Joined, Subscription | None]
 
@@ -165,3 +227,29 @@ def _after(connection: Connection, spec: str, keys: Sequence[str]) -> dict[str, 
         for row in connection.execute(query.where(subscribers.c.address_key.in_(part))):
             found[row.address_key] = as_subscription(row)
     return found
+
+
+def is_blocked(connection: Connection, row: Row[Any]) -> bool:
+    """Whether the address of a row of `with_address` gets no mail of its list, whatever its reader says."""
+    blocks = select(func.count()).where(
+        suppressions.c.address_key == row.address_key,
+        suppressions.c.list.in_((EVERYWHERE, row.list)),
+        suppressions.c.kind.in_(BLOCKS_ALWAYS),
+    )
+    return bool(connection.execute(blocks).scalar_one())
+
+
+def activate(connection: Connection, row: Row[Any], next_due_at: datetime | None, now: datetime) -> None:
+    """Pending -> active at the log's head; what only the reader could lift is lifted."""
+    head = select(log_head.c.seq).scalar_subquery()
+    state = after(row.state, Event.CONFIRM)
+    due = None if row.paused else next_due_at
+    new = {"state": state, "offset": head, "next_due_at": due, "confirmed_at": now, "asked_at": None}
+    new |= {"skipped_at": None}
+    connection.execute(update(subscriptions).where(subscriptions.c.id == row.id).values(new))
+    lifted = delete(suppressions).where(
+        suppressions.c.address_key == row.address_key,
+        suppressions.c.list.in_((EVERYWHERE, row.list)),
+        suppressions.c.kind.in_(LIFTED_BY_READER),
+    )
+    connection.execute(lifted)

@@ -41,7 +41,7 @@ from publisher.stores.sql.delivery.freeze import keep_segments
 from publisher.stores.sql.digests.planning import start_for_one
 from publisher.stores.sql.engine.database import Database, insert_new, slices, upsert
 from publisher.stores.sql.publishing.rows import as_subscription, with_address
-from publisher.stores.sql.schema.enums import BLOCKS_ALWAYS, Suppression
+from publisher.stores.sql.schema.base import BLOCKS_ALWAYS, Suppression
 from publisher.stores.sql.schema.subscriber_tables import (
     arrivals,
     asked_domains,
@@ -51,8 +51,8 @@ from publisher.stores.sql.schema.subscriber_tables import (
     suppressions,
 )
 from publisher.stores.sql.schema.tables import deliveries
-from publisher.stores.sql.subscribers.expiry import IN_FLIGHT, forget_subscriptions, has_delivery
 from publisher.stores.sql.subscribers.join import join_all, wish_of
+from publisher.stores.sql.subscribers.personal_data import IN_FLIGHT, forget_subscriptions, has_delivery
 
 NOTED_EVERY = timedelta(days=1)
 """An attempt is written down no sooner after the last one: a flood of them must cost no writes."""

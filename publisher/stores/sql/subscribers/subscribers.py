@@ -1,11 +1,14 @@
-"""Subscribers and their subscriptions: reading, confirming, leaving, forgetting."""
+"""Subscribers and their subscriptions: reading, confirming, leaving, forgetting.
+
+Keys of addresses, made anew: what makes them changed, and the addresses are still known.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, literal, select, update
 
 from publisher.core.delivery.mailing import NewMailing
 from publisher.core.errors import Conflict
@@ -23,13 +26,11 @@ from publisher.stores.sql.delivery.freeze import keep_segments
 from publisher.stores.sql.digests.planning import start_for_one
 from publisher.stores.sql.engine.database import Database, insert_new
 from publisher.stores.sql.publishing.rows import as_subscription, with_address
-from publisher.stores.sql.schema.base import is_
-from publisher.stores.sql.schema.enums import Suppression
-from publisher.stores.sql.schema.subscriber_tables import arrivals, subscriptions, suppressions
+from publisher.stores.sql.schema.base import Suppression, is_
+from publisher.stores.sql.schema.subscriber_tables import arrivals, subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import log_head
-from publisher.stores.sql.subscribers.confirm import activate, is_blocked
-from publisher.stores.sql.subscribers.expiry import forget_pending
-from publisher.stores.sql.subscribers.join import join_all
+from publisher.stores.sql.subscribers.join import activate, is_blocked, join_all
+from publisher.stores.sql.subscribers.personal_data import forget_pending
 from publisher.stores.sql.subscribers.preferences import rhythm_ids, taste_ids
 
 PAGE = 5_000
@@ -171,3 +172,30 @@ def _must_stand_at(connection: Connection, head: int) -> None:
 
 def _again(connection: Connection, id: int) -> Subscription:
     return as_subscription(connection.execute(with_address().where(subscriptions.c.id == id)).one())
+
+
+class Rekeying:
+    """The part of `ports.SubscriberStore` that keeps address keys up to date."""
+
+    _db: Database
+
+    def rekey(self, key_of: Callable[[str], str]) -> int:
+        """Gives each address beyond ASCII the key that `key_of` makes of it, and what stood against the key
+        before stands against the new one too. Returns how many changed.
+        """
+        beyond = subscribers.c.address.op("GLOB")("*[^ -~]*")
+        query = select(subscribers.c.id, subscribers.c.address, subscribers.c.address_key).where(beyond)
+        changed = 0
+        with self._db.write() as connection:
+            for id, address, before in connection.execute(query).all():
+                key = key_of(address)
+                if key == before:
+                    continue
+                new = literal(key, suppressions.c.address_key.type)
+                stood = select(new, suppressions.c.list, suppressions.c.kind, suppressions.c.at)
+                copied = stood.where(suppressions.c.address_key == before)
+                connection.execute(insert_new(suppressions).from_select(suppressions.c.keys(), copied))
+                renamed = update(subscribers).where(subscribers.c.id == id)
+                connection.execute(renamed.values(address_key=key))
+                changed += 1
+        return changed

@@ -1,14 +1,70 @@
-"""Abbreviations, as PHP Markdown Extra had them first: `*[HTML]: Hypertext Markup Language` on its own line
+"""`:smile:` becomes the emoji that GitHub calls so. Not in code, addresses or times (10:30:45).
+
+Links to footnotes as other renderers name them: they lead to the places that ours makes.
+
+#fn:name #fnref:name      kramdown, Python-Markdown by the label; goldmark (Hugo) by the number
+#fn1 #fnref1              markdown-it, by the number; #user-content-fn-name is GitHub's
+
+Abbreviations, as PHP Markdown Extra had them first: `*[HTML]: Hypertext Markup Language` on its own line
 shows nothing, and each HTML in the text says what it stands for.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
 from html import escape
+
+import comrak
 
 from publisher.core.posts.code_regions import without_code
 from publisher.markup.html.fragments import names, pieces
+
+_NAMED = re.compile(r"[a-z]{2,9}://[^\s<>]*|(?<![0-9/]):([a-z0-9+_-]{1,40}):(?![0-9])")
+MANY = 20_000
+"""With more colons it is no text."""
+
+
+def with_emoji(text: str) -> str:
+    """The text of safe HTML with its emoji."""
+    if text.count(":") not in range(2, MANY):
+        return text
+    return _NAMED.sub(lambda match: _emoji(match[1]) if match[1] else match[0], text)
+
+
+@lru_cache(maxsize=4096)
+def _emoji(name: str) -> str:
+    """The emoji of that name, as comrak knows them; the name in its colons where there is none."""
+    made = comrak.render_markdown(f":{name}:", _options()).removeprefix("<p>").removesuffix("</p>\n")
+    return f":{name}:" if made.isascii() else made
+
+
+@cache
+def _options() -> comrak.ExtensionOptions:
+    options = comrak.ExtensionOptions()
+    options.shortcodes = True
+    return options
+
+
+_LINK = re.compile(r'href="#(?:user-content-)?(fnref|fn)[:-]?([^"]+)"')
+_NOTE = re.compile(r'<li id="fn-([^"]+)"')
+
+
+def with_notes(html: str) -> str:
+    """HTML of comrak with its authors' own links to footnotes put right; others stay."""
+    labels = _NOTE.findall(html)
+    known = set(labels)
+
+    def placed(match: re.Match[str]) -> str:
+        kind, name = match[1], match[2]
+        if name not in known and name.isdecimal() and 0 < int(name) <= len(labels):
+            name = labels[int(name) - 1]
+        return (
+            f'href="#{kind}-{name}"' if name in known and f'id="{match[0][7:-1]}"' not in html else match[0]
+        )
+
+    return _LINK.sub(placed, html)
+
 
 _DEFINITION = re.compile(
     r"^ {0,3}\*\[(?P<short>[^\]\\\n]{1,100})\][ \t]?:[ \t]*"
@@ -17,7 +73,7 @@ _DEFINITION = re.compile(
 )
 _TOKEN = re.compile(r"&#?\w+;|\w+|[^\w\s]")
 _SKIPPED = names("abbr code kbd pre samp")
-MANY = 500
+MAX_ABBREVIATIONS = 500
 """Abbreviations of one body."""
 ALIKE = 20
 """Abbreviations that begin with the same word."""
@@ -36,7 +92,7 @@ def defined(source: str) -> tuple[str, Meanings]:
     for match in _DEFINITION.finditer(without_code(source)):
         start, end = match.span("long")
         short = source[match.start("short") : match.end("short")]
-        if short.strip() and len(found) < MANY:
+        if short.strip() and len(found) < MAX_ABBREVIATIONS:
             found[short] = " ".join(source[start:end].split())
         parts += [source[at : match.start()], "\n"]
         at = match.end()
