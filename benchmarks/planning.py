@@ -20,10 +20,16 @@ from typing import Any
 from benchmarks.table import table
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.core.digests.digest import Content, Digest, Links
-from publisher.core.subscribers.preferences import NO_CHOICES, Choices, Pace, Taste, as_topics
-from publisher.core.subscribers.subscription import Choice, Consent, NewReader
-from publisher.services.deps import Parts
+from publisher.core.digests.digest import Digest, DigestContent, DigestLinks
+from publisher.core.subscribers.preferences import (
+    NO_CHOICES,
+    ContentPreference,
+    Preferences,
+    SchedulePreference,
+    as_topics,
+)
+from publisher.core.subscribers.subscription import Consent, ListChoice, NewReader
+from publisher.services.deps import Deps
 from publisher.services.digests.planner import plan_mail
 from publisher.services.subscribers.schedule import due_after
 from publisher.stores.sql.engine.database import Database
@@ -43,7 +49,7 @@ url = "https://quay.example/"
 slug = "l"
 from = "l@quay.example"
 max_late = "400d"
-readers_choose = {[choice.value for choice in Choice]}
+readers_choose = {[choice.value for choice in ListChoice]}
 """
 
 
@@ -52,10 +58,10 @@ class Blank:
 
     renderings = 0
 
-    def digest(self, digest: Digest, links: Links) -> Content:
+    def digest(self, digest: Digest, links: DigestLinks) -> DigestContent:
         self.renderings += 1
         html = _HTML.format(digest.language, links.unsubscribe)
-        return Content(subject="S", text=f"{digest.language} {links.unsubscribe}\n", html=html)
+        return DigestContent(subject="S", text=f"{digest.language} {links.unsubscribe}\n", html=html)
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"planning asks the renderer for {name}")
@@ -92,17 +98,17 @@ class Writer:
             Database.write = was  # type: ignore[method-assign]
 
 
-def choices(number: int) -> Iterator[Choices]:
+def choices(number: int) -> Iterator[Preferences]:
     """Random preferences, the same every time."""
     dice = random.Random(11)  # noqa: S311  # chance, not secrets
     for _ in range(number):
         topics = as_topics(dice.sample(TOPICS, dice.randint(0, 3)))
         cadence = dice.choice(("", "daily", "weekly", "immediate"))
-        pace = Pace(cadence=cadence, at=hour(dice.randrange(24)), timezone=dice.choice(ZONES))
-        yield Choices(pace=pace, taste=Taste(topics=topics, language=dice.choice(LANGUAGES)))
+        pace = SchedulePreference(cadence=cadence, at=hour(dice.randrange(24)), timezone=dice.choice(ZONES))
+        yield Preferences(pace=pace, taste=ContentPreference(topics=topics, language=dice.choice(LANGUAGES)))
 
 
-def make(folder: Path, number: int, chosen: Iterator[Choices]) -> tuple[Parts, Blank]:
+def make(folder: Path, number: int, chosen: Iterator[Preferences]) -> tuple[Deps, Blank]:
     """A site with readers who joined at three moments, and posts of every topic and language."""
     folder.mkdir()
     (folder / "publisher.toml").write_text(_TOML, encoding="utf-8")
@@ -131,9 +137,9 @@ def _post(folder: Path, n: int, at: datetime) -> None:
     (folder / "posts" / f"p{n}.md").write_text(f"{head}---\nWords of post {n}.\n", encoding="utf-8")
 
 
-def _join(parts: Parts, wishes: Sequence[Choices], start: int, at: datetime) -> None:
+def _join(parts: Deps, wishes: Sequence[Preferences], start: int, at: datetime) -> None:
     consent = Consent(at=at, origin="", form="import", wording="w")
-    due: dict[Pace, datetime] = {}
+    due: dict[SchedulePreference, datetime] = {}
     readers = []
     for n, wish in enumerate(wishes, start):
         if wish.pace not in due:
@@ -152,7 +158,7 @@ def _join(parts: Parts, wishes: Sequence[Choices], start: int, at: datetime) -> 
         parts.store.join("l", readers[begin : begin + 10_000], consent)
 
 
-def planned(parts: Parts) -> tuple[float, Writer]:
+def planned(parts: Deps) -> tuple[float, Writer]:
     """How long planning took, and how long it held the writer."""
     writer = Writer()
     with writer.timed():
@@ -191,7 +197,7 @@ def main() -> str:
         ["planning", "seconds", "limit", "of the limit", "longest transaction", "cohorts rendered", "of bare"]
     ]
     try:
-        cases: Mapping[str, tuple[int, float, Iterator[Choices]]] = {
+        cases: Mapping[str, tuple[int, float, Iterator[Preferences]]] = {
             f"{MANY:,} readers, one digest": (MANY, 10.0, iter(lambda: NO_CHOICES, None)),
             f"{CHOOSY:,} readers, random preferences": (CHOOSY, 5.0, choices(CHOOSY)),
         }

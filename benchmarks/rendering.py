@@ -21,7 +21,8 @@ from benchmarks.table import table
 from publisher.app import App, fixed
 from publisher.config import load
 from publisher.rendering import inlining
-from publisher.services.digests.compose import Pairs, composed, digest_of
+from publisher.services.digests.compose import composed, digest_of
+from publisher.services.mail.letters import Pairs
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
 LIMIT = 0.025

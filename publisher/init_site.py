@@ -14,7 +14,7 @@ from publisher.core.errors import OutputError, Refused, SettingsError, UsageErro
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class NewSiteOptions:
     """What the author of a new site may say at once; the rest is in publisher.toml."""
 
     title: str
@@ -23,7 +23,7 @@ class Wishes:
     sender: str = ""
 
 
-def start_site(folder: Path, wishes: Wishes, now: datetime) -> None:
+def start_site(folder: Path, wishes: NewSiteOptions, now: datetime) -> None:
     """A working site with two posts in `folder`. Raises Refused when there is one already, UsageError for a
     wish that is no setting, OutputError. It is made elsewhere first: a wrong wish leaves nothing behind.
     """
@@ -42,7 +42,7 @@ def start_site(folder: Path, wishes: Wishes, now: datetime) -> None:
         _copy(made, folder)
 
 
-def _values(wishes: Wishes, now: datetime) -> dict[str, str]:
+def _values(wishes: NewSiteOptions, now: datetime) -> dict[str, str]:
     """What stands for each {name} in the packaged files; those in publisher.toml as TOML strings."""
     address = wishes.sender or "news@example.org"
     authority = f"{default_authority(wishes.url).partition(',')[0]},{now:%Y}"

@@ -31,7 +31,7 @@ _SCHEME = re.compile(r'<meta name="color-scheme" content="[^"]*">')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class PreviewFiles:
     """What there is to see: the files of a mail by name, and what the lint says: (level, text). `public` is
     the URL and the folder of the site's documents: pictures from there need no server of theirs.
     """
@@ -42,7 +42,9 @@ class Shown:
     public: tuple[str, Path] | None = None
 
 
-def serve(draw: Callable[[], Shown], watched: Sequence[Path], port: int, say: Callable[[str], None]) -> None:
+def serve(
+    draw: Callable[[], PreviewFiles], watched: Sequence[Path], port: int, say: Callable[[str], None]
+) -> None:
     """Serves until interrupted; `say` is told the address. Raises OutputError: the port is taken."""
     try:
         server = make_server(draw, watched, port)
@@ -57,29 +59,29 @@ def serve(draw: Callable[[], Shown], watched: Sequence[Path], port: int, say: Ca
         server.server_close()
 
 
-def make_server(draw: Callable[[], Shown], watched: Sequence[Path], port: int) -> ThreadingHTTPServer:
+def make_server(draw: Callable[[], PreviewFiles], watched: Sequence[Path], port: int) -> ThreadingHTTPServer:
     """The server, bound to the loopback address; port 0 takes any free one. Raises OSError."""
-    desk = Desk(draw, watched)
+    desk = LivePreview(draw, watched)
 
     class Bound(Handler):
         """The handler of this mail."""
 
-        def look(self) -> Desk:
+        def look(self) -> LivePreview:
             return desk
 
     return ThreadingHTTPServer((HOST, port), Bound)
 
 
-class Desk:
+class LivePreview:
     """The mail as it is now: drawn again when a file that it is made of has changed."""
 
-    def __init__(self, draw: Callable[[], Shown], watched: Sequence[Path]) -> None:
+    def __init__(self, draw: Callable[[], PreviewFiles], watched: Sequence[Path]) -> None:
         self._draw, self._watched = draw, watched
         self._lock = Lock()
         self._stamp = ""
-        self._shown = Shown(title="")
+        self._shown = PreviewFiles(title="")
 
-    def shown(self) -> tuple[str, Shown]:
+    def shown(self) -> tuple[str, PreviewFiles]:
         """(a stamp that changes with what is shown, the mail); what cannot be drawn says so in its notes."""
         with self._lock:
             stamp = f"{zlib.crc32(repr(self._files()).encode()):08x}"
@@ -87,7 +89,7 @@ class Desk:
                 try:
                     self._shown = self._draw()
                 except PublisherError as error:
-                    self._shown = Shown(title="preview", notes=(("error", str(error)),))
+                    self._shown = PreviewFiles(title="preview", notes=(("error", str(error)),))
                 self._stamp = stamp
             return self._stamp, self._shown
 
@@ -107,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
 
     server_version = "publisher-preview"
 
-    def look(self) -> Desk:
+    def look(self) -> LivePreview:
         """The desk it shows."""
         raise NotImplementedError
 
@@ -161,7 +163,7 @@ class Handler(BaseHTTPRequestHandler):
         """Says nothing: the person who looks is the one who asks."""
 
 
-def _picture(shown: Shown, path: str) -> Path | None:
+def _picture(shown: PreviewFiles, path: str) -> Path | None:
     """A file of the site's public folder, asked for under /public/; nothing outside of it."""
     if shown.public is None or not path.startswith("/public/"):
         return None

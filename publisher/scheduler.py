@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from publisher.app import App, Report
+from publisher.app import App, PublishReport
 from publisher.core.errors import PublisherError
 
 if TYPE_CHECKING:
-    from publisher.services.delivery.deliver import Tally
+    from publisher.services.delivery.deliver import DeliveryStats
 
 log = logging.getLogger(__name__)
 
@@ -197,7 +197,7 @@ class Ticker:
             log.error("mail_not_sent", extra={"reason": reason})
         self._unsent = reasons
 
-    def _published(self) -> Report:
+    def _published(self) -> PublishReport:
         """A publish that looks where something happened; everywhere once in every interval, for what was
         missed, and where nobody watches."""
         every = self.app.settings.schedule.publish_every.total_seconds()
@@ -296,7 +296,7 @@ class Ticker:
             self.app.note(area)
 
 
-def _told(tally: "Tally") -> dict[str, int]:
+def _told(tally: "DeliveryStats") -> dict[str, int]:
     """How deliveries ended, without what none of them did."""
     words = ("accepted", "rejected", "deferred", "skipped")
     return {name: number for name in words if (number := getattr(tally, name))}

@@ -1,6 +1,6 @@
 """The only place that picks the parts, reads the clock and makes randomness."""
 
-from publisher.app.app import REST, SCHEDULE, App, Report
+from publisher.app.app import REST, SCHEDULE, App, PublishReport
 from publisher.app.clock import fixed, wall_clock
 from publisher.app.container import packaged
 from publisher.app.dkim_keys import DkimRecord, dkim_keys
@@ -10,7 +10,7 @@ __all__ = [
     "SCHEDULE",
     "App",
     "DkimRecord",
-    "Report",
+    "PublishReport",
     "dkim_keys",
     "fixed",
     "packaged",

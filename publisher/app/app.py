@@ -21,24 +21,24 @@ from publisher.app.container import make_parts, make_signer, make_source, naming
 from publisher.app.startup import reading_ahead, uncollected
 from publisher.config import Settings
 from publisher.core.errors import PublisherError, Refused
-from publisher.core.publishing.guards import NO_ANSWERS, Answers
+from publisher.core.publishing.guards import NO_ANSWERS, HeldFileAnswers
 from publisher.failpoints import failpoint
 
 if TYPE_CHECKING:
     from publisher.core.publishing.guards import Guard
     from publisher.core.publishing.plan import Plan
     from publisher.core.subscribers.subscription import MailingList
-    from publisher.core.times import Behind
+    from publisher.core.times import ClockLag
     from publisher.core.tokens import KeyRing
     from publisher.ports import Clock, Signer, Store
     from publisher.services.delivery import deliver
-    from publisher.services.deps import Parts
+    from publisher.services.deps import Deps
     from publisher.services.digests import backlog, due_readers, preview
     from publisher.services.digests.planner import MailPlan, Skipped
     from publisher.services.feeds import websub
     from publisher.services.operations import findings, inspect_posts
     from publisher.services.publishing import publish
-    from publisher.services.publishing.folder_snapshot import LastLook
+    from publisher.services.publishing.folder_snapshot import SnapshotCache
     from publisher.sources import FolderSource
 
 
@@ -51,7 +51,7 @@ SCHEDULE = "schedule"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class PublishReport:
     """What one publish did: log and documents, then the mailings that became ready. `unsent` is why the
     mail of a list that is due cannot go out; its readers are due still. `warnings` are for the authors of the
     posts that were published. `ahead` says that the log is ahead of the clock, and why; "" where it is not.
@@ -131,7 +131,7 @@ class App:
         return load_keyring(self.settings.secret_file, create=True, random=secrets.token_bytes)
 
     @cached_property
-    def parts(self) -> "Parts":
+    def parts(self) -> "Deps":
         """Everything the services need, for this site."""
         return make_parts(self)
 
@@ -141,8 +141,8 @@ class App:
         return make_source(self)
 
     @cached_property
-    def _last(self) -> "LastLook":
-        return services.folder_snapshot.LastLook()
+    def _last(self) -> "SnapshotCache":
+        return services.folder_snapshot.SnapshotCache()
 
     @property
     def template_folders(self) -> tuple[Path, ...]:
@@ -164,7 +164,7 @@ class App:
         services.clock_checks.may_write(self.store, self.settings.site.timezone, now, real)
         return now
 
-    def clock_behind(self) -> "Behind | None":
+    def clock_behind(self) -> "ClockLag | None":
         """Whether the clock is wrong, by what was written last; None: it may be believed."""
         return services.clock_checks.clock_behind(self.store, self.clock())
 
@@ -173,11 +173,11 @@ class App:
         *,
         backfill: bool = False,
         meant: "frozenset[Guard]" = frozenset(),
-        answers: Answers = NO_ANSWERS,
-    ) -> "tuple[Plan, tuple[due_readers.Outlook, ...]]":
+        answers: HeldFileAnswers = NO_ANSWERS,
+    ) -> "tuple[Plan, tuple[due_readers.DueReport, ...]]":
         """What `publish` would do now, and who is due; writes nothing."""
         now = self.clock()
-        gathered = services.scan.gather(
+        gathered = services.scan.scan_folder(
             self.parts, now, backfill=backfill, meant=meant, answers=self._in_posts_dir(answers)
         )
         return gathered.plan, services.due_readers.ahead(self.parts, gathered.plan, now)
@@ -193,11 +193,11 @@ class App:
         expect: str | None = None,
         mail: bool = True,
         meant: "frozenset[Guard]" = frozenset(),
-        answers: Answers = NO_ANSWERS,
+        answers: HeldFileAnswers = NO_ANSWERS,
         named: Collection[str] | None = None,
         send: Collection[str] = (),
         forced: frozenset[str] = frozenset(),
-    ) -> Report:
+    ) -> PublishReport:
         """Log, documents and mailings, under the publish lock; deliveries are `deliver`'s. `named` are the
         files and folders, absolute, that may have changed since the last publish of this App; None: nobody
         knows, so every file is looked at. The lists `send` are mailed now, whenever they are due. `forced`
@@ -221,11 +221,11 @@ class App:
             self._next_post, self._published = done.plan.next_at, True
             reworded = services.withdrawn_posts.reword(parts, now)
             made = self._plan_mail(parts, now, send) if mail else None
-            pages, unmade = services.home_page.write_mailing_pages(parts, now)
+            pages, unmade = services.archive_pages.write_mailing_pages(parts, now)
             self.store.set_problems("digest pages", unmade, now)
             ahead = services.clock_checks.ahead_in_words(self.store, self.settings.site.timezone, now)
             warnings = services.findings.findings_of_changes(parts, done.plan)
-        return Report(
+        return PublishReport(
             published=done,
             mailings=tuple(made.ready) if made else (),
             pages=pages,
@@ -237,7 +237,7 @@ class App:
             reworded=tuple(reworded),
         )
 
-    def _plan_mail(self, parts: "Parts", now: datetime, send: Collection[str]) -> "MailPlan":
+    def _plan_mail(self, parts: "Deps", now: datetime, send: Collection[str]) -> "MailPlan":
         """The mailings that became ready, and what is wrong with mails that did not: `status` shows it."""
         made = services.planner.plan_mail(parts, now, send=send)
         self.store.set_problems("digests", [str(error) for error in made.unsent], now)
@@ -248,7 +248,7 @@ class App:
         seen = services.public_url.last_answer(self.store)
         return f"web.public_url: {seen.words}" if seen is not None and seen.at == now and seen.words else ""
 
-    def _in_posts_dir(self, answers: Answers) -> Answers:
+    def _in_posts_dir(self, answers: HeldFileAnswers) -> HeldFileAnswers:
         """With paths as the log has them: files may be named from here, from the site or in full."""
         root = os.path.realpath(self.settings.posts.dir)
 
@@ -276,8 +276,8 @@ class App:
         self,
         *,
         stopping: Callable[[], bool] = lambda: False,
-        progress: "Callable[[deliver.Tally], None]" = lambda _: None,
-    ) -> "tuple[deliver.Tally, int]":
+        progress: "Callable[[deliver.DeliveryStats], None]" = lambda _: None,
+    ) -> "tuple[deliver.DeliveryStats, int]":
         """Drains what is due, alone on this machine; returns the tally and how many are in doubt."""
         with self.lock("deliver"):
             must_be_up_to_date(self)
@@ -304,11 +304,11 @@ class App:
             return services.websub.Pinged()
         return services.websub.send_pings(self.parts, self.clock())
 
-    def posts(self) -> "list[inspect_posts.Listed]":
+    def posts(self) -> "list[inspect_posts.ListedPost]":
         """What becomes of each file in the folder of posts; writes nothing."""
         return services.inspect_posts.listed(self.parts, self.clock())
 
-    def check(self, *, forced: frozenset[str] = frozenset()) -> "inspect_posts.Checked":
+    def check(self, *, forced: frozenset[str] = frozenset()) -> "inspect_posts.CheckReport":
         """Every finding in settings and files of secrets, in the folder of posts, and in the mails made of
         it; rules of the lint in `forced` are no errors. Writes nothing.
         """
@@ -324,7 +324,7 @@ class App:
         """How many deliveries could go out now."""
         return self.store.queued(self.clock())
 
-    def preview(self, spec: "MailingList", reader: str = "") -> "preview.Drawn":
+    def preview(self, spec: "MailingList", reader: str = "") -> "preview.RenderedPreview":
         """The next digest of a list; that of one reader, where an address is given."""
         return services.preview.preview(self.parts, spec, self.clock(), reader=reader)
 

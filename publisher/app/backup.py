@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from publisher.app.app import App
-    from publisher.core.times import Behind
-    from publisher.services.deps import Parts
+    from publisher.core.times import ClockLag
+    from publisher.services.deps import Deps
     from publisher.services.operations import reconcile
 
 
@@ -54,7 +54,7 @@ def put_back(app: "App", backup: Path) -> Path | None:
     return old
 
 
-def catch_up(app: "App", *, dry_run: bool) -> "tuple[reconcile.Behind | None, reconcile.Reconciled | None]":
+def catch_up(app: "App", *, dry_run: bool) -> "tuple[reconcile.StoreLag | None, reconcile.Reconciled | None]":
     """What the store lacks (None: nothing), and what was done about it. Raises SourceError, StoreError."""
     from publisher.services.operations import reconcile
 
@@ -68,7 +68,7 @@ def catch_up(app: "App", *, dry_run: bool) -> "tuple[reconcile.Behind | None, re
         return lacks, reconcile.reconcile(app.parts, lacks, _manifest(app), app.clock())
 
 
-def accept_clock(app: "App", *, dry_run: bool) -> "Behind | None":
+def accept_clock(app: "App", *, dry_run: bool) -> "ClockLag | None":
     """Takes the present clock for right; returns what it was behind, None: nothing. Raises StoreError."""
     from publisher.services.publishing import clock_checks
 
@@ -77,7 +77,7 @@ def accept_clock(app: "App", *, dry_run: bool) -> "Behind | None":
         return clock_checks.clock_behind(app.store, now) if dry_run else clock_checks.accept(app.store, now)
 
 
-def must_be_up_to_date(app: "App", parts: "Parts | None" = None) -> None:
+def must_be_up_to_date(app: "App", parts: "Deps | None" = None) -> None:
     """Raises Refused where the store, that of `parts` if it is a copy, lacks what was sent. Who left and is
     not yet known to have, because a crash came between, leaves now.
     """

@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     from publisher.config.settings import DkimSettings, MailSettings, RelaySettings, Settings
     from publisher.core.addresses import Blocklist
     from publisher.core.delivery.relays import Relay
-    from publisher.core.delivery.throttling import Pacing
+    from publisher.core.delivery.throttling import ThrottlingRules
     from publisher.core.publishing.ids import Naming
-    from publisher.ports import Adoptions, FeedReader, Moves, Quotas, Signer, Web
-    from publisher.services.deps import Parts
+    from publisher.ports import Adoptions, FeedReader, Moves, RelayQuotas, Signer, Web
+    from publisher.services.deps import Deps
     from publisher.sources import FolderSource
 
 
-def make_parts(app: "App", *, sends: bool = True) -> "Parts":
+def make_parts(app: "App", *, sends: bool = True) -> "Deps":
     """Everything the services need, for this site. What never `sends` needs no password."""
     settings = app.settings
     from publisher.core.subscribers.cadences import CADENCES
     from publisher.formats import FORMATS, opml
     from publisher.markup import SafeMarkup
     from publisher.rendering import JinjaRenderer
-    from publisher.services.deps import Parts
+    from publisher.services.deps import Deps
     from publisher.stores.files.journal import FileJournal
-    from publisher.stores.files.public_folder import FolderShelf
+    from publisher.stores.files.public_folder import PublicDirectory
     from publisher.transports import TRANSPORTS
 
     run = secrets.token_hex(8)
-    return Parts(
+    return Deps(
         site=settings.site,
         feeds=settings.feeds,
         lists=settings.lists,
@@ -65,7 +65,7 @@ def make_parts(app: "App", *, sends: bool = True) -> "Parts":
         outline=opml,
         cadences=CADENCES,
         renderer=JinjaRenderer(app.template_folders),
-        shelf=FolderShelf(app.public, app.reach),
+        shelf=PublicDirectory(app.public, app.reach),
         store=app.store,
         journal=FileJournal(app.state / "journal"),
         transport=TRANSPORTS[settings.mail.transport](
@@ -110,23 +110,23 @@ def make_signer(dkim: "DkimSettings") -> "Signer | None":
     return DkimSigner([load_key(selector, file) for selector, file in dkim.keys], dkim.domain)
 
 
-def quotas(app: "App", run: str) -> "Quotas | None":
+def quotas(app: "App", run: str) -> "RelayQuotas | None":
     """What keeps the quotas of relays; None: there are none."""
     if not pacing(app.settings.mail).quotas:
         return None
-    from publisher.services.delivery.circuit_breakers import Quotas
+    from publisher.services.delivery.circuit_breakers import StoredRelayQuotas
 
-    return Quotas(lambda: app.store, run, app.clock)
+    return StoredRelayQuotas(lambda: app.store, run, app.clock)
 
 
-def pacing(mail: "MailSettings") -> "Pacing":
+def pacing(mail: "MailSettings") -> "ThrottlingRules":
     """How fast mail may leave, and when it may not."""
     from publisher.core.delivery.relay_quotas import quota_of
-    from publisher.core.delivery.throttling import Canary, Pacing, together
+    from publisher.core.delivery.throttling import Canary, ThrottlingRules, together
 
     relays = [item.relay for item in mail.relays] if mail.transport == "smtp" else []
     total, groups = together(relays)
-    return Pacing(
+    return ThrottlingRules(
         total=total,
         groups=groups,
         quiet=mail.quiet_hours,
@@ -159,7 +159,7 @@ def _password(item: "RelaySettings") -> str:
 
 def make_source(app: "App") -> "FolderSource":
     """The folder of posts."""
-    from publisher.sources import FolderSource, Rest, SourceRules, front_matter_defaults
+    from publisher.sources import FolderSource, SourceRules, StabilityCheck, front_matter_defaults
 
     site, posts = app.settings.site, app.settings.posts
     rules = SourceRules(
@@ -176,7 +176,7 @@ def make_source(app: "App") -> "FolderSource":
         link_fields=posts.link_fields,
         id_fields=posts.id_fields,
     )
-    rest = Rest(app.rest.total_seconds(), time.time) if app.rest else None
+    rest = StabilityCheck(app.rest.total_seconds(), time.time) if app.rest else None
     return FolderSource(posts.dir, rules, app.settings.folder, rest=rest, clock=wall_clock)
 
 
@@ -220,16 +220,16 @@ def moves(app: "App") -> "Moves":
 
 def reader() -> "FeedReader":
     """What reads feeds of others."""
-    from publisher.fetching.feed_reader import Reader
+    from publisher.fetching.feed_reader import ForeignFeedReader
 
-    return Reader()
+    return ForeignFeedReader()
 
 
 def web() -> "Web":
     """What fetches documents and tells hubs."""
-    from publisher.fetching import Web
+    from publisher.fetching import HttpClient
 
-    return Web()
+    return HttpClient()
 
 
 PACKAGE = Path(__file__).parent.parent

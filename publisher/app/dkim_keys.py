@@ -36,12 +36,12 @@ def dkim_keys(app: "App", selector: str) -> list[DkimRecord]:
     Raises UsageError (no selector), OutputError (a key cannot be written), SettingsError (a file is no key).
     """
     from publisher.config.mail_types import selector as read_selector
-    from publisher.config.types import Wrong
+    from publisher.config.types import InvalidValue
     from publisher.transports.dkim import load_key, make_key
 
     try:
         name = read_selector(selector)
-    except Wrong:
+    except InvalidValue:
         raise UsageError(selector, "is no selector", "use letters, digits, hyphens and dots") from None
     found: list[DkimRecord] = []
     for each, algorithm in ((name, "rsa"), (f"{name}-ed25519", "ed25519")):

@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING
 from publisher import services
 from publisher.app.backup import must_be_up_to_date
 from publisher.core.errors import UsageError
-from publisher.services.operations.simulate import Happening, simulate
+from publisher.services.operations.simulate import SimulatedEvent, simulate
 from publisher.transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from publisher.app.app import App
-    from publisher.services.deps import Parts
+    from publisher.services.deps import Deps
 
 
 @contextmanager
-def on_a_copy(app: "App") -> "Generator[Parts, None, None]":
+def on_a_copy(app: "App") -> "Generator[Deps, None, None]":
     """The parts of a site over a copy of its store, which is gone afterwards. What they journal, place and
     send goes nowhere. Raises StoreError, OutputError.
     """
     from publisher.stores import backup, open_store
     from publisher.stores.files.journal import FileJournal
-    from publisher.stores.files.public_folder import FolderShelf
+    from publisher.stores.files.public_folder import PublicDirectory
 
     app.store.head()  # a new site has one from here on
     with tempfile.TemporaryDirectory(prefix=".simulate.", dir=app.state) as name:
@@ -40,7 +40,7 @@ def on_a_copy(app: "App") -> "Generator[Parts, None, None]":
                 app.parts,
                 store=store,
                 journal=FileJournal(folder / "journal"),
-                shelf=FolderShelf(folder / "public", app.reach),
+                shelf=PublicDirectory(folder / "public", app.reach),
                 transport=TRANSPORTS["outbox"](folder / "outbox", []),
                 hubs=(),
                 asks="",
@@ -51,7 +51,7 @@ def on_a_copy(app: "App") -> "Generator[Parts, None, None]":
 
 def simulated(
     app: "App", start: datetime, end: datetime, every: timedelta | None = None
-) -> Iterator[Happening]:
+) -> Iterator[SimulatedEvent]:
     """What would be published and mailed from `start` to `end`: by `publisher run`, or by a timer that starts
     `publisher publish` at `start` and so often. Raises UsageError: something was published
     after `start`, or the end comes first; and as `publish` does.

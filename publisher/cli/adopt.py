@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from publisher.cli.common import Site, count, echo, say, show_json, site_options, utc
+from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
 from publisher.core.publishing.adoption import OldEntry
 from publisher.services.publishing import adoption
 from publisher.services.publishing.adoption import Fetched, Proposal
@@ -14,7 +14,7 @@ from publisher.services.publishing.adoption import Fetched, Proposal
 @site_options(as_json=True)
 @click.argument("sources", metavar="URL|FILE...", nargs=-1, required=True)
 @click.option("--dry-run", is_flag=True, help="Show what would be taken over; change nothing.")
-def adopt(site: Site, as_json: bool, sources: tuple[str, ...], dry_run: bool) -> None:
+def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: bool) -> None:
     """Takes over the ids of an existing feed, so that a move makes no old post new.
 
     The feed may be Atom, RSS or JSON Feed, at its address or in a file; archives and further pages that it

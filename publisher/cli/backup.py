@@ -6,7 +6,7 @@ import click
 
 from publisher.app import App
 from publisher.app import backup as keeping
-from publisher.cli.common import Site, count, say, show_json, site_options, utc
+from publisher.cli.common import SiteOptions, count, say, show_json, site_options, utc
 from publisher.cli.mailings import sure
 from publisher.core.errors import UsageError
 
@@ -15,7 +15,7 @@ from publisher.core.errors import UsageError
 @site_options(as_json=True)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Replace FILE if it is there.")
-def backup(site: Site, as_json: bool, file: Path, yes: bool) -> None:
+def backup(site: SiteOptions, as_json: bool, file: Path, yes: bool) -> None:
     """Store, journal and secret keys in one FILE that only you may read; also while `run` works."""
     if file.exists() and not yes:
         raise UsageError(str(file), "is there already", "name another file, or say --yes")
@@ -31,7 +31,7 @@ def backup(site: Site, as_json: bool, file: Path, yes: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Show what FILE holds; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def restore(site: Site, as_json: bool, file: Path, dry_run: bool, yes: bool) -> None:
+def restore(site: SiteOptions, as_json: bool, file: Path, dry_run: bool, yes: bool) -> None:
     """Puts the store of a backup FILE into its place; `reconcile` must follow."""
     about = keeping.look_into(file)
     said = f"{file} is of {str(about.get('at'))[:19]} UTC, log head {about.get('log_head')}"
@@ -54,7 +54,7 @@ def restore(site: Site, as_json: bool, file: Path, dry_run: bool, yes: bool) -> 
 @site_options(at=True, as_json=True)
 @click.option("--dry-run", is_flag=True, help="Say what the store lacks; change nothing.")
 @click.option("--clock", is_flag=True, help="Accept the clock as it is, though the log is ahead of it.")
-def reconcile(site: Site, as_json: bool, dry_run: bool, clock: bool) -> None:
+def reconcile(site: SiteOptions, as_json: bool, dry_run: bool, clock: bool) -> None:
     """After a restore: departures since are replayed, and what may have been sent is not sent again. With
     --clock: after a clock that was wrong, Publisher goes on by the present one.
     """

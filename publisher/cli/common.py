@@ -24,7 +24,7 @@ Decorator = Callable[[Callable[P, R]], Callable[P, R]]
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SiteOptions:
     """Which site, and by which clock: what --site and --at say."""
 
     folder: Path
@@ -111,7 +111,7 @@ def site_options(
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(**given: Any) -> Any:
             given.pop("debug")
-            given["site"] = Site(Path(given.pop("site")), given.pop("at", None))
+            given["site"] = SiteOptions(Path(given.pop("site")), given.pop("at", None))
             return command(**given)
 
         wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__

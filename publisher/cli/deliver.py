@@ -3,7 +3,7 @@
 import click
 
 from publisher.app import App
-from publisher.cli.common import Site, count, say, show_json, site_options, warn_of_readable
+from publisher.cli.common import SiteOptions, count, say, show_json, site_options, warn_of_readable
 from publisher.cli.progress import delivery_progress
 from publisher.core.delivery.holds import in_words
 from publisher.core.times import in_zone
@@ -15,7 +15,7 @@ NAMED = 3
 @click.command()
 @site_options(at=True, as_json=True)
 @click.option("--dry-run", is_flag=True, help="Show what is due; send nothing.")
-def deliver(site: Site, as_json: bool, dry_run: bool) -> None:
+def deliver(site: SiteOptions, as_json: bool, dry_run: bool) -> None:
     """Sends what is due now, then stops; exit code 1 where the mail server fails and mail waits."""
     app = site.open()
     if dry_run:

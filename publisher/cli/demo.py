@@ -13,8 +13,8 @@ from publisher.app import REST, App, fixed, packaged, wall_clock
 from publisher.cli.common import count, listening, say
 from publisher.cli.run import serve
 from publisher.config import Settings, load
-from publisher.core.posts.post import Parsed, why_not
-from publisher.core.subscribers.preferences import Pace
+from publisher.core.posts.post import ParsedPost, why_not
+from publisher.core.subscribers.preferences import SchedulePreference
 from publisher.init_site import start_example
 from publisher.services.subscribers import subscribe
 from publisher.services.subscribers.schedule import due_after
@@ -92,10 +92,10 @@ def _publish(settings: Settings) -> None:
 def _moments(settings: Settings) -> tuple[datetime, datetime]:
     """Just before the newest posts' time, and the first hour of the list at which they are all out."""
     app = App(settings)
-    posts = [item.post for item in app.parts.source().scan() if isinstance(item, Parsed)]
+    posts = [item.post for item in app.parts.source().scan() if isinstance(item, ParsedPost)]
     out = sorted(p.instant for p in posts if p.instant and why_not(p, wall_clock()) is None)
     spec = settings.lists[0]
-    due = due_after(app.parts, spec, Pace(), out[-1])
+    due = due_after(app.parts, spec, SchedulePreference(), out[-1])
     app.close()
     return out[-FRESH] - timedelta(hours=1), due
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from publisher.app import App
 from publisher.cli.common import count, echo, say, utc
-from publisher.core.digests.due import Candidate, Stand
+from publisher.core.digests.due import Candidate, CohortKey
 from publisher.core.times import in_zone
-from publisher.services.digests.due_readers import Group, Outlook, Verdict
+from publisher.services.digests.due_readers import DueDecision, DueReaderGroup, DueReport
 
 if TYPE_CHECKING:
     from publisher.services.digests.backlog import Waiting
     from publisher.services.digests.planner import Skipped
 
 
-Place = tuple[int, Stand, bool]
+Place = tuple[int, CohortKey, bool]
 """Where a reader stands: the rhythm, the stand, and whether the last digest was skipped."""
 
 LEFT_OUT = {
@@ -30,21 +30,21 @@ LEFT_OUT = {
 
 
 SHORT = {
-    Verdict.WAITS: "waiting for more posts",
-    Verdict.NOTHING: "due, with nothing new for them",
-    Verdict.LATE: "due too long ago",
+    DueDecision.WAITS: "waiting for more posts",
+    DueDecision.NOTHING: "due, with nothing new for them",
+    DueDecision.LATE: "due too long ago",
 }
 
 
 def say_outlook(
-    look: Outlook, left_out: Mapping[str, int], who: Iterable[Candidate] | None, next_at: str = ""
+    look: DueReport, left_out: Mapping[str, int], who: Iterable[Candidate] | None, next_at: str = ""
 ) -> None:
     """A line for a list, one for the readers it leaves out, by why, and one for each reader of `who`. The
     next of those left out for now is due at `next_at`.
     """
     spec = look.spec
     nobody = f"nobody is due before {next_at}" if next_at and "later" in left_out else "nobody is due"
-    posts = max((len(group.share.posts) for group in look.of(Verdict.MAIL)), default=0)
+    posts = max((len(group.share.posts) for group in look.of(DueDecision.MAIL)), default=0)
     text = f"{count(posts, 'post')} to {count(look.readers, 'reader')}" if look.readers else nobody
     note = ", to be approved" if look.readers and spec.approve else ""
     echo(f"digest     {spec.slug}: {text}{note}")
@@ -58,36 +58,36 @@ def say_outlook(
         echo(f"           {reader.address}: {why}")
 
 
-def _others(look: Outlook, left_out: Mapping[str, int]) -> Mapping[str, int]:
+def _others(look: DueReport, left_out: Mapping[str, int]) -> Mapping[str, int]:
     """How many get nothing, by why, in words: those who are due and for whom nothing is, then the others."""
     found: dict[str, int] = {}
     for group in look.groups:
-        if group.verdict is not Verdict.MAIL:
+        if group.verdict is not DueDecision.MAIL:
             words = SHORT[group.verdict]
             found[words] = found.get(words, 0) + group.due.readers
     return found | {words: left_out[why] for why, words in LEFT_OUT.items() if why in left_out}
 
 
-def _by_place(look: Outlook) -> Mapping[Place, Group]:
+def _by_place(look: DueReport) -> Mapping[Place, DueReaderGroup]:
     return {(group.due.rhythm, group.due.stand, group.due.skipped): group for group in look.groups}
 
 
-def _why(look: Outlook, group: Group) -> str:
+def _why(look: DueReport, group: DueReaderGroup) -> str:
     number = len(group.share.posts)
     match group.verdict:
-        case Verdict.MAIL:
+        case DueDecision.MAIL:
             wish = [*group.taste.topics, *filter(None, [group.taste.language])]
             return count(number, "post") + (f" ({', '.join(wish)})" if wish else "")
-        case Verdict.WAITS:
+        case DueDecision.WAITS:
             return f"{count(number, 'post')}, which waits for more (min_posts = {look.spec.min_posts})"
-        case Verdict.NOTHING:
+        case DueDecision.NOTHING:
             return "nothing new for them"
-        case Verdict.LATE:
+        case DueDecision.LATE:
             return "due too long ago (max_late): the posts wait for the next digest"
 
 
 def outlook_json(
-    look: Outlook, left_out: Mapping[str, int], who: Iterable[Candidate] | None
+    look: DueReport, left_out: Mapping[str, int], who: Iterable[Candidate] | None
 ) -> dict[str, Any]:
     """The same as JSON."""
     groups = [
@@ -101,14 +101,14 @@ def outlook_json(
         }
         for group in look.groups
     ]
-    late = bool(look.of(Verdict.LATE))
+    late = bool(look.of(DueDecision.LATE))
     value: dict[str, Any] = {"list": look.spec.slug, "readers": look.readers, "late": late}
     value |= {"groups": groups, "left_out": dict(left_out)}
     places = _by_place(look)
     return value if who is None else value | {"who": [_told(places, reader) for reader in who]}
 
 
-def _told(groups: Mapping[Place, Group], reader: Candidate) -> dict[str, Any]:
+def _told(groups: Mapping[Place, DueReaderGroup], reader: Candidate) -> dict[str, Any]:
     group = None if reader.why else groups.get((reader.rhythm, reader.stand, reader.skipped))
     verdict = group.verdict.value if group else reader.why or "later"
     posts = [known.id for known in group.share.posts] if group else []

@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from publisher.app import App
-from publisher.cli.common import Site, count, echo, say, show_json, site_options, utc
+from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
 from publisher.core.errors import UsageError
-from publisher.core.feeds.redirects import Move
+from publisher.core.feeds.redirects import Redirect
 from publisher.services.feeds import feed_pages, redirects
 from publisher.services.feeds.feeds import rebuild_archives
 from publisher.services.feeds.server_snippets import SERVERS, snippet
@@ -22,7 +22,7 @@ from publisher.services.feeds.server_snippets import SERVERS, snippet
 @click.command("snippet")
 @site_options()
 @click.argument("server", metavar="SERVER", type=click.Choice(list(SERVERS)))
-def snippet_(site: Site, server: str) -> None:
+def snippet_(site: SiteOptions, server: str) -> None:
     """Prints configuration for a web server that serves public/ by itself.
 
     SERVER is nginx, apache, caddy, or, for hosts such as Netlify and Cloudflare Pages, headers (their file
@@ -52,7 +52,7 @@ def feeds() -> None:
 
 @feeds.command("list")
 @site_options(as_json=True)
-def list_(site: Site, as_json: bool) -> None:
+def list_(site: SiteOptions, as_json: bool) -> None:
     """Each document of each feed, and every address that moved or ended."""
     app = site.open()
     rows, moves = feed_pages.documents(app.parts), app.store.moves()
@@ -78,7 +78,7 @@ def list_(site: Site, as_json: bool) -> None:
 @click.argument("old", metavar="SLUG|OLDPATH")
 @click.argument("new", metavar="NEW")
 @click.option("--dry-run", is_flag=True, help="Show what would move; change nothing.")
-def move(site: Site, old: str, new: str, dry_run: bool) -> None:
+def move(site: SiteOptions, old: str, new: str, dry_run: bool) -> None:
     """From now on, OLD leads to NEW (301), for ever.
 
     OLD is a feed's slug or a path under public/; NEW is a URL or such a path. The documents of a feed that
@@ -99,7 +99,7 @@ def move(site: Site, old: str, new: str, dry_run: bool) -> None:
 @click.argument("old", metavar="SLUG|PATH")
 @click.option("--undo", is_flag=True, help="Take a move or an end back.")
 @click.option("--dry-run", is_flag=True, help="Show what would end; change nothing.")
-def end(site: Site, old: str, undo: bool, dry_run: bool) -> None:
+def end(site: SiteOptions, old: str, undo: bool, dry_run: bool) -> None:
     """Ends a feed or an address (410): readers stop asking for it."""
     app = site.open()
     if dry_run:
@@ -119,7 +119,7 @@ def end(site: Site, old: str, undo: bool, dry_run: bool) -> None:
 @site_options(at=True, as_json=True)
 @click.argument("slugs", metavar="[SLUG...]", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Name the feeds; change nothing.")
-def rebuild(site: Site, as_json: bool, slugs: tuple[str, ...], dry_run: bool) -> None:
+def rebuild(site: SiteOptions, as_json: bool, slugs: tuple[str, ...], dry_run: bool) -> None:
     """Makes the archive documents of feeds anew, as their posts are now (all feeds without SLUG).
 
     Archives keep what was said when they were full; this is for a change that must reach them too.
@@ -145,7 +145,7 @@ def rebuild(site: Site, as_json: bool, slugs: tuple[str, ...], dry_run: bool) ->
 
 @feeds.command()
 @site_options(as_json=True)
-def ping(site: Site, as_json: bool) -> None:
+def ping(site: SiteOptions, as_json: bool) -> None:
     """Tells hubs now of the feeds that changed: after documents were uploaded."""
     app = site.open()
     told = say_pinged(app)
@@ -158,17 +158,17 @@ def ping(site: Site, as_json: bool) -> None:
 feeds.add_command(snippet_)
 
 
-def _say(app: App, moves: Sequence[Move]) -> None:
+def _say(app: App, moves: Sequence[Redirect]) -> None:
     for move in moves:
         echo(_moved(app, move))
     say("written to moved.json: keep it with publisher.toml; take what is gone out of [[feeds]] too")
 
 
-def _moved(app: App, move: Move) -> str:
+def _moved(app: App, move: Redirect) -> str:
     base = app.settings.site.public_url
     target = move.target if "://" in move.target or not move.target else base + move.target
     return f"{base}{move.path}  {move.fate}{f' to {target}' if target else ''}"
 
 
-def _move_json(move: Move) -> dict[str, Any]:
+def _move_json(move: Redirect) -> dict[str, Any]:
     return {"path": move.path, "fate": move.fate, "target": move.target, "at": utc(move.at)}

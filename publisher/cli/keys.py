@@ -3,7 +3,7 @@
 import click
 
 from publisher.app import DkimRecord, dkim_keys
-from publisher.cli.common import Site, echo, say, show_json, site_options
+from publisher.cli.common import SiteOptions, echo, say, show_json, site_options
 
 STRING = 255
 """Octets in one string of a TXT record (RFC 1035 3.3.14)."""
@@ -17,7 +17,7 @@ def keys() -> None:
 @keys.command()
 @click.argument("selector")
 @site_options(as_json=True)
-def dkim(selector: str, site: Site, as_json: bool) -> None:
+def dkim(selector: str, site: SiteOptions, as_json: bool) -> None:
     """Makes an RSA and an Ed25519 key, and prints the DNS records that publish them.
 
     The RSA key has the selector SELECTOR, the other SELECTOR-ed25519. Keys that are there already are kept,

@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from publisher.app import App
-from publisher.cli.common import Site, confirm, count, echo, say, show_json, show_json_with, site_options, utc
+from publisher.cli.common import (
+    SiteOptions,
+    confirm,
+    count,
+    echo,
+    say,
+    show_json,
+    show_json_with,
+    site_options,
+    utc,
+)
 from publisher.cli.progress import bar
 from publisher.core.delivery.bounces import HELD, Severity
-from publisher.core.delivery.holds import OVER, Order, in_words
-from publisher.core.delivery.mailing import InDoubt, Mailing, MailingState, State
-from publisher.core.delivery.relay_logs import Became
+from publisher.core.delivery.holds import OVER, MailingCommand, in_words
+from publisher.core.delivery.mailing import DeliveryState, InDoubt, Mailing, MailingState
+from publisher.core.delivery.relay_logs import LoggedOutcome
 from publisher.core.errors import Refused, UsageError
 from publisher.core.times import in_zone
 from publisher.services.delivery.unknown_outcomes import doubts as doubts_of
@@ -23,7 +33,7 @@ from publisher.services.mail.messages import message_id
 from publisher.services.operations import mailings as verbs
 
 if TYPE_CHECKING:
-    from publisher.services.delivery.unknown_outcomes import Reading
+    from publisher.services.delivery.unknown_outcomes import LogReport
 
 LISTED = 50
 """Deliveries in doubt that a person is shown."""
@@ -40,7 +50,7 @@ def mailings() -> None:
 
 @mailings.command("list")
 @site_options(as_json=True)
-def list_(site: Site, as_json: bool) -> None:
+def list_(site: SiteOptions, as_json: bool) -> None:
     """Every mailing, newest first."""
     app = site.open(reads=True)
     found = app.store.mailings()
@@ -56,7 +66,7 @@ def list_(site: Site, as_json: bool) -> None:
 @mailings.command("show")
 @site_options(as_json=True)
 @click.argument("id", type=int)
-def show(site: Site, as_json: bool, id: int) -> None:
+def show(site: SiteOptions, as_json: bool, id: int) -> None:
     """Counts by state, the deliveries in doubt, and the servers' replies."""
     app = site.open(reads=True)
     found = verbs.find(app.parts, id)
@@ -77,9 +87,9 @@ def show(site: Site, as_json: bool, id: int) -> None:
         zone = app.settings.site.timezone
         echo(f"held      {in_words(found.hold, id, found.hold_why, found.hold_until, zone=zone)}")
     _show_doubts(app, found, islice(doubts, LISTED))
-    if found.counts.get(State.UNKNOWN):
+    if found.counts.get(DeliveryState.UNKNOWN):
         echo(f"decide    `publisher mailings resolve {id} --log FILE`, --accept or --resend")
-    if (more := found.counts.get(State.UNKNOWN, 0) - LISTED) > 0:
+    if (more := found.counts.get(DeliveryState.UNKNOWN, 0) - LISTED) > 0:
         echo(f"in doubt  {more:,} more; --json lists them all")
     for line in _refusals(app, found):
         echo(line)
@@ -106,11 +116,16 @@ _COUNTING = {
 }
 
 
-def _ordering(order: Order, help: str, *, asks: bool = False) -> None:
+def _ordering(order: MailingCommand, help: str, *, asks: bool = False) -> None:
     """One command for each order. What cannot be taken back asks, on a terminal or not, or needs --yes."""
 
     def command(
-        site: Site, as_json: bool, id: int, dry_run: bool, yes: bool = False, count_refusals: bool = False
+        site: SiteOptions,
+        as_json: bool,
+        id: int,
+        dry_run: bool,
+        yes: bool = False,
+        count_refusals: bool = False,
     ) -> None:
         app = site.open(reads=True)
         found = verbs.find(app.parts, id)
@@ -125,7 +140,7 @@ def _ordering(order: Order, help: str, *, asks: bool = False) -> None:
         now = verbs.order(app.parts, id, order, app.clock(), count_refusals=count_refusals)
         found = verbs.find(app.parts, id)
         say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {_counts(found)}")
-        if now.state is MailingState.READY and found.counts.get(State.QUEUED):
+        if now.state is MailingState.READY and found.counts.get(DeliveryState.QUEUED):
             say("`publisher run` goes on with it at its next look, `publisher deliver` now")
         if as_json:
             show_json(_mailing_json(found))
@@ -133,7 +148,7 @@ def _ordering(order: Order, help: str, *, asks: bool = False) -> None:
     decorated: Any = command
     if asks:
         decorated = click.option("--yes", is_flag=True, help="Do not ask.")(decorated)
-    if order is Order.RESUME:
+    if order is MailingCommand.RESUME:
         text = "Of a mailing held because of refusals: those mailboxes really are gone, count them."
         decorated = click.option("--count-refusals", is_flag=True, help=text)(decorated)
     decorated = click.option("--dry-run", is_flag=True, help="Show where it stands; change nothing.")(
@@ -144,10 +159,10 @@ def _ordering(order: Order, help: str, *, asks: bool = False) -> None:
     mailings.command(order.value)(site_options(at=True, as_json=True)(decorated))
 
 
-_ordering(Order.APPROVE, "Lets a mailing go that awaits approval.")
-_ordering(Order.PAUSE, "Stops a mailing before its next message, whoever is sending it.")
-_ordering(Order.RESUME, "Lets a paused mailing go on.")
-_ordering(Order.CANCEL, "Ends a mailing: what was not sent never will be.", asks=True)
+_ordering(MailingCommand.APPROVE, "Lets a mailing go that awaits approval.")
+_ordering(MailingCommand.PAUSE, "Stops a mailing before its next message, whoever is sending it.")
+_ordering(MailingCommand.RESUME, "Lets a paused mailing go on.")
+_ordering(MailingCommand.CANCEL, "Ends a mailing: what was not sent never will be.", asks=True)
 
 
 @mailings.command("resolve")
@@ -167,7 +182,7 @@ _ordering(Order.CANCEL, "Ends a mailing: what was not sent never will be.", asks
 @click.option("--dry-run", is_flag=True, help="List what would be decided; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def resolve(
-    site: Site,
+    site: SiteOptions,
     as_json: bool,
     id: int,
     resend: bool,
@@ -196,7 +211,7 @@ def resolve(
         _resolve_by_log(app, found, logs, named, dry_run=dry_run, as_json=as_json)
         return
     chosen = doubts_of(app.parts, id) if named is None else named
-    number = found.counts.get(State.UNKNOWN, 0) if named is None else len(named)
+    number = found.counts.get(DeliveryState.UNKNOWN, 0) if named is None else len(named)
     if dry_run:
         _show_doubts(app, found, chosen)
         say(f"in doubt: {count(number, 'delivery', 'deliveries')}")
@@ -216,13 +231,13 @@ def _resolve_by_log(
 ) -> None:
     from publisher.core.delivery.relay_logs import time_of
     from publisher.imports.log_files import lines_of, size_of
-    from publisher.services.delivery.unknown_outcomes import Settled, resolve_by_log
+    from publisher.services.delivery.unknown_outcomes import SettledDelivery, resolve_by_log
 
     now = app.clock()
     local = now.astimezone().tzinfo or UTC
     left = LISTED if dry_run and not as_json else 0
 
-    def told(one: Settled) -> None:
+    def told(one: SettledDelivery) -> None:
         nonlocal left
         if left:
             left -= 1
@@ -255,15 +270,19 @@ def _resolve_by_log(
         _show_doubts(app, m, islice(rest, LISTED))
 
 
-_LOGGED = {Became.ACCEPTED: "accepted", Became.REJECTED: "rejected", Became.NOT_TAKEN: "queued"}
+_LOGGED = {
+    LoggedOutcome.ACCEPTED: "accepted",
+    LoggedOutcome.REJECTED: "rejected",
+    LoggedOutcome.NOT_TAKEN: "queued",
+}
 _LOGGED_WORDS = {
-    Became.ACCEPTED: "accepted",
-    Became.REJECTED: "rejected",
-    Became.NOT_TAKEN: "not taken by the relay and queued again",
+    LoggedOutcome.ACCEPTED: "accepted",
+    LoggedOutcome.REJECTED: "rejected",
+    LoggedOutcome.NOT_TAKEN: "not taken by the relay and queued again",
 }
 
 
-def _say_read(m: Mailing, read: "Reading", zone: str, *, dry_run: bool) -> None:
+def _say_read(m: Mailing, read: "LogReport", zone: str, *, dry_run: bool) -> None:
     if not read.before:
         say(f"mailing {m.id}: nothing is in doubt")
         return
@@ -274,7 +293,7 @@ def _say_read(m: Mailing, read: "Reading", zone: str, *, dry_run: bool) -> None:
         say(f"it was written from {in_zone(read.first, zone)} to {in_zone(read.last, zone)}")
         if read.last < m.created_at:
             say(f"that is before this mailing began, at {in_zone(m.created_at, zone)}: give a later log")
-    if read.became[Became.NOT_TAKEN] and not dry_run:
+    if read.became[LoggedOutcome.NOT_TAKEN] and not dry_run:
         say("`publisher run` sends what is queued at its next look, `publisher deliver` now")
     if read.remaining:
         number = count(read.remaining, "delivery", "deliveries")
@@ -285,7 +304,7 @@ def _say_read(m: Mailing, read: "Reading", zone: str, *, dry_run: bool) -> None:
 @site_options(as_json=True)
 @click.argument("id", type=int)
 @click.option("--verify", is_flag=True, help="Compare with what is frozen; write nothing.")
-def rebuild(site: Site, as_json: bool, id: int, verify: bool) -> None:
+def rebuild(site: SiteOptions, as_json: bool, id: int, verify: bool) -> None:
     """Makes a mailing's content again and compares it, byte for byte, with what was frozen."""
     if not verify:
         raise UsageError("mailings rebuild", "what is frozen is never replaced", "say --verify to compare")
@@ -321,7 +340,7 @@ def _mailing_json(m: Mailing) -> dict[str, Any]:
         "subject": m.subject,
         "created": utc(m.created_at),
         "planned": m.planned,
-        "counts": {state.value: m.counts.get(state, 0) for state in State},
+        "counts": {state.value: m.counts.get(state, 0) for state in DeliveryState},
     }
 
 
@@ -351,5 +370,5 @@ def _counts(m: Mailing) -> str:
 
 
 def _unsent(m: Mailing) -> str:
-    number = m.counts.get(State.QUEUED, 0) + m.counts.get(State.CLAIMED, 0)
+    number = m.counts.get(DeliveryState.QUEUED, 0) + m.counts.get(DeliveryState.CLAIMED, 0)
     return count(number, "delivery", "deliveries")

@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from publisher.app import App
-from publisher.cli.common import Site, count, echo, say, show_json, site_options, utc
+from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
 from publisher.core.errors import UsageError
-from publisher.core.posts.post import BadPost, Post, Wait, reason_not
+from publisher.core.posts.post import BadPost, Post, WaitReason, reason_not
 from publisher.core.site import Person
-from publisher.services.operations.inspect_posts import Listed
+from publisher.services.operations.inspect_posts import ListedPost
 
 
 @click.group()
@@ -22,7 +22,7 @@ def posts() -> None:
 @posts.command("list")
 @site_options(at=True, as_json=True)
 @click.option("--explain", metavar="PATH", help="Only this file: each value, and which rule decided it.")
-def list_posts(site: Site, as_json: bool, explain: str | None) -> None:
+def list_posts(site: SiteOptions, as_json: bool, explain: str | None) -> None:
     """Each file: served or not, and why."""
     app = site.open(reads=True)
     if explain is not None:
@@ -37,7 +37,7 @@ def list_posts(site: Site, as_json: bool, explain: str | None) -> None:
     say(f"{count(sum(not item.why for item in found), 'post')} of {count(len(found), 'file')} served")
 
 
-def _row(item: Listed) -> dict[str, Any]:
+def _row(item: ListedPost) -> dict[str, Any]:
     post = item.post
     row: dict[str, Any] = {"file": item.path, "served": not item.why, "why": item.why}
     if post is None:
@@ -75,12 +75,12 @@ def _written(person: Person) -> str:
     return person.key or person.name
 
 
-def _line(item: Listed) -> str:
+def _line(item: ListedPost) -> str:
     if item.unread:
         return f"unread  {item.path}: {item.why}"
     if item.post is None:
         return f"bad     {item.path}: {item.why}"
-    if item.why.startswith(Wait.PAGE_ONLY):
+    if item.why.startswith(WaitReason.PAGE_ONLY):
         return f"page    {item.path}: {item.why}"
     if item.why:
         return f"hidden  {item.path}: {item.why}"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from publisher.cli.common import Site, echo, say, site_options, the_list
-from publisher.core.mail.lint import Problem
-from publisher.core.mail.message import Verdict
-from publisher.preview_server import Shown, serve
+from publisher.cli.common import SiteOptions, echo, say, site_options, the_list
+from publisher.core.mail.lint import LintProblem
+from publisher.core.mail.message import SendVerdict
+from publisher.preview_server import PreviewFiles, serve
 from publisher.services.digests.preview import send_test
 
 
@@ -21,7 +21,9 @@ from publisher.services.digests.preview import send_test
     "--serve", "served", is_flag=True, help="Show it in a browser instead, anew whenever a template changes."
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8025, show_default=True, help="For --serve.")
-def preview(site: Site, list_slug: str, reader: str, out: Path | None, served: bool, port: int) -> None:
+def preview(
+    site: SiteOptions, list_slug: str, reader: str, out: Path | None, served: bool, port: int
+) -> None:
     """The next digest of LIST as subject.txt, body.html, body.txt and message.eml."""
     if served:
         _serve(site, list_slug, reader, port)
@@ -44,7 +46,7 @@ def preview(site: Site, list_slug: str, reader: str, out: Path | None, served: b
 @click.argument("list_slug", metavar="LIST")
 @click.argument("address", metavar="ADDRESS")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
-def test_send(site: Site, list_slug: str, address: str, dry_run: bool) -> None:
+def test_send(site: SiteOptions, list_slug: str, address: str, dry_run: bool) -> None:
     """Sends the next digest of LIST to ADDRESS, its subject marked [Test]. No reader's mail depends on it."""
     app = site.open(reads=True)
     spec = the_list(app, list_slug)
@@ -54,22 +56,22 @@ def test_send(site: Site, list_slug: str, address: str, dry_run: bool) -> None:
         say(f"would send to {address}: {drawn.letter.subject}")
         return
     say(f"{outcome.verdict.value}: {drawn.letter.subject}" + (f" ({outcome.reply})" if outcome.reply else ""))
-    if outcome.verdict is not Verdict.ACCEPTED:
+    if outcome.verdict is not SendVerdict.ACCEPTED:
         raise SystemExit(1)
 
 
-def _say_problems(problems: Iterable[Problem]) -> None:
+def _say_problems(problems: Iterable[LintProblem]) -> None:
     for problem in problems:
         say(("" if problem.error else "warning: ") + str(problem))
 
 
-def _serve(site: Site, list_slug: str, reader: str, port: int) -> None:
+def _serve(site: SiteOptions, list_slug: str, reader: str, port: int) -> None:
     opened = site.open(reads=True)
     spec = the_list(opened, list_slug)
     watched = [*opened.template_folders, site.folder / "publisher.toml", opened.public / "manifest.json"]
     opened.close()
 
-    def draw() -> Shown:
+    def draw() -> PreviewFiles:
         app = site.load()  # anew: settings may have changed
         try:
             drawn = app.preview(the_list(app, list_slug), reader)
@@ -78,7 +80,7 @@ def _serve(site: Site, list_slug: str, reader: str, port: int) -> None:
         files: Mapping[str, bytes] = drawn.files()
         notes = [("warning", drawn.note)] if drawn.note else []
         notes += [("error" if p.error else "warning", str(p)) for p in drawn.problems]
-        return Shown(
+        return PreviewFiles(
             title=f"{spec.title} – preview",
             files=files,
             notes=tuple(notes),

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 from publisher.app import App
 from publisher.cli.common import count, echo, say
 from publisher.core.delivery.holds import in_words
-from publisher.core.delivery.mailing import Hold
+from publisher.core.delivery.mailing import MailingHold
 
 if TYPE_CHECKING:
-    from publisher.services.delivery.deliver import Tally
+    from publisher.services.delivery.deliver import DeliveryStats
 
 
 REDRAW_EVERY = 0.1
@@ -33,7 +33,7 @@ FINE, PLAIN = ("━", "╸", "─"), ("=", ">", "-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
+class BarStyle:
     """What a bar is drawn with."""
 
     marks: tuple[str, str, str] = FINE
@@ -51,7 +51,7 @@ def bar(
     if not file.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda _: None
         return
-    style = Style(marks=_marks(file), coloured=not os.environ.get("NO_COLOR"))
+    style = BarStyle(marks=_marks(file), coloured=not os.environ.get("NO_COLOR"))
     start, drawn = ticks(), float("-inf")
 
     def show(done: int) -> None:
@@ -77,7 +77,7 @@ def line(
     total: int | None,
     seconds: float,
     columns: int,
-    style: Style = Style(),
+    style: BarStyle = BarStyle(),
 ) -> str:
     """What stands in a line of so many columns after so many seconds: the more room, the more of it."""
     rate = done / seconds if done and seconds >= 1 else 0.0
@@ -97,7 +97,7 @@ def line(
     return percent.strip()[: columns - 1]
 
 
-def _filled(share: float, cells: int, style: Style) -> str:
+def _filled(share: float, cells: int, style: BarStyle) -> str:
     """In steps of half a cell: what is done in green, what is not faint."""
     full, half, empty = style.marks
     whole, odd = divmod(round(share * cells * 2), 2)
@@ -159,25 +159,29 @@ def delivery_progress(app: App, *, as_json: bool) -> Delivered:
     return Delivered(json=found, failed=tally.failed, idle=not (tally.total or tally.held))
 
 
-def _still_waiting(app: App, tally: "Tally") -> None:
+def _still_waiting(app: App, tally: "DeliveryStats") -> None:
     """A mailing that waits for a server which failed it in an earlier run is a failure of this one too."""
-    waiting = next((one for one in app.store.under_way() if one.hold is Hold.SERVER), None)
+    waiting = next((one for one in app.store.under_way() if one.hold is MailingHold.SERVER), None)
     if waiting is not None and not tally.failed:
         words = in_words(
-            Hold.SERVER, waiting.id, waiting.hold_why, waiting.hold_until, zone=app.settings.site.timezone
+            MailingHold.SERVER,
+            waiting.id,
+            waiting.hold_why,
+            waiting.hold_until,
+            zone=app.settings.site.timezone,
         )
         tally.failed, tally.held = True, f"mailing {waiting.id}: {words}"
 
 
-def _quiet(_tally: "Tally") -> None:
+def _quiet(_tally: "DeliveryStats") -> None:
     """Too little to be worth a bar."""
 
 
-def _events(planned: int, ticks: Callable[[], float]) -> "Callable[[Tally], None]":
+def _events(planned: int, ticks: Callable[[], float]) -> "Callable[[DeliveryStats], None]":
     """One line of JSON on stderr for every hundred: what became of them, a second, and seconds to go."""
     start, told = ticks(), 0
 
-    def progress(tally: "Tally") -> None:
+    def progress(tally: "DeliveryStats") -> None:
         nonlocal told
         if tally.total // EVERY == told // EVERY:
             return
@@ -192,7 +196,7 @@ def _events(planned: int, ticks: Callable[[], float]) -> "Callable[[Tally], None
     return progress
 
 
-def _say_tally(tally: "Tally", unknown: int) -> None:
+def _say_tally(tally: "DeliveryStats", unknown: int) -> None:
     if tally.total:
         parts = [f"{getattr(tally, name):,} {name}" for name in _WORDS if getattr(tally, name)]
         say(f"delivered: {', '.join(parts)}")

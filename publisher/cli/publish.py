@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from publisher.app import App, Report
+from publisher.app import App, PublishReport
 from publisher.cli.common import (
-    Site,
+    SiteOptions,
     count,
     echo,
     say,
@@ -25,17 +25,17 @@ from publisher.cli.feeds import say_pinged
 from publisher.cli.progress import delivery_progress
 from publisher.core.delivery.holds import in_words
 from publisher.core.errors import UsageError
-from publisher.core.mail.lint.problem import Rule
+from publisher.core.mail.lint.problem import LintRule
 from publisher.core.posts.post import reason_not
-from publisher.core.publishing.guards import WAYS, Answers, Guard
-from publisher.core.publishing.log import Kind
+from publisher.core.publishing.guards import WAYS, Guard, HeldFileAnswers
+from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import Plan, of_kind
 from publisher.core.site_proof import RULE as PUBLIC_URL
 from publisher.core.times import in_zone
 
 if TYPE_CHECKING:
     from publisher.core.digests.due import Candidate
-    from publisher.services.digests.due_readers import Outlook
+    from publisher.services.digests.due_readers import DueReport
     from publisher.services.operations.findings import Finding
 
 Command = Callable[..., Any]
@@ -60,7 +60,7 @@ def meaning(*, mail: bool) -> Callable[[Command], Command]:
             as_rename: tuple[tuple[str, str], ...],
             **given: Any,
         ) -> Any:
-            answers = Answers(new=frozenset(as_new), renamed={new: old for old, new in as_rename})
+            answers = HeldFileAnswers(new=frozenset(as_new), renamed={new: old for old, new in as_rename})
             meant = [Guard(name) for name in force if name not in RULES] + [Guard.CHURN] * accept_new
             forced = {"forced": frozenset(force) & frozenset(RULES)} if mail else {}
             return command(meant=frozenset(meant), answers=answers, **forced, **given)
@@ -84,7 +84,7 @@ def meaning(*, mail: bool) -> Callable[[Command], Command]:
     return decorate
 
 
-RULES = (*(rule.value for rule in Rule), PUBLIC_URL)
+RULES = (*(rule.value for rule in LintRule), PUBLIC_URL)
 
 
 @click.command()
@@ -93,7 +93,9 @@ RULES = (*(rule.value for rule in Rule), PUBLIC_URL)
 @click.option(
     "--who", is_flag=True, help="Also the address of each reader, and what they get or why they get nothing."
 )
-def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard], answers: Answers) -> None:
+def plan(
+    site: SiteOptions, as_json: bool, who: bool, meant: frozenset[Guard], answers: HeldFileAnswers
+) -> None:
     """What `publish` would do now; changes nothing."""
     from publisher.cli.due_readers import outlook_json
 
@@ -120,7 +122,7 @@ def plan(site: Site, as_json: bool, who: bool, meant: frozenset[Guard], answers:
 @click.option("--no-ping", is_flag=True, help="Tell hubs later, by `feeds ping`: after an upload.")
 @click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
 def publish(
-    site: Site,
+    site: SiteOptions,
     as_json: bool,
     expect: str | None,
     no_mail: bool,
@@ -129,7 +131,7 @@ def publish(
     dry_run: bool,
     no_ping: bool,
     meant: frozenset[Guard],
-    answers: Answers,
+    answers: HeldFileAnswers,
     forced: frozenset[str],
 ) -> None:
     """New posts to the log, the documents and the readers; exit code 1 where a post is bad, the plan is
@@ -182,7 +184,7 @@ def _finish(made: Plan) -> None:
         raise SystemExit(1)
 
 
-def _say_plan(app: App, made: Plan, outlooks: "tuple[Outlook, ...]", *, who: bool) -> None:
+def _say_plan(app: App, made: Plan, outlooks: "tuple[DueReport, ...]", *, who: bool) -> None:
     from publisher.cli.due_readers import say_outlook
 
     for change in made.changes:
@@ -207,20 +209,20 @@ def _say_plan(app: App, made: Plan, outlooks: "tuple[Outlook, ...]", *, who: boo
     echo(f"plan       {made.hash}")
 
 
-def _next_at(app: App, look: "Outlook") -> str:
+def _next_at(app: App, look: "DueReport") -> str:
     times = [beat.next_at for beat in app.store.beats(look.spec.slug) if beat.next_at is not None]
     coming = [at for at in times if at > look.due.now]
     return in_zone(min(coming), app.settings.site.timezone) if coming else ""
 
 
-def _who(app: App, look: "Outlook", *, who: bool) -> "Iterator[Candidate] | None":
+def _who(app: App, look: "DueReport", *, who: bool) -> "Iterator[Candidate] | None":
     return app.store.candidates(look.due) if who else None
 
 
-def _say_report(app: App, report: Report) -> None:
+def _say_report(app: App, report: PublishReport) -> None:
     made = report.published.plan
     said: list[str] = []
-    for kind in Kind:
+    for kind in LogKind:
         changes = of_kind(made, kind)
         quiet = sum(change.backfill for change in changes)
         if changes:
@@ -264,7 +266,7 @@ def _say_report(app: App, report: Report) -> None:
 
 def _say_withdrawn(made: Plan, now: datetime) -> None:
     """Names what readers see no more, and why: the file says so, or it is gone."""
-    withdrawn, found = of_kind(made, Kind.WITHDRAWN), dict(made.touched)
+    withdrawn, found = of_kind(made, LogKind.WITHDRAWN), dict(made.touched)
     for change in withdrawn[:NAMED]:
         why = reason_not(found.get(change.id, change.post), now) or "its file is gone"
         say(f"withdrawn: {change.post.path}: {why}")
@@ -290,7 +292,7 @@ def _kept_dates(made: Plan) -> list[str]:
 
 def _plan_json(made: Plan) -> dict[str, Any]:
     value: dict[str, Any] = {"hash": made.hash, "baseline": made.baseline}
-    for kind in Kind:
+    for kind in LogKind:
         value[kind] = [
             {"id": c.id, "path": c.post.path, "title": c.post.title, "backfill": c.backfill}
             for c in of_kind(made, kind)
@@ -309,7 +311,7 @@ def _plan_json(made: Plan) -> dict[str, Any]:
     return value | {"stop": made.stop, "stops": stops, "next_at": utc(made.next_at)}
 
 
-def _report_json(report: Report) -> dict[str, Any]:
+def _report_json(report: PublishReport) -> dict[str, Any]:
     head = report.published.head
     return _plan_json(report.published.plan) | {
         "head": head.seq,

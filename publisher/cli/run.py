@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from publisher.app import REST, SCHEDULE, App
-from publisher.cli.common import Site, listening, say, site_options, warn_of_readable
+from publisher.cli.common import SiteOptions, listening, say, site_options, warn_of_readable
 from publisher.core.printable import printable
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ RESTART = "restart to use them"
     metavar="[IP:]PORT",
     help="Instead of web.listen; a port alone is one of 127.0.0.1.",
 )
-def run(site: Site, web_only: bool, listen: str | None) -> None:
+def run(site: SiteOptions, web_only: bool, listen: str | None) -> None:
     """Scheduler, web and delivery, all that a site needs; SIGTERM finishes what is in flight."""
     app = site.open(rest=REST)
     web = app.settings.web
@@ -68,9 +68,9 @@ def serve(app: App, listen: str, *, web_only: bool = False) -> None:
 def _beside(app: App, server: "Server", where: str) -> None:
     """Serves in a process of its own, and publishes and delivers in this one."""
     from publisher.scheduler import Ticker
-    from publisher.web.child_process import Apart
+    from publisher.web.child_process import ServerProcess
 
-    apart = Apart(app, server)
+    apart = ServerProcess(app, server)
     _on_signals(apart.stop)
     ticker = Ticker(app)
     watcher = _watcher(app, ticker) if app.settings.schedule.watch else None

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from publisher.app.simulation import simulated
-from publisher.cli.common import Site, a_time, count, echo, say, show_json, site_options, utc, when
+from publisher.cli.common import SiteOptions, a_time, count, echo, say, show_json, site_options, utc, when
 from publisher.cli.due_readers import skipped_json
 from publisher.core.times import read_duration
-from publisher.services.operations.simulate import Happening
+from publisher.services.operations.simulate import SimulatedEvent
 
 LEAST = timedelta(minutes=1)
 
@@ -38,7 +38,7 @@ def _period(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     help="As a timer does that starts `publisher publish` once in this time, such as 24h (default: as "
     "`publisher run` does).",
 )
-def simulate(site: Site, as_json: bool, start: str | None, end: str, every: timedelta | None) -> None:
+def simulate(site: SiteOptions, as_json: bool, start: str | None, end: str, every: timedelta | None) -> None:
     """What would be published and mailed between two times, on a copy of the state. Posts and readers are
     taken to stay as they are. Changes nothing, sends nothing.
     """
@@ -50,7 +50,7 @@ def simulate(site: Site, as_json: bool, start: str | None, end: str, every: time
         raise SystemExit(1)
 
 
-def _say(found: Iterable[Happening]) -> bool:
+def _say(found: Iterable[SimulatedEvent]) -> bool:
     quiet, failed = True, False
     for happening in found:
         quiet, at = False, utc(happening.at)
@@ -72,13 +72,13 @@ def _say(found: Iterable[Happening]) -> bool:
     return failed
 
 
-def _show_json(found: Iterable[Happening]) -> bool:
+def _show_json(found: Iterable[SimulatedEvent]) -> bool:
     happenings = list(found)
     show_json([_told(happening) for happening in happenings])
     return any(happening.problem for happening in happenings)
 
 
-def _told(happening: Happening) -> dict[str, Any]:
+def _told(happening: SimulatedEvent) -> dict[str, Any]:
     return {
         "at": utc(happening.at),
         "changes": [

@@ -9,12 +9,12 @@ from typing import Any, cast
 import click
 
 from publisher.app import wall_clock
-from publisher.cli.common import Site, count, echo, say, show_json, site_options
+from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options
 from publisher.cli.due_readers import wait_in_words, waiting_json
 from publisher.config import problems
 from publisher.core.delivery.holds import in_words
 from publisher.core.errors import SettingsError
-from publisher.core.mail.lint.problem import Rule
+from publisher.core.mail.lint.problem import LintRule
 from publisher.core.times import in_zone
 
 
@@ -27,10 +27,10 @@ from publisher.core.times import in_zone
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
 def init(folder: Path, title: str | None, url: str, timezone: str, sender: str | None, debug: bool) -> None:
     """Makes a working site with two posts in DIR."""
-    from publisher.init_site import Wishes, start_site
+    from publisher.init_site import NewSiteOptions, start_site
 
     name = title or folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize()
-    wishes = Wishes(title=name or "My site", url=url, timezone=timezone, sender=sender or "")
+    wishes = NewSiteOptions(title=name or "My site", url=url, timezone=timezone, sender=sender or "")
     start_site(folder, wishes, wall_clock())
     echo(folder)
     where = "" if folder == Path() else f" --site {folder}"
@@ -43,13 +43,13 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
 @site_options(at=True, as_json=True)
 @click.option(
     "--force-ok",
-    type=click.Choice([rule.value for rule in Rule]),
+    type=click.Choice([rule.value for rule in LintRule]),
     multiple=True,
     metavar="RULE",
     help="A rule of the lint on mails that is no error, for a mail that `publish --force RULE` sends.",
 )
 @click.option("--all", "every", is_flag=True, help="Show every warning, not only the first of each kind.")
-def check(site: Site, as_json: bool, force_ok: tuple[str, ...], every: bool) -> None:
+def check(site: SiteOptions, as_json: bool, force_ok: tuple[str, ...], every: bool) -> None:
     """Check settings, posts and mails: findings as path:line: reason."""
     if wrong := problems(site.folder, os.environ):
         _say_wrong(wrong, as_json=as_json)
@@ -99,7 +99,7 @@ def _say_wrong(wrong: Sequence[SettingsError], *, as_json: bool) -> None:
 
 @click.command()
 @site_options(as_json=True, at=True)
-def status(site: Site, as_json: bool) -> None:
+def status(site: SiteOptions, as_json: bool) -> None:
     """Log head, what is due next, what is queued, and the last errors."""
     app = site.open(reads=True)
     value: dict[str, Any] = app.status()
@@ -178,7 +178,7 @@ def _shown(what: Any, zone: str) -> str:
 
 @click.command()
 @site_options()
-def migrate(site: Site) -> None:
+def migrate(site: SiteOptions) -> None:
     """Brings the store to this version's schema; safe to run again."""
     before, after = site.open().migrate()
     say(f"the store is at schema {after}" + ("" if before == after else f" (was {before or 'empty'})"))

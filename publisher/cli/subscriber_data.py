@@ -9,7 +9,17 @@ from typing import Any, cast
 import click
 
 from publisher.app import App
-from publisher.cli.common import Site, confirm, count, echo, say, show_json, site_options, the_list, utc
+from publisher.cli.common import (
+    SiteOptions,
+    confirm,
+    count,
+    echo,
+    say,
+    show_json,
+    site_options,
+    the_list,
+    utc,
+)
 from publisher.core.errors import UsageError
 from publisher.core.printable import printable
 from publisher.core.subscribers.preferences_csv import COLUMNS, guarded, to_cells
@@ -20,7 +30,7 @@ from publisher.services.subscribers import admin, signup
 @click.command("show")
 @site_options(as_json=True)
 @click.argument("address")
-def show(site: Site, as_json: bool, address: str) -> None:
+def show(site: SiteOptions, as_json: bool, address: str) -> None:
     """Everything that is kept about ADDRESS: what to answer a reader who asks."""
     app = site.open(reads=True)
     found = admin.dossier(app.parts, address)
@@ -75,7 +85,7 @@ def _refusals(found: Mapping[str, Any]) -> Iterator[str]:
 @site_options(at=True)
 @click.argument("address")
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
-def unsubscribe(site: Site, address: str, list_slug: str | None) -> None:
+def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """ADDRESS leaves, as if the reader had: only they can come back."""
     app = site.open(reads=True)
     ended = admin.unsubscribe(app.parts, address, _list(app, list_slug), app.clock())
@@ -87,7 +97,7 @@ def unsubscribe(site: Site, address: str, list_slug: str | None) -> None:
 @site_options(at=True)
 @click.argument("address")
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
-def suppress(site: Site, address: str, list_slug: str | None) -> None:
+def suppress(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """No mail to ADDRESS from now on, whoever signs it up."""
     app = site.open(reads=True)
     admin.suppress(app.parts, address, _list(app, list_slug), app.clock())
@@ -97,7 +107,7 @@ def suppress(site: Site, address: str, list_slug: str | None) -> None:
 @click.command("allow")
 @site_options(at=True)
 @click.argument("address")
-def allow(site: Site, address: str) -> None:
+def allow(site: SiteOptions, address: str) -> None:
     """Let ADDRESS get mail and be asked to confirm again, after `suppress`, a bounce or "never ask again".
 
     A subscriber who unsubscribed or was erased can only come back by signing up."""
@@ -111,7 +121,7 @@ def allow(site: Site, address: str) -> None:
 @site_options(at=True)
 @click.argument("address")
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
-def resend_confirmation(site: Site, address: str, list_slug: str | None) -> None:
+def resend_confirmation(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """Ask ADDRESS once more to confirm a pending sign-up. Does not count toward the limit of such mails."""
     app = site.open()
     asked = signup.resend(app.parts, address, _list(app, list_slug), app.clock())
@@ -127,7 +137,7 @@ def resend_confirmation(site: Site, address: str, list_slug: str | None) -> None
 @click.argument("address")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Say what would be forgotten; change nothing.")
-def erase(site: Site, address: str, yes: bool, dry_run: bool) -> None:
+def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
     """Forgets ADDRESS. A keyed hash stays, so that no import brings it back; the reader may return."""
     app = site.open(reads=True)
     known = len(admin.dossier(app.parts, address)["subscriptions"])
@@ -145,7 +155,7 @@ def erase(site: Site, address: str, yes: bool, dry_run: bool) -> None:
 @click.command("export")
 @site_options()
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
-def export(site: Site, list_slug: str | None) -> None:
+def export(site: SiteOptions, list_slug: str | None) -> None:
     """Every subscription as CSV on stdout, with what readers chose; `import` takes it back, list by list."""
     app = site.open(reads=True)
     spec = _list(app, list_slug)

@@ -2,7 +2,7 @@
 
 import click
 
-from publisher.cli.common import Site, echo, say, show_json_rows, site_options, the_list, utc
+from publisher.cli.common import SiteOptions, echo, say, show_json_rows, site_options, the_list, utc
 from publisher.cli.subscriber_data import (
     allow,
     erase,
@@ -13,7 +13,7 @@ from publisher.cli.subscriber_data import (
     unsubscribe,
 )
 from publisher.cli.subscribers_import import import_
-from publisher.core.subscribers.subscription import Joined, State
+from publisher.core.subscribers.subscription import SignupResult, SubscriptionState
 from publisher.services.subscribers import subscribe
 
 
@@ -29,35 +29,35 @@ def subscribers() -> None:
 @click.option(
     "--confirmed", is_flag=True, help="The reader has agreed: active at once, no confirmation mail."
 )
-def add(site: Site, address: str, list_slug: str, confirmed: bool) -> None:
+def add(site: SiteOptions, address: str, list_slug: str, confirmed: bool) -> None:
     """Adds ADDRESS to LIST; without --confirmed the reader is asked first."""
     app = site.open()
     now = app.time_to_write()
     joined = subscribe.add(app.parts, the_list(app, list_slug), address, now, confirmed=confirmed)
     say(f"{address}: {_JOINED[joined]}")
-    if not confirmed and joined is Joined.ADDED:
+    if not confirmed and joined is SignupResult.ADDED:
         app.deliver()
 
 
 _JOINED = {
-    Joined.ADDED: "added",
-    Joined.ALREADY: "was there already; nothing changed",
-    Joined.ACTIVATED: "was waiting for confirmation and is now active",
-    Joined.RETURNED: "is back, and asked to confirm",
-    Joined.LEFT: "has left",
+    SignupResult.ADDED: "added",
+    SignupResult.ALREADY: "was there already; nothing changed",
+    SignupResult.ACTIVATED: "was waiting for confirmation and is now active",
+    SignupResult.RETURNED: "is back, and asked to confirm",
+    SignupResult.LEFT: "has left",
 }
 
 
 @subscribers.command("list")
 @site_options(as_json=True)
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list.")
-@click.option("--state", type=click.Choice([str(s) for s in State]), help="Only this state.")
-def list_(site: Site, as_json: bool, list_slug: str | None, state: str | None) -> None:
+@click.option("--state", type=click.Choice([str(s) for s in SubscriptionState]), help="Only this state.")
+def list_(site: SiteOptions, as_json: bool, list_slug: str | None, state: str | None) -> None:
     """Every subscription: address, list, state, when the next digest is due."""
     app = site.open(reads=True)
     if list_slug is not None:
         the_list(app, list_slug)
-    found = app.store.subscriptions(list_slug, State(state) if state else None)
+    found = app.store.subscriptions(list_slug, SubscriptionState(state) if state else None)
     if as_json:
         rows = (
             {
@@ -66,14 +66,14 @@ def list_(site: Site, as_json: bool, list_slug: str | None, state: str | None) -
                 "state": s.state,
                 "since": utc(s.created_at),
                 "confirmed": utc(s.confirmed_at),
-                "next_due": utc(s.next_due_at) if s.state is State.ACTIVE else None,
+                "next_due": utc(s.next_due_at) if s.state is SubscriptionState.ACTIVE else None,
             }
             for s in found
         )
         show_json_rows(rows)
         return
     for s in found:
-        due = f"  due {utc(s.next_due_at)}" if s.state is State.ACTIVE else ""
+        due = f"  due {utc(s.next_due_at)}" if s.state is SubscriptionState.ACTIVE else ""
         echo(f"{s.address}  {s.list}  {s.state}{due}")
 
 

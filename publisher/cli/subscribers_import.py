@@ -11,15 +11,15 @@ import click
 
 from publisher.app import App
 from publisher.app.simulation import on_a_copy
-from publisher.cli.common import Site, count, say, show_json, site_options, the_list
+from publisher.cli.common import SiteOptions, count, say, show_json, site_options, the_list
 from publisher.cli.progress import bar
 from publisher.core.errors import UsageError
 from publisher.core.subscribers.import_columns import FileScan, ScanOptions, must_have
-from publisher.core.subscribers.import_rows import Row, RowParser
+from publisher.core.subscribers.import_rows import ImportRow, RowParser
 from publisher.core.subscribers.import_states import plain
 from publisher.core.subscribers.subscription import MailingList
-from publisher.imports.subscriber_files import ReaderFile, opened
-from publisher.services.deps import Parts
+from publisher.imports.subscriber_files import SubscriberFile, opened
+from publisher.services.deps import Deps
 from publisher.services.subscribers.import_csv import GROUPS, Imported, import_readers, offered_topics
 
 NO_TOPICS: Mapping[str, str] = {}
@@ -61,7 +61,7 @@ ALL = "\0"
 )
 @click.option("--dry-run", is_flag=True, help="Count what would become of the rows; store nothing.")
 def import_(
-    site: Site,
+    site: SiteOptions,
     as_json: bool,
     files: tuple[str, ...],
     list_slug: str,
@@ -106,21 +106,21 @@ def import_(
 class _Source:
     """A file, the scan of its columns, and the parser of its rows."""
 
-    file: ReaderFile
+    file: SubscriberFile
     scan: FileScan
     reader: RowParser
 
-    def departures(self) -> Iterator[Row]:
+    def departures(self) -> Iterator[ImportRow]:
         """The rows of people who left, bounced or the like."""
         if self.reader.tells_departures:
             return self._rows(self.reader.without_counts().departure)
         return iter(())
 
-    def others(self) -> Iterator[Row]:
+    def others(self) -> Iterator[ImportRow]:
         """All other rows."""
         return (row for row in self._rows(self.reader) if not row.departs)
 
-    def _rows(self, parse: Callable[[int, Sequence[str]], Row | None]) -> Iterator[Row]:
+    def _rows(self, parse: Callable[[int, Sequence[str]], ImportRow | None]) -> Iterator[ImportRow]:
         parsed = (parse(line, cells) for line, cells in self.file.rows())
         return (row for row in parsed if row is not None)
 
@@ -141,7 +141,7 @@ def _options(states: Iterable[str], ignored: Iterable[str], *, left: bool) -> Sc
     )
 
 
-def _scan(file: ReaderFile, options: ScanOptions) -> tuple[ReaderFile, FileScan]:
+def _scan(file: SubscriberFile, options: ScanOptions) -> tuple[SubscriberFile, FileScan]:
     """Scans every row before any is stored: a file that cannot be understood is refused whole."""
     scan = FileScan(file.name, file.head, options)
     for _, cells in file.rows():
@@ -150,7 +150,7 @@ def _scan(file: ReaderFile, options: ScanOptions) -> tuple[ReaderFile, FileScan]
 
 
 def _sources(
-    app: App, spec: MailingList, scans: Sequence[tuple[ReaderFile, FileScan]], topics: str
+    app: App, spec: MailingList, scans: Sequence[tuple[SubscriberFile, FileScan]], topics: str
 ) -> list[_Source]:
     """The files with their parsers; says which exports they are, and what they cannot tell."""
     offered: Mapping[str, str] = offered_topics(app.parts, spec) if topics else NO_TOPICS
@@ -171,7 +171,7 @@ def _sources(
 
 
 def _run(
-    parts: Parts, spec: MailingList, sources: Sequence[_Source], now: datetime, *, confirmed: bool
+    parts: Deps, spec: MailingList, sources: Sequence[_Source], now: datetime, *, confirmed: bool
 ) -> Imported:
     """Departures of all files come first: a digest that goes out meanwhile must not reach who left."""
     done = Imported()

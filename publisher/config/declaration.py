@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from publisher.config.types import Kind
+from publisher.config.types import SettingType
 
 TomlValue = str | bool | int | list[str]
 
@@ -13,7 +13,7 @@ class Setting(NamedTuple):
     """
 
     key: str
-    kind: Kind
+    kind: SettingType
     help: str
     default: TomlValue | None = None
     required: bool = False

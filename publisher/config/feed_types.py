@@ -3,21 +3,21 @@
 import re
 from typing import cast
 
-from publisher.config.types import Kind, Wrong, one_of
+from publisher.config.types import InvalidValue, SettingType, one_of
 from publisher.core.feeds.feed import VALUE
-from publisher.core.posts.filters import TermKind, Where, folded
+from publisher.core.posts.filters import PostFilter, TermKind, folded
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 _TAKEN = frozenset({"archive", "assets", "digests", "posts"})
 
 
-def _where(value: object) -> Where:
+def _where(value: object) -> PostFilter:
     if not isinstance(value, dict):
-        raise Wrong
+        raise InvalidValue
     given = cast("dict[str, object]", value)
     if unknown := [key for key in given if key not in list(TermKind)]:
-        raise Wrong(f'"{unknown[0]}" is none of {", ".join(TermKind)}')
-    return Where(**{key: _values(item) for key, item in given.items()})
+        raise InvalidValue(f'"{unknown[0]}" is none of {", ".join(TermKind)}')
+    return PostFilter(**{key: _values(item) for key, item in given.items()})
 
 
 def _values(value: object) -> tuple[str, ...]:
@@ -25,13 +25,13 @@ def _values(value: object) -> tuple[str, ...]:
     items = cast("list[object]", value) if isinstance(value, list) else [value]
     words = tuple(item.strip() for item in items if isinstance(item, str) and folded(item))
     if not items or len(words) < len(items):
-        raise Wrong
+        raise InvalidValue
     return words
 
 
 def _paths(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise Wrong
+        raise InvalidValue
     return {key: _path(item) for key, item in cast("dict[str, object]", value).items()}
 
 
@@ -40,17 +40,17 @@ def _path(value: object) -> str:
     parts = text.split("/")
     fit = all(_SEGMENT.fullmatch(part.replace(VALUE, "v")) for part in parts) and "." in parts[-1]
     if not fit or parts[0] in _TAKEN or text.endswith((".part", ".html", ".gz", ".br")):
-        raise Wrong
+        raise InvalidValue
     return text
 
 
-WHERE = Kind(
+WHERE = SettingType(
     expects='which posts, as in {category = "News", language = ["en", "fr"]}; of category, tag, author, '
     "language",
     read=_where,
     verbatim=False,
 )
-PATHS = Kind(
+PATHS = SettingType(
     expects='files by format, as in {atom = "feed.xml"}; outside archive, assets, digests and posts',
     read=_paths,
     verbatim=False,
@@ -62,4 +62,4 @@ def _split(value: object) -> TermKind:
     return TermKind(_choice.read(value))
 
 
-SPLIT = Kind(expects=_choice.expects, read=_split)
+SPLIT = SettingType(expects=_choice.expects, read=_split)

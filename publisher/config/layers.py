@@ -15,18 +15,18 @@ FILE = "publisher.toml"
 PREFIX = "PUBLISHER_"
 
 
-class Given(NamedTuple):
+class RawValue(NamedTuple):
     """A value as it was written. `where` is "mysite/publisher.toml:3" or a variable's name."""
 
     value: object
     where: str
 
 
-Table = dict[str, Given]
+Table = dict[str, RawValue]
 
 
 @dataclass(slots=True, kw_only=True)
-class Raw:
+class RawSettings:
     """All that was given, not yet understood: tables by section (one, or for repeated ones any number)."""
 
     file: str
@@ -38,7 +38,7 @@ class Raw:
         self.problems.append(SettingsError(where, what, do))
 
 
-def gather(folder: Path, environ: Mapping[str, str], overrides: Mapping[str, object]) -> Raw:
+def gather(folder: Path, environ: Mapping[str, str], overrides: Mapping[str, object]) -> RawSettings:
     """publisher.toml < environment < overrides ("web.listen" -> value). Raises SettingsError where the
     file is missing, unreadable or no TOML.
     """
@@ -48,13 +48,13 @@ def gather(folder: Path, environ: Mapping[str, str], overrides: Mapping[str, obj
             _from_environment(raw, name, environ[name])
     for name, value in overrides.items():
         section, _, key = name.rpartition(".")
-        _table(raw, section, 0)[key] = Given(value=value, where="command line")
+        _table(raw, section, 0)[key] = RawValue(value=value, where="command line")
     return raw
 
 
-def _from_file(path: Path) -> Raw:
+def _from_file(path: Path) -> RawSettings:
     text = _text(path)
-    raw = Raw(file=str(path))
+    raw = RawSettings(file=str(path))
     found = _lines(text)
     for name, content in _sections(_parse(text, str(path))):
         where = f"{path}:{found[name]}" if name in found else str(path)
@@ -65,7 +65,7 @@ def _from_file(path: Path) -> Raw:
         for number, table in enumerate(_as_tables(raw, section, content, where)):
             label = label_of(section, number)
             given = {
-                key: Given(value=v, where=_at(path, found, f"{label}.{key}")) for key, v in table.items()
+                key: RawValue(value=v, where=_at(path, found, f"{label}.{key}")) for key, v in table.items()
             }
             raw.tables.setdefault(name, []).append(given)
     return raw
@@ -110,7 +110,7 @@ def _parse(text: str, file: str) -> dict[str, object]:
         raise SettingsError(f"{file}:{line}", f"not TOML: {what}", "mend that line") from None
 
 
-def _as_tables(raw: Raw, section: Section, content: object, where: str) -> list[dict[str, object]]:
+def _as_tables(raw: RawSettings, section: Section, content: object, where: str) -> list[dict[str, object]]:
     """The section's tables, or a problem where [x] and [[x]] are mixed up."""
     name = section.name
     tables: object = content if section.repeated else [content]
@@ -126,7 +126,7 @@ def _as_tables(raw: Raw, section: Section, content: object, where: str) -> list[
     return []
 
 
-def _from_environment(raw: Raw, name: str, text: str) -> None:
+def _from_environment(raw: RawSettings, name: str, text: str) -> None:
     section_name, *rest = name.removeprefix(PREFIX).lower().split("__")
     section = _known(section_name)
     within = _known(f"{section_name}.{rest[0]}")
@@ -150,7 +150,7 @@ def _from_environment(raw: Raw, name: str, text: str) -> None:
     key = "__".join(rest)
     setting = section.setting(key)
     value = text if setting is None or setting.kind.verbatim else _toml_value(text)
-    _table(raw, section.name, number)[key] = Given(value=value, where=name)
+    _table(raw, section.name, number)[key] = RawValue(value=value, where=name)
 
 
 def _variable(section: Section) -> str:
@@ -169,7 +169,7 @@ def _toml_value(text: str) -> object:
     return read["value"] if len(read) == 1 else text
 
 
-def _table(raw: Raw, section: str, number: int) -> Table:
+def _table(raw: RawSettings, section: str, number: int) -> Table:
     tables = raw.tables.setdefault(section, [])
     while len(tables) <= number:
         tables.append({})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from publisher.config.declaration import Section, Setting
-from publisher.config.layers import Given, Raw, Table, gather, label_of, shown, suggestion
+from publisher.config.layers import RawSettings, RawValue, Table, gather, label_of, shown, suggestion
 from publisher.config.mail_sections import check_mail, read_mail
 from publisher.config.sections import FEEDS, LISTS, RELAYS, SECTIONS
 from publisher.config.settings import (
@@ -18,14 +18,14 @@ from publisher.config.settings import (
     WebSettings,
     WebSubSettings,
 )
-from publisher.config.types import Wrong
+from publisher.config.types import InvalidValue
 from publisher.config.url_checks import check_places
 from publisher.core.colors import Palette, for_the_dark
 from publisher.core.errors import SettingsError
 from publisher.core.feeds.feed import FeedSpec
 from publisher.core.publishing.adoption import host_of
 from publisher.core.site import Logo, Person, Site
-from publisher.core.subscribers.subscription import Choice, MailingList
+from publisher.core.subscribers.subscription import ListChoice, MailingList
 
 AUTHORITY_DATE = "2026"
 """The date in a default id_authority (RFC 4151 2.1). Never by a clock: a lost store mints the same ids."""
@@ -87,7 +87,7 @@ TAKEN = {"index": "index.html", "manifest": "manifest.json"}
 Values = dict[str, list[dict[str, Any]]]
 
 
-def _understand(raw: Raw) -> Values:
+def _understand(raw: RawSettings) -> Values:
     values: Values = {}
     for section in SECTIONS:
         tables = raw.tables.get(section.name) or ([] if section in (LISTS, RELAYS) else [{}])
@@ -101,7 +101,7 @@ def _understand(raw: Raw) -> Values:
     return values
 
 
-def _fitting_day(raw: Raw, values: Mapping[str, Any], number: int) -> None:
+def _fitting_day(raw: RawSettings, values: Mapping[str, Any], number: int) -> None:
     """`on` must be a day that the cadence of the list can use; a daily list has no use for any."""
     on, cadence = values["on"], values["cadence"]
     expected = {"weekly": 'expected a day of the week such as "mon"', "monthly": "expected 1 to 28"}
@@ -111,7 +111,7 @@ def _fitting_day(raw: Raw, values: Mapping[str, Any], number: int) -> None:
         raw.refuse(given.where, name, f"{expected[cadence]}, for the list is {cadence}")
 
 
-def _take(raw: Raw, section: Section, table: Table, number: int) -> dict[str, Any]:
+def _take(raw: RawSettings, section: Section, table: Table, number: int) -> dict[str, Any]:
     """The values of one table by key: what was given, else the default, else None."""
     label = label_of(section, number)
     for key, given in table.items():
@@ -121,25 +121,25 @@ def _take(raw: Raw, section: Section, table: Table, number: int) -> dict[str, An
     return {s.key: _value(raw, s, f"{label}.{s.key}", table.get(s.key)) for s in section.settings}
 
 
-def _value(raw: Raw, setting: Setting, name: str, given: Given | None) -> Any:
+def _value(raw: RawSettings, setting: Setting, name: str, given: RawValue | None) -> Any:
     if given is None:
         if setting.required:
             raw.refuse(raw.file, f"{name} is missing", f"expected {setting.kind.expects}")
         return None if setting.default is None else setting.kind.read(setting.default)
     try:
         return setting.kind.read(given.value)
-    except Wrong as wrong:
+    except InvalidValue as wrong:
         raw.refuse(
             given.where, f"{name} is {shown(given.value)}", str(wrong) or f"expected {setting.kind.expects}"
         )
         return None
 
 
-def _unique_slugs(raw: Raw, section: Section) -> None:
+def _unique_slugs(raw: RawSettings, section: Section) -> None:
     default = section.settings[0].default
     seen: set[object] = set()
     for number, table in enumerate(raw.tables.get(section.name, [])):
-        given = table.get("slug") or Given(value=default, where=raw.file)
+        given = table.get("slug") or RawValue(value=default, where=raw.file)
         name = f"{label_of(section, number)}.slug is {shown(given.value)}"
         if given.value is not None and given.value in seen:
             raw.refuse(given.where, name, "expected another name for each")
@@ -213,6 +213,6 @@ def _feed(values: Mapping[str, Any], site: Site) -> FeedSpec:
 
 def _list(values: Mapping[str, Any], site: Site) -> MailingList:
     given = {key: value for key, value in values.items() if value is not None and key != "from"}
-    given["readers_choose"] = tuple(Choice(word) for word in values["readers_choose"] or ())
+    given["readers_choose"] = tuple(ListChoice(word) for word in values["readers_choose"] or ())
     defaults: dict[str, Any] = {"title": site.title, "timezone": site.timezone, "sender": values["from"]}
     return MailingList(**(defaults | given))

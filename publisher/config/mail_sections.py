@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from publisher.config.declaration import Section
-from publisher.config.layers import Given, Raw, label_of, shown
+from publisher.config.layers import RawSettings, RawValue, label_of, shown
 from publisher.config.settings import DkimSettings, MailSettings, RelaySettings
 from publisher.core.addresses import parse_mailbox
-from publisher.core.delivery.bounces import Limits
+from publisher.core.delivery.bounces import BounceLimits
 from publisher.core.delivery.relays import PORTS, Relay, Security
 
 Values = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def check_mail(raw: Raw, values: Values, relays: Section) -> None:
+def check_mail(raw: RawSettings, values: Values, relays: Section) -> None:
     """What no setting can tell alone: a relay for smtp, no password over a bare line, whose keys sign."""
     mail = _given(raw, "mail", 0, "transport")
     if values["mail"][0]["transport"] == "smtp" and not raw.tables.get("mail.relays"):
@@ -26,7 +26,7 @@ def check_mail(raw: Raw, values: Values, relays: Section) -> None:
     _check_senders(raw, values)
 
 
-def _check_relay(raw: Raw, relay: Mapping[str, Any], number: int, label: str) -> None:
+def _check_relay(raw: RawSettings, relay: Mapping[str, Any], number: int, label: str) -> None:
     name = "mail.relays"
     if relay["username"] and not (relay["password"] or relay["password_file"]):
         where = _given(raw, name, number, "username").where
@@ -37,7 +37,7 @@ def _check_relay(raw: Raw, relay: Mapping[str, Any], number: int, label: str) ->
         raw.refuse(where, what, "a password goes through TLS only: use starttls or tls")
 
 
-def _check_senders(raw: Raw, values: Values) -> None:
+def _check_senders(raw: RawSettings, values: Values) -> None:
     """DKIM signs as the domain of From, or not at all: another's signature proves nothing (RFC 7489 3.1)."""
     dkim = values["mail.dkim"][0]
     if not dkim["domain"] or not dkim["keys"]:
@@ -63,7 +63,7 @@ def read_mail(values: Values, folder: Path) -> MailSettings:
             domain=dkim["domain"], keys=tuple((selector, folder / file) for selector, file in dkim["keys"])
         ),
         bounces=bounces["address"] or "",
-        limits=Limits(hard=bounces["hard_limit"], soft=bounces["soft_limit"]),
+        limits=BounceLimits(hard=bounces["hard_limit"], soft=bounces["soft_limit"]),
     )
 
 
@@ -77,9 +77,9 @@ def _relay(values: Mapping[str, Any], folder: Path) -> RelaySettings:
     return RelaySettings(relay=Relay(**given), password_file=folder / file if file else None)
 
 
-def _given(raw: Raw, section: str, number: int, key: str) -> Given:
+def _given(raw: RawSettings, section: str, number: int, key: str) -> RawValue:
     tables = raw.tables.get(section, [])
-    missing = Given(value=None, where=raw.file)
+    missing = RawValue(value=None, where=raw.file)
     return tables[number].get(key, missing) if number < len(tables) else missing
 
 

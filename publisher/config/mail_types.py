@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import cast
 
-from publisher.config.types import CLOCK, DURATION, FILLED, Kind, Wrong, whole
+from publisher.config.types import CLOCK, DURATION, FILLED, InvalidValue, SettingType, whole
 from publisher.core.addresses import parse
-from publisher.core.delivery.relays import Limit
+from publisher.core.delivery.relays import DomainLimit
 from publisher.core.delivery.throttling import Canary, QuietHours, WarmUp
 from publisher.core.errors import AddressError
 from publisher.core.mail.verp import LONGEST_LOCAL
@@ -27,15 +27,15 @@ def _host(value: object) -> str:
     try:
         name = text.encode("idna").decode("ascii").lower()
     except UnicodeError:
-        raise Wrong from None
+        raise InvalidValue from None
     if not re.fullmatch(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?", name):
-        raise Wrong
+        raise InvalidValue
     return name
 
 
 def _rate(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= FASTEST:
-        raise Wrong
+        raise InvalidValue
     return float(value)
 
 
@@ -43,46 +43,46 @@ def _domain(value: object) -> str:
     try:
         domain: str = parse(f"a@{FILLED.read(value)}").domain
     except AddressError:
-        raise Wrong from None
+        raise InvalidValue from None
     return domain
 
 
 def _table(value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
-        raise Wrong
+        raise InvalidValue
     return cast("Mapping[str, object]", value)
 
 
 def _connections(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 500:
-        raise Wrong
+        raise InvalidValue
     return value
 
 
-def _limit(value: object) -> Limit:
+def _limit(value: object) -> DomainLimit:
     table = _table(value)
     if not table or not table.keys() <= {"connections", "rate"}:
-        raise Wrong
-    return Limit(
+        raise InvalidValue
+    return DomainLimit(
         connections=_connections(table["connections"]) if "connections" in table else None,
         rate=_rate(table["rate"]) if "rate" in table else None,
     )
 
 
-def _per_domain(value: object) -> dict[str, Limit]:
+def _per_domain(value: object) -> dict[str, DomainLimit]:
     return {_domain(name): _limit(limit) for name, limit in _table(value).items()}
 
 
 def _keys(value: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, list):
-        raise Wrong
+        raise InvalidValue
     return tuple(_key(item) for item in cast("list[object]", value))
 
 
 def _key(value: object) -> tuple[str, str]:
     table = _table(value)
     if set(table) != {"selector", "file"}:
-        raise Wrong
+        raise InvalidValue
     return selector(table["selector"]), FILLED.read(table["file"])
 
 
@@ -91,7 +91,7 @@ def selector(value: object) -> str:
     text: str = FILLED.read(value).lower()
     label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
     if not re.fullmatch(rf"{label}(\.{label})*", text) or len(text) > 180:
-        raise Wrong
+        raise InvalidValue
     return text
 
 
@@ -100,9 +100,9 @@ def _bounces(value: object) -> str:
     try:
         address = parse(text)
     except AddressError as error:
-        raise Wrong(f"{error.what}; {error.do}".removesuffix("; ")) from None
+        raise InvalidValue(f"{error.what}; {error.do}".removesuffix("; ")) from None
     if len(address.local) > LONGEST_LOCAL or not re.fullmatch(r"[A-Za-z0-9._-]+", address.local):
-        raise Wrong(f"expected at most {LONGEST_LOCAL} letters, digits, dots and hyphens before the @")
+        raise InvalidValue(f"expected at most {LONGEST_LOCAL} letters, digits, dots and hyphens before the @")
     return str(address)
 
 
@@ -117,40 +117,40 @@ def _retention(value: object) -> timedelta | None:
         return None
     kept: timedelta = DURATION.read(value)
     if not LEAST_KEPT <= kept <= MOST_KEPT:
-        raise Wrong
+        raise InvalidValue
     return kept
 
 
-RETENTION = Kind(expects='a duration of at least "7d", such as "400d", or "forever"', read=_retention)
-HOST = Kind(expects='the name of a server such as "smtp.example.org", or its address', read=_host)
-RATE = Kind(expects="messages a second, more than 0, such as 50 or 0.5", read=_rate, verbatim=False)
-DOMAIN = Kind(expects='a domain such as "example.org"', read=_domain)
-PER_DOMAIN = Kind(
+RETENTION = SettingType(expects='a duration of at least "7d", such as "400d", or "forever"', read=_retention)
+HOST = SettingType(expects='the name of a server such as "smtp.example.org", or its address', read=_host)
+RATE = SettingType(expects="messages a second, more than 0, such as 50 or 0.5", read=_rate, verbatim=False)
+DOMAIN = SettingType(expects='a domain such as "example.org"', read=_domain)
+PER_DOMAIN = SettingType(
     expects='limits by domain, as in {"gmail.com" = {connections = 2, rate = 5}}',
     read=_per_domain,
     verbatim=False,
 )
-DKIM_KEYS = Kind(
+DKIM_KEYS = SettingType(
     expects='keys, as in [{selector = "p1", file = ".publisher/dkim/p1.pem"}]', read=_keys, verbatim=False
 )
-BOUNCES = Kind(expects='an address such as "bounces@example.org"', read=_bounces)
+BOUNCES = SettingType(expects='an address such as "bounces@example.org"', read=_bounces)
 
 _MANY = whole(1, 100_000_000)
 
 
 def _throttle_table(value: object, *keys: str) -> Mapping[str, object]:
     if not isinstance(value, dict) or not cast("dict[str, object]", value).keys() <= set(keys):
-        raise Wrong
+        raise InvalidValue
     return cast("dict[str, object]", value)
 
 
 def _quiet(value: object) -> QuietHours:
     start, dash, end = FILLED.read(value).partition("-")
     if not dash:
-        raise Wrong
+        raise InvalidValue
     hours = QuietHours(start=CLOCK.read(start.strip()), end=CLOCK.read(end.strip()))
     if hours.start == hours.end:
-        raise Wrong
+        raise InvalidValue
     return hours
 
 
@@ -160,14 +160,14 @@ def _day(value: object) -> date:
     try:
         return date.fromisoformat(FILLED.read(value))
     except ValueError:
-        raise Wrong from None
+        raise InvalidValue from None
 
 
 def _warm_up(value: object) -> WarmUp:
     table = _throttle_table(value, "from", "days")
     days = table.get("days")
     if "from" not in table or not isinstance(days, list) or not days:
-        raise Wrong
+        raise InvalidValue
     return WarmUp(
         start=_day(table["from"]), days=tuple(_MANY.read(item) for item in cast("list[object]", days))
     )
@@ -176,7 +176,7 @@ def _warm_up(value: object) -> WarmUp:
 def _share(value: object, most: float) -> float:
     found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,3})?) ?%", FILLED.read(value), re.ASCII)
     if not found or not 0 < float(found[1]) <= most:
-        raise Wrong
+        raise InvalidValue
     return float(found[1]) / 100
 
 
@@ -191,14 +191,14 @@ def _canary(value: object) -> Canary:
     )
 
 
-QUIET_HOURS = Kind(expects='two times of day, as in "22:00-07:00"', read=_quiet)
-WARM_UP = Kind(
+QUIET_HOURS = SettingType(expects='two times of day, as in "22:00-07:00"', read=_quiet)
+WARM_UP = SettingType(
     expects="a day and how many messages on it and on those after it, as in "
     '{from = "2026-12-01", days = [50, 100, 500]}',
     read=_warm_up,
     verbatim=False,
 )
-CANARY = Kind(
+CANARY = SettingType(
     expects='"off", or shares and a number, as in {share = "1%", limit = "5%", over = 5000}',
     read=_canary,
     verbatim=False,

@@ -2,25 +2,25 @@
 
 from typing import cast
 
-from publisher.config.types import Kind, Wrong
-from publisher.core.posts.filters import TermKind, Where
+from publisher.config.types import InvalidValue, SettingType
+from publisher.core.posts.filters import PostFilter, TermKind
 from publisher.core.subscribers.preferences import WEEKDAYS
 
 
-def _where(value: object) -> Where:
+def _where(value: object) -> PostFilter:
     if not isinstance(value, dict):
-        raise Wrong
+        raise InvalidValue
     table = cast("dict[str, object]", value)
     if not table.keys() <= {kind.value for kind in TermKind}:
-        raise Wrong
-    return Where(**{key: _values(item) for key, item in table.items()})
+        raise InvalidValue
+    return PostFilter(**{key: _values(item) for key, item in table.items()})
 
 
 def _values(value: object) -> tuple[str, ...]:
     items = cast("list[object]", value) if isinstance(value, list) else [value]
     words = tuple(item.strip() for item in items if isinstance(item, str))
     if not words or len(words) < len(items) or not all(words):
-        raise Wrong
+        raise InvalidValue
     return words
 
 
@@ -31,12 +31,12 @@ def _day(value: object) -> str:
         return _day(int(value.strip()))
     if isinstance(value, str) and value.strip().lower() in WEEKDAYS:
         return value.strip().lower()
-    raise Wrong
+    raise InvalidValue
 
 
-WHERE = Kind(
+WHERE = SettingType(
     expects='a filter by category, tag, author or language, as in {category = "news", tag = ["a", "b"]}',
     read=_where,
     verbatim=False,
 )
-DAY = Kind(expects='a day of the week such as "mon", or of the month, 1 to 28', read=_day)
+DAY = SettingType(expects='a day of the week such as "mon", or of the month, 1 to 28', read=_day)

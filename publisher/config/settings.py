@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from publisher.core.delivery.bounces import Limits
+from publisher.core.delivery.bounces import BounceLimits
 from publisher.core.delivery.relays import Relay
 from publisher.core.delivery.throttling import Canary, QuietHours, WarmUp
 from publisher.core.feeds.feed import FeedSpec
@@ -70,7 +70,7 @@ class MailSettings:
     relays: tuple[RelaySettings, ...] = ()
     dkim: DkimSettings = DkimSettings()
     bounces: str = ""
-    limits: Limits = field(default_factory=Limits)
+    limits: BounceLimits = field(default_factory=BounceLimits)
     quiet_hours: QuietHours | None = None
     warm_up: WarmUp | None = None
     canary: Canary | None = None

@@ -19,11 +19,11 @@ from publisher.core.colors import FONTS, Palette
 from publisher.core.errors import AddressError
 
 
-class Wrong(Exception):
+class InvalidValue(Exception):
     """A value its kind cannot take; a SettingsError soon. A text replaces the kind's usual advice."""
 
 
-class Kind(NamedTuple):
+class SettingType(NamedTuple):
     """`expects` completes "expected ...". `read` raises Wrong. `verbatim`: text from the environment is
     the value itself; otherwise it is read as a TOML value.
     """
@@ -35,20 +35,20 @@ class Kind(NamedTuple):
 
 def _yes_or_no(value: object) -> bool:
     if not isinstance(value, bool):
-        raise Wrong
+        raise InvalidValue
     return value
 
 
 def _string(value: object) -> str:
     if not isinstance(value, str):
-        raise Wrong
+        raise InvalidValue
     return value.strip()
 
 
 def _line(value: object) -> str:
     text = _string(value)
     if any(ord(c) < 32 or ord(c) == 127 for c in text):
-        raise Wrong
+        raise InvalidValue
     return text
 
 
@@ -56,7 +56,7 @@ def _matching(pattern: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         text = _string(value)
         if not re.fullmatch(pattern, text, re.IGNORECASE):  # compiled when first used: start-up is quick
-            raise Wrong
+            raise InvalidValue
         return text
 
     return read
@@ -64,7 +64,7 @@ def _matching(pattern: str) -> Callable[[object], str]:
 
 def _filled(value: object) -> str:
     if not (text := _line(value)):
-        raise Wrong
+        raise InvalidValue
     return text
 
 
@@ -76,10 +76,10 @@ def url(value: object) -> str:
         host, port = parts.hostname or "", parts.port
         host = f"[{host}]" if ":" in host else host.encode("idna").decode()
     except ValueError:
-        raise Wrong from None
+        raise InvalidValue from None
     extra = parts.query or parts.fragment or "@" in parts.netloc or "?" in text or "#" in text or " " in text
     if parts.scheme not in {"http", "https"} or not host or extra:
-        raise Wrong
+        raise InvalidValue
     path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=-._~")
     return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "") + path + "/"
 
@@ -89,7 +89,7 @@ def _zone(value: object) -> str:
     try:
         return ZoneInfo(name).key
     except (KeyError, ValueError, OSError):  # unknown, outside the database, a folder of it ("Europe")
-        raise Wrong from None
+        raise InvalidValue from None
 
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -99,10 +99,10 @@ def _duration(least: timedelta) -> Callable[[object], timedelta]:
     def read(value: object) -> timedelta:
         found = re.fullmatch(r"(\d{1,6})([smhd])", _string(value), re.ASCII)
         if not found:
-            raise Wrong
+            raise InvalidValue
         length = timedelta(**{_UNITS[found[2]]: int(found[1])})
         if length < least:
-            raise Wrong
+            raise InvalidValue
         return length
 
     return read
@@ -113,20 +113,20 @@ def _wall_clock(value: object) -> time:
         return value
     found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", _string(value), re.ASCII)
     if not found:
-        raise Wrong
+        raise InvalidValue
     return time(int(found[1]), int(found[2]))
 
 
 def _listen(value: object) -> tuple[str, int]:
     found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,5})", _string(value), re.ASCII)
     if not found or int(found[2]) > 65535:
-        raise Wrong
+        raise InvalidValue
     return found[1].strip("[]"), int(found[2])
 
 
 def _items(value: object) -> list[object]:
     if not isinstance(value, list):
-        raise Wrong
+        raise InvalidValue
     return cast("list[object]", value)
 
 
@@ -141,7 +141,7 @@ def _hubs(value: object) -> tuple[str, ...]:
     for hub in hubs:
         url(hub.partition("?")[0])
         if not re.fullmatch(r"[!-~]+", hub) or "#" in hub:
-            raise Wrong
+            raise InvalidValue
     return tuple(dict.fromkeys(hubs))
 
 
@@ -151,7 +151,7 @@ def _reachable(parse: Callable[[str], object]) -> Callable[[object], str]:
         try:
             parse(text)
         except AddressError as error:
-            raise Wrong(f"{error.what}; {error.do}".removesuffix("; ")) from None
+            raise InvalidValue(f"{error.what}; {error.do}".removesuffix("; ")) from None
         return text
 
     return read
@@ -162,10 +162,10 @@ _mailbox, _address = _reachable(parse_mailbox), _reachable(parse)
 
 def _person(value: object) -> dict[str, str]:
     if not isinstance(value, dict) or not cast("dict[str, object]", value).keys() <= {"name", "email"}:
-        raise Wrong
+        raise InvalidValue
     person = {key: _filled(item) for key, item in cast("dict[str, object]", value).items()}
     if "name" not in person:
-        raise Wrong
+        raise InvalidValue
     if "email" in person:
         _address(person["email"])
     return person
@@ -173,7 +173,7 @@ def _person(value: object) -> dict[str, str]:
 
 def _front_matter(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise Wrong
+        raise InvalidValue
     return {key: _as_written(item) for key, item in cast("dict[str, object]", value).items()}
 
 
@@ -196,59 +196,59 @@ def _permalink(value: object) -> str:
         return text
     unknown = [word for word in re.findall(r":(\w+)", text) if word not in PERMALINK_WORDS]
     if unknown or not re.search(r":(?:slug|title|filename)\b", text) or re.search(r"[\s?#]|\.\.|//", text):
-        raise Wrong
+        raise InvalidValue
     return text
 
 
 def _store(value: object) -> str:
     text = _filled(value)
     if text.startswith(("postgresql:", "postgresql+", "postgres:")):
-        raise Wrong('PostgreSQL is not in this version; use "sqlite:///.publisher/publisher.db"')
+        raise InvalidValue('PostgreSQL is not in this version; use "sqlite:///.publisher/publisher.db"')
     path = text.removeprefix("sqlite:///")
     if path == text or not path or path == ":memory:" or "?" in path:
-        raise Wrong
+        raise InvalidValue
     return path
 
 
 def _slug(value: object) -> str:
     text = _string(value)
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
-        raise Wrong
+        raise InvalidValue
     return text
 
 
-def one_of(*choices: str) -> Kind:
+def one_of(*choices: str) -> SettingType:
     """One of a closed set of words."""
 
     def read(value: object) -> str:
         if (text := _string(value)) not in choices:
-            raise Wrong
+            raise InvalidValue
         return text
 
-    return Kind(expects=_or(choices), read=read)
+    return SettingType(expects=_or(choices), read=read)
 
 
-def some_of(*choices: str) -> Kind:
+def some_of(*choices: str) -> SettingType:
     """A list of different words of a closed set, at least one."""
 
     def read(value: object) -> tuple[str, ...]:
         given = words(value)
         if not given or len(set(given)) < len(given) or not set(given) <= set(choices):
-            raise Wrong
+            raise InvalidValue
         return given
 
-    return Kind(expects=f"a list of {_or(choices)}, each at most once", read=read, verbatim=False)
+    return SettingType(expects=f"a list of {_or(choices)}, each at most once", read=read, verbatim=False)
 
 
-def whole(least: int, most: int) -> Kind:
+def whole(least: int, most: int) -> SettingType:
     """A whole number within bounds, both included."""
 
     def read(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise Wrong
+            raise InvalidValue
         return value
 
-    return Kind(expects=f"a whole number from {least} to {most:,}", read=read, verbatim=False)
+    return SettingType(expects=f"a whole number from {least} to {most:,}", read=read, verbatim=False)
 
 
 def _or(choices: Sequence[str]) -> str:
@@ -263,55 +263,61 @@ _LANGUAGE = (
 _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _AUTHORITY = rf"([\w.-]+@)?{_LABEL}(\.{_LABEL})*,\d{{4}}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?"
 
-BOOL = Kind(expects="true or false", read=_yes_or_no, verbatim=False)
-LINE = Kind(expects="one line of text", read=_line)
-FILLED = Kind(expects="one line of text, not empty", read=_filled)
-TEXT = Kind(expects="text", read=_string)
-URL = Kind(expects='an absolute URL such as "https://example.org/blog/"', read=url)
-LANGUAGE = Kind(expects='a language tag (BCP 47) such as "en" or "pt-BR"', read=_matching(_LANGUAGE))
-ZONE = Kind(expects='an IANA time zone such as "Europe/Berlin"', read=_zone)
-DURATION = Kind(expects='a duration such as "30d", "12h", "45m" or "60s"', read=_duration(timedelta(0)))
-PERIOD = Kind(
+BOOL = SettingType(expects="true or false", read=_yes_or_no, verbatim=False)
+LINE = SettingType(expects="one line of text", read=_line)
+FILLED = SettingType(expects="one line of text, not empty", read=_filled)
+TEXT = SettingType(expects="text", read=_string)
+URL = SettingType(expects='an absolute URL such as "https://example.org/blog/"', read=url)
+LANGUAGE = SettingType(expects='a language tag (BCP 47) such as "en" or "pt-BR"', read=_matching(_LANGUAGE))
+ZONE = SettingType(expects='an IANA time zone such as "Europe/Berlin"', read=_zone)
+DURATION = SettingType(
+    expects='a duration such as "30d", "12h", "45m" or "60s"', read=_duration(timedelta(0))
+)
+PERIOD = SettingType(
     expects='a duration of at least "1s", such as "60s" or "5m"', read=_duration(timedelta(seconds=1))
 )
-CLOCK = Kind(expects='a time of day such as "08:00"', read=_wall_clock)
-LISTEN = Kind(expects='"address:port" such as "127.0.0.1:8000"', read=_listen)
-SLUG = Kind(
+CLOCK = SettingType(expects='a time of day such as "08:00"', read=_wall_clock)
+LISTEN = SettingType(expects='"address:port" such as "127.0.0.1:8000"', read=_listen)
+SLUG = SettingType(
     expects='a name of small letters, digits and hyphens such as "weekly-news"',
     read=_slug,
 )
-WORDS = Kind(expects='a list of texts such as ["a", "b"]', read=words, verbatim=False)
-HUBS = Kind(expects='a list of absolute URLs such as ["https://hub.example/"]', read=_hubs, verbatim=False)
-MAILBOX = Kind(expects='an address such as "Jo Doe <jo@example.org>"', read=_mailbox)
-PERSON = Kind(
+WORDS = SettingType(expects='a list of texts such as ["a", "b"]', read=words, verbatim=False)
+HUBS = SettingType(
+    expects='a list of absolute URLs such as ["https://hub.example/"]', read=_hubs, verbatim=False
+)
+MAILBOX = SettingType(expects='an address such as "Jo Doe <jo@example.org>"', read=_mailbox)
+PERSON = SettingType(
     expects='a name and perhaps an address, as in {name = "Jo Doe", email = "jo@example.org"}',
     read=_person,
     verbatim=False,
 )
-AUTHORITY = Kind(
+AUTHORITY = SettingType(
     expects='a host and a date (RFC 4151) such as "example.org,2026"', read=_matching(_AUTHORITY)
 )
-FRONT_MATTER = Kind(
+FRONT_MATTER = SettingType(
     expects='front matter, as in {author = "Jo Doe", lang = "de"}', read=_front_matter, verbatim=False
 )
-PERMALINK = Kind(
+PERMALINK = SettingType(
     expects=f"a pattern of :{' :'.join(PERMALINK_WORDS)}, with :slug or :title, or Jekyll's "
     + _or(JEKYLL_PERMALINKS),
     read=_permalink,
 )
-STORE = Kind(expects='"sqlite:///" and a file, as in "sqlite:///.publisher/publisher.db"', read=_store)
+STORE = SettingType(expects='"sqlite:///" and a file, as in "sqlite:///.publisher/publisher.db"', read=_store)
 
 _KEYS = tuple(field.name for field in fields(Palette))
 
 
 def _table(value: object, keys: tuple[str, ...]) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise Wrong
+        raise InvalidValue
     given = cast("dict[str, object]", value)
     for key in given:
         if key not in keys:
             near = get_close_matches(key, keys, n=1)
-            raise Wrong(f"{key!r} is unknown; " + (f"did you mean {near[0]}?" if near else ", ".join(keys)))
+            raise InvalidValue(
+                f"{key!r} is unknown; " + (f"did you mean {near[0]}?" if near else ", ".join(keys))
+            )
     return given
 
 
@@ -321,16 +327,16 @@ def _palette(value: object) -> dict[str, str]:
 
 def _look(key: str, value: object) -> str:
     if not isinstance(value, str):
-        raise Wrong(f"{key} must be a text")
+        raise InvalidValue(f"{key} must be a text")
     if key in FONTS:
         if not re.fullmatch(r"[\w -]+(, ?[\w -]+)*", value):
-            raise Wrong(f"{key} must be names of fonts with commas between, without quotes")
+            raise InvalidValue(f"{key} must be names of fonts with commas between, without quotes")
         return value
     colour = value.lower()
     if re.fullmatch("#[0-9a-f]{3}", colour):
         colour = "#" + "".join(c * 2 for c in colour[1:])
     if not re.fullmatch("#[0-9a-f]{6}", colour):
-        raise Wrong(f'{key} must be a colour such as "#0b5a70"')
+        raise InvalidValue(f'{key} must be a colour such as "#0b5a70"')
     return colour
 
 
@@ -339,20 +345,20 @@ def _logo(value: object) -> dict[str, Any]:
         value = {"url": value}
     given = _table(value, ("url", "alt", "width", "height"))
     if not isinstance(given.get("url"), str) or not isinstance(given.get("alt", ""), str):
-        raise Wrong
+        raise InvalidValue
     for side in ("width", "height"):
         size = given.get(side, 1)
         if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 536:
-            raise Wrong(f"{side} must be pixels, from 1 to 536")
+            raise InvalidValue(f"{side} must be pixels, from 1 to 536")
     return given | {"url": url(given["url"]).removesuffix("/")}
 
 
-PALETTE = Kind(
+PALETTE = SettingType(
     expects='colours and fonts, as in {accent = "#0b5a70", text_font = "Georgia, serif"}',
     read=_palette,
     verbatim=False,
 )
-LOGO = Kind(
+LOGO = SettingType(
     expects='a picture, as in {url = "https://example.org/logo.png", width = 120, height = 40}',
     read=_logo,
     verbatim=False,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from publisher.config.layers import Raw, label_of, shown
+from publisher.config.layers import RawSettings, label_of, shown
 from publisher.config.sections import FEEDS
 from publisher.core.feeds.feed import VALUE
 
@@ -11,7 +11,7 @@ TAKEN_FOLDERS = frozenset((*_FOLDERS, "subscribe", "unsubscribe", "view", "healt
 """No feeds that are split, because something else stands or answers there."""
 
 
-def check_places(raw: Raw, feeds: list[dict[str, Any]]) -> None:
+def check_places(raw: RawSettings, feeds: list[dict[str, Any]]) -> None:
     """Refuses feeds whose documents cannot stand where they would, or would stand in one place."""
     standing: set[str] = set()
     tables = raw.tables.get(FEEDS.name) or [{}]

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 
-from publisher.config.types import Kind, Wrong, words
+from publisher.config.types import InvalidValue, SettingType, words
 from publisher.core.addresses import parse
 from publisher.core.errors import AddressError
 
@@ -12,7 +12,7 @@ def _networks(value: object) -> tuple[str, ...]:
     try:
         return tuple(str(ipaddress.ip_network(text, strict=False)) for text in words(value))
     except ValueError:
-        raise Wrong from None
+        raise InvalidValue from None
 
 
 def _addresses(value: object) -> tuple[str, ...]:
@@ -25,10 +25,10 @@ def _address(text: str) -> str:
     try:
         return str(parse(text)) if name == text and "@" in text else parse(f"x@{name}").domain
     except AddressError:
-        raise Wrong from None
+        raise InvalidValue from None
 
 
-NETWORKS = Kind('a list of addresses and networks, e.g. ["127.0.0.1", "10.0.0.0/8"]', _networks, False)
-ADDRESSES = Kind(
+NETWORKS = SettingType('a list of addresses and networks, e.g. ["127.0.0.1", "10.0.0.0/8"]', _networks, False)
+ADDRESSES = SettingType(
     'a list of addresses and domains, e.g. ["troll@example.org", "example.com"]', _addresses, False
 )

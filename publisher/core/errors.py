@@ -40,7 +40,7 @@ class TemplateError(PublisherError):
     """A template is missing, or raised while rendering."""
 
 
-class Unfit(TemplateError):
+class LintError(TemplateError):
     """A mail that is rendered and must not go out as it is. Its readers are due still; nothing is lost."""
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from publisher.core.feeds.feed_documents import FeedDocument, Kind
+from publisher.core.feeds.feed_documents import DocumentFormat, FeedResource
 
 TYPES = {
     ".atom": "application/atom+xml",
@@ -42,9 +42,9 @@ TYPES = {
     ".zip": "application/zip",
 }
 FEEDS = {
-    Kind.ATOM: "application/atom+xml",
-    Kind.RSS: "application/rss+xml",
-    Kind.JSON: "application/feed+json",
+    DocumentFormat.ATOM: "application/atom+xml",
+    DocumentFormat.RSS: "application/rss+xml",
+    DocumentFormat.JSON: "application/feed+json",
 }
 
 
@@ -72,7 +72,7 @@ def for_programs(path: str) -> bool:
     return PurePosixPath(path).suffix.lower() in {".atom", ".opml", ".rss"}
 
 
-def content_type(path: str, feed: FeedDocument | None = None) -> str:
+def content_type(path: str, feed: FeedResource | None = None) -> str:
     """The media type of the document at `path`: of a feed by its format, else by its suffix."""
     if feed is not None:
         return FEEDS[feed.kind]

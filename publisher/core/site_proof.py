@@ -21,7 +21,7 @@ RULE = "public-url"
 """What `publish --force` calls the rule that links in mails lead to this site."""
 
 
-class Answer(StrEnum):
+class SiteAnswer(StrEnum):
     """Who answered."""
 
     OURS = "this site"
@@ -29,18 +29,22 @@ class Answer(StrEnum):
     NONE = "nobody"
 
 
-RESTS = {Answer.OURS: timedelta(days=1), Answer.NONE: timedelta(hours=1), Answer.OTHER: timedelta()}
+RESTS = {
+    SiteAnswer.OURS: timedelta(days=1),
+    SiteAnswer.NONE: timedelta(hours=1),
+    SiteAnswer.OTHER: timedelta(),
+}
 """How long an answer holds. Another site's is asked for again with each mailing that is due, so that mail
 goes out as soon as that is mended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ProofAnswer:
     """An answer: to whom it was put, when, who answered, and what is to be said about it ("": nothing)."""
 
     url: str
     at: datetime
-    answer: Answer
+    answer: SiteAnswer
     words: str = ""
 
     def holds(self, url: str, now: datetime) -> bool:

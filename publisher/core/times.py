@@ -78,7 +78,7 @@ LEEWAY = timedelta(minutes=1)
 """How far ahead a given time may be and still be now: a script took it from another machine's clock."""
 
 
-class Cause(StrEnum):
+class AheadCause(StrEnum):
     """Why the log is ahead of a clock that is right."""
 
     PRETENDED = "at"  # a command was run with --at and a time to come
@@ -93,7 +93,7 @@ class LogAhead:
 
     until: datetime
     sure: datetime
-    cause: Cause
+    cause: AheadCause
 
     def to_text(self) -> str:
         """For the store: JSON."""
@@ -107,7 +107,7 @@ def log_ahead_from(text: str) -> LogAhead | None:
         return None
     fields = json.loads(text)
     until, sure = (datetime.fromisoformat(fields[name]).astimezone(UTC) for name in ("until", "sure"))
-    return LogAhead(until=until, sure=sure, cause=Cause(fields["cause"]))
+    return LogAhead(until=until, sure=sure, cause=AheadCause(fields["cause"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ class LastEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behind:
+class ClockLag:
     """A clock that shows `now` is wrong: `than` was written at `at`, later."""
 
     now: datetime
@@ -141,15 +141,15 @@ class Behind:
         return f"it is {in_zone(self.now, zone)}, but {self.than} is from {in_zone(self.at, zone)}"
 
 
-def behind(now: datetime, last: LastEntry | None, ahead: LogAhead | None) -> Behind | None:
+def behind(now: datetime, last: LastEntry | None, ahead: LogAhead | None) -> ClockLag | None:
     """Whether a clock that shows `now` is wrong, by the store's last entry; None: it may be believed."""
     if last is None or now >= last.at - TOLERANCE:
         return None
     if ahead is None or last.at > ahead.until:
-        return Behind(now=now, at=last.at, than=last.name)
+        return ClockLag(now=now, at=last.at, than=last.name)
     if now >= ahead.sure - TOLERANCE:
         return None
-    return Behind(now=now, at=ahead.sure, than="the last known right time")
+    return ClockLag(now=now, at=ahead.sure, than="the last known right time")
 
 
 def noted(now: datetime, real: datetime, last: LastEntry | None, ahead: LogAhead | None) -> LogAhead | None:
@@ -157,7 +157,7 @@ def noted(now: datetime, real: datetime, last: LastEntry | None, ahead: LogAhead
     if now > real + LEEWAY:
         known = [real] if last is None else [real, ahead.sure if ahead else min(last.at, now)]
         until = max(now, ahead.until) if ahead else now
-        return LogAhead(until=until, sure=max(known), cause=ahead.cause if ahead else Cause.PRETENDED)
+        return LogAhead(until=until, sure=max(known), cause=ahead.cause if ahead else AheadCause.PRETENDED)
     if ahead is None or now >= ahead.until:
         return None
     return replace(ahead, sure=now) if now - ahead.sure > TOLERANCE else ahead
@@ -165,7 +165,7 @@ def noted(now: datetime, real: datetime, last: LastEntry | None, ahead: LogAhead
 
 def accepted(now: datetime, last: LastEntry) -> LogAhead:
     """What is to be remembered once an operator says that `now` is right."""
-    return LogAhead(until=last.at, sure=now, cause=Cause.ACCEPTED)
+    return LogAhead(until=last.at, sure=now, cause=AheadCause.ACCEPTED)
 
 
 def in_zone(value: datetime, zone: str) -> str:

@@ -27,10 +27,10 @@ _BLOCK = 64
 _INNER, _OUTER = bytes(n ^ 0x36 for n in range(256)), bytes(n ^ 0x5C for n in range(256))
 
 
-class Hash(Protocol):
+class RunningHash(Protocol):
     """A SHA-256 under way, as hashlib has it."""
 
-    def copy(self) -> "Hash": ...
+    def copy(self) -> "RunningHash": ...
     def update(self, data: bytes, /) -> None: ...
     def digest(self) -> bytes: ...
 
@@ -45,7 +45,7 @@ def mac(key: bytes, purpose: bytes, text: bytes) -> bytes:
 
 
 @lru_cache(maxsize=32)
-def _begun(key: bytes, purpose: bytes) -> tuple[Hash, Hash]:
+def _begun(key: bytes, purpose: bytes) -> tuple[RunningHash, RunningHash]:
     if len(key) > _BLOCK:
         key = hashlib.sha256(key).digest()
     block = key.ljust(_BLOCK, b"\0")
@@ -93,7 +93,7 @@ _MAC = 16
 _LENGTH = 46
 
 
-def seal(claim: Claim, ring: KeyRing) -> str:
+def sign(claim: Claim, ring: KeyRing) -> str:
     """The token for `claim`: 46 URL-safe ASCII characters. Expires with the whole minute it falls in."""
     return sealed(claim.purpose, claim.subscription, claim.generation, minutes(claim.expires), ring)
 
@@ -109,7 +109,7 @@ def minutes(expires: datetime | None) -> int:
     return max(1, int(expires.timestamp() // 60)) if expires else 0
 
 
-def unseal(token: str, purpose: Purpose, ring: KeyRing, now: datetime) -> Claim:
+def verify(token: str, purpose: Purpose, ring: KeyRing, now: datetime) -> Claim:
     """What `token` claims, if it is ours, for this purpose, whole, and not expired. Raises TokenError."""
     raw = _decoded(token)
     body, said_mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]

@@ -2,6 +2,6 @@
 that nobody named.
 """
 
-from publisher.fetching.http_client import Web
+from publisher.fetching.http_client import HttpClient
 
-__all__ = ["Web"]
+__all__ = ["HttpClient"]

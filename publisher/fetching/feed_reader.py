@@ -57,7 +57,7 @@ LARGEST = 64 * 2**20
 """Bytes of a document that is read at all."""
 
 
-class Reader:
+class ForeignFeedReader:
     """`ports.FeedReader`."""
 
     def feed(self, data: bytes, where: str) -> OldFeed:

@@ -8,10 +8,10 @@ from http.client import HTTPException, HTTPResponse
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from publisher.core.errors import OutputError, Refused
-from publisher.core.feeds.websub import Told
+from publisher.core.feeds.websub import PingResult
 from publisher.core.publishing.adoption import joined
 from publisher.fetching.ssrf_guard import AGENT, connection
-from publisher.ports.network import Reply
+from publisher.ports.network import HttpReply
 
 LARGEST = 32 * 2**20
 """Bytes of a document, unpacked."""
@@ -29,7 +29,7 @@ _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, app
 _MOVED = {301, 302, 303, 307, 308}
 
 
-class Web:
+class HttpClient:
     """`ports.Web`."""
 
     def get(self, url: str, trusted: Collection[str]) -> tuple[str, bytes]:
@@ -62,23 +62,23 @@ class Web:
                     raise Refused(url, f"the server answers {answer.status} {answer.reason}", do)
                 return _body(url, answer)
 
-    def ask(self, url: str, trusted: Collection[str]) -> Reply:
+    def ask(self, url: str, trusted: Collection[str]) -> HttpReply:
         """Who answers there, redirects followed, in a few seconds; what came of it is a value."""
         why = f"more than {REDIRECTS} redirects"
         for _ in range(REDIRECTS + 1):
             try:
                 found = _answer(url, trusted)
             except (OSError, HTTPException, ValueError, Refused) as error:
-                return Reply(url, 0, "", _said(error))
-            if isinstance(found, Reply):
+                return HttpReply(url, 0, "", _said(error))
+            if isinstance(found, HttpReply):
                 return found
             there = joined(url, found)
             if not there:
-                return Reply(url, 0, "", f"it leads on to {found!r}, which is no address")
+                return HttpReply(url, 0, "", f"it leads on to {found!r}, which is no address")
             url = there
-        return Reply(url, 0, "", why)
+        return HttpReply(url, 0, "", why)
 
-    def post(self, url: str, form: Mapping[str, str], trusted: Collection[str]) -> Told:
+    def post(self, url: str, form: Mapping[str, str], trusted: Collection[str]) -> PingResult:
         """One form to one address, redirects not followed; what came of it is a value."""
         body = urlencode(form).encode()
         headers = {"User-Agent": AGENT, "Content-Type": "application/x-www-form-urlencoded"}
@@ -91,12 +91,12 @@ class Web:
                     words = answer.read1(300).decode("utf-8", "replace").split()
                     status = answer.status
         except (OSError, HTTPException, ValueError, Refused) as error:
-            return Told(ok=False, reply=_said(error))
+            return PingResult(ok=False, reply=_said(error))
         reply = " ".join([str(status), *words])[:200]
-        return Told(ok=200 <= status < 300, reply=reply, wait=wait)
+        return PingResult(ok=200 <= status < 300, reply=reply, wait=wait)
 
 
-def _answer(url: str, trusted: Collection[str]) -> Reply | str:
+def _answer(url: str, trusted: Collection[str]) -> HttpReply | str:
     """A server's answer, or where it sends us."""
     parts = _parts(url)
     with connection(parts, trusted=trusted, wait=POST_SECONDS, whole=POST_WHOLE) as line:
@@ -106,7 +106,7 @@ def _answer(url: str, trusted: Collection[str]) -> Reply | str:
             if answer.status in _MOVED and answer.headers["Location"]:
                 return answer.headers["Location"]
             text = answer.read(ASKED).decode("utf-8", "replace")
-            return Reply(url, answer.status, text, f"{answer.status} {answer.reason}".strip())
+            return HttpReply(url, answer.status, text, f"{answer.status} {answer.reason}".strip())
 
 
 def _parts(url: str) -> SplitResult:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from publisher.core.feeds.feed import Entry, Feed, Tombstone
+from publisher.core.feeds.feed import Feed, FeedEntry, Tombstone
 from publisher.core.publishing.ids import iri
 from publisher.core.site import Person
 from publisher.formats.clean import email, feed_author, named, prepare, rfc3339
@@ -49,7 +49,7 @@ def _named(feed: Feed) -> Feed:
     )
 
 
-def _fill(item: Any, entry: Entry) -> None:
+def _fill(item: Any, entry: FeedEntry) -> None:
     item.updated(entry.updated)
     item.published(entry.published)
     item.author(_people(named(entry.authors)))
@@ -73,7 +73,7 @@ def _deleted(tombstone: Tombstone, parent: "Element") -> "Element":
     return parent.makeelement(f"{{{TOMBSTONES}}}deleted-entry", attributes, nsmap={"at": TOMBSTONES})
 
 
-def _mend_entry(entry: Entry, element: "Element") -> None:
+def _mend_entry(entry: FeedEntry, element: "Element") -> None:
     """The title is text, dates end in Z, and the link gets back the rel and type that feedgen drops."""
     mend_entry(entry, element)
     set_text(element, "title", entry.title, type="text")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from publisher.core.feeds.feed import Category, Entry, Feed
+from publisher.core.feeds.feed import Category, Feed, FeedEntry
 from publisher.core.patterns import lazy
 from publisher.core.site import Person, direction
 
@@ -91,7 +91,7 @@ def email(person: Person) -> str:
     return person.email if person.email and re.fullmatch(r"[^\s@]+@[^\s@]+", person.email) else ""
 
 
-def shown_categories(entry: Entry) -> list[Category]:
+def shown_categories(entry: FeedEntry) -> list[Category]:
     """Categories with a term, each (scheme, term) once, in the author's order."""
     once: dict[tuple[str, str], Category] = {}
     for category in entry.categories:
@@ -100,7 +100,7 @@ def shown_categories(entry: Entry) -> list[Category]:
     return list(once.values())
 
 
-def _prepared(entry: Entry, feed_language: str) -> Entry:
+def _prepared(entry: FeedEntry, feed_language: str) -> FeedEntry:
     language = language_tag(entry.language)
     content = entry.content if entry.content and _SHOWS.search(entry.content) else None
     if content and direction(language or feed_language) == "rtl":

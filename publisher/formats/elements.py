@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from publisher.core.feeds.feed import Entry, Feed
+from publisher.core.feeds.feed import Feed, FeedEntry
 from publisher.core.posts.post import Image
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ HISTORY = "http://purl.org/syndication/history/1.0"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
-def mend_entry(entry: Entry, element: "Element") -> None:
+def mend_entry(entry: FeedEntry, element: "Element") -> None:
     """What an Atom entry and an RSS item need alike: the true title, the language, the picture."""
     set_text(element, "title", entry.title)
     if entry.language:

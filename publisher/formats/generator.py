@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from feedgen.entry import FeedEntry  # pyright: ignore[reportMissingTypeStubs]  # ships no types
 from feedgen.feed import FeedGenerator  # pyright: ignore[reportMissingTypeStubs]  # ships no types
 
-from publisher.core.feeds.feed import Entry, Feed
+from publisher.core.feeds.feed import Feed
+from publisher.core.feeds.feed import FeedEntry as Entry
 from publisher.formats.clean import GENERATOR, shown_categories
 from publisher.formats.elements import namespaces
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _UNTITLED = "-"
 
 
-class Extension:
+class FeedgenExtension:
     """A feedgen extension: hands `mend` the element that feedgen has built."""
 
     def __init__(self, mend: Callable[["Element"], None], namespaces: dict[str, str]) -> None:
@@ -48,7 +49,7 @@ def new_feed(
     name, media_type = self_type
     generator: Any = FeedGenerator()
     all_spaces = {**spaces, **namespaces(feed)}
-    generator.register_extension("publisher", partial(Extension, partial(mend, feed), all_spaces))
+    generator.register_extension("publisher", partial(FeedgenExtension, partial(mend, feed), all_spaces))
     generator.id(feed.id)
     generator.title(feed.title)
     generator.updated(feed.updated)
@@ -67,7 +68,7 @@ def new_entry(generator: Any, entry: Entry, mend: Callable[[Entry, "Element"], N
     feedgen refuses an empty title, so it is given a stand-in; `elements.mend_entry` restores the true one.
     """
     item: Any = FeedEntry()
-    item.register_extension("publisher", partial(Extension, partial(mend, entry), {}))
+    item.register_extension("publisher", partial(FeedgenExtension, partial(mend, entry), {}))
     item.guid(entry.id, permalink=entry.id == entry.url)
     item.title(entry.title or _UNTITLED)
     item.link(href=entry.url, rel="alternate")

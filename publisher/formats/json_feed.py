@@ -1,6 +1,6 @@
 """JSON Feed 1.1 (https://jsonfeed.org/version/1.1)."""
 
-from publisher.core.feeds.feed import Entry, Feed
+from publisher.core.feeds.feed import Feed, FeedEntry
 from publisher.core.site import Person
 from publisher.formats.clean import feed_author, named, prepare, rfc3339, shown_categories
 
@@ -45,7 +45,7 @@ def _document(feed: Feed) -> Json:
     }
 
 
-def _item(entry: Entry) -> Json:
+def _item(entry: FeedEntry) -> Json:
     """An item. It must have content_html or content_text: in a summary feed the summary is its text."""
     body = {"content_text": entry.summary} if entry.content is None else {"content_html": entry.content}
     return {
@@ -65,12 +65,12 @@ def _people(people: list[Person]) -> list[Json]:
     return [{"name": person.name, **_given(url=person.url)} for person in people]
 
 
-def _attachments(entry: Entry) -> list[Json]:
+def _attachments(entry: FeedEntry) -> list[Json]:
     files = entry.enclosures
     return [{"url": f.url, "mime_type": f.media_type, "size_in_bytes": f.size} for f in files]
 
 
-def _tags(entry: Entry) -> list[str]:
+def _tags(entry: FeedEntry) -> list[str]:
     """Categories as readers see them, each once."""
     return list(dict.fromkeys(category.label or category.term for category in shown_categories(entry)))
 

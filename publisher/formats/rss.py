@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
-from publisher.core.feeds.feed import Entry, Feed
+from publisher.core.feeds.feed import Feed, FeedEntry
 from publisher.core.posts.post import Image
 from publisher.formats.clean import email, feed_author, named, prepare, rfc3339
 from publisher.formats.elements import child, mend_entry, mend_feed
@@ -91,7 +91,7 @@ def _image(feed: Feed, logo: Image, channel: "Element") -> None:
         child(image, "height", str(max(1, int(logo.height * shrink))))
 
 
-def _mend_item(entry: Entry, element: "Element") -> None:
+def _mend_item(entry: FeedEntry, element: "Element") -> None:
     """Adds dates, authors' names and the content, for which RSS has no place of its own.
 
     pubDate is not left to feedgen: it would change the locale of the whole process for each date.

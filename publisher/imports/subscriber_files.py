@@ -32,7 +32,7 @@ _MARKS = (
 )
 
 
-class ReaderFile:
+class SubscriberFile:
     """A file of subscribers, called `name` in errors. Its rows can be read more than once."""
 
     def __init__(self, path: Path, name: str) -> None:
@@ -90,17 +90,17 @@ class ReaderFile:
 
 
 @contextmanager
-def opened(file: str, stdin: BinaryIO) -> Generator[ReaderFile, None, None]:
+def opened(file: str, stdin: BinaryIO) -> Generator[SubscriberFile, None, None]:
     """The file of that name. `-` is standard input, copied to a temporary file so that it can be read
     twice.
     """
     if file != "-":
-        yield ReaderFile(Path(file), file)
+        yield SubscriberFile(Path(file), file)
         return
     with tempfile.NamedTemporaryFile(prefix="readers.") as kept:
         shutil.copyfileobj(stdin, kept)
         kept.flush()
-        yield ReaderFile(Path(kept.name), "-")
+        yield SubscriberFile(Path(kept.name), "-")
 
 
 def _encoding(data: BinaryIO, name: str) -> str:

@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from publisher.core.posts.assets import NO_FILES, Placed
-from publisher.core.posts.post import Extension
-from publisher.core.posts.post import Markup as Kind
+from publisher.core.posts.post import MarkdownExtension
+from publisher.core.posts.post import MarkupLanguage as Kind
 from publisher.core.site import direction
 
 LIMIT = 16_000_000
 """Characters of HTML that are kept; the longest unused go first."""
 
 
-class Kept:
+class TextCache:
     """Texts by their inputs, within a number of characters. Safe to share between threads."""
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -56,7 +56,7 @@ class SafeMarkup:
 
     def __init__(self, site_url: str = "") -> None:
         self.site_url = site_url
-        self._kept = Kept()
+        self._kept = TextCache()
 
     def html(
         self,
@@ -66,7 +66,7 @@ class SafeMarkup:
         base_url: str,
         title: str,
         files: Mapping[str, Placed] = NO_FILES,
-        extensions: Sequence[Extension] = (),
+        extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
         language: str = "",
     ) -> str:
@@ -75,9 +75,9 @@ class SafeMarkup:
         is written from right to left, code is marked as written from left to right.
         """
         from publisher.markup.pipeline import safe
-        from publisher.markup.templating.shortcodes import Context
+        from publisher.markup.templating.shortcodes import ShortcodeContext
 
-        context = Context(self.site_url, base_url, title, tuple(extensions), tuple(values))
+        context = ShortcodeContext(self.site_url, base_url, title, tuple(extensions), tuple(values))
         inside = tuple(files.items())
         rtl = direction(language) == "rtl"
         made = partial(safe, body, kind, context, inside, rtl=rtl)
@@ -101,17 +101,17 @@ class SafeMarkup:
         self,
         body: str,
         kind: Kind,
-        extensions: Sequence[Extension] = (),
+        extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
         """(line of the body from 1, tag) of template code that cannot be shown and is taken away."""
         from publisher.markup.markdown import limits
-        from publisher.markup.templating.shortcodes import Context
+        from publisher.markup.templating.shortcodes import ShortcodeContext
         from publisher.markup.templating.templates import left_out
 
         if limits.too_odd(body):
             return []
-        context = Context(_NOWHERE, _NOWHERE, "Title", tuple(extensions), tuple(values))
+        context = ShortcodeContext(_NOWHERE, _NOWHERE, "Title", tuple(extensions), tuple(values))
         return left_out(body, context, markdown=kind is Kind.MARKDOWN)
 
     def faults(
@@ -122,15 +122,15 @@ class SafeMarkup:
         base_url: str,
         title: str,
         files: Mapping[str, Placed] = NO_FILES,
-        extensions: Sequence[Extension] = (),
+        extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
         """(line of the body from 1, 0 where it is not known; what is wrong) of pictures and links that
         readers cannot use."""
-        from publisher.markup.templating.shortcodes import Context
+        from publisher.markup.templating.shortcodes import ShortcodeContext
         from publisher.markup.unusable_media import faults
 
-        context = Context(self.site_url, base_url, title, tuple(extensions), tuple(values))
+        context = ShortcodeContext(self.site_url, base_url, title, tuple(extensions), tuple(values))
         return faults(body, kind, context, tuple(files.items()))
 
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:

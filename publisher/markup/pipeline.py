@@ -4,11 +4,11 @@ import re
 import unicodedata
 
 from publisher.core.posts.assets import Placed
-from publisher.core.posts.post import Extension
-from publisher.core.posts.post import Markup as Kind
+from publisher.core.posts.post import MarkdownExtension
+from publisher.core.posts.post import MarkupLanguage as Kind
 from publisher.core.posts.private_passages import without_passages
 from publisher.markup.html import fragments
-from publisher.markup.html.media_fallbacks import Lost
+from publisher.markup.html.media_fallbacks import UnusableMedia
 from publisher.markup.html.placeholders import reveal, shown, without
 from publisher.markup.html.sanitize import legal, sanitised
 from publisher.markup.markdown import limits
@@ -21,7 +21,7 @@ from publisher.markup.markdown.math import with_math
 from publisher.markup.templating.block_shortcodes import with_boxes
 from publisher.markup.templating.mdx import with_components, with_lines_read, without_jsx
 from publisher.markup.templating.mdx_regions import without_expressions
-from publisher.markup.templating.shortcodes import Context
+from publisher.markup.templating.shortcodes import ShortcodeContext
 from publisher.markup.templating.templates import resolve, without_marks
 
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "‛": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
@@ -32,11 +32,11 @@ _SPACE = re.compile(r"\s+")
 def safe(
     body: str,
     kind: Kind,
-    context: Context,
+    context: ShortcodeContext,
     files: tuple[tuple[str, Placed], ...],
     *,
     rtl: bool = False,
-    lost: list[Lost] | None = None,
+    lost: list[UnusableMedia] | None = None,
 ) -> str:
     """The body as safe HTML. `rtl`: its language is written from right to left. Pictures and links that have
     no address are added to `lost`.
@@ -44,10 +44,10 @@ def safe(
     source, _ = without_passages(without(legal(body)), markdown=kind is Kind.MARKDOWN)  # of old revisions
     if limits.too_odd(source):
         return limits.as_plain(without_marks(source))
-    mdx = Extension.MDX in context.extensions
+    mdx = MarkdownExtension.MDX in context.extensions
     meanings: Meanings = {}
     if kind is Kind.MARKDOWN:
-        if Extension.ABBREVIATIONS in context.extensions:
+        if MarkdownExtension.ABBREVIATIONS in context.extensions:
             source, meanings = defined(source)
         source = as_commonmark(with_math(source, context.extensions))
     source = with_boxes(source, markdown=kind is Kind.MARKDOWN)
@@ -71,17 +71,17 @@ def safe(
         html = fragments.map_prose(html, _scrubbed)
     if meanings:
         html = explained(html, meanings)
-    if Extension.EMOJI in context.extensions and ":" in html:
+    if MarkdownExtension.EMOJI in context.extensions and ":" in html:
         html = fragments.map_prose(html, with_emoji)
     return _without_title(reveal(html), context.title).strip()
 
 
-def _as_engines_end_html(source: str, context: Context) -> str:
+def _as_engines_end_html(source: str, context: ShortcodeContext) -> str:
     """A Markdown source with what its engine reads beside HTML, and as tables."""
     source = after_comments(source)
-    if Extension.AFTER_HTML in context.extensions:
+    if MarkdownExtension.AFTER_HTML in context.extensions:
         source = after_html(source)
-    return with_tables(source) if Extension.TABLES in context.extensions else source
+    return with_tables(source) if MarkdownExtension.TABLES in context.extensions else source
 
 
 def _with_code_from_the_left(html: str) -> str:

@@ -13,12 +13,12 @@ from urllib.parse import unquote
 from publisher.core.mail.lint.html import unreachable, unusable
 from publisher.core.posts.assets import Placed
 from publisher.core.posts.code_regions import without_code
-from publisher.core.posts.post import Markup as Kind
+from publisher.core.posts.post import MarkupLanguage as Kind
 from publisher.markup.html.fragments import pieces
-from publisher.markup.html.media_fallbacks import Lost
+from publisher.markup.html.media_fallbacks import UnusableMedia
 from publisher.markup.html.urls import absolute
 from publisher.markup.pipeline import safe
-from publisher.markup.templating.shortcodes import Context
+from publisher.markup.templating.shortcodes import ShortcodeContext
 
 Fault = tuple[int, str]
 """(line of the body from 1, 0 where it is not known; what is wrong, with the value; what to do)."""
@@ -40,7 +40,7 @@ _NEAR = 500
 """Characters before a target in which its words begin."""
 
 
-class Suspect(NamedTuple):
+class SuspectAddress(NamedTuple):
     """An address in the source that may be none, or none of the web: where it stands, of what ("img", "a", or
     "" where that is not seen), and what it says.
     """
@@ -50,13 +50,15 @@ class Suspect(NamedTuple):
     target: str
 
 
-def faults(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Placed], ...]) -> list[Fault]:
+def faults(
+    body: str, kind: Kind, context: ShortcodeContext, files: tuple[tuple[str, Placed], ...]
+) -> list[Fault]:
     """Each picture and link that readers cannot use, once, in the order of lines; at most MOST."""
     source = without_code(body) if kind is Kind.MARKDOWN else body
     suspects = list(_suspects(source))
     if not suspects:
         return []
-    lost: list[Lost] = []
+    lost: list[UnusableMedia] = []
     html = safe(body, kind, context, files, lost=lost)
     found: list[Fault] = []
     for tag in ("img", "a"):
@@ -72,13 +74,13 @@ def faults(body: str, kind: Kind, context: Context, files: tuple[tuple[str, Plac
     return sorted(dict.fromkeys(found))[:MOST]
 
 
-def _suspects(source: str) -> Iterator[Suspect]:
+def _suspects(source: str) -> Iterator[SuspectAddress]:
     for match in _TARGET.finditer(source):
         target = unescape(next((match[name] for name in _TARGETS if match[name] is not None), "")).strip()
         scheme = _SCHEME.match(target)
         odd = not target or "{" in target or (scheme and scheme[1].lower() not in {"http", "https", "mailto"})
         if odd or (scheme and (unusable(target) or unreachable(target))):
-            yield Suspect(match.start(), _tag_of(source, match), target)
+            yield SuspectAddress(match.start(), _tag_of(source, match), target)
 
 
 def _tag_of(source: str, match: re.Match[str]) -> str:
@@ -97,7 +99,7 @@ def _tag_of(source: str, match: re.Match[str]) -> str:
     return "a"
 
 
-def _taken(places: list[Suspect], given: str) -> Suspect | None:
+def _taken(places: list[SuspectAddress], given: str) -> SuspectAddress | None:
     """The first place that says `given`, else the first that is no address; taken out of `places`."""
     ways = {given, unquote(given)}
     said = [one for one in places if given and {one.target, unquote(one.target)} & ways]
@@ -107,7 +109,7 @@ def _taken(places: list[Suspect], given: str) -> Suspect | None:
     return None
 
 
-def _is_none(one: Suspect) -> bool:
+def _is_none(one: SuspectAddress) -> bool:
     return "{" in one.target or absolute(one.target, _ANYWHERE, image=one.tag == "img") is None
 
 

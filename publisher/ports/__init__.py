@@ -7,15 +7,15 @@ happened whole or not at all. What is raised is named; nothing else is expected.
 from publisher.ports.adapters import (
     Cadence,
     Clock,
-    Coming,
     Failpoint,
     Format,
     Journal,
     Markup,
-    Quotas,
+    PendingSignature,
+    PublicFolder,
+    RelayQuotas,
     Renderer,
     Session,
-    Shelf,
     Signer,
     Source,
     Transport,
@@ -24,14 +24,20 @@ from publisher.ports.feeds import ViewStore
 from publisher.ports.ledger import CohortPosts, LedgerStore
 from publisher.ports.network import Adoptions, FeedReader, Moves, Web
 from publisher.ports.planning import PlanningStore
-from publisher.ports.store import DocumentStore, FileStore, LogStore, PromiseStore, Store, SubscriberStore
+from publisher.ports.store import (
+    DocumentStore,
+    FileStore,
+    LogStore,
+    PublishStateStore,
+    Store,
+    SubscriberStore,
+)
 
 __all__ = [
     "Adoptions",
     "Cadence",
     "Clock",
     "CohortPosts",
-    "Coming",
     "DocumentStore",
     "Failpoint",
     "FeedReader",
@@ -42,12 +48,13 @@ __all__ = [
     "LogStore",
     "Markup",
     "Moves",
+    "PendingSignature",
     "PlanningStore",
-    "PromiseStore",
-    "Quotas",
+    "PublicFolder",
+    "PublishStateStore",
+    "RelayQuotas",
     "Renderer",
     "Session",
-    "Shelf",
     "Signer",
     "Source",
     "Store",

@@ -5,16 +5,16 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from publisher.core.delivery.relays import Relay
-from publisher.core.digests.digest import Content, Digest, DigestPost, Links, Occasion
+from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, LetterKind
 from publisher.core.feeds.feed import Feed
 from publisher.core.feeds.feed_documents import Document
 from publisher.core.mail.dkim import Signable
-from publisher.core.mail.message import Message, Outcome, Place
+from publisher.core.mail.message import Message, Outcome, Placeholder
 from publisher.core.posts.assets import NO_FILES, Placed
-from publisher.core.posts.post import BadPost, Extension, FileStat, Parsed, Reading
-from publisher.core.posts.post import Markup as MarkupKind
+from publisher.core.posts.post import BadPost, FileReading, FileStat, MarkdownExtension, ParsedPost
+from publisher.core.posts.post import MarkupLanguage as MarkupKind
 from publisher.core.site import Site
-from publisher.core.subscribers.preferences import Rhythm
+from publisher.core.subscribers.preferences import Schedule
 from publisher.core.subscribers.subscription import MailingList
 
 Clock = Callable[[], datetime]
@@ -27,7 +27,7 @@ Failpoint = Callable[[str], None]
 class Source(Protocol):
     """A folder of posts."""
 
-    def scan(self) -> Iterator[Parsed | BadPost]:
+    def scan(self) -> Iterator[ParsedPost | BadPost]:
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
         ...
 
@@ -59,7 +59,7 @@ class Source(Protocol):
         time; and the places that were looked at: nothing else stands there or below. Raises SourceError."""
         ...
 
-    def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
+    def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[FileReading]:
         """Those files, in that order, streamed; on every core where they are many. A file whose hash is
         the one in `hashes` is not parsed."""
         ...
@@ -83,7 +83,7 @@ class Markup(Protocol):
         base_url: str,
         title: str,
         files: Mapping[str, Placed] = NO_FILES,
-        extensions: Sequence[Extension] = (),
+        extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
         language: str = "",
     ) -> str:
@@ -105,7 +105,7 @@ class Markup(Protocol):
         self,
         body: str,
         kind: MarkupKind,
-        extensions: Sequence[Extension] = (),
+        extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
         """(line of the body from 1, tag) of template code that cannot be shown and is taken away."""
@@ -119,7 +119,7 @@ class Markup(Protocol):
         base_url: str,
         title: str,
         files: Mapping[str, Placed] = NO_FILES,
-        extensions: Sequence[Extension] = (),
+        extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
         """(line of the body from 1, 0 where it is not known; what is wrong) of pictures and links that
@@ -155,11 +155,11 @@ class Cadence(Protocol):
     at_once: bool
     max_late: timedelta | None
 
-    def after(self, instant: datetime, rhythm: Rhythm) -> datetime:
+    def after(self, instant: datetime, rhythm: Schedule) -> datetime:
         """The first occurrence strictly after `instant`."""
         ...
 
-    def latest(self, instant: datetime, rhythm: Rhythm) -> datetime:
+    def latest(self, instant: datetime, rhythm: Schedule) -> datetime:
         """The last occurrence at or before `instant`."""
         ...
 
@@ -167,20 +167,20 @@ class Cadence(Protocol):
 class Renderer(Protocol):
     """Jinja templates and inlined styles. Touches no network, and no file but templates."""
 
-    def digest(self, digest: Digest, links: Links) -> Content:
+    def digest(self, digest: Digest, links: DigestLinks) -> DigestContent:
         """The digest as a mail. Raises TemplateError."""
         ...
 
     def letter(
         self,
-        occasion: Occasion,
+        occasion: LetterKind,
         spec: MailingList,
-        links: Links,
+        links: DigestLinks,
         *,
         site: Site,
         language: str,
         posts: Sequence[DigestPost] = (),
-    ) -> Content:
+    ) -> DigestContent:
         """A mail to one reader about their subscription, in `language` (BCP 47; else English). Carries no
         text that a visitor typed. Raises TemplateError."""
         ...
@@ -194,7 +194,7 @@ class Renderer(Protocol):
         ...
 
 
-class Shelf(Protocol):
+class PublicFolder(Protocol):
     """The public/ folder: files staged beside their place, then renamed into it, and with each document that
     is text its encodings (core.documents.ENCODINGS). Raises OutputError.
     """
@@ -242,7 +242,7 @@ class Session(Protocol):
     async def close(self) -> None: ...
 
 
-class Quotas(Protocol):
+class RelayQuotas(Protocol):
     """What relays take in an hour and in a day, over all processes that send."""
 
     async def take(self, relay: Relay) -> datetime | None:
@@ -283,7 +283,7 @@ class Transport(Protocol):
         ...
 
 
-class Coming(Protocol):
+class PendingSignature(Protocol):
     """Header fields that are still being made. `fields` is None until they are; it can be awaited."""
 
     fields: bytes | None
@@ -298,7 +298,9 @@ class Signer(Protocol):
         """Whether mail from this domain is signed."""
         ...
 
-    def sign(self, domain: str, signable: Signable, values: Mapping[Place, bytes]) -> bytes | Coming:
+    def sign(
+        self, domain: str, signable: Signable, values: Mapping[Placeholder, bytes]
+    ) -> bytes | PendingSignature:
         """The header fields to put before a cohort's message with these values, at once or soon. The same
         for the same message."""
         ...

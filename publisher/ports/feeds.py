@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from publisher.core.feeds.paging import MAX_SEQ, Filter, Member, Page, Retagged, View
+from publisher.core.feeds.paging import MAX_SEQ, ArchivePage, FeedState, Filter, Member, Retagged
 from publisher.core.posts.filters import Term, TermKind
-from publisher.core.publishing.log import Known
+from publisher.core.publishing.log import PublishedPost
 
 
 class ViewStore(Protocol):
@@ -28,16 +28,18 @@ class ViewStore(Protocol):
         """All live posts that are meant, in log order."""
         ...
 
-    def newest_of(self, meant: Filter, limit: int) -> Sequence[Known]:
+    def newest_of(self, meant: Filter, limit: int) -> Sequence[PublishedPost]:
         """The live posts that are meant, last first by first publication."""
         ...
 
-    def renewed_of(self, meant: Filter, since: int, limit: int) -> Sequence[Known]:
+    def renewed_of(self, meant: Filter, since: int, limit: int) -> Sequence[PublishedPost]:
         """Live posts that are meant, in the log before row `since` and changed after it: the last changed
         ones, last first by first publication."""
         ...
 
-    def withdrawn(self, since: int, limit: int, *, after: int = 0, until: int = MAX_SEQ) -> Sequence[Known]:
+    def withdrawn(
+        self, since: int, limit: int, *, after: int = 0, until: int = MAX_SEQ
+    ) -> Sequence[PublishedPost]:
         """The posts of (after, until] that were withdrawn last, by rows after `since`, last first;
         `updated_at` says when."""
         ...
@@ -52,18 +54,18 @@ class ViewStore(Protocol):
         those of the baseline) or came back. None: it has no posts."""
         ...
 
-    def as_of(self, meant: Filter, page: Page) -> Sequence[Known]:
+    def as_of(self, meant: Filter, page: ArchivePage) -> Sequence[PublishedPost]:
         """The live posts of an archive document as they were at log row `page.as_of`, last first."""
         ...
 
-    def views(self) -> Mapping[tuple[str, str], View]:
+    def views(self) -> Mapping[tuple[str, str], FeedState]:
         """Every view there has been, by feed and part."""
         ...
 
-    def pages(self) -> Mapping[tuple[str, str], Sequence[Page]]:
+    def pages(self) -> Mapping[tuple[str, str], Sequence[ArchivePage]]:
         """The archive documents of each view, by feed and part, oldest first."""
         ...
 
-    def save_views(self, changed: Sequence[tuple[View, Sequence[Page]]]) -> None:
+    def save_views(self, changed: Sequence[tuple[FeedState, Sequence[ArchivePage]]]) -> None:
         """Records these views and, in place of those they had, their archive documents."""
         ...

@@ -7,21 +7,21 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from publisher.core.delivery.bounces import Refusal, Refused, Severity
-from publisher.core.delivery.holds import Declined, Order, Standing
+from publisher.core.delivery.bounces import MailboxRefusal, RefusedMailing, Severity
+from publisher.core.delivery.holds import Declined, MailingCommand, MailingStatus
 from publisher.core.delivery.mailing import (
     Batch,
+    CanarySample,
     Delivery,
-    Hold,
+    DeliveryResult,
+    DeliveryState,
     InDoubt,
     Mailing,
-    Result,
+    MailingHold,
     Reworded,
-    Sample,
-    State,
 )
-from publisher.core.delivery.relay_quotas import Quota, Spent
-from publisher.core.delivery.throttling import Gauge, Pace
+from publisher.core.delivery.relay_quotas import Quota, QuotaUse
+from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
 from publisher.core.mail.message import Recipe, Segment
 from publisher.core.subscribers.departures import Departure
 
@@ -54,18 +54,18 @@ class LedgerStore(Protocol):
         """Arrow b for (mailing, n) rows: those returned are durable; the others must not be sent."""
         ...
 
-    def settle(self, run: str, results: Sequence[Result], now: datetime) -> None:
+    def settle(self, run: str, results: Sequence[DeliveryResult], now: datetime) -> None:
         """Arrows c, d, e, f, g, i, and h where the mailing was cancelled."""
         ...
 
     def record(
-        self, run: str, results: Sequence[Result], intents: Sequence[tuple[int, int]], now: datetime
+        self, run: str, results: Sequence[DeliveryResult], intents: Sequence[tuple[int, int]], now: datetime
     ) -> set[tuple[int, int]]:
         """`settle` and `intend` in one transaction: what group commit calls. Returns as `intend` does."""
         ...
 
     def record_at_once(
-        self, run: str, results: Sequence[Result], intents: Sequence[tuple[int, int]], now: datetime
+        self, run: str, results: Sequence[DeliveryResult], intents: Sequence[tuple[int, int]], now: datetime
     ) -> set[tuple[int, int]] | None:
         """`record` that waits for no other writer and no disk: durable, and to be relied on, after `flush`.
         None: it would have to wait, and nothing was written."""
@@ -92,13 +92,13 @@ class LedgerStore(Protocol):
         """The first mailing after that one with a delivery in state unknown."""
         ...
 
-    def resolve(self, results: Sequence[Result], now: datetime) -> int:
+    def resolve(self, results: Sequence[DeliveryResult], now: datetime) -> int:
         """Arrows j and k from unknown, in one transaction; how many rows were unknown."""
         ...
 
     def order(
-        self, mailing: int, order: Order, now: datetime, *, count_refusals: bool = False
-    ) -> Standing | Declined | None:
+        self, mailing: int, order: MailingCommand, now: datetime, *, count_refusals: bool = False
+    ) -> MailingStatus | Declined | None:
         """Carries out an order (core.holds.obey), also while a run sends; None: no such mailing. What it does
         not let go on because too many refused it counts for those readers only with `count_refusals`."""
         ...
@@ -126,15 +126,15 @@ class LedgerStore(Protocol):
         """Pauses a mailing, also one that is planned still, until an operator decides."""
         ...
 
-    def hold(self, mailing: int, hold: Hold, why: str, until: datetime | None) -> bool:
+    def hold(self, mailing: int, hold: MailingHold, why: str, until: datetime | None) -> bool:
         """Pauses a ready mailing, `until` then or (None) until an operator decides; False: not ready."""
         ...
 
-    def hold_all(self, hold: Hold, why: str, until: datetime | None) -> int:
+    def hold_all(self, hold: MailingHold, why: str, until: datetime | None) -> int:
         """Pauses every ready mailing; returns how many."""
         ...
 
-    def sample(self, mailing: int) -> Sample:
+    def sample(self, mailing: int) -> CanarySample:
         """How the canary of a mailing stands."""
         ...
 
@@ -158,12 +158,12 @@ class LedgerStore(Protocol):
         """Those that are neither done nor cancelled, newest first."""
         ...
 
-    def totals(self) -> tuple[int, Mapping[State, int]]:
+    def totals(self) -> tuple[int, Mapping[DeliveryState, int]]:
         """How many mailings there are, and of all of them together how many deliveries in each state."""
         ...
 
     def mailing(self, id: int, *, counted: bool = True) -> Mailing | None: ...
-    def state_of(self, mailing: int, n: int) -> State | None:
+    def state_of(self, mailing: int, n: int) -> DeliveryState | None:
         """The state of one delivery."""
         ...
 
@@ -198,21 +198,21 @@ class LedgerStore(Protocol):
 class BounceStore(Protocol):
     """What mailboxes refused, and what that comes to (core.bounces)."""
 
-    def undecided(self, since: datetime) -> Sequence[Refused]:
+    def undecided(self, since: datetime) -> Sequence[RefusedMailing]:
         """The mailings of which it is not decided whether their refusals count. Of mails to one reader each
         the share is of all of them since then."""
         ...
 
-    def refused(self, mailing: int) -> Refused:
+    def refused(self, mailing: int) -> RefusedMailing:
         """How many of a mailing's readers refused it."""
         ...
 
-    def refusals(self, mailing: int) -> Iterator[tuple[str, Sequence[Refusal]]]:
+    def refusals(self, mailing: int) -> Iterator[tuple[str, Sequence[MailboxRefusal]]]:
         """For each address whose refusal of that mailing is not decided: its key, and that refusal with the
         others that count."""
         ...
 
-    def refusals_of(self, key: str) -> Sequence[Refusal]:
+    def refusals_of(self, key: str) -> Sequence[MailboxRefusal]:
         """What an address refused lately, oldest first."""
         ...
 
@@ -230,33 +230,33 @@ class QuotaStore(Protocol):
     """What relays have taken lately (core.quotas)."""
 
     def reserve(
-        self, quota: Quota, run: str, sent: Spent | None, now: datetime
+        self, quota: Quota, run: str, sent: QuotaUse | None, now: datetime
     ) -> tuple[int, datetime | None]:
         """Counts what `run` sent of its last reservation, which ends, and reserves some more: how many, and
         when there is more where that is none."""
         ...
 
-    def settle_quota(self, relay: str, run: str, sent: Spent | None, now: datetime) -> None:
+    def settle_quota(self, relay: str, run: str, sent: QuotaUse | None, now: datetime) -> None:
         """Counts what `run` sent of its last reservation; what is left of it is free again."""
         ...
 
-    def spent(self, relay: str, now: datetime) -> Sequence[Spent]:
+    def spent(self, relay: str, now: datetime) -> Sequence[QuotaUse]:
         """What a relay took within a day, or is reserved."""
         ...
 
 
-class PacingStore(Protocol):
+class ThrottleStore(Protocol):
     """What of the pacing must survive a crash."""
 
-    def gauges(self) -> Mapping[str, Gauge]:
+    def gauges(self) -> Mapping[str, CircuitBreaker]:
         """Every brake that was not released, by its scope."""
         ...
 
-    def set_gauge(self, gauge: Gauge) -> None:
+    def set_gauge(self, gauge: CircuitBreaker) -> None:
         """Keeps a brake; a gauge without failures releases it."""
         ...
 
-    def pace(self, since: datetime) -> Mapping[int, Pace]:
+    def pace(self, since: datetime) -> Mapping[int, DeliveryRate]:
         """What was settled of each mailing in the minutes from `since` on."""
         ...
 

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from publisher.core.feeds.redirects import Move
-from publisher.core.feeds.websub import Told
+from publisher.core.feeds.redirects import Redirect
+from publisher.core.feeds.websub import PingResult
 from publisher.core.publishing.adoption import OldEntry, OldFeed
 
 
-class Reply(NamedTuple):
+class HttpReply(NamedTuple):
     """What a server said: the address where it was at last, the status (0: there was no answer), the first of
     its text, and status or failure in a person's words.
     """
@@ -26,11 +26,11 @@ class Web(Protocol):
         """Where it was at last, and the document. Raises OutputError, Refused."""
         ...
 
-    def ask(self, url: str, trusted: Collection[str]) -> Reply:
+    def ask(self, url: str, trusted: Collection[str]) -> HttpReply:
         """Who answers there, redirects followed; never raises for what the network or the server does."""
         ...
 
-    def post(self, url: str, form: Mapping[str, str], trusted: Collection[str]) -> Told:
+    def post(self, url: str, form: Mapping[str, str], trusted: Collection[str]) -> PingResult:
         """One form; never raises for what the network or the server does."""
         ...
 
@@ -59,8 +59,8 @@ class Adoptions(Protocol):
 class Moves(Protocol):
     """The file of feeds that moved or ended, beside publisher.toml. Raises OutputError, SettingsError."""
 
-    def moves(self) -> Sequence[Move] | None:
+    def moves(self) -> Sequence[Redirect] | None:
         """By path; None where there is no file."""
         ...
 
-    def save(self, moves: Sequence[Move]) -> None: ...
+    def save(self, moves: Sequence[Redirect]) -> None: ...

@@ -5,15 +5,15 @@ from datetime import datetime
 from typing import Protocol
 
 from publisher.core.delivery.mailing import Mailing, NewMailing
-from publisher.core.delivery.throttling import WHOLE, Cut
-from publisher.core.digests.due import Beat, Candidate, Correction, Due, DueGroup, Stand
-from publisher.core.subscribers.preferences import Taste
+from publisher.core.delivery.throttling import WHOLE, BatchPlan
+from publisher.core.digests.due import Candidate, CohortKey, Correction, Due, DueGroup, NextRun
+from publisher.core.subscribers.preferences import ContentPreference
 
 
 class PlanningStore(Protocol):
     """Who is due, and the writing of mailings."""
 
-    def beats(self, spec: str) -> Sequence[Beat]:
+    def beats(self, spec: str) -> Sequence[NextRun]:
         """The paces that readers of a list have."""
         ...
 
@@ -38,7 +38,7 @@ class PlanningStore(Protocol):
         """The `corrected` rows in (after, until], oldest first, the last one of each post."""
         ...
 
-    def tastes(self, ids: Sequence[int]) -> Mapping[int, Taste]: ...
+    def tastes(self, ids: Sequence[int]) -> Mapping[int, ContentPreference]: ...
     def due(self, due: Due) -> Sequence[DueGroup]:
         """The due readers in groups; suppressed ones are nobody's due readers."""
         ...
@@ -66,7 +66,7 @@ class PlanningStore(Protocol):
         *,
         limit: int,
         rhythms: Sequence[int] | None = None,
-        stands: Sequence[Stand] | None = None,
+        stands: Sequence[CohortKey] | None = None,
         suppressed: bool = False,
         pass_over: bool = False,
     ) -> int:
@@ -74,7 +74,7 @@ class PlanningStore(Protocol):
         `due.head`: those of `rhythms`, or at `stands`, or who are `suppressed`. Returns how many."""
         ...
 
-    def skip(self, due: Due, rhythm: int, stands: Sequence[Stand], *, limit: int) -> int:
+    def skip(self, due: Due, rhythm: int, stands: Sequence[CohortKey], *, limit: int) -> int:
         """The digest of at most `limit` due readers of a rhythm, at `stands`, is skipped, if their last one
         was not: they are due when their rhythm is. Returns how many."""
         ...
@@ -95,7 +95,9 @@ class PlanningStore(Protocol):
         """Mailings still in state planning, oldest first. What was not yet frozen is gone after this."""
         ...
 
-    def plan_chunk(self, mailing: int, *, limit: int, batch: int, now: datetime, cut: Cut = WHOLE) -> int:
+    def plan_chunk(
+        self, mailing: int, *, limit: int, batch: int, now: datetime, cut: BatchPlan = WHOLE
+    ) -> int:
         """Writes deliveries and batches for at most `limit` due readers of the mailing's cohorts and moves
         their offset and due time, in one transaction. Returns how many; with 0 the mailing is ready."""
         ...

@@ -9,19 +9,24 @@ from typing import TYPE_CHECKING, Protocol
 
 from publisher.core.delivery.mailing import NewMailing
 from publisher.core.feeds.feed_documents import Document, Version
-from publisher.core.feeds.redirects import Move
+from publisher.core.feeds.redirects import Redirect
 from publisher.core.feeds.websub import Ping
 from publisher.core.posts.post import FileStat, Post
-from publisher.core.publishing.incremental import Memory, Names
-from publisher.core.publishing.log import Head, Known
+from publisher.core.publishing.incremental import IndexUpdate, PostKeys
+from publisher.core.publishing.log import LogHead, PublishedPost
 from publisher.core.publishing.plan import Plan
 from publisher.core.subscribers.departures import Departure
-from publisher.core.subscribers.preferences import Choices
-from publisher.core.subscribers.subscription import Consent, Joined, NewReader, Subscription
-from publisher.core.subscribers.subscription import State as SubscriptionState
+from publisher.core.subscribers.preferences import Preferences
+from publisher.core.subscribers.subscription import (
+    Consent,
+    NewReader,
+    SignupResult,
+    Subscription,
+    SubscriptionState,
+)
 from publisher.core.times import LastEntry
 from publisher.ports.feeds import ViewStore
-from publisher.ports.ledger import BounceStore, LedgerStore, PacingStore, QuotaStore, ReconcilingStore
+from publisher.ports.ledger import BounceStore, LedgerStore, QuotaStore, ReconcilingStore, ThrottleStore
 from publisher.ports.planning import PlanningStore
 
 if TYPE_CHECKING:
@@ -30,11 +35,11 @@ if TYPE_CHECKING:
         SignUpDecision,
         SignUpRequest,
     )
-    from publisher.core.subscribers.import_rows import Outcome
+    from publisher.core.subscribers.import_rows import ImportOutcome
     from publisher.core.subscribers.import_states import RowStatus
 
 
-class PromiseStore(Protocol):
+class PublishStateStore(Protocol):
     """What outlives a publish: facts of the last one, addresses that moved or ended, hubs to be told."""
 
     def fact(self, name: str) -> str:
@@ -42,12 +47,12 @@ class PromiseStore(Protocol):
         ...
 
     def keep_fact(self, name: str, value: str) -> None: ...
-    def moves(self) -> Sequence[Move]:
+    def moves(self) -> Sequence[Redirect]:
         """By path."""
         ...
 
-    def move(self, path: str) -> Move | None: ...
-    def save_moves(self, new: Sequence[Move], gone: Sequence[str] = ()) -> None: ...
+    def move(self, path: str) -> Redirect | None: ...
+    def save_moves(self, new: Sequence[Redirect], gone: Sequence[str] = ()) -> None: ...
     def former_addresses(self) -> Mapping[str, str]:
         """The paths under public/ that pages of posts had before, each with the id of its post."""
         ...
@@ -92,13 +97,13 @@ class PromiseStore(Protocol):
 class LogStore(Protocol):
     """Posts and the publication log."""
 
-    def head(self) -> Head: ...
+    def head(self) -> LogHead: ...
     def last_entry(self) -> LastEntry | None:
         """The latest instant of the log and the last mailing; None: nothing was ever written."""
         ...
 
-    def known(self) -> Sequence[Known]: ...
-    def known_by(self, names: Names) -> Sequence[Known]:
+    def known(self) -> Sequence[PublishedPost]: ...
+    def known_by(self, names: PostKeys) -> Sequence[PublishedPost]:
         """The posts of the log that bear any of these names."""
         ...
 
@@ -106,7 +111,7 @@ class LogStore(Protocol):
         """How many posts readers see."""
         ...
 
-    def apply(self, plan: Plan, bodies: Mapping[str, str], now: datetime) -> Head:
+    def apply(self, plan: Plan, bodies: Mapping[str, str], now: datetime) -> LogHead:
         """Appends the plan's changes with gapless seq and keeps their bodies (by body hash).
         Raises Conflict when the log's head is no longer `plan.head`."""
         ...
@@ -115,16 +120,16 @@ class LogStore(Protocol):
         """Gives posts of the log other ids, old to new: those of an adopted feed. New ids are not in it."""
         ...
 
-    def newest(self, limit: int) -> Sequence[Known]:
+    def newest(self, limit: int) -> Sequence[PublishedPost]:
         """Live posts, last first by first publication."""
         ...
 
-    def fresh(self, after: int, until: int, *, shown: Collection[str] = ()) -> Sequence[Known]:
+    def fresh(self, after: int, until: int, *, shown: Collection[str] = ()) -> Sequence[PublishedPost]:
         """Live posts, and those of the ids `shown`, whose first published row, not backfill, lies in
         (after, until], in log order."""
         ...
 
-    def versions(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Known]:
+    def versions(self, wanted: Sequence[tuple[str, str]]) -> Sequence[PublishedPost]:
         """The posts as they were in those (post id, revision), in that order. Raises StoreError: unknown."""
         ...
 
@@ -154,7 +159,7 @@ class FileStore(Protocol):
         by: the hash of each and what was read of it."""
         ...
 
-    def unsettled(self, now: datetime) -> tuple[Sequence[tuple[Post, bool, str]], Sequence[Known]]:
+    def unsettled(self, now: datetime) -> tuple[Sequence[tuple[Post, bool, str]], Sequence[PublishedPost]]:
         """What a plan at `now` must look at: the posts of remembered files with the hash of their bytes, and
         posts of the log that are in no settled pair (core.settling). True: the file is settled, but the clock
         stands before its instant.
@@ -165,7 +170,7 @@ class FileStore(Protocol):
         """Stores bodies by their hash, before the plan that names them is applied."""
         ...
 
-    def remember(self, memory: Memory) -> int:
+    def remember(self, memory: IndexUpdate) -> int:
         """Remembers what a plan that was carried out left settled or not; returns the new `remembered`."""
         ...
 
@@ -203,7 +208,7 @@ class SubscriberStore(Protocol):
 
     def join(
         self, spec: str, readers: Sequence[NewReader], consent: Consent
-    ) -> Sequence[tuple[Joined, Subscription | None]]:
+    ) -> Sequence[tuple[SignupResult, Subscription | None]]:
         """Signs readers up to list `spec`, in one transaction; new active ones stand at the log's head."""
         ...
 
@@ -214,7 +219,7 @@ class SubscriberStore(Protocol):
         consent: Consent,
         ask: NewMailing | None,
         journal: Callable[[Sequence[Departure]], None],
-    ) -> "Sequence[Outcome]":
+    ) -> "Sequence[ImportOutcome]":
         """Stores rows of a file on list `spec` in one transaction; returns the outcome of each. Whoever is
         new and pending gets `ask`, once. `journal` is called with the departures before the commit."""
         ...
@@ -240,7 +245,7 @@ class SubscriberStore(Protocol):
         ...
 
     def choose(
-        self, id: int, generation: int, choices: Choices, next_due_at: datetime
+        self, id: int, generation: int, choices: Preferences, next_due_at: datetime
     ) -> Subscription | None:
         """What a reader of this generation wants from now on. None: no such, or they have left."""
         ...
@@ -353,10 +358,10 @@ class Store(
     SignUpStore,
     PlanningStore,
     LedgerStore,
-    PacingStore,
+    ThrottleStore,
     BounceStore,
     QuotaStore,
-    PromiseStore,
+    PublishStateStore,
     ReconcilingStore,
     Protocol,
 ):

@@ -30,7 +30,7 @@ from publisher.core.mail.message import WIDTH
 from publisher.core.site import direction
 from publisher.rendering import filters, post_bodies, text_wrapping
 from publisher.rendering.inlining import Marks
-from publisher.rendering.languages import Words, tongue
+from publisher.rendering.languages import LanguageWords, tongue
 
 _STRING = "<setting>"
 _LIMIT = 1_000_000  # bytes of one template: more is no template
@@ -158,9 +158,9 @@ def _is_html(name: str | None) -> bool:
     return name is not None and name.endswith(".html")
 
 
-def _words(context: Context) -> Words:
+def _words(context: Context) -> LanguageWords:
     """The language a template speaks: every render is given one."""
-    words: Words = context["words"]
+    words: LanguageWords = context["words"]
     return words
 
 
@@ -229,7 +229,9 @@ def _names(context: Context, names: Iterable[str]) -> str:
 def _wrap(context: Context, text: str, width: int = WIDTH) -> str:
     """Text in columns, in the language of the mail where it holds words of ours."""
     words = context.get("words")
-    return text_wrapping.wrap(filters.worded(text, words) if isinstance(words, Words) else text, width)
+    return text_wrapping.wrap(
+        filters.worded(text, words) if isinstance(words, LanguageWords) else text, width
+    )
 
 
 def _bdi(text: str, known: str = "") -> Markup:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from publisher.core.digests.digest import Digest, DigestPost
 from publisher.core.mail.message import END_WORDS, LISTEN, WATCH, WORDS
-from publisher.rendering.languages import Words
+from publisher.rendering.languages import LanguageWords
 
 _SCRIPTS = {
     "ar": "arab", "fa": "arab", "ur": "arab", "ps": "arab", "ckb": "arab", "ug": "arab", "sd": "arab",
@@ -65,14 +65,14 @@ def script(language: str) -> str:
     return _SCRIPTS.get(primary, "latn")
 
 
-def worded(text: str, words: Words) -> str:
+def worded(text: str, words: LanguageWords) -> str:
     """`text` with the words of ours that are marked in it (`core.mail.plain_text`) in the language of
     `words`.
     """
     return text if WORDS not in text else _OURS.sub(lambda match: _worded(match[1], words), text)
 
 
-def _worded(said: str, words: Words) -> str:
+def _worded(said: str, words: LanguageWords) -> str:
     if said in (WATCH, LISTEN):
         return film_labels(words)[said == LISTEN]
     note = _NOTE.fullmatch(said)
@@ -83,19 +83,19 @@ def _worded(said: str, words: Words) -> str:
     return words.text("Note %(number)s:", number=note[2])
 
 
-def film_labels(words: Words) -> tuple[str, str]:
+def film_labels(words: LanguageWords) -> tuple[str, str]:
     """What links to a video and to a recording say: a mail can play neither."""
     return words.text("Watch the video"), words.text("Listen to the recording")
 
 
-def label(post: DigestPost, words: Words) -> str:
+def label(post: DigestPost, words: LanguageWords) -> str:
     """What a post is called: its title, or else its first words, or else its day. At most 300 characters."""
     if post.gone:
         return words.text("This post is no longer available")
     return clip(post.title, 300) or clip(post.summary or post.text, 60) or words.day(post.instant)
 
 
-def subject(digest: Digest, words: Words) -> str:
+def subject(digest: Digest, words: LanguageWords) -> str:
     """The first post's name, and how many more: what a reader decides by."""
     others = len(digest.posts) - 1 + digest.more
     if not digest.posts:
@@ -106,7 +106,7 @@ def subject(digest: Digest, words: Words) -> str:
     return words.plural("%(title)s, and %(num)s more", "%(title)s, and %(num)s more", others, title=title)
 
 
-def preheader(digest: Digest, words: Words) -> str:
+def preheader(digest: Digest, words: LanguageWords) -> str:
     """40 to 130 characters beside the subject: what the first post says, what else is in the mail."""
     fewest, most = PREHEADER
     first = digest.posts[0] if digest.posts else None

@@ -26,7 +26,7 @@ _PLAIN: Mapping[str, str] = {"en": "en_001"}  # "5 October 2026" is read alike e
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class LanguageWords:
     """One language: `tag` (BCP 47) is what its words are in, `locale` how its days and lists are written."""
 
     tag: str
@@ -70,15 +70,15 @@ class Languages:
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = [folder / "languages" for folder in folders]
 
-    def words(self, language: str) -> Words:
+    def words(self, language: str) -> LanguageWords:
         """The words for readers of `language` (BCP 47), else English. Raises TemplateError."""
         for tag in _candidates(language):
             files = tuple(
                 (file, file.stat().st_mtime_ns) for folder in self._folders if (file := _find(folder, tag))
             )
             if files:
-                return Words(tag, _locale(language, tag), _translations(files))
-        return Words("en" if _base(language) != "en" else language, _locale(language, "en"), _ENGLISH)
+                return LanguageWords(tag, _locale(language, tag), _translations(files))
+        return LanguageWords("en" if _base(language) != "en" else language, _locale(language, "en"), _ENGLISH)
 
 
 _ENGLISH = NullTranslations()

@@ -5,12 +5,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from publisher.core.digests.digest import Content, Digest, DigestPost, Layout, Links, Occasion
+from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, Layout, LetterKind
 from publisher.core.mail.message import finished
 from publisher.core.site import Site, direction
 from publisher.core.subscribers.subscription import MailingList
 from publisher.rendering import filters
-from publisher.rendering.languages import Languages, Words
+from publisher.rendering.languages import Languages, LanguageWords
 
 if TYPE_CHECKING:
     from publisher.rendering.environment import Templates
@@ -29,7 +29,7 @@ class JinjaRenderer:
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = tuple(folders)
 
-    def digest(self, digest: Digest, links: Links) -> Content:
+    def digest(self, digest: Digest, links: DigestLinks) -> DigestContent:
         """The digest as a mail or, without an unsubscribe link, as the web page of that mail.
 
         A digest of one post is made by the template "single", unless the list has a template of its own.
@@ -52,14 +52,14 @@ class JinjaRenderer:
 
     def letter(
         self,
-        occasion: Occasion,
+        occasion: LetterKind,
         spec: MailingList,
-        links: Links,
+        links: DigestLinks,
         *,
         site: Site,
         language: str,
         posts: Sequence[DigestPost] = (),
-    ) -> Content:
+    ) -> DigestContent:
         """A mail to one reader about their subscription: templates/email/<occasion>/.
 
         It carries nothing a visitor typed. Raises TemplateError.
@@ -109,9 +109,9 @@ class JinjaRenderer:
         fits = self._templates.at_hand("email/single", name)
         return "email/single" if fits else name
 
-    def _content(self, name: str, values: dict[str, object]) -> Content:
+    def _content(self, name: str, values: dict[str, object]) -> DigestContent:
         values["subject"] = subject = self._subject(name, values)
-        return Content(subject=subject, text=self._text(name, values), html=self._html(name, values))
+        return DigestContent(subject=subject, text=self._text(name, values), html=self._html(name, values))
 
     def _subject(self, name: str, values: Mapping[str, object]) -> str:
         """One line: the list's own Jinja source where it has one (digests only), else subject.txt."""
@@ -125,7 +125,9 @@ class JinjaRenderer:
     def _text(self, name: str, values: Mapping[str, object]) -> str:
         text = self._templates.render(f"{name}/body.txt", values).replace("\r\n", "\n")
         words = values["words"]
-        return filters.clean(finished(filters.worded(text, words) if isinstance(words, Words) else text))
+        return filters.clean(
+            finished(filters.worded(text, words) if isinstance(words, LanguageWords) else text)
+        )
 
     def _html(self, name: str, values: Mapping[str, object]) -> str:
         """The HTML, its posts inlined apart; whole, where a template changes what it set apart."""
@@ -139,7 +141,7 @@ class JinjaRenderer:
         return filters.clean(assemble(rendered, marks, f"templates/{file}"))
 
 
-def _frame(site: Site, words: Words) -> dict[str, object]:
+def _frame(site: Site, words: LanguageWords) -> dict[str, object]:
     """What every mail is given: the site, its looks, and the language of its words."""
     return {
         "site": site,
@@ -148,5 +150,5 @@ def _frame(site: Site, words: Words) -> dict[str, object]:
     }
 
 
-def _spoken(words: Words) -> dict[str, object]:
+def _spoken(words: LanguageWords) -> dict[str, object]:
     return {"words": words, "language": words.tag, "direction": direction(words.tag)}

@@ -8,14 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from publisher.services.delivery import deliver, retention
-    from publisher.services.digests import backlog, due_readers, planner, preview, withdrawn_posts
-    from publisher.services.feeds import documents, home_page, websub
+    from publisher.services.digests import (
+        archive_pages,
+        backlog,
+        due_readers,
+        planner,
+        preview,
+        schedule,
+        withdrawn_posts,
+    )
+    from publisher.services.feeds import documents, websub
     from publisher.services.mail import public_url
     from publisher.services.operations import findings, inspect_posts, status
     from publisher.services.publishing import clock_checks, folder_snapshot, publish, scan
-    from publisher.services.subscribers import schedule, subscribe
+    from publisher.services.subscribers import subscribe
 
 __all__ = [
+    "archive_pages",
     "backlog",
     "clock_checks",
     "deliver",
@@ -23,7 +32,6 @@ __all__ = [
     "due_readers",
     "findings",
     "folder_snapshot",
-    "home_page",
     "inspect_posts",
     "planner",
     "preview",
@@ -46,7 +54,7 @@ _ROOM = {
     "due_readers": "digests",
     "findings": "operations",
     "folder_snapshot": "publishing",
-    "home_page": "feeds",
+    "archive_pages": "digests",
     "inspect_posts": "operations",
     "planner": "digests",
     "preview": "digests",
@@ -54,7 +62,7 @@ _ROOM = {
     "publish": "publishing",
     "retention": "delivery",
     "scan": "publishing",
-    "schedule": "subscribers",
+    "schedule": "digests",
     "status": "operations",
     "subscribe": "subscribers",
     "websub": "feeds",

@@ -11,12 +11,12 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from publisher.core.addresses import Blocklist
-from publisher.core.delivery.bounces import Limits
-from publisher.core.delivery.throttling import Pacing
+from publisher.core.delivery.bounces import BounceLimits
+from publisher.core.delivery.throttling import ThrottlingRules
 from publisher.core.feeds.feed import FeedSpec, Outline
 from publisher.core.publishing.ids import Naming
 from publisher.core.site import Site
-from publisher.core.subscribers.preferences import NO_CHOICES, Taste
+from publisher.core.subscribers.preferences import NO_CHOICES, ContentPreference
 from publisher.core.subscribers.subscription import MailingList, language_of
 from publisher.core.tokens import KeyRing
 from publisher.ports import (
@@ -29,8 +29,8 @@ from publisher.ports import (
     Journal,
     Markup,
     Moves,
+    PublicFolder,
     Renderer,
-    Shelf,
     Signer,
     Source,
     Store,
@@ -44,7 +44,7 @@ MOST = 4096
 """Values kept: some 50 MB where each is a long post."""
 
 
-class Kept:
+class ValueCache:
     """Values by key. Only what depends on its key alone may be kept here."""
 
     def __init__(self, most: int = MOST) -> None:
@@ -68,7 +68,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Deps:
     """One site's parts. `stamp` changes when a document's making changes (version, templates); `run` is this
     process's token in leases; `source` opens the folder of posts, and loads what reads them only then;
     `nonce` gives a fresh unguessable ASCII word; `batch` counts deliveries;
@@ -92,7 +92,7 @@ class Parts:
     pages: bool
     batch: int
     bounces: str
-    limits: Limits
+    limits: BounceLimits
     blocked: Blocklist
     run: str
     stamp: str
@@ -105,19 +105,19 @@ class Parts:
     outline: Callable[[Site, tuple[Outline, ...]], bytes]
     cadences: Mapping[str, Cadence]
     renderer: Renderer
-    shelf: Shelf
+    shelf: PublicFolder
     store: Store
     journal: Journal
     transport: Transport
     ring: Callable[[], KeyRing]
-    pacing: Pacing
+    pacing: ThrottlingRules
     ticks: Callable[[], float]
     adoptions: Adoptions
     moves: Moves
     reader: Callable[[], FeedReader]
     web: Callable[[], Web]
     signer: Callable[[], Signer | None]
-    kept: Kept = field(default_factory=Kept)
+    kept: ValueCache = field(default_factory=ValueCache)
     forced: frozenset[str] = frozenset()
     asks: str = ""
     run_is_active: Callable[[], bool] = lambda: False
@@ -126,6 +126,6 @@ class Parts:
         """The list of that slug, if settings still have it."""
         return next((spec for spec in self.lists if spec.slug == slug), None)
 
-    def language(self, spec: MailingList, taste: Taste = NO_CHOICES.taste) -> str:
+    def language(self, spec: MailingList, taste: ContentPreference = NO_CHOICES.taste) -> str:
         """The language that mails and pages of a list speak to a reader of that taste."""
         return language_of(spec, taste, self.site.language)

@@ -15,6 +15,6 @@ A convention of posts is one row of a table or one small function in the file th
 
 from publisher.sources.folder import FolderSource
 from publisher.sources.rules import Defaults, SourceRules, front_matter_defaults
-from publisher.sources.stable_files import Rest
+from publisher.sources.stable_files import StabilityCheck
 
-__all__ = ["Defaults", "FolderSource", "Rest", "SourceRules", "front_matter_defaults"]
+__all__ = ["Defaults", "FolderSource", "SourceRules", "StabilityCheck", "front_matter_defaults"]

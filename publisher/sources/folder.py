@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 from publisher import core
 from publisher.core.errors import SourceError
-from publisher.core.posts.post import BadPost, FileStat, Parsed, Reading
-from publisher.sources.fields.assets import Files, references
+from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost
+from publisher.sources.fields.assets import AssetFolder, references
 from publisher.sources.parallel import Columns, apart, flat, in_order, meanwhile, together, whole
 from publisher.sources.rules import SourceRules
 from publisher.sources.site_config import settle
-from publisher.sources.stable_files import Rest, Unsettled, read_at_rest
-from publisher.sources.walk import Ahead, Found, Walk, stat_of
+from publisher.sources.stable_files import FileBusy, StabilityCheck, read_at_rest
+from publisher.sources.walk import Found, Prefetch, Walk, stat_of
 
 if TYPE_CHECKING:
-    from publisher.sources.fields.links import Links
+    from publisher.sources.fields.links import LinkIndex
     from publisher.sources.liquid.includes import Beside
     from publisher.sources.parse_post import Link
 
@@ -43,7 +43,7 @@ class FolderSource:
         rules: SourceRules,
         top: Path | None = None,
         *,
-        rest: Rest | None = None,
+        rest: StabilityCheck | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         """`top` is the highest folder to look for a generator's configuration in; None: a few above. With
@@ -56,13 +56,13 @@ class FolderSource:
         self._clock = clock
         self._by: SourceRules | None = None
         self.rest = rest
-        self._files = Files(folder, rest)
+        self._files = AssetFolder(folder, rest)
         self._walk = Walk(folder, rules.include, rules.exclude)
         self._paths: Sequence[str] = ()
-        self._links: Links | None = None
-        self._ahead: Ahead | None = None
+        self._links: LinkIndex | None = None
+        self._ahead: Prefetch | None = None
 
-    def scan(self) -> Iterator[Parsed | BadPost]:
+    def scan(self) -> Iterator[ParsedPost | BadPost]:
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
         found = self.listed()
         rules = self.settled([path for path, bad in found if bad is None])
@@ -95,7 +95,7 @@ class FolderSource:
         """16 hex digits that name this reader's code: another version may read the same bytes differently."""
         return _code_hash()
 
-    def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
+    def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[FileReading]:
         """Those files in that order, on every core where they are many; a known hash is not parsed. They are
         read by the rules of the last `fingerprint`."""
         rules = self._by or self.settled(paths)
@@ -105,12 +105,12 @@ class FolderSource:
 
     def _read_all(
         self, paths: Sequence[str], hashes: Mapping[str, str], rules: SourceRules
-    ) -> Iterator[Reading]:
+    ) -> Iterator[FileReading]:
         if not paths:
             return iter(())
         import_module("publisher.sources.parse_post")  # once: other processes may begin here
 
-        def work(path: str) -> Reading:
+        def work(path: str) -> FileReading:
             return self._reading(path, hashes.get(path), rules)
 
         return in_order(work, paths, pack=flat, unpack=whole)
@@ -127,7 +127,7 @@ class FolderSource:
         paths = sorted(path for path, bad, _ in found if bad is None)
         rules = self.settled(paths)
         readings = self._read_all(paths, {}, rules)  # what they stand for is asked for while they are read
-        self._ahead = Ahead(_stats(found), paths, rules, readings)
+        self._ahead = Prefetch(_stats(found), paths, rules, readings)
         try:
             yield
         finally:
@@ -138,7 +138,7 @@ class FolderSource:
     def listed_ahead(self) -> Generator[None, None, None]:
         """Within it every file is listed from now on, by another process, for a first look."""
         with meanwhile(self._listing) as listing:
-            self._ahead = Ahead(self._from(listing))
+            self._ahead = Prefetch(self._from(listing))
             try:
                 yield
             finally:
@@ -174,7 +174,7 @@ class FolderSource:
         self._paths, self._links = paths, None
         return settle(self.folder, self.top, self.rules, paths)
 
-    def explain(self, path: str) -> tuple[Parsed | BadPost, Mapping[str, str], SourceRules]:
+    def explain(self, path: str) -> tuple[ParsedPost | BadPost, Mapping[str, str], SourceRules]:
         """The post at `path`, which rule decided each value, and the settled rules. Raises SourceError."""
         from publisher.sources.parse_post import explain_post
 
@@ -185,20 +185,22 @@ class FolderSource:
         found, reasons = explain_post(path, data, rules, self._linked(rules), self._beside([]))
         return found, reasons, rules
 
-    def read(self, path: str, rules: SourceRules | None = None) -> Parsed | BadPost:
+    def read(self, path: str, rules: SourceRules | None = None) -> ParsedPost | BadPost:
         """The post at `path`, relative to the folder and with "/", by settled `rules` (None: they are
         settled for this file alone)."""
         return self._parsed(path, self._bytes(path)[1], rules or self.settled([path]))[0]
 
-    def _reading(self, path: str, known: str | None, rules: SourceRules) -> Reading:
+    def _reading(self, path: str, known: str | None, rules: SourceRules) -> FileReading:
         stat, data = self._bytes(path)
         name = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
         if name == known:
-            return Reading(stat=stat, hash=name, result=None)
+            return FileReading(stat=stat, hash=name, result=None)
         result, alone = self._parsed(path, data, rules)
-        return Reading(stat=stat, hash=name, result=result, alone=alone)
+        return FileReading(stat=stat, hash=name, result=result, alone=alone)
 
-    def _parsed(self, path: str, data: bytes | BadPost, rules: SourceRules) -> tuple[Parsed | BadPost, bool]:
+    def _parsed(
+        self, path: str, data: bytes | BadPost, rules: SourceRules
+    ) -> tuple[ParsedPost | BadPost, bool]:
         """The post, and whether it depends on no other file: those may change while it does not."""
         if isinstance(data, BadPost):
             return data, True
@@ -207,21 +209,21 @@ class FolderSource:
         asked: list[str] = []
         try:
             found = read_post(path, data, rules, self._linked(rules, asked), self._beside(asked))
-        except Unsettled:
+        except FileBusy:
             return _unsettled(path), True  # a post that it links to is on its way
-        alone = not asked and not (isinstance(found, Parsed) and self._names(found))
+        alone = not asked and not (isinstance(found, ParsedPost) and self._names(found))
         return self._with_files(found), alone
 
     def _linked(self, rules: SourceRules, asked: list[str] | None = None) -> "Link":
         """Resolves links to files; `asked` gets the paths of posts that link to others."""
-        from publisher.sources.fields.links import Linked, Links, may_link, to_posts
+        from publisher.sources.fields.links import Linked, LinkIndex, may_link, to_posts
 
         def linked(path: str, body: str) -> Linked:
             if not may_link(body):
                 return Linked(body)
             if asked is not None and to_posts(body):
                 asked.append(path)
-            self._links = self._links or Links(self._paths, rules)
+            self._links = self._links or LinkIndex(self._paths, rules)
             markdown = not path.lower().endswith((".html", ".htm"))
             return self._links.resolved(
                 path, body, lambda other: self._address(other, rules), markdown=markdown
@@ -255,7 +257,7 @@ class FolderSource:
         data = self._bytes(path)[1]
         if isinstance(data, BadPost):
             if data.unsettled:
-                raise Unsettled
+                raise FileBusy
             return "", ""
         found = read_post(path, data, rules)
         if isinstance(found, BadPost) or found.post.hidden is not None:
@@ -266,20 +268,20 @@ class FolderSource:
         """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""
         return self._files.read(path)
 
-    def _with_files(self, found: Parsed | BadPost) -> Parsed | BadPost:
+    def _with_files(self, found: ParsedPost | BadPost) -> ParsedPost | BadPost:
         """With the assets it refers to, where posts have pages; a post that is never public has none."""
-        names = self._names(found) if isinstance(found, Parsed) else {}
+        names = self._names(found) if isinstance(found, ParsedPost) else {}
         if isinstance(found, BadPost) or not names:
             return found
         post = found.post
         try:
             assets, warnings = self._files.find(post, names)
-        except Unsettled:
+        except FileBusy:
             return _unsettled(post.path)  # a picture is on its way: the post waits for it
         post = replace(post, assets=tuple(assets), warnings=(*post.warnings, *warnings))
         return replace(found, post=post)
 
-    def _names(self, found: Parsed) -> dict[str, int]:
+    def _names(self, found: ParsedPost) -> dict[str, int]:
         """What it refers to beside it, where that goes out with it; the lines are those of the file."""
         if not self.rules.pages or found.post.hidden is not None:
             return {}
@@ -306,7 +308,7 @@ class FolderSource:
                 reason = f"{status.st_size} bytes; a post has at most {MAX_FILE}"
                 return nothing, BadPost(path=path, reason=reason)
             return self._stamped(path, status), read_at_rest(number, status, self.rest, MAX_FILE)
-        except Unsettled:
+        except FileBusy:
             return nothing, _unsettled(path)
         except OSError as error:
             return nothing, _unreadable(path, error)

@@ -23,7 +23,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeAlias, TypeVar
 
-from publisher.core.posts.post import BadPost, FileStat, Parsed, Post, Reading
+from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost, Post
 from publisher.core.site import Person
 from publisher.sources.walk import Found, size_and_time
 
@@ -199,7 +199,7 @@ def _results(end: int, work: Callable[[A], B], chunk: Sequence[A]) -> Sequence[B
     return results
 
 
-Flat: TypeAlias = "Reading | tuple[Any, ...]"
+Flat: TypeAlias = "FileReading | tuple[Any, ...]"
 """A reading as `flat` makes it: only what is a post is worth the work."""
 
 Columns: TypeAlias = tuple[list[str], list[int], list[int], list[BadPost]]
@@ -212,19 +212,19 @@ _PUT_AUTHORS = vars(Post)["authors"].__set__
 _post, _person = attrgetter(*_POST), attrgetter(*_PERSON)
 
 
-def flat(reading: Reading) -> Flat:
+def flat(reading: FileReading) -> Flat:
     """What `whole` makes the reading of again."""
     result = reading.result
-    if not isinstance(result, Parsed):
+    if not isinstance(result, ParsedPost):
         return reading
     authors = tuple(map(_person, result.post.authors))
     inner = (result.body, result.line, result.container, result.title, result.shifts)
     return tuple(reading.stat), reading.hash, reading.alone, _post(result.post), authors, inner
 
 
-def whole(carried: Flat) -> Reading:
+def whole(carried: Flat) -> FileReading:
     """The reading that `flat` was given."""
-    if isinstance(carried, Reading):
+    if isinstance(carried, FileReading):
         return carried
     stat, hash, alone, values, authors, (body, line, container, title, shifts) = carried
     people = tuple(map(_whole_person, authors))
@@ -232,8 +232,8 @@ def whole(carried: Flat) -> Reading:
     for put, value in zip(_PUT, values, strict=True):
         put(post, value)
     _PUT_AUTHORS(post, people)
-    parsed = Parsed(post=post, body=body, line=line, container=container, title=title, shifts=shifts)
-    return Reading(stat=FileStat(*stat), hash=hash, result=parsed, alone=alone)
+    parsed = ParsedPost(post=post, body=body, line=line, container=container, title=title, shifts=shifts)
+    return FileReading(stat=FileStat(*stat), hash=hash, result=parsed, alone=alone)
 
 
 @lru_cache(maxsize=1024)  # few people write many posts

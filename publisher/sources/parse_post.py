@@ -13,11 +13,19 @@ from typing import TypeAlias, TypeVar
 from urllib.parse import quote
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.post import BadPost, Extension, Markup, Parsed, Post, body_hash, unshifted
+from publisher.core.posts.post import (
+    BadPost,
+    MarkdownExtension,
+    MarkupLanguage,
+    ParsedPost,
+    Post,
+    body_hash,
+    unshifted,
+)
 from publisher.core.posts.private_passages import without_passages
 from publisher.sources.fields import authors_and_terms, urls
 from publisher.sources.fields.links import Linked
-from publisher.sources.fields.permalinks import Facts, undated
+from publisher.sources.fields.permalinks import PermalinkFacts, undated
 from publisher.sources.fields.plain_text import first_heading, lead_of, plain, plain_summary, whole
 from publisher.sources.fields.publication_date import (
     DATE_FIELDS,
@@ -31,7 +39,7 @@ from publisher.sources.fields.publication_date import (
     in_order,
     own_name,
 )
-from publisher.sources.fields.visibility import File, mail_of, page_only, why_hidden, why_locked
+from publisher.sources.fields.visibility import VisibilityInput, mail_of, page_only, why_hidden, why_locked
 from publisher.sources.frontmatter.containers import Container, open_container
 from publisher.sources.frontmatter.dates import offset_in, zone_named
 from publisher.sources.frontmatter.values import (
@@ -115,7 +123,7 @@ def _as_written(_path: str, body: str) -> Linked:
 
 def read_post(
     path: str, data: bytes, rules: SourceRules, linked: Link = _as_written, beside: Beside = _nothing_beside
-) -> Parsed | BadPost:
+) -> ParsedPost | BadPost:
     """What the file at `path` (relative to the posts folder, with "/") means. Pure and quick: no file is
     opened. Never raises: what cannot be a post is a BadPost with line and reason. `linked` gives its body
     the addresses of the posts that it links to; `beside` reads what it includes from its own folder.
@@ -129,7 +137,7 @@ def explain_post(
     rules: SourceRules,
     linked: Link = _as_written,
     beside: Beside = _nothing_beside,
-) -> tuple[Parsed | BadPost, Reasons]:
+) -> tuple[ParsedPost | BadPost, Reasons]:
     """As `read_post`, and for each value which rule decided it, in words."""
     found, reasons, front = _read(path, data, rules, linked, beside)
     return found, {name: _described(reason, front) for name, reason in reasons.items()}
@@ -137,7 +145,7 @@ def explain_post(
 
 def _read(
     path: str, data: bytes, rules: SourceRules, linked: Link, beside: Beside
-) -> tuple[Parsed | BadPost, Reasons, FrontMatter | None]:
+) -> tuple[ParsedPost | BadPost, Reasons, FrontMatter | None]:
     if why := rules.why_left(path):
         return _left(path, data, why, rules), {}, None
     if is_blank(data):
@@ -172,7 +180,7 @@ def _read(
     except FrontMatterError as error:
         return BadPost(path=path, line=error.line, reason=error.reason), {}, None
     title = container.front.text("title") if container.front else ""
-    parsed = Parsed(
+    parsed = ParsedPost(
         post=post, body=container.body, line=line, container=container.kind, title=title, shifts=shifts
     )
     return parsed, reasons, container.front
@@ -197,14 +205,20 @@ def _shown(
     ]
     if "{%" not in body and "{#" not in body:
         return body, warnings
-    from publisher.sources.liquid.conditions import Scope, decided, without_comments  # for bodies with tags
+    from publisher.sources.liquid.conditions import (  # for bodies with tags
+        LiquidScope,
+        decided,
+        without_comments,
+    )
 
     given = container.front or _NOTHING
     front = given.over(_defaults(path, rules))
     if "{#" in body and rules.profile in ("hexo", "eleventy") and not without_templates(front):
         body = without_comments(body, markdown=not _is_html(path))
     page = page_values(path, rules)
-    scope = Scope(given=given, front=front, head=head, site=rules.site, profile=rules.profile, page=page)
+    scope = LiquidScope(
+        given=given, front=front, head=head, site=rules.site, profile=rules.profile, page=page
+    )
     body, undecided = decided(body, scope, markdown=not _is_html(path))
     warnings += [
         f"line {in_file(at)}: only the generator knows whether {tag[:60]} holds; the else branch is shown"
@@ -224,7 +238,7 @@ def _is_html(path: str) -> bool:
     return path.lower().endswith((".html", ".htm"))
 
 
-def _left(path: str, data: bytes, why: str, rules: SourceRules) -> Parsed:
+def _left(path: str, data: bytes, why: str, rules: SourceRules) -> ParsedPost:
     """A file that is no post, whatever stands in it."""
     slug = undated(path)
     link = "/" + quote(slug) + "/"
@@ -235,7 +249,7 @@ def _left(path: str, data: bytes, why: str, rules: SourceRules) -> Parsed:
         path=path, title=plain(slug), instant=None, permalink=link, url=url, base_url=url, slug=slug,
         language=rules.language or USUAL, body_hash=sha256(data).hexdigest(), hidden=why, warnings=warnings,
     )  # fmt: skip
-    return Parsed(post=post, body="", line=1, container="none", title="")
+    return ParsedPost(post=post, body="", line=1, container="none", title="")
 
 
 def _described(reason: str, front: FrontMatter | None) -> str:
@@ -282,7 +296,7 @@ def _post(
         front = front.over({"slug": undated(path)} if named and undated(path) != own_name(path) else {})
     extensions = of_post(path, front, rules.extensions)
     title, why["title"] = _title(
-        front, body, path, rules, is_html=is_html, templates=Extension.TEMPLATES in extensions
+        front, body, path, rules, is_html=is_html, templates=MarkdownExtension.TEMPLATES in extensions
     )
     categories, why["categories"] = authors_and_terms.find_categories(
         front, words=habits.words, single=habits.name == "pelican"
@@ -295,7 +309,7 @@ def _post(
     authors = _few("authors", authors, warnings)
     language, why["language"] = authors_and_terms.find_language(front, path, rules)
     slug, why["slug"] = urls.find_slug(front, path)
-    facts = Facts(
+    facts = PermalinkFacts(
         path=path, front=front, title=title, slug=slug, local=local, categories=categories,
         author=authors[0].name if authors else "", language=language, blank=not body or body.isspace(),
         stem=urls.stem_of(path, rules),
@@ -309,7 +323,9 @@ def _post(
     why["explicit_id"] = id_field
     folders = tuple(rules.in_blog(path).split("/")[:-1])
     whole = rules.rooted and rules.above in ((), ("source",))  # Hexo keeps pages beside its posts' folder
-    file = File(path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole)
+    file = VisibilityInput(
+        path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole
+    )
     hidden = why_hidden(file)
     if rules.locked and hidden is None:
         hidden = why_locked(front, [*scalars(front.get("tags", "tag")), *tags], rules.locked)
@@ -324,7 +340,7 @@ def _post(
     post = Post(
         path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
         base_url=place.base_url, slug=slug, language=language, body_hash=body_hash(body),
-        markup=Markup.HTML if is_html else Markup.MARKDOWN, extensions=extensions,
+        markup=MarkupLanguage.HTML if is_html else MarkupLanguage.MARKDOWN, extensions=extensions,
         values=asked_of(front, body, known),
         modified=first_date(front, modified or MODIFIED_FIELDS, zones, warnings)[0],
         expires=first_date(front, expiry or EXPIRY_FIELDS, zones, warnings)[0],

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from publisher.core.posts.post import Extension
+from publisher.core.posts.post import MarkdownExtension
 from publisher.core.site import Person
 from publisher.sources.frontmatter.values import Value, fold
 from publisher.sources.generators.profiles import GENERIC, PROFILES, Profile
-from publisher.sources.ignored.paths import Leaves, why_left
+from publisher.sources.ignored.paths import IgnoreRule, why_left
 
 if TYPE_CHECKING:
-    from publisher.sources.generators.hexo import Filing
-    from publisher.sources.generators.hugo import Dating, Tongues
-    from publisher.sources.generators.pelican import Articles
+    from publisher.sources.generators.hexo import CategoryAddresses
+    from publisher.sources.generators.hugo import Dating, HugoLanguages
+    from publisher.sources.ignored.paths import Articles
 
 
 USUAL = "en"
@@ -83,13 +83,13 @@ class SourceRules:
     beside: Mapping[str, Mapping[str, Value]] = field(default_factory=dict[str, Mapping[str, Value]])
     unread: tuple[str, ...] = ()
     undated: bool | None = None
-    tongues: "Tongues | None" = None
+    tongues: "HugoLanguages | None" = None
     dating: "Dating | None" = None
-    filing: "Filing | None" = None
+    filing: "CategoryAddresses | None" = None
     content: str | None = None
     spelling: Callable[[str], str] | None = None
-    leaves: tuple[Leaves, ...] = ()
-    extensions: tuple[Extension, ...] = ()
+    leaves: tuple[IgnoreRule, ...] = ()
+    extensions: tuple[MarkdownExtension, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     site: Mapping[str, Value] = field(default_factory=dict[str, Value])
     includes: Mapping[str, str] = field(default_factory=dict[str, str])

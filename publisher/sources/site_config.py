@@ -18,7 +18,7 @@ from publisher.sources.fields.authors_and_terms import language_of, person_of
 from publisher.sources.fields.plain_text import plain
 from publisher.sources.frontmatter.containers import open_container
 from publisher.sources.frontmatter.values import FrontMatterError, Value, fold, scalars, table
-from publisher.sources.generators.detect import Config, config_in, read_table
+from publisher.sources.generators.detect import GeneratorConfig, config_in, read_table
 from publisher.sources.generators.markdown_flavors import extensions_of
 from publisher.sources.generators.profiles import PERMALINK
 from publisher.sources.ignored import jekyll
@@ -75,7 +75,7 @@ def settle(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[s
     return replace(rules, labels=_labels(root, folder)) if rules.profile == "docusaurus" else rules
 
 
-def _with_includes(rules: SourceRules, root: Path, config: Config | None) -> SourceRules:
+def _with_includes(rules: SourceRules, root: Path, config: GeneratorConfig | None) -> SourceRules:
     """With what posts may take from other files of the blog."""
     if rules.profile not in includes.PROFILES or (config and config.profile != rules.profile):
         return rules
@@ -95,7 +95,7 @@ def _with_includes(rules: SourceRules, root: Path, config: Config | None) -> Sou
     return replace(rules, data=data_files.data_of(root / below[0] / data, root))
 
 
-def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> SourceRules:
+def _configured(rules: SourceRules, config: GeneratorConfig, origins: dict[str, str]) -> SourceRules:
     timezone, permalink = rules.timezone, rules.permalink
     if config.timezone and timezone is None:
         origins["timezone"] = config.file
@@ -130,7 +130,9 @@ def _configured(rules: SourceRules, config: Config, origins: dict[str, str]) -> 
     )
 
 
-def _with_articles(rules: SourceRules, config: Config, paths: Sequence[str], *, foreign: bool) -> SourceRules:
+def _with_articles(
+    rules: SourceRules, config: GeneratorConfig, paths: Sequence[str], *, foreign: bool
+) -> SourceRules:
     from publisher.sources.generators import pelican, pelican_paths
 
     found = pelican.articles(config.given)
@@ -151,7 +153,7 @@ def _placed(rules: SourceRules, folder: Path, root: Path | None) -> SourceRules:
     return replace(rules, above=folder.relative_to(root).parts, rooted=True)
 
 
-def _config(folder: Path, top: Path | None) -> tuple[Path, Config] | None:
+def _config(folder: Path, top: Path | None) -> tuple[Path, GeneratorConfig] | None:
     """The nearest configuration at or above `folder`, else the only one in the folders below it."""
     for place in _above(folder, top):
         if config := config_in(place):

@@ -18,11 +18,11 @@ PATIENCE = 60.0
 _Stamp = tuple[int, int]
 
 
-class Unsettled(Exception):
+class FileBusy(Exception):
     """The file is still being written."""
 
 
-class Rest:
+class StabilityCheck:
     """Tells whether files are at rest: nobody wrote to them for `seconds`, and nobody is about to.
 
     `now` is the time by which files are dated, in seconds since 1970. A file dated ahead of it (another
@@ -53,17 +53,17 @@ class Rest:
         return now - since >= self.seconds
 
 
-def read_at_rest(number: int, status: os.stat_result, rest: Rest | None, limit: int) -> bytes:
+def read_at_rest(number: int, status: os.stat_result, rest: StabilityCheck | None, limit: int) -> bytes:
     """The bytes of the file open as `number`, at most `limit`; `status` is its state now. With `rest`, raises
     Unsettled where it is not at rest.
     """
     if rest is None:
         return _whole(number, status.st_size, limit)
     if not rest.settled(number, status):
-        raise Unsettled
+        raise FileBusy
     data = _whole(number, status.st_size, limit)
     if _stamp(os.fstat(number)) != _stamp(status):
-        raise Unsettled
+        raise FileBusy
     return data
 
 

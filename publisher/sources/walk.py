@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from publisher.core.errors import SourceError
-from publisher.core.posts.post import BadPost, FileStat, Reading
+from publisher.core.posts.post import BadPost, FileReading, FileStat
 from publisher.sources.globs import matcher
 from publisher.sources.rules import SourceRules
 
 
-class Entry(Protocol):
+class FolderEntry(Protocol):
     """Something in a folder: os.DirEntry, or `_Single`."""
 
     @property
@@ -23,7 +23,7 @@ class Entry(Protocol):
     def stat(self) -> os.stat_result: ...
 
 
-Found: TypeAlias = tuple[str, BadPost | None, Entry | None]
+Found: TypeAlias = tuple[str, BadPost | None, FolderEntry | None]
 """A file's path, what is wrong with it before it is read, and how the folder lists it."""
 
 
@@ -120,14 +120,14 @@ class Walk:
                 return above
         return path
 
-    def _file(self, path: str, entry: Entry) -> Found:
+    def _file(self, path: str, entry: FolderEntry) -> Found:
         if path.isascii() or _is_utf8(path):
             return path, None, entry
         self._odd.add(path)
         shown = _shown(path)
         return shown, BadPost(path=shown, reason="the file's name is not UTF-8; rename it"), entry
 
-    def _link(self, root: str, path: str, entry: Entry) -> Iterator[Found]:
+    def _link(self, root: str, path: str, entry: FolderEntry) -> Iterator[Found]:
         if "node_modules" in path.split("/"):
             return  # package managers link what they share, and none of it is a post
         self._odd.add(path)
@@ -170,7 +170,7 @@ def stat_of(found: Found) -> FileStat | BadPost:
     return bad or FileStat(path, *size_and_time(entry))
 
 
-def size_and_time(entry: Entry | None) -> tuple[int, int]:
+def size_and_time(entry: FolderEntry | None) -> tuple[int, int]:
     """Bytes, and nanoseconds since 1970; -1 bytes where only reading it will say what is wrong."""
     try:
         status = entry.stat() if entry else None
@@ -179,7 +179,7 @@ def size_and_time(entry: Entry | None) -> tuple[int, int]:
     return (status.st_size, status.st_mtime_ns) if status else (-1, 0)
 
 
-def _is_folder(entry: Entry) -> bool:
+def _is_folder(entry: FolderEntry) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link that goes in circles
@@ -214,7 +214,7 @@ def files_below(folder: Path, ends: tuple[str, ...]) -> Iterator[str]:
                 yield file.relative_to(folder).as_posix()
 
 
-class Ahead:
+class Prefetch:
     """What was listed, and the readings of `paths` by `rules` that are on their way; each is given once."""
 
     def __init__(
@@ -222,7 +222,7 @@ class Ahead:
         listed: Iterator[FileStat | BadPost],
         paths: Sequence[str] = (),
         rules: SourceRules | None = None,
-        readings: Iterator[Reading] | None = None,
+        readings: Iterator[FileReading] | None = None,
     ) -> None:
         self._listed: Iterator[FileStat | BadPost] | None = listed
         self._paths, self._rules = paths, rules
@@ -235,7 +235,7 @@ class Ahead:
 
     def of(
         self, paths: Sequence[str], rules: SourceRules, hashes: Mapping[str, str]
-    ) -> Iterator[Reading] | None:
+    ) -> Iterator[FileReading] | None:
         """The readings, if they are those that are asked for."""
         if hashes or paths != self._paths or rules != self._rules:
             return None

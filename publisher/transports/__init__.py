@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from publisher.core.delivery.relays import Relay
-    from publisher.ports import Quotas, Transport
+    from publisher.ports import RelayQuotas, Transport
 
 
 class Make(Protocol):
     """Makes a transport."""
 
     def __call__(
-        self, folder: Path, relays: "Sequence[Relay]", quotas: "Quotas | None" = None
+        self, folder: Path, relays: "Sequence[Relay]", quotas: "RelayQuotas | None" = None
     ) -> "Transport": ...
 
 
-def _outbox(folder: Path, relays: "Sequence[Relay]", quotas: "Quotas | None" = None) -> "Transport":
+def _outbox(folder: Path, relays: "Sequence[Relay]", quotas: "RelayQuotas | None" = None) -> "Transport":
     from publisher.transports.outbox import Outbox
 
     return Outbox(folder)
 
 
-def _smtp(folder: Path, relays: "Sequence[Relay]", quotas: "Quotas | None" = None) -> "Transport":
+def _smtp(folder: Path, relays: "Sequence[Relay]", quotas: "RelayQuotas | None" = None) -> "Transport":
     from publisher.transports.smtp import Smtp  # TLS takes some milliseconds to load; the outbox has none
 
     return Smtp(relays, quotas)

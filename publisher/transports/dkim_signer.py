@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import Any
 
 from publisher.core.mail.dkim import Signable
-from publisher.core.mail.message import Place, Segment
+from publisher.core.mail.message import Placeholder, Segment
 from publisher.transports.dkim import DkimKey, fields
 
-Asked = tuple[str, Signable, Mapping[Place, bytes]]
+Asked = tuple[str, Signable, Mapping[Placeholder, bytes]]
 """The domain that signs, a cohort's message in canonical form, and one reader's values."""
 
 REMEMBERED = 64
@@ -43,7 +43,7 @@ class SigningProcess:
 
     def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
         self.ready = False
-        self._known: dict[tuple[str, int], tuple[int, Signable, list[Place]]] = {}
+        self._known: dict[tuple[str, int], tuple[int, Signable, list[Placeholder]]] = {}
         self._number = 0
         self._line, theirs = socket.socketpair()
         self._frames = _Frames()
@@ -123,11 +123,11 @@ def _frame(value: Any) -> bytes:
 
 
 def _plain(segments: Sequence[Segment]) -> list[bytes | str]:
-    return [s.value if isinstance(s, Place) else s for s in segments]
+    return [s.value if isinstance(s, Placeholder) else s for s in segments]
 
 
 def _segments(plain: Sequence[bytes | str]) -> tuple[Segment, ...]:
-    return tuple(Place(s) if isinstance(s, str) else s for s in plain)
+    return tuple(Placeholder(s) if isinstance(s, str) else s for s in plain)
 
 
 def _finish(line: socket.socket, process: "subprocess.Popen[bytes]") -> None:
@@ -140,7 +140,7 @@ def _serve(line: socket.socket) -> None:
     from publisher.transports.dkim import DkimKey, fields
 
     frames, keys = _Frames(), list[DkimKey]()
-    cohorts: dict[int, tuple[str, Signable, list[Place]]] = {}
+    cohorts: dict[int, tuple[str, Signable, list[Placeholder]]] = {}
     while data := line.recv(1 << 18):
         for frame in frames.feed(data):
             if not keys:
@@ -150,7 +150,7 @@ def _serve(line: socket.socket) -> None:
             new, asked = frame
             for number, domain, headers, lead, rest, names in new:
                 signable = Signable.whole(_segments(headers), lead, _segments(rest))
-                cohorts[number] = domain, signable, [Place(name) for name in names]
+                cohorts[number] = domain, signable, [Placeholder(name) for name in names]
                 cohorts.pop(number - 2 * REMEMBERED, None)
             made: list[bytes] = []
             for number, values in asked:
@@ -178,12 +178,14 @@ MOST_ASKED = 64
 """Messages that it has at once: it never runs dry, and its answers fit into the pipe."""
 
 
-class Coming:
+class ProcessSignature:
     """The fields for one message, which a process makes: `ports.Coming`."""
 
     __slots__ = ("_done", "_signer", "fields", "wanted")
 
-    def __init__(self, signer: "DkimSigner", wanted: tuple[str, Signable, Mapping[Place, bytes]]) -> None:
+    def __init__(
+        self, signer: "DkimSigner", wanted: tuple[str, Signable, Mapping[Placeholder, bytes]]
+    ) -> None:
         self._signer, self.wanted = signer, wanted
         self.fields: bytes | None = None
         self._done: asyncio.Future[None] | None = None
@@ -213,20 +215,22 @@ class DkimSigner:
         self._few = FEW
         self._process: SigningProcess | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: deque[Coming] = deque()
-        self._asked: deque[Coming] = deque()
+        self._queue: deque[ProcessSignature] = deque()
+        self._asked: deque[ProcessSignature] = deque()
         self._reading = False
 
     def signs(self, domain: str) -> bool:
         """Whether mail from this domain is signed."""
         return self._domain is None or self._domain == domain
 
-    def sign(self, domain: str, signable: Signable, values: Mapping[Place, bytes]) -> bytes | Coming:
+    def sign(
+        self, domain: str, signable: Signable, values: Mapping[Placeholder, bytes]
+    ) -> bytes | ProcessSignature:
         """The DKIM-Signature fields to put before a message, one for each key: at once, or soon."""
         if self._few:
             self._few -= 1
         elif self._is_there():
-            coming = Coming(self, (domain, signable, values))
+            coming = ProcessSignature(self, (domain, signable, values))
             self._queue.append(coming)
             if len(self._queue) >= AT_ONCE:
                 self._ask()

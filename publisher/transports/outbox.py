@@ -18,10 +18,10 @@ from types import MappingProxyType
 from typing import ParamSpec, TypeVar
 from urllib.parse import quote
 
-from publisher.core.mail.message import Message, Outcome, Phase, Verdict
+from publisher.core.mail.message import Message, Outcome, Phase, SendVerdict
 
-_THERE = Outcome(verdict=Verdict.ACCEPTED, reply="already in the outbox")
-_WRITTEN = Outcome(verdict=Verdict.ACCEPTED, reply="written to the outbox")
+_THERE = Outcome(verdict=SendVerdict.ACCEPTED, reply="already in the outbox")
+_WRITTEN = Outcome(verdict=SendVerdict.ACCEPTED, reply="written to the outbox")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,7 +59,7 @@ class Outbox:
             pass  # no folder, no message
         except OSError as error:
             return _deferred(self.folder, error)
-        return Outcome(verdict=Verdict.DEFERRED, reply="never arrived in the outbox")
+        return Outcome(verdict=SendVerdict.DEFERRED, reply="never arrived in the outbox")
 
 
 class OutboxSession:
@@ -148,7 +148,7 @@ def _place(placed: Path) -> Outcome:
         _flush_folder(placed.parent)
     except OSError as error:
         reply = f"{placed}: in place, but not flushed to the disk ({_words(error)})"
-        return Outcome(verdict=Verdict.UNKNOWN, reply=reply[:500])
+        return Outcome(verdict=SendVerdict.UNKNOWN, reply=reply[:500])
     return _WRITTEN
 
 
@@ -161,7 +161,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _deferred(path: Path, error: OSError) -> Outcome:
-    return Outcome(verdict=Verdict.DEFERRED, reply=f"{path}: cannot be written ({_words(error)})"[:500])
+    return Outcome(verdict=SendVerdict.DEFERRED, reply=f"{path}: cannot be written ({_words(error)})"[:500])
 
 
 def _words(error: OSError) -> str:

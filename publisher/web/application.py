@@ -15,14 +15,14 @@ from publisher.app import App
 from publisher.core.errors import PublisherError
 from publisher.core.site_proof import is_challenge, proof
 from publisher.stores.files.public_folder import encode, encodes
-from publisher.web.documents.documents import Documents
-from publisher.web.documents.fast_path import LONGEST_QUERY, ConnectionLimits, Memory
-from publisher.web.documents.file_cache import Files
-from publisher.web.documents.site_state import Standing
+from publisher.web.documents.documents import DocumentHandler
+from publisher.web.documents.fast_path import LONGEST_QUERY, ConnectionLimits, ResponseCache
+from publisher.web.documents.file_cache import FileCache
+from publisher.web.documents.site_state import SiteStateCache
 from publisher.web.pages.account import AccountPages
-from publisher.web.pages.forms import Gone, TooLarge
+from publisher.web.pages.forms import ClientDisconnected, TooLarge
 from publisher.web.pages.preferences import PreferencesPage
-from publisher.web.pages.responses import Answers
+from publisher.web.pages.responses import PageResponses
 from publisher.web.pages.signup import SignUp
 from publisher.web.pages.token_pages import TokenPages
 from publisher.web.rate_limits import BUSY, NetworkCounter, SignUpLimits, TrustedProxies
@@ -50,16 +50,16 @@ class Application:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._answers = answers = Answers(app.parts)
+        self._answers = answers = PageResponses(app.parts)
         self._prefix = urlsplit(app.settings.site.public_url).path.rstrip("/")
         self.refused = RefusalLog(app)
         self.proxies = TrustedProxies(app.settings.web.trusted_proxies)
         self.gate = ConnectionLimits(self.proxies, self.refused.count)
         self._clients = NetworkCounter()
         self._pages: ASGIApp = _router(app, answers, self.refused)
-        self.standing = Standing(app)
-        self._documents = Documents(
-            Files(app.public, app.settings.site.public_url, unpacks=encodes),
+        self.standing = SiteStateCache(app)
+        self._documents = DocumentHandler(
+            FileCache(app.public, app.settings.site.public_url, unpacks=encodes),
             clock=app.clock,
             facts=self.standing.facts,
             encode=encode,
@@ -68,7 +68,7 @@ class Application:
             ended=self._ended,
             deltas=app.settings.web.delta,
         )
-        self.memory = Memory(self._documents, app.clock, self._under_prefix, self.standing.facts)
+        self.memory = ResponseCache(self._documents, app.clock, self._under_prefix, self.standing.facts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -82,7 +82,7 @@ class Application:
 
         try:
             await self._route(scope, receive, watched)
-        except Gone:
+        except ClientDisconnected:
             return
         except TooLarge:
             self.refused.count("bodies_too_large")
@@ -146,7 +146,7 @@ class Application:
         await response(scope, receive, send)
 
 
-def _router(app: App, answers: Answers, refused: RefusalLog) -> Router:
+def _router(app: App, answers: PageResponses, refused: RefusalLog) -> Router:
     sign_up = SignUp(app, answers, SignUpLimits(), refused)
     tokens, kept = TokenPages(app, answers), AccountPages(app, answers)
     both = ["GET", "POST"]

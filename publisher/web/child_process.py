@@ -29,7 +29,7 @@ _WAKE = b"w"
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Apart:
+class ServerProcess:
     """`server` in a child process, forked when this is made. Nothing may hold the store open then."""
 
     def __init__(self, app: App, server: Server) -> None:

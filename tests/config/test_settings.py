@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from publisher.config import check_settings, load
-from publisher.core.delivery.relays import Limit, Relay, Security
+from publisher.core.delivery.relays import DomainLimit, Relay, Security
 from publisher.core.errors import SettingsError
 from publisher.core.feeds.feed import FeedSpec
-from publisher.core.posts.filters import TermKind, Where
+from publisher.core.posts.filters import PostFilter, TermKind
 from publisher.core.site import Person
 
 LEAST = '[site]\ntitle = "Low Water"\nurl = "https://Low.Example/blog"\n'
@@ -252,7 +252,10 @@ def test_every_setting_of_mail_is_read(tmp_path: Path) -> None:
         username="ann",
         connections=12,
         rate=2.5,
-        per_domain={"gmail.com": Limit(connections=2, rate=1.0), "xn--bcher-kva.example": Limit(rate=0.5)},
+        per_domain={
+            "gmail.com": DomainLimit(connections=2, rate=1.0),
+            "xn--bcher-kva.example": DomainLimit(rate=0.5),
+        },
         timeout=timedelta(seconds=30),
     )
     assert second.relay == Relay(
@@ -288,7 +291,7 @@ def test_a_feed_may_be_filtered_split_and_stand_elsewhere(tmp_path: Path) -> Non
         '[[feeds]]\nslug = "tags"\nsplit_by = "tag"\npaths = {rss = "t/:value/index.xml"}\n'
     )
     whole, tags = load(site(tmp_path, text)).feeds
-    assert whole.where == Where(category=("News",), language=("en", "fr"))
+    assert whole.where == PostFilter(category=("News",), language=("en", "fr"))
     assert (whole.archive, whole.paths, whole.split_by) == (False, {"atom": "feed.xml"}, None)
     assert (tags.split_by, tags.paths) == (TermKind.TAG, {"rss": "t/:value/index.xml"})
 

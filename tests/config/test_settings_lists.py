@@ -7,15 +7,15 @@ import pytest
 
 from publisher.config import load
 from publisher.core.errors import SettingsError
-from publisher.core.posts.filters import Where
-from publisher.core.subscribers.subscription import Choice
+from publisher.core.posts.filters import PostFilter
+from publisher.core.subscribers.subscription import ListChoice
 
 
 def test_a_list_says_when_and_what_in_full(tmp_path: Path) -> None:
     [spec] = load(site(tmp_path, _LIST + _IN_FULL)).lists
     assert (spec.cadence, spec.on, spec.at, spec.min_posts) == ("monthly", "15", time(18, 30), 3)
-    assert spec.where == Where(category=("news",), language=("en", "de"))
-    assert spec.readers_choose == (Choice.HOUR, Choice.TOPICS)
+    assert spec.where == PostFilter(category=("news",), language=("en", "de"))
+    assert spec.readers_choose == (ListChoice.HOUR, ListChoice.TOPICS)
     assert (spec.delay, spec.approve, spec.welcome) == (timedelta(minutes=20), True, "latest")
 
 

@@ -12,13 +12,20 @@ import pytest
 from sqlalchemy import create_engine, text
 from stores import new_store
 
-from publisher.core.delivery.mailing import Batch, Cause, Cohort, MailingKind, NewMailing, Result
-from publisher.core.digests.due import Due, Stand
+from publisher.core.delivery.mailing import (
+    Batch,
+    Cohort,
+    DeliveryResult,
+    MailingKind,
+    NewMailing,
+    TransitionCause,
+)
+from publisher.core.digests.due import CohortKey, Due
 from publisher.core.posts.post import Post, body_hash
-from publisher.core.publishing.log import Head, Kind
+from publisher.core.publishing.log import LogHead, LogKind
 from publisher.core.publishing.plan import Change, Plan
 from publisher.core.subscribers.departures import Departure
-from publisher.core.subscribers.subscription import Consent, Joined, NewReader, Subscription
+from publisher.core.subscribers.subscription import Consent, NewReader, SignupResult, Subscription
 from publisher.ports import Store
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
@@ -71,19 +78,19 @@ class World:
         }
         return Post(**(values | more))
 
-    def change(self, kind: Kind, name: str, backfill: bool = False, **more: Any) -> Change:
+    def change(self, kind: LogKind, name: str, backfill: bool = False, **more: Any) -> Change:
         post = self.post(name, **more)
         return Change(kind=kind, id=self.id(name), post=post, backfill=backfill)
 
     def id(self, name: str) -> str:
         return f"tag:example.org,2024:/{name}/"
 
-    def apply(self, *changes: Change, now: datetime = NOW, body: str = "Text.", **more: Any) -> Head:
+    def apply(self, *changes: Change, now: datetime = NOW, body: str = "Text.", **more: Any) -> LogHead:
         plan = Plan(**({"head": self.store.head().seq, "baseline": False, "changes": changes} | more))
         return self.store.apply(plan, {body_hash(body): body}, now)
 
-    def publish(self, *names: str, **more: Any) -> Head:
-        return self.apply(*(self.change(Kind.PUBLISHED, name, **more) for name in names))
+    def publish(self, *names: str, **more: Any) -> LogHead:
+        return self.apply(*(self.change(LogKind.PUBLISHED, name, **more) for name in names))
 
     def reader(
         self, name: str, *, active: bool = False, own_wish: bool = True, due: datetime | None = None
@@ -94,7 +101,7 @@ class World:
 
     def join(
         self, *readers: NewReader, list: str = "weekly", now: datetime = NOW
-    ) -> Sequence[tuple[Joined, Subscription | None]]:
+    ) -> Sequence[tuple[SignupResult, Subscription | None]]:
         return self.store.join(list, readers, self.consent(now))
 
     def erase(self, name: str, now: datetime = NOW) -> int:
@@ -132,7 +139,7 @@ class World:
     def cohort(self, n: int, offset: int, *posts: tuple[str, str]) -> Cohort:
         """Of readers at `offset` who want everything."""
         recipe = ("s:aa", "p:to", "s:bb")
-        return Cohort(n=n, posts=posts, recipe=recipe, language="en", stands=(Stand(offset),))
+        return Cohort(n=n, posts=posts, recipe=recipe, language="en", stands=(CohortKey(offset),))
 
     def beat(self, due: datetime | None = NOW + DAY) -> None:
         """Every rhythm is due next at `due`."""
@@ -164,8 +171,8 @@ class World:
         assert batch is not None
         return batch
 
-    def settle(self, mailing: int, n: int, cause: Cause, run: str = "run1", **more: Any) -> None:
-        self.store.settle(run, [Result(mailing=mailing, n=n, cause=cause, **more)], NOW)
+    def settle(self, mailing: int, n: int, cause: TransitionCause, run: str = "run1", **more: Any) -> None:
+        self.store.settle(run, [DeliveryResult(mailing=mailing, n=n, cause=cause, **more)], NOW)
 
     def states(self, mailing: int) -> list[str]:
         """The state of each delivery, in order of n."""

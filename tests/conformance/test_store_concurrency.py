@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from publisher.core.delivery.mailing import Cause, Result
+from publisher.core.delivery.mailing import DeliveryResult, TransitionCause
 from publisher.core.errors import OutputError
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
@@ -20,22 +20,26 @@ def claimed(world: Any, *names: str) -> int:
     return int(mailing)
 
 
-def result(mailing: int, n: int, cause: Cause, **more: Any) -> Result:
-    return Result(mailing=mailing, n=n, cause=cause, reply="what it said", **more)
+def result(mailing: int, n: int, cause: TransitionCause, **more: Any) -> DeliveryResult:
+    return DeliveryResult(mailing=mailing, n=n, cause=cause, reply="what it said", **more)
 
 
 @pytest.mark.parametrize(
     ("cause", "more"),
-    [(Cause.ACCEPT, {}), (Cause.REJECT, {}), (Cause.DEFER, {"not_before": NOW + timedelta(minutes=5)})],
+    [
+        (TransitionCause.ACCEPT, {}),
+        (TransitionCause.REJECT, {}),
+        (TransitionCause.DEFER, {"not_before": NOW + timedelta(minutes=5)}),
+    ],
 )
-def test_it_writes_what_record_writes(world: Any, cause: Cause, more: dict[str, Any]) -> None:
+def test_it_writes_what_record_writes(world: Any, cause: TransitionCause, more: dict[str, Any]) -> None:
     mailing = claimed(world, *"abcdefgh")
     world.sql("UPDATE subscriptions SET generation = generation + 1 WHERE id IN (4, 8)")
     columns, pace = "state, run, reply, changed_at, not_before, attempts", "accepted, refused, deferred"
     found = []
     for way, at in ((world.store.record, 0), (world.store.record_at_once, 4)):
         world.store.record("run1", (), [(mailing, at + 1), (mailing, at + 2)], NOW)
-        results = [result(mailing, at + 1, cause, **more), result(mailing, at + 2, Cause.ACCEPT)]
+        results = [result(mailing, at + 1, cause, **more), result(mailing, at + 2, TransitionCause.ACCEPT)]
         passed = way("run1", results, [(mailing, at + 3), (mailing, at + 4)], NOW)
         assert passed == {(mailing, at + 3)}
         world.store.flush()
@@ -57,8 +61,10 @@ def test_it_does_not_wait_for_another_writer(world: Any) -> None:
     assert world.store.record_at_once("run1", (), [(mailing, 1)], NOW) == {(mailing, 1)}
 
 
-@pytest.mark.parametrize("cause", [Cause.SKIP, Cause.RELEASE, Cause.LOSE, Cause.CANCEL])
-def test_what_is_more_than_an_answer_is_left_to_record(world: Any, cause: Cause) -> None:
+@pytest.mark.parametrize(
+    "cause", [TransitionCause.SKIP, TransitionCause.RELEASE, TransitionCause.LOSE, TransitionCause.CANCEL]
+)
+def test_what_is_more_than_an_answer_is_left_to_record(world: Any, cause: TransitionCause) -> None:
     mailing = claimed(world, "ann", "bob")
     assert world.store.record_at_once("run1", [result(mailing, 1, cause)], [(mailing, 2)], NOW) is None
     assert world.states(mailing) == ["claimed", "claimed"]
@@ -68,7 +74,7 @@ def test_an_answer_that_comes_late_is_left_to_record_and_nothing_is_half_written
     mailing = claimed(world, "ann", "bob", "cy")
     world.store.intend("run1", [(mailing, 1), (mailing, 2)], NOW)
     world.sql("UPDATE deliveries SET state = 'unknown' WHERE n = 2")
-    answers = [result(mailing, n, Cause.ACCEPT) for n in (1, 2)]
+    answers = [result(mailing, n, TransitionCause.ACCEPT) for n in (1, 2)]
     assert world.store.record_at_once("run1", answers, [(mailing, 3)], NOW) is None
     assert world.states(mailing) == ["sending", "unknown", "claimed"]
     assert world.store.record("run1", answers, [(mailing, 3)], NOW) == {(mailing, 3)}

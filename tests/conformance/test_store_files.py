@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from publisher.core.posts.post import FileStat, Post
-from publisher.core.publishing.incremental import Memory
+from publisher.core.publishing.incremental import IndexUpdate
 
 RULES, OTHERS = "0" * 16, "1" * 16
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
@@ -18,13 +18,15 @@ def a_post(path: str) -> Post:
     )  # fmt: skip
 
 
-def memory(*paths: str, settled: bool = False) -> Memory:
-    return Memory(rules=RULES, read=[(FileStat(path, 7, 9), NAME, a_post(path), settled) for path in paths])
+def memory(*paths: str, settled: bool = False) -> IndexUpdate:
+    return IndexUpdate(
+        rules=RULES, read=[(FileStat(path, 7, 9), NAME, a_post(path), settled) for path in paths]
+    )
 
 
 def test_files_come_back_as_they_were_listed_by_the_rules_they_were_read_by(store: Any) -> None:
     store.remember(memory("a.md", "b.md"))
-    store.remember(Memory(rules=OTHERS, read=[(FileStat("c.md", 5, 3), NAME, a_post("c.md"), False)]))
+    store.remember(IndexUpdate(rules=OTHERS, read=[(FileStat("c.md", 5, 3), NAME, a_post("c.md"), False)]))
     ours = {path: FileStat(path, 7, 9) for path in ("a.md", "b.md")}
     assert store.seen() == {RULES: ours, OTHERS: {"c.md": FileStat("c.md", 5, 3)}}
     assert store.hashes(["a.md", "c.md"], RULES) == {"a.md": NAME}
@@ -34,13 +36,13 @@ def test_files_come_back_as_they_were_listed_by_the_rules_they_were_read_by(stor
 def test_each_memory_is_counted_so_that_a_copy_of_them_can_be_told_from_an_old_one(store: Any) -> None:
     before = store.remembered()
     assert store.remember(memory("a.md")) == store.remembered() == before + 1
-    assert store.remember(Memory(rules=RULES, gone=["a.md"])) == store.remembered() == before + 2
+    assert store.remember(IndexUpdate(rules=RULES, gone=["a.md"])) == store.remembered() == before + 2
     assert store.seen() == {}
 
 
 def test_a_touched_file_has_a_new_stamp_and_its_old_post(store: Any) -> None:
     store.remember(memory("a.md"))
-    store.remember(Memory(rules=RULES, touched=[FileStat("a.md", 8, 10)]))
+    store.remember(IndexUpdate(rules=RULES, touched=[FileStat("a.md", 8, 10)]))
     assert store.seen() == {RULES: {"a.md": FileStat("a.md", 8, 10)}}
     assert store.hashes(["a.md"], RULES) == {"a.md": NAME}
 
@@ -48,9 +50,9 @@ def test_a_touched_file_has_a_new_stamp_and_its_old_post(store: Any) -> None:
 def test_a_settled_file_is_looked_at_only_while_the_clock_stands_before_its_post(store: Any) -> None:
     store.remember(memory("a.md", settled=False))
     assert store.unsettled(NOW)[0] == [(a_post("a.md"), False, NAME)]
-    store.remember(Memory(rules=RULES, turned=[(a_post("a.md"), True)]))
+    store.remember(IndexUpdate(rules=RULES, turned=[(a_post("a.md"), True)]))
     assert store.unsettled(NOW + timedelta(hours=1))[0] == []
-    store.remember(Memory(rules=RULES, turned=[(a_post("a.md"), False)]))
+    store.remember(IndexUpdate(rules=RULES, turned=[(a_post("a.md"), False)]))
     assert store.unsettled(NOW + timedelta(hours=1))[0] == [(a_post("a.md"), False, NAME)]
 
 
@@ -58,10 +60,10 @@ def test_a_clock_that_goes_back_looks_at_a_settled_file_again(world: Any) -> Non
     post = world.post("a")
     world.publish("a")
     early = post.instant - timedelta(hours=1)
-    world.store.remember(Memory(rules=RULES, read=[(FileStat(post.path, 7, 9), NAME, post, True)]))
+    world.store.remember(IndexUpdate(rules=RULES, read=[(FileStat(post.path, 7, 9), NAME, post, True)]))
     assert world.store.unsettled(early)[0] == [(post, True, NAME)]
     world.sql("DELETE FROM counters WHERE name = 'latest'")  # as a store that was made before it was counted
     assert world.store.unsettled(early)[0] == [(post, True, NAME)]
-    world.store.remember(Memory(rules=RULES, touched=[FileStat(post.path, 8, 9)]))
+    world.store.remember(IndexUpdate(rules=RULES, touched=[FileStat(post.path, 8, 9)]))
     assert world.store.unsettled(early)[0] == [(post, True, NAME)]
     assert world.store.unsettled(post.instant + timedelta(hours=1))[0] == []

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from publisher.core.delivery.holds import Declined, Order, Standing
-from publisher.core.delivery.mailing import Cause, Hold, MailingState, Result
-from publisher.core.delivery.throttling import Gauge, Pace
+from publisher.core.delivery.holds import Declined, MailingCommand, MailingStatus
+from publisher.core.delivery.mailing import DeliveryResult, MailingHold, MailingState, TransitionCause
+from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 LEASE = 5 * MINUTE
-READY = Standing(state=MailingState.READY)
+READY = MailingStatus(state=MailingState.READY)
 
 
 def _approving(world: Any, *names: str) -> int:
@@ -25,9 +25,9 @@ def _approving(world: Any, *names: str) -> int:
 
 def test_nothing_of_a_mailing_goes_out_before_it_is_approved(world: Any) -> None:
     mailing = _approving(world, "ann")
-    assert world.store.mailing(mailing).hold is Hold.APPROVAL
+    assert world.store.mailing(mailing).hold is MailingHold.APPROVAL
     assert world.store.claim("run1", NOW, NOW + LEASE) is None
-    assert world.store.order(mailing, Order.APPROVE, NOW) == READY
+    assert world.store.order(mailing, MailingCommand.APPROVE, NOW) == READY
     assert world.claim().mailing == mailing
 
 
@@ -35,7 +35,7 @@ def test_an_approval_that_comes_while_it_is_planned_counts(world: Any) -> None:
     world.active("ann")
     world.publish("first")
     mailing = world.store.start(world.new_mailing(approve=True), NOW)
-    world.store.order(mailing, Order.APPROVE, NOW)
+    world.store.order(mailing, MailingCommand.APPROVE, NOW)
     assert world.store.claim("run1", NOW, NOW + LEASE) is None
     world.plan_all(mailing)
     assert world.mailing_state(mailing) == "ready"
@@ -45,13 +45,13 @@ def test_a_pause_stops_a_run_before_its_next_message_and_a_resume_lets_it_go_on(
     mailing = world.ready("ann", "bob")
     batch = world.claim()
     assert world.store.intend("run1", [(mailing, 1)], NOW) == {(mailing, 1)}
-    world.store.order(mailing, Order.PAUSE, NOW)
+    world.store.order(mailing, MailingCommand.PAUSE, NOW)
     assert world.store.intend("run1", [(mailing, 2)], NOW) == set()
-    world.settle(mailing, 1, Cause.ACCEPT)
-    world.settle(mailing, 2, Cause.SKIP)
+    world.settle(mailing, 1, TransitionCause.ACCEPT)
+    world.settle(mailing, 2, TransitionCause.SKIP)
     world.store.finish(batch, NOW)
     assert (world.states(mailing), world.attempts(mailing)) == (["accepted", "queued"], [1, 0])
-    assert world.store.order(mailing, Order.RESUME, NOW) == READY
+    assert world.store.order(mailing, MailingCommand.RESUME, NOW) == READY
     assert [row.n for row in world.store.claimed(world.claim())] == [2]
 
 
@@ -59,10 +59,10 @@ def test_a_mailing_whose_last_message_went_while_it_was_paused_is_done_when_resu
     mailing = world.ready("ann")
     batch = world.claim()
     world.store.intend("run1", [(mailing, 1)], NOW)
-    world.store.order(mailing, Order.PAUSE, NOW)
-    world.settle(mailing, 1, Cause.ACCEPT)
+    world.store.order(mailing, MailingCommand.PAUSE, NOW)
+    world.settle(mailing, 1, TransitionCause.ACCEPT)
     world.store.finish(batch, NOW)
-    world.store.order(mailing, Order.RESUME, NOW)
+    world.store.order(mailing, MailingCommand.RESUME, NOW)
     assert world.mailing_state(mailing) == "done"
 
 
@@ -70,25 +70,27 @@ def test_cancelling_ends_all_that_was_not_sent_at_once_also_what_a_run_holds(wor
     mailing = world.ready("ann", "bob", "cy", "dan", batch=2)
     batch = world.claim()
     world.store.intend("run1", [(mailing, 1)], NOW)
-    assert world.store.order(mailing, Order.CANCEL, NOW) == Standing(state=MailingState.CANCELLED)
+    assert world.store.order(mailing, MailingCommand.CANCEL, NOW) == MailingStatus(
+        state=MailingState.CANCELLED
+    )
     assert world.states(mailing) == ["sending", "cancelled", "cancelled", "cancelled"]
-    world.settle(mailing, 1, Cause.DEFER, not_before=NOW + MINUTE)
+    world.settle(mailing, 1, TransitionCause.DEFER, not_before=NOW + MINUTE)
     world.store.finish(batch, NOW)
     assert world.states(mailing) == ["cancelled"] * 4
     assert world.store.next_batch_at() is None
-    assert world.store.order(mailing, Order.RESUME, NOW) == Declined(
+    assert world.store.order(mailing, MailingCommand.RESUME, NOW) == Declined(
         why="is cancelled", do="nothing of it is left to be sent"
     )
 
 
 def test_there_must_be_a_mailing_to_order_about(world: Any) -> None:
-    assert world.store.order(99, Order.PAUSE, NOW) is None
+    assert world.store.order(99, MailingCommand.PAUSE, NOW) is None
 
 
 def test_a_pause_of_the_runs_own_ends_by_itself(world: Any) -> None:
     mailing = world.ready("ann")
-    assert world.store.hold(mailing, Hold.SERVER, "451 later", NOW + MINUTE)
-    assert not world.store.hold(mailing, Hold.SERVER, "451 later", NOW + MINUTE)
+    assert world.store.hold(mailing, MailingHold.SERVER, "451 later", NOW + MINUTE)
+    assert not world.store.hold(mailing, MailingHold.SERVER, "451 later", NOW + MINUTE)
     assert world.store.next_batch_at() == NOW + MINUTE
     assert (world.store.go_on(NOW), world.mailing_state(mailing)) == (0, "paused")
     assert (world.store.go_on(NOW + MINUTE), world.mailing_state(mailing)) == (1, "ready")
@@ -98,16 +100,23 @@ def test_a_pause_of_the_runs_own_ends_by_itself(world: Any) -> None:
 
 def test_a_pause_without_end_waits_for_an_operator(world: Any) -> None:
     mailing = world.ready("ann")
-    world.store.hold(mailing, Hold.CANARY, "9 of 10 refused", None)
+    world.store.hold(mailing, MailingHold.CANARY, "9 of 10 refused", None)
     assert world.store.go_on(NOW + timedelta(days=99)) == 0
     assert world.store.next_batch_at() is None
-    assert world.store.order(mailing, Order.RESUME, NOW) == READY
+    assert world.store.order(mailing, MailingCommand.RESUME, NOW) == READY
 
 
 @pytest.mark.parametrize(
-    ("cause", "state"), [(Cause.ACCEPT, "accepted"), (Cause.REJECT, "rejected"), (Cause.DEFER, "queued")]
+    ("cause", "state"),
+    [
+        (TransitionCause.ACCEPT, "accepted"),
+        (TransitionCause.REJECT, "rejected"),
+        (TransitionCause.DEFER, "queued"),
+    ],
 )
-def test_the_late_reply_of_a_run_that_was_taken_for_dead_counts(world: Any, cause: Cause, state: str) -> None:
+def test_the_late_reply_of_a_run_that_was_taken_for_dead_counts(
+    world: Any, cause: TransitionCause, state: str
+) -> None:
     mailing = world.ready("ann", "bob")
     world.claim("slow")
     world.store.intend("slow", [(mailing, 1)], NOW)
@@ -116,7 +125,7 @@ def test_the_late_reply_of_a_run_that_was_taken_for_dead_counts(world: Any, caus
     assert world.states(mailing) == [state, "queued"]
     again = world.claim("new", NOW + LEASE)
     rows = [row.n for row in world.store.claimed(again)]
-    assert rows == ([1, 2] if cause is Cause.DEFER else [2])
+    assert rows == ([1, 2] if cause is TransitionCause.DEFER else [2])
 
 
 def test_a_late_reply_of_another_run_or_after_a_decision_changes_nothing(world: Any) -> None:
@@ -124,18 +133,18 @@ def test_a_late_reply_of_another_run_or_after_a_decision_changes_nothing(world: 
     world.claim("slow")
     world.store.intend("slow", [(mailing, 1)], NOW)
     world.store.recover("new", NOW + LEASE, alone=False)
-    world.settle(mailing, 1, Cause.ACCEPT, run="other")
+    world.settle(mailing, 1, TransitionCause.ACCEPT, run="other")
     assert world.states(mailing) == ["unknown"]
-    world.store.resolve([Result(mailing=mailing, n=1, cause=Cause.RESEND)], NOW)
-    world.settle(mailing, 1, Cause.ACCEPT, run="slow")
+    world.store.resolve([DeliveryResult(mailing=mailing, n=1, cause=TransitionCause.RESEND)], NOW)
+    world.settle(mailing, 1, TransitionCause.ACCEPT, run="slow")
     assert world.states(mailing) == ["queued"]
 
 
 def test_a_brake_is_kept_until_it_is_released(world: Any) -> None:
-    gauge = Gauge(scope="example.org", failures=2, until=NOW, reply="421 later")
+    gauge = CircuitBreaker(scope="example.org", failures=2, until=NOW, reply="421 later")
     world.store.set_gauge(gauge)
     assert world.store.gauges() == {"example.org": gauge}
-    world.store.set_gauge(Gauge(scope="example.org"))
+    world.store.set_gauge(CircuitBreaker(scope="example.org"))
     assert world.store.gauges() == {}
 
 
@@ -143,10 +152,10 @@ def test_what_was_settled_is_counted_by_mailing_from_a_minute_on(world: Any) -> 
     mailing = world.ready("ann", "bob", "cy")
     world.claim()
     world.store.intend("run1", [(mailing, 1), (mailing, 2)], NOW)
-    world.settle(mailing, 1, Cause.ACCEPT)
-    world.settle(mailing, 2, Cause.ACCEPT)
-    world.settle(mailing, 3, Cause.REJECT)
-    assert world.store.pace(NOW) == {mailing: Pace(accepted=2, refused=1, deferred=0, since=NOW)}
+    world.settle(mailing, 1, TransitionCause.ACCEPT)
+    world.settle(mailing, 2, TransitionCause.ACCEPT)
+    world.settle(mailing, 3, TransitionCause.REJECT)
+    assert world.store.pace(NOW) == {mailing: DeliveryRate(accepted=2, refused=1, deferred=0, since=NOW)}
     assert world.store.pace(NOW + MINUTE) == {}
     world.store.recover("run1", NOW + timedelta(days=3), alone=True)
     assert world.store.pace(NOW) == {}

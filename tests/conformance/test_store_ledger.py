@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from publisher.core.delivery.mailing import Cause, Delivery, InDoubt, MailingKind, Result, State
+from publisher.core.delivery.mailing import (
+    Delivery,
+    DeliveryResult,
+    DeliveryState,
+    InDoubt,
+    MailingKind,
+    TransitionCause,
+)
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -13,15 +20,20 @@ LEASE = 5 * MINUTE
 
 
 def _send(
-    world: Any, mailing: int, n: int, cause: Cause = Cause.ACCEPT, run: str = "run1", **more: Any
+    world: Any,
+    mailing: int,
+    n: int,
+    cause: TransitionCause = TransitionCause.ACCEPT,
+    run: str = "run1",
+    **more: Any,
 ) -> None:
     """Rows that are claimed go out and come to `cause`."""
     assert world.store.intend(run, [(mailing, n)], NOW) == {(mailing, n)}
     world.settle(mailing, n, cause, run, **more)
 
 
-def _result(mailing: int, cause: Cause, **more: Any) -> Result:
-    return Result(mailing=mailing, n=1, cause=cause, **more)
+def _result(mailing: int, cause: TransitionCause, **more: Any) -> DeliveryResult:
+    return DeliveryResult(mailing=mailing, n=1, cause=cause, **more)
 
 
 def test_claiming_takes_the_rows_of_one_batch_under_a_lease(world: Any) -> None:
@@ -74,7 +86,7 @@ def test_only_ready_mailings_are_claimed(world: Any, state: str) -> None:
 def test_the_date_of_a_batch_is_its_first_claim_for_ever(world: Any) -> None:
     mailing = world.ready("ann")
     first = world.claim()
-    _send(world, mailing, 1, Cause.DEFER, not_before=NOW + MINUTE)
+    _send(world, mailing, 1, TransitionCause.DEFER, not_before=NOW + MINUTE)
     world.store.finish(first, NOW)
     again = world.claim("run2", NOW + MINUTE)
     assert (again.date, world.store.claimed(again)[0].attempts) == (NOW, 2)
@@ -101,7 +113,7 @@ def test_queued_counts_what_could_go_out_now(world: Any) -> None:
     assert world.store.queued(NOW - MINUTE) == 0
     world.claim()
     assert world.store.queued(NOW) == 1
-    world.settle(mailing, 1, Cause.REJECT)
+    world.settle(mailing, 1, TransitionCause.REJECT)
     assert world.store.queued(NOW) == 1
 
 
@@ -179,13 +191,13 @@ def test_confirmation_mail_does_not_go_to_who_is_active_already(world: Any) -> N
 @pytest.mark.parametrize(
     ("cause", "state"),
     [
-        (Cause.ACCEPT, "accepted"),
-        (Cause.DEFER, "queued"),
-        (Cause.REJECT, "rejected"),
-        (Cause.LOSE, "unknown"),
+        (TransitionCause.ACCEPT, "accepted"),
+        (TransitionCause.DEFER, "queued"),
+        (TransitionCause.REJECT, "rejected"),
+        (TransitionCause.LOSE, "unknown"),
     ],
 )
-def test_each_answer_settles_what_was_sent(world: Any, cause: Cause, state: str) -> None:
+def test_each_answer_settles_what_was_sent(world: Any, cause: TransitionCause, state: str) -> None:
     mailing = world.ready("ann")
     world.claim()
     _send(world, mailing, 1, cause, reply="250 or so")
@@ -197,15 +209,17 @@ def test_each_answer_settles_what_was_sent(world: Any, cause: Cause, state: str)
 @pytest.mark.parametrize(
     ("cause", "state", "attempts"),
     [
-        (Cause.DEFER, "queued", 1),
-        (Cause.REJECT, "rejected", 1),
-        (Cause.RELEASE, "queued", 0),
-        (Cause.SKIP, "claimed", 1),  # the reader may still be mailed: see below
-        (Cause.ACCEPT, "claimed", 1),
-        (Cause.LOSE, "claimed", 1),
+        (TransitionCause.DEFER, "queued", 1),
+        (TransitionCause.REJECT, "rejected", 1),
+        (TransitionCause.RELEASE, "queued", 0),
+        (TransitionCause.SKIP, "claimed", 1),  # the reader may still be mailed: see below
+        (TransitionCause.ACCEPT, "claimed", 1),
+        (TransitionCause.LOSE, "claimed", 1),
     ],
 )
-def test_before_the_dot_only_some_answers_settle(world: Any, cause: Cause, state: str, attempts: int) -> None:
+def test_before_the_dot_only_some_answers_settle(
+    world: Any, cause: TransitionCause, state: str, attempts: int
+) -> None:
     mailing = world.ready("ann")
     world.claim()
     world.settle(mailing, 1, cause)
@@ -216,16 +230,24 @@ def test_what_was_sent_is_not_skipped_or_released(world: Any) -> None:
     mailing = world.ready("ann")
     world.claim()
     world.store.intend("run1", [(mailing, 1)], NOW)
-    world.settle(mailing, 1, Cause.SKIP)
-    world.settle(mailing, 1, Cause.RELEASE)
+    world.settle(mailing, 1, TransitionCause.SKIP)
+    world.settle(mailing, 1, TransitionCause.RELEASE)
     assert world.states(mailing) == ["sending"]
 
 
-@pytest.mark.parametrize("end", [Cause.ACCEPT, Cause.REJECT])
+@pytest.mark.parametrize("end", [TransitionCause.ACCEPT, TransitionCause.REJECT])
 @pytest.mark.parametrize(
-    "late", [Cause.ACCEPT, Cause.DEFER, Cause.REJECT, Cause.LOSE, Cause.RELEASE, Cause.SKIP]
+    "late",
+    [
+        TransitionCause.ACCEPT,
+        TransitionCause.DEFER,
+        TransitionCause.REJECT,
+        TransitionCause.LOSE,
+        TransitionCause.RELEASE,
+        TransitionCause.SKIP,
+    ],
 )
-def test_an_end_never_changes(world: Any, end: Cause, late: Cause) -> None:
+def test_an_end_never_changes(world: Any, end: TransitionCause, late: TransitionCause) -> None:
     mailing = world.ready("ann")
     batch = world.claim()
     _send(world, mailing, 1, end)
@@ -233,7 +255,7 @@ def test_an_end_never_changes(world: Any, end: Cause, late: Cause) -> None:
     world.settle(mailing, 1, late)
     world.store.finish(batch, NOW)
     world.store.recover("run2", NOW, alone=True)
-    assert not world.store.resolve([_result(mailing, Cause.RESEND)], NOW)
+    assert not world.store.resolve([_result(mailing, TransitionCause.RESEND)], NOW)
     assert world.states(mailing) == before
 
 
@@ -241,7 +263,7 @@ def test_another_run_settles_nothing(world: Any) -> None:
     mailing = world.ready("ann")
     world.claim()
     world.store.intend("run1", [(mailing, 1)], NOW)
-    world.settle(mailing, 1, Cause.ACCEPT, run="run2")
+    world.settle(mailing, 1, TransitionCause.ACCEPT, run="run2")
     assert world.states(mailing) == ["sending"]
 
 
@@ -249,7 +271,7 @@ def test_a_row_skipped_because_its_mailing_was_cancelled_is_cancelled(world: Any
     mailing = world.ready("ann")
     world.claim()
     world.set_mailing(mailing, "cancelled")
-    world.settle(mailing, 1, Cause.SKIP)
+    world.settle(mailing, 1, TransitionCause.SKIP)
     assert world.states(mailing) == ["cancelled"]
 
 
@@ -257,7 +279,7 @@ def test_a_row_skipped_because_its_mailing_pauses_waits_and_was_no_attempt(world
     mailing = world.ready("ann")
     batch = world.claim()
     world.set_mailing(mailing, "paused")
-    world.settle(mailing, 1, Cause.SKIP)
+    world.settle(mailing, 1, TransitionCause.SKIP)
     world.store.finish(batch, NOW)
     assert (world.states(mailing), world.attempts(mailing)) == (["queued"], [0])
     world.set_mailing(mailing, "ready")
@@ -266,15 +288,15 @@ def test_a_row_skipped_because_its_mailing_pauses_waits_and_was_no_attempt(world
 
 def test_causes_of_operators_are_not_settled_by_workers(world: Any) -> None:
     mailing = world.ready("ann")
-    with pytest.raises(ValueError, match=r"<Cause.RESEND: 'j'> is not a worker's to settle"):
-        world.settle(mailing, 1, Cause.RESEND)
+    with pytest.raises(ValueError, match=r"<TransitionCause.RESEND: 'j'> is not a worker's to settle"):
+        world.settle(mailing, 1, TransitionCause.RESEND)
 
 
 def test_recording_settles_and_intends_together(world: Any) -> None:
     mailing = world.ready("ann", "bob")
     world.claim()
     world.store.intend("run1", [(mailing, 1)], NOW)
-    done = world.store.record("run1", [_result(mailing, Cause.ACCEPT)], [(mailing, 2)], NOW)
+    done = world.store.record("run1", [_result(mailing, TransitionCause.ACCEPT)], [(mailing, 2)], NOW)
     assert done == {(mailing, 2)}
     assert world.states(mailing) == ["accepted", "sending"]
 
@@ -282,8 +304,8 @@ def test_recording_settles_and_intends_together(world: Any) -> None:
 def test_a_deferred_row_waits_and_the_batch_with_it(world: Any) -> None:
     mailing = world.ready("ann", "bob")
     batch = world.claim()
-    _send(world, mailing, 1, Cause.DEFER, reply="451 later", not_before=NOW + MINUTE)
-    _send(world, mailing, 2, Cause.DEFER, not_before=NOW + 2 * MINUTE)
+    _send(world, mailing, 1, TransitionCause.DEFER, reply="451 later", not_before=NOW + MINUTE)
+    _send(world, mailing, 2, TransitionCause.DEFER, not_before=NOW + 2 * MINUTE)
     world.store.finish(batch, NOW)
     assert world.store.next_batch_at() == NOW + MINUTE
     assert world.store.claim("run2", NOW, NOW + LEASE) is None
@@ -303,13 +325,13 @@ def test_a_mailing_is_done_with_its_last_batch(world: Any) -> None:
         assert world.mailing_state(mailing) == "ready"
         world.store.finish(batch, NOW)
     assert world.mailing_state(mailing) == "done"
-    assert world.store.mailing(mailing).counts == {State.ACCEPTED: 2}
+    assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 2}
 
 
 def test_rows_in_doubt_do_not_hold_a_mailing_open(world: Any) -> None:
     mailing = world.ready("ann")
     batch = world.claim()
-    _send(world, mailing, 1, Cause.LOSE, reply="the line died")
+    _send(world, mailing, 1, TransitionCause.LOSE, reply="the line died")
     world.store.finish(batch, NOW)
     assert world.mailing_state(mailing) == "done"
     doubt = InDoubt(mailing=mailing, n=1, address="ann@example.org", at=NOW, reply="the line died")
@@ -372,15 +394,15 @@ def test_a_worker_that_comes_back_from_the_dead_is_fenced(world: Any) -> None:
     world.store.recover("new", NOW + LEASE, alone=False)
     world.claim("new", NOW + LEASE)
     assert world.store.intend("old", [(mailing, 1)], NOW + LEASE) == set()
-    world.settle(mailing, 1, Cause.REJECT, run="old")
+    world.settle(mailing, 1, TransitionCause.REJECT, run="old")
     assert world.states(mailing) == ["claimed"]
 
 
 def test_recovery_keeps_the_time_a_deferred_row_waits_for(world: Any) -> None:
     mailing = world.ready("ann", "bob")
     world.claim("dead")
-    _send(world, mailing, 1, Cause.DEFER, "dead", not_before=NOW + MINUTE)
-    _send(world, mailing, 2, Cause.ACCEPT, "dead")
+    _send(world, mailing, 1, TransitionCause.DEFER, "dead", not_before=NOW + MINUTE)
+    _send(world, mailing, 2, TransitionCause.ACCEPT, "dead")
     world.store.recover("mine", NOW, alone=True)
     assert world.store.next_batch_at() == NOW + MINUTE
 
@@ -389,11 +411,11 @@ def test_nothing_of_a_cancelled_mailing_is_queued_again(world: Any) -> None:
     mailing = world.ready("ann", "bob", "cy")
     world.claim("dead")
     world.store.intend("dead", [(mailing, 1)], NOW)
-    _send(world, mailing, 2, Cause.DEFER, "dead", not_before=NOW + MINUTE)
+    _send(world, mailing, 2, TransitionCause.DEFER, "dead", not_before=NOW + MINUTE)
     world.set_mailing(mailing, "cancelled")
     assert world.store.recover("mine", NOW, alone=True) == 1
     assert world.states(mailing) == ["unknown", "cancelled", "cancelled"]
-    assert world.store.resolve([_result(mailing, Cause.RESEND)], NOW)
+    assert world.store.resolve([_result(mailing, TransitionCause.RESEND)], NOW)
     assert world.states(mailing) == ["cancelled"] * 3
     assert world.mailing_state(mailing) == "cancelled"
 
@@ -402,7 +424,7 @@ def _doubt(world: Any) -> int:
     """A done mailing with one row in doubt."""
     mailing = world.ready("ann", "bob")
     batch = world.claim()
-    _send(world, mailing, 1, Cause.LOSE, reply="the line died")
+    _send(world, mailing, 1, TransitionCause.LOSE, reply="the line died")
     _send(world, mailing, 2)
     world.store.finish(batch, NOW)
     assert world.mailing_state(mailing) == "done"
@@ -413,12 +435,12 @@ def _doubt(world: Any) -> int:
 @pytest.mark.parametrize(
     ("cause", "state"),
     [
-        (Cause.ASSUME, "accepted"),
-        (Cause.FOUND_ACCEPTED, "accepted"),
-        (Cause.FOUND_REJECTED, "rejected"),
+        (TransitionCause.ASSUME, "accepted"),
+        (TransitionCause.FOUND_ACCEPTED, "accepted"),
+        (TransitionCause.FOUND_REJECTED, "rejected"),
     ],
 )
-def test_a_doubt_is_resolved_to_an_end_once(world: Any, cause: Cause, state: str) -> None:
+def test_a_doubt_is_resolved_to_an_end_once(world: Any, cause: TransitionCause, state: str) -> None:
     mailing = _doubt(world)
     assert world.store.resolve([_result(mailing, cause, reply="found")], NOW)
     assert world.states(mailing) == [state, "accepted"]
@@ -428,8 +450,8 @@ def test_a_doubt_is_resolved_to_an_end_once(world: Any, cause: Cause, state: str
     assert world.mailing_state(mailing) == "done"
 
 
-@pytest.mark.parametrize("cause", [Cause.RESEND, Cause.FOUND_ABSENT])
-def test_a_doubt_resolved_to_send_again_opens_batch_and_mailing(world: Any, cause: Cause) -> None:
+@pytest.mark.parametrize("cause", [TransitionCause.RESEND, TransitionCause.FOUND_ABSENT])
+def test_a_doubt_resolved_to_send_again_opens_batch_and_mailing(world: Any, cause: TransitionCause) -> None:
     mailing = _doubt(world)
     assert world.store.resolve([_result(mailing, cause)], NOW + MINUTE)
     assert world.states(mailing) == ["queued", "accepted"]
@@ -444,8 +466,8 @@ def test_a_doubt_resolved_to_send_again_opens_batch_and_mailing(world: Any, caus
 def test_a_doubt_resolved_while_its_batch_is_leased_has_its_turn_after(world: Any) -> None:
     mailing = world.ready("ann", "bob")
     batch = world.claim()
-    _send(world, mailing, 1, Cause.LOSE)
-    assert world.store.resolve([_result(mailing, Cause.RESEND)], NOW)
+    _send(world, mailing, 1, TransitionCause.LOSE)
+    assert world.store.resolve([_result(mailing, TransitionCause.RESEND)], NOW)
     assert world.store.claim("run2", NOW, NOW + LEASE) is None
     _send(world, mailing, 2)
     world.store.finish(batch, NOW)
@@ -454,20 +476,23 @@ def test_a_doubt_resolved_while_its_batch_is_leased_has_its_turn_after(world: An
 
 def test_only_what_is_in_doubt_is_resolved(world: Any) -> None:
     mailing = world.ready("ann")
-    assert not world.store.resolve([_result(mailing, Cause.RESEND)], NOW)
-    assert not world.store.resolve([_result(99, Cause.ASSUME)], NOW)
-    with pytest.raises(ValueError, match=r"<Cause.ACCEPT: 'c'> does not start at unknown"):
-        world.store.resolve([_result(mailing, Cause.ACCEPT)], NOW)
+    assert not world.store.resolve([_result(mailing, TransitionCause.RESEND)], NOW)
+    assert not world.store.resolve([_result(99, TransitionCause.ASSUME)], NOW)
+    with pytest.raises(ValueError, match=r"<TransitionCause.ACCEPT: 'c'> does not start at unknown"):
+        world.store.resolve([_result(mailing, TransitionCause.ACCEPT)], NOW)
 
 
 def test_mailings_come_newest_first_with_counts(world: Any) -> None:
     first = world.ready("ann", "bob")
     world.claim()
-    world.settle(first, 1, Cause.REJECT, reply="550 no")
+    world.settle(first, 1, TransitionCause.REJECT, reply="550 no")
     second = world.store.start(world.new_mailing(), NOW)
     found = world.store.mailings()
     assert [mailing.id for mailing in found] == [second, first]
-    assert [mailing.counts for mailing in found] == [{}, {State.REJECTED: 1, State.CLAIMED: 1}]
+    assert [mailing.counts for mailing in found] == [
+        {},
+        {DeliveryState.REJECTED: 1, DeliveryState.CLAIMED: 1},
+    ]
     assert world.store.mailing(first) == found[1]
     assert world.store.mailing(99) is None
 
@@ -477,7 +502,7 @@ def test_replies_are_counted_most_frequent_first_and_at_most_twenty(world: Any) 
     mailing = world.ready(*names)
     world.claim()
     for n in range(1, 25):
-        world.settle(mailing, n, Cause.REJECT, reply="550 no" if n < 3 else f"551 {n:02}")
+        world.settle(mailing, n, TransitionCause.REJECT, reply="550 no" if n < 3 else f"551 {n:02}")
     replies = world.store.replies(mailing)
     assert replies[:2] == [("550 no", 2), ("551 03", 1)]
     assert len(replies) == 20
@@ -498,7 +523,7 @@ def test_acceptances_that_differ_by_their_numbers_are_one_reply(world: Any) -> N
     world.claim()
     for n, word in ((1, "4Z1"), (2, "4Z2")):
         _send(world, mailing, n, reply=f"250 2.0.0 Ok: queued as {word}")
-    world.settle(mailing, 3, Cause.REJECT, reply="550 no")
+    world.settle(mailing, 3, TransitionCause.REJECT, reply="550 no")
     assert world.store.replies(mailing) == [("250 2.0.0 Ok: queued as ...", 2), ("550 no", 1)]
 
 
@@ -507,18 +532,18 @@ def test_several_doubts_are_decided_together_each_once_and_their_batches_counted
     for lo in (1, 3):
         batch = world.claim()
         for n in (lo, lo + 1):
-            _send(world, mailing, n, Cause.ACCEPT if n == 2 else Cause.LOSE)
+            _send(world, mailing, n, TransitionCause.ACCEPT if n == 2 else TransitionCause.LOSE)
         world.store.finish(batch, NOW)
-    again = [Result(mailing=mailing, n=n, cause=Cause.RESEND) for n in (3, 2, 1)]
-    other = Result(mailing=mailing, n=4, cause=Cause.ASSUME, reply="taken for accepted")
+    again = [DeliveryResult(mailing=mailing, n=n, cause=TransitionCause.RESEND) for n in (3, 2, 1)]
+    other = DeliveryResult(mailing=mailing, n=4, cause=TransitionCause.ASSUME, reply="taken for accepted")
     assert world.store.resolve([other, *again], NOW) == 3
     assert world.states(mailing) == ["queued", "accepted", "queued", "accepted"]
-    assert world.store.mailing(mailing).counts == {State.QUEUED: 2, State.ACCEPTED: 2}
+    assert world.store.mailing(mailing).counts == {DeliveryState.QUEUED: 2, DeliveryState.ACCEPTED: 2}
     assert world.mailing_state(mailing) == "ready"
     assert world.store.resolve(again, NOW) == 0
     assert [world.claim().lo for _ in range(2)] == [1, 3]
     with pytest.raises(ValueError, match="does not start at unknown"):
-        world.store.resolve([Result(mailing=mailing, n=1, cause=Cause.CLAIM)], NOW)
+        world.store.resolve([DeliveryResult(mailing=mailing, n=1, cause=TransitionCause.CLAIM)], NOW)
 
 
 def test_a_row_whose_intent_missed_while_another_run_had_it_is_not_skipped(world: Any) -> None:
@@ -529,8 +554,8 @@ def test_a_row_whose_intent_missed_while_another_run_had_it_is_not_skipped(world
     world.store.recover("run2", later, alone=False)
     assert world.store.intend("run1", [(mailing, 1)], later) == set()
     world.claim("run1", later)
-    world.settle(mailing, 1, Cause.SKIP)
+    world.settle(mailing, 1, TransitionCause.SKIP)
     assert world.states(mailing) == ["claimed", "claimed"]
     world.erase("ann", later)
-    world.settle(mailing, 1, Cause.SKIP)
+    world.settle(mailing, 1, TransitionCause.SKIP)
     assert world.states(mailing) == ["skipped", "claimed"]

@@ -8,8 +8,8 @@ import pytest
 
 from publisher.core.errors import Conflict, StoreError
 from publisher.core.posts.assets import Asset
-from publisher.core.posts.post import Image, Markup, body_hash
-from publisher.core.publishing.log import Head, Kind
+from publisher.core.posts.post import Image, MarkupLanguage, body_hash
+from publisher.core.publishing.log import LogHead, LogKind
 from publisher.core.publishing.plan import Plan
 from publisher.core.site import Person
 from publisher.stores import open_store
@@ -19,12 +19,12 @@ HOUR = timedelta(hours=1)
 
 
 def test_a_new_log_is_empty_and_has_no_baseline(store: Any) -> None:
-    assert store.head() == Head(seq=0, at=None, baseline_at=None)
+    assert store.head() == LogHead(seq=0, at=None, baseline_at=None)
     assert (store.known(), store.newest(10), store.fresh(0, 10)) == ([], [], [])
 
 
 def test_the_baseline_is_recorded_even_when_there_is_nothing(world: Any) -> None:
-    assert world.apply(baseline=True) == Head(seq=0, at=None, baseline_at=NOW)
+    assert world.apply(baseline=True) == LogHead(seq=0, at=None, baseline_at=NOW)
 
 
 def test_the_baseline_is_recorded_once(world: Any) -> None:
@@ -48,7 +48,7 @@ def test_published_posts_get_gapless_numbers_in_order(world: Any) -> None:
 
 def test_a_whole_post_comes_back_as_it_went_in(world: Any) -> None:
     given = {
-        "markup": Markup.HTML,
+        "markup": MarkupLanguage.HTML,
         "modified": NOW - HOUR + timedelta(microseconds=123456),
         "explicit_id": "tag:x",
         "aliases": ("/old/",),
@@ -68,7 +68,7 @@ def test_a_whole_post_comes_back_as_it_went_in(world: Any) -> None:
 
 def test_bodies_are_kept_exactly_and_once(world: Any) -> None:
     body = "Half \ud83d and \0 and \r\n."
-    changes = [world.change(Kind.PUBLISHED, name, body=body) for name in ("one", "two")]
+    changes = [world.change(LogKind.PUBLISHED, name, body=body) for name in ("one", "two")]
     world.apply(*changes, body=body)
     assert world.store.bodies([body_hash(body), "unknown"]) == {body_hash(body): body}
     assert world.sql("SELECT count(*) FROM bodies") == [(1,)]
@@ -76,7 +76,7 @@ def test_bodies_are_kept_exactly_and_once(world: Any) -> None:
 
 def test_a_body_that_was_not_handed_over_stops_the_whole_plan(world: Any) -> None:
     with pytest.raises(StoreError, match="the database refused: FOREIGN KEY constraint failed"):
-        world.apply(world.change(Kind.PUBLISHED, "one", body="Not handed over."))
+        world.apply(world.change(LogKind.PUBLISHED, "one", body="Not handed over."))
     assert world.store.head().seq == 0
     assert world.store.known() == []
 
@@ -84,7 +84,7 @@ def test_a_body_that_was_not_handed_over_stops_the_whole_plan(world: Any) -> Non
 def test_a_plan_for_another_head_is_refused_and_nothing_happens(world: Any) -> None:
     world.publish("one")
     with pytest.raises(Conflict) as error:
-        world.apply(world.change(Kind.PUBLISHED, "two"), head=0)
+        world.apply(world.change(LogKind.PUBLISHED, "two"), head=0)
     assert str(error.value) == (
         "log: the log stands at 1, the plan was made at 0; somebody else published first: publish again"
     )
@@ -97,7 +97,7 @@ def test_of_two_who_publish_at_once_one_is_refused(world: Any, store_url: str) -
 
     def publish(name: str) -> None:
         mine = open_store(store_url, create=False)
-        plan = Plan(head=0, baseline=False, changes=(world.change(Kind.PUBLISHED, name),))
+        plan = Plan(head=0, baseline=False, changes=(world.change(LogKind.PUBLISHED, name),))
         barrier.wait()
         try:
             outcomes.append(str(mine.apply(plan, {body_hash("Text."): "Text."}, NOW).seq))
@@ -118,7 +118,7 @@ def test_many_writers_who_try_again_leave_a_gapless_log(world: Any, store_url: s
     def publish(name: str) -> None:
         mine = open_store(store_url, create=False)
         for n in range(5):
-            change = world.change(Kind.PUBLISHED, f"{name}-{n}")
+            change = world.change(LogKind.PUBLISHED, f"{name}-{n}")
             while True:
                 plan = Plan(head=mine.head().seq, baseline=False, changes=(change,))
                 try:
@@ -137,15 +137,15 @@ def test_many_writers_who_try_again_leave_a_gapless_log(world: Any, store_url: s
 
 
 def test_the_log_never_goes_back_in_time(world: Any) -> None:
-    world.apply(world.change(Kind.PUBLISHED, "one"), now=NOW)
-    world.apply(world.change(Kind.PUBLISHED, "two"), now=NOW - HOUR)
+    world.apply(world.change(LogKind.PUBLISHED, "one"), now=NOW)
+    world.apply(world.change(LogKind.PUBLISHED, "two"), now=NOW - HOUR)
     assert world.store.head().at == NOW
     assert len(world.sql("SELECT DISTINCT at FROM log")) == 1
 
 
 def test_instants_are_cut_to_milliseconds_and_come_back_in_utc(world: Any) -> None:
     at = datetime(2024, 10, 25, 15, 0, 0, 123999, tzinfo=UTC)
-    assert world.apply(world.change(Kind.PUBLISHED, "one"), now=at).at == at.replace(microsecond=123000)
+    assert world.apply(world.change(LogKind.PUBLISHED, "one"), now=at).at == at.replace(microsecond=123000)
 
 
 def test_a_naive_instant_is_refused(world: Any) -> None:
@@ -170,7 +170,7 @@ def test_a_post_that_is_news_was_updated_when_it_came_out_whatever_its_author_sa
         (NOW, True),
         (NOW + timedelta(milliseconds=1), True),
     ]
-    world.apply(world.change(Kind.UPDATED, "one", title="Another"))
+    world.apply(world.change(LogKind.UPDATED, "one", title="Another"))
     assert not world.store.known()[0].first
 
 
@@ -193,7 +193,7 @@ def test_updated_is_never_before_published_even_by_a_microsecond(world: Any) -> 
 def test_an_update_keeps_the_place_and_brings_revision_and_instant(world: Any) -> None:
     world.publish("one")
     first = world.store.known()[0]
-    world.apply(world.change(Kind.UPDATED, "one", title="One, again"), now=NOW + HOUR)
+    world.apply(world.change(LogKind.UPDATED, "one", title="One, again"), now=NOW + HOUR)
     second = world.store.known()[0]
     assert (second.first_seq, second.updated_at, second.post.title) == (1, NOW + HOUR, "One, again")
     pairs = [(first.id, second.post.revision), (first.id, first.post.revision)]
@@ -208,7 +208,7 @@ def test_a_revision_that_never_was_is_an_error(world: Any) -> None:
 
 def test_withdrawn_posts_leave_views_and_stay_known(world: Any) -> None:
     world.publish("one", "two")
-    world.apply(world.change(Kind.WITHDRAWN, "one"))
+    world.apply(world.change(LogKind.WITHDRAWN, "one"))
     assert [k.post.title for k in world.store.newest(10)] == ["Two"]
     assert [k.post.title for k in world.store.fresh(0, 9)] == ["Two"]
     assert [(k.post.title, k.live) for k in world.store.known()] == [("One", False), ("Two", True)]
@@ -217,8 +217,8 @@ def test_withdrawn_posts_leave_views_and_stay_known(world: Any) -> None:
 def test_a_restored_post_comes_back_to_its_old_place_unchanged(world: Any) -> None:
     world.publish("one", "two")
     before = world.store.known()
-    world.apply(world.change(Kind.WITHDRAWN, "one"))
-    world.apply(world.change(Kind.RESTORED, "one", tags=("new",)), now=NOW + HOUR)
+    world.apply(world.change(LogKind.WITHDRAWN, "one"))
+    world.apply(world.change(LogKind.RESTORED, "one", tags=("new",)), now=NOW + HOUR)
     after = world.store.known()
     assert [(k.live, k.first_seq, k.updated_at) for k in after] == [
         (k.live, k.first_seq, k.updated_at) for k in before
@@ -228,8 +228,8 @@ def test_a_restored_post_comes_back_to_its_old_place_unchanged(world: Any) -> No
 
 def test_a_post_restored_with_other_text_is_also_updated(world: Any) -> None:
     world.publish("one")
-    world.apply(world.change(Kind.WITHDRAWN, "one"))
-    world.apply(world.change(Kind.RESTORED, "one", title="Other"), now=NOW + HOUR)
+    world.apply(world.change(LogKind.WITHDRAWN, "one"))
+    world.apply(world.change(LogKind.RESTORED, "one", title="Other"), now=NOW + HOUR)
     assert world.store.known()[0].updated_at == NOW + HOUR
     id = world.store.known()[0].id
     assert world.store.versions([(id, world.post("one", title="Other").revision)])[0].post.title == "Other"
@@ -241,8 +241,8 @@ def test_a_restored_post_is_measured_by_what_readers_saw_whatever_named_it(world
     before = world.store.known()[0]
     world.sql("UPDATE revisions SET revision = 'older'")
     world.sql("UPDATE posts SET revision = 'older'")
-    world.apply(world.change(Kind.WITHDRAWN, "one"))
-    world.apply(world.change(Kind.RESTORED, "one"), now=NOW + HOUR)
+    world.apply(world.change(LogKind.WITHDRAWN, "one"))
+    world.apply(world.change(LogKind.RESTORED, "one"), now=NOW + HOUR)
     after = world.store.known()[0]
     assert (after.updated_at, after.revision) == (before.updated_at, "older")
 
@@ -250,11 +250,13 @@ def test_a_restored_post_is_measured_by_what_readers_saw_whatever_named_it(world
 def test_what_is_written_while_a_post_is_hidden_is_in_no_version_that_was_shown(world: Any) -> None:
     world.publish("one")
     known = world.store.known()[0]
-    world.apply(world.change(Kind.WITHDRAWN, "one"), touched=((known.id, world.post("one", title="Draft")),))
+    world.apply(
+        world.change(LogKind.WITHDRAWN, "one"), touched=((known.id, world.post("one", title="Draft")),)
+    )
     world.apply(touched=((known.id, world.post("one", title="Draft", tags=("t",))),))
     (shown,) = world.store.versions([(known.id, known.revision)])
     assert (shown.post.title, world.store.known()[0].post.title) == ("One", "Draft")
-    world.apply(world.change(Kind.RESTORED, "one", title="Draft"), now=NOW + HOUR)
+    world.apply(world.change(LogKind.RESTORED, "one", title="Draft"), now=NOW + HOUR)
     assert world.store.known()[0].updated_at == NOW + HOUR
 
 
@@ -284,7 +286,7 @@ def test_missing_scans_are_counted_from_the_first_and_found_clears_them(world: A
 def test_newest_is_by_first_publication_not_by_date(world: Any) -> None:
     world.publish("old", instant=NOW - HOUR)
     world.publish("backdated", instant=NOW - 9 * HOUR)
-    world.apply(world.change(Kind.UPDATED, "old", title="Old, again"))
+    world.apply(world.change(LogKind.UPDATED, "old", title="Old, again"))
     assert [k.post.title for k in world.store.newest(2)] == ["Backdated", "Old, again"]
     assert [k.post.title for k in world.store.newest(1)] == ["Backdated"]
 
@@ -292,11 +294,11 @@ def test_newest_is_by_first_publication_not_by_date(world: Any) -> None:
 def test_fresh_is_what_was_first_published_between_without_backfill(world: Any) -> None:
     world.publish("zero", backfill=True)
     world.publish("one", "two", "three")
-    world.apply(world.change(Kind.UPDATED, "one", title="One, again"))
+    world.apply(world.change(LogKind.UPDATED, "one", title="One, again"))
     assert [k.first_seq for k in world.store.fresh(0, 3)] == [2, 3]
     assert [k.first_seq for k in world.store.fresh(3, 99)] == [4]
     assert world.store.fresh(4, 99) == []
-    world.apply(world.change(Kind.WITHDRAWN, "two"), world.change(Kind.WITHDRAWN, "zero"))
+    world.apply(world.change(LogKind.WITHDRAWN, "two"), world.change(LogKind.WITHDRAWN, "zero"))
     shown = [world.id("two"), world.id("zero")]
     assert [k.first_seq for k in world.store.fresh(0, 9)] == [2, 4]
     assert [k.first_seq for k in world.store.fresh(0, 9, shown=shown)] == [2, 3, 4]

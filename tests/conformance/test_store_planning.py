@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from publisher.core.delivery.mailing import MailingKind, MailingState, State
-from publisher.core.digests.due import DueGroup, Stand
+from publisher.core.delivery.mailing import DeliveryState, MailingKind, MailingState
+from publisher.core.digests.due import CohortKey, DueGroup
 from publisher.core.errors import Conflict, StoreError
-from publisher.core.publishing.log import Kind
-from publisher.core.subscribers.preferences import Choices, Pace, Taste
+from publisher.core.publishing.log import LogKind
+from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -34,8 +34,8 @@ def test_due_readers_are_grouped_by_offset_with_their_oldest_due_time(world: Any
     world.active("eve", list="daily")
     world.join(world.reader("pat"))
     assert world.store.due(world.due()) == [
-        DueGroup(rhythm=1, stand=Stand(0), readers=2, oldest=NOW - HOUR),
-        DueGroup(rhythm=1, stand=Stand(1), readers=1, oldest=NOW),
+        DueGroup(rhythm=1, stand=CohortKey(0), readers=2, oldest=NOW - HOUR),
+        DueGroup(rhythm=1, stand=CohortKey(1), readers=1, oldest=NOW),
     ]
 
 
@@ -65,9 +65,9 @@ def test_readers_put_off_are_due_when_their_rhythm_is_and_stand_where_they_stood
     world.active("cy", due=NOW)
     world.beat()
     due = world.due()
-    assert world.store.put_off(due, limit=9, stands=[Stand(0)]) == 1
+    assert world.store.put_off(due, limit=9, stands=[CohortKey(0)]) == 1
     assert _stands(world) == [(0, NOW + DAY), (0, NOW + HOUR), (1, NOW)]
-    assert world.store.put_off(due, limit=9, stands=[Stand(0), Stand(1, taste=7)]) == 0
+    assert world.store.put_off(due, limit=9, stands=[CohortKey(0), CohortKey(1, taste=7)]) == 0
     assert world.store.put_off(due, limit=9, rhythms=[99]) == 0
     assert world.store.put_off(due, limit=9, rhythms=[1]) == 1
     assert _stands(world)[2] == (1, NOW + DAY)
@@ -79,8 +79,8 @@ def test_readers_passed_over_stand_at_the_head_and_never_further_back(world: Any
     world.active("bob", due=NOW)
     world.beat()
     due = world.due(head=1)
-    assert world.store.put_off(due, limit=9, stands=[Stand(0), Stand(2)], pass_over=True) == 2
-    assert world.store.put_off(due, limit=9, stands=[Stand(1), Stand(2)], pass_over=True) == 0
+    assert world.store.put_off(due, limit=9, stands=[CohortKey(0), CohortKey(2)], pass_over=True) == 2
+    assert world.store.put_off(due, limit=9, stands=[CohortKey(1), CohortKey(2)], pass_over=True) == 0
     assert _stands(world) == [(1, NOW + DAY), (2, NOW + DAY)]
 
 
@@ -88,7 +88,7 @@ def test_readers_are_put_off_in_chunks(world: Any) -> None:
     world.active(*(f"r{n}" for n in range(7)))
     world.beat()
     moved = []
-    while number := world.store.put_off(world.due(), limit=3, stands=[Stand(0)], pass_over=True):
+    while number := world.store.put_off(world.due(), limit=3, stands=[CohortKey(0)], pass_over=True):
         moved.append(number)
     assert moved == [3, 3, 1]
 
@@ -107,10 +107,10 @@ def test_readers_served_at_once_are_due_when_something_lies_after_them(world: An
     world.publish("one")
     world.active("bob", due=NOW)
     world.beat(None)
-    assert [group.stand for group in world.store.due(world.due())] == [Stand(0)]
+    assert [group.stand for group in world.store.due(world.due())] == [CohortKey(0)]
     assert world.store.due(world.due(head=0)) == []
     assert world.store.next_due() is None
-    assert world.store.put_off(world.due(), limit=9, stands=[Stand(0)], pass_over=True) == 1
+    assert world.store.put_off(world.due(), limit=9, stands=[CohortKey(0)], pass_over=True) == 1
     assert _stands(world) == [(1, NOW + timedelta(milliseconds=1)), (1, NOW)]
 
 
@@ -135,17 +135,19 @@ def test_readers_called_up_are_due_now(world: Any) -> None:
 
 
 def test_readers_of_another_taste_or_rhythm_are_groups_of_their_own(world: Any) -> None:
-    english = Choices(taste=Taste(topics=("Arts", "News"), language="en"))
-    evening = Choices(pace=Pace(cadence="weekly", on="fri", at=time(18, 30), timezone="Asia/Kathmandu"))
-    for name, choices in (("ann", Choices()), ("bob", english), ("cy", evening), ("dee", english)):
+    english = Preferences(taste=ContentPreference(topics=("Arts", "News"), language="en"))
+    evening = Preferences(
+        pace=SchedulePreference(cadence="weekly", on="fri", at=time(18, 30), timezone="Asia/Kathmandu")
+    )
+    for name, choices in (("ann", Preferences()), ("bob", english), ("cy", evening), ("dee", english)):
         world.join(replace(world.reader(name, active=True, due=NOW), choices=choices))
     groups = world.store.due(world.due())
     assert sorted(group.readers for group in groups) == [1, 1, 2]
     tastes = world.store.tastes([group.stand.taste for group in groups])
-    assert set(tastes.values()) == {Taste(), english.taste}
-    assert {beat.pace for beat in world.store.beats("weekly")} == {Pace(), evening.pace}
+    assert set(tastes.values()) == {ContentPreference(), english.taste}
+    assert {beat.pace for beat in world.store.beats("weekly")} == {SchedulePreference(), evening.pace}
     assert [s.choices for s in world.store.subscriptions(None, None)] == [
-        Choices(),
+        Preferences(),
         english,
         evening,
         english,
@@ -153,7 +155,7 @@ def test_readers_of_another_taste_or_rhythm_are_groups_of_their_own(world: Any) 
 
 
 def test_a_reader_who_pauses_is_not_due(world: Any) -> None:
-    world.join(replace(world.reader("ann", active=True, due=NOW), choices=Choices(paused=True)))
+    world.join(replace(world.reader("ann", active=True, due=NOW), choices=Preferences(paused=True)))
     assert world.store.due(world.due()) == []
     assert world.store.call_up("weekly", NOW + DAY, limit=9) == 0
     assert world.store.next_due() is None
@@ -167,7 +169,7 @@ def test_who_is_left_out_is_counted_by_why(world: Any) -> None:
     world.active("eve")
     world.suppress("eve", "bounce")
     world.join(world.reader("pat"))
-    world.join(replace(world.reader("fay", active=True, due=NOW), choices=Choices(paused=True)))
+    world.join(replace(world.reader("fay", active=True, due=NOW), choices=Preferences(paused=True)))
     left_out = {"later": 2, "unsubscribed": 1, "suppressed": 1, "pending": 1, "paused": 1}
     assert world.store.left_out(world.due()) == left_out
 
@@ -177,7 +179,7 @@ def test_each_reader_of_a_list_is_told_where_they_stand_and_why_they_are_left_ou
     world.publish("one")
     world.active("bob", due=NOW + HOUR)
     world.active("eve", list="daily")
-    world.join(replace(world.reader("fay", active=True, due=NOW), choices=Choices(paused=True)))
+    world.join(replace(world.reader("fay", active=True, due=NOW), choices=Preferences(paused=True)))
     [gone] = world.active("dee")
     world.store.unsubscribe(gone.id, 1, NOW)
     found = list(world.store.candidates(world.due()))
@@ -196,7 +198,7 @@ def test_corrections_are_for_those_who_had_the_post(world: Any) -> None:
     world.sql("UPDATE deliveries SET state = 'rejected' WHERE n = 2")
     world.active("cy", due=NOW)
     for body in ("Edited.", "Edited again."):
-        world.apply(world.change(Kind.CORRECTED, "first", body=body), body=body)
+        world.apply(world.change(LogKind.CORRECTED, "first", body=body), body=body)
     [correction] = world.store.corrections(0, 9, limit=5)
     assert correction == (3, 1, world.id("first"))
     world.store.call_up("weekly", NOW, limit=9)
@@ -214,7 +216,7 @@ def test_a_correction_is_not_for_who_had_the_post_in_an_earlier_life(world: Any)
     world.store.unsubscribe(ann.id, ann.generation, NOW)
     [(_, back)] = world.join(world.reader("ann"))
     assert world.store.confirm(back.id, back.generation, NOW, NOW).offset >= 1
-    world.apply(world.change(Kind.CORRECTED, "first", body="Edited."), body="Edited.")
+    world.apply(world.change(LogKind.CORRECTED, "first", body="Edited."), body="Edited.")
     world.store.call_up("weekly", NOW, limit=9)
     groups = world.store.due(world.due(corrections=tuple(world.store.corrections(0, 9, limit=5))))
     had = {group.stand.had: group.readers for group in groups}
@@ -223,8 +225,8 @@ def test_a_correction_is_not_for_who_had_the_post_in_an_earlier_life(world: Any)
 
 def test_the_log_is_ripe_up_to_what_entered_it_before(world: Any) -> None:
     assert (world.store.ripe(NOW), world.store.logged_at(1)) == (0, None)
-    world.apply(world.change(Kind.PUBLISHED, "one"), now=NOW)
-    world.apply(world.change(Kind.PUBLISHED, "two"), now=NOW + HOUR)
+    world.apply(world.change(LogKind.PUBLISHED, "one"), now=NOW)
+    world.apply(world.change(LogKind.PUBLISHED, "two"), now=NOW + HOUR)
     assert [world.store.ripe(NOW + n * HOUR) for n in (-1, 0, 1, 2)] == [0, 1, 2, 2]
     assert [world.store.logged_at(seq) for seq in (1, 2, 3)] == [NOW, NOW + HOUR, None]
 
@@ -324,7 +326,7 @@ def test_numbers_are_dense_across_chunks_and_batches_cover_them(world: Any) -> N
     assert {tuple(rest) for _, _, *rest in batches} == {("", 10, "open")}
     assert world.mailing_state(mailing) == "ready"
     assert world.store.mailing(mailing).planned == 23
-    assert world.store.mailing(mailing).counts == {State.QUEUED: 23}
+    assert world.store.mailing(mailing).counts == {DeliveryState.QUEUED: 23}
 
 
 def test_planning_moves_offset_and_due_time_of_exactly_the_planned(world: Any) -> None:
@@ -405,7 +407,7 @@ def test_a_message_for_one_is_ready_at_once_and_goes_first(world: Any) -> None:
     new = world.new_mailing(kind=MailingKind.CONFIRM, cohorts=(world.cohort(1, 0),))
     mailing = world.store.start_for_one(new, pending.id, NOW)
     found = world.store.mailing(mailing)
-    assert (found.state, found.planned, found.counts) == (MailingState.READY, 1, {State.QUEUED: 1})
+    assert (found.state, found.planned, found.counts) == (MailingState.READY, 1, {DeliveryState.QUEUED: 1})
     assert world.claim().mailing == mailing
 
 
@@ -421,18 +423,18 @@ def test_readers_whose_digest_is_skipped_are_due_when_their_rhythm_is_and_never_
     world.active("ann", "bob", due=NOW)
     world.store.set_beats({1: NOW + DAY})
     due = world.due()
-    assert world.store.skip(due, 99, [Stand(0)], limit=9) == 0
-    assert world.store.skip(due, 1, [Stand(7)], limit=9) == 0
-    assert world.store.skip(due, 1, [Stand(0)], limit=1) == 1
-    assert world.store.skip(due, 1, [Stand(0)], limit=9) == 1
+    assert world.store.skip(due, 99, [CohortKey(0)], limit=9) == 0
+    assert world.store.skip(due, 1, [CohortKey(7)], limit=9) == 0
+    assert world.store.skip(due, 1, [CohortKey(0)], limit=1) == 1
+    assert world.store.skip(due, 1, [CohortKey(0)], limit=9) == 1
     assert world.store.due(due) == []
     later = replace(due, now=NOW + DAY)
     [group] = world.store.due(later)
     assert (group.readers, group.skipped, group.oldest) == (2, True, NOW + DAY)
     assert [who.skipped for who in world.store.candidates(later)] == [True, True]
-    assert world.store.skip(later, 1, [Stand(0)], limit=9) == 0
-    assert world.store.put_off(later, limit=9, stands=[Stand(0)]) == 2  # for more posts: still skipped
+    assert world.store.skip(later, 1, [CohortKey(0)], limit=9) == 0
+    assert world.store.put_off(later, limit=9, stands=[CohortKey(0)]) == 2  # for more posts: still skipped
     again = replace(due, now=NOW + 2 * DAY)
     assert [one.skipped for one in world.store.due(again)] == [True]
-    assert world.store.put_off(again, limit=9, stands=[Stand(0)], pass_over=True) == 2
+    assert world.store.put_off(again, limit=9, stands=[CohortKey(0)], pass_over=True) == 2
     assert [one.skipped for one in world.store.due(replace(due, now=NOW + 3 * DAY))] == [False]

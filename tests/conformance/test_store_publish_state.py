@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from publisher.core.feeds.redirects import Fate, Move
+from publisher.core.feeds.redirects import Redirect, RedirectKind
 from publisher.core.feeds.websub import Ping
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
@@ -28,8 +28,8 @@ def test_a_fact_is_what_was_kept_last(store: Any) -> None:
 
 
 def test_an_address_has_one_fate_the_last(store: Any) -> None:
-    moved = Move(path="old.xml", fate=Fate.MOVED, target="feed.xml", at=NOW)
-    ended = Move(path="a.xml", fate=Fate.ENDED, at=NOW)
+    moved = Redirect(path="old.xml", fate=RedirectKind.MOVED, target="feed.xml", at=NOW)
+    ended = Redirect(path="a.xml", fate=RedirectKind.ENDED, at=NOW)
     store.save_moves([moved, ended])
     assert store.moves() == [ended, moved]
     again = replace(moved, target="https://new.example/feed.xml")
@@ -38,11 +38,11 @@ def test_an_address_has_one_fate_the_last(store: Any) -> None:
 
 
 def test_pages_of_withdrawn_posts_come_and_go_and_never_hide_a_wish(store: Any) -> None:
-    wish = Move(path="posts/a/index.html", fate=Fate.MOVED, target="posts/b/", at=NOW)
+    wish = Redirect(path="posts/a/index.html", fate=RedirectKind.MOVED, target="posts/b/", at=NOW)
     store.save_moves([wish])
     store.set_withdrawn(["posts/a/index.html", "posts/c/index.html"], NOW)
     store.set_withdrawn(["posts/a/index.html", "posts/c/index.html"], NOW + MINUTE)
-    gone = Move(path="posts/c/index.html", fate=Fate.WITHDRAWN, at=NOW)
+    gone = Redirect(path="posts/c/index.html", fate=RedirectKind.WITHDRAWN, at=NOW)
     assert store.moves() == [wish, gone]
     store.set_withdrawn([], NOW)
     assert store.moves() == [wish]

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from publisher.core.publishing.incremental import Names
-from publisher.core.publishing.log import Kind
+from publisher.core.publishing.incremental import PostKeys
+from publisher.core.publishing.log import LogKind
 
 
 def test_a_post_has_its_new_id_everywhere(world: Any) -> None:
     world.publish("a", "b")
-    world.apply(world.change(Kind.UPDATED, "a", title="Other"))
+    world.apply(world.change(LogKind.UPDATED, "a", title="Other"))
     world.active("ann")
     first, second = world.store.known()
     old, new = first.id, "https://old.example/a"
@@ -22,7 +22,7 @@ def test_a_post_has_its_new_id_everywhere(world: Any) -> None:
     assert [row[0] for row in world.sql("SELECT post_id FROM log ORDER BY seq")] == [new, other.id, new]
     assert world.store.cohorts(mailing) == [(1, [(new, first.post.revision)], "en")]
     assert [known.id for known in world.store.versions([(new, first.post.revision)])] == [new]
-    assert [known.id for known in world.store.known_by(Names(ids=frozenset({old, new})))] == [new]
+    assert [known.id for known in world.store.known_by(PostKeys(ids=frozenset({old, new})))] == [new]
     assert [known.id for known in world.store.fresh(0, 9)] == [new, other.id]
 
 

@@ -3,15 +3,15 @@
 from datetime import timedelta
 from typing import Any
 
-from publisher.core.delivery.holds import Order
-from publisher.core.delivery.mailing import Cause, MailingKind, Result, State
-from publisher.core.digests.due import Correction, Stand
+from publisher.core.delivery.holds import MailingCommand
+from publisher.core.delivery.mailing import DeliveryResult, DeliveryState, MailingKind, TransitionCause
+from publisher.core.digests.due import CohortKey, Correction
 
 NOW_AND_THEN = timedelta(seconds=1)
-STATES = (Cause.ACCEPT, Cause.REJECT, Cause.ACCEPT, Cause.LOSE)
+STATES = (TransitionCause.ACCEPT, TransitionCause.REJECT, TransitionCause.ACCEPT, TransitionCause.LOSE)
 
 
-def _sent(world: Any, *causes: Cause, batch: int = 100) -> int:
+def _sent(world: Any, *causes: TransitionCause, batch: int = 100) -> int:
     """A mailing to one reader for each cause, with what became of them; it is done."""
     mailing: int = world.ready(*(f"r{n}" for n in range(len(causes))), batch=batch)
     for lo in range(1, len(causes) + 1, batch):
@@ -33,9 +33,9 @@ def _rows(world: Any) -> int:
 
 
 def test_what_is_folded_is_counted_and_its_words_are_known_as_before(world: Any) -> None:
-    mailing = _sent(world, Cause.ACCEPT, Cause.REJECT, Cause.ACCEPT)
+    mailing = _sent(world, TransitionCause.ACCEPT, TransitionCause.REJECT, TransitionCause.ACCEPT)
     before = (world.store.mailing(mailing), world.store.totals(), world.store.replies(mailing))
-    assert before[1] == (1, {State.ACCEPTED: 2, State.REJECTED: 1})
+    assert before[1] == (1, {DeliveryState.ACCEPTED: 2, DeliveryState.REJECTED: 1})
     assert (_fold(world), _rows(world)) == (3, 0)
     assert (world.store.mailing(mailing), world.store.totals(), world.store.replies(mailing)) == before
     assert before[2] == [("said accept ...", 2), ("said reject 2", 1)]
@@ -43,32 +43,34 @@ def test_what_is_folded_is_counted_and_its_words_are_known_as_before(world: Any)
 
 
 def test_a_batch_with_a_doubt_stays_until_it_is_resolved(world: Any) -> None:
-    mailing = _sent(world, *STATES, Cause.ACCEPT, batch=2)
+    mailing = _sent(world, *STATES, TransitionCause.ACCEPT, batch=2)
     before = world.store.mailing(mailing).counts, world.store.replies(mailing)
     assert (_fold(world), _rows(world)) == (3, 2)
     assert (world.store.mailing(mailing).counts, world.store.replies(mailing)) == before
     [doubt] = world.store.in_doubt(mailing)
     assert (doubt.n, doubt.address) == (4, "r3@example.org")
-    result = Result(mailing=mailing, n=4, cause=Cause.ASSUME, reply="taken for accepted")
+    result = DeliveryResult(mailing=mailing, n=4, cause=TransitionCause.ASSUME, reply="taken for accepted")
     assert world.store.resolve([result], world.now)
     assert (_fold(world), _rows(world)) == (2, 0)
-    assert world.store.mailing(mailing).counts == {State.ACCEPTED: 4, State.REJECTED: 1}
+    assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 4, DeliveryState.REJECTED: 1}
     assert world.sql("SELECT lo, hi, state, accepted FROM batches") == [(1, 5, "folded", 4)]
 
 
 def test_a_doubt_that_is_sent_again_reopens_its_batch_beside_folded_ones(world: Any) -> None:
     mailing = _sent(world, *STATES, batch=2)
     assert _fold(world) == 2
-    assert world.store.resolve([Result(mailing=mailing, n=4, cause=Cause.RESEND)], world.now)
+    assert world.store.resolve(
+        [DeliveryResult(mailing=mailing, n=4, cause=TransitionCause.RESEND)], world.now
+    )
     assert world.mailing_state(mailing) == "ready"
     assert _fold(world) == 0
     batch = world.claim("run2")
     assert (batch.lo, batch.hi, [row.n for row in world.store.claimed(batch)]) == (3, 4, [4])
     world.store.intend("run2", [(mailing, 4)], world.now)
-    world.settle(mailing, 4, Cause.ACCEPT, run="run2")
+    world.settle(mailing, 4, TransitionCause.ACCEPT, run="run2")
     world.store.finish(batch, world.now)
     assert world.mailing_state(mailing) == "done"
-    assert world.store.mailing(mailing).counts == {State.ACCEPTED: 3, State.REJECTED: 1}
+    assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 3, DeliveryState.REJECTED: 1}
     assert _fold(world) == 2
 
 
@@ -76,17 +78,17 @@ def test_what_is_young_or_under_way_stays(world: Any) -> None:
     mailing = world.ready("ann", "bob", batch=1)
     batch = world.claim()
     world.store.intend("run1", [(mailing, 1)], world.now)
-    world.settle(mailing, 1, Cause.ACCEPT)
+    world.settle(mailing, 1, TransitionCause.ACCEPT)
     world.store.finish(batch, world.now)
     assert _fold(world) == 0
-    world.store.order(mailing, Order.CANCEL, world.now)
+    world.store.order(mailing, MailingCommand.CANCEL, world.now)
     assert world.store.fold(world.now, limit=100) == 0
     assert (_fold(world), _rows(world)) == (2, 0)
-    assert world.store.mailing(mailing).counts == {State.ACCEPTED: 1, State.CANCELLED: 1}
+    assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 1, DeliveryState.CANCELLED: 1}
 
 
 def test_a_part_is_folded_at_a_time_and_batches_side_by_side_become_one(world: Any) -> None:
-    mailing = _sent(world, *[Cause.ACCEPT] * 6, batch=2)
+    mailing = _sent(world, *[TransitionCause.ACCEPT] * 6, batch=2)
     assert [_fold(world, limit=n) for n in (1, 30, 1)] == [2, 4, 0]
     assert world.sql("SELECT mailing, lo, hi, accepted FROM batches") == [(mailing, 1, 6, 6)]
     assert world.sql("SELECT count(*) FROM stands") == [(0,)]
@@ -96,7 +98,9 @@ def test_addresses_in_the_words_of_servers_are_not_kept(world: Any) -> None:
     mailing = world.ready("ann", "bob")
     batch = world.claim()
     for n, name in ((1, "ann"), (2, "bob")):
-        world.settle(mailing, n, Cause.REJECT, reply=f"550 5.1.1 <{name}@example.org>: no such user")
+        world.settle(
+            mailing, n, TransitionCause.REJECT, reply=f"550 5.1.1 <{name}@example.org>: no such user"
+        )
     world.store.finish(batch, world.now)
     assert len(world.store.replies(mailing)) == 2
     assert _fold(world) == 2
@@ -107,11 +111,11 @@ def test_of_very_many_different_words_the_most_frequent_are_kept_and_all_are_cou
     mailing = world.ready(*(f"r{n}" for n in range(240)), batch=80)
     while batch := world.store.claim("run1", world.now, world.now + timedelta(minutes=5)):
         for n in range(batch.lo, batch.hi + 1):
-            world.settle(mailing, n, Cause.REJECT, reply="550 often" if n % 2 else f"550 once {n}")
+            world.settle(mailing, n, TransitionCause.REJECT, reply="550 often" if n % 2 else f"550 once {n}")
         world.store.finish(batch, world.now)
     assert sum(iter(lambda: _fold(world, limit=80), 0)) == 240
     assert world.store.replies(mailing)[:2] == [("550 often", 120), ("(other words)", 21)]
-    assert world.store.mailing(mailing).counts == {State.REJECTED: 240}
+    assert world.store.mailing(mailing).counts == {DeliveryState.REJECTED: 240}
 
 
 def test_a_correction_after_folding_is_for_those_who_had_the_post(world: Any) -> None:
@@ -121,14 +125,14 @@ def test_a_correction_after_folding_is_for_those_who_had_the_post(world: Any) ->
     mailing = world.store.start(world.new_mailing(cohorts=(world.cohort(1, 0, post),)), world.now)
     assert world.plan_all(mailing) == 2
     batch = world.claim()
-    for n, cause in ((1, Cause.ACCEPT), (2, Cause.REJECT)):
+    for n, cause in ((1, TransitionCause.ACCEPT), (2, TransitionCause.REJECT)):
         world.store.intend("run1", [(mailing, n)], world.now)
         world.settle(mailing, n, cause)
     world.store.finish(batch, world.now)
     due = world.due(head=2, now=world.now + timedelta(days=2), corrections=(Correction(2, 1, post[0]),))
     world.beat()
     before = [(group.stand, group.readers) for group in world.store.due(due)]
-    assert before == [(Stand(1, had=0), 1), (Stand(1, had=1), 1)]
+    assert before == [(CohortKey(1, had=0), 1), (CohortKey(1, had=1), 1)]
     assert (_fold(world), _rows(world)) == (2, 0)
     assert [(group.stand, group.readers) for group in world.store.due(due)] == before
 
@@ -140,7 +144,7 @@ def test_what_a_reader_was_shown_is_known_after_folding(world: Any) -> None:
     mailing = world.store.start(world.new_mailing(cohorts=(world.cohort(1, 0, post),)), world.now)
     world.plan_all(mailing)
     batch = world.claim()
-    for n, cause in ((1, Cause.ACCEPT), (2, Cause.REJECT)):
+    for n, cause in ((1, TransitionCause.ACCEPT), (2, TransitionCause.REJECT)):
         world.store.intend("run1", [(mailing, n)], world.now)
         world.settle(mailing, n, cause)
     world.store.finish(batch, world.now)
@@ -152,7 +156,7 @@ def test_what_a_reader_was_shown_is_known_after_folding(world: Any) -> None:
 
 
 def test_nobody_is_planned_again_and_whoever_was_mailed_is_still_somebody(world: Any) -> None:
-    mailing = _sent(world, Cause.ACCEPT, Cause.ACCEPT)
+    mailing = _sent(world, TransitionCause.ACCEPT, TransitionCause.ACCEPT)
     _fold(world)
     assert world.store.plan_chunk(mailing, limit=9, batch=9, now=world.now) == 0
     world.beat()
@@ -161,7 +165,7 @@ def test_nobody_is_planned_again_and_whoever_was_mailed_is_still_somebody(world:
     assert world.erase("r0", world.now) == 1
     assert world.store.of_person(key) == []
     assert world.sql("SELECT count(*) FROM receipts") == [(1,)]
-    assert world.store.mailing(mailing).counts == {State.ACCEPTED: 2}
+    assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 2}
 
 
 def test_a_confirmation_leaves_no_receipt(world: Any) -> None:
@@ -171,17 +175,17 @@ def test_a_confirmation_leaves_no_receipt(world: Any) -> None:
     mailing = world.store.start_for_one(new, pending.id, world.now)
     batch = world.claim()
     world.store.intend("run1", [(mailing, 1)], world.now)
-    world.settle(mailing, 1, Cause.ACCEPT, reply="250 ok")
+    world.settle(mailing, 1, TransitionCause.ACCEPT, reply="250 ok")
     world.store.finish(batch, world.now)
     assert _fold(world) == 1
     assert world.sql("SELECT count(*) FROM receipts") == [(0,)]
-    assert world.store.mailing(mailing).counts == {State.ACCEPTED: 1}
+    assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 1}
     assert world.store.replies(mailing) == [("250 ok", 1)]
 
 
 def test_counts_follow_a_reader_who_is_erased_while_a_mailing_waits(world: Any) -> None:
     mailing = world.ready("ann", "bob")
     world.erase("ann", world.now)
-    assert world.store.mailing(mailing).counts == {State.QUEUED: 1, State.SKIPPED: 1}
+    assert world.store.mailing(mailing).counts == {DeliveryState.QUEUED: 1, DeliveryState.SKIPPED: 1}
     [going] = world.store.under_way()
     assert (going.id, going.counts) == (mailing, world.store.mailing(mailing).counts)

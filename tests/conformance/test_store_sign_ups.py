@@ -11,7 +11,7 @@ import pytest
 from publisher.core.delivery.mailing import MailingKind
 from publisher.core.errors import Conflict
 from publisher.core.subscribers.confirmation_limits import SignUpDecision, SignUpOutcome, SignUpRequest
-from publisher.core.subscribers.subscription import State
+from publisher.core.subscribers.subscription import SubscriptionState
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -44,7 +44,7 @@ def confirmations(world: Any) -> int:
 def test_one_mail_asks_about_every_list_of_a_wish(world: Any) -> None:
     assert sign_up(world, wish(world, "ann", "weekly", "daily")) is SignUpOutcome.ASK
     assert confirmations(world) == 1
-    found = list(world.store.subscriptions(None, State.PENDING))
+    found = list(world.store.subscriptions(None, SubscriptionState.PENDING))
     assert [s.list for s in found] == ["weekly", "daily"]
     assert [s.id for s in world.store.asked_together(found[0].id)] == [found[1].id, found[0].id]
     assert world.store.confirm(found[1].id, 1, NOW, NOW)
@@ -113,7 +113,7 @@ def test_a_pending_reader_is_asked_again_after_a_quarter_of_an_hour(world: Any) 
 def test_never_ask_ends_what_waits_and_nothing_else(world: Any) -> None:
     sign_up(world, wish(world, "ann", "weekly", "daily"))
     [active] = world.active("bob")
-    waiting = [s.id for s in world.store.subscriptions(None, State.PENDING)]
+    waiting = [s.id for s in world.store.subscriptions(None, SubscriptionState.PENDING)]
     for _ in range(2):
         world.store.never_ask(BOX, [*waiting, active.id], NOW)
     assert [s.address for s in world.store.subscriptions(None, None)] == ["bob@example.org"]
@@ -140,7 +140,7 @@ def test_a_confirmation_at_once_plans_one_welcome(world: Any) -> None:
     mail = world.new_mailing(kind=MailingKind.WELCOME)
     with ThreadPoolExecutor(8) as pool:
         confirm = lambda _: world.store.confirm(pending.id, 1, NOW, NOW, welcome=mail)  # noqa: E731
-        assert {found.state for found in pool.map(confirm, range(8))} == {State.ACTIVE}
+        assert {found.state for found in pool.map(confirm, range(8))} == {SubscriptionState.ACTIVE}
     assert world.sql("SELECT kind, planned FROM mailings") == [("welcome", 1)]
 
 
@@ -150,5 +150,5 @@ def test_a_welcome_composed_before_the_last_post_is_composed_again(world: Any) -
     world.publish("one")
     with pytest.raises(Conflict):
         world.store.confirm(pending.id, 1, NOW, NOW, welcome=mail)
-    assert world.store.subscription(pending.id).state is State.PENDING
+    assert world.store.subscription(pending.id).state is SubscriptionState.PENDING
     assert world.store.confirm(pending.id, 1, NOW, NOW, welcome=replace(mail, head=1)).offset == 1

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from publisher.core.delivery.mailing import Cause, MailingKind
+from publisher.core.delivery.mailing import MailingKind, TransitionCause
 from publisher.core.subscribers.departures import Departure
-from publisher.core.subscribers.subscription import Joined, State
+from publisher.core.subscribers.subscription import SignupResult, SubscriptionState
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -27,18 +27,18 @@ def _kinds(world: Any) -> list[str]:
 
 def test_a_sign_up_waits_for_confirmation(world: Any) -> None:
     [(joined, subscription)] = world.join(world.reader("ann"))
-    assert joined is Joined.ADDED
+    assert joined is SignupResult.ADDED
     assert subscription == world.store.subscription(subscription.id)
     assert (subscription.list, subscription.address) == ("weekly", "ann@example.org")
-    assert (subscription.state, subscription.generation) == (State.PENDING, 1)
+    assert (subscription.state, subscription.generation) == (SubscriptionState.PENDING, 1)
     assert (subscription.next_due_at, subscription.created_at, subscription.confirmed_at) == (None, NOW, None)
 
 
 def test_an_active_reader_stands_at_the_head_and_has_a_due_time(world: Any) -> None:
     world.publish("one", "two")
     [(joined, subscription)] = world.join(world.reader("ann", active=True, own_wish=False, due=DUE))
-    assert joined is Joined.ADDED
-    assert (subscription.state, subscription.offset) == (State.ACTIVE, 2)
+    assert joined is SignupResult.ADDED
+    assert (subscription.state, subscription.offset) == (SubscriptionState.ACTIVE, 2)
     assert (subscription.next_due_at, subscription.confirmed_at) == (DUE, NOW)
 
 
@@ -54,7 +54,7 @@ def test_signing_up_again_changes_nothing(world: Any) -> None:
     [(_, pending)] = world.join(world.reader("ann"))
     [active] = world.active("bob", due=DUE)
     later = world.join(world.reader("ann"), world.reader("bob"), now=NOW + DAY)
-    assert later == [(Joined.ALREADY, pending), (Joined.ALREADY, active)]
+    assert later == [(SignupResult.ALREADY, pending), (SignupResult.ALREADY, active)]
 
 
 def test_a_pending_reader_is_activated_by_an_import_that_states_consent(world: Any) -> None:
@@ -63,56 +63,60 @@ def test_a_pending_reader_is_activated_by_an_import_that_states_consent(world: A
     [(joined, subscription)] = world.join(
         world.reader("ann", active=True, own_wish=False, due=DUE), now=NOW + DAY
     )
-    assert joined is Joined.ACTIVATED
-    assert (subscription.state, subscription.generation, subscription.offset) == (State.ACTIVE, 1, 1)
+    assert joined is SignupResult.ACTIVATED
+    assert (subscription.state, subscription.generation, subscription.offset) == (
+        SubscriptionState.ACTIVE,
+        1,
+        1,
+    )
     assert (subscription.created_at, subscription.confirmed_at) == (NOW, NOW + DAY)
 
 
 def test_who_left_comes_back_only_in_person_and_to_a_new_life(world: Any) -> None:
     _left(world, "ann")
     [(refused, _)] = world.join(world.reader("ann", active=True, own_wish=False, due=DUE))
-    assert refused is Joined.LEFT
+    assert refused is SignupResult.LEFT
     [(joined, subscription)] = world.join(world.reader("ann"), now=NOW + DAY)
-    assert joined is Joined.RETURNED
-    assert (subscription.state, subscription.generation) == (State.PENDING, 2)
+    assert joined is SignupResult.RETURNED
+    assert (subscription.state, subscription.generation) == (SubscriptionState.PENDING, 2)
     assert (subscription.created_at, subscription.confirmed_at) == (NOW + DAY, None)
 
 
 def test_who_returns_is_never_active_at_once(world: Any) -> None:
     _left(world, "ann")
     [(joined, subscription)] = world.join(world.reader("ann", active=True, own_wish=True, due=DUE))
-    assert (joined, subscription.state) == (Joined.RETURNED, State.PENDING)
+    assert (joined, subscription.state) == (SignupResult.RETURNED, SubscriptionState.PENDING)
     [(again, subscription)] = world.join(world.reader("ann", active=True, own_wish=True, due=DUE))
-    assert (again, subscription.state) == (Joined.ALREADY, State.PENDING)
+    assert (again, subscription.state) == (SignupResult.ALREADY, SubscriptionState.PENDING)
 
 
 def test_leaving_one_list_leaves_the_others(world: Any) -> None:
     _left(world, "ann")
     [(joined, _)] = world.join(world.reader("ann", own_wish=False), list="daily")
-    assert joined is Joined.ADDED
+    assert joined is SignupResult.ADDED
 
 
 @pytest.mark.parametrize("kind", ["bounce", "complaint", "operator"])
 @pytest.mark.parametrize("where", ["", "weekly"])
 def test_bounces_complaints_and_operators_keep_everybody_out(world: Any, kind: str, where: str) -> None:
     world.suppress("ann", kind, where)
-    assert world.join(world.reader("ann")) == [(Joined.LEFT, None)]
+    assert world.join(world.reader("ann")) == [(SignupResult.LEFT, None)]
     assert world.sql("SELECT count(*) FROM subscribers") == [(0,)]
 
 
 def test_an_address_suppressed_on_one_list_may_join_another(world: Any) -> None:
     world.suppress("ann", "bounce", "daily")
     [(joined, _)] = world.join(world.reader("ann"))
-    assert joined is Joined.ADDED
+    assert joined is SignupResult.ADDED
 
 
 @pytest.mark.parametrize("kind", ["left", "erased"])
 def test_who_left_everywhere_or_was_erased_comes_back_by_own_wish_only(world: Any, kind: str) -> None:
     world.suppress("ann", kind)
-    assert world.join(world.reader("ann", own_wish=False)) == [(Joined.LEFT, None)]
+    assert world.join(world.reader("ann", own_wish=False)) == [(SignupResult.LEFT, None)]
     assert world.sql("SELECT count(*) FROM subscribers") == [(0,)]
     [(joined, subscription)] = world.join(world.reader("ann", active=True, due=DUE))
-    assert (joined, subscription.state) == (Joined.RETURNED, State.PENDING)
+    assert (joined, subscription.state) == (SignupResult.RETURNED, SubscriptionState.PENDING)
     world.store.confirm(subscription.id, subscription.generation, DUE, NOW)
     assert _kinds(world) == []
 
@@ -121,8 +125,12 @@ def test_a_reader_named_twice_in_one_call_meets_what_the_first_naming_did(world:
     first = world.reader("ann")
     second = world.reader("ann", active=True, own_wish=False, due=DUE)
     told = world.join(first, second, first)
-    assert [joined for joined, _ in told] == [Joined.ADDED, Joined.ACTIVATED, Joined.ALREADY]
-    assert {subscription.state for _, subscription in told} == {State.ACTIVE}
+    assert [joined for joined, _ in told] == [
+        SignupResult.ADDED,
+        SignupResult.ACTIVATED,
+        SignupResult.ALREADY,
+    ]
+    assert {subscription.state for _, subscription in told} == {SubscriptionState.ACTIVE}
     assert world.sql("SELECT count(*) FROM subscriptions") == [(1,)]
 
 
@@ -132,14 +140,14 @@ def test_ten_thousand_readers_join_in_one_call_in_their_order(world: Any) -> Non
     ids = [subscription.id for _, subscription in told]
     assert ids == sorted(set(ids))
     assert [subscription.address for _, subscription in told] == [reader.address for reader in readers]
-    assert world.store.subscriber_counts() == {("weekly", State.ACTIVE): 10_000}
+    assert world.store.subscriber_counts() == {("weekly", SubscriptionState.ACTIVE): 10_000}
 
 
 def test_confirming_makes_active_at_the_head(world: Any) -> None:
     [(_, pending)] = world.join(world.reader("ann"))
     world.publish("one")
     active = world.store.confirm(pending.id, 1, DUE, NOW + DAY)
-    assert (active.state, active.offset, active.next_due_at) == (State.ACTIVE, 1, DUE)
+    assert (active.state, active.offset, active.next_due_at) == (SubscriptionState.ACTIVE, 1, DUE)
     assert active.confirmed_at == NOW + DAY
 
 
@@ -154,7 +162,7 @@ def test_an_old_confirmation_does_nothing_in_a_new_life(world: Any) -> None:
     _left(world, "ann")
     [(_, pending)] = world.join(world.reader("ann"))
     assert world.store.confirm(pending.id, 1, DUE, NOW) is None
-    assert world.store.subscription(pending.id).state is State.PENDING
+    assert world.store.subscription(pending.id).state is SubscriptionState.PENDING
 
 
 def test_who_left_cannot_come_back_by_an_old_confirmation(world: Any) -> None:
@@ -169,7 +177,7 @@ def test_confirming_lifts_what_the_reader_did_here_and_nothing_else(world: Any) 
     world.suppress("ann", "left", "daily")
     world.suppress("bob", "left")
     [(_, pending)] = world.join(world.reader("ann"))
-    assert world.store.confirm(pending.id, 2, DUE, NOW).state is State.ACTIVE
+    assert world.store.confirm(pending.id, 2, DUE, NOW).state is SubscriptionState.ACTIVE
     assert world.sql("SELECT list, kind FROM suppressions ORDER BY list DESC") == [
         ("daily", "left"),
         ("", "left"),
@@ -185,14 +193,14 @@ def test_an_address_that_bounced_meanwhile_cannot_be_confirmed(world: Any) -> No
 def test_leaving_is_idempotent_and_remembered(world: Any) -> None:
     [active] = world.active("ann")
     first = world.store.unsubscribe(active.id, 1, NOW)
-    assert (first.state, first.next_due_at) == (State.UNSUBSCRIBED, None)
+    assert (first.state, first.next_due_at) == (SubscriptionState.UNSUBSCRIBED, None)
     assert world.store.unsubscribe(active.id, 1, NOW + DAY) == first
     assert world.sql("SELECT list, kind FROM suppressions") == [("weekly", "left")]
 
 
 def test_a_pending_reader_may_leave(world: Any) -> None:
     [(_, pending)] = world.join(world.reader("ann"))
-    assert world.store.unsubscribe(pending.id, 1, NOW).state is State.UNSUBSCRIBED
+    assert world.store.unsubscribe(pending.id, 1, NOW).state is SubscriptionState.UNSUBSCRIBED
 
 
 def test_a_link_of_an_earlier_life_ends_nothing(world: Any) -> None:
@@ -200,7 +208,7 @@ def test_a_link_of_an_earlier_life_ends_nothing(world: Any) -> None:
     [(_, pending)] = world.join(world.reader("ann"))
     world.store.confirm(pending.id, 2, DUE, NOW)
     assert world.store.unsubscribe(pending.id, 1, NOW) is None
-    assert world.store.subscription(pending.id).state is State.ACTIVE
+    assert world.store.subscription(pending.id).state is SubscriptionState.ACTIVE
 
 
 def test_a_subscription_that_never_was_is_none(store: Any) -> None:
@@ -213,9 +221,9 @@ def test_subscriptions_are_streamed_in_the_order_they_came(world: Any) -> None:
     world.active(*(f"r{n}" for n in range(5_003)))
     world.join(world.reader("pat"))
     world.join(world.reader("r1"), list="daily")
-    addresses = [s.address for s in world.store.subscriptions("weekly", State.ACTIVE)]
+    addresses = [s.address for s in world.store.subscriptions("weekly", SubscriptionState.ACTIVE)]
     assert addresses == [f"r{n}@example.org" for n in range(5_003)]
-    assert [s.address for s in world.store.subscriptions(None, State.PENDING)] == [
+    assert [s.address for s in world.store.subscriptions(None, SubscriptionState.PENDING)] == [
         "pat@example.org",
         "r1@example.org",
     ]
@@ -236,10 +244,10 @@ def test_readers_are_counted_by_list_and_state(world: Any) -> None:
     _left(world, "dee")
     world.join(world.reader("ann"), list="daily")
     assert world.store.subscriber_counts() == {
-        ("weekly", State.ACTIVE): 2,
-        ("weekly", State.PENDING): 1,
-        ("weekly", State.UNSUBSCRIBED): 1,
-        ("daily", State.PENDING): 1,
+        ("weekly", SubscriptionState.ACTIVE): 2,
+        ("weekly", SubscriptionState.PENDING): 1,
+        ("weekly", SubscriptionState.UNSUBSCRIBED): 1,
+        ("daily", SubscriptionState.PENDING): 1,
     }
 
 
@@ -248,7 +256,7 @@ def test_readers_are_counted_in_parts_and_none_is_counted_twice(
 ) -> None:
     monkeypatch.setattr("publisher.stores.sql.subscribers.subscribers.COUNTED", 3)
     for number in range(8):  # the last part is empty, half full, full
-        active = {("weekly", State.ACTIVE): number} if number else {}
+        active = {("weekly", SubscriptionState.ACTIVE): number} if number else {}
         assert world.store.subscriber_counts() == active
         world.active(f"r{number}")
 
@@ -274,7 +282,7 @@ def test_a_sign_up_nobody_confirmed_is_forgotten_without_a_trace(world: Any) -> 
     mailing = _confirmation(world, old.id)
     world.claim()
     world.store.intend("run1", [(mailing, 1)], NOW)
-    world.settle(mailing, 1, Cause.ACCEPT, reply="250 ok")
+    world.settle(mailing, 1, TransitionCause.ACCEPT, reply="250 ok")
     world.join(world.reader("bob"), now=NOW + DAY)
     assert world.store.forget_pending(NOW + DAY) == 1
     assert world.store.subscription(old.id) is None
@@ -305,7 +313,7 @@ def test_who_had_a_digest_in_an_earlier_life_is_unsubscribed_again(world: Any) -
     [(_, returned)] = world.join(world.reader("ann"))
     _confirmation(world, returned.id)
     assert world.store.forget_pending(NOW + DAY) == 1
-    assert world.store.subscription(returned.id).state is State.UNSUBSCRIBED
+    assert world.store.subscription(returned.id).state is SubscriptionState.UNSUBSCRIBED
     assert [m.id for m in world.store.mailings()] == [mailing]
     assert _kinds(world) == ["left"]
 
@@ -317,7 +325,7 @@ def test_a_sign_up_whose_mail_is_on_its_way_is_not_forgotten_yet(world: Any) -> 
     assert world.store.forget_pending(NOW + DAY) == 0
     world.store.intend("run1", [(mailing, 1)], NOW)
     assert world.store.forget_pending(NOW + DAY) == 0
-    world.settle(mailing, 1, Cause.ACCEPT)
+    world.settle(mailing, 1, TransitionCause.ACCEPT)
     assert world.store.forget_pending(NOW + DAY) == 1
 
 
@@ -390,7 +398,7 @@ def test_who_is_forgotten_by_a_link_that_is_hardly_sent_upsets_no_run(world: Any
     assert [row.mailing for row in world.store.claimed(batch)] == [mailing]
     assert world.store.intend("run1", [(mailing, 1)], NOW) == {(mailing, 1)}
     assert world.erase("ann") == 1
-    world.settle(mailing, 1, Cause.ACCEPT)
+    world.settle(mailing, 1, TransitionCause.ACCEPT)
     world.store.finish(batch, NOW)
     assert world.store.mailing(mailing) is None
     assert world.sql("SELECT count(*) FROM batches") == [(0,)]

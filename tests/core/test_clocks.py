@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from publisher.core.times import (
     TOLERANCE,
-    Cause,
+    AheadCause,
     LastEntry,
     LogAhead,
     accepted,
@@ -43,7 +43,7 @@ def test_it_is_said_in_the_zone_of_the_site_with_what_was_written() -> None:
 
 def test_after_a_pretended_time_the_present_is_right_and_the_past_is_not() -> None:
     ahead = noted(NOON + DAY, NOON, LastEntry(at=NOON - DAY), None)
-    assert ahead == LogAhead(until=NOON + DAY, sure=NOON, cause=Cause.PRETENDED)
+    assert ahead == LogAhead(until=NOON + DAY, sure=NOON, cause=AheadCause.PRETENDED)
     last = LastEntry(at=NOON + DAY)
     assert behind(NOON, last, ahead) is None
     assert behind(NOON - timedelta(hours=1), last, ahead) is not None
@@ -53,7 +53,7 @@ def test_after_a_pretended_time_the_present_is_right_and_the_past_is_not() -> No
 def test_a_pretended_time_is_forgotten_once_the_clock_is_there() -> None:
     ahead = noted(NOON + DAY, NOON, None, None)
     later = noted(NOON + DAY / 2, NOON + DAY / 2, LastEntry(at=NOON + DAY), ahead)
-    assert later == LogAhead(until=NOON + DAY, sure=NOON + DAY / 2, cause=Cause.PRETENDED)
+    assert later == LogAhead(until=NOON + DAY, sure=NOON + DAY / 2, cause=AheadCause.PRETENDED)
     assert noted(NOON + DAY, NOON + DAY, LastEntry(at=NOON + DAY), later) is None
 
 

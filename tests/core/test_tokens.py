@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.errors import TokenError
-from publisher.core.tokens import Claim, KeyRing, Purpose, address_key, opaque, seal, unseal
+from publisher.core.tokens import Claim, KeyRing, Purpose, address_key, opaque, sign, verify
 
 NOW = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 OLD = KeyRing(current=1, keys={1: b"a" * 32})
@@ -28,31 +28,31 @@ claims = st.builds(
 
 def refused(token: str, *, purpose: Purpose = Purpose.UNSUBSCRIBE, now: datetime = NOW) -> None:
     with pytest.raises(TokenError, match=r"^token: not valid$"):
-        unseal(token, purpose, OLD, now)
+        verify(token, purpose, OLD, now)
 
 
 @given(claims)
 def test_a_token_says_what_was_sealed(claim: Claim) -> None:
-    token = seal(claim, OLD)
+    token = sign(claim, OLD)
     assert len(token) == 46
     assert set(token) <= set(ALPHABET)
-    assert unseal(token, claim.purpose, OLD, NOW) == claim
+    assert verify(token, claim.purpose, OLD, NOW) == claim
 
 
 @pytest.mark.parametrize("other", [p for p in Purpose if p is not Purpose.UNSUBSCRIBE])
 def test_a_token_is_good_for_its_purpose_only(other: Purpose) -> None:
-    refused(seal(CLAIM, OLD), purpose=other)
+    refused(sign(CLAIM, OLD), purpose=other)
 
 
 def test_a_token_carries_its_generation() -> None:
     again = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=7, generation=4)
-    assert seal(CLAIM, OLD) != seal(again, OLD)
-    assert unseal(seal(CLAIM, OLD), Purpose.UNSUBSCRIBE, OLD, NOW).generation == 3
+    assert sign(CLAIM, OLD) != sign(again, OLD)
+    assert verify(sign(CLAIM, OLD), Purpose.UNSUBSCRIBE, OLD, NOW).generation == 3
 
 
 def test_no_other_character_anywhere_makes_a_valid_token() -> None:
     """Every bit counts, the spare bits of the last character and other base64 spellings included."""
-    token = seal(CLAIM, OLD)
+    token = sign(CLAIM, OLD)
     for at, old in enumerate(token):
         for new in ALPHABET + "+/= .é\n":
             if new != old:
@@ -63,11 +63,11 @@ def test_a_token_in_another_spelling_is_refused() -> None:
     token = next(
         t
         for t in (
-            seal(Claim(purpose=Purpose.UNSUBSCRIBE, subscription=n, generation=1), OLD) for n in range(99)
+            sign(Claim(purpose=Purpose.UNSUBSCRIBE, subscription=n, generation=1), OLD) for n in range(99)
         )
         if "-" in t
     )
-    assert unseal(token, Purpose.UNSUBSCRIBE, OLD, NOW)
+    assert verify(token, Purpose.UNSUBSCRIBE, OLD, NOW)
     for spelling in (token.replace("-", "+"), token + "=", token + "==", token + "\n", " " + token):
         refused(spelling)
 
@@ -78,7 +78,7 @@ def test_a_made_up_text_is_no_token(text: str) -> None:
 
 
 def test_a_truncated_token_is_refused() -> None:
-    token = seal(CLAIM, OLD)
+    token = sign(CLAIM, OLD)
     for length in range(len(token)):
         refused(token[:length])
 
@@ -86,27 +86,27 @@ def test_a_truncated_token_is_refused() -> None:
 def test_a_token_ends_with_its_time_and_never_later() -> None:
     expires = NOW + timedelta(minutes=30, seconds=59)
     claim = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=7, generation=3, expires=expires)
-    token = seal(claim, OLD)
-    assert unseal(token, Purpose.UNSUBSCRIBE, OLD, NOW + timedelta(minutes=29, seconds=59))
+    token = sign(claim, OLD)
+    assert verify(token, Purpose.UNSUBSCRIBE, OLD, NOW + timedelta(minutes=29, seconds=59))
     refused(token, now=NOW + timedelta(minutes=30))
 
 
 def test_a_token_that_ended_at_the_dawn_of_time_is_not_eternal() -> None:
     dawn = datetime(1970, 1, 1, tzinfo=UTC)
-    refused(seal(Claim(purpose=Purpose.UNSUBSCRIBE, subscription=7, generation=3, expires=dawn), OLD))
+    refused(sign(Claim(purpose=Purpose.UNSUBSCRIBE, subscription=7, generation=3, expires=dawn), OLD))
 
 
 def test_old_tokens_live_on_after_a_new_key_and_die_with_theirs() -> None:
-    token = seal(CLAIM, OLD)
-    assert unseal(token, Purpose.UNSUBSCRIBE, ROTATED, NOW) == CLAIM
-    assert seal(CLAIM, ROTATED) != token
+    token = sign(CLAIM, OLD)
+    assert verify(token, Purpose.UNSUBSCRIBE, ROTATED, NOW) == CLAIM
+    assert sign(CLAIM, ROTATED) != token
     only_new = KeyRing(current=2, keys={2: b"b" * 32})
     with pytest.raises(TokenError):
-        unseal(token, Purpose.UNSUBSCRIBE, only_new, NOW)
+        verify(token, Purpose.UNSUBSCRIBE, only_new, NOW)
 
 
 def test_another_site_cannot_make_our_tokens() -> None:
-    refused(seal(CLAIM, KeyRing(current=1, keys={1: b"z" * 32})))
+    refused(sign(CLAIM, KeyRing(current=1, keys={1: b"z" * 32})))
 
 
 def test_the_key_of_an_address_ignores_case_and_outlives_rotation() -> None:

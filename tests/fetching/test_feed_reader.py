@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from publisher.core.errors import Refused
 from publisher.core.publishing.adoption import OldEntry, OldFeed
-from publisher.fetching.feed_reader import Reader
+from publisher.fetching.feed_reader import ForeignFeedReader
 
 AT = datetime(2024, 10, 25, 5, 0, tzinfo=UTC)
 HERE = "https://blog.example/feed.xml"
@@ -67,7 +67,7 @@ JSON = {
 
 
 def read(text: str | bytes, where: str = HERE) -> OldFeed:
-    return Reader().feed(text.encode() if isinstance(text, str) else text, where)
+    return ForeignFeedReader().feed(text.encode() if isinstance(text, str) else text, where)
 
 
 def only(text: str) -> OldEntry:
@@ -162,8 +162,8 @@ def test_what_is_no_feed_is_said(data: bytes) -> None:
 def test_a_page_names_its_feed_and_not_that_of_its_comments() -> None:
     page = """<!doctype html><link rel="alternate" type="application/rss+xml" title="Comments" href="/c/">
     <link rel=stylesheet href=a.css><link rel="alternate" type="application/rss+xml" href="feed/">"""
-    assert Reader().related(page.encode(), "https://blog.example/") == "https://blog.example/feed/"
-    assert Reader().related(b"<p>none", "https://blog.example/") == ""
+    assert ForeignFeedReader().related(page.encode(), "https://blog.example/") == "https://blog.example/feed/"
+    assert ForeignFeedReader().related(b"<p>none", "https://blog.example/") == ""
 
 
 @given(st.binary(max_size=300))

@@ -11,7 +11,7 @@ import pytest
 from servers import Answer, Asked, Server
 
 from publisher.core.errors import OutputError, PublisherError, Refused
-from publisher.fetching import Web, http_client
+from publisher.fetching import HttpClient, http_client
 
 HERE = {"127.0.0.1"}
 
@@ -41,27 +41,27 @@ def server() -> Iterator[Server]:
 
 def refusal(url: str, trusted: set[str] = HERE) -> str:
     with pytest.raises(PublisherError) as caught:
-        Web().get(url, trusted)
+        HttpClient().get(url, trusted)
     return str(caught.value)
 
 
 def test_a_document_is_fetched_by_a_client_that_says_its_name(server: Server) -> None:
-    assert Web().get(f"{server.url}feed.xml", HERE) == (f"{server.url}feed.xml", b"<rss/>")
+    assert HttpClient().get(f"{server.url}feed.xml", HERE) == (f"{server.url}feed.xml", b"<rss/>")
     assert server.asked[0].headers["user-agent"].startswith("Publisher/")
     assert server.asked[0].headers["host"] in server.url
 
 
 def test_packed_documents_are_unpacked_up_to_a_limit(server: Server) -> None:
-    assert Web().get(f"{server.url}packed", HERE)[1] == b"<rss/>"
+    assert HttpClient().get(f"{server.url}packed", HERE)[1] == b"<rss/>"
     assert "more than 33,554,432 bytes" in refusal(f"{server.url}bomb")
 
 
 def test_letters_of_an_address_are_sent_as_http_wants_them(server: Server) -> None:
-    assert b"caf" in Web().get(f"{server.url}café", HERE)[1]
+    assert b"caf" in HttpClient().get(f"{server.url}café", HERE)[1]
 
 
 def test_redirects_are_followed_and_not_for_ever(server: Server) -> None:
-    assert Web().get(f"{server.url}moved", HERE) == (f"{server.url}feed.xml", b"<rss/>")
+    assert HttpClient().get(f"{server.url}moved", HERE) == (f"{server.url}feed.xml", b"<rss/>")
     assert "more than 5 redirects" in refusal(f"{server.url}circle")
 
 
@@ -85,12 +85,14 @@ def test_a_server_that_is_not_there_is_one_line() -> None:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/"
     assert refusal(url) == f"{url}: cannot be fetched (Connection refused); try again later"
-    told = Web().post(url, {}, HERE)
+    told = HttpClient().post(url, {}, HERE)
     assert (told.ok, told.reply) == (False, "Connection refused")
 
 
 def test_a_form_is_posted_as_hubs_want_it(server: Server) -> None:
-    told = Web().post(f"{server.url}hub", {"hub.mode": "publish", "hub.url": "https://e.org/feed.atom"}, HERE)
+    told = HttpClient().post(
+        f"{server.url}hub", {"hub.mode": "publish", "hub.url": "https://e.org/feed.atom"}, HERE
+    )
     assert (told.ok, told.reply, told.wait) == (True, "204", None)
     (asked,) = server.asked
     assert (asked.method, asked.path) == ("POST", "/hub")
@@ -99,9 +101,9 @@ def test_a_form_is_posted_as_hubs_want_it(server: Server) -> None:
 
 
 def test_a_hub_that_refuses_is_a_value(server: Server) -> None:
-    told = Web().post(f"{server.url}bad-hub", {}, HERE)
+    told = HttpClient().post(f"{server.url}bad-hub", {}, HERE)
     assert (told.ok, told.reply, told.wait) == (False, "400 hub.url is unknown", timedelta(seconds=60))
-    assert not Web().post("nonsense", {}, HERE).ok
+    assert not HttpClient().post("nonsense", {}, HERE).ok
 
 
 def test_a_server_that_drips_for_ever_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,9 +122,9 @@ def test_a_server_that_drips_for_ever_is_left(monkeypatch: pytest.MonkeyPatch) -
         thread = threading.Thread(target=drip)
         thread.start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        told = Web().post(url, {}, HERE)
+        told = HttpClient().post(url, {}, HERE)
         with pytest.raises(OutputError, match="not done after 0 s"):
-            Web().get(url, HERE)
+            HttpClient().get(url, HERE)
         stop.set()
         thread.join()
     assert (told.ok, told.reply) == (False, "not done after 0 s")
@@ -130,4 +132,4 @@ def test_a_server_that_drips_for_ever_is_left(monkeypatch: pytest.MonkeyPatch) -
 
 def test_refusals_are_no_output_errors(server: Server) -> None:
     with pytest.raises(Refused):
-        Web().get(f"{server.url}nothing", HERE)
+        HttpClient().get(f"{server.url}nothing", HERE)

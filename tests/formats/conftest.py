@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from publisher.core.feeds.feed import Category, Enclosure, Entry, Feed, History, Tombstone
+from publisher.core.feeds.feed import Category, Enclosure, Feed, FeedEntry, History, Tombstone
 from publisher.core.posts.post import Image
 from publisher.core.site import Person
 
@@ -16,7 +16,7 @@ TAGS = "https://example.org/tags/"
 
 
 @pytest.fixture
-def entry() -> Callable[..., Entry]:
+def entry() -> Callable[..., FeedEntry]:
     """`entry(2, title="")`: the second newest post, with what is said otherwise."""
     return _entry
 
@@ -52,8 +52,8 @@ def rich_feed() -> Feed:
     )
 
 
-def _alliances() -> Entry:
-    return Entry(
+def _alliances() -> FeedEntry:
+    return FeedEntry(
         id="tag:example.org,2024:ART2410171545LFBZFV",
         url="https://example.org/2024/10/25/alliances/?a=1&b=2",
         title="Fish & <chips>: the \N{FISH} report ]]>",
@@ -81,8 +81,8 @@ def _alliances() -> Entry:
     )
 
 
-def _arabic() -> Entry:
-    return Entry(
+def _arabic() -> FeedEntry:
+    return FeedEntry(
         id="tag:example.org,2024:/2024/10/20/marhaban/",
         url="https://example.org/2024/10/20/marhaban/",
         title="مرحبا بالعالم",
@@ -94,8 +94,8 @@ def _arabic() -> Entry:
     )
 
 
-def _untitled() -> Entry:
-    return Entry(
+def _untitled() -> FeedEntry:
+    return FeedEntry(
         id="https://example.org/2024/2/29/note/",
         url="https://example.org/2024/2/29/note/",
         title="",
@@ -105,8 +105,8 @@ def _untitled() -> Entry:
     )
 
 
-def _khmer() -> Entry:
-    return Entry(
+def _khmer() -> FeedEntry:
+    return FeedEntry(
         id="urn:uuid:1225c695-cfb8-4ebb-aaaa-80da344efa6a",
         url="https://example.org/km/",
         title="សួស្តី",
@@ -117,7 +117,7 @@ def _khmer() -> Entry:
     )
 
 
-def _entry(number: int = 1, **fields: Any) -> Entry:
+def _entry(number: int = 1, **fields: Any) -> FeedEntry:
     given: dict[str, Any] = {
         "id": f"tag:example.org,2024:/{number}/",
         "url": f"https://example.org/{number}/",
@@ -127,10 +127,10 @@ def _entry(number: int = 1, **fields: Any) -> Entry:
         "summary": f"What {number} says",
         "content": f"<p>Body &amp; soul of {number}</p>",
     }
-    return Entry(**{**given, **fields})
+    return FeedEntry(**{**given, **fields})
 
 
-def _feed(*entries: Entry, **fields: Any) -> Feed:
+def _feed(*entries: FeedEntry, **fields: Any) -> Feed:
     given: dict[str, Any] = {
         "id": "tag:example.org,2024:feed",
         "title": "Notes & Queries",

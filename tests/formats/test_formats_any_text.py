@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from publisher.core.feeds.feed import Category, Entry, Feed
+from publisher.core.feeds.feed import Category, Feed, FeedEntry
 from publisher.core.site import Person
 from publisher.formats import FORMATS
 from publisher.formats.clean import cleaned, prepare
@@ -28,7 +28,7 @@ names = texts.filter(lambda text: bool(cleaned(text).strip()))
 
 @st.composite
 def feeds(draw: st.DrawFn) -> Feed:
-    entry = Entry(
+    entry = FeedEntry(
         id="tag:example.org,2024:a",
         url="https://example.org/a",
         title=draw(texts),

@@ -6,7 +6,7 @@ from typing import Any
 
 from lxml import etree
 
-from publisher.core.feeds.feed import Category, Entry, Feed
+from publisher.core.feeds.feed import Category, Feed, FeedEntry
 from publisher.core.site import Person
 from publisher.formats import FORMATS
 
@@ -14,7 +14,7 @@ AT = datetime(2024, 10, 25, 8, 38, 59, 880000, tzinfo=UTC)
 NS = {"a": "http://www.w3.org/2005/Atom"}
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
-MakeEntry = Callable[..., Entry]
+MakeEntry = Callable[..., FeedEntry]
 MakeFeed = Callable[..., Feed]
 
 

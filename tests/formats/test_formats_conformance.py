@@ -16,7 +16,7 @@ import pytest
 from lxml import etree
 from paths import SHARED
 
-from publisher.core.feeds.feed import Category, Enclosure, Entry, Feed, History, Tombstone
+from publisher.core.feeds.feed import Category, Enclosure, Feed, FeedEntry, History, Tombstone
 from publisher.core.posts.post import Image
 from publisher.core.site import Person
 from publisher.formats import FORMATS
@@ -28,7 +28,7 @@ NS = {"a": "http://www.w3.org/2005/Atom", "media": "http://search.yahoo.com/mrss
 every_format = pytest.mark.parametrize("name", FORMATS)
 
 
-def entry(number: int = 1, **fields: Any) -> Entry:
+def entry(number: int = 1, **fields: Any) -> FeedEntry:
     given: dict[str, Any] = {
         "id": f"tag:example.org,2024:/{number}/",
         "url": f"https://example.org/{number}/",
@@ -38,10 +38,10 @@ def entry(number: int = 1, **fields: Any) -> Entry:
         "summary": f"What {number} says",
         "content": f"<p>Body &amp; soul of {number}</p>",
     }
-    return Entry(**{**given, **fields})
+    return FeedEntry(**{**given, **fields})
 
 
-def feed(*entries: Entry, **fields: Any) -> Feed:
+def feed(*entries: FeedEntry, **fields: Any) -> Feed:
     given: dict[str, Any] = {
         "id": "tag:example.org,2024:feed",
         "title": "Notes & Queries",
@@ -146,7 +146,7 @@ def read_item(item: dict[str, Any], feed_language: str) -> Read:
     )
 
 
-def meant(e: Entry) -> Read:
+def meant(e: FeedEntry) -> Read:
     """What a reader should see of `e`, in an English feed."""
     content = f'<div dir="rtl">{e.content}</div>' if e.language == "ar" else e.content
     return Read(

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from publisher.core.feeds.feed import Category, Entry, Feed
+from publisher.core.feeds.feed import Category, Feed, FeedEntry
 from publisher.core.site import Person
 from publisher.formats import FORMATS
 
 AT = datetime(2024, 10, 25, 8, 38, 59, 880000, tzinfo=UTC)
 
-MakeEntry = Callable[..., Entry]
+MakeEntry = Callable[..., FeedEntry]
 MakeFeed = Callable[..., Feed]
 
 

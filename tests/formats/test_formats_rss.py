@@ -6,7 +6,7 @@ from typing import Any
 
 from lxml import etree
 
-from publisher.core.feeds.feed import Category, Entry, Feed
+from publisher.core.feeds.feed import Category, Feed, FeedEntry
 from publisher.core.site import Person
 from publisher.formats import FORMATS
 
@@ -17,7 +17,7 @@ NS = {
     "dc": "http://purl.org/dc/elements/1.1/",
 }
 
-MakeEntry = Callable[..., Entry]
+MakeEntry = Callable[..., FeedEntry]
 MakeFeed = Callable[..., Feed]
 
 

@@ -9,19 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.errors import PublisherError, Refused
-from publisher.imports.subscriber_files import ReaderFile, opened
+from publisher.imports.subscriber_files import SubscriberFile, opened
 
 HEAD = "Email,Name"
 ROWS = [["ann@example.org", "Ann"], ["bo@example.org", "Bö"]]
 
 
-def read(tmp_path: Path, data: bytes | str) -> ReaderFile:
+def read(tmp_path: Path, data: bytes | str) -> SubscriberFile:
     path = tmp_path / "readers.csv"
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return ReaderFile(path, "readers.csv")
+    return SubscriberFile(path, "readers.csv")
 
 
-def cells(file: ReaderFile) -> list[list[str]]:
+def cells(file: SubscriberFile) -> list[list[str]]:
     return [list(row) for _, row in file.rows()]
 
 
@@ -104,7 +104,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         PublisherError, match="cannot be read \\(No such file or directory\\); name a CSV file"
     ):
-        ReaderFile(tmp_path / "none.csv", "none.csv")
+        SubscriberFile(tmp_path / "none.csv", "none.csv")
 
 
 def test_standard_input_can_be_read_twice() -> None:
@@ -117,4 +117,4 @@ def test_no_bytes_break_the_reader(tmp_path_factory: pytest.TempPathFactory, dat
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(data)
     with suppress(PublisherError):
-        assert all(line > 0 and any(row) for line, row in ReaderFile(path, "any.csv").rows())
+        assert all(line > 0 and any(row) for line, row in SubscriberFile(path, "any.csv").rows())

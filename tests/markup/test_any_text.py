@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.post import Extension, Markup
+from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
 from publisher.markup import SafeMarkup
 from publisher.markup.html.fragments import pieces
 
@@ -27,11 +27,11 @@ SCRAPS = st.sampled_from(
 )  # fmt: skip
 
 
-READ = st.sampled_from([(), (Extension.MDX,), tuple(Extension)])
+READ = st.sampled_from([(), (MarkdownExtension.MDX,), tuple(MarkdownExtension)])
 """What a generator reads: nothing beyond CommonMark, MDX, all of it."""
 
 
-def check(body: str, kind: Markup, extensions: tuple[Extension, ...]) -> None:
+def check(body: str, kind: MarkupLanguage, extensions: tuple[MarkdownExtension, ...]) -> None:
     made = markup.html(body, kind, base_url=BASE, title="t", extensions=extensions)
     assert LEGAL.fullmatch(made)
     assert not re.search(r"<(?:script|style|iframe|form|object|embed|base|svg|textarea)", made)
@@ -52,13 +52,19 @@ def check(body: str, kind: Markup, extensions: tuple[Extension, ...]) -> None:
     assert cut == (len(made.encode()) > 50)
 
 
-@given(st.text(max_size=200), st.sampled_from(Markup), READ)
-def test_any_text_renders_safe(body: str, kind: Markup, extensions: tuple[Extension, ...]) -> None:
+@given(st.text(max_size=200), st.sampled_from(MarkupLanguage), READ)
+def test_any_text_renders_safe(
+    body: str, kind: MarkupLanguage, extensions: tuple[MarkdownExtension, ...]
+) -> None:
     check(body, kind, extensions)
 
 
 @given(
-    st.lists(st.one_of(SCRAPS, st.text(max_size=5)), max_size=25).map("".join), st.sampled_from(Markup), READ
+    st.lists(st.one_of(SCRAPS, st.text(max_size=5)), max_size=25).map("".join),
+    st.sampled_from(MarkupLanguage),
+    READ,
 )
-def test_scraps_of_markup_render_safe(body: str, kind: Markup, extensions: tuple[Extension, ...]) -> None:
+def test_scraps_of_markup_render_safe(
+    body: str, kind: MarkupLanguage, extensions: tuple[MarkdownExtension, ...]
+) -> None:
     check(body, kind, extensions)

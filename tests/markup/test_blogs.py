@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from publisher.core.posts.post import Markup
+from publisher.core.posts.post import MarkupLanguage
 from publisher.markup import SafeMarkup
 
 BASE = "https://blog.example/news/2024/a/"
@@ -15,7 +15,7 @@ QUICK = 3
 
 
 def html(body: str) -> str:
-    return markup.html(body, Markup.MARKDOWN, base_url=BASE, title="Title")
+    return markup.html(body, MarkupLanguage.MARKDOWN, base_url=BASE, title="Title")
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,11 @@ def test_template_code_that_is_taken_away_is_named_with_its_line() -> None:
         "{% raw %}{% z %}{% endraw %}\n"
         "{% assign a = 1 %}{{< youtube abcdefghijk >}}{{< /gallery >}}\n"
     )
-    assert markup.removed(body, Markup.MARKDOWN) == [(3, "{% foo bar %}"), (9, "{{< gallery dir='x' >}}")]
-    assert markup.removed("no code", Markup.MARKDOWN) == []
+    assert markup.removed(body, MarkupLanguage.MARKDOWN) == [
+        (3, "{% foo bar %}"),
+        (9, "{{< gallery dir='x' >}}"),
+    ]
+    assert markup.removed("no code", MarkupLanguage.MARKDOWN) == []
 
 
 def test_heavy_pictures_written_into_a_body_become_links() -> None:
@@ -112,7 +115,7 @@ def test_a_body_of_template_code_is_quick_to_render_and_to_check(scrap: str) -> 
     body = (scrap * (990_000 // len(scrap)))[:990_000]
     started = time.process_time()
     html(body)
-    assert len(markup.removed(body, Markup.MARKDOWN)) <= 50
+    assert len(markup.removed(body, MarkupLanguage.MARKDOWN)) <= 50
     assert time.process_time() - started < QUICK
 
 

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 from publisher.core.posts.assets import Placed
-from publisher.core.posts.post import Markup
+from publisher.core.posts.post import MarkupLanguage
 from publisher.markup import SafeMarkup
-from publisher.markup.markup import Kept
+from publisher.markup.markup import TextCache
 
 
 class Maker:
@@ -22,7 +22,7 @@ class Maker:
 
 
 def test_equal_inputs_are_made_once() -> None:
-    kept, make = Kept(), Maker("html")
+    kept, make = TextCache(), Maker("html")
     assert [kept.of(("a", 1), make) for _ in range(3)] == ["html"] * 3
     assert make.made == 1
     kept.of(("a", 2), make)
@@ -30,7 +30,7 @@ def test_equal_inputs_are_made_once() -> None:
 
 
 def test_the_longest_unused_goes_when_there_is_no_room() -> None:
-    kept, make = Kept(limit=10), Maker("four")
+    kept, make = TextCache(limit=10), Maker("four")
     for name in ("a", "b", "a", "c", "a"):
         kept.of((name,), make)
     assert make.made == 3
@@ -39,7 +39,7 @@ def test_the_longest_unused_goes_when_there_is_no_room() -> None:
 
 
 def test_what_is_longer_than_all_there_is_room_for_is_made_each_time() -> None:
-    kept, make = Kept(limit=3), Maker("four")
+    kept, make = TextCache(limit=3), Maker("four")
     kept.of(("a",), make)
     kept.of(("a",), make)
     assert make.made == 2
@@ -48,17 +48,19 @@ def test_what_is_longer_than_all_there_is_room_for_is_made_each_time() -> None:
 def test_everything_that_a_body_depends_on_tells_it_apart() -> None:
     markup = SafeMarkup("https://site.example/")
     body = "# T\n\n[a](b) ![](c.png)"
-    one = markup.html(body, Markup.MARKDOWN, base_url="https://x.example/1/", title="T")
+    one = markup.html(body, MarkupLanguage.MARKDOWN, base_url="https://x.example/1/", title="T")
     assert one == '<p><a href="https://x.example/1/b">a</a> <img src="https://x.example/1/c.png" alt=""></p>'
     assert "https://x.example/2/b" in markup.html(
-        body, Markup.MARKDOWN, base_url="https://x.example/2/", title="T"
+        body, MarkupLanguage.MARKDOWN, base_url="https://x.example/2/", title="T"
     )
-    assert "<h1" in markup.html(body, Markup.MARKDOWN, base_url="https://x.example/1/", title="U")
-    assert markup.html(body, Markup.HTML, base_url="https://x.example/1/", title="T") != one
+    assert "<h1" in markup.html(body, MarkupLanguage.MARKDOWN, base_url="https://x.example/1/", title="U")
+    assert markup.html(body, MarkupLanguage.HTML, base_url="https://x.example/1/", title="T") != one
     files = {"c.png": Placed(url="https://x.example/assets/c.png", width=1, height=2)}
-    placed = markup.html(body, Markup.MARKDOWN, base_url="https://x.example/1/", title="T", files=files)
+    placed = markup.html(
+        body, MarkupLanguage.MARKDOWN, base_url="https://x.example/1/", title="T", files=files
+    )
     assert 'width="1"' in placed
-    assert markup.html(body, Markup.MARKDOWN, base_url="https://x.example/1/", title="T") == one
+    assert markup.html(body, MarkupLanguage.MARKDOWN, base_url="https://x.example/1/", title="T") == one
 
 
 def test_how_bodies_are_made_is_loaded_with_the_first() -> None:

@@ -4,14 +4,14 @@ import time
 
 import pytest
 
-from publisher.core.posts.post import Extension, Markup
+from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
 from publisher.markup import SafeMarkup
 
 
-def html(body: str, *extensions: Extension) -> str:
+def html(body: str, *extensions: MarkdownExtension) -> str:
     markup = SafeMarkup("https://x.example/")
     base = "https://x.example/p/"
-    return markup.html(body, Markup.MARKDOWN, base_url=base, title="T", extensions=extensions)
+    return markup.html(body, MarkupLanguage.MARKDOWN, base_url=base, title="T", extensions=extensions)
 
 
 def test_what_stands_in_a_component_is_markdown_however_far_it_is_set_in() -> None:
@@ -98,7 +98,7 @@ def test_a_component_leaves_what_can_be_shown(body: str, shown: str) -> None:
     ],
 )  # fmt: skip
 def test_what_stands_in_html_is_markdown_where_mdx_reads_it(body: str, shown: str) -> None:
-    assert html(body, Extension.MDX) == shown
+    assert html(body, MarkdownExtension.MDX) == shown
 
 
 @pytest.mark.parametrize(
@@ -110,5 +110,5 @@ def test_many_components_take_time_that_grows_with_their_number(part: str) -> No
     began = time.process_time()
     html(part * (100_000 // len(part)))
     html(part * 1_900)
-    html(part * 1_900, Extension.MDX)
+    html(part * 1_900, MarkdownExtension.MDX)
     assert time.process_time() - began < 3

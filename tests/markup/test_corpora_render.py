@@ -10,7 +10,7 @@ from paths import SHARED
 from unpacking import unpack
 
 from publisher.core.mail.message import VERBATIM, finished
-from publisher.core.posts.post import BadPost, Parsed
+from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.markup import SafeMarkup
 from publisher.markup.html.fragments import pieces
 from publisher.sources import FolderSource, SourceRules
@@ -47,7 +47,7 @@ def test_every_post_of_real_blogs_is_read(blogs: Path) -> None:
 def test_every_post_of_real_blogs_renders_safe_and_self_contained(blogs: Path, step: int) -> None:
     markup = SafeMarkup()
     for item in islice(FolderSource(blogs, RULES).scan(), 0, None, step):
-        if not isinstance(item, Parsed):
+        if not isinstance(item, ParsedPost):
             continue
         post = item.post
         made = markup.html(item.body, post.markup, base_url=post.base_url, title=post.title)
@@ -66,7 +66,7 @@ def test_the_text_of_every_real_post_has_all_its_words_and_its_code_to_the_chara
 ) -> None:
     markup = SafeMarkup()
     for item in islice(FolderSource(blogs, RULES).scan(), 0, None, step):
-        if not isinstance(item, Parsed):
+        if not isinstance(item, ParsedPost):
             continue
         post = item.post
         made = markup.html(item.body, post.markup, base_url=post.base_url, title=post.title)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from publisher.core.posts.post import Markup
+from publisher.core.posts.post import MarkupLanguage
 from publisher.markup import SafeMarkup
 from publisher.markup.markdown.commonmark import to_html
 
@@ -18,7 +18,7 @@ QUICK = 3
 
 
 def html(body: str) -> str:
-    return markup.html(body, Markup.MARKDOWN, base_url=BASE, title="Title")
+    return markup.html(body, MarkupLanguage.MARKDOWN, base_url=BASE, title="Title")
 
 
 def quotation(*paragraphs: str) -> str:
@@ -125,7 +125,7 @@ def test_a_body_of_such_marks_is_quick(scrap: str) -> None:
 
 
 def test_nothing_in_a_comment_is_template_code_that_was_left_out() -> None:
-    assert markup.removed("{/* {{< a >}}\n\n*/}{{< b >}}", Markup.MARKDOWN) == [(3, "{{< b >}}")]
+    assert markup.removed("{/* {{< a >}}\n\n*/}{{< b >}}", MarkupLanguage.MARKDOWN) == [(3, "{{< b >}}")]
 
 
 @pytest.mark.parametrize(

@@ -4,26 +4,26 @@ import time
 
 import pytest
 
-from publisher.core.posts.post import Extension, Markup
+from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
 from publisher.markup import SafeMarkup
 
 BASE = "https://blog.example/news/2024/a/"
 QUICK = 3
 """Seconds of a slow machine; what is quadratic takes minutes."""
-LIQUID = (Extension.TEMPLATES, Extension.EJS)
-MDX = (Extension.MDX, Extension.MATH)
+LIQUID = (MarkdownExtension.TEMPLATES, MarkdownExtension.EJS)
+MDX = (MarkdownExtension.MDX, MarkdownExtension.MATH)
 VALUES = (("mood", "a *good* one"), ("version", "2"))
 markup = SafeMarkup("https://blog.example/news/")
 
 
-def html(body: str, *extensions: Extension) -> str:
+def html(body: str, *extensions: MarkdownExtension) -> str:
     return markup.html(
-        body, Markup.MARKDOWN, base_url=BASE, title="Title", extensions=extensions, values=VALUES
+        body, MarkupLanguage.MARKDOWN, base_url=BASE, title="Title", extensions=extensions, values=VALUES
     )
 
 
-def removed(body: str, *extensions: Extension) -> list[str]:
-    return [code for _, code in markup.removed(body, Markup.MARKDOWN, extensions, VALUES)]
+def removed(body: str, *extensions: MarkdownExtension) -> list[str]:
+    return [code for _, code in markup.removed(body, MarkupLanguage.MARKDOWN, extensions, VALUES)]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,9 @@ def test_where_the_generator_runs_none_they_are_text() -> None:
 
 def test_warnings_name_lines_in_their_order() -> None:
     body = "{b}\n\n{% c %}\n{{ d }}\n"
-    found = markup.removed(body, Markup.MARKDOWN, (Extension.MDX, Extension.TEMPLATES), ())
+    found = markup.removed(
+        body, MarkupLanguage.MARKDOWN, (MarkdownExtension.MDX, MarkdownExtension.TEMPLATES), ()
+    )
     assert [line for line, _ in found] == [1, 3, 4]
 
 

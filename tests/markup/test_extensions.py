@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from publisher.core.posts.post import Extension, Markup
+from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
 from publisher.markup import SafeMarkup
 
 BASE = "https://blog.example/news/2024/a/"
@@ -13,11 +13,11 @@ QUICK = 3
 markup = SafeMarkup("https://blog.example/news/")
 
 
-def html(body: str, *extensions: Extension, kind: Markup = Markup.MARKDOWN) -> str:
+def html(body: str, *extensions: MarkdownExtension, kind: MarkupLanguage = MarkupLanguage.MARKDOWN) -> str:
     return markup.html(body, kind, base_url=BASE, title="Title", extensions=extensions)
 
 
-def quick(scrap: str, *extensions: Extension) -> bool:
+def quick(scrap: str, *extensions: MarkdownExtension) -> bool:
     body = (scrap * (990_000 // len(scrap)))[:990_000]
     started = time.process_time()
     html(body, *extensions)
@@ -42,7 +42,7 @@ def quick(scrap: str, *extensions: Extension) -> bool:
     ],
 )  # fmt: skip
 def test_definitions_are_a_list_of_them(body: str, made: str) -> None:
-    assert html(body, Extension.DEFINITIONS) == made
+    assert html(body, MarkdownExtension.DEFINITIONS) == made
 
 
 def test_without_the_extension_a_colon_is_a_colon() -> None:
@@ -66,7 +66,7 @@ def test_without_the_extension_a_colon_is_a_colon() -> None:
     ],
 )  # fmt: skip
 def test_abbreviations_say_what_they_stand_for(body: str, made: str) -> None:
-    assert html(body, Extension.ABBREVIATIONS) == made
+    assert html(body, MarkdownExtension.ABBREVIATIONS) == made
 
 
 def test_without_the_extension_the_line_of_an_abbreviation_is_a_line() -> None:
@@ -75,11 +75,11 @@ def test_without_the_extension_the_line_of_an_abbreviation_is_a_line() -> None:
 
 @pytest.mark.parametrize("scrap", ["*[a]: b\n", "*[", "*[a]:\n    ", "a *[a", "& &amp;\n\n*[&]: x\n"])
 def test_a_body_of_abbreviations_is_quick(scrap: str) -> None:
-    assert quick(scrap, Extension.ABBREVIATIONS)
+    assert quick(scrap, MarkdownExtension.ABBREVIATIONS)
 
 
 def test_lines_end_as_they_are_written_where_the_generator_ends_them() -> None:
-    assert html("One\ntwo", Extension.BREAKS) == "<p>One<br>\ntwo</p>"
+    assert html("One\ntwo", MarkdownExtension.BREAKS) == "<p>One<br>\ntwo</p>"
     assert html("One\ntwo") == "<p>One\ntwo</p>"
 
 
@@ -87,10 +87,10 @@ def test_lines_end_as_they_are_written_where_the_generator_ends_them() -> None:
     "scrap", [": a\n", "a\n: ", "a\n: b\n\n", "a\n\n: b\n\n", "a\n: b\n\n    c\n\n", "\n "]
 )
 def test_a_body_of_definitions_is_quick(scrap: str) -> None:
-    assert quick(scrap, Extension.DEFINITIONS)
+    assert quick(scrap, MarkdownExtension.DEFINITIONS)
     few = scrap * (1_999 // scrap.count(":")) if ":" in scrap else scrap
     started = time.process_time()
-    html(few, Extension.DEFINITIONS)
+    html(few, MarkdownExtension.DEFINITIONS)
     assert time.process_time() - started < QUICK
 
 
@@ -108,31 +108,31 @@ def test_a_body_of_definitions_is_quick(scrap: str) -> None:
     ],
 )  # fmt: skip
 def test_emoji_are_shown_by_their_names(body: str, made: str) -> None:
-    assert html(body, Extension.EMOJI) == made
+    assert html(body, MarkdownExtension.EMOJI) == made
 
 
 def test_emoji_are_named_in_html_too_and_only_where_the_generator_reads_them() -> None:
-    assert html("<p>:smile:</p>", Extension.EMOJI, kind=Markup.HTML) == "<p>😄</p>"
+    assert html("<p>:smile:</p>", MarkdownExtension.EMOJI, kind=MarkupLanguage.HTML) == "<p>😄</p>"
     assert html(":smile:") == "<p>:smile:</p>"
 
 
 @pytest.mark.parametrize(
     ("extension", "body", "made"),
     [
-        (Extension.HIGHLIGHT, "==a *b*== c == d", "<p><mark>a <em>b</em></mark> c == d</p>"),
-        (Extension.INSERTED, "++a++ C++", "<p><ins>a</ins> C++</p>"),
-        (Extension.SUBSCRIPT, "H~2~O ~~no~~", "<p>H<sub>2</sub>O <del>no</del></p>"),
-        (Extension.SUPERSCRIPT, "x^2^", "<p>x<sup>2</sup></p>"),
+        (MarkdownExtension.HIGHLIGHT, "==a *b*== c == d", "<p><mark>a <em>b</em></mark> c == d</p>"),
+        (MarkdownExtension.INSERTED, "++a++ C++", "<p><ins>a</ins> C++</p>"),
+        (MarkdownExtension.SUBSCRIPT, "H~2~O ~~no~~", "<p>H<sub>2</sub>O <del>no</del></p>"),
+        (MarkdownExtension.SUPERSCRIPT, "x^2^", "<p>x<sup>2</sup></p>"),
     ],
 )
 def test_marks_that_plugins_add_are_read_where_the_blog_has_them(
-    extension: Extension, body: str, made: str
+    extension: MarkdownExtension, body: str, made: str
 ) -> None:
     assert html(body, extension) == made
     assert html(body) != made
 
 
-TEX = (Extension.MATH, Extension.DOLLARS, Extension.BRACKETS)
+TEX = (MarkdownExtension.MATH, MarkdownExtension.DOLLARS, MarkdownExtension.BRACKETS)
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ def test_without_the_extension_dollars_are_dollars() -> None:
 def test_nothing_that_travels_hidden_can_be_brought_in() -> None:
     hidden = "".join(map(chr, range(0xFDD0, 0xFDF0)))
     assert html(f"a{hidden}b", *TEX) == "<p>ab</p>"
-    assert html(f"<b title='{hidden}a'>a</b>", *TEX, kind=Markup.HTML) == '<b title="a">a</b>'
+    assert html(f"<b title='{hidden}a'>a</b>", *TEX, kind=MarkupLanguage.HTML) == '<b title="a">a</b>'
     entities = "".join(f"&#{number};" for number in range(0xFDD0, 0xFDF0))
-    made = html(f"<b title='{entities}'>{entities}</b>", *TEX, kind=Markup.HTML)
+    made = html(f"<b title='{entities}'>{entities}</b>", *TEX, kind=MarkupLanguage.HTML)
     assert made.count("<") == made.count(">") == made.count('"') == 2
     links = "".join(f"[a](javascript%EF%B7%{0x90 + number:X}x) " for number in range(32))
     assert "javascript:" not in html(links, *TEX)
@@ -180,7 +180,7 @@ def test_nothing_that_travels_hidden_can_be_brought_in() -> None:
     ["$$ ", "$", "$a", "\\(", "\\( \\) ", "$$\n\n", "$ a$", ":a", ":a1:b2:", ":smile: ", "==a", "~a", "^a "],
 )
 def test_a_body_of_any_such_mark_is_quick(scrap: str) -> None:
-    assert quick(scrap, *Extension)
+    assert quick(scrap, *MarkdownExtension)
     started = time.process_time()
-    html(scrap * 9_000, *Extension)
+    html(scrap * 9_000, *MarkdownExtension)
     assert time.process_time() - started < QUICK

@@ -7,7 +7,7 @@ from paths import SHARED
 
 from publisher.core.mail.message import plain
 from publisher.core.posts.assets import Placed
-from publisher.core.posts.post import Markup, Parsed
+from publisher.core.posts.post import MarkupLanguage, ParsedPost
 from publisher.markup import SafeMarkup
 from publisher.sources import FolderSource, SourceRules
 
@@ -19,7 +19,7 @@ QUICK = 3
 """Seconds of a slow machine; what is quadratic takes minutes."""
 
 
-def html(body: str, kind: Markup = Markup.MARKDOWN, title: str = "") -> str:
+def html(body: str, kind: MarkupLanguage = MarkupLanguage.MARKDOWN, title: str = "") -> str:
     return markup.html(body, kind, base_url=BASE, title=title)
 
 
@@ -74,7 +74,7 @@ def test_every_url_is_absolute(body: str, made: str) -> None:
     ],
 )  # fmt: skip
 def test_nothing_active_and_nothing_illegal_is_left(body: str, made: str) -> None:
-    assert html(body, Markup.HTML) == made
+    assert html(body, MarkupLanguage.HTML) == made
 
 
 @pytest.mark.parametrize(
@@ -137,8 +137,8 @@ def test_githubs_extensions_are_understood() -> None:
      "{% raw %}" * 100_000, "<b id=x>" * 9_000, "*a **b " * 7_000],
     ids=["brackets", "depth", "entities", "quotes", "addresses", "headings", "raw", "elements", "stars"],
 )  # fmt: skip
-@pytest.mark.parametrize("kind", list(Markup))
-def test_no_body_takes_long(body: str, kind: Markup) -> None:
+@pytest.mark.parametrize("kind", list(MarkupLanguage))
+def test_no_body_takes_long(body: str, kind: MarkupLanguage) -> None:
     started = time.process_time()
     html(body, kind)
     assert time.process_time() - started < QUICK
@@ -171,12 +171,12 @@ FILES = {
     ],
 )
 def test_a_file_beside_the_post_is_where_it_was_put(body: str, made: str) -> None:
-    found = markup.html(body, Markup.MARKDOWN, base_url=BASE, title="", files=FILES)
+    found = markup.html(body, MarkupLanguage.MARKDOWN, base_url=BASE, title="", files=FILES)
     assert made in found
 
 
 def test_text_names_the_place_of_a_file_too() -> None:
-    made = markup.html("See [x](a.pdf).", Markup.MARKDOWN, base_url=BASE, title="", files=FILES)
+    made = markup.html("See [x](a.pdf).", MarkupLanguage.MARKDOWN, base_url=BASE, title="", files=FILES)
     found = plain(markup.text(made))
     assert found == "See x [1].\n\n[1] https://cdn.example/assets/2-a.pdf"
 
@@ -194,7 +194,7 @@ def test_text_names_the_place_of_a_file_too() -> None:
     ],
 )  # fmt: skip
 def test_code_runs_from_left_to_right_in_every_language(language: str, body: str, made: str) -> None:
-    assert markup.html(body, Markup.MARKDOWN, base_url=BASE, title="", language=language) == made
+    assert markup.html(body, MarkupLanguage.MARKDOWN, base_url=BASE, title="", language=language) == made
 
 
 def test_an_excerpt_is_whole_leading_blocks_within_its_bytes() -> None:
@@ -208,7 +208,7 @@ def test_an_excerpt_is_whole_leading_blocks_within_its_bytes() -> None:
 @pytest.mark.skipif(not SEED.is_dir(), reason="the seed article is not beside the repository")
 def test_the_seed_article_does_not_repeat_its_title() -> None:
     (found,) = FolderSource(SEED, SourceRules(site_url="https://blog.example/")).scan()
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     post = found.post
     made = markup.html(found.body, post.markup, base_url=post.base_url, title=post.title)
     assert "<h1" not in made

@@ -4,18 +4,22 @@ import time
 
 import pytest
 
-from publisher.core.posts.post import Extension, Markup
+from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
 from publisher.markup import SafeMarkup
 
-READ = (Extension.TABLES, Extension.AFTER_HTML)
+READ = (MarkdownExtension.TABLES, MarkdownExtension.AFTER_HTML)
 QUICK = 3
 """Seconds of a slow machine; what is quadratic takes minutes."""
 markup = SafeMarkup("https://blog.example/")
 
 
-def html(body: str, *extensions: Extension) -> str:
+def html(body: str, *extensions: MarkdownExtension) -> str:
     return markup.html(
-        body, Markup.MARKDOWN, base_url="https://blog.example/a/", title="Title", extensions=extensions
+        body,
+        MarkupLanguage.MARKDOWN,
+        base_url="https://blog.example/a/",
+        title="Title",
+        extensions=extensions,
     )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from publisher.core.posts.post import Markup
+from publisher.core.posts.post import MarkupLanguage
 from publisher.markup import SafeMarkup
 
 GIF = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
@@ -12,11 +12,11 @@ markup = SafeMarkup("https://e.example/")
 
 
 def html(body: str) -> str:
-    return markup.html(body, Markup.HTML, base_url="https://e.example/p/", title="t")
+    return markup.html(body, MarkupLanguage.HTML, base_url="https://e.example/p/", title="t")
 
 
 def faults(body: str) -> list[tuple[int, str]]:
-    return list(markup.faults(body, Markup.MARKDOWN, base_url="https://e.example/p/", title="t"))
+    return list(markup.faults(body, MarkupLanguage.MARKDOWN, base_url="https://e.example/p/", title="t"))
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_faults_are_named_by_the_lines_they_stand_on_and_code_has_none() -> None
 def test_a_site_of_this_machine_may_link_to_it() -> None:
     home = SafeMarkup("http://localhost:4000/")
     body = "[here](/x) [there](http://localhost:3000/)"
-    assert home.faults(body, Markup.MARKDOWN, base_url="http://localhost:4000/p/", title="t") == []
+    assert home.faults(body, MarkupLanguage.MARKDOWN, base_url="http://localhost:4000/p/", title="t") == []

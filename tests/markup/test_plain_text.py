@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.mail.message import VERBATIM, finished, plain
-from publisher.core.posts.post import Extension, Markup
+from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
 from publisher.markup import SafeMarkup
 
 BASE = "https://blog.example/2024/a/"
 markup = SafeMarkup()
 
 
-def text(body: str, kind: Markup = Markup.MARKDOWN, title: str = "") -> str:
-    made = markup.html(body, kind, base_url=BASE, title=title, extensions=(Extension.DEFINITIONS,))
+def text(body: str, kind: MarkupLanguage = MarkupLanguage.MARKDOWN, title: str = "") -> str:
+    made = markup.html(body, kind, base_url=BASE, title=title, extensions=(MarkdownExtension.DEFINITIONS,))
     return finished(markup.text(made, title)).removesuffix("\n")
 
 
@@ -96,7 +96,7 @@ def test_cells_over_columns_and_rows_keep_their_places() -> None:
         "<table><caption>Tides</caption><tr><th colspan=2>When<th>High<tr><td rowspan=2>Mon<td>early<td>4.1"
         "<tr><td>late<td><p>3.9</p><p>m</p><tr><td>Tue<td>a<br>b<td><ul><li>1<li>2</ul></table>"
     )
-    assert text(body, Markup.HTML) == (
+    assert text(body, MarkupLanguage.HTML) == (
         "Tides\n\nWhen |       | High\nMon  | early | 4.1\nMon  | late  | 3.9 m\nTue  | a; b  | 1; 2"
     )
 
@@ -110,7 +110,7 @@ def test_a_table_too_wide_for_a_line_says_each_row_by_the_names_of_its_columns()
 
 def test_a_table_that_lays_out_a_page_is_its_blocks() -> None:
     body = "<table><tr><td><h2>A</h2><p>b</p><td><pre>c\n d</pre></table>"
-    assert text(body, Markup.HTML) == "A\n\nb\n\nc\n d"
+    assert text(body, MarkupLanguage.HTML) == "A\n\nb\n\nc\n d"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,9 @@ def test_a_table_that_lays_out_a_page_is_its_blocks() -> None:
     ],
 )  # fmt: skip
 def test_what_changes_the_meaning_is_kept(body: str, wanted: str) -> None:
-    assert text(body, Markup.HTML if body.startswith("<del><p>") else Markup.MARKDOWN) == wanted
+    assert (
+        text(body, MarkupLanguage.HTML if body.startswith("<del><p>") else MarkupLanguage.MARKDOWN) == wanted
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_what_changes_the_meaning_is_kept(body: str, wanted: str) -> None:
     ],
 )  # fmt: skip
 def test_lists_say_what_a_browser_shows(body: str, wanted: str) -> None:
-    assert text(body, Markup.HTML if body.startswith("<ol") else Markup.MARKDOWN) == wanted
+    assert text(body, MarkupLanguage.HTML if body.startswith("<ol") else MarkupLanguage.MARKDOWN) == wanted
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,7 @@ def test_an_alt_text_that_says_something_is_said_once(body: str, wanted: str) ->
     ],
 )  # fmt: skip
 def test_what_a_mail_cannot_play_is_an_address(body: str, wanted: str) -> None:
-    assert text(f"<p>One</p>{body}<p>Two</p>", Markup.HTML) == f"One\n\n{wanted}\n\nTwo"
+    assert text(f"<p>One</p>{body}<p>Two</p>", MarkupLanguage.HTML) == f"One\n\n{wanted}\n\nTwo"
 
 
 def test_the_number_of_a_link_follows_the_whole_word_and_no_number_of_the_author() -> None:
@@ -217,7 +219,7 @@ def test_the_number_of_a_link_follows_the_whole_word_and_no_number_of_the_author
 
 def test_a_link_around_blocks_keeps_its_address() -> None:
     made = '<a href="https://x.example/y"><figure><img alt="Two boats"></figure></a>'
-    assert text(made, Markup.HTML) == "Two boats [1]\n\n[1] https://x.example/y"
+    assert text(made, MarkupLanguage.HTML) == "Two boats [1]\n\n[1] https://x.example/y"
 
 
 def test_footnotes_by_any_name_and_in_any_dialect_are_notes() -> None:
@@ -225,9 +227,9 @@ def test_footnotes_by_any_name_and_in_any_dialect_are_notes() -> None:
         "A (note 1) (note 2).", "Note 1: one\nNote 2: two up [1]",
     ]  # fmt: skip
     hand = '<p>A<sup id="ref1"><a href="#n1">1</a></sup></p><p id="n1">1: one</p>'
-    assert text(hand, Markup.HTML) == "A (note 1)\n\n1: one"
+    assert text(hand, MarkupLanguage.HTML) == "A (note 1)\n\n1: one"
     elsewhere = '<p>A <a href="https://x.example/#fn-2">2</a></p>'
-    assert text(elsewhere, Markup.HTML) == "A 2 [1]\n\n[1] https://x.example/#fn-2"
+    assert text(elsewhere, MarkupLanguage.HTML) == "A 2 [1]\n\n[1] https://x.example/#fn-2"
 
 
 def _visible(made: str) -> str:
@@ -262,7 +264,7 @@ BLOCK = st.recursive(
 
 @given(BLOCK)
 def test_every_word_a_browser_shows_is_in_the_text_in_order(body: str) -> None:
-    made = markup.html(body, Markup.HTML, base_url=BASE, title="")
+    made = markup.html(body, MarkupLanguage.HTML, base_url=BASE, title="")
     found = "".join(plain(markup.text(made)).split())
     shown = _visible(made)
     if "<table" in made:  # a table too wide for a mail is a list that names its columns in each row
@@ -286,12 +288,15 @@ def test_footnotes_read_as_notes() -> None:
 
 def test_html_bodies_are_read_too() -> None:
     body = "<h2>A &amp; B</h2><p>x<br>y</p><ul><li>z</ul><script>no</script>"
-    assert text(body, Markup.HTML) == "A & B\n\nx\ny\n\n- z"
+    assert text(body, MarkupLanguage.HTML) == "A & B\n\nx\ny\n\n- z"
 
 
 def test_a_summary_is_the_first_paragraph_with_words() -> None:
     made = markup.html(
-        "![](a.png)\n\nFirst *one*[^1].\n\nSecond\n\n[^1]: n", Markup.MARKDOWN, base_url=BASE, title=""
+        "![](a.png)\n\nFirst *one*[^1].\n\nSecond\n\n[^1]: n",
+        MarkupLanguage.MARKDOWN,
+        base_url=BASE,
+        title="",
     )
     assert markup.summary(made) == "First one."
     assert markup.summary("") == ""
@@ -300,7 +305,7 @@ def test_a_summary_is_the_first_paragraph_with_words() -> None:
 def test_a_summary_means_what_the_paragraph_means() -> None:
     made = markup.html(
         "~~Free~~ Paid: 10<sup>6</sup> [boats](/b)[^1], <q>a</q> ![Pic](p.png) `c`.\n\n[^1]: n",
-        Markup.MARKDOWN, base_url=BASE, title="",
+        MarkupLanguage.MARKDOWN, base_url=BASE, title="",
     )  # fmt: skip
     assert markup.summary(made) == "~~Free~~ Paid: 10^6 boats, “a” c."
     assert markup.summary(made, whole=True).startswith("~~Free~~ Paid: 10^6 boats")

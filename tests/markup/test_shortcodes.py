@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from publisher.core.posts.post import Markup
+from publisher.core.posts.post import MarkupLanguage
 from publisher.markup import SafeMarkup
 
 BASE = "https://blog.example/news/2024/a/"
@@ -14,7 +14,7 @@ QUICK = 3
 markup = SafeMarkup(f"{SITE}/")
 
 
-def html(body: str, kind: Markup = Markup.MARKDOWN) -> str:
+def html(body: str, kind: MarkupLanguage = MarkupLanguage.MARKDOWN) -> str:
     return markup.html(body, kind, base_url=BASE, title="Title")
 
 
@@ -82,21 +82,24 @@ def test_what_stands_between_tags_of_hugos_themes_keeps_its_title_or_link(body: 
 )  # fmt: skip
 def test_what_is_shown_elsewhere_is_linked(tag: str, url: str, words: str) -> None:
     assert html(tag) == f'<p><a href="{url}">{words}</a></p>'
-    assert markup.removed(tag, Markup.MARKDOWN) == []
+    assert markup.removed(tag, MarkupLanguage.MARKDOWN) == []
 
 
 def test_a_tag_whose_arguments_do_not_suffice_goes_with_a_warning() -> None:
     assert html("A {{< instagram ../x >}}{{< codepen >}}") == "<p>A</p>"
-    found = markup.removed("A {{< instagram ../x >}}", Markup.MARKDOWN)
+    found = markup.removed("A {{< instagram ../x >}}", MarkupLanguage.MARKDOWN)
     assert found == [(1, "{{< instagram ../x >}}")]
 
 
 def test_a_quotation_is_no_template_code_that_was_left_out() -> None:
-    assert markup.removed("{% quote() %}a{% end %}{{< notice tip >}}b{{< /notice >}}", Markup.MARKDOWN) == []
+    assert (
+        markup.removed("{% quote() %}a{% end %}{{< notice tip >}}b{{< /notice >}}", MarkupLanguage.MARKDOWN)
+        == []
+    )
 
 
 def test_quotations_between_tags_are_so_in_html_too() -> None:
-    made = html("{% blockquote A %}<p>One</p>{% endblockquote %}", Markup.HTML)
+    made = html("{% blockquote A %}<p>One</p>{% endblockquote %}", MarkupLanguage.HTML)
     assert made.split() == ["<blockquote>", "<p>One</p>", "</blockquote>"]
 
 

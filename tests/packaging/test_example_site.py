@@ -8,30 +8,30 @@ from paths import ROOT
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.core.posts.post import BadPost, Parsed, Wait, why_not
+from publisher.core.posts.post import BadPost, ParsedPost, WaitReason, why_not
 
 SITE = ROOT / "examples/site"
 NOW = datetime(2026, 10, 23, 8, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def posts(tmp_path_factory: pytest.TempPathFactory) -> list[Parsed]:
+def posts(tmp_path_factory: pytest.TempPathFactory) -> list[ParsedPost]:
     state = tmp_path_factory.mktemp("state")  # the example's own folder stays as it is
     environ = {"PUBLISHER_STORE__URL": f"sqlite:///{state}/publisher.db"}
     app = App(load(SITE, environ), clock=fixed(NOW), environ={})
     found = list(app.parts.source().scan())
     app.close()
     assert not [str(item) for item in found if isinstance(item, BadPost)]
-    return [item for item in found if isinstance(item, Parsed)]
+    return [item for item in found if isinstance(item, ParsedPost)]
 
 
-def test_it_has_a_dozen_posts_a_draft_and_one_for_the_future(posts: list[Parsed]) -> None:
+def test_it_has_a_dozen_posts_a_draft_and_one_for_the_future(posts: list[ParsedPost]) -> None:
     why = [why_not(item.post, NOW) for item in posts]
-    assert (why.count(None), why.count(Wait.HIDDEN), why.count(Wait.FUTURE)) == (12, 1, 1)
+    assert (why.count(None), why.count(WaitReason.HIDDEN), why.count(WaitReason.FUTURE)) == (12, 1, 1)
     assert not [item.post.warnings for item in posts if item.post.warnings]
 
 
-def test_its_four_newest_posts_are_of_one_week_and_in_three_languages(posts: list[Parsed]) -> None:
+def test_its_four_newest_posts_are_of_one_week_and_in_three_languages(posts: list[ParsedPost]) -> None:
     public = sorted(
         (item.post.instant, item.post.language)
         for item in posts
@@ -44,14 +44,14 @@ def test_its_four_newest_posts_are_of_one_week_and_in_three_languages(posts: lis
     assert {language for _, language in public} == {"en", "ar", "de", "fr", "ja"}
 
 
-def test_every_post_says_who_wrote_it_and_where_it_belongs(posts: list[Parsed]) -> None:
+def test_every_post_says_who_wrote_it_and_where_it_belongs(posts: list[ParsedPost]) -> None:
     for item in posts:
-        if why_not(item.post, NOW) is not Wait.HIDDEN:
+        if why_not(item.post, NOW) is not WaitReason.HIDDEN:
             assert item.post.authors, item.post.path
             assert item.post.tags, item.post.path
 
 
-def test_its_pictures_are_there_and_small(posts: list[Parsed]) -> None:
+def test_its_pictures_are_there_and_small(posts: list[ParsedPost]) -> None:
     pictures = {
         (SITE / "posts" / item.post.path).parent / name
         for item in posts

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from paths import ROOT
 
-from publisher.core.digests.digest import Digest, DigestPost, Links
+from publisher.core.digests.digest import Digest, DigestLinks, DigestPost
 from publisher.core.site import Person, Site
 from publisher.core.subscribers.subscription import MailingList
 from publisher.rendering import JinjaRenderer
@@ -52,8 +52,8 @@ def spec() -> MailingList:
 
 
 @pytest.fixture
-def links() -> Links:
-    return Links(
+def links() -> DigestLinks:
+    return DigestLinks(
         unsubscribe="https://river.example/unsubscribe/mark0123456789abcdef-_",
         web="https://river.example/digests/daily/7/",
         archive="https://river.example/digests/daily/",

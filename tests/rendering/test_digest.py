@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from publisher.core.digests.digest import Digest, DigestPost, Links, Occasion
+from publisher.core.digests.digest import Digest, DigestLinks, DigestPost, LetterKind
 from publisher.core.posts.post import Image
 from publisher.core.site import Person, Site
 from publisher.core.subscribers.subscription import MailingList
@@ -109,7 +109,7 @@ def pair(post: MakePost, digest: MakeDigest) -> Digest:
 
 
 def test_a_digest_looks_as_it_did(
-    pair: Digest, links: Links, renderer: JinjaRenderer, golden: Golden
+    pair: Digest, links: DigestLinks, renderer: JinjaRenderer, golden: Golden
 ) -> None:
     content = renderer.digest(pair, links)
     golden("mails/digest.subject.txt", content.subject.encode())
@@ -120,11 +120,11 @@ def test_a_digest_looks_as_it_did(
 def test_a_confirmation_looks_as_it_did(
     site: Site, spec: MailingList, renderer: JinjaRenderer, golden: Golden
 ) -> None:
-    links = Links(
+    links = DigestLinks(
         confirm="https://river.example/confirm/mark0123456789abcdef-_",
         never_ask="https://river.example/never-ask/mark0123456789abcdef-_",
     )
-    content = renderer.letter(Occasion.CONFIRM, spec, links, site=site, language="en")
+    content = renderer.letter(LetterKind.CONFIRM, spec, links, site=site, language="en")
     golden("mails/confirm.subject.txt", content.subject.encode())
     golden("mails/confirm.txt", content.text.encode())
     golden("mails/confirm.html", content.html.encode())
@@ -132,22 +132,24 @@ def test_a_confirmation_looks_as_it_did(
     assert content.html.count(f'href="{links.confirm}"') == 2  # the button, and Outlook's
 
 
-def test_rendering_twice_gives_the_same_bytes(pair: Digest, links: Links, renderer: JinjaRenderer) -> None:
+def test_rendering_twice_gives_the_same_bytes(
+    pair: Digest, links: DigestLinks, renderer: JinjaRenderer
+) -> None:
     assert renderer.digest(pair, links) == renderer.digest(pair, links)
 
 
-def test_standards_mode_survives_inlining(pair: Digest, links: Links, renderer: JinjaRenderer) -> None:
+def test_standards_mode_survives_inlining(pair: Digest, links: DigestLinks, renderer: JinjaRenderer) -> None:
     assert renderer.digest(pair, links).html.startswith('<!DOCTYPE html>\n<html lang="en" dir="ltr"')
 
 
-def test_headings_follow_one_another(pair: Digest, links: Links, renderer: JinjaRenderer) -> None:
+def test_headings_follow_one_another(pair: Digest, links: DigestLinks, renderer: JinjaRenderer) -> None:
     levels = Outline(renderer.digest(pair, links).html).headings
     assert levels == [1, 2, 3, 4, 2, 3]
     assert all(next_ - level <= 1 for level, next_ in pairwise(levels))
 
 
 def test_every_post_carries_its_language_and_direction(
-    pair: Digest, links: Links, renderer: JinjaRenderer
+    pair: Digest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     outline = Outline(renderer.digest(pair, links).html)
     cells = [cell for cell in outline.named("td") if "lang" in cell]
@@ -156,12 +158,14 @@ def test_every_post_carries_its_language_and_direction(
     assert (article["lang"], article["dir"]) == ("en", "ltr")
 
 
-def test_tables_that_lay_out_say_so(pair: Digest, links: Links, renderer: JinjaRenderer) -> None:
+def test_tables_that_lay_out_say_so(pair: Digest, links: DigestLinks, renderer: JinjaRenderer) -> None:
     tables = Outline(renderer.digest(pair, links).html).named("table")
     assert [table.get("role") for table in tables] == ["presentation", None]  # the author's own holds data
 
 
-def test_pictures_have_words_and_fit_the_column(pair: Digest, links: Links, renderer: JinjaRenderer) -> None:
+def test_pictures_have_words_and_fit_the_column(
+    pair: Digest, links: DigestLinks, renderer: JinjaRenderer
+) -> None:
     pictures = Outline(renderer.digest(pair, links).html).named("img")
     assert [(p["alt"], p.get("width"), p.get("height")) for p in pictures] == [
         ("The moon", "536", "302"),
@@ -170,26 +174,30 @@ def test_pictures_have_words_and_fit_the_column(pair: Digest, links: Links, rend
     assert all("max-width:100%" in (picture["style"] or "") for picture in pictures)
 
 
-def test_link_texts_tell_links_apart(pair: Digest, links: Links, renderer: JinjaRenderer) -> None:
+def test_link_texts_tell_links_apart(pair: Digest, links: DigestLinks, renderer: JinjaRenderer) -> None:
     texts = [" ".join(text.split()) for _, text in Outline(renderer.digest(pair, links).html).links]
     assert len(texts) == len(set(texts))
     assert "Continue reading: قراءة في النهر" in texts
     assert "Unsubscribe from River Daily" in texts
 
 
-def test_only_what_is_cut_has_a_link_to_the_rest(pair: Digest, links: Links, renderer: JinjaRenderer) -> None:
+def test_only_what_is_cut_has_a_link_to_the_rest(
+    pair: Digest, links: DigestLinks, renderer: JinjaRenderer
+) -> None:
     content = renderer.digest(pair, links)
     assert content.html.count("Continue reading:") == content.text.count("Continue reading:") == 1
 
 
-def test_marks_survive_in_links_and_text(pair: Digest, links: Links, renderer: JinjaRenderer) -> None:
+def test_marks_survive_in_links_and_text(pair: Digest, links: DigestLinks, renderer: JinjaRenderer) -> None:
     content = renderer.digest(pair, links)
     assert content.html.count(f'href="{links.unsubscribe}"') == 1
     assert content.html.count("mark0123456789abcdef-_") == 1
     assert f"\n{links.unsubscribe}\n" in content.text
 
 
-def test_the_footer_says_why_and_how_to_leave(pair: Digest, links: Links, renderer: JinjaRenderer) -> None:
+def test_the_footer_says_why_and_how_to_leave(
+    pair: Digest, links: DigestLinks, renderer: JinjaRenderer
+) -> None:
     content = renderer.digest(pair, links)
     for part in (content.text, re.sub(r"<[^>]*>", "", content.html)):
         assert "You get this mail because you signed up for River Daily." in part
@@ -200,7 +208,7 @@ def test_the_footer_says_why_and_how_to_leave(pair: Digest, links: Links, render
 
 
 def test_the_web_page_of_a_digest_offers_to_sign_up(
-    pair: Digest, links: Links, renderer: JinjaRenderer
+    pair: Digest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     page = renderer.digest(pair, replace(links, unsubscribe="", web="")).html
     assert "Unsubscribe" not in page
@@ -208,7 +216,9 @@ def test_the_web_page_of_a_digest_offers_to_sign_up(
     assert f'href="{links.subscribe}"' in page
 
 
-def test_the_text_part_keeps_to_its_columns(pair: Digest, links: Links, renderer: JinjaRenderer) -> None:
+def test_the_text_part_keeps_to_its_columns(
+    pair: Digest, links: DigestLinks, renderer: JinjaRenderer
+) -> None:
     text = renderer.digest(pair, links).text
     assert max(len(line) for line in text.splitlines() if "://" not in line) <= 78
     assert all(post.url in text for post in pair.posts)
@@ -216,12 +226,14 @@ def test_the_text_part_keeps_to_its_columns(pair: Digest, links: Links, renderer
     assert text.endswith("Phnom Penh\n")
 
 
-def test_days_are_those_of_the_lists_own_zone(pair: Digest, links: Links, renderer: JinjaRenderer) -> None:
+def test_days_are_those_of_the_lists_own_zone(
+    pair: Digest, links: DigestLinks, renderer: JinjaRenderer
+) -> None:
     assert "26 October 2024 · Ana Lim · Rivers" in renderer.digest(pair, links).text  # 18:30 UTC, 01:30 there
 
 
 def test_the_preheader_is_long_enough_and_short_enough(
-    post: MakePost, digest: MakeDigest, links: Links, renderer: JinjaRenderer
+    post: MakePost, digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     for summary in ("", "Short.", "word " * 200, "ទន្លេ" * 60):
         html = renderer.digest(digest(post(summary=summary, text=summary)), links).html
@@ -231,7 +243,7 @@ def test_the_preheader_is_long_enough_and_short_enough(
         assert "display:none" in found.group()
 
 
-def test_dark_mode_survives_inlining(pair: Digest, links: Links, renderer: JinjaRenderer) -> None:
+def test_dark_mode_survives_inlining(pair: Digest, links: DigestLinks, renderer: JinjaRenderer) -> None:
     html = renderer.digest(pair, links).html
     style = "".join(re.findall(r"<style>(.*?)</style>", html, re.DOTALL))
     assert "@media (prefers-color-scheme: dark)" in style
@@ -242,13 +254,13 @@ def test_dark_mode_survives_inlining(pair: Digest, links: Links, renderer: Jinja
     assert 'style="margin:0 0 20px"' in html
 
 
-def test_nothing_is_loaded_but_pictures(pair: Digest, links: Links, renderer: JinjaRenderer) -> None:
+def test_nothing_is_loaded_but_pictures(pair: Digest, links: DigestLinks, renderer: JinjaRenderer) -> None:
     html = renderer.digest(pair, links).html
     assert not re.search(r"(?i)<(script|form|iframe|link|object|embed)\b|@import|@font-face|url\(", html)
 
 
 def test_outlook_gets_its_table_in_plain_conditions(
-    pair: Digest, links: Links, renderer: JinjaRenderer
+    pair: Digest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     html = renderer.digest(pair, links).html
     assert '<!--[if mso]><table role="presentation" align="center" width="600"' in html
@@ -256,7 +268,7 @@ def test_outlook_gets_its_table_in_plain_conditions(
 
 
 def test_a_digest_is_rendered_without_network(
-    pair: Digest, links: Links, renderer: JinjaRenderer, monkeypatch: pytest.MonkeyPatch
+    pair: Digest, links: DigestLinks, renderer: JinjaRenderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("rendering opened a socket")
@@ -267,7 +279,7 @@ def test_a_digest_is_rendered_without_network(
 
 
 def test_the_subject_is_the_first_post_and_how_many_more(
-    post: MakePost, digest: MakeDigest, links: Links, renderer: JinjaRenderer
+    post: MakePost, digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     assert renderer.digest(digest(), links).subject == "The delta in October"
     several = digest(post(), post(title="Two"), more=3)
@@ -275,7 +287,7 @@ def test_the_subject_is_the_first_post_and_how_many_more(
 
 
 def test_a_list_may_have_its_own_subject(
-    digest: MakeDigest, spec: MailingList, links: Links, renderer: JinjaRenderer
+    digest: MakeDigest, spec: MailingList, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     own = replace(spec, subject="{{ list.title }} of {{ digest.due_at|date(zone) }}:\n {{ subject }}")
     content = renderer.digest(digest(list=own), links)
@@ -284,7 +296,7 @@ def test_a_list_may_have_its_own_subject(
 
 
 def test_a_post_without_a_title_is_called_by_its_first_words(
-    post: MakePost, digest: MakeDigest, links: Links, renderer: JinjaRenderer
+    post: MakePost, digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     content = renderer.digest(digest(post(title="")), links)
     assert content.subject == "Water rises until the moon is full."
@@ -293,7 +305,7 @@ def test_a_post_without_a_title_is_called_by_its_first_words(
 
 
 def test_a_digest_without_posts_still_renders(
-    digest: MakeDigest, links: Links, renderer: JinjaRenderer
+    digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     empty = replace(digest(), posts=(), due_at=datetime(2024, 10, 25, tzinfo=UTC))
     assert renderer.digest(empty, links).subject == "River Daily"

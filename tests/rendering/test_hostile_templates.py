@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.core.digests.digest import Digest, DigestPost, Links
+from publisher.core.digests.digest import Digest, DigestLinks, DigestPost
 from publisher.core.errors import TemplateError
 from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
@@ -34,7 +34,7 @@ MakeDigest = Callable[..., Digest]
     ],
 )
 def test_any_body_renders(
-    html: str, post: MakePost, digest: MakeDigest, links: Links, renderer: JinjaRenderer
+    html: str, post: MakePost, digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     content = renderer.digest(digest(post(html=html), post(title="After")), links)
     assert content.html.count(f'href="{links.unsubscribe}"') == 1
@@ -43,7 +43,7 @@ def test_any_body_renders(
 
 
 def test_an_authors_styles_never_meet_ours(
-    post: MakePost, digest: MakeDigest, links: Links, renderer: JinjaRenderer
+    post: MakePost, digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     html = '<style>.foot{display:none}</style><p class="pre" style="color:red">seen</p>'
     html += '<!-- <td class="foot"> -->'
@@ -54,7 +54,7 @@ def test_an_authors_styles_never_meet_ours(
 
 
 def test_scripts_and_forms_do_not_pass(
-    post: MakePost, digest: MakeDigest, links: Links, renderer: JinjaRenderer
+    post: MakePost, digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     html = "<script>alert(1)</script><form action=x><input name=a></form><iframe src=x></iframe><p>kept</p>"
     rendered = renderer.digest(digest(post(html=html)), links).html
@@ -64,7 +64,7 @@ def test_scripts_and_forms_do_not_pass(
 
 
 def test_jinja_in_content_is_only_text(
-    post: MakePost, digest: MakeDigest, links: Links, renderer: JinjaRenderer
+    post: MakePost, digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     evil = "{{ 7 * 191 }}{% include 'email/layout.html' %}{# gone #}"
     content = renderer.digest(digest(post(title=evil, html=f"<p>{evil}</p>", text=evil)), links)
@@ -75,7 +75,7 @@ def test_jinja_in_content_is_only_text(
 
 
 def test_markup_in_words_is_escaped(
-    site: Site, post: MakePost, digest: MakeDigest, links: Links, renderer: JinjaRenderer
+    site: Site, post: MakePost, digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     named = replace(site, title="<b>A</b> & B", postal_address="<script>1</script>")
     evil = post(title='"><script>1</script>', url='https://e.example/"><script>')
@@ -85,7 +85,7 @@ def test_markup_in_words_is_escaped(
 
 
 def test_a_subject_stays_one_line(
-    post: MakePost, digest: MakeDigest, links: Links, renderer: JinjaRenderer
+    post: MakePost, digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     subject = renderer.digest(digest(post(title="One\r\nBcc: all@example.org\x00\x85 two")), links).subject
     assert subject == "One Bcc: all@example.org two"
@@ -111,14 +111,14 @@ def test_a_subject_stays_one_line(
     ],
 )
 def test_a_template_reaches_nothing_but_its_values(
-    source: str, digest: MakeDigest, spec: MailingList, links: Links, renderer: JinjaRenderer
+    source: str, digest: MakeDigest, spec: MailingList, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     with pytest.raises(TemplateError, match=r"^(lists\.daily\.subject:1|templates/.*): "):
         renderer.digest(digest(list=replace(spec, subject=source)), links)
 
 
 def test_a_template_cannot_import_a_sheet(
-    tmp_path: Path, templates: Path, digest: MakeDigest, links: Links
+    tmp_path: Path, templates: Path, digest: MakeDigest, links: DigestLinks
 ) -> None:
     style = tmp_path / "email" / "styles.css"
     style.parent.mkdir()
@@ -131,7 +131,7 @@ def test_a_template_cannot_import_a_sheet(
 
 
 def test_a_template_cannot_put_a_script_into_a_mail(
-    tmp_path: Path, templates: Path, digest: MakeDigest, links: Links
+    tmp_path: Path, templates: Path, digest: MakeDigest, links: DigestLinks
 ) -> None:
     body = tmp_path / "email" / "digest" / "body.html"
     body.parent.mkdir(parents=True)
@@ -141,7 +141,7 @@ def test_a_template_cannot_put_a_script_into_a_mail(
 
 
 def test_a_style_attribute_in_a_template_is_kept_or_harmless(
-    tmp_path: Path, templates: Path, digest: MakeDigest, links: Links
+    tmp_path: Path, templates: Path, digest: MakeDigest, links: DigestLinks
 ) -> None:
     body = tmp_path / "email" / "digest" / "body.html"
     body.parent.mkdir(parents=True)

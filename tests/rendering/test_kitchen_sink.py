@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from publisher.core.digests.digest import Digest, DigestPost, Links
+from publisher.core.digests.digest import Digest, DigestLinks, DigestPost
 from publisher.core.posts.assets import Placed
-from publisher.core.posts.post import Extension, Image, Markup
+from publisher.core.posts.post import Image, MarkdownExtension, MarkupLanguage
 from publisher.markup import SafeMarkup
 from publisher.rendering import JinjaRenderer
 
@@ -95,7 +95,7 @@ def test_a_post_with_everything_in_it_reads_well_in_both_parts(
     language: str,
     post: Callable[..., DigestPost],
     digest: Callable[..., Digest],
-    links: Links,
+    links: DigestLinks,
     renderer: JinjaRenderer,
     golden: Callable[[str, bytes], None],
 ) -> None:
@@ -103,11 +103,11 @@ def test_a_post_with_everything_in_it_reads_well_in_both_parts(
     files = {"harbour.png": Placed(url="https://river.example/assets/1-harbour.png", width=800, height=300)}
     html = markup.html(
         BODY if language == "en" else ARABIC,
-        Markup.MARKDOWN,
+        MarkupLanguage.MARKDOWN,
         base_url="https://river.example/sink/",
         title="Kitchen sink",
         files=files,
-        extensions=(Extension.DEFINITIONS, Extension.MATH),
+        extensions=(MarkdownExtension.DEFINITIONS, MarkdownExtension.MATH),
         language=language,
     )
     shown = post(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 
-from publisher.core.digests.digest import Digest, DigestPost, Links, Occasion
+from publisher.core.digests.digest import Digest, DigestLinks, DigestPost, LetterKind
 from publisher.core.errors import TemplateError
 from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
@@ -89,7 +89,9 @@ def test_arabic_counts_as_arabic_does() -> None:
     assert len(set(map(lambda text: re.sub(r"\d+", "", text), said))) == 5  # noqa: C417  # as it reads
 
 
-def test_a_mail_turns_with_its_language(digest: MakeDigest, links: Links, renderer: JinjaRenderer) -> None:
+def test_a_mail_turns_with_its_language(
+    digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
+) -> None:
     content = renderer.digest(replace(digest(), language="he"), links)
     assert content.html.startswith('<!DOCTYPE html>\n<html lang="he" dir="rtl">')
     assert "ביטול ההרשמה אל" in content.html
@@ -97,14 +99,14 @@ def test_a_mail_turns_with_its_language(digest: MakeDigest, links: Links, render
 
 
 def test_a_letter_speaks_the_readers_language(site: Site, spec: MailingList, renderer: JinjaRenderer) -> None:
-    links = Links(confirm="https://river.example/confirm/x")
-    content = renderer.letter(Occasion.CONFIRM, spec, links, site=site, language="fr")
+    links = DigestLinks(confirm="https://river.example/confirm/x")
+    content = renderer.letter(LetterKind.CONFIRM, spec, links, site=site, language="fr")
     assert content.subject == "Merci de confirmer : River Daily"
     assert 'lang="fr"' in content.html
 
 
 def test_a_site_may_say_one_sentence_otherwise(
-    tmp_path: Path, templates: Path, digest: MakeDigest, links: Links
+    tmp_path: Path, templates: Path, digest: MakeDigest, links: DigestLinks
 ) -> None:
     own = tmp_path / "languages" / "de.po"
     own.parent.mkdir()

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from publisher.core.digests.digest import DigestPost, Links, Occasion
+from publisher.core.digests.digest import DigestLinks, DigestPost, LetterKind
 from publisher.core.mail.lint import Letterhead, lint
-from publisher.core.mail.message import Letter, Place, fill
+from publisher.core.mail.message import EmailContent, Placeholder, fill
 from publisher.core.mail.mime import compose
 from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
@@ -19,8 +19,8 @@ DATE, TO = b"Mon, 5 Oct 2026 08:00:00 +0000", b"ann@example.org"
 def test_a_welcome_shows_the_latest_posts_and_the_way_out(
     site: Site, spec: MailingList, post: Callable[..., DigestPost], renderer: JinjaRenderer
 ) -> None:
-    links = Links(unsubscribe=f"https://river.example/unsubscribe/{MARK}")
-    content = renderer.letter(Occasion.WELCOME, spec, links, site=site, language="en", posts=[post()])
+    links = DigestLinks(unsubscribe=f"https://river.example/unsubscribe/{MARK}")
+    content = renderer.letter(LetterKind.WELCOME, spec, links, site=site, language="en", posts=[post()])
     assert content.subject == "Welcome to River Daily"
     for part in (content.text, content.html):
         assert "https://river.example/2024/10/25/delta/" in part
@@ -33,16 +33,19 @@ def test_a_link_that_works_once_comes_in_every_language(
 ) -> None:
     seen: set[str] = set()
     for word in ("export", "erase", "address"):
-        links = Links(**{word: f"https://river.example/account/{word}/{MARK}"})
-        content = renderer.letter(Occasion.ACCOUNT, spec, links, site=site, language=language)
-        letter = Letter(
+        links = DigestLinks(**{word: f"https://river.example/account/{word}/{MARK}"})
+        content = renderer.letter(LetterKind.ACCOUNT, spec, links, site=site, language=language)
+        letter = EmailContent(
             subject=content.subject,
             text=content.text,
             html=content.html,
             sender="River <a@river.example>",
-            marks={MARK: Place(word)},
+            marks={MARK: Placeholder(word)},
         )
-        message = fill(compose(letter), dict.fromkeys(Place, b"x" * 46) | {Place.DATE: DATE, Place.TO: TO})
+        message = fill(
+            compose(letter),
+            dict.fromkeys(Placeholder, b"x" * 46) | {Placeholder.DATE: DATE, Placeholder.TO: TO},
+        )
         assert lint(message, Letterhead(bulk=False, unsubscribe="", local=False)) == ()
         assert content.text.count(MARK) == 1
         assert content.html.count(MARK) == 2  # once for Outlook
@@ -56,8 +59,8 @@ def test_a_link_that_works_once_comes_in_every_language(
 def test_a_goodbye_has_the_way_back_and_no_token(
     site: Site, spec: MailingList, renderer: JinjaRenderer
 ) -> None:
-    links = Links(subscribe="https://river.example/subscribe/daily")
-    content = renderer.letter(Occasion.GOODBYE, spec, links, site=site, language="en")
+    links = DigestLinks(subscribe="https://river.example/subscribe/daily")
+    content = renderer.letter(LetterKind.GOODBYE, spec, links, site=site, language="en")
     assert content.subject == "You have left River Daily"
     for part in (content.text, content.html):
         assert links.subscribe in part

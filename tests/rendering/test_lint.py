@@ -7,19 +7,19 @@ from dataclasses import replace
 import pytest
 
 from publisher.core.colors import Palette
-from publisher.core.digests.digest import Digest, DigestPost, Layout, Links
-from publisher.core.mail.lint import Letterhead, Problem, Rule, lint
+from publisher.core.digests.digest import Digest, DigestLinks, DigestPost, Layout
+from publisher.core.mail.lint import Letterhead, LintProblem, LintRule, lint
 from publisher.core.mail.lint.client_support_table import SUPPORT, TESTED
-from publisher.core.mail.message import Letter, Place, fill
+from publisher.core.mail.message import EmailContent, Placeholder, fill
 from publisher.core.mail.mime import compose
 from publisher.rendering import JinjaRenderer
 
 MakePost = Callable[..., DigestPost]
 MakeDigest = Callable[..., Digest]
-Judge = Callable[..., Sequence[Problem]]
+Judge = Callable[..., Sequence[LintProblem]]
 
 URL = "https://river.example/unsubscribe/" + "x" * 46
-LINKS = Links(
+LINKS = DigestLinks(
     unsubscribe=URL,
     preferences="https://river.example/preferences/abc",
     archive="https://river.example/digests/daily/",
@@ -27,7 +27,7 @@ LINKS = Links(
 
 
 def message(html: str, text: str, subject: str = "A subject") -> bytes:
-    letter = Letter(
+    letter = EmailContent(
         subject=subject,
         html=html,
         text=text,
@@ -39,9 +39,9 @@ def message(html: str, text: str, subject: str = "A subject") -> bytes:
         feedback_id="1:daily:digest:p",
     )
     values = {
-        Place.TO: b"ann@example.org",
-        Place.DATE: b"Mon, 05 Oct 2026 08:00:00 +0000",
-        Place.MESSAGE_ID: b"1",
+        Placeholder.TO: b"ann@example.org",
+        Placeholder.DATE: b"Mon, 05 Oct 2026 08:00:00 +0000",
+        Placeholder.MESSAGE_ID: b"1",
     }
     return fill(compose(letter), values)
 
@@ -50,7 +50,7 @@ def message(html: str, text: str, subject: str = "A subject") -> bytes:
 def judge(digest: MakeDigest, renderer: JinjaRenderer) -> Judge:
     def run(
         edit: Callable[[str], str] = str, *, text: str | None = None, head: Letterhead | None = None
-    ) -> Sequence[Problem]:
+    ) -> Sequence[LintProblem]:
         content = renderer.digest(digest(), LINKS)
         data = message(edit(content.html), content.text if text is None else text)
         return lint(data, head or Letterhead(bulk=True, unsubscribe=URL))
@@ -81,49 +81,53 @@ def put(inside: str) -> Callable[[str], str]:
 @pytest.mark.parametrize(
     ("edit", "rule", "says"),
     [
-        (put("<p>" + "word " * 20_000 + "</p>"), Rule.SIZE, "mailboxes hide the end"),
+        (put("<p>" + "word " * 20_000 + "</p>"), LintRule.SIZE, "mailboxes hide the end"),
         (
             lambda html: html.replace("</style>", ".x { color: red }" * 1000 + "</style>", 1),
-            Rule.SIZE,
+            LintRule.SIZE,
             "of styles",
         ),
-        (lambda html: html.replace("<!DOCTYPE html>", ""), Rule.STRUCTURE, "quirks mode"),
-        (lambda html: html.replace(' dir="ltr"', "", 1), Rule.STRUCTURE, "no lang and dir"),
-        (lambda html: html.replace('role="article"', ""), Rule.STRUCTURE, "role=article"),
+        (lambda html: html.replace("<!DOCTYPE html>", ""), LintRule.STRUCTURE, "quirks mode"),
+        (lambda html: html.replace(' dir="ltr"', "", 1), LintRule.STRUCTURE, "no lang and dir"),
+        (lambda html: html.replace('role="article"', ""), LintRule.STRUCTURE, "role=article"),
         (
             put('<p style="color:#999999">pale</p>'),
-            Rule.CONTRAST,
+            LintRule.CONTRAST,
             "#999999 on #fdfcfa has contrast 2.78 of 4.5 in light",
         ),
-        (put('<p style="background-color:#ffffff">glare</p>'), Rule.CONTRAST, "in dark: 'glare'"),
-        (put("<img src='https://river.example/a.png'>"), Rule.ALT, "no alt: https://river.example/a.png"),
-        (put("<img src='a.png' alt=''>"), Rule.LINK, "not absolute: 'a.png'"),
+        (put('<p style="background-color:#ffffff">glare</p>'), LintRule.CONTRAST, "in dark: 'glare'"),
+        (put("<img src='https://river.example/a.png'>"), LintRule.ALT, "no alt: https://river.example/a.png"),
+        (put("<img src='a.png' alt=''>"), LintRule.LINK, "not absolute: 'a.png'"),
         (
             put("<a href='/about'>about</a>"),
-            Rule.LINK,
+            LintRule.LINK,
             "relative address leads nowhere from a mail: '/about'",
         ),
-        (put("<a href='javascript:x()'>go</a>"), Rule.LINK, "mailboxes do not follow javascript:"),
-        (put("<a href='http://127.0.0.1:8000/'>go</a>"), Rule.LINK, "only this machine or network"),
-        (put("<a href='https://blog.local/'>go</a>"), Rule.LINK, "only this machine or network"),
-        (put("<a href='https://intranet/'>go</a>"), Rule.LINK, "no host of the internet"),
-        (put("<p>Dear {{ name }}</p>"), Rule.PLACEHOLDER, "'{{' in 'Dear {{ name }}'"),
-        (put("<a href='https://river.example/{% url %}'>go</a>"), Rule.PLACEHOLDER, "'{%' in href"),
-        (put("<p>mark0123456789abcdef01234567</p>"), Rule.PLACEHOLDER, "a reader's own link"),
-        (put('<p style="display:grid">grid</p>'), Rule.CLIENTS, "display: grid: 41 % of mail programs"),
-        (put('<p style="color:var(--x)">x</p>'), Rule.CLIENTS, "color: var(--x): 23 %"),
-        (put("<script>x</script>"), Rule.CONTENT, "<script> may not stand in a mail"),
-        (put('<p style="background-image:url(https://x.example/a)">x</p>'), Rule.CONTENT, "loads something"),
-        (put("<p>\x85</p>"), Rule.CONTENT, "U+0085"),
+        (put("<a href='javascript:x()'>go</a>"), LintRule.LINK, "mailboxes do not follow javascript:"),
+        (put("<a href='http://127.0.0.1:8000/'>go</a>"), LintRule.LINK, "only this machine or network"),
+        (put("<a href='https://blog.local/'>go</a>"), LintRule.LINK, "only this machine or network"),
+        (put("<a href='https://intranet/'>go</a>"), LintRule.LINK, "no host of the internet"),
+        (put("<p>Dear {{ name }}</p>"), LintRule.PLACEHOLDER, "'{{' in 'Dear {{ name }}'"),
+        (put("<a href='https://river.example/{% url %}'>go</a>"), LintRule.PLACEHOLDER, "'{%' in href"),
+        (put("<p>mark0123456789abcdef01234567</p>"), LintRule.PLACEHOLDER, "a reader's own link"),
+        (put('<p style="display:grid">grid</p>'), LintRule.CLIENTS, "display: grid: 41 % of mail programs"),
+        (put('<p style="color:var(--x)">x</p>'), LintRule.CLIENTS, "color: var(--x): 23 %"),
+        (put("<script>x</script>"), LintRule.CONTENT, "<script> may not stand in a mail"),
+        (
+            put('<p style="background-image:url(https://x.example/a)">x</p>'),
+            LintRule.CONTENT,
+            "loads something",
+        ),
+        (put("<p>\x85</p>"), LintRule.CONTENT, "U+0085"),
         (
             lambda html: html.replace(URL, "https://river.example/"),
-            Rule.UNSUBSCRIBE,
+            LintRule.UNSUBSCRIBE,
             "the link to unsubscribe",
         ),
     ],
 )
 def test_a_mistake_in_the_html_is_found(
-    edit: Callable[[str], str], rule: Rule, says: str, judge: Judge
+    edit: Callable[[str], str], rule: LintRule, says: str, judge: Judge
 ) -> None:
     found = [problem for problem in judge(edit) if problem.error]
     assert {problem.rule for problem in found} == {rule}
@@ -134,7 +138,7 @@ def test_what_is_only_not_nice_stops_nothing(judge: Judge) -> None:
     found = judge(
         put("<a href='#here'>here</a><a href='https://a.example/'>x</a><a href='https://b.example/'>x</a>")
     )
-    assert [(p.rule, p.error) for p in found] == [(Rule.LINK, False)] * 2
+    assert [(p.rule, p.error) for p in found] == [(LintRule.LINK, False)] * 2
 
 
 def test_code_may_show_placeholders(judge: Judge) -> None:
@@ -148,9 +152,9 @@ def test_an_address_of_this_machine_is_no_mistake_while_mail_stays_here(judge: J
 
 def test_a_text_part_is_asked_for_with_its_way_out(judge: Judge) -> None:
     found = judge(text="")
-    assert {(p.rule, p.where) for p in found} == {(Rule.TEXT, "text"), (Rule.UNSUBSCRIBE, "text")}
+    assert {(p.rule, p.where) for p in found} == {(LintRule.TEXT, "text"), (LintRule.UNSUBSCRIBE, "text")}
     [wide] = judge(text=f"{'wide ' * 20}\n{URL}\n")
-    assert (wide.rule, wide.error) == (Rule.TEXT, False)
+    assert (wide.rule, wide.error) == (LintRule.TEXT, False)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +176,7 @@ def test_a_mistake_in_the_headers_is_found(
     data = message(content.html, content.text)
     assert data.count(old) == 1
     found = lint(data.replace(old, new), Letterhead(bulk=True, unsubscribe=URL))
-    assert {p.rule for p in found} == {Rule.HEADERS}
+    assert {p.rule for p in found} == {LintRule.HEADERS}
     assert any(says in p.what for p in found)
 
 
@@ -183,7 +187,7 @@ def test_an_authors_palette_is_judged_in_both_modes(digest: MakeDigest, renderer
     content = renderer.digest(pale, LINKS)
     found = lint(message(content.html, content.text), Letterhead(bulk=True, unsubscribe=URL))
     said = " ".join(p.what for p in found)
-    assert {p.rule for p in found} == {Rule.CONTRAST}
+    assert {p.rule for p in found} == {LintRule.CONTRAST}
     assert "#ffd400 on #fdfcfa has contrast 1.4" in said
     assert "#333333 on #17181b" in said
 

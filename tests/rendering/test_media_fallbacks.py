@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from publisher.core.digests.digest import Digest, DigestPost, Links
+from publisher.core.digests.digest import Digest, DigestLinks, DigestPost
 from publisher.core.posts.post import Image
 from publisher.rendering import JinjaRenderer
 from publisher.rendering.post_bodies import body, page
@@ -102,7 +102,7 @@ def test_no_address_or_words_end_the_condition() -> None:
 
 
 def test_conditions_survive_inlining_and_the_hero_has_one(
-    post: MakePost, digest: MakeDigest, links: Links, renderer: JinjaRenderer
+    post: MakePost, digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     shown = post(html=f"<p>a</p><p>{PICTURE}</p>", image=Image(url="https://x.example/hero.png", alt="H"))
     html = renderer.digest(digest(shown), links).html

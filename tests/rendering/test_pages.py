@@ -11,9 +11,14 @@ import pytest
 
 from publisher.core.digests.digest import DigestPost
 from publisher.core.errors import TemplateError
-from publisher.core.feeds.feed import Entry
+from publisher.core.feeds.feed import FeedEntry
 from publisher.core.site import Person, Site
-from publisher.core.subscribers.preferences import Choices, Pace, Rhythm, Taste
+from publisher.core.subscribers.preferences import (
+    ContentPreference,
+    Preferences,
+    Schedule,
+    SchedulePreference,
+)
 from publisher.core.subscribers.subscription import MailingList
 from publisher.rendering import JinjaRenderer
 from publisher.services.subscribers.preferences import Offer
@@ -63,7 +68,7 @@ MORE = {
     "parted": [{"title": "By <tag>", "url": "https://river.example/tags/"}],
     "outline": "https://river.example/feeds.opml",
 }
-ENTRY = Entry(
+ENTRY = FeedEntry(
     id="tag:river.example,2024:/delta/",
     url="https://river.example/delta/",
     title="The <delta>",
@@ -74,11 +79,14 @@ ENTRY = Entry(
 )
 UNTITLED = replace(ENTRY, title="", summary="", language="")
 CHOOSING = {
-    "choices": Choices(pace=Pace(cadence="weekly", on="fri", at=time(18, 0)), taste=Taste(topics=("<b>",))),
+    "choices": Preferences(
+        pace=SchedulePreference(cadence="weekly", on="fri", at=time(18, 0)),
+        taste=ContentPreference(topics=("<b>",)),
+    ),
     "offer": Offer(cadences=("daily", "weekly"), topics=("<b>", "art"), languages=("ar", "en"), hour=True),
     "often": {"daily": "Once a day", "weekly": "Once a week"},
     "usual": "Once a day",
-    "rhythm": Rhythm(cadence="weekly", on="fri", at=time(18, 0), timezone="Asia/Kathmandu"),
+    "rhythm": Schedule(cadence="weekly", on="fri", at=time(18, 0), timezone="Asia/Kathmandu"),
     "days": ("mon", "tue", "wed", "thu", "fri"),
     "hours": ["17:00", "18:00"],
     "hour": "18:00",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.core.digests.digest import Digest, Links
+from publisher.core.digests.digest import Digest, DigestLinks
 from publisher.core.errors import TemplateError
 from publisher.core.site import Site
 from publisher.rendering import JinjaRenderer
@@ -21,7 +21,7 @@ def write(folder: Path, name: str, source: str) -> Path:
 
 
 def test_a_sites_own_template_replaces_the_packaged_one(
-    tmp_path: Path, templates: Path, site: Site, digest: MakeDigest, links: Links
+    tmp_path: Path, templates: Path, site: Site, digest: MakeDigest, links: DigestLinks
 ) -> None:
     write(tmp_path, "email/digest/subject.txt", "Ours: {{ subject }}")
     write(
@@ -35,7 +35,7 @@ def test_a_sites_own_template_replaces_the_packaged_one(
 
 
 def test_a_template_that_changes_is_read_again(
-    tmp_path: Path, templates: Path, digest: MakeDigest, links: Links
+    tmp_path: Path, templates: Path, digest: MakeDigest, links: DigestLinks
 ) -> None:
     renderer = JinjaRenderer([tmp_path, templates])
     assert renderer.digest(digest(), links).subject == "The delta in October"
@@ -46,7 +46,7 @@ def test_a_template_that_changes_is_read_again(
 
 
 def test_a_missing_template_is_named_with_where_it_was_looked_for(
-    tmp_path: Path, templates: Path, digest: MakeDigest, links: Links
+    tmp_path: Path, templates: Path, digest: MakeDigest, links: DigestLinks
 ) -> None:
     write(tmp_path, "email/digest/subject.txt", "here")
     with pytest.raises(TemplateError) as failed:
@@ -56,7 +56,7 @@ def test_a_missing_template_is_named_with_where_it_was_looked_for(
 
 
 def test_a_mistake_is_named_by_file_and_line(
-    tmp_path: Path, templates: Path, digest: MakeDigest, links: Links
+    tmp_path: Path, templates: Path, digest: MakeDigest, links: DigestLinks
 ) -> None:
     renderer = JinjaRenderer([tmp_path, templates])
     write(tmp_path, "email/digest/body.txt", "one\n{{ digest.colour }}\n")

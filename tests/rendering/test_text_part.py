@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from publisher.core.digests.digest import Digest, DigestPost, Links
-from publisher.core.mail.message import Letter
+from publisher.core.digests.digest import Digest, DigestLinks, DigestPost
+from publisher.core.mail.message import EmailContent
 from publisher.core.mail.mime import compose
-from publisher.core.posts.post import Markup
+from publisher.core.posts.post import MarkupLanguage
 from publisher.markup import SafeMarkup
 from publisher.rendering import JinjaRenderer
 
@@ -19,7 +19,7 @@ BASE = "https://river.example/post/"
 
 def written(body: str, post: MakePost) -> DigestPost:
     markup = SafeMarkup()
-    html = markup.html(body, Markup.MARKDOWN, base_url=BASE, title="")
+    html = markup.html(body, MarkupLanguage.MARKDOWN, base_url=BASE, title="")
     return post(html=html, text=markup.text(html), summary="")
 
 
@@ -34,7 +34,7 @@ def written(body: str, post: MakePost) -> DigestPost:
 )
 def test_notes_are_in_the_language_of_the_mail(
     language: str, reference: str, note: str, video: str,
-    post: MakePost, digest: MakeDigest, links: Links, renderer: JinjaRenderer,
+    post: MakePost, digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer,
 ) -> None:  # fmt: skip
     shown = written('Water[^1].\n\n[^1]: deep\n\n<video src="/v.mp4"></video>\n', post)
     lines = renderer.digest(digest(shown, language=language), links).text.split("\n")
@@ -47,13 +47,13 @@ CODE = "all:\n\techo  'one two three four five six seven eight nine ten eleven t
 
 
 def test_code_comes_out_of_the_mail_as_it_went_in(
-    post: MakePost, digest: MakeDigest, links: Links, renderer: JinjaRenderer
+    post: MakePost, digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     import email
 
     text = renderer.digest(digest(written(f"One.\n\n```\n{CODE}```\n\nTwo.", post)), links).text
     assert f"One.\n\n{CODE}\nTwo." in text
-    letter = Letter(sender="a@b.example", subject="s", text=text, html="<p>")
+    letter = EmailContent(sender="a@b.example", subject="s", text=text, html="<p>")
     sent = b"".join(part if isinstance(part, bytes) else b"x" for part in compose(letter))
     part = next(
         part for part in email.message_from_bytes(sent).walk() if part.get_content_type() == "text/plain"
@@ -65,7 +65,7 @@ def test_code_comes_out_of_the_mail_as_it_went_in(
 
 
 def test_a_template_of_before_that_wraps_nothing_or_less_is_served(
-    post: MakePost, digest: MakeDigest, links: Links, templates: object, tmp_path: object
+    post: MakePost, digest: MakeDigest, links: DigestLinks, templates: object, tmp_path: object
 ) -> None:
     from pathlib import Path
 
@@ -82,7 +82,7 @@ def test_a_template_of_before_that_wraps_nothing_or_less_is_served(
 
 
 def test_prose_of_every_language_keeps_to_its_columns_and_addresses_are_whole(
-    post: MakePost, digest: MakeDigest, links: Links, renderer: JinjaRenderer
+    post: MakePost, digest: MakeDigest, links: DigestLinks, renderer: JinjaRenderer
 ) -> None:
     url = "https://example.net/" + "a-very-long-path-with-hyphens/" * 4 + "?x=1&y=2"
     shown = written(f"{'word ' * 40}[there]({url}).\n\n> - {'said ' * 40}\n", post)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from publisher.core.errors import SourceError
-from publisher.core.posts.post import BadPost, Parsed
+from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.folder import MAX_FILE
-from publisher.sources.walk import Entry, Found, Walk
+from publisher.sources.walk import FolderEntry, Found, Walk
 
 RULES = SourceRules(site_url="https://blog.example/")
 GOOD = "---\ntitle: A\ndate: 2024-01-02\n---\nBody\n"
@@ -24,7 +24,7 @@ def write(folder: Path, name: str, text: str = GOOD) -> None:
     path.write_text(text)
 
 
-def scan(folder: Path, rules: SourceRules = RULES) -> list[Parsed | BadPost]:
+def scan(folder: Path, rules: SourceRules = RULES) -> list[ParsedPost | BadPost]:
     return list(FolderSource(folder, rules).scan())
 
 
@@ -33,7 +33,7 @@ def bads(folder: Path) -> list[str]:
 
 
 def paths(folder: Path, rules: SourceRules = RULES) -> list[str]:
-    return [found.post.path if isinstance(found, Parsed) else found.path for found in scan(folder, rules)]
+    return [found.post.path if isinstance(found, ParsedPost) else found.path for found in scan(folder, rules)]
 
 
 def test_posts_come_in_path_order_at_any_depth(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_bad_file_stops_none_of_the_others(tmp_path: Path) -> None:
     write(tmp_path, "b.md", "---\ntitle: [\n---\n")
     write(tmp_path, "c.md")
     found = scan(tmp_path)
-    assert [type(item) for item in found] == [Parsed, BadPost, Parsed]
+    assert [type(item) for item in found] == [ParsedPost, BadPost, ParsedPost]
     assert str(found[1]).startswith("b.md:3: broken YAML: ")
 
 
@@ -137,7 +137,7 @@ def test_no_file_takes_long_or_stops_the_others(name: str, tmp_path: Path) -> No
     found = scan(tmp_path)
     assert time.process_time() - started < 1
     assert len(found) == 2
-    assert isinstance(found[1], Parsed)
+    assert isinstance(found[1], ParsedPost)
 
 
 def test_a_missing_folder_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_missing_folder_is_an_error_that_says_what_to_do(tmp_path: Path) -> No
 def test_a_hidden_post_is_still_handed_over(tmp_path: Path) -> None:
     write(tmp_path, "a.md", "---\ndraft: true\n---\n")
     (found,) = scan(tmp_path)
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert found.post.hidden == "draft: true"
 
 
@@ -159,7 +159,7 @@ def test_what_a_folder_listed_is_not_held_while_its_posts_are_read(
     for n in range(3):
         write(tmp_path, f"{n}.md")
     source = FolderSource(tmp_path, RULES)
-    entries: list[weakref.ref[Entry]] = []
+    entries: list[weakref.ref[FolderEntry]] = []
     listed = source.files()
 
     class Listed:

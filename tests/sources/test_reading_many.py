@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from publisher.core.errors import SourceError
-from publisher.core.posts.post import BadPost, FileStat, Parsed, Reading
+from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.parallel import (
     AHEAD,
@@ -201,8 +201,8 @@ def test_a_file_of_a_known_hash_is_not_parsed(tmp_path: Path) -> None:
     first, second = source.read_many(["0000.md", "0001.md"], {})
     known = {"0000.md": first.hash, "0001.md": first.hash}
     again = list(source.read_many(["0000.md", "0001.md"], known))
-    assert again == [Reading(stat=first.stat, hash=first.hash, result=None), second]
-    assert isinstance(second.result, Parsed)
+    assert again == [FileReading(stat=first.stat, hash=first.hash, result=None), second]
+    assert isinstance(second.result, ParsedPost)
 
 
 def test_a_file_written_just_now_is_not_trusted_by_its_stamp(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_post_that_shows_a_file_beside_it_is_never_trusted(tmp_path: Path) -> 
     )
     rules = SourceRules(site_url="https://example.org/", pages=True)
     (reading,) = FolderSource(tmp_path, rules, clock=lambda: NOW).read_many(["p.md"], {})
-    assert (reading.alone, isinstance(reading.result, Parsed)) == (False, True)
+    assert (reading.alone, isinstance(reading.result, ParsedPost)) == (False, True)
 
 
 def test_the_fingerprint_names_the_rules_and_the_folder(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from publisher.core.posts.post import BadPost, Parsed
-from publisher.sources import FolderSource, Rest, SourceRules
+from publisher.core.posts.post import BadPost, ParsedPost
+from publisher.sources import FolderSource, SourceRules, StabilityCheck
 from publisher.sources.stable_files import read_at_rest
 
 RULES = SourceRules(site_url="https://blog.example/")
@@ -23,13 +23,13 @@ class Seen:
         self.file = folder / "a.md"
         self.now = WRITTEN
         self.write(GOOD)
-        self.source = FolderSource(folder, RULES, rest=Rest(0.1, lambda: self.now))
+        self.source = FolderSource(folder, RULES, rest=StabilityCheck(0.1, lambda: self.now))
 
     def write(self, text: str) -> None:
         self.file.write_text(text)
         os.utime(self.file, (WRITTEN, WRITTEN))
 
-    def look(self, after: float) -> Parsed | BadPost:
+    def look(self, after: float) -> ParsedPost | BadPost:
         """What is found so many seconds after WRITTEN."""
         self.now = WRITTEN + after
         [found] = self.source.scan()
@@ -46,12 +46,12 @@ def seen(tmp_path: Path) -> Seen:
 
 def test_a_file_is_read_once_nobody_wrote_to_it_for_a_while(seen: Seen) -> None:
     assert seen.look(0.0) == seen.look(0.099) == UNSETTLED
-    assert isinstance(seen.look(0.101), Parsed)
+    assert isinstance(seen.look(0.101), ParsedPost)
 
 
 def test_without_a_rest_it_is_read_at_once(seen: Seen, tmp_path: Path) -> None:
     [found] = FolderSource(tmp_path, RULES).scan()
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
 
 
 def test_an_emptied_file_is_given_a_minute_to_be_written(seen: Seen) -> None:
@@ -66,22 +66,22 @@ def test_an_emptied_file_is_given_a_minute_to_be_written(seen: Seen) -> None:
 def test_a_file_open_for_writing_is_waited_for_but_not_for_ever(seen: Seen) -> None:
     with seen.file.open("a"):
         assert seen.look(1) == seen.look(59.9) == UNSETTLED
-        assert isinstance(seen.look(60.1), Parsed)
+        assert isinstance(seen.look(60.1), ParsedPost)
         assert seen.look(1) == UNSETTLED
-    assert isinstance(seen.look(1), Parsed)
+    assert isinstance(seen.look(1), ParsedPost)
 
 
 def test_a_file_open_for_reading_is_at_rest(seen: Seen) -> None:
     with seen.file.open():
-        assert isinstance(seen.look(1), Parsed)
+        assert isinstance(seen.look(1), ParsedPost)
 
 
 def test_a_file_dated_ahead_is_at_rest_when_it_stays_the_same(seen: Seen) -> None:
     assert seen.look(-500) == seen.look(-499.95) == UNSETTLED
     seen.write(GOOD + "More.\n")
     assert seen.look(-499.9) == seen.look(-499.85) == UNSETTLED
-    assert isinstance(seen.look(-499.75), Parsed)
-    assert isinstance(seen.look(-400), Parsed)
+    assert isinstance(seen.look(-499.75), ParsedPost)
+    assert isinstance(seen.look(-400), ParsedPost)
 
 
 def test_a_file_that_goes_while_the_folder_is_read_is_not_bad(seen: Seen) -> None:
@@ -102,14 +102,14 @@ def test_a_link_that_leads_nowhere_is_bad(seen: Seen) -> None:
 
 def test_a_post_waits_for_a_picture_that_is_being_written(seen: Seen, tmp_path: Path) -> None:
     rules = SourceRules(site_url="https://blog.example/", pages=True)
-    seen.source = FolderSource(tmp_path, rules, rest=Rest(0.1, lambda: seen.now))
+    seen.source = FolderSource(tmp_path, rules, rest=StabilityCheck(0.1, lambda: seen.now))
     seen.write(GOOD + "![A](a.png)\n")
     picture = tmp_path / "a.png"
     picture.write_bytes(b"half")
     os.utime(picture, (WRITTEN + 5, WRITTEN + 5))
     assert seen.look(5.05) == UNSETTLED
     found = seen.look(5.2)
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert [asset.path for asset in found.post.assets] == ["a.png"]
 
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import BadPost, FileStat
-from publisher.core.publishing.incremental import Memory
-from publisher.services.publishing.folder_snapshot import Look
+from publisher.core.publishing.incremental import IndexUpdate
+from publisher.services.publishing.folder_snapshot import FolderSnapshot
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.walk import Walk
 
@@ -61,12 +61,12 @@ def test_looking_again_where_something_happened_finds_the_same_as_looking_at_eve
 ) -> None:
     folder = tmp_path_factory.mktemp("posts")
     source, store = FolderSource(folder, RULES), Rows()
-    look = Look(source, store)  # type: ignore[arg-type]  # so much of a store is asked
+    look = FolderSnapshot(source, store)  # type: ignore[arg-type]  # so much of a store is asked
     named: list[str] = []
     for kind, *where in (*history, ("look",)):
         if kind == "look":
             assert look.again(source, store, named)  # type: ignore[arg-type]  # as above
-            full = Look(FolderSource(folder, RULES), store)  # type: ignore[arg-type]  # as above
+            full = FolderSnapshot(FolderSource(folder, RULES), store)  # type: ignore[arg-type]  # as above
             assert (look.here, look.wrong, look.odd) == (full.here, full.wrong, full.odd)
             named.clear()
             continue
@@ -96,27 +96,27 @@ def test_a_link_is_looked_at_each_time_for_its_file_changes_elsewhere(tmp_path: 
 
 
 @pytest.fixture
-def looked(tmp_path: Path) -> Look:
+def looked(tmp_path: Path) -> FolderSnapshot:
     """A look at a folder of three posts in folders, all of them odd."""
     for name in ("a/b/one.md", "a/two.md", "a0.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    return Look(FolderSource(tmp_path, RULES), Rows())  # type: ignore[arg-type]  # so much of a store is asked
+    return FolderSnapshot(FolderSource(tmp_path, RULES), Rows())  # type: ignore[arg-type]  # so much of a store is asked
 
 
-def again(look: Look, folder: Path, *named: str) -> set[str]:
+def again(look: FolderSnapshot, folder: Path, *named: str) -> set[str]:
     """What is there when these were told."""
     assert look.again(FolderSource(folder, RULES), Rows(), named)  # type: ignore[arg-type]  # as above
     return set(look.here)
 
 
-def test_a_folder_that_goes_takes_all_that_was_in_it(looked: Look, tmp_path: Path) -> None:
+def test_a_folder_that_goes_takes_all_that_was_in_it(looked: FolderSnapshot, tmp_path: Path) -> None:
     looked.odd.clear()
     (tmp_path / "a").rename(tmp_path / "c")
     assert again(looked, tmp_path, "a", "c") == {"c/b/one.md", "c/two.md", "a0.md"}
 
 
-def test_what_was_odd_is_looked_at_untold(looked: Look, tmp_path: Path) -> None:
+def test_what_was_odd_is_looked_at_untold(looked: FolderSnapshot, tmp_path: Path) -> None:
     looked.odd = {"a0.md"}
     (tmp_path / "a0.md").unlink()
     (tmp_path / "a/two.md").unlink()
@@ -130,7 +130,7 @@ def test_what_was_wrong_and_is_no_more_is_forgotten(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "a.md").symlink_to(outside)
     source = FolderSource(folder, RULES)
-    look = Look(source, Rows())  # type: ignore[arg-type]  # so much of a store is asked
+    look = FolderSnapshot(source, Rows())  # type: ignore[arg-type]  # so much of a store is asked
     assert set(look.wrong) == {"a.md"}
     (folder / "a.md").unlink()
     assert look.again(source, Rows(), ())  # type: ignore[arg-type]  # as above
@@ -145,7 +145,7 @@ def test_a_file_told_in_a_folder_that_is_left_alone_is_left_alone(tmp_path: Path
         (place / "x.md").write_text("x")
     (folder / "link").symlink_to(outside)
     (folder / "gone").write_text("a file where a folder was")
-    look = Look(FolderSource(folder, RULES), Rows())  # type: ignore[arg-type]  # so much of a store is asked
+    look = FolderSnapshot(FolderSource(folder, RULES), Rows())  # type: ignore[arg-type]  # so much of a store is asked
     told = (".git/x.md", "out/x.md", "link/x.md", "gone/x.md", "none/x.md", "a//x.md")
     assert again(look, folder, *told) == set()
     assert set(look.wrong) == {"link"}
@@ -166,7 +166,7 @@ def test_a_folder_that_could_not_be_read_is_looked_at_until_it_can(tmp_path: Pat
 
 def test_what_was_remembered_is_odd_no_longer(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("a")
-    look = Look(FolderSource(tmp_path, RULES), Rows())  # type: ignore[arg-type]  # so much of a store is asked
+    look = FolderSnapshot(FolderSource(tmp_path, RULES), Rows())  # type: ignore[arg-type]  # so much of a store is asked
     assert (look.odd, look.same("a.md")) == ({"a.md"}, False)
-    look.remembered(Memory(rules=look.rules, touched=[look.here["a.md"]]), 1)
+    look.remembered(IndexUpdate(rules=look.rules, touched=[look.here["a.md"]]), 1)
     assert (look.odd, look.same("a.md")) == (set(), True)

@@ -21,21 +21,21 @@ from publisher.core.addresses import parse
 from publisher.core.errors import SettingsError
 from publisher.core.mail.dkim import SIGNED, relaxed_body, signable
 from publisher.core.mail.headers import date_value, to_value
-from publisher.core.mail.message import Letter, Place, fill
+from publisher.core.mail.message import EmailContent, Placeholder, fill
 from publisher.core.mail.mime import compose
 from publisher.transports.dkim import DkimKey, load_key, make_key
-from publisher.transports.dkim_signer import AT_ONCE, FEW, MOST_ASKED, Coming, DkimSigner
+from publisher.transports.dkim_signer import AT_ONCE, FEW, MOST_ASKED, DkimSigner, ProcessSignature
 
 pytestmark = pytest.mark.usefixtures("each_loop")
 
-VALUES: Mapping[Place, bytes] = {
-    Place.TO: to_value(parse("Ana@example.org")),
-    Place.DATE: date_value(datetime(2024, 10, 25, 9, tzinfo=UTC)),
-    Place.MESSAGE_ID: b"0123456789abcdef",
-    Place.UNSUBSCRIBE: b"AgEAAAAAAAAABwAAAAMAAAAAx-_x4YB2m0Qz7bJr1gq3kA",
+VALUES: Mapping[Placeholder, bytes] = {
+    Placeholder.TO: to_value(parse("Ana@example.org")),
+    Placeholder.DATE: date_value(datetime(2024, 10, 25, 9, tzinfo=UTC)),
+    Placeholder.MESSAGE_ID: b"0123456789abcdef",
+    Placeholder.UNSUBSCRIBE: b"AgEAAAAAAAAABwAAAAMAAAAAx-_x4YB2m0Qz7bJr1gq3kA",
 }
 MARK = "\ue000unsubscribe\ue001"
-LETTER = Letter(
+LETTER = EmailContent(
     subject="ព័ត៌មានថ្មី: three posts",
     text=f"Hello  two  blanks \n\nFrom here on.\n.\nLeave: https://x.example/u/{MARK}\n\n\n",
     html=f'<p>ខ្មែរ\t.</p>   <a href="https://x.example/u/{MARK}">Leave</a>\n  {MARK}',
@@ -46,7 +46,7 @@ LETTER = Letter(
     unsubscribe=f"https://x.example/u/{MARK}",
     help="https://x.example/s",
     feedback_id="12:daily:digest:news",
-    marks={MARK: Place.UNSUBSCRIBE},
+    marks={MARK: Placeholder.UNSUBSCRIBE},
 )
 
 
@@ -57,7 +57,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, DkimKey]:
 
 
 def signed(
-    keys: Mapping[str, DkimKey], letter: Letter = LETTER, values: Mapping[Place, bytes] = VALUES
+    keys: Mapping[str, DkimKey], letter: EmailContent = LETTER, values: Mapping[Placeholder, bytes] = VALUES
 ) -> bytes:
     segments = compose(letter)
     fields = DkimSigner(tuple(keys.values()), None).sign("example.com", signable(segments), values)
@@ -159,12 +159,12 @@ def test_what_mail_servers_do_on_the_way_breaks_neither(
 
 
 def test_a_reader_whose_address_has_blanks_is_signed_for_too(keys: Mapping[str, DkimKey]) -> None:
-    values = {**VALUES, Place.TO: b'"a  b"@example.org'}
+    values = {**VALUES, Placeholder.TO: b'"a  b"@example.org'}
     assert verified(signed(keys, values=values), keys) == [True, True]
 
 
 def test_a_mail_without_a_list_and_without_places_in_its_body_is_signed(keys: Mapping[str, DkimKey]) -> None:
-    letter = Letter(subject="Please confirm", text="", html="", sender="news@example.com")
+    letter = EmailContent(subject="Please confirm", text="", html="", sender="news@example.com")
     assert verified(signed(keys, letter), keys) == [True, True]
 
 
@@ -173,7 +173,7 @@ def test_whatever_is_written_is_signed_rightly(
     keys: Mapping[str, DkimKey], subject: str, text: str, name: str
 ) -> None:
     text = text.replace(MARK[0], MARK)
-    letter = Letter(
+    letter = EmailContent(
         subject=subject, text=text, html=text, sender="news@example.com", list_id="a.b", list_title=name,
         marks=LETTER.marks,
     )  # fmt: skip
@@ -184,11 +184,11 @@ SEGMENTS = compose(LETTER)
 CANONICAL = signable(SEGMENTS)
 
 
-def reader(n: int) -> Mapping[Place, bytes]:
-    return {**VALUES, Place.MESSAGE_ID: b"%d" % n}
+def reader(n: int) -> Mapping[Placeholder, bytes]:
+    return {**VALUES, Placeholder.MESSAGE_ID: b"%d" % n}
 
 
-def begun(signer: DkimSigner, n: int) -> bytes | Coming:
+def begun(signer: DkimSigner, n: int) -> bytes | ProcessSignature:
     return signer.sign("example.com", CANONICAL, reader(n))
 
 
@@ -223,9 +223,9 @@ def test_many_at_once_each_get_their_own(keys: Mapping[str, DkimKey]) -> None:
     async def sign_all() -> list[bytes]:
         await by_its_process(signer)
         coming = [begun(signer, n) for n in range(number)]
-        assert all(isinstance(each, Coming) for each in coming)
-        last = await coming[-1] if isinstance(coming[-1], Coming) else b""
-        made = [each.fields or b"" for each in coming if isinstance(each, Coming)]
+        assert all(isinstance(each, ProcessSignature) for each in coming)
+        last = await coming[-1] if isinstance(coming[-1], ProcessSignature) else b""
+        made = [each.fields or b"" for each in coming if isinstance(each, ProcessSignature)]
         assert made[-1] == last
         return made
 

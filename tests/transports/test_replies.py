@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 from smtp_server import SmtpServer
 
 from publisher.core.mail.message import Envelope, Message
-from publisher.transports.smtp.commands import Abilities, Refusal, abilities, envelope, masked, stuffed, xtext
-from publisher.transports.smtp.replies import LONGEST_LINE, Garbled, Reply, ReplyReader
+from publisher.transports.smtp.commands import (
+    ServerExtensions,
+    ServerRefusal,
+    abilities,
+    envelope,
+    masked,
+    stuffed,
+    xtext,
+)
+from publisher.transports.smtp.replies import LONGEST_LINE, ProtocolError, ReplyReader, SmtpReply
 
 codes = st.integers(200, 599)
 texts = st.text("abc 2.0\t-<>é", max_size=30)
@@ -22,9 +30,9 @@ def written(code: int, lines: Sequence[str], end: str = "\r\n") -> bytes:
     return "".join(f"{code}{'-' if n < last else ' '}{line}{end}" for n, line in enumerate(lines)).encode()
 
 
-def read(data: bytes, cuts: Sequence[int] = ()) -> list[Reply]:
+def read(data: bytes, cuts: Sequence[int] = ()) -> list[SmtpReply]:
     """What a reader makes of `data` that arrives cut at those places."""
-    reader, found, at = ReplyReader(), list[Reply](), 0
+    reader, found, at = ReplyReader(), list[SmtpReply](), 0
     for cut in [*sorted(cuts), len(data)]:
         found += reader.feed(data[at:cut])
         at = max(at, cut)
@@ -57,7 +65,7 @@ def test_any_bytes_are_replies_or_garbled_and_nothing_else(data: bytes, cuts: li
                 assert reply.lines
                 assert re.fullmatch(r"[^\x00-\x1f\x7f-\x9f]{3,500}", str(reply))
             at = max(at, cut)
-    except Garbled as garbled:
+    except ProtocolError as garbled:
         words = str(garbled)
     else:
         words = ""
@@ -72,14 +80,14 @@ def test_any_bytes_are_replies_or_garbled_and_nothing_else(data: bytes, cuts: li
      "２５０ x\r\n".encode()],
 )  # fmt: skip
 def test_what_is_no_reply_is_garbled(data: bytes) -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(ProtocolError):
         read(data)
 
 
 def test_a_reply_has_so_many_lines_and_no_more() -> None:
     most = ["x"] * 256
     assert [len(reply.lines) for reply in read(written(250, most))] == [256]
-    with pytest.raises(Garbled, match=r"^a reply of more than 256 lines$"):
+    with pytest.raises(ProtocolError, match=r"^a reply of more than 256 lines$"):
         read(written(250, [*most, "x"]))
 
 
@@ -88,7 +96,7 @@ def test_a_reply_is_kept_on_one_line() -> None:
     assert (reply.enhanced, str(reply)) == ("2.6.0", "250 2.6.0 <a@b> [id=7] Queued")
     (reply,) = read(b"550 5.1.1\x1b[31m no\x00body\r\n")
     assert (reply.enhanced, str(reply)) == ("5.1.1", "550 5.1.1 [31m no body")
-    assert read(b"250\r\n")[0] == Reply(250, ("",))
+    assert read(b"250\r\n")[0] == SmtpReply(250, ("",))
     assert read(b"550 2.1.1 odd\r\n")[0].enhanced == "", "of another class than its code"
     assert len(str(read(b"250 " + b"x" * 1000 + b"\r\n")[0])) == 500
 
@@ -99,12 +107,12 @@ def test_what_a_server_offers_is_read_as_smtplib_reads_it() -> None:
         client.ehlo()
         theirs = client.esmtp_features
         lines = client.ehlo_resp.decode().split("\n")
-    ours = abilities(Reply(250, tuple(lines)))
+    ours = abilities(SmtpReply(250, tuple(lines)))
     assert {name.lower() for name in ours.offered if name} == set(theirs)
     assert ours.size == 1000
     assert {"PLAIN", "LOGIN"} <= set(ours.logins)
-    assert abilities(Reply(250, ("only a name",))) == Abilities()
-    assert abilities(Reply(250, ("x", "", "SIZE", "SIZE x"))).size == 0
+    assert abilities(SmtpReply(250, ("only a name",))) == ServerExtensions()
+    assert abilities(SmtpReply(250, ("x", "", "SIZE", "SIZE x"))).size == 0
 
 
 @given(st.lists(st.sampled_from([b".", b"..", b"a", b"", b". x", b"From "]), max_size=6))
@@ -135,9 +143,9 @@ def test_no_address_breaks_out_of_its_command(sender: str, recipient: str) -> No
     message = Message(
         key="a=b c", message_id="", envelope=Envelope(mail_from=sender, rcpt_to=recipient), data=b"x\r\n"
     )
-    can = abilities(Reply(250, ("x", "SMTPUTF8", "8BITMIME", "DSN", "SIZE 100")))
+    can = abilities(SmtpReply(250, ("x", "SMTPUTF8", "8BITMIME", "DSN", "SIZE 100")))
     made = envelope(message, can)
-    if isinstance(made, Refusal):
+    if isinstance(made, ServerRefusal):
         assert re.search(r"[\x00-\x1f<>\x7f]", sender + recipient)
         return
     for command in made:

@@ -20,7 +20,7 @@ from smtp_sends import (
 )
 from smtp_server import EXTENSIONS, Also, Drop, Rule, Say, Silence, SmtpServer, on, unused_port
 
-from publisher.core.mail.message import Message, Outcome, Phase, Verdict
+from publisher.core.mail.message import Message, Outcome, Phase, SendVerdict
 from publisher.transports.smtp import Smtp
 from publisher.transports.smtp.session import SmtpSession
 
@@ -72,7 +72,7 @@ async def sessions(transport: Smtp, number: int) -> list[SmtpSession | Outcome]:
     ],
 )  # fmt: skip
 def test_what_goes_wrong_before_the_end_was_never_delivered(
-    step: str, act: object, verdict: Verdict, phase: Phase, reply: str, pipelining: bool
+    step: str, act: object, verdict: SendVerdict, phase: Phase, reply: str, pipelining: bool
 ) -> None:
     extensions = EXTENSIONS if pipelining else EXTENSIONS[1:]
     with SmtpServer(on(step, act), extensions=extensions) as server:  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ def test_what_goes_wrong_before_the_end_was_never_delivered(
     ],
 )
 def test_what_goes_wrong_after_the_end_is_in_doubt_unless_the_server_says(
-    rule: Rule, verdict: Verdict, reply: str, taken: int
+    rule: Rule, verdict: SendVerdict, reply: str, taken: int
 ) -> None:
     with SmtpServer(rule) as server:
         (outcome,) = send(server, MESSAGE)
@@ -191,7 +191,7 @@ def test_the_next_message_begins_with_the_end_of_the_last_where_the_server_can_t
 @pytest.mark.parametrize(
     ("act", "verdict"), [(Drop(), UNKNOWN), (Say("451 4.3.0 no"), DEFERRED), (Say("421 4.3.2 bye"), DEFERRED)]
 )
-def test_what_was_begun_is_not_lost_with_the_message_before_it(act: object, verdict: Verdict) -> None:
+def test_what_was_begun_is_not_lost_with_the_message_before_it(act: object, verdict: SendVerdict) -> None:
     with SmtpServer(on("dot", act, nth=2)) as server:  # type: ignore[arg-type]
         outcomes = send(server, *copies(4), ahead=True)
         assert [o.verdict for o in outcomes] == [ACCEPTED, verdict, ACCEPTED, ACCEPTED]

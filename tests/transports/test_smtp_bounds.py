@@ -9,7 +9,7 @@ from smtp_sends import ACCEPTED, DEFERRED, MESSAGE, REJECTED, SHORT, copies, sen
 from smtp_server import Deaf, Hold, Say, SmtpServer, on
 
 from publisher.core.mail.message import Phase
-from publisher.transports.smtp.connection import Line, Lost
+from publisher.transports.smtp.connection import ConnectionLost, SmtpConnection
 from publisher.transports.smtp.replies import MOST_WAITING, ReplyReader
 
 pytestmark = pytest.mark.usefixtures("each_loop")
@@ -31,8 +31,8 @@ class Wire(asyncio.Transport):
         self.aborted = True
 
 
-def line_on(wire: Wire, loop: asyncio.AbstractEventLoop, patience: float = 0.05) -> Line:
-    line = Line("relay", patience, loop)
+def line_on(wire: Wire, loop: asyncio.AbstractEventLoop, patience: float = 0.05) -> SmtpConnection:
+    line = SmtpConnection("relay", patience, loop)
     line.connection_made(wire)
     return line
 
@@ -43,7 +43,7 @@ def test_a_server_that_takes_a_message_slowly_is_waited_for_as_long_as_it_takes_
         left = iter(sizes)
         line = line_on(Wire(left), asyncio.get_running_loop())
         line.pause_writing()
-        with pytest.raises(Lost, match=r"^relay: no answer in 0\.05 s$"):
+        with pytest.raises(ConnectionLost, match=r"^relay: no answer in 0\.05 s$"):
             await line.flushed(60)
         return len(list(left))
 

@@ -11,7 +11,7 @@ from certificates import Authority
 from smtp_server import Drop, Rule, Say, SmtpServer, on
 
 from publisher.core.delivery.relays import Relay, Security
-from publisher.core.mail.message import Envelope, Message, Outcome, Phase, Verdict
+from publisher.core.mail.message import Envelope, Message, Outcome, Phase, SendVerdict
 from publisher.transports.smtp import Smtp
 
 pytestmark = pytest.mark.usefixtures("each_loop")
@@ -57,7 +57,7 @@ def test_mail_and_password_go_through_tls(
 ) -> None:
     with SmtpServer(tls=authority.server("127.0.0.1"), implicit=implicit, users=USERS) as server:
         outcome = send(server, security=security, username="ann", password="pässword")
-        assert outcome.verdict is Verdict.ACCEPTED
+        assert outcome.verdict is SendVerdict.ACCEPTED
         (taken,) = server.accepted
         assert (taken.tls, taken.user, taken.data) == (True, "ann", MESSAGE.data)
 
@@ -78,7 +78,7 @@ def test_a_certificate_that_is_not_the_host_s_gets_no_mail(
     with SmtpServer(tls=context, implicit=implicit, users=USERS) as server:
         security = Security.TLS if implicit else Security.STARTTLS
         outcome = send(server, security=security, username="ann", password="pässword")
-        assert (outcome.verdict, outcome.phase) == (Verdict.DEFERRED, Phase.CONNECT)
+        assert (outcome.verdict, outcome.phase) == (SendVerdict.DEFERRED, Phase.CONNECT)
         assert why in outcome.reply
         assert server.accepted == []
         assert not any("AUTH" in command for command in server.commands)
@@ -94,7 +94,7 @@ def test_the_name_that_is_checked_is_the_relay_s(
     with SmtpServer(tls=authority.server(named), implicit=implicit) as server:
         security = Security.TLS if implicit else Security.STARTTLS
         outcome = send(server, host="localhost", security=security)
-        assert outcome.verdict is (Verdict.ACCEPTED if good else Verdict.DEFERRED)
+        assert outcome.verdict is (SendVerdict.ACCEPTED if good else SendVerdict.DEFERRED)
         assert good or "its certificate is not to be trusted (hostname mismatch" in outcome.reply.lower()
 
 
@@ -111,7 +111,7 @@ def test_a_certificate_of_an_authority_nobody_trusts_gets_no_mail(
 def test_a_server_without_starttls_gets_no_mail(send: Send) -> None:
     with SmtpServer(users=USERS) as server:
         outcome = send(server, username="ann", password="pässword")
-        assert (outcome.verdict, outcome.phase) == (Verdict.DEFERRED, Phase.CONNECT)
+        assert (outcome.verdict, outcome.phase) == (SendVerdict.DEFERRED, Phase.CONNECT)
         assert outcome.reply == (
             f"127.0.0.1:{server.port}: offers no STARTTLS, and mail.relays.security is "
             '"starttls"; mail is not sent without it'
@@ -151,7 +151,7 @@ def test_tls_that_does_not_come_about_gets_no_mail(
 ) -> None:
     with SmtpServer(rule, tls=authority.server("127.0.0.1")) as server:
         outcome = send(server)
-        assert (outcome.verdict, outcome.phase) == (Verdict.DEFERRED, Phase.CONNECT)
+        assert (outcome.verdict, outcome.phase) == (SendVerdict.DEFERRED, Phase.CONNECT)
         assert why in outcome.reply
         assert not any("MAIL" in command for command in server.commands)
 
@@ -162,7 +162,7 @@ def test_a_server_that_stops_talking_in_the_middle_of_tls_gets_no_mail(
     rule = on("STARTTLS", Say("220 go ahead", close=True))
     with SmtpServer(rule, tls=authority.server("127.0.0.1")) as server:
         outcome = send(server)
-        assert (outcome.verdict, outcome.phase) == (Verdict.DEFERRED, Phase.CONNECT)
+        assert (outcome.verdict, outcome.phase) == (SendVerdict.DEFERRED, Phase.CONNECT)
 
 
 def test_what_was_offered_before_tls_counts_no_more(authority: Authority, send: Send) -> None:
@@ -170,7 +170,7 @@ def test_what_was_offered_before_tls_counts_no_more(authority: Authority, send: 
     with SmtpServer(
         on("EHLO", Say("250-x\r\n250 SIZE 99"), nth=2), tls=authority.server("127.0.0.1")
     ) as server:
-        assert send(server).verdict is Verdict.ACCEPTED
+        assert send(server).verdict is SendVerdict.ACCEPTED
         assert [c for c in server.commands if c.startswith(("EHLO", "MAIL"))][1:] == [
             "EHLO [127.0.0.1]",
             "MAIL FROM:<news@example.com> SIZE=22",
@@ -181,7 +181,7 @@ def test_what_was_offered_before_tls_counts_no_more(authority: Authority, send: 
 def test_the_login_is_one_the_server_offers(send: Send, logins: str, first: str) -> None:
     with SmtpServer(users=USERS, logins=logins) as server:
         outcome = send(server, security=Security.NONE, username="ann", password="pässword")
-        assert outcome.verdict is Verdict.ACCEPTED
+        assert outcome.verdict is SendVerdict.ACCEPTED
         assert server.accepted[0].user == "ann"
         assert server.commands[1].startswith(first)
 
@@ -201,7 +201,7 @@ def test_a_login_that_fails_is_nobody_s_rejection(send: Send, given: dict[str, o
     values = {"users": USERS} | given
     with SmtpServer(**values) as server:  # type: ignore[arg-type]  # the tests' own values
         outcome = send(server, security=Security.NONE, username="ann", password="pässword")
-        assert (outcome.verdict, outcome.phase) == (Verdict.DEFERRED, Phase.CONNECT)
+        assert (outcome.verdict, outcome.phase) == (SendVerdict.DEFERRED, Phase.CONNECT)
         assert why in outcome.reply
 
 

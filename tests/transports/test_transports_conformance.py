@@ -14,7 +14,7 @@ import pytest
 from smtp_server import SmtpServer, unused_port
 
 from publisher.core.delivery.relays import Relay, Security
-from publisher.core.mail.message import Envelope, Message, Outcome, Verdict
+from publisher.core.mail.message import Envelope, Message, Outcome, SendVerdict
 from publisher.ports import Session, Transport
 from publisher.transports import TRANSPORTS
 from publisher.transports.outbox import Outbox, file_name
@@ -105,7 +105,7 @@ def test_a_transport_says_its_name_and_how_many_connections_it_takes(way: Way, t
 
 def test_an_offered_and_committed_message_is_out_byte_for_byte(way: Way, tmp_path: Path) -> None:
     (outcome,) = asyncio.run(_send(way.make(tmp_path), MESSAGE))
-    assert outcome.verdict is Verdict.ACCEPTED
+    assert outcome.verdict is SendVerdict.ACCEPTED
     assert outcome.reply
     assert way.sent(tmp_path) == {MESSAGE.key: MESSAGE.data}
 
@@ -113,7 +113,7 @@ def test_an_offered_and_committed_message_is_out_byte_for_byte(way: Way, tmp_pat
 def test_a_session_carries_many_messages_one_after_another(way: Way, tmp_path: Path) -> None:
     messages = [replace(MESSAGE, key=f"000001-{n:08}", data=b"%d\r\n" % n) for n in range(20)]
     outcomes = asyncio.run(_send(way.make(tmp_path), *messages))
-    assert {outcome.verdict for outcome in outcomes} == {Verdict.ACCEPTED}
+    assert {outcome.verdict for outcome in outcomes} == {SendVerdict.ACCEPTED}
     assert way.sent(tmp_path) == {message.key: message.data for message in messages}
 
 
@@ -155,7 +155,7 @@ def test_a_dropped_message_is_never_out_and_may_be_offered_again(way: Way, tmp_p
 def test_a_transport_that_cannot_work_says_why_in_an_outcome(way: Way, tmp_path: Path) -> None:
     outcome = asyncio.run(way.broken(tmp_path).connect())
     assert isinstance(outcome, Outcome)
-    assert outcome.verdict is Verdict.DEFERRED
+    assert outcome.verdict is SendVerdict.DEFERRED
     assert outcome.reply
     assert "\n" not in outcome.reply
 
@@ -165,7 +165,7 @@ def test_a_message_that_is_there_is_accepted_and_not_written_again(tmp_path: Pat
     other = replace(MESSAGE, data=b"another")
     first, second = asyncio.run(_send(transport, MESSAGE, other))
     assert first.reply == "written to the outbox"
-    assert second == Outcome(verdict=Verdict.ACCEPTED, reply="already in the outbox")
+    assert second == Outcome(verdict=SendVerdict.ACCEPTED, reply="already in the outbox")
     assert _outbox_files(tmp_path) == {MESSAGE.key: MESSAGE.data}
 
 
@@ -179,10 +179,10 @@ def test_a_crash_between_offer_and_commit_leaves_no_message_and_can_be_recalled(
     asyncio.run(die_after_the_offer())
     assert [path.name for path in (tmp_path / "outbox").iterdir()] == ["000012-00000345.eml.part"]
     known = transport.recall(MESSAGE.key, MESSAGE.message_id)
-    assert known == Outcome(verdict=Verdict.DEFERRED, reply="never arrived in the outbox")
+    assert known == Outcome(verdict=SendVerdict.DEFERRED, reply="never arrived in the outbox")
     assert list((tmp_path / "outbox").iterdir()) == []
     (outcome,) = asyncio.run(_send(transport, MESSAGE))
-    assert outcome.verdict is Verdict.ACCEPTED
+    assert outcome.verdict is SendVerdict.ACCEPTED
 
 
 def test_what_a_dead_run_left_does_not_stand_in_the_way(tmp_path: Path) -> None:
@@ -196,11 +196,11 @@ def test_what_a_dead_run_left_does_not_stand_in_the_way(tmp_path: Path) -> None:
 
 def test_recall_knows_a_message_that_is_out(tmp_path: Path) -> None:
     transport = _outbox(tmp_path)
-    never = Outcome(verdict=Verdict.DEFERRED, reply="never arrived in the outbox")
+    never = Outcome(verdict=SendVerdict.DEFERRED, reply="never arrived in the outbox")
     assert transport.recall(MESSAGE.key, MESSAGE.message_id) == never
     asyncio.run(_send(transport, MESSAGE))
     known = transport.recall(MESSAGE.key, MESSAGE.message_id)
-    assert known == Outcome(verdict=Verdict.ACCEPTED, reply="already in the outbox")
+    assert known == Outcome(verdict=SendVerdict.ACCEPTED, reply="already in the outbox")
 
 
 def test_a_commit_whose_part_is_gone_was_never_out(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_commit_whose_part_is_gone_was_never_out(tmp_path: Path) -> None:
         return await session.commit()
 
     outcome = asyncio.run(sleep_past_a_recall())
-    assert outcome.verdict is Verdict.DEFERRED
+    assert outcome.verdict is SendVerdict.DEFERRED
     assert outcome.reply.endswith("000012-00000345.eml: cannot be written (no such file or directory)")
     assert _outbox_files(tmp_path) == {}
 
@@ -227,7 +227,7 @@ def test_an_outbox_that_became_unwritable_defers_with_the_reason(tmp_path: Path)
 
     outcome = asyncio.run(lose_the_folder())
     assert outcome is not None
-    assert outcome.verdict is Verdict.DEFERRED
+    assert outcome.verdict is SendVerdict.DEFERRED
     assert outcome.reply.endswith("000012-00000345.eml: cannot be written (not a directory)")
 
 
@@ -243,7 +243,7 @@ def test_a_full_disk_defers_and_leaves_nothing(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
-    assert outcome.verdict is Verdict.DEFERRED
+    assert outcome.verdict is SendVerdict.DEFERRED
     assert outcome.reply.endswith("cannot be written (file too large)")
     assert list((tmp_path / "outbox").iterdir()) == []
 

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from publisher.core.subscribers.import_rows import Outcome
-from publisher.core.subscribers.preferences import Choices, Pace, Taste
-from publisher.core.subscribers.subscription import State
-from publisher.core.tokens import Claim, Purpose, seal
+from publisher.core.subscribers.import_rows import ImportOutcome
+from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
+from publisher.core.subscribers.subscription import SubscriptionState
+from publisher.core.tokens import Claim, Purpose, sign
 from publisher.services.subscribers import account, admin, signup, subscribe
 from publisher.services.subscribers.import_csv import import_readers
 
@@ -32,7 +32,9 @@ from = "The Harbour <news@harbour.example>"
 welcome = "latest"
 readers_choose = ["cadence", "language"]
 """
-DIFFERENT = Choices(pace=Pace(cadence="weekly", on="fri"), taste=Taste(language="de"))
+DIFFERENT = Preferences(
+    pace=SchedulePreference(cadence="weekly", on="fri"), taste=ContentPreference(language="de")
+)
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def site(start: Any) -> Any:
     return running
 
 
-def reader(site: Any, name: str = "ann", choices: Choices | None = None) -> Any:
+def reader(site: Any, name: str = "ann", choices: Preferences | None = None) -> Any:
     parts = site.app.parts
     subscribe.add(parts, parts.lists[0], f"{name}@example.org", site.clock.now, confirmed=True)
     found = of(site, name)
@@ -63,7 +65,7 @@ def of(site: Any, name: str) -> Any:
 
 def ask(site: Any, found: Any, link: str) -> Any:
     """As the form on the page of preferences does, which the reader opens first."""
-    token = seal(
+    token = sign(
         Claim(purpose=Purpose.PREFERENCES, subscription=found.id, generation=found.generation), site.app.ring
     )
     page = site.http.get(f"/preferences/{token}").text
@@ -97,7 +99,7 @@ def link(site: Any, found: Any, word: str) -> str:
     return opened
 
 
-def imported(site: Any, address: str) -> Outcome:
+def imported(site: Any, address: str) -> ImportOutcome:
     """What becomes of an address that an operator imports."""
     parts = site.app.parts
     *_, done = import_readers(parts, parts.lists[0], [(1, address)], site.clock.now, confirmed=True)
@@ -135,11 +137,11 @@ def test_who_is_forgotten_by_their_link_is_in_no_table(site: Any) -> None:
     found = reader(site)
     opened = link(site, found, "erase")
     assert "There is no way back" in site.http.get(opened).text
-    assert of(site, "ann").state is State.ACTIVE
+    assert of(site, "ann").state is SubscriptionState.ACTIVE
     assert "You are forgotten" in site.http.post(opened).text
     assert "ann@example.org" not in dump(site)
     assert site.http.post(opened).status_code == 404
-    assert imported(site, "ann@example.org") is Outcome.BARRED
+    assert imported(site, "ann@example.org") is ImportOutcome.BARRED
 
 
 def test_a_link_works_for_thirty_minutes(site: Any) -> None:
@@ -165,9 +167,9 @@ def test_a_link_is_for_one_thing_and_for_nobody_else(site: Any) -> None:
         (found, Purpose.ACCOUNT, mailing.id),
         (found, Purpose.PREFERENCES, mailing.id),
     ):
-        other_token = seal(Claim(purpose=purpose, subscription=who.id, generation=number), site.app.ring)
+        other_token = sign(Claim(purpose=purpose, subscription=who.id, generation=number), site.app.ring)
         assert site.http.post(f"/account/export/{other_token}").status_code == 404
-    assert of(site, "ann").state is State.ACTIVE
+    assert of(site, "ann").state is SubscriptionState.ACTIVE
 
 
 def test_only_the_last_link_works_and_they_do_not_come_fast(site: Any) -> None:
@@ -202,7 +204,7 @@ def test_a_new_life_or_a_lost_right_ends_a_link(site: Any) -> None:
 def test_who_has_left_may_ask_what_is_kept(site: Any) -> None:
     found = reader(site)
     leaving = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=found.id, generation=found.generation)
-    page = site.http.post(f"/unsubscribe/{seal(leaving, site.app.ring)}").text
+    page = site.http.post(f"/unsubscribe/{sign(leaving, site.app.ring)}").text
     [action] = re.findall(r'href="(/account/[\w-]+)"', page)
     page = site.http.get(action).text
     assert 'value="export"' in page
@@ -238,13 +240,13 @@ def test_a_new_address_takes_over_once_it_is_confirmed(site: Any) -> None:
     assert all(getattr(moved, name) == getattr(found, name) for name in kept)
     assert "ann@example.org" not in dump(site)
     assert mails(site) == []  # no welcome: nothing began
-    assert imported(site, "ann@example.org") is Outcome.BARRED
+    assert imported(site, "ann@example.org") is ImportOutcome.BARRED
     post(site, "new", lang="de")
     site.clock.move(days=7)
     site.app.publish()
     assert [mail["To"] for mail in mails(site)] == ["new@example.org"]
-    assert site.http.post(f"/unsubscribe/{seal(unsubscribing, site.app.ring)}").status_code == 200
-    assert of(site, "new").state is State.UNSUBSCRIBED
+    assert site.http.post(f"/unsubscribe/{sign(unsubscribing, site.app.ring)}").status_code == 200
+    assert of(site, "new").state is SubscriptionState.UNSUBSCRIBED
 
 
 def test_a_new_address_confirmed_many_times_at_once_takes_over_once(site: Any) -> None:
@@ -295,10 +297,10 @@ def test_an_address_that_had_the_list_before_goes_on_where_the_reader_stood(site
     confirming = path(asking, "confirm")
     assert [site.http.post(confirming).status_code for _ in range(2)] == [200, 200]
     moved = of(site, "bo")
-    assert (moved.id, moved.generation, moved.state) == (old.id, 2, State.ACTIVE)
+    assert (moved.id, moved.generation, moved.state) == (old.id, 2, SubscriptionState.ACTIVE)
     kept = ("offset", "choices", "next_due_at")
     assert all(getattr(moved, name) == getattr(found, name) for name in kept)
-    assert of(site, "ann").state is State.UNSUBSCRIBED
+    assert of(site, "ann").state is SubscriptionState.UNSUBSCRIBED
 
 
 def test_a_change_of_address_that_comes_too_late_is_a_sign_up(site: Any) -> None:
@@ -308,7 +310,10 @@ def test_a_change_of_address_that_comes_too_late_is_a_sign_up(site: Any) -> None
     [asking] = mails(site)
     admin.unsubscribe(site.app.parts, found.address, None, site.clock.now)
     assert site.http.post(path(asking, "confirm")).status_code == 200
-    assert (of(site, "ann").state, of(site, "new").state) == (State.UNSUBSCRIBED, State.ACTIVE)
+    assert (of(site, "ann").state, of(site, "new").state) == (
+        SubscriptionState.UNSUBSCRIBED,
+        SubscriptionState.ACTIVE,
+    )
     assert of(site, "new").id != found.id
 
 

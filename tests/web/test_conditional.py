@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from publisher.web.documents.request import Verdict, asked, evaluate, http_date, parse_http_date
+from publisher.web.documents.request import ConditionResult, asked, evaluate, http_date, parse_http_date
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 MODIFIED = datetime(2026, 4, 30, 8, 0, 0, tzinfo=UTC)
@@ -12,7 +12,7 @@ ETAG = b'"abc"'
 SAME, LATER, EARLIER = (http_date(MODIFIED + timedelta(seconds=s)).encode() for s in (0, 1, -1))
 FUTURE = http_date(NOW + timedelta(seconds=1)).encode()
 INM, IMS, IM, IUS = b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since"
-KEEP, SEND, FAIL = Verdict.NOT_MODIFIED, Verdict.SEND, Verdict.FAILED
+KEEP, SEND, FAIL = ConditionResult.NOT_MODIFIED, ConditionResult.SEND, ConditionResult.FAILED
 
 TABLE = [
     ("the same tag", [(INM, b'"abc"')], KEEP),
@@ -54,7 +54,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("headers", "verdict"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_preconditions_come_to_what_rfc_9110_says(
-    headers: list[tuple[bytes, bytes]], verdict: Verdict
+    headers: list[tuple[bytes, bytes]], verdict: ConditionResult
 ) -> None:
     given = asked("GET", [(b"accept", b"*/*"), *headers]).conditions
     assert given is not None

@@ -286,11 +286,11 @@ def test_a_large_file_is_streamed_whole(site: Any, monkeypatch: pytest.MonkeyPat
 
 def test_the_cache_forgets_what_is_asked_for_least(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_cache, "CACHE_BYTES", 25)
-    kept = file_cache.Files(tmp_path, "https://readers.example/", unpacks=encodes)
+    kept = file_cache.FileCache(tmp_path, "https://readers.example/", unpacks=encodes)
     for name in ("a", "b", "c"):
         (tmp_path / name).write_bytes(b"0123456789")
         found = kept.load(f"/{name}")
-        assert isinstance(found, file_cache.File)
+        assert isinstance(found, file_cache.CachedFile)
         kept.keep(f"/{name}", found)
         kept.cached("/a")
     assert [kept.cached(f"/{name}") is not None for name in ("a", "b", "c")] == [True, False, True]

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from publisher.core.feeds.redirects import Fate, Move
-from publisher.stores.files.public_folder import FolderShelf, encode, encodes
+from publisher.core.feeds.redirects import Redirect, RedirectKind
+from publisher.stores.files.public_folder import PublicDirectory, encode, encodes
 from publisher.web.documents import fast_path
-from publisher.web.documents.documents import Documents
-from publisher.web.documents.fast_path import Memory
-from publisher.web.documents.file_cache import File, Files
-from publisher.web.documents.site_state import Facts
+from publisher.web.documents.documents import DocumentHandler
+from publisher.web.documents.fast_path import ResponseCache
+from publisher.web.documents.file_cache import CachedFile, FileCache
+from publisher.web.documents.site_state import SiteState
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DATE = [(b"date", b"Fri, 01 May 2026 12:00:00 GMT")]
@@ -30,13 +30,13 @@ async def nothing(*_: Any) -> None:
 class Site:
     """A folder, what is in memory of it, and facts and a clock that a test moves."""
 
-    shelf: FolderShelf
-    files: Files
+    shelf: PublicDirectory
+    files: FileCache
     now: datetime = AT
-    facts: Facts = field(default_factory=Facts)
+    facts: SiteState = field(default_factory=SiteState)
 
     def __post_init__(self) -> None:
-        self.documents = Documents(
+        self.documents = DocumentHandler(
             self.files,
             clock=lambda: self.now,
             facts=lambda: self.facts,
@@ -45,7 +45,7 @@ class Site:
             missing=nothing,
             ended=nothing,
         )
-        self.memory = Memory(self.documents, lambda: self.now, lambda path: path, lambda: self.facts)
+        self.memory = ResponseCache(self.documents, lambda: self.now, lambda path: path, lambda: self.facts)
 
     def put(self, name: str, data: bytes, at: datetime = AT) -> None:
         self.shelf.stage(name, data)
@@ -54,7 +54,7 @@ class Site:
     def read(self, path: str) -> None:
         """As a request by ASGI does: from disk into memory."""
         found = self.files.load(path)
-        assert isinstance(found, File)
+        assert isinstance(found, CachedFile)
         self.files.keep(path, found)
 
     def said(self, data: bytes = GET) -> bytes | None:
@@ -64,7 +64,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    made = Site(FolderShelf(tmp_path), Files(tmp_path, "https://a.example/", unpacks=encodes))
+    made = Site(PublicDirectory(tmp_path), FileCache(tmp_path, "https://a.example/", unpacks=encodes))
     made.put("feed.atom", b"one")
     made.read("/feed.atom")
     return made
@@ -180,13 +180,13 @@ def test_bytes_that_are_not_the_documents_are_not_sent_as_its_encoding(site: Sit
 
 def test_a_feed_that_moves_is_asked_for_anew(site: Site) -> None:
     assert site.said() is not None
-    move = Move(path="feed.atom", fate=Fate.MOVED, at=AT, target="https://b.example/feed.atom")
-    site.facts = Facts(moves={"feed.atom": move})
+    move = Redirect(path="feed.atom", fate=RedirectKind.MOVED, at=AT, target="https://b.example/feed.atom")
+    site.facts = SiteState(moves={"feed.atom": move})
     assert site.said() is None
 
 
 def test_the_date_and_what_caches_may_keep_are_of_this_second(site: Site) -> None:
-    site.facts = Facts(next_post=AT + timedelta(seconds=10.5))
+    site.facts = SiteState(next_post=AT + timedelta(seconds=10.5))
     assert b"max-age=10\r\n" in (site.said() or b"")
     site.now += timedelta(seconds=0.6)
     assert b"max-age=9\r\n" in (site.said() or b"")

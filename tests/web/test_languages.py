@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from publisher.core.subscribers.preferences import Choices, Taste
-from publisher.core.tokens import Claim, Purpose, seal
+from publisher.core.subscribers.preferences import ContentPreference, Preferences
+from publisher.core.tokens import Claim, Purpose, sign
 from publisher.services.subscribers import subscribe
 from publisher.web.pages.responses import liked
 
@@ -50,7 +50,7 @@ def reader(site: Any, slug: str, *, confirmed: bool = True) -> Any:
 
 def path(site: Any, name: str, purpose: Purpose, found: Any) -> str:
     claim = Claim(purpose=purpose, subscription=found.id, generation=found.generation)
-    return f"/{name}/{seal(claim, site.app.ring)}"
+    return f"/{name}/{sign(claim, site.app.ring)}"
 
 
 def test_a_form_speaks_as_its_list_whatever_the_browser_likes(site: Any) -> None:
@@ -97,7 +97,7 @@ def test_the_browser_is_asked_by_weight(accept: bytes, spoken: list[str], best: 
 def test_a_readers_pages_speak_what_the_reader_chose(site: Any) -> None:
     found = reader(site, "all")
     assert spoken(site.http.get(path(site, "preferences", Purpose.PREFERENCES, found))) == "en"
-    wish = Choices(taste=Taste(language="ar"))
+    wish = Preferences(taste=ContentPreference(language="ar"))
     site.app.store.choose(found.id, found.generation, wish, None)
     headers = {"Accept-Language": "km"}
     leaving = path(site, "unsubscribe", Purpose.UNSUBSCRIBE, found)

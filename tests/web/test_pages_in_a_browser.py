@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 from signing_up import sign_up
 
 from publisher.core.addresses import parse
-from publisher.core.tokens import Claim, Purpose, halves, mailbox_key, seal
+from publisher.core.tokens import Claim, Purpose, halves, mailbox_key, sign
 from publisher.services.subscribers import subscribe
 from publisher.web.pages import signup
 
@@ -101,7 +101,7 @@ def pages_of(language: str, start: Any) -> Mapping[str, str]:
     def link(name: str, purpose: Purpose, who: Any, generation: int | None = None) -> str:
         number = who.generation if generation is None else generation
         claim = Claim(purpose=purpose, subscription=who.id, generation=number)
-        return f"{site.server.url}/{name}/{seal(claim, site.app.ring)}"
+        return f"{site.server.url}/{name}/{sign(claim, site.app.ring)}"
 
     return {
         "never-ask": f"{site.server.url}/never-ask/{never_ask(site)}",
@@ -120,7 +120,7 @@ def pages_of(language: str, start: Any) -> Mapping[str, str]:
 def never_ask(site: Any) -> str:
     subscription, generation = halves(mailbox_key(parse("bo@example.org"), site.app.ring))
     claim = Claim(purpose=Purpose.NEVER_ASK, subscription=subscription, generation=generation)
-    return seal(claim, site.app.ring)
+    return sign(claim, site.app.ring)
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])

@@ -20,8 +20,8 @@ from signing_up import (
     token,
 )
 
-from publisher.core.subscribers.subscription import State
-from publisher.core.tokens import Claim, KeyRing, Purpose, seal
+from publisher.core.subscribers.subscription import SubscriptionState
+from publisher.core.tokens import Claim, KeyRing, Purpose, sign
 from publisher.web import application
 from publisher.web.pages import forms
 
@@ -39,7 +39,7 @@ def test_the_life_of_a_subscription(site: Any) -> None:
     assert answer.status_code == 200
     assert "Check your mail" in answer.text
     assert site.woken == [site.clock.now]
-    assert state(site) is State.PENDING
+    assert state(site) is SubscriptionState.PENDING
 
     [ask] = mails(site)
     assert ask["To"] == "bo@example.org"
@@ -50,11 +50,11 @@ def test_the_life_of_a_subscription(site: Any) -> None:
         assert "b…@example.com" not in page.text
         assert "b…@example.org" in page.text
     assert site.http.head(path).status_code == 200
-    assert state(site) is State.PENDING
+    assert state(site) is SubscriptionState.PENDING
     form = Form(page.text)
     assert form.method == "post"
     assert "Welcome" in site.http.post(form.action).text
-    assert state(site) is State.ACTIVE
+    assert state(site) is SubscriptionState.ACTIVE
     assert site.http.post(path).status_code == 200
 
     digest = digest_for_reader(site)
@@ -63,11 +63,11 @@ def test_the_life_of_a_subscription(site: Any) -> None:
     leave = one_click(digest)
     page = site.http.get(leave)
     assert "b…@example.org" in page.text
-    assert state(site) is State.ACTIVE
+    assert state(site) is SubscriptionState.ACTIVE
     done = site.http.post(leave, data={"List-Unsubscribe": "One-Click"})
     assert done.status_code == 200
     assert "You are unsubscribed" in done.text
-    assert state(site) is State.UNSUBSCRIBED
+    assert state(site) is SubscriptionState.UNSUBSCRIBED
     assert site.http.post(leave, data={"List-Unsubscribe": "One-Click"}).status_code == 200
     assert "You are unsubscribed" in site.http.get(leave).text
 
@@ -88,7 +88,7 @@ def test_one_click_needs_nothing_but_the_token(site: Any, how: dict[str, Any]) -
     answer = site.http.post(f"/unsubscribe/{token(site, Purpose.UNSUBSCRIBE)}", **how)
     assert answer.status_code == 200
     assert "set-cookie" not in answer.headers
-    assert state(site) is State.UNSUBSCRIBED
+    assert state(site) is SubscriptionState.UNSUBSCRIBED
 
 
 def test_a_new_life_does_not_listen_to_the_tokens_of_the_old(site: Any) -> None:
@@ -99,12 +99,12 @@ def test_a_new_life_does_not_listen_to_the_tokens_of_the_old(site: Any) -> None:
     assert site.http.get(confirm).status_code == 404
     site.clock.move(hours=1)
     sign_up(site, "bo@example.org")
-    assert state(site) is State.PENDING
+    assert state(site) is SubscriptionState.PENDING
     assert site.http.post(confirm_path(mails(site)[-1])).status_code == 200
-    assert state(site) is State.ACTIVE
+    assert state(site) is SubscriptionState.ACTIVE
     assert site.http.get(old).status_code == 404
     assert site.http.post(old).status_code == 404
-    assert state(site) is State.ACTIVE
+    assert state(site) is SubscriptionState.ACTIVE
 
 
 def test_every_bad_token_gets_the_same_answer(site: Any) -> None:
@@ -133,7 +133,7 @@ def test_every_bad_token_gets_the_same_answer(site: Any) -> None:
             pages.add(answer.content)
     assert site.http.get(f"/confirm/{good}").status_code == 404
     assert len(pages) == 1
-    assert state(site) is State.ACTIVE
+    assert state(site) is SubscriptionState.ACTIVE
 
 
 def test_the_answer_never_tells_what_is_known_of_an_address(site: Any) -> None:
@@ -141,7 +141,7 @@ def test_the_answer_never_tells_what_is_known_of_an_address(site: Any) -> None:
     reader(site, "left@example.org")
     [left] = [s for s in site.app.store.subscriptions("daily", None) if s.address == "left@example.org"]
     claim = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=left.id, generation=left.generation)
-    site.http.post(f"/unsubscribe/{seal(claim, site.app.ring)}")
+    site.http.post(f"/unsubscribe/{sign(claim, site.app.ring)}")
     sign_up(site, "pending@example.org")
     answers = [
         sign_up(site, f"{who}@example.org") for who in ("new", "pending", "active", "left", "NEW", "active")
@@ -165,7 +165,7 @@ def test_a_form_pasted_into_another_site_gets_a_button_first(site: Any) -> None:
     assert state(site) is None
     site.clock.move(seconds=2)
     assert "Check your mail" in site.http.post(form.action, data=form.fields).text
-    assert state(site) is State.PENDING
+    assert state(site) is SubscriptionState.PENDING
 
 
 def test_a_form_kept_for_more_than_a_day_gets_a_button_first(site: Any) -> None:
@@ -179,7 +179,7 @@ def test_a_form_works_as_multipart_too(site: Any) -> None:
     site.clock.move(seconds=3)
     sent = {name: (None, value) for name, value in {**form.fields, "address": "bo@example.org"}.items()}
     assert "Check your mail" in site.http.post(form.action, files=sent).text
-    assert state(site) is State.PENDING
+    assert state(site) is SubscriptionState.PENDING
 
 
 def test_an_address_that_cannot_be_is_shown_again_with_the_reason(site: Any) -> None:
@@ -220,7 +220,7 @@ def test_a_list_that_settings_lost_can_still_be_left(site: Any, start: Any) -> N
     assert later.http.get(confirm).status_code == 404
     assert "daily" in later.http.get(path).text
     assert later.http.post(path).status_code == 200
-    assert state(later) is State.UNSUBSCRIBED
+    assert state(later) is SubscriptionState.UNSUBSCRIBED
 
 
 def test_a_form_sent_faster_than_a_person_can_is_kept_waiting(
@@ -234,7 +234,7 @@ def test_a_form_sent_faster_than_a_person_can_is_kept_waiting(
     assert forms.ripe_in("x", site.app.ring, now) is None
     monkeypatch.setattr(forms, "YOUNGEST", timedelta(milliseconds=10))
     assert "Check your mail" in sign_up(site, "bo@example.org", wait=0).text
-    assert state(site) is State.PENDING
+    assert state(site) is SubscriptionState.PENDING
 
 
 def test_consent_keeps_where_the_wish_came_from(site: Any) -> None:

@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 
-from publisher.core.subscribers.preferences import NO_CHOICES, Choices, Pace, Taste
-from publisher.core.tokens import Claim, Purpose, seal
+from publisher.core.subscribers.preferences import (
+    NO_CHOICES,
+    ContentPreference,
+    Preferences,
+    SchedulePreference,
+)
+from publisher.core.tokens import Claim, Purpose, sign
 from publisher.services.subscribers import signup, subscribe
 
 TOML = """
@@ -54,7 +59,7 @@ def reader(site: Any, name: str = "ann") -> Any:
 
 def token(site: Any, found: Any, purpose: Purpose = Purpose.PREFERENCES, **more: Any) -> str:
     given = {"subscription": found.id, "generation": found.generation}
-    return seal(Claim(purpose=purpose, **(given | more)), site.app.ring)
+    return sign(Claim(purpose=purpose, **(given | more)), site.app.ring)
 
 
 def plain(file: Any) -> str:
@@ -86,9 +91,11 @@ def test_what_is_saved_counts_from_now_on_and_loses_nothing(site: Any) -> None:
     answer = site.http.post(f"/preferences/{token(site, found)}", data=WHOLE)
     assert answer.status_code == 200
     assert "Gespeichert." in answer.text  # the reader chose German
-    pace = Pace(cadence="weekly", on="fri", at=time(18, 0), timezone="Asia/Kathmandu")
+    pace = SchedulePreference(cadence="weekly", on="fri", at=time(18, 0), timezone="Asia/Kathmandu")
     now = again(site, found)
-    assert now.choices == Choices(pace=pace, taste=Taste(topics=("Boats", "fish"), language="de"))
+    assert now.choices == Preferences(
+        pace=pace, taste=ContentPreference(topics=("Boats", "fish"), language="de")
+    )
     assert now.next_due_at == datetime(2026, 5, 1, 12, 15, tzinfo=UTC)  # 18:00 in Kathmandu, in 15 minutes
     assert now.offset == found.offset
     assert "8 May 2026" not in answer.text
@@ -107,11 +114,11 @@ def test_values_that_no_form_of_ours_has_are_not_taken(site: Any) -> None:
     found = reader(site)
     odd = {"cadence": "hourly", "hour": "25:00", "timezone": "../etc", "language": "<b>", "weekday": "fri"}
     site.http.post(f"/preferences/{token(site, found)}", data=odd | {"topic": "x" * 300})
-    assert again(site, found).choices == Choices()
+    assert again(site, found).choices == Preferences()
     site.http.post(
         f"/preferences/{token(site, found)}", data={"topic": ["Boats", "Trains"], "language": "fr"}
     )
-    assert again(site, found).choices == Choices(taste=Taste(topics=("Boats",)))
+    assert again(site, found).choices == Preferences(taste=ContentPreference(topics=("Boats",)))
 
 
 def test_what_the_list_does_not_leave_to_readers_stays(start: Any) -> None:
@@ -121,7 +128,7 @@ def test_what_the_list_does_not_leave_to_readers_stays(start: Any) -> None:
     url = f"/preferences/{token(site, found)}"
     assert "How often?" not in site.http.get(url).text
     site.http.post(url, data=WHOLE | {"paused": "yes"})
-    assert again(site, found).choices == Choices(paused=True)
+    assert again(site, found).choices == Preferences(paused=True)
 
 
 @pytest.mark.parametrize("purpose", [Purpose.UNSUBSCRIBE, Purpose.CONFIRM])

@@ -14,7 +14,7 @@ from signing_up import Form, confirm_path, mails, reader, sign_up, state, text, 
 
 from publisher.core import errors
 from publisher.core.addresses import parse
-from publisher.core.subscribers.subscription import State
+from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.core.tokens import Purpose, mailbox_key
 from publisher.services.subscribers import admin, subscribe
 from publisher.services.subscribers import signup as services_signup
@@ -60,7 +60,7 @@ def test_too_many_sign_ups_from_one_network_wait_20_seconds(
     assert state(site) is None
     site.clock.move(milliseconds=1)
     assert "Check your mail" in site.http.post(button.action, data=button.fields).text
-    assert state(site) is State.PENDING
+    assert state(site) is SubscriptionState.PENDING
     site.clock.move(hours=1)
     late = site.http.post(button.action, data=button.fields)
     assert 'name="address"' in late.text
@@ -79,7 +79,7 @@ def test_others_sign_up_while_one_network_waits(start: Any, monkeypatch: pytest.
     data = {**form.fields, "address": "bo@example.org"}
     answer = site.http.post(form.action, data=data, headers={"X-Forwarded-For": "203.0.113.9"})
     assert "Check your mail" in answer.text
-    assert state(site) is State.PENDING
+    assert state(site) is SubscriptionState.PENDING
 
 
 def test_only_proxies_that_settings_name_are_believed(start: Any) -> None:
@@ -104,7 +104,7 @@ def test_a_form_works_once_and_comes_back_with_a_fresh_token(site: Any) -> None:
     assert "Check your mail" in first.text
     other = site.http.post(form.action, data={**data, "address": "eve@example.org"})
     assert Form(other.text).fields["token"] not in {form.fields["token"], wrong.fields["token"]}
-    assert (state(site), state(site, "eve@example.org")) == (State.PENDING, None)
+    assert (state(site), state(site, "eve@example.org")) == (SubscriptionState.PENDING, None)
     assert len(mails(site)) == 1
 
 
@@ -153,7 +153,7 @@ def test_one_mail_asks_about_all_lists_that_were_ticked(start: Any) -> None:
     assert "The Harbour, daily, Monthly" in page.text
     assert "The Harbour, daily, Monthly" in site.http.post(confirm_path(ask)).text
     states = {s.list: s.state for s in site.app.store.subscriptions(None, None)}
-    assert states == {"daily": State.ACTIVE, "monthly": State.ACTIVE}
+    assert states == {"daily": SubscriptionState.ACTIVE, "monthly": SubscriptionState.ACTIVE}
 
 
 def test_a_confirmation_confirms_nothing_that_its_mail_did_not_ask_about(start: Any) -> None:
@@ -165,7 +165,7 @@ def test_a_confirmation_confirms_nothing_that_its_mail_did_not_ask_about(start: 
     first, _ = mails(site)
     site.http.post(confirm_path(first))
     states = {s.list: s.state for s in site.app.store.subscriptions(None, None)}
-    assert states == {"daily": State.ACTIVE, "weekly": State.PENDING}
+    assert states == {"daily": SubscriptionState.ACTIVE, "weekly": SubscriptionState.PENDING}
 
 
 def test_a_mailbox_is_asked_three_times_however_it_is_spelled(start: Any) -> None:
@@ -219,7 +219,7 @@ def test_whoever_did_not_sign_up_is_never_asked_again(site: Any) -> None:
     for _ in range(2):
         page = site.http.get(path)
         assert "Never ask this address again?" in page.text
-        assert state(site, "b.o+x@gmail.com") is State.PENDING
+        assert state(site, "b.o+x@gmail.com") is SubscriptionState.PENDING
     for _ in range(2):
         assert "We will not ask again" in site.http.post(path).text
     assert list(site.app.store.subscriptions(None, None)) == []
@@ -252,7 +252,9 @@ def test_never_ask_again_leaves_what_its_owner_reads(start: Any) -> None:
     site.clock.move(seconds=3)
     site.http.post(form.action, data={**form.fields, "address": "bo@example.org"})
     site.http.post(never_path(mails(site)[-1]))
-    assert [(s.list, s.state) for s in site.app.store.subscriptions(None, None)] == [("daily", State.ACTIVE)]
+    assert [(s.list, s.state) for s in site.app.store.subscriptions(None, None)] == [
+        ("daily", SubscriptionState.ACTIVE)
+    ]
 
 
 def test_every_bad_token_to_never_ask_again_gets_404(site: Any) -> None:
@@ -260,7 +262,7 @@ def test_every_bad_token_to_never_ask_again_gets_404(site: Any) -> None:
     for each in (token(site, Purpose.CONFIRM), token(site, Purpose.UNSUBSCRIBE), "x"):
         assert site.http.get(f"/never-ask/{each}").status_code == 404
         assert site.http.post(f"/never-ask/{each}").status_code == 404
-    assert state(site) is State.PENDING
+    assert state(site) is SubscriptionState.PENDING
 
 
 def test_what_was_counted_is_forgotten_a_year_after_the_last_attempt(site: Any) -> None:

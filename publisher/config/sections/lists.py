@@ -5,7 +5,7 @@ from publisher.config.declaration import Section, Setting
 from publisher.config.selecting import DAY, WHERE
 from publisher.core.digests.digest import Layout
 from publisher.core.subscribers.cadences import CADENCES
-from publisher.core.subscribers.subscription import Choice
+from publisher.core.subscribers.subscription import ListChoice
 
 LISTS = Section(
     name="lists",
@@ -102,7 +102,7 @@ LISTS = Section(
         ),
         Setting(
             key="readers_choose",
-            kind=types.some_of(*Choice),
+            kind=types.some_of(*ListChoice),
             shown='["cadence", "hour"]',
             help="What readers may choose on their page of preferences, besides a pause. Default: nothing.",
         ),

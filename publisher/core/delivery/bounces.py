@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from publisher.core.delivery.mailing import GIVEN_UP, Hold, MailingState, Ruling
+from publisher.core.delivery.mailing import GIVEN_UP, MailingHold, MailingState, RefusalRuling
 from publisher.core.delivery.reply_classification import SENDER_CODES, SENDER_WORDS, Blame, blame_by_words
 from publisher.core.patterns import lazy
 
@@ -65,7 +65,7 @@ def classify(reply: str) -> Severity | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class MailboxRefusal:
     """That a mailing was refused at an address, once for each. `counts`: None while its mailing is under way
     or held; False where it never will, because very many were refused at once.
     """
@@ -78,7 +78,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class BounceLimits:
     """How many refusals end mail to an address (`mail.bounces.hard_limit`, `soft_limit`)."""
 
     hard: int = 2
@@ -92,7 +92,7 @@ SOFT_FOR, HARD_FOR = timedelta(days=30), timedelta(days=180)
 """How long a refusal is remembered."""
 
 
-def counted(refusals: Sequence[Refusal], severity: Severity) -> int:
+def counted(refusals: Sequence[MailboxRefusal], severity: Severity) -> int:
     """How many of an address's refusals count towards the limit of this severity."""
     those = sorted((one for one in refusals if one.severity is severity), key=lambda one: one.at)
     if not those:
@@ -106,7 +106,7 @@ def counted(refusals: Sequence[Refusal], severity: Severity) -> int:
     return number
 
 
-def reached(refusals: Sequence[Refusal], limits: Limits) -> Severity | None:
+def reached(refusals: Sequence[MailboxRefusal], limits: BounceLimits) -> Severity | None:
     """The limit that these refusals of one address reach; None: it is mailed further on."""
     if counted(refusals, Severity.HARD) >= limits.hard:
         return Severity.HARD
@@ -114,7 +114,7 @@ def reached(refusals: Sequence[Refusal], limits: Limits) -> Severity | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class RefusalShare:
     """How many messages were answered for good, how many of them were refused with words about the mailbox,
     and how many there are in all.
     """
@@ -128,7 +128,7 @@ FEW, TRIED = 5, 20
 MANY, MANY_SHARE = 20, 5
 
 
-def too_many(share: Share) -> bool:
+def too_many(share: RefusalShare) -> bool:
     """Whether so many refusals are the relay's fault, not the readers': more than half of the first 20 (or of
     all, where they are fewer) and 5 at least; or 20, and more than a fifth of those tried.
     """
@@ -137,25 +137,25 @@ def too_many(share: Share) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RefusedMailing:
     """A mailing with refusals that are not decided yet. `untried`: some of it was not tried yet. While
     `canary` its sample is out, which decides by a rule of its own.
     """
 
     mailing: int
     state: MailingState
-    share: Share
+    share: RefusalShare
     untried: bool = False
-    hold: Hold | None = None
-    ruling: Ruling | None = None
+    hold: MailingHold | None = None
+    ruling: RefusalRuling | None = None
     canary: bool = False
 
 
-HELD = frozenset({Hold.REFUSALS, Hold.CANARY})
+HELD = frozenset({MailingHold.REFUSALS, MailingHold.CANARY})
 """Pauses because too many were refused: an operator decides what that means."""
 
 
-def ruled(refused: Refused) -> Ruling | None:
+def ruled(refused: RefusedMailing) -> RefusalRuling | None:
     """Whether the refusals of a mailing count; None: not decided yet."""
     if refused.ruling is not None:
         return refused.ruling
@@ -164,6 +164,6 @@ def ruled(refused: Refused) -> Ruling | None:
     if refused.canary and refused.state is not MailingState.CANCELLED:
         return None
     if too_many(refused.share):
-        return Ruling.IGNORE
+        return RefusalRuling.IGNORE
     under_way = refused.state not in (MailingState.DONE, MailingState.CANCELLED)
-    return None if under_way and refused.untried else Ruling.COUNT
+    return None if under_way and refused.untried else RefusalRuling.COUNT

@@ -12,27 +12,31 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from publisher.core.delivery.mailing import Hold, MailingState
+from publisher.core.delivery.mailing import MailingHold, MailingState
 from publisher.core.times import in_zone
 
-_STEPS: Mapping[Hold, str] = MappingProxyType(
+_STEPS: Mapping[MailingHold, str] = MappingProxyType(
     {
-        Hold.APPROVAL: "`publisher mailings approve {id}` lets it go",
-        Hold.OPERATOR: "`publisher mailings resume {id}` lets it go on",
-        Hold.CANARY: "`publisher mailings resume {id}` sends the rest, `cancel` ends it",
-        Hold.SERVER: "`publisher mailings resume {id}` tries at once",
-        Hold.REFUSALS: "`publisher mailings resume {id}` goes on and forgets these refusals; with "
+        MailingHold.APPROVAL: "`publisher mailings approve {id}` lets it go",
+        MailingHold.OPERATOR: "`publisher mailings resume {id}` lets it go on",
+        MailingHold.CANARY: "`publisher mailings resume {id}` sends the rest, `cancel` ends it",
+        MailingHold.SERVER: "`publisher mailings resume {id}` tries at once",
+        MailingHold.REFUSALS: "`publisher mailings resume {id}` goes on and forgets these refusals; with "
         "--count-refusals they count, because those mailboxes really are gone",
     }
 )
 """What an operator may do about a pause; one by quiet hours or a warm-up ends by itself alone."""
 
-_WORDS: Mapping[Hold, str] = MappingProxyType(
-    {Hold.APPROVAL: "awaits approval", Hold.OPERATOR: "paused by an operator", Hold.QUIET: "quiet hours"}
+_WORDS: Mapping[MailingHold, str] = MappingProxyType(
+    {
+        MailingHold.APPROVAL: "awaits approval",
+        MailingHold.OPERATOR: "paused by an operator",
+        MailingHold.QUIET: "quiet hours",
+    }
 )
 
 
-def in_words(hold: Hold, id: int, why: str = "", until: datetime | None = None, *, zone: str) -> str:
+def in_words(hold: MailingHold, id: int, why: str = "", until: datetime | None = None, *, zone: str) -> str:
     """Why a mailing is held, when it goes on by itself (by the clock of `zone`), and what lets it go on
     before.
     """
@@ -41,7 +45,7 @@ def in_words(hold: Hold, id: int, why: str = "", until: datetime | None = None, 
     return "; ".join(part for part in (why or _WORDS.get(hold, hold.value), ends, step) if part)
 
 
-class Order(StrEnum):
+class MailingCommand(StrEnum):
     """What an operator says of a mailing."""
 
     APPROVE = "approve"
@@ -51,11 +55,11 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class MailingStatus:
     """Where a mailing stands, and what holds it there."""
 
     state: MailingState
-    hold: Hold | None = None
+    hold: MailingHold | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,27 +74,27 @@ OVER = frozenset({MailingState.DONE, MailingState.CANCELLED})
 """States that no order changes."""
 
 
-def obey(order: Order, now: Standing) -> Standing | Declined:
+def apply_command(order: MailingCommand, now: MailingStatus) -> MailingStatus | Declined:
     """The standing after an order. Pausing what is paused, and resuming what runs, changes nothing."""
     if now.state in OVER:
-        same = order is Order.CANCEL and now.state is MailingState.CANCELLED
+        same = order is MailingCommand.CANCEL and now.state is MailingState.CANCELLED
         return now if same else Declined(why=f"is {now.state}", do="nothing of it is left to be sent")
     match order:
-        case Order.CANCEL:
-            return Standing(state=MailingState.CANCELLED)
-        case Order.APPROVE if now.hold is not Hold.APPROVAL:
+        case MailingCommand.CANCEL:
+            return MailingStatus(state=MailingState.CANCELLED)
+        case MailingCommand.APPROVE if now.hold is not MailingHold.APPROVAL:
             return Declined(why=f"does not await approval, it is {now.state}")
-        case Order.PAUSE if now.hold is Hold.APPROVAL:
+        case MailingCommand.PAUSE if now.hold is MailingHold.APPROVAL:
             return now
-        case Order.PAUSE:
-            return Standing(state=_PAUSED.get(now.state, now.state), hold=Hold.OPERATOR)
-        case Order.RESUME if now.hold is Hold.APPROVAL:
+        case MailingCommand.PAUSE:
+            return MailingStatus(state=_PAUSED.get(now.state, now.state), hold=MailingHold.OPERATOR)
+        case MailingCommand.RESUME if now.hold is MailingHold.APPROVAL:
             return Declined(why="awaits approval", do="`publisher mailings approve` lets it go")
-        case Order.APPROVE | Order.RESUME:
-            return Standing(state=_RUNNING.get(now.state, now.state))
+        case MailingCommand.APPROVE | MailingCommand.RESUME:
+            return MailingStatus(state=_RUNNING.get(now.state, now.state))
 
 
-def planned(hold: Hold | None, readers: int) -> MailingState:
+def planned(hold: MailingHold | None, readers: int) -> MailingState:
     """The state of a mailing whose planning ends: without anybody to mail it is done."""
     if readers == 0:
         return MailingState.DONE

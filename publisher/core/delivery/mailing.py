@@ -9,7 +9,7 @@
                claimed -g-> queued      queued|claimed -h-> cancelled      queued|claimed -i-> skipped
                unknown -j-> queued | accepted      unknown -k-> accepted | rejected | queued
 
-The letters are `Cause`. Terminal: accepted, rejected, skipped, cancelled (invariant 8).
+The letters are `TransitionCause`. Terminal: accepted, rejected, skipped, cancelled (invariant 8).
 """
 
 import re
@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from publisher.core.digests.due import Correction, Stand
+from publisher.core.digests.due import CohortKey, Correction
 
 
 class MailingState(StrEnum):
@@ -32,7 +32,7 @@ class MailingState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Hold(StrEnum):
+class MailingHold(StrEnum):
     """Why a mailing is paused, or will be when it is planned."""
 
     APPROVAL = "approval"  # its list wants a person's word first
@@ -45,7 +45,7 @@ class Hold(StrEnum):
     QUOTA = "quota"  # the relays take no more in this hour or day; goes on by itself
 
 
-class Ruling(StrEnum):
+class RefusalRuling(StrEnum):
     """What the refusals of a mailing come to, where an operator or `bounces.too_many` decided that."""
 
     COUNT = "count"  # those mailboxes are gone
@@ -75,7 +75,7 @@ PRIORITY: Mapping[MailingKind, int] = MappingProxyType(
 """Lower goes first: a person is waiting for a confirmation."""
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """The state of a delivery."""
 
     QUEUED = "queued"
@@ -88,10 +88,12 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-TERMINAL = frozenset({State.ACCEPTED, State.REJECTED, State.SKIPPED, State.CANCELLED})
+TERMINAL = frozenset(
+    {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.SKIPPED, DeliveryState.CANCELLED}
+)
 
 
-class Cause(StrEnum):
+class TransitionCause(StrEnum):
     """The cause of a transition, by its letter in the drawing."""
 
     CLAIM = "a"  # a worker takes a batch under a lease and a run token
@@ -110,36 +112,39 @@ class Cause(StrEnum):
     FOUND_ABSENT = "k''"  # late word: it never arrived
 
 
-MOVES: Mapping[tuple[State, Cause], State] = MappingProxyType(
+MOVES: Mapping[tuple[DeliveryState, TransitionCause], DeliveryState] = MappingProxyType(
     {
-        (State.QUEUED, Cause.CLAIM): State.CLAIMED,
-        (State.CLAIMED, Cause.INTEND): State.SENDING,
-        (State.SENDING, Cause.ACCEPT): State.ACCEPTED,
-        (State.SENDING, Cause.DEFER): State.QUEUED,
-        (State.CLAIMED, Cause.DEFER): State.QUEUED,  # refused at MAIL, RCPT or DATA: before b
-        (State.SENDING, Cause.REJECT): State.REJECTED,
-        (State.CLAIMED, Cause.REJECT): State.REJECTED,  # refused for good before b
-        (State.SENDING, Cause.LOSE): State.UNKNOWN,
-        (State.CLAIMED, Cause.RELEASE): State.QUEUED,
-        (State.QUEUED, Cause.CANCEL): State.CANCELLED,
-        (State.CLAIMED, Cause.CANCEL): State.CANCELLED,
-        (State.QUEUED, Cause.SKIP): State.SKIPPED,
-        (State.CLAIMED, Cause.SKIP): State.SKIPPED,
-        (State.UNKNOWN, Cause.RESEND): State.QUEUED,
-        (State.UNKNOWN, Cause.ASSUME): State.ACCEPTED,
-        (State.UNKNOWN, Cause.FOUND_ACCEPTED): State.ACCEPTED,
-        (State.UNKNOWN, Cause.FOUND_REJECTED): State.REJECTED,
-        (State.UNKNOWN, Cause.FOUND_ABSENT): State.QUEUED,
+        (DeliveryState.QUEUED, TransitionCause.CLAIM): DeliveryState.CLAIMED,
+        (DeliveryState.CLAIMED, TransitionCause.INTEND): DeliveryState.SENDING,
+        (DeliveryState.SENDING, TransitionCause.ACCEPT): DeliveryState.ACCEPTED,
+        (DeliveryState.SENDING, TransitionCause.DEFER): DeliveryState.QUEUED,
+        (
+            DeliveryState.CLAIMED,
+            TransitionCause.DEFER,
+        ): DeliveryState.QUEUED,  # refused at MAIL, RCPT or DATA: before b
+        (DeliveryState.SENDING, TransitionCause.REJECT): DeliveryState.REJECTED,
+        (DeliveryState.CLAIMED, TransitionCause.REJECT): DeliveryState.REJECTED,  # refused for good before b
+        (DeliveryState.SENDING, TransitionCause.LOSE): DeliveryState.UNKNOWN,
+        (DeliveryState.CLAIMED, TransitionCause.RELEASE): DeliveryState.QUEUED,
+        (DeliveryState.QUEUED, TransitionCause.CANCEL): DeliveryState.CANCELLED,
+        (DeliveryState.CLAIMED, TransitionCause.CANCEL): DeliveryState.CANCELLED,
+        (DeliveryState.QUEUED, TransitionCause.SKIP): DeliveryState.SKIPPED,
+        (DeliveryState.CLAIMED, TransitionCause.SKIP): DeliveryState.SKIPPED,
+        (DeliveryState.UNKNOWN, TransitionCause.RESEND): DeliveryState.QUEUED,
+        (DeliveryState.UNKNOWN, TransitionCause.ASSUME): DeliveryState.ACCEPTED,
+        (DeliveryState.UNKNOWN, TransitionCause.FOUND_ACCEPTED): DeliveryState.ACCEPTED,
+        (DeliveryState.UNKNOWN, TransitionCause.FOUND_REJECTED): DeliveryState.REJECTED,
+        (DeliveryState.UNKNOWN, TransitionCause.FOUND_ABSENT): DeliveryState.QUEUED,
     }
 )
 
 
-def move(state: State, cause: Cause) -> State | None:
+def move(state: DeliveryState, cause: TransitionCause) -> DeliveryState | None:
     """The state that follows, or None where the drawing has no such arrow."""
     return MOVES.get((state, cause))
 
 
-def origins(cause: Cause) -> tuple[State, ...]:
+def origins(cause: TransitionCause) -> tuple[DeliveryState, ...]:
     """The states an arrow may start from: what the UPDATE's WHERE must name."""
     return tuple(state for state, c in MOVES if c is cause)
 
@@ -184,7 +189,7 @@ class Cohort:
     posts: tuple[tuple[str, str], ...]
     recipe: tuple[str, ...]
     language: str = ""
-    stands: tuple[Stand, ...] = ()
+    stands: tuple[CohortKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,12 +212,12 @@ class Mailing:
     planned: int
     sender: str
     subject: str
-    hold: Hold | None = None
+    hold: MailingHold | None = None
     hold_why: str = ""
     hold_until: datetime | None = None
     canary: bool = False
-    refusals: Ruling | None = None
-    counts: Mapping[State, int] = field(default_factory=dict[State, int])
+    refusals: RefusalRuling | None = None
+    counts: Mapping[DeliveryState, int] = field(default_factory=dict[DeliveryState, int])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +277,7 @@ FROM_LOG = "accepted, by the relay's log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class DeliveryResult:
     """What became of one delivery: what `settle` writes. `not_before` only for `DEFER`. With `key`, the one
     of the reader's address, a REJECT counts against the mailbox where its reply says so
     (`core.delivery.bounces`), and an ACCEPT ends what counted softly.
@@ -280,7 +285,7 @@ class Result:
 
     mailing: int
     n: int
-    cause: Cause
+    cause: TransitionCause
     reply: str = ""
     not_before: datetime | None = None
     key: str = ""
@@ -299,7 +304,7 @@ class InDoubt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class CanarySample:
     """How the canary of a mailing stands: deliveries not tried yet, those answered for good, and how many of
     these were refused or came back.
     """
@@ -309,6 +314,6 @@ class Sample:
     refused: int
 
 
-def open_in(counts: Mapping[State, int]) -> int:
+def open_in(counts: Mapping[DeliveryState, int]) -> int:
     """How many deliveries of `counts` are not settled: still to do, or in doubt."""
     return sum(number for state, number in counts.items() if state not in TERMINAL)

@@ -46,7 +46,7 @@ _LOG_LINE = re.compile(
 _NESTING = 8
 
 
-class Event(NamedTuple):
+class RelayEvent(NamedTuple):
     """What one object says about one message of ours."""
 
     message_id: bytes
@@ -54,7 +54,7 @@ class Event(NamedTuple):
     words: str
 
 
-def event_of(fields: Mapping[str, Any], wanted: Mapping[bytes, int]) -> Event | None:
+def event_of(fields: Mapping[str, Any], wanted: Mapping[bytes, int]) -> RelayEvent | None:
     """What an object says about the message of `wanted` that it names; None: nothing that is known."""
     pairs = list(_pairs(fields, 0))
     message_id = next((name for key, value in pairs if (name := _named(key, value)) in wanted), None)
@@ -67,7 +67,7 @@ def event_of(fields: Mapping[str, Any], wanted: Mapping[bytes, int]) -> Event | 
         kind = "accepted" if code // 100 == 2 else "bounced" if code // 100 == 5 else None
     if kind == "refused" and code // 100 == 4:
         kind = "deferred"
-    return None if kind is None else Event(message_id, kind, _words(pairs, code, kind))
+    return None if kind is None else RelayEvent(message_id, kind, _words(pairs, code, kind))
 
 
 def text_of(fields: Mapping[str, Any]) -> bytes:

@@ -25,7 +25,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any, cast
 
-from publisher.core.delivery.relay_events import Event, event_of, text_of
+from publisher.core.delivery.relay_events import RelayEvent, event_of, text_of
 
 SEVERED = 4_096
 """Receptions that broke off and whose Message-ID may yet be written: Postfix logs from many processes."""
@@ -34,7 +34,7 @@ LEEWAY = timedelta(hours=1)
 """How far a relay's clock may be behind ours."""
 
 
-class Became(StrEnum):
+class LoggedOutcome(StrEnum):
     """What a log proves of a message."""
 
     ACCEPTED = "accepted"
@@ -56,17 +56,17 @@ class Evidence:
     bounced: str = ""
     refused: str = ""
 
-    def proves(self, attempts: int | None) -> tuple[Became, str] | None:
+    def proves(self, attempts: int | None) -> tuple[LoggedOutcome, str] | None:
         """What became of the message, and the words that say so; None: it is still in doubt. `attempts` is
         how often it was tried, None where that is not known for sure.
         """
         queued = f"queued as {self.queue_id}" if self.queue_id else "accepted"
         if self.delivered or (self.taken and not self.bounced):
-            return Became.ACCEPTED, f"the relay's log: {queued}"
+            return LoggedOutcome.ACCEPTED, f"the relay's log: {queued}"
         if self.bounced or self.refused:
-            return Became.REJECTED, self.bounced or self.refused
+            return LoggedOutcome.REJECTED, self.bounced or self.refused
         if attempts is not None and self.receptions == self.broken >= attempts:
-            return Became.NOT_TAKEN, "the relay's log: not taken"
+            return LoggedOutcome.NOT_TAKEN, "the relay's log: not taken"
         return None
 
 
@@ -129,7 +129,7 @@ class RelayLog:
                 self._event(event)
         return known
 
-    def _event(self, event: Event) -> None:
+    def _event(self, event: RelayEvent) -> None:
         message = self._message(self.wanted[event.message_id])
         match event.kind:
             case "accepted":

@@ -44,30 +44,30 @@ def quota_of(relay: Relay) -> Quota | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
+class QuotaUse:
     """So many messages, the last of them then."""
 
     sent: int
     last: datetime
 
 
-def used(spent: Sequence[Spent], window: timedelta, now: datetime) -> int:
+def used(spent: Sequence[QuotaUse], window: timedelta, now: datetime) -> int:
     """How many messages of a window are spent. What lies a day ahead was written by a wrong clock."""
     return sum(one.sent for one in spent if now - window < one.last < now + DAY)
 
 
-def room(quota: Quota, spent: Sequence[Spent], now: datetime) -> int:
+def room(quota: Quota, spent: Sequence[QuotaUse], now: datetime) -> int:
     """How many messages may still go now."""
     return max(min((most - used(spent, window, now) for most, window in quota.windows), default=0), 0)
 
 
-def goes_on(quota: Quota, spent: Sequence[Spent], now: datetime) -> datetime | None:
+def goes_on(quota: Quota, spent: Sequence[QuotaUse], now: datetime) -> datetime | None:
     """When the next message may go; None: now."""
     ends = [_freed(most, window, spent, now) for most, window in quota.windows]
     return max((end for end in ends if end is not None), default=None)
 
 
-def _freed(most: int, window: timedelta, spent: Sequence[Spent], now: datetime) -> datetime | None:
+def _freed(most: int, window: timedelta, spent: Sequence[QuotaUse], now: datetime) -> datetime | None:
     left = used(spent, window, now)
     if left < most:
         return None

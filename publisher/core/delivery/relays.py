@@ -19,7 +19,7 @@ PORTS: Mapping[Security, int] = {Security.STARTTLS: 587, Security.TLS: 465, Secu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class DomainLimit:
     """What one recipient domain is given at most: connections, messages a second. None: no limit."""
 
     connections: int | None = None
@@ -44,7 +44,7 @@ class Relay:
     rate: float | None = None
     per_hour: int | None = None
     per_day: int | None = None
-    per_domain: Mapping[str, Limit] = field(default_factory=dict[str, Limit])
+    per_domain: Mapping[str, DomainLimit] = field(default_factory=dict[str, DomainLimit])
     timeout: timedelta = timedelta(minutes=5)
 
     @property

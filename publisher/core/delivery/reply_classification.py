@@ -53,7 +53,7 @@ _ADDRESS = lazy(r"\b(?:address|unknown|exist|inactive|disabled)", re.IGNORECASE)
 """Words that are about a reader where none is about us."""
 
 
-def blame(reply: str) -> Blame:
+def classify_reply(reply: str) -> Blame:
     """Whose fault a 5xx is. Addresses in it are no words: a reader may be called spam@..."""
     words = " ".join(word for word in reply.split() if "@" not in word)
     found = _CODE.search(words)

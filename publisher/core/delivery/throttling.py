@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from publisher.core.delivery.relay_quotas import Quota
-from publisher.core.delivery.relays import Limit, Relay
-from publisher.core.delivery.reply_classification import Blame, blame
-from publisher.core.mail.message import Outcome, Verdict
+from publisher.core.delivery.relays import DomainLimit, Relay
+from publisher.core.delivery.reply_classification import Blame, classify_reply
+from publisher.core.mail.message import Outcome, SendVerdict
 from publisher.core.times import in_zone
 
 SERVER = "*"
@@ -49,7 +49,7 @@ def brake_time(failures: int) -> timedelta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gauge:
+class CircuitBreaker:
     """How a domain, or the server (`SERVER`), has answered lately. `refusals` are in a row; `failures` counts
     brakes since the last acceptance, the last one until `until`; `reply` is what caused it.
     """
@@ -70,10 +70,10 @@ class Gauge:
         return self.failures > 0
 
 
-def read(gauge: Gauge, outcome: Outcome, now: datetime) -> Gauge:
+def read(gauge: CircuitBreaker, outcome: Outcome, now: datetime) -> CircuitBreaker:
     """The gauge after one more answer. A doubt, and a refusal of one address, say nothing of the server."""
-    if outcome.verdict is Verdict.ACCEPTED:
-        return Gauge(scope=gauge.scope) if gauge.refusals or gauge.failures else gauge
+    if outcome.verdict is SendVerdict.ACCEPTED:
+        return CircuitBreaker(scope=gauge.scope) if gauge.refusals or gauge.failures else gauge
     if not is_refusal(outcome):
         return gauge
     wide = gauge.scope[0] in f"{SERVER}#"
@@ -83,7 +83,7 @@ def read(gauge: Gauge, outcome: Outcome, now: datetime) -> Gauge:
     return braked(gauge, outcome.reply, now)
 
 
-def braked(gauge: Gauge, reply: str, now: datetime) -> Gauge:
+def braked(gauge: CircuitBreaker, reply: str, now: datetime) -> CircuitBreaker:
     """The gauge of a scope where nothing may be tried for a while. One that is stopped already stays so."""
     if gauge.stopped(now):
         return gauge
@@ -92,7 +92,7 @@ def braked(gauge: Gauge, reply: str, now: datetime) -> Gauge:
     return replace(gauge, refusals=gauge.refusals + 1, failures=failures, until=until, reply=reply)
 
 
-def stop_in_words(gauge: Gauge, zone: str) -> str:
+def stop_in_words(gauge: CircuitBreaker, zone: str) -> str:
     """What is said where the server failed and nothing is tried for a while, by the clock of `zone`."""
     again = f"it is tried again at {in_zone(gauge.until, zone)}" if gauge.until else "it is tried again"
     return f"the server fails: {gauge.reply}; {again}, or at once after `publisher mailings resume`"
@@ -101,28 +101,28 @@ def stop_in_words(gauge: Gauge, zone: str) -> str:
 def is_refusal(outcome: Outcome) -> bool:
     """Whether an answer speaks of the server's will, and not of the reader."""
     match outcome.verdict:
-        case Verdict.DEFERRED:
+        case SendVerdict.DEFERRED:
             return True
-        case Verdict.REJECTED:
-            return blame(outcome.reply) is not Blame.READER
+        case SendVerdict.REJECTED:
+            return classify_reply(outcome.reply) is not Blame.READER
         case _:
             return False
 
 
-def fair(outcome: Outcome, *gauges: Gauge) -> Outcome:
+def fair(outcome: Outcome, *gauges: CircuitBreaker) -> Outcome:
     """The outcome as it is settled: a 5xx about us is a deferral, and so is, in a row of refusals, one that
     blames nobody. No reader pays for either.
     """
-    if outcome.verdict is not Verdict.REJECTED:
+    if outcome.verdict is not SendVerdict.REJECTED:
         return outcome
     doubtful = any(gauge.refusals >= DOUBTFUL or gauge.probing for gauge in gauges)
     if _is_about_us(outcome) or (doubtful and is_refusal(outcome)):
-        return replace(outcome, verdict=Verdict.DEFERRED)
+        return replace(outcome, verdict=SendVerdict.DEFERRED)
     return outcome
 
 
 def _is_about_us(outcome: Outcome) -> bool:
-    return outcome.verdict is Verdict.REJECTED and blame(outcome.reply) is Blame.US
+    return outcome.verdict is SendVerdict.REJECTED and classify_reply(outcome.reply) is Blame.US
 
 
 SLACK = 0.05
@@ -208,7 +208,7 @@ def refused_too_many(canary: Canary, settled: int, refused: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class DeliveryRate:
     """What was settled of a mailing in whole minutes from `since` on."""
 
     accepted: int
@@ -226,7 +226,7 @@ class Forecast:
     ends_at: datetime | None
 
 
-def forecast(left: int, pace: Pace | None, now: datetime, last: datetime | None = None) -> Forecast:
+def forecast(left: int, pace: DeliveryRate | None, now: datetime, last: datetime | None = None) -> Forecast:
     """From what was settled lately. Without any there is no telling. `last` is when the last of it may go:
     what was deferred waits, however fast the rest is.
     """
@@ -239,7 +239,7 @@ def forecast(left: int, pace: Pace | None, now: datetime, last: datetime | None 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class BatchPlan:
     """How a mailing is cut into batches: by these domains and the rest; one reader in `one_in` goes first
     where there are `over` of them or more. None: nobody does.
     """
@@ -249,51 +249,51 @@ class Cut:
     over: int = 0
 
 
-WHOLE = Cut()
+WHOLE = BatchPlan()
 """A mailing in one piece: no domain has limits of its own, and no sample goes first."""
 
-_NONE = Limit()
+_NONE = DomainLimit()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pacing:
+class ThrottlingRules:
     """The rules of one site. `total` is for the whole transport, `groups` for the domains named in settings;
     a batch's group is one of these names or empty for all others. `quotas` are the relays'.
     """
 
-    total: Limit = _NONE
-    groups: Mapping[str, Limit] = field(default_factory=dict[str, Limit])
+    total: DomainLimit = _NONE
+    groups: Mapping[str, DomainLimit] = field(default_factory=dict[str, DomainLimit])
     quiet: QuietHours | None = None
     warm_up: WarmUp | None = None
     canary: Canary | None = None
     quotas: tuple[Quota, ...] = ()
 
     @property
-    def cut(self) -> Cut:
+    def cut(self) -> BatchPlan:
         """How mailings are cut into batches."""
         if self.canary is None:
-            return Cut(domains=tuple(self.groups))
-        return Cut(domains=tuple(self.groups), one_in=self.canary.one_in, over=self.canary.over)
+            return BatchPlan(domains=tuple(self.groups))
+        return BatchPlan(domains=tuple(self.groups), one_in=self.canary.one_in, over=self.canary.over)
 
-    def limit(self, group: str) -> Limit:
+    def limit(self, group: str) -> DomainLimit:
         """The limits of a pacing group."""
         return self.groups.get(group, _NONE)
 
 
-def together(relays: Sequence[Relay]) -> tuple[Limit, Mapping[str, Limit]]:
+def together(relays: Sequence[Relay]) -> tuple[DomainLimit, Mapping[str, DomainLimit]]:
     """What several relays take: the sum of their rates, in all and for each domain that any of them names.
     There, a relay that names no limit gives its whole own; and one without a rate makes the sum unlimited.
     """
     domains = {domain for relay in relays for domain in relay.per_domain}
-    total = Limit(rate=_sum([relay.rate for relay in relays]))
+    total = DomainLimit(rate=_sum([relay.rate for relay in relays]))
     return total, {domain: _of_domain(relays, domain) for domain in sorted(domains)}
 
 
-def _of_domain(relays: Sequence[Relay], domain: str) -> Limit:
+def _of_domain(relays: Sequence[Relay], domain: str) -> DomainLimit:
     limits = [(relay, relay.per_domain.get(domain, _NONE)) for relay in relays]
     lines = [relay.connections if limit.connections is None else limit.connections for relay, limit in limits]
     rates = [relay.rate if limit.rate is None else limit.rate for relay, limit in limits]
-    return Limit(connections=sum(lines), rate=_sum(rates))
+    return DomainLimit(connections=sum(lines), rate=_sum(rates))
 
 
 def _sum(rates: Sequence[float | None]) -> float | None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from publisher.core.digests.due import Correction, Stand
+from publisher.core.digests.due import CohortKey, Correction
 from publisher.core.posts.filters import TermKind, bears, folded
-from publisher.core.posts.post import Image, Mail, Post
-from publisher.core.publishing.log import Known
+from publisher.core.posts.post import Image, Post, PostMailOptions
+from publisher.core.publishing.log import PublishedPost
 from publisher.core.site import Person, Site
-from publisher.core.subscribers.preferences import Taste
+from publisher.core.subscribers.preferences import ContentPreference
 from publisher.core.subscribers.subscription import MailingList
 
 
@@ -23,13 +23,13 @@ class Layout(StrEnum):
     TITLES = "titles"
 
 
-class Occasion(StrEnum):
+class LetterKind(StrEnum):
     """What a letter to one reader is about: the name of its folder under templates/email/."""
 
-    CONFIRM = "confirm"  # asks whether the address wants the list; `Links.confirm` is the answer
+    CONFIRM = "confirm"  # asks whether the address wants the list; `DigestLinks.confirm` is the answer
     WELCOME = "welcome"  # the reader has confirmed; may show the latest posts
-    ACCOUNT = "account"  # a link that works once: one of `Links.export`, `erase` and `address`
-    GOODBYE = "goodbye"  # the reader has left; `Links.subscribe` is the way back
+    ACCOUNT = "account"  # a link that works once: one of `DigestLinks.export`, `erase` and `address`
+    GOODBYE = "goodbye"  # the reader has left; `DigestLinks.subscribe` is the way back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
+class DigestLinks:
     """The absolute URLs a mail or its web page carries; empty: not shown. Those of one reader hold a
     mark (`messages.cut`) where the token goes. `web` is this digest as a page, `archive` the list's
     archive, `subscribe` the list's sign-up page; `preferences` and `view` are the reader's own: what they
@@ -97,8 +97,8 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """Finished content: rendered and inlined once; `Place` marks stand where a reader's values go."""
+class DigestContent:
+    """Finished content: rendered and inlined once; `Placeholder` marks stand where a reader's values go."""
 
     subject: str
     text: str
@@ -106,48 +106,51 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class DigestShare:
     """What is for one group of due readers. No posts: they are passed over. `waits`: too few, they stay
     where they are and nothing is lost.
     """
 
-    posts: tuple[Known, ...] = ()
+    posts: tuple[PublishedPost, ...] = ()
     waits: bool = False
 
 
-class Shares:
+class DigestShares:
     """What a list's due readers get: `fresh` are the live posts first published after the one who stands
     furthest back, in log order; `corrected` the live posts of a mailing's corrections, by their place.
     """
 
     def __init__(
-        self, spec: MailingList, fresh: Sequence[Known], corrected: Mapping[int, tuple[Correction, Known]]
+        self,
+        spec: MailingList,
+        fresh: Sequence[PublishedPost],
+        corrected: Mapping[int, tuple[Correction, PublishedPost]],
     ) -> None:
         self._spec, self._fresh, self._corrected = spec, fresh, corrected
-        self._wanted: dict[Taste, tuple[list[int], list[Known]]] = {}
+        self._wanted: dict[ContentPreference, tuple[list[int], list[PublishedPost]]] = {}
 
-    def of(self, stand: Stand, taste: Taste, *, least: int) -> Share:
+    def of(self, stand: CohortKey, taste: ContentPreference, *, least: int) -> DigestShare:
         """What a reader at `stand` of `taste` (see `lists.taste_of`) gets; `least` posts at least."""
         seqs, posts = self._matching(taste)
         found = [(known.first_seq, known) for known in posts[bisect_right(seqs, stand.offset) :]]
         found += [self._correction(place) for place in self._corrected if stand.had >> place & 1]
         chosen = tuple(known for _, known in sorted(found, key=lambda pair: pair[0]))
-        return Share(posts=chosen, waits=0 < len(chosen) < least)
+        return DigestShare(posts=chosen, waits=0 < len(chosen) < least)
 
-    def _correction(self, place: int) -> tuple[int, Known]:
+    def _correction(self, place: int) -> tuple[int, PublishedPost]:
         correction, known = self._corrected[place]
         return correction.seq, known
 
-    def _matching(self, taste: Taste) -> tuple[list[int], list[Known]]:
+    def _matching(self, taste: ContentPreference) -> tuple[list[int], list[PublishedPost]]:
         if taste not in self._wanted:
             posts = [known for known in self._fresh if wanted(known.post, self._spec, taste)]
             self._wanted[taste] = [known.first_seq for known in posts], posts
         return self._wanted[taste]
 
 
-def wanted(post: Post, spec: MailingList, taste: Taste) -> bool:
+def wanted(post: Post, spec: MailingList, taste: ContentPreference) -> bool:
     """Whether a post is for readers of `taste` (as `lists.taste_of` gives it) on a list."""
-    if post.mail is Mail.NEVER or not spec.where.matches(post):
+    if post.mail is PostMailOptions.NEVER or not spec.where.matches(post):
         return False
     if taste.language and not bears(TermKind.LANGUAGE, folded(taste.language), folded(post.language)):
         return False

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from publisher.core.posts.post import Post
-from publisher.core.publishing.log import Kind, Known
+from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.core.publishing.plan import Plan
-from publisher.core.subscribers.preferences import Pace
+from publisher.core.subscribers.preferences import SchedulePreference
 
 USUAL_TASTE = 1
 """The store's number of the taste that wants everything."""
@@ -20,7 +20,7 @@ MOST_CORRECTIONS = 60
 """Corrections in one mailing at most, a bit each of a 64-bit number; the log is taken up to there."""
 
 
-class Stand(NamedTuple):
+class CohortKey(NamedTuple):
     """Where a reader stands: their `offset` in the log, the store's number of their `taste`, and which of a
     mailing's corrections are for them: bit i of `had` is the i-th.
     """
@@ -59,7 +59,7 @@ class DueGroup:
     """
 
     rhythm: int
-    stand: Stand
+    stand: CohortKey
     readers: int
     oldest: datetime
     skipped: bool = False
@@ -74,39 +74,39 @@ class Candidate(NamedTuple):
     address: str
     why: str
     rhythm: int
-    stand: Stand
+    stand: CohortKey
     skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beat:
+class NextRun:
     """A pace that readers of a list have, and when it is due next as far as the store knows; None: whenever
     something is published, or not yet known.
     """
 
     id: int
-    pace: Pace
+    pace: SchedulePreference
     next_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Coming:
+class ProjectedLog:
     """`head` is the log's seq afterwards. `new` are posts that enter the log and may be mailed, in log order;
     `posts` the known ones that change, by id, and `live` those that readers cease to see, or see again.
     `corrected` are the seqs of `corrected` rows by the id of their post.
     """
 
     head: int = 0
-    new: tuple[Known, ...] = ()
+    new: tuple[PublishedPost, ...] = ()
     posts: Mapping[str, Post] = field(default_factory=dict[str, Post])
     live: Mapping[str, bool] = field(default_factory=dict[str, bool])
     corrected: Mapping[str, int] = field(default_factory=dict[str, int])
 
-    def then(self, known: Iterable[Known]) -> list[Known]:
+    def then(self, known: Iterable[PublishedPost]) -> list[PublishedPost]:
         """Posts of the log as they will stand, without those that readers will not see."""
         return [self._after(k) for k in known if self.live.get(k.id, k.live)]
 
-    def _after(self, known: Known) -> Known:
+    def _after(self, known: PublishedPost) -> PublishedPost:
         post = self.posts.get(known.id, known.post)
         name = known.stored_as if post.revision == known.post.revision else ""
         return replace(known, post=post, live=True, stored_as=name)
@@ -125,24 +125,24 @@ class Coming:
         return sorted([*kept, *new])
 
 
-def coming(made: Plan, now: datetime) -> Coming:
+def coming(made: Plan, now: datetime) -> ProjectedLog:
     """What `made`, carried out at `now`, will leave. One that is stopped leaves everything as it is."""
     if made.stops:
-        return Coming(head=made.head)
+        return ProjectedLog(head=made.head)
     rows = [(made.head + n, change) for n, change in enumerate(made.changes, start=1)]
-    old = [(seq, change) for seq, change in rows if change.kind is not Kind.PUBLISHED]
-    return Coming(
+    old = [(seq, change) for seq, change in rows if change.kind is not LogKind.PUBLISHED]
+    return ProjectedLog(
         head=made.head + len(rows),
         new=tuple(
-            Known(id=change.id, post=change.post, live=True, first_seq=seq, updated_at=now)
+            PublishedPost(id=change.id, post=change.post, live=True, first_seq=seq, updated_at=now)
             for seq, change in rows
-            if change.kind is Kind.PUBLISHED and not change.backfill and not made.baseline
+            if change.kind is LogKind.PUBLISHED and not change.backfill and not made.baseline
         ),
         posts=dict(made.touched) | {change.id: change.post for _, change in old},
         live={
-            change.id: change.kind is Kind.RESTORED
+            change.id: change.kind is LogKind.RESTORED
             for _, change in old
-            if change.kind in (Kind.WITHDRAWN, Kind.RESTORED)
+            if change.kind in (LogKind.WITHDRAWN, LogKind.RESTORED)
         },
-        corrected={change.id: seq for seq, change in old if change.kind is Kind.CORRECTED},
+        corrected={change.id: seq for seq, change in old if change.kind is LogKind.CORRECTED},
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from publisher.core.posts.filters import EVERYTHING, TermKind, Where
+from publisher.core.posts.filters import EVERYTHING, PostFilter, TermKind
 from publisher.core.posts.post import Image
 from publisher.core.site import Person
 
@@ -28,7 +28,7 @@ class FeedSpec:
     content: str = "full"
     paths: Mapping[str, str] = field(default_factory=dict[str, str])
     archive: bool = True
-    where: Where = EVERYTHING
+    where: PostFilter = EVERYTHING
     split_by: TermKind | None = None
 
 
@@ -54,7 +54,7 @@ class Enclosure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class FeedEntry:
     """One post in a feed (RFC 4287 4.1.2).
 
     `title` and `summary` are plain text; `content` is safe HTML with absolute URLs, None in summary
@@ -120,7 +120,7 @@ class Feed:
     hubs: tuple[str, ...] = ()
     history: History = field(default_factory=History)
     tombstones: tuple[Tombstone, ...] = ()
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[FeedEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

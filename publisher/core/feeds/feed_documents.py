@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import Any, cast
 from xml.parsers import expat
 
-from publisher.core.feeds.feed import Entry, Feed
+from publisher.core.feeds.feed import Feed, FeedEntry
 
 ATOM = "http://www.w3.org/2005/Atom"
 HISTORY = "http://purl.org/syndication/history/1.0"
@@ -30,7 +30,7 @@ _ROOTS = {f"{ATOM} feed": "feed", "rss": "rss"}
 _DEPTHS = {"feed": 2, "rss": 3}
 
 
-class Kind(StrEnum):
+class DocumentFormat(StrEnum):
     """The formats a document can be in."""
 
     ATOM = "atom"
@@ -50,10 +50,10 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedDocument:
+class FeedResource:
     """A feed, as far as serving it needs to know."""
 
-    kind: Kind
+    kind: DocumentFormat
     self_url: str
     hubs: tuple[str, ...]
     spans: tuple[Span, ...]
@@ -67,7 +67,7 @@ def may_be_feed(path: str) -> bool:
     return PurePosixPath(path).suffix.lower() in _SUFFIXES and path.partition("/")[0] not in _NO_FEEDS
 
 
-def read_feed(data: bytes) -> FeedDocument | None:
+def read_feed(data: bytes) -> FeedResource | None:
     """The feed in `data`; None: it is none, or broken."""
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start == b"{":
@@ -75,13 +75,13 @@ def read_feed(data: bytes) -> FeedDocument | None:
     return _read_xml(data) if start == b"<" else None
 
 
-def without(data: bytes, document: FeedDocument, held: Collection[str]) -> bytes | None:
+def without(data: bytes, document: FeedResource, held: Collection[str]) -> bytes | None:
     """`data`, which `document` was read from, without the entries whose marks are in `held`; None: it holds
     none of them.
     """
     if not set(document.marks) & set(held):
         return None
-    if document.kind is Kind.JSON:
+    if document.kind is DocumentFormat.JSON:
         feed = json.loads(data)
         feed["items"] = [item for item in feed["items"] if _mark(_dumped(item)) not in held]
         return json.dumps(feed, ensure_ascii=False, indent=1).encode() + b"\n"
@@ -94,7 +94,7 @@ def without(data: bytes, document: FeedDocument, held: Collection[str]) -> bytes
     return b"".join((*kept, data[at:]))
 
 
-def _read_json(data: bytes) -> FeedDocument | None:
+def _read_json(data: bytes) -> FeedResource | None:
     try:
         feed: Any = json.loads(data)
     except (ValueError, RecursionError):
@@ -104,8 +104,8 @@ def _read_json(data: bytes) -> FeedDocument | None:
     found = cast(dict[str, Any], feed)
     if not str(found.get("version", "")).startswith(JSON_FEED):
         return None
-    return FeedDocument(
-        kind=Kind.JSON,
+    return FeedResource(
+        kind=DocumentFormat.JSON,
         self_url=str(found.get("feed_url") or ""),
         hubs=tuple(str(hub["url"]) for hub in _objects(found, "hubs") if hub.get("url")),
         spans=(),
@@ -128,7 +128,7 @@ def _mark(data: bytes) -> str:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _EntryFinder:
     """expat's callbacks: where entries stand, by byte, and the links of the feed itself."""
 
     data: bytes
@@ -171,9 +171,9 @@ class _Reader:
         raise expat.ExpatError("no feed has a document type")
 
 
-def _read_xml(data: bytes) -> FeedDocument | None:
+def _read_xml(data: bytes) -> FeedResource | None:
     parser = expat.ParserCreate(namespace_separator=" ")
-    reader = _Reader(data, parser)
+    reader = _EntryFinder(data, parser)
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.StartDoctypeDeclHandler = reader.doctype
@@ -182,8 +182,8 @@ def _read_xml(data: bytes) -> FeedDocument | None:
     except (expat.ExpatError, ValueError):
         return None
     links = reader.links
-    return FeedDocument(
-        kind=Kind.ATOM if reader.root == "feed" else Kind.RSS,
+    return FeedResource(
+        kind=DocumentFormat.ATOM if reader.root == "feed" else DocumentFormat.RSS,
         self_url=next((href for rel, href in links if rel == "self"), ""),
         hubs=tuple(href for rel, href in links if rel == "hub" and href),
         spans=tuple(reader.spans),
@@ -258,7 +258,7 @@ def fitted(feed: Feed, largest: int = LARGEST) -> Feed:
     if sum(map(_weight, entries)) > room:
         entries = _within([_cut(entry) for entry in entries], room)
     room -= sum(map(_weight, entries))
-    whole: list[Entry] = []
+    whole: list[FeedEntry] = []
     for entry, full in zip(entries, feed.entries, strict=False):
         more = _escaped(full.content or "")
         fits = full.content is not None and entry.summary == full.summary and more <= room
@@ -267,8 +267,8 @@ def fitted(feed: Feed, largest: int = LARGEST) -> Feed:
     return replace(feed, entries=tuple(whole))
 
 
-def _within(entries: list[Entry], room: int) -> list[Entry]:
-    kept: list[Entry] = []
+def _within(entries: list[FeedEntry], room: int) -> list[FeedEntry]:
+    kept: list[FeedEntry] = []
     for entry in entries:
         room -= _weight(entry)
         if room < 0:
@@ -277,7 +277,7 @@ def _within(entries: list[Entry], room: int) -> list[Entry]:
     return kept
 
 
-def _cut(entry: Entry) -> Entry:
+def _cut(entry: FeedEntry) -> FeedEntry:
     return replace(
         entry,
         title=_shortened(entry.title),
@@ -292,7 +292,7 @@ def _shortened(text: str) -> str:
     return text if len(text) <= SHORT else text[: SHORT - 1] + "…"
 
 
-def _weight(entry: Entry) -> int:
+def _weight(entry: FeedEntry) -> int:
     """At most so many bytes is `entry` in any format."""
     small = [entry.id, entry.url, entry.title, entry.summary, entry.summary]
     small += [word for c in entry.categories for word in (c.term, c.scheme, c.label, " " * 60)]

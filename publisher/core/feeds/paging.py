@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from publisher.core.posts.filters import TermKind, Where
+from publisher.core.posts.filters import PostFilter, TermKind
 
-Filter = tuple[Where, ...]
+Filter = tuple[PostFilter, ...]
 """What the posts of a view match: each of these."""
 
 Terms = frozenset[tuple[TermKind, str]]
@@ -22,7 +22,7 @@ LARGEST_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class FeedState:
     """A feed, or one part of a feed that is split. Once there it stays, if only as an empty feed.
 
     `part` is the folded value, "" for a whole feed; `label` the value as it was first written. `rules`
@@ -54,7 +54,7 @@ class Retagged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class ArchivePage:
     """An archive document of a view: the posts whose first log row lies in (after, until], as they were at
     log row `as_of`. `number` counts from 1, the oldest. `edition` grows when archives are made anew by
     wish; `members` names the posts that are in it now.
@@ -73,14 +73,14 @@ Member = tuple[int, str]
 
 
 def paged(
-    pages: Sequence[Page], members: Sequence[Member], limit: int, head: int, edition: int
-) -> tuple[Page, ...]:
+    pages: Sequence[ArchivePage], members: Sequence[Member], limit: int, head: int, edition: int
+) -> tuple[ArchivePage, ...]:
     """The pages of a view as they are now. What is full stays as it was, but for posts that came or went.
     A page is made of the oldest posts in none, when these are more than `limit`: so the subscription
     document, which has the newest `limit`, and the pages leave no gap (RFC 5005 4).
     """
     seqs = [seq for seq, _ in members]
-    kept: list[Page] = []
+    kept: list[ArchivePage] = []
     start = 0
     for page in pages:
         end = bisect_right(seqs, page.until)
@@ -92,7 +92,7 @@ def paged(
         start += size
         after = kept[-1].until if kept else 0
         kept.append(
-            Page(
+            ArchivePage(
                 number=len(kept) + 1,
                 after=after,
                 until=full[-1][0],

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Fate(StrEnum):
+class RedirectKind(StrEnum):
     """Why there is no document at an address any more, and the status of HTTP that says so (RFC 9110 15)."""
 
     MOVED = "moved"
@@ -14,24 +14,24 @@ class Fate(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-STATUS = {Fate.MOVED: 301, Fate.ENDED: 410, Fate.WITHDRAWN: 410}
+STATUS = {RedirectKind.MOVED: 301, RedirectKind.ENDED: 410, RedirectKind.WITHDRAWN: 410}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class Redirect:
     """One address: `path` is relative to public/. `target` is where a moved one is now: an absolute URL, or
     a path relative to public/; "" for the others. `wished`: its author said so (moved.json); others are
     former addresses and aliases of posts, and change with them.
     """
 
     path: str
-    fate: Fate
+    fate: RedirectKind
     at: datetime
     target: str = ""
     wished: bool = True
 
 
-def straightened(moves: Iterable[Move], base_url: str) -> list[Move]:
+def straightened(moves: Iterable[Redirect], base_url: str) -> list[Redirect]:
     """Each move leads to where things are now, in one step (a reader follows few). `base_url` is that of
     public/. Raises ValueError: some lead in a circle.
     """
@@ -39,14 +39,14 @@ def straightened(moves: Iterable[Move], base_url: str) -> list[Move]:
     return [_straight(move, at, base_url) for move in at.values()]
 
 
-def _straight(move: Move, at: Mapping[str, Move], base_url: str) -> Move:
+def _straight(move: Redirect, at: Mapping[str, Redirect], base_url: str) -> Redirect:
     seen = {move.path}
-    while move.fate is Fate.MOVED:
+    while move.fate is RedirectKind.MOVED:
         path = move.target.removeprefix(base_url)
         if path in seen:
             raise ValueError(f"{path} would lead back to itself")
         after = at.get(path)
-        if after is None or after.fate is not Fate.MOVED:
+        if after is None or after.fate is not RedirectKind.MOVED:
             return move
         seen.add(path)
         move = replace(move, target=after.target)

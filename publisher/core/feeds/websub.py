@@ -32,7 +32,7 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class PingResult:
     """What a hub answered. `wait`: it asked to be left alone that long (Retry-After)."""
 
     ok: bool

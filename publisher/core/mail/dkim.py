@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from publisher.core.mail.message import Form, Place, Segment
+from publisher.core.mail.message import Placeholder, Segment, SegmentTemplate
 from publisher.core.patterns import lazy
-from publisher.core.tokens import Hash
+from publisher.core.tokens import RunningHash
 
 SIGNED = (
     "from", "to", "subject", "date", "message-id", "reply-to", "list-id", "list-unsubscribe",
@@ -40,9 +40,9 @@ class Signable:
     headers: tuple[Segment, ...]
     lead: bytes = field(repr=False)
     rest: tuple[Segment, ...]
-    prefix: Hash = field(repr=False, compare=False)
-    _headers: Form = field(repr=False, compare=False)
-    _rest: Form = field(repr=False, compare=False)
+    prefix: RunningHash = field(repr=False, compare=False)
+    _headers: SegmentTemplate = field(repr=False, compare=False)
+    _rest: SegmentTemplate = field(repr=False, compare=False)
 
     @classmethod
     def whole(cls, headers: tuple[Segment, ...], lead: bytes, rest: tuple[Segment, ...]) -> "Signable":
@@ -51,16 +51,16 @@ class Signable:
             lead=lead,
             rest=rest,
             prefix=hashlib.sha256(lead),
-            _headers=Form(headers),
-            _rest=Form(rest),
+            _headers=SegmentTemplate(headers),
+            _rest=SegmentTemplate(rest),
         )
 
     @property
-    def places(self) -> list[Place]:
+    def places(self) -> list[Placeholder]:
         """What is to be filled in, each once, in the order of their names."""
-        return sorted({s for s in (*self.headers, *self.rest) if isinstance(s, Place)})
+        return sorted({s for s in (*self.headers, *self.rest) if isinstance(s, Placeholder)})
 
-    def of(self, values: Mapping[Place, bytes]) -> "Signing":
+    def of(self, values: Mapping[Placeholder, bytes]) -> "Signing":
         """What is to be signed for one reader."""
         hashed = self.prefix.copy()
         hashed.update(self._rest.fill(values))
@@ -81,10 +81,10 @@ def signable(segments: Sequence[Segment]) -> Signable:
     """A message with places in its canonical form. Values of places hold no line break and, in the body, no
     blank; no segment holds a NUL.
     """
-    whole = b"".join(b"\0%b\0" % s.value.encode() if isinstance(s, Place) else s for s in segments)
+    whole = b"".join(b"\0%b\0" % s.value.encode() if isinstance(s, Placeholder) else s for s in segments)
     head, _, body = whole.partition(b"\r\n\r\n")
     first, *rest = _places(relaxed_body(body))
-    if isinstance(first, Place):
+    if isinstance(first, Placeholder):
         first, rest = b"", [first, *rest]
     return Signable.whole(tuple(_places(_signed_fields(head + b"\r\n"))), first, tuple(rest))
 
@@ -113,7 +113,7 @@ def _places(text: bytes) -> list[Segment]:
     pieces: list[Segment] = []
     for number, piece in enumerate(_MARK.split(text)):
         if number % 2:
-            pieces.append(Place(piece.decode("ascii")))
+            pieces.append(Placeholder(piece.decode("ascii")))
         elif piece or number == 0:
             pieces.append(piece)
     return pieces

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Place(StrEnum):
+class Placeholder(StrEnum):
     """Where a reader's own value goes. Tokens and MESSAGE_ID are URL-safe ASCII; TO and DATE are header
     values as `headers.to_value` and `headers.date_value` write them.
     """
@@ -57,7 +57,7 @@ class Message:
     plain: bool = False
 
 
-class Verdict(StrEnum):
+class SendVerdict(StrEnum):
     """What a transport says of one message."""
 
     ACCEPTED = "accepted"
@@ -83,32 +83,32 @@ class Outcome:
     `until`: when a message may be tried again, where a quota is used up.
     """
 
-    verdict: Verdict
+    verdict: SendVerdict
     reply: str = ""
     phase: Phase = Phase.END
     until: datetime | None = None
 
 
-Segment = bytes | Place
+Segment = bytes | Placeholder
 Recipe = tuple[str, ...]
 
 
-def fill(segments: Sequence[Segment], values: Mapping[Place, bytes]) -> bytes:
+def fill(segments: Sequence[Segment], values: Mapping[Placeholder, bytes]) -> bytes:
     """The finished bytes. Raises KeyError when a reader's value is missing: better none than half a mail."""
-    return b"".join([values[s] if isinstance(s, Place) else s for s in segments])
+    return b"".join([values[s] if isinstance(s, Placeholder) else s for s in segments])
 
 
-class Form:
+class SegmentTemplate:
     """Segments to be filled for many readers: what is a place was looked for once."""
 
     __slots__ = ("_holes", "_pieces", "places")
 
     def __init__(self, segments: Sequence[Segment]) -> None:
-        self._holes = [(at, s) for at, s in enumerate(segments) if isinstance(s, Place)]
-        self._pieces = [b"" if isinstance(s, Place) else s for s in segments]
+        self._holes = [(at, s) for at, s in enumerate(segments) if isinstance(s, Placeholder)]
+        self._pieces = [b"" if isinstance(s, Placeholder) else s for s in segments]
         self.places = frozenset(place for _, place in self._holes)
 
-    def fill(self, values: Mapping[Place, bytes], before: bytes = b"") -> bytes:
+    def fill(self, values: Mapping[Placeholder, bytes], before: bytes = b"") -> bytes:
         """`fill`, with `before` in front of it. Raises KeyError."""
         pieces = self._pieces.copy()
         for at, place in self._holes:
@@ -121,12 +121,12 @@ def is_dotless(segments: Sequence[Segment]) -> bool:
     """Whether no line of a message begins with a dot, whatever its places are filled with.
     Values of places hold no line break, and none begins with a dot where a place stands first on a line.
     """
-    whole = b"".join(b"x" if isinstance(segment, Place) else segment for segment in segments)
+    whole = b"".join(b"x" if isinstance(segment, Placeholder) else segment for segment in segments)
     return not (b"\n." in whole or b"\r." in whole or whole.startswith(b"."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class EmailContent:
     """Everything a cohort's message is composed of, before it is bytes.
 
     `sender` and `reply_to` are RFC 5322 mailboxes ("Name <local@domain>"). `list_id` is the dotted id
@@ -146,16 +146,16 @@ class Letter:
     help: str = ""
     archive: str = ""
     feedback_id: str = ""
-    marks: Mapping[str, Place] = field(default_factory=dict[str, Place])
+    marks: Mapping[str, Placeholder] = field(default_factory=dict[str, Placeholder])
 
 
-def cut(text: str, marks: Mapping[str, Place]) -> list[str | Place]:
+def cut(text: str, marks: Mapping[str, Placeholder]) -> list[str | Placeholder]:
     """`text` with each mark replaced by its place: static strings and places, in order, no empty strings."""
-    pieces: list[str | Place] = [text]
+    pieces: list[str | Placeholder] = [text]
     for mark, place in sorted(marks.items(), key=lambda item: -len(item[0])):  # none hides in a longer one
-        split: list[str | Place] = []
+        split: list[str | Placeholder] = []
         for piece in pieces:
-            if isinstance(piece, Place):
+            if isinstance(piece, Placeholder):
                 split.append(piece)
                 continue
             first, *rest = piece.split(mark)

@@ -21,14 +21,14 @@ from publisher.core.addresses import parse_mailbox
 from publisher.core.errors import SettingsError, TemplateError
 from publisher.core.mail import headers
 from publisher.core.mail.headers import LINE
-from publisher.core.mail.message import Letter, Place, Recipe, Segment, cut
+from publisher.core.mail.message import EmailContent, Placeholder, Recipe, Segment, cut
 
 QP_LINE = 76
 
 _PLAIN = {chr(c): chr(c) for c in range(32, 127) if chr(c) != "="} | {"\t": "\t"}
 
 
-def encode(pieces: Sequence[str | Place]) -> list[Segment]:
+def encode(pieces: Sequence[str | Placeholder]) -> list[Segment]:
     """The pieces of one body as segments: strings encoded as UTF-8, places as they are.
 
     Line ends of any kind become CRLF; no line end is added. Half surrogates become U+FFFD. Places must be
@@ -36,8 +36,8 @@ def encode(pieces: Sequence[str | Place]) -> list[Segment]:
     """
     segments: list[Segment] = []
     for n, piece in enumerate(pieces):
-        after_place = n > 0 and isinstance(pieces[n - 1], Place)
-        if isinstance(piece, Place):
+        after_place = n > 0 and isinstance(pieces[n - 1], Placeholder)
+        if isinstance(piece, Placeholder):
             segments += [b"=\r\n", piece] if after_place else [piece]
         else:
             last = n == len(pieces) - 1
@@ -88,12 +88,12 @@ def _escaped(character: str) -> str:
 DELIVERY_HEADER = "X-Publisher-Delivery"
 """Carries the left part of Message-ID: some providers replace Message-ID itself."""
 
-_TOKENS = frozenset(Place) - {Place.TO, Place.DATE, Place.MESSAGE_ID}
+_TOKENS = frozenset(Placeholder) - {Placeholder.TO, Placeholder.DATE, Placeholder.MESSAGE_ID}
 _TOKEN_ROOM = 75
 _LIST_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)+")
 
 
-def compose(letter: Letter) -> tuple[Segment, ...]:
+def compose(letter: EmailContent) -> tuple[Segment, ...]:
     """The whole message, in order. Raises AddressError (sender, reply_to), SettingsError (a value that no
     header can carry), TemplateError (a mark in the subject), ValueError (a mark for what is no token).
     """
@@ -113,7 +113,7 @@ def freeze(segments: Iterable[Segment]) -> tuple[Recipe, dict[str, bytes]]:
     recipe: list[str] = []
     data: dict[str, bytes] = {}
     for segment in segments:
-        if isinstance(segment, Place):
+        if isinstance(segment, Placeholder):
             recipe.append(f"p:{segment.value}")
         else:
             name = hashlib.sha256(segment).hexdigest()
@@ -125,24 +125,24 @@ def freeze(segments: Iterable[Segment]) -> tuple[Recipe, dict[str, bytes]]:
 def thaw(recipe: Recipe, data: Mapping[str, bytes]) -> tuple[Segment, ...]:
     """The segments a recipe names. Raises KeyError where one is missing, ValueError for an unknown place."""
     return tuple(
-        Place(name[2:]) if name.startswith("p:") else data[name.removeprefix("s:")] for name in recipe
+        Placeholder(name[2:]) if name.startswith("p:") else data[name.removeprefix("s:")] for name in recipe
     )
 
 
-def _addressing(letter: Letter) -> list[Segment]:
+def _addressing(letter: EmailContent) -> list[Segment]:
     sender = parse_mailbox(letter.sender, where="sender")
     if any(mark in letter.subject for mark in letter.marks):
         what = f"a link of one reader stands in the subject {letter.subject[:80]!r}"
         raise TemplateError("subject.txt", what, "put it into the body")
     segments: list[Segment] = [
         headers.mailbox_field("From", sender) + b"To: ",
-        Place.TO,
+        Placeholder.TO,
         b"\r\n" + headers.text_field("Subject", letter.subject) + b"Date: ",
-        Place.DATE,
+        Placeholder.DATE,
         b"\r\nMessage-ID: <",
-        Place.MESSAGE_ID,
+        Placeholder.MESSAGE_ID,
         f"@{sender.address.domain}>\r\n{DELIVERY_HEADER}: ".encode(),
-        Place.MESSAGE_ID,
+        Placeholder.MESSAGE_ID,
         b"\r\n",
     ]
     if letter.reply_to:
@@ -150,7 +150,7 @@ def _addressing(letter: Letter) -> list[Segment]:
     return segments
 
 
-def _list_fields(letter: Letter) -> list[Segment]:
+def _list_fields(letter: EmailContent) -> list[Segment]:
     """RFC 2919, 2369 and 8058 for a list; RFC 3834 for what one reader asked for."""
     if not letter.list_id:
         return [headers.field("Auto-Submitted", ["auto-generated"])]
@@ -170,17 +170,19 @@ def _list_fields(letter: Letter) -> list[Segment]:
     return segments
 
 
-def _list_id(letter: Letter) -> bytes:
+def _list_id(letter: EmailContent) -> bytes:
     title = headers.phrase(letter.list_title, LINE - len("List-Id: "))
     return headers.field("List-Id", [*title, f"<{letter.list_id}>"])
 
 
-def _unsubscribe(pieces: Sequence[str | Place]) -> list[Segment]:
+def _unsubscribe(pieces: Sequence[str | Placeholder]) -> list[Segment]:
     """List-Unsubscribe on one line, however long: a folded or encoded URL breaks one-click unsubscribe."""
-    url = [piece if isinstance(piece, Place) else headers.uri(piece) for piece in pieces]
-    longest = "".join("x" * _TOKEN_ROOM if isinstance(piece, Place) else piece for piece in url)
+    url = [piece if isinstance(piece, Placeholder) else headers.uri(piece) for piece in pieces]
+    longest = "".join("x" * _TOKEN_ROOM if isinstance(piece, Placeholder) else piece for piece in url)
     headers.field("List-Unsubscribe", [f"<{longest}>"])
-    inner: list[Segment] = [piece if isinstance(piece, Place) else piece.encode("ascii") for piece in url]
+    inner: list[Segment] = [
+        piece if isinstance(piece, Placeholder) else piece.encode("ascii") for piece in url
+    ]
     return [b"List-Unsubscribe: <", *inner, b">\r\n"]
 
 
@@ -188,7 +190,7 @@ def _boundary(bodies: Iterable[Segment]) -> str:
     """Made of the content, whatever its marks were; "=_" never occurs in quoted-printable (RFC 2045 6.7)."""
     hashed = hashlib.sha256()
     for segment in bodies:
-        hashed.update(segment.value.encode() if isinstance(segment, Place) else segment)
+        hashed.update(segment.value.encode() if isinstance(segment, Placeholder) else segment)
     return f"=_{hashed.hexdigest()[:32]}"
 
 

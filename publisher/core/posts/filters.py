@@ -21,7 +21,7 @@ class TermKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
+class PostFilter:
     """A filter: a post matches when, of each kind that is given, it bears at least one of the values.
 
     Values are compared as `folded` has them. A language matches those more special: "pt" also "pt-BR"
@@ -51,7 +51,7 @@ class Where:
         )
 
 
-EVERYTHING = Where()
+EVERYTHING = PostFilter()
 """The filter that every post matches."""
 
 

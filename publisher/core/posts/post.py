@@ -17,7 +17,7 @@ from publisher.core.posts.assets import Asset
 from publisher.core.site import Person
 
 
-class Extension(StrEnum):
+class MarkdownExtension(StrEnum):
     """One habit of a generator's, by the name it is stored under."""
 
     DEFINITIONS = "definitions"  # a term on a line, and ": what it means" below it
@@ -38,14 +38,14 @@ class Extension(StrEnum):
     MDX = "mdx"  # {expression}
 
 
-class Markup(StrEnum):
+class MarkupLanguage(StrEnum):
     """What language a body is written in."""
 
     MARKDOWN = "markdown"
     HTML = "html"
 
 
-class Mail(StrEnum):
+class PostMailOptions(StrEnum):
     """What an author says of a post's mail (front matter `mail`)."""
 
     USUAL = ""
@@ -95,8 +95,8 @@ class Post:
     slug: str
     language: str
     body_hash: str
-    markup: Markup = Markup.MARKDOWN
-    extensions: tuple[Extension, ...] = ()
+    markup: MarkupLanguage = MarkupLanguage.MARKDOWN
+    extensions: tuple[MarkdownExtension, ...] = ()
     values: tuple[tuple[str, str], ...] = ()
     modified: datetime | None = None
     explicit_id: str | None = None
@@ -112,7 +112,7 @@ class Post:
     opens: datetime | None = None
     expires: datetime | None = None
     lead: int = 0
-    mail: Mail = Mail.USUAL
+    mail: PostMailOptions = PostMailOptions.USUAL
     warnings: tuple[str, ...] = ()
     written_hash: str = ""
     dated: datetime | None = None
@@ -148,7 +148,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
+class ParsedPost:
     """A post with its body: what a source hands over for each good file.
 
     `line` is the line of the file that the body begins on, from 1; `container` is how its front matter is
@@ -204,7 +204,7 @@ class FileStat(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class FileReading:
     """What reading a file gave: its stat, the hash of its bytes at that moment (64 hex digits), and the post.
 
     `hash` is "" where the file could not be read. `alone`: the post depends on no other file, so it need not
@@ -213,7 +213,7 @@ class Reading:
 
     stat: FileStat
     hash: str
-    result: Parsed | BadPost | None
+    result: ParsedPost | BadPost | None
     alone: bool = True
 
 
@@ -222,7 +222,7 @@ def body_hash(body: str) -> str:
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-class Wait(StrEnum):
+class WaitReason(StrEnum):
     """Why a good file is not public now."""
 
     HIDDEN = "hidden"
@@ -231,15 +231,15 @@ class Wait(StrEnum):
     PAGE_ONLY = "page only"  # its page may be seen; the log, and so feeds and mails, know nothing of it
 
 
-def why_not(post: Post, now: datetime) -> Wait | None:
+def why_not(post: Post, now: datetime) -> WaitReason | None:
     """The reason `post` is not public at `now`; None when it is."""
     if post.hidden is not None or post.instant is None:
-        return Wait.HIDDEN
+        return WaitReason.HIDDEN
     if post.instant > now or (post.opens is not None and post.opens > now):
-        return Wait.FUTURE
+        return WaitReason.FUTURE
     if post.expires is not None and post.expires <= now:
-        return Wait.EXPIRED
-    return Wait.PAGE_ONLY if post.page_only else None
+        return WaitReason.EXPIRED
+    return WaitReason.PAGE_ONLY if post.page_only else None
 
 
 def reason_not(post: Post, now: datetime) -> str:
@@ -249,10 +249,10 @@ def reason_not(post: Post, now: datetime) -> str:
     match why_not(post, now):
         case None:
             return ""
-        case Wait.HIDDEN:
+        case WaitReason.HIDDEN:
             return post.hidden or "no date"
-        case Wait.PAGE_ONLY:
-            return f"{Wait.PAGE_ONLY} ({post.page_only})"
+        case WaitReason.PAGE_ONLY:
+            return f"{WaitReason.PAGE_ONLY} ({post.page_only})"
         case wait:
             return wait.value
 
@@ -265,7 +265,7 @@ def public(posts: Iterable[Post], now: datetime) -> list[Post]:
 
 def next_instant(posts: Iterable[Post], now: datetime) -> datetime | None:
     """When the next waiting post's time comes; None when nothing waits."""
-    ahead = [p.due for p in posts if p.due is not None and why_not(p, now) is Wait.FUTURE]
+    ahead = [p.due for p in posts if p.due is not None and why_not(p, now) is WaitReason.FUTURE]
     return min(ahead, default=None)
 
 

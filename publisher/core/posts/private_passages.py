@@ -33,7 +33,7 @@ _WHOLE = r"(?![\w.:/]|-(?!%\}))"
 """A name ends here: "private_notes" and "secret.html" are others."""
 
 
-class _Way(StrEnum):
+class _TagSyntax(StrEnum):
     """How a tag is written."""
 
     TEMPLATE = "template"
@@ -45,32 +45,32 @@ class _Way(StrEnum):
     CALL = "call"  # any of Zola's: `{% end %}` closes the last of them
 
 
-_WRITTEN: tuple[tuple[_Way, re.Pattern[str]], ...] = tuple(
+_WRITTEN: tuple[tuple[_TagSyntax, re.Pattern[str]], ...] = tuple(
     (way, lazy(pattern, re.IGNORECASE))
     for way, pattern in (
         (
-            _Way.TEMPLATE,
+            _TagSyntax.TEMPLATE,
             rf"\{{\{{[<%]\s{{0,99}}(?P<end>/\s{{0,99}})?{_NAME}(?![\w.:/-])"
             r"(?:[^<>%{}]|[<>%{}](?!\}\})){0,999}[>%]\}\}",
         ),
         (
-            _Way.TEMPLATE,
+            _TagSyntax.TEMPLATE,
             rf"\{{%-?\s{{0,99}}(?P<end>end[-_]?)?{_NAME}{_WHOLE}(?:[^%{{]|%(?!\}})|\{{(?!%)){{0,999}}%\}}"
             rf"|\{{%-?\s{{0,99}}{_NAME.replace('name', 'cut')}{_WHOLE}[^\n]*",
         ),
         (
-            _Way.ELEMENT,
+            _TagSyntax.ELEMENT,
             rf"<(?P<end>/)?{_NAME}(?![\w.:-])"
             r"""(?:[^<>"'{}]|"[^"<>]{0,999}"|'[^'<>]{0,999}'|\{[^{}]{0,999}\}){0,99}>""",
         ),
-        (_Way.BRACKET, rf"\[(?P<end>/)?{_NAME}(?:\s[^\[\]\n]{{0,300}})?\](?![(\[:])"),
-        (_Way.REMARK, rf"<!--\s{{0,99}}(?P<end>/\s{{0,9}}|end[-_ ]?)?{_NAME}\s{{0,99}}-->"),
+        (_TagSyntax.BRACKET, rf"\[(?P<end>/)?{_NAME}(?:\s[^\[\]\n]{{0,300}})?\](?![(\[:])"),
+        (_TagSyntax.REMARK, rf"<!--\s{{0,99}}(?P<end>/\s{{0,9}}|end[-_ ]?)?{_NAME}\s{{0,99}}-->"),
         (
-            _Way.GATED,
+            _TagSyntax.GATED,
             r"<!--\s{0,99}kg-gated-block:(?:(?P<name>begin)(?![\w-])(?:(?!-->)[^\n]){0,999}|(?P<end>end)\s{0,99})-->",
         ),
-        (_Way.KRAMDOWN, r"\{:(?::(?P<name>comment)\b[^{}]{0,999}|(?P<end>/)(?:comment)?)\}"),
-        (_Way.CALL, r"\{%-?\s{0,99}(?:(?P<end>end)\s{0,99}-?%\}|[a-z_][\w:]{0,99}\s{0,9}\()"),
+        (_TagSyntax.KRAMDOWN, r"\{:(?::(?P<name>comment)\b[^{}]{0,999}|(?P<end>/)(?:comment)?)\}"),
+        (_TagSyntax.CALL, r"\{%-?\s{0,99}(?:(?P<end>end)\s{0,99}-?%\}|[a-z_][\w:]{0,99}\s{0,9}\()"),
     )
 )
 _OPENING = lazy(rf"(?:\{{%-?|\{{\{{[<%]|<!--|<|\[)\s{{0,99}}(?:end[-_ ]?|/\s{{0,99}})?{_NAME}", re.IGNORECASE)
@@ -95,7 +95,7 @@ class _Tag:
 
     start: int
     end: int
-    way: _Way
+    way: _TagSyntax
     name: str
     ends: bool
     call: bool = False
@@ -103,14 +103,16 @@ class _Tag:
 
     def closes(self, other: "_Tag") -> bool:
         """Whether this is the end of `other`."""
-        if self.way is _Way.CALL:
+        if self.way is _TagSyntax.CALL:
             return other.call
-        return self.way is other.way and (self.name == other.name or self.way in (_Way.KRAMDOWN, _Way.GATED))
+        return self.way is other.way and (
+            self.name == other.name or self.way in (_TagSyntax.KRAMDOWN, _TagSyntax.GATED)
+        )
 
     @property
     def divides(self) -> bool:
         """Whether it needs no end: Ghost's `<!--members-only-->` keeps all that follows to members."""
-        return self.way is _Way.REMARK and self.name == "membersonly"
+        return self.way is _TagSyntax.REMARK and self.name == "membersonly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ def _passages(source: str, prose: str) -> Iterator[_Passage]:
             if not any(one.name for one in opened):
                 opened, after = [], tag.end
                 yield _Passage(start, after)
-        elif not opened and tag.way is _Way.TEMPLATE:
+        elif not opened and tag.way is _TagSyntax.TEMPLATE:
             start = _opened_in_code(source, after, tag)
             after = tag.end
             if start >= 0:
@@ -211,11 +213,11 @@ def _tags(prose: str) -> list[_Tag]:
         if start < end:
             continue
         end = match.end()
-        if match[0].rstrip("}%>").endswith("/") and way in (_Way.TEMPLATE, _Way.ELEMENT):
+        if match[0].rstrip("}%>").endswith("/") and way in (_TagSyntax.TEMPLATE, _TagSyntax.ELEMENT):
             continue  # it closes itself, so nothing stands in it
         groups = match.groupdict()
         name = groups.get("name") or groups.get("cut") or ""
-        if way is _Way.GATED and _EVERYBODYS.search(match[0]):
+        if way is _TagSyntax.GATED and _EVERYBODYS.search(match[0]):
             name = ""  # an end is looked for, and nothing hidden
         tags.append(
             _Tag(
@@ -224,8 +226,8 @@ def _tags(prose: str) -> list[_Tag]:
                 way=way,
                 name=name.casefold().replace("-", "").replace("_", ""),
                 ends=bool(groups.get("end")),
-                call=way is _Way.CALL or (way is _Way.TEMPLATE and bool(_CALLED.match(match[0]))),
-                alone=way is _Way.ELEMENT and _is_alone(prose, start, end),
+                call=way is _TagSyntax.CALL or (way is _TagSyntax.TEMPLATE and bool(_CALLED.match(match[0]))),
+                alone=way is _TagSyntax.ELEMENT and _is_alone(prose, start, end),
             )
         )
     return tags
@@ -242,14 +244,14 @@ def _that_count(tags: list[_Tag]) -> list[_Tag]:
     without its end. An element that nothing closes counts where it has its line to itself.
     """
     last = {(tag.way, tag.name): tag.start for tag in tags if tag.ends}
-    paired = (_Way.ELEMENT, _Way.BRACKET, _Way.REMARK)
+    paired = (_TagSyntax.ELEMENT, _TagSyntax.BRACKET, _TagSyntax.REMARK)
     return [
         tag
         for tag in tags
         if tag.ends
         or tag.way not in paired
         or last.get((tag.way, tag.name), -1) > tag.start
-        or (tag.alone and tag.way is _Way.ELEMENT)
+        or (tag.alone and tag.way is _TagSyntax.ELEMENT)
         or tag.divides
     ]
 

@@ -101,7 +101,7 @@ class OldFeed:
     older: str = ""
 
 
-class How(StrEnum):
+class MatchedBy(StrEnum):
     """By what an entry was known again, the surest first."""
 
     FILE = "file"
@@ -111,40 +111,42 @@ class How(StrEnum):
     DAY = "title and day"
 
 
-SURE = (How.FILE, How.LINK, How.PATH, How.TIME)
+SURE = (MatchedBy.FILE, MatchedBy.LINK, MatchedBy.PATH, MatchedBy.TIME)
 """What suffices without anybody looking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class MatchedEntry:
     """An entry and the post that it is."""
 
     entry: OldEntry
     post: Post
-    how: How
+    how: MatchedBy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:
     """What became of the entries. `ambiguous` have the files they may be; `unmatched` are like none."""
 
-    found: tuple[Found, ...] = ()
+    found: tuple[MatchedEntry, ...] = ()
     ambiguous: tuple[tuple[OldEntry, tuple[str, ...]], ...] = ()
     unmatched: tuple[OldEntry, ...] = ()
 
 
-def adopt(entries: Iterable[OldEntry], posts: Iterable[Post], hows: Sequence[How] = tuple(How)) -> Adoption:
+def adopt(
+    entries: Iterable[OldEntry], posts: Iterable[Post], hows: Sequence[MatchedBy] = tuple(MatchedBy)
+) -> Adoption:
     """Pairs entries with posts: each rule takes what is one of each, and leaves the rest to the next."""
     left = {entry.id: entry for entry in merged(entries)}
     free = {post.path: post for post in posts}
-    found: dict[str, Found] = {}
+    found: dict[str, MatchedEntry] = {}
     unsure: dict[str, tuple[str, ...]] = {}
     for how in hows:
         options = _options(how, left.values(), free.values())
         claims = Counter(path for paths in options.values() for path in paths)
         for id, paths in options.items():
             if len(paths) == 1 and claims[paths[0]] == 1:
-                found[id] = Found(entry=left.pop(id), post=free.pop(paths[0]), how=how)
+                found[id] = MatchedEntry(entry=left.pop(id), post=free.pop(paths[0]), how=how)
             elif paths:
                 unsure.setdefault(id, paths)
     return Adoption(
@@ -167,7 +169,9 @@ def merged(entries: Iterable[OldEntry]) -> list[OldEntry]:
     return list(once.values())
 
 
-def _options(how: How, entries: Iterable[OldEntry], posts: Iterable[Post]) -> dict[str, tuple[str, ...]]:
+def _options(
+    how: MatchedBy, entries: Iterable[OldEntry], posts: Iterable[Post]
+) -> dict[str, tuple[str, ...]]:
     of_post, of_entry = _KEYS[how]
     at: defaultdict[object, list[str]] = defaultdict(list)
     for post in posts:
@@ -213,12 +217,15 @@ def _days(title: str, at: datetime | None, reach: Iterable[int]) -> Iterable[obj
 _Keys = tuple[Callable[[Post], Iterable[object]], Callable[[OldEntry], Iterable[object]]]
 """What a post and an entry have in common when they are one."""
 
-_KEYS: dict[How, _Keys] = {
-    How.FILE: (lambda post: [post.path], lambda entry: [entry.post] if entry.post else []),
-    How.LINK: (lambda p: _pages(_addresses(p), page_key), lambda e: _pages(e.links, page_key)),
-    How.PATH: (lambda p: _pages(_paths(p), path_key), lambda e: _pages(e.links, path_key)),
-    How.TIME: (lambda p: _moment(p.title, p.instant), lambda e: _moment(e.title, e.published)),
-    How.DAY: (lambda p: _days(p.title, p.instant, [0]), lambda e: _days(e.title, e.published, [-1, 0, 1])),
+_KEYS: dict[MatchedBy, _Keys] = {
+    MatchedBy.FILE: (lambda post: [post.path], lambda entry: [entry.post] if entry.post else []),
+    MatchedBy.LINK: (lambda p: _pages(_addresses(p), page_key), lambda e: _pages(e.links, page_key)),
+    MatchedBy.PATH: (lambda p: _pages(_paths(p), path_key), lambda e: _pages(e.links, path_key)),
+    MatchedBy.TIME: (lambda p: _moment(p.title, p.instant), lambda e: _moment(e.title, e.published)),
+    MatchedBy.DAY: (
+        lambda p: _days(p.title, p.instant, [0]),
+        lambda e: _days(e.title, e.published, [-1, 0, 1]),
+    ),
 }
 
 
@@ -231,7 +238,7 @@ class Adopted:
     def __bool__(self) -> bool:
         return bool(self.entries)
 
-    def found(self, posts: Sequence[Post], taken: Collection[str]) -> Sequence[Found]:
+    def found(self, posts: Sequence[Post], taken: Collection[str]) -> Sequence[MatchedEntry]:
         """The new posts that are such entries; ids in `taken` are given away already."""
         if not self.entries:
             return ()
@@ -245,8 +252,8 @@ class Adopted:
         return {id for named in keys for id in self._index.get(named, ())}
 
     @cached_property
-    def _index(self) -> dict[tuple[How, object], list[str]]:
-        found: defaultdict[tuple[How, object], list[str]] = defaultdict(list)
+    def _index(self) -> dict[tuple[MatchedBy, object], list[str]]:
+        found: defaultdict[tuple[MatchedBy, object], list[str]] = defaultdict(list)
         for entry in self.entries:
             for how in SURE:
                 for key in _KEYS[how][1](entry):
@@ -271,7 +278,7 @@ ENOUGH = 2
 """How many entries a rule is seen from."""
 
 
-def derive(found: Sequence[Found], others: Iterable[Post]) -> list[OldEntry]:
+def derive(found: Sequence[MatchedEntry], others: Iterable[Post]) -> list[OldEntry]:
     """A feed names its newest posts only, and readers know the older ones too. Where all its ids are made of
     permalinks in one way ("https://example.org" and the permalink without its slash), so are those of
     `others`; none where they are not.

@@ -15,7 +15,7 @@ from itertools import takewhile
 
 from publisher.core.patterns import lazy
 from publisher.core.posts.post import Post
-from publisher.core.publishing.log import Known
+from publisher.core.publishing.log import PublishedPost
 
 SHINGLE = 5
 """Words in a row."""
@@ -42,7 +42,7 @@ _LONG_WORD = 4
 """Letters that one word of a script without spaces may have."""
 
 
-class Verdict(StrEnum):
+class RenameVerdict(StrEnum):
     """What a new file is to a post whose file vanished."""
 
     RENAMED = "renamed"
@@ -51,40 +51,42 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class ShingledText:
     """A body as words, in order, and as the set of its shingles."""
 
     words: tuple[str, ...]
     shingles: frozenset[tuple[str, ...]]
 
 
-def text_of(body: str) -> Text:
+def text_of(body: str) -> ShingledText:
     """Words by white space, whatever their case. Chinese, Japanese, Thai, Lao, Khmer and Burmese do not
     write spaces: each of their letters is a word.
     """
     folded = unicodedata.normalize("NFC", body).casefold()
     words = _WORD.findall(folded) if _ANY_SPACELESS.search(folded) else folded.split()
     if len(words) < SHINGLE:
-        return Text(tuple(words), frozenset([tuple(words)] if words else ()))
-    return Text(tuple(words), frozenset(zip(*(words[n:] for n in range(SHINGLE)), strict=False)))
+        return ShingledText(tuple(words), frozenset([tuple(words)] if words else ()))
+    return ShingledText(tuple(words), frozenset(zip(*(words[n:] for n in range(SHINGLE)), strict=False)))
 
 
-def share(one: Text, other: Text) -> float:
+def share(one: ShingledText, other: ShingledText) -> float:
     """How much of the larger of the two is in both: from 0 to 1."""
     larger = max(len(one.shingles), len(other.shingles))
     return len(one.shingles & other.shingles) / larger if larger else 0.0
 
 
-def like_a_series(one: Text, other: Text) -> bool:
+def like_a_series(one: ShingledText, other: ShingledText) -> bool:
     """Whether two bodies may be of one template: they share half of their shingles, or differ in one word. A
     refrain has hardly any shingles, and one word changes most of them.
     """
     return share(one, other) >= HALF or _one_word_changed(one.words, other.words)
 
 
-def candidates(vanished: Iterable[Known], new: Iterable[Post]) -> Iterator[tuple[Known, Post]]:
+def candidates(
+    vanished: Iterable[PublishedPost], new: Iterable[Post]
+) -> Iterator[tuple[PublishedPost, Post]]:
     """The pairs that may be one post: of one day (in UTC), or with equal bodies."""
-    near: defaultdict[date | str, dict[str, Known]] = defaultdict(dict)
+    near: defaultdict[date | str, dict[str, PublishedPost]] = defaultdict(dict)
     for k in vanished:
         if k.post.instant is not None:
             near[k.post.instant.date()][k.id] = k
@@ -95,7 +97,9 @@ def candidates(vanished: Iterable[Known], new: Iterable[Post]) -> Iterator[tuple
         yield from ((k, post) for k in hits[:COMPARED])
 
 
-def verdict(old: Post, new: Post, texts: tuple[Text, Text], *, crowded: bool) -> Verdict:
+def verdict(
+    old: Post, new: Post, texts: tuple[ShingledText, ShingledText], *, crowded: bool
+) -> RenameVerdict:
     """What `new` is to `old`, which vanished, by the texts of their bodies. `crowded`: a third post is
     `like_a_series` with the new one, so all of them may be.
     """
@@ -105,12 +109,12 @@ def verdict(old: Post, new: Post, texts: tuple[Text, Text], *, crowded: bool) ->
     long = min(len(was.words), len(now.words)) >= ENOUGH
     alike = equal or (long and (shared >= SAME or _one_word_changed(was.words, now.words)))
     if old.instant is None or new.instant is None or old.instant.date() != new.instant.date():
-        return Verdict.DOUBTFUL if equal and not crowded else Verdict.OTHER
+        return RenameVerdict.DOUBTFUL if equal and not crowded else RenameVerdict.OTHER
     if alike and not crowded and (equal or old.instant == new.instant):
-        return Verdict.RENAMED
+        return RenameVerdict.RENAMED
     same_instant = old.instant == new.instant
     doubtful = alike or shared >= HALF if same_instant else equal or (alike and not crowded)
-    return Verdict.DOUBTFUL if doubtful else Verdict.OTHER
+    return RenameVerdict.DOUBTFUL if doubtful else RenameVerdict.OTHER
 
 
 def _one_word_changed(was: Sequence[str], now: Sequence[str]) -> bool:

@@ -33,7 +33,7 @@ WAYS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class HeldFileAnswers:
     """What an author said of files that were held: the paths that are new posts, and those that are known
     ones under another name (new path -> old path)."""
 
@@ -41,7 +41,7 @@ class Answers:
     renamed: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-NO_ANSWERS = Answers()
+NO_ANSWERS = HeldFileAnswers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,30 +19,30 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from publisher.core.posts.post import FileStat, Post, Wait, why_not
+from publisher.core.posts.post import FileStat, Post, WaitReason, why_not
 from publisher.core.publishing.ids import Naming, may_be
-from publisher.core.publishing.log import Head, Kind, Known
+from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
 from publisher.core.publishing.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class PostKeys:
     """What posts of the log may be found by: their paths, their ids, and the explicit ids of their files."""
 
     paths: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
     explicit: frozenset[str] = frozenset()
 
-    def but(self, other: "Names") -> "Names":
+    def but(self, other: "PostKeys") -> "PostKeys":
         """These without those of `other`."""
-        return Names(
+        return PostKeys(
             paths=self.paths - other.paths,
             ids=self.ids - other.ids,
             explicit=self.explicit - other.explicit,
         )
 
-    def __or__(self, other: "Names") -> "Names":
-        return Names(
+    def __or__(self, other: "PostKeys") -> "PostKeys":
+        return PostKeys(
             paths=self.paths | other.paths,
             ids=self.ids | other.ids,
             explicit=self.explicit | other.explicit,
@@ -53,7 +53,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class IndexUpdate:
     """What a look at the folder adds to what is remembered of it, under the rules of that fingerprint.
 
     `read` are files with their hash and their post, and whether that is settled; `touched` have new stats
@@ -74,12 +74,12 @@ class Memory:
         return self.unsettled is None and not (self.read or self.touched or self.turned or self.gone)
 
 
-def names_of(posts: Iterable[Post], naming: Naming) -> Names:
+def names_of(posts: Iterable[Post], naming: Naming) -> PostKeys:
     """All names that `posts` could claim."""
     posts = list(posts)
     ids = {id for post in posts for id in may_be(post, naming)}
     explicit = {post.explicit_id for post in posts if post.explicit_id}
-    return Names(
+    return PostKeys(
         paths=frozenset(post.path for post in posts), ids=frozenset(ids), explicit=frozenset(explicit)
     )
 
@@ -93,8 +93,8 @@ class _Standing:
     missing: bool
 
 
-def settled(
-    plan: Plan, known: Sequence[Known], posts: Sequence[Post], now: datetime, naming: Naming
+def unchanged(
+    plan: Plan, known: Sequence[PublishedPost], posts: Sequence[Post], now: datetime, naming: Naming
 ) -> dict[str, str]:
     """The settled pairs once `plan`, made of these, is carried out: the file's path -> the post's id."""
     standing = _carried_out(plan, known)
@@ -112,14 +112,14 @@ def settled(
     }
 
 
-def _carried_out(plan: Plan, known: Iterable[Known]) -> dict[str, _Standing]:
+def _carried_out(plan: Plan, known: Iterable[PublishedPost]) -> dict[str, _Standing]:
     found = {k.id: _Standing(post=k.post, live=k.live, missing=k.missing_since is not None) for k in known}
     for change in plan.changes:
-        if change.kind is Kind.PUBLISHED:
+        if change.kind is LogKind.PUBLISHED:
             found[change.id] = _Standing(post=change.post, live=True, missing=False)
         else:
             it = found[change.id]
-            it.post, it.live = change.post, change.kind is not Kind.WITHDRAWN
+            it.post, it.live = change.post, change.kind is not LogKind.WITHDRAWN
     for id, post in plan.touched:
         found[id].post = post
     for id in plan.missing:
@@ -135,7 +135,7 @@ def _quiet(post: Post, it: _Standing, now: datetime) -> bool:
     if it.missing or (it.post is not post and it.post != post):
         return False
     wait = why_not(post, now)
-    return (wait is Wait.HIDDEN) if not it.live else (wait is None and post.expires is None)
+    return (wait is WaitReason.HIDDEN) if not it.live else (wait is None and post.expires is None)
 
 
 def _crowded(posts: Iterable[Post], standing: dict[str, _Standing], naming: Naming) -> set[str]:
@@ -174,7 +174,7 @@ class Readings:
     before: str = ""
     passed_over: Collection[str] = frozenset()
 
-    def same_bytes(self, known: Known, post: Post) -> bool:
+    def same_bytes(self, known: PublishedPost, post: Post) -> bool:
         """Whether the file of `post` has the bytes that `known` was published from. Where an older Publisher
         did not write that down, nothing says that its author changed it.
         """
@@ -183,18 +183,18 @@ class Readings:
             return False
         return known.reader is None if known.file_hash is None else known.file_hash == found
 
-    def read_anew(self, known: Known, post: Post) -> bool:
+    def read_anew(self, known: PublishedPost, post: Post) -> bool:
         """Whether what differs between the two is this version's doing, not the author's."""
         return known.reader != self.version and self.same_bytes(known, post)
 
-    def stays_out(self, known: Known, post: Post, now: datetime) -> bool:
+    def stays_out(self, known: PublishedPost, post: Post, now: datetime) -> bool:
         """Whether a post that is out, and whose file nobody edited, stays so: unless it is hidden now, a date
         that lies ahead does not take it back."""
         if not known.live or post.page_only or not self.same_bytes(known, post):
             return False
-        return why_not(replace(post, instant=known.post.instant), now) in (None, Wait.FUTURE)
+        return why_not(replace(post, instant=known.post.instant), now) in (None, WaitReason.FUTURE)
 
-    def keeps_date(self, known: Known, post: Post, now: datetime) -> bool:
+    def keeps_date(self, known: PublishedPost, post: Post, now: datetime) -> bool:
         """Whether a live post keeps the date that readers know, though its file gives another one now. The
         same file says so for as long as it is read that way; a setting may change the date of a post, but
         not so that it lies ahead.
@@ -204,7 +204,7 @@ class Readings:
             return False
         return known.reader != self.version or known.post.dated == date or date > now
 
-    def is_old(self, post: Post, head: Head) -> bool:
+    def is_old(self, post: Post, head: LogHead) -> bool:
         """Whether a post that is not in the log is no news, on the first publish by a new version: the one
         before had its file too, or the log has gone on since the post was due.
         """
@@ -215,7 +215,7 @@ class Readings:
 
 
 def as_published(
-    posts: Iterable[Post], known: Iterable[Known], readings: Readings, now: datetime
+    posts: Iterable[Post], known: Iterable[PublishedPost], readings: Readings, now: datetime
 ) -> dict[str, Post]:
     """`posts` by path, each with the date that it has for readers, and `Post.dated` where that is another
     than its file's."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from publisher.core.posts.post import Post
 
 
-class Kind(StrEnum):
+class LogKind(StrEnum):
     """What happened to a post, as readers see it."""
 
     PUBLISHED = "published"
@@ -18,7 +18,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class LogHead:
     """Where the log stands.
 
     `seq` is 0 and `at` None while it is empty; `baseline_at` is None before the first run.
@@ -30,11 +30,11 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class LogRow:
     """One line of the log. `seq` is gapless from 1, in commit order; `at` never goes back."""
 
     seq: int
-    kind: Kind
+    kind: LogKind
     post_id: str
     at: datetime
     revision: str
@@ -42,7 +42,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class PublishedPost:
     """A post of the log as it stands now: its id, its last good version, and whether readers see it.
 
     `missing_since` and `missing_scans` count the scans that did not find its file. `stored_as` is the name

@@ -12,17 +12,17 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from publisher.core.posts.post import Post, body_hash
-from publisher.core.publishing.body_similarity import Verdict
-from publisher.core.publishing.guards import NO_ANSWERS, Answers
+from publisher.core.publishing.body_similarity import RenameVerdict
+from publisher.core.publishing.guards import NO_ANSWERS, HeldFileAnswers
 from publisher.core.publishing.ids import Naming, mint
-from publisher.core.publishing.log import Known
+from publisher.core.publishing.log import PublishedPost
 
 _BLANK = frozenset(body_hash(text) for text in ("", "\n", "\n\n"))
 """Link posts have no body: that two of them are alike says nothing."""
 
-_Rule = Callable[[Post], Known | None]
+_Rule = Callable[[Post], PublishedPost | None]
 
-Verdicts = Mapping[tuple[str, str], Verdict]
+Verdicts = Mapping[tuple[str, str], RenameVerdict]
 """What bodies say of pairs: by the id of a known post and the path of a file."""
 
 UNCOMPARED: Verdicts = {}
@@ -36,9 +36,9 @@ class Matches:
     """
 
     spoilt: frozenset[str]
-    free: dict[str, Known]
-    of: dict[str, Known] = field(default_factory=dict[str, Known])
-    unsure: dict[str, tuple[Known, ...]] = field(default_factory=dict[str, tuple[Known, ...]])
+    free: dict[str, PublishedPost]
+    of: dict[str, PublishedPost] = field(default_factory=dict[str, PublishedPost])
+    unsure: dict[str, tuple[PublishedPost, ...]] = field(default_factory=dict[str, tuple[PublishedPost, ...]])
     refused: dict[str, tuple[str, tuple[str, ...]]] = field(
         default_factory=dict[str, tuple[str, tuple[str, ...]]]
     )
@@ -67,7 +67,7 @@ class Matches:
         """Whether it is settled what `post` is, or that it may not be."""
         return post.path in self.of or post.path in self.refused
 
-    def is_away(self, k: Known) -> bool:
+    def is_away(self, k: PublishedPost) -> bool:
         """Whether no file stands where `k` was: neither a bad one nor one that was refused."""
         return k.post.path not in self.refused and not is_spoilt(k.post.path, self.spoilt)
 
@@ -75,11 +75,11 @@ class Matches:
 def match(
     visible: Sequence[Post],
     waiting: Sequence[Post],
-    known: Iterable[Known],
+    known: Iterable[PublishedPost],
     spoilt: frozenset[str],
     naming: Naming,
     verdicts: Verdicts = UNCOMPARED,
-    answers: Answers = NO_ANSWERS,
+    answers: HeldFileAnswers = NO_ANSWERS,
 ) -> Matches:
     """Pairs posts with known ones: those readers may see now (`visible`), then the others (`waiting`).
     `spoilt` are the paths of bad files: what is known under them has not moved. `verdicts` are of pairs
@@ -115,7 +115,7 @@ def is_spoilt(path: str, spoilt: frozenset[str]) -> bool:
 class _Index:
     """Known posts by what identifies them. Where two share it, the live one counts, then the newer."""
 
-    def __init__(self, known: Iterable[Known], naming: Naming) -> None:
+    def __init__(self, known: Iterable[PublishedPost], naming: Naming) -> None:
         self.known = sorted(known, key=lambda k: (k.live, k.first_seq))
         self._naming = naming
         self._ids = {k.id: k for k in self.known}
@@ -123,24 +123,24 @@ class _Index:
         self._paths = {k.post.path: k for k in self.known}
         self._links = {k.post.permalink: k for k in self.known}
 
-    def by_id(self, post: Post) -> Known | None:
+    def by_id(self, post: Post) -> PublishedPost | None:
         if not post.explicit_id:
             return None
         return self._explicit.get(post.explicit_id) or self._ids.get(mint(post, self._naming))
 
-    def by_path(self, post: Post) -> Known | None:
+    def by_path(self, post: Post) -> PublishedPost | None:
         return self.at(post.path)
 
-    def at(self, path: str | None) -> Known | None:
+    def at(self, path: str | None) -> PublishedPost | None:
         return self._paths.get(path) if path is not None else None
 
-    def by_alias(self, post: Post) -> Known | None:
+    def by_alias(self, post: Post) -> PublishedPost | None:
         return next((self._links[alias] for alias in post.aliases if alias in self._links), None)
 
 
 def _renames(
-    posts: Iterable[Post], strays: Sequence[Known], found: Matches, verdicts: Verdicts
-) -> dict[str, tuple[Known, ...]]:
+    posts: Iterable[Post], strays: Sequence[PublishedPost], found: Matches, verdicts: Verdicts
+) -> dict[str, tuple[PublishedPost, ...]]:
     """A vanished post and a new file are one when their instant and (title or slug) are the same, when one
     body is the body of exactly one of each, or when their bodies were compared and are nearly the same
     (core.similarity). Anything less certain is returned, never guessed.
@@ -155,7 +155,7 @@ def _renames(
         for path, hits in options.items()
         if len(hits) == 1
         and claims[hits[0].id] == 1
-        and verdicts.get((hits[0].id, path)) is not Verdict.DOUBTFUL
+        and verdicts.get((hits[0].id, path)) is not RenameVerdict.DOUBTFUL
     }
     found.take([post for post in posts if post.path in sure], lambda post: sure[post.path])
     return {path: hits for path, hits in options.items() if hits and path not in sure}
@@ -164,9 +164,9 @@ def _renames(
 class _Likeness:
     """Vanished posts by what a renamed file keeps."""
 
-    def __init__(self, strays: Iterable[Known], verdicts: Verdicts) -> None:
-        self._near: defaultdict[datetime | str | None, list[Known]] = defaultdict(list)
-        self._compared: defaultdict[str, list[Known]] = defaultdict(list)
+    def __init__(self, strays: Iterable[PublishedPost], verdicts: Verdicts) -> None:
+        self._near: defaultdict[datetime | str | None, list[PublishedPost]] = defaultdict(list)
+        self._compared: defaultdict[str, list[PublishedPost]] = defaultdict(list)
         self._verdicts = verdicts
         by_id = {k.id: k for k in strays}
         for k in by_id.values():
@@ -176,7 +176,7 @@ class _Likeness:
             if id in by_id:
                 self._compared[path].append(by_id[id])
 
-    def most(self, post: Post) -> tuple[Known, ...]:
+    def most(self, post: Post) -> tuple[PublishedPost, ...]:
         """The vanished posts most like `post`; empty when none is like it at all."""
         near = {k.id: k for key in (post.instant, post.body_hash) for k in self._near.get(key, ())}
         near |= {k.id: k for k in self._compared.get(post.path, ())}
@@ -184,12 +184,12 @@ class _Likeness:
         top = max(scores.values(), default=0)
         return tuple(near[id] for id, score in scores.items() if 0 < score == top)
 
-    def _score(self, post: Post, k: Known) -> int:
+    def _score(self, post: Post, k: PublishedPost) -> int:
         said = self._verdicts.get((k.id, post.path))
         exact = _likeness(post, k.post)
         if said is None or exact > 1:
             return exact
-        return 0 if said is Verdict.OTHER else 1
+        return 0 if said is RenameVerdict.OTHER else 1
 
 
 def _likeness(post: Post, other: Post) -> int:

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from publisher.core.posts.post import BadPost, Post
-from publisher.core.publishing.guards import NO_ANSWERS, Answers, Guard, Stop
+from publisher.core.publishing.guards import NO_ANSWERS, Guard, HeldFileAnswers, Stop
 from publisher.core.publishing.ids import Naming
-from publisher.core.publishing.log import Kind
+from publisher.core.publishing.log import LogKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Rules:
     authority_before: str = ""
     log_ahead: bool = False
     pages: bool = False
-    answers: Answers = NO_ANSWERS
+    answers: HeldFileAnswers = NO_ANSWERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +36,14 @@ class Change:
     saw a new post change last.
     """
 
-    kind: Kind
+    kind: LogKind
     id: str
     post: Post
     backfill: bool = False
     updated: datetime | None = None
 
 
-class Held(StrEnum):
+class HoldReason(StrEnum):
     """Why a file is left alone for now."""
 
     AMBIGUOUS = "may be a post that moved"
@@ -51,11 +51,11 @@ class Held(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class HeldPost:
     """A post that is held: nothing of it changes. `may_be` are the known paths of the posts it could be."""
 
     path: str
-    why: Held
+    why: HoldReason
     may_be: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class Plan:
     renamed: tuple[Rename, ...] = ()
     missing: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
-    held: tuple[Hold, ...] = ()
+    held: tuple[HeldPost, ...] = ()
     bad: tuple[BadPost, ...] = ()
     unsettled: tuple[str, ...] = ()
     next_at: datetime | None = None
@@ -130,6 +130,6 @@ class Plan:
         return hashlib.sha256(repr(deeds).encode()).hexdigest()[:12]
 
 
-def of_kind(plan: Plan, kind: Kind) -> Sequence[Change]:
+def of_kind(plan: Plan, kind: LogKind) -> Sequence[Change]:
     """The changes of one kind, in order."""
     return [change for change in plan.changes if change.kind is kind]

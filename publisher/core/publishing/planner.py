@@ -7,13 +7,21 @@ from datetime import datetime, timedelta
 
 from publisher.core.posts.assets import carried
 from publisher.core.posts.permalinks import document_path
-from publisher.core.posts.post import BadPost, Mail, Post, Wait, next_instant, public, why_not
+from publisher.core.posts.post import (
+    BadPost,
+    Post,
+    PostMailOptions,
+    WaitReason,
+    next_instant,
+    public,
+    why_not,
+)
 from publisher.core.publishing.guards import Guard, Stop, authority_stop, changed_stop, missing_stop
 from publisher.core.publishing.ids import mint
 from publisher.core.publishing.incremental import Readings
-from publisher.core.publishing.log import Head, Kind, Known
+from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
 from publisher.core.publishing.matching import UNCOMPARED, Matches, Verdicts, match
-from publisher.core.publishing.plan import Change, Held, Hold, Plan, Rename, Rules
+from publisher.core.publishing.plan import Change, HeldPost, HoldReason, Plan, Rename, Rules
 from publisher.core.publishing.recovery import Recovered
 
 MISSING_SCANS = 2
@@ -25,8 +33,8 @@ UNREAD = Readings()
 
 
 def make_plan(
-    head: Head,
-    known: Sequence[Known],
+    head: LogHead,
+    known: Sequence[PublishedPost],
     posts: Sequence[Post],
     bad: Sequence[BadPost],
     now: datetime,
@@ -93,13 +101,13 @@ def make_plan(
 
 
 def _out_already(
-    posts: Sequence[Post], known: Sequence[Known], now: datetime, readings: Readings, head: Head
+    posts: Sequence[Post], known: Sequence[PublishedPost], now: datetime, readings: Readings, head: LogHead
 ) -> dict[str, Post]:
     """Live posts whose files are as they were published and would begin later now, by path: a setting or this
     version says so, not the author. What is out stays out.
     """
     live = {k.post.path: k for k in known if k.live}
-    ahead = (post for post in posts if post.path in live and why_not(post, now) is Wait.FUTURE)
+    ahead = (post for post in posts if post.path in live and why_not(post, now) is WaitReason.FUTURE)
     return {
         post.path: post
         for post in ahead
@@ -147,7 +155,7 @@ def _clash(path: str, id: str, paths: Iterable[str]) -> BadPost:
 
 def _new(
     fresh: Sequence[Post],
-    known: Sequence[Known],
+    known: Sequence[PublishedPost],
     homes: Mapping[str, Post],
     now: datetime,
     rules: Rules,
@@ -207,7 +215,7 @@ def _same_address(
 def _publish(post: Post, id: str, now: datetime, rules: Rules, old: bool) -> Change:
     assert post.due is not None  # noqa: S101  # the gate let it pass
     backfill = old or rules.backfill or now - post.due > rules.max_age
-    return Change(kind=Kind.PUBLISHED, id=id, post=post, backfill=backfill)
+    return Change(kind=LogKind.PUBLISHED, id=id, post=post, backfill=backfill)
 
 
 def _changed(
@@ -227,21 +235,23 @@ def _changed(
         if hit.post.path != post.path:
             renamed.append(Rename(id=hit.id, old=hit.post.path, new=post.path))
         if not hit.live:
-            changes.append(Change(kind=Kind.RESTORED, id=hit.id, post=post))
+            changes.append(Change(kind=LogKind.RESTORED, id=hit.id, post=post))
         elif readings.read_anew(hit, post):
             if hit.post != post:
                 touched.append((hit.id, post))
-        elif post.mail is Mail.CORRECTION and hit.post.mail is not Mail.CORRECTION:  # newly marked: once
-            changes.append(Change(kind=Kind.CORRECTED, id=hit.id, post=post))
+        elif (
+            post.mail is PostMailOptions.CORRECTION and hit.post.mail is not PostMailOptions.CORRECTION
+        ):  # newly marked: once
+            changes.append(Change(kind=LogKind.CORRECTED, id=hit.id, post=post))
         elif hit.post.revision != post.revision:
-            changes.append(Change(kind=Kind.UPDATED, id=hit.id, post=post))
+            changes.append(Change(kind=LogKind.UPDATED, id=hit.id, post=post))
         elif hit.post != post:
             touched.append((hit.id, post))
     return changes, touched, renamed
 
 
 def _hidden(
-    waiting: Sequence[Post], matches: Matches, now: datetime, rules: Rules, head: Head
+    waiting: Sequence[Post], matches: Matches, now: datetime, rules: Rules, head: LogHead
 ) -> tuple[list[Change], list[tuple[str, Post]], list[Post]]:
     """Posts of the log whose files may not be seen now: withdrawn, and followed while they change, so that
     they are known when they come back. And those of them that fell back into the future: their time had come
@@ -256,34 +266,36 @@ def _hidden(
     return withdrawn, followed, [hit.post for hit, post in pairs if post.path in early]
 
 
-def _fell_back(hit: Known, post: Post, now: datetime, head: Head) -> bool:
+def _fell_back(hit: PublishedPost, post: Post, now: datetime, head: LogHead) -> bool:
     """Whether a live post waits for its time only because the clock went back: the log was there already. One
     that its author gave a later date had its time before.
     """
     due = hit.post.due
-    if not hit.live or due is None or head.at is None or why_not(post, now) is not Wait.FUTURE:
+    if not hit.live or due is None or head.at is None or why_not(post, now) is not WaitReason.FUTURE:
         return False
     return now < due <= head.at
 
 
-def _vanished(matches: Matches) -> dict[str, Known]:
+def _vanished(matches: Matches) -> dict[str, PublishedPost]:
     """The known posts without a file, by id, in log order; one that is held is a file."""
     held = {hit.id for hits in matches.unsure.values() for hit in hits}
     return {id: k for id, k in matches.free.items() if id not in held and matches.is_away(k)}
 
 
-def _missing(away: Mapping[str, Known], now: datetime, *, meant: bool) -> tuple[list[Known], list[Change]]:
+def _missing(
+    away: Mapping[str, PublishedPost], now: datetime, *, meant: bool
+) -> tuple[list[PublishedPost], list[Change]]:
     """Live posts without a file: those to wait for, and those to withdraw; all, where that is meant."""
     live = [k for k in away.values() if k.live]
     missing = [k for k in live if not (meant or _long_gone(k, now))]
     return missing, [_withdraw(k) for k in live if meant or _long_gone(k, now)]
 
 
-def _withdraw(k: Known) -> Change:
-    return Change(kind=Kind.WITHDRAWN, id=k.id, post=k.post)
+def _withdraw(k: PublishedPost) -> Change:
+    return Change(kind=LogKind.WITHDRAWN, id=k.id, post=k.post)
 
 
-def _long_gone(k: Known, now: datetime) -> bool:
+def _long_gone(k: PublishedPost, now: datetime) -> bool:
     return (
         k.missing_since is not None
         and k.missing_scans + 1 >= MISSING_SCANS
@@ -291,24 +303,26 @@ def _long_gone(k: Known, now: datetime) -> bool:
     )
 
 
-def _holds(visible: Sequence[Post], matches: Matches, missing: Sequence[Known]) -> tuple[Hold, ...]:
+def _holds(
+    visible: Sequence[Post], matches: Matches, missing: Sequence[PublishedPost]
+) -> tuple[HeldPost, ...]:
     unsure = [
-        Hold(
+        HeldPost(
             path=p.path,
-            why=Held.AMBIGUOUS,
+            why=HoldReason.AMBIGUOUS,
             may_be=tuple(sorted(k.post.path for k in matches.unsure[p.path])),
         )
         for p in visible
         if p.path in matches.unsure
     ]
-    return (*unsure, *(Hold(path=k.post.path, why=Held.MISSING) for k in missing))
+    return (*unsure, *(HeldPost(path=k.post.path, why=HoldReason.MISSING) for k in missing))
 
 
 def _stops(
     live: int, away: Sequence[Post], early: Sequence[Post], changes: Sequence[Change], rules: Rules
 ) -> tuple[Stop, ...]:
     """What must not be carried out unless its author says so."""
-    updated = [change.post.path for change in changes if change.kind is Kind.UPDATED]
+    updated = [change.post.path for change in changes if change.kind is LogKind.UPDATED]
     found = (
         *missing_stop(live, [post.path for post in away], [post.path for post in early]),
         *changed_stop(live, updated),

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from publisher.core.subscribers.preferences import WEEKDAYS, Rhythm
+from publisher.core.subscribers.preferences import WEEKDAYS, Schedule
 
 MOMENT = timedelta(milliseconds=1)
 """The store's smallest step of time."""
@@ -27,11 +27,11 @@ class Immediate:
     at_once = True
     max_late: timedelta | None = None
 
-    def after(self, instant: datetime, rhythm: Rhythm) -> datetime:
+    def after(self, instant: datetime, rhythm: Schedule) -> datetime:
         """The next instant there is."""
         return instant + MOMENT
 
-    def latest(self, instant: datetime, rhythm: Rhythm) -> datetime:
+    def latest(self, instant: datetime, rhythm: Schedule) -> datetime:
         """`instant` itself."""
         return instant
 
@@ -43,18 +43,18 @@ class Daily:
     at_once = False
     max_late: timedelta | None = timedelta(hours=12)
 
-    def falls_on(self, day: date, rhythm: Rhythm) -> bool:
+    def falls_on(self, day: date, rhythm: Schedule) -> bool:
         """Whether a digest is due on that local day."""
         return True
 
-    def after(self, instant: datetime, rhythm: Rhythm) -> datetime:
+    def after(self, instant: datetime, rhythm: Schedule) -> datetime:
         """The first occurrence strictly after `instant` (aware; the answer is UTC)."""
         day = _local_day(instant, rhythm) - _MARGIN
         while not self.falls_on(day, rhythm) or (due := at_local(day, rhythm)) <= instant:
             day += timedelta(days=1)
         return due
 
-    def latest(self, instant: datetime, rhythm: Rhythm) -> datetime:
+    def latest(self, instant: datetime, rhythm: Schedule) -> datetime:
         """The last occurrence at or before `instant`."""
         day = _local_day(instant, rhythm) + _MARGIN
         while not self.falls_on(day, rhythm) or (due := at_local(day, rhythm)) > instant:
@@ -68,7 +68,7 @@ class Weekly(Daily):
     name = "weekly"
     max_late = timedelta(days=3)
 
-    def falls_on(self, day: date, rhythm: Rhythm) -> bool:
+    def falls_on(self, day: date, rhythm: Schedule) -> bool:
         """Whether it is the day of the week that `on` names ("mon"); Mondays where it names none."""
         return WEEKDAYS[day.weekday()] == (rhythm.on or "mon")
 
@@ -79,12 +79,12 @@ class Monthly(Daily):
     name = "monthly"
     max_late = timedelta(days=10)
 
-    def falls_on(self, day: date, rhythm: Rhythm) -> bool:
+    def falls_on(self, day: date, rhythm: Schedule) -> bool:
         """Whether it is the day of the month that `on` names; the first where it names none."""
         return day.day == int(rhythm.on or 1)
 
 
-def at_local(day: date, rhythm: Rhythm) -> datetime:
+def at_local(day: date, rhythm: Schedule) -> datetime:
     """The rhythm's hour on a local day, as UTC. Where clocks skip that hour, the moment after the gap that
     is as far from midnight by the old offset; where they repeat it, the first.
     """
@@ -92,7 +92,7 @@ def at_local(day: date, rhythm: Rhythm) -> datetime:
     return local.astimezone(UTC)
 
 
-def _local_day(instant: datetime, rhythm: Rhythm) -> date:
+def _local_day(instant: datetime, rhythm: Schedule) -> date:
     return instant.astimezone(ZoneInfo(rhythm.timezone)).date()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from publisher.core.subscribers.subscription import State
+from publisher.core.subscribers.subscription import SubscriptionState
 
 EVERYWHERE = ""
 """The list of a departure that holds on every list."""
@@ -49,7 +49,7 @@ class Life:
 
     subscription: int
     list: str
-    state: State
+    state: SubscriptionState
     generation: int
 
 
@@ -58,7 +58,9 @@ def ended_by(departure: Departure, lives: Sequence[Life]) -> list[Life]:
     if departure.kind == BOUNCE:
         return []
     here = [life for life in lives if departure.list in (EVERYWHERE, life.list)]
-    return [life for life in here if life.state is not State.UNSUBSCRIBED and _covers(departure, life)]
+    return [
+        life for life in here if life.state is not SubscriptionState.UNSUBSCRIBED and _covers(departure, life)
+    ]
 
 
 def came_back(departure: Departure, lives: Sequence[Life]) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from publisher.core.errors import Refused, UsageError
 from publisher.core.patterns import lazy
-from publisher.core.subscribers.import_providers import PROVIDERS, Column, FileFacts, Provider
+from publisher.core.subscribers.import_providers import PROVIDERS, FileFacts, Provider, StatusColumn
 from publisher.core.subscribers.import_states import (
     NO,
     SUBSCRIBED,
@@ -116,7 +116,7 @@ class RowClassifier:
     """
 
     def __init__(
-        self, scan: FileScan, provider: Provider | None, columns: Sequence[Column], base: RowStatus
+        self, scan: FileScan, provider: Provider | None, columns: Sequence[StatusColumn], base: RowStatus
     ) -> None:
         facts = scan.facts()
         self.provider = provider.name if provider else ""
@@ -257,7 +257,7 @@ def _telltale(name: str) -> bool:
     return any(pattern.fullmatch(name) for pattern in (_GONE, _STAYS, _STATE))
 
 
-def _stated(name: str) -> Column:
+def _stated(name: str) -> StatusColumn:
     """A status column of no known service: common words; yes and no if its name says of what; or dates."""
     words: dict[str, SourceStatus] = dict(WORDS)
     if _GONE.fullmatch(name):
@@ -266,10 +266,10 @@ def _stated(name: str) -> Column:
     elif _STAYS.fullmatch(name):
         words |= dict.fromkeys(YES, SourceStatus.SUBSCRIBED) | dict.fromkeys(NO - {""}, SourceStatus.LEFT)
         words[DATE] = SourceStatus.SUBSCRIBED
-    return Column(name=name, words=words, at=name if _GONE.fullmatch(name) else "")
+    return StatusColumn(name=name, words=words, at=name if _GONE.fullmatch(name) else "")
 
 
-def _said(head: str, column: Column, cell: str) -> RowStatus | UnknownStatus:
+def _said(head: str, column: StatusColumn, cell: str) -> RowStatus | UnknownStatus:
     """The status that one cell states."""
     if column.words is None:
         if not cell.strip():

@@ -13,7 +13,7 @@ from publisher.core.subscribers.import_states import NO, SUBSCRIBED, YES, RowSta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class StatusColumn:
     """A column that tells the status: by a word of `words`, or, if that is None, by not being empty
     (`filled`). `at` names the column with the date of that status; "" if this column holds it.
     """
@@ -41,17 +41,17 @@ class Provider:
 
     name: str
     marks: Sequence[frozenset[str]]
-    columns: Sequence[Column]
+    columns: Sequence[StatusColumn]
     whole: Callable[[FileFacts], RowStatus] = field(default=lambda _: SUBSCRIBED)
     warning: Callable[[FileFacts], str] = field(default=lambda _: "")
 
 
-def _stating(times: Mapping[str, str], **standings: str) -> tuple[Column, ...]:
+def _stating(times: Mapping[str, str], **standings: str) -> tuple[StatusColumn, ...]:
     """Columns that state the status in the same words, each with the column of its time ("": none). The words
     of a status are apart by "|".
     """
     known = {word: SourceStatus(status) for status, words in standings.items() for word in words.split("|")}
-    return tuple(Column(name=name, words=known, at=at) for name, at in times.items())
+    return tuple(StatusColumn(name=name, words=known, at=at) for name, at in times.items())
 
 
 def _flag(word: SourceStatus, *, when: bool) -> Mapping[str, SourceStatus]:
@@ -95,8 +95,8 @@ MAILCHIMP = Provider(
         frozenset({"leid", "euid"}),
     ),
     columns=(
-        Column(name="unsub time", filled=SourceStatus.LEFT),
-        Column(name="clean time", filled=SourceStatus.BOUNCED),
+        StatusColumn(name="unsub time", filled=SourceStatus.LEFT),
+        StatusColumn(name="clean time", filled=SourceStatus.BOUNCED),
     ),
     whole=_mailchimp_file,
 )
@@ -107,8 +107,8 @@ GHOST = Provider(
     # created_at,deleted_at,labels,tiers.
     marks=(frozenset({"subscribed to emails"}),),
     columns=(
-        Column(name="subscribed to emails", words=_flag(SourceStatus.LEFT, when=False)),
-        Column(name="deleted at", filled=SourceStatus.LEFT),
+        StatusColumn(name="subscribed to emails", words=_flag(SourceStatus.LEFT, when=False)),
+        StatusColumn(name="deleted at", filled=SourceStatus.LEFT),
     ),
 )
 
@@ -135,7 +135,7 @@ SUBSTACK = Provider(
         frozenset({"emails opened (6mo)", "type"}),
         frozenset({"subscription source (free)", "type"}),
     ),
-    columns=(Column(name="email disabled", words=_flag(SourceStatus.LEFT, when=True)),),
+    columns=(StatusColumn(name="email disabled", words=_flag(SourceStatus.LEFT, when=True)),),
     warning=_substack_warning,
 )
 

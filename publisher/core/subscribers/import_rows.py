@@ -22,12 +22,18 @@ from publisher.core.subscribers.import_columns import (
     moved,
 )
 from publisher.core.subscribers.import_states import SUBSCRIBED, RowStatus, SourceStatus, plain, tags_of
-from publisher.core.subscribers.preferences import NO_CHOICES, Choices, Taste, as_topics
-from publisher.core.subscribers.preferences_csv import CHOICES, COLUMNS, NoChoice, from_cells, unguarded
-from publisher.core.subscribers.subscription import State
+from publisher.core.subscribers.preferences import NO_CHOICES, ContentPreference, Preferences, as_topics
+from publisher.core.subscribers.preferences_csv import (
+    CHOICES,
+    COLUMNS,
+    InvalidPreference,
+    from_cells,
+    unguarded,
+)
+from publisher.core.subscribers.subscription import SubscriptionState
 
 
-class Row(NamedTuple):
+class ImportRow(NamedTuple):
     """A row of a file: the line it begins on (from 1), the address as written, and its status. `pending`
     marks a reader of our own export who had not confirmed. `wrong` is why the row is refused ("" if it is
     not), and `kind` the category of that reason.
@@ -36,7 +42,7 @@ class Row(NamedTuple):
     line: int
     address: str
     said: RowStatus = SUBSCRIBED
-    choices: Choices = NO_CHOICES
+    choices: Preferences = NO_CHOICES
     pending: bool = False
     kind: str = ""
     wrong: str = ""
@@ -47,7 +53,7 @@ class Row(NamedTuple):
         return self.said.status in KINDS and not self.wrong
 
 
-class Outcome(StrEnum):
+class ImportOutcome(StrEnum):
     """What a row came to."""
 
     ADDED = "added"
@@ -69,7 +75,7 @@ class ExistingSubscription:
 
     subscription: int
     list: str
-    state: State
+    state: SubscriptionState
     generation: int
     confirmed_at: datetime | None
     form: str
@@ -93,7 +99,7 @@ class DepartureEffect(NamedTuple):
     an address without a subscription, adds an ended one (`record`), so that it is listed and exported.
     """
 
-    outcome: Outcome
+    outcome: ImportOutcome
     ends: bool = False
     kind: str = ""
     record: bool = False
@@ -123,18 +129,20 @@ def departure_effect(
     since = [one for one in ([here] if here else []) + others if confirmed_since(one, said.at)]
     if since:  # the file is older than the reader's own word
         return DepartureEffect(
-            Outcome.KEPT if State.ACTIVE in {one.state for one in since} else Outcome.KNOWN
+            ImportOutcome.KEPT
+            if SubscriptionState.ACTIVE in {one.state for one in since}
+            else ImportOutcome.KNOWN
         )
     known = kind in kinds or (kind == LEFT and ERASED in kinds)
     new = "" if known else kind
     if here is None:
         return DepartureEffect(
-            Outcome.KNOWN if known else Outcome.RECORDED, kind=new, record=ERASED not in kinds
+            ImportOutcome.KNOWN if known else ImportOutcome.RECORDED, kind=new, record=ERASED not in kinds
         )
-    waits = here.state is State.PENDING and here.form in OWN_DOORS  # may still confirm, in person
-    if here.state is State.UNSUBSCRIBED or waits:
-        return DepartureEffect(Outcome.KNOWN if known else Outcome.RECORDED, kind=new)
-    return DepartureEffect(Outcome.ENDED, ends=True, kind=new)
+    waits = here.state is SubscriptionState.PENDING and here.form in OWN_DOORS  # may still confirm, in person
+    if here.state is SubscriptionState.UNSUBSCRIBED or waits:
+        return DepartureEffect(ImportOutcome.KNOWN if known else ImportOutcome.RECORDED, kind=new)
+    return DepartureEffect(ImportOutcome.ENDED, ends=True, kind=new)
 
 
 OURS = "Publisher"
@@ -188,7 +196,7 @@ class RowParser:
         other.others, other.unoffered = 0, {}
         return other
 
-    def departure(self, line: int, cells: Sequence[str]) -> Row | None:
+    def departure(self, line: int, cells: Sequence[str]) -> ImportRow | None:
         """The parsed row if it says that somebody left, bounced or the like; None otherwise."""
         if not self.ours:
             said = self._judge(cells)
@@ -197,25 +205,25 @@ class RowParser:
         row = self(line, cells)
         return row if row is not None and row.departs else None
 
-    def __call__(self, line: int, cells: Sequence[str]) -> Row | None:
+    def __call__(self, line: int, cells: Sequence[str]) -> ImportRow | None:
         """The parsed row; None if it belongs to another list."""
         if self.ours:
             return self._own(line, cells)
         address = unguarded(self._address(cells))
         if moved(cells, self._width):
             wrong = f"has {len(cells)} cells, but the header has {self._width}"
-            return Row(line, address, kind="too many cells", wrong=wrong)
+            return ImportRow(line, address, kind="too many cells", wrong=wrong)
         said = self._judge(cells)
         if isinstance(said, UnknownStatus):
-            return Row(line, address, kind="unknown status", wrong=said.reason)
-        return Row(line, address, said, self._choices(cells))
+            return ImportRow(line, address, kind="unknown status", wrong=said.reason)
+        return ImportRow(line, address, said, self._choices(cells))
 
     def _address(self, cells: Sequence[str]) -> str:
         if self._email is not None:
             return cells[self._email] if self._email < len(cells) else ""
         return next((cell for cell in cells if "@" in cell), cells[0] if cells else "")
 
-    def _choices(self, cells: Sequence[str]) -> Choices:
+    def _choices(self, cells: Sequence[str]) -> Preferences:
         if self._topics is None or self._topics >= len(cells) or not cells[self._topics]:
             return NO_CHOICES
         found: list[str] = []
@@ -225,9 +233,9 @@ class RowParser:
                 found.append(topic)
             elif tag in self.unoffered or len(self.unoffered) < 100:
                 self.unoffered[tag] = self.unoffered.get(tag, 0) + 1
-        return Choices(taste=Taste(topics=as_topics(found))) if found else NO_CHOICES
+        return Preferences(taste=ContentPreference(topics=as_topics(found))) if found else NO_CHOICES
 
-    def _own(self, line: int, cells: Sequence[str]) -> Row | None:
+    def _own(self, line: int, cells: Sequence[str]) -> ImportRow | None:
         """A row that `export` wrote, if it is of this list."""
         given = dict(zip(self._names, map(unguarded, cells), strict=False))
         if given.get("list") != self._spec:
@@ -236,12 +244,12 @@ class RowParser:
         address, word = given.get("email", ""), given.get("state", "")
         try:
             choices = from_cells({name: given.get(name, "") for name in CHOICES}, self._cadences)
-        except NoChoice as error:
-            return Row(line, address, kind="invalid preference", wrong=str(error))
-        if word not in set(State):
-            wrong = f"state is {word[:80]!r}; use one of {', '.join(State)}"
-            return Row(line, address, kind="unknown status", wrong=wrong)
-        if self._left or word == State.UNSUBSCRIBED:
+        except InvalidPreference as error:
+            return ImportRow(line, address, kind="invalid preference", wrong=str(error))
+        if word not in set(SubscriptionState):
+            wrong = f"state is {word[:80]!r}; use one of {', '.join(SubscriptionState)}"
+            return ImportRow(line, address, kind="unknown status", wrong=wrong)
+        if self._left or word == SubscriptionState.UNSUBSCRIBED:
             reason = "listed as unsubscribed" if self._left else "state is unsubscribed"
-            return Row(line, address, RowStatus(status=SourceStatus.LEFT, reason=reason), choices)
-        return Row(line, address, SUBSCRIBED, choices, pending=word == State.PENDING)
+            return ImportRow(line, address, RowStatus(status=SourceStatus.LEFT, reason=reason), choices)
+        return ImportRow(line, address, SUBSCRIBED, choices, pending=word == SubscriptionState.PENDING)

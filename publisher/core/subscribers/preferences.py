@@ -14,7 +14,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rhythm:
+class Schedule:
     """When digests are due, by the wall clock of `timezone` (IANA). `cadence` names one of
     `cadences.CADENCES`; `on` is a weekday ("mon") or a day of the month ("1" to "28"), and "" where the
     cadence has no use for it: weekly is then on Mondays, monthly on the first.
@@ -27,7 +27,7 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class SchedulePreference:
     """A reader's own rhythm; what is empty is the list's."""
 
     cadence: str = ""
@@ -37,7 +37,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taste:
+class ContentPreference:
     """Which posts a reader wants: those of any of `topics`, and those in `language` (BCP 47, which is also
     the language their mail speaks). Empty: whatever the list has. Topics stand sorted, each once.
     """
@@ -47,15 +47,15 @@ class Taste:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
+class Preferences:
     """Everything a reader may choose. While `paused`, posts wait for them and nothing is lost."""
 
-    pace: Pace = field(default_factory=Pace)
-    taste: Taste = field(default_factory=Taste)
+    pace: SchedulePreference = field(default_factory=SchedulePreference)
+    taste: ContentPreference = field(default_factory=ContentPreference)
     paused: bool = False
 
 
-NO_CHOICES = Choices()
+NO_CHOICES = Preferences()
 """Everything as the list has it."""
 
 

@@ -7,7 +7,13 @@ from io import StringIO
 from zoneinfo import available_timezones
 
 from publisher.core.patterns import lazy
-from publisher.core.subscribers.preferences import WEEKDAYS, Choices, Pace, Taste, as_topics
+from publisher.core.subscribers.preferences import (
+    WEEKDAYS,
+    ContentPreference,
+    Preferences,
+    SchedulePreference,
+    as_topics,
+)
 
 CHOICES = ("cadence", "on", "at", "timezone", "topics", "language", "paused")
 COLUMNS: tuple[str, ...] = ("email", "list", "state", "since", "confirmed", *CHOICES)
@@ -21,7 +27,7 @@ _HOUR = lazy(r"[0-2]\d:[0-5]\d")
 _DAYS = frozenset((*WEEKDAYS, *(str(n) for n in range(1, 29))))
 
 
-class NoChoice(Exception):
+class InvalidPreference(Exception):
     """A cell that says nothing a reader can choose; its text says which, and why."""
 
 
@@ -35,7 +41,7 @@ def unguarded(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def to_cells(choices: Choices) -> dict[str, str]:
+def to_cells(choices: Preferences) -> dict[str, str]:
     """A cell for each of CHOICES; "" is the list's own. Topics stand in one cell, apart by ";"; one with a
     ";" or a quote in it is quoted, as in CSV.
     """
@@ -51,7 +57,7 @@ def to_cells(choices: Choices) -> dict[str, str]:
     }
 
 
-def from_cells(cells: Mapping[str, str], cadences: Collection[str]) -> Choices:
+def from_cells(cells: Mapping[str, str], cadences: Collection[str]) -> Preferences:
     """What cells of those names say; missing ones are empty. `cadences` names those there are. Raises
     NoChoice.
     """
@@ -61,14 +67,16 @@ def from_cells(cells: Mapping[str, str], cadences: Collection[str]) -> Choices:
     _must(given, "timezone", given["timezone"] in available_timezones(), "use a name such as Europe/Berlin")
     _must(given, "language", bool(_LANGUAGE.fullmatch(given["language"])), "use a tag such as pt-BR")
     _must(given, "paused", given["paused"].casefold() in ("yes", "no"), "use yes, or nothing")
-    pace = Pace(cadence=given["cadence"], on=given["on"], at=_hour(given["at"]), timezone=given["timezone"])
-    taste = Taste(topics=_parted(given["topics"]), language=given["language"])
-    return Choices(pace=pace, taste=taste, paused=given["paused"].casefold() == "yes")
+    pace = SchedulePreference(
+        cadence=given["cadence"], on=given["on"], at=_hour(given["at"]), timezone=given["timezone"]
+    )
+    taste = ContentPreference(topics=_parted(given["topics"]), language=given["language"])
+    return Preferences(pace=pace, taste=taste, paused=given["paused"].casefold() == "yes")
 
 
 def _must(given: Mapping[str, str], name: str, holds: bool, do: str) -> None:
     if given[name] and not holds:
-        raise NoChoice(f"{name} is {given[name][:80]!r}; {do}")
+        raise InvalidPreference(f"{name} is {given[name][:80]!r}; {do}")
 
 
 def _hour(text: str) -> time | None:
@@ -79,7 +87,7 @@ def _hour(text: str) -> time | None:
             return time.fromisoformat(text)
     except ValueError:
         pass
-    raise NoChoice(f"at is {text[:80]!r}; use an hour such as 18:30")
+    raise InvalidPreference(f"at is {text[:80]!r}; use an hour such as 18:30")
 
 
 def _joined(topics: tuple[str, ...]) -> str:

@@ -13,11 +13,17 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from publisher.core.posts.filters import EVERYTHING, Where
-from publisher.core.subscribers.preferences import NO_CHOICES, Choices, Pace, Rhythm, Taste
+from publisher.core.posts.filters import EVERYTHING, PostFilter
+from publisher.core.subscribers.preferences import (
+    NO_CHOICES,
+    ContentPreference,
+    Preferences,
+    Schedule,
+    SchedulePreference,
+)
 
 
-class State(StrEnum):
+class SubscriptionState(StrEnum):
     """The state of a subscription."""
 
     PENDING = "pending"
@@ -25,7 +31,7 @@ class State(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
 
 
-class Event(StrEnum):
+class SubscriptionEvent(StrEnum):
     """What may happen to a subscription."""
 
     SIGN_UP = "sign-up"
@@ -35,32 +41,32 @@ class Event(StrEnum):
 
 PENDING_FOR = timedelta(days=7)
 
-_NEXT: Mapping[tuple[State, Event], State] = MappingProxyType(
+_NEXT: Mapping[tuple[SubscriptionState, SubscriptionEvent], SubscriptionState] = MappingProxyType(
     {
-        (State.PENDING, Event.SIGN_UP): State.PENDING,
-        (State.PENDING, Event.CONFIRM): State.ACTIVE,
-        (State.PENDING, Event.UNSUBSCRIBE): State.UNSUBSCRIBED,
-        (State.ACTIVE, Event.SIGN_UP): State.ACTIVE,
-        (State.ACTIVE, Event.CONFIRM): State.ACTIVE,
-        (State.ACTIVE, Event.UNSUBSCRIBE): State.UNSUBSCRIBED,
-        (State.UNSUBSCRIBED, Event.SIGN_UP): State.PENDING,
-        (State.UNSUBSCRIBED, Event.CONFIRM): State.UNSUBSCRIBED,
-        (State.UNSUBSCRIBED, Event.UNSUBSCRIBE): State.UNSUBSCRIBED,
+        (SubscriptionState.PENDING, SubscriptionEvent.SIGN_UP): SubscriptionState.PENDING,
+        (SubscriptionState.PENDING, SubscriptionEvent.CONFIRM): SubscriptionState.ACTIVE,
+        (SubscriptionState.PENDING, SubscriptionEvent.UNSUBSCRIBE): SubscriptionState.UNSUBSCRIBED,
+        (SubscriptionState.ACTIVE, SubscriptionEvent.SIGN_UP): SubscriptionState.ACTIVE,
+        (SubscriptionState.ACTIVE, SubscriptionEvent.CONFIRM): SubscriptionState.ACTIVE,
+        (SubscriptionState.ACTIVE, SubscriptionEvent.UNSUBSCRIBE): SubscriptionState.UNSUBSCRIBED,
+        (SubscriptionState.UNSUBSCRIBED, SubscriptionEvent.SIGN_UP): SubscriptionState.PENDING,
+        (SubscriptionState.UNSUBSCRIBED, SubscriptionEvent.CONFIRM): SubscriptionState.UNSUBSCRIBED,
+        (SubscriptionState.UNSUBSCRIBED, SubscriptionEvent.UNSUBSCRIBE): SubscriptionState.UNSUBSCRIBED,
     }
 )
 
 
-def after(state: State, event: Event) -> State:
+def after(state: SubscriptionState, event: SubscriptionEvent) -> SubscriptionState:
     """The state that follows. Total: every event is harmless in every state (one click is idempotent)."""
     return _NEXT[state, event]
 
 
-def new_life(state: State, event: Event) -> bool:
+def new_life(state: SubscriptionState, event: SubscriptionEvent) -> bool:
     """Whether this event starts a new generation."""
-    return state is State.UNSUBSCRIBED and event is Event.SIGN_UP
+    return state is SubscriptionState.UNSUBSCRIBED and event is SubscriptionEvent.SIGN_UP
 
 
-class Choice(StrEnum):
+class ListChoice(StrEnum):
     """What a list may let its readers choose."""
 
     CADENCE = "cadence"
@@ -91,7 +97,7 @@ class MailingList:
     cadence: str = "daily"
     on: str = ""
     at: time = time(8, 0)
-    where: Where = EVERYTHING
+    where: PostFilter = EVERYTHING
     content: str = "full"
     min_posts: int = 1
     max_posts: int = 20
@@ -100,16 +106,16 @@ class MailingList:
     approve: bool = False
     template: str = "digest"
     welcome: str = "none"
-    readers_choose: tuple[Choice, ...] = ()
+    readers_choose: tuple[ListChoice, ...] = ()
     subject: str = ""
 
 
-def rhythm_of(spec: MailingList, pace: Pace) -> Rhythm:
+def rhythm_of(spec: MailingList, pace: SchedulePreference) -> Schedule:
     """When a reader's digests are due: their own pace as far as the list lets them choose, else its own."""
-    own = pace.cadence if Choice.CADENCE in spec.readers_choose else ""
-    hour = Choice.HOUR in spec.readers_choose
+    own = pace.cadence if ListChoice.CADENCE in spec.readers_choose else ""
+    hour = ListChoice.HOUR in spec.readers_choose
     cadence = own or spec.cadence
-    return Rhythm(
+    return Schedule(
         cadence=cadence,
         on=(pace.on if own else "") or (spec.on if cadence == spec.cadence else ""),
         at=(pace.at if hour else None) or spec.at,
@@ -117,15 +123,15 @@ def rhythm_of(spec: MailingList, pace: Pace) -> Rhythm:
     )
 
 
-def taste_of(spec: MailingList, taste: Taste) -> Taste:
+def taste_of(spec: MailingList, taste: ContentPreference) -> ContentPreference:
     """What a reader wants, as far as the list lets readers choose."""
-    return Taste(
-        topics=taste.topics if Choice.TOPICS in spec.readers_choose else (),
-        language=taste.language if Choice.LANGUAGE in spec.readers_choose else "",
+    return ContentPreference(
+        topics=taste.topics if ListChoice.TOPICS in spec.readers_choose else (),
+        language=taste.language if ListChoice.LANGUAGE in spec.readers_choose else "",
     )
 
 
-def language_of(spec: MailingList, taste: Taste, usual: str) -> str:
+def language_of(spec: MailingList, taste: ContentPreference, usual: str) -> str:
     """The language (BCP 47) that mails and pages of a list speak: the one the reader chose, else the only one
     the posts of the list are in, else `usual`, the site's.
     """
@@ -152,14 +158,14 @@ class Subscription:
     id: int
     list: str
     address: str
-    state: State
+    state: SubscriptionState
     generation: int
     offset: int
     next_due_at: datetime | None
     created_at: datetime
     confirmed_at: datetime | None = None
     asked_at: datetime | None = None
-    choices: Choices = NO_CHOICES
+    choices: Preferences = NO_CHOICES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,10 +182,10 @@ class NewReader:
     active: bool
     own_wish: bool
     next_due_at: datetime | None = None
-    choices: Choices = NO_CHOICES
+    choices: Preferences = NO_CHOICES
 
 
-class Joined(StrEnum):
+class SignupResult(StrEnum):
     """What a sign-up or import line came to."""
 
     ADDED = "added"

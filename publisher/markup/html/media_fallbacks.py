@@ -27,7 +27,7 @@ _WIDEST = 1200
 """Pixels of the widest picture that is taken from a set."""
 
 
-class Lost(NamedTuple):
+class UnusableMedia(NamedTuple):
     """A picture ("img") or link ("a") without a usable address; `given` stands there, and may be empty."""
 
     tag: str
@@ -45,7 +45,7 @@ def with_noscripts(html: str) -> str:
     return _NOSCRIPT.sub(pictures, html)
 
 
-def mended(html: str, given: list[str], lost: list[Lost] | None = None) -> str:
+def mended(html: str, given: list[str], lost: list[UnusableMedia] | None = None) -> str:
     """Safe HTML whose pictures and links all have an address. `given` is what stood where LOST and a number
     stand; what has no address is added to `lost`.
     """
@@ -64,13 +64,15 @@ class _Picture(NamedTuple):
 
 
 class _Mending:
-    def __init__(self, given: list[str], lost: list[Lost]) -> None:
+    def __init__(self, given: list[str], lost: list[UnusableMedia]) -> None:
         self.given, self.lost = given, lost
         self.made: list[str] = []
         self.set: list[tuple[float, str]] = []  # of the <picture> that is open
         self.last: _Picture | None = None
         self.dead = False  # the open link has no address
-        self.missed: dict[int, Lost] = {}  # pictures without one, by where they stand in what is made
+        self.missed: dict[
+            int, UnusableMedia
+        ] = {}  # pictures without one, by where they stand in what is made
 
     def of(self, html: str) -> str:
         for piece in pieces(html):
@@ -108,7 +110,7 @@ class _Mending:
         holds_place = not address or (address.startswith("data:") and not lazy)
         self.last = _Picture(place, "" if holds_place else address, of_noscript)
         if not address:
-            self.missed[place] = Lost("img", self._said(source))
+            self.missed[place] = UnusableMedia("img", self._said(source))
             return attrs.get("alt", "")
         return "<img" + "".join(f' {n}="{v}"' for n, v in {"src": address, **attrs}.items()) + ">"
 
@@ -144,7 +146,7 @@ class _Mending:
         if target and LOST not in target:
             return piece.raw
         if target:
-            self.lost.append(Lost("a", self._said(target)))
+            self.lost.append(UnusableMedia("a", self._said(target)))
             del attrs["href"]
         self.dead = "id" not in attrs
         return "" if self.dead else "<a" + "".join(f' {n}="{v}"' for n, v in attrs.items()) + ">"

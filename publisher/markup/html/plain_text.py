@@ -25,7 +25,7 @@ from publisher.core.mail.message import (
 from publisher.markup.html.fragments import BLOCKS, Piece, names, pieces
 from publisher.markup.html.outline import caption_of, counted, is_data_table, list_length, whole_number
 from publisher.markup.html.text_inline import lowered, raised, says_something
-from publisher.markup.html.text_tables import Cell, lines_of
+from publisher.markup.html.text_tables import TableCell, lines_of
 
 SUMMARY_LIMIT = 300
 
@@ -116,7 +116,7 @@ class _Span:
 class _Table:
     """An open table for data: its finished rows, and the cell that is being read."""
 
-    rows: list[list[Cell]] = field(default_factory=list[list[Cell]])
+    rows: list[list[TableCell]] = field(default_factory=list[list[TableCell]])
     cell: Piece | None = None
 
 
@@ -431,7 +431,7 @@ class _Writer:
         cell, line = table.cell, self._ended()
         line = re.sub(r"([^\s,;:.!?]) ?\x0b ?(?=\S)", r"\1; ", line).replace("\x0b", " ")
         table.rows[-1].append(
-            Cell(
+            TableCell(
                 " ".join(re.split(r"[ \t\n]+", line.strip())),
                 heads=cell.tag == "th",
                 across=max(1, whole_number(cell.get("colspan")) or 1),

@@ -12,7 +12,7 @@ from publisher.markup.html.media_fallbacks import (
     LAZY,
     LAZY_SETS,
     OF_NOSCRIPT,
-    Lost,
+    UnusableMedia,
     lost_mark,
     mended,
     with_noscripts,
@@ -77,7 +77,7 @@ def legal(text: str) -> str:
 
 
 def sanitised(
-    html: str, base_url: str, files: Mapping[str, Placed] = NO_FILES, lost: list[Lost] | None = None
+    html: str, base_url: str, files: Mapping[str, Placed] = NO_FILES, lost: list[UnusableMedia] | None = None
 ) -> str:
     """Safe HTML. An iframe becomes a link to what it would show; a name of `files` becomes its URL. Pictures
     and links without an address, which become their words, are added to `lost`.

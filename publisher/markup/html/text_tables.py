@@ -14,7 +14,7 @@ _BETWEEN = " | "
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class TableCell:
     """One cell: its words on one line, whether it heads others, how many columns and rows it takes."""
 
     words: str
@@ -24,29 +24,29 @@ class Cell:
     to_right: bool = False
 
 
-def lines_of(rows: Sequence[Sequence[Cell]], width: int) -> list[str]:
+def lines_of(rows: Sequence[Sequence[TableCell]], width: int) -> list[str]:
     """The lines of a table within `width` columns. Rows may be of different lengths."""
     grid = _grid(rows)
     wide = max(map(len, grid), default=0)
     if wide == 0:
         return []
-    grid = [[*row, *[Cell("")] * (wide - len(row))] for row in grid]
+    grid = [[*row, *[TableCell("")] * (wide - len(row))] for row in grid]
     sizes = [max(columns(plain(row[at].words)) for row in grid) for at in range(wide)]
     if sum(sizes) + len(_BETWEEN) * (wide - 1) <= width:
         return [VERBATIM + _aligned(row, sizes) for row in grid]
     return _listed(grid)
 
 
-def _grid(rows: Sequence[Sequence[Cell]]) -> list[list[Cell]]:
+def _grid(rows: Sequence[Sequence[TableCell]]) -> list[list[TableCell]]:
     """Cells by column: one over several columns is followed by empty ones, one over several rows repeated."""
-    grid: list[list[Cell]] = []
-    hanging: dict[int, tuple[int, Cell]] = {}
+    grid: list[list[TableCell]] = []
+    hanging: dict[int, tuple[int, TableCell]] = {}
     for row in rows:
-        made: list[Cell] = []
+        made: list[TableCell] = []
         for cell in row:
             _hang(made, hanging)
             for n in range(min(cell.across, MANY - len(made))):
-                shown = Cell("" if n else cell.words, cell.heads, to_right=cell.to_right)
+                shown = TableCell("" if n else cell.words, cell.heads, to_right=cell.to_right)
                 if cell.down > 1:
                     hanging[len(made)] = cell.down - 1, shown
                 made.append(shown)
@@ -55,7 +55,7 @@ def _grid(rows: Sequence[Sequence[Cell]]) -> list[list[Cell]]:
     return grid
 
 
-def _hang(made: list[Cell], hanging: dict[int, tuple[int, Cell]]) -> None:
+def _hang(made: list[TableCell], hanging: dict[int, tuple[int, TableCell]]) -> None:
     """Adds the cells of rows above that reach down to the next columns of this one."""
     while (found := hanging.pop(len(made), None)) is not None:
         left, cell = found
@@ -64,7 +64,7 @@ def _hang(made: list[Cell], hanging: dict[int, tuple[int, Cell]]) -> None:
         made.append(cell)
 
 
-def _aligned(row: Sequence[Cell], sizes: Sequence[int]) -> str:
+def _aligned(row: Sequence[TableCell], sizes: Sequence[int]) -> str:
     shown: list[str] = []
     for cell, size in zip(row, sizes, strict=True):
         room = " " * (size - columns(plain(cell.words)))
@@ -72,7 +72,7 @@ def _aligned(row: Sequence[Cell], sizes: Sequence[int]) -> str:
     return _BETWEEN.join(shown).rstrip()
 
 
-def _listed(grid: Sequence[Sequence[Cell]]) -> list[str]:
+def _listed(grid: Sequence[Sequence[TableCell]]) -> list[str]:
     """Each row as an item: what its columns are called, and what stands in them."""
     heads = [cell.words for cell in grid[0]] if all(cell.heads or not cell.words for cell in grid[0]) else []
     rows = grid[1:] if heads and len(grid) > 1 else grid

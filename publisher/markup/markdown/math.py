@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 
 from publisher.core.posts.code_regions import blank, without_code
-from publisher.core.posts.post import Extension
+from publisher.core.posts.post import MarkdownExtension
 from publisher.markup.html.placeholders import hide
 
 LIMIT = 5_000
@@ -24,25 +24,25 @@ _RAW = re.compile(r"\{%-?\s{0,9}(?:end)?raw\s{0,9}-?%\}")
 _BLANK = re.compile(r"\n[ \t]*(?=\n)")
 _ENDS = {"$$": "$$", "$": "$", "\\(": "\\)", "\\[": "\\]"}
 _MARKS = {
-    Extension.MATH: ("$$",),
-    Extension.DOLLARS: ("$",),
-    Extension.BRACKETS: ("\\(", "\\["),
+    MarkdownExtension.MATH: ("$$",),
+    MarkdownExtension.DOLLARS: ("$",),
+    MarkdownExtension.BRACKETS: ("\\(", "\\["),
 }
 
 
-def with_math(source: str, extensions: Collection[Extension]) -> str:
+def with_math(source: str, extensions: Collection[MarkdownExtension]) -> str:
     """`source` with what stands in formulas hidden from every parser. Code stays as it is."""
     return _changed(source, extensions, _hidden, searched=without_code)
 
 
-def without_math(prose: str, extensions: Collection[Extension]) -> str:
+def without_math(prose: str, extensions: Collection[MarkdownExtension]) -> str:
     """`prose` with the formulas as spaces: every other character keeps its place."""
     return _changed(prose, extensions, blank)
 
 
 def _changed(
     source: str,
-    extensions: Collection[Extension],
+    extensions: Collection[MarkdownExtension],
     change: Callable[[str], str | None],
     searched: Callable[[str], str] = str,
 ) -> str:

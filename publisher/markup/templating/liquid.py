@@ -4,8 +4,8 @@
 
 import re
 
-from publisher.core.posts.post import Extension
-from publisher.markup.templating.shortcodes import Context, shown
+from publisher.core.posts.post import MarkdownExtension
+from publisher.markup.templating.shortcodes import ShortcodeContext, shown
 
 _PLAIN = re.compile(
     r"""\{\{-?\s*(?:"""
@@ -24,12 +24,12 @@ _WHOLE = re.compile(r"""\s*(?:"[^"]*"|'[^']*'|[\w.-]+)\s*""")
 _LITERAL = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(-?\d[\w.]*)|([\w.-]+)\s*$)""")
 
 
-def expressions(context: Context) -> re.Pattern[str]:
+def expressions(context: ShortcodeContext) -> re.Pattern[str]:
     """What is an expression and no text with braces: anything, where the generator runs them all."""
-    return _ANY if Extension.TEMPLATES in context.extensions else _PLAIN
+    return _ANY if MarkdownExtension.TEMPLATES in context.extensions else _PLAIN
 
 
-def value_of(match: re.Match[str], context: Context) -> str | None:
+def value_of(match: re.Match[str], context: ShortcodeContext) -> str | None:
     """What an expression stands for; None where only its generator could tell."""
     groups = match.groupdict()
     if groups.get("call"):
@@ -49,7 +49,7 @@ def _parts(expression: str) -> list[str]:
     return re.findall(r"""(?:"[^"]*"|'[^']*'|[^|"'])+""", expression) or [""]
 
 
-def _term(text: str, context: Context) -> str | None:
+def _term(text: str, context: ShortcodeContext) -> str | None:
     match = _LITERAL.match(text)
     if match is None:
         return None
@@ -64,7 +64,7 @@ def _term(text: str, context: Context) -> str | None:
     return known[match[4]] if match[4] in known else context.value(match[4])
 
 
-def _filtered(value: str | None, name: str, argument: str, context: Context) -> str | None:
+def _filtered(value: str | None, name: str, argument: str, context: ShortcodeContext) -> str | None:
     if name == "default":
         return value or argument
     if value is None:

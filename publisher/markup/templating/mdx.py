@@ -24,7 +24,7 @@ from html import escape
 from publisher.core.posts.code_regions import cut, outside_code, without_code
 from publisher.markup.html.fragments import names
 from publisher.markup.templating.block_shortcodes import BOXES, heading
-from publisher.markup.templating.shortcodes import Arguments, Context, attributes, pictured
+from publisher.markup.templating.shortcodes import Arguments, ShortcodeContext, attributes, pictured
 
 IMPORT = (
     r"import\s+(?:[\w*${](?:[^'\"`;<>()\n]|\n(?![ \t]*$)){0,600}?\bfrom\s+)?['\"][^'\"\n]+['\"]"
@@ -252,7 +252,7 @@ _NO_CODE = ("#", "/*", "{", "%")
 _FRONT = re.compile(r"\s*(?:frontMatter|frontmatter)\.(\w+)\s*")
 
 
-def value_of(inside: str, context: Context) -> str | None:
+def value_of(inside: str, context: ShortcodeContext) -> str | None:
     """What the expression between two braces shows; None where only its code could tell."""
     if match := _WORDS.fullmatch(inside):
         return next(group for group in match.groups() if group is not None)

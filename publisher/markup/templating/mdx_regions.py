@@ -14,7 +14,7 @@ from typing import NamedTuple
 from publisher.core.posts.code_regions import without_code
 from publisher.markup.html.fragments import names
 from publisher.markup.templating.mdx import IMPORT, NAMED, is_plain, plain, value_of
-from publisher.markup.templating.shortcodes import Context, pictured
+from publisher.markup.templating.shortcodes import ShortcodeContext, pictured
 
 LONGEST = 20_000
 """Characters of one piece of code."""
@@ -41,7 +41,7 @@ _QUIET = names("tocinline head")
 """Components that show nothing of the text."""
 
 
-class Kind(StrEnum):
+class MdxKind(StrEnum):
     """What a piece of MDX's code is."""
 
     IMPORT = "imported"
@@ -51,15 +51,15 @@ class Kind(StrEnum):
     EXPRESSION = "braces"
 
 
-class Part(NamedTuple):
+class MdxPart(NamedTuple):
     """A piece of code, from where to where."""
 
-    kind: Kind
+    kind: MdxKind
     start: int
     end: int
 
 
-def without_expressions(source: str, context: Context) -> str:
+def without_expressions(source: str, context: ShortcodeContext) -> str:
     """A Markdown source whose elements have plain attributes, each on one line, and no exports, fragments and
     expressions but what these say. Code stays."""
     if "{" not in source and "<" not in source and "export" not in source:
@@ -73,38 +73,38 @@ def without_expressions(source: str, context: Context) -> str:
     return "".join([*shown, source[at:]])
 
 
-def left_out(prose: str, context: Context) -> Iterator[tuple[int, str]]:
+def left_out(prose: str, context: ShortcodeContext) -> Iterator[tuple[int, str]]:
     """(place, code) of each export, component and expression that shows nothing, in a source whose code is
     blank."""
     named = dict(NAMED.findall(prose)) if "import " in prose else {}
     for part in parts(prose, prose):
         text = prose[part.start : part.end]
-        lost = part.kind is Kind.EXPORT
-        if part.kind is Kind.EXPRESSION:
+        lost = part.kind is MdxKind.EXPORT
+        if part.kind is MdxKind.EXPRESSION:
             lost = value_of(text[1:-1], context) is None
-        elif part.kind is Kind.ELEMENT:
+        elif part.kind is MdxKind.ELEMENT:
             lost = _is_lost(text, prose[part.end : part.end + 100], named)
         if lost:
             yield part.start, text
 
 
-def parts(source: str, prose: str) -> Iterator[Part]:
+def parts(source: str, prose: str) -> Iterator[MdxPart]:
     """The pieces of code in order, none within another. They begin in `prose`, where code blocks and code
     spans are blank, and end in `source`."""
     at, spent = 0, 0
     while spent < BUDGET and (begin := _BEGIN.search(prose, at)):
-        kind = Kind(begin.lastgroup or "")
+        kind = MdxKind(begin.lastgroup or "")
         end = begin.end()
-        if kind is Kind.EXPORT:
+        if kind is MdxKind.EXPORT:
             end, looked = _end_of_export(source, begin.start())
             spent += looked
-        elif kind is Kind.EXPRESSION:
+        elif kind is MdxKind.EXPRESSION:
             end = _balanced(source, begin.start())
-        elif kind is Kind.ELEMENT:
+        elif kind is MdxKind.ELEMENT:
             end = _end_of_tag(source, begin.end())
         spent += end - begin.start() if end else LONGEST
         if end:
-            yield Part(kind, begin.start(), end)
+            yield MdxPart(kind, begin.start(), end)
         at = end or begin.end()
 
 
@@ -151,15 +151,15 @@ def _end_of_export(source: str, start: int) -> tuple[int, int]:
     return blank, LONGEST
 
 
-def _instead(kind: Kind, text: str, context: Context) -> str:
+def _instead(kind: MdxKind, text: str, context: ShortcodeContext) -> str:
     match kind:
-        case Kind.IMPORT:
+        case MdxKind.IMPORT:
             return text
-        case Kind.EXPORT | Kind.FRAGMENT:
+        case MdxKind.EXPORT | MdxKind.FRAGMENT:
             return ""
-        case Kind.EXPRESSION:
+        case MdxKind.EXPRESSION:
             return value_of(text[1:-1], context) or ""
-        case Kind.ELEMENT:
+        case MdxKind.ELEMENT:
             return _plain_tag(text) if "{" in text or "\n" in text else text
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlsplit
 
-from publisher.core.posts.post import Extension
+from publisher.core.posts.post import MarkdownExtension
 from publisher.markup.html.fragments import names
 from publisher.markup.templating.block_shortcodes import BOXES, QUOTES, linked
 from publisher.markup.templating.embeds import ELSEWHERE
@@ -39,14 +39,14 @@ Arguments = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class ShortcodeContext:
     """Where the tags stand: the site's URL and the post's (absolute, or empty), the post's title,
     what its generator reads, and the front matter that it may show."""
 
     site_url: str = ""
     base_url: str = ""
     title: str = ""
-    extensions: tuple[Extension, ...] = ()
+    extensions: tuple[MarkdownExtension, ...] = ()
     values: tuple[tuple[str, str], ...] = ()
 
     def value(self, name: str) -> str | None:
@@ -65,7 +65,7 @@ class Context:
         return self.site_url.rstrip("/").removesuffix(self.prefix) if self.site_url else ""
 
 
-def shown(inside: str, context: Context) -> str | None:
+def shown(inside: str, context: ShortcodeContext) -> str | None:
     """What the tag with these words becomes; "" for one that means nothing; None: it cannot be shown."""
     match = _NAME.match(inside)
     if match is None:
@@ -105,7 +105,7 @@ def pictured(name: str, rest: str) -> str | None:
         known = "image"
     if known in ELSEWHERE:
         return ELSEWHERE[known](given) or None
-    return TAGS[known](given, Context()) or None if known else None
+    return TAGS[known](given, ShortcodeContext()) or None if known else None
 
 
 def _included(rest: str) -> tuple[str, str]:
@@ -129,7 +129,7 @@ def attributes(rest: str) -> Arguments:
     return found
 
 
-def _reference(arguments: Arguments, context: Context) -> str:
+def _reference(arguments: Arguments, context: ShortcodeContext) -> str:
     """`ref`, `relref`, `link`: another file of the site by its path, as far as that tells its address."""
     target, mark, fragment = arguments.get("0", arguments.get("path", "")).partition("#")
     if "1" in arguments and _SOURCE.match(arguments["1"]):  # Hexo: {% link words address %}
@@ -146,7 +146,7 @@ def _reference(arguments: Arguments, context: Context) -> str:
     return (stem + mark + fragment).replace(" ", "%20")
 
 
-def _figure(arguments: Arguments, context: Context) -> str:
+def _figure(arguments: Arguments, context: ShortcodeContext) -> str:
     words = [arguments[key] for key in map(str, range(9)) if key in arguments]
     named = (arguments.get(key, "") for key in ("src", "url", "image", "image_path", "file", "path", "link"))
     first = next((word for word in words if _SOURCE.match(word)), "")
@@ -166,12 +166,12 @@ def _figure(arguments: Arguments, context: Context) -> str:
     return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>" if caption else image
 
 
-def _classed(arguments: Arguments, context: Context) -> str:
+def _classed(arguments: Arguments, context: ShortcodeContext) -> str:
     """Eleventy's own `image_with_class`: address, class, alternative text."""
     return _figure({"src": arguments.get("0", ""), "alt": arguments.get("2", "")}, context)
 
 
-def _film(arguments: Arguments, context: Context) -> str:
+def _film(arguments: Arguments, context: ShortcodeContext) -> str:
     """A film of the site's own, or by its number at a `provider`."""
     if shown := ELSEWHERE.get(arguments.get("provider", "").lower()):
         return shown(arguments)
@@ -179,17 +179,17 @@ def _film(arguments: Arguments, context: Context) -> str:
     return f'<video src="{escape(src)}" controls></video>' if src and "{" not in src else ""
 
 
-def _sound(arguments: Arguments, context: Context) -> str:
+def _sound(arguments: Arguments, context: ShortcodeContext) -> str:
     src = arguments.get("src") or arguments.get("0", "")
     return f'<audio src="{escape(src)}" controls></audio>' if _SOURCE.match(src) else ""
 
 
-def _param(arguments: Arguments, context: Context) -> str:
+def _param(arguments: Arguments, context: ShortcodeContext) -> str:
     """Hugo's `param`: a value of the front matter."""
     return escape(context.value(arguments.get("0", "")) or "", quote=False)
 
 
-def _tab(arguments: Arguments, context: Context) -> str:
+def _tab(arguments: Arguments, context: ShortcodeContext) -> str:
     """One of several texts that readers choose from: its label."""
     label = next(
         (arguments[key] for key in ("label", "title", "header", "name", "0") if arguments.get(key)), ""
@@ -197,20 +197,20 @@ def _tab(arguments: Arguments, context: Context) -> str:
     return f"\n\n**{label.replace('*', '')}**\n\n" if label else ""
 
 
-def _button(arguments: Arguments, context: Context) -> str:
+def _button(arguments: Arguments, context: ShortcodeContext) -> str:
     """A button that is not closed: its words are among its arguments."""
     to = linked(arguments)
     words = next((arguments[key] for key in ("text", "label", "title") if arguments.get(key)), to)
     return f'<a href="{escape(to)}">{escape(words)}</a>' if to else ""
 
 
-def _path(arguments: Arguments, context: Context) -> str:
+def _path(arguments: Arguments, context: ShortcodeContext) -> str:
     """Zola's `get_url(path="...")`, Hexo's `url_for`: a place of the site."""
     path = arguments.get("path") or arguments.get("0", "")
     return from_root(path.removeprefix("@/"), context) if path and not _ADDRESS.match(path) else path
 
 
-def _resized(arguments: Arguments, context: Context) -> str:
+def _resized(arguments: Arguments, context: ShortcodeContext) -> str:
     """Zola's `resize_image`: the picture as it is. A path is from the root of the content; a name alone is
     beside the post."""
     path = arguments.get("path") or arguments.get("0", "")
@@ -219,7 +219,7 @@ def _resized(arguments: Arguments, context: Context) -> str:
     return f'<img src="{escape(src)}" alt="{escape(arguments.get("alt", ""))}">' if src else ""
 
 
-def from_root(path: str, context: Context) -> str:
+def from_root(path: str, context: ShortcodeContext) -> str:
     """The address of a file of the site by its path from the root of the content."""
     path, mark, fragment = path.partition("#")
     if (stem := _SUFFIX.sub("", path)) != path:  # a post's, or a section's
@@ -227,22 +227,22 @@ def from_root(path: str, context: Context) -> str:
     return f"{context.prefix}/{path.lstrip('/')}{mark}{fragment}".replace(" ", "%20")
 
 
-def _asset_path(arguments: Arguments, context: Context) -> str:
+def _asset_path(arguments: Arguments, context: ShortcodeContext) -> str:
     return arguments.get("0", "").replace(" ", "%20")
 
 
-def _asset_link(arguments: Arguments, context: Context) -> str:
+def _asset_link(arguments: Arguments, context: ShortcodeContext) -> str:
     """Hexo: {% asset_link a.zip Words of the link %}, and whether they are escaped"""
     file, *words = [arguments[key] for key in map(str, range(30)) if key in arguments] or [""]
     said = " ".join(words[:-1] if words and words[-1] in ("true", "false") else words)
     return f'<a href="{escape(file)}">{escape(said or file)}</a>' if file else ""
 
 
-def _post_link(arguments: Arguments, context: Context) -> str:
+def _post_link(arguments: Arguments, context: ShortcodeContext) -> str:
     return escape(" ".join(arguments.get(str(n), "") for n in range(1, 30)).strip())
 
 
-TAGS: dict[str, Callable[[Arguments, Context], str]] = {
+TAGS: dict[str, Callable[[Arguments, ShortcodeContext], str]] = {
     "ref": _reference,
     "relref": _reference,
     "link": _reference,

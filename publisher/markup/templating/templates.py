@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from publisher.core.posts.code_regions import blank, outside_code, without_code
-from publisher.core.posts.post import Extension
+from publisher.core.posts.post import MarkdownExtension
 from publisher.markup.html.placeholders import hide
 from publisher.markup.markdown.math import without_math
 from publisher.markup.templating import mdx_regions
 from publisher.markup.templating.liquid import EJS, expressions, value_of
-from publisher.markup.templating.shortcodes import Context, from_root, shown
+from publisher.markup.templating.shortcodes import ShortcodeContext, from_root, shown
 
 _BRACES = re.compile(r"[{}]+")
 _RAW = re.compile(r"\{%-?\s*(end)?raw\s*-?%\}")
@@ -47,7 +47,7 @@ _ATTRIBUTES = re.compile(
 )
 
 
-def resolve(source: str, context: Context, *, markdown: bool) -> str:
+def resolve(source: str, context: ShortcodeContext, *, markdown: bool) -> str:
     """A body source without template code, and in Markdown without kramdown's attribute lists."""
     if "{" not in source and "@/" not in source and "<%" not in source:
         return source
@@ -128,7 +128,7 @@ def _fenced(match: re.Match[str]) -> str:
     return f"\n\n{fence}{match[1]}\n{_hide_braces(inside)}\n{fence}\n\n"
 
 
-def _change_markdown(text: str, context: Context) -> str:
+def _change_markdown(text: str, context: ShortcodeContext) -> str:
     text = _change(text, context)
     return _ATTRIBUTES.sub(_anchor, text) if "{:" in text or "{#" in text else text
 
@@ -146,12 +146,12 @@ def _anchor(attributes: re.Match[str]) -> str:
     return f"\n{anchor}\n\n" if in_table else f"{anchor}\n"
 
 
-def _change(text: str, context: Context) -> str:
+def _change(text: str, context: ShortcodeContext) -> str:
     if "@/" in text:
         text = _INTERNAL.sub(lambda match: match[1] + from_root(match[2], context), text)
     if "{{" in text:
         text = expressions(context).sub(lambda match: value_of(match, context) or "", text)
-    if "<%" in text and Extension.EJS in context.extensions:
+    if "<%" in text and MarkdownExtension.EJS in context.extensions:
         text = EJS.sub(lambda match: value_of(match, context) or "", text)
     for opening, closing in _PAIRS:
         if opening in text:
@@ -180,21 +180,21 @@ MAX_REMOVED = 50
 MAX_LOOKED = 5_000
 
 
-def left_out(source: str, context: Context, *, markdown: bool) -> list[tuple[int, str]]:
+def left_out(source: str, context: ShortcodeContext, *, markdown: bool) -> list[tuple[int, str]]:
     """(line, code) of each, in order; at most MAX_REMOVED."""
     if "{" not in source and "<%" not in source:
         return []
     text = quiet(without_math(without_code(source), context.extensions) if markdown else source)
     found = [*islice(_tags(text, context), MAX_REMOVED)]
-    if Extension.EJS in context.extensions:
+    if MarkdownExtension.EJS in context.extensions:
         codes = islice(EJS.finditer(text), MAX_LOOKED)
         found += [(code.start(), code[0]) for code in codes if value_of(code, context) is None]
-    if Extension.MDX in context.extensions and markdown:
+    if MarkdownExtension.MDX in context.extensions and markdown:
         found += islice(mdx_regions.left_out(text, context), MAX_REMOVED)
     return [*_by_line(text, sorted(found)[:MAX_REMOVED])]
 
 
-def _tags(text: str, context: Context) -> Iterator[tuple[int, str]]:
+def _tags(text: str, context: ShortcodeContext) -> Iterator[tuple[int, str]]:
     at = 0
     for _ in range(MAX_LOOKED):
         opening = _OPENING.search(text, at)
@@ -207,7 +207,7 @@ def _tags(text: str, context: Context) -> Iterator[tuple[int, str]]:
             yield opening.start(), text[opening.start() : at]
 
 
-def _goes(tag: str, opening: str, closing: str, context: Context) -> bool:
+def _goes(tag: str, opening: str, closing: str, context: ShortcodeContext) -> bool:
     if opening == "{{":
         match = expressions(context).fullmatch(tag)
         return match is not None and value_of(match, context) is None

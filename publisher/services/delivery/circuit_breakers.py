@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
-from publisher.core.delivery.mailing import Batch, Hold, MailingKind
-from publisher.core.delivery.relay_quotas import HELD, Quota, Spent, quota_of
+from publisher.core.delivery.mailing import Batch, MailingHold, MailingKind
+from publisher.core.delivery.relay_quotas import HELD, Quota, QuotaUse, quota_of
 from publisher.core.delivery.relays import Relay
 from publisher.core.delivery.throttling import (
     SERVER,
-    Gauge,
+    CircuitBreaker,
     allowance,
     braked,
     day_of,
@@ -31,21 +31,21 @@ from publisher.core.delivery.throttling import (
     read,
     refused_too_many,
 )
-from publisher.core.mail.message import Outcome, Verdict
+from publisher.core.mail.message import Outcome, SendVerdict
 from publisher.ports import Clock, Store
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 
 
-class Brakes:
+class CircuitBreakers:
     """The gauges of one run. What brakes or releases is kept in the store; refusals below that are not."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Deps) -> None:
         self._parts = parts
-        self._gauges: dict[str, Gauge] = dict(parts.store.gauges())
+        self._gauges: dict[str, CircuitBreaker] = dict(parts.store.gauges())
 
-    def gauge(self, scope: str) -> Gauge:
+    def gauge(self, scope: str) -> CircuitBreaker:
         """How a scope has answered lately."""
-        return self._gauges.get(scope) or Gauge(scope=scope)
+        return self._gauges.get(scope) or CircuitBreaker(scope=scope)
 
     def stopped(self, scope: str, now: datetime) -> datetime | None:
         """Until when nothing may be tried there; None: now is fine."""
@@ -61,34 +61,34 @@ class Brakes:
         """The outcome as it is to be settled, as the scopes stood before it."""
         return fair(outcome, *(self.gauge(scope) for scope in scopes))
 
-    def answered(self, outcome: Outcome, now: datetime, *scopes: str) -> list[Gauge]:
+    def answered(self, outcome: Outcome, now: datetime, *scopes: str) -> list[CircuitBreaker]:
         """Notes an answer; returns the gauges that it braked or released, which are to be kept."""
-        if outcome.verdict is Verdict.ACCEPTED and not self._gauges:
+        if outcome.verdict is SendVerdict.ACCEPTED and not self._gauges:
             return []
         both = [(self.gauge(scope), read(self.gauge(scope), outcome, now)) for scope in scopes]
         return [after for before, after in both if self._set(before, after)]
 
-    def brake(self, scope: str, reply: str, now: datetime) -> Gauge:
+    def brake(self, scope: str, reply: str, now: datetime) -> CircuitBreaker:
         """Stops a scope at once, for longer each time until something is accepted there."""
         after = braked(self.gauge(scope), reply, now)
         self._gauges[scope] = after
         return after
 
-    async def keep(self, gauges: Sequence[Gauge]) -> None:
+    async def keep(self, gauges: Sequence[CircuitBreaker]) -> None:
         """Makes them durable."""
         for gauge in gauges:
             await asyncio.to_thread(self._parts.store.set_gauge, gauge)
 
-    def _set(self, before: Gauge, after: Gauge) -> bool:
+    def _set(self, before: CircuitBreaker, after: CircuitBreaker) -> bool:
         """Notes a gauge; whether it is another that must be kept."""
-        if after == Gauge(scope=after.scope):
+        if after == CircuitBreaker(scope=after.scope):
             self._gauges.pop(after.scope, None)
         elif after != before:
             self._gauges[after.scope] = after
         return (before.failures, before.until) != (after.failures, after.until)
 
 
-def judge(parts: Parts, mailing: int) -> str:
+def judge(parts: Deps, mailing: int) -> str:
     """Lets the rest of a mailing go, or holds it, once all of its sample has been tried. Returns why it is
     held; empty where it is not.
     """
@@ -98,13 +98,13 @@ def judge(parts: Parts, mailing: int) -> str:
         return ""
     if rule is not None and refused_too_many(rule, sample.settled, sample.refused):
         why = f"{sample.refused:,} of the first {sample.settled:,} were refused: look at the replies"
-        parts.store.hold(mailing, Hold.CANARY, why, None)
+        parts.store.hold(mailing, MailingHold.CANARY, why, None)
         return why
     parts.store.pass_canary(mailing)
     return ""
 
 
-def judge_left(parts: Parts) -> None:
+def judge_left(parts: Deps) -> None:
     """`judge` for each mailing whose sample is out: the run that got its last answer may have died before it
     did, or the mailing was paused then.
     """
@@ -113,32 +113,32 @@ def judge_left(parts: Parts) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closed:
+class SendHold:
     """Why a mailing may not leave now, and until when."""
 
-    hold: Hold
+    hold: MailingHold
     why: str
     until: datetime
 
 
-class Gates:
+class SendWindows:
     """The gates of one run; transactional mail passes all of them."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Deps) -> None:
         self._parts = parts
         self._day: date | None = None
         self._left: int | None = None
 
-    def closed(self, batch: Batch, now: datetime) -> Closed | None:
+    def closed(self, batch: Batch, now: datetime) -> SendHold | None:
         """Why this batch may not go at `now`; None: it may."""
         if batch.kind is not MailingKind.DIGEST:
             return None
         hours = self._parts.pacing.quiet
         if hours and (until := quiet_until(hours, self._zone(batch), now)):
-            return Closed(hold=Hold.QUIET, why="quiet hours", until=until)
+            return SendHold(hold=MailingHold.QUIET, why="quiet hours", until=until)
         if self.left(now) == 0:
             why = "a new sender has sent enough for today (mail.warm_up)"
-            return Closed(hold=Hold.WARM_UP, why=why, until=midnight_after(now))
+            return SendHold(hold=MailingHold.WARM_UP, why=why, until=midnight_after(now))
         return None
 
     def stops_at(self, batch: Batch, now: datetime) -> datetime | None:
@@ -180,11 +180,11 @@ class _Pool:
     last: datetime | None = None
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def spent(self) -> Spent | None:
-        return Spent(sent=self.sent, last=self.last) if self.sent and self.last else None
+    def spent(self) -> QuotaUse | None:
+        return QuotaUse(sent=self.sent, last=self.last) if self.sent and self.last else None
 
 
-class Quotas:
+class StoredRelayQuotas:
     """`ports.Quotas`."""
 
     def __init__(self, store: Callable[[], Store], run: str, clock: Clock) -> None:

@@ -16,14 +16,14 @@ from typing import Any, TypeVar, cast
 
 from publisher.services.delivery import outcomes
 from publisher.services.delivery.circuit_breakers import judge_left
-from publisher.services.delivery.outcomes import Tally
+from publisher.services.delivery.outcomes import DeliveryStats
 from publisher.services.delivery.unknown_outcomes import ask_about_doubts
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 
-__all__ = ["Tally", "deliver", "recover"]
+__all__ = ["DeliveryStats", "deliver", "recover"]
 
 
-def recover(parts: Parts, now: datetime, *, alone: bool) -> int:
+def recover(parts: Deps, now: datetime, *, alone: bool) -> int:
     """Frees what dead runs held, and decides what they left undecided: samples that were answered, and what
     is in doubt where the transport can tell. Returns how many deliveries remain unknown.
     """
@@ -35,20 +35,20 @@ def recover(parts: Parts, now: datetime, *, alone: bool) -> int:
 
 
 def deliver(
-    parts: Parts,
+    parts: Deps,
     *,
     stopping: Callable[[], bool] = lambda: False,
-    progress: Callable[[Tally], None] = lambda _: None,
-) -> Tally:
+    progress: Callable[[DeliveryStats], None] = lambda _: None,
+) -> DeliveryStats:
     """Drains what is due now, over the transport's connections, then returns. `stopping` is asked before
     each message: what is in flight is finished. Call `recover` first.
     """
     if not parts.store.under_way():
-        return Tally()  # most starts: what sends is not even loaded
-    from publisher.services.delivery.worker import Drain
+        return DeliveryStats()  # most starts: what sends is not even loaded
+    from publisher.services.delivery.worker import DeliveryWorker
 
     try:
-        return run(Drain(parts, stopping, progress).run())
+        return run(DeliveryWorker(parts, stopping, progress).run())
     except BaseExceptionGroup as several:  # one connection's error ends the run; it is the one to show
         raise _first(several) from several
 

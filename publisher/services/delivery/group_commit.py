@@ -24,13 +24,13 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import Any, TypeVar
 
-from publisher.core.delivery.mailing import Result
-from publisher.services.deps import Parts
+from publisher.core.delivery.mailing import DeliveryResult
+from publisher.services.deps import Deps
 
 T = TypeVar("T")
 
 
-class Waiter:
+class WorkerThread:
     """Begun with the first thing to be waited for; ended by `close`."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ Row = tuple[int, int]
 """(mailing, n): a row of the ledger."""
 
 Intent = tuple[Row, "asyncio.Future[bool]"]
-Ended = tuple[Result, Callable[[], None]]
+Ended = tuple[DeliveryResult, Callable[[], None]]
 
 
 PATIENCE = 0.005
@@ -85,7 +85,7 @@ QUICK = 0.001
 class GroupCommit:
     """Collects what connections must make durable, and tells each when it is."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Deps) -> None:
         self._parts = parts
         self._intents: list[Intent] = []
         self._results: list[Ended] = []
@@ -94,7 +94,7 @@ class GroupCommit:
         self._waiting: set[asyncio.Future[None]] = set()
         self._writing: asyncio.Future[None] | None = None
         self._failed: Exception | None = None
-        self._thread = Waiter()
+        self._thread = WorkerThread()
         self._took = 0.0
 
     async def intend(self, row: Row) -> bool:
@@ -109,7 +109,7 @@ class GroupCommit:
             self._wake(loop)
         return await done
 
-    async def settle(self, result: Result) -> None:
+    async def settle(self, result: DeliveryResult) -> None:
         """Returns once the outcome is durable. Raises as `intend` does."""
         self._check()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -124,7 +124,7 @@ class GroupCommit:
         self._press()
         await done
 
-    def settle_later(self, result: Result, then: Callable[[], None]) -> None:
+    def settle_later(self, result: DeliveryResult, then: Callable[[], None]) -> None:
         """The outcome goes into the next transaction; `then` is called once it is durable."""
         self._results.append((result, then))
         if self._timer is None:
@@ -182,7 +182,7 @@ class GroupCommit:
         intents, self._intents = self._intents, []
         results, self._results, self._pressing = self._results, [], False
         rows, ended, run = [row for row, _ in intents], [result for result, _ in results], self._parts.run
-        what: tuple[str, list[Result], list[Row], datetime] = (run, ended, rows, self._parts.clock())
+        what: tuple[str, list[DeliveryResult], list[Row], datetime] = (run, ended, rows, self._parts.clock())
         store, then = self._parts.store, partial(self._written, loop, intents, results)
         try:
             passed = store.record_at_once(*what)

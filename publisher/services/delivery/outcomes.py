@@ -20,27 +20,27 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
-from publisher.core.delivery.bounces import Refused, classify, reached, ruled, too_many
+from publisher.core.delivery.bounces import RefusedMailing, classify, reached, ruled, too_many
 from publisher.core.delivery.holds import in_words
 from publisher.core.delivery.mailing import (
-    Cause,
     Delivery,
-    Hold,
+    DeliveryResult,
+    MailingHold,
     MailingState,
-    Result,
-    Ruling,
+    RefusalRuling,
+    TransitionCause,
     deferral,
     given_up,
 )
-from publisher.core.delivery.throttling import SERVER, Gauge, mailing_of, of_mailing, stop_in_words
-from publisher.core.mail.message import Outcome, Phase, Verdict
+from publisher.core.delivery.throttling import SERVER, CircuitBreaker, mailing_of, of_mailing, stop_in_words
+from publisher.core.mail.message import Outcome, Phase, SendVerdict
 from publisher.core.subscribers.departures import BOUNCE, EVERYWHERE
 from publisher.core.times import in_zone
-from publisher.services.delivery.circuit_breakers import Brakes
+from publisher.services.delivery.circuit_breakers import CircuitBreakers
 from publisher.services.delivery.circuit_breakers import judge as judge_sample
 from publisher.services.delivery.group_commit import GroupCommit
-from publisher.services.delivery.send_queue import Job, Lanes, Open
-from publisher.services.deps import Parts
+from publisher.services.delivery.send_queue import Job, OpenBatch, SendQueue
+from publisher.services.deps import Deps
 from publisher.services.subscribers.admin import suppress_keys
 
 LATELY = timedelta(hours=24)
@@ -52,30 +52,30 @@ CHUNK = 500
 WHY = "{refused:,} of {tried:,} mailboxes refused it, so the relay may be wrong: look at the replies"
 
 
-def stop_if_too_many(parts: Parts, mailing: int) -> str:
+def stop_if_too_many(parts: Deps, mailing: int) -> str:
     """Holds a mailing when so many refuse it that the relay must be wrong. Returns why; empty: it goes on."""
     seen = parts.store.refused(mailing)
     if seen.canary or seen.ruling is not None or not too_many(seen.share):
         return ""
     why = WHY.format(refused=seen.share.refused, tried=seen.share.tried)
-    return why if parts.store.hold(mailing, Hold.REFUSALS, why, None) else ""
+    return why if parts.store.hold(mailing, MailingHold.REFUSALS, why, None) else ""
 
 
-def judge(parts: Parts, now: datetime) -> int:
+def judge(parts: Deps, now: datetime) -> int:
     """Decides what can be decided; returns how many addresses were suppressed."""
     return sum(_judge(parts, refused, now) for refused in parts.store.undecided(now - LATELY))
 
 
-def _judge(parts: Parts, refused: Refused, now: datetime) -> int:
+def _judge(parts: Deps, refused: RefusedMailing, now: datetime) -> int:
     if refused.state is MailingState.READY and stop_if_too_many(parts, refused.mailing):
         return 0
     ruling = ruled(refused)
-    if ruling is Ruling.IGNORE:
+    if ruling is RefusalRuling.IGNORE:
         parts.store.decide_refusals(refused.mailing, count=False)
-    return _count(parts, refused.mailing, now) if ruling is Ruling.COUNT else 0
+    return _count(parts, refused.mailing, now) if ruling is RefusalRuling.COUNT else 0
 
 
-def _count(parts: Parts, mailing: int, now: datetime) -> int:
+def _count(parts: Deps, mailing: int, now: datetime) -> int:
     """Suppresses who reaches a limit, then counts the refusals: in this order a kill loses none."""
     suppressed, by_key = 0, iter(parts.store.refusals(mailing))
     while chunk := list(islice(by_key, CHUNK)):
@@ -89,7 +89,7 @@ def _count(parts: Parts, mailing: int, now: datetime) -> int:
     return suppressed
 
 
-def _is_suppressed(parts: Parts, key: str) -> bool:
+def _is_suppressed(parts: Deps, key: str) -> bool:
     return any(kind == BOUNCE for _, kind, _ in parts.store.blocks(key))
 
 
@@ -98,7 +98,7 @@ LOSSES = 3
 
 
 @dataclass(slots=True)
-class Tally:
+class DeliveryStats:
     """How the deliveries of a run ended, by verdict; `skipped` were no longer eligible. `held` is what
     stopped a mailing, or the run, last; `failed`: that was the mail server, and mail waits because of it.
     `refused` is what it said last to a message that it refused because of us. `troubles` are servers that
@@ -120,19 +120,19 @@ class Tally:
         return self.accepted + self.rejected + self.deferred + self.unknown + self.skipped
 
 
-Braked = tuple[Gauge, list[Job]]
+Braked = tuple[CircuitBreaker, list[Job]]
 """A gauge that changed, and the waiting jobs it lets go of."""
 
 
-class Books:
+class OutcomeRecorder:
     """The tally of a run, its group commit, and the brakes."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Deps) -> None:
         self.parts = parts
-        self.tally = Tally()
+        self.tally = DeliveryStats()
         self.commit = GroupCommit(parts)
-        self.brakes = Brakes(parts)
-        self.lanes = Lanes(parts.pacing, parts.ticks, self.brakes.probing, parts.batch)
+        self.brakes = CircuitBreakers(parts)
+        self.lanes = SendQueue(parts.pacing, parts.ticks, self.brakes.probing, parts.batch)
         self.losses = 0
         self.down = False
         self._finishing: list[asyncio.Task[None]] = []
@@ -140,19 +140,19 @@ class Books:
 
     async def decided(self, job: Job, outcome: Outcome) -> bool:
         """Settles an answer; False where the line is lost."""
-        if outcome.phase is Phase.CONNECT and outcome.verdict is Verdict.DEFERRED:
+        if outcome.phase is Phase.CONNECT and outcome.verdict is SendVerdict.DEFERRED:
             await self._not_tried(job, outcome)
             return False
-        if outcome.phase is Phase.SENDER and outcome.verdict is not Verdict.ACCEPTED:
+        if outcome.phase is Phase.SENDER and outcome.verdict is not SendVerdict.ACCEPTED:
             await self._not_tried(job, outcome)
             return True
         scopes = (job.domain, of_mailing(job.row.mailing))
-        rejected = outcome.verdict is Verdict.REJECTED
+        rejected = outcome.verdict is SendVerdict.REJECTED
         final = self.brakes.fair(outcome, *scopes) if rejected else outcome
         if final is not outcome:
             self.tally.refused = outcome.reply
         learnt = self._learn(outcome, *scopes)
-        if final.verdict is Verdict.ACCEPTED and not learnt:
+        if final.verdict is SendVerdict.ACCEPTED and not learnt:
             self._accepted(job, final)
             return True
         await self._settle_as(job.row, final)
@@ -161,7 +161,7 @@ class Books:
         if self.losses >= LOSSES:
             await self.server_fails(outcome.reply)
         self.parts.reach("deliver:settled")
-        return outcome.verdict is not Verdict.UNKNOWN
+        return outcome.verdict is not SendVerdict.UNKNOWN
 
     def _accepted(self, job: Job, outcome: Outcome) -> None:
         """Settles in the background: the connection goes on with its next message meanwhile."""
@@ -169,10 +169,12 @@ class Books:
         self.tally.accepted += 1
         self.lanes.hold()
         key = row.key if row.soft else ""
-        result = Result(mailing=row.mailing, n=row.n, cause=Cause.ACCEPT, reply=outcome.reply, key=key)
+        result = DeliveryResult(
+            mailing=row.mailing, n=row.n, cause=TransitionCause.ACCEPT, reply=outcome.reply, key=key
+        )
         self.commit.settle_later(result, partial(self._durable, job.open))
 
-    def _durable(self, opened: Open) -> None:
+    def _durable(self, opened: OpenBatch) -> None:
         self.parts.reach("deliver:settled")
         opened.left -= 1
         if opened.left:
@@ -180,7 +182,7 @@ class Books:
         else:
             self._finishing.append(asyncio.create_task(self._finish_then_release(opened)))
 
-    async def _finish_then_release(self, opened: Open) -> None:
+    async def _finish_then_release(self, opened: OpenBatch) -> None:
         try:
             await self.finish(opened)
         finally:
@@ -200,7 +202,7 @@ class Books:
     async def _not_tried(self, job: Job, outcome: Outcome) -> None:
         """The server did not come to look at the reader: the row goes back as if never claimed."""
         self.lanes.put([job], first=True)
-        if outcome.verdict is Verdict.REJECTED:
+        if outcome.verdict is SendVerdict.REJECTED:
             mailing = of_mailing(job.row.mailing)
             gauge = self.brakes.brake(mailing, outcome.reply, self.parts.clock())
             await self._react((gauge, self._held_by(gauge)))
@@ -211,13 +213,13 @@ class Books:
         """What an answer brakes, or releases, and the waiting jobs that it lets go of: at once, for others
         must not be started meanwhile.
         """
-        self.losses = self.losses + 1 if outcome.verdict is Verdict.UNKNOWN else 0
-        if outcome.verdict is Verdict.ACCEPTED:
+        self.losses = self.losses + 1 if outcome.verdict is SendVerdict.UNKNOWN else 0
+        if outcome.verdict is SendVerdict.ACCEPTED:
             scopes = (*scopes, SERVER)
         gauges = self.brakes.answered(outcome, self.parts.clock(), *scopes)
         return [(gauge, self._held_by(gauge)) for gauge in gauges]
 
-    def _held_by(self, gauge: Gauge) -> list[Job]:
+    def _held_by(self, gauge: CircuitBreaker) -> list[Job]:
         if gauge.until is None or gauge.scope == SERVER:
             return []
         mailing = mailing_of(gauge.scope)
@@ -232,7 +234,7 @@ class Books:
             if gauge.until is not None and gauge.scope == SERVER:
                 await self.server_fails(gauge.reply)
             elif gauge.until is not None and mailing is not None:
-                await self.hold(mailing, Hold.SERVER, gauge.reply, gauge.until)
+                await self.hold(mailing, MailingHold.SERVER, gauge.reply, gauge.until)
             await self.withdraw(jobs, None if mailing else gauge.until)
 
     async def server_fails(self, reply: str) -> None:
@@ -243,7 +245,7 @@ class Books:
         jobs = self.lanes.take_out(lambda _: True)
         gauge = self.brakes.brake(SERVER, reply, self.parts.clock())
         await self.brakes.keep([gauge])
-        await asyncio.to_thread(self.parts.store.hold_all, Hold.SERVER, reply, gauge.until)
+        await asyncio.to_thread(self.parts.store.hold_all, MailingHold.SERVER, reply, gauge.until)
         self.tally.failed, self.tally.held = True, stop_in_words(gauge, self.parts.site.timezone)
         await self.withdraw(jobs)
 
@@ -253,63 +255,65 @@ class Books:
             return
         self.down = True
         jobs = self.lanes.take_out(lambda _: True)
-        await asyncio.to_thread(self.parts.store.hold_all, Hold.QUOTA, outcome.reply, outcome.until)
+        await asyncio.to_thread(self.parts.store.hold_all, MailingHold.QUOTA, outcome.reply, outcome.until)
         zone = self.parts.site.timezone
         again = f"; it goes on at {in_zone(outcome.until, zone)}" if outcome.until else ""
         self.tally.held = f"{outcome.reply}{again}"
         await self.withdraw(jobs)
 
-    async def hold(self, mailing: int, hold: Hold, why: str, until: datetime | None) -> None:
+    async def hold(self, mailing: int, hold: MailingHold, why: str, until: datetime | None) -> None:
         """A mailing waits, and loses no attempt."""
         jobs = self.lanes.of_mailing(mailing)
         await asyncio.to_thread(self.parts.store.hold, mailing, hold, why, until)
         zone = self.parts.site.timezone
         self.tally.held = f"mailing {mailing}: {in_words(hold, mailing, why, until, zone=zone)}"
-        self.tally.failed |= hold is Hold.SERVER
+        self.tally.failed |= hold is MailingHold.SERVER
         await self.withdraw([*jobs, *self.lanes.of_mailing(mailing)])
 
     async def _settle_as(self, row: Delivery, outcome: Outcome) -> None:
         match outcome.verdict:
-            case Verdict.ACCEPTED:
+            case SendVerdict.ACCEPTED:
                 self.tally.accepted += 1
-                await self.settle(row, Cause.ACCEPT, outcome.reply)
-            case Verdict.REJECTED:
+                await self.settle(row, TransitionCause.ACCEPT, outcome.reply)
+            case SendVerdict.REJECTED:
                 self.tally.rejected += 1
-                await self.settle(row, Cause.REJECT, outcome.reply)
-            case Verdict.UNKNOWN:
+                await self.settle(row, TransitionCause.REJECT, outcome.reply)
+            case SendVerdict.UNKNOWN:
                 self.tally.unknown += 1
-                await self.settle(row, Cause.LOSE, outcome.reply)
-            case Verdict.DEFERRED:
+                await self.settle(row, TransitionCause.LOSE, outcome.reply)
+            case SendVerdict.DEFERRED:
                 await self._defer(row, outcome.reply)
 
     async def _defer(self, row: Delivery, reply: str) -> None:
         wait = deferral(row.attempts)
         if wait is None:
             self.tally.rejected += 1
-            await self.settle(row, Cause.REJECT, given_up(row.attempts, reply))
+            await self.settle(row, TransitionCause.REJECT, given_up(row.attempts, reply))
             return
         self.tally.deferred += 1
-        await self.settle(row, Cause.DEFER, reply, self.parts.clock() + wait)
+        await self.settle(row, TransitionCause.DEFER, reply, self.parts.clock() + wait)
 
     async def settle(
-        self, row: Delivery, cause: Cause, reply: str = "", not_before: datetime | None = None
+        self, row: Delivery, cause: TransitionCause, reply: str = "", not_before: datetime | None = None
     ) -> None:
-        refused = cause is Cause.REJECT and classify(reply) is not None
-        key = row.key if refused or (cause is Cause.ACCEPT and row.soft) else ""
-        result = Result(
+        refused = cause is TransitionCause.REJECT and classify(reply) is not None
+        key = row.key if refused or (cause is TransitionCause.ACCEPT and row.soft) else ""
+        result = DeliveryResult(
             mailing=row.mailing, n=row.n, cause=cause, reply=reply, not_before=not_before, key=key
         )
         await self.commit.settle(result)
         self._refused |= refused
         if refused and (why := await asyncio.to_thread(stop_if_too_many, self.parts, row.mailing)):
-            await self.hold(row.mailing, Hold.REFUSALS, why, None)
+            await self.hold(row.mailing, MailingHold.REFUSALS, why, None)
 
     async def withdraw(self, jobs: Sequence[Job], until: datetime | None = None) -> None:
         """Claimed rows that are not tried after all: they wait until then, and it was no attempt."""
         if not jobs:
             return
         results = [
-            Result(mailing=job.row.mailing, n=job.row.n, cause=Cause.RELEASE, not_before=until)
+            DeliveryResult(
+                mailing=job.row.mailing, n=job.row.n, cause=TransitionCause.RELEASE, not_before=until
+            )
             for job in jobs
         ]
         await asyncio.to_thread(self.parts.store.settle, self.parts.run, results, self.parts.clock())
@@ -320,18 +324,20 @@ class Books:
         """A batch was begun or ended: an older copy of the store does not know."""
         await asyncio.to_thread(self.parts.journal.append, "batch", {"turn": turn})
 
-    async def left(self, opened: Open) -> None:
+    async def left(self, opened: OpenBatch) -> None:
         """One row less to settle; with the last the batch ends."""
         opened.left -= 1
         if opened.left == 0:
             await self.finish(opened)
 
-    async def finish(self, opened: Open) -> None:
+    async def finish(self, opened: OpenBatch) -> None:
         turn = await asyncio.to_thread(self.parts.store.finish, opened.batch, self.parts.clock())
         await self.journal(turn)
         if opened.batch.canary:
             mailing = opened.batch.mailing
             if why := await asyncio.to_thread(judge_sample, self.parts, mailing):
                 zone = self.parts.site.timezone
-                self.tally.held = f"mailing {mailing}: {in_words(Hold.CANARY, mailing, why, zone=zone)}"
+                self.tally.held = (
+                    f"mailing {mailing}: {in_words(MailingHold.CANARY, mailing, why, zone=zone)}"
+                )
         self.parts.reach("deliver:finished")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 
 PART = 1_000
 """Deliveries in one transaction: it takes some hundredths of a second."""
@@ -15,7 +15,7 @@ for its lock): were it as long as the part, one look in two would miss it, and s
 
 
 def fold(
-    parts: Parts,
+    parts: Deps,
     keep: timedelta,
     *,
     most: int | None = None,

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from publisher.core.delivery.mailing import Batch, Delivery
-from publisher.core.delivery.relays import Limit
-from publisher.core.delivery.throttling import Pacing, slot
-from publisher.services.mail.messages import Making
+from publisher.core.delivery.relays import DomainLimit
+from publisher.core.delivery.throttling import ThrottlingRules, slot
+from publisher.services.mail.messages import PendingMessage
 
 LOOKS = 20
 """How many jobs of a lane are looked at for one that may start."""
 
 
 @dataclass(slots=True)
-class Open:
+class OpenBatch:
     """A claimed batch, how many of its deliveries are unsettled, and when quiet hours stop it."""
 
     batch: Batch
@@ -33,31 +33,31 @@ class Open:
 class Job:
     """One delivery that a connection may send, and its message once that was begun."""
 
-    open: Open
+    open: OpenBatch
     row: Delivery
     domain: str
-    making: Making | None = None
+    making: PendingMessage | None = None
 
 
 @dataclass(slots=True)
-class _Lane:
-    limit: Limit
+class _GroupQueue:
+    limit: DomainLimit
     jobs: deque[Job] = field(default_factory=deque[Job])
     flying: int = 0
     last: float = float("-inf")
 
 
-class Lanes:
+class SendQueue:
     """Jobs by pacing group. `ticks` are seconds that only go forward; `single` tells of a domain that is
     probed, and may have one message under way (empty: the whole server). With fewer than `enough` jobs a lane
     runs low.
     """
 
     def __init__(
-        self, pacing: Pacing, ticks: Callable[[], float], single: Callable[[str], bool], enough: int
+        self, pacing: ThrottlingRules, ticks: Callable[[], float], single: Callable[[str], bool], enough: int
     ) -> None:
         self._pacing, self._ticks, self._single, self._enough = pacing, ticks, single, enough
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, _GroupQueue] = {}
         self._domains = Counter[str]()
         self._flying = 0
         self._last = float("-inf")
@@ -85,7 +85,9 @@ class Lanes:
         """Adds jobs of one batch, before all others of their group where somebody waits for them."""
         for job in jobs:
             group = job.open.batch.group
-            lane = self._lanes.get(group) or self._lanes.setdefault(group, _Lane(self._pacing.limit(group)))
+            lane = self._lanes.get(group) or self._lanes.setdefault(
+                group, _GroupQueue(self._pacing.limit(group))
+            )
             (lane.jobs.appendleft if first else lane.jobs.append)(job)
         self._changed.set()
 
@@ -193,7 +195,7 @@ class Lanes:
                 return job, None
         return None, wait
 
-    def _free(self, lane: _Lane) -> Job | None:
+    def _free(self, lane: _GroupQueue) -> Job | None:
         for _ in range(min(len(lane.jobs), LOOKS)):
             job = lane.jobs.popleft()
             if not (self._domains[job.domain] and self._single(job.domain)):
@@ -201,7 +203,7 @@ class Lanes:
             lane.jobs.append(job)
         return None
 
-    def _start(self, lane: _Lane, job: Job) -> None:
+    def _start(self, lane: _GroupQueue, job: Job) -> None:
         lane.flying += 1
         self._flying += 1
         self._domains[job.domain] += 1

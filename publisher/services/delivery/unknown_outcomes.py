@@ -16,15 +16,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from itertools import islice
 
-from publisher.core.delivery.mailing import FROM_LOG, Cause, InDoubt, Mailing, MailingKind, Result
-from publisher.core.delivery.relay_logs import Became, Evidence, RelayLog
+from publisher.core.delivery.mailing import (
+    FROM_LOG,
+    DeliveryResult,
+    InDoubt,
+    Mailing,
+    MailingKind,
+    TransitionCause,
+)
+from publisher.core.delivery.relay_logs import Evidence, LoggedOutcome, RelayLog
 from publisher.core.errors import Refused
-from publisher.core.mail.message import Verdict
+from publisher.core.mail.message import SendVerdict
 from publisher.core.tokens import address_key
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 from publisher.services.digests.withdrawn_posts import reword, without_withdrawn
 from publisher.services.mail.messages import message_id
-from publisher.services.operations import reconcile
 
 PART, AT_ONCE = 1_000, 200
 """Deliveries in doubt that are held at a time, a restored store may have a million of them; and that are
@@ -35,13 +41,13 @@ TRIES = 2
 """How often a message that one person waits for may be sent when nobody can tell whether it arrived."""
 
 _FOUND = {
-    Verdict.ACCEPTED: Cause.FOUND_ACCEPTED,
-    Verdict.REJECTED: Cause.FOUND_REJECTED,
-    Verdict.DEFERRED: Cause.FOUND_ABSENT,
+    SendVerdict.ACCEPTED: TransitionCause.FOUND_ACCEPTED,
+    SendVerdict.REJECTED: TransitionCause.FOUND_REJECTED,
+    SendVerdict.DEFERRED: TransitionCause.FOUND_ABSENT,
 }
 
 
-def ask_about_doubts(parts: Parts, now: datetime) -> int:
+def ask_about_doubts(parts: Deps, now: datetime) -> int:
     """Arrow k for all that is in doubt, where it can be known; once more for what one person waits for.
     Returns how many remain unknown.
     """
@@ -55,7 +61,7 @@ def ask_about_doubts(parts: Parts, now: datetime) -> int:
     return parts.store.doubtful()
 
 
-def doubts(parts: Parts, id: int) -> Iterator[InDoubt]:
+def doubts(parts: Deps, id: int) -> Iterator[InDoubt]:
     """The mailing's deliveries in doubt, in order."""
     part = parts.store.in_doubt(id, limit=PART)
     while part:
@@ -63,7 +69,7 @@ def doubts(parts: Parts, id: int) -> Iterator[InDoubt]:
         part = parts.store.in_doubt(id, after=part[-1].n, limit=PART)
 
 
-def decide(parts: Parts, results: Iterable[Result], now: datetime) -> int:
+def decide(parts: Deps, results: Iterable[DeliveryResult], now: datetime) -> int:
     """Writes down what became of some in doubt; how many still were."""
     results, done = iter(results), 0
     while part := list(islice(results, AT_ONCE)):
@@ -71,36 +77,36 @@ def decide(parts: Parts, results: Iterable[Result], now: datetime) -> int:
     return done
 
 
-def _late_word(parts: Parts, mailing: Mailing, doubt: InDoubt) -> Result | None:
+def _late_word(parts: Deps, mailing: Mailing, doubt: InDoubt) -> DeliveryResult | None:
     """What is to be done about a doubt; None: an operator decides."""
     known = parts.transport.recall(*message_id(parts, mailing, doubt.n))
-    if known is not None and known.verdict is not Verdict.UNKNOWN:
+    if known is not None and known.verdict is not SendVerdict.UNKNOWN:
         cause = _FOUND[known.verdict]
-        return Result(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=known.reply)
+        return DeliveryResult(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=known.reply)
     if mailing.kind is MailingKind.DIGEST or doubt.attempts >= TRIES:
         return None
     reply = f"in doubt: sent once more, somebody waits for it; before: {doubt.reply}"[:500]
-    return Result(mailing=doubt.mailing, n=doubt.n, cause=Cause.RESEND, reply=reply)
+    return DeliveryResult(mailing=doubt.mailing, n=doubt.n, cause=TransitionCause.RESEND, reply=reply)
 
 
 _CAUSES = {
-    Became.ACCEPTED: Cause.FOUND_ACCEPTED,
-    Became.REJECTED: Cause.FOUND_REJECTED,
-    Became.NOT_TAKEN: Cause.FOUND_ABSENT,
+    LoggedOutcome.ACCEPTED: TransitionCause.FOUND_ACCEPTED,
+    LoggedOutcome.REJECTED: TransitionCause.FOUND_REJECTED,
+    LoggedOutcome.NOT_TAKEN: TransitionCause.FOUND_ABSENT,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class SettledDelivery:
     """A delivery that a log settles, and how."""
 
     doubt: InDoubt
-    became: Became
+    became: LoggedOutcome
     reply: str
 
 
 @dataclass(slots=True, kw_only=True)
-class Reading:
+class LogReport:
     """What a log came to: lines, those of a known format, when it begins and ends where it says so, and how
     many deliveries were in doubt, and became what.
     """
@@ -110,7 +116,7 @@ class Reading:
     first: datetime | None
     last: datetime | None
     before: int
-    became: Counter[Became] = field(default_factory=Counter[Became])
+    became: Counter[LoggedOutcome] = field(default_factory=Counter[LoggedOutcome])
 
     @property
     def remaining(self) -> int:
@@ -119,7 +125,7 @@ class Reading:
 
 
 def resolve_by_log(
-    parts: Parts,
+    parts: Deps,
     mailing: Mailing,
     doubts: Callable[[], Iterable[InDoubt]],
     lines: Iterable[bytes],
@@ -127,8 +133,8 @@ def resolve_by_log(
     *,
     local: tzinfo,
     dry_run: bool,
-    told: Callable[[Settled], None] = lambda _: None,
-) -> Reading:
+    told: Callable[[SettledDelivery], None] = lambda _: None,
+) -> LogReport:
     """Settles what `lines`, oldest first, prove of `doubts`, which is asked twice; `told` is each of these.
     Raises StoreError, and what `lines` raises, before anything is settled.
     """
@@ -137,7 +143,7 @@ def resolve_by_log(
     for line in lines:
         log.read(line)
     first, last = log.covers()
-    read = Reading(lines=log.lines, understood=log.understood, first=first, last=last, before=len(wanted))
+    read = LogReport(lines=log.lines, understood=log.understood, first=first, last=last, before=len(wanted))
     proven = _proven(doubts(), log.found)
     if not dry_run:  # some may go out again: without what was withdrawn since
         with suppress(Refused):  # then `reword` stops it below
@@ -149,26 +155,31 @@ def resolve_by_log(
         for one in part:
             read.became[one.became] += 1
             told(one)
-    if read.became[Became.NOT_TAKEN] and not dry_run:
+    if read.became[LoggedOutcome.NOT_TAKEN] and not dry_run:
         reword(parts, now)
     return read
 
 
-def _bare(parts: Parts, mailing: Mailing, doubt: InDoubt) -> bytes:
+def _bare(parts: Deps, mailing: Mailing, doubt: InDoubt) -> bytes:
     return message_id(parts, mailing, doubt.n)[1].strip("<>").encode("ascii")
 
 
-def _proven(doubts: Iterable[InDoubt], found: dict[int, Evidence]) -> Iterator[Settled]:
+def _proven(doubts: Iterable[InDoubt], found: dict[int, Evidence]) -> Iterator[SettledDelivery]:
     for doubt in doubts:
         evidence = found.get(doubt.n)
         # Of a store that was restored nobody knows how often a message was tried after the backup.
-        known = None if doubt.reply.startswith(reconcile.WHY) else doubt.attempts
+        known = None if doubt.reply.startswith(WHY) else doubt.attempts
         proof = evidence.proves(known) if evidence is not None else None
         if proof is not None:
-            yield Settled(doubt=doubt, became=proof[0], reply=proof[1])
+            yield SettledDelivery(doubt=doubt, became=proof[0], reply=proof[1])
 
 
-def _result(parts: Parts, one: Settled) -> Result:
-    reply = FROM_LOG if one.became is Became.ACCEPTED else one.reply
+def _result(parts: Deps, one: SettledDelivery) -> DeliveryResult:
+    reply = FROM_LOG if one.became is LoggedOutcome.ACCEPTED else one.reply
     key = address_key(one.doubt.address, parts.ring())
-    return Result(mailing=one.doubt.mailing, n=one.doubt.n, cause=_CAUSES[one.became], reply=reply, key=key)
+    return DeliveryResult(
+        mailing=one.doubt.mailing, n=one.doubt.n, cause=_CAUSES[one.became], reply=reply, key=key
+    )
+
+
+WHY = "the store was restored: it may have been sent after the backup"

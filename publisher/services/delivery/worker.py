@@ -6,16 +6,24 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from publisher.core.delivery.mailing import Batch, Cause, Delivery, Hold, MailingKind, MailingState, State
+from publisher.core.delivery.mailing import (
+    Batch,
+    Delivery,
+    DeliveryState,
+    MailingHold,
+    MailingKind,
+    MailingState,
+    TransitionCause,
+)
 from publisher.core.delivery.throttling import SERVER, stop_in_words
 from publisher.core.errors import AddressError
-from publisher.core.mail.message import Outcome, Phase, Segment, Verdict
+from publisher.core.mail.message import Outcome, Phase, Segment, SendVerdict
 from publisher.ports import Session
-from publisher.services.delivery.circuit_breakers import Gates
-from publisher.services.delivery.outcomes import Books, Tally
-from publisher.services.delivery.send_queue import Job, Open
-from publisher.services.deps import Parts
-from publisher.services.mail.messages import REMEMBERED, Maker, Making
+from publisher.services.delivery.circuit_breakers import SendWindows
+from publisher.services.delivery.outcomes import DeliveryStats, OutcomeRecorder
+from publisher.services.delivery.send_queue import Job, OpenBatch
+from publisher.services.deps import Deps
+from publisher.services.mail.messages import REMEMBERED, MessageBuilder, PendingMessage
 
 LEASE = timedelta(minutes=15)
 """Longer than the ten minutes a server may take to answer the final dot (RFC 5321 4.5.3.2.6)."""
@@ -30,18 +38,20 @@ REST = 30.0
 """Seconds until a connection that could not be had, while others were, is tried again."""
 
 
-class Drain:
+class DeliveryWorker:
     """One draining of what is due."""
 
-    def __init__(self, parts: Parts, stopping: Callable[[], bool], progress: Callable[[Tally], None]) -> None:
+    def __init__(
+        self, parts: Deps, stopping: Callable[[], bool], progress: Callable[[DeliveryStats], None]
+    ) -> None:
         self.parts, self.stopping, self.progress = parts, stopping, progress
-        self.book, self.gates = Books(parts), Gates(parts)
-        self.lanes, self.maker = self.book.lanes, Maker(parts)
+        self.book, self.gates = OutcomeRecorder(parts), SendWindows(parts)
+        self.lanes, self.maker = self.book.lanes, MessageBuilder(parts)
         self.connecting = 0
         self._sessions: set[Session] = set()
         self._cohorts: dict[tuple[int, int], asyncio.Future[Sequence[Segment]]] = {}
 
-    async def run(self) -> Tally:
+    async def run(self) -> DeliveryStats:
         """Sends until nothing is due, the server fails, or it is to stop."""
         if self.book.brakes.stopped(SERVER, self.parts.clock()):
             return self._not_begun()
@@ -60,12 +70,12 @@ class Drain:
             await asyncio.to_thread(self.book.commit.close)
         return self.book.tally
 
-    def _not_begun(self) -> Tally:
+    def _not_begun(self) -> DeliveryStats:
         """The server failed lately: nothing is tried, and that is a failure where mail waits for it."""
         self.book.tally.held = stop_in_words(self.book.brakes.gauge(SERVER), self.parts.site.timezone)
         waiting = self.parts.store.under_way()
         self.book.tally.failed = any(
-            one.state is MailingState.READY or one.hold is Hold.SERVER for one in waiting
+            one.state is MailingState.READY or one.hold is MailingHold.SERVER for one in waiting
         )
         return self.book.tally
 
@@ -108,7 +118,7 @@ class Drain:
         for of in [of for of in self._cohorts if of[0] == batch.mailing]:
             del self._cohorts[of]  # it may have been made anew since, without a post that was withdrawn
         rows = await asyncio.to_thread(self.parts.store.claimed, batch)
-        opened = Open(batch=batch, left=len(rows), stops_at=self.gates.stops_at(batch, now))
+        opened = OpenBatch(batch=batch, left=len(rows), stops_at=self.gates.stops_at(batch, now))
         if not rows:
             await self.book.finish(opened)
         jobs = [Job(opened, row, row.address.rpartition("@")[2]) for row in rows]
@@ -189,7 +199,7 @@ class Drain:
         if early is not None:
             return await self.book.decided(job, early), None
         ahead = None if self._ending else self.lanes.ahead()
-        coming: Making | None = None
+        coming: PendingMessage | None = None
         with suppress(AddressError):  # it is said when its turn comes
             coming = None if ahead is None else self._begun(ahead) or await self._begin(ahead)
         if not await self.book.commit.intend((job.row.mailing, job.row.n)):
@@ -201,7 +211,7 @@ class Drain:
         self.parts.reach("deliver:committed")
         return await self.book.decided(job, outcome), ahead
 
-    def _begun(self, job: Job) -> Making | None:
+    def _begun(self, job: Job) -> PendingMessage | None:
         """The job's message, and one that comes later is begun: its signature may take a while. None: the
         bytes of its cohort are still to be read.
         """
@@ -213,7 +223,7 @@ class Drain:
                         one.making = self.maker.begin(one.open.batch, one.row, reading.result())
         return job.making
 
-    async def _begin(self, job: Job) -> Making:
+    async def _begin(self, job: Job) -> PendingMessage:
         segments = await self._segments(job.row)
         making = job.making = job.making or self.maker.begin(job.open.batch, job.row, segments)
         return making
@@ -232,10 +242,10 @@ class Drain:
     async def _missed(self, job: Job) -> None:
         """The row may not be sent any more: the reader left, or mailing or batch are no longer ours."""
         row = job.row
-        await self.book.settle(row, Cause.SKIP)
+        await self.book.settle(row, TransitionCause.SKIP)
         await self.book.left(job.open)
         state = await asyncio.to_thread(self.parts.store.state_of, row.mailing, row.n)
-        if state is State.SKIPPED:
+        if state is DeliveryState.SKIPPED:
             self.book.tally.skipped += 1
             return
         await self.book.withdraw(self.lanes.of_mailing(row.mailing))
@@ -243,4 +253,4 @@ class Drain:
 
 def _no_address(error: AddressError) -> Outcome:
     """What a mail server would say of an address that is none: it is one reader's, and no other waits."""
-    return Outcome(verdict=Verdict.REJECTED, reply=f"501 5.1.3 {error}"[:500], phase=Phase.RECIPIENT)
+    return Outcome(verdict=SendVerdict.REJECTED, reply=f"501 5.1.3 {error}"[:500], phase=Phase.RECIPIENT)

@@ -5,9 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from publisher.core.subscribers.subscription import MailingList
-from publisher.services.deps import Parts
-from publisher.services.digests.due_readers import Group, outlook
-from publisher.services.subscribers.schedule import ripens
+from publisher.services.deps import Deps
+from publisher.services.digests.due_readers import DueReaderGroup, due_report
+from publisher.services.digests.schedule import ripens
 
 
 class Reason(StrEnum):
@@ -34,13 +34,13 @@ class Waiting:
     until: datetime | None = None
 
 
-def backlog(parts: Parts, now: datetime, *, paused: bool = False) -> list[Waiting]:
+def backlog(parts: Deps, now: datetime, *, paused: bool = False) -> list[Waiting]:
     """Who waits at `now`, by list, time and reason; with `paused` also those who take a pause."""
     return [waiting for spec in parts.lists for waiting in _of_list(parts, spec, now, paused=paused)]
 
 
-def _of_list(parts: Parts, spec: MailingList, now: datetime, *, paused: bool) -> list[Waiting]:
-    look = outlook(parts, spec, now, at_once=True, everyone=True)
+def _of_list(parts: Deps, spec: MailingList, now: datetime, *, paused: bool) -> list[Waiting]:
+    look = due_report(parts, spec, now, at_once=True, everyone=True)
     ripe = ripens(parts, spec, now) if spec.delay else None
     at_once = {beat.id for beat in parts.store.beats(spec.slug) if beat.next_at is None}
     found: dict[tuple[bool, datetime, Reason], Waiting] = {}
@@ -65,7 +65,7 @@ def _of_list(parts: Parts, spec: MailingList, now: datetime, *, paused: bool) ->
 
 
 def _why(
-    spec: MailingList, group: Group, due: datetime | None, ripe: datetime | None
+    spec: MailingList, group: DueReaderGroup, due: datetime | None, ripe: datetime | None
 ) -> tuple[Reason, datetime | None]:
     """For what a group waits whose time comes at `due`, where the next post's delay is over at `ripe`."""
     if len(group.share.posts) < spec.min_posts:

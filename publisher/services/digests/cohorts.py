@@ -8,41 +8,42 @@ from publisher.core.delivery.mailing import Cohort, MailingKind, NewMailing
 from publisher.core.digests.digest import Digest
 from publisher.core.digests.due import USUAL_TASTE
 from publisher.core.mail.mime import freeze
-from publisher.core.publishing.log import Known
+from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList
-from publisher.services.deps import Parts
-from publisher.services.digests.compose import Pairs, digest_from, digest_message, digest_of
-from publisher.services.digests.due_readers import Group, Outlook, Verdict
-from publisher.services.digests.projection import Foresight
+from publisher.services.deps import Deps
+from publisher.services.digests.compose import digest_from, digest_message, digest_of
+from publisher.services.digests.due_readers import DueDecision, DueReaderGroup, DueReport
+from publisher.services.digests.projection import DigestMaterial
+from publisher.services.mail.letters import Pairs
 
 Key = tuple[Pairs, str]
 """The posts and the language: what one rendering is of."""
 
 
-def together(groups: Sequence[Group], language: str) -> list[tuple[Key, list[Group]]]:
+def together(groups: Sequence[DueReaderGroup], language: str) -> list[tuple[Key, list[DueReaderGroup]]]:
     """Groups that get the same, the default first: those who chose nothing, then the most. `language` is that
     of readers who chose none.
     """
-    found: dict[Key, list[Group]] = {}
+    found: dict[Key, list[DueReaderGroup]] = {}
     for group in groups:
         pairs = tuple((known.id, known.revision) for known in group.share.posts)
         found.setdefault((pairs, group.taste.language or language), []).append(group)
     return sorted(found.items(), key=lambda item: _rank(item[1]))
 
 
-def _rank(groups: list[Group]) -> tuple[int, int]:
+def _rank(groups: list[DueReaderGroup]) -> tuple[int, int]:
     usual = sum(group.due.readers for group in groups if group.due.stand.taste == USUAL_TASTE)
     return -usual, -sum(group.due.readers for group in groups)
 
 
 def digests(
-    parts: Parts, look: Outlook, log: Foresight | None = None
-) -> Iterator[tuple[Key, list[Group], Digest]]:
+    parts: Deps, look: DueReport, log: DigestMaterial | None = None
+) -> Iterator[tuple[Key, list[DueReaderGroup], Digest]]:
     """The posts and language of each cohort, its groups, and its digest. For a look ahead, `log` is what the
     log will be.
     """
     spec, now = look.spec, look.due.now
-    for (pairs, language), groups in together(look.of(Verdict.MAIL), parts.language(spec)):
+    for (pairs, language), groups in together(look.of(DueDecision.MAIL), parts.language(spec)):
         if log is None:
             digest = digest_of(parts, spec, pairs, now, language=language)
         else:
@@ -51,7 +52,13 @@ def digests(
 
 
 def foreseen(
-    parts: Parts, spec: MailingList, log: Foresight, posts: Sequence[Known], now: datetime, *, language: str
+    parts: Deps,
+    spec: MailingList,
+    log: DigestMaterial,
+    posts: Sequence[PublishedPost],
+    now: datetime,
+    *,
+    language: str,
 ) -> Digest:
     """The digest of posts that are in the log or about to enter it."""
     shown = log.versions(posts[-spec.max_posts :])
@@ -59,7 +66,7 @@ def foreseen(
     return digest_from(parts, spec, shown, log.bodies(shown), now, more=more, language=language)
 
 
-def frozen(parts: Parts, look: Outlook, number: int | None) -> NewMailing:
+def build_mailing(parts: Deps, look: DueReport, number: int | None) -> NewMailing:
     """The mailing of an outlook: rendered once for each cohort. `number` is the id its links name."""
     spec, due = look.spec, look.due
     segments: dict[str, bytes] = {}

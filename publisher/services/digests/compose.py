@@ -12,30 +12,24 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from publisher.core.addresses import parse_mailbox
-from publisher.core.digests.digest import Content, Digest, DigestPost, Layout, Links, Occasion
-from publisher.core.errors import TemplateError, Unfit
+from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, Layout
+from publisher.core.errors import LintError, TemplateError
 from publisher.core.mail.headers import date_value
-from publisher.core.mail.lint import Letterhead, Problem, Rule, lint
+from publisher.core.mail.lint import Letterhead, LintProblem, LintRule, lint
 from publisher.core.mail.lint.author_text import neutral, neutral_post
 from publisher.core.mail.lint.html import unreachable
-from publisher.core.mail.message import Letter, Place, Recipe, Segment, cut, fill
-from publisher.core.mail.mime import compose, freeze
-from publisher.core.publishing.log import Known
+from publisher.core.mail.message import EmailContent, Placeholder, Segment, cut, fill
+from publisher.core.mail.mime import compose
+from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 from publisher.services.digests.size_limit import content_of
+from publisher.services.mail.letters import _list_letter, digest_links
 from publisher.services.posts.rendered import digest_post
-
-Pairs = tuple[tuple[str, str], ...]
-"""(post id, revision), oldest first: which versions of which posts."""
-
-Frozen = tuple[str, Recipe, Mapping[str, bytes]]
-"""A subject, the recipe of its message, and the segments the recipe names."""
 
 
 def digest_of(
-    parts: Parts,
+    parts: Deps,
     spec: MailingList,
     posts: Sequence[tuple[str, str]],
     due_at: datetime,
@@ -59,9 +53,9 @@ def digest_of(
 
 
 def digest_from(
-    parts: Parts,
+    parts: Deps,
     spec: MailingList,
-    versions: Sequence[Known],
+    versions: Sequence[PublishedPost],
     bodies: Mapping[str, str],
     due_at: datetime,
     *,
@@ -105,27 +99,9 @@ def _gone(due_at: datetime, language: str) -> DigestPost:
     )
 
 
-def digest_links(
-    parts: Parts, spec: MailingList, mailing: int | None, *, mark: str, choosing: str = "", viewing: str = ""
-) -> Links:
-    """The links of a digest: of a mail with a reader's `mark`, of its web page with none. `choosing` is the
-    mark of the link to the reader's preferences, `viewing` of that to this digest as they got it.
-    """
-    base = parts.site.public_url
-    archive = f"{base}digests/{spec.slug}/"
-    return Links(
-        unsubscribe=f"{base}unsubscribe/{mark}" if mark else "",
-        preferences=f"{base}preferences/{choosing}" if choosing else "",
-        view=f"{base}view/{viewing}" if viewing else "",
-        web=f"{archive}{mailing}/" if mark and mailing else "",
-        archive=archive,
-        subscribe=f"{base}subscribe/{spec.slug}",
-    )
-
-
 def composed(
-    parts: Parts, digest: Digest, mailing: int | None, *, own: bool = False
-) -> tuple[Letter, tuple[Segment, ...]]:
+    parts: Deps, digest: Digest, mailing: int | None, *, own: bool = False
+) -> tuple[EmailContent, tuple[Segment, ...]]:
     """The letter and the message of one cohort, with places for the reader's values, not judged yet. `own`:
     it is not what the page of the mailing shows, so it links to a page of its own. Raises TemplateError.
     """
@@ -135,117 +111,33 @@ def composed(
     content = content_of(parts, digest, links)
     letter = replace(
         _list_letter(spec, content, links, f"{mailing or 0}:{spec.slug}:digest"),
-        marks={mark: Place.UNSUBSCRIBE, choosing: Place.PREFERENCES, viewing: Place.VIEW},
+        marks={mark: Placeholder.UNSUBSCRIBE, choosing: Placeholder.PREFERENCES, viewing: Placeholder.VIEW},
     )
     return letter, compose(letter)
-
-
-def welcome_message(parts: Parts, spec: MailingList, posts: Pairs, language: str) -> Frozen:
-    """The mail to a reader who has confirmed, with the latest posts, frozen."""
-    versions = parts.store.versions(posts)
-    bodies = parts.store.bodies({known.post.body_hash for known in versions})
-    shown = [digest_post(parts, known, bodies[known.post.body_hash], Layout.SUMMARY) for known in versions]
-    letter = welcome_letter(parts, spec, shown, language)
-    recipe, segments = freeze(compose(letter))
-    return letter.subject, recipe, segments
-
-
-def welcome_letter(parts: Parts, spec: MailingList, posts: Sequence[DigestPost], language: str) -> Letter:
-    """The mail to a reader who has confirmed, with marks where their tokens go."""
-    mark, choosing = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
-    links = digest_links(parts, spec, None, mark=mark, choosing=choosing)
-    content = parts.renderer.letter(
-        Occasion.WELCOME, spec, links, site=parts.site, language=language, posts=posts
-    )
-    return replace(
-        _list_letter(spec, content, links, f"0:{spec.slug}:welcome"),
-        marks={mark: Place.UNSUBSCRIBE, choosing: Place.PREFERENCES},
-    )
-
-
-def confirmation_message(parts: Parts, *lists: MailingList) -> Frozen:
-    """The mail that asks for confirmation of one list or several, frozen."""
-    letter = confirmation_letter(parts, *lists)
-    recipe, segments = freeze(compose(letter))
-    return letter.subject, recipe, segments
-
-
-def confirmation_letter(parts: Parts, *lists: MailingList) -> Letter:
-    """The mail that asks for confirmation, with marks where tokens go. It comes from the first list."""
-    mark, never = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
-    base = parts.site.public_url
-    links = Links(confirm=f"{base}confirm/{mark}", never_ask=f"{base}never-ask/{never}")
-    spec = replace(lists[0], title=titles(lists))
-    language = parts.language(lists[0])
-    content = parts.renderer.letter(Occasion.CONFIRM, spec, links, site=parts.site, language=language)
-    return replace(_letter(spec, content), marks={mark: Place.CONFIRM, never: Place.NEVER_ASK})
-
-
-def titles(lists: Sequence[MailingList]) -> str:
-    """What several lists are called together."""
-    return ", ".join(spec.title for spec in lists)
-
-
-def account_message(parts: Parts, spec: MailingList, place: Place, language: str) -> Frozen:
-    """The mail with a link that works once, frozen. `place` is EXPORT, ERASE or ADDRESS."""
-    letter = account_letter(parts, spec, place, language)
-    recipe, segments = freeze(compose(letter))
-    return letter.subject, recipe, segments
-
-
-def account_letter(parts: Parts, spec: MailingList, place: Place, language: str) -> Letter:
-    """The mail with a link that works once, with a mark where its token goes."""
-    mark = f"mark{parts.nonce()}"
-    links = Links(**{place.value: f"{parts.site.public_url}account/{place.value}/{mark}"})
-    content = parts.renderer.letter(Occasion.ACCOUNT, spec, links, site=parts.site, language=language)
-    return replace(_letter(spec, content), marks={mark: place})
-
-
-def _list_letter(spec: MailingList, content: Content, links: Links, feedback: str) -> Letter:
-    """What subscribers get: with the list in its header, and one click to leave (RFC 2369, 2919, 8058)."""
-    return replace(
-        _letter(spec, content),
-        list_id=f"{spec.slug}.{parse_mailbox(spec.sender).address.domain}",
-        list_title=spec.title,
-        unsubscribe=links.unsubscribe,
-        help=links.subscribe,
-        archive=links.archive,
-        feedback_id=f"{feedback}:publisher",
-    )
-
-
-def _letter(spec: MailingList, content: Content) -> Letter:
-    return Letter(
-        subject=content.subject,
-        text=content.text,
-        html=content.html,
-        sender=spec.sender,
-        reply_to=spec.reply_to,
-    )
 
 
 SAMPLE = "x" * 46
 """As long as a token; it stands for each of a reader's own values."""
 
-Mail = tuple[Letter, tuple[Segment, ...]]
+Mail = tuple[EmailContent, tuple[Segment, ...]]
 
-HARMLESS = frozenset({Rule.PLACEHOLDER, Rule.LINK, Rule.ALT})
+HARMLESS = frozenset({LintRule.PLACEHOLDER, LintRule.LINK, LintRule.ALT})
 """Rules that a post may break in a mail: `check` names it, and readers lose a picture or a link at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class LintedMail:
     """A mail and what is wrong with it: its errors are the fault of templates or settings. `digest` is what
     it shows: the one that was asked for, or that with less of what would have spoiled the mail.
     """
 
     digest: Digest
-    letter: Letter
+    letter: EmailContent
     message: tuple[Segment, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[LintProblem, ...]
 
 
-def digest_message(parts: Parts, digest: Digest, mailing: int | None, *, own: bool = False) -> Mail:
+def digest_message(parts: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> Mail:
     """The letter and the message of one cohort, fit to be sent; `own` is as in `composed`. Raises Unfit: the
     lint says that it must not be, and the author has not overruled it; TemplateError.
     """
@@ -254,7 +146,7 @@ def digest_message(parts: Parts, digest: Digest, mailing: int | None, *, own: bo
     return made.letter, made.message
 
 
-def web_page(parts: Parts, digest: Digest, links: Links) -> Content:
+def web_page(parts: Deps, digest: Digest, links: DigestLinks) -> DigestContent:
     """A digest as a page, as its mail was mended. Raises TemplateError."""
     try:
         return content_of(parts, digest, links)
@@ -262,7 +154,7 @@ def web_page(parts: Parts, digest: Digest, links: Links) -> Content:
         return content_of(parts, judged(parts, digest, None).digest, links)
 
 
-def judged(parts: Parts, digest: Digest, mailing: int | None, *, own: bool = False) -> Judged:
+def judged(parts: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> LintedMail:
     """One cohort's mail, judged. Raises TemplateError: a template does not render, whatever the posts say."""
 
     def make(shown: Digest) -> Mail:
@@ -270,50 +162,50 @@ def judged(parts: Parts, digest: Digest, mailing: int | None, *, own: bool = Fal
 
     made, found = _attempt(parts, digest, make)
     if made is not None and not _errors(found):
-        return Judged(digest=digest, letter=made[0], message=made[1], problems=found)
+        return LintedMail(digest=digest, letter=made[0], message=made[1], problems=found)
     plain, bare = _attempt(parts, neutral(digest), make)
     if made is None and plain is None:
         made = make(digest)  # which raises: it says best what is wrong with the template
     blamed = _blamed(found, bare)
     if made is not None and (_errors(bare) or not _errors(blamed)):
-        return Judged(digest=digest, letter=made[0], message=made[1], problems=blamed)
+        return LintedMail(digest=digest, letter=made[0], message=made[1], problems=blamed)
     return _without_spoilers(parts, digest, make, bare)
 
 
-def problems(parts: Parts, letter: Letter, segments: Sequence[Segment]) -> tuple[Problem, ...]:
+def problems(parts: Deps, letter: EmailContent, segments: Sequence[Segment]) -> tuple[LintProblem, ...]:
     """What is wrong with the bytes that each reader of a cohort would get, whoever wrote it; a sample reader
     stands for all.
     """
-    values = dict.fromkeys(Place, SAMPLE.encode())
-    values |= {Place.TO: b"reader@example.org", Place.DATE: date_value(parts.clock())}
+    values = dict.fromkeys(Placeholder, SAMPLE.encode())
+    values |= {Placeholder.TO: b"reader@example.org", Placeholder.DATE: date_value(parts.clock())}
     unsubscribe = "".join(
-        SAMPLE if isinstance(p, Place) else p for p in cut(letter.unsubscribe, letter.marks)
+        SAMPLE if isinstance(p, Placeholder) else p for p in cut(letter.unsubscribe, letter.marks)
     )
     local = parts.transport.name == "outbox"
     head = Letterhead(bulk=bool(letter.list_id), unsubscribe=unsubscribe, local=local)
     return (*lint(fill(segments, values), head), *(() if local else _homes(parts)))
 
 
-def refuse_unfit(parts: Parts, what: str, problems: Sequence[Problem]) -> None:
+def refuse_unfit(parts: Deps, what: str, problems: Sequence[LintProblem]) -> None:
     """Raises Unfit for an error that the author has not overruled; `what` names the mail."""
     found = [p for p in _errors(problems) if p.rule.value not in parts.forced]
     if not found:
         return
     first = "; ".join(map(str, found[:3])) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
     names = " ".join(f"--force {name}" for name in dict.fromkeys(p.rule.value for p in found))
-    raise Unfit(what, f"not sent: {first}", f"mend it, or `publisher publish {names}`")
+    raise LintError(what, f"not sent: {first}", f"mend it, or `publisher publish {names}`")
 
 
-def _homes(parts: Parts) -> Iterator[Problem]:
+def _homes(parts: Deps) -> Iterator[LintProblem]:
     """A site whose own address only this machine knows mails nothing but dead links."""
     for name, url in {"web.public_url": parts.site.public_url, "site.url": parts.site.url}.items():
         if why := unreachable(url):
-            yield Problem(rule=Rule.LINK, where="settings", what=f"{name} is {url}: {why}")
+            yield LintProblem(rule=LintRule.LINK, where="settings", what=f"{name} is {url}: {why}")
 
 
 def _attempt(
-    parts: Parts, digest: Digest, make: Callable[[Digest], Mail]
-) -> tuple[Mail | None, tuple[Problem, ...]]:
+    parts: Deps, digest: Digest, make: Callable[[Digest], Mail]
+) -> tuple[Mail | None, tuple[LintProblem, ...]]:
     """The mail and all that is wrong with it; None where it cannot be made."""
     try:
         mail = make(digest)
@@ -322,11 +214,11 @@ def _attempt(
     return mail, problems(parts, *mail)
 
 
-def _errors(problems: Sequence[Problem]) -> list[Problem]:
+def _errors(problems: Sequence[LintProblem]) -> list[LintProblem]:
     return [problem for problem in problems if problem.error]
 
 
-def _blamed(found: Sequence[Problem], bare: Sequence[Problem]) -> tuple[Problem, ...]:
+def _blamed(found: Sequence[LintProblem], bare: Sequence[LintProblem]) -> tuple[LintProblem, ...]:
     """The errors of the mail without its authors' text, the warnings of the whole one, and those errors of
     the whole one that no template made and that harm more than a picture or a link.
     """
@@ -337,8 +229,8 @@ def _blamed(found: Sequence[Problem], bare: Sequence[Problem]) -> tuple[Problem,
 
 
 def _without_spoilers(
-    parts: Parts, digest: Digest, make: Callable[[Digest], Mail], bare: Sequence[Problem]
-) -> Judged:
+    parts: Deps, digest: Digest, make: Callable[[Digest], Mail], bare: Sequence[LintProblem]
+) -> LintedMail:
     """The digest with the usual subject, where the list's own says nothing of these posts; else with less of
     each post that spoils it: that makes a template fail, or the mail break a rule, although all other posts
     are taken out. Raises TemplateError where even that is not enough.
@@ -352,7 +244,7 @@ def _without_spoilers(
         usual = replace(digest, list=replace(digest.list, subject=""))
         mail, found = _attempt(parts, usual, make)
         if mail is not None and not _errors(blamed := _blamed(found, bare)):
-            return Judged(digest=usual, letter=mail[0], message=mail[1], problems=blamed)
+            return LintedMail(digest=usual, letter=mail[0], message=mail[1], problems=blamed)
     quiet, shown = list(map(neutral_post, digest.posts)), list(digest.posts)
     for n, post in enumerate(digest.posts):
         rest = quiet[:n], quiet[n + 1 :]
@@ -361,7 +253,7 @@ def _without_spoilers(
     less = replace(digest, posts=tuple(shown))
     mail = make(less)
     blamed = _blamed(problems(parts, *mail), bare)
-    return Judged(digest=less, letter=mail[0], message=mail[1], problems=blamed)
+    return LintedMail(digest=less, letter=mail[0], message=mail[1], problems=blamed)
 
 
 def _less_and_less(post: DigestPost) -> Iterator[DigestPost]:

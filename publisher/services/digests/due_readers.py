@@ -5,19 +5,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from publisher.core.digests.digest import Share, Shares
+from publisher.core.digests.digest import DigestShare, DigestShares
 from publisher.core.digests.due import MOST_CORRECTIONS, Candidate, Correction, Due, DueGroup, coming
-from publisher.core.posts.post import Mail
-from publisher.core.publishing.log import Known
+from publisher.core.posts.post import PostMailOptions
+from publisher.core.publishing.log import PublishedPost
 from publisher.core.publishing.plan import Plan
-from publisher.core.subscribers.preferences import Taste
+from publisher.core.subscribers.preferences import ContentPreference
 from publisher.core.subscribers.subscription import MailingList, taste_of
-from publisher.services.deps import Parts
-from publisher.services.digests.projection import Foresight
-from publisher.services.subscribers.schedule import late_rhythms, question
+from publisher.services.deps import Deps
+from publisher.services.digests.projection import DigestMaterial
+from publisher.services.digests.schedule import late_rhythms, question
 
 
-class Verdict(StrEnum):
+class DueDecision(StrEnum):
     """What becomes of a group of due readers."""
 
     MAIL = "mail"
@@ -27,73 +27,79 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class DueReaderGroup:
     """Due readers who stand alike, with what they want and what is for them."""
 
     due: DueGroup
-    taste: Taste
-    share: Share
-    verdict: Verdict
+    taste: ContentPreference
+    share: DigestShare
+    verdict: DueDecision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class DueReport:
     """A list's due readers at `due.now`."""
 
     spec: MailingList
     due: Due
-    groups: tuple[Group, ...] = ()
+    groups: tuple[DueReaderGroup, ...] = ()
 
     @property
     def readers(self) -> int:
         """How many readers would get a digest now."""
-        return sum(group.due.readers for group in self.of(Verdict.MAIL))
+        return sum(group.due.readers for group in self.of(DueDecision.MAIL))
 
-    def group(self, reader: Candidate) -> Group | None:
+    def group(self, reader: Candidate) -> DueReaderGroup | None:
         """The group a reader is in; None for who is not due."""
         place = (reader.rhythm, reader.stand, reader.skipped)
         found = (g for g in self.groups if (g.due.rhythm, g.due.stand, g.due.skipped) == place)
         return None if reader.why else next(found, None)
 
-    def of(self, verdict: Verdict) -> list[Group]:
+    def of(self, verdict: DueDecision) -> list[DueReaderGroup]:
         """The groups that end so."""
         return [group for group in self.groups if group.verdict is verdict]
 
 
-def ahead(parts: Parts, made: Plan, now: datetime) -> tuple[Outlook, ...]:
+def ahead(parts: Deps, made: Plan, now: datetime) -> tuple[DueReport, ...]:
     """The outlook of each list once `made` is applied."""
-    log = Foresight(parts, coming(made, now))
-    return tuple(outlook(parts, spec, now, log=log) for spec in parts.lists)
+    log = DigestMaterial(parts, coming(made, now))
+    return tuple(due_report(parts, spec, now, log=log) for spec in parts.lists)
 
 
-def outlook(
-    parts: Parts,
+def due_report(
+    parts: Deps,
     spec: MailingList,
     now: datetime,
     *,
     at_once: bool = False,
     everyone: bool = False,
-    log: Foresight | None = None,
-) -> Outlook:
+    log: DigestMaterial | None = None,
+) -> DueReport:
     """Who of a list is due at `now`, and with what; `at_once`: nothing waits for more posts, or to be ripe,
     and nothing is too late; `everyone`: all are called up. For a look ahead, `log` is what it will be.
     """
-    log = log or Foresight(parts)
+    log = log or DigestMaterial(parts)
     asked = question(parts, spec, now, log, at_once=at_once, everyone=everyone)
     groups = parts.store.due(asked)
     if not groups:
-        return Outlook(spec=spec, due=asked)
+        return DueReport(spec=spec, due=asked)
     back = min(group.stand.offset for group in groups)
     due, corrected = _corrected(log, asked, back)
     if due.corrections:
         groups = parts.store.due(due)
-    shares = Shares(spec, log.fresh(back, due.head), corrected)
+    shares = DigestShares(spec, log.fresh(back, due.head), corrected)
     return _judged(parts, spec, due, groups, shares, at_once=at_once)
 
 
 def _judged(
-    parts: Parts, spec: MailingList, due: Due, groups: Sequence[DueGroup], shares: Shares, *, at_once: bool
-) -> Outlook:
+    parts: Deps,
+    spec: MailingList,
+    due: Due,
+    groups: Sequence[DueGroup],
+    shares: DigestShares,
+    *,
+    at_once: bool,
+) -> DueReport:
     tastes = parts.store.tastes([group.stand.taste for group in groups])
     newest: dict[int, datetime] = {}
     for group in groups:
@@ -101,24 +107,26 @@ def _judged(
     late = set[int]() if at_once else late_rhythms(parts, spec, newest, due.now)
     least = 1 if at_once else spec.min_posts
 
-    def judge(group: DueGroup) -> Group:
+    def judge(group: DueGroup) -> DueReaderGroup:
         taste = taste_of(spec, tastes[group.stand.taste])
         share = shares.of(group.stand, taste, least=least)
         verdict = _verdict(share)
-        if verdict is Verdict.MAIL and group.rhythm in late and not group.skipped:
-            verdict = Verdict.LATE  # never two in a row
-        return Group(due=group, taste=taste, share=share, verdict=verdict)
+        if verdict is DueDecision.MAIL and group.rhythm in late and not group.skipped:
+            verdict = DueDecision.LATE  # never two in a row
+        return DueReaderGroup(due=group, taste=taste, share=share, verdict=verdict)
 
-    return Outlook(spec=spec, due=due, groups=tuple(map(judge, groups)))
+    return DueReport(spec=spec, due=due, groups=tuple(map(judge, groups)))
 
 
-def _verdict(share: Share) -> Verdict:
+def _verdict(share: DigestShare) -> DueDecision:
     if share.waits:
-        return Verdict.WAITS
-    return Verdict.MAIL if share.posts else Verdict.NOTHING
+        return DueDecision.WAITS
+    return DueDecision.MAIL if share.posts else DueDecision.NOTHING
 
 
-def _corrected(log: Foresight, due: Due, back: int) -> tuple[Due, Mapping[int, tuple[Correction, Known]]]:
+def _corrected(
+    log: DigestMaterial, due: Due, back: int
+) -> tuple[Due, Mapping[int, tuple[Correction, PublishedPost]]]:
     """The question with the corrections after `back`, and the posts of those that may still be mailed, by
     their place. Of very many, the log is taken up to where they still have a bit each.
     """
@@ -129,6 +137,6 @@ def _corrected(log: Foresight, due: Due, back: int) -> tuple[Due, Mapping[int, t
     if not found:
         return due, {}
     posts = log.live({row.post_id for row in found})
-    by_id = {id: known for id, known in posts.items() if known.post.mail is not Mail.NEVER}
+    by_id = {id: known for id, known in posts.items() if known.post.mail is not PostMailOptions.NEVER}
     places = {n: (row, by_id[row.post_id]) for n, row in enumerate(found) if row.post_id in by_id}
     return replace(due, corrections=tuple(found)), places

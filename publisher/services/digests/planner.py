@@ -19,11 +19,11 @@ from publisher.core.delivery.mailing import Mailing
 from publisher.core.digests.due import DueGroup
 from publisher.core.errors import Conflict, OutputError, PublisherError, Refused, StoreError
 from publisher.core.subscribers.subscription import MailingList
-from publisher.services.deps import Parts
-from publisher.services.digests.cohorts import frozen
-from publisher.services.digests.due_readers import Outlook, Verdict, outlook
+from publisher.services.deps import Deps
+from publisher.services.digests.cohorts import build_mailing
+from publisher.services.digests.due_readers import DueDecision, DueReport, due_report
+from publisher.services.digests.schedule import CHUNK, UPGRADED, keep_time
 from publisher.services.mail.public_url import leads_elsewhere
-from publisher.services.subscribers.schedule import CHUNK, UPGRADED, keep_time
 
 TRIES = 5
 """How often the id of a new mailing is asked for again when another took it meanwhile."""
@@ -51,7 +51,7 @@ class MailPlan(NamedTuple):
     skipped: tuple[Skipped, ...] = ()
 
 
-def plan_mail(parts: Parts, now: datetime, *, send: Collection[str] = ()) -> MailPlan:
+def plan_mail(parts: Deps, now: datetime, *, send: Collection[str] = ()) -> MailPlan:
     """Plans every list's due digests. Safe to call twice. Readers of the lists `send` are all due now, and
     nothing of theirs waits. A list whose mail cannot be made holds up no other.
     """
@@ -73,7 +73,7 @@ def plan_mail(parts: Parts, now: datetime, *, send: Collection[str] = ()) -> Mai
 
 
 def _plan_list(
-    parts: Parts,
+    parts: Deps,
     spec: MailingList,
     now: datetime,
     skipped: list[Skipped],
@@ -84,7 +84,7 @@ def _plan_list(
     keep_time(parts, spec, now)
     while at_once and parts.store.call_up(spec.slug, now, limit=CHUNK):
         pass
-    look = outlook(parts, spec, now, at_once=at_once)
+    look = due_report(parts, spec, now, at_once=at_once)
     skipped += _skip(parts, look)  # before the others: they may stand where others do
     planned: list[int] = []
     if look.readers:
@@ -93,17 +93,17 @@ def _plan_list(
         made = _start(parts, look)
         parts.reach("plan:started")
         planned.append(_go_on(parts, made, spec.slug, look.due.head, now))
-    _put_off(parts, look, Verdict.WAITS)
-    _put_off(parts, look, Verdict.NOTHING)
+    _put_off(parts, look, DueDecision.WAITS)
+    _put_off(parts, look, DueDecision.NOTHING)
     while parts.store.put_off(look.due, limit=CHUNK, suppressed=True, pass_over=True):
         pass
     return planned
 
 
-def _skip(parts: Parts, look: Outlook) -> Iterator[Skipped]:
+def _skip(parts: Deps, look: DueReport) -> Iterator[Skipped]:
     """Readers whose digest is too late get its posts with the next."""
     late: defaultdict[int, list[DueGroup]] = defaultdict(list)
-    for group in look.of(Verdict.LATE):
+    for group in look.of(DueDecision.LATE):
         late[group.due.rhythm].append(group.due)
     times = {beat.id: beat.next_at for beat in parts.store.beats(look.spec.slug)} if late else {}
     for rhythm, groups in late.items():
@@ -115,29 +115,29 @@ def _skip(parts: Parts, look: Outlook) -> Iterator[Skipped]:
         yield Skipped(list=look.spec.slug, readers=readers, due=due, next_at=next_at)
 
 
-def _put_off(parts: Parts, look: Outlook, verdict: Verdict) -> None:
+def _put_off(parts: Deps, look: DueReport, verdict: DueDecision) -> None:
     """Readers who get nothing this time: due when their rhythm is, past what did not match."""
     stands = sorted({group.due.stand for group in look.of(verdict)})
-    over = verdict is Verdict.NOTHING
+    over = verdict is DueDecision.NOTHING
     while stands and parts.store.put_off(look.due, limit=CHUNK, stands=stands, pass_over=over):
         pass
 
 
-def _start(parts: Parts, look: Outlook) -> int:
+def _start(parts: Deps, look: DueReport) -> int:
     """Starts the mailing under the id its links name; a confirmation mail may take that id meanwhile."""
     for _ in range(TRIES):
         try:
-            return parts.store.start(frozen(parts, look, parts.store.next_mailing()), look.due.now)
+            return parts.store.start(build_mailing(parts, look, parts.store.next_mailing()), look.due.now)
         except Conflict:
             continue
-    return parts.store.start(frozen(parts, look, None), look.due.now)
+    return parts.store.start(build_mailing(parts, look, None), look.due.now)
 
 
-def _resume(parts: Parts, mailing: Mailing) -> int:
+def _resume(parts: Deps, mailing: Mailing) -> int:
     return _go_on(parts, mailing.id, mailing.list, mailing.head, mailing.due_before)
 
 
-def _go_on(parts: Parts, mailing: int, spec: str, head: int, now: datetime) -> int:
+def _go_on(parts: Deps, mailing: int, spec: str, head: int, now: datetime) -> int:
     fields = {"at": now.isoformat(), "mailing": mailing, "list": spec, "head": head}
     parts.journal.append("mailing", fields)
     cut = parts.pacing.cut

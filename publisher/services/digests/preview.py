@@ -10,24 +10,33 @@ from datetime import datetime
 from typing import NamedTuple
 
 from publisher.core.addresses import Address, parse, parse_mailbox
-from publisher.core.digests.digest import Shares
-from publisher.core.digests.due import Stand
+from publisher.core.digests.digest import DigestShares
+from publisher.core.digests.due import CohortKey
 from publisher.core.errors import Refused
 from publisher.core.mail.dkim import signable
 from publisher.core.mail.headers import date_value, to_value
-from publisher.core.mail.lint import Problem
-from publisher.core.mail.message import Envelope, Letter, Message, Outcome, Place, Segment, cut, fill
+from publisher.core.mail.lint import LintProblem
+from publisher.core.mail.message import (
+    EmailContent,
+    Envelope,
+    Message,
+    Outcome,
+    Placeholder,
+    Segment,
+    cut,
+    fill,
+)
 from publisher.core.mail.mime import compose
-from publisher.core.publishing.log import Known
-from publisher.core.subscribers.preferences import Taste
+from publisher.core.publishing.log import PublishedPost
+from publisher.core.subscribers.preferences import ContentPreference
 from publisher.core.subscribers.subscription import MailingList
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 from publisher.services.digests.cohorts import foreseen
-from publisher.services.digests.compose import Judged, judged
-from publisher.services.digests.projection import Foresight, foresee
+from publisher.services.digests.compose import LintedMail, judged
+from publisher.services.digests.projection import DigestMaterial, foresee
 from publisher.services.digests.reader_preview import next_for
+from publisher.services.digests.schedule import question
 from publisher.services.mail.messages import tokens
-from publisher.services.subscribers.schedule import question
 
 RECENT = 5
 """How many of the newest posts stand in for a digest when nobody has anything new to get."""
@@ -36,15 +45,15 @@ SOMEBODY = "reader@example.org"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class RenderedPreview:
     """One mail, ready to be looked at: what it is made of, one reader's values, and what the lint says.
     `note` says why its reader would not get it by itself yet.
     """
 
-    letter: Letter
+    letter: EmailContent
     segments: tuple[Segment, ...]
-    values: dict[Place, bytes]
-    problems: tuple[Problem, ...]
+    values: dict[Placeholder, bytes]
+    problems: tuple[LintProblem, ...]
     note: str = ""
 
     def files(self) -> dict[str, bytes]:
@@ -58,10 +67,10 @@ class Drawn:
 
     def _whole(self, text: str) -> bytes:
         pieces = cut(text, self.letter.marks)
-        return fill([p if isinstance(p, Place) else p.encode() for p in pieces], self.values)
+        return fill([p if isinstance(p, Placeholder) else p.encode() for p in pieces], self.values)
 
 
-def preview(parts: Parts, spec: MailingList, now: datetime, *, reader: str = "") -> Drawn:
+def preview(parts: Deps, spec: MailingList, now: datetime, *, reader: str = "") -> RenderedPreview:
     """What the longest waiting reader would get next, else the newest posts; with `reader`, an address of the
     list, exactly what that reader would get if `publish` ran now, links and all: only Message-ID is made when
     it is sent, and a signature with it. Raises TemplateError, SourceError; Refused: nothing was published
@@ -78,51 +87,53 @@ def preview(parts: Parts, spec: MailingList, now: datetime, *, reader: str = "")
     return _drawn(parts, made, now, parse(SOMEBODY), NOBODY)
 
 
-def _for_reader(parts: Parts, spec: MailingList, now: datetime, address: Address) -> Drawn:
+def _for_reader(parts: Deps, spec: MailingList, now: datetime, address: Address) -> RenderedPreview:
     log = foresee(parts, now)
     mine = next_for(parts, spec, now, address, log)
-    reader = _Reader(mine.mailing, mine.reader.id, mine.reader.generation)
+    reader = _SampleReader(mine.mailing, mine.reader.id, mine.reader.generation)
     digest = foreseen(parts, spec, log, mine.posts, now, language=mine.language)
     made = judged(parts, digest, mine.mailing, own=mine.own)
     return _drawn(parts, made, now, parse(mine.reader.address), reader, note=mine.note)
 
 
-class _Reader(NamedTuple):
+class _SampleReader(NamedTuple):
     mailing: int
     subscription: int
     generation: int
 
 
-NOBODY = _Reader(0, 0, 0)
+NOBODY = _SampleReader(0, 0, 0)
 
 
 def _drawn(
-    parts: Parts, made: Judged, now: datetime, address: Address, reader: _Reader, *, note: str = ""
-) -> Drawn:
-    places = frozenset(segment for segment in made.message if isinstance(segment, Place))
+    parts: Deps, made: LintedMail, now: datetime, address: Address, reader: _SampleReader, *, note: str = ""
+) -> RenderedPreview:
+    places = frozenset(segment for segment in made.message if isinstance(segment, Placeholder))
     values = {
-        Place.TO: to_value(address),
-        Place.DATE: date_value(now),
-        Place.MESSAGE_ID: b"preview",
+        Placeholder.TO: to_value(address),
+        Placeholder.DATE: date_value(now),
+        Placeholder.MESSAGE_ID: b"preview",
         **tokens(parts, places, reader, now),
     }
-    return Drawn(letter=made.letter, segments=made.message, values=values, problems=made.problems, note=note)
+    return RenderedPreview(
+        letter=made.letter, segments=made.message, values=values, problems=made.problems, note=note
+    )
 
 
-def _waiting(parts: Parts, spec: MailingList, log: Foresight, now: datetime) -> Sequence[Known]:
+def _waiting(parts: Deps, spec: MailingList, log: DigestMaterial, now: datetime) -> Sequence[PublishedPost]:
     """What matches the list of the posts since the reader of the list who stands furthest back."""
     behind = parts.store.furthest_back(spec.slug)
     if behind is None:
         return ()
     fresh = log.fresh(behind, question(parts, spec, now, log).head)
-    return Shares(spec, fresh, {}).of(Stand(behind), Taste(), least=1).posts
+    return DigestShares(spec, fresh, {}).of(CohortKey(behind), ContentPreference(), least=1).posts
 
 
-def _recent(parts: Parts) -> Sequence[Known]:
+def _recent(parts: Deps) -> Sequence[PublishedPost]:
     return tuple(reversed(parts.store.newest(RECENT)))
 
 
-Draw = Callable[[], Drawn]
+Draw = Callable[[], RenderedPreview]
 """Draws the mail anew: templates and settings may have changed."""
 
 
@@ -130,8 +141,8 @@ TEST = "[Test] "
 
 
 def send_test(
-    parts: Parts, spec: MailingList, address: str, now: datetime, *, dry_run: bool
-) -> tuple[Drawn, Outcome | None]:
+    parts: Deps, spec: MailingList, address: str, now: datetime, *, dry_run: bool
+) -> tuple[RenderedPreview, Outcome | None]:
     """Sends the preview to `address`, its subject marked; the ledger never hears of it, and its links are
     nobody's. Raises as `preview` does, and AddressError.
     """
@@ -139,12 +150,12 @@ def send_test(
     to = parse(address)
     letter = replace(drawn.letter, subject=TEST + drawn.letter.subject)
     left = f"test.{parts.nonce()}"
-    values = drawn.values | {Place.TO: to_value(to), Place.MESSAGE_ID: left.encode()}
+    values = drawn.values | {Placeholder.TO: to_value(to), Placeholder.MESSAGE_ID: left.encode()}
     drawn = replace(drawn, letter=letter, segments=compose(letter), values=values)
     return drawn, None if dry_run else asyncio.run(_send(parts, spec, drawn, to, left))
 
 
-async def _send(parts: Parts, spec: MailingList, drawn: Drawn, to: Address, left: str) -> Outcome:
+async def _send(parts: Deps, spec: MailingList, drawn: RenderedPreview, to: Address, left: str) -> Outcome:
     sender = parse_mailbox(spec.sender).address
     data = fill(drawn.segments, drawn.values)
     signer = parts.signer()

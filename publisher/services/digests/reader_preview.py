@@ -11,14 +11,15 @@ from datetime import datetime
 from publisher.core.addresses import Address
 from publisher.core.digests.due import Candidate
 from publisher.core.errors import Refused, TokenError
-from publisher.core.publishing.log import Known
+from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList, Subscription
-from publisher.core.tokens import Purpose, address_key, unseal
-from publisher.services.deps import Parts
+from publisher.core.tokens import Purpose, address_key, verify
+from publisher.services.deps import Deps
 from publisher.services.digests.cohorts import together
-from publisher.services.digests.compose import digest_links, digest_of, web_page
-from publisher.services.digests.due_readers import Group, Outlook, Verdict, outlook
-from publisher.services.digests.projection import Foresight
+from publisher.services.digests.compose import digest_of, web_page
+from publisher.services.digests.due_readers import DueDecision, DueReaderGroup, DueReport, due_report
+from publisher.services.digests.projection import DigestMaterial
+from publisher.services.mail.letters import digest_links
 
 NOT_MAILED = {
     "pending": "has not confirmed yet",
@@ -29,36 +30,38 @@ NOT_MAILED = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mine:
+class ReaderMailing:
     """A reader's part of a mailing to come. `mailing` is the id it will get if no other starts before; `own`:
     it is not what the page of the mailing shows. `note` says why it does not come by itself now.
     """
 
     reader: Subscription
     mailing: int
-    posts: Sequence[Known]
+    posts: Sequence[PublishedPost]
     language: str
     own: bool
     note: str = ""
 
 
-def next_for(parts: Parts, spec: MailingList, now: datetime, address: Address, log: Foresight) -> Mine:
+def next_for(
+    parts: Deps, spec: MailingList, now: datetime, address: Address, log: DigestMaterial
+) -> ReaderMailing:
     """What the next planning would make for a reader; if that is nothing, what `publish --send` would. Raises
     Refused: the address gets no mail of the list, or there is nothing new for it.
     """
     reader = _subscription(parts, spec, address)
-    look = outlook(parts, spec, now, log=log)
+    look = due_report(parts, spec, now, log=log)
     group, who = _group(parts, spec, look, reader)
-    note = "" if group is not None and group.verdict is Verdict.MAIL else _note(spec, who, group)
+    note = "" if group is not None and group.verdict is DueDecision.MAIL else _note(spec, who, group)
     if note:
-        look = outlook(parts, spec, now, at_once=True, everyone=True, log=log)
+        look = due_report(parts, spec, now, at_once=True, everyone=True, log=log)
         group, _ = _group(parts, spec, look, reader)
-    if group is None or group.verdict is not Verdict.MAIL:
+    if group is None or group.verdict is not DueDecision.MAIL:
         what = f"nothing is new for {reader.address}"
         raise Refused(f"preview {spec.slug}", what, "leave out --as for the newest posts")
-    cohorts = together(look.of(Verdict.MAIL), parts.language(spec))
+    cohorts = together(look.of(DueDecision.MAIL), parts.language(spec))
     place = next(n for n, (_, groups) in enumerate(cohorts) if group in groups)
-    return Mine(
+    return ReaderMailing(
         reader=reader,
         mailing=parts.store.next_mailing() + _before(parts, spec, now, log),
         posts=group.share.posts,
@@ -68,7 +71,7 @@ def next_for(parts: Parts, spec: MailingList, now: datetime, address: Address, l
     )
 
 
-def _subscription(parts: Parts, spec: MailingList, address: Address) -> Subscription:
+def _subscription(parts: Deps, spec: MailingList, address: Address) -> Subscription:
     for found in parts.store.of_person(address_key(str(address), parts.ring())):
         if found.list == spec.slug:
             return found
@@ -77,8 +80,8 @@ def _subscription(parts: Parts, spec: MailingList, address: Address) -> Subscrip
 
 
 def _group(
-    parts: Parts, spec: MailingList, look: Outlook, reader: Subscription
-) -> tuple[Group | None, Candidate]:
+    parts: Deps, spec: MailingList, look: DueReport, reader: Subscription
+) -> tuple[DueReaderGroup | None, Candidate]:
     """The group the reader is in, and where they stand. Raises Refused: they get no mail."""
     who = next(iter(parts.store.candidates(look.due, reader.id)))
     if who.why in NOT_MAILED:
@@ -87,28 +90,28 @@ def _group(
     return look.group(who), who
 
 
-def _note(spec: MailingList, who: Candidate, group: Group | None) -> str:
+def _note(spec: MailingList, who: Candidate, group: DueReaderGroup | None) -> str:
     sent = f"this is what `publisher publish --send {spec.slug}` would bring now"
     if who.why or group is None:
         return f"{who.address} is not due yet; {sent}"
     match group.verdict:
-        case Verdict.WAITS:
+        case DueDecision.WAITS:
             return f"the posts wait for more (min_posts = {spec.min_posts}); {sent}"
-        case Verdict.LATE:
+        case DueDecision.LATE:
             return f"the digest is too late (max_late), and its posts wait for the next; {sent}"
         case _:
             return f"nothing is due for {who.address} yet; {sent}"
 
 
-def _before(parts: Parts, spec: MailingList, now: datetime, log: Foresight) -> int:
+def _before(parts: Deps, spec: MailingList, now: datetime, log: DigestMaterial) -> int:
     """How many lists have a mailing now that is planned before this one."""
     earlier = parts.lists[: [one.slug for one in parts.lists].index(spec.slug)]
-    return sum(outlook(parts, one, now, log=log).readers > 0 for one in earlier)
+    return sum(due_report(parts, one, now, log=log).readers > 0 for one in earlier)
 
 
-def view(parts: Parts, token: str, now: datetime) -> str:
+def view(parts: Deps, token: str, now: datetime) -> str:
     """The HTML of the digest that `token` speaks of. Raises TokenError; TemplateError; StoreError."""
-    claim = unseal(token, Purpose.VIEW, parts.ring(), now)
+    claim = verify(token, Purpose.VIEW, parts.ring(), now)
     mailing = parts.store.mailing(claim.generation, counted=False)
     spec = parts.list(mailing.list) if mailing else None
     shown = parts.store.shown_to(claim.generation, claim.subscription)

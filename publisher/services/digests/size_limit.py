@@ -7,8 +7,8 @@ Where even that is too much, the oldest posts are only counted.
 from dataclasses import replace
 from functools import partial
 
-from publisher.core.digests.digest import Content, Digest, DigestPost, Links
-from publisher.services.deps import Parts
+from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost
+from publisher.services.deps import Deps
 
 LIMIT = 90_000
 """Bytes of HTML in a mail, styles inlined, as it is sent."""
@@ -40,9 +40,9 @@ _RUNGS = (
 """Where posts are cut: few lengths, so that what is cut and inlined for one cohort serves the next."""
 
 
-def content_of(parts: Parts, digest: Digest, links: Links) -> Content:
+def content_of(parts: Deps, digest: Digest, links: DigestLinks) -> DigestContent:
     """The digest as finished content whose HTML is at most LIMIT bytes. Raises TemplateError."""
-    content = Content(subject="", text="", html="")
+    content = DigestContent(subject="", text="", html="")
     total = sum(len(post.html.encode()) for post in digest.posts)
     for budget in (_BUDGETS[0], *(budget for budget in _BUDGETS[1:] if budget < total)):
         shown = shortened(parts, digest, budget)
@@ -61,7 +61,7 @@ def _sent_size(html: str) -> int:
     return len(html.encode()) + html.count("\n") + TOKENS
 
 
-def shortened(parts: Parts, digest: Digest, budget: int) -> Digest:
+def shortened(parts: Deps, digest: Digest, budget: int) -> Digest:
     """`digest` with bodies of at most `budget` bytes of HTML together."""
     sizes = [len(post.html.encode()) for post in digest.posts]
     if sum(sizes) <= budget:
@@ -86,6 +86,6 @@ def _share(sizes: list[int], budget: int) -> int:
     return budget // left if left else budget
 
 
-def _cut(parts: Parts, post: DigestPost, room: int) -> DigestPost:
+def _cut(parts: Deps, post: DigestPost, room: int) -> DigestPost:
     html, _ = parts.markup.excerpt(post.html, room)
     return replace(post, html=html, text=parts.markup.text(html, post.title) or post.summary, cut=True)

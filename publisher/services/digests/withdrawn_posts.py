@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from publisher.core.delivery.holds import Order
+from publisher.core.delivery.holds import MailingCommand
 from publisher.core.delivery.mailing import Reworded
 from publisher.core.errors import PublisherError, Refused
 from publisher.core.mail.message import Recipe
 from publisher.core.mail.mime import freeze
-from publisher.core.publishing.incremental import Names
-from publisher.services.deps import Parts
+from publisher.core.publishing.incremental import PostKeys
+from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_message, digest_of
 
 NAMED = 3
 """Posts that are named."""
 
 
-def reword(parts: Parts, now: datetime) -> Sequence[str]:
+def reword(parts: Deps, now: datetime) -> Sequence[str]:
     """Takes withdrawn posts out of mails that nobody has yet; returns what became of which mailing, in words.
     One that shows nothing else is cancelled, one that cannot be made anew is paused. Raises StoreError.
     """
@@ -36,7 +36,7 @@ def reword(parts: Parts, now: datetime) -> Sequence[str]:
     return told
 
 
-def without_withdrawn(parts: Parts, id: int, now: datetime) -> None:
+def without_withdrawn(parts: Deps, id: int, now: datetime) -> None:
     """Makes a mailing anew that is about to go out, where a post in it was withdrawn. Raises Refused: it
     cannot be, or nothing is left of it; StoreError.
     """
@@ -58,18 +58,18 @@ def without_withdrawn(parts: Parts, id: int, now: datetime) -> None:
         raise Refused(where, f"{gone}, and it shows no other post", "nothing of it can be sent")
 
 
-def _shown(parts: Parts, id: int) -> bool:
+def _shown(parts: Deps, id: int) -> bool:
     gone = {*parts.store.withdrawn_in(id)}
     return any(post not in gone for _, posts, _ in parts.store.cohorts(id) for post, _ in posts)
 
 
-def _reworded(parts: Parts, id: int, now: datetime) -> tuple[Reworded, str]:
+def _reworded(parts: Deps, id: int, now: datetime) -> tuple[Reworded, str]:
     """What became of a mailing, and that in words; "" where there is nothing to tell."""
     mailing = parts.store.mailing(id, counted=False)
     gone = _gone(parts, id)
     spec = parts.list(mailing.list) if mailing else None
     if mailing is None or spec is None:
-        parts.store.order(id, Order.CANCEL, now)
+        parts.store.order(id, MailingCommand.CANCEL, now)
         return (
             Reworded.SAME,
             f"cancelled, since {gone}, and its list is no longer in publisher.toml",
@@ -89,7 +89,7 @@ def _reworded(parts: Parts, id: int, now: datetime) -> tuple[Reworded, str]:
         segments |= new
         subject = letter.subject if n == 1 else subject
     if not left:
-        parts.store.order(id, Order.CANCEL, now)
+        parts.store.order(id, MailingCommand.CANCEL, now)
         return Reworded.SAME, f"cancelled, since {gone}, and it shows no other post"
     became = parts.store.reword(id, recipes, segments, subject, now)
     return became, _WORDS[became].format(gone=gone)
@@ -102,9 +102,9 @@ _WORDS = {
 }
 
 
-def _gone(parts: Parts, id: int) -> str:
+def _gone(parts: Deps, id: int) -> str:
     """That posts in a mailing were withdrawn, by their files."""
-    known = parts.store.known_by(Names(ids=frozenset(parts.store.withdrawn_in(id))))
+    known = parts.store.known_by(PostKeys(ids=frozenset(parts.store.withdrawn_in(id))))
     paths = [k.post.path for k in known]
     more = [f"{len(paths) - NAMED} more"] if len(paths) > NAMED else []
     *first, last = [*paths[:NAMED], *more] or ["a post in it"]

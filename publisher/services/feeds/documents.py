@@ -21,8 +21,8 @@ from types import TracebackType
 
 from publisher.core.errors import OutputError
 from publisher.core.feeds.feed_documents import Document, Version, may_be_feed, read_feed
-from publisher.ports import Shelf
-from publisher.services.deps import Parts
+from publisher.ports import PublicFolder
+from publisher.services.deps import Deps
 from publisher.services.feeds.websub import pings_for
 
 THREADS = 4
@@ -37,7 +37,7 @@ class Staging(AbstractContextManager["Staging"]):
     given more; then nothing that was staged is left, so that a full disk has room again.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: PublicFolder) -> None:
         self._shelf = shelf
         self._pool: ThreadPoolExecutor | None = None
         self._under_way: deque[Future[None]] = deque()
@@ -73,7 +73,7 @@ ARCHIVE = "archive/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class DocumentSpec:
     """A document that should stand at `path`, made of inputs named by `fingerprint`, by `make` if need be;
     None of `make`: what it is made of is gone, and what stands there stays. `topic` is the URL by which hubs
     know it; "" where none is to be told when it changes.
@@ -86,7 +86,7 @@ class Wanted:
 
 
 def write(
-    parts: Parts, wanted: Sequence[Wanted], now: datetime, *, owned: tuple[str, ...] = ()
+    parts: Deps, wanted: Sequence[DocumentSpec], now: datetime, *, owned: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
     """Brings the wanted documents up to date; returns the paths whose bytes changed. In `owned` folders
     ("posts/") nothing else stays.
@@ -126,13 +126,13 @@ def write(
     return tuple(changed)
 
 
-def _release(parts: Parts) -> None:
+def _release(parts: Deps) -> None:
     """Hubs may be told what was queued with documents, also by a publish that a crash ended."""
     if parts.hubs:
         parts.store.place_pings()
 
 
-def _was(parts: Parts, new: Document, old: Document | None) -> bool:
+def _was(parts: Deps, new: Document, old: Document | None) -> bool:
     """Whether readers have these bytes already; also where the store was lost and the file stands."""
     if old is not None:
         return old.hash == new.hash
@@ -140,7 +140,7 @@ def _was(parts: Parts, new: Document, old: Document | None) -> bool:
     return standing is not None and standing[0] == new.hash
 
 
-def clear(parts: Parts, gone: Sequence[str]) -> None:
+def clear(parts: Deps, gone: Sequence[str]) -> None:
     """Takes documents away. Files first: after a crash the rows still say what must go."""
     for path in gone:
         parts.shelf.remove(path)
@@ -149,7 +149,7 @@ def clear(parts: Parts, gone: Sequence[str]) -> None:
         parts.store.save_documents((), gone)
 
 
-def _record(parts: Parts, want: Wanted, data: bytes, old: Document | None, now: datetime) -> Document:
+def _record(parts: Deps, want: DocumentSpec, data: bytes, old: Document | None, now: datetime) -> Document:
     """The row for `data`. The time moves by at least a second when the bytes differ, else not at all; also
     where the store was lost and the file stands.
     """
@@ -173,7 +173,7 @@ def _version(document: Document, data: bytes) -> list[Version]:
     return [Version(path=path, hash=hash, modified=modified, marks=feed.marks)]
 
 
-def _place(parts: Parts, documents: Iterable[Document]) -> None:
+def _place(parts: Deps, documents: Iterable[Document]) -> None:
     for document in documents:
         parts.shelf.place(document.path, document.modified)
         parts.reach("documents:placed")

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from publisher.core.feeds.feed import Category, Enclosure, Entry, FeedSpec, Tombstone
+from publisher.core.feeds.feed import Category, Enclosure, FeedEntry, FeedSpec, Tombstone
 from publisher.core.feeds.paging import MAX_SEQ
 from publisher.core.posts.post import Post
-from publisher.core.publishing.log import Known
-from publisher.services.deps import Parts
+from publisher.core.publishing.log import PublishedPost
+from publisher.services.deps import Deps
 from publisher.services.feeds.feed_views import LOOKED_AT, FeedView
 from publisher.services.posts.assets import files_of, image_of
 from publisher.services.posts.rendered import html_of, summary_of
@@ -33,13 +33,13 @@ ENCLOSED = {
 """Files beside a post that readers may want to have, by suffix: their media types."""
 
 
-def entry_of(parts: Parts, spec: FeedSpec, known: Known, body: str) -> Entry:
+def entry_of(parts: Deps, spec: FeedSpec, known: PublishedPost, body: str) -> FeedEntry:
     """The post as feed readers get it."""
     post = known.post
     assert post.instant is not None  # noqa: S101  # what is in the log has passed the gate
     files = files_of(parts, post)
     html = html_of(parts.markup, post, body, files)
-    return Entry(
+    return FeedEntry(
         id=known.id,
         url=post.url,
         title=post.title,
@@ -56,7 +56,7 @@ def entry_of(parts: Parts, spec: FeedSpec, known: Known, body: str) -> Entry:
 
 
 def tombstones(
-    parts: Parts, view: FeedView, since: int, *, after: int = 0, until: int = MAX_SEQ
+    parts: Deps, view: FeedView, since: int, *, after: int = 0, until: int = MAX_SEQ
 ) -> tuple[Tombstone, ...]:
     """The posts of `view` that were withdrawn by log rows after `since`, the last ones first (RFC 6721 3),
     and that first came in (after, until].
@@ -78,7 +78,7 @@ def _categories(authority: str, post: Post) -> tuple[Category, ...]:
     return tuple(once.values())
 
 
-def _enclosures(parts: Parts, post: Post) -> tuple[Enclosure, ...]:
+def _enclosures(parts: Deps, post: Post) -> tuple[Enclosure, ...]:
     """The sounds and films beside the post, of which type and length are known."""
     if not parts.pages:
         return ()

@@ -12,17 +12,17 @@ from pathlib import PurePosixPath
 
 from publisher.core.errors import Refused
 from publisher.core.feeds.feed import FeedSpec, Outline
-from publisher.services.deps import Parts
-from publisher.services.feeds.documents import Wanted, fingerprint
+from publisher.services.deps import Deps
+from publisher.services.feeds.documents import DocumentSpec, fingerprint
 from publisher.services.feeds.feed_views import FeedView
-from publisher.services.feeds.feeds import Current, feed_url, url_of
+from publisher.services.feeds.feeds import CurrentFeed, feed_url, url_of
 
 OPML = "feeds.opml"
 
 Values = dict[str, object]
 
 
-def feed_pages(parts: Parts, feeds: Sequence[Current]) -> list[Wanted]:
+def feed_pages(parts: Deps, feeds: Sequence[CurrentFeed]) -> list[DocumentSpec]:
     """The page of each feed, those that list parts, and feeds.opml, not yet made."""
     lists: list[Values] = [
         {"title": spec.title, "url": f"{parts.site.public_url}subscribe/{spec.slug}"} for spec in parts.lists
@@ -33,7 +33,7 @@ def feed_pages(parts: Parts, feeds: Sequence[Current]) -> list[Wanted]:
     return [*pages, _opml(parts, views)]
 
 
-def followed(parts: Parts) -> Values:
+def followed(parts: Deps) -> Values:
     """The feeds that every page names: {feeds: [{slug, title, page, links: [{name, url, media_type}]}],
     parted: [{title, url}]}.
     """
@@ -47,7 +47,7 @@ def followed(parts: Parts) -> Values:
     }
 
 
-def snippet(parts: Parts, view: FeedView) -> list[str]:
+def snippet(parts: Deps, view: FeedView) -> list[str]:
     """The lines in the head of a page by which feed readers find a feed (autodiscovery)."""
     return [
         f'<link rel="alternate" type="{escape(format.media_type)}" title="{escape(view.title)}" '
@@ -56,7 +56,7 @@ def snippet(parts: Parts, view: FeedView) -> list[str]:
     ]
 
 
-def _named(parts: Parts, spec: FeedSpec, name: str = "", title: str = "") -> Values:
+def _named(parts: Deps, spec: FeedSpec, name: str = "", title: str = "") -> Values:
     path = f"{spec.slug}/{name}" if name else spec.slug
     links = [
         {
@@ -69,7 +69,7 @@ def _named(parts: Parts, spec: FeedSpec, name: str = "", title: str = "") -> Val
     return {"slug": path, "title": title or spec.title, "page": url_of(parts, f"{path}.html"), "links": links}
 
 
-def _feed_page(parts: Parts, feed: Current, lists: Sequence[Values]) -> Wanted:
+def _feed_page(parts: Deps, feed: CurrentFeed, lists: Sequence[Values]) -> DocumentSpec:
     view = feed.view
     named = _named(parts, view.spec, view.name, view.title)
 
@@ -86,35 +86,35 @@ def _feed_page(parts: Parts, feed: Current, lists: Sequence[Values]) -> Wanted:
         return parts.renderer.page("feed", values).encode()
 
     stamp = fingerprint(feed.stamp, "page", named, lists)
-    return Wanted(path=f"{view.path}.html", fingerprint=stamp, make=make)
+    return DocumentSpec(path=f"{view.path}.html", fingerprint=stamp, make=make)
 
 
-def _parts_page(parts: Parts, spec: FeedSpec, views: Sequence[FeedView]) -> Wanted:
+def _parts_page(parts: Deps, spec: FeedSpec, views: Sequence[FeedView]) -> DocumentSpec:
     """<slug>/index.html: the parts of a split feed, by name."""
     own = sorted((v for v in views if v.spec == spec), key=lambda v: (v.label.casefold(), v.name))
     feeds = [{**_named(parts, spec, view.name), "title": view.label} for view in own]
     values: Values = {"site": parts.site, "title": spec.title, "kind": spec.split_by, "feeds": feeds}
-    return Wanted(
+    return DocumentSpec(
         path=f"{spec.slug}/index.html",
         fingerprint=fingerprint(parts.stamp, "feeds", values),
         make=lambda: parts.renderer.page("feeds", values).encode(),
     )
 
 
-def _opml(parts: Parts, views: Sequence[FeedView]) -> Wanted:
+def _opml(parts: Deps, views: Sequence[FeedView]) -> DocumentSpec:
     outlines: list[Outline] = []
     for spec, own in groupby(views, key=lambda view: view.spec):
         lines = tuple(_outline(parts, view) for view in own)
         outlines += [Outline(title=spec.title, parts=lines)] if spec.split_by else lines
     made = tuple(outlines)
-    return Wanted(
+    return DocumentSpec(
         path=OPML,
         fingerprint=fingerprint(parts.stamp, parts.site, made),
         make=lambda: parts.outline(parts.site, made),
     )
 
 
-def _outline(parts: Parts, view: FeedView) -> Outline:
+def _outline(parts: Deps, view: FeedView) -> Outline:
     """Readers take one address for a feed: that of its first format."""
     url = feed_url(parts, view.spec, view.spec.formats[0], view.name)
     return Outline(title=view.title, url=url, page=url_of(parts, f"{view.path}.html"))
@@ -125,7 +125,7 @@ OTHERS = ("posts/", "assets/", "digests/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FeedDocument:
+class FeedFile:
     """One document of a feed. `entries` counts what is in it now; `changed` is its Last-Modified."""
 
     slug: str
@@ -136,9 +136,9 @@ class FeedDocument:
     changed: datetime
 
 
-def documents(parts: Parts) -> list[FeedDocument]:
+def documents(parts: Deps) -> list[FeedFile]:
     """By slug, subscription documents first. Raises StoreError, OutputError."""
-    found: list[FeedDocument] = []
+    found: list[FeedFile] = []
     for path, document in parts.store.documents().items():
         slug = _slug(parts, path)
         data = parts.shelf.read(path) if slug else None
@@ -149,7 +149,7 @@ def documents(parts: Parts) -> list[FeedDocument]:
         except Refused:
             continue  # a page or a list beside it
         found.append(
-            FeedDocument(
+            FeedFile(
                 slug=slug,
                 path=path,
                 url=url_of(parts, path),
@@ -161,7 +161,7 @@ def documents(parts: Parts) -> list[FeedDocument]:
     return sorted(found, key=lambda it: (it.slug, it.archive, it.path))
 
 
-def _slug(parts: Parts, path: str) -> str:
+def _slug(parts: Deps, path: str) -> str:
     """The feed that a document belongs to; "" where it is none's."""
     suffixes = {f".{format.suffix}" for format in parts.formats.values()}
     if path.startswith(OTHERS) or PurePosixPath(path).suffix not in suffixes:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from publisher.core.feeds.feed import FeedSpec
-from publisher.core.feeds.paging import Filter, Page, View, paged
-from publisher.core.posts.filters import EVERYTHING, Term, TermKind, Where, bears, part_name
-from publisher.core.publishing.log import Head
-from publisher.services.deps import Parts
+from publisher.core.feeds.paging import ArchivePage, FeedState, Filter, paged
+from publisher.core.posts.filters import EVERYTHING, PostFilter, Term, TermKind, bears, part_name
+from publisher.core.publishing.log import LogHead
+from publisher.services.deps import Deps
 from publisher.services.feeds.documents import fingerprint
 
 EMPTY = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ class FeedView:
     updated: datetime = EMPTY
     label: str = ""
     name: str = ""
-    pages: Sequence[Page] = ()
+    pages: Sequence[ArchivePage] = ()
 
     @property
     def path(self) -> str:
@@ -48,15 +48,15 @@ class FeedView:
         return f"{self.spec.title}: {self.label}" if self.label else self.spec.title
 
 
-def feed_views(parts: Parts) -> list[FeedView]:
+def feed_views(parts: Deps) -> list[FeedView]:
     """Every feed there is, in the order of the settings, parts by value."""
     known, pages = parts.store.views(), parts.store.pages()
     head = parts.store.head()
     shown: list[FeedView] = []
-    changed: list[tuple[View, Sequence[Page]]] = []
+    changed: list[tuple[FeedState, Sequence[ArchivePage]]] = []
     for spec in parts.feeds:
         for part, label, view in _views(parts, spec, known):
-            old = known.get((spec.slug, part), View(feed=spec.slug, part=part, label=label))
+            old = known.get((spec.slug, part), FeedState(feed=spec.slug, part=part, label=label))
             has = pages.get((spec.slug, part), ())
             rules = _rules(parts, view)
             updated = old.updated_at
@@ -71,7 +71,7 @@ def feed_views(parts: Parts) -> list[FeedView]:
     return shown
 
 
-def _updated(parts: Parts, view: FeedView, old: View, head: Head, *, shown_before: bool) -> datetime:
+def _updated(parts: Deps, view: FeedView, old: FeedState, head: LogHead, *, shown_before: bool) -> datetime:
     """When the feed last changed for its readers (RFC 4287 4.2.15): its entries, or which they are, be it
     that a post got or lost the tag it is found by. It never goes back, and depends on the store alone.
     """
@@ -86,7 +86,7 @@ def _updated(parts: Parts, view: FeedView, old: View, head: Head, *, shown_befor
     return max(filter(None, times), default=head.baseline_at or EMPTY)
 
 
-def forget_archives(parts: Parts, slugs: Sequence[str]) -> None:
+def forget_archives(parts: Deps, slugs: Sequence[str]) -> None:
     """The archive documents of these feeds are made anew by the next publish, as their posts are then."""
     pages = parts.store.pages()
     views = [view for (feed, _), view in parts.store.views().items() if feed in slugs]
@@ -94,7 +94,7 @@ def forget_archives(parts: Parts, slugs: Sequence[str]) -> None:
     parts.store.save_views([(view, pages.get((view.feed, view.part), ())) for view in again])
 
 
-def _rules(parts: Parts, view: FeedView) -> str:
+def _rules(parts: Deps, view: FeedView) -> str:
     """By what archives are made: anew where the first word changes (posts have other addresses, or others
     are meant); where the second does, they go on.
     """
@@ -103,7 +103,7 @@ def _rules(parts: Parts, view: FeedView) -> str:
     return f"{fingerprint(parts.site.url, parts.site.public_url, view.meant)[:40]} {view.spec.limit}"
 
 
-def _pages(parts: Parts, view: FeedView, old: Sequence[Page], *, anew: bool) -> Sequence[Page]:
+def _pages(parts: Deps, view: FeedView, old: Sequence[ArchivePage], *, anew: bool) -> Sequence[ArchivePage]:
     if not view.spec.archive:
         return ()
     members = parts.store.members(view.meant)
@@ -113,7 +113,7 @@ def _pages(parts: Parts, view: FeedView, old: Sequence[Page], *, anew: bool) -> 
 
 
 def _views(
-    parts: Parts, spec: FeedSpec, known: Mapping[tuple[str, str], View]
+    parts: Deps, spec: FeedSpec, known: Mapping[tuple[str, str], FeedState]
 ) -> Iterator[tuple[str, str, FeedView]]:
     """(folded value, value, view) of each part; of a whole feed the values are empty."""
     meant: Filter = () if spec.where == EVERYTHING else (spec.where,)
@@ -124,7 +124,7 @@ def _views(
     terms = {term.key: term for term in parts.store.terms(spec.split_by)}
     been = {part: view.label for (feed, part), view in known.items() if feed == spec.slug and part}
     for key in sorted({*been, *(key for key, term in terms.items() if term.borne)}):
-        part = (*meant, Where(**{spec.split_by.value: (key,)}))
+        part = (*meant, PostFilter(**{spec.split_by.value: (key,)}))
         if key in been or not meant or parts.store.newest_of(part, 1):
             version = _state(spec.split_by, key, terms)
             label = been.get(key) or terms[key].label

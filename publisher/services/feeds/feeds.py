@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 from publisher.core.feeds.feed import VALUE, Feed, FeedSpec, History, Tombstone
 from publisher.core.feeds.feed_documents import fitted
-from publisher.core.feeds.paging import MAX_SEQ, Page, page_size
+from publisher.core.feeds.paging import MAX_SEQ, ArchivePage, page_size
 from publisher.core.posts.post import Image
-from publisher.core.publishing.log import Known
+from publisher.core.publishing.log import PublishedPost
 from publisher.core.site import license_of
-from publisher.services.deps import Parts
-from publisher.services.feeds.documents import Wanted, fingerprint, write
+from publisher.services.deps import Deps
+from publisher.services.feeds.documents import DocumentSpec, fingerprint, write
 from publisher.services.feeds.entries import entry_of, tombstones
 from publisher.services.feeds.feed_views import FeedView, feed_views, forget_archives
 
@@ -25,7 +25,7 @@ FOLDER = "archive/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Current:
+class CurrentFeed:
     """A feed as it is now. `stamp` names all that it is made of; `value` makes it, once."""
 
     view: FeedView
@@ -33,19 +33,19 @@ class Current:
     value: Callable[[], Feed]
 
 
-def current(parts: Parts, view: FeedView) -> Current:
+def current(parts: Deps, view: FeedView) -> CurrentFeed:
     """The feed of `view`, not yet made."""
     last = view.pages[-1].number if view.pages else 0
     of = (view.spec, view.path, view.label, view.version, view.updated, last)
     stamp = fingerprint(parts.stamp, parts.pages, parts.site, parts.hubs, of)
-    return Current(view=view, stamp=stamp, value=cache(lambda: feed_value(parts, view)))
+    return CurrentFeed(view=view, stamp=stamp, value=cache(lambda: feed_value(parts, view)))
 
 
-def feed_documents(parts: Parts, feed: Current) -> list[Wanted]:
+def feed_documents(parts: Deps, feed: CurrentFeed) -> list[DocumentSpec]:
     """The documents of a feed in each format, archives and all, not yet made."""
     view = feed.view
     wanted = [
-        Wanted(
+        DocumentSpec(
             path=feed_path(parts, view.spec, name, view.name),
             fingerprint=fingerprint(feed.stamp, name),
             make=_maker(parts, name, feed.value),
@@ -58,23 +58,23 @@ def feed_documents(parts: Parts, feed: Current) -> list[Wanted]:
     return [*wanted, *_archives(parts, view)]
 
 
-def feed_path(parts: Parts, spec: FeedSpec, format: str, name: str = "") -> str:
+def feed_path(parts: Deps, spec: FeedSpec, format: str, name: str = "") -> str:
     """Where a feed, or the part `name` of one, stands under public/: "<slug>.<suffix>", or by its `paths`."""
     usual = f"{spec.slug}/{VALUE}" if spec.split_by else spec.slug
     return spec.paths.get(format, f"{usual}.{parts.formats[format].suffix}").replace(VALUE, name)
 
 
-def feed_url(parts: Parts, spec: FeedSpec, format: str, name: str = "") -> str:
+def feed_url(parts: Deps, spec: FeedSpec, format: str, name: str = "") -> str:
     """Where it is fetched from."""
     return url_of(parts, feed_path(parts, spec, format, name))
 
 
-def url_of(parts: Parts, path: str) -> str:
+def url_of(parts: Deps, path: str) -> str:
     """The address of the document at `path`."""
     return parts.site.public_url + quote(path, safe="/~")
 
 
-def feed_value(parts: Parts, view: FeedView) -> Feed:
+def feed_value(parts: Deps, view: FeedView) -> Feed:
     """The subscription document: the newest posts, last first by log order, then older ones that changed
     since the oldest of these came (RFC 5005 4: a later edit is published again under its id).
     """
@@ -91,7 +91,7 @@ def feed_value(parts: Parts, view: FeedView) -> Feed:
     return _feed(parts, view, newest, history, _urls(parts, view), gone, [view.updated])
 
 
-def _unfinished(parts: Parts, feed: Current) -> list[Wanted]:
+def _unfinished(parts: Deps, feed: CurrentFeed) -> list[DocumentSpec]:
     """The newest archive document, not yet full. All that is in it is also in the subscription document,
     which links to the full one before; so nobody who follows `prev-archive` meets one that changes.
     """
@@ -105,7 +105,7 @@ def _unfinished(parts: Parts, feed: Current) -> list[Wanted]:
         return _archive(parts, view, filling, last.number + 1, after=last.until)
 
     return [
-        Wanted(
+        DocumentSpec(
             path=archive_path(parts, view, last.number + 1, name),
             fingerprint=fingerprint("unfinished", feed.stamp, name),
             make=_maker(parts, name, value),
@@ -114,17 +114,17 @@ def _unfinished(parts: Parts, feed: Current) -> list[Wanted]:
     ]
 
 
-def _archives(parts: Parts, view: FeedView) -> list[Wanted]:
+def _archives(parts: Deps, view: FeedView) -> list[DocumentSpec]:
     """Full archive documents. What they are made of does not change but as SPEC allows: neither templates,
     nor versions, nor later edits are in their fingerprint.
     """
-    wanted: list[Wanted] = []
+    wanted: list[DocumentSpec] = []
     site = (parts.site.url, parts.site.public_url, _urls(parts, view))
     for page in view.pages:
         stamp = fingerprint("archive", view.path, page, site)
         value = _archived(parts, view, page)
         wanted += [
-            Wanted(
+            DocumentSpec(
                 path=archive_path(parts, view, page.number, name),
                 fingerprint=fingerprint(stamp, name),
                 make=_maker(parts, name, value),
@@ -134,7 +134,7 @@ def _archives(parts: Parts, view: FeedView) -> list[Wanted]:
     return wanted
 
 
-def _archived(parts: Parts, view: FeedView, page: Page) -> Callable[[], Feed]:
+def _archived(parts: Deps, view: FeedView, page: ArchivePage) -> Callable[[], Feed]:
     @cache
     def value() -> Feed:
         posts = parts.store.as_of(view.meant, page)
@@ -144,7 +144,13 @@ def _archived(parts: Parts, view: FeedView, page: Page) -> Callable[[], Feed]:
 
 
 def _archive(
-    parts: Parts, view: FeedView, posts: Sequence[Known], number: int, *, after: int, until: int = MAX_SEQ
+    parts: Deps,
+    view: FeedView,
+    posts: Sequence[PublishedPost],
+    number: int,
+    *,
+    after: int,
+    until: int = MAX_SEQ,
 ) -> Feed:
     last = len(view.pages) + 1
     history = History(
@@ -159,9 +165,9 @@ def _archive(
 
 
 def _feed(
-    parts: Parts,
+    parts: Deps,
     view: FeedView,
-    posts: Sequence[Known],
+    posts: Sequence[PublishedPost],
     history: History,
     urls: Mapping[str, str],
     gone: tuple[Tombstone, ...],
@@ -193,30 +199,30 @@ def _feed(
     return fitted(feed)
 
 
-def archive_path(parts: Parts, view: FeedView, number: int, format: str) -> str:
+def archive_path(parts: Deps, view: FeedView, number: int, format: str) -> str:
     """Where an archive document stands under public/."""
     return f"{FOLDER}{view.path}/{number}.{parts.formats[format].suffix}"
 
 
-def _archive_urls(parts: Parts, view: FeedView, number: int) -> dict[str, str]:
+def _archive_urls(parts: Deps, view: FeedView, number: int) -> dict[str, str]:
     formats = view.spec.formats
     return {name: url_of(parts, archive_path(parts, view, number, name)) for name in formats}
 
 
-def _urls(parts: Parts, view: FeedView) -> dict[str, str]:
+def _urls(parts: Deps, view: FeedView) -> dict[str, str]:
     return {name: feed_url(parts, view.spec, name, view.name) for name in view.spec.formats}
 
 
-def _maker(parts: Parts, name: str, value: Callable[[], Feed]) -> Callable[[], bytes]:
+def _maker(parts: Deps, name: str, value: Callable[[], Feed]) -> Callable[[], bytes]:
     return lambda: parts.formats[name].write(value())
 
 
-def _logo(parts: Parts) -> Image | None:
+def _logo(parts: Deps) -> Image | None:
     logo = parts.site.logo
     return Image(url=logo.url, alt=logo.alt, width=logo.width, height=logo.height) if logo else None
 
 
-def rebuild_archives(parts: Parts, slugs: Sequence[str], now: datetime) -> tuple[str, ...]:
+def rebuild_archives(parts: Deps, slugs: Sequence[str], now: datetime) -> tuple[str, ...]:
     """Makes the archives of these feeds again, from the first post on, and removes what is then too much.
     Returns the paths whose bytes changed. A crash in between is made good by the next call.
     """

@@ -10,17 +10,17 @@ from datetime import datetime
 from html import unescape
 
 from publisher.core.errors import Refused, UsageError
-from publisher.core.feeds.redirects import Fate, Move, PageAliases, redirects, straightened
+from publisher.core.feeds.redirects import PageAliases, Redirect, RedirectKind, redirects, straightened
 from publisher.core.posts.filters import part_name
 from publisher.core.posts.permalinks import FOLDER as POSTS
 from publisher.core.posts.permalinks import address_of, alias_path, document_path
-from publisher.core.publishing.log import Known
-from publisher.services.deps import Parts
+from publisher.core.publishing.log import PublishedPost
+from publisher.services.deps import Deps
 from publisher.services.feeds.documents import clear
 from publisher.services.feeds.feeds import feed_path
 
 
-def follow(parts: Parts) -> frozenset[str]:
+def follow(parts: Deps) -> frozenset[str]:
     """Brings the store's moves to what the author's file says, and takes their documents away; returns their
     paths. Raises SettingsError, StoreError, OutputError.
     """
@@ -37,7 +37,11 @@ def follow(parts: Parts) -> frozenset[str]:
 
 
 def settle_redirects(
-    parts: Parts, shown: Sequence[Known], places: Mapping[str, str], taken: Collection[str], now: datetime
+    parts: Deps,
+    shown: Sequence[PublishedPost],
+    places: Mapping[str, str],
+    taken: Collection[str],
+    now: datetime,
 ) -> tuple[Mapping[str, str], list[str]]:
     """Former addresses and aliases of the posts that have pages (`places`, by id) lead to these (301), but
     for what is `taken`. Documents at addresses that lead nowhere any more go. Returns old path to address,
@@ -56,7 +60,9 @@ def settle_redirects(
     former = parts.store.former_addresses() if parts.pages else dict[str, str]()
     at = {path: places[id] for path, id in former.items() if id in places}
     base = parts.site.public_url
-    wished = {move.path: move.target.removeprefix(base) for move in _kept(parts) if move.fate is Fate.MOVED}
+    wished = {
+        move.path: move.target.removeprefix(base) for move in _kept(parts) if move.fate is RedirectKind.MOVED
+    }
     found, wrong = redirects(listed, at, standing, {path: _page_at(to) for path, to in wished.items()})
     lead = {path: address_of(page) for path, page in found.items()}
     gone = before.keys() - lead.keys() - set(taken)
@@ -65,7 +71,7 @@ def settle_redirects(
     return lead, wrong
 
 
-def learn_addresses(parts: Parts, places: Mapping[str, str]) -> None:
+def learn_addresses(parts: Deps, places: Mapping[str, str]) -> None:
     """Where the store is new: the addresses that pages had before, by the small pages that stand at them from
     the store that was lost. `places` are the pages of now, by id."""
     if not parts.pages or parts.store.documents():
@@ -87,7 +93,7 @@ def learn_addresses(parts: Parts, places: Mapping[str, str]) -> None:
 _REFRESH = re.compile(rb'http-equiv="refresh" content="\d+; ?url=([^"]+)"')
 
 
-def _leads_to(parts: Parts, path: str) -> str | None:
+def _leads_to(parts: Deps, path: str) -> str | None:
     """The address under public/ that a small page leads to; None: it is none, or leads elsewhere."""
     found = _REFRESH.search(parts.shelf.read(path) or b"")
     url = unescape(found[1].decode("utf-8", "replace")) if found else ""
@@ -100,18 +106,18 @@ def _page_at(target: str) -> str:
     return f"{target}index.html" if not target or target.endswith("/") else target
 
 
-def _is_foreign(parts: Parts, path: str) -> bool:
+def _is_foreign(parts: Deps, path: str) -> bool:
     """Whether somebody else's file stands there; a small page of ours may, where the store was lost."""
     data = parts.shelf.read(path)
     return data is not None and b'http-equiv="refresh"' not in data
 
 
-def _alias_paths(posts: Iterable[Known]) -> list[str]:
+def _alias_paths(posts: Iterable[PublishedPost]) -> list[str]:
     found = (alias_path(alias) for k in posts for alias in k.post.aliases)
     return list(dict.fromkeys(path for path in found if path is not None))
 
 
-def settle_pages(parts: Parts, known: Sequence[Known], wanted: Collection[str], now: datetime) -> None:
+def settle_pages(parts: Deps, known: Sequence[PublishedPost], wanted: Collection[str], now: datetime) -> None:
     """The pages of withdrawn posts say so (410), wherever they were, where nothing else has come into their
     place."""
     away = {k.id for k in known if not k.live}
@@ -121,22 +127,24 @@ def settle_pages(parts: Parts, known: Sequence[Known], wanted: Collection[str], 
     parts.store.set_withdrawn(paths - set(wanted), now)
 
 
-def move(parts: Parts, old: str, new: str, now: datetime) -> Sequence[Move]:
+def move(parts: Deps, old: str, new: str, now: datetime) -> Sequence[Redirect]:
     """Moves a feed (a slug: each of its documents) or a path to a URL or another path; returns what is new.
     Raises UsageError, Refused, OutputError, StoreError.
     """
     paths = paths_of(parts, old)
     target = new if "://" in new else _path(parts, new)
-    made = [Move(path=p, fate=Fate.MOVED, target=_beside(target, p, paths), at=now) for p in paths]
+    made = [
+        Redirect(path=p, fate=RedirectKind.MOVED, target=_beside(target, p, paths), at=now) for p in paths
+    ]
     return _wish(parts, made)
 
 
-def end(parts: Parts, old: str, now: datetime) -> Sequence[Move]:
+def end(parts: Deps, old: str, now: datetime) -> Sequence[Redirect]:
     """Ends a feed (a slug: each of its documents) or a path. Raises as `move`."""
-    return _wish(parts, [Move(path=p, fate=Fate.ENDED, at=now) for p in paths_of(parts, old)])
+    return _wish(parts, [Redirect(path=p, fate=RedirectKind.ENDED, at=now) for p in paths_of(parts, old)])
 
 
-def undo(parts: Parts, old: str) -> Sequence[Move]:
+def undo(parts: Deps, old: str) -> Sequence[Redirect]:
     """Takes a move or an end back; returns what it was. Raises Refused: there is none."""
     paths = set(paths_of(parts, old))
     all_moves = _wishes(parts)
@@ -147,7 +155,7 @@ def undo(parts: Parts, old: str) -> Sequence[Move]:
     return taken
 
 
-def paths_of(parts: Parts, name: str) -> list[str]:
+def paths_of(parts: Deps, name: str) -> list[str]:
     """The documents of the feed with that slug, else the path itself (of a URL here, its path). Raises
     UsageError.
     """
@@ -161,7 +169,7 @@ def paths_of(parts: Parts, name: str) -> list[str]:
     return [_path(parts, name)]
 
 
-def _path(parts: Parts, text: str) -> str:
+def _path(parts: Deps, text: str) -> str:
     path = text.removeprefix(parts.site.public_url).removeprefix("/")
     if "://" in path or not path or ".." in path.split("/"):
         where = f"a feed's slug, or a path under {parts.site.public_url}"
@@ -176,7 +184,7 @@ def _beside(target: str, path: str, paths: Sequence[str]) -> str:
     return folder + path.rpartition("/")[2] if folder.endswith("/") else target
 
 
-def _wish(parts: Parts, made: Sequence[Move]) -> Sequence[Move]:
+def _wish(parts: Deps, made: Sequence[Redirect]) -> Sequence[Redirect]:
     rest = [move for move in _wishes(parts) if move.path not in {m.path for m in made}]
     try:
         _keep(parts, straightened([*rest, *made], parts.site.public_url))
@@ -185,16 +193,16 @@ def _wish(parts: Parts, made: Sequence[Move]) -> Sequence[Move]:
     return made
 
 
-def _wishes(parts: Parts) -> Sequence[Move]:
+def _wishes(parts: Deps) -> Sequence[Redirect]:
     wished = parts.moves.moves()
     return _kept(parts) if wished is None else wished
 
 
-def _kept(parts: Parts) -> list[Move]:
+def _kept(parts: Deps) -> list[Redirect]:
     """What the store has of the author's wishes."""
-    return [move for move in parts.store.moves() if move.wished and move.fate is not Fate.WITHDRAWN]
+    return [move for move in parts.store.moves() if move.wished and move.fate is not RedirectKind.WITHDRAWN]
 
 
-def _keep(parts: Parts, moves: Sequence[Move]) -> None:
+def _keep(parts: Deps, moves: Sequence[Redirect]) -> None:
     parts.moves.save(sorted(moves, key=lambda move: move.path))
     follow(parts)

@@ -10,9 +10,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 from publisher.core.errors import UsageError
 from publisher.core.feeds.feed_documents import may_be_feed, read_feed
-from publisher.core.feeds.redirects import STATUS, Move
+from publisher.core.feeds.redirects import STATUS, Redirect
 from publisher.core.media_types import DATA, FEEDS, PAGE, TYPES, for_programs, policy
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 
 AGE = "public, max-age=60"
 TABLES = {
@@ -75,7 +75,7 @@ class _Served:
         return f"^{whole.removesuffix('/')}/?$" if path.endswith("/") else rf"^{whole}(\.gz|\.br)?$"
 
 
-def snippet(parts: Parts, server: str, folder: Path, listen: str) -> str:
+def snippet(parts: Deps, server: str, folder: Path, listen: str) -> str:
     """Configuration for `server` (a key of SERVERS), of what was published into `folder`; `listen` is where
     `publisher run` answers. Raises UsageError, StoreError, OutputError.
     """
@@ -93,7 +93,7 @@ def snippet(parts: Parts, server: str, folder: Path, listen: str) -> str:
     return SERVERS[server](served)
 
 
-def _feeds(parts: Parts) -> list[_Feed]:
+def _feeds(parts: Deps) -> list[_Feed]:
     """Every feed as it stands, but archives: those have the types of their suffixes."""
     found: list[_Feed] = []
     for path in parts.store.documents():
@@ -106,7 +106,7 @@ def _feeds(parts: Parts) -> list[_Feed]:
     return found
 
 
-def _moved(parts: Parts, move: Move) -> tuple[str, int, str]:
+def _moved(parts: Deps, move: Redirect) -> tuple[str, int, str]:
     target = move.target if "://" in move.target else parts.site.public_url + move.target
     path = move.path.removesuffix("index.html")
     return path, STATUS[move.fate], quote(target, safe=_URL) if move.target else ""

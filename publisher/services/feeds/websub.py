@@ -14,7 +14,7 @@ from itertools import groupby
 from publisher.core.feeds.websub import Ping, next_try
 from publisher.core.publishing.adoption import host_of
 from publisher.core.times import in_zone
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 
 CLAIM = timedelta(minutes=2)
 """How long a claimed ping is nobody else's: longer than any hub is waited for."""
@@ -30,7 +30,7 @@ class Pinged:
     failed: tuple[Ping, ...] = ()
 
 
-def pings_for(parts: Parts, topics: Iterable[tuple[str, str]], now: datetime) -> list[Ping]:
+def pings_for(parts: Deps, topics: Iterable[tuple[str, str]], now: datetime) -> list[Ping]:
     """What each hub must be told of feeds (URL, hash of its bytes) that changed."""
     changed = list(topics)
     return [
@@ -40,7 +40,7 @@ def pings_for(parts: Parts, topics: Iterable[tuple[str, str]], now: datetime) ->
     ]
 
 
-def send_pings(parts: Parts, now: datetime) -> Pinged:
+def send_pings(parts: Deps, now: datetime) -> Pinged:
     """Tells the hubs whose time has come; never raises for what a hub does. Raises StoreError."""
     claimed = parts.store.claim_pings(now, now + CLAIM)
     if not claimed:
@@ -58,7 +58,7 @@ def send_pings(parts: Parts, now: datetime) -> Pinged:
     return Pinged(told=tuple(told), failed=tuple(failed))
 
 
-def _tell(parts: Parts, queued: Sequence[Ping], told: list[Ping], failed: list[Ping]) -> None:
+def _tell(parts: Deps, queued: Sequence[Ping], told: list[Ping], failed: list[Ping]) -> None:
     """One hub. When it does not answer at all, it is not asked for the rest."""
     web, dead = parts.web(), ""
     for ping in queued:

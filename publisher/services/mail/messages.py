@@ -9,11 +9,11 @@ from publisher.core.addresses import is_plain, parse
 from publisher.core.delivery.mailing import Batch, Delivery, Mailing
 from publisher.core.mail.dkim import Signable, signable
 from publisher.core.mail.headers import date_value
-from publisher.core.mail.message import Envelope, Form, Message, Place, Segment, is_dotless
+from publisher.core.mail.message import Envelope, Message, Placeholder, Segment, SegmentTemplate, is_dotless
 from publisher.core.mail.verp import return_path
 from publisher.core.tokens import KeyRing, Purpose, halves, mailbox_key, minutes, opaque, sealed
-from publisher.ports import Coming, Signer
-from publisher.services.deps import Parts
+from publisher.ports import PendingSignature, Signer
+from publisher.services.deps import Deps
 
 REMEMBERED = 32
 """Cohorts whose signable form is kept: those of a few mailings under way at once."""
@@ -26,18 +26,18 @@ ONCE_FOR = timedelta(minutes=30)
 """How long a link opens what works once. It counts from when it was asked for (services.account)."""
 
 
-def message_id(parts: Parts, mailing: Mailing, n: int) -> tuple[str, str]:
+def message_id(parts: Deps, mailing: Mailing, n: int) -> tuple[str, str]:
     """(key, Message-ID) of a delivery: the same on every attempt, and after a restart."""
     return _key(mailing.id, n), _whole(_left(parts.ring(), mailing.id, n), mailing.sender)
 
 
 @dataclass(slots=True)
-class _Made:
+class _CohortMessages:
     """What a cohort's messages share: their form, and how they are signed."""
 
     of: Sequence[Segment]  # what it was made of, which may be made anew (services.rewording)
-    form: Form
-    tokens: Mapping[Place, tuple[Purpose, int]]  # and when each expires, in minutes
+    form: SegmentTemplate
+    tokens: Mapping[Placeholder, tuple[Purpose, int]]  # and when each expires, in minutes
     domain: str
     signer: Signer | None
     signable: Signable | None
@@ -45,18 +45,23 @@ class _Made:
     plain: bool
 
 
-class Making:
+class PendingMessage:
     """One delivery's message: all but its signature, which may take a while."""
 
     __slots__ = ("_envelope", "_fields", "_key", "_made", "_message", "_message_id", "_values")
 
     def __init__(
-        self, made: _Made, values: Mapping[Place, bytes], key: str, message_id: str, envelope: Envelope
+        self,
+        made: _CohortMessages,
+        values: Mapping[Placeholder, bytes],
+        key: str,
+        message_id: str,
+        envelope: Envelope,
     ) -> None:
         self._made, self._values = made, values
         self._key, self._message_id, self._envelope = key, message_id, envelope
         self._message: Message | None = None
-        self._fields: bytes | Coming = b""
+        self._fields: bytes | PendingSignature = b""
         if made.signer is not None and made.signable is not None:
             self._fields = made.signer.sign(made.domain, made.signable, values)
 
@@ -83,28 +88,28 @@ class Making:
             envelope=self._envelope,
             data=self._made.form.fill(self._values, fields),
             dotless=self._made.dotless,
-            plain=self._made.plain and self._values[Place.TO].isascii(),
+            plain=self._made.plain and self._values[Placeholder.TO].isascii(),
         )
         return message
 
 
-class Maker:
+class MessageBuilder:
     """Makes the messages of a run. Signed where the site has keys for the domain of From."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Deps) -> None:
         self._parts = parts
         self._bounces = parse(parts.bounces) if parts.bounces else None
-        self._cohorts: dict[tuple[int, int, datetime], _Made] = {}
+        self._cohorts: dict[tuple[int, int, datetime], _CohortMessages] = {}
 
-    def begin(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> Making:
+    def begin(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> PendingMessage:
         """Begins the message of one delivery."""
         made, ring = self._of_cohort(batch, row, segments), self._parts.ring()
         address = row.address if is_plain(row.address) else str(parse(row.address))
         left = _left(ring, row.mailing, row.n)
-        values: dict[Place, bytes] = {
-            Place.TO: address.encode(),
-            Place.DATE: date_value(batch.date),
-            Place.MESSAGE_ID: left.encode("ascii"),
+        values: dict[Placeholder, bytes] = {
+            Placeholder.TO: address.encode(),
+            Placeholder.DATE: date_value(batch.date),
+            Placeholder.MESSAGE_ID: left.encode("ascii"),
         }
         for place, (purpose, expires) in made.tokens.items():
             life = row.mailing if purpose in _OF_MAILING else row.generation
@@ -113,9 +118,9 @@ class Maker:
                 of = halves(mailbox_key(parse(address), ring))
             values[place] = sealed(purpose, *of, expires, ring).encode("ascii")
         envelope = Envelope(mail_from=self._mail_from(row, ring), rcpt_to=address)
-        return Making(made, values, _key(row.mailing, row.n), _whole(left, row.sender), envelope)
+        return PendingMessage(made, values, _key(row.mailing, row.n), _whole(left, row.sender), envelope)
 
-    def _of_cohort(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> _Made:
+    def _of_cohort(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> _CohortMessages:
         of = row.mailing, row.cohort, batch.date
         made = self._cohorts.get(of)
         if made is not None and made.of is not segments and made.of == segments:
@@ -125,10 +130,12 @@ class Maker:
             signer = self._parts.signer()  # keys are read when the first message is made
             signer = signer if signer is not None and signer.signs(domain) else None
             canonical = signable(segments) if signer else None
-            form = Form(segments)
+            form = SegmentTemplate(segments)
             tokens = _kinds(form.places, batch.date)
-            plain = all(isinstance(segment, Place) or segment.isascii() for segment in segments)
-            made = _Made(segments, form, tokens, domain, signer, canonical, is_dotless(segments), plain)
+            plain = all(isinstance(segment, Placeholder) or segment.isascii() for segment in segments)
+            made = _CohortMessages(
+                segments, form, tokens, domain, signer, canonical, is_dotless(segments), plain
+            )
             if len(self._cohorts) >= REMEMBERED and of not in self._cohorts:
                 del self._cohorts[next(iter(self._cohorts))]
             self._cohorts[of] = made
@@ -152,16 +159,18 @@ class Addressee(Protocol):
     def generation(self) -> int: ...
 
 
-def tokens(parts: Parts, places: frozenset[Place], to: Addressee, sent: datetime) -> dict[Place, bytes]:
+def tokens(
+    parts: Deps, places: frozenset[Placeholder], to: Addressee, sent: datetime
+) -> dict[Placeholder, bytes]:
     """The tokens of one reader for those of `places` that take one, in a mail of `sent`."""
-    made: dict[Place, bytes] = {}
+    made: dict[Placeholder, bytes] = {}
     for place, (purpose, expires) in _kinds(places, sent).items():
         life = to.mailing if purpose in _OF_MAILING else to.generation
         made[place] = sealed(purpose, to.subscription, life, expires, parts.ring()).encode("ascii")
     return made
 
 
-def _kinds(places: frozenset[Place], sent: datetime) -> Mapping[Place, tuple[Purpose, int]]:
+def _kinds(places: frozenset[Placeholder], sent: datetime) -> Mapping[Placeholder, tuple[Purpose, int]]:
     """The places that take a token, what it is for, and the minute it expires in (0: never)."""
     found = {place: _TOKENS[place] for place in places & _TOKENS.keys()}
     return {
@@ -171,14 +180,14 @@ def _kinds(places: frozenset[Place], sent: datetime) -> Mapping[Place, tuple[Pur
 
 
 _TOKENS = {
-    Place.UNSUBSCRIBE: Purpose.UNSUBSCRIBE,
-    Place.CONFIRM: Purpose.CONFIRM,
-    Place.PREFERENCES: Purpose.PREFERENCES,
-    Place.VIEW: Purpose.VIEW,
-    Place.EXPORT: Purpose.EXPORT,
-    Place.ERASE: Purpose.ERASE,
-    Place.ADDRESS: Purpose.ADDRESS,
-    Place.NEVER_ASK: Purpose.NEVER_ASK,
+    Placeholder.UNSUBSCRIBE: Purpose.UNSUBSCRIBE,
+    Placeholder.CONFIRM: Purpose.CONFIRM,
+    Placeholder.PREFERENCES: Purpose.PREFERENCES,
+    Placeholder.VIEW: Purpose.VIEW,
+    Placeholder.EXPORT: Purpose.EXPORT,
+    Placeholder.ERASE: Purpose.ERASE,
+    Placeholder.ADDRESS: Purpose.ADDRESS,
+    Placeholder.NEVER_ASK: Purpose.NEVER_ASK,
 }
 _ONCE = frozenset({Purpose.EXPORT, Purpose.ERASE, Purpose.ADDRESS})
 _OF_MAILING = _ONCE | {Purpose.VIEW}

@@ -9,9 +9,9 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from publisher.core.errors import Refused
-from publisher.core.site_proof import PATH, RULE, Answer, Seen, proves
+from publisher.core.site_proof import PATH, RULE, ProofAnswer, SiteAnswer, proves
 from publisher.ports import Store
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 
 FACT = "public_url"
 """The fact that keeps the last answer, as JSON."""
@@ -22,17 +22,17 @@ _RESERVED = ("example", "invalid", "test", "example.com", "example.net", "exampl
 """Names that nobody's site has, and those below them (RFC 2606, RFC 6761): nobody is asked there."""
 
 
-def last_answer(store: Store) -> Seen | None:
+def last_answer(store: Store) -> ProofAnswer | None:
     """The last answer; None: it was never asked for."""
     try:
         kept = json.loads(store.fact(FACT) or "null")
         at = datetime.fromisoformat(kept["at"])
-        return Seen(url=kept["url"], at=at, answer=Answer(kept["answer"]), words=kept["words"])
+        return ProofAnswer(url=kept["url"], at=at, answer=SiteAnswer(kept["answer"]), words=kept["words"])
     except (TypeError, KeyError, ValueError):
         return None
 
 
-def leads_elsewhere(parts: Parts, now: datetime) -> Refused | None:
+def leads_elsewhere(parts: Deps, now: datetime) -> Refused | None:
     """Why links in mails would lead to another site; None: they do not, nobody can tell, or it was forced.
     Asks who answers at web.public_url where that is not known of today, and keeps the answer. Where mail does
     not leave, nothing is asked.
@@ -46,27 +46,29 @@ def leads_elsewhere(parts: Parts, now: datetime) -> Refused | None:
         parts.store.keep_fact(FACT, json.dumps(kept))
         problem = [f"{SETTING}: {seen.words}"] if seen.words else []
         parts.store.set_problems("public url", problem, now)
-    if seen.answer is not Answer.OTHER or RULE in parts.forced:
+    if seen.answer is not SiteAnswer.OTHER or RULE in parts.forced:
         return None
     what = f"no mail is sent, for its links would be dead: {seen.words}"
     do = f"set it to where this Publisher is reached, or `publisher publish --force {RULE}`"
     return Refused(SETTING, what, do)
 
 
-def _asked(parts: Parts, now: datetime) -> Seen:
+def _asked(parts: Deps, now: datetime) -> ProofAnswer:
     url, challenge = parts.asks, parts.nonce()
     host = urlsplit(url).hostname or ""
     if f".{host}".endswith(tuple(f".{name}" for name in _RESERVED)):
         words = f"nobody answers at {url} ({host} is a name for examples, and no site's)"
-        return Seen(url=url, at=now, answer=Answer.NONE, words=words)
+        return ProofAnswer(url=url, at=now, answer=SiteAnswer.NONE, words=words)
     said = parts.web().ask(f"{url}{PATH}?challenge={challenge}", {host})
     if said.status == 0 or said.status == 429 or said.status >= 500:
-        return Seen(url=url, at=now, answer=Answer.NONE, words=f"nobody answers at {url} ({said.why})")
+        return ProofAnswer(
+            url=url, at=now, answer=SiteAnswer.NONE, words=f"nobody answers at {url} ({said.why})"
+        )
     if not proves(said.text, challenge, parts.ring()):
         words = f"another site answers at {url} ({said.why} for {url}{PATH})"
         if said.text.startswith("alive\n"):
             words = f"another Publisher answers at {url}: its secret is another, or its version older"
-        return Seen(url=url, at=now, answer=Answer.OTHER, words=words)
+        return ProofAnswer(url=url, at=now, answer=SiteAnswer.OTHER, words=words)
     ends = said.url.partition("?")[0].removesuffix(PATH)
     words = "" if ends == url else f"{url} redirects to {ends}, and one-click unsubscribes follow no redirect"
-    return Seen(url=url, at=now, answer=Answer.OURS, words=words)
+    return ProofAnswer(url=url, at=now, answer=SiteAnswer.OURS, words=words)

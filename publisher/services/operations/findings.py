@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from publisher.core.mail.lint.html import unreachable, unusable
 from publisher.core.patterns import lazy
-from publisher.core.posts.post import Parsed, Post, warned
-from publisher.core.publishing.log import Kind
+from publisher.core.posts.post import ParsedPost, Post, warned
+from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import Plan
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 from publisher.services.posts.assets import files_of
 from publisher.services.posts.rendered import faults_of, removed_of
 
@@ -36,7 +36,7 @@ class Finding:
         return f"{where}: {'' if self.error else 'warning: '}{self.reason}"
 
 
-def findings_of(parts: Parts, item: Parsed) -> list[Finding]:
+def findings_of(parts: Deps, item: ParsedPost) -> list[Finding]:
     """What its author is warned of: values that were passed over, template code that was left out, pictures
     and links that readers cannot use.
     """
@@ -58,21 +58,23 @@ def findings_of(parts: Parts, item: Parsed) -> list[Finding]:
     return [Finding(path=post.path, line=line, reason=reason, error=False) for line, reason in notes]
 
 
-def findings_of_changes(parts: Parts, made: Plan) -> Sequence[Finding]:
+def findings_of_changes(parts: Deps, made: Plan) -> Sequence[Finding]:
     """What authors are warned of in the posts that `made` brings to readers: once for each post, not whenever
     somebody looks. Posts that enter as backfill are not looked at: `check` tells.
     """
     if made.stops:
         return ()
-    told = (Kind.PUBLISHED, Kind.UPDATED, Kind.CORRECTED, Kind.RESTORED)
+    told = (LogKind.PUBLISHED, LogKind.UPDATED, LogKind.CORRECTED, LogKind.RESTORED)
     paths = sorted({c.post.path for c in made.changes if c.kind in told and not c.backfill})
     readings = parts.source().read_many(paths, {}) if paths else ()
     items = (reading.result for reading in readings)
-    found = (finding for item in items if isinstance(item, Parsed) for finding in findings_of(parts, item))
+    found = (
+        finding for item in items if isinstance(item, ParsedPost) for finding in findings_of(parts, item)
+    )
     return sorted(found, key=lambda finding: (finding.path, finding.line))
 
 
-def _address(parts: Parts, post: Post) -> Iterator[str]:
+def _address(parts: Deps, post: Post) -> Iterator[str]:
     """What is wrong with where its front matter sends readers."""
     if (why := unusable(post.url)) or (not unreachable(parts.site.url) and (why := unreachable(post.url))):
         yield f"its address {post.url[:80]!r} leads nowhere: {why}; correct it in the front matter"

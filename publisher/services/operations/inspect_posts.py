@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from publisher.core.mail.lint import Problem
-from publisher.core.posts.post import BadPost, Parsed, Post, Wait, reason_not, why_not
+from publisher.core.mail.lint import LintProblem
+from publisher.core.posts.post import BadPost, ParsedPost, Post, WaitReason, reason_not, why_not
 from publisher.core.publishing.ids import mint
 from publisher.core.publishing.plan import Plan
 from publisher.core.publishing.planner import make_plan
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 from publisher.services.operations.check_mails import mail_findings
 from publisher.services.operations.findings import Finding, findings_of
 from publisher.services.publishing.adoption import recovered
@@ -17,7 +17,7 @@ from publisher.services.publishing.scan import rules_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedPost:
     """One file: `why` says why it is not served ("" where it is). `post` is None for a bad post; `id` is
     the one it has in the log, or would get. `container` is as in core.posts.Parsed; `title` is as the
     author wrote it, or as it was found where front matter has none. `unread`: it is in another format.
@@ -33,7 +33,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckReport:
     """All findings, and how many posts are public, or wait, by why; `unread` are in other
     formats than those that are read.
     """
@@ -44,19 +44,19 @@ class Checked:
     unread: int
 
 
-def listed(parts: Parts, now: datetime) -> list[Listed]:
+def listed(parts: Deps, now: datetime) -> list[ListedPost]:
     """Every file in path order. Raises SourceError, StoreError."""
     items = list(parts.source().scan())
     ids, clashes = _ids(parts, items, now)
     found = [_listed(item, ids, clashes, now) for item in items]
     found += [
-        Listed(path=path, why=f"{name}, {_NOT_READ}", unread=True)
+        ListedPost(path=path, why=f"{name}, {_NOT_READ}", unread=True)
         for path, name in parts.source().unreadable()
     ]
     return sorted(found, key=lambda item: item.path)
 
 
-def checked(parts: Parts, now: datetime) -> Checked:
+def checked(parts: Deps, now: datetime) -> CheckReport:
     """What is wrong in the folder: bad posts, what was passed over, template code that is taken away; and
     in the mails that would be made of it. Raises SourceError, StoreError.
     """
@@ -69,12 +69,12 @@ def checked(parts: Parts, now: datetime) -> Checked:
     findings += [Finding(path=p, line=0, reason=reason, error=True) for p, reason in clashes.items()]
     if code := parts.source().unread():
         findings.append(Finding(path=code[0], line=0, reason=_unread(len(code) - 1), error=False))
-    parsed = [item for item in items if isinstance(item, Parsed)]
+    parsed = [item for item in items if isinstance(item, ParsedPost)]
     waits = [why_not(item.post, now) for item in parsed]
-    return Checked(
+    return CheckReport(
         findings=(*sorted(findings, key=lambda f: (f.path, f.line)), *_mails(parts, parsed, made, now)),
         public=waits.count(None),
-        waiting={wait: waits.count(wait) for wait in Wait},
+        waiting={wait: waits.count(wait) for wait in WaitReason},
         unread=len(unread),
     )
 
@@ -99,28 +99,30 @@ def _unread(others: int) -> str:
     return f"is code, which is never run{more}; write what it says of posts as JSON, or in posts.defaults"
 
 
-def _mails(parts: Parts, items: list[Parsed], made: Plan, now: datetime) -> Iterator[Finding]:
+def _mails(parts: Deps, items: list[ParsedPost], made: Plan, now: datetime) -> Iterator[Finding]:
     """What the lint says of each list's mails; rules in `parts.forced` are no errors."""
     if parts.lists and not parts.site.postal_address:
         reason = "site.postal_address is empty: many countries ask for one in mail to many readers"
         yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
     for name, found in mail_findings(parts, items, made, now):
-        error = not isinstance(found, Problem) or (found.error and found.rule.value not in parts.forced)
+        error = not isinstance(found, LintProblem) or (found.error and found.rule.value not in parts.forced)
         yield Finding(path=name, line=0, reason=str(found), error=error)
 
 
-def _ids(parts: Parts, items: list[Parsed | BadPost], now: datetime) -> tuple[dict[str, str], dict[str, str]]:
+def _ids(
+    parts: Deps, items: list[ParsedPost | BadPost], now: datetime
+) -> tuple[dict[str, str], dict[str, str]]:
     """By path: the ids of posts that have one or would get it, and why others cannot enter the log."""
     plan, clashes = _foreseen(parts, items, now)
-    ids = {item.post.path: mint(item.post, parts.naming) for item in items if isinstance(item, Parsed)}
+    ids = {item.post.path: mint(item.post, parts.naming) for item in items if isinstance(item, ParsedPost)}
     ids |= {change.post.path: change.id for change in plan.changes}
     ids |= {entry.post.path: entry.id for entry in parts.store.known()}
     return ids | {move.new: move.id for move in plan.renamed}, clashes
 
 
-def _foreseen(parts: Parts, items: list[Parsed | BadPost], now: datetime) -> tuple[Plan, dict[str, str]]:
+def _foreseen(parts: Deps, items: list[ParsedPost | BadPost], now: datetime) -> tuple[Plan, dict[str, str]]:
     """What a publish would do with these files, and, by path, why others cannot enter the log."""
-    posts = [item.post for item in items if isinstance(item, Parsed)]
+    posts = [item.post for item in items if isinstance(item, ParsedPost)]
     bad = [item for item in items if isinstance(item, BadPost)]
     head = parts.store.head()
     rules, told = rules_of(parts, now), recovered(parts, head)
@@ -128,25 +130,29 @@ def _foreseen(parts: Parts, items: list[Parsed | BadPost], now: datetime) -> tup
     return plan, {b.path: b.reason for b in plan.bad if b not in bad}
 
 
-def _listed(item: Parsed | BadPost, ids: dict[str, str], clashes: dict[str, str], now: datetime) -> Listed:
+def _listed(
+    item: ParsedPost | BadPost, ids: dict[str, str], clashes: dict[str, str], now: datetime
+) -> ListedPost:
     if isinstance(item, BadPost):
-        return Listed(path=item.path, why=f"line {item.line}: {item.reason}" if item.line else item.reason)
+        return ListedPost(
+            path=item.path, why=f"line {item.line}: {item.reason}" if item.line else item.reason
+        )
     post = item.post
     why = _why(post, now) or clashes.get(post.path, "")
     title = item.title or post.title
-    return Listed(
+    return ListedPost(
         path=post.path, why=why, id=ids[post.path], post=post, container=item.container, title=title
     )
 
 
 def _why(post: Post, now: datetime) -> str:
-    if why_not(post, now) is Wait.FUTURE:
+    if why_not(post, now) is WaitReason.FUTURE:
         due = post.due.astimezone(UTC) if post.due else now
         return f"waits for {due:%Y-%m-%dT%H:%M:%SZ}"
     return reason_not(post, now)
 
 
-def _findings(parts: Parts, item: Parsed | BadPost, lost: Collection[str]) -> list[Finding]:
+def _findings(parts: Deps, item: ParsedPost | BadPost, lost: Collection[str]) -> list[Finding]:
     """A file that is empty is an error once it has been so for a while and had been published."""
     if isinstance(item, BadPost):
         error = not item.empty or item.path in lost

@@ -5,19 +5,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from publisher.core.delivery.holds import Declined, Order, Standing
-from publisher.core.delivery.mailing import ASSUMED, Cause, InDoubt, Mailing, MailingKind, Result
+from publisher.core.delivery.holds import Declined, MailingCommand, MailingStatus
+from publisher.core.delivery.mailing import (
+    ASSUMED,
+    DeliveryResult,
+    InDoubt,
+    Mailing,
+    MailingKind,
+    TransitionCause,
+)
 from publisher.core.errors import Refused, UsageError
-from publisher.core.mail.message import Place
+from publisher.core.mail.message import Placeholder
 from publisher.core.mail.mime import freeze
 from publisher.services.delivery import outcomes
 from publisher.services.delivery.unknown_outcomes import decide, doubts
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_of, judged
 from publisher.services.digests.withdrawn_posts import without_withdrawn
 
 
-def find(parts: Parts, id: int) -> Mailing:
+def find(parts: Deps, id: int) -> Mailing:
     """The mailing of that id, counted. Raises UsageError: there is none."""
     found = parts.store.mailing(id)
     if found is None:
@@ -25,12 +32,14 @@ def find(parts: Parts, id: int) -> Mailing:
     return found
 
 
-def order(parts: Parts, id: int, wish: Order, now: datetime, *, count_refusals: bool = False) -> Standing:
+def order(
+    parts: Deps, id: int, wish: MailingCommand, now: datetime, *, count_refusals: bool = False
+) -> MailingStatus:
     """Carries out an order at once, also while another process sends; what held the mailing because too many
     refused it then counts, or not. What lets it go makes it anew where a post in it was withdrawn. Raises
     Refused, UsageError.
     """
-    if wish in (Order.APPROVE, Order.RESUME):
+    if wish in (MailingCommand.APPROVE, MailingCommand.RESUME):
         without_withdrawn(parts, id, now)
     answer = parts.store.order(id, wish, now, count_refusals=count_refusals)
     if answer is None:
@@ -41,7 +50,7 @@ def order(parts: Parts, id: int, wish: Order, now: datetime, *, count_refusals: 
     return answer
 
 
-def doubts_of(parts: Parts, id: int, addresses: Sequence[str]) -> list[InDoubt]:
+def doubts_of(parts: Deps, id: int, addresses: Sequence[str]) -> list[InDoubt]:
     """Those of them to these addresses. Raises UsageError: nothing to one of them is in doubt."""
     found = [doubt for doubt in doubts(parts, id) if doubt.address in addresses]
     for address in addresses:
@@ -52,27 +61,27 @@ def doubts_of(parts: Parts, id: int, addresses: Sequence[str]) -> list[InDoubt]:
     return found
 
 
-def resolve(parts: Parts, chosen: Iterable[InDoubt], *, resend: bool, now: datetime) -> int:
+def resolve(parts: Deps, chosen: Iterable[InDoubt], *, resend: bool, now: datetime) -> int:
     """Arrow j: those in doubt are sent again under the same Message-ID, without posts that were withdrawn
     since, or taken for accepted. Raises Refused: the mail cannot be made without such a post.
     """
-    cause = Cause.RESEND if resend else Cause.ASSUME
+    cause = TransitionCause.RESEND if resend else TransitionCause.ASSUME
     words = "to be sent again by the operator" if resend else ASSUMED
 
     made: set[int] = set()
 
-    def decided(doubt: InDoubt) -> Result:
+    def decided(doubt: InDoubt) -> DeliveryResult:
         if resend and doubt.mailing not in made:
             without_withdrawn(parts, doubt.mailing, now)
             made.add(doubt.mailing)
         reply = words + (f"; before: {doubt.reply}" if doubt.reply else "")
-        return Result(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=reply[:500])
+        return DeliveryResult(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=reply[:500])
 
     return decide(parts, map(decided, chosen), now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class RebuildProof:
     """What a rebuild of one cohort showed: the SHA-256 of its frozen bytes, places by their names, and what
     differs from that; empty where nothing does.
     """
@@ -82,7 +91,7 @@ class Proof:
     differs: str = ""
 
 
-def verify(parts: Parts, mailing: Mailing) -> Iterator[Proof]:
+def verify(parts: Deps, mailing: Mailing) -> Iterator[RebuildProof]:
     """Whether what is frozen is whole, and today's posts, templates and settings make the same bytes again.
 
     A confirmation is not rendered again: its content is no post's. Raises StoreError: segments are gone.
@@ -91,14 +100,14 @@ def verify(parts: Parts, mailing: Mailing) -> Iterator[Proof]:
         segments = parts.store.segments(mailing.id, cohort)
         seen = hashlib.sha256()
         for segment in segments:
-            seen.update(f"[{segment.value}]".encode() if isinstance(segment, Place) else segment)
+            seen.update(f"[{segment.value}]".encode() if isinstance(segment, Placeholder) else segment)
         again = _again(parts, mailing, posts, language, own=cohort > 1)
         differs = "" if again is None else _difference(freeze(segments)[0], again)
-        yield Proof(cohort=cohort, sha256=seen.hexdigest(), differs=differs)
+        yield RebuildProof(cohort=cohort, sha256=seen.hexdigest(), differs=differs)
 
 
 def _again(
-    parts: Parts, mailing: Mailing, posts: Sequence[tuple[str, str]], language: str, *, own: bool
+    parts: Deps, mailing: Mailing, posts: Sequence[tuple[str, str]], language: str, *, own: bool
 ) -> tuple[str, ...] | None:
     spec = parts.list(mailing.list)
     if mailing.kind is not MailingKind.DIGEST or not posts:

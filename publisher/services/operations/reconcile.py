@@ -22,8 +22,9 @@ from publisher.core.delivery.reconciliation import (
     summary_of,
 )
 from publisher.core.subscribers.departures import Departure
-from publisher.services.deps import Parts
-from publisher.services.publishing.folder_snapshot import LastLook
+from publisher.services.delivery.unknown_outcomes import WHY
+from publisher.services.deps import Deps
+from publisher.services.publishing.folder_snapshot import SnapshotCache
 from publisher.services.publishing.publish import enter
 
 SEEN, HEAD, BEGUN = "journal_seen", "reconciled_head", "reconcile_begun"
@@ -32,11 +33,9 @@ reconcile is under way."""
 
 log = logging.getLogger(__name__)
 
-WHY = "the store was restored: it may have been sent after the backup"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behind:
+class StoreLag:
     """What the store does not know: how the files tell it, in a person's words."""
 
     departures: tuple[Departure, ...]
@@ -72,7 +71,7 @@ class Reconciled:
     moved: dict[str, int]
 
 
-def behind(parts: Parts, manifest: bytes | None) -> Behind | None:
+def behind(parts: Deps, manifest: bytes | None) -> StoreLag | None:
     """Whether the store lacks what the journal or public/manifest.json tell; None: it is up to date. A site
     without lists mails nobody, and is never behind.
     """
@@ -86,7 +85,7 @@ def behind(parts: Parts, manifest: bytes | None) -> Behind | None:
     if parts.store.head().baseline_at is None and not size and not _told(manifest, "last_mailing"):
         _begin(parts, head)
         return None
-    lacks = Behind(
+    lacks = StoreLag(
         departures=tuple(parts.store.lacking(told.departures)),
         started=tuple(start for start in told.started if start.mailing > last),
         log_head=head if head > max(parts.store.head().seq, int(parts.store.fact(HEAD) or 0)) else 0,
@@ -94,14 +93,14 @@ def behind(parts: Parts, manifest: bytes | None) -> Behind | None:
         sent=told.turn > parts.store.turn() or told.last_mailing > last,
         begun=bool(parts.store.fact(BEGUN)),
     )
-    if lacks != Behind(departures=(), started=(), log_head=0):
+    if lacks != StoreLag(departures=(), started=(), log_head=0):
         return lacks
     if new:
         parts.store.keep_fact(SEEN, str(size))
     return None
 
 
-def finish_departures(parts: Parts, lacks: Behind) -> None:
+def finish_departures(parts: Deps, lacks: StoreLag) -> None:
     """Does what was written down and not done: a crash came between, or the change is being made right now by
     another process, which finds it done. Nothing else happened since, so nothing is in doubt.
     """
@@ -110,14 +109,14 @@ def finish_departures(parts: Parts, lacks: Behind) -> None:
     log.info("departures replayed", extra={"departures": len(lacks.departures)})
 
 
-def _begin(parts: Parts, head: int) -> None:
+def _begin(parts: Deps, head: int) -> None:
     """A new store where nothing was ever mailed: feeds that stand already say what was published (see
     services.recovering), and there is nobody to mail it twice."""
     if head > int(parts.store.fact(HEAD) or 0):
         parts.store.keep_fact(HEAD, str(head))
 
 
-def reconcile(parts: Parts, lacks: Behind, manifest: bytes | None, now: datetime) -> Reconciled:
+def reconcile(parts: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime) -> Reconciled:
     """Brings the store up to what the files tell. Raises SourceError, StoreError, OutputError."""
     parts.store.keep_fact(BEGUN, now.isoformat())
     parts.reach("reconcile:begun")
@@ -145,36 +144,36 @@ def reconcile(parts: Parts, lacks: Behind, manifest: bytes | None, now: datetime
     return Reconciled(departures=len(departures), doubts=doubts, moved=moved)
 
 
-def _serve(parts: Parts, told: JournalSummary) -> dict[str, int]:
+def _serve(parts: Deps, told: JournalSummary) -> dict[str, int]:
     """Each mailing that was missed, in its order: what was public then enters the log, and its readers have
     had it.
     """
     moved: dict[str, int] = {}
     planning = [mailing.id for mailing in parts.store.unplanned()]
     for start in missed(told, _last(parts), planning):
-        enter(parts, start.at, LastLook(), None)
+        enter(parts, start.at, SnapshotCache(), None)
         readers = parts.store.served(start.list, start.at, parts.store.head().seq)
         moved[start.list] = moved.get(start.list, 0) + readers
     return moved
 
 
-def _stop_asking(parts: Parts, never: Mapping[str, datetime]) -> None:
+def _stop_asking(parts: Deps, never: Mapping[str, datetime]) -> None:
     """Mailboxes whose owners want no confirmation mail."""
     for mailbox, at in never.items():
         if not _wants_none(parts, mailbox):
             parts.store.never_ask(mailbox, (), at)
 
 
-def _wants_none(parts: Parts, mailbox: str) -> bool:
+def _wants_none(parts: Deps, mailbox: str) -> bool:
     asked = parts.store.asked_of(mailbox)
     return asked is not None and asked.never is not None
 
 
-def _last(parts: Parts) -> int:
+def _last(parts: Deps) -> int:
     return parts.store.next_mailing() - 1
 
 
-def _seen(parts: Parts) -> int:
+def _seen(parts: Deps) -> int:
     return int(parts.store.fact(SEEN) or 0)
 
 

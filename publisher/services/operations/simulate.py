@@ -12,18 +12,18 @@ from datetime import datetime, timedelta
 
 from publisher.core.delivery.mailing import Mailing
 from publisher.core.publishing.plan import Change
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 from publisher.services.digests.planner import Skipped, plan_mail
-from publisher.services.publishing.folder_snapshot import LastLook
+from publisher.services.digests.schedule import next_mail
+from publisher.services.publishing.folder_snapshot import SnapshotCache
 from publisher.services.publishing.publish import enter
-from publisher.services.subscribers.schedule import next_mail
 
 AGAIN = timedelta(minutes=10)
 """When something that is due and did not happen is tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
+class SimulatedEvent:
     """What happens at an instant: changes of the log, mailings planned, digests skipped for being too late,
     and why mail could not be made.
     """
@@ -36,14 +36,14 @@ class Happening:
 
 
 def simulate(
-    parts: Parts, start: datetime, end: datetime, every: timedelta | None = None
-) -> Iterator[Happening]:
+    parts: Deps, start: datetime, end: datetime, every: timedelta | None = None
+) -> Iterator[SimulatedEvent]:
     """Everything from `start` to `end`, both included, in order; `parts` are of the copy, and the folder of
     posts is taken to stay as it is. As `publisher run` does it; or with `every` as a timer does, that starts
     `publisher publish` at `start` and so often. Raises as a publish does: Refused where one would be stopped.
     """
     parts = replace(parts, run_is_active=lambda: every is None)
-    last, now, first = LastLook(), start, True
+    last, now, first = SnapshotCache(), start, True
     while now <= end:
         plan = enter(parts, now, last, None if first else ()).plan
         first, before = False, parts.store.next_mailing()
@@ -52,7 +52,9 @@ def simulate(
         made = (parts.store.mailing(id, counted=False) for id in range(before, parts.store.next_mailing()))
         mailings = tuple(mailing for mailing in made if mailing is not None)
         if plan.changes or mailings or problem or skipped:
-            yield Happening(at=now, changes=plan.changes, mailings=mailings, problem=problem, skipped=skipped)
+            yield SimulatedEvent(
+                at=now, changes=plan.changes, mailings=mailings, problem=problem, skipped=skipped
+            )
         if every is not None:
             now += every
             continue

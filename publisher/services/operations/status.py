@@ -4,10 +4,10 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
-from publisher.core.delivery.mailing import Mailing, MailingState, State
+from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
 from publisher.core.delivery.relay_quotas import DAY, HOUR, Quota, goes_on, used
-from publisher.core.delivery.throttling import SERVER, Pace, forecast, mailing_of
-from publisher.services.deps import Parts
+from publisher.core.delivery.throttling import SERVER, DeliveryRate, forecast, mailing_of
+from publisher.services.deps import Deps
 from publisher.services.digests.backlog import backlog
 from publisher.services.mail.public_url import last_answer
 from publisher.services.publishing.clock_checks import ahead_in_words, clock_behind
@@ -15,12 +15,12 @@ from publisher.services.publishing.clock_checks import ahead_in_words, clock_beh
 LATELY = timedelta(minutes=5)
 """How far back a rate looks."""
 
-_GOING = (State.CLAIMED, State.SENDING)
-_LEFT = (State.QUEUED, State.CLAIMED, State.SENDING)
+_GOING = (DeliveryState.CLAIMED, DeliveryState.SENDING)
+_LEFT = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING)
 
 
 def _sending(
-    mailing: Mailing, pace: Pace | None, now: datetime, last_turn: datetime | None
+    mailing: Mailing, pace: DeliveryRate | None, now: datetime, last_turn: datetime | None
 ) -> dict[str, Any]:
     """A mailing under way: {id, list, state, hold, hold_until, planned, left, per_second, ends_at,
     waits_until}. There is a rate only while something sends."""
@@ -42,7 +42,7 @@ def _sending(
     }
 
 
-def _stopped(parts: Parts, now: datetime) -> list[dict[str, Any]]:
+def _stopped(parts: Deps, now: datetime) -> list[dict[str, Any]]:
     """Domains where nothing is tried for a while: {domain, until, why}. What stops a mailing, or all, is its
     hold.
     """
@@ -51,7 +51,7 @@ def _stopped(parts: Parts, now: datetime) -> list[dict[str, Any]]:
     return [{"domain": g.scope, "until": g.until, "why": g.reply} for g in domains]
 
 
-def _relay(parts: Parts, quota: Quota, now: datetime) -> dict[str, Any]:
+def _relay(parts: Deps, quota: Quota, now: datetime) -> dict[str, Any]:
     """How much of a quota a relay has had, and when it takes more where it takes none now."""
     spent = parts.store.spent(quota.relay, now)
     return {
@@ -64,7 +64,7 @@ def _relay(parts: Parts, quota: Quota, now: datetime) -> dict[str, Any]:
     }
 
 
-def _public_url(parts: Parts) -> dict[str, Any] | None:
+def _public_url(parts: Deps) -> dict[str, Any] | None:
     """Who answered at web.public_url last: {url, answer, asked_at, words}; None: nobody was asked."""
     seen = last_answer(parts.store)
     if seen is None:
@@ -72,7 +72,7 @@ def _public_url(parts: Parts) -> dict[str, Any] | None:
     return {"url": seen.url, "answer": seen.answer, "asked_at": seen.at, "words": seen.words or None}
 
 
-def status(parts: Parts, now: datetime) -> dict[str, Any]:
+def status(parts: Deps, now: datetime) -> dict[str, Any]:
     """Log head, readers by state, what is due, what is queued or in doubt, and the last errors."""
     head = parts.store.head()
     wrong = clock_behind(parts.store, now)

@@ -11,9 +11,9 @@ from dataclasses import replace
 from publisher.core.digests.digest import DigestPost, Layout
 from publisher.core.posts.assets import NO_FILES, Placed
 from publisher.core.posts.post import Image, Post
-from publisher.core.publishing.log import Known
+from publisher.core.publishing.log import PublishedPost
 from publisher.ports import Markup
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 from publisher.services.posts.assets import files_of, image_of
 
 
@@ -69,14 +69,14 @@ NAMES = 20
 """Authors, and categories, that a mail names of a post."""
 
 
-def digest_post(parts: Parts, known: Known, body: str, layout: Layout) -> DigestPost:
+def digest_post(parts: Deps, known: PublishedPost, body: str, layout: Layout) -> DigestPost:
     """The whole post where mails show whole posts, else its summary. `body` is its source."""
     post = known.post
     key = ("post", known.id, post.revision, post.body_hash, post.extensions, post.assets, layout)
     return parts.kept.get(key, lambda: _made(parts, known, body, layout))
 
 
-def _made(parts: Parts, known: Known, body: str, layout: Layout) -> DigestPost:
+def _made(parts: Deps, known: PublishedPost, body: str, layout: Layout) -> DigestPost:
     post = known.post
     assert post.instant is not None  # noqa: S101  # what is in the log has passed the gate
     markup, files = parts.markup, files_of(parts, post)

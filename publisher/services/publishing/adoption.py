@@ -14,10 +14,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from publisher.core.errors import PublisherError, Refused
-from publisher.core.posts.post import Parsed, Post, Wait, why_not
+from publisher.core.posts.post import ParsedPost, Post, WaitReason, why_not
 from publisher.core.publishing.adoption import (
     Adoption,
-    Found,
+    MatchedEntry,
     OldEntry,
     OldFeed,
     adopt,
@@ -25,9 +25,9 @@ from publisher.core.publishing.adoption import (
     host_of,
     merged,
 )
-from publisher.core.publishing.log import Head
+from publisher.core.publishing.log import LogHead
 from publisher.core.publishing.recovery import Recovered
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 from publisher.services.feeds.feeds import feed_path
 
 PAGES = 200
@@ -55,10 +55,10 @@ class Proposal:
     derived: tuple[OldEntry, ...]
     entries: tuple[OldEntry, ...]
     renamed: Mapping[str, str]
-    refused: tuple[Found, ...]
+    refused: tuple[MatchedEntry, ...]
 
 
-def fetch(parts: Parts, source: str) -> Fetched:
+def fetch(parts: Deps, source: str) -> Fetched:
     """The feed at a URL with the older documents that it names, or in a file. Of a web page, the feed that
     it names. Raises Refused, OutputError.
     """
@@ -73,7 +73,7 @@ def fetch(parts: Parts, source: str) -> Fetched:
     return _followed(parts, source, parts.reader().feed(data, where), trusted)
 
 
-def _followed(parts: Parts, source: str, first: OldFeed, trusted: set[str]) -> Fetched:
+def _followed(parts: Deps, source: str, first: OldFeed, trusted: set[str]) -> Fetched:
     """The documents one after the other, as long as each names an older one; what was read stays read."""
     pages, seen, problem, older = [first], {source}, "", first.older
     while older and older not in seen and not problem:
@@ -90,13 +90,13 @@ def _followed(parts: Parts, source: str, first: OldFeed, trusted: set[str]) -> F
     return Fetched(source=source, title=first.title, pages=len(pages), entries=entries, problem=problem)
 
 
-def propose(parts: Parts, new: Sequence[OldEntry], now: datetime) -> Proposal:
+def propose(parts: Deps, new: Sequence[OldEntry], now: datetime) -> Proposal:
     """What these entries are here. Writes nothing. Raises SourceError, StoreError, SettingsError."""
-    posts = [item.post for item in parts.source().scan() if isinstance(item, Parsed)]
+    posts = [item.post for item in parts.source().scan() if isinstance(item, ParsedPost)]
     entries = merged([*parts.adoptions.entries(), *new])
     entries = [entry for entry in entries if not entry.derived]
     seen = [post for post in posts if why_not(post, now) is None]
-    later = [post for post in posts if why_not(post, now) in (Wait.FUTURE, Wait.EXPIRED)]
+    later = [post for post in posts if why_not(post, now) in (WaitReason.FUTURE, WaitReason.EXPIRED)]
     adoption = _adopt(entries, seen, later)
     taken = {found.post.path for found in adoption.found}
     derived = derive(adoption.found, [p for p in seen if p.path not in taken and _was_there(p, adoption)])
@@ -112,7 +112,7 @@ def propose(parts: Parts, new: Sequence[OldEntry], now: datetime) -> Proposal:
     )
 
 
-def carry_out(parts: Parts, proposal: Proposal) -> None:
+def carry_out(parts: Deps, proposal: Proposal) -> None:
     """Writes the file, then the log; done again it changes nothing. Raises OutputError, StoreError."""
     if list(parts.adoptions.entries()) != list(proposal.entries):
         parts.adoptions.save(proposal.entries)
@@ -151,8 +151,8 @@ def _was_there(post: Post, adoption: Adoption) -> bool:
 
 
 def _renamed(
-    parts: Parts, found: Sequence[Found], derived: Sequence[OldEntry]
-) -> tuple[dict[str, str], tuple[Found, ...]]:
+    parts: Deps, found: Sequence[MatchedEntry], derived: Sequence[OldEntry]
+) -> tuple[dict[str, str], tuple[MatchedEntry, ...]]:
     """The posts of the log that get another id, and the entries whose id is another post's."""
     known = parts.store.known()
     ids = {k.id: k.post.path for k in known}
@@ -174,7 +174,7 @@ DOCUMENTS = 10_000
 """How many archive documents are followed."""
 
 
-def recovered(parts: Parts, head: Head) -> Recovered:
+def recovered(parts: Deps, head: LogHead) -> Recovered:
     """What the feeds that stand under public/ say, archives and all; nothing where none stands, or the store
     has a baseline: then it is the store that knows."""
     if head.baseline_at is not None:
@@ -184,7 +184,7 @@ def recovered(parts: Parts, head: Head) -> Recovered:
     return Recovered([entry for feed in feeds for entry in feed])
 
 
-def _paths(parts: Parts) -> Iterable[str]:
+def _paths(parts: Deps) -> Iterable[str]:
     """One document for each feed that is not split: the best of its formats that stands."""
     for spec in parts.feeds:
         if getattr(spec, "split_by", None):
@@ -194,7 +194,7 @@ def _paths(parts: Parts) -> Iterable[str]:
         yield from [path for path in there if parts.shelf.standing(path)][:1]
 
 
-def _history(parts: Parts, path: str) -> list[OldEntry]:
+def _history(parts: Deps, path: str) -> list[OldEntry]:
     """A feed's entries in the order of first publication: the oldest archive first, each from its end."""
     pages: list[OldFeed] = []
     seen: set[str] = set()
@@ -209,7 +209,7 @@ def _history(parts: Parts, path: str) -> list[OldEntry]:
     return [entry for page in reversed(pages) for entry in reversed(page.entries)]
 
 
-def _read(parts: Parts, path: str) -> OldFeed | None:
+def _read(parts: Deps, path: str) -> OldFeed | None:
     data = parts.shelf.read(path)
     try:
         return parts.reader().feed(data, path) if data else None

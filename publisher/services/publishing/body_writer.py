@@ -10,7 +10,7 @@ BATCH = 4_000_000
 """Characters of bodies that are written at once; twice as many are held."""
 
 
-class Keeper(AbstractContextManager["Keeper"]):
+class BodyWriter(AbstractContextManager["BodyWriter"]):
     """Stores the bodies it is given; when its block ends, all are. Raises StoreError, OutputError there or
     when it is given more.
     """

@@ -5,8 +5,8 @@ from datetime import datetime
 from publisher.core.errors import ClockBehind
 from publisher.core.times import (
     LEEWAY,
-    Behind,
-    Cause,
+    AheadCause,
+    ClockLag,
     LogAhead,
     accepted,
     behind,
@@ -25,7 +25,7 @@ def log_ahead(store: Store) -> LogAhead | None:
     return log_ahead_from(store.fact(LOG_AHEAD))
 
 
-def clock_behind(store: Store, now: datetime) -> Behind | None:
+def clock_behind(store: Store, now: datetime) -> ClockLag | None:
     """Whether a clock that shows `now` is wrong; None: it may be believed."""
     last = store.last_entry()
     if behind(now, last, None) is None:
@@ -46,14 +46,14 @@ def may_write(store: Store, zone: str, now: datetime, real: datetime) -> None:
         store.keep_fact(LOG_AHEAD, new.to_text() if new else "")
 
 
-def _refused(wrong: Behind, zone: str, *, given: bool) -> ClockBehind:
+def _refused(wrong: ClockLag, zone: str, *, given: bool) -> ClockBehind:
     if given:
         return ClockBehind("--at", wrong.in_words(zone), "nothing was changed; give a later time")
     do = "nothing was changed; set the clock, or accept it as it is with `publisher reconcile --clock`"
     return ClockBehind("clock", wrong.in_words(zone), do)
 
 
-def accept(store: Store, now: datetime) -> Behind | None:
+def accept(store: Store, now: datetime) -> ClockLag | None:
     """Takes the clock for right; returns what it was behind, None if it was not."""
     wrong, last = clock_behind(store, now), store.last_entry()
     if wrong is None or last is None:
@@ -70,7 +70,7 @@ def stays_ahead(store: Store, now: datetime) -> bool:
     if head is None or head <= now or clock_behind(store, now) is not None:
         return False
     ahead = log_ahead(store)
-    return ahead is None or ahead.cause is Cause.PRETENDED
+    return ahead is None or ahead.cause is AheadCause.PRETENDED
 
 
 def ahead_in_words(store: Store, zone: str, now: datetime) -> str:
@@ -79,7 +79,7 @@ def ahead_in_words(store: Store, zone: str, now: datetime) -> str:
     if ahead is None or now >= ahead.until:
         return ""
     until = in_zone(ahead.until, zone)
-    if ahead.cause is Cause.PRETENDED:
+    if ahead.cause is AheadCause.PRETENDED:
         why = "because a command was run with --at: what it published stays, and is not mailed again"
     else:
         why = "because it was written while the clock was wrong"

@@ -14,12 +14,12 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from publisher.core.posts.post import BadPost, FileStat
-from publisher.core.publishing.incremental import Memory, Readings
+from publisher.core.publishing.incremental import IndexUpdate, Readings
 from publisher.ports import Source, Store
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 
 
-class Look:
+class FolderSnapshot:
     """What a look found. `here` are the files of the folder and `seen` the remembered ones, by path; `odd`
     the paths where these differ, `wrong` what cannot be read. `rules` name how files are read.
     """
@@ -56,7 +56,7 @@ class Look:
         self._compare(looked)
         return source.fingerprint(self._paths) == self.rules
 
-    def remembered(self, memory: Memory, count: int) -> bool:
+    def remembered(self, memory: IndexUpdate, count: int) -> bool:
         """What was odd is remembered now, as the `count`th memory of the store. False: another process has
         remembered something too, and this look is of no more use.
         """
@@ -103,22 +103,22 @@ class Look:
                 self.odd.add(path)
 
 
-class LastLook:
+class SnapshotCache:
     """The last look of a process that stays; every other look begins with a full one."""
 
     def __init__(self) -> None:
-        self._look: Look | None = None
+        self._look: FolderSnapshot | None = None
 
-    def look(self, source: Source, store: Store, named: Collection[str] | None) -> Look:
+    def look(self, source: Source, store: Store, named: Collection[str] | None) -> FolderSnapshot:
         """The folder as it is now. `named` are all paths that may have changed since the last look; None:
         nobody knows. Raises SourceError, StoreError: then nothing is kept.
         """
         look, self._look = self._look, None
         if look is None or named is None or not look.again(source, store, named):
-            look = Look(source, store)
+            look = FolderSnapshot(source, store)
         return look
 
-    def keep(self, look: Look) -> None:
+    def keep(self, look: FolderSnapshot) -> None:
         """The next look may build on this one: all that was found has been dealt with, or is still odd."""
         self._look = look
 
@@ -127,7 +127,7 @@ READER = "reader"
 """The fact that says which version of the reader made the last publish."""
 
 
-def readings_of(parts: Parts, hashes: Mapping[str, str]) -> Readings:
+def readings_of(parts: Deps, hashes: Mapping[str, str]) -> Readings:
     """What `core.publishing.rereading` asks. `hashes` are of the bytes of the files at hand, by path; ""
     where a file could not be read. Raises StoreError.
     """
@@ -141,13 +141,13 @@ def readings_of(parts: Parts, hashes: Mapping[str, str]) -> Readings:
     )
 
 
-def keep_reader(parts: Parts) -> None:
+def keep_reader(parts: Deps) -> None:
     """The next publish is by this version, or a later one."""
     if parts.store.fact(READER) != parts.source().version:
         parts.store.keep_fact(READER, parts.source().version)
 
 
-def _passed_over(parts: Parts, hashes: Mapping[str, str]) -> frozenset[str]:
+def _passed_over(parts: Deps, hashes: Mapping[str, str]) -> frozenset[str]:
     """The files that the version before had with the same bytes and hid, or refused at its last publish."""
     remembered = parts.store.unpublished(list(hashes))
     hidden = {

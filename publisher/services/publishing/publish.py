@@ -12,21 +12,27 @@ from datetime import datetime
 
 from publisher.core.errors import Refused
 from publisher.core.posts.post import Post
-from publisher.core.publishing.guards import NO_ANSWERS, Answers, Guard, ways_out
-from publisher.core.publishing.incremental import Memory
-from publisher.core.publishing.log import Head, Known
-from publisher.core.publishing.plan import Held, Plan
-from publisher.services.deps import Parts
+from publisher.core.publishing.guards import NO_ANSWERS, Guard, HeldFileAnswers, ways_out
+from publisher.core.publishing.incremental import IndexUpdate
+from publisher.core.publishing.log import LogHead, PublishedPost
+from publisher.core.publishing.plan import HoldReason, Plan
+from publisher.services.deps import Deps
 from publisher.services.feeds.documents import write
 from publisher.services.feeds.feed_pages import feed_pages
 from publisher.services.feeds.feed_views import feed_views
 from publisher.services.feeds.feeds import current, feed_documents
 from publisher.services.feeds.home_page import home_page
-from publisher.services.feeds.post_pages import OWNED, moved_pages, only_pages, places_of, post_pages
+from publisher.services.feeds.post_pages import (
+    OWNED,
+    asset_documents,
+    moved_pages,
+    only_pages,
+    places_of,
+    post_pages,
+)
 from publisher.services.feeds.redirects import follow, learn_addresses, settle_pages, settle_redirects
-from publisher.services.posts.assets import asset_documents
-from publisher.services.publishing.folder_snapshot import LastLook, Look, keep_reader
-from publisher.services.publishing.scan import Gathered, gather, keep_rules
+from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache, keep_reader
+from publisher.services.publishing.scan import ScanResult, keep_rules, scan_folder
 
 NEXT_POST = "next_post"
 """The fact of when the next known post becomes public: an ISO instant, or ""."""
@@ -37,19 +43,19 @@ class Published:
     """What a publish did: the plan it carried out, the log's head after it, and the documents rewritten."""
 
     plan: Plan
-    head: Head
+    head: LogHead
     written: tuple[str, ...]
 
 
 def publish(
-    parts: Parts,
+    parts: Deps,
     now: datetime,
     *,
     backfill: bool = False,
     expect: str | None = None,
     meant: frozenset[Guard] = frozenset(),
-    answers: Answers = NO_ANSWERS,
-    last: LastLook | None = None,
+    answers: HeldFileAnswers = NO_ANSWERS,
+    last: SnapshotCache | None = None,
     named: Collection[str] | None = None,
 ) -> Published:
     """Brings log and documents up to `now`. With `expect`, only if the plan's hash is still that one. What
@@ -59,30 +65,30 @@ def publish(
     Raises Refused (plan changed, or the churn guard), UsageError (answers about other files), Conflict,
     SourceError, StoreError, OutputError.
     """
-    last = last or LastLook()
+    last = last or SnapshotCache()
     gathered = enter(parts, now, last, named, backfill=backfill, expect=expect, meant=meant, answers=answers)
     plan = gathered.plan
     parts.store.set_problems("posts", [str(b) for b in plan.bad], now)
-    parts.store.set_problems("held posts", [str(h) for h in plan.held if h.why is Held.AMBIGUOUS], now)
+    parts.store.set_problems("held posts", [str(h) for h in plan.held if h.why is HoldReason.AMBIGUOUS], now)
     _foretell(parts, plan)
     written = _documents(parts, now, gathered.page_only)
     return Published(plan=plan, head=parts.store.head(), written=written)
 
 
 def enter(
-    parts: Parts,
+    parts: Deps,
     now: datetime,
-    last: LastLook,
+    last: SnapshotCache,
     named: Collection[str] | None,
     *,
     backfill: bool = False,
     expect: str | None = None,
     meant: frozenset[Guard] = frozenset(),
-    answers: Answers = NO_ANSWERS,
-) -> Gathered:
+    answers: HeldFileAnswers = NO_ANSWERS,
+) -> ScanResult:
     """Brings the log, and what is remembered of files, up to `now`; as in `publish`."""
     look = last.look(parts.source(), parts.store, named)
-    gathered = gather(parts, now, look, backfill=backfill, meant=meant, answers=answers, keep=True)
+    gathered = scan_folder(parts, now, look, backfill=backfill, meant=meant, answers=answers, keep=True)
     plan = gathered.plan
     _check(plan, expect)
     parts.reach("publish:planned")
@@ -98,22 +104,22 @@ def enter(
     return gathered
 
 
-def _remember(parts: Parts, look: Look, memory: Memory) -> bool:
+def _remember(parts: Deps, look: FolderSnapshot, memory: IndexUpdate) -> bool:
     """Whether `look` still is what the store remembers."""
     return memory.nothing or look.remembered(memory, parts.store.remember(memory))
 
 
-def _foretell(parts: Parts, plan: Plan) -> None:
+def _foretell(parts: Deps, plan: Plan) -> None:
     """Keeps when the next post is due for whoever serves: caches must not keep a document past it."""
     next_at = plan.next_at.isoformat() if plan.next_at else ""
     if parts.store.fact(NEXT_POST) != next_at:
         parts.store.keep_fact(NEXT_POST, next_at)
 
 
-def _documents(parts: Parts, now: datetime, page_only: Sequence[Post]) -> tuple[str, ...]:
+def _documents(parts: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[str, ...]:
     """Pages and assets before the feeds that speak of them."""
     moved = follow(parts)
-    known: Sequence[Known] = parts.store.known() if parts.pages else ()
+    known: Sequence[PublishedPost] = parts.store.known() if parts.pages else ()
     live = [k for k in known if k.live]
     shown = [*live, *only_pages(parts, page_only)]
     places, problems = places_of(shown)

@@ -5,25 +5,25 @@ They are read only where a plan has both; any other publish costs nothing more.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from publisher.core.posts.post import Parsed, Post
+from publisher.core.posts.post import ParsedPost, Post
 from publisher.core.publishing.body_similarity import (
-    Text,
-    Verdict,
+    RenameVerdict,
+    ShingledText,
     candidates,
     like_a_series,
     text_of,
     verdict,
 )
-from publisher.core.publishing.log import Kind, Known
+from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.core.publishing.matching import Verdicts, has_text, kept_only_its_body
 from publisher.core.publishing.plan import Plan, of_kind
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 
 NEARBY = 1000
 """How many posts on either side in the log are asked whether they are of the same series."""
 
 
-def verdicts_of(parts: Parts, plan: Plan, known: Sequence[Known], posts: Sequence[Post]) -> Verdicts:
+def verdicts_of(parts: Deps, plan: Plan, known: Sequence[PublishedPost], posts: Sequence[Post]) -> Verdicts:
     """What the bodies say of each pair that `plan`, made of `known` and `posts` without them, left open or
     decided by an equal body alone. Raises SourceError, StoreError.
     """
@@ -32,7 +32,7 @@ def verdicts_of(parts: Parts, plan: Plan, known: Sequence[Known], posts: Sequenc
     by_id = {k.id: k for k in known}
     weak = {p.path for p in posts if p.path in moved and kept_only_its_body(p, by_id[moved[p.path]].post)}
     strong = {id for path, id in moved.items() if path not in weak}
-    new = {change.post.path for change in of_kind(plan, Kind.PUBLISHED)} | weak
+    new = {change.post.path for change in of_kind(plan, LogKind.PUBLISHED)} | weak
     fresh = [post for post in posts if post.path in new and has_text(post)]
     vanished = [k for k in known if k.post.path not in paths and k.id not in strong and has_text(k.post)]
     pairs = list(candidates(vanished, fresh))
@@ -50,7 +50,7 @@ def verdicts_of(parts: Parts, plan: Plan, known: Sequence[Known], posts: Sequenc
     close = [
         (k, post, texts)
         for k, post, texts in open_pairs
-        if verdict(k.post, post, texts, crowded=False) is not Verdict.OTHER
+        if verdict(k.post, post, texts, crowded=False) is not RenameVerdict.OTHER
     ]
     crowded = _crowded(parts, close, old_texts, new_texts)
     return {
@@ -59,26 +59,26 @@ def verdicts_of(parts: Parts, plan: Plan, known: Sequence[Known], posts: Sequenc
     }
 
 
-def _old_texts(parts: Parts, olds: Mapping[str, Known]) -> dict[str, Text]:
+def _old_texts(parts: Deps, olds: Mapping[str, PublishedPost]) -> dict[str, ShingledText]:
     bodies = parts.store.bodies({k.post.body_hash for k in olds.values()})
     return {id: text_of(bodies[k.post.body_hash]) for id, k in olds.items() if k.post.body_hash in bodies}
 
 
-def _new_texts(parts: Parts, news: Mapping[str, Post]) -> dict[str, Text]:
+def _new_texts(parts: Deps, news: Mapping[str, Post]) -> dict[str, ShingledText]:
     """As the store has them, where this publish keeps bodies; else from the files."""
     bodies = parts.store.bodies({post.body_hash for post in news.values()})
     texts = {path: text_of(bodies[p.body_hash]) for path, p in news.items() if p.body_hash in bodies}
     for reading in parts.source().read_many([path for path in news if path not in texts], {}):
-        if isinstance(reading.result, Parsed):
+        if isinstance(reading.result, ParsedPost):
             texts[reading.stat.path] = text_of(reading.result.body)
     return texts
 
 
 def _crowded(
-    parts: Parts,
-    close: Sequence[tuple[Known, Post, tuple[Text, Text]]],
-    old_texts: Mapping[str, Text],
-    new_texts: Mapping[str, Text],
+    parts: Deps,
+    close: Sequence[tuple[PublishedPost, Post, tuple[ShingledText, ShingledText]]],
+    old_texts: Mapping[str, ShingledText],
+    new_texts: Mapping[str, ShingledText],
 ) -> set[tuple[str, str]]:
     """The pairs whose new body is of one template with a third one: of another vanished post, of another new
     file, or of a post near the old one in the log.
@@ -95,7 +95,7 @@ def _crowded(
     return found
 
 
-def _nearby(parts: Parts, k: Known) -> Iterator[Text]:
+def _nearby(parts: Deps, k: PublishedPost) -> Iterator[ShingledText]:
     for id, body in parts.store.bodies_near(k.first_seq, NEARBY):
         if id != k.id:
             yield text_of(body)

@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from publisher.core.errors import UsageError
-from publisher.core.posts.post import BadPost, FileStat, Post, Wait, why_not
-from publisher.core.publishing.guards import NO_ANSWERS, Answers, Guard
+from publisher.core.posts.post import BadPost, FileStat, Post, WaitReason, why_not
+from publisher.core.publishing.guards import NO_ANSWERS, Guard, HeldFileAnswers
 from publisher.core.publishing.ids import Naming
-from publisher.core.publishing.incremental import Memory, Names, as_published, names_of, settled
-from publisher.core.publishing.log import Kind, Known
+from publisher.core.publishing.incremental import IndexUpdate, PostKeys, as_published, names_of, unchanged
+from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.core.publishing.plan import Plan, Rules, of_kind
 from publisher.core.publishing.planner import make_plan
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 from publisher.services.publishing.adoption import recovered
-from publisher.services.publishing.body_writer import Keeper
+from publisher.services.publishing.body_writer import BodyWriter
 from publisher.services.publishing.clock_checks import stays_ahead
-from publisher.services.publishing.folder_snapshot import Look, readings_of
+from publisher.services.publishing.folder_snapshot import FolderSnapshot, readings_of
 from publisher.services.publishing.renames import verdicts_of
 
 AUTHORITY = "id_authority"
@@ -32,12 +32,12 @@ AUTHORITY = "id_authority"
 
 
 def rules_of(
-    parts: Parts,
+    parts: Deps,
     now: datetime,
     *,
     backfill: bool = False,
     meant: frozenset[Guard] = frozenset(),
-    answers: Answers = NO_ANSWERS,
+    answers: HeldFileAnswers = NO_ANSWERS,
 ) -> Rules:
     """What make_plan needs to know of this site at `now`. Raises StoreError."""
     return Rules(
@@ -52,9 +52,9 @@ def rules_of(
     )
 
 
-def must_be_heeded(answers: Answers, plan: Plan) -> None:
+def must_be_heeded(answers: HeldFileAnswers, plan: Plan) -> None:
     """Raises UsageError: an answer is about a file that it says nothing of; nobody would notice otherwise."""
-    new = {change.post.path for change in of_kind(plan, Kind.PUBLISHED)}
+    new = {change.post.path for change in of_kind(plan, LogKind.PUBLISHED)}
     for path in sorted(answers.new - new):
         raise UsageError("--as-new", f"{path} is not a new post", "`publisher plan` names what is held")
     followed = {(move.old, move.new) for move in plan.renamed}
@@ -64,7 +64,7 @@ def must_be_heeded(answers: Answers, plan: Plan) -> None:
             raise UsageError("--as-rename", what, "`publisher plan` names what is held")
 
 
-def keep_rules(parts: Parts, rules: Rules) -> None:
+def keep_rules(parts: Deps, rules: Rules) -> None:
     """What the next plan is measured by."""
     if rules.authority_before != rules.naming.authority:
         parts.store.keep_fact(AUTHORITY, rules.naming.authority)
@@ -75,7 +75,7 @@ Read = tuple[FileStat, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gathered:
+class ScanResult:
     """A plan; what is to be remembered before it is carried out, and when it is. `page_only` are the posts
     that have a page and no part in the log, by path.
     """
@@ -83,8 +83,8 @@ class Gathered:
     plan: Plan
     page_only: Sequence[Post]
     rules: Rules
-    before: Memory
-    memory: Memory
+    before: IndexUpdate
+    memory: IndexUpdate
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,9 +93,9 @@ class _Found:
     are the last good versions of posts that are page only and cannot be read now; of others the log has them.
     """
 
-    look: Look
+    look: FolderSnapshot
     posts: dict[str, Post] = field(default_factory=dict[str, Post])
-    known: dict[str, Known] = field(default_factory=dict[str, Known])
+    known: dict[str, PublishedPost] = field(default_factory=dict[str, PublishedPost])
     bad: list[BadPost] = field(default_factory=list[BadPost])
     read: dict[str, Read] = field(default_factory=dict[str, Read])
     hashes: dict[str, str] = field(default_factory=dict[str, str])
@@ -108,22 +108,22 @@ class _Found:
         return path in self.touched or self.look.same(path)
 
 
-def gather(
-    parts: Parts,
+def scan_folder(
+    parts: Deps,
     now: datetime,
-    look: Look | None = None,
+    look: FolderSnapshot | None = None,
     *,
     backfill: bool = False,
     meant: frozenset[Guard] = frozenset(),
-    answers: Answers = NO_ANSWERS,
+    answers: HeldFileAnswers = NO_ANSWERS,
     keep: bool = False,
-) -> Gathered:
+) -> ScanResult:
     """Reads what changed in the folder, and decides. With `keep` bodies are stored while they are read;
     without it nothing is written. `look` is one taken just now. `answers` are the author's to what
     was held. Raises SourceError, StoreError; UsageError: answers about other files.
     """
     rules = rules_of(parts, now, backfill=backfill, meant=meant, answers=answers)
-    look = look or Look(parts.source(), parts.store)
+    look = look or FolderSnapshot(parts.source(), parts.store)
     found = _Found(look=look)
     _read_changed(parts, found, keep=keep)
     files, loose = parts.store.unsettled(now)
@@ -146,17 +146,17 @@ def gather(
     if verdicts:
         plan = make_plan(head, known, posts, found.bad, now, rules, live, told, readings, verdicts)
     must_be_heeded(rules.answers, plan)
-    quiet = settled(plan, known, posts, now, rules.naming)
+    quiet = unchanged(plan, known, posts, now, rules.naming)
     for path, (_, hash) in found.read.items():
         if not hash:  # never remembered
             quiet.pop(path, None)
     open_files = {post.path for post, is_settled, _ in files if not is_settled}
-    shown = [post for post in (*posts, *found.standing) if why_not(post, now) is Wait.PAGE_ONLY]
+    shown = [post for post in (*posts, *found.standing) if why_not(post, now) is WaitReason.PAGE_ONLY]
     shown.sort(key=lambda post: post.path)
     return _gathered(found, plan, shown, rules, quiet, open_files, {k.id for k in loose})
 
 
-def _read_changed(parts: Parts, found: _Found, *, keep: bool) -> None:
+def _read_changed(parts: Deps, found: _Found, *, keep: bool) -> None:
     """Reads the files that are not as they are remembered."""
     look = found.look
     found.bad = list(look.wrong.values())
@@ -173,9 +173,9 @@ def _read_changed(parts: Parts, found: _Found, *, keep: bool) -> None:
 
 
 def _read(
-    parts: Parts, found: _Found, changed: Sequence[str], hashes: Mapping[str, str], *, keep: bool
+    parts: Deps, found: _Found, changed: Sequence[str], hashes: Mapping[str, str], *, keep: bool
 ) -> None:
-    with Keeper(parts.store) as keeper:
+    with BodyWriter(parts.store) as keeper:
         for reading in parts.source().read_many(changed, hashes):
             stat, result = reading.stat, reading.result
             found.hashes[stat.path] = reading.hash
@@ -190,13 +190,13 @@ def _read(
                     keeper.keep(result.post.body_hash, result.body)
 
 
-def _widen(parts: Parts, found: _Found, naming: Naming) -> None:
+def _widen(parts: Deps, found: _Found, naming: Naming) -> None:
     """Brings in whatever bears a name of what is looked at, until nothing more does."""
     if parts.store.head().seq == 0:
         return  # nothing is known
-    asked = Names()
+    asked = PostKeys()
     names = names_of(found.posts.values(), naming)
-    names |= Names(paths=frozenset((*found.gone, *(bad.path for bad in found.bad))))
+    names |= PostKeys(paths=frozenset((*found.gone, *(bad.path for bad in found.bad))))
     while names := names.but(asked):
         asked |= names
         new = [k for k in parts.store.known_by(names) if k.id not in found.known]
@@ -206,7 +206,7 @@ def _widen(parts: Parts, found: _Found, naming: Naming) -> None:
         names = names_of(files, naming)
 
 
-def _settled_files(found: _Found, known: Iterable[Known]) -> list[Post]:
+def _settled_files(found: _Found, known: Iterable[PublishedPost]) -> list[Post]:
     """The files of known posts that were left out so far: being settled, they equal them."""
     return [k.post for k in known if found.same(k.post.path) and k.post.path not in found.posts]
 
@@ -219,7 +219,7 @@ def _gathered(
     quiet: Mapping[str, str],
     open_files: set[str],
     open_ids: set[str],
-) -> Gathered:
+) -> ScanResult:
     """What is to be written so that the next look finds what this one left. `open_files` and `open_ids` are
     what was not settled. A file that ceases to be is opened before the plan is carried out: its row has no
     post, and the known post at its path may then be another.
@@ -229,7 +229,7 @@ def _gathered(
     known_before = {path: post for path, post in found.posts.items() if path not in found.read}
     opened = [(p, False) for path, p in known_before.items() if path not in quiet and path not in open_files]
     closed = [(p, True) for path, p in known_before.items() if path in quiet and path in open_files]
-    memory = Memory(
+    memory = IndexUpdate(
         rules=found.look.rules,
         read=[(*read, found.posts[path], path in quiet) for path, read in found.read.items() if read[1]],
         touched=list(found.touched.values()),
@@ -237,5 +237,5 @@ def _gathered(
         gone=found.gone,
         unsettled=None if plan.nothing and ids == open_ids else ids,
     )
-    before = Memory(rules=found.look.rules, turned=opened)
-    return Gathered(plan=plan, page_only=page_only, rules=rules, before=before, memory=memory)
+    before = IndexUpdate(rules=found.look.rules, turned=opened)
+    return ScanResult(plan=plan, page_only=page_only, rules=rules, before=before, memory=memory)

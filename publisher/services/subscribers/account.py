@@ -12,17 +12,17 @@ from typing import Any
 from publisher.core.addresses import Address, identity
 from publisher.core.delivery.mailing import MailingKind
 from publisher.core.errors import Refused, TokenError
-from publisher.core.mail.message import Place
-from publisher.core.subscribers.subscription import MailingList, NewReader, State, Subscription
-from publisher.core.tokens import Claim, Purpose, address_key, seal, unseal
-from publisher.services.deps import Parts
-from publisher.services.digests.compose import account_message
+from publisher.core.mail.message import Placeholder
+from publisher.core.subscribers.subscription import MailingList, NewReader, Subscription, SubscriptionState
+from publisher.core.tokens import Claim, Purpose, address_key, sign, verify
+from publisher.services.deps import Deps
+from publisher.services.mail.letters import account_message
 from publisher.services.mail.messages import ONCE_FOR
 from publisher.services.subscribers import admin
 from publisher.services.subscribers.signup import readers_address, request
 from publisher.services.subscribers.subscribe import coming_from, look_up, mail_one
 
-LINKS = (Place.EXPORT, Place.ERASE, Place.ADDRESS)
+LINKS = (Placeholder.EXPORT, Placeholder.ERASE, Placeholder.ADDRESS)
 """What a link may be for; its value is the word in its address."""
 
 ASKING_FOR = timedelta(days=1)
@@ -31,33 +31,37 @@ ASKING_FOR = timedelta(days=1)
 EVERY, MOST, WITHIN = timedelta(minutes=5), 5, timedelta(days=1)
 """Links are not sent sooner after each other, and not more in a day, however often somebody asks."""
 
-_PURPOSES = {Place.EXPORT: Purpose.EXPORT, Place.ERASE: Purpose.ERASE, Place.ADDRESS: Purpose.ADDRESS}
+_PURPOSES = {
+    Placeholder.EXPORT: Purpose.EXPORT,
+    Placeholder.ERASE: Purpose.ERASE,
+    Placeholder.ADDRESS: Purpose.ADDRESS,
+}
 
 
-def permit(parts: Parts, found: Subscription, now: datetime) -> str:
+def permit(parts: Deps, found: Subscription, now: datetime) -> str:
     """The token of a page that may ask for links to what is kept about `found`'s reader."""
     expires = now + ASKING_FOR
     claim = Claim(
         purpose=Purpose.ACCOUNT, subscription=found.id, generation=found.generation, expires=expires
     )
-    return seal(claim, parts.ring())
+    return sign(claim, parts.ring())
 
 
-def of(parts: Parts, token: str, now: datetime) -> tuple[Subscription, MailingList]:
+def of(parts: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
     """Whose links a token may ask for. Raises TokenError."""
     found = look_up(parts, token, Purpose.ACCOUNT, now)
     spec = parts.list(found.list)
-    if spec is None or found.state is State.PENDING:
+    if spec is None or found.state is SubscriptionState.PENDING:
         raise TokenError("token", "not valid")
     return found, spec
 
 
-def ask(parts: Parts, token: str, link: Place, now: datetime) -> None:
+def ask(parts: Deps, token: str, link: Placeholder, now: datetime) -> None:
     """Mails a link to the address on record, unless one was sent just now. Says nothing of that. Raises
     TokenError, TemplateError.
     """
     found, spec = of(parts, token, now)
-    if link is Place.ADDRESS and found.state is not State.ACTIVE:
+    if link is Placeholder.ADDRESS and found.state is not SubscriptionState.ACTIVE:
         return
     language = parts.language(spec, found.choices.taste)
     frozen = account_message(parts, spec, link, language)
@@ -66,51 +70,51 @@ def ask(parts: Parts, token: str, link: Place, now: datetime) -> None:
     mail_one(parts, spec, MailingKind.ACCOUNT, frozen, found, now, language)
 
 
-def look(parts: Parts, token: str, link: Place, now: datetime) -> Subscription:
+def look(parts: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
     """The subscription whose link `token` is, for showing; uses nothing up. Raises TokenError."""
-    claim = unseal(token, _PURPOSES[link], parts.ring(), now)
+    claim = verify(token, _PURPOSES[link], parts.ring(), now)
     found = parts.store.asked(claim.generation, claim.subscription, now - ONCE_FOR)
     if found is None or parts.list(found.list) is None:
         raise TokenError("token", "not valid")
     return found
 
 
-def use(parts: Parts, token: str, link: Place, now: datetime) -> Subscription:
+def use(parts: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
     """The same, and the link is used up. Raises TokenError."""
     found = look(parts, token, link, now)
-    claim = unseal(token, _PURPOSES[link], parts.ring(), now)
+    claim = verify(token, _PURPOSES[link], parts.ring(), now)
     if not parts.store.spend(claim.generation, claim.subscription):
         raise TokenError("token", "not valid")
     return found
 
 
-def export(parts: Parts, token: str, now: datetime) -> dict[str, Any]:
+def export(parts: Deps, token: str, now: datetime) -> dict[str, Any]:
     """Everything that is kept about the reader of a link. Raises TokenError."""
-    return admin.dossier(parts, use(parts, token, Place.EXPORT, now).address)
+    return admin.dossier(parts, use(parts, token, Placeholder.EXPORT, now).address)
 
 
-def erase(parts: Parts, token: str, now: datetime) -> None:
+def erase(parts: Deps, token: str, now: datetime) -> None:
     """Forgets the reader of a link, on every list, and the link with them. Raises TokenError."""
-    admin.erase(parts, look(parts, token, Place.ERASE, now).address, now)
+    admin.erase(parts, look(parts, token, Placeholder.ERASE, now).address, now)
 
 
-def move(parts: Parts, token: str, address: str, now: datetime) -> None:
+def move(parts: Deps, token: str, address: str, now: datetime) -> None:
     """Asks a new address to confirm that mail is to go there; until then nothing changes. Says nothing of
     what is known of it. Raises TokenError; AddressError, Refused (mail goes there already), and the link may
     be used again.
     """
-    found = look(parts, token, Place.ADDRESS, now)
+    found = look(parts, token, Placeholder.ADDRESS, now)
     to = _new_address(parts, found, address)
-    use(parts, token, Place.ADDRESS, now)
+    use(parts, token, Placeholder.ADDRESS, now)
     spec = parts.list(found.list)
-    if spec is None or found.state is not State.ACTIVE:
+    if spec is None or found.state is not SubscriptionState.ACTIVE:
         raise TokenError("token", "not valid")
     key = address_key(str(to), parts.ring())
     wish = NewReader(address=str(to), key=key, active=False, own_wish=True, choices=found.choices)
     request(parts, [spec], to, wish, coming_from(found, now), now)
 
 
-def _new_address(parts: Parts, found: Subscription, address: str) -> Address:
+def _new_address(parts: Deps, found: Subscription, address: str) -> Address:
     to = readers_address(parts, address)
     if identity(str(to)) == identity(found.address):
         raise Refused(str(to), "mail goes there already")

@@ -14,25 +14,25 @@ from publisher.core.addresses import parse
 from publisher.core.delivery.bounces import Severity, counted
 from publisher.core.delivery.reconciliation import departure_fields, event_of
 from publisher.core.subscribers.departures import ERASED, EVERYWHERE, LEFT, Departure
-from publisher.core.subscribers.subscription import MailingList, State, Subscription
+from publisher.core.subscribers.subscription import MailingList, Subscription, SubscriptionState
 from publisher.core.tokens import address_key, mailbox_key
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 
 OPERATOR = "operator"
 """The kind of a suppression that an operator asked for."""
 
 
-def key_of(parts: Parts, address: str) -> str:
+def key_of(parts: Deps, address: str) -> str:
     """The key an address is known by. Raises AddressError."""
     return address_key(str(parse(address)), parts.ring())
 
 
-def write_down(parts: Parts, departures: Sequence[Departure]) -> None:
+def write_down(parts: Deps, departures: Sequence[Departure]) -> None:
     """Appends departures to the journal, with one flush. Raises OutputError: they must not be done."""
     parts.journal.append_all([(event_of(one), departure_fields(one)) for one in departures])
 
 
-def left(parts: Parts, one: Subscription, now: datetime) -> Departure:
+def left(parts: Deps, one: Subscription, now: datetime) -> Departure:
     """The departure of the reader of a subscription, from its list, in this life of it."""
     return Departure(
         key=address_key(one.address, parts.ring()),
@@ -44,11 +44,11 @@ def left(parts: Parts, one: Subscription, now: datetime) -> Departure:
     )
 
 
-def leave_all(parts: Parts, subscriptions: Iterable[Subscription], now: datetime) -> int:
+def leave_all(parts: Deps, subscriptions: Iterable[Subscription], now: datetime) -> int:
     """Ends subscriptions as if their readers had left: one flush and one transaction, so take thousands at a
     time and not millions. Journaled. Returns how many stood until now.
     """
-    standing = [one for one in subscriptions if one.state is not State.UNSUBSCRIBED]
+    standing = [one for one in subscriptions if one.state is not SubscriptionState.UNSUBSCRIBED]
     gone = [left(parts, one, now) for one in standing]
     write_down(parts, gone)
     parts.reach("leave:journaled")
@@ -57,19 +57,17 @@ def leave_all(parts: Parts, subscriptions: Iterable[Subscription], now: datetime
     return ended
 
 
-def unsubscribe(
-    parts: Parts, address: str, spec: MailingList | None, now: datetime
-) -> Sequence[Subscription]:
+def unsubscribe(parts: Deps, address: str, spec: MailingList | None, now: datetime) -> Sequence[Subscription]:
     """Ends the subscriptions of an address, on one list or on all; returns those that stood until now.
     Journaled. Raises AddressError.
     """
     found = [s for s in parts.store.of_person(key_of(parts, address)) if spec is None or s.list == spec.slug]
-    standing = [s for s in found if s.state is not State.UNSUBSCRIBED]
+    standing = [s for s in found if s.state is not SubscriptionState.UNSUBSCRIBED]
     leave_all(parts, standing, now)
     return standing
 
 
-def suppress(parts: Parts, address: str, spec: MailingList | None, now: datetime) -> None:
+def suppress(parts: Deps, address: str, spec: MailingList | None, now: datetime) -> None:
     """No mail to an address from now on, on one list or on all, whoever signs it up. Journaled. Raises
     AddressError.
     """
@@ -77,7 +75,7 @@ def suppress(parts: Parts, address: str, spec: MailingList | None, now: datetime
     suppress_keys(parts, [(key_of(parts, address), slug)], OPERATOR, now)
 
 
-def suppress_keys(parts: Parts, whom: Iterable[tuple[str, str]], kind: str, now: datetime) -> None:
+def suppress_keys(parts: Deps, whom: Iterable[tuple[str, str]], kind: str, now: datetime) -> None:
     """Suppresses keys of addresses, each on a list or EVERYWHERE: one flush and one transaction for all.
     `kind` is the name of a suppression: a bounce keeps the subscription, which gets no mail, any other ends
     it; `left` is of those who left elsewhere and may come back in person. Journaled.
@@ -90,7 +88,7 @@ def suppress_keys(parts: Parts, whom: Iterable[tuple[str, str]], kind: str, now:
     parts.reach("suppress:committed")
 
 
-def erase(parts: Parts, address: str, now: datetime) -> int:
+def erase(parts: Deps, address: str, now: datetime) -> int:
     """Forgets an address: what is left is a keyed hash, which keeps it from being imported or added again.
     The reader may come back in person. Journaled. Returns how many subscriptions there were. Raises
     AddressError.
@@ -105,7 +103,7 @@ def erase(parts: Parts, address: str, now: datetime) -> int:
     return forgotten
 
 
-def dossier(parts: Parts, address: str) -> dict[str, Any]:
+def dossier(parts: Deps, address: str) -> dict[str, Any]:
     """Everything that is kept about an address, to be shown to its owner. Raises AddressError."""
     key = key_of(parts, address)
     return {
@@ -129,14 +127,14 @@ def dossier(parts: Parts, address: str) -> dict[str, Any]:
     }
 
 
-def _left(parts: Parts, key: str) -> dict[str, int]:
+def _left(parts: Deps, key: str) -> dict[str, int]:
     """How many more refusals of each severity suppress an address."""
     those = [one for one in parts.store.refusals_of(key) if one.counts is not False]
     limits = {Severity.HARD: parts.limits.hard, Severity.SOFT: parts.limits.soft}
     return {severity: max(most - counted(those, severity), 0) for severity, most in limits.items()}
 
 
-def _asked(parts: Parts, address: str) -> dict[str, Any] | None:
+def _asked(parts: Deps, address: str) -> dict[str, Any] | None:
     """How often the mailbox of an address was asked to confirm, whatever its spelling; None: never."""
     asked = parts.store.asked_of(mailbox_key(parse(address), parts.ring()))
     return None if asked is None else {"sent": list(asked.sent), "never_again_since": asked.never}
@@ -156,7 +154,7 @@ def choices_of(one: Subscription) -> dict[str, Any]:
     }
 
 
-def _told(parts: Parts, one: Subscription) -> dict[str, Any]:
+def _told(parts: Deps, one: Subscription) -> dict[str, Any]:
     return {
         "list": one.list,
         "state": one.state,

@@ -11,13 +11,13 @@ from publisher.core.delivery.mailing import MailingKind, NewMailing
 from publisher.core.errors import AddressError
 from publisher.core.posts.filters import folded
 from publisher.core.subscribers.departures import Departure
-from publisher.core.subscribers.import_rows import KINDS, Outcome, Row
+from publisher.core.subscribers.import_rows import KINDS, ImportOutcome, ImportRow
 from publisher.core.subscribers.import_states import RowStatus, SourceStatus
-from publisher.core.subscribers.preferences import NO_CHOICES, Pace
-from publisher.core.subscribers.subscription import Choice, Consent, MailingList, NewReader
+from publisher.core.subscribers.preferences import NO_CHOICES, SchedulePreference
+from publisher.core.subscribers.subscription import Consent, ListChoice, MailingList, NewReader
 from publisher.core.tokens import address_key, mailbox_key
-from publisher.services.deps import Parts
-from publisher.services.digests.compose import confirmation_message
+from publisher.services.deps import Deps
+from publisher.services.mail.letters import confirmation_message
 from publisher.services.subscribers.admin import write_down
 from publisher.services.subscribers.preferences import offer
 from publisher.services.subscribers.schedule import due_after
@@ -36,7 +36,7 @@ NAMED = 20
 """Refused rows that are reported one by one; the others are counted."""
 
 
-class Group:
+class ImportReportGroup:
     """What becomes of a row, as reports call it."""
 
     ACTIVE, PENDING, LEFT, SUPPRESSED = "active", "pending", "left", "suppressed"
@@ -44,13 +44,13 @@ class Group:
 
 
 GROUPS = (
-    Group.ACTIVE,
-    Group.PENDING,
-    Group.LEFT,
-    Group.SUPPRESSED,
-    Group.KEPT,
-    Group.NOT_STORED,
-    Group.REFUSED,
+    ImportReportGroup.ACTIVE,
+    ImportReportGroup.PENDING,
+    ImportReportGroup.LEFT,
+    ImportReportGroup.SUPPRESSED,
+    ImportReportGroup.KEPT,
+    ImportReportGroup.NOT_STORED,
+    ImportReportGroup.REFUSED,
 )
 
 
@@ -60,7 +60,7 @@ class Imported:
     the first refused rows, each as one line.
     """
 
-    counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    counts: dict[ImportOutcome, int] = field(default_factory=lambda: dict.fromkeys(ImportOutcome, 0))
     reasons: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     examples: dict[tuple[str, str], list[str]] = field(default_factory=dict[tuple[str, str], list[str]])
     bad: list[str] = field(default_factory=list[str])
@@ -71,13 +71,13 @@ class Imported:
 
     @property
     def asked(self) -> int:
-        return self.counts[Outcome.ASKED]
+        return self.counts[ImportOutcome.ASKED]
 
     @property
     def refused(self) -> int:
-        return self.counts[Outcome.REFUSED]
+        return self.counts[ImportOutcome.REFUSED]
 
-    def note(self, outcome: Outcome, group: str, reason: str, example: tuple[str, int, str]) -> None:
+    def note(self, outcome: ImportOutcome, group: str, reason: str, example: tuple[str, int, str]) -> None:
         """Counts a row; `example` is (file, line, address)."""
         self.counts[outcome] += 1
         key = (group, reason)
@@ -89,9 +89,9 @@ class Imported:
 
 
 def import_readers(
-    parts: Parts,
+    parts: Deps,
     spec: MailingList,
-    rows: Iterable[Row | tuple[int, str]],
+    rows: Iterable[ImportRow | tuple[int, str]],
     now: datetime,
     *,
     confirmed: bool,
@@ -107,22 +107,22 @@ def import_readers(
     again: a chunk is stored whole, together with the mails that ask, or not at all.
     """
     work = _Import(parts, spec, now, confirmed=confirmed, where=where, done=done or Imported())
-    lines = (row if isinstance(row, Row) else Row(row[0], row[1]) for row in rows)
+    lines = (row if isinstance(row, ImportRow) else ImportRow(row[0], row[1]) for row in rows)
     while chunk := list(islice(lines, CHUNK)):
         yield work.take(chunk)
         parts.reach("import:chunk")
 
 
-def offered_topics(parts: Parts, spec: MailingList) -> Mapping[str, str]:
+def offered_topics(parts: Deps, spec: MailingList) -> Mapping[str, str]:
     """The topics that readers of a list may choose, by folded name; empty if there are none."""
-    if Choice.TOPICS not in spec.readers_choose:
+    if ListChoice.TOPICS not in spec.readers_choose:
         return {}
     return {folded(topic): topic for topic in offer(parts, spec, NO_CHOICES).topics}
 
 
 class _Import:
     def __init__(
-        self, parts: Parts, spec: MailingList, now: datetime, *, confirmed: bool, where: str, done: Imported
+        self, parts: Deps, spec: MailingList, now: datetime, *, confirmed: bool, where: str, done: Imported
     ) -> None:
         self._parts, self._spec, self._now, self._confirmed = parts, spec, now, confirmed
         self._where, self._done = where, done
@@ -131,20 +131,20 @@ class _Import:
         self._due = lru_cache(maxsize=None)(self._due_of)
         self._ask = lru_cache(maxsize=1)(self._confirmation)
 
-    def take(self, chunk: Sequence[Row]) -> Imported:
+    def take(self, chunk: Sequence[ImportRow]) -> Imported:
         """Stores a chunk; returns the tally so far."""
         wishes = self._may_be_asked([*self._readers(chunk)])
         ask = self._ask() if any(not reader.active for _, reader in wishes) else None
         given = [(reader, row.said) for row, reader in wishes]
         outcomes = self._parts.store.import_rows(self._spec.slug, given, self._consent, ask, self._journal)
-        if Outcome.ASKED in outcomes:  # a store restored from before must not give these numbers again
+        if ImportOutcome.ASKED in outcomes:  # a store restored from before must not give these numbers again
             self._parts.journal.append("transactional", {"mailing": self._parts.store.next_mailing() - 1})
         for (row, reader), outcome in zip(wishes, outcomes, strict=True):
             group, reason = _told(outcome, row.said, active=reader.active)
             self._done.note(outcome, group, reason, (self._where, row.line, reader.address))
         return self._done
 
-    def _readers(self, chunk: Sequence[Row]) -> Iterator[tuple[Row, NewReader]]:
+    def _readers(self, chunk: Sequence[ImportRow]) -> Iterator[tuple[ImportRow, NewReader]]:
         """The rows to be stored; the others are counted."""
         for row in chunk:
             try:
@@ -158,7 +158,7 @@ class _Import:
             status = row.said.status
             if status is not SourceStatus.SUBSCRIBED and status not in KINDS:
                 example = (self._where, row.line, address)
-                self._done.note(Outcome.PASSED, Group.NOT_STORED, row.said.reason, example)
+                self._done.note(ImportOutcome.PASSED, ImportReportGroup.NOT_STORED, row.said.reason, example)
                 continue
             active = self._confirmed and not row.pending and status is SourceStatus.SUBSCRIBED
             yield (
@@ -173,7 +173,7 @@ class _Import:
                 ),
             )
 
-    def _may_be_asked(self, wishes: list[tuple[Row, NewReader]]) -> list[tuple[Row, NewReader]]:
+    def _may_be_asked(self, wishes: list[tuple[ImportRow, NewReader]]) -> list[tuple[ImportRow, NewReader]]:
         """Without those who would be asked to confirm, and asked never to be."""
         boxes = {
             reader.key: mailbox_key(reader.address, self._ring) for _, reader in wishes if not reader.active
@@ -181,17 +181,19 @@ class _Import:
         none = self._parts.store.wanting_none([*boxes.values()]) if boxes else frozenset[str]()
         if not none:
             return wishes
-        asked: list[tuple[Row, NewReader]] = []
+        asked: list[tuple[ImportRow, NewReader]] = []
         for row, reader in wishes:
             if boxes.get(reader.key) in none and not reader.active:
                 example = (self._where, row.line, reader.address)
-                self._done.note(Outcome.PASSED, Group.NOT_STORED, NEVER_ASK, example)
+                self._done.note(ImportOutcome.PASSED, ImportReportGroup.NOT_STORED, NEVER_ASK, example)
             else:
                 asked.append((row, reader))
         return asked
 
-    def _refuse(self, row: Row, shown: str, kind: str, why: str) -> None:
-        self._done.note(Outcome.REFUSED, Group.REFUSED, kind, (self._where, row.line, shown))
+    def _refuse(self, row: ImportRow, shown: str, kind: str, why: str) -> None:
+        self._done.note(
+            ImportOutcome.REFUSED, ImportReportGroup.REFUSED, kind, (self._where, row.line, shown)
+        )
         if len(self._done.bad) < NAMED:
             where = f"{self._where}:{row.line}" if self._where else f"line {row.line}"
             self._done.bad.append(f"{where}: {why}")
@@ -201,7 +203,7 @@ class _Import:
         write_down(self._parts, departures)
         self._parts.reach("import:journaled")
 
-    def _due_of(self, pace: Pace) -> datetime:
+    def _due_of(self, pace: SchedulePreference) -> datetime:
         return due_after(self._parts, self._spec, pace, self._now)
 
     def _confirmation(self) -> NewMailing:
@@ -222,22 +224,22 @@ def address_of(text: str) -> str:
     return str(parse(text))
 
 
-_SAID: Mapping[Outcome, tuple[str, str]] = {
-    Outcome.ASKED: (Group.PENDING, "new, asked to confirm"),
-    Outcome.ACTIVATED: (Group.ACTIVE, "was pending here"),
-    Outcome.BARRED: (Group.NOT_STORED, "unsubscribed or suppressed here"),
+_SAID: Mapping[ImportOutcome, tuple[str, str]] = {
+    ImportOutcome.ASKED: (ImportReportGroup.PENDING, "new, asked to confirm"),
+    ImportOutcome.ACTIVATED: (ImportReportGroup.ACTIVE, "was pending here"),
+    ImportOutcome.BARRED: (ImportReportGroup.NOT_STORED, "unsubscribed or suppressed here"),
 }
 
 
-def _told(outcome: Outcome, said: RowStatus, *, active: bool) -> tuple[str, str]:
+def _told(outcome: ImportOutcome, said: RowStatus, *, active: bool) -> tuple[str, str]:
     """(group, reason) of a row in a report."""
     if outcome in _SAID:
         return _SAID[outcome]
     if said.status is SourceStatus.SUBSCRIBED:
-        group = Group.ACTIVE if active else Group.PENDING
-        return group, "new" if outcome is Outcome.ADDED else "already subscribed"
-    if outcome is Outcome.KEPT:
-        return Group.KEPT, f"{said.reason}, but confirmed here later"
-    group = Group.LEFT if said.status is SourceStatus.LEFT else Group.SUPPRESSED
-    known = {Outcome.KNOWN: ", already recorded", Outcome.ENDED: ", subscription ended"}
+        group = ImportReportGroup.ACTIVE if active else ImportReportGroup.PENDING
+        return group, "new" if outcome is ImportOutcome.ADDED else "already subscribed"
+    if outcome is ImportOutcome.KEPT:
+        return ImportReportGroup.KEPT, f"{said.reason}, but confirmed here later"
+    group = ImportReportGroup.LEFT if said.status is SourceStatus.LEFT else ImportReportGroup.SUPPRESSED
+    known = {ImportOutcome.KNOWN: ", already recorded", ImportOutcome.ENDED: ", subscription ended"}
     return group, said.reason + known.get(outcome, "")

@@ -7,11 +7,16 @@ from datetime import datetime
 from publisher.core.digests.digest import topics_of
 from publisher.core.errors import TokenError
 from publisher.core.posts.filters import folded
-from publisher.core.posts.post import Mail
-from publisher.core.subscribers.preferences import Choices, Pace, Taste, as_topics
-from publisher.core.subscribers.subscription import Choice, MailingList, State, Subscription
+from publisher.core.posts.post import PostMailOptions
+from publisher.core.subscribers.preferences import (
+    ContentPreference,
+    Preferences,
+    SchedulePreference,
+    as_topics,
+)
+from publisher.core.subscribers.subscription import ListChoice, MailingList, Subscription, SubscriptionState
 from publisher.core.tokens import Purpose
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 from publisher.services.subscribers.schedule import due_of
 from publisher.services.subscribers.subscribe import look_up
 
@@ -31,32 +36,32 @@ class Offer:
     hour: bool = False
 
 
-def offer(parts: Parts, spec: MailingList, now: Choices) -> Offer:
+def offer(parts: Deps, spec: MailingList, now: Preferences) -> Offer:
     """What a reader who has chosen `now` may choose: what posts have, and what they chose before."""
     may = spec.readers_choose
     posts = [known.post for known in parts.store.newest(LOOKED_AT)]
-    fitting = [post for post in posts if spec.where.matches(post) and post.mail is not Mail.NEVER]
+    fitting = [post for post in posts if spec.where.matches(post) and post.mail is not PostMailOptions.NEVER]
     topics = Counter(topic for post in fitting for topic in topics_of(post))
     common = [topic for topic, _ in topics.most_common(MOST_TOPICS)]
     languages = {post.language for post in fitting} | set(filter(None, [now.taste.language]))
     return Offer(
-        cadences=tuple(parts.cadences) if Choice.CADENCE in may else (),
-        topics=as_topics((*common, *now.taste.topics)) if Choice.TOPICS in may else (),
-        languages=tuple(sorted(languages)) if Choice.LANGUAGE in may and len(languages) > 1 else (),
-        hour=Choice.HOUR in may,
+        cadences=tuple(parts.cadences) if ListChoice.CADENCE in may else (),
+        topics=as_topics((*common, *now.taste.topics)) if ListChoice.TOPICS in may else (),
+        languages=tuple(sorted(languages)) if ListChoice.LANGUAGE in may and len(languages) > 1 else (),
+        hour=ListChoice.HOUR in may,
     )
 
 
-def of(parts: Parts, token: str, now: datetime) -> tuple[Subscription, MailingList]:
+def of(parts: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
     """The subscription whose preferences a token opens, and its list. Raises TokenError."""
     found = look_up(parts, token, Purpose.PREFERENCES, now)
     spec = parts.list(found.list)
-    if spec is None or found.state is not State.ACTIVE:
+    if spec is None or found.state is not SubscriptionState.ACTIVE:
         raise TokenError("token", "not valid")
     return found, spec
 
 
-def save(parts: Parts, token: str, wish: Choices, now: datetime) -> Subscription:
+def save(parts: Deps, token: str, wish: Preferences, now: datetime) -> Subscription:
     """The reader wants it so from now on. What the list does not leave to them stays as it was, and of topics
     and languages only those that are offered to them or that they have count; posts that wait for them keep
     waiting. Raises TokenError.
@@ -71,33 +76,33 @@ def save(parts: Parts, token: str, wish: Choices, now: datetime) -> Subscription
     return changed
 
 
-def offered(wish: Choices, before: Choices, offer: Offer) -> Choices:
+def offered(wish: Preferences, before: Preferences, offer: Offer) -> Preferences:
     """`wish` without topics and languages that are neither offered nor chosen `before`."""
     held = before.taste
     topics = {folded(topic) for topic in (*offer.topics, *held.topics)}
     language = wish.taste.language
     known = language in {"", held.language, *offer.languages}
-    taste = Taste(
+    taste = ContentPreference(
         topics=tuple(topic for topic in wish.taste.topics if folded(topic) in topics),
         language=language if known else held.language,
     )
     return replace(wish, taste=taste)
 
 
-def allowed(spec: MailingList, wish: Choices, before: Choices) -> Choices:
+def allowed(spec: MailingList, wish: Preferences, before: Preferences) -> Preferences:
     """`wish` as far as the list leaves it to its readers, else `before`."""
     may = spec.readers_choose
-    cadence, hour = Choice.CADENCE in may, Choice.HOUR in may
-    return Choices(
-        pace=Pace(
+    cadence, hour = ListChoice.CADENCE in may, ListChoice.HOUR in may
+    return Preferences(
+        pace=SchedulePreference(
             cadence=(wish if cadence else before).pace.cadence,
             on=(wish if cadence else before).pace.on,
             at=(wish if hour else before).pace.at,
             timezone=(wish if hour else before).pace.timezone,
         ),
-        taste=Taste(
-            topics=(wish if Choice.TOPICS in may else before).taste.topics,
-            language=(wish if Choice.LANGUAGE in may else before).taste.language,
+        taste=ContentPreference(
+            topics=(wish if ListChoice.TOPICS in may else before).taste.topics,
+            language=(wish if ListChoice.LANGUAGE in may else before).taste.language,
         ),
         paused=wish.paused,
     )

@@ -12,10 +12,16 @@ from publisher.core.delivery.mailing import MailingKind
 from publisher.core.delivery.reconciliation import departure_fields, event_of
 from publisher.core.errors import AddressError, Refused
 from publisher.core.subscribers.confirmation_limits import SignUpOutcome, SignUpRequest, counted
-from publisher.core.subscribers.subscription import Consent, MailingList, NewReader, State, Subscription
-from publisher.core.tokens import Purpose, address_key, mailbox_key, unseal, whole_key
-from publisher.services.deps import Parts
-from publisher.services.digests.compose import confirmation_message
+from publisher.core.subscribers.subscription import (
+    Consent,
+    MailingList,
+    NewReader,
+    Subscription,
+    SubscriptionState,
+)
+from publisher.core.tokens import Purpose, address_key, mailbox_key, verify, whole_key
+from publisher.services.deps import Deps
+from publisher.services.mail.letters import confirmation_message
 from publisher.services.subscribers.admin import left
 from publisher.services.subscribers.subscribe import for_one, note_number, wants_none
 
@@ -30,7 +36,7 @@ class BlockedAddress(AddressError):
     """A good address that nobody may sign up here."""
 
 
-def readers_address(parts: Parts, text: str) -> Address:
+def readers_address(parts: Deps, text: str) -> Address:
     """The address that a reader gave, for mail to go to. Raises AddressError; BlockedAddress for one that
     settings refuse: this machine's, a list's own, or of `web.blocked`.
     """
@@ -41,7 +47,7 @@ def readers_address(parts: Parts, text: str) -> Address:
 
 
 def sign_up(
-    parts: Parts, lists: Sequence[MailingList], address: str, origin: str, now: datetime
+    parts: Deps, lists: Sequence[MailingList], address: str, origin: str, now: datetime
 ) -> SignUpOutcome:
     """A visitor asks to join `lists`; one mail asks about all of them. Raises AddressError."""
     parsed = readers_address(parts, address)
@@ -53,7 +59,7 @@ def sign_up(
 
 
 def request(
-    parts: Parts,
+    parts: Deps,
     lists: Sequence[MailingList],
     address: Address,
     reader: NewReader,
@@ -80,7 +86,7 @@ def request(
     return found.answer
 
 
-def resend(parts: Parts, address: str, spec: MailingList | None, now: datetime) -> Sequence[MailingList]:
+def resend(parts: Deps, address: str, spec: MailingList | None, now: datetime) -> Sequence[MailingList]:
     """An operator has an address that waits for confirmation asked once more, in one mail; returns the lists
     it asks about. Not counted. Raises AddressError, and Refused: its owner wants no such mail.
     """
@@ -89,7 +95,11 @@ def resend(parts: Parts, address: str, spec: MailingList | None, now: datetime) 
         what, do = "its owner wants no more confirmation mails", f"`publisher subscribers allow {parsed}`"
         raise Refused(str(parsed), what, do)
     found = parts.store.of_person(address_key(str(parsed), parts.ring()))
-    waiting = {s.list: s for s in found if s.state is State.PENDING and spec in (None, parts.list(s.list))}
+    waiting = {
+        s.list: s
+        for s in found
+        if s.state is SubscriptionState.PENDING and spec in (None, parts.list(s.list))
+    }
     lists = [one for one in parts.lists if one.slug in waiting]
     if lists:
         mail = for_one(parts, lists[0], MailingKind.CONFIRM, confirmation_message(parts, *lists), now)
@@ -97,7 +107,7 @@ def resend(parts: Parts, address: str, spec: MailingList | None, now: datetime) 
     return lists
 
 
-def never_ask(parts: Parts, token: str, now: datetime) -> None:
+def never_ask(parts: Deps, token: str, now: datetime) -> None:
     """The owner of a mailbox says that it was not them: no confirmation mail goes there any more, and what
     waits for their confirmation ends. Journalled. Idempotent. Raises TokenError.
     """
@@ -111,18 +121,18 @@ def never_ask(parts: Parts, token: str, now: datetime) -> None:
     parts.reach("never-ask:committed")
 
 
-def of_mailbox(parts: Parts, token: str, now: datetime) -> str:
+def of_mailbox(parts: Deps, token: str, now: datetime) -> str:
     """The key of the mailbox whose link `token` is. Raises TokenError."""
-    return whole_key(unseal(token, Purpose.NEVER_ASK, parts.ring(), now))
+    return whole_key(verify(token, Purpose.NEVER_ASK, parts.ring(), now))
 
 
-def _waiting(parts: Parts, mailbox: str) -> Iterator[Subscription]:
-    for one in parts.store.subscriptions(None, State.PENDING):
+def _waiting(parts: Deps, mailbox: str) -> Iterator[Subscription]:
+    for one in parts.store.subscriptions(None, SubscriptionState.PENDING):
         if mailbox_key(one.address, parts.ring()) == mailbox:
             yield one
 
 
-def allow(parts: Parts, address: str, now: datetime) -> Sequence[str]:
+def allow(parts: Deps, address: str, now: datetime) -> Sequence[str]:
     """An operator lets an address be mailed and asked again; returns what was lifted. That a reader left or
     was erased stays: only they can come back. Journalled. Raises AddressError.
     """

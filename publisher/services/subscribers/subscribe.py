@@ -14,20 +14,20 @@ from publisher.core.delivery.reconciliation import EVERY
 from publisher.core.digests.digest import wanted
 from publisher.core.errors import Conflict, Refused, TokenError
 from publisher.core.subscribers.departures import EVERYWHERE, LIFTED_BY_READER
-from publisher.core.subscribers.preferences import Pace
+from publisher.core.subscribers.preferences import SchedulePreference
 from publisher.core.subscribers.subscription import (
     PENDING_FOR,
     Consent,
-    Joined,
     MailingList,
     NewReader,
-    State,
+    SignupResult,
     Subscription,
+    SubscriptionState,
     taste_of,
 )
-from publisher.core.tokens import Purpose, address_key, mailbox_key, unseal
-from publisher.services.deps import Parts
-from publisher.services.digests.compose import Frozen, confirmation_message, welcome_message
+from publisher.core.tokens import Purpose, address_key, mailbox_key, verify
+from publisher.services.deps import Deps
+from publisher.services.mail.letters import Frozen, confirmation_message, welcome_message
 from publisher.services.subscribers.admin import left, write_down
 from publisher.services.subscribers.schedule import due_after, due_of
 
@@ -41,7 +41,7 @@ def coming_from(before: Subscription, now: datetime) -> Consent:
     return Consent(at=now, origin=origin, form=FORM, wording="change of address, version 1")
 
 
-def arrived(parts: Parts, found: Subscription, now: datetime) -> Subscription | None:
+def arrived(parts: Deps, found: Subscription, now: datetime) -> Subscription | None:
     """Where the reader of `found`, who confirms it now, changes their address by it: the subscription that
     goes on there, with all it had. None: it is none, or what it came from has ended meanwhile. Journaled.
     """
@@ -55,24 +55,24 @@ def arrived(parts: Parts, found: Subscription, now: datetime) -> Subscription | 
     parts.store.depart([move])
     parts.reach("address:committed")
     there = [one for one in parts.store.of_person(key) if one.list == found.list]
-    return next((one for one in there if one.state is State.ACTIVE), None)
+    return next((one for one in there if one.state is SubscriptionState.ACTIVE), None)
 
 
-def comes_from(parts: Parts, found: Subscription) -> Subscription | None:
+def comes_from(parts: Deps, found: Subscription) -> Subscription | None:
     """The subscription that `found` takes the place of, if it still stands as it did when that was asked."""
     proof = parts.store.consent(found.id)
     words = proof.get("origin", "").replace(",", "").split()
     if proof.get("form") != FORM or len(words) != 4:
         return None
     before = parts.store.subscription(int(words[1]))
-    if before is None or before.state is not State.ACTIVE or before.list != found.list:
+    if before is None or before.state is not SubscriptionState.ACTIVE or before.list != found.list:
         return None
     if identity(before.address) == identity(found.address):  # a click a moment before this one moved it
         return None
     return before if before.generation == int(words[3]) else None
 
 
-def _is_blocked(parts: Parts, key: str, spec: str) -> bool:
+def _is_blocked(parts: Deps, key: str, spec: str) -> bool:
     blocks = parts.store.blocks(key)
     return any(slug in (EVERYWHERE, spec) and kind not in LIFTED_BY_READER for slug, kind, _ in blocks)
 
@@ -82,7 +82,7 @@ LATEST, LOOKED_AT = 5, 100
 
 
 def ask_to_confirm(
-    parts: Parts, spec: MailingList, subscription: Subscription, now: datetime, ask: Frozen | None = None
+    parts: Deps, spec: MailingList, subscription: Subscription, now: datetime, ask: Frozen | None = None
 ) -> int:
     """Plans the confirmation mail that an operator wants sent, a transactional mailing of its own, which is
     not counted; returns its id, 0 where the owner of the mailbox wants none. `ask` is the mail where it is
@@ -94,14 +94,14 @@ def ask_to_confirm(
     return mail_one(parts, spec, MailingKind.CONFIRM, frozen, subscription, now)
 
 
-def wants_none(parts: Parts, address: Address) -> bool:
+def wants_none(parts: Deps, address: Address) -> bool:
     """Whether the owner of a mailbox said "never ask again"."""
     asked = parts.store.asked_of(mailbox_key(address, parts.ring()))
     return asked is not None and asked.never is not None
 
 
 def mail_one(
-    parts: Parts,
+    parts: Deps,
     spec: MailingList,
     kind: MailingKind,
     frozen: Frozen,
@@ -117,7 +117,7 @@ def mail_one(
     return id
 
 
-def note_number(parts: Parts, mailing: int) -> None:
+def note_number(parts: Deps, mailing: int) -> None:
     """Writes down now and then how far the numbers of mailings to one reader have come: a store restored
     from before must not give these again.
     """
@@ -126,7 +126,7 @@ def note_number(parts: Parts, mailing: int) -> None:
 
 
 def for_one(
-    parts: Parts, spec: MailingList, kind: MailingKind, frozen: Frozen, now: datetime, language: str = ""
+    parts: Deps, spec: MailingList, kind: MailingKind, frozen: Frozen, now: datetime, language: str = ""
 ) -> NewMailing:
     """A mailing to one reader, not yet planned."""
     subject, recipe, segments = frozen
@@ -142,9 +142,9 @@ def for_one(
     )
 
 
-def look_up(parts: Parts, token: str, purpose: Purpose, now: datetime) -> Subscription:
+def look_up(parts: Deps, token: str, purpose: Purpose, now: datetime) -> Subscription:
     """The subscription a token speaks of, for showing; changes nothing. Raises TokenError."""
-    claim = unseal(token, purpose, parts.ring(), now)
+    claim = verify(token, purpose, parts.ring(), now)
     found = parts.store.subscription(claim.subscription)
     if found is None and purpose is Purpose.CONFIRM and (went := parts.store.arrival(claim.subscription)):
         return went
@@ -153,12 +153,12 @@ def look_up(parts: Parts, token: str, purpose: Purpose, now: datetime) -> Subscr
     return found
 
 
-def confirm(parts: Parts, token: str, now: datetime) -> Subscription:
+def confirm(parts: Deps, token: str, now: datetime) -> Subscription:
     """The reader confirms in person: active from here on, on every list that the mail asked about.
     Idempotent. Raises TokenError.
     """
     found = look_up(parts, token, Purpose.CONFIRM, now)
-    if found.state is State.UNSUBSCRIBED or parts.list(found.list) is None:
+    if found.state is SubscriptionState.UNSUBSCRIBED or parts.list(found.list) is None:
         raise TokenError("token", "not valid")
     together = parts.store.asked_together(found.id) or [found]
     confirmed = [_confirmed(parts, one, now) for one in together]  # that of the token last
@@ -167,7 +167,7 @@ def confirm(parts: Parts, token: str, now: datetime) -> Subscription:
     return confirmed[-1]
 
 
-def _confirmed(parts: Parts, found: Subscription, now: datetime) -> Subscription | None:
+def _confirmed(parts: Deps, found: Subscription, now: datetime) -> Subscription | None:
     """One subscription becomes active, and greets its reader, once. None: it may not, or is no more."""
     spec = parts.list(found.list)
     if spec is None:
@@ -176,7 +176,7 @@ def _confirmed(parts: Parts, found: Subscription, now: datetime) -> Subscription
         return moved
     due = due_of(parts, spec, found, now)
     while True:
-        greets = found.state is State.PENDING and spec.welcome == "latest"
+        greets = found.state is SubscriptionState.PENDING and spec.welcome == "latest"
         mail = welcome(parts, spec, found, now) if greets else None
         note = partial(note_number, parts)
         try:
@@ -186,14 +186,14 @@ def _confirmed(parts: Parts, found: Subscription, now: datetime) -> Subscription
         return done or parts.store.arrival(found.id)
 
 
-def asked_about(parts: Parts, found: Subscription) -> Sequence[MailingList]:
+def asked_about(parts: Deps, found: Subscription) -> Sequence[MailingList]:
     """The lists that a confirmation of `found` is about."""
     together = parts.store.asked_together(found.id) or [found]
     lists = (parts.list(one.list) for one in reversed(together))
     return [spec for spec in lists if spec is not None]
 
 
-def welcome(parts: Parts, spec: MailingList, found: Subscription, now: datetime) -> NewMailing:
+def welcome(parts: Deps, spec: MailingList, found: Subscription, now: datetime) -> NewMailing:
     """The mail that greets a reader with the latest posts, to be planned with their confirmation. Those posts
     lie before the reader's place in the log, so no digest brings them again.
     """
@@ -206,10 +206,12 @@ def welcome(parts: Parts, spec: MailingList, found: Subscription, now: datetime)
     return replace(for_one(parts, spec, MailingKind.WELCOME, frozen, now, language), head=head)
 
 
-def unsubscribe(parts: Parts, token: str, now: datetime) -> Subscription:
+def unsubscribe(parts: Deps, token: str, now: datetime) -> Subscription:
     """One click: effective for the next message sent, idempotent, journaled. Raises TokenError."""
     found = look_up(parts, token, Purpose.UNSUBSCRIBE, now)
-    if found.state is State.UNSUBSCRIBED:  # it was written down then: a link clicked twice adds nothing
+    if (
+        found.state is SubscriptionState.UNSUBSCRIBED
+    ):  # it was written down then: a link clicked twice adds nothing
         return found
     write_down(parts, [left(parts, found, now)])
     parts.reach("unsubscribe:journaled")
@@ -220,7 +222,7 @@ def unsubscribe(parts: Parts, token: str, now: datetime) -> Subscription:
     return ended
 
 
-def add(parts: Parts, spec: MailingList, address: str, now: datetime, *, confirmed: bool) -> Joined:
+def add(parts: Deps, spec: MailingList, address: str, now: datetime, *, confirmed: bool) -> SignupResult:
     """An operator adds one reader: active where consent is stated, else asked to confirm.
 
     Raises AddressError, and Refused for an address that left, is suppressed, or wants no such mail.
@@ -229,26 +231,26 @@ def add(parts: Parts, spec: MailingList, address: str, now: datetime, *, confirm
     if not confirmed and wants_none(parts, parsed):
         what, do = "its owner wants no more confirmation mails", f"`publisher subscribers allow {parsed}`"
         raise Refused(str(parsed), what, do)
-    due = due_after(parts, spec, Pace(), now) if confirmed else None
+    due = due_after(parts, spec, SchedulePreference(), now) if confirmed else None
     reader = _reader(parts, parsed, active=confirmed, own_wish=False, due=due)
     consent = Consent(at=now, origin="", form="cli", wording="added by the operator")
     [(joined, subscription)] = parts.store.join(spec.slug, [reader], consent)
-    if joined is Joined.LEFT:
+    if joined is SignupResult.LEFT:
         raise Refused(str(parsed), f"has left {spec.slug}", "only the reader can come back, by signing up")
-    if subscription is not None and joined is Joined.ADDED and not confirmed:
+    if subscription is not None and joined is SignupResult.ADDED and not confirmed:
         ask_to_confirm(parts, spec, subscription, now)
     return joined
 
 
 def _reader(
-    parts: Parts, address: Address, *, active: bool, own_wish: bool, due: datetime | None
+    parts: Deps, address: Address, *, active: bool, own_wish: bool, due: datetime | None
 ) -> NewReader:
     text = str(address)
     key = address_key(text, parts.ring())
     return NewReader(address=text, key=key, active=active, own_wish=own_wish, next_due_at=due)
 
 
-def forget_pending(parts: Parts, now: datetime) -> int:
+def forget_pending(parts: Deps, now: datetime) -> int:
     """Sign-ups nobody confirmed are gone after seven days, and how often a mailbox was asked a year after
     the last attempt; returns how many sign-ups.
     """

@@ -17,7 +17,7 @@ from publisher.core.patterns import lazy
 from publisher.core.posts.assets import Asset, name_of
 from publisher.core.posts.post import Post
 from publisher.sources.fields.links import CodePlaces
-from publisher.sources.stable_files import Rest, read_at_rest
+from publisher.sources.stable_files import StabilityCheck, read_at_rest
 
 Size = tuple[int, int]
 
@@ -142,10 +142,10 @@ def _is_shown(body: str, at: int) -> bool:
     return _SHOWN.search(body, max(0, at - _LOOKED), at) is not None
 
 
-class Files:
+class AssetFolder:
     """The files of one folder of posts. What was hashed is remembered while size and time stay."""
 
-    def __init__(self, folder: Path, rest: Rest | None = None) -> None:
+    def __init__(self, folder: Path, rest: StabilityCheck | None = None) -> None:
         self.folder = folder
         self._rest = rest
         self._seen: _Known = {}
@@ -219,7 +219,7 @@ def _suffix(name: str) -> str:
     return name.rpartition(".")[2].lower()
 
 
-def _bytes(real: Path, rest: Rest | None = None) -> tuple[bytes] | str:
+def _bytes(real: Path, rest: StabilityCheck | None = None) -> tuple[bytes] | str:
     """The bytes, or the system's reason. Opened without waiting: a pipe may have taken the file's place."""
     try:
         handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)

@@ -12,7 +12,7 @@ from publisher.sources.frontmatter.values import FrontMatter, Value, fold, names
 from publisher.sources.rules import USUAL, SourceRules
 
 if TYPE_CHECKING:
-    from publisher.sources.generators.hugo import Tongues
+    from publisher.sources.generators.hugo import HugoLanguages
 
 LANGUAGES = {
     "arabic": "ar", "bengali": "bn", "bulgarian": "bg", "burmese": "my", "catalan": "ca", "chinese": "zh",
@@ -77,7 +77,7 @@ def language_at(path: str, rules: SourceRules) -> str:
     return find_language(_NOTHING, path, rules)[0]
 
 
-def _of_tongues(tongues: "Tongues", path: str) -> str:
+def _of_tongues(tongues: "HugoLanguages", path: str) -> str:
     """The language that Hugo gives to a file: by its folder, else by its name; "" for neither."""
     if found := tongues.of_folder(path)[1]:
         return found

@@ -83,7 +83,7 @@ class Linked(NamedTuple):
     dead: Sequence[Dead] = ()
 
 
-class Links:
+class LinkIndex:
     """Finds posts by the ways they are named in bodies. `paths` are all files of the folder."""
 
     def __init__(self, paths: Sequence[str], rules: SourceRules) -> None:

@@ -26,7 +26,7 @@ from urllib.parse import quote
 from publisher.core.patterns import lazy
 from publisher.sources.fields.authors_and_terms import language_at, language_suffix
 from publisher.sources.fields.publication_date import dated_name, own_name
-from publisher.sources.fields.slugs import Hugo
+from publisher.sources.fields.slugs import HugoPaths
 from publisher.sources.frontmatter.values import FrontMatter, scalars
 from publisher.sources.rules import USUAL, SourceRules
 
@@ -99,7 +99,7 @@ _NOT_JEKYLLS = lazy(r"[^\w.~!$&'()+,;=@]+")  # Utils.slugify, "pretty"; a run wi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class PermalinkFacts:
     """What an address is made of. `local` is the instant in the site's zone; None: no date. `suffixed` is
     whether the file's name ends in its language; `stem` is Eleventy's page.filePathStem.
     """
@@ -117,7 +117,7 @@ class Facts:
     stem: str = ""
 
 
-def expand(pattern: str, facts: Facts, rules: SourceRules) -> str:
+def expand(pattern: str, facts: PermalinkFacts, rules: SourceRules) -> str:
     """`pattern` with its words filled, not yet a clean path. What stands for nothing is left out."""
     pattern = NAMED.get(pattern, pattern)
     if ":" not in pattern:
@@ -135,13 +135,13 @@ def expand(pattern: str, facts: Facts, rules: SourceRules) -> str:
     return f"/{_tongue(facts, rules).lower()}/{filled}" if _apart(facts, rules) else filled
 
 
-def locale_of(facts: Facts, rules: SourceRules) -> str:
+def locale_of(facts: PermalinkFacts, rules: SourceRules) -> str:
     """The locale of Docusaurus among whose translations a post stands; "" for the blog's own."""
     match = _TRANSLATED.match(rules.in_blog(facts.path)) if rules.profile == "docusaurus" else None
     return match[1] if match else ""
 
 
-def _apart(facts: Facts, rules: SourceRules) -> bool:
+def _apart(facts: PermalinkFacts, rules: SourceRules) -> bool:
     """Whether the post's language is a folder of its address: two files may differ in nothing else."""
     tongues = rules.tongues
     if tongues is None:
@@ -149,12 +149,12 @@ def _apart(facts: Facts, rules: SourceRules) -> bool:
     return len(tongues.codes) > 1 and _tongue(facts, rules).casefold() != tongues.main.casefold()
 
 
-def _tongue(facts: Facts, rules: SourceRules) -> str:
+def _tongue(facts: PermalinkFacts, rules: SourceRules) -> str:
     """The language that an address is in: Hugo's by the path alone."""
     return language_at(facts.path, rules) if rules.tongues else facts.language
 
 
-def _given(match: re.Match[str], facts: Facts) -> str:
+def _given(match: re.Match[str], facts: PermalinkFacts) -> str:
     text = "" if _WORD.match(match[0]) else facts.front.text(match[1])
     return quote(text, safe=_PATHS) if text else match[0]
 
@@ -176,11 +176,11 @@ def _stem(path: str) -> str:
     return path.rpartition("/")[2].rpartition(".")[0]
 
 
-def _date(part: Callable[[datetime], str]) -> Callable[[Facts, SourceRules], str]:
+def _date(part: Callable[[datetime], str]) -> Callable[[PermalinkFacts, SourceRules], str]:
     return lambda facts, rules: part(facts.local) if facts.local else ""
 
 
-def _title(facts: Facts, rules: SourceRules) -> str:
+def _title(facts: PermalinkFacts, rules: SourceRules) -> str:
     habits = rules.habits
     if habits.slugged:
         own = facts.slug if facts.front.text("slug") else facts.slug.rstrip(".")
@@ -193,16 +193,16 @@ def _title(facts: Facts, rules: SourceRules) -> str:
     return quote(own, safe=_NAMED)
 
 
-def _hexos(facts: Facts, rules: SourceRules) -> list[str]:
+def _hexos(facts: PermalinkFacts, rules: SourceRules) -> list[str]:
     """Hexo's :title: the file by its folders and name. What front matter calls slug is none to it."""
     inside = "_posts" in rules.in_blog(facts.path).split("/")
     own = undated(facts.path) if rules.undates else own_name(facts.path)
     return [*_folders(facts, rules), own] if inside else [own]
 
 
-def _slug(facts: Facts, rules: SourceRules) -> str:
+def _slug(facts: PermalinkFacts, rules: SourceRules) -> str:
     # Names of files are literal: a "%" or "#" in them is no escape and no fragment.
-    if facts.front.text("slug") and isinstance(rules.spell, Hugo):
+    if facts.front.text("slug") and isinstance(rules.spell, HugoPaths):
         return quote(rules.spell.slug(facts.slug) or facts.slug, safe=_PATHS)
     if facts.front.text("slug"):
         return _spelt(facts.slug, rules, facts.path)
@@ -210,9 +210,9 @@ def _slug(facts: Facts, rules: SourceRules) -> str:
     return _spelt(own + _no_language(facts.path, rules), rules, facts.path)
 
 
-def _slug_or_name(facts: Facts, rules: SourceRules) -> str:
+def _slug_or_name(facts: PermalinkFacts, rules: SourceRules) -> str:
     """Hugo's: the slug, else the file's name, as words of a permalink are spelt."""
-    if isinstance(rules.spell, Hugo) and facts.front.text("slug"):
+    if isinstance(rules.spell, HugoPaths) and facts.front.text("slug"):
         return _worded(facts.slug, rules)
     return _own_name(facts, rules)
 
@@ -232,15 +232,15 @@ def _spelt(name: str, rules: SourceRules, path: str = "") -> str:
     return quote(rules.spell(name) or name, safe=_NAMED)
 
 
-def _titleslug(facts: Facts, rules: SourceRules) -> str:
+def _titleslug(facts: PermalinkFacts, rules: SourceRules) -> str:
     given = facts.front.text("slug")
     if given and rules.profile == "pelican":
         return quote(given, safe=_NAMED)  # as it stands
     return _worded(given, rules) if given else _titleonly(facts, rules)
 
 
-def _titleonly(facts: Facts, rules: SourceRules) -> str:
-    if isinstance(rules.spell, Hugo):
+def _titleonly(facts: PermalinkFacts, rules: SourceRules) -> str:
+    if isinstance(rules.spell, HugoPaths):
         return quote(rules.spell.title(facts.title) or facts.slug, safe=_NAMED)
     title = facts.title
     if rules.profile == "pelican":  # which takes away everything between angles
@@ -250,38 +250,38 @@ def _titleonly(facts: Facts, rules: SourceRules) -> str:
 
 def _worded(text: str, rules: SourceRules) -> str:
     """A title or a slug as it is spelt where addresses are made of it."""
-    if isinstance(rules.spell, Hugo):
+    if isinstance(rules.spell, HugoPaths):
         return quote(rules.spell.words(text.strip("-")).strip("/"), safe=_PATHS)
     return quote((rules.spell if rules.profile == "pelican" else slugify)(text), safe=_NAMED)
 
 
-def _own_name(facts: Facts, rules: SourceRules) -> str:
-    if isinstance(rules.spell, Hugo):
+def _own_name(facts: PermalinkFacts, rules: SourceRules) -> str:
+    if isinstance(rules.spell, HugoPaths):
         return quote(rules.spell.words(own_name(facts.path)), safe=_NAMED)
     return _spelt(own_name(facts.path), rules)
 
 
-def _categories(facts: Facts, rules: SourceRules) -> str:
+def _categories(facts: PermalinkFacts, rules: SourceRules) -> str:
     if not rules.habits.slugged:
         return "/".join(quote(slugify(name), safe=_NAMED) for name in facts.categories)
     names = dict.fromkeys(name.lower() for name in facts.categories)
     return "/".join(quote(name, safe=_NAMED) for name in names)
 
 
-def _category(facts: Facts, rules: SourceRules) -> str:
+def _category(facts: PermalinkFacts, rules: SourceRules) -> str:
     """The first; Hexo's is the last, with those above it."""
     if rules.profile == "pelican":
         return _spelt(facts.categories[0] if facts.categories else "misc", rules)
     if rules.profile == "hexo":
-        from publisher.sources.generators.hexo import Filing
+        from publisher.sources.generators.hexo import CategoryAddresses
 
-        filing = rules.filing or Filing()
+        filing = rules.filing or CategoryAddresses()
         words = map(filing.word, _last_category(facts) or (filing.usual,))
         return "/".join(quote(_NOT_SLUG.sub("-", word).strip("-"), safe=_NAMED) for word in words)
     return quote(slugify(facts.categories[0]), safe=_NAMED) if facts.categories else ""
 
 
-def _last_category(facts: Facts) -> Sequence[str]:
+def _last_category(facts: PermalinkFacts) -> Sequence[str]:
     """Of Hexo's categories the last with those above it: a list is one in another, [[a], [b, c]] are two."""
     value = facts.front.get("categories", "category")
     if isinstance(value, list) and any(isinstance(item, list) for item in value):
@@ -289,7 +289,7 @@ def _last_category(facts: Facts) -> Sequence[str]:
     return facts.categories
 
 
-def _author(facts: Facts, rules: SourceRules) -> str:
+def _author(facts: PermalinkFacts, rules: SourceRules) -> str:
     return (
         _spelt(facts.author, rules)
         if rules.profile == "pelican"
@@ -297,13 +297,13 @@ def _author(facts: Facts, rules: SourceRules) -> str:
     )
 
 
-def _hash(facts: Facts, rules: SourceRules) -> str:
+def _hash(facts: PermalinkFacts, rules: SourceRules) -> str:
     """Hexo's: twelve digits of its slug and time."""
     second = int(facts.local.timestamp()) if facts.local else 0
     return sha1(f"{'/'.join(_hexos(facts, rules))}{second}".encode(), usedforsecurity=False).hexdigest()[:12]
 
 
-def _folders(facts: Facts, rules: SourceRules) -> list[str]:
+def _folders(facts: PermalinkFacts, rules: SourceRules) -> list[str]:
     """The folders between the content's root and the post, without the one of its bundle."""
     parts = rules.in_blog(facts.path).split("/")[:-1]
     if parts and _stem(facts.path).removesuffix(language_suffix(_stem(facts.path))).casefold() == "index":
@@ -328,25 +328,25 @@ def in_content(parts: list[str], rules: SourceRules) -> list[str]:
     return parts
 
 
-def _sections(facts: Facts, rules: SourceRules) -> str:
+def _sections(facts: PermalinkFacts, rules: SourceRules) -> str:
     if rules.profile == "zola":  # which spells only names of pages its own way
         return "/".join(quote(name, safe=_NAMED) for name in _folders(facts, rules))
     return "/".join(_spelt(name, rules, facts.path) for name in _folders(facts, rules))
 
 
-def section(facts: Facts, rules: SourceRules) -> str:
+def section(facts: PermalinkFacts, rules: SourceRules) -> str:
     """The outermost folder of the content; "" for a post that stands in none."""
     return _spelt(folders[0], rules, facts.path) if (folders := _folders(facts, rules)) else ""
 
 
-def _entry(facts: Facts, rules: SourceRules) -> str:
+def _entry(facts: PermalinkFacts, rules: SourceRules) -> str:
     """Astro's name of a post in its collection: what it calls its slug, else folders and name."""
     if slug := facts.front.text("slug").strip("/"):
         return quote(slug, safe=_PATHS)
     return f"{'/'.join(_sections(facts, rules).split('/')[1:])}/{_slug(facts, rules)}"
 
 
-def _dated(facts: Facts, rules: SourceRules) -> str:
+def _dated(facts: PermalinkFacts, rules: SourceRules) -> str:
     if slug := facts.front.text("slug").strip("/"):
         return f"/{quote(slug, safe=_PATHS)}"
     stem = "/".join([*_folders(facts, rules), own_name(facts.path)])
@@ -355,7 +355,7 @@ def _dated(facts: Facts, rules: SourceRules) -> str:
     return f"/{quote(stem, safe=_PATHS)}"
 
 
-_WORDS: dict[str, Callable[[Facts, SourceRules], str]] = {
+_WORDS: dict[str, Callable[[PermalinkFacts, SourceRules], str]] = {
     **{word: _date(part) for word, part in DATE_WORDS.items()},
     "title": _title,
     "name": lambda facts, rules: _title(facts, rules).rpartition("/")[2],

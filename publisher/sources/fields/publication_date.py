@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 
 from publisher.core.patterns import lazy
 from publisher.sources.fields.authors_and_terms import language_suffix
-from publisher.sources.frontmatter.dates import Order, parse_date, read_date
+from publisher.sources.frontmatter.dates import DateOrder, parse_date, read_date
 from publisher.sources.frontmatter.values import FrontMatter, FrontMatterError, Quoted, Value
 
 DATE_FIELDS = (
@@ -36,7 +36,7 @@ class Zones:
     site: tzinfo
     utc: re.Pattern[str] | None = None
     quoted: bool | None = None
-    order: Order = Order.NONE
+    order: DateOrder = DateOrder.NONE
     bare: bool = True
 
     def of(self, text: str) -> tzinfo:

@@ -43,7 +43,7 @@ def as_written(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hugo:
+class HugoPaths:
     """Hugo's paths: small letters, a hyphen for blank space, no other signs (paths.MakePathSanitized), unless
     its configuration has removePathAccents or disablePathToLower.
     """

@@ -7,7 +7,14 @@ from publisher.core.patterns import lazy
 from publisher.core.posts.assets import name_of
 from publisher.core.posts.permalinks import under_posts
 from publisher.core.posts.post import Image
-from publisher.sources.fields.permalinks import Facts, expand, in_content, locale_of, section, undated
+from publisher.sources.fields.permalinks import (
+    PermalinkFacts,
+    expand,
+    in_content,
+    locale_of,
+    section,
+    undated,
+)
 from publisher.sources.fields.plain_text import plain
 from publisher.sources.frontmatter.values import COMPUTED, FrontMatter, Value, legal, scalars
 from publisher.sources.generators.profiles import GENERIC
@@ -27,7 +34,7 @@ _SAFE = "/!$'()*+,:;=@~&"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class PostAddress:
     """As in core.posts.Post, with the rules that decided. `unknown` says why only the generator could know
     the permalink.
     """
@@ -41,7 +48,7 @@ class Place:
     unknown: str = ""
 
 
-def find_place(facts: Facts, rules: SourceRules) -> Place:
+def find_place(facts: PermalinkFacts, rules: SourceRules) -> PostAddress:
     """A post's slug, permalink, URL and base URL by the site's rules."""
     warnings: list[str] = []
     unknown: list[str] = []
@@ -53,7 +60,7 @@ def find_place(facts: Facts, rules: SourceRules) -> Place:
     permalink = under_posts(permalink) if rules.pages else permalink
     base = rules.site_url.rstrip("/") + permalink
     url, url_by = _canonical(facts, base, rules, warnings)
-    return Place(
+    return PostAddress(
         permalink=permalink,
         url=url,
         base_url=base,
@@ -169,14 +176,14 @@ def find_aliases(front: FrontMatter, permalink: str, rules: SourceRules) -> tupl
     return tuple(found)
 
 
-def _permalink(facts: Facts, rules: SourceRules, unknown: list[str]) -> tuple[str, str]:
+def _permalink(facts: PermalinkFacts, rules: SourceRules, unknown: list[str]) -> tuple[str, str]:
     for name in (*(_computed(facts.front) if rules.profile == "eleventy" else ()), *_LINKS):
         text = facts.front.text(name)
         if rules.profile == "eleventy" and text:
             from publisher.sources.generators.eleventy import address
-            from publisher.sources.generators.js_literals import Code
+            from publisher.sources.generators.js_literals import JsCode
 
-            if isinstance(facts.front.get(name), Code):
+            if isinstance(facts.front.get(name), JsCode):
                 unknown += [_FUNCTION] if rules.permalink is None else []
                 continue
             made, why = address(text, facts)
@@ -215,12 +222,12 @@ def _computed(front: FrontMatter) -> tuple[str, ...]:
     return (COMPUTED,) if front.get(COMPUTED) is not None else ()
 
 
-def _foreign(facts: Facts, rules: SourceRules) -> bool:
+def _foreign(facts: PermalinkFacts, rules: SourceRules) -> bool:
     """Whether a post says that it is in another language than the site."""
     return bool(facts.front.text("lang")) and facts.language != (rules.language or USUAL)
 
 
-def _canonical(facts: Facts, base: str, rules: SourceRules, warnings: list[str]) -> tuple[str, str]:
+def _canonical(facts: PermalinkFacts, base: str, rules: SourceRules, warnings: list[str]) -> tuple[str, str]:
     fields = (*rules.link_fields, *(ELSEWHERE_FIELDS if facts.blank else ()))
     for name in fields:
         text = facts.front.text(name)

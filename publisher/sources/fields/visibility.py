@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from publisher.core.posts.post import Mail
+from publisher.core.posts.post import PostMailOptions
 from publisher.sources.fields.publication_date import dated_folders, dated_name
 from publisher.sources.frontmatter.values import (
     COMPUTED,
@@ -28,7 +28,7 @@ DRAFT_FOLDERS = frozenset({"_drafts", "drafts", "draft"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class VisibilityInput:
     """What the rules look at. `folders` are the names above the file, from the blog's root; `profile` is
     the generator's name, and `whole` whether the posts folder holds the blog's own root.
     """
@@ -40,7 +40,7 @@ class File:
     whole: bool = False
 
 
-def why_hidden(file: File) -> str | None:
+def why_hidden(file: VisibilityInput) -> str | None:
     """The first reason why this file is never public; None when there is none."""
     for rule in RULES:
         if reason := rule(file):
@@ -48,7 +48,7 @@ def why_hidden(file: File) -> str | None:
     return None
 
 
-def _no_sign_of_a_post(file: File) -> str | None:
+def _no_sign_of_a_post(file: VisibilityInput) -> str | None:
     if file.front is not None:
         return None
     if file.path.lower().endswith((".html", ".htm")) and not (
@@ -59,11 +59,11 @@ def _no_sign_of_a_post(file: File) -> str | None:
     return None if dated else "neither front matter nor a dated name"
 
 
-def _section_page(file: File) -> str | None:
+def _section_page(file: VisibilityInput) -> str | None:
     return "_index" if file.path.rpartition("/")[2].startswith("_index.") else None
 
 
-def _not_for_jekyll(file: File) -> str | None:
+def _not_for_jekyll(file: VisibilityInput) -> str | None:
     """In a folder called _posts, Jekyll takes only files with front matter and a dated name."""
     if "_posts" not in file.folders or file.profile not in ("jekyll", "none", "auto"):
         return None
@@ -73,14 +73,14 @@ def _not_for_jekyll(file: File) -> str | None:
     return "no front matter" if file.front is None else None
 
 
-def _drafts_folder(file: File) -> str | None:
+def _drafts_folder(file: VisibilityInput) -> str | None:
     for folder in file.folders:
         if folder.casefold() in DRAFT_FOLDERS:
             return f"in {folder}"
     return None
 
 
-def _page(file: File) -> str | None:
+def _page(file: VisibilityInput) -> str | None:
     """What generators keep apart from posts, dates or not."""
     if file.profile in ("jekyll", "hexo") and file.whole and "_posts" not in file.folders:
         return "not in _posts"
@@ -89,11 +89,11 @@ def _page(file: File) -> str | None:
     return None
 
 
-def _draft(file: File) -> str | None:
+def _draft(file: VisibilityInput) -> str | None:
     return "draft: true" if file.front and file.front.flag("draft") else None
 
 
-def _unpublished(file: File) -> str | None:
+def _unpublished(file: VisibilityInput) -> str | None:
     if file.front is None or not file.front.has("published"):
         return None
     if file.front.get("published") is None:
@@ -101,16 +101,16 @@ def _unpublished(file: File) -> str | None:
     return "published: false" if file.front.flag("published") is False else None
 
 
-def _status(file: File) -> str | None:
+def _status(file: VisibilityInput) -> str | None:
     state = file.front.text("status").casefold() if file.front else ""
     return f"status: {state}" if state in HIDDEN_STATES else None
 
 
-def _unlisted(file: File) -> str | None:
+def _unlisted(file: VisibilityInput) -> str | None:
     return "unlisted: true" if file.front and file.front.flag("unlisted") else None
 
 
-def _kept_back(file: File) -> str | None:
+def _kept_back(file: VisibilityInput) -> str | None:
     """What its author keeps to themselves, or to those who know a password. A value that nobody can judge
     hides: what was meant to be seen can be shown later, what was not cannot be taken back.
     """
@@ -175,7 +175,7 @@ def page_only(front: FrontMatter | None) -> str:
     return ""
 
 
-def _not_built(file: File) -> str | None:
+def _not_built(file: VisibilityInput) -> str | None:
     """What its generator is told not to make a page of, or not to list."""
     front = file.front
     if front is None:
@@ -194,7 +194,7 @@ def _not_built(file: File) -> str | None:
     return "render: false" if file.profile == "zola" and front.flag("render") is False else None
 
 
-def _underscored(file: File) -> str | None:
+def _underscored(file: VisibilityInput) -> str | None:
     """Astro's collections and Docusaurus leave these alone, and so does Hexo below its own folders."""
     parts = file.path.split("/")
     if file.profile == "hexo":
@@ -204,20 +204,20 @@ def _underscored(file: File) -> str | None:
     return "a name that begins with _" if hidden else None
 
 
-RULES: tuple[Callable[[File], str | None], ...] = (
+RULES: tuple[Callable[[VisibilityInput], str | None], ...] = (
     _not_for_jekyll, _section_page, _no_sign_of_a_post, _drafts_folder, _page, _draft, _unpublished, _status,
     _unlisted, _kept_back, _not_built, _underscored,
 )  # fmt: skip
 
 
-def mail_of(front: FrontMatter, warnings: list[str]) -> Mail:
+def mail_of(front: FrontMatter, warnings: list[str]) -> PostMailOptions:
     """What the post says of its mail: `never` (or `false`), `correction`, or nothing."""
     word = front.text("mail").casefold()
-    if front.flag("mail") is False or word == Mail.NEVER:
-        return Mail.NEVER
-    if word == Mail.CORRECTION:
-        return Mail.CORRECTION
+    if front.flag("mail") is False or word == PostMailOptions.NEVER:
+        return PostMailOptions.NEVER
+    if word == PostMailOptions.CORRECTION:
+        return PostMailOptions.CORRECTION
     if word and front.flag("mail") is None:
         line = front.line_of("mail")
         warnings.append(f"line {line}: mail: {word} is neither never nor correction; it is mailed as usual")
-    return Mail.USUAL
+    return PostMailOptions.USUAL

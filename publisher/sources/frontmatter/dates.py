@@ -61,7 +61,7 @@ _ISO = lazy(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _NUMBERS = lazy(r"(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})(?!\d)")
 
 
-class Order(StrEnum):
+class DateOrder(StrEnum):
     """How a generator reads a date of three numbers whose year comes last."""
 
     DAY_FIRST = "day"  # Ruby's Date
@@ -70,7 +70,7 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Dated:
+class ParsedDate:
     """What a text says of an instant (aware, UTC; None: no date, or one that no calendar has), and what of it
     a person should see to ("" for nothing).
     """
@@ -88,12 +88,12 @@ def parse_date(text: str, zone: tzinfo) -> datetime | None:
     return read_date(text, zone).at
 
 
-def read_date(text: str, zone: tzinfo, order: Order = Order.NONE, *, bare: bool = True) -> Dated:
+def read_date(text: str, zone: tzinfo, order: DateOrder = DateOrder.NONE, *, bare: bool = True) -> ParsedDate:
     """As `parse_date`, with what is in doubt. `order` is how the generator reads 05/11/2026, `bare`
     whether it reads a time without a colon (18.30).
     """
     if (found := _iso(text, zone)) is not None:
-        return Dated(found)
+        return ParsedDate(found)
     text = text.replace("\u00a0", " ").replace("\u202f", " ").strip()
     for pattern in _DAYS:
         if match := pattern.match(text):
@@ -102,21 +102,21 @@ def read_date(text: str, zone: tzinfo, order: Order = Order.NONE, *, bare: bool 
     return _of_numbers(text, zone, order, bare=bare)
 
 
-def _on(day: tuple[int, int, int], text: str, end: int, zone: tzinfo, *, bare: bool) -> Dated:
+def _on(day: tuple[int, int, int], text: str, end: int, zone: tzinfo, *, bare: bool) -> ParsedDate:
     """`day` with the time that stands in `text` from `end` on, and whether all of that was understood."""
     time = next((found for pattern in _TIMES if (found := pattern.match(text, end))), None)
     try:
         if time and _ODD_OFFSET.match(text, time.end()):
-            return Dated(None)  # "12:00-400" is a mistake: better the next candidate than a guess
+            return ParsedDate(None)  # "12:00-400" is a mistake: better the next candidate than a guess
         at = _instant(day, time, zone)
     except (ValueError, OverflowError):
-        return Dated(None)
+        return ParsedDate(None)
     rest = text[time.end() if time else end :].strip()
     if _TIMELIKE.search(rest):
-        return Dated(at, f"{rest[:30]!r} is not understood; write the time as 18:30")
+        return ParsedDate(at, f"{rest[:30]!r} is not understood; write the time as 18:30")
     if time and not bare and time.re.pattern in _BARE:
-        return Dated(at, "the generator does not read that time and takes midnight; write it as 18:30")
-    return Dated(at)
+        return ParsedDate(at, "the generator does not read that time and takes midnight; write it as 18:30")
+    return ParsedDate(at)
 
 
 def _iso(text: str, zone: tzinfo) -> datetime | None:
@@ -132,23 +132,23 @@ def _iso(text: str, zone: tzinfo) -> datetime | None:
         return None
 
 
-def _of_numbers(text: str, zone: tzinfo, order: Order, *, bare: bool) -> Dated:
+def _of_numbers(text: str, zone: tzinfo, order: DateOrder, *, bare: bool) -> ParsedDate:
     """05/11/2026 and its kin, in the generator's order. Where nobody knows one, "/" is read month first,
     as in JavaScript, and other signs only where there is one way to read them.
     """
     match = _NUMBERS.match(text)
     if match is None:
-        return Dated(None)
+        return ParsedDate(None)
     first, second = int(match["a"]), int(match["b"])
     several = first <= 12 and second <= 12 and first != second
-    if several and order is Order.NONE and match["sep"] != "/":
-        return Dated(None)
-    day_first = first > 12 or (second <= 12 and order is Order.DAY_FIRST)
+    if several and order is DateOrder.NONE and match["sep"] != "/":
+        return ParsedDate(None)
+    day_first = first > 12 or (second <= 12 and order is DateOrder.DAY_FIRST)
     day, month = (first, second) if day_first else (second, first)
     found = _on((int(match["y"]), month, day), text, match.end(), zone, bare=bare)
-    if several and found.at and order is not Order.DAY_FIRST and not found.doubt:
+    if several and found.at and order is not DateOrder.DAY_FIRST and not found.doubt:
         meant = f"{int(match['y']):04}-{month:02}-{day:02}"
-        return Dated(found.at, f"read with the month first, as {meant}; write it so")
+        return ParsedDate(found.at, f"read with the month first, as {meant}; write it so")
     return found
 
 

@@ -41,10 +41,10 @@ def load_yaml(text: str, first_line: int) -> FrontMatter:
         return FrontMatter(values={}, lines={}, line=first_line)
     if not isinstance(node, yaml.MappingNode):
         raise FrontMatterError('front matter is no list of "key: value" lines; write it so', first_line)
-    return _Walk(first_line).front_matter(node)
+    return _NodeReader(first_line).front_matter(node)
 
 
-class _Walk:
+class _NodeReader:
     """Nodes to values, counting every visit, so that aliases cannot expand without end."""
 
     def __init__(self, first_line: int) -> None:

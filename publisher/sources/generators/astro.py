@@ -49,7 +49,7 @@ _UNENDING = lazy(r"""\btrailingSlash\s*:\s*["'`]never["'`]|\bformat\s*:\s*["'`]f
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class AstroSite:
     """`links` are permalinks by the folder that posts are in, in lower case; `usual` is what posts need not
     write, by the path of their folder from the blog's root; `folders` hold its collections, of which `loaded`
     says what is in them; `tables` are data files that pages show posts of.
@@ -97,7 +97,7 @@ def _expression(glob: str) -> str:
     return expression(glob.removeprefix("./"), groups=True)
 
 
-def read_site(root: Path, config: str) -> Site:
+def read_site(root: Path, config: str) -> AstroSite:
     """What the files of the blog at `root` say; `config` is the text of its configuration."""
     schemas = "\n".join(_text(root / name) for name in _SCHEMAS)
     parts = _definitions(schemas)
@@ -118,7 +118,7 @@ def read_site(root: Path, config: str) -> Site:
     usual = {place: values for place, values in usual.items() if values}
     shown = tuple(table for name, table in tables.items() if name in routes)
     read = _read(root, parts, [*folders.values()], tables=bool(tables))
-    return Site(links, usual, read, Loaded(loaded), shown)
+    return AstroSite(links, usual, read, Loaded(loaded), shown)
 
 
 def _read(

@@ -18,12 +18,12 @@ from publisher.sources.frontmatter.containers import load_json, load_toml, open_
 from publisher.sources.frontmatter.values import FrontMatter, FrontMatterError, Value, fold, scalars, table
 from publisher.sources.frontmatter.yaml import load_yaml
 from publisher.sources.ignored import paths as leaving
-from publisher.sources.ignored.paths import Leaves
+from publisher.sources.ignored.paths import IgnoreRule
 from publisher.sources.rules import Defaults
 
 if TYPE_CHECKING:
-    from publisher.sources.generators.hexo import Filing
-    from publisher.sources.generators.hugo import Dating, Tongues
+    from publisher.sources.generators.hexo import CategoryAddresses
+    from publisher.sources.generators.hugo import Dating, HugoLanguages
 
 MAX_SIZE = 1_000_000
 MAX_LANGUAGES = 100
@@ -39,7 +39,7 @@ _PACKAGES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class GeneratorConfig:
     """What was found in `file`. Empty texts: it says nothing of that. `sections` are the permalinks of
     single sections by their names; `given` are Pelican's settings as far as they are written out; `tongues`
     are Hugo's languages, `dating` is where it takes dates from, `filing` Hexo's categories; `undated` is
@@ -63,12 +63,12 @@ class Config:
     author: Value = None
     content: str | None = None
     spelling: Callable[[str], str] | None = None
-    leaves: tuple[Leaves, ...] = ()
+    leaves: tuple[IgnoreRule, ...] = ()
     reads: tuple[str, ...] = ()
     cascade: Value = None
-    tongues: "Tongues | None" = None
+    tongues: "HugoLanguages | None" = None
     dating: "Dating | None" = None
-    filing: "Filing | None" = None
+    filing: "CategoryAddresses | None" = None
     undated: bool | None = None
     site: Mapping[str, Value] = field(default_factory=dict[str, Value])
     locked: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class Config:
     locales: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def config_in(folder: Path) -> Config | None:
+def config_in(folder: Path) -> GeneratorConfig | None:
     """The configuration of the generator whose site `folder` is; None where it is no site's root."""
     for name, reader in _FILES.items():
         # Asked of dozens of names in every folder at each start, so no Path is made of what is not there.
@@ -118,7 +118,7 @@ def front_of(file: Path) -> FrontMatter | None:
 # What is one generator's is loaded when its configuration is found: most blogs have one, or none.
 
 
-def _jekyll_or_hexo(file: Path) -> Config:
+def _jekyll_or_hexo(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import hexo
     from publisher.sources.ignored import jekyll
 
@@ -127,7 +127,7 @@ def _jekyll_or_hexo(file: Path) -> Config:
     if hexo.is_hexos(top) or (packaged and packaged.profile == "hexo"):
         return _hexo(file, top)
     posts = table(table(top.get("collections")).get("posts"))
-    return Config(
+    return GeneratorConfig(
         profile="jekyll",
         file=file.name,
         timezone=_word(top.get("timezone")),
@@ -147,11 +147,11 @@ def _as_written(top: Mapping[str, Value], text: str) -> dict[str, Value]:
     return {key: top[fold(key)] for key in keys if fold(key) in top}
 
 
-def _hexo(file: Path, top: Mapping[str, Value]) -> Config:
+def _hexo(file: Path, top: Mapping[str, Value]) -> GeneratorConfig:
     from publisher.sources.generators import hexo
 
     usual = hexo.permalink_defaults(top)
-    return Config(
+    return GeneratorConfig(
         profile="hexo",
         file=file.name,
         timezone=_word(top.get("timezone")),
@@ -179,14 +179,14 @@ def _jekyll_defaults(value: Value) -> tuple[Defaults, ...]:
     return tuple(sorted(found, key=lambda entry: len(entry.scope)))
 
 
-def _hugo(file: Path) -> Config:
+def _hugo(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import hugo, hugo_content
 
     top = read_table(file)
     if file.parent.name == "_default":  # each part of it may stand in a file of its own
         top = {**_parts(file.parent), **top}
     tongues = hugo.tongues(top)
-    return Config(
+    return GeneratorConfig(
         profile="hugo",
         file=file.name,
         timezone=_word(top.get("timezone")),
@@ -227,7 +227,7 @@ def _code(name: str) -> str:
     return f"{name[:2]}-{name[2:]}" if len(name) in (4, 6) and name[:2] in ("zh", "pt", "en", "es") else name
 
 
-def _zola_or_hugo(file: Path) -> Config | None:
+def _zola_or_hugo(file: Path) -> GeneratorConfig | None:
     """Both have a config.toml: Zola's must name base_url, Hugo writes baseURL."""
     text = read_text(file)
     if re.search(r"^\s*base_url\s*=", text, re.MULTILINE):
@@ -237,10 +237,10 @@ def _zola_or_hugo(file: Path) -> Config | None:
     return _hugo(file) if len(signs & top.keys()) >= 2 or "baseurl" in top else None
 
 
-def _zola(file: Path) -> Config:
+def _zola(file: Path) -> GeneratorConfig:
     top = read_table(file)
     paths = _word(table(top.get("slugify")).get("paths")) or _word(top.get("slugifypaths"))
-    return Config(
+    return GeneratorConfig(
         profile="zola",
         file=file.name,
         language=_first(top, "defaultlanguage"),
@@ -251,13 +251,13 @@ def _zola(file: Path) -> Config:
     )
 
 
-def _pelican(file: Path) -> Config:
+def _pelican(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import pelican
 
     published = pelican.assignments(read_text(file.parent / "publishconf.py"))  # which imports the other
     given = {**pelican.assignments(read_text(file)), **published}
     texts = {name: value for name, value in given.items() if isinstance(value, str)}
-    return Config(
+    return GeneratorConfig(
         profile="pelican",
         file=file.name,
         timezone=texts.get("TIMEZONE", ""),
@@ -269,13 +269,13 @@ def _pelican(file: Path) -> Config:
     )
 
 
-def _docusaurus(file: Path) -> Config:
+def _docusaurus(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import docusaurus
 
     text = read_text(file)
     locale = _LOCALE.search(text)
     reads, leaves = docusaurus.files(text)
-    return Config(
+    return GeneratorConfig(
         profile="docusaurus",
         file=file.name,
         permalink=docusaurus.permalink(text),
@@ -287,12 +287,12 @@ def _docusaurus(file: Path) -> Config:
     )
 
 
-def _astro(file: Path) -> Config:
+def _astro(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import astro
 
     text = read_text(file)
     locale, site = _LOCALE.search(text), astro.read_site(file.parent, text)
-    return Config(
+    return GeneratorConfig(
         profile="astro",
         file=file.name,
         language=locale[1] if locale else "",
@@ -304,14 +304,14 @@ def _astro(file: Path) -> Config:
     )
 
 
-def _eleventy(file: Path) -> Config:
+def _eleventy(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import eleventy
     from publisher.sources.ignored import eleventy as eleventyfiles
 
     text = read_text(file)
     content = eleventy.input_of(text, read_text(file.parent / "package.json"))
     ignores = {name: read_text(file.parent / name) for name in eleventyfiles.files(content)}
-    return Config(
+    return GeneratorConfig(
         profile="eleventy",
         file=file.name,
         content=content,
@@ -320,9 +320,9 @@ def _eleventy(file: Path) -> Config:
     )
 
 
-def _package(file: Path) -> Config | None:
+def _package(file: Path) -> GeneratorConfig | None:
     match = _WEAK.search(read_text(file))
-    return Config(profile=_PACKAGES[match[1]], file=file.name) if match else None
+    return GeneratorConfig(profile=_PACKAGES[match[1]], file=file.name) if match else None
 
 
 def _first(top: Mapping[str, Value], *keys: str) -> str:
@@ -344,7 +344,7 @@ _LOADERS = {
     ".json": load_json,
 }
 
-_Reader = Callable[[Path], Config | None]
+_Reader = Callable[[Path], GeneratorConfig | None]
 _CODE = ("js", "mjs", "cjs", "ts", "mts", "cts")
 _FILES: dict[str, _Reader] = {
     **{f"hugo.{end}": _hugo for end in ("toml", "yaml", "yml", "json")},

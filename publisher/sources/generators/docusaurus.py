@@ -14,8 +14,8 @@ from re import Pattern
 
 from publisher.core.patterns import lazy
 from publisher.sources.frontmatter.values import Value
-from publisher.sources.generators.js_literals import Code, exported
-from publisher.sources.ignored.paths import Leaves, named
+from publisher.sources.generators.js_literals import JsCode, exported
+from publisher.sources.ignored.paths import IgnoreRule, named
 
 _BLOCK = lazy(r"""\bblog\s*:\s*\{|["'`]@docusaurus/plugin-content-blog["'`]\s*,\s*(?:/\*.*?\*/\s*)?\{""")
 _PATH = lazy(r"""\bpath\s*:\s*["'`]([^"'`$\n]+)["'`]""")
@@ -33,7 +33,7 @@ _ELSEWHERE = lazy(r"\bblog\s*:\s*(?!false)|plugin-content-blog")
 MAX_BLOGS = 20
 
 
-def files(config: str) -> tuple[tuple[str, ...], tuple[Leaves, ...]]:
+def files(config: str) -> tuple[tuple[str, ...], tuple[IgnoreRule, ...]]:
     """The folders of blogs that a configuration names, and what it leaves out of them. No folders: they are
     not written out, and may be anywhere.
     """
@@ -91,7 +91,7 @@ def _last(pattern: Pattern[str], text: str) -> str:
 
 
 def _text(value: Value) -> str:
-    return value if isinstance(value, str) and not isinstance(value, Code) else ""
+    return value if isinstance(value, str) and not isinstance(value, JsCode) else ""
 
 
 def permalink(config: str) -> str:

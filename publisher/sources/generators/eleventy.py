@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from publisher.core.patterns import lazy
-from publisher.sources.fields.permalinks import Facts, undated
+from publisher.sources.fields.permalinks import PermalinkFacts, undated
 from publisher.sources.generators.eleventy_filters import dated, filtered, name_of
 
 _TEMPLATE = lazy(r"\{\{-?\s*([^{}]{1,200}?)\s*-?\}\}")
@@ -32,7 +32,7 @@ _INPUT = lazy(
 _ASKED = lazy(r"""\beleventy\s[^"\n]{0,200}?--input[= ]\\?['"]?([\w./-]+)""")
 
 
-def address(template: str, facts: Facts) -> tuple[str | None, str]:
+def address(template: str, facts: PermalinkFacts) -> tuple[str | None, str]:
     """The permalink that `template` stands for, and, where only Eleventy could tell, None and why."""
     known: dict[str, Callable[[], str]] = {
         "page.fileSlug": lambda: undated(facts.path),

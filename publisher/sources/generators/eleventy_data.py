@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from publisher.sources.frontmatter.values import COLLECTED, COMPUTED, Value, fold, names, scalars, table
 from publisher.sources.generators.detect import read_table, read_text
 from publisher.sources.generators.eleventy import template_of
-from publisher.sources.generators.js_literals import Code, exported, known
+from publisher.sources.generators.js_literals import JsCode, exported, known
 from publisher.sources.rules import Defaults, SourceRules
 
 CODE = (".js", ".cjs", ".mjs", ".ts")
@@ -28,32 +28,32 @@ _TELLING = names("permalink tags author authors lang language locale date draft 
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class DataFile:
     """What a file says, keyed by values.fold; `whole` is False where it says more than was understood."""
 
     values: Mapping[str, Value]
     whole: bool = True
 
 
-def read_data(file: Path) -> Data:
+def read_data(file: Path) -> DataFile:
     """What `file` says; nothing where there is none. A permalink that a function makes is a template, or
     stays Code where it is not known; that of `eleventyComputed` is under COMPUTED.
     """
     if file.suffix not in CODE:
         return _settled(read_table(file), "")
     if not file.is_file():
-        return Data({})
+        return DataFile({})
     text = read_text(file)
     top = exported(text)
-    return Data({}, whole=False) if top is None else _settled({fold(key): top[key] for key in top}, text)
+    return DataFile({}, whole=False) if top is None else _settled({fold(key): top[key] for key in top}, text)
 
 
-def _settled(top: dict[str, Value], text: str) -> Data:
+def _settled(top: dict[str, Value], text: str) -> DataFile:
     computed = table(top.pop("eleventycomputed", None))
     if "permalink" in computed:
         top[COMPUTED] = computed["permalink"]
     for name in ("permalink", COMPUTED):
-        if isinstance(code := top.get(name), Code):
+        if isinstance(code := top.get(name), JsCode):
             made = template_of(code, text)
             top[name] = code if made is None else made
             if made == "":
@@ -63,15 +63,15 @@ def _settled(top: dict[str, Value], text: str) -> Data:
     values = {
         name: value if name in links else known(value)
         for name, value in top.items()
-        if name in links or not isinstance(value, Code)
+        if name in links or not isinstance(value, JsCode)
     }
-    return Data(values, whole)
+    return DataFile(values, whole)
 
 
 def _is_known(value: Value) -> bool:
     if isinstance(value, (list, dict)):
         return all(map(_is_known, value.values() if isinstance(value, dict) else value))
-    return not isinstance(value, Code)
+    return not isinstance(value, JsCode)
 
 
 MAX_FOLDERS = 2_000

@@ -16,7 +16,7 @@ from datetime import datetime, tzinfo
 
 from publisher.core.patterns import lazy
 from publisher.sources.frontmatter.values import Quoted, Value, fold, names, scalars, table
-from publisher.sources.ignored.paths import Leaves, named
+from publisher.sources.ignored.paths import IgnoreRule, named
 
 _SIGNS = names("sourcedir publicdir newpostname defaultlayout skiprender postassetfolder")
 _WEAK = names("tagdir archivedir")
@@ -30,7 +30,7 @@ _POSTS_OWN = names("title date updated slug permalink tags categories category p
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filing:
+class CategoryAddresses:
     """How categories are named in addresses: `words` by the names of categories, `usual` for a post without
     any; `small` letters where names keep their case elsewhere.
     """
@@ -50,11 +50,11 @@ def is_hexos(top: Mapping[str, Value]) -> bool:
     return not _SIGNS.isdisjoint(top) or (not _WEAK.isdisjoint(top) and _JEKYLLS.isdisjoint(top))
 
 
-def filing(top: Mapping[str, Value]) -> Filing:
+def filing(top: Mapping[str, Value]) -> CategoryAddresses:
     """What a configuration says of categories."""
     found = top.get("categorymap")
     words = {name: _word(word) for name, word in found.items()} if isinstance(found, dict) else {}
-    return Filing(
+    return CategoryAddresses(
         words={name: word for name, word in words.items() if word},
         usual=_word(top.get("defaultcategory")) or USUAL,
         small=_word(top.get("filenamecase")) == "1",
@@ -67,7 +67,7 @@ def reads(top: Mapping[str, Value]) -> tuple[str, ...]:
     return f"{source}/_posts", f"{source}/_drafts"
 
 
-def leaves(top: Mapping[str, Value]) -> tuple[Leaves, ...]:
+def leaves(top: Mapping[str, Value]) -> tuple[IgnoreRule, ...]:
     """What the settings leave out."""
     source = reads(top)[0].removesuffix("/_posts")
     within = (named(name, scalars(top.get(fold(name))), below=source) for name in ("skip_render", "exclude"))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from publisher.core.patterns import lazy
-from publisher.sources.fields.slugs import Hugo
+from publisher.sources.fields.slugs import HugoPaths
 from publisher.sources.frontmatter.values import Value, fold, scalars, table
 
 PERMALINK = "/:sections/:slug"
@@ -26,7 +26,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tongues:
+class HugoLanguages:
     """The languages of a blog. `codes`: all that it names. `contents`: the folders, by their paths from the
     blog's root, that hold content, and the language of all in one ("" where names of files tell it). `main`
     is the one whose posts have no folder in their addresses; "": all have one. None of it is known of a blog
@@ -99,7 +99,7 @@ def _order(name: str, words: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def tongues(top: Mapping[str, Value]) -> Tongues:
+def tongues(top: Mapping[str, Value]) -> HugoLanguages:
     """The languages that a configuration names; `top` is keyed by values.fold."""
     base = _text(top.get("contentdir")).strip("/").removeprefix("./") or "content"
     named = top.get("languages")
@@ -114,7 +114,7 @@ def tongues(top: Mapping[str, Value]) -> Tongues:
     main = _text(top.get("defaultcontentlanguage")) or "en"
     reached = mounted(top)
     if not codes:
-        return Tongues(codes=(main,), contents=reached or {base: ""}, main=main, targets=targets(top))
+        return HugoLanguages(codes=(main,), contents=reached or {base: ""}, main=main, targets=targets(top))
     own = [code for code in codes if _text(entries[code].get("contentdir"))]
     contents = {} if len(own) == len(codes) else {base: ""}
     for code in own:
@@ -122,7 +122,7 @@ def tongues(top: Mapping[str, Value]) -> Tongues:
             contents[place] = code
     inside = _text(top.get("defaultcontentlanguageinsubdir")) == "true"
     lower = tuple(sorted(code.lower() for code in off))
-    return Tongues(
+    return HugoLanguages(
         codes=tuple(codes),
         contents=reached or contents,
         main="" if inside else main,
@@ -192,10 +192,10 @@ def _ended(link: str, *, ugly: bool) -> str:
     return link.rstrip("/") + (".html" if ugly else "/")
 
 
-def spelt(top: Mapping[str, Value]) -> Hugo | None:
+def spelt(top: Mapping[str, Value]) -> HugoPaths | None:
     """How names are spelt, where that is not as usual."""
     plain, cased = (_text(top.get(name)) == "true" for name in ("removepathaccents", "disablepathtolower"))
-    return Hugo(plain=plain, cased=cased) if plain or cased else None
+    return HugoPaths(plain=plain, cased=cased) if plain or cased else None
 
 
 def in_our_words(pattern: str) -> str:

@@ -23,7 +23,7 @@ from itertools import product
 from publisher.sources.frontmatter.values import Value, scalars, table
 from publisher.sources.generators import hugo
 from publisher.sources.globs import expression, in_scope, whole
-from publisher.sources.ignored.paths import Leaves, Patterns, inside
+from publisher.sources.ignored.paths import IgnorePatterns, IgnoreRule, inside
 from publisher.sources.rules import Defaults
 
 _OWN = frozenset({"title", "slug", "url", "aliases", "date", "id", "guid"})
@@ -33,7 +33,7 @@ _KINDS = frozenset({"", "page"})
 
 
 @dataclass(frozen=True, slots=True)
-class Silent:
+class IgnoredNames:
     """Names that Hugo passes over: those that begin with "#" (source/sourceSpec.go, IgnoreFile), and those
     that end in one of `codes`, the languages that are turned off.
     """
@@ -50,7 +50,7 @@ class Silent:
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
+class BundleResources:
     """Files of leaf bundles that are no pages: the path of each, and of the page that it belongs to."""
 
     of: Mapping[str, str]
@@ -106,11 +106,11 @@ def _mounts(top: Mapping[str, Value]) -> Mounts:
     return Mounts(tuple(found) if any(mount.globs for mount in found) else ())
 
 
-def leaves(top: Mapping[str, Value], off: Sequence[str]) -> tuple[Leaves, ...]:
+def leaves(top: Mapping[str, Value], off: Sequence[str]) -> tuple[IgnoreRule, ...]:
     """What a configuration leaves out; the languages `off` are turned off."""
     written = [text for text in scalars(top.get("ignorefiles")) if text]
     patterns = tuple((text, text.replace(r"\z", r"\Z")) for text in written)
-    return Silent(tuple(off)), Patterns("ignoreFiles", patterns, "/"), _mounts(top)
+    return IgnoredNames(tuple(off)), IgnorePatterns("ignoreFiles", patterns, "/"), _mounts(top)
 
 
 def reads(contents: Iterable[str], top: Mapping[str, Value]) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ def reads(contents: Iterable[str], top: Mapping[str, Value]) -> tuple[str, ...]:
     return () if any(text.startswith(("/", "..", "~")) for text in written) else tuple(contents)
 
 
-def resources(paths: Iterable[str], places: Sequence[str], codes: Sequence[str]) -> Resources:
+def resources(paths: Iterable[str], places: Sequence[str], codes: Sequence[str]) -> BundleResources:
     """The files of leaf bundles among `paths`, which are from the blog's root; content is in `places`, and
     `codes` are the languages that an index may be in.
     """
@@ -132,7 +132,7 @@ def resources(paths: Iterable[str], places: Sequence[str], codes: Sequence[str])
         home = next((above for above in _above(path) if above in bundles), None)
         if home is not None and not (path.rpartition("/")[0] == home and _is_index(path, codes)):
             found[path] = bundles[home]
-    return Resources(found)
+    return BundleResources(found)
 
 
 def _is_index(path: str, codes: Sequence[str]) -> bool:

@@ -26,7 +26,7 @@ _ENDS = frozenset({",", "}", "]", ";", ")", ""})
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 
 
-class Code(str):
+class JsCode(str):
     """An expression's source."""
 
     __slots__ = ()
@@ -49,18 +49,18 @@ def exported(text: str) -> dict[str, Value] | None:
         equals = token.text == "module.exports" and _text(tokens, at + 1) == "="
         if equals or (token.text == "default" and at and tokens[at - 1].text == "export"):
             start = _object(tokens, at + (2 if equals else 1))
-            return _Reader(text, tokens).object(start, 0)[0] if start >= 0 else None
+            return _LiteralParser(text, tokens).object(start, 0)[0] if start >= 0 else None
     return None
 
 
 def known(value: Value) -> Value:
     """`value` without what is Code."""
-    if isinstance(value, Code):
+    if isinstance(value, JsCode):
         return None
     if isinstance(value, list):
-        return [known(item) for item in value if not isinstance(item, Code)]
+        return [known(item) for item in value if not isinstance(item, JsCode)]
     if isinstance(value, dict):
-        return {key: known(item) for key, item in value.items() if not isinstance(item, Code)}
+        return {key: known(item) for key, item in value.items() if not isinstance(item, JsCode)}
     return value
 
 
@@ -90,7 +90,7 @@ def _object(tokens: Sequence[_Token], at: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _LiteralParser:
     """Reads values; each method takes where one begins and gives it with where the rest begins."""
 
     text: str
@@ -108,7 +108,7 @@ class _Reader:
             else:
                 end = self.past(at)
                 if named and after == "(":
-                    found[key] = Code(self.text[token.end : self.tokens[end - 1].end])
+                    found[key] = JsCode(self.text[token.end : self.tokens[end - 1].end])
                 at = end
             at += _text(self.tokens, at) == ","
         return found, at + 1
@@ -124,7 +124,7 @@ class _Reader:
 
     def value(self, at: int, depth: int) -> tuple[Value, int]:
         end = at
-        value: Value = Code()
+        value: Value = JsCode()
         if at < len(self.tokens) and depth < MAX_DEPTH:
             token = self.tokens[at]
             if token.text == "{":
@@ -133,9 +133,11 @@ class _Reader:
                 value, end = self.list(at, depth)
             else:
                 value, end = _scalar(token), at + 1
-        if isinstance(value, Code) or _text(self.tokens, end) not in _ENDS:
+        if isinstance(value, JsCode) or _text(self.tokens, end) not in _ENDS:
             end = self.past(at)
-            return Code(self.text[self.tokens[at].start : self.tokens[end - 1].end] if end > at else ""), end
+            return JsCode(
+                self.text[self.tokens[at].start : self.tokens[end - 1].end] if end > at else ""
+            ), end
         return value, end
 
     def past(self, at: int) -> int:
@@ -155,10 +157,10 @@ class _Reader:
 def _scalar(token: _Token) -> Value:
     if token.kind == "text":
         whole = len(token.text) > 1 and token.text[-1] == token.text[0]
-        return _unquoted(token) if whole and not (token.text[0] == "`" and "${" in token.text) else Code()
+        return _unquoted(token) if whole and not (token.text[0] == "`" and "${" in token.text) else JsCode()
     if token.text in ("true", "false") or _NUMBER.fullmatch(token.text):
         return token.text
-    return None if token.text in ("null", "undefined") else Code()
+    return None if token.text in ("null", "undefined") else JsCode()
 
 
 def _unquoted(token: _Token) -> str:

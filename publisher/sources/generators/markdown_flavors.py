@@ -16,70 +16,71 @@ from pathlib import Path
 from typing import TypeAlias
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.post import Extension
+from publisher.core.posts.post import MarkdownExtension
 from publisher.sources.frontmatter.values import FrontMatter, Value, scalars, table
 from publisher.sources.generators.detect import read_table, read_text
 
-_USUAL: Mapping[str, tuple[Extension, ...]] = {
-    "none": (Extension.DEFINITIONS, Extension.ABBREVIATIONS, Extension.AFTER_HTML),
+_USUAL: Mapping[str, tuple[MarkdownExtension, ...]] = {
+    "none": (MarkdownExtension.DEFINITIONS, MarkdownExtension.ABBREVIATIONS, MarkdownExtension.AFTER_HTML),
     "jekyll": (
-        Extension.DEFINITIONS,
-        Extension.ABBREVIATIONS,
-        Extension.TABLES,
-        Extension.AFTER_HTML,
-        Extension.MATH,
-        Extension.TEMPLATES,
+        MarkdownExtension.DEFINITIONS,
+        MarkdownExtension.ABBREVIATIONS,
+        MarkdownExtension.TABLES,
+        MarkdownExtension.AFTER_HTML,
+        MarkdownExtension.MATH,
+        MarkdownExtension.TEMPLATES,
     ),
-    "hugo": (Extension.DEFINITIONS,),
-    "pelican": (Extension.DEFINITIONS, Extension.ABBREVIATIONS, Extension.AFTER_HTML),
-    "hexo": (Extension.DEFINITIONS, Extension.BREAKS, Extension.TEMPLATES),
-    "docusaurus": (Extension.EMOJI, Extension.MDX),
-    "eleventy": (Extension.TEMPLATES, Extension.EJS),
+    "hugo": (MarkdownExtension.DEFINITIONS,),
+    "pelican": (MarkdownExtension.DEFINITIONS, MarkdownExtension.ABBREVIATIONS, MarkdownExtension.AFTER_HTML),
+    "hexo": (MarkdownExtension.DEFINITIONS, MarkdownExtension.BREAKS, MarkdownExtension.TEMPLATES),
+    "docusaurus": (MarkdownExtension.EMOJI, MarkdownExtension.MDX),
+    "eleventy": (MarkdownExtension.TEMPLATES, MarkdownExtension.EJS),
 }
 _KRAMDOWNS = (
-    Extension.DEFINITIONS,
-    Extension.ABBREVIATIONS,
-    Extension.TABLES,
-    Extension.AFTER_HTML,
-    Extension.MATH,
+    MarkdownExtension.DEFINITIONS,
+    MarkdownExtension.ABBREVIATIONS,
+    MarkdownExtension.TABLES,
+    MarkdownExtension.AFTER_HTML,
+    MarkdownExtension.MATH,
 )
-_TEX = (Extension.MATH, Extension.DOLLARS)
+_TEX = (MarkdownExtension.MATH, MarkdownExtension.DOLLARS)
 _DELIMITERS = {
-    "$$": Extension.MATH,
-    "$": Extension.DOLLARS,
-    "\\(": Extension.BRACKETS,
-    "\\[": Extension.BRACKETS,
+    "$$": MarkdownExtension.MATH,
+    "$": MarkdownExtension.DOLLARS,
+    "\\(": MarkdownExtension.BRACKETS,
+    "\\[": MarkdownExtension.BRACKETS,
 }
-_PACKAGES: Sequence[tuple[str, tuple[Extension, ...]]] = (
-    (r"markdown-it-deflist|@mdit/plugin-dl|remark-(?:deflist|definition-list)", (Extension.DEFINITIONS,)),
-    (r"markdown-it-abbr|@mdit/plugin-abbr|remark-abbr", (Extension.ABBREVIATIONS,)),
-    (r"markdown-it-(?:full-)?emoji|remark-g?emoji|hexo-filter-(?:github-)?emojis?", (Extension.EMOJI,)),
-    (r"markdown-it-mark|@mdit/plugin-mark|remark-flexible-markers", (Extension.HIGHLIGHT,)),
-    (r"markdown-it-ins|@mdit/plugin-ins", (Extension.INSERTED,)),
-    (r"markdown-it-sub|@mdit/plugin-sub", (Extension.SUBSCRIPT,)),
-    (r"markdown-it-sup|@mdit/plugin-sup", (Extension.SUPERSCRIPT,)),
+_PACKAGES: Sequence[tuple[str, tuple[MarkdownExtension, ...]]] = (
+    (r"markdown-it-deflist|@mdit/plugin-dl|remark-(?:deflist|definition-list)",
+    (MarkdownExtension.DEFINITIONS,)), (r"markdown-it-abbr|@mdit/plugin-abbr|remark-abbr",
+    (MarkdownExtension.ABBREVIATIONS,)),
+    (r"markdown-it-(?:full-)?emoji|remark-g?emoji|hexo-filter-(?:github-)?emojis?",
+    (MarkdownExtension.EMOJI,)), (r"markdown-it-mark|@mdit/plugin-mark|remark-flexible-markers",
+    (MarkdownExtension.HIGHLIGHT,)), (r"markdown-it-ins|@mdit/plugin-ins", (MarkdownExtension.INSERTED,)),
+    (r"markdown-it-sub|@mdit/plugin-sub", (MarkdownExtension.SUBSCRIPT,)),
+    (r"markdown-it-sup|@mdit/plugin-sup", (MarkdownExtension.SUPERSCRIPT,)),
     (r"remark-math|(?:@[\w-]+/)?markdown-it-(?:katex|mathjax3?|texmath|math)|@mdit/plugin-(?:katex|mathjax)"
      r"|hexo-(?:filter-mathjax3?|math|katex|renderer-(?:mathjax|pandoc|kramed|markdown-it-katex))", _TEX),
 )  # fmt: skip
 """What packages of JavaScript read, by their names."""
 
-_PYTHON: Sequence[tuple[str, tuple[Extension, ...]]] = (
-    (r"nl2br", (Extension.BREAKS,)),
-    (r"pymdownx\.emoji", (Extension.EMOJI,)),
-    (r"pymdownx\.mark", (Extension.HIGHLIGHT,)),
-    (r"pymdownx\.tilde", (Extension.SUBSCRIPT,)),
-    (r"pymdownx\.caret", (Extension.SUPERSCRIPT,)),
-    (r"mdx_math|pymdownx\.arithmatex", (*_TEX, Extension.BRACKETS)),
+_PYTHON: Sequence[tuple[str, tuple[MarkdownExtension, ...]]] = (
+    (r"nl2br", (MarkdownExtension.BREAKS,)),
+    (r"pymdownx\.emoji", (MarkdownExtension.EMOJI,)),
+    (r"pymdownx\.mark", (MarkdownExtension.HIGHLIGHT,)),
+    (r"pymdownx\.tilde", (MarkdownExtension.SUBSCRIPT,)),
+    (r"pymdownx\.caret", (MarkdownExtension.SUPERSCRIPT,)),
+    (r"mdx_math|pymdownx\.arithmatex", (*_TEX, MarkdownExtension.BRACKETS)),
 )
 """What extensions of Python-Markdown read."""
 
 _SCRIPTS = ("js", "ts", "mjs", "mts", "cjs", "cts")
 _ENDS = ("toml", "yaml", "yml", "json")
 _EXTRAS = {
-    "mark": Extension.HIGHLIGHT,
-    "insert": Extension.INSERTED,
-    "subscript": Extension.SUBSCRIPT,
-    "superscript": Extension.SUPERSCRIPT,
+    "mark": MarkdownExtension.HIGHLIGHT,
+    "insert": MarkdownExtension.INSERTED,
+    "subscript": MarkdownExtension.SUBSCRIPT,
+    "superscript": MarkdownExtension.SUPERSCRIPT,
 }
 _JEMOJI = lazy(r"""^\s*gem\s*\(?\s*["']jemoji["']""", re.MULTILINE)
 _NO_EMOJI = lazy(r"\bemoji\s*:\s*false\b")
@@ -87,18 +88,18 @@ _BY_NAME = lazy(r"""\bformat\s*:\s*["'](?:md|detect)["']""")  # only .mdx is MDX
 _OFF = frozenset({"md", "html", "false"})
 _NAMES = lazy(r"[\w.]+")
 
-_Changes: TypeAlias = Iterator[tuple[Extension, bool | None]]
+_Changes: TypeAlias = Iterator[tuple[MarkdownExtension, bool | None]]
 """Extensions that a configuration turns on or off; None: it does not say."""
 
 
-def extensions_of(profile: str, root: Path | None) -> tuple[Extension, ...]:
+def extensions_of(profile: str, root: Path | None) -> tuple[MarkdownExtension, ...]:
     """What the generator reads; `root` is the folder of its configuration, None where there is none."""
     found = set(_USUAL.get(profile, ()))
     changes = _CHANGES.get(profile, _of_packages) if root else None
     for extension, on in changes(root) if changes and root else ():
         if on is not None:
             (found.add if on else found.discard)(extension)
-    return tuple(extension for extension in Extension if extension in found)
+    return tuple(extension for extension in MarkdownExtension if extension in found)
 
 
 def without_templates(front: FrontMatter) -> bool:
@@ -107,14 +108,18 @@ def without_templates(front: FrontMatter) -> bool:
     return off or front.text("templateEngineOverride") in _OFF
 
 
-def of_post(path: str, front: FrontMatter, extensions: tuple[Extension, ...]) -> tuple[Extension, ...]:
+def of_post(
+    path: str, front: FrontMatter, extensions: tuple[MarkdownExtension, ...]
+) -> tuple[MarkdownExtension, ...]:
     """What is read in the post at `path`, of a blog that reads `extensions`: it may ask for no templates."""
-    if path.endswith(".mdx") and Extension.MDX not in extensions:
-        extensions = (*extensions, Extension.MDX)
-    if Extension.TEMPLATES not in extensions:
+    if path.endswith(".mdx") and MarkdownExtension.MDX not in extensions:
+        extensions = (*extensions, MarkdownExtension.MDX)
+    if MarkdownExtension.TEMPLATES not in extensions:
         return extensions
     if without_templates(front):
-        return tuple(it for it in extensions if it not in (Extension.TEMPLATES, Extension.EJS))
+        return tuple(
+            it for it in extensions if it not in (MarkdownExtension.TEMPLATES, MarkdownExtension.EJS)
+        )
     return extensions
 
 
@@ -123,20 +128,20 @@ def _jekyll(root: Path) -> _Changes:
     engine = top.get("markdown")
     if isinstance(engine, str) and engine.casefold() != "kramdown":
         yield from ((extension, False) for extension in _KRAMDOWNS)
-    yield Extension.BREAKS, _flag(table(top.get("kramdown")), "hardwrap")
+    yield MarkdownExtension.BREAKS, _flag(table(top.get("kramdown")), "hardwrap")
     gems = read_text(root / "Gemfile")
     named = {*scalars(top.get("plugins")), *scalars(top.get("gems"))}
     if "jemoji" in named or ("jekyll_plugins" in gems and _JEMOJI.search(gems)):
-        yield Extension.EMOJI, True
+        yield MarkdownExtension.EMOJI, True
 
 
 def _hugo(root: Path) -> _Changes:
     top, markup = _hugo_tables(root)
     goldmark = table(markup.get("goldmark"))
     extensions = table(goldmark.get("extensions"))
-    yield Extension.DEFINITIONS, _flag(extensions, "definitionlist")
-    yield Extension.BREAKS, _flag(table(goldmark.get("renderer")), "hardwraps")
-    yield Extension.EMOJI, _flag(top, "enableemoji")
+    yield MarkdownExtension.DEFINITIONS, _flag(extensions, "definitionlist")
+    yield MarkdownExtension.BREAKS, _flag(table(goldmark.get("renderer")), "hardwraps")
+    yield MarkdownExtension.EMOJI, _flag(top, "enableemoji")
     extras = table(extensions.get("extras"))
     for name, extension in _EXTRAS.items():
         yield extension, _flag(table(extras.get(name)), "enable")
@@ -161,8 +166,8 @@ def _pelican(root: Path) -> _Changes:
     given = pelican.assignments(read_text(root / "pelicanconf.py"))
     named = repr(given.get("MARKDOWN", ""))
     if named.startswith("{"):  # extensions are keys of a map in it, or items of a list, by their whole names
-        yield Extension.DEFINITIONS, "extra" in named or "def_list" in named
-        yield Extension.ABBREVIATIONS, "extra" in named or "abbr" in named
+        yield MarkdownExtension.DEFINITIONS, "extra" in named or "def_list" in named
+        yield MarkdownExtension.ABBREVIATIONS, "extra" in named or "abbr" in named
         yield from _read_by(_PYTHON, _NAMES.findall(named))
     if "render_math" in repr(given.get("PLUGINS", "")):
         yield from ((extension, True) for extension in _TEX)
@@ -172,25 +177,25 @@ def _hexo(root: Path) -> _Changes:
     top = _first_table(root, "_config.yml", "_config.yaml", "_config.toml")
     yield from _of_packages(root)
     marked, markdown = table(top.get("marked")), table(top.get("markdown"))
-    yield Extension.DEFINITIONS, _flag(marked, "descriptionlists")
+    yield MarkdownExtension.DEFINITIONS, _flag(marked, "descriptionlists")
     yield from _read_by(_PACKAGES, scalars(markdown.get("plugins")))
     for settings in (marked, table(markdown.get("render")), markdown, table(top.get("kramed"))):
-        yield Extension.BREAKS, _flag(settings, "breaks")
+        yield MarkdownExtension.BREAKS, _flag(settings, "breaks")
 
 
 def _zola(root: Path) -> _Changes:
     markdown = table(_first_table(root, "zola.toml", "config.toml").get("markdown"))
-    yield Extension.EMOJI, _flag(markdown, "renderemoji")
-    yield Extension.DEFINITIONS, _flag(markdown, "definitionlist")
+    yield MarkdownExtension.EMOJI, _flag(markdown, "renderemoji")
+    yield MarkdownExtension.DEFINITIONS, _flag(markdown, "definitionlist")
 
 
 def _docusaurus(root: Path) -> _Changes:
     yield from _of_packages(root)
     config = "".join(read_text(root / f"docusaurus.config.{end}") for end in _SCRIPTS)
     if _NO_EMOJI.search(config):
-        yield Extension.EMOJI, False
+        yield MarkdownExtension.EMOJI, False
     if _BY_NAME.search(config):
-        yield Extension.MDX, False
+        yield MarkdownExtension.MDX, False
 
 
 def _of_packages(root: Path) -> _Changes:
@@ -199,7 +204,7 @@ def _of_packages(root: Path) -> _Changes:
     yield from _read_by(_PACKAGES, [name for some in needed if isinstance(some, dict) for name in some])
 
 
-def _read_by(known: Sequence[tuple[str, tuple[Extension, ...]]], names: Collection[str]) -> _Changes:
+def _read_by(known: Sequence[tuple[str, tuple[MarkdownExtension, ...]]], names: Collection[str]) -> _Changes:
     """What the packages of those names turn on."""
     for pattern, extensions in known:
         if any(re.fullmatch(pattern, name) for name in names):

@@ -12,39 +12,17 @@ SLUGIFY_SOURCE                            whether a slug is made of the title or
 import ast
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from publisher.core.patterns import lazy
 from publisher.sources.fields.permalinks import SIGN, SIGNS
 from publisher.sources.frontmatter.values import Value, fold
+from publisher.sources.ignored.paths import Articles
 from publisher.sources.rules import Defaults
 
 MAX_TEXT = 10_000
 _ASSIGNED = lazy(r"""^\s*([A-Z_]+)\s*=\s*[rRuU]?(["'])(.*?)\2""", re.MULTILINE)
 _FIELD = lazy(r"\{(?:date:([^{}]*)|(\w+))\}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Articles:
-    """Where articles are: folders and files by their paths from the blog's root; `content` is PATH ("" for
-    the root), `within` holds them all, and what is in `excluded` is none. `filed`: folders are categories.
-    `foreign` is the permalink of those that say that they are in another language; "": it is as any. `words`
-    are the addresses of tags, categories and authors, with `{slug}` for the word; "" where they have no page.
-    """
-
-    content: str = ""
-    within: tuple[str, ...] = ("",)
-    excluded: tuple[str, ...] = ()
-    filed: bool = False
-    foreign: str = ""
-    words: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    def why(self, path: str) -> str | None:
-        """Why the file at `path` is no article; None where it is one."""
-        if not any(inside(path, place) for place in self.within):
-            return "not in ARTICLE_PATHS"
-        return next((f"in {place}" for place in self.excluded if inside(path, place)), None)
 
 
 def assignments(text: str) -> dict[str, Any]:

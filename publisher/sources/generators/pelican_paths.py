@@ -14,7 +14,8 @@ from pathlib import PurePosixPath
 from typing import Any, cast
 
 from publisher.sources.frontmatter.values import Value, fold
-from publisher.sources.generators.pelican import Articles, inside, joined, texts_of
+from publisher.sources.generators.pelican import inside, joined, texts_of
+from publisher.sources.ignored.paths import Articles
 from publisher.sources.rules import Defaults
 
 MAX_FOLDERS = 2_000

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from publisher.sources.fields import slugs
-from publisher.sources.frontmatter.dates import Order
+from publisher.sources.frontmatter.dates import DateOrder
 
 PERMALINK = ":year/:month/:day/:slug/"
 """Where a post of no known generator is found."""
@@ -47,7 +47,7 @@ class Profile:
     open: bool = False
     last_dates: tuple[str, ...] = ()
     gates: tuple[str, ...] = ()
-    order: Order = Order.NONE
+    order: DateOrder = DateOrder.NONE
     bare: bool = True
     plain_titles: bool = False
     own_offset: bool = False
@@ -61,7 +61,7 @@ PROFILES: Mapping[str, Profile] = {
         GENERIC,
         Profile(  # "Y-m-d H:M:S" is a YAML timestamp, which is UTC; what YAML leaves as text is local
             name="jekyll",
-            order=Order.DAY_FIRST,
+            order=DateOrder.DAY_FIRST,
             bare=False,
             utc=_TO_THE_SECOND,
             quoted=False,
@@ -76,7 +76,7 @@ PROFILES: Mapping[str, Profile] = {
             permalink="/:sections/:slug/",
             roots=("content",),
             undated=False,
-            spell=slugs.Hugo(),
+            spell=slugs.HugoPaths(),
             last_dates=("lastmod", "modified"),
             gates=("publishdate", "pubdate", "published"),
             plain_titles=True,
@@ -92,7 +92,7 @@ PROFILES: Mapping[str, Profile] = {
         ),
         Profile(
             name="astro",
-            order=Order.MONTH_FIRST,
+            order=DateOrder.MONTH_FIRST,
             utc=_ANY,
             permalink="/:section/:entry/",
             roots=("src", "content", "pages", "data"),
@@ -102,7 +102,7 @@ PROFILES: Mapping[str, Profile] = {
         ),
         Profile(
             name="pelican",
-            order=Order.MONTH_FIRST,
+            order=DateOrder.MONTH_FIRST,
             permalink="/:titleslug.html",
             roots=("content",),
             spell=slugs.pelican,
@@ -111,7 +111,7 @@ PROFILES: Mapping[str, Profile] = {
         ),
         Profile(
             name="hexo",
-            order=Order.MONTH_FIRST,
+            order=DateOrder.MONTH_FIRST,
             utc=_DAY,  # a text is JavaScript's to read, to which a day alone is UTC
             quoted=True,
             permalink="/:year/:month/:day/:title/",
@@ -121,7 +121,7 @@ PROFILES: Mapping[str, Profile] = {
         ),
         Profile(
             name="docusaurus",
-            order=Order.MONTH_FIRST,
+            order=DateOrder.MONTH_FIRST,
             utc=_ANY,
             permalink="/blog:dated",
             roots=("blog",),

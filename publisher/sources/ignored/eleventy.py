@@ -18,7 +18,7 @@ from itertools import islice
 
 from publisher.core.patterns import lazy
 from publisher.sources.globs import any_of, expression, whole
-from publisher.sources.ignored.paths import Leaves, Outside, Patterns
+from publisher.sources.ignored.paths import IgnorePatterns, IgnoreRule, OutsideFolders
 
 MAX_LINES = 1_000
 _ADDED = lazy(r"""\bignores\s*\.\s*add\(\s*["'`]([^"'`$\n]+)["'`]\s*\)""")
@@ -30,7 +30,7 @@ _USUAL = {"includes": "_includes", "data": "_data", "output": "_site"}
 
 
 @dataclass(frozen=True, slots=True)
-class Git:
+class GitIgnore:
     """A .gitignore: each pattern as written, whether it takes back, and what it matches, the last first."""
 
     patterns: tuple[tuple[str, bool, str], ...]
@@ -64,9 +64,9 @@ def files(content: str | None) -> tuple[str, ...]:
     return (".gitignore", ".eleventyignore", *([f"{content}/.eleventyignore"] if content else []))
 
 
-def leaves(config: str, content: str | None, texts: Mapping[str, str]) -> tuple[Leaves, ...]:
+def leaves(config: str, content: str | None, texts: Mapping[str, str]) -> tuple[IgnoreRule, ...]:
     """What a configuration and these files by their names leave out."""
-    found: list[Leaves] = [Outside(tuple(_folders(config, content or "")))]
+    found: list[IgnoreRule] = [OutsideFolders(tuple(_folders(config, content or "")))]
     for name, text in texts.items():
         if name == ".gitignore" and _NO_GIT.search(config):
             continue
@@ -74,14 +74,14 @@ def leaves(config: str, content: str | None, texts: Mapping[str, str]) -> tuple[
         globs = [line for line in lines if line and line[0] not in "#!"]
         found.append(_anchored(name, globs, posixpath.dirname(name)))
         if name == ".gitignore":
-            found.append(Git(tuple(reversed([*_of_git(text)]))))
+            found.append(GitIgnore(tuple(reversed([*_of_git(text)]))))
     return (*found, _anchored("ignores", _ADDED.findall(config), ""))
 
 
-def _anchored(name: str, globs: Sequence[str], folder: str) -> Patterns:
+def _anchored(name: str, globs: Sequence[str], folder: str) -> IgnorePatterns:
     below = re.escape(folder + "/") if folder else ""
     plain = [(glob, glob.removeprefix("./").strip("/")) for glob in globs]
-    return Patterns(
+    return IgnorePatterns(
         name, tuple((glob, f"^{below}(?:{expression(text)})(?:/|$)") for glob, text in plain if text)
     )
 

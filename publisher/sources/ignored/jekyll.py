@@ -25,7 +25,7 @@ wrote that wished for no posts of gems either.
 
 
 @dataclass(frozen=True, slots=True)
-class Entries:
+class EntryFilter:
     """Jekyll's settings of what it reads; `source` and `destination` are folders from the blog's root, and
     `collections` the only one that has posts, where one is set.
     """
@@ -66,10 +66,10 @@ class Entries:
         return f"the name {odd.partition('/')[0]}" if odd else None
 
 
-def entries_of(top: Mapping[str, Value]) -> Entries:
+def entries_of(top: Mapping[str, Value]) -> EntryFilter:
     """What a configuration says of it; `top` is keyed by values.fold."""
     kept = tuple(scalars(top.get("include"))) or (".htaccess",)
-    return Entries(
+    return EntryFilter(
         exclude=tuple(
             item for item in dict.fromkeys((*scalars(top.get("exclude")), *EXCLUDED)) if item not in kept
         ),

@@ -3,14 +3,14 @@ and what stands in it is not read.
 
 copies of sync tools, backups of editors        whoever builds the blog
 node_modules                                    whoever builds the blog
-`Within`                                        what is outside the folders that the generator reads
-`Patterns`                                      what its configuration tells it to ignore
+`OnlyWithin`                                        what is outside the folders that the generator reads
+`IgnorePatterns`                                      what its configuration tells it to ignore
 `jekyllpaths.Entries`                           Jekyll's, which also has names that it passes over
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from publisher.core.patterns import lazy
@@ -43,7 +43,7 @@ def copied_from(path: str) -> str | None:
     return found[1] + found[2] if found else None
 
 
-class Leaves(Protocol):
+class IgnoreRule(Protocol):
     """A rule of what is left alone. Plain values: it travels to other processes."""
 
     def why(self, path: str) -> str | None:
@@ -52,7 +52,7 @@ class Leaves(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
+class OnlyWithin:
     """A generator that reads only what is in `places`; `name` says so of what is elsewhere."""
 
     places: Sequence[str]
@@ -64,7 +64,7 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class OutsideFolders:
     """Folders that a generator never reads pages of."""
 
     places: Sequence[str]
@@ -75,7 +75,7 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
-class Patterns:
+class IgnorePatterns:
     """A setting that names files to ignore. `patterns` are (as it is written, a regular expression that finds
     such a path or a folder of it, beginning with `lead`).
     """
@@ -96,13 +96,13 @@ class Patterns:
         return None
 
 
-def named(setting: str, globs: Iterable[str], *, below: str = "", across: bool = False) -> Patterns:
+def named(setting: str, globs: Iterable[str], *, below: str = "", across: bool = False) -> IgnorePatterns:
     """A setting of globs of files, or of folders with all that is in them: anywhere, or (`below`) by their
     paths from that folder. `across`: as in globs.expression.
     """
     lead = re.escape(below + "/") if below else ""
     start = f"^{lead}" if below else "(?:^|/)"
-    return Patterns(
+    return IgnorePatterns(
         setting,
         tuple(
             (glob, f"{start}(?:{expression(_plain(glob), across=across)})(?:/|$)")
@@ -112,9 +112,9 @@ def named(setting: str, globs: Iterable[str], *, below: str = "", across: bool =
     )
 
 
-def of_whole_paths(setting: str, globs: Iterable[str]) -> Patterns:
+def of_whole_paths(setting: str, globs: Iterable[str]) -> IgnorePatterns:
     """A setting of globs of whole paths, or of folders with all that is in them; `*` is any text."""
-    return Patterns(
+    return IgnorePatterns(
         setting, tuple((it, f"^(?:{expression(it, across=True)})(?:/|$)") for it in globs if it), "/"
     )
 
@@ -128,7 +128,7 @@ def inside(path: str, place: str) -> bool:
     return not place or path == place or path.startswith(place + "/")
 
 
-def why_left(path: str, in_blog: str, rules: Sequence[Leaves]) -> str | None:
+def why_left(path: str, in_blog: str, rules: Sequence[IgnoreRule]) -> str | None:
     """Why the file at `path` is no post, whatever it says; `in_blog` is its path from the blog's root."""
     *folders, name = path.split("/")
     if original := copied_from(name):
@@ -138,3 +138,25 @@ def why_left(path: str, in_blog: str, rules: Sequence[Leaves]) -> str | None:
     if "node_modules" in folders:
         return "in node_modules"
     return next((why for rule in rules if (why := rule.why(in_blog))), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Articles:
+    """Where articles are: folders and files by their paths from the blog's root; `content` is PATH ("" for
+    the root), `within` holds them all, and what is in `excluded` is none. `filed`: folders are categories.
+    `foreign` is the permalink of those that say that they are in another language; "": it is as any. `words`
+    are the addresses of tags, categories and authors, with `{slug}` for the word; "" where they have no page.
+    """
+
+    content: str = ""
+    within: tuple[str, ...] = ("",)
+    excluded: tuple[str, ...] = ()
+    filed: bool = False
+    foreign: str = ""
+    words: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def why(self, path: str) -> str | None:
+        """Why the file at `path` is no article; None where it is one."""
+        if not any(inside(path, place) for place in self.within):
+            return "not in ARTICLE_PATHS"
+        return next((f"in {place}" for place in self.excluded if inside(path, place)), None)

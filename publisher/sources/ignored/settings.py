@@ -12,8 +12,8 @@ from pathlib import Path
 
 from publisher.sources.frontmatter.values import FrontMatter
 from publisher.sources.generators import hugo_content
-from publisher.sources.generators.detect import Config, front_of
-from publisher.sources.ignored.paths import Within, inside
+from publisher.sources.generators.detect import GeneratorConfig, front_of
+from publisher.sources.ignored.paths import OnlyWithin, inside
 from publisher.sources.rules import SourceRules
 
 MAX_SECTIONS = 5_000
@@ -27,7 +27,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Drafted:
+class DraftSections:
     """Sections that are drafts: their folders, and the pages that say so."""
 
     of: Mapping[str, str]
@@ -38,13 +38,13 @@ class Drafted:
         return f"draft: true in {page}" if page else None
 
 
-def with_left(rules: SourceRules, config: Config, root: Path, paths: Sequence[str]) -> SourceRules:
+def with_left(rules: SourceRules, config: GeneratorConfig, root: Path, paths: Sequence[str]) -> SourceRules:
     """`rules` with what the generator leaves out of the posts at `paths`; its blog is at `root`."""
     leaves = [*config.leaves]
     if places := _reached(config.reads, rules):
-        leaves.insert(0, Within(places, _NAMES.get(config.profile, f"not in {' or '.join(places)}")))
+        leaves.insert(0, OnlyWithin(places, _NAMES.get(config.profile, f"not in {' or '.join(places)}")))
     if config.profile == "jekyll" and rules.above in ((), ("source",)):
-        leaves.append(Posts())
+        leaves.append(JekyllPostsOnly())
     if config.profile == "hugo":
         codes = tuple(code.lower() for code in config.tongues.codes) if config.tongues else ()
         leaves.append(hugo_content.resources(_near(root, rules, paths, "index"), config.reads, codes))
@@ -52,12 +52,12 @@ def with_left(rules: SourceRules, config: Config, root: Path, paths: Sequence[st
     if config.profile == "zola":
         sections = _sections(root, rules, paths)
         drafts = {page.rpartition("/")[0]: page for page, front in sections if front.flag("draft")}
-        leaves.append(Drafted(drafts))
+        leaves.append(DraftSections(drafts))
     return replace(rules, leaves=tuple(leaves))
 
 
 @dataclass(frozen=True, slots=True)
-class Posts:
+class JekyllPostsOnly:
     """Jekyll: what is in no folder called _posts is a page, or of another collection."""
 
     def why(self, path: str) -> str | None:
@@ -92,7 +92,7 @@ def _sections(root: Path, rules: SourceRules, paths: Sequence[str]) -> list[tupl
 
 
 def _with_cascades(
-    rules: SourceRules, config: Config, root: Path, paths: Sequence[str], codes: Sequence[str]
+    rules: SourceRules, config: GeneratorConfig, root: Path, paths: Sequence[str], codes: Sequence[str]
 ) -> SourceRules:
     """`rules` with the front matter that Hugo's configuration and sections give to what is below them. The
     page of a section in one of several languages gives to the files in that language alone.

@@ -16,7 +16,7 @@ from publisher.sources.frontmatter.values import FrontMatter, Quoted, Value, fol
 from publisher.sources.liquid.expressions import (
     UNKNOWN,
     Known,
-    Only,
+    UnknownValue,
     equal,
     evaluate,
     inner,
@@ -55,7 +55,7 @@ _GENERATED = names(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class LiquidScope:
     """What a post's conditions can be decided by. `given` is its own front matter and `head` the text that it
     is written in, `front` what it is with the site's defaults; `site` is the configuration by its keys as
     they are written, and `page` what is known of Eleventy's `page`.
@@ -81,7 +81,7 @@ class _Frame:
     value: Known = None
 
 
-def decided(body: str, scope: Scope, *, markdown: bool) -> tuple[str, list[tuple[int, str]]]:
+def decided(body: str, scope: LiquidScope, *, markdown: bool) -> tuple[str, list[tuple[int, str]]]:
     """`body` with one branch of each condition, every line break in its place; and (line from 1, tag) of
     those that only the generator could decide. Code stays as it is.
     """
@@ -90,7 +90,7 @@ def decided(body: str, scope: Scope, *, markdown: bool) -> tuple[str, list[tuple
     if scope.profile not in PROFILES or scope.front.flag("render_with_liquid") is False:
         return body, []
     prose = literal_blanked(without_code(body) if markdown else body)
-    return _Walk(body, scope).through(prose)
+    return _ConditionPass(body, scope).through(prose)
 
 
 def without_comments(body: str, *, markdown: bool) -> str:
@@ -105,11 +105,11 @@ def without_comments(body: str, *, markdown: bool) -> str:
 
 
 @dataclass(slots=True)
-class _Walk:
+class _ConditionPass:
     """One pass through a body. `assigned` are variables of its own."""
 
     body: str
-    scope: Scope
+    scope: LiquidScope
     frames: list[_Frame] = field(default_factory=list[_Frame])
     assigned: dict[str, Known] = field(default_factory=dict[str, Known])
     unknown: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
@@ -222,7 +222,7 @@ class _Walk:
     def _page(self, name: str) -> Known:
         if self.scope.profile == "eleventy":  # whose front matter has no such name before it
             known = self.scope.page.get(name)
-            return known if known is not None else Only.SOMETHING if name in _ELEVENTYS else None
+            return known if known is not None else UnknownValue.SOMETHING if name in _ELEVENTYS else None
         if name in ("tags", "categories"):
             value = self.scope.front.get(name, name.replace("ies", "y").removesuffix("s"))
             return value.split() if isinstance(value, str) else scalars(value)
@@ -231,7 +231,7 @@ class _Walk:
             return found
         if name == "collection":
             return "posts"
-        return Only.SOMETHING if name in _PRESENT else UNKNOWN if name in _ELSEWHERE else None
+        return UnknownValue.SOMETHING if name in _PRESENT else UNKNOWN if name in _ELSEWHERE else None
 
     def _front(self, name: str) -> Known:
         """What the front matter says under a name, to the letter: to Liquid, `Draft` is not `draft`."""
@@ -263,4 +263,4 @@ def _typed(value: Value) -> Known:
         return word in _TRUE
     if _NUMBER.fullmatch(word):
         return float(word)
-    return Only.SOMETHING if _DATE.fullmatch(word) else value
+    return UnknownValue.SOMETHING if _DATE.fullmatch(word) else value

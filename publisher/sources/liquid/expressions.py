@@ -12,7 +12,7 @@ from typing import TypeAlias
 from publisher.core.patterns import lazy
 
 
-class Only(Enum):
+class UnknownValue(Enum):
     """Values that are no values: what only the generator knows; something it has, whatever that is; Liquid's
     `empty` and `blank`."""
 
@@ -22,9 +22,9 @@ class Only(Enum):
     BLANK = "blank"
 
 
-UNKNOWN = Only.UNKNOWN
+UNKNOWN = UnknownValue.UNKNOWN
 
-Known: TypeAlias = "str | bool | float | Sequence[Known] | Mapping[str, Known] | Only | None"
+Known: TypeAlias = "str | bool | float | Sequence[Known] | Mapping[str, Known] | UnknownValue | None"
 
 Lookup: TypeAlias = Callable[[Sequence[str]], Known]
 """The value of a variable by the words of its name: `page.a.b` is ("page", "a", "b")."""
@@ -36,7 +36,7 @@ _TOKEN = lazy(
 _STEP = lazy(r"""[A-Za-z_][\w-]*\??|"[^"]*"|'[^']*'""")
 _LITERALS: Mapping[str, Known] = {
     "true": True, "false": False, "nil": None, "null": None, "none": None,
-    "empty": Only.EMPTY, "blank": Only.BLANK,
+    "empty": UnknownValue.EMPTY, "blank": UnknownValue.BLANK,
 }  # fmt: skip
 _SIGNS = ("==", "!=", "<>", "<=", ">=", "<", ">", "contains")
 
@@ -74,10 +74,10 @@ def holds(value: Known) -> bool | None:
 def equal(left: Known, right: Known) -> bool | None:
     """Whether two values are equal; None where that cannot be known."""
     for one, other in ((left, right), (right, left)):
-        if one is Only.EMPTY or one is Only.BLANK:
-            return _is_empty(other, blank=one is Only.BLANK)
-    if isinstance(left, Only) or isinstance(right, Only):
-        something = left is Only.SOMETHING or right is Only.SOMETHING
+        if one is UnknownValue.EMPTY or one is UnknownValue.BLANK:
+            return _is_empty(other, blank=one is UnknownValue.BLANK)
+    if isinstance(left, UnknownValue) or isinstance(right, UnknownValue):
+        something = left is UnknownValue.SOMETHING or right is UnknownValue.SOMETHING
         return False if something and (left is None or right is None) else None
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
@@ -85,7 +85,7 @@ def equal(left: Known, right: Known) -> bool | None:
 
 
 def _is_empty(value: Known, *, blank: bool) -> bool | None:
-    if isinstance(value, Only):
+    if isinstance(value, UnknownValue):
         return None
     if blank and (value is None or value is False):
         return True
@@ -141,7 +141,7 @@ def _comparison(tokens: list[Token], lookup: Lookup) -> bool | None:
 def _contains(left: Known, right: Known) -> bool | None:
     if left is None or right is None:
         return False
-    if isinstance(left, Only) or isinstance(right, Only):
+    if isinstance(left, UnknownValue) or isinstance(right, UnknownValue):
         return None
     if isinstance(left, str):
         return _text(right) in left
@@ -189,7 +189,7 @@ def _term(token: Token, lookup: Lookup) -> Known:
 def inner(value: Known, steps: Sequence[str]) -> Known:
     """What stands in a value under these names."""
     for step in steps:
-        if isinstance(value, Only):
+        if isinstance(value, UnknownValue):
             return UNKNOWN
         if isinstance(value, Mapping):
             value = value.get(step, float(len(value)) if step == "size" else None)

@@ -81,7 +81,7 @@ LONGEST = 255
 _STAGED = re.compile(r"\.[0-9a-f]{16}\.part")
 
 
-class FolderShelf:
+class PublicDirectory:
     """A folder of documents by their paths. No path leads out of it. All methods raise OutputError."""
 
     def __init__(self, folder: Path, reach: Failpoint = lambda _: None) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from publisher.core.errors import SettingsError
-from publisher.core.feeds.redirects import Fate, Move
+from publisher.core.feeds.redirects import Redirect, RedirectKind
 from publisher.core.publishing.adoption import OldEntry
 from publisher.stores.files.fsync import output_error
 
@@ -28,7 +28,7 @@ class MovedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def moves(self) -> Sequence[Move] | None:
+    def moves(self) -> Sequence[Redirect] | None:
         """By path; None where there is no file. Raises SettingsError."""
         try:
             value: object = json.loads(self.path.read_bytes())
@@ -40,7 +40,7 @@ class MovedFile:
             what = f"cannot be read ({' '.join(str(error).split())})"
             raise SettingsError(str(self.path), what, "mend it, or restore it from your history") from error
 
-    def save(self, moves: Sequence[Move]) -> None:
+    def save(self, moves: Sequence[Redirect]) -> None:
         """Writes all of them, by rename. Raises OutputError."""
         lines = ",\n".join(f"    {json.dumps(_row(move), ensure_ascii=False)}" for move in moves)
         staged = self.path.with_name(f".{self.path.name}.part")
@@ -53,17 +53,17 @@ class MovedFile:
             raise output_error(self.path, error) from error
 
 
-def _row(move: Move) -> dict[str, str]:
+def _row(move: Redirect) -> dict[str, str]:
     row = {"path": move.path, "fate": move.fate.value, "at": f"{move.at:%Y-%m-%dT%H:%M:%SZ}"}
     return row | {"target": move.target} if move.target else row
 
 
-def _move(row: dict[str, Any]) -> Move:
+def _move(row: dict[str, Any]) -> Redirect:
     at = datetime.fromisoformat(row["at"])
-    fate, target = Fate(row["fate"]), row.get("target", "")
-    if at.tzinfo is None or (fate is Fate.MOVED) != bool(target) or not isinstance(target, str):
+    fate, target = RedirectKind(row["fate"]), row.get("target", "")
+    if at.tzinfo is None or (fate is RedirectKind.MOVED) != bool(target) or not isinstance(target, str):
         raise ValueError(f"{row} is no move")
-    return Move(path=str(row["path"]), fate=fate, at=at, target=target)
+    return Redirect(path=str(row["path"]), fate=fate, at=at, target=target)
 
 
 ABOUT_ADOPTED_IDS = (

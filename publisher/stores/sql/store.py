@@ -3,55 +3,55 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from publisher.stores.sql.delivery.bounces import Bounces
-from publisher.stores.sql.delivery.holds import Holding
+from publisher.stores.sql.delivery.bounces import BounceRecords
+from publisher.stores.sql.delivery.holds import MailingHolds
 from publisher.stores.sql.delivery.ledger import Ledger
-from publisher.stores.sql.delivery.reconciliation import Reconciling
-from publisher.stores.sql.delivery.retention import Folding
-from publisher.stores.sql.delivery.throttle_state import PacingRecords, Quotas
+from publisher.stores.sql.delivery.reconciliation import ReconciliationRecords
+from publisher.stores.sql.delivery.retention import LedgerRetention
+from publisher.stores.sql.delivery.throttle_state import QuotaRecords, ThrottleRecords
 from publisher.stores.sql.digests.planning import Planning
-from publisher.stores.sql.digests.withdrawn_posts import Rewording
+from publisher.stores.sql.digests.withdrawn_posts import WithdrawnPosts
 from publisher.stores.sql.engine.database import Database
-from publisher.stores.sql.feeds.documents import Documents
-from publisher.stores.sql.feeds.feed_queries import Views
-from publisher.stores.sql.feeds.publish_state import Promises
-from publisher.stores.sql.publishing.file_index import Files
+from publisher.stores.sql.feeds.documents import DocumentRecords
+from publisher.stores.sql.feeds.feed_queries import FeedQueries
+from publisher.stores.sql.feeds.publish_state import PublishStateRecords
+from publisher.stores.sql.publishing.file_index import FileIndex
 from publisher.stores.sql.publishing.log import Log
-from publisher.stores.sql.subscribers.account_links import Asking
-from publisher.stores.sql.subscribers.departures import Departing
-from publisher.stores.sql.subscribers.personal_data import Persons
-from publisher.stores.sql.subscribers.signup import SigningUp
-from publisher.stores.sql.subscribers.subscribers import Rekeying, Subscribers
+from publisher.stores.sql.subscribers.account_links import AccountLinks
+from publisher.stores.sql.subscribers.departures import DepartureRecords
+from publisher.stores.sql.subscribers.personal_data import PersonalData
+from publisher.stores.sql.subscribers.signup import SignupRecords
+from publisher.stores.sql.subscribers.subscribers import AddressKeys, Subscribers
 
 if TYPE_CHECKING:
     from publisher.core.delivery.mailing import NewMailing
     from publisher.core.subscribers.departures import Departure
-    from publisher.core.subscribers.import_rows import Outcome
+    from publisher.core.subscribers.import_rows import ImportOutcome
     from publisher.core.subscribers.subscription import Consent
     from publisher.stores.sql.subscribers.import_rows import Rows
 
 
 class SqlStore(
     Log,
-    Views,
-    Files,
-    Documents,
+    FeedQueries,
+    FileIndex,
+    DocumentRecords,
     Subscribers,
-    Persons,
-    Asking,
-    Rekeying,
-    SigningUp,
+    PersonalData,
+    AccountLinks,
+    AddressKeys,
+    SignupRecords,
     Planning,
     Ledger,
-    Holding,
-    Rewording,
-    Folding,
-    PacingRecords,
-    Bounces,
-    Quotas,
-    Promises,
-    Departing,
-    Reconciling,
+    MailingHolds,
+    WithdrawnPosts,
+    LedgerRetention,
+    ThrottleRecords,
+    BounceRecords,
+    QuotaRecords,
+    PublishStateRecords,
+    DepartureRecords,
+    ReconciliationRecords,
 ):
     """`ports.Store`; safe to share between threads. Every method may raise StoreError."""
 
@@ -65,7 +65,7 @@ class SqlStore(
         consent: "Consent",
         ask: "NewMailing | None",
         journal: "Callable[[Sequence[Departure]], None]",
-    ) -> "Sequence[Outcome]":
+    ) -> "Sequence[ImportOutcome]":
         """Stores rows on list `spec` in one transaction; returns the outcome of each. Whoever is new and
         pending gets `ask`, once. `journal` is called with the departures before the commit.
         """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from publisher.core.mail.message import Message, Phase
-from publisher.transports.smtp.replies import Reply
+from publisher.transports.smtp.replies import SmtpReply
 
 END = b".\r\n"
 """The end of the data (RFC 5321 4.1.1.4), once the data itself ended in CRLF."""
@@ -18,7 +18,7 @@ _DOT = re.compile(rb"(^|\r\n|\n|\r)\.")
 
 
 @dataclass(frozen=True)
-class Abilities:
+class ServerExtensions:
     """The extensions a server offered in its answer to EHLO, by name, with their parameters."""
 
     offered: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
@@ -38,17 +38,17 @@ class Abilities:
         return self.offered.get("AUTH", ())
 
 
-def abilities(reply: Reply) -> Abilities:
+def abilities(reply: SmtpReply) -> ServerExtensions:
     """What the reply to EHLO offers (RFC 5321 4.1.1.1); the first line is the server's name."""
     offered: dict[str, Sequence[str]] = {}
     for line in reply.lines[1:]:
         name, *words = line.upper().replace("AUTH=", "AUTH ").split() or [""]
         offered[name] = [*offered.get(name, ()), *words]
-    return Abilities(offered)
+    return ServerExtensions(offered)
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ServerRefusal:
     """Why a server as it is cannot take a message, for good. In phase SENDER it would take none of the
     mailing: no reader is to pay for that.
     """
@@ -57,26 +57,26 @@ class Refusal:
     phase: Phase = Phase.SENDER
 
 
-def envelope(message: Message, can: Abilities) -> tuple[bytes, bytes] | Refusal:
+def envelope(message: Message, can: ServerExtensions) -> tuple[bytes, bytes] | ServerRefusal:
     """The MAIL and RCPT commands, with the parameters the server offers: SIZE (RFC 1870), BODY (RFC 6152),
     SMTPUTF8 (RFC 6531), RET, ENVID and ORCPT (RFC 3461). A Refusal: it lacks what the message needs.
     """
     sender, recipient = message.envelope.mail_from, message.envelope.rcpt_to
     whose = Phase.SENDER if recipient.isascii() or not sender.isascii() else Phase.DATA
     if _BREAKS.search(sender) or _BREAKS.search(recipient):
-        return Refusal("the address cannot be written in a command", Phase.DATA)
+        return ServerRefusal("the address cannot be written in a command", Phase.DATA)
     plain, offered = message.plain or message.data.isascii(), can.offered
     utf8 = not (sender.isascii() and recipient.isascii())
     utf8 = utf8 or not (plain or message.data.partition(b"\r\n\r\n")[0].isascii())
     if utf8 and "SMTPUTF8" not in offered:
         address = "the address" if whose is Phase.DATA else "the sender's address"
         why = f"{address} has letters that this server cannot take (it offers no SMTPUTF8)"
-        return Refusal(why, whose)
+        return ServerRefusal(why, whose)
     if not plain and "8BITMIME" not in offered:
         why = "the message has bytes that this server cannot take (it offers no 8BITMIME)"
-        return Refusal(why, whose)
+        return ServerRefusal(why, whose)
     if can.size and len(message.data) > can.size:
-        return Refusal(f"the message has {len(message.data):,} octets, the server takes {can.size:,}")
+        return ServerRefusal(f"the message has {len(message.data):,} octets, the server takes {can.size:,}")
     mail, rcpt = f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>"
     if "SIZE" in offered:
         mail += f" SIZE={len(message.data)}"

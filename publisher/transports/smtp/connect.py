@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from publisher.core.delivery.relays import Relay, Security
 from publisher.transports.smtp.commands import abilities, login, masked, plain
-from publisher.transports.smtp.connection import Line, Lost, Silent
+from publisher.transports.smtp.connection import ConnectionLost, ReplyTimeout, SmtpConnection
 
 CONNECT, GREETING, COMMAND = 60.0, 300.0, 300.0
 """Seconds (RFC 5321 4.5.3.2.1; EHLO, STARTTLS and AUTH as MAIL, 4.5.3.2.2)."""
@@ -25,7 +25,7 @@ def trusted() -> ssl.SSLContext:
     return context
 
 
-async def open_line(relay: Relay, context: Callable[[], ssl.SSLContext]) -> Line:
+async def open_line(relay: Relay, context: Callable[[], ssl.SSLContext]) -> SmtpConnection:
     """A line on which messages can go. Raises Lost: the relay's name, what happened, and never a password."""
     line = await _connected(relay, context)
     try:
@@ -40,7 +40,7 @@ async def open_line(relay: Relay, context: Callable[[], ssl.SSLContext]) -> Line
     return line
 
 
-async def _connected(relay: Relay, context: Callable[[], ssl.SSLContext]) -> Line:
+async def _connected(relay: Relay, context: Callable[[], ssl.SSLContext]) -> SmtpConnection:
     loop = asyncio.get_running_loop()
     patience = relay.timeout.total_seconds()
     seconds = min(CONNECT, patience)
@@ -48,30 +48,30 @@ async def _connected(relay: Relay, context: Callable[[], ssl.SSLContext]) -> Lin
     try:
         async with asyncio.timeout(seconds):
             _, line = await loop.create_connection(
-                lambda: Line(relay.name, patience, loop),
+                lambda: SmtpConnection(relay.name, patience, loop),
                 relay.host,
                 relay.port,
                 ssl=context() if secure else None,
                 server_hostname=relay.host if secure else None,
             )
     except TimeoutError:
-        raise Lost(f"{relay.name}: no connection in {seconds:g} s") from None
+        raise ConnectionLost(f"{relay.name}: no connection in {seconds:g} s") from None
     except OSError as error:
-        raise Lost(f"{relay.name}: {_words(error)}") from None
+        raise ConnectionLost(f"{relay.name}: {_words(error)}") from None
     return line
 
 
-async def _greeted(line: Line, relay: Relay) -> None:
+async def _greeted(line: SmtpConnection, relay: Relay) -> None:
     try:
         greeting = await line.reply(GREETING)
-    except Silent as silent:
-        raise Lost(f"{silent}{_MUTE if relay.security is Security.STARTTLS else ''}") from None
+    except ReplyTimeout as silent:
+        raise ConnectionLost(f"{silent}{_MUTE if relay.security is Security.STARTTLS else ''}") from None
     if greeting.code != 220:
-        raise Lost(f"{line.name}: {greeting}")
+        raise ConnectionLost(f"{line.name}: {greeting}")
     await _hello(line, relay)
 
 
-async def _hello(line: Line, relay: Relay) -> None:
+async def _hello(line: SmtpConnection, relay: Relay) -> None:
     """EHLO; HELO where the server knows no better, and nothing that only EHLO offers is needed."""
     name = _own_name(line)
     reply = await line.ask(f"EHLO {name}\r\n".encode(), COMMAND)
@@ -83,34 +83,36 @@ async def _hello(line: Line, relay: Relay) -> None:
         reply = await line.ask(f"HELO {name}\r\n".encode(), COMMAND)
         if reply.code == 250:
             return
-    raise Lost(f"{line.name}: {reply}")
+    raise ConnectionLost(f"{line.name}: {reply}")
 
 
-async def _secure(line: Line, relay: Relay, context: ssl.SSLContext) -> None:
+async def _secure(line: SmtpConnection, relay: Relay, context: ssl.SSLContext) -> None:
     if "STARTTLS" not in line.can:
         why = 'offers no STARTTLS, and mail.relays.security is "starttls"; mail is not sent without it'
-        raise Lost(f"{line.name}: {why}")
+        raise ConnectionLost(f"{line.name}: {why}")
     reply = await line.ask(b"STARTTLS\r\n", COMMAND)
     if reply.code != 220:
-        raise Lost(f"{line.name}: STARTTLS was refused: {reply}")
+        raise ConnectionLost(f"{line.name}: STARTTLS was refused: {reply}")
     if not line.idle:  # CVE-2011-0411: what was slipped in before TLS must not count after it
-        raise Lost(f"{line.name}: something was slipped in before TLS; mail is not sent over this line")
+        raise ConnectionLost(
+            f"{line.name}: something was slipped in before TLS; mail is not sent over this line"
+        )
     loop = asyncio.get_running_loop()
     seconds = min(COMMAND, line.patience)
     try:
         async with asyncio.timeout(seconds):
             secured = await loop.start_tls(line.transport, line, context, server_hostname=relay.host)
     except TimeoutError:
-        raise Lost(f"{line.name}: TLS was not ready in {seconds:g} s") from None
+        raise ConnectionLost(f"{line.name}: TLS was not ready in {seconds:g} s") from None
     except OSError as error:
-        raise Lost(f"{line.name}: {_words(error)}") from None
+        raise ConnectionLost(f"{line.name}: {_words(error)}") from None
     if secured is None:
-        raise Lost(f"{line.name}: closed the connection")
+        raise ConnectionLost(f"{line.name}: closed the connection")
     line.secured(secured)
     await _hello(line, relay)
 
 
-async def _log_in(line: Line, relay: Relay) -> None:
+async def _log_in(line: SmtpConnection, relay: Relay) -> None:
     """AUTH PLAIN or LOGIN. `config` lets a password go only through TLS or to this machine itself."""
     if "PLAIN" in line.can.logins:
         reply = await line.ask(plain(relay.username, relay.password), COMMAND)
@@ -121,10 +123,10 @@ async def _log_in(line: Line, relay: Relay) -> None:
                 reply = await line.ask(login(secret), COMMAND)
     else:
         offered = " ".join(line.can.logins) or "no login"
-        raise Lost(f"{line.name}: offers {offered}; Publisher knows PLAIN and LOGIN")
+        raise ConnectionLost(f"{line.name}: offers {offered}; Publisher knows PLAIN and LOGIN")
     if reply.code != 235:
         said = masked(str(reply), relay.username, relay.password)
-        raise Lost(
+        raise ConnectionLost(
             f"{line.name}: the login was refused (look at username and password in mail.relays): {said}"
         )
 
@@ -133,7 +135,7 @@ _MUTE = '; it did not even greet: if it waits for TLS, mail.relays.security must
 _CLEAR = '; it does not begin with TLS: mail.relays.security may have to be "starttls"'
 
 
-def _own_name(line: Line) -> str:
+def _own_name(line: SmtpConnection) -> str:
     """Our end of the line as an address literal (RFC 5321 4.1.3): needs no DNS, and is never wrong."""
     address = str(line.transport.get_extra_info("sockname")[0]).partition("%")[0]
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"

@@ -9,19 +9,19 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from publisher.transports.smtp.commands import Abilities
-from publisher.transports.smtp.replies import MOST_WAITING, Garbled, Reply, ReplyReader
+from publisher.transports.smtp.commands import ServerExtensions
+from publisher.transports.smtp.replies import MOST_WAITING, ProtocolError, ReplyReader, SmtpReply
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """The line cannot be used any more, or cannot be had. The text says why, in one line."""
 
 
-class Silent(Lost):
+class ReplyTimeout(ConnectionLost):
     """No answer came in its time."""
 
 
-class Line(asyncio.Protocol):
+class SmtpConnection(asyncio.Protocol):
     """A connection. `patience` is the most seconds to wait for an answer, but for that to a message; `can`
     is what the server offers; `used` counts messages it was asked to take. `blame` tells whose line it is
     that its server fails and why, and returns whether another may do better. Where the relay has a quota,
@@ -29,7 +29,7 @@ class Line(asyncio.Protocol):
     """
 
     def __init__(self, name: str, patience: float, loop: asyncio.AbstractEventLoop) -> None:
-        self.name, self.patience, self.can, self.used = name, patience, Abilities(), 0
+        self.name, self.patience, self.can, self.used = name, patience, ServerExtensions(), 0
         self._loop = loop
         self._over = False
         self._when_over: Callable[[], None] = lambda: None
@@ -37,7 +37,7 @@ class Line(asyncio.Protocol):
         self.permit: Callable[[], Awaitable[bool]] | None = None
         self.give_back: Callable[[], None] = lambda: None
         self._reader = ReplyReader()
-        self._replies: deque[Reply] = deque()
+        self._replies: deque[SmtpReply] = deque()
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._lost: str = ""
@@ -59,12 +59,12 @@ class Line(asyncio.Protocol):
     def transport(self) -> asyncio.Transport:
         """What bytes go through. Raises Lost."""
         if self._transport is None or self._lost:
-            raise Lost(f"{self.name}: {self._lost or 'not connected'}")
+            raise ConnectionLost(f"{self.name}: {self._lost or 'not connected'}")
         return self._transport
 
     def secured(self, transport: asyncio.Transport) -> None:
         """From here on through TLS: what was offered before counts no more (RFC 3207 4.2)."""
-        self._transport, self.can = transport, Abilities()
+        self._transport, self.can = transport, ServerExtensions()
         self._full = False
         transport.set_write_buffer_limits(high=1, low=0)
 
@@ -87,26 +87,26 @@ class Line(asyncio.Protocol):
             if not await self._wait(seconds) and left == self.transport.get_write_buffer_size():
                 raise self._silent(seconds)
 
-    def at_hand(self) -> Reply | None:
+    def at_hand(self) -> SmtpReply | None:
         """The next reply, if it is there already."""
         return self._replies.popleft() if self._replies else None
 
-    async def reply(self, seconds: float) -> Reply:
+    async def reply(self, seconds: float) -> SmtpReply:
         """The next reply. Raises Lost: none came in `seconds` or what `patience` is less; the line broke; it
         was no reply.
         """
         return await self.answer(min(seconds, self.patience))
 
-    async def answer(self, seconds: float) -> Reply:
+    async def answer(self, seconds: float) -> SmtpReply:
         """`reply`, but patience is `seconds`: for the end of a message."""
         while not self._replies:
             if self._lost:
-                raise Lost(f"{self.name}: {self._lost}")
+                raise ConnectionLost(f"{self.name}: {self._lost}")
             if not await self._wait(seconds):
                 raise self._silent(seconds)
         return self._replies.popleft()
 
-    async def ask(self, command: bytes, seconds: float) -> Reply:
+    async def ask(self, command: bytes, seconds: float) -> SmtpReply:
         """Says one command and returns its reply. Raises Lost."""
         if not self.idle:
             self.break_off("spoke when it was not asked")
@@ -121,9 +121,9 @@ class Line(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _silent(self, seconds: float) -> Silent:
+    def _silent(self, seconds: float) -> ReplyTimeout:
         self.break_off(f"no answer in {seconds:g} s")
-        return Silent(f"{self.name}: {self._lost}")
+        return ReplyTimeout(f"{self.name}: {self._lost}")
 
     async def _wait(self, seconds: float) -> bool:
         """Until something happens. False: nothing did."""
@@ -171,7 +171,7 @@ class Line(asyncio.Protocol):
         """Called by the loop."""
         try:
             self._replies.extend(self._reader.feed(data))
-        except Garbled as garbled:
+        except ProtocolError as garbled:
             self.break_off(f"gave an answer that is none: {garbled}")
             return
         if len(self._replies) > MOST_WAITING:

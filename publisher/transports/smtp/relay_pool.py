@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from publisher.core.delivery.relay_quotas import in_words, quota_of
 from publisher.core.delivery.relays import Relay
-from publisher.core.mail.message import Outcome, Phase, Verdict
+from publisher.core.mail.message import Outcome, Phase, SendVerdict
 from publisher.transports.smtp.connect import open_line, trusted
-from publisher.transports.smtp.connection import Line, Lost
+from publisher.transports.smtp.connection import ConnectionLost, SmtpConnection
 from publisher.transports.smtp.session import SmtpSession
 
 if TYPE_CHECKING:
-    from publisher.ports import Quotas
+    from publisher.ports import RelayQuotas
 
 FIRST_REST, LONGEST_REST = 15.0, 600.0
 """Seconds that a relay is asked last after it failed; doubled each time."""
@@ -31,7 +31,7 @@ CLOSING = 10
 
 
 @dataclass(slots=True)
-class _Way:
+class _RelayState:
     """A relay, how many lines to it are open, and how it fared; `said` is why it failed last."""
 
     relay: Relay
@@ -51,12 +51,12 @@ class Smtp:
 
     name, recalls = "smtp", False  # a server cannot be asked
 
-    def __init__(self, relays: Sequence[Relay], quotas: "Quotas | None" = None) -> None:
+    def __init__(self, relays: Sequence[Relay], quotas: "RelayQuotas | None" = None) -> None:
         if not relays:
             raise ValueError("no relay")
         self._quotas = quotas
         self.connections = sum(relay.connections for relay in relays)
-        self._ways = [_Way(relay) for relay in relays]
+        self._ways = [_RelayState(relay) for relay in relays]
 
     async def connect(self) -> SmtpSession | Outcome:
         """A session; DEFERRED, with the reason, where no relay can be reached."""
@@ -83,10 +83,10 @@ class Smtp:
     def _context(self) -> ssl.SSLContext:
         return trusted()
 
-    async def _reach(self) -> Line | Outcome:
+    async def _reach(self) -> SmtpConnection | Outcome:
         """A line to the relay that carries least of its share; those that failed lately are asked last."""
         said = ""
-        tried: list[_Way] = []
+        tried: list[_RelayState] = []
         used_up: dict[str, datetime] = {}
         await self._room()
         while (way := self._next(tried)) is not None:
@@ -97,7 +97,7 @@ class Smtp:
             way.open += 1
             try:
                 line = await open_line(way.relay, lambda: self._context)
-            except Lost as lost:
+            except ConnectionLost as lost:
                 way.open -= 1
                 self._give_back(way.relay)
                 said = str(lost)
@@ -114,11 +114,11 @@ class Smtp:
             return line
         if used_up and len(used_up) == len(self._ways):
             why, until = "; ".join(used_up), min(used_up.values())
-            return Outcome(verdict=Verdict.DEFERRED, reply=why[:500], phase=Phase.QUOTA, until=until)
+            return Outcome(verdict=SendVerdict.DEFERRED, reply=why[:500], phase=Phase.QUOTA, until=until)
         said = "; ".join([*([said] if said else []), *used_up]) or "every connection is in use"
-        return Outcome(verdict=Verdict.DEFERRED, reply=said[:500], phase=Phase.CONNECT)
+        return Outcome(verdict=SendVerdict.DEFERRED, reply=said[:500], phase=Phase.CONNECT)
 
-    def _meter(self, line: Line, relay: Relay) -> None:
+    def _meter(self, line: SmtpConnection, relay: Relay) -> None:
         """A line to a relay with a quota: its first message has the permit that was taken to open it."""
         if self._quotas is None or quota_of(relay) is None:
             return
@@ -142,26 +142,26 @@ class Smtp:
                 return
             await asyncio.sleep(0)
 
-    def _next(self, tried: Sequence[_Way]) -> _Way | None:
+    def _next(self, tried: Sequence[_RelayState]) -> _RelayState | None:
         now = asyncio.get_running_loop().time()
         left = [w for w in self._ways if all(w is not t for t in tried)]
         good = [w for w in left if w.rested <= now] or left
         free = [w for w in good if w.open < w.relay.connections]
         return min(free, key=lambda way: (max(way.rested - now, 0.0), way.load), default=None)
 
-    def _blamed(self, way: _Way, why: str) -> bool:
+    def _blamed(self, way: _RelayState, why: str) -> bool:
         """A line to this relay was of no use. Whether another relay, which did not fail lately, may do."""
         self._failed(way, why)
         now = asyncio.get_running_loop().time()
         return any(other.rested <= now for other in self._ways)
 
-    def _failed(self, way: _Way, why: str) -> None:
+    def _failed(self, way: _RelayState, why: str) -> None:
         rest = min(FIRST_REST * 2**way.failures, LONGEST_REST)
         way.failures += 1
         way.said = why.removeprefix(f"{way.relay.name}: ")
         way.rested = asyncio.get_running_loop().time() + rest
 
-    def _released(self, way: _Way, line: Line) -> None:
+    def _released(self, way: _RelayState, line: SmtpConnection) -> None:
         way.open -= 1
         if not line.used:
             line.give_back()

@@ -21,12 +21,12 @@ _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
-class Garbled(Exception):
+class ProtocolError(Exception):
     """What came is no SMTP reply. The text says what came, in one short line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SmtpReply:
     """One reply: its code from 200 to 599, and the text of each of its lines, without the codes."""
 
     code: int
@@ -60,42 +60,42 @@ class ReplyReader:
         """Whether something came that is no whole reply yet."""
         return bool(self._buffer or self._lines)
 
-    def feed(self, data: bytes) -> list[Reply]:
+    def feed(self, data: bytes) -> list[SmtpReply]:
         """The replies that `data` completes. Raises Garbled; the reader is then of no further use."""
         whole, end, self._buffer = (self._buffer + data).rpartition(b"\n")
         if len(self._buffer) > LONGEST_LINE:
-            raise Garbled("a line without an end")
-        replies: list[Reply] = []
+            raise ProtocolError("a line without an end")
+        replies: list[SmtpReply] = []
         for line in whole.split(b"\n") if end else ():
             reply = (None if self._lines else _usual(line)) or self.line(line.removesuffix(b"\r"))
             if reply is not None:
                 replies.append(reply)
         return replies
 
-    def line(self, line: bytes) -> Reply | None:
+    def line(self, line: bytes) -> SmtpReply | None:
         """The reply that `line`, without its end, completes. Raises Garbled."""
         found = _LINE.fullmatch(line)
         if found is None or len(line) > LONGEST_LINE:
-            raise Garbled(f"{line[:60]!r}")
+            raise ProtocolError(f"{line[:60]!r}")
         code = int(found[1])
         if self._lines and code != self._code:
-            raise Garbled(f"{line[:60]!r} in the middle of a {self._code}")
+            raise ProtocolError(f"{line[:60]!r} in the middle of a {self._code}")
         self._code = code
         self._lines.append(_CONTROLS.sub(" ", (found[3] or b"").decode("utf-8", "replace")).strip()[:KEPT])
         if len(self._lines) > MOST_LINES:
-            raise Garbled(f"a reply of more than {MOST_LINES} lines")
+            raise ProtocolError(f"a reply of more than {MOST_LINES} lines")
         if found[2] == b"-":
             return None
         lines, self._lines = tuple(self._lines), []
-        return Reply(code, lines)
+        return SmtpReply(code, lines)
 
 
 @lru_cache(maxsize=256)
-def _usual(line: bytes) -> Reply | None:
+def _usual(line: bytes) -> SmtpReply | None:
     """A reply of one short line: a server says the same few over and over. None: it is not that simple."""
     if len(line) > 100 or line[3:4] == b"-":
         return None
     try:
         return ReplyReader().line(line.removesuffix(b"\r"))
-    except Garbled:
+    except ProtocolError:
         return None

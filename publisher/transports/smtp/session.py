@@ -12,10 +12,10 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
-from publisher.core.mail.message import Message, Outcome, Phase, Verdict
-from publisher.transports.smtp.commands import END, Refusal, envelope, stuffed
-from publisher.transports.smtp.connection import Line, Lost
-from publisher.transports.smtp.replies import Reply
+from publisher.core.mail.message import Message, Outcome, Phase, SendVerdict
+from publisher.transports.smtp.commands import END, ServerRefusal, envelope, stuffed
+from publisher.transports.smtp.connection import ConnectionLost, SmtpConnection
+from publisher.transports.smtp.replies import SmtpReply
 
 MAIL, RCPT, DATA, BLOCK, ANSWER = 300.0, 300.0, 120.0, 180.0, 600.0
 """Seconds (RFC 5321 4.5.3.2.2 to 6). The answer to a message is waited for ten minutes, whatever is set."""
@@ -23,7 +23,7 @@ MAIL, RCPT, DATA, BLOCK, ANSWER = 300.0, 300.0, 120.0, 180.0, 600.0
 _LOGIN = frozenset({530, 534, 535, 538})
 """RFC 4954 6: the login is not enough. That is nothing about a message or a reader."""
 
-Reached = Callable[[], Awaitable[Line | Outcome]]
+Reached = Callable[[], Awaitable[SmtpConnection | Outcome]]
 
 
 class SmtpSession:
@@ -32,9 +32,9 @@ class SmtpSession:
     `reach` opens a line.
     """
 
-    def __init__(self, line: Line, reach: Reached) -> None:
-        self._line: Line | None = line
-        self._offered: Line | None = None
+    def __init__(self, line: SmtpConnection, reach: Reached) -> None:
+        self._line: SmtpConnection | None = line
+        self._offered: SmtpConnection | None = None
         self._begun: Message | None = None
         self._ahead = True
         self._reach = reach
@@ -49,7 +49,7 @@ class SmtpSession:
                 self._let_go()  # the server waits for data that will not come
             self._begun = None
             if begun and self._line:
-                line: Line | Outcome = self._line
+                line: SmtpConnection | Outcome = self._line
             else:
                 line = self._line if self._line and self._line.idle else await self._fresh()
             if isinstance(line, Outcome):
@@ -61,11 +61,11 @@ class SmtpSession:
             line.used += 1
             try:
                 outcome = await self._offer(line, message, begun)
-            except Lost as lost:
+            except ConnectionLost as lost:
                 line.give_back()
                 self._let_go()
                 self._ahead = self._ahead and not begun  # a server that loses what comes with the dot
-                outcome = Outcome(verdict=Verdict.DEFERRED, reply=str(lost)[:500], phase=Phase.DATA)
+                outcome = Outcome(verdict=SendVerdict.DEFERRED, reply=str(lost)[:500], phase=Phase.DATA)
                 if not again and not line.blame(outcome.reply):
                     return outcome
             else:
@@ -88,25 +88,25 @@ class SmtpSession:
             why = f"{line.name}: spoke, or closed the connection, before the end of the message"
             self._let_go()
             line.blame(why)
-            return Outcome(verdict=Verdict.DEFERRED, reply=why, phase=Phase.DATA)
+            return Outcome(verdict=SendVerdict.DEFERRED, reply=why, phase=Phase.DATA)
         try:
             line.say(END + self._beginning(then, line))
             reply = await line.answer(ANSWER)
-        except Lost as lost:
+        except ConnectionLost as lost:
             self._let_go()
             line.blame(str(lost))
-            return Outcome(verdict=Verdict.UNKNOWN, reply=str(lost)[:500])
+            return Outcome(verdict=SendVerdict.UNKNOWN, reply=str(lost)[:500])
         outcome = _ended(reply)
-        if reply.code == 421 or outcome.verdict is Verdict.UNKNOWN:
+        if reply.code == 421 or outcome.verdict is SendVerdict.UNKNOWN:
             self._let_go()
         return outcome
 
-    def _beginning(self, message: Message | None, line: Line) -> bytes:
+    def _beginning(self, message: Message | None, line: SmtpConnection) -> bytes:
         """What begins `message` on the line, if that may be said with the end of another."""
         if message is None or not self._ahead or line.permit is not None or "PIPELINING" not in line.can:
             return b""
         commands = envelope(message, line.can)
-        if isinstance(commands, Refusal):
+        if isinstance(commands, ServerRefusal):
             return b""
         self._begun = message
         return b"".join(commands) + b"DATA\r\n"
@@ -126,17 +126,17 @@ class SmtpSession:
         self._offered = None
         self._let_go()
 
-    async def _leave(self, line: Line) -> None:
+    async def _leave(self, line: SmtpConnection) -> None:
         """QUIT, and the line is closed."""
         if line.idle:
-            with contextlib.suppress(Lost):  # it was to be closed anyway
+            with contextlib.suppress(ConnectionLost):  # it was to be closed anyway
                 await line.ask(b"QUIT\r\n", 5.0)
         self._let_go()
 
-    async def _fresh(self) -> Line | Outcome:
+    async def _fresh(self) -> SmtpConnection | Outcome:
         self._let_go()
         line = await self._reach()
-        if isinstance(line, Line):
+        if isinstance(line, SmtpConnection):
             self._line = line
         return line
 
@@ -146,10 +146,10 @@ class SmtpSession:
         if line is not None:
             line.break_off("was closed by us")
 
-    async def _offer(self, line: Line, message: Message, begun: bool) -> Outcome | None:
+    async def _offer(self, line: SmtpConnection, message: Message, begun: bool) -> Outcome | None:
         commands = (b"", b"") if begun else envelope(message, line.can)
-        if isinstance(commands, Refusal):
-            return Outcome(verdict=Verdict.REJECTED, reply=commands.why, phase=commands.phase)
+        if isinstance(commands, ServerRefusal):
+            return Outcome(verdict=SendVerdict.REJECTED, reply=commands.why, phase=commands.phase)
         refused = await self._begin(line, *commands, begun=begun)
         if refused is not None:
             return refused
@@ -158,7 +158,7 @@ class SmtpSession:
         self._offered = line
         return None
 
-    async def _begin(self, line: Line, mail: bytes, rcpt: bytes, *, begun: bool) -> Outcome | None:
+    async def _begin(self, line: SmtpConnection, mail: bytes, rcpt: bytes, *, begun: bool) -> Outcome | None:
         """MAIL, RCPT, DATA, unless they were said already. None: the server waits for the data."""
         together = "PIPELINING" in line.can
         if together and not begun:
@@ -186,32 +186,32 @@ class SmtpSession:
             await self._reset(line)
         return refused
 
-    async def _reset(self, line: Line) -> None:
+    async def _reset(self, line: SmtpConnection) -> None:
         """RSET: the next message begins with nothing of this one (RFC 5321 4.1.1.5)."""
         try:
             reply = await line.ask(b"RSET\r\n", MAIL)
-        except Lost:
+        except ConnectionLost:
             self._let_go()
         else:
             if reply.code != 250:
                 self._let_go()
 
 
-def _refused(reply: Reply, phase: Phase) -> Outcome:
+def _refused(reply: SmtpReply, phase: Phase) -> Outcome:
     """The verdict on a message that a server would not begin: 5xx is for good, but where it is about us."""
     final = reply.code >= 500 and reply.code not in _LOGIN
     words = str(reply) if reply.code >= 400 else f"answered out of step: {reply}"[:500]
-    return Outcome(verdict=Verdict.REJECTED if final else Verdict.DEFERRED, reply=words, phase=phase)
+    return Outcome(verdict=SendVerdict.REJECTED if final else SendVerdict.DEFERRED, reply=words, phase=phase)
 
 
 @lru_cache(maxsize=64)  # of small servers it is the same each time
-def _ended(reply: Reply) -> Outcome:
+def _ended(reply: SmtpReply) -> Outcome:
     match reply.code // 100:
         case 2:
-            return Outcome(verdict=Verdict.ACCEPTED, reply=str(reply))
+            return Outcome(verdict=SendVerdict.ACCEPTED, reply=str(reply))
         case 4:
-            return Outcome(verdict=Verdict.DEFERRED, reply=str(reply))
+            return Outcome(verdict=SendVerdict.DEFERRED, reply=str(reply))
         case 5:
-            return Outcome(verdict=Verdict.REJECTED, reply=str(reply))
+            return Outcome(verdict=SendVerdict.REJECTED, reply=str(reply))
         case _:
-            return Outcome(verdict=Verdict.UNKNOWN, reply=f"answered out of step: {reply}"[:500])
+            return Outcome(verdict=SendVerdict.UNKNOWN, reply=f"answered out of step: {reply}"[:500])

@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from publisher.core.feeds.redirects import STATUS, Move
+from publisher.core.feeds.redirects import STATUS, Redirect
 from publisher.ports import Clock
-from publisher.web.documents.file_cache import File, Files, Folder, Headers
-from publisher.web.documents.request import Asked, asked
-from publisher.web.documents.response import NO_VERSIONS, Answer, Encode, Versions, respond
-from publisher.web.documents.site_state import Facts
+from publisher.web.documents.file_cache import CachedFile, FileCache, FolderRedirect, Headers
+from publisher.web.documents.request import DocumentRequest, asked
+from publisher.web.documents.response import NO_VERSIONS, DocumentResponse, Encode, Versions, respond
+from publisher.web.documents.site_state import SiteState
 
 MAX_AGE = 60
 """Seconds a cache may keep a document; fewer when a post is due before."""
@@ -31,7 +31,7 @@ _EMPTY = (b"content-length", b"0")
 _ALLOW = (b"allow", b"GET, HEAD")
 
 
-class Documents:
+class DocumentHandler:
     """Serves `files`. `facts` are asked before anything is looked up; `encode` makes the encodings of what is
     made while asked for; `versions` tells what the feed document at a path held before; `missing` answers
     for what is not there, `ended` for what was. Without `deltas` every feed is sent whole.
@@ -39,10 +39,10 @@ class Documents:
 
     def __init__(
         self,
-        files: Files,
+        files: FileCache,
         *,
         clock: Clock,
-        facts: Callable[[], Facts],
+        facts: Callable[[], SiteState],
         encode: Encode,
         versions: Callable[[str], Versions],
         missing: ASGIApp,
@@ -62,7 +62,7 @@ class Documents:
             await self._gone(move, scope, receive, send)
             return
         found = self._files.cached(path) or await self._load(path)
-        if isinstance(found, File):
+        if isinstance(found, CachedFile):
             now = self._clock()
             request = asked(method, scope["headers"])
             held = await self._held(found, request)
@@ -73,7 +73,9 @@ class Documents:
         else:
             await _empty(send, 308, (_location(found, scope),))
 
-    def in_memory(self, path: str, request: Asked) -> tuple[Answer, datetime, File] | None:
+    def in_memory(
+        self, path: str, request: DocumentRequest
+    ) -> tuple[DocumentResponse, datetime, CachedFile] | None:
         """The whole answer of what is in memory, until when it holds, and the file it holds for; None: it is
         not there, or must be waited for.
         """
@@ -87,11 +89,11 @@ class Documents:
             return None  # what it has must be looked up
         return (answer, until, file) if isinstance(answer.body, bytes) else None
 
-    def cached(self, path: str) -> File | None:
+    def cached(self, path: str) -> CachedFile | None:
         """The file at `path`, where it is in memory and still as it is on disk."""
         return self._files.cached(path)
 
-    def _moved(self, path: str) -> Move | None:
+    def _moved(self, path: str) -> Redirect | None:
         """What became of the address, where there is no document any more (core.moves)."""
         moves = self._facts().moves
         if not moves:
@@ -103,7 +105,7 @@ class Documents:
             f"{name}index.html" if name.endswith("/") else f"{name}/index.html"
         )
 
-    async def _gone(self, move: Move, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _gone(self, move: Redirect, scope: Scope, receive: Receive, send: Send) -> None:
         """301 to where it is now, for ever; 410 with a page that says so."""
         if STATUS[move.fate] == 410:
             await self._ended(scope, receive, send)
@@ -112,13 +114,13 @@ class Documents:
         keep = (b"cache-control", b"public, max-age=3600")
         await _empty(send, 301, (keep, (b"location", quote(target, safe=_URL).encode())))
 
-    async def _load(self, path: str) -> File | Folder | None:
+    async def _load(self, path: str) -> CachedFile | FolderRedirect | None:
         found = await asyncio.to_thread(self._files.load, path)
-        if isinstance(found, File):
+        if isinstance(found, CachedFile):
             self._files.keep(path, found)
         return found
 
-    async def _held(self, file: File, request: Asked) -> Versions:
+    async def _held(self, file: CachedFile, request: DocumentRequest) -> Versions:
         """What the document held before, where that may make a difference."""
         if not self._deltas or not request.deltas or request.conditions is None or file.feed is None:
             return NO_VERSIONS
@@ -139,7 +141,7 @@ _SECOND = timedelta(seconds=1)
 _URL = ":/?#[]@!$&'()*+,;=%~-._"
 
 
-async def _send(answer: Answer, file: File, send: Send) -> None:
+async def _send(answer: DocumentResponse, file: CachedFile, send: Send) -> None:
     if isinstance(answer.body, bytes):
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
@@ -147,7 +149,7 @@ async def _send(answer: Answer, file: File, send: Send) -> None:
     await _stream(file, answer, *answer.body, send)
 
 
-async def _stream(file: File, answer: Answer, start: int, left: int, send: Send) -> None:
+async def _stream(file: CachedFile, answer: DocumentResponse, start: int, left: int, send: Send) -> None:
     """A part of a large file. Documents are replaced by renaming, so an open one stays as it was hashed.
 
     Raises OSError when another stands in its place already.
@@ -165,7 +167,7 @@ async def _empty(send: Send, status: int, headers: Headers) -> None:
     await send({"type": "http.response.body"})
 
 
-def _location(folder: Folder, scope: Scope) -> tuple[bytes, bytes]:
+def _location(folder: FolderRedirect, scope: Scope) -> tuple[bytes, bytes]:
     """Relative (RFC 9110 10.2.2), so that it holds behind any proxy, and names no host."""
     query = scope["query_string"]
     return b"location", f"./{quote(folder.to)}/".encode() + (b"?" + query if query else b"")

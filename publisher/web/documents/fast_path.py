@@ -19,9 +19,9 @@ from urllib.parse import quote_from_bytes
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from publisher.ports import Clock
-from publisher.web.documents.documents import Documents
-from publisher.web.documents.request import Asked, asked
-from publisher.web.documents.response import Answer
+from publisher.web.documents.documents import DocumentHandler
+from publisher.web.documents.request import DocumentRequest, asked
+from publisher.web.documents.response import DocumentResponse
 from publisher.web.rate_limits import BUSY, CONNECTIONS, OF_NETWORK, NetworkCounter, TrustedProxies
 
 LONGEST = 2048
@@ -69,12 +69,12 @@ _Key = tuple[bytes, bytes, tuple[tuple[bytes, bytes], ...]]
 
 
 @dataclass(slots=True)
-class _Said:
+class _CachedResponse:
     """What a request asks, and the answer: it holds before `until`, while file and facts are these."""
 
     key: _Key
     path: str
-    request: Asked
+    request: DocumentRequest
     until: datetime = _NEVER
     facts: object = None
     file: object = None
@@ -82,20 +82,24 @@ class _Said:
     body: bytes = b""
 
 
-class Memory:
+class ResponseCache:
     """Answers to requests, by their bytes and by what of them counts. `path_of` is where a document stands,
     by the path asked for; `facts` are what answers depend on.
     """
 
     def __init__(
-        self, documents: Documents, clock: Clock, path_of: Callable[[str], str], facts: Callable[[], object]
+        self,
+        documents: DocumentHandler,
+        clock: Clock,
+        path_of: Callable[[str], str],
+        facts: Callable[[], object],
     ) -> None:
         self._documents, self._clock, self._path_of, self._facts = documents, clock, path_of, facts
-        self._requests: dict[bytes, _Said] = {}
-        self._answers: dict[_Key, _Said] = {}
+        self._requests: dict[bytes, _CachedResponse] = {}
+        self._answers: dict[_Key, _CachedResponse] = {}
         self._bytes = 0
 
-    def recall(self, data: bytes, headers: _Fields) -> _Said | None:
+    def recall(self, data: bytes, headers: _Fields) -> _CachedResponse | None:
         """The answer to the request `data`, which begins with `headers` (Date); None: it is not one whole
         plain request for what is in memory.
         """
@@ -107,7 +111,7 @@ class Memory:
             return said
         return self._renewed(said, headers)
 
-    def _learn(self, data: bytes) -> _Said | None:
+    def _learn(self, data: bytes) -> _CachedResponse | None:
         found = _REQUEST.fullmatch(data)
         if found is None:
             return None
@@ -133,14 +137,14 @@ class Memory:
         key = (method, path, tuple(fields))  # no query: it changes nothing, and there is no end of them
         said = self._answers.get(key)
         if said is None:
-            said = _Said(key, self._path_of(path.decode("ascii")), asked(method.decode(), fields))
+            said = _CachedResponse(key, self._path_of(path.decode("ascii")), asked(method.decode(), fields))
         if len(data) <= LONGEST and not asks:
             if len(self._requests) >= REQUESTS:
                 del self._requests[next(iter(self._requests))]
             self._requests[data] = said
         return said
 
-    def _renewed(self, said: _Said, headers: _Fields) -> _Said | None:
+    def _renewed(self, said: _CachedResponse, headers: _Fields) -> _CachedResponse | None:
         found = self._documents.in_memory(said.path, said.request)
         self._let_go(said)
         if found is None:
@@ -157,7 +161,7 @@ class Memory:
             self._let_go(oldest)
         return said
 
-    def _let_go(self, said: _Said) -> None:
+    def _let_go(self, said: _CachedResponse) -> None:
         """The answer; who asks the same again finds out anew."""
         if self._answers.pop(said.key, None) is not None:
             self._bytes -= len(said.body)
@@ -175,7 +179,7 @@ def _escaped(data: bytes) -> bytes:
     return data[: found.start(1)] + target.encode() + data[found.end(1) :]
 
 
-def _head(answer: Answer, headers: _Fields) -> bytes:
+def _head(answer: DocumentResponse, headers: _Fields) -> bytes:
     lines = [b"%s: %s\r\n" % field for field in (*headers, *answer.headers)]
     return b"".join((_STATUS[answer.status], *lines, b"\r\n"))
 
@@ -220,7 +224,7 @@ class ConnectionLimits:
 class QuickProtocol(HttpToolsProtocol):
     """One connection. `between`: no byte of a request waits in uvicorn's parser."""
 
-    def __init__(self, *args: Any, memory: Memory, gate: ConnectionLimits, **named: Any) -> None:
+    def __init__(self, *args: Any, memory: ResponseCache, gate: ConnectionLimits, **named: Any) -> None:
         super().__init__(*args, **named)
         self._memory, self._gate = memory, gate
         self._welcome, self._met, self._joined = True, False, False

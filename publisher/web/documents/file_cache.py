@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from publisher.core.feeds.feed_documents import ENCODINGS, FeedDocument, compressible, may_be_feed, read_feed
+from publisher.core.feeds.feed_documents import ENCODINGS, FeedResource, compressible, may_be_feed, read_feed
 from publisher.core.media_types import content_type, for_programs, policy
 from publisher.web.documents.request import IDENTITY, http_date
 
@@ -32,7 +32,7 @@ TAGS = {IDENTITY: b"", "gzip": b"-gz", "br": b"-br"}
 _NAMED_BY_HASH = re.compile(r"assets/[0-9a-f]{16}-")
 
 
-class Signature(NamedTuple):
+class FileSignature(NamedTuple):
     """What tells one file from another that took its place."""
 
     mtime_ns: int
@@ -41,12 +41,12 @@ class Signature(NamedTuple):
     device: int
 
     @classmethod
-    def of(cls, found: os.stat_result) -> "Signature":
+    def of(cls, found: os.stat_result) -> "FileSignature":
         return cls(found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class EncodedVariant:
     """A file in one encoding. `body` is None where it is streamed. `headers` are those of a 200, `kept` those
     that a 304 repeats; Cache-Control is in neither.
     """
@@ -60,7 +60,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class CachedFile:
     """A file as it was read. `codings` are the encodings there are, the better first. `looked` are the
     encodings that should be there and were not, or were another's. `for_ever`: named by its hash.
     """
@@ -68,15 +68,15 @@ class File:
     path: Path
     place: str
     relative: str
-    signature: Signature
+    signature: FileSignature
     modified: datetime
     hash: str
-    variants: Mapping[str, Variant]
+    variants: Mapping[str, EncodedVariant]
     codings: tuple[str, ...]
-    looked: Mapping[str, Signature | None]
+    looked: Mapping[str, FileSignature | None]
     for_ever: bool
     body: bytes | None
-    feed: FeedDocument | None
+    feed: FeedResource | None
     deltas: dict[tuple[str, str], bytes] = field(default_factory=dict[tuple[str, str], bytes])
 
     @property
@@ -93,15 +93,15 @@ class File:
     def open(self) -> BinaryIO:
         """The file, to read its bytes. Raises OSError when another stands in its place."""
         stream = self.path.open("rb")
-        if Signature.of(os.fstat(stream.fileno())) != self.signature:
+        if FileSignature.of(os.fstat(stream.fileno())) != self.signature:
             stream.close()
             raise OSError(f"{self.path} was replaced while it was being served")
         return stream
 
 
-def _seen(name: str) -> Signature | None:
+def _seen(name: str) -> FileSignature | None:
     try:
-        return Signature.of(os.stat(name))  # noqa: PTH116  # half the time of Path.stat, on every request
+        return FileSignature.of(os.stat(name))  # noqa: PTH116  # half the time of Path.stat, on every request
     except OSError:
         return None
 
@@ -110,27 +110,27 @@ def make_file(
     path: Path,
     relative: str,
     *,
-    signature: Signature,
+    signature: FileSignature,
     size: int,
     body: bytes | None,
     keep: bool,
     hash: str,
     packed: Mapping[str, bytes],
-    looked: Mapping[str, Signature | None],
+    looked: Mapping[str, FileSignature | None],
     base_url: str,
-) -> File:
+) -> CachedFile:
     """The file at `path`, `relative` to public/, with the headers of each encoding made ready. With `keep`
     its bytes stay in memory.
     """
     modified = datetime.fromtimestamp(signature.mtime_ns // 10**9, UTC)
     feed = read_feed(body) if body is not None and may_be_feed(relative) else None
     shared = _shared(relative, modified, feed, base_url)
-    variants: dict[str, Variant] = {}
+    variants: dict[str, EncodedVariant] = {}
     for coding, data in {IDENTITY: body if keep else None, **packed}.items():
         etag = b'"' + hash[:HASH].encode() + TAGS[coding] + b'"'
         length = size if data is None else len(data)
         variants[coding] = _variant(coding, length, data, etag, content_type(relative, feed), shared)
-    return File(
+    return CachedFile(
         path=path,
         place=str(path),
         relative=relative,
@@ -146,7 +146,9 @@ def make_file(
     )
 
 
-def _variant(coding: str, size: int, body: bytes | None, etag: bytes, type: str, shared: Headers) -> Variant:
+def _variant(
+    coding: str, size: int, body: bytes | None, etag: bytes, type: str, shared: Headers
+) -> EncodedVariant:
     kept = ((b"etag", etag), *shared)
     headers = [
         (b"content-type", type.encode()),
@@ -158,10 +160,10 @@ def _variant(coding: str, size: int, body: bytes | None, etag: bytes, type: str,
         headers.append((b"content-security-policy", rules))
     if coding != IDENTITY:
         headers.append((b"content-encoding", coding.encode()))
-    return Variant(coding, size, body, etag, tuple(headers), kept)
+    return EncodedVariant(coding, size, body, etag, tuple(headers), kept)
 
 
-def _shared(relative: str, modified: datetime, feed: FeedDocument | None, base_url: str) -> Headers:
+def _shared(relative: str, modified: datetime, feed: FeedResource | None, base_url: str) -> Headers:
     """What every encoding has, in a 304 too. Vary also where there is no choice (RFC 9110 12.5.5)."""
     headers = [(b"last-modified", http_date(modified).encode()), (b"vary", b"Accept-Encoding")]
     if feed is not None or for_programs(relative):
@@ -189,13 +191,13 @@ CACHE_FILES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class FolderRedirect:
     """A folder asked for without its slash: the page is at `to`, relative to the address asked for."""
 
     to: str
 
 
-class Files:
+class FileCache:
     """The folder. `cached` costs one stat; `load` reads, and belongs into a thread; `keep` remembers.
 
     `unpacks` tells whether bytes are others in a coding: (coding, encoded, bytes).
@@ -203,10 +205,10 @@ class Files:
 
     def __init__(self, root: Path, base_url: str, *, unpacks: Callable[[str, bytes, bytes], bool]) -> None:
         self._root, self.base_url, self._unpacks = root, base_url, unpacks
-        self._files: OrderedDict[str, File] = OrderedDict()
+        self._files: OrderedDict[str, CachedFile] = OrderedDict()
         self._bytes = 0
 
-    def cached(self, path: str) -> File | None:
+    def cached(self, path: str) -> CachedFile | None:
         """The file at URL path `path`, if it is in memory and still as it is on disk."""
         file = self._files.get(path)
         if file is None:
@@ -217,7 +219,7 @@ class Files:
         self._files.move_to_end(path)
         return file
 
-    def keep(self, path: str, file: File) -> None:
+    def keep(self, path: str, file: CachedFile) -> None:
         """Remembers `file`, and forgets those not asked for the longest while there is too much."""
         self._forget(path)
         self._files[path] = file
@@ -229,7 +231,7 @@ class Files:
         if file := self._files.pop(path, None):
             self._bytes -= file.held
 
-    def load(self, path: str) -> File | Folder | None:
+    def load(self, path: str) -> CachedFile | FolderRedirect | None:
         """What is at URL path `path` (decoded, "/a/b"); None: nothing that may be served."""
         parts = path.removeprefix("/").split("/")
         if not all(map(_allowed, parts[:-1])) or not (parts[-1] == "" or _allowed(parts[-1])):
@@ -243,19 +245,19 @@ class Files:
         ):  # gone, not ours to read, a name too long, links in a circle
             return None
 
-    def _at(self, place: Path, *, slash: bool) -> File | Folder | None:
+    def _at(self, place: Path, *, slash: bool) -> CachedFile | FolderRedirect | None:
         if slash:
             place = next((place / name for name in INDEXES if (place / name).is_file()), place / INDEXES[0])
         elif place.is_dir():
             there = any((place / name).is_file() for name in INDEXES)
-            return Folder(to=place.name) if there else None
+            return FolderRedirect(to=place.name) if there else None
         root = self._root.resolve()
         real = place.resolve(strict=True)
         if not real.is_relative_to(root) or not all(map(_allowed, real.relative_to(root).parts)):
             return None
         return self._read(place, real)
 
-    def _read(self, place: Path, real: Path) -> File | None:
+    def _read(self, place: Path, real: Path) -> CachedFile | None:
         relative = place.relative_to(self._root).as_posix()
         handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as stream:
@@ -270,7 +272,7 @@ class Files:
         return make_file(
             place,
             relative,
-            signature=Signature.of(found),
+            signature=FileSignature.of(found),
             size=found.st_size if body is None else len(body),
             body=body,
             keep=body is not None and len(body) <= LARGEST,
@@ -282,10 +284,10 @@ class Files:
 
     def _encodings(
         self, place: Path, body: bytes | None
-    ) -> tuple[dict[str, bytes], dict[str, Signature | None]]:
+    ) -> tuple[dict[str, bytes], dict[str, FileSignature | None]]:
         """The encodings beside `place` that are those of `body`, and what was looked at and is none."""
         packed: dict[str, bytes] = {}
-        looked: dict[str, Signature | None] = {}
+        looked: dict[str, FileSignature | None] = {}
         for coding, suffix in ENCODINGS.items():
             name = f"{place}{suffix}"
             try:
@@ -300,7 +302,7 @@ class Files:
             if data is not None and body is not None and self._unpacks(coding, data, body):
                 packed[coding] = data
             else:
-                looked[name] = Signature.of(found)
+                looked[name] = FileSignature.of(found)
         return packed, looked
 
 

@@ -26,7 +26,7 @@ _DATES = (
 )
 
 
-class Verdict(Enum):
+class ConditionResult(Enum):
     """What the preconditions of a GET or HEAD come to."""
 
     SEND = 200
@@ -53,19 +53,23 @@ NAMES = {
 """The headers that make conditions, and the field of `Conditions` each fills."""
 
 
-def evaluate(given: Conditions, etag: bytes, modified: datetime, now: datetime) -> Verdict:
+def evaluate(given: Conditions, etag: bytes, modified: datetime, now: datetime) -> ConditionResult:
     """What to answer for a document with this strong `etag` and time (whole seconds), in the order of
     RFC 9110 13.2.2. Dates that are malformed, given twice or in the future say nothing.
     """
     if given.if_match:
         if not _matches(given.if_match, etag, weakly=False):
-            return Verdict.FAILED
+            return ConditionResult.FAILED
     elif (unmodified := _date(given.if_unmodified_since, now)) and modified > unmodified:
-        return Verdict.FAILED
+        return ConditionResult.FAILED
     if given.if_none_match:
-        return Verdict.NOT_MODIFIED if _matches(given.if_none_match, etag, weakly=True) else Verdict.SEND
+        return (
+            ConditionResult.NOT_MODIFIED
+            if _matches(given.if_none_match, etag, weakly=True)
+            else ConditionResult.SEND
+        )
     since = _date(given.if_modified_since, now)
-    return Verdict.NOT_MODIFIED if since and modified <= since else Verdict.SEND
+    return ConditionResult.NOT_MODIFIED if since and modified <= since else ConditionResult.SEND
 
 
 def _matches(fields: tuple[bytes, ...], etag: bytes, *, weakly: bool) -> bool:
@@ -144,7 +148,7 @@ _FEED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DocumentRequest:
     """One request. `accept_encoding` is None where it was not sent; `range` is one range of bytes, (from,
     to) with None for what is open, and None where there is none that we honour.
     """
@@ -157,7 +161,7 @@ class Asked:
     if_range: bytes | None = None
 
 
-def asked(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Asked:
+def asked(method: str, headers: Iterable[tuple[bytes, bytes]]) -> DocumentRequest:
     """What GET or HEAD with these headers (names in lower case) asks."""
     found: dict[bytes, list[bytes]] = {}
     for name, value in headers:
@@ -169,7 +173,7 @@ def asked(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Asked:
     accept = found.get(b"accept-encoding")
     ranges = found.get(b"range", [])
     condition = found.get(b"if-range")
-    return Asked(
+    return DocumentRequest(
         head=method == "HEAD",
         conditions=Conditions(**given) if given else None,
         accept_encoding=b",".join(accept) if accept else None,
@@ -191,7 +195,7 @@ def _range(value: bytes) -> tuple[int | None, int | None] | None:
 
 
 _OF_USE = frozenset({*NAMES, b"accept-encoding", b"a-im", b"range", b"if-range"})
-_PLAIN, _HEAD = Asked(head=False), Asked(head=True)
+_PLAIN, _HEAD = DocumentRequest(head=False), DocumentRequest(head=True)
 
 _MEMBER = re.compile(
     rb"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*"

@@ -5,8 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from publisher.core.feeds.feed_documents import without
-from publisher.web.documents.file_cache import HASH, File, Headers, Variant
-from publisher.web.documents.request import IDENTITY, Asked, Verdict, choose, evaluate, is_date, tags
+from publisher.web.documents.file_cache import HASH, CachedFile, EncodedVariant, Headers
+from publisher.web.documents.request import (
+    IDENTITY,
+    ConditionResult,
+    DocumentRequest,
+    choose,
+    evaluate,
+    is_date,
+    tags,
+)
 
 DELTAS = 32
 """Deltas remembered for one version of a feed: one for each version that clients still have."""
@@ -24,7 +32,7 @@ _PARTIAL = (b"accept-ranges", b"bytes")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DocumentResponse:
     """A whole answer. `body` is what is sent after the headers: bytes, or (from, length) of the file as it
     is on disk. A HEAD has none, and the Content-Length of its GET.
     """
@@ -35,8 +43,13 @@ class Answer:
 
 
 def respond(
-    file: File, asked: Asked, now: datetime, max_age: int, encode: Encode, held: Versions = NO_VERSIONS
-) -> Answer:
+    file: CachedFile,
+    asked: DocumentRequest,
+    now: datetime,
+    max_age: int,
+    encode: Encode,
+    held: Versions = NO_VERSIONS,
+) -> DocumentResponse:
     """The answer for `file`; caches may keep it for `max_age` seconds. `now` tells which dates are yet to
     come; `encode` makes the encodings of deltas; `held` is what the document held before.
     """
@@ -48,9 +61,9 @@ def respond(
     keep = _keep(file, max_age)
     if asked.conditions is not None:
         verdict = evaluate(asked.conditions, variant.etag, file.modified, now)
-        if verdict is Verdict.NOT_MODIFIED:
-            return Answer(304, (*variant.kept, (b"cache-control", keep)), b"")
-        if verdict is Verdict.FAILED:
+        if verdict is ConditionResult.NOT_MODIFIED:
+            return DocumentResponse(304, (*variant.kept, (b"cache-control", keep)), b"")
+        if verdict is ConditionResult.FAILED:
             return _plain(412, b"", (), asked)
         if asked.deltas and (delta := _delta(file, asked, variant, max_age, encode, held)):
             return delta
@@ -60,24 +73,29 @@ def respond(
     if coding == IDENTITY and not file.codings:
         headers = (*headers, _PARTIAL)
     if asked.head:
-        return Answer(200, headers, b"")
-    return Answer(200, headers, variant.body if variant.body is not None else (0, variant.size))
+        return DocumentResponse(200, headers, b"")
+    return DocumentResponse(200, headers, variant.body if variant.body is not None else (0, variant.size))
 
 
-def _keep(file: File, max_age: int) -> bytes:
+def _keep(file: CachedFile, max_age: int) -> bytes:
     if file.for_ever:
         return b"public, max-age=%d, immutable" % YEAR
     return b"public, max-age=%d" % max_age
 
 
-def _plain(status: int, text: bytes, headers: Headers, asked: Asked) -> Answer:
+def _plain(status: int, text: bytes, headers: Headers, asked: DocumentRequest) -> DocumentResponse:
     fixed = ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text)))
-    return Answer(status, (*fixed, *headers), b"" if asked.head else text)
+    return DocumentResponse(status, (*fixed, *headers), b"" if asked.head else text)
 
 
 def _delta(
-    file: File, asked: Asked, variant: Variant, max_age: int, encode: Encode, held: Versions
-) -> Answer | None:
+    file: CachedFile,
+    asked: DocumentRequest,
+    variant: EncodedVariant,
+    max_age: int,
+    encode: Encode,
+    held: Versions,
+) -> DocumentResponse | None:
     """226 IM Used (RFC 3229 10.4.1): the entries that the version the client names did not hold; None where
     we know none of its versions, or all entries are new to it. Caches that do not know 226 store nothing.
     """
@@ -99,10 +117,10 @@ def _delta(
         b"vary": b"Accept-Encoding, A-IM, If-None-Match",
         b"cache-control": b"no-store, im, max-age=%d" % max_age,
     }
-    return Answer(226, tuple(headers.items()), b"" if asked.head else body)
+    return DocumentResponse(226, tuple(headers.items()), b"" if asked.head else body)
 
 
-def _known(file: File, asked: Asked, held: Versions) -> str | None:
+def _known(file: CachedFile, asked: DocumentRequest, held: Versions) -> str | None:
     """The newest version that the client says it has and that we remember, by the hash of its bytes."""
     if asked.conditions is None or not held:
         return None
@@ -115,13 +133,15 @@ def _hash(tag: bytes) -> str:
     return tag.removeprefix(b"W/").strip(b'"').partition(b"-")[0].decode("latin-1")
 
 
-def _same(file: File, variant: Variant, asked: Asked, now: datetime) -> bool:
+def _same(file: CachedFile, variant: EncodedVariant, asked: DocumentRequest, now: datetime) -> bool:
     """If-Range (RFC 9110 13.1.5): the part is of what the client has; by strong comparison."""
     value = asked.if_range
     return value is None or value == variant.etag or is_date(value, file.modified, now)
 
 
-def _part(file: File, variant: Variant, range: tuple[int | None, int | None], keep: bytes) -> Answer:
+def _part(
+    file: CachedFile, variant: EncodedVariant, range: tuple[int | None, int | None], keep: bytes
+) -> DocumentResponse:
     """206, or 416 where the range lies behind the end (RFC 9110 14.1.2, 15.5.17)."""
     first, last = range
     size = variant.size
@@ -129,7 +149,9 @@ def _part(file: File, variant: Variant, range: tuple[int | None, int | None], ke
         first, last = max(0, size - (last or 0)), size - 1
     last = size - 1 if last is None else min(last, size - 1)
     if first > last:
-        return Answer(416, ((b"content-range", b"bytes */%d" % size), (b"content-length", b"0")), b"")
+        return DocumentResponse(
+            416, ((b"content-range", b"bytes */%d" % size), (b"content-length", b"0")), b""
+        )
     length = last - first + 1
     headers: Mapping[bytes, bytes] = dict(variant.headers) | {
         b"content-length": b"%d" % length,
@@ -137,4 +159,4 @@ def _part(file: File, variant: Variant, range: tuple[int | None, int | None], ke
         b"cache-control": keep,
     }
     body = (first, length) if variant.body is None else variant.body[first : last + 1]
-    return Answer(206, tuple(headers.items()), body)
+    return DocumentResponse(206, tuple(headers.items()), body)

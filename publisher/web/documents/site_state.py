@@ -7,7 +7,7 @@ from datetime import datetime
 
 from publisher.app import App
 from publisher.core.errors import PublisherError
-from publisher.core.feeds.redirects import Move
+from publisher.core.feeds.redirects import Redirect
 from publisher.services.publishing.publish import NEXT_POST
 
 log = logging.getLogger(__name__)
@@ -17,25 +17,25 @@ EVERY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class SiteState:
     """`next_post`: when the next known post becomes public. `moves`: what became of addresses that readers
     know, by path relative to public/.
     """
 
     next_post: datetime | None = None
-    moves: Mapping[str, Move] = field(default_factory=dict[str, Move])
+    moves: Mapping[str, Redirect] = field(default_factory=dict[str, Redirect])
 
 
-class Standing:
+class SiteStateCache:
     """The facts as they were at the last look. `look` belongs into a thread; `facts` costs nothing."""
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._facts = Facts()
+        self._facts = SiteState()
         self._failed = False
         self.look()
 
-    def facts(self) -> Facts:
+    def facts(self) -> SiteState:
         """The same object as long as they are the same."""
         published = self._app.published_next
         if published is not None and published[0] != self._facts.next_post:
@@ -55,8 +55,8 @@ class Standing:
         if found != self._facts:
             self._facts = found
 
-    def _read(self) -> Facts:
+    def _read(self) -> SiteState:
         store = self._app.store
         published, kept = self._app.published_next, store.fact(NEXT_POST)
         next_post = published[0] if published else datetime.fromisoformat(kept) if kept else None
-        return Facts(next_post=next_post, moves={move.path: move for move in store.moves()})
+        return SiteState(next_post=next_post, moves={move.path: move for move in store.moves()})

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from publisher.app import App
 from publisher.core.addresses import parse
 from publisher.core.errors import AddressError, Refused, TokenError
-from publisher.core.mail.message import Place
-from publisher.core.subscribers.subscription import State, Subscription
+from publisher.core.mail.message import Placeholder
+from publisher.core.subscribers.subscription import Subscription, SubscriptionState
 from publisher.services.subscribers import account
 from publisher.web.pages.forms import one, read_fields
-from publisher.web.pages.responses import HEADERS, Answers, to_say
+from publisher.web.pages.responses import HEADERS, PageResponses, to_say
 from publisher.web.pages.signup import evenly, unusable
 
 FILE = {"Content-Disposition": 'attachment; filename="kept-about-you.json"'}
@@ -25,7 +25,7 @@ class AccountPages:
     whatever is wrong; a good one is answered alike, whether a mail is sent or not.
     """
 
-    def __init__(self, app: App, answers: Answers) -> None:
+    def __init__(self, app: App, answers: PageResponses) -> None:
         self._app, self._answers = app, answers
 
     async def ask(self, request: Request) -> Response:
@@ -41,7 +41,7 @@ class AccountPages:
                 self._app.wake()
         except TokenError:
             return await self._answers.error(404, request.scope)
-        action, active = self._answers.action("account", token), found.state is State.ACTIVE
+        action, active = self._answers.action("account", token), found.state is SubscriptionState.ACTIVE
         return await self._page("account", found, link=link and link.value, active=active, action=action)
 
     async def once(self, request: Request) -> Response:
@@ -58,14 +58,14 @@ class AccountPages:
             return await self._answers.error(404, request.scope)
         return await self._button(link, token, found)
 
-    async def _do(self, request: Request, link: Place, found: Subscription, now: datetime) -> Response:
+    async def _do(self, request: Request, link: Placeholder, found: Subscription, now: datetime) -> Response:
         parts, token = self._answers.parts, request.path_params["token"]
         fields = await read_fields(request.scope, request.receive)
-        if link is Place.EXPORT:
+        if link is Placeholder.EXPORT:
             kept = await run_in_threadpool(account.export, parts, token, now)
             text = json.dumps(kept, indent=2, ensure_ascii=False, default=_plain)
             return Response(f"{text}\n", media_type="application/json", headers={**HEADERS, **FILE})
-        if link is Place.ERASE:
+        if link is Placeholder.ERASE:
             await run_in_threadpool(account.erase, parts, token, now)
             return await self._answers.page("erased", language=self._answers.language_for(found))
         return await self._move(token, found, one(fields, "address"), now)
@@ -74,15 +74,20 @@ class AccountPages:
         try:
             await evenly(run_in_threadpool(account.move, self._answers.parts, token, address, now))
         except AddressError as error:
-            return await self._button(Place.ADDRESS, token, found, address, unusable(error))
+            return await self._button(Placeholder.ADDRESS, token, found, address, unusable(error))
         except Refused:
             problem = to_say("Mails go to this address already."), ""
-            return await self._button(Place.ADDRESS, token, found, address, problem)
+            return await self._button(Placeholder.ADDRESS, token, found, address, problem)
         self._app.wake()
         return await self._page("moving", found)
 
     async def _button(
-        self, link: Place, token: str, found: Subscription, typed: str = "", wrong: tuple[str, str] = ("", "")
+        self,
+        link: Placeholder,
+        token: str,
+        found: Subscription,
+        typed: str = "",
+        wrong: tuple[str, str] = ("", ""),
     ) -> Response:
         problem, detail = wrong
         values = {"link": link.value, "action": self._answers.action("account", link.value, token)}
@@ -95,7 +100,7 @@ class AccountPages:
         return await self._answers.page(name, given | values, language=language, status=status)
 
 
-def _link(word: str) -> Place | None:
+def _link(word: str) -> Placeholder | None:
     return next((link for link in account.LINKS if link.value == word), None)
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
 from publisher.core.errors import TokenError
-from publisher.core.tokens import Claim, KeyRing, Purpose, seal, unseal
+from publisher.core.tokens import Claim, KeyRing, Purpose, sign, verify
 
 LIMIT = 16 * 1024
 """Bytes of a request's body."""
@@ -35,7 +35,7 @@ class TooLarge(Exception):
     """The body has more than LIMIT bytes."""
 
 
-class Gone(Exception):
+class ClientDisconnected(Exception):
     """The client went away before its request was whole."""
 
 
@@ -43,13 +43,13 @@ def issue(ring: KeyRing, now: datetime, nonce: str) -> str:
     """A fresh form token. Where a reader's token names a subscription, it holds the second it was made, and
     then the beginning of `nonce` (hex digits), so that no two are the same.
     """
-    return seal(_claim(Purpose.SIGN_UP_FORM, int(now.timestamp()), nonce, now + OLDEST), ring)
+    return sign(_claim(Purpose.SIGN_UP_FORM, int(now.timestamp()), nonce, now + OLDEST), ring)
 
 
 def issue_wait(ring: KeyRing, now: datetime, nonce: str) -> str:
     """A fresh token of a button that is taken after WAIT. It holds the millisecond it was made."""
     made = int(now.timestamp() * 1000)
-    return seal(_claim(Purpose.SIGN_UP_WAIT, made, nonce, now + WAIT_OLDEST), ring)
+    return sign(_claim(Purpose.SIGN_UP_WAIT, made, nonce, now + WAIT_OLDEST), ring)
 
 
 def _claim(purpose: Purpose, made: int, nonce: str, expires: datetime) -> Claim:
@@ -59,7 +59,7 @@ def _claim(purpose: Purpose, made: int, nonce: str, expires: datetime) -> Claim:
 def waits(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
     """How long until the button of `issue_wait` is taken, zero when it is; None: it is none, or too old."""
     try:
-        claim = unseal(token, Purpose.SIGN_UP_WAIT, ring, now)
+        claim = verify(token, Purpose.SIGN_UP_WAIT, ring, now)
     except TokenError:
         return None
     made = datetime.fromtimestamp(claim.subscription / 1000, UTC)
@@ -113,9 +113,9 @@ class UsedTokens:
 def made_at(token: str, ring: KeyRing, now: datetime) -> datetime:
     """When a token that is valid was made. Raises TokenError."""
     try:
-        return datetime.fromtimestamp(unseal(token, Purpose.SIGN_UP_FORM, ring, now).subscription, UTC)
+        return datetime.fromtimestamp(verify(token, Purpose.SIGN_UP_FORM, ring, now).subscription, UTC)
     except TokenError:
-        made = unseal(token, Purpose.SIGN_UP_WAIT, ring, now).subscription
+        made = verify(token, Purpose.SIGN_UP_WAIT, ring, now).subscription
         return datetime.fromtimestamp(made / 1000, UTC)
 
 
@@ -124,7 +124,7 @@ def ripe_in(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
     None when it is not a form of ours, or was opened too long ago.
     """
     try:
-        claim = unseal(token, Purpose.SIGN_UP_FORM, ring, now)
+        claim = verify(token, Purpose.SIGN_UP_FORM, ring, now)
     except TokenError:
         return None
     made = datetime.fromtimestamp(claim.subscription, UTC)
@@ -141,7 +141,7 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Gone
+            raise ClientDisconnected
         body += message.get("body", b"")
         if len(body) > LIMIT:
             raise TooLarge

@@ -12,13 +12,19 @@ from starlette.responses import Response
 from publisher.app import App
 from publisher.core.addresses import parse
 from publisher.core.errors import TokenError
-from publisher.core.subscribers.preferences import WEEKDAYS, Choices, Pace, Taste, as_topics
+from publisher.core.subscribers.preferences import (
+    WEEKDAYS,
+    ContentPreference,
+    Preferences,
+    SchedulePreference,
+    as_topics,
+)
 from publisher.core.subscribers.subscription import MailingList, Subscription, rhythm_of
-from publisher.core.tokens import Claim, Purpose, seal
+from publisher.core.tokens import Claim, Purpose, sign
 from publisher.services.subscribers import account, preferences
 from publisher.services.subscribers.preferences import Offer
 from publisher.web.pages.forms import Fields, one, read_fields
-from publisher.web.pages.responses import Answers, to_say
+from publisher.web.pages.responses import PageResponses, to_say
 
 OFTEN = {
     "immediate": to_say("With each new post"),
@@ -31,7 +37,7 @@ OFTEN = {
 class PreferencesPage:
     """GET and POST /preferences/<token>. A token that is no good gets 404, whatever is wrong."""
 
-    def __init__(self, app: App, answers: Answers) -> None:
+    def __init__(self, app: App, answers: PageResponses) -> None:
         self._app, self._answers = app, answers
 
     async def __call__(self, request: Request) -> Response:
@@ -59,10 +65,10 @@ class PreferencesPage:
 
     def _leaving(self, found: Subscription) -> str:
         claim = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=found.id, generation=found.generation)
-        return seal(claim, self._answers.parts.ring())
+        return sign(claim, self._answers.parts.ring())
 
 
-def chosen(fields: Fields, before: Choices) -> Choices:
+def chosen(fields: Fields, before: Preferences) -> Preferences:
     """What the form says. A value that no form of ours has counts as not given."""
     cadence = one(fields, "cadence")
     cadence = cadence if cadence in OFTEN else ""
@@ -70,14 +76,14 @@ def chosen(fields: Fields, before: Choices) -> Choices:
     days = {"weekly": frozenset(WEEKDAYS), "monthly": frozenset(map(str, range(1, 29)))}.get(cadence, ())
     zone = one(fields, "timezone")
     language = one(fields, "language")
-    return Choices(
-        pace=Pace(
+    return Preferences(
+        pace=SchedulePreference(
             cadence=cadence,
             on=day if day in days else "",
             at=_hour(one(fields, "hour")),
             timezone=zone if zone in zones() or zone == before.pace.timezone else "",
         ),
-        taste=Taste(
+        taste=ContentPreference(
             topics=as_topics(word[:100] for word in fields.get("topic", ())),
             language=language if len(language) <= 35 and language.replace("-", "").isalnum() else "",
         ),

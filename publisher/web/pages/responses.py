@@ -14,7 +14,7 @@ from starlette.types import Scope
 from publisher.core.errors import TemplateError
 from publisher.core.posts.filters import TermKind, bears
 from publisher.core.subscribers.subscription import MailingList, Subscription
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 from publisher.web.documents.request import weights
 
 
@@ -73,10 +73,10 @@ _ERRORS = {
 _NOTHING = (to_say("Nothing yet"), to_say("Nothing has been published here yet. Come back soon."))
 
 
-class Answers:
+class PageResponses:
     """Makes responses for one site."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Deps) -> None:
         self.parts = parts
         self.base = urlsplit(parts.site.public_url).path
         lists = (parts.language(spec) for spec in parts.lists)

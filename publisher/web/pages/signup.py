@@ -30,7 +30,7 @@ from publisher.web.pages.forms import (
     ripe_in,
     waits,
 )
-from publisher.web.pages.responses import Answers, to_say
+from publisher.web.pages.responses import PageResponses, to_say
 from publisher.web.rate_limits import SignUpLimits
 from publisher.web.refusal_log import RefusalLog
 
@@ -44,7 +44,7 @@ Problem = tuple[str, str]
 class SignUp:
     """GET and POST /subscribe, for all lists, and /subscribe/<list>, for one."""
 
-    def __init__(self, app: App, answers: Answers, limits: SignUpLimits, refused: RefusalLog) -> None:
+    def __init__(self, app: App, answers: PageResponses, limits: SignUpLimits, refused: RefusalLog) -> None:
         self._app, self._answers, self._limits, self._refused = app, answers, limits, refused
         self._used = UsedTokens(forgot=lambda: refused.count("form_tokens_forgotten_early"))
 

@@ -10,13 +10,13 @@ from starlette.responses import HTMLResponse, Response
 from publisher.app import App
 from publisher.core.addresses import parse
 from publisher.core.errors import TokenError
-from publisher.core.subscribers.subscription import MailingList, State, Subscription
+from publisher.core.subscribers.subscription import MailingList, Subscription, SubscriptionState
 from publisher.core.tokens import Purpose
-from publisher.services.digests.compose import titles
 from publisher.services.digests.reader_preview import view
+from publisher.services.mail.letters import titles
 from publisher.services.subscribers import account, signup, subscribe
 from publisher.web.pages.forms import read_body
-from publisher.web.pages.responses import HEADERS, Answers
+from publisher.web.pages.responses import HEADERS, PageResponses
 
 _PICTURES = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: http: data:; base-uri 'none'"
@@ -28,7 +28,7 @@ class TokenPages:
     whatever is wrong.
     """
 
-    def __init__(self, app: App, answers: Answers) -> None:
+    def __init__(self, app: App, answers: PageResponses) -> None:
         self._app, self._answers = app, answers
 
     async def confirm(self, request: Request) -> Response:
@@ -45,9 +45,9 @@ class TokenPages:
                 return await self._page("confirmed", found, lists)
         except TokenError:
             return await self._answers.error(404, request.scope)
-        if found.state is State.UNSUBSCRIBED or parts.list(found.list) is None:
+        if found.state is SubscriptionState.UNSUBSCRIBED or parts.list(found.list) is None:
             return await self._answers.error(404, request.scope)
-        if found.state is State.ACTIVE:  # a change of address, confirmed before
+        if found.state is SubscriptionState.ACTIVE:  # a change of address, confirmed before
             return await self._page("confirmed", found)
         lists = await run_in_threadpool(subscribe.asked_about, parts, found)
         return await self._button("confirm", token, found, lists)
@@ -80,7 +80,7 @@ class TokenPages:
                 found = await run_in_threadpool(subscribe.look_up, parts, token, Purpose.UNSUBSCRIBE, now)
         except TokenError:
             return await self._answers.error(404, request.scope)
-        if found.state is State.UNSUBSCRIBED:
+        if found.state is SubscriptionState.UNSUBSCRIBED:
             return await self._page("unsubscribed", found, account=self._kept(found, now))
         return await self._button("unsubscribe", token, found)
 

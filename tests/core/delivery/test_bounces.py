@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.delivery.bounces import (
-    Limits,
-    Refusal,
-    Refused,
+    BounceLimits,
+    MailboxRefusal,
+    RefusalShare,
+    RefusedMailing,
     Severity,
-    Share,
     classify,
     counted,
     reached,
     ruled,
     too_many,
 )
-from publisher.core.delivery.mailing import Hold, MailingState, Ruling, given_up
+from publisher.core.delivery.mailing import MailingHold, MailingState, RefusalRuling, given_up
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HARD, SOFT = Severity.HARD, Severity.SOFT
@@ -92,8 +92,11 @@ def test_any_words_are_classified(words: str) -> None:
     assert classify(f"450 {words}") is not HARD
 
 
-def refused(severity: Severity, *hours: float) -> list[Refusal]:
-    return [Refusal(mailing=n, severity=severity, at=START + timedelta(hours=h)) for n, h in enumerate(hours)]
+def refused(severity: Severity, *hours: float) -> list[MailboxRefusal]:
+    return [
+        MailboxRefusal(mailing=n, severity=severity, at=START + timedelta(hours=h))
+        for n, h in enumerate(hours)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -106,14 +109,14 @@ def test_hard_refusals_count_when_they_are_a_day_apart(hours: tuple[float, ...],
 
 def test_soft_refusals_count_for_thirty_days() -> None:
     month = [24 * day for day in (0, 7, 14, 21, 28)]
-    assert reached(refused(SOFT, *month), Limits()) is SOFT
-    assert reached(refused(SOFT, *month[:4], 24 * 30), Limits()) is None
+    assert reached(refused(SOFT, *month), BounceLimits()) is SOFT
+    assert reached(refused(SOFT, *month[:4], 24 * 30), BounceLimits()) is None
 
 
 def test_hard_and_soft_refusals_are_not_added_up() -> None:
-    assert reached([*refused(HARD, 0), *refused(SOFT, 24, 48, 72, 96)], Limits()) is None
-    assert reached(refused(HARD, 0, 24), Limits(hard=3)) is None
-    assert reached(refused(HARD, 0), Limits(hard=1)) is HARD
+    assert reached([*refused(HARD, 0), *refused(SOFT, 24, 48, 72, 96)], BounceLimits()) is None
+    assert reached(refused(HARD, 0, 24), BounceLimits(hard=3)) is None
+    assert reached(refused(HARD, 0), BounceLimits(hard=1)) is HARD
 
 
 @pytest.mark.parametrize(
@@ -133,28 +136,37 @@ def test_hard_and_soft_refusals_are_not_added_up() -> None:
     ],
 )
 def test_very_many_refusals_are_the_relays(share: tuple[int, int, int], many: bool) -> None:
-    assert too_many(Share(refused=share[0], tried=share[1], planned=share[2])) is many
+    assert too_many(RefusalShare(refused=share[0], tried=share[1], planned=share[2])) is many
 
 
-FINE, BAD = Share(refused=1, tried=50, planned=50), Share(refused=40, tried=50, planned=50)
+FINE, BAD = RefusalShare(refused=1, tried=50, planned=50), RefusalShare(refused=40, tried=50, planned=50)
 
 
 @pytest.mark.parametrize(
     ("given_", "ruling"),
     [
-        (Refused(mailing=1, state=MailingState.DONE, share=FINE), Ruling.COUNT),
-        (Refused(mailing=1, state=MailingState.READY, share=FINE, untried=True), None),
-        (Refused(mailing=1, state=MailingState.READY, share=FINE), Ruling.COUNT),
-        (Refused(mailing=1, state=MailingState.CANCELLED, share=FINE, untried=True), Ruling.COUNT),
-        (Refused(mailing=1, state=MailingState.DONE, share=BAD), Ruling.IGNORE),
-        (Refused(mailing=1, state=MailingState.PAUSED, hold=Hold.REFUSALS, share=BAD), None),
-        (Refused(mailing=1, state=MailingState.READY, canary=True, share=BAD, untried=True), None),
-        (Refused(mailing=1, state=MailingState.PAUSED, hold=Hold.CANARY, share=FINE), None),
-        (Refused(mailing=1, state=MailingState.DONE, share=BAD, ruling=Ruling.COUNT), Ruling.COUNT),
-        (Refused(mailing=1, state=MailingState.READY, share=FINE, ruling=Ruling.IGNORE), Ruling.IGNORE),
+        (RefusedMailing(mailing=1, state=MailingState.DONE, share=FINE), RefusalRuling.COUNT),
+        (RefusedMailing(mailing=1, state=MailingState.READY, share=FINE, untried=True), None),
+        (RefusedMailing(mailing=1, state=MailingState.READY, share=FINE), RefusalRuling.COUNT),
+        (
+            RefusedMailing(mailing=1, state=MailingState.CANCELLED, share=FINE, untried=True),
+            RefusalRuling.COUNT,
+        ),
+        (RefusedMailing(mailing=1, state=MailingState.DONE, share=BAD), RefusalRuling.IGNORE),
+        (RefusedMailing(mailing=1, state=MailingState.PAUSED, hold=MailingHold.REFUSALS, share=BAD), None),
+        (RefusedMailing(mailing=1, state=MailingState.READY, canary=True, share=BAD, untried=True), None),
+        (RefusedMailing(mailing=1, state=MailingState.PAUSED, hold=MailingHold.CANARY, share=FINE), None),
+        (
+            RefusedMailing(mailing=1, state=MailingState.DONE, share=BAD, ruling=RefusalRuling.COUNT),
+            RefusalRuling.COUNT,
+        ),
+        (
+            RefusedMailing(mailing=1, state=MailingState.READY, share=FINE, ruling=RefusalRuling.IGNORE),
+            RefusalRuling.IGNORE,
+        ),
     ],
 )
 def test_refusals_count_when_the_mailing_was_tried_and_not_stopped_for_them(
-    given_: Refused, ruling: Ruling | None
+    given_: RefusedMailing, ruling: RefusalRuling | None
 ) -> None:
     assert ruled(given_) is ruling

@@ -16,9 +16,9 @@ from publisher.core.delivery.mailing import (
     MOVES,
     PRIORITY,
     TERMINAL,
-    Cause,
+    DeliveryState,
     MailingKind,
-    State,
+    TransitionCause,
     deferral,
     move,
     open_in,
@@ -48,25 +48,27 @@ def test_the_table_is_the_drawing() -> None:
     assert len(drawn()) == len(MOVES) == 18
 
 
-@pytest.mark.parametrize("cause", Cause)
-def test_an_arrow_leads_to_one_state_wherever_it_starts(cause: Cause) -> None:
+@pytest.mark.parametrize("cause", TransitionCause)
+def test_an_arrow_leads_to_one_state_wherever_it_starts(cause: TransitionCause) -> None:
     assert len({move(state, cause) for state in origins(cause)}) == 1
 
 
 def test_origins_are_where_an_arrow_may_start() -> None:
-    for state, cause in product(State, Cause):
+    for state, cause in product(DeliveryState, TransitionCause):
         assert (state in origins(cause)) is (move(state, cause) is not None), (state, cause)
 
 
 def test_what_is_final_never_changes() -> None:
-    assert [(state, cause) for state, cause in product(sorted(TERMINAL), Cause) if move(state, cause)] == []
+    assert [
+        (state, cause) for state, cause in product(sorted(TERMINAL), TransitionCause) if move(state, cause)
+    ] == []
 
 
 def test_every_state_that_is_not_final_can_end() -> None:
     ends = set(TERMINAL)
-    for _ in State:
+    for _ in DeliveryState:
         ends |= {state for (state, _), to in MOVES.items() if to in ends}
-    assert ends == set(State)
+    assert ends == set(DeliveryState)
 
 
 def test_deferrals_wait_longer_each_time_and_the_sixth_is_the_last() -> None:
@@ -82,10 +84,10 @@ def test_a_confirmation_goes_before_a_digest() -> None:
 
 def test_a_mailing_is_open_while_anything_is_to_do_or_in_doubt() -> None:
     assert open_in({}) == 0
-    assert open_in(dict.fromkeys(State, 1)) == len(State) - len(TERMINAL) == 4
+    assert open_in(dict.fromkeys(DeliveryState, 1)) == len(DeliveryState) - len(TERMINAL) == 4
 
 
-RESENDS = {Cause.DEFER, Cause.RESEND, Cause.FOUND_ABSENT}
+RESENDS = {TransitionCause.DEFER, TransitionCause.RESEND, TransitionCause.FOUND_ABSENT}
 """The server refused it, an operator decided, or there is word that it never arrived."""
 
 
@@ -94,24 +96,24 @@ class Delivery(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.state = State.QUEUED
-        self.since_sent: list[Cause] | None = None
-        self.final: State | None = None
+        self.state = DeliveryState.QUEUED
+        self.since_sent: list[TransitionCause] | None = None
+        self.final: DeliveryState | None = None
 
-    @rule(cause=st.sampled_from(Cause))
-    def something_happens(self, cause: Cause) -> None:
+    @rule(cause=st.sampled_from(TransitionCause))
+    def something_happens(self, cause: TransitionCause) -> None:
         self._happen(cause)
 
-    @precondition(lambda self: self.state in (State.QUEUED, State.CLAIMED))
+    @precondition(lambda self: self.state in (DeliveryState.QUEUED, DeliveryState.CLAIMED))
     @rule()
     def a_worker_goes_on(self) -> None:
-        self._happen(Cause.CLAIM if self.state is State.QUEUED else Cause.INTEND)
+        self._happen(TransitionCause.CLAIM if self.state is DeliveryState.QUEUED else TransitionCause.INTEND)
 
-    def _happen(self, cause: Cause) -> None:
+    def _happen(self, cause: TransitionCause) -> None:
         to = move(self.state, cause)
         if to is None:
             return
-        if cause is Cause.INTEND:
+        if cause is TransitionCause.INTEND:
             assert self.since_sent is None or RESENDS & set(self.since_sent), "sent twice by itself"
             self.since_sent = []
         elif self.since_sent is not None:
@@ -127,12 +129,12 @@ class Delivery(RuleBasedStateMachine):
 
     @invariant()
     def only_what_was_sent_is_accepted_or_in_doubt(self) -> None:
-        if self.state in (State.SENDING, State.ACCEPTED, State.UNKNOWN):
+        if self.state in (DeliveryState.SENDING, DeliveryState.ACCEPTED, DeliveryState.UNKNOWN):
             assert self.since_sent is not None
 
     @invariant()
     def what_is_skipped_or_cancelled_is_not_on_its_way(self) -> None:
-        if self.state in (State.SKIPPED, State.CANCELLED) and self.since_sent is not None:
+        if self.state in (DeliveryState.SKIPPED, DeliveryState.CANCELLED) and self.since_sent is not None:
             assert RESENDS & set(self.since_sent)
 
 
@@ -146,4 +148,4 @@ def test_the_page_of_the_design_and_the_module_say_the_same() -> None:
     if not page.exists() or "-a->" not in page.read_text(encoding="utf-8"):
         pytest.skip("no drawing of deliveries in ARCHITECTURE.md")
     letters = set(re.findall(r"-([a-k])->", page.read_text(encoding="utf-8")))
-    assert letters == {cause.value.rstrip("'") for cause in Cause}
+    assert letters == {cause.value.rstrip("'") for cause in TransitionCause}

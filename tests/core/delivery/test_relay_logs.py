@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.delivery.relay_logs import Became, RelayLog, time_of
+from publisher.core.delivery.relay_logs import LoggedOutcome, RelayLog, time_of
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 ID = "00000000000000a1@harbour.example"
@@ -226,7 +226,7 @@ def test_what_an_event_proves(event: dict[str, Any], became: str | None) -> None
     proof = proven(event)
     assert (proof and proof[0]) == became
     found = log_of(json.dumps([{}, event, 7])).found.get(1)
-    assert (found and found.proves(1)) == (proof and (Became(proof[0]), proof[1]))
+    assert (found and found.proves(1)) == (proof and (LoggedOutcome(proof[0]), proof[1]))
 
 
 def test_the_words_of_an_event_are_the_server_s() -> None:

@@ -9,7 +9,7 @@ from publisher.core.delivery.relay_quotas import (
     DAY,
     HOUR,
     Quota,
-    Spent,
+    QuotaUse,
     goes_on,
     in_words,
     quota_of,
@@ -22,9 +22,9 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 QUOTA = Quota(relay="r", per_hour=10, per_day=20)
 
 
-def spent(*given_: tuple[float, int]) -> list[Spent]:
+def spent(*given_: tuple[float, int]) -> list[QuotaUse]:
     """(hours ago, how many)."""
-    return [Spent(sent=number, last=NOW - timedelta(hours=hours)) for hours, number in given_]
+    return [QuotaUse(sent=number, last=NOW - timedelta(hours=hours)) for hours, number in given_]
 
 
 def test_room_is_what_the_tighter_window_has_left() -> None:
@@ -60,12 +60,12 @@ def test_a_relay_without_limits_has_no_quota_and_a_login_has_its_own() -> None:
 @given(st.lists(st.tuples(st.integers(0, 200), st.integers(1, 8)), max_size=60))
 def test_in_no_hour_and_no_day_does_more_go_than_the_quota(wishes: list[tuple[int, int]]) -> None:
     """(minutes until the next wish, how many messages)."""
-    now, sent = NOW, list[Spent]()
+    now, sent = NOW, list[QuotaUse]()
     for minutes, number in wishes:
         now += timedelta(minutes=minutes)
         going = min(number, room(QUOTA, sent, now))
         if going:
-            sent.append(Spent(sent=going, last=now))
+            sent.append(QuotaUse(sent=going, last=now))
         if room(QUOTA, sent, now) == 0:
             again = goes_on(QUOTA, sent, now)
             assert again is not None

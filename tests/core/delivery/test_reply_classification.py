@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.delivery.reply_classification import Blame, blame
+from publisher.core.delivery.reply_classification import Blame, classify_reply
 
 US = (
     "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org",
@@ -99,15 +99,15 @@ NOBODY = (
     ],
 )
 def test_a_refusal_is_about_the_reader_or_about_us_or_does_not_say(reply: str, whose: Blame) -> None:
-    assert blame(reply) is whose
+    assert classify_reply(reply) is whose
 
 
 @given(st.sampled_from(READER), st.sampled_from(["spam", "blocked", "spf", "policy.sender", "5.7.1"]))
 def test_what_a_reader_is_called_says_nothing(reply: str, name: str) -> None:
-    assert blame(reply.replace("ana@", f"{name}@")) is Blame.READER
+    assert classify_reply(reply.replace("ana@", f"{name}@")) is Blame.READER
 
 
 @given(st.text(max_size=500))
 def test_any_words_are_judged(words: str) -> None:
-    assert blame(f"550 {words}") in Blame
-    assert blame(f"550 5.1.1 {words}") is Blame.READER or "5." in words
+    assert classify_reply(f"550 {words}") in Blame
+    assert classify_reply(f"550 5.1.1 {words}") is Blame.READER or "5." in words

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.delivery.relays import Limit, Relay
+from publisher.core.delivery.relays import DomainLimit, Relay
 from publisher.core.delivery.throttling import (
     DOMAIN_REFUSALS,
     SERVER,
     SERVER_REFUSALS,
     SLACK,
     Canary,
+    CircuitBreaker,
+    DeliveryRate,
     Forecast,
-    Gauge,
-    Pace,
     QuietHours,
     WarmUp,
     allowance,
@@ -36,17 +36,17 @@ from publisher.core.delivery.throttling import (
     slot,
     together,
 )
-from publisher.core.mail.message import Outcome, Verdict
+from publisher.core.mail.message import Outcome, SendVerdict
 
 NOW = datetime(2026, 10, 6, 9, tzinfo=UTC)
-TAKEN = Outcome(verdict=Verdict.ACCEPTED, reply="250 ok")
-LATER = Outcome(verdict=Verdict.DEFERRED, reply="451 4.7.1 later")
-BLOCKED = Outcome(verdict=Verdict.REJECTED, reply="554 5.7.1 blocked")
-ODD = Outcome(verdict=Verdict.REJECTED, reply="554 transaction failed")
-NOBODY = Outcome(verdict=Verdict.REJECTED, reply="550 5.1.1 no such user")
+TAKEN = Outcome(verdict=SendVerdict.ACCEPTED, reply="250 ok")
+LATER = Outcome(verdict=SendVerdict.DEFERRED, reply="451 4.7.1 later")
+BLOCKED = Outcome(verdict=SendVerdict.REJECTED, reply="554 5.7.1 blocked")
+ODD = Outcome(verdict=SendVerdict.REJECTED, reply="554 transaction failed")
+NOBODY = Outcome(verdict=SendVerdict.REJECTED, reply="550 5.1.1 no such user")
 
 
-def after(gauge: Gauge, *outcomes: Outcome, now: datetime = NOW) -> Gauge:
+def after(gauge: CircuitBreaker, *outcomes: Outcome, now: datetime = NOW) -> CircuitBreaker:
     for outcome in outcomes:
         gauge = read(gauge, outcome, now)
     return gauge
@@ -56,25 +56,25 @@ def after(gauge: Gauge, *outcomes: Outcome, now: datetime = NOW) -> Gauge:
     ("scope", "limit"), [("example.org", DOMAIN_REFUSALS), (SERVER, SERVER_REFUSALS), ("#7", SERVER_REFUSALS)]
 )
 def test_refusals_in_a_row_brake_and_one_acceptance_between_them_does_not(scope: str, limit: int) -> None:
-    new = Gauge(scope=scope)
+    new = CircuitBreaker(scope=scope)
     assert not after(new, *[LATER] * (limit - 1)).stopped(NOW)
     assert after(new, *[LATER] * limit).stopped(NOW)
     assert not after(new, *[LATER] * (limit - 1), TAKEN, *[LATER] * (limit - 1)).stopped(NOW)
 
 
 def test_a_brake_lasts_longer_each_time_until_something_is_accepted() -> None:
-    gauge, now, waits = Gauge(scope="example.org"), NOW, []
+    gauge, now, waits = CircuitBreaker(scope="example.org"), NOW, []
     for _ in range(9):
         gauge = braked(gauge, "451 later", now)
         assert gauge.until is not None
         waits.append((gauge.until - now).total_seconds() / 60)
         now = gauge.until
     assert waits == [1, 2, 5, 10, 20, 40, 60, 60, 60]
-    assert read(gauge, TAKEN, now) == Gauge(scope="example.org")
+    assert read(gauge, TAKEN, now) == CircuitBreaker(scope="example.org")
 
 
 def test_after_a_brake_one_refusal_of_the_probe_brakes_again() -> None:
-    once = after(Gauge(scope="example.org"), *[LATER] * DOMAIN_REFUSALS)
+    once = after(CircuitBreaker(scope="example.org"), *[LATER] * DOMAIN_REFUSALS)
     assert once.until is not None
     assert once.probing
     twice = read(once, LATER, once.until)
@@ -82,7 +82,7 @@ def test_after_a_brake_one_refusal_of_the_probe_brakes_again() -> None:
 
 
 def test_answers_of_messages_already_under_way_do_not_lengthen_a_brake() -> None:
-    once = after(Gauge(scope="example.org"), *[LATER] * DOMAIN_REFUSALS)
+    once = after(CircuitBreaker(scope="example.org"), *[LATER] * DOMAIN_REFUSALS)
     assert after(once, LATER, LATER) == once
 
 
@@ -98,29 +98,32 @@ def test_answers_of_messages_already_under_way_do_not_lengthen_a_brake() -> None
     ],
 )
 def test_a_5xx_is_about_the_reader_or_about_the_server(reply: str, refusal: bool) -> None:
-    assert is_refusal(Outcome(verdict=Verdict.REJECTED, reply=reply)) is refusal
+    assert is_refusal(Outcome(verdict=SendVerdict.REJECTED, reply=reply)) is refusal
 
 
 def test_addresses_that_do_not_exist_and_doubts_brake_nothing() -> None:
-    lost = Outcome(verdict=Verdict.UNKNOWN)
-    assert after(Gauge(scope=SERVER), *[NOBODY, lost] * 50) == Gauge(scope=SERVER)
+    lost = Outcome(verdict=SendVerdict.UNKNOWN)
+    assert after(CircuitBreaker(scope=SERVER), *[NOBODY, lost] * 50) == CircuitBreaker(scope=SERVER)
 
 
 def test_a_5xx_in_a_row_of_refusals_is_no_end_but_one_of_an_address_is() -> None:
-    calm, storm = Gauge(scope="example.org", refusals=1), Gauge(scope="example.org", refusals=2)
+    calm, storm = (
+        CircuitBreaker(scope="example.org", refusals=1),
+        CircuitBreaker(scope="example.org", refusals=2),
+    )
     assert fair(ODD, calm) == ODD
-    assert fair(ODD, calm, storm).verdict is Verdict.DEFERRED
+    assert fair(ODD, calm, storm).verdict is SendVerdict.DEFERRED
     assert fair(NOBODY, storm) == NOBODY
     assert fair(TAKEN, storm) == TAKEN
 
 
 def test_a_5xx_about_us_is_nobody_s_end_and_five_in_a_row_stop_a_mailing() -> None:
-    assert fair(BLOCKED, Gauge(scope="example.org")).verdict is Verdict.DEFERRED
+    assert fair(BLOCKED, CircuitBreaker(scope="example.org")).verdict is SendVerdict.DEFERRED
     for scope in ("#7", "example.org"):
-        assert not after(Gauge(scope=scope), *[BLOCKED] * 4).stopped(NOW)
-        assert after(Gauge(scope=scope), *[BLOCKED] * 5).stopped(NOW)
-    assert not after(Gauge(scope="#7"), *[ODD] * 19).stopped(NOW)
-    assert not after(Gauge(scope="#7"), *[BLOCKED] * 4, TAKEN, *[BLOCKED] * 4).stopped(NOW)
+        assert not after(CircuitBreaker(scope=scope), *[BLOCKED] * 4).stopped(NOW)
+        assert after(CircuitBreaker(scope=scope), *[BLOCKED] * 5).stopped(NOW)
+    assert not after(CircuitBreaker(scope="#7"), *[ODD] * 19).stopped(NOW)
+    assert not after(CircuitBreaker(scope="#7"), *[BLOCKED] * 4, TAKEN, *[BLOCKED] * 4).stopped(NOW)
 
 
 def test_the_scope_of_a_mailing_is_no_domain() -> None:
@@ -221,15 +224,15 @@ def _relay(**given: object) -> Relay:
 
 
 def test_several_relays_take_the_sum_of_what_each_takes() -> None:
-    gmail = {"gmail.com": Limit(connections=2, rate=5)}
+    gmail = {"gmail.com": DomainLimit(connections=2, rate=5)}
     total, groups = together([_relay(rate=10, per_domain=gmail), _relay(rate=20, connections=3)])
-    assert total == Limit(rate=30)
-    assert groups == {"gmail.com": Limit(connections=5, rate=25)}
+    assert total == DomainLimit(rate=30)
+    assert groups == {"gmail.com": DomainLimit(connections=5, rate=25)}
 
 
 def test_a_relay_without_a_rate_makes_the_sum_unlimited() -> None:
-    assert together([_relay(rate=10), _relay()]) == (Limit(), {})
-    assert together([]) == (Limit(), {})
+    assert together([_relay(rate=10), _relay()]) == (DomainLimit(), {})
+    assert together([]) == (DomainLimit(), {})
 
 
 def test_brakes_only_get_longer() -> None:
@@ -238,14 +241,14 @@ def test_brakes_only_get_longer() -> None:
 
 
 def test_a_forecast_goes_on_as_it_went_and_tells_nothing_without_a_past() -> None:
-    pace = Pace(accepted=500, refused=100, deferred=7, since=NOW - timedelta(minutes=1))
+    pace = DeliveryRate(accepted=500, refused=100, deferred=7, since=NOW - timedelta(minutes=1))
     assert forecast(1200, pace, NOW) == Forecast(left=1200, rate=10.0, ends_at=NOW + timedelta(minutes=2))
     assert forecast(0, pace, NOW).ends_at is None
     assert forecast(1200, None, NOW) == Forecast(left=1200, rate=0.0, ends_at=None)
 
 
 def test_a_forecast_does_not_end_before_what_was_deferred_may_go() -> None:
-    pace = Pace(accepted=600, refused=0, deferred=7, since=NOW - timedelta(minutes=1))
+    pace = DeliveryRate(accepted=600, refused=0, deferred=7, since=NOW - timedelta(minutes=1))
     noon = NOW + timedelta(hours=12)
     assert forecast(7, pace, NOW, noon).ends_at == noon
     assert forecast(1200, pace, NOW, NOW).ends_at == NOW + timedelta(minutes=2)

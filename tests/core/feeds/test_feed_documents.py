@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from publisher.core.feeds.feed_documents import FeedDocument, Kind, may_be_feed, read_feed, without
+from publisher.core.feeds.feed_documents import DocumentFormat, FeedResource, may_be_feed, read_feed, without
 
 ATOM = b"""<?xml version='1.0' encoding='UTF-8'?>
 <feed xmlns="http://www.w3.org/2005/Atom" xmlns:fh="http://purl.org/syndication/history/1.0">
@@ -36,7 +36,7 @@ JSON = json.dumps(
 ).encode()
 
 
-def feed(data: bytes) -> FeedDocument:
+def feed(data: bytes) -> FeedResource:
     found = read_feed(data)
     assert found is not None
     return found
@@ -47,17 +47,17 @@ def feed(data: bytes) -> FeedDocument:
     [
         (
             ATOM,
-            Kind.ATOM,
+            DocumentFormat.ATOM,
             "https://a.example/feed.atom",
             ("https://hub.example/", "https://other.example/"),
             3,
         ),
-        (RSS, Kind.RSS, "https://a.example/feed.xml", ("https://hub.example/",), 2),
-        (JSON, Kind.JSON, "https://a.example/feed.json", ("https://hub.example/",), 2),
+        (RSS, DocumentFormat.RSS, "https://a.example/feed.xml", ("https://hub.example/",), 2),
+        (JSON, DocumentFormat.JSON, "https://a.example/feed.json", ("https://hub.example/",), 2),
     ],
 )
 def test_a_feed_names_its_kind_its_url_and_its_hubs(
-    data: bytes, kind: Kind, url: str, hubs: tuple[str, ...], entries: int
+    data: bytes, kind: DocumentFormat, url: str, hubs: tuple[str, ...], entries: int
 ) -> None:
     found = feed(data)
     assert (found.kind, found.self_url, found.hubs, len(set(found.marks))) == (kind, url, hubs, entries)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.feeds.paging import LARGEST_PAGE, Member, Page, named, page_size, paged
+from publisher.core.feeds.paging import LARGEST_PAGE, ArchivePage, Member, named, page_size, paged
 
 Days = list[tuple[int, list[int]]]
 days = st.lists(
@@ -16,7 +16,7 @@ def member(seq: int) -> Member:
     return seq, f"tag:example.org,2024:/{seq}/"
 
 
-def pages_of(count: int, limit: int) -> tuple[Page, ...]:
+def pages_of(count: int, limit: int) -> tuple[ArchivePage, ...]:
     return paged((), [member(seq) for seq in range(1, count + 1)], limit, count, 0)
 
 
@@ -35,7 +35,7 @@ def test_archives_hold_as_many_as_the_feed_but_at_most_a_hundred() -> None:
 @given(days, st.integers(1, 6))
 def test_a_full_page_changes_only_in_its_members_and_no_post_is_lost(days: Days, limit: int) -> None:
     members: list[Member] = []
-    pages: tuple[Page, ...] = ()
+    pages: tuple[ArchivePage, ...] = ()
     seq = 0
     for coming, going in days:
         members += [member(number) for number in range(seq + 1, seq + coming + 1)]

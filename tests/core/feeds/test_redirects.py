@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.feeds.redirects import Fate, Move, PageAliases, redirects, straightened
+from publisher.core.feeds.redirects import PageAliases, Redirect, RedirectKind, redirects, straightened
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 BASE = "https://example.org/"
 
 
-def moved(path: str, target: str) -> Move:
-    return Move(path=path, fate=Fate.MOVED, target=target, at=NOW)
+def moved(path: str, target: str) -> Redirect:
+    return Redirect(path=path, fate=RedirectKind.MOVED, target=target, at=NOW)
 
 
 def test_a_chain_is_made_one_step() -> None:
@@ -22,7 +22,7 @@ def test_a_chain_is_made_one_step() -> None:
 
 
 def test_what_leads_to_an_end_still_leads_there() -> None:
-    chain = [moved("a.xml", "b.xml"), Move(path="b.xml", fate=Fate.ENDED, at=NOW)]
+    chain = [moved("a.xml", "b.xml"), Redirect(path="b.xml", fate=RedirectKind.ENDED, at=NOW)]
     assert straightened(chain, BASE) == chain
 
 

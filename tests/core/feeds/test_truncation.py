@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.feeds.feed import Category, Entry, Feed
+from publisher.core.feeds.feed import Category, Feed, FeedEntry
 from publisher.core.feeds.feed_documents import fitted
 from publisher.core.site import Person, license_of
 from publisher.formats import FORMATS
@@ -15,14 +15,14 @@ from publisher.formats import FORMATS
 AT = datetime(2024, 10, 25, tzinfo=UTC)
 
 
-def entry(number: int, **values: Any) -> Entry:
+def entry(number: int, **values: Any) -> FeedEntry:
     given: dict[str, Any] = {"title": f"Post {number}", "summary": "Short.", "content": "<p>x</p>"}
-    return Entry(
+    return FeedEntry(
         id=f"tag:e,2024:{number}", url="https://e.org/", published=AT, updated=AT, **(given | values)
     )
 
 
-def feed(*entries: Entry) -> Feed:
+def feed(*entries: FeedEntry) -> Feed:
     return Feed(
         id="tag:e,2024:f",
         title="F",

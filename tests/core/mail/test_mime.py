@@ -16,18 +16,18 @@ from mail_linter import lint
 from publisher.core.addresses import parse
 from publisher.core.errors import AddressError, SettingsError, TemplateError
 from publisher.core.mail.headers import clean, date_value, to_value
-from publisher.core.mail.message import Letter, Place, Segment, fill
+from publisher.core.mail.message import EmailContent, Placeholder, Segment, fill
 from publisher.core.mail.mime import compose, encode, freeze, thaw
 
 MARK = "\ue000unsubscribe\ue001"
 TOKEN = b"AgEAAAAAAAAABwAAAAMAAAAAx-_x4YB2m0Qz7bJr1gq3kA"
-VALUES: Mapping[Place, bytes] = {
-    Place.TO: to_value(parse("Ana@example.org")),
-    Place.DATE: date_value(datetime(2024, 10, 25, 9, tzinfo=UTC)),
-    Place.MESSAGE_ID: b"0123456789abcdef",
-    Place.UNSUBSCRIBE: TOKEN,
+VALUES: Mapping[Placeholder, bytes] = {
+    Placeholder.TO: to_value(parse("Ana@example.org")),
+    Placeholder.DATE: date_value(datetime(2024, 10, 25, 9, tzinfo=UTC)),
+    Placeholder.MESSAGE_ID: b"0123456789abcdef",
+    Placeholder.UNSUBSCRIBE: TOKEN,
 }
-LETTER = Letter(
+LETTER = EmailContent(
     subject="ព័ត៌មានថ្មី: three posts",
     text=f"Hello\n\nFrom here on.\n.\nLeave: https://news.example.com/unsubscribe/{MARK}\n",
     html=f'<!DOCTYPE html><p>ខ្មែរ</p><a href="https://news.example.com/unsubscribe/{MARK}">Leave</a>',
@@ -39,7 +39,7 @@ LETTER = Letter(
     help="https://news.example.com/subscribe/daily",
     archive="https://news.example.com/digests/daily/",
     feedback_id="12:daily:digest:news",
-    marks={MARK: Place.UNSUBSCRIBE},
+    marks={MARK: Placeholder.UNSUBSCRIBE},
 )
 ONCE = (
     "From", "To", "Subject", "Date", "Message-ID", "X-Publisher-Delivery", "Reply-To", "List-Id",
@@ -101,7 +101,7 @@ def test_a_digest_carries_each_header_once_and_as_given() -> None:
 
 
 def test_a_transactional_message_is_no_bulk_and_bears_no_list() -> None:
-    letter = Letter(subject="Please confirm", text="t", html="<p>h", sender="news@example.com")
+    letter = EmailContent(subject="Please confirm", text="t", html="<p>h", sender="news@example.com")
     data = fill(compose(letter), VALUES)
     lint(data)
     names = ["From", "To", "Subject", "Date", "Message-ID", "X-Publisher-Delivery", "Auto-Submitted",
@@ -145,9 +145,9 @@ lines = st.text("aé= \t.F\n\r", max_size=200) | st.sampled_from(
 )
 
 
-@given(st.lists(lines | st.just(Place.UNSUBSCRIBE), max_size=8))
-def test_bodies_decode_exactly_and_no_token_is_cut(pieces: Sequence[str | Place]) -> None:
-    text = "".join(MARK if isinstance(p, Place) else p for p in pieces)
+@given(st.lists(lines | st.just(Placeholder.UNSUBSCRIBE), max_size=8))
+def test_bodies_decode_exactly_and_no_token_is_cut(pieces: Sequence[str | Placeholder]) -> None:
+    text = "".join(MARK if isinstance(p, Placeholder) else p for p in pieces)
     data = fill(compose(replace(LETTER, text=text, html=text)), VALUES)
     lint(data)
     assert bodies(data) == (wire(text), wire(text))
@@ -172,7 +172,7 @@ def test_quoted_printable_is_short_lined_and_safe(text: str, encoded: bytes) -> 
 
 
 def test_a_place_stands_on_a_line_of_its_own() -> None:
-    token = Place.UNSUBSCRIBE
+    token = Placeholder.UNSUBSCRIBE
     assert encode(["a/", token, " b"]) == [b"a/=\r\n", token, b"=\r\n b"]
     assert encode(["a\n", token, "\nb"]) == [b"a\r\n", token, b"\r\nb"]
     assert encode([token, token]) == [token, b"=\r\n", token]
@@ -181,7 +181,7 @@ def test_a_place_stands_on_a_line_of_its_own() -> None:
 def test_equal_letters_give_equal_bytes_and_other_content_another_boundary() -> None:
     assert compose(LETTER) == compose(replace(LETTER))
     text, html, url = (t.replace(MARK, "m4rk") for t in (LETTER.text, LETTER.html, LETTER.unsubscribe))
-    other = replace(LETTER, text=text, html=html, unsubscribe=url, marks={"m4rk": Place.UNSUBSCRIBE})
+    other = replace(LETTER, text=text, html=html, unsubscribe=url, marks={"m4rk": Placeholder.UNSUBSCRIBE})
     assert compose(other) == compose(LETTER)
     boundaries = {
         re.findall(rb'boundary="([^"]+)"', fill(compose(replace(LETTER, text=t)), VALUES))[0] for t in "ab"
@@ -202,7 +202,7 @@ def test_a_message_is_frozen_and_thawed_unchanged() -> None:
 
 
 def test_equal_stretches_are_kept_once() -> None:
-    segments: tuple[Segment, ...] = (b"a", Place.TO, b"a")
+    segments: tuple[Segment, ...] = (b"a", Placeholder.TO, b"a")
     recipe, data = freeze(segments)
     assert len(data) == 1
     assert thaw(recipe, data) == segments
@@ -224,7 +224,7 @@ def test_no_token_of_a_reader_is_in_what_is_frozen() -> None:
         ({"reply_to": "a@b\r\nBcc: c@d.e"}, AddressError, r"^reply_to: "),
         ({"list_id": "daily\r\nBcc: x"}, SettingsError, r"^List-Id: 'daily\\r\\nBcc: x' is no list id; use"),
         ({"feedback_id": "a\r\nBcc: x"}, SettingsError, r"^Feedback-ID: U\+000D in "),
-        ({"marks": {MARK: Place.TO}}, ValueError, r"^marks in content stand for tokens only$"),
+        ({"marks": {MARK: Placeholder.TO}}, ValueError, r"^marks in content stand for tokens only$"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_a_message_is_refused(

@@ -10,8 +10,8 @@ from tests.support.plans import post
 from publisher.core.posts.filters import (
     EVERYTHING,
     LONGEST_NAME,
+    PostFilter,
     TermKind,
-    Where,
     folded,
     part_name,
     terms_of,
@@ -31,18 +31,18 @@ SEA = post(
     ("where", "meant"),
     [
         (EVERYTHING, True),
-        (Where(category=("open-source",)), True),
-        (Where(tag=("low water",)), True),
-        (Where(tag=("no", "TIDES")), True),
-        (Where(tag=("tides",), author=("zoë writer",)), True),
-        (Where(tag=("tides",), author=("Ann",)), False),
-        (Where(language=("pt",)), True),
-        (Where(language=("pt_br",)), True),
-        (Where(language=("p",)), False),
-        (Where(category=("tides",)), False),
+        (PostFilter(category=("open-source",)), True),
+        (PostFilter(tag=("low water",)), True),
+        (PostFilter(tag=("no", "TIDES")), True),
+        (PostFilter(tag=("tides",), author=("zoë writer",)), True),
+        (PostFilter(tag=("tides",), author=("Ann",)), False),
+        (PostFilter(language=("pt",)), True),
+        (PostFilter(language=("pt_br",)), True),
+        (PostFilter(language=("p",)), False),
+        (PostFilter(category=("tides",)), False),
     ],
 )
-def test_a_post_matches_when_it_bears_one_value_of_each_kind(where: Where, meant: bool) -> None:
+def test_a_post_matches_when_it_bears_one_value_of_each_kind(where: PostFilter, meant: bool) -> None:
     assert where.matches(SEA) is meant
 
 

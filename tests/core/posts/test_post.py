@@ -13,7 +13,7 @@ from publisher.core.posts.post import (
     BadPost,
     Image,
     Post,
-    Wait,
+    WaitReason,
     body_hash,
     next_instant,
     public,
@@ -41,22 +41,22 @@ POST = Post(
     [
         ({}, None),
         ({"instant": NOW - MOMENT}, None),
-        ({"instant": NOW + MOMENT}, Wait.FUTURE),
-        ({"hidden": "draft: true"}, Wait.HIDDEN),
-        ({"hidden": "draft: true", "instant": NOW + MOMENT}, Wait.HIDDEN),
-        ({"instant": None}, Wait.HIDDEN),
-        ({"hidden": ""}, Wait.HIDDEN),
+        ({"instant": NOW + MOMENT}, WaitReason.FUTURE),
+        ({"hidden": "draft: true"}, WaitReason.HIDDEN),
+        ({"hidden": "draft: true", "instant": NOW + MOMENT}, WaitReason.HIDDEN),
+        ({"instant": None}, WaitReason.HIDDEN),
+        ({"hidden": ""}, WaitReason.HIDDEN),
         ({"expires": NOW + MOMENT}, None),
-        ({"expires": NOW}, Wait.EXPIRED),
-        ({"expires": NOW - timedelta(days=9)}, Wait.EXPIRED),
-        ({"instant": NOW + MOMENT, "expires": NOW}, Wait.FUTURE),
-        ({"opens": NOW + MOMENT}, Wait.FUTURE),
+        ({"expires": NOW}, WaitReason.EXPIRED),
+        ({"expires": NOW - timedelta(days=9)}, WaitReason.EXPIRED),
+        ({"instant": NOW + MOMENT, "expires": NOW}, WaitReason.FUTURE),
+        ({"opens": NOW + MOMENT}, WaitReason.FUTURE),
         ({"opens": NOW}, None),
-        ({"instant": NOW - MOMENT, "opens": NOW + MOMENT, "expires": NOW}, Wait.FUTURE),
+        ({"instant": NOW - MOMENT, "opens": NOW + MOMENT, "expires": NOW}, WaitReason.FUTURE),
     ],
 )
 def test_a_post_is_public_when_its_time_has_come_and_nothing_hides_it(
-    changes: dict[str, Any], why: Wait | None
+    changes: dict[str, Any], why: WaitReason | None
 ) -> None:
     post = replace(POST, **changes)
     assert why_not(post, NOW) is why

@@ -9,8 +9,8 @@ import pytest
 from plans import DAY, NOW, RULES, known, plan, post, tag, told
 
 from publisher.core.posts.post import Post
-from publisher.core.publishing.adoption import Adopted, Found, How, OldEntry, adopt, derive
-from publisher.core.publishing.log import Kind
+from publisher.core.publishing.adoption import Adopted, MatchedBy, MatchedEntry, OldEntry, adopt, derive
+from publisher.core.publishing.log import LogKind
 
 HOUR = timedelta(hours=1)
 
@@ -19,28 +19,28 @@ def entry(id: str, link: str = "", **more: Any) -> OldEntry:
     return OldEntry(id=id, links=(link,) if link else (), **more)
 
 
-def ids(entries: list[OldEntry], posts: list[Post]) -> dict[str, tuple[str, How]]:
+def ids(entries: list[OldEntry], posts: list[Post]) -> dict[str, tuple[str, MatchedBy]]:
     return {f.post.path: (f.entry.id, f.how) for f in adopt(entries, posts).found}
 
 
 @pytest.mark.parametrize(
     ("given", "how"),
     [
-        (entry("1", "http://www.example.org/a?utm_source=x"), How.LINK),
-        (entry("1", "https://old.example/a/index.html"), How.PATH),
-        (entry("1", "https://old.example/?p=7", title="“Title”  of a", published=NOW - DAY), How.TIME),
-        (entry("1", title="Title of a", published=NOW - DAY - 7 * HOUR), How.DAY),
-        (entry("1", "https://old.example/?p=7", post="a.md"), How.FILE),
+        (entry("1", "http://www.example.org/a?utm_source=x"), MatchedBy.LINK),
+        (entry("1", "https://old.example/a/index.html"), MatchedBy.PATH),
+        (entry("1", "https://old.example/?p=7", title="“Title”  of a", published=NOW - DAY), MatchedBy.TIME),
+        (entry("1", title="Title of a", published=NOW - DAY - 7 * HOUR), MatchedBy.DAY),
+        (entry("1", "https://old.example/?p=7", post="a.md"), MatchedBy.FILE),
     ],
 )
-def test_an_entry_is_known_again(given: OldEntry, how: How) -> None:
+def test_an_entry_is_known_again(given: OldEntry, how: MatchedBy) -> None:
     assert ids([given], [post("a"), post("b")]) == {"a.md": ("1", how)}
 
 
 def test_where_readers_are_sent_and_where_a_post_was_before_count_too() -> None:
     posts = [post("a", url="https://paper.example/1"), post("b", aliases=("/old/b/",))]
     found = ids([entry("1", "https://paper.example/1"), entry("2", "https://example.org/old/b")], posts)
-    assert found == {"a.md": ("1", How.LINK), "b.md": ("2", How.LINK)}
+    assert found == {"a.md": ("1", MatchedBy.LINK), "b.md": ("2", MatchedBy.LINK)}
 
 
 def test_a_start_page_is_nobodys_link() -> None:
@@ -54,7 +54,7 @@ def test_two_that_share_a_link_are_told_by_title_and_time() -> None:
         entry("1", shared, title="Title of a", published=NOW - DAY),
         entry("2", shared, title="Title of b", published=NOW - 2 * DAY),
     ]
-    assert ids(entries, posts) == {"a.md": ("1", How.TIME), "b.md": ("2", How.TIME)}
+    assert ids(entries, posts) == {"a.md": ("1", MatchedBy.TIME), "b.md": ("2", MatchedBy.TIME)}
 
 
 def test_what_may_be_several_is_left_to_the_author_in_any_order() -> None:
@@ -63,7 +63,7 @@ def test_what_may_be_several_is_left_to_the_author_in_any_order() -> None:
     for order in permutations(twins):
         made = adopt([one], order)
         assert (made.found, made.ambiguous) == ((), ((one, ("a.md", "b.md")),))
-    assert ids([replace(one, post="b.md")], twins) == {"b.md": ("1", How.FILE)}
+    assert ids([replace(one, post="b.md")], twins) == {"b.md": ("1", MatchedBy.FILE)}
 
 
 def test_the_same_id_in_several_documents_is_one_entry() -> None:
@@ -74,7 +74,7 @@ def test_the_same_id_in_several_documents_is_one_entry() -> None:
 
 def test_an_empty_title_matches_by_its_exact_time_only() -> None:
     note = post("a", title="")
-    assert ids([entry("1", published=NOW - DAY)], [note]) == {"a.md": ("1", How.TIME)}
+    assert ids([entry("1", published=NOW - DAY)], [note]) == {"a.md": ("1", MatchedBy.TIME)}
     assert adopt([entry("1", published=NOW - DAY - HOUR)], [note]).found == ()
 
 
@@ -95,14 +95,17 @@ def test_older_posts_follow_the_rule_of_the_feed(prefix: str, permalink: str, id
     def made(name: str) -> Post:
         return post(name, permalink=permalink.format(name))
 
-    seen = [Found(entry=entry(id.format(n)), post=made(n), how=How.LINK) for n in ("a", "b")]
+    seen = [MatchedEntry(entry=entry(id.format(n)), post=made(n), how=MatchedBy.LINK) for n in ("a", "b")]
     (older,) = derive(seen, [made("old")])
     assert (older.id, older.post, older.derived) == (id.format("old"), "old.md", True)
 
 
 @pytest.mark.parametrize("guids", [("1", "2"), ("https://e.org/?p=1", "https://e.org/?p=2"), ("/a/", "x/b/")])
 def test_without_a_rule_nothing_is_derived(guids: tuple[str, str]) -> None:
-    seen = [Found(entry=entry(id), post=post(n), how=How.LINK) for n, id in zip("ab", guids, strict=True)]
+    seen = [
+        MatchedEntry(entry=entry(id), post=post(n), how=MatchedBy.LINK)
+        for n, id in zip("ab", guids, strict=True)
+    ]
     assert derive(seen, [post("old")]) == []
     assert derive(seen[:1], [post("old")]) == []
 
@@ -118,7 +121,7 @@ def test_a_new_post_of_the_old_feed_gets_the_id_it_had() -> None:
     made = plan(
         [post("a"), post("b")], rules=rules(entry("https://old.example/?p=1", "https://example.org/a"))
     )
-    assert told(made) == [(Kind.PUBLISHED, "https://old.example/?p=1"), (Kind.PUBLISHED, tag("/b/"))]
+    assert told(made) == [(LogKind.PUBLISHED, "https://old.example/?p=1"), (LogKind.PUBLISHED, tag("/b/"))]
 
 
 def test_an_adopted_id_goes_before_the_authors_own_and_the_file_is_still_known_by_that() -> None:
@@ -127,13 +130,13 @@ def test_an_adopted_id_goes_before_the_authors_own_and_the_file_is_still_known_b
     assert change.id == "old-1"
     log = [known("a", id="old-1", post=post("a", explicit_id="7"))]
     moved = plan([post("b", explicit_id="7", title="Other")], log, rules=mine)
-    assert [(kind, id) for kind, id in told(moved)] == [(Kind.UPDATED, "old-1")]
+    assert [(kind, id) for kind, id in told(moved)] == [(LogKind.UPDATED, "old-1")]
 
 
 def test_an_id_that_is_in_the_log_is_not_given_twice() -> None:
     log = [known("a", id="old-1")]
     made = plan([post("a"), post("b", permalink="/a/")], log, rules=rules(entry("old-1", "https://x.org/a/")))
-    assert told(made) == [(Kind.PUBLISHED, tag("/a/"))]
+    assert told(made) == [(LogKind.PUBLISHED, tag("/a/"))]
 
 
 def test_every_id_that_a_post_might_be_given_is_one_of_its_names() -> None:

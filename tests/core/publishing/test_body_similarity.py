@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from publisher.core.posts.post import Post, body_hash
 from publisher.core.publishing.body_similarity import (
-    Verdict,
+    RenameVerdict,
     candidates,
     like_a_series,
     share,
@@ -16,7 +16,7 @@ from publisher.core.publishing.body_similarity import (
     verdict,
 )
 from publisher.core.publishing.ids import Naming
-from publisher.core.publishing.log import Known
+from publisher.core.publishing.log import PublishedPost
 from publisher.core.publishing.matching import match
 
 NOON = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
@@ -40,7 +40,7 @@ def post(name: str, body: str, instant: datetime = NOON) -> Post:
     )
 
 
-def said(old: str, new: str, *, later: timedelta = timedelta(0), crowded: bool = False) -> Verdict:
+def said(old: str, new: str, *, later: timedelta = timedelta(0), crowded: bool = False) -> RenameVerdict:
     texts = (text_of(old), text_of(new))
     return verdict(post("old", old), post("new", new, NOON + later), texts, crowded=crowded)
 
@@ -54,9 +54,9 @@ def test_a_body_of_forty_words_with_one_of_them_changed_is_the_same_post() -> No
         old = f"{prose(40)} "
         new = old.replace(place, f"{place.strip()}x ")
         assert old != new
-        assert said(old, new) is Verdict.RENAMED, place
-    assert said(prose(40), prose(40).replace("word20 ", "")) is Verdict.DOUBTFUL, "39 words are too few"
-    assert said(prose(41), prose(41).replace("word20 ", "")) is Verdict.RENAMED
+        assert said(old, new) is RenameVerdict.RENAMED, place
+    assert said(prose(40), prose(40).replace("word20 ", "")) is RenameVerdict.DOUBTFUL, "39 words are too few"
+    assert said(prose(41), prose(41).replace("word20 ", "")) is RenameVerdict.RENAMED
 
 
 def test_nine_tenths_of_the_shingles_are_enough_and_half_of_them_are_a_doubt() -> None:
@@ -64,36 +64,39 @@ def test_nine_tenths_of_the_shingles_are_enough_and_half_of_them_are_a_doubt() -
     four = old.replace("word20 ", "a ").replace("word60 ", "b ").replace("word100 ", "c ")
     four = four.replace("word140 ", "d ")
     assert share(text_of(old), text_of(four)) == 0.9
-    assert said(old, four) is Verdict.RENAMED
-    assert said(old, four.replace("word170 ", "e ")) is Verdict.DOUBTFUL
-    assert said(old, f"{prose(104)} {prose(100, 'other')}") is Verdict.DOUBTFUL
-    assert said(old, f"{prose(80)} {prose(124, 'other')}") is Verdict.OTHER
+    assert said(old, four) is RenameVerdict.RENAMED
+    assert said(old, four.replace("word170 ", "e ")) is RenameVerdict.DOUBTFUL
+    assert said(old, f"{prose(104)} {prose(100, 'other')}") is RenameVerdict.DOUBTFUL
+    assert said(old, f"{prose(80)} {prose(124, 'other')}") is RenameVerdict.OTHER
 
 
 def test_a_third_post_that_is_as_like_leaves_a_doubt() -> None:
-    assert said(prose(60), f"{prose(59)} end", crowded=True) is Verdict.DOUBTFUL
-    assert said(prose(60), prose(60), crowded=True) is Verdict.DOUBTFUL
+    assert said(prose(60), f"{prose(59)} end", crowded=True) is RenameVerdict.DOUBTFUL
+    assert said(prose(60), prose(60), crowded=True) is RenameVerdict.DOUBTFUL
 
 
 def test_equal_bodies_need_the_same_day_and_changed_ones_the_same_instant() -> None:
     old, mended = prose(60), f"{prose(59)} end"
     hour = timedelta(hours=1)
-    assert said(old, old, later=hour) is Verdict.RENAMED
-    assert said(old, mended, later=hour) is Verdict.DOUBTFUL
-    assert said(old, old, later=DAY) is Verdict.DOUBTFUL
-    assert said(old, mended, later=DAY) is Verdict.OTHER
-    assert said(old, old, later=DAY, crowded=True) is Verdict.OTHER
+    assert said(old, old, later=hour) is RenameVerdict.RENAMED
+    assert said(old, mended, later=hour) is RenameVerdict.DOUBTFUL
+    assert said(old, old, later=DAY) is RenameVerdict.DOUBTFUL
+    assert said(old, mended, later=DAY) is RenameVerdict.OTHER
+    assert said(old, old, later=DAY, crowded=True) is RenameVerdict.OTHER
 
 
 def test_scripts_without_spaces_are_compared_letter_by_letter() -> None:
     chinese = "港口在咖啡之前空无一人船只躺在沙滩上第二段有许多关于绳索和铁锈的词语还有那不愿到来的潮水"
     thai = "ท่าเรือว่างเปล่าก่อนกาแฟและเรือนอนอยู่บนทรายย่อหน้าที่สองมีคำมากมายเกี่ยวกับเชือกและสนิม"
     khmer = "កំពង់ផែទទេមុនពេលកាហ្វេហើយទូកដេកនៅលើខ្សាច់កថាខណ្ឌទីពីរមានពាក្យជាច្រើនអំពីខ្សែពួរនិងច្រែះ"
-    assert said(chinese, chinese.replace("咖啡", "早茶")) is Verdict.RENAMED
-    assert said(thai, thai.replace("กาแฟ", "ชาชา")) is Verdict.RENAMED
-    assert said(khmer, khmer.replace("ទទេ", "ស្ងាត់")) is not Verdict.OTHER
-    assert said(chinese, "潮" * 45) is Verdict.OTHER
-    assert said(f"{chinese} {prose(50)}", f"{chinese} {prose(50)}".replace("word7 ", "x ")) is Verdict.RENAMED
+    assert said(chinese, chinese.replace("咖啡", "早茶")) is RenameVerdict.RENAMED
+    assert said(thai, thai.replace("กาแฟ", "ชาชา")) is RenameVerdict.RENAMED
+    assert said(khmer, khmer.replace("ទទេ", "ស្ងាត់")) is not RenameVerdict.OTHER
+    assert said(chinese, "潮" * 45) is RenameVerdict.OTHER
+    assert (
+        said(f"{chinese} {prose(50)}", f"{chinese} {prose(50)}".replace("word7 ", "x "))
+        is RenameVerdict.RENAMED
+    )
 
 
 def test_case_and_white_space_are_no_difference() -> None:
@@ -102,7 +105,9 @@ def test_case_and_white_space_are_no_difference() -> None:
 
 def test_only_what_vanished_on_the_same_day_or_has_the_same_body_is_compared() -> None:
     old = [
-        Known(id=name, post=post(name, name, NOON - n * DAY), live=True, first_seq=n + 1, updated_at=NOON)
+        PublishedPost(
+            id=name, post=post(name, name, NOON - n * DAY), live=True, first_seq=n + 1, updated_at=NOON
+        )
         for n, name in enumerate(("today", "yesterday", "equal"))
     ]
     new = post("new", "equal")
@@ -120,7 +125,7 @@ def test_a_renamed_post_with_a_new_title_and_one_word_changed_keeps_its_id(
     changed = [*words[:place], data.draw(st.sampled_from(["mended", "two-in-one"])), *words[place + 1 :]]
     old, new = " ".join(words), " ".join(changed)
     was, now = post("old", old), post("new", new)
-    log = [Known(id="id", post=was, live=True, first_seq=1, updated_at=NOON)]
+    log = [PublishedPost(id="id", post=was, live=True, first_seq=1, updated_at=NOON)]
     verdicts = {("id", "new.md"): verdict(was, now, (text_of(old), text_of(new)), crowded=False)}
     found = match([now], [], log, frozenset(), NAMING, verdicts)
     assert {path: hit.id for path, hit in found.of.items()} == {"new.md": "id"}
@@ -130,7 +135,7 @@ def test_a_renamed_post_with_a_new_title_and_one_word_changed_keeps_its_id(
 def test_two_posts_with_other_words_are_never_one(words: list[str], other: list[str], crowded: bool) -> None:
     old, new = " ".join(words), " ".join(other)
     for later in (timedelta(0), timedelta(hours=1), DAY):
-        assert said(old, new, later=later, crowded=crowded) is Verdict.OTHER
+        assert said(old, new, later=later, crowded=crowded) is RenameVerdict.OTHER
 
 
 @given(_WORDS, st.integers(0, 20), st.integers(1, 400))
@@ -140,8 +145,8 @@ def test_two_posts_of_a_series_are_never_one(words: list[str], filled: int, days
     new = [f"new{n}" if n < filled else word for n, word in enumerate(words)]
     for crowded in (False, True):
         found = said(" ".join(old), " ".join(new), later=days * DAY, crowded=crowded)
-        assert found is not Verdict.RENAMED
-        assert found is Verdict.OTHER or not (filled or crowded)
+        assert found is not RenameVerdict.RENAMED
+        assert found is RenameVerdict.OTHER or not (filled or crowded)
 
 
 @given(st.sampled_from([1, 2, 400]), st.integers(40, 60), st.data())
@@ -156,21 +161,21 @@ def test_each_word_that_may_change_in_a_rename_also_makes_a_series(
     old, new, third = (
         " ".join([*words[:place], word, *words[place + 1 :]]) for word in ("one", "two", "three")
     )
-    assert said(old, new) is Verdict.RENAMED
+    assert said(old, new) is RenameVerdict.RENAMED
     assert like_a_series(text_of(new), text_of(third))
-    assert said(old, new, crowded=True) is Verdict.DOUBTFUL
-    assert said(old, new, later=DAY) is Verdict.OTHER
+    assert said(old, new, crowded=True) is RenameVerdict.DOUBTFUL
+    assert said(old, new, later=DAY) is RenameVerdict.OTHER
 
 
 def test_a_doubt_holds_the_file_and_names_the_post() -> None:
     was, now = post("old", "a"), post("new", "b")
-    log = [Known(id="id", post=was, live=True, first_seq=1, updated_at=NOON)]
-    found = match([now], [], log, frozenset(), NAMING, {("id", "new.md"): Verdict.DOUBTFUL})
+    log = [PublishedPost(id="id", post=was, live=True, first_seq=1, updated_at=NOON)]
+    found = match([now], [], log, frozenset(), NAMING, {("id", "new.md"): RenameVerdict.DOUBTFUL})
     assert (found.of, [k.id for k in found.unsure["new.md"]]) == ({}, ["id"])
 
 
 def test_an_equal_body_alone_is_no_rename_where_the_bodies_say_it_is_a_series() -> None:
     was, now = post("old", "a"), replace(post("new", "a"), instant=NOON + DAY)
-    log = [Known(id="id", post=was, live=True, first_seq=1, updated_at=NOON)]
-    found = match([now], [], log, frozenset(), NAMING, {("id", "new.md"): Verdict.OTHER})
+    log = [PublishedPost(id="id", post=was, live=True, first_seq=1, updated_at=NOON)]
+    found = match([now], [], log, frozenset(), NAMING, {("id", "new.md"): RenameVerdict.OTHER})
     assert (found.of, found.unsure) == ({}, {})

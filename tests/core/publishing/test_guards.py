@@ -9,7 +9,7 @@ from plans import MINUTE, NOW, RULES, known, plan, post, tag, told
 from publisher.core.posts.post import body_hash
 from publisher.core.publishing.guards import Guard
 from publisher.core.publishing.ids import Naming
-from publisher.core.publishing.log import Kind
+from publisher.core.publishing.log import LogKind
 
 MISSING_IS_MEANT = replace(RULES, meant=frozenset({Guard.MISSING}))
 CHURN_IS_MEANT = replace(RULES, meant=frozenset({Guard.CHURN}))
@@ -27,15 +27,15 @@ def test_a_small_site_that_is_really_replaced_can_be_published() -> None:
     meant = plan([post("c")], log, rules=MISSING_IS_MEANT)
     assert meant.stops == ()
     assert told(meant) == [
-        (Kind.WITHDRAWN, tag("/a/")),
-        (Kind.WITHDRAWN, tag("/b/")),
-        (Kind.PUBLISHED, tag("/c/")),
+        (LogKind.WITHDRAWN, tag("/a/")),
+        (LogKind.WITHDRAWN, tag("/b/")),
+        (LogKind.PUBLISHED, tag("/c/")),
     ]
 
 
 def test_who_means_it_need_not_wait_for_two_scans() -> None:
     (change,) = plan([post("a")], [known("a", 1), known("b", 2)], rules=MISSING_IS_MEANT).changes
-    assert (change.kind, change.id) == (Kind.WITHDRAWN, tag("/b/"))
+    assert (change.kind, change.id) == (LogKind.WITHDRAWN, tag("/b/"))
 
 
 def test_what_may_have_moved_is_held_even_if_missing_is_meant() -> None:

@@ -12,19 +12,19 @@ import pytest
 from tests.support.plans import DAY, MINUTE, MOMENT, NOW, RULES, known, post, tag
 
 from publisher.core.posts.post import BadPost, Post
-from publisher.core.publishing.incremental import names_of, settled
-from publisher.core.publishing.log import Kind, Known
+from publisher.core.publishing.incremental import names_of, unchanged
+from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.core.publishing.plan import Change, Plan
 
 A = tag("/a/")
 
 
-def quiet(posts: Sequence[Post], log: Sequence[Known] = (), **plan: Any) -> dict[str, str]:
+def quiet(posts: Sequence[Post], log: Sequence[PublishedPost] = (), **plan: Any) -> dict[str, str]:
     """What is settled once a plan that does only this is carried out."""
-    return settled(Plan(head=1, baseline=False, **plan), log, posts, NOW, RULES.naming)
+    return unchanged(Plan(head=1, baseline=False, **plan), log, posts, NOW, RULES.naming)
 
 
-def changed(kind: Kind, of: Post) -> dict[str, Any]:
+def changed(kind: LogKind, of: Post) -> dict[str, Any]:
     return {"changes": (Change(kind=kind, id=A, post=of),)}
 
 
@@ -38,12 +38,12 @@ def test_a_public_post_whose_file_is_as_it_is_known_is_settled() -> None:
 
 
 def test_a_post_that_just_entered_the_log_is_settled() -> None:
-    assert quiet([post("a")], **changed(Kind.PUBLISHED, post("a"))) == SETTLED
+    assert quiet([post("a")], **changed(LogKind.PUBLISHED, post("a"))) == SETTLED
 
 
 def test_a_hidden_file_of_a_post_that_is_withdrawn_is_settled() -> None:
     assert quiet([HIDDEN], [known("a", post=HIDDEN, live=False)]) == SETTLED
-    assert quiet([HIDDEN], [known("a", post=HIDDEN)], **changed(Kind.WITHDRAWN, HIDDEN)) == SETTLED
+    assert quiet([HIDDEN], [known("a", post=HIDDEN)], **changed(LogKind.WITHDRAWN, HIDDEN)) == SETTLED
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_hidden_file_of_a_post_that_is_withdrawn_is_settled() -> None:
     ],
     ids=["another", "missing", "expires", "ahead", "ahead, withdrawn", "withdrawn", "hidden, live"],
 )
-def test_what_asks_for_something_now_or_later_is_not_settled(file: Post, log: Known) -> None:
+def test_what_asks_for_something_now_or_later_is_not_settled(file: Post, log: PublishedPost) -> None:
     assert quiet([file], [log]) == {}
 
 
@@ -74,11 +74,11 @@ def test_what_the_plan_does_counts_as_done() -> None:
     new = replace(post("a"), tags=("new",))
     away = known("a", missing_since=NOW - MINUTE, missing_scans=1)
     assert quiet([new], [known("a")], touched=((A, new),)) == SETTLED
-    assert quiet([new], [known("a")], **changed(Kind.UPDATED, new)) == SETTLED
-    assert quiet([post("a")], [known("a", live=False)], **changed(Kind.RESTORED, post("a"))) == SETTLED
+    assert quiet([new], [known("a")], **changed(LogKind.UPDATED, new)) == SETTLED
+    assert quiet([post("a")], [known("a", live=False)], **changed(LogKind.RESTORED, post("a"))) == SETTLED
     assert quiet([post("a")], [away], found=(A,)) == SETTLED
     assert quiet([post("a")], [known("a")], missing=(A,)) == {}
-    assert quiet([post("a")], [known("a")], **changed(Kind.WITHDRAWN, post("a"))) == {}
+    assert quiet([post("a")], [known("a")], **changed(LogKind.WITHDRAWN, post("a"))) == {}
 
 
 def test_a_file_that_was_refused_is_not_settled() -> None:

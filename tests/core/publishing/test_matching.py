@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from publisher.core.posts.post import Post, body_hash
 from publisher.core.publishing.ids import Naming
-from publisher.core.publishing.log import Known
+from publisher.core.publishing.log import PublishedPost
 from publisher.core.publishing.matching import Matches, match
 
 NOW = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
@@ -35,12 +35,18 @@ def post(name: str, **changes: Any) -> Post:
     return replace(made, **changes)
 
 
-def known(name: str, seq: int = 1, *, live: bool = True, **changes: Any) -> Known:
-    return Known(id=f"id-{name}", post=post(name, **changes), live=live, first_seq=seq, updated_at=NOW)
+def known(name: str, seq: int = 1, *, live: bool = True, **changes: Any) -> PublishedPost:
+    return PublishedPost(
+        id=f"id-{name}", post=post(name, **changes), live=live, first_seq=seq, updated_at=NOW
+    )
 
 
 def matched(
-    posts: Sequence[Post], log: Sequence[Known], *, waiting: Sequence[Post] = (), bad: Sequence[str] = ()
+    posts: Sequence[Post],
+    log: Sequence[PublishedPost],
+    *,
+    waiting: Sequence[Post] = (),
+    bad: Sequence[str] = (),
 ) -> Matches:
     return match(posts, waiting, log, frozenset(bad), Naming(authority="example.org,2024"))
 

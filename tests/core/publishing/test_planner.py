@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from plans import DAY, MINUTE, MOMENT, NOW, RULES, known, plan, post, tag, told
 
-from publisher.core.posts.post import BadPost, Mail, body_hash
+from publisher.core.posts.post import BadPost, PostMailOptions, body_hash
 from publisher.core.publishing.guards import Guard
-from publisher.core.publishing.log import Kind
-from publisher.core.publishing.plan import Held, Hold, Plan, Rename
+from publisher.core.publishing.log import LogKind
+from publisher.core.publishing.plan import HeldPost, HoldReason, Plan, Rename
 
 
 def test_a_post_is_published_when_its_time_has_come_and_not_before() -> None:
     due = NOW + MINUTE
     assert plan([post("a", instant=due)]).nothing
-    assert told(plan([post("a", instant=due)], now=due)) == [(Kind.PUBLISHED, tag("/a/"))]
+    assert told(plan([post("a", instant=due)], now=due)) == [(LogKind.PUBLISHED, tag("/a/"))]
 
 
 def test_posts_enter_the_log_by_instant_then_path() -> None:
@@ -60,7 +60,7 @@ def test_a_back_dated_post_is_late_and_not_lost_unless_older_than_max_age(
     age: timedelta, backfill: bool
 ) -> None:
     (change,) = plan([post("a", instant=NOW - age)]).changes
-    assert (change.kind, change.backfill) == (Kind.PUBLISHED, backfill)
+    assert (change.kind, change.backfill) == (LogKind.PUBLISHED, backfill)
 
 
 def test_max_age_may_be_longer_than_time_itself() -> None:
@@ -81,7 +81,7 @@ def test_a_publish_may_be_told_to_mail_nobody() -> None:
 )
 def test_an_edit_is_an_update_with_the_same_id(edit: dict[str, Any]) -> None:
     made = plan([post("a", **edit)], [known("a")])
-    assert told(made) == [(Kind.UPDATED, tag("/a/"))]
+    assert told(made) == [(LogKind.UPDATED, tag("/a/"))]
     assert made.changes[0].post == post("a", **edit)
     assert not made.changes[0].backfill
 
@@ -98,15 +98,15 @@ def test_other_metadata_is_kept_without_a_row_in_the_log(edit: dict[str, Any]) -
 def test_an_edit_newly_marked_is_a_correction_once() -> None:
     """However long the mark stays; and it may come after the edit."""
     edited, more = body_hash("Edited."), body_hash("Edited more.")
-    mark = Mail.CORRECTION
+    mark = PostMailOptions.CORRECTION
     assert told(plan([post("a", body_hash=edited, mail=mark)], [known("a")])) == [
-        (Kind.CORRECTED, tag("/a/"))
+        (LogKind.CORRECTED, tag("/a/"))
     ]
-    assert told(plan([post("a", mail=mark)], [known("a")])) == [(Kind.CORRECTED, tag("/a/"))]
+    assert told(plan([post("a", mail=mark)], [known("a")])) == [(LogKind.CORRECTED, tag("/a/"))]
     marked = replace(known("a"), post=post("a", body_hash=edited, mail=mark))
     assert plan([post("a", body_hash=edited, mail=mark)], [marked]).nothing
-    assert told(plan([post("a", body_hash=more, mail=mark)], [marked])) == [(Kind.UPDATED, tag("/a/"))]
-    assert told(plan([post("b", mail=mark)], [])) == [(Kind.PUBLISHED, tag("/b/"))]
+    assert told(plan([post("a", body_hash=more, mail=mark)], [marked])) == [(LogKind.UPDATED, tag("/a/"))]
+    assert told(plan([post("b", mail=mark)], [])) == [(LogKind.PUBLISHED, tag("/b/"))]
 
 
 def test_a_moved_file_keeps_its_id_and_is_no_news() -> None:
@@ -118,7 +118,7 @@ def test_a_moved_file_keeps_its_id_and_is_no_news() -> None:
 
 def test_a_moved_file_with_another_link_is_an_update() -> None:
     made = plan([post("b", title="Title of a")], [known("a")])
-    assert told(made) == [(Kind.UPDATED, tag("/a/"))]
+    assert told(made) == [(LogKind.UPDATED, tag("/a/"))]
     assert len(made.renamed) == 1
 
 
@@ -126,7 +126,7 @@ def test_an_ambiguous_move_is_held_and_nothing_is_missing_for_it() -> None:
     log = [known("a", 1), known("b", 2, post=post("b", body_hash=body_hash("body of a")))]
     new = post("c", body_hash=body_hash("body of a"))
     made = plan([new], log)
-    assert made.held == (Hold(path="c.md", why=Held.AMBIGUOUS, may_be=("a.md", "b.md")),)
+    assert made.held == (HeldPost(path="c.md", why=HoldReason.AMBIGUOUS, may_be=("a.md", "b.md")),)
     assert made.nothing
 
 
@@ -138,27 +138,27 @@ def test_an_ambiguous_move_is_held_and_nothing_is_missing_for_it() -> None:
 )
 def test_a_post_hidden_again_is_withdrawn_at_once_and_restored_when_it_is_back(edit: dict[str, Any]) -> None:
     made = plan([post("a", **edit)], [known("a")])
-    assert told(made) == [(Kind.WITHDRAWN, tag("/a/"))]
+    assert told(made) == [(LogKind.WITHDRAWN, tag("/a/"))]
     gone = known("a", live=False, post=post("a", **edit))
     assert plan([post("a", **edit)], [gone]).nothing
-    assert told(plan([post("a")], [gone])) == [(Kind.RESTORED, tag("/a/"))]
+    assert told(plan([post("a")], [gone])) == [(LogKind.RESTORED, tag("/a/"))]
 
 
 def test_a_post_that_became_a_draft_in_another_folder_is_withdrawn() -> None:
     draft = post("a", path="_drafts/a.md", hidden="drafts folder")
-    assert told(plan([draft], [known("a")])) == [(Kind.WITHDRAWN, tag("/a/"))]
+    assert told(plan([draft], [known("a")])) == [(LogKind.WITHDRAWN, tag("/a/"))]
 
 
 def test_a_hidden_post_is_followed_and_is_itself_when_it_comes_back() -> None:
     """Published, back to the drafts, rewritten there, published again with a new date and name."""
     draft = post("a", path="_drafts/a.md", instant=None, hidden="no date")
     made = plan([draft], [known("a")])
-    assert (told(made), made.touched) == ([(Kind.WITHDRAWN, tag("/a/"))], ((tag("/a/"), draft),))
+    assert (told(made), made.touched) == ([(LogKind.WITHDRAWN, tag("/a/"))], ((tag("/a/"), draft),))
     rewritten = replace(draft, title="B", body_hash=body_hash("b"))
     assert plan([rewritten], [known("a", live=False, post=draft)]).touched == ((tag("/a/"), rewritten),)
     again = post("b", path="2024-10-24-b.md", body_hash=body_hash("b"))
     made = plan([again], [known("a", live=False, post=rewritten)])
-    assert told(made) == [(Kind.RESTORED, tag("/a/"))]
+    assert told(made) == [(LogKind.RESTORED, tag("/a/"))]
 
 
 def test_a_draft_beside_its_post_withdraws_nothing() -> None:
@@ -172,12 +172,12 @@ def test_a_draft_beside_its_post_withdraws_nothing() -> None:
 def test_a_missing_file_is_counted_then_withdrawn_after_two_scans_and_ten_minutes() -> None:
     first = plan([], [known("a")])
     assert (first.changes, first.missing) == ((), (tag("/a/"),))
-    assert first.held == (Hold(path="a.md", why=Held.MISSING),)
+    assert first.held == (HeldPost(path="a.md", why=HoldReason.MISSING),)
     away = known("a", missing_since=NOW, missing_scans=1)
     early = plan([], [away], now=NOW + 10 * MINUTE - MOMENT)
     assert (early.changes, early.missing) == ((), (tag("/a/"),))
     late = plan([], [away], now=NOW + 10 * MINUTE)
-    assert (told(late), late.missing, late.held) == ([(Kind.WITHDRAWN, tag("/a/"))], (), ())
+    assert (told(late), late.missing, late.held) == ([(LogKind.WITHDRAWN, tag("/a/"))], (), ())
     assert late.changes[0].post == away.post
 
 
@@ -265,7 +265,7 @@ def test_posts_that_fell_back_into_the_future_count_as_missing(early: int, of: i
     made = plan([*ahead, *here], log, head_at=NOW + DAY)
     expected = f"{early} of {of} published posts are dated in the future; is the clock right?"
     assert made.stop == (expected if stops else "")
-    assert [change.kind for change in made.changes] == [Kind.WITHDRAWN] * early
+    assert [change.kind for change in made.changes] == [LogKind.WITHDRAWN] * early
     assert plan([*ahead, *here], log, rules=meant, head_at=NOW + DAY).stop == ""
     kept = plan([*ahead, *here], log, rules=trusted, head_at=NOW + DAY)
     assert (kept.changes, kept.stops, kept.next_at) == ((), (), NOW + DAY)

@@ -7,7 +7,7 @@ import pytest
 from plans import DAY, MINUTE, NOW, RULES, known, plan, post, tag, told
 
 from publisher.core.posts.post import BadPost
-from publisher.core.publishing.log import Kind
+from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import of_kind
 
 # --- bad files
@@ -42,7 +42,7 @@ def test_a_folder_that_cannot_be_read_keeps_what_is_in_it() -> None:
 
 def test_a_bad_file_stops_no_other() -> None:
     made = plan([post("b")], bad=[BadPost(path="a.md", reason="broken")])
-    assert told(made) == [(Kind.PUBLISHED, tag("/b/"))]
+    assert told(made) == [(LogKind.PUBLISHED, tag("/b/"))]
 
 
 @pytest.mark.parametrize("hidden", [None, "draft: true"])
@@ -67,7 +67,7 @@ def test_a_draft_is_not_what_was_moved_when_the_post_is_there_and_refused() -> N
 
 def test_two_new_files_with_one_id_are_both_reported_and_neither_enters() -> None:
     made = plan([post("a", explicit_id="7"), post("b", explicit_id="7"), post("c")])
-    assert told(made) == [(Kind.PUBLISHED, tag("/c/"))]
+    assert told(made) == [(LogKind.PUBLISHED, tag("/c/"))]
     assert [str(b) for b in made.bad] == [
         f"a.md: its id {tag('7')} is also claimed by b.md; give one of them another id",
         f"b.md: its id {tag('7')} is also claimed by a.md; give one of them another id",
@@ -77,7 +77,7 @@ def test_two_new_files_with_one_id_are_both_reported_and_neither_enters() -> Non
 def test_a_copy_of_a_post_with_its_id_is_reported_and_the_post_keeps_it() -> None:
     log = [known("a", id=tag("7"), post=post("a", explicit_id="7"))]
     made = plan([post("a", explicit_id="7", title="Mine"), post("b", explicit_id="7")], log)
-    assert told(made) == [(Kind.UPDATED, tag("7"))]
+    assert told(made) == [(LogKind.UPDATED, tag("7"))]
     assert made.changes[0].post.path == "a.md"
     assert [b.path for b in made.bad] == ["b.md"]
     assert "also claimed by a.md" in made.bad[0].reason
@@ -102,7 +102,7 @@ def test_of_new_posts_with_one_address_the_first_has_it_in_any_order_and_the_oth
     trio = [post("a", **same), post("b", **same), post("c", **same)]
     for order in permutations(trio):
         made = plan(order)
-        assert told(made) == [(Kind.PUBLISHED, tag("/same/"))]
+        assert told(made) == [(LogKind.PUBLISHED, tag("/same/"))]
         assert [str(b) for b in made.bad] == [
             f"{path}: its address /same/ is that of a.md; give one of them another slug or permalink"
             for path in ("b.md", "c.md")
@@ -126,7 +126,7 @@ def test_posts_of_the_log_with_one_address_stay() -> None:
 def test_a_post_may_have_the_address_that_another_left_and_is_named_by_its_file() -> None:
     moved = post("a", permalink="/elsewhere/")
     made = plan([moved, post("b", permalink="/a/")], [known("a")])
-    assert (Kind.PUBLISHED, tag("/b.md")) in told(made)
+    assert (LogKind.PUBLISHED, tag("/b.md")) in told(made)
     assert made.bad == ()
 
 
@@ -137,9 +137,9 @@ def test_posts_that_are_read_elsewhere_share_no_address() -> None:
 
 def test_an_explicit_id_that_looks_like_a_permalink_goes_first() -> None:
     pair = [post("a", permalink="/7/"), post("b", explicit_id="/7/")]
-    assert told(plan(pair)) == [(Kind.PUBLISHED, tag("/a.md")), (Kind.PUBLISHED, tag("/7/"))]
+    assert told(plan(pair)) == [(LogKind.PUBLISHED, tag("/a.md")), (LogKind.PUBLISHED, tag("/7/"))]
     made = plan([*pair, post("c", explicit_id="/7/")])
-    assert told(made) == [(Kind.PUBLISHED, tag("/a.md"))]
+    assert told(made) == [(LogKind.PUBLISHED, tag("/a.md"))]
     assert [b.path for b in made.bad] == ["b.md", "c.md"]
 
 
@@ -147,7 +147,7 @@ def test_even_a_path_that_is_anothers_id_makes_no_second_post_of_it() -> None:
     trap = post("x", explicit_id="/a.md")
     pair = [post(n, permalink="/same/", url=f"https://elsewhere.example/{n}") for n in ("a", "b")]
     made = plan([*pair, trap])
-    assert told(made) == [(Kind.PUBLISHED, tag("/b.md"))]
+    assert told(made) == [(LogKind.PUBLISHED, tag("/b.md"))]
     assert [b.path for b in made.bad] == ["a.md", "x.md"]
 
 
@@ -162,8 +162,8 @@ def test_aliases_of_two_files_to_one_post_are_a_clash() -> None:
 
 def test_the_changes_of_one_kind_are_in_order() -> None:
     made = plan([post("a"), post("b"), post("c", title="C")], [known("c")])
-    assert [c.post.path for c in of_kind(made, Kind.PUBLISHED)] == ["a.md", "b.md"]
-    assert [c.post.path for c in of_kind(made, Kind.UPDATED)] == ["c.md"]
+    assert [c.post.path for c in of_kind(made, LogKind.PUBLISHED)] == ["a.md", "b.md"]
+    assert [c.post.path for c in of_kind(made, LogKind.UPDATED)] == ["c.md"]
 
 
 def test_the_hash_names_what_would_be_done_and_nothing_else() -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from publisher.core.posts.post import BadPost, Post, body_hash, public
 from publisher.core.publishing.ids import Naming
-from publisher.core.publishing.log import Head, Kind, Known
-from publisher.core.publishing.plan import Held, Plan, Rules
+from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
+from publisher.core.publishing.plan import HoldReason, Plan, Rules
 from publisher.core.publishing.planner import make_plan
 
 START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
@@ -23,13 +23,13 @@ RULES = Rules(naming=Naming(authority="example.org,2024"), max_age=timedelta(day
 class Log:
     """The log as a store keeps it, in few words."""
 
-    known: dict[str, Known] = field(default_factory=dict[str, Known])
-    rows: list[tuple[Kind, str]] = field(default_factory=list[tuple[Kind, str]])
+    known: dict[str, PublishedPost] = field(default_factory=dict[str, PublishedPost])
+    rows: list[tuple[LogKind, str]] = field(default_factory=list[tuple[LogKind, str]])
     baseline_at: datetime | None = None
 
     @property
-    def head(self) -> Head:
-        return Head(seq=len(self.rows), at=None, baseline_at=self.baseline_at)
+    def head(self) -> LogHead:
+        return LogHead(seq=len(self.rows), at=None, baseline_at=self.baseline_at)
 
     def apply(self, plan: Plan, now: datetime) -> None:
         self.baseline_at = self.baseline_at or now
@@ -45,15 +45,17 @@ class Log:
         for id in plan.found:
             self.known[id] = replace(self.known[id], missing_since=None, missing_scans=0)
 
-    def _change(self, kind: Kind, id: str, post: Post, now: datetime) -> None:
-        if kind is Kind.PUBLISHED:
+    def _change(self, kind: LogKind, id: str, post: Post, now: datetime) -> None:
+        if kind is LogKind.PUBLISHED:
             assert id not in self.known, "published twice"
             seq = len(self.rows)
-            self.known[id] = Known(id=id, post=post, live=True, first_seq=seq, updated_at=now)
+            self.known[id] = PublishedPost(id=id, post=post, live=True, first_seq=seq, updated_at=now)
             return
-        assert self.known[id].live is (kind is not Kind.RESTORED), f"{kind} of a post that is not so"
-        away: dict[str, Any] = {} if kind is Kind.WITHDRAWN else {"missing_since": None, "missing_scans": 0}
-        self.known[id] = replace(self.known[id], post=post, live=kind is not Kind.WITHDRAWN, **away)
+        assert self.known[id].live is (kind is not LogKind.RESTORED), f"{kind} of a post that is not so"
+        away: dict[str, Any] = (
+            {} if kind is LogKind.WITHDRAWN else {"missing_since": None, "missing_scans": 0}
+        )
+        self.known[id] = replace(self.known[id], post=post, live=kind is not LogKind.WITHDRAWN, **away)
 
 
 @dataclass
@@ -89,7 +91,7 @@ class World:
     def _every_visible_post_is_live_or_accounted_for(self, made: Plan) -> None:
         good = [post for path, post in self.folder.items() if path not in self.bad]
         live = {k.post.path: k.post for k in self.log.known.values() if k.live and k.id not in made.missing}
-        said = {b.path for b in made.bad} | {h.path for h in made.held if h.why is Held.AMBIGUOUS}
+        said = {b.path for b in made.bad} | {h.path for h in made.held if h.why is HoldReason.AMBIGUOUS}
         for post in public(good, self.now):
             assert post.path in said or live.get(post.path) == post, f"{post.path} is lost"
 
@@ -97,7 +99,7 @@ class World:
         """Its own file, seen or broken; or it is missing, contested, or may be one of those held."""
         files = {post.path for post in public(self.folder.values(), self.now)}
         files |= self.bad | {b.path for b in made.bad}
-        held = any(h.why is Held.AMBIGUOUS for h in made.held)
+        held = any(h.why is HoldReason.AMBIGUOUS for h in made.held)
         for k in self.log.known.values():
             if k.live and k.id not in made.missing and not held and not contested(k.id, made):
                 assert k.post.path in files, f"{k.id} has no file"
@@ -109,7 +111,7 @@ class World:
         taken = {k.post.path for k in self.log.known.values() if k.live}
         refused = {b.path for b in made.bad}  # it names another's id, and a draft may name this one's
         for change in made.changes:
-            if change.kind is Kind.WITHDRAWN:
+            if change.kind is LogKind.WITHDRAWN:
                 broken = self.bad & self.folder.keys() - taken
                 assert change.post.path not in broken, "withdrawn for a broken file"
                 assert change.post.path not in seen - taken - refused, "withdrawn in plain sight"
@@ -198,7 +200,7 @@ def test_whatever_happens_to_a_folder_no_post_is_published_twice_or_lost(
     for kind, *values in history:
         step(world, kind, *values)
     world.scan()
-    firsts = [id for kind, id in world.log.rows if kind is Kind.PUBLISHED]
+    firsts = [id for kind, id in world.log.rows if kind is LogKind.PUBLISHED]
     assert len(firsts) == len(set(firsts)) == len(world.log.known)
 
 
@@ -265,4 +267,4 @@ def test_a_post_keeps_one_id_through_edits_moves_absences_and_breakage(
     if history:
         first[9] = next(id for id, k in world.log.known.items() if k.post == stays)
     assert len(world.log.known) == len(first)
-    assert all(kind is not Kind.PUBLISHED or id in first.values() for kind, id in world.log.rows)
+    assert all(kind is not LogKind.PUBLISHED or id in first.values() for kind, id in world.log.rows)

@@ -11,12 +11,12 @@ from plans import DAY, NOW, RULES, post, tag
 from publisher.core.posts.post import Post
 from publisher.core.publishing.adoption import Adopted, OldEntry
 from publisher.core.publishing.guards import Guard
-from publisher.core.publishing.log import Head
+from publisher.core.publishing.log import LogHead
 from publisher.core.publishing.plan import Plan, Rules
 from publisher.core.publishing.planner import make_plan
 from publisher.core.publishing.recovery import Recovered
 
-HEAD = Head(seq=0, at=None, baseline_at=None)
+HEAD = LogHead(seq=0, at=None, baseline_at=None)
 HOUR = timedelta(hours=1)
 
 

@@ -8,18 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plans import NOW, RULES, known, post
 
-from publisher.core.posts.post import Mail, Post, why_not
+from publisher.core.posts.post import Post, PostMailOptions, why_not
 from publisher.core.publishing.incremental import Readings, as_published
-from publisher.core.publishing.log import Head, Kind, Known
+from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
 from publisher.core.publishing.plan import Plan
 from publisher.core.publishing.planner import make_plan
 
-HEAD = Head(seq=9, at=NOW - timedelta(hours=1), baseline_at=NOW - timedelta(days=9))
+HEAD = LogHead(seq=9, at=NOW - timedelta(hours=1), baseline_at=NOW - timedelta(days=9))
 BYTES, OTHERS = "aa" * 32, "bb" * 32
 READ_BEFORE = replace(known("low"), file_hash=BYTES, reader="01")
 
 
-def plan(now_read: Post, before: Known = READ_BEFORE, *, file: str = BYTES, version: str = "02") -> Plan:
+def plan(
+    now_read: Post, before: PublishedPost = READ_BEFORE, *, file: str = BYTES, version: str = "02"
+) -> Plan:
     readings = Readings(hashes={now_read.path: file}, version=version, before="01")
     return make_plan(HEAD, [before], [now_read], [], NOW, RULES, readings=readings)
 
@@ -34,13 +36,13 @@ def test_the_same_bytes_read_differently_by_another_version_are_no_update() -> N
 def test_other_bytes_are_an_update_whatever_version_reads_them() -> None:
     for version in ("01", "02"):
         [change] = plan(post("low", title="Low & high"), file=OTHERS, version=version).changes
-        assert change.kind is Kind.UPDATED
+        assert change.kind is LogKind.UPDATED
 
 
 def test_a_setting_that_changes_a_post_is_an_update() -> None:
     """The same version and the same bytes: what differs is the author's doing, in the settings."""
     [change] = plan(post("low", url="https://elsewhere.example/low/"), version="01").changes
-    assert change.kind is Kind.UPDATED
+    assert change.kind is LogKind.UPDATED
 
 
 def test_a_store_that_never_wrote_bytes_down_sees_no_edit_in_an_upgrade() -> None:
@@ -49,7 +51,7 @@ def test_a_store_that_never_wrote_bytes_down_sees_no_edit_in_an_upgrade() -> Non
 
 
 def test_a_correction_that_only_this_version_sees_is_none() -> None:
-    assert plan(post("low", mail=Mail.CORRECTION)).changes == ()
+    assert plan(post("low", mail=PostMailOptions.CORRECTION)).changes == ()
 
 
 def test_a_live_post_stays_out_unless_its_file_says_otherwise() -> None:
@@ -57,12 +59,12 @@ def test_a_live_post_stays_out_unless_its_file_says_otherwise() -> None:
     for version in ("01", "02"):
         assert plan(later, version=version).changes == ()
     [change] = plan(later, file=OTHERS).changes
-    assert change.kind is Kind.WITHDRAWN
+    assert change.kind is LogKind.WITHDRAWN
 
 
 def test_a_post_that_this_version_hides_is_withdrawn() -> None:
     [change] = plan(post("low", hidden="password: set")).changes
-    assert change.kind is Kind.WITHDRAWN
+    assert change.kind is LogKind.WITHDRAWN
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_what_an_upgrade_finds_is_old(passed_over: tuple[str, ...], minutes: int
     fresh = post("new", path="new.md", instant=NOW - timedelta(minutes=minutes))
     readings = Readings(hashes={"new.md": BYTES}, version="02", before="01", passed_over=passed_over)
     [change] = make_plan(HEAD, [], [fresh], [], NOW, RULES, readings=readings).changes
-    assert (change.kind, change.backfill) == (Kind.PUBLISHED, backfill)
+    assert (change.kind, change.backfill) == (LogKind.PUBLISHED, backfill)
     same = replace(readings, version="01")
     [change] = make_plan(HEAD, [], [fresh], [], NOW, RULES, readings=same).changes
     assert not change.backfill
@@ -82,7 +84,7 @@ def test_what_an_upgrade_finds_is_old(passed_over: tuple[str, ...], minutes: int
 
 def test_a_site_whose_log_was_empty_mails_no_old_post_after_an_upgrade() -> None:
     """The version before could read none of its posts; the baseline was made all the same."""
-    empty = Head(seq=0, at=None, baseline_at=NOW - timedelta(hours=1))
+    empty = LogHead(seq=0, at=None, baseline_at=NOW - timedelta(hours=1))
     readings = Readings(hashes={"new.md": BYTES}, version="02")
     for minutes, backfill in ((90, True), (30, False)):
         fresh = post("new", path="new.md", instant=NOW - timedelta(minutes=minutes))
@@ -103,7 +105,7 @@ READ_DIFFERENTLY = st.fixed_dictionaries(
         "expires": DAYS,
         "hidden": st.just("password: set"),
         "page_only": st.just("rss: false"),
-        "mail": st.sampled_from(Mail),
+        "mail": st.sampled_from(PostMailOptions),
         "permalink": st.sampled_from(("/there/", "/low/")),
         "url": st.just("https://elsewhere.example/"),
         "tags": st.just(("tide",)),
@@ -125,7 +127,7 @@ def test_an_upgrade_is_no_news_whatever_it_reads_differently(differences: list[d
     read = as_published(files, log, readings, NOW)
     made = make_plan(HEAD, log, [*read.values()], [], NOW, RULES, readings=readings)
     assert made.stops == ()
-    assert {change.kind for change in made.changes} <= {Kind.WITHDRAWN}
+    assert {change.kind for change in made.changes} <= {LogKind.WITHDRAWN}
     gone = {change.post.path for change in made.changes}
     kept = [it for it in read.values() if it.path not in gone]
     for it in kept:

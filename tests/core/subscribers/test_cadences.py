@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.subscribers.cadences import CADENCES
-from publisher.core.subscribers.preferences import WEEKDAYS, Rhythm
+from publisher.core.subscribers.preferences import WEEKDAYS, Schedule
 
 DAILY = CADENCES["daily"]
 MOMENT = timedelta(microseconds=1)
@@ -24,15 +24,15 @@ ZONES = (
 )
 
 
-def daily(zone: str, at: time) -> Rhythm:
-    return Rhythm(cadence="daily", timezone=zone, at=at)
+def daily(zone: str, at: time) -> Schedule:
+    return Schedule(cadence="daily", timezone=zone, at=at)
 
 
 def local(text: str, zone: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
-def occurrences(spec: Rhythm, start: datetime, end: datetime) -> list[datetime]:
+def occurrences(spec: Schedule, start: datetime, end: datetime) -> list[datetime]:
     """All of (start, end]; bounded, so that a clock that stands still fails and does not hang."""
     found = [DAILY.after(start, spec)]
     while found[-1] <= end and len(found) < 10_000:
@@ -145,7 +145,7 @@ def test_every_cadence_is_looked_at() -> None:
 def test_latest_is_at_or_before_after_is_beyond_and_nothing_lies_between(
     kind: tuple[str, str], zone: str, at: time, instant: datetime
 ) -> None:
-    cadence, rhythm = CADENCES[kind[0]], Rhythm(cadence=kind[0], on=kind[1], timezone=zone, at=at)
+    cadence, rhythm = CADENCES[kind[0]], Schedule(cadence=kind[0], on=kind[1], timezone=zone, at=at)
     latest, after = cadence.latest(instant, rhythm), cadence.after(instant, rhythm)
     assert latest <= instant < after
     if cadence.at_once:
@@ -162,7 +162,7 @@ def test_latest_is_at_or_before_after_is_beyond_and_nothing_lies_between(
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_weekly_digest_comes_once_a_local_week_on_its_day(zone: str, on: str) -> None:
     """On the day that Samoa never had, it comes at the same hour of the next."""
-    rhythm = Rhythm(cadence="weekly", on=on, timezone=zone, at=time(2, 30))
+    rhythm = Schedule(cadence="weekly", on=on, timezone=zone, at=time(2, 30))
     due = local("2011-01-01 00:00", zone)
     for _ in range(110):
         after = CADENCES["weekly"].after(due, rhythm)
@@ -176,7 +176,7 @@ def test_a_weekly_digest_comes_once_a_local_week_on_its_day(zone: str, on: str) 
 @pytest.mark.parametrize("on", ["", "1", "15", "28"])
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_monthly_digest_comes_once_a_local_month_on_its_day(zone: str, on: str) -> None:
-    rhythm = Rhythm(cadence="monthly", on=on, timezone=zone, at=time(0, 30))
+    rhythm = Schedule(cadence="monthly", on=on, timezone=zone, at=time(0, 30))
     due = local("2011-01-01 00:00", zone)
     found = []
     for _ in range(26):

@@ -15,7 +15,7 @@ from publisher.core.subscribers.confirmation_limits import (
     counted,
     may_ask,
 )
-from publisher.core.tokens import Claim, KeyRing, Purpose, halves, mailbox_key, seal, unseal, whole_key
+from publisher.core.tokens import Claim, KeyRing, Purpose, halves, mailbox_key, sign, verify, whole_key
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 RING = KeyRing(current=1, keys={1: b"k" * 32})
@@ -63,7 +63,7 @@ def test_the_key_of_a_mailbox_fits_into_a_token() -> None:
     assert len(key) == 24
     subscription, generation = halves(key)
     claim = Claim(purpose=Purpose.NEVER_ASK, subscription=subscription, generation=generation)
-    assert whole_key(unseal(seal(claim, RING), Purpose.NEVER_ASK, RING, NOW)) == key
+    assert whole_key(verify(sign(claim, RING), Purpose.NEVER_ASK, RING, NOW)) == key
 
 
 def test_large_providers_are_not_counted_as_a_domain() -> None:

@@ -19,7 +19,7 @@ from publisher.core.subscribers.departures import (
     ended_by,
     is_done,
 )
-from publisher.core.subscribers.subscription import State
+from publisher.core.subscribers.subscription import SubscriptionState
 
 AT = datetime(2024, 10, 25, 9, tzinfo=UTC)
 KEY, OTHER = "aa" * 32, "bb" * 32
@@ -30,7 +30,7 @@ lives = st.lists(
         Life,
         subscription=st.integers(1, 9),
         list=st.sampled_from(LISTS),
-        state=st.sampled_from(State),
+        state=st.sampled_from(SubscriptionState),
         generation=st.integers(1, 4),
     ),
     max_size=2,
@@ -52,7 +52,9 @@ def departure(**more: Any) -> Departure:
     return Departure(**(values | {"subscription": 5, "generation": 2} | more))
 
 
-def life(subscription: int, generation: int, state: State = State.ACTIVE, on: str = "daily") -> Life:
+def life(
+    subscription: int, generation: int, state: SubscriptionState = SubscriptionState.ACTIVE, on: str = "daily"
+) -> Life:
     return Life(subscription=subscription, list=on, state=state, generation=generation)
 
 
@@ -73,7 +75,7 @@ def test_a_departure_that_was_done_is_done_and_ends_nobody_who_came_later(
         Life(
             subscription=one.subscription,
             list=one.list,
-            state=State.UNSUBSCRIBED if one in ended else one.state,
+            state=SubscriptionState.UNSUBSCRIBED if one in ended else one.state,
             generation=one.generation,
         )
         for one in before
@@ -87,7 +89,7 @@ def test_a_departure_that_was_done_is_done_and_ends_nobody_who_came_later(
     [
         (departure(), [life(5, 2)], True),
         (departure(), [life(5, 1)], True),
-        (departure(), [life(5, 2, State.PENDING)], True),
+        (departure(), [life(5, 2, SubscriptionState.PENDING)], True),
         (departure(), [life(5, 3)], False),
         (departure(), [life(4, 7)], True),
         (departure(), [life(6, 1)], False),

@@ -10,14 +10,14 @@ from publisher.core.subscribers.import_rows import (
     OURS,
     DepartureEffect,
     ExistingSubscription,
-    Outcome,
-    Row,
+    ImportOutcome,
+    ImportRow,
     RowParser,
     departure_effect,
 )
 from publisher.core.subscribers.import_states import RowStatus, SourceStatus
-from publisher.core.subscribers.preferences import Choices, Taste
-from publisher.core.subscribers.subscription import State
+from publisher.core.subscribers.preferences import ContentPreference, Preferences
+from publisher.core.subscribers.subscription import SubscriptionState
 
 JOINED = datetime(2026, 5, 1, 12, tzinfo=UTC)
 CLICKED = JOINED + timedelta(hours=1)
@@ -27,7 +27,7 @@ BOUNCED = RowStatus(status=SourceStatus.BOUNCED, reason="bounced")
 
 
 def held(
-    form: str, confirmed_at: datetime | None, state: State = State.ACTIVE, **more: Any
+    form: str, confirmed_at: datetime | None, state: SubscriptionState = SubscriptionState.ACTIVE, **more: Any
 ) -> ExistingSubscription:
     values: dict[str, Any] = {"subscription": 7, "list": "daily", "generation": 1, "consent_at": JOINED}
     return ExistingSubscription(form=form, confirmed_at=confirmed_at, state=state, **(values | more))
@@ -37,8 +37,8 @@ def said(status: SourceStatus, at: datetime | None) -> RowStatus:
     return RowStatus(status=status, reason="r", at=at)
 
 
-ENDED = DepartureEffect(Outcome.ENDED, ends=True, kind="left")
-KEPT = DepartureEffect(Outcome.KEPT)
+ENDED = DepartureEffect(ImportOutcome.ENDED, ends=True, kind="left")
+KEPT = DepartureEffect(ImportOutcome.KEPT)
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,21 @@ KEPT = DepartureEffect(Outcome.KEPT)
         (held("cli", JOINED), BEFORE, KEPT),
         (held("cli", JOINED), AFTER, ENDED),
         (held("cli", CLICKED), None, KEPT),
-        (held("import", None, State.PENDING), None, ENDED),
-        (held("cli", None, State.PENDING), None, ENDED),
-        (held("form", None, State.PENDING), None, DepartureEffect(Outcome.RECORDED, kind="left")),
-        (held("form", CLICKED, State.UNSUBSCRIBED), None, DepartureEffect(Outcome.KNOWN)),
-        (held("import", JOINED, State.UNSUBSCRIBED), None, DepartureEffect(Outcome.RECORDED, kind="left")),
-        (None, None, DepartureEffect(Outcome.RECORDED, kind="left", record=True)),
-        (None, BEFORE, DepartureEffect(Outcome.RECORDED, kind="left", record=True)),
+        (held("import", None, SubscriptionState.PENDING), None, ENDED),
+        (held("cli", None, SubscriptionState.PENDING), None, ENDED),
+        (
+            held("form", None, SubscriptionState.PENDING),
+            None,
+            DepartureEffect(ImportOutcome.RECORDED, kind="left"),
+        ),
+        (held("form", CLICKED, SubscriptionState.UNSUBSCRIBED), None, DepartureEffect(ImportOutcome.KNOWN)),
+        (
+            held("import", JOINED, SubscriptionState.UNSUBSCRIBED),
+            None,
+            DepartureEffect(ImportOutcome.RECORDED, kind="left"),
+        ),
+        (None, None, DepartureEffect(ImportOutcome.RECORDED, kind="left", record=True)),
+        (None, BEFORE, DepartureEffect(ImportOutcome.RECORDED, kind="left", record=True)),
     ],
 )
 def test_a_departure_ends_what_the_reader_did_not_confirm_since(
@@ -73,13 +81,13 @@ def test_a_departure_ends_what_the_reader_did_not_confirm_since(
 
 
 def test_who_is_known_to_have_left_is_listed_and_who_was_erased_is_not() -> None:
-    assert departure_effect(LEFT, "daily", [], {"left"}) == DepartureEffect(Outcome.KNOWN, record=True)
-    assert departure_effect(LEFT, "daily", [], {"erased"}) == DepartureEffect(Outcome.KNOWN)
+    assert departure_effect(LEFT, "daily", [], {"left"}) == DepartureEffect(ImportOutcome.KNOWN, record=True)
+    assert departure_effect(LEFT, "daily", [], {"erased"}) == DepartureEffect(ImportOutcome.KNOWN)
     assert departure_effect(BOUNCED, "daily", [], {"erased"}) == DepartureEffect(
-        Outcome.RECORDED, kind="bounce"
+        ImportOutcome.RECORDED, kind="bounce"
     )
     assert departure_effect(LEFT, "daily", [], {"bounce"}) == DepartureEffect(
-        Outcome.RECORDED, kind="left", record=True
+        ImportOutcome.RECORDED, kind="left", record=True
     )
 
 
@@ -93,7 +101,7 @@ def test_who_is_known_to_have_left_is_listed_and_who_was_erased_is_not() -> None
 )
 def test_what_holds_on_every_list_spares_who_confirmed_on_another(status: SourceStatus, kind: str) -> None:
     row_status = said(status, None)
-    ends = DepartureEffect(Outcome.ENDED, ends=True, kind=kind)
+    ends = DepartureEffect(ImportOutcome.ENDED, ends=True, kind=kind)
     assert departure_effect(row_status, "daily", [held("import", JOINED)], ()) == ends
     assert departure_effect(row_status, "daily", [held("import", JOINED, list="other")], ()).kind == kind
     elsewhere = held("form", CLICKED, list="other")
@@ -101,7 +109,7 @@ def test_what_holds_on_every_list_spares_who_confirmed_on_another(status: Source
     assert departure_effect(LEFT, "daily", [elsewhere], ()).kind == "left"
 
 
-def rows(head: str, *lines: str, **more: Any) -> list[Row | None]:
+def rows(head: str, *lines: str, **more: Any) -> list[ImportRow | None]:
     look = FileScan("readers.csv", head.split(","), more.pop("wishes", ScanOptions()))
     cells = [line.split(",") for line in lines]
     for line in cells:
@@ -112,7 +120,7 @@ def rows(head: str, *lines: str, **more: Any) -> list[Row | None]:
 
 def test_a_row_whose_cells_moved_is_not_guessed_at() -> None:
     good, bad = rows("email,name,status", "ann@example.org,Ann,active,,", "bo@example.org,Doe, Bo,active")
-    assert good == Row(2, "ann@example.org")
+    assert good == ImportRow(2, "ann@example.org")
     assert bad is not None
     assert bad.wrong == "has 4 cells, but the header has 3"
 
@@ -122,7 +130,7 @@ def test_tags_become_the_topics_that_are_offered() -> None:
     reader = RowParser(look, "daily", (), topics="Tags", offered={"boats": "Boats", "art": "art"})
     row = reader(2, ["ann@example.org", '"BOATS","Lorem Editors", "art"'])
     assert row is not None
-    assert row.choices == Choices(taste=Taste(topics=("art", "Boats")))
+    assert row.choices == Preferences(taste=ContentPreference(topics=("art", "Boats")))
     assert reader.unoffered == {"Lorem Editors": 1}
     assert reader.ignored == ()
 

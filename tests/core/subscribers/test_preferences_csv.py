@@ -8,10 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.subscribers.cadences import CADENCES
-from publisher.core.subscribers.preferences import WEEKDAYS, Choices, Pace, Taste, as_topics
+from publisher.core.subscribers.preferences import (
+    WEEKDAYS,
+    ContentPreference,
+    Preferences,
+    SchedulePreference,
+    as_topics,
+)
 from publisher.core.subscribers.preferences_csv import (
     CHOICES,
-    NoChoice,
+    InvalidPreference,
     from_cells,
     guarded,
     to_cells,
@@ -22,19 +28,21 @@ TOPICS = st.lists(
     st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=12), max_size=4
 )
 PACES = st.builds(
-    Pace,
+    SchedulePreference,
     cadence=st.sampled_from(["", *CADENCES]),
     on=st.sampled_from(["", *WEEKDAYS, "1", "28"]),
     at=st.none() | st.builds(time, hour=st.integers(0, 23), minute=st.integers(0, 59)),
     timezone=st.sampled_from(["", "UTC", "Asia/Kathmandu", "America/Argentina/Buenos_Aires"]),
 )
 TASTES = st.builds(
-    Taste, topics=st.builds(as_topics, TOPICS), language=st.sampled_from(["", "de", "pt-BR", "zh-Hant-TW"])
+    ContentPreference,
+    topics=st.builds(as_topics, TOPICS),
+    language=st.sampled_from(["", "de", "pt-BR", "zh-Hant-TW"]),
 )
 
 
-@given(st.builds(Choices, pace=PACES, taste=TASTES, paused=st.booleans()))
-def test_what_a_reader_chose_comes_back(choices: Choices) -> None:
+@given(st.builds(Preferences, pace=PACES, taste=TASTES, paused=st.booleans()))
+def test_what_a_reader_chose_comes_back(choices: Preferences) -> None:
     cells = to_cells(choices)
     assert tuple(cells) == CHOICES
     assert from_cells(cells, CADENCES) == choices
@@ -42,8 +50,10 @@ def test_what_a_reader_chose_comes_back(choices: Choices) -> None:
 
 def test_topics_are_read_as_people_write_them_too() -> None:
     cells = {"topics": 'Boats; "a; b" ;fish', "paused": "Yes"}
-    assert from_cells(cells, CADENCES) == Choices(taste=Taste(topics=("a; b", "Boats", "fish")), paused=True)
-    assert from_cells({}, CADENCES) == Choices()
+    assert from_cells(cells, CADENCES) == Preferences(
+        taste=ContentPreference(topics=("a; b", "Boats", "fish")), paused=True
+    )
+    assert from_cells({}, CADENCES) == Preferences()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +70,7 @@ def test_topics_are_read_as_people_write_them_too() -> None:
 )
 def test_what_nobody_can_choose_is_named(cell: str, value: str, said: str) -> None:
     given: dict[str, Any] = {cell: value}
-    with pytest.raises(NoChoice) as error:
+    with pytest.raises(InvalidPreference) as error:
         from_cells(given, CADENCES)
     assert str(error.value) == said
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from publisher.core.errors import TemplateError
-from publisher.preview_server import Shown, in_scheme, make_server
+from publisher.preview_server import PreviewFiles, in_scheme, make_server
 
 MAIL = '<meta name="color-scheme" content="light dark"><style>@media (prefers-color-scheme: dark) { p { } }'
 
@@ -90,12 +90,12 @@ def desk(tmp_path: Path) -> Iterator[Any]:
     watched = tmp_path / "templates"
     watched.mkdir()
 
-    def draw() -> Shown:
+    def draw() -> PreviewFiles:
         text = (watched / "a.txt").read_text() if (watched / "a.txt").exists() else "first"
         if text == "broken":
             raise TemplateError("templates/a.txt:1", "no filter named 'x'")
         files = {"body.html": (MAIL + text + PICTURE).encode(), "subject.txt": b"S\n"}
-        return Shown(title="<Mail>", files=files, public=("https://a.example/", watched))
+        return PreviewFiles(title="<Mail>", files=files, public=("https://a.example/", watched))
 
     server = make_server(draw, [watched], 0)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from paths import ROOT
 from playwright.sync_api import Browser, Page
 
-from publisher.core.tokens import Claim, Purpose, seal
+from publisher.core.tokens import Claim, Purpose, sign
 from publisher.stores.files.keyring import load_keyring
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -104,7 +104,7 @@ def test_columns_and_terms_stand_as_their_author_wrote_them(browser: Browser, se
 def test_a_reader_is_forgotten_by_a_link_that_was_mailed(browser: Browser, served: Any) -> None:
     """From their preferences, in the dark, on a small screen; each page by the rules of axe."""
     ring = load_keyring(served.site.folder / ".publisher" / "secret", create=False, random=os.urandom)
-    token = seal(Claim(purpose=Purpose.PREFERENCES, subscription=1, generation=1), ring)
+    token = sign(Claim(purpose=Purpose.PREFERENCES, subscription=1, generation=1), ring)
     context = browser.new_context(viewport={"width": 320, "height": 800})
     page = context.new_page()
     page.emulate_media(color_scheme="dark")

@@ -18,9 +18,13 @@ The tide comes in, see [the table](https://harbour.example/table).
 
 OF_MAKING = ("lxml", "comrak", "nh3", "jinja2", "premailer", "cssutils", "feedgen", "babel", "cryptography")
 OF_IMPORTS = (
-    "publisher.stores.sql.subscribers.import_rows", "publisher.core.subscribers.import_rows", "publisher.core.subscribers.import_columns",
-    "publisher.core.subscribers.import_providers", "publisher.core.subscribers.import_states", "publisher.core.subscribers.preferences_csv",
-)  # fmt: skip
+    "publisher.stores.sql.subscribers.import_rows",
+    "publisher.core.subscribers.import_rows",
+    "publisher.core.subscribers.import_columns",
+    "publisher.core.subscribers.import_providers",
+    "publisher.core.subscribers.import_states",
+    "publisher.core.subscribers.preferences_csv",
+)
 OF_SENDING = ("uvloop", "publisher.services.delivery.worker", "publisher.transports.smtp")
 OF_OTHERS = (
     "alembic",
@@ -32,10 +36,16 @@ OF_OTHERS = (
     "publisher.web",
 )
 GENERATORS = (
-    "publisher.sources.generators.astro", "publisher.sources.generators.docusaurus", "publisher.sources.generators.eleventy",
-    "publisher.sources.generators.hexo", "publisher.sources.generators.hugo", "publisher.sources.liquid.data_files",
-    "publisher.sources.generators.pelican", "publisher.sources.generators.js_literals", "publisher.sources.ignored.settings",
-)  # fmt: skip
+    "publisher.sources.generators.astro",
+    "publisher.sources.generators.docusaurus",
+    "publisher.sources.generators.eleventy",
+    "publisher.sources.generators.hexo",
+    "publisher.sources.generators.hugo",
+    "publisher.sources.liquid.data_files",
+    "publisher.sources.generators.pelican",
+    "publisher.sources.generators.js_literals",
+    "publisher.sources.ignored.settings",
+)
 READING = (
     "publisher.sources.parse_post",
     "publisher.sources.liquid.conditions",

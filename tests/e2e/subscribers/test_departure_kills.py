@@ -16,10 +16,10 @@ from mailsite import MailSite, readers
 from publisher.app import App
 from publisher.app import backup as keeping
 from publisher.core.addresses import parse
-from publisher.core.mail.message import Place
+from publisher.core.mail.message import Placeholder
 from publisher.core.subscribers.confirmation_limits import SignUpOutcome
 from publisher.core.subscribers.subscription import Subscription
-from publisher.core.tokens import Claim, Purpose, halves, mailbox_key, seal
+from publisher.core.tokens import Claim, Purpose, halves, mailbox_key, sign
 from publisher.services.subscribers import account, signup, subscribe
 
 FIVE = readers(5)
@@ -84,16 +84,16 @@ def words(site: MailSite, way: Way) -> tuple[str, ...]:
     claim = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=ann.id, generation=ann.generation)
     if way.act in ("reader erases", "confirms"):
         asking = account.permit(app.parts, ann, site.now)
-        link = Place.ERASE if way.act == "reader erases" else Place.ADDRESS
+        link = Placeholder.ERASE if way.act == "reader erases" else Placeholder.ADDRESS
         account.ask(app.parts, asking, link, site.now)
         purpose = Purpose.ERASE if way.act == "reader erases" else Purpose.ADDRESS
         mailing = app.store.next_mailing() - 1
         claim = Claim(purpose=purpose, subscription=ann.id, generation=mailing, expires=site.now + DAY)
     if way.act == "confirms":
-        account.move(app.parts, seal(claim, app.ring), NEW, site.now)
+        account.move(app.parts, sign(claim, app.ring), NEW, site.now)
         pending = found(app, NEW)
         claim = Claim(purpose=Purpose.CONFIRM, subscription=pending.id, generation=1, expires=site.now + DAY)
-    token = seal(claim, app.ring)
+    token = sign(claim, app.ring)
     app.close()
     return (token,) if way.act in ("one click", "reader erases", "confirms") else way.gone
 
@@ -179,7 +179,7 @@ def test_who_comes_back_stays_whatever_is_replayed(site: MailSite, runner: Runne
             generation=ann.generation,
             expires=site.now + DAY,
         )
-        subscribe.confirm(app.parts, seal(claim, app.ring), site.now)
+        subscribe.confirm(app.parts, sign(claim, app.ring), site.now)
     app.close()
     old = backup(site)
     first, _ = mailed_the_next_days(site)
@@ -202,7 +202,7 @@ def test_who_wants_no_confirmation_mail_is_never_asked_after_a_kill(
     assert signup.sign_up(app.parts, lists, "stranger+1@example.net", "", site.now) is SignUpOutcome.ASK
     subscription, generation = halves(mailbox_key(parse("stranger@example.net"), app.ring))
     claim = Claim(purpose=Purpose.NEVER_ASK, subscription=subscription, generation=generation)
-    token = seal(claim, app.ring)
+    token = sign(claim, app.ring)
     app.close()
     answer = runner.act(site.folder, site.now, "never asks", f"never-ask:{step}", token)
     assert answer == {"code": -signal.SIGKILL}
@@ -230,19 +230,19 @@ def test_who_moved_to_another_address_and_back_is_mailed_there(site: MailSite, r
     site.now += timedelta(days=2)
     app = site.app()
     there = found(app, NEW)
-    account.ask(app.parts, account.permit(app.parts, there, site.now), Place.ADDRESS, site.now)
+    account.ask(app.parts, account.permit(app.parts, there, site.now), Placeholder.ADDRESS, site.now)
     link = Claim(
         purpose=Purpose.ADDRESS,
         subscription=there.id,
         generation=app.store.next_mailing() - 1,
         expires=site.now + DAY,
     )
-    account.move(app.parts, seal(link, app.ring), ANN, site.now)
+    account.move(app.parts, sign(link, app.ring), ANN, site.now)
     back = found(app, ANN)
     claim = Claim(
         purpose=Purpose.CONFIRM, subscription=back.id, generation=back.generation, expires=site.now + DAY
     )
-    token = seal(claim, app.ring)
+    token = sign(claim, app.ring)
     app.close()
     assert runner.act(site.folder, site.now, "confirms", "", token) == {"code": 0}
     old = backup(site)
@@ -263,7 +263,7 @@ def test_links_of_readers_whom_a_restored_store_does_not_know_open_nobody_else_s
     [spec] = app.parts.lists
     subscribe.add(app.parts, spec, "lost@example.net", site.now, confirmed=True)
     lost = found(app, "lost@example.net")
-    token = seal(Claim(purpose=Purpose.UNSUBSCRIBE, subscription=lost.id, generation=1), app.ring)
+    token = sign(Claim(purpose=Purpose.UNSUBSCRIBE, subscription=lost.id, generation=1), app.ring)
     app.close()
     restore(site, old)
     app = site.app()

@@ -9,8 +9,8 @@ from mailsite import MailSite, readers
 from smtp_server import Rule, Say, SmtpServer, on
 
 from publisher.core.delivery.bounces import Severity
-from publisher.core.delivery.holds import Order
-from publisher.core.delivery.mailing import Hold, MailingState
+from publisher.core.delivery.holds import MailingCommand
+from publisher.core.delivery.mailing import MailingHold, MailingState
 from publisher.services.operations import mailings
 from publisher.services.subscribers import admin, signup
 from publisher.services.subscribers.admin import key_of
@@ -136,7 +136,7 @@ def test_when_very_many_are_refused_it_is_the_relay_and_nobody_is_suppressed(
         server.rules = (on("RCPT", Say(GONE)),)
         next_digest(site)
         held = site.mailing(2)
-        assert (held.state, held.hold) == (MailingState.PAUSED, Hold.REFUSALS)
+        assert (held.state, held.hold) == (MailingState.PAUSED, MailingHold.REFUSALS)
         assert held.counts.get("rejected", 0) <= 24
         assert "mailboxes refused it" in held.hold_why
         assert [kinds(site, reader) for reader in site.addresses] == [[]] * number
@@ -153,7 +153,7 @@ def test_an_operator_may_say_that_the_mailboxes_really_are_gone(tmp_path: Path) 
         site = MailSite(tmp_path / "site", readers(8), port=server.port)
         for id in (1, 2):
             next_digest(site) if id == 2 else site.deliver()
-            assert site.mailing(id).hold is Hold.REFUSALS
+            assert site.mailing(id).hold is MailingHold.REFUSALS
             _order(site, id, count_refusals=True)
     assert [kinds(site, reader) for reader in site.addresses] == [["bounce"]] * 8
     assert site.mailing(2).state is MailingState.DONE
@@ -167,7 +167,7 @@ def test_refusals_of_a_mailing_that_waits_are_decided_when_it_has_been_tried(tmp
         assert site.mailing().state is MailingState.READY
         assert [one["counts"] for one in about(site)["refusals"]] == [True], "what is deferred was tried"
         app = site.app()
-        mailings.order(app.parts, 1, Order.CANCEL, site.now)
+        mailings.order(app.parts, 1, MailingCommand.CANCEL, site.now)
         app.close()
         next_digest(site)
     assert kinds(site) == ["bounce"]
@@ -215,5 +215,5 @@ def test_refusals_are_forgotten_in_their_time(tmp_path: Path) -> None:
 
 def _order(site: MailSite, id: int, *, count_refusals: bool = False) -> None:
     app = site.app()
-    mailings.order(app.parts, id, Order.RESUME, site.now, count_refusals=count_refusals)
+    mailings.order(app.parts, id, MailingCommand.RESUME, site.now, count_refusals=count_refusals)
     app.close()

@@ -9,8 +9,8 @@ from killing import Runner
 from mailsite import MailSite, readers
 from smtp_server import Act, Moment, Say, SmtpServer, on
 
-from publisher.core.delivery.holds import Order
-from publisher.core.delivery.mailing import Cause, Hold, MailingState, Result
+from publisher.core.delivery.holds import MailingCommand
+from publisher.core.delivery.mailing import DeliveryResult, MailingHold, MailingState, TransitionCause
 
 CANARY = 'canary = {share = "10%", limit = "20%", over = 100}'
 
@@ -21,14 +21,14 @@ def runner() -> Iterator[Runner]:
         yield runner
 
 
-def _answered(site: MailSite, cause: Cause) -> int:
+def _answered(site: MailSite, cause: TransitionCause) -> int:
     """All of the sample, by a run that is gone before it could say what comes of it; how many they were."""
     app, number = site.app(), 0
     while batch := app.store.claim("dead", site.now, site.now + timedelta(minutes=1)):
         assert batch.canary
         rows = [(row.mailing, row.n) for row in app.store.claimed(batch)]
         app.store.intend("dead", rows, site.now)
-        app.store.settle("dead", [Result(mailing=m, n=n, cause=cause) for m, n in rows], site.now)
+        app.store.settle("dead", [DeliveryResult(mailing=m, n=n, cause=cause) for m, n in rows], site.now)
         number += len(rows)
     app.close()
     return number
@@ -36,15 +36,15 @@ def _answered(site: MailSite, cause: Cause) -> int:
 
 def test_the_rest_follows_a_sample_whose_run_died_with_its_last_answer(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(300), mail=CANARY, batch=20)
-    number = _answered(site, Cause.ACCEPT)
+    number = _answered(site, TransitionCause.ACCEPT)
     assert site.deliver().accepted == 300 - number
 
 
 def test_the_rest_is_held_by_a_sample_whose_run_died_with_its_last_answer(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(300), mail=CANARY, batch=20)
-    number = _answered(site, Cause.REJECT)
+    number = _answered(site, TransitionCause.REJECT)
     assert site.deliver().total == 0
-    assert site.mailing().hold is Hold.CANARY
+    assert site.mailing().hold is MailingHold.CANARY
     assert site.counts() == {"rejected": number, "queued": 300 - number}
 
 
@@ -71,7 +71,7 @@ def test_a_sample_refused_while_its_mailing_was_paused_holds_the_rest_after_all(
     def pause(moment: Moment) -> Act | None:
         if moment.step == "RCPT" and moment.nth == size:  # the last of the sample
             app = site.app()
-            app.store.order(1, Order.PAUSE, site.now)
+            app.store.order(1, MailingCommand.PAUSE, site.now)
             app.close()
         return Say("550 5.1.1 nobody here") if moment.step == "RCPT" else None
 
@@ -81,11 +81,11 @@ def test_a_sample_refused_while_its_mailing_was_paused_holds_the_rest_after_all(
         size = app.store.sample(1).untried
         app.close()
         assert site.deliver().rejected == size
-        assert site.mailing().hold is Hold.OPERATOR
+        assert site.mailing().hold is MailingHold.OPERATOR
         server.rules = ()
-        site.app().store.order(1, Order.RESUME, site.now)
+        site.app().store.order(1, MailingCommand.RESUME, site.now)
         assert site.deliver().total == 0
-    assert (site.mailing().state, site.mailing().hold) == (MailingState.PAUSED, Hold.CANARY)
+    assert (site.mailing().state, site.mailing().hold) == (MailingState.PAUSED, MailingHold.CANARY)
 
 
 def test_the_rest_follows_a_sample_of_whom_all_have_left(tmp_path: Path) -> None:

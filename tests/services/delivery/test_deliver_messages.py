@@ -10,8 +10,8 @@ from mailsite import START, MailSite, readers
 from smtp_server import Act, Drop, Moment, Say, SmtpServer, on, unused_port
 
 from publisher.cli import publisher
-from publisher.core.delivery.holds import Order
-from publisher.core.delivery.mailing import Hold
+from publisher.core.delivery.holds import MailingCommand
+from publisher.core.delivery.mailing import MailingHold
 
 ASKED = "what the server said to whom it did not take: `publisher mailings show ID`\n"
 AT = START.isoformat()
@@ -157,7 +157,7 @@ def test_of_many_mailings_that_are_held_three_are_named(tmp_path: Path) -> None:
         site.post(f"{n}.md")
         app.publish(send=["daily"])
     for id in range(1, 6):
-        app.store.order(id, Order.PAUSE, site.now)
+        app.store.order(id, MailingCommand.PAUSE, site.now)
     app.close()
     lines = run(site, "deliver").stderr.splitlines()
     assert [line[:16] for line in lines[1:4]] == [f"held: mailing {id}:" for id in (5, 4, 3)]
@@ -169,7 +169,7 @@ def test_a_sample_that_is_refused_is_told_at_once(tmp_path: Path) -> None:
         canary = 'canary = {share = "10%", limit = "20%", over = 100}'
         site = MailSite(tmp_path / "site", readers(300), port=server.port, mail=canary)
         said = run(site, "deliver").stderr
-        assert site.mailing().hold is Hold.CANARY
+        assert site.mailing().hold is MailingHold.CANARY
         assert "were refused: look at the replies; `publisher mailings resume 1` sends the rest" in said
 
 

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from publisher.core.delivery.mailing import Cause, Result
+from publisher.core.delivery.mailing import DeliveryResult, TransitionCause
 from publisher.services.delivery.group_commit import GroupCommit
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 
 pytestmark = pytest.mark.parametrize("how", ["quick", "slow", "busy", "at times busy"])
 
@@ -30,13 +30,15 @@ class Book:
         self.durable: set[int] = set()
         self.threads: set[int] = set()
 
-    def record(self, run: str, results: list[Result], intents: list[tuple[int, int]], now: datetime) -> Rows:
+    def record(
+        self, run: str, results: list[DeliveryResult], intents: list[tuple[int, int]], now: datetime
+    ) -> Rows:
         passed = self._record(run, results, intents, now)
         self.flush()
         return passed
 
     def record_at_once(
-        self, run: str, results: list[Result], intents: list[tuple[int, int]], now: datetime
+        self, run: str, results: list[DeliveryResult], intents: list[tuple[int, int]], now: datetime
     ) -> Rows | None:
         if self.how == "busy" or (self.how == "at times busy" and len(self.transactions) % 2):
             return None
@@ -50,7 +52,9 @@ class Book:
             time.sleep(0.02)
         self.durable = {n for both in self.transactions for ns in both for n in ns}
 
-    def _record(self, run: str, results: list[Result], intents: list[tuple[int, int]], now: datetime) -> Rows:
+    def _record(
+        self, run: str, results: list[DeliveryResult], intents: list[tuple[int, int]], now: datetime
+    ) -> Rows:
         if self.error is not None and self.how != "quick":
             raise self.error
         assert (run, now) == ("run", NOW)
@@ -72,7 +76,7 @@ class Site:
 
 def with_commit(book: Book, work: Any) -> Any:
     async def main() -> Any:
-        commit = GroupCommit(cast("Parts", Site(book)))
+        commit = GroupCommit(cast("Deps", Site(book)))
         try:
             return await cast("Coroutine[Any, Any, Any]", work(commit))
         finally:
@@ -81,8 +85,8 @@ def with_commit(book: Book, work: Any) -> Any:
     return asyncio.run(main())
 
 
-def result(n: int) -> Result:
-    return Result(mailing=1, n=n, cause=Cause.ACCEPT)
+def result(n: int) -> DeliveryResult:
+    return DeliveryResult(mailing=1, n=n, cause=TransitionCause.ACCEPT)
 
 
 def test_what_is_ready_together_is_one_transaction(how: str) -> None:

@@ -12,7 +12,7 @@ from mailsite import MailSite, readers
 from smtp_server import Hold, SmtpServer, on
 
 from publisher.services.delivery import deliver, worker
-from publisher.services.delivery.outcomes import Tally
+from publisher.services.delivery.outcomes import DeliveryStats
 from publisher.transports.smtp import session
 
 SHORT = timedelta(seconds=0.6)
@@ -47,7 +47,7 @@ def test_a_run_that_waits_for_longer_than_its_lease_keeps_it_and_nothing_is_sent
     slow = Hold()
     with SmtpServer(on("dot", slow, nth=2)) as server:
         site = MailSite(tmp_path / "site", readers(6), port=server.port, relay="connections = 1")
-        tallies: list[Tally] = []
+        tallies: list[DeliveryStats] = []
         run = threading.Thread(target=lambda: tallies.append(site.deliver()))
         run.start()
         assert slow.reached.wait(30)

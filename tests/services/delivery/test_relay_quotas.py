@@ -11,7 +11,7 @@ from killing import Runner
 from mailsite import RELAY, MailSite, readers
 from smtp_server import Say, SmtpServer, on
 
-from publisher.core.delivery.mailing import Hold, MailingState
+from publisher.core.delivery.mailing import MailingHold, MailingState
 from publisher.services.subscribers.signup import sign_up
 
 
@@ -21,7 +21,7 @@ def test_no_more_go_in_an_hour_and_the_rest_goes_when_its_time_has_come(tmp_path
         tally = site.deliver()
         assert (tally.accepted, tally.failed, len(server.accepted)) == (10, False, 10)
         held = site.mailing()
-        assert (held.state, held.hold) == (MailingState.PAUSED, Hold.QUOTA)
+        assert (held.state, held.hold) == (MailingState.PAUSED, MailingHold.QUOTA)
         assert held.hold_until == site.now + timedelta(hours=1)
         assert f"127.0.0.1:{server.port} takes 10 an hour; it goes on at 2020-10-06 10:00 UTC" in tally.held
         assert site.deliver(minutes=59).accepted == 0, "every process that starts anew keeps it"

@@ -6,7 +6,7 @@ import pytest
 from mailsite import MailSite, readers
 from smtp_server import Act, Moment, Say, SmtpServer, on
 
-from publisher.core.delivery.mailing import Hold
+from publisher.core.delivery.mailing import MailingHold
 
 CANARY = 'canary = {share = "10%", limit = "20%", over = 100}'
 
@@ -22,7 +22,7 @@ def test_a_server_that_refuses_us_in_each_answer_costs_no_reader_a_rejection(
         site = MailSite(tmp_path / "site", readers(40, "one.example") + readers(40, "two.example"),
                         port=server.port, relay="connections = 2")  # fmt: skip
         tally = site.deliver()
-        assert (tally.rejected, tally.failed, site.mailing().hold) == (0, True, Hold.SERVER)
+        assert (tally.rejected, tally.failed, site.mailing().hold) == (0, True, MailingHold.SERVER)
         assert 5 <= tally.deferred <= 5 + 2 * 2, "what was under way on two lines may follow"
         assert words[:11] in site.mailing().hold_why
         server.rules = (on("RCPT", Say("550 5.1.1 no such user"), recipient="reader030@two.example"),)
@@ -54,5 +54,5 @@ def test_a_sample_that_is_refused_because_of_us_holds_the_rest_though_nobody_of_
         addresses = [f"r{n}@d{n}.example" for n in range(300)]
         site = MailSite(tmp_path / "site", addresses, port=server.port, mail=CANARY, batch=20)
         tally = site.deliver()
-    assert (tally.rejected, site.mailing().hold) == (0, Hold.CANARY)
+    assert (tally.rejected, site.mailing().hold) == (0, MailingHold.CANARY)
     assert "were refused" in tally.held

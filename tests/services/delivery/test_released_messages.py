@@ -7,9 +7,9 @@ import pytest
 from mailsite import MailSite, readers
 from smtp_server import Act, Moment, Say, SmtpServer
 
-from publisher.core.delivery.holds import Order
-from publisher.services.delivery.outcomes import Tally
-from publisher.services.delivery.worker import Drain
+from publisher.core.delivery.holds import MailingCommand
+from publisher.services.delivery.outcomes import DeliveryStats
+from publisher.services.delivery.worker import DeliveryWorker
 
 
 class Stopped(Exception):
@@ -17,14 +17,14 @@ class Stopped(Exception):
 
 
 def test_a_run_that_fails_leaves_no_line_open(tmp_path: Path) -> None:
-    def fail(tally: Tally) -> None:
+    def fail(tally: DeliveryStats) -> None:
         if tally.total > 10:
             raise Stopped
 
     with SmtpServer() as server:
         site = MailSite(tmp_path / "site", readers(60), port=server.port, relay="connections = 3")
         app = site.app()
-        drain = Drain(app.parts, lambda: False, fail)
+        drain = DeliveryWorker(app.parts, lambda: False, fail)
 
         async def work() -> list[asyncio.Transport]:
             with pytest.raises(BaseExceptionGroup) as raised:
@@ -48,10 +48,10 @@ def test_a_message_that_may_no_longer_go_is_let_go_of_before_its_end(smtp: bool,
     """Each of two connections, or the outbox, has offered one when the mailing is paused."""
     site: MailSite
 
-    def pause(tally: Tally) -> None:
+    def pause(tally: DeliveryStats) -> None:
         if tally.accepted == 5:
             app = site.app()
-            app.store.order(1, Order.PAUSE, site.now)
+            app.store.order(1, MailingCommand.PAUSE, site.now)
             app.close()
 
     with SmtpServer() as server:

@@ -15,7 +15,7 @@ from smtp_server import SmtpServer
 
 from publisher.app import backup
 from publisher.cli import publisher
-from publisher.core.delivery.mailing import State
+from publisher.core.delivery.mailing import DeliveryState
 from publisher.scheduler import Ticker
 
 TEN = readers(10)
@@ -158,7 +158,7 @@ def test_others_write_while_a_large_ledger_is_folded(tmp_path: Path) -> None:
     app.close()
     other.close()
     assert parts >= 3
-    assert site.mailing().counts == {State.ACCEPTED: 5_000}
+    assert site.mailing().counts == {DeliveryState.ACCEPTED: 5_000}
 
 
 def test_a_kill_while_it_folds_leaves_each_part_whole_or_as_it_was(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_kill_while_it_folds_leaves_each_part_whole_or_as_it_was(tmp_path: Pat
                 got = connection.exec_driver_sql("SELECT count(*) FROM receipts").scalar_one()
             app.close()
             assert left + got == 5_000
-            assert site.mailing().counts == {State.ACCEPTED: 5_000}
+            assert site.mailing().counts == {DeliveryState.ACCEPTED: 5_000}
             kills += code != 0
             if not left:
                 break

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mailsite import START, MailSite, readers
 
-from publisher.core.delivery.mailing import Batch, Hold, MailingKind
-from publisher.services.delivery.circuit_breakers import Gates
+from publisher.core.delivery.mailing import Batch, MailingHold, MailingKind
+from publisher.services.delivery.circuit_breakers import SendWindows
 from publisher.services.subscribers import signup
 
 FEW = 'warm_up = {from = "2020-10-06", days = [5, 8]}'
@@ -29,14 +29,14 @@ def test_who_waits_for_a_confirmation_gets_it_in_quiet_hours(tmp_path: Path) -> 
     site = MailSite(tmp_path / "site", readers(3), mail=QUIET)
     ask(site, "ann", "bob")
     assert site.deliver().accepted == 2
-    assert site.mailing().hold is Hold.QUIET
+    assert site.mailing().hold is MailingHold.QUIET
     assert [site.counts(id) for id in (1, 2, 3)] == [{"queued": 3}, {"accepted": 1}, {"accepted": 1}]
 
 
 def test_quiet_hours_that_begin_stop_no_confirmation(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(3), mail=QUIET)
     app = site.app()
-    gates, before = Gates(app.parts), START - timedelta(hours=1)
+    gates, before = SendWindows(app.parts), START - timedelta(hours=1)
     assert gates.stops_at(batch(MailingKind.DIGEST), before) == START - timedelta(minutes=30)
     assert gates.stops_at(batch(MailingKind.CONFIRM), before) is None
     app.close()
@@ -47,7 +47,7 @@ def test_who_waits_for_a_confirmation_gets_it_when_a_new_sender_has_sent_enough(
     assert site.deliver().accepted == 5
     ask(site, "ann", "bob")
     assert site.deliver().accepted == 2
-    assert site.mailing().hold is Hold.WARM_UP
+    assert site.mailing().hold is MailingHold.WARM_UP
 
 
 def test_what_a_new_sender_may_send_today_is_counted_in_digests_alone(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_what_a_new_sender_may_send_today_is_counted_in_digests_alone(tmp_path: 
 
 def test_confirmations_of_earlier_today_take_nothing_from_the_digests(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(20), mail=FEW)
-    site.app().store.hold(1, Hold.SERVER, "", START + timedelta(minutes=30))
+    site.app().store.hold(1, MailingHold.SERVER, "", START + timedelta(minutes=30))
     ask(site, "ann", "bob", "cy")
     assert site.deliver().accepted == 3
     assert site.deliver(minutes=30).accepted == 5
@@ -74,5 +74,5 @@ def test_digests_of_earlier_today_count_whichever_run_sent_them(tmp_path: Path) 
     assert app.publish(send=["daily"]).mailings == (2,)
     app.close()
     assert site.deliver().accepted == 2
-    assert (site.mailing(2).hold, site.counts(2)) == (Hold.WARM_UP, {"accepted": 2, "queued": 1})
+    assert (site.mailing(2).hold, site.counts(2)) == (MailingHold.WARM_UP, {"accepted": 2, "queued": 1})
     assert site.deliver(minutes=24 * 60).accepted == 1

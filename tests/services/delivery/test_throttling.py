@@ -8,8 +8,8 @@ import pytest
 from mailsite import START, MailSite, readers, settled
 from smtp_server import Act, Drop, Moment, Say, SmtpServer, on, unused_port
 
-from publisher.core.delivery.holds import Order
-from publisher.core.delivery.mailing import Hold, MailingState
+from publisher.core.delivery.holds import MailingCommand
+from publisher.core.delivery.mailing import MailingHold, MailingState
 
 TWENTY = readers(20)
 
@@ -20,7 +20,7 @@ def test_a_server_that_cannot_be_reached_pauses_the_mailing_and_costs_no_attempt
         tally = site.deliver()
         assert (tally.total, "the server fails" in tally.held) == (0, True)
         held = site.mailing()
-        assert (held.state, held.hold) == (MailingState.PAUSED, Hold.SERVER)
+        assert (held.state, held.hold) == (MailingState.PAUSED, MailingHold.SERVER)
         assert held.hold_until == START + timedelta(minutes=1)
         assert (site.counts(), set(site.attempts())) == ({"queued": 20}, {0})
         assert site.deliver(minutes=0.5).held == (
@@ -45,7 +45,7 @@ def test_a_login_that_fails_pauses_the_mailing_and_a_resume_tries_at_once(tmp_pa
         text = (site.folder / "publisher.toml").read_text()
         (site.folder / "publisher.toml").write_text(text.replace("wrong", "right"))
         assert site.deliver().total == 0
-        site.app().store.order(1, Order.RESUME, site.now)
+        site.app().store.order(1, MailingCommand.RESUME, site.now)
         assert site.deliver().accepted == 20
     assert set(site.attempts()) == {1}
 
@@ -64,12 +64,12 @@ def test_what_a_server_can_take_of_nobody_pauses_that_mailing_and_rejects_nobody
         site = MailSite(tmp_path / "site", TWENTY, port=server.port)
         text = (site.folder / "publisher.toml").read_text()
         (site.folder / "publisher.toml").write_text(text.replace("<news@", "<né@"))
-        site.app().store.order(1, Order.CANCEL, site.now)
+        site.app().store.order(1, MailingCommand.CANCEL, site.now)
         site.now += timedelta(days=1)
         site.post("another.md")
         site.deliver()
     held = site.mailing(2)
-    assert (held.state, held.hold, why in held.hold_why) == (MailingState.PAUSED, Hold.SERVER, True)
+    assert (held.state, held.hold, why in held.hold_why) == (MailingState.PAUSED, MailingHold.SERVER, True)
     assert site.counts(2) == {"queued": 20}
     assert set(site.attempts()) == {0}
 
@@ -81,7 +81,7 @@ def test_a_sender_the_server_refuses_pauses_that_mailing_and_rejects_nobody(tmp_
     held = site.mailing()
     assert (held.state, held.hold, "not from you" in held.hold_why) == (
         MailingState.PAUSED,
-        Hold.SERVER,
+        MailingHold.SERVER,
         True,
     )
     assert (site.counts(), set(site.attempts())) == ({"queued": 20}, {0})
@@ -109,7 +109,7 @@ def test_a_storm_of_5xx_stops_after_a_few_and_burns_almost_nobody(tmp_path: Path
         site = MailSite(tmp_path / "site", many, port=server.port, relay="connections = 4")
         site.deliver()
         first = site.counts()
-        assert site.mailing().hold is Hold.SERVER
+        assert site.mailing().hold is MailingHold.SERVER
         assert first.get("rejected", 0) == 0
         assert Counter(site.attempts())[0] >= 200 - 20 - 4
         site.deliver(minutes=1)
@@ -163,7 +163,7 @@ def test_lines_that_die_at_the_dot_stop_the_run_before_all_is_in_doubt(tmp_path:
         site = MailSite(tmp_path / "site", readers(100), port=server.port, relay="connections = 2")
         site.deliver()
     assert site.counts()["unknown"] <= 3 + 2
-    assert site.mailing().hold is Hold.SERVER
+    assert site.mailing().hold is MailingHold.SERVER
     assert settled(site.mailing())
 
 
@@ -182,7 +182,7 @@ def test_quiet_hours_hold_a_digest_until_their_end(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", TWENTY, mail='quiet_hours = "08:30-10:00"')
     site.deliver()
     held = site.mailing()
-    assert (held.hold, held.hold_until) == (Hold.QUIET, START + timedelta(hours=1))
+    assert (held.hold, held.hold_until) == (MailingHold.QUIET, START + timedelta(hours=1))
     assert set(site.attempts()) == {0}
     assert site.deliver(minutes=60).accepted == 20
 
@@ -191,7 +191,7 @@ def test_a_new_sender_sends_so_many_a_day_and_the_rest_the_next_days(tmp_path: P
     site = MailSite(tmp_path / "site", TWENTY, mail='warm_up = {from = "2020-10-06", days = [5, 8]}')
     assert site.deliver().accepted == 5
     held = site.mailing()
-    assert (held.hold, held.hold_until) == (Hold.WARM_UP, START.replace(hour=0) + timedelta(days=1))
+    assert (held.hold, held.hold_until) == (MailingHold.WARM_UP, START.replace(hour=0) + timedelta(days=1))
     assert set(Counter(site.attempts())) == {0, 1}
     assert site.deliver(minutes=60).accepted == 0
     assert site.deliver(minutes=24 * 60).accepted == 8
@@ -225,11 +225,11 @@ def test_a_sample_that_is_refused_holds_the_rest_until_an_operator_decides(tmp_p
         size = _sampled(site)
         assert site.deliver().rejected == size
         held = site.mailing()
-        assert (held.hold, held.hold_until) == (Hold.CANARY, None)
+        assert (held.hold, held.hold_until) == (MailingHold.CANARY, None)
         assert held.hold_why == f"{size} of the first {size} were refused: look at the replies"
         server.rules = ()
         assert site.deliver(minutes=600).total == 0
-        site.app().store.order(1, Order.RESUME, site.now)
+        site.app().store.order(1, MailingCommand.RESUME, site.now)
         assert site.deliver().accepted == 300 - size
 
 
@@ -259,7 +259,7 @@ def test_a_mailing_paused_by_another_process_stops_before_the_next_message(tmp_p
     def pause(moment: Moment) -> Act | None:
         if moment.step == "taken" and moment.nth == 3:
             app = site.app()
-            app.store.order(1, Order.PAUSE, site.now)
+            app.store.order(1, MailingCommand.PAUSE, site.now)
             app.close()
         return None
 
@@ -269,7 +269,7 @@ def test_a_mailing_paused_by_another_process_stops_before_the_next_message(tmp_p
         assert site.counts() == {"accepted": 3, "queued": 17}
         assert Counter(site.attempts()) == {1: 3, 0: 17}
         server.rules = ()
-        site.app().store.order(1, Order.CANCEL, site.now)
+        site.app().store.order(1, MailingCommand.CANCEL, site.now)
         assert site.deliver().total == 0
     assert site.counts() == {"accepted": 3, "cancelled": 17}
 
@@ -312,5 +312,5 @@ def test_a_server_without_tls_pauses_the_mailing_and_gets_no_message_without_it(
         (site.folder / "publisher.toml").write_text(text.replace('"none"', '"starttls"'))
         site.deliver()
         assert not [line for line in server.commands if line.startswith("MAIL")]
-    assert site.mailing().hold is Hold.SERVER
+    assert site.mailing().hold is MailingHold.SERVER
     assert (site.counts(), set(site.attempts())) == ({"queued": 20}, {0})

@@ -12,9 +12,14 @@ import pytest
 from publisher.app import App, fixed
 from publisher.config import load
 from publisher.core.delivery.mailing import MailingState
-from publisher.core.mail.message import Place, fill
-from publisher.core.subscribers.preferences import Choices, Pace, Taste, as_topics
-from publisher.core.subscribers.subscription import Choice, Consent, NewReader
+from publisher.core.mail.message import Placeholder, fill
+from publisher.core.subscribers.preferences import (
+    ContentPreference,
+    Preferences,
+    SchedulePreference,
+    as_topics,
+)
+from publisher.core.subscribers.subscription import Consent, ListChoice, NewReader
 from publisher.services.digests.compose import digest_message, digest_of
 from publisher.services.digests.planner import plan_mail
 from publisher.services.operations.mailings import verify
@@ -32,12 +37,12 @@ postal_address = "1 Quay Street"
 slug = "l"
 from = "l@quay.example"
 max_late = "40d"
-readers_choose = {[choice.value for choice in Choice]}
+readers_choose = {[choice.value for choice in ListChoice]}
 [mail]
 canary = {{over = 1000000}}
 """
 SAMPLE = 12
-VALUES = {place: place.value.encode() for place in Place}
+VALUES = {place: place.value.encode() for place in Placeholder}
 
 
 class Counting:
@@ -79,13 +84,13 @@ def _post(folder: Path, n: int, at: datetime) -> None:
     (folder / "posts" / f"p{n}.md").write_text(f"---\n{front}\n---\nWords of {n}.\n", encoding="utf-8")
 
 
-def _choices(dice: random.Random) -> Choices:
-    pace = Pace(cadence=dice.choice(("", "immediate", "weekly")), at=time(dice.randrange(24)))
+def _choices(dice: random.Random) -> Preferences:
+    pace = SchedulePreference(cadence=dice.choice(("", "immediate", "weekly")), at=time(dice.randrange(24)))
     topics = as_topics(dice.sample(TOPICS, dice.randint(0, 2)))
-    return Choices(pace=pace, taste=Taste(topics=topics, language=dice.choice(LANGUAGES)))
+    return Preferences(pace=pace, taste=ContentPreference(topics=topics, language=dice.choice(LANGUAGES)))
 
 
-def _join(app: App, wishes: Sequence[Choices], day: int, at: datetime) -> None:
+def _join(app: App, wishes: Sequence[Preferences], day: int, at: datetime) -> None:
     spec = app.parts.lists[0]
     readers = [
         NewReader(

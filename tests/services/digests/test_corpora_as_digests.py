@@ -9,7 +9,7 @@ from paths import SHARED
 from unpacking import unpack
 
 from publisher.core.digests.digest import Digest, DigestPost, Layout
-from publisher.core.posts.post import Parsed, Post
+from publisher.core.posts.post import ParsedPost, Post
 from publisher.markup import SafeMarkup
 from publisher.markup.html.fragments import blocks
 from publisher.services.digests.compose import judged
@@ -73,7 +73,7 @@ def test_no_post_of_real_blogs_holds_a_digest(share: int, tmp_path: Path) -> Non
     settings.write_text(settings.read_text(encoding="utf-8") + SMTP, encoding="utf-8")
     parts = paper.app().parts
     shown: list[DigestPost] = []
-    items = [item for item in FolderSource(blogs, RULES).scan() if isinstance(item, Parsed)]
+    items = [item for item in FolderSource(blogs, RULES).scan() if isinstance(item, ParsedPost)]
     for item in [item for item in items if item.post.instant and item.post.hidden is None][::share]:
         shown += as_shown(SafeMarkup(RULES.site_url), item.post, item.body)
     assert len(shown) > 100

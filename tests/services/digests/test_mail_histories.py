@@ -21,13 +21,24 @@ from sqlalchemy import create_engine, text
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.core.digests.digest import Content, Digest, Links
-from publisher.core.posts.filters import Where
-from publisher.core.posts.post import Mail, Post, body_hash
-from publisher.core.publishing.log import Kind
+from publisher.core.digests.digest import Digest, DigestContent, DigestLinks
+from publisher.core.posts.filters import PostFilter
+from publisher.core.posts.post import Post, PostMailOptions, body_hash
+from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import Change, Plan
-from publisher.core.subscribers.preferences import WEEKDAYS, Choices, Pace, Taste
-from publisher.core.subscribers.subscription import Choice, Consent, MailingList, NewReader, State
+from publisher.core.subscribers.preferences import (
+    WEEKDAYS,
+    ContentPreference,
+    Preferences,
+    SchedulePreference,
+)
+from publisher.core.subscribers.subscription import (
+    Consent,
+    ListChoice,
+    MailingList,
+    NewReader,
+    SubscriptionState,
+)
 from publisher.services.digests import planner as planning
 from publisher.services.digests.planner import plan_mail
 from publisher.services.subscribers import schedule
@@ -53,8 +64,8 @@ CONSENT = Consent(at=STARTS[0], origin="", form="import", wording="w")
 class Plain:
     """The least a renderer can be."""
 
-    def digest(self, digest: Digest, links: Links) -> Content:
-        return Content(subject="S", text=f"{links.unsubscribe}\n", html=_HTML.format(links.unsubscribe))
+    def digest(self, digest: Digest, links: DigestLinks) -> DigestContent:
+        return DigestContent(subject="S", text=f"{links.unsubscribe}\n", html=_HTML.format(links.unsubscribe))
 
 
 _HTML = (
@@ -94,7 +105,9 @@ class World:
             self.dies_at = ""
             raise Killed
 
-    def post(self, n: int, body: str, categories: tuple[str, ...], language: str, mail: Mail) -> Post:
+    def post(
+        self, n: int, body: str, categories: tuple[str, ...], language: str, mail: PostMailOptions
+    ) -> Post:
         return Post(
             path=f"{n}.md",
             title=f"Post {n}",
@@ -109,7 +122,7 @@ class World:
             mail=mail,
         )
 
-    def log(self, kind: Kind, id: str, post: Post, body: str = "", *, backfill: bool = False) -> None:
+    def log(self, kind: LogKind, id: str, post: Post, body: str = "", *, backfill: bool = False) -> None:
         head = self.app.store.head().seq
         change = Change(kind=kind, id=id, post=post, backfill=backfill)
         plan = Plan(head=head, baseline=head == 0, changes=(change,))
@@ -125,30 +138,36 @@ class World:
     def publish(self, dice: Callable[[int], int]) -> None:
         self.number += 1
         topics = ((), ("art",), ("fish",), ("art", "fish"))[dice(4)]
-        mail = (Mail.USUAL, Mail.USUAL, Mail.USUAL, Mail.NEVER)[dice(4)]
+        mail = (PostMailOptions.USUAL, PostMailOptions.USUAL, PostMailOptions.USUAL, PostMailOptions.NEVER)[
+            dice(4)
+        ]
         backfill = dice(6) == 5
         post = self.post(self.number, "First.", topics, ("en", "de-AT")[dice(2)], mail)
         id = f"tag:{self.number}"
-        self.log(Kind.PUBLISHED, id, post, "First.", backfill=backfill)
+        self.log(LogKind.PUBLISHED, id, post, "First.", backfill=backfill)
         self.model.publish(id, post, self.logged_at(), backfill=backfill)
 
     def edit(self, dice: Callable[[int], int]) -> None:
-        self._changed(dice, Kind.UPDATED)
+        self._changed(dice, LogKind.UPDATED)
 
     def correct(self, dice: Callable[[int], int]) -> None:
-        self._changed(dice, Kind.CORRECTED)
+        self._changed(dice, LogKind.CORRECTED)
 
-    def _changed(self, dice: Callable[[int], int], kind: Kind) -> None:
+    def _changed(self, dice: Callable[[int], int], kind: LogKind) -> None:
         live = [id for id, alive in self.model.live.items() if alive]
         if not live:
             return
         id = live[dice(len(live))]
         self.number += 1
-        mail = Mail.CORRECTION if kind is Kind.CORRECTED else (Mail.USUAL, Mail.NEVER)[dice(4) == 3]
+        mail = (
+            PostMailOptions.CORRECTION
+            if kind is LogKind.CORRECTED
+            else (PostMailOptions.USUAL, PostMailOptions.NEVER)[dice(4) == 3]
+        )
         body = f"Edit {self.number}."
         post = replace(self.model.posts[id], body_hash=body_hash(body), mail=mail)
         self.log(kind, id, post, body)
-        if kind is Kind.CORRECTED:
+        if kind is LogKind.CORRECTED:
             self.model.correct(id, post, self.logged_at())
         else:
             self.model.posts[id] = post
@@ -157,7 +176,7 @@ class World:
         if ids := list(self.model.posts):
             id = ids[dice(len(ids))]
             alive = self.model.live[id]
-            self.log(Kind.WITHDRAWN if alive else Kind.RESTORED, id, self.model.posts[id])
+            self.log(LogKind.WITHDRAWN if alive else LogKind.RESTORED, id, self.model.posts[id])
             self.model.live[id] = not alive
 
     def come(self, dice: Callable[[int], int]) -> None:
@@ -177,7 +196,7 @@ class World:
         )
         [(_, found)] = self.app.store.join("l", [wish], CONSENT)
         assert found is not None
-        if found.state is State.PENDING:
+        if found.state is SubscriptionState.PENDING:
             assert self.app.store.confirm(found.id, found.generation, due, self.now)
         self.model.join(name, choices, self.now)
 
@@ -194,29 +213,29 @@ class World:
         if found := self._somebody(dice):
             self._wish(found, replace(found.choices, paused=not found.choices.paused))
 
-    def _wish(self, found: Any, choices: Choices) -> None:
+    def _wish(self, found: Any, choices: Preferences) -> None:
         due = due_after(self.parts, self.spec, choices.pace, self.now)
         assert self.app.store.choose(found.id, found.generation, choices, due)
         self.model.choose(self._name(found), choices, self.now)
 
     def _somebody(self, dice: Callable[[int], int]) -> Any:
-        found = list(self.app.store.subscriptions("l", State.ACTIVE))
+        found = list(self.app.store.subscriptions("l", SubscriptionState.ACTIVE))
         return found[dice(len(found))] if found else None
 
     def _name(self, found: Any) -> str:
         return str(found.address).partition("@")[0]
 
-    def _choices(self, dice: Callable[[int], int]) -> Choices:
+    def _choices(self, dice: Callable[[int], int]) -> Preferences:
         cadence = ("", "immediate", "daily", "weekly", "monthly")[dice(5)]
         on = {"weekly": ("", *WEEKDAYS)[dice(8)], "monthly": ("", "1", "28")[dice(3)]}.get(cadence, "")
         at = (None, time(2, 30), time(0, 15), time(18, 0))[dice(4)]
-        pace = Pace(cadence=cadence, on=on, at=at, timezone=("", *ZONES)[dice(len(ZONES) + 1)])
+        pace = SchedulePreference(cadence=cadence, on=on, at=at, timezone=("", *ZONES)[dice(len(ZONES) + 1)])
         topics = ((), ("art",), TOPICS)[dice(3)]
-        return Choices(pace=pace, taste=Taste(topics=topics, language=("", "de")[dice(2)]))
+        return Preferences(pace=pace, taste=ContentPreference(topics=topics, language=("", "de")[dice(2)]))
 
     def resettle(self, dice: Callable[[int], int]) -> None:
         """The author changes the list: its rhythm, or what readers may choose."""
-        may = (tuple(Choice), (Choice.CADENCE, Choice.TOPICS), ())[dice(3)]
+        may = (tuple(ListChoice), (ListChoice.CADENCE, ListChoice.TOPICS), ())[dice(3)]
         changed: dict[str, Any] = {
             "cadence": ("daily", "weekly", "immediate")[dice(3)],
             "readers_choose": may,
@@ -296,8 +315,8 @@ LISTS = st.fixed_dictionaries(
         "min_posts": st.sampled_from((1, 1, 2, 3)),
         "delay": st.sampled_from((timedelta(0), timedelta(0), timedelta(minutes=30))),
         "max_late": st.sampled_from((None, timedelta(hours=12), timedelta(minutes=30), timedelta(days=400))),
-        "where": st.sampled_from((Where(), Where(), Where(category=("art",)))),
-        "readers_choose": st.sampled_from((tuple(Choice), (Choice.CADENCE, Choice.HOUR))),
+        "where": st.sampled_from((PostFilter(), PostFilter(), PostFilter(category=("art",)))),
+        "readers_choose": st.sampled_from((tuple(ListChoice), (ListChoice.CADENCE, ListChoice.HOUR))),
     }
 )
 
@@ -330,7 +349,7 @@ def _live(start: datetime, given_list: dict[str, Any], history: list[tuple[str, 
 
 def _let_all_come(world: World) -> None:
     """Every reader is awake, and the clock runs on: what was owed has come, once."""
-    for found in list(world.app.store.subscriptions("l", State.ACTIVE)):
+    for found in list(world.app.store.subscriptions("l", SubscriptionState.ACTIVE)):
         if found.choices.paused:
             world._wish(found, replace(found.choices, paused=False))
     world.now += timedelta(days=1)
@@ -360,7 +379,7 @@ def test_every_reader_gets_every_matching_post_once_and_what_the_model_says(
 
 def test_a_post_is_never_in_two_digests_of_a_life_but_as_a_correction(tmp_path: Path) -> None:
     """A life of a year by hand: daily, weekly, paused, a new zone, both changes of the clock."""
-    world = _world(tmp_path, datetime(2024, 1, 1, tzinfo=UTC), {"readers_choose": tuple(Choice)})
+    world = _world(tmp_path, datetime(2024, 1, 1, tzinfo=UTC), {"readers_choose": tuple(ListChoice)})
     world.publish(_dice([0, 0, 0]))
     world.come(_dice([0, 2, 0, 0, 0]))
     for day in range(366):

@@ -8,8 +8,8 @@ import pytest
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.core.digests.digest import Digest, DigestPost, Layout, Links
-from publisher.services.deps import Parts
+from publisher.core.digests.digest import Digest, DigestLinks, DigestPost, Layout
+from publisher.services.deps import Deps
 from publisher.services.digests.size_limit import LIMIT, content_of, shortened
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
@@ -22,11 +22,11 @@ slug = "daily"
 from = "The Harbour <news@harbour.example>"
 """
 WORDS = "Every paragraph of this post is as long as the one before it, and as calm. " * 4
-LINKS = Links(unsubscribe="https://harbour.example/unsubscribe/markx")
+LINKS = DigestLinks(unsubscribe="https://harbour.example/unsubscribe/markx")
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deps]:
     folder = tmp_path_factory.mktemp("sizes")
     (folder / "posts").mkdir()
     (folder / "publisher.toml").write_text(TOML, encoding="utf-8")
@@ -49,11 +49,11 @@ def post(n: int, paragraphs: int) -> DigestPost:
     )
 
 
-def digest(parts: Parts, *posts: DigestPost) -> Digest:
+def digest(parts: Deps, *posts: DigestPost) -> Digest:
     return Digest(site=parts.site, list=parts.lists[0], language="en", due_at=NOW, posts=posts)
 
 
-def test_small_posts_stay_whole_and_large_ones_share_the_rest(parts: Parts) -> None:
+def test_small_posts_stay_whole_and_large_ones_share_the_rest(parts: Deps) -> None:
     posts = [post(0, 1), *(post(n, 40) for n in range(1, 20))]
     content = content_of(parts, digest(parts, *posts), LINKS)
     assert 60_000 < len(content.html.encode()) <= LIMIT
@@ -63,7 +63,7 @@ def test_small_posts_stay_whole_and_large_ones_share_the_rest(parts: Parts) -> N
     assert all(item.url in content.text for item in posts)
 
 
-def test_what_is_cut_ends_after_a_whole_paragraph_in_both_parts(parts: Parts) -> None:
+def test_what_is_cut_ends_after_a_whole_paragraph_in_both_parts(parts: Deps) -> None:
     [cut] = shortened(parts, digest(parts, post(1, 400)), 62_000).posts
     assert cut.cut
     assert cut.html.endswith("</p>")
@@ -71,7 +71,7 @@ def test_what_is_cut_ends_after_a_whole_paragraph_in_both_parts(parts: Parts) ->
     assert 10 < cut.text.count("\n\n") + 1 <= cut.html.count("<p>")
 
 
-def test_a_post_of_one_huge_block_becomes_its_summary_and_a_link(parts: Parts) -> None:
+def test_a_post_of_one_huge_block_becomes_its_summary_and_a_link(parts: Deps) -> None:
     huge = replace(post(1, 1), html=f"<p>{WORDS * 400}</p>", text=(WORDS * 400).strip())
     content = content_of(parts, digest(parts, huge), LINKS)
     assert len(content.html.encode()) <= LIMIT
@@ -79,7 +79,7 @@ def test_a_post_of_one_huge_block_becomes_its_summary_and_a_link(parts: Parts) -
     assert WORDS[:70].strip() in content.text
 
 
-def test_posts_that_find_no_room_at_all_are_counted(parts: Parts) -> None:
+def test_posts_that_find_no_room_at_all_are_counted(parts: Deps) -> None:
     many = replace(digest(parts, *(post(n, 1) for n in range(500))), layout=Layout.TITLES)
     content = content_of(parts, many, LINKS)
     assert len(content.html.encode()) <= LIMIT

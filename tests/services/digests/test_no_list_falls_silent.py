@@ -23,13 +23,13 @@ from hypothesis import strategies as st
 from publisher.app import SCHEDULE, App
 from publisher.cli import publisher
 from publisher.config import load
-from publisher.core.digests.digest import Content, Digest, Links
+from publisher.core.digests.digest import Digest, DigestContent, DigestLinks
 from publisher.services.digests.backlog import Waiting, backlog
 from publisher.services.digests.planner import plan_mail
-from publisher.services.publishing.folder_snapshot import LastLook
+from publisher.services.digests.schedule import UPGRADED
+from publisher.services.publishing.folder_snapshot import SnapshotCache
 from publisher.services.publishing.publish import enter
 from publisher.services.subscribers import subscribe
-from publisher.services.subscribers.schedule import UPGRADED
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ZONES = ("Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu", "America/Santiago")
@@ -80,8 +80,8 @@ delay = "3h"
 class Plain:
     """The least a renderer can be."""
 
-    def digest(self, digest: Digest, links: Links) -> Content:
-        return Content(subject="S", text=f"{links.unsubscribe}\n", html=_HTML.format(links.unsubscribe))
+    def digest(self, digest: Digest, links: DigestLinks) -> DigestContent:
+        return DigestContent(subject="S", text=f"{links.unsubscribe}\n", html=_HTML.format(links.unsubscribe))
 
 
 _HTML = (
@@ -104,7 +104,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.app = App(load(self.folder), clock=lambda: self.now, environ={})
-        self.look = LastLook()
+        self.look = SnapshotCache()
         self.publish()
         for spec in self.app.parts.lists:
             subscribe.add(self.app.parts, spec, f"{spec.slug}@example.org", self.now, confirmed=True)

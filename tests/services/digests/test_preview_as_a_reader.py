@@ -12,7 +12,7 @@ import pytest
 from publisher.app import App
 from publisher.config import load
 from publisher.core.errors import Refused
-from publisher.core.subscribers.preferences import Choices, Pace, Taste
+from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
 from publisher.services.subscribers import admin, signup, subscribe
 from publisher.services.subscribers.schedule import due_of
 
@@ -63,11 +63,11 @@ class Desk:
         subscribe.add(parts, spec, self.address(name), self.now, confirmed=True)
         self.names = [*dict.fromkeys([*self.names, name])]
         if topics or choices:
-            taste = Taste(topics=topics, language=choices.get("language", ""))
-            pace = Pace(cadence=choices.get("cadence", ""))
-            self.choose(name, Choices(taste=taste, pace=pace, paused=choices.get("paused", False)))
+            taste = ContentPreference(topics=topics, language=choices.get("language", ""))
+            pace = SchedulePreference(cadence=choices.get("cadence", ""))
+            self.choose(name, Preferences(taste=taste, pace=pace, paused=choices.get("paused", False)))
 
-    def choose(self, name: str, choices: Choices) -> None:
+    def choose(self, name: str, choices: Preferences) -> None:
         found = self.found(name)
         due = due_of(self.app.parts, self.spec, found, self.now, choices.pace)
         assert self.app.store.choose(found.id, found.generation, choices, due)
@@ -148,7 +148,7 @@ def test_corrections_topics_language_and_posts_to_come_are_as_they_then_are(desk
     desk.app.deliver()
     desk.back("eve")
     desk.post("away", draft="true")
-    desk.choose("bo", Choices(taste=Taste(topics=("fish",))))
+    desk.choose("bo", Preferences(taste=ContentPreference(topics=("fish",))))
     desk.reader("cy", language="de")
     desk.reader("dee", cadence="weekly")
     desk.reader("fay", paused=True)
@@ -230,9 +230,14 @@ def test_whatever_happens_between_mails_a_preview_is_the_mail(desk: Desk, seed: 
         elif deed == "new":
             desk.reader(f"new{day}")
         elif deed != "nothing":
-            taste = Taste(
+            taste = ContentPreference(
                 topics=("fish",) if deed == "topics" else (), language="de" if deed == "language" else ""
             )
-            desk.choose(who, Choices(taste=taste, pace=Pace(cadence="weekly" if deed == "weekly" else "")))
+            desk.choose(
+                who,
+                Preferences(
+                    taste=taste, pace=SchedulePreference(cadence="weekly" if deed == "weekly" else "")
+                ),
+            )
         desk.now += DAY
         compare(desk, ["daily"] if dice.random() < 0.3 else ())

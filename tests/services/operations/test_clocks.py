@@ -16,7 +16,7 @@ from publisher.app import App
 from publisher.cli import publisher
 from publisher.config import load
 from publisher.core.errors import ClockBehind, Refused
-from publisher.core.publishing.log import Kind
+from publisher.core.publishing.log import LogKind
 from publisher.scheduler import Ticker
 from publisher.services.subscribers import subscribe
 
@@ -178,11 +178,11 @@ def test_after_a_pretended_tomorrow_today_goes_on_withdraws_nothing_and_mails_no
     assert desk.app.status()["log_ahead"] == report.ahead
     desk.post("extra", desk.real)  # work goes on: what is written now is published now
     report = desk.publish()
-    assert [change.kind for change in report.published.plan.changes] == [Kind.PUBLISHED]
+    assert [change.kind for change in report.published.plan.changes] == [LogKind.PUBLISHED]
     assert desk.mails == 2
     for _ in range(5):
         desk.now = desk.real = desk.real + timedelta(hours=6)
-        assert all(c.kind is not Kind.WITHDRAWN for c in desk.publish().published.plan.changes)
+        assert all(c.kind is not LogKind.WITHDRAWN for c in desk.publish().published.plan.changes)
     assert desk.mails == 3
     assert desk.app.status()["log_ahead"] is None
     assert desk.app.store.fact("log_ahead") == ""
@@ -201,7 +201,7 @@ def test_a_post_that_its_author_gives_a_later_date_is_withdrawn_also_after_a_pre
     desk.pretend(DAY)
     desk.post("news", desk.real + 9 * DAY)
     [change] = desk.publish().published.plan.changes
-    assert (change.kind, change.post.title) == (Kind.WITHDRAWN, "news")
+    assert (change.kind, change.post.title) == (LogKind.WITHDRAWN, "news")
 
 
 def test_a_clock_that_was_years_ahead_is_accepted_and_its_posts_count_as_missing(desk: Desk) -> None:
@@ -222,7 +222,7 @@ def test_a_clock_that_was_years_ahead_is_accepted_and_its_posts_count_as_missing
     assert len(report.published.plan.changes) == 9
     assert desk.app.store.head().at == right + 400 * DAY  # rows never go back
     desk.post("after", desk.now)
-    assert [c.kind for c in desk.publish().published.plan.changes] == [Kind.PUBLISHED]
+    assert [c.kind for c in desk.publish().published.plan.changes] == [LogKind.PUBLISHED]
 
 
 def test_accepting_a_clock_says_what_it_was_behind(desk: Desk) -> None:

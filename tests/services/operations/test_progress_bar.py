@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from mailsite import START, MailSite, readers
 
-from publisher.cli.progress import PLAIN, Style, line
+from publisher.cli.progress import PLAIN, BarStyle, line
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,10 @@ def test_nothing_is_guessed_in_the_first_second_or_of_an_unknown_number() -> Non
 
 
 def test_colours_change_no_width_and_a_poor_terminal_has_signs_of_its_own() -> None:
-    drawn = line("delivering", 734, 1500, 2.4, 40, Style(coloured=True))
+    drawn = line("delivering", 734, 1500, 2.4, 40, BarStyle(coloured=True))
     assert re.sub("\x1b\\[[0-9;]*m", "", drawn) == line("delivering", 734, 1500, 2.4, 40)
     assert "\x1b[32m━━━━\x1b[0;2m────\x1b[0m" in drawn
-    assert line("delivering", 734, 1500, 2.4, 40, Style(marks=PLAIN)) == (
+    assert line("delivering", 734, 1500, 2.4, 40, BarStyle(marks=PLAIN)) == (
         "delivering  ====----   49%     3 s left"
     )
 

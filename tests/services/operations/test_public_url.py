@@ -16,7 +16,7 @@ from smtp_server import SmtpServer
 
 from publisher.app import App
 from publisher.cli import publisher
-from publisher.core.site_proof import Answer, is_challenge, proof, proves
+from publisher.core.site_proof import SiteAnswer, is_challenge, proof, proves
 from publisher.core.tokens import KeyRing
 from publisher.scheduler import Ticker
 from publisher.web.server import Server as Publisher
@@ -101,7 +101,7 @@ def test_the_site_s_own_server_is_asked_once_a_day_and_mail_goes(site: MailSite,
         assert asked(server) == ["/healthz"] * 2
         assert sent(relay) == 4
         app = site.app()
-        assert app.status()["public_url"]["answer"] is Answer.OURS
+        assert app.status()["public_url"]["answer"] is SiteAnswer.OURS
         app.close()
 
 
@@ -148,7 +148,7 @@ def test_another_site_s_answer_holds_the_mailing_and_says_why(
         app = site.app()
         status = app.status()
         app.close()
-        assert status["public_url"]["answer"] is Answer.OTHER
+        assert status["public_url"]["answer"] is SiteAnswer.OTHER
         assert any("would be dead" in problem["text"] for problem in status["problems"])
         forced = again(site, "--force", "public-url")
         assert (forced.exit_code, sent(relay)) == (0, 2)
@@ -208,7 +208,7 @@ def test_no_answer_is_a_warning_only(site: MailSite, relay: SmtpServer, status: 
         assert (done.exit_code, sent(relay)) == (0, 2)
         assert "warning: web.public_url: nobody answers at http://127.0.0.1:" in done.stderr
         app = site.app()
-        assert app.status()["public_url"]["answer"] is Answer.NONE
+        assert app.status()["public_url"]["answer"] is SiteAnswer.NONE
         assert [p["area"] for p in app.status()["problems"]] == ["public url"]
         app.close()
 

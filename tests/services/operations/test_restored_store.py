@@ -18,9 +18,9 @@ from smtp_server import SmtpServer
 from publisher.app import backup
 from publisher.app.simulation import simulated
 from publisher.cli import publisher
-from publisher.core.delivery.mailing import State
+from publisher.core.delivery.mailing import DeliveryState
 from publisher.core.errors import OutputError, Refused, StoreError, UsageError
-from publisher.core.tokens import Claim, Purpose, address_key, seal
+from publisher.core.tokens import Claim, Purpose, address_key, sign
 from publisher.services.subscribers import subscribe
 from publisher.services.subscribers.import_csv import import_readers
 
@@ -48,7 +48,7 @@ def leave(site: MailSite, address: str) -> None:
     app = site.app()
     [found] = [s for s in app.store.subscriptions("daily", None) if s.address == address]
     claim = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=found.id, generation=found.generation)
-    subscribe.unsubscribe(app.parts, seal(claim, app.ring), site.now)
+    subscribe.unsubscribe(app.parts, sign(claim, app.ring), site.now)
     app.close()
 
 
@@ -258,7 +258,7 @@ def test_a_backup_moves_a_site_to_another_machine(tmp_path: Path) -> None:
     run(site, "reconcile")
     app = site.app()
     assert len(list(app.store.subscriptions("daily", None))) == 10
-    assert app.store.mailing(1).counts == {State.UNKNOWN: 10}  # type: ignore[union-attr]  # it is there
+    assert app.store.mailing(1).counts == {DeliveryState.UNKNOWN: 10}  # type: ignore[union-attr]  # it is there
     app.close()
 
 

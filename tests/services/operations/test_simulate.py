@@ -16,8 +16,8 @@ from publisher.app.simulation import simulated
 from publisher.cli.simulate import simulate
 from publisher.config import load
 from publisher.core.errors import UsageError
-from publisher.core.subscribers.preferences import Choices, Pace
-from publisher.services.operations.simulate import Happening
+from publisher.core.subscribers.preferences import Preferences, SchedulePreference
+from publisher.services.operations.simulate import SimulatedEvent
 from publisher.services.subscribers import admin, subscribe
 from publisher.services.subscribers.schedule import due_of
 
@@ -67,7 +67,7 @@ class Desk:
         parts, spec = self.app.parts, self.app.parts.lists[0]
         subscribe.add(parts, spec, f"{name}@example.org", self.now, confirmed=True)
         [*_, found] = self.app.store.subscriptions("daily", None)
-        choices = Choices(pace=Pace(cadence=cadence))
+        choices = Preferences(pace=SchedulePreference(cadence=cadence))
         due = due_of(parts, spec, found, self.now, choices.pace)
         self.app.store.choose(found.id, found.generation, choices, due)
 
@@ -139,7 +139,7 @@ def test_what_a_timer_would_do_is_what_then_happens(desk: Desk, every: timedelta
     assert mailed == ({"daily"} if every > timedelta(days=2) else {"daily", "slow"})
 
 
-def _told(found: Happening) -> tuple[datetime, list[str], list[tuple[str, int, str]]]:
+def _told(found: SimulatedEvent) -> tuple[datetime, list[str], list[tuple[str, int, str]]]:
     assert (found.problem, found.skipped) == ("", ())
     mails = [(mailing.list, mailing.planned, mailing.subject) for mailing in found.mailings]
     return found.at, [change.post.path for change in found.changes], mails

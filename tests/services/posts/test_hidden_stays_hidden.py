@@ -23,9 +23,9 @@ from properties import examples
 
 from publisher.app import App
 from publisher.config import load
-from publisher.core.delivery.holds import Order
+from publisher.core.delivery.holds import MailingCommand
 from publisher.core.errors import Refused
-from publisher.core.tokens import Claim, Purpose, seal
+from publisher.core.tokens import Claim, Purpose, sign
 from publisher.services.digests.reader_preview import view
 from publisher.services.feeds.home_page import PASSAGES
 from publisher.services.operations.mailings import order
@@ -176,7 +176,7 @@ class Site:
             for n in (1, 2):
                 if app.store.shown_to(mailing.id, n) is not None:
                     claim = Claim(purpose=Purpose.VIEW, subscription=n, generation=mailing.id)
-                    yield view(app.parts, seal(claim, app.ring), self.now)
+                    yield view(app.parts, sign(claim, app.ring), self.now)
         app.close()
 
     def check(self) -> None:
@@ -333,7 +333,7 @@ def waiting(site: Site, *names: str) -> None:
 def approve(site: Site) -> list[str]:
     app = site.app()
     for mailing in app.store.mailings():
-        app.store.order(mailing.id, Order.APPROVE, site.now)
+        app.store.order(mailing.id, MailingCommand.APPROVE, site.now)
     app.deliver()
     found = [mailing.state.value for mailing in app.store.mailings()]
     app.close()
@@ -379,11 +379,11 @@ def test_a_run_that_is_sending_a_mail_stops_before_a_post_that_is_hidden_meanwhi
             site.write(File("a", front="hidden: true"))
             assert "stopped, since a.md was withdrawn" in " ".join(other.publish().reworded)
             with pytest.raises(Refused, match="say it again in a moment"):
-                order(other.parts, 1, Order.RESUME, site.now)
+                order(other.parts, 1, MailingCommand.RESUME, site.now)
             refused += 1
         elif step == "deliver:settled" and resumed:
             with suppress(Refused):  # the run has not let go yet, or it is done
-                order(other.parts, 1, Order.RESUME, site.now)
+                order(other.parts, 1, MailingCommand.RESUME, site.now)
         other.close()
 
     app = site.app()

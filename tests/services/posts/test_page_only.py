@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mailsite import MailSite
 
-from publisher.core.posts.post import Wait
+from publisher.core.posts.post import WaitReason
 
 KEYS = ("disable_feed: true", "hiddenInRss: true", "rss: false", "feed: false", "rss:\n  exclude: true")
 
@@ -80,7 +80,7 @@ def test_a_post_kept_out_of_feeds_has_a_page_and_is_in_nothing_else(site: Site, 
     app = site.app()
     (row,) = [item for item in app.posts() if item.path == "r.md"]
     assert row.why.startswith("page only (")
-    assert app.check().waiting[Wait.PAGE_ONLY] == 1
+    assert app.check().waiting[WaitReason.PAGE_ONLY] == 1
     app.close()
 
 

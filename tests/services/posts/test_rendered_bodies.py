@@ -3,7 +3,7 @@
 from tests.support.plans import post
 
 from publisher.core.mail.message import finished
-from publisher.core.posts.post import Extension
+from publisher.core.posts.post import MarkdownExtension
 from publisher.markup import SafeMarkup
 from publisher.services.posts.rendered import html_of, summary_of
 
@@ -11,7 +11,7 @@ BODY = "Term\n: meaning\n"
 
 
 def test_what_a_post_says_of_its_generator_decides_how_its_body_is_read() -> None:
-    plain, mine = post("a"), post("a", extensions=(Extension.DEFINITIONS,))
+    plain, mine = post("a"), post("a", extensions=(MarkdownExtension.DEFINITIONS,))
     markup = SafeMarkup()
     assert html_of(markup, plain, BODY) == "<p>Term\n: meaning</p>"
     assert html_of(markup, mine, BODY) == "<dl>\n<dt>Term</dt>\n<dd>meaning</dd>\n</dl>"
@@ -19,7 +19,7 @@ def test_what_a_post_says_of_its_generator_decides_how_its_body_is_read() -> Non
 
 
 def test_a_marked_summary_is_read_so_too() -> None:
-    mine = post("a", extensions=(Extension.DEFINITIONS,), lead=len(BODY))
+    mine = post("a", extensions=(MarkdownExtension.DEFINITIONS,), lead=len(BODY))
     assert summary_of(SafeMarkup(), mine, BODY + "<!-- more -->\n\nRest", "") == "Term meaning"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from publisher.core.errors import PublisherError
 from publisher.ports import Store
-from publisher.services.publishing.body_writer import BATCH, Keeper
+from publisher.services.publishing.body_writer import BATCH, BodyWriter
 from publisher.stores import open_store
 
 
@@ -21,7 +21,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_every_body_is_stored_when_the_block_ends(store: Store) -> None:
     bodies = {f"{n:064}": f"{n}" * (BATCH // 3 + 1) for n in range(10)} | {"f" * 64: ""}
-    with Keeper(store) as keeper:
+    with BodyWriter(store) as keeper:
         for name, body in bodies.items():
             keeper.keep(name, body)
     assert store.bodies(bodies) == bodies
@@ -29,7 +29,7 @@ def test_every_body_is_stored_when_the_block_ends(store: Store) -> None:
 
 def read(store: Store, *bodies: str) -> None:
     """Keeps these, then fails."""
-    with Keeper(store) as keeper:
+    with BodyWriter(store) as keeper:
         for n, body in enumerate(bodies):
             keeper.keep(f"{n:064}", body)
         raise ZeroDivisionError

@@ -13,19 +13,19 @@ from stores import new_store
 
 from publisher.core.errors import Refused
 from publisher.core.feeds.feed import FeedSpec
-from publisher.core.posts.post import BadPost, FileStat, Parsed, Post, Reading, body_hash
+from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost, Post, body_hash
 from publisher.core.publishing.ids import Naming
-from publisher.core.publishing.incremental import Memory, Names, as_published
-from publisher.core.publishing.log import Kind
+from publisher.core.publishing.incremental import IndexUpdate, PostKeys, as_published
+from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import Plan, Rules
 from publisher.core.publishing.planner import make_plan
 from publisher.ports import Store
-from publisher.services.deps import Parts
+from publisher.services.deps import Deps
 from publisher.services.publishing.clock_checks import stays_ahead
-from publisher.services.publishing.folder_snapshot import LastLook, Look, readings_of
+from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache, readings_of
 from publisher.services.publishing.publish import enter
 from publisher.services.publishing.renames import verdicts_of
-from publisher.services.publishing.scan import Gathered, gather
+from publisher.services.publishing.scan import ScanResult, scan_folder
 
 START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 AUTHORITY = "example.org,2024"
@@ -90,14 +90,14 @@ class Folder:
             bad = _unreadable(path)
             yield bad if self.files_now[path] == bad else FileStat(path, 1, self.stamps[path])
 
-    def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[Reading]:
+    def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[FileReading]:
         for path in paths:
             value = self.files_now[path]
             name = body_hash(repr(value))
             self.read.append(path)
             post = self.as_read(value)
-            result = Parsed(post=post, body=BODIES[post.body_hash]) if isinstance(post, Post) else post
-            yield Reading(
+            result = ParsedPost(post=post, body=BODIES[post.body_hash]) if isinstance(post, Post) else post
+            yield FileReading(
                 stat=FileStat(path, 1, self.stamps[path]),
                 hash=name,
                 result=None if path not in self.alone and hashes.get(path) == name else result,
@@ -126,9 +126,9 @@ class Site:
     store: Store
     folder: Folder = field(default_factory=Folder)
     now: datetime = START
-    last: LastLook = field(default_factory=LastLook)
+    last: SnapshotCache = field(default_factory=SnapshotCache)
 
-    def parts(self, folder: Folder, crash: str = "") -> Parts:
+    def parts(self, folder: Folder, crash: str = "") -> Deps:
         @dataclass
         class Some:
             store: Store
@@ -143,7 +143,7 @@ class Site:
             if name == f"publish:{crash}":
                 raise Died
 
-        return cast("Parts", Some(self.store, lambda: folder, RULES.naming, RULES.max_age, reach))
+        return cast("Deps", Some(self.store, lambda: folder, RULES.naming, RULES.max_age, reach))
 
     def whole(self) -> Plan:
         values = [self.folder.as_read(value) for value in self.folder.files_now.values()]
@@ -162,24 +162,24 @@ class Site:
             self.store.head(), known, posts, bad, self.now, rules, readings=readings, verdicts=said
         )
 
-    def publish(self, *, crash: str = "") -> Gathered:
+    def publish(self, *, crash: str = "") -> ScanResult:
         """By the process that stays; one that dies is followed by another."""
         named, self.folder.changed = self.folder.changed, set()
         return self._publish(self.last, named, crash)
 
-    def publish_elsewhere(self) -> Gathered:
+    def publish_elsewhere(self) -> ScanResult:
         """By another process, of which the one that stays is not told."""
-        return self._publish(LastLook(), None, "")
+        return self._publish(SnapshotCache(), None, "")
 
-    def _publish(self, last: LastLook, named: Collection[str] | None, crash: str) -> Gathered:
+    def _publish(self, last: SnapshotCache, named: Collection[str] | None, crash: str) -> ScanResult:
         whole = self.whole()
-        full = gather(self.parts(replace(self.folder, read=[])), self.now)
+        full = scan_folder(self.parts(replace(self.folder, read=[])), self.now)
         assert full.plan == whole, "what was left out matters"
         assert full.plan.hash == whole.hash
         try:
             done = enter(self.parts(self.folder, crash), self.now, last, named)
         except Died:
-            self.last = LastLook()
+            self.last = SnapshotCache()
             return full
         except Refused:
             assert whole.stop
@@ -375,7 +375,7 @@ def test_a_post_whose_author_moves_it_into_the_future_is_withdrawn(site: Site) -
     lived_in(site, a={}, b={"instant": START - timedelta(days=3)})
     site.folder.write("a.md", a_post("a.md", title="a", instant=START + timedelta(days=1)))
     (change,) = site.publish().plan.changes
-    assert (change.kind, change.post.path) == (Kind.WITHDRAWN, "a.md")
+    assert (change.kind, change.post.path) == (LogKind.WITHDRAWN, "a.md")
 
 
 def test_a_version_that_reads_the_same_bytes_differently_updates_nothing(site: Site) -> None:
@@ -415,12 +415,12 @@ def test_an_upgrade_moves_no_date_until_the_file_is_edited(site: Site) -> None:
             case _:
                 assert looked_at(site) == set()
         assert site.publish().plan.nothing, deed
-        [after] = site.store.known_by(Names(ids=frozenset({before.id})))
+        [after] = site.store.known_by(PostKeys(ids=frozenset({before.id})))
         assert (after.post.instant, after.updated_at) == (before.post.instant, before.updated_at), deed
     site.folder.write("a.md", a_post("a.md", title="a", slug="other"))
     plan = site.publish().plan
     assert (plan.changes, plan.kept_dates) == ((), ())
-    [after] = site.store.known_by(Names(ids=frozenset({before.id})))
+    [after] = site.store.known_by(PostKeys(ids=frozenset({before.id})))
     assert (after.post.instant, after.post.dated) == (in_file, None)
 
 
@@ -445,7 +445,7 @@ def test_an_edit_is_one_whatever_version_reads_it(site: Site) -> None:
     site.folder.version = "01"
     site.folder.write("a.md", a_post("a.md", title="edited"))
     (change,) = site.publish().plan.changes
-    assert (change.kind, change.post.title) == (Kind.UPDATED, "edited, version 01")
+    assert (change.kind, change.post.title) == (LogKind.UPDATED, "edited, version 01")
 
 
 def test_a_file_that_the_version_before_hid_is_no_new_post(site: Site) -> None:
@@ -453,7 +453,7 @@ def test_a_file_that_the_version_before_hid_is_no_new_post(site: Site) -> None:
     site.folder.bare = {"b.md"}
     site.folder.version = "01"
     (change,) = site.publish().plan.changes
-    assert (change.kind, change.post.path, change.backfill) == (Kind.PUBLISHED, "b.md", True)
+    assert (change.kind, change.post.path, change.backfill) == (LogKind.PUBLISHED, "b.md", True)
 
 
 def test_a_post_that_was_waiting_is_new_after_an_upgrade_too(site: Site) -> None:
@@ -470,7 +470,7 @@ def test_posts_that_share_a_name_are_looked_at_every_time(site: Site) -> None:
     assert looked_at(site) == {"a.md", "b.md"}
     site.folder.write("a.md", None)
     (change,) = site.publish().plan.changes
-    assert change.kind is Kind.WITHDRAWN
+    assert change.kind is LogKind.WITHDRAWN
 
 
 def test_two_posts_that_stood_at_one_path_are_never_taken_for_each_other(site: Site) -> None:
@@ -489,7 +489,7 @@ def test_two_posts_that_stood_at_one_path_are_never_taken_for_each_other(site: S
     assert "a.md" in looked_at(site)
     site.folder.write("new.md", a_post("new.md", title="a", explicit_id="A"))
     (change,) = site.publish().plan.changes
-    assert (change.kind, change.post.path) == (Kind.RESTORED, "new.md")
+    assert (change.kind, change.post.path) == (LogKind.RESTORED, "new.md")
 
 
 def test_a_file_that_other_files_decide_is_read_each_time(site: Site) -> None:
@@ -511,7 +511,7 @@ def test_a_draft_is_settled_once_no_known_post_is_like_it_and_opened_when_one_is
     assert site.publish().memory.nothing
     assert "a.md" not in looked_at(site)
     site.folder.write("a.md", a_post("a.md", title="a", explicit_id="7"))
-    assert [change.kind for change in site.publish().plan.changes] == [Kind.RESTORED]
+    assert [change.kind for change in site.publish().plan.changes] == [LogKind.RESTORED]
     assert "a.md" not in looked_at(site)
 
 
@@ -520,7 +520,7 @@ def test_a_settled_draft_waits_for_no_time(site: Site) -> None:
     lived_in(site, a={}, b={})
     later = START + timedelta(days=30)
     site.folder.write("a.md", a_post("a.md", title="a", hidden="draft", instant=later))
-    assert [change.kind for change in site.publish().plan.changes] == [Kind.WITHDRAWN]
+    assert [change.kind for change in site.publish().plan.changes] == [LogKind.WITHDRAWN]
     assert site.publish().memory.nothing
     assert looked_at(site) == set()
     site.now += timedelta(days=60)
@@ -573,7 +573,7 @@ def test_a_bad_file_brings_in_the_post_that_it_was(site: Site) -> None:
     site.folder.write("a.md", BadPost(path="a.md", reason="broken"))
     site.folder.write("new.md", a_post("new.md", title="a", permalink="/a.md/", explicit_id=None))
     plan = site.publish().plan
-    assert [change.kind for change in plan.changes] == [Kind.PUBLISHED]
+    assert [change.kind for change in plan.changes] == [LogKind.PUBLISHED]
 
 
 def test_names_are_followed_from_post_to_post(site: Site) -> None:
@@ -615,7 +615,7 @@ def test_a_file_ceases_to_be_settled_before_the_log_moves(
     site.folder.write("new.md", a_post("new.md", title="new", explicit_id="7"))
     head = site.store.head().seq
 
-    def dies(_store: Store, _memory: Memory) -> int:
+    def dies(_store: Store, _memory: IndexUpdate) -> int:
         raise Died
 
     with monkeypatch.context() as patch:
@@ -695,9 +695,9 @@ def test_a_process_that_stays_sees_that_another_one_published(site: Site) -> Non
 
 def test_what_another_process_remembers_while_one_publishes_is_not_trusted(site: Site) -> None:
     lived_in(site, a={}, b={})
-    look = Look(site.folder, site.store)
-    count = site.store.remember(Memory(rules=look.rules, gone=["a.md"]))
-    assert not look.remembered(Memory(rules=look.rules), count + 1)
+    look = FolderSnapshot(site.folder, site.store)
+    count = site.store.remember(IndexUpdate(rules=look.rules, gone=["a.md"]))
+    assert not look.remembered(IndexUpdate(rules=look.rules), count + 1)
     assert not look.again(site.folder, site.store, ())
 
 
@@ -716,4 +716,4 @@ def test_an_error_while_it_looks_leaves_nothing_to_build_upon(
             site.publish()
     listed = site.folder.listed
     (change,) = site.publish().plan.changes
-    assert (change.post.path, change.kind, site.folder.listed) == ("b.md", Kind.UPDATED, listed + 1)
+    assert (change.post.path, change.kind, site.folder.listed) == ("b.md", LogKind.UPDATED, listed + 1)

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from publisher.app import App
 from publisher.cli.subscribers import subscribers
 from publisher.config import load
-from publisher.core.subscribers.preferences import Choices, Pace, Taste
-from publisher.core.subscribers.subscription import State
+from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
+from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.services.subscribers import admin, signup, subscribe
 from publisher.services.subscribers.schedule import due_of
 
@@ -32,12 +32,12 @@ slug = "other"
 from = "news@harbour.example"
 """
 CHOSEN = {
-    "ann": Choices(),
-    "bo": Choices(
-        pace=Pace(cadence="weekly", on="fri", at=time(18, 30), timezone="Asia/Kathmandu"),
-        taste=Taste(topics=('a "b"; c', "Boats, small", "ព្រះ"), language="pt-BR"),
+    "ann": Preferences(),
+    "bo": Preferences(
+        pace=SchedulePreference(cadence="weekly", on="fri", at=time(18, 30), timezone="Asia/Kathmandu"),
+        taste=ContentPreference(topics=('a "b"; c', "Boats, small", "ព្រះ"), language="pt-BR"),
     ),
-    "cy": Choices(pace=Pace(cadence="immediate"), paused=True),
+    "cy": Preferences(pace=SchedulePreference(cadence="immediate"), paused=True),
 }
 
 
@@ -76,7 +76,9 @@ def full(tmp_path: Path) -> Desk:
     for name in (*CHOSEN, "left"):
         subscribe.add(app.parts, daily, f"{name}@example.org", NOW, confirmed=True)
     for found in list(app.store.subscriptions("daily", None)):
-        choices = CHOSEN.get(found.address.partition("@")[0], Choices(taste=Taste(language="de")))
+        choices = CHOSEN.get(
+            found.address.partition("@")[0], Preferences(taste=ContentPreference(language="de"))
+        )
         due = due_of(app.parts, daily, found, NOW, choices.pace)
         app.store.choose(found.id, found.generation, choices, due)
     signup.sign_up(app.parts, [daily], "pat@example.org", "", NOW)
@@ -103,7 +105,7 @@ def test_a_store_that_was_exported_is_made_again(full: Desk, tmp_path: Path) -> 
     found = empty.readers()
     for name, choices in CHOSEN.items():
         reader = found[f"{name}@example.org", "daily"]
-        assert (reader.choices, reader.state) == (choices, State.ACTIVE)
+        assert (reader.choices, reader.state) == (choices, SubscriptionState.ACTIVE)
     bo = found["bo@example.org", "daily"]
     assert bo.next_due_at == datetime(2026, 5, 8, 12, 45, tzinfo=UTC)  # Friday 18:30 in Kathmandu
     assert found["cy@example.org", "daily"].next_due_at is None
@@ -143,4 +145,4 @@ def test_columns_of_others_that_sound_alike_are_passed_over(tmp_path: Path) -> N
     )
     desk.run("import", str(tmp_path / "theirs.csv"), "--list", "daily", "--confirmed")
     [found] = desk.readers().values()
-    assert (found.state, found.choices) == (State.ACTIVE, Choices())
+    assert (found.state, found.choices) == (SubscriptionState.ACTIVE, Preferences())

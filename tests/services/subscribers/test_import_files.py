@@ -15,7 +15,7 @@ from mailsite import START, MailSite
 
 from publisher.cli.subscribers import subscribers
 from publisher.core.addresses import parse
-from publisher.core.subscribers.import_rows import Row
+from publisher.core.subscribers.import_rows import ImportRow
 from publisher.core.subscribers.import_states import RowStatus, SourceStatus
 from publisher.core.tokens import address_key, mailbox_key
 from publisher.services.subscribers import admin, signup, subscribe
@@ -317,7 +317,7 @@ class Lists:
             arrive(self.app, daily, addresses[name], past)
         for said in files:
             rows = [
-                Row(1, addresses[name], RowStatus(status=status, reason="r", at=at))
+                ImportRow(1, addresses[name], RowStatus(status=status, reason="r", at=at))
                 for name, status, at in said
             ]
             list(import_readers(parts, daily, rows, START + timedelta(hours=2), confirmed=agreed))

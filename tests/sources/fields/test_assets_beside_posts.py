@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.core.posts.post import Parsed, Post
+from publisher.core.posts.post import ParsedPost, Post
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.fields.assets import MAX_ASSET, references, size_of
 
@@ -26,7 +26,7 @@ def read(folder: Path, body: str, path: str = "a/index.md", front: str = HEAD) -
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(front + body, encoding="utf-8")
     found = FolderSource(folder, RULES).read(path)
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     return found.post
 
 
@@ -150,7 +150,7 @@ def test_a_draft_and_a_site_with_its_own_pages_have_no_assets(tmp_path: Path) ->
     draft = read(tmp_path, "![a](one.png)", front=HEAD.replace("title: T", "title: T\ndraft: true"))
     assert draft.assets == ()
     found = FolderSource(tmp_path, SourceRules(site_url="https://x.example/")).read("a/index.md")
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert found.post.assets == ()
 
 

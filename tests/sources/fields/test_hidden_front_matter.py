@@ -8,7 +8,7 @@ from folders import read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.post import Parsed, Post
+from publisher.core.posts.post import ParsedPost, Post
 from publisher.sources import SourceRules
 from publisher.sources.frontmatter.values import is_false, is_true
 from publisher.sources.parse_post import read_post
@@ -24,7 +24,7 @@ YES = ("true", "yes", "on", "1", "True")
 
 def post(front: str, path: str = "2024-01-02-a.md", fence: str = "---") -> Post:
     result = read_post(path, f"{fence}\n{front}\n{fence}\nBody\n".encode(), RULES)
-    assert isinstance(result, Parsed), str(result)
+    assert isinstance(result, ParsedPost), str(result)
     return result.post
 
 
@@ -115,7 +115,7 @@ def test_what_stands_between_hiding_tags_is_in_no_part_of_a_post() -> None:
     body = "{% secret %}\n# hush\n\nhush ![](hush.png) {{ page.hush }}\n{% endsecret %}\n\n# Open\n\nWords.\n"
     data = f'---\ndate: 2024-01-02\nhush: x\nsummary: "a {{% secret %}}hush{{% endsecret %}} b"\n---\n{body}'
     found = read_post("a.md", data.encode(), RULES)
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert "hush" not in found.body
     assert (found.post.title, found.post.summary, found.post.values) == ("Open", "a b", ())
     assert found.post.warnings == ()
@@ -123,7 +123,7 @@ def test_what_stands_between_hiding_tags_is_in_no_part_of_a_post() -> None:
 
 def test_a_passage_that_nothing_closes_is_told_by_the_line_of_the_file() -> None:
     found = read_post("a.md", b"---\ndate: 2024-01-02\n---\nOpen.\n\n{{< secret >}}\nhush\n", RULES)
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert found.body.strip() == "Open."
     assert found.post.warnings == (
         "line 6: {{< secret >}} is never closed, so the rest of the post is hidden; close it",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.core.posts.post import BadPost, FileStat, Parsed
+from publisher.core.posts.post import BadPost, FileStat, ParsedPost
 from publisher.sources import FolderSource, SourceRules
 
 RULES = SourceRules(site_url="https://x.example/")
@@ -26,7 +26,9 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 def body(root: Path, path: str, folder: str = "") -> str:
     found = {
-        item.post.path: item for item in FolderSource(root / folder, RULES).scan() if isinstance(item, Parsed)
+        item.post.path: item
+        for item in FolderSource(root / folder, RULES).scan()
+        if isinstance(item, ParsedPost)
     }
     return found[path].body.strip()
 
@@ -155,7 +157,7 @@ def test_a_post_that_links_to_another_is_read_again_while_the_other_may_change(t
     assert (other.alone, linking.alone) == (True, False)
     write(tmp_path, {"_posts/2024-05-01-o.md": "---\ntitle: O\npermalink: /moved/\n---\n"})
     (again,) = source.read_many(paths[1:], {})
-    assert isinstance(again.result, Parsed)
+    assert isinstance(again.result, ParsedPost)
     assert again.result.body == "[o](https://x.example/moved/)\n"
 
 
@@ -195,7 +197,7 @@ def test_a_link_to_no_public_post_is_said_with_its_line(tmp_path: Path) -> None:
     text = "Text\n\n[o](./none.md) `[p](./code.md)`\n\n    [q](./code.md)\n\n{% post_url 2024-01-01-none %}\n"
     write(tmp_path, {**JEKYLL, "_posts/2024-05-02-a.md": DATED + text})
     (found,) = FolderSource(tmp_path, RULES).scan()
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert found.post.warnings == (
         "line 7: './none.md' leads nowhere; correct the link",
         "line 11: '{% post_url 2024-01-01-none %}' leads nowhere; correct the link",
@@ -213,7 +215,7 @@ def test_pelicans_words_lead_to_the_pages_that_its_settings_name(tmp_path: Path)
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     (found,) = FolderSource(tmp_path, RULES, tmp_path).scan()
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     site = RULES.site_url
     assert found.body.strip() == f"[t]({site}topics/low-tide/) [c]({site}in/sea.html) [a]({{author}}Jo)"
     assert found.post.warnings == ("line 4: '{author}Jo' leads nowhere; correct the link",)

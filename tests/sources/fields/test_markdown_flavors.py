@@ -6,16 +6,20 @@ from pathlib import Path
 import folders
 import pytest
 
-from publisher.core.posts.post import Extension, Parsed
+from publisher.core.posts.post import MarkdownExtension, ParsedPost
 from publisher.sources import SourceRules
 from publisher.sources.frontmatter.values import FrontMatter
 from publisher.sources.parse_post import asked_of, read_post
 
 GOOD = "---\ntitle: A\ndate: 2024-05-01\n---\nBody\n"
-DEFINITIONS, BREAKS, EMOJI = Extension.DEFINITIONS, Extension.BREAKS, Extension.EMOJI
-ABBREVIATIONS, TABLES, AFTER_HTML = Extension.ABBREVIATIONS, Extension.TABLES, Extension.AFTER_HTML
-MATH, DOLLARS, BRACKETS = Extension.MATH, Extension.DOLLARS, Extension.BRACKETS
-TEMPLATES, EJS, MDX = Extension.TEMPLATES, Extension.EJS, Extension.MDX
+DEFINITIONS, BREAKS, EMOJI = MarkdownExtension.DEFINITIONS, MarkdownExtension.BREAKS, MarkdownExtension.EMOJI
+ABBREVIATIONS, TABLES, AFTER_HTML = (
+    MarkdownExtension.ABBREVIATIONS,
+    MarkdownExtension.TABLES,
+    MarkdownExtension.AFTER_HTML,
+)
+MATH, DOLLARS, BRACKETS = MarkdownExtension.MATH, MarkdownExtension.DOLLARS, MarkdownExtension.BRACKETS
+TEMPLATES, EJS, MDX = MarkdownExtension.TEMPLATES, MarkdownExtension.EJS, MarkdownExtension.MDX
 PASSED = """[markup.goldmark.extensions.passthrough]
 enable = true
 [markup.goldmark.extensions.passthrough.delimiters]
@@ -24,7 +28,9 @@ inline = [['\\(', '\\)']]
 """
 
 
-def read(root: Path, files: dict[str, str], post: str, profile: str = "auto") -> tuple[Extension, ...]:
+def read(
+    root: Path, files: dict[str, str], post: str, profile: str = "auto"
+) -> tuple[MarkdownExtension, ...]:
     rules = SourceRules(site_url="https://blog.example/", profile=profile)
     (found,) = folders.read(root, {**files, post: GOOD}, rules).values()
     return found.extensions
@@ -44,7 +50,9 @@ def read(root: Path, files: dict[str, str], post: str, profile: str = "auto") ->
         ("zola", set()),
     ],
 )
-def test_each_generator_has_its_habits(profile: str, extensions: set[Extension], tmp_path: Path) -> None:
+def test_each_generator_has_its_habits(
+    profile: str, extensions: set[MarkdownExtension], tmp_path: Path
+) -> None:
     assert set(read(tmp_path, {}, "2024-05-01-a.md", profile)) == extensions
 
 
@@ -81,14 +89,14 @@ def test_each_generator_has_its_habits(profile: str, extensions: set[Extension],
         ("hugo.toml", PASSED, "content/a.md", DOLLARS, False),
         ("hugo.toml", PASSED.replace("true", "false"), "content/a.md", MATH, False),
         ("hugo.toml", "[markup.goldmark.extensions.extras.mark]\nenable = true\n", "content/a.md",
-         Extension.HIGHLIGHT, True),
+         MarkdownExtension.HIGHLIGHT, True),
         ("zola.toml", "base_url = 'x'\n[markdown]\nrender_emoji = true\n", "content/a.md", EMOJI, True),
         ("docusaurus.config.js", "export default {markdown: {emoji: false}}", "blog/a.md", EMOJI, False),
         ("docusaurus.config.js", "export default {markdown: {format: 'detect'}}", "blog/a.md", MDX, False),
         ("docusaurus.config.js", "export default {markdown: {format: 'detect'}}", "blog/a.mdx", MDX, True),
         ("pelicanconf.py", "PLUGINS = ['render_math']\n", "content/a.md", DOLLARS, True),
         ("pelicanconf.py", "MARKDOWN = {'extensions': ['pymdownx.mark', 'extra']}\n", "content/a.md",
-         Extension.HIGHLIGHT, True),
+         MarkdownExtension.HIGHLIGHT, True),
         ("package.json", '{"dependencies": {"@11ty/eleventy": "3", "markdown-it-emoji": "3"}}', "a.md", EMOJI,
          True),
         ("package.json", '{"dependencies": {"hexo": "7", "hexo-filter-mathjax": "1"}}', "source/_posts/a.md",
@@ -98,7 +106,7 @@ def test_each_generator_has_its_habits(profile: str, extensions: set[Extension],
     ],
 )  # fmt: skip
 def test_the_blogs_configuration_decides(
-    name: str, text: str, post: str, extension: Extension, on: bool, tmp_path: Path
+    name: str, text: str, post: str, extension: MarkdownExtension, on: bool, tmp_path: Path
 ) -> None:
     assert (extension in read(tmp_path, {name: text}, post)) is on
 
@@ -127,12 +135,12 @@ def test_a_plugin_of_jekylls_may_stand_in_its_gemfile(tmp_path: Path) -> None:
         ("disableNunjucks: true", {DEFINITIONS, MATH}),
     ],
 )
-def test_a_post_may_ask_for_no_templates(front: str, extensions: set[Extension]) -> None:
+def test_a_post_may_ask_for_no_templates(front: str, extensions: set[MarkdownExtension]) -> None:
     rules = SourceRules(
         site_url="https://blog.example/", profile="jekyll", extensions=(DEFINITIONS, MATH, TEMPLATES)
     )
     found = read_post("a.md", f"---\ntitle: A\ndate: 2024-05-01\n{front}\n---\nBody\n".encode(), rules)
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert set(found.post.extensions) == extensions
 
 
@@ -144,10 +152,10 @@ def test_a_post_carries_the_front_matter_that_its_body_shows_and_no_other() -> N
     )
     rules = SourceRules(site_url="https://blog.example/")
     found = read_post("a.md", f"---\n{front}\n---\n{text}\n".encode(), rules)
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert found.post.values == (("mood", "good"), ("more", "x"), ("other-one", "y"), ("version", "2"))
     other = read_post("a.md", f"---\n{front}\n---\n{text}\n".replace("good", "bad").encode(), rules)
-    assert isinstance(other, Parsed)
+    assert isinstance(other, ParsedPost)
     assert other.post.revision != found.post.revision
     assert other.post.body_hash == found.post.body_hash
 

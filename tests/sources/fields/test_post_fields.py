@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from paths import SHARED
 
-from publisher.core.posts.post import Image, Mail, Parsed, Post
+from publisher.core.posts.post import Image, ParsedPost, Post, PostMailOptions
 from publisher.core.site import Person
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.parse_post import read_post
@@ -18,7 +18,7 @@ def post(
     front: str, body: str = "Body\n", path: str = "2024-01-02-a-name.md", rules: SourceRules = RULES
 ) -> Post:
     result = read_post(path, f"---\n{front}\n---\n{body}".encode(), rules)
-    assert isinstance(result, Parsed), str(result)
+    assert isinstance(result, ParsedPost), str(result)
     return result.post
 
 
@@ -105,7 +105,7 @@ def test_a_file_with_neither_front_matter_nor_a_dated_name_is_hidden() -> None:
         ("2024-01-02-x.html", "no front matter"),
     ]:
         result = read_post(path, b"Words\n", RULES)
-        assert isinstance(result, Parsed)
+        assert isinstance(result, ParsedPost)
         assert result.post.hidden == reason
 
 
@@ -164,18 +164,24 @@ def test_only_a_bodyless_link_post_links_elsewhere() -> None:
 @pytest.mark.parametrize(
     ("front", "mail", "warnings"),
     [
-        ("", Mail.USUAL, ()),
-        ("mail: never", Mail.NEVER, ()),
-        ("mail: false", Mail.NEVER, ()),
-        ("mail: Correction", Mail.CORRECTION, ()),
-        ("mail: true", Mail.USUAL, ()),
-        ("mail: x", Mail.USUAL, ("line 4: mail: x is neither never nor correction; it is mailed as usual",)),
+        ("", PostMailOptions.USUAL, ()),
+        ("mail: never", PostMailOptions.NEVER, ()),
+        ("mail: false", PostMailOptions.NEVER, ()),
+        ("mail: Correction", PostMailOptions.CORRECTION, ()),
+        ("mail: true", PostMailOptions.USUAL, ()),
+        (
+            "mail: x",
+            PostMailOptions.USUAL,
+            ("line 4: mail: x is neither never nor correction; it is mailed as usual",),
+        ),
     ],
 )
-def test_a_post_says_what_becomes_of_its_mail(front: str, mail: Mail, warnings: tuple[str, ...]) -> None:
+def test_a_post_says_what_becomes_of_its_mail(
+    front: str, mail: PostMailOptions, warnings: tuple[str, ...]
+) -> None:
     data = f"---\ntitle: A\ndate: 2024-10-01\n{front}\n---\nText.\n".encode()
     found = read_post("a.md", data, SourceRules(site_url="https://example.org/"))
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert (found.post.mail, found.post.warnings) == (mail, warnings)
 
 
@@ -271,7 +277,7 @@ def test_images_are_absolute_and_know_their_alt() -> None:
 @pytest.mark.skipif(not SEED.is_dir(), reason="the seed article is not beside the repository")
 def test_the_seed_article_is_read_as_meant() -> None:
     (result,) = FolderSource(SEED, RULES).scan()
-    assert isinstance(result, Parsed)
+    assert isinstance(result, ParsedPost)
     found = result.post
     assert found.explicit_id == "ART2410171545LFBZFV"
     assert found.url.startswith("https://www.phnompenhpost.com/opinion/reimagining-alliances")

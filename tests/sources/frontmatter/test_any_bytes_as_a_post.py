@@ -5,7 +5,7 @@ from datetime import UTC
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.post import BadPost, Parsed
+from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources.frontmatter.dates import parse_date
 from publisher.sources.generators.profiles import PROFILES
 from publisher.sources.parse_post import read_post
@@ -22,8 +22,8 @@ SCRAPS = st.sampled_from(
 
 def check(data: bytes, path: str = "2024-01-02-a.md") -> None:
     found = read_post(path, data, RULES)
-    assert isinstance(found, (Parsed, BadPost))
-    if isinstance(found, Parsed):
+    assert isinstance(found, (ParsedPost, BadPost))
+    if isinstance(found, ParsedPost):
         post = found.post
         assert post.permalink.startswith("/")
         assert post.permalink.isascii()
@@ -81,8 +81,8 @@ PATHS = st.sampled_from(
 def test_every_generators_habits_hold_for_any_text(text: str, path: str, profile: str) -> None:
     rules = SourceRules(site_url="https://blog.example/", profile=profile, rooted=True)
     found = read_post(path, text.encode("utf-8", "surrogatepass"), rules)
-    assert isinstance(found, (Parsed, BadPost))
-    if isinstance(found, Parsed):
+    assert isinstance(found, (ParsedPost, BadPost))
+    if isinstance(found, ParsedPost):
         assert found.post.permalink.startswith("/")
         assert found.post.permalink.isascii()
         assert "/../" not in found.post.permalink + "/"

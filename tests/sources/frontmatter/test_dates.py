@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.post import Parsed, Post
-from publisher.sources.frontmatter.dates import Order, parse_date, read_date
+from publisher.core.posts.post import ParsedPost, Post
+from publisher.sources.frontmatter.dates import DateOrder, parse_date, read_date
 from publisher.sources.parse_post import read_post
 from publisher.sources.rules import SourceRules
 
@@ -17,7 +17,7 @@ PHNOM_PENH = SourceRules(site_url="https://blog.example/", timezone="Asia/Phnom_
 
 def post(front: str, path: str = "a.md") -> Post:
     result = read_post(path, f"---\ntitle: A\n{front}\n---\n".encode(), PHNOM_PENH)
-    assert isinstance(result, Parsed), str(result)
+    assert isinstance(result, ParsedPost), str(result)
     return result.post
 
 
@@ -122,14 +122,14 @@ def test_the_quick_way_says_what_the_patterns_say(
 
 @pytest.mark.parametrize("text", ["05/11/2026", "05-11-2026", "05.11.2026"])
 def test_a_date_of_numbers_is_read_as_the_generator_reads_it(text: str) -> None:
-    read = {order: read_date(text, UTC, order).at for order in Order}
-    assert read[Order.DAY_FIRST] == datetime(2026, 11, 5, tzinfo=UTC)
-    assert read[Order.MONTH_FIRST] == datetime(2026, 5, 11, tzinfo=UTC)
-    assert read[Order.NONE] == (read[Order.MONTH_FIRST] if "/" in text else None)
+    read = {order: read_date(text, UTC, order).at for order in DateOrder}
+    assert read[DateOrder.DAY_FIRST] == datetime(2026, 11, 5, tzinfo=UTC)
+    assert read[DateOrder.MONTH_FIRST] == datetime(2026, 5, 11, tzinfo=UTC)
+    assert read[DateOrder.NONE] == (read[DateOrder.MONTH_FIRST] if "/" in text else None)
 
 
 def test_a_date_of_numbers_that_could_be_another_is_said() -> None:
-    for order, said in ((Order.DAY_FIRST, False), (Order.MONTH_FIRST, True), (Order.NONE, True)):
+    for order, said in ((DateOrder.DAY_FIRST, False), (DateOrder.MONTH_FIRST, True), (DateOrder.NONE, True)):
         assert bool(read_date("05/11/2026", UTC, order).doubt) is said
         assert not read_date("05/05/2026", UTC, order).doubt
         assert not read_date("25/11/2026", UTC, order).doubt
@@ -148,7 +148,7 @@ def test_a_time_that_jekyll_passes_over_is_waited_for_and_said() -> None:
     text = b"---\ntitle: A\ndate: 2026-11-20 18.30\n---\n"
     for profile, said in (("jekyll", 1), ("none", 0)):
         found = read_post("a.md", text, SourceRules(site_url="https://blog.example/", profile=profile))
-        assert isinstance(found, Parsed)
+        assert isinstance(found, ParsedPost)
         assert found.post.instant == datetime(2026, 11, 20, 18, 30, tzinfo=UTC)
         assert len(found.post.warnings) == said
 
@@ -157,5 +157,5 @@ def test_hugos_publish_date_is_the_instant_and_its_date_makes_the_address() -> N
     rules = SourceRules(site_url="https://blog.example/", profile="hugo", permalink="/:year/:month/:slug/")
     text = b"---\ntitle: A\ndate: 2025-03-01\npublishDate: 2026-01-05\n---\n"
     found = read_post("a.md", text, rules)
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert (found.post.instant, found.post.permalink) == (datetime(2026, 1, 5, tzinfo=UTC), "/2025/03/a/")

@@ -4,16 +4,16 @@ import time
 
 import pytest
 
-from publisher.core.posts.post import BadPost, Parsed
+from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources.parse_post import read_post
 from publisher.sources.rules import SourceRules
 
 RULES = SourceRules(site_url="https://blog.example/")
 
 
-def parsed(text: str | bytes, path: str = "2024-01-02-a-name.md") -> Parsed:
+def parsed(text: str | bytes, path: str = "2024-01-02-a-name.md") -> ParsedPost:
     result = read_post(path, text.encode() if isinstance(text, str) else text, RULES)
-    assert isinstance(result, Parsed), str(result)
+    assert isinstance(result, ParsedPost), str(result)
     return result
 
 
@@ -103,7 +103,7 @@ def test_what_cannot_be_read_names_line_reason_and_what_to_do(
 
 def test_a_stray_nul_goes() -> None:
     found = read_post("2024-01-02-a.md", b"---\ntitle: L\0ow\n---\nwa\0ter\n", RULES)
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert (found.post.title, found.body) == ("Low", "water\n")
 
 

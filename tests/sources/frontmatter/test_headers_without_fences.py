@@ -2,16 +2,16 @@
 
 import pytest
 
-from publisher.core.posts.post import BadPost, Parsed
+from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources.parse_post import read_post
 from publisher.sources.rules import SourceRules
 
 RULES = SourceRules(site_url="https://blog.example/")
 
 
-def parsed(text: str) -> Parsed:
+def parsed(text: str) -> ParsedPost:
     found = read_post("a.md", text.encode(), RULES)
-    assert isinstance(found, Parsed), str(found)
+    assert isinstance(found, ParsedPost), str(found)
     return found
 
 

@@ -14,7 +14,7 @@ from lxml import etree
 from paths import SHARED
 from unpacking import unpack
 
-from publisher.core.posts.post import BadPost, Parsed, Post, why_not
+from publisher.core.posts.post import BadPost, ParsedPost, Post, why_not
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.fields.plain_text import plain, whole
 
@@ -47,8 +47,8 @@ def expected(name: str) -> list[dict[str, str]]:
 
 def read(folder: Path, below: str, rules: SourceRules) -> dict[str, Post]:
     """Posts by path from the blog's root, wherever in it posts.dir is."""
-    found: Iterator[Parsed | BadPost] = FolderSource(folder / below, rules).scan()
-    return {f"{below}/{i.post.path}".lstrip("/"): i.post for i in found if isinstance(i, Parsed)}
+    found: Iterator[ParsedPost | BadPost] = FolderSource(folder / below, rules).scan()
+    return {f"{below}/{i.post.path}".lstrip("/"): i.post for i in found if isinstance(i, ParsedPost)}
 
 
 def instant(post: Post) -> str:
@@ -119,7 +119,7 @@ def test_every_file_of_a_real_blog_is_read_as_expected(
 def test_titles_as_written_are_those_expected_to_the_letter(name: str, blogs: Path) -> None:
     rules = SourceRules(site_url="https://blog.example/", timezone=BLOGS[name][1])
     items = FolderSource(blogs / name, rules).scan()
-    titles = {i.post.path: i.title or i.post.title for i in items if isinstance(i, Parsed)}
+    titles = {i.post.path: i.title or i.post.title for i in items if isinstance(i, ParsedPost)}
     wanted = {row["file"]: row["title"] for row in expected(name) if row["served"] == "yes"}
     assert {file: titles[file] for file in wanted} == wanted
 

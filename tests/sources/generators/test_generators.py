@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.core.posts.post import BadPost, Parsed, Post
+from publisher.core.posts.post import BadPost, ParsedPost, Post
 from publisher.core.site import Person
 from publisher.sources import FolderSource, SourceRules, front_matter_defaults
 from publisher.sources.parse_post import read_post
@@ -30,13 +30,13 @@ def settled(folder: Path, rules: SourceRules = RULES, top: Path | None = None) -
 def posts(folder: Path, rules: SourceRules = RULES) -> dict[str, Post]:
     found = list(FolderSource(folder, rules).scan())
     assert not [item for item in found if isinstance(item, BadPost)]
-    return {item.post.path: item.post for item in found if isinstance(item, Parsed)}
+    return {item.post.path: item.post for item in found if isinstance(item, ParsedPost)}
 
 
 def one(path: str, front: str, profile: str, rules: SourceRules = TOKYO) -> Post:
     rules = SourceRules(site_url=rules.site_url, timezone=rules.timezone, profile=profile, above=("content",))
     found = read_post(path, f"---\n{front}\n---\nBody\n".encode(), rules)
-    assert isinstance(found, Parsed), str(found)
+    assert isinstance(found, ParsedPost), str(found)
     return found.post
 
 
@@ -251,7 +251,7 @@ def test_defaults_of_the_settings_fill_what_a_post_does_not_say() -> None:
         site_url="https://x.example/", defaults=front_matter_defaults({"author": "House", "tags": ["a"]})
     )
     found = read_post("2024-05-01-a.md", b"---\ntags: b\n---\nBody\n", rules)
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert (found.post.authors, found.post.tags) == ((Person(name="House"),), ("b",))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from folders import read
 
-from publisher.core.posts.post import BadPost, Parsed
+from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.fields.slugs import slug_filter, slugify_filter
 from publisher.sources.generators.js_literals import exported, known
@@ -105,7 +105,7 @@ def test_a_function_that_may_say_anything_holds_the_posts_and_says_what_to_set(t
             (bad,) = (it for it in FolderSource(root, RULES).scan() if isinstance(it, BadPost))
             assert "set posts.permalink to what it makes" in bad.reason
             rules = replace(RULES, permalink="/:year/:slug/")
-            found = [it.post for it in FolderSource(root, rules).scan() if isinstance(it, Parsed)]
+            found = [it.post for it in FolderSource(root, rules).scan() if isinstance(it, ParsedPost)]
             assert [it.permalink for it in found if it.path == "posts/a.md"] == ["/2024/a/"]
 
 
@@ -164,7 +164,9 @@ def test_a_permalink_that_only_eleventy_can_fill_in_holds_the_post_and_says_what
     said = "needs the filter 'year', which is code; set posts.permalink to what it makes"
     assert bad.reason == f"permalink: {template!r} {said}"
     rules = replace(RULES, permalink="/:year/:slug/")
-    found = {it.post.path: it.post for it in FolderSource(tmp_path, rules).scan() if isinstance(it, Parsed)}
+    found = {
+        it.post.path: it.post for it in FolderSource(tmp_path, rules).scan() if isinstance(it, ParsedPost)
+    }
     assert (found["posts/a.md"].permalink, found["posts/a.md"].warnings) == ("/2024/a/", ())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from folders import RULES, read
 
-from publisher.core.posts.post import Parsed
+from publisher.core.posts.post import ParsedPost
 from publisher.core.site import Person
 from publisher.sources import FolderSource, SourceRules
 
@@ -74,7 +74,7 @@ def test_a_permalink_in_our_settings_counts_before_those_of_sections(tmp_path: P
     read(tmp_path, {**HUGO, "content/posts/a.md": front()})
     ours = SourceRules(site_url="https://x.example/", permalink="/p/:slug/")
     (found,) = FolderSource(tmp_path, ours, tmp_path).scan()
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert found.post.permalink == "/p/a/"
 
 
@@ -217,7 +217,7 @@ def test_the_sites_own_settings_come_before_pelicans(tmp_path: Path) -> None:
     (tmp_path / "content").mkdir()
     (tmp_path / "content/a.md").write_text("Title: A\nDate: 2021-02-03\n\nWords\n")
     [found] = FolderSource(tmp_path, rules).scan()
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert (found.post.authors[0].name, found.post.language) == ("Site", "de")
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from publisher.core.posts.post import BadPost
 from publisher.sources import FolderSource
 from publisher.sources.globs import expression, whole
-from publisher.sources.ignored.eleventy import Git
+from publisher.sources.ignored.eleventy import GitIgnore
 from publisher.sources.ignored.eleventy import leaves as eleventys
-from publisher.sources.ignored.jekyll import Entries
+from publisher.sources.ignored.jekyll import EntryFilter
 from publisher.sources.ignored.paths import copied_from, why_left
 
 POST = "---\ntitle: A\ndate: 2026-11-05\n---\nText\n"
@@ -286,7 +286,7 @@ def test_content_outside_of_a_hugo_blog_hides_nothing_in_it(place: str, tmp_path
 )
 def test_gitignore_is_read_as_git_reads_it(path: str, why: str | None) -> None:
     text = "# a\n/a/*\n!/a/keep.md\nlogs/\n!logs/keep.md\n*.tmp.md\ndeep/**/z.md\n"
-    git = next(rule for rule in eleventys("", None, {".gitignore": text}) if isinstance(rule, Git))
+    git = next(rule for rule in eleventys("", None, {".gitignore": text}) if isinstance(rule, GitIgnore))
     assert git.why(path) == why
 
 
@@ -331,7 +331,7 @@ NAMES = st.text("ab_.", min_size=1, max_size=3).filter(lambda name: name.strip("
 @given(st.lists(NAMES, min_size=1, max_size=4), st.data())
 def test_what_jekyll_excludes_is_excluded_with_all_below(parts: list[str], data: st.DataObject) -> None:
     place = "/".join(parts[: data.draw(st.integers(1, len(parts)))])
-    entries = Entries(exclude=(place,), include=())
+    entries = EntryFilter(exclude=(place,), include=())
     assert entries.why("/".join((*parts, "_posts", "2026-11-05-a.md"))) is not None
 
 

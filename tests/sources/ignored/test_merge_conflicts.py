@@ -5,7 +5,7 @@ from folders import RULES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.post import BadPost, Parsed
+from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources.parse_post import read_post
 from publisher.sources.stable_files import conflict_in, is_blank
 
@@ -66,4 +66,4 @@ def test_a_file_with_nothing_in_it_is_empty(data: bytes) -> None:
 @pytest.mark.parametrize("data", [b"---\ntitle: A\ndate: 2026-11-05\n---\n", b"a"])
 def test_a_file_with_a_word_in_it_is_not_empty(data: bytes) -> None:
     assert not is_blank(data)
-    assert isinstance(read_post("a.md", data, RULES), Parsed)
+    assert isinstance(read_post("a.md", data, RULES), ParsedPost)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.post import Parsed
+from publisher.core.posts.post import ParsedPost
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.parse_post import read_post
 
@@ -38,9 +38,9 @@ when: 2024-05-01
 RULES = SourceRules(site_url="https://blog.example/", profile="jekyll", site=SITE)
 
 
-def read(body: str, rules: SourceRules = RULES, front: str = FRONT) -> Parsed:
+def read(body: str, rules: SourceRules = RULES, front: str = FRONT) -> ParsedPost:
     found = read_post("2024-01-02-a.md", f"---\n{front}---\n{body}".encode(), rules)
-    assert isinstance(found, Parsed), str(found)
+    assert isinstance(found, ParsedPost), str(found)
     return found
 
 
@@ -258,7 +258,7 @@ def test_the_configuration_decides_by_its_keys_as_they_are_written(tmp_path: Pat
     file = tmp_path / "_posts/2024-01-02-a.md"
     file.write_text(f"---\ntitle: A\n---\n{body}\n", encoding="utf-8")
     (found,) = FolderSource(tmp_path / "_posts", SourceRules(site_url="https://blog.example/")).scan()
-    assert isinstance(found, Parsed)
+    assert isinstance(found, ParsedPost)
     assert found.body.split() == ["title", "show_ads", "ShowMaps"]
     assert [warning[:27] for warning in found.post.warnings] == ["line 4: only the generator "]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.post import Markup, Parsed, Post, unshifted
+from publisher.core.posts.post import MarkupLanguage, ParsedPost, Post, unshifted
 from publisher.markup import SafeMarkup
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.liquid.includes import spliced
@@ -26,7 +26,9 @@ def write(folder: Path, files: dict[str, str]) -> None:
 def read(folder: Path, files: dict[str, str], body: str, path: str = POST) -> tuple[Post, str]:
     """The post with that body, and its body as a source gives it."""
     write(folder, files | {path: f"---\ntitle: A\n---\n{body}"})
-    found = {item.post.path: item for item in FolderSource(folder, RULES).scan() if isinstance(item, Parsed)}
+    found = {
+        item.post.path: item for item in FolderSource(folder, RULES).scan() if isinstance(item, ParsedPost)
+    }
     return found[path].post, found[path].body
 
 
@@ -34,7 +36,7 @@ def shown(folder: Path, files: dict[str, str], body: str, path: str = POST) -> s
     post, source = read(folder, files, body, path)
     return SafeMarkup("https://blog.example/").html(
         source,
-        Markup.MARKDOWN,
+        MarkupLanguage.MARKDOWN,
         base_url="https://blog.example/a/",
         title="A",
         extensions=post.extensions,
@@ -71,7 +73,9 @@ def test_a_file_with_code_and_one_that_includes_itself_are_not_shown(included: s
     body = "a {% include self.md %}"
     post, source = read(tmp_path, files, body)
     assert source == body
-    assert SafeMarkup("").removed(source, Markup.MARKDOWN, post.extensions) == [(1, "{% include self.md %}")]
+    assert SafeMarkup("").removed(source, MarkupLanguage.MARKDOWN, post.extensions) == [
+        (1, "{% include self.md %}")
+    ]
 
 
 def test_code_that_shows_an_include_stays(tmp_path: Path) -> None:
@@ -208,16 +212,24 @@ def test_lists_of_data_in_the_folders_that_jekyll_is_told(body: str, made: str, 
     path = "src/coll/_posts/deep/2024-05-01-a.md"
     post, source = read(tmp_path, CREW, body, path)
     html = SafeMarkup("https://blog.example/").html(
-        source, Markup.MARKDOWN, base_url=post.url, title="A", extensions=post.extensions, values=post.values
+        source,
+        MarkupLanguage.MARKDOWN,
+        base_url=post.url,
+        title="A",
+        extensions=post.extensions,
+        values=post.values,
     )
     assert (html, post.permalink) == (made, "/2024/05/01/a.html")
-    assert SafeMarkup("").removed(source, Markup.MARKDOWN, post.extensions, post.values) == [] or "`" in body
+    assert (
+        SafeMarkup("").removed(source, MarkupLanguage.MARKDOWN, post.extensions, post.values) == []
+        or "`" in body
+    )
 
 
 def test_only_the_posts_of_jekylls_own_folder_are_posts(tmp_path: Path) -> None:
     write(tmp_path, CREW)
     found = FolderSource(tmp_path, RULES).scan()
-    why = {it.post.path: it.post.hidden for it in found if isinstance(it, Parsed)}
+    why = {it.post.path: it.post.hidden for it in found if isinstance(it, ParsedPost)}
     assert None not in why.values()
     assert why["src/_posts/2024-05-01-b.md"] == "outside collections_dir: coll"
 
@@ -229,7 +241,7 @@ def test_a_list_that_is_not_known_is_left_out_and_said(tmp_path: Path) -> None:
         "{% for p in site.data.crew %}{% if p.role %}x{% endif %}{% endfor %}",
     ):
         post, source = read(tmp_path, CREW, body, "src/coll/_posts/2024-05-01-a.md")
-        removed = SafeMarkup("").removed(source, Markup.MARKDOWN, post.extensions, post.values)
+        removed = SafeMarkup("").removed(source, MarkupLanguage.MARKDOWN, post.extensions, post.values)
         assert removed or post.warnings
 
 
@@ -246,7 +258,7 @@ def test_lines_of_warnings_are_those_of_the_file(tmp_path: Path) -> None:
         "[e](no-5.md)\n{% odd %}\n{% comment %}\nx\n{% endcomment %}\n\n{% odder %}\n"
     )
     write(tmp_path, files | {POST: f"---\ntitle: A\n---\n{body}"})
-    scanned = (it for it in FolderSource(tmp_path, RULES).scan() if isinstance(it, Parsed))
+    scanned = (it for it in FolderSource(tmp_path, RULES).scan() if isinstance(it, ParsedPost))
     found = next(it for it in scanned if it.post.path == POST)
     lines = (tmp_path / POST).read_text().split("\n")
     said = [warning.removeprefix("line ").split(": ", 1) for warning in found.post.warnings]
@@ -254,7 +266,9 @@ def test_lines_of_warnings_are_those_of_the_file(tmp_path: Path) -> None:
     assert "{% include long.md %}" in links.pop("no-0.md")
     assert len(links) == 5
     assert all(link in line for link, line in links.items())
-    removed = SafeMarkup("").removed(found.body, Markup.MARKDOWN, found.post.extensions, found.post.values)
+    removed = SafeMarkup("").removed(
+        found.body, MarkupLanguage.MARKDOWN, found.post.extensions, found.post.values
+    )
     assert [(tag, lines[found.in_file(line) - 1]) for line, tag in removed] == [
         ("{% odd %}", "{% odd %}"),
         ("{% odder %}", "{% odder %}"),

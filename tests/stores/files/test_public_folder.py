@@ -11,7 +11,7 @@ import pytest
 
 from publisher.core.errors import OutputError
 from publisher.core.feeds.feed_documents import Document
-from publisher.stores.files.public_folder import FolderShelf
+from publisher.stores.files.public_folder import PublicDirectory
 
 AT = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 
@@ -32,11 +32,11 @@ def public(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shelf(public: Path) -> FolderShelf:
-    return FolderShelf(public)
+def shelf(public: Path) -> PublicDirectory:
+    return PublicDirectory(public)
 
 
-def test_a_placed_document_stands_with_its_bytes_and_its_time(shelf: FolderShelf, public: Path) -> None:
+def test_a_placed_document_stands_with_its_bytes_and_its_time(shelf: PublicDirectory, public: Path) -> None:
     shelf.stage("posts/2024/a/index.html", b"hello")
     shelf.place("posts/2024/a/index.html", AT)
     placed = public / "posts/2024/a/index.html"
@@ -46,7 +46,7 @@ def test_a_placed_document_stands_with_its_bytes_and_its_time(shelf: FolderShelf
     assert files(public) == ["posts/2024/a/index.html"]
 
 
-def test_a_staged_document_is_not_seen(shelf: FolderShelf, public: Path) -> None:
+def test_a_staged_document_is_not_seen(shelf: PublicDirectory, public: Path) -> None:
     shelf.stage("feed.atom", b"old")
     shelf.place("feed.atom", AT)
     shelf.stage("feed.atom", b"newer")
@@ -56,7 +56,7 @@ def test_a_staged_document_is_not_seen(shelf: FolderShelf, public: Path) -> None
     assert (public / "feed.atom").read_bytes() == b"newer"
 
 
-def test_who_holds_the_old_file_open_reads_it_to_its_end(shelf: FolderShelf, public: Path) -> None:
+def test_who_holds_the_old_file_open_reads_it_to_its_end(shelf: PublicDirectory, public: Path) -> None:
     shelf.stage("a", b"old")
     shelf.place("a", AT)
     with (public / "a").open("rb") as reader:
@@ -65,7 +65,7 @@ def test_who_holds_the_old_file_open_reads_it_to_its_end(shelf: FolderShelf, pub
         assert reader.read() == b"old"
 
 
-def test_a_document_that_was_touched_is_not_held(shelf: FolderShelf, public: Path) -> None:
+def test_a_document_that_was_touched_is_not_held(shelf: PublicDirectory, public: Path) -> None:
     shelf.stage("a", b"hello")
     shelf.place("a", AT)
     assert not shelf.holds(document("a", 4))
@@ -77,7 +77,7 @@ def test_a_document_that_was_touched_is_not_held(shelf: FolderShelf, public: Pat
     assert not shelf.holds(document("a", 5)), "a link is not the file we wrote"
 
 
-def test_what_a_crash_left_is_swept_and_nothing_else(shelf: FolderShelf, public: Path) -> None:
+def test_what_a_crash_left_is_swept_and_nothing_else(shelf: PublicDirectory, public: Path) -> None:
     shelf.sweep()
     shelf.stage("posts/a/index.html", b"1")
     shelf.stage("b", b"2")
@@ -87,7 +87,7 @@ def test_what_a_crash_left_is_swept_and_nothing_else(shelf: FolderShelf, public:
     assert files(public) == [".hidden", ".x.part", "mine.part", "posts/.htaccess"]
 
 
-def test_staging_again_after_a_crash_replaces_what_was_left(shelf: FolderShelf, public: Path) -> None:
+def test_staging_again_after_a_crash_replaces_what_was_left(shelf: PublicDirectory, public: Path) -> None:
     shelf.stage("a", b"half a long document")
     shelf.stage("a", b"whole")
     shelf.place("a", AT)
@@ -95,7 +95,7 @@ def test_staging_again_after_a_crash_replaces_what_was_left(shelf: FolderShelf, 
     assert files(public) == ["a"]
 
 
-def test_a_removed_document_takes_its_empty_folders_along(shelf: FolderShelf, public: Path) -> None:
+def test_a_removed_document_takes_its_empty_folders_along(shelf: PublicDirectory, public: Path) -> None:
     for path in ("posts/2024/a/index.html", "posts/2023/b/index.html"):
         shelf.stage(path, b"x")
         shelf.place(path, AT)
@@ -111,7 +111,7 @@ def test_a_removed_document_takes_its_empty_folders_along(shelf: FolderShelf, pu
 @pytest.mark.parametrize(
     "path", ["", "/etc/passwd", "../x", "a/../../x", "a/..", "\0", "a\0b", ".", ".0123456789abcdef.part"]
 )
-def test_a_path_that_is_none_for_a_document_is_refused(shelf: FolderShelf, path: str) -> None:
+def test_a_path_that_is_none_for_a_document_is_refused(shelf: PublicDirectory, path: str) -> None:
     for act in (lambda: shelf.stage(path, b""), lambda: shelf.place(path, AT), lambda: shelf.remove(path)):
         with pytest.raises(
             OutputError, match=r"public: '.*' is no path for a document; change the permalink$"
@@ -119,7 +119,7 @@ def test_a_path_that_is_none_for_a_document_is_refused(shelf: FolderShelf, path:
             act()
 
 
-def test_no_link_leads_out_of_the_folder(shelf: FolderShelf, public: Path, tmp_path: Path) -> None:
+def test_no_link_leads_out_of_the_folder(shelf: PublicDirectory, public: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     (outside / "sub").mkdir(parents=True)
     (outside / "kept").write_text("kept")
@@ -136,7 +136,7 @@ def test_no_link_leads_out_of_the_folder(shelf: FolderShelf, public: Path, tmp_p
 
 
 def test_a_link_in_the_place_of_a_document_is_replaced_not_followed(
-    shelf: FolderShelf, public: Path, tmp_path: Path
+    shelf: PublicDirectory, public: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "precious").write_text("precious")
     public.mkdir()
@@ -150,13 +150,13 @@ def test_a_link_in_the_place_of_a_document_is_replaced_not_followed(
 def test_public_itself_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "public").symlink_to(tmp_path / "real")
-    shelf = FolderShelf(tmp_path / "public")
+    shelf = PublicDirectory(tmp_path / "public")
     shelf.stage("a/b", b"x")
     shelf.place("a/b", AT)
     assert files(tmp_path / "real") == ["a/b"]
 
 
-def test_what_cannot_be_written_is_named_with_what_to_do(shelf: FolderShelf, public: Path) -> None:
+def test_what_cannot_be_written_is_named_with_what_to_do(shelf: PublicDirectory, public: Path) -> None:
     (public / "folder").mkdir(parents=True)
     (public / "file").write_text("")
     for path, reason in (
@@ -175,7 +175,7 @@ def test_what_cannot_be_written_is_named_with_what_to_do(shelf: FolderShelf, pub
 TEXT = b"words of a feed, again and again; " * 400
 
 
-def test_beside_a_text_stand_its_encodings_with_its_time(shelf: FolderShelf, public: Path) -> None:
+def test_beside_a_text_stand_its_encodings_with_its_time(shelf: PublicDirectory, public: Path) -> None:
     shelf.stage("feed.atom", TEXT)
     assert not list(public.glob("feed*"))
     shelf.place("feed.atom", AT)
@@ -188,7 +188,7 @@ def test_beside_a_text_stand_its_encodings_with_its_time(shelf: FolderShelf, pub
 def test_the_same_bytes_have_the_same_encodings_whenever_they_are_made(tmp_path: Path) -> None:
     made: list[list[bytes]] = []
     for n in range(2):
-        shelf = FolderShelf(tmp_path / str(n))
+        shelf = PublicDirectory(tmp_path / str(n))
         shelf.stage("feed.atom", TEXT)
         shelf.place("feed.atom", AT.replace(hour=n))
         made.append([file.read_bytes() for file in sorted((tmp_path / str(n)).iterdir())])
@@ -197,7 +197,7 @@ def test_the_same_bytes_have_the_same_encodings_whenever_they_are_made(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.mp3", "a.zip", "a.woff2", "a.PDF"])
-def test_what_is_packed_already_has_no_encodings(name: str, shelf: FolderShelf, public: Path) -> None:
+def test_what_is_packed_already_has_no_encodings(name: str, shelf: PublicDirectory, public: Path) -> None:
     shelf.stage(name, TEXT)
     shelf.place(name, AT)
     assert [file.name for file in public.iterdir()] == [name]
@@ -213,10 +213,10 @@ def test_no_encoding_ever_stands_beside_other_bytes_than_its_own(public: Path) -
         for name, unpack in (("feed.atom.gz", gzip.decompress), ("feed.atom.br", brotli.decompress)):
             assert name not in seen[-1] or unpack((public / name).read_bytes()) == data
 
-    shelf = FolderShelf(public)
+    shelf = PublicDirectory(public)
     shelf.stage("feed.atom", TEXT)
     shelf.place("feed.atom", AT)
-    shelf = FolderShelf(public, look)
+    shelf = PublicDirectory(public, look)
     shelf.stage("feed.atom", TEXT.upper())
     look("staged")
     shelf.place("feed.atom", AT.replace(second=1))
@@ -227,7 +227,7 @@ def test_no_encoding_ever_stands_beside_other_bytes_than_its_own(public: Path) -
 
 @pytest.mark.parametrize("harm", ["gone", "empty", "touched", "a link"])
 def test_a_document_whose_encoding_was_harmed_is_not_held(
-    harm: str, shelf: FolderShelf, public: Path
+    harm: str, shelf: PublicDirectory, public: Path
 ) -> None:
     shelf.stage("feed.atom", TEXT)
     shelf.place("feed.atom", AT)
@@ -245,14 +245,14 @@ def test_a_document_whose_encoding_was_harmed_is_not_held(
     assert not shelf.holds(document("feed.atom", len(TEXT)))
 
 
-def test_a_removed_document_takes_its_encodings_along(shelf: FolderShelf, public: Path) -> None:
+def test_a_removed_document_takes_its_encodings_along(shelf: PublicDirectory, public: Path) -> None:
     shelf.stage("feed.atom", TEXT)
     shelf.place("feed.atom", AT)
     shelf.remove("feed.atom")
     assert list(public.iterdir()) == []
 
 
-def test_what_stands_is_told_with_its_time(shelf: FolderShelf, public: Path) -> None:
+def test_what_stands_is_told_with_its_time(shelf: PublicDirectory, public: Path) -> None:
     assert shelf.standing("feed.atom") is None
     shelf.stage("feed.atom", TEXT)
     shelf.place("feed.atom", AT)
@@ -261,7 +261,7 @@ def test_what_stands_is_told_with_its_time(shelf: FolderShelf, public: Path) -> 
     assert shelf.standing("folder") is None
 
 
-def test_placing_what_was_never_staged_is_an_error(shelf: FolderShelf, public: Path) -> None:
+def test_placing_what_was_never_staged_is_an_error(shelf: PublicDirectory, public: Path) -> None:
     public.mkdir()
     with pytest.raises(
         OutputError, match=r"public/a: cannot be put into place: nothing was staged; publish ag"
@@ -270,7 +270,7 @@ def test_placing_what_was_never_staged_is_an_error(shelf: FolderShelf, public: P
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_named(shelf: FolderShelf, public: Path) -> None:
+def test_a_read_only_folder_is_named(shelf: PublicDirectory, public: Path) -> None:
     public.mkdir(mode=0o555)
     with pytest.raises(
         OutputError, match=r"public/a: is not ours to write; give this user the right to write"

@@ -7,7 +7,7 @@ import pytest
 
 from publisher.core.errors import OutputError
 from publisher.services.feeds.documents import MOST, Staging
-from publisher.stores.files.public_folder import FolderShelf
+from publisher.stores.files.public_folder import PublicDirectory
 
 AT = datetime(2026, 10, 5, tzinfo=UTC)
 PATHS = [f"p{n}/index.html" for n in range(3 * MOST)]
@@ -18,13 +18,13 @@ def parts(folder: Path) -> list[Path]:
 
 
 def stage(folder: Path, documents: list[tuple[str, bytes]]) -> None:
-    with Staging(FolderShelf(folder)) as staging:
+    with Staging(PublicDirectory(folder)) as staging:
         for path, data in documents:
             staging.stage(path, data)
 
 
 def test_every_document_is_staged_when_the_block_ends(tmp_path: Path) -> None:
-    shelf = FolderShelf(tmp_path)
+    shelf = PublicDirectory(tmp_path)
     stage(tmp_path, [(path, path.encode() * 1000) for path in PATHS])
     for path in PATHS:
         shelf.place(path, AT)

@@ -11,20 +11,27 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from properties import examples
 from stores import new_store
 
-from publisher.core.delivery.holds import Order
+from publisher.core.delivery.holds import MailingCommand
 from publisher.core.delivery.mailing import (
     MOVES,
     TERMINAL,
     Batch,
-    Cause,
     Cohort,
+    DeliveryResult,
     MailingKind,
     NewMailing,
-    Result,
+    TransitionCause,
 )
-from publisher.core.delivery.mailing import State as Delivery
-from publisher.core.digests.due import Stand
-from publisher.core.subscribers.subscription import Consent, Event, Joined, NewReader, State, after
+from publisher.core.delivery.mailing import DeliveryState as Delivery
+from publisher.core.digests.due import CohortKey
+from publisher.core.subscribers.subscription import (
+    Consent,
+    NewReader,
+    SignupResult,
+    SubscriptionEvent,
+    SubscriptionState,
+    after,
+)
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -45,7 +52,7 @@ class Machine(RuleBasedStateMachine):
         self.store.close()
         self.folder.cleanup()
 
-    def wish(self, name: str, *, active: bool, own_wish: bool) -> Joined:
+    def wish(self, name: str, *, active: bool, own_wish: bool) -> SignupResult:
         reader = NewReader(
             address=f"{name}@example.org",
             key=name.encode().hex(),
@@ -63,7 +70,7 @@ class SubscriberLife(Machine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model: dict[str, tuple[State, int]] = {}
+        self.model: dict[str, tuple[SubscriptionState, int]] = {}
         self.ids: dict[str, int] = {}
 
     @rule(name=NAMES, active=st.booleans(), own_wish=st.booleans())
@@ -71,39 +78,41 @@ class SubscriberLife(Machine):
         joined = self.wish(name, active=active, own_wish=own_wish)
         state, generation = self.model.get(name, (None, 0))
         if state is None:
-            expected = Joined.ADDED
-            self.model[name] = (State.ACTIVE if active else State.PENDING, 1)
-        elif state is State.UNSUBSCRIBED and own_wish:
-            expected = Joined.RETURNED
-            self.model[name] = (State.PENDING, generation + 1)
-        elif state is State.UNSUBSCRIBED or (generation > 1 and state is State.PENDING and not own_wish):
-            expected = Joined.LEFT
-        elif state is State.PENDING and active and generation == 1:
-            expected = Joined.ACTIVATED
-            self.model[name] = (State.ACTIVE, generation)
+            expected = SignupResult.ADDED
+            self.model[name] = (SubscriptionState.ACTIVE if active else SubscriptionState.PENDING, 1)
+        elif state is SubscriptionState.UNSUBSCRIBED and own_wish:
+            expected = SignupResult.RETURNED
+            self.model[name] = (SubscriptionState.PENDING, generation + 1)
+        elif state is SubscriptionState.UNSUBSCRIBED or (
+            generation > 1 and state is SubscriptionState.PENDING and not own_wish
+        ):
+            expected = SignupResult.LEFT
+        elif state is SubscriptionState.PENDING and active and generation == 1:
+            expected = SignupResult.ACTIVATED
+            self.model[name] = (SubscriptionState.ACTIVE, generation)
         else:
-            expected = Joined.ALREADY
+            expected = SignupResult.ALREADY
         assert joined is expected
         self.ids |= {s.address.split("@")[0]: s.id for s in self.store.subscriptions(None, None)}
 
     @rule(name=NAMES, back=st.integers(0, 1))
     def confirm(self, name: str, back: int) -> None:
-        self.tell(name, back, Event.CONFIRM)
+        self.tell(name, back, SubscriptionEvent.CONFIRM)
 
     @rule(name=NAMES, back=st.integers(0, 1))
     def unsubscribe(self, name: str, back: int) -> None:
-        self.tell(name, back, Event.UNSUBSCRIBE)
+        self.tell(name, back, SubscriptionEvent.UNSUBSCRIBE)
 
-    def tell(self, name: str, back: int, event: Event) -> None:
+    def tell(self, name: str, back: int, event: SubscriptionEvent) -> None:
         """A link of this life (back 0) or of the one before (back 1)."""
         if name not in self.model:
             return
         state, generation = self.model[name]
-        if event is Event.CONFIRM:
+        if event is SubscriptionEvent.CONFIRM:
             found = self.store.confirm(self.ids[name], generation - back, NOW, NOW)
         else:
             found = self.store.unsubscribe(self.ids[name], generation - back, NOW)
-        if back or (event is Event.CONFIRM and state is State.UNSUBSCRIBED):
+        if back or (event is SubscriptionEvent.CONFIRM and state is SubscriptionState.UNSUBSCRIBED):
             assert found is None
             return
         assert found is not None
@@ -133,7 +142,7 @@ class DeliveryLife(Machine):
     def plan(self) -> None:
         for n in range(READERS):
             self.wish(f"r{n}", active=True, own_wish=False)
-        cohort = Cohort(n=1, posts=(), recipe=(), stands=(Stand(0),))
+        cohort = Cohort(n=1, posts=(), recipe=(), stands=(CohortKey(0),))
         self.mailing = self.store.start(
             NewMailing(
                 list="weekly",
@@ -164,15 +173,26 @@ class DeliveryLife(Machine):
         run=RUNS,
         n=st.integers(1, READERS),
         cause=st.sampled_from(
-            [Cause.ACCEPT, Cause.DEFER, Cause.REJECT, Cause.LOSE, Cause.RELEASE, Cause.SKIP]
+            [
+                TransitionCause.ACCEPT,
+                TransitionCause.DEFER,
+                TransitionCause.REJECT,
+                TransitionCause.LOSE,
+                TransitionCause.RELEASE,
+                TransitionCause.SKIP,
+            ]
         ),
     )
-    def settle(self, run: str, n: int, cause: Cause) -> None:
-        wait = self.now + MINUTE if cause is Cause.DEFER else None
+    def settle(self, run: str, n: int, cause: TransitionCause) -> None:
+        wait = self.now + MINUTE if cause is TransitionCause.DEFER else None
         before = self.states().get(n)
-        result = Result(mailing=self.mailing, n=n, cause=cause, not_before=wait)
+        result = DeliveryResult(mailing=self.mailing, n=n, cause=cause, not_before=wait)
         self.store.settle(run, [result], self.now)
-        if cause is Cause.DEFER and before is Delivery.SENDING and self.states()[n] is Delivery.QUEUED:
+        if (
+            cause is TransitionCause.DEFER
+            and before is Delivery.SENDING
+            and self.states()[n] is Delivery.QUEUED
+        ):
             self.resends[n] = self.resends.get(n, 0) + 1
 
     @rule(run=RUNS)
@@ -185,21 +205,24 @@ class DeliveryLife(Machine):
         self.store.recover(run, self.now, alone=alone)
 
     @rule(
-        n=st.integers(1, READERS), cause=st.sampled_from([Cause.RESEND, Cause.ASSUME, Cause.FOUND_REJECTED])
+        n=st.integers(1, READERS),
+        cause=st.sampled_from(
+            [TransitionCause.RESEND, TransitionCause.ASSUME, TransitionCause.FOUND_REJECTED]
+        ),
     )
-    def resolve(self, n: int, cause: Cause) -> None:
-        result = Result(mailing=self.mailing, n=n, cause=cause)
-        if self.store.resolve([result], self.now) and cause is Cause.RESEND:
+    def resolve(self, n: int, cause: TransitionCause) -> None:
+        result = DeliveryResult(mailing=self.mailing, n=n, cause=cause)
+        if self.store.resolve([result], self.now) and cause is TransitionCause.RESEND:
             self.resends[n] = self.resends.get(n, 0) + 1
 
-    @rule(order=st.sampled_from([Order.PAUSE, Order.RESUME, Order.RESUME]))
-    def order(self, order: Order) -> None:
+    @rule(order=st.sampled_from([MailingCommand.PAUSE, MailingCommand.RESUME, MailingCommand.RESUME]))
+    def order(self, order: MailingCommand) -> None:
         self.store.order(self.mailing, order, self.now)
 
     @rule(really=st.integers(1, 5))
     def cancel(self, really: int) -> None:
         if really == 1:
-            self.store.order(self.mailing, Order.CANCEL, self.now)
+            self.store.order(self.mailing, MailingCommand.CANCEL, self.now)
 
     @rule(limit=st.sampled_from([1, 100]))
     def fold(self, limit: int) -> None:

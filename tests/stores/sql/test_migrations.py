@@ -9,10 +9,10 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from publisher.core.delivery.mailing import State
+from publisher.core.delivery.mailing import DeliveryState
 from publisher.core.errors import StoreError
 from publisher.core.subscribers.preferences import NO_CHOICES
-from publisher.services.subscribers.schedule import UPGRADED
+from publisher.services.digests.schedule import UPGRADED
 from publisher.stores import migrate, open_store
 from publisher.stores.sql import opening as migrating_module
 from publisher.stores.sql.engine.database import Database
@@ -142,7 +142,12 @@ def test_batches_of_an_older_schema_are_counted(tmp_path: Path) -> None:
     assert migrate(f"sqlite:///{path}") == ("0007", SCHEMA)
     store = open_store(f"sqlite:///{path}", create=False)
     [mailing] = store.mailings()
-    assert mailing.counts == {State.QUEUED: 1, State.ACCEPTED: 2, State.UNKNOWN: 1, State.REJECTED: 1}
+    assert mailing.counts == {
+        DeliveryState.QUEUED: 1,
+        DeliveryState.ACCEPTED: 2,
+        DeliveryState.UNKNOWN: 1,
+        DeliveryState.REJECTED: 1,
+    }
     with closing(sqlite3.connect(path)) as connection:
         settled = connection.execute("SELECT lo, settled_at FROM batches ORDER BY lo").fetchall()
     assert settled == [(1, 77), (3, 60), (5, None)]

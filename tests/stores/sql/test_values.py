@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.post import Extension, Image, Markup, Post
+from publisher.core.posts.post import Image, MarkdownExtension, MarkupLanguage, Post
 from publisher.core.site import Person
-from publisher.core.subscribers.subscription import Joined, NewReader, State
+from publisher.core.subscribers.subscription import NewReader, SignupResult, SubscriptionState
 from publisher.stores.sql.delivery.batches import ranges
 from publisher.stores.sql.engine.types import milliseconds
 from publisher.stores.sql.publishing.rows import post_from_text, post_to_text
 from publisher.stores.sql.schema.base import Suppression
-from publisher.stores.sql.subscribers.join import Before, decide, state_after
+from publisher.stores.sql.subscribers.join import PriorSubscription, signup_outcome, state_after
 
 _text = st.text(st.characters(codec=None), max_size=8)
 _instants = st.datetimes(timezones=st.just(UTC))
@@ -27,9 +27,9 @@ _posts = st.builds(
     instant=st.none() | _instants,
     modified=st.none() | _instants,
     expires=st.none() | _instants,
-    markup=st.sampled_from(Markup),
+    markup=st.sampled_from(MarkupLanguage),
     values=st.lists(st.tuples(_text, _text), max_size=2).map(tuple),
-    extensions=st.lists(st.sampled_from(Extension), max_size=2).map(tuple),
+    extensions=st.lists(st.sampled_from(MarkdownExtension), max_size=2).map(tuple),
     explicit_id=st.none() | _text,
     hidden=st.none() | _text,
     authors=st.lists(_people, max_size=2).map(tuple),
@@ -74,7 +74,7 @@ def test_batches_cover_all_rows_once_and_hold_one_group(
 
 
 _befores = st.none() | st.builds(
-    Before, id=st.just(1), state=st.sampled_from(State), generation=st.integers(1, 3)
+    PriorSubscription, id=st.just(1), state=st.sampled_from(SubscriptionState), generation=st.integers(1, 3)
 )
 _wishes = st.builds(
     NewReader,
@@ -87,19 +87,19 @@ _wishes = st.builds(
 
 @given(_befores, st.sets(st.sampled_from(Suppression)), _wishes)
 def test_nobody_who_left_or_is_suppressed_becomes_active_by_a_wish(
-    before: Before | None, suppressed: set[Suppression], wish: NewReader
+    before: PriorSubscription | None, suppressed: set[Suppression], wish: NewReader
 ) -> None:
-    joined = decide(before, suppressed, wish)
-    departed = bool(suppressed) or (before is not None and before.state is State.UNSUBSCRIBED)
-    if joined in (Joined.LEFT, Joined.ALREADY):
+    joined = signup_outcome(before, suppressed, wish)
+    departed = bool(suppressed) or (before is not None and before.state is SubscriptionState.UNSUBSCRIBED)
+    if joined in (SignupResult.LEFT, SignupResult.ALREADY):
         return
     state, generation = state_after(before, joined, wish)
     if departed:
-        assert joined is Joined.RETURNED
+        assert joined is SignupResult.RETURNED
         assert wish.own_wish
-        assert state is State.PENDING
+        assert state is SubscriptionState.PENDING
     else:
-        assert state is (State.ACTIVE if wish.active else State.PENDING)
+        assert state is (SubscriptionState.ACTIVE if wish.active else SubscriptionState.PENDING)
     assert generation == (before.generation if before else 1) + (
-        before is not None and before.state is State.UNSUBSCRIBED
+        before is not None and before.state is SubscriptionState.UNSUBSCRIBED
     )

@@ -9,8 +9,8 @@ from paths import ROOT
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.core.mail.message import Place
-from publisher.services.digests.preview import Drawn
+from publisher.core.mail.message import Placeholder
+from publisher.services.digests.preview import RenderedPreview
 
 BEFORE, NOW = datetime(2026, 9, 1, 8, tzinfo=UTC), datetime(2026, 10, 20, 8, tzinfo=UTC)
 
@@ -56,7 +56,7 @@ lang: km
 class ExampleMail:
     """A digest of the example site, and the folder that its pictures stand in."""
 
-    drawn: Drawn
+    drawn: RenderedPreview
     public: Path
 
     @property
@@ -81,8 +81,8 @@ def example_mail(folder: Path, language: str) -> ExampleMail:
         drawn = app.preview(app.settings.lists[0])
         app.close()
     values = dict.fromkeys(drawn.values, b"x" * 46) | {
-        Place.TO: b"reader@example.org",
-        Place.DATE: b"Tue, 20 Oct 2026 08:00:00 +0000",
-        Place.MESSAGE_ID: b"1.1.0123456789abcdef",
+        Placeholder.TO: b"reader@example.org",
+        Placeholder.DATE: b"Tue, 20 Oct 2026 08:00:00 +0000",
+        Placeholder.MESSAGE_ID: b"1.1.0123456789abcdef",
     }
     return ExampleMail(drawn=replace(drawn, values=values), public=folder / "public")

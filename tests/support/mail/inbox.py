@@ -7,10 +7,10 @@ cadences, which have tests of their own.
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from publisher.core.posts.post import Mail, Post
+from publisher.core.posts.post import Post, PostMailOptions
 from publisher.core.subscribers.cadences import CADENCES
-from publisher.core.subscribers.preferences import Choices, Rhythm
-from publisher.core.subscribers.subscription import Choice, MailingList
+from publisher.core.subscribers.preferences import Preferences, Schedule
+from publisher.core.subscribers.subscription import ListChoice, MailingList
 
 MAX_LATE = {"daily": timedelta(hours=12), "weekly": timedelta(days=3), "monthly": timedelta(days=10)}
 
@@ -28,7 +28,7 @@ class Item:
 class Reader:
     """A reader's life: what waits for them, and what they got: (post id, revision) by digest."""
 
-    choices: Choices
+    choices: Preferences
     due: datetime
     active: bool = True
     skipped: bool = False
@@ -62,7 +62,7 @@ class Inboxes:
                 reader.inbox = [item for item in reader.inbox if not (item.again and item.id == id)]
                 reader.inbox.append(Item(id, at, again=True))
 
-    def join(self, name: str, choices: Choices, now: datetime) -> None:
+    def join(self, name: str, choices: Preferences, now: datetime) -> None:
         """A new life: nothing waits, whatever was before."""
         got = self.readers[name].got if name in self.readers else []
         self.readers[name] = Reader(choices=choices, due=now, got=got)
@@ -73,14 +73,14 @@ class Inboxes:
         rhythm = self.rhythm(reader)
         reader.due = CADENCES[rhythm.cadence].after(now, rhythm)
 
-    def rhythm(self, reader: Reader) -> Rhythm:
+    def rhythm(self, reader: Reader) -> Schedule:
         spec, pace, may = self.spec, reader.choices.pace, self.spec.readers_choose
-        own = pace.cadence if Choice.CADENCE in may and pace.cadence else ""
-        return Rhythm(
+        own = pace.cadence if ListChoice.CADENCE in may and pace.cadence else ""
+        return Schedule(
             cadence=own or spec.cadence,
             on=pace.on if own and pace.on else spec.on if own in ("", spec.cadence) else "",
-            at=pace.at if pace.at and Choice.HOUR in may else spec.at,
-            timezone=pace.timezone if pace.timezone and Choice.HOUR in may else spec.timezone,
+            at=pace.at if pace.at and ListChoice.HOUR in may else spec.at,
+            timezone=pace.timezone if pace.timezone and ListChoice.HOUR in may else spec.timezone,
         )
 
     def tick(self, now: datetime, *, send: bool = False) -> None:
@@ -121,7 +121,7 @@ class Inboxes:
             reader.had |= {item.id for item in chosen}
             reader.got.append([(item.id, self.posts[item.id].revision) for item in chosen])
 
-    def _too_late(self, rhythm: Rhythm, newest: datetime, now: datetime) -> bool:
+    def _too_late(self, rhythm: Schedule, newest: datetime, now: datetime) -> bool:
         """Whether a digest waits for the next one, which `run` is there to send."""
         cadence, most = CADENCES[rhythm.cadence], self.spec.max_late
         if not self.running or cadence.at_once:
@@ -131,16 +131,18 @@ class Inboxes:
 
     def _wanted(self, reader: Reader, item: Item) -> bool:
         post, taste, may = self.posts[item.id], reader.choices.taste, self.spec.readers_choose
-        if not self.live[item.id] or post.mail is Mail.NEVER:
+        if not self.live[item.id] or post.mail is PostMailOptions.NEVER:
             return False
         if item.again:
             return True
-        if Choice.LANGUAGE in may and taste.language and post.language.split("-")[0] != taste.language:
+        if ListChoice.LANGUAGE in may and taste.language and post.language.split("-")[0] != taste.language:
             return False
-        about = Choice.TOPICS not in may or not taste.topics or bool(set(taste.topics) & set(post.categories))
+        about = (
+            ListChoice.TOPICS not in may or not taste.topics or bool(set(taste.topics) & set(post.categories))
+        )
         return about and (not self.spec.where.category or self.spec.where.category[0] in post.categories)
 
-    def choose(self, name: str, choices: Choices, now: datetime) -> None:
+    def choose(self, name: str, choices: Preferences, now: datetime) -> None:
         reader = self.readers[name]
         reader.choices = choices
         self.set_due(name, now)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from publisher.app import App
 from publisher.config import load
-from publisher.core.delivery.mailing import Mailing, State
-from publisher.services.delivery.outcomes import Tally
+from publisher.core.delivery.mailing import DeliveryState, Mailing
+from publisher.services.delivery.outcomes import DeliveryStats
 from publisher.services.subscribers.import_csv import import_readers
 
 # Long past, and years of it are: mail by SMTP is refused to a clock that is ahead.
@@ -98,7 +98,7 @@ class MailSite:
                 found[head.partition(b"\r\nTo: ")[2].partition(b"\r\n")[0].decode()] += 1
         return found
 
-    def deliver(self, *, minutes: float = 0) -> Tally:
+    def deliver(self, *, minutes: float = 0) -> DeliveryStats:
         """Moves the clock on, then sends what is due."""
         self.now += timedelta(minutes=minutes)
         app = self.app()
@@ -139,5 +139,5 @@ def _begun(toml: str, *addresses: str) -> Path:
 
 def settled(mailing: Mailing) -> bool:
     """accepted + rejected + deferred + unknown + skipped + cancelled = planned: nothing is held by a run."""
-    open = mailing.counts.get(State.CLAIMED, 0) + mailing.counts.get(State.SENDING, 0)
+    open = mailing.counts.get(DeliveryState.CLAIMED, 0) + mailing.counts.get(DeliveryState.SENDING, 0)
     return not open and sum(mailing.counts.values()) == mailing.planned

@@ -7,8 +7,8 @@ from email.message import EmailMessage
 from html.parser import HTMLParser
 from typing import Any
 
-from publisher.core.subscribers.subscription import State
-from publisher.core.tokens import Claim, Purpose, seal
+from publisher.core.subscribers.subscription import SubscriptionState
+from publisher.core.tokens import Claim, Purpose, sign
 
 
 class Form(HTMLParser):
@@ -57,7 +57,7 @@ def confirm_path(mail: EmailMessage) -> str:
     return found[1]
 
 
-def state(site: Any, address: str = "bo@example.org") -> State | None:
+def state(site: Any, address: str = "bo@example.org") -> SubscriptionState | None:
     rows = {s.address: s.state for s in site.app.store.subscriptions("daily", None)}
     return rows.get(address)
 
@@ -70,7 +70,7 @@ def token(site: Any, purpose: Purpose, *, generation: int | None = None, **chang
         generation=found.generation if generation is None else generation,
         expires=changes.get("expires"),
     )
-    return seal(claim, changes.get("ring", site.app.ring))
+    return sign(claim, changes.get("ring", site.app.ring))
 
 
 def reader(site: Any, address: str = "bo@example.org") -> str:

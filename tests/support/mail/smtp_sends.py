@@ -8,11 +8,16 @@ from datetime import timedelta
 from smtp_server import SmtpServer
 
 from publisher.core.delivery.relays import Relay, Security
-from publisher.core.mail.message import Envelope, Message, Outcome, Verdict
+from publisher.core.mail.message import Envelope, Message, Outcome, SendVerdict
 from publisher.transports.smtp import Smtp
 
 SHORT, LONG = timedelta(seconds=0.5), timedelta(minutes=5)
-DEFERRED, REJECTED, UNKNOWN, ACCEPTED = Verdict.DEFERRED, Verdict.REJECTED, Verdict.UNKNOWN, Verdict.ACCEPTED
+DEFERRED, REJECTED, UNKNOWN, ACCEPTED = (
+    SendVerdict.DEFERRED,
+    SendVerdict.REJECTED,
+    SendVerdict.UNKNOWN,
+    SendVerdict.ACCEPTED,
+)
 
 MESSAGE = Message(
     key="000012-00000345",

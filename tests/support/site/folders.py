@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from publisher.core.posts.post import Parsed, Post
+from publisher.core.posts.post import ParsedPost, Post
 from publisher.sources import FolderSource, SourceRules
 
 RULES = SourceRules(site_url="https://x.example/")
@@ -17,4 +17,4 @@ def read(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     found = FolderSource(root / folder, rules, root).scan()
-    return {item.post.path: item.post for item in found if isinstance(item, Parsed)}
+    return {item.post.path: item.post for item in found if isinstance(item, ParsedPost)}

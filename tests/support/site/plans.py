@@ -7,7 +7,7 @@ from typing import Any
 
 from publisher.core.posts.post import BadPost, Post, body_hash
 from publisher.core.publishing.ids import Naming
-from publisher.core.publishing.log import Head, Kind, Known
+from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
 from publisher.core.publishing.plan import Plan, Rules
 from publisher.core.publishing.planner import make_plan
 
@@ -35,15 +35,15 @@ def post(name: str, **changes: Any) -> Post:
     return replace(made, **changes)
 
 
-def known(name: str, seq: int = 1, **changes: Any) -> Known:
+def known(name: str, seq: int = 1, **changes: Any) -> PublishedPost:
     """The post `name` as the log has it; `changes` are of the log's fields."""
-    made = Known(id=tag(f"/{name}/"), post=post(name), live=True, first_seq=seq, updated_at=NOW - DAY)
+    made = PublishedPost(id=tag(f"/{name}/"), post=post(name), live=True, first_seq=seq, updated_at=NOW - DAY)
     return replace(made, **changes)
 
 
 def plan(
     posts: Sequence[Post],
-    log: Sequence[Known] = (),
+    log: Sequence[PublishedPost] = (),
     *,
     bad: Sequence[BadPost] = (),
     now: datetime = NOW,
@@ -51,9 +51,9 @@ def plan(
     rules: Rules = RULES,
     head_at: datetime | None = None,
 ) -> Plan:
-    head = Head(seq=len(log), at=head_at, baseline_at=baseline_at)
+    head = LogHead(seq=len(log), at=head_at, baseline_at=baseline_at)
     return make_plan(head, log, posts, bad, now, rules)
 
 
-def told(made: Plan) -> list[tuple[Kind, str]]:
+def told(made: Plan) -> list[tuple[LogKind, str]]:
     return [(change.kind, change.id) for change in made.changes]

@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from publisher.core.mail.lint.problem import Letterhead, Problem, Rule
+from publisher.core.mail.lint.problem import Letterhead, LintProblem, LintRule
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-__all__ = ["COLUMNS", "Letterhead", "Problem", "Rule", "lint"]
+__all__ = ["COLUMNS", "Letterhead", "LintProblem", "LintRule", "lint"]
 
 COLUMNS = 78
 """Characters in a line of the text part; a URL may be longer."""
@@ -25,7 +25,7 @@ _CODE = re.compile(r"<pre\b[^>]*>(.*?)</pre>", re.DOTALL)
 _TAG = re.compile("<[^>]*>")
 
 
-def lint(data: bytes, head: Letterhead) -> tuple[Problem, ...]:
+def lint(data: bytes, head: Letterhead) -> tuple[LintProblem, ...]:
     """Everything wrong with the whole message `data`, in the order headers, text, HTML. Never raises for
     content.
     """
@@ -63,15 +63,17 @@ def _code_of(html: str) -> frozenset[str]:
     return frozenset(line for block in blocks for line in block.splitlines())
 
 
-def _text(text: str, html: str, head: Letterhead) -> Iterator[Problem]:
+def _text(text: str, html: str, head: Letterhead) -> Iterator[LintProblem]:
     if not text.strip():
-        yield Problem(rule=Rule.TEXT, where="text", what="there is no text part")
+        yield LintProblem(rule=LintRule.TEXT, where="text", what="there is no text part")
     code = _code_of(html)
     prose = (line for line in text.splitlines() if "://" not in line and line not in code)
     long = max(map(len, prose), default=0)
     if long > COLUMNS:
         what = f"a line of {long} characters; {COLUMNS} can be read everywhere"
-        yield Problem(rule=Rule.TEXT, where="text", what=what, error=False)
+        yield LintProblem(rule=LintRule.TEXT, where="text", what=what, error=False)
     for where, part in (("text", text), ("html", html)) if head.bulk else ():
         if not head.unsubscribe or head.unsubscribe not in part:
-            yield Problem(rule=Rule.UNSUBSCRIBE, where=where, what="the link to unsubscribe is not in it")
+            yield LintProblem(
+                rule=LintRule.UNSUBSCRIBE, where=where, what="the link to unsubscribe is not in it"
+            )

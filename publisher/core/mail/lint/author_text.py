@@ -17,7 +17,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from publisher.core.digests.digest import Digest, DigestPost
-from publisher.core.mail.lint.problem import Problem, Rule
+from publisher.core.mail.lint.problem import LintProblem, LintRule
 from publisher.core.mail.lint.tree import Tree
 from publisher.core.posts.post import Image
 from publisher.core.site import Person, Site
@@ -107,7 +107,7 @@ MARK = re.compile(r"mark[0-9a-f]{24}")
 _CODE = ("code", "pre", "kbd", "samp", "var")
 
 
-def line_leftovers(where: str, text: str) -> Iterator[Problem]:
+def line_leftovers(where: str, text: str) -> Iterator[LintProblem]:
     """The first leftover of the subject or of the text part."""
     if found := OPEN.search(text):
         yield _found(where, f"{found.group()!r} in {_around(text, found.start())!r}")
@@ -115,7 +115,7 @@ def line_leftovers(where: str, text: str) -> Iterator[Problem]:
         yield _found(where, "a mark that was to become a reader's own link")
 
 
-def page_leftovers(html: str, tree: Tree) -> Iterator[Problem]:
+def page_leftovers(html: str, tree: Tree) -> Iterator[LintProblem]:
     """Leftovers in the addresses, alternative words and text of the HTML. Code may show them."""
     if MARK.search(html):
         yield _found("html", "a mark that was to become a reader's own link")
@@ -130,8 +130,8 @@ def page_leftovers(html: str, tree: Tree) -> Iterator[Problem]:
             return
 
 
-def _found(where: str, what: str) -> Problem:
-    return Problem(rule=Rule.PLACEHOLDER, where=where, what=what)
+def _found(where: str, what: str) -> LintProblem:
+    return LintProblem(rule=LintRule.PLACEHOLDER, where=where, what=what)
 
 
 def _around(text: str, at: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from publisher.core.mail.lint.client_support_table import SUPPORT, TESTED
 from publisher.core.mail.lint.css import declarations, rules
-from publisher.core.mail.lint.problem import Problem, Rule
+from publisher.core.mail.lint.problem import LintProblem, LintRule
 from publisher.core.mail.lint.tree import Tree
 
 FEW, MANY = 50, 75
@@ -42,7 +42,7 @@ _GROUPS = (
 _PSEUDO = re.compile(r"(::?)([a-z-]+)")
 
 
-def client_problems(tree: Tree) -> Iterator[Problem]:
+def client_problems(tree: Tree) -> Iterator[LintProblem]:
     """Each style that too few mail programs know, once."""
     used: dict[str, str] = {}
     for element in tree.elements:
@@ -61,7 +61,7 @@ def client_problems(tree: Tree) -> Iterator[Problem]:
         known, lacking = SUPPORT.get(feature, (100, ""))
         if known < MANY and feature not in PLAINER:
             what = f"{shown}: {known} % of mail programs know it (tests to {TESTED}); not {lacking}"
-            yield Problem(rule=Rule.CLIENTS, where="html", what=what, error=known < FEW)
+            yield LintProblem(rule=LintRule.CLIENTS, where="html", what=what, error=known < FEW)
 
 
 def _use(used: dict[str, str], name: str, value: str) -> None:

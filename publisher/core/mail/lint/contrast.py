@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from publisher.core.colors import ENOUGH, contrast
 from publisher.core.mail.lint.css import Declarations, compounds, declarations, means, rules
-from publisher.core.mail.lint.css import Rule as CssRule
-from publisher.core.mail.lint.problem import Problem, Rule
+from publisher.core.mail.lint.css import StyleRule as CssRule
+from publisher.core.mail.lint.problem import LintProblem, LintRule
 from publisher.core.mail.lint.tree import Element, Tree
 
 LARGE = 3.0
@@ -23,7 +23,7 @@ _BOLD = frozenset({"b", "strong", "th", "h1", "h2", "h3", "h4", "h5", "h6"})
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TextStyle:
     """What an element's words look like."""
 
     ink: str
@@ -33,16 +33,16 @@ class Look:
     hidden: bool
 
 
-def contrast_problems(tree: Tree) -> Iterator[Problem]:
+def contrast_problems(tree: Tree) -> Iterator[LintProblem]:
     """Each combination of colours that cannot be read, once for a mode."""
     dark = [rule for sheet in tree.sheets for rule in rules(sheet) if "prefers-color-scheme: dark" in rule.at]
-    yield from _unreadable(tree, (), Look("#000000", "#ffffff", 16, bold=False, hidden=False), "light")
-    yield from _unreadable(tree, dark, Look("#ffffff", "#121212", 16, bold=False, hidden=False), "dark")
+    yield from _unreadable(tree, (), TextStyle("#000000", "#ffffff", 16, bold=False, hidden=False), "light")
+    yield from _unreadable(tree, dark, TextStyle("#ffffff", "#121212", 16, bold=False, hidden=False), "dark")
 
 
-def _unreadable(tree: Tree, dark: Sequence[CssRule], root: Look, mode: str) -> Iterator[Problem]:
+def _unreadable(tree: Tree, dark: Sequence[CssRule], root: TextStyle, mode: str) -> Iterator[LintProblem]:
     last = _by_last(dark)
-    looks: dict[int, Look] = {}
+    looks: dict[int, TextStyle] = {}
     for element in tree.elements:
         above = looks[id(element.parent)] if element.parent is not None else root
         looks[id(element)] = _look(element, above, _style(element, last), dark=mode == "dark")
@@ -62,7 +62,7 @@ def _unreadable(tree: Tree, dark: Sequence[CssRule], root: Look, mode: str) -> I
             seen.add((look.ink, look.paper))
             shown = " ".join(text.split())[:40]
             what = f"{look.ink} on {look.paper} has contrast {reached:.2f} of {least} in {mode}: {shown!r}"
-            yield Problem(rule=Rule.CONTRAST, where="html", what=what)
+            yield LintProblem(rule=LintRule.CONTRAST, where="html", what=what)
 
 
 def _by_last(dark: Sequence[CssRule]) -> dict[str, list[CssRule]]:
@@ -87,14 +87,14 @@ def _style(element: Element, dark: dict[str, list[CssRule]]) -> Declarations:
     return style
 
 
-def _look(element: Element, above: Look, style: Declarations, *, dark: bool) -> Look:
+def _look(element: Element, above: TextStyle, style: Declarations, *, dark: bool) -> TextStyle:
     ink = above.ink
     if element.tag == "a" and "href" in element.attrs:
         ink = "#9e9eff" if dark else "#0000ee"
     size = re.match(r"([\d.]+)px", style.get("font-size", ""))
     weight = style.get("font-weight", "")
     bold = above.bold or element.tag in _BOLD
-    return Look(
+    return TextStyle(
         ink=_colour(style.get("color", "")) or ink,
         paper=_colour(style.get("background-color", style.get("background", ""))) or above.paper,
         size=float(size.group(1)) if size else above.size,

@@ -15,7 +15,7 @@ Declarations = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class StyleRule:
     """A selector of one rule, what it declares, and the at-rule around it ("" for none)."""
 
     selector: str
@@ -34,22 +34,22 @@ def declarations(style: str) -> Declarations:
     return dict(_pairs(style))
 
 
-def rules(sheet: str) -> Iterator[Rule]:
+def rules(sheet: str) -> Iterator[StyleRule]:
     """The rules of a style element, a Rule for each selector of a group."""
     yield from _rules(_COMMENT.sub("", sheet), "")
 
 
-def _rules(css: str, at: str) -> Iterator[Rule]:
+def _rules(css: str, at: str) -> Iterator[StyleRule]:
     position = 0
     while (start := css.find("{", position)) >= 0:
         prelude, end = css[position:start].strip(), _close(css, start)
         inside = css[start + 1 : end]
         if prelude.startswith("@"):
-            yield Rule("", {}, prelude)
+            yield StyleRule("", {}, prelude)
             yield from _rules(inside, f"{at} {prelude}".strip())
         else:
             style = declarations(inside)
-            yield from (Rule(selector.strip(), style, at) for selector in prelude.split(","))
+            yield from (StyleRule(selector.strip(), style, at) for selector in prelude.split(","))
         position = end + 1
 
 

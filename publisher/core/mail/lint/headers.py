@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from publisher.core.mail.lint.problem import Letterhead, Problem, Rule
+from publisher.core.mail.lint.problem import Letterhead, LintProblem, LintRule
 
 ONCE = ("from", "to", "subject", "date", "message-id", "mime-version", "content-type")
 BULK = ("list-id", "list-unsubscribe", "list-unsubscribe-post")
@@ -14,7 +14,7 @@ _SUBJECT = 150
 _BARE = re.compile(rb"(?<!\r)\n|\r(?!\n)|\0")
 
 
-def header_problems(data: bytes, subject: str, head: Letterhead) -> Iterator[Problem]:
+def header_problems(data: bytes, subject: str, head: Letterhead) -> Iterator[LintProblem]:
     """`data` is the whole message, `subject` what readers see of it."""
     top = data.partition(b"\r\n\r\n")[0]
     names = [
@@ -36,5 +36,5 @@ def header_problems(data: bytes, subject: str, head: Letterhead) -> Iterator[Pro
         yield _found(f"a subject of {len(subject)} characters; few mailboxes show more than 70", error=False)
 
 
-def _found(what: str, *, error: bool = True) -> Problem:
-    return Problem(rule=Rule.HEADERS, where="headers", what=what, error=error)
+def _found(what: str, *, error: bool = True) -> LintProblem:
+    return LintProblem(rule=LintRule.HEADERS, where="headers", what=what, error=error)

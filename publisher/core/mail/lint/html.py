@@ -10,7 +10,7 @@ from itertools import pairwise
 from urllib.parse import urlsplit
 
 from publisher.core.mail.lint.author_text import page_leftovers
-from publisher.core.mail.lint.problem import Letterhead, Problem, Rule
+from publisher.core.mail.lint.problem import Letterhead, LintProblem, LintRule
 from publisher.core.mail.lint.tree import Element, Tree
 
 FOLLOWED = frozenset({"https", "http", "mailto", "tel", "sms", "geo", "xmpp", "irc", "magnet"})
@@ -72,7 +72,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _FILLER = re.compile("[\u034f\u200c\u00a0 ]{3,}")  # keeps what follows out of the mailbox's line
 
 
-def page_problems(html: str, tree: Tree, head: Letterhead) -> Iterator[Problem]:
+def page_problems(html: str, tree: Tree, head: Letterhead) -> Iterator[LintProblem]:
     """Everything but colours and the support of styles."""
     yield from _sizes(html, tree)
     yield from _structure(tree)
@@ -82,37 +82,37 @@ def page_problems(html: str, tree: Tree, head: Letterhead) -> Iterator[Problem]:
     yield from page_leftovers(html, tree)
 
 
-def _found(rule: Rule, what: str, *, error: bool = True) -> Problem:
-    return Problem(rule=rule, where="html", what=what, error=error)
+def _found(rule: LintRule, what: str, *, error: bool = True) -> LintProblem:
+    return LintProblem(rule=rule, where="html", what=what, error=error)
 
 
-def _sizes(html: str, tree: Tree) -> Iterator[Problem]:
+def _sizes(html: str, tree: Tree) -> Iterator[LintProblem]:
     size, styles = len(html.encode()), sum(len(sheet.encode()) for sheet in tree.sheets)
     if size > HTML:
-        yield _found(Rule.SIZE, f"{size:,} bytes; mailboxes hide the end of more than {HTML:,}")
+        yield _found(LintRule.SIZE, f"{size:,} bytes; mailboxes hide the end of more than {HTML:,}")
     if styles > STYLES:
-        yield _found(Rule.SIZE, f"{styles:,} bytes of styles; mailboxes drop more than {STYLES:,}")
+        yield _found(LintRule.SIZE, f"{styles:,} bytes of styles; mailboxes drop more than {STYLES:,}")
 
 
-def _structure(tree: Tree) -> Iterator[Problem]:
+def _structure(tree: Tree) -> Iterator[LintProblem]:
     if tree.doctype != "DOCTYPE html":
-        yield _found(Rule.STRUCTURE, "no <!DOCTYPE html> at its head: browsers fall into quirks mode")
+        yield _found(LintRule.STRUCTURE, "no <!DOCTYPE html> at its head: browsers fall into quirks mode")
     root = next(iter(tree.named("html")), None)
     if root is None or not root.attrs.get("lang") or root.attrs.get("dir") not in {"ltr", "rtl"}:
-        yield _found(Rule.STRUCTURE, "html has no lang and dir")
+        yield _found(LintRule.STRUCTURE, "html has no lang and dir")
     if not any(e.attrs.get("role") == "article" and e.attrs.get("lang") for e in tree.elements):
         yield _found(
-            Rule.STRUCTURE, "no element with role=article and a lang: readers aloud lose the language"
+            LintRule.STRUCTURE, "no element with role=article and a lang: readers aloud lose the language"
         )
     levels = [int(e.tag[1]) for e in tree.elements if re.fullmatch("h[1-6]", e.tag)]
     if levels.count(1) != 1:
-        yield _found(Rule.STRUCTURE, f"{levels.count(1)} headings h1; one is right", error=False)
+        yield _found(LintRule.STRUCTURE, f"{levels.count(1)} headings h1; one is right", error=False)
     if any(after > before + 1 for before, after in pairwise(levels)):
-        yield _found(Rule.STRUCTURE, "headings leave out a level", error=False)
+        yield _found(LintRule.STRUCTURE, "headings leave out a level", error=False)
     yield from _preheader(tree)
 
 
-def _preheader(tree: Tree) -> Iterator[Problem]:
+def _preheader(tree: Tree) -> Iterator[LintProblem]:
     first = next(
         (e for e in tree.elements if "display:none" in e.attrs.get("style", "").replace(" ", "")), None
     )
@@ -120,32 +120,34 @@ def _preheader(tree: Tree) -> Iterator[Problem]:
     length = len(_FILLER.sub("", first.text)) if first else 0
     if not least <= length <= most:
         had = f"{length} characters" if first else "missing"
-        yield _found(Rule.STRUCTURE, f"preheader: {had}; {least} to {most} show in a mailbox", error=False)
+        yield _found(
+            LintRule.STRUCTURE, f"preheader: {had}; {least} to {most} show in a mailbox", error=False
+        )
 
 
-def _pictures(tree: Tree) -> Iterator[Problem]:
+def _pictures(tree: Tree) -> Iterator[LintProblem]:
     for picture in tree.named("img"):
         source = picture.attrs.get("src", "")
         if "alt" not in picture.attrs:
-            yield _found(Rule.ALT, f"a picture has no alt: {source[:80]}")
+            yield _found(LintRule.ALT, f"a picture has no alt: {source[:80]}")
         if not source.startswith(PICTURES):
-            yield _found(Rule.LINK, f"a picture's address is not absolute: {source[:80]!r}")
+            yield _found(LintRule.LINK, f"a picture's address is not absolute: {source[:80]!r}")
         if picture.attrs.get("width") == picture.attrs.get("height") == "1":
-            yield _found(Rule.CONTENT, f"a picture of one pixel: {source[:80]}")
+            yield _found(LintRule.CONTENT, f"a picture of one pixel: {source[:80]}")
 
 
-def _links(tree: Tree, head: Letterhead) -> Iterator[Problem]:
+def _links(tree: Tree, head: Letterhead) -> Iterator[LintProblem]:
     texts: dict[str, str] = {}
     for link in tree.named("a"):
         if "href" not in link.attrs:
             continue
         target = link.attrs["href"].strip()
         if why := _dead(target, head):
-            yield _found(Rule.LINK, f"{why}: {target[:80]!r} ({link.text[:40]!r})", error=why != _HERE)
+            yield _found(LintRule.LINK, f"{why}: {target[:80]!r} ({link.text[:40]!r})", error=why != _HERE)
         if not _named(link, tree):
-            yield _found(Rule.LINK, f"a link has no words: {target[:80]!r}", error=False)
+            yield _found(LintRule.LINK, f"a link has no words: {target[:80]!r}", error=False)
         elif texts.setdefault(link.text, target) != target and link.text:
-            yield _found(Rule.LINK, f"two links are called {link.text[:40]!r}", error=False)
+            yield _found(LintRule.LINK, f"two links are called {link.text[:40]!r}", error=False)
 
 
 _HERE = "leads to a place in the mail, which many mailboxes take away"
@@ -170,11 +172,11 @@ def _dead(target: str, head: Letterhead) -> str:
     return unusable(target) or ("" if head.local else unreachable(target))
 
 
-def _content(html: str, tree: Tree) -> Iterator[Problem]:
+def _content(html: str, tree: Tree) -> Iterator[LintProblem]:
     for tag in sorted({e.tag for e in tree.named(*_FORBIDDEN)}):
-        yield _found(Rule.CONTENT, f"<{tag}> may not stand in a mail")
+        yield _found(LintRule.CONTENT, f"<{tag}> may not stand in a mail")
     styles = [*tree.sheets, *(e.attrs["style"] for e in tree.elements if "style" in e.attrs)]
     if loads := next((found for style in styles if (found := _LOADS.search(style))), None):
-        yield _found(Rule.CONTENT, f"{loads.group()} loads something from elsewhere")
+        yield _found(LintRule.CONTENT, f"{loads.group()} loads something from elsewhere")
     if bad := _CONTROL.search(html):
-        yield _found(Rule.CONTENT, f"control character U+{ord(bad.group()):04X}")
+        yield _found(LintRule.CONTENT, f"control character U+{ord(bad.group()):04X}")

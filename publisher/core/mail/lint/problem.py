@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Rule(StrEnum):
+class LintRule(StrEnum):
     """A rule of the lint: the name that `--force` and `--force-ok` take."""
 
     SIZE = "size"  # HTML that a mailbox hides the end of, styles that it drops
@@ -21,10 +21,10 @@ class Rule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class LintProblem:
     """One finding. `where` is "headers", "subject", "html" or "text"; an `error` stops the send."""
 
-    rule: Rule
+    rule: LintRule
     where: str
     what: str
     error: bool = True

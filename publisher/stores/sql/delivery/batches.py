@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, exists, func, literal, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from publisher.core.delivery.mailing import Cause, MailingState, State, move, origins
+from publisher.core.delivery.mailing import DeliveryState, MailingState, TransitionCause, move, origins
 from publisher.stores.sql.schema.base import NOT_OVER, BatchState
 from publisher.stores.sql.schema.tables import TALLIED, batches, counters, deliveries, mailings
 
@@ -44,10 +44,16 @@ def let_go(connection: Connection, batch: Row[Any], now: datetime) -> int:
     Returns how many are in doubt.
     """
     held = update(deliveries).where(of_range(batch), deliveries.c.run == batch.run)
-    sending = held.where(deliveries.c.state == State.SENDING)
-    lost = connection.execute(sending.values(state=move(State.SENDING, Cause.LOSE), changed_at=now)).rowcount
-    claimed = held.where(deliveries.c.state == State.CLAIMED)
-    connection.execute(claimed.values(state=move(State.CLAIMED, Cause.RELEASE), changed_at=now, **NOT_TRIED))
+    sending = held.where(deliveries.c.state == DeliveryState.SENDING)
+    lost = connection.execute(
+        sending.values(state=move(DeliveryState.SENDING, TransitionCause.LOSE), changed_at=now)
+    ).rowcount
+    claimed = held.where(deliveries.c.state == DeliveryState.CLAIMED)
+    connection.execute(
+        claimed.values(
+            state=move(DeliveryState.CLAIMED, TransitionCause.RELEASE), changed_at=now, **NOT_TRIED
+        )
+    )
     _cancel_rest(connection, batch, now)
     set_turn(connection, batch, now)
     return lost
@@ -58,8 +64,8 @@ def _cancel_rest(connection: Connection, batch: Row[Any], now: datetime) -> None
     state = select(mailings.c.state).where(mailings.c.id == batch.mailing)
     if connection.execute(state).scalar() is not MailingState.CANCELLED:
         return
-    rest = update(deliveries).where(of_range(batch), deliveries.c.state.in_(origins(Cause.CANCEL)))
-    connection.execute(rest.values(state=move(State.QUEUED, Cause.CANCEL), changed_at=now))
+    rest = update(deliveries).where(of_range(batch), deliveries.c.state.in_(origins(TransitionCause.CANCEL)))
+    connection.execute(rest.values(state=move(DeliveryState.QUEUED, TransitionCause.CANCEL), changed_at=now))
 
 
 NOT_TRIED: dict[str, Any] = {
@@ -84,7 +90,7 @@ def set_turn(connection: Connection, batch: Any, now: datetime) -> None:
     turns = func.coalesce(deliveries.c.not_before, literal(now, deliveries.c.not_before.type))
     by_state = select(deliveries.c.state, func.count(), func.min(turns)).where(of_range(batch))
     seen = connection.execute(by_state.group_by(deliveries.c.state)).all()
-    earliest = next((turn for state, _, turn in seen if state is State.QUEUED), None)
+    earliest = next((turn for state, _, turn in seen if state is DeliveryState.QUEUED), None)
     values: dict[str, Any] = all_of(0) | {state.value: n for state, n, _ in seen if state in TALLIED}
     values |= {"run": None, "lease_until": None}
     if earliest is not None:
@@ -98,7 +104,7 @@ def set_turn(connection: Connection, batch: Any, now: datetime) -> None:
 
 def all_of(queued: int) -> dict[str, int]:
     """The counts of a batch of which so many rows are queued, and none is anything else."""
-    return {state.value: queued if state is State.QUEUED else 0 for state in TALLIED}
+    return {state.value: queued if state is DeliveryState.QUEUED else 0 for state in TALLIED}
 
 
 def end_mailing(connection: Connection, mailing: int) -> None:

@@ -27,18 +27,18 @@ from publisher.core.delivery.bounces import (
     FEW,
     HARD_FOR,
     SOFT_FOR,
-    Refusal,
-    Refused,
+    MailboxRefusal,
+    RefusalShare,
+    RefusedMailing,
     Severity,
-    Share,
     classify,
 )
-from publisher.core.delivery.mailing import Cause, MailingKind, Result, State
+from publisher.core.delivery.mailing import DeliveryResult, DeliveryState, MailingKind, TransitionCause
 from publisher.stores.sql.delivery.batches import of_range
 from publisher.stores.sql.delivery.counts import counts
 from publisher.stores.sql.delivery.throttle_state import pace
 from publisher.stores.sql.engine.database import Database, insert_new, slices
-from publisher.stores.sql.engine.types import Hash, Instant, Member, Words
+from publisher.stores.sql.engine.types import EnumMember, HexDigest, HumanText, Instant
 from publisher.stores.sql.schema.base import NOT_OVER, index_where, metadata, one_of
 from publisher.stores.sql.schema.subscriber_tables import subscribers
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings
@@ -46,11 +46,11 @@ from publisher.stores.sql.schema.tables import batches, deliveries, mailings
 bounces = Table(
     "bounces",
     metadata,
-    Column("address_key", Hash, primary_key=True),
+    Column("address_key", HexDigest, primary_key=True),
     Column("mailing", BigInteger, primary_key=True, autoincrement=False),
-    Column("severity", Member(Severity), nullable=False),
+    Column("severity", EnumMember(Severity), nullable=False),
     Column("at", Instant, nullable=False),
-    Column("reply", Words, nullable=False),
+    Column("reply", HumanText, nullable=False),
     Column("counts", Boolean),  # null: its mailing is under way or held
     one_of("severity", Severity),
     sqlite_with_rowid=False,
@@ -58,12 +58,12 @@ bounces = Table(
 index_where("ix_bounces_undecided", bounces.c.counts.is_(None), bounces.c.mailing)
 
 
-class Bounces:
+class BounceRecords:
     """`ports.BounceStore`."""
 
     _db: Database
 
-    def undecided(self, since: datetime) -> Sequence[Refused]:
+    def undecided(self, since: datetime) -> Sequence[RefusedMailing]:
         """The mailings of which it is not decided whether their refusals count. Of mails to one reader each,
         the share is of all of them since then.
         """
@@ -73,13 +73,13 @@ class Bounces:
             alone = _share_for_one(connection, since) if any(not _of_many(row) for row in rows) else None
             return [_refused(connection, row, alone) for row in rows]
 
-    def refused(self, mailing: int) -> Refused:
+    def refused(self, mailing: int) -> RefusedMailing:
         """How many of a mailing's readers refused it."""
         with self._db.read() as connection:
             row = connection.execute(select(mailings).where(mailings.c.id == mailing)).one()
             return _refused(connection, row, None)
 
-    def refusals(self, mailing: int) -> Iterator[tuple[str, Sequence[Refusal]]]:
+    def refusals(self, mailing: int) -> Iterator[tuple[str, Sequence[MailboxRefusal]]]:
         """For each address whose refusal of that mailing is not decided yet: its key, and that refusal with
         the others that count.
         """
@@ -92,7 +92,7 @@ class Bounces:
         for key, group in groupby(rows, key=_key):
             yield key, [_refusal(row) for row in group]
 
-    def refusals_of(self, key: str) -> Sequence[Refusal]:
+    def refusals_of(self, key: str) -> Sequence[MailboxRefusal]:
         """What an address refused lately, oldest first."""
         query = select(bounces).where(bounces.c.address_key == key).order_by(bounces.c.at, bounces.c.mailing)
         with self._db.read() as connection:
@@ -118,20 +118,22 @@ class Bounces:
         return decided
 
 
-def note(connection: Connection, results: Sequence[Result], now: datetime) -> None:
+def note(connection: Connection, results: Sequence[DeliveryResult], now: datetime) -> None:
     """Writes down what was refused, once for each address and mailing; and after an acceptance forgets what
     counted softly. What moved no row of the ledger is not noted.
     """
     for result in results:
-        if result.cause in (Cause.ACCEPT, Cause.FOUND_ACCEPTED):
+        if result.cause in (TransitionCause.ACCEPT, TransitionCause.FOUND_ACCEPTED):
             soft = bounces.c.severity == Severity.SOFT
             connection.execute(delete(bounces).where(bounces.c.address_key == result.key, soft))
-        elif result.cause in (Cause.REJECT, Cause.FOUND_REJECTED) and (severity := classify(result.reply)):
+        elif result.cause in (TransitionCause.REJECT, TransitionCause.FOUND_REJECTED) and (
+            severity := classify(result.reply)
+        ):
             values: dict[str, Any] = {"address_key": result.key, "mailing": result.mailing, "counts": None}
             values |= {"severity": severity, "at": now, "reply": result.reply}
             row = {name: literal(value, bounces.c[name].type) for name, value in values.items()}
             this = (deliveries.c.mailing == result.mailing, deliveries.c.n == result.n)
-            ended = select(*row.values()).where(*this, deliveries.c.state == State.REJECTED)
+            ended = select(*row.values()).where(*this, deliveries.c.state == DeliveryState.REJECTED)
             connection.execute(insert_new(bounces).from_select(list(row), ended))
 
 
@@ -156,23 +158,27 @@ def _key(row: Row[Any]) -> str:
     return str(row.address_key)
 
 
-def _refusal(row: Row[Any]) -> Refusal:
+def _refusal(row: Row[Any]) -> MailboxRefusal:
     names = ("mailing", "severity", "at", "reply", "counts")
-    return Refusal(**{name: getattr(row, name) for name in names})
+    return MailboxRefusal(**{name: getattr(row, name) for name in names})
 
 
 def _of_many(mailing: Row[Any]) -> bool:
     return mailing.kind is MailingKind.DIGEST
 
 
-def _refused(connection: Connection, row: Row[Any], alone: Share | None) -> Refused:
+def _refused(connection: Connection, row: Row[Any], alone: RefusalShare | None) -> RefusedMailing:
     share = alone if alone and not _of_many(row) else _share(connection, row)
     waiting = select(deliveries.c.n).join_from(batches, deliveries, of_range(batches.c))
     waiting = waiting.where(batches.c.mailing == row.id, batches.c.state.in_(NOT_OVER))
-    waiting = waiting.where(deliveries.c.state.in_((State.QUEUED, State.CLAIMED, State.SENDING)))
-    waiting = waiting.where(or_(deliveries.c.state != State.QUEUED, deliveries.c.attempts == 0)).limit(1)
+    waiting = waiting.where(
+        deliveries.c.state.in_((DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING))
+    )
+    waiting = waiting.where(
+        or_(deliveries.c.state != DeliveryState.QUEUED, deliveries.c.attempts == 0)
+    ).limit(1)
     untried = connection.execute(waiting).first() is not None
-    return Refused(
+    return RefusedMailing(
         mailing=row.id,
         state=row.state,
         hold=row.hold,
@@ -183,18 +189,18 @@ def _refused(connection: Connection, row: Row[Any], alone: Share | None) -> Refu
     )
 
 
-def _share(connection: Connection, row: Row[Any]) -> Share:
+def _share(connection: Connection, row: Row[Any]) -> RefusalShare:
     """Of one mailing. With so few refusals that nothing follows, nobody counts the ledger."""
     refused = select(func.count()).select_from(bounces).where(bounces.c.mailing == row.id)
     number: int = connection.execute(refused).scalar_one()
     if number < FEW:
-        return Share(refused=number, tried=number, planned=row.planned)
+        return RefusalShare(refused=number, tried=number, planned=row.planned)
     by_state = counts(connection, batches.c.mailing == row.id).get(row.id, {})
-    tried = by_state.get(State.ACCEPTED, 0) + by_state.get(State.REJECTED, 0)
-    return Share(refused=number, tried=tried, planned=row.planned)
+    tried = by_state.get(DeliveryState.ACCEPTED, 0) + by_state.get(DeliveryState.REJECTED, 0)
+    return RefusalShare(refused=number, tried=tried, planned=row.planned)
 
 
-def _share_for_one(connection: Connection, since: datetime) -> Share:
+def _share_for_one(connection: Connection, since: datetime) -> RefusalShare:
     """Of all mails to one reader each, since then."""
     alone = mailings.c.kind != MailingKind.DIGEST
     refused = select(func.count()).select_from(bounces).join(mailings, mailings.c.id == bounces.c.mailing)
@@ -203,4 +209,4 @@ def _share_for_one(connection: Connection, since: datetime) -> Share:
     tried = tried.join_from(pace, mailings, mailings.c.id == pace.c.mailing)
     answered = int(connection.execute(tried.where(alone, pace.c.minute > since)).scalar_one())
     answered = max(number, answered)
-    return Share(refused=number, tried=answered, planned=answered)
+    return RefusalShare(refused=number, tried=answered, planned=answered)

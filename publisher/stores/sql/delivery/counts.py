@@ -35,7 +35,7 @@ from sqlalchemy import (
     update,
 )
 
-from publisher.core.delivery.mailing import ASSUMED, FROM_LOG, State
+from publisher.core.delivery.mailing import ASSUMED, FROM_LOG, DeliveryState
 from publisher.stores.sql.delivery.batches import of_range
 from publisher.stores.sql.schema.base import BatchState, is_, metadata
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
@@ -53,11 +53,11 @@ def recount(connection: Connection, *which: ColumnElement[bool]) -> None:
     connection.execute(these.values({state.value: found.c[state.value] for state in TALLIED}))
 
 
-def counts(connection: Connection, *which: ColumnElement[bool]) -> Mapping[int, Mapping[State, int]]:
+def counts(connection: Connection, *which: ColumnElement[bool]) -> Mapping[int, Mapping[DeliveryState, int]]:
     """Of each mailing the states that occur, in the order of their lives; `which` is asked of `batches`."""
     sums = [func.sum(batches.c[state.value]) for state in TALLIED]
     resting = select(batches.c.mailing, *sums).where(~_LEASED, *which).group_by(batches.c.mailing)
-    found: dict[int, dict[State, Any]] = {}
+    found: dict[int, dict[DeliveryState, Any]] = {}
     for mailing, *numbers in connection.execute(resting):
         found[mailing] = dict(zip(TALLIED, numbers, strict=True))
     key = (batches.c.mailing, deliveries.c.state)
@@ -68,19 +68,21 @@ def counts(connection: Connection, *which: ColumnElement[bool]) -> Mapping[int, 
     return {mailing: _occurring(of) for mailing, of in found.items()}
 
 
-def totals(connection: Connection) -> Mapping[State, int]:
+def totals(connection: Connection) -> Mapping[DeliveryState, int]:
     """The same of all mailings together."""
     sums = select(*[func.coalesce(func.sum(batches.c[state.value]), 0) for state in TALLIED])
-    found: dict[State, Any] = dict(zip(TALLIED, connection.execute(sums.where(~_LEASED)).one(), strict=True))
+    found: dict[DeliveryState, Any] = dict(
+        zip(TALLIED, connection.execute(sums.where(~_LEASED)).one(), strict=True)
+    )
     held = select(deliveries.c.state, func.count()).join_from(batches, deliveries, of_range(batches.c))
     for state, number in connection.execute(held.where(_LEASED).group_by(deliveries.c.state)):
         found[state] = found.get(state, 0) + number
     return _occurring(found)
 
 
-def _occurring(found: Mapping[State, Any]) -> dict[State, int]:
+def _occurring(found: Mapping[DeliveryState, Any]) -> dict[DeliveryState, int]:
     """Whole numbers: some databases add up to decimals."""
-    return {state: int(found[state]) for state in State if found.get(state)}
+    return {state: int(found[state]) for state in DeliveryState if found.get(state)}
 
 
 receipts = Table(
@@ -170,7 +172,9 @@ def replies_of(connection: Connection, rows: Select[Any], *, most: int | None = 
     number, words = func.count(), deliveries.c.reply
     rows = rows.where(words != "").group_by(deliveries.c.mailing)
     rows = rows.with_only_columns(deliveries.c.mailing, maintain_column_froms=True)
-    taken = (deliveries.c.state == State.ACCEPTED) & ~or_(words.startswith(ASSUMED), words == FROM_LOG)
+    taken = (deliveries.c.state == DeliveryState.ACCEPTED) & ~or_(
+        words.startswith(ASSUMED), words == FROM_LOG
+    )
     found: dict[int, Replies] = {}
     for row in connection.execute(rows.where(taken).add_columns(number, func.min(words), func.max(words))):
         found[row[0]] = Replies({}, *row[1:])

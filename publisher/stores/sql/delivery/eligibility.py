@@ -2,8 +2,8 @@
 
 from sqlalchemy import ColumnElement, and_, exists, or_
 
-from publisher.core.delivery.mailing import Hold, MailingKind, MailingState
-from publisher.core.subscribers.subscription import State as SubscriptionState
+from publisher.core.delivery.mailing import MailingHold, MailingKind, MailingState
+from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.schema.base import BLOCKS_ALWAYS, EVERYWHERE
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import deliveries, mailings
@@ -31,7 +31,8 @@ def _gated() -> ColumnElement[bool]:
     """Whether a mailing waits for a time of day only: that is asked before a message is begun, and what is
     under way then may end."""
     return and_(
-        mailings.c.state == MailingState.PAUSED, mailings.c.hold.in_((Hold.QUIET, Hold.WARM_UP, Hold.QUOTA))
+        mailings.c.state == MailingState.PAUSED,
+        mailings.c.hold.in_((MailingHold.QUIET, MailingHold.WARM_UP, MailingHold.QUOTA)),
     )
 
 

@@ -11,13 +11,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
-from publisher.core.delivery.mailing import Cohort, Hold, MailingState, NewMailing
-from publisher.core.delivery.throttling import Cut
+from publisher.core.delivery.mailing import (
+    PRIORITY,
+    Cohort,
+    MailingHold,
+    MailingKind,
+    MailingState,
+    NewMailing,
+)
+from publisher.core.delivery.throttling import BatchPlan
 from publisher.core.errors import Conflict
-from publisher.stores.sql.delivery.batches import OTHERS, ranges
+from publisher.stores.sql.delivery.batches import OTHERS, all_of, ranges
 from publisher.stores.sql.engine.database import Database, insert_alike, insert_new
+from publisher.stores.sql.schema.base import BatchState
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions
 from publisher.stores.sql.schema.tables import (
     MAILING,
@@ -69,7 +88,7 @@ def _row(new: NewMailing, state: MailingState, planned: int, now: datetime, *, w
         name: getattr(new, name) for name in ("list", "kind", "head", "due_before", "sender", "subject")
     }
     row |= {"state": state, "planned": planned, "created_at": now, "frozen": whole, "canary": False}
-    row |= {"hold": Hold.APPROVAL if new.approve else None, "hold_why": ""}
+    row |= {"hold": MailingHold.APPROVAL if new.approve else None, "hold_why": ""}
     return row | {"corrections": [list(correction) for correction in new.corrections]}
 
 
@@ -146,7 +165,7 @@ def _by_size(given: Mapping[str, bytes]) -> Iterator[list[dict[str, Any]]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
+class BatchSlice:
     """Deliveries lo to hi of one pacing group, to be a batch; `canary`: of the sample that goes first."""
 
     group: str
@@ -155,7 +174,7 @@ class Slice:
     canary: bool = False
 
 
-def in_order(mailing: Row[Any], subscription: ColumnElement[int], cut: Cut) -> list[ColumnElement[Any]]:
+def in_order(mailing: Row[Any], subscription: ColumnElement[int], cut: BatchPlan) -> list[ColumnElement[Any]]:
     """What the deliveries of a chunk are numbered by, so that each slice is a range."""
     order: list[ColumnElement[Any]] = [subscription]
     if cut.domains:
@@ -166,26 +185,28 @@ def in_order(mailing: Row[Any], subscription: ColumnElement[int], cut: Cut) -> l
 
 
 def slices_of(
-    connection: Connection, mailing: Row[Any], number: int, size: int, cut: Cut, *, sample: bool
-) -> list[Slice]:
+    connection: Connection, mailing: Row[Any], number: int, size: int, cut: BatchPlan, *, sample: bool
+) -> list[BatchSlice]:
     """The slices of the `number` deliveries just written, `size` rows each at most. Without `sample` nothing
     goes first: too few to tell anything.
     """
     base = mailing.planned
     if not cut.domains and not (sample and cut.one_in):
-        return [Slice(group=group, lo=lo, hi=hi) for group, lo, hi in ranges([(OTHERS, number)], base, size)]
+        return [
+            BatchSlice(group=group, lo=lo, hi=hi) for group, lo, hi in ranges([(OTHERS, number)], base, size)
+        ]
     found = connection.execute(_counted(mailing, cut, sample=sample)).all()
     return list(_cut(found, base, size))
 
 
-def _cut(found: Any, base: int, size: int) -> Iterator[Slice]:
+def _cut(found: Any, base: int, size: int) -> Iterator[BatchSlice]:
     for canary, group, number in found:
         for name, lo, hi in ranges([(group, number)], base, size):
-            yield Slice(group=name, lo=lo, hi=hi, canary=bool(canary))
+            yield BatchSlice(group=name, lo=lo, hi=hi, canary=bool(canary))
         base += number
 
 
-def _counted(mailing: Row[Any], cut: Cut, *, sample: bool) -> Any:
+def _counted(mailing: Row[Any], cut: BatchPlan, *, sample: bool) -> Any:
     """(sampled, group, how many) of the new deliveries, in the order of their numbers."""
     subscription = deliveries.c.subscription
     sampled: ColumnElement[Any] = literal(False)
@@ -205,7 +226,7 @@ def _sampled(mailing: Row[Any], subscription: ColumnElement[int], one_in: int) -
     return sampled
 
 
-def _group(subscription: ColumnElement[int], cut: Cut) -> ColumnElement[str]:
+def _group(subscription: ColumnElement[int], cut: BatchPlan) -> ColumnElement[str]:
     """The pacing group of a subscription's address."""
     if not cut.domains:
         return literal(OTHERS)
@@ -218,3 +239,16 @@ def _group(subscription: ColumnElement[int], cut: Cut) -> ColumnElement[str]:
     )
     ends = ((func.substr(address, -len(name) - 1) == f"@{name}", name) for name in cut.domains)
     return case(*ends, else_=OTHERS)
+
+
+def batch_row(kind: MailingKind, part: BatchSlice, now: datetime) -> dict[str, Any]:
+    return {
+        "group": part.group,
+        "lo": part.lo,
+        "hi": part.hi,
+        "priority": PRIORITY[kind],
+        "state": BatchState.OPEN,
+        "next_at": now,
+        "canary": part.canary,
+        **all_of(part.hi - part.lo + 1),
+    }

@@ -20,11 +20,11 @@ from sqlalchemy import (
 from publisher.core.delivery.mailing import (
     PRIORITY,
     Batch,
-    Cause,
     Delivery,
+    DeliveryResult,
+    DeliveryState,
     MailingState,
-    Result,
-    State,
+    TransitionCause,
     origins,
 )
 from publisher.core.delivery.throttling import SERVER
@@ -35,7 +35,7 @@ from publisher.stores.sql.delivery.mailings import Mailings
 from publisher.stores.sql.delivery.throttle_state import brakes
 from publisher.stores.sql.delivery.transitions import intend_all, record_plain, settle_all
 from publisher.stores.sql.engine.database import Database
-from publisher.stores.sql.engine.deferred_fsync import Undone
+from publisher.stores.sql.engine.deferred_fsync import Rollback
 from publisher.stores.sql.schema.base import BatchState, is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings
@@ -108,7 +108,9 @@ class Ledger(Mailings):
             .join(mailings, mailings.c.id == deliveries.c.mailing)
             .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
             .join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
-            .where(of_range(batch), deliveries.c.state == State.CLAIMED, deliveries.c.run == batch.run)
+            .where(
+                of_range(batch), deliveries.c.state == DeliveryState.CLAIMED, deliveries.c.run == batch.run
+            )
             .order_by(deliveries.c.n)
         )
         with self._db.read() as connection:
@@ -118,7 +120,7 @@ class Ledger(Mailings):
         """Arrow b: the rows that are still this run's and may still be sent, now durably `sending`."""
         return self.record(run, (), rows, now)
 
-    def settle(self, run: str, results: Sequence[Result], now: datetime) -> None:
+    def settle(self, run: str, results: Sequence[DeliveryResult], now: datetime) -> None:
         """Arrows c, d, e, f, g, i, and h where the mailing was cancelled, for rows of this run.
 
         What was never tried (g, and i while the mailing is paused) goes back with its attempt uncounted.
@@ -127,7 +129,7 @@ class Ledger(Mailings):
         self.record(run, results, (), now)
 
     def record(
-        self, run: str, results: Sequence[Result], intents: Sequence[tuple[int, int]], now: datetime
+        self, run: str, results: Sequence[DeliveryResult], intents: Sequence[tuple[int, int]], now: datetime
     ) -> set[tuple[int, int]]:
         """`settle` and `intend` in one transaction: what group commit calls. Returns as `intend` does."""
         with self._db.write() as connection:
@@ -136,7 +138,7 @@ class Ledger(Mailings):
             return intend_all(connection, run, intents, now)
 
     def record_at_once(
-        self, run: str, results: Sequence[Result], intents: Sequence[tuple[int, int]], now: datetime
+        self, run: str, results: Sequence[DeliveryResult], intents: Sequence[tuple[int, int]], now: datetime
     ) -> set[tuple[int, int]] | None:
         """`record` that waits for no other writer and no disk: it is durable after `flush`. None: it would
         have to wait, and nothing was written.
@@ -146,7 +148,7 @@ class Ledger(Mailings):
             if cursor is not None:
                 passed = record_plain(cursor, self._db.dialect, run, results, intents, now)
                 if passed is None:
-                    raise Undone
+                    raise Rollback
                 throttle_state.count_by(cursor, self._db.dialect, results, now)
         return passed
 
@@ -167,7 +169,7 @@ class Ledger(Mailings):
         """How many deliveries could go out at `now`."""
         query = select(func.count()).join_from(batches, mailings).join(deliveries, of_range(batches.c))
         query = query.where(_OPEN, batches.c.next_at <= now, _MAY_RUN)
-        query = query.where(deliveries.c.state == State.QUEUED, _due(now))
+        query = query.where(deliveries.c.state == DeliveryState.QUEUED, _due(now))
         with self._db.read() as connection:
             return connection.execute(query).scalar_one()
 
@@ -217,6 +219,13 @@ def _due(now: datetime) -> ColumnElement[bool]:
 
 
 def _claim_rows(connection: Connection, batch: Any, run: str, now: datetime) -> int:
-    rows = update(deliveries).where(of_range(batch), deliveries.c.state.in_(origins(Cause.CLAIM)), _due(now))
-    taken = {"state": State.CLAIMED, "run": run, "changed_at": now, "attempts": deliveries.c.attempts + 1}
+    rows = update(deliveries).where(
+        of_range(batch), deliveries.c.state.in_(origins(TransitionCause.CLAIM)), _due(now)
+    )
+    taken = {
+        "state": DeliveryState.CLAIMED,
+        "run": run,
+        "changed_at": now,
+        "attempts": deliveries.c.attempts + 1,
+    }
     return connection.execute(rows.values(taken)).rowcount

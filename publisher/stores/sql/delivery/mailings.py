@@ -6,9 +6,9 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, union_all
 
-from publisher.core.delivery.mailing import InDoubt, Mailing, MailingState, State
+from publisher.core.delivery.mailing import DeliveryState, InDoubt, Mailing, MailingState
 from publisher.core.errors import StoreError
-from publisher.core.mail.message import Place, Segment
+from publisher.core.mail.message import Placeholder, Segment
 from publisher.ports import CohortPosts
 from publisher.stores.sql.delivery.counts import SHOWN, Replies, counts, receipts, replies_of, said, totals
 from publisher.stores.sql.engine.database import Database, slices
@@ -28,7 +28,7 @@ SEGMENT, PLACE = "s:", "p:"
 """How a recipe marks a stored segment and a reader's place (`messages`)."""
 
 
-_UNKNOWN = is_(deliveries.c.state, State.UNKNOWN)
+_UNKNOWN = is_(deliveries.c.state, DeliveryState.UNKNOWN)
 _COLUMNS = [mailings.c[field.name] for field in fields(Mailing) if field.name != "counts"]
 
 
@@ -54,7 +54,7 @@ class Mailings:
         with self._db.read() as connection:
             return read_mailings(connection, or_(*[is_(mailings.c.state, state) for state in active]))
 
-    def totals(self) -> tuple[int, Mapping[State, int]]:
+    def totals(self) -> tuple[int, Mapping[DeliveryState, int]]:
         """How many mailings there are, and of all of them together how many deliveries in each state."""
         with self._db.read() as connection:
             number: int = connection.execute(select(func.count()).select_from(mailings)).scalar_one()
@@ -138,7 +138,7 @@ class Mailings:
         with self._db.read() as connection:
             return connection.execute(first).scalar()
 
-    def state_of(self, mailing: int, n: int) -> State | None:
+    def state_of(self, mailing: int, n: int) -> DeliveryState | None:
         """The state of one delivery."""
         this = select(deliveries.c.state).where(deliveries.c.mailing == mailing, deliveries.c.n == n)
         with self._db.read() as connection:
@@ -175,7 +175,7 @@ def _stored(connection: Connection, names: Sequence[str]) -> dict[str, bytes]:
 
 
 def _segment(step: str, data: dict[str, bytes]) -> Segment:
-    return Place(step[len(PLACE) :]) if step.startswith(PLACE) else data[step[len(SEGMENT) :]]
+    return Placeholder(step[len(PLACE) :]) if step.startswith(PLACE) else data[step[len(SEGMENT) :]]
 
 
 def _in_doubt(row: Row[Any]) -> InDoubt:

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, column, func, insert, or_, select, table, update
 
-from publisher.core.delivery.mailing import MailingState, State
-from publisher.core.subscribers.subscription import State as SubscriptionState
+from publisher.core.delivery.mailing import DeliveryState, MailingState
+from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.delivery.batches import TURN, end_mailing
 from publisher.stores.sql.delivery.counts import recount
 from publisher.stores.sql.engine.database import Database, insert_new
@@ -17,10 +17,10 @@ from publisher.stores.sql.schema.tables import MAILING, batches, counters, deliv
 RESTORED = "restored"
 """The run that rows of a restored store are said to have been sent by."""
 
-_OPEN = (State.QUEUED, State.CLAIMED, State.SENDING)
+_OPEN = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING)
 
 
-class Reconciling:
+class ReconciliationRecords:
     """The part of `ports.ReconcilingStore` about mailings, and numbers that are never used twice."""
 
     _db: Database
@@ -33,7 +33,7 @@ class Reconciling:
         rows = update(deliveries).where(deliveries.c.state.in_(_OPEN), deliveries.c.mailing.in_(running))
         attempts = func.max(deliveries.c.attempts, 1)
         lost: dict[str, Any] = {
-            "state": State.UNKNOWN,
+            "state": DeliveryState.UNKNOWN,
             "run": RESTORED,
             "attempts": attempts,
             "reply": why,

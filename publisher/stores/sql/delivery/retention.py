@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, literal, select, tuple_, update
 
-from publisher.core.delivery.mailing import MailingKind, MailingState, State
+from publisher.core.delivery.mailing import DeliveryState, MailingKind, MailingState
 from publisher.stores.sql.delivery.batches import of_range
 from publisher.stores.sql.delivery.counts import Replies, receipts, replies_of, said
 from publisher.stores.sql.engine.database import Database, upsert
@@ -27,7 +27,7 @@ _EACH = 10
 """What a batch costs beside its rows, in rows."""
 
 
-class Folding:
+class LedgerRetention:
     """The part of `ports.LedgerStore` that makes the ledger small."""
 
     _db: Database
@@ -83,7 +83,7 @@ def _rows(*columns: ColumnElement[Any]) -> Select[Any]:
 def _keep_receipts(connection: Connection, these: Any) -> None:
     columns = ("subscription", "mailing", "cohort", "generation")
     rows = _rows(*[deliveries.c[name] for name in columns]).join(mailings)
-    arrived = deliveries.c.state == State.ACCEPTED
+    arrived = deliveries.c.state == DeliveryState.ACCEPTED
     rows = rows.where(these, arrived, mailings.c.kind.in_(_WITH_POSTS))
     connection.execute(insert(receipts).from_select(list(columns), rows))
 

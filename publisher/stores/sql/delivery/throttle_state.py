@@ -21,12 +21,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 
-from publisher.core.delivery.mailing import Cause, MailingKind, Result
-from publisher.core.delivery.relay_quotas import DAY, HELD, Quota, Spent, goes_on, room, share
-from publisher.core.delivery.throttling import Gauge, Pace
+from publisher.core.delivery.mailing import DeliveryResult, MailingKind, TransitionCause
+from publisher.core.delivery.relay_quotas import DAY, HELD, Quota, QuotaUse, goes_on, room, share
+from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
 from publisher.stores.sql.engine.database import Database, upsert
 from publisher.stores.sql.engine.prepared_statements import Cursor, Prepared, of_row
-from publisher.stores.sql.engine.types import Instant, Words, milliseconds
+from publisher.stores.sql.engine.types import HumanText, Instant, milliseconds
 from publisher.stores.sql.schema.base import is_, metadata
 from publisher.stores.sql.schema.tables import mailings
 
@@ -36,7 +36,7 @@ brakes = Table(
     Column("scope", Text, primary_key=True),  # a domain; "*" is the server itself
     Column("failures", Integer, nullable=False),
     Column("until", Instant, nullable=False),
-    Column("reply", Words, nullable=False),
+    Column("reply", HumanText, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -54,21 +54,25 @@ pace = Table(
 KEPT = timedelta(days=2)
 """How long the minutes of a mailing are kept: a day is counted for warming up, and a rate looks back less."""
 
-_COUNTED = {Cause.ACCEPT: "accepted", Cause.REJECT: "refused", Cause.DEFER: "deferred"}
+_COUNTED = {
+    TransitionCause.ACCEPT: "accepted",
+    TransitionCause.REJECT: "refused",
+    TransitionCause.DEFER: "deferred",
+}
 
 
-class PacingRecords:
+class ThrottleRecords:
     """`ports.PacingStore`."""
 
     _db: Database
 
-    def gauges(self) -> Mapping[str, Gauge]:
+    def gauges(self) -> Mapping[str, CircuitBreaker]:
         """Every brake that was not released, by its scope."""
         with self._db.read() as connection:
             rows = connection.execute(select(brakes)).mappings()
-            return {row["scope"]: Gauge(**row) for row in rows}
+            return {row["scope"]: CircuitBreaker(**row) for row in rows}
 
-    def set_gauge(self, gauge: Gauge) -> None:
+    def set_gauge(self, gauge: CircuitBreaker) -> None:
         """Keeps a brake; a gauge without failures releases it."""
         with self._db.write() as connection:
             if gauge.until is None:
@@ -77,14 +81,16 @@ class PacingRecords:
             names = ("scope", "failures", "until", "reply")
             connection.execute(upsert(brakes).values({name: getattr(gauge, name) for name in names}))
 
-    def pace(self, since: datetime) -> Mapping[int, Pace]:
+    def pace(self, since: datetime) -> Mapping[int, DeliveryRate]:
         """What was settled of each mailing in the minutes from `since` on."""
         sums = [func.sum(pace.c[name]).label(name) for name in _COUNTED.values()]
         first = func.min(pace.c.minute).label("since")
         query = select(pace.c.mailing, first, *sums).where(pace.c.minute >= since).group_by(pace.c.mailing)
         with self._db.read() as connection:
             rows = connection.execute(query).mappings().all()
-        return {row["mailing"]: Pace(**{n: v for n, v in row.items() if n != "mailing"}) for row in rows}
+        return {
+            row["mailing"]: DeliveryRate(**{n: v for n, v in row.items() if n != "mailing"}) for row in rows
+        }
 
     def digests_since(self, since: datetime) -> int:
         """How many deliveries of digests were accepted in the minutes from `since` on."""
@@ -95,19 +101,19 @@ class PacingRecords:
             return int(connection.execute(query).scalar_one())
 
 
-def count(connection: Connection, results: Sequence[Result], now: datetime) -> None:
+def count(connection: Connection, results: Sequence[DeliveryResult], now: datetime) -> None:
     """Adds what was settled to this minute of its mailings."""
     if rows := _counted(results, now):
         _ADD.each(connection, rows)
 
 
-def count_by(cursor: Cursor, dialect: Dialect, results: Sequence[Result], now: datetime) -> None:
+def count_by(cursor: Cursor, dialect: Dialect, results: Sequence[DeliveryResult], now: datetime) -> None:
     """`count`, by the driver itself."""
     if rows := _counted(results, now):
         _ADD.by(cursor, dialect, rows)
 
 
-def _counted(results: Sequence[Result], now: datetime) -> list[tuple[int, ...]]:
+def _counted(results: Sequence[DeliveryResult], now: datetime) -> list[tuple[int, ...]]:
     found: dict[int, dict[str, int]] = {}
     for result in results:
         if name := _COUNTED.get(result.cause):
@@ -145,13 +151,13 @@ relayed = Table(
 )
 
 
-class Quotas:
+class QuotaRecords:
     """`ports.QuotaStore`."""
 
     _db: Database
 
     def reserve(
-        self, quota: Quota, run: str, sent: Spent | None, now: datetime
+        self, quota: Quota, run: str, sent: QuotaUse | None, now: datetime
     ) -> tuple[int, datetime | None]:
         """Counts what `run` sent of its last reservation, which ends, and reserves some more: how many, and
         when there is more where that is none.
@@ -166,18 +172,18 @@ class Quotas:
             connection.execute(upsert(relayed), row | {"last": now + HELD})
             return number, None
 
-    def settle_quota(self, relay: str, run: str, sent: Spent | None, now: datetime) -> None:
+    def settle_quota(self, relay: str, run: str, sent: QuotaUse | None, now: datetime) -> None:
         """Counts what `run` sent of its last reservation; what is left of it is free again."""
         with self._db.write() as connection:
             _settle(connection, relay, run, sent, now)
 
-    def spent(self, relay: str, now: datetime) -> Sequence[Spent]:
+    def spent(self, relay: str, now: datetime) -> Sequence[QuotaUse]:
         """What a relay took within a day, or is reserved."""
         with self._db.read() as connection:
             return _spent(connection, relay, now)
 
 
-def _settle(connection: Connection, relay: str, run: str, sent: Spent | None, now: datetime) -> None:
+def _settle(connection: Connection, relay: str, run: str, sent: QuotaUse | None, now: datetime) -> None:
     theirs = relayed.c.relay == relay
     connection.execute(delete(relayed).where(theirs, (relayed.c.run == run) | (relayed.c.last < now - DAY)))
     if sent is None or not sent.sent:
@@ -189,9 +195,9 @@ def _settle(connection: Connection, relay: str, run: str, sent: Spent | None, no
     connection.execute(added, row)
 
 
-def _spent(connection: Connection, relay: str, now: datetime) -> list[Spent]:
+def _spent(connection: Connection, relay: str, now: datetime) -> list[QuotaUse]:
     query = select(relayed.c.sent, relayed.c.last).where(relayed.c.relay == relay, relayed.c.last > now - DAY)
-    return [Spent(sent=row.sent, last=row.last) for row in connection.execute(query)]
+    return [QuotaUse(sent=row.sent, last=row.last) for row in connection.execute(query)]
 
 
 def _minute(now: datetime) -> datetime:

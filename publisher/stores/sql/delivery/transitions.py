@@ -6,7 +6,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Update, func, or_, select, update
 
-from publisher.core.delivery.mailing import Cause, MailingState, Result, State, move, origins
+from publisher.core.delivery.mailing import (
+    DeliveryResult,
+    DeliveryState,
+    MailingState,
+    TransitionCause,
+    move,
+    origins,
+)
 from publisher.stores.sql.delivery.batches import NOT_TRIED, holds, set_turn
 from publisher.stores.sql.delivery.bounces import note
 from publisher.stores.sql.delivery.eligibility import may_be_sent
@@ -28,7 +35,7 @@ def record_plain(
     cursor: Cursor,
     dialect: Dialect,
     run: str,
-    results: Sequence[Result],
+    results: Sequence[DeliveryResult],
     intents: Sequence[tuple[int, int]],
     now: datetime,
 ) -> set[tuple[int, int]] | None:
@@ -49,17 +56,17 @@ def record_plain(
 _INTEND = Prepared(
     update(deliveries)
     .where(deliveries.c.mailing == of_row("of_mailing"), deliveries.c.n == of_row("number"))
-    .where(deliveries.c.run == of_row("this_run"), deliveries.c.state.in_(origins(Cause.INTEND)))
+    .where(deliveries.c.run == of_row("this_run"), deliveries.c.state.in_(origins(TransitionCause.INTEND)))
     .where(may_be_sent())
-    .values(state=State.SENDING, changed_at=of_row("at")),
+    .values(state=DeliveryState.SENDING, changed_at=of_row("at")),
     ("of_mailing", "number", "this_run", "at"),
 )
 
 
-def settle_all(connection: Connection, run: str, results: Sequence[Result], now: datetime) -> None:
-    skipped = [result for result in results if result.cause is Cause.SKIP]
+def settle_all(connection: Connection, run: str, results: Sequence[DeliveryResult], now: datetime) -> None:
+    skipped = [result for result in results if result.cause is TransitionCause.SKIP]
     states: Mapping[int, MailingState] = _states_of(connection, skipped) if skipped else {}
-    by_cause: dict[Cause, list[Result]] = {}
+    by_cause: dict[TransitionCause, list[DeliveryResult]] = {}
     for result in results:
         by_cause.setdefault(_real_cause(result, states), []).append(result)
     for cause, group in by_cause.items():
@@ -72,22 +79,26 @@ def settle_all(connection: Connection, run: str, results: Sequence[Result], now:
 
 
 _LATE = {
-    Cause.ACCEPT: Cause.FOUND_ACCEPTED,
-    Cause.REJECT: Cause.FOUND_REJECTED,
-    Cause.DEFER: Cause.FOUND_ABSENT,
+    TransitionCause.ACCEPT: TransitionCause.FOUND_ACCEPTED,
+    TransitionCause.REJECT: TransitionCause.FOUND_REJECTED,
+    TransitionCause.DEFER: TransitionCause.FOUND_ABSENT,
 }
 
 
-def _settle_late(connection: Connection, results: Sequence[Result], run: str, now: datetime) -> None:
+def _settle_late(connection: Connection, results: Sequence[DeliveryResult], run: str, now: datetime) -> None:
     """Arrow k: another run took this one for dead, and its message is in doubt; here is the answer."""
     for result in results:
-        target = move(State.UNKNOWN, _LATE[result.cause])
+        target = move(DeliveryState.UNKNOWN, _LATE[result.cause])
         if target is not None:
             resolve(connection, result, target, now, deliveries.c.run == run)
 
 
 def resolve(
-    connection: Connection, result: Result, target: State, now: datetime, *only: ColumnElement[bool]
+    connection: Connection,
+    result: DeliveryResult,
+    target: DeliveryState,
+    now: datetime,
+    *only: ColumnElement[bool],
 ) -> bool:
     """A row in doubt comes to `target`. What is queued again has its turn, if the mailing still runs."""
     return resolve_all(connection, [result], target, now, *only) == 1
@@ -95,56 +106,60 @@ def resolve(
 
 def resolve_all(
     connection: Connection,
-    results: Sequence[Result],
-    target: State,
+    results: Sequence[DeliveryResult],
+    target: DeliveryState,
     now: datetime,
     *only: ColumnElement[bool],
 ) -> int:
     """The same of several, and each batch is counted once; how many were still in doubt."""
     states = _states_of(connection, results)
-    moved: list[Result] = []
+    moved: list[DeliveryResult] = []
     for result in results:
-        cancelled = target is State.QUEUED and states.get(result.mailing) is MailingState.CANCELLED
-        if _come_to(connection, result, State.CANCELLED if cancelled else target, now, *only):
+        cancelled = target is DeliveryState.QUEUED and states.get(result.mailing) is MailingState.CANCELLED
+        if _come_to(connection, result, DeliveryState.CANCELLED if cancelled else target, now, *only):
             moved.append(result)
     hi = {result.mailing: 0 for result in moved}
     for result in sorted(moved, key=lambda result: (result.mailing, result.n)):
         if result.n > hi[result.mailing]:
             hi[result.mailing] = _turn_of(connection, result.mailing, result.n, now)
-    if target is State.QUEUED:
+    if target is DeliveryState.QUEUED:
         over = (mailings.c.id.in_(list(hi)), mailings.c.state == MailingState.DONE)
         connection.execute(update(mailings).where(*over).values(state=MailingState.READY))
     return len(moved)
 
 
 def _come_to(
-    connection: Connection, result: Result, target: State, now: datetime, *only: ColumnElement[bool]
+    connection: Connection,
+    result: DeliveryResult,
+    target: DeliveryState,
+    now: datetime,
+    *only: ColumnElement[bool],
 ) -> bool:
     """Whether the row was in doubt, and is not any more."""
     values: dict[str, Any] = {"state": target, "not_before": result.not_before, "changed_at": now}
     values |= {"reply": result.reply} if result.reply else {}
-    values |= {"run": None} if target is State.QUEUED else {}
+    values |= {"run": None} if target is DeliveryState.QUEUED else {}
     this = update(deliveries).where(deliveries.c.mailing == result.mailing, deliveries.c.n == result.n)
-    unknown = this.where(deliveries.c.state == State.UNKNOWN, *only)
+    unknown = this.where(deliveries.c.state == DeliveryState.UNKNOWN, *only)
     return connection.execute(unknown.values(values)).rowcount == 1
 
 
-def _states_of(connection: Connection, results: Sequence[Result]) -> Mapping[int, MailingState]:
+def _states_of(connection: Connection, results: Sequence[DeliveryResult]) -> Mapping[int, MailingState]:
     ids = {result.mailing for result in results}
     rows = connection.execute(select(mailings.c.id, mailings.c.state).where(mailings.c.id.in_(ids)))
     return {row.id: row.state for row in rows}
 
 
-def _real_cause(result: Result, states: Mapping[int, MailingState]) -> Cause:
+def _real_cause(result: DeliveryResult, states: Mapping[int, MailingState]) -> TransitionCause:
     """A row not sent because its mailing was stopped is cancelled, or waits; it is not the reader's doing."""
-    if result.cause is Cause.SKIP:
+    if result.cause is TransitionCause.SKIP:
         match states.get(result.mailing):
             case MailingState.CANCELLED:
-                return Cause.CANCEL
+                return TransitionCause.CANCEL
             case MailingState.PAUSED:
-                return Cause.RELEASE
+                return TransitionCause.RELEASE
             case _:
-                return Cause.SKIP
+                return TransitionCause.SKIP
     if result.cause not in _SETTLE:
         raise ValueError(f"{result.cause!r} is not a worker's to settle")
     return result.cause
@@ -153,28 +168,28 @@ def _real_cause(result: Result, states: Mapping[int, MailingState]) -> Cause:
 _VALUES = ("of_mailing", "number", "this_run", "at", "words", "wait")
 
 
-def _settling(result: Result, run: str, at: int) -> tuple[object, ...]:
+def _settling(result: DeliveryResult, run: str, at: int) -> tuple[object, ...]:
     wait = None if result.not_before is None else milliseconds(result.not_before)
     return (result.mailing, result.n, run, at, plain(result.reply), wait)
 
 
-def _arrow(cause: Cause) -> Update:
+def _arrow(cause: TransitionCause) -> Update:
     """The UPDATE of one cause, for many rows: it starts only where the drawing lets it."""
     (target,) = {move(state, cause) for state in origins(cause)}
     values: dict[str, Any] = {
         "state": target,
         "changed_at": of_row("at", type_=deliveries.c.changed_at.type),
     }
-    if cause is Cause.RELEASE:
+    if cause is TransitionCause.RELEASE:
         wait = of_row("wait", type_=deliveries.c.not_before.type)
         values |= NOT_TRIED | {"not_before": func.coalesce(wait, deliveries.c.not_before)}
     else:
         values["reply"] = of_row("words", type_=deliveries.c.reply.type)
         values["not_before"] = of_row("wait", type_=deliveries.c.not_before.type)
-    if cause is Cause.DEFER:
+    if cause is TransitionCause.DEFER:
         values["run"] = None
     # Why an intent missed is not known: its row may have been taken from this run and claimed by it again.
-    still = (~may_be_sent(),) if cause is Cause.SKIP else ()
+    still = (~may_be_sent(),) if cause is TransitionCause.SKIP else ()
     return (
         update(deliveries)
         .where(*still)
@@ -185,16 +200,16 @@ def _arrow(cause: Cause) -> Update:
     )
 
 
-_SETTLE: Mapping[Cause, Prepared] = {
+_SETTLE: Mapping[TransitionCause, Prepared] = {
     cause: Prepared(_arrow(cause), _VALUES)
     for cause in (
-        Cause.ACCEPT,
-        Cause.DEFER,
-        Cause.REJECT,
-        Cause.LOSE,
-        Cause.RELEASE,
-        Cause.CANCEL,
-        Cause.SKIP,
+        TransitionCause.ACCEPT,
+        TransitionCause.DEFER,
+        TransitionCause.REJECT,
+        TransitionCause.LOSE,
+        TransitionCause.RELEASE,
+        TransitionCause.CANCEL,
+        TransitionCause.SKIP,
     )
 }
 

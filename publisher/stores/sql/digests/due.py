@@ -31,12 +31,12 @@ from sqlalchemy import (
     update,
 )
 
-from publisher.core.delivery.mailing import State as DeliveryState
-from publisher.core.digests.due import Beat, Candidate, Correction, Due, DueGroup, Stand
-from publisher.core.publishing.log import Kind
+from publisher.core.delivery.mailing import DeliveryState
+from publisher.core.digests.due import Candidate, CohortKey, Correction, Due, DueGroup, NextRun
+from publisher.core.publishing.log import LogKind
 from publisher.core.subscribers.cadences import MOMENT
-from publisher.core.subscribers.preferences import Taste
-from publisher.core.subscribers.subscription import State as SubscriptionState
+from publisher.core.subscribers.preferences import ContentPreference
+from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.delivery.counts import receipts
 from publisher.stores.sql.delivery.eligibility import is_suppressed
 from publisher.stores.sql.engine.database import Database, slices
@@ -60,11 +60,11 @@ class DueReaders:
 
     _db: Database
 
-    def beats(self, spec: str) -> Sequence[Beat]:
+    def beats(self, spec: str) -> Sequence[NextRun]:
         """The paces that readers of a list have."""
         with self._db.read() as connection:
             rows = connection.execute(select(rhythms).where(rhythms.c.list == spec)).all()
-        return [Beat(id=row.id, pace=as_pace(row), next_at=row.next_at) for row in rows]
+        return [NextRun(id=row.id, pace=as_pace(row), next_at=row.next_at) for row in rows]
 
     def set_beats(self, times: Mapping[int, datetime | None]) -> None:
         """When these rhythms are due next; None: whenever something is published."""
@@ -101,14 +101,14 @@ class DueReaders:
         """The `corrected` rows in (after, until], oldest first, the last one of each post."""
         last = func.max(log.c.seq)
         query = select(last, posts.c.first_seq, posts.c.id).join_from(log, posts)
-        query = query.where(log.c.kind == Kind.CORRECTED, log.c.seq > after, log.c.seq <= until)
+        query = query.where(log.c.kind == LogKind.CORRECTED, log.c.seq > after, log.c.seq <= until)
         query = query.group_by(posts.c.id, posts.c.first_seq).order_by(last).limit(limit)
         with self._db.read() as connection:
             return [Correction(*row) for row in connection.execute(query)]
 
-    def tastes(self, ids: Sequence[int]) -> Mapping[int, Taste]:
+    def tastes(self, ids: Sequence[int]) -> Mapping[int, ContentPreference]:
         """Tastes by their numbers."""
-        found: dict[int, Taste] = {}
+        found: dict[int, ContentPreference] = {}
         with self._db.read() as connection:
             for part in slices(list(set(ids))):
                 rows = connection.execute(select(tastes).where(tastes.c.id.in_(part)))
@@ -125,7 +125,7 @@ class DueReaders:
         return [
             DueGroup(
                 rhythm=rhythm,
-                stand=Stand(offset, taste, mask),
+                stand=CohortKey(offset, taste, mask),
                 readers=number,
                 oldest=oldest,
                 skipped=bool(skipped),
@@ -147,7 +147,7 @@ class DueReaders:
         *,
         limit: int,
         rhythms: Sequence[int] | None = None,
-        stands: Sequence[Stand] | None = None,
+        stands: Sequence[CohortKey] | None = None,
         suppressed: bool = False,
         pass_over: bool = False,
     ) -> int:
@@ -162,7 +162,7 @@ class DueReaders:
                 return _put_off(connection, due, subscriptions.c.rhythm.in_(rhythms), values, limit)
             return _put_off_at(connection, due, stands or (), values, limit)
 
-    def skip(self, due: Due, rhythm: int, stands: Sequence[Stand], *, limit: int) -> int:
+    def skip(self, due: Due, rhythm: int, stands: Sequence[CohortKey], *, limit: int) -> int:
         """The digest of at most `limit` due readers of a rhythm, at `stands`, is skipped, if their last one
         was not: they are due when their rhythm is. Returns how many.
         """
@@ -225,7 +225,7 @@ def _of_rhythm(value: ColumnElement[Any]) -> Any:
 def _put_off_at(
     connection: Connection,
     due: Due,
-    stands: Sequence[Stand],
+    stands: Sequence[CohortKey],
     values: dict[str, Any],
     limit: int,
     *which: ColumnElement[bool],
@@ -286,7 +286,7 @@ PAGE = 5_000
 _NOT_DUE_THEIRS = rhythms.join(subscriptions, subscriptions.c.rhythm == rhythms.c.id)
 
 
-class LeftOut:
+class NotDueReaders:
     """The part of `ports.PlanningStore` that knows who is not due."""
 
     _db: Database
@@ -316,7 +316,7 @@ class LeftOut:
             with self._db.read() as connection:
                 rows = connection.execute(page).all()
             for id, address, why, rhythm, skipped, *stand_of in rows:
-                yield Candidate(id, address, why, rhythm, Stand(*stand_of), skipped)
+                yield Candidate(id, address, why, rhythm, CohortKey(*stand_of), skipped)
                 last = id
             if len(rows) < PAGE:
                 return

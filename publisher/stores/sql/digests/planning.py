@@ -7,19 +7,22 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Insert, Row, and_, func, insert, literal, select, update
 
 from publisher.core.delivery import holds
-from publisher.core.delivery.mailing import PRIORITY, Mailing, MailingKind, MailingState, NewMailing
-from publisher.core.delivery.mailing import State as DeliveryState
-from publisher.core.delivery.throttling import WHOLE, Cut
+from publisher.core.delivery.mailing import (
+    Mailing,
+    MailingKind,
+    MailingState,
+    NewMailing,
+)
+from publisher.core.delivery.throttling import WHOLE, BatchPlan
 from publisher.core.digests.due import Correction, Due
-from publisher.core.errors import StoreError
-from publisher.stores.sql.delivery.batches import OTHERS, all_of, end_mailing
+from publisher.stores.sql.delivery.batches import end_mailing
 from publisher.stores.sql.delivery.eligibility import is_suppressed
 from publisher.stores.sql.delivery.freeze import (
-    Slice,
+    BatchSlice,
     add_cohorts,
+    batch_row,
     forget_unfrozen,
     freeze,
-    freeze_each,
     in_order,
     in_steps,
     keep_segments,
@@ -28,14 +31,22 @@ from publisher.stores.sql.delivery.freeze import (
     slices_of,
 )
 from publisher.stores.sql.delivery.mailings import read_mailings
-from publisher.stores.sql.digests.due import DueReaders, LeftOut, had, is_due, onward, readers_of_rhythms
-from publisher.stores.sql.engine.database import Database, insert_alike
-from publisher.stores.sql.schema.base import BatchState, is_
+from publisher.stores.sql.delivery.transactional import _untouched, start_for_one
+from publisher.stores.sql.digests.due import (
+    DueReaders,
+    NotDueReaders,
+    had,
+    is_due,
+    onward,
+    readers_of_rhythms,
+)
+from publisher.stores.sql.engine.database import Database
+from publisher.stores.sql.schema.base import is_
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings, stands
 
 
-class Planning(DueReaders, LeftOut):
+class Planning(DueReaders, NotDueReaders):
     """`ports.PlanningStore`."""
 
     _db: Database
@@ -71,7 +82,9 @@ class Planning(DueReaders, LeftOut):
                 forget_unfrozen(connection)
         return [mailing for mailing in found[::-1] if mailing.id not in lost]
 
-    def plan_chunk(self, mailing: int, *, limit: int, batch: int, now: datetime, cut: Cut = WHOLE) -> int:
+    def plan_chunk(
+        self, mailing: int, *, limit: int, batch: int, now: datetime, cut: BatchPlan = WHOLE
+    ) -> int:
         """Writes deliveries and batches for at most `limit` due readers; with 0 the mailing is ready."""
         with self._db.write() as connection:
             row = connection.execute(select(mailings).where(mailings.c.id == mailing)).one_or_none()
@@ -97,55 +110,12 @@ class Planning(DueReaders, LeftOut):
             return start_for_one(connection, new, subscription, now)
 
 
-def start_for_one(connection: Connection, new: NewMailing, subscription: int, now: datetime) -> int:
-    """`Planning.start_for_one` within a transaction; the segments are kept already."""
-    life = select(subscriptions.c.generation).where(subscriptions.c.id == subscription)
-    generation = connection.execute(life).scalar()
-    if generation is None:
-        raise StoreError("store", f"there is no subscription {subscription}", "sign up again")
-    id = freeze(connection, new, MailingState.READY, 1, now, whole=True)
-    add_cohorts(connection, id, new.cohorts)
-    _deliver_to_each(connection, [id], new, [(subscription, generation)], now)
-    return id
-
-
-def start_each(
-    connection: Connection, new: NewMailing, readers: Sequence[tuple[int, int]], now: datetime
-) -> range:
-    """A transactional mailing for each of (subscription, generation), ready at once; returns their ids. Its
-    segments are stored already.
-    """
-    made = freeze_each(connection, new, len(readers), now)
-    _deliver_to_each(connection, made, new, readers, now)
-    return made
-
-
-def _deliver_to_each(
-    connection: Connection,
-    made: Sequence[int],
-    new: NewMailing,
-    readers: Sequence[tuple[int, int]],
-    now: datetime,
-) -> None:
-    """The one delivery and the one batch of each of those mailings."""
-    rows = [(id, reader, generation) for id, (reader, generation) in zip(made, readers, strict=True)]
-    same = {"n": 1, "cohort": new.cohorts[0].n, **_untouched(now)}
-    insert_alike(connection, deliveries, ["mailing", "subscription", "generation"], rows, same)
-    one = _batch(new.kind, Slice(group=OTHERS, lo=1, hi=1), now)
-    insert_alike(connection, batches, ["mailing"], [(id,) for id in made], one)
-
-
-def _untouched(now: datetime) -> dict[str, Any]:
-    """What a delivery is born with."""
-    return {"state": DeliveryState.QUEUED, "attempts": 0, "reply": "", "changed_at": now}
-
-
 def _due_of(mailing: Row[Any]) -> Due:
     corrections = tuple(Correction(*given) for given in mailing.corrections)
     return Due(list=mailing.list, now=mailing.due_before, head=mailing.head, corrections=corrections)
 
 
-def _write_deliveries(mailing: Row[Any], limit: int, now: datetime, cut: Cut) -> Insert:
+def _write_deliveries(mailing: Row[Any], limit: int, now: datetime, cut: BatchPlan) -> Insert:
     """INSERT .. SELECT of the next due readers: n goes on from the last chunk, dense, slice by slice."""
     due = _due_of(mailing)
     theirs = and_(
@@ -187,23 +157,10 @@ def _write_batches(
     connection: Connection,
     mailing: int,
     kind: MailingKind,
-    made: Sequence[Slice],
+    made: Sequence[BatchSlice],
     now: datetime,
 ) -> None:
-    connection.execute(insert(batches), [{"mailing": mailing, **_batch(kind, part, now)} for part in made])
-
-
-def _batch(kind: MailingKind, part: Slice, now: datetime) -> dict[str, Any]:
-    return {
-        "group": part.group,
-        "lo": part.lo,
-        "hi": part.hi,
-        "priority": PRIORITY[kind],
-        "state": BatchState.OPEN,
-        "next_at": now,
-        "canary": part.canary,
-        **all_of(part.hi - part.lo + 1),
-    }
+    connection.execute(insert(batches), [{"mailing": mailing, **batch_row(kind, part, now)} for part in made])
 
 
 def _end_planning(connection: Connection, mailing: Row[Any]) -> None:

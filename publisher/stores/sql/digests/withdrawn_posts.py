@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, select, update
 
-from publisher.core.delivery.mailing import Hold, MailingKind, MailingState, Reworded
+from publisher.core.delivery.mailing import MailingHold, MailingKind, MailingState, Reworded
 from publisher.core.mail.message import Recipe
 from publisher.stores.sql.delivery.freeze import keep_segments
 from publisher.stores.sql.engine.database import Database
@@ -16,7 +16,7 @@ from publisher.stores.sql.schema.tables import batches, cohorts, mailing_posts, 
 _GOING = (MailingState.PLANNING, MailingState.READY, MailingState.PAUSED)
 
 
-class Rewording:
+class WithdrawnPosts:
     """The part of `ports.LedgerStore` that changes what a mailing says before it is sent."""
 
     _db: Database
@@ -75,7 +75,7 @@ class Rewording:
             this = update(mailings).where(mailings.c.id == mailing)
             connection.execute(this.where(_is_ready()).values(_held(why, None)))
             planning = this.where(is_(mailings.c.state, MailingState.PLANNING), mailings.c.hold.is_(None))
-            connection.execute(planning.values(hold=Hold.OPERATOR, hold_why=why))
+            connection.execute(planning.values(hold=MailingHold.OPERATOR, hold_why=why))
 
 
 def _withdrawn(mailing: int) -> Any:
@@ -90,4 +90,4 @@ def _is_ready() -> ColumnElement[bool]:
 
 
 def _held(why: str, until: datetime | None) -> dict[str, Any]:
-    return {"state": MailingState.PAUSED, "hold": Hold.OPERATOR, "hold_why": why, "hold_until": until}
+    return {"state": MailingState.PAUSED, "hold": MailingHold.OPERATOR, "hold_why": why, "hold_until": until}

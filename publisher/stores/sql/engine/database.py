@@ -33,7 +33,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from publisher.core.errors import OutputError, PublisherError, StoreError
-from publisher.stores.sql.engine.deferred_fsync import Quick
+from publisher.stores.sql.engine.deferred_fsync import DeferredFsync
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ class Database:
         self._engine = _engine(lambda: _connect(path, first=self._first))
         self._writer = self._engine.execution_options(writes=True)
         self.dialect = self._engine.dialect
-        self.quick = Quick(path, _connect, self._errors)
+        self.quick = DeferredFsync(path, _connect, self._errors)
 
     @contextmanager
     def read(self) -> Generator[Connection, None, None]:

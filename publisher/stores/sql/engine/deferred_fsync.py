@@ -21,11 +21,11 @@ _PRAGMAS = (
 )
 
 
-class Undone(Exception):
-    """Inside `Quick.write`: take back what was written."""
+class Rollback(Exception):
+    """Inside `DeferredFsync.write`: take back what was written."""
 
 
-class Quick:
+class DeferredFsync:
     """One connection of a database for this. `connect` makes it, `errors` says what its errors mean."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Quick:
     @contextmanager
     def write(self) -> Generator[sqlite3.Cursor | None, None, None]:
         """One transaction, written but not yet durable: call `flush`. None where another writer is at work,
-        which is not waited for. `Undone`, raised inside, takes back what was written and goes no further.
+        which is not waited for. `Rollback`, raised inside, takes back what was written and goes no further.
         Raises StoreError, OutputError.
         """
         if not self._alone.acquire(blocking=False):
@@ -55,7 +55,7 @@ class Quick:
                     yield cursor
                     if cursor is not None:
                         cursor.execute("COMMIT")
-                except Undone:
+                except Rollback:
                     pass
                 finally:
                     if cursor is not None and cursor.connection.in_transaction:

@@ -34,7 +34,7 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + value * _MILLISECOND
 
 
-class Member(TypeDecorator[StrEnum]):
+class EnumMember(TypeDecorator[StrEnum]):
     """A member of a closed set, by its value."""
 
     impl = String
@@ -72,7 +72,7 @@ class JsonText(UserDefinedType[str]):
         return "JSON"
 
 
-class Hash(TypeDecorator[str]):
+class HexDigest(TypeDecorator[str]):
     """Hex digits, stored as the bytes they spell: an index of a million is half the size."""
 
     impl = LargeBinary
@@ -85,7 +85,7 @@ class Hash(TypeDecorator[str]):
         return None if value is None else value.hex()
 
 
-class Words(TypeDecorator[str]):
+class HumanText(TypeDecorator[str]):
     """Text that people read and nothing depends on: what no database takes in (NUL, halves of surrogate
     pairs) is replaced, so that an odd server reply cannot stop a publish.
     """

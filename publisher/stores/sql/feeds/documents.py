@@ -17,7 +17,7 @@ VERSIONS = 50
 """Versions of a feed document that are remembered. A client with an older one is sent the whole feed."""
 
 
-class Documents:
+class DocumentRecords:
     """`ports.DocumentStore`."""
 
     _db: Database

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, tuple_
 
-from publisher.core.feeds.paging import MAX_SEQ, Filter, Member, Page, Retagged, Terms, View
+from publisher.core.feeds.paging import MAX_SEQ, ArchivePage, FeedState, Filter, Member, Retagged, Terms
 from publisher.core.posts.filters import Term, TermKind, bears, folded
-from publisher.core.publishing.log import Kind, Known
+from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.stores.sql.engine.database import Database, slices, upsert
 from publisher.stores.sql.publishing.rows import as_known
 from publisher.stores.sql.publishing.term_index import version
@@ -28,7 +28,7 @@ Wanted = list[tuple[TermKind, list[str]]]
 """For each filter and kind, the values of which a post must bear one."""
 
 
-class Views:
+class FeedQueries:
     """`ports.ViewStore`."""
 
     _db: Database
@@ -70,13 +70,13 @@ class Views:
             found = select(posts.c.first_seq, posts.c.id).where(*_live(connection, meant))
             return [(seq, id) for seq, id in connection.execute(found.order_by(posts.c.first_seq))]
 
-    def newest_of(self, meant: Filter, limit: int) -> Sequence[Known]:
+    def newest_of(self, meant: Filter, limit: int) -> Sequence[PublishedPost]:
         """The live posts that are meant, last first by first publication."""
         with self._db.read() as connection:
             seqs = _seqs(connection, meant, limit)
             return _posts(connection, posts.c.first_seq.in_(seqs), limit)
 
-    def renewed_of(self, meant: Filter, since: int, limit: int) -> Sequence[Known]:
+    def renewed_of(self, meant: Filter, since: int, limit: int) -> Sequence[PublishedPost]:
         """Live posts that are meant, in the log before row `since` and changed after it: the last changed
         ones, last first by first publication.
         """
@@ -84,7 +84,9 @@ class Views:
             seqs = _renewed(connection, meant, since, limit)
             return _posts(connection, posts.c.first_seq.in_(seqs), limit)
 
-    def withdrawn(self, since: int, limit: int, *, after: int = 0, until: int = MAX_SEQ) -> Sequence[Known]:
+    def withdrawn(
+        self, since: int, limit: int, *, after: int = 0, until: int = MAX_SEQ
+    ) -> Sequence[PublishedPost]:
         """The posts of (after, until] that were withdrawn last, by rows after `since`, last first;
         `updated_at` says when.
         """
@@ -127,7 +129,7 @@ class Views:
             told = sorted({seq for _, *both in rows for seq in both if seq > since})
             return max([*(row.updated_at for row in rows), *_told(connection, told)], default=None)
 
-    def as_of(self, meant: Filter, page: Page) -> Sequence[Known]:
+    def as_of(self, meant: Filter, page: ArchivePage) -> Sequence[PublishedPost]:
         """The live posts of an archive document as they were at log row `page.as_of`, last first."""
         within = (posts.c.first_seq > page.after, posts.c.first_seq <= page.until)
         with self._db.read() as connection:
@@ -138,22 +140,22 @@ class Views:
         known = (now | then).values()
         return sorted(known, key=lambda it: it.first_seq, reverse=True)
 
-    def views(self) -> Mapping[tuple[str, str], View]:
+    def views(self) -> Mapping[tuple[str, str], FeedState]:
         """Every view there has been, by feed and part."""
         with self._db.read() as connection:
             rows = connection.execute(select(views)).mappings()
-            return {(row["feed"], row["part"]): View(**row) for row in rows}
+            return {(row["feed"], row["part"]): FeedState(**row) for row in rows}
 
-    def pages(self) -> Mapping[tuple[str, str], Sequence[Page]]:
+    def pages(self) -> Mapping[tuple[str, str], Sequence[ArchivePage]]:
         """The archive documents of each view, by feed and part, oldest first."""
-        found: dict[tuple[str, str], list[Page]] = {}
+        found: dict[tuple[str, str], list[ArchivePage]] = {}
         with self._db.read() as connection:
             rows = connection.execute(select(archives).order_by(*archives.primary_key.columns))
             for feed, part, *page in rows:
-                found.setdefault((feed, part), []).append(Page(**dict(zip(_PAGE, page, strict=True))))
+                found.setdefault((feed, part), []).append(ArchivePage(**dict(zip(_PAGE, page, strict=True))))
         return found
 
-    def save_views(self, changed: Sequence[tuple[View, Sequence[Page]]]) -> None:
+    def save_views(self, changed: Sequence[tuple[FeedState, Sequence[ArchivePage]]]) -> None:
         """Records these views and, in place of those they had, their archive documents."""
         if not changed:
             return
@@ -172,7 +174,7 @@ class Views:
 _PAGE = ("number", "after", "until", "as_of", "edition", "members")
 
 
-def _page_row(view: View, page: Page) -> dict[str, Any]:
+def _page_row(view: FeedState, page: ArchivePage) -> dict[str, Any]:
     return {"feed": view.feed, "part": view.part, **{name: getattr(page, name) for name in _PAGE}}
 
 
@@ -230,23 +232,23 @@ def _renewed(connection: Connection, meant: Filter, since: int, limit: int) -> l
 def _told(connection: Connection, seqs: Sequence[int]) -> list[datetime]:
     """When posts came out or came back by these rows of the log."""
     baseline = select(log_head.c.baseline_at).scalar_subquery()
-    out = (log.c.kind == Kind.PUBLISHED) & (log.c.at > baseline)
-    found = select(log.c.at).where(out | (log.c.kind == Kind.RESTORED))
+    out = (log.c.kind == LogKind.PUBLISHED) & (log.c.at > baseline)
+    found = select(log.c.at).where(out | (log.c.kind == LogKind.RESTORED))
     return [
         at for some in slices(seqs) for at in connection.execute(found.where(log.c.seq.in_(some))).scalars()
     ]
 
 
-def _posts(connection: Connection, which: ColumnElement[bool], limit: int) -> list[Known]:
+def _posts(connection: Connection, which: ColumnElement[bool], limit: int) -> list[PublishedPost]:
     found = select(posts).where(which).order_by(posts.c.first_seq.desc()).limit(limit)
     return [as_known(row) for row in connection.execute(found)]
 
 
-def _then(connection: Connection, ids: Sequence[str], as_of: int) -> list[Known]:
+def _then(connection: Connection, ids: Sequence[str], as_of: int) -> list[PublishedPost]:
     """Those posts as the log had them at its row `as_of`."""
     if not ids:
         return []
-    told = (log.c.post_id.in_(ids), log.c.seq <= as_of, log.c.kind != Kind.WITHDRAWN)
+    told = (log.c.post_id.in_(ids), log.c.seq <= as_of, log.c.kind != LogKind.WITHDRAWN)
     last = select(func.max(log.c.seq)).where(*told).group_by(log.c.post_id)
     columns = [c for c in posts.columns if c.name not in ("revision", "value", "updated_at")]
     found: Select[Any] = (
@@ -266,12 +268,12 @@ def _then(connection: Connection, ids: Sequence[str], as_of: int) -> list[Known]
     return [_as_it_was(row, since) for row in connection.execute(found)]
 
 
-def _as_it_was(row: Row[Any], since: int) -> Known:
+def _as_it_was(row: Row[Any], since: int) -> PublishedPost:
     """A post's first version was last changed when its author says so, if that is past, and not before it
     came out as news.
     """
     known = as_known(row)
-    if row.kind is not Kind.PUBLISHED or (not row.backfill and row.told_seq > since):
+    if row.kind is not LogKind.PUBLISHED or (not row.backfill and row.told_seq > since):
         return known
     post = known.post
     said = max(filter(None, (post.instant, post.modified)), default=known.updated_at)

@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy import Row, delete, select, update
 
-from publisher.core.feeds.redirects import Fate, Move
+from publisher.core.feeds.redirects import Redirect, RedirectKind
 from publisher.core.feeds.websub import Ping
 from publisher.stores.sql.engine.database import Database, insert_new, slices, upsert
 from publisher.stores.sql.schema.feed_tables import pings
 from publisher.stores.sql.schema.tables import addresses, facts, moves, redirects
 
 
-class Promises:
+class PublishStateRecords:
     """`ports.PromiseStore`."""
 
     _db: Database
@@ -29,14 +29,14 @@ class Promises:
         with self._db.write() as connection:
             connection.execute(upsert(facts), [{"name": name, "value": value}])
 
-    def moves(self) -> Sequence[Move]:
+    def moves(self) -> Sequence[Redirect]:
         """Every address that moved or ended, by path."""
         with self._db.read() as connection:
             found = [_move(row) for row in connection.execute(select(moves))]
             found += [_redirect(row) for row in connection.execute(select(redirects))]
         return sorted(found, key=lambda move: move.path)
 
-    def move(self, path: str) -> Move | None:
+    def move(self, path: str) -> Redirect | None:
         """What became of that path under public/."""
         with self._db.read() as connection:
             row = connection.execute(select(moves).where(moves.c.path == path)).first()
@@ -77,7 +77,7 @@ class Promises:
                 rows = [{"path": path, "target": wanted[path], "at": now} for path in new]
                 connection.execute(upsert(redirects), rows)
 
-    def save_moves(self, new: Sequence[Move], gone: Sequence[str] = ()) -> None:
+    def save_moves(self, new: Sequence[Redirect], gone: Sequence[str] = ()) -> None:
         """Records `new` (in place of the same path) and forgets the paths `gone`."""
         with self._db.write() as connection:
             for paths in slices(gone):
@@ -92,10 +92,10 @@ class Promises:
         wanted = set(paths)
         with self._db.read() as connection:
             rows = connection.execute(select(moves.c.path, moves.c.fate)).all()
-        before = {row.path for row in rows if row.fate is Fate.WITHDRAWN}
+        before = {row.path for row in rows if row.fate is RedirectKind.WITHDRAWN}
         new = wanted - {row.path for row in rows}
         if new or before - wanted:
-            rows_new = [Move(path=path, fate=Fate.WITHDRAWN, at=now) for path in sorted(new)]
+            rows_new = [Redirect(path=path, fate=RedirectKind.WITHDRAWN, at=now) for path in sorted(new)]
             self.save_moves(rows_new, sorted(before - wanted))
 
     def pings(self) -> Sequence[Ping]:
@@ -137,12 +137,12 @@ class Promises:
             connection.execute(update(pings).where(*ours).values(**changed))
 
 
-def _redirect(row: Row[Any]) -> Move:
-    return Move(path=row.path, fate=Fate.MOVED, at=row.at, target=row.target, wished=False)
+def _redirect(row: Row[Any]) -> Redirect:
+    return Redirect(path=row.path, fate=RedirectKind.MOVED, at=row.at, target=row.target, wished=False)
 
 
-def _move(row: Row[Any]) -> Move:
-    return Move(path=row.path, fate=row.fate, at=row.at, target=row.target)
+def _move(row: Row[Any]) -> Redirect:
+    return Redirect(path=row.path, fate=row.fate, at=row.at, target=row.target)
 
 
 def _ping(row: Row[Any]) -> Ping:

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, bindparam, delete, func, select, update
 
 from publisher.core.posts.post import FileStat, Post
-from publisher.core.publishing.incremental import Memory
-from publisher.core.publishing.log import Known
+from publisher.core.publishing.incremental import IndexUpdate
+from publisher.core.publishing.log import PublishedPost
 from publisher.stores.sql.engine.database import Database, insert_new, slices, upsert
 from publisher.stores.sql.engine.prepared_statements import insert_columns, insert_many
 from publisher.stores.sql.engine.types import milliseconds
@@ -35,7 +35,7 @@ _TURNED = (
 )
 
 
-class Files:
+class FileIndex:
     """`ports.FileStore`."""
 
     _db: Database
@@ -76,7 +76,7 @@ class Files:
                 found.update((row.path, (row.hash, post_from_text(row.value))) for row in rows)
         return found
 
-    def unsettled(self, now: datetime) -> tuple[Sequence[tuple[Post, bool, str]], Sequence[Known]]:
+    def unsettled(self, now: datetime) -> tuple[Sequence[tuple[Post, bool, str]], Sequence[PublishedPost]]:
         """What a plan at `now` must look at: remembered files, and posts of the log."""
         loose = select(files.c.value, files.c.hash).where(files.c.value.is_not(None))
         early = select(posts.c.value, files.c.hash).join_from(files, posts, posts.c.path == files.c.path)
@@ -93,7 +93,7 @@ class Files:
         with self._db.write() as connection:
             _keep(connection, bodies.items())
 
-    def remember(self, memory: Memory) -> int:
+    def remember(self, memory: IndexUpdate) -> int:
         """Remembers what a plan that was carried out left settled or not, in one transaction; returns the
         new `remembered`."""
         with self._db.write() as connection:

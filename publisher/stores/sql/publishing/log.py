@@ -22,8 +22,8 @@ from sqlalchemy import (
 )
 
 from publisher.core.errors import Conflict, StoreError
-from publisher.core.publishing.incremental import Names
-from publisher.core.publishing.log import Head, Kind, Known
+from publisher.core.publishing.incremental import PostKeys
+from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
 from publisher.core.publishing.plan import Change, Plan
 from publisher.core.times import LastEntry
 from publisher.stores.sql.engine.database import Database, insert_new, slices
@@ -34,7 +34,7 @@ from publisher.stores.sql.schema.base import metadata
 from publisher.stores.sql.schema.tables import bodies, log, log_head, mailings, posts, revisions
 
 
-class Renaming:
+class PostRenames:
     """Part of `ports.LogStore`."""
 
     _db: Database
@@ -66,12 +66,12 @@ def _references() -> list[Column[Any]]:
     return [table.c.post_id for table in metadata.sorted_tables if "post_id" in table.c]
 
 
-class Log(Renaming):
+class Log(PostRenames):
     """`ports.LogStore`."""
 
     _db: Database
 
-    def head(self) -> Head:
+    def head(self) -> LogHead:
         """Where the log stands."""
         with self._db.read() as connection:
             return _head(connection)
@@ -85,18 +85,18 @@ class Log(Renaming):
         found += [LastEntry(at=mailing.created_at, mailing=mailing.id)] if mailing else []
         return max(found, key=lambda entry: entry.at, default=None)
 
-    def known(self) -> Sequence[Known]:
+    def known(self) -> Sequence[PublishedPost]:
         """Every post of the log, live or not, in the order of first publication."""
         return self._known(select(posts).order_by(posts.c.first_seq))
 
-    def known_by(self, names: Names) -> Sequence[Known]:
+    def known_by(self, names: PostKeys) -> Sequence[PublishedPost]:
         """The posts of the log that bear any of these names, in the order of first publication."""
         wanted = (
             (posts.c.path, names.paths),
             (posts.c.id, names.ids),
             (posts.c.explicit_id, names.explicit),
         )
-        found: dict[str, Known] = {}
+        found: dict[str, PublishedPost] = {}
         with self._db.read() as connection:
             for column, values in wanted:
                 for part in slices(list(values)):
@@ -109,11 +109,11 @@ class Log(Renaming):
         with self._db.read() as connection:
             return connection.execute(select(func.count()).where(posts.c.live)).scalar_one()
 
-    def newest(self, limit: int) -> Sequence[Known]:
+    def newest(self, limit: int) -> Sequence[PublishedPost]:
         """Live posts, last first by first publication."""
         return self._known(select(posts).where(posts.c.live).order_by(posts.c.first_seq.desc()).limit(limit))
 
-    def fresh(self, after: int, until: int, *, shown: Collection[str] = ()) -> Sequence[Known]:
+    def fresh(self, after: int, until: int, *, shown: Collection[str] = ()) -> Sequence[PublishedPost]:
         """Live posts, and those of the ids `shown`, whose first published row, not backfill, lies in
         (after, until], in log order.
         """
@@ -123,12 +123,12 @@ class Log(Renaming):
             found += self._known(query.where(~posts.c.live, posts.c.id.in_(part)))
         return sorted(found, key=lambda known: known.first_seq) if shown else found
 
-    def versions(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Known]:
+    def versions(self, wanted: Sequence[tuple[str, str]]) -> Sequence[PublishedPost]:
         """The posts as they were in those (post id, revision), in that order. Raises StoreError: unknown."""
         key = (revisions.c.post_id, revisions.c.revision)
         then = [c for c in posts.columns if c.name not in ("revision", "value")] + [*key, revisions.c.value]
         query = select(*then).join_from(revisions, posts)
-        found: dict[tuple[str, str], Known] = {}
+        found: dict[tuple[str, str], PublishedPost] = {}
         with self._db.read() as connection:
             for part in slices(wanted):
                 rows = connection.execute(query.where(tuple_(*key).in_(part)))
@@ -157,7 +157,7 @@ class Log(Renaming):
             for row in connection.execute(query):
                 yield row.id, row.source.decode("utf-8", "surrogatepass")
 
-    def apply(self, plan: Plan, bodies: Mapping[str, str], now: datetime) -> Head:
+    def apply(self, plan: Plan, bodies: Mapping[str, str], now: datetime) -> LogHead:
         """Appends the plan's changes. Raises Conflict when the log's head is no longer `plan.head`."""
         with self._db.write() as connection:
             at = _advance(connection, plan, now)
@@ -172,14 +172,14 @@ class Log(Renaming):
         self._db.begun()
         return head
 
-    def _known(self, query: Select[Any]) -> Sequence[Known]:
+    def _known(self, query: Select[Any]) -> Sequence[PublishedPost]:
         with self._db.read() as connection:
             return [as_known(row) for row in connection.execute(query).all()]
 
 
-def _head(connection: Connection) -> Head:
+def _head(connection: Connection) -> LogHead:
     row = connection.execute(select(log_head)).one()
-    return Head(seq=row.seq, at=row.at, baseline_at=row.baseline_at)
+    return LogHead(seq=row.seq, at=row.at, baseline_at=row.baseline_at)
 
 
 def _advance(connection: Connection, plan: Plan, now: datetime) -> datetime:
@@ -211,7 +211,7 @@ def _keep_bodies(connection: Connection, changes: Sequence[Change], given: Mappi
 
 def _append(connection: Connection, plan: Plan, at: datetime) -> None:
     numbered = list(enumerate(plan.changes, plan.head + 1))
-    new = [(seq, change) for seq, change in numbered if change.kind is Kind.PUBLISHED]
+    new = [(seq, change) for seq, change in numbered if change.kind is LogKind.PUBLISHED]
     named = [change.post.revision for change in plan.changes]
     for part in slices(new):
         _publish(connection, part, [named[seq - plan.head - 1] for seq, _ in part], at, plan)

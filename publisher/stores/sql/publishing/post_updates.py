@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, case, func, select, update
 
 from publisher.core.posts.post import Post
-from publisher.core.publishing.log import Kind
+from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import Change, Plan
 from publisher.stores.sql.engine.database import insert_new, slices, upsert
 from publisher.stores.sql.publishing import term_index
@@ -79,13 +79,13 @@ _FOUND = update(posts).where(_THIS).values(missing_scans=0, missing_since=None)
 
 def change(connection: Connection, changes: Sequence[Change], at: datetime) -> None:
     """Carries out what is told of posts that were published before, and keeps their new versions."""
-    of = {kind: [it for it in changes if it.kind is kind] for kind in Kind}
-    again = [*of[Kind.UPDATED], *of[Kind.CORRECTED]]
-    restored = of[Kind.RESTORED]
+    of = {kind: [it for it in changes if it.kind is kind] for kind in LogKind}
+    again = [*of[LogKind.UPDATED], *of[LogKind.CORRECTED]]
+    restored = of[LogKind.RESTORED]
     instants = term_index.apart(connection, [at] * (len(again) + len(restored)))
     rows = [_renewal(it, instant) for it, instant in zip([*again, *restored], instants, strict=True)]
     _run(connection, _RENEWED, rows[: len(again)])
-    _run(connection, _WITHDRAWN, [{"post": it.id} for it in of[Kind.WITHDRAWN]])
+    _run(connection, _WITHDRAWN, [{"post": it.id} for it in of[LogKind.WITHDRAWN]])
     shown = _as_shown(connection, [it.id for it in restored])
     edited = [
         row
@@ -94,7 +94,7 @@ def change(connection: Connection, changes: Sequence[Change], at: datetime) -> N
     ]
     _run(connection, _RENEWED, edited)
     _run(connection, _RESTORED, [_new_values(it.id, it.post) for it in restored])
-    told = [it for it in changes if it.kind not in (Kind.WITHDRAWN, Kind.PUBLISHED)]
+    told = [it for it in changes if it.kind not in (LogKind.WITHDRAWN, LogKind.PUBLISHED)]
     _run(connection, insert_new(revisions), [_revision_row(it.id, it.post) for it in told])
     _run(connection, _RETOLD, [{"post": it.id, "new_value": post_to_text(it.post)} for it in restored])
     _run(connection, _SHOWN, [{"post": it.id, "new_revision": it.post.revision} for it in restored])
@@ -136,7 +136,7 @@ def _as_shown(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
 def keep_sources(connection: Connection, plan: Plan) -> None:
     """Which bytes each known post stands for, and by which version of the reader; a new one was entered with
     them."""
-    new = {change.id for change in plan.changes if change.kind is Kind.PUBLISHED}
+    new = {change.id for change in plan.changes if change.kind is LogKind.PUBLISHED}
     rows = [
         {"post": id, "of_bytes": hash, "read_by": plan.reader} for id, hash in plan.sources if id not in new
     ]

@@ -13,16 +13,13 @@ from json.encoder import encode_basestring_ascii as _quoted
 from operator import attrgetter
 from typing import Any, cast
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row
 
 from publisher.core.posts.assets import Asset
-from publisher.core.posts.post import Extension, Image, Mail, Markup, Post
-from publisher.core.publishing.log import Known
+from publisher.core.posts.post import Image, MarkdownExtension, MarkupLanguage, Post, PostMailOptions
+from publisher.core.publishing.log import PublishedPost
 from publisher.core.site import Person
-from publisher.core.subscribers.preferences import Choices
-from publisher.core.subscribers.subscription import Consent, Subscription
-from publisher.stores.sql.schema.subscriber_tables import rhythms, subscribers, subscriptions, tastes
-from publisher.stores.sql.subscribers.preferences import as_pace, as_taste
+from publisher.core.subscribers.subscription import Consent
 
 Json = dict[str, Any]
 
@@ -108,49 +105,21 @@ def _people(value: Sequence[Json]) -> tuple[Person, ...]:
 _READ: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("instant", "modified", "opens", "expires", "dated"), _instant),
     **dict.fromkeys(("aliases", "tags", "categories", "warnings"), tuple),
-    "markup": Markup,
-    "extensions": lambda names: tuple(map(Extension, names)),
+    "markup": MarkupLanguage,
+    "extensions": lambda names: tuple(map(MarkdownExtension, names)),
     "values": lambda pairs: tuple((name, text) for name, text in pairs),
-    "mail": Mail,
+    "mail": PostMailOptions,
     "authors": _people,
     "assets": lambda assets: tuple(Asset(**asset) for asset in assets),
     "image": lambda image: Image(**image) if image else None,
 }
 """How a field is read that JSON has no form for."""
 
-_NAMES = tuple(field.name for field in fields(Subscription) if field.name != "choices")
-_FROM = {column.name: column for column in (*subscriptions.columns, subscribers.c.address)}
-_CHOICES = (
-    subscriptions.c.paused,
-    *[column for column in rhythms.columns if column.name not in ("id", "list", "next_at")],
-    tastes.c.topics,
-    tastes.c.language,
-)
 
-
-def with_address() -> Select[Any]:
-    """Subscriptions, column for field, then their reader's id, the key of the address, and their choices."""
-    joined = (
-        subscriptions.join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
-        .join(rhythms, rhythms.c.id == subscriptions.c.rhythm)
-        .join(tastes, tastes.c.id == subscriptions.c.taste)
-    )
-    columns = [_FROM[name] for name in _NAMES]
-    return select(*columns, subscriptions.c.subscriber, subscribers.c.address_key, *_CHOICES).select_from(
-        joined
-    )
-
-
-def as_subscription(row: Row[Any]) -> Subscription:
-    """A row of `with_address` as the value."""
-    choices = Choices(pace=as_pace(row), taste=as_taste(row), paused=row.paused)
-    return Subscription(**dict(zip(_NAMES, row, strict=False)), choices=choices)
-
-
-def as_known(row: Row[Any]) -> Known:
+def as_known(row: Row[Any]) -> PublishedPost:
     """A row of `posts`."""
     post = post_from_text(row.value)
-    return Known(
+    return PublishedPost(
         id=row.id,
         post=post,
         live=row.live,

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as upserting
 
 from publisher.core.posts.filters import TermKind, terms_of
 from publisher.core.posts.post import Post
-from publisher.core.publishing.log import Kind
+from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import Plan
 from publisher.stores.sql.engine.database import insert_new, slices
 from publisher.stores.sql.engine.prepared_statements import insert_columns
@@ -30,7 +30,7 @@ Bearers = dict[tuple[TermKind, str], list[int]]
 
 
 @dataclass(slots=True)
-class Standing:
+class LoggedPost:
     """A post as the log has it: where it first stood, what of it readers see, and the hash of its file."""
 
     first_seq: int
@@ -39,23 +39,23 @@ class Standing:
     file_hash: str | None = None
 
 
-def standing(connection: Connection, plan: Plan) -> dict[str, Standing]:
+def standing(connection: Connection, plan: Plan) -> dict[str, LoggedPost]:
     """The known posts that `plan` changes, as they are before it. Fills `post_terms` where an older schema
     had none.
     """
     version(connection)
-    ids = [c.id for c in plan.changes if c.kind is not Kind.PUBLISHED] + [id for id, _ in plan.touched]
-    found: dict[str, Standing] = {}
+    ids = [c.id for c in plan.changes if c.kind is not LogKind.PUBLISHED] + [id for id, _ in plan.touched]
+    found: dict[str, LoggedPost] = {}
     for part in slices(list(dict.fromkeys(ids))):
         rows = connection.execute(select(posts).where(posts.c.id.in_(part)))
         found.update(
-            (row.id, Standing(row.first_seq, post_from_text(row.value), row.live, row.file_hash))
+            (row.id, LoggedPost(row.first_seq, post_from_text(row.value), row.live, row.file_hash))
             for row in rows
         )
     return found
 
 
-def note(connection: Connection, plan: Plan, before: dict[str, Standing], at: datetime) -> None:
+def note(connection: Connection, plan: Plan, before: dict[str, LoggedPost], at: datetime) -> None:
     """Brings the index, the versions and `posts.changed_seq` up to a plan that was just appended, at `at`."""
     if not plan.changes and not plan.touched:
         return
@@ -70,7 +70,7 @@ def note(connection: Connection, plan: Plan, before: dict[str, Standing], at: da
     _run(connection, insert(retagged), [*_retagged(plan, before, after, at)])
     _tell(connection, labels, _next(connection))
     numbered = enumerate(plan.changes, plan.head + 1)
-    changed = [{"post": c.id, "seq": seq} for seq, c in numbered if c.kind is not Kind.PUBLISHED]
+    changed = [{"post": c.id, "seq": seq} for seq, c in numbered if c.kind is not LogKind.PUBLISHED]
     _run(connection, _CHANGED, changed)
 
 
@@ -128,7 +128,7 @@ _CHANGED = update(posts).where(posts.c.id == bindparam("post")).values(changed_s
 
 
 def _retagged(
-    plan: Plan, before: Mapping[str, Standing], after: Mapping[str, Standing], at: datetime
+    plan: Plan, before: Mapping[str, LoggedPost], after: Mapping[str, LoggedPost], at: datetime
 ) -> Iterator[dict[str, Any]]:
     """Live posts whose authors gave them other terms. That another version of Publisher, or other settings,
     read the same bytes differently is no edit.
@@ -142,15 +142,15 @@ def _retagged(
             yield {"at": at, "before": was, "after": now}
 
 
-def _after(plan: Plan, before: Mapping[str, Standing]) -> dict[str, Standing]:
-    now = {id: Standing(it.first_seq, it.post, it.live) for id, it in before.items()}
+def _after(plan: Plan, before: Mapping[str, LoggedPost]) -> dict[str, LoggedPost]:
+    now = {id: LoggedPost(it.first_seq, it.post, it.live) for id, it in before.items()}
     for seq, change in enumerate(plan.changes, plan.head + 1):
-        if change.kind is Kind.PUBLISHED:
-            now[change.id] = Standing(seq, change.post, live=True)
+        if change.kind is LogKind.PUBLISHED:
+            now[change.id] = LoggedPost(seq, change.post, live=True)
         else:
             it = now[change.id]
             it.post = change.post
-            it.live = change.kind is not Kind.WITHDRAWN
+            it.live = change.kind is not LogKind.WITHDRAWN
     for id, post in plan.touched:
         now[id].post = post
     return now

@@ -6,7 +6,7 @@ The tables of documents, of what feeds held before, and of hubs that are to be t
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, PrimaryKeyConstraint, String, Table, Text
 
 from publisher.core.posts.filters import TermKind
-from publisher.stores.sql.engine.types import Hash, Id, Instant, Member, Words
+from publisher.stores.sql.engine.types import EnumMember, HexDigest, HumanText, Id, Instant
 from publisher.stores.sql.schema.base import metadata, one_of
 
 CONTENT = "content"
@@ -18,7 +18,7 @@ LOG_TIMES = "log_times"
 post_terms = Table(
     "post_terms",
     metadata,
-    Column("kind", Member(TermKind), nullable=False),
+    Column("kind", EnumMember(TermKind), nullable=False),
     Column("key", Text, nullable=False),
     Column("first_seq", BigInteger, nullable=False),  # of a live post that bears the value
     PrimaryKeyConstraint("kind", "key", "first_seq"),
@@ -29,7 +29,7 @@ post_terms = Table(
 terms = Table(
     "terms",
     metadata,
-    Column("kind", Member(TermKind), nullable=False),
+    Column("kind", EnumMember(TermKind), nullable=False),
     Column("key", Text, nullable=False),
     Column("label", Text, nullable=False),
     Column("version", BigInteger, nullable=False),  # of `CONTENT`, when a post that bears it last changed
@@ -90,7 +90,7 @@ versions = Table(
     "versions",
     metadata,
     Column("path", Text, primary_key=True),
-    Column("hash", Hash, primary_key=True),
+    Column("hash", HexDigest, primary_key=True),
     Column("modified", Instant, nullable=False),
     Column("marks", JSON, nullable=False),
     sqlite_with_rowid=False,
@@ -106,6 +106,6 @@ pings = Table(
     Column("attempts", Integer, nullable=False),
     Column("since", Instant, nullable=False),
     Column("next_at", Instant),
-    Column("reply", Words, nullable=False),
+    Column("reply", HumanText, nullable=False),
     sqlite_with_rowid=False,
 )

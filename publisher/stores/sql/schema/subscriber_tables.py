@@ -13,8 +13,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from publisher.core.subscribers.subscription import State as SubscriptionState
-from publisher.stores.sql.engine.types import Hash, Id, Instant, Member
+from publisher.core.subscribers.subscription import SubscriptionState
+from publisher.stores.sql.engine.types import EnumMember, HexDigest, Id, Instant
 from publisher.stores.sql.schema.base import Suppression, index_of, index_where, metadata, one_of, to
 
 subscribers = Table(
@@ -22,7 +22,7 @@ subscribers = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("address", Text, nullable=False),
-    Column("address_key", Hash, nullable=False, unique=True),
+    Column("address_key", HexDigest, nullable=False, unique=True),
     sqlite_autoincrement=True,
 )
 
@@ -54,7 +54,7 @@ subscriptions = Table(
     Column("id", Id, primary_key=True),  # never used twice: links that name it live for ever
     to("subscriber", subscribers.c.id),
     Column("list", Text, nullable=False),
-    Column("state", Member(SubscriptionState), nullable=False),
+    Column("state", EnumMember(SubscriptionState), nullable=False),
     Column("generation", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("next_due_at", Instant),
@@ -87,7 +87,7 @@ index_of(
 mailboxes = Table(
     "mailboxes",
     metadata,
-    Column("mailbox", Hash, primary_key=True),
+    Column("mailbox", HexDigest, primary_key=True),
     Column("sent_1", Instant),  # the last confirmation mails, newest first
     Column("sent_2", Instant),
     Column("sent_3", Instant),
@@ -118,9 +118,9 @@ arrivals = Table(
 suppressions = Table(
     "suppressions",
     metadata,
-    Column("address_key", Hash, primary_key=True),
+    Column("address_key", HexDigest, primary_key=True),
     Column("list", Text, primary_key=True),
-    Column("kind", Member(Suppression), primary_key=True),
+    Column("kind", EnumMember(Suppression), primary_key=True),
     Column("at", Instant, nullable=False),
     one_of("kind", Suppression),
     sqlite_with_rowid=False,

@@ -24,11 +24,16 @@ from sqlalchemy import (
     literal,
 )
 
-from publisher.core.delivery.mailing import Hold, MailingKind, MailingState, Ruling
-from publisher.core.delivery.mailing import State as DeliveryState
-from publisher.core.feeds.redirects import Fate
-from publisher.core.publishing.log import Kind
-from publisher.stores.sql.engine.types import Hash, Id, Instant, JsonText, Member, Words
+from publisher.core.delivery.mailing import (
+    DeliveryState,
+    MailingHold,
+    MailingKind,
+    MailingState,
+    RefusalRuling,
+)
+from publisher.core.feeds.redirects import RedirectKind
+from publisher.core.publishing.log import LogKind
+from publisher.stores.sql.engine.types import EnumMember, HexDigest, HumanText, Id, Instant, JsonText
 from publisher.stores.sql.schema.base import BatchState, index_of, index_where, is_, metadata, one_of, to
 
 SCHEMA = "0017"
@@ -90,7 +95,9 @@ posts = Table(
     Column("path", Text, nullable=False, index=True),  # of `value`, to be found by
     Column("explicit_id", Text),
     Column("settled", Boolean, nullable=False),
-    Column("file_hash", Hash),  # of the bytes that `value` was read from; null: an older version wrote it
+    Column(
+        "file_hash", HexDigest
+    ),  # of the bytes that `value` was read from; null: an older version wrote it
     Column("reader", String(16)),  # the version of the reader that read them
 )
 index_where("ix_posts_live", posts.c.live, posts.c.first_seq)
@@ -104,8 +111,8 @@ files = Table(
     Column("path", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
-    Column("hash", Hash, nullable=False),
-    Column("rules", Hash, nullable=False),
+    Column("hash", HexDigest, nullable=False),
+    Column("rules", HexDigest, nullable=False),
     Column("not_before", Instant),  # a settled file is looked at again when the clock stands before it
     Column("value", JsonText),  # null: settled, and the post of the log at its path
     sqlite_with_rowid=False,
@@ -116,12 +123,12 @@ log = Table(
     "log",
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("kind", Member(Kind), nullable=False),
+    Column("kind", EnumMember(LogKind), nullable=False),
     to("post_id", posts.c.id),
     Column("at", Instant, nullable=False),
     Column("revision", String(32), nullable=False),
     Column("backfill", Boolean, nullable=False),
-    one_of("kind", Kind),
+    one_of("kind", LogKind),
 )
 
 revisions = Table(
@@ -139,7 +146,7 @@ problems = Table(
     Column("area", String(32), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("since", Instant, nullable=False),
-    Column("text", Words, nullable=False),
+    Column("text", HumanText, nullable=False),
 )
 
 counters = Table(
@@ -154,25 +161,25 @@ mailings = Table(
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),  # counted in `counters`
     Column("list", Text, nullable=False),
-    Column("kind", Member(MailingKind), nullable=False),
-    Column("state", Member(MailingState), nullable=False),
+    Column("kind", EnumMember(MailingKind), nullable=False),
+    Column("state", EnumMember(MailingState), nullable=False),
     Column("head", BigInteger, nullable=False),
     Column("due_before", Instant, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("planned", BigInteger, nullable=False),
     Column("sender", Text, nullable=False),
-    Column("subject", Words, nullable=False),
-    Column("hold", Member(Hold)),
-    Column("hold_why", Words, nullable=False),
+    Column("subject", HumanText, nullable=False),
+    Column("hold", EnumMember(MailingHold)),
+    Column("hold_why", HumanText, nullable=False),
     Column("hold_until", Instant),  # null: until an operator decides
     Column("canary", Boolean, nullable=False),
     Column("frozen", Boolean, nullable=False),  # whether everything its deliveries need is stored
     Column("corrections", JSON, nullable=False),
-    Column("refusals", Member(Ruling)),
+    Column("refusals", EnumMember(RefusalRuling)),
     one_of("kind", MailingKind),
     one_of("state", MailingState),
-    one_of("hold", Hold),
-    one_of("refusals", Ruling),
+    one_of("hold", MailingHold),
+    one_of("refusals", RefusalRuling),
     CheckConstraint("state <> 'paused' OR hold IS NOT NULL", name="paused_for_a_reason"),
 )
 index_of("ix_mailings_planning", mailings.c.state, MailingState.PLANNING, mailings.c.id)
@@ -225,7 +232,7 @@ batches = Table(
     Column("hi", BigInteger, nullable=False),
     Column("group", Text, nullable=False),
     Column("priority", Integer, nullable=False),
-    Column("state", Member(BatchState), nullable=False),
+    Column("state", EnumMember(BatchState), nullable=False),
     Column("next_at", Instant, nullable=False),
     Column("lease_until", Instant),
     Column("run", String(64)),
@@ -256,11 +263,11 @@ deliveries = Table(
     Column("cohort", Integer, nullable=False),
     Column("subscription", BigInteger, nullable=False),
     Column("generation", Integer, nullable=False),
-    Column("state", Member(DeliveryState), nullable=False),
+    Column("state", EnumMember(DeliveryState), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("not_before", Instant),
     Column("run", String(64)),
-    Column("reply", Words, nullable=False),
+    Column("reply", HumanText, nullable=False),
     Column("changed_at", Instant, nullable=False),
     UniqueConstraint("subscription", "mailing"),  # invariant 5: at most one, and found by subscription
     one_of("state", DeliveryState),
@@ -284,10 +291,10 @@ moves = Table(
     "moves",
     metadata,
     Column("path", Text, primary_key=True),
-    Column("fate", Member(Fate), nullable=False),
+    Column("fate", EnumMember(RedirectKind), nullable=False),
     Column("target", Text, nullable=False),
     Column("at", Instant, nullable=False),
-    one_of("fate", Fate),
+    one_of("fate", RedirectKind),
     sqlite_with_rowid=False,
 )
 

@@ -13,10 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, fun
 
 from publisher.core.delivery.mailing import MailingKind
 from publisher.core.subscribers.departures import Departure
-from publisher.core.subscribers.subscription import State, Subscription
+from publisher.core.subscribers.subscription import Subscription, SubscriptionState
 from publisher.stores.sql.delivery.counts import receipts
 from publisher.stores.sql.engine.database import Database, upsert
-from publisher.stores.sql.publishing.rows import as_subscription, with_address
 from publisher.stores.sql.schema.subscriber_tables import arrivals, subscriptions
 from publisher.stores.sql.schema.tables import deliveries, mailings
 from publisher.stores.sql.subscribers.join import activate, is_blocked
@@ -25,9 +24,10 @@ from publisher.stores.sql.subscribers.personal_data import (
     forget_confirmations,
     has_delivery,
 )
+from publisher.stores.sql.subscribers.rows import as_subscription, with_address
 
 
-class Asking:
+class AccountLinks:
     """The part of `ports.SubscriberStore` that is about links to one's own data."""
 
     _db: Database
@@ -42,7 +42,7 @@ class Asking:
         may = update(subscriptions).where(
             subscriptions.c.id == id,
             subscriptions.c.generation == generation,
-            subscriptions.c.state != State.PENDING,
+            subscriptions.c.state != SubscriptionState.PENDING,
             or_(asked_at.is_(None), asked_at <= now - every, asked_at > now),  # a clock that was ahead
         )
         with self._db.write() as connection:
@@ -92,7 +92,7 @@ def change_address(connection: Connection, move: Departure) -> bool:
     new, old = rows.get(move.to), rows.get(move.subscription)
     if new is None or old is None or not _fit(new, old, move) or is_blocked(connection, new):
         return False
-    if new.state is State.PENDING:
+    if new.state is SubscriptionState.PENDING:
         activate(connection, new, None, move.at)
     confirmed_at = new.confirmed_at or move.at
     if connection.execute(select(_had_mail(new.id))).scalar_one():
@@ -109,8 +109,12 @@ def _those(*ids: int | None) -> Any:
 
 
 def _fit(new: Row[Any], old: Row[Any], move: Departure) -> bool:
-    asked = new.address_key == move.to_key and new.list == move.list and new.state is not State.UNSUBSCRIBED
-    stands = old.address_key == move.key and old.list == move.list and old.state is State.ACTIVE
+    asked = (
+        new.address_key == move.to_key
+        and new.list == move.list
+        and new.state is not SubscriptionState.UNSUBSCRIBED
+    )
+    stands = old.address_key == move.key and old.list == move.list and old.state is SubscriptionState.ACTIVE
     return asked and stands and old.generation == move.generation
 
 
@@ -142,5 +146,5 @@ def _succeed(connection: Connection, new: Row[Any], old: Row[Any]) -> None:
         for name in ("offset", "rhythm", "taste", "paused", "next_due_at", "skipped_at")
     }
     connection.execute(update(subscriptions).where(subscriptions.c.id == new.id).values(same))
-    ended = {"state": State.UNSUBSCRIBED, "next_due_at": None, "asked_at": None}
+    ended = {"state": SubscriptionState.UNSUBSCRIBED, "next_due_at": None, "asked_at": None}
     connection.execute(update(subscriptions).where(subscriptions.c.id == old.id).values(ended))

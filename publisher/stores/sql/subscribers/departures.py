@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, select, update
 
 from publisher.core.subscribers.departures import ERASED, Departure, Life, came_back, ended_by, is_done
-from publisher.core.subscribers.subscription import State
+from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.engine.database import IN_LIST, Database, insert_new, slices
 from publisher.stores.sql.schema.base import Suppression
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
@@ -19,7 +19,7 @@ from publisher.stores.sql.subscribers.account_links import change_address
 from publisher.stores.sql.subscribers.personal_data import erase_person
 
 
-class Departing:
+class DepartureRecords:
     """The part of `ports.ReconcilingStore` that is about departures."""
 
     _db: Database
@@ -92,9 +92,9 @@ def _depart(connection: Connection, departures: Sequence[Departure]) -> int:
             gone.append({"address_key": one.key, "list": one.list, "kind": _kind(one.kind), "at": one.at})
         if one.kind == ERASED and not returned:
             forgotten += erase_person(connection, one.key, one.at)
-    over = {"state": State.UNSUBSCRIBED, "next_due_at": None}
+    over = {"state": SubscriptionState.UNSUBSCRIBED, "next_due_at": None}
     for some in slices(sorted(ended)):
-        standing = subscriptions.c.state != State.UNSUBSCRIBED
+        standing = subscriptions.c.state != SubscriptionState.UNSUBSCRIBED
         these = update(subscriptions).where(subscriptions.c.id.in_(some), standing)
         connection.execute(these.values(over))
     if gone:

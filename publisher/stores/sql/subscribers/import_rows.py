@@ -30,26 +30,33 @@ from publisher.core.subscribers.departures import EVERYWHERE, LEFT, Departure
 from publisher.core.subscribers.import_rows import (
     DepartureEffect,
     ExistingSubscription,
-    Outcome,
+    ImportOutcome,
     departure_effect,
 )
 from publisher.core.subscribers.import_states import RowStatus, SourceStatus
-from publisher.core.subscribers.preferences import Choices
-from publisher.core.subscribers.subscription import Consent, Joined, NewReader, State
+from publisher.core.subscribers.preferences import Preferences
+from publisher.core.subscribers.subscription import Consent, NewReader, SignupResult, SubscriptionState
 from publisher.stores.sql.delivery.freeze import keep_segments
-from publisher.stores.sql.digests.planning import start_each
+from publisher.stores.sql.delivery.transactional import start_each
 from publisher.stores.sql.engine.database import Database, insert_new, slices
-from publisher.stores.sql.engine.types import Hash
+from publisher.stores.sql.engine.types import HexDigest
 from publisher.stores.sql.publishing.rows import consent_to_json
 from publisher.stores.sql.schema.base import Suppression
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
-from publisher.stores.sql.subscribers.join import Before, Stand, decide, head_of, numbered, stand_of
+from publisher.stores.sql.subscribers.join import (
+    JoinedColumns,
+    PriorSubscription,
+    head_of,
+    numbered,
+    signup_outcome,
+    stand_of,
+)
 
 incoming = Table(
     "incoming",
     MetaData(),
     Column("n", Integer, primary_key=True),
-    Column("key", Hash, nullable=False),
+    Column("key", HexDigest, nullable=False),
     Column("gone", Boolean, nullable=False),
     Column("group", Integer),
     prefixes=["TEMPORARY"],
@@ -79,15 +86,15 @@ class _Alike(NamedTuple):
 
     active: bool
     next_due_at: datetime | None
-    choices: Choices
+    choices: Preferences
 
 
 _OUTCOMES = {
-    Joined.ADDED: Outcome.ADDED,
-    Joined.ACTIVATED: Outcome.ACTIVATED,
-    Joined.ALREADY: Outcome.ALREADY,
-    Joined.RETURNED: Outcome.ALREADY,  # nobody returns by an import: `wishes.decide`
-    Joined.LEFT: Outcome.BARRED,
+    SignupResult.ADDED: ImportOutcome.ADDED,
+    SignupResult.ACTIVATED: ImportOutcome.ACTIVATED,
+    SignupResult.ALREADY: ImportOutcome.ALREADY,
+    SignupResult.RETURNED: ImportOutcome.ALREADY,  # nobody returns by an import: `wishes.decide`
+    SignupResult.LEFT: ImportOutcome.BARRED,
 }
 
 Rows = Sequence[tuple[NewReader, RowStatus]]
@@ -101,11 +108,11 @@ def import_rows(
     consent: Consent,
     ask: NewMailing | None,
     journal: Callable[[Sequence[Departure]], None],
-) -> Sequence[Outcome]:
+) -> Sequence[ImportOutcome]:
     """As `ports.SubscriberStore.import_rows`."""
     if ask is not None:
         keep_segments(db, ask.segments)
-    outcomes: list[Outcome] = [Outcome.ALREADY] * len(rows)
+    outcomes: list[ImportOutcome] = [ImportOutcome.ALREADY] * len(rows)
     with db.write(wide=True) as connection:
         connection.execute(CreateTable(incoming, if_not_exists=True))
         departures: list[Departure] = []
@@ -159,7 +166,7 @@ class _ImportPass:
         self._group = 0
         self._suppressed = self._read_suppressed()
 
-    def run(self, ask: NewMailing | None) -> list[Outcome]:
+    def run(self, ask: NewMailing | None) -> list[ImportOutcome]:
         """Stores the rows of this pass; returns their outcomes."""
         outcomes = self._join(ask)
         gone = self._decide_departures()
@@ -178,46 +185,46 @@ class _ImportPass:
             found.setdefault(n, set()).add(kind)
         return found
 
-    def _join(self, ask: NewMailing | None) -> dict[int, Outcome]:
+    def _join(self, ask: NewMailing | None) -> dict[int, ImportOutcome]:
         """Rows that say somebody is subscribed, by the rules of every sign-up (`wishes.decide`)."""
         before = self._before()
-        outcomes: dict[int, Outcome] = {}
+        outcomes: dict[int, ImportOutcome] = {}
         new: defaultdict[_Alike, list[int]] = defaultdict(list)
         pending: set[int] = set()
         for n, (reader, said) in enumerate(self._rows):
             if said.status is not SourceStatus.SUBSCRIBED:
                 continue
             was = before.get(n)
-            word = decide(was, self._suppressed.get(n, ()), reader)
+            word = signup_outcome(was, self._suppressed.get(n, ()), reader)
             outcomes[n] = _OUTCOMES[word]
-            if word is Joined.ADDED:
+            if word is SignupResult.ADDED:
                 new[_Alike(reader.active, reader.next_due_at, reader.choices)].append(n)
                 if ask is not None and not reader.active:
-                    outcomes[n] = Outcome.ASKED
+                    outcomes[n] = ImportOutcome.ASKED
                     pending.add(n)
-            elif word is Joined.ACTIVATED and was is not None:
+            elif word is SignupResult.ACTIVATED and was is not None:
                 self._activate(was, reader)
         consent = {"consent": consent_to_json(self._consent)}
         for alike, places in new.items():
             reader = self._rows[places[0]][0]
-            stand = stand_of(reader, Joined.ADDED, None, self._consent.at)
+            stand = stand_of(reader, SignupResult.ADDED, None, self._consent.at)
             chosen = numbered(self._db, self._spec, [stand])[alike.choices]
             self._add(places, stand.values() | chosen | self._shared | consent)
         if ask is not None:
             self._ask(ask, pending)
         return outcomes
 
-    def _before(self) -> Mapping[int, Before]:
+    def _before(self) -> Mapping[int, PriorSubscription]:
         query = select(incoming.c.n, subscriptions.c.id, subscriptions.c.state, subscriptions.c.generation)
         query = query.select_from(_lives()).where(subscriptions.c.list == self._spec, ~incoming.c.gone)
         return {
-            n: Before(id=id, state=state, generation=generation)
+            n: PriorSubscription(id=id, state=state, generation=generation)
             for n, id, state, generation in self._db.execute(query)
         }
 
-    def _activate(self, was: Before, reader: NewReader) -> None:
+    def _activate(self, was: PriorSubscription, reader: NewReader) -> None:
         """Makes a pending subscription active: the operator states consent."""
-        stand = stand_of(reader, Joined.ACTIVATED, was, self._consent.at)
+        stand = stand_of(reader, SignupResult.ACTIVATED, was, self._consent.at)
         chosen = numbered(self._db, self._spec, [stand])[stand.choices]
         values = stand.values() | chosen | self._shared | {"consent": consent_to_json(self._consent)}
         self._db.execute(update(subscriptions).where(subscriptions.c.id == was.id).values(values))
@@ -299,7 +306,7 @@ class _ImportPass:
         ended = [one.held.subscription for one in gone if one.effect.ends and one.held]
         for some in slices(ended):
             over = update(subscriptions).where(subscriptions.c.id.in_(some))
-            self._db.execute(over.values(state=State.UNSUBSCRIBED, next_due_at=None))
+            self._db.execute(over.values(state=SubscriptionState.UNSUBSCRIBED, next_due_at=None))
         for one in gone:
             if one.effect.kind or one.effect.ends:
                 self.departures.append(self._departure(one, ids.get(one.n)))
@@ -315,11 +322,11 @@ class _ImportPass:
         at = self._consent.at
         wording = "recorded as unsubscribed by an import"
         consent = consent_to_json(Consent(at=at, origin="", form="import", wording=wording))
-        alike: defaultdict[Choices, list[int]] = defaultdict(list)
+        alike: defaultdict[Preferences, list[int]] = defaultdict(list)
         for n in places:
             alike[self._rows[n][0].choices].append(n)
         for choices, theirs in alike.items():
-            stand = Stand(State.UNSUBSCRIBED, 1, None, at, None, choices)
+            stand = JoinedColumns(SubscriptionState.UNSUBSCRIBED, 1, None, at, None, choices)
             chosen = numbered(self._db, self._spec, [stand])[choices]
             self._add(theirs, stand.values() | chosen | self._shared | {"consent": consent})
 
@@ -333,7 +340,7 @@ class _ImportPass:
         reader, row_status = self._rows[one.n]
         subscription, generation = new or 0, 1
         if one.held is not None:
-            waits = one.held.state is State.PENDING and not one.effect.ends
+            waits = one.held.state is SubscriptionState.PENDING and not one.effect.ends
             subscription, generation = one.held.subscription, one.held.generation - waits
         return Departure(
             key=reader.key,

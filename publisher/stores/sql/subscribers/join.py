@@ -26,61 +26,70 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
 
-from publisher.core.subscribers.preferences import Choices
+from publisher.core.subscribers.preferences import Preferences
 from publisher.core.subscribers.subscription import (
     Consent,
-    Event,
-    Joined,
     NewReader,
-    State,
+    SignupResult,
     Subscription,
+    SubscriptionEvent,
+    SubscriptionState,
     after,
     new_life,
 )
 from publisher.stores.sql.engine.database import insert_new, slices
-from publisher.stores.sql.publishing.rows import as_subscription, consent_to_json, with_address
+from publisher.stores.sql.publishing.rows import consent_to_json
 from publisher.stores.sql.schema.base import BLOCKS_ALWAYS, EVERYWHERE, LIFTED_BY_READER, Suppression
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import log_head
 from publisher.stores.sql.subscribers.preferences import rhythm_ids, taste_ids
+from publisher.stores.sql.subscribers.rows import as_subscription, with_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Before:
+class PriorSubscription:
     """A subscription as it stood before the wish."""
 
     id: int
-    state: State
+    state: SubscriptionState
     generation: int
 
 
-def decide(before: Before | None, suppressed: Collection[Suppression], reader: NewReader) -> Joined:
+def signup_outcome(
+    before: PriorSubscription | None, suppressed: Collection[Suppression], reader: NewReader
+) -> SignupResult:
     """What the wish of `reader` comes to."""
     if not BLOCKS_ALWAYS.isdisjoint(suppressed):
-        return Joined.LEFT
-    departed = bool(suppressed) or (before is not None and before.state is State.UNSUBSCRIBED)
+        return SignupResult.LEFT
+    departed = bool(suppressed) or (before is not None and before.state is SubscriptionState.UNSUBSCRIBED)
     if departed and not reader.own_wish:
-        return Joined.LEFT
+        return SignupResult.LEFT
     if before is None:
-        return Joined.RETURNED if departed else Joined.ADDED
-    if before.state is State.UNSUBSCRIBED:
-        return Joined.RETURNED
-    if before.state is State.PENDING and reader.active and not departed:
-        return Joined.ACTIVATED
-    return Joined.ALREADY
+        return SignupResult.RETURNED if departed else SignupResult.ADDED
+    if before.state is SubscriptionState.UNSUBSCRIBED:
+        return SignupResult.RETURNED
+    if before.state is SubscriptionState.PENDING and reader.active and not departed:
+        return SignupResult.ACTIVATED
+    return SignupResult.ALREADY
 
 
-def state_after(before: Before | None, joined: Joined, reader: NewReader) -> tuple[State, int]:
+def state_after(
+    before: PriorSubscription | None, joined: SignupResult, reader: NewReader
+) -> tuple[SubscriptionState, int]:
     """The state and generation that follow from a wish that came to ADDED, ACTIVATED or RETURNED."""
     if before is None:
-        active = joined is Joined.ADDED and reader.active
-        return (after(State.PENDING, Event.CONFIRM) if active else State.PENDING), 1
-    event = Event.CONFIRM if joined is Joined.ACTIVATED else Event.SIGN_UP
+        active = joined is SignupResult.ADDED and reader.active
+        return (
+            after(SubscriptionState.PENDING, SubscriptionEvent.CONFIRM)
+            if active
+            else SubscriptionState.PENDING
+        ), 1
+    event = SubscriptionEvent.CONFIRM if joined is SignupResult.ACTIVATED else SubscriptionEvent.SIGN_UP
     generation = before.generation + new_life(before.state, event)
     return after(before.state, event), generation
 
 
-Answer = tuple[Joined, Subscription | None]
+Answer = tuple[SignupResult, Subscription | None]
 
 
 def join_all(
@@ -92,8 +101,8 @@ def join_all(
     joined, stands = _decide_all(readers, before, _suppressed(connection, spec, keys), consent.at)
     shared = {"consent": consent_to_json(consent), "offset": head_of(connection), "asked_at": None}
     chosen = numbered(connection, spec, [stand for _, stand in stands.values()])
-    new: defaultdict[Stand, list[NewReader]] = defaultdict(list)
-    changed: defaultdict[Stand, list[int]] = defaultdict(list)
+    new: defaultdict[JoinedColumns, list[NewReader]] = defaultdict(list)
+    changed: defaultdict[JoinedColumns, list[int]] = defaultdict(list)
     for reader, stand in stands.values():
         if was := before.get(reader.key):
             changed[stand].append(was.id)
@@ -107,66 +116,72 @@ def join_all(
     return [(word, after.get(reader.key)) for word, reader in zip(joined, readers, strict=True)]
 
 
-def wish_of(connection: Connection, spec: str, reader: NewReader) -> Joined:
+def wish_of(connection: Connection, spec: str, reader: NewReader) -> SignupResult:
     """What the wish of one reader would come to."""
     was = _before(connection, spec, [reader.key]).get(reader.key)
-    return decide(was, _suppressed(connection, spec, [reader.key]).get(reader.key, ()), reader)
+    return signup_outcome(was, _suppressed(connection, spec, [reader.key]).get(reader.key, ()), reader)
 
 
 def _decide_all(
     readers: Sequence[NewReader],
-    before: Mapping[str, Before],
+    before: Mapping[str, PriorSubscription],
     suppressed: Mapping[str, set[Suppression]],
     at: datetime,
-) -> tuple[list[Joined], dict[str, tuple[NewReader, "Stand"]]]:
+) -> tuple[list[SignupResult], dict[str, tuple[NewReader, "JoinedColumns"]]]:
     """What each wish comes to, and by key how the readers stand in the end whom a wish moved."""
     now = dict(before)
-    joined: list[Joined] = []
-    stands: dict[str, tuple[NewReader, Stand]] = {}
+    joined: list[SignupResult] = []
+    stands: dict[str, tuple[NewReader, JoinedColumns]] = {}
     for reader in readers:
         was = now.get(reader.key)
-        word = decide(was, suppressed.get(reader.key, ()), reader)
+        word = signup_outcome(was, suppressed.get(reader.key, ()), reader)
         joined.append(word)
-        if word in (Joined.LEFT, Joined.ALREADY):
+        if word in (SignupResult.LEFT, SignupResult.ALREADY):
             continue
         stand = stand_of(reader, word, was, at)
         first, earlier = stands.get(reader.key, (reader, stand))
         stands[reader.key] = (first, stand._replace(created_at=stand.created_at or earlier.created_at))
-        now[reader.key] = Before(id=was.id if was else 0, state=stand.state, generation=stand.generation)
+        now[reader.key] = PriorSubscription(
+            id=was.id if was else 0, state=stand.state, generation=stand.generation
+        )
     return joined, stands
 
 
-class Stand(NamedTuple):
+class JoinedColumns(NamedTuple):
     """Where a subscription stands after the wish: its columns, but for what the whole call shares.
     `created_at` is None where its life had begun before.
     """
 
-    state: State
+    state: SubscriptionState
     generation: int
     next_due_at: datetime | None
     created_at: datetime | None
     confirmed_at: datetime | None
-    choices: Choices
+    choices: Preferences
 
     def values(self) -> dict[str, Any]:
         left_out = {"choices"} if self.created_at else {"choices", "created_at"}
         return {name: value for name, value in self._asdict().items() if name not in left_out}
 
 
-def stand_of(reader: NewReader, word: Joined, was: Before | None, at: datetime) -> Stand:
+def stand_of(
+    reader: NewReader, word: SignupResult, was: PriorSubscription | None, at: datetime
+) -> JoinedColumns:
     state, generation = state_after(was, word, reader)
-    active = state is State.ACTIVE
-    return Stand(
+    active = state is SubscriptionState.ACTIVE
+    return JoinedColumns(
         state=state,
         generation=generation,
         next_due_at=reader.next_due_at if active and not reader.choices.paused else None,
-        created_at=None if word is Joined.ACTIVATED else at,
+        created_at=None if word is SignupResult.ACTIVATED else at,
         confirmed_at=at if active else None,
         choices=reader.choices,
     )
 
 
-def numbered(connection: Connection, spec: str, stands: Sequence[Stand]) -> dict[Choices, dict[str, Any]]:
+def numbered(
+    connection: Connection, spec: str, stands: Sequence[JoinedColumns]
+) -> dict[Preferences, dict[str, Any]]:
     """What readers chose as the columns of their subscriptions."""
     paces = rhythm_ids(connection, spec, [(stand.choices.pace, stand.next_due_at) for stand in stands])
     tastes = taste_ids(connection, [stand.choices.taste for stand in stands])
@@ -201,12 +216,12 @@ def _add(connection: Connection, readers: Sequence[NewReader], values: dict[str,
         connection.execute(insert(subscriptions).from_select(["subscriber", *alike], chosen))
 
 
-def _before(connection: Connection, spec: str, keys: Sequence[str]) -> dict[str, Before]:
+def _before(connection: Connection, spec: str, keys: Sequence[str]) -> dict[str, PriorSubscription]:
     query = with_address().where(subscriptions.c.list == spec)
-    found: dict[str, Before] = {}
+    found: dict[str, PriorSubscription] = {}
     for part in slices(keys):
         for row in connection.execute(query.where(subscribers.c.address_key.in_(part))):
-            found[row.address_key] = Before(id=row.id, state=row.state, generation=row.generation)
+            found[row.address_key] = PriorSubscription(id=row.id, state=row.state, generation=row.generation)
     return found
 
 
@@ -242,7 +257,7 @@ def is_blocked(connection: Connection, row: Row[Any]) -> bool:
 def activate(connection: Connection, row: Row[Any], next_due_at: datetime | None, now: datetime) -> None:
     """Pending -> active at the log's head; what only the reader could lift is lifted."""
     head = select(log_head.c.seq).scalar_subquery()
-    state = after(row.state, Event.CONFIRM)
+    state = after(row.state, SubscriptionEvent.CONFIRM)
     due = None if row.paused else next_due_at
     new = {"state": state, "offset": head, "next_due_at": due, "confirmed_at": now, "asked_at": None}
     new |= {"skipped_at": None}

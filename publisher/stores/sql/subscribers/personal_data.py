@@ -14,17 +14,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, literal, select, update
 
-from publisher.core.delivery.mailing import Cause, MailingKind, move
-from publisher.core.delivery.mailing import State as DeliveryState
-from publisher.core.subscribers.subscription import State, Subscription
+from publisher.core.delivery.mailing import DeliveryState, MailingKind, TransitionCause, move
+from publisher.core.subscribers.subscription import Subscription, SubscriptionState
 from publisher.stores.sql.delivery.batches import holds
 from publisher.stores.sql.delivery.bounces import bounces, forget_refusals
 from publisher.stores.sql.delivery.counts import forget_receipts, has_receipt, receipts, recount, said
 from publisher.stores.sql.engine.database import Database, slices
-from publisher.stores.sql.publishing.rows import as_subscription, with_address
 from publisher.stores.sql.schema.base import is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import batches, cohorts, deliveries, mailing_posts, mailings, stands
+from publisher.stores.sql.subscribers.rows import as_subscription, with_address
 
 _FOR_ONE = (MailingKind.CONFIRM, MailingKind.ACCOUNT)
 IN_FLIGHT = (DeliveryState.CLAIMED, DeliveryState.SENDING)
@@ -33,7 +32,7 @@ IN_FLIGHT = (DeliveryState.CLAIMED, DeliveryState.SENDING)
 def forget_pending(connection: Connection, before: datetime) -> int:
     """Ends pending subscriptions created before; returns how many."""
     old = select(subscriptions.c.id, subscriptions.c.subscriber).where(
-        is_(subscriptions.c.state, State.PENDING),
+        is_(subscriptions.c.state, SubscriptionState.PENDING),
         subscriptions.c.created_at < before,
         ~has_delivery(deliveries.c.state.in_(IN_FLIGHT)),
     )
@@ -49,7 +48,9 @@ def forget_subscriptions(connection: Connection, pending: Sequence[tuple[int, in
         forget_confirmations(connection, ids)
         these = subscriptions.c.id.in_(ids)
         proof = has_delivery() | has_receipt()
-        connection.execute(update(subscriptions).where(these, proof).values(state=State.UNSUBSCRIBED))
+        connection.execute(
+            update(subscriptions).where(these, proof).values(state=SubscriptionState.UNSUBSCRIBED)
+        )
         connection.execute(delete(subscriptions).where(these, ~proof))
         forget_addresses(connection, [subscriber for _, subscriber in part])
 
@@ -82,7 +83,7 @@ NOBODY = "erased.invalid"
 """The domain of an address that was erased while the ledger still counts what was sent to it (RFC 2606 2)."""
 
 
-class Persons:
+class PersonalData:
     """The part of `ports.SubscriberStore` that is about one person."""
 
     _db: Database
@@ -135,14 +136,14 @@ def erase_person(connection: Connection, key: str, now: datetime) -> int:
         return 0
     theirs = deliveries.c.subscription.in_(ids)
     open_ = update(deliveries).where(theirs, deliveries.c.state == DeliveryState.QUEUED)
-    skipped = move(DeliveryState.QUEUED, Cause.SKIP)
+    skipped = move(DeliveryState.QUEUED, TransitionCause.SKIP)
     ended = open_.values(state=skipped, changed_at=now, reply="erased")
     for row in connection.execute(ended.returning(deliveries.c.mailing, deliveries.c.n)).all():
         recount(connection, holds(row.mailing, row.n))
     forget_confirmations(connection, ids)
     forget_receipts(connection, ids)
     these = subscriptions.c.id.in_(ids)
-    left: dict[str, Any] = {"state": State.UNSUBSCRIBED, "next_due_at": None, "consent": {}}
+    left: dict[str, Any] = {"state": SubscriptionState.UNSUBSCRIBED, "next_due_at": None, "consent": {}}
     left |= {"asked_at": None, "generation": subscriptions.c.generation + 1}
     connection.execute(update(subscriptions).where(these, has_delivery()).values(left))
     connection.execute(delete(subscriptions).where(these, ~has_delivery()))

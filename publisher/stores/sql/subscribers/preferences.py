@@ -10,25 +10,25 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from publisher.core.subscribers.preferences import Pace, Taste
+from publisher.core.subscribers.preferences import ContentPreference, SchedulePreference
 from publisher.stores.sql.engine.database import insert_new
 from publisher.stores.sql.schema.subscriber_tables import rhythms, tastes
 
 NO_TOPICS = "[]"
 
 
-def taste_row(taste: Taste) -> dict[str, Any]:
+def taste_row(taste: ContentPreference) -> dict[str, Any]:
     """A taste as the columns of its row."""
     return {"topics": json.dumps(list(taste.topics), ensure_ascii=False), "language": taste.language}
 
 
-def as_taste(row: Row[Any]) -> Taste:
+def as_taste(row: Row[Any]) -> ContentPreference:
     """The taste of a row that has the columns of `tastes`."""
     topics = () if row.topics == NO_TOPICS else tuple(json.loads(row.topics))
-    return Taste(topics=topics, language=row.language)
+    return ContentPreference(topics=topics, language=row.language)
 
 
-def pace_row(spec: str, pace: Pace) -> dict[str, Any]:
+def pace_row(spec: str, pace: SchedulePreference) -> dict[str, Any]:
     """A pace on list `spec` as the columns of its row."""
     return {
         "list": spec,
@@ -39,17 +39,17 @@ def pace_row(spec: str, pace: Pace) -> dict[str, Any]:
     }
 
 
-def as_pace(row: Row[Any]) -> Pace:
+def as_pace(row: Row[Any]) -> SchedulePreference:
     """The pace of a row that has the columns of `rhythms`."""
     at = time.fromisoformat(row.hour) if row.hour else None
-    return Pace(cadence=row.cadence, on=row.day, at=at, timezone=row.timezone)
+    return SchedulePreference(cadence=row.cadence, on=row.day, at=at, timezone=row.timezone)
 
 
 def rhythm_ids(
-    connection: Connection, spec: str, wanted: Iterable[tuple[Pace, datetime | None]]
-) -> Mapping[Pace, int]:
+    connection: Connection, spec: str, wanted: Iterable[tuple[SchedulePreference, datetime | None]]
+) -> Mapping[SchedulePreference, int]:
     """The number of each pace on a list, new ones due first when they are given as due."""
-    found: dict[Pace, int] = {}
+    found: dict[SchedulePreference, int] = {}
     for pace, due in wanted:
         if pace not in found:
             row = pace_row(spec, pace)
@@ -59,9 +59,9 @@ def rhythm_ids(
     return found
 
 
-def taste_ids(connection: Connection, wanted: Iterable[Taste]) -> Mapping[Taste, int]:
+def taste_ids(connection: Connection, wanted: Iterable[ContentPreference]) -> Mapping[ContentPreference, int]:
     """The number of each taste."""
-    found: dict[Taste, int] = {}
+    found: dict[ContentPreference, int] = {}
     for taste in wanted:
         if taste not in found:
             row = taste_row(taste)
@@ -73,4 +73,4 @@ def taste_ids(connection: Connection, wanted: Iterable[Taste]) -> Mapping[Taste,
 
 def usual_taste(connection: Connection, id: int) -> None:
     """The row of the taste that wants everything, in a new store."""
-    connection.execute(insert(tastes).values(id=id, **taste_row(Taste())))
+    connection.execute(insert(tastes).values(id=id, **taste_row(ContentPreference())))

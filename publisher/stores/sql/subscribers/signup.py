@@ -35,12 +35,11 @@ from publisher.core.subscribers.confirmation_limits import (
     is_due_again,
     may_ask,
 )
-from publisher.core.subscribers.subscription import Joined, NewReader, State, Subscription
+from publisher.core.subscribers.subscription import NewReader, SignupResult, Subscription, SubscriptionState
 from publisher.stores.sql.delivery.bounces import bounces, forget_refusals
 from publisher.stores.sql.delivery.freeze import keep_segments
-from publisher.stores.sql.digests.planning import start_for_one
+from publisher.stores.sql.delivery.transactional import start_for_one
 from publisher.stores.sql.engine.database import Database, insert_new, slices, upsert
-from publisher.stores.sql.publishing.rows import as_subscription, with_address
 from publisher.stores.sql.schema.base import BLOCKS_ALWAYS, Suppression
 from publisher.stores.sql.schema.subscriber_tables import (
     arrivals,
@@ -53,12 +52,13 @@ from publisher.stores.sql.schema.subscriber_tables import (
 from publisher.stores.sql.schema.tables import deliveries
 from publisher.stores.sql.subscribers.join import join_all, wish_of
 from publisher.stores.sql.subscribers.personal_data import IN_FLIGHT, forget_subscriptions, has_delivery
+from publisher.stores.sql.subscribers.rows import as_subscription, with_address
 
 NOTED_EVERY = timedelta(days=1)
 """An attempt is written down no sooner after the last one: a flood of them must cost no writes."""
 
 
-class SigningUp:
+class SignupRecords:
     """The part of `ports.SubscriberStore` that is about asking for confirmation."""
 
     _db: Database
@@ -104,14 +104,14 @@ class SigningUp:
         asked about alone.
         """
         this = select(subscriptions.c.subscriber, subscriptions.c.asked_at)
-        this = this.where(subscriptions.c.id == id, subscriptions.c.state == State.PENDING)
+        this = this.where(subscriptions.c.id == id, subscriptions.c.state == SubscriptionState.PENDING)
         with self._db.read() as connection:
             row = connection.execute(this).one_or_none()
             if row is None:
                 return []
             theirs = with_address().where(
                 subscriptions.c.subscriber == row.subscriber,
-                subscriptions.c.state == State.PENDING,
+                subscriptions.c.state == SubscriptionState.PENDING,
                 (subscriptions.c.id == id) | (subscriptions.c.asked_at == row.asked_at),
             )
             found = connection.execute(theirs.order_by(subscriptions.c.id == id, subscriptions.c.id))
@@ -147,7 +147,9 @@ class SigningUp:
         """
         row = {"mailbox": mailbox, "worn_out": False, "tried_at": now}
         first = (mailboxes.c.mailbox == mailbox) & mailboxes.c.never_at.is_(None)
-        theirs = with_address().where(subscriptions.c.id.in_(pending), subscriptions.c.state == State.PENDING)
+        theirs = with_address().where(
+            subscriptions.c.id.in_(pending), subscriptions.c.state == SubscriptionState.PENDING
+        )
         with self._db.write() as connection:
             connection.execute(insert_new(mailboxes), row)
             connection.execute(update(mailboxes).where(first).values(never_at=now))
@@ -161,7 +163,7 @@ class SigningUp:
             )
             busy = set(connection.scalars(flying))
             ended = update(subscriptions).where(subscriptions.c.id.in_(busy))
-            connection.execute(ended.values(state=State.UNSUBSCRIBED))
+            connection.execute(ended.values(state=SubscriptionState.UNSUBSCRIBED))
             forget_subscriptions(connection, [(r.id, r.subscriber) for r in rows if r.id not in busy])
 
     def allow(self, key: str, mailbox: str, until: datetime) -> Sequence[str]:
@@ -227,11 +229,11 @@ def _is_asked(
 ) -> bool:
     """Whether the wish for one list takes a mail that asks to confirm."""
     joined = wish_of(connection, slug, reader)
-    if joined is not Joined.ALREADY:
-        return joined is not Joined.LEFT
+    if joined is not SignupResult.ALREADY:
+        return joined is not SignupResult.LEFT
     query = with_address().where(subscribers.c.address_key == reader.key, subscriptions.c.list == slug)
     found = as_subscription(connection.execute(query).one())
-    return found.state is State.PENDING and is_due_again(found.asked_at, now)
+    return found.state is SubscriptionState.PENDING and is_due_again(found.asked_at, now)
 
 
 def _join(connection: Connection, slug: str, wish: SignUpRequest, now: datetime) -> int:

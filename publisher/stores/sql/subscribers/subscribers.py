@@ -12,26 +12,26 @@ from sqlalchemy import Connection, Row, delete, func, literal, select, update
 
 from publisher.core.delivery.mailing import NewMailing
 from publisher.core.errors import Conflict
-from publisher.core.subscribers.preferences import Choices
+from publisher.core.subscribers.preferences import Preferences
 from publisher.core.subscribers.subscription import (
     Consent,
-    Event,
-    Joined,
     NewReader,
-    State,
+    SignupResult,
     Subscription,
+    SubscriptionEvent,
+    SubscriptionState,
     after,
 )
 from publisher.stores.sql.delivery.freeze import keep_segments
-from publisher.stores.sql.digests.planning import start_for_one
+from publisher.stores.sql.delivery.transactional import start_for_one
 from publisher.stores.sql.engine.database import Database, insert_new
-from publisher.stores.sql.publishing.rows import as_subscription, with_address
 from publisher.stores.sql.schema.base import Suppression, is_
 from publisher.stores.sql.schema.subscriber_tables import arrivals, subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import log_head
 from publisher.stores.sql.subscribers.join import activate, is_blocked, join_all
 from publisher.stores.sql.subscribers.personal_data import forget_pending
 from publisher.stores.sql.subscribers.preferences import rhythm_ids, taste_ids
+from publisher.stores.sql.subscribers.rows import as_subscription, with_address
 
 PAGE = 5_000
 """Subscriptions read at a time: no read transaction stays open while somebody works through them."""
@@ -47,7 +47,7 @@ class Subscribers:
 
     def join(
         self, spec: str, readers: Sequence[NewReader], consent: Consent
-    ) -> Sequence[tuple[Joined, Subscription | None]]:
+    ) -> Sequence[tuple[SignupResult, Subscription | None]]:
         """Signs readers up to list `spec`, in one transaction (see wishes.py for what each comes to)."""
         with self._db.write(wide=len(readers) > 1) as connection:
             return join_all(connection, spec, readers, consent)
@@ -77,9 +77,9 @@ class Subscribers:
             keep_segments(self._db, welcome.segments)
         with self._db.write() as connection:
             row = _of_generation(connection, id, generation)
-            if row is None or row.state is State.UNSUBSCRIBED or is_blocked(connection, row):
+            if row is None or row.state is SubscriptionState.UNSUBSCRIBED or is_blocked(connection, row):
                 return None
-            if row.state is State.PENDING:
+            if row.state is SubscriptionState.PENDING:
                 activate(connection, row, next_due_at, now)
                 if welcome is not None:
                     _must_stand_at(connection, welcome.head)
@@ -92,7 +92,7 @@ class Subscribers:
     def furthest_back(self, spec: str) -> int | None:
         """The smallest offset of an active reader of a list; None without readers."""
         ours = select(func.min(subscriptions.c.offset)).where(subscriptions.c.list == spec)
-        active = is_(subscriptions.c.state, State.ACTIVE)
+        active = is_(subscriptions.c.state, SubscriptionState.ACTIVE)
         with self._db.read() as connection:
             return connection.execute(ours.where(active)).scalar()
 
@@ -102,7 +102,7 @@ class Subscribers:
             row = _of_generation(connection, id, generation)
             if row is None:
                 return None
-            state = after(row.state, Event.UNSUBSCRIBE)
+            state = after(row.state, SubscriptionEvent.UNSUBSCRIBE)
             ended = update(subscriptions).where(subscriptions.c.id == id)
             connection.execute(ended.values(state=state, next_due_at=None))
             gone = {"address_key": row.address_key, "list": row.list, "kind": Suppression.LEFT, "at": now}
@@ -110,14 +110,14 @@ class Subscribers:
             return _again(connection, id)
 
     def choose(
-        self, id: int, generation: int, choices: Choices, next_due_at: datetime
+        self, id: int, generation: int, choices: Preferences, next_due_at: datetime
     ) -> Subscription | None:
         """What a reader of this generation wants from now on; their offset stays, so nothing is lost."""
         with self._db.write() as connection:
             row = _of_generation(connection, id, generation)
-            if row is None or row.state is State.UNSUBSCRIBED:
+            if row is None or row.state is SubscriptionState.UNSUBSCRIBED:
                 return None
-            active = row.state is State.ACTIVE and not choices.paused
+            active = row.state is SubscriptionState.ACTIVE and not choices.paused
             paces = rhythm_ids(connection, row.list, [(choices.pace, next_due_at)])
             tastes = taste_ids(connection, [choices.taste])
             values: dict[str, Any] = {"rhythm": paces[choices.pace], "taste": tastes[choices.taste]}
@@ -125,7 +125,7 @@ class Subscribers:
             connection.execute(update(subscriptions).where(subscriptions.c.id == id).values(values))
             return _again(connection, id)
 
-    def subscriptions(self, spec: str | None, state: State | None) -> Iterator[Subscription]:
+    def subscriptions(self, spec: str | None, state: SubscriptionState | None) -> Iterator[Subscription]:
         """In the order they came, a page at a time."""
         query = with_address().order_by(subscriptions.c.id).limit(PAGE)
         if spec is not None:
@@ -141,10 +141,10 @@ class Subscribers:
                 return
             last = rows[-1].id
 
-    def subscriber_counts(self) -> Mapping[tuple[str, State], int]:
+    def subscriber_counts(self) -> Mapping[tuple[str, SubscriptionState], int]:
         """How many subscriptions, by (list, state)."""
         key, id = (subscriptions.c.list, subscriptions.c.state), subscriptions.c.id
-        query, counts = select(*key, func.count()).group_by(*key), Counter[tuple[str, State]]()
+        query, counts = select(*key, func.count()).group_by(*key), Counter[tuple[str, SubscriptionState]]()
         with self._db.read() as connection:
             last: int = connection.execute(select(func.max(id))).scalar() or 0
             for low in range(0, last, COUNTED):
@@ -174,7 +174,7 @@ def _again(connection: Connection, id: int) -> Subscription:
     return as_subscription(connection.execute(with_address().where(subscriptions.c.id == id)).one())
 
 
-class Rekeying:
+class AddressKeys:
     """The part of `ports.SubscriberStore` that keeps address keys up to date."""
 
     _db: Database

@@ -1,0 +1,155 @@
+"""TODO say what this is about."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from publisher.core.delivery.mailing import Mailing, MailingKind, MailingState
+from publisher.core.digests.digest import DigestContent
+from publisher.core.errors import StoreError, TemplateError
+from publisher.core.posts.post import MarkupLanguage
+from publisher.core.subscribers.subscription import MailingList
+from publisher.services.deps import Deps
+from publisher.services.digests.compose import digest_of, web_page
+from publisher.services.feeds.documents import DocumentSpec, clear, fingerprint, write
+from publisher.services.feeds.home_page import LOOKED, PASSAGES
+from publisher.services.mail.letters import digest_links
+
+PAGES_FROM = (MailingState.READY, MailingState.PAUSED, MailingState.DONE)
+
+
+def write_mailing_pages(parts: Deps, now: datetime) -> tuple[tuple[str, ...], list[str]]:
+    """Brings the pages of mailings up to date: each digest without personal data, each list's archive, and
+    the manifest. Returns the paths whose bytes changed, and why some digests have no page: that holds up no
+    mail.
+    """
+    mailings = parts.store.mailings(counted=False)
+    digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGES_FROM]
+    gone, problems = parts.store.taken_back(), list[str]()
+    leaky = _with_passages(parts, mailings)
+    wanted = [
+        _digest_page(parts, m, gone.get(m.id, ()), problems, leaky=m.id in leaky)
+        for m in digests
+        if parts.list(m.list)
+    ]
+    wanted += [
+        _archive(parts, spec, [m for m in digests if m.list == spec.slug], gone) for spec in parts.lists
+    ]
+    wanted.append(_manifest(parts, digests))
+    told = [m for m in mailings if m.id in gone or m.id in leaky]
+    _take_away(parts, told, {want.path for want in wanted})
+    written = write(parts, wanted, now)
+    if parts.store.fact(PASSAGES) != LOOKED:
+        parts.store.keep_fact(PASSAGES, LOOKED)
+    return written, problems
+
+
+def _with_passages(parts: Deps, mailings: Sequence[Mailing]) -> frozenset[int]:
+    """The digests of an older version that show what stands between tags that hide (core.passages): looked
+    for once, since their pages are made anew.
+    """
+    if parts.store.fact(PASSAGES) == LOOKED:
+        return frozenset()
+    from publisher.core.posts.private_passages import without_passages  # once after an upgrade
+
+    found: set[int] = set()
+    for mailing in mailings:
+        if mailing.kind is not MailingKind.DIGEST:
+            continue
+        with suppress(StoreError):  # a revision is gone, and with it what could be shown of it
+            shown = [pair for _, pairs, _ in parts.store.cohorts(mailing.id)[:1] for pair in pairs]
+            posts = [known.post for known in parts.store.versions(shown)]
+            bodies = parts.store.bodies({post.body_hash for post in posts})
+            markdown = {post.body_hash: post.markup is MarkupLanguage.MARKDOWN for post in posts}
+            if any(
+                without_passages(body, markdown=markdown[name])[0] != body for name, body in bodies.items()
+            ):
+                found.add(mailing.id)
+    return frozenset(found)
+
+
+def _take_away(parts: Deps, told: Sequence[Mailing], wanted: Collection[str]) -> None:
+    """The pages go that nobody makes anew, of lists that settings no longer have and of cancelled mailings,
+    where they show what is hidden now.
+    """
+    standing = parts.store.documents().keys() if told else ()
+    stale = {path for m in told for path in (_path(m), f"digests/{m.list}/index.html")} - set(wanted)
+    clear(parts, sorted(stale.intersection(standing)))
+
+
+def _path(mailing: Mailing) -> str:
+    return f"digests/{mailing.list}/{mailing.id}/index.html"
+
+
+def _digest_page(
+    parts: Deps, mailing: Mailing, gone: Sequence[str], problems: list[str], *, leaky: bool
+) -> DocumentSpec:
+    """Made once: a digest page does not change when templates do; it is what was mailed. Only where a post
+    was withdrawn since, it is made anew without that, and again when the post comes back. One that is
+    `leaky` is made anew too.
+    """
+
+    def make() -> bytes | None:
+        try:
+            return _content(parts, mailing).html.encode()
+        except TemplateError as error:
+            problems.append(f"{_path(mailing)}: not written: {error}")
+            return _BARE if gone or leaky else None
+
+    named = (
+        "digest",
+        mailing.id,
+        mailing.list,
+        *([tuple(gone)] if gone else []),
+        *(["again"] if leaky else []),
+    )
+    return DocumentSpec(path=_path(mailing), fingerprint=fingerprint(*named), make=make)
+
+
+_BARE = b"<!doctype html>\n<title>No longer available</title>\n<p>This page is no longer available.</p>\n"
+"""What stands where a page must lose a post and no template can make it."""
+
+
+def _content(parts: Deps, mailing: Mailing) -> DigestContent:
+    """A digest as everybody may see it now. Raises TemplateError."""
+    spec = parts.list(mailing.list)
+    assert spec is not None  # noqa: S101  # the callers looked
+    _, posts, language = parts.store.cohorts(mailing.id)[0]
+    digest = digest_of(parts, spec, posts, mailing.due_before, language=language, public=True)
+    return web_page(parts, digest, digest_links(parts, spec, mailing.id, mark=""))
+
+
+def _archive(
+    parts: Deps, spec: MailingList, mailings: list[Mailing], gone: Mapping[int, Sequence[str]]
+) -> DocumentSpec:
+    def title(mailing: Mailing) -> str:
+        """Its subject, which may name a post: another where one was withdrawn."""
+        if mailing.id not in gone:
+            return mailing.subject
+        try:
+            return _content(parts, mailing).subject
+        except TemplateError:
+            return spec.title
+
+    def values() -> dict[str, object]:
+        rows = [
+            {"title": title(m), "date": m.due_before, "url": f"{parts.site.public_url}{_path(m)[:-10]}"}
+            for m in mailings
+        ]
+        return {"site": parts.site, "spec": spec, "language": parts.language(spec), "mailings": rows}
+
+    shown = [(m.id, m.subject, m.due_before, gone.get(m.id, ())) for m in mailings]
+    return DocumentSpec(
+        path=f"digests/{spec.slug}/index.html",
+        fingerprint=fingerprint(parts.stamp, "archive", parts.site, spec, parts.language(spec), shown),
+        make=lambda: parts.renderer.page("archive", values()).encode(),
+    )
+
+
+def _manifest(parts: Deps, digests: list[Mailing]) -> DocumentSpec:
+    """public/manifest.json: how far the log and the mail are, for a restored store to see it is behind."""
+    head = parts.store.head()
+    value = {"log_head": head.seq, "last_mailing": max((m.id for m in digests), default=0)}
+    data = (json.dumps(value, indent=2) + "\n").encode()
+    return DocumentSpec(path="manifest.json", fingerprint=fingerprint("manifest", value), make=lambda: data)

@@ -1,0 +1,126 @@
+"""TODO say what this is about."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from publisher.core.addresses import parse_mailbox
+from publisher.core.digests.digest import DigestContent, DigestLinks, DigestPost, Layout, LetterKind
+from publisher.core.mail.message import EmailContent, Placeholder, Recipe
+from publisher.core.mail.mime import compose, freeze
+from publisher.core.subscribers.subscription import MailingList
+from publisher.services.deps import Deps
+from publisher.services.posts.rendered import digest_post
+
+Pairs = tuple[tuple[str, str], ...]
+"""(post id, revision), oldest first: which versions of which posts."""
+
+Frozen = tuple[str, Recipe, Mapping[str, bytes]]
+"""A subject, the recipe of its message, and the segments the recipe names."""
+
+
+def digest_links(
+    parts: Deps, spec: MailingList, mailing: int | None, *, mark: str, choosing: str = "", viewing: str = ""
+) -> DigestLinks:
+    """The links of a digest: of a mail with a reader's `mark`, of its web page with none. `choosing` is the
+    mark of the link to the reader's preferences, `viewing` of that to this digest as they got it.
+    """
+    base = parts.site.public_url
+    archive = f"{base}digests/{spec.slug}/"
+    return DigestLinks(
+        unsubscribe=f"{base}unsubscribe/{mark}" if mark else "",
+        preferences=f"{base}preferences/{choosing}" if choosing else "",
+        view=f"{base}view/{viewing}" if viewing else "",
+        web=f"{archive}{mailing}/" if mark and mailing else "",
+        archive=archive,
+        subscribe=f"{base}subscribe/{spec.slug}",
+    )
+
+
+def welcome_message(parts: Deps, spec: MailingList, posts: Pairs, language: str) -> Frozen:
+    """The mail to a reader who has confirmed, with the latest posts, frozen."""
+    versions = parts.store.versions(posts)
+    bodies = parts.store.bodies({known.post.body_hash for known in versions})
+    shown = [digest_post(parts, known, bodies[known.post.body_hash], Layout.SUMMARY) for known in versions]
+    letter = welcome_letter(parts, spec, shown, language)
+    recipe, segments = freeze(compose(letter))
+    return letter.subject, recipe, segments
+
+
+def welcome_letter(
+    parts: Deps, spec: MailingList, posts: Sequence[DigestPost], language: str
+) -> EmailContent:
+    """The mail to a reader who has confirmed, with marks where their tokens go."""
+    mark, choosing = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
+    links = digest_links(parts, spec, None, mark=mark, choosing=choosing)
+    content = parts.renderer.letter(
+        LetterKind.WELCOME, spec, links, site=parts.site, language=language, posts=posts
+    )
+    return replace(
+        _list_letter(spec, content, links, f"0:{spec.slug}:welcome"),
+        marks={mark: Placeholder.UNSUBSCRIBE, choosing: Placeholder.PREFERENCES},
+    )
+
+
+def confirmation_message(parts: Deps, *lists: MailingList) -> Frozen:
+    """The mail that asks for confirmation of one list or several, frozen."""
+    letter = confirmation_letter(parts, *lists)
+    recipe, segments = freeze(compose(letter))
+    return letter.subject, recipe, segments
+
+
+def confirmation_letter(parts: Deps, *lists: MailingList) -> EmailContent:
+    """The mail that asks for confirmation, with marks where tokens go. It comes from the first list."""
+    mark, never = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
+    base = parts.site.public_url
+    links = DigestLinks(confirm=f"{base}confirm/{mark}", never_ask=f"{base}never-ask/{never}")
+    spec = replace(lists[0], title=titles(lists))
+    language = parts.language(lists[0])
+    content = parts.renderer.letter(LetterKind.CONFIRM, spec, links, site=parts.site, language=language)
+    return replace(
+        email_content(spec, content), marks={mark: Placeholder.CONFIRM, never: Placeholder.NEVER_ASK}
+    )
+
+
+def titles(lists: Sequence[MailingList]) -> str:
+    """What several lists are called together."""
+    return ", ".join(spec.title for spec in lists)
+
+
+def account_message(parts: Deps, spec: MailingList, place: Placeholder, language: str) -> Frozen:
+    """The mail with a link that works once, frozen. `place` is EXPORT, ERASE or ADDRESS."""
+    letter = account_letter(parts, spec, place, language)
+    recipe, segments = freeze(compose(letter))
+    return letter.subject, recipe, segments
+
+
+def account_letter(parts: Deps, spec: MailingList, place: Placeholder, language: str) -> EmailContent:
+    """The mail with a link that works once, with a mark where its token goes."""
+    mark = f"mark{parts.nonce()}"
+    links = DigestLinks(**{place.value: f"{parts.site.public_url}account/{place.value}/{mark}"})
+    content = parts.renderer.letter(LetterKind.ACCOUNT, spec, links, site=parts.site, language=language)
+    return replace(email_content(spec, content), marks={mark: place})
+
+
+def _list_letter(
+    spec: MailingList, content: DigestContent, links: DigestLinks, feedback: str
+) -> EmailContent:
+    """What subscribers get: with the list in its header, and one click to leave (RFC 2369, 2919, 8058)."""
+    return replace(
+        email_content(spec, content),
+        list_id=f"{spec.slug}.{parse_mailbox(spec.sender).address.domain}",
+        list_title=spec.title,
+        unsubscribe=links.unsubscribe,
+        help=links.subscribe,
+        archive=links.archive,
+        feedback_id=f"{feedback}:publisher",
+    )
+
+
+def email_content(spec: MailingList, content: DigestContent) -> EmailContent:
+    return EmailContent(
+        subject=content.subject,
+        text=content.text,
+        html=content.html,
+        sender=spec.sender,
+        reply_to=spec.reply_to,
+    )
