@@ -24,7 +24,7 @@ from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Deps
 from publisher.services.digests.size_limit import content_of
-from publisher.services.mail.letters import _list_letter, digest_links
+from publisher.services.mail.letters import digest_links, letter_to_list
 from publisher.services.posts.rendered import digest_post
 
 
@@ -110,7 +110,7 @@ def composed(
     links = digest_links(parts, spec, mailing, mark=mark, choosing=choosing, viewing=viewing if own else "")
     content = content_of(parts, digest, links)
     letter = replace(
-        _list_letter(spec, content, links, f"{mailing or 0}:{spec.slug}:digest"),
+        letter_to_list(spec, content, links, f"{mailing or 0}:{spec.slug}:digest"),
         marks={mark: Placeholder.UNSUBSCRIBE, choosing: Placeholder.PREFERENCES, viewing: Placeholder.VIEW},
     )
     return letter, compose(letter)

@@ -56,7 +56,7 @@ def welcome_letter(
         LetterKind.WELCOME, spec, links, site=parts.site, language=language, posts=posts
     )
     return replace(
-        _list_letter(spec, content, links, f"0:{spec.slug}:welcome"),
+        letter_to_list(spec, content, links, f"0:{spec.slug}:welcome"),
         marks={mark: Placeholder.UNSUBSCRIBE, choosing: Placeholder.PREFERENCES},
     )
 
@@ -101,7 +101,7 @@ def account_letter(parts: Deps, spec: MailingList, place: Placeholder, language:
     return replace(email_content(spec, content), marks={mark: place})
 
 
-def _list_letter(
+def letter_to_list(
     spec: MailingList, content: DigestContent, links: DigestLinks, feedback: str
 ) -> EmailContent:
     """What subscribers get: with the list in its header, and one click to leave (RFC 2369, 2919, 8058)."""

@@ -15,7 +15,7 @@ from publisher.stores.files.locks import held, hold
 HOLDER = """
 import sys, time
 from pathlib import Path
-from publisher.stores.locks import hold
+from publisher.stores.files.locks import hold
 with hold(Path(sys.argv[1]), wait=False):
     print("held", flush=True)
     sys.stdin.read()

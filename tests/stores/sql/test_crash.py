@@ -26,15 +26,18 @@ while store.plan_chunk(mailing.id, limit=7, batch=3, now=now):
 _FILL = """
 import sys
 from datetime import UTC, datetime
-from publisher.core.due import Due, Stand
-from publisher.core.lists import Consent, NewReader
-from publisher.core.mailings import Cohort, MailingKind, NewMailing
-from publisher.core.rhythms import Choices, Pace, Taste
+from publisher.core.digests.due import CohortKey, Due
+from publisher.core.subscribers.subscription import Consent, NewReader
+from publisher.core.delivery.mailing import Cohort, MailingKind, NewMailing
+from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
 from publisher.stores import open_store
 now = datetime(2024, 10, 25, 8, tzinfo=UTC)
 store = open_store(sys.argv[1], create=True)
 chosen = [
-    Choices(pace=Pace(at=now.time() if n % 2 else None), taste=Taste(topics=("news",) if n % 3 else ()))
+    Preferences(
+        pace=SchedulePreference(at=now.time() if n % 2 else None),
+        taste=ContentPreference(topics=("news",) if n % 3 else ()),
+    )
     for n in range(700)
 ]
 readers = [

@@ -284,7 +284,7 @@ def test_who_looks_during_a_first_publish_sees_what_is_there(tmp_path: Path) -> 
 _DIES = """
 import os, sys
 from publisher.stores import open_store
-from publisher.stores.schema import bodies
+from publisher.stores.sql.schema.tables import bodies
 store = open_store(sys.argv[1], create=True, first=True)
 store.keep_bodies({f"{n:064}": "x" * 6000 for n in range(100)})
 with store._db.write() as connection:

@@ -57,12 +57,12 @@ def _deliver_to_each(
 ) -> None:
     """The one delivery and the one batch of each of those mailings."""
     rows = [(id, reader, generation) for id, (reader, generation) in zip(made, readers, strict=True)]
-    same = {"n": 1, "cohort": new.cohorts[0].n, **_untouched(now)}
+    same = {"n": 1, "cohort": new.cohorts[0].n, **new_delivery(now)}
     insert_alike(connection, deliveries, ["mailing", "subscription", "generation"], rows, same)
     one = batch_row(new.kind, BatchSlice(group=OTHERS, lo=1, hi=1), now)
     insert_alike(connection, batches, ["mailing"], [(id,) for id in made], one)
 
 
-def _untouched(now: datetime) -> dict[str, Any]:
+def new_delivery(now: datetime) -> dict[str, Any]:
     """What a delivery is born with."""
     return {"state": DeliveryState.QUEUED, "attempts": 0, "reply": "", "changed_at": now}

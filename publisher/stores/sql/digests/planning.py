@@ -31,7 +31,7 @@ from publisher.stores.sql.delivery.freeze import (
     slices_of,
 )
 from publisher.stores.sql.delivery.mailings import read_mailings
-from publisher.stores.sql.delivery.transactional import _untouched, start_for_one
+from publisher.stores.sql.delivery.transactional import new_delivery, start_for_one
 from publisher.stores.sql.digests.due import (
     DueReaders,
     NotDueReaders,
@@ -132,7 +132,7 @@ def _write_deliveries(mailing: Row[Any], limit: int, now: datetime, cut: BatchPl
         .subquery("chosen")
     )
     number = mailing.planned + func.row_number().over(order_by=in_order(mailing, chosen.c.id, cut))
-    same = {name: literal(value, deliveries.c[name].type) for name, value in _untouched(now).items()}
+    same = {name: literal(value, deliveries.c[name].type) for name, value in new_delivery(now).items()}
     values: dict[str, ColumnElement[Any]] = {
         "mailing": literal(mailing.id),
         "n": number,
