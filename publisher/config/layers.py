@@ -1,4 +1,4 @@
-"""What publisher.toml, the environment and the command line give, with where each value stands."""
+"""What publisher.toml, the environment and the command line give, and where each value was written."""
 
 import re
 from collections import Counter
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from publisher.config.declaration import Section
 from publisher.config.sections import SECTIONS
+from publisher.config.types import Section
 from publisher.core.errors import SettingsError
 
 FILE = "publisher.toml"
@@ -27,7 +27,7 @@ Table = dict[str, RawValue]
 
 @dataclass(slots=True, kw_only=True)
 class RawSettings:
-    """All that was given, not yet understood: tables by section (one, or for repeated ones any number)."""
+    """All that was given, not yet read: tables by section (one, or for repeated ones any number)."""
 
     file: str
     tables: dict[str, list[Table]] = field(default_factory=dict[str, list[Table]])
@@ -37,146 +37,36 @@ class RawSettings:
         """Notes a problem and goes on."""
         self.problems.append(SettingsError(where, what, do))
 
+    def where(self, section: str, number: int, key: str) -> str:
+        """Where a value was written; the file, where it was not."""
+        tables = self.tables.get(section, [])
+        given = tables[number].get(key) if number < len(tables) else None
+        return self.file if given is None else given.where
 
-def gather(folder: Path, environ: Mapping[str, str], overrides: Mapping[str, object]) -> RawSettings:
+    def set(self, section: str, number: int, key: str, value: RawValue) -> None:
+        """Puts a value over what an earlier layer gave."""
+        tables = self.tables.setdefault(section, [])
+        while len(tables) <= number:
+            tables.append({})
+        tables[number][key] = value
+
+
+def read_layers(folder: Path, environ: Mapping[str, str], overrides: Mapping[str, object]) -> RawSettings:
     """publisher.toml < environment < overrides ("web.listen" -> value). Raises SettingsError where the
     file is missing, unreadable or no TOML.
     """
-    raw = _from_file(folder / FILE)
+    raw = _read_file(folder / FILE)
     for name in sorted(environ):
         if name.startswith(PREFIX) and "__" in name:
-            _from_environment(raw, name, environ[name])
+            _add_variable(raw, name, environ[name])
     for name, value in overrides.items():
         section, _, key = name.rpartition(".")
-        _table(raw, section, 0)[key] = RawValue(value=value, where="command line")
+        raw.set(section, 0, key, RawValue(value=value, where="command line"))
     return raw
 
 
-def _from_file(path: Path) -> RawSettings:
-    text = _text(path)
-    raw = RawSettings(file=str(path))
-    found = _lines(text)
-    for name, content in _sections(_parse(text, str(path))):
-        where = f"{path}:{found[name]}" if name in found else str(path)
-        section = _known(name)
-        if section is None:
-            raw.refuse(where, *_unknown(name, content))
-            continue
-        for number, table in enumerate(_as_tables(raw, section, content, where)):
-            label = label_of(section, number)
-            given = {
-                key: RawValue(value=v, where=_at(path, found, f"{label}.{key}")) for key, v in table.items()
-            }
-            raw.tables.setdefault(name, []).append(given)
-    return raw
-
-
-def _sections(parsed: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """What stands at the top of the file; a section within one ([mail.dkim]) by its whole name."""
-    for name, content in parsed.items():
-        if not isinstance(content, dict):
-            yield name, content
-            continue
-        table = cast("dict[str, object]", content)
-        within = [key for key in table if _known(f"{name}.{key}")]
-        if len(within) < len(table) or not table:
-            yield name, {key: value for key, value in table.items() if key not in within}
-        yield from ((f"{name}.{key}", table[key]) for key in within)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except (FileNotFoundError, NotADirectoryError):
-        site = path.parent if path.parent != Path() else Path.cwd()
-        advice = "run `publisher init` or give --site DIR"
-        raise SettingsError(str(site), f"no {FILE} here", advice) from None
-    except UnicodeDecodeError as error:
-        raise SettingsError(str(path), f"not UTF-8 at byte {error.start}", "save it as UTF-8") from None
-    except OSError as error:
-        raise SettingsError(str(path), f"cannot be read: {error.strerror}", "check its permissions") from None
-
-
-def _parse(text: str, file: str) -> dict[str, object]:
-    import tomllib  # takes some milliseconds; commands without a site do without it
-
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        said = str(error)
-        place = re.search(r" \(at line (\d+), column \d+\)$", said)
-        line = int(place[1]) if place else text.count("\n") + 1
-        what = re.sub(r" \(at .*\)$", "", said)
-        raise SettingsError(f"{file}:{line}", f"not TOML: {what}", "mend that line") from None
-
-
-def _as_tables(raw: RawSettings, section: Section, content: object, where: str) -> list[dict[str, object]]:
-    """The section's tables, or a problem where [x] and [[x]] are mixed up."""
-    name = section.name
-    tables: object = content if section.repeated else [content]
-    if isinstance(tables, list) and all(isinstance(t, dict) for t in cast("list[object]", tables)):
-        return cast("list[dict[str, object]]", tables)
-    wanted = f"[[{name}]]" if section.repeated else f"[{name}]"
-    kinds = {"dict": "a table", "list": "an array of tables"}
-    raw.refuse(
-        where,
-        f"{name} is {kinds.get(type(content).__name__) or shown(content)}",
-        f"write {wanted} above its settings",
-    )
-    return []
-
-
-def _from_environment(raw: RawSettings, name: str, text: str) -> None:
-    section_name, *rest = name.removeprefix(PREFIX).lower().split("__")
-    section = _known(section_name)
-    within = _known(f"{section_name}.{rest[0]}")
-    if within is not None:
-        section, rest = within, rest[1:]
-    if section is None:
-        names = [_variable(s) + "..." for s in SECTIONS]
-        raw.refuse(name, f"unknown section {section_name}", suggestion(name, names))
-        return
-    number = 0
-    if section.repeated:
-        count = len(raw.tables.get(section.name, []))
-        index, rest = "".join(rest[:1]), rest[1:]
-        if not index.isdecimal() or int(index) > count or not rest:
-            variable = f"{_variable(section)}0__{section.settings[0].key.upper()}"
-            raw.refuse(
-                name, f"names none of the {count} [[{section.name}]]", f"count from 0, as in {variable}"
-            )
-            return
-        number = int(index)
-    key = "__".join(rest)
-    setting = section.setting(key)
-    value = text if setting is None or setting.kind.verbatim else _toml_value(text)
-    _table(raw, section.name, number)[key] = RawValue(value=value, where=name)
-
-
-def _variable(section: Section) -> str:
-    """How the variables of a section begin: "PUBLISHER_MAIL__RELAYS__"."""
-    return PREFIX + section.name.upper().replace(".", "__") + "__"
-
-
-def _toml_value(text: str) -> object:
-    """A value written as TOML; text that is none stays text, and its kind will say what it wants."""
-    import tomllib
-
-    try:
-        read = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
-        return text
-    return read["value"] if len(read) == 1 else text
-
-
-def _table(raw: RawSettings, section: str, number: int) -> Table:
-    tables = raw.tables.setdefault(section, [])
-    while len(tables) <= number:
-        tables.append({})
-    return tables[number]
-
-
-def _known(name: str) -> Section | None:
+def section_named(name: str) -> Section | None:
+    """The section of that name."""
     return next((section for section in SECTIONS if section.name == name), None)
 
 
@@ -185,7 +75,103 @@ def label_of(section: Section, number: int) -> str:
     return f"{section.name}[{number}]" if section.repeated else section.name
 
 
-def _unknown(name: str, content: object) -> tuple[str, str]:
+def shown(value: object) -> str:
+    """A value as it would be written in TOML, cut to 80 characters."""
+    text = toml_text(value)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def toml_text(value: object) -> str:
+    """A value as it would be written in TOML, on one line."""
+    import json
+
+    if isinstance(value, dict):
+        items = cast("dict[str, object]", value).items()
+        return "{" + ", ".join(f"{key} = {toml_text(item)}" for key, item in items) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml_text, cast("list[object]", value))) + "]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else str(value)
+
+
+def suggestion(name: str, names: list[str], kind: str = "") -> str:
+    """ "did you mean ...?", or which there are."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"did you mean {kind}{near[0]}?" if near else f"there are {', '.join(names)}"
+
+
+def _read_file(path: Path) -> RawSettings:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        site = path.parent if path.parent != Path() else Path.cwd()
+        advice = "run `publisher init` or give --site DIR"
+        raise SettingsError(str(site), f"no {FILE} here", advice) from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(str(path), f"not UTF-8 at byte {error.start}", "save it as UTF-8") from None
+    except OSError as error:
+        raise SettingsError(str(path), f"cannot be read: {error.strerror}", "check its permissions") from None
+    raw = RawSettings(file=str(path))
+    lines = _line_numbers(text)
+    for name, content in _split_sections(_parse_toml(text, str(path))):
+        where = f"{path}:{lines[name]}" if name in lines else str(path)
+        section = section_named(name)
+        if section is None:
+            raw.refuse(where, *_unknown_name(name, content))
+            continue
+        for number, table in enumerate(_section_tables(raw, section, content, where)):
+            given: Table = {}
+            for key, value in table.items():
+                full = f"{label_of(section, number)}.{key}"
+                given[key] = RawValue(value, f"{path}:{lines[full]}" if full in lines else str(path))
+            raw.tables.setdefault(name, []).append(given)
+    return raw
+
+
+def _parse_toml(text: str, file: str) -> dict[str, object]:
+    import tomllib  # takes some milliseconds; commands without a site do without it
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        position = re.search(r" \(at line (\d+), column \d+\)$", message)
+        line = int(position[1]) if position else text.count("\n") + 1
+        what = re.sub(r" \(at .*\)$", "", message)
+        raise SettingsError(f"{file}:{line}", f"not TOML: {what}", "mend that line") from None
+
+
+def _line_numbers(text: str) -> dict[str, int]:
+    """The line of each "site", "site.url", "lists[0].at". A hint for messages: tomllib keeps no positions."""
+    lines: dict[str, int] = {}
+    tables: Counter[str] = Counter()
+    prefix = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if head := re.match(r"\s*(\[\[?)\s*([\w.-]+)\s*\]", line):
+            prefix = f"{head[2]}[{tables[head[2]]}]" if head[1] == "[[" else head[2]
+            tables[head[2]] += head[1] == "[["
+            lines.setdefault(head[2], number)
+            lines.setdefault(prefix, number)
+        elif key := re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line):
+            lines.setdefault(f"{prefix}.{key[1]}" if prefix else key[1], number)
+    return lines
+
+
+def _split_sections(parsed: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """What stands at the top of the file; a section within one ([mail.dkim]) by its whole name."""
+    for name, content in parsed.items():
+        if not isinstance(content, dict):
+            yield name, content
+            continue
+        table = cast("dict[str, object]", content)
+        within = [key for key in table if section_named(f"{name}.{key}")]
+        if len(within) < len(table) or not table:
+            yield name, {key: value for key, value in table.items() if key not in within}
+        yield from ((f"{name}.{key}", table[key]) for key in within)
+
+
+def _unknown_name(name: str, content: object) -> tuple[str, str]:
     """What to say of a name at the top of the file that is no section: what, and what to do."""
     sections = [section.name for section in SECTIONS]
     if isinstance(content, dict):
@@ -197,46 +183,58 @@ def _unknown(name: str, content: object) -> tuple[str, str]:
     return f"unknown setting {name} = {shown(content)}", do
 
 
-def _at(path: Path, found: Mapping[str, int], name: str) -> str:
-    return f"{path}:{found[name]}" if name in found else str(path)
+def _section_tables(
+    raw: RawSettings, section: Section, content: object, where: str
+) -> list[dict[str, object]]:
+    """The section's tables, or a problem where [x] and [[x]] are mixed up."""
+    tables: object = content if section.repeated else [content]
+    if isinstance(tables, list) and all(isinstance(t, dict) for t in cast("list[object]", tables)):
+        return cast("list[dict[str, object]]", tables)
+    heading = f"[[{section.name}]]" if section.repeated else f"[{section.name}]"
+    kinds = {"dict": "a table", "list": "an array of tables"}
+    found = kinds.get(type(content).__name__) or shown(content)
+    raw.refuse(where, f"{section.name} is {found}", f"write {heading} above its settings")
+    return []
 
 
-def _lines(text: str) -> dict[str, int]:
-    """The line of each "site", "site.url", "lists[0].at". A hint for messages: tomllib keeps no places."""
-    found: dict[str, int] = {}
-    tables: Counter[str] = Counter()
-    prefix = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        if head := re.match(r"\s*(\[\[?)\s*([\w.-]+)\s*\]", line):
-            prefix = f"{head[2]}[{tables[head[2]]}]" if head[1] == "[[" else head[2]
-            tables[head[2]] += head[1] == "[["
-            found.setdefault(head[2], number)
-            found.setdefault(prefix, number)
-        elif key := re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line):
-            found.setdefault(f"{prefix}.{key[1]}" if prefix else key[1], number)
-    return found
+def _add_variable(raw: RawSettings, name: str, text: str) -> None:
+    """The setting that one variable of the environment names, or a problem."""
+    section_name, *rest = name.removeprefix(PREFIX).lower().split("__")
+    section = section_named(section_name)
+    within = section_named(f"{section_name}.{rest[0]}")
+    if within is not None:
+        section, rest = within, rest[1:]
+    if section is None:
+        names = [_variable_prefix(s) + "..." for s in SECTIONS]
+        raw.refuse(name, f"unknown section {section_name}", suggestion(name, names))
+        return
+    number = 0
+    if section.repeated:
+        count = len(raw.tables.get(section.name, []))
+        index, rest = "".join(rest[:1]), rest[1:]
+        if not index.isdecimal() or int(index) > count or not rest:
+            variable = f"{_variable_prefix(section)}0__{section.settings[0].key.upper()}"
+            what = f"names none of the {count} [[{section.name}]]"
+            raw.refuse(name, what, f"count from 0, as in {variable}")
+            return
+        number = int(index)
+    key = "__".join(rest)
+    setting = section.setting(key)
+    value = text if setting is None or setting.kind.verbatim else _parse_toml_value(text)
+    raw.set(section.name, number, key, RawValue(value=value, where=name))
 
 
-def shown(value: object) -> str:
-    """A value as it would be written in TOML, cut to 80 characters."""
-    text = _written(value)
-    return text if len(text) <= 80 else text[:79] + "…"
+def _variable_prefix(section: Section) -> str:
+    """How the variables of a section begin: "PUBLISHER_MAIL__RELAYS__"."""
+    return PREFIX + section.name.upper().replace(".", "__") + "__"
 
 
-def _written(value: object) -> str:
-    import json
+def _parse_toml_value(text: str) -> object:
+    """A value written as TOML; text that is none stays text, and its type says what it expects."""
+    import tomllib
 
-    if isinstance(value, dict):
-        items = cast("dict[str, object]", value).items()
-        return "{" + ", ".join(f"{key} = {_written(item)}" for key, item in items) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_written, cast("list[object]", value))) + "]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else str(value)
-
-
-def suggestion(name: str, names: list[str], kind: str = "") -> str:
-    """ "did you mean ...?", or which there are."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean {kind}{near[0]}?" if near else f"there are {', '.join(names)}"
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if len(parsed) == 1 else text

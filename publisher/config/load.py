@@ -1,26 +1,29 @@
-"""Settings: what a site's author decided, checked, as frozen values."""
+"""What was written becomes `Settings`: each value read by its type, then checked against the others."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from publisher.config.declaration import Section, Setting
-from publisher.config.layers import RawSettings, RawValue, Table, gather, label_of, shown, suggestion
-from publisher.config.mail_sections import check_mail, read_mail
-from publisher.config.sections import FEEDS, LISTS, RELAYS, SECTIONS
+from publisher.config.checks import Values, check_together
+from publisher.config.layers import RawSettings, RawValue, Table, label_of, read_layers, shown, suggestion
+from publisher.config.sections import LISTS, RELAYS, SECTIONS
 from publisher.config.settings import (
+    DkimSettings,
+    MailSettings,
     PostsSettings,
     QueueSettings,
+    RelaySettings,
     ScheduleSettings,
     Settings,
     StoreSettings,
     WebSettings,
     WebSubSettings,
 )
-from publisher.config.types import InvalidValue
-from publisher.config.url_checks import check_places
+from publisher.config.types import InvalidValue, Section, Setting
 from publisher.core.colors import Palette, for_the_dark
+from publisher.core.delivery.bounces import BounceLimits
+from publisher.core.delivery.relays import PORTS, Relay, Security
 from publisher.core.errors import SettingsError
 from publisher.core.feeds.feed import FeedSpec
 from publisher.core.publishing.adoption import host_of
@@ -37,11 +40,11 @@ def load(
     """The settings of the site in `folder`: publisher.toml < PUBLISHER_SECTION__KEY in `environ` <
     `overrides` ("web.listen" -> value as in TOML). Raises SettingsError: the first thing that is wrong.
     """
-    raw = gather(folder, environ or {}, overrides or {})
-    values = _understand(raw)
+    raw = read_layers(folder, environ or {}, overrides or {})
+    values = _read_values(raw)
     if raw.problems:
         raise raw.problems[0]
-    return _settings(folder, values)
+    return _make_settings(folder.resolve(), values)
 
 
 def check_settings(
@@ -56,21 +59,21 @@ def problems(
 ) -> list[SettingsError]:
     """The same as errors."""
     try:
-        raw = gather(folder, environ or {}, overrides or {})
+        raw = read_layers(folder, environ or {}, overrides or {})
     except SettingsError as error:
         return [error]
-    _understand(raw)
+    _read_values(raw)
     return raw.problems
 
 
 def inline_passwords(folder: Path) -> list[tuple[int, str]]:
     """(line, name) of each password that stands in publisher.toml itself. Raises SettingsError."""
-    raw = gather(folder, {}, {})
+    raw = read_layers(folder, {}, {})
     found: list[tuple[int, str]] = []
     for number, table in enumerate(raw.tables.get(RELAYS.name, [])):
-        given = table.get("password")
-        if given is not None and given.value:
-            line = given.where.removeprefix(f"{raw.file}:")
+        password = table.get("password")
+        if password is not None and password.value:
+            line = password.where.removeprefix(f"{raw.file}:")
             found.append((int(line) if line.isdecimal() else 0, f"{label_of(RELAYS, number)}.password"))
     return found
 
@@ -81,91 +84,57 @@ def default_authority(site_url: str) -> str:
     return f"{'ip6-' + host.replace(':', '-') if ':' in host else host},{AUTHORITY_DATE}"
 
 
-TAKEN = {"index": "index.html", "manifest": "manifest.json"}
-"""Slugs that no feed may have."""
-
-Values = dict[str, list[dict[str, Any]]]
-
-
-def _understand(raw: RawSettings) -> Values:
+def _read_values(raw: RawSettings) -> Values:
+    """Every value as its type reads it; `raw.problems` has all that is wrong."""
     values: Values = {}
     for section in SECTIONS:
         tables = raw.tables.get(section.name) or ([] if section in (LISTS, RELAYS) else [{}])
-        values[section.name] = [_take(raw, section, table, number) for number, table in enumerate(tables)]
-    for section in (FEEDS, LISTS):
-        _unique_slugs(raw, section)
-    check_mail(raw, values, RELAYS)
-    for number, item in enumerate(values[LISTS.name]):
-        _fitting_day(raw, item, number)
-    check_places(raw, values["feeds"])
+        values[section.name] = [_read_table(raw, section, table, n) for n, table in enumerate(tables)]
+    check_together(raw, values)
     return values
 
 
-def _fitting_day(raw: RawSettings, values: Mapping[str, Any], number: int) -> None:
-    """`on` must be a day that the cadence of the list can use; a daily list has no use for any."""
-    on, cadence = values["on"], values["cadence"]
-    expected = {"weekly": 'expected a day of the week such as "mon"', "monthly": "expected 1 to 28"}
-    if on is not None and cadence in expected and on.isdecimal() != (cadence == "monthly"):
-        given = raw.tables[LISTS.name][number]["on"]
-        name = f"{label_of(LISTS, number)}.on is {shown(given.value)}"
-        raw.refuse(given.where, name, f"{expected[cadence]}, for the list is {cadence}")
-
-
-def _take(raw: RawSettings, section: Section, table: Table, number: int) -> dict[str, Any]:
+def _read_table(raw: RawSettings, section: Section, table: Table, number: int) -> dict[str, Any]:
     """The values of one table by key: what was given, else the default, else None."""
     label = label_of(section, number)
     for key, given in table.items():
         if section.setting(key) is None:
             do = suggestion(key, [s.key for s in section.settings], f"{section.name}.")
             raw.refuse(given.where, f"unknown setting {label}.{key} = {shown(given.value)}", do)
-    return {s.key: _value(raw, s, f"{label}.{s.key}", table.get(s.key)) for s in section.settings}
+    return {s.key: _read_value(raw, s, f"{label}.{s.key}", table.get(s.key)) for s in section.settings}
 
 
-def _value(raw: RawSettings, setting: Setting, name: str, given: RawValue | None) -> Any:
+def _read_value(raw: RawSettings, setting: Setting, name: str, given: RawValue | None) -> Any:
+    expects = f"expected {setting.kind.expects}"
     if given is None:
         if setting.required:
-            raw.refuse(raw.file, f"{name} is missing", f"expected {setting.kind.expects}")
+            raw.refuse(raw.file, f"{name} is missing", expects)
         return None if setting.default is None else setting.kind.read(setting.default)
     try:
         return setting.kind.read(given.value)
-    except InvalidValue as wrong:
-        raw.refuse(
-            given.where, f"{name} is {shown(given.value)}", str(wrong) or f"expected {setting.kind.expects}"
-        )
+    except InvalidValue as invalid:
+        raw.refuse(given.where, f"{name} is {shown(given.value)}", str(invalid) or expects)
         return None
 
 
-def _unique_slugs(raw: RawSettings, section: Section) -> None:
-    default = section.settings[0].default
-    seen: set[object] = set()
-    for number, table in enumerate(raw.tables.get(section.name, [])):
-        given = table.get("slug") or RawValue(value=default, where=raw.file)
-        name = f"{label_of(section, number)}.slug is {shown(given.value)}"
-        if given.value is not None and given.value in seen:
-            raw.refuse(given.where, name, "expected another name for each")
-        if section is FEEDS and isinstance(given.value, str) and given.value in TAKEN:
-            raw.refuse(given.where, name, f"that name is taken by {TAKEN[given.value]}; choose another")
-        if isinstance(given.value, str):
-            seen.add(given.value)
-
-
-def _settings(folder: Path, values: Values) -> Settings:
-    folder = folder.resolve()
+def _make_settings(folder: Path, values: Values) -> Settings:
+    """All sections, once nothing was refused; `folder` is absolute."""
     of = {section.name: values[section.name][0] for section in SECTIONS if not section.repeated}
-    site = _site(of["site"], of["web"]["public_url"])
-    own = {key: of["site"][key] for key in ("timezone", "language")}
-    posts = of["posts"] | {"dir": folder / of["posts"]["dir"], **own}
-    posts["defaults"] = posts["defaults"] or {}
+    site = _make_site(of["site"], of["web"]["public_url"])
+    posts = of["posts"] | {key: of["site"][key] for key in ("timezone", "language")}
     host, port = of["web"]["listen"]
     return Settings(
         folder=folder,
         site=site,
         secret_file=folder / of["site"]["secret_file"],
-        posts=PostsSettings(**posts),
-        feeds=tuple(_feed(item, site) for item in values["feeds"]),
+        posts=PostsSettings(**posts | {"dir": folder / posts["dir"], "defaults": posts["defaults"] or {}}),
+        feeds=tuple(
+            FeedSpec(**_without_none(feed | {"title": feed["title"] or site.title}))
+            for feed in values["feeds"]
+        ),
         websub=WebSubSettings(**of["websub"]),
-        lists=tuple(_list(item, site) for item in values["lists"]),
-        mail=read_mail(values, folder),
+        lists=tuple(_make_list(item, site) for item in values["lists"]),
+        mail=_make_mail(values, folder),
         store=StoreSettings(url=f"sqlite:///{folder / of['store']['url']}"),
         queue=QueueSettings(**of["queue"]),
         web=WebSettings(
@@ -180,8 +149,11 @@ def _settings(folder: Path, values: Values) -> Settings:
     )
 
 
-def _site(values: Mapping[str, Any], public_url: str | None) -> Site:
-    author = values["author"]
+def _make_site(values: Mapping[str, Any], public_url: str | None) -> Site:
+    author, colors = values["author"], values["palette"] or {}
+    palette = Palette(**colors)
+    if "accent" in colors and "dark_accent" not in colors:
+        palette = replace(palette, dark_accent=for_the_dark(palette.accent, palette.dark_paper))
     return Site(
         title=values["title"],
         url=values["url"],
@@ -193,26 +165,41 @@ def _site(values: Mapping[str, Any], public_url: str | None) -> Site:
         author=Person(**author) if author else None,
         copyright=values["copyright"] or "",
         postal_address=values["postal_address"] or "",
-        palette=_palette(values["palette"] or {}),
+        palette=palette,
         logo=Logo(**{"alt": values["title"], **values["logo"]}) if values["logo"] else None,
     )
 
 
-def _palette(given: Mapping[str, str]) -> Palette:
-    """Where an accent is given for the light only, one for the dark is made of it."""
-    palette = Palette(**given)
-    if "accent" in given and "dark_accent" not in given:
-        return replace(palette, dark_accent=for_the_dark(palette.accent, palette.dark_paper))
-    return palette
-
-
-def _feed(values: Mapping[str, Any], site: Site) -> FeedSpec:
-    given = {key: value for key, value in values.items() if value is not None and key != "title"}
-    return FeedSpec(title=values["title"] or site.title, **given)
-
-
-def _list(values: Mapping[str, Any], site: Site) -> MailingList:
-    given = {key: value for key, value in values.items() if value is not None and key != "from"}
+def _make_list(values: Mapping[str, Any], site: Site) -> MailingList:
+    given = _without_none({key: value for key, value in values.items() if key != "from"})
     given["readers_choose"] = tuple(ListChoice(word) for word in values["readers_choose"] or ())
     defaults: dict[str, Any] = {"title": site.title, "timezone": site.timezone, "sender": values["from"]}
     return MailingList(**(defaults | given))
+
+
+def _make_mail(values: Values, folder: Path) -> MailSettings:
+    """[mail] and what is within it; paths become absolute."""
+    dkim, bounces = values["mail.dkim"][0], values["mail.bounces"][0]
+    return MailSettings(
+        **values["mail"][0],
+        relays=tuple(_make_relay(relay, folder) for relay in values["mail.relays"]),
+        dkim=DkimSettings(
+            domain=dkim["domain"], keys=tuple((selector, folder / file) for selector, file in dkim["keys"])
+        ),
+        bounces=bounces["address"] or "",
+        limits=BounceLimits(hard=bounces["hard_limit"], soft=bounces["soft_limit"]),
+    )
+
+
+def _make_relay(values: Mapping[str, Any], folder: Path) -> RelaySettings:
+    given = {key: value for key, value in values.items() if key != "password_file"}
+    given["security"] = security = Security(values["security"])
+    given["port"] = values["port"] or PORTS[security]
+    given["password"] = values["password"] or ""
+    given["per_domain"] = values["per_domain"] or {}
+    file = values["password_file"]
+    return RelaySettings(relay=Relay(**given), password_file=folder / file if file else None)
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,15 +1,15 @@
 """What is written from the declared settings: config/publisher.toml and docs/reference/settings.md."""
 
-from publisher.config.declaration import Section, Setting, TomlValue
 from publisher.config.sections import SECTIONS
+from publisher.config.types import Section, Setting, TomlValue
 
-_TOML_HEAD = """\
+TOML_HEAD = """\
 # Every setting of Publisher with its default. A site needs only the required ones.
 # Lines that begin with # and no space are optional: take the # away to set them.
 # Paths are relative to this file. The environment wins over it: PUBLISHER_SITE__TITLE="My site".
 """
 
-_MARKDOWN_HEAD = """\
+MARKDOWN_HEAD = """\
 # Settings
 
 Written from the code by `make docs`; `config/publisher.toml` is the same as a file to copy from.
@@ -38,50 +38,46 @@ relative to the folder of `publisher.toml`. An unknown key is an error.
 
 def toml() -> str:
     """config/publisher.toml: every setting, its default, and one line of comment."""
-    return "\n".join([_TOML_HEAD, *(_toml_section(section) for section in SECTIONS)])
-
-
-def _toml_section(section: Section) -> str:
-    # A repeated section that has a required key cannot stand without an author's answers.
-    optional = section.repeated and any(s.required for s in section.settings)
-    lines = [f"# {section.help}", ("#" if optional else "") + _header(section)]
-    for setting in section.settings:
-        mark = "#" if optional or (setting.default is None and not setting.required) else ""
-        lines += [f"# {_help(setting)}", f"{mark}{setting.key} = {_written(setting)}"]
-    return "\n".join(lines) + "\n"
+    parts = [TOML_HEAD]
+    for section in SECTIONS:
+        # A repeated section that has a required key cannot stand without an author's answers.
+        optional = section.repeated and any(s.required for s in section.settings)
+        lines = [f"# {section.help}", ("#" if optional else "") + heading(section)]
+        for setting in section.settings:
+            mark = "#" if optional or (setting.default is None and not setting.required) else ""
+            value = setting.shown if setting.default is None else toml_value(setting.default)
+            lines += [f"# {help_text(setting)}", f"{mark}{setting.key} = {value}"]
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
 
 
 def markdown() -> str:
     """docs/reference/settings.md: a table for each section."""
-    return "\n".join([_MARKDOWN_HEAD, *(_markdown_section(section) for section in SECTIONS)])
+    parts = [MARKDOWN_HEAD]
+    for section in SECTIONS:
+        head = ["| Key | Default | What it is |", "|---|---|---|"]
+        rows: list[str] = []
+        for setting in section.settings:
+            default = f"`{toml_value(setting.default)}`" if setting.default is not None else ""
+            expects = setting.kind.expects[:1].upper() + setting.kind.expects[1:]
+            what = f"{help_text(setting)} {expects}.".replace("|", "\\|")
+            rows.append(f"| `{setting.key}` | {default} | {what} |")
+        parts.append("\n".join([f"## `{heading(section)}`", "", section.help, "", *head, *rows]) + "\n")
+    return "\n".join(parts)
 
 
-def _markdown_section(section: Section) -> str:
-    rows = [_row(setting) for setting in section.settings]
-    head = ["| Key | Default | What it is |", "|---|---|---|"]
-    return "\n".join([f"## `{_header(section)}`", "", section.help, "", *head, *rows]) + "\n"
-
-
-def _row(setting: Setting) -> str:
-    default = f"`{_toml_value(setting.default)}`" if setting.default is not None else ""
-    expects = setting.kind.expects[:1].upper() + setting.kind.expects[1:]
-    what = f"{_help(setting)} {expects}.".replace("|", "\\|")
-    return f"| `{setting.key}` | {default} | {what} |"
-
-
-def _help(setting: Setting) -> str:
+def help_text(setting: Setting) -> str:
+    """What a setting is for, and whether a site must have it."""
     return setting.help + (" Required." if setting.required else "")
 
 
-def _header(section: Section) -> str:
+def heading(section: Section) -> str:
+    """As TOML has it: "[site]", "[[feeds]]"."""
     return f"[[{section.name}]]" if section.repeated else f"[{section.name}]"
 
 
-def _written(setting: Setting) -> str:
-    return setting.shown if setting.default is None else _toml_value(setting.default)
-
-
-def _toml_value(value: TomlValue) -> str:
+def toml_value(value: TomlValue) -> str:
+    """A default as TOML."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):

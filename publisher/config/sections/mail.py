@@ -1,7 +1,7 @@
-"""[mail], [[mail.relays]], [mail.dkim], [mail.bounces], [queue]."""
+"""[mail], [[mail.relays]], [mail.dkim], [mail.bounces] and [queue]."""
 
 from publisher.config import mail_types, types
-from publisher.config.declaration import Section, Setting
+from publisher.config.types import Section, Setting
 
 MAIL = Section(
     name="mail",

@@ -1,10 +1,7 @@
-"""[web], [schedule].
+"""[web], [schedule] and [store]."""
 
-[store].
-"""
-
-from publisher.config import types, web_types
-from publisher.config.declaration import Section, Setting
+from publisher.config import site_types, types
+from publisher.config.types import Section, Setting
 
 WEB = Section(
     name="web",
@@ -12,7 +9,7 @@ WEB = Section(
     settings=(
         Setting(
             key="listen",
-            kind=types.LISTEN,
+            kind=site_types.LISTEN,
             default="127.0.0.1:8000",
             help="The address and port it listens on; port 0 takes any free one.",
         ),
@@ -24,13 +21,13 @@ WEB = Section(
         ),
         Setting(
             key="trusted_proxies",
-            kind=web_types.NETWORKS,
+            kind=site_types.NETWORKS,
             default=["127.0.0.1", "::1"],
             help="Proxies, by address or network, that are believed when X-Forwarded-For names the client.",
         ),
         Setting(
             key="blocked",
-            kind=web_types.ADDRESSES,
+            kind=site_types.BLOCKED,
             default=[],
             help="Addresses and domains (with all below them) that nobody may sign up.",
         ),
@@ -69,7 +66,7 @@ STORE = Section(
     settings=(
         Setting(
             key="url",
-            kind=types.STORE,
+            kind=site_types.STORE,
             default="sqlite:///.publisher/publisher.db",
             help="An SQLite file; with three slashes relative to the site, with four absolute.",
         ),
