@@ -1,9 +1,9 @@
 """The only place that picks the parts, reads the clock and makes randomness."""
 
-from publisher.app.app import REST, SCHEDULE, App, PublishReport
-from publisher.app.clock import fixed, wall_clock
-from publisher.app.container import packaged
+from publisher.app.app import REST, App, PublishReport
+from publisher.app.container import fixed, packaged, wall_clock
 from publisher.app.dkim_keys import DkimRecord, dkim_keys
+from publisher.app.open_site import SCHEDULE
 
 __all__ = [
     "REST",

@@ -15,7 +15,7 @@ from publisher.core.errors import SettingsError
 from publisher.services.operations.findings import Finding
 
 if TYPE_CHECKING:
-    from publisher.app.app import App
+    from publisher.app.open_site import OpenSite
     from publisher.transports.dkim import DkimKey
 
 _OTHER_PEMS = {
@@ -24,48 +24,48 @@ _OTHER_PEMS = {
 }
 
 
-def secret_findings(app: "App") -> list[Finding]:
+def secret_findings(site: "OpenSite") -> list[Finding]:
     """Of every file that publisher.toml names. Where mail goes to the outbox a password is of no use yet, and
     what is wrong with it a warning.
     """
-    mail = app.settings.mail
-    found = [*_of_keys(app), *open_to_others(app)]
+    mail = site.settings.mail
+    found = [*_key_findings(site), *open_to_others(site)]
     for item in mail.relays:
         if item.password_file is not None and not item.relay.password:
-            name = _name(app, item.password_file)
-            found += _of_password(name, item.password_file, used=mail.transport == "smtp")
+            name = _relative_name(site, item.password_file)
+            found += _password_findings(name, item.password_file, used=mail.transport == "smtp")
     return found
 
 
-def setting_findings(app: "App") -> Iterator[Finding]:
+def setting_findings(site: "OpenSite") -> Iterator[Finding]:
     """What settings leave unsaid: where the links in mails lead."""
-    settings = app.settings
+    settings = site.settings
     if settings.lists and settings.mail.transport == "smtp" and not settings.web.public_url_given:
         reason = f"web.public_url is not set, so links in mails lead to site.url ({settings.site.url}); "
         reason += "set it to where this Publisher is reached, also where that is the same"
         yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
 
 
-def open_to_others(app: "App") -> list[Finding]:
+def open_to_others(site: "OpenSite") -> list[Finding]:
     """What everybody on this machine may read: the folders of the store and of the outbox, where addresses
     and links of readers are, and a publisher.toml with a password in it. Warnings.
     """
     found: list[Finding] = []
-    for folder, what in ((app.state, "the readers' addresses and the keys are"), (app.outbox, "mail is")):
-        mode = _mode(folder)
+    for folder, what in ((site.state, "the readers' addresses and the keys are"), (site.outbox, "mail is")):
+        mode = _permissions(folder)
         if mode & stat.S_IRWXO and folder.is_dir():
             why = f"everybody on this machine may look into it ({mode:04o}), and {what} in it"
-            found.append(_finding(f"{_name(app, folder)}/", f"{why}; chmod 700", error=False))
-    file = app.settings.folder / "publisher.toml"
-    mode = _mode(file)
-    for line, label in inline_passwords(app.settings.folder) if mode & stat.S_IROTH else ():
+            found.append(_finding(f"{_relative_name(site, folder)}/", f"{why}; chmod 700", error=False))
+    file = site.settings.folder / "publisher.toml"
+    mode = _permissions(file)
+    for line, label in inline_passwords(site.settings.folder) if mode & stat.S_IROTH else ():
         why = f"everybody on this machine may read {label} here ({mode:04o})"
         do = "chmod 600, or move it to a file of its own (password_file)"
         found.append(Finding(path=file.name, line=line, reason=f"{why}; {do}", error=False))
     return found
 
 
-def _mode(path: Path) -> int:
+def _permissions(path: Path) -> int:
     """The permissions of a file or folder; 0 where there is none."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
@@ -73,20 +73,22 @@ def _mode(path: Path) -> int:
         return 0
 
 
-def _of_keys(app: "App") -> Iterator[Finding]:
-    keys = app.settings.mail.dkim.keys
+def _key_findings(site: "OpenSite") -> Iterator[Finding]:
+    keys = site.settings.mail.dkim.keys
     for selector, times in Counter(selector for selector, _ in keys).items():
         if times > 1:
             what = f"mail.dkim.keys: {times} keys have the selector {selector!r}; DNS has one key for a name"
             yield _finding("publisher.toml", what, error=True)
     good: list[DkimKey] = []
     for selector, file in keys:
-        name = _name(app, file)
-        problem = _unread(file, f"put the key of {selector!r} there, or make one: `publisher keys dkim`")
-        problem = problem or _no_key(selector, file, good)
+        name = _relative_name(site, file)
+        problem = _read_problem(
+            file, f"put the key of {selector!r} there, or make one: `publisher keys dkim`"
+        )
+        problem = problem or _key_problem(selector, file, good)
         if problem:
             yield _finding(name, problem, error=True)
-        yield from _open_to_others(name, file)
+        yield from _permission_findings(name, file)
     kinds = {key.algorithm for key in good}
     if kinds == {"ed25519-sha256"} and len(good) == len(keys):
         what = "mail.dkim.keys: only Ed25519; many mail servers know RSA alone; add an RSA key beside it"
@@ -98,7 +100,7 @@ def _of_keys(app: "App") -> Iterator[Finding]:
             yield _finding("publisher.toml", what, error=False)
 
 
-def _no_key(selector: str, file: Path, good: "list[DkimKey]") -> str:
+def _key_problem(selector: str, file: Path, good: "list[DkimKey]") -> str:
     """Why a file that can be read is no key for DKIM; one that is joins the `good`."""
     from publisher.transports.dkim import load_key
 
@@ -113,14 +115,14 @@ def _no_key(selector: str, file: Path, good: "list[DkimKey]") -> str:
     return ""
 
 
-def _of_password(name: str, file: Path, *, used: bool) -> Iterator[Finding]:
-    problem = _unread(file, "put the password of the relay into it") or _no_password(file)
+def _password_findings(name: str, file: Path, *, used: bool) -> Iterator[Finding]:
+    problem = _read_problem(file, "put the password of the relay into it") or _password_problem(file)
     if problem:
         yield _finding(name, problem, error=used)
-    yield from _open_to_others(name, file)
+    yield from _permission_findings(name, file)
 
 
-def _no_password(file: Path) -> str:
+def _password_problem(file: Path) -> str:
     try:
         text = file.read_bytes().decode("utf-8").strip("\r\n")
     except UnicodeDecodeError:
@@ -134,7 +136,7 @@ def _no_password(file: Path) -> str:
     return ""
 
 
-def _unread(file: Path, do: str) -> str:
+def _read_problem(file: Path, do: str) -> str:
     """Why a file cannot be read, and what to do; empty where it can."""
     try:
         with file.open("rb") as opened:
@@ -150,8 +152,8 @@ def _unread(file: Path, do: str) -> str:
     return ""
 
 
-def _open_to_others(name: str, file: Path) -> Iterator[Finding]:
-    mode = _mode(file)
+def _permission_findings(name: str, file: Path) -> Iterator[Finding]:
+    mode = _permissions(file)
     if mode & stat.S_IRWXO:
         yield _finding(name, f"everybody on this machine may read it ({mode:04o}); chmod 600", error=False)
 
@@ -160,7 +162,7 @@ def _finding(path: str, reason: str, *, error: bool) -> Finding:
     return Finding(path=path, line=0, reason=reason, error=error)
 
 
-def _name(app: "App", file: Path) -> str:
+def _relative_name(site: "OpenSite", file: Path) -> str:
     """As publisher.toml would name it."""
-    folder = app.settings.folder
+    folder = site.settings.folder
     return str(file.relative_to(folder) if file.is_relative_to(folder) else file)

@@ -33,7 +33,7 @@ def backup(site: SiteOptions, as_json: bool, file: Path, yes: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def restore(site: SiteOptions, as_json: bool, file: Path, dry_run: bool, yes: bool) -> None:
     """Puts the store of a backup FILE into its place; `reconcile` must follow."""
-    about = keeping.look_into(file)
+    about = keeping.inspect(file)
     said = f"{file} is of {str(about.get('at'))[:19]} UTC, log head {about.get('log_head')}"
     if dry_run:
         say(f"{said}; nothing was changed")
@@ -42,7 +42,7 @@ def restore(site: SiteOptions, as_json: bool, file: Path, dry_run: bool, yes: bo
         return
     sure("restore", f"{said}; it takes the place of this site's store", yes=yes)
     app = site.open()
-    old = keeping.put_back(app, file)
+    old = keeping.restore(app, file)
     say("restored; nothing is planned or sent before `publisher reconcile`")
     if old is not None:
         say(f"the store that was there is {old}")
@@ -62,7 +62,7 @@ def reconcile(site: SiteOptions, as_json: bool, dry_run: bool, clock: bool) -> N
     if clock:
         _accept_clock(app, as_json=as_json, dry_run=dry_run)
         return
-    lacks, done = keeping.catch_up(app, dry_run=dry_run)
+    lacks, done = keeping.reconcile_store(app, dry_run=dry_run)
     if lacks is None:
         say("the store is up to date")
     elif done is None:

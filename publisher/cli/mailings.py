@@ -204,7 +204,7 @@ def resolve(
         what = "nobody can tell whether they arrived"
         raise UsageError(f"mailing {id}", what, "decide: --log FILE, --resend or --accept")
     if not dry_run:
-        app.let_go()
+        app.release_claims()
     found = verbs.find(app.parts, id)
     named = verbs.doubts_of(app.parts, id, only) if only else None
     if logs:

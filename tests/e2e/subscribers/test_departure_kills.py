@@ -108,10 +108,10 @@ def backup(site: MailSite) -> Path:
 
 def restore(site: MailSite, file: Path) -> None:
     app = site.app()
-    keeping.put_back(app, file)
+    keeping.restore(app, file)
     app.close()
     app = site.app()
-    keeping.catch_up(app, dry_run=False)
+    keeping.reconcile_store(app, dry_run=False)
     app.close()
 
 

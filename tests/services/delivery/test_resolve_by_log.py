@@ -203,10 +203,10 @@ def test_a_restored_store_does_not_know_its_attempts_and_sends_nothing_again(
     app.close()
     site.deliver()
     app = site.app()
-    keeping.put_back(app, backup)
+    keeping.restore(app, backup)
     app.close()
     app = site.app()
-    keeping.catch_up(app, dry_run=False)
+    keeping.reconcile_store(app, dry_run=False)
     app.close()
     assert site.counts() == {"unknown": 10}
     resolve(site, "--log", str(a_log(site, {1: "taken", 2: "broken"})))

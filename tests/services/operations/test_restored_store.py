@@ -67,7 +67,7 @@ def refused(site: MailSite) -> str:
 
 def reconcile(site: MailSite) -> None:
     app = site.app()
-    backup.catch_up(app, dry_run=False)
+    backup.reconcile_store(app, dry_run=False)
     app.close()
 
 
@@ -195,7 +195,7 @@ def test_a_reconcile_that_dies_half_way_is_done_again(tmp_path: Path, step: str)
     app = site.app()
     app.reach = _dies_at(f"reconcile:{step}")
     with pytest.raises(_Killed):
-        backup.catch_up(app, dry_run=False)
+        backup.reconcile_store(app, dry_run=False)
     app.close()
     assert "is behind" in refused(site)
     reconcile(site)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from publisher.app.startup import uncollected
+from publisher.app.startup import gc_paused
 
 
 class Cycle:
@@ -34,7 +34,7 @@ def eager() -> Iterator[list[int]]:
 
 
 def test_nobody_looks_for_cycles_while_many_values_are_made(eager: list[int]) -> None:
-    with uncollected():
+    with gc_paused():
         eager.clear()
         kept = [Cycle() for _ in range(1000)]
         assert eager == []
@@ -42,7 +42,7 @@ def test_nobody_looks_for_cycles_while_many_values_are_made(eager: list[int]) ->
 
 
 def test_what_was_made_meanwhile_is_not_looked_through_at_once(eager: list[int]) -> None:
-    with uncollected():
+    with gc_paused():
         kept = [Cycle() for _ in range(1000)]
     young = {id(it) for it in gc.get_objects(generation=0)}
     assert not young & {id(it) for it in kept}
@@ -50,7 +50,7 @@ def test_what_was_made_meanwhile_is_not_looked_through_at_once(eager: list[int])
 
 
 def test_cycles_made_meanwhile_are_found_later() -> None:
-    with uncollected():
+    with gc_paused():
         for _ in range(1000):
             Cycle()
     assert gc.collect() >= 1000
@@ -61,7 +61,7 @@ def test_it_is_as_before_afterwards(before: bool) -> None:
     was = gc.isenabled()
     try:
         (gc.enable if before else gc.disable)()
-        with uncollected(), uncollected():
+        with gc_paused(), gc_paused():
             assert not gc.isenabled()
         assert gc.isenabled() is before
     finally:

@@ -1,0 +1,200 @@
+"""One site, opened: its settings, its folders, its store and keys, and everything the services need."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from publisher.app.container import (
+    adoptions_file,
+    feed_reader,
+    http_client,
+    make_blocklist,
+    make_naming,
+    make_relays,
+    make_signer,
+    make_source,
+    make_throttling,
+    packaged,
+    redirects_file,
+    template_fingerprint,
+    wall_clock,
+)
+from publisher.config import Settings
+from publisher.failpoints import failpoint
+
+if TYPE_CHECKING:
+    from publisher.core.tokens import KeyRing
+    from publisher.ports import Clock, Signer, Store
+    from publisher.services.deps import Deps
+    from publisher.sources import FolderSource
+
+
+SCHEDULE = "schedule"
+"""The lock that `run` holds while it publishes and sends; one that only serves does not."""
+
+
+class OpenSite:
+    """A site and what it is made of; each part is opened when something asks for it. `clock` is the time that
+    its commands go by, `real` the machine's. `say` is told, in a person's words, when something must be
+    waited for. Posts written to less than `rest` ago, or still open for writing, are left for later; zero:
+    they are read as they are. `first`: the site's first publish is under way.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: "Clock" = wall_clock,
+        real: "Clock" = wall_clock,
+        environ: Mapping[str, str] = os.environ,
+        say: Callable[[str], None] = lambda _: None,
+        rest: timedelta = timedelta(),
+    ) -> None:
+        self.settings, self.clock, self.say, self.rest = settings, clock, say, rest
+        self.real = real
+        self.wake: Callable[[], None] = lambda: None
+        self.first = False
+        self.reach = failpoint(environ)
+
+    @property
+    def state(self) -> Path:
+        """The folder of the store, the journal, keys and locks."""
+        return self.settings.folder / ".publisher"
+
+    @property
+    def public(self) -> Path:
+        """The folder of the documents."""
+        return self.settings.folder / "public"
+
+    @property
+    def outbox(self) -> Path:
+        """Where the outbox transport writes."""
+        return self.settings.folder / "outbox"
+
+    @property
+    def template_folders(self) -> tuple[Path, ...]:
+        """Where templates are looked for: the site's own first."""
+        return (self.settings.folder / "templates", packaged("templates"))
+
+    @cached_property
+    def store(self) -> "Store":
+        """The open store; a new site's is made here. Raises StoreError."""
+        from publisher.stores import open_store
+
+        return open_store(self.settings.store.url, create=True, first=self.first)
+
+    @cached_property
+    def signer(self) -> "Signer | None":
+        """What signs mail, if the site has keys. Raises SettingsError."""
+        return make_signer(self.settings.mail.dkim)
+
+    @cached_property
+    def ring(self) -> "KeyRing":
+        """The secret keys; a new site's first key is made here. Raises OutputError."""
+        from publisher.stores.files.keyring import load_keyring
+
+        return load_keyring(self.settings.secret_file, create=True, random=secrets.token_bytes)
+
+    @cached_property
+    def source(self) -> "FolderSource":
+        """The folder of posts."""
+        return make_source(self.settings, self.rest)
+
+    @cached_property
+    def parts(self) -> "Deps":
+        """Everything the services need, for this site."""
+        return self.make_parts()
+
+    def make_parts(self, *, sends: bool = True) -> "Deps":
+        """Everything the services need. What never `sends` needs no password. Raises SettingsError."""
+        from publisher.core.subscribers.cadences import CADENCES
+        from publisher.formats import FORMATS, opml
+        from publisher.markup import SafeMarkup
+        from publisher.rendering import JinjaRenderer
+        from publisher.services.deps import Deps
+        from publisher.stores.files.journal import FileJournal
+        from publisher.stores.files.public_folder import PublicDirectory
+        from publisher.transports import TRANSPORTS
+
+        settings, run, throttling = self.settings, secrets.token_hex(8), make_throttling(self.settings.mail)
+        make_transport = TRANSPORTS[settings.mail.transport]
+        quotas = None
+        if throttling.quotas:
+            from publisher.services.delivery.circuit_breakers import StoredRelayQuotas
+
+            quotas = StoredRelayQuotas(lambda: self.store, run, self.clock)
+        return Deps(
+            site=settings.site,
+            feeds=settings.feeds,
+            lists=settings.lists,
+            naming=make_naming(settings),
+            hubs=settings.websub.hubs,
+            max_age=settings.posts.max_age,
+            pages=settings.posts.pages,
+            batch=settings.queue.batch,
+            bounces=settings.mail.bounces,
+            limits=settings.mail.limits,
+            blocked=make_blocklist(settings),
+            run=run,
+            stamp=template_fingerprint(self.template_folders),
+            clock=self.clock,
+            nonce=lambda: secrets.token_hex(12),
+            reach=self.reach,
+            source=lambda: self.source,
+            markup=SafeMarkup(settings.site.url),
+            formats=FORMATS,
+            outline=opml,
+            cadences=CADENCES,
+            renderer=JinjaRenderer(self.template_folders),
+            shelf=PublicDirectory(self.public, self.reach),
+            store=self.store,
+            journal=FileJournal(self.state / "journal"),
+            transport=make_transport(self.outbox, make_relays(settings.mail, sends=sends), quotas),
+            ring=lambda: self.ring,
+            pacing=throttling,
+            ticks=time.monotonic,
+            adoptions=adoptions_file(settings),
+            moves=redirects_file(settings),
+            reader=feed_reader,
+            web=http_client,
+            signer=lambda: self.signer,
+            asks=settings.site.public_url if settings.mail.transport == "smtp" else "",
+            run_is_active=self.run_is_active,
+        )
+
+    def run_is_active(self) -> bool:
+        """Whether a `publisher run` that publishes and sends works on this site, here or elsewhere."""
+        from publisher.stores.files.locks import held
+
+        return held(self.state / f"{SCHEDULE}.lock")
+
+    def rekey(self) -> int:
+        """Gives addresses the keys that this version makes of them; returns how many changed."""
+        from publisher.core.tokens import address_key
+
+        return self.store.rekey(lambda address: address_key(address, self.ring))
+
+    @contextmanager
+    def lock(self, name: str, *, wait: bool = True) -> Generator[None, None, None]:
+        """Holds `<name>.lock` of this site. Without `wait`, raises Refused when another holds it."""
+        from publisher.stores.files.locks import hold
+
+        with hold(
+            self.state / f"{name}.lock",
+            wait=wait,
+            on_wait=lambda: self.say(f"another {name} is under way on this site; waiting for it"),
+        ):
+            yield
+
+    def close(self) -> None:
+        """Closes the store, if it was opened."""
+        if "store" in self.__dict__:
+            self.store.close()
+            self.__dict__.pop("store")
+            self.__dict__.pop("parts", None)
