@@ -1,4 +1,4 @@
-"""Time goes by over a copy of a site's state, to try out what would happen. Nothing of the site is written."""
+"""What would happen as time goes by, tried on a copy of a site's state. Nothing of the site is written."""
 
 import tempfile
 from collections.abc import Generator, Iterator
