@@ -1,6 +1,6 @@
-"""The ways out of the house. A new one is a file here and a line in TRANSPORTS.
+"""How mail leaves: the outbox folder, or SMTP. A new transport is a file here and a line in TRANSPORTS.
 
-Little is loaded with this: it is also the door of the process that signs, and messages wait for that.
+Little is loaded with this: the process that signs imports it too, and messages wait for that process.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from publisher.ports import RelayQuotas, Transport
 
 
-class Make(Protocol):
+class TransportFactory(Protocol):
     """Makes a transport."""
 
     def __call__(
@@ -21,17 +21,19 @@ class Make(Protocol):
     ) -> "Transport": ...
 
 
-def _outbox(folder: Path, relays: "Sequence[Relay]", quotas: "RelayQuotas | None" = None) -> "Transport":
+def make_outbox(folder: Path, relays: "Sequence[Relay]", quotas: "RelayQuotas | None" = None) -> "Transport":
+    """Files in `folder`; relays have no meaning here."""
     from publisher.transports.outbox import Outbox
 
     return Outbox(folder)
 
 
-def _smtp(folder: Path, relays: "Sequence[Relay]", quotas: "RelayQuotas | None" = None) -> "Transport":
+def make_smtp(folder: Path, relays: "Sequence[Relay]", quotas: "RelayQuotas | None" = None) -> "Transport":
+    """Over `relays`, within their quotas."""
     from publisher.transports.smtp import Smtp  # TLS takes some milliseconds to load; the outbox has none
 
     return Smtp(relays, quotas)
 
 
-TRANSPORTS: "Mapping[str, Make]" = MappingProxyType({"outbox": _outbox, "smtp": _smtp})
+TRANSPORTS: "Mapping[str, TransportFactory]" = MappingProxyType({"outbox": make_outbox, "smtp": make_smtp})
 """Transports by the name that `mail.transport` gives; made from an outbox folder, relays and their quotas."""

@@ -111,7 +111,7 @@ def make_key(selector: str, path: Path, *, algorithm: str) -> DkimKey:
     return DkimKey(selector=selector, private=private)
 
 
-def fields(keys: Sequence[DkimKey], domain: str, signing: Signing) -> bytes:
+def signature_fields(keys: Sequence[DkimKey], domain: str, signing: Signing) -> bytes:
     """The DKIM-Signature fields to put before a message, one for each key."""
     made: list[bytes] = []
     for key in keys:

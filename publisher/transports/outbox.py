@@ -20,8 +20,8 @@ from urllib.parse import quote
 
 from publisher.core.mail.message import Message, Outcome, Phase, SendVerdict
 
-_THERE = Outcome(verdict=SendVerdict.ACCEPTED, reply="already in the outbox")
-_WRITTEN = Outcome(verdict=SendVerdict.ACCEPTED, reply="written to the outbox")
+ALREADY_THERE = Outcome(verdict=SendVerdict.ACCEPTED, reply="already in the outbox")
+WRITTEN = Outcome(verdict=SendVerdict.ACCEPTED, reply="written to the outbox")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,9 +39,9 @@ class Outbox:
     async def connect(self) -> "OutboxSession | Outcome":
         """A session; DEFERRED, with the reason, where the folder cannot be."""
         try:
-            await _in_thread(self.folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+            await in_thread(self.folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            return replace(_deferred(self.folder, error), phase=Phase.CONNECT)
+            return replace(cannot_write(self.folder, error), phase=Phase.CONNECT)
         return OutboxSession(self.folder)
 
     async def rest(self) -> None:
@@ -49,16 +49,16 @@ class Outbox:
 
     def recall(self, key: str, message_id: str) -> Outcome:
         """Always knows: the file is there, or the message never arrived. What a crash left is removed."""
-        placed = self.folder / file_name(key)
+        path = self.folder / file_name(key)
         try:
-            if placed.exists():
-                _flush_folder(self.folder)
-                return _THERE
-            _part(placed).unlink(missing_ok=True)
+            if path.exists():
+                flush_folder(self.folder)
+                return ALREADY_THERE
+            part_path(path).unlink(missing_ok=True)
         except NotADirectoryError:
             pass  # no folder, no message
         except OSError as error:
-            return _deferred(self.folder, error)
+            return cannot_write(self.folder, error)
         return Outcome(verdict=SendVerdict.DEFERRED, reply="never arrived in the outbox")
 
 
@@ -67,40 +67,41 @@ class OutboxSession:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._placed: Path | None = None
+        self._offered: Path | None = None
 
     async def offer(self, message: Message) -> Outcome | None:
         """Writes the message beside its place. An Outcome: it is there already, or cannot be written."""
-        placed = self._folder / file_name(message.key)
+        path = self._folder / file_name(message.key)
         try:
-            new = await _in_thread(_write, placed, message.data)
+            new = await in_thread(write_part, path, message.data)
         except OSError as error:
-            return _deferred(placed, error)
+            return cannot_write(path, error)
         if not new:
-            return _THERE
-        self._placed = placed
+            return ALREADY_THERE
+        self._offered = path
         return None
 
     async def commit(self, then: Message | None = None) -> Outcome:
         """Puts the offered message into its place, for good."""
-        placed, self._placed = self._placed, None
-        if placed is None:
+        path, self._offered = self._offered, None
+        if path is None:
             raise RuntimeError("commit without an offer")
-        return await _in_thread(_place, placed)
+        return await in_thread(put_in_place, path)
 
     async def drop(self) -> None:
         """Removes what was offered."""
-        placed, self._placed = self._placed, None
-        if placed is not None:
+        path, self._offered = self._offered, None
+        if path is not None:
             with contextlib.suppress(OSError):  # the next offer or recall removes it
-                await _in_thread(_part(placed).unlink)
+                await in_thread(part_path(path).unlink)
 
     async def close(self) -> None:
         """Drops what is still offered."""
         await self.drop()
 
 
-async def _in_thread(work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
+async def in_thread(work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
+    """`work` in a thread."""
     from asyncio import to_thread  # a publish that mails nobody has not loaded it
 
     return await to_thread(work, *args, **named)
@@ -113,15 +114,16 @@ def file_name(key: str) -> str:
     return f"{name}.eml"
 
 
-def _part(placed: Path) -> Path:
-    return placed.with_name(f"{placed.name}.part")
+def part_path(path: Path) -> Path:
+    """Where a message is written before it is out."""
+    return path.with_name(f"{path.name}.part")
 
 
-def _write(placed: Path, data: bytes) -> bool:
+def write_part(path: Path, data: bytes) -> bool:
     """Writes and flushes the part. False: the message is there already."""
-    if placed.exists():
+    if path.exists():
         return False
-    part = _part(placed)
+    part = part_path(path)
     part.unlink(missing_ok=True)  # of a run that died
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -139,20 +141,22 @@ def _write(placed: Path, data: bytes) -> bool:
     return True
 
 
-def _place(placed: Path) -> Outcome:
+def put_in_place(path: Path) -> Outcome:
+    """Renames the part; UNKNOWN where the name may not be durable."""
     try:
-        _part(placed).rename(placed)
+        part_path(path).rename(path)
     except OSError as error:
-        return _THERE if placed.exists() else _deferred(placed, error)
+        return ALREADY_THERE if path.exists() else cannot_write(path, error)
     try:
-        _flush_folder(placed.parent)
+        flush_folder(path.parent)
     except OSError as error:
-        reply = f"{placed}: in place, but not flushed to the disk ({_words(error)})"
+        reply = f"{path}: in place, but not flushed to the disk ({(error.strerror or str(error)).lower()})"
         return Outcome(verdict=SendVerdict.UNKNOWN, reply=reply[:500])
-    return _WRITTEN
+    return WRITTEN
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -160,9 +164,7 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _deferred(path: Path, error: OSError) -> Outcome:
-    return Outcome(verdict=SendVerdict.DEFERRED, reply=f"{path}: cannot be written ({_words(error)})"[:500])
-
-
-def _words(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def cannot_write(path: Path, error: OSError) -> Outcome:
+    """DEFERRED: the disk may be better later."""
+    reply = f"{path}: cannot be written ({(error.strerror or str(error)).lower()})"
+    return Outcome(verdict=SendVerdict.DEFERRED, reply=reply[:500])

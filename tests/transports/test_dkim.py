@@ -24,7 +24,7 @@ from publisher.core.mail.headers import date_value, to_value
 from publisher.core.mail.message import EmailContent, Placeholder, fill
 from publisher.core.mail.mime import compose
 from publisher.transports.dkim import DkimKey, load_key, make_key
-from publisher.transports.dkim_signer import AT_ONCE, FEW, MOST_ASKED, DkimSigner, ProcessSignature
+from publisher.transports.dkim_signer import BATCH, MOST_IN_FLIGHT, SIGNED_HERE, DkimSigner, ProcessSignature
 
 pytestmark = pytest.mark.usefixtures("each_loop")
 
@@ -199,7 +199,7 @@ async def fields_of(signer: DkimSigner, n: int) -> bytes:
 
 async def by_its_process(signer: DkimSigner) -> None:
     """Returns when a process signs."""
-    for n in range(FEW + 1):
+    for n in range(SIGNED_HERE + 1):
         await fields_of(signer, n)
     while isinstance(fields := begun(signer, 0), bytes):
         await asyncio.sleep(0.05)
@@ -208,16 +208,16 @@ async def by_its_process(signer: DkimSigner) -> None:
 
 def kill_children() -> None:
     for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
-        if b"publisher.transports.dkim_signer" in Path(f"/proc/{child}/cmdline").read_bytes():
+        if b"publisher.transports.signing_process" in Path(f"/proc/{child}/cmdline").read_bytes():
             os.kill(int(child), signal.SIGKILL)
 
 
 def test_many_at_once_each_get_their_own(keys: Mapping[str, DkimKey]) -> None:
     """On the spot, then by a process; by another one when it was killed, and in another run."""
     signer = DkimSigner(tuple(keys.values()), "example.com")
-    number = 2 * MOST_ASKED + 5
+    number = 2 * MOST_IN_FLIGHT + 5
     on_the_spot = DkimSigner(tuple(keys.values()), "example.com")
-    expected = [on_the_spot.sign("example.com", CANONICAL, reader(n)) for n in range(FEW)]
+    expected = [on_the_spot.sign("example.com", CANONICAL, reader(n)) for n in range(SIGNED_HERE)]
     assert all(isinstance(fields, bytes) for fields in expected)
 
     async def sign_all() -> list[bytes]:
@@ -237,9 +237,9 @@ def test_many_at_once_each_get_their_own(keys: Mapping[str, DkimKey]) -> None:
         return made
 
     first = asyncio.run(sign_all())
-    assert first[:FEW] == expected
+    assert first[:SIGNED_HERE] == expected
     assert asyncio.run(sign_and_kill()) == asyncio.run(sign_all()) == first
-    for n in (0, AT_ONCE, number - 1):
+    for n in (0, BATCH, number - 1):
         assert verified(first[n] + fill(SEGMENTS, reader(n)), keys) == [True, True]
 
 
@@ -249,7 +249,7 @@ def test_a_run_that_was_given_up_leaves_no_signature_for_the_next(keys: Mapping[
     async def given_up() -> None:
         await by_its_process(signer)
         task = asyncio.ensure_future(fields_of(signer, 7))
-        for n in range(AT_ONCE + 1):
+        for n in range(BATCH + 1):
             begun(signer, n)
         await asyncio.sleep(0)  # it is asked for
         task.cancel()

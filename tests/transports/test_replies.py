@@ -13,13 +13,13 @@ from publisher.core.mail.message import Envelope, Message
 from publisher.transports.smtp.commands import (
     ServerExtensions,
     ServerRefusal,
-    abilities,
+    dot_stuffed,
     envelope,
     masked,
-    stuffed,
+    parse_extensions,
     xtext,
 )
-from publisher.transports.smtp.replies import LONGEST_LINE, ProtocolError, ReplyReader, SmtpReply
+from publisher.transports.smtp.replies import MAX_LINE, ProtocolError, ReplyReader, SmtpReply
 
 codes = st.integers(200, 599)
 texts = st.text("abc 2.0\t-<>é", max_size=30)
@@ -36,7 +36,7 @@ def read(data: bytes, cuts: Sequence[int] = ()) -> list[SmtpReply]:
     for cut in [*sorted(cuts), len(data)]:
         found += reader.feed(data[at:cut])
         at = max(at, cut)
-    assert not reader.rest
+    assert not reader.unfinished
     return found
 
 
@@ -76,7 +76,7 @@ def test_any_bytes_are_replies_or_garbled_and_nothing_else(data: bytes, cuts: li
 @pytest.mark.parametrize(
     "data",
     [b"hello\r\n", b"\r\n", b"25 ok\r\n", b"2500 ok\r\n", b"199 x\r\n", b"600 x\r\n", b"250_x\r\n",
-     b"250-a\r\n251 b\r\n", b"x" * (LONGEST_LINE + 1), b"250 " + b"x" * LONGEST_LINE + b"\r\n",
+     b"250-a\r\n251 b\r\n", b"x" * (MAX_LINE + 1), b"250 " + b"x" * MAX_LINE + b"\r\n",
      "２５０ x\r\n".encode()],
 )  # fmt: skip
 def test_what_is_no_reply_is_garbled(data: bytes) -> None:
@@ -107,23 +107,23 @@ def test_what_a_server_offers_is_read_as_smtplib_reads_it() -> None:
         client.ehlo()
         theirs = client.esmtp_features
         lines = client.ehlo_resp.decode().split("\n")
-    ours = abilities(SmtpReply(250, tuple(lines)))
+    ours = parse_extensions(SmtpReply(250, tuple(lines)))
     assert {name.lower() for name in ours.offered if name} == set(theirs)
     assert ours.size == 1000
     assert {"PLAIN", "LOGIN"} <= set(ours.logins)
-    assert abilities(SmtpReply(250, ("only a name",))) == ServerExtensions()
-    assert abilities(SmtpReply(250, ("x", "", "SIZE", "SIZE x"))).size == 0
+    assert parse_extensions(SmtpReply(250, ("only a name",))) == ServerExtensions()
+    assert parse_extensions(SmtpReply(250, ("x", "", "SIZE", "SIZE x"))).size == 0
 
 
 @given(st.lists(st.sampled_from([b".", b"..", b"a", b"", b". x", b"From "]), max_size=6))
 def test_dots_are_stuffed_as_smtplib_stuffs_them(lines: list[bytes]) -> None:
     data = b"".join(line + b"\r\n" for line in lines)
-    assert stuffed(data) == (re.sub(rb"(?m)^\.", b"..", data) or b"\r\n")
+    assert dot_stuffed(data) == (re.sub(rb"(?m)^\.", b"..", data) or b"\r\n")
 
 
 @given(st.lists(st.sampled_from([b"\r\n", b"\n", b"\r", b".", b"x"]), max_size=12).map(b"".join))
 def test_no_lone_line_end_makes_an_end_of_the_data(data: bytes) -> None:
-    wire = stuffed(data)
+    wire = dot_stuffed(data)
     assert wire.endswith(b"\r\n")
     assert not re.search(rb"(^|[\r\n])\.[\r\n]", wire)
 
@@ -134,7 +134,7 @@ def test_the_same_message_arrives_by_smtplib_and_by_us() -> None:
         with smtplib.SMTP("127.0.0.1", server.port) as client:
             client.sendmail("a@example.org", ["b@example.org"], data)
         (theirs,) = server.accepted
-    assert theirs.data == data == re.sub(rb"(?m)^\.\.", b".", stuffed(data))
+    assert theirs.data == data == re.sub(rb"(?m)^\.\.", b".", dot_stuffed(data))
 
 
 @given(st.text(), st.text())
@@ -143,7 +143,7 @@ def test_no_address_breaks_out_of_its_command(sender: str, recipient: str) -> No
     message = Message(
         key="a=b c", message_id="", envelope=Envelope(mail_from=sender, rcpt_to=recipient), data=b"x\r\n"
     )
-    can = abilities(SmtpReply(250, ("x", "SMTPUTF8", "8BITMIME", "DSN", "SIZE 100")))
+    can = parse_extensions(SmtpReply(250, ("x", "SMTPUTF8", "8BITMIME", "DSN", "SIZE 100")))
     made = envelope(message, can)
     if isinstance(made, ServerRefusal):
         assert re.search(r"[\x00-\x1f<>\x7f]", sender + recipient)

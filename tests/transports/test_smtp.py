@@ -120,7 +120,7 @@ def test_an_answer_before_the_end_counts_for_nothing_and_the_message_is_not_ende
             session = await Smtp([relay(server.port)]).connect()
             assert not isinstance(session, Outcome)
             assert await session.offer(MESSAGE) is None
-            while session._line is not None and session._line.idle:  # until its word has come
+            while session._connection is not None and session._connection.idle:  # until its word has come
                 await asyncio.sleep(0)
             return await session.commit()
 

@@ -10,7 +10,7 @@ from smtp_server import Deaf, Hold, Say, SmtpServer, on
 
 from publisher.core.mail.message import Phase
 from publisher.transports.smtp.connection import ConnectionLost, SmtpConnection
-from publisher.transports.smtp.replies import MOST_WAITING, ReplyReader
+from publisher.transports.smtp.replies import MAX_UNREAD, ReplyReader
 
 pytestmark = pytest.mark.usefixtures("each_loop")
 
@@ -65,7 +65,7 @@ def test_replies_that_nobody_asked_for_end_the_line_before_they_fill_the_memory(
     async def work() -> None:
         wire = Wire(iter(()))
         line = line_on(wire, asyncio.get_running_loop())
-        line.data_received(b"250 more\r\n" * MOST_WAITING)
+        line.data_received(b"250 more\r\n" * MAX_UNREAD)
         assert not wire.aborted
         line.data_received(b"250 more\r\n")
         assert (wire.aborted, line.dead) == (True, True)
@@ -76,7 +76,7 @@ def test_replies_that_nobody_asked_for_end_the_line_before_they_fill_the_memory(
 def test_the_longest_replies_take_little_memory() -> None:
     data = b"".join(b"250-" + b"x" * 2000 + b"\r\n" for _ in range(255)) + b"250 x\r\n"
     (reply,) = ReplyReader().feed(data)
-    assert sum(map(len, reply.lines)) * MOST_WAITING < 2**20 + 2**16
+    assert sum(map(len, reply.lines)) * MAX_UNREAD < 2**20 + 2**16
 
 
 def test_an_answer_to_ehlo_that_came_before_it_is_none() -> None:

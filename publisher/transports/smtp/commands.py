@@ -1,4 +1,4 @@
-"""What we say to a server: commands as bytes, and what it said it can do. No I/O here."""
+"""SMTP commands as bytes, and the extensions that a server offers. No I/O here."""
 
 import base64
 import re
@@ -38,7 +38,7 @@ class ServerExtensions:
         return self.offered.get("AUTH", ())
 
 
-def abilities(reply: SmtpReply) -> ServerExtensions:
+def parse_extensions(reply: SmtpReply) -> ServerExtensions:
     """What the reply to EHLO offers (RFC 5321 4.1.1.1); the first line is the server's name."""
     offered: dict[str, Sequence[str]] = {}
     for line in reply.lines[1:]:
@@ -57,26 +57,28 @@ class ServerRefusal:
     phase: Phase = Phase.SENDER
 
 
-def envelope(message: Message, can: ServerExtensions) -> tuple[bytes, bytes] | ServerRefusal:
+def envelope(message: Message, extensions: ServerExtensions) -> tuple[bytes, bytes] | ServerRefusal:
     """The MAIL and RCPT commands, with the parameters the server offers: SIZE (RFC 1870), BODY (RFC 6152),
-    SMTPUTF8 (RFC 6531), RET, ENVID and ORCPT (RFC 3461). A Refusal: it lacks what the message needs.
+    SMTPUTF8 (RFC 6531), RET, ENVID and ORCPT (RFC 3461). A ServerRefusal: it lacks what the message needs.
     """
     sender, recipient = message.envelope.mail_from, message.envelope.rcpt_to
-    whose = Phase.SENDER if recipient.isascii() or not sender.isascii() else Phase.DATA
+    phase = Phase.SENDER if recipient.isascii() or not sender.isascii() else Phase.DATA
     if _BREAKS.search(sender) or _BREAKS.search(recipient):
         return ServerRefusal("the address cannot be written in a command", Phase.DATA)
-    plain, offered = message.plain or message.data.isascii(), can.offered
+    plain, offered = message.plain or message.data.isascii(), extensions.offered
     utf8 = not (sender.isascii() and recipient.isascii())
     utf8 = utf8 or not (plain or message.data.partition(b"\r\n\r\n")[0].isascii())
     if utf8 and "SMTPUTF8" not in offered:
-        address = "the address" if whose is Phase.DATA else "the sender's address"
+        address = "the address" if phase is Phase.DATA else "the sender's address"
         why = f"{address} has letters that this server cannot take (it offers no SMTPUTF8)"
-        return ServerRefusal(why, whose)
+        return ServerRefusal(why, phase)
     if not plain and "8BITMIME" not in offered:
         why = "the message has bytes that this server cannot take (it offers no 8BITMIME)"
-        return ServerRefusal(why, whose)
-    if can.size and len(message.data) > can.size:
-        return ServerRefusal(f"the message has {len(message.data):,} octets, the server takes {can.size:,}")
+        return ServerRefusal(why, phase)
+    if extensions.size and len(message.data) > extensions.size:
+        return ServerRefusal(
+            f"the message has {len(message.data):,} octets, the server takes {extensions.size:,}"
+        )
     mail, rcpt = f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>"
     if "SIZE" in offered:
         mail += f" SIZE={len(message.data)}"
@@ -101,7 +103,7 @@ def xtext(text: str, *, utf8: bool = False) -> str:
     return _NOT_XTEXT.sub(lambda c: b"+%02X" % ord(c[0]), text.encode()).decode("ascii")
 
 
-def stuffed(data: bytes) -> bytes:
+def dot_stuffed(data: bytes) -> bytes:
     """`data` for the wire: dots that begin a line doubled (RFC 5321 4.5.2), ended by CRLF.
 
     A lone CR or LF counts as the end of a line here: what a lax server might take for the end of the data

@@ -1,4 +1,4 @@
-"""One TCP line to a server: commands go out, replies come in, in order, each in its time.
+"""One TCP connection to a server: commands go out, replies come in, in order, each in its time.
 
 A protocol of its own instead of asyncio's streams: no task or copy between the socket and the reply.
 """
@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from publisher.transports.smtp.commands import ServerExtensions
-from publisher.transports.smtp.replies import MOST_WAITING, ProtocolError, ReplyReader, SmtpReply
+from publisher.transports.smtp.replies import MAX_UNREAD, ProtocolError, ReplyReader, SmtpReply
 
 
 class ConnectionLost(Exception):
-    """The line cannot be used any more, or cannot be had. The text says why, in one line."""
+    """The connection cannot be used any more, or cannot be had. The text says why, in one line."""
 
 
 class ReplyTimeout(ConnectionLost):
@@ -22,17 +22,17 @@ class ReplyTimeout(ConnectionLost):
 
 
 class SmtpConnection(asyncio.Protocol):
-    """A connection. `patience` is the most seconds to wait for an answer, but for that to a message; `can`
-    is what the server offers; `used` counts messages it was asked to take. `blame` tells whose line it is
-    that its server fails and why, and returns whether another may do better. Where the relay has a quota,
-    `permit` takes a permit for a message and tells whether there was one, and `give_back` returns it.
+    """A connection. `patience` is the most seconds to wait for an answer, but for that to a message;
+    `extensions` are what the server offers; `used` counts messages it was asked to take. `blame` tells the
+    owner that the server fails and why, and returns whether another may do better. Where the relay has a
+    quota, `permit` takes a permit for a message and tells whether there was one, and `give_back` returns it.
     """
 
     def __init__(self, name: str, patience: float, loop: asyncio.AbstractEventLoop) -> None:
-        self.name, self.patience, self.can, self.used = name, patience, ServerExtensions(), 0
+        self.name, self.patience, self.extensions, self.used = name, patience, ServerExtensions(), 0
         self._loop = loop
-        self._over = False
-        self._when_over: Callable[[], None] = lambda: None
+        self._closed = False
+        self._on_close: Callable[[], None] = lambda: None
         self.blame: Callable[[str], bool] = lambda _: False
         self.permit: Callable[[], Awaitable[bool]] | None = None
         self.give_back: Callable[[], None] = lambda: None
@@ -41,59 +41,61 @@ class SmtpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._lost: str = ""
-        self._full = False
+        self._write_paused = False
         self._deadline = float("inf")
-        self._watch: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def dead(self) -> bool:
-        """Whether nothing more can be said on it."""
+        """Whether nothing more can be sent on it."""
         return bool(self._lost)
 
     @property
     def idle(self) -> bool:
         """Whether the server has said nothing that was not asked for."""
-        return not (self._lost or self._replies or self._reader.rest)
+        return not (self._lost or self._replies or self._reader.unfinished)
 
     @property
     def transport(self) -> asyncio.Transport:
-        """What bytes go through. Raises Lost."""
+        """What bytes go through. Raises ConnectionLost."""
         if self._transport is None or self._lost:
             raise ConnectionLost(f"{self.name}: {self._lost or 'not connected'}")
         return self._transport
 
     def secured(self, transport: asyncio.Transport) -> None:
         """From here on through TLS: what was offered before counts no more (RFC 3207 4.2)."""
-        self._transport, self.can = transport, ServerExtensions()
-        self._full = False
+        self._transport, self.extensions = transport, ServerExtensions()
+        self._write_paused = False
         transport.set_write_buffer_limits(high=1, low=0)
 
-    def when_over(self, call: Callable[[], None]) -> None:
+    def on_close(self, call: Callable[[], None]) -> None:
         """`call` is called once: when the connection is over."""
-        if self._over:
+        if self._closed:
             call()
         else:
-            self._when_over = call
+            self._on_close = call
 
-    def say(self, data: bytes) -> None:
-        """Sends. Raises Lost."""
+    def send(self, data: bytes) -> None:
+        """Sends. Raises ConnectionLost."""
         self.transport.write(data)
 
     async def flushed(self, seconds: float) -> None:
-        """Returns when all that was said has left this process. Raises Lost: nothing moved in `seconds`."""
+        """Returns when all that was sent has left this process. Raises ConnectionLost: nothing moved in
+        `seconds`.
+        """
         seconds = min(seconds, self.patience)
-        while self._full:
+        while self._write_paused:
             left = self.transport.get_write_buffer_size()
             if not await self._wait(seconds) and left == self.transport.get_write_buffer_size():
-                raise self._silent(seconds)
+                raise self._timed_out(seconds)
 
-    def at_hand(self) -> SmtpReply | None:
+    def next_received(self) -> SmtpReply | None:
         """The next reply, if it is there already."""
         return self._replies.popleft() if self._replies else None
 
     async def reply(self, seconds: float) -> SmtpReply:
-        """The next reply. Raises Lost: none came in `seconds` or what `patience` is less; the line broke; it
-        was no reply.
+        """The next reply. Raises ConnectionLost: none came in `seconds` or what `patience` is less; the
+        connection broke; it was no reply.
         """
         return await self.answer(min(seconds, self.patience))
 
@@ -103,25 +105,25 @@ class SmtpConnection(asyncio.Protocol):
             if self._lost:
                 raise ConnectionLost(f"{self.name}: {self._lost}")
             if not await self._wait(seconds):
-                raise self._silent(seconds)
+                raise self._timed_out(seconds)
         return self._replies.popleft()
 
     async def ask(self, command: bytes, seconds: float) -> SmtpReply:
-        """Says one command and returns its reply. Raises Lost."""
+        """Sends one command and returns its reply. Raises ConnectionLost."""
         if not self.idle:
             self.break_off("spoke when it was not asked")
-        self.say(command)
+        self.send(command)
         return await self.reply(seconds)
 
     def break_off(self, why: str) -> None:
-        """Ends the line at once: what was not ended is not delivered."""
+        """Ends the connection at once: what was not ended is not delivered."""
         if not self._lost:
             self._lost = why
             self._wake()
         if self._transport is not None:
             self._transport.abort()
 
-    def _silent(self, seconds: float) -> ReplyTimeout:
+    def _timed_out(self, seconds: float) -> ReplyTimeout:
         self.break_off(f"no answer in {seconds:g} s")
         return ReplyTimeout(f"{self.name}: {self._lost}")
 
@@ -129,7 +131,7 @@ class SmtpConnection(asyncio.Protocol):
         """Until something happens. False: nothing did."""
         self._waiter = self._loop.create_future()
         self._deadline = self._loop.time() + seconds
-        self._arm()
+        self._set_timer()
         try:
             await self._waiter
         except TimeoutError:
@@ -138,22 +140,24 @@ class SmtpConnection(asyncio.Protocol):
             self._waiter, self._deadline = None, float("inf")
         return True
 
-    def _arm(self) -> None:
-        """One timer for each line, moved when it rings: a timer for each reply costs more than the reply."""
-        if self._watch is None or self._watch.when() > self._deadline:
-            if self._watch is not None:
-                self._watch.cancel()
-            self._watch = self._loop.call_at(self._deadline, self._ring)
+    def _set_timer(self) -> None:
+        """One timer for each connection, moved when it fires: one for each reply costs more than the
+        reply.
+        """
+        if self._timer is None or self._timer.when() > self._deadline:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(self._deadline, self._on_timer)
 
-    def _ring(self) -> None:
-        self._watch = None
+    def _on_timer(self) -> None:
+        self._timer = None
         if self._waiter is None:
             return
         if self._loop.time() >= self._deadline:
             if not self._waiter.done():
                 self._waiter.set_exception(TimeoutError())
         else:
-            self._arm()
+            self._set_timer()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -174,25 +178,25 @@ class SmtpConnection(asyncio.Protocol):
         except ProtocolError as garbled:
             self.break_off(f"gave an answer that is none: {garbled}")
             return
-        if len(self._replies) > MOST_WAITING:
+        if len(self._replies) > MAX_UNREAD:
             self.break_off("sends replies without end")
         elif self._replies:
             self._wake()
 
     def pause_writing(self) -> None:
         """Called by the loop."""
-        self._full = True
+        self._write_paused = True
 
     def resume_writing(self) -> None:
         """Called by the loop."""
-        self._full = False
+        self._write_paused = False
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the loop, once."""
         self._lost = self._lost or (f"the connection broke ({exc})" if exc else "closed the connection")
-        if self._watch is not None:
-            self._watch.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._wake()
-        self._over = True
-        self._when_over()
+        self._closed = True
+        self._on_close()

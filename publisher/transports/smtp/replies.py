@@ -4,16 +4,16 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-LONGEST_LINE = 2_048
+MAX_LINE = 2_048
 """Octets: four times what RFC 5321 4.5.3.1.5 allows. A longer line is no reply."""
 
-MOST_LINES = 256
+MAX_LINES = 256
 """Lines of one reply; a server that says more is not talking SMTP."""
 
-KEPT = 512
+KEPT_LENGTH = 512
 """Characters kept of a line: what RFC 5321 4.5.3.1.5 allows it."""
 
-MOST_WAITING = 8
+MAX_UNREAD = 8
 """Replies that wait to be read, before the server is taken for broken: five are asked for at most."""
 
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
@@ -48,7 +48,9 @@ class SmtpReply:
 
 
 class ReplyReader:
-    """Bytes in, whole replies out. `rest` tells whether part of a reply is still waiting for its end."""
+    """Bytes in, whole replies out. `unfinished` tells whether part of a reply is still waiting for its
+    end.
+    """
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -56,34 +58,36 @@ class ReplyReader:
         self._lines: list[str] = []
 
     @property
-    def rest(self) -> bool:
+    def unfinished(self) -> bool:
         """Whether something came that is no whole reply yet."""
         return bool(self._buffer or self._lines)
 
     def feed(self, data: bytes) -> list[SmtpReply]:
-        """The replies that `data` completes. Raises Garbled; the reader is then of no further use."""
+        """The replies that `data` completes. Raises ProtocolError; the reader is then of no further use."""
         whole, end, self._buffer = (self._buffer + data).rpartition(b"\n")
-        if len(self._buffer) > LONGEST_LINE:
+        if len(self._buffer) > MAX_LINE:
             raise ProtocolError("a line without an end")
         replies: list[SmtpReply] = []
         for line in whole.split(b"\n") if end else ():
-            reply = (None if self._lines else _usual(line)) or self.line(line.removesuffix(b"\r"))
+            reply = (None if self._lines else parse_short_reply(line)) or self.line(line.removesuffix(b"\r"))
             if reply is not None:
                 replies.append(reply)
         return replies
 
     def line(self, line: bytes) -> SmtpReply | None:
-        """The reply that `line`, without its end, completes. Raises Garbled."""
+        """The reply that `line`, without its end, completes. Raises ProtocolError."""
         found = _LINE.fullmatch(line)
-        if found is None or len(line) > LONGEST_LINE:
+        if found is None or len(line) > MAX_LINE:
             raise ProtocolError(f"{line[:60]!r}")
         code = int(found[1])
         if self._lines and code != self._code:
             raise ProtocolError(f"{line[:60]!r} in the middle of a {self._code}")
         self._code = code
-        self._lines.append(_CONTROLS.sub(" ", (found[3] or b"").decode("utf-8", "replace")).strip()[:KEPT])
-        if len(self._lines) > MOST_LINES:
-            raise ProtocolError(f"a reply of more than {MOST_LINES} lines")
+        self._lines.append(
+            _CONTROLS.sub(" ", (found[3] or b"").decode("utf-8", "replace")).strip()[:KEPT_LENGTH]
+        )
+        if len(self._lines) > MAX_LINES:
+            raise ProtocolError(f"a reply of more than {MAX_LINES} lines")
         if found[2] == b"-":
             return None
         lines, self._lines = tuple(self._lines), []
@@ -91,7 +95,7 @@ class ReplyReader:
 
 
 @lru_cache(maxsize=256)
-def _usual(line: bytes) -> SmtpReply | None:
+def parse_short_reply(line: bytes) -> SmtpReply | None:
     """A reply of one short line: a server says the same few over and over. None: it is not that simple."""
     if len(line) > 100 or line[3:4] == b"-":
         return None
