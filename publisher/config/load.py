@@ -121,13 +121,15 @@ def _make_settings(folder: Path, values: Values) -> Settings:
     """All sections, once nothing was refused; `folder` is absolute."""
     of = {section.name: values[section.name][0] for section in SECTIONS if not section.repeated}
     site = _make_site(of["site"], of["web"]["public_url"])
-    posts = of["posts"] | {key: of["site"][key] for key in ("timezone", "language")}
+    own: dict[str, Any] = {key: of["site"][key] for key in ("timezone", "language")}
+    posts: dict[str, Any] = of["posts"] | own | {"dir": folder / of["posts"]["dir"]}
+    posts["defaults"] = posts["defaults"] or {}
     host, port = of["web"]["listen"]
     return Settings(
         folder=folder,
         site=site,
         secret_file=folder / of["site"]["secret_file"],
-        posts=PostsSettings(**posts | {"dir": folder / posts["dir"], "defaults": posts["defaults"] or {}}),
+        posts=PostsSettings(**posts),
         feeds=tuple(
             FeedSpec(**_without_none(feed | {"title": feed["title"] or site.title}))
             for feed in values["feeds"]
@@ -150,7 +152,8 @@ def _make_settings(folder: Path, values: Values) -> Settings:
 
 
 def _make_site(values: Mapping[str, Any], public_url: str | None) -> Site:
-    author, colors = values["author"], values["palette"] or {}
+    author = values["author"]
+    colors: Mapping[str, str] = values["palette"] or {}
     palette = Palette(**colors)
     if "accent" in colors and "dark_accent" not in colors:
         palette = replace(palette, dark_accent=for_the_dark(palette.accent, palette.dark_paper))

@@ -10,7 +10,6 @@ from publisher.config.types import (
     InvalidValue,
     SettingType,
     matching,
-    one_of,
     quoted_choices,
     read_address_with,
     read_filled,
@@ -87,6 +86,11 @@ def read_logo(value: object) -> dict[str, Any]:
     return logo | {"url": read_url(logo["url"]).removesuffix("/")}
 
 
+def read_front_matter(value: object) -> dict[str, Any]:
+    """Front matter for posts that do not say it themselves."""
+    return {key: front_matter_value(item) for key, item in read_table(value).items()}
+
+
 def front_matter_value(value: object) -> Any:
     """A TOML value as front matter holds it: every scalar is text."""
     if isinstance(value, list):
@@ -133,6 +137,14 @@ def read_feed_filter(value: object) -> PostFilter:
     if not all(folded(term) for values in terms.values() for term in values):
         raise InvalidValue
     return PostFilter(**terms)
+
+
+def read_term_kind(value: object) -> TermKind:
+    """What a feed is split by."""
+    try:
+        return TermKind(read_text(value))
+    except ValueError:
+        raise InvalidValue from None
 
 
 def read_feed_paths(value: object) -> dict[str, str]:
@@ -234,7 +246,7 @@ LOGO = SettingType(
 )
 FRONT_MATTER = SettingType(
     expects='front matter, as in {author = "Jo Doe", lang = "de"}',
-    read=lambda value: front_matter_value(read_table(value)),
+    read=read_front_matter,
     verbatim=False,
 )
 PERMALINK = SettingType(
@@ -258,8 +270,7 @@ FEED_PATHS = SettingType(
     read=read_feed_paths,
     verbatim=False,
 )
-_TERM_KINDS = one_of(*TermKind)
-SPLIT_BY = SettingType(expects=_TERM_KINDS.expects, read=lambda value: TermKind(_TERM_KINDS.read(value)))
+SPLIT_BY = SettingType(expects=quoted_choices(list(TermKind)), read=read_term_kind)
 HUBS = SettingType(
     expects='a list of absolute URLs such as ["https://hub.example/"]', read=read_hubs, verbatim=False
 )

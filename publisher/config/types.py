@@ -7,6 +7,7 @@ A type takes what TOML gives (str, int, bool, list, dict) and returns the value 
 import re
 from collections.abc import Callable, Sequence
 from datetime import time, timedelta
+from functools import partial
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
@@ -237,7 +238,7 @@ ZONE = SettingType(expects='an IANA time zone such as "Europe/Berlin"', read=rea
 DURATION = SettingType(expects='a duration such as "30d", "12h", "45m" or "60s"', read=read_duration)
 PERIOD = SettingType(
     expects='a duration of at least "1s", such as "60s" or "5m"',
-    read=lambda value: read_duration(value, least=timedelta(seconds=1)),
+    read=partial(read_duration, least=timedelta(seconds=1)),
 )
 CLOCK = SettingType(expects='a time of day such as "08:00"', read=read_time_of_day)
 SLUG = SettingType(
@@ -246,5 +247,5 @@ SLUG = SettingType(
 WORDS = SettingType(expects='a list of texts such as ["a", "b"]', read=read_words, verbatim=False)
 MAILBOX = SettingType(
     expects='an address such as "Jo Doe <jo@example.org>"',
-    read=lambda value: read_address_with(parse_mailbox, value),
+    read=partial(read_address_with, parse_mailbox),
 )

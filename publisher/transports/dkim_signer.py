@@ -105,8 +105,12 @@ class DkimSigner:
             except OSError:
                 self._left_here = SIGNED_HERE
                 return False
-        if not self._process.ready:
-            self._read()
+        if self._process.ready:
+            return True
+        self._read()
+        return self._has_ready_process()
+
+    def _has_ready_process(self) -> bool:
         return self._process is not None and self._process.ready
 
     def _ask(self, enough: int) -> None:
