@@ -76,10 +76,12 @@ def share(one: ShingledText, other: ShingledText) -> float:
 
 
 def like_a_series(one: ShingledText, other: ShingledText) -> bool:
-    """Whether two bodies may be of one template: they share half of their shingles, or differ in one word. A
-    refrain has hardly any shingles, and one word changes most of them.
+    """Whether two bodies may be of one template: they share half of their shingles, or are long and differ in
+    one word. A long refrain has hardly any shingles, and one word changes most of them.
     """
-    return share(one, other) >= HALF or _one_word_changed(one.words, other.words)
+    if share(one, other) >= HALF:
+        return True
+    return min(len(one.words), len(other.words)) >= ENOUGH and _one_word_changed(one.words, other.words)
 
 
 def candidates(

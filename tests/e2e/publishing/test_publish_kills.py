@@ -143,7 +143,7 @@ def test_every_step_of_the_code_is_in_this_test() -> None:
     named = {
         step
         for room in ("services", "stores")
-        for file in (package / room).glob("*.py")
+        for file in (package / room).rglob("*.py")
         for step in re.findall(r'reach\("([^"]+)"\)', file.read_text())
     }
     hubs = {"websub:claimed", "websub:told"}  # see test_websub
