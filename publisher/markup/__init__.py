@@ -1,19 +1,11 @@
-"""Bodies, made safe: body source -> safe HTML | text | summary | excerpt.
+"""Bodies made safe: body source to safe HTML, text, summary and excerpt.
 
-    safe        who is asked; what is kept of it              making      the way of a body
-    commonmark  Markdown -> HTML (comrak)
-    templates   generators' template code, resolved or gone   sanitise    any HTML -> safe HTML (nh3)
-    extras, boxes, kramdown, jsx, mdx, components  what other engines read in Markdown: as CommonMark has it
-    definitions, abbreviations, math, emoji  what only some engines read
-    shortcodes, elsewhere  tags and what they show            liquid, braces  expressions
-    leftout     what goes though it may have meant something
-    urls        every URL absolute
-    stream      safe HTML as pieces                           limits      bodies too odd to be parsed
-    pictures    sizes of pictures that are known              kept        bodies that were made safe before
-    prose, outline, inline, texttables  safe HTML -> text as a person types it
-    excerpts    leading blocks within a budget
+pipeline      how a body becomes safe HTML, step by step        markup          `ports.Markup`, cached
+templating/   shortcodes, Liquid, MDX: resolved or removed      unusable_media  what readers cannot use, by
+line markdown/     dialects to CommonMark, CommonMark to HTML (comrak) html/         sanitizing (nh3), URLs,
+pictures; safe HTML as pieces and as plain text
 
-Invariant: nothing reaches `stream`, `prose` or `excerpts` that has not passed `sanitise`.
+Invariant: nothing reaches `html.fragments` or `html.plain_text` that `html.sanitize` has not passed.
 """
 
 from publisher.markup.markup import SafeMarkup

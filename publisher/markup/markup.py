@@ -1,7 +1,6 @@
-"""Bodies of posts as whoever asks for them sees it. How they are made is loaded when there is a body: most
-commands meet none.
+"""`ports.Markup`: bodies of posts as safe HTML, text, summaries and excerpts. HTML is cached by its inputs.
 
-Bodies that were made safe, kept by what they were made of: feeds, pages and mails show the same ones.
+The code that makes them is loaded with the first body: most commands need none.
 """
 
 import hashlib
@@ -11,57 +10,58 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from publisher.core.posts.assets import NO_FILES, Placed
-from publisher.core.posts.post import MarkdownExtension
-from publisher.core.posts.post import MarkupLanguage as Kind
+from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
 from publisher.core.site import direction
 
-LIMIT = 16_000_000
-"""Characters of HTML that are kept; the longest unused go first."""
+CACHED_CHARACTERS = 16_000_000
+"""Characters of HTML that are cached; the least recently used go first."""
+
+WHOLE_SUMMARY = 1000
+"""Most characters of a summary of the whole body."""
+
+_ANY_SITE = "https://site.invalid/"
 
 
 class TextCache:
-    """Texts by their inputs, within a number of characters. Safe to share between threads."""
+    """Texts by their inputs, up to a number of characters. Safe to share between threads."""
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = CACHED_CHARACTERS) -> None:
         self._limit = limit
         self._size = 0
         self._texts: OrderedDict[bytes, str] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, inputs: tuple[object, ...], make: Callable[[], str]) -> str:
-        """What `make` made of equal `inputs` before, else what it makes now. They are told apart by repr."""
-        name = hashlib.sha256(repr(inputs).encode("utf-8", "surrogatepass")).digest()
+    def get_or_make(self, inputs: tuple[object, ...], make: Callable[[], str]) -> str:
+        """What `make` returned for equal `inputs` before, else what it returns now. Inputs are compared by
+        their repr."""
+        key = hashlib.sha256(repr(inputs).encode("utf-8", "surrogatepass")).digest()
         with self._lock:
-            found = self._texts.get(name)
+            found = self._texts.get(key)
             if found is not None:
-                self._texts.move_to_end(name)
+                self._texts.move_to_end(key)
                 return found
-        made = make()
+        text = make()
         with self._lock:
-            self._size += len(made) - len(self._texts.get(name, ""))
-            self._texts[name] = made
+            self._size += len(text) - len(self._texts.get(key, ""))
+            self._texts[key] = text
             while self._size > self._limit:
                 self._size -= len(self._texts.popitem(last=False)[1])
-        return made
-
-
-WHOLE = 1000
-_NOWHERE = "https://site.invalid/"
+        return text
 
 
 class SafeMarkup:
-    """Bodies of posts as safe HTML and as text (ports.Markup). Never raises for content. `site_url` is
-    what template code calls the site's address; absolute, ending in "/".
+    """Bodies of posts as safe HTML and as text. Never raises for content. `site_url` is the site's address in
+    template code: absolute, ending in "/".
     """
 
     def __init__(self, site_url: str = "") -> None:
         self.site_url = site_url
-        self._kept = TextCache()
+        self._cache = TextCache()
 
     def html(
         self,
         body: str,
-        kind: Kind,
+        kind: MarkupLanguage,
         *,
         base_url: str,
         title: str,
@@ -70,54 +70,56 @@ class SafeMarkup:
         values: Sequence[tuple[str, str]] = (),
         language: str = "",
     ) -> str:
-        """Sanitised HTML with absolute URLs; the first heading is dropped where it repeats `title`. A
-        reference to one of `files` becomes its URL, and a picture among them gets its size. Where `language`
-        is written from right to left, code is marked as written from left to right.
+        """Sanitized HTML with absolute URLs; the first heading is dropped if it repeats `title`. A reference
+        to one of `files` becomes its URL, and a picture among them gets its size. If `language` is written
+        from right to left, code is marked as written from left to right.
         """
-        from publisher.markup.pipeline import safe
+        from publisher.markup.pipeline import safe_html
         from publisher.markup.templating.shortcodes import ShortcodeContext
 
         context = ShortcodeContext(self.site_url, base_url, title, tuple(extensions), tuple(values))
-        inside = tuple(files.items())
+        placed = tuple(files.items())
         rtl = direction(language) == "rtl"
-        made = partial(safe, body, kind, context, inside, rtl=rtl)
-        return self._kept.of((body, kind, context, inside, rtl), made)
+        make = partial(safe_html, body, kind, context, placed, rtl=rtl)
+        return self._cache.get_or_make((body, kind, context, placed, rtl), make)
 
     def text(self, html: str, title: str = "") -> str:
-        """Sanitised HTML as a person would type it: paragraphs unwrapped, apart by blank lines. An alt text
-        that only repeats `title` is left out. It may hold marks of `core.mail.plain_text`."""
+        """Sanitized HTML as a person would type it: paragraphs unwrapped, separated by blank lines. An alt
+        text that only repeats `title` is left out. The text may contain the marks of `core.mail.message`."""
         from publisher.markup.html import plain_text
 
         return plain_text.text(html, title)
 
     def summary(self, html: str, *, whole: bool = False) -> str:
-        """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty. With
-        `whole`, all its text in one line, at most 1,000 characters."""
+        """The first paragraph of sanitized HTML as plain text, at most 300 characters; may be empty. With
+        `whole`, all its text on one line, at most 1,000 characters."""
         from publisher.markup.html import plain_text
 
-        return plain_text.shortened(plain_text.one_line(html), WHOLE) if whole else plain_text.summary(html)
+        if whole:
+            return plain_text.shortened(plain_text.one_line(html), WHOLE_SUMMARY)
+        return plain_text.summary(html)
 
     def removed(
         self,
         body: str,
-        kind: Kind,
+        kind: MarkupLanguage,
         extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
-        """(line of the body from 1, tag) of template code that cannot be shown and is taken away."""
+        """(line of the body from 1, tag) of template code that cannot be shown and is removed."""
         from publisher.markup.markdown import limits
         from publisher.markup.templating.shortcodes import ShortcodeContext
-        from publisher.markup.templating.templates import left_out
+        from publisher.markup.templating.templates import removed_tags
 
         if limits.too_odd(body):
             return []
-        context = ShortcodeContext(_NOWHERE, _NOWHERE, "Title", tuple(extensions), tuple(values))
-        return left_out(body, context, markdown=kind is Kind.MARKDOWN)
+        context = ShortcodeContext(_ANY_SITE, _ANY_SITE, "Title", tuple(extensions), tuple(values))
+        return removed_tags(body, context, markdown=kind is MarkupLanguage.MARKDOWN)
 
     def faults(
         self,
         body: str,
-        kind: Kind,
+        kind: MarkupLanguage,
         *,
         base_url: str,
         title: str,
@@ -125,17 +127,17 @@ class SafeMarkup:
         extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
-        """(line of the body from 1, 0 where it is not known; what is wrong) of pictures and links that
-        readers cannot use."""
+        """(line of the body from 1, 0 if it is not known; what is wrong) of pictures and links that readers
+        cannot use."""
         from publisher.markup.templating.shortcodes import ShortcodeContext
-        from publisher.markup.unusable_media import faults
+        from publisher.markup.unusable_media import media_faults
 
         context = ShortcodeContext(self.site_url, base_url, title, tuple(extensions), tuple(values))
-        return faults(body, kind, context, tuple(files.items()))
+        return media_faults(body, kind, context, tuple(files.items()))
 
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
-        """The leading whole blocks of sanitised HTML within `limit` UTF-8 bytes, and whether that is
-        less than all of it."""
+        """The leading whole blocks of sanitized HTML within `limit` UTF-8 bytes, and whether anything was
+        left out."""
         from publisher.markup.html import fragments
 
         return fragments.excerpt(html, limit)

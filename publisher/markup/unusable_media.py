@@ -1,7 +1,7 @@
-"""What readers cannot use of a body: pictures and links, by the lines of its source, for its author.
+"""Pictures and links of a body that readers cannot use, by the lines of its source, for its author.
 
-What becomes of a body says what is wrong; the source only says where. Most bodies are not made for it: one
-whose addresses all look like the web's has nothing wrong.
+Rendering the body tells what is wrong with it; the source only tells where. Most bodies are not rendered for
+this: one whose addresses all look like web addresses has nothing wrong.
 """
 
 import re
@@ -13,18 +13,18 @@ from urllib.parse import unquote
 from publisher.core.mail.lint.html import unreachable, unusable
 from publisher.core.posts.assets import Placed
 from publisher.core.posts.code_regions import without_code
-from publisher.core.posts.post import MarkupLanguage as Kind
+from publisher.core.posts.post import MarkupLanguage
 from publisher.markup.html.fragments import pieces
 from publisher.markup.html.media_fallbacks import UnusableMedia
 from publisher.markup.html.urls import absolute
-from publisher.markup.pipeline import safe
+from publisher.markup.pipeline import safe_html
 from publisher.markup.templating.shortcodes import ShortcodeContext
 
-Fault = tuple[int, str]
-"""(line of the body from 1, 0 where it is not known; what is wrong, with the value; what to do)."""
+MediaFault = tuple[int, str]
+"""(line of the body from 1, 0 if it is not known; what is wrong, with the value; what to do)."""
 
-MOST = 50
-"""Faults that are named of one post."""
+MAX_FAULTS = 50
+"""Faults that are reported of one post."""
 
 _TARGET = re.compile(
     r"""(?P<inline>\]\(\s*<?(?P<t1>[^\s)>]*))|^[ ]{0,3}\[[^\]\n]+\]:\s*<?(?P<t2>\S*)"""
@@ -33,50 +33,54 @@ _TARGET = re.compile(
     r"""|(?P<bare><img\b(?![^>]*\ssrc\s*=))""",
     re.IGNORECASE | re.MULTILINE,
 )
-_TARGETS = tuple(f"t{n}" for n in range(1, 8))
+_TARGET_GROUPS = tuple(f"t{n}" for n in range(1, 8))
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
-_ANYWHERE = "https://post.example/"
-_NEAR = 500
-"""Characters before a target in which its words begin."""
+_ANY_PAGE = "https://post.example/"
+_LABEL_LENGTH = 500
+"""Characters before a target in which the words of its link begin."""
 
 
 class SuspectAddress(NamedTuple):
-    """An address in the source that may be none, or none of the web: where it stands, of what ("img", "a", or
-    "" where that is not seen), and what it says.
+    """An address in the source that may be unusable: its position, the element it belongs to ("img", "a", or
+    "" if the source does not tell), and its text.
     """
 
-    at: int
+    position: int
     tag: str
     target: str
 
 
-def faults(
-    body: str, kind: Kind, context: ShortcodeContext, files: tuple[tuple[str, Placed], ...]
-) -> list[Fault]:
-    """Each picture and link that readers cannot use, once, in the order of lines; at most MOST."""
-    source = without_code(body) if kind is Kind.MARKDOWN else body
+def media_faults(
+    body: str, language: MarkupLanguage, context: ShortcodeContext, files: tuple[tuple[str, Placed], ...]
+) -> list[MediaFault]:
+    """Each picture and link that readers cannot use, once, ordered by line; at most MAX_FAULTS."""
+    source = without_code(body) if language is MarkupLanguage.MARKDOWN else body
     suspects = list(_suspects(source))
     if not suspects:
         return []
-    lost: list[UnusableMedia] = []
-    html = safe(body, kind, context, files, lost=lost)
-    found: list[Fault] = []
+    found_unusable: list[UnusableMedia] = []
+    html = safe_html(body, language, context, files, unusable=found_unusable)
+    found: list[tuple[int, str]] = []  # position, or -1; what is wrong
     for tag in ("img", "a"):
-        places = [suspect for suspect in suspects if suspect.tag in (tag, "")]
-        for one in (one for one in lost if one.tag == tag):
-            place = _taken(places, one.given)
-            said = one.given or (place.target if place else "")
-            found.append((_line(source, place.at) if place else 0, _of_lost(tag, said)))
-    at_home = bool(unreachable(context.site_url))
-    for address, what in _of_html(html, at_home=at_home):
-        at = source.find(address)
-        found.append((_line(source, at) if at >= 0 else 0, what))
-    return sorted(dict.fromkeys(found))[:MOST]
+        candidates = [suspect for suspect in suspects if suspect.tag in (tag, "")]
+        for media in (media for media in found_unusable if media.tag == tag):
+            suspect = _take_suspect(candidates, media.url)
+            written = media.url or (suspect.target if suspect else "")
+            value = f"{' '.join(written.split())[:60]!r}" if written.strip() else "it is empty"
+            what, shown = ("picture", "alt text is") if tag == "img" else ("link", "words are")
+            fault = f"{what} without an address that readers can use ({value}): its {shown} shown; correct it"
+            found.append((suspect.position if suspect else -1, fault))
+    is_local_site = bool(unreachable(context.site_url))
+    found += [(source.find(url), what) for url, what in _faults_of_html(html, is_local_site=is_local_site)]
+    faults = [(source.count("\n", 0, at) + 1 if at >= 0 else 0, what) for at, what in found]
+    return sorted(dict.fromkeys(faults))[:MAX_FAULTS]
 
 
 def _suspects(source: str) -> Iterator[SuspectAddress]:
+    """The addresses in the source that are not plainly good."""
     for match in _TARGET.finditer(source):
-        target = unescape(next((match[name] for name in _TARGETS if match[name] is not None), "")).strip()
+        target = next((match[name] for name in _TARGET_GROUPS if match[name] is not None), "")
+        target = unescape(target).strip()
         scheme = _SCHEME.match(target)
         odd = not target or "{" in target or (scheme and scheme[1].lower() not in {"http", "https", "mailto"})
         if odd or (scheme and (unusable(target) or unreachable(target))):
@@ -84,7 +88,7 @@ def _suspects(source: str) -> Iterator[SuspectAddress]:
 
 
 def _tag_of(source: str, match: re.Match[str]) -> str:
-    """What the address is of; "" where the source does not say it there."""
+    """The element that an address belongs to; "" if the source does not tell that there."""
     if match["bare"] is not None:
         return "img"
     if match["name"] is not None:
@@ -92,40 +96,27 @@ def _tag_of(source: str, match: re.Match[str]) -> str:
     if match["inline"] is None:
         return ""
     depth = 0
-    for at in range(match.start(), max(match.start() - _NEAR, -1), -1):
+    for at in range(match.start(), max(match.start() - _LABEL_LENGTH, -1), -1):
         depth += {"]": 1, "[": -1}.get(source[at], 0)
         if not depth:
             return "img" if source[at - 1 : at] == "!" else "a"
     return "a"
 
 
-def _taken(places: list[SuspectAddress], given: str) -> SuspectAddress | None:
-    """The first place that says `given`, else the first that is no address; taken out of `places`."""
-    ways = {given, unquote(given)}
-    said = [one for one in places if given and {one.target, unquote(one.target)} & ways]
-    for suspect in said or [one for one in places if _is_none(one)]:
-        places.remove(suspect)
-        return suspect
+def _take_suspect(suspects: list[SuspectAddress], url: str) -> SuspectAddress | None:
+    """The first one that says `url`, else the first that is no address at all; removed from `suspects`."""
+    spellings = {url, unquote(url)}
+    same = [one for one in suspects if url and {one.target, unquote(one.target)} & spellings]
+    for suspect in same or suspects:
+        is_image = suspect.tag == "img"
+        if same or "{" in suspect.target or absolute(suspect.target, _ANY_PAGE, image=is_image) is None:
+            suspects.remove(suspect)
+            return suspect
     return None
 
 
-def _is_none(one: SuspectAddress) -> bool:
-    return "{" in one.target or absolute(one.target, _ANYWHERE, image=one.tag == "img") is None
-
-
-def _line(source: str, at: int) -> int:
-    return source.count("\n", 0, at) + 1
-
-
-def _of_lost(tag: str, given: str) -> str:
-    said = f"{' '.join(given.split())[:60]!r}" if given.strip() else "it is empty"
-    if tag == "img":
-        return f"picture without an address that readers can use ({said}): its alt text is shown; correct it"
-    return f"link without an address that readers can use ({said}): its words are shown; correct it"
-
-
-def _of_html(html: str, *, at_home: bool) -> Iterator[tuple[str, str]]:
-    """(address, what is wrong) of what stays in feeds and on pages though not everybody can use it."""
+def _faults_of_html(html: str, *, is_local_site: bool) -> Iterator[tuple[str, str]]:
+    """(address, what is wrong) of what stays in feeds and on pages although not every reader can use it."""
     for piece in pieces(html):
         if piece.closing or piece.tag not in {"a", "img"}:
             continue
@@ -134,7 +125,7 @@ def _of_html(html: str, *, at_home: bool) -> Iterator[tuple[str, str]]:
         if piece.tag == "a" and address[:1] != "#" and unusable(address):
             scheme = address.partition(":")[0]
             yield address, f"mail programs do not follow {scheme}: links ({shown}): mails show only its words"
-        elif not at_home and unreachable(address):
+        elif not is_local_site and unreachable(address):
             what = "picture" if piece.tag == "img" else "link"
             yield address, f"{what} that only this machine or network can reach ({shown}): readers cannot"
         elif piece.tag == "img" and piece.get("width") == piece.get("height") == "1":

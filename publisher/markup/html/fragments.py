@@ -1,8 +1,6 @@
-"""Safe HTML as a stream of pieces. Only for what `sanitise` made: its form is regular.
+"""Safe HTML as a stream of pieces: headings, blocks, excerpts, sizes of pictures.
 
-The beginning of a body, in whole blocks.
-
-Pictures of safe HTML get their size, so that nothing jumps while a page or a mail loads.
+Only for the output of `sanitize`, whose form is regular.
 """
 
 import html
@@ -39,7 +37,7 @@ class Piece(NamedTuple):
     start: int
 
     def get(self, name: str) -> str:
-        """An attribute's value, entities decoded; "" where it is not there."""
+        """An attribute's value, entities decoded; "" without the attribute."""
         for found in _ATTRIBUTE.finditer(self.raw):
             if found[1] == name:
                 return html.unescape(found[2])
@@ -47,18 +45,18 @@ class Piece(NamedTuple):
 
 
 def pieces(source: str, start: int = 0) -> Iterator[Piece]:
-    """The pieces in order; their `raw` joined is `source`. `start` is where a piece begins."""
+    """The pieces from `start` on, in order; their `raw` joined is `source`. A piece begins at `start`."""
     for match in _PIECE.finditer(source, start):
         yield Piece(match[0], match[2] or "", bool(match[1]), match.start())
 
 
 def words(source: str) -> str:
-    """All the text of safe HTML in one line."""
+    """All the text of safe HTML on one line."""
     return " ".join(html.unescape("".join(p.raw for p in pieces(source) if not p.tag)).split())
 
 
 def map_prose(source: str, change: Callable[[str], str]) -> str:
-    """`source` with `change` applied to its texts, but not to those in code."""
+    """`source` with `change` applied to its text outside code."""
     inside = 0
     parts: list[str] = []
     for piece in pieces(source):
@@ -69,7 +67,7 @@ def map_prose(source: str, change: Callable[[str], str]) -> str:
 
 
 def first_heading(source: str) -> tuple[int, int, str] | None:
-    """Where the first heading begins and ends, and its words."""
+    """(start, end, words) of the first heading; None without one."""
     begin: Piece | None = None
     at = _HEADING.search(source)
     if at is None:
@@ -85,8 +83,8 @@ def first_heading(source: str) -> tuple[int, int, str] | None:
     return None
 
 
-def blocks(source: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of the outermost blocks; text and inline elements between them go together."""
+def outermost_blocks(source: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of each; text and inline elements between two blocks count as one block."""
     depth, start = 0, 0
     for piece in pieces(source):
         if piece.tag and piece.tag not in VOID:
@@ -103,14 +101,14 @@ def blocks(source: str) -> Iterator[tuple[int, int]]:
 
 
 def excerpt(html: str, limit: int) -> tuple[str, bool]:
-    """The leading blocks of safe HTML that fit in `limit` of UTF-8, and whether any were left out.
+    """The leading blocks of safe HTML that fit in `limit` bytes of UTF-8, and whether any were left out.
 
-    Blocks are never cut: where the first one alone is too long, nothing is left of it.
+    Blocks are never cut: if the first one alone is too long, the excerpt is empty.
     """
     if len(html) * 4 <= limit or len(html.encode()) <= limit:
         return html, False
     used = at = 0
-    for start, end in blocks(html):
+    for start, end in outermost_blocks(html):
         used += len(html[start:end].encode())
         if used > limit:
             break
@@ -118,8 +116,9 @@ def excerpt(html: str, limit: int) -> tuple[str, bool]:
     return html[:at].rstrip(), True
 
 
-def sized(source: str, files: Sequence[Placed]) -> str:
-    """`source` with width and height on each img of `files` that has neither and whose size is known."""
+def with_sizes(source: str, files: Sequence[Placed]) -> str:
+    """`source` with width and height on each picture among `files` that has neither and whose size is known,
+    so that nothing jumps while a page or mail loads."""
     sizes = {file.url: (file.width, file.height) for file in files if file.width and file.height}
     if not sizes or "<img" not in source:
         return source

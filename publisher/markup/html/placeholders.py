@@ -1,44 +1,45 @@
-"""Characters that no parser may take for marks: they travel as noncharacters until the body is safe HTML.
+"""Punctuation that must reach the reader unparsed travels as noncharacters until the body is safe HTML.
 
-ASCII has 32 of them, and Unicode as many noncharacters in a row (U+FDD0 to U+FDEF), which no text may hold.
+ASCII has 32 punctuation characters; Unicode has as many noncharacters in a row (U+FDD0 to U+FDEF), which no
+text may contain.
 """
 
 import html
 import re
 
-_SIGNS = "{}!\"#$%&'()*+,-./:;<=>?@[\\]^_`|~"
+_PUNCTUATION = "{}!\"#$%&'()*+,-./:;<=>?@[\\]^_`|~"
 _FIRST = 0xFDD0
-_HIDE = {ord(sign): _FIRST + number for number, sign in enumerate(_SIGNS)}
-_SHOW: dict[int, int | str] = {number: sign for sign, number in _HIDE.items()}
-_ESCAPED = _SHOW | {_HIDE[ord(sign)]: html.escape(sign) for sign in '&<>"'}
-_ENCODED = re.compile(r"%EF%B7%(9[0-9A-F]|A[0-9A-F])", re.IGNORECASE)
-_GONE = dict.fromkeys(_SHOW)
+_HIDE = {ord(sign): _FIRST + number for number, sign in enumerate(_PUNCTUATION)}
+_REVEAL: dict[int, int | str] = {number: sign for sign, number in _HIDE.items()}
+_REVEAL_HTML = _REVEAL | {_HIDE[ord(sign)]: html.escape(sign) for sign in '&<>"'}
+_PERCENT_ENCODED = re.compile(r"%EF%B7%(9[0-9A-F]|A[0-9A-F])", re.IGNORECASE)
+_REMOVE = dict.fromkeys(_REVEAL)
 _ANY = re.compile(f"[{chr(_FIRST)}-{chr(_FIRST + 31)}]")  # most texts have none, and to look is quick
 
 
 def hide(text: str) -> str:
-    """`text` without a mark in it."""
+    """`text` with its punctuation as placeholders."""
     return text.translate(_HIDE)
 
 
-def reveal(safe: str) -> str:
-    """Safe HTML with what was hidden as text, in elements and in attributes."""
-    return safe.translate(_ESCAPED) if _has_hidden(safe) else safe
+def reveal_html(safe: str) -> str:
+    """Safe HTML with hidden punctuation restored, escaped, in text and in attributes."""
+    return safe.translate(_REVEAL_HTML) if _has_hidden(safe) else safe
 
 
-def shown(text: str) -> str:
-    """Plain text with what was hidden."""
-    return text.translate(_SHOW) if _has_hidden(text) else text
+def reveal_text(text: str) -> str:
+    """Plain text with hidden punctuation restored."""
+    return text.translate(_REVEAL) if _has_hidden(text) else text
 
 
-def shown_url(url: str) -> str:
-    """An address with what was hidden: Markdown's parser has percent-encoded it."""
-    return shown(_ENCODED.sub(lambda match: chr(_FIRST - 0x90 + int(match[1], 16)), url))
+def reveal_url(url: str) -> str:
+    """An address with hidden punctuation restored: the Markdown parser has percent-encoded it."""
+    return reveal_text(_PERCENT_ENCODED.sub(lambda match: chr(_FIRST - 0x90 + int(match[1], 16)), url))
 
 
-def without(text: str) -> str:
-    """A text that nobody has hidden anything in."""
-    return text.translate(_GONE) if _has_hidden(text) else text
+def without_placeholders(text: str) -> str:
+    """A text from outside, in which nothing can be hidden yet."""
+    return text.translate(_REMOVE) if _has_hidden(text) else text
 
 
 def _has_hidden(text: str) -> bool:

@@ -9,17 +9,17 @@ import nh3
 from publisher.core.posts.assets import NO_FILES, Placed
 from publisher.markup.html.fragments import names
 from publisher.markup.html.media_fallbacks import (
+    FROM_NOSCRIPT,
     LAZY,
     LAZY_SETS,
-    OF_NOSCRIPT,
     UnusableMedia,
-    lost_mark,
-    mended,
+    unusable_url,
     with_noscripts,
+    with_usable_media,
 )
-from publisher.markup.html.placeholders import shown_url
-from publisher.markup.html.urls import LINK_SCHEMES, absolute, absolute_set, resolved
-from publisher.markup.templating.templates import without_marks
+from publisher.markup.html.placeholders import reveal_url
+from publisher.markup.html.urls import LINK_SCHEMES, absolute, absolute_srcset, resolve
+from publisher.markup.templating.templates import without_tags
 
 TAGS = names(
     "a abbr address article aside audio b bdi bdo blockquote br caption cite code col colgroup dd del details"
@@ -31,7 +31,7 @@ DROPPED = names(
     "applet button datalist frameset iframe math noembed noframes noscript object optgroup script select"
     " style svg template textarea title"
 )
-"""Elements that go with all that is in them."""
+"""Elements that are removed with everything in them."""
 
 ATTRIBUTES: dict[str, set[str]] = {
     "*": {"id", "lang", "dir", "title"},
@@ -43,7 +43,7 @@ ATTRIBUTES: dict[str, set[str]] = {
     "colgroup": {"span"},
     "del": {"cite", "datetime"},
     "details": {"open"},
-    "img": {"src", "srcset", "sizes", "alt", "width", "height", *LAZY, *LAZY_SETS, OF_NOSCRIPT},
+    "img": {"src", "srcset", "sizes", "alt", "width", "height", *LAZY, *LAZY_SETS, FROM_NOSCRIPT},
     "ins": {"cite", "datetime"},
     "li": {"value"},
     "ol": {"start", "reversed", "type"},
@@ -54,93 +54,103 @@ ATTRIBUTES: dict[str, set[str]] = {
     "time": {"datetime"},
     "video": {"src", "poster", "controls", "width", "height"},
 }
-_URLS = frozenset({"href", "src", "poster", "cite", *LAZY})
-_SCHEMES = re.compile(r"\b(?:src|href)\s*=\s*[\"']?\s*([a-z][a-z0-9+.-]*):", re.IGNORECASE)
-_MENDED = frozenset({("img", "src"), ("a", "href")})
-_SETS = frozenset({"srcset", *LAZY_SETS})
-_ILLEGAL = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_MARK = "https://data.invalid/heavy"
-_HEAVY = re.compile(rf'<img [^<>]*src="{_MARK}"[^<>]*>')
-_ALT = re.compile(r' alt="([^"]*)"')
 DATA_BUDGET = 100_000
-"""Characters of pictures written into a body (data: URLs) that are carried; more become links."""
+"""Characters of data: URLs that a body may contain; pictures beyond that become links."""
 
-_FRAME = re.compile(r"<iframe\b([^<>]*)>(?:[^<]*</iframe\s*>)?", re.IGNORECASE)
+_URLS = frozenset({"href", "src", "poster", "cite", *LAZY})
+_MAY_BE_UNUSABLE = frozenset({("img", "src"), ("a", "href")})
+_SETS = frozenset({"srcset", *LAZY_SETS})
+_SCHEMES = re.compile(r"\b(?:src|href)\s*=\s*[\"']?\s*([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_ILLEGAL = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_TOO_HEAVY = "https://data.invalid/heavy"
+_HEAVY_IMG = re.compile(rf'<img [^<>]*src="{_TOO_HEAVY}"[^<>]*>')
+_ALT = re.compile(r' alt="([^"]*)"')
+_IFRAME = re.compile(r"<iframe\b([^<>]*)>(?:[^<]*</iframe\s*>)?", re.IGNORECASE)
 _LANGUAGE = re.compile(r"language-[\w+#.-]+")  # "rust,ignore" and "bash:.profile" say more than that
-_NESTED = re.compile(r"<a [^<>]*></a>(?=<a )")  # what is left of a link around an autolink
+_EMPTY_LINK = re.compile(r"<a [^<>]*></a>(?=<a )")  # left over from a link around an autolink
 _SOURCE = re.compile(r"""\bsrc\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 
 
-def legal(text: str) -> str:
-    """`text` without what XML 1.0 cannot carry (2.2 Char) and without C1 controls."""
+def without_illegal(text: str) -> str:
+    """`text` without what XML 1.0 cannot represent (2.2 Char) and without C1 controls."""
     return _ILLEGAL.sub("", text)
 
 
-def sanitised(
-    html: str, base_url: str, files: Mapping[str, Placed] = NO_FILES, lost: list[UnusableMedia] | None = None
+def sanitize(
+    html: str,
+    base_url: str,
+    files: Mapping[str, Placed] = NO_FILES,
+    unusable: list[UnusableMedia] | None = None,
 ) -> str:
     """Safe HTML. An iframe becomes a link to what it would show; a name of `files` becomes its URL. Pictures
-    and links without an address, which become their words, are added to `lost`.
+    and links without an address become their words and are added to `unusable`.
     """
     html = with_noscripts(html)
-    given: list[str] = []
-    # nh3 itself takes away an address of a scheme it was not told: who asks what was lost sees it go here.
-    asked = () if lost is None else map(str.lower, _SCHEMES.findall(html))
+    replaced: list[str] = []
+    # nh3 silently removes addresses of schemes it does not know, so a caller who wants to hear of them
+    # allows them all: the attribute filter then sees and judges each.
+    seen = () if unusable is None else map(str.lower, _SCHEMES.findall(html))
     if "<iframe" in html or "<IFRAME" in html:
-        html = _FRAME.sub(lambda match: _frame_link(match, base_url), html)
+        html = _IFRAME.sub(lambda match: _iframe_link(match, base_url), html)
     cleaner = nh3.Cleaner(
         tags=set(TAGS),
         clean_content_tags=set(DROPPED),
         attributes=ATTRIBUTES,
-        attribute_filter=_filter(base_url, files, given),
+        attribute_filter=attribute_filter(base_url, files, replaced),
         link_rel=None,
-        url_schemes={"http", "https", "data", *LINK_SCHEMES, *asked},
+        url_schemes={"http", "https", "data", *LINK_SCHEMES, *seen},
     )
-    safe = mended(_NESTED.sub("", legal(cleaner.clean(html))), given, lost)
-    return _HEAVY.sub(lambda match: _picture_link(match[0], base_url), safe) if _MARK in safe else safe
+    clean = without_illegal(cleaner.clean(html))
+    safe = with_usable_media(_EMPTY_LINK.sub("", clean), replaced, unusable)
+    return (
+        _HEAVY_IMG.sub(lambda match: _heavy_img_link(match[0], base_url), safe)
+        if _TOO_HEAVY in safe
+        else safe
+    )
 
 
-def _filter(
-    base: str, files: Mapping[str, Placed], given: list[str]
+def attribute_filter(
+    base: str, files: Mapping[str, Placed], replaced: list[str]
 ) -> Callable[[str, str, str], str | None]:
-    """What nh3 asks of each attribute that ATTRIBUTES allows. Must not raise. Addresses of pictures and links
-    that are none go to `given`, and a mark stands for them.
+    """What nh3 calls for each attribute that ATTRIBUTES allows. Must not raise. Unusable addresses of
+    pictures and links are added to `replaced`, and a numbered placeholder takes their place.
     """
-    left = DATA_BUDGET
+    budget = DATA_BUDGET
 
-    def attribute(tag: str, name: str, value: str) -> str | None:
-        nonlocal left
+    def keep(tag: str, name: str, value: str) -> str | None:
+        nonlocal budget
         if name in _URLS:
-            value = shown_url(value)
-            missing = lost_mark(given, value) if (tag, name) in _MENDED else None
+            value = reveal_url(value)
+            missing = unusable_url(replaced, value) if (tag, name) in _MAY_BE_UNUSABLE else None
             if "{{" in value or "{%" in value:
-                return missing  # an address that only a generator could have completed
+                return missing  # only the generator could have completed the address
             if len(value) > 1000 and value[:5].lower() == "data:":
-                left -= len(value)
-                if left < 0:
-                    return _MARK if tag == "img" else None
-            return resolved(value, base, files, image=tag == "img") or missing
+                budget -= len(value)
+                if budget < 0:
+                    return _TOO_HEAVY if tag == "img" else None
+            return resolve(value, base, files, image=tag == "img") or missing
         if name in _SETS:
-            return absolute_set(value, base, files)
+            return absolute_srcset(value, base, files)
         if name == "class":
-            said = _LANGUAGE.match(value)
-            return said[0] if said and " " not in value else None
-        return without_marks(value) if "{" in value else value
+            language = _LANGUAGE.match(value)
+            return language[0] if language and " " not in value else None
+        return without_tags(value) if "{" in value else value
 
-    return attribute
+    return keep
 
 
-def _picture_link(image: str, base: str) -> str:
-    """A link to the post in place of a picture that is too heavy to be carried along."""
+def _heavy_img_link(image: str, base: str) -> str:
+    """A link to the post in place of a picture that is too heavy to include."""
     alt = _ALT.search(image)
     words = alt[1] if alt and alt[1].strip() else "Picture"
     return f'<a href="{escape(base)}">{words}</a>'
 
 
-def _frame_link(match: re.Match[str], base: str) -> str:
+def _iframe_link(match: re.Match[str], base: str) -> str:
+    """A link to what an iframe would show; "" if that has no address on the web."""
     for source in _SOURCE.finditer(match[1]):  # `data-src` too
         url = absolute(unescape(source[1] or source[2] or source[3] or ""), base, image=True)
         if url and url.startswith("http"):
-            shown = escape(url)
-            return f'<p><a href="{shown}">{shown}</a></p>'
+            href = escape(url)
+            return f'<p><a href="{href}">{href}</a></p>'
     return ""

@@ -1,4 +1,4 @@
-"""Tables in plain text: a line a row, its columns aligned; where that is too wide, a list of what each row
+"""Tables in plain text: one line per row with aligned columns; if that is too wide, a list of what each row
 says.
 """
 
@@ -6,88 +6,112 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from publisher.core.mail.message import HANG, VERBATIM, columns, plain
+from publisher.markup.html.fragments import Piece, names
 
-MANY = 200
+MAX_COLUMNS = 200
 """Columns of one table that are told apart."""
 
-_BETWEEN = " | "
+_SEPARATOR = " | "
+_NOT_IN_DATA = names("audio blockquote dl h1 h2 h3 h4 h5 h6 pre table video")
+"""Elements that a data table does not contain: a table with one of these lays out a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableCell:
-    """One cell: its words on one line, whether it heads others, how many columns and rows it takes."""
+    """One cell: its words on one line."""
 
     words: str
-    heads: bool = False
-    across: int = 1
-    down: int = 1
-    to_right: bool = False
+    is_header: bool = False
+    colspan: int = 1
+    rowspan: int = 1
+    right_aligned: bool = False
 
 
-def lines_of(rows: Sequence[Sequence[TableCell]], width: int) -> list[str]:
-    """The lines of a table within `width` columns. Rows may be of different lengths."""
+def is_data_table(pieces: Sequence[Piece], at: int) -> bool:
+    """Whether the table that begins at `pieces[at]` has rows of cells with words and is not a layout."""
+    cells, most_cells, paragraphs = 0, 0, 0
+    for n in range(at + 1, len(pieces)):
+        piece = pieces[n]
+        if piece.tag == "table" and piece.closing:
+            return most_cells > 1
+        if piece.tag in _NOT_IN_DATA:
+            return False
+        if piece.closing:
+            continue
+        if piece.tag == "tr":
+            cells = 0
+        elif piece.tag in ("td", "th"):
+            cells, paragraphs = cells + 1, 0
+            most_cells = max(most_cells, cells)
+        elif piece.tag == "p":
+            paragraphs += 1
+            if paragraphs > 3:
+                return False
+    return False
+
+
+def table_lines(rows: Sequence[Sequence[TableCell]], width: int) -> list[str]:
+    """The lines of a table within `width` columns of text. Rows may be of different lengths."""
     grid = _grid(rows)
-    wide = max(map(len, grid), default=0)
-    if wide == 0:
+    count = max(map(len, grid), default=0)
+    if count == 0:
         return []
-    grid = [[*row, *[TableCell("")] * (wide - len(row))] for row in grid]
-    sizes = [max(columns(plain(row[at].words)) for row in grid) for at in range(wide)]
-    if sum(sizes) + len(_BETWEEN) * (wide - 1) <= width:
-        return [VERBATIM + _aligned(row, sizes) for row in grid]
-    return _listed(grid)
-
-
-def _grid(rows: Sequence[Sequence[TableCell]]) -> list[list[TableCell]]:
-    """Cells by column: one over several columns is followed by empty ones, one over several rows repeated."""
-    grid: list[list[TableCell]] = []
-    hanging: dict[int, tuple[int, TableCell]] = {}
-    for row in rows:
-        made: list[TableCell] = []
-        for cell in row:
-            _hang(made, hanging)
-            for n in range(min(cell.across, MANY - len(made))):
-                shown = TableCell("" if n else cell.words, cell.heads, to_right=cell.to_right)
-                if cell.down > 1:
-                    hanging[len(made)] = cell.down - 1, shown
-                made.append(shown)
-        _hang(made, hanging)
-        grid.append(made)
-    return grid
-
-
-def _hang(made: list[TableCell], hanging: dict[int, tuple[int, TableCell]]) -> None:
-    """Adds the cells of rows above that reach down to the next columns of this one."""
-    while (found := hanging.pop(len(made), None)) is not None:
-        left, cell = found
-        if left > 1:
-            hanging[len(made)] = left - 1, cell
-        made.append(cell)
-
-
-def _aligned(row: Sequence[TableCell], sizes: Sequence[int]) -> str:
-    shown: list[str] = []
-    for cell, size in zip(row, sizes, strict=True):
-        room = " " * (size - columns(plain(cell.words)))
-        shown.append(room + cell.words if cell.to_right else cell.words + room)
-    return _BETWEEN.join(shown).rstrip()
-
-
-def _listed(grid: Sequence[Sequence[TableCell]]) -> list[str]:
-    """Each row as an item: what its columns are called, and what stands in them."""
-    heads = [cell.words for cell in grid[0]] if all(cell.heads or not cell.words for cell in grid[0]) else []
-    rows = grid[1:] if heads and len(grid) > 1 else grid
+    grid = [[*row, *[TableCell("")] * (count - len(row))] for row in grid]
+    widths = [max(columns(plain(row[at].words)) for row in grid) for at in range(count)]
+    if sum(widths) + len(_SEPARATOR) * (count - 1) > width:
+        return _as_list(grid)
     lines: list[str] = []
-    for row in rows:
-        if not heads or len(grid) == 1:
-            entries = [_BETWEEN.join(cell.words for cell in row if cell.words)]
-        else:
-            entries = [_named(head, cell.words) for head, cell in zip(heads, row, strict=True)]
-        entries = [entry for entry in entries if entry]
-        lines += [("  " if n else "- ") + HANG + entry for n, entry in enumerate(entries)]
+    for row in grid:
+        cells: list[str] = []
+        for cell, size in zip(row, widths, strict=True):
+            padding = " " * (size - columns(plain(cell.words)))
+            cells.append(padding + cell.words if cell.right_aligned else cell.words + padding)
+        lines.append(VERBATIM + _SEPARATOR.join(cells).rstrip())
     return lines
 
 
-def _named(head: str, words: str) -> str:
-    if not head or head == words:
-        return words
-    return f"{head} {words or '-'}" if head.endswith((":", "?", "：", "？")) else f"{head}: {words or '-'}"
+def _grid(rows: Sequence[Sequence[TableCell]]) -> list[list[TableCell]]:
+    """Cells by column: a cell over several columns is followed by empty ones, one over several rows is
+    repeated."""
+    grid: list[list[TableCell]] = []
+    spanning: dict[int, tuple[int, TableCell]] = {}  # by column: how many rows it still covers, and the cell
+
+    def add_spanning(line: list[TableCell]) -> None:
+        while (found := spanning.pop(len(line), None)) is not None:
+            left, cell = found
+            if left > 1:
+                spanning[len(line)] = left - 1, cell
+            line.append(cell)
+
+    for row in rows:
+        line: list[TableCell] = []
+        for cell in row:
+            add_spanning(line)
+            for n in range(min(cell.colspan, MAX_COLUMNS - len(line))):
+                shown = TableCell("" if n else cell.words, cell.is_header, right_aligned=cell.right_aligned)
+                if cell.rowspan > 1:
+                    spanning[len(line)] = cell.rowspan - 1, shown
+                line.append(shown)
+        add_spanning(line)
+        grid.append(line)
+    return grid
+
+
+def _as_list(grid: Sequence[Sequence[TableCell]]) -> list[str]:
+    """Each row as a list item: "column: words" for each of its columns."""
+    has_header = all(cell.is_header or not cell.words for cell in grid[0])
+    header = [cell.words for cell in grid[0]] if has_header else []
+    lines: list[str] = []
+    for row in grid[1:] if header and len(grid) > 1 else grid:
+        entries: list[str] = []
+        if not header or len(grid) == 1:
+            entries = [_SEPARATOR.join(cell.words for cell in row if cell.words)]
+        else:
+            for name, cell in zip(header, row, strict=True):
+                if not name or name == cell.words:
+                    entries.append(cell.words)
+                else:
+                    colon = "" if name.endswith((":", "?", "：", "？")) else ":"
+                    entries.append(f"{name}{colon} {cell.words or '-'}")
+        lines += [("  " if n else "- ") + HANG + entry for n, entry in enumerate(filter(None, entries))]
+    return lines

@@ -1,1 +1,1 @@
-"""Markdown dialects, down to what CommonMark reads."""
+"""Markdown and its dialects, rewritten as what CommonMark reads, and rendered."""

@@ -1,89 +1,168 @@
-"""What other engines read in Markdown and CommonMark does not, as CommonMark writes it.
+"""What other Markdown engines read, rewritten as CommonMark and GitHub's tables.
 
-!!! note "Title"            Python-Markdown's admonitions: a quotation
-[TOC]  [[toc]]  {:toc}      a list of the contents: it goes
-<div markdown="1">          Markdown in it is read: CommonMark wants a blank line first
+[TOC]  [[toc]]  {:toc}      a table of contents: removed
+<div markdown="1">          Markdown inside is read: CommonMark wants a blank line first
 ```{.python #id}            a language among attributes
+!!! note "Title"            an admonition: a quotation
+| a | b |                   kramdown: a table, whose first row is a header only above a rule
+</div>                      kramdown: HTML ends here; what follows, on this line or the next, is Markdown
+<!-- more -->Text           everywhere, if a comment begins the line
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from publisher.core.posts.code_regions import cut, without_code
+from publisher.markup.markdown.admonitions import quote_indented_admonitions
 
-_ADMONITION = re.compile(
-    r"([ \t]*)(?:!!!|\?\?\?\+?)[ \t]+([A-Za-z][\w-]*)[\w \t-]*(?:\"([^\"\n]*)\")?[ \t]*$"
-)
-_CONTENTS = re.compile(
+_TABLE_OF_CONTENTS = re.compile(
     r"^[ \t]*(?:\[\[?_?toc_?\]?\]|\$\{toc\}|@\[toc\](?:\([^()\n]*\))?)[ \t]*$"
     r"|^(?:[-*+]|\d+\.)[ \t]+[^\n]*\n\{:(?:[^{}\n]*[ \t])?toc(?:[ \t][^{}\n]*)?\}[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
-_INNER = re.compile(
+_MARKDOWN_INSIDE = re.compile(
     r"^([ \t]{0,3}<(?:div|section|article|aside|figure|figcaption|details|center|td|p|blockquote)\b[^<>\n]*?)"
     r"\s+markdown\s*=\s*[\"']?(?:1|block|span|true)[\"']?([^<>\n]*>)",
     re.MULTILINE | re.IGNORECASE,
 )
-_FENCE = re.compile(r"^([ \t>]*(?:`{3,}|~{3,}))[ \t]*\{[ \t]*\.?([\w+#-]+)[^{}\n]*\}[ \t]*$", re.MULTILINE)
-
-MANY = 1_000
+_FENCE_ATTRIBUTES = re.compile(
+    r"^([ \t>]*(?:`{3,}|~{3,}))[ \t]*\{[ \t]*\.?([\w+#-]+)[^{}\n]*\}[ \t]*$", re.MULTILINE
+)
+_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(?:.+?)(?<!`)\1(?!`)")
+_PIPE = re.compile(r"(?<!\\)\|")
+_RULE = re.compile(r"[+|: \t-]*-[+|: \t-]*")
+_FOOT_RULE = re.compile(r"[+|: \t=]*=[+|: \t=]*")
+_NOT_A_ROW = re.compile(r" {0,3}(?:[>#<]|[-*+][ \t]|\d{1,9}[.)][ \t]|:[ \t]|\[\^?[^\]]*\]:)|(?: {4}|\t)")
+_EMPTY_HEADER = re.compile(r"<thead>\n<tr>\n(?:<th(?: align=\"\w+\")?></th>\n)+</tr>\n</thead>\n")
+_COMMENT = re.compile(r"^( {0,3}<!--(?:(?!-->)[^\n])*-->)[ \t]*(?=[^\s<])", re.MULTILINE)
+_BLOCK_TAGS = (
+    "address|article|aside|audio|blockquote|center|details|div|dl|fieldset|figure|footer|form|h[1-6]|header|hr"
+    "|iframe|main|nav|ol|p|pre|script|section|style|table|ul|video"
+)
+_BLOCK = re.compile(rf" {{0,3}}<(/?)({_BLOCK_TAGS})(?=[\s/>])", re.IGNORECASE)
+_BLOCK_ANYWHERE = re.compile(f"^{_BLOCK.pattern}", re.IGNORECASE | re.MULTILINE)
+MAX_COLUMNS = 100
 
 
 def as_commonmark(source: str) -> str:
-    """A Markdown source with these as CommonMark has them. Code stays as it is."""
+    """A Markdown source without tables of contents, with plain fences, with Markdown inside HTML set apart,
+    and with Python-Markdown's admonitions as quotations. Code stays as it is."""
     if "{" in source and ("```" in source or "~~~" in source):
-        source = _FENCE.sub(r"\1\2", source)
+        source = _FENCE_ATTRIBUTES.sub(r"\1\2", source)
     if "toc" in source or "TOC" in source:
-        source = cut(source, _CONTENTS)
+        source = cut(source, _TABLE_OF_CONTENTS)
     if "markdown" in source:
-        source = _opened(source)
-    if 0 < source.count("!!! ") + source.count("??? ") + source.count("???+ ") < MANY:
-        source = "\n".join(_quoted(source))
-    return source
+        parts: list[str] = []
+        at = 0
+        for match in _MARKDOWN_INSIDE.finditer(without_code(source)):
+            parts += [source[at : match.start()], match[1], match[2], "\n\n"]
+            at = match.end()
+        source = "".join([*parts, source[at:]])
+    return quote_indented_admonitions(source)
 
 
-def _opened(source: str) -> str:
-    prose = without_code(source)
-    parts: list[str] = []
-    at = 0
-    for match in _INNER.finditer(prose):
-        parts += [source[at : match.start()], match[1], match[2], "\n\n"]
-        at = match.end()
-    return "".join([*parts, source[at:]])
+def split_after_comments(source: str) -> str:
+    """A Markdown source in which text after a comment that begins a line is a paragraph, not HTML."""
+    if "-->" not in source or not _COMMENT.search(source):
+        return source
+    lines: list[str] = []
+    in_html = False
+    for line, prose in zip(source.split("\n"), without_code(source).split("\n"), strict=True):
+        found = None if in_html else _COMMENT.match(prose)
+        lines += [line[: found.end(1)], "", line[found.end() :]] if found else [line]
+        in_html = bool(line.strip()) and (in_html or _BLOCK.match(line) is not None)
+    return "\n".join(lines)
 
 
-def _quoted(source: str) -> Iterator[str]:
-    """The lines; what an admonition holds, set in by four spaces, behind "> "."""
-    lines, prose = source.split("\n"), without_code(source).split("\n")
-    inside = -1  # where the open admonition begins; -1: none is open
+def split_after_html(source: str) -> str:
+    """A Markdown source with a blank line where HTML ends and text follows, as in kramdown."""
+    if "<" not in source or not _BLOCK_ANYWHERE.search(source):
+        return source
+    return "\n".join(_split_after_html(source.split("\n"), without_code(source).split("\n")))
+
+
+def _split_after_html(lines: Sequence[str], prose: Sequence[str]) -> Iterator[str]:
+    name, depth, tags = "", 0, _BLOCK
     for number, line in enumerate(lines):
-        match = _ADMONITION.match(prose[number]) if inside < 0 else None
-        if match and _holds(lines, number, indent := len(match[1].expandtabs(4))):
-            inside = indent
-            yield from _headed(match, " " * indent)
-        elif inside >= 0 and not line.strip() and _holds(lines, number, inside):
-            yield " " * inside + ">"
-        elif inside >= 0 and _inside(line, inside):
-            yield " " * inside + "> " + line.expandtabs(4)[inside + 4 :]
-        else:
-            if inside >= 0 and line.strip():
+        ends = -1
+        if not depth and (begin := _BLOCK.match(prose[number])):
+            name = begin[2].lower()
+            depth = 1 if begin[1] else 0  # a closing tag alone ends what was open above
+            tags = re.compile(rf"<(/?){name}(?=[\s/>])[^<>]*>", re.IGNORECASE)
+        if name:
+            for tag in tags.finditer(prose[number]):
+                depth += -1 if tag[1] else 1
+                if depth <= 0 or name == "hr":
+                    name, depth, ends = "", 0, tag.end()
+                    break
+        rest = line[ends:] if ends >= 0 else ""
+        if rest.strip() and not rest.lstrip().startswith("<"):
+            yield line[:ends]
+            yield ""
+            yield " " * (len(line) - len(line.lstrip(" "))) + rest.lstrip()
+            continue
+        yield line
+        if name == "p" and not line.strip():
+            name, depth = "", 0
+        if ends >= 0 and not rest.strip():
+            following = "".join(lines[number + 1 : number + 2])
+            is_html_or_code = following.lstrip().startswith("<") or following.startswith(("    ", "\t"))
+            if following.strip() and not is_html_or_code:
                 yield ""
-            inside = -1
-            yield line
 
 
-def _headed(match: re.Match[str], indent: str) -> Iterator[str]:
-    title = match[2].capitalize() if match[3] is None else match[3]
-    yield ""
-    if title:
-        yield f"{indent}> **{title}**"
-        yield f"{indent}>"
+def as_github_tables(source: str) -> str:
+    """A Markdown source with kramdown's tables as GitHub's: with a rule, and a header that may be empty (see
+    `without_empty_headers`)."""
+    if "|" not in source:
+        return source
+    tables: list[str] = []
+    block: list[str] = []
+    block_prose: list[str] = []
+    for line, prose in zip(source.split("\n"), without_code(source).split("\n"), strict=True):
+        if line.strip():
+            block.append(line)
+            block_prose.append(prose)
+            continue
+        tables += [*_as_github_table(block, block_prose), line]
+        block, block_prose = [], []
+    return "\n".join([*tables, *_as_github_table(block, block_prose)])
 
 
-def _holds(lines: list[str], number: int, indent: int) -> bool:
-    """Whether the next line that is not blank is set in."""
-    return _inside(next((line for line in lines[number + 1 : number + 20] if line.strip()), ""), indent)
+def without_empty_headers(html: str) -> str:
+    """comrak's HTML without the empty headers of tables."""
+    return _EMPTY_HEADER.sub("", html) if "<th" in html else html
 
 
-def _inside(line: str, indent: int) -> bool:
-    return line.expandtabs(4).startswith(" " * (indent + 4))
+def _as_github_table(block: list[str], prose: list[str]) -> list[str]:
+    """The lines of a block; as a table if each of them has a bar outside code."""
+    if not block or not all(_PIPE.search(line) for line in prose) or _NOT_A_ROW.match(block[0]):
+        return block
+    if len(block) == 1 and not block[0].lstrip().startswith("|"):
+        return block  # a line of prose
+    header: list[str] | None = None
+    rule = ""
+    rows: list[list[str]] = []
+    for line in block:
+        if _RULE.fullmatch(line) or _FOOT_RULE.fullmatch(line):
+            if rows and header is None and not rule and "-" in line:
+                header, *rows = rows
+                rule = line
+        else:  # a bar in a code span is text
+            hidden = _CODE_SPAN.sub(lambda match: match[0].replace("|", "\0"), line)
+            rows.append([cell.replace("\0", "\\|").strip() for cell in _split_row(hidden)])
+    width = max(map(len, [*rows, header or []]), default=0)
+    if not width or width > MAX_COLUMNS:
+        return block
+    aligned = [part.strip() for part in _split_row(rule)] if rule else []
+    rules = [":" * part.startswith(":") + "---" + ":" * part.endswith(":") for part in aligned]
+    rules = [*rules, *["---"] * (width - len(rules))][:width]
+    padded = ([*cells, *[""] * (width - len(cells))] for cells in (header or [], rules, *rows))
+    return ["| " + " | ".join(cells) + " |" for cells in padded]
+
+
+def _split_row(line: str) -> list[str]:
+    """The cells of a row or a rule, without those outside the bars at its ends."""
+    bare = line.strip().removeprefix("|")
+    parts = re.split(r"(?<!\\)\||\+(?=[-: ])" if _RULE.fullmatch(line) else _PIPE, bare)
+    return parts[:-1] if len(parts) > 1 and not parts[-1].strip() else parts

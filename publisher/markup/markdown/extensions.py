@@ -1,12 +1,11 @@
-"""`:smile:` becomes the emoji that GitHub calls so. Not in code, addresses or times (10:30:45).
+"""What only some Markdown engines read: definition lists, abbreviations, footnote links, emoji.
 
-Links to footnotes as other renderers name them: they lead to the places that ours makes.
-
-#fn:name #fnref:name      kramdown, Python-Markdown by the label; goldmark (Hugo) by the number
-#fn1 #fnref1              markdown-it, by the number; #user-content-fn-name is GitHub's
-
-Abbreviations, as PHP Markdown Extra had them first: `*[HTML]: Hypertext Markup Language` on its own line
-shows nothing, and each HTML in the text says what it stands for.
+Term                      definition lists, as PHP Markdown Extra introduced them; comrak reads them, but
+: what it means           each line above the colon is a term, and several paragraphs need a blank line
+*[HTML]: long form        abbreviations (PHP Markdown Extra): each HTML in the text is explained
+#fn:name #fnref:name      footnotes of kramdown and Python-Markdown by label; of goldmark (Hugo) by number
+#fn1 #fnref1              footnotes of markdown-it by number; #user-content-fn-name is GitHub's
+:smile:                   an emoji by GitHub's name; not in code, addresses or times (10:30:45)
 """
 
 import re
@@ -20,76 +19,95 @@ import comrak
 from publisher.core.posts.code_regions import without_code
 from publisher.markup.html.fragments import names, pieces
 
-_NAMED = re.compile(r"[a-z]{2,9}://[^\s<>]*|(?<![0-9/]):([a-z0-9+_-]{1,40}):(?![0-9])")
-MANY = 20_000
-"""With more colons it is no text."""
+_ITEM = re.compile(r"^[ \t>]*:[ \t]", re.MULTILINE)
+_ITEM_LINE = re.compile(r"([ \t]*):[ \t]+\S")
+_TERMS = re.compile(r"<dt>(.*?)</dt>", re.DOTALL)
+_TAG = re.compile(r"<(/?)[a-z][^<>]*>")
+MAX_DEFINITIONS = 2_000
+"""With more it is no definition list: comrak's time grows with the square of their number."""
 
-
-def with_emoji(text: str) -> str:
-    """The text of safe HTML with its emoji."""
-    if text.count(":") not in range(2, MANY):
-        return text
-    return _NAMED.sub(lambda match: _emoji(match[1]) if match[1] else match[0], text)
-
-
-@lru_cache(maxsize=4096)
-def _emoji(name: str) -> str:
-    """The emoji of that name, as comrak knows them; the name in its colons where there is none."""
-    made = comrak.render_markdown(f":{name}:", _options()).removeprefix("<p>").removesuffix("</p>\n")
-    return f":{name}:" if made.isascii() else made
-
-
-@cache
-def _options() -> comrak.ExtensionOptions:
-    options = comrak.ExtensionOptions()
-    options.shortcodes = True
-    return options
-
-
-_LINK = re.compile(r'href="#(?:user-content-)?(fnref|fn)[:-]?([^"]+)"')
-_NOTE = re.compile(r'<li id="fn-([^"]+)"')
-
-
-def with_notes(html: str) -> str:
-    """HTML of comrak with its authors' own links to footnotes put right; others stay."""
-    labels = _NOTE.findall(html)
-    known = set(labels)
-
-    def placed(match: re.Match[str]) -> str:
-        kind, name = match[1], match[2]
-        if name not in known and name.isdecimal() and 0 < int(name) <= len(labels):
-            name = labels[int(name) - 1]
-        return (
-            f'href="#{kind}-{name}"' if name in known and f'id="{match[0][7:-1]}"' not in html else match[0]
-        )
-
-    return _LINK.sub(placed, html)
-
-
-_DEFINITION = re.compile(
+_ABBREVIATION = re.compile(
     r"^ {0,3}\*\[(?P<short>[^\]\\\n]{1,100})\][ \t]?:[ \t]*"
     r"(?P<long>[^\n]*(?:(?<=:)\n {4,}\S[^\n]*)?)(?:\n|\Z)",
     re.MULTILINE,
 )
-_TOKEN = re.compile(r"&#?\w+;|\w+|[^\w\s]")
+_WORD = re.compile(r"&#?\w+;|\w+|[^\w\s]")
 _SKIPPED = names("abbr code kbd pre samp")
 MAX_ABBREVIATIONS = 500
 """Abbreviations of one body."""
-ALIKE = 20
+MAX_ALIKE = 20
 """Abbreviations that begin with the same word."""
 
 Meanings = Mapping[str, str]
 """What each abbreviation stands for: plain text."""
 
+_FOOTNOTE_LINK = re.compile(r'href="#(?:user-content-)?(fnref|fn)[:-]?([^"]+)"')
+_FOOTNOTE = re.compile(r'<li id="fn-([^"]+)"')
+_EMOJI_NAME = re.compile(r"[a-z]{2,9}://[^\s<>]*|(?<![0-9/]):([a-z0-9+_-]{1,40}):(?![0-9])")
+MAX_COLONS = 20_000
+"""In one text; with more it is not prose."""
 
-def defined(source: str) -> tuple[str, Meanings]:
+
+def has_definitions(source: str) -> bool:
+    """Whether a Markdown source has definitions, and not too many of them."""
+    if "\n:" not in source and "\n " not in source and "\n>" not in source and "\n\t" not in source:
+        return False
+    return 0 < sum(1 for _ in _ITEM.finditer(source)) <= MAX_DEFINITIONS
+
+
+def separate_definitions(source: str) -> str:
+    """`source` with a blank line above its definitions if one of them has several paragraphs: without, comrak
+    runs them together."""
+    lines = source.split("\n")
+    prose = without_code(source).split("\n")
+    items = [(number, match) for number, line in enumerate(prose) if (match := _ITEM_LINE.match(line))]
+    if not any(_has_paragraphs(lines, number, len(match[1].expandtabs(4))) for number, match in items):
+        return source
+    numbers = {number for number, _ in items}
+    for number in sorted(numbers, reverse=True):
+        if number - 1 not in numbers:
+            lines[number] = "\n" + lines[number]
+    return "\n".join(lines)
+
+
+def _has_paragraphs(lines: list[str], number: int, indent: int) -> bool:
+    """Whether a paragraph that belongs to the definition on line `number` follows a blank line."""
+    blank = False
+    for line in lines[number + 1 : number + 100]:
+        if not line.strip():
+            blank = True
+        elif _ITEM_LINE.match(line):
+            return False
+        elif blank:
+            return line.expandtabs(4).startswith(" " * (indent + 2))
+    return False
+
+
+def split_terms(html: str) -> str:
+    """comrak's HTML with each line of a term as a term of its own."""
+
+    def split(match: re.Match[str]) -> str:
+        terms = re.split(r"(?:<br />)?\n", match[1])
+        if len(terms) == 1 or not all(map(_closes_its_elements, terms)):
+            return match[0]
+        return "\n".join(f"<dt>{term}</dt>" for term in terms)
+
+    return _TERMS.sub(split, html) if "<dt>" in html else html
+
+
+def _closes_its_elements(term: str) -> bool:
+    tags = [match for match in _TAG.finditer(term) if not match[0].startswith(("<img", "<br", "<wbr"))]
+    return sum(-1 if match[1] else 1 for match in tags) == 0
+
+
+def take_abbreviations(source: str) -> tuple[str, Meanings]:
     """A Markdown source without the lines that define abbreviations, and what they say. Code stays."""
     if "*[" not in source:
         return source, {}
     found: dict[str, str] = {}
     parts: list[str] = []
     at = 0
-    for match in _DEFINITION.finditer(without_code(source)):
+    for match in _ABBREVIATION.finditer(without_code(source)):
         start, end = match.span("long")
         short = source[match.start("short") : match.end("short")]
         if short.strip() and len(found) < MAX_ABBREVIATIONS:
@@ -99,42 +117,72 @@ def defined(source: str) -> tuple[str, Meanings]:
     return "".join([*parts, source[at:]]), found
 
 
-def explained(html: str, meanings: Meanings) -> str:
-    """Safe HTML in which each abbreviation of `meanings` that stands as a word says what it stands for."""
+def explain_abbreviations(html: str, meanings: Meanings) -> str:
+    """Safe HTML with an <abbr> around each abbreviation of `meanings` that stands as a word."""
     known = {short: long for short, long in meanings.items() if long}
     if not known:
         return html
-    begun: defaultdict[str, list[str]] = defaultdict(list)
+    by_first_word: defaultdict[str, list[str]] = defaultdict(list)
     for short in sorted(known, key=len, reverse=True):
-        shown = escape(short, quote=False)
-        if (first := _TOKEN.search(shown)) and len(begun[first[0]]) < ALIKE:
-            begun[first[0]].append(short)
-    inside = 0
+        if (first := _WORD.search(escape(short, quote=False))) and len(by_first_word[first[0]]) < MAX_ALIKE:
+            by_first_word[first[0]].append(short)
+    depth = 0
     parts: list[str] = []
     for piece in pieces(html):
         if piece.tag in _SKIPPED:
-            inside += -1 if piece.closing else 1
-        parts += [piece.raw] if piece.tag or inside else _explained(piece.raw, known, begun)
+            depth += -1 if piece.closing else 1
+        parts += [piece.raw] if piece.tag or depth else _explained(piece.raw, known, by_first_word)
     return "".join(parts)
 
 
-def _explained(text: str, known: Meanings, begun: Mapping[str, list[str]]) -> Iterator[str]:
+def _explained(text: str, known: Meanings, by_first_word: Mapping[str, list[str]]) -> Iterator[str]:
+    """A text in parts, its abbreviations explained."""
     at = 0
-    for token in _TOKEN.finditer(text):
-        for short in begun.get(token[0], ()) if token.start() >= at else ():
+    for word in _WORD.finditer(text):
+        start = word.start()
+        for short in by_first_word.get(word[0], ()) if start >= at else ():
             shown = escape(short, quote=False)
-            if text.startswith(shown, token.start()) and _whole(text, token.start(), len(shown)):
-                yield f'{text[at : token.start()]}<abbr title="{escape(known[short])}">{shown}</abbr>'
-                at = token.start() + len(shown)
+            end = start + len(shown)
+            around = text[start - 1 : start] + text[end : end + 1]
+            in_word = any(sign.isalnum() or sign == "_" for sign in around)
+            if not in_word and text.startswith(shown, start):
+                yield f'{text[at:start]}<abbr title="{escape(known[short])}">{shown}</abbr>'
+                at = end
                 break
     yield text[at:]
 
 
-def _whole(text: str, start: int, length: int) -> bool:
-    """Whether no letter or digit goes on with what stands there."""
-    before, after = text[start - 1 : start], text[start + length : start + length + 1]
-    return not (_is_word(before) or _is_word(after))
+def fix_footnote_links(html: str) -> str:
+    """comrak's HTML with links to footnotes, as other engines name them, leading to comrak's own places."""
+    labels = _FOOTNOTE.findall(html)
+    known = set(labels)
+
+    def fixed(match: re.Match[str]) -> str:
+        kind, name = match[1], match[2]
+        if name not in known and name.isdecimal() and 0 < int(name) <= len(labels):
+            name = labels[int(name) - 1]
+        exists_as_it_is = f'id="{match[0][7:-1]}"' in html
+        return f'href="#{kind}-{name}"' if name in known and not exists_as_it_is else match[0]
+
+    return _FOOTNOTE_LINK.sub(fixed, html)
 
 
-def _is_word(sign: str) -> bool:
-    return sign.isalnum() or sign == "_"
+def with_emoji(text: str) -> str:
+    """The text of safe HTML with its emoji."""
+    if text.count(":") not in range(2, MAX_COLONS):
+        return text
+    return _EMOJI_NAME.sub(lambda match: _emoji(match[1]) if match[1] else match[0], text)
+
+
+@lru_cache(maxsize=4096)
+def _emoji(name: str) -> str:
+    """The emoji of that name, as comrak knows it; the name between its colons if there is none."""
+    html = comrak.render_markdown(f":{name}:", _emoji_options()).removeprefix("<p>").removesuffix("</p>\n")
+    return f":{name}:" if html.isascii() else html
+
+
+@cache
+def _emoji_options() -> comrak.ExtensionOptions:
+    options = comrak.ExtensionOptions()
+    options.shortcodes = True
+    return options

@@ -1,9 +1,9 @@
-"""TeX in Markdown stays as its author wrote it: a backslash is no escape in it, and `_` begins no emphasis.
+"""TeX in Markdown stays as its author wrote it: a backslash does not escape, and `_` begins no emphasis.
 
-$$a_1 \\\\ b_2$$    kramdown everywhere, others where the blog says so     $a_1$    where it says so
-\\(a_1\\)  \\[a_1\\]  where it says so
+$$a_1 \\\\ b_2$$    in kramdown always, elsewhere if the blog says so     $a_1$    if the blog says so
+\\(a_1\\)  \\[a_1\\]  if the blog says so
 
-Readers see the source, with its marks: no mail and few feed readers can set it.
+Readers see the source with its delimiters: no mail program and few feed readers typeset it.
 """
 
 import re
@@ -13,94 +13,88 @@ from publisher.core.posts.code_regions import blank, without_code
 from publisher.core.posts.post import MarkdownExtension
 from publisher.markup.html.placeholders import hide
 
-LIMIT = 5_000
+MAX_LENGTH = 5_000
 """Characters of one formula."""
 
-MANY = 20_000
-"""With more marks it is no text."""
+MAX_DELIMITERS = 20_000
+"""In one body; with more it is not prose."""
 
 _TOKEN = re.compile(r"\\[\\()\[\]$]|\$+|\n[ \t]*(?=\n)")
-_RAW = re.compile(r"\{%-?\s{0,9}(?:end)?raw\s{0,9}-?%\}")
-_BLANK = re.compile(r"\n[ \t]*(?=\n)")
-_ENDS = {"$$": "$$", "$": "$", "\\(": "\\)", "\\[": "\\]"}
-_MARKS = {
+_RAW_TAG = re.compile(r"\{%-?\s{0,9}(?:end)?raw\s{0,9}-?%\}")
+_BLANK_LINE = re.compile(r"\n[ \t]*(?=\n)")
+_CLOSING = {"$$": "$$", "$": "$", "\\(": "\\)", "\\[": "\\]"}
+_DELIMITERS = {
     MarkdownExtension.MATH: ("$$",),
     MarkdownExtension.DOLLARS: ("$",),
     MarkdownExtension.BRACKETS: ("\\(", "\\["),
 }
 
 
-def with_math(source: str, extensions: Collection[MarkdownExtension]) -> str:
-    """`source` with what stands in formulas hidden from every parser. Code stays as it is."""
-    return _changed(source, extensions, _hidden, searched=without_code)
+def hide_math(source: str, extensions: Collection[MarkdownExtension]) -> str:
+    """`source` with its formulas hidden from every parser, except those with template code, which is to be
+    removed. Code stays as it is."""
+
+    def hidden(formula: str) -> str | None:
+        inside = _RAW_TAG.sub("", formula)
+        return None if "{%" in inside else hide(_BLANK_LINE.sub("", inside))
+
+    return _replace_formulas(source, extensions, hidden, prose_of=without_code)
 
 
-def without_math(prose: str, extensions: Collection[MarkdownExtension]) -> str:
-    """`prose` with the formulas as spaces: every other character keeps its place."""
-    return _changed(prose, extensions, blank)
+def blank_math(prose: str, extensions: Collection[MarkdownExtension]) -> str:
+    """`prose` with its formulas as spaces: every other character keeps its place."""
+    return _replace_formulas(prose, extensions, blank)
 
 
-def _changed(
+def _replace_formulas(
     source: str,
     extensions: Collection[MarkdownExtension],
-    change: Callable[[str], str | None],
-    searched: Callable[[str], str] = str,
+    replace: Callable[[str], str | None],
+    prose_of: Callable[[str], str] = str,
 ) -> str:
-    """`source` with `change` of each formula, but where that is None; formulas are looked for in `searched`
-    of it."""
-    marks = {mark for extension in extensions for mark in _MARKS.get(extension, ())}
-    if sum(source.count(mark) for mark in marks) not in range(2, MANY):
+    """`source` with `replace` applied to each formula, unless that is None. Formulas are looked for in
+    `prose_of(source)`, which is as long."""
+    delimiters = {mark for extension in extensions for mark in _DELIMITERS.get(extension, ())}
+    if sum(source.count(mark) for mark in delimiters) not in range(2, MAX_DELIMITERS):
         return source
     parts: list[str] = []
     at = 0
-    for start, end in _formulas(searched(source), marks):
-        shown = change(source[start:end])
-        if shown is not None:
-            parts += [source[at:start], shown]
+    for start, end in _formulas(prose_of(source), delimiters):
+        replaced = replace(source[start:end])
+        if replaced is not None:
+            parts += [source[at:start], replaced]
             at = end
     return "".join([*parts, source[at:]])
 
 
-def _hidden(formula: str) -> str | None:
-    """A formula as no parser sees it; None: it holds template code, which is to go."""
-    inside = _RAW.sub("", formula)
-    return None if "{%" in inside else hide(_BLANK.sub("", inside))
-
-
-def _formulas(text: str, marks: Collection[str]) -> Iterator[tuple[int, int]]:
-    """Where the source of each formula begins and ends: between dollars, and with its brackets."""
+def _formulas(text: str, delimiters: Collection[str]) -> Iterator[tuple[int, int]]:
+    """(start, end) of each formula: between dollars, or with its brackets. A single dollar may be money: one
+    that begins a formula is before it and not after a word, one that ends it not before a digit."""
     opened: re.Match[str] | None = None
     for token in _TOKEN.finditer(text):
         mark = token[0]
-        if opened is not None and token.start() - opened.end() > LIMIT:
+        before, after = text[token.start() - 1 : token.start()], text[token.end() : token.end() + 1]
+        is_dollar = mark[0] == "$"
+        if opened is not None and token.start() - opened.end() > MAX_LENGTH:
             opened = None
         if mark[0] == "\n":
-            if opened is not None and not _is_block(text, opened):
-                opened = None
-        elif opened is not None and mark == _ENDS[opened[0]] and _may_end(text, token):
-            inner = mark[0] == "$"
-            yield (opened.end(), token.start()) if inner else (opened.start(), token.end())
+            if opened is not None and not _is_on_own_line(text, opened):
+                opened = None  # a formula within a line ends with its paragraph
+        elif (
+            opened is not None
+            and mark == _CLOSING[opened[0]]
+            and (not is_dollar or (before.strip() and not after.isdigit()))
+        ):
+            yield (opened.end(), token.start()) if is_dollar else (opened.start(), token.end())
             opened = None
-        elif mark in marks and (opened is None or opened[0] == "$") and _may_begin(text, token):
+        elif (
+            mark in delimiters
+            and (opened is None or opened[0] == "$")
+            and (not is_dollar or (not before.isalnum() and after.strip()))
+        ):
             opened = token
 
 
-def _is_block(text: str, mark: re.Match[str]) -> bool:
-    """Whether the mark has a line of its own: then blank lines may follow."""
+def _is_on_own_line(text: str, mark: re.Match[str]) -> bool:
     line = text[text.rfind("\n", 0, mark.start()) + 1 : mark.start()]
     return mark[0] == "$$" and not line.strip(" \t>") and text[mark.end() : mark.end() + 1] == "\n"
-
-
-def _may_begin(text: str, mark: re.Match[str]) -> bool:
-    """A dollar alone may be money: one that begins a formula stands before it and after no word."""
-    if mark[0] != "$":
-        return True
-    before, after = text[mark.start() - 1 : mark.start()], text[mark.end() : mark.end() + 1]
-    return not before.isalnum() and bool(after.strip())
-
-
-def _may_end(text: str, mark: re.Match[str]) -> bool:
-    if mark[0] != "$":
-        return True
-    before, after = text[mark.start() - 1], text[mark.end() : mark.end() + 1]
-    return bool(before.strip()) and not after.isdigit()

@@ -1,1 +1,1 @@
-"""Template code in bodies: shortcodes, Liquid, MDX."""
+"""Template code in bodies: Liquid, shortcodes, MDX."""

@@ -1,90 +1,94 @@
-"""Template tags that show what is elsewhere (a video, a post, a code) become links to it."""
+"""Shortcodes that embed something from another site (a video, a post, code) become links to it."""
 
 import re
 from collections.abc import Callable, Mapping
 from html import escape
 
 Arguments = Mapping[str, str]
+Embed = Callable[[Arguments], str]
+"""A link for the arguments of a shortcode; "" if they do not suffice."""
 
-_VIDEO = re.compile(
+_VIDEO_URL = re.compile(
     r"(?:https?:)?//(?:www\.|m\.|player\.)?(?:youtu\.be/|youtube(?:-nocookie)?\.com/(?:watch\?v=|embed/|shorts/)"
     r"|vimeo\.com/(?:video/)?)([\w-]+)"
 )
-_ADDRESS = re.compile(r"(?:https?:)?//")
+_URL = re.compile(r"(?:https?:)?//")
+_GIST = re.compile(r"[\w-]+(?:/\w+)?")
 
 
-def _link(url: str, words: str) -> str:
-    return f'<a href="{escape(url)}">{escape(words)}</a>'
+def by_id(address: str, words: str, pattern: str = r"[\w-]{5,20}") -> Embed:
+    """A shortcode whose argument is an id, which takes the place of "*" in `address`, or a whole URL."""
+
+    def embed(arguments: Arguments) -> str:
+        id = _first(arguments, "id", "url", "src")
+        if match := _VIDEO_URL.match(id):
+            id = match[1]
+        if _URL.match(id):
+            return _link(id, words)
+        return _link(address.replace("*", id), words) if re.fullmatch(pattern, id) else ""
+
+    return embed
 
 
-def _first(given: Arguments, *names: str) -> str:
-    return next((given[name] for name in (*names, "0") if given.get(name)), "")
-
-
-def _place(address: str, words: str, pattern: str = r"[\w-]{5,20}") -> Callable[[Arguments], str]:
-    """A tag whose argument is a key, or the whole address."""
-
-    def tag(given: Arguments) -> str:
-        key = _first(given, "id", "url", "src")
-        if match := _VIDEO.match(key):
-            key = match[1]
-        if _ADDRESS.match(key):
-            return _link(key, words)
-        return _link(address.replace("*", key), words) if re.fullmatch(pattern, key) else ""
-
-    return tag
-
-
-def _tweet(given: Arguments) -> str:
-    user, id = given.get("user", "i"), _first(given, "id")
-    if _ADDRESS.match(id):
+def tweet(arguments: Arguments) -> str:
+    """Hugo's `tweet` and `x`: a user and an id, or an id alone."""
+    user, id = arguments.get("user", "i"), _first(arguments, "id")
+    if _URL.match(id):
         return _link(id, id)
     if not re.fullmatch(r"\w{1,20}", user) or not re.fullmatch(r"\d{5,25}", id):
         return ""
     return _link(f"https://twitter.com/{user}/status/{id}", "A post on Twitter")
 
 
-def _gist(given: Arguments) -> str:
-    path = _first(given, "url").removeprefix("https://gist.github.com/")
-    if re.fullmatch(r"[\w-]+", path) and re.fullmatch(r"\w+", given.get("1", "")):  # Hugo's; Hexo's is a file
-        path += "/" + given["1"]
+def gist(arguments: Arguments) -> str:
+    """A gist by its path; Hugo writes the user and the id apart."""
+    path = _first(arguments, "url").removeprefix("https://gist.github.com/")
+    id = arguments.get("1", "")
+    if re.fullmatch(r"[\w-]+", path) and re.fullmatch(r"\w+", id):  # Hugo's second argument; Hexo's is a file
+        path += "/" + id
     return _link(f"https://gist.github.com/{path}", "Code on GitHub") if _GIST.fullmatch(path) else ""
 
 
-def _pen(given: Arguments) -> str:
-    user, id = given.get("user", ""), _first(given, "id")
-    good = re.fullmatch(r"[\w-]+", user) and re.fullmatch(r"\w+", id)
-    return _link(f"https://codepen.io/{user}/pen/{id}", "Code on CodePen") if good else ""
+def codepen(arguments: Arguments) -> str:
+    """A pen by its user and id."""
+    user, id = arguments.get("user", ""), _first(arguments, "id")
+    valid = re.fullmatch(r"[\w-]+", user) and re.fullmatch(r"\w+", id)
+    return _link(f"https://codepen.io/{user}/pen/{id}", "Code on CodePen") if valid else ""
 
 
-def _code_square(given: Arguments) -> str:
-    """Hugo's `qr`: what stands in the square, which a reader of text cannot scan."""
-    text = _first(given, "text")
-    return _link(text, text) if _ADDRESS.match(text) else escape(text)
+def qr(arguments: Arguments) -> str:
+    """Hugo's `qr`: the content of the QR code, which a reader of text cannot scan."""
+    text = _first(arguments, "text")
+    return _link(text, text) if _URL.match(text) else escape(text)
 
 
-def _frame(given: Arguments) -> str:
-    url = _first(given, "src", "url")
-    return _link(url, url) if _ADDRESS.match(url) else ""
+def iframe(arguments: Arguments) -> str:
+    """A frame: its address."""
+    url = _first(arguments, "src", "url")
+    return _link(url, url) if _URL.match(url) else ""
 
 
-_GIST = re.compile(r"[\w-]+(?:/\w+)?")
-_twitter = dict.fromkeys(("tweet", "twitter", "x", "tweet_simple", "twitter_simple", "x_simple"), _tweet)
-_youtube = _place("https://www.youtube.com/watch?v=*", "Video on YouTube")
-_vimeo = _place("https://vimeo.com/*", "Video on Vimeo")
+def _first(arguments: Arguments, *names: str) -> str:
+    """The first of these arguments, or else the first one without a name."""
+    return next((arguments[name] for name in (*names, "0") if arguments.get(name)), "")
 
-ELSEWHERE: Mapping[str, Callable[[Arguments], str]] = {
-    "youtube": _youtube,
-    "vimeo": _vimeo,
-    "vimeo_simple": _vimeo,
-    "instagram": _place("https://www.instagram.com/p/*/", "A post on Instagram"),
-    "instagram_simple": _place("https://www.instagram.com/p/*/", "A post on Instagram"),
-    "bilibili": _place("https://www.bilibili.com/video/*", "Video on Bilibili", r"(?:BV|av)\w{5,15}"),
-    "jsfiddle": _place("https://jsfiddle.net/*", "Code on JSFiddle", r"\w+(?:/\w+)?"),
-    "codepen": _pen,
-    "gist": _gist,
-    "qr": _code_square,
-    "iframe": _frame,
-    **_twitter,
+
+def _link(url: str, words: str) -> str:
+    return f'<a href="{escape(url)}">{escape(words)}</a>'
+
+
+EMBEDS: Mapping[str, Embed] = {
+    "youtube": by_id("https://www.youtube.com/watch?v=*", "Video on YouTube"),
+    "vimeo": by_id("https://vimeo.com/*", "Video on Vimeo"),
+    "vimeo_simple": by_id("https://vimeo.com/*", "Video on Vimeo"),
+    "instagram": by_id("https://www.instagram.com/p/*/", "A post on Instagram"),
+    "instagram_simple": by_id("https://www.instagram.com/p/*/", "A post on Instagram"),
+    "bilibili": by_id("https://www.bilibili.com/video/*", "Video on Bilibili", r"(?:BV|av)\w{5,15}"),
+    "jsfiddle": by_id("https://jsfiddle.net/*", "Code on JSFiddle", r"\w+(?:/\w+)?"),
+    "codepen": codepen,
+    "gist": gist,
+    "qr": qr,
+    "iframe": iframe,
+    **dict.fromkeys(("tweet", "twitter", "x", "tweet_simple", "twitter_simple", "x_simple"), tweet),
 }
-"""By the names of their tags. "": the arguments do not suffice."""
+"""By the names of the shortcodes."""

@@ -1,13 +1,13 @@
-"""`{{ ... }}`: the few expressions whose value can be known without the generator that would run them. And
-`<%= ... %>`, which says the same in EJS.
+"""`{{ ... }}`: the few expressions whose value is known without running the generator. And `<%= ... %>`,
+which means the same in EJS.
 """
 
 import re
 
 from publisher.core.posts.post import MarkdownExtension
-from publisher.markup.templating.shortcodes import ShortcodeContext, shown
+from publisher.markup.templating.shortcodes import ShortcodeContext, expand_shortcode
 
-_PLAIN = re.compile(
+_COMMON = re.compile(
     r"""\{\{-?\s*(?:"""
     r"""(?P<call>[A-Za-z_][\w:]*\([^{}]*\))"""  # Zola's shortcode
     r"""|(?P<value>(?:site|page|post|layout|include|content|paginator|forloop|collections?|metadata|pkg"""
@@ -20,33 +20,29 @@ _ANY = re.compile(
     r"\{\{(?![<%])-?\s*(?:(?P<call>[A-Za-z_][\w:]*\([^{}]*\))|(?P<value>[^{}]{0,400}?))\s*-?\}\}"
 )
 EJS = re.compile(r"<%(?P<mark>[-=_#]?)(?P<value>[^%<>]{0,400})[-_]?%>")
-_WHOLE = re.compile(r"""\s*(?:"[^"]*"|'[^']*'|[\w.-]+)\s*""")
+_TERM = re.compile(r"""\s*(?:"[^"]*"|'[^']*'|[\w.-]+)\s*""")
 _LITERAL = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(-?\d[\w.]*)|([\w.-]+)\s*$)""")
+_FILTER = re.compile(r"""(?:"[^"]*"|'[^']*'|[^|"'])+""")  # up to the next "|" outside quotes
 
 
-def expressions(context: ShortcodeContext) -> re.Pattern[str]:
-    """What is an expression and no text with braces: anything, where the generator runs them all."""
-    return _ANY if MarkdownExtension.TEMPLATES in context.extensions else _PLAIN
+def expression_pattern(context: ShortcodeContext) -> re.Pattern[str]:
+    """What is an expression rather than text in braces: anything, if the generator runs them all."""
+    return _ANY if MarkdownExtension.TEMPLATES in context.extensions else _COMMON
 
 
 def value_of(match: re.Match[str], context: ShortcodeContext) -> str | None:
-    """What an expression stands for; None where only its generator could tell."""
+    """The value of an expression; None if only its generator could tell."""
     groups = match.groupdict()
     if groups.get("call"):
-        return shown(match["call"].replace("(", " ", 1).removesuffix(")"), context)
+        return expand_shortcode(match["call"].replace("(", " ", 1).removesuffix(")"), context)
     if groups.get("mark", "=") in ("", "_", "#"):
         return ""  # EJS that shows nothing
-    first, *filters = _parts(match["value"])
-    value = _term(first, context) if _WHOLE.fullmatch(first) else None  # a sum, or a condition
-    for step in filters:
-        name, _, argument = step.partition(":")
+    first, *filters = _FILTER.findall(match["value"]) or [""]
+    value = _term(first, context) if _TERM.fullmatch(first) else None  # None: a sum, or a condition
+    for part in filters:
+        name, _, argument = part.partition(":")
         value = _filtered(value, name.strip(), _term(argument, context) or "", context)
     return value
-
-
-def _parts(expression: str) -> list[str]:
-    """The expression and its filters: apart at each "|" that is in no quotes."""
-    return re.findall(r"""(?:"[^"]*"|'[^']*'|[^|"'])+""", expression) or [""]
 
 
 def _term(text: str, context: ShortcodeContext) -> str | None:
@@ -65,6 +61,7 @@ def _term(text: str, context: ShortcodeContext) -> str | None:
 
 
 def _filtered(value: str | None, name: str, argument: str, context: ShortcodeContext) -> str | None:
+    """`value` after the filter `name`; an unknown filter leaves it as it is."""
     if name == "default":
         return value or argument
     if value is None:
@@ -84,6 +81,6 @@ def _filtered(value: str | None, name: str, argument: str, context: ShortcodeCon
         case "downcase" | "lower":
             return value.lower()
         case _ if "date" in name.lower():
-            return None  # how it is to be written is in another language than ours
+            return None  # formats of dates differ between engines
         case _:
             return value

@@ -1,32 +1,33 @@
-"""MDX without its code: imports and exports go, what an attribute's expression plainly says stays.
+"""MDX's code in a body: imports, exports, attributes and expressions, of which only what they plainly say
+remains. Braces are counted, as MDX's own parser does, whatever is between them.
 
-src={require('./a.png').default}  src={useBaseUrl('/a.png')}  src={photo} of `import photo from './a.png'`
-width={30}  title={"Words"}       other expressions go, with their attributes
-```mdx-code-block                 is no code: Docusaurus opens it before it reads the text
-
-MDX's components: what stands in them is Markdown, as MDX reads it, and they leave what can be shown.
-
-<Image src="/a.png" alt="A" />   a picture, and so are <Figure>, <YouTube id="..."> and their like
-<Callout type="tip"> ... </...>  a quotation, as `:::tip` is
-<TabItem label="npm"> ... </...> its label in bold, and what stands in it
-<Link to="/a">words</Link>       a link
-<div>*words*</div>               Markdown, too, where MDX reads the post
-others                           their insides; nothing of those that have none
-
-MDX's expressions in text: `{frontMatter.title}` and `{"words"}` are shown, others go.
+import photo from './a.png'          removed; names a file for attributes
+export const Chart = ...             removed                       <>words</>   its words
+src={require('./a.png').default}  src={useBaseUrl('/a.png')}  src={photo}  width={30}  title={"Words"}
+                                     plain attributes; one with any other expression is removed
+{frontMatter.title}  {"words"}       their values; any other expression is removed
+```mdx-code-block                    not code: Docusaurus removes the fence before it reads the text
 """
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from enum import StrEnum
 from html import escape
+from typing import NamedTuple
 
 from publisher.core.posts.code_regions import cut, outside_code, without_code
 from publisher.markup.html.fragments import names
-from publisher.markup.templating.block_shortcodes import BOXES, heading
-from publisher.markup.templating.shortcodes import Arguments, ShortcodeContext, attributes, pictured
+from publisher.markup.templating.shortcodes import ShortcodeContext, expand_element
 
-IMPORT = (
+MAX_PART = 20_000
+"""Characters of one piece of code."""
+
+MAX_SEARCHED = 3_000_000
+"""Characters that are searched for the ends of pieces in one body; the rest is text."""
+
+MAX_IMPORTS = 1_000
+
+_IMPORT = (
     r"import\s+(?:[\w*${](?:[^'\"`;<>()\n]|\n(?![ \t]*$)){0,600}?\bfrom\s+)?['\"][^'\"\n]+['\"]"
     r"(?:\s+with\s*\{[^{}\n]*\})?;?"
 )
@@ -34,228 +35,251 @@ _EXPORT = (
     r"export\s+(?:(?:const|let|var|default|function|async)\b[^\n]*"
     r"(?:;|(?:[{(\[]|=>|=)[ \t]*(?:\n(?![ \t]*$)[^\n]*){1,300})|(?:const|let|var)\s+[\w$]+\s*=[^\n]*)"
 )
-_CODE = re.compile(f"^(?:{IMPORT}|{_EXPORT})[ \\t]*$", re.MULTILINE)
-MANY = 1_000
-_OPENED = re.compile(r"^```mdx-code-block[ \t]*\n([\s\S]*?)^```[ \t]*$", re.MULTILINE)
-NAMED = re.compile(r"^import\s+([A-Za-z_$][\w$]*)\s+from\s+['\"]([^'\"\n]+)['\"]", re.MULTILINE)
+_IMPORT_OR_EXPORT = re.compile(f"^(?:{_IMPORT}|{_EXPORT})[ \\t]*$", re.MULTILINE)
+_MDX_FENCE = re.compile(r"^```mdx-code-block[ \t]*\n([\s\S]*?)^```[ \t]*$", re.MULTILINE)
+_IMPORTED_NAME = re.compile(r"^import\s+([A-Za-z_$][\w$]*)\s+from\s+['\"]([^'\"\n]+)['\"]", re.MULTILINE)
 _ELEMENT = re.compile(
     r"<[A-Za-z](?:[^<>{}\"'`]|\"[^\"<>]*\"|'[^'<>]*'|\{(?:[^{}]|\{[^{}]*\}){0,2000}\}){0,100}>"
 )
-_ATTRIBUTE = re.compile(r"\s([\w:-]+)=\{((?:[^{}]|\{[^{}]*\}){0,2000})\}")
-_CALL = re.compile(
+_BRACED_ATTRIBUTE = re.compile(r"\s([\w:-]+)=\{((?:[^{}]|\{[^{}]*\}){0,2000})\}")
+_FILE_CALL = re.compile(
     r"""(?:require|useBaseUrl|withBase)\(\s*["'`]([^"'`${}]+)["'`]\s*,?\s*\)(?:\.default)?(?:\.src)?"""
 )
 _LITERAL = re.compile(r"""["'`]([^"'`${}]*)["'`]|(\d+(?:\.\d+)?)""")
-_WORD = re.compile(r"([A-Za-z_$][\w$]*)(?:\.src)?")
+_IDENTIFIER = re.compile(r"([A-Za-z_$][\w$]*)(?:\.src)?")
+_LITERAL_EXPRESSION = re.compile(r"""\s*(?:"([^"\\]*)"|'([^'\\]*)'|`([^`\\$]*)`|(\d+))\s*""")
+_NOT_CODE = ("#", "/*", "{", "%")
+"""Begins an id, a comment, or a template tag, which is handled elsewhere."""
+
+_FRONT_MATTER = re.compile(r"\s*(?:frontMatter|frontmatter)\.(\w+)\s*")
+_BEGIN = re.compile(
+    rf"(?P<imported>^(?:{_IMPORT})[ \t]*$)"
+    r"|(?P<exported>^export\s+(?:(?:const|let|var|default|function|async|class)\b|[{*]))"
+    r"|(?P<fragment></?>)"
+    r"|(?P<element></?[A-Za-z][\w.:-]*(?=[\s/>]))"
+    r"|(?P<braces>(?<!\\)\{)",
+    re.MULTILINE,
+)
+_BRACKETS_AND_LINES = re.compile(r"['\"`][{}()\[\]]['\"`]|[{}()\[\]]|\n")
+_BRACES = re.compile(r"['\"`][{}]['\"`]|[{}]")
+_IN_TAG = re.compile(r"\"[^\"]*\"|'[^']*'|[{<>]")
+_CONTINUED = ("=", "=>", "(", ",", "+", "?", ":", "&&", "||", ".")
+_CONTINUES = re.compile(r"\s*(?:[.?:+)\]}]|&&|\|\|)")
+_NAME_OR_VALUE = re.compile(r"[^\s=/>{}\"'<]+")
+_EQUALS = re.compile(r"\s*=\s*")
+_SILENT = names("tocinline head")
+"""Components that show nothing anyway."""
+
+
+class MdxKind(StrEnum):
+    """What a piece of MDX's code is."""
+
+    IMPORT = "imported"
+    EXPORT = "exported"
+    FRAGMENT = "fragment"
+    ELEMENT = "element"
+    EXPRESSION = "braces"
+
+
+class MdxPart(NamedTuple):
+    """A piece of code, from where to where."""
+
+    kind: MdxKind
+    start: int
+    end: int
+
+
+def resolve_mdx(source: str, context: ShortcodeContext) -> str:
+    """A Markdown source whose elements have plain attributes, each on one line, without exports and
+    fragments, and with the values of expressions. Code blocks stay; imports too, since attributes need their
+    names."""
+    if "{" not in source and "<" not in source and "export" not in source:
+        return source
+    shown: list[str] = []
+    at = 0
+    for part in mdx_parts(source, without_code(source)):
+        text = source[part.start : part.end]
+        replaced = ""
+        if part.kind is MdxKind.EXPRESSION:
+            replaced = expression_value(text[1:-1], context) or ""
+        elif part.kind is MdxKind.ELEMENT:
+            replaced = _plain_tag(text) if "{" in text or "\n" in text else text
+        elif part.kind is MdxKind.IMPORT:
+            replaced = text
+        shown += [source[at : part.start], replaced]
+        at = part.end
+    return "".join([*shown, source[at:]])
 
 
 def without_jsx(source: str) -> str:
-    """A Markdown source without MDX's imports, exports and expressions in attributes. Code stays."""
-    if 0 < source.count("```mdx-code-block") < MANY // 10:
-        source = _OPENED.sub(r"\1", source)
-    named = dict(NAMED.findall(source)) if "import " in source else {}
-    if 0 < source.count("import ") + source.count("export ") < MANY:
-        source = cut(source, _CODE)
+    """A Markdown source without imports and exports, and with plain attributes. Code blocks stay."""
+    if 0 < source.count("```mdx-code-block") < MAX_IMPORTS // 10:
+        source = _MDX_FENCE.sub(r"\1", source)
+    imported = dict(_IMPORTED_NAME.findall(source)) if "import " in source else {}
+    if 0 < source.count("import ") + source.count("export ") < MAX_IMPORTS:
+        source = cut(source, _IMPORT_OR_EXPORT)
     if "={" not in source:
         return source
-    return outside_code(source, lambda text: _ELEMENT.sub(lambda match: plain(match[0], named), text))
+    return outside_code(
+        source, lambda text: _ELEMENT.sub(lambda match: _with_plain_attributes(match[0], imported), text)
+    )
 
 
-def is_plain(expression: str) -> bool:
-    """Whether an attribute's expression says something without being run."""
-    return bool(_CALL.fullmatch(expression) or _LITERAL.fullmatch(expression) or _WORD.fullmatch(expression))
+def removed_mdx(prose: str, context: ShortcodeContext) -> Iterator[tuple[int, str]]:
+    """(position, code) of each export, component and expression that shows nothing, in a source whose code
+    blocks are blank."""
+    imported = dict(_IMPORTED_NAME.findall(prose)) if "import " in prose else {}
+    for part in mdx_parts(prose, prose):
+        text = prose[part.start : part.end]
+        is_removed = part.kind is MdxKind.EXPORT
+        if part.kind is MdxKind.EXPRESSION:
+            is_removed = expression_value(text[1:-1], context) is None
+        elif part.kind is MdxKind.ELEMENT:
+            is_removed = _shows_nothing(text, prose[part.end : part.end + 100], imported)
+        if is_removed:
+            yield part.start, text
 
 
-def plain(element: str, named: dict[str, str]) -> str:
-    """A tag whose attributes are texts; `named` are the files that are imported, by their names."""
+def _shows_nothing(tag: str, after: str, imported: dict[str, str]) -> bool:
+    """Whether a tag is that of an empty component that shows nothing; `after` is the text that follows."""
+    name = _NAME_OR_VALUE.match(tag, 1) if tag[1].isupper() else None
+    if name is None or tag.isupper() or name[0].lower() in _SILENT:
+        return False
+    if not tag.endswith("/>"):
+        return after.lstrip().startswith(f"</{name[0]}>")
+    plain = _with_plain_attributes(_plain_tag(tag), imported)
+    return not expand_element(name[0], plain[name.end() : -2])
+
+
+def expression_value(inside: str, context: ShortcodeContext) -> str | None:
+    """What the expression between two braces shows; None if only running it could tell."""
+    if match := _LITERAL_EXPRESSION.fullmatch(inside):
+        return next(group for group in match.groups() if group is not None)
+    if match := _FRONT_MATTER.fullmatch(inside):
+        return context.value(match[1])
+    return "" if not inside.strip() or inside.lstrip().startswith(_NOT_CODE) else None
+
+
+def _with_plain_attributes(element: str, imported: dict[str, str]) -> str:
+    """A tag whose attributes are texts; `imported` are the files that imports name. An attribute whose
+    expression says nothing plain is removed."""
     if "={" not in element:
         return element
-    return _ATTRIBUTE.sub(_said(named), element)
 
-
-def _said(named: dict[str, str]) -> Callable[[re.Match[str]], str]:
-    def attribute(match: re.Match[str]) -> str:
+    def plain(match: re.Match[str]) -> str:
         expression = match[2].strip()
-        if found := _CALL.fullmatch(expression) or _LITERAL.fullmatch(expression):
+        if found := _FILE_CALL.fullmatch(expression) or _LITERAL.fullmatch(expression):
             value = next(filter(None, found.groups()), "")
         else:
-            word = _WORD.fullmatch(expression)
-            value = named.get(word[1], "") if word else ""
+            identifier = _IDENTIFIER.fullmatch(expression)
+            value = imported.get(identifier[1], "") if identifier else ""
         value = value.removeprefix("@site/static")
         shown = escape(" ".join(value.split()))
         return f' {match[1]}="{shown}"' if value and not value.startswith("@") else ""
 
-    return attribute
+    return _BRACED_ATTRIBUTE.sub(plain, element)
 
 
-_ATTRIBUTES = r"(?:\s+(?:[^\s<>\"'{}/=]+(?:=(?:\"[^\"<>]*\"|'[^'<>]*'))?|\{[^{}<>]{0,500}\})){0,50}"
-_BLOCKS = (
-    "article|aside|blockquote|center|dd|details|div|dl|dt|figcaption|figure|footer|header|li|main|nav|ol|section"
-    "|summary|table|tbody|td|tfoot|th|thead|tr|ul"
-)
-_TAG = re.compile(rf"<(/?)([A-Z][\w.]*)({_ATTRIBUTES})\s*(/?)>")
-_ANY_TAG = re.compile(rf"<(/?)([A-Z][\w.]*|(?:{_BLOCKS})(?=[\s/>]))({_ATTRIBUTES})\s*(/?)>")
-_ALONE, _ANY_ALONE = (
-    re.compile(rf"(?:{tag.pattern.replace('(/?)', '/?').replace('([A-Z]', '(?:[A-Z]')}\s*)+")
-    for tag in (_TAG, _ANY_TAG)
-)
-_ONE_LINE = re.compile(
-    rf"^[ \t]*<(?P<name>p|h[1-6]|{_BLOCKS})\b[^<>\n]*>(?P<inside>[^\n]+)</(?P=name)>[ \t]*$", re.MULTILINE
-)
-_TEXT = re.compile(r"\n {0,3}[^\s<]")  # on the next line
-_MARKS = re.compile(r"[*_`~\[]")
-_FENCE = re.compile(r"\s*(`{3,}(?=[^`]*$)|~{3,})")
-_HTML = names("a b br center col font hr i img li ol p table tbody td th thead tr u ul")
-_BLOCK_NAMES = names(_BLOCKS.replace("|", " "))
-"""Names that are HTML's whatever their letters."""
-
-MAX_COMPONENTS = 2_000
-MAX_DEPTH = 50
+def mdx_parts(source: str, prose: str) -> Iterator[MdxPart]:
+    """The pieces of code in order, none within another. They begin in `prose`, where code blocks and code
+    spans are blank, and end in `source`."""
+    at, searched = 0, 0
+    while searched < MAX_SEARCHED and (begin := _BEGIN.search(prose, at)):
+        kind = MdxKind(begin.lastgroup or "")
+        end = begin.end()
+        if kind is MdxKind.EXPORT:
+            end, looked = _end_of_export(source, begin.start())
+            searched += looked
+        elif kind is MdxKind.EXPRESSION:
+            end = _end_of_braces(source, begin.start())
+        elif kind is MdxKind.ELEMENT:
+            end = _end_of_tag(source, begin.end())
+        searched += end - begin.start() if end else MAX_PART
+        if end:
+            yield MdxPart(kind, begin.start(), end)
+        at = end or begin.end()
 
 
-@dataclass(slots=True)
-class _Open:
-    """A component that is open: its name, how far its tag is set in, and how far what stands in it is, once
-    that is known.
-    """
-
-    name: str
-    indent: int
-    inner: int | None = None
-
-
-def with_components(source: str, *, mdx: bool = False) -> str:
-    """A Markdown source without components. Code stays as it is. `mdx`: what stands in elements of HTML is
-    Markdown, too."""
-    tags, alone = (_ANY_TAG, _ANY_ALONE) if mdx else (_TAG, _ALONE)
-    if not 0 < sum(1 for _ in tags.finditer(source)) < MAX_COMPONENTS:
-        return source
-    source = outside_code(source, lambda text: _TAG.sub(lambda tag: " ".join(tag[0].split()), text))
-    source = "\n".join(_lines(source, tags, alone))
-    return outside_code(source, lambda text: _TAG.sub(_inline, text))
+def _end_of_braces(source: str, start: int) -> int:
+    """Where the braces that open at `start` end; 0 if they do not."""
+    depth = 0
+    for token in _BRACES.finditer(source, start, start + MAX_PART):
+        if len(token[0]) == 1:
+            depth += 1 if token[0] == "{" else -1
+            if not depth:
+                return token.end()
+    return 0
 
 
-def with_lines_read(source: str, read: Callable[[str], str]) -> str:
-    """An MDX source whose lines of one element of HTML hold what `read` makes of the Markdown in it, apart
-    from text that follows."""
-    if "</" not in source:
-        return source
-
-    parts: list[str] = []
-    at = 0
-    for match in _ONE_LINE.finditer(without_code(source)):
-        start, end = match.span("inside")
-        inside = source[start:end].strip()
-        if _MARKS.search(inside) and not inside.startswith("<"):
-            parts += [source[at:start], read(inside).strip().removeprefix("<p>").removesuffix("</p>")]
-            at = end
-        if _TEXT.match(source, match.end()):
-            parts += [source[at : match.end()], "\n"]
-            at = match.end()
-    return "".join([*parts, source[at:]])
+def _end_of_tag(source: str, at: int) -> int:
+    """Where the tag whose name ends at `at` ends; 0 if it is not a tag."""
+    limit = at + MAX_PART
+    while token := _IN_TAG.search(source, at, limit):
+        if token[0] == "<":
+            return 0
+        if token[0] == ">":
+            return token.end()
+        at = _end_of_braces(source, token.start()) if token[0] == "{" else token.end()
+        if not at:
+            return 0
+    return 0
 
 
-def _lines(source: str, pattern: re.Pattern[str], alone: re.Pattern[str]) -> Iterator[str]:
-    """The lines; those of tags alone as what is shown of them, those within as far set in as the tag is."""
-    opened: list[_Open] = []
-    fence = ""
-    for line, prose in zip(source.split("\n"), without_code(source).split("\n"), strict=True):
-        mark = _FENCE.match(line)
-        tags = None if fence or not (opened or prose.strip()) else alone.fullmatch(line.strip())
-        if mark and (not fence or (mark[1].startswith(fence) and line.strip() == mark[1])):
-            fence = "" if fence else mark[1]
-        if tags and any(_is_shown(tag, pattern) for tag in pattern.finditer(line)):
-            yield from _shown(line, opened, pattern)
+def _end_of_export(source: str, start: int) -> tuple[int, int]:
+    """(end, characters searched). An export ends with the line by which every bracket is closed and nothing
+    must follow, else before the first blank line; the end is 0 if neither is near."""
+    depth, blank, line = 0, 0, start
+    for token in _BRACKETS_AND_LINES.finditer(source, start, start + MAX_PART):
+        if token[0] == "\n":
+            before = source[line : token.start()].rstrip()
+            blank = blank or (token.start() if not before else 0)
+            if depth <= 0 and not before.endswith(_CONTINUED) and not _CONTINUES.match(source, token.end()):
+                return token.start(), token.start() - start
+            line = token.end()
+        elif len(token[0]) == 1:
+            depth += 1 if token[0] in "{([" else -1
+    if len(source) - start <= MAX_PART and depth <= 0:
+        return len(source), len(source) - start
+    return blank, MAX_PART
+
+
+def _plain_tag(text: str) -> str:
+    """A tag on one line, with those of its attributes that say something plain."""
+    ends = " />" if text.endswith("/>") else ">"
+    at = len(text) - len(text.lstrip("</"))
+    name = _NAME_OR_VALUE.match(text, at)
+    if name is None:
+        return ""
+    kept = [text[:at] + name[0]]
+    at = name.end()
+    while at < len(text) - len(ends.strip()):
+        if text[at] == "{":  # a spread: {...props}
+            at = _end_of_braces(text, at) or len(text)
+        elif found := _NAME_OR_VALUE.match(text, at):
+            at, value = _plain_value(text, found.end())
+            kept += [f" {found[0]}{value}"] if value is not None else []
         else:
-            yield _set_in(line, opened)
+            at += 1
+    return "".join(kept) + ends
 
 
-def _is_shown(tag: re.Match[str], pattern: re.Pattern[str]) -> bool:
-    """Whether it is a component's, or an element's whose insides are Markdown."""
-    return tag[2].lower() not in _HTML or (pattern is _ANY_TAG and tag[2] in _BLOCK_NAMES)
-
-
-def _shown(line: str, opened: list[_Open], pattern: re.Pattern[str]) -> Iterator[str]:
-    for tag in pattern.finditer(line):
-        name = tag[2].lower()
-        is_html = tag[2] in _BLOCK_NAMES
-        if tag[1]:
-            if any(one.name == name for one in opened):
-                while opened.pop().name != name:
-                    pass
-            yield from _apart(line, opened, tag[0] if is_html else "</blockquote>" if name in BOXES else "")
-        elif is_html and not tag[4]:
-            yield from _apart(line, opened, tag[0])
-            if len(opened) < MAX_DEPTH:
-                opened.append(_Open(name, _width(_set_in(line, opened))))
-        elif tag[4]:
-            yield from _apart(line, opened, _alone(tag))
-        else:
-            yield from _apart(line, opened, *_head(name, attributes(tag[3]), tag[3]))
-            if len(opened) < MAX_DEPTH:
-                opened.append(_Open(name, _width(_set_in(line, opened))))
-
-
-def _apart(line: str, opened: list[_Open], *shown: str) -> Iterator[str]:
-    """`shown`, each by itself between blank lines, as far set in as `line`."""
-    line = _set_in(line, opened)
-    yield ""
-    for text in filter(None, shown):
-        yield " " * _width(line) + text
-        yield ""
-
-
-def _set_in(line: str, opened: list[_Open]) -> str:
-    """`line` without what components set it in."""
-    if not line.strip():
-        return line
-    for one in opened:
-        if one.inner is None:
-            one.inner = max(_width(line) - one.indent, 0)
-        line = line[min(one.inner, _width(line)) :]
-    return line
-
-
-def _width(line: str) -> int:
-    return len(line) - len(line.lstrip(" \t"))
-
-
-def _head(name: str, given: Arguments, rest: str) -> tuple[str, ...]:
-    """What is shown where a component begins."""
-    if name in BOXES:
-        return ("<blockquote>", heading(name, rest))
-    label = given.get("label") or given.get("title", "")
-    return (f"**{label}**",) if label and "{" not in label else ()
-
-
-def _alone(tag: re.Match[str]) -> str:
-    return pictured(tag[2], tag[3]) or ""
-
-
-def _inline(tag: re.Match[str]) -> str:
-    name = tag[2].lower()
-    if name in _HTML:
-        return tag[0]
-    if tag[4]:
-        return _alone(tag)
-    if name == "link":
-        given = attributes(tag[3])
-        to = given.get("to") or given.get("href", "")
-        return "</a>" if tag[1] else f'<a href="{escape(to)}">'
-    return ""
-
-
-_WORDS = re.compile(r"""\s*(?:"([^"\\]*)"|'([^'\\]*)'|`([^`\\$]*)`|(\d+))\s*""")
-_NO_CODE = ("#", "/*", "{", "%")
-"""What begins an id, a comment, or a template's tag, which is judged as such."""
-
-_FRONT = re.compile(r"\s*(?:frontMatter|frontmatter)\.(\w+)\s*")
-
-
-def value_of(inside: str, context: ShortcodeContext) -> str | None:
-    """What the expression between two braces shows; None where only its code could tell."""
-    if match := _WORDS.fullmatch(inside):
-        return next(group for group in match.groups() if group is not None)
-    if match := _FRONT.fullmatch(inside):
-        return context.value(match[1])
-    return "" if not inside.strip() or inside.lstrip().startswith(_NO_CODE) else None
+def _plain_value(text: str, at: int) -> tuple[int, str | None]:
+    """(end, value) of the attribute whose name ends at `at`. The value is plain and begins with its "=" (""
+    for an attribute without one); None if only running its expression could tell."""
+    equals = _EQUALS.match(text, at)
+    if equals is None:
+        return at, ""
+    after = equals.end()
+    sign = text[after : after + 1]
+    if sign in ('"', "'"):
+        end = text.find(sign, after + 1)
+        end = end if end > 0 else len(text) - 1
+        value = " ".join(text[after + 1 : end].split()).replace("<", "&lt;").replace(">", "&gt;")
+        return end + 1, f"={sign}{value}{sign}"
+    if sign == "{":
+        end = _end_of_braces(text, after) or len(text)
+        inside = text[after + 1 : end - 1].strip()
+        is_plain = any(form.fullmatch(inside) for form in (_FILE_CALL, _LITERAL, _IDENTIFIER))
+        return end, f"={{{inside}}}" if is_plain else None
+    found = _NAME_OR_VALUE.match(text, after)
+    return (found.end(), f'="{escape(found[0])}"') if found else (after, None)

@@ -11,7 +11,7 @@ from unpacking import unpack
 from publisher.core.digests.digest import Digest, DigestPost, Layout
 from publisher.core.posts.post import ParsedPost, Post
 from publisher.markup import SafeMarkup
-from publisher.markup.html.fragments import blocks
+from publisher.markup.html.fragments import outermost_blocks
 from publisher.services.digests.compose import judged
 from publisher.services.posts.rendered import summary_of
 from publisher.sources import FolderSource, SourceRules
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not ARCHIVE.is_file(), reason="the real blogs ar
 def pieces_of(html: str) -> Iterator[str]:
     """The whole of a body in parts that a mail has room for; a block that is larger stands alone."""
     part = ""
-    for start, end in blocks(html):
+    for start, end in outermost_blocks(html):
         if part and len(part) + end - start > ROOM:
             yield part
             part = ""
