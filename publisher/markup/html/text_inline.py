@@ -63,7 +63,7 @@ _GENERIC = frozenset(part.strip() for part in _MEANINGLESS_ALTS.split(","))
 
 
 @dataclass(slots=True)
-class Span:
+class OpenSpan:
     """An open inline element. `start` is where its words begin in the paragraph; `value` is its href or
     title. `finished`: its address has been written already; `has_silent_picture`: it holds a picture without
     words.
@@ -86,7 +86,7 @@ class InlineText:
         self.parts: list[str] = []  # joined only when needed: one string would be copied for each addition
         self.last = ""  # the last character of the paragraph
         self.ends_with_number = False  # the last of `parts` is the number of a link
-        self.spans: list[Span] = []
+        self.spans: list[OpenSpan] = []
         self.links: dict[str, int] = {}
         self.caption = ""  # of the figure around
         self.explained: set[str] = set()
@@ -133,7 +133,7 @@ class InlineText:
         if piece.tag == "rt" and self.last in ("(", "（"):
             return
         value = piece.get("href" if piece.tag == "a" else "title")
-        self.spans.append(Span(piece.tag, len(self.parts), value))
+        self.spans.append(OpenSpan(piece.tag, len(self.parts), value))
 
     def close(self, tag: str) -> None:
         """Ends the innermost open element of that name."""
@@ -171,7 +171,7 @@ class InlineText:
                 break
         return found[-400:]
 
-    def _span_text(self, span: Span, words: str, before: str, blank: str = " ") -> str:
+    def _span_text(self, span: OpenSpan, words: str, before: str, blank: str = " ") -> str:
         """What an inline element with these words adds after `before`. `blank` is stripped from the words."""
         bare = words.strip(blank)
         lead = words[: len(words) - len(words.lstrip(" "))]
@@ -204,7 +204,7 @@ class InlineText:
         self.explained.add(title)
         return "" if title.casefold() in before.casefold() else f" ({title})"
 
-    def _link(self, span: Span, words: str, bare: str, before: str) -> str:
+    def _link(self, span: OpenSpan, words: str, bare: str, before: str) -> str:
         """A link's words; adds them itself, with a number, if the address belongs below the text."""
         url = span.value
         if _BACK_URL.search(url) and len(bare) <= 8:
