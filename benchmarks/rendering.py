@@ -22,7 +22,7 @@ from publisher.app import App, fixed
 from publisher.config import load
 from publisher.rendering import inlining
 from publisher.services.digests.compose import composed, digest_of
-from publisher.services.mail.letters import Pairs
+from publisher.services.mail.letters import PostVersions
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
 LIMIT = 0.025
@@ -50,7 +50,7 @@ def main() -> str:
     return table("A digest of 20 posts", rows)
 
 
-def measured(app: App, pairs: Pairs) -> list[list[str]]:
+def measured(app: App, pairs: PostVersions) -> list[list[str]]:
     """The rows of the table, its head first."""
     spec = app.settings.lists[0]
 

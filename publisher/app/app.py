@@ -80,7 +80,7 @@ class App(OpenSite):
         if self.settings.mail.transport == "smtp" and now > real + LEEWAY:
             what = f'{now:%Y-%m-%d %H:%M} UTC is still to come, and mail.transport is "smtp"'
             raise Refused("--at", what, "what has left cannot be taken back: try it with the outbox")
-        services.clock_checks.may_write(self.store, self.settings.site.timezone, now, real)
+        services.clock_checks.check_clock(self.store, self.settings.site.timezone, now, real)
         return now
 
     def clock_behind(self) -> "ClockLag | None":
@@ -97,7 +97,7 @@ class App(OpenSite):
         """What `publish` would do now, and who is due; writes nothing."""
         now = self.clock()
         scan = services.scan.scan_folder(
-            self.parts, now, backfill=backfill, meant=meant, answers=self._in_posts_dir(answers)
+            self.parts, now, backfill=backfill, overrides=meant, answers=self._in_posts_dir(answers)
         )
         return scan.plan, services.due_readers.ahead(self.parts, scan.plan, now)
 
@@ -137,10 +137,10 @@ class App(OpenSite):
                 now,
                 backfill=backfill,
                 expect=expect,
-                meant=meant,
+                overrides=meant,
                 answers=self._in_posts_dir(answers),
-                last=self._snapshots,
-                named=self._in_posts(named),
+                cache=self._snapshots,
+                changed_paths=self._in_posts(named),
             )
             self._next_post, self._published = done.plan.next_at, True
             reworded = services.withdrawn_posts.reword(parts, now)
@@ -149,7 +149,7 @@ class App(OpenSite):
                 self.store.set_problems("digests", [str(error) for error in made.unsent], now)
             pages, unmade = services.archive_pages.write_mailing_pages(parts, now)
             self.store.set_problems("digest pages", unmade, now)
-            ahead = services.clock_checks.ahead_in_words(self.store, self.settings.site.timezone, now)
+            ahead = services.clock_checks.describe_log_ahead(self.store, self.settings.site.timezone, now)
             warnings = services.findings.findings_of_changes(parts, done.plan)
         return PublishReport(
             published=done,
@@ -219,10 +219,10 @@ class App(OpenSite):
             with suppress(Refused), self.lock("deliver", wait=False):
                 self.store.recover(self.parts.run, self.clock(), alone=True)
 
-    def ping(self) -> "websub.Pinged":
+    def ping(self) -> "websub.PingReport":
         """Notifies hubs of the feeds that changed; never raises for what a hub does. Raises StoreError."""
         if not self.settings.websub.hubs:
-            return services.websub.Pinged()
+            return services.websub.PingReport()
         return services.websub.send_pings(self.parts, self.clock())
 
     def posts(self) -> "list[inspect_posts.ListedPost]":

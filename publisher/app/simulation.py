@@ -54,7 +54,7 @@ def simulated(
     after `start`, or the end comes first; and as `publish` does.
     """
     head = app.store.head().at
-    if head is not None and start < head and not services.clock_checks.stays_ahead(app.store, start):
+    if head is not None and start < head and not services.clock_checks.log_stays_ahead(app.store, start):
         what = f"{start:%Y-%m-%d %H:%M} UTC is past: something was published at {head:%Y-%m-%d %H:%M}"
         raise UsageError("--from", what, "begin after that")
     if end < start:

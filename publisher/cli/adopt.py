@@ -7,7 +7,7 @@ import click
 from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
 from publisher.core.publishing.adoption import OldEntry
 from publisher.services.publishing import adoption
-from publisher.services.publishing.adoption import Fetched, Proposal
+from publisher.services.publishing.adoption import AdoptionPlan, FetchedFeed
 
 
 @click.command()
@@ -21,12 +21,12 @@ def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: b
     names are read too. Of a web page, the feed that it names is taken.
     """
     app = site.open(reads=True)
-    read = [adoption.fetch(app.parts, source) for source in sources]
+    read = [adoption.fetch_feed(app.parts, source) for source in sources]
     with app.lock("publish"):
         entries = [entry for one in read for entry in one.entries]
-        proposal = adoption.propose(app.parts, entries, app.clock())
+        proposal = adoption.plan_adoption(app.parts, entries, app.clock())
         if not dry_run:
-            adoption.carry_out(app.parts, proposal)
+            adoption.apply_adoption(app.parts, proposal)
     if as_json:
         show_json(_json(read, proposal))
     else:
@@ -38,7 +38,7 @@ def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: b
         raise SystemExit(1)
 
 
-def _show(read: list[Fetched], proposal: Proposal, name: str, *, dry_run: bool) -> None:
+def _show(read: list[FetchedFeed], proposal: AdoptionPlan, name: str, *, dry_run: bool) -> None:
     adoption = proposal.adoption
     for one in read:
         say(f"read {one.source}: {count(len(one.entries), 'entry', 'entries')} of {one.title or 'a feed'}")
@@ -55,7 +55,7 @@ def _show(read: list[Fetched], proposal: Proposal, name: str, *, dry_run: bool) 
     _sum_up(proposal, name, dry_run=dry_run)
 
 
-def _sum_up(proposal: Proposal, name: str, *, dry_run: bool) -> None:
+def _sum_up(proposal: AdoptionPlan, name: str, *, dry_run: bool) -> None:
     adoption = proposal.adoption
     number = len(adoption.found) + len(proposal.derived)
     would = "would keep" if dry_run else "keep"
@@ -74,7 +74,7 @@ def _named(entry: OldEntry) -> str:
     return f"{entry.title!r} ({next(iter(entry.links), entry.id)})" if entry.title else entry.id
 
 
-def _json(read: list[Fetched], proposal: Proposal) -> dict[str, Any]:
+def _json(read: list[FetchedFeed], proposal: AdoptionPlan) -> dict[str, Any]:
     adoption = proposal.adoption
     return {
         "sources": [

@@ -16,7 +16,7 @@ from publisher.core.errors import UsageError
 from publisher.core.feeds.redirects import Redirect
 from publisher.services.feeds import feed_pages, redirects
 from publisher.services.feeds.feeds import rebuild_archives
-from publisher.services.feeds.server_snippets import SERVERS, snippet
+from publisher.services.feeds.server_snippets import SERVERS, server_config
 
 
 @click.command("snippet")
@@ -30,7 +30,7 @@ def snippet_(site: SiteOptions, server: str) -> None:
     """
     app = site.open()
     web = app.settings.web
-    echo(snippet(app.parts, server, app.public.resolve(), f"{web.host}:{web.port}"), nl=False)
+    echo(server_config(app.parts, server, app.public.resolve(), f"{web.host}:{web.port}"), nl=False)
 
 
 def say_pinged(app: App) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def feeds() -> None:
 def list_(site: SiteOptions, as_json: bool) -> None:
     """Each document of each feed, and every address that moved or ended."""
     app = site.open()
-    rows, moves = feed_pages.documents(app.parts), app.store.moves()
+    rows, moves = feed_pages.list_feed_files(app.parts), app.store.moves()
     if as_json:
         values = [
             {"slug": r.slug, "path": r.path, "url": r.url, "entries": r.entries, "archive": r.archive}
@@ -86,7 +86,7 @@ def move(site: SiteOptions, old: str, new: str, dry_run: bool) -> None:
     """
     app = site.open()
     if dry_run:
-        for path in redirects.paths_of(app.parts, old):
+        for path in redirects.redirect_sources(app.parts, old):
             echo(f"{path} would lead to {new}")
         return
     with app.lock("publish"):
@@ -103,7 +103,7 @@ def end(site: SiteOptions, old: str, undo: bool, dry_run: bool) -> None:
     """Ends a feed or an address (410): readers stop asking for it."""
     app = site.open()
     if dry_run:
-        for path in redirects.paths_of(app.parts, old):
+        for path in redirects.redirect_sources(app.parts, old):
             echo(f"{path} would {'be as before' if undo else 'end'}")
         return
     with app.lock("publish"):

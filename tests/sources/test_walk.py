@@ -65,9 +65,13 @@ def test_looking_again_where_something_happened_finds_the_same_as_looking_at_eve
     named: list[str] = []
     for kind, *where in (*history, ("look",)):
         if kind == "look":
-            assert look.again(source, store, named)  # type: ignore[arg-type]  # as above
+            assert look.refresh(source, store, named)  # type: ignore[arg-type]  # as above
             full = FolderSnapshot(FolderSource(folder, RULES), store)  # type: ignore[arg-type]  # as above
-            assert (look.here, look.wrong, look.odd) == (full.here, full.wrong, full.odd)
+            assert (look.on_disk, look.unreadable, look.changed) == (
+                full.on_disk,
+                full.unreadable,
+                full.changed,
+            )
             named.clear()
             continue
         try:
@@ -106,18 +110,18 @@ def looked(tmp_path: Path) -> FolderSnapshot:
 
 def again(look: FolderSnapshot, folder: Path, *named: str) -> set[str]:
     """What is there when these were told."""
-    assert look.again(FolderSource(folder, RULES), Rows(), named)  # type: ignore[arg-type]  # as above
-    return set(look.here)
+    assert look.refresh(FolderSource(folder, RULES), Rows(), named)  # type: ignore[arg-type]  # as above
+    return set(look.on_disk)
 
 
 def test_a_folder_that_goes_takes_all_that_was_in_it(looked: FolderSnapshot, tmp_path: Path) -> None:
-    looked.odd.clear()
+    looked.changed.clear()
     (tmp_path / "a").rename(tmp_path / "c")
     assert again(looked, tmp_path, "a", "c") == {"c/b/one.md", "c/two.md", "a0.md"}
 
 
 def test_what_was_odd_is_looked_at_untold(looked: FolderSnapshot, tmp_path: Path) -> None:
-    looked.odd = {"a0.md"}
+    looked.changed = {"a0.md"}
     (tmp_path / "a0.md").unlink()
     (tmp_path / "a/two.md").unlink()
     assert again(looked, tmp_path) == {"a/b/one.md", "a/two.md"}
@@ -131,10 +135,10 @@ def test_what_was_wrong_and_is_no_more_is_forgotten(tmp_path: Path) -> None:
     (folder / "a.md").symlink_to(outside)
     source = FolderSource(folder, RULES)
     look = FolderSnapshot(source, Rows())  # type: ignore[arg-type]  # so much of a store is asked
-    assert set(look.wrong) == {"a.md"}
+    assert set(look.unreadable) == {"a.md"}
     (folder / "a.md").unlink()
-    assert look.again(source, Rows(), ())  # type: ignore[arg-type]  # as above
-    assert look.wrong == {}
+    assert look.refresh(source, Rows(), ())  # type: ignore[arg-type]  # as above
+    assert look.unreadable == {}
 
 
 def test_a_file_told_in_a_folder_that_is_left_alone_is_left_alone(tmp_path: Path) -> None:
@@ -148,7 +152,7 @@ def test_a_file_told_in_a_folder_that_is_left_alone_is_left_alone(tmp_path: Path
     look = FolderSnapshot(FolderSource(folder, RULES), Rows())  # type: ignore[arg-type]  # so much of a store is asked
     told = (".git/x.md", "out/x.md", "link/x.md", "gone/x.md", "none/x.md", "a//x.md")
     assert again(look, folder, *told) == set()
-    assert set(look.wrong) == {"link"}
+    assert set(look.unreadable) == {"link"}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -167,6 +171,6 @@ def test_a_folder_that_could_not_be_read_is_looked_at_until_it_can(tmp_path: Pat
 def test_what_was_remembered_is_odd_no_longer(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("a")
     look = FolderSnapshot(FolderSource(tmp_path, RULES), Rows())  # type: ignore[arg-type]  # so much of a store is asked
-    assert (look.odd, look.same("a.md")) == ({"a.md"}, False)
-    look.remembered(IndexUpdate(rules=look.rules, touched=[look.here["a.md"]]), 1)
-    assert (look.odd, look.same("a.md")) == (set(), True)
+    assert (look.changed, look.is_unchanged("a.md")) == ({"a.md"}, False)
+    look.mark_indexed(IndexUpdate(rules=look.rules, touched=[look.on_disk["a.md"]]), 1)
+    assert (look.changed, look.is_unchanged("a.md")) == (set(), True)

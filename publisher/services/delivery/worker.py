@@ -23,7 +23,7 @@ from publisher.services.delivery.circuit_breakers import SendWindows
 from publisher.services.delivery.outcomes import DeliveryStats, OutcomeRecorder
 from publisher.services.delivery.send_queue import Job, OpenBatch
 from publisher.services.deps import Deps
-from publisher.services.mail.messages import REMEMBERED, MessageBuilder, PendingMessage
+from publisher.services.mail.messages import MAX_COHORTS, MessageBuilder, PendingMessage
 
 LEASE = timedelta(minutes=15)
 """Longer than the ten minutes a server may take to answer the final dot (RFC 5321 4.5.3.2.6)."""
@@ -233,7 +233,7 @@ class DeliveryWorker:
         of = row.mailing, row.cohort
         reading = self._cohorts.get(of)
         if reading is None:
-            if len(self._cohorts) >= REMEMBERED:
+            if len(self._cohorts) >= MAX_COHORTS:
                 del self._cohorts[next(iter(self._cohorts))]
             reading = asyncio.ensure_future(asyncio.to_thread(self.parts.store.segments, *of))
             self._cohorts[of] = reading

@@ -12,11 +12,13 @@ from publisher.core.posts.post import MarkupLanguage
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_of, web_page
-from publisher.services.feeds.documents import DocumentSpec, clear, fingerprint, write
-from publisher.services.feeds.home_page import LOOKED, PASSAGES
+from publisher.services.feeds.documents import DocumentSpec, fingerprint, remove_documents, write_documents
 from publisher.services.mail.letters import digest_links
 
 PAGES_FROM = (MailingState.READY, MailingState.PAUSED, MailingState.DONE)
+
+PASSAGES, LOOKED = "digest_passages", "1"
+"""The fact that pages of digests were looked through for passages that are hidden, and what it says."""
 
 
 def write_mailing_pages(parts: Deps, now: datetime) -> tuple[tuple[str, ...], list[str]]:
@@ -39,7 +41,7 @@ def write_mailing_pages(parts: Deps, now: datetime) -> tuple[tuple[str, ...], li
     wanted.append(_manifest(parts, digests))
     told = [m for m in mailings if m.id in gone or m.id in leaky]
     _take_away(parts, told, {want.path for want in wanted})
-    written = write(parts, wanted, now)
+    written = write_documents(parts, wanted, now)
     if parts.store.fact(PASSAGES) != LOOKED:
         parts.store.keep_fact(PASSAGES, LOOKED)
     return written, problems
@@ -75,7 +77,7 @@ def _take_away(parts: Deps, told: Sequence[Mailing], wanted: Collection[str]) ->
     """
     standing = parts.store.documents().keys() if told else ()
     stale = {path for m in told for path in (_path(m), f"digests/{m.list}/index.html")} - set(wanted)
-    clear(parts, sorted(stale.intersection(standing)))
+    remove_documents(parts, sorted(stale.intersection(standing)))
 
 
 def _path(mailing: Mailing) -> str:

@@ -14,9 +14,9 @@ from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_from, digest_message, digest_of
 from publisher.services.digests.due_readers import DueDecision, DueReaderGroup, DueReport
 from publisher.services.digests.projection import DigestMaterial
-from publisher.services.mail.letters import Pairs
+from publisher.services.mail.letters import PostVersions
 
-Key = tuple[Pairs, str]
+Key = tuple[PostVersions, str]
 """The posts and the language: what one rendering is of."""
 
 

@@ -24,8 +24,8 @@ from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Deps
 from publisher.services.digests.size_limit import content_of
-from publisher.services.mail.letters import digest_links, letter_to_list
-from publisher.services.posts.rendered import digest_post
+from publisher.services.mail.letters import digest_links, list_letter
+from publisher.services.posts.content import digest_post
 
 
 def digest_of(
@@ -110,7 +110,7 @@ def composed(
     links = digest_links(parts, spec, mailing, mark=mark, choosing=choosing, viewing=viewing if own else "")
     content = content_of(parts, digest, links)
     letter = replace(
-        letter_to_list(spec, content, links, f"{mailing or 0}:{spec.slug}:digest"),
+        list_letter(spec, content, links, f"{mailing or 0}:{spec.slug}:digest"),
         marks={mark: Placeholder.UNSUBSCRIBE, choosing: Placeholder.PREFERENCES, viewing: Placeholder.VIEW},
     )
     return letter, compose(letter)

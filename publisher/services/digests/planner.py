@@ -23,7 +23,7 @@ from publisher.services.deps import Deps
 from publisher.services.digests.cohorts import build_mailing
 from publisher.services.digests.due_readers import DueDecision, DueReport, due_report
 from publisher.services.digests.schedule import CHUNK, UPGRADED, keep_time
-from publisher.services.mail.public_url import leads_elsewhere
+from publisher.services.mail.public_url import check_public_url
 
 TRIES = 5
 """How often the id of a new mailing is asked for again when another took it meanwhile."""
@@ -58,7 +58,7 @@ def plan_mail(parts: Deps, now: datetime, *, send: Collection[str] = ()) -> Mail
     ready = [_resume(parts, mailing) for mailing in parts.store.unplanned()]
     unsent: list[PublisherError] = []
     skipped: list[Skipped] = []
-    elsewhere = cache(lambda: leads_elsewhere(parts, now))  # asked when the first list has somebody to mail
+    elsewhere = cache(lambda: check_public_url(parts, now))  # asked when the first list has somebody to mail
     for spec in parts.lists:
         try:
             ready += _plan_list(parts, spec, now, skipped, at_once=spec.slug in send, elsewhere=elsewhere)

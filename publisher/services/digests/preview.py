@@ -36,7 +36,7 @@ from publisher.services.digests.compose import LintedMail, judged
 from publisher.services.digests.projection import DigestMaterial, foresee
 from publisher.services.digests.reader_preview import next_for
 from publisher.services.digests.schedule import question
-from publisher.services.mail.messages import tokens
+from publisher.services.mail.messages import reader_tokens
 
 RECENT = 5
 """How many of the newest posts stand in for a digest when nobody has anything new to get."""
@@ -113,7 +113,7 @@ def _drawn(
         Placeholder.TO: to_value(address),
         Placeholder.DATE: date_value(now),
         Placeholder.MESSAGE_ID: b"preview",
-        **tokens(parts, places, reader, now),
+        **reader_tokens(parts, places, reader, now),
     }
     return RenderedPreview(
         letter=made.letter, segments=made.message, values=values, problems=made.problems, note=note

@@ -1,6 +1,5 @@
-"""What people see of feeds: a page for each, one for the parts of a split feed, and the list of all.
-
-What feeds stand under public/, as readers find them.
+"""Pages about the feeds: the home page, a page for each feed, one for the parts of a split feed, and
+feeds.opml; and which documents of feeds stand under public/.
 """
 
 from collections.abc import Sequence
@@ -13,50 +12,139 @@ from pathlib import PurePosixPath
 from publisher.core.errors import Refused
 from publisher.core.feeds.feed import FeedSpec, Outline
 from publisher.services.deps import Deps
-from publisher.services.feeds.documents import DocumentSpec, fingerprint
+from publisher.services.feeds.documents import ARCHIVE_FOLDER, DocumentSpec, fingerprint
 from publisher.services.feeds.feed_views import FeedView
-from publisher.services.feeds.feeds import CurrentFeed, feed_url, url_of
+from publisher.services.feeds.feeds import CurrentFeed, document_url, feed_url
 
 OPML = "feeds.opml"
 
+RECENT_POSTS = 10
+"""How many posts the home page lists."""
+
+OTHER_FOLDERS = ("posts/", "assets/", "digests/")
+"""Folders under public/ that hold no feeds."""
+
 Values = dict[str, object]
+"""What a template is given."""
+
+
+def home_page(parts: Deps) -> DocumentSpec:
+    """public/index.html: what this publication is and how to follow it."""
+    base = parts.site.public_url
+    lists: list[Values] = [
+        {
+            "slug": spec.slug,
+            "title": spec.title,
+            "description": spec.description,
+            "url": f"{base}subscribe/{spec.slug}",
+            "archive": f"{base}digests/{spec.slug}/",
+        }
+        for spec in parts.lists
+    ]
+    posts: list[Values] = [
+        {
+            "title": post.title,
+            "url": post.url,
+            "date": post.instant,
+            "summary": post.summary,
+            "language": post.language,
+        }
+        for post in (known.post for known in parts.store.newest(RECENT_POSTS))
+    ]
+    values: Values = {
+        "site": parts.site,
+        **feed_links(parts),
+        "outline": base + OPML,
+        "lists": lists,
+        "posts": posts,
+    }
+    return DocumentSpec(
+        path="index.html",
+        fingerprint=fingerprint(parts.stamp, "index", values),
+        make=lambda: parts.renderer.page("index", values).encode(),
+    )
 
 
 def feed_pages(parts: Deps, feeds: Sequence[CurrentFeed]) -> list[DocumentSpec]:
-    """The page of each feed, those that list parts, and feeds.opml, not yet made."""
+    """The page of each feed, those that list the parts of a split feed, and feeds.opml, not yet made."""
     lists: list[Values] = [
         {"title": spec.title, "url": f"{parts.site.public_url}subscribe/{spec.slug}"} for spec in parts.lists
     ]
-    pages = [_feed_page(parts, feed, lists) for feed in feeds]
     views = [feed.view for feed in feeds]
-    pages += [_parts_page(parts, spec, views) for spec in parts.feeds if spec.split_by]
-    return [*pages, _opml(parts, views)]
+    pages = [feed_page(parts, feed, lists) for feed in feeds]
+    pages += [parts_page(parts, spec, views) for spec in parts.feeds if spec.split_by]
+    return [*pages, opml(parts, views)]
 
 
-def followed(parts: Deps) -> Values:
-    """The feeds that every page names: {feeds: [{slug, title, page, links: [{name, url, media_type}]}],
+def feed_page(parts: Deps, feed: CurrentFeed, lists: Sequence[Values]) -> DocumentSpec:
+    """<slug>.html: the entries of a feed, and how to follow it."""
+    view = feed.view
+    links = _links(parts, view.spec, view.name, view.title)
+
+    def make() -> bytes:
+        value = feed.build()
+        values: Values = {
+            "site": parts.site,
+            "feed": links,
+            "lists": lists,
+            "entries": value.entries,
+            "snippet": autodiscovery_links(parts, view),
+            "more": not value.history.complete,
+        }
+        return parts.renderer.page("feed", values).encode()
+
+    stamp = fingerprint(feed.fingerprint, "page", links, lists)
+    return DocumentSpec(path=f"{view.path}.html", fingerprint=stamp, make=make)
+
+
+def parts_page(parts: Deps, spec: FeedSpec, views: Sequence[FeedView]) -> DocumentSpec:
+    """<slug>/index.html: the parts of a split feed, by name."""
+    own = sorted((v for v in views if v.spec == spec), key=lambda v: (v.label.casefold(), v.name))
+    feeds = [_links(parts, spec, view.name, view.label) for view in own]
+    values: Values = {"site": parts.site, "title": spec.title, "kind": spec.split_by, "feeds": feeds}
+    return DocumentSpec(
+        path=f"{spec.slug}/index.html",
+        fingerprint=fingerprint(parts.stamp, "feeds", values),
+        make=lambda: parts.renderer.page("feeds", values).encode(),
+    )
+
+
+def opml(parts: Deps, views: Sequence[FeedView]) -> DocumentSpec:
+    """The list of feeds that feed readers import. Each has one URL there: that of its first format."""
+    outlines: list[Outline] = []
+    for spec, own in groupby(views, key=lambda view: view.spec):
+        lines = tuple(
+            Outline(
+                title=view.title,
+                url=feed_url(parts, spec, spec.formats[0], view.name),
+                page=document_url(parts, f"{view.path}.html"),
+            )
+            for view in own
+        )
+        outlines += [Outline(title=spec.title, parts=lines)] if spec.split_by else lines
+    return DocumentSpec(
+        path=OPML,
+        fingerprint=fingerprint(parts.stamp, parts.site, tuple(outlines)),
+        make=lambda: parts.outline(parts.site, tuple(outlines)),
+    )
+
+
+def feed_links(parts: Deps) -> Values:
+    """The feeds that every page links to: {feeds: [{slug, title, page, links: [{name, url, media_type}]}],
     parted: [{title, url}]}.
     """
     return {
-        "feeds": [_named(parts, spec) for spec in parts.feeds if not spec.split_by],
+        "feeds": [_links(parts, spec) for spec in parts.feeds if not spec.split_by],
         "parted": [
-            {"title": spec.title, "url": url_of(parts, f"{spec.slug}/")}
+            {"title": spec.title, "url": document_url(parts, f"{spec.slug}/")}
             for spec in parts.feeds
             if spec.split_by
         ],
     }
 
 
-def snippet(parts: Deps, view: FeedView) -> list[str]:
-    """The lines in the head of a page by which feed readers find a feed (autodiscovery)."""
-    return [
-        f'<link rel="alternate" type="{escape(format.media_type)}" title="{escape(view.title)}" '
-        f'href="{escape(feed_url(parts, view.spec, name, view.name))}">'
-        for name, format in ((name, parts.formats[name]) for name in view.spec.formats)
-    ]
-
-
-def _named(parts: Deps, spec: FeedSpec, name: str = "", title: str = "") -> Values:
+def _links(parts: Deps, spec: FeedSpec, name: str = "", title: str = "") -> Values:
+    """A feed, or the part `name` of one, with its page and its URL in each format."""
     path = f"{spec.slug}/{name}" if name else spec.slug
     links = [
         {
@@ -66,62 +154,17 @@ def _named(parts: Deps, spec: FeedSpec, name: str = "", title: str = "") -> Valu
         }
         for format in spec.formats
     ]
-    return {"slug": path, "title": title or spec.title, "page": url_of(parts, f"{path}.html"), "links": links}
+    page = document_url(parts, f"{path}.html")
+    return {"slug": path, "title": title or spec.title, "page": page, "links": links}
 
 
-def _feed_page(parts: Deps, feed: CurrentFeed, lists: Sequence[Values]) -> DocumentSpec:
-    view = feed.view
-    named = _named(parts, view.spec, view.name, view.title)
-
-    def make() -> bytes:
-        value = feed.value()
-        values: Values = {
-            "site": parts.site,
-            "feed": named,
-            "lists": lists,
-            "entries": value.entries,
-            "snippet": snippet(parts, view),
-            "more": not value.history.complete,
-        }
-        return parts.renderer.page("feed", values).encode()
-
-    stamp = fingerprint(feed.stamp, "page", named, lists)
-    return DocumentSpec(path=f"{view.path}.html", fingerprint=stamp, make=make)
-
-
-def _parts_page(parts: Deps, spec: FeedSpec, views: Sequence[FeedView]) -> DocumentSpec:
-    """<slug>/index.html: the parts of a split feed, by name."""
-    own = sorted((v for v in views if v.spec == spec), key=lambda v: (v.label.casefold(), v.name))
-    feeds = [{**_named(parts, spec, view.name), "title": view.label} for view in own]
-    values: Values = {"site": parts.site, "title": spec.title, "kind": spec.split_by, "feeds": feeds}
-    return DocumentSpec(
-        path=f"{spec.slug}/index.html",
-        fingerprint=fingerprint(parts.stamp, "feeds", values),
-        make=lambda: parts.renderer.page("feeds", values).encode(),
-    )
-
-
-def _opml(parts: Deps, views: Sequence[FeedView]) -> DocumentSpec:
-    outlines: list[Outline] = []
-    for spec, own in groupby(views, key=lambda view: view.spec):
-        lines = tuple(_outline(parts, view) for view in own)
-        outlines += [Outline(title=spec.title, parts=lines)] if spec.split_by else lines
-    made = tuple(outlines)
-    return DocumentSpec(
-        path=OPML,
-        fingerprint=fingerprint(parts.stamp, parts.site, made),
-        make=lambda: parts.outline(parts.site, made),
-    )
-
-
-def _outline(parts: Deps, view: FeedView) -> Outline:
-    """Readers take one address for a feed: that of its first format."""
-    url = feed_url(parts, view.spec, view.spec.formats[0], view.name)
-    return Outline(title=view.title, url=url, page=url_of(parts, f"{view.path}.html"))
-
-
-ARCHIVE = "archive/"
-OTHERS = ("posts/", "assets/", "digests/")
+def autodiscovery_links(parts: Deps, view: FeedView) -> list[str]:
+    """The lines in the head of a page by which feed readers find a feed."""
+    return [
+        f'<link rel="alternate" type="{escape(parts.formats[name].media_type)}" title="{escape(view.title)}" '
+        f'href="{escape(feed_url(parts, view.spec, name, view.name))}">'
+        for name in view.spec.formats
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,39 +179,40 @@ class FeedFile:
     changed: datetime
 
 
-def documents(parts: Deps) -> list[FeedFile]:
-    """By slug, subscription documents first. Raises StoreError, OutputError."""
+def list_feed_files(parts: Deps) -> list[FeedFile]:
+    """The documents of feeds under public/, by slug, subscription documents first. Raises StoreError,
+    OutputError.
+    """
     found: list[FeedFile] = []
     for path, document in parts.store.documents().items():
-        slug = _slug(parts, path)
+        slug = _slug_of(parts, path)
         data = parts.shelf.read(path) if slug else None
         if data is None:
             continue
         try:
             entries = len(parts.reader().feed(data, path).entries)
         except Refused:
-            continue  # a page or a list beside it
+            continue  # a page or a list that only looks like a feed by its name
         found.append(
             FeedFile(
                 slug=slug,
                 path=path,
-                url=url_of(parts, path),
+                url=document_url(parts, path),
                 entries=entries,
-                archive=path.startswith(ARCHIVE),
+                archive=path.startswith(ARCHIVE_FOLDER),
                 changed=document.modified,
             )
         )
     return sorted(found, key=lambda it: (it.slug, it.archive, it.path))
 
 
-def _slug(parts: Deps, path: str) -> str:
-    """The feed that a document belongs to; "" where it is none's."""
+def _slug_of(parts: Deps, path: str) -> str:
+    """The slug of the feed that a document belongs to; "" for any other document."""
     suffixes = {f".{format.suffix}" for format in parts.formats.values()}
-    if path.startswith(OTHERS) or PurePosixPath(path).suffix not in suffixes:
-        return next((s.slug for s in parts.feeds if path in getattr(s, "paths", {}).values()), "")
-    first = path.removeprefix(ARCHIVE).partition("/")[0]
-    name = first.rpartition(".")[0] or first
-    for spec in parts.feeds:
-        if name == spec.slug or path in getattr(spec, "paths", {}).values():
-            return spec.slug
-    return ""
+    if path.startswith(OTHER_FOLDERS) or PurePosixPath(path).suffix not in suffixes:
+        name = None
+    else:
+        first = path.removeprefix(ARCHIVE_FOLDER).partition("/")[0]
+        name = first.rpartition(".")[0] or first
+    specs = (spec for spec in parts.feeds if spec.slug == name or path in spec.paths.values())
+    return next((spec.slug for spec in specs), "")

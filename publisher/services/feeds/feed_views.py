@@ -1,7 +1,7 @@
-"""Which feeds there are now: one for each `[[feeds]]`, or one for each value it is split by; their archives.
+"""Which feeds exist now: one for each `[[feeds]]`, or one for each value it is split by; and their archives.
 
-A view is looked at again only when one of its posts changed; then its archive documents are brought up to
-date in the store, before any of them is written.
+A view is computed again only when one of its posts changed. Then its archive pages are brought up to date in
+the store, before any document of them is written.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,133 +10,139 @@ from datetime import UTC, datetime
 
 from publisher.core.feeds.feed import FeedSpec
 from publisher.core.feeds.paging import ArchivePage, FeedState, Filter, paged
-from publisher.core.posts.filters import EVERYTHING, PostFilter, Term, TermKind, bears, part_name
+from publisher.core.posts.filters import EVERYTHING, PostFilter, bears, part_name
 from publisher.core.publishing.log import LogHead
 from publisher.services.deps import Deps
 from publisher.services.feeds.documents import fingerprint
 
-EMPTY = datetime(1970, 1, 1, tzinfo=UTC)
-"""When a feed changed before the first run; after it, an empty feed has the time of the baseline."""
+NEVER_PUBLISHED = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a feed changed before the first publish; after it, an empty feed has the time of the baseline."""
 
-LOOKED_AT = 1000
-"""Withdrawn posts that are looked at, for the time they went or a tombstone."""
+MAX_CHANGES = 1000
+"""How many withdrawn or retagged posts are looked at, for a feed's time or its tombstones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedView:
-    """A feed as it stands. `meant` is its filter, `name` its part of a split feed in file names ("" for a
-    whole one), `version` the state of its posts, `pages` its archive documents, oldest first. It last
-    changed for its readers at `updated`.
+    """A feed as it stands. A post is in it when it matches all `filters`. `label` is the value of a split
+    feed that it is about and `name` the same in file names, both "" for a whole feed. `version` is the state
+    of its posts, `pages` its full archive documents, oldest first. It last changed for readers at `updated`.
     """
 
     spec: FeedSpec
-    meant: Filter
+    filters: Filter
     version: int
-    updated: datetime = EMPTY
+    updated: datetime = NEVER_PUBLISHED
     label: str = ""
     name: str = ""
     pages: Sequence[ArchivePage] = ()
 
     @property
     def path(self) -> str:
-        """ "<slug>" or "<slug>/<name>": what its documents begin with."""
+        """ "<slug>" or "<slug>/<name>": what the paths of its documents begin with."""
         return f"{self.spec.slug}/{self.name}" if self.name else self.spec.slug
 
     @property
     def title(self) -> str:
-        """What readers call it."""
+        """Its title for readers: "News", or "News: Weather"."""
         return f"{self.spec.title}: {self.label}" if self.label else self.spec.title
 
 
 def feed_views(parts: Deps) -> list[FeedView]:
-    """Every feed there is, in the order of the settings, parts by value."""
-    known, pages = parts.store.views(), parts.store.pages()
+    """Every feed that exists, in the order of the settings, parts of a split feed by value."""
+    states, archives = parts.store.views(), parts.store.pages()
     head = parts.store.head()
-    shown: list[FeedView] = []
+    views: list[FeedView] = []
     changed: list[tuple[FeedState, Sequence[ArchivePage]]] = []
     for spec in parts.feeds:
-        for part, label, view in _views(parts, spec, known):
-            old = known.get((spec.slug, part), FeedState(feed=spec.slug, part=part, label=label))
-            has = pages.get((spec.slug, part), ())
-            rules = _rules(parts, view)
-            updated = old.updated_at
-            if (old.version, old.rules) != (view.version, rules) or updated is None:
-                anew = old.rules.partition(" ")[0] != rules.partition(" ")[0]
-                has = _pages(parts, view, has, anew=anew)
-                updated = _updated(parts, view, old, head, shown_before=(spec.slug, part) in known)
-                now = replace(old, rules=rules, version=view.version, updated_at=updated, counted=head.seq)
-                changed.append((now, has))
-            shown.append(replace(view, pages=has, updated=updated))
+        for part, view in _views_of(parts, spec, states):
+            key = (spec.slug, part)
+            state = states.get(key, FeedState(feed=spec.slug, part=part, label=view.label))
+            pages, updated = archives.get(key, ()), state.updated_at
+            rules = _archive_rules(parts, view)
+            if (state.version, state.rules) != (view.version, rules) or updated is None:
+                pages = _archive_pages(parts, view, state, pages, rules, head.seq)
+                updated = _last_change(parts, view, state, head, existed=key in states)
+                changed.append(
+                    (
+                        replace(
+                            state, rules=rules, version=view.version, updated_at=updated, counted=head.seq
+                        ),
+                        pages,
+                    )
+                )
+            views.append(replace(view, pages=pages, updated=updated))
     parts.store.save_views(changed)
-    return shown
+    return views
 
 
-def _updated(parts: Deps, view: FeedView, old: FeedState, head: LogHead, *, shown_before: bool) -> datetime:
-    """When the feed last changed for its readers (RFC 4287 4.2.15): its entries, or which they are, be it
-    that a post got or lost the tag it is found by. It never goes back, and depends on the store alone.
+def _views_of(
+    parts: Deps, spec: FeedSpec, states: Mapping[tuple[str, str], FeedState]
+) -> Iterator[tuple[str, FeedView]]:
+    """(folded value, view) of each part of a split feed; of a whole feed, "" and its view. A part that once
+    existed stays, if only as an empty feed, because readers follow it.
     """
-    gone = parts.store.withdrawn(old.counted, LOOKED_AT) if shown_before else ()
-    moved = parts.store.retagged(old.updated_at, LOOKED_AT) if old.updated_at else ()
-    times = [
-        *(one.at for one in moved if one.moves(view.meant)),
-        *(known.updated_at for known in gone if all(where.matches(known.post) for where in view.meant)),
-        parts.store.last_change(view.meant, view.spec.limit, old.counted),
-        old.updated_at,
-    ]
-    return max(filter(None, times), default=head.baseline_at or EMPTY)
+    own: Filter = () if spec.where == EVERYTHING else (spec.where,)
+    version = parts.store.content_of(own)
+    if spec.split_by is None:
+        yield "", FeedView(spec=spec, filters=own, version=version)
+        return
+    terms = {term.key: term for term in parts.store.terms(spec.split_by)}
+    labels = {part: state.label for (feed, part), state in states.items() if feed == spec.slug and part}
+    for key in sorted({*labels, *(key for key, term in terms.items() if term.borne)}):
+        filters = (*own, PostFilter(**{spec.split_by.value: (key,)}))
+        if key in labels or not own or parts.store.newest_of(filters, 1):
+            bearing = [term.version for other, term in terms.items() if bears(spec.split_by, key, other)]
+            of_terms = max(bearing, default=0)
+            view = FeedView(
+                spec=spec,
+                filters=filters,
+                version=min(version, of_terms) if own else of_terms,
+                label=labels.get(key) or terms[key].label,
+                name=part_name(key),
+            )
+            yield key, view
 
 
-def forget_archives(parts: Deps, slugs: Sequence[str]) -> None:
-    """The archive documents of these feeds are made anew by the next publish, as their posts are then."""
-    pages = parts.store.pages()
-    views = [view for (feed, _), view in parts.store.views().items() if feed in slugs]
-    again = [replace(view, rules="again", version=-1) for view in views]
-    parts.store.save_views([(view, pages.get((view.feed, view.part), ())) for view in again])
-
-
-def _rules(parts: Deps, view: FeedView) -> str:
-    """By what archives are made: anew where the first word changes (posts have other addresses, or others
-    are meant); where the second does, they go on.
+def _archive_rules(parts: Deps, view: FeedView) -> str:
+    """What a feed's archives depend on: they are made anew when the first word changes (posts have other
+    URLs, or others match), and go on when only the second does.
     """
     if not view.spec.archive:
         return ""
-    return f"{fingerprint(parts.site.url, parts.site.public_url, view.meant)[:40]} {view.spec.limit}"
+    return f"{fingerprint(parts.site.url, parts.site.public_url, view.filters)[:40]} {view.spec.limit}"
 
 
-def _pages(parts: Deps, view: FeedView, old: Sequence[ArchivePage], *, anew: bool) -> Sequence[ArchivePage]:
+def _archive_pages(
+    parts: Deps, view: FeedView, state: FeedState, pages: Sequence[ArchivePage], rules: str, head: int
+) -> Sequence[ArchivePage]:
+    """The archive pages at log row `head`: those before and what came since, or made anew by other rules."""
     if not view.spec.archive:
         return ()
-    members = parts.store.members(view.meant)
-    edition = old[0].edition + anew if old else 0
-    head = parts.store.head().seq
-    return paged(() if anew else old, members, view.spec.limit, head, edition)
+    anew = state.rules.partition(" ")[0] != rules.partition(" ")[0]
+    members = parts.store.members(view.filters)
+    edition = pages[0].edition + anew if pages else 0
+    return paged(() if anew else pages, members, view.spec.limit, head, edition)
 
 
-def _views(
-    parts: Deps, spec: FeedSpec, known: Mapping[tuple[str, str], FeedState]
-) -> Iterator[tuple[str, str, FeedView]]:
-    """(folded value, value, view) of each part; of a whole feed the values are empty."""
-    meant: Filter = () if spec.where == EVERYTHING else (spec.where,)
-    state = parts.store.content_of(meant)
-    if spec.split_by is None:
-        yield "", "", FeedView(spec=spec, meant=meant, version=state)
-        return
-    terms = {term.key: term for term in parts.store.terms(spec.split_by)}
-    been = {part: view.label for (feed, part), view in known.items() if feed == spec.slug and part}
-    for key in sorted({*been, *(key for key, term in terms.items() if term.borne)}):
-        part = (*meant, PostFilter(**{spec.split_by.value: (key,)}))
-        if key in been or not meant or parts.store.newest_of(part, 1):
-            version = _state(spec.split_by, key, terms)
-            label = been.get(key) or terms[key].label
-            view = FeedView(
-                spec=spec,
-                meant=part,
-                version=min(state, version) if meant else version,
-                label=label,
-                name=part_name(key),
-            )
-            yield key, label, view
+def _last_change(parts: Deps, view: FeedView, state: FeedState, head: LogHead, *, existed: bool) -> datetime:
+    """When the feed last changed for its readers (RFC 4287 4.2.15): an entry changed, came or went, also by
+    getting or losing the tag it is found by. It never goes back, and depends on the store alone.
+    """
+    withdrawn = parts.store.withdrawn(state.counted, MAX_CHANGES) if existed else ()
+    retagged = parts.store.retagged(state.updated_at, MAX_CHANGES) if state.updated_at else ()
+    times = [
+        *(one.at for one in retagged if one.moves(view.filters)),
+        *(known.updated_at for known in withdrawn if all(f.matches(known.post) for f in view.filters)),
+        parts.store.last_change(view.filters, view.spec.limit, state.counted),
+        state.updated_at,
+    ]
+    return max(filter(None, times), default=head.baseline_at or NEVER_PUBLISHED)
 
 
-def _state(kind: TermKind, key: str, terms: Mapping[str, Term]) -> int:
-    return max((term.version for other, term in terms.items() if bears(kind, key, other)), default=0)
+def forget_archives(parts: Deps, slugs: Sequence[str]) -> None:
+    """The next publish makes the archive documents of these feeds anew, with their posts as they are then."""
+    pages = parts.store.pages()
+    states = [state for (feed, _), state in parts.store.views().items() if feed in slugs]
+    forgotten = [replace(state, rules="again", version=-1) for state in states]
+    parts.store.save_views([(state, pages.get((state.feed, state.part), ())) for state in forgotten])

@@ -1,146 +1,150 @@
-"""Feeds: views of the log, made into values only when a document needs them.
-
-Archive documents made anew, by an operator's wish: as the posts are now.
-"""
+"""Feeds and their archive documents: what each contains, built only when one of its documents is made."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from urllib.parse import quote
 
-from publisher.core.feeds.feed import VALUE, Feed, FeedSpec, History, Tombstone
+from publisher.core.feeds.feed import (
+    VALUE,
+    Category,
+    Enclosure,
+    Feed,
+    FeedEntry,
+    FeedSpec,
+    History,
+    Tombstone,
+)
 from publisher.core.feeds.feed_documents import fitted
 from publisher.core.feeds.paging import MAX_SEQ, ArchivePage, page_size
-from publisher.core.posts.post import Image
+from publisher.core.posts.post import Image, Post
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.site import license_of
 from publisher.services.deps import Deps
-from publisher.services.feeds.documents import DocumentSpec, fingerprint, write
-from publisher.services.feeds.entries import entry_of, tombstones
-from publisher.services.feeds.feed_views import FeedView, feed_views, forget_archives
+from publisher.services.feeds.documents import ARCHIVE_FOLDER, DocumentSpec, fingerprint, write_documents
+from publisher.services.feeds.feed_views import MAX_CHANGES, FeedView, feed_views, forget_archives
+from publisher.services.posts.content import placed_assets, post_image, post_summary, render_html
 
-FOLDER = "archive/"
-"""Where archive documents stand under public/."""
+MAX_TOMBSTONES = 100
+"""Tombstones in a document."""
+
+ENCLOSURE_TYPES = {
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "m4a": "audio/mp4",
+    "m4v": "video/mp4",
+    "mov": "video/quicktime",
+    "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "oga": "audio/ogg",
+    "ogg": "audio/ogg",
+    "ogv": "video/ogg",
+    "opus": "audio/ogg",
+    "wav": "audio/wav",
+    "weba": "audio/webm",
+    "webm": "video/webm",
+}
+"""Assets that become enclosures, by suffix: their media types."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentFeed:
-    """A feed as it is now. `stamp` names all that it is made of; `value` makes it, once."""
+    """A feed as it is now. `fingerprint` names all that it is made of; `build` builds it, once."""
 
     view: FeedView
-    stamp: str
-    value: Callable[[], Feed]
+    fingerprint: str
+    build: Callable[[], Feed]
 
 
-def current(parts: Deps, view: FeedView) -> CurrentFeed:
-    """The feed of `view`, not yet made."""
+def current_feed(parts: Deps, view: FeedView) -> CurrentFeed:
+    """The feed of `view`, not yet built."""
     last = view.pages[-1].number if view.pages else 0
-    of = (view.spec, view.path, view.label, view.version, view.updated, last)
-    stamp = fingerprint(parts.stamp, parts.pages, parts.site, parts.hubs, of)
-    return CurrentFeed(view=view, stamp=stamp, value=cache(lambda: feed_value(parts, view)))
+    inputs = (view.spec, view.path, view.label, view.version, view.updated, last)
+    return CurrentFeed(
+        view=view,
+        fingerprint=fingerprint(parts.stamp, parts.pages, parts.site, parts.hubs, inputs),
+        build=cache(lambda: build_feed(parts, view)),
+    )
 
 
 def feed_documents(parts: Deps, feed: CurrentFeed) -> list[DocumentSpec]:
-    """The documents of a feed in each format, archives and all, not yet made."""
+    """The documents of a feed in each of its formats, archives included, not yet made."""
     view = feed.view
-    wanted = [
+    specs = [
         DocumentSpec(
             path=feed_path(parts, view.spec, name, view.name),
-            fingerprint=fingerprint(feed.stamp, name),
-            make=_maker(parts, name, feed.value),
+            fingerprint=fingerprint(feed.fingerprint, name),
+            make=partial(write_format, parts, name, feed.build),
             topic=feed_url(parts, view.spec, name, view.name),
         )
         for name in view.spec.formats
     ]
     if view.pages:
-        wanted += _unfinished(parts, feed)
-    return [*wanted, *_archives(parts, view)]
+        newest = view.pages[-1].number + 1
+        inputs = ("unfinished", feed.fingerprint)
+        specs += _archive_documents(parts, view, newest, inputs, lambda: build_newest_archive(parts, view))
+    # Full archives change only as SPEC allows: no template, version or later edit is in their fingerprint.
+    site = (parts.site.url, parts.site.public_url, _feed_urls(parts, view))
+    for page in view.pages:
+        stamp = fingerprint("archive", view.path, page, site)
+        build = partial(build_full_archive, parts, view, page)
+        specs += _archive_documents(parts, view, page.number, (stamp,), build)
+    return specs
 
 
-def feed_path(parts: Deps, spec: FeedSpec, format: str, name: str = "") -> str:
-    """Where a feed, or the part `name` of one, stands under public/: "<slug>.<suffix>", or by its `paths`."""
-    usual = f"{spec.slug}/{VALUE}" if spec.split_by else spec.slug
-    return spec.paths.get(format, f"{usual}.{parts.formats[format].suffix}").replace(VALUE, name)
-
-
-def feed_url(parts: Deps, spec: FeedSpec, format: str, name: str = "") -> str:
-    """Where it is fetched from."""
-    return url_of(parts, feed_path(parts, spec, format, name))
-
-
-def url_of(parts: Deps, path: str) -> str:
-    """The address of the document at `path`."""
-    return parts.site.public_url + quote(path, safe="/~")
-
-
-def feed_value(parts: Deps, view: FeedView) -> Feed:
-    """The subscription document: the newest posts, last first by log order, then older ones that changed
-    since the oldest of these came (RFC 5005 4: a later edit is published again under its id).
-    """
-    limit = view.spec.limit
-    found = parts.store.newest_of(view.meant, limit + 1)
-    newest = list(found[:limit])
-    since = newest[-1].first_seq if len(found) > limit else 0
-    newest += parts.store.renewed_of(view.meant, since, limit) if since else []
-    history = History(
-        complete=not since and not view.pages,
-        previous=_archive_urls(parts, view, len(view.pages)) if view.pages else {},
-    )
-    gone = tombstones(parts, view, since)
-    return _feed(parts, view, newest, history, _urls(parts, view), gone, [view.updated])
-
-
-def _unfinished(parts: Deps, feed: CurrentFeed) -> list[DocumentSpec]:
-    """The newest archive document, not yet full. All that is in it is also in the subscription document,
-    which links to the full one before; so nobody who follows `prev-archive` meets one that changes.
-    """
-    view, last = feed.view, feed.view.pages[-1]
-
-    @cache
-    def value() -> Feed:
-        newest = parts.store.newest_of(view.meant, view.spec.limit)
-        rest = [known for known in newest if known.first_seq > last.until]
-        filling = rest[max(0, len(rest) - page_size(view.spec.limit) + 1) :]
-        return _archive(parts, view, filling, last.number + 1, after=last.until)
-
+def _archive_documents(
+    parts: Deps, view: FeedView, number: int, inputs: tuple[str, ...], build: Callable[[], Feed]
+) -> list[DocumentSpec]:
+    """Archive document `number` in each format; the feed is built once for all of them."""
+    build = cache(build)
     return [
         DocumentSpec(
-            path=archive_path(parts, view, last.number + 1, name),
-            fingerprint=fingerprint("unfinished", feed.stamp, name),
-            make=_maker(parts, name, value),
+            path=archive_path(parts, view, number, name),
+            fingerprint=fingerprint(*inputs, name),
+            make=partial(write_format, parts, name, build),
         )
         for name in view.spec.formats
     ]
 
 
-def _archives(parts: Deps, view: FeedView) -> list[DocumentSpec]:
-    """Full archive documents. What they are made of does not change but as SPEC allows: neither templates,
-    nor versions, nor later edits are in their fingerprint.
+def write_format(parts: Deps, name: str, build: Callable[[], Feed]) -> bytes:
+    """The bytes of a feed in the format of that name."""
+    return parts.formats[name].write(build())
+
+
+def build_feed(parts: Deps, view: FeedView) -> Feed:
+    """The subscription document: the newest posts, last first by log order, then older ones that changed
+    since the oldest of these came (RFC 5005 4: a later edit is published again under its id).
     """
-    wanted: list[DocumentSpec] = []
-    site = (parts.site.url, parts.site.public_url, _urls(parts, view))
-    for page in view.pages:
-        stamp = fingerprint("archive", view.path, page, site)
-        value = _archived(parts, view, page)
-        wanted += [
-            DocumentSpec(
-                path=archive_path(parts, view, page.number, name),
-                fingerprint=fingerprint(stamp, name),
-                make=_maker(parts, name, value),
-            )
-            for name in view.spec.formats
-        ]
-    return wanted
+    limit = view.spec.limit
+    found = parts.store.newest_of(view.filters, limit + 1)
+    newest = list(found[:limit])
+    since = newest[-1].first_seq if len(found) > limit else 0
+    newest += parts.store.renewed_of(view.filters, since, limit) if since else []
+    history = History(
+        complete=not since and not view.pages,
+        previous=_archive_urls(parts, view, len(view.pages)) if view.pages else {},
+    )
+    gone = tombstones(parts, view, since)
+    return _feed(parts, view, newest, history, _feed_urls(parts, view), gone, [view.updated])
 
 
-def _archived(parts: Deps, view: FeedView, page: ArchivePage) -> Callable[[], Feed]:
-    @cache
-    def value() -> Feed:
-        posts = parts.store.as_of(view.meant, page)
-        return _archive(parts, view, posts, page.number, after=page.after, until=page.until)
+def build_newest_archive(parts: Deps, view: FeedView) -> Feed:
+    """The newest archive document, not yet full. All that is in it is also in the subscription document,
+    which links to the full one before; so nobody who follows `prev-archive` meets one that changes.
+    """
+    last = view.pages[-1]
+    newest = parts.store.newest_of(view.filters, view.spec.limit)
+    rest = [known for known in newest if known.first_seq > last.until]
+    posts = rest[max(0, len(rest) - page_size(view.spec.limit) + 1) :]
+    return _archive(parts, view, posts, last.number + 1, after=last.until)
 
-    return value
+
+def build_full_archive(parts: Deps, view: FeedView, page: ArchivePage) -> Feed:
+    """A full archive document: the posts of `page` as they were when it became full."""
+    posts = parts.store.as_of(view.filters, page)
+    return _archive(parts, view, posts, page.number, after=page.after, until=page.until)
 
 
 def _archive(
@@ -155,7 +159,7 @@ def _archive(
     last = len(view.pages) + 1
     history = History(
         archive=True,
-        current=_urls(parts, view),
+        current=_feed_urls(parts, view),
         previous=_archive_urls(parts, view, number - 1) if number > 1 else {},
         following=_archive_urls(parts, view, number + 1) if number < last else {},
     )
@@ -173,12 +177,12 @@ def _feed(
     gone: tuple[Tombstone, ...],
     times: Sequence[datetime],
 ) -> Feed:
-    """The value of a document; `updated` is its newest change (RFC 4287 4.2.15), of its entries or at one of
-    `times`.
+    """The feed of one document. Its `updated` is the newest change (RFC 4287 4.2.15), of its entries or at
+    one of `times`.
     """
-    site, spec = parts.site, view.spec
+    site, logo = parts.site, parts.site.logo
     bodies = parts.store.bodies({known.post.body_hash for known in posts})
-    entries = tuple(entry_of(parts, spec, known, bodies[known.post.body_hash]) for known in posts)
+    entries = tuple(feed_entry(parts, view.spec, known, bodies[known.post.body_hash]) for known in posts)
     feed = Feed(
         id=f"tag:{site.id_authority}:feed/{quote(view.path, safe='/~')}",
         title=view.title,
@@ -190,7 +194,7 @@ def _feed(
         author=site.author,
         copyright=site.copyright,
         license=license_of(site.copyright),
-        logo=_logo(parts),
+        logo=Image(url=logo.url, alt=logo.alt, width=logo.width, height=logo.height) if logo else None,
         hubs=() if history.archive else parts.hubs,
         history=history,
         tombstones=gone,
@@ -199,34 +203,99 @@ def _feed(
     return fitted(feed)
 
 
+def feed_entry(parts: Deps, spec: FeedSpec, known: PublishedPost, body: str) -> FeedEntry:
+    """A post as an entry of a feed; `body` is its source."""
+    post = known.post
+    assert post.instant is not None  # noqa: S101  # every post in the log has one
+    files = placed_assets(parts, post)
+    html = render_html(parts.markup, post, body, files)
+    return FeedEntry(
+        id=known.id,
+        url=post.url,
+        title=post.title,
+        published=post.instant,
+        updated=max(known.updated_at, post.instant),
+        summary=post_summary(parts.markup, post, body, html),
+        content=html if spec.content == "full" else None,
+        language="" if post.language == parts.site.language else post.language,
+        authors=post.authors,
+        categories=_categories(parts.site.id_authority, post),
+        image=post_image(parts, post),
+        enclosures=_enclosures(parts, post),
+    )
+
+
+def _categories(authority: str, post: Post) -> tuple[Category, ...]:
+    """Each term once, whatever its case, in the author's order; the scheme tells categories from tags, and
+    the label is what readers show (RFC 4287 4.2.2.3).
+    """
+    found: dict[str, Category] = {}
+    for scheme, terms in (("categories", post.categories), ("tags", post.tags)):
+        for term in filter(None, terms):
+            category = Category(term=term, scheme=f"tag:{authority}:{scheme}", label=term)
+            found.setdefault(term.casefold(), category)
+    return tuple(found.values())
+
+
+def _enclosures(parts: Deps, post: Post) -> tuple[Enclosure, ...]:
+    """The audio and video files beside the post: their type and length are known (RFC 4287 4.2.7.2)."""
+    if not parts.pages:
+        return ()
+    assets = {asset.document: asset for asset in post.assets}
+    return tuple(
+        Enclosure(url=parts.site.public_url + path, media_type=ENCLOSURE_TYPES[suffix], size=asset.size)
+        for path, asset in assets.items()
+        if (suffix := path.rpartition(".")[2]) in ENCLOSURE_TYPES
+    )
+
+
+def tombstones(
+    parts: Deps, view: FeedView, since: int, *, after: int = 0, until: int = MAX_SEQ
+) -> tuple[Tombstone, ...]:
+    """The posts of `view` that were withdrawn by log rows after `since`, the last ones first (RFC 6721 3),
+    of those whose first log row is in (after, until].
+    """
+    withdrawn = parts.store.withdrawn(since, MAX_CHANGES, after=after, until=until)
+    gone = [known for known in withdrawn if all(f.matches(known.post) for f in view.filters)]
+    return tuple(Tombstone(id=known.id, at=known.updated_at) for known in gone[:MAX_TOMBSTONES])
+
+
+def feed_path(parts: Deps, spec: FeedSpec, format: str, name: str = "") -> str:
+    """Where a feed, or the part `name` of one, stands under public/: "<slug>.<suffix>", or by its `paths`."""
+    usual = f"{spec.slug}/{VALUE}" if spec.split_by else spec.slug
+    return spec.paths.get(format, f"{usual}.{parts.formats[format].suffix}").replace(VALUE, name)
+
+
+def feed_url(parts: Deps, spec: FeedSpec, format: str, name: str = "") -> str:
+    """The URL of a feed, or of the part `name` of one."""
+    return document_url(parts, feed_path(parts, spec, format, name))
+
+
+def _feed_urls(parts: Deps, view: FeedView) -> dict[str, str]:
+    return {name: feed_url(parts, view.spec, name, view.name) for name in view.spec.formats}
+
+
 def archive_path(parts: Deps, view: FeedView, number: int, format: str) -> str:
     """Where an archive document stands under public/."""
-    return f"{FOLDER}{view.path}/{number}.{parts.formats[format].suffix}"
+    return f"{ARCHIVE_FOLDER}{view.path}/{number}.{parts.formats[format].suffix}"
 
 
 def _archive_urls(parts: Deps, view: FeedView, number: int) -> dict[str, str]:
     formats = view.spec.formats
-    return {name: url_of(parts, archive_path(parts, view, number, name)) for name in formats}
+    return {name: document_url(parts, archive_path(parts, view, number, name)) for name in formats}
 
 
-def _urls(parts: Deps, view: FeedView) -> dict[str, str]:
-    return {name: feed_url(parts, view.spec, name, view.name) for name in view.spec.formats}
-
-
-def _maker(parts: Deps, name: str, value: Callable[[], Feed]) -> Callable[[], bytes]:
-    return lambda: parts.formats[name].write(value())
-
-
-def _logo(parts: Deps) -> Image | None:
-    logo = parts.site.logo
-    return Image(url=logo.url, alt=logo.alt, width=logo.width, height=logo.height) if logo else None
+def document_url(parts: Deps, path: str) -> str:
+    """The URL of the document at `path`."""
+    return parts.site.public_url + quote(path, safe="/~")
 
 
 def rebuild_archives(parts: Deps, slugs: Sequence[str], now: datetime) -> tuple[str, ...]:
-    """Makes the archives of these feeds again, from the first post on, and removes what is then too much.
-    Returns the paths whose bytes changed. A crash in between is made good by the next call.
+    """Makes the archives of these feeds again from the first post on, with the posts as they are now, and
+    removes documents that are then too many. Returns the paths whose bytes changed. Safe to call again after
+    a crash.
     """
     forget_archives(parts, slugs)
-    feeds = [current(parts, view) for view in feed_views(parts) if view.spec.slug in slugs]
-    wanted = [wanted for feed in feeds for wanted in feed_documents(parts, feed)]
-    return write(parts, wanted, now, owned=tuple(f"{FOLDER}{slug}/" for slug in slugs))
+    feeds = [current_feed(parts, view) for view in feed_views(parts) if view.spec.slug in slugs]
+    specs = [spec for feed in feeds for spec in feed_documents(parts, feed)]
+    return write_documents(parts, specs, now, owned=tuple(f"{ARCHIVE_FOLDER}{slug}/" for slug in slugs))

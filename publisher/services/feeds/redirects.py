@@ -1,7 +1,8 @@
-"""Addresses that readers know: a feed moves (301, for ever) or ends (410); a withdrawn post's page is gone.
+"""Addresses that readers know: a feed moves (301, for ever) or ends (410); a post's former addresses lead to
+its page; a withdrawn post's page is gone.
 
-What the author wished stands in moved.json beside publisher.toml, and outlives the store; each publish takes
-it from there. So it may come by git from another machine.
+What an operator asked for stands in moved.json beside publisher.toml, and outlives the store; each publish
+reads it from there. So it may come by git from another machine.
 """
 
 import re
@@ -16,100 +17,75 @@ from publisher.core.posts.permalinks import FOLDER as POSTS
 from publisher.core.posts.permalinks import address_of, alias_path, document_path
 from publisher.core.publishing.log import PublishedPost
 from publisher.services.deps import Deps
-from publisher.services.feeds.documents import clear
+from publisher.services.feeds.documents import remove_documents
 from publisher.services.feeds.feeds import feed_path
 
+_REFRESH = re.compile(rb'http-equiv="refresh" content="\d+; ?url=([^"]+)"')
+"""What a redirect page has in its head, whoever wrote it."""
 
-def follow(parts: Deps) -> frozenset[str]:
-    """Brings the store's moves to what the author's file says, and takes their documents away; returns their
-    paths. Raises SettingsError, StoreError, OutputError.
+
+def sync_redirects(parts: Deps) -> frozenset[str]:
+    """Brings the store's redirects to what the operator's file says, and removes the documents at their
+    paths; returns these. Raises SettingsError, StoreError, OutputError.
     """
-    wished = parts.moves.moves()
-    before = _kept(parts)
-    if wished is None:
-        wished = before
-    elif list(wished) != before:
-        parts.store.save_moves(wished, [m.path for m in before if m.path not in {w.path for w in wished}])
-    gone = frozenset(move.path for move in wished)
+    asked = parts.moves.moves()
+    before = stored_redirects(parts)
+    if asked is None:
+        asked = before
+    elif list(asked) != before:
+        paths = {move.path for move in asked}
+        parts.store.save_moves(asked, [move.path for move in before if move.path not in paths])
+    gone = frozenset(move.path for move in asked)
     if gone:
-        clear(parts, sorted(gone & parts.store.documents().keys()))
+        remove_documents(parts, sorted(gone & parts.store.documents().keys()))
     return gone
 
 
-def settle_redirects(
+def stored_redirects(parts: Deps) -> list[Redirect]:
+    """What the store has of the operator's file."""
+    return [move for move in parts.store.moves() if move.wished and move.fate is not RedirectKind.WITHDRAWN]
+
+
+def update_page_redirects(
     parts: Deps,
-    shown: Sequence[PublishedPost],
-    places: Mapping[str, str],
+    posts: Sequence[PublishedPost],
+    paths: Mapping[str, str],
     taken: Collection[str],
     now: datetime,
 ) -> tuple[Mapping[str, str], list[str]]:
-    """Former addresses and aliases of the posts that have pages (`places`, by id) lead to these (301), but
-    for what is `taken`. Documents at addresses that lead nowhere any more go. Returns old path to address,
-    both relative to public/, and what is wrong with aliases.
+    """Former addresses and aliases of the posts that have pages (`paths`, by id) redirect to these, except
+    paths that are `taken`. Documents at addresses that lead nowhere any more are removed. Returns old path to
+    address, both relative to public/, and what is wrong with aliases.
     """
     before = parts.store.redirects()
-    others = (path for path in parts.store.documents() if not path.startswith(POSTS))  # those are in `taken`
-    standing = {*taken, *(path for path in others if path not in before)}
-    fresh = [path for path in _alias_paths(shown) if path not in before and path not in standing]
-    standing |= {path for path in fresh if _is_foreign(parts, path)}
+    documents = parts.store.documents()
+    # Pages of posts are in `taken`; a redirect page, which `before` names, may be replaced.
+    others = {path for path in documents if not path.startswith(POSTS) and path not in before}
+    standing = {*taken, *others}
+    for path in _alias_paths(posts):
+        if path not in before and path not in standing:
+            data = parts.shelf.read(path)
+            # Somebody else's file stays. A redirect page of ours may stand there if the store was lost.
+            if data is not None and b'http-equiv="refresh"' not in data:
+                standing.add(path)
     listed = [
-        PageAliases(file=k.post.path, page=places[k.id], aliases=_alias_paths([k]))
-        for k in shown
-        if k.id in places and k.post.aliases
+        PageAliases(file=k.post.path, page=paths[k.id], aliases=_alias_paths([k]))
+        for k in posts
+        if k.id in paths and k.post.aliases
     ]
     former = parts.store.former_addresses() if parts.pages else dict[str, str]()
-    at = {path: places[id] for path, id in former.items() if id in places}
-    base = parts.site.public_url
-    wished = {
-        move.path: move.target.removeprefix(base) for move in _kept(parts) if move.fate is RedirectKind.MOVED
-    }
-    found, wrong = redirects(listed, at, standing, {path: _page_at(to) for path, to in wished.items()})
-    lead = {path: address_of(page) for path, page in found.items()}
-    gone = before.keys() - lead.keys() - set(taken)
-    clear(parts, sorted(gone & parts.store.documents().keys()))
-    parts.store.set_redirects(lead, now)
-    return lead, wrong
-
-
-def learn_addresses(parts: Deps, places: Mapping[str, str]) -> None:
-    """Where the store is new: the addresses that pages had before, by the small pages that stand at them from
-    the store that was lost. `places` are the pages of now, by id."""
-    if not parts.pages or parts.store.documents():
-        return
-    leads = {path: to for path in parts.shelf.pages(POSTS) if (to := _leads_to(parts, path)) is not None}
-    after = {address_of(path): to for path, to in leads.items()}
-    here = {address_of(page): id for id, page in places.items()}
-    found: dict[str, str] = {}
-    for path, to in leads.items():
-        seen: set[str] = set()
-        while to not in here and to in after and to not in seen:
-            seen.add(to)
-            to = after[to]
-        if to in here:
-            found[path] = here[to]
-    parts.store.add_former_addresses(found)
-
-
-_REFRESH = re.compile(rb'http-equiv="refresh" content="\d+; ?url=([^"]+)"')
-
-
-def _leads_to(parts: Deps, path: str) -> str | None:
-    """The address under public/ that a small page leads to; None: it is none, or leads elsewhere."""
-    found = _REFRESH.search(parts.shelf.read(path) or b"")
-    url = unescape(found[1].decode("utf-8", "replace")) if found else ""
-    base = parts.site.public_url
-    return url.removeprefix(base) if url.startswith(base) else None
-
-
-def _page_at(target: str) -> str:
-    """The document that a path under public/ is answered with."""
-    return f"{target}index.html" if not target or target.endswith("/") else target
-
-
-def _is_foreign(parts: Deps, path: str) -> bool:
-    """Whether somebody else's file stands there; a small page of ours may, where the store was lost."""
-    data = parts.shelf.read(path)
-    return data is not None and b'http-equiv="refresh"' not in data
+    pages = {path: paths[id] for path, id in former.items() if id in paths}
+    moved: dict[str, str] = {}  # by the operator, to other documents here
+    for move in stored_redirects(parts):
+        if move.fate is RedirectKind.MOVED:
+            to = move.target.removeprefix(parts.site.public_url)
+            moved[move.path] = f"{to}index.html" if not to or to.endswith("/") else to
+    found, problems = redirects(listed, pages, standing, moved)
+    leads = {path: address_of(page) for path, page in found.items()}
+    gone = before.keys() - leads.keys() - set(taken)
+    remove_documents(parts, sorted(gone & documents.keys()))
+    parts.store.set_redirects(leads, now)
+    return leads, problems
 
 
 def _alias_paths(posts: Iterable[PublishedPost]) -> list[str]:
@@ -117,59 +93,96 @@ def _alias_paths(posts: Iterable[PublishedPost]) -> list[str]:
     return list(dict.fromkeys(path for path in found if path is not None))
 
 
-def settle_pages(parts: Deps, known: Sequence[PublishedPost], wanted: Collection[str], now: datetime) -> None:
-    """The pages of withdrawn posts say so (410), wherever they were, where nothing else has come into their
-    place."""
-    away = {k.id for k in known if not k.live}
-    paths = {document_path(k.post.permalink) for k in known if k.id in away}
-    if away:
-        paths |= {path for path, id in parts.store.former_addresses().items() if id in away}
-    parts.store.set_withdrawn(paths - set(wanted), now)
+def recover_former_addresses(parts: Deps, paths: Mapping[str, str]) -> None:
+    """Where the store is new: the addresses that posts had before, by the redirect pages that still stand.
+    `paths` are the pages of now, by id.
+    """
+    if not parts.pages or parts.store.documents():
+        return
+    leads: dict[str, str] = {}
+    base = parts.site.public_url
+    for path in parts.shelf.pages(POSTS):
+        found = _REFRESH.search(parts.shelf.read(path) or b"")
+        url = unescape(found[1].decode("utf-8", "replace")) if found else ""
+        if url.startswith(base):
+            leads[path] = url.removeprefix(base)
+    after = {address_of(path): to for path, to in leads.items()}
+    id_at = {address_of(page): id for id, page in paths.items()}
+    former: dict[str, str] = {}
+    for path, to in leads.items():
+        seen: set[str] = set()
+        while to not in id_at and to in after and to not in seen:
+            seen.add(to)
+            to = after[to]
+        if to in id_at:
+            former[path] = id_at[to]
+    parts.store.add_former_addresses(former)
+
+
+def mark_withdrawn_pages(
+    parts: Deps, known: Sequence[PublishedPost], taken: Collection[str], now: datetime
+) -> None:
+    """The pages of withdrawn posts answer 410, at each address they had, except paths that are `taken`."""
+    withdrawn = {k.id for k in known if not k.live}
+    paths = {document_path(k.post.permalink) for k in known if k.id in withdrawn}
+    if withdrawn:
+        paths |= {path for path, id in parts.store.former_addresses().items() if id in withdrawn}
+    parts.store.set_withdrawn(paths - set(taken), now)
 
 
 def move(parts: Deps, old: str, new: str, now: datetime) -> Sequence[Redirect]:
-    """Moves a feed (a slug: each of its documents) or a path to a URL or another path; returns what is new.
-    Raises UsageError, Refused, OutputError, StoreError.
+    """Moves a feed (a slug: each of its documents) or a path to a URL or another path; returns the new
+    redirects. Raises UsageError, Refused, OutputError, StoreError.
     """
-    paths = paths_of(parts, old)
-    target = new if "://" in new else _path(parts, new)
+    paths = redirect_sources(parts, old)
+    target = new if "://" in new else _document_path(parts, new)
+    # Of several documents that move to a folder ("https://new.example/feeds/") each keeps its name.
+    folder = (
+        target.removesuffix("index.html") if len(paths) > 1 and target.endswith("/index.html") else target
+    )
     made = [
-        Redirect(path=p, fate=RedirectKind.MOVED, target=_beside(target, p, paths), at=now) for p in paths
+        Redirect(
+            path=path,
+            fate=RedirectKind.MOVED,
+            target=folder + path.rpartition("/")[2] if folder.endswith("/") else target,
+            at=now,
+        )
+        for path in paths
     ]
-    return _wish(parts, made)
+    return _add(parts, made)
 
 
 def end(parts: Deps, old: str, now: datetime) -> Sequence[Redirect]:
     """Ends a feed (a slug: each of its documents) or a path. Raises as `move`."""
-    return _wish(parts, [Redirect(path=p, fate=RedirectKind.ENDED, at=now) for p in paths_of(parts, old)])
+    paths = redirect_sources(parts, old)
+    return _add(parts, [Redirect(path=path, fate=RedirectKind.ENDED, at=now) for path in paths])
 
 
 def undo(parts: Deps, old: str) -> Sequence[Redirect]:
-    """Takes a move or an end back; returns what it was. Raises Refused: there is none."""
-    paths = set(paths_of(parts, old))
-    all_moves = _wishes(parts)
-    taken = [move for move in all_moves if move.path in paths]
+    """Takes a move or an end back; returns what it was. Raises Refused: nothing to take back."""
+    paths = set(redirect_sources(parts, old))
+    asked = _asked_redirects(parts)
+    taken = [move for move in asked if move.path in paths]
     if not taken:
         raise Refused("feeds", f"{old} neither moved nor ended", "`publisher feeds list` names what did")
-    _keep(parts, [move for move in all_moves if move.path not in paths])
+    _save(parts, [move for move in asked if move.path not in paths])
     return taken
 
 
-def paths_of(parts: Deps, name: str) -> list[str]:
-    """The documents of the feed with that slug, else the path itself (of a URL here, its path). Raises
-    UsageError.
+def redirect_sources(parts: Deps, name: str) -> list[str]:
+    """The documents of the feed with the slug `name`, else the path that `name` is (of a URL here, its path).
+    Raises UsageError.
     """
     spec = next((spec for spec in parts.feeds if spec.slug == name), None)
-    if spec is not None:
-        of = [
-            part for feed, part in parts.store.views() if feed == name and bool(part) == bool(spec.split_by)
-        ]
-        names = sorted(map(part_name, of)) if spec.split_by else [""]
-        return [feed_path(parts, spec, format, part) for part in names for format in spec.formats]
-    return [_path(parts, name)]
+    if spec is None:
+        return [_document_path(parts, name)]
+    keys = [part for feed, part in parts.store.views() if feed == name and bool(part) == bool(spec.split_by)]
+    names = sorted(map(part_name, keys)) if spec.split_by else [""]
+    return [feed_path(parts, spec, format, part) for part in names for format in spec.formats]
 
 
-def _path(parts: Deps, text: str) -> str:
+def _document_path(parts: Deps, text: str) -> str:
+    """The path under public/ that a person means. Raises UsageError."""
     path = text.removeprefix(parts.site.public_url).removeprefix("/")
     if "://" in path or not path or ".." in path.split("/"):
         where = f"a feed's slug, or a path under {parts.site.public_url}"
@@ -177,32 +190,23 @@ def _path(parts: Deps, text: str) -> str:
     return f"{path}index.html" if path.endswith("/") else path
 
 
-def _beside(target: str, path: str, paths: Sequence[str]) -> str:
-    """Of several documents that move to a folder ("https://new.example/feeds/") each keeps its name."""
-    several = len(paths) > 1 and target.endswith("/index.html")
-    folder = target.removesuffix("index.html") if several else target
-    return folder + path.rpartition("/")[2] if folder.endswith("/") else target
+def _asked_redirects(parts: Deps) -> Sequence[Redirect]:
+    """What the operator's file says, else what the store has of it."""
+    asked = parts.moves.moves()
+    return stored_redirects(parts) if asked is None else asked
 
 
-def _wish(parts: Deps, made: Sequence[Redirect]) -> Sequence[Redirect]:
-    rest = [move for move in _wishes(parts) if move.path not in {m.path for m in made}]
+def _add(parts: Deps, made: Sequence[Redirect]) -> Sequence[Redirect]:
+    """Adds redirects to the operator's file, each in one step. Raises Refused: some would form a loop."""
+    paths = {move.path for move in made}
+    rest = [move for move in _asked_redirects(parts) if move.path not in paths]
     try:
-        _keep(parts, straightened([*rest, *made], parts.site.public_url))
-    except ValueError as circle:
-        raise Refused("feeds", str(circle), "name where it is for good") from None
+        _save(parts, straightened([*rest, *made], parts.site.public_url))
+    except ValueError as loop:
+        raise Refused("feeds", str(loop), "name where it is for good") from None
     return made
 
 
-def _wishes(parts: Deps) -> Sequence[Redirect]:
-    wished = parts.moves.moves()
-    return _kept(parts) if wished is None else wished
-
-
-def _kept(parts: Deps) -> list[Redirect]:
-    """What the store has of the author's wishes."""
-    return [move for move in parts.store.moves() if move.wished and move.fate is not RedirectKind.WITHDRAWN]
-
-
-def _keep(parts: Deps, moves: Sequence[Redirect]) -> None:
+def _save(parts: Deps, moves: Sequence[Redirect]) -> None:
     parts.moves.save(sorted(moves, key=lambda move: move.path))
-    follow(parts)
+    sync_redirects(parts)

@@ -2,8 +2,9 @@
 
     queue with the documents -> place -> release -> claim -> [websub:claimed] -> post -> [websub:told] -> end
 
-A crash before the post repeats it when the claim is over, one after it may tell a hub twice: it fetches the
-feed once more, and nobody sees anything new. A hub that does not answer is asked again, later each time.
+A crash before the post repeats it when the claim has run out. A crash after it may tell a hub twice: it
+fetches the feed once more, and nobody sees anything new. A hub that does not answer is asked again, later
+each time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,53 +18,52 @@ from publisher.core.times import in_zone
 from publisher.services.deps import Deps
 
 CLAIM = timedelta(minutes=2)
-"""How long a claimed ping is nobody else's: longer than any hub is waited for."""
+"""How long nobody else takes a claimed ping: longer than a hub may take to answer."""
 
 AREA = "websub"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pinged:
-    """What came of it: the pings that hubs took, and those they did not."""
+class PingReport:
+    """The pings that hubs took, and those they did not."""
 
     told: tuple[Ping, ...] = ()
     failed: tuple[Ping, ...] = ()
 
 
-def pings_for(parts: Deps, topics: Iterable[tuple[str, str]], now: datetime) -> list[Ping]:
-    """What each hub must be told of feeds (URL, hash of its bytes) that changed."""
-    changed = list(topics)
+def pings_for(parts: Deps, topics: Sequence[tuple[str, str]], now: datetime) -> list[Ping]:
+    """What each hub must be told: feeds that changed, as (URL, hash of the new bytes)."""
     return [
         Ping(hub=hub, topic=topic, version=version, since=now, next_at=now)
         for hub in parts.hubs
-        for topic, version in changed
+        for topic, version in topics
     ]
 
 
-def send_pings(parts: Deps, now: datetime) -> Pinged:
-    """Tells the hubs whose time has come; never raises for what a hub does. Raises StoreError."""
+def send_pings(parts: Deps, now: datetime) -> PingReport:
+    """Tells the hubs that are due; never raises for what a hub does. Raises StoreError."""
     claimed = parts.store.claim_pings(now, now + CLAIM)
     if not claimed:
-        return Pinged()
+        return PingReport()
     parts.reach("websub:claimed")
     told: list[Ping] = []
     failed: list[Ping] = []
     for hub, queued in groupby(claimed, key=lambda ping: ping.hub):
-        if hub not in parts.hubs:  # the author took it out of the settings
+        if hub not in parts.hubs:  # it was removed from the settings
             for ping in queued:
                 parts.store.end_ping(ping)
         else:
-            _tell(parts, list(queued), told, failed)
-    parts.store.set_problems(AREA, problems(parts.store.pings(), parts.site.timezone), now)
-    return Pinged(told=tuple(told), failed=tuple(failed))
+            _ping_hub(parts, list(queued), told, failed)
+    parts.store.set_problems(AREA, hub_problems(parts.store.pings(), parts.site.timezone), now)
+    return PingReport(told=tuple(told), failed=tuple(failed))
 
 
-def _tell(parts: Deps, queued: Sequence[Ping], told: list[Ping], failed: list[Ping]) -> None:
-    """One hub. When it does not answer at all, it is not asked for the rest."""
-    web, dead = parts.web(), ""
+def _ping_hub(parts: Deps, queued: Sequence[Ping], told: list[Ping], failed: list[Ping]) -> None:
+    """Tells one hub. If it does not answer at all, the rest waits too."""
+    web, unreachable = parts.web(), ""
     for ping in queued:
         wait: timedelta | None = None
-        if not dead:
+        if not unreachable:
             form = {"hub.mode": "publish", "hub.url": ping.topic}
             answer = web.post(ping.hub, form, {host_of(ping.hub)})
             if answer.ok:
@@ -72,16 +72,16 @@ def _tell(parts: Deps, queued: Sequence[Ping], told: list[Ping], failed: list[Pi
                 told.append(ping)
                 continue
             wait = answer.wait
-            dead = "" if answer.reply[:3].isdecimal() else answer.reply
+            unreachable = "" if answer.reply[:3].isdecimal() else answer.reply
             ping = replace(ping, reply=answer.reply)
-        later = replace(ping, attempts=ping.attempts + 1, reply=dead or ping.reply)
+        later = replace(ping, attempts=ping.attempts + 1, reply=unreachable or ping.reply)
         later = replace(later, next_at=next_try(later.attempts, parts.clock(), wait))
         parts.store.defer_ping(later)
         failed.append(later)
 
 
-def problems(pings: Iterable[Ping], zone: str) -> list[str]:
-    """A line for each hub that is not told yet though it was asked; times by the clock of `zone`."""
+def hub_problems(pings: Iterable[Ping], zone: str) -> list[str]:
+    """A line for each hub that was asked and has not taken its pings yet; times in `zone`."""
     late = [ping for ping in pings if ping.attempts]
     lines: list[str] = []
     for hub, group in groupby(late, key=lambda ping: ping.hub):

@@ -1,4 +1,7 @@
-"""TODO say what this is about."""
+"""Mails that are no digest: to confirm a sign-up, to welcome a subscriber, and links that work once; and the
+headers that every mail of a list has. A letter is rendered with marks; frozen, it waits for its reader's
+tokens at the marks.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,20 +12,27 @@ from publisher.core.mail.message import EmailContent, Placeholder, Recipe
 from publisher.core.mail.mime import compose, freeze
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Deps
-from publisher.services.posts.rendered import digest_post
+from publisher.services.posts.content import digest_post
 
-Pairs = tuple[tuple[str, str], ...]
-"""(post id, revision), oldest first: which versions of which posts."""
+PostVersions = tuple[tuple[str, str], ...]
+"""Versions of posts: (post id, revision), oldest first."""
 
-Frozen = tuple[str, Recipe, Mapping[str, bytes]]
-"""A subject, the recipe of its message, and the segments the recipe names."""
+FrozenMail = tuple[str, Recipe, Mapping[str, bytes]]
+"""The subject, the recipe of the message, and the segments that the recipe names."""
+
+
+def freeze_letter(letter: EmailContent) -> FrozenMail:
+    """The letter as bytes that only lack what differs for each reader."""
+    recipe, segments = freeze(compose(letter))
+    return letter.subject, recipe, segments
 
 
 def digest_links(
     parts: Deps, spec: MailingList, mailing: int | None, *, mark: str, choosing: str = "", viewing: str = ""
 ) -> DigestLinks:
-    """The links of a digest: of a mail with a reader's `mark`, of its web page with none. `choosing` is the
-    mark of the link to the reader's preferences, `viewing` of that to this digest as they got it.
+    """The links of a digest: of a mail, with the `mark` that stands for a reader's token, or of its web page,
+    with none. `choosing` is the mark of the link to the reader's preferences, `viewing` of the link to this
+    digest as they got it.
     """
     base = parts.site.public_url
     archive = f"{base}digests/{spec.slug}/"
@@ -36,44 +46,40 @@ def digest_links(
     )
 
 
-def welcome_message(parts: Deps, spec: MailingList, posts: Pairs, language: str) -> Frozen:
-    """The mail to a reader who has confirmed, with the latest posts, frozen."""
+def welcome_message(parts: Deps, spec: MailingList, posts: PostVersions, language: str) -> FrozenMail:
+    """The welcome mail, with the latest posts, to a subscriber who has confirmed."""
     versions = parts.store.versions(posts)
     bodies = parts.store.bodies({known.post.body_hash for known in versions})
     shown = [digest_post(parts, known, bodies[known.post.body_hash], Layout.SUMMARY) for known in versions]
-    letter = welcome_letter(parts, spec, shown, language)
-    recipe, segments = freeze(compose(letter))
-    return letter.subject, recipe, segments
+    return freeze_letter(welcome_letter(parts, spec, shown, language))
 
 
 def welcome_letter(
     parts: Deps, spec: MailingList, posts: Sequence[DigestPost], language: str
 ) -> EmailContent:
-    """The mail to a reader who has confirmed, with marks where their tokens go."""
+    """The welcome mail, with marks where the subscriber's tokens go."""
     mark, choosing = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
     links = digest_links(parts, spec, None, mark=mark, choosing=choosing)
     content = parts.renderer.letter(
         LetterKind.WELCOME, spec, links, site=parts.site, language=language, posts=posts
     )
     return replace(
-        letter_to_list(spec, content, links, f"0:{spec.slug}:welcome"),
+        list_letter(spec, content, links, f"0:{spec.slug}:welcome"),
         marks={mark: Placeholder.UNSUBSCRIBE, choosing: Placeholder.PREFERENCES},
     )
 
 
-def confirmation_message(parts: Deps, *lists: MailingList) -> Frozen:
-    """The mail that asks for confirmation of one list or several, frozen."""
-    letter = confirmation_letter(parts, *lists)
-    recipe, segments = freeze(compose(letter))
-    return letter.subject, recipe, segments
+def confirmation_message(parts: Deps, *lists: MailingList) -> FrozenMail:
+    """The mail that asks to confirm a sign-up for one list or several."""
+    return freeze_letter(confirmation_letter(parts, *lists))
 
 
 def confirmation_letter(parts: Deps, *lists: MailingList) -> EmailContent:
-    """The mail that asks for confirmation, with marks where tokens go. It comes from the first list."""
+    """The mail that asks to confirm, with marks where tokens go. It comes from the first list."""
     mark, never = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
     base = parts.site.public_url
     links = DigestLinks(confirm=f"{base}confirm/{mark}", never_ask=f"{base}never-ask/{never}")
-    spec = replace(lists[0], title=titles(lists))
+    spec = replace(lists[0], title=joined_titles(lists))
     language = parts.language(lists[0])
     content = parts.renderer.letter(LetterKind.CONFIRM, spec, links, site=parts.site, language=language)
     return replace(
@@ -81,16 +87,14 @@ def confirmation_letter(parts: Deps, *lists: MailingList) -> EmailContent:
     )
 
 
-def titles(lists: Sequence[MailingList]) -> str:
-    """What several lists are called together."""
+def joined_titles(lists: Sequence[MailingList]) -> str:
+    """The titles of several lists in one line."""
     return ", ".join(spec.title for spec in lists)
 
 
-def account_message(parts: Deps, spec: MailingList, place: Placeholder, language: str) -> Frozen:
-    """The mail with a link that works once, frozen. `place` is EXPORT, ERASE or ADDRESS."""
-    letter = account_letter(parts, spec, place, language)
-    recipe, segments = freeze(compose(letter))
-    return letter.subject, recipe, segments
+def account_message(parts: Deps, spec: MailingList, place: Placeholder, language: str) -> FrozenMail:
+    """The mail with a link that works once. `place` is EXPORT, ERASE or ADDRESS."""
+    return freeze_letter(account_letter(parts, spec, place, language))
 
 
 def account_letter(parts: Deps, spec: MailingList, place: Placeholder, language: str) -> EmailContent:
@@ -101,10 +105,8 @@ def account_letter(parts: Deps, spec: MailingList, place: Placeholder, language:
     return replace(email_content(spec, content), marks={mark: place})
 
 
-def letter_to_list(
-    spec: MailingList, content: DigestContent, links: DigestLinks, feedback: str
-) -> EmailContent:
-    """What subscribers get: with the list in its header, and one click to leave (RFC 2369, 2919, 8058)."""
+def list_letter(spec: MailingList, content: DigestContent, links: DigestLinks, feedback: str) -> EmailContent:
+    """A mail to subscribers: headers name the list and unsubscribe in one click (RFC 2369, 2919, 8058)."""
     return replace(
         email_content(spec, content),
         list_id=f"{spec.slug}.{parse_mailbox(spec.sender).address.domain}",
@@ -117,6 +119,7 @@ def letter_to_list(
 
 
 def email_content(spec: MailingList, content: DigestContent) -> EmailContent:
+    """A mail from a list, with nothing about the list in its headers."""
     return EmailContent(
         subject=content.subject,
         text=content.text,

@@ -15,27 +15,55 @@ from publisher.core.tokens import KeyRing, Purpose, halves, mailbox_key, minutes
 from publisher.ports import PendingSignature, Signer
 from publisher.services.deps import Deps
 
-REMEMBERED = 32
-"""Cohorts whose signable form is kept: those of a few mailings under way at once."""
+MAX_COHORTS = 32
+"""Cohorts whose signable form is kept: those of a few mailings that are sent at once."""
 
-PREFERENCES_FOR = timedelta(days=90)
+PREFERENCES_LIFETIME = timedelta(days=90)
 """How long the link in a mail opens a reader's preferences; the next mail brings a new one."""
 
+ONE_TIME_LIFETIME = timedelta(minutes=30)
+"""How long a link that works once is valid, from when the reader asked for it."""
 
-ONCE_FOR = timedelta(minutes=30)
-"""How long a link opens what works once. It counts from when it was asked for (services.account)."""
+_PURPOSES = {
+    Placeholder.UNSUBSCRIBE: Purpose.UNSUBSCRIBE,
+    Placeholder.CONFIRM: Purpose.CONFIRM,
+    Placeholder.PREFERENCES: Purpose.PREFERENCES,
+    Placeholder.VIEW: Purpose.VIEW,
+    Placeholder.EXPORT: Purpose.EXPORT,
+    Placeholder.ERASE: Purpose.ERASE,
+    Placeholder.ADDRESS: Purpose.ADDRESS,
+    Placeholder.NEVER_ASK: Purpose.NEVER_ASK,
+}
+_ONE_TIME = frozenset({Purpose.EXPORT, Purpose.ERASE, Purpose.ADDRESS})
+_LIFETIMES = {Purpose.PREFERENCES: PREFERENCES_LIFETIME, **dict.fromkeys(_ONE_TIME, ONE_TIME_LIFETIME)}
+
+_OF_MAILING = _ONE_TIME | {Purpose.VIEW}
+"""Tokens that name a mailing; others name the generation of a subscription, and end with it."""
 
 
 def message_id(parts: Deps, mailing: Mailing, n: int) -> tuple[str, str]:
     """(key, Message-ID) of a delivery: the same on every attempt, and after a restart."""
-    return _key(mailing.id, n), _whole(_left(parts.ring(), mailing.id, n), mailing.sender)
+    return _key(mailing.id, n), _whole_id(_left_part(parts.ring(), mailing.id, n), mailing.sender)
+
+
+def _key(mailing: int, n: int) -> str:
+    return f"{mailing:06d}-{n:08d}"
+
+
+def _left_part(ring: KeyRing, mailing: int, n: int) -> str:
+    """The left part of a Message-ID: stable, and impossible to guess."""
+    return f"{mailing}.{n}.{opaque(ring, mailing, n)}"
+
+
+def _whole_id(left: str, sender: str) -> str:
+    return f"<{left}@{sender.rpartition('@')[2]}>"
 
 
 @dataclass(slots=True)
 class _CohortMessages:
-    """What a cohort's messages share: their form, and how they are signed."""
+    """What the messages of a cohort share: their form, and how they are signed."""
 
-    of: Sequence[Segment]  # what it was made of, which may be made anew (services.rewording)
+    segments: Sequence[Segment]  # what `form` was made of; a cohort may be reworded while it waits
     form: SegmentTemplate
     tokens: Mapping[Placeholder, tuple[Purpose, int]]  # and when each expires, in minutes
     domain: str
@@ -48,47 +76,47 @@ class _CohortMessages:
 class PendingMessage:
     """One delivery's message: all but its signature, which may take a while."""
 
-    __slots__ = ("_envelope", "_fields", "_key", "_made", "_message", "_message_id", "_values")
+    __slots__ = ("_cohort", "_envelope", "_fields", "_key", "_message", "_message_id", "_values")
 
     def __init__(
         self,
-        made: _CohortMessages,
+        cohort: _CohortMessages,
         values: Mapping[Placeholder, bytes],
         key: str,
         message_id: str,
         envelope: Envelope,
     ) -> None:
-        self._made, self._values = made, values
+        self._cohort, self._values = cohort, values
         self._key, self._message_id, self._envelope = key, message_id, envelope
         self._message: Message | None = None
         self._fields: bytes | PendingSignature = b""
-        if made.signer is not None and made.signable is not None:
-            self._fields = made.signer.sign(made.domain, made.signable, values)
+        if cohort.signer is not None and cohort.signable is not None:
+            self._fields = cohort.signer.sign(cohort.domain, cohort.signable, values)
 
     @property
     def ready(self) -> Message | None:
         """The bytes and the envelope: equal for every attempt, and the same object each time. None: its
-        signature is still made.
+        signature is still being made.
         """
         if self._message is not None:
             return self._message
         fields = self._fields if isinstance(self._fields, bytes) else self._fields.fields
-        return None if fields is None else self._with(fields)
+        return None if fields is None else self._signed(fields)
 
     async def whole(self) -> Message:
         """`ready`, once it is."""
-        return self.ready or self._with(
+        return self.ready or self._signed(
             self._fields if isinstance(self._fields, bytes) else await self._fields
         )
 
-    def _with(self, fields: bytes) -> Message:
+    def _signed(self, fields: bytes) -> Message:
         self._message = message = Message(
             key=self._key,
             message_id=self._message_id,
             envelope=self._envelope,
-            data=self._made.form.fill(self._values, fields),
-            dotless=self._made.dotless,
-            plain=self._made.plain and self._values[Placeholder.TO].isascii(),
+            data=self._cohort.form.fill(self._values, fields),
+            dotless=self._cohort.dotless,
+            plain=self._cohort.plain and self._values[Placeholder.TO].isascii(),
         )
         return message
 
@@ -103,52 +131,54 @@ class MessageBuilder:
 
     def begin(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> PendingMessage:
         """Begins the message of one delivery."""
-        made, ring = self._of_cohort(batch, row, segments), self._parts.ring()
+        cohort, ring = self._of_cohort(batch, row, segments), self._parts.ring()
         address = row.address if is_plain(row.address) else str(parse(row.address))
-        left = _left(ring, row.mailing, row.n)
+        left = _left_part(ring, row.mailing, row.n)
         values: dict[Placeholder, bytes] = {
             Placeholder.TO: address.encode(),
             Placeholder.DATE: date_value(batch.date),
             Placeholder.MESSAGE_ID: left.encode("ascii"),
         }
-        for place, (purpose, expires) in made.tokens.items():
+        for place, (purpose, expires) in cohort.tokens.items():
             life = row.mailing if purpose in _OF_MAILING else row.generation
-            of = row.subscription, life
+            numbers = row.subscription, life
             if purpose is Purpose.NEVER_ASK:
-                of = halves(mailbox_key(parse(address), ring))
-            values[place] = sealed(purpose, *of, expires, ring).encode("ascii")
-        envelope = Envelope(mail_from=self._mail_from(row, ring), rcpt_to=address)
-        return PendingMessage(made, values, _key(row.mailing, row.n), _whole(left, row.sender), envelope)
+                numbers = halves(mailbox_key(parse(address), ring))
+            values[place] = sealed(purpose, *numbers, expires, ring).encode("ascii")
+        # Bounces come back to an address of this delivery's own (VERP), else to that of From.
+        mail_from = row.sender
+        if self._bounces is not None:
+            mail_from = return_path(self._bounces, row.mailing, row.n, ring)
+        envelope = Envelope(mail_from=mail_from, rcpt_to=address)
+        return PendingMessage(cohort, values, _key(row.mailing, row.n), _whole_id(left, row.sender), envelope)
 
     def _of_cohort(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> _CohortMessages:
-        of = row.mailing, row.cohort, batch.date
-        made = self._cohorts.get(of)
-        if made is not None and made.of is not segments and made.of == segments:
-            made.of = segments  # read again, and the same
-        if made is None or made.of is not segments:
+        key = row.mailing, row.cohort, batch.date
+        cohort = self._cohorts.get(key)
+        if cohort is not None and cohort.segments is not segments and cohort.segments == segments:
+            cohort.segments = segments  # read again, and the same
+        if cohort is None or cohort.segments is not segments:
             domain = row.sender.rpartition("@")[2]
             signer = self._parts.signer()  # keys are read when the first message is made
             signer = signer if signer is not None and signer.signs(domain) else None
-            canonical = signable(segments) if signer else None
             form = SegmentTemplate(segments)
-            tokens = _kinds(form.places, batch.date)
-            plain = all(isinstance(segment, Placeholder) or segment.isascii() for segment in segments)
-            made = _CohortMessages(
-                segments, form, tokens, domain, signer, canonical, is_dotless(segments), plain
+            cohort = _CohortMessages(
+                segments=segments,
+                form=form,
+                tokens=_token_purposes(form.places, batch.date),
+                domain=domain,
+                signer=signer,
+                signable=signable(segments) if signer else None,
+                dotless=is_dotless(segments),
+                plain=all(isinstance(it, Placeholder) or it.isascii() for it in segments),
             )
-            if len(self._cohorts) >= REMEMBERED and of not in self._cohorts:
+            if len(self._cohorts) >= MAX_COHORTS and key not in self._cohorts:
                 del self._cohorts[next(iter(self._cohorts))]
-            self._cohorts[of] = made
-        return made
-
-    def _mail_from(self, row: Delivery, ring: KeyRing) -> str:
-        """Where a bounce of this delivery goes: an address of its own, or that of From."""
-        if self._bounces is None:
-            return row.sender
-        return return_path(self._bounces, row.mailing, row.n, ring)
+            self._cohorts[key] = cohort
+        return cohort
 
 
-class Addressee(Protocol):
+class TokenOwner(Protocol):
     """Whose tokens they are: a delivery, or what stands for one."""
 
     @property
@@ -159,49 +189,23 @@ class Addressee(Protocol):
     def generation(self) -> int: ...
 
 
-def tokens(
-    parts: Deps, places: frozenset[Placeholder], to: Addressee, sent: datetime
+def reader_tokens(
+    parts: Deps, places: frozenset[Placeholder], owner: TokenOwner, sent: datetime
 ) -> dict[Placeholder, bytes]:
     """The tokens of one reader for those of `places` that take one, in a mail of `sent`."""
     made: dict[Placeholder, bytes] = {}
-    for place, (purpose, expires) in _kinds(places, sent).items():
-        life = to.mailing if purpose in _OF_MAILING else to.generation
-        made[place] = sealed(purpose, to.subscription, life, expires, parts.ring()).encode("ascii")
+    for place, (purpose, expires) in _token_purposes(places, sent).items():
+        life = owner.mailing if purpose in _OF_MAILING else owner.generation
+        made[place] = sealed(purpose, owner.subscription, life, expires, parts.ring()).encode("ascii")
     return made
 
 
-def _kinds(places: frozenset[Placeholder], sent: datetime) -> Mapping[Placeholder, tuple[Purpose, int]]:
+def _token_purposes(
+    places: frozenset[Placeholder], sent: datetime
+) -> Mapping[Placeholder, tuple[Purpose, int]]:
     """The places that take a token, what it is for, and the minute it expires in (0: never)."""
-    found = {place: _TOKENS[place] for place in places & _TOKENS.keys()}
+    found = {place: _PURPOSES[place] for place in places & _PURPOSES.keys()}
     return {
-        place: (purpose, minutes(sent + _FOR[purpose]) if purpose in _FOR else 0)
+        place: (purpose, minutes(sent + _LIFETIMES[purpose]) if purpose in _LIFETIMES else 0)
         for place, purpose in found.items()
     }
-
-
-_TOKENS = {
-    Placeholder.UNSUBSCRIBE: Purpose.UNSUBSCRIBE,
-    Placeholder.CONFIRM: Purpose.CONFIRM,
-    Placeholder.PREFERENCES: Purpose.PREFERENCES,
-    Placeholder.VIEW: Purpose.VIEW,
-    Placeholder.EXPORT: Purpose.EXPORT,
-    Placeholder.ERASE: Purpose.ERASE,
-    Placeholder.ADDRESS: Purpose.ADDRESS,
-    Placeholder.NEVER_ASK: Purpose.NEVER_ASK,
-}
-_ONCE = frozenset({Purpose.EXPORT, Purpose.ERASE, Purpose.ADDRESS})
-_OF_MAILING = _ONCE | {Purpose.VIEW}
-_FOR = {Purpose.PREFERENCES: PREFERENCES_FOR, **dict.fromkeys(_ONCE, ONCE_FOR)}
-
-
-def _key(mailing: int, n: int) -> str:
-    return f"{mailing:06d}-{n:08d}"
-
-
-def _left(ring: KeyRing, mailing: int, n: int) -> str:
-    """The left part of a Message-ID: stable, and not to be guessed."""
-    return f"{mailing}.{n}.{opaque(ring, mailing, n)}"
-
-
-def _whole(left: str, sender: str) -> str:
-    return f"<{left}@{sender.rpartition('@')[2]}>"

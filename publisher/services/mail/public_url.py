@@ -1,7 +1,8 @@
-"""Do links in mails lead here? Asked of web.public_url before a mailing is planned, at most once a day.
+"""Do links in mails lead to this site? Publisher asks web.public_url before it plans a mailing, at most once
+a day.
 
-Another site's answer holds the mailing: unsubscribe links would be dead. No answer, or one that says that a
-server is down, is a warning only: it may be a proxy that starts, or a name that this machine cannot look up.
+If another site answers, no mail is planned: unsubscribe links would be dead. No answer, or one that says that
+a server is down, is only a warning: a proxy may be starting, or this machine cannot look the name up.
 """
 
 import json
@@ -14,16 +15,16 @@ from publisher.ports import Store
 from publisher.services.deps import Deps
 
 FACT = "public_url"
-"""The fact that keeps the last answer, as JSON."""
+"""The fact of the last answer, as JSON."""
 
 SETTING = "web.public_url"
 
 _RESERVED = ("example", "invalid", "test", "example.com", "example.net", "example.org")
-"""Names that nobody's site has, and those below them (RFC 2606, RFC 6761): nobody is asked there."""
+"""Names for examples, and those below them, are nobody's site (RFC 2606, RFC 6761): they are not asked."""
 
 
 def last_answer(store: Store) -> ProofAnswer | None:
-    """The last answer; None: it was never asked for."""
+    """The last answer; None: nobody was asked yet."""
     try:
         kept = json.loads(store.fact(FACT) or "null")
         at = datetime.fromisoformat(kept["at"])
@@ -32,16 +33,16 @@ def last_answer(store: Store) -> ProofAnswer | None:
         return None
 
 
-def leads_elsewhere(parts: Deps, now: datetime) -> Refused | None:
-    """Why links in mails would lead to another site; None: they do not, nobody can tell, or it was forced.
-    Asks who answers at web.public_url where that is not known of today, and keeps the answer. Where mail does
-    not leave, nothing is asked.
+def check_public_url(parts: Deps, now: datetime) -> Refused | None:
+    """Why no mail may be planned: its links would lead to another site. None: they do not, nobody can tell,
+    or the operator forces it. Asks who answers at web.public_url unless that is known of today, and keeps
+    the answer; asks nothing where mail does not leave this machine.
     """
     if not parts.asks:
         return None
     seen = last_answer(parts.store)
     if seen is None or not seen.holds(parts.asks, now):
-        seen = _asked(parts, now)
+        seen = _ask(parts, now)
         kept = {"url": seen.url, "at": seen.at.isoformat(), "answer": seen.answer, "words": seen.words}
         parts.store.keep_fact(FACT, json.dumps(kept))
         problem = [f"{SETTING}: {seen.words}"] if seen.words else []
@@ -53,7 +54,8 @@ def leads_elsewhere(parts: Deps, now: datetime) -> Refused | None:
     return Refused(SETTING, what, do)
 
 
-def _asked(parts: Deps, now: datetime) -> ProofAnswer:
+def _ask(parts: Deps, now: datetime) -> ProofAnswer:
+    """Who answers at web.public_url: this site, if it proves that it knows the secret key."""
     url, challenge = parts.asks, parts.nonce()
     host = urlsplit(url).hostname or ""
     if f".{host}".endswith(tuple(f".{name}" for name in _RESERVED)):

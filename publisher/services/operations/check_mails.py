@@ -22,7 +22,7 @@ from publisher.services.digests.compose import judged, problems
 from publisher.services.digests.due_readers import due_report
 from publisher.services.digests.projection import DigestMaterial
 from publisher.services.mail.letters import account_letter, confirmation_letter, welcome_letter
-from publisher.services.posts.rendered import digest_post
+from publisher.services.posts.content import digest_post
 from publisher.services.subscribers.account import LINKS
 
 Found = tuple[str, LintProblem | PublisherError]

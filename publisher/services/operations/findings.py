@@ -10,8 +10,7 @@ from publisher.core.posts.post import ParsedPost, Post, warned
 from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import Plan
 from publisher.services.deps import Deps
-from publisher.services.posts.assets import files_of
-from publisher.services.posts.rendered import faults_of, removed_of
+from publisher.services.posts.content import broken_references, placed_assets, removed_markup
 
 NOWHERE = "leads nowhere; correct the link"
 """Said of a link to a file that is no post, or none that is public."""
@@ -47,12 +46,12 @@ def findings_of(parts: Deps, item: ParsedPost) -> list[Finding]:
         dead = {line for line, reason in notes if NOWHERE in reason}
         notes += [
             (item.in_file(line), f"{tag} is template code and was left out; write it as Markdown or HTML")
-            for line, tag in removed_of(parts.markup, post, item.body)
+            for line, tag in removed_markup(parts.markup, post, item.body)
             if not (_LINKS.match(tag) and item.in_file(line) in dead)
         ]
         notes += [
             (item.in_file(line) if line else 0, what)
-            for line, what in faults_of(parts.markup, post, item.body, files_of(parts, post))
+            for line, what in broken_references(parts.markup, post, item.body, placed_assets(parts, post))
             if not ("('{" in what and item.in_file(line) in dead)
         ]
     return [Finding(path=post.path, line=line, reason=reason, error=False) for line, reason in notes]

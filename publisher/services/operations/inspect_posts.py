@@ -12,8 +12,8 @@ from publisher.core.publishing.planner import make_plan
 from publisher.services.deps import Deps
 from publisher.services.operations.check_mails import mail_findings
 from publisher.services.operations.findings import Finding, findings_of
-from publisher.services.publishing.adoption import recovered
-from publisher.services.publishing.scan import rules_of
+from publisher.services.publishing.adoption import recover_history
+from publisher.services.publishing.scan import plan_rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ def _foreseen(parts: Deps, items: list[ParsedPost | BadPost], now: datetime) -> 
     posts = [item.post for item in items if isinstance(item, ParsedPost)]
     bad = [item for item in items if isinstance(item, BadPost)]
     head = parts.store.head()
-    rules, told = rules_of(parts, now), recovered(parts, head)
+    rules, told = plan_rules(parts, now), recover_history(parts, head)
     plan = make_plan(head, parts.store.known(), posts, bad, now, rules, recovered=told)
     return plan, {b.path: b.reason for b in plan.bad if b not in bad}
 

@@ -25,7 +25,7 @@ from publisher.core.subscribers.departures import Departure
 from publisher.services.delivery.unknown_outcomes import WHY
 from publisher.services.deps import Deps
 from publisher.services.publishing.folder_snapshot import SnapshotCache
-from publisher.services.publishing.publish import enter
+from publisher.services.publishing.publish import update_log
 
 SEEN, HEAD, BEGUN = "journal_seen", "reconciled_head", "reconcile_begun"
 """Facts: how many bytes of the journal the store knows of, the log's head that was given up, and since when a
@@ -151,7 +151,7 @@ def _serve(parts: Deps, told: JournalSummary) -> dict[str, int]:
     moved: dict[str, int] = {}
     planning = [mailing.id for mailing in parts.store.unplanned()]
     for start in missed(told, _last(parts), planning):
-        enter(parts, start.at, SnapshotCache(), None)
+        update_log(parts, start.at, SnapshotCache(), None)
         readers = parts.store.served(start.list, start.at, parts.store.head().seq)
         moved[start.list] = moved.get(start.list, 0) + readers
     return moved

@@ -16,7 +16,7 @@ from publisher.services.deps import Deps
 from publisher.services.digests.planner import Skipped, plan_mail
 from publisher.services.digests.schedule import next_mail
 from publisher.services.publishing.folder_snapshot import SnapshotCache
-from publisher.services.publishing.publish import enter
+from publisher.services.publishing.publish import update_log
 
 AGAIN = timedelta(minutes=10)
 """When something that is due and did not happen is tried again."""
@@ -45,7 +45,7 @@ def simulate(
     parts = replace(parts, run_is_active=lambda: every is None)
     last, now, first = SnapshotCache(), start, True
     while now <= end:
-        plan = enter(parts, now, last, None if first else ()).plan
+        plan = update_log(parts, now, last, None if first else ()).plan
         first, before = False, parts.store.next_mailing()
         mail = plan_mail(parts, now)
         problem, skipped = "; ".join(map(str, mail.unsent)), mail.skipped

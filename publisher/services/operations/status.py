@@ -10,7 +10,7 @@ from publisher.core.delivery.throttling import SERVER, DeliveryRate, forecast, m
 from publisher.services.deps import Deps
 from publisher.services.digests.backlog import backlog
 from publisher.services.mail.public_url import last_answer
-from publisher.services.publishing.clock_checks import ahead_in_words, clock_behind
+from publisher.services.publishing.clock_checks import clock_behind, describe_log_ahead
 
 LATELY = timedelta(minutes=5)
 """How far back a rate looks."""
@@ -89,7 +89,7 @@ def status(parts: Deps, now: datetime) -> dict[str, Any]:
         "baseline_at": head.baseline_at,
         "now": now,
         "clock_behind": wrong.in_words(parts.site.timezone) if wrong else None,
-        "log_ahead": ahead_in_words(parts.store, parts.site.timezone, now) or None,
+        "log_ahead": describe_log_ahead(parts.store, parts.site.timezone, now) or None,
         "next_due": parts.store.next_due(),
         "next_batch": parts.store.next_batch_at(),
         "readers": dict(readers),

@@ -1,1 +1,1 @@
-"""Posts as readers see them: bodies, summaries, assets."""
+"""What readers see of a post."""

@@ -1,4 +1,6 @@
-"""The clock against the log: who writes must have a right one, who reads is told of a wrong one."""
+"""The clock against the log: nothing is written while the clock is behind what was written last, and commands
+that only read tell of it.
+"""
 
 from datetime import datetime
 
@@ -26,45 +28,41 @@ def log_ahead(store: Store) -> LogAhead | None:
 
 
 def clock_behind(store: Store, now: datetime) -> ClockLag | None:
-    """Whether a clock that shows `now` is wrong; None: it may be believed."""
+    """How far a clock that shows `now` is behind; None: it may be trusted."""
     last = store.last_entry()
     if behind(now, last, None) is None:
         return None
     return behind(now, last, log_ahead(store))
 
 
-def may_write(store: Store, zone: str, now: datetime, real: datetime) -> None:
-    """To be asked before anything is written at `now`, while the machine's clock shows `real`. Raises
-    ClockBehind. Remembers a time that is only pretended.
+def check_clock(store: Store, zone: str, now: datetime, real: datetime) -> None:
+    """Call it before anything is written at `now`, while the machine's clock shows `real`. A time that is
+    only pretended (`--at`) is remembered. Raises ClockBehind.
     """
     last, ahead = store.last_entry(), log_ahead(store)
-    wrong = behind(now, last, ahead)
-    if wrong is not None:
-        raise _refused(wrong, zone, given=abs(now - real) > LEEWAY)
+    lag = behind(now, last, ahead)
+    if lag is not None:
+        if abs(now - real) > LEEWAY:
+            raise ClockBehind("--at", lag.in_words(zone), "nothing was changed; give a later time")
+        do = "nothing was changed; set the clock, or accept it as it is with `publisher reconcile --clock`"
+        raise ClockBehind("clock", lag.in_words(zone), do)
     new = noted(now, real, last, ahead)
     if new != ahead:
         store.keep_fact(LOG_AHEAD, new.to_text() if new else "")
 
 
-def _refused(wrong: ClockLag, zone: str, *, given: bool) -> ClockBehind:
-    if given:
-        return ClockBehind("--at", wrong.in_words(zone), "nothing was changed; give a later time")
-    do = "nothing was changed; set the clock, or accept it as it is with `publisher reconcile --clock`"
-    return ClockBehind("clock", wrong.in_words(zone), do)
-
-
-def accept(store: Store, now: datetime) -> ClockLag | None:
-    """Takes the clock for right; returns what it was behind, None if it was not."""
-    wrong, last = clock_behind(store, now), store.last_entry()
-    if wrong is None or last is None:
+def accept_clock(store: Store, now: datetime) -> ClockLag | None:
+    """Trusts the clock from now on; returns how far it was behind, None if it was not."""
+    lag, last = clock_behind(store, now), store.last_entry()
+    if lag is None or last is None:
         return None
     store.keep_fact(LOG_AHEAD, accepted(now, last).to_text())
-    return wrong
+    return lag
 
 
-def stays_ahead(store: Store, now: datetime) -> bool:
-    """Whether what the log published before its time, by `now`, stays as it is: --at pretended a later time,
-    or the clock was set back a little.
+def log_stays_ahead(store: Store, now: datetime) -> bool:
+    """Whether posts that the log published before their time, by `now`, stay public: a command was run with
+    a later --at, or the clock was set back a little.
     """
     head = store.head().at
     if head is None or head <= now or clock_behind(store, now) is not None:
@@ -73,8 +71,8 @@ def stays_ahead(store: Store, now: datetime) -> bool:
     return ahead is None or ahead.cause is AheadCause.PRETENDED
 
 
-def ahead_in_words(store: Store, zone: str, now: datetime) -> str:
-    """What to tell a person of a log that is known to be ahead of `now`; "" where it is not."""
+def describe_log_ahead(store: Store, zone: str, now: datetime) -> str:
+    """One line for people about a log that is known to be ahead of `now`; "" where it is not."""
     ahead = log_ahead(store)
     if ahead is None or now >= ahead.until:
         return ""

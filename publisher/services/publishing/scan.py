@@ -1,59 +1,154 @@
-"""Gathering: what a publish must look at, and the plan made of it. Only files that changed are read.
+"""Scan the folder: read the files that changed, bring in the posts they could affect, and make the plan.
 
-    files -> seen -> changed | touched | gone | as they were
-    changed, and what is not settled -> whatever bears their names, to a fixed point -> make_plan
+    files on disk, file index -> changed | touched | gone | unchanged
+    changed, and what is not settled -> posts that share a key with them, to a fixed point -> make_plan
 
-What is left out is settled (core.settling): the plan is the one that everything would have made.
-
-The rules of a plan: from the settings, the command line, and what was kept of the last publish.
+Settled files (core.publishing.incremental) are left out, because the plan is the same without them. Bodies go
+to the store while files are read: one batch is written while the next is filled.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
+from types import TracebackType
 
 from publisher.core.errors import UsageError
 from publisher.core.posts.post import BadPost, FileStat, Post, WaitReason, why_not
 from publisher.core.publishing.guards import NO_ANSWERS, Guard, HeldFileAnswers
 from publisher.core.publishing.ids import Naming
-from publisher.core.publishing.incremental import IndexUpdate, PostKeys, as_published, names_of, unchanged
+from publisher.core.publishing.incremental import (
+    IndexUpdate,
+    PostKeys,
+    Readings,
+    as_published,
+    names_of,
+    unchanged,
+)
 from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.core.publishing.plan import Plan, Rules, of_kind
 from publisher.core.publishing.planner import make_plan
+from publisher.ports import Store
 from publisher.services.deps import Deps
-from publisher.services.publishing.adoption import recovered
-from publisher.services.publishing.body_writer import BodyWriter
-from publisher.services.publishing.clock_checks import stays_ahead
-from publisher.services.publishing.folder_snapshot import FolderSnapshot, readings_of
-from publisher.services.publishing.renames import verdicts_of
+from publisher.services.publishing.adoption import recover_history
+from publisher.services.publishing.clock_checks import log_stays_ahead
+from publisher.services.publishing.folder_snapshot import FolderSnapshot
+from publisher.services.publishing.renames import rename_verdicts
 
 AUTHORITY = "id_authority"
-"""The fact that says with which authority ids were last made."""
+"""The fact of the authority that ids were last made with."""
+
+READER = "reader"
+"""The fact of the version of the reader that made the last publish."""
+
+BATCH_CHARACTERS = 4_000_000
+"""Characters of bodies that are written at once; up to twice as many are held in memory."""
 
 
-def rules_of(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanResult:
+    """A plan, with the updates of the file index before and after it is applied. `page_only` are the posts
+    that have a page and no part in the log, by path.
+    """
+
+    plan: Plan
+    page_only: Sequence[Post]
+    rules: Rules
+    index_before: IndexUpdate
+    index_after: IndexUpdate
+
+
+def scan_folder(
+    parts: Deps,
+    now: datetime,
+    snapshot: FolderSnapshot | None = None,
+    *,
+    backfill: bool = False,
+    overrides: frozenset[Guard] = frozenset(),
+    answers: HeldFileAnswers = NO_ANSWERS,
+    keep_bodies: bool = False,
+) -> ScanResult:
+    """Reads what changed in the folder, and makes the plan. With `keep_bodies` bodies are stored while they
+    are read; without it nothing is written. `snapshot` is one taken just now. `answers` are the author's
+    decisions about held files. Raises SourceError, StoreError; UsageError: answers about other files.
+    """
+    rules = plan_rules(parts, now, backfill=backfill, overrides=overrides, answers=answers)
+    scan = FolderScan(parts, snapshot or FolderSnapshot(parts.source(), parts.store))
+    scan.read_changed(keep_bodies=keep_bodies)
+    scan.add_unsettled(now)
+    scan.add_related(rules.naming)
+    readings = readings_of(parts, scan.hashes)
+    scan.posts = as_published(scan.posts.values(), scan.known.values(), readings, now)
+    posts, known = list(scan.posts.values()), list(scan.known.values())
+    authority_changed = rules.authority_before not in ("", rules.naming.authority)
+    # One post alone is no accident, so the churn guard need not know how many there are.
+    guarded = authority_changed or sum(k.live for k in known) > 1
+    live = parts.store.live() if guarded else 0
+    head = parts.store.head()
+    given = (head, known, posts, scan.bad, now, rules, live, recover_history(parts, head), readings)
+    plan = make_plan(*given)
+    verdicts = rename_verdicts(parts, plan, known, posts)
+    if verdicts:
+        plan = make_plan(*given, verdicts)
+    check_answers(answers, plan)
+    return scan.result(plan, rules, now)
+
+
+def plan_rules(
     parts: Deps,
     now: datetime,
     *,
     backfill: bool = False,
-    meant: frozenset[Guard] = frozenset(),
+    overrides: frozenset[Guard] = frozenset(),
     answers: HeldFileAnswers = NO_ANSWERS,
 ) -> Rules:
-    """What make_plan needs to know of this site at `now`. Raises StoreError."""
+    """What make_plan must know of this site at `now`: settings, options, and what the last publish kept.
+    Raises StoreError.
+    """
     return Rules(
         naming=parts.naming,
         max_age=parts.max_age,
         backfill=backfill,
-        meant=meant,
+        meant=overrides,
         authority_before=parts.store.fact(AUTHORITY),
-        log_ahead=stays_ahead(parts.store, now),
+        log_ahead=log_stays_ahead(parts.store, now),
         answers=answers,
         pages=parts.pages,
     )
 
 
-def must_be_heeded(answers: HeldFileAnswers, plan: Plan) -> None:
-    """Raises UsageError: an answer is about a file that it says nothing of; nobody would notice otherwise."""
+def remember_rules(parts: Deps, rules: Rules) -> None:
+    """Keeps what the next publish compares with: the authority of ids, and the version of the reader."""
+    if rules.authority_before != rules.naming.authority:
+        parts.store.keep_fact(AUTHORITY, rules.naming.authority)
+    if parts.store.fact(READER) != parts.source().version:
+        parts.store.keep_fact(READER, parts.source().version)
+
+
+def readings_of(parts: Deps, hashes: Mapping[str, str]) -> Readings:
+    """Who changed a post: its author, or an upgrade that reads the same bytes differently. `hashes` are of
+    the bytes of the files at hand, by path; "" where a file could not be read. Raises StoreError.
+    """
+    version, before = parts.source().version, parts.store.fact(READER)
+    passed_over: set[str] = set()
+    if before != version and parts.store.head().baseline_at is not None:
+        # Files with the same bytes that the version before hid, or refused at its last publish.
+        for path, (hash, post) in parts.store.unpublished(list(hashes)).items():
+            if post.hidden is not None and hashes[path] == hash:
+                passed_over.add(path)
+        refused = [text for area, _, text in parts.store.problems() if area == "posts"]
+        passed_over |= {path for path in hashes for text in refused if text.startswith(f"{path}:")}
+    return Readings(
+        hashes={path: hash for path, hash in hashes.items() if hash},
+        version=version,
+        before=before,
+        passed_over=frozenset(passed_over),
+    )
+
+
+def check_answers(answers: HeldFileAnswers, plan: Plan) -> None:
+    """Raises UsageError: an answer that the plan has no question for; otherwise nobody would notice."""
     new = {change.post.path for change in of_kind(plan, LogKind.PUBLISHED)}
     for path in sorted(answers.new - new):
         raise UsageError("--as-new", f"{path} is not a new post", "`publisher plan` names what is held")
@@ -64,178 +159,168 @@ def must_be_heeded(answers: HeldFileAnswers, plan: Plan) -> None:
             raise UsageError("--as-rename", what, "`publisher plan` names what is held")
 
 
-def keep_rules(parts: Deps, rules: Rules) -> None:
-    """What the next plan is measured by."""
-    if rules.authority_before != rules.naming.authority:
-        parts.store.keep_fact(AUTHORITY, rules.naming.authority)
-
-
-Read = tuple[FileStat, str]
-"""A file that was read, and the hash of its bytes; "" where it must be read again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanResult:
-    """A plan; what is to be remembered before it is carried out, and when it is. `page_only` are the posts
-    that have a page and no part in the log, by path.
+class FolderScan:
+    """What one scan collects: the posts of files that changed or are not settled, and the known posts that
+    they could affect, each by path or id. `read` has the stat and the hash of every file that was read, with
+    "" for a file that must be read again. `last_good` are the last versions of page-only posts that cannot be
+    read now; those of other posts are in the log.
     """
 
-    plan: Plan
-    page_only: Sequence[Post]
-    rules: Rules
-    before: IndexUpdate
-    memory: IndexUpdate
+    def __init__(self, parts: Deps, snapshot: FolderSnapshot) -> None:
+        self._parts, self._store, self._snapshot = parts, parts.store, snapshot
+        self.posts: dict[str, Post] = {}
+        self.known: dict[str, PublishedPost] = {}
+        self.bad: list[BadPost] = list(snapshot.unreadable.values())
+        self.read: dict[str, tuple[FileStat, str]] = {}
+        self.hashes: dict[str, str] = {}
+        self.touched: dict[str, FileStat] = {}
+        self.gone: list[str] = []
+        self.last_good: list[Post] = []
+        self._open_files: set[str] = set()
+        self._open_ids: set[str] = set()
+
+    def read_changed(self, *, keep_bodies: bool) -> None:
+        """Reads the files that differ from the index; with `keep_bodies`, their bodies go to the store."""
+        snapshot = self._snapshot
+        changed = sorted(path for path in snapshot.changed if path in snapshot.on_disk)
+        hashes = self._store.hashes([path for path in changed if path in snapshot.indexed], snapshot.rules)
+        with BodyWriter(self._store) as writer:
+            for reading in self._parts.source().read_many(changed, hashes):
+                stat, result = reading.stat, reading.result
+                self.hashes[stat.path] = reading.hash
+                if result is None:
+                    self.touched[stat.path] = stat
+                elif isinstance(result, BadPost):
+                    self.bad.append(result)
+                else:
+                    self.posts[stat.path] = result.post
+                    self.read[stat.path] = (stat, reading.hash if reading.alone else "")
+                    if keep_bodies and result.post.hidden is None:
+                        writer.keep(result.post.body_hash, result.body)
+        read_again = {bad.path for bad in self.bad} | {
+            path for path, (_, hash) in self.read.items() if not hash
+        }
+        before = self._store.unpublished([bad.path for bad in self.bad if bad.path in snapshot.on_disk])
+        self.last_good = [post for _, post in before.values() if post.page_only]
+        kept = {post.path for post in self.last_good}
+        self.gone = sorted(
+            path
+            for path in snapshot.changed
+            if path in snapshot.indexed
+            and path not in kept
+            and (path not in snapshot.on_disk or path in read_again)
+        )
+
+    def add_unsettled(self, now: datetime) -> None:
+        """Brings in the files and known posts that a plan must look at though nothing changed."""
+        files, known = self._store.unsettled(now)
+        self._open_files = {post.path for post, is_settled, _ in files if not is_settled}
+        self._open_ids = {k.id for k in known}
+        self.known = {k.id: k for k in known}
+        for post, _, hash in files:
+            if self._has_same_bytes(post.path):
+                self.posts[post.path] = post
+                self.hashes[post.path] = hash
+
+    def add_related(self, naming: Naming) -> None:
+        """Brings in whatever shares a key with what is looked at, until nothing more does."""
+        if self._store.head().seq == 0:
+            return  # no post is known
+        asked = PostKeys()
+        keys = names_of(self.posts.values(), naming)
+        keys |= PostKeys(paths=frozenset((*self.gone, *(bad.path for bad in self.bad))))
+        while keys := keys.but(asked):
+            asked |= keys
+            new = [k for k in self._store.known_by(keys) if k.id not in self.known]
+            self.known.update((k.id, k) for k in new)
+            # A settled file equals its known post, so it need not be read.
+            settled = [
+                k.post
+                for k in self.known.values()
+                if self._has_same_bytes(k.post.path) and k.post.path not in self.posts
+            ]
+            self.posts.update((post.path, post) for post in settled)
+            keys = names_of(settled, naming)
+
+    def _has_same_bytes(self, path: str) -> bool:
+        return path in self.touched or self._snapshot.is_unchanged(path)
+
+    def result(self, plan: Plan, rules: Rules, now: datetime) -> ScanResult:
+        """The plan, and how to update the index so that the next scan finds what this one left. A file that
+        ceases to be settled is reopened before the plan is applied: its row has no post, and the known post
+        at its path may then be another.
+        """
+        posts, known = list(self.posts.values()), list(self.known.values())
+        settled = unchanged(plan, known, posts, now, rules.naming)
+        for path, (_, hash) in self.read.items():
+            if not hash:  # must be read again, so it is not indexed
+                settled.pop(path, None)
+        open_ids = (self.known.keys() | {change.id for change in plan.changes}) - set(settled.values())
+        unread = {path: post for path, post in self.posts.items() if path not in self.read}
+        reopened = [
+            (post, False)
+            for path, post in unread.items()
+            if path not in settled and path not in self._open_files
+        ]
+        closed = [
+            (post, True) for path, post in unread.items() if path in settled and path in self._open_files
+        ]
+        shown = [post for post in (*posts, *self.last_good) if why_not(post, now) is WaitReason.PAGE_ONLY]
+        return ScanResult(
+            plan=plan,
+            page_only=sorted(shown, key=lambda post: post.path),
+            rules=rules,
+            index_before=IndexUpdate(rules=self._snapshot.rules, turned=reopened),
+            index_after=IndexUpdate(
+                rules=self._snapshot.rules,
+                read=[(*it, self.posts[path], path in settled) for path, it in self.read.items() if it[1]],
+                touched=list(self.touched.values()),
+                turned=closed,
+                gone=self.gone,
+                unsettled=None if plan.nothing and open_ids == self._open_ids else open_ids,
+            ),
+        )
 
 
-@dataclass(slots=True, kw_only=True)
-class _Found:
-    """What is gathered: of remembered files the unsettled ones, beside the files that were read. `standing`
-    are the last good versions of posts that are page only and cannot be read now; of others the log has them.
+class BodyWriter(AbstractContextManager["BodyWriter"]):
+    """Stores the bodies it is given; when its block ends, all are. Raises StoreError, OutputError there or
+    when it is given more.
     """
 
-    look: FolderSnapshot
-    posts: dict[str, Post] = field(default_factory=dict[str, Post])
-    known: dict[str, PublishedPost] = field(default_factory=dict[str, PublishedPost])
-    bad: list[BadPost] = field(default_factory=list[BadPost])
-    read: dict[str, Read] = field(default_factory=dict[str, Read])
-    hashes: dict[str, str] = field(default_factory=dict[str, str])
-    touched: dict[str, FileStat] = field(default_factory=dict[str, FileStat])
-    gone: list[str] = field(default_factory=list[str])
-    standing: list[Post] = field(default_factory=list[Post])
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._bodies: dict[str, str] = {}
+        self._size = 0
+        self._pool: ThreadPoolExecutor | None = None
+        self._writing: Future[None] | None = None
 
-    def same(self, path: str) -> bool:
-        """Whether the file's bytes are as they are remembered."""
-        return path in self.touched or self.look.same(path)
+    def keep(self, hash: str, body: str) -> None:
+        """Takes the body of that hash. A full batch goes to a thread that waits for the disk; a folder that
+        fits in one batch starts none.
+        """
+        self._bodies[hash] = body
+        self._size += len(body)
+        if self._size > BATCH_CHARACTERS:
+            self._wait()
+            self._pool = self._pool or ThreadPoolExecutor(max_workers=1, thread_name_prefix="bodies")
+            self._writing = self._pool.submit(self._store.keep_bodies, self._bodies)
+            self._bodies, self._size = {}, 0
 
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
 
-def scan_folder(
-    parts: Deps,
-    now: datetime,
-    look: FolderSnapshot | None = None,
-    *,
-    backfill: bool = False,
-    meant: frozenset[Guard] = frozenset(),
-    answers: HeldFileAnswers = NO_ANSWERS,
-    keep: bool = False,
-) -> ScanResult:
-    """Reads what changed in the folder, and decides. With `keep` bodies are stored while they are read;
-    without it nothing is written. `look` is one taken just now. `answers` are the author's to what
-    was held. Raises SourceError, StoreError; UsageError: answers about other files.
-    """
-    rules = rules_of(parts, now, backfill=backfill, meant=meant, answers=answers)
-    look = look or FolderSnapshot(parts.source(), parts.store)
-    found = _Found(look=look)
-    _read_changed(parts, found, keep=keep)
-    files, loose = parts.store.unsettled(now)
-    found.known = {k.id: k for k in loose}
-    for post, _, name in files:
-        if found.same(post.path):
-            found.posts[post.path] = post
-            found.hashes[post.path] = name
-    _widen(parts, found, rules.naming)
-    readings = readings_of(parts, found.hashes)
-    found.posts = as_published(found.posts.values(), found.known.values(), readings, now)
-    posts, known = list(found.posts.values()), list(found.known.values())
-    moved = rules.authority_before not in ("", rules.naming.authority)
-    many = moved or sum(k.live for k in known) > 1  # one alone is no accident
-    live = parts.store.live() if many else 0
-    head = parts.store.head()
-    told = recovered(parts, head)
-    plan = make_plan(head, known, posts, found.bad, now, rules, live, told, readings)
-    verdicts = verdicts_of(parts, plan, known, posts)
-    if verdicts:
-        plan = make_plan(head, known, posts, found.bad, now, rules, live, told, readings, verdicts)
-    must_be_heeded(rules.answers, plan)
-    quiet = unchanged(plan, known, posts, now, rules.naming)
-    for path, (_, hash) in found.read.items():
-        if not hash:  # never remembered
-            quiet.pop(path, None)
-    open_files = {post.path for post, is_settled, _ in files if not is_settled}
-    shown = [post for post in (*posts, *found.standing) if why_not(post, now) is WaitReason.PAGE_ONLY]
-    shown.sort(key=lambda post: post.path)
-    return _gathered(found, plan, shown, rules, quiet, open_files, {k.id for k in loose})
-
-
-def _read_changed(parts: Deps, found: _Found, *, keep: bool) -> None:
-    """Reads the files that are not as they are remembered."""
-    look = found.look
-    found.bad = list(look.wrong.values())
-    changed = sorted(path for path in look.odd if path in look.here)
-    hashes = parts.store.hashes([path for path in changed if path in look.seen], look.rules)
-    _read(parts, found, changed, hashes, keep=keep)
-    again = {bad.path for bad in found.bad} | {path for path, (_, hash) in found.read.items() if not hash}
-    forgotten = (path for path in look.odd if path in look.seen)
-    before = parts.store.unpublished([bad.path for bad in found.bad if bad.path in look.here])
-    found.standing = [post for _, post in before.values() if post.page_only]
-    kept = {post.path for post in found.standing}
-    gone = (path for path in forgotten if path not in look.here or path in again)
-    found.gone = sorted(path for path in gone if path not in kept)
-
-
-def _read(
-    parts: Deps, found: _Found, changed: Sequence[str], hashes: Mapping[str, str], *, keep: bool
-) -> None:
-    with BodyWriter(parts.store) as keeper:
-        for reading in parts.source().read_many(changed, hashes):
-            stat, result = reading.stat, reading.result
-            found.hashes[stat.path] = reading.hash
-            if result is None:
-                found.touched[stat.path] = stat
-            elif isinstance(result, BadPost):
-                found.bad.append(result)
-            else:
-                found.posts[stat.path] = result.post
-                found.read[stat.path] = (stat, reading.hash if reading.alone else "")
-                if keep and result.post.hidden is None:
-                    keeper.keep(result.post.body_hash, result.body)
-
-
-def _widen(parts: Deps, found: _Found, naming: Naming) -> None:
-    """Brings in whatever bears a name of what is looked at, until nothing more does."""
-    if parts.store.head().seq == 0:
-        return  # nothing is known
-    asked = PostKeys()
-    names = names_of(found.posts.values(), naming)
-    names |= PostKeys(paths=frozenset((*found.gone, *(bad.path for bad in found.bad))))
-    while names := names.but(asked):
-        asked |= names
-        new = [k for k in parts.store.known_by(names) if k.id not in found.known]
-        found.known.update((k.id, k) for k in new)
-        files = _settled_files(found, found.known.values())
-        found.posts.update((post.path, post) for post in files)
-        names = names_of(files, naming)
-
-
-def _settled_files(found: _Found, known: Iterable[PublishedPost]) -> list[Post]:
-    """The files of known posts that were left out so far: being settled, they equal them."""
-    return [k.post for k in known if found.same(k.post.path) and k.post.path not in found.posts]
-
-
-def _gathered(
-    found: _Found,
-    plan: Plan,
-    page_only: Sequence[Post],
-    rules: Rules,
-    quiet: Mapping[str, str],
-    open_files: set[str],
-    open_ids: set[str],
-) -> ScanResult:
-    """What is to be written so that the next look finds what this one left. `open_files` and `open_ids` are
-    what was not settled. A file that ceases to be is opened before the plan is carried out: its row has no
-    post, and the known post at its path may then be another.
-    """
-    published = {change.id for change in plan.changes}
-    ids = (found.known.keys() | published) - set(quiet.values())
-    known_before = {path: post for path, post in found.posts.items() if path not in found.read}
-    opened = [(p, False) for path, p in known_before.items() if path not in quiet and path not in open_files]
-    closed = [(p, True) for path, p in known_before.items() if path in quiet and path in open_files]
-    memory = IndexUpdate(
-        rules=found.look.rules,
-        read=[(*read, found.posts[path], path in quiet) for path, read in found.read.items() if read[1]],
-        touched=list(found.touched.values()),
-        turned=closed,
-        gone=found.gone,
-        unsettled=None if plan.nothing and ids == open_ids else ids,
-    )
-    before = IndexUpdate(rules=found.look.rules, turned=opened)
-    return ScanResult(plan=plan, page_only=page_only, rules=rules, before=before, memory=memory)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._wait()
+                if self._bodies:
+                    self._store.keep_bodies(self._bodies)
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown()

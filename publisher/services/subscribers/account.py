@@ -17,7 +17,7 @@ from publisher.core.subscribers.subscription import MailingList, NewReader, Subs
 from publisher.core.tokens import Claim, Purpose, address_key, sign, verify
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import account_message
-from publisher.services.mail.messages import ONCE_FOR
+from publisher.services.mail.messages import ONE_TIME_LIFETIME
 from publisher.services.subscribers import admin
 from publisher.services.subscribers.signup import readers_address, request
 from publisher.services.subscribers.subscribe import coming_from, look_up, mail_one
@@ -73,7 +73,7 @@ def ask(parts: Deps, token: str, link: Placeholder, now: datetime) -> None:
 def look(parts: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
     """The subscription whose link `token` is, for showing; uses nothing up. Raises TokenError."""
     claim = verify(token, _PURPOSES[link], parts.ring(), now)
-    found = parts.store.asked(claim.generation, claim.subscription, now - ONCE_FOR)
+    found = parts.store.asked(claim.generation, claim.subscription, now - ONE_TIME_LIFETIME)
     if found is None or parts.list(found.list) is None:
         raise TokenError("token", "not valid")
     return found

@@ -27,7 +27,7 @@ from publisher.core.subscribers.subscription import (
 )
 from publisher.core.tokens import Purpose, address_key, mailbox_key, verify
 from publisher.services.deps import Deps
-from publisher.services.mail.letters import Frozen, confirmation_message, welcome_message
+from publisher.services.mail.letters import FrozenMail, confirmation_message, welcome_message
 from publisher.services.subscribers.admin import left, write_down
 from publisher.services.subscribers.schedule import due_after, due_of
 
@@ -82,7 +82,7 @@ LATEST, LOOKED_AT = 5, 100
 
 
 def ask_to_confirm(
-    parts: Deps, spec: MailingList, subscription: Subscription, now: datetime, ask: Frozen | None = None
+    parts: Deps, spec: MailingList, subscription: Subscription, now: datetime, ask: FrozenMail | None = None
 ) -> int:
     """Plans the confirmation mail that an operator wants sent, a transactional mailing of its own, which is
     not counted; returns its id, 0 where the owner of the mailbox wants none. `ask` is the mail where it is
@@ -104,7 +104,7 @@ def mail_one(
     parts: Deps,
     spec: MailingList,
     kind: MailingKind,
-    frozen: Frozen,
+    frozen: FrozenMail,
     to: Subscription,
     now: datetime,
     language: str = "",
@@ -126,7 +126,7 @@ def note_number(parts: Deps, mailing: int) -> None:
 
 
 def for_one(
-    parts: Deps, spec: MailingList, kind: MailingKind, frozen: Frozen, now: datetime, language: str = ""
+    parts: Deps, spec: MailingList, kind: MailingKind, frozen: FrozenMail, now: datetime, language: str = ""
 ) -> NewMailing:
     """A mailing to one reader, not yet planned."""
     subject, recipe, segments = frozen

@@ -13,7 +13,7 @@ from publisher.core.errors import TokenError
 from publisher.core.subscribers.subscription import MailingList, Subscription, SubscriptionState
 from publisher.core.tokens import Purpose
 from publisher.services.digests.reader_preview import view
-from publisher.services.mail.letters import titles
+from publisher.services.mail.letters import joined_titles
 from publisher.services.subscribers import account, signup, subscribe
 from publisher.web.pages.forms import read_body
 from publisher.web.pages.responses import HEADERS, PageResponses
@@ -114,6 +114,6 @@ class TokenPages:
         """
         spec: object = self._answers.parts.list(found.list) or {"title": found.list, "description": ""}
         if len(lists) > 1:
-            spec = {"title": titles(lists), "description": ""}
+            spec = {"title": joined_titles(lists), "description": ""}
         language = self._answers.language_for(found)
         return await self._answers.page(name, {"spec": spec, **values}, language=language)

@@ -13,7 +13,7 @@ from publisher.core.posts.post import ParsedPost, Post
 from publisher.markup import SafeMarkup
 from publisher.markup.html.fragments import outermost_blocks
 from publisher.services.digests.compose import judged
-from publisher.services.posts.rendered import summary_of
+from publisher.services.posts.content import post_summary
 from publisher.sources import FolderSource, SourceRules
 
 ARCHIVE = SHARED / "corpora" / "posts.tar.gz"
@@ -55,7 +55,7 @@ def as_shown(markup: SafeMarkup, post: Post, body: str) -> Iterator[DigestPost]:
             language=post.language,
             html=part,
             text=markup.text(part),
-            summary=summary_of(markup, post, body, html),
+            summary=post_summary(markup, post, body, html),
             authors=post.authors,
             categories=post.categories,
             image=post.image,

@@ -28,7 +28,7 @@ from publisher.services.digests.backlog import Waiting, backlog
 from publisher.services.digests.planner import plan_mail
 from publisher.services.digests.schedule import UPGRADED
 from publisher.services.publishing.folder_snapshot import SnapshotCache
-from publisher.services.publishing.publish import enter
+from publisher.services.publishing.publish import update_log
 from publisher.services.subscribers import subscribe
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -116,7 +116,7 @@ class World:
     def publish(self) -> None:
         """As the command does, without documents: they have no part in this."""
         parts = replace(self.app.parts, renderer=Plain(), run_is_active=lambda: self.running)
-        enter(parts, self.now, self.look, None)
+        update_log(parts, self.now, self.look, None)
         made = plan_mail(parts, self.now)
         assert made.unsent == ()
         for one in made.skipped:

@@ -10,8 +10,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from blogs import TOML, Blog
 from paths import SHARED
-from tests.support.blogs import TOML, Blog
 
 SCHEMA = SHARED / "schema" / "atom.rng"
 HOSTILE = {

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.support.blogs import REL, TOML, Blog
+from blogs import REL, TOML, Blog
 
 from publisher.services.feeds.feeds import rebuild_archives
 

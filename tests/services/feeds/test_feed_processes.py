@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.blogs import Blog
+from blogs import Blog
 
 SETTINGS = """
 [[feeds]]

@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from blogs import REL, Blog
 from lxml import etree
-from tests.support.blogs import REL, Blog
 
 BY_TAG = '[[feeds]]\n[[feeds]]\nslug = "tags"\ntitle = "Tags"\nsplit_by = "tag"\nlimit = 2\n'
 

@@ -26,8 +26,8 @@ from publisher.config import load
 from publisher.core.delivery.holds import MailingCommand
 from publisher.core.errors import Refused
 from publisher.core.tokens import Claim, Purpose, sign
+from publisher.services.digests.archive_pages import PASSAGES
 from publisher.services.digests.reader_preview import view
-from publisher.services.feeds.home_page import PASSAGES
 from publisher.services.operations.mailings import order
 from publisher.services.subscribers import subscribe
 

@@ -8,7 +8,7 @@ import pytest
 
 from publisher.core.errors import PublisherError
 from publisher.ports import Store
-from publisher.services.publishing.body_writer import BATCH, BodyWriter
+from publisher.services.publishing.scan import BATCH_CHARACTERS, BodyWriter
 from publisher.stores import open_store
 
 
@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_every_body_is_stored_when_the_block_ends(store: Store) -> None:
-    bodies = {f"{n:064}": f"{n}" * (BATCH // 3 + 1) for n in range(10)} | {"f" * 64: ""}
+    bodies = {f"{n:064}": f"{n}" * (BATCH_CHARACTERS // 3 + 1) for n in range(10)} | {"f" * 64: ""}
     with BodyWriter(store) as keeper:
         for name, body in bodies.items():
             keeper.keep(name, body)
@@ -40,9 +40,9 @@ def test_a_failure_to_store_is_raised_where_bodies_are_read(store: Store, tmp_pa
         broken.execute("ALTER TABLE bodies RENAME TO elsewhere")
     broken.close()
     with pytest.raises(PublisherError):
-        read(store, *["x" * (BATCH + 1)] * 2)
+        read(store, *["x" * (BATCH_CHARACTERS + 1)] * 2)
 
 
 def test_a_failure_to_read_is_not_hidden(store: Store) -> None:
     with pytest.raises(ZeroDivisionError):
-        read(store, "x" * (BATCH + 1))
+        read(store, "x" * (BATCH_CHARACTERS + 1))

@@ -21,11 +21,11 @@ from publisher.core.publishing.plan import Plan, Rules
 from publisher.core.publishing.planner import make_plan
 from publisher.ports import Store
 from publisher.services.deps import Deps
-from publisher.services.publishing.clock_checks import stays_ahead
-from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache, readings_of
-from publisher.services.publishing.publish import enter
-from publisher.services.publishing.renames import verdicts_of
-from publisher.services.publishing.scan import ScanResult, scan_folder
+from publisher.services.publishing.clock_checks import log_stays_ahead
+from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache
+from publisher.services.publishing.publish import update_log
+from publisher.services.publishing.renames import rename_verdicts
+from publisher.services.publishing.scan import ScanResult, readings_of, scan_folder
 
 START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 AUTHORITY = "example.org,2024"
@@ -149,7 +149,7 @@ class Site:
         values = [self.folder.as_read(value) for value in self.folder.files_now.values()]
         posts = [value for value in values if isinstance(value, Post)]
         bad = [value for value in values if isinstance(value, BadPost)]
-        authority, ahead = self.store.fact("id_authority"), stays_ahead(self.store, self.now)
+        authority, ahead = self.store.fact("id_authority"), log_stays_ahead(self.store, self.now)
         rules = replace(RULES, authority_before=authority, log_ahead=ahead)
         known = self.store.known()
         hashes = {path: body_hash(repr(value)) for path, value in self.folder.files_now.items()}
@@ -157,7 +157,7 @@ class Site:
         readings = readings_of(parts, hashes)
         posts = [*as_published(posts, known, readings, self.now).values()]
         made = make_plan(self.store.head(), known, posts, bad, self.now, rules, readings=readings)
-        said = verdicts_of(parts, made, known, posts)
+        said = rename_verdicts(parts, made, known, posts)
         return make_plan(
             self.store.head(), known, posts, bad, self.now, rules, readings=readings, verdicts=said
         )
@@ -177,7 +177,7 @@ class Site:
         assert full.plan == whole, "what was left out matters"
         assert full.plan.hash == whole.hash
         try:
-            done = enter(self.parts(self.folder, crash), self.now, last, named)
+            done = update_log(self.parts(self.folder, crash), self.now, last, named)
         except Died:
             self.last = SnapshotCache()
             return full
@@ -324,7 +324,7 @@ def test_what_did_not_change_is_neither_read_nor_looked_at(site: Site) -> None:
     )
     gathered = site.publish()
     assert gathered.plan.nothing
-    assert gathered.memory.nothing
+    assert gathered.index_after.nothing
     assert site.folder.read == []
     assert looked_at(site) == {"c.md", "d.md"}
 
@@ -508,7 +508,7 @@ def test_a_draft_is_settled_once_no_known_post_is_like_it_and_opened_when_one_is
     lived_in(site, a={"explicit_id": "7"}, b={})
     site.folder.write("a.md", a_post("a.md", title="a", explicit_id="7", hidden="draft"))
     site.publish()
-    assert site.publish().memory.nothing
+    assert site.publish().index_after.nothing
     assert "a.md" not in looked_at(site)
     site.folder.write("a.md", a_post("a.md", title="a", explicit_id="7"))
     assert [change.kind for change in site.publish().plan.changes] == [LogKind.RESTORED]
@@ -521,7 +521,7 @@ def test_a_settled_draft_waits_for_no_time(site: Site) -> None:
     later = START + timedelta(days=30)
     site.folder.write("a.md", a_post("a.md", title="a", hidden="draft", instant=later))
     assert [change.kind for change in site.publish().plan.changes] == [LogKind.WITHDRAWN]
-    assert site.publish().memory.nothing
+    assert site.publish().index_after.nothing
     assert looked_at(site) == set()
     site.now += timedelta(days=60)
     assert site.publish().plan.nothing
@@ -695,10 +695,10 @@ def test_a_process_that_stays_sees_that_another_one_published(site: Site) -> Non
 
 def test_what_another_process_remembers_while_one_publishes_is_not_trusted(site: Site) -> None:
     lived_in(site, a={}, b={})
-    look = FolderSnapshot(site.folder, site.store)
-    count = site.store.remember(IndexUpdate(rules=look.rules, gone=["a.md"]))
-    assert not look.remembered(IndexUpdate(rules=look.rules), count + 1)
-    assert not look.again(site.folder, site.store, ())
+    snapshot = FolderSnapshot(site.folder, site.store)
+    count = site.store.remember(IndexUpdate(rules=snapshot.rules, gone=["a.md"]))
+    assert not snapshot.mark_indexed(IndexUpdate(rules=snapshot.rules), count + 1)
+    assert not snapshot.refresh(site.folder, site.store, ())
 
 
 def test_an_error_while_it_looks_leaves_nothing_to_build_upon(

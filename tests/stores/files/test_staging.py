@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from publisher.core.errors import OutputError
-from publisher.services.feeds.documents import MOST, Staging
+from publisher.services.feeds.documents import MAX_STAGED, Staging
 from publisher.stores.files.public_folder import PublicDirectory
 
 AT = datetime(2026, 10, 5, tzinfo=UTC)
-PATHS = [f"p{n}/index.html" for n in range(3 * MOST)]
+PATHS = [f"p{n}/index.html" for n in range(3 * MAX_STAGED)]
 
 
 def parts(folder: Path) -> list[Path]:
@@ -32,7 +32,7 @@ def test_every_document_is_staged_when_the_block_ends(tmp_path: Path) -> None:
     assert not parts(tmp_path)
 
 
-@pytest.mark.parametrize("bad", [0, MOST, len(PATHS) - 1])
+@pytest.mark.parametrize("bad", [0, MAX_STAGED, len(PATHS) - 1])
 def test_one_that_cannot_be_staged_leaves_none(tmp_path: Path, bad: int) -> None:
     (tmp_path / PATHS[bad]).mkdir(parents=True)
     with pytest.raises(OutputError, match="is a folder"):
