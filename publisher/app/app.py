@@ -51,7 +51,7 @@ class PublishReport:
     which was withdrawn.
     """
 
-    published: "publish.Published"
+    published: "publish.PublishResult"
     mailings: tuple[int, ...]
     pages: tuple[str, ...]
     unsent: tuple[PublisherError, ...] = ()
