@@ -307,19 +307,19 @@ class FolderSource:
             if status.st_size > MAX_FILE:
                 reason = f"{status.st_size} bytes; a post has at most {MAX_FILE}"
                 return nothing, BadPost(path=path, reason=reason)
-            return self._stamped(path, status), read_at_rest(number, status, self.rest, MAX_FILE)
+            # A file may change again within the tick of its stamp: one written just now is not yet
+            # trusted.
+            now = self._clock().timestamp() if self._clock else 0
+            rested = status.st_mtime < now - RESTED
+            return FileStat(path, status.st_size, status.st_mtime_ns if rested else 0), read_at_rest(
+                number, status, self.rest, MAX_FILE
+            )
         except FileBusy:
             return nothing, _unsettled(path)
         except OSError as error:
             return nothing, _unreadable(path, error)
         finally:
             os.close(number)
-
-    def _stamped(self, path: str, status: os.stat_result) -> FileStat:
-        """A file may change again within the tick of its stamp: one written just now is not yet trusted."""
-        now = self._clock().timestamp() if self._clock else 0
-        rested = status.st_mtime < now - RESTED
-        return FileStat(path, status.st_size, status.st_mtime_ns if rested else 0)
 
 
 def _stats(found: list[Found]) -> Iterator[FileStat | BadPost]:

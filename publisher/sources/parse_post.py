@@ -430,18 +430,14 @@ def _title(
         return title, "first heading"
     archetype = rules.profile == "hugo" and dated_name(path)  # whose title is made of the name
     if archetype or rules.profile == "jekyll":
-        return _titleized(path), "file name"
+        # Jekyll's title of a file without one: the words of its name, each with one capital.
+        slug = plain(undated(path))
+        return (" ".join(word.capitalize() for word in slug.split("-") if word) or slug), "file name"
     if rules.profile == "docusaurus":
         match = dated_name(path)
         nameless = match is not None and match.end() == len(own_name(path))  # 2020-01-05.md is a note
         return ("", "none") if nameless else (plain(undated(path)), "file name")
     return "", "none"  # a note: what shows it uses its first words
-
-
-def _titleized(path: str) -> str:
-    """Jekyll's title of a file without one: the words of its name, each with one capital."""
-    slug = plain(undated(path))
-    return " ".join(word.capitalize() for word in slug.split("-") if word) or slug
 
 
 def _summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> tuple[str, int, str]:

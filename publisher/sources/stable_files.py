@@ -38,19 +38,16 @@ class StabilityCheck:
         """Whether the file open for reading as `number` is at rest; `status` is its state now."""
         age = self._now() - status.st_mtime_ns / 1e9
         if age < 0:
-            return self._same(status)
+            now, key = self._now(), (status.st_dev, status.st_ino)
+            stamp, since = self._ahead.get(key, (None, now))
+            if stamp != _stamp(status) or now < since:
+                self._ahead[key] = (_stamp(status), now)
+                return False
+            return now - since >= self.seconds
         if age < self.seconds:
             return False
         # Editors empty a file before they write it, and some programs pause while they write.
         return age > PATIENCE or (status.st_size > 0 and not _is_written(number))
-
-    def _same(self, status: os.stat_result) -> bool:
-        now, key = self._now(), (status.st_dev, status.st_ino)
-        stamp, since = self._ahead.get(key, (None, now))
-        if stamp != _stamp(status) or now < since:
-            self._ahead[key] = (_stamp(status), now)
-            return False
-        return now - since >= self.seconds
 
 
 def read_at_rest(number: int, status: os.stat_result, rest: StabilityCheck | None, limit: int) -> bytes:

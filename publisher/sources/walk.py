@@ -132,7 +132,8 @@ class Walk:
             return  # package managers link what they share, and none of it is a post
         self._odd.add(path)
         folder = _is_folder(entry)
-        if not _inside(entry.path, root):
+        real = os.path.realpath(entry.path)
+        if not (real == root or real.startswith(root + os.sep)):
             if self._wanted(path) or folder:
                 reason = "a link out of the folder; copy the file here"
                 yield _shown(path), BadPost(path=_shown(path), reason=reason), entry
@@ -184,11 +185,6 @@ def _is_folder(entry: FolderEntry) -> bool:
         return entry.is_dir()
     except OSError:  # a link that goes in circles
         return False
-
-
-def _inside(path: str, root: str) -> bool:
-    real = os.path.realpath(path)
-    return real == root or real.startswith(root + os.sep)
 
 
 def _is_utf8(path: str) -> bool:

@@ -40,22 +40,18 @@ def _size_of(data: bytes) -> Size | None:
     if data[:6] in (b"GIF87a", b"GIF89a"):
         return struct.unpack_from("<HH", data, 6)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return _webp(data)
+        kind = data[12:16]
+        if kind == b"VP8X":
+            wide, high = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+            return wide, high
+        if kind == b"VP8L":
+            (bits,) = struct.unpack_from("<I", data, 21)
+            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+            wide, high = struct.unpack_from("<HH", data, 26)
+            return wide & 0x3FFF, high & 0x3FFF
+        return None
     return _jpeg(data) if data.startswith(b"\xff\xd8\xff") else None
-
-
-def _webp(data: bytes) -> Size | None:
-    kind = data[12:16]
-    if kind == b"VP8X":
-        wide, high = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
-        return wide, high
-    if kind == b"VP8L":
-        (bits,) = struct.unpack_from("<I", data, 21)
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
-        wide, high = struct.unpack_from("<HH", data, 26)
-        return wide & 0x3FFF, high & 0x3FFF
-    return None
 
 
 def _jpeg(data: bytes) -> Size | None:

@@ -158,7 +158,13 @@ def person_of(value: Value, key: str) -> Person | None:
     )
     if not plain(name):
         return None
-    return Person(name=plain(name), email=_first(entry, "email") or None, url=_web(entry), key=key)
+    url = _first(entry, "url", "uri", "homepage", "website", "web", "link")
+    return Person(
+        name=plain(name),
+        email=_first(entry, "email") or None,
+        url=(url if url.startswith(("https://", "http://")) and " " not in url else None),
+        key=key,
+    )
 
 
 def _terms(
@@ -232,11 +238,6 @@ def _first(value: dict[str, Value], *keys: str) -> str:
     return ""
 
 
-def _web(value: dict[str, Value]) -> str | None:
-    url = _first(value, "url", "uri", "homepage", "website", "web", "link")
-    return url if url.startswith(("https://", "http://")) and " " not in url else None
-
-
 def language_of(text: str) -> str:
     """What people write for a language as a BCP 47 tag; "" where it is none."""
     if text.casefold() in LANGUAGES:
@@ -245,15 +246,18 @@ def language_of(text: str) -> str:
     if not _TAG.fullmatch(tag):
         return ""
     first, *rest = tag.split("-")
-    return "-".join([first.lower(), *(_subtag(part) for part in rest)])
-
-
-def _subtag(part: str) -> str:
-    """Case by RFC 5646 2.1.1: regions in capitals, scripts with one, the rest small."""
-    return (
-        part.upper()
-        if len(part) == 2
-        else part.title()
-        if len(part) == 4 and part.isalpha()
-        else part.lower()
+    return "-".join(
+        [
+            first.lower(),
+            *(
+                (
+                    part.upper()
+                    if len(part) == 2
+                    else part.title()
+                    if len(part) == 4 and part.isalpha()
+                    else part.lower()
+                )
+                for part in rest
+            ),
+        ]
     )

@@ -207,7 +207,16 @@ def _slug(facts: PermalinkFacts, rules: SourceRules) -> str:
     if facts.front.text("slug"):
         return _spelt(facts.slug, rules, facts.path)
     own = facts.slug if rules.undates else own_name(facts.path)
-    return _spelt(own + _no_language(facts.path, rules), rules, facts.path)
+    # The ".fr" of a file's name that is no language of a Hugo blog: part of the name like any other
+    # word.
+    stem = _stem(facts.path)
+    suffix = language_suffix(stem) if rules.tongues else ""
+    known = {code.casefold() for code in rules.tongues.codes} if rules.tongues else set[str]()
+    return _spelt(
+        own + ("" if suffix[1:].casefold() in known or stem.casefold().startswith("index.") else suffix),
+        rules,
+        facts.path,
+    )
 
 
 def _slug_or_name(facts: PermalinkFacts, rules: SourceRules) -> str:
@@ -215,14 +224,6 @@ def _slug_or_name(facts: PermalinkFacts, rules: SourceRules) -> str:
     if isinstance(rules.spell, HugoPaths) and facts.front.text("slug"):
         return _worded(facts.slug, rules)
     return _own_name(facts, rules)
-
-
-def _no_language(path: str, rules: SourceRules) -> str:
-    """The ".fr" of a file's name that is no language of a Hugo blog: part of the name like any other word."""
-    stem = _stem(path)
-    suffix = language_suffix(stem) if rules.tongues else ""
-    known = {code.casefold() for code in rules.tongues.codes} if rules.tongues else set[str]()
-    return "" if suffix[1:].casefold() in known or stem.casefold().startswith("index.") else suffix
 
 
 def _spelt(name: str, rules: SourceRules, path: str = "") -> str:

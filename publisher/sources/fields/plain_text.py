@@ -146,13 +146,10 @@ def first_heading(body: str, *, is_html: bool, templates: bool) -> str:
     imports and template tags on lines of their own come before the beginning. `templates`: the generator runs
     every `{{ expression }}` of a body.
     """
-    return plain(_without_templates(_first_heading(body, is_html=is_html), expressions=templates))
-
-
-def _without_templates(text: str, *, expressions: bool) -> str:
-    """A line of a body without the template code that its page does not show either."""
+    # A line of a body without the template code that its page does not show either.
+    text = _first_heading(body, is_html=is_html)
     text = _TAGS_OF_TEMPLATES.sub("", text)
-    return _EXPRESSION.sub("", text) if expressions else text
+    return plain(_EXPRESSION.sub("", text) if templates else text)
 
 
 def _first_heading(body: str, *, is_html: bool) -> str:

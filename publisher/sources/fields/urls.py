@@ -177,7 +177,14 @@ def find_aliases(front: FrontMatter, permalink: str, rules: SourceRules) -> tupl
 
 
 def _permalink(facts: PermalinkFacts, rules: SourceRules, unknown: list[str]) -> tuple[str, str]:
-    for name in (*(_computed(facts.front) if rules.profile == "eleventy" else ()), *_LINKS):
+    for name in (
+        *(
+            ((COMPUTED,) if facts.front.get(COMPUTED) is not None else ())
+            if rules.profile == "eleventy"
+            else ()
+        ),
+        *_LINKS,
+    ):
         text = facts.front.text(name)
         if rules.profile == "eleventy" and text:
             from publisher.sources.generators.eleventy import address
@@ -203,7 +210,11 @@ def _permalink(facts: PermalinkFacts, rules: SourceRules, unknown: list[str]) ->
             return local_path(text[len(rules.site_url) :]), name
     if rules.sections and (pattern := rules.sections.get(section(facts, rules))):
         return local_path(expand(pattern, facts, rules)), rules.origins.get("sections", "settings")
-    if rules.articles and rules.articles.foreign and _foreign(facts, rules):
+    if (
+        rules.articles
+        and rules.articles.foreign
+        and (bool(facts.front.text("lang")) and facts.language != (rules.language or USUAL))
+    ):
         return local_path(expand(rules.articles.foreign, facts, rules)), "ARTICLE_LANG_URL"
     if rules.permalink is not None:
         return local_path(expand(rules.permalink, facts, rules)), rules.origins.get("permalink", "settings")
@@ -215,16 +226,6 @@ _LINKS = ("permalink", "url", "path", "saveas")
 _FUNCTION = (
     "permalink is made by a function in a data file, which is never run; set posts.permalink to what it makes"
 )
-
-
-def _computed(front: FrontMatter) -> tuple[str, ...]:
-    """The name of what Eleventy computes a permalink of, where it does."""
-    return (COMPUTED,) if front.get(COMPUTED) is not None else ()
-
-
-def _foreign(facts: PermalinkFacts, rules: SourceRules) -> bool:
-    """Whether a post says that it is in another language than the site."""
-    return bool(facts.front.text("lang")) and facts.language != (rules.language or USUAL)
 
 
 def _canonical(facts: PermalinkFacts, base: str, rules: SourceRules, warnings: list[str]) -> tuple[str, str]:

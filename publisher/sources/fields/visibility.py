@@ -122,7 +122,9 @@ def _kept_back(file: VisibilityInput) -> str | None:
     if _is_password(front.get("password")):
         return "password is set"  # the word itself is nobody's business
     visibility = front.get("visibility")
-    if hides(visibility) and not _says_visible(visibility):
+    if hides(visibility) and not (
+        isinstance(visibility, str) and (is_true(visibility) or visibility.strip().casefold() == "visible")
+    ):
         return _written("visibility", visibility)
     found = next((key for key in HIDING_KEYS if hides(front.get(key))), None)
     return _written(found, front.get(found)) if found else None
@@ -147,10 +149,6 @@ def _is_password(value: Value) -> bool:
     if isinstance(value, Quoted) and value.strip() and value.strip().casefold() != "false":
         return value.strip().casefold() not in PUBLIC_WORDS
     return hides(value)
-
-
-def _says_visible(value: Value) -> bool:
-    return isinstance(value, str) and (is_true(value) or value.strip().casefold() == "visible")
 
 
 def _written(key: str, value: Value) -> str:

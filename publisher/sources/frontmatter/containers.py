@@ -198,7 +198,12 @@ def load_toml(text: str, line: int) -> FrontMatter:
         at = int(match[1]) if match and match[1] else (1 + text.count("\n") if match else 1)
         what = _TOML_LINE.sub("", str(error)).strip() or "nested too deep"
         raise FrontMatterError(f"broken TOML: {what}; mend the line", line + at - 1) from None
-    return gather(_flatten(loaded), line)
+    # Zola's `[taxonomies]` and `[extra]` hold fields of the post; what stands above them wins.
+    inner = [loaded[name] for name in ("extra", "taxonomies") if isinstance(loaded.get(name), dict)]
+    merged: dict[str, Any] = {}
+    for part in (*inner, loaded):
+        merged.update(part)
+    return gather([(key, _plain(value), 0) for key, value in merged.items()], line)
 
 
 def load_json(text: str, line: int) -> FrontMatter:
@@ -295,15 +300,6 @@ def _json_end(text: str) -> int:
         if depth == 0:
             return match.end()
     raise ValueError("front matter opens with { and never closes; add the missing }")
-
-
-def _flatten(table: Table) -> list[tuple[str, Value, int]]:
-    """Zola's `[taxonomies]` and `[extra]` hold fields of the post; what stands above them wins."""
-    inner = [table[name] for name in ("extra", "taxonomies") if isinstance(table.get(name), dict)]
-    merged: dict[str, Any] = {}
-    for part in (*inner, table):
-        merged.update(part)
-    return [(key, _plain(value), 0) for key, value in merged.items()]
 
 
 def _plain(value: Raw) -> Value:

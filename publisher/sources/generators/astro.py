@@ -80,7 +80,11 @@ class Loaded:
     @staticmethod
     def _left(name: str, globs: Sequence[str]) -> str:
         """Why a collection with these patterns has no such file; "" where it has."""
-        found = [glob for glob in globs if whole(_expression(glob[_leaves_out(glob) :]), name)]
+        found = [
+            glob
+            for glob in globs
+            if whole(expression(glob[_leaves_out(glob) :].removeprefix("./"), groups=True), name)
+        ]
         never = next((glob for glob in found if _leaves_out(glob)), None)
         if never:
             return f"pattern: {never}"
@@ -91,10 +95,6 @@ class Loaded:
 def _leaves_out(glob: str) -> bool:
     """Whether a pattern takes files out again: "!drafts/**", but not "!(a|b)", which is any other name."""
     return glob.startswith("!") and not glob.startswith("!(")
-
-
-def _expression(glob: str) -> str:
-    return expression(glob.removeprefix("./"), groups=True)
 
 
 def read_site(root: Path, config: str) -> AstroSite:

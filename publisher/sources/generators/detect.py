@@ -127,6 +127,8 @@ def _jekyll_or_hexo(file: Path) -> GeneratorConfig:
     if hexo.is_hexos(top) or (packaged and packaged.profile == "hexo"):
         return _hexo(file, top)
     posts = table(table(top.get("collections")).get("posts"))
+    # The top of a configuration by its keys as they stand in its text.
+    keys = dict.fromkeys(_KEY.findall(read_text(file)))
     return GeneratorConfig(
         profile="jekyll",
         file=file.name,
@@ -136,15 +138,9 @@ def _jekyll_or_hexo(file: Path) -> GeneratorConfig:
         language=_first(top, "lang", "language", "locale"),
         author=top.get("author"),
         defaults=_jekyll_defaults(top.get("defaults")),
-        site=_as_written(top, read_text(file)),
+        site={key: top[fold(key)] for key in keys if fold(key) in top},
         leaves=(jekyll.entries_of(top),),
     )
-
-
-def _as_written(top: Mapping[str, Value], text: str) -> dict[str, Value]:
-    """The top of a configuration by its keys as they stand in its text."""
-    keys = dict.fromkeys(_KEY.findall(text))
-    return {key: top[fold(key)] for key in keys if fold(key) in top}
 
 
 def _hexo(file: Path, top: Mapping[str, Value]) -> GeneratorConfig:
@@ -216,15 +212,19 @@ def _parts(folder: Path) -> dict[str, Value]:
             *((part, found.setdefault(part, {})) for part in _PARTS),
         ):
             if isinstance(inside, dict):
-                inside.update({_code(key): item for key, item in read_table(folder / (name + end)).items()})
+                inside.update(
+                    {
+                        (
+                            f"{key[:2]}-{key[2:]}"
+                            if len(key) in (4, 6) and key[:2] in ("zh", "pt", "en", "es")
+                            else key
+                        ): item
+                        for key, item in read_table(folder / (name + end)).items()
+                    }
+                )
         for file in sorted(islice(folder.glob(f"languages.*{end}"), MAX_LANGUAGES)):
             languages[file.name.split(".")[1].lower()] = {**read_table(file)}
     return {**found, **({"languages": languages} if languages else {})}
-
-
-def _code(name: str) -> str:
-    """A language's code again, of which values.fold took the hyphen; other names stay."""
-    return f"{name[:2]}-{name[2:]}" if len(name) in (4, 6) and name[:2] in ("zh", "pt", "en", "es") else name
 
 
 def _zola_or_hugo(file: Path) -> GeneratorConfig | None:

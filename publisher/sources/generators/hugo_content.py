@@ -96,21 +96,21 @@ class Mounts:
         return found[0] if found and None not in found else None
 
 
-def _mounts(top: Mapping[str, Value]) -> Mounts:
+def leaves(top: Mapping[str, Value], off: Sequence[str]) -> tuple[IgnoreRule, ...]:
+    """What a configuration leaves out; the languages `off` are turned off."""
+    written = [text for text in scalars(top.get("ignorefiles")) if text]
+    patterns = tuple((text, text.replace(r"\z", r"\Z")) for text in written)
     found: list[Mount] = []
     for source, mount in hugo.mounts(top):
         files, kept, left = (scalars(mount.get(name)) for name in ("files", "includefiles", "excludefiles"))
         globs = [(glob.removeprefix("! "), not glob.startswith("! ")) for glob in files]
         globs = globs or [*((glob, True) for glob in kept), *((glob, False) for glob in left)]
         found.append(Mount(source, tuple(globs)))
-    return Mounts(tuple(found) if any(mount.globs for mount in found) else ())
-
-
-def leaves(top: Mapping[str, Value], off: Sequence[str]) -> tuple[IgnoreRule, ...]:
-    """What a configuration leaves out; the languages `off` are turned off."""
-    written = [text for text in scalars(top.get("ignorefiles")) if text]
-    patterns = tuple((text, text.replace(r"\z", r"\Z")) for text in written)
-    return IgnoredNames(tuple(off)), IgnorePatterns("ignoreFiles", patterns, "/"), _mounts(top)
+    return (
+        IgnoredNames(tuple(off)),
+        IgnorePatterns("ignoreFiles", patterns, "/"),
+        Mounts(tuple(found) if any(mount.globs for mount in found) else ()),
+    )
 
 
 def reads(contents: Iterable[str], top: Mapping[str, Value]) -> tuple[str, ...]:
@@ -177,17 +177,13 @@ def _scopes(path: str, content: str) -> list[str]:
     """The patterns of files whose pages a target's path names: "{/posts,/notes}/**"."""
     base = content + "/" if content else ""
     found: list[str] = []
-    for text in _unbraced(path):
+    # A glob with `{a,b}` as globs without, at most 100.
+    parts = re.split(r"\{([^{}]*)\}", path, maxsplit=4)
+    choices = [part.split(",") if n % 2 else [part] for n, part in enumerate(parts)]
+    for text in ["".join(one) for _, one in zip(range(100), product(*choices), strict=False)]:
         text = base + text.strip("/")
         found += [text] if text.endswith("*") else [text, text + ".*"]
     return found
-
-
-def _unbraced(path: str) -> list[str]:
-    """A glob with `{a,b}` as globs without, at most 100."""
-    parts = re.split(r"\{([^{}]*)\}", path, maxsplit=4)
-    choices = [part.split(",") if n % 2 else [part] for n, part in enumerate(parts)]
-    return ["".join(one) for _, one in zip(range(100), product(*choices), strict=False)]
 
 
 def _text(value: Value) -> str:

@@ -41,7 +41,13 @@ class DraftSections:
 def with_left(rules: SourceRules, config: GeneratorConfig, root: Path, paths: Sequence[str]) -> SourceRules:
     """`rules` with what the generator leaves out of the posts at `paths`; its blog is at `root`."""
     leaves = [*config.leaves]
-    if places := _reached(config.reads, rules):
+    # The folders that are read; none where the posts' folder is apart from them: settings asked for it.
+    home = "/".join(rules.above)
+    if places := (
+        tuple(config.reads)
+        if any(inside(home, place) or inside(place, home) for place in config.reads)
+        else ()
+    ):
         leaves.insert(0, OnlyWithin(places, _NAMES.get(config.profile, f"not in {' or '.join(places)}")))
     if config.profile == "jekyll" and rules.above in ((), ("source",)):
         leaves.append(JekyllPostsOnly())
@@ -64,12 +70,6 @@ class JekyllPostsOnly:
         """As leaving.Leaves."""
         folders = path.split("/")[:-1]
         return None if "_posts" in folders or "_drafts" in folders else "not in _posts"
-
-
-def _reached(reads: Sequence[str], rules: SourceRules) -> tuple[str, ...]:
-    """The folders that are read; none where the posts' folder is apart from them: settings asked for it."""
-    home = "/".join(rules.above)
-    return tuple(reads) if any(inside(home, place) or inside(place, home) for place in reads) else ()
 
 
 def _near(root: Path, rules: SourceRules, paths: Iterable[str], stem: str) -> Iterator[str]:

@@ -150,7 +150,12 @@ class _ConditionPass:
                 self.assigned[(tag["words"].split() or [""])[0]] = UNKNOWN
                 return False
             case "endif" | "endunless" | "endcase" | "endfor":
-                return self._close(_ENDS[name])
+                kind = _ENDS[name]
+                if all(frame.kind != kind for frame in self.frames):
+                    return False
+                while self.frames.pop().kind != kind:
+                    pass
+                return kind != "for"
             case "assign" | "set" | "capture":
                 self._assign(tag["words"], known=name != "capture")
                 return False
@@ -174,13 +179,6 @@ class _ConditionPass:
             self.unknown.append((line, " ".join(tag[0].split())))
         frame.shown = holds is True
         frame.taken = frame.taken or frame.shown
-
-    def _close(self, kind: str) -> bool:
-        if all(frame.kind != kind for frame in self.frames):
-            return False
-        while self.frames.pop().kind != kind:
-            pass
-        return kind != "for"
 
     def _holds(self, tag: re.Match[str]) -> bool | None:
         return evaluate(tag["words"], self._lookup)

@@ -179,7 +179,16 @@ def _word(name: str) -> str:
 def _read(file: str, _mtime_ns: int, _size: int) -> Value:
     path = Path(file)
     if path.suffix in (".csv", ".tsv"):
-        return _rows(read_text(path), "\t" if path.suffix == ".tsv" else ",")
+        try:
+            rows = [
+                *csv.DictReader(
+                    read_text(path).splitlines(keepends=True),
+                    delimiter=("\t" if path.suffix == ".tsv" else ","),
+                )
+            ]
+        except csv.Error:
+            return None
+        return [{key: value for key, value in row.items() if isinstance(value, str)} for row in rows]
     return read_table(path) or _list(path)
 
 
@@ -192,14 +201,6 @@ def _list(file: Path) -> Value:
         return load_yaml(f"it:\n{text}", 1).get("it") if file.suffix in (".yml", ".yaml") else None
     except (FrontMatterError, RecursionError):
         return None
-
-
-def _rows(text: str, apart: str) -> Value:
-    try:
-        rows = [*csv.DictReader(text.splitlines(keepends=True), delimiter=apart)]
-    except csv.Error:
-        return None
-    return [{key: value for key, value in row.items() if isinstance(value, str)} for row in rows]
 
 
 def _values(where: str, value: Value) -> Iterator[tuple[str, str]]:

@@ -133,24 +133,20 @@ def _comparison(tokens: list[Token], lookup: Lookup) -> bool | None:
             same = equal(left, right)
             return None if same is None else not same
         case "contains":
-            return _contains(left, right)
+            if left is None or right is None:
+                return False
+            if isinstance(left, UnknownValue) or isinstance(right, UnknownValue):
+                return None
+            if isinstance(left, str):
+                return _text(right) in left
+            if isinstance(left, Mapping):
+                return _text(right) in left
+            if isinstance(left, Sequence):
+                found = [equal(item, right) for item in left]
+                return True if True in found else None if None in found else False
+            return False
         case sign:
             return _ordered(left, right, sign)
-
-
-def _contains(left: Known, right: Known) -> bool | None:
-    if left is None or right is None:
-        return False
-    if isinstance(left, UnknownValue) or isinstance(right, UnknownValue):
-        return None
-    if isinstance(left, str):
-        return _text(right) in left
-    if isinstance(left, Mapping):
-        return _text(right) in left
-    if isinstance(left, Sequence):
-        found = [equal(item, right) for item in left]
-        return True if True in found else None if None in found else False
-    return False
 
 
 def _text(value: Known) -> str:
