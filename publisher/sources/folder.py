@@ -15,22 +15,30 @@ from typing import TYPE_CHECKING
 from publisher import core
 from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost
-from publisher.sources.fields.assets import AssetFolder, references
-from publisher.sources.parallel import Columns, apart, flat, in_order, meanwhile, together, whole
+from publisher.sources.fields.assets import AssetFolder, find_references
+from publisher.sources.parallel import (
+    PackedStats,
+    map_in_order,
+    pack_reading,
+    pack_stats,
+    run_meanwhile,
+    unpack_reading,
+    unpack_stats,
+)
 from publisher.sources.rules import SourceRules
-from publisher.sources.site_config import settle
-from publisher.sources.stable_files import FileBusy, StabilityCheck, read_at_rest
-from publisher.sources.walk import Found, Prefetch, Walk, stat_of
+from publisher.sources.site_config import resolve_config
+from publisher.sources.stable_files import FileBusy, StabilityCheck, read_stable
+from publisher.sources.walk import Found, Prefetch, Walk, to_file_stat
 
 if TYPE_CHECKING:
     from publisher.sources.fields.links import LinkIndex
-    from publisher.sources.liquid.includes import Beside
-    from publisher.sources.parse_post import Link
+    from publisher.sources.liquid.includes import ReadBeside
+    from publisher.sources.parse_post import ResolveLinks
 
-MAX_FILE = 32 * 1024 * 1024
+MAX_FILE_BYTES = 32 * 1024 * 1024
 """Bytes of a post; more is a mistake."""
 
-RESTED = 2.0
+STAMP_SECONDS = 2.0
 """Seconds: file systems stamp by the tick, some by two seconds."""
 
 
@@ -76,12 +84,12 @@ class FolderSource:
         """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
         if self._ahead and (listed := self._ahead.listed()) is not None:
             return listed
-        return map(stat_of, self._walk.all())
+        return map(to_file_stat, self._walk.all())
 
     def at(self, paths: Collection[str]) -> tuple[Collection[str], Iterator[FileStat | BadPost]]:
         """What `files` would give of `paths` and of what is below them, and where else it looked."""
         places, found = self._walk.at(paths)
-        return places, map(stat_of, found)
+        return places, map(to_file_stat, found)
 
     def fingerprint(self, paths: Sequence[str]) -> str:
         """16 hex digits that name how files are read: the settled rules, and this reader's own code."""
@@ -113,7 +121,7 @@ class FolderSource:
         def work(path: str) -> FileReading:
             return self._reading(path, hashes.get(path), rules)
 
-        return in_order(work, paths, pack=flat, unpack=whole)
+        return map_in_order(work, paths, pack=pack_reading, unpack=unpack_reading)
 
     @contextmanager
     def ahead(self) -> Generator[None, None, None]:
@@ -137,24 +145,26 @@ class FolderSource:
     @contextmanager
     def listed_ahead(self) -> Generator[None, None, None]:
         """Within it every file is listed from now on, by another process, for a first look."""
-        with meanwhile(self._listing) as listing:
+        with run_meanwhile(self._listing) as listing:
             self._ahead = Prefetch(self._from(listing))
             try:
                 yield
             finally:
                 self._ahead = None
 
-    def _listing(self) -> tuple[Columns, Collection[str]]:
-        return apart(self._walk.all()), self._walk.odd
+    def _listing(self) -> tuple[PackedStats, Collection[str]]:
+        return pack_stats(self._walk.all()), self._walk.odd
 
-    def _from(self, listing: Callable[[], tuple[Columns, Collection[str]]]) -> Iterator[FileStat | BadPost]:
+    def _from(
+        self, listing: Callable[[], tuple[PackedStats, Collection[str]]]
+    ) -> Iterator[FileStat | BadPost]:
         columns, odd = listing()
         self._walk.found_odd(odd)
-        yield from together(columns)
+        yield from unpack_stats(columns)
 
     def unread(self) -> Sequence[str]:
         """Data files of the blog that are code, and so say nothing, by their paths from its root."""
-        return self.settled([path for path, bad in self.listed() if bad is None]).unread
+        return self.settled([path for path, bad in self.listed() if bad is None]).unread_code
 
     def unreadable(self) -> Sequence[tuple[str, str]]:
         """(path, format) of files that the generator makes posts of and nobody reads here, in path order.
@@ -164,15 +174,15 @@ class FolderSource:
 
         rules = self.settled([path for path, bad in self.listed() if bad is None])
         known = set(self._paths)
-        walk = Walk(self.folder, unreadable_files.includes(), self.rules.exclude)
+        walk = Walk(self.folder, unreadable_files.include_patterns(), self.rules.exclude)
         paths = (path for path, bad, _ in walk.all() if bad is None and path not in known)
-        tables = ((path, unreadable_files.TABLE) for path in rules.tables)
-        return sorted((*unreadable_files.unreadable(self.folder, paths, rules), *tables))
+        tables = ((path, unreadable_files.POST_TABLE) for path in rules.post_tables)
+        return sorted((*unreadable_files.find_unreadable(self.folder, paths, rules), *tables))
 
     def settled(self, paths: Sequence[str]) -> SourceRules:
         """The rules with all that the blog's own files decide; `paths` are the posts', in order."""
         self._paths, self._links = paths, None
-        return settle(self.folder, self.top, self.rules, paths)
+        return resolve_config(self.folder, self.top, self.rules, paths)
 
     def explain(self, path: str) -> tuple[ParsedPost | BadPost, Mapping[str, str], SourceRules]:
         """The post at `path`, which rule decided each value, and the settled rules. Raises SourceError."""
@@ -214,14 +224,14 @@ class FolderSource:
         alone = not asked and not (isinstance(found, ParsedPost) and self._names(found))
         return self._with_files(found), alone
 
-    def _linked(self, rules: SourceRules, asked: list[str] | None = None) -> "Link":
+    def _linked(self, rules: SourceRules, asked: list[str] | None = None) -> "ResolveLinks":
         """Resolves links to files; `asked` gets the paths of posts that link to others."""
-        from publisher.sources.fields.links import Linked, LinkIndex, may_link, to_posts
+        from publisher.sources.fields.links import LinkedBody, LinkIndex, may_link, may_link_to_posts
 
-        def linked(path: str, body: str) -> Linked:
+        def linked(path: str, body: str) -> LinkedBody:
             if not may_link(body):
-                return Linked(body)
-            if asked is not None and to_posts(body):
+                return LinkedBody(body)
+            if asked is not None and may_link_to_posts(body):
                 asked.append(path)
             self._links = self._links or LinkIndex(self._paths, rules)
             markdown = not path.lower().endswith((".html", ".htm"))
@@ -231,7 +241,7 @@ class FolderSource:
 
         return linked
 
-    def _beside(self, asked: list[str]) -> "Beside":
+    def _beside(self, asked: list[str]) -> "ReadBeside":
         """Reads what a post includes from its own folder, or one below it; `asked` gets the paths of such
         posts."""
 
@@ -287,7 +297,7 @@ class FolderSource:
             return {}
         image = found.post.image
         names = {image.file: 0} if image and image.file else {}
-        for name, line in references(found.body).items():
+        for name, line in find_references(found.body).items():
             names.setdefault(name, found.in_file(line + 1) if line >= 0 else line)
         return names
 
@@ -304,15 +314,15 @@ class FolderSource:
             status = os.fstat(number)
             if not stat.S_ISREG(status.st_mode):
                 return nothing, BadPost(path=path, reason="not a regular file; take it away")
-            if status.st_size > MAX_FILE:
-                reason = f"{status.st_size} bytes; a post has at most {MAX_FILE}"
+            if status.st_size > MAX_FILE_BYTES:
+                reason = f"{status.st_size} bytes; a post has at most {MAX_FILE_BYTES}"
                 return nothing, BadPost(path=path, reason=reason)
             # A file may change again within the tick of its stamp: one written just now is not yet
             # trusted.
             now = self._clock().timestamp() if self._clock else 0
-            rested = status.st_mtime < now - RESTED
-            return FileStat(path, status.st_size, status.st_mtime_ns if rested else 0), read_at_rest(
-                number, status, self.rest, MAX_FILE
+            rested = status.st_mtime < now - STAMP_SECONDS
+            return FileStat(path, status.st_size, status.st_mtime_ns if rested else 0), read_stable(
+                number, status, self.rest, MAX_FILE_BYTES
             )
         except FileBusy:
             return nothing, _unsettled(path)
@@ -326,7 +336,7 @@ def _stats(found: list[Found]) -> Iterator[FileStat | BadPost]:
     """What was found, as it stands. What the folder listed is held no longer than needed: of 100,000 files it
     is some 50 MB."""
     while found:
-        yield stat_of(found.pop())
+        yield to_file_stat(found.pop())
 
 
 def _unreadable(path: str, error: OSError) -> BadPost:

@@ -11,7 +11,7 @@ _MEANING = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _ENDING = re.compile(r"\*\*/\*(\.[^*?/]+)")
 
 
-def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
+def path_matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
     """A test of relative paths against any of `patterns`."""
     patterns = tuple(patterns)
     sources = ["".join(_MEANING.get(part) or re.escape(part) for part in _PARTS.findall(p)) for p in patterns]
@@ -27,7 +27,7 @@ def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
 
 @lru_cache(maxsize=256)
 def _scope(scope: str) -> Callable[[str], bool]:
-    return matcher((scope, scope.rstrip("/") + "/**"))
+    return path_matcher((scope, scope.rstrip("/") + "/**"))
 
 
 def in_scope(path: str, scope: str) -> bool:
@@ -35,7 +35,7 @@ def in_scope(path: str, scope: str) -> bool:
     return not scope or _scope(scope)(path)
 
 
-def expression(pattern: str, *, across: bool = False, braces: bool = True, groups: bool = False) -> str:
+def glob_to_regex(pattern: str, *, across: bool = False, braces: bool = True, groups: bool = False) -> str:
     """A glob of a generator's as a regular expression of a whole path: `*`, `?`, `[a-z]`, `[!a]`, `\\x`, and
     with `braces` `{a,b}`. `*` stays within one name and `**/` is any folders, as in minimatch and .gitignore;
     with `across` both are any text, as Ruby's File.fnmatch and Rust's globset have it. With `groups`
@@ -46,12 +46,12 @@ def expression(pattern: str, *, across: bool = False, braces: bool = True, group
     while at < len(pattern):
         mark, at = pattern[at], at + 1
         if groups and mark in _GROUPS and (group := _GROUP.match(pattern, at)):
-            inner = "|".join(expression(part, groups=True) for part in group[1].split("|"))
+            inner = "|".join(glob_to_regex(part, groups=True) for part in group[1].split("|"))
             at = group.end()
             if mark != "!":
                 found.append(f"(?:{inner}){_GROUPS[mark]}")
                 continue
-            rest = expression(pattern[at:], groups=True)
+            rest = glob_to_regex(pattern[at:], groups=True)
             return "".join(found) + f"(?!(?:{inner}){rest}\\Z)[^/]*{rest}" + ")" * depth
         if mark == "\\" and at < len(pattern):
             found.append(re.escape(pattern[at]))
@@ -97,16 +97,16 @@ _IN_CLASS = {
 
 
 @lru_cache(maxsize=200)
-def any_of(sources: tuple[str, ...]) -> re.Pattern[str] | None:
+def any_regex(sources: tuple[str, ...]) -> re.Pattern[str] | None:
     """What finds any of these regular expressions; those that Python does not know find nothing. None: there
     is none. Most files are found by none of very many, which one look tells.
     """
-    known = [f"(?:{source})" for source in sources if compiled(source)]
-    return compiled("|".join(known)) if known else None
+    known = [f"(?:{source})" for source in sources if compile_regex(source)]
+    return compile_regex("|".join(known)) if known else None
 
 
 @lru_cache(maxsize=2_000)
-def compiled(source: str) -> re.Pattern[str] | None:
+def compile_regex(source: str) -> re.Pattern[str] | None:
     """A regular expression of a blog's configuration; None where it is none that Python knows."""
     try:
         return re.compile(source, re.DOTALL)
@@ -114,7 +114,7 @@ def compiled(source: str) -> re.Pattern[str] | None:
         return None
 
 
-def whole(source: str, path: str) -> bool:
+def matches_whole(source: str, path: str) -> bool:
     """Whether the regular expression `source` is all of `path`."""
-    pattern = compiled(source)
+    pattern = compile_regex(source)
     return pattern is not None and pattern.fullmatch(path) is not None

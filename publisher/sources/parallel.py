@@ -27,11 +27,11 @@ from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost
 from publisher.core.site import Person
 from publisher.sources.walk import Found, size_and_time
 
-AHEAD = 16 * 1024 * 1024
+MAX_QUEUED_BYTES = 16 * 1024 * 1024
 """Bytes that wait for the reader before the writer waits too."""
 
-PIPE = 1024 * 1024
-HEAD = 8
+PIPE_BYTES = 1024 * 1024
+LENGTH_BYTES = 8
 """Bytes before each message: its length, the lowest first."""
 
 
@@ -48,10 +48,10 @@ class Outlet:
 
     def put(self, message: bytes) -> None:
         """Sends it as soon as there is room; returns at once while little waits."""
-        for part in (len(message).to_bytes(HEAD, "little"), message):
+        for part in (len(message).to_bytes(LENGTH_BYTES, "little"), message):
             self._waiting.append(memoryview(part))
             self._size += len(part)
-        self._send(AHEAD)
+        self._send(MAX_QUEUED_BYTES)
 
     def finish(self) -> None:
         """Sends all that waits."""
@@ -77,16 +77,16 @@ class Outlet:
                 self._waiting[0] = part[written:]
 
 
-def received(end: int) -> bytearray | None:
+def receive_message(end: int) -> bytearray | None:
     """The next message of an `Outlet`; None: the writer ended before it was whole."""
-    head = _exactly(end, HEAD)
+    head = _exactly(end, LENGTH_BYTES)
     return None if head is None else _exactly(end, int.from_bytes(head, "little"))
 
 
-def widen(end: int) -> None:
+def widen_pipe(end: int) -> None:
     """Lets the pipe hold a megabyte."""
     try:
-        fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE)
+        fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     except OSError:  # the user's pipes are all taken: a narrow one does as well
         return
 
@@ -105,17 +105,17 @@ def _exactly(end: int, size: int) -> bytearray | None:
 A = TypeVar("A")
 B = TypeVar("B")
 
-FEW = 400
+MIN_PARALLEL = 400
 """Fewer items than this are quicker done alone."""
 
-CHUNK = 64
+CHUNK_SIZE = 64
 
 
 def _as_it_is(value: Any) -> Any:
     return value
 
 
-def in_order(
+def map_in_order(
     work: Callable[[A], B],
     items: Sequence[A],
     *,
@@ -127,7 +127,7 @@ def in_order(
     of its results is pickled; where other threads run, forking is not safe, and one process does it all.
     """
     cores = cores or len(os.sched_getaffinity(0))
-    if len(items) < FEW or cores < 2 or threading.active_count() > 1:
+    if len(items) < MIN_PARALLEL or cores < 2 or threading.active_count() > 1:
         return map(work, items)
     stream = _shared(lambda item: pack(work(item)), items, cores, unpack)
     next(stream)  # the processes are started; only now do its items come
@@ -135,7 +135,7 @@ def in_order(
 
 
 @contextmanager
-def meanwhile(work: Callable[[], B]) -> Generator[Callable[[], B], None, None]:
+def run_meanwhile(work: Callable[[], B]) -> Generator[Callable[[], B], None, None]:
     """Within it `work` is done by another process; what it makes is there for who asks, once. Where forking
     is not safe it is done then.
     """
@@ -153,14 +153,14 @@ def meanwhile(work: Callable[[], B]) -> Generator[Callable[[], B], None, None]:
 def _shared(
     work: Callable[[A], Any], items: Sequence[A], cores: int, unpack: Callable[[Any], B]
 ) -> Generator[Any, None, None]:
-    chunks = range(0, len(items), CHUNK)
+    chunks = range(0, len(items), CHUNK_SIZE)
     ends: list[int] = []
     processes: list[int] = []
     try:
         processes.extend(_forked(work, items, chunks[n::cores], ends) for n in range(cores))
         yield None
         for n in range(len(chunks)):
-            yield from map(unpack, _results(ends[n % cores], work, items[chunks[n] : chunks[n] + CHUNK]))
+            yield from map(unpack, _results(ends[n % cores], work, items[chunks[n] : chunks[n] + CHUNK_SIZE]))
     finally:
         for end in ends:
             os.close(end)
@@ -173,7 +173,7 @@ def _forked(work: Callable[[A], Any], items: Sequence[A], starts: range, ends: l
     """The number of a process that does those chunks; `ends` gets the end where its results come out."""
     reader, writer = os.pipe()
     ends.append(reader)
-    widen(writer)
+    widen_pipe(writer)
     process = os.fork()
     if process:
         os.close(writer)
@@ -183,7 +183,7 @@ def _forked(work: Callable[[A], Any], items: Sequence[A], starts: range, ends: l
             os.close(end)  # or a sibling would keep our reader's pipe open when the parent is gone
         outlet = Outlet(writer)
         for start in starts:
-            outlet.put(pickle.dumps([work(item) for item in items[start : start + CHUNK]], -1))
+            outlet.put(pickle.dumps([work(item) for item in items[start : start + CHUNK_SIZE]], -1))
         outlet.finish()
     finally:
         os._exit(0)
@@ -192,17 +192,17 @@ def _forked(work: Callable[[A], Any], items: Sequence[A], starts: range, ends: l
 def _results(end: int, work: Callable[[A], B], chunk: Sequence[A]) -> Sequence[B]:
     """What the process sent; a process that was killed (memory, an operator) or could not go on leaves its
     part to us."""
-    data = received(end)
+    data = receive_message(end)
     if data is None:
         return [work(item) for item in chunk]
     results: Sequence[B] = pickle.loads(data)  # noqa: S301  # what our own code has written
     return results
 
 
-Flat: TypeAlias = "FileReading | tuple[Any, ...]"
+PackedReading: TypeAlias = "FileReading | tuple[Any, ...]"
 """A reading as `flat` makes it: only what is a post is worth the work."""
 
-Columns: TypeAlias = tuple[list[str], list[int], list[int], list[BadPost]]
+PackedStats: TypeAlias = tuple[list[str], list[int], list[int], list[BadPost]]
 """Files as `apart` makes them: their paths, sizes and times; then what cannot be read."""
 
 _POST = tuple(field.name for field in fields(Post) if field.name != "authors")
@@ -212,7 +212,7 @@ _PUT_AUTHORS = vars(Post)["authors"].__set__
 _post, _person = attrgetter(*_POST), attrgetter(*_PERSON)
 
 
-def flat(reading: FileReading) -> Flat:
+def pack_reading(reading: FileReading) -> PackedReading:
     """What `whole` makes the reading of again."""
     result = reading.result
     if not isinstance(result, ParsedPost):
@@ -222,7 +222,7 @@ def flat(reading: FileReading) -> Flat:
     return tuple(reading.stat), reading.hash, reading.alone, _post(result.post), authors, inner
 
 
-def whole(carried: Flat) -> FileReading:
+def unpack_reading(carried: PackedReading) -> FileReading:
     """The reading that `flat` was given."""
     if isinstance(carried, FileReading):
         return carried
@@ -241,7 +241,7 @@ def _whole_person(author: tuple[Any, ...]) -> Person:
     return Person(**dict(zip(_PERSON, author, strict=True)))
 
 
-def apart(found: Iterable[Found]) -> Columns:
+def pack_stats(found: Iterable[Found]) -> PackedStats:
     """What `together` makes the stats of again, in one pass: of 100,000 files they take half a second."""
     paths, sizes, times = list[str](), list[int](), list[int]()
     wrong: list[BadPost] = []
@@ -256,7 +256,7 @@ def apart(found: Iterable[Found]) -> Columns:
     return paths, sizes, times, wrong
 
 
-def together(columns: Columns) -> Iterator[FileStat | BadPost]:
+def unpack_stats(columns: PackedStats) -> Iterator[FileStat | BadPost]:
     """What was found, as it stands (`walking.stat_of`), in another order."""
     paths, sizes, times, bad = columns
     yield from map(FileStat, paths, sizes, times)

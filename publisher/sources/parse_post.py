@@ -24,41 +24,53 @@ from publisher.core.posts.post import (
 )
 from publisher.core.posts.private_passages import without_passages
 from publisher.sources.fields import authors_and_terms, urls
-from publisher.sources.fields.links import Linked
-from publisher.sources.fields.permalinks import PermalinkFacts, undated
-from publisher.sources.fields.plain_text import first_heading, lead_of, plain, plain_summary, whole
+from publisher.sources.fields.links import LinkedBody
+from publisher.sources.fields.permalinks import PermalinkFacts, undated_name
+from publisher.sources.fields.plain_text import (
+    first_heading,
+    lead_length,
+    literal_line,
+    plain_line,
+    plain_summary,
+)
 from publisher.sources.fields.publication_date import (
     DATE_FIELDS,
     EXPIRY_FIELDS,
     MODIFIED_FIELDS,
-    Zones,
-    dated_name,
+    DateZones,
+    date_in_name,
+    find_embargo,
     find_instant,
-    find_opening,
+    find_ordered_date,
     first_date,
-    in_order,
-    own_name,
+    post_name,
 )
-from publisher.sources.fields.visibility import VisibilityInput, mail_of, page_only, why_hidden, why_locked
+from publisher.sources.fields.visibility import (
+    VisibilityInput,
+    find_mail_options,
+    why_hidden,
+    why_locked,
+    why_page_only,
+)
 from publisher.sources.frontmatter.containers import Container, open_container
-from publisher.sources.frontmatter.dates import offset_in, zone_named
+from publisher.sources.frontmatter.dates import find_zone, offset_in
 from publisher.sources.frontmatter.values import (
     COMPUTED,
     FrontMatter,
     FrontMatterError,
     Value,
     fold,
-    names,
+    folded_map,
     scalars,
-    table,
+    word_set,
 )
 from publisher.sources.generators.hugo import FILENAME
-from publisher.sources.generators.markdown_flavors import of_post, without_templates
+from publisher.sources.generators.markdown_flavors import disables_templates, post_extensions
 from publisher.sources.globs import in_scope
-from publisher.sources.ignored.paths import copied_from
-from publisher.sources.liquid.includes import Beside, constants, included
-from publisher.sources.rules import USUAL, SourceRules
-from publisher.sources.stable_files import conflict_in, is_blank
+from publisher.sources.ignored.paths import conflicted_original
+from publisher.sources.liquid.includes import ReadBeside, expand_includes, extract_constants
+from publisher.sources.rules import DEFAULT_LANGUAGE, SourceRules
+from publisher.sources.stable_files import find_conflict, is_blank
 
 _ASKED = lazy(
     r"\{\{-?\s{0,9}(?:page\.)?(?P<liquid>[A-Za-z_][\w-]{0,60}?)\s{0,9}(?:\||-?\}\})"
@@ -66,14 +78,14 @@ _ASKED = lazy(
     r"|\{\s{0,9}front[Mm]atter\.(?P<mdx>\w{1,60})\s{0,9}\}"
     r"|\{\{[<%]\s{0,9}param\s{1,9}[\"']?(?P<hugo>[\w-]{1,60})[\"']?\s{0,9}[>%]\}\}"
 )
-_OTHERS = names("title date content url tags categories excerpt")
+_OTHERS = word_set("title date content url tags categories excerpt")
 """Names that mean something of the generator's own."""
 
 MANY, LONG = 1_000, 1_000
 _NOT_ASKED: Mapping[str, str] = {}
 
 
-def asked_of(
+def shown_values(
     front: FrontMatter, body: str, known: Mapping[str, str] = _NOT_ASKED
 ) -> tuple[tuple[str, str], ...]:
     """(name as the body writes it, text) of each value of the front matter that `body` shows, by name; and of
@@ -95,14 +107,14 @@ Reasons: TypeAlias = dict[str, str]
 
 _T = TypeVar("_T")
 
-Link: TypeAlias = Callable[[str, str], Linked]
+ResolveLinks: TypeAlias = Callable[[str, str], LinkedBody]
 """(path, body) -> the body with the addresses of what it links to."""
 
 SUMMARY_FIELDS = ("excerpt", "summary", "description", "deck", "subtitle")
-MOST_NULS = 8
+MAX_NULS = 8
 """NULs of a text, which go; more make it none."""
 
-MOST_TERMS = 200
+MAX_TERMS = 200
 """Tags, categories and authors of one post."""
 
 _UNDATED = "has no date: Hexo takes the time of its file, Publisher does not; write date: in its front matter"
@@ -117,12 +129,16 @@ def _nothing_beside(_path: str, _name: str) -> None:
     return None
 
 
-def _as_written(_path: str, body: str) -> Linked:
-    return Linked(body)
+def _as_written(_path: str, body: str) -> LinkedBody:
+    return LinkedBody(body)
 
 
 def read_post(
-    path: str, data: bytes, rules: SourceRules, linked: Link = _as_written, beside: Beside = _nothing_beside
+    path: str,
+    data: bytes,
+    rules: SourceRules,
+    linked: ResolveLinks = _as_written,
+    beside: ReadBeside = _nothing_beside,
 ) -> ParsedPost | BadPost:
     """What the file at `path` (relative to the posts folder, with "/") means. Pure and quick: no file is
     opened. Never raises: what cannot be a post is a BadPost with line and reason. `linked` gives its body
@@ -135,8 +151,8 @@ def explain_post(
     path: str,
     data: bytes,
     rules: SourceRules,
-    linked: Link = _as_written,
-    beside: Beside = _nothing_beside,
+    linked: ResolveLinks = _as_written,
+    beside: ReadBeside = _nothing_beside,
 ) -> tuple[ParsedPost | BadPost, Reasons]:
     """As `read_post`, and for each value which rule decided it, in words."""
     found, reasons, front = _read(path, data, rules, linked, beside)
@@ -144,31 +160,31 @@ def explain_post(
 
 
 def _read(
-    path: str, data: bytes, rules: SourceRules, linked: Link, beside: Beside
+    path: str, data: bytes, rules: SourceRules, linked: ResolveLinks, beside: ReadBeside
 ) -> tuple[ParsedPost | BadPost, Reasons, FrontMatter | None]:
-    if why := rules.why_left(path):
+    if why := rules.why_ignored(path):
         return _left(path, data, why, rules), {}, None
     if is_blank(data):
         return BadPost(path=path, reason="is empty; write it, or delete it", empty=True), {}, None
     text = _decode(path, data)
     if isinstance(text, BadPost):
         return text, {}, None
-    if line := conflict_in(text):
+    if line := find_conflict(text):
         reason = "a conflict that Git could not merge (<<<<<<<); decide it and save the file"
         return BadPost(path=path, line=line, reason=reason), {}, None
     try:
-        container = open_container(text, blank=rules.profile == "jekyll" and dated_name(path) is not None)
+        container = open_container(text, blank=rules.profile == "jekyll" and date_in_name(path) is not None)
         line = 1 + text.count("\n", 0, len(text) - len(container.body))
         head = text[: len(text) - len(container.body)]
         markdown = not _is_html(path)
-        taken, shifts = included(path, container.body, rules, beside, markdown=markdown)
+        taken, shifts = expand_includes(path, container.body, rules, beside, markdown=markdown)
 
         def in_file(at: int) -> int:
             return line + unshifted(at, shifts) - 1
 
         body, warnings = _shown(path, replace(container, body=taken), head, rules, in_file)
-        body, known = constants(body, rules, markdown=markdown)
-        known = page_values(path, rules) | known if "page." in body else known
+        body, known = extract_constants(body, rules, markdown=markdown)
+        known = eleventy_page(path, rules) | known if "page." in body else known
         written = _ended(body)
         body, dead = linked(path, body)
         warnings += [f"line {in_file(at)}: {target!r} leads nowhere; correct the link" for at, target in dead]
@@ -207,19 +223,19 @@ def _shown(
         return body, warnings
     from publisher.sources.liquid.conditions import (  # for bodies with tags
         LiquidScope,
-        decided,
-        without_comments,
+        resolve_conditions,
+        strip_comments,
     )
 
     given = container.front or _NOTHING
     front = given.over(_defaults(path, rules))
-    if "{#" in body and rules.profile in ("hexo", "eleventy") and not without_templates(front):
-        body = without_comments(body, markdown=not _is_html(path))
-    page = page_values(path, rules)
+    if "{#" in body and rules.profile in ("hexo", "eleventy") and not disables_templates(front):
+        body = strip_comments(body, markdown=not _is_html(path))
+    page = eleventy_page(path, rules)
     scope = LiquidScope(
-        given=given, front=front, head=head, site=rules.site, profile=rules.profile, page=page
+        given=given, front=front, head=head, site=rules.site_config, profile=rules.profile, page=page
     )
-    body, undecided = decided(body, scope, markdown=not _is_html(path))
+    body, undecided = resolve_conditions(body, scope, markdown=not _is_html(path))
     warnings += [
         f"line {in_file(at)}: only the generator knows whether {tag[:60]} holds; the else branch is shown"
         for at, tag in undecided
@@ -227,11 +243,11 @@ def _shown(
     return body, warnings
 
 
-def page_values(path: str, rules: SourceRules) -> dict[str, str]:
+def eleventy_page(path: str, rules: SourceRules) -> dict[str, str]:
     """What Eleventy's `page` says of a file, as far as its path tells."""
     if rules.profile != "eleventy":
         return {}
-    return {"fileSlug": undated(path), "filePathStem": urls.stem_of(path, rules)}
+    return {"fileSlug": undated_name(path), "filePathStem": urls.file_path_stem(path, rules)}
 
 
 def _is_html(path: str) -> bool:
@@ -240,14 +256,15 @@ def _is_html(path: str) -> bool:
 
 def _left(path: str, data: bytes, why: str, rules: SourceRules) -> ParsedPost:
     """A file that is no post, whatever stands in it."""
-    slug = undated(path)
+    slug = undated_name(path)
     link = "/" + quote(slug) + "/"
     url = rules.site_url.rstrip("/") + link
-    original = copied_from(path)
+    original = conflicted_original(path)
     warnings = (f"{why}; merge what you want to keep into it, and delete the copy",) if original else ()
     post = Post(
-        path=path, title=plain(slug), instant=None, permalink=link, url=url, base_url=url, slug=slug,
-        language=rules.language or USUAL, body_hash=sha256(data).hexdigest(), hidden=why, warnings=warnings,
+        path=path, title=plain_line(slug), instant=None, permalink=link, url=url, base_url=url, slug=slug,
+        language=rules.language or DEFAULT_LANGUAGE, body_hash=sha256(data).hexdigest(), hidden=why,
+        warnings=warnings,
     )  # fmt: skip
     return ParsedPost(post=post, body="", line=1, container="none", title="")
 
@@ -264,7 +281,7 @@ def _described(reason: str, front: FrontMatter | None) -> str:
 def _decode(path: str, data: bytes) -> str | BadPost:
     if nuls := data.count(b"\0"):
         at = data.find(b"\0")
-        if nuls > MOST_NULS or data.endswith(b"\0" * 8):  # no text, or one that a crash cut off
+        if nuls > MAX_NULS or data.endswith(b"\0" * 8):  # no text, or one that a crash cut off
             line = 1 + data.count(b"\n", 0, at)
             return BadPost(path=path, line=line, reason=f"a NUL at byte {at}; save the file as UTF-8 text")
         data = data.replace(b"\0", b"")
@@ -285,25 +302,27 @@ def _post(
     given, body = container.front, container.body
     front = _own(_own(given or _NOTHING, rules).over(_defaults(path, rules)), rules)
     is_html = _is_html(path)
-    habits = rules.habits
-    site = zone_named(rules.timezone or "UTC") or UTC
-    zones = Zones(site, habits.utc, habits.quoted, habits.order, habits.bare)
+    habits = rules.conventions
+    site = find_zone(rules.timezone or "UTC") or UTC
+    zones = DateZones(site, habits.utc_dates, habits.utc_quoted, habits.date_order, habits.bare_times)
     warnings = [*front.warnings, *found]
     why: Reasons = {}
     local, instant, why["instant"], named = _dates(front, path, zones, warnings, rules, alone=given is None)
-    if rules.dating:
-        rules = replace(rules, undated=named)
-        front = front.over({"slug": undated(path)} if named and undated(path) != own_name(path) else {})
-    extensions = of_post(path, front, rules.extensions)
+    if rules.date_sources:
+        rules = replace(rules, dated_names=named)
+        front = front.over(
+            {"slug": undated_name(path)} if named and undated_name(path) != post_name(path) else {}
+        )
+    extensions = post_extensions(path, front, rules.extensions)
     title, why["title"] = _title(
         front, body, path, rules, is_html=is_html, templates=MarkdownExtension.TEMPLATES in extensions
     )
     categories, why["categories"] = authors_and_terms.find_categories(
-        front, words=habits.words, single=habits.name == "pelican"
+        front, words=habits.split_tags, single=habits.name == "pelican"
     )
-    if above := urls.filed(path, rules):
+    if above := urls.folder_categories(path, rules):
         categories = tuple(dict.fromkeys((*above, *categories)))
-    tags, why["tags"] = authors_and_terms.find_tags(front, words=habits.words, labels=rules.labels)
+    tags, why["tags"] = authors_and_terms.find_tags(front, words=habits.split_tags, labels=rules.tag_labels)
     authors, why["authors"] = authors_and_terms.find_authors(front, rules)
     categories, tags = _few("categories", categories, warnings), _few("tags", tags, warnings)
     authors = _few("authors", authors, warnings)
@@ -312,72 +331,79 @@ def _post(
     facts = PermalinkFacts(
         path=path, front=front, title=title, slug=slug, local=local, categories=categories,
         author=authors[0].name if authors else "", language=language, blank=not body or body.isspace(),
-        stem=urls.stem_of(path, rules),
+        stem=urls.file_path_stem(path, rules),
         suffixed=path.count(".") > 1 and authors_and_terms.language_suffix(path.rpartition(".")[0]) != "",
     )  # fmt: skip
-    place = urls.find_place(facts, rules)
+    place = urls.find_address(facts, rules)
     why["permalink"], why["url"] = place.permalink_by, place.url_by
     summary, lead, why["summary"] = _summary(front, title, body, rules)
     image, why["image"] = urls.find_image(front, place.base_url, rules)
     id_field = next((name for name in rules.id_fields if front.text(name)), "")
     why["explicit_id"] = id_field
     folders = tuple(rules.in_blog(path).split("/")[:-1])
-    whole = rules.rooted and rules.above in ((), ("source",))  # Hexo keeps pages beside its posts' folder
+    whole = rules.has_site_root and rules.above in (
+        (),
+        ("source",),
+    )  # Hexo keeps pages beside its posts' folder
     file = VisibilityInput(
         path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole
     )
     hidden = why_hidden(file)
-    if rules.locked and hidden is None:
-        hidden = why_locked(front, [*scalars(front.get("tags", "tag")), *tags], rules.locked)
-    if hidden is None and instant is None and rules.profile == "hexo" and rules.rooted:
+    if rules.encrypted_tags and hidden is None:
+        hidden = why_locked(front, [*scalars(front.get("tags", "tag")), *tags], rules.encrypted_tags)
+    if hidden is None and instant is None and rules.profile == "hexo" and rules.has_site_root:
         warnings.append(_UNDATED)
     if given is None and is_html and rules.profile == "pelican" and _META.search(body):
         warnings.append(_IN_META)
     if place.unknown and hidden is None and instant is not None:  # a guess would be a dead link in every feed
         raise FrontMatterError(place.unknown, front.line_of("permalink"))
-    modified, expiry = (rules.dating.modified, rules.dating.expiry) if rules.dating else ((), ())
-    ordered = rules.dating is not None and bool(rules.dating.publish)  # what it says comes first
+    modified, expiry = (
+        (rules.date_sources.modified, rules.date_sources.expiry) if rules.date_sources else ((), ())
+    )
+    ordered = rules.date_sources is not None and bool(rules.date_sources.publish)  # what it says comes first
     post = Post(
         path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
         base_url=place.base_url, slug=slug, language=language, body_hash=body_hash(body),
         markup=MarkupLanguage.HTML if is_html else MarkupLanguage.MARKDOWN, extensions=extensions,
-        values=asked_of(front, body, known),
+        values=shown_values(front, body, known),
         modified=first_date(front, modified or MODIFIED_FIELDS, zones, warnings)[0],
         expires=first_date(front, expiry or EXPIRY_FIELDS, zones, warnings)[0],
-        opens=None if ordered else find_opening(front, instant, zones, warnings),
+        opens=None if ordered else find_embargo(front, instant, zones, warnings),
         explicit_id=front.text(id_field) or None if id_field else None,
         aliases=urls.find_aliases(front, place.permalink, rules),
         authors=authors, tags=tags, categories=categories,
-        summary=summary, lead=lead, image=image, mail=mail_of(front, warnings),
-        hidden=hidden or ("no date" if instant is None else None), page_only=page_only(front),
+        summary=summary, lead=lead, image=image, mail=find_mail_options(front, warnings),
+        hidden=hidden or ("no date" if instant is None else None), page_only=why_page_only(front),
         warnings=tuple(dict.fromkeys((*warnings, *place.warnings))),
     )  # fmt: skip
     return post, why
 
 
 def _dates(
-    front: FrontMatter, path: str, zones: Zones, warnings: list[str], rules: SourceRules, *, alone: bool
+    front: FrontMatter, path: str, zones: DateZones, warnings: list[str], rules: SourceRules, *, alone: bool
 ) -> tuple[datetime | None, datetime | None, str, bool]:
     """The date that addresses are made of, by the clock that counts there; the instant of gate and feeds,
     what decided that, and whether Hugo took a date from the file's name, and so the slug after it. `alone`:
     the file has no front matter of its own.
     """
-    order = rules.dating
-    dated, where = in_order(front, order.date, path, zones, warnings) if order else (None, "")
+    order = rules.date_sources
+    dated, where = find_ordered_date(front, order.date, path, zones, warnings) if order else (None, "")
     by = [where]
     if dated is None:
-        dated, where = find_instant(None if alone else front, path, zones, warnings, rules.habits.last_dates)
-    written = front.text(where) if rules.habits.own_offset and where in DATE_FIELDS else ""
+        dated, where = find_instant(
+            None if alone else front, path, zones, warnings, rules.conventions.fallback_dates
+        )
+    written = front.text(where) if rules.conventions.own_offset and where in DATE_FIELDS else ""
     local = _local(dated, offset_in(written) or zones.site, zones)
     if dated and rules.profile == "hexo":
-        from publisher.sources.generators.hexo import by_its_clock
+        from publisher.sources.generators.hexo import permalink_time
 
-        local = by_its_clock(front.values.get(where), dated, zones.site) or local
+        local = permalink_time(front.values.get(where), dated, zones.site) or local
     if order and order.publish:
-        instant, gate = in_order(front, order.publish, path, zones, warnings)
+        instant, gate = find_ordered_date(front, order.publish, path, zones, warnings)
         by.append(gate)
     else:
-        instant, gate = first_date(front, rules.habits.gates, zones, warnings)
+        instant, gate = first_date(front, rules.conventions.gate_fields, zones, warnings)
     reason = gate if instant else where
     reason = "file name" if reason == FILENAME else reason
     return local, instant or dated, reason, FILENAME in by
@@ -385,22 +411,22 @@ def _dates(
 
 def _few(name: str, found: tuple[_T, ...], warnings: list[str]) -> tuple[_T, ...]:
     """The first of very many: what is meant to be a few words takes feeds minutes where it is thousands."""
-    if len(found) <= MOST_TERMS:
+    if len(found) <= MAX_TERMS:
         return found
-    warnings.append(f"{len(found):,} {name}: only the first {MOST_TERMS} are used")
-    return found[:MOST_TERMS]
+    warnings.append(f"{len(found):,} {name}: only the first {MAX_TERMS} are used")
+    return found[:MAX_TERMS]
 
 
 def _own(front: FrontMatter, rules: SourceRules) -> FrontMatter:
     """Front matter with what its generator keeps in maps of their own."""
     for name in _INNER.get(rules.profile, ()):
-        front = front.over(table(front.values.get(name)))
-    computed = table(front.values.get("eleventycomputed")) if rules.profile == "eleventy" else {}
+        front = front.over(folded_map(front.values.get(name)))
+    computed = folded_map(front.values.get("eleventycomputed")) if rules.profile == "eleventy" else {}
     if (link := computed.get("permalink")) is not None:
         front = replace(front, values={**front.values, COMPUTED: link})
-    if rules.profile == "docusaurus" and (changed := table(front.values.get("lastupdate")).get("date")):
+    if rules.profile == "docusaurus" and (changed := folded_map(front.values.get("lastupdate")).get("date")):
         front = front.over({"lastupdated": changed})
-    if rules.profile == "eleventy" and (build := table(front.values.get("permalink")).get("build")):
+    if rules.profile == "eleventy" and (build := folded_map(front.values.get("permalink")).get("build")):
         front = replace(front, values={**front.values, "permalink": build})
     return front
 
@@ -411,7 +437,7 @@ def _defaults(path: str, rules: SourceRules) -> dict[str, Value]:
     for entry in rules.defaults:
         if in_scope(rules.in_blog(path), entry.scope):
             found.update(entry.values)
-    found.update(rules.beside.get(path, {}))
+    found.update(rules.post_defaults.get(path, {}))
     return found
 
 
@@ -423,20 +449,20 @@ def _title(
         kind = "list" if isinstance(value, list) else "map"
         reason = f"title is a {kind}; write text, in quotes where it has brackets"
         raise FrontMatterError(reason, front.line_of("title"))
-    read = whole if rules.habits.plain_titles else plain
+    read = literal_line if rules.conventions.plain_titles else plain_line
     if value and (title := read(without_passages(value, markdown=False)[0])):
         return title, "title"
     if title := first_heading(body, is_html=is_html, templates=templates):
         return title, "first heading"
-    archetype = rules.profile == "hugo" and dated_name(path)  # whose title is made of the name
+    archetype = rules.profile == "hugo" and date_in_name(path)  # whose title is made of the name
     if archetype or rules.profile == "jekyll":
         # Jekyll's title of a file without one: the words of its name, each with one capital.
-        slug = plain(undated(path))
+        slug = plain_line(undated_name(path))
         return (" ".join(word.capitalize() for word in slug.split("-") if word) or slug), "file name"
     if rules.profile == "docusaurus":
-        match = dated_name(path)
-        nameless = match is not None and match.end() == len(own_name(path))  # 2020-01-05.md is a note
-        return ("", "none") if nameless else (plain(undated(path)), "file name")
+        match = date_in_name(path)
+        nameless = match is not None and match.end() == len(post_name(path))  # 2020-01-05.md is a note
+        return ("", "none") if nameless else (plain_line(undated_name(path)), "file name")
     return "", "none"  # a note: what shows it uses its first words
 
 
@@ -447,11 +473,11 @@ def _summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> t
         if text and (text := plain_summary(text)) and text.casefold() != title.casefold():
             return text, 0, name
     separator = front.get("excerptseparator")
-    lead = lead_of(body, separator if isinstance(separator, str) else rules.separator)
+    lead = lead_length(body, separator if isinstance(separator, str) else rules.summary_separator)
     return "", lead, "text before the mark" if lead else "first paragraph"
 
 
-def _local(instant: datetime | None, zone: tzinfo, zones: Zones) -> datetime | None:
+def _local(instant: datetime | None, zone: tzinfo, zones: DateZones) -> datetime | None:
     """The instant in `zone`; UTC for generators that know no other."""
     if instant is None or zones.of("") is UTC:
         return instant

@@ -9,15 +9,15 @@ from publisher.core.posts.post import MarkdownExtension
 from publisher.core.site import Person
 from publisher.sources.frontmatter.values import Value, fold
 from publisher.sources.generators.profiles import GENERIC, PROFILES, Profile
-from publisher.sources.ignored.paths import IgnoreRule, why_left
+from publisher.sources.ignored.paths import IgnoreRule, why_ignored
 
 if TYPE_CHECKING:
     from publisher.sources.generators.hexo import CategoryAddresses
-    from publisher.sources.generators.hugo import Dating, HugoLanguages
+    from publisher.sources.generators.hugo import DateSources, HugoLanguages
     from publisher.sources.ignored.paths import Articles
 
 
-USUAL = "en"
+DEFAULT_LANGUAGE = "en"
 """The language of posts where nobody names one."""
 
 
@@ -75,46 +75,46 @@ class SourceRules:
     defaults: tuple[Defaults, ...] = ()
     above: tuple[str, ...] = ()
     below: str = ""
-    rooted: bool = False
-    people: Mapping[str, Person] = field(default_factory=dict[str, Person])
-    separator: str = ""
-    sections: Mapping[str, str] = field(default_factory=dict[str, str])
-    articles: "Articles | None" = None
-    beside: Mapping[str, Mapping[str, Value]] = field(default_factory=dict[str, Mapping[str, Value]])
-    unread: tuple[str, ...] = ()
-    undated: bool | None = None
-    tongues: "HugoLanguages | None" = None
-    dating: "Dating | None" = None
-    filing: "CategoryAddresses | None" = None
-    content: str | None = None
+    has_site_root: bool = False
+    author_profiles: Mapping[str, Person] = field(default_factory=dict[str, Person])
+    summary_separator: str = ""
+    section_permalinks: Mapping[str, str] = field(default_factory=dict[str, str])
+    pelican_articles: "Articles | None" = None
+    post_defaults: Mapping[str, Mapping[str, Value]] = field(default_factory=dict[str, Mapping[str, Value]])
+    unread_code: tuple[str, ...] = ()
+    dated_names: bool | None = None
+    languages: "HugoLanguages | None" = None
+    date_sources: "DateSources | None" = None
+    category_addresses: "CategoryAddresses | None" = None
+    content_folder: str | None = None
     spelling: Callable[[str], str] | None = None
-    leaves: tuple[IgnoreRule, ...] = ()
+    ignore_rules: tuple[IgnoreRule, ...] = ()
     extensions: tuple[MarkdownExtension, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict[str, str])
-    site: Mapping[str, Value] = field(default_factory=dict[str, Value])
-    includes: Mapping[str, str] = field(default_factory=dict[str, str])
-    data: Mapping[str, str] = field(default_factory=dict[str, str])
-    locked: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
-    locales: Mapping[str, str] = field(default_factory=dict[str, str])
+    tag_labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    site_config: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    include_texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    site_data: Mapping[str, str] = field(default_factory=dict[str, str])
+    encrypted_tags: tuple[str, ...] = ()
+    post_tables: tuple[str, ...] = ()
+    locale_addresses: Mapping[str, str] = field(default_factory=dict[str, str])
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
-    def undates(self) -> bool:
+    def strips_dates(self) -> bool:
         """Whether a date is taken off a file's name where that makes an address."""
-        return self.habits.undated if self.undated is None else self.undated
+        return self.conventions.strips_dates if self.dated_names is None else self.dated_names
 
-    def why_left(self, path: str) -> str | None:
+    def why_ignored(self, path: str) -> str | None:
         """Why the file at `path` is no post, whatever stands in it; None where it may be one."""
-        return why_left(path, self.in_blog(path), self.leaves)
+        return why_ignored(path, self.in_blog(path), self.ignore_rules)
 
     @property
     def spell(self) -> Callable[[str], str]:
         """How names of files and folders are spelt in addresses."""
-        return self.spelling or self.habits.spell
+        return self.spelling or self.conventions.spell
 
     @cached_property
-    def habits(self) -> Profile:
+    def conventions(self) -> Profile:
         """The generator's conventions; nobody's while it is not known."""
         return PROFILES.get(self.profile, GENERIC)
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from publisher.core.patterns import lazy
 from publisher.core.site import Person
-from publisher.sources.fields.authors_and_terms import language_of, person_of
-from publisher.sources.fields.plain_text import plain
+from publisher.sources.fields.authors_and_terms import parse_language, parse_person
+from publisher.sources.fields.plain_text import plain_line
 from publisher.sources.frontmatter.containers import open_container
-from publisher.sources.frontmatter.values import FrontMatterError, Value, fold, scalars, table
-from publisher.sources.generators.detect import GeneratorConfig, config_in, read_table
-from publisher.sources.generators.markdown_flavors import extensions_of
-from publisher.sources.generators.profiles import PERMALINK
+from publisher.sources.frontmatter.values import FrontMatterError, Value, fold, folded_map, scalars
+from publisher.sources.generators.detect import GeneratorConfig, detect_config, read_config_map
+from publisher.sources.generators.markdown_flavors import site_extensions
+from publisher.sources.generators.profiles import DEFAULT_PERMALINK
 from publisher.sources.ignored import jekyll
 from publisher.sources.liquid import includes
 from publisher.sources.rules import Defaults, SourceRules
@@ -38,7 +38,7 @@ _FOLDERS = ("content/authors", "data/authors", "_data/authors", "_authors", "src
 _ENDS = (".yml", ".yaml", ".toml", ".json")
 
 
-def settle(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[str]) -> SourceRules:
+def resolve_config(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[str]) -> SourceRules:
     """`rules` with all that the blog's own files decide. `top` is the highest folder to look into (None:
     a few above); `paths` are the posts' files. Reads files; raises nothing for what it finds in them.
     """
@@ -53,46 +53,46 @@ def settle(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[s
         rules = replace(rules, profile=guess)
         if config is None and rules.permalink is None:
             origins["permalink"] = "default"  # looks tell how dates are meant, not where a site puts posts
-            rules = replace(rules, permalink=PERMALINK)
+            rules = replace(rules, permalink=DEFAULT_PERMALINK)
     ours = rules.permalink is not None
     if config and config.profile == rules.profile:
         rules = _configured(rules, config, origins)
     if rules.profile == "eleventy":
-        from publisher.sources.generators.eleventy_data import with_data
+        from publisher.sources.generators.eleventy_data import apply_data_files
 
-        rules = with_data(rules, folder, root, paths)
+        rules = apply_data_files(rules, folder, root, paths)
     if config and config.profile == rules.profile:
-        from publisher.sources.ignored.settings import with_left
+        from publisher.sources.ignored.settings import apply_ignore_rules
 
-        rules = with_left(rules, config, root, paths)
+        rules = apply_ignore_rules(rules, config, root, paths)
     if rules.profile == "pelican" and config:
         rules = _with_articles(rules, config, paths, foreign=not ours)
     people = _people(root) | (_people(folder) if folder != root else {})
     mine = root if config and config.profile == rules.profile else None
-    extensions = extensions_of(rules.profile, mine)
-    rules = replace(rules, people=people, extensions=extensions, origins=origins)
+    extensions = site_extensions(rules.profile, mine)
+    rules = replace(rules, author_profiles=people, extensions=extensions, origins=origins)
     rules = _with_includes(rules, root, config)
-    return replace(rules, labels=_labels(root, folder)) if rules.profile == "docusaurus" else rules
+    return replace(rules, tag_labels=_labels(root, folder)) if rules.profile == "docusaurus" else rules
 
 
 def _with_includes(rules: SourceRules, root: Path, config: GeneratorConfig | None) -> SourceRules:
     """With what posts may take from other files of the blog."""
     if rules.profile not in includes.PROFILES or (config and config.profile != rules.profile):
         return rules
-    site: Mapping[str, Value] = config.site if config else {}
-    below: tuple[str, ...] = (rules.content or "", "", "src", "source")
+    site: Mapping[str, Value] = config.site_config if config else {}
+    below: tuple[str, ...] = (rules.content_folder or "", "", "src", "source")
     if rules.profile == "jekyll":
-        below = (jekyll.source_of(site),) if jekyll.source_of(site) else ("", "source")
-    named = jekyll.folder_in(site, "includes_dir", "_includes")
+        below = (jekyll.source_folder(site),) if jekyll.source_folder(site) else ("", "source")
+    named = jekyll.folder_setting(site, "includes_dir", "_includes")
     places = dict.fromkeys(root / part / named for part in below)
     inside = [place for place in places if place.resolve().is_relative_to(root) and place.is_dir()]
-    data = jekyll.folder_in(site, "data_dir", "_data")
-    rules = replace(rules, includes=includes.files_of(inside))
+    data = jekyll.folder_setting(site, "data_dir", "_data")
+    rules = replace(rules, include_texts=includes.read_include_files(inside))
     if rules.profile != "jekyll":
         return rules
     from publisher.sources.liquid import data_files
 
-    return replace(rules, data=data_files.data_of(root / below[0] / data, root))
+    return replace(rules, site_data=data_files.read_data_files(root / below[0] / data, root))
 
 
 def _configured(rules: SourceRules, config: GeneratorConfig, origins: dict[str, str]) -> SourceRules:
@@ -104,10 +104,10 @@ def _configured(rules: SourceRules, config: GeneratorConfig, origins: dict[str, 
         origins["permalink"] = config.file
         permalink = config.permalink
     language = rules.language
-    if config.language and language is None and (language := language_of(config.language) or None):
+    if config.language and language is None and (language := parse_language(config.language) or None):
         origins["language"] = config.file
-    sections: Mapping[str, str] = config.sections if rules.permalink is None else {}
-    locales: Mapping[str, str] = config.locales if rules.permalink is None else {}
+    sections: Mapping[str, str] = config.section_permalinks if rules.permalink is None else {}
+    locales: Mapping[str, str] = config.locale_addresses if rules.permalink is None else {}
     if sections:
         origins["sections"] = config.file
     house: tuple[Defaults, ...] = ()
@@ -115,18 +115,23 @@ def _configured(rules: SourceRules, config: GeneratorConfig, origins: dict[str, 
         house = (Defaults(values={"author": config.author}),)
     defaults = (*house, *config.defaults, *rules.defaults)
     rules = replace(rules, timezone=timezone, permalink=permalink, defaults=defaults, language=language)
-    rules = replace(rules, tongues=config.tongues, undated=config.undated, filing=config.filing)
+    rules = replace(
+        rules,
+        languages=config.languages,
+        dated_names=config.dated_names,
+        category_addresses=config.category_addresses,
+    )
     return replace(
         rules,
-        separator=config.separator,
-        sections=sections,
-        content=config.content,
+        summary_separator=config.summary_separator,
+        section_permalinks=sections,
+        content_folder=config.content_folder,
         spelling=config.spelling,
-        site=config.site,
-        locked=config.locked,
-        dating=config.dating,
-        tables=config.tables,
-        locales=locales,
+        site_config=config.site_config,
+        encrypted_tags=config.encrypted_tags,
+        date_sources=config.date_sources,
+        post_tables=config.post_tables,
+        locale_addresses=locales,
     )
 
 
@@ -135,30 +140,32 @@ def _with_articles(
 ) -> SourceRules:
     from publisher.sources.generators import pelican, pelican_paths
 
-    found = pelican.articles(config.given)
+    found = pelican.article_folders(config.pelican_settings)
     if not foreign:  # posts.permalink is for all of them
         found = replace(found, foreign="")
-    usual = pelican.defaults(config.given, author=rules.author is not None)
+    usual = pelican.defaults(config.pelican_settings, author=rules.author is not None)
     full = {path: rules.in_blog(path) for path in paths}
-    filed = pelican_paths.of_folders(found, config.given, [*full.values()])
-    named = pelican_paths.of_names(found, config.given, full)
-    return replace(rules, articles=found, defaults=(*usual, *filed, *rules.defaults), beside=named)
+    filed = pelican_paths.folder_defaults(found, config.pelican_settings, [*full.values()])
+    named = pelican_paths.path_metadata(found, config.pelican_settings, full)
+    return replace(
+        rules, pelican_articles=found, defaults=(*usual, *filed, *rules.defaults), post_defaults=named
+    )
 
 
 def _placed(rules: SourceRules, folder: Path, root: Path | None) -> SourceRules:
     if root is None:
         return replace(rules, above=(folder.name,))
     if root != folder and root.is_relative_to(folder):
-        return replace(rules, below=root.relative_to(folder).as_posix() + "/", rooted=True)
-    return replace(rules, above=folder.relative_to(root).parts, rooted=True)
+        return replace(rules, below=root.relative_to(folder).as_posix() + "/", has_site_root=True)
+    return replace(rules, above=folder.relative_to(root).parts, has_site_root=True)
 
 
 def _config(folder: Path, top: Path | None) -> tuple[Path, GeneratorConfig] | None:
     """The nearest configuration at or above `folder`, else the only one in the folders below it."""
     for place in _above(folder, top):
-        if config := config_in(place):
+        if config := detect_config(place):
             return place, config
-    below = [(place, config) for place in _below(folder, 2) if (config := config_in(place))]
+    below = [(place, config) for place in _below(folder, 2) if (config := detect_config(place))]
     return below[0] if len(below) == 1 else None
 
 
@@ -221,12 +228,12 @@ def _people(root: Path) -> dict[str, Person]:
     people: dict[str, Person] = {}
     for place in _TABLES:
         for end in _ENDS:
-            for key, value in read_table(root / (place + end)).items():
-                if person := person_of(value, key):
+            for key, value in read_config_map(root / (place + end)).items():
+                if person := parse_person(value, key):
                     people.setdefault(fold(key), person)
     for place in _FOLDERS:
         for key, file in islice(_each(root / place), MAX_AUTHORS):
-            if person := person_of(_front(file), key):
+            if person := parse_person(_front(file), key):
                 people.setdefault(fold(key), person)
     return people
 
@@ -235,8 +242,10 @@ def _labels(*folders: Path) -> dict[str, str]:
     """What Docusaurus' file of tags calls them, by values.fold of their keys."""
     places = (folder / place for folder in folders for place in ("tags", "blog/tags"))
     found: dict[str, str] = {}
-    for key, value in ((k, v) for place in places for k, v in read_table(place.with_suffix(".yml")).items()):
-        if label := plain("".join(scalars(table(value).get("label"))[:1])):
+    for key, value in (
+        (k, v) for place in places for k, v in read_config_map(place.with_suffix(".yml")).items()
+    ):
+        if label := plain_line("".join(scalars(folded_map(value).get("label"))[:1])):
             found.setdefault(fold(key), label)
     return found
 
@@ -259,7 +268,7 @@ def _each(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _front(file: Path) -> dict[str, Value]:
     if file.suffix in _ENDS:
-        return read_table(file)
+        return read_config_map(file)
     try:
         text = file.read_text(encoding="utf-8-sig", errors="replace") if file.stat().st_size < 100_000 else ""
         front = open_container(text.replace("\r\n", "\n")).front

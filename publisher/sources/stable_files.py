@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from publisher.core.patterns import lazy
 
-PATIENCE = 60.0
+LEASE_SECONDS = 60.0
 """Seconds that a file which is empty, or open for writing, is waited for; then it is taken as it is."""
 
 _Stamp = tuple[int, int]
@@ -47,10 +47,10 @@ class StabilityCheck:
         if age < self.seconds:
             return False
         # Editors empty a file before they write it, and some programs pause while they write.
-        return age > PATIENCE or (status.st_size > 0 and not _is_written(number))
+        return age > LEASE_SECONDS or (status.st_size > 0 and not _is_written(number))
 
 
-def read_at_rest(number: int, status: os.stat_result, rest: StabilityCheck | None, limit: int) -> bytes:
+def read_stable(number: int, status: os.stat_result, rest: StabilityCheck | None, limit: int) -> bytes:
     """The bytes of the file open as `number`, at most `limit`; `status` is its state now. With `rest`, raises
     Unsettled where it is not at rest.
     """
@@ -102,7 +102,7 @@ _BLOCK = lazy(r"<(pre|code|script|style)\b|\{%-?\s*(highlight|raw|codeblock)\b",
 _BLANK = b"\0 \t\r\n\x0b\x0c"
 
 
-def conflict_in(text: str) -> int:
+def find_conflict(text: str) -> int:
     """The line of the first `<<<<<<<` of a conflict, from 1: it begins a line, `=======` and `>>>>>>>` begin
     lines after it, all outside of code (git-merge(1), HOW CONFLICTS ARE PRESENTED). 0: none does.
     """

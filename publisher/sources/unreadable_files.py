@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from publisher.core.patterns import lazy
-from publisher.sources.fields.publication_date import dated_name
+from publisher.sources.fields.publication_date import date_in_name
 from publisher.sources.frontmatter.values import COLLECTED
-from publisher.sources.ignored.paths import inside
+from publisher.sources.ignored.paths import is_inside
 from publisher.sources.rules import SourceRules
 
 FORMATS = {
@@ -25,7 +25,7 @@ FORMATS = {
 }  # fmt: skip
 """What stands at the end of a file's name, in small letters, and what it is called."""
 
-TABLE = "a data file of posts"
+POST_TABLE = "a data file of posts"
 
 _TEMPLATES = {
     ".njk": "Nunjucks", ".liquid": "Liquid", ".webc": "WebC", ".hbs": "Handlebars", ".mustache": "Mustache",
@@ -40,7 +40,7 @@ _NO_POST = lazy(
 )
 _FILED = lazy(rb"^tags:", re.MULTILINE)
 
-ENDS = {
+UNREAD_SUFFIXES = {
     **{end: f"Markdown in a {end} file" for end in (
         ".mkd", ".mkdn", ".mkdown", ".mdown", ".mdwn", ".mdtxt", ".mdtext", ".MD", ".Md", ".MARKDOWN",
         ".Markdown", ".MDX",
@@ -66,18 +66,20 @@ _DRAFT = lazy(
 )
 
 
-def includes() -> tuple[str, ...]:
+def include_patterns() -> tuple[str, ...]:
     """Patterns of the files that may be such posts."""
-    return tuple(f"**/*{end}" for end in (*FORMATS, *_TEMPLATES, *ENDS))
+    return tuple(f"**/*{end}" for end in (*FORMATS, *_TEMPLATES, *UNREAD_SUFFIXES))
 
 
 def format_of(path: str) -> str | None:
     """What the file at `path` is called by the end of its name; None for what is read, or is no post."""
     name = path.rpartition("/")[2]
-    return ENDS.get(f".{name.rpartition('.')[2]}" if "." in name else "") or FORMATS.get(_end(path))
+    return UNREAD_SUFFIXES.get(f".{name.rpartition('.')[2]}" if "." in name else "") or FORMATS.get(
+        _end(path)
+    )
 
 
-def unreadable(folder: Path, paths: Iterator[str], rules: SourceRules) -> Iterator[tuple[str, str]]:
+def find_unreadable(folder: Path, paths: Iterator[str], rules: SourceRules) -> Iterator[tuple[str, str]]:
     """(path, format) of those of `paths` that the generator makes posts of, as far as it can be told."""
     if rules.profile in _NEVER:
         return
@@ -89,9 +91,9 @@ def unreadable(folder: Path, paths: Iterator[str], rules: SourceRules) -> Iterat
             continue
         name = format_of(path)
         stem = path.rpartition("/")[2].partition(".")[0].casefold()
-        why = rules.why_left(path)
+        why = rules.why_ignored(path)
         apart = why is not None and not (
-            why == "not in _posts" and path.endswith(".ipynb") and dated_name(path)
+            why == "not in _posts" and path.endswith(".ipynb") and date_in_name(path)
         )
         if path.endswith(".gotmpl") and (rules.profile, stem) != ("hugo", "_content"):
             continue  # any other template
@@ -100,7 +102,7 @@ def unreadable(folder: Path, paths: Iterator[str], rules: SourceRules) -> Iterat
         head = _head(folder / path)
         if _DRAFT.search(head):
             continue
-        if (_end(path) in native and rules.rooted) or dated_name(path) or _DATE.search(head):
+        if (_end(path) in native and rules.has_site_root) or date_in_name(path) or _DATE.search(head):
             yield path, name
 
 
@@ -108,14 +110,14 @@ def _template(folder: Path, path: str, rules: SourceRules) -> str:
     """The language of a post of Eleventy's that is a template; "" for pages and lists of posts."""
     name = next((it for end, it in _TEMPLATES.items() if path.endswith(end)), "")
     stem = path.rpartition("/")[2].partition(".")[0].casefold()
-    if rules.why_left(path) is not None or stem in ("404", "feed", "sitemap", "robots"):
+    if rules.why_ignored(path) is not None or stem in ("404", "feed", "sitemap", "robots"):
         return ""
     head = _head(folder / path)
     front = head.partition(b"\n---")[0] if head.startswith(b"---") else b""
     home = rules.in_blog(path).rpartition("/")[0]
     tagged = (entry.scope for entry in rules.defaults if COLLECTED in entry.values)
-    spoken_for = stem != "index" and any(inside(home, scope) for scope in tagged if scope)
-    dated = dated_name(path) or _DATE.search(front) or _FILED.search(front)
+    spoken_for = stem != "index" and any(is_inside(home, scope) for scope in tagged if scope)
+    dated = date_in_name(path) or _DATE.search(front) or _FILED.search(front)
     return name if (dated or spoken_for) and not _NO_POST.search(front) else ""
 
 

@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 
 from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, FileReading, FileStat
-from publisher.sources.globs import matcher
+from publisher.sources.globs import path_matcher
 from publisher.sources.rules import SourceRules
 
 
@@ -34,8 +34,8 @@ class Walk:
 
     def __init__(self, folder: Path, include: Collection[str], exclude: Collection[str]) -> None:
         self.folder = folder
-        self._included = matcher(include)
-        self._excluded = matcher(exclude)
+        self._included = path_matcher(include)
+        self._excluded = path_matcher(exclude)
         self._odd: set[str] = set()  # may change where nobody sees it
 
     def all(self) -> Iterator[Found]:
@@ -165,7 +165,7 @@ class _Single:
         return Path(self.path).stat()
 
 
-def stat_of(found: Found) -> FileStat | BadPost:
+def to_file_stat(found: Found) -> FileStat | BadPost:
     """What was found, as it stands."""
     path, bad, entry = found
     return bad or FileStat(path, *size_and_time(entry))

@@ -11,7 +11,7 @@ import pytest
 from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources import FolderSource, SourceRules
-from publisher.sources.folder import MAX_FILE
+from publisher.sources.folder import MAX_FILE_BYTES
 from publisher.sources.walk import FolderEntry, Found, Walk
 
 RULES = SourceRules(site_url="https://blog.example/")
@@ -65,8 +65,8 @@ def test_a_fifo_is_a_bad_post_and_never_waited_for(tmp_path: Path) -> None:
 
 def test_a_file_too_large_for_a_post_is_refused_unread(tmp_path: Path) -> None:
     with (tmp_path / "huge.md").open("wb") as file:
-        file.truncate(MAX_FILE + 1)
-    assert bads(tmp_path) == [f"huge.md: {MAX_FILE + 1} bytes; a post has at most {MAX_FILE}"]
+        file.truncate(MAX_FILE_BYTES + 1)
+    assert bads(tmp_path) == [f"huge.md: {MAX_FILE_BYTES + 1} bytes; a post has at most {MAX_FILE_BYTES}"]
 
 
 def test_links_out_of_the_folder_are_bad_posts_and_links_within_are_read(tmp_path: Path) -> None:

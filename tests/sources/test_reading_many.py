@@ -14,22 +14,22 @@ from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.parallel import (
-    AHEAD,
-    CHUNK,
-    FEW,
-    PIPE,
+    CHUNK_SIZE,
+    MAX_QUEUED_BYTES,
+    MIN_PARALLEL,
+    PIPE_BYTES,
     Outlet,
-    flat,
-    in_order,
-    meanwhile,
-    received,
-    whole,
+    map_in_order,
+    pack_reading,
+    receive_message,
+    run_meanwhile,
+    unpack_reading,
 )
 
 RULES = SourceRules(site_url="https://example.org/")
 NOW = datetime(2024, 10, 25, 9, tzinfo=UTC)
 OLD = (NOW.timestamp() - 3600) * 1e9
-MANY = FEW + 3 * CHUNK + 7
+MANY = MIN_PARALLEL + 3 * CHUNK_SIZE + 7
 
 
 def a_folder(folder: Path, number: int) -> FolderSource:
@@ -42,18 +42,18 @@ def a_folder(folder: Path, number: int) -> FolderSource:
 
 @pytest.mark.parametrize("cores", [1, 2, 3])
 def test_work_comes_back_in_order_from_any_number_of_processes(cores: int) -> None:
-    found = list(in_order(lambda n: (n * n, os.getpid()), range(MANY), cores=cores))
+    found = list(map_in_order(lambda n: (n * n, os.getpid()), range(MANY), cores=cores))
     assert [square for square, _ in found] == [n * n for n in range(MANY)]
     assert len({process for _, process in found}) == cores
 
 
 def test_few_items_and_threaded_processes_work_alone() -> None:
-    assert set(in_order(lambda _: os.getpid(), range(FEW - 1), cores=2)) == {os.getpid()}
+    assert set(map_in_order(lambda _: os.getpid(), range(MIN_PARALLEL - 1), cores=2)) == {os.getpid()}
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
     thread.start()
     try:
-        assert set(in_order(lambda _: os.getpid(), range(MANY), cores=2)) == {os.getpid()}
+        assert set(map_in_order(lambda _: os.getpid(), range(MANY), cores=2)) == {os.getpid()}
     finally:
         done.set()
         thread.join()
@@ -63,15 +63,15 @@ def test_a_process_that_dies_leaves_its_part_to_us() -> None:
     here = os.getpid()
 
     def work(n: int) -> int:
-        if n == FEW and os.getpid() != here:
+        if n == MIN_PARALLEL and os.getpid() != here:
             os._exit(9)
         return n
 
-    assert list(in_order(work, range(MANY), cores=2)) == list(range(MANY))
+    assert list(map_in_order(work, range(MANY), cores=2)) == list(range(MANY))
 
 
 def test_who_stops_listening_ends_the_processes() -> None:
-    stream = in_order(lambda n: "x" * 100_000, range(MANY), cores=2)
+    stream = map_in_order(lambda n: "x" * 100_000, range(MANY), cores=2)
     assert isinstance(stream, Iterator)
     next(stream)
     stream.close()  # type: ignore[attr-defined]  # a generator; it joins its processes
@@ -79,15 +79,15 @@ def test_who_stops_listening_ends_the_processes() -> None:
 
 def test_a_process_works_ahead_of_who_asks_until_much_waits() -> None:
     reader, writer = os.pipe()
-    outlet, message = Outlet(writer), b"x" * (3 * PIPE)
-    for _ in range(AHEAD // len(message)):
+    outlet, message = Outlet(writer), b"x" * (3 * PIPE_BYTES)
+    for _ in range(MAX_QUEUED_BYTES // len(message)):
         outlet.put(message)  # nobody reads, and it does not wait
     feeder = threading.Thread(target=lambda: (outlet.put(message), outlet.finish(), os.close(writer)))
     feeder.start()
-    found = [received(reader) for _ in range(AHEAD // len(message) + 2)]
+    found = [receive_message(reader) for _ in range(MAX_QUEUED_BYTES // len(message) + 2)]
     feeder.join()
     os.close(reader)
-    assert found == [message] * (AHEAD // len(message) + 1) + [None]
+    assert found == [message] * (MAX_QUEUED_BYTES // len(message) + 1) + [None]
 
 
 def test_who_puts_into_a_pipe_that_nobody_reads_is_told() -> None:
@@ -173,13 +173,13 @@ def test_who_looks_is_told_of_a_folder_that_is_not_there_to_be_listed_ahead(tmp_
 
 
 def test_work_is_done_meanwhile_and_where_threads_run_when_it_is_asked_for() -> None:
-    with meanwhile(os.getpid) as process:
+    with run_meanwhile(os.getpid) as process:
         assert process() != os.getpid()
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
     thread.start()
     try:
-        with meanwhile(os.getpid) as process:
+        with run_meanwhile(os.getpid) as process:
             assert process() == os.getpid()
     finally:
         done.set()
@@ -244,4 +244,4 @@ def test_a_reading_is_the_same_in_another_process(tmp_path: Path) -> None:
     )
     (tmp_path / "0002.md").write_bytes(b"\0")
     for reading in source.read_many(["0000.md", "0001.md", "0002.md"], {}):
-        assert whole(pickle.loads(pickle.dumps(flat(reading)))) == reading  # noqa: S301  # what we wrote
+        assert unpack_reading(pickle.loads(pickle.dumps(pack_reading(reading)))) == reading  # noqa: S301  # what we wrote

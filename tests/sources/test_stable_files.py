@@ -9,7 +9,7 @@ import pytest
 
 from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources import FolderSource, SourceRules, StabilityCheck
-from publisher.sources.stable_files import read_at_rest
+from publisher.sources.stable_files import read_stable
 
 RULES = SourceRules(site_url="https://blog.example/")
 GOOD = "---\ntitle: A\ndate: 2024-01-02\n---\nBody\n"
@@ -121,7 +121,7 @@ def test_a_file_is_read_whole_whatever_size_it_seemed_to_have(tmp_path: Path, li
     try:
         fields = list(os.fstat(number))
         fields[stat.ST_SIZE] = likely
-        data = read_at_rest(number, os.stat_result(fields), None, 100_000)
+        data = read_stable(number, os.stat_result(fields), None, 100_000)
     finally:
         os.close(number)
     assert data == file.read_bytes()
@@ -132,6 +132,6 @@ def test_no_more_of_a_file_is_read_than_is_wanted(tmp_path: Path) -> None:
     file.write_bytes(b"0123456789" * 1000)
     number = os.open(file, os.O_RDONLY)
     try:
-        assert read_at_rest(number, os.fstat(number), None, 9_001) == file.read_bytes()[:9_001]
+        assert read_stable(number, os.fstat(number), None, 9_001) == file.read_bytes()[:9_001]
     finally:
         os.close(number)

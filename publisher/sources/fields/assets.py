@@ -16,16 +16,16 @@ from pathlib import Path, PurePosixPath
 from publisher.core.patterns import lazy
 from publisher.core.posts.assets import Asset, name_of
 from publisher.core.posts.post import Post
-from publisher.sources.fields.links import CodePlaces
-from publisher.sources.stable_files import StabilityCheck, read_at_rest
+from publisher.sources.fields.links import CodeRanges
+from publisher.sources.stable_files import StabilityCheck, read_stable
 
-Size = tuple[int, int]
+ImageSize = tuple[int, int]
 
 _SEGMENTS = 10_000
 """Segments of a JPEG that are looked at: a file with more is made to keep us busy."""
 
 
-def size_of(data: bytes) -> Size | None:
+def image_size(data: bytes) -> ImageSize | None:
     """Width and height in pixels as shown (a JPEG's orientation counts); None where that is not known."""
     try:
         found = _size_of(data)
@@ -34,7 +34,7 @@ def size_of(data: bytes) -> Size | None:
     return found if found and all(0 < side < 100_000 for side in found) else None
 
 
-def _size_of(data: bytes) -> Size | None:
+def _size_of(data: bytes) -> ImageSize | None:
     if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
         return struct.unpack_from(">II", data, 16)
     if data[:6] in (b"GIF87a", b"GIF89a"):
@@ -54,7 +54,7 @@ def _size_of(data: bytes) -> Size | None:
     return _jpeg(data) if data.startswith(b"\xff\xd8\xff") else None
 
 
-def _jpeg(data: bytes) -> Size | None:
+def _jpeg(data: bytes) -> ImageSize | None:
     """From the frame header (ITU T.81 B.2.2); turned where Exif says the camera was."""
     at, turned = 2, False
     for _ in range(_SEGMENTS):
@@ -86,10 +86,10 @@ def _orientation(exif: bytes) -> int:
     return 1
 
 
-MAX_ASSET = 25 * 1024 * 1024
+MAX_ASSET_BYTES = 25 * 1024 * 1024
 """Bytes of an asset; larger ones belong elsewhere."""
 
-TYPES = frozenset(
+ASSET_SUFFIXES = frozenset(
     "aac avif csv epub flac gif ics jpeg jpg m4a m4v mov mp3 mp4 oga ogg ogv opus pdf png srt svg txt vtt wav"  # noqa: SIM905  # a list of suffixes reads better as one line
     " webm webp zip".split()
 )
@@ -102,7 +102,7 @@ _TARGETS = lazy(
     r"""|\bsrcset\s*=\s*(?:"(?P<set>[^"]*)"|'(?P<set2>[^']*)')""",
     re.MULTILINE | re.IGNORECASE,
 )
-PICTURES = frozenset(["avif", "gif", "jpeg", "jpg", "png", "svg", "webp"])
+PICTURE_SUFFIXES = frozenset(["avif", "gif", "jpeg", "jpg", "png", "svg", "webp"])
 _SHOWN = lazy(r"<(?:img|source|video)\b[^<>]*$|!\[[^\[\]]*$", re.IGNORECASE)
 _LOOKED = 2_000
 """Characters before an address in which its picture begins."""
@@ -111,23 +111,23 @@ _ESCAPED = lazy(r"\\([!-/:-@\[-`{-~])")
 _Known = dict[tuple[str, int, int], Asset]
 
 
-def references(body: str) -> dict[str, int]:
+def find_references(body: str) -> dict[str, int]:
     """What a body, Markdown or HTML, may refer to: names of files, each with the line, from 0, where it is
     first shown as a picture; -1 where it is not. Some may stand in code.
     """
     found: dict[str, int] = {}
-    code: CodePlaces | None = None
+    code: CodeRanges | None = None
     for match in _TARGETS.finditer(body):
         kind = match.lastgroup or ""
         text = unescape(match[kind])
         targets = [part.split()[0] for part in text.split(",") if part.strip()] if "set" in kind else [text]
         for target in targets:
             name = name_of(_ESCAPED.sub(r"\1", target))
-            if not name or _suffix(name) not in TYPES:
+            if not name or _suffix(name) not in ASSET_SUFFIXES:
                 continue
             line = found.setdefault(name, -1)
-            if line < 0 and _suffix(name) in PICTURES and _is_shown(body, match.start()):
-                code = code or CodePlaces(body)
+            if line < 0 and _suffix(name) in PICTURE_SUFFIXES and _is_shown(body, match.start()):
+                code = code or CodeRanges(body)
                 if not code.holds(match.start()):
                     found[name] = body.count("\n", 0, match.start())
     return found
@@ -164,7 +164,7 @@ class AssetFolder:
                     assets.append(found)
                 if found is not None:
                     break
-            if found is None and line >= 0 and _suffix(name) in PICTURES:
+            if found is None and line >= 0 and _suffix(name) in PICTURE_SUFFIXES:
                 where = f"line {line}: " if line else ""
                 warnings.append(f"{where}{name}: no such picture beside the post; add it or mend its name")
         return assets, warnings
@@ -182,14 +182,14 @@ class AssetFolder:
             return None
         found = real.stat()
         path = real.relative_to(os.path.realpath(self.folder)).as_posix()
-        if found.st_size > MAX_ASSET:
-            return f"{name}: {found.st_size} bytes; a file beside a post has at most {MAX_ASSET}"
+        if found.st_size > MAX_ASSET_BYTES:
+            return f"{name}: {found.st_size} bytes; a file beside a post has at most {MAX_ASSET_BYTES}"
         key = (path, found.st_size, found.st_mtime_ns)
         if key not in self._seen:
             data = _bytes(real, self._rest)
             if not isinstance(data, tuple):
                 return f"{name}: cannot be read ({data}); mend its permissions"
-            wide, high = size_of(data[0]) or (None, None)
+            wide, high = image_size(data[0]) or (None, None)
             digest = hashlib.sha256(data[0]).hexdigest()
             size = len(data[0])
             self._seen[key] = Asset(name="", path=path, sha256=digest, size=size, width=wide, height=high)
@@ -208,7 +208,7 @@ class AssetFolder:
             return None
         if not inside or any(part.startswith(".") for part in real.relative_to(root).parts):
             return None
-        return real if _suffix(real.name) in TYPES else None
+        return real if _suffix(real.name) in ASSET_SUFFIXES else None
 
 
 def _suffix(name: str) -> str:
@@ -223,7 +223,7 @@ def _bytes(real: Path, rest: StabilityCheck | None = None) -> tuple[bytes] | str
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 return "not a regular file"
-            return (read_at_rest(handle, status, rest, MAX_ASSET + 1),)
+            return (read_stable(handle, status, rest, MAX_ASSET_BYTES + 1),)
         finally:
             os.close(handle)
     except OSError as error:

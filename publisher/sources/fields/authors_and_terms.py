@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from publisher.core.patterns import lazy
 from publisher.core.site import Person
-from publisher.sources.fields.plain_text import parted, plain
-from publisher.sources.frontmatter.values import FrontMatter, Value, fold, names, scalars, table
-from publisher.sources.rules import USUAL, SourceRules
+from publisher.sources.fields.plain_text import plain_line, split_terms
+from publisher.sources.frontmatter.values import FrontMatter, Value, fold, folded_map, scalars, word_set
+from publisher.sources.rules import DEFAULT_LANGUAGE, SourceRules
 
 if TYPE_CHECKING:
     from publisher.sources.generators.hugo import HugoLanguages
 
-LANGUAGES = {
+LANGUAGE_NAMES = {
     "arabic": "ar", "bengali": "bn", "bulgarian": "bg", "burmese": "my", "catalan": "ca", "chinese": "zh",
     "croatian": "hr", "czech": "cs", "danish": "da", "dutch": "nl", "english": "en", "estonian": "et",
     "finnish": "fi", "french": "fr", "german": "de", "greek": "el", "hebrew": "he", "hindi": "hi",
@@ -37,10 +37,10 @@ _ADDRESS = lazy(r"(.+?)\s*<\s*([^\s<>@]+@[^\s<>@]+)\s*>")
 _OF_RSS = lazy(r"([^\s<>@()]+@[^\s<>@()]+)\s*\(([^()]+)\)")  # RSS 2.0: jo@x.example (Jo)
 
 
-_OFTEN_WORDS = names("am ar as be cs do et he hi id is it ml my ne no or pl si so ta te to")
+_OFTEN_WORDS = word_set("am ar as be cs do et he hi id is it ml my ne no or pl si so ta te to")
 _ROOTS = frozenset({"content", "i18n", "_i18n", "locales", "translations", "lang"})
 _HOMES = _ROOTS | {"blog", "posts", "_posts", "post", "pages", "news", "articles", "docs"}
-_CODES = frozenset(LANGUAGES.values()) | names(
+_CODES = frozenset(LANGUAGE_NAMES.values()) | word_set(
     "af az be bs cy eo eu fy gl hy is ka kk kn lb mk ml mn mr nb ne nn pa si sq te tl uz zu"
 )
 _IN_NAME = lazy(r"\.([a-z]{2}(?:[-_][A-Za-z]{2,4})?)$")
@@ -58,21 +58,23 @@ def find_language(front: FrontMatter, path: str, rules: SourceRules) -> tuple[st
     """
     for name in ("lang", "language", "locale"):
         text = front.text(name)
-        if text and (found := language_of(text)):
+        if text and (found := parse_language(text)):
             return found, name
     folders, _, name = path.rpartition("/")
-    if rules.tongues and (found := _of_tongues(rules.tongues, rules.in_blog(path))):
-        return language_of(found), "file name" if name.count(".") > 1 else "folder"
-    if rules.tongues and rules.tongues.codes:  # Hugo knows no others, whatever a file or a folder is called
-        return rules.language or USUAL, rules.origins.get("language", "settings")
+    if rules.languages and (found := _of_tongues(rules.languages, rules.in_blog(path))):
+        return parse_language(found), "file name" if name.count(".") > 1 else "folder"
+    if (
+        rules.languages and rules.languages.codes
+    ):  # Hugo knows no others, whatever a file or a folder is called
+        return rules.language or DEFAULT_LANGUAGE, rules.origins.get("language", "settings")
     if name.count(".") > 1 and (suffix := language_suffix(name.rpartition(".")[0])):
-        return language_of(suffix[1:]), "file name"
+        return parse_language(suffix[1:]), "file name"
     if found := _of_folders(rules.in_blog(folders) if folders else "/".join(rules.above)):
         return found, "folder"
-    return rules.language or USUAL, rules.origins.get("language", "settings")
+    return rules.language or DEFAULT_LANGUAGE, rules.origins.get("language", "settings")
 
 
-def language_at(path: str, rules: SourceRules) -> str:
+def language_of_path(path: str, rules: SourceRules) -> str:
     """The BCP 47 tag that the path of a post gives to it, else the blog's."""
     return find_language(_NOTHING, path, rules)[0]
 
@@ -90,7 +92,7 @@ def _of_folders(folders: str) -> str:
     parts = folders.split("/")
     for above, folder in zip(("content", *parts), parts, strict=False):
         if _is_language(folder, above):
-            return language_of(folder)
+            return parse_language(folder)
     return ""
 
 
@@ -109,7 +111,7 @@ def find_authors(front: FrontMatter, rules: SourceRules) -> tuple[tuple[Person, 
     for name in ("authors", "author"):
         people: dict[str, Person] = {}
         for person in _people(_apart(name, front.get(name))):
-            known = rules.people.get(fold(person.name)) if rules.people else None
+            known = rules.author_profiles.get(fold(person.name)) if rules.author_profiles else None
             person = replace(known, key=person.name) if known else person
             people.setdefault(person.name, person)
         if people:
@@ -122,7 +124,7 @@ def _apart(name: str, value: Value) -> Value:
     if not isinstance(value, str):
         return value
     for sign in (";", ",") if name == "authors" else (";",):
-        if len(parts := parted(value, sign)) > 1:
+        if len(parts := split_terms(value, sign)) > 1:
             return [*parts]
     return value
 
@@ -143,24 +145,24 @@ def find_categories(
     """`categories` and `category`; where there is neither, `topics`. `words` as for tags. `single`: what
     `category` says is one, whatever signs are in it.
     """
-    if single and (text := plain(front.text("category"))):
+    if single and (text := plain_line(front.text("category"))):
         return (text,), "category"
     return _terms(front, (("categories", "category"), ("topics", "topic")), words=words)
 
 
-def person_of(value: Value, key: str) -> Person | None:
+def parse_person(value: Value, key: str) -> Person | None:
     """An author of a data file, or None where it holds no name: a map, or the name alone."""
     if isinstance(value, str):
-        return Person(name=plain(value), key=key) if plain(value) else None
-    entry = table(value)
+        return Person(name=plain_line(value), key=key) if plain_line(value) else None
+    entry = folded_map(value)
     name = _first(entry, "name", "displayname", "fullname", "title") or " ".join(
         filter(None, (_first(entry, "firstname"), _first(entry, "lastname")))
     )
-    if not plain(name):
+    if not plain_line(name):
         return None
     url = _first(entry, "url", "uri", "homepage", "website", "web", "link")
     return Person(
-        name=plain(name),
+        name=plain_line(name),
         email=_first(entry, "email") or None,
         url=(url if url.startswith(("https://", "http://")) and " " not in url else None),
         key=key,
@@ -184,7 +186,7 @@ def _terms(
                 continue
             apart = words and name.endswith("s")
             given = _split(value, plural=apart) if isinstance(value, str) else _listed(value)
-            terms = [term for word in given if (term := plain(word))]
+            terms = [term for word in given if (term := plain_line(word))]
             found += [term for term in terms if term not in found] if found else terms
             where = where or (name if terms else "")
         if found:
@@ -196,25 +198,25 @@ def _listed(value: Value) -> list[str]:
     """The words of a list or map; of a map with a label (Docusaurus: {label, permalink}) that alone."""
     if isinstance(value, list):
         return [word for item in value for word in _listed(item)]
-    label = table(value).get("label")
+    label = folded_map(value).get("label")
     return scalars(label) or scalars(value)
 
 
 def _split(text: str, *, plural: bool) -> list[str]:
     """Pelican parts at ";" else ","; Jekyll parts the plural keys at spaces and leaves the singular whole."""
     for sign in (";", ","):
-        if len(parts := parted(text, sign)) > 1:
+        if len(parts := split_terms(text, sign)) > 1:
             return parts
     return text.split() if plural else [text]
 
 
 def _people(value: Value) -> list[Person]:
     if isinstance(value, str):
-        return [_person(value)] if plain(value) else []
+        return [_person(value)] if plain_line(value) else []
     if isinstance(value, list):
         return [person for item in value for person in _people(item)]
-    person = person_of(value, "") if isinstance(value, dict) else None
-    if person is None and isinstance(value, dict) and (key := plain(_first(value, "key", "id"))):
+    person = parse_person(value, "") if isinstance(value, dict) else None
+    if person is None and isinstance(value, dict) and (key := plain_line(_first(value, "key", "id"))):
         person = Person(name=key)  # Docusaurus: {key: jo, title: Editor}
     return [person] if person else []
 
@@ -224,9 +226,9 @@ def _person(text: str) -> Person:
         text = f"{match[2]} <{match[1]}>"
     match = _ADDRESS.fullmatch(text.strip())
     return (
-        Person(name=plain(match[1]), email=match[2])
-        if match and plain(match[1])
-        else Person(name=plain(text))
+        Person(name=plain_line(match[1]), email=match[2])
+        if match and plain_line(match[1])
+        else Person(name=plain_line(text))
     )
 
 
@@ -238,10 +240,10 @@ def _first(value: dict[str, Value], *keys: str) -> str:
     return ""
 
 
-def language_of(text: str) -> str:
+def parse_language(text: str) -> str:
     """What people write for a language as a BCP 47 tag; "" where it is none."""
-    if text.casefold() in LANGUAGES:
-        return LANGUAGES[text.casefold()]
+    if text.casefold() in LANGUAGE_NAMES:
+        return LANGUAGE_NAMES[text.casefold()]
     tag = text.split(".")[0].replace("_", "-")  # locale: en_US.UTF-8
     if not _TAG.fullmatch(tag):
         return ""

@@ -27,8 +27,8 @@ from urllib.parse import quote, unquote
 from publisher.core.patterns import lazy
 from publisher.core.posts.code_regions import without_code
 from publisher.sources.fields import slugs
-from publisher.sources.fields.authors_and_terms import language_at, language_suffix
-from publisher.sources.fields.publication_date import own_name
+from publisher.sources.fields.authors_and_terms import language_of_path, language_suffix
+from publisher.sources.fields.publication_date import post_name
 from publisher.sources.rules import SourceRules
 
 _BASE = r"(?:\{\{\s{0,9}site\.(?:url|baseurl|baseUrl)\s{0,9}\}\}/?){0,2}"
@@ -76,7 +76,7 @@ Dead = tuple[int, str]
 """(line of the body from 1, what stands there) of a link that leads to no post."""
 
 
-class Linked(NamedTuple):
+class LinkedBody(NamedTuple):
     """A body with the addresses of what it links to, and its links that lead nowhere."""
 
     body: str
@@ -88,7 +88,7 @@ class LinkIndex:
 
     def __init__(self, paths: Sequence[str], rules: SourceRules) -> None:
         self._rules = rules
-        self._several = rules.tongues is not None and len(rules.tongues.codes) > 1
+        self._several = rules.languages is not None and len(rules.languages.codes) > 1
         self._by_path: dict[str, str] = {}
         self._by_place: defaultdict[str, list[str]] = defaultdict(list)
         self._by_name: defaultdict[str, list[str]] = defaultdict(list)
@@ -98,12 +98,12 @@ class LinkIndex:
             place = self._place(inside)
             self._by_place[place].append(path)
             self._by_name[place.rpartition("/")[2]].append(path)
-        roots = {*rules.habits.roots, "content", *filter(None, (rules.content,))}
-        if rules.articles:
-            roots.add(rules.articles.content)
+        roots = {*rules.conventions.roots, "content", *filter(None, (rules.content_folder,))}
+        if rules.pelican_articles:
+            roots.add(rules.pelican_articles.content)
         self._roots = ("", *(f"{root}/" for root in sorted(roots) if root))
 
-    def resolved(self, path: str, body: str, address: Address, *, markdown: bool = True) -> Linked:
+    def resolved(self, path: str, body: str, address: Address, *, markdown: bool = True) -> LinkedBody:
         """`body` of the post at `path` with the addresses of what it links to, code left alone."""
         source = without_code(body) if markdown else body
         address = cache(address)
@@ -117,7 +117,7 @@ class LinkIndex:
                 dead.append((source.count("\n", 0, match.start()) + 1, " ".join(target.split())[:80]))
             parts += (body[at : match.start()], match[0] if made is None else made)
             at = match.end()
-        return Linked("".join((*parts, body[at:])) if parts else body, dead)
+        return LinkedBody("".join((*parts, body[at:])) if parts else body, dead)
 
     def _replacement(self, match: re.Match[str], path: str, address: Address) -> str | None:
         """What stands instead of a link; None: it leads nowhere."""
@@ -137,7 +137,7 @@ class LinkIndex:
             return None
         if match["kind"] == "post_link":
             said = " ".join(word for word in words[1:] if word not in ("true", "false")).strip("\"'")
-            return f'<a href="{escape(url)}">{escape(said or title or own_name(found))}</a>'
+            return f'<a href="{escape(url)}">{escape(said or title or post_name(found))}</a>'
         return url + mark + fragment
 
     def _in_place(self, match: re.Match[str], path: str, address: Address) -> str | None:
@@ -175,10 +175,10 @@ class LinkIndex:
         if kind == "index":
             return site
         if kind in ("author", "category", "tag"):
-            slug, words = slugs.pelican(unquote(name)), self._rules.articles
+            slug, words = slugs.pelican_slug(unquote(name)), self._rules.pelican_articles
             url = words.words.get(kind, "") if words else f"{kind}/{{slug}}.html"
             return site + quote(_FIELD.sub(slug, url), safe=_SAFE) if url else None
-        content = self._rules.articles.content if self._rules.articles else "content"
+        content = self._rules.pelican_articles.content if self._rules.pelican_articles else "content"
         home = posixpath.relpath(posixpath.dirname(self._rules.in_blog(path)) or ".", content or ".")
         near = name.lstrip("/") if name.startswith("/") else posixpath.join(home, name)
         place = posixpath.normpath(near)
@@ -222,14 +222,14 @@ class LinkIndex:
         return next((other for other in paths if self._language(other) == language), paths[0])
 
     def _language(self, path: str) -> str:
-        return language_at(path, self._rules)
+        return language_of_path(path, self._rules)
 
     def _place(self, path: str) -> str:
         """A path without what may be left out of it: the content's root, the suffix, a bundle's index."""
         stem = _ENDS.sub("", path)
         stem = _INDEX.sub("", stem.removesuffix(language_suffix(stem)) if "." in stem else stem)
         parts = stem.strip("/").split("/")
-        roots = {*self._rules.habits.roots, "content", "_posts"}
+        roots = {*self._rules.conventions.roots, "content", "_posts"}
         while len(parts) > 1 and parts[0] in roots:
             del parts[0]
         return "/".join(parts)
@@ -259,14 +259,14 @@ def may_link(body: str) -> bool:
     return signs or any(sign in body for sign in _FOLDERS) or ("|" in body and "name|" in body)
 
 
-def to_posts(body: str) -> bool:
+def may_link_to_posts(body: str) -> bool:
     """Whether it may link to posts, which are other files."""
     return any(
         match["kind"] or match["ref"] or _POST.match(_target(match)) for match in islice(_links(body), MANY)
     )
 
 
-class CodePlaces:
+class CodeRanges:
     """Which places of a body are in a fenced block, or between backticks of their line."""
 
     def __init__(self, body: str) -> None:

@@ -24,11 +24,11 @@ from html import unescape
 from urllib.parse import quote
 
 from publisher.core.patterns import lazy
-from publisher.sources.fields.authors_and_terms import language_at, language_suffix
-from publisher.sources.fields.publication_date import dated_name, own_name
+from publisher.sources.fields.authors_and_terms import language_of_path, language_suffix
+from publisher.sources.fields.publication_date import date_in_name, post_name
 from publisher.sources.fields.slugs import HugoPaths
 from publisher.sources.frontmatter.values import FrontMatter, scalars
-from publisher.sources.rules import USUAL, SourceRules
+from publisher.sources.rules import DEFAULT_LANGUAGE, SourceRules
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
@@ -62,7 +62,7 @@ DATE_WORDS: Mapping[str, Callable[[datetime], str]] = {
 }
 """By word; each takes the instant in the site's zone."""
 
-SIGNS: Mapping[str, str] = {
+STRFTIME_WORDS: Mapping[str, str] = {
     "%Y": "year", "%y": "short_year", "%m": "month", "%-m": "i_month", "%b": "short_month",
     "%B": "long_month", "%d": "day", "%-d": "i_day", "%e": "i_day", "%j": "y_day", "%a": "short_day",
     "%A": "long_day", "%u": "w_day", "%V": "week", "%G": "w_year",
@@ -70,12 +70,14 @@ SIGNS: Mapping[str, str] = {
 }  # fmt: skip
 """The signs of strftime, as Pelican and Liquid know them, by our words."""
 
-SIGN = lazy(r"%-?[A-Za-z]")
+STRFTIME_DIRECTIVE = lazy(r"%-?[A-Za-z]")
 
 
-def by_signs(pattern: str, at: datetime) -> str:
+def expand_strftime(pattern: str, at: datetime) -> str:
     """`pattern` with each sign of strftime as the part of the date that it stands for."""
-    return SIGN.sub(lambda match: DATE_WORDS[SIGNS[match[0]]](at) if match[0] in SIGNS else "", pattern)
+    return STRFTIME_DIRECTIVE.sub(
+        lambda match: DATE_WORDS[STRFTIME_WORDS[match[0]]](at) if match[0] in STRFTIME_WORDS else "", pattern
+    )
 
 
 NAMED = {  # Jekyll's names
@@ -122,15 +124,15 @@ def expand(pattern: str, facts: PermalinkFacts, rules: SourceRules) -> str:
     pattern = NAMED.get(pattern, pattern)
     if ":" not in pattern:
         return pattern
-    if rules.habits.open:  # every word of its front matter is one, such as a plugin's :abbrlink
+    if rules.conventions.any_field:  # every word of its front matter is one, such as a plugin's :abbrlink
         pattern = _ANY_WORD.sub(lambda match: _given(match, facts), pattern)
     filled = _WORD.sub(lambda match: _WORDS[match[1]](facts, rules), pattern)
-    if rules.habits.slugged:
+    if rules.conventions.slugify_names:
         filled = filled.replace("./", "")  # Jekyll's URL.sanitize_url
     locale = locale_of(facts, rules)
-    if (place := rules.locales.get(locale)) is not None:
+    if (place := rules.locale_addresses.get(locale)) is not None:
         return place + filled.lstrip("/")
-    if locale and locale.casefold() != (rules.language or USUAL).casefold():
+    if locale and locale.casefold() != (rules.language or DEFAULT_LANGUAGE).casefold():
         return f"/{locale}/{filled}"
     return f"/{_tongue(facts, rules).lower()}/{filled}" if _apart(facts, rules) else filled
 
@@ -143,15 +145,15 @@ def locale_of(facts: PermalinkFacts, rules: SourceRules) -> str:
 
 def _apart(facts: PermalinkFacts, rules: SourceRules) -> bool:
     """Whether the post's language is a folder of its address: two files may differ in nothing else."""
-    tongues = rules.tongues
+    tongues = rules.languages
     if tongues is None:
-        return facts.suffixed and facts.language != (rules.language or USUAL)
+        return facts.suffixed and facts.language != (rules.language or DEFAULT_LANGUAGE)
     return len(tongues.codes) > 1 and _tongue(facts, rules).casefold() != tongues.main.casefold()
 
 
 def _tongue(facts: PermalinkFacts, rules: SourceRules) -> str:
     """The language that an address is in: Hugo's by the path alone."""
-    return language_at(facts.path, rules) if rules.tongues else facts.language
+    return language_of_path(facts.path, rules) if rules.languages else facts.language
 
 
 def _given(match: re.Match[str], facts: PermalinkFacts) -> str:
@@ -159,10 +161,10 @@ def _given(match: re.Match[str], facts: PermalinkFacts) -> str:
     return quote(text, safe=_PATHS) if text else match[0]
 
 
-def undated(path: str) -> str:
+def undated_name(path: str) -> str:
     """The file's or bundle's own name without the date that it begins with."""
-    name = own_name(path)
-    if match := dated_name(path):
+    name = post_name(path)
+    if match := date_in_name(path):
         return _SEPARATORS.sub("", name[match.end() :]) or name
     return _MONTH_DAY.sub("", name) if _IN_YEAR.search(path) else name
 
@@ -181,22 +183,22 @@ def _date(part: Callable[[datetime], str]) -> Callable[[PermalinkFacts, SourceRu
 
 
 def _title(facts: PermalinkFacts, rules: SourceRules) -> str:
-    habits = rules.habits
-    if habits.slugged:
+    habits = rules.conventions
+    if habits.slugify_names:
         own = facts.slug if facts.front.text("slug") else facts.slug.rstrip(".")
         return quote(_NOT_JEKYLLS.sub("-", own).strip("-"), safe=_NAMED)
     if rules.profile == "hexo":
         return "/".join(quote(name, safe=_NAMED) for name in _hexos(facts, rules))
-    if habits.named:
+    if habits.title_is_slug:
         return quote(facts.slug, safe=_NAMED)
-    own = undated(facts.path) if dated_name(facts.path) else slugify(facts.title) or facts.slug
+    own = undated_name(facts.path) if date_in_name(facts.path) else slugify(facts.title) or facts.slug
     return quote(own, safe=_NAMED)
 
 
 def _hexos(facts: PermalinkFacts, rules: SourceRules) -> list[str]:
     """Hexo's :title: the file by its folders and name. What front matter calls slug is none to it."""
     inside = "_posts" in rules.in_blog(facts.path).split("/")
-    own = undated(facts.path) if rules.undates else own_name(facts.path)
+    own = undated_name(facts.path) if rules.strips_dates else post_name(facts.path)
     return [*_folders(facts, rules), own] if inside else [own]
 
 
@@ -206,12 +208,12 @@ def _slug(facts: PermalinkFacts, rules: SourceRules) -> str:
         return quote(rules.spell.slug(facts.slug) or facts.slug, safe=_PATHS)
     if facts.front.text("slug"):
         return _spelt(facts.slug, rules, facts.path)
-    own = facts.slug if rules.undates else own_name(facts.path)
+    own = facts.slug if rules.strips_dates else post_name(facts.path)
     # The ".fr" of a file's name that is no language of a Hugo blog: part of the name like any other
     # word.
     stem = _stem(facts.path)
-    suffix = language_suffix(stem) if rules.tongues else ""
-    known = {code.casefold() for code in rules.tongues.codes} if rules.tongues else set[str]()
+    suffix = language_suffix(stem) if rules.languages else ""
+    known = {code.casefold() for code in rules.languages.codes} if rules.languages else set[str]()
     return _spelt(
         own + ("" if suffix[1:].casefold() in known or stem.casefold().startswith("index.") else suffix),
         rules,
@@ -258,12 +260,12 @@ def _worded(text: str, rules: SourceRules) -> str:
 
 def _own_name(facts: PermalinkFacts, rules: SourceRules) -> str:
     if isinstance(rules.spell, HugoPaths):
-        return quote(rules.spell.words(own_name(facts.path)), safe=_NAMED)
-    return _spelt(own_name(facts.path), rules)
+        return quote(rules.spell.words(post_name(facts.path)), safe=_NAMED)
+    return _spelt(post_name(facts.path), rules)
 
 
 def _categories(facts: PermalinkFacts, rules: SourceRules) -> str:
-    if not rules.habits.slugged:
+    if not rules.conventions.slugify_names:
         return "/".join(quote(slugify(name), safe=_NAMED) for name in facts.categories)
     names = dict.fromkeys(name.lower() for name in facts.categories)
     return "/".join(quote(name, safe=_NAMED) for name in names)
@@ -276,7 +278,7 @@ def _category(facts: PermalinkFacts, rules: SourceRules) -> str:
     if rules.profile == "hexo":
         from publisher.sources.generators.hexo import CategoryAddresses
 
-        filing = rules.filing or CategoryAddresses()
+        filing = rules.category_addresses or CategoryAddresses()
         words = map(filing.word, _last_category(facts) or (filing.usual,))
         return "/".join(quote(_NOT_SLUG.sub("-", word).strip("-"), safe=_NAMED) for word in words)
     return quote(slugify(facts.categories[0]), safe=_NAMED) if facts.categories else ""
@@ -309,22 +311,22 @@ def _folders(facts: PermalinkFacts, rules: SourceRules) -> list[str]:
     parts = rules.in_blog(facts.path).split("/")[:-1]
     if parts and _stem(facts.path).removesuffix(language_suffix(_stem(facts.path))).casefold() == "index":
         parts.pop()
-    if rules.tongues and (place := rules.tongues.of_folder(rules.in_blog(facts.path))[0]):
-        target = rules.tongues.targets.get(place, "")
+    if rules.languages and (place := rules.languages.of_folder(rules.in_blog(facts.path))[0]):
+        target = rules.languages.targets.get(place, "")
         return [*filter(None, target.split("/")), *parts[place.count("/") + 1 :]]
-    parts = in_content(parts[3:] if locale_of(facts, rules) else parts, rules)
+    parts = content_folders(parts[3:] if locale_of(facts, rules) else parts, rules)
     if rules.profile == "eleventy" and parts and parts[-1] == _stem(facts.path):
         parts.pop()  # about/about.md is as good as about/index.md
     return parts
 
 
-def in_content(parts: list[str], rules: SourceRules) -> list[str]:
+def content_folders(parts: list[str], rules: SourceRules) -> list[str]:
     """The folders below the one that holds the content: the one that is set, else the last so called."""
-    if rules.content is not None:
-        above = rules.content.split("/") if rules.content else []
+    if rules.content_folder is not None:
+        above = rules.content_folder.split("/") if rules.content_folder else []
         return parts[len(above) :] if parts[: len(above)] == above else parts
     for at in range(len(parts) - 1, -1, -1):
-        if parts[at] in rules.habits.roots:
+        if parts[at] in rules.conventions.roots:
             return parts[at + 1 :]
     return parts
 
@@ -350,7 +352,7 @@ def _entry(facts: PermalinkFacts, rules: SourceRules) -> str:
 def _dated(facts: PermalinkFacts, rules: SourceRules) -> str:
     if slug := facts.front.text("slug").strip("/"):
         return f"/{quote(slug, safe=_PATHS)}"
-    stem = "/".join([*_folders(facts, rules), own_name(facts.path)])
+    stem = "/".join([*_folders(facts, rules), post_name(facts.path)])
     if match := _LAST_DATE.fullmatch(stem):
         stem = "/".join((match[2].replace("-", "/"), match[1] + match[3]))
     return f"/{quote(stem, safe=_PATHS)}"

@@ -55,13 +55,13 @@ _SIMPLE = lazy(r"(?:[!-%'-)+-;=-Z^a-z|}\]]+(?: |$))*")  # nothing here that coul
 _LIMIT = 10_000  # characters of a title or summary that are looked at; beyond that it is neither
 
 
-def whole(text: str) -> str:
+def literal_line(text: str) -> str:
     """One line of a text that no generator reads as HTML or Markdown: as it is, entities decoded once."""
     text = html.unescape(text[:_LIMIT]) if "&" in text else text[:_LIMIT]
     return _SPACE.sub(" ", legal(text)).strip()
 
 
-def plain(text: str) -> str:
+def plain_line(text: str) -> str:
     """One line of plain text: a well-formed pair of tags goes, any other "<" is the author's, and so is what
     looks like template code: no generator runs it in front matter.
     """
@@ -78,7 +78,7 @@ def plain(text: str) -> str:
     return _SPACE.sub(" ", legal(text)).strip()
 
 
-def parted(text: str, sign: str) -> list[str]:
+def split_terms(text: str, sign: str) -> list[str]:
     """`text` apart at each `sign`, but for the ";" that ends an entity: `Ann &amp; Bob` is one text."""
     if sign != ";" or "&" not in text:
         return text.split(sign)
@@ -96,7 +96,7 @@ def plain_summary(text: str) -> str:
     """A summary as one line of plain text; tags go from it even where they are not in pairs."""
     if "<" in text:
         text = _TAG.sub("", _STRUCK.sub("~~", _POWER.sub(r"^\1", text[:_LIMIT])))
-    return plain(text)
+    return plain_line(text)
 
 
 def _without_pairs(text: str) -> str:
@@ -123,7 +123,7 @@ def _without_pairs(text: str) -> str:
     return text
 
 
-def lead_of(body: str, separator: str = "") -> int:
+def lead_length(body: str, separator: str = "") -> int:
     """How many characters of `body` stand before the mark that ends its summary; 0 where there is none.
 
     Marks: `<!-- more -->` and its kin, and `separator` where it is more than blank space. One in a code
@@ -149,7 +149,7 @@ def first_heading(body: str, *, is_html: bool, templates: bool) -> str:
     # A line of a body without the template code that its page does not show either.
     text = _first_heading(body, is_html=is_html)
     text = _TAGS_OF_TEMPLATES.sub("", text)
-    return plain(_EXPRESSION.sub("", text) if templates else text)
+    return plain_line(_EXPRESSION.sub("", text) if templates else text)
 
 
 def _first_heading(body: str, *, is_html: bool) -> str:

@@ -18,7 +18,7 @@ MODIFIED_FIELDS = (
     "lastmodifiedat", "lastmod", "updated", "updateddate", "modified", "moddatetime", "updatedat",
     "dateupdated", "datemodified", "modifieddate", "lastupdated",
 )  # fmt: skip
-OPENING_FIELDS = ("publishdate", "pubdate", "published")
+EMBARGO_FIELDS = ("publishdate", "pubdate", "published")
 EXPIRY_FIELDS = ("expirydate", "unpublishdate", "expires")
 PATH_FIELDS = ("permalink", "url", "path", "slug")
 
@@ -27,7 +27,7 @@ _IN_PATH = lazy(r"(?:^|/)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?=[/-]|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Zones:
+class DateZones:
     """The zone of dates that name none: `utc` matches those that the generator reads as UTC, of which
     only those in quotes are where `quoted`, and those are not where it is False. `order` and `bare` are for
     `read_date`.
@@ -47,7 +47,7 @@ class Zones:
 
 
 def find_instant(
-    front: FrontMatter | None, path: str, zones: Zones, warnings: list[str], last: tuple[str, ...] = ()
+    front: FrontMatter | None, path: str, zones: DateZones, warnings: list[str], last: tuple[str, ...] = ()
 ) -> tuple[datetime | None, str]:
     """A post's instant (UTC; None: nowhere a date) and where it stands. `last` are fields that date it where
     nothing else does. Adds to `warnings` what was passed over on the way to it.
@@ -64,8 +64,8 @@ def find_instant(
     return first_date(front, last, zones, warnings) if front and last else (None, "")
 
 
-def in_order(
-    front: FrontMatter, order: Sequence[str], path: str, zones: Zones, warnings: list[str]
+def find_ordered_date(
+    front: FrontMatter, order: Sequence[str], path: str, zones: DateZones, warnings: list[str]
 ) -> tuple[datetime | None, str]:
     """The date that the first of `order` gives (see hugo.Dating), and which it is. Warns of those on the way
     to it that only the machine of the generator knows.
@@ -79,7 +79,7 @@ def in_order(
                 " at; write the date in its front matter"
             )
         elif name == hugo.FILENAME:
-            named = dated_name(path)
+            named = date_in_name(path)
             found = parse_date("-".join(named.groups()[:3]), zones.site) if named else None
             if found is not None:
                 return found, hugo.FILENAME
@@ -90,18 +90,18 @@ def in_order(
     return None, ""
 
 
-def find_opening(
-    front: FrontMatter, instant: datetime | None, zones: Zones, warnings: list[str]
+def find_embargo(
+    front: FrontMatter, instant: datetime | None, zones: DateZones, warnings: list[str]
 ) -> datetime | None:
     """An embargo: the publish date of a post that has a date of its own too, where it is the later one."""
     if instant is None or front.get("date") is None:
         return None
-    found, _ = first_date(front, OPENING_FIELDS, zones, warnings)
+    found, _ = first_date(front, EMBARGO_FIELDS, zones, warnings)
     return found if found is not None and found > instant else None
 
 
 def first_date(
-    front: FrontMatter, names: tuple[str, ...], zones: Zones, warnings: list[str]
+    front: FrontMatter, names: tuple[str, ...], zones: DateZones, warnings: list[str]
 ) -> tuple[datetime | None, str]:
     """The first of the fields `names` that holds a date we can read (UTC), and its name; warns of those
     we cannot. Raises FrontMatterError where one is a list or a map.
@@ -116,7 +116,9 @@ def first_date(
     return None, ""
 
 
-def _read(front: FrontMatter, name: str, value: Value, zones: Zones, warnings: list[str]) -> datetime | None:
+def _read(
+    front: FrontMatter, name: str, value: Value, zones: DateZones, warnings: list[str]
+) -> datetime | None:
     if isinstance(value, (list, dict)):
         kind = "list" if isinstance(value, list) else "map"
         raise FrontMatterError(f"{name} is a {kind}; write one date", front.line_of(name))
@@ -130,17 +132,17 @@ def _read(front: FrontMatter, name: str, value: Value, zones: Zones, warnings: l
     return found.at
 
 
-def dated_name(path: str) -> re.Match[str] | None:
+def date_in_name(path: str) -> re.Match[str] | None:
     """The YYYY-MM-DD that the file's name, or its bundle's, begins with, and Zola's time after it."""
-    return _IN_NAME.match(own_name(path))
+    return _IN_NAME.match(post_name(path))
 
 
-def dated_folders(path: str) -> re.Match[str] | None:
+def date_in_path(path: str) -> re.Match[str] | None:
     """The YYYY/MM/DD of a path, its parts apart by "/" or "-": 2024/05-01-a.md, 2024-05-01-a/text.md."""
     return _IN_PATH.search(path)
 
 
-def own_name(path: str) -> str:
+def post_name(path: str) -> str:
     """The name that is the post's own: the file's without suffix, or the folder's of an index file."""
     folders, _, name = path.rpartition("/")
     stem = name.rpartition(".")[0] or name
@@ -150,10 +152,10 @@ def own_name(path: str) -> str:
 
 
 def _name_and_path(front: FrontMatter | None, path: str) -> Iterator[tuple[str, str]]:
-    named = dated_name(path)
+    named = date_in_name(path)
     if named:
         yield "-".join(named.groups()[:3]) + (named[4] or ""), "file name"
-    if (match := dated_folders(path)) and not (named and match.groups() == named.groups()[:3]):
+    if (match := date_in_path(path)) and not (named and match.groups() == named.groups()[:3]):
         yield "-".join(match.groups()), "folders"
     for name in PATH_FIELDS if front else ():
         if match := _IN_PATH.search(front.text(name) if front else ""):

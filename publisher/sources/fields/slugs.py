@@ -92,17 +92,17 @@ def _without_accents(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(taken))
 
 
-def zola(name: str) -> str:
+def zola_slug(name: str) -> str:
     """Zola's slugs: ASCII where it can be; names of other scripts stay."""
     return _NOT_ZOLAS.sub("-", _ascii(name.translate(_PUNCTUATION))).strip("-") or name
 
 
-def zola_safe(name: str) -> str:
+def zola_safe_slug(name: str) -> str:
     """Zola's names with slugify.paths = "safe": only what Windows forbids goes."""
     return _FORBIDDEN.sub("", name.rstrip(" .")) or name
 
 
-def pelican(name: str) -> str:
+def pelican_slug(name: str) -> str:
     """Pelican's slugs: signs go, blank space is a hyphen; letters of scripts that are not spelt here stay."""
     plain = _latin(name.translate(_PUNCTUATION))
     return _BETWEEN.sub("-", _NOT_PELICANS.sub("", plain).strip()) or name
@@ -120,7 +120,7 @@ def _ascii(name: str) -> str:
     return unicodedata.normalize("NFKD", latin).encode("ascii", "ignore").decode()
 
 
-def github(name: str) -> str:
+def github_slug(name: str) -> str:
     """github-slugger's, which Astro's collections use."""
     return _NOT_GITHUBS.sub("", name.lower()).replace(" ", "-")
 

@@ -9,17 +9,17 @@ from publisher.core.posts.permalinks import under_posts
 from publisher.core.posts.post import Image
 from publisher.sources.fields.permalinks import (
     PermalinkFacts,
+    content_folders,
     expand,
-    in_content,
     locale_of,
     section,
-    undated,
+    undated_name,
 )
-from publisher.sources.fields.plain_text import plain
+from publisher.sources.fields.plain_text import plain_line
 from publisher.sources.frontmatter.values import COMPUTED, FrontMatter, Value, legal, scalars
 from publisher.sources.generators.profiles import GENERIC
-from publisher.sources.ignored.jekyll import posts_home
-from publisher.sources.rules import USUAL, SourceRules
+from publisher.sources.ignored.jekyll import posts_root
+from publisher.sources.rules import DEFAULT_LANGUAGE, SourceRules
 
 ELSEWHERE_FIELDS = ("external_url", "source_url")
 IMAGE_FIELDS = (
@@ -48,12 +48,12 @@ class PostAddress:
     unknown: str = ""
 
 
-def find_place(facts: PermalinkFacts, rules: SourceRules) -> PostAddress:
+def find_address(facts: PermalinkFacts, rules: SourceRules) -> PostAddress:
     """A post's slug, permalink, URL and base URL by the site's rules."""
     warnings: list[str] = []
     unknown: list[str] = []
     permalink, permalink_by = _permalink(facts, rules, unknown)
-    away = rules.locales.get(locale_of(facts, rules), "") if rules.locales else ""
+    away = rules.locale_addresses.get(locale_of(facts, rules), "") if rules.locale_addresses else ""
     if not away.startswith("/") and away and not facts.front.text(*rules.link_fields):
         field = rules.link_fields[0] if rules.link_fields else "canonical_url"
         unknown.append(f"its locale is at {away}, which is not below {rules.site_url}; set {field}")
@@ -75,27 +75,27 @@ def find_slug(front: FrontMatter, path: str) -> tuple[str, str]:
     """The slug in front matter, else the file's or bundle's name without its date; and which it is."""
     if slug := front.text("slug").strip("/"):
         return slug, "slug"
-    return undated(path), "file name"
+    return undated_name(path), "file name"
 
 
-def stem_of(path: str, rules: SourceRules) -> str:
+def file_path_stem(path: str, rules: SourceRules) -> str:
     """Eleventy's page.filePathStem: the path from its input folder, without suffix and date."""
     if rules.profile != "eleventy":
         return ""
     folders, _, _ = rules.in_blog(path).rpartition("/")
     parts = folders.split("/") if folders else []
-    if rules.content is not None:
-        parts = in_content(parts, rules)
+    if rules.content_folder is not None:
+        parts = content_folders(parts, rules)
     elif parts and parts[0] in ("src", "content", "site"):
         del parts[0]
     index = path.rpartition("/")[2].rpartition(".")[0] == "index"
-    return "/" + "/".join([*parts, "index" if index else undated(path)])
+    return "/" + "/".join([*parts, "index" if index else undated_name(path)])
 
 
-def filed(path: str, rules: SourceRules) -> tuple[str, ...]:
+def folder_categories(path: str, rules: SourceRules) -> tuple[str, ...]:
     """The categories that Jekyll makes of the folders above _posts, which are of every post in it."""
-    inside = rules.in_blog(path).removeprefix(posts_home(rules.site))
-    parts = inside.split("/") if rules.habits.slugged and rules.rooted else []
+    inside = rules.in_blog(path).removeprefix(posts_root(rules.site_config))
+    parts = inside.split("/") if rules.conventions.slugify_names and rules.has_site_root else []
     folders = parts[: parts.index("_posts")] if "_posts" in parts else []
     return tuple(name for name in folders if name not in ("source", "src"))  # Octopress' own
 
@@ -118,7 +118,7 @@ def local_path(text: str) -> str:
     return "/" + "/".join(kept) + slash
 
 
-def absolute(text: str, base: str) -> str | None:
+def absolute_url(text: str, base: str) -> str | None:
     """`text` as an absolute http(s) URL, resolved against `base` and percent-encoded; None if it is none."""
     text = "".join(legal(text).split("\n")).strip().replace("\\", "/")
     if _PLAIN_URL.fullmatch(text):
@@ -146,12 +146,12 @@ def find_image(front: FrontMatter, base: str, rules: SourceRules) -> tuple[Image
         if isinstance(value, list):
             value = value[0] if value else None
         text = _image_text(value)
-        url = absolute(text, base) if text else None
+        url = absolute_url(text, base) if text else None
         if url:
             alt = _inner(value, "alt", "caption", "title") or front.text(f"{name}alt", "imagealt", "coveralt")
             image = Image(
                 url=url,
-                alt=plain(alt),
+                alt=plain_line(alt),
                 width=_pixels(value, "width"),
                 height=_pixels(value, "height"),
                 file=(name_of(text) or "") if rules.pages else "",
@@ -187,13 +187,13 @@ def _permalink(facts: PermalinkFacts, rules: SourceRules, unknown: list[str]) ->
     ):
         text = facts.front.text(name)
         if rules.profile == "eleventy" and text:
-            from publisher.sources.generators.eleventy import address
+            from publisher.sources.generators.eleventy import expand_permalink
             from publisher.sources.generators.js_literals import JsCode
 
             if isinstance(facts.front.get(name), JsCode):
                 unknown += [_FUNCTION] if rules.permalink is None else []
                 continue
-            made, why = address(text, facts)
+            made, why = expand_permalink(text, facts)
             if made is None and rules.permalink is None:
                 unknown.append(f"{name}: {text[:80]!r} needs {why}; set posts.permalink to what it makes")
             text = (made or "").removesuffix("index.html")
@@ -208,18 +208,18 @@ def _permalink(facts: PermalinkFacts, rules: SourceRules, unknown: list[str]) ->
             return local_path(filled + ends), name
         if text.startswith(rules.site_url):
             return local_path(text[len(rules.site_url) :]), name
-    if rules.sections and (pattern := rules.sections.get(section(facts, rules))):
+    if rules.section_permalinks and (pattern := rules.section_permalinks.get(section(facts, rules))):
         return local_path(expand(pattern, facts, rules)), rules.origins.get("sections", "settings")
     if (
-        rules.articles
-        and rules.articles.foreign
-        and (bool(facts.front.text("lang")) and facts.language != (rules.language or USUAL))
+        rules.pelican_articles
+        and rules.pelican_articles.foreign
+        and (bool(facts.front.text("lang")) and facts.language != (rules.language or DEFAULT_LANGUAGE))
     ):
-        return local_path(expand(rules.articles.foreign, facts, rules)), "ARTICLE_LANG_URL"
+        return local_path(expand(rules.pelican_articles.foreign, facts, rules)), "ARTICLE_LANG_URL"
     if rules.permalink is not None:
         return local_path(expand(rules.permalink, facts, rules)), rules.origins.get("permalink", "settings")
-    where = "default" if rules.habits is GENERIC else f"default of {rules.profile}"
-    return local_path(expand(rules.habits.permalink, facts, rules)), where
+    where = "default" if rules.conventions is GENERIC else f"default of {rules.profile}"
+    return local_path(expand(rules.conventions.permalink, facts, rules)), where
 
 
 _LINKS = ("permalink", "url", "path", "saveas")
@@ -234,7 +234,7 @@ def _canonical(facts: PermalinkFacts, base: str, rules: SourceRules, warnings: l
         text = facts.front.text(name)
         if not text:
             continue
-        if found := absolute(text, rules.site_url):
+        if found := absolute_url(text, rules.site_url):
             return found, name
         line = facts.front.line_of(name)
         warnings.append(f"line {line}: {name}: {text[:80]!r} is no web address; write https://...")
@@ -243,7 +243,7 @@ def _canonical(facts: PermalinkFacts, base: str, rules: SourceRules, warnings: l
         text
         and _SCHEME.match(text)
         and not text.startswith(rules.site_url)
-        and (found := absolute(text, base))
+        and (found := absolute_url(text, base))
     ):
         return found, "permalink"
     return base, "permalink"

@@ -4,17 +4,17 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from publisher.core.posts.post import PostMailOptions
-from publisher.sources.fields.publication_date import dated_folders, dated_name
+from publisher.sources.fields.publication_date import date_in_name, date_in_path
 from publisher.sources.frontmatter.values import (
     COMPUTED,
     FrontMatter,
     Quoted,
     Value,
     fold,
+    folded_map,
     is_false,
     is_true,
     scalars,
-    table,
 )
 
 HIDDEN_STATES = frozenset(
@@ -52,10 +52,10 @@ def _no_sign_of_a_post(file: VisibilityInput) -> str | None:
     if file.front is not None:
         return None
     if file.path.lower().endswith((".html", ".htm")) and not (
-        file.profile == "eleventy" and dated_name(file.path)  # which makes a page of each
+        file.profile == "eleventy" and date_in_name(file.path)  # which makes a page of each
     ):
         return "no front matter"  # a page or an example beside a post
-    dated = dated_name(file.path) or (file.profile == "docusaurus" and dated_folders(file.path))
+    dated = date_in_name(file.path) or (file.profile == "docusaurus" and date_in_path(file.path))
     return None if dated else "neither front matter nor a dated name"
 
 
@@ -67,7 +67,7 @@ def _not_for_jekyll(file: VisibilityInput) -> str | None:
     """In a folder called _posts, Jekyll takes only files with front matter and a dated name."""
     if "_posts" not in file.folders or file.profile not in ("jekyll", "none", "auto"):
         return None
-    dated = dated_name(file.path)
+    dated = date_in_name(file.path)
     if dated is None or not dated.string[dated.end() :].startswith("-"):
         return "file name lacks YYYY-MM-DD-"
     return "no front matter" if file.front is None else None
@@ -122,11 +122,11 @@ def _kept_back(file: VisibilityInput) -> str | None:
     if _is_password(front.get("password")):
         return "password is set"  # the word itself is nobody's business
     visibility = front.get("visibility")
-    if hides(visibility) and not (
+    if is_hiding(visibility) and not (
         isinstance(visibility, str) and (is_true(visibility) or visibility.strip().casefold() == "visible")
     ):
         return _written("visibility", visibility)
-    found = next((key for key in HIDING_KEYS if hides(front.get(key))), None)
+    found = next((key for key in HIDING_KEYS if is_hiding(front.get(key))), None)
     return _written(found, front.get(found)) if found else None
 
 
@@ -137,7 +137,7 @@ def why_locked(front: FrontMatter, tags: Collection[str], locked: Collection[str
     return f"encrypt.tags: {found}" if found and not opened else None
 
 
-def hides(value: Value) -> bool:
+def is_hiding(value: Value) -> bool:
     """Whether the value of a key that hides a post does so: not where it is false, empty or says `public`,
     `published` or `listed`; a list or a map does where anything in it does.
     """
@@ -148,7 +148,7 @@ def _is_password(value: Value) -> bool:
     """As `hides`, but "no" or "0" in quotes is a password like any other."""
     if isinstance(value, Quoted) and value.strip() and value.strip().casefold() != "false":
         return value.strip().casefold() not in PUBLIC_WORDS
-    return hides(value)
+    return is_hiding(value)
 
 
 def _written(key: str, value: Value) -> str:
@@ -157,16 +157,16 @@ def _written(key: str, value: Value) -> str:
     return f"{key}: {value}" if short else f"{key} is set"
 
 
-def page_only(front: FrontMatter | None) -> str:
+def why_page_only(front: FrontMatter | None) -> str:
     """Why a post is in no feed and no mail, though everybody may see its page; "" where nothing says so."""
     if front is None:
         return ""
     for key in ("disable_feed", "hiddenInRss"):
-        if hides(front.get(key)):
+        if is_hiding(front.get(key)):
             return _written(key, front.get(key))
     for key in ("rss", "feed"):
-        inner = table(front.values.get(fold(key))).get("exclude")
-        if hides(inner) or hides(front.get(f"{key}.exclude")):
+        inner = folded_map(front.values.get(fold(key))).get("exclude")
+        if is_hiding(inner) or is_hiding(front.get(f"{key}.exclude")):
             return f"{key}.exclude: true"
         if front.flag(key) is False:
             return f"{key}: false"
@@ -179,7 +179,7 @@ def _not_built(file: VisibilityInput) -> str | None:
     if front is None:
         return None
     if file.profile == "hugo":
-        build = table(front.get("build", "_build"))
+        build = folded_map(front.get("build", "_build"))
         never = {key: str(build.get(key) or "").casefold() for key in ("render", "list")}
         said = next(
             (f"build.{key}: {word}" for key, word in never.items() if word in ("never", "false")), None
@@ -208,7 +208,7 @@ RULES: tuple[Callable[[VisibilityInput], str | None], ...] = (
 )  # fmt: skip
 
 
-def mail_of(front: FrontMatter, warnings: list[str]) -> PostMailOptions:
+def find_mail_options(front: FrontMatter, warnings: list[str]) -> PostMailOptions:
     """What the post says of its mail: `never` (or `false`), `correction`, or nothing."""
     word = front.text("mail").casefold()
     if front.flag("mail") is False or word == PostMailOptions.NEVER:

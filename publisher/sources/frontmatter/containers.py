@@ -20,10 +20,17 @@ from frontmatter import detect_format
 from frontmatter.default_handlers import BaseHandler
 
 from publisher.core.patterns import lazy
-from publisher.sources.frontmatter.values import FrontMatter, FrontMatterError, Value, fold, gather, names
-from publisher.sources.frontmatter.yaml import load_yaml, read_lines
+from publisher.sources.frontmatter.values import (
+    FrontMatter,
+    FrontMatterError,
+    Value,
+    build_front_matter,
+    fold,
+    word_set,
+)
+from publisher.sources.frontmatter.yaml import load_yaml, read_simple_yaml
 
-KEYS = names(
+HEADER_KEYS = word_set(
     "title date modified updated tags tag category categories keywords slug author authors summary lang "
     "language status template saveas url layout description translation permalink cover subtitle id "
     "comments draft published series image thumbnail excerpt created publishdate"
@@ -45,7 +52,7 @@ def split_header(text: str, limit: int) -> tuple[str, str, str] | None:
     """
     first = text[:limit].partition("\n")[0]
     match = _LINE.match(first) or _QUOTED.match(first)
-    if match is None or fold(match[1]) not in KEYS:
+    if match is None or fold(match[1]) not in HEADER_KEYS:
         return None
     blank = _BLANK.search(text, 0, limit)
     edge = blank.start() if blank else limit
@@ -68,7 +75,7 @@ def _broken(text: str, lines: list[str]) -> tuple[str, str, str] | None:
     """The header of a text whose next line goes on with the value above without being set in; None where one
     key alone, which may be the beginning of a text, stands before it.
     """
-    keys = {fold(found[1]) for line in lines if (found := _LINE.match(line))} & KEYS
+    keys = {fold(found[1]) for line in lines if (found := _LINE.match(line))} & HEADER_KEYS
     if len(keys) < 2 or keys.isdisjoint({"title", "date"}):
         return None
     head = "\n".join(lines)
@@ -87,7 +94,7 @@ def read_pelican(header: str, line: int) -> FrontMatter:
             pairs[-1] = (key, _longer(fold(key), value, text.strip()), at)
         else:
             raise FrontMatterError("a header's line is no `Key: value`; mend the line", number)
-    return gather(pairs, line)
+    return build_front_matter(pairs, line)
 
 
 def _longer(key: str, value: Value, more: str) -> Value:
@@ -186,7 +193,7 @@ def _load_script(text: str, line: int) -> FrontMatter:
             for match, end in zip(said, ends, strict=True)
         )
         found = exported(f"export default {{{given}}}") or {}
-    return gather([(key, known(value), line) for key, value in found.items()], line)
+    return build_front_matter([(key, known(value), line) for key, value in found.items()], line)
 
 
 def load_toml(text: str, line: int) -> FrontMatter:
@@ -203,7 +210,7 @@ def load_toml(text: str, line: int) -> FrontMatter:
     merged: dict[str, Any] = {}
     for part in (*inner, loaded):
         merged.update(part)
-    return gather([(key, _plain(value), 0) for key, value in merged.items()], line)
+    return build_front_matter([(key, _plain(value), 0) for key, value in merged.items()], line)
 
 
 def load_json(text: str, line: int) -> FrontMatter:
@@ -221,7 +228,7 @@ def load_json(text: str, line: int) -> FrontMatter:
         raise FrontMatterError(reason, line + error.lineno - 1) from None
     except (ValueError, RecursionError):
         raise FrontMatterError("broken JSON: nested too deep; write it out plainly", line) from None
-    return gather(repeated, line)
+    return build_front_matter(repeated, line)
 
 
 def _without_fence(text: str, start: str, line: int) -> Container:
@@ -263,7 +270,7 @@ class _Yaml(_Fence):
     CLOSE = lazy(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
 
     def read(self, fm: str, line: int) -> FrontMatter:
-        return read_lines(fm, line + 1) or load_yaml(fm, line + 1)
+        return read_simple_yaml(fm, line + 1) or load_yaml(fm, line + 1)
 
 
 class _Toml(_Fence):

@@ -161,7 +161,7 @@ def offset_in(text: str) -> tzinfo | None:
 
 
 @lru_cache(maxsize=64)
-def zone_named(name: str) -> tzinfo | None:
+def find_zone(name: str) -> tzinfo | None:
     """The zone of an IANA name; None where there is none."""
     try:
         return ZoneInfo(name)
@@ -192,7 +192,7 @@ def _zone(word: str | None, default: tzinfo) -> tzinfo:
     if word.upper() in _ABBREVIATIONS:
         return timezone(timedelta(hours=_ABBREVIATIONS[word.upper()]))
     return (
-        zone_named(_REGIONS.get(word.upper(), word)) or default
+        find_zone(_REGIONS.get(word.upper(), word)) or default
         if "/" in word or word.upper() in _REGIONS
         else default
     )

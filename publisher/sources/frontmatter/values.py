@@ -85,7 +85,7 @@ def fold(name: str) -> str:
     return name.strip().casefold().replace("_", "").replace("-", "")
 
 
-def gather(pairs: Iterable[tuple[str, Value, int]], line: int) -> FrontMatter:
+def build_front_matter(pairs: Iterable[tuple[str, Value, int]], line: int) -> FrontMatter:
     """Pairs of key and value as front matter. A repeated key: the last wins, with a warning."""
     values: dict[str, Value] = {}
     lines: dict[str, int] = {}
@@ -109,7 +109,7 @@ def is_false(word: str) -> bool:
     return word.strip().casefold() in _FALSE
 
 
-def names(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     """Words apart by spaces, as a set."""
     return frozenset(text.split())
 
@@ -119,7 +119,7 @@ def legal(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _ILLEGAL.sub("", text)
 
 
-def table(value: Value) -> dict[str, Value]:
+def folded_map(value: Value) -> dict[str, Value]:
     """A map's items keyed by `fold`; nothing where it is no map."""
     return {fold(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 

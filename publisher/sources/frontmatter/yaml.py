@@ -11,7 +11,13 @@ import re
 import yaml
 
 from publisher.core.patterns import lazy
-from publisher.sources.frontmatter.values import FrontMatter, FrontMatterError, Quoted, Value, gather
+from publisher.sources.frontmatter.values import (
+    FrontMatter,
+    FrontMatterError,
+    Quoted,
+    Value,
+    build_front_matter,
+)
 
 MAX_NODES = 20_000
 MAX_DEPTH = 100
@@ -59,7 +65,7 @@ class _NodeReader:
                 merged[:0] = [(name, inner, 0) for name, inner in value.items()]
             else:
                 merged.append((key, value, line))
-        return gather(merged, self.first_line)
+        return build_front_matter(merged, self.first_line)
 
     def _value(self, node: yaml.Node, depth: int) -> Value:
         self.left -= 1
@@ -129,7 +135,7 @@ _FLOW = lazy(r" *(?:\"([^\"\\]*)\"|'([^']*)'|([A-Za-z0-9][A-Za-z0-9 _./+-]*)) *(
 _YAML_NULLS = frozenset({"null", "Null", "NULL"})
 
 
-def read_lines(text: str, first_line: int) -> FrontMatter | None:
+def read_simple_yaml(text: str, first_line: int) -> FrontMatter | None:
     """The front matter in `text`, whose first line is line `first_line` of its file; None: it takes more."""
     if _ODD.search(text):
         return None
@@ -156,7 +162,7 @@ def read_lines(text: str, first_line: int) -> FrontMatter | None:
             items.append(_scalar(match))
         elif line.strip(" ") and line[0] != "#":
             return None
-    return gather(pairs, first_line)
+    return build_front_matter(pairs, first_line)
 
 
 def _simple(key: str, rest: str) -> str | None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from publisher.core.patterns import lazy
 from publisher.sources.frontmatter.values import Value, fold
 from publisher.sources.generators.js_literals import exported, known
-from publisher.sources.globs import expression, whole
-from publisher.sources.ignored.paths import inside
+from publisher.sources.globs import glob_to_regex, matches_whole
+from publisher.sources.ignored.paths import is_inside
 
 MAX_PAGES = 500
 """Files of pages that are looked into."""
@@ -58,12 +58,12 @@ class AstroSite:
     links: Mapping[str, str] = field(default_factory=dict[str, str])
     usual: Mapping[str, Mapping[str, Value]] = field(default_factory=dict[str, Mapping[str, Value]])
     folders: tuple[str, ...] = ()
-    loaded: "Loaded | None" = None
+    loaded: "CollectionPatterns | None" = None
     tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class CollectionPatterns:
     """Which files collections take: folders, each with its patterns; () for all in it."""
 
     of: tuple[tuple[str, tuple[str, ...]], ...]
@@ -73,7 +73,7 @@ class Loaded:
         if path.startswith("src/pages/"):
             return None
         reasons = [
-            self._left(path[len(at) :].lstrip("/"), globs) for at, globs in self.of if inside(path, at)
+            self._left(path[len(at) :].lstrip("/"), globs) for at, globs in self.of if is_inside(path, at)
         ]
         return next((reason for reason in reasons if reason), None) if all(reasons) else None
 
@@ -83,7 +83,7 @@ class Loaded:
         found = [
             glob
             for glob in globs
-            if whole(expression(glob[_leaves_out(glob) :].removeprefix("./"), groups=True), name)
+            if matches_whole(glob_to_regex(glob[_leaves_out(glob) :].removeprefix("./"), groups=True), name)
         ]
         never = next((glob for glob in found if _leaves_out(glob)), None)
         if never:
@@ -97,7 +97,7 @@ def _leaves_out(glob: str) -> bool:
     return glob.startswith("!") and not glob.startswith("!(")
 
 
-def read_site(root: Path, config: str) -> AstroSite:
+def read_astro_site(root: Path, config: str) -> AstroSite:
     """What the files of the blog at `root` say; `config` is the text of its configuration."""
     schemas = "\n".join(_text(root / name) for name in _SCHEMAS)
     parts = _definitions(schemas)
@@ -118,7 +118,7 @@ def read_site(root: Path, config: str) -> AstroSite:
     usual = {place: values for place, values in usual.items() if values}
     shown = tuple(table for name, table in tables.items() if name in routes)
     read = _read(root, parts, [*folders.values()], tables=bool(tables))
-    return AstroSite(links, usual, read, Loaded(loaded), shown)
+    return AstroSite(links, usual, read, CollectionPatterns(loaded), shown)
 
 
 def _read(

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 from publisher.core.patterns import lazy
 from publisher.sources.fields import slugs
 from publisher.sources.frontmatter.containers import load_json, load_toml, open_container
-from publisher.sources.frontmatter.values import FrontMatter, FrontMatterError, Value, fold, scalars, table
+from publisher.sources.frontmatter.values import (
+    FrontMatter,
+    FrontMatterError,
+    Value,
+    fold,
+    folded_map,
+    scalars,
+)
 from publisher.sources.frontmatter.yaml import load_yaml
 from publisher.sources.ignored import paths as leaving
 from publisher.sources.ignored.paths import IgnoreRule
@@ -23,7 +30,7 @@ from publisher.sources.rules import Defaults
 
 if TYPE_CHECKING:
     from publisher.sources.generators.hexo import CategoryAddresses
-    from publisher.sources.generators.hugo import Dating, HugoLanguages
+    from publisher.sources.generators.hugo import DateSources, HugoLanguages
 
 MAX_SIZE = 1_000_000
 MAX_LANGUAGES = 100
@@ -55,28 +62,28 @@ class GeneratorConfig:
     file: str
     timezone: str = ""
     permalink: str = ""
-    separator: str = ""
+    summary_separator: str = ""
     defaults: tuple[Defaults, ...] = ()
-    sections: Mapping[str, str] = field(default_factory=dict[str, str])
-    given: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    section_permalinks: Mapping[str, str] = field(default_factory=dict[str, str])
+    pelican_settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     language: str = ""
     author: Value = None
-    content: str | None = None
+    content_folder: str | None = None
     spelling: Callable[[str], str] | None = None
-    leaves: tuple[IgnoreRule, ...] = ()
-    reads: tuple[str, ...] = ()
+    ignore_rules: tuple[IgnoreRule, ...] = ()
+    content_folders: tuple[str, ...] = ()
     cascade: Value = None
-    tongues: "HugoLanguages | None" = None
-    dating: "Dating | None" = None
-    filing: "CategoryAddresses | None" = None
-    undated: bool | None = None
-    site: Mapping[str, Value] = field(default_factory=dict[str, Value])
-    locked: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
-    locales: Mapping[str, str] = field(default_factory=dict[str, str])
+    languages: "HugoLanguages | None" = None
+    date_sources: "DateSources | None" = None
+    category_addresses: "CategoryAddresses | None" = None
+    dated_names: bool | None = None
+    site_config: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    encrypted_tags: tuple[str, ...] = ()
+    post_tables: tuple[str, ...] = ()
+    locale_addresses: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def config_in(folder: Path) -> GeneratorConfig | None:
+def detect_config(folder: Path) -> GeneratorConfig | None:
     """The configuration of the generator whose site `folder` is; None where it is no site's root."""
     for name, reader in _FILES.items():
         # Asked of dozens of names in every folder at each start, so no Path is made of what is not there.
@@ -85,7 +92,7 @@ def config_in(folder: Path) -> GeneratorConfig | None:
     return None
 
 
-def read_table(file: Path) -> dict[str, Value]:
+def read_config_map(file: Path) -> dict[str, Value]:
     """The top of a YAML, TOML or JSON file, keyed by values.fold; nothing where it cannot be read."""
     load = _LOADERS.get(file.suffix)
     text = read_text(file) if load else ""
@@ -107,7 +114,7 @@ def read_text(file: Path) -> str:
         return ""
 
 
-def front_of(file: Path) -> FrontMatter | None:
+def read_page_front_matter(file: Path) -> FrontMatter | None:
     """The front matter of a page, such as that of a section; None where it has none that can be read."""
     try:
         return open_container(read_text(file).replace("\r\n", "\n")).front
@@ -122,11 +129,11 @@ def _jekyll_or_hexo(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import hexo
     from publisher.sources.ignored import jekyll
 
-    top = read_table(file)
+    top = read_config_map(file)
     packaged = _package(file.parent / "package.json")  # a short one says less than what builds the blog
-    if hexo.is_hexos(top) or (packaged and packaged.profile == "hexo"):
+    if hexo.is_hexo_config(top) or (packaged and packaged.profile == "hexo"):
         return _hexo(file, top)
-    posts = table(table(top.get("collections")).get("posts"))
+    posts = folded_map(folded_map(top.get("collections")).get("posts"))
     # The top of a configuration by its keys as they stand in its text.
     keys = dict.fromkeys(_KEY.findall(read_text(file)))
     return GeneratorConfig(
@@ -134,12 +141,12 @@ def _jekyll_or_hexo(file: Path) -> GeneratorConfig:
         file=file.name,
         timezone=_word(top.get("timezone")),
         permalink=_word(posts.get("permalink")) or _word(top.get("permalink")),
-        separator=_word(top.get("excerptseparator")),
+        summary_separator=_word(top.get("excerptseparator")),
         language=_first(top, "lang", "language", "locale"),
         author=top.get("author"),
         defaults=_jekyll_defaults(top.get("defaults")),
-        site={key: top[fold(key)] for key in keys if fold(key) in top},
-        leaves=(jekyll.entries_of(top),),
+        site_config={key: top[fold(key)] for key in keys if fold(key) in top},
+        ignore_rules=(jekyll.entry_filter(top),),
     )
 
 
@@ -154,12 +161,12 @@ def _hexo(file: Path, top: Mapping[str, Value]) -> GeneratorConfig:
         permalink=_word(top.get("permalink")),
         language=_first(top, "language"),
         author=top.get("author"),
-        undated=":year" in _word(top.get("newpostname")),
+        dated_names=":year" in _word(top.get("newpostname")),
         defaults=(Defaults(values=usual),) if usual else (),
-        filing=hexo.filing(top),
-        leaves=hexo.leaves(top),
-        reads=hexo.reads(top),
-        locked=hexo.locked(top),
+        category_addresses=hexo.category_addresses(top),
+        ignore_rules=hexo.ignore_rules(top),
+        content_folders=hexo.post_folders(top),
+        encrypted_tags=hexo.encrypted_tags(top),
     )
 
 
@@ -167,21 +174,21 @@ def _jekyll_defaults(value: Value) -> tuple[Defaults, ...]:
     """The defaults of posts, the broadest scope first: Jekyll lets the narrower win."""
     found: list[Defaults] = []
     for item in value if isinstance(value, list) else []:
-        entry = table(item)
-        scope = table(entry.get("scope"))
+        entry = folded_map(item)
+        scope = folded_map(entry.get("scope"))
         if _word(scope.get("type")) in ("", "posts", "post", "drafts"):
             path = _word(scope.get("path")).strip("/")
-            found.append(Defaults(scope=path, values=table(entry.get("values"))))
+            found.append(Defaults(scope=path, values=folded_map(entry.get("values"))))
     return tuple(sorted(found, key=lambda entry: len(entry.scope)))
 
 
 def _hugo(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import hugo, hugo_content
 
-    top = read_table(file)
+    top = read_config_map(file)
     if file.parent.name == "_default":  # each part of it may stand in a file of its own
         top = {**_parts(file.parent), **top}
-    tongues = hugo.tongues(top)
+    tongues = hugo.hugo_languages(top)
     return GeneratorConfig(
         profile="hugo",
         file=file.name,
@@ -189,12 +196,12 @@ def _hugo(file: Path) -> GeneratorConfig:
         language=hugo.language(top),
         author=hugo.author(top),
         permalink=hugo.permalink(top),
-        sections=hugo.sections(top),
-        spelling=hugo.spelt(top),
-        tongues=tongues,
-        dating=hugo.dating(top),
-        leaves=hugo_content.leaves(top, tongues.off),
-        reads=hugo_content.reads(tongues.contents, top),
+        section_permalinks=hugo.sections(top),
+        spelling=hugo.path_spelling(top),
+        languages=tongues,
+        date_sources=hugo.date_sources(top),
+        ignore_rules=hugo_content.ignore_rules(top, tongues.off),
+        content_folders=hugo_content.content_folders(tongues.contents, top),
         cascade=top.get("cascade"),
     )
 
@@ -219,11 +226,11 @@ def _parts(folder: Path) -> dict[str, Value]:
                             if len(key) in (4, 6) and key[:2] in ("zh", "pt", "en", "es")
                             else key
                         ): item
-                        for key, item in read_table(folder / (name + end)).items()
+                        for key, item in read_config_map(folder / (name + end)).items()
                     }
                 )
         for file in sorted(islice(folder.glob(f"languages.*{end}"), MAX_LANGUAGES)):
-            languages[file.name.split(".")[1].lower()] = {**read_table(file)}
+            languages[file.name.split(".")[1].lower()] = {**read_config_map(file)}
     return {**found, **({"languages": languages} if languages else {})}
 
 
@@ -232,30 +239,30 @@ def _zola_or_hugo(file: Path) -> GeneratorConfig | None:
     text = read_text(file)
     if re.search(r"^\s*base_url\s*=", text, re.MULTILINE):
         return _zola(file)
-    top = read_table(file)
+    top = read_config_map(file)
     signs = {"baseurl", "languagecode", "theme", "params", "taxonomies", "contentdir", "markup", "permalinks"}
     return _hugo(file) if len(signs & top.keys()) >= 2 or "baseurl" in top else None
 
 
 def _zola(file: Path) -> GeneratorConfig:
-    top = read_table(file)
-    paths = _word(table(top.get("slugify")).get("paths")) or _word(top.get("slugifypaths"))
+    top = read_config_map(file)
+    paths = _word(folded_map(top.get("slugify")).get("paths")) or _word(top.get("slugifypaths"))
     return GeneratorConfig(
         profile="zola",
         file=file.name,
         language=_first(top, "defaultlanguage"),
         author=top.get("author"),
         spelling=_ZOLAS.get(paths.lower()),
-        leaves=(leaving.of_whole_paths("ignored_content", scalars(top.get("ignoredcontent"))),),
-        reads=("content",),
+        ignore_rules=(leaving.whole_path_patterns("ignored_content", scalars(top.get("ignoredcontent"))),),
+        content_folders=("content",),
     )
 
 
 def _pelican(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import pelican
 
-    published = pelican.assignments(read_text(file.parent / "publishconf.py"))  # which imports the other
-    given = {**pelican.assignments(read_text(file)), **published}
+    published = pelican.read_settings(read_text(file.parent / "publishconf.py"))  # which imports the other
+    given = {**pelican.read_settings(read_text(file)), **published}
     texts = {name: value for name, value in given.items() if isinstance(value, str)}
     return GeneratorConfig(
         profile="pelican",
@@ -263,9 +270,12 @@ def _pelican(file: Path) -> GeneratorConfig:
         timezone=texts.get("TIMEZONE", ""),
         permalink=pelican.permalink(given),
         language=texts.get("DEFAULT_LANG", ""),
-        given=given,
-        undated=False if given.get("SLUGIFY_SOURCE") == "basename" else None,
-        leaves=(leaving.named("IGNORE_FILES", pelican.ignored(given), across=True), pelican.articles(given)),
+        pelican_settings=given,
+        dated_names=False if given.get("SLUGIFY_SOURCE") == "basename" else None,
+        ignore_rules=(
+            leaving.name_patterns("IGNORE_FILES", pelican.ignored_names(given), across=True),
+            pelican.article_folders(given),
+        ),
     )
 
 
@@ -274,16 +284,16 @@ def _docusaurus(file: Path) -> GeneratorConfig:
 
     text = read_text(file)
     locale = _LOCALE.search(text)
-    reads, leaves = docusaurus.files(text)
+    reads, leaves = docusaurus.blog_folders(text)
     return GeneratorConfig(
         profile="docusaurus",
         file=file.name,
         permalink=docusaurus.permalink(text),
         language=locale[1] if locale else "",
-        content=docusaurus.content(text),
-        reads=reads,
-        leaves=leaves,
-        locales=docusaurus.locales(text),
+        content_folder=docusaurus.content_folder(text),
+        content_folders=reads,
+        ignore_rules=leaves,
+        locale_addresses=docusaurus.locale_addresses(text),
     )
 
 
@@ -291,16 +301,16 @@ def _astro(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import astro
 
     text = read_text(file)
-    locale, site = _LOCALE.search(text), astro.read_site(file.parent, text)
+    locale, site = _LOCALE.search(text), astro.read_astro_site(file.parent, text)
     return GeneratorConfig(
         profile="astro",
         file=file.name,
         language=locale[1] if locale else "",
-        sections=site.links,
+        section_permalinks=site.links,
         defaults=tuple(Defaults(scope=place, values=values) for place, values in site.usual.items()),
-        reads=site.folders,
-        leaves=(site.loaded,) if site.loaded else (),
-        tables=site.tables,
+        content_folders=site.folders,
+        ignore_rules=(site.loaded,) if site.loaded else (),
+        post_tables=site.tables,
     )
 
 
@@ -309,14 +319,14 @@ def _eleventy(file: Path) -> GeneratorConfig:
     from publisher.sources.ignored import eleventy as eleventyfiles
 
     text = read_text(file)
-    content = eleventy.input_of(text, read_text(file.parent / "package.json"))
-    ignores = {name: read_text(file.parent / name) for name in eleventyfiles.files(content)}
+    content = eleventy.input_folder(text, read_text(file.parent / "package.json"))
+    ignores = {name: read_text(file.parent / name) for name in eleventyfiles.ignore_files(content)}
     return GeneratorConfig(
         profile="eleventy",
         file=file.name,
-        content=content,
-        leaves=eleventyfiles.leaves(text, content, ignores),
-        reads=(content,) if content else (),
+        content_folder=content,
+        ignore_rules=eleventyfiles.ignore_rules(text, content, ignores),
+        content_folders=(content,) if content else (),
     )
 
 
@@ -334,7 +344,7 @@ def _word(value: Value) -> str:
     return value if isinstance(value, str) else ""
 
 
-_ZOLAS = {"off": slugs.as_written, "false": slugs.as_written, "safe": slugs.zola_safe}
+_ZOLAS = {"off": slugs.as_written, "false": slugs.as_written, "safe": slugs.zola_safe_slug}
 """How names are spelt, by `slugify.paths` where that is not "on"."""
 
 _LOADERS = {

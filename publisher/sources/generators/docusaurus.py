@@ -15,7 +15,7 @@ from re import Pattern
 from publisher.core.patterns import lazy
 from publisher.sources.frontmatter.values import Value
 from publisher.sources.generators.js_literals import JsCode, exported
-from publisher.sources.ignored.paths import IgnoreRule, named
+from publisher.sources.ignored.paths import IgnoreRule, name_patterns
 
 _BLOCK = lazy(r"""\bblog\s*:\s*\{|["'`]@docusaurus/plugin-content-blog["'`]\s*,\s*(?:/\*.*?\*/\s*)?\{""")
 _PATH = lazy(r"""\bpath\s*:\s*["'`]([^"'`$\n]+)["'`]""")
@@ -33,7 +33,7 @@ _ELSEWHERE = lazy(r"\bblog\s*:\s*(?!false)|plugin-content-blog")
 MAX_BLOGS = 20
 
 
-def files(config: str) -> tuple[tuple[str, ...], tuple[IgnoreRule, ...]]:
+def blog_folders(config: str) -> tuple[tuple[str, ...], tuple[IgnoreRule, ...]]:
     """The folders of blogs that a configuration names, and what it leaves out of them. No folders: they are
     not written out, and may be anywhere.
     """
@@ -52,11 +52,11 @@ def files(config: str) -> tuple[tuple[str, ...], tuple[IgnoreRule, ...]]:
     if not places and _ELSEWHERE.search(config):
         return (), ()
     places = places or {"blog": _USUAL}
-    leaves = tuple(named("exclude", globs, below=place) for place, globs in places.items())
+    leaves = tuple(name_patterns("exclude", globs, below=place) for place, globs in places.items())
     return (*places, "i18n"), leaves
 
 
-def locales(config: str) -> dict[str, str]:
+def locale_addresses(config: str) -> dict[str, str]:
     """Where the pages of locales are, by their folders in i18n/, as far as it is not "/fr/": a path below
     the site's base, or a whole address where they are on another host, or outside of it. The default locale,
     which has no folder, is under "".
@@ -107,9 +107,9 @@ def permalink(config: str) -> str:
     return f"/{at}:dated{end}" if at else f":dated{end}"
 
 
-def content(config: str) -> str | None:
+def content_folder(config: str) -> str | None:
     """The folder of the only blog, by its path from the root; None where there are several."""
-    places = [place for place in files(config)[0] if place != "i18n"]
+    places = [place for place in blog_folders(config)[0] if place != "i18n"]
     return places[0] if len(places) == 1 else None
 
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from publisher.core.patterns import lazy
-from publisher.sources.fields.permalinks import PermalinkFacts, undated
-from publisher.sources.generators.eleventy_filters import dated, filtered, name_of
+from publisher.sources.fields.permalinks import PermalinkFacts, undated_name
+from publisher.sources.generators.eleventy_filters import apply_date_filter, apply_text_filter, filter_name
 
 _TEMPLATE = lazy(r"\{\{-?\s*([^{}]{1,200}?)\s*-?\}\}")
 _WORDS = lazy(r"\"[^\"]*\"|'[^']*'")
@@ -32,10 +32,10 @@ _INPUT = lazy(
 _ASKED = lazy(r"""\beleventy\s[^"\n]{0,200}?--input[= ]\\?['"]?([\w./-]+)""")
 
 
-def address(template: str, facts: PermalinkFacts) -> tuple[str | None, str]:
+def expand_permalink(template: str, facts: PermalinkFacts) -> tuple[str | None, str]:
     """The permalink that `template` stands for, and, where only Eleventy could tell, None and why."""
     known: dict[str, Callable[[], str]] = {
-        "page.fileSlug": lambda: undated(facts.path),
+        "page.fileSlug": lambda: undated_name(facts.path),
         "page.filePathStem": lambda: facts.stem,
         "slug": lambda: facts.front.text("slug"),
         "title": lambda: facts.title,
@@ -56,17 +56,17 @@ def address(template: str, facts: PermalinkFacts) -> tuple[str | None, str]:
         name, *filters = (part.strip() for part in _OR.sub(" or ", match[1]).split("|"))
         value: str | None = None
         if name in ("page.date", "date") and filters and facts.local:
-            value = dated(facts.local, filters[0])
+            value = apply_date_filter(facts.local, filters[0])
             if value is None:
-                unknown.append(f"the filter {name_of(filters[0])!r}, which is code")
+                unknown.append(f"the filter {filter_name(filters[0])!r}, which is code")
                 return ""
             filters = filters[1:]
         else:
             value = next((found for part in name.split(" or ") if (found := named(part))), "")
         for one in filters:
-            value = made if (made := filtered(value, one)) is not None else None
+            value = made if (made := apply_text_filter(value, one)) is not None else None
             if value is None:
-                unknown.append(f"the filter {name_of(one)!r}, which is code")
+                unknown.append(f"the filter {filter_name(one)!r}, which is code")
                 return ""
         if not value:
             unknown.append(f"{name[:40]!r}, which has no plain value")
@@ -78,7 +78,7 @@ def address(template: str, facts: PermalinkFacts) -> tuple[str | None, str]:
     return (None, unknown[0]) if unknown else (made, "")
 
 
-def input_of(config: str, package: str) -> str | None:
+def input_folder(config: str, package: str) -> str | None:
     """The folder in which addresses begin, by a configuration or by the command in package.json: "src", or
     "" for the root itself; None where neither says it.
     """
@@ -86,7 +86,7 @@ def input_of(config: str, package: str) -> str | None:
     return "/".join(part for part in found[1].split("/") if part not in ("", ".")) if found else None
 
 
-def template_of(code: str, file: str = "") -> str | None:
+def template_from_function(code: str, file: str = "") -> str | None:
     """The template that a function makes a permalink of, in the words of `address`: `/a/${data.slug}/`; ""
     where it is the post's own, `data.permalink`. None where it is neither, or one of several. `file` is all
     that stands in its file. What it makes of drafts counts for nothing: they are hidden.

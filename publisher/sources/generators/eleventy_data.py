@@ -17,14 +17,22 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path, PurePosixPath
 
-from publisher.sources.frontmatter.values import COLLECTED, COMPUTED, Value, fold, names, scalars, table
-from publisher.sources.generators.detect import read_table, read_text
-from publisher.sources.generators.eleventy import template_of
+from publisher.sources.frontmatter.values import (
+    COLLECTED,
+    COMPUTED,
+    Value,
+    fold,
+    folded_map,
+    scalars,
+    word_set,
+)
+from publisher.sources.generators.detect import read_config_map, read_text
+from publisher.sources.generators.eleventy import template_from_function
 from publisher.sources.generators.js_literals import JsCode, exported, known
 from publisher.sources.rules import Defaults, SourceRules
 
 CODE = (".js", ".cjs", ".mjs", ".ts")
-_TELLING = names("permalink tags author authors lang language locale date draft title slug categories")
+_TELLING = word_set("permalink tags author authors lang language locale date draft title slug categories")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +43,12 @@ class DataFile:
     whole: bool = True
 
 
-def read_data(file: Path) -> DataFile:
+def read_data_file(file: Path) -> DataFile:
     """What `file` says; nothing where there is none. A permalink that a function makes is a template, or
     stays Code where it is not known; that of `eleventyComputed` is under COMPUTED.
     """
     if file.suffix not in CODE:
-        return _settled(read_table(file), "")
+        return _settled(read_config_map(file), "")
     if not file.is_file():
         return DataFile({})
     text = read_text(file)
@@ -49,12 +57,12 @@ def read_data(file: Path) -> DataFile:
 
 
 def _settled(top: dict[str, Value], text: str) -> DataFile:
-    computed = table(top.pop("eleventycomputed", None))
+    computed = folded_map(top.pop("eleventycomputed", None))
     if "permalink" in computed:
         top[COMPUTED] = computed["permalink"]
     for name in ("permalink", COMPUTED):
         if isinstance(code := top.get(name), JsCode):
-            made = template_of(code, text)
+            made = template_from_function(code, text)
             top[name] = code if made is None else made
             if made == "":
                 del top[name]
@@ -84,13 +92,13 @@ _DATA = ".11tydata."
 _ENDS = (".json", ".11tydata.json", *(f".11tydata{end}" for end in CODE))
 
 
-def with_data(rules: SourceRules, folder: Path, root: Path, paths: Sequence[str]) -> SourceRules:
+def apply_data_files(rules: SourceRules, folder: Path, root: Path, paths: Sequence[str]) -> SourceRules:
     """`rules` with what the data files of a blog at `root` say; the posts at `paths` are in `folder`."""
     unread: list[str] = []
     defaults = (*_metadata(root, rules, unread), *_of_folders(folder, rules, paths, unread))
     beside = _of_posts(folder, rules, paths, unread)
     code = tuple(sorted(set(unread)))
-    return replace(rules, defaults=(*defaults, *rules.defaults), beside=beside, unread=code)
+    return replace(rules, defaults=(*defaults, *rules.defaults), post_defaults=beside, unread_code=code)
 
 
 def _metadata(root: Path, rules: SourceRules, unread: list[str]) -> tuple[Defaults, ...]:
@@ -132,7 +140,7 @@ def _of_posts(
             path = posts.get(before + stem)
             if path is None or stem == own:
                 continue
-            data = read_data(folder / place / name)
+            data = read_data_file(folder / place / name)
             unread += [] if data.whole else [rules.in_blog(before + name)]
             if values := _posts_values(data.values, own):
                 found[path] = {**found.get(path, {}), **values}
@@ -153,7 +161,7 @@ def _said(root: Path, stem: str, ends: Sequence[str], unread: list[str]) -> dict
     """What the files say that are called `stem` and one of `ends`, the last one first."""
     values: dict[str, Value] = {}
     for end in ends:
-        data = read_data(root / (stem + end))
+        data = read_data_file(root / (stem + end))
         unread += [] if data.whole else [stem + end]
         values.update(data.values)
     return values

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from publisher.core.patterns import lazy
 from publisher.sources.fields import slugs
-from publisher.sources.fields.permalinks import DATE_WORDS, by_signs
+from publisher.sources.fields.permalinks import DATE_WORDS, expand_strftime
 
 _FILTER = lazy(r"""([A-Za-z_]\w*)\s*(?::\s*(.*)|\(\s*(.*?)\s*\))?""", re.DOTALL)
 _TEXT = lazy(r"""\s*(?:"([^"]*)"|'([^']*)')\s*(?:,|$)""")
@@ -43,7 +43,7 @@ _WITH: Mapping[str, Callable[[str, list[str]], str]] = {
 }
 
 
-def filtered(value: str, filter: str) -> str | None:
+def apply_text_filter(value: str, filter: str) -> str | None:
     """A text through one filter, as it stands in a template; None: only the blog's code could tell."""
     name, given = _taken_apart(filter)
     if name in _PLAIN:
@@ -56,12 +56,12 @@ def filtered(value: str, filter: str) -> str | None:
         return None
 
 
-def dated(at: datetime, filter: str) -> str | None:
+def apply_date_filter(at: datetime, filter: str) -> str | None:
     """A date through one filter; None as for texts."""
     name, given = _taken_apart(filter)
     pattern = given[0] if len(given) >= 1 else ""
     if name == "date" and "%" in pattern:  # Liquid's own
-        return by_signs(pattern, at)
+        return expand_strftime(pattern, at)
     tokens = set(_TOKEN.findall(pattern))
     for known in (_LUXON, _MOMENT):
         if tokens and tokens <= known.keys() and ("date" in name.lower() or "format" in name.lower()):
@@ -80,6 +80,6 @@ def _taken_apart(filter: str) -> tuple[str, list[str]]:
     return match[1], given
 
 
-def name_of(filter: str) -> str:
+def filter_name(filter: str) -> str:
     """The name of a filter without its arguments."""
     return _taken_apart(filter)[0]

@@ -15,18 +15,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from publisher.core.patterns import lazy
-from publisher.sources.frontmatter.values import Quoted, Value, fold, names, scalars, table
-from publisher.sources.ignored.paths import IgnoreRule, named
+from publisher.sources.frontmatter.values import Quoted, Value, fold, folded_map, scalars, word_set
+from publisher.sources.ignored.paths import IgnoreRule, name_patterns
 
-_SIGNS = names("sourcedir publicdir newpostname defaultlayout skiprender postassetfolder")
-_WEAK = names("tagdir archivedir")
-_JEKYLLS = names("baseurl plugins gems collections markdown kramdown sass defaults paginate")
+_SIGNS = word_set("sourcedir publicdir newpostname defaultlayout skiprender postassetfolder")
+_WEAK = word_set("tagdir archivedir")
+_JEKYLLS = word_set("baseurl plugins gems collections markdown kramdown sass defaults paginate")
 """Plugins of Jekyll know `tag_dir` too: beside these it is no sign of Hexo."""
 USUAL = "uncategorized"
 _ZONED = lazy(r"\d{4}-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?)")
 """What YAML knows as a time with a zone."""
 
-_POSTS_OWN = names("title date updated slug permalink tags categories category published")
+_POSTS_OWN = word_set("title date updated slug permalink tags categories category published")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +45,12 @@ class CategoryAddresses:
         return word.lower() if self.small else word
 
 
-def is_hexos(top: Mapping[str, Value]) -> bool:
+def is_hexo_config(top: Mapping[str, Value]) -> bool:
     """Whether a `_config.yml` is Hexo's; `top` is keyed by values.fold."""
     return not _SIGNS.isdisjoint(top) or (not _WEAK.isdisjoint(top) and _JEKYLLS.isdisjoint(top))
 
 
-def filing(top: Mapping[str, Value]) -> CategoryAddresses:
+def category_addresses(top: Mapping[str, Value]) -> CategoryAddresses:
     """What a configuration says of categories."""
     found = top.get("categorymap")
     words = {name: _word(word) for name, word in found.items()} if isinstance(found, dict) else {}
@@ -61,24 +61,26 @@ def filing(top: Mapping[str, Value]) -> CategoryAddresses:
     )
 
 
-def reads(top: Mapping[str, Value]) -> tuple[str, ...]:
+def post_folders(top: Mapping[str, Value]) -> tuple[str, ...]:
     """The folders that hold posts: `hexo.posts` are made of these alone (plugins/processor/post.ts)."""
     source = _word(top.get("sourcedir")).strip("/").removeprefix("./") or "source"
     return f"{source}/_posts", f"{source}/_drafts"
 
 
-def leaves(top: Mapping[str, Value]) -> tuple[IgnoreRule, ...]:
+def ignore_rules(top: Mapping[str, Value]) -> tuple[IgnoreRule, ...]:
     """What the settings leave out."""
-    source = reads(top)[0].removesuffix("/_posts")
-    within = (named(name, scalars(top.get(fold(name))), below=source) for name in ("skip_render", "exclude"))
-    return (*within, named("ignore", scalars(top.get("ignore"))))
+    source = post_folders(top)[0].removesuffix("/_posts")
+    within = (
+        name_patterns(name, scalars(top.get(fold(name))), below=source) for name in ("skip_render", "exclude")
+    )
+    return (*within, name_patterns("ignore", scalars(top.get("ignore"))))
 
 
-def locked(top: Mapping[str, Value]) -> tuple[str, ...]:
+def encrypted_tags(top: Mapping[str, Value]) -> tuple[str, ...]:
     """The tags of `encrypt.tags`, casefolded: `- {name: Diary, password: x}`, or the plain name."""
-    said = table(top.get("encrypt")).get("tags")
+    said = folded_map(top.get("encrypt")).get("tags")
     entries = said if isinstance(said, list) else [said]
-    named = (table(entry).get("name") if isinstance(entry, dict) else entry for entry in entries)
+    named = (folded_map(entry).get("name") if isinstance(entry, dict) else entry for entry in entries)
     return tuple(dict.fromkeys(name.casefold() for entry in named for name in scalars(entry)))
 
 
@@ -89,7 +91,7 @@ def permalink_defaults(top: Mapping[str, Value]) -> dict[str, Value]:
     return {name: value for name, value in entries if name not in _POSTS_OWN}
 
 
-def by_its_clock(value: Value, at: datetime, site: tzinfo) -> datetime | None:
+def permalink_time(value: Value, at: datetime, site: tzinfo) -> datetime | None:
     """The time by which Hexo makes the address of a post at `at` (UTC) whose date names a zone: it takes the
     clock of UTC for that of the site (hexo-front-matter). None for other dates.
     """

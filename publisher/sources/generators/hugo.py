@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from publisher.core.patterns import lazy
 from publisher.sources.fields.slugs import HugoPaths
-from publisher.sources.frontmatter.values import Value, fold, scalars, table
+from publisher.sources.frontmatter.values import Value, fold, folded_map, scalars
 
 PERMALINK = "/:sections/:slug"
 _WORDS = {
@@ -48,7 +48,7 @@ class HugoLanguages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dating:
+class DateSources:
     """Where the dates of posts are taken from, in order: front matter by values.fold, `FILENAME`, and what
     only the generator's machine knows, `ELSEWHERE`. Empty: the configuration says nothing of it.
     """
@@ -76,18 +76,18 @@ _ALIASES = {
 }
 
 
-def dating(top: Mapping[str, Value]) -> Dating | None:
+def date_sources(top: Mapping[str, Value]) -> DateSources | None:
     """What `frontmatter` says of dates; None where it says nothing
     (https://gohugo.io/configuration/front-matter/#dates).
     """
-    said = table(top.get("frontmatter"))
+    said = folded_map(top.get("frontmatter"))
     orders = {name: _order(name, scalars(said.get(name))) for name in _USUAL}
     if not any(orders.values()):
         return None
     changes = tuple(
         name for name in orders["lastmod"] if name[0] != ":" and name not in _USUAL["publishdate"]
     )
-    return Dating(
+    return DateSources(
         date=orders["date"], publish=orders["publishdate"], modified=changes, expiry=orders["expirydate"]
     )
 
@@ -99,11 +99,11 @@ def _order(name: str, words: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def tongues(top: Mapping[str, Value]) -> HugoLanguages:
+def hugo_languages(top: Mapping[str, Value]) -> HugoLanguages:
     """The languages that a configuration names; `top` is keyed by values.fold."""
     base = _text(top.get("contentdir")).strip("/").removeprefix("./") or "content"
     named = top.get("languages")
-    entries = {code: table(entry) for code, entry in named.items()} if isinstance(named, dict) else {}
+    entries = {code: folded_map(entry) for code, entry in named.items()} if isinstance(named, dict) else {}
     said = {code.lower() for code in scalars(top.get("disablelanguages"))}
     off = {
         code
@@ -114,7 +114,9 @@ def tongues(top: Mapping[str, Value]) -> HugoLanguages:
     main = _text(top.get("defaultcontentlanguage")) or "en"
     reached = mounted(top)
     if not codes:
-        return HugoLanguages(codes=(main,), contents=reached or {base: ""}, main=main, targets=targets(top))
+        return HugoLanguages(
+            codes=(main,), contents=reached or {base: ""}, main=main, targets=mount_targets(top)
+        )
     own = [code for code in codes if _text(entries[code].get("contentdir"))]
     contents = {} if len(own) == len(codes) else {base: ""}
     for code in own:
@@ -127,14 +129,14 @@ def tongues(top: Mapping[str, Value]) -> HugoLanguages:
         contents=reached or contents,
         main="" if inside else main,
         off=lower,
-        targets=targets(top),
+        targets=mount_targets(top),
     )
 
 
 def mounts(top: Mapping[str, Value]) -> Iterator[tuple[str, Mapping[str, Value]]]:
     """The mounts that content is made of: their folders by their paths from the root, and what they say."""
-    said = table(top.get("module")).get("mounts")
-    for mount in map(table, said if isinstance(said, list) else ()):
+    said = folded_map(top.get("module")).get("mounts")
+    for mount in map(folded_map, said if isinstance(said, list) else ()):
         source, target = (
             _text(mount.get(name)).removeprefix("./").strip("/") for name in ("source", "target")
         )
@@ -154,7 +156,7 @@ def mounted(top: Mapping[str, Value]) -> dict[str, str]:
     return found
 
 
-def targets(top: Mapping[str, Value]) -> dict[str, str]:
+def mount_targets(top: Mapping[str, Value]) -> dict[str, str]:
     """The same folders, and those of the content that they stand for; without those that are all of it."""
     found: dict[str, str] = {}
     for source, mount in mounts(top):
@@ -166,10 +168,10 @@ def targets(top: Mapping[str, Value]) -> dict[str, str]:
 
 def sections(top: Mapping[str, Value]) -> dict[str, str]:
     """The permalinks of single sections by their names."""
-    links = table(top.get("permalinks"))
+    links = folded_map(top.get("permalinks"))
     page = links.get("page")
     links = page if isinstance(page, dict) else links
-    found = {name.strip("/").lower(): in_our_words(_text(link)) for name, link in links.items()}
+    found = {name.strip("/").lower(): translate_permalink(_text(link)) for name, link in links.items()}
     ugly = top.get("uglyurls")
     some = {fold(name): _text(said) for name, said in ugly.items()} if isinstance(ugly, dict) else {}
     plain = {name: PERMALINK for name, said in some.items() if said == "true"}
@@ -192,13 +194,13 @@ def _ended(link: str, *, ugly: bool) -> str:
     return link.rstrip("/") + (".html" if ugly else "/")
 
 
-def spelt(top: Mapping[str, Value]) -> HugoPaths | None:
+def path_spelling(top: Mapping[str, Value]) -> HugoPaths | None:
     """How names are spelt, where that is not as usual."""
     plain, cased = (_text(top.get(name)) == "true" for name in ("removepathaccents", "disablepathtolower"))
     return HugoPaths(plain=plain, cased=cased) if plain or cased else None
 
 
-def in_our_words(pattern: str) -> str:
+def translate_permalink(pattern: str) -> str:
     """Hugo's words where ours mean another thing: its :slug falls back to the title, not to the file."""
     for ours, theirs in _WORDS.items():
         pattern = theirs.sub(ours, pattern)
@@ -212,7 +214,7 @@ def language(top: Mapping[str, Value]) -> str:
 
 def author(top: Mapping[str, Value]) -> Value:
     """The author of the blog, where it has only one."""
-    return table(top.get("params")).get("author") or top.get("author")
+    return folded_map(top.get("params")).get("author") or top.get("author")
 
 
 def _text(value: Value) -> str:

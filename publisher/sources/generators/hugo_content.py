@@ -20,10 +20,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from publisher.sources.frontmatter.values import Value, scalars, table
+from publisher.sources.frontmatter.values import Value, folded_map, scalars
 from publisher.sources.generators import hugo
-from publisher.sources.globs import expression, in_scope, whole
-from publisher.sources.ignored.paths import IgnorePatterns, IgnoreRule, inside
+from publisher.sources.globs import glob_to_regex, in_scope, matches_whole
+from publisher.sources.ignored.paths import IgnorePatterns, IgnoreRule, is_inside
 from publisher.sources.rules import Defaults
 
 _OWN = frozenset({"title", "slug", "url", "aliases", "date", "id", "guid"})
@@ -73,10 +73,10 @@ class Mount:
         inner = path[len(self.place) :].strip("/").lower() if self.place else path.lower()
         folders = [inner[:at] for at, sign in enumerate(inner) if sign == "/"]
         for glob, takes in self.globs:
-            source = expression(glob.strip("/").lower())
-            if whole(source, inner):
+            source = glob_to_regex(glob.strip("/").lower())
+            if matches_whole(source, inner):
                 return None if takes else f"{_FILES}: {glob} is left out"
-            if not takes and any(whole(source, folder) for folder in folders):
+            if not takes and any(matches_whole(source, folder) for folder in folders):
                 return f"{_FILES}: {glob} is left out"
         return f"not among {_FILES}" if any(takes for _, takes in self.globs) else None
 
@@ -92,11 +92,11 @@ class Mounts:
 
     def why(self, path: str) -> str | None:
         """As leaving.Leaves."""
-        found = [mount.why(path) for mount in self.mounts if inside(path, mount.place)]
+        found = [mount.why(path) for mount in self.mounts if is_inside(path, mount.place)]
         return found[0] if found and None not in found else None
 
 
-def leaves(top: Mapping[str, Value], off: Sequence[str]) -> tuple[IgnoreRule, ...]:
+def ignore_rules(top: Mapping[str, Value], off: Sequence[str]) -> tuple[IgnoreRule, ...]:
     """What a configuration leaves out; the languages `off` are turned off."""
     written = [text for text in scalars(top.get("ignorefiles")) if text]
     patterns = tuple((text, text.replace(r"\z", r"\Z")) for text in written)
@@ -113,19 +113,21 @@ def leaves(top: Mapping[str, Value], off: Sequence[str]) -> tuple[IgnoreRule, ..
     )
 
 
-def reads(contents: Iterable[str], top: Mapping[str, Value]) -> tuple[str, ...]:
+def content_folders(contents: Iterable[str], top: Mapping[str, Value]) -> tuple[str, ...]:
     """The folders of content; none where one is outside of the blog, so that posts may be anywhere."""
     languages = top.get("languages")
-    tables = [top, *(table(entry) for entry in languages.values())] if isinstance(languages, dict) else [top]
+    tables = (
+        [top, *(folded_map(entry) for entry in languages.values())] if isinstance(languages, dict) else [top]
+    )
     written = [_text(entry.get("contentdir")) for entry in tables]
     return () if any(text.startswith(("/", "..", "~")) for text in written) else tuple(contents)
 
 
-def resources(paths: Iterable[str], places: Sequence[str], codes: Sequence[str]) -> BundleResources:
+def bundle_resources(paths: Iterable[str], places: Sequence[str], codes: Sequence[str]) -> BundleResources:
     """The files of leaf bundles among `paths`, which are from the blog's root; content is in `places`, and
     `codes` are the languages that an index may be in.
     """
-    paths = [path for path in paths if any(inside(path, place) for place in places)]
+    paths = [path for path in paths if any(is_inside(path, place) for place in places)]
     bundles = {path.rpartition("/")[0]: path for path in paths if _is_index(path, codes)}
     found: dict[str, str] = {}
     for path in paths if bundles else ():
@@ -150,8 +152,8 @@ def _above(path: str) -> Iterator[str]:
 
 def cascades(value: Value, place: str, content: str) -> Iterator[Defaults]:
     """What `cascade` gives to the pages in the folder `place`; targets are paths in the folder `content`."""
-    for entry in map(table, value if isinstance(value, list) else [value]):
-        target = table(entry.get("target"))
+    for entry in map(folded_map, value if isinstance(value, list) else [value]):
+        target = folded_map(entry.get("target"))
         values = {name: it for name, it in entry.items() if name != "target" and name not in _OWN}
         if (
             not values
@@ -164,7 +166,7 @@ def cascades(value: Value, place: str, content: str) -> Iterator[Defaults]:
             yield Defaults(scope=scope, values=values)
 
 
-def merged(given: Iterable[Defaults], path: str) -> dict[str, Value]:
+def merge_cascades(given: Iterable[Defaults], path: str) -> dict[str, Value]:
     """What `given` is for the file at `path`."""
     found: dict[str, Value] = {}
     for entry in given:

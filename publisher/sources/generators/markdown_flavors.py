@@ -17,8 +17,8 @@ from typing import TypeAlias
 
 from publisher.core.patterns import lazy
 from publisher.core.posts.post import MarkdownExtension
-from publisher.sources.frontmatter.values import FrontMatter, Value, scalars, table
-from publisher.sources.generators.detect import read_table, read_text
+from publisher.sources.frontmatter.values import FrontMatter, Value, folded_map, scalars
+from publisher.sources.generators.detect import read_config_map, read_text
 
 _USUAL: Mapping[str, tuple[MarkdownExtension, ...]] = {
     "none": (MarkdownExtension.DEFINITIONS, MarkdownExtension.ABBREVIATIONS, MarkdownExtension.AFTER_HTML),
@@ -92,7 +92,7 @@ _Changes: TypeAlias = Iterator[tuple[MarkdownExtension, bool | None]]
 """Extensions that a configuration turns on or off; None: it does not say."""
 
 
-def extensions_of(profile: str, root: Path | None) -> tuple[MarkdownExtension, ...]:
+def site_extensions(profile: str, root: Path | None) -> tuple[MarkdownExtension, ...]:
     """What the generator reads; `root` is the folder of its configuration, None where there is none."""
     found = set(_USUAL.get(profile, ()))
     changes = _CHANGES.get(profile, _of_packages) if root else None
@@ -102,13 +102,13 @@ def extensions_of(profile: str, root: Path | None) -> tuple[MarkdownExtension, .
     return tuple(extension for extension in MarkdownExtension if extension in found)
 
 
-def without_templates(front: FrontMatter) -> bool:
+def disables_templates(front: FrontMatter) -> bool:
     """Whether a post asks its generator to run none of its template code."""
     off = front.flag("render_with_liquid") is False or front.flag("disableNunjucks") is True
     return off or front.text("templateEngineOverride") in _OFF
 
 
-def of_post(
+def post_extensions(
     path: str, front: FrontMatter, extensions: tuple[MarkdownExtension, ...]
 ) -> tuple[MarkdownExtension, ...]:
     """What is read in the post at `path`, of a blog that reads `extensions`: it may ask for no templates."""
@@ -116,7 +116,7 @@ def of_post(
         extensions = (*extensions, MarkdownExtension.MDX)
     if MarkdownExtension.TEMPLATES not in extensions:
         return extensions
-    if without_templates(front):
+    if disables_templates(front):
         return tuple(
             it for it in extensions if it not in (MarkdownExtension.TEMPLATES, MarkdownExtension.EJS)
         )
@@ -128,7 +128,7 @@ def _jekyll(root: Path) -> _Changes:
     engine = top.get("markdown")
     if isinstance(engine, str) and engine.casefold() != "kramdown":
         yield from ((extension, False) for extension in _KRAMDOWNS)
-    yield MarkdownExtension.BREAKS, _flag(table(top.get("kramdown")), "hardwrap")
+    yield MarkdownExtension.BREAKS, _flag(folded_map(top.get("kramdown")), "hardwrap")
     gems = read_text(root / "Gemfile")
     named = {*scalars(top.get("plugins")), *scalars(top.get("gems"))}
     if "jemoji" in named or ("jekyll_plugins" in gems and _JEMOJI.search(gems)):
@@ -137,15 +137,15 @@ def _jekyll(root: Path) -> _Changes:
 
 def _hugo(root: Path) -> _Changes:
     top, markup = _hugo_tables(root)
-    goldmark = table(markup.get("goldmark"))
-    extensions = table(goldmark.get("extensions"))
+    goldmark = folded_map(markup.get("goldmark"))
+    extensions = folded_map(goldmark.get("extensions"))
     yield MarkdownExtension.DEFINITIONS, _flag(extensions, "definitionlist")
-    yield MarkdownExtension.BREAKS, _flag(table(goldmark.get("renderer")), "hardwraps")
+    yield MarkdownExtension.BREAKS, _flag(folded_map(goldmark.get("renderer")), "hardwraps")
     yield MarkdownExtension.EMOJI, _flag(top, "enableemoji")
-    extras = table(extensions.get("extras"))
+    extras = folded_map(extensions.get("extras"))
     for name, extension in _EXTRAS.items():
-        yield extension, _flag(table(extras.get(name)), "enable")
-    passed = table(extensions.get("passthrough"))
+        yield extension, _flag(folded_map(extras.get(name)), "enable")
+    passed = folded_map(extensions.get("passthrough"))
     if _flag(passed, "enable"):
         for mark in scalars(passed.get("delimiters")):
             if mark in _DELIMITERS:
@@ -157,13 +157,13 @@ def _hugo_tables(root: Path) -> tuple[Mapping[str, Value], Mapping[str, Value]]:
     names = [f"{stem}.{end}" for stem in ("hugo", "config") for end in _ENDS]
     top = _first_table(root, *names, *(f"config/_default/{name}" for name in names))
     apart = _first_table(root, *(f"config/_default/markup.{end}" for end in _ENDS))
-    return top, apart or table(top.get("markup"))
+    return top, apart or folded_map(top.get("markup"))
 
 
 def _pelican(root: Path) -> _Changes:
     from publisher.sources.generators import pelican
 
-    given = pelican.assignments(read_text(root / "pelicanconf.py"))
+    given = pelican.read_settings(read_text(root / "pelicanconf.py"))
     named = repr(given.get("MARKDOWN", ""))
     if named.startswith("{"):  # extensions are keys of a map in it, or items of a list, by their whole names
         yield MarkdownExtension.DEFINITIONS, "extra" in named or "def_list" in named
@@ -176,15 +176,15 @@ def _pelican(root: Path) -> _Changes:
 def _hexo(root: Path) -> _Changes:
     top = _first_table(root, "_config.yml", "_config.yaml", "_config.toml")
     yield from _of_packages(root)
-    marked, markdown = table(top.get("marked")), table(top.get("markdown"))
+    marked, markdown = folded_map(top.get("marked")), folded_map(top.get("markdown"))
     yield MarkdownExtension.DEFINITIONS, _flag(marked, "descriptionlists")
     yield from _read_by(_PACKAGES, scalars(markdown.get("plugins")))
-    for settings in (marked, table(markdown.get("render")), markdown, table(top.get("kramed"))):
+    for settings in (marked, folded_map(markdown.get("render")), markdown, folded_map(top.get("kramed"))):
         yield MarkdownExtension.BREAKS, _flag(settings, "breaks")
 
 
 def _zola(root: Path) -> _Changes:
-    markdown = table(_first_table(root, "zola.toml", "config.toml").get("markdown"))
+    markdown = folded_map(_first_table(root, "zola.toml", "config.toml").get("markdown"))
     yield MarkdownExtension.EMOJI, _flag(markdown, "renderemoji")
     yield MarkdownExtension.DEFINITIONS, _flag(markdown, "definitionlist")
 
@@ -199,7 +199,7 @@ def _docusaurus(root: Path) -> _Changes:
 
 
 def _of_packages(root: Path) -> _Changes:
-    package = read_table(root / "package.json")
+    package = read_config_map(root / "package.json")
     needed = [package.get("dependencies"), package.get("devdependencies")]
     yield from _read_by(_PACKAGES, [name for some in needed if isinstance(some, dict) for name in some])
 
@@ -222,7 +222,7 @@ _CHANGES: Mapping[str, Callable[[Path], _Changes]] = {
 
 
 def _first_table(root: Path, *names: str) -> Mapping[str, Value]:
-    tables = (read_table(root / name) for name in names)
+    tables = (read_config_map(root / name) for name in names)
     return next(filter(None, tables), dict[str, Value]())
 
 

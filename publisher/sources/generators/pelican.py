@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from publisher.core.patterns import lazy
-from publisher.sources.fields.permalinks import SIGN, SIGNS
+from publisher.sources.fields.permalinks import STRFTIME_DIRECTIVE, STRFTIME_WORDS
 from publisher.sources.frontmatter.values import Value, fold
 from publisher.sources.ignored.paths import Articles
 from publisher.sources.rules import Defaults
@@ -25,7 +25,7 @@ _ASSIGNED = lazy(r"""^\s*([A-Z_]+)\s*=\s*[rRuU]?(["'])(.*?)\2""", re.MULTILINE)
 _FIELD = lazy(r"\{(?:date:([^{}]*)|(\w+))\}")
 
 
-def assignments(text: str) -> dict[str, Any]:
+def read_settings(text: str) -> dict[str, Any]:
     """What plain assignments at the top of a Python file give to names in capitals: texts, numbers, lists and
     maps written out. Nothing is run; of a file that this Python cannot read, texts on one line are known.
     """
@@ -61,16 +61,16 @@ def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
     return ast.literal_eval(node)
 
 
-def articles(given: Mapping[str, Any]) -> Articles:
+def article_folders(given: Mapping[str, Any]) -> Articles:
     """Where these settings say that articles are."""
     path = given.get("PATH")
-    content = joined("", path) if isinstance(path, str) and not path.startswith(("/", "~")) else "content"
+    content = join_path("", path) if isinstance(path, str) and not path.startswith(("/", "~")) else "content"
     within = _names(given.get("ARTICLE_PATHS")) or ("",)
     excluded = _names(given.get("ARTICLE_EXCLUDES")) + (_names(given.get("PAGE_PATHS")) or ("pages",))
     return Articles(
         content=content,
-        within=tuple(joined(content, name) for name in within),
-        excluded=tuple(joined(content, name) for name in excluded if name),
+        within=tuple(join_path(content, name) for name in within),
+        excluded=tuple(join_path(content, name) for name in excluded if name),
         filed=given.get("USE_FOLDER_AS_CATEGORY", True) is not False,
         foreign=_link(given, "ARTICLE_LANG") or f":{_slug(given)}-:lang.html",
         words={kind: _of_words(given, kind) for kind in ("tag", "category", "author")},
@@ -84,7 +84,7 @@ def _of_words(given: Mapping[str, Any], kind: str) -> str:
     return url if isinstance(url, str) and made else ""
 
 
-def ignored(given: Mapping[str, Any]) -> tuple[str, ...]:
+def ignored_names(given: Mapping[str, Any]) -> tuple[str, ...]:
     """IGNORE_FILES: patterns of names that are read by nobody."""
     return _names(given.get("IGNORE_FILES"))
 
@@ -115,12 +115,14 @@ def _slug(given: Mapping[str, Any]) -> str:
 def _word(match: re.Match[str], slug: str) -> str:
     if match[2]:
         return f":{slug}" if match[2] == "slug" else f":{match[2]}"
-    return SIGN.sub(lambda part: f":{SIGNS[part[0]]}" if part[0] in SIGNS else "", match[1])
+    return STRFTIME_DIRECTIVE.sub(
+        lambda part: f":{STRFTIME_WORDS[part[0]]}" if part[0] in STRFTIME_WORDS else "", match[1]
+    )
 
 
 def defaults(given: Mapping[str, Any], *, author: bool) -> tuple[Defaults, ...]:
     """What articles need not write. `author`: the site's own settings name one, who stays."""
-    metadata = texts_of(given.get("DEFAULT_METADATA"))
+    metadata = text_items(given.get("DEFAULT_METADATA"))
     values: dict[str, Value] = {fold(key): text for key, text in metadata.items()}
     for name, key, wanted in (("AUTHOR", "author", not author), ("DEFAULT_CATEGORY", "category", True)):
         if wanted and isinstance(text := given.get(name), str) and text.strip():
@@ -128,14 +130,14 @@ def defaults(given: Mapping[str, Any], *, author: bool) -> tuple[Defaults, ...]:
     return (Defaults(values=values),) if values else ()
 
 
-def texts_of(value: Any) -> dict[str, str]:
+def text_items(value: Any) -> dict[str, str]:
     """The texts of a map, or of a list of pairs, by their names."""
     pairs: list[Any] = [*value.items()] if isinstance(value, dict) else [*value] if _listed(value) else []
     both = [pair for pair in pairs if _listed(pair) and len(pair) == 2]
     return {key: text for key, text in both if isinstance(key, str) and isinstance(text, str)}
 
 
-def joined(root: str, name: str) -> str:
+def join_path(root: str, name: str) -> str:
     """A path below `root`, without "." and empty parts."""
     parts = [part for part in f"{root}/{name}".split("/") if part not in ("", ".")]
     return "/".join(parts)

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any, cast
 
 from publisher.sources.frontmatter.values import Value, fold
-from publisher.sources.generators.pelican import inside, joined, texts_of
+from publisher.sources.generators.pelican import inside, join_path, text_items
 from publisher.sources.ignored.paths import Articles
 from publisher.sources.rules import Defaults
 
@@ -29,7 +29,7 @@ _NESTED = re.compile(r"[*+}]\??[^()]*\)+[*+{]")
 """A repeated group that repeats within: such a pattern may take for ever on a long name."""
 
 
-def of_folders(found: Articles, given: Mapping[str, Any], paths: Sequence[str]) -> tuple[Defaults, ...]:
+def folder_defaults(found: Articles, given: Mapping[str, Any], paths: Sequence[str]) -> tuple[Defaults, ...]:
     """What folders and EXTRA_PATH_METADATA give to the articles at `paths` (from the blog's root)."""
     some: list[Defaults] = []
     if found.filed:
@@ -43,12 +43,12 @@ def of_folders(found: Articles, given: Mapping[str, Any], paths: Sequence[str]) 
     extra: Any = given.get("EXTRA_PATH_METADATA")
     said = cast("dict[object, object]", extra) if isinstance(extra, dict) else {}
     for path in sorted(path for path in said if isinstance(path, str)):
-        if values := {fold(key): value for key, value in texts_of(said[path]).items()}:
-            some.append(Defaults(scope=joined(found.content, path), values=values))
+        if values := {fold(key): value for key, value in text_items(said[path]).items()}:
+            some.append(Defaults(scope=join_path(found.content, path), values=values))
     return tuple(some)
 
 
-def of_names(
+def path_metadata(
     found: Articles, given: Mapping[str, Any], paths: Mapping[str, str]
 ) -> dict[str, dict[str, Value]]:
     """What patterns find in the paths of articles; `paths` are those from the blog's root by those of the

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from publisher.sources.fields import slugs
 from publisher.sources.frontmatter.dates import DateOrder
 
-PERMALINK = ":year/:month/:day/:slug/"
+DEFAULT_PERMALINK = ":year/:month/:day/:slug/"
 """Where a post of no known generator is found."""
 
 _ANY = re.compile(".*", re.DOTALL)
@@ -35,25 +35,25 @@ class Profile:
     """
 
     name: str
-    utc: re.Pattern[str] | None = None
-    quoted: bool | None = None
-    permalink: str = PERMALINK
+    utc_dates: re.Pattern[str] | None = None
+    utc_quoted: bool | None = None
+    permalink: str = DEFAULT_PERMALINK
     roots: tuple[str, ...] = ("content", "posts", "_posts")
-    named: bool = False
-    slugged: bool = False
-    undated: bool = True
+    title_is_slug: bool = False
+    slugify_names: bool = False
+    strips_dates: bool = True
     spell: Callable[[str], str] = slugs.as_written
-    words: bool = False
-    open: bool = False
-    last_dates: tuple[str, ...] = ()
-    gates: tuple[str, ...] = ()
-    order: DateOrder = DateOrder.NONE
-    bare: bool = True
+    split_tags: bool = False
+    any_field: bool = False
+    fallback_dates: tuple[str, ...] = ()
+    gate_fields: tuple[str, ...] = ()
+    date_order: DateOrder = DateOrder.NONE
+    bare_times: bool = True
     plain_titles: bool = False
     own_offset: bool = False
 
 
-GENERIC = Profile(name="none", words=True)
+GENERIC = Profile(name="none", split_tags=True)
 
 PROFILES: Mapping[str, Profile] = {
     profile.name: profile
@@ -61,79 +61,79 @@ PROFILES: Mapping[str, Profile] = {
         GENERIC,
         Profile(  # "Y-m-d H:M:S" is a YAML timestamp, which is UTC; what YAML leaves as text is local
             name="jekyll",
-            order=DateOrder.DAY_FIRST,
-            bare=False,
-            utc=_TO_THE_SECOND,
-            quoted=False,
+            date_order=DateOrder.DAY_FIRST,
+            bare_times=False,
+            utc_dates=_TO_THE_SECOND,
+            utc_quoted=False,
             permalink="/:categories/:year/:month/:day/:title.html",
             roots=("_posts", "_drafts"),
-            named=True,
-            slugged=True,
-            words=True,
+            title_is_slug=True,
+            slugify_names=True,
+            split_tags=True,
         ),
         Profile(
             name="hugo",
             permalink="/:sections/:slug/",
             roots=("content",),
-            undated=False,
+            strips_dates=False,
             spell=slugs.HugoPaths(),
-            last_dates=("lastmod", "modified"),
-            gates=("publishdate", "pubdate", "published"),
+            fallback_dates=("lastmod", "modified"),
+            gate_fields=("publishdate", "pubdate", "published"),
             plain_titles=True,
             own_offset=True,
         ),
         Profile(
             name="eleventy",
-            utc=_ANY,
+            utc_dates=_ANY,
             permalink="/:sections/:slug/",
             roots=("content", "src"),
-            undated=False,
+            strips_dates=False,
             plain_titles=True,
         ),
         Profile(
             name="astro",
-            order=DateOrder.MONTH_FIRST,
-            utc=_ANY,
+            date_order=DateOrder.MONTH_FIRST,
+            utc_dates=_ANY,
             permalink="/:section/:entry/",
             roots=("src", "content", "pages", "data"),
-            undated=False,
-            spell=slugs.github,
+            strips_dates=False,
+            spell=slugs.github_slug,
             plain_titles=True,
         ),
         Profile(
             name="pelican",
-            order=DateOrder.MONTH_FIRST,
+            date_order=DateOrder.MONTH_FIRST,
             permalink="/:titleslug.html",
             roots=("content",),
-            spell=slugs.pelican,
-            open=True,
+            spell=slugs.pelican_slug,
+            any_field=True,
             own_offset=True,
         ),
         Profile(
             name="hexo",
-            order=DateOrder.MONTH_FIRST,
-            utc=_DAY,  # a text is JavaScript's to read, to which a day alone is UTC
-            quoted=True,
+            date_order=DateOrder.MONTH_FIRST,
+            utc_dates=_DAY,  # a text is JavaScript's to read, to which a day alone is UTC
+            utc_quoted=True,
             permalink="/:year/:month/:day/:title/",
             roots=("source", "_posts", "_drafts"),
-            named=True,
-            open=True,
+            title_is_slug=True,
+            any_field=True,
         ),
         Profile(
             name="docusaurus",
-            order=DateOrder.MONTH_FIRST,
-            utc=_ANY,
+            date_order=DateOrder.MONTH_FIRST,
+            utc_dates=_ANY,
             permalink="/blog:dated",
             roots=("blog",),
-            named=True,
+            title_is_slug=True,
             plain_titles=True,
         ),
         Profile(
             name="zola",
-            utc=_ANY,
+            utc_dates=_ANY,
             permalink="/:sections/:slug/",
             roots=("content",),
-            spell=slugs.zola,
+            spell=slugs.zola_slug,
             plain_titles=True,
         ),
     )

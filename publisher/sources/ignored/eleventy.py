@@ -17,7 +17,7 @@ from functools import lru_cache
 from itertools import islice
 
 from publisher.core.patterns import lazy
-from publisher.sources.globs import any_of, expression, whole
+from publisher.sources.globs import any_regex, glob_to_regex, matches_whole
 from publisher.sources.ignored.paths import IgnorePatterns, IgnoreRule, OutsideFolders
 
 MAX_LINES = 1_000
@@ -52,19 +52,19 @@ def _git(patterns: tuple[tuple[str, bool, str], ...], folder: str) -> str | None
 
 def _last(patterns: Sequence[tuple[str, bool, str]], place: str) -> str | None:
     """What the last pattern of those that match says of it; `patterns` has the last one first."""
-    some = any_of(tuple(f"(?:{source})$" for _, _, source in patterns))
+    some = any_regex(tuple(f"(?:{source})$" for _, _, source in patterns))
     if some is None or not some.match(place):
         return None
-    found = next((item for item in patterns if whole(item[2], place)), None)
+    found = next((item for item in patterns if matches_whole(item[2], place)), None)
     return f".gitignore: {found[0]}" if found and not found[1] else None
 
 
-def files(content: str | None) -> tuple[str, ...]:
+def ignore_files(content: str | None) -> tuple[str, ...]:
     """The names of the files that name what is ignored; `content` is Eleventy's input."""
     return (".gitignore", ".eleventyignore", *([f"{content}/.eleventyignore"] if content else []))
 
 
-def leaves(config: str, content: str | None, texts: Mapping[str, str]) -> tuple[IgnoreRule, ...]:
+def ignore_rules(config: str, content: str | None, texts: Mapping[str, str]) -> tuple[IgnoreRule, ...]:
     """What a configuration and these files by their names leave out."""
     found: list[IgnoreRule] = [OutsideFolders(tuple(_folders(config, content or "")))]
     for name, text in texts.items():
@@ -82,7 +82,7 @@ def _anchored(name: str, globs: Sequence[str], folder: str) -> IgnorePatterns:
     below = re.escape(folder + "/") if folder else ""
     plain = [(glob, glob.removeprefix("./").strip("/")) for glob in globs]
     return IgnorePatterns(
-        name, tuple((glob, f"^{below}(?:{expression(text)})(?:/|$)") for glob, text in plain if text)
+        name, tuple((glob, f"^{below}(?:{glob_to_regex(text)})(?:/|$)") for glob, text in plain if text)
     )
 
 
@@ -96,7 +96,7 @@ def _of_git(text: str) -> Iterator[tuple[str, bool, str]]:
         folder = pattern.endswith("/")
         bare = pattern.rstrip("/")
         anchor = "" if "/" in bare else "(?:.*/)?"
-        source = anchor + expression(bare.lstrip("/"), braces=False)
+        source = anchor + glob_to_regex(bare.lstrip("/"), braces=False)
         yield written, back, source + ("(?<=[^/])/" if folder else "(?<=[^/])/?")
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from publisher.sources.frontmatter.values import Value, scalars
-from publisher.sources.globs import any_of, expression
+from publisher.sources.globs import any_regex, glob_to_regex
 
 EXCLUDED = (
     ".sass-cache", ".jekyll-cache", "gemfiles", "Gemfile", "Gemfile.lock", "node_modules", "vendor/bundle/",
@@ -66,7 +66,7 @@ class EntryFilter:
         return f"the name {odd.partition('/')[0]}" if odd else None
 
 
-def entries_of(top: Mapping[str, Value]) -> EntryFilter:
+def entry_filter(top: Mapping[str, Value]) -> EntryFilter:
     """What a configuration says of it; `top` is keyed by values.fold."""
     kept = tuple(scalars(top.get("include"))) or (".htaccess",)
     return EntryFilter(
@@ -80,7 +80,7 @@ def entries_of(top: Mapping[str, Value]) -> EntryFilter:
     )
 
 
-def posts_home(site: Mapping[str, Value]) -> str:
+def posts_root(site: Mapping[str, Value]) -> str:
     """The folder that Jekyll's folders of posts are in, from the blog's root, and a slash; "" for the root.
     `site` has the keys as they are written.
     """
@@ -88,12 +88,12 @@ def posts_home(site: Mapping[str, Value]) -> str:
     return "/".join([*parts, ""])
 
 
-def source_of(site: Mapping[str, Value]) -> str:
+def source_folder(site: Mapping[str, Value]) -> str:
     """The folder that Jekyll reads, from the blog's root."""
     return _folder(site.get("source"))
 
 
-def folder_in(site: Mapping[str, Value], name: str, usual: str) -> str:
+def folder_setting(site: Mapping[str, Value], name: str, usual: str) -> str:
     """The folder that a setting names, from the one that Jekyll reads."""
     return _folder(site.get(name)) or usual
 
@@ -112,7 +112,7 @@ def _entries(path: str) -> Iterator[tuple[str, str]]:
 
 def _finds(items: tuple[str, ...]) -> re.Pattern[str] | None:
     """Jekyll's glob_include? of `items`: patterns, or beginnings of paths, also in the middle of a name."""
-    return any_of(tuple(source for item in items for source in _sources(item)))
+    return any_regex(tuple(source for item in items for source in _sources(item)))
 
 
 @lru_cache(maxsize=1_000)
@@ -122,7 +122,7 @@ def _sources(item: str) -> tuple[str, ...]:
         return ()
     return (
         f"{re.escape(item)}.*",
-        expression(item, across=True, braces=False),
+        glob_to_regex(item, across=True, braces=False),
         f"{re.escape(item.rstrip('/'))}",
     )[: 3 if item.endswith("/") else 2]
 

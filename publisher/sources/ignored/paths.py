@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from publisher.core.patterns import lazy
-from publisher.sources.globs import any_of, compiled, expression
+from publisher.sources.globs import any_regex, compile_regex, glob_to_regex
 
 _COPIES = (
     # Syncthing: https://docs.syncthing.net/users/syncing.html#conflicting-changes
@@ -32,7 +32,7 @@ _COPIES = (
 _BACKUP = lazy(r"#.*#|~\$.*|.*(?:~|\.(?:swp|swo|swx|orig|bak|rej))", re.IGNORECASE)
 
 
-def copied_from(path: str) -> str | None:
+def conflicted_original(path: str) -> str | None:
     """The name of the file of which a sync tool made the one at `path`, since it was changed in two places at
     once; None where it is no such copy.
     """
@@ -60,7 +60,7 @@ class OnlyWithin:
 
     def why(self, path: str) -> str | None:
         """As Leaves."""
-        return None if any(inside(path, place) for place in self.places) else self.name
+        return None if any(is_inside(path, place) for place in self.places) else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +86,19 @@ class IgnorePatterns:
 
     def why(self, path: str) -> str | None:
         """As Leaves."""
-        found = any_of(tuple(source for _, source in self.patterns))
+        found = any_regex(tuple(source for _, source in self.patterns))
         if found is None or not found.search(self.lead + path):
             return None
         for written, source in self.patterns:
-            pattern = compiled(source)
+            pattern = compile_regex(source)
             if pattern is not None and pattern.search(self.lead + path):
                 return f"{self.setting}: {written}"
         return None
 
 
-def named(setting: str, globs: Iterable[str], *, below: str = "", across: bool = False) -> IgnorePatterns:
+def name_patterns(
+    setting: str, globs: Iterable[str], *, below: str = "", across: bool = False
+) -> IgnorePatterns:
     """A setting of globs of files, or of folders with all that is in them: anywhere, or (`below`) by their
     paths from that folder. `across`: as in globs.expression.
     """
@@ -105,17 +107,17 @@ def named(setting: str, globs: Iterable[str], *, below: str = "", across: bool =
     return IgnorePatterns(
         setting,
         tuple(
-            (glob, f"{start}(?:{expression(_plain(glob), across=across)})(?:/|$)")
+            (glob, f"{start}(?:{glob_to_regex(_plain(glob), across=across)})(?:/|$)")
             for glob in globs
             if _plain(glob)
         ),
     )
 
 
-def of_whole_paths(setting: str, globs: Iterable[str]) -> IgnorePatterns:
+def whole_path_patterns(setting: str, globs: Iterable[str]) -> IgnorePatterns:
     """A setting of globs of whole paths, or of folders with all that is in them; `*` is any text."""
     return IgnorePatterns(
-        setting, tuple((it, f"^(?:{expression(it, across=True)})(?:/|$)") for it in globs if it), "/"
+        setting, tuple((it, f"^(?:{glob_to_regex(it, across=True)})(?:/|$)") for it in globs if it), "/"
     )
 
 
@@ -123,15 +125,15 @@ def _plain(glob: str) -> str:
     return glob.strip().removeprefix("./").strip("/")
 
 
-def inside(path: str, place: str) -> bool:
+def is_inside(path: str, place: str) -> bool:
     """Whether `path` is `place` or below it; all are in ""."""
     return not place or path == place or path.startswith(place + "/")
 
 
-def why_left(path: str, in_blog: str, rules: Sequence[IgnoreRule]) -> str | None:
+def why_ignored(path: str, in_blog: str, rules: Sequence[IgnoreRule]) -> str | None:
     """Why the file at `path` is no post, whatever it says; `in_blog` is its path from the blog's root."""
     *folders, name = path.split("/")
-    if original := copied_from(name):
+    if original := conflicted_original(name):
         return f"a conflicted copy of {original}"
     if _BACKUP.fullmatch(name):
         return "a backup of an editor's"
@@ -157,6 +159,6 @@ class Articles:
 
     def why(self, path: str) -> str | None:
         """Why the file at `path` is no article; None where it is one."""
-        if not any(inside(path, place) for place in self.within):
+        if not any(is_inside(path, place) for place in self.within):
             return "not in ARTICLE_PATHS"
-        return next((f"in {place}" for place in self.excluded if inside(path, place)), None)
+        return next((f"in {place}" for place in self.excluded if is_inside(path, place)), None)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from publisher.sources.frontmatter.values import FrontMatter
 from publisher.sources.generators import hugo_content
-from publisher.sources.generators.detect import GeneratorConfig, front_of
-from publisher.sources.ignored.paths import OnlyWithin, inside
+from publisher.sources.generators.detect import GeneratorConfig, read_page_front_matter
+from publisher.sources.ignored.paths import OnlyWithin, is_inside
 from publisher.sources.rules import SourceRules
 
 MAX_SECTIONS = 5_000
@@ -34,32 +34,36 @@ class DraftSections:
 
     def why(self, path: str) -> str | None:
         """As leaving.Leaves."""
-        page = next((page for place, page in self.of.items() if inside(path, place)), None)
+        page = next((page for place, page in self.of.items() if is_inside(path, place)), None)
         return f"draft: true in {page}" if page else None
 
 
-def with_left(rules: SourceRules, config: GeneratorConfig, root: Path, paths: Sequence[str]) -> SourceRules:
+def apply_ignore_rules(
+    rules: SourceRules, config: GeneratorConfig, root: Path, paths: Sequence[str]
+) -> SourceRules:
     """`rules` with what the generator leaves out of the posts at `paths`; its blog is at `root`."""
-    leaves = [*config.leaves]
+    leaves = [*config.ignore_rules]
     # The folders that are read; none where the posts' folder is apart from them: settings asked for it.
     home = "/".join(rules.above)
     if places := (
-        tuple(config.reads)
-        if any(inside(home, place) or inside(place, home) for place in config.reads)
+        tuple(config.content_folders)
+        if any(is_inside(home, place) or is_inside(place, home) for place in config.content_folders)
         else ()
     ):
         leaves.insert(0, OnlyWithin(places, _NAMES.get(config.profile, f"not in {' or '.join(places)}")))
     if config.profile == "jekyll" and rules.above in ((), ("source",)):
         leaves.append(JekyllPostsOnly())
     if config.profile == "hugo":
-        codes = tuple(code.lower() for code in config.tongues.codes) if config.tongues else ()
-        leaves.append(hugo_content.resources(_near(root, rules, paths, "index"), config.reads, codes))
+        codes = tuple(code.lower() for code in config.languages.codes) if config.languages else ()
+        leaves.append(
+            hugo_content.bundle_resources(_near(root, rules, paths, "index"), config.content_folders, codes)
+        )
         rules = _with_cascades(rules, config, root, paths, codes)
     if config.profile == "zola":
         sections = _sections(root, rules, paths)
         drafts = {page.rpartition("/")[0]: page for page, front in sections if front.flag("draft")}
         leaves.append(DraftSections(drafts))
-    return replace(rules, leaves=tuple(leaves))
+    return replace(rules, ignore_rules=tuple(leaves))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def _sections(root: Path, rules: SourceRules, paths: Sequence[str]) -> list[tupl
         root, rules, (path for path in paths if path.rpartition("/")[2].startswith("_index.")), "_index"
     )
     pages = sorted(islice(near, MAX_SECTIONS), key=lambda page: (page.count("/"), page))
-    return [(page, front) for page in pages if (front := front_of(root / page))]
+    return [(page, front) for page in pages if (front := read_page_front_matter(root / page))]
 
 
 def _with_cascades(
@@ -97,10 +101,10 @@ def _with_cascades(
     """`rules` with the front matter that Hugo's configuration and sections give to what is below them. The
     page of a section in one of several languages gives to the files in that language alone.
     """
-    content = next(iter(config.reads), "content")
+    content = next(iter(config.content_folders), "content")
     everywhere = hugo_content.cascades(config.cascade, content, content)
     given = [*everywhere]
-    beside = dict(rules.beside)
+    beside = dict(rules.post_defaults)
     for page, front in _sections(root, rules, paths):
         value = front.get("cascade")
         found = [*hugo_content.cascades(value, page.rpartition("/")[0], content)] if value else []
@@ -109,9 +113,9 @@ def _with_cascades(
             continue
         for path in paths if found else ():
             if _code(path, codes) == _code(page, codes):
-                values = hugo_content.merged(found, rules.in_blog(path))
+                values = hugo_content.merge_cascades(found, rules.in_blog(path))
                 beside.update({path: {**beside.get(path, {}), **values}} if values else {})
-    return replace(rules, defaults=(*given, *rules.defaults), beside=beside)
+    return replace(rules, defaults=(*given, *rules.defaults), post_defaults=beside)
 
 
 def _code(path: str, codes: Sequence[str]) -> str:

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from publisher.core.patterns import lazy
 from publisher.core.posts.code_regions import without_code
 from publisher.core.posts.private_passages import literal_blanked
-from publisher.sources.frontmatter.values import FrontMatter, Quoted, Value, fold, names, scalars
+from publisher.sources.frontmatter.values import FrontMatter, Quoted, Value, fold, scalars, word_set
 from publisher.sources.liquid.expressions import (
     UNKNOWN,
-    Known,
+    LiquidValue,
     UnknownValue,
-    equal,
-    evaluate,
-    inner,
-    value_of,
-    values_of,
+    evaluate_condition,
+    evaluate_value,
+    evaluate_values,
+    get_path,
+    values_equal,
 )
 
 PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
@@ -38,13 +38,13 @@ _NUMBER = lazy(r"-?\d+(?:\.\d+)?")
 _DATE = lazy(r"\d{4}-\d\d?-\d\d?\b.*")
 
 _TRUE, _FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
-_PRESENT = names("title url id date content path name slug relative_path excerpt ext")
+_PRESENT = word_set("title url id date content path name slug relative_path excerpt ext")
 """What Jekyll's posts have, whatever it is."""
-_ELSEWHERE = names("next previous dir output")
-_ELEVENTYS = names(
+_ELSEWHERE = word_set("next previous dir output")
+_ELEVENTYS = word_set(
     "url date inputPath fileSlug filePathStem outputPath outputFileExtension templateSyntax lang rawInput"
 )
-_GENERATED = names(
+_GENERATED = word_set(
     "time posts pages related_posts static_files html_pages html_files data collections documents categories"
     " tags github source destination collections_dir cache_dir plugins_dir layouts_dir data_dir includes_dir"
     " safe include exclude keep_files encoding markdown_ext strict_front_matter limit_posts future"
@@ -78,10 +78,10 @@ class _Frame:
     above: bool
     taken: bool = False
     shown: bool = True
-    value: Known = None
+    value: LiquidValue = None
 
 
-def decided(body: str, scope: LiquidScope, *, markdown: bool) -> tuple[str, list[tuple[int, str]]]:
+def resolve_conditions(body: str, scope: LiquidScope, *, markdown: bool) -> tuple[str, list[tuple[int, str]]]:
     """`body` with one branch of each condition, every line break in its place; and (line from 1, tag) of
     those that only the generator could decide. Code stays as it is.
     """
@@ -93,7 +93,7 @@ def decided(body: str, scope: LiquidScope, *, markdown: bool) -> tuple[str, list
     return _ConditionPass(body, scope).through(prose)
 
 
-def without_comments(body: str, *, markdown: bool) -> str:
+def strip_comments(body: str, *, markdown: bool) -> str:
     """`body` without the comments of Nunjucks, `{# ... #}`, every line break in its place. Code stays."""
     prose = literal_blanked(without_code(body) if markdown else body)
     parts: list[str] = []
@@ -111,7 +111,7 @@ class _ConditionPass:
     body: str
     scope: LiquidScope
     frames: list[_Frame] = field(default_factory=list[_Frame])
-    assigned: dict[str, Known] = field(default_factory=dict[str, Known])
+    assigned: dict[str, LiquidValue] = field(default_factory=dict[str, LiquidValue])
     unknown: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     parts: list[str] = field(default_factory=list[str])
 
@@ -166,7 +166,7 @@ class _ConditionPass:
     def _open(self, name: str, tag: re.Match[str]) -> None:
         frame = _Frame(name, above=self._shown(), shown=False)
         if frame.above and name == "case":
-            frame.value = value_of(tag["words"], self._lookup)
+            frame.value = evaluate_value(tag["words"], self._lookup)
         elif frame.above:
             found = self._holds(tag)
             self._branch(frame, tag, found if found is None else found is (name == "if"))
@@ -181,10 +181,10 @@ class _ConditionPass:
         frame.taken = frame.taken or frame.shown
 
     def _holds(self, tag: re.Match[str]) -> bool | None:
-        return evaluate(tag["words"], self._lookup)
+        return evaluate_condition(tag["words"], self._lookup)
 
     def _is_when(self, frame: _Frame, tag: re.Match[str]) -> bool | None:
-        same = [equal(frame.value, value) for value in values_of(tag["words"], self._lookup)]
+        same = [values_equal(frame.value, value) for value in evaluate_values(tag["words"], self._lookup)]
         return True if True in same else None if None in same else False
 
     def _assign(self, words: str, *, known: bool) -> None:
@@ -194,20 +194,20 @@ class _ConditionPass:
         if not self._shown():
             return
         once = known and match is not None and all(frame.kind != "for" for frame in self.frames)
-        self.assigned[name] = value_of(match[2], self._lookup) if match and once else UNKNOWN
+        self.assigned[name] = evaluate_value(match[2], self._lookup) if match and once else UNKNOWN
 
-    def _lookup(self, steps: Sequence[str]) -> Known:
+    def _lookup(self, steps: Sequence[str]) -> LiquidValue:
         first, *rest = steps
         first = first.rstrip("?")
         jekyll = self.scope.profile not in ("eleventy", "hexo")
         if first in self.assigned:
-            return inner(self.assigned[first], rest)
+            return get_path(self.assigned[first], rest)
         if first == "page" and rest and self.scope.profile == "hexo":
             return None  # whose posts know their front matter by its bare names alone
         if first == "page" and rest:
-            return inner(self._page(rest[0]), rest[1:])
+            return get_path(self._page(rest[0]), rest[1:])
         if first == "site" and rest and jekyll:
-            return inner(self._site(rest[0]), rest[1:])
+            return get_path(self._site(rest[0]), rest[1:])
         if first == "jekyll" and jekyll:
             return "production" if rest == ["environment"] else UNKNOWN
         if first in ("page", "site", "layout", "content", "theme", "forloop"):
@@ -215,9 +215,9 @@ class _ConditionPass:
         if jekyll:
             return None  # a post has no other variables
         found = self._front(first)
-        return inner(found, rest) if found is not None else UNKNOWN
+        return get_path(found, rest) if found is not None else UNKNOWN
 
-    def _page(self, name: str) -> Known:
+    def _page(self, name: str) -> LiquidValue:
         if self.scope.profile == "eleventy":  # whose front matter has no such name before it
             known = self.scope.page.get(name)
             return known if known is not None else UnknownValue.SOMETHING if name in _ELEVENTYS else None
@@ -231,14 +231,14 @@ class _ConditionPass:
             return "posts"
         return UnknownValue.SOMETHING if name in _PRESENT else UNKNOWN if name in _ELSEWHERE else None
 
-    def _front(self, name: str) -> Known:
+    def _front(self, name: str) -> LiquidValue:
         """What the front matter says under a name, to the letter: to Liquid, `Draft` is not `draft`."""
         value, own = self.scope.front.values.get(fold(name)), fold(name) in self.scope.given.values
         if own and not re.search(rf"""(?<![\w-]){re.escape(name)}["']?\s*[:=]""", self.scope.head):
             return None
         return _typed(value)
 
-    def _site(self, name: str) -> Known:
+    def _site(self, name: str) -> LiquidValue:
         made = self.scope.site.get("collections")
         collections = made if isinstance(made, dict) else scalars(made)
         if name in collections or name in ("posts", "data", "collections", "github"):
@@ -248,7 +248,7 @@ class _ConditionPass:
         return UNKNOWN if name in _GENERATED else "" if name == "baseurl" else None
 
 
-def _typed(value: Value) -> Known:
+def _typed(value: Value) -> LiquidValue:
     """A value as YAML types it: ours are texts."""
     if isinstance(value, list):
         return [_typed(item) for item in value]

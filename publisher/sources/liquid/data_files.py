@@ -18,13 +18,13 @@ from publisher.core.patterns import lazy
 from publisher.sources.frontmatter.containers import load_json
 from publisher.sources.frontmatter.values import FrontMatterError, Value, fold
 from publisher.sources.frontmatter.yaml import load_yaml
-from publisher.sources.generators.detect import read_table, read_text
+from publisher.sources.generators.detect import read_config_map, read_text
 from publisher.sources.walk import files_below
 
 MOST_FILES, LARGEST, MOST, LONGEST = 1_000, 100_000, 20_000, 1_000
 """Data files, bytes of one, values of all of them, characters of one."""
 
-MOST_SHOWN = 500_000
+MAX_EXPANDED = 500_000
 """Characters that the loops of one post are written out to."""
 
 _ENDS = (".yml", ".yaml", ".json", ".toml", ".csv", ".tsv")
@@ -42,7 +42,7 @@ _START = lazy(r"\A(?:\s*(?:#[^\n]*)?\n)*---[^\n]*\n")
 _SIZE, _KIND, _REST = "size", "#", "##"
 
 
-def data_of(folder: Path, root: Path) -> dict[str, str]:
+def read_data_files(folder: Path, root: Path) -> dict[str, str]:
     """Plain values of the files in `folder` by "site.data.file.key", each word as `_word` has it; items of
     lists by their numbers, and under "size" how many there are; under "#" what is no plain value: a list, a
     map or a long text. Nothing where `folder` is outside of `root`.
@@ -66,13 +66,13 @@ def data_of(folder: Path, root: Path) -> dict[str, str]:
     return found
 
 
-def changes(body: str, prose: str, data: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
+def loop_replacements(body: str, prose: str, data: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
     """(from, to, what stands there instead) of each loop over a list, and of each tag that names an item of a
     list, or a key in brackets: by its number, and as one word. `prose` is `body` with code blank.
     """
     if "site.data" not in prose:
         return
-    room = MOST_SHOWN
+    room = MAX_EXPANDED
     end = 0
     loops = [*_LOOP.finditer(prose)] if "endfor" in prose else []
     for match in loops:
@@ -125,7 +125,7 @@ def _written_out(loop: re.Match[str], body: str, data: Mapping[str, str]) -> str
     inner = body[loop.start("inner") : loop.end("inner")]
     inner = inner.lstrip() if loop["trim"] else inner
     inner = inner.rstrip() if loop["trimmed"] else inner
-    if len(inner) * int(count) > MOST_SHOWN:
+    if len(inner) * int(count) > MAX_EXPANDED:
         return None
     item = re.compile(rf"(?<![\w.\"'-]){re.escape(loop['name'])}(?![\w-])")
     counts = {"length": count}
@@ -142,15 +142,15 @@ def _written_out(loop: re.Match[str], body: str, data: Mapping[str, str]) -> str
     return "".join(map(of_item, range(int(count))))
 
 
-def shown(prose: str, data: Mapping[str, str]) -> dict[str, str]:
+def shown_data(prose: str, data: Mapping[str, str]) -> dict[str, str]:
     """The values of data files that a body shows, by the names that it uses."""
     if "site.data" not in prose or not data:
         return {}
     names = {match[0] for match in _PATH.finditer(prose)}
-    return {name: value for name in names if (value := value_at(name, data)) is not None}
+    return {name: value for name in names if (value := data_value(name, data)) is not None}
 
 
-def value_at(name: str, data: Mapping[str, str]) -> str | None:
+def data_value(name: str, data: Mapping[str, str]) -> str | None:
     """The plain value at a path such as `site.data.urls.docs`; None: it is none, or there is none."""
     return data.get(_key(name, data)) if _PATH.fullmatch(name) else None
 
@@ -189,7 +189,7 @@ def _read(file: str, _mtime_ns: int, _size: int) -> Value:
         except csv.Error:
             return None
         return [{key: value for key, value in row.items() if isinstance(value, str)} for row in rows]
-    return read_table(path) or _list(path)
+    return read_config_map(path) or _list(path)
 
 
 def _list(file: Path) -> Value:

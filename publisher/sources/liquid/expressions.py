@@ -24,9 +24,11 @@ class UnknownValue(Enum):
 
 UNKNOWN = UnknownValue.UNKNOWN
 
-Known: TypeAlias = "str | bool | float | Sequence[Known] | Mapping[str, Known] | UnknownValue | None"
+LiquidValue: TypeAlias = (
+    "str | bool | float | Sequence[LiquidValue] | Mapping[str, LiquidValue] | UnknownValue | None"
+)
 
-Lookup: TypeAlias = Callable[[Sequence[str]], Known]
+Lookup: TypeAlias = Callable[[Sequence[str]], LiquidValue]
 """The value of a variable by the words of its name: `page.a.b` is ("page", "a", "b")."""
 
 _TOKEN = lazy(
@@ -34,7 +36,7 @@ _TOKEN = lazy(
     r"""|(?P<name>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*|\[(?:"[^"\]]*"|'[^'\]]*')\])*\??))"""
 )
 _STEP = lazy(r"""[A-Za-z_][\w-]*\??|"[^"]*"|'[^']*'""")
-_LITERALS: Mapping[str, Known] = {
+_LITERALS: Mapping[str, LiquidValue] = {
     "true": True, "false": False, "nil": None, "null": None, "none": None,
     "empty": UnknownValue.EMPTY, "blank": UnknownValue.BLANK,
 }  # fmt: skip
@@ -44,34 +46,34 @@ Token: TypeAlias = tuple[str, str]
 """What kind it is, and its text."""
 
 
-def evaluate(text: str, lookup: Lookup) -> bool | None:
+def evaluate_condition(text: str, lookup: Lookup) -> bool | None:
     """Whether the condition holds; None where that cannot be known, or it is written in another language."""
     tokens = _tokens(text)
     return _condition(tokens, lookup) if tokens else None
 
 
-def value_of(text: str, lookup: Lookup) -> Known:
+def evaluate_value(text: str, lookup: Lookup) -> LiquidValue:
     """The value of one literal or variable; UNKNOWN for anything else."""
     tokens = _tokens(text)
     return _term(tokens[0], lookup) if tokens and len(tokens) == 1 else UNKNOWN
 
 
-def values_of(text: str, lookup: Lookup) -> list[Known]:
+def evaluate_values(text: str, lookup: Lookup) -> list[LiquidValue]:
     """The values of `{% when "a", b or "c" %}`."""
     parts = re.findall(r"""(?:"[^"]*"|'[^']*'|[^,"'])+""", text)
     return [
-        value_of(word, lookup)
+        evaluate_value(word, lookup)
         for part in parts
         for word in re.findall(r"""(?:"[^"]*"|'[^']*'|(?!\sor\s)[\s\S])+""", part)
     ]
 
 
-def holds(value: Known) -> bool | None:
+def is_truthy(value: LiquidValue) -> bool | None:
     """Whether a value is true."""
     return None if value is UNKNOWN else not (value is None or value is False)
 
 
-def equal(left: Known, right: Known) -> bool | None:
+def values_equal(left: LiquidValue, right: LiquidValue) -> bool | None:
     """Whether two values are equal; None where that cannot be known."""
     for one, other in ((left, right), (right, left)):
         if one is UnknownValue.EMPTY or one is UnknownValue.BLANK:
@@ -84,7 +86,7 @@ def equal(left: Known, right: Known) -> bool | None:
     return left == right
 
 
-def _is_empty(value: Known, *, blank: bool) -> bool | None:
+def _is_empty(value: LiquidValue, *, blank: bool) -> bool | None:
     if isinstance(value, UnknownValue):
         return None
     if blank and (value is None or value is False):
@@ -122,15 +124,15 @@ def _comparison(tokens: list[Token], lookup: Lookup) -> bool | None:
         inner = _comparison(tokens[1:], lookup)
         return None if inner is None else not inner
     if len(tokens) == 1:
-        return holds(_term(tokens[0], lookup))
+        return is_truthy(_term(tokens[0], lookup))
     if len(tokens) != 3 or tokens[1][1] not in _SIGNS:
         return None
     left, right = _term(tokens[0], lookup), _term(tokens[2], lookup)
     match tokens[1][1]:
         case "==":
-            return equal(left, right)
+            return values_equal(left, right)
         case "!=" | "<>":
-            same = equal(left, right)
+            same = values_equal(left, right)
             return None if same is None else not same
         case "contains":
             if left is None or right is None:
@@ -142,20 +144,20 @@ def _comparison(tokens: list[Token], lookup: Lookup) -> bool | None:
             if isinstance(left, Mapping):
                 return _text(right) in left
             if isinstance(left, Sequence):
-                found = [equal(item, right) for item in left]
+                found = [values_equal(item, right) for item in left]
                 return True if True in found else None if None in found else False
             return False
         case sign:
             return _ordered(left, right, sign)
 
 
-def _text(value: Known) -> str:
+def _text(value: LiquidValue) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
 
 
-def _ordered(left: Known, right: Known, sign: str) -> bool | None:
+def _ordered(left: LiquidValue, right: LiquidValue, sign: str) -> bool | None:
     if left is None or right is None:
         return False
     if isinstance(left, str) and isinstance(right, str):
@@ -169,7 +171,7 @@ def _ordered(left: Known, right: Known, sign: str) -> bool | None:
     return {"<": order < 0, ">": order > 0, "<=": order <= 0, ">=": order >= 0}[sign]
 
 
-def _term(token: Token, lookup: Lookup) -> Known:
+def _term(token: Token, lookup: Lookup) -> LiquidValue:
     kind, text = token
     if kind == "text":
         return text[1:-1]
@@ -182,7 +184,7 @@ def _term(token: Token, lookup: Lookup) -> Known:
     return lookup([step.strip("\"'") for step in _STEP.findall(text)])
 
 
-def inner(value: Known, steps: Sequence[str]) -> Known:
+def get_path(value: LiquidValue, steps: Sequence[str]) -> LiquidValue:
     """What stands in a value under these names."""
     for step in steps:
         if isinstance(value, UnknownValue):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from publisher.core.patterns import lazy
 from publisher.core.posts.code_regions import without_code
-from publisher.sources.frontmatter.values import Value, fold, table
+from publisher.sources.frontmatter.values import Value, fold, folded_map
 from publisher.sources.generators.detect import read_text
 from publisher.sources.rules import SourceRules
 from publisher.sources.walk import files_below
@@ -25,7 +25,7 @@ PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
 MOST_FILES, LARGEST, MOST = 1_000, 200_000, 2_000_000
 """Included files; characters of one, with those that it includes, and of all. A body includes no more."""
 
-DEEPEST = 5
+MAX_DEPTH = 5
 """How many files may include each other."""
 
 MOST_ASSIGNED, LONGEST_VALUE = 5_000, 1_000
@@ -51,11 +51,11 @@ _LOOP = lazy(r"\{%-?\s{0,9}(end)?for\b")
 Shifts = tuple[tuple[int, int, int], ...]
 """As in core.Parsed."""
 
-Beside = Callable[[str, str], str | None]
+ReadBeside = Callable[[str, str], str | None]
 """(path of a post, name) -> the text of the file of that name beside it; None where there is none."""
 
 
-def files_of(folders: Sequence[Path]) -> dict[str, str]:
+def read_include_files(folders: Sequence[Path]) -> dict[str, str]:
     """What posts show that include files, by their names; those of the first folder win."""
     read: dict[str, str] = {}
     size = 0
@@ -69,7 +69,7 @@ def files_of(folders: Sequence[Path]) -> dict[str, str]:
                 read.setdefault(name, text.replace("\r\n", "\n"))
     done: dict[str, str | None] = {}
     for name in read:
-        _expanded(name, read, done, DEEPEST)
+        _expanded(name, read, done, MAX_DEPTH)
     return {name: text for name, text in done.items() if text}
 
 
@@ -106,30 +106,30 @@ def _without_code(text: str) -> bool:
     return "{%" not in bare and "{{" not in bare and "<%" not in bare
 
 
-def included(
-    path: str, body: str, rules: SourceRules, beside: Beside, *, markdown: bool
+def expand_includes(
+    path: str, body: str, rules: SourceRules, beside: ReadBeside, *, markdown: bool
 ) -> tuple[str, Shifts]:
     """`body` of the post at `path` with the files that it includes, as far as they hold no code, and with
     loops over lists of data written out; and what that does to its lines (see core.Parsed). Code that shows
     such tags stays.
     """
     includes = "{%" in body and "include" in body
-    if rules.profile not in PROFILES or not (includes or (rules.data and "site.data" in body)):
+    if rules.profile not in PROFILES or not (includes or (rules.site_data and "site.data" in body)):
         return body, ()
     from publisher.core.posts.private_passages import literal_blanked
     from publisher.sources.liquid import data_files
 
     prose = literal_blanked(without_code(body) if markdown else body)
-    changes = [*data_files.changes(body, prose, rules.data)] if rules.data else []
+    changes = [*data_files.loop_replacements(body, prose, rules.site_data)] if rules.site_data else []
     changes += _of_files(path, body, prose, rules, beside) if includes else []
-    return spliced(body, sorted(changes))
+    return splice(body, sorted(changes))
 
 
 def _of_files(
-    path: str, body: str, prose: str, rules: SourceRules, beside: Beside
+    path: str, body: str, prose: str, rules: SourceRules, beside: ReadBeside
 ) -> Iterator[tuple[int, int, str]]:
     """(from, to, what is shown there instead) of each tag that includes a file without code."""
-    files = rules.includes
+    files = rules.include_texts
     room = MOST
     for tag in _INCLUDE.finditer(prose):
         name = _name(tag)
@@ -143,7 +143,7 @@ def _of_files(
         yield tag.start(), tag.end(), text if _is_alone(body, tag) else text.strip("\n")
 
 
-def spliced(body: str, changes: Sequence[tuple[int, int, str]]) -> tuple[str, Shifts]:
+def splice(body: str, changes: Sequence[tuple[int, int, str]]) -> tuple[str, Shifts]:
     """`body` with other texts in places of it, in order and apart, and what that does to its lines."""
     parts: list[str] = []
     shifts: list[tuple[int, int, int]] = []
@@ -168,7 +168,7 @@ def _is_alone(body: str, tag: re.Match[str]) -> bool:
     )
 
 
-def constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, dict[str, str]]:
+def extract_constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, dict[str, str]]:
     """`body` without what is only captured, line breaks kept; and the variables that it gives one plain
     value, and the values of data files and of the configuration that it shows, by the names that it uses.
     """
@@ -177,7 +177,7 @@ def constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, di
     from publisher.core.posts.private_passages import literal_blanked
     from publisher.sources.liquid import data_files
 
-    data = rules.data
+    data = rules.site_data
     prose = literal_blanked(without_code(body) if markdown else body)
     given: dict[str, str | None] = {}
     captures = [*_CAPTURE.finditer(prose)] if "capture" in prose else []
@@ -193,7 +193,7 @@ def constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, di
         parts += [body[at : tag.start()], "\n" * tag[0].count("\n")]
         at = tag.end()
     known = {name: value for name, value in given.items() if value is not None}
-    known |= data_files.shown(prose, data) | _of_config(prose, rules.site)
+    known |= data_files.shown_data(prose, data) | _of_config(prose, rules.site_config)
     return "".join([*parts, body[at:]]), known
 
 
@@ -203,7 +203,7 @@ def _of_config(prose: str, site: Mapping[str, Value]) -> dict[str, str]:
     for name in set(_SITE.findall(prose)) if site else ():
         value: Value | None = {**site}
         for word in name.split(".")[1:]:
-            value = table(value).get(fold(word)) if value is not None else None
+            value = folded_map(value).get(fold(word)) if value is not None else None
         if isinstance(value, str) and 0 < len(value) <= LONGEST_VALUE:
             found[name] = value
     return found
@@ -229,4 +229,4 @@ def _value(tag: re.Match[str], body: str, data: Mapping[str, str]) -> str | None
         return next(group for group in match.groups() if group is not None)
     from publisher.sources.liquid import data_files
 
-    return data_files.value_at(text, data)
+    return data_files.data_value(text, data)

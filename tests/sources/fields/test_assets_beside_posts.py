@@ -9,7 +9,7 @@ import pytest
 
 from publisher.core.posts.post import ParsedPost, Post
 from publisher.sources import FolderSource, SourceRules
-from publisher.sources.fields.assets import MAX_ASSET, references, size_of
+from publisher.sources.fields.assets import MAX_ASSET_BYTES, find_references, image_size
 
 RULES = SourceRules(site_url="https://x.example/", pages=True)
 HEAD = "---\ntitle: T\ndate: 2026-10-01\n---\n"
@@ -106,11 +106,11 @@ def test_only_ordinary_files_of_known_kinds_go_out(tmp_path: Path) -> None:
 def test_a_file_too_large_is_said_and_left(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     with (tmp_path / "a/film.mp4").open("wb") as file:
-        file.truncate(MAX_ASSET + 1)
+        file.truncate(MAX_ASSET_BYTES + 1)
     post = read(tmp_path, "[film](film.mp4)")
     assert post.assets == ()
     assert post.warnings == (
-        f"film.mp4: {MAX_ASSET + 1} bytes; a file beside a post has at most {MAX_ASSET}",
+        f"film.mp4: {MAX_ASSET_BYTES + 1} bytes; a file beside a post has at most {MAX_ASSET_BYTES}",
     )
 
 
@@ -141,7 +141,7 @@ def test_the_picture_in_front_matter_is_missed_too(tmp_path: Path) -> None:
 
 def test_a_file_made_to_keep_us_busy_has_no_size() -> None:
     for filling in (b"\xff" * 5_000_000, b"\xff\xe0\x00\x00" * 1_000_000, b"\xff\xe0\x00\x02" * 1_000_000):
-        assert size_of(b"\xff\xd8" + filling) is None
+        assert image_size(b"\xff\xd8" + filling) is None
 
 
 def test_a_draft_and_a_site_with_its_own_pages_have_no_assets(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_references_are_found_quickly_in_odd_bodies() -> None:
         "[x]:" * 30_000,
         '<a href="' * 20_000,
     ):
-        assert references(odd) == {}
+        assert find_references(odd) == {}
 
 
 @pytest.mark.parametrize(
@@ -197,10 +197,10 @@ def test_references_are_found_quickly_in_odd_bodies() -> None:
     ],
 )
 def test_the_size_of_a_picture_is_read_from_its_head(data: bytes, size: tuple[int, int] | None) -> None:
-    assert size_of(data) == size
+    assert image_size(data) == size
 
 
 def test_a_photo_taken_upright_is_measured_as_it_is_shown() -> None:
     exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
     head = b"\xff\xd8\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
-    assert size_of(head + b"\xff\xc0\x00\x0b\x08" + struct.pack(">HH", 30, 40) + bytes(9)) == (30, 40)
+    assert image_size(head + b"\xff\xc0\x00\x0b\x08" + struct.pack(">HH", 30, 40) + bytes(9)) == (30, 40)

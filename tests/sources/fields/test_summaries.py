@@ -2,7 +2,7 @@
 
 import pytest
 
-from publisher.sources.fields.plain_text import first_heading, plain, plain_summary
+from publisher.sources.fields.plain_text import first_heading, plain_line, plain_summary
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_summary_means_what_its_author_wrote(written: str, shown: str) -> None
     ],
 )
 def test_a_title_means_what_its_author_wrote(written: str, shown: str) -> None:
-    assert plain(written) == (shown or written)
+    assert plain_line(written) == (shown or written)
 
 
 def test_template_code_goes_from_a_heading_only_where_the_generator_runs_it() -> None:

@@ -79,7 +79,7 @@ PATHS = st.sampled_from(
 
 @given(st.lists(st.one_of(SCRAPS, HEADERS), max_size=25).map("".join), PATHS, st.sampled_from([*PROFILES]))
 def test_every_generators_habits_hold_for_any_text(text: str, path: str, profile: str) -> None:
-    rules = SourceRules(site_url="https://blog.example/", profile=profile, rooted=True)
+    rules = SourceRules(site_url="https://blog.example/", profile=profile, has_site_root=True)
     found = read_post(path, text.encode("utf-8", "surrogatepass"), rules)
     assert isinstance(found, (ParsedPost, BadPost))
     if isinstance(found, ParsedPost):

@@ -16,7 +16,7 @@ from unpacking import unpack
 
 from publisher.core.posts.post import BadPost, ParsedPost, Post, why_not
 from publisher.sources import FolderSource, SourceRules
-from publisher.sources.fields.plain_text import plain, whole
+from publisher.sources.fields.plain_text import literal_line, plain_line
 
 CORPORA = SHARED / "corpora"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -58,7 +58,11 @@ def instant(post: Post) -> str:
 def titled(folder: Path, rules: SourceRules) -> Callable[[str], str]:
     """How a title is shown there: as it is written, or without tags and marks."""
     source = FolderSource(folder, rules)
-    return whole if source.settled([path for path, _ in source.listed()]).habits.plain_titles else plain
+    return (
+        literal_line
+        if source.settled([path for path, _ in source.listed()]).conventions.plain_titles
+        else plain_line
+    )
 
 
 def written(post: Post) -> dict[str, str]:

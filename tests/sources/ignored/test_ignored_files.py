@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from publisher.core.posts.post import BadPost
 from publisher.sources import FolderSource
-from publisher.sources.globs import expression, whole
+from publisher.sources.globs import glob_to_regex, matches_whole
 from publisher.sources.ignored.eleventy import GitIgnore
-from publisher.sources.ignored.eleventy import leaves as eleventys
+from publisher.sources.ignored.eleventy import ignore_rules as eleventys
 from publisher.sources.ignored.jekyll import EntryFilter
-from publisher.sources.ignored.paths import copied_from, why_left
+from publisher.sources.ignored.paths import conflicted_original, why_ignored
 
 POST = "---\ntitle: A\ndate: 2026-11-05\n---\nText\n"
 DRAFT = "---\ntitle: S\ndraft: true\n---\n"
@@ -309,12 +309,12 @@ def test_gitignore_is_read_as_git_reads_it(path: str, why: str | None) -> None:
     ],
 )
 def test_a_copy_that_a_sync_tool_made_is_known_by_its_name(name: str, original: str | None) -> None:
-    assert copied_from(f"posts/{name}") == original
+    assert conflicted_original(f"posts/{name}") == original
 
 
 @pytest.mark.parametrize("name", ["a.md~", "#a.md#", "~$a.md", "a.md.swp", "a.md.orig", "a.md.bak"])
 def test_a_backup_of_an_editor_is_no_post(name: str) -> None:
-    assert why_left(f"posts/{name}", f"posts/{name}", ()) == "a backup of an editor's"
+    assert why_ignored(f"posts/{name}", f"posts/{name}", ()) == "a backup of an editor's"
 
 
 def test_a_conflicted_copy_is_named_with_what_to_do(tmp_path: Path) -> None:
@@ -338,21 +338,23 @@ def test_what_jekyll_excludes_is_excluded_with_all_below(parts: list[str], data:
 @given(st.lists(NAMES, min_size=1, max_size=4))
 def test_a_glob_without_marks_is_that_path_alone(parts: list[str]) -> None:
     path = "/".join(parts)
-    assert whole(expression(path), path)
-    assert whole(expression("**/" + parts[-1]), path)
-    assert whole(expression("**"), path)
-    assert whole(expression("*"), path) == (len(parts) == 1)
+    assert matches_whole(glob_to_regex(path), path)
+    assert matches_whole(glob_to_regex("**/" + parts[-1]), path)
+    assert matches_whole(glob_to_regex("**"), path)
+    assert matches_whole(glob_to_regex("*"), path) == (len(parts) == 1)
 
 
 @given(st.text("ab*?[]{}!,/\\", max_size=12), st.text("ab/", max_size=6))
 def test_any_text_may_stand_as_a_glob(pattern: str, path: str) -> None:
-    assert whole(expression(pattern), path) in (True, False)
+    assert matches_whole(glob_to_regex(pattern), path) in (True, False)
 
 
 def test_gitignore_is_not_read_where_eleventy_is_told_so() -> None:
     texts = {".gitignore": "posts/\n"}
     config = "module.exports = (c) => { c.setUseGitIgnore(false) }"
-    assert [why_left("posts/a.md", "posts/a.md", eleventys(text, None, texts)) for text in ("", config)] == [
+    assert [
+        why_ignored("posts/a.md", "posts/a.md", eleventys(text, None, texts)) for text in ("", config)
+    ] == [
         ".gitignore: posts/",
         None,
     ]

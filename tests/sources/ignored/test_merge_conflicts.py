@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources.parse_post import read_post
-from publisher.sources.stable_files import conflict_in, is_blank
+from publisher.sources.stable_files import find_conflict, is_blank
 
 HEAD = "---\ntitle: A\ndate: 2026-11-05\n---\n"
 CONFLICT = "<<<<<<< HEAD\nOne\n=======\nTwo\n>>>>>>> branch\n"
@@ -36,7 +36,7 @@ DIFF3 = "<<<<<<< HEAD\nOne\n||||||| base\nZero\n=======\nTwo\n>>>>>>> branch\n"
     ],
 )
 def test_a_conflict_is_three_marks_in_order_that_begin_lines_outside_of_code(text: str, line: int) -> None:
-    assert conflict_in(text) == line
+    assert find_conflict(text) == line
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -49,7 +49,7 @@ def test_a_file_with_a_conflict_is_no_post_and_says_where(end: str) -> None:
 
 @given(st.lists(st.sampled_from(["<<<<<<< a", "=======", ">>>>>>> b", "text", "```"]), max_size=8))
 def test_without_all_three_marks_there_is_no_conflict(lines: list[str]) -> None:
-    at = conflict_in("\n".join(lines))
+    at = find_conflict("\n".join(lines))
     assert at == 0 or lines[at - 1] == "<<<<<<< a"
     marks = [line for line in lines if line not in ("text", "```")]
     if not {"<<<<<<< a", "=======", ">>>>>>> b"} <= set(marks):

@@ -35,7 +35,7 @@ tags: ruby liquid
 authors: [ann, bo]
 when: 2024-05-01
 """
-RULES = SourceRules(site_url="https://blog.example/", profile="jekyll", site=SITE)
+RULES = SourceRules(site_url="https://blog.example/", profile="jekyll", site_config=SITE)
 
 
 def read(body: str, rules: SourceRules = RULES, front: str = FRONT) -> ParsedPost:

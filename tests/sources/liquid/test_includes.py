@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from publisher.core.posts.post import MarkupLanguage, ParsedPost, Post, unshifted
 from publisher.markup import SafeMarkup
 from publisher.sources import FolderSource, SourceRules
-from publisher.sources.liquid.includes import spliced
+from publisher.sources.liquid.includes import splice
 
 RULES = SourceRules(site_url="https://blog.example/")
 JEKYLL = {"_config.yml": "title: T\n"}
@@ -287,7 +287,7 @@ def test_a_line_after_what_is_put_in_is_the_line_it_was_on(pieces: list[tuple[st
         body += f"{before}\nmark{number}\n"
         changes.append((len(body), len(body) + len(old), new))
         body += f"{old}\nend{number}\n"
-    made, shifts = spliced(body, changes)
+    made, shifts = splice(body, changes)
     was = body.split("\n")
     for line, text in enumerate(made.split("\n"), 1):
         if text.startswith(("mark", "end")):
