@@ -10,6 +10,18 @@ _MEANING = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 _ENDING = re.compile(r"\*\*/\*(\.[^*?/]+)")
 
+_GROUPS = {"!": "", "@": "", "?": "?", "+": "+", "*": "*"}
+_GROUP = re.compile(r"\(([^()/]{0,200})\)")
+_CLASS = re.compile(r"([!^]?)(\]?[^\]]*)\]")
+_IN_CLASS = {
+    ord("\\"): r"\\",
+    ord("["): r"\[",
+    ord("]"): r"\]",
+    ord("&"): r"\&",
+    ord("~"): r"\~",
+    ord("|"): r"\|",
+}
+
 
 def path_matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
     """A test of relative paths against any of `patterns`."""
@@ -81,19 +93,6 @@ def glob_to_regex(pattern: str, *, across: bool = False, braces: bool = True, gr
         else:
             found.append("|" if mark == "," and depth else re.escape(mark))
     return "".join(found) + ")" * depth
-
-
-_GROUPS = {"!": "", "@": "", "?": "?", "+": "+", "*": "*"}
-_GROUP = re.compile(r"\(([^()/]{0,200})\)")
-_CLASS = re.compile(r"([!^]?)(\]?[^\]]*)\]")
-_IN_CLASS = {
-    ord("\\"): r"\\",
-    ord("["): r"\[",
-    ord("]"): r"\]",
-    ord("&"): r"\&",
-    ord("~"): r"\~",
-    ord("|"): r"\|",
-}
 
 
 @lru_cache(maxsize=200)

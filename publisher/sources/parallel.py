@@ -34,6 +34,24 @@ PIPE_BYTES = 1024 * 1024
 LENGTH_BYTES = 8
 """Bytes before each message: its length, the lowest first."""
 
+A = TypeVar("A")
+B = TypeVar("B")
+MIN_PARALLEL = 400
+"""Fewer items than this are quicker done alone."""
+
+CHUNK_SIZE = 64
+PackedReading: TypeAlias = "FileReading | tuple[Any, ...]"
+"""A reading as `flat` makes it: only what is a post is worth the work."""
+
+PackedStats: TypeAlias = tuple[list[str], list[int], list[int], list[BadPost]]
+"""Files as `apart` makes them: their paths, sizes and times; then what cannot be read."""
+
+_POST = tuple(field.name for field in fields(Post) if field.name != "authors")
+_PERSON = tuple(field.name for field in fields(Person))
+_PUT = tuple(getattr(Post, name).__set__ for name in _POST)
+_PUT_AUTHORS = vars(Post)["authors"].__set__
+_post, _person = attrgetter(*_POST), attrgetter(*_PERSON)
+
 
 class Outlet:
     """The end of a pipe that messages are put into. BrokenPipeError: nobody reads any more."""
@@ -100,15 +118,6 @@ def _exactly(end: int, size: int) -> bytearray | None:
             return None
         left = left[count:]
     return data
-
-
-A = TypeVar("A")
-B = TypeVar("B")
-
-MIN_PARALLEL = 400
-"""Fewer items than this are quicker done alone."""
-
-CHUNK_SIZE = 64
 
 
 def _as_it_is(value: Any) -> Any:
@@ -197,19 +206,6 @@ def _results(end: int, work: Callable[[A], B], chunk: Sequence[A]) -> Sequence[B
         return [work(item) for item in chunk]
     results: Sequence[B] = pickle.loads(data)  # noqa: S301  # what our own code has written
     return results
-
-
-PackedReading: TypeAlias = "FileReading | tuple[Any, ...]"
-"""A reading as `flat` makes it: only what is a post is worth the work."""
-
-PackedStats: TypeAlias = tuple[list[str], list[int], list[int], list[BadPost]]
-"""Files as `apart` makes them: their paths, sizes and times; then what cannot be read."""
-
-_POST = tuple(field.name for field in fields(Post) if field.name != "authors")
-_PERSON = tuple(field.name for field in fields(Person))
-_PUT = tuple(getattr(Post, name).__set__ for name in _POST)
-_PUT_AUTHORS = vars(Post)["authors"].__set__
-_post, _person = attrgetter(*_POST), attrgetter(*_PERSON)
 
 
 def pack_reading(reading: FileReading) -> PackedReading:

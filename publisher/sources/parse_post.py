@@ -84,29 +84,10 @@ _OTHERS = word_set("title date content url tags categories excerpt")
 MANY, LONG = 1_000, 1_000
 _NOT_ASKED: Mapping[str, str] = {}
 
-
-def shown_values(
-    front: FrontMatter, body: str, known: Mapping[str, str] = _NOT_ASKED
-) -> tuple[tuple[str, str], ...]:
-    """(name as the body writes it, text) of each value of the front matter that `body` shows, by name; and of
-    what else is `known`, such as its own variables."""
-    if (
-        not known and "{" not in body and not ("<" in body and "<%" in body)
-    ):  # one character is found far more quickly
-        return ()
-    found = {name: text for name, text in known.items() if 0 < len(text) <= LONG}
-    for match in islice(_ASKED.finditer(body), MANY):
-        name = match[match.lastgroup or 0]
-        if name not in found and name.lower() not in _OTHERS and 0 < len(text := front.text(name)) <= LONG:
-            found[name] = text
-    return tuple(sorted(found.items()))
-
-
 Reasons: TypeAlias = dict[str, str]
 """A value's name -> what decided it: a key of the front matter, or words such as "file name"."""
 
 _T = TypeVar("_T")
-
 ResolveLinks: TypeAlias = Callable[[str, str], LinkedBody]
 """(path, body) -> the body with the addresses of what it links to."""
 
@@ -123,6 +104,23 @@ _META = lazy(r"(?i)<meta\s[^<>]{0,200}name\s?=\s?[\"']date[\"']")
 _INNER = {"hugo": ("params",), "zola": ("taxonomies", "extra")}
 _NOTHING = FrontMatter(values={}, lines={}, line=1)
 _BREAKS = lazy(r"\r\n?")
+
+
+def shown_values(
+    front: FrontMatter, body: str, known: Mapping[str, str] = _NOT_ASKED
+) -> tuple[tuple[str, str], ...]:
+    """(name as the body writes it, text) of each value of the front matter that `body` shows, by name; and of
+    what else is `known`, such as its own variables."""
+    if (
+        not known and "{" not in body and not ("<" in body and "<%" in body)
+    ):  # one character is found far more quickly
+        return ()
+    found = {name: text for name, text in known.items() if 0 < len(text) <= LONG}
+    for match in islice(_ASKED.finditer(body), MANY):
+        name = match[match.lastgroup or 0]
+        if name not in found and name.lower() not in _OTHERS and 0 < len(text := front.text(name)) <= LONG:
+            found[name] = text
+    return tuple(sorted(found.items()))
 
 
 def _nothing_beside(_path: str, _name: str) -> None:

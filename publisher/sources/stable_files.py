@@ -17,6 +17,11 @@ LEASE_SECONDS = 60.0
 
 _Stamp = tuple[int, int]
 
+_MARKS = (lazy(r"<{7}(?: .*)?"), lazy(r"={7}"), lazy(r">{7}(?: .*)?"))
+_FENCE = lazy(r" {0,3}(`{3,}|~{3,})")
+_BLOCK = lazy(r"<(pre|code|script|style)\b|\{%-?\s*(highlight|raw|codeblock)\b", re.IGNORECASE)
+_BLANK = b"\0 \t\r\n\x0b\x0c"
+
 
 class FileBusy(Exception):
     """The file is still being written."""
@@ -94,12 +99,6 @@ def _is_written(number: int) -> bool:
         return error.errno == errno.EAGAIN
     fcntl.fcntl(number, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return False
-
-
-_MARKS = (lazy(r"<{7}(?: .*)?"), lazy(r"={7}"), lazy(r">{7}(?: .*)?"))
-_FENCE = lazy(r" {0,3}(`{3,}|~{3,})")
-_BLOCK = lazy(r"<(pre|code|script|style)\b|\{%-?\s*(highlight|raw|codeblock)\b", re.IGNORECASE)
-_BLANK = b"\0 \t\r\n\x0b\x0c"
 
 
 def find_conflict(text: str) -> int:

@@ -24,6 +24,30 @@ ImageSize = tuple[int, int]
 _SEGMENTS = 10_000
 """Segments of a JPEG that are looked at: a file with more is made to keep us busy."""
 
+MAX_ASSET_BYTES = 25 * 1024 * 1024
+"""Bytes of an asset; larger ones belong elsewhere."""
+
+ASSET_SUFFIXES = frozenset(
+    "aac avif csv epub flac gif ics jpeg jpg m4a m4v mov mp3 mp4 oga ogg ogv opus pdf png srt svg txt vtt wav"  # noqa: SIM905  # a list of suffixes reads better as one line
+    " webm webp zip".split()
+)
+"""What a file may be, by its suffix."""
+
+_TARGETS = lazy(
+    r"""\]\(\s*(?:<(?P<angled>[^<>\n]+)>|(?P<bare>[^\s()<>]+(?:\([^\s()]*\)[^\s()]*)*))"""
+    r"""|^[ ]{0,3}\[[^\]\n]+\]:\s*(?:<(?P<defined>[^<>\n]+)>|(?P<plain>\S+))"""
+    r"""|\b(?:src|href|poster)\s*=\s*(?:"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)'|(?P<word>[^\s"'<>]+))"""
+    r"""|\bsrcset\s*=\s*(?:"(?P<set>[^"]*)"|'(?P<set2>[^']*)')""",
+    re.MULTILINE | re.IGNORECASE,
+)
+PICTURE_SUFFIXES = frozenset(["avif", "gif", "jpeg", "jpg", "png", "svg", "webp"])
+_SHOWN = lazy(r"<(?:img|source|video)\b[^<>]*$|!\[[^\[\]]*$", re.IGNORECASE)
+_LOOKED = 2_000
+"""Characters before an address in which its picture begins."""
+
+_ESCAPED = lazy(r"\\([!-/:-@\[-`{-~])")
+_Known = dict[tuple[str, int, int], Asset]
+
 
 def image_size(data: bytes) -> ImageSize | None:
     """Width and height in pixels as shown (a JPEG's orientation counts); None where that is not known."""
@@ -84,31 +108,6 @@ def _orientation(exif: bytes) -> int:
         if tag == 0x0112:
             return int(value)
     return 1
-
-
-MAX_ASSET_BYTES = 25 * 1024 * 1024
-"""Bytes of an asset; larger ones belong elsewhere."""
-
-ASSET_SUFFIXES = frozenset(
-    "aac avif csv epub flac gif ics jpeg jpg m4a m4v mov mp3 mp4 oga ogg ogv opus pdf png srt svg txt vtt wav"  # noqa: SIM905  # a list of suffixes reads better as one line
-    " webm webp zip".split()
-)
-"""What a file may be, by its suffix."""
-
-_TARGETS = lazy(
-    r"""\]\(\s*(?:<(?P<angled>[^<>\n]+)>|(?P<bare>[^\s()<>]+(?:\([^\s()]*\)[^\s()]*)*))"""
-    r"""|^[ ]{0,3}\[[^\]\n]+\]:\s*(?:<(?P<defined>[^<>\n]+)>|(?P<plain>\S+))"""
-    r"""|\b(?:src|href|poster)\s*=\s*(?:"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)'|(?P<word>[^\s"'<>]+))"""
-    r"""|\bsrcset\s*=\s*(?:"(?P<set>[^"]*)"|'(?P<set2>[^']*)')""",
-    re.MULTILINE | re.IGNORECASE,
-)
-PICTURE_SUFFIXES = frozenset(["avif", "gif", "jpeg", "jpg", "png", "svg", "webp"])
-_SHOWN = lazy(r"<(?:img|source|video)\b[^<>]*$|!\[[^\[\]]*$", re.IGNORECASE)
-_LOOKED = 2_000
-"""Characters before an address in which its picture begins."""
-
-_ESCAPED = lazy(r"\\([!-/:-@\[-`{-~])")
-_Known = dict[tuple[str, int, int], Asset]
 
 
 def find_references(body: str) -> dict[str, int]:

@@ -72,14 +72,6 @@ STRFTIME_WORDS: Mapping[str, str] = {
 
 STRFTIME_DIRECTIVE = lazy(r"%-?[A-Za-z]")
 
-
-def expand_strftime(pattern: str, at: datetime) -> str:
-    """`pattern` with each sign of strftime as the part of the date that it stands for."""
-    return STRFTIME_DIRECTIVE.sub(
-        lambda match: DATE_WORDS[STRFTIME_WORDS[match[0]]](at) if match[0] in STRFTIME_WORDS else "", pattern
-    )
-
-
 NAMED = {  # Jekyll's names
     "pretty": "/:categories/:year/:month/:day/:title/",
     "date": "/:categories/:year/:month/:day/:title.html",
@@ -87,7 +79,6 @@ NAMED = {  # Jekyll's names
     "weekdate": "/:categories/:year/W:week/:short_day/:title.html",
     "none": "/:categories/:title.html",
 }
-
 _IN_YEAR = lazy(r"(?:^|/)\d{4}/\d{1,2}-\d{1,2}-[^/]+(?:/index)?\.\w+$", re.IGNORECASE)  # 2024/05-01-a.md
 _MONTH_DAY = lazy(r"^\d{1,2}-\d{1,2}-")
 _LAST_DATE = lazy(r"(.*)(?<!\d)(\d{4}[/-]\d{1,2}[/-]\d{1,2})[/-]?(.*)")  # Docusaurus' own
@@ -98,6 +89,14 @@ _NOT_SLUG = lazy(r"[^\w]+")
 _NAMED = "!$&'()*+,:;=@~"  # what a name in a path may hold (RFC 3986 3.3)
 _PATHS = f"/{_NAMED}"
 _NOT_JEKYLLS = lazy(r"[^\w.~!$&'()+,;=@]+")  # Utils.slugify, "pretty"; a run with hyphens is one
+_ANY_WORD = lazy(r":([A-Za-z]\w*)")
+
+
+def expand_strftime(pattern: str, at: datetime) -> str:
+    """`pattern` with each sign of strftime as the part of the date that it stands for."""
+    return STRFTIME_DIRECTIVE.sub(
+        lambda match: DATE_WORDS[STRFTIME_WORDS[match[0]]](at) if match[0] in STRFTIME_WORDS else "", pattern
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,4 +387,3 @@ _WORDS: dict[str, Callable[[PermalinkFacts, SourceRules], str]] = {
     "output_ext": lambda facts, rules: ".html",
 }
 _WORD = lazy(f":({'|'.join(sorted(_WORDS, key=len, reverse=True))})(?![a-z])")
-_ANY_WORD = lazy(r":([A-Za-z]\w*)")

@@ -32,6 +32,11 @@ _SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PLAIN_URL = lazy(r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9_.~=&?,/-]*)?")
 _SAFE = "/!$'()*+,:;=@~&"
 
+_LINKS = ("permalink", "url", "path", "saveas")
+_FUNCTION = (
+    "permalink is made by a function in a data file, which is never run; set posts.permalink to what it makes"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostAddress:
@@ -220,12 +225,6 @@ def _permalink(facts: PermalinkFacts, rules: SourceRules, unknown: list[str]) ->
         return local_path(expand(rules.permalink, facts, rules)), rules.origins.get("permalink", "settings")
     where = "default" if rules.conventions is GENERIC else f"default of {rules.profile}"
     return local_path(expand(rules.conventions.permalink, facts, rules)), where
-
-
-_LINKS = ("permalink", "url", "path", "saveas")
-_FUNCTION = (
-    "permalink is made by a function in a data file, which is never run; set posts.permalink to what it makes"
-)
 
 
 def _canonical(facts: PermalinkFacts, base: str, rules: SourceRules, warnings: list[str]) -> tuple[str, str]:

@@ -43,6 +43,18 @@ _END = lazy(r"^(?:-{3,}|;{3,})[ \t]*(?:\n|\Z)", re.MULTILINE)
 _BLANK = lazy(r"\n[ \t]*(?:\n|\Z)|\Z")
 _LISTS = frozenset({"tags", "authors", "author", "keywords", "categories"})
 
+MAX_SIZE = 262_144
+"""Characters of front matter; real ones reach 15,000."""
+
+_NAMED = lazy(r"---[ \t]*(json|js|javascript|toml|ya?ml)[ \t]*\n")
+_CONSTANT = lazy(r"^[ \t]*(?:export[ \t]+)?(?:const|let|var)[ \t]+(\w+)[ \t]*=", re.MULTILINE)
+_TOML_LINE = lazy(r"\(at line (\d+), column \d+\)|\(at end of document\)")
+Table: TypeAlias = dict[str, Any]
+Raw: TypeAlias = str | int | float | date | time | list[Any] | Table | None
+"""What tomllib and json yield."""
+
+_JSON_TOKEN = lazy(r'"(?:[^"\\\n]|\\.)*"|[{}]')
+
 
 def split_header(text: str, limit: int) -> tuple[str, str, str] | None:
     """("pelican", "hexo" or "json"; header; body) of a file that begins with keys; None for a plain text.
@@ -103,14 +115,6 @@ def _longer(key: str, value: Value, more: str) -> Value:
     return f"{value} {more}" if value else more
 
 
-MAX_SIZE = 262_144
-"""Characters of front matter; real ones reach 15,000."""
-
-_NAMED = lazy(r"---[ \t]*(json|js|javascript|toml|ya?ml)[ \t]*\n")
-_CONSTANT = lazy(r"^[ \t]*(?:export[ \t]+)?(?:const|let|var)[ \t]+(\w+)[ \t]*=", re.MULTILINE)
-_TOML_LINE = lazy(r"\(at line (\d+), column \d+\)|\(at end of document\)")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """A file taken apart. `front` is None where there is no front matter; `kind` is as in core.Parsed."""
@@ -118,11 +122,6 @@ class Container:
     front: FrontMatter | None
     body: str
     kind: str = "none"
-
-
-Table: TypeAlias = dict[str, Any]
-Raw: TypeAlias = str | int | float | date | time | list[Any] | Table | None
-"""What tomllib and json yield."""
 
 
 class _Handler(Protocol):
@@ -296,7 +295,6 @@ class _Json(BaseHandler):
 
 
 _HANDLERS = (_Yaml(), _Toml(), _Json())
-_JSON_TOKEN = lazy(r'"(?:[^"\\\n]|\\.)*"|[{}]')
 
 
 def _json_end(text: str) -> int:

@@ -26,6 +26,16 @@ _COMPACT = lazy(r"[-?:][ \t]")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
+_ODD = lazy("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+_SCALAR = (
+    r"(?:\"(?P<double>[^\"\\]*)\"|'(?P<single>[^']*)'"
+    r"|(?P<plain>[A-Za-z0-9/._($<;\u00a1-\ud7ff](?:[^:#]|:(?=[^ ])|(?<=[^ ])#)*))"
+)
+_PAIR = lazy(rf"(?P<key>[A-Za-z][A-Za-z0-9_-]*):(?: +(?:{_SCALAR}|(?P<flow>\[[^\[\]{{}}]*\]))?)? *")
+_ITEM = lazy(rf"(?P<indent> *)- +{_SCALAR} *")
+_FLOW = lazy(r" *(?:\"([^\"\\]*)\"|'([^']*)'|([A-Za-z0-9][A-Za-z0-9 _./+-]*)) *(?:,|$)")
+_YAML_NULLS = frozenset({"null", "Null", "NULL"})
+
 
 def load_yaml(text: str, first_line: int) -> FrontMatter:
     """The mapping in `text`, whose first line is line `first_line` (from 1) of its file.
@@ -122,17 +132,6 @@ def _say(error: yaml.MarkedYAMLError) -> str:
     if "cannot start any token" in problem:
         return f"{problem}; put the value in quotes, and indent with spaces"
     return f"{problem}; put the value in quotes, or mend the line"
-
-
-_ODD = lazy("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
-_SCALAR = (
-    r"(?:\"(?P<double>[^\"\\]*)\"|'(?P<single>[^']*)'"
-    r"|(?P<plain>[A-Za-z0-9/._($<;\u00a1-\ud7ff](?:[^:#]|:(?=[^ ])|(?<=[^ ])#)*))"
-)
-_PAIR = lazy(rf"(?P<key>[A-Za-z][A-Za-z0-9_-]*):(?: +(?:{_SCALAR}|(?P<flow>\[[^\[\]{{}}]*\]))?)? *")
-_ITEM = lazy(rf"(?P<indent> *)- +{_SCALAR} *")
-_FLOW = lazy(r" *(?:\"([^\"\\]*)\"|'([^']*)'|([A-Za-z0-9][A-Za-z0-9 _./+-]*)) *(?:,|$)")
-_YAML_NULLS = frozenset({"null", "Null", "NULL"})
 
 
 def read_simple_yaml(text: str, first_line: int) -> FrontMatter | None:

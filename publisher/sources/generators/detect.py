@@ -44,6 +44,18 @@ _PACKAGES = {
     "@docusaurus/core": "docusaurus",
 }
 
+_PARTS = ("permalinks", "module", "cascade", "frontmatter")
+_ZOLAS = {"off": slugs.as_written, "false": slugs.as_written, "safe": slugs.zola_safe_slug}
+"""How names are spelt, by `slugify.paths` where that is not "on"."""
+
+_LOADERS = {
+    ".yml": load_yaml,
+    ".yaml": load_yaml,
+    ".toml": load_toml,
+    ".json": load_json,
+}
+_CODE = ("js", "mjs", "cjs", "ts", "mts", "cts")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorConfig:
@@ -206,9 +218,6 @@ def _hugo(file: Path) -> GeneratorConfig:
     )
 
 
-_PARTS = ("permalinks", "module", "cascade", "frontmatter")
-
-
 def _parts(folder: Path) -> dict[str, Value]:
     """languages.toml, languages.de.toml and permalinks.toml, as they would stand in one file."""
     found: dict[str, Value] = {}
@@ -344,18 +353,7 @@ def _word(value: Value) -> str:
     return value if isinstance(value, str) else ""
 
 
-_ZOLAS = {"off": slugs.as_written, "false": slugs.as_written, "safe": slugs.zola_safe_slug}
-"""How names are spelt, by `slugify.paths` where that is not "on"."""
-
-_LOADERS = {
-    ".yml": load_yaml,
-    ".yaml": load_yaml,
-    ".toml": load_toml,
-    ".json": load_json,
-}
-
 _Reader = Callable[[Path], GeneratorConfig | None]
-_CODE = ("js", "mjs", "cjs", "ts", "mts", "cts")
 _FILES: dict[str, _Reader] = {
     **{f"hugo.{end}": _hugo for end in ("toml", "yaml", "yml", "json")},
     "zola.toml": _zola,

@@ -34,6 +34,15 @@ from publisher.sources.rules import Defaults, SourceRules
 CODE = (".js", ".cjs", ".mjs", ".ts")
 _TELLING = word_set("permalink tags author authors lang language locale date draft title slug categories")
 
+MAX_FOLDERS = 2_000
+"""Folders whose data are looked for."""
+
+_MARKERS = frozenset({"all", "post", "posts", "blog"})
+"""Tags that make a collection of all posts, and are no word that a post is filed under."""
+
+_DATA = ".11tydata."
+_ENDS = (".json", ".11tydata.json", *(f".11tydata{end}" for end in CODE))
+
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
@@ -80,16 +89,6 @@ def _is_known(value: Value) -> bool:
     if isinstance(value, (list, dict)):
         return all(map(_is_known, value.values() if isinstance(value, dict) else value))
     return not isinstance(value, JsCode)
-
-
-MAX_FOLDERS = 2_000
-"""Folders whose data are looked for."""
-
-_MARKERS = frozenset({"all", "post", "posts", "blog"})
-"""Tags that make a collection of all posts, and are no word that a post is filed under."""
-
-_DATA = ".11tydata."
-_ENDS = (".json", ".11tydata.json", *(f".11tydata{end}" for end in CODE))
 
 
 def apply_data_files(rules: SourceRules, folder: Path, root: Path, paths: Sequence[str]) -> SourceRules:

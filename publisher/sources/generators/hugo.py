@@ -24,6 +24,22 @@ _WORDS = {
     ":section": lazy(r":sections\[0\]"),
 }
 
+FILENAME = ":filename"
+ELSEWHERE = {":git": "Git", ":filemodtime": "the time of its file"}
+_USUAL = {
+    "date": ("date", "publishdate", "pubdate", "published", "lastmod", "modified"),
+    "publishdate": ("publishdate", "pubdate", "published", "date"),
+    "lastmod": ("lastmod", "modified"),
+    "expirydate": ("expirydate", "unpublishdate"),
+}
+"""What ":default" stands for; of `lastmod` without Git and without what is no change."""
+
+_ALIASES = {
+    "lastmod": ("modified",),
+    "publishdate": ("pubdate", "published"),
+    "expirydate": ("unpublishdate",),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HugoLanguages:
@@ -57,23 +73,6 @@ class DateSources:
     publish: tuple[str, ...] = ()
     modified: tuple[str, ...] = ()
     expiry: tuple[str, ...] = ()
-
-
-FILENAME = ":filename"
-ELSEWHERE = {":git": "Git", ":filemodtime": "the time of its file"}
-_USUAL = {
-    "date": ("date", "publishdate", "pubdate", "published", "lastmod", "modified"),
-    "publishdate": ("publishdate", "pubdate", "published", "date"),
-    "lastmod": ("lastmod", "modified"),
-    "expirydate": ("expirydate", "unpublishdate"),
-}
-"""What ":default" stands for; of `lastmod` without Git and without what is no change."""
-
-_ALIASES = {
-    "lastmod": ("modified",),
-    "publishdate": ("pubdate", "published"),
-    "expirydate": ("unpublishdate",),
-}
 
 
 def date_sources(top: Mapping[str, Value]) -> DateSources | None:

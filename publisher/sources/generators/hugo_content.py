@@ -31,6 +31,8 @@ _OWN = frozenset({"title", "slug", "url", "aliases", "date", "id", "guid"})
 
 _KINDS = frozenset({"", "page"})
 
+_FILES = "the files of its mount"
+
 
 @dataclass(frozen=True, slots=True)
 class IgnoredNames:
@@ -79,9 +81,6 @@ class Mount:
             if not takes and any(matches_whole(source, folder) for folder in folders):
                 return f"{_FILES}: {glob} is left out"
         return f"not among {_FILES}" if any(takes for _, takes in self.globs) else None
-
-
-_FILES = "the files of its mount"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,15 @@ from typing import TypeAlias
 
 from publisher.core.patterns import lazy
 
+_TOKEN = lazy(
+    r"""\s*(?:(?P<text>"[^"]*"|'[^']*')|(?P<number>-?\d+(?:\.\d+)?(?![\w.]))|(?P<sign>==|!=|<>|<=|>=|<|>)"""
+    r"""|(?P<name>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*|\[(?:"[^"\]]*"|'[^'\]]*')\])*\??))"""
+)
+_STEP = lazy(r"""[A-Za-z_][\w-]*\??|"[^"]*"|'[^']*'""")
+_SIGNS = ("==", "!=", "<>", "<=", ">=", "<", ">", "contains")
+Token: TypeAlias = tuple[str, str]
+"""What kind it is, and its text."""
+
 
 class UnknownValue(Enum):
     """Values that are no values: what only the generator knows; something it has, whatever that is; Liquid's
@@ -31,19 +40,10 @@ LiquidValue: TypeAlias = (
 Lookup: TypeAlias = Callable[[Sequence[str]], LiquidValue]
 """The value of a variable by the words of its name: `page.a.b` is ("page", "a", "b")."""
 
-_TOKEN = lazy(
-    r"""\s*(?:(?P<text>"[^"]*"|'[^']*')|(?P<number>-?\d+(?:\.\d+)?(?![\w.]))|(?P<sign>==|!=|<>|<=|>=|<|>)"""
-    r"""|(?P<name>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*|\[(?:"[^"\]]*"|'[^'\]]*')\])*\??))"""
-)
-_STEP = lazy(r"""[A-Za-z_][\w-]*\??|"[^"]*"|'[^']*'""")
 _LITERALS: Mapping[str, LiquidValue] = {
     "true": True, "false": False, "nil": None, "null": None, "none": None,
     "empty": UnknownValue.EMPTY, "blank": UnknownValue.BLANK,
 }  # fmt: skip
-_SIGNS = ("==", "!=", "<>", "<=", ">=", "<", ">", "contains")
-
-Token: TypeAlias = tuple[str, str]
-"""What kind it is, and its text."""
 
 
 def evaluate_condition(text: str, lookup: Lookup) -> bool | None:
