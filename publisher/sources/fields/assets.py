@@ -1,7 +1,6 @@
-"""Files beside a post: which of its references name one, and what it is. Nothing outside the folder of
-posts is ever opened.
+"""Assets: which references of a body name a file beside the post, and that file's hash, size and dimensions.
 
-How large a picture is, from its first bytes: PNG, GIF, JPEG, WebP. Pure.
+Nothing outside the folder of posts is ever opened.
 """
 
 import hashlib
@@ -10,6 +9,7 @@ import re
 import stat
 import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from html import unescape
 from pathlib import Path, PurePosixPath
 
@@ -42,44 +42,49 @@ _TARGETS = lazy(
 )
 PICTURE_SUFFIXES = frozenset(["avif", "gif", "jpeg", "jpg", "png", "svg", "webp"])
 _SHOWN = lazy(r"<(?:img|source|video)\b[^<>]*$|!\[[^\[\]]*$", re.IGNORECASE)
-_LOOKED = 2_000
+_LOOKBEHIND = 2_000
 """Characters before an address in which its picture begins."""
 
 _ESCAPED = lazy(r"\\([!-/:-@\[-`{-~])")
-_Known = dict[tuple[str, int, int], Asset]
+AssetCache = dict[tuple[str, int, int], Asset]
 
 
 def image_size(data: bytes) -> ImageSize | None:
     """Width and height in pixels as shown (a JPEG's orientation counts); None where that is not known."""
+    found: ImageSize | None = None
     try:
-        found = _size_of(data)
-    except (struct.error, IndexError):  # it ends too soon
+        if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
+            found = struct.unpack_from(">II", data, 16)
+        elif data[:6] in (b"GIF87a", b"GIF89a"):
+            found = struct.unpack_from("<HH", data, 6)
+        elif data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+            found = webp_size(data)
+        elif data.startswith(b"\xff\xd8\xff"):
+            found = jpeg_size(data)
+    except (struct.error, IndexError):  # the file is cut off
         return None
     return found if found and all(0 < side < 100_000 for side in found) else None
 
 
-def _size_of(data: bytes) -> ImageSize | None:
-    if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
-        return struct.unpack_from(">II", data, 16)
-    if data[:6] in (b"GIF87a", b"GIF89a"):
-        return struct.unpack_from("<HH", data, 6)
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        kind = data[12:16]
-        if kind == b"VP8X":
-            wide, high = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
-            return wide, high
-        if kind == b"VP8L":
-            (bits,) = struct.unpack_from("<I", data, 21)
-            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-        if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
-            wide, high = struct.unpack_from("<HH", data, 26)
-            return wide & 0x3FFF, high & 0x3FFF
-        return None
-    return _jpeg(data) if data.startswith(b"\xff\xd8\xff") else None
+def webp_size(data: bytes) -> ImageSize | None:
+    """Width and height of a WebP picture, from the header of any of its three forms."""
+    chunk = data[12:16]
+    if chunk == b"VP8X":
+        width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+        return width, height
+    if chunk == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if chunk == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    return None
 
 
-def _jpeg(data: bytes) -> ImageSize | None:
-    """From the frame header (ITU T.81 B.2.2); turned where Exif says the camera was."""
+def jpeg_size(data: bytes) -> ImageSize | None:
+    """Width and height from a JPEG's frame header (ITU T.81 B.2.2), swapped where Exif says that the camera
+    was held sideways.
+    """
     at, turned = 2, False
     for _ in range(_SEGMENTS):
         if at + 9 >= len(data) or data[at] != 0xFF:
@@ -93,12 +98,12 @@ def _jpeg(data: bytes) -> ImageSize | None:
             high, wide = struct.unpack_from(">HH", data, at + 5)
             return (high, wide) if turned else (wide, high)
         if marker == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
-            turned = _orientation(data[at + 10 : at + 2 + length]) >= 5
+            turned = exif_orientation(data[at + 10 : at + 2 + length]) >= 5
         at += 2 + length
     return None
 
 
-def _orientation(exif: bytes) -> int:
+def exif_orientation(exif: bytes) -> int:
     """Tag 0x0112 of the first directory (TIFF 6.0); 1 where there is none."""
     order = "<" if exif[:2] == b"II" else ">"
     (start,) = struct.unpack_from(f"{order}I", exif, 4)
@@ -111,8 +116,8 @@ def _orientation(exif: bytes) -> int:
 
 
 def find_references(body: str) -> dict[str, int]:
-    """What a body, Markdown or HTML, may refer to: names of files, each with the line, from 0, where it is
-    first shown as a picture; -1 where it is not. Some may stand in code.
+    """The names of files that a body, Markdown or HTML, may refer to, each with the line (from 0) that
+    first shows it as a picture; -1 where none does. Some may stand in code.
     """
     found: dict[str, int] = {}
     code: CodeRanges | None = None
@@ -122,19 +127,20 @@ def find_references(body: str) -> dict[str, int]:
         targets = [part.split()[0] for part in text.split(",") if part.strip()] if "set" in kind else [text]
         for target in targets:
             name = name_of(_ESCAPED.sub(r"\1", target))
-            if not name or _suffix(name) not in ASSET_SUFFIXES:
+            if not name or suffix_of(name) not in ASSET_SUFFIXES:
                 continue
             line = found.setdefault(name, -1)
-            if line < 0 and _suffix(name) in PICTURE_SUFFIXES and _is_shown(body, match.start()):
+            at = match.start()
+            shown_as_picture = (
+                line < 0
+                and suffix_of(name) in PICTURE_SUFFIXES
+                and _SHOWN.search(body, max(0, at - _LOOKBEHIND), at)
+            )
+            if shown_as_picture:
                 code = code or CodeRanges(body)
-                if not code.holds(match.start()):
-                    found[name] = body.count("\n", 0, match.start())
+                if not code.holds(at):
+                    found[name] = body.count("\n", 0, at)
     return found
-
-
-def _is_shown(body: str, at: int) -> bool:
-    """Whether a picture, and no link, refers to what stands at `at`."""
-    return _SHOWN.search(body, max(0, at - _LOOKED), at) is not None
 
 
 class AssetFolder:
@@ -143,7 +149,7 @@ class AssetFolder:
     def __init__(self, folder: Path, rest: StabilityCheck | None = None) -> None:
         self.folder = folder
         self._rest = rest
-        self._seen: _Known = {}
+        self._seen: AssetCache = {}
 
     def find(self, post: Post, names: Mapping[str, int]) -> tuple[list[Asset], list[str]]:
         """Those of `names` that are files beside the post or in the folder of its name, and warnings: among
@@ -163,7 +169,7 @@ class AssetFolder:
                     assets.append(found)
                 if found is not None:
                     break
-            if found is None and line >= 0 and _suffix(name) in PICTURE_SUFFIXES:
+            if found is None and line >= 0 and suffix_of(name) in PICTURE_SUFFIXES:
                 where = f"line {line}: " if line else ""
                 warnings.append(f"{where}{name}: no such picture beside the post; add it or mend its name")
         return assets, warnings
@@ -171,7 +177,7 @@ class AssetFolder:
     def read(self, path: str) -> bytes | None:
         """The bytes of the file at `path`, relative to the folder; None: gone, or none that may go out."""
         real = self._real(path)
-        data = None if real is None else _bytes(real)
+        data = None if real is None else read_asset(real)
         return data[0] if isinstance(data, tuple) else None
 
     def _asset(self, name: str, path: str) -> Asset | str | None:
@@ -185,17 +191,14 @@ class AssetFolder:
             return f"{name}: {found.st_size} bytes; a file beside a post has at most {MAX_ASSET_BYTES}"
         key = (path, found.st_size, found.st_mtime_ns)
         if key not in self._seen:
-            data = _bytes(real, self._rest)
+            data = read_asset(real, self._rest)
             if not isinstance(data, tuple):
                 return f"{name}: cannot be read ({data}); mend its permissions"
-            wide, high = image_size(data[0]) or (None, None)
+            width, height = image_size(data[0]) or (None, None)
             digest = hashlib.sha256(data[0]).hexdigest()
             size = len(data[0])
-            self._seen[key] = Asset(name="", path=path, sha256=digest, size=size, width=wide, height=high)
-        seen = self._seen[key]
-        return Asset(
-            name=name, path=path, sha256=seen.sha256, size=seen.size, width=seen.width, height=seen.height
-        )
+            self._seen[key] = Asset(name="", path=path, sha256=digest, size=size, width=width, height=height)
+        return replace(self._seen[key], name=name)
 
     def _real(self, path: str) -> Path | None:
         """The file at `path`, links followed: regular, inside the folder, not hidden, of a known type."""
@@ -207,14 +210,14 @@ class AssetFolder:
             return None
         if not inside or any(part.startswith(".") for part in real.relative_to(root).parts):
             return None
-        return real if _suffix(real.name) in ASSET_SUFFIXES else None
+        return real if suffix_of(real.name) in ASSET_SUFFIXES else None
 
 
-def _suffix(name: str) -> str:
+def suffix_of(name: str) -> str:
     return name.rpartition(".")[2].lower()
 
 
-def _bytes(real: Path, rest: StabilityCheck | None = None) -> tuple[bytes] | str:
+def read_asset(real: Path, rest: StabilityCheck | None = None) -> tuple[bytes] | str:
     """The bytes, or the system's reason. Opened without waiting: a pipe may have taken the file's place."""
     try:
         handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)

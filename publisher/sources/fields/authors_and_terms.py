@@ -12,7 +12,7 @@ from publisher.sources.frontmatter.values import FrontMatter, Value, fold, folde
 from publisher.sources.rules import DEFAULT_LANGUAGE, SourceRules
 
 if TYPE_CHECKING:
-    from publisher.sources.generators.hugo import HugoLanguages
+    pass
 
 LANGUAGE_NAMES = {
     "arabic": "ar", "bengali": "bn", "bulgarian": "bg", "burmese": "my", "catalan": "ca", "chinese": "zh",
@@ -29,17 +29,17 @@ LANGUAGE_NAMES = {
 }  # fmt: skip
 """Languages as people write them -> BCP 47."""
 
-_NOTHING = FrontMatter(values={}, lines={}, line=1)
+_NO_FRONT_MATTER = FrontMatter(values={}, lines={}, line=1)
 NO_LABELS: Mapping[str, str] = {}
 
 _TAG = lazy(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _ADDRESS = lazy(r"(.+?)\s*<\s*([^\s<>@]+@[^\s<>@]+)\s*>")
-_OF_RSS = lazy(r"([^\s<>@()]+@[^\s<>@()]+)\s*\(([^()]+)\)")  # RSS 2.0: jo@x.example (Jo)
+_RSS_AUTHOR = lazy(r"([^\s<>@()]+@[^\s<>@()]+)\s*\(([^()]+)\)")  # RSS 2.0: jo@x.example (Jo)
 
 
-_OFTEN_WORDS = word_set("am ar as be cs do et he hi id is it ml my ne no or pl si so ta te to")
-_ROOTS = frozenset({"content", "i18n", "_i18n", "locales", "translations", "lang"})
-_HOMES = _ROOTS | {"blog", "posts", "_posts", "post", "pages", "news", "articles", "docs"}
+_CODES_THAT_ARE_WORDS = word_set("am ar as be cs do et he hi id is it ml my ne no or pl si so ta te to")
+_LANGUAGE_PARENTS = frozenset({"content", "i18n", "_i18n", "locales", "translations", "lang"})
+_POST_FOLDERS = _LANGUAGE_PARENTS | {"blog", "posts", "_posts", "post", "pages", "news", "articles", "docs"}
 _CODES = frozenset(LANGUAGE_NAMES.values()) | word_set(
     "af az be bs cy eo eu fy gl hy is ka kk kn lb mk ml mn mr nb ne nn pa si sq te tl uz zu"
 )
@@ -61,47 +61,41 @@ def find_language(front: FrontMatter, path: str, rules: SourceRules) -> tuple[st
         if text and (found := parse_language(text)):
             return found, name
     folders, _, name = path.rpartition("/")
-    if rules.languages and (found := _of_tongues(rules.languages, rules.in_blog(path))):
-        return parse_language(found), "file name" if name.count(".") > 1 else "folder"
-    if (
-        rules.languages and rules.languages.codes
-    ):  # Hugo knows no others, whatever a file or a folder is called
-        return rules.language or DEFAULT_LANGUAGE, rules.origins.get("language", "settings")
+    if rules.languages:
+        found = rules.languages.of_folder(rules.in_blog(path))[1]
+        codes = rules.languages.codes
+        if not found and len(codes) > 1:
+            suffix = name.rpartition(".")[0].rpartition(".")[2].casefold()
+            found = suffix if suffix in map(str.casefold, codes) else ""
+        if found:
+            return parse_language(found), "file name" if name.count(".") > 1 else "folder"
+        if codes:  # Hugo knows no others, whatever a file or a folder is called
+            return rules.language or DEFAULT_LANGUAGE, rules.origins.get("language", "settings")
     if name.count(".") > 1 and (suffix := language_suffix(name.rpartition(".")[0])):
         return parse_language(suffix[1:]), "file name"
-    if found := _of_folders(rules.in_blog(folders) if folders else "/".join(rules.above)):
+    if found := language_of_folders(rules.in_blog(folders) if folders else "/".join(rules.above)):
         return found, "folder"
     return rules.language or DEFAULT_LANGUAGE, rules.origins.get("language", "settings")
 
 
 def language_of_path(path: str, rules: SourceRules) -> str:
     """The BCP 47 tag that the path of a post gives to it, else the blog's."""
-    return find_language(_NOTHING, path, rules)[0]
-
-
-def _of_tongues(tongues: "HugoLanguages", path: str) -> str:
-    """The language that Hugo gives to a file: by its folder, else by its name; "" for neither."""
-    if found := tongues.of_folder(path)[1]:
-        return found
-    suffix = path.rpartition("/")[2].rpartition(".")[0].rpartition(".")[2].casefold()
-    return suffix if len(tongues.codes) > 1 and suffix in map(str.casefold, tongues.codes) else ""
+    return find_language(_NO_FRONT_MATTER, path, rules)[0]
 
 
 @lru_cache(maxsize=4096)
-def _of_folders(folders: str) -> str:
+def language_of_folders(folders: str) -> str:
+    """The BCP 47 tag that the first folder named after a language gives; "" where there is none. A code such
+    as "de" counts only in folders that keep languages apart: elsewhere "ml" or "it" is a topic.
+    """
     parts = folders.split("/")
     for above, folder in zip(("content", *parts), parts, strict=False):
-        if _is_language(folder, above):
+        code, _, region = folder.replace("_", "-").partition("-")
+        if code not in _CODES or (region and not (len(region) in (2, 4) and region.isalpha())):
+            continue
+        if region or above in (_LANGUAGE_PARENTS if code in _CODES_THAT_ARE_WORDS else _POST_FOLDERS):
             return parse_language(folder)
     return ""
-
-
-def _is_language(folder: str, above: str) -> bool:
-    """A code such as "de" counts where languages are kept apart: elsewhere "ml" or "it" is a topic."""
-    code, _, rest = folder.replace("_", "-").partition("-")
-    if code not in _CODES or (rest and not (len(rest) in (2, 4) and rest.isalpha())):
-        return False
-    return bool(rest) or above in (_ROOTS if code in _OFTEN_WORDS else _HOMES)
 
 
 def find_authors(front: FrontMatter, rules: SourceRules) -> tuple[tuple[Person, ...], str]:
@@ -110,7 +104,13 @@ def find_authors(front: FrontMatter, rules: SourceRules) -> tuple[tuple[Person, 
     """
     for name in ("authors", "author"):
         people: dict[str, Person] = {}
-        for person in _people(_apart(name, front.get(name))):
+        value = front.get(name)
+        if isinstance(value, str):  # several in one text: "Ann; Bob", and under `authors` "Ann, Bob" too
+            for sign in (";", ",") if name == "authors" else (";",):
+                if len(parts := split_terms(value, sign)) > 1:
+                    value = [*parts]
+                    break
+        for person in read_people(value):
             known = rules.author_profiles.get(fold(person.name)) if rules.author_profiles else None
             person = replace(known, key=person.name) if known else person
             people.setdefault(person.name, person)
@@ -119,23 +119,13 @@ def find_authors(front: FrontMatter, rules: SourceRules) -> tuple[tuple[Person, 
     return ((rules.author,) if rules.author else ()), "settings"
 
 
-def _apart(name: str, value: Value) -> Value:
-    """Several authors in one text: apart by ";", and under `authors` by "," too."""
-    if not isinstance(value, str):
-        return value
-    for sign in (";", ",") if name == "authors" else (";",):
-        if len(parts := split_terms(value, sign)) > 1:
-            return [*parts]
-    return value
-
-
 def find_tags(
     front: FrontMatter, *, words: bool = True, labels: Mapping[str, str] = NO_LABELS
 ) -> tuple[tuple[str, ...], str]:
     """`tags` or `tag`; `keywords` are for search engines. `words`: a text is parted at spaces. `labels` are
     what the blog's own file of tags calls them, by values.fold of their keys.
     """
-    found, where = _terms(front, (("tags", "tag"),), words=words)
+    found, where = read_terms(front, (("tags", "tag"),), words=words)
     return (tuple(dict.fromkeys(labels.get(fold(tag), tag) for tag in found)) if labels else found), where
 
 
@@ -147,7 +137,7 @@ def find_categories(
     """
     if single and (text := plain_line(front.text("category"))):
         return (text,), "category"
-    return _terms(front, (("categories", "category"), ("topics", "topic")), words=words)
+    return read_terms(front, (("categories", "category"), ("topics", "topic")), words=words)
 
 
 def parse_person(value: Value, key: str) -> Person | None:
@@ -155,21 +145,21 @@ def parse_person(value: Value, key: str) -> Person | None:
     if isinstance(value, str):
         return Person(name=plain_line(value), key=key) if plain_line(value) else None
     entry = folded_map(value)
-    name = _first(entry, "name", "displayname", "fullname", "title") or " ".join(
-        filter(None, (_first(entry, "firstname"), _first(entry, "lastname")))
+    name = first_text(entry, "name", "displayname", "fullname", "title") or " ".join(
+        filter(None, (first_text(entry, "firstname"), first_text(entry, "lastname")))
     )
     if not plain_line(name):
         return None
-    url = _first(entry, "url", "uri", "homepage", "website", "web", "link")
+    url = first_text(entry, "url", "uri", "homepage", "website", "web", "link")
     return Person(
         name=plain_line(name),
-        email=_first(entry, "email") or None,
+        email=first_text(entry, "email") or None,
         url=(url if url.startswith(("https://", "http://")) and " " not in url else None),
         key=key,
     )
 
 
-def _terms(
+def read_terms(
     front: FrontMatter, choices: tuple[tuple[str, ...], ...], *, words: bool
 ) -> tuple[tuple[str, ...], str]:
     """The words of the first choice that has any. A list is kept as written. Jekyll, which parts texts at
@@ -184,8 +174,12 @@ def _terms(
             value = front.get(name)
             if value is None:
                 continue
-            apart = words and name.endswith("s")
-            given = _split(value, plural=apart) if isinstance(value, str) else _listed(value)
+            if not isinstance(value, str):
+                given = list_terms(value)
+            elif len(parts := split_terms(value, ";")) > 1 or len(parts := split_terms(value, ",")) > 1:
+                given = parts  # as Pelican has it
+            else:  # Jekyll splits the plural keys at spaces and leaves the singular whole
+                given = value.split() if words and name.endswith("s") else [value]
             terms = [term for word in given if (term := plain_line(word))]
             found += [term for term in terms if term not in found] if found else terms
             where = where or (name if terms else "")
@@ -194,45 +188,36 @@ def _terms(
     return (), ""
 
 
-def _listed(value: Value) -> list[str]:
+def list_terms(value: Value) -> list[str]:
     """The words of a list or map; of a map with a label (Docusaurus: {label, permalink}) that alone."""
     if isinstance(value, list):
-        return [word for item in value for word in _listed(item)]
+        return [word for item in value for word in list_terms(item)]
     label = folded_map(value).get("label")
     return scalars(label) or scalars(value)
 
 
-def _split(text: str, *, plural: bool) -> list[str]:
-    """Pelican parts at ";" else ","; Jekyll parts the plural keys at spaces and leaves the singular whole."""
-    for sign in (";", ","):
-        if len(parts := split_terms(text, sign)) > 1:
-            return parts
-    return text.split() if plural else [text]
-
-
-def _people(value: Value) -> list[Person]:
+def read_people(value: Value) -> list[Person]:
+    """The authors that a value of front matter names: texts, maps, and lists of them."""
     if isinstance(value, str):
-        return [_person(value)] if plain_line(value) else []
+        if not plain_line(value):
+            return []
+        text = value.strip()
+        if match := _RSS_AUTHOR.fullmatch(text):
+            text = f"{match[2]} <{match[1]}>"
+        match = _ADDRESS.fullmatch(text)
+        if match and plain_line(match[1]):
+            return [Person(name=plain_line(match[1]), email=match[2])]
+        return [Person(name=plain_line(text))]
     if isinstance(value, list):
-        return [person for item in value for person in _people(item)]
+        return [person for item in value for person in read_people(item)]
     person = parse_person(value, "") if isinstance(value, dict) else None
-    if person is None and isinstance(value, dict) and (key := plain_line(_first(value, "key", "id"))):
+    if person is None and isinstance(value, dict) and (key := plain_line(first_text(value, "key", "id"))):
         person = Person(name=key)  # Docusaurus: {key: jo, title: Editor}
     return [person] if person else []
 
 
-def _person(text: str) -> Person:
-    if match := _OF_RSS.fullmatch(text.strip()):
-        text = f"{match[2]} <{match[1]}>"
-    match = _ADDRESS.fullmatch(text.strip())
-    return (
-        Person(name=plain_line(match[1]), email=match[2])
-        if match and plain_line(match[1])
-        else Person(name=plain_line(text))
-    )
-
-
-def _first(value: dict[str, Value], *keys: str) -> str:
+def first_text(value: dict[str, Value], *keys: str) -> str:
+    """The first of `keys` that holds a text, trimmed; "" for none."""
     for key in keys:
         found = value.get(key)
         if isinstance(found, str) and found.strip():
@@ -248,18 +233,10 @@ def parse_language(text: str) -> str:
     if not _TAG.fullmatch(tag):
         return ""
     first, *rest = tag.split("-")
-    return "-".join(
-        [
-            first.lower(),
-            *(
-                (
-                    part.upper()
-                    if len(part) == 2
-                    else part.title()
-                    if len(part) == 4 and part.isalpha()
-                    else part.lower()
-                )
-                for part in rest
-            ),
-        ]
-    )
+    subtags = [first.lower()]
+    for part in rest:  # RFC 5646 2.1.1: regions in capitals, scripts with one, the rest in small letters
+        if len(part) == 2:
+            subtags.append(part.upper())
+        else:
+            subtags.append(part.title() if len(part) == 4 and part.isalpha() else part.lower())
+    return "-".join(subtags)

@@ -1,16 +1,16 @@
-"""Links from one post to another by its file, as each generator writes them: they become the other's address.
+"""Links from one post to another's file, as each generator writes them: they become that post's address.
 
     {% post_url NAME %}  {% link PATH %}      Jekyll        {{< ref "PATH" >}}  {{< relref "PATH" >}}    Hugo
     {% post_path NAME %}  {% post_link NAME %}  Hexo        [words](@/PATH)                              Zola
     [words]({filename}PATH)                   Pelican       {{ get_url(path="@/PATH") }}                 Zola
     [words](./PATH.md)                        Docusaurus, Jekyll, Eleventy
 
-Paths also stand in definitions of references (`[1]: ./PATH.md`) and in raw HTML. Of several files that a path
-may mean, the one with exactly that path is meant, then one in the language of the post, then any other.
-Pelican's `{static}`, `{attach}`, `{index}`, `{tag}`, `{category}` and `{author}` become addresses too, and a
-path into the folder that the generator copies (`../static/img/x.png`) is the address of its copy.
+Paths also stand in reference definitions (`[1]: ./PATH.md`) and in raw HTML. Where a path may mean several
+files, the one with exactly that path wins, then one in the post's language, then any other. Pelican's
+`{static}`, `{attach}`, `{index}`, `{tag}`, `{category}` and `{author}` become addresses too, and a path into
+the folder that the generator copies (`../static/img/x.png`) becomes the address of the copy.
 
-What leads to no file of the folder stays as it is written, and is said.
+A link to no file of the folder stays as it is written and is reported.
 """
 
 import posixpath
@@ -50,20 +50,20 @@ _FILES = ("f1", "f2", "f3", "f4", "f5")
 _LINK = lazy(f"{_BASE}{_TAG}|{_BASE}(?P<ref>{_REF})|{_PLACE}", re.MULTILINE)
 _POST = lazy(r"@/|[{|]filename[}|]|(?![A-Za-z][A-Za-z0-9+.-]*:|//|#|\{)[^?#]*\.(?:md|mdx|markdown)(?=[#?]|$)")
 _MARK = lazy(r"^(?:@/|[{|]filename[}|])")
-_PELICANS = lazy(r"[{|](static|attach|index|author|category|tag)[}|](.*)")
+_PELICAN_LINK = lazy(r"[{|](static|attach|index|author|category|tag)[}|](.*)")
 _FIELD = lazy(r"\{(?:slug|name|page_name)\}")
-_AS_IT_IS = "pathname:///"
-_FOLDERS = ("static/", "public/", _AS_IT_IS)
+_UNROUTED = "pathname:///"
+_FOLDERS = ("static/", "public/", _UNROUTED)
 _STATIC = lazy(r"(?:\.\./)*(?:static|public)/(.+)")
 _FENCE = lazy(r"^[ \t]*(?:`{3,}(?=[^`\n]*$)|~~~)", re.MULTILINE)
 _IN_LANGUAGE = lazy(r"""\slang\s{0,9}=\s{0,9}["']?([A-Za-z-]{2,20})""")
 _ENDS = lazy(r"\.(?:md|mdx|markdown|html|htm|rst)$", re.IGNORECASE)
 _INDEX = lazy(r"(?:^|/)_?index$", re.IGNORECASE)
 _SAFE = "/!$'()*+,:;=@~&%"
-MANY = 2_000
+MAX_LINKS = 2_000
 """Links of one body that are looked at; with more it is no post."""
 
-_MOST = 50_000
+_MAX_CANDIDATES = 50_000
 """Places of one body where a link may stand."""
 
 _TAGS = ("{% post_", "{%- post_", "{% link", "{%- link", "ref ", "@/")
@@ -110,19 +110,20 @@ class LinkIndex:
         parts: list[str] = []
         dead: list[Dead] = []
         at = 0
-        for match in islice(_links(source), MANY):
-            made = self._replacement(match, path, address)
+        for match in islice(link_candidates(source), MAX_LINKS):
+            if match["kind"] or match["ref"]:
+                made = self._replace_tag(match, path, address)
+            else:
+                made = self._replace_path(match, path, address)
             if made is None:
-                target = match[0] if match["kind"] or match["ref"] else _target(match)
+                target = match[0] if match["kind"] or match["ref"] else target_of(match)
                 dead.append((source.count("\n", 0, match.start()) + 1, " ".join(target.split())[:80]))
             parts += (body[at : match.start()], match[0] if made is None else made)
             at = match.end()
         return LinkedBody("".join((*parts, body[at:])) if parts else body, dead)
 
-    def _replacement(self, match: re.Match[str], path: str, address: Address) -> str | None:
-        """What stands instead of a link; None: it leads nowhere."""
-        if not match["kind"] and not match["ref"]:
-            return self._in_place(match, path, address)
+    def _replace_tag(self, match: re.Match[str], path: str, address: Address) -> str | None:
+        """The address, or Hexo's whole link, that a template tag becomes; None: it leads nowhere."""
         words = (match["words"] or "").split()
         target = match["path"][1:-1] if match["path"] else words[0].strip("\"'")
         name, mark, fragment = target.partition("#")
@@ -130,53 +131,49 @@ class LinkIndex:
         if refers and not name:
             return target
         code = _IN_LANGUAGE.search(match[0]) if refers else None
-        language = code[1] if code else self._language(path)
-        found = self._found(name, path, language, named=refers or (match["kind"] or "").startswith("post_"))
+        language = code[1] if code else language_of_path(path, self._rules)
+        by_name = refers or (match["kind"] or "").startswith("post_")
+        found = self.find(name, path, language, by_name=by_name)
         url, title = address(found) if found else ("", "")
         if not url:
             return None
         if match["kind"] == "post_link":
-            said = " ".join(word for word in words[1:] if word not in ("true", "false")).strip("\"'")
-            return f'<a href="{escape(url)}">{escape(said or title or post_name(found))}</a>'
+            label = " ".join(word for word in words[1:] if word not in ("true", "false")).strip("\"'")
+            return f'<a href="{escape(url)}">{escape(label or title or post_name(found))}</a>'
         return url + mark + fragment
 
-    def _in_place(self, match: re.Match[str], path: str, address: Address) -> str | None:
-        """The same for a path; what is not for us to change stays as it is."""
-        target = _target(match)
+    def _replace_path(self, match: re.Match[str], path: str, address: Address) -> str | None:
+        """The same for a path in a link, a definition or an attribute; any other path stays as it is."""
+        target = target_of(match)
         before = match["inline"] or match["defined"] or match["attribute"] or ""
-        if target.startswith(_AS_IT_IS):  # Docusaurus: a file of the site that is no page
-            return before + self._rules.site_url + target.removeprefix(_AS_IT_IS)
-        if self._rules.profile in ("pelican", "none") and (given := _PELICANS.fullmatch(target)):
-            made = self._of_pelican(given[1], given[2], path)
+        if target.startswith(_UNROUTED):  # Docusaurus: a file of the site that is no page
+            return before + self._rules.site_url + target.removeprefix(_UNROUTED)
+        if self._rules.profile in ("pelican", "none") and (given := _PELICAN_LINK.fullmatch(target)):
+            made = self.pelican_address(given[1], given[2], path)
             return None if made is None else before + made
         if _POST.match(target):
             name = re.split(r"[?#]", target, maxsplit=1)[0]
-            mine = self._language(path)
-            found = self._found(name, path, mine) or self._found(unquote(name), path, mine)
+            language = language_of_path(path, self._rules)
+            found = self.find(name, path, language) or self.find(unquote(name), path, language)
             url = address(found)[0] if found else ""
             if url:
                 return before + url + target[len(name) :]
-        if kept := self._copied(target, path):
-            return before + kept
+        if not self._rules.pages and target[:1] not in "/#{":  # with pages, files beside posts are assets
+            home = posixpath.dirname(self._rules.in_blog(path))
+            place = target.removeprefix("@site/")
+            place = place if place != target else posixpath.join(home, target)
+            if static := _STATIC.fullmatch(posixpath.normpath(place)):
+                return before + self._rules.site_url + quote(static[1], safe=_SAFE + "?#")
         return None if _POST.match(target) else match[0]
 
-    def _copied(self, target: str, path: str) -> str:
-        """The address of what the generator copies from its folder for files as they are."""
-        if self._rules.pages:  # a file in the folder of posts is an asset
-            return ""
-        home = posixpath.dirname(self._rules.in_blog(path))
-        place = target.removeprefix("@site/") if target.startswith("@site/") else posixpath.join(home, target)
-        match = None if target[:1] in "/#{" else _STATIC.fullmatch(posixpath.normpath(place))
-        return self._rules.site_url + quote(match[1], safe=_SAFE + "?#") if match else ""
-
-    def _of_pelican(self, kind: str, name: str, path: str) -> str | None:
-        """Pelican's `{static}PATH` and its kin; None: it leads nowhere."""
+    def pelican_address(self, kind: str, name: str, path: str) -> str | None:
+        """The address of Pelican's `{static}PATH` and its kin; None: it leads nowhere."""
         site = self._rules.site_url
         if kind == "index":
             return site
         if kind in ("author", "category", "tag"):
-            slug, words = slugs.pelican_slug(unquote(name)), self._rules.pelican_articles
-            url = words.words.get(kind, "") if words else f"{kind}/{{slug}}.html"
+            slug, articles = slugs.pelican_slug(unquote(name)), self._rules.pelican_articles
+            url = articles.term_urls.get(kind, "") if articles else f"{kind}/{{slug}}.html"
             return site + quote(_FIELD.sub(slug, url), safe=_SAFE) if url else None
         content = self._rules.pelican_articles.content if self._rules.pelican_articles else "content"
         home = posixpath.relpath(posixpath.dirname(self._rules.in_blog(path)) or ".", content or ".")
@@ -187,9 +184,10 @@ class LinkIndex:
             return quote(posixpath.basename(place) if beside.startswith("../") else beside, safe=_SAFE)
         return quote(beside, safe=_SAFE) if self._rules.pages else site + quote(place, safe=_SAFE)
 
-    def _found(self, name: str, path: str, language: str, *, named: bool = False) -> str:
+    def find(self, name: str, path: str, language: str, *, by_name: bool = False) -> str:
         """The file that `name` means in the post at `path`, for a link to one in `language`; "" for none, or
-        several. To Hugo, b.md is the page of that name in each language.
+        several. To Hugo, b.md is the page of that name in each language. `by_name`: the file's name alone,
+        in whatever folder, will do.
         """
         home = posixpath.dirname(self._rules.in_blog(path))
         name, rooted = _MARK.sub("", name), name.startswith("@/")
@@ -200,7 +198,7 @@ class LinkIndex:
         if self._several and not language_suffix(_ENDS.sub("", name)):
             for place in near:
                 others = self._by_place.get(self._place(place), [])
-                if found := next((other for other in others if self._language(other) == language), ""):
+                if found := self._first_in(language, others):
                     return found
         for place in near:
             if found := next(
@@ -208,21 +206,15 @@ class LinkIndex:
             ):
                 return found
         for place in near:
-            if found := self._first(self._by_place.get(self._place(place), []), language):
-                return found
-        some = self._by_name.get(self._place(name).rpartition("/")[2], []) if named else []
+            if others := self._by_place.get(self._place(place), []):
+                return (self._first_in(language, others) if len(others) > 1 else "") or others[0]
+        some = self._by_name.get(self._place(name).rpartition("/")[2], []) if by_name else []
         if len(some) > 1:
-            some = [other for other in some if self._language(other) == language]
+            some = [other for other in some if language_of_path(other, self._rules) == language]
         return some[0] if len(some) == 1 else ""
 
-    def _first(self, paths: Sequence[str], language: str) -> str:
-        """Of files with one name the first in that language, else the first of all."""
-        if len(paths) < 2:
-            return paths[0] if paths else ""
-        return next((other for other in paths if self._language(other) == language), paths[0])
-
-    def _language(self, path: str) -> str:
-        return language_of_path(path, self._rules)
+    def _first_in(self, language: str, paths: Sequence[str]) -> str:
+        return next((path for path in paths if language_of_path(path, self._rules) == language), "")
 
     def _place(self, path: str) -> str:
         """A path without what may be left out of it: the content's root, the suffix, a bundle's index."""
@@ -235,18 +227,19 @@ class LinkIndex:
         return "/".join(parts)
 
 
-def _links(source: str) -> Iterator[re.Match[str]]:
-    """What may lead to a file or a post."""
-    for match in islice(_LINK.finditer(source), _MOST):
+def link_candidates(source: str) -> Iterator[re.Match[str]]:
+    """The places of a body that may link to a file or a post."""
+    for match in islice(_LINK.finditer(source), _MAX_CANDIDATES):
         if match["kind"] or match["ref"]:
             yield match
             continue
-        target = _target(match)
-        if _POST.match(target) or _PELICANS.match(target) or any(sign in target for sign in _FOLDERS):
+        target = target_of(match)
+        if _POST.match(target) or _PELICAN_LINK.match(target) or any(sign in target for sign in _FOLDERS):
             yield match
 
 
-def _target(match: re.Match[str]) -> str:
+def target_of(match: re.Match[str]) -> str:
+    """The path or URL that a match of `_LINK` names, outside of template tags."""
     found = next((match[name] for name in _FILES if match[name] is not None), "")
     return unescape(found) if match["attribute"] else found
 
@@ -262,12 +255,13 @@ def may_link(body: str) -> bool:
 def may_link_to_posts(body: str) -> bool:
     """Whether it may link to posts, which are other files."""
     return any(
-        match["kind"] or match["ref"] or _POST.match(_target(match)) for match in islice(_links(body), MANY)
+        match["kind"] or match["ref"] or _POST.match(target_of(match))
+        for match in islice(link_candidates(body), MAX_LINKS)
     )
 
 
 class CodeRanges:
-    """Which places of a body are in a fenced block, or between backticks of their line."""
+    """Which places of a body are in a fenced code block, or between backticks on their line."""
 
     def __init__(self, body: str) -> None:
         self._fences = [match.start() for match in _FENCE.finditer(body)]
@@ -275,6 +269,7 @@ class CodeRanges:
         self._body = body
 
     def holds(self, at: int) -> bool:
+        """Whether the character at `at` is code."""
         line = self._body.rfind("\n", 0, at) + 1
         ticks = bisect_left(self._ticks, at) - bisect_left(self._ticks, line)
         return bisect_left(self._fences, at) % 2 == 1 or ticks % 2 == 1

@@ -1,6 +1,6 @@
-"""Patterns of addresses: the words of Jekyll, Hugo, Hexo and Docusaurus, filled for one post.
+"""Permalink patterns in the words of Jekyll, Hugo, Hexo and Docusaurus, expanded for one post.
 
-:year :month :day ...        of the instant, by the site; all of them are in `datewords`
+:year :month :day ...        of the post's date in the site's zone; DATE_WORDS lists them all
 :title :slug :titleslug :filename     the file's own name; the slug; the slug, else made of the title; the
                                       name with its date. :title of a file without a date is made of the
                                       title, except where the generator says otherwise; :titleonly always
@@ -10,9 +10,7 @@
 :entry        Astro: the slug, else the folders below the collection's and the name
 :dated        Docusaurus: the slug, else "2024/5/1/", folders and name; without a date the path
 
-The words of permalinks that stand for parts of a date, in Jekyll's, Hugo's and Hexo's spelling.
-
-Months and days are named in English, as these generators do in addresses whatever the site speaks.
+Months and days are named in English, as these generators do in addresses whatever language the site is in.
 """
 
 import re
@@ -72,7 +70,7 @@ STRFTIME_WORDS: Mapping[str, str] = {
 
 STRFTIME_DIRECTIVE = lazy(r"%-?[A-Za-z]")
 
-NAMED = {  # Jekyll's names
+NAMED_PERMALINKS = {  # Jekyll's names
     "pretty": "/:categories/:year/:month/:day/:title/",
     "date": "/:categories/:year/:month/:day/:title.html",
     "ordinal": "/:categories/:year/:y_day/:title.html",
@@ -86,9 +84,9 @@ _TRANSLATED = lazy(r"i18n/([^/]+)/docusaurus-plugin-content-blog(?:-[^/]+)?/")
 _SEPARATORS = lazy(r"^[-_. ]+")
 _ANGLES = lazy(r"<[^<>]*>")
 _NOT_SLUG = lazy(r"[^\w]+")
-_NAMED = "!$&'()*+,:;=@~"  # what a name in a path may hold (RFC 3986 3.3)
-_PATHS = f"/{_NAMED}"
-_NOT_JEKYLLS = lazy(r"[^\w.~!$&'()+,;=@]+")  # Utils.slugify, "pretty"; a run with hyphens is one
+_SEGMENT_SAFE = "!$&'()*+,:;=@~"  # what a name in a path may hold (RFC 3986 3.3)
+_PATH_SAFE = f"/{_SEGMENT_SAFE}"
+_NOT_JEKYLL_SLUG = lazy(r"[^\w.~!$&'()+,;=@]+")  # Utils.slugify, "pretty"; a run with hyphens is one
 _ANY_WORD = lazy(r":([A-Za-z]\w*)")
 
 
@@ -119,12 +117,15 @@ class PermalinkFacts:
 
 
 def expand(pattern: str, facts: PermalinkFacts, rules: SourceRules) -> str:
-    """`pattern` with its words filled, not yet a clean path. What stands for nothing is left out."""
-    pattern = NAMED.get(pattern, pattern)
+    """`pattern` with its words filled in, not yet a clean path. Words that have no value are left out."""
+    pattern = NAMED_PERMALINKS.get(pattern, pattern)
     if ":" not in pattern:
         return pattern
-    if rules.conventions.any_field:  # every word of its front matter is one, such as a plugin's :abbrlink
-        pattern = _ANY_WORD.sub(lambda match: _given(match, facts), pattern)
+    if rules.conventions.any_field:  # every key of its front matter is a word, such as a plugin's :abbrlink
+        for match in reversed([*_ANY_WORD.finditer(pattern)]):
+            text = "" if _WORD.match(match[0]) else facts.front.text(match[1])
+            if text:
+                pattern = pattern[: match.start()] + quote(text, safe=_PATH_SAFE) + pattern[match.end() :]
     filled = _WORD.sub(lambda match: _WORDS[match[1]](facts, rules), pattern)
     if rules.conventions.slugify_names:
         filled = filled.replace("./", "")  # Jekyll's URL.sanitize_url
@@ -133,7 +134,14 @@ def expand(pattern: str, facts: PermalinkFacts, rules: SourceRules) -> str:
         return place + filled.lstrip("/")
     if locale and locale.casefold() != (rules.language or DEFAULT_LANGUAGE).casefold():
         return f"/{locale}/{filled}"
-    return f"/{_tongue(facts, rules).lower()}/{filled}" if _apart(facts, rules) else filled
+    # Two files may differ in nothing but their language, which is then a folder of the address.
+    language = address_language(facts, rules)
+    if rules.languages is None:
+        own_folder = facts.suffixed and facts.language != (rules.language or DEFAULT_LANGUAGE)
+    else:
+        several = len(rules.languages.codes) > 1
+        own_folder = several and language.casefold() != rules.languages.main.casefold()
+    return f"/{language.lower()}/{filled}" if own_folder else filled
 
 
 def locale_of(facts: PermalinkFacts, rules: SourceRules) -> str:
@@ -142,22 +150,9 @@ def locale_of(facts: PermalinkFacts, rules: SourceRules) -> str:
     return match[1] if match else ""
 
 
-def _apart(facts: PermalinkFacts, rules: SourceRules) -> bool:
-    """Whether the post's language is a folder of its address: two files may differ in nothing else."""
-    tongues = rules.languages
-    if tongues is None:
-        return facts.suffixed and facts.language != (rules.language or DEFAULT_LANGUAGE)
-    return len(tongues.codes) > 1 and _tongue(facts, rules).casefold() != tongues.main.casefold()
-
-
-def _tongue(facts: PermalinkFacts, rules: SourceRules) -> str:
+def address_language(facts: PermalinkFacts, rules: SourceRules) -> str:
     """The language that an address is in: Hugo's by the path alone."""
     return language_of_path(facts.path, rules) if rules.languages else facts.language
-
-
-def _given(match: re.Match[str], facts: PermalinkFacts) -> str:
-    text = "" if _WORD.match(match[0]) else facts.front.text(match[1])
-    return quote(text, safe=_PATHS) if text else match[0]
 
 
 def undated_name(path: str) -> str:
@@ -173,154 +168,158 @@ def slugify(text: str) -> str:
     return _NOT_SLUG.sub("-", text.casefold()).strip("-")
 
 
-def _stem(path: str) -> str:
+def file_stem(path: str) -> str:
+    """A file's name without its suffix."""
     return path.rpartition("/")[2].rpartition(".")[0]
 
 
-def _date(part: Callable[[datetime], str]) -> Callable[[PermalinkFacts, SourceRules], str]:
+def fill_date(part: Callable[[datetime], str]) -> Callable[[PermalinkFacts, SourceRules], str]:
+    """What fills a word of DATE_WORDS in; a post without a date has nothing there."""
     return lambda facts, rules: part(facts.local) if facts.local else ""
 
 
-def _title(facts: PermalinkFacts, rules: SourceRules) -> str:
-    habits = rules.conventions
-    if habits.slugify_names:
+def fill_title(facts: PermalinkFacts, rules: SourceRules) -> str:
+    """:title: the file's name, or the title of a file whose name has no date; each generator has its own."""
+    if rules.conventions.slugify_names:
         own = facts.slug if facts.front.text("slug") else facts.slug.rstrip(".")
-        return quote(_NOT_JEKYLLS.sub("-", own).strip("-"), safe=_NAMED)
+        return quote(_NOT_JEKYLL_SLUG.sub("-", own).strip("-"), safe=_SEGMENT_SAFE)
     if rules.profile == "hexo":
-        return "/".join(quote(name, safe=_NAMED) for name in _hexos(facts, rules))
-    if habits.title_is_slug:
-        return quote(facts.slug, safe=_NAMED)
+        return "/".join(quote(name, safe=_SEGMENT_SAFE) for name in hexo_title_parts(facts, rules))
+    if rules.conventions.title_is_slug:
+        return quote(facts.slug, safe=_SEGMENT_SAFE)
     own = undated_name(facts.path) if date_in_name(facts.path) else slugify(facts.title) or facts.slug
-    return quote(own, safe=_NAMED)
+    return quote(own, safe=_SEGMENT_SAFE)
 
 
-def _hexos(facts: PermalinkFacts, rules: SourceRules) -> list[str]:
-    """Hexo's :title: the file by its folders and name. What front matter calls slug is none to it."""
+def hexo_title_parts(facts: PermalinkFacts, rules: SourceRules) -> list[str]:
+    """Hexo's :title: the file by its folders and name. Hexo takes no slug from front matter."""
     inside = "_posts" in rules.in_blog(facts.path).split("/")
     own = undated_name(facts.path) if rules.strips_dates else post_name(facts.path)
-    return [*_folders(facts, rules), own] if inside else [own]
+    return [*content_path(facts, rules), own] if inside else [own]
 
 
-def _slug(facts: PermalinkFacts, rules: SourceRules) -> str:
+def fill_slug(facts: PermalinkFacts, rules: SourceRules) -> str:
+    """:slug: that of the front matter, else the file's name without its date."""
     # Names of files are literal: a "%" or "#" in them is no escape and no fragment.
     if facts.front.text("slug") and isinstance(rules.spell, HugoPaths):
-        return quote(rules.spell.slug(facts.slug) or facts.slug, safe=_PATHS)
+        return quote(rules.spell.slug(facts.slug) or facts.slug, safe=_PATH_SAFE)
     if facts.front.text("slug"):
-        return _spelt(facts.slug, rules, facts.path)
+        return spell_name(facts.slug, rules, facts.path)
     own = facts.slug if rules.strips_dates else post_name(facts.path)
-    # The ".fr" of a file's name that is no language of a Hugo blog: part of the name like any other
-    # word.
-    stem = _stem(facts.path)
+    # A ".fr" that ends a file's name is part of the name in a Hugo blog that has no such language.
+    stem = file_stem(facts.path)
     suffix = language_suffix(stem) if rules.languages else ""
     known = {code.casefold() for code in rules.languages.codes} if rules.languages else set[str]()
-    return _spelt(
-        own + ("" if suffix[1:].casefold() in known or stem.casefold().startswith("index.") else suffix),
-        rules,
-        facts.path,
-    )
+    if suffix[1:].casefold() not in known and not stem.casefold().startswith("index."):
+        own += suffix
+    return spell_name(own, rules, facts.path)
 
 
-def _slug_or_name(facts: PermalinkFacts, rules: SourceRules) -> str:
-    """Hugo's: the slug, else the file's name, as words of a permalink are spelt."""
+def fill_slug_or_name(facts: PermalinkFacts, rules: SourceRules) -> str:
+    """Hugo's: the slug, else the file's name, spelled as words of a permalink are."""
     if isinstance(rules.spell, HugoPaths) and facts.front.text("slug"):
-        return _worded(facts.slug, rules)
-    return _own_name(facts, rules)
+        return spell_words(facts.slug, rules)
+    return fill_file_name(facts, rules)
 
 
-def _spelt(name: str, rules: SourceRules, path: str = "") -> str:
-    """A name as it is spelt in addresses; `path` is the post's, where names are spelt as it tells."""
+def spell_name(name: str, rules: SourceRules, path: str = "") -> str:
+    """A name as the generator spells it in addresses; `path` is the post's, where that matters."""
     if rules.profile == "astro" and rules.in_blog(path).startswith("src/pages/"):
-        return quote(name, safe=_NAMED)  # a page of Astro's own is where its file is
-    return quote(rules.spell(name) or name, safe=_NAMED)
+        return quote(name, safe=_SEGMENT_SAFE)  # a page of Astro's own is where its file is
+    return quote(rules.spell(name) or name, safe=_SEGMENT_SAFE)
 
 
-def _titleslug(facts: PermalinkFacts, rules: SourceRules) -> str:
+def fill_slug_or_title(facts: PermalinkFacts, rules: SourceRules) -> str:
+    """:titleslug: the slug of the front matter, else one made of the title."""
     given = facts.front.text("slug")
     if given and rules.profile == "pelican":
-        return quote(given, safe=_NAMED)  # as it stands
-    return _worded(given, rules) if given else _titleonly(facts, rules)
+        return quote(given, safe=_SEGMENT_SAFE)  # as it stands
+    return spell_words(given, rules) if given else fill_title_only(facts, rules)
 
 
-def _titleonly(facts: PermalinkFacts, rules: SourceRules) -> str:
+def fill_title_only(facts: PermalinkFacts, rules: SourceRules) -> str:
+    """:titleonly: the title as a slug; the file's slug where nothing of the title is left."""
     if isinstance(rules.spell, HugoPaths):
-        return quote(rules.spell.title(facts.title) or facts.slug, safe=_NAMED)
+        return quote(rules.spell.title(facts.title) or facts.slug, safe=_SEGMENT_SAFE)
     title = facts.title
     if rules.profile == "pelican":  # which takes away everything between angles
         title = unescape(_ANGLES.sub("", facts.front.text("title"))) or title
-    return _worded(title, rules) or quote(facts.slug, safe=_NAMED)
+    return spell_words(title, rules) or quote(facts.slug, safe=_SEGMENT_SAFE)
 
 
-def _worded(text: str, rules: SourceRules) -> str:
-    """A title or a slug as it is spelt where addresses are made of it."""
+def spell_words(text: str, rules: SourceRules) -> str:
+    """A title or a slug as the generator spells it in addresses."""
     if isinstance(rules.spell, HugoPaths):
-        return quote(rules.spell.words(text.strip("-")).strip("/"), safe=_PATHS)
-    return quote((rules.spell if rules.profile == "pelican" else slugify)(text), safe=_NAMED)
+        return quote(rules.spell.words(text.strip("-")).strip("/"), safe=_PATH_SAFE)
+    return quote((rules.spell if rules.profile == "pelican" else slugify)(text), safe=_SEGMENT_SAFE)
 
 
-def _own_name(facts: PermalinkFacts, rules: SourceRules) -> str:
+def fill_file_name(facts: PermalinkFacts, rules: SourceRules) -> str:
+    """:filename: the file's own name, with its date."""
     if isinstance(rules.spell, HugoPaths):
-        return quote(rules.spell.words(post_name(facts.path)), safe=_NAMED)
-    return _spelt(post_name(facts.path), rules)
+        return quote(rules.spell.words(post_name(facts.path)), safe=_SEGMENT_SAFE)
+    return spell_name(post_name(facts.path), rules)
 
 
-def _categories(facts: PermalinkFacts, rules: SourceRules) -> str:
+def fill_categories(facts: PermalinkFacts, rules: SourceRules) -> str:
+    """:categories: all of them, one folder each; Jekyll keeps their signs."""
     if not rules.conventions.slugify_names:
-        return "/".join(quote(slugify(name), safe=_NAMED) for name in facts.categories)
+        return "/".join(quote(slugify(name), safe=_SEGMENT_SAFE) for name in facts.categories)
     names = dict.fromkeys(name.lower() for name in facts.categories)
-    return "/".join(quote(name, safe=_NAMED) for name in names)
+    return "/".join(quote(name, safe=_SEGMENT_SAFE) for name in names)
 
 
-def _category(facts: PermalinkFacts, rules: SourceRules) -> str:
-    """The first; Hexo's is the last, with those above it."""
+def fill_category(facts: PermalinkFacts, rules: SourceRules) -> str:
+    """:category: the first; to Hexo the last, with those above it."""
     if rules.profile == "pelican":
-        return _spelt(facts.categories[0] if facts.categories else "misc", rules)
+        return spell_name(facts.categories[0] if facts.categories else "misc", rules)
     if rules.profile == "hexo":
         from publisher.sources.generators.hexo import CategoryAddresses
 
-        filing = rules.category_addresses or CategoryAddresses()
-        words = map(filing.word, _last_category(facts) or (filing.usual,))
-        return "/".join(quote(_NOT_SLUG.sub("-", word).strip("-"), safe=_NAMED) for word in words)
-    return quote(slugify(facts.categories[0]), safe=_NAMED) if facts.categories else ""
+        addresses = rules.category_addresses or CategoryAddresses()
+        value = facts.front.get("categories", "category")
+        last: Sequence[str] = facts.categories  # a list is one category in another; [[a], [b, c]] are two
+        if isinstance(value, list) and any(isinstance(item, list) for item in value):
+            last = scalars(value[-1])
+        words = map(addresses.word, last or (addresses.usual,))
+        return "/".join(quote(_NOT_SLUG.sub("-", word).strip("-"), safe=_SEGMENT_SAFE) for word in words)
+    return quote(slugify(facts.categories[0]), safe=_SEGMENT_SAFE) if facts.categories else ""
 
 
-def _last_category(facts: PermalinkFacts) -> Sequence[str]:
-    """Of Hexo's categories the last with those above it: a list is one in another, [[a], [b, c]] are two."""
-    value = facts.front.get("categories", "category")
-    if isinstance(value, list) and any(isinstance(item, list) for item in value):
-        return scalars(value[-1])
-    return facts.categories
+def fill_author(facts: PermalinkFacts, rules: SourceRules) -> str:
+    """:author: the first author, as a slug."""
+    if rules.profile == "pelican":
+        return spell_name(facts.author, rules)
+    return quote(slugify(facts.author), safe=_SEGMENT_SAFE)
 
 
-def _author(facts: PermalinkFacts, rules: SourceRules) -> str:
-    return (
-        _spelt(facts.author, rules)
-        if rules.profile == "pelican"
-        else quote(slugify(facts.author), safe=_NAMED)
-    )
-
-
-def _hash(facts: PermalinkFacts, rules: SourceRules) -> str:
-    """Hexo's: twelve digits of its slug and time."""
+def fill_hash(facts: PermalinkFacts, rules: SourceRules) -> str:
+    """Hexo's :hash: twelve digits of a SHA-1 of the slug and the time."""
     second = int(facts.local.timestamp()) if facts.local else 0
-    return sha1(f"{'/'.join(_hexos(facts, rules))}{second}".encode(), usedforsecurity=False).hexdigest()[:12]
+    return sha1(
+        f"{'/'.join(hexo_title_parts(facts, rules))}{second}".encode(), usedforsecurity=False
+    ).hexdigest()[:12]
 
 
-def _folders(facts: PermalinkFacts, rules: SourceRules) -> list[str]:
+def content_path(facts: PermalinkFacts, rules: SourceRules) -> list[str]:
     """The folders between the content's root and the post, without the one of its bundle."""
     parts = rules.in_blog(facts.path).split("/")[:-1]
-    if parts and _stem(facts.path).removesuffix(language_suffix(_stem(facts.path))).casefold() == "index":
+    if (
+        parts
+        and file_stem(facts.path).removesuffix(language_suffix(file_stem(facts.path))).casefold() == "index"
+    ):
         parts.pop()
     if rules.languages and (place := rules.languages.of_folder(rules.in_blog(facts.path))[0]):
         target = rules.languages.targets.get(place, "")
         return [*filter(None, target.split("/")), *parts[place.count("/") + 1 :]]
     parts = content_folders(parts[3:] if locale_of(facts, rules) else parts, rules)
-    if rules.profile == "eleventy" and parts and parts[-1] == _stem(facts.path):
+    if rules.profile == "eleventy" and parts and parts[-1] == file_stem(facts.path):
         parts.pop()  # about/about.md is as good as about/index.md
     return parts
 
 
 def content_folders(parts: list[str], rules: SourceRules) -> list[str]:
-    """The folders below the one that holds the content: the one that is set, else the last so called."""
+    """The folders below the content's: the one that is set, else the last with a generator's name for it."""
     if rules.content_folder is not None:
         above = rules.content_folder.split("/") if rules.content_folder else []
         return parts[len(above) :] if parts[: len(above)] == above else parts
@@ -330,60 +329,62 @@ def content_folders(parts: list[str], rules: SourceRules) -> list[str]:
     return parts
 
 
-def _sections(facts: PermalinkFacts, rules: SourceRules) -> str:
+def fill_sections(facts: PermalinkFacts, rules: SourceRules) -> str:
+    """:sections: the folders between the content's root and the post."""
     if rules.profile == "zola":  # which spells only names of pages its own way
-        return "/".join(quote(name, safe=_NAMED) for name in _folders(facts, rules))
-    return "/".join(_spelt(name, rules, facts.path) for name in _folders(facts, rules))
+        return "/".join(quote(name, safe=_SEGMENT_SAFE) for name in content_path(facts, rules))
+    return "/".join(spell_name(name, rules, facts.path) for name in content_path(facts, rules))
 
 
 def section(facts: PermalinkFacts, rules: SourceRules) -> str:
     """The outermost folder of the content; "" for a post that stands in none."""
-    return _spelt(folders[0], rules, facts.path) if (folders := _folders(facts, rules)) else ""
+    return spell_name(folders[0], rules, facts.path) if (folders := content_path(facts, rules)) else ""
 
 
-def _entry(facts: PermalinkFacts, rules: SourceRules) -> str:
-    """Astro's name of a post in its collection: what it calls its slug, else folders and name."""
+def fill_entry(facts: PermalinkFacts, rules: SourceRules) -> str:
+    """Astro's name of a post in its collection: its slug, else its folders and name."""
     if slug := facts.front.text("slug").strip("/"):
-        return quote(slug, safe=_PATHS)
-    return f"{'/'.join(_sections(facts, rules).split('/')[1:])}/{_slug(facts, rules)}"
+        return quote(slug, safe=_PATH_SAFE)
+    return f"{'/'.join(fill_sections(facts, rules).split('/')[1:])}/{fill_slug(facts, rules)}"
 
 
-def _dated(facts: PermalinkFacts, rules: SourceRules) -> str:
+def fill_dated(facts: PermalinkFacts, rules: SourceRules) -> str:
+    """Docusaurus' address of a post, below the blog's: the slug, else the date in its path, and its name."""
     if slug := facts.front.text("slug").strip("/"):
-        return f"/{quote(slug, safe=_PATHS)}"
-    stem = "/".join([*_folders(facts, rules), post_name(facts.path)])
+        return f"/{quote(slug, safe=_PATH_SAFE)}"
+    stem = "/".join([*content_path(facts, rules), post_name(facts.path)])
     if match := _LAST_DATE.fullmatch(stem):
         stem = "/".join((match[2].replace("-", "/"), match[1] + match[3]))
-    return f"/{quote(stem, safe=_PATHS)}"
+    return f"/{quote(stem, safe=_PATH_SAFE)}"
 
 
 _WORDS: dict[str, Callable[[PermalinkFacts, SourceRules], str]] = {
-    **{word: _date(part) for word, part in DATE_WORDS.items()},
-    "title": _title,
-    "name": lambda facts, rules: _title(facts, rules).rpartition("/")[2],
-    "post_title": _titleonly,
-    "slug": _slug,
-    "slugorfilename": _slug_or_name,
-    "slugorcontentbasename": _slug_or_name,
-    "titleslug": _titleslug,
-    "titleonly": _titleonly,
-    "filename": _own_name,
-    "contentbasename": _own_name,
-    "categories": _categories,
+    **{word: fill_date(part) for word, part in DATE_WORDS.items()},
+    "title": fill_title,
+    "name": lambda facts, rules: fill_title(facts, rules).rpartition("/")[2],
+    "post_title": fill_title_only,
+    "slug": fill_slug,
+    "slugorfilename": fill_slug_or_name,
+    "slugorcontentbasename": fill_slug_or_name,
+    "titleslug": fill_slug_or_title,
+    "titleonly": fill_title_only,
+    "filename": fill_file_name,
+    "contentbasename": fill_file_name,
+    "categories": fill_categories,
     "slugified_categories": lambda facts, rules: "/".join(
-        quote(name, safe=_NAMED) for name in dict.fromkeys(map(slugify, facts.categories))
+        quote(name, safe=_SEGMENT_SAFE) for name in dict.fromkeys(map(slugify, facts.categories))
     ),
-    "category": _category,
-    "hash": _hash,
-    "sections": _sections,
+    "category": fill_category,
+    "hash": fill_hash,
+    "sections": fill_sections,
     "section": lambda facts, rules: section(facts, rules),
-    "sections_rest": lambda facts, rules: "/".join(_sections(facts, rules).split("/")[1:]),
-    "sections_last": lambda facts, rules: _sections(facts, rules).rpartition("/")[2],
+    "sections_rest": lambda facts, rules: "/".join(fill_sections(facts, rules).split("/")[1:]),
+    "sections_last": lambda facts, rules: fill_sections(facts, rules).rpartition("/")[2],
     "collection": lambda facts, rules: "posts",
-    "dated": _dated,
-    "entry": _entry,
+    "dated": fill_dated,
+    "entry": fill_entry,
     "lang": lambda facts, rules: quote(facts.language.lower()),
-    "author": _author,
+    "author": fill_author,
     "output_ext": lambda facts, rules: ".html",
 }
 _WORD = lazy(f":({'|'.join(sorted(_WORDS, key=len, reverse=True))})(?![a-z])")

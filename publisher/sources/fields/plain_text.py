@@ -1,5 +1,5 @@
-"""Plain text of titles and summaries: entities decoded once, no tags, and of Markdown's marks only those
-without which it would say something else: "~~free~~ paid", "10^6".
+"""Titles and summaries as plain text: entities decoded once, no tags, and of Markdown's marks only those
+without which the text would say something else: "~~free~~ paid", "10^6".
 """
 
 import html
@@ -56,20 +56,20 @@ _LIMIT = 10_000  # characters of a title or summary that are looked at; beyond t
 
 
 def literal_line(text: str) -> str:
-    """One line of a text that no generator reads as HTML or Markdown: as it is, entities decoded once."""
+    """One line of a text that its generator reads neither as HTML nor as Markdown; entities are decoded."""
     text = html.unescape(text[:_LIMIT]) if "&" in text else text[:_LIMIT]
     return _SPACE.sub(" ", legal(text)).strip()
 
 
 def plain_line(text: str) -> str:
-    """One line of plain text: a well-formed pair of tags goes, any other "<" is the author's, and so is what
-    looks like template code: no generator runs it in front matter.
+    """One line of plain text. Well-formed pairs of tags are removed. Any other "<" is the author's, and so is
+    what looks like template code, which no generator runs in front matter.
     """
     if text.isascii() and _SIMPLE.fullmatch(text):
         return text[:_LIMIT].rstrip()
     text = text[:_LIMIT]
     if "<" in text:
-        text = _PICTURE.sub("", _GLUED.sub(" ", _without_pairs(text)))
+        text = _PICTURE.sub("", _GLUED.sub(" ", strip_tag_pairs(text)))
     if not _MARK_SIGNS.isdisjoint(text):
         for pattern, shown in _MARKS:
             text = pattern.sub(shown, text)
@@ -79,7 +79,7 @@ def plain_line(text: str) -> str:
 
 
 def split_terms(text: str, sign: str) -> list[str]:
-    """`text` apart at each `sign`, but for the ";" that ends an entity: `Ann &amp; Bob` is one text."""
+    """`text` split at each `sign`, but not at the ";" that ends an entity: `Ann &amp; Bob` is one term."""
     if sign != ";" or "&" not in text:
         return text.split(sign)
     parts = [""]
@@ -93,15 +93,15 @@ def split_terms(text: str, sign: str) -> list[str]:
 
 
 def plain_summary(text: str) -> str:
-    """A summary as one line of plain text; tags go from it even where they are not in pairs."""
+    """A summary as one line of plain text; tags are removed even where they are not in pairs."""
     if "<" in text:
         text = _TAG.sub("", _STRUCK.sub("~~", _POWER.sub(r"^\1", text[:_LIMIT])))
     return plain_line(text)
 
 
-def _without_pairs(text: str) -> str:
-    """`text` without tags of HTML that open and close; those in code, and those alone, stay. Words that are
-    struck out stay marked, and so does a power.
+def strip_tag_pairs(text: str) -> str:
+    """`text` without the HTML tags that open and close; those in code, and unpaired ones, stay. Struck-out
+    words stay marked, and so does a power.
     """
     opened: list[re.Match[str]] = []
     gone: list[tuple[re.Match[str], str]] = []  # with what stands in its place
@@ -146,30 +146,24 @@ def first_heading(body: str, *, is_html: bool, templates: bool) -> str:
     imports and template tags on lines of their own come before the beginning. `templates`: the generator runs
     every `{{ expression }}` of a body.
     """
-    # A line of a body without the template code that its page does not show either.
-    text = _first_heading(body, is_html=is_html)
-    text = _TAGS_OF_TEMPLATES.sub("", text)
-    return plain_line(_EXPRESSION.sub("", text) if templates else text)
-
-
-def _first_heading(body: str, *, is_html: bool) -> str:
     start = body[:20_000]
     while (rest := start.lstrip()).startswith("<!--") and (end := rest.find("-->")) > 0:
         start = rest[end + 3 :]
     if is_html:
         match = _HTML_OPENING.match(start)
-        return re.sub(r"<[^<>]*>", "", _without_pairs(match[2])) if match else ""
-    lines = start.split("\n")[:200]
-    at = next((n for n, line in enumerate(lines) if line.strip() and not _UNSEEN.match(line)), len(lines))
-    opening, below = ([*lines[at : at + 2], "", ""])[:2]
-    text = _heading(opening, opening.strip(), "")
-    if not text and not _ATX.match(below.strip()):
-        text = _heading(below, below.strip(), opening.strip())
-    return _ATTRIBUTES.sub("", text)
+        text = re.sub(r"<[^<>]*>", "", strip_tag_pairs(match[2])) if match else ""
+    else:
+        lines = start.split("\n")[:200]
+        at = next((n for n, line in enumerate(lines) if line.strip() and not _UNSEEN.match(line)), len(lines))
+        text = _ATTRIBUTES.sub("", markdown_heading(*([*lines[at : at + 2], "", ""])[:2]))
+    text = _TAGS_OF_TEMPLATES.sub("", text)  # its page does not show them either
+    return plain_line(_EXPRESSION.sub("", text) if templates else text)
 
 
-def _heading(line: str, bare: str, before: str) -> str:
-    if match := _ATX.match(bare):
+def markdown_heading(line: str, below: str) -> str:
+    """The text of the heading in `line`: "# Words", or words that `below` underlines with "=" or "-"."""
+    text, under = line.strip(), below.strip()
+    if match := _ATX.match(text):
         return match[1] if not line.startswith(("    ", "\t")) else ""
-    underlined = bare and before and (set(bare) == {"="} or (set(bare) == {"-"} and len(bare) > 1))
-    return before if underlined and not before.startswith((">", "-", "*", "|", "#", "<", "+")) else ""
+    underlined = text and under and (set(under) == {"="} or (set(under) == {"-"} and len(under) > 1))
+    return text if underlined and not text.startswith((">", "-", "*", "|", "#", "<", "+")) else ""

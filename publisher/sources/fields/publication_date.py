@@ -1,14 +1,14 @@
 """Where a post's date is looked for: front matter first, then its name, then its path. Never the mtime."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from publisher.core.patterns import lazy
 from publisher.sources.fields.authors_and_terms import language_suffix
 from publisher.sources.frontmatter.dates import DateOrder, parse_date, read_date
-from publisher.sources.frontmatter.values import FrontMatter, FrontMatterError, Quoted, Value
+from publisher.sources.frontmatter.values import FrontMatter, FrontMatterError, Quoted
 
 DATE_FIELDS = (
     "date", "publishdate", "pubdate", "pubdatetime", "published", "created", "publishedat", "publisheddate",
@@ -28,9 +28,8 @@ _IN_PATH = lazy(r"(?:^|/)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?=[/-]|$)")
 
 @dataclass(frozen=True, slots=True)
 class DateZones:
-    """The zone of dates that name none: `utc` matches those that the generator reads as UTC, of which
-    only those in quotes are where `quoted`, and those are not where it is False. `order` and `bare` are for
-    `read_date`.
+    """The zone of dates that name none. `utc` matches those that the generator reads as UTC: with `quoted`
+    True only those in quotes, with False only the others. `order` and `bare` are for `read_date`.
     """
 
     site: tzinfo
@@ -56,7 +55,16 @@ def find_instant(
         found, name = first_date(front, DATE_FIELDS, zones, warnings)
         if found is not None:
             return found, name
-    for text, where in _name_and_path(front, path):
+    named = date_in_name(path)
+    candidates: list[tuple[str, str]] = []
+    if named:
+        candidates.append(("-".join(named.groups()[:3]) + (named[4] or ""), "file name"))
+    if (match := _IN_PATH.search(path)) and not (named and match.groups() == named.groups()[:3]):
+        candidates.append(("-".join(match.groups()), "folders"))
+    if front:
+        found_in = ((name, _IN_PATH.search(front.text(name))) for name in PATH_FIELDS)
+        candidates += [("-".join(match.groups()), name) for name, match in found_in if match]
+    for text, where in candidates:
         found = parse_date(text, zones.of(text))
         if found is not None:
             return found, where
@@ -67,10 +75,10 @@ def find_instant(
 def find_ordered_date(
     front: FrontMatter, order: Sequence[str], path: str, zones: DateZones, warnings: list[str]
 ) -> tuple[datetime | None, str]:
-    """The date that the first of `order` gives (see hugo.Dating), and which it is. Warns of those on the way
-    to it that only the machine of the generator knows.
+    """The date that the first of `order` gives (see hugo.DateSources), and which it is. Warns of those passed
+    over that only the generator's machine knows.
     """
-    from publisher.sources.generators import hugo  # none other orders its dates
+    from publisher.sources.generators import hugo  # no other generator lets a site order its dates
 
     for name in order:
         if name in hugo.ELSEWHERE:
@@ -110,26 +118,22 @@ def first_date(
         value = front.values.get(name)
         if value is None:
             continue
-        found = _read(front, name, value, zones, warnings)
-        if found is not None:
-            return found, name
+        if isinstance(value, (list, dict)):
+            kind = "list" if isinstance(value, list) else "map"
+            raise FrontMatterError(f"{name} is a {kind}; write one date", front.line_of(name))
+        text = value.strip()
+        if not text or (name == "published" and front.flag(name) is not None):
+            continue
+        found = read_date(text, zones.of(value), zones.order, bare=zones.bare)
+        line = front.line_of(name)
+        if found.at is None:
+            reason = "is no date; write it as 2024-10-25 08:38"
+            warnings.append(f"line {line}: {name}: {text[:60]!r} {reason}")
+            continue
+        if found.doubt:
+            warnings.append(f"line {line}: {name}: {text[:60]!r}: {found.doubt}")
+        return found.at, name
     return None, ""
-
-
-def _read(
-    front: FrontMatter, name: str, value: Value, zones: DateZones, warnings: list[str]
-) -> datetime | None:
-    if isinstance(value, (list, dict)):
-        kind = "list" if isinstance(value, list) else "map"
-        raise FrontMatterError(f"{name} is a {kind}; write one date", front.line_of(name))
-    text = (value or "").strip()
-    if not text or (name == "published" and front.flag(name) is not None):
-        return None
-    found = read_date(text, zones.of(value or ""), zones.order, bare=zones.bare)
-    if doubt := found.doubt if found.at else "is no date; write it as 2024-10-25 08:38":
-        reason = f"{name}: {text[:60]!r} {doubt}" if found.at is None else f"{name}: {text[:60]!r}: {doubt}"
-        warnings.append(f"line {front.line_of(name)}: {reason}")
-    return found.at
 
 
 def date_in_name(path: str) -> re.Match[str] | None:
@@ -138,7 +142,7 @@ def date_in_name(path: str) -> re.Match[str] | None:
 
 
 def date_in_path(path: str) -> re.Match[str] | None:
-    """The YYYY/MM/DD of a path, its parts apart by "/" or "-": 2024/05-01-a.md, 2024-05-01-a/text.md."""
+    """The YYYY/MM/DD of a path, with "/" or "-" between: 2024/05-01-a.md, 2024-05-01-a/text.md."""
     return _IN_PATH.search(path)
 
 
@@ -149,14 +153,3 @@ def post_name(path: str) -> str:
     if "." in stem:
         stem = stem.removesuffix(language_suffix(stem))
     return folders.rpartition("/")[2] if stem.casefold() == "index" and folders else stem
-
-
-def _name_and_path(front: FrontMatter | None, path: str) -> Iterator[tuple[str, str]]:
-    named = date_in_name(path)
-    if named:
-        yield "-".join(named.groups()[:3]) + (named[4] or ""), "file name"
-    if (match := date_in_path(path)) and not (named and match.groups() == named.groups()[:3]):
-        yield "-".join(match.groups()), "folders"
-    for name in PATH_FIELDS if front else ():
-        if match := _IN_PATH.search(front.text(name) if front else ""):
-            yield "-".join(match.groups()), name

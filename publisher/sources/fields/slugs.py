@@ -1,4 +1,4 @@
-"""How generators spell the names of files and folders in addresses."""
+"""How each generator spells the names of files and folders in addresses."""
 
 import re
 import unicodedata
@@ -22,7 +22,7 @@ _TO_LATIN = str.maketrans(_LATIN)
 _PUNCTUATION = str.maketrans(dict(zip("–—‐‑‒―−‘’‚“”„…", "-------'''\"\"\".", strict=True)))
 """Signs as Unidecode and deunicode spell them: a dash parts words, as a hyphen does."""
 
-_SINDRES = str.maketrans({
+_SINDRESORHUS = str.maketrans({
     "ä": "ae", "ö": "oe", "ü": "ue", "ё": "yo", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya", "є": "ye",
     "й": "y", "ω": "o", "ξ": "ks", "β": "v", "η": "i", "υ": "y", "χ": "x",
 })  # fmt: skip
@@ -30,11 +30,11 @@ _SINDRES = str.maketrans({
 
 _CONTRACTED = lazy(r"([a-z\d]+)'([ts])(?=\s|$)")
 _NOT_SLUGS = lazy(r"[^\w\s$*_+~.()'\"!\-:@]+", re.ASCII)
-_NOT_PELICANS = lazy(r"[^\w\s-]")
+_NOT_PELICAN_SLUG = lazy(r"[^\w\s-]")
 _BETWEEN = lazy(r"[-\s]+")
-_NOT_GITHUBS = lazy(r"[^\w\- ]+")
+_NOT_GITHUB_SLUG = lazy(r"[^\w\- ]+")
 _FORBIDDEN = lazy(r"[<>:\"/\\|?*]")
-_NOT_ZOLAS = lazy(r"[^a-z0-9]+")
+_NOT_ZOLA_SLUG = lazy(r"[^a-z0-9]+")
 
 
 def as_written(name: str) -> str:
@@ -82,19 +82,17 @@ class HugoPaths:
                 waiting = False
             elif found and found[-1] != "-" and sign.isspace():
                 waiting = True
-        made = _without_accents("".join(found)) if self.plain else "".join(found)
-        # Go changes each letter by itself: a sigma at the end of a word is one like any other.
+        made = "".join(found)
+        if self.plain:
+            bare = (sign for sign in unicodedata.normalize("NFD", made) if unicodedata.category(sign) != "Mn")
+            made = unicodedata.normalize("NFC", "".join(bare))
+        # Go lowers each letter by itself: a sigma at the end of a word is one like any other.
         return made if self.cased else "".join(sign.lower()[0] for sign in made)
-
-
-def _without_accents(text: str) -> str:
-    taken = (sign for sign in unicodedata.normalize("NFD", text) if unicodedata.category(sign) != "Mn")
-    return unicodedata.normalize("NFC", "".join(taken))
 
 
 def zola_slug(name: str) -> str:
     """Zola's slugs: ASCII where it can be; names of other scripts stay."""
-    return _NOT_ZOLAS.sub("-", _ascii(name.translate(_PUNCTUATION))).strip("-") or name
+    return _NOT_ZOLA_SLUG.sub("-", to_ascii(name.translate(_PUNCTUATION))).strip("-") or name
 
 
 def zola_safe_slug(name: str) -> str:
@@ -103,26 +101,21 @@ def zola_safe_slug(name: str) -> str:
 
 
 def pelican_slug(name: str) -> str:
-    """Pelican's slugs: signs go, blank space is a hyphen; letters of scripts that are not spelt here stay."""
-    plain = _latin(name.translate(_PUNCTUATION))
-    return _BETWEEN.sub("-", _NOT_PELICANS.sub("", plain).strip()) or name
+    """Pelican's slugs: signs go, blank space is a hyphen; letters without a Latin spelling here stay."""
+    letters = ((sign, to_ascii(sign)) for sign in unicodedata.normalize("NFC", name.translate(_PUNCTUATION)))
+    plain = "".join(latin or (sign.lower() if sign.isalnum() else "") for sign, latin in letters)
+    return _BETWEEN.sub("-", _NOT_PELICAN_SLUG.sub("", plain).strip()) or name
 
 
-def _latin(name: str) -> str:
-    """`name` in small letters, those of ASCII for all that have any."""
-    parts = ((sign, _ascii(sign)) for sign in unicodedata.normalize("NFC", name))
-    return "".join(plain or (sign.lower() if sign.isalnum() else "") for sign, plain in parts)
-
-
-def _ascii(name: str) -> str:
-    """`name` in small letters of ASCII, as far as there are any for it."""
+def to_ascii(name: str) -> str:
+    """`name` in small ASCII letters; signs without any are dropped."""
     latin = unicodedata.normalize("NFKC", name.lower()).translate(_TO_LATIN)
     return unicodedata.normalize("NFKD", latin).encode("ascii", "ignore").decode()
 
 
 def github_slug(name: str) -> str:
     """github-slugger's, which Astro's collections use."""
-    return _NOT_GITHUBS.sub("", name.lower()).replace(" ", "-")
+    return _NOT_GITHUB_SLUG.sub("", name.lower()).replace(" ", "-")
 
 
 def slugify_filter(text: str) -> str:
@@ -130,8 +123,8 @@ def slugify_filter(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
     for sign, word in (("&", " and "), ("\u2665", " love "), ("\U0001f984", " unicorn ")):
         text = text.replace(sign, word)
-    plain = "".join(_ascii(sign) or " " for sign in text.lower().translate(_SINDRES))
-    return _NOT_ZOLAS.sub("-", _CONTRACTED.sub(r"\1\2", plain)).strip("-")
+    plain = "".join(to_ascii(sign) or " " for sign in text.lower().translate(_SINDRESORHUS))
+    return _NOT_ZOLA_SLUG.sub("-", _CONTRACTED.sub(r"\1\2", plain)).strip("-")
 
 
 def slug_filter(text: str) -> str:
@@ -146,4 +139,4 @@ def slug_filter(text: str) -> str:
         ("\u2019", "'"),
     ):
         text = text.replace(sign, word)
-    return re.sub(r"\s+", "-", _NOT_SLUGS.sub("", _ascii(text)).strip())
+    return re.sub(r"\s+", "-", _NOT_SLUGS.sub("", to_ascii(text)).strip())

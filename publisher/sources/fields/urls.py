@@ -1,5 +1,6 @@
-"""Where a post lives: slug, permalink, the URL readers are sent to, its picture."""
+"""A post's addresses: slug, permalink, the URL that readers are sent to, aliases, and its image."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -32,8 +33,8 @@ _SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PLAIN_URL = lazy(r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9_.~=&?,/-]*)?")
 _SAFE = "/!$'()*+,:;=@~&"
 
-_LINKS = ("permalink", "url", "path", "saveas")
-_FUNCTION = (
+_PERMALINK_FIELDS = ("permalink", "url", "path", "saveas")
+_MADE_BY_FUNCTION = (
     "permalink is made by a function in a data file, which is never run; set posts.permalink to what it makes"
 )
 
@@ -57,14 +58,14 @@ def find_address(facts: PermalinkFacts, rules: SourceRules) -> PostAddress:
     """A post's slug, permalink, URL and base URL by the site's rules."""
     warnings: list[str] = []
     unknown: list[str] = []
-    permalink, permalink_by = _permalink(facts, rules, unknown)
-    away = rules.locale_addresses.get(locale_of(facts, rules), "") if rules.locale_addresses else ""
-    if not away.startswith("/") and away and not facts.front.text(*rules.link_fields):
+    permalink, permalink_by = find_permalink(facts, rules, unknown)
+    locale_at = rules.locale_addresses.get(locale_of(facts, rules), "") if rules.locale_addresses else ""
+    if not locale_at.startswith("/") and locale_at and not facts.front.text(*rules.link_fields):
         field = rules.link_fields[0] if rules.link_fields else "canonical_url"
-        unknown.append(f"its locale is at {away}, which is not below {rules.site_url}; set {field}")
+        unknown.append(f"its locale is at {locale_at}, which is not below {rules.site_url}; set {field}")
     permalink = under_posts(permalink) if rules.pages else permalink
     base = rules.site_url.rstrip("/") + permalink
-    url, url_by = _canonical(facts, base, rules, warnings)
+    url, url_by = find_canonical(facts, base, rules, warnings)
     return PostAddress(
         permalink=permalink,
         url=url,
@@ -98,7 +99,7 @@ def file_path_stem(path: str, rules: SourceRules) -> str:
 
 
 def folder_categories(path: str, rules: SourceRules) -> tuple[str, ...]:
-    """The categories that Jekyll makes of the folders above _posts, which are of every post in it."""
+    """The categories that Jekyll makes of the folders above _posts and gives to every post in it."""
     inside = rules.in_blog(path).removeprefix(posts_root(rules.site_config))
     parts = inside.split("/") if rules.conventions.slugify_names and rules.has_site_root else []
     folders = parts[: parts.index("_posts")] if "_posts" in parts else []
@@ -150,15 +151,17 @@ def find_image(front: FrontMatter, base: str, rules: SourceRules) -> tuple[Image
             continue
         if isinstance(value, list):
             value = value[0] if value else None
-        text = _image_text(value)
-        url = absolute_url(text, base) if text else None
+        text = (value if isinstance(value, str) else first_inner_text(value, *IMAGE_KEYS)).strip()
+        url = absolute_url(text, base) if text and "{" not in text else None
         if url:
-            alt = _inner(value, "alt", "caption", "title") or front.text(f"{name}alt", "imagealt", "coveralt")
+            alt = first_inner_text(value, "alt", "caption", "title") or front.text(
+                f"{name}alt", "imagealt", "coveralt"
+            )
             image = Image(
                 url=url,
                 alt=plain_line(alt),
-                width=_pixels(value, "width"),
-                height=_pixels(value, "height"),
+                width=read_pixels(value, "width"),
+                height=read_pixels(value, "height"),
                 file=(name_of(text) or "") if rules.pages else "",
             )
             return image, name
@@ -173,30 +176,31 @@ def find_aliases(front: FrontMatter, permalink: str, rules: SourceRules) -> tupl
     found: dict[str, None] = {}
     for name in ("aliases", "alias", "redirectfrom", "redirects"):
         for text in scalars(front.values.get(name)):
-            path = _path_of(text)
+            path = text
+            with suppress(ValueError):
+                if _SCHEME.match(text):
+                    web = text.lower().startswith(("http:", "https:"))
+                    path = urlsplit(text).path if web else ""
+                elif text.startswith("//"):
+                    path = urlsplit(text).path
             path = local_path(path if path.startswith("/") or not path else f"{above}/{path}")
             if path == "/":
-                continue  # no post was ever the start page
+                continue  # no post was ever the home page
             found |= {path: None, under_posts(path): None} if rules.pages else {path: None}
     return tuple(found)
 
 
-def _permalink(facts: PermalinkFacts, rules: SourceRules, unknown: list[str]) -> tuple[str, str]:
-    for name in (
-        *(
-            ((COMPUTED,) if facts.front.get(COMPUTED) is not None else ())
-            if rules.profile == "eleventy"
-            else ()
-        ),
-        *_LINKS,
-    ):
+def find_permalink(facts: PermalinkFacts, rules: SourceRules, unknown: list[str]) -> tuple[str, str]:
+    """The permalink, and what decided it. `unknown` gets the reason where only the generator can know it."""
+    computed = rules.profile == "eleventy" and facts.front.get(COMPUTED) is not None
+    for name in (COMPUTED, *_PERMALINK_FIELDS) if computed else _PERMALINK_FIELDS:
         text = facts.front.text(name)
         if rules.profile == "eleventy" and text:
             from publisher.sources.generators.eleventy import expand_permalink
             from publisher.sources.generators.js_literals import JsCode
 
             if isinstance(facts.front.get(name), JsCode):
-                unknown += [_FUNCTION] if rules.permalink is None else []
+                unknown += [_MADE_BY_FUNCTION] if rules.permalink is None else []
                 continue
             made, why = expand_permalink(text, facts)
             if made is None and rules.permalink is None:
@@ -215,11 +219,8 @@ def _permalink(facts: PermalinkFacts, rules: SourceRules, unknown: list[str]) ->
             return local_path(text[len(rules.site_url) :]), name
     if rules.section_permalinks and (pattern := rules.section_permalinks.get(section(facts, rules))):
         return local_path(expand(pattern, facts, rules)), rules.origins.get("sections", "settings")
-    if (
-        rules.pelican_articles
-        and rules.pelican_articles.foreign
-        and (bool(facts.front.text("lang")) and facts.language != (rules.language or DEFAULT_LANGUAGE))
-    ):
+    foreign = facts.front.text("lang") and facts.language != (rules.language or DEFAULT_LANGUAGE)
+    if foreign and rules.pelican_articles and rules.pelican_articles.foreign:
         return local_path(expand(rules.pelican_articles.foreign, facts, rules)), "ARTICLE_LANG_URL"
     if rules.permalink is not None:
         return local_path(expand(rules.permalink, facts, rules)), rules.origins.get("permalink", "settings")
@@ -227,7 +228,10 @@ def _permalink(facts: PermalinkFacts, rules: SourceRules, unknown: list[str]) ->
     return local_path(expand(rules.conventions.permalink, facts, rules)), where
 
 
-def _canonical(facts: PermalinkFacts, base: str, rules: SourceRules, warnings: list[str]) -> tuple[str, str]:
+def find_canonical(
+    facts: PermalinkFacts, base: str, rules: SourceRules, warnings: list[str]
+) -> tuple[str, str]:
+    """The URL that readers are sent to, and what decided it; a post without text may be about another."""
     fields = (*rules.link_fields, *(ELSEWHERE_FIELDS if facts.blank else ()))
     for name in fields:
         text = facts.front.text(name)
@@ -248,21 +252,8 @@ def _canonical(facts: PermalinkFacts, base: str, rules: SourceRules, warnings: l
     return base, "permalink"
 
 
-def _path_of(text: str) -> str:
-    try:
-        if _SCHEME.match(text) and not text.lower().startswith(("http:", "https:")):
-            return ""
-        return urlsplit(text).path if _SCHEME.match(text) or text.startswith("//") else text
-    except ValueError:
-        return text
-
-
-def _image_text(value: Value) -> str:
-    text = value if isinstance(value, str) else _inner(value, *IMAGE_KEYS)
-    return "" if "{" in text else text.strip()
-
-
-def _inner(value: Value, *keys: str) -> str:
+def first_inner_text(value: Value, *keys: str) -> str:
+    """The first of `keys` that holds a text in a map; "" for none."""
     if isinstance(value, dict):
         for key in keys:
             found = value.get(key)
@@ -271,6 +262,7 @@ def _inner(value: Value, *keys: str) -> str:
     return ""
 
 
-def _pixels(value: Value, key: str) -> int | None:
-    text = _inner(value, key).removesuffix("px")
+def read_pixels(value: Value, key: str) -> int | None:
+    """A width or height such as 640 or 640px; None where it is none."""
+    text = first_inner_text(value, key).removesuffix("px")
     return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 6 else None

@@ -1,4 +1,4 @@
-"""Why a file is never public. Each rule looks at one thing and says its reason, or nothing."""
+"""Why a file is never public. Each rule looks at one thing and returns its reason, or None."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -21,16 +21,18 @@ HIDDEN_STATES = frozenset(
     {"draft", "auto-draft", "hidden", "skip", "private", "pending", "trash", "trashed", "unlisted"}
 )
 HIDING_KEYS = ("encrypted", "encrypt", "hidden", "private", "isDraft")
-"""Keys by which a generator, a theme or a plugin keeps a post to its author, or to those who know a word."""
+"""Keys by which a generator, a theme or a plugin keeps a post private, or behind a password."""
+
 PUBLIC_WORDS = frozenset({"public", "published", "listed"})
 """What such a key may say of a post that everybody may read."""
+
 DRAFT_FOLDERS = frozenset({"_drafts", "drafts", "draft"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisibilityInput:
-    """What the rules look at. `folders` are the names above the file, from the blog's root; `profile` is
-    the generator's name, and `whole` whether the posts folder holds the blog's own root.
+    """What the rules look at. `folders` are the names of the folders above the file, from the blog's root;
+    `profile` is the generator's name, and `whole` whether the posts folder is the blog's own root.
     """
 
     path: str
@@ -48,7 +50,7 @@ def why_hidden(file: VisibilityInput) -> str | None:
     return None
 
 
-def _no_sign_of_a_post(file: VisibilityInput) -> str | None:
+def neither_front_matter_nor_date(file: VisibilityInput) -> str | None:
     if file.front is not None:
         return None
     if file.path.lower().endswith((".html", ".htm")) and not (
@@ -59,11 +61,11 @@ def _no_sign_of_a_post(file: VisibilityInput) -> str | None:
     return None if dated else "neither front matter nor a dated name"
 
 
-def _section_page(file: VisibilityInput) -> str | None:
+def section_page(file: VisibilityInput) -> str | None:
     return "_index" if file.path.rpartition("/")[2].startswith("_index.") else None
 
 
-def _not_for_jekyll(file: VisibilityInput) -> str | None:
+def not_a_jekyll_post(file: VisibilityInput) -> str | None:
     """In a folder called _posts, Jekyll takes only files with front matter and a dated name."""
     if "_posts" not in file.folders or file.profile not in ("jekyll", "none", "auto"):
         return None
@@ -73,14 +75,14 @@ def _not_for_jekyll(file: VisibilityInput) -> str | None:
     return "no front matter" if file.front is None else None
 
 
-def _drafts_folder(file: VisibilityInput) -> str | None:
+def in_drafts_folder(file: VisibilityInput) -> str | None:
     for folder in file.folders:
         if folder.casefold() in DRAFT_FOLDERS:
             return f"in {folder}"
     return None
 
 
-def _page(file: VisibilityInput) -> str | None:
+def page_of_the_generator(file: VisibilityInput) -> str | None:
     """What generators keep apart from posts, dates or not."""
     if file.profile in ("jekyll", "hexo") and file.whole and "_posts" not in file.folders:
         return "not in _posts"
@@ -89,11 +91,11 @@ def _page(file: VisibilityInput) -> str | None:
     return None
 
 
-def _draft(file: VisibilityInput) -> str | None:
+def marked_draft(file: VisibilityInput) -> str | None:
     return "draft: true" if file.front and file.front.flag("draft") else None
 
 
-def _unpublished(file: VisibilityInput) -> str | None:
+def marked_unpublished(file: VisibilityInput) -> str | None:
     if file.front is None or not file.front.has("published"):
         return None
     if file.front.get("published") is None:
@@ -101,33 +103,38 @@ def _unpublished(file: VisibilityInput) -> str | None:
     return "published: false" if file.front.flag("published") is False else None
 
 
-def _status(file: VisibilityInput) -> str | None:
+def hidden_by_status(file: VisibilityInput) -> str | None:
     state = file.front.text("status").casefold() if file.front else ""
     return f"status: {state}" if state in HIDDEN_STATES else None
 
 
-def _unlisted(file: VisibilityInput) -> str | None:
+def marked_unlisted(file: VisibilityInput) -> str | None:
     return "unlisted: true" if file.front and file.front.flag("unlisted") else None
 
 
-def _kept_back(file: VisibilityInput) -> str | None:
-    """What its author keeps to themselves, or to those who know a password. A value that nobody can judge
-    hides: what was meant to be seen can be shown later, what was not cannot be taken back.
+def kept_private(file: VisibilityInput) -> str | None:
+    """What the author keeps private or behind a password. A value that nobody can judge hides the post: what
+    was meant to be seen can be shown later, what was not cannot be taken back.
     """
     front = file.front
     if front is None:
         return None
     if front.flag("publish") is False:
         return "publish: false"
-    if _is_password(front.get("password")):
+    password = front.get("password")
+    if isinstance(password, Quoted) and password.strip().casefold() not in ("", "false"):
+        locked = password.strip().casefold() not in PUBLIC_WORDS  # in quotes "no" or "0" is a password too
+    else:
+        locked = is_hiding(password)
+    if locked:
         return "password is set"  # the word itself is nobody's business
     visibility = front.get("visibility")
     if is_hiding(visibility) and not (
         isinstance(visibility, str) and (is_true(visibility) or visibility.strip().casefold() == "visible")
     ):
-        return _written("visibility", visibility)
+        return describe_key("visibility", visibility)
     found = next((key for key in HIDING_KEYS if is_hiding(front.get(key))), None)
-    return _written(found, front.get(found)) if found else None
+    return describe_key(found, front.get(found)) if found else None
 
 
 def why_locked(front: FrontMatter, tags: Collection[str], locked: Collection[str]) -> str | None:
@@ -138,20 +145,13 @@ def why_locked(front: FrontMatter, tags: Collection[str], locked: Collection[str
 
 
 def is_hiding(value: Value) -> bool:
-    """Whether the value of a key that hides a post does so: not where it is false, empty or says `public`,
-    `published` or `listed`; a list or a map does where anything in it does.
+    """Whether the value of a key that can hide a post does so: not where it is false, empty or `public`,
+    `published` or `listed`. A list or a map hides where anything in it does.
     """
     return any(not is_false(text) and text.casefold() not in PUBLIC_WORDS for text in scalars(value))
 
 
-def _is_password(value: Value) -> bool:
-    """As `hides`, but "no" or "0" in quotes is a password like any other."""
-    if isinstance(value, Quoted) and value.strip() and value.strip().casefold() != "false":
-        return value.strip().casefold() not in PUBLIC_WORDS
-    return is_hiding(value)
-
-
-def _written(key: str, value: Value) -> str:
+def describe_key(key: str, value: Value) -> str:
     """The key with its value, where that is a word or two."""
     short = isinstance(value, str) and len(value) <= 30 and value.isprintable()
     return f"{key}: {value}" if short else f"{key} is set"
@@ -163,7 +163,7 @@ def why_page_only(front: FrontMatter | None) -> str:
         return ""
     for key in ("disable_feed", "hiddenInRss"):
         if is_hiding(front.get(key)):
-            return _written(key, front.get(key))
+            return describe_key(key, front.get(key))
     for key in ("rss", "feed"):
         inner = folded_map(front.values.get(fold(key))).get("exclude")
         if is_hiding(inner) or is_hiding(front.get(f"{key}.exclude")):
@@ -173,18 +173,18 @@ def why_page_only(front: FrontMatter | None) -> str:
     return ""
 
 
-def _not_built(file: VisibilityInput) -> str | None:
-    """What its generator is told not to make a page of, or not to list."""
+def not_built(file: VisibilityInput) -> str | None:
+    """What the generator is told not to make a page of, or not to list."""
     front = file.front
     if front is None:
         return None
     if file.profile == "hugo":
         build = folded_map(front.get("build", "_build"))
         never = {key: str(build.get(key) or "").casefold() for key in ("render", "list")}
-        said = next(
+        reason = next(
             (f"build.{key}: {word}" for key, word in never.items() if word in ("never", "false")), None
         )
-        return "headless: true" if front.flag("headless") else said
+        return "headless: true" if front.flag("headless") else reason
     if file.profile == "eleventy" and front.flag(COMPUTED if front.has(COMPUTED) else "permalink") is False:
         return "permalink: false"
     if file.profile == "eleventy" and front.flag("eleventyexcludefromcollections"):
@@ -192,7 +192,7 @@ def _not_built(file: VisibilityInput) -> str | None:
     return "render: false" if file.profile == "zola" and front.flag("render") is False else None
 
 
-def _underscored(file: VisibilityInput) -> str | None:
+def underscored_name(file: VisibilityInput) -> str | None:
     """Astro's collections and Docusaurus leave these alone, and so does Hexo below its own folders."""
     parts = file.path.split("/")
     if file.profile == "hexo":
@@ -203,8 +203,9 @@ def _underscored(file: VisibilityInput) -> str | None:
 
 
 RULES: tuple[Callable[[VisibilityInput], str | None], ...] = (
-    _not_for_jekyll, _section_page, _no_sign_of_a_post, _drafts_folder, _page, _draft, _unpublished, _status,
-    _unlisted, _kept_back, _not_built, _underscored,
+    not_a_jekyll_post, section_page, neither_front_matter_nor_date, in_drafts_folder, page_of_the_generator,
+    marked_draft, marked_unpublished, hidden_by_status, marked_unlisted, kept_private, not_built,
+    underscored_name,
 )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def article_folders(given: Mapping[str, Any]) -> Articles:
         excluded=tuple(join_path(content, name) for name in excluded if name),
         filed=given.get("USE_FOLDER_AS_CATEGORY", True) is not False,
         foreign=_link(given, "ARTICLE_LANG") or f":{_slug(given)}-:lang.html",
-        words={kind: _of_words(given, kind) for kind in ("tag", "category", "author")},
+        term_urls={kind: _of_words(given, kind) for kind in ("tag", "category", "author")},
     )
 
 

@@ -144,10 +144,10 @@ def why_ignored(path: str, in_blog: str, rules: Sequence[IgnoreRule]) -> str | N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Articles:
-    """Where articles are: folders and files by their paths from the blog's root; `content` is PATH ("" for
-    the root), `within` holds them all, and what is in `excluded` is none. `filed`: folders are categories.
-    `foreign` is the permalink of those that say that they are in another language; "": it is as any. `words`
-    are the addresses of tags, categories and authors, with `{slug}` for the word; "" where they have no page.
+    """Pelican's articles: folders and files by their paths from the blog's root. `content` is PATH ("" for
+    the root), `within` holds them all, and nothing in `excluded` is one. `filed`: folders are categories.
+    `foreign` is the permalink of articles that name another language; "": the usual one. `term_urls` are the
+    addresses of tags, categories and authors, with `{slug}` for the word; "" where they have no page.
     """
 
     content: str = ""
@@ -155,7 +155,7 @@ class Articles:
     excluded: tuple[str, ...] = ()
     filed: bool = False
     foreign: str = ""
-    words: Mapping[str, str] = field(default_factory=dict[str, str])
+    term_urls: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def why(self, path: str) -> str | None:
         """Why the file at `path` is no article; None where it is one."""
