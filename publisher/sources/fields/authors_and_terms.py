@@ -104,7 +104,7 @@ def find_authors(front: FrontMatter, rules: SourceRules) -> tuple[tuple[Person, 
     """
     for name in ("authors", "author"):
         people: dict[str, Person] = {}
-        value = front.get(name)
+        value: Value = front.get(name)
         if isinstance(value, str):  # several in one text: "Ann; Bob", and under `authors` "Ann, Bob" too
             for sign in (";", ",") if name == "authors" else (";",):
                 if len(parts := split_terms(value, sign)) > 1:
