@@ -138,15 +138,15 @@ def _configured(rules: SourceRules, config: GeneratorConfig, origins: dict[str, 
 def _with_articles(
     rules: SourceRules, config: GeneratorConfig, paths: Sequence[str], *, foreign: bool
 ) -> SourceRules:
-    from publisher.sources.generators import pelican, pelican_paths
+    from publisher.sources.generators import pelican
 
     found = pelican.article_folders(config.pelican_settings)
     if not foreign:  # posts.permalink is for all of them
         found = replace(found, foreign="")
     usual = pelican.defaults(config.pelican_settings, author=rules.author is not None)
     full = {path: rules.in_blog(path) for path in paths}
-    filed = pelican_paths.folder_defaults(found, config.pelican_settings, [*full.values()])
-    named = pelican_paths.path_metadata(found, config.pelican_settings, full)
+    filed = pelican.folder_defaults(found, config.pelican_settings, [*full.values()])
+    named = pelican.path_metadata(found, config.pelican_settings, full)
     return replace(
         rules, pelican_articles=found, defaults=(*usual, *filed, *rules.defaults), post_defaults=named
     )

@@ -1,4 +1,4 @@
-"""Astro's own: where its pages show the posts of a collection, and what its schemas fill in. Nothing is run.
+"""Astro: where its pages show the posts of a collection, and what its schemas fill in. Nothing is run.
 
 src/content.config.ts, src/content/config.ts     const notes = defineCollection({ ... }): the folder it loads,
                                                  with the pattern of files, and `.default("Ann")` of a field
@@ -9,7 +9,7 @@ astro.config.mjs                                 trailingSlash: "never", build: 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, zip_longest
+from itertools import islice
 from pathlib import Path
 
 from publisher.core.patterns import lazy
@@ -36,30 +36,30 @@ _PATTERN = lazy(
     r"""\bpattern\s*:\s*(\[(?:\s*(?:"[^"\n]*"|'[^'\n]*'|`[^`$\n]*`)\s*,?)*\s*\]|"[^"\n]*"|'[^'\n]*'|`[^`$\n]*`)"""
 )
 _QUOTED = lazy(r""""([^"\n]*)"|'([^'\n]*)'|`([^`$\n]*)`""")
-_PLACED = lazy(r"\$\{(\w+)\}")
+_INTERPOLATION = lazy(r"\$\{(\w+)\}")
 _DEFAULT = lazy(
     r"""(?<![\w.])(\w+)\s*:\s*z\s*\.[^,;{}]{0,300}?\.default\(\s*("[^"\n]*"|'[^'\n]*'|true|false|\[[^\[\]{}()]*\])\s*\)"""
 )
-_ASKED = lazy(
+_QUERY = lazy(
     r"""\bget(?:Collection|Entry|EntryBySlug)\(\s*["'`]([\w-]+)["'`]|CollectionEntry<\s*["']([\w-]+)["']"""
 )
-_NAMED = lazy(r"\[(?:\.\.\.)?(\w+)\]")
-_OF_POSTS = frozenset({"slug", "id", "post", "entry", "path", "article", "blog", "note", "postslug"})
-_UNENDING = lazy(r"""\btrailingSlash\s*:\s*["'`]never["'`]|\bformat\s*:\s*["'`]file["'`]""")
+_ROUTE_PARAMETER = lazy(r"\[(?:\.\.\.)?(\w+)\]")
+_POST_PARAMETERS = frozenset({"slug", "id", "post", "entry", "path", "article", "blog", "note", "postslug"})
+_NO_SLASH = lazy(r"""\btrailingSlash\s*:\s*["'`]never["'`]|\bformat\s*:\s*["'`]file["'`]""")
 
 
 @dataclass(frozen=True, slots=True)
 class AstroSite:
-    """`links` are permalinks by the folder that posts are in, in lower case; `usual` is what posts need not
-    write, by the path of their folder from the blog's root; `folders` hold its collections, of which `loaded`
-    says what is in them; `tables` are data files that pages show posts of.
+    """`permalinks` are by the folder that posts are in, in lower case; `defaults` is front matter that posts
+    need not write, by the path of their folder from the blog's root; `folders` hold the collections, and
+    `patterns` says which files those take; `post_tables` are data files whose entries pages show as posts.
     """
 
-    links: Mapping[str, str] = field(default_factory=dict[str, str])
-    usual: Mapping[str, Mapping[str, Value]] = field(default_factory=dict[str, Mapping[str, Value]])
+    permalinks: Mapping[str, str] = field(default_factory=dict[str, str])
+    defaults: Mapping[str, Mapping[str, Value]] = field(default_factory=dict[str, Mapping[str, Value]])
     folders: tuple[str, ...] = ()
-    loaded: "CollectionPatterns | None" = None
-    tables: tuple[str, ...] = ()
+    patterns: "CollectionPatterns | None" = None
+    post_tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,79 +69,102 @@ class CollectionPatterns:
     of: tuple[tuple[str, tuple[str, ...]], ...]
 
     def why(self, path: str) -> str | None:
-        """As leaving.Leaves."""
+        """As IgnoreRule.why."""
         if path.startswith("src/pages/"):
             return None
-        reasons = [
-            self._left(path[len(at) :].lstrip("/"), globs) for at, globs in self.of if is_inside(path, at)
-        ]
-        return next((reason for reason in reasons if reason), None) if all(reasons) else None
+        reasons: list[str] = []
+        for folder, globs in self.of:
+            if not is_inside(path, folder):
+                continue
+            name = path[len(folder) :].lstrip("/")
+            matching = [
+                glob
+                for glob in globs
+                if matches_whole(
+                    glob_to_regex(glob[is_exclusion(glob) :].removeprefix("./"), groups=True), name
+                )
+            ]
+            if exclusion := next((glob for glob in matching if is_exclusion(glob)), None):
+                reasons.append(f"pattern: {exclusion}")
+            elif not matching and any(not is_exclusion(glob) for glob in globs):
+                reasons.append("not in the pattern")
+            else:
+                return None  # one collection that takes it is enough
+        return reasons[0] if reasons else None
 
-    @staticmethod
-    def _left(name: str, globs: Sequence[str]) -> str:
-        """Why a collection with these patterns has no such file; "" where it has."""
-        found = [
-            glob
-            for glob in globs
-            if matches_whole(glob_to_regex(glob[_leaves_out(glob) :].removeprefix("./"), groups=True), name)
-        ]
-        never = next((glob for glob in found if _leaves_out(glob)), None)
-        if never:
-            return f"pattern: {never}"
-        wanted = any(not _leaves_out(glob) for glob in globs)
-        return "" if not wanted or found else "not in the pattern"
 
-
-def _leaves_out(glob: str) -> bool:
+def is_exclusion(glob: str) -> bool:
     """Whether a pattern takes files out again: "!drafts/**", but not "!(a|b)", which is any other name."""
     return glob.startswith("!") and not glob.startswith("!(")
 
 
 def read_astro_site(root: Path, config: str) -> AstroSite:
     """What the files of the blog at `root` say; `config` is the text of its configuration."""
-    schemas = "\n".join(_text(root / name) for name in _SCHEMAS)
-    parts = _definitions(schemas)
-    names = _names(schemas)
-    tables = {names.get(name, name): table for name, part in parts if (table := _table(part))}
-    parts = [(name, part) for name, part in parts if names.get(name, name) not in tables]
-    folders = {names.get(name, name): _folder(names.get(name, name), part, schemas) for name, part in parts}
-    usual = {folders[names.get(name, name)]: _defaults(part) for name, part in parts}
-    places = [(folders[names.get(name, name)], part) for name, part in parts]
-    loaded = tuple((place, _patterns(part) if _is_known(place, part) else ()) for place, part in places)
-    end = "" if _UNENDING.search(config) else "/"
-    routes = _routes(root)
-    links = {
+    schemas = "\n".join(read_source(root / name) for name in _SCHEMAS)
+    collections = read_collections(schemas)
+    tables: dict[str, str] = {}  # the data files that collections are made of
+    for name, code in collections:
+        match = None if _GLOB.search(code) else _FILE.search(code)
+        if match and (table := "/".join(part for part in match[1].split("/") if part not in ("", "."))):
+            tables[name] = table
+    collections = [(name, code) for name, code in collections if name not in tables]
+    folders = {name: collection_folder(name, code, schemas) for name, code in collections}
+    defaults = {folders[name]: schema_defaults(code) for name, code in collections}
+    patterns: list[tuple[str, tuple[str, ...]]] = []
+    for name, code in collections:
+        folder, base = folders[name], _BASE.search(code)
+        # A folder that only code knows is "" or has a "$": what its patterns are relative to is unknown.
+        known_folder = "$" not in folder and (bool(folder) or base is None or base[1] in (".", "./", ""))
+        match = _PATTERN.search(code) if known_folder and _GLOB.search(code) else None
+        globs = [one or two or three for one, two, three in _QUOTED.findall(match[1])] if match else []
+        patterns.append((folder, tuple(globs)))
+    end = "" if _NO_SLASH.search(config) else "/"
+    routes = page_routes(root)
+    permalinks = {
         folders.get(name, f"src/content/{name}").rpartition("/")[2].lower(): f"{route}/:entry{end}"
         for name, route in routes.items()
         if name not in tables
     }
-    usual = {place: values for place, values in usual.items() if values}
-    shown = tuple(table for name, table in tables.items() if name in routes)
-    read = _read(root, parts, [*folders.values()], tables=bool(tables))
-    return AstroSite(links, usual, read, CollectionPatterns(loaded), shown)
+    return AstroSite(
+        permalinks=permalinks,
+        defaults={folder: values for folder, values in defaults.items() if values},
+        folders=folders_read(root, collections, [*folders.values()], tables=bool(tables)),
+        patterns=CollectionPatterns(tuple(patterns)),
+        post_tables=tuple(table for name, table in tables.items() if name in routes),
+    )
 
 
-def _read(
-    root: Path, parts: Sequence[tuple[str, str]], folders: Sequence[str], *, tables: bool
+def read_collections(schemas: str) -> list[tuple[str, str]]:
+    """The name of each collection that is defined, and the code from its definition to the next one."""
+    found = list(_DEFINED.finditer(schemas))
+    ends = [*(match.start() for match in found[1:]), len(schemas)]
+    exports = _COLLECTIONS.search(schemas)
+    pairs = [part.split(":") for part in exports[1].split(",")] if exports else []
+    names = {pair[-1].strip(): pair[0].strip().strip("\"'`") for pair in pairs}
+    return [
+        (names.get(match[1], match[1]), schemas[match.start() : end])
+        for match, end in zip(found, ends, strict=False)
+    ]
+
+
+def folders_read(
+    root: Path, collections: Sequence[tuple[str, str]], folders: Sequence[str], *, tables: bool
 ) -> tuple[str, ...]:
     """The folders that pages are made of: those of collections and src/pages; none where it cannot be told.
-    Until Astro 5 (src/content/config.ts) each folder in src/content was a collection. Without any a page may
-    ask for each file in src.
+    Until Astro 5 (src/content/config.ts) each folder in src/content was a collection. Without any, a page may
+    ask for any file in src.
     """
-    loaded = [part for _, part in parts if _GLOB.search(part)]
-    if not parts and not tables:
+    if not collections and not tables:
         return () if any((root / name).is_file() for name in _SCHEMAS) else ("src",)
-    if (
-        any(_BASE.search(part) is None for part in loaded)
-        or "" in folders
-        or any("$" in it for it in folders)
-    ):
+    no_base = any(_GLOB.search(code) and _BASE.search(code) is None for _, code in collections)
+    if no_base or "" in folders or any("$" in folder for folder in folders):
         return ()
     old = any((root / name).is_file() for name in _SCHEMAS if name.startswith("src/content/"))
     return (*dict.fromkeys((*(["src/content"] if old else []), *folders)), "src/pages")
 
 
-def _text(file: Path) -> str:
+def read_source(file: Path) -> str:
+    """The text of a file of code; "" where it is none that can be read, or is too long."""
     try:
         if file.is_file() and file.stat().st_size < 500_000:
             return file.read_text(encoding="utf-8-sig", errors="replace")
@@ -150,50 +173,19 @@ def _text(file: Path) -> str:
     return ""
 
 
-def _definitions(text: str) -> list[tuple[str, str]]:
-    """Each variable that holds a collection, and the text from there to the next."""
-    found = list(_DEFINED.finditer(text))
-    ends = [match.start() for match in found[1:]]
-    return [(match[1], text[match.start() : end]) for match, end in zip_longest(found, ends) if match]
-
-
-def _names(text: str) -> dict[str, str]:
-    """The collections' names by the variables that hold them."""
-    match = _COLLECTIONS.search(text)
-    pairs = [part.split(":") for part in match[1].split(",")] if match else []
-    return {pair[-1].strip(): pair[0].strip().strip("\"'`") for pair in pairs}
-
-
-def _folder(name: str, part: str, text: str) -> str:
+def collection_folder(name: str, part: str, text: str) -> str:
     """The folder that a collection loads, by its path from the blog's root."""
     match = _BASE.search(part)
     if match is None:
         return "" if _GLOB.search(part) else f"src/content/{name}"
-    said = dict(_TEXTS.findall(text))
-    base = said.get(match[2], "") if match[2] else match[1]
-    base = _PLACED.sub(lambda place: said.get(place[1], place[0]), base)
+    constants = dict(_TEXTS.findall(text))
+    base = constants.get(match[2], "") if match[2] else match[1]
+    base = _INTERPOLATION.sub(lambda place: constants.get(place[1], place[0]), base)
     return "/".join(name for name in base.split("/") if name not in ("", "."))
 
 
-def _is_known(place: str, part: str) -> bool:
-    """Whether the folder of a collection is written out: one that only code knows is "" or has a "$"."""
-    match = _BASE.search(part)
-    return "$" not in place and (bool(place) or match is None or match[1] in (".", "./", ""))
-
-
-def _table(part: str) -> str:
-    """The data file that a collection is made of, by its path from the blog's root; "" for none."""
-    match = None if _GLOB.search(part) else _FILE.search(part)
-    return "/".join(name for name in match[1].split("/") if name not in ("", ".")) if match else ""
-
-
-def _patterns(part: str) -> tuple[str, ...]:
-    """The patterns of a collection's files, from its folder; () where they are not written out."""
-    match = _PATTERN.search(part) if _GLOB.search(part) else None
-    return tuple(one or two or three for one, two, three in _QUOTED.findall(match[1])) if match else ()
-
-
-def _defaults(part: str) -> dict[str, Value]:
+def schema_defaults(part: str) -> dict[str, Value]:
+    """The values that a collection's schema fills in, keyed by values.fold."""
     found: dict[str, Value] = {}
     for match in islice(_DEFAULT.finditer(part), 200):
         top = exported(f"export default {{ it: {match[2]} }}") or {}
@@ -202,32 +194,32 @@ def _defaults(part: str) -> dict[str, Value]:
     return found
 
 
-def _routes(root: Path) -> dict[str, str]:
+def page_routes(root: Path) -> dict[str, str]:
     """Where the posts of each collection are shown: the first page that shows one of it, by its address."""
     found: dict[str, str] = {}
-    for place in sorted(islice(_pages(root / "src/pages", "", MAX_DEPTH), MAX_PAGES)):
-        route = _route(place)
-        text = _text(root / "src/pages" / place) if route is not None else ""
-        asked = {match[1] or match[2] for match in _ASKED.finditer(text)}
+    for place in sorted(islice(list_pages(root / "src/pages", "", MAX_DEPTH), MAX_PAGES)):
+        route = route_above(place)
+        text = read_source(root / "src/pages" / place) if route is not None else ""
+        asked = {match[1] or match[2] for match in _QUERY.finditer(text)}
         if route is not None and len(asked) == 1 and "paginate(" not in text:
             found.setdefault(asked.pop(), route)
     return found
 
 
-def _route(place: str) -> str | None:
+def route_above(place: str) -> str | None:
     """The address above the posts that a page shows: "/log" of log/[...slug].astro; None: it shows no post,
     or what stands above it is not known.
     """
     parts = place.removesuffix(".astro").split("/")
     if parts[-1] == "index":
         parts.pop()
-    match = _NAMED.fullmatch(parts[-1]) if parts else None
-    if match is None or match[1].lower() not in _OF_POSTS or any("[" in part for part in parts[:-1]):
+    match = _ROUTE_PARAMETER.fullmatch(parts[-1]) if parts else None
+    if match is None or match[1].lower() not in _POST_PARAMETERS or any("[" in part for part in parts[:-1]):
         return None
     return "".join(f"/{part}" for part in parts[:-1])
 
 
-def _pages(folder: Path, prefix: str, depth: int) -> Iterator[str]:
+def list_pages(folder: Path, prefix: str, depth: int) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
             found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
@@ -237,6 +229,6 @@ def _pages(folder: Path, prefix: str, depth: int) -> Iterator[str]:
         if name.startswith(("_", ".")):
             continue
         if inner and depth:
-            yield from _pages(folder / name, f"{prefix}{name}/", depth - 1)
+            yield from list_pages(folder / name, f"{prefix}{name}/", depth - 1)
         elif name.endswith(".astro") and "[" in prefix + name:
             yield prefix + name

@@ -315,11 +315,11 @@ def _astro(file: Path) -> GeneratorConfig:
         profile="astro",
         file=file.name,
         language=locale[1] if locale else "",
-        section_permalinks=site.links,
-        defaults=tuple(Defaults(scope=place, values=values) for place, values in site.usual.items()),
+        section_permalinks=site.permalinks,
+        defaults=tuple(Defaults(scope=place, values=values) for place, values in site.defaults.items()),
         content_folders=site.folders,
-        ignore_rules=(site.loaded,) if site.loaded else (),
-        post_tables=site.tables,
+        ignore_rules=(site.patterns,) if site.patterns else (),
+        post_tables=site.post_tables,
     )
 
 

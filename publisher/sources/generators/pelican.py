@@ -1,35 +1,52 @@
-"""Pelican's own: settings in pelicanconf.py, which is Python and never run. Paths are for `pelicanpaths`.
+"""Pelican's settings (pelicanconf.py is Python and never run), and what it takes from the path of an article.
 
-AUTHOR, DEFAULT_METADATA                  what posts need not write
-PATH, ARTICLE_PATHS, ARTICLE_EXCLUDES     where articles are; PAGE_PATHS holds pages
-DEFAULT_CATEGORY                          the category of an article that has none; Pelican's own "misc",
-                                          which nobody wrote, is no category here
-ARTICLE_URL, ARTICLE_LANG_URL             addresses; the latter those in another language than DEFAULT_LANG
-TAG_URL, CATEGORY_URL, AUTHOR_URL         addresses of what `{tag}`, `{category}` and `{author}` lead to
-SLUGIFY_SOURCE                            whether a slug is made of the title or of the file's name
+AUTHOR, DEFAULT_METADATA                    what posts need not write
+PATH, ARTICLE_PATHS, ARTICLE_EXCLUDES       where articles are; PAGE_PATHS holds pages
+DEFAULT_CATEGORY                            the category of an article that has none; Pelican's own "misc",
+                                            which nobody wrote, is no category here
+ARTICLE_URL, ARTICLE_LANG_URL               addresses; the latter of those not in DEFAULT_LANG
+TAG_URL, CATEGORY_URL, AUTHOR_URL           addresses of what `{tag}`, `{category}` and `{author}` lead to
+SLUGIFY_SOURCE                              whether a slug is made of the title or of the file's name
+USE_FOLDER_AS_CATEGORY (on where not set)   the folder an article is in, below PATH, is its category
+EXTRA_PATH_METADATA                         metadata of one file, or of all below a folder
+FILENAME_METADATA, PATH_METADATA            patterns whose named groups are metadata
+DEFAULT_DATE                                the date of an article that has none, where one is written out
+
+What the file itself says wins; then comes FILENAME_METADATA, then PATH_METADATA.
 """
 
 import ast
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any, cast
 
 from publisher.core.patterns import lazy
 from publisher.sources.fields.permalinks import STRFTIME_DIRECTIVE, STRFTIME_WORDS
 from publisher.sources.frontmatter.values import Value, fold
-from publisher.sources.ignored.paths import Articles
+from publisher.sources.ignored.paths import Articles, is_inside
 from publisher.sources.rules import Defaults
 
 MAX_TEXT = 10_000
-_ASSIGNED = lazy(r"""^\s*([A-Z_]+)\s*=\s*[rRuU]?(["'])(.*?)\2""", re.MULTILINE)
+_TEXT_SETTING = lazy(r"""^\s*([A-Z_]+)\s*=\s*[rRuU]?(["'])(.*?)\2""", re.MULTILINE)
 _FIELD = lazy(r"\{(?:date:([^{}]*)|(\w+))\}")
+
+MAX_FOLDERS = 2_000
+"""Folders that are made categories."""
+
+MAX_PATTERN = 500
+_FILENAME = r"(?P<date>\d{4}-\d{2}-\d{2}).*"
+"""FILENAME_METADATA where it is not set."""
+
+_CATASTROPHIC = re.compile(r"[*+}]\??[^()]*\)+[*+{]")
+"""A repeated group that repeats within: such a pattern may take for ever on a long name."""
 
 
 def read_settings(text: str) -> dict[str, Any]:
     """What plain assignments at the top of a Python file give to names in capitals: texts, numbers, lists and
-    maps written out. Nothing is run; of a file that this Python cannot read, texts on one line are known.
+    maps written out. Nothing is run. From a file that this Python cannot parse, texts on one line are taken.
     """
-    found: dict[str, Any] = {match[1]: match[3] for match in _ASSIGNED.finditer(text)}
+    found: dict[str, Any] = {match[1]: match[3] for match in _TEXT_SETTING.finditer(text)}
     try:
         top = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -40,21 +57,21 @@ def read_settings(text: str) -> dict[str, Any]:
             targets = [line.target]
         for target in targets:
             if isinstance(target, ast.Name) and target.id.isupper():
-                said = found.pop(target.id, None)
+                before = found.pop(target.id, None)
                 try:
-                    value = _value(line.value, {**found, target.id: said})  # type: ignore[attr-defined]  # both have it
+                    value = literal_value(line.value, {**found, target.id: before})  # type: ignore[attr-defined]  # both have it
                 except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
                     continue
                 found[target.id] = value
     return found
 
 
-def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
+def literal_value(node: ast.expr, known: Mapping[str, Any]) -> Any:
     """What is written out: also the name of a setting above, and texts put together. Raises ValueError."""
     if isinstance(node, ast.Name) and known.get(node.id) is not None:
         return known[node.id]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        left, right = _value(node.left, known), _value(node.right, known)
+        left, right = literal_value(node.left, known), literal_value(node.right, known)
         if isinstance(left, str) and isinstance(right, str) and len(left) + len(right) < MAX_TEXT:
             return left + right
         raise ValueError(node.op)
@@ -65,59 +82,53 @@ def article_folders(given: Mapping[str, Any]) -> Articles:
     """Where these settings say that articles are."""
     path = given.get("PATH")
     content = join_path("", path) if isinstance(path, str) and not path.startswith(("/", "~")) else "content"
-    within = _names(given.get("ARTICLE_PATHS")) or ("",)
-    excluded = _names(given.get("ARTICLE_EXCLUDES")) + (_names(given.get("PAGE_PATHS")) or ("pages",))
+    within = list_names(given.get("ARTICLE_PATHS")) or ("",)
+    excluded = list_names(given.get("ARTICLE_EXCLUDES")) + (list_names(given.get("PAGE_PATHS")) or ("pages",))
+    term_urls: dict[str, str] = {}
+    for kind in ("tag", "category", "author"):
+        url = given.get(f"{kind.upper()}_URL", f"{kind}/{{slug}}.html")
+        has_page = given.get(f"{kind.upper()}_SAVE_AS", True)
+        term_urls[kind] = url if isinstance(url, str) and has_page else ""  # only code knows any other
     return Articles(
         content=content,
         within=tuple(join_path(content, name) for name in within),
         excluded=tuple(join_path(content, name) for name in excluded if name),
         filed=given.get("USE_FOLDER_AS_CATEGORY", True) is not False,
-        foreign=_link(given, "ARTICLE_LANG") or f":{_slug(given)}-:lang.html",
-        term_urls={kind: _of_words(given, kind) for kind in ("tag", "category", "author")},
+        foreign=read_link(given, "ARTICLE_LANG") or f":{slug_word(given)}-:lang.html",
+        term_urls=term_urls,
     )
-
-
-def _of_words(given: Mapping[str, Any], kind: str) -> str:
-    """Where the page of a tag, a category or an author is; "" where none is made, or only code knows."""
-    url = given.get(f"{kind.upper()}_URL", f"{kind}/{{slug}}.html")
-    made = given.get(f"{kind.upper()}_SAVE_AS", True)
-    return url if isinstance(url, str) and made else ""
 
 
 def ignored_names(given: Mapping[str, Any]) -> tuple[str, ...]:
     """IGNORE_FILES: patterns of names that are read by nobody."""
-    return _names(given.get("IGNORE_FILES"))
+    return list_names(given.get("IGNORE_FILES"))
 
 
 def permalink(given: Mapping[str, Any]) -> str:
     """Where articles are by ARTICLE_URL, else by ARTICLE_SAVE_AS, as `permalinks` has it; "": as usual."""
-    found = _link(given, "ARTICLE")
-    return found or (f"/:{_slug(given)}.html" if _slug(given) == "slug" else "")
+    found = read_link(given, "ARTICLE")
+    return found or (f"/:{slug_word(given)}.html" if slug_word(given) == "slug" else "")
 
 
-def _link(given: Mapping[str, Any], of: str) -> str:
+def read_link(given: Mapping[str, Any], of: str) -> str:
+    """The permalink of `of`_URL, else of `of`_SAVE_AS, in the words of `permalinks`; "" where neither is set."""
     url, file = given.get(f"{of}_URL"), given.get(f"{of}_SAVE_AS")
-    text = (
-        url
-        if isinstance(url, str) and url
-        else file.removesuffix("index.html")
-        if isinstance(file, str)
-        else ""
-    )
-    return _FIELD.sub(lambda match: _word(match, _slug(given)), text)
+    if not (isinstance(url, str) and url):
+        url = file.removesuffix("index.html") if isinstance(file, str) else ""
+
+    def word(match: re.Match[str]) -> str:
+        if match[2]:
+            return f":{slug_word(given)}" if match[2] == "slug" else f":{match[2]}"
+        return STRFTIME_DIRECTIVE.sub(
+            lambda part: f":{STRFTIME_WORDS[part[0]]}" if part[0] in STRFTIME_WORDS else "", match[1]
+        )
+
+    return _FIELD.sub(word, url)
 
 
-def _slug(given: Mapping[str, Any]) -> str:
-    """The word of `permalinks` for a slug: made of the title, else of the file's name."""
+def slug_word(given: Mapping[str, Any]) -> str:
+    """The word of a permalink for a slug: made of the title, else of the file's name."""
     return "slug" if given.get("SLUGIFY_SOURCE") == "basename" else "titleslug"
-
-
-def _word(match: re.Match[str], slug: str) -> str:
-    if match[2]:
-        return f":{slug}" if match[2] == "slug" else f":{match[2]}"
-    return STRFTIME_DIRECTIVE.sub(
-        lambda part: f":{STRFTIME_WORDS[part[0]]}" if part[0] in STRFTIME_WORDS else "", match[1]
-    )
 
 
 def defaults(given: Mapping[str, Any], *, author: bool) -> tuple[Defaults, ...]:
@@ -132,8 +143,8 @@ def defaults(given: Mapping[str, Any], *, author: bool) -> tuple[Defaults, ...]:
 
 def text_items(value: Any) -> dict[str, str]:
     """The texts of a map, or of a list of pairs, by their names."""
-    pairs: list[Any] = [*value.items()] if isinstance(value, dict) else [*value] if _listed(value) else []
-    both = [pair for pair in pairs if _listed(pair) and len(pair) == 2]
+    pairs: list[Any] = [*value.items()] if isinstance(value, dict) else [*value] if is_list(value) else []
+    both = [pair for pair in pairs if is_list(pair) and len(pair) == 2]
     return {key: text for key, text in both if isinstance(key, str) and isinstance(text, str)}
 
 
@@ -143,15 +154,80 @@ def join_path(root: str, name: str) -> str:
     return "/".join(parts)
 
 
-def inside(path: str, place: str) -> bool:
-    """Whether `path` is `place` or below it; all are in ""."""
-    return not place or path == place or path.startswith(place + "/")
-
-
-def _listed(value: Any) -> bool:
+def is_list(value: Any) -> bool:
+    """Whether a setting is a list or a tuple."""
     return isinstance(value, (list, tuple))
 
 
-def _names(value: Any) -> tuple[str, ...]:
+def list_names(value: Any) -> tuple[str, ...]:
+    """The texts of a list, or the one text that a setting is."""
     given: list[Any] = [*value] if isinstance(value, (list, tuple)) else [value]
     return tuple(name for name in given if isinstance(name, str))
+
+
+def folder_defaults(found: Articles, given: Mapping[str, Any], paths: Sequence[str]) -> tuple[Defaults, ...]:
+    """What folders and EXTRA_PATH_METADATA give to the articles at `paths` (from the blog's root)."""
+    some: list[Defaults] = []
+    if found.filed:
+        places = sorted({path.rpartition("/")[0] for path in paths}, key=lambda it: (it.count("/"), it))
+        below = [place for place in places[:MAX_FOLDERS] if place != found.content]
+        some = [
+            Defaults(scope=place, values={"category": PurePosixPath(place).name})
+            for place in below
+            if is_inside(place, found.content)
+        ]
+    extra: Any = given.get("EXTRA_PATH_METADATA")
+    said = cast("dict[object, object]", extra) if isinstance(extra, dict) else {}
+    for path in sorted(path for path in said if isinstance(path, str)):
+        if values := {fold(key): value for key, value in text_items(said[path]).items()}:
+            some.append(Defaults(scope=join_path(found.content, path), values=values))
+    return tuple(some)
+
+
+def path_metadata(
+    found: Articles, given: Mapping[str, Any], paths: Mapping[str, str]
+) -> dict[str, dict[str, Value]]:
+    """What patterns find in the paths of articles; `paths` are those from the blog's root by those of the
+    folder of posts, by which the result is keyed too. A pattern that is none is passed over.
+    """
+    name = compile_metadata_pattern(given.get("FILENAME_METADATA", _FILENAME))
+    whole = compile_metadata_pattern(given.get("PATH_METADATA"))
+    usual = read_default_date(given.get("DEFAULT_DATE"))
+    if not (whole or usual or "FILENAME_METADATA" in given):
+        return {}
+    made: dict[str, dict[str, Value]] = {}
+    for path, full in paths.items():
+        below = full.removeprefix(found.content + "/")
+        values: dict[str, Value] = {"date": usual} if usual else {}
+        taken = {"category"} if found.filed and "/" in below else set[str]()
+        for pattern, text in ((whole, below), (name, PurePosixPath(below).stem)):
+            match = pattern.match(text) if pattern else None
+            for key, value in match.groupdict().items() if match else ():
+                if value is not None and fold(key) not in taken:
+                    values[fold(key)] = value
+        if values:
+            made[path] = values
+    return made
+
+
+def compile_metadata_pattern(value: Any) -> re.Pattern[str] | None:
+    """A pattern of FILENAME_METADATA or PATH_METADATA; None where it is none, or could take for ever."""
+    if not isinstance(value, str) or not value or len(value) > MAX_PATTERN or _CATASTROPHIC.search(value):
+        return None
+    try:
+        return re.compile(value)
+    except (re.error, RecursionError, OverflowError):
+        return None
+
+
+def read_default_date(value: Any) -> str:
+    """A date that is written out, as numbers or as a text; "fs" is a file's own time, which is no date."""
+    if isinstance(value, str):
+        return "" if value == "fs" else value
+    numbers = cast("Sequence[object]", value) if isinstance(value, (tuple, list)) else ()
+    whole = [n for n in numbers if isinstance(n, int)]
+    if 3 <= len(whole) <= 6 and len(whole) == len(numbers):
+        year, month, day, *clock = whole
+        hour, minute, second = (*clock, 0, 0, 0)[:3]
+        return f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"
+    return ""
