@@ -281,7 +281,7 @@ def fill_category(facts: PermalinkFacts, rules: SourceRules) -> str:
         last: Sequence[str] = facts.categories  # a list is one category in another; [[a], [b, c]] are two
         if isinstance(value, list) and any(isinstance(item, list) for item in value):
             last = scalars(value[-1])
-        words = map(addresses.word, last or (addresses.usual,))
+        words = map(addresses.word, last or (addresses.default,))
         return "/".join(quote(_NOT_SLUG.sub("-", word).strip("-"), safe=_SEGMENT_SAFE) for word in words)
     return quote(slugify(facts.categories[0]), safe=_SEGMENT_SAFE) if facts.categories else ""
 

@@ -81,9 +81,10 @@ def find_ordered_date(
     from publisher.sources.generators import hugo  # no other generator lets a site order its dates
 
     for name in order:
-        if name in hugo.ELSEWHERE:
+        if name in hugo.UNKNOWN_SOURCES:
+            source = hugo.UNKNOWN_SOURCES[name]
             warnings.append(
-                f"Hugo takes its date from {hugo.ELSEWHERE[name]} (frontmatter: {name}), which is not looked"
+                f"Hugo takes its date from {source} (frontmatter: {name}), which is not looked"
                 " at; write the date in its front matter"
             )
         elif name == hugo.FILENAME:

@@ -119,6 +119,11 @@ def legal(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _ILLEGAL.sub("", text)
 
 
+def text_of(value: Value) -> str:
+    """A scalar's text, trimmed; "" for null, a list or a map."""
+    return value.strip() if isinstance(value, str) else ""
+
+
 def folded_map(value: Value) -> dict[str, Value]:
     """A map's items keyed by `fold`; nothing where it is no map."""
     return {fold(key): item for key, item in value.items()} if isinstance(value, dict) else {}

@@ -1,7 +1,7 @@
-"""What a generator's own configuration says about dates, addresses, summaries and defaults.
+"""Which generator a blog is made with, and what its configuration says of dates, addresses and defaults.
 
-Configuration that is code (pelicanconf.py, astro.config.mjs, ...) is never run: what is written out in it is
-found, and nothing else.
+Configuration that is code (pelicanconf.py, astro.config.mjs, ...) is never run: only what is written out in
+it is read.
 """
 
 import os
@@ -24,7 +24,7 @@ from publisher.sources.frontmatter.values import (
     scalars,
 )
 from publisher.sources.frontmatter.yaml import load_yaml
-from publisher.sources.ignored import paths as leaving
+from publisher.sources.ignored import paths as ignored_paths
 from publisher.sources.ignored.paths import IgnoreRule
 from publisher.sources.rules import Defaults
 
@@ -36,7 +36,7 @@ MAX_SIZE = 1_000_000
 MAX_LANGUAGES = 100
 _LOCALE = lazy(r"""\bdefaultLocale\s*:\s*["']([\w-]+)["']""")
 _KEY = lazy(r"""^\[?["']?([\w-]{1,100})["']?\]?\s*(?:[:=]|$)""", re.MULTILINE)
-_WEAK = lazy(r'"(@11ty/eleventy|astro|hexo|@docusaurus/core)"\s*:')
+_DEPENDENCY = lazy(r'"(@11ty/eleventy|astro|hexo|@docusaurus/core)"\s*:')
 _PACKAGES = {
     "@11ty/eleventy": "eleventy",
     "astro": "astro",
@@ -44,8 +44,8 @@ _PACKAGES = {
     "@docusaurus/core": "docusaurus",
 }
 
-_PARTS = ("permalinks", "module", "cascade", "frontmatter")
-_ZOLAS = {"off": slugs.as_written, "false": slugs.as_written, "safe": slugs.zola_safe_slug}
+_HUGO_PARTS = ("permalinks", "module", "cascade", "frontmatter")
+_ZOLA_SPELLINGS = {"off": slugs.as_written, "false": slugs.as_written, "safe": slugs.zola_safe_slug}
 """How names are spelt, by `slugify.paths` where that is not "on"."""
 
 _LOADERS = {
@@ -54,20 +54,22 @@ _LOADERS = {
     ".toml": load_toml,
     ".json": load_json,
 }
-_CODE = ("js", "mjs", "cjs", "ts", "mts", "cts")
+_CODE_ENDS = ("js", "mjs", "cjs", "ts", "mts", "cts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorConfig:
-    """What was found in `file`. Empty texts: it says nothing of that. `sections` are the permalinks of
-    single sections by their names; `given` are Pelican's settings as far as they are written out; `tongues`
-    are Hugo's languages, `dating` is where it takes dates from, `filing` Hexo's categories; `undated` is
-    whether names of files begin with dates that are no part of addresses. `author` is the blog's: a name, a
-    key of its data, or a map. `content` is the folder that addresses begin in ("" for the root itself); None:
-    it is not said. `spelling` is how names are spelt in addresses, where that is not as its generator usually
-    does. `leaves` is which files it leaves alone, `reads` the folders that it reads, where it reads no
-    others, and `cascade` Hugo's front matter for many. `site` is Jekyll's, by its keys as they are written.
-    `locked` are the tags, casefolded, whose posts Hexo encrypts.
+    """What was found in `file`. Empty values: it says nothing of that.
+
+    `section_permalinks` are those of single sections, by name. `pelican_settings` are Pelican's, as far as
+    they are written out. `languages` and `date_sources` are Hugo's, `category_addresses` Hexo's.
+    `dated_names`: whether names of files begin with dates that are no part of addresses. `author` is the
+    blog's: a name, a key of its data, or a map. `content_folder` is the folder that addresses begin in (""
+    for the root itself; None: not said). `spelling` is how names are spelled in addresses, where that is not
+    the generator's usual way. `ignore_rules` say which files it leaves alone; `content_folders` are those it
+    reads, where it reads no others. `cascade` is Hugo's front matter for many pages. `site_config` is
+    Jekyll's configuration by its keys as written. `encrypted_tags` are the tags, casefolded, whose posts Hexo
+    encrypts.
     """
 
     profile: str
@@ -97,7 +99,7 @@ class GeneratorConfig:
 
 def detect_config(folder: Path) -> GeneratorConfig | None:
     """The configuration of the generator whose site `folder` is; None where it is no site's root."""
-    for name, reader in _FILES.items():
+    for name, reader in _CONFIG_FILES.items():
         # Asked of dozens of names in every folder at each start, so no Path is made of what is not there.
         if os.path.isfile(f"{folder}/{name}") and (found := reader(folder / name)):  # noqa: PTH113
             return found
@@ -105,7 +107,7 @@ def detect_config(folder: Path) -> GeneratorConfig | None:
 
 
 def read_config_map(file: Path) -> dict[str, Value]:
-    """The top of a YAML, TOML or JSON file, keyed by values.fold; nothing where it cannot be read."""
+    """The map at the top of a YAML, TOML or JSON file, keyed by values.fold; {} where it cannot be read."""
     load = _LOADERS.get(file.suffix)
     text = read_text(file) if load else ""
     if load is None or not text:
@@ -134,47 +136,48 @@ def read_page_front_matter(file: Path) -> FrontMatter | None:
         return None
 
 
-# What is one generator's is loaded when its configuration is found: most blogs have one, or none.
+# Each generator's own module is imported only when its configuration is found: most blogs have one, or none.
 
 
-def _jekyll_or_hexo(file: Path) -> GeneratorConfig:
+def read_config_yml(file: Path) -> GeneratorConfig:
+    """A `_config.yml`, which is Jekyll's or Hexo's."""
     from publisher.sources.generators import hexo
     from publisher.sources.ignored import jekyll
 
     top = read_config_map(file)
-    packaged = _package(file.parent / "package.json")  # a short one says less than what builds the blog
+    packaged = read_package_json(file.parent / "package.json")  # says more than a short configuration
     if hexo.is_hexo_config(top) or (packaged and packaged.profile == "hexo"):
-        return _hexo(file, top)
+        return read_hexo_config(file, top)
     posts = folded_map(folded_map(top.get("collections")).get("posts"))
-    # The top of a configuration by its keys as they stand in its text.
+    # Liquid knows the settings by their keys as they are written.
     keys = dict.fromkeys(_KEY.findall(read_text(file)))
     return GeneratorConfig(
         profile="jekyll",
         file=file.name,
-        timezone=_word(top.get("timezone")),
-        permalink=_word(posts.get("permalink")) or _word(top.get("permalink")),
-        summary_separator=_word(top.get("excerptseparator")),
-        language=_first(top, "lang", "language", "locale"),
+        timezone=text_or_empty(top.get("timezone")),
+        permalink=text_or_empty(posts.get("permalink")) or text_or_empty(top.get("permalink")),
+        summary_separator=text_or_empty(top.get("excerptseparator")),
+        language=first_word(top, "lang", "language", "locale"),
         author=top.get("author"),
-        defaults=_jekyll_defaults(top.get("defaults")),
+        defaults=jekyll_defaults(top.get("defaults")),
         site_config={key: top[fold(key)] for key in keys if fold(key) in top},
         ignore_rules=(jekyll.entry_filter(top),),
     )
 
 
-def _hexo(file: Path, top: Mapping[str, Value]) -> GeneratorConfig:
+def read_hexo_config(file: Path, top: Mapping[str, Value]) -> GeneratorConfig:
     from publisher.sources.generators import hexo
 
-    usual = hexo.permalink_defaults(top)
+    defaults = hexo.permalink_defaults(top)
     return GeneratorConfig(
         profile="hexo",
         file=file.name,
-        timezone=_word(top.get("timezone")),
-        permalink=_word(top.get("permalink")),
-        language=_first(top, "language"),
+        timezone=text_or_empty(top.get("timezone")),
+        permalink=text_or_empty(top.get("permalink")),
+        language=first_word(top, "language"),
         author=top.get("author"),
-        dated_names=":year" in _word(top.get("newpostname")),
-        defaults=(Defaults(values=usual),) if usual else (),
+        dated_names=":year" in text_or_empty(top.get("newpostname")),
+        defaults=(Defaults(values=defaults),) if defaults else (),
         category_addresses=hexo.category_addresses(top),
         ignore_rules=hexo.ignore_rules(top),
         content_folders=hexo.post_folders(top),
@@ -182,92 +185,85 @@ def _hexo(file: Path, top: Mapping[str, Value]) -> GeneratorConfig:
     )
 
 
-def _jekyll_defaults(value: Value) -> tuple[Defaults, ...]:
+def jekyll_defaults(value: Value) -> tuple[Defaults, ...]:
     """The defaults of posts, the broadest scope first: Jekyll lets the narrower win."""
     found: list[Defaults] = []
     for item in value if isinstance(value, list) else []:
         entry = folded_map(item)
         scope = folded_map(entry.get("scope"))
-        if _word(scope.get("type")) in ("", "posts", "post", "drafts"):
-            path = _word(scope.get("path")).strip("/")
+        if text_or_empty(scope.get("type")) in ("", "posts", "post", "drafts"):
+            path = text_or_empty(scope.get("path")).strip("/")
             found.append(Defaults(scope=path, values=folded_map(entry.get("values"))))
     return tuple(sorted(found, key=lambda entry: len(entry.scope)))
 
 
-def _hugo(file: Path) -> GeneratorConfig:
+def read_hugo_config(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import hugo, hugo_content
 
     top = read_config_map(file)
     if file.parent.name == "_default":  # each part of it may stand in a file of its own
-        top = {**_parts(file.parent), **top}
-    tongues = hugo.hugo_languages(top)
+        top = {**read_hugo_parts(file.parent), **top}
+    languages = hugo.hugo_languages(top)
     return GeneratorConfig(
         profile="hugo",
         file=file.name,
-        timezone=_word(top.get("timezone")),
+        timezone=text_or_empty(top.get("timezone")),
         language=hugo.language(top),
         author=hugo.author(top),
         permalink=hugo.permalink(top),
         section_permalinks=hugo.sections(top),
         spelling=hugo.path_spelling(top),
-        languages=tongues,
+        languages=languages,
         date_sources=hugo.date_sources(top),
-        ignore_rules=hugo_content.ignore_rules(top, tongues.off),
-        content_folders=hugo_content.content_folders(tongues.contents, top),
+        ignore_rules=hugo_content.ignore_rules(top, languages.disabled),
+        content_folders=hugo_content.content_folders(languages.contents, top),
         cascade=top.get("cascade"),
     )
 
 
-def _parts(folder: Path) -> dict[str, Value]:
+def read_hugo_parts(folder: Path) -> dict[str, Value]:
     """languages.toml, languages.de.toml and permalinks.toml, as they would stand in one file."""
-    found: dict[str, Value] = {}
-    languages: dict[str, Value] = {}
+    parts: dict[str, dict[str, Value]] = {name: {} for name in ("languages", *_HUGO_PARTS)}
     for end in (".toml", ".yaml", ".yml", ".json"):
-        for name, inside in (
-            ("languages", languages),
-            *((part, found.setdefault(part, {})) for part in _PARTS),
-        ):
-            if isinstance(inside, dict):
-                inside.update(
-                    {
-                        (
-                            f"{key[:2]}-{key[2:]}"
-                            if len(key) in (4, 6) and key[:2] in ("zh", "pt", "en", "es")
-                            else key
-                        ): item
-                        for key, item in read_config_map(folder / (name + end)).items()
-                    }
-                )
+        for name, part in parts.items():
+            for key, item in read_config_map(folder / (name + end)).items():
+                # values.fold took the hyphen of a language's code away: "ptbr" is "pt-br".
+                code = len(key) in (4, 6) and key[:2] in ("zh", "pt", "en", "es")
+                part[f"{key[:2]}-{key[2:]}" if code else key] = item
         for file in sorted(islice(folder.glob(f"languages.*{end}"), MAX_LANGUAGES)):
-            languages[file.name.split(".")[1].lower()] = {**read_config_map(file)}
-    return {**found, **({"languages": languages} if languages else {})}
+            parts["languages"][file.name.split(".")[1].lower()] = {**read_config_map(file)}
+    languages = parts.pop("languages")
+    return {**parts, **({"languages": languages} if languages else {})}
 
 
-def _zola_or_hugo(file: Path) -> GeneratorConfig | None:
+def read_config_toml(file: Path) -> GeneratorConfig | None:
     """Both have a config.toml: Zola's must name base_url, Hugo writes baseURL."""
     text = read_text(file)
     if re.search(r"^\s*base_url\s*=", text, re.MULTILINE):
-        return _zola(file)
+        return read_zola_config(file)
     top = read_config_map(file)
     signs = {"baseurl", "languagecode", "theme", "params", "taxonomies", "contentdir", "markup", "permalinks"}
-    return _hugo(file) if len(signs & top.keys()) >= 2 or "baseurl" in top else None
+    return read_hugo_config(file) if len(signs & top.keys()) >= 2 or "baseurl" in top else None
 
 
-def _zola(file: Path) -> GeneratorConfig:
+def read_zola_config(file: Path) -> GeneratorConfig:
     top = read_config_map(file)
-    paths = _word(folded_map(top.get("slugify")).get("paths")) or _word(top.get("slugifypaths"))
+    paths = text_or_empty(folded_map(top.get("slugify")).get("paths"))
+    paths = paths or text_or_empty(top.get("slugifypaths"))
     return GeneratorConfig(
         profile="zola",
         file=file.name,
-        language=_first(top, "defaultlanguage"),
+        language=first_word(top, "defaultlanguage"),
         author=top.get("author"),
-        spelling=_ZOLAS.get(paths.lower()),
-        ignore_rules=(leaving.whole_path_patterns("ignored_content", scalars(top.get("ignoredcontent"))),),
+        spelling=_ZOLA_SPELLINGS.get(paths.lower()),
+        ignore_rules=(
+            ignored_paths.whole_path_patterns("ignored_content", scalars(top.get("ignoredcontent"))),
+        ),
         content_folders=("content",),
     )
 
 
-def _pelican(file: Path) -> GeneratorConfig:
+def read_pelican_config(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import pelican
 
     published = pelican.read_settings(read_text(file.parent / "publishconf.py"))  # which imports the other
@@ -282,31 +278,31 @@ def _pelican(file: Path) -> GeneratorConfig:
         pelican_settings=given,
         dated_names=False if given.get("SLUGIFY_SOURCE") == "basename" else None,
         ignore_rules=(
-            leaving.name_patterns("IGNORE_FILES", pelican.ignored_names(given), across=True),
+            ignored_paths.name_patterns("IGNORE_FILES", pelican.ignored_names(given), across=True),
             pelican.article_folders(given),
         ),
     )
 
 
-def _docusaurus(file: Path) -> GeneratorConfig:
+def read_docusaurus_config(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import docusaurus
 
     text = read_text(file)
     locale = _LOCALE.search(text)
-    reads, leaves = docusaurus.blog_folders(text)
+    folders, ignore_rules = docusaurus.blog_folders(text)
     return GeneratorConfig(
         profile="docusaurus",
         file=file.name,
         permalink=docusaurus.permalink(text),
         language=locale[1] if locale else "",
         content_folder=docusaurus.content_folder(text),
-        content_folders=reads,
-        ignore_rules=leaves,
+        content_folders=folders,
+        ignore_rules=ignore_rules,
         locale_addresses=docusaurus.locale_addresses(text),
     )
 
 
-def _astro(file: Path) -> GeneratorConfig:
+def read_astro_config(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import astro
 
     text = read_text(file)
@@ -323,56 +319,56 @@ def _astro(file: Path) -> GeneratorConfig:
     )
 
 
-def _eleventy(file: Path) -> GeneratorConfig:
+def read_eleventy_config(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import eleventy
-    from publisher.sources.ignored import eleventy as eleventyfiles
+    from publisher.sources.ignored import eleventy as ignored_eleventy
 
     text = read_text(file)
     content = eleventy.input_folder(text, read_text(file.parent / "package.json"))
-    ignores = {name: read_text(file.parent / name) for name in eleventyfiles.ignore_files(content)}
+    ignores = {name: read_text(file.parent / name) for name in ignored_eleventy.ignore_files(content)}
     return GeneratorConfig(
         profile="eleventy",
         file=file.name,
         content_folder=content,
-        ignore_rules=eleventyfiles.ignore_rules(text, content, ignores),
+        ignore_rules=ignored_eleventy.ignore_rules(text, content, ignores),
         content_folders=(content,) if content else (),
     )
 
 
-def _package(file: Path) -> GeneratorConfig | None:
-    match = _WEAK.search(read_text(file))
+def read_package_json(file: Path) -> GeneratorConfig | None:
+    match = _DEPENDENCY.search(read_text(file))
     return GeneratorConfig(profile=_PACKAGES[match[1]], file=file.name) if match else None
 
 
-def _first(top: Mapping[str, Value], *keys: str) -> str:
+def first_word(top: Mapping[str, Value], *keys: str) -> str:
     """The first word that stands under one of `keys`, alone or in a list."""
     return next((word for key in keys for word in scalars(top.get(key))), "")
 
 
-def _word(value: Value) -> str:
+def text_or_empty(value: Value) -> str:
     return value if isinstance(value, str) else ""
 
 
 _Reader = Callable[[Path], GeneratorConfig | None]
-_FILES: dict[str, _Reader] = {
-    **{f"hugo.{end}": _hugo for end in ("toml", "yaml", "yml", "json")},
-    "zola.toml": _zola,
-    **{f"docusaurus.config.{end}": _docusaurus for end in _CODE},
-    **{f"astro.config.{end}": _astro for end in _CODE},
-    ".eleventy.js": _eleventy,
-    **{f"eleventy.config.{end}": _eleventy for end in _CODE},
-    "pelicanconf.py": _pelican,
-    "_config.yml": _jekyll_or_hexo,
-    "_config.yaml": _jekyll_or_hexo,
-    "_config.toml": _jekyll_or_hexo,
-    "config.toml": _zola_or_hugo,
-    "config.yaml": _zola_or_hugo,
-    "config.yml": _zola_or_hugo,
+_CONFIG_FILES: dict[str, _Reader] = {
+    **{f"hugo.{end}": read_hugo_config for end in ("toml", "yaml", "yml", "json")},
+    "zola.toml": read_zola_config,
+    **{f"docusaurus.config.{end}": read_docusaurus_config for end in _CODE_ENDS},
+    **{f"astro.config.{end}": read_astro_config for end in _CODE_ENDS},
+    ".eleventy.js": read_eleventy_config,
+    **{f"eleventy.config.{end}": read_eleventy_config for end in _CODE_ENDS},
+    "pelicanconf.py": read_pelican_config,
+    "_config.yml": read_config_yml,
+    "_config.yaml": read_config_yml,
+    "_config.toml": read_config_yml,
+    "config.toml": read_config_toml,
+    "config.yaml": read_config_toml,
+    "config.yml": read_config_toml,
     **{
-        f"config/_default/{stem}.{end}": _hugo
+        f"config/_default/{stem}.{end}": read_hugo_config
         for stem in ("hugo", "config")
         for end in ("toml", "yaml", "yml", "json")
     },
-    "package.json": _package,
+    "package.json": read_package_json,
 }
 """The files that make a folder the root of a generator's site, the surest first."""

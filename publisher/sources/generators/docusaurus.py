@@ -1,5 +1,6 @@
-"""Docusaurus' own: the folders of its blogs, and what its settings leave out of them. The configuration is
-code, of which only what is written out is read
+"""Docusaurus: the folders of its blogs, what its settings leave out of them, and where its locales are.
+
+The configuration is code, of which only what is written out is read
 (https://docusaurus.io/docs/api/plugins/@docusaurus/plugin-content-blog).
 
 path           the folder of a blog, "blog" where none is named; translations are under i18n/
@@ -20,16 +21,16 @@ from publisher.sources.ignored.paths import IgnoreRule, name_patterns
 _BLOCK = lazy(r"""\bblog\s*:\s*\{|["'`]@docusaurus/plugin-content-blog["'`]\s*,\s*(?:/\*.*?\*/\s*)?\{""")
 _PATH = lazy(r"""\bpath\s*:\s*["'`]([^"'`$\n]+)["'`]""")
 _ROUTE = lazy(r"""\brouteBasePath\s*:\s*["'`]([^"'`$\n]*)["'`]""")
-_ENDED = lazy(r"\btrailingSlash\s*:\s*true\b")
+_TRAILING_SLASH = lazy(r"\btrailingSlash\s*:\s*true\b")
 _EXCLUDE = lazy(r"\bexclude\s*:\s*\[([^\[\]]{0,5000})\]")
 _TEXT = lazy(r""""([^"\n]+)"|'([^'\n]+)'|`([^`$\n]+)`""")
 _LOCALES = lazy(r"\blocaleConfigs\s*:\s*\{")
 _URL = lazy(r"""(?<![\w.])url\s*:\s*["'`]([^"'`$\n]+)["'`]""")
 _BASE = lazy(r"""(?<![\w.])baseUrl\s*:\s*["'`]([^"'`$\n]+)["'`]""")
 _DEFAULT = lazy(r"""\bdefaultLocale\s*:\s*["'`]([\w-]+)["'`]""")
-_USUAL = ("**/*.test.{js,jsx,ts,tsx}", "**/__tests__/**")
+_DEFAULT_EXCLUDE = ("**/*.test.{js,jsx,ts,tsx}", "**/__tests__/**")
 _UNKNOWN = lazy(r"\bpath\b\s*[:,}]|\.\.\.")
-_ELSEWHERE = lazy(r"\bblog\s*:\s*(?!false)|plugin-content-blog")
+_SOME_BLOG = lazy(r"\bblog\s*:\s*(?!false)|plugin-content-blog")
 MAX_BLOGS = 20
 
 
@@ -39,21 +40,23 @@ def blog_folders(config: str) -> tuple[tuple[str, ...], tuple[IgnoreRule, ...]]:
     """
     places: dict[str, tuple[str, ...]] = {}
     for match in islice(_BLOCK.finditer(config), MAX_BLOGS):
-        block = _block(config, match.end())
+        block = block_after(config, match.end())
         path = _PATH.search(block)
         if path is None and _UNKNOWN.search(block):
             return (), ()
         place = "/".join(part for part in path[1].split("/") if part not in ("", ".")) if path else "blog"
         exclude = _EXCLUDE.search(block)
         globs = (
-            tuple(one or two or three for one, two, three in _TEXT.findall(exclude[1])) if exclude else _USUAL
+            tuple(one or two or three for one, two, three in _TEXT.findall(exclude[1]))
+            if exclude
+            else _DEFAULT_EXCLUDE
         )
         places[place] = globs
-    if not places and _ELSEWHERE.search(config):
+    if not places and _SOME_BLOG.search(config):
         return (), ()
-    places = places or {"blog": _USUAL}
-    leaves = tuple(name_patterns("exclude", globs, below=place) for place, globs in places.items())
-    return (*places, "i18n"), leaves
+    places = places or {"blog": _DEFAULT_EXCLUDE}
+    rules = tuple(name_patterns("exclude", globs, below=place) for place, globs in places.items())
+    return (*places, "i18n"), rules
 
 
 def locale_addresses(config: str) -> dict[str, str]:
@@ -64,14 +67,15 @@ def locale_addresses(config: str) -> dict[str, str]:
     match = _LOCALES.search(config)
     if match is None:
         return {}
-    said = exported(f"export default {{{_block(config, match.end())}}}") or {}
-    rest = config[: match.start()] + config[match.end() + len(_block(config, match.end())) :]
-    host, base = (_last(pattern, rest) for pattern in (_URL, _BASE))
-    default = _last(_DEFAULT, rest) or "en"
+    block = block_after(config, match.end())
+    locales = exported(f"export default {{{block}}}") or {}
+    rest = config[: match.start()] + config[match.end() + len(block) :]
+    host, base = (first_match(pattern, rest) for pattern in (_URL, _BASE))
+    default = first_match(_DEFAULT, rest) or "en"
     found: dict[str, str] = {}
-    for locale, settings in said.items():
+    for locale, settings in locales.items():
         own = settings if isinstance(settings, dict) else {}
-        where, at, folder = (_text(own.get(name)) for name in ("url", "baseUrl", "path"))
+        where, at, folder = (plain_text(own.get(name)) for name in ("url", "baseUrl", "path"))
         place = f"/{at.strip('/')}/".replace("//", "/") if at else f"{base.rstrip('/')}/{locale}/"
         place = base if not at and locale == default else place
         root = f"/{base.strip('/')}/".replace("//", "/")
@@ -85,22 +89,24 @@ def locale_addresses(config: str) -> dict[str, str]:
     return found
 
 
-def _last(pattern: Pattern[str], text: str) -> str:
+def first_match(pattern: Pattern[str], text: str) -> str:
+    """The first group where `pattern` is first found; "" where it is not."""
     match = pattern.search(text)
     return match[1] if match else ""
 
 
-def _text(value: Value) -> str:
+def plain_text(value: Value) -> str:
+    """A text that is written out; "" for anything else."""
     return value if isinstance(value, str) and not isinstance(value, JsCode) else ""
 
 
 def permalink(config: str) -> str:
-    """Where posts are, in the words of `permalinks`: those of the first blog that is written out. "" where
-    the configuration says nothing of it.
+    """The permalink of posts, of the first blog that is written out; "" where the configuration says nothing
+    of it.
     """
     match = _BLOCK.search(config)
-    route = _ROUTE.search(_block(config, match.end())) if match else None
-    end = "/" if _ENDED.search(config) else ""
+    route = _ROUTE.search(block_after(config, match.end())) if match else None
+    end = "/" if _TRAILING_SLASH.search(config) else ""
     if route is None:
         return "/blog:dated/" if end else ""
     at = route[1].strip("/")
@@ -113,8 +119,8 @@ def content_folder(config: str) -> str | None:
     return places[0] if len(places) == 1 else None
 
 
-def _block(text: str, at: int) -> str:
-    """What stands in the braces that are open at `at`."""
+def block_after(text: str, at: int) -> str:
+    """What stands in the braces that open just before `at`."""
     depth, end = 1, at
     while depth and end < min(len(text), at + 20_000):
         depth += {"{": 1, "}": -1}.get(text[end], 0)

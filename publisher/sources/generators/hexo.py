@@ -1,4 +1,4 @@
-"""Hexo's own: what its configuration says of addresses, and how it is told from Jekyll's, whose name it has.
+"""Hexo: what its configuration says of addresses, and how it is told from Jekyll's, which has the same name.
 
 category_map          the words of addresses for categories named otherwise
 default_category      that of a post that has none
@@ -18,52 +18,53 @@ from publisher.core.patterns import lazy
 from publisher.sources.frontmatter.values import Quoted, Value, fold, folded_map, scalars, word_set
 from publisher.sources.ignored.paths import IgnoreRule, name_patterns
 
-_SIGNS = word_set("sourcedir publicdir newpostname defaultlayout skiprender postassetfolder")
-_WEAK = word_set("tagdir archivedir")
-_JEKYLLS = word_set("baseurl plugins gems collections markdown kramdown sass defaults paginate")
+_HEXO_KEYS = word_set("sourcedir publicdir newpostname defaultlayout skiprender postassetfolder")
+_WEAK_KEYS = word_set("tagdir archivedir")
+_JEKYLL_KEYS = word_set("baseurl plugins gems collections markdown kramdown sass defaults paginate")
 """Plugins of Jekyll know `tag_dir` too: beside these it is no sign of Hexo."""
-USUAL = "uncategorized"
+
+UNCATEGORIZED = "uncategorized"
 _ZONED = lazy(r"\d{4}-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?)")
 """What YAML knows as a time with a zone."""
 
-_POSTS_OWN = word_set("title date updated slug permalink tags categories category published")
+_OF_EACH_POST = word_set("title date updated slug permalink tags categories category published")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryAddresses:
-    """How categories are named in addresses: `words` by the names of categories, `usual` for a post without
-    any; `small` letters where names keep their case elsewhere.
+    """How categories are named in addresses: `words` by the names of categories, `default` for a post without
+    any; `lowercase` where names keep their case elsewhere.
     """
 
     words: Mapping[str, str] = field(default_factory=dict[str, str])
-    usual: str = USUAL
-    small: bool = False
+    default: str = UNCATEGORIZED
+    lowercase: bool = False
 
     def word(self, category: str) -> str:
-        """What stands for `category` in an address, not yet fit for one."""
+        """The word for `category` in an address, not yet made fit for a URL."""
         word = self.words.get(category, category)
-        return word.lower() if self.small else word
+        return word.lower() if self.lowercase else word
 
 
 def is_hexo_config(top: Mapping[str, Value]) -> bool:
     """Whether a `_config.yml` is Hexo's; `top` is keyed by values.fold."""
-    return not _SIGNS.isdisjoint(top) or (not _WEAK.isdisjoint(top) and _JEKYLLS.isdisjoint(top))
+    return not _HEXO_KEYS.isdisjoint(top) or (not _WEAK_KEYS.isdisjoint(top) and _JEKYLL_KEYS.isdisjoint(top))
 
 
 def category_addresses(top: Mapping[str, Value]) -> CategoryAddresses:
     """What a configuration says of categories."""
     found = top.get("categorymap")
-    words = {name: _word(word) for name, word in found.items()} if isinstance(found, dict) else {}
+    words = {name: first_word(word) for name, word in found.items()} if isinstance(found, dict) else {}
     return CategoryAddresses(
         words={name: word for name, word in words.items() if word},
-        usual=_word(top.get("defaultcategory")) or USUAL,
-        small=_word(top.get("filenamecase")) == "1",
+        default=first_word(top.get("defaultcategory")) or UNCATEGORIZED,
+        lowercase=first_word(top.get("filenamecase")) == "1",
     )
 
 
 def post_folders(top: Mapping[str, Value]) -> tuple[str, ...]:
     """The folders that hold posts: `hexo.posts` are made of these alone (plugins/processor/post.ts)."""
-    source = _word(top.get("sourcedir")).strip("/").removeprefix("./") or "source"
+    source = first_word(top.get("sourcedir")).strip("/").removeprefix("./") or "source"
     return f"{source}/_posts", f"{source}/_drafts"
 
 
@@ -78,8 +79,8 @@ def ignore_rules(top: Mapping[str, Value]) -> tuple[IgnoreRule, ...]:
 
 def encrypted_tags(top: Mapping[str, Value]) -> tuple[str, ...]:
     """The tags of `encrypt.tags`, casefolded: `- {name: Diary, password: x}`, or the plain name."""
-    said = folded_map(top.get("encrypt")).get("tags")
-    entries = said if isinstance(said, list) else [said]
+    tags = folded_map(top.get("encrypt")).get("tags")
+    entries = tags if isinstance(tags, list) else [tags]
     named = (folded_map(entry).get("name") if isinstance(entry, dict) else entry for entry in entries)
     return tuple(dict.fromkeys(name.casefold() for entry in named for name in scalars(entry)))
 
@@ -88,7 +89,7 @@ def permalink_defaults(top: Mapping[str, Value]) -> dict[str, Value]:
     """Front matter that posts need not write, as far as it is none of what each post says of itself."""
     found = top.get("permalinkdefaults")
     entries = found.items() if isinstance(found, dict) else ()
-    return {name: value for name, value in entries if name not in _POSTS_OWN}
+    return {name: value for name, value in entries if name not in _OF_EACH_POST}
 
 
 def permalink_time(value: Value, at: datetime, site: tzinfo) -> datetime | None:
@@ -100,5 +101,6 @@ def permalink_time(value: Value, at: datetime, site: tzinfo) -> datetime | None:
     return at.replace(tzinfo=site)
 
 
-def _word(value: Value) -> str:
+def first_word(value: Value) -> str:
+    """A scalar's text, trimmed; "" for anything else."""
     return next(iter(scalars(value)), "") if isinstance(value, str) else ""

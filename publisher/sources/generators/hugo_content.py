@@ -1,4 +1,4 @@
-"""Which files Hugo makes pages of, and what it gives to them: rules of its content, without opening a post.
+"""Which files Hugo makes pages of, and the front matter that it gives to them; no post is opened.
 
 contentDir, languages.*.contentDir, module.mounts   what is outside of them is none (hugo: modules/collect.go)
 module.mounts.files                                 globs from the mount's folder; the first that matches
@@ -20,13 +20,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from publisher.sources.frontmatter.values import Value, folded_map, scalars
+from publisher.sources.frontmatter.values import Value, folded_map, scalars, text_of
 from publisher.sources.generators import hugo
 from publisher.sources.globs import glob_to_regex, in_scope, matches_whole
 from publisher.sources.ignored.paths import IgnorePatterns, IgnoreRule, is_inside
 from publisher.sources.rules import Defaults
 
-_OWN = frozenset({"title", "slug", "url", "aliases", "date", "id", "guid"})
+_OF_EACH_PAGE = frozenset({"title", "slug", "url", "aliases", "date", "id", "guid"})
 """What each page says of itself, and no cascade for many."""
 
 _KINDS = frozenset({"", "page"})
@@ -43,7 +43,7 @@ class IgnoredNames:
     codes: Sequence[str]
 
     def why(self, path: str) -> str | None:
-        """As leaving.Leaves."""
+        """As IgnoreRule.why."""
         name = path.rpartition("/")[2].lower()
         if name.startswith("#"):
             return "a name that begins with #"
@@ -58,7 +58,7 @@ class BundleResources:
     of: Mapping[str, str]
 
     def why(self, path: str) -> str | None:
-        """As leaving.Leaves."""
+        """As IgnoreRule.why."""
         page = self.of.get(path)
         return f"part of the page {page}" if page else None
 
@@ -90,20 +90,20 @@ class Mounts:
     mounts: tuple[Mount, ...]
 
     def why(self, path: str) -> str | None:
-        """As leaving.Leaves."""
+        """As IgnoreRule.why."""
         found = [mount.why(path) for mount in self.mounts if is_inside(path, mount.place)]
         return found[0] if found and None not in found else None
 
 
 def ignore_rules(top: Mapping[str, Value], off: Sequence[str]) -> tuple[IgnoreRule, ...]:
     """What a configuration leaves out; the languages `off` are turned off."""
-    written = [text for text in scalars(top.get("ignorefiles")) if text]
-    patterns = tuple((text, text.replace(r"\z", r"\Z")) for text in written)
+    patterns = tuple((text, text.replace(r"\z", r"\Z")) for text in scalars(top.get("ignorefiles")))
     found: list[Mount] = []
     for source, mount in hugo.mounts(top):
-        files, kept, left = (scalars(mount.get(name)) for name in ("files", "includefiles", "excludefiles"))
-        globs = [(glob.removeprefix("! "), not glob.startswith("! ")) for glob in files]
-        globs = globs or [*((glob, True) for glob in kept), *((glob, False) for glob in left)]
+        globs = [(glob.removeprefix("! "), not glob.startswith("! ")) for glob in scalars(mount.get("files"))]
+        if not globs:
+            globs = [(glob, True) for glob in scalars(mount.get("includefiles"))]
+            globs += [(glob, False) for glob in scalars(mount.get("excludefiles"))]
         found.append(Mount(source, tuple(globs)))
     return (
         IgnoredNames(tuple(off)),
@@ -118,7 +118,7 @@ def content_folders(contents: Iterable[str], top: Mapping[str, Value]) -> tuple[
     tables = (
         [top, *(folded_map(entry) for entry in languages.values())] if isinstance(languages, dict) else [top]
     )
-    written = [_text(entry.get("contentdir")) for entry in tables]
+    written = [text_of(entry.get("contentdir")) for entry in tables]
     return () if any(text.startswith(("/", "..", "~")) for text in written) else tuple(contents)
 
 
@@ -127,21 +127,22 @@ def bundle_resources(paths: Iterable[str], places: Sequence[str], codes: Sequenc
     `codes` are the languages that an index may be in.
     """
     paths = [path for path in paths if any(is_inside(path, place) for place in places)]
-    bundles = {path.rpartition("/")[0]: path for path in paths if _is_index(path, codes)}
+    bundles = {path.rpartition("/")[0]: path for path in paths if is_bundle_index(path, codes)}
     found: dict[str, str] = {}
     for path in paths if bundles else ():
-        home = next((above for above in _above(path) if above in bundles), None)
-        if home is not None and not (path.rpartition("/")[0] == home and _is_index(path, codes)):
+        home = next((above for above in folders_above(path) if above in bundles), None)
+        if home is not None and not (path.rpartition("/")[0] == home and is_bundle_index(path, codes)):
             found[path] = bundles[home]
     return BundleResources(found)
 
 
-def _is_index(path: str, codes: Sequence[str]) -> bool:
+def is_bundle_index(path: str, codes: Sequence[str]) -> bool:
+    """Whether a file is the index of a leaf bundle: index.md, or index.de.md of a language in `codes`."""
     name, *between, _ = path.rpartition("/")[2].split(".") if "." in path else (path, "")
     return name == "index" and (not between or (len(between) == 1 and between[0].lower() in codes))
 
 
-def _above(path: str) -> Iterator[str]:
+def folders_above(path: str) -> Iterator[str]:
     """The folders above `path`, the outermost first."""
     at = path.find("/")
     while at >= 0:
@@ -153,20 +154,20 @@ def cascades(value: Value, place: str, content: str) -> Iterator[Defaults]:
     """What `cascade` gives to the pages in the folder `place`; targets are paths in the folder `content`."""
     for entry in map(folded_map, value if isinstance(value, list) else [value]):
         target = folded_map(entry.get("target"))
-        values = {name: it for name, it in entry.items() if name != "target" and name not in _OWN}
+        values = {name: it for name, it in entry.items() if name != "target" and name not in _OF_EACH_PAGE}
         if (
             not values
-            or _text(target.get("kind")) not in _KINDS
-            or _text(target.get("environment")) not in ("", "production")
+            or text_of(target.get("kind")) not in _KINDS
+            or text_of(target.get("environment")) not in ("", "production")
         ):
             continue
-        path = _text(target.get("path")).strip()
-        for scope in _scopes(path, content) if path else [place]:
+        path = text_of(target.get("path")).strip()
+        for scope in target_scopes(path, content) if path else [place]:
             yield Defaults(scope=scope, values=values)
 
 
 def merge_cascades(given: Iterable[Defaults], path: str) -> dict[str, Value]:
-    """What `given` is for the file at `path`."""
+    """The front matter that the cascades `given` make for the file at `path`; the last one wins."""
     found: dict[str, Value] = {}
     for entry in given:
         if in_scope(path, entry.scope):
@@ -174,18 +175,14 @@ def merge_cascades(given: Iterable[Defaults], path: str) -> dict[str, Value]:
     return found
 
 
-def _scopes(path: str, content: str) -> list[str]:
+def target_scopes(path: str, content: str) -> list[str]:
     """The patterns of files whose pages a target's path names: "{/posts,/notes}/**"."""
     base = content + "/" if content else ""
     found: list[str] = []
-    # A glob with `{a,b}` as globs without, at most 100.
+    # A scope has no `{a,b}`, so such a glob becomes several, at most 100.
     parts = re.split(r"\{([^{}]*)\}", path, maxsplit=4)
     choices = [part.split(",") if n % 2 else [part] for n, part in enumerate(parts)]
     for text in ["".join(one) for _, one in zip(range(100), product(*choices), strict=False)]:
         text = base + text.strip("/")
         found += [text] if text.endswith("*") else [text, text + ".*"]
     return found
-
-
-def _text(value: Value) -> str:
-    return value.strip() if isinstance(value, str) else ""

@@ -1,4 +1,5 @@
-"""What a generator reads in Markdown beyond CommonMark: its habit, and what the blog's configuration changes.
+"""What a generator reads in Markdown beyond CommonMark: its defaults, and what a blog's configuration
+changes.
 
 Jekyll      `markdown`, where it names another engine than kramdown; kramdown.hard_wrap; the plugin jemoji
 Hugo        enableEmoji; markup.goldmark.extensions and .renderer
@@ -7,7 +8,7 @@ Hexo        `marked`, `markdown` and its plugins, or `kramed`: the settings of i
 Zola        markdown.render_emoji
 Docusaurus  markdown.emoji; the plugin remark-math
 
-Those that are made of JavaScript read what the packages do that package.json names.
+Generators written in JavaScript read what the packages named in package.json add.
 """
 
 import re
@@ -20,7 +21,7 @@ from publisher.core.posts.post import MarkdownExtension
 from publisher.sources.frontmatter.values import FrontMatter, Value, folded_map, scalars
 from publisher.sources.generators.detect import read_config_map, read_text
 
-_USUAL: Mapping[str, tuple[MarkdownExtension, ...]] = {
+_DEFAULTS: Mapping[str, tuple[MarkdownExtension, ...]] = {
     "none": (MarkdownExtension.DEFINITIONS, MarkdownExtension.ABBREVIATIONS, MarkdownExtension.AFTER_HTML),
     "jekyll": (
         MarkdownExtension.DEFINITIONS,
@@ -36,14 +37,14 @@ _USUAL: Mapping[str, tuple[MarkdownExtension, ...]] = {
     "docusaurus": (MarkdownExtension.EMOJI, MarkdownExtension.MDX),
     "eleventy": (MarkdownExtension.TEMPLATES, MarkdownExtension.EJS),
 }
-_KRAMDOWNS = (
+_KRAMDOWN = (
     MarkdownExtension.DEFINITIONS,
     MarkdownExtension.ABBREVIATIONS,
     MarkdownExtension.TABLES,
     MarkdownExtension.AFTER_HTML,
     MarkdownExtension.MATH,
 )
-_TEX = (MarkdownExtension.MATH, MarkdownExtension.DOLLARS)
+_MATH_WITH_DOLLARS = (MarkdownExtension.MATH, MarkdownExtension.DOLLARS)
 _DELIMITERS = {
     "$$": MarkdownExtension.MATH,
     "$": MarkdownExtension.DOLLARS,
@@ -60,7 +61,8 @@ _PACKAGES: Sequence[tuple[str, tuple[MarkdownExtension, ...]]] = (
     (r"markdown-it-sub|@mdit/plugin-sub", (MarkdownExtension.SUBSCRIPT,)),
     (r"markdown-it-sup|@mdit/plugin-sup", (MarkdownExtension.SUPERSCRIPT,)),
     (r"remark-math|(?:@[\w-]+/)?markdown-it-(?:katex|mathjax3?|texmath|math)|@mdit/plugin-(?:katex|mathjax)"
-     r"|hexo-(?:filter-mathjax3?|math|katex|renderer-(?:mathjax|pandoc|kramed|markdown-it-katex))", _TEX),
+     r"|hexo-(?:filter-mathjax3?|math|katex|renderer-(?:mathjax|pandoc|kramed|markdown-it-katex))",
+     _MATH_WITH_DOLLARS),
 )  # fmt: skip
 """What packages of JavaScript read, by their names."""
 
@@ -70,7 +72,7 @@ _PYTHON: Sequence[tuple[str, tuple[MarkdownExtension, ...]]] = (
     (r"pymdownx\.mark", (MarkdownExtension.HIGHLIGHT,)),
     (r"pymdownx\.tilde", (MarkdownExtension.SUBSCRIPT,)),
     (r"pymdownx\.caret", (MarkdownExtension.SUPERSCRIPT,)),
-    (r"mdx_math|pymdownx\.arithmatex", (*_TEX, MarkdownExtension.BRACKETS)),
+    (r"mdx_math|pymdownx\.arithmatex", (*_MATH_WITH_DOLLARS, MarkdownExtension.BRACKETS)),
 )
 """What extensions of Python-Markdown read."""
 
@@ -85,7 +87,7 @@ _EXTRAS = {
 _JEMOJI = lazy(r"""^\s*gem\s*\(?\s*["']jemoji["']""", re.MULTILINE)
 _NO_EMOJI = lazy(r"\bemoji\s*:\s*false\b")
 _BY_NAME = lazy(r"""\bformat\s*:\s*["'](?:md|detect)["']""")  # only .mdx is MDX
-_OFF = frozenset({"md", "html", "false"})
+_NO_TEMPLATES = frozenset({"md", "html", "false"})
 _NAMES = lazy(r"[\w.]+")
 
 _Changes: TypeAlias = Iterator[tuple[MarkdownExtension, bool | None]]
@@ -94,8 +96,8 @@ _Changes: TypeAlias = Iterator[tuple[MarkdownExtension, bool | None]]
 
 def site_extensions(profile: str, root: Path | None) -> tuple[MarkdownExtension, ...]:
     """What the generator reads; `root` is the folder of its configuration, None where there is none."""
-    found = set(_USUAL.get(profile, ()))
-    changes = _CHANGES.get(profile, _of_packages) if root else None
+    found = set(_DEFAULTS.get(profile, ()))
+    changes = _CHANGES.get(profile, package_changes) if root else None
     for extension, on in changes(root) if changes and root else ():
         if on is not None:
             (found.add if on else found.discard)(extension)
@@ -105,13 +107,13 @@ def site_extensions(profile: str, root: Path | None) -> tuple[MarkdownExtension,
 def disables_templates(front: FrontMatter) -> bool:
     """Whether a post asks its generator to run none of its template code."""
     off = front.flag("render_with_liquid") is False or front.flag("disableNunjucks") is True
-    return off or front.text("templateEngineOverride") in _OFF
+    return off or front.text("templateEngineOverride") in _NO_TEMPLATES
 
 
 def post_extensions(
     path: str, front: FrontMatter, extensions: tuple[MarkdownExtension, ...]
 ) -> tuple[MarkdownExtension, ...]:
-    """What is read in the post at `path`, of a blog that reads `extensions`: it may ask for no templates."""
+    """The extensions of the post at `path` in a blog that reads `extensions`; it may turn templates off."""
     if path.endswith(".mdx") and MarkdownExtension.MDX not in extensions:
         extensions = (*extensions, MarkdownExtension.MDX)
     if MarkdownExtension.TEMPLATES not in extensions:
@@ -123,74 +125,69 @@ def post_extensions(
     return extensions
 
 
-def _jekyll(root: Path) -> _Changes:
-    top = _first_table(root, "_config.yml", "_config.yaml", "_config.toml")
+def jekyll_changes(root: Path) -> _Changes:
+    top = first_config(root, "_config.yml", "_config.yaml", "_config.toml")
     engine = top.get("markdown")
     if isinstance(engine, str) and engine.casefold() != "kramdown":
-        yield from ((extension, False) for extension in _KRAMDOWNS)
-    yield MarkdownExtension.BREAKS, _flag(folded_map(top.get("kramdown")), "hardwrap")
+        yield from ((extension, False) for extension in _KRAMDOWN)
+    yield MarkdownExtension.BREAKS, read_flag(folded_map(top.get("kramdown")), "hardwrap")
     gems = read_text(root / "Gemfile")
     named = {*scalars(top.get("plugins")), *scalars(top.get("gems"))}
     if "jemoji" in named or ("jekyll_plugins" in gems and _JEMOJI.search(gems)):
         yield MarkdownExtension.EMOJI, True
 
 
-def _hugo(root: Path) -> _Changes:
-    top, markup = _hugo_tables(root)
+def hugo_changes(root: Path) -> _Changes:
+    names = [f"{stem}.{end}" for stem in ("hugo", "config") for end in _ENDS]
+    top = first_config(root, *names, *(f"config/_default/{name}" for name in names))
+    markup = first_config(root, *(f"config/_default/markup.{end}" for end in _ENDS))  # may have its own file
+    markup = markup or folded_map(top.get("markup"))
     goldmark = folded_map(markup.get("goldmark"))
     extensions = folded_map(goldmark.get("extensions"))
-    yield MarkdownExtension.DEFINITIONS, _flag(extensions, "definitionlist")
-    yield MarkdownExtension.BREAKS, _flag(folded_map(goldmark.get("renderer")), "hardwraps")
-    yield MarkdownExtension.EMOJI, _flag(top, "enableemoji")
+    yield MarkdownExtension.DEFINITIONS, read_flag(extensions, "definitionlist")
+    yield MarkdownExtension.BREAKS, read_flag(folded_map(goldmark.get("renderer")), "hardwraps")
+    yield MarkdownExtension.EMOJI, read_flag(top, "enableemoji")
     extras = folded_map(extensions.get("extras"))
     for name, extension in _EXTRAS.items():
-        yield extension, _flag(folded_map(extras.get(name)), "enable")
+        yield extension, read_flag(folded_map(extras.get(name)), "enable")
     passed = folded_map(extensions.get("passthrough"))
-    if _flag(passed, "enable"):
+    if read_flag(passed, "enable"):
         for mark in scalars(passed.get("delimiters")):
             if mark in _DELIMITERS:
                 yield _DELIMITERS[mark], True
 
 
-def _hugo_tables(root: Path) -> tuple[Mapping[str, Value], Mapping[str, Value]]:
-    """Its configuration, and the part of it that is about markup: that may stand in a file of its own."""
-    names = [f"{stem}.{end}" for stem in ("hugo", "config") for end in _ENDS]
-    top = _first_table(root, *names, *(f"config/_default/{name}" for name in names))
-    apart = _first_table(root, *(f"config/_default/markup.{end}" for end in _ENDS))
-    return top, apart or folded_map(top.get("markup"))
-
-
-def _pelican(root: Path) -> _Changes:
+def pelican_changes(root: Path) -> _Changes:
     from publisher.sources.generators import pelican
 
     given = pelican.read_settings(read_text(root / "pelicanconf.py"))
     named = repr(given.get("MARKDOWN", ""))
-    if named.startswith("{"):  # extensions are keys of a map in it, or items of a list, by their whole names
+    if named.startswith("{"):  # extensions are keys of a map in it or items of a list, by their full names
         yield MarkdownExtension.DEFINITIONS, "extra" in named or "def_list" in named
         yield MarkdownExtension.ABBREVIATIONS, "extra" in named or "abbr" in named
-        yield from _read_by(_PYTHON, _NAMES.findall(named))
+        yield from enabled_by(_PYTHON, _NAMES.findall(named))
     if "render_math" in repr(given.get("PLUGINS", "")):
-        yield from ((extension, True) for extension in _TEX)
+        yield from ((extension, True) for extension in _MATH_WITH_DOLLARS)
 
 
-def _hexo(root: Path) -> _Changes:
-    top = _first_table(root, "_config.yml", "_config.yaml", "_config.toml")
-    yield from _of_packages(root)
+def hexo_changes(root: Path) -> _Changes:
+    top = first_config(root, "_config.yml", "_config.yaml", "_config.toml")
+    yield from package_changes(root)
     marked, markdown = folded_map(top.get("marked")), folded_map(top.get("markdown"))
-    yield MarkdownExtension.DEFINITIONS, _flag(marked, "descriptionlists")
-    yield from _read_by(_PACKAGES, scalars(markdown.get("plugins")))
+    yield MarkdownExtension.DEFINITIONS, read_flag(marked, "descriptionlists")
+    yield from enabled_by(_PACKAGES, scalars(markdown.get("plugins")))
     for settings in (marked, folded_map(markdown.get("render")), markdown, folded_map(top.get("kramed"))):
-        yield MarkdownExtension.BREAKS, _flag(settings, "breaks")
+        yield MarkdownExtension.BREAKS, read_flag(settings, "breaks")
 
 
-def _zola(root: Path) -> _Changes:
-    markdown = folded_map(_first_table(root, "zola.toml", "config.toml").get("markdown"))
-    yield MarkdownExtension.EMOJI, _flag(markdown, "renderemoji")
-    yield MarkdownExtension.DEFINITIONS, _flag(markdown, "definitionlist")
+def zola_changes(root: Path) -> _Changes:
+    markdown = folded_map(first_config(root, "zola.toml", "config.toml").get("markdown"))
+    yield MarkdownExtension.EMOJI, read_flag(markdown, "renderemoji")
+    yield MarkdownExtension.DEFINITIONS, read_flag(markdown, "definitionlist")
 
 
-def _docusaurus(root: Path) -> _Changes:
-    yield from _of_packages(root)
+def docusaurus_changes(root: Path) -> _Changes:
+    yield from package_changes(root)
     config = "".join(read_text(root / f"docusaurus.config.{end}") for end in _SCRIPTS)
     if _NO_EMOJI.search(config):
         yield MarkdownExtension.EMOJI, False
@@ -198,13 +195,15 @@ def _docusaurus(root: Path) -> _Changes:
         yield MarkdownExtension.MDX, False
 
 
-def _of_packages(root: Path) -> _Changes:
+def package_changes(root: Path) -> _Changes:
     package = read_config_map(root / "package.json")
     needed = [package.get("dependencies"), package.get("devdependencies")]
-    yield from _read_by(_PACKAGES, [name for some in needed if isinstance(some, dict) for name in some])
+    yield from enabled_by(_PACKAGES, [name for some in needed if isinstance(some, dict) for name in some])
 
 
-def _read_by(known: Sequence[tuple[str, tuple[MarkdownExtension, ...]]], names: Collection[str]) -> _Changes:
+def enabled_by(
+    known: Sequence[tuple[str, tuple[MarkdownExtension, ...]]], names: Collection[str]
+) -> _Changes:
     """What the packages of those names turn on."""
     for pattern, extensions in known:
         if any(re.fullmatch(pattern, name) for name in names):
@@ -212,19 +211,20 @@ def _read_by(known: Sequence[tuple[str, tuple[MarkdownExtension, ...]]], names: 
 
 
 _CHANGES: Mapping[str, Callable[[Path], _Changes]] = {
-    "jekyll": _jekyll,
-    "hugo": _hugo,
-    "pelican": _pelican,
-    "hexo": _hexo,
-    "zola": _zola,
-    "docusaurus": _docusaurus,
+    "jekyll": jekyll_changes,
+    "hugo": hugo_changes,
+    "pelican": pelican_changes,
+    "hexo": hexo_changes,
+    "zola": zola_changes,
+    "docusaurus": docusaurus_changes,
 }
 
 
-def _first_table(root: Path, *names: str) -> Mapping[str, Value]:
+def first_config(root: Path, *names: str) -> Mapping[str, Value]:
+    """The first of these files that says anything."""
     tables = (read_config_map(root / name) for name in names)
     return next(filter(None, tables), dict[str, Value]())
 
 
-def _flag(settings: Mapping[str, Value], name: str) -> bool | None:
+def read_flag(settings: Mapping[str, Value], name: str) -> bool | None:
     return FrontMatter(values=settings, lines={}, line=1).flag(name)

@@ -111,7 +111,7 @@ def permalink(given: Mapping[str, Any]) -> str:
 
 
 def read_link(given: Mapping[str, Any], of: str) -> str:
-    """The permalink of `of`_URL, else of `of`_SAVE_AS, in the words of `permalinks`; "" where neither is set."""
+    """The permalink of the setting `of`_URL, else of `of`_SAVE_AS, in our words; "" where neither is set."""
     url, file = given.get(f"{of}_URL"), given.get(f"{of}_SAVE_AS")
     if not (isinstance(url, str) and url):
         url = file.removesuffix("index.html") if isinstance(file, str) else ""

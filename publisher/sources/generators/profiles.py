@@ -1,4 +1,4 @@
-"""Generators: how each reads a date without a zone, and where it puts a post."""
+"""Each generator's conventions: how it reads a date without a zone, and where it puts a post."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -21,37 +21,41 @@ from publisher.sources.globs import any_regex, glob_to_regex, matches_whole
 from publisher.sources.ignored.paths import IgnorePatterns, IgnoreRule, OutsideFolders
 
 MAX_LINES = 1_000
-_ADDED = lazy(r"""\bignores\s*\.\s*add\(\s*["'`]([^"'`$\n]+)["'`]\s*\)""")
+_IGNORES_ADD = lazy(r"""\bignores\s*\.\s*add\(\s*["'`]([^"'`$\n]+)["'`]\s*\)""")
 _NO_GIT = lazy(r"\bsetUseGitIgnore\(\s*false\s*\)")
 _DIR = lazy(r"\bdir\s*:\s*\{([^{}]{0,1000})\}")
-_OUT = lazy(r"""\b(includes|layouts|data|output)\s*:\s*["'`]([^"'`$\n]*)["'`]""")
-_SET = lazy(r"""\bset(Includes|Layouts|Data|Output)Directory\(\s*["'`]([^"'`$\n]*)["'`]""")
-_USUAL = {"includes": "_includes", "data": "_data", "output": "_site"}
+_FOLDER_SETTING = lazy(r"""\b(includes|layouts|data|output)\s*:\s*["'`]([^"'`$\n]*)["'`]""")
+_FOLDER_CALL = lazy(r"""\bset(Includes|Layouts|Data|Output)Directory\(\s*["'`]([^"'`$\n]*)["'`]""")
+_DEFAULT_FOLDERS = {"includes": "_includes", "data": "_data", "output": "_site"}
 
 
 @dataclass(frozen=True, slots=True)
 class GitIgnore:
-    """A .gitignore: each pattern as written, whether it takes back, and what it matches, the last first."""
+    """A .gitignore: each pattern as written, whether it is a "!" that takes files back, and its regular
+    expression; the last pattern comes first.
+    """
 
     patterns: tuple[tuple[str, bool, str], ...]
 
     def why(self, path: str) -> str | None:
-        """As leaving.Leaves. What is in an ignored folder cannot be taken back."""
+        """As IgnoreRule.why. What is in an ignored folder cannot be taken back."""
         if not self.patterns:
             return None
         folder, slash, _ = path.rpartition("/")
-        return (_git(self.patterns, folder + "/") if slash else None) or _last(self.patterns, path)
+        return (ignored_with_folder(self.patterns, folder + "/") if slash else None) or last_match(
+            self.patterns, path
+        )
 
 
 @lru_cache(maxsize=2_000)
-def _git(patterns: tuple[tuple[str, bool, str], ...], folder: str) -> str | None:
+def ignored_with_folder(patterns: tuple[tuple[str, bool, str], ...], folder: str) -> str | None:
     """Why the folder, or one above it, is ignored."""
     above = folder[:-1].rpartition("/")[0]
-    return (_git(patterns, above + "/") if above else None) or _last(patterns, folder)
+    return (ignored_with_folder(patterns, above + "/") if above else None) or last_match(patterns, folder)
 
 
-def _last(patterns: Sequence[tuple[str, bool, str]], place: str) -> str | None:
-    """What the last pattern of those that match says of it; `patterns` has the last one first."""
+def last_match(patterns: Sequence[tuple[str, bool, str]], place: str) -> str | None:
+    """What the last of the patterns that match `place` says of it; `patterns` has the last one first."""
     some = any_regex(tuple(f"(?:{source})$" for _, _, source in patterns))
     if some is None or not some.match(place):
         return None
@@ -60,25 +64,35 @@ def _last(patterns: Sequence[tuple[str, bool, str]], place: str) -> str | None:
 
 
 def ignore_files(content: str | None) -> tuple[str, ...]:
-    """The names of the files that name what is ignored; `content` is Eleventy's input."""
+    """The files that list what is ignored; `content` is Eleventy's input folder."""
     return (".gitignore", ".eleventyignore", *([f"{content}/.eleventyignore"] if content else []))
 
 
 def ignore_rules(config: str, content: str | None, texts: Mapping[str, str]) -> tuple[IgnoreRule, ...]:
-    """What a configuration and these files by their names leave out."""
-    found: list[IgnoreRule] = [OutsideFolders(tuple(_folders(config, content or "")))]
+    """What a configuration, and the files of `ignore_files` with these `texts`, leave out."""
+    settings = {match[1].lower(): match[2] for match in _FOLDER_CALL.finditer(config)}
+    if block := _DIR.search(config):
+        settings = {match[1]: match[2] for match in _FOLDER_SETTING.finditer(block[1])} | settings
+    pageless: list[str] = []  # folders that hold no pages, by their paths from the root
+    for name, place in {**_DEFAULT_FOLDERS, **settings}.items():
+        base = "" if name == "output" else content or ""
+        folder = posixpath.normpath(posixpath.join(base, place)) if place else "."
+        if folder not in (".", "") and not folder.startswith(".."):
+            pageless.append(folder)
+    found: list[IgnoreRule] = [OutsideFolders(tuple(pageless))]
     for name, text in texts.items():
         if name == ".gitignore" and _NO_GIT.search(config):
             continue
         lines = [line.strip() for line in islice(text.split("\n"), MAX_LINES)]
         globs = [line for line in lines if line and line[0] not in "#!"]
-        found.append(_anchored(name, globs, posixpath.dirname(name)))
+        found.append(anchored_patterns(name, globs, posixpath.dirname(name)))
         if name == ".gitignore":
-            found.append(GitIgnore(tuple(reversed([*_of_git(text)]))))
-    return (*found, _anchored("ignores", _ADDED.findall(config), ""))
+            found.append(GitIgnore(tuple(reversed([*git_patterns(text)]))))
+    return (*found, anchored_patterns("ignores", _IGNORES_ADD.findall(config), ""))
 
 
-def _anchored(name: str, globs: Sequence[str], folder: str) -> IgnorePatterns:
+def anchored_patterns(name: str, globs: Sequence[str], folder: str) -> IgnorePatterns:
+    """Globs of paths from `folder`, each of a file or of a folder with all that is in it."""
     below = re.escape(folder + "/") if folder else ""
     plain = [(glob, glob.removeprefix("./").strip("/")) for glob in globs]
     return IgnorePatterns(
@@ -86,7 +100,8 @@ def _anchored(name: str, globs: Sequence[str], folder: str) -> IgnorePatterns:
     )
 
 
-def _of_git(text: str) -> Iterator[tuple[str, bool, str]]:
+def git_patterns(text: str) -> Iterator[tuple[str, bool, str]]:
+    """The patterns of a .gitignore, as `GitIgnore` has them but in the file's order."""
     for line in islice(text.splitlines(), MAX_LINES):
         written = line if line.endswith("\\ ") else line.rstrip()
         back = written.startswith("!")
@@ -98,15 +113,3 @@ def _of_git(text: str) -> Iterator[tuple[str, bool, str]]:
         anchor = "" if "/" in bare else "(?:.*/)?"
         source = anchor + glob_to_regex(bare.lstrip("/"), braces=False)
         yield written, back, source + ("(?<=[^/])/" if folder else "(?<=[^/])/?")
-
-
-def _folders(config: str, content: str) -> Iterator[str]:
-    """The folders that hold no pages, by their paths from the root."""
-    said = {match[1].lower(): match[2] for match in _SET.finditer(config)}
-    if block := _DIR.search(config):
-        said = {match[1]: match[2] for match in _OUT.finditer(block[1])} | said
-    for name, place in {**_USUAL, **said}.items():
-        base = "" if name == "output" else content
-        folder = posixpath.normpath(posixpath.join(base, place)) if place else "."
-        if folder not in (".", "") and not folder.startswith(".."):
-            yield folder

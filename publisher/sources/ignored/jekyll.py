@@ -1,4 +1,5 @@
-"""Which files Jekyll never builds, by its filter and its reader (lib/jekyll/entry_filter.rb, reader.rb).
+"""Which files Jekyll never builds, by its entry filter and its reader (lib/jekyll/entry_filter.rb,
+reader.rb).
 
 exclude     paths, beginnings of paths, and patterns of File.fnmatch, whose `*` is any text; since 4.0 they
             are added to Jekyll's own (configuration.rb, DEFAULT_EXCLUDES)
@@ -19,8 +20,8 @@ EXCLUDED = (
     ".sass-cache", ".jekyll-cache", "gemfiles", "Gemfile", "Gemfile.lock", "node_modules", "vendor/bundle/",
     "vendor/cache/", "vendor/gems/", "vendor/ruby/",
 )  # fmt: skip
-"""What Jekyll excludes without being told. Versions before 4.0 forget it where `exclude` is written; whoever
-wrote that wished for no posts of gems either.
+"""What Jekyll excludes by default. Versions before 4.0 drop it where `exclude` is set; whoever set that
+wanted no posts from gems either.
 """
 
 
@@ -47,60 +48,62 @@ class EntryFilter:
         if self.collections and posts and not path.startswith(self.collections + "/"):
             return f"outside collections_dir: {self.collections}"
         return next(
-            (why for base, entry in _entries(path) if (why := self._passed(base, entry, posts))), None
+            (why for base, entry in filtered_entries(path) if (why := self._passed(base, entry, posts))), None
         )
 
     def _passed(self, base: str, entry: str, posts: bool) -> str | None:
         """Why the filter passes over `entry` of the folder `base`."""
         last = entry.rpartition("/")[2]
-        include, exclude = _finds(self.include), _finds(self.exclude)
+        include, exclude = compile_items(self.include), compile_items(self.exclude)
         if include and (include.fullmatch(entry) or include.fullmatch(last)):
             return None
         full = f"{base}/{entry}" if base else entry
         if exclude and exclude.fullmatch(full):
-            item = next(item for item in self.exclude if (one := _finds((item,))) and one.fullmatch(full))
+            item = next(
+                item for item in self.exclude if (one := compile_items((item,))) and one.fullmatch(full)
+            )
             return f"exclude: {item}"
         if not posts or full == self.collections:
-            return None  # of what is no post Jekyll builds pages and collections, and `visibility` says so
+            return None  # it may be a page or of a collection; fields/visibility.py decides about those
         odd = next((name for name in (entry, last) if name[0] in "._#~" or name.endswith("~")), None)
         return f"the name {odd.partition('/')[0]}" if odd else None
 
 
 def entry_filter(top: Mapping[str, Value]) -> EntryFilter:
-    """What a configuration says of it; `top` is keyed by values.fold."""
+    """The filter that a configuration sets; `top` is keyed by values.fold."""
     kept = tuple(scalars(top.get("include"))) or (".htaccess",)
     return EntryFilter(
         exclude=tuple(
             item for item in dict.fromkeys((*scalars(top.get("exclude")), *EXCLUDED)) if item not in kept
         ),
         include=kept,
-        source=_folder(top.get("source")),
-        destination=_folder(top.get("destination")) or "_site",
-        collections=_folder(top.get("collectionsdir")),
+        source=relative_folder(top.get("source")),
+        destination=relative_folder(top.get("destination")) or "_site",
+        collections=relative_folder(top.get("collectionsdir")),
     )
 
 
 def posts_root(site: Mapping[str, Value]) -> str:
-    """The folder that Jekyll's folders of posts are in, from the blog's root, and a slash; "" for the root.
+    """The folder, from the blog's root, that holds Jekyll's _posts folders, with a slash; "" for the root.
     `site` has the keys as they are written.
     """
-    parts = [part for name in ("source", "collections_dir") if (part := _folder(site.get(name)))]
+    parts = [part for name in ("source", "collections_dir") if (part := relative_folder(site.get(name)))]
     return "/".join([*parts, ""])
 
 
 def source_folder(site: Mapping[str, Value]) -> str:
     """The folder that Jekyll reads, from the blog's root."""
-    return _folder(site.get("source"))
+    return relative_folder(site.get("source"))
 
 
 def folder_setting(site: Mapping[str, Value], name: str, usual: str) -> str:
     """The folder that a setting names, from the one that Jekyll reads."""
-    return _folder(site.get(name)) or usual
+    return relative_folder(site.get(name)) or usual
 
 
-def _entries(path: str) -> Iterator[tuple[str, str]]:
+def filtered_entries(path: str) -> Iterator[tuple[str, str]]:
     """(base, entry) of all that Jekyll asks its filter about on the way to `path`: each folder by its name,
-    but what is in a folder of posts by the path from there.
+    but what is in a _posts folder by its path from there.
     """
     parts = path.split("/")
     end = next((n for n, part in enumerate(parts) if part in ("_posts", "_drafts")), None)
@@ -110,13 +113,13 @@ def _entries(path: str) -> Iterator[tuple[str, str]]:
         yield "/".join(parts[: end + 1]), "/".join(parts[end + 1 :])
 
 
-def _finds(items: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Jekyll's glob_include? of `items`: patterns, or beginnings of paths, also in the middle of a name."""
-    return any_regex(tuple(source for item in items for source in _sources(item)))
+def compile_items(items: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Jekyll's glob_include? of `items`: patterns, or beginnings of paths, even in the middle of a name."""
+    return any_regex(tuple(source for item in items for source in item_regexes(item)))
 
 
 @lru_cache(maxsize=1_000)
-def _sources(item: str) -> tuple[str, ...]:
+def item_regexes(item: str) -> tuple[str, ...]:
     item = item.removeprefix("./").lstrip("/")
     if not item:
         return ()
@@ -127,7 +130,7 @@ def _sources(item: str) -> tuple[str, ...]:
     )[: 3 if item.endswith("/") else 2]
 
 
-def _folder(value: Value) -> str:
+def relative_folder(value: Value) -> str:
     text = value if isinstance(value, str) else ""
     return (
         ""

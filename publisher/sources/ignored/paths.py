@@ -59,7 +59,7 @@ class OnlyWithin:
     name: str
 
     def why(self, path: str) -> str | None:
-        """As Leaves."""
+        """As IgnoreRule.why."""
         return None if any(is_inside(path, place) for place in self.places) else self.name
 
 
@@ -70,7 +70,7 @@ class OutsideFolders:
     places: Sequence[str]
 
     def why(self, path: str) -> str | None:
-        """As Leaves."""
+        """As IgnoreRule.why."""
         return next((f"in {place}" for place in self.places if path.startswith(place + "/")), None)
 
 
@@ -85,7 +85,7 @@ class IgnorePatterns:
     lead: str = ""
 
     def why(self, path: str) -> str | None:
-        """As Leaves."""
+        """As IgnoreRule.why."""
         found = any_regex(tuple(source for _, source in self.patterns))
         if found is None or not found.search(self.lead + path):
             return None

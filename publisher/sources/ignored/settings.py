@@ -33,7 +33,7 @@ class DraftSections:
     of: Mapping[str, str]
 
     def why(self, path: str) -> str | None:
-        """As leaving.Leaves."""
+        """As IgnoreRule.why."""
         page = next((page for place, page in self.of.items() if is_inside(path, place)), None)
         return f"draft: true in {page}" if page else None
 
@@ -71,7 +71,7 @@ class JekyllPostsOnly:
     """Jekyll: what is in no folder called _posts is a page, or of another collection."""
 
     def why(self, path: str) -> str | None:
-        """As leaving.Leaves."""
+        """As IgnoreRule.why."""
         folders = path.split("/")[:-1]
         return None if "_posts" in folders or "_drafts" in folders else "not in _posts"
 
