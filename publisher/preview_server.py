@@ -21,7 +21,7 @@ from publisher.core.errors import OutputError, PublisherError
 
 HOST = "127.0.0.1"
 _NAMES = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?")
-_VIEWER = Path(__file__).parent / "previewing.html"
+_VIEWER = Path(__file__).parent / "preview_server.html"
 _VIEWERS = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
     "frame-src 'self'"
