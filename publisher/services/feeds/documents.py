@@ -74,11 +74,7 @@ def write_documents(
             if old is None or old.hash != new.hash or not parts.shelf.holds(new):
                 staging.stage(new.path, data)
                 changed.append(new.path)
-                # Clients will still have these bytes when the feed has others (RFC 3229).
-                is_feed = may_be_feed(new.path) and not new.path.startswith(ARCHIVE_FOLDER)
-                feed = read_feed(data) if is_feed else None
-                if feed is not None:
-                    version = Version(path=new.path, hash=new.hash, modified=new.modified, marks=feed.marks)
+                if version := feed_version(new, data):
                     versions.append(version)
             if spec.topic and (last is None or last[0] != new.hash):
                 topics.append((spec.topic, new.hash))
@@ -110,6 +106,17 @@ def _document(spec: DocumentSpec, data: bytes, last: tuple[str, datetime] | None
     return Document(
         path=spec.path, fingerprint=spec.fingerprint, hash=hash, size=len(data), modified=modified
     )
+
+
+def feed_version(document: Document, data: bytes) -> Version | None:
+    """What a feed holds, kept for clients that will still have these bytes when the feed has others (RFC
+    3229); None for any other document.
+    """
+    path = document.path
+    feed = read_feed(data) if may_be_feed(path) and not path.startswith(ARCHIVE_FOLDER) else None
+    if feed is None:
+        return None
+    return Version(path=path, hash=document.hash, modified=document.modified, marks=feed.marks)
 
 
 def remove_documents(parts: Deps, paths: Sequence[str]) -> None:

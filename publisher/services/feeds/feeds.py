@@ -84,7 +84,8 @@ def feed_documents(parts: Deps, feed: CurrentFeed) -> list[DocumentSpec]:
         newest = view.pages[-1].number + 1
         inputs = ("unfinished", feed.fingerprint)
         specs += _archive_documents(parts, view, newest, inputs, lambda: build_newest_archive(parts, view))
-    # Full archives change only as SPEC allows: no template, version or later edit is in their fingerprint.
+    # A full archive changes only when a post is withdrawn, addresses change or an operator rebuilds it: no
+    # template, version or later edit is in its fingerprint.
     site = (parts.site.url, parts.site.public_url, _feed_urls(parts, view))
     for page in view.pages:
         stamp = fingerprint("archive", view.path, page, site)

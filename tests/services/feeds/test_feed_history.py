@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from blogs import REL, TOML, Blog
 
+from publisher.core.feeds.paging import ArchivePage
+from publisher.core.posts.filters import PostFilter
+from publisher.services.feeds.documents import fingerprint
 from publisher.services.feeds.feeds import rebuild_archives
 
 SMALL = "[[feeds]]\nlimit = 3\n"
@@ -215,3 +218,12 @@ def test_a_smaller_limit_leaves_no_gap(blog: Blog) -> None:
     for path in blog.chain("feed.atom"):
         found |= set(blog.titles(path))
     assert found == {title(n) for n in range(1, 16)}
+
+
+def test_fingerprints_in_older_stores_stay_valid() -> None:
+    """The code may call its classes as it likes: no upgrade makes archives again."""
+    page = ArchivePage(number=1, after=0, until=20, as_of=31, edition=0, members="ab" * 16)
+    archive = fingerprint("archive", "news", page, ("https://example.org/",))
+    filters = fingerprint((PostFilter(tag=("sea",)), PostFilter(language=("de",))))
+    assert archive == "bc7a56e4b7cf638620af2982fcc8f454355f2bb4fef7755fcf7d34ea067f504c"
+    assert filters == "6847fc28f7c3b599a394f3d6576be0caefdde399128da571c1f05dd6bdae0015"

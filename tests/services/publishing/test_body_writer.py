@@ -21,17 +21,17 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_every_body_is_stored_when_the_block_ends(store: Store) -> None:
     bodies = {f"{n:064}": f"{n}" * (BATCH_CHARACTERS // 3 + 1) for n in range(10)} | {"f" * 64: ""}
-    with BodyWriter(store) as keeper:
+    with BodyWriter(store) as writer:
         for name, body in bodies.items():
-            keeper.keep(name, body)
+            writer.keep(name, body)
     assert store.bodies(bodies) == bodies
 
 
 def read(store: Store, *bodies: str) -> None:
     """Keeps these, then fails."""
-    with BodyWriter(store) as keeper:
+    with BodyWriter(store) as writer:
         for n, body in enumerate(bodies):
-            keeper.keep(f"{n:064}", body)
+            writer.keep(f"{n:064}", body)
         raise ZeroDivisionError
 
 

@@ -126,7 +126,7 @@ class Site:
     store: Store
     folder: Folder = field(default_factory=Folder)
     now: datetime = START
-    last: SnapshotCache = field(default_factory=SnapshotCache)
+    cache: SnapshotCache = field(default_factory=SnapshotCache)
 
     def parts(self, folder: Folder, crash: str = "") -> Deps:
         @dataclass
@@ -157,29 +157,29 @@ class Site:
         readings = readings_of(parts, hashes)
         posts = [*as_published(posts, known, readings, self.now).values()]
         made = make_plan(self.store.head(), known, posts, bad, self.now, rules, readings=readings)
-        said = rename_verdicts(parts, made, known, posts)
+        verdicts = rename_verdicts(parts, made, known, posts)
         return make_plan(
-            self.store.head(), known, posts, bad, self.now, rules, readings=readings, verdicts=said
+            self.store.head(), known, posts, bad, self.now, rules, readings=readings, verdicts=verdicts
         )
 
     def publish(self, *, crash: str = "") -> ScanResult:
         """By the process that stays; one that dies is followed by another."""
-        named, self.folder.changed = self.folder.changed, set()
-        return self._publish(self.last, named, crash)
+        changed, self.folder.changed = self.folder.changed, set()
+        return self._publish(self.cache, changed, crash)
 
     def publish_elsewhere(self) -> ScanResult:
         """By another process, of which the one that stays is not told."""
         return self._publish(SnapshotCache(), None, "")
 
-    def _publish(self, last: SnapshotCache, named: Collection[str] | None, crash: str) -> ScanResult:
+    def _publish(self, cache: SnapshotCache, changed: Collection[str] | None, crash: str) -> ScanResult:
         whole = self.whole()
         full = scan_folder(self.parts(replace(self.folder, read=[])), self.now)
         assert full.plan == whole, "what was left out matters"
         assert full.plan.hash == whole.hash
         try:
-            done = update_log(self.parts(self.folder, crash), self.now, last, named)
+            done = update_log(self.parts(self.folder, crash), self.now, cache, changed)
         except Died:
-            self.last = SnapshotCache()
+            self.cache = SnapshotCache()
             return full
         except Refused:
             assert whole.stop
