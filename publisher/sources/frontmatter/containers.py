@@ -187,11 +187,11 @@ def _load_script(text: str, line: int) -> FrontMatter:
     else:
         said = [*_CONSTANT.finditer(text)]
         ends = [*(match.start() for match in said[1:]), len(text)]
-        given = ",".join(
+        given = ",\n".join(  # a line may end in a comment
             f"{match[1]}: {text[match.end() : end].strip().rstrip(';')}"
             for match, end in zip(said, ends, strict=True)
         )
-        found = exported(f"export default {{{given}}}") or {}
+        found = exported(f"export default {{{given}\n}}") or {}
     return build_front_matter([(key, known(value), line) for key, value in found.items()], line)
 
 

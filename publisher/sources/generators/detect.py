@@ -298,7 +298,7 @@ def read_docusaurus_config(file: Path) -> GeneratorConfig:
         content_folder=docusaurus.content_folder(text),
         content_folders=folders,
         ignore_rules=ignore_rules,
-        locale_addresses=docusaurus.locale_addresses(text),
+        locale_addresses=docusaurus.locale_addresses(text, file.suffix),
     )
 
 

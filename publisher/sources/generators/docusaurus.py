@@ -59,16 +59,16 @@ def blog_folders(config: str) -> tuple[tuple[str, ...], tuple[IgnoreRule, ...]]:
     return (*places, "i18n"), rules
 
 
-def locale_addresses(config: str) -> dict[str, str]:
+def locale_addresses(config: str, suffix: str = ".js") -> dict[str, str]:
     """Where the pages of locales are, by their folders in i18n/, as far as it is not "/fr/": a path below
     the site's base, or a whole address where they are on another host, or outside of it. The default locale,
-    which has no folder, is under "".
+    which has no folder, is under "". `suffix` is that of the configuration's name.
     """
     match = _LOCALES.search(config)
     if match is None:
         return {}
     block = block_after(config, match.end())
-    locales = exported(f"export default {{{block}}}") or {}
+    locales = exported(f"export default {{{block}", suffix) or {}  # `block` ends with its brace
     rest = config[: match.start()] + config[match.end() + len(block) :]
     host, base = (first_match(pattern, rest) for pattern in (_URL, _BASE))
     default = first_match(_DEFAULT, rest) or "en"

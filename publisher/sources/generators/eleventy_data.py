@@ -63,7 +63,7 @@ def read_data_file(file: Path) -> DataFile:
     if not file.is_file():
         return DataFile({})
     text = read_text(file)
-    top = exported(text)
+    top = exported(text, file.suffix)
     return (
         DataFile({}, whole=False) if top is None else understood({fold(key): top[key] for key in top}, text)
     )

@@ -44,6 +44,9 @@ GENERATORS = (
     "publisher.sources.liquid.data_files",
     "publisher.sources.generators.pelican",
     "publisher.sources.generators.js_literals",
+    "tree_sitter",
+    "tree_sitter_javascript",
+    "tree_sitter_typescript",
     "publisher.sources.ignored.settings",
 )
 READING = (
