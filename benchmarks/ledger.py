@@ -83,7 +83,7 @@ def fold(store: Store) -> tuple[float, float]:
     def write() -> None:
         while not over.wait(0.002):
             begin = time.perf_counter()
-            store.keep_fact("seen", str(begin))
+            store.set_meta("seen", str(begin))
             waits.append(time.perf_counter() - begin)
 
     thread = threading.Thread(target=write)
@@ -91,7 +91,7 @@ def fold(store: Store) -> tuple[float, float]:
     begin, folded = time.perf_counter(), 0
     while folded < FOLDED:
         part = time.perf_counter()
-        folded += store.fold(LATER, limit=PART)
+        folded += store.archive_deliveries(LATER, limit=PART)
         time.sleep((time.perf_counter() - part) * REST)
     taken = time.perf_counter() - begin
     over.set()
@@ -108,7 +108,7 @@ def main(deliveries: int = 2_000_000) -> str:
             count = "SELECT mailing, state, count(*) FROM deliveries GROUP BY 1, 2"
             peer = milliseconds(lambda: connection.execute(count).fetchall())
         rows = [["what", "milliseconds"], ["every row counted", f"{peer:,.0f}"]]
-        rows.append(["what `status` asks of it", f"{milliseconds(store.totals):.1f}"])
+        rows.append(["what `status` asks of it", f"{milliseconds(store.delivery_totals):.1f}"])
         rows.append(["all mailings with their counts", f"{milliseconds(store.mailings):.1f}"])
         rows.append(
             ["what servers said of one mailing to 200,000", f"{milliseconds(lambda: store.replies(3)):.0f}"]

@@ -155,7 +155,7 @@ def _join(parts: Deps, wishes: Sequence[Preferences], start: int, at: datetime) 
             )
         )
     for begin in range(0, len(readers), 10_000):
-        parts.store.join("l", readers[begin : begin + 10_000], consent)
+        parts.store.subscribe("l", readers[begin : begin + 10_000], consent)
 
 
 def planned(parts: Deps) -> tuple[float, Writer]:

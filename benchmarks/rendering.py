@@ -44,7 +44,7 @@ def main() -> str:
         (Path(folder) / "publisher.toml").write_text(TOML, encoding="utf-8")
         app = App(load(Path(folder)), clock=fixed(NOW), environ={})
         app.publish(mail=False)
-        pairs = tuple((known.id, known.post.revision) for known in reversed(app.store.newest(POSTS)))
+        pairs = tuple((known.id, known.post.revision) for known in reversed(app.store.newest_posts(POSTS)))
         rows = measured(app, pairs)
         app.close()
     return table("A digest of 20 posts", rows)

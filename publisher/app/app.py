@@ -217,7 +217,7 @@ class App(OpenSite):
         """
         if self.clock_behind() is None:
             with suppress(Refused), self.lock("deliver", wait=False):
-                self.store.recover(self.parts.run, self.clock(), alone=True)
+                self.store.release_dead_runs(self.parts.run, self.clock(), alone=True)
 
     def ping(self) -> "websub.PingReport":
         """Notifies hubs of the feeds that changed; never raises for what a hub does. Raises StoreError."""
@@ -243,7 +243,7 @@ class App(OpenSite):
 
     def queued(self) -> int:
         """How many deliveries could go out now."""
-        return self.store.queued(self.clock())
+        return self.store.count_sendable(self.clock())
 
     def preview(self, spec: "MailingList", reader: str = "") -> "preview.RenderedPreview":
         """The next digest of a list; that of one reader, where an address is given."""

@@ -24,9 +24,9 @@ def save(site: "OpenSite", target: Path) -> "Mapping[str, object]":
         "version": __version__,
         "at": site.clock().isoformat(),
         "log_head": site.store.head().seq,
-        "last_mailing": site.store.next_mailing() - 1,
+        "last_mailing": site.store.next_mailing_id() - 1,
     }
-    backup.save(site.settings.store.url, target, site.state / "journal", _key_files(site), about)
+    backup.write_backup(site.settings.store.url, target, site.state / "journal", _key_files(site), about)
     return about
 
 
@@ -34,7 +34,7 @@ def inspect(backup: Path) -> "Mapping[str, Any]":
     """What a backup tells of itself. Raises StoreError: it is none."""
     from publisher.stores import backup as backups
 
-    return backups.look_into(backup)
+    return backups.read_about(backup)
 
 
 def restore(site: "OpenSite", backup: Path) -> Path | None:
@@ -47,10 +47,12 @@ def restore(site: "OpenSite", backup: Path) -> Path | None:
 
     with site.lock("run", wait=False), site.lock("publish", wait=False), site.lock("deliver", wait=False):
         site.close()
-        old = backups.put_back(backup, site.settings.store.url, site.state / "journal", _key_files(site))
+        old = backups.restore_backup(
+            backup, site.settings.store.url, site.state / "journal", _key_files(site)
+        )
         migrate(site.settings.store.url)
         site.rekey()
-        site.store.keep_fact(BEGUN, site.clock().isoformat())
+        site.store.set_meta(BEGUN, site.clock().isoformat())
     return old
 
 

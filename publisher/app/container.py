@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from publisher.core.delivery.relays import Relay
     from publisher.core.delivery.throttling import ThrottlingRules
     from publisher.core.publishing.ids import Naming
-    from publisher.ports import Adoptions, Clock, FeedReader, Moves, Signer, Web
+    from publisher.ports import AdoptedIdsFile, Clock, FeedReader, FeedRedirectsFile, Signer, WebClient
     from publisher.sources import FolderSource
 
 PACKAGE = Path(__file__).parent.parent
@@ -152,14 +152,14 @@ def make_naming(settings: "Settings") -> "Naming":
     )
 
 
-def adoptions_file(settings: "Settings") -> "Adoptions":
+def adoptions_file(settings: "Settings") -> "AdoptedIdsFile":
     """The file of adopted ids, beside publisher.toml."""
     from publisher.stores.files.redirects import AdoptedFile
 
     return AdoptedFile(settings.folder / "adopted.json")
 
 
-def redirects_file(settings: "Settings") -> "Moves":
+def redirects_file(settings: "Settings") -> "FeedRedirectsFile":
     """The file of feeds that moved or ended, beside publisher.toml."""
     from publisher.stores.files.redirects import MovedFile
 
@@ -173,7 +173,7 @@ def feed_reader() -> "FeedReader":
     return ForeignFeedReader()
 
 
-def http_client() -> "Web":
+def http_client() -> "WebClient":
     """What fetches documents and tells hubs."""
     from publisher.fetching import HttpClient
 

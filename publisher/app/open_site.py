@@ -170,22 +170,22 @@ class OpenSite:
 
     def run_is_active(self) -> bool:
         """Whether a `publisher run` that publishes and sends works on this site, here or elsewhere."""
-        from publisher.stores.files.locks import held
+        from publisher.stores.files.locks import is_locked
 
-        return held(self.state / f"{SCHEDULE}.lock")
+        return is_locked(self.state / f"{SCHEDULE}.lock")
 
     def rekey(self) -> int:
         """Gives addresses the keys that this version makes of them; returns how many changed."""
         from publisher.core.tokens import address_key
 
-        return self.store.rekey(lambda address: address_key(address, self.ring))
+        return self.store.rebuild_address_keys(lambda address: address_key(address, self.ring))
 
     @contextmanager
     def lock(self, name: str, *, wait: bool = True) -> Generator[None, None, None]:
         """Holds `<name>.lock` of this site. Without `wait`, raises Refused when another holds it."""
-        from publisher.stores.files.locks import hold
+        from publisher.stores.files.locks import lock
 
-        with hold(
+        with lock(
             self.state / f"{name}.lock",
             wait=wait,
             on_wait=lambda: self.say(f"another {name} is under way on this site; waiting for it"),

@@ -31,7 +31,7 @@ def on_a_copy(app: "App") -> "Generator[Deps, None, None]":
     app.store.head()  # a new site has one from here on
     with tempfile.TemporaryDirectory(prefix=".simulate.", dir=app.state) as name:
         folder = Path(name)
-        store = open_store(backup.copy(app.settings.store.url, folder / "publisher.db"), create=False)
+        store = open_store(backup.copy_store(app.settings.store.url, folder / "publisher.db"), create=False)
         try:
             yield replace(
                 app.parts,

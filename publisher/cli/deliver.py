@@ -35,7 +35,7 @@ def _say_idle(app: App) -> None:
     """Nothing is due: what is held, and when the next has its turn."""
     at, zone = app.store.next_batch_at(), app.settings.site.timezone
     say("nothing is due" + (f" before {in_zone(at, zone)}" if at and at > app.clock() else ""))
-    held = [(one.hold, one) for one in app.store.under_way() if one.hold]
+    held = [(one.hold, one) for one in app.store.unfinished_mailings() if one.hold]
     for hold, one in held[:NAMED]:
         say(f"held: mailing {one.id}: {in_words(hold, one.id, one.hold_why, one.hold_until, zone=zone)}")
     if len(held) > NAMED:

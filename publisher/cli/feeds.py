@@ -55,7 +55,7 @@ def feeds() -> None:
 def list_(site: SiteOptions, as_json: bool) -> None:
     """Each document of each feed, and every address that moved or ended."""
     app = site.open()
-    rows, moves = feed_pages.list_feed_files(app.parts), app.store.moves()
+    rows, moves = feed_pages.list_feed_files(app.parts), app.store.all_redirects()
     if as_json:
         values = [
             {"slug": r.slug, "path": r.path, "url": r.url, "entries": r.entries, "archive": r.archive}

@@ -76,7 +76,7 @@ def show(site: SiteOptions, as_json: bool, id: int) -> None:
         reply_rows = [{"reply": text, "count": number} for text, number in replies]
         refused = [
             {"severity": severity, "counts": counts, "count": number}
-            for (severity, counts), number in app.store.refusals_by(id).items()
+            for (severity, counts), number in app.store.count_refusals(id).items()
         ]
         rows = (_doubt_json(app, found, doubt) for doubt in doubts)
         show_json_with(_mailing_json(found) | {"replies": reply_rows, "refusals": refused}, "in_doubt", rows)
@@ -100,7 +100,7 @@ def show(site: SiteOptions, as_json: bool, id: int) -> None:
 def _refusals(app: App, found: Mailing) -> Iterator[str]:
     """How many mailboxes refused a mailing, and what that means for them."""
     by: dict[bool | None, Counter[Severity]] = {}
-    for (severity, counts), number in app.store.refusals_by(found.id).items():
+    for (severity, counts), number in app.store.count_refusals(found.id).items():
         by.setdefault(counts, Counter())[severity] += number
     for counts, numbers in by.items():
         said = [

@@ -161,7 +161,7 @@ def delivery_progress(app: App, *, as_json: bool) -> Delivered:
 
 def _still_waiting(app: App, tally: "DeliveryStats") -> None:
     """A mailing that waits for a server which failed it in an earlier run is a failure of this one too."""
-    waiting = next((one for one in app.store.under_way() if one.hold is MailingHold.SERVER), None)
+    waiting = next((one for one in app.store.unfinished_mailings() if one.hold is MailingHold.SERVER), None)
     if waiting is not None and not tally.failed:
         words = in_words(
             MailingHold.SERVER,

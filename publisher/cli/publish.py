@@ -103,7 +103,8 @@ def plan(
     made, outlooks = app.plan(meant=meant, answers=answers)
     if as_json:
         digests = [
-            outlook_json(look, app.store.left_out(look.due), _who(app, look, who=who)) for look in outlooks
+            outlook_json(look, app.store.count_not_due(look.due), _who(app, look, who=who))
+            for look in outlooks
         ]
         show_json(_plan_json(made) | {"digests": digests, "warnings": _warnings_json(app.warnings(made))})
     else:
@@ -205,12 +206,12 @@ def _say_plan(app: App, made: Plan, outlooks: "tuple[DueReport, ...]", *, who: b
     if made.next_at:
         echo(f"next       a post waits for {utc(made.next_at)}")
     for look in outlooks:
-        say_outlook(look, app.store.left_out(look.due), _who(app, look, who=who), _next_at(app, look))
+        say_outlook(look, app.store.count_not_due(look.due), _who(app, look, who=who), _next_at(app, look))
     echo(f"plan       {made.hash}")
 
 
 def _next_at(app: App, look: "DueReport") -> str:
-    times = [beat.next_at for beat in app.store.beats(look.spec.slug) if beat.next_at is not None]
+    times = [beat.next_at for beat in app.store.next_runs(look.spec.slug) if beat.next_at is not None]
     coming = [at for at in times if at > look.due.now]
     return in_zone(min(coming), app.settings.site.timezone) if coming else ""
 

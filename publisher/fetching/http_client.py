@@ -11,7 +11,7 @@ from publisher.core.errors import OutputError, Refused
 from publisher.core.feeds.websub import PingResult
 from publisher.core.publishing.adoption import joined
 from publisher.fetching.ssrf_guard import AGENT, connection
-from publisher.ports.network import HttpReply
+from publisher.ports.adapters import HttpReply
 
 LARGEST = 32 * 2**20
 """Bytes of a document, unpacked."""

@@ -5,9 +5,12 @@ happened whole or not at all. What is raised is named; nothing else is expected.
 """
 
 from publisher.ports.adapters import (
+    AdoptedIdsFile,
     Cadence,
     Clock,
     Failpoint,
+    FeedReader,
+    FeedRedirectsFile,
     Format,
     Journal,
     Markup,
@@ -19,35 +22,31 @@ from publisher.ports.adapters import (
     Signer,
     Source,
     Transport,
+    WebClient,
 )
-from publisher.ports.feeds import ViewStore
-from publisher.ports.ledger import CohortPosts, LedgerStore
-from publisher.ports.network import Adoptions, FeedReader, Moves, Web
-from publisher.ports.planning import PlanningStore
-from publisher.ports.store import (
-    DocumentStore,
-    FileStore,
-    LogStore,
-    PublishStateStore,
-    Store,
-    SubscriberStore,
-)
+from publisher.ports.delivery import CohortPosts, LedgerStore
+from publisher.ports.digests import PlanningStore
+from publisher.ports.feeds import DocumentStore, FeedStore, PublishStateStore
+from publisher.ports.publishing import FileStore, LogStore
+from publisher.ports.store import Store
+from publisher.ports.subscribers import SubscriberStore
 
 __all__ = [
-    "Adoptions",
+    "AdoptedIdsFile",
     "Cadence",
     "Clock",
     "CohortPosts",
     "DocumentStore",
     "Failpoint",
     "FeedReader",
+    "FeedRedirectsFile",
+    "FeedStore",
     "FileStore",
     "Format",
     "Journal",
     "LedgerStore",
     "LogStore",
     "Markup",
-    "Moves",
     "PendingSignature",
     "PlanningStore",
     "PublicFolder",
@@ -60,6 +59,5 @@ __all__ = [
     "Store",
     "SubscriberStore",
     "Transport",
-    "ViewStore",
-    "Web",
+    "WebClient",
 ]

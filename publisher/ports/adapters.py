@@ -1,18 +1,24 @@
-"""The sockets of everything but the store: clock, folder, markup, formats, mail, files."""
+"""The sockets of everything but the store: clock, folder, markup, formats, mail, files.
+
+The sockets to the world outside: documents of others are fetched and read, hubs are told.
+"""
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from publisher.core.delivery.relays import Relay
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, LetterKind
 from publisher.core.feeds.feed import Feed
 from publisher.core.feeds.feed_documents import Document
+from publisher.core.feeds.redirects import Redirect
+from publisher.core.feeds.websub import PingResult
 from publisher.core.mail.dkim import Signable
 from publisher.core.mail.message import Message, Outcome, Placeholder
 from publisher.core.posts.assets import NO_FILES, Placed
 from publisher.core.posts.post import BadPost, FileReading, FileStat, MarkdownExtension, ParsedPost
 from publisher.core.posts.post import MarkupLanguage as MarkupKind
+from publisher.core.publishing.adoption import OldEntry, OldFeed
 from publisher.core.site import Site
 from publisher.core.subscribers.preferences import Schedule
 from publisher.core.subscribers.subscription import MailingList
@@ -321,3 +327,61 @@ class Journal(Protocol):
         """Every event and its fields after so many bytes, oldest first, as they are asked for; and how many
         bytes there are."""
         ...
+
+
+class HttpReply(NamedTuple):
+    """What a server said: the address where it was at last, the status (0: there was no answer), the first of
+    its text, and status or failure in a person's words.
+    """
+
+    url: str
+    status: int
+    text: str
+    why: str
+
+
+class WebClient(Protocol):
+    """HTTP. Hosts in private networks are reached only where they are `trusted`: named by the author."""
+
+    def get(self, url: str, trusted: Collection[str]) -> tuple[str, bytes]:
+        """Where it was at last, and the document. Raises OutputError, Refused."""
+        ...
+
+    def ask(self, url: str, trusted: Collection[str]) -> HttpReply:
+        """Who answers there, redirects followed; never raises for what the network or the server does."""
+        ...
+
+    def post(self, url: str, form: Mapping[str, str], trusted: Collection[str]) -> PingResult:
+        """One form; never raises for what the network or the server does."""
+        ...
+
+
+class FeedReader(Protocol):
+    """Feeds of others."""
+
+    def feed(self, data: bytes, where: str) -> OldFeed:
+        """The feed fetched from `where`. Raises Refused: it is none."""
+        ...
+
+    def related(self, data: bytes, where: str) -> str:
+        """The feed that a web page names; "" where it names none."""
+        ...
+
+
+class AdoptedIdsFile(Protocol):
+    """The file of adopted ids beside publisher.toml. Raises OutputError, SettingsError."""
+
+    name: str
+
+    def entries(self) -> Sequence[OldEntry]: ...
+    def save(self, entries: Sequence[OldEntry]) -> None: ...
+
+
+class FeedRedirectsFile(Protocol):
+    """The file of feeds that moved or ended, beside publisher.toml. Raises OutputError, SettingsError."""
+
+    def moves(self) -> Sequence[Redirect] | None:
+        """By path; None where there is no file."""
+        ...
+
+    def save(self, moves: Sequence[Redirect]) -> None: ...

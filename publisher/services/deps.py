@@ -20,22 +20,22 @@ from publisher.core.subscribers.preferences import NO_CHOICES, ContentPreference
 from publisher.core.subscribers.subscription import MailingList, language_of
 from publisher.core.tokens import KeyRing
 from publisher.ports import (
-    Adoptions,
+    AdoptedIdsFile,
     Cadence,
     Clock,
     Failpoint,
     FeedReader,
+    FeedRedirectsFile,
     Format,
     Journal,
     Markup,
-    Moves,
     PublicFolder,
     Renderer,
     Signer,
     Source,
     Store,
     Transport,
-    Web,
+    WebClient,
 )
 
 T = TypeVar("T")
@@ -112,10 +112,10 @@ class Deps:
     ring: Callable[[], KeyRing]
     pacing: ThrottlingRules
     ticks: Callable[[], float]
-    adoptions: Adoptions
-    moves: Moves
+    adoptions: AdoptedIdsFile
+    moves: FeedRedirectsFile
     reader: Callable[[], FeedReader]
-    web: Callable[[], Web]
+    web: Callable[[], WebClient]
     signer: Callable[[], Signer | None]
     kept: ValueCache = field(default_factory=ValueCache)
     forced: frozenset[str] = frozenset()

@@ -25,7 +25,9 @@ from publisher.stores.sql.schema.tables import stamp
 STORE, JOURNAL, ABOUT, KEYS = "publisher.db", "journal", "about.json", "keys/"
 
 
-def save(url: str, target: Path, journal: Path, keys: Sequence[Path], about: Mapping[str, object]) -> None:
+def write_backup(
+    url: str, target: Path, journal: Path, keys: Sequence[Path], about: Mapping[str, object]
+) -> None:
     """Writes a backup to `target`, whole or not at all. Raises StoreError, OutputError."""
     source = path_of(url)
     if not source.exists():
@@ -50,13 +52,13 @@ def save(url: str, target: Path, journal: Path, keys: Sequence[Path], about: Map
         raise output_error(target, error) from error
 
 
-def look_into(backup: Path) -> Mapping[str, Any]:
+def read_about(backup: Path) -> Mapping[str, Any]:
     """What a backup tells of itself. Raises StoreError: it is none, or damaged."""
     with _opened(backup) as tar:
         return cast("Mapping[str, Any]", json.loads(_bytes(tar, backup, ABOUT)))
 
 
-def put_back(backup: Path, url: str, journal: Path, keys: Sequence[Path]) -> Path | None:
+def restore_backup(backup: Path, url: str, journal: Path, keys: Sequence[Path]) -> Path | None:
     """Puts the store of a backup into its place, and the journal and keys where there are none: those that
     are there know more. The store that was there is kept beside it; returns where. Nobody may have it open.
     Raises StoreError, OutputError.
@@ -85,7 +87,7 @@ def put_back(backup: Path, url: str, journal: Path, keys: Sequence[Path]) -> Pat
 _MADE = "name a file that `publisher backup` made"
 
 
-def copy(url: str, target: Path) -> str:
+def copy_store(url: str, target: Path) -> str:
     """Copies a store that may be in use to a new file; returns the URL of the copy. Raises StoreError."""
     _copy(Path(url.removeprefix("sqlite:///")), target)
     return f"sqlite:///{target}"
@@ -185,4 +187,4 @@ def _add_text(tar: tarfile.TarFile, name: str, text: str) -> None:
     tar.addfile(info, io.BytesIO(data))
 
 
-__all__ = ["OutputError", "look_into", "put_back", "save"]
+__all__ = ["OutputError", "read_about", "restore_backup", "write_backup"]

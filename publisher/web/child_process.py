@@ -19,7 +19,7 @@ from types import FrameType
 
 from publisher.app import App
 from publisher.core.errors import OutputError
-from publisher.stores.files.locks import disown
+from publisher.stores.files.locks import release_in_child
 from publisher.web.server import Server
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def _child(app: App, server: Server, ears: int, mouth: int) -> None:
     """The child's whole life; it never returns."""
     code = 1
     try:
-        disown()
+        release_in_child()
         app.wake = lambda: _wake(mouth)
 
         def stop(_signal: int, _frame: FrameType | None) -> None:

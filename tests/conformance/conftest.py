@@ -102,13 +102,13 @@ class World:
     def join(
         self, *readers: NewReader, list: str = "weekly", now: datetime = NOW
     ) -> Sequence[tuple[SignupResult, Subscription | None]]:
-        return self.store.join(list, readers, self.consent(now))
+        return self.store.subscribe(list, readers, self.consent(now))
 
     def erase(self, name: str, now: datetime = NOW) -> int:
         """A reader is forgotten, as `departures.erase` does it; returns how many subscriptions there were."""
-        last = self.store.last_subscription()
+        last = self.store.last_subscription_id()
         gone = Departure(key=self.reader(name).key, list="", kind="erased", at=now, subscription=last)
-        return self.store.depart([gone])
+        return self.store.apply_departures([gone])
 
     def consent(self, now: datetime = NOW) -> Consent:
         return Consent(at=now, origin="192.0.2.1", form="form", wording="Yes, send me the digest.")
@@ -144,8 +144,8 @@ class World:
     def beat(self, due: datetime | None = NOW + DAY) -> None:
         """Every rhythm is due next at `due`."""
         for spec in ("weekly", "daily"):
-            if times := {beat.id: due for beat in self.store.beats(spec)}:
-                self.store.set_beats(times)
+            if times := {beat.id: due for beat in self.store.next_runs(spec)}:
+                self.store.set_next_runs(times)
 
     def plan_all(self, mailing: int, *, limit: int = 100, batch: int = 100, due: datetime = NOW + DAY) -> int:
         self.beat(due)
@@ -162,17 +162,17 @@ class World:
         """A ready digest for these readers."""
         self.active(*names)
         self.publish("first")
-        mailing = self.store.start(self.new_mailing(), NOW)
+        mailing = self.store.start_mailing(self.new_mailing(), NOW)
         assert self.plan_all(mailing, batch=batch) == len(names)
         return mailing
 
     def claim(self, run: str = "run1", now: datetime = NOW) -> Batch:
-        batch = self.store.claim(run, now, now + 5 * MINUTE)
+        batch = self.store.claim_batch(run, now, now + 5 * MINUTE)
         assert batch is not None
         return batch
 
     def settle(self, mailing: int, n: int, cause: TransitionCause, run: str = "run1", **more: Any) -> None:
-        self.store.settle(run, [DeliveryResult(mailing=mailing, n=n, cause=cause, **more)], NOW)
+        self.store.record_results(run, [DeliveryResult(mailing=mailing, n=n, cause=cause, **more)], NOW)
 
     def states(self, mailing: int) -> list[str]:
         """The state of each delivery, in order of n."""

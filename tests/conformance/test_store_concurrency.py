@@ -37,8 +37,8 @@ def test_it_writes_what_record_writes(world: Any, cause: TransitionCause, more: 
     world.sql("UPDATE subscriptions SET generation = generation + 1 WHERE id IN (4, 8)")
     columns, pace = "state, run, reply, changed_at, not_before, attempts", "accepted, refused, deferred"
     found = []
-    for way, at in ((world.store.record, 0), (world.store.record_at_once, 4)):
-        world.store.record("run1", (), [(mailing, at + 1), (mailing, at + 2)], NOW)
+    for way, at in ((world.store.record_progress, 0), (world.store.try_record_progress, 4)):
+        world.store.record_progress("run1", (), [(mailing, at + 1), (mailing, at + 2)], NOW)
         results = [result(mailing, at + 1, cause, **more), result(mailing, at + 2, TransitionCause.ACCEPT)]
         passed = way("run1", results, [(mailing, at + 3), (mailing, at + 4)], NOW)
         assert passed == {(mailing, at + 3)}
@@ -54,11 +54,11 @@ def test_it_does_not_wait_for_another_writer(world: Any) -> None:
     mailing = claimed(world, "ann")
     other = sqlite3.connect(world.url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    assert world.store.record_at_once("run1", (), [(mailing, 1)], NOW) is None
+    assert world.store.try_record_progress("run1", (), [(mailing, 1)], NOW) is None
     other.execute("ROLLBACK")
     other.close()
     assert world.states(mailing) == ["claimed"]
-    assert world.store.record_at_once("run1", (), [(mailing, 1)], NOW) == {(mailing, 1)}
+    assert world.store.try_record_progress("run1", (), [(mailing, 1)], NOW) == {(mailing, 1)}
 
 
 @pytest.mark.parametrize(
@@ -66,24 +66,24 @@ def test_it_does_not_wait_for_another_writer(world: Any) -> None:
 )
 def test_what_is_more_than_an_answer_is_left_to_record(world: Any, cause: TransitionCause) -> None:
     mailing = claimed(world, "ann", "bob")
-    assert world.store.record_at_once("run1", [result(mailing, 1, cause)], [(mailing, 2)], NOW) is None
+    assert world.store.try_record_progress("run1", [result(mailing, 1, cause)], [(mailing, 2)], NOW) is None
     assert world.states(mailing) == ["claimed", "claimed"]
 
 
 def test_an_answer_that_comes_late_is_left_to_record_and_nothing_is_half_written(world: Any) -> None:
     mailing = claimed(world, "ann", "bob", "cy")
-    world.store.intend("run1", [(mailing, 1), (mailing, 2)], NOW)
+    world.store.mark_sending("run1", [(mailing, 1), (mailing, 2)], NOW)
     world.sql("UPDATE deliveries SET state = 'unknown' WHERE n = 2")
     answers = [result(mailing, n, TransitionCause.ACCEPT) for n in (1, 2)]
-    assert world.store.record_at_once("run1", answers, [(mailing, 3)], NOW) is None
+    assert world.store.try_record_progress("run1", answers, [(mailing, 3)], NOW) is None
     assert world.states(mailing) == ["sending", "unknown", "claimed"]
-    assert world.store.record("run1", answers, [(mailing, 3)], NOW) == {(mailing, 3)}
+    assert world.store.record_progress("run1", answers, [(mailing, 3)], NOW) == {(mailing, 3)}
     assert world.states(mailing) == ["accepted", "accepted", "sending"]
 
 
 def test_flush_makes_the_log_of_the_database_durable(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     mailing = claimed(world, "ann")
-    world.store.record_at_once("run1", (), [(mailing, 1)], NOW)
+    world.store.try_record_progress("run1", (), [(mailing, 1)], NOW)
     synced: list[str] = []
     sync = os.fdatasync
 

@@ -60,23 +60,29 @@ def test_what_a_post_is_found_by_follows_it_through_the_log(world: Any) -> None:
 
 def test_a_state_moves_when_a_post_that_is_meant_changed_and_only_then(world: Any) -> None:
     world.publish("one", tags=("sea",))
-    sea, land, all_ = (world.store.content_of(meant) for meant in (SEA, LAND, ()))
+    sea, land, all_ = (world.store.content_version_of(meant) for meant in (SEA, LAND, ()))
     world.publish("two", tags=("land",))
-    assert world.store.content_of(SEA) == sea
-    assert (world.store.content_of(LAND) > land, world.store.content() > all_) == (True, True)
-    land = world.store.content_of(LAND)
+    assert world.store.content_version_of(SEA) == sea
+    assert (world.store.content_version_of(LAND) > land, world.store.content_version() > all_) == (True, True)
+    land = world.store.content_version_of(LAND)
     world.apply(touched=(("tag:example.org,2024:/two/", world.post("two", tags=("sea",))),))
-    assert (world.store.content_of(SEA) > sea, world.store.content_of(LAND) > land) == (True, True)
-    before = world.store.content()
+    assert (world.store.content_version_of(SEA) > sea, world.store.content_version_of(LAND) > land) == (
+        True,
+        True,
+    )
+    before = world.store.content_version()
     world.apply(missing=("tag:example.org,2024:/two/",))
-    assert world.store.content() == before
+    assert world.store.content_version() == before
 
 
 def test_other_ids_are_another_state(world: Any) -> None:
     world.publish("one", tags=("sea",))
-    before = world.store.content_of(SEA), world.store.content()
-    world.store.rename({"tag:example.org,2024:/one/": "https://old.example/one"})
-    assert (world.store.content_of(SEA) > before[0], world.store.content() > before[1]) == (True, True)
+    before = world.store.content_version_of(SEA), world.store.content_version()
+    world.store.rename_posts({"tag:example.org,2024:/one/": "https://old.example/one"})
+    assert (world.store.content_version_of(SEA) > before[0], world.store.content_version() > before[1]) == (
+        True,
+        True,
+    )
     assert [id for _, id in world.store.members(SEA)] == ["https://old.example/one"]
 
 
@@ -93,27 +99,27 @@ def test_posts_renewed_since_a_row_are_the_old_ones_that_changed(world: Any) -> 
     world.publish("one", "two", "three", "four", tags=("sea",))
     world.apply(world.change(LogKind.UPDATED, "two", tags=("sea",), summary="x"))
     world.apply(world.change(LogKind.UPDATED, "four", tags=("sea",), summary="x"))
-    assert titles(world.store.renewed_of(SEA, 3, 9)) == ["Two"]
-    assert titles(world.store.renewed_of((), 4, 9)) == ["Two"]
-    assert titles(world.store.renewed_of(LAND, 3, 9)) == []
-    assert titles(world.store.renewed_of(SEA, 5, 9)) == ["Four"]
+    assert titles(world.store.recently_changed_of(SEA, 3, 9)) == ["Two"]
+    assert titles(world.store.recently_changed_of((), 4, 9)) == ["Two"]
+    assert titles(world.store.recently_changed_of(LAND, 3, 9)) == []
+    assert titles(world.store.recently_changed_of(SEA, 5, 9)) == ["Four"]
 
 
 def test_withdrawn_posts_come_with_the_time_they_went(world: Any) -> None:
     world.publish("one", "two", "three")
     world.apply(world.change(LogKind.WITHDRAWN, "one"), now=NOW + HOUR)
     world.apply(world.change(LogKind.WITHDRAWN, "three"), now=NOW + 2 * HOUR)
-    gone = world.store.withdrawn(0, 9)
+    gone = world.store.recently_withdrawn(0, 9)
     assert [(k.post.title, k.updated_at) for k in gone] == [("Three", NOW + 2 * HOUR), ("One", NOW + HOUR)]
-    assert titles(world.store.withdrawn(4, 9)) == ["Three"]
-    assert titles(world.store.withdrawn(0, 9, after=0, until=2)) == ["One"]
+    assert titles(world.store.recently_withdrawn(4, 9)) == ["Three"]
+    assert titles(world.store.recently_withdrawn(0, 9, after=0, until=2)) == ["One"]
     world.apply(world.change(LogKind.RESTORED, "one"))
-    assert titles(world.store.withdrawn(0, 9)) == ["Three"]
+    assert titles(world.store.recently_withdrawn(0, 9)) == ["Three"]
 
 
 def test_a_feed_last_changed_when_a_post_did_or_came_out_or_came_back(world: Any) -> None:
     def last(meant: Any = (), limit: int = 9, since: int = 0) -> Any:
-        return world.store.last_change(meant, limit, since)
+        return world.store.last_changed_at(meant, limit, since)
 
     assert last() is None
     old = NOW - 9 * HOUR
@@ -144,31 +150,33 @@ def test_an_archive_has_posts_as_they_were_and_not_those_that_went(world: Any) -
     as_of = world.store.head().seq
     world.apply(world.change(LogKind.UPDATED, "one", title="Edited"), now=NOW + HOUR)
     world.apply(world.change(LogKind.WITHDRAWN, "two"))
-    then = world.store.as_of((), page(until=3, as_of=as_of))
+    then = world.store.posts_as_of((), page(until=3, as_of=as_of))
     assert [(k.post.title, k.updated_at) for k in then] == [
-        ("Three", world.store.known()[2].updated_at),
+        ("Three", world.store.all_posts()[2].updated_at),
         ("One", NOW),
     ]
-    assert titles(world.store.as_of((), page(until=3, as_of=as_of + 1))) == ["Three", "Edited"]
-    assert titles(world.store.as_of((), page(after=1, until=3, as_of=as_of))) == ["Three"]
+    assert titles(world.store.posts_as_of((), page(until=3, as_of=as_of + 1))) == ["Three", "Edited"]
+    assert titles(world.store.posts_as_of((), page(after=1, until=3, as_of=as_of))) == ["Three"]
 
 
 def test_no_two_posts_were_updated_at_one_instant(world: Any) -> None:
     world.publish("one", "two", "three")
     world.apply(*(world.change(LogKind.UPDATED, name, summary="x") for name in ("one", "two")))
     world.publish("four")
-    instants = [known.updated_at for known in world.store.known()]
+    instants = [known.updated_at for known in world.store.all_posts()]
     assert len(set(instants)) == 4
     assert max(instants) - NOW < timedelta(seconds=1)
 
 
 def test_views_and_their_pages_are_kept_and_replaced(world: Any) -> None:
     one = FeedState(feed="tags", part="sea", label="Sea", rules="r 2", version=3)
-    world.store.save_views([(one, [page(), page(number=2, after=9, until=12)]), (FeedState(feed="feed"), [])])
-    assert world.store.views() == {("tags", "sea"): one, ("feed", ""): FeedState(feed="feed")}
-    assert world.store.pages() == {("tags", "sea"): [page(), page(number=2, after=9, until=12)]}
-    world.store.save_views([(one, [page(members="cd" * 16)])])
-    assert world.store.pages() == {("tags", "sea"): [page(members="cd" * 16)]}
+    world.store.save_feed_states(
+        [(one, [page(), page(number=2, after=9, until=12)]), (FeedState(feed="feed"), [])]
+    )
+    assert world.store.feed_states() == {("tags", "sea"): one, ("feed", ""): FeedState(feed="feed")}
+    assert world.store.archive_pages() == {("tags", "sea"): [page(), page(number=2, after=9, until=12)]}
+    world.store.save_feed_states([(one, [page(members="cd" * 16)])])
+    assert world.store.archive_pages() == {("tags", "sea"): [page(members="cd" * 16)]}
 
 
 def test_an_older_store_learns_what_its_posts_are_found_by(world: Any) -> None:
@@ -178,5 +186,5 @@ def test_an_older_store_learns_what_its_posts_are_found_by(world: Any) -> None:
     for statement in ("DELETE FROM post_terms", "DELETE FROM terms"):
         world.sql(statement)
     world.sql("DELETE FROM counters WHERE name = 'content'")
-    assert world.store.content() == 0
+    assert world.store.content_version() == 0
     assert titles(world.store.newest_of(SEA, 9)) == ["One"]

@@ -18,7 +18,7 @@ READY = MailingStatus(state=MailingState.READY)
 def _approving(world: Any, *names: str) -> int:
     world.active(*names)
     world.publish("first")
-    mailing: int = world.store.start(world.new_mailing(approve=True), NOW)
+    mailing: int = world.store.start_mailing(world.new_mailing(approve=True), NOW)
     world.plan_all(mailing)
     return mailing
 
@@ -26,17 +26,17 @@ def _approving(world: Any, *names: str) -> int:
 def test_nothing_of_a_mailing_goes_out_before_it_is_approved(world: Any) -> None:
     mailing = _approving(world, "ann")
     assert world.store.mailing(mailing).hold is MailingHold.APPROVAL
-    assert world.store.claim("run1", NOW, NOW + LEASE) is None
-    assert world.store.order(mailing, MailingCommand.APPROVE, NOW) == READY
+    assert world.store.claim_batch("run1", NOW, NOW + LEASE) is None
+    assert world.store.apply_command(mailing, MailingCommand.APPROVE, NOW) == READY
     assert world.claim().mailing == mailing
 
 
 def test_an_approval_that_comes_while_it_is_planned_counts(world: Any) -> None:
     world.active("ann")
     world.publish("first")
-    mailing = world.store.start(world.new_mailing(approve=True), NOW)
-    world.store.order(mailing, MailingCommand.APPROVE, NOW)
-    assert world.store.claim("run1", NOW, NOW + LEASE) is None
+    mailing = world.store.start_mailing(world.new_mailing(approve=True), NOW)
+    world.store.apply_command(mailing, MailingCommand.APPROVE, NOW)
+    assert world.store.claim_batch("run1", NOW, NOW + LEASE) is None
     world.plan_all(mailing)
     assert world.mailing_state(mailing) == "ready"
 
@@ -44,66 +44,66 @@ def test_an_approval_that_comes_while_it_is_planned_counts(world: Any) -> None:
 def test_a_pause_stops_a_run_before_its_next_message_and_a_resume_lets_it_go_on(world: Any) -> None:
     mailing = world.ready("ann", "bob")
     batch = world.claim()
-    assert world.store.intend("run1", [(mailing, 1)], NOW) == {(mailing, 1)}
-    world.store.order(mailing, MailingCommand.PAUSE, NOW)
-    assert world.store.intend("run1", [(mailing, 2)], NOW) == set()
+    assert world.store.mark_sending("run1", [(mailing, 1)], NOW) == {(mailing, 1)}
+    world.store.apply_command(mailing, MailingCommand.PAUSE, NOW)
+    assert world.store.mark_sending("run1", [(mailing, 2)], NOW) == set()
     world.settle(mailing, 1, TransitionCause.ACCEPT)
     world.settle(mailing, 2, TransitionCause.SKIP)
-    world.store.finish(batch, NOW)
+    world.store.finish_batch(batch, NOW)
     assert (world.states(mailing), world.attempts(mailing)) == (["accepted", "queued"], [1, 0])
-    assert world.store.order(mailing, MailingCommand.RESUME, NOW) == READY
-    assert [row.n for row in world.store.claimed(world.claim())] == [2]
+    assert world.store.apply_command(mailing, MailingCommand.RESUME, NOW) == READY
+    assert [row.n for row in world.store.claimed_deliveries(world.claim())] == [2]
 
 
 def test_a_mailing_whose_last_message_went_while_it_was_paused_is_done_when_resumed(world: Any) -> None:
     mailing = world.ready("ann")
     batch = world.claim()
-    world.store.intend("run1", [(mailing, 1)], NOW)
-    world.store.order(mailing, MailingCommand.PAUSE, NOW)
+    world.store.mark_sending("run1", [(mailing, 1)], NOW)
+    world.store.apply_command(mailing, MailingCommand.PAUSE, NOW)
     world.settle(mailing, 1, TransitionCause.ACCEPT)
-    world.store.finish(batch, NOW)
-    world.store.order(mailing, MailingCommand.RESUME, NOW)
+    world.store.finish_batch(batch, NOW)
+    world.store.apply_command(mailing, MailingCommand.RESUME, NOW)
     assert world.mailing_state(mailing) == "done"
 
 
 def test_cancelling_ends_all_that_was_not_sent_at_once_also_what_a_run_holds(world: Any) -> None:
     mailing = world.ready("ann", "bob", "cy", "dan", batch=2)
     batch = world.claim()
-    world.store.intend("run1", [(mailing, 1)], NOW)
-    assert world.store.order(mailing, MailingCommand.CANCEL, NOW) == MailingStatus(
+    world.store.mark_sending("run1", [(mailing, 1)], NOW)
+    assert world.store.apply_command(mailing, MailingCommand.CANCEL, NOW) == MailingStatus(
         state=MailingState.CANCELLED
     )
     assert world.states(mailing) == ["sending", "cancelled", "cancelled", "cancelled"]
     world.settle(mailing, 1, TransitionCause.DEFER, not_before=NOW + MINUTE)
-    world.store.finish(batch, NOW)
+    world.store.finish_batch(batch, NOW)
     assert world.states(mailing) == ["cancelled"] * 4
     assert world.store.next_batch_at() is None
-    assert world.store.order(mailing, MailingCommand.RESUME, NOW) == Declined(
+    assert world.store.apply_command(mailing, MailingCommand.RESUME, NOW) == Declined(
         why="is cancelled", do="nothing of it is left to be sent"
     )
 
 
 def test_there_must_be_a_mailing_to_order_about(world: Any) -> None:
-    assert world.store.order(99, MailingCommand.PAUSE, NOW) is None
+    assert world.store.apply_command(99, MailingCommand.PAUSE, NOW) is None
 
 
 def test_a_pause_of_the_runs_own_ends_by_itself(world: Any) -> None:
     mailing = world.ready("ann")
-    assert world.store.hold(mailing, MailingHold.SERVER, "451 later", NOW + MINUTE)
-    assert not world.store.hold(mailing, MailingHold.SERVER, "451 later", NOW + MINUTE)
+    assert world.store.pause(mailing, MailingHold.SERVER, "451 later", NOW + MINUTE)
+    assert not world.store.pause(mailing, MailingHold.SERVER, "451 later", NOW + MINUTE)
     assert world.store.next_batch_at() == NOW + MINUTE
-    assert (world.store.go_on(NOW), world.mailing_state(mailing)) == (0, "paused")
-    assert (world.store.go_on(NOW + MINUTE), world.mailing_state(mailing)) == (1, "ready")
+    assert (world.store.resume_expired_pauses(NOW), world.mailing_state(mailing)) == (0, "paused")
+    assert (world.store.resume_expired_pauses(NOW + MINUTE), world.mailing_state(mailing)) == (1, "ready")
     found = world.store.mailing(mailing)
     assert (found.hold, found.hold_why, found.hold_until) == (None, "", None)
 
 
 def test_a_pause_without_end_waits_for_an_operator(world: Any) -> None:
     mailing = world.ready("ann")
-    world.store.hold(mailing, MailingHold.CANARY, "9 of 10 refused", None)
-    assert world.store.go_on(NOW + timedelta(days=99)) == 0
+    world.store.pause(mailing, MailingHold.CANARY, "9 of 10 refused", None)
+    assert world.store.resume_expired_pauses(NOW + timedelta(days=99)) == 0
     assert world.store.next_batch_at() is None
-    assert world.store.order(mailing, MailingCommand.RESUME, NOW) == READY
+    assert world.store.apply_command(mailing, MailingCommand.RESUME, NOW) == READY
 
 
 @pytest.mark.parametrize(
@@ -119,43 +119,45 @@ def test_the_late_reply_of_a_run_that_was_taken_for_dead_counts(
 ) -> None:
     mailing = world.ready("ann", "bob")
     world.claim("slow")
-    world.store.intend("slow", [(mailing, 1)], NOW)
-    assert world.store.recover("new", NOW + LEASE, alone=False) == 1
+    world.store.mark_sending("slow", [(mailing, 1)], NOW)
+    assert world.store.release_dead_runs("new", NOW + LEASE, alone=False) == 1
     world.settle(mailing, 1, cause, run="slow", reply="here I am")
     assert world.states(mailing) == [state, "queued"]
     again = world.claim("new", NOW + LEASE)
-    rows = [row.n for row in world.store.claimed(again)]
+    rows = [row.n for row in world.store.claimed_deliveries(again)]
     assert rows == ([1, 2] if cause is TransitionCause.DEFER else [2])
 
 
 def test_a_late_reply_of_another_run_or_after_a_decision_changes_nothing(world: Any) -> None:
     mailing = world.ready("ann")
     world.claim("slow")
-    world.store.intend("slow", [(mailing, 1)], NOW)
-    world.store.recover("new", NOW + LEASE, alone=False)
+    world.store.mark_sending("slow", [(mailing, 1)], NOW)
+    world.store.release_dead_runs("new", NOW + LEASE, alone=False)
     world.settle(mailing, 1, TransitionCause.ACCEPT, run="other")
     assert world.states(mailing) == ["unknown"]
-    world.store.resolve([DeliveryResult(mailing=mailing, n=1, cause=TransitionCause.RESEND)], NOW)
+    world.store.resolve_unknown([DeliveryResult(mailing=mailing, n=1, cause=TransitionCause.RESEND)], NOW)
     world.settle(mailing, 1, TransitionCause.ACCEPT, run="slow")
     assert world.states(mailing) == ["queued"]
 
 
 def test_a_brake_is_kept_until_it_is_released(world: Any) -> None:
     gauge = CircuitBreaker(scope="example.org", failures=2, until=NOW, reply="421 later")
-    world.store.set_gauge(gauge)
-    assert world.store.gauges() == {"example.org": gauge}
-    world.store.set_gauge(CircuitBreaker(scope="example.org"))
-    assert world.store.gauges() == {}
+    world.store.save_circuit_breaker(gauge)
+    assert world.store.circuit_breakers() == {"example.org": gauge}
+    world.store.save_circuit_breaker(CircuitBreaker(scope="example.org"))
+    assert world.store.circuit_breakers() == {}
 
 
 def test_what_was_settled_is_counted_by_mailing_from_a_minute_on(world: Any) -> None:
     mailing = world.ready("ann", "bob", "cy")
     world.claim()
-    world.store.intend("run1", [(mailing, 1), (mailing, 2)], NOW)
+    world.store.mark_sending("run1", [(mailing, 1), (mailing, 2)], NOW)
     world.settle(mailing, 1, TransitionCause.ACCEPT)
     world.settle(mailing, 2, TransitionCause.ACCEPT)
     world.settle(mailing, 3, TransitionCause.REJECT)
-    assert world.store.pace(NOW) == {mailing: DeliveryRate(accepted=2, refused=1, deferred=0, since=NOW)}
-    assert world.store.pace(NOW + MINUTE) == {}
-    world.store.recover("run1", NOW + timedelta(days=3), alone=True)
-    assert world.store.pace(NOW) == {}
+    assert world.store.delivery_rates(NOW) == {
+        mailing: DeliveryRate(accepted=2, refused=1, deferred=0, since=NOW)
+    }
+    assert world.store.delivery_rates(NOW + MINUTE) == {}
+    world.store.release_dead_runs("run1", NOW + timedelta(days=3), alone=True)
+    assert world.store.delivery_rates(NOW) == {}

@@ -28,7 +28,7 @@ def _send(
     **more: Any,
 ) -> None:
     """Rows that are claimed go out and come to `cause`."""
-    assert world.store.intend(run, [(mailing, n)], NOW) == {(mailing, n)}
+    assert world.store.mark_sending(run, [(mailing, n)], NOW) == {(mailing, n)}
     world.settle(mailing, n, cause, run, **more)
 
 
@@ -48,7 +48,7 @@ def test_claiming_takes_the_rows_of_one_batch_under_a_lease(world: Any) -> None:
         NOW,
     )
     assert world.states(mailing) == ["claimed", "claimed", "queued"]
-    assert world.store.claimed(batch) == [
+    assert world.store.claimed_deliveries(batch) == [
         Delivery(
             mailing=mailing,
             n=n,
@@ -63,14 +63,14 @@ def test_claiming_takes_the_rows_of_one_batch_under_a_lease(world: Any) -> None:
         )
         for n, name in ((1, "ann"), (2, "bob"))
     ]
-    assert (world.claim("run2").lo, world.store.claim("run3", NOW, NOW + LEASE)) == (3, None)
+    assert (world.claim("run2").lo, world.store.claim_batch("run3", NOW, NOW + LEASE)) == (3, None)
 
 
 def test_batches_are_claimed_by_priority_then_time_then_number(world: Any) -> None:
     digest = world.ready("ann", "bob", batch=1)
     world.sql("UPDATE batches SET next_at = next_at - 1000 WHERE lo = 2")
     [(_, pending)] = world.join(world.reader("cy"))
-    confirm = world.store.start_for_one(world.new_mailing(kind=MailingKind.CONFIRM), pending.id, NOW)
+    confirm = world.store.start_transactional(world.new_mailing(kind=MailingKind.CONFIRM), pending.id, NOW)
     taken = [world.claim(f"run{n}") for n in range(3)]
     assert [(batch.mailing, batch.lo) for batch in taken] == [(confirm, 1), (digest, 2), (digest, 1)]
 
@@ -79,17 +79,17 @@ def test_batches_are_claimed_by_priority_then_time_then_number(world: Any) -> No
 def test_only_ready_mailings_are_claimed(world: Any, state: str) -> None:
     mailing = world.ready("ann")
     world.set_mailing(mailing, state)
-    assert world.store.claim("run1", NOW, NOW + LEASE) is None
-    assert (world.store.next_batch_at(), world.store.queued(NOW)) == (None, 0)
+    assert world.store.claim_batch("run1", NOW, NOW + LEASE) is None
+    assert (world.store.next_batch_at(), world.store.count_sendable(NOW)) == (None, 0)
 
 
 def test_the_date_of_a_batch_is_its_first_claim_for_ever(world: Any) -> None:
     mailing = world.ready("ann")
     first = world.claim()
     _send(world, mailing, 1, TransitionCause.DEFER, not_before=NOW + MINUTE)
-    world.store.finish(first, NOW)
+    world.store.finish_batch(first, NOW)
     again = world.claim("run2", NOW + MINUTE)
-    assert (again.date, world.store.claimed(again)[0].attempts) == (NOW, 2)
+    assert (again.date, world.store.claimed_deliveries(again)[0].attempts) == (NOW, 2)
 
 
 def test_a_batch_whose_rows_all_wait_is_put_back_and_the_next_is_taken(world: Any) -> None:
@@ -103,18 +103,18 @@ def test_a_batch_whose_rows_all_wait_is_put_back_and_the_next_is_taken(world: An
 def test_a_batch_that_has_nothing_left_is_done_when_claimed(world: Any) -> None:
     mailing = world.ready("ann")
     world.sql("UPDATE deliveries SET state = 'skipped'")
-    assert world.store.claim("run1", NOW, NOW + LEASE) is None
+    assert world.store.claim_batch("run1", NOW, NOW + LEASE) is None
     assert world.mailing_state(mailing) == "done"
 
 
 def test_queued_counts_what_could_go_out_now(world: Any) -> None:
     mailing = world.ready("ann", "bob", "cy", batch=2)
-    assert world.store.queued(NOW) == 3
-    assert world.store.queued(NOW - MINUTE) == 0
+    assert world.store.count_sendable(NOW) == 3
+    assert world.store.count_sendable(NOW - MINUTE) == 0
     world.claim()
-    assert world.store.queued(NOW) == 1
+    assert world.store.count_sendable(NOW) == 1
     world.settle(mailing, 1, TransitionCause.REJECT)
-    assert world.store.queued(NOW) == 1
+    assert world.store.count_sendable(NOW) == 1
 
 
 def test_an_intent_is_durable_for_rows_of_this_run_only(world: Any) -> None:
@@ -122,20 +122,20 @@ def test_an_intent_is_durable_for_rows_of_this_run_only(world: Any) -> None:
     world.claim()
     world.claim("run2")
     wish = [(mailing, 1), (mailing, 2), (mailing, 3), (99, 1)]
-    assert world.store.intend("run1", wish, NOW) == {(mailing, 1), (mailing, 2)}
+    assert world.store.mark_sending("run1", wish, NOW) == {(mailing, 1), (mailing, 2)}
     assert world.states(mailing) == ["sending", "sending", "claimed"]
-    assert world.store.intend("run1", wish, NOW) == set()
-    assert world.store.intend("run1", [], NOW) == set()
+    assert world.store.mark_sending("run1", wish, NOW) == set()
+    assert world.store.mark_sending("run1", [], NOW) == set()
 
 
 def test_intents_of_many_mailings_are_one_call(world: Any) -> None:
     first = world.ready("ann")
     [(_, pending)] = world.join(world.reader("bob"))
-    second = world.store.start_for_one(world.new_mailing(kind=MailingKind.CONFIRM), pending.id, NOW)
+    second = world.store.start_transactional(world.new_mailing(kind=MailingKind.CONFIRM), pending.id, NOW)
     world.claim()
     world.claim()
     rows = {(first, 1), (second, 1)}
-    assert world.store.intend("run1", sorted(rows), NOW) == rows
+    assert world.store.mark_sending("run1", sorted(rows), NOW) == rows
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_who_may_no_longer_be_mailed_is_stopped_before_the_dot(world: Any, spoil
     mailing = world.ready("ann")
     world.claim()
     world.sql(spoil)
-    assert world.store.intend("run1", [(mailing, 1)], NOW) == set()
+    assert world.store.mark_sending("run1", [(mailing, 1)], NOW) == set()
     assert world.states(mailing) == ["claimed"]
 
 
@@ -165,7 +165,7 @@ def test_a_suppression_stops_a_digest_before_the_dot(world: Any, kind: str) -> N
     world.suppress("bob", kind, "weekly")
     world.suppress("cy", kind, "daily")
     wish = [(mailing, n) for n in (1, 2, 3)]
-    assert world.store.intend("run1", wish, NOW) == {(mailing, 3)}
+    assert world.store.mark_sending("run1", wish, NOW) == {(mailing, 3)}
 
 
 @pytest.mark.parametrize(
@@ -174,18 +174,18 @@ def test_a_suppression_stops_a_digest_before_the_dot(world: Any, kind: str) -> N
 )
 def test_confirmation_mail_goes_to_those_who_may_come_back(world: Any, kind: str, goes: bool) -> None:
     [(_, pending)] = world.join(world.reader("ann"))
-    mailing = world.store.start_for_one(world.new_mailing(kind=MailingKind.CONFIRM), pending.id, NOW)
+    mailing = world.store.start_transactional(world.new_mailing(kind=MailingKind.CONFIRM), pending.id, NOW)
     world.claim()
     world.suppress("ann", kind)
-    assert world.store.intend("run1", [(mailing, 1)], NOW) == ({(mailing, 1)} if goes else set())
+    assert world.store.mark_sending("run1", [(mailing, 1)], NOW) == ({(mailing, 1)} if goes else set())
 
 
 def test_confirmation_mail_does_not_go_to_who_is_active_already(world: Any) -> None:
     [(_, pending)] = world.join(world.reader("ann"))
-    mailing = world.store.start_for_one(world.new_mailing(kind=MailingKind.CONFIRM), pending.id, NOW)
+    mailing = world.store.start_transactional(world.new_mailing(kind=MailingKind.CONFIRM), pending.id, NOW)
     world.claim()
     world.store.confirm(pending.id, 1, NOW, NOW)
-    assert world.store.intend("run1", [(mailing, 1)], NOW) == set()
+    assert world.store.mark_sending("run1", [(mailing, 1)], NOW) == set()
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_before_the_dot_only_some_answers_settle(
 def test_what_was_sent_is_not_skipped_or_released(world: Any) -> None:
     mailing = world.ready("ann")
     world.claim()
-    world.store.intend("run1", [(mailing, 1)], NOW)
+    world.store.mark_sending("run1", [(mailing, 1)], NOW)
     world.settle(mailing, 1, TransitionCause.SKIP)
     world.settle(mailing, 1, TransitionCause.RELEASE)
     assert world.states(mailing) == ["sending"]
@@ -253,16 +253,16 @@ def test_an_end_never_changes(world: Any, end: TransitionCause, late: Transition
     _send(world, mailing, 1, end)
     before = world.states(mailing)
     world.settle(mailing, 1, late)
-    world.store.finish(batch, NOW)
-    world.store.recover("run2", NOW, alone=True)
-    assert not world.store.resolve([_result(mailing, TransitionCause.RESEND)], NOW)
+    world.store.finish_batch(batch, NOW)
+    world.store.release_dead_runs("run2", NOW, alone=True)
+    assert not world.store.resolve_unknown([_result(mailing, TransitionCause.RESEND)], NOW)
     assert world.states(mailing) == before
 
 
 def test_another_run_settles_nothing(world: Any) -> None:
     mailing = world.ready("ann")
     world.claim()
-    world.store.intend("run1", [(mailing, 1)], NOW)
+    world.store.mark_sending("run1", [(mailing, 1)], NOW)
     world.settle(mailing, 1, TransitionCause.ACCEPT, run="run2")
     assert world.states(mailing) == ["sending"]
 
@@ -280,7 +280,7 @@ def test_a_row_skipped_because_its_mailing_pauses_waits_and_was_no_attempt(world
     batch = world.claim()
     world.set_mailing(mailing, "paused")
     world.settle(mailing, 1, TransitionCause.SKIP)
-    world.store.finish(batch, NOW)
+    world.store.finish_batch(batch, NOW)
     assert (world.states(mailing), world.attempts(mailing)) == (["queued"], [0])
     world.set_mailing(mailing, "ready")
     assert world.claim("run2").lo == 1
@@ -295,8 +295,10 @@ def test_causes_of_operators_are_not_settled_by_workers(world: Any) -> None:
 def test_recording_settles_and_intends_together(world: Any) -> None:
     mailing = world.ready("ann", "bob")
     world.claim()
-    world.store.intend("run1", [(mailing, 1)], NOW)
-    done = world.store.record("run1", [_result(mailing, TransitionCause.ACCEPT)], [(mailing, 2)], NOW)
+    world.store.mark_sending("run1", [(mailing, 1)], NOW)
+    done = world.store.record_progress(
+        "run1", [_result(mailing, TransitionCause.ACCEPT)], [(mailing, 2)], NOW
+    )
     assert done == {(mailing, 2)}
     assert world.states(mailing) == ["accepted", "sending"]
 
@@ -306,13 +308,13 @@ def test_a_deferred_row_waits_and_the_batch_with_it(world: Any) -> None:
     batch = world.claim()
     _send(world, mailing, 1, TransitionCause.DEFER, reply="451 later", not_before=NOW + MINUTE)
     _send(world, mailing, 2, TransitionCause.DEFER, not_before=NOW + 2 * MINUTE)
-    world.store.finish(batch, NOW)
+    world.store.finish_batch(batch, NOW)
     assert world.store.next_batch_at() == NOW + MINUTE
-    assert world.store.claim("run2", NOW, NOW + LEASE) is None
+    assert world.store.claim_batch("run2", NOW, NOW + LEASE) is None
     again = world.claim("run2", NOW + MINUTE)
-    assert [(row.n, row.attempts) for row in world.store.claimed(again)] == [(1, 2)]
+    assert [(row.n, row.attempts) for row in world.store.claimed_deliveries(again)] == [(1, 2)]
     _send(world, mailing, 1, run="run2")
-    world.store.finish(again, NOW + MINUTE)
+    world.store.finish_batch(again, NOW + MINUTE)
     assert world.store.next_batch_at() == NOW + 2 * MINUTE
     assert world.mailing_state(mailing) == "ready"
 
@@ -323,7 +325,7 @@ def test_a_mailing_is_done_with_its_last_batch(world: Any) -> None:
         batch = world.claim()
         _send(world, mailing, n)
         assert world.mailing_state(mailing) == "ready"
-        world.store.finish(batch, NOW)
+        world.store.finish_batch(batch, NOW)
     assert world.mailing_state(mailing) == "done"
     assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 2}
 
@@ -332,20 +334,22 @@ def test_rows_in_doubt_do_not_hold_a_mailing_open(world: Any) -> None:
     mailing = world.ready("ann")
     batch = world.claim()
     _send(world, mailing, 1, TransitionCause.LOSE, reply="the line died")
-    world.store.finish(batch, NOW)
+    world.store.finish_batch(batch, NOW)
     assert world.mailing_state(mailing) == "done"
     doubt = InDoubt(mailing=mailing, n=1, address="ann@example.org", at=NOW, reply="the line died")
-    assert world.store.in_doubt(mailing) == [doubt]
-    assert world.store.in_doubt(mailing + 1) == world.store.in_doubt(mailing, after=1) == []
-    assert (world.store.doubtful(), world.store.next_doubtful(0)) == (1, mailing)
-    assert world.store.next_doubtful(mailing) is None
+    assert world.store.unknown_deliveries(mailing) == [doubt]
+    assert (
+        world.store.unknown_deliveries(mailing + 1) == world.store.unknown_deliveries(mailing, after=1) == []
+    )
+    assert (world.store.count_unknown(), world.store.next_mailing_with_unknown(0)) == (1, mailing)
+    assert world.store.next_mailing_with_unknown(mailing) is None
 
 
 def test_finishing_lets_go_of_what_the_run_forgot(world: Any) -> None:
     mailing = world.ready("ann", "bob")
     batch = world.claim()
-    world.store.intend("run1", [(mailing, 1)], NOW)
-    world.store.finish(batch, NOW)
+    world.store.mark_sending("run1", [(mailing, 1)], NOW)
+    world.store.finish_batch(batch, NOW)
     assert (world.states(mailing), world.attempts(mailing)) == (["unknown", "queued"], [1, 0])
     assert world.claim("run2").lo == 1
 
@@ -353,30 +357,30 @@ def test_finishing_lets_go_of_what_the_run_forgot(world: Any) -> None:
 def test_a_batch_that_another_run_has_taken_over_is_not_finished(world: Any) -> None:
     mailing = world.ready("ann")
     old = world.claim("run1")
-    world.store.recover("run2", NOW, alone=True)
+    world.store.release_dead_runs("run2", NOW, alone=True)
     world.claim("run2")
-    world.store.finish(old, NOW)
+    world.store.finish_batch(old, NOW)
     assert world.states(mailing) == ["claimed"]
-    assert world.store.claim("run3", NOW, NOW + LEASE) is None
+    assert world.store.claim_batch("run3", NOW, NOW + LEASE) is None
 
 
 def test_recovering_alone_lets_go_every_other_run(world: Any) -> None:
     mailing = world.ready("ann", "bob", "cy", batch=2)
     world.claim("dead")
-    world.store.intend("dead", [(mailing, 1)], NOW)
+    world.store.mark_sending("dead", [(mailing, 1)], NOW)
     world.claim("mine")
-    assert world.store.recover("mine", NOW, alone=True) == 1
+    assert world.store.release_dead_runs("mine", NOW, alone=True) == 1
     assert world.states(mailing) == ["unknown", "queued", "claimed"]
     assert world.attempts(mailing) == [1, 0, 1]
     assert world.claim("mine").lo == 1
-    assert world.store.recover("mine", NOW, alone=True) == 0
+    assert world.store.release_dead_runs("mine", NOW, alone=True) == 0
 
 
 def test_recovering_among_others_lets_go_only_ended_leases(world: Any) -> None:
     mailing = world.ready("ann", "bob", batch=1)
     world.claim("slow", NOW)
     world.claim("alive", NOW + 2 * MINUTE)
-    assert world.store.recover("mine", NOW + LEASE, alone=False) == 0
+    assert world.store.release_dead_runs("mine", NOW + LEASE, alone=False) == 0
     assert world.states(mailing) == ["queued", "claimed"]
 
 
@@ -384,16 +388,16 @@ def test_a_crash_before_the_dot_is_no_attempt_however_often(world: Any) -> None:
     mailing = world.ready("ann")
     for n in range(7):
         world.claim(f"run{n}")
-        world.store.recover(f"run{n + 1}", NOW, alone=True)
+        world.store.release_dead_runs(f"run{n + 1}", NOW, alone=True)
     assert world.attempts(mailing) == [0]
 
 
 def test_a_worker_that_comes_back_from_the_dead_is_fenced(world: Any) -> None:
     mailing = world.ready("ann")
     world.claim("old")
-    world.store.recover("new", NOW + LEASE, alone=False)
+    world.store.release_dead_runs("new", NOW + LEASE, alone=False)
     world.claim("new", NOW + LEASE)
-    assert world.store.intend("old", [(mailing, 1)], NOW + LEASE) == set()
+    assert world.store.mark_sending("old", [(mailing, 1)], NOW + LEASE) == set()
     world.settle(mailing, 1, TransitionCause.REJECT, run="old")
     assert world.states(mailing) == ["claimed"]
 
@@ -403,19 +407,19 @@ def test_recovery_keeps_the_time_a_deferred_row_waits_for(world: Any) -> None:
     world.claim("dead")
     _send(world, mailing, 1, TransitionCause.DEFER, "dead", not_before=NOW + MINUTE)
     _send(world, mailing, 2, TransitionCause.ACCEPT, "dead")
-    world.store.recover("mine", NOW, alone=True)
+    world.store.release_dead_runs("mine", NOW, alone=True)
     assert world.store.next_batch_at() == NOW + MINUTE
 
 
 def test_nothing_of_a_cancelled_mailing_is_queued_again(world: Any) -> None:
     mailing = world.ready("ann", "bob", "cy")
     world.claim("dead")
-    world.store.intend("dead", [(mailing, 1)], NOW)
+    world.store.mark_sending("dead", [(mailing, 1)], NOW)
     _send(world, mailing, 2, TransitionCause.DEFER, "dead", not_before=NOW + MINUTE)
     world.set_mailing(mailing, "cancelled")
-    assert world.store.recover("mine", NOW, alone=True) == 1
+    assert world.store.release_dead_runs("mine", NOW, alone=True) == 1
     assert world.states(mailing) == ["unknown", "cancelled", "cancelled"]
-    assert world.store.resolve([_result(mailing, TransitionCause.RESEND)], NOW)
+    assert world.store.resolve_unknown([_result(mailing, TransitionCause.RESEND)], NOW)
     assert world.states(mailing) == ["cancelled"] * 3
     assert world.mailing_state(mailing) == "cancelled"
 
@@ -426,7 +430,7 @@ def _doubt(world: Any) -> int:
     batch = world.claim()
     _send(world, mailing, 1, TransitionCause.LOSE, reply="the line died")
     _send(world, mailing, 2)
-    world.store.finish(batch, NOW)
+    world.store.finish_batch(batch, NOW)
     assert world.mailing_state(mailing) == "done"
     ready: int = mailing
     return ready
@@ -442,24 +446,24 @@ def _doubt(world: Any) -> int:
 )
 def test_a_doubt_is_resolved_to_an_end_once(world: Any, cause: TransitionCause, state: str) -> None:
     mailing = _doubt(world)
-    assert world.store.resolve([_result(mailing, cause, reply="found")], NOW)
+    assert world.store.resolve_unknown([_result(mailing, cause, reply="found")], NOW)
     assert world.states(mailing) == [state, "accepted"]
-    assert world.store.in_doubt(mailing) == []
-    assert (world.store.doubtful(), world.store.next_doubtful(0)) == (0, None)
-    assert not world.store.resolve([_result(mailing, cause)], NOW)
+    assert world.store.unknown_deliveries(mailing) == []
+    assert (world.store.count_unknown(), world.store.next_mailing_with_unknown(0)) == (0, None)
+    assert not world.store.resolve_unknown([_result(mailing, cause)], NOW)
     assert world.mailing_state(mailing) == "done"
 
 
 @pytest.mark.parametrize("cause", [TransitionCause.RESEND, TransitionCause.FOUND_ABSENT])
 def test_a_doubt_resolved_to_send_again_opens_batch_and_mailing(world: Any, cause: TransitionCause) -> None:
     mailing = _doubt(world)
-    assert world.store.resolve([_result(mailing, cause)], NOW + MINUTE)
+    assert world.store.resolve_unknown([_result(mailing, cause)], NOW + MINUTE)
     assert world.states(mailing) == ["queued", "accepted"]
     assert world.mailing_state(mailing) == "ready"
     again = world.claim("run2", NOW + MINUTE)
-    assert (again.date, [row.n for row in world.store.claimed(again)]) == (NOW, [1])
+    assert (again.date, [row.n for row in world.store.claimed_deliveries(again)]) == (NOW, [1])
     _send(world, mailing, 1, run="run2")
-    world.store.finish(again, NOW + MINUTE)
+    world.store.finish_batch(again, NOW + MINUTE)
     assert world.mailing_state(mailing) == "done"
 
 
@@ -467,26 +471,26 @@ def test_a_doubt_resolved_while_its_batch_is_leased_has_its_turn_after(world: An
     mailing = world.ready("ann", "bob")
     batch = world.claim()
     _send(world, mailing, 1, TransitionCause.LOSE)
-    assert world.store.resolve([_result(mailing, TransitionCause.RESEND)], NOW)
-    assert world.store.claim("run2", NOW, NOW + LEASE) is None
+    assert world.store.resolve_unknown([_result(mailing, TransitionCause.RESEND)], NOW)
+    assert world.store.claim_batch("run2", NOW, NOW + LEASE) is None
     _send(world, mailing, 2)
-    world.store.finish(batch, NOW)
-    assert [row.n for row in world.store.claimed(world.claim("run2"))] == [1]
+    world.store.finish_batch(batch, NOW)
+    assert [row.n for row in world.store.claimed_deliveries(world.claim("run2"))] == [1]
 
 
 def test_only_what_is_in_doubt_is_resolved(world: Any) -> None:
     mailing = world.ready("ann")
-    assert not world.store.resolve([_result(mailing, TransitionCause.RESEND)], NOW)
-    assert not world.store.resolve([_result(99, TransitionCause.ASSUME)], NOW)
+    assert not world.store.resolve_unknown([_result(mailing, TransitionCause.RESEND)], NOW)
+    assert not world.store.resolve_unknown([_result(99, TransitionCause.ASSUME)], NOW)
     with pytest.raises(ValueError, match=r"<TransitionCause.ACCEPT: 'c'> does not start at unknown"):
-        world.store.resolve([_result(mailing, TransitionCause.ACCEPT)], NOW)
+        world.store.resolve_unknown([_result(mailing, TransitionCause.ACCEPT)], NOW)
 
 
 def test_mailings_come_newest_first_with_counts(world: Any) -> None:
     first = world.ready("ann", "bob")
     world.claim()
     world.settle(first, 1, TransitionCause.REJECT, reply="550 no")
-    second = world.store.start(world.new_mailing(), NOW)
+    second = world.store.start_mailing(world.new_mailing(), NOW)
     found = world.store.mailings()
     assert [mailing.id for mailing in found] == [second, first]
     assert [mailing.counts for mailing in found] == [
@@ -511,11 +515,11 @@ def test_replies_are_counted_most_frequent_first_and_at_most_twenty(world: Any) 
 def test_what_a_reader_was_mailed_is_known_and_of_no_other(world: Any) -> None:
     mailing = world.ready("ann", "bob")
     [first, *_] = world.store.subscriptions("weekly", None)
-    posts, language = world.store.shown_to(mailing, first.id)
+    posts, language = world.store.posts_mailed_to(mailing, first.id)
     assert posts == world.store.cohorts(mailing)[0][1]
     assert language == world.new_mailing().cohorts[0].language
-    assert world.store.shown_to(mailing, 999) is None
-    assert world.store.shown_to(mailing + 1, first.id) is None
+    assert world.store.posts_mailed_to(mailing, 999) is None
+    assert world.store.posts_mailed_to(mailing + 1, first.id) is None
 
 
 def test_acceptances_that_differ_by_their_numbers_are_one_reply(world: Any) -> None:
@@ -533,17 +537,17 @@ def test_several_doubts_are_decided_together_each_once_and_their_batches_counted
         batch = world.claim()
         for n in (lo, lo + 1):
             _send(world, mailing, n, TransitionCause.ACCEPT if n == 2 else TransitionCause.LOSE)
-        world.store.finish(batch, NOW)
+        world.store.finish_batch(batch, NOW)
     again = [DeliveryResult(mailing=mailing, n=n, cause=TransitionCause.RESEND) for n in (3, 2, 1)]
     other = DeliveryResult(mailing=mailing, n=4, cause=TransitionCause.ASSUME, reply="taken for accepted")
-    assert world.store.resolve([other, *again], NOW) == 3
+    assert world.store.resolve_unknown([other, *again], NOW) == 3
     assert world.states(mailing) == ["queued", "accepted", "queued", "accepted"]
     assert world.store.mailing(mailing).counts == {DeliveryState.QUEUED: 2, DeliveryState.ACCEPTED: 2}
     assert world.mailing_state(mailing) == "ready"
-    assert world.store.resolve(again, NOW) == 0
+    assert world.store.resolve_unknown(again, NOW) == 0
     assert [world.claim().lo for _ in range(2)] == [1, 3]
     with pytest.raises(ValueError, match="does not start at unknown"):
-        world.store.resolve([DeliveryResult(mailing=mailing, n=1, cause=TransitionCause.CLAIM)], NOW)
+        world.store.resolve_unknown([DeliveryResult(mailing=mailing, n=1, cause=TransitionCause.CLAIM)], NOW)
 
 
 def test_a_row_whose_intent_missed_while_another_run_had_it_is_not_skipped(world: Any) -> None:
@@ -551,8 +555,8 @@ def test_a_row_whose_intent_missed_while_another_run_had_it_is_not_skipped(world
     mailing = world.ready("ann", "bob")
     world.claim("run1")
     later = NOW + 2 * LEASE
-    world.store.recover("run2", later, alone=False)
-    assert world.store.intend("run1", [(mailing, 1)], later) == set()
+    world.store.release_dead_runs("run2", later, alone=False)
+    assert world.store.mark_sending("run1", [(mailing, 1)], later) == set()
     world.claim("run1", later)
     world.settle(mailing, 1, TransitionCause.SKIP)
     assert world.states(mailing) == ["claimed", "claimed"]

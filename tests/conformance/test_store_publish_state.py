@@ -21,46 +21,46 @@ def ping(topic: str = "https://example.org/feed.atom", version: str = "1", **mor
 
 
 def test_a_fact_is_what_was_kept_last(store: Any) -> None:
-    assert store.fact("id_authority") == ""
-    store.keep_fact("id_authority", "a,2024")
-    store.keep_fact("id_authority", "b,2024")
-    assert store.fact("id_authority") == "b,2024"
+    assert store.meta("id_authority") == ""
+    store.set_meta("id_authority", "a,2024")
+    store.set_meta("id_authority", "b,2024")
+    assert store.meta("id_authority") == "b,2024"
 
 
 def test_an_address_has_one_fate_the_last(store: Any) -> None:
     moved = Redirect(path="old.xml", fate=RedirectKind.MOVED, target="feed.xml", at=NOW)
     ended = Redirect(path="a.xml", fate=RedirectKind.ENDED, at=NOW)
-    store.save_moves([moved, ended])
-    assert store.moves() == [ended, moved]
+    store.save_redirects([moved, ended])
+    assert store.all_redirects() == [ended, moved]
     again = replace(moved, target="https://new.example/feed.xml")
-    store.save_moves([again], ["a.xml", "never"])
-    assert (store.move("old.xml"), store.move("a.xml")) == (again, None)
+    store.save_redirects([again], ["a.xml", "never"])
+    assert (store.redirect_for("old.xml"), store.redirect_for("a.xml")) == (again, None)
 
 
 def test_pages_of_withdrawn_posts_come_and_go_and_never_hide_a_wish(store: Any) -> None:
     wish = Redirect(path="posts/a/index.html", fate=RedirectKind.MOVED, target="posts/b/", at=NOW)
-    store.save_moves([wish])
-    store.set_withdrawn(["posts/a/index.html", "posts/c/index.html"], NOW)
-    store.set_withdrawn(["posts/a/index.html", "posts/c/index.html"], NOW + MINUTE)
+    store.save_redirects([wish])
+    store.set_withdrawn_addresses(["posts/a/index.html", "posts/c/index.html"], NOW)
+    store.set_withdrawn_addresses(["posts/a/index.html", "posts/c/index.html"], NOW + MINUTE)
     gone = Redirect(path="posts/c/index.html", fate=RedirectKind.WITHDRAWN, at=NOW)
-    assert store.moves() == [wish, gone]
-    store.set_withdrawn([], NOW)
-    assert store.moves() == [wish]
+    assert store.all_redirects() == [wish, gone]
+    store.set_withdrawn_addresses([], NOW)
+    assert store.all_redirects() == [wish]
 
 
 def test_a_hub_is_told_only_when_the_bytes_can_be_fetched(store: Any) -> None:
     store.save_documents([], [], [ping()])
     assert store.claim_pings(NOW, NOW + MINUTE) == []
     assert store.pings() == [ping()]
-    store.place_pings()
-    store.place_pings()
+    store.release_pings()
+    store.release_pings()
     assert store.claim_pings(NOW - MINUTE, NOW) == []
     assert store.claim_pings(NOW, NOW + MINUTE) == [ping()]
 
 
 def test_a_claimed_ping_is_nobody_elses_until_its_time_is_over(store: Any) -> None:
     store.save_documents([], [], [ping()])
-    store.place_pings()
+    store.release_pings()
     store.claim_pings(NOW, NOW + MINUTE)
     assert store.claim_pings(NOW, NOW + MINUTE) == []
     assert [p.topic for p in store.claim_pings(NOW + MINUTE, NOW + 2 * MINUTE)] == [ping().topic]
@@ -68,17 +68,17 @@ def test_a_claimed_ping_is_nobody_elses_until_its_time_is_over(store: Any) -> No
 
 def test_a_told_hub_is_forgotten_and_a_newer_change_is_not(store: Any) -> None:
     store.save_documents([], [], [ping(), ping("https://example.org/feed.json")])
-    store.place_pings()
+    store.release_pings()
     first, second = store.claim_pings(NOW, NOW + MINUTE)
     store.save_documents([], [], [ping(version="2")])
     for told in (first, second):
-        store.end_ping(told)
+        store.complete_ping(told)
     assert store.pings() == [ping(version="2")]
 
 
 def test_a_hub_that_fails_waits_or_is_given_up(store: Any) -> None:
     store.save_documents([], [], [ping()])
-    store.place_pings()
+    store.release_pings()
     later = ping(attempts=1, next_at=NOW + MINUTE, reply="refused")
     store.defer_ping(later)
     assert store.pings() == [later]

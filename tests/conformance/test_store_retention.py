@@ -17,14 +17,14 @@ def _sent(world: Any, *causes: TransitionCause, batch: int = 100) -> int:
     for lo in range(1, len(causes) + 1, batch):
         held = world.claim()
         for n in range(lo, min(lo + batch, len(causes) + 1)):
-            world.store.intend("run1", [(mailing, n)], world.now)
+            world.store.mark_sending("run1", [(mailing, n)], world.now)
             world.settle(mailing, n, causes[n - 1], reply=f"said {causes[n - 1].name.lower()} {n}")
-        world.store.finish(held, world.now)
+        world.store.finish_batch(held, world.now)
     return mailing
 
 
 def _fold(world: Any, limit: int = 100) -> int:
-    folded: int = world.store.fold(world.now + NOW_AND_THEN, limit=limit)
+    folded: int = world.store.archive_deliveries(world.now + NOW_AND_THEN, limit=limit)
     return folded
 
 
@@ -34,10 +34,14 @@ def _rows(world: Any) -> int:
 
 def test_what_is_folded_is_counted_and_its_words_are_known_as_before(world: Any) -> None:
     mailing = _sent(world, TransitionCause.ACCEPT, TransitionCause.REJECT, TransitionCause.ACCEPT)
-    before = (world.store.mailing(mailing), world.store.totals(), world.store.replies(mailing))
+    before = (world.store.mailing(mailing), world.store.delivery_totals(), world.store.replies(mailing))
     assert before[1] == (1, {DeliveryState.ACCEPTED: 2, DeliveryState.REJECTED: 1})
     assert (_fold(world), _rows(world)) == (3, 0)
-    assert (world.store.mailing(mailing), world.store.totals(), world.store.replies(mailing)) == before
+    assert (
+        world.store.mailing(mailing),
+        world.store.delivery_totals(),
+        world.store.replies(mailing),
+    ) == before
     assert before[2] == [("said accept ...", 2), ("said reject 2", 1)]
     assert _fold(world) == 0
 
@@ -47,10 +51,10 @@ def test_a_batch_with_a_doubt_stays_until_it_is_resolved(world: Any) -> None:
     before = world.store.mailing(mailing).counts, world.store.replies(mailing)
     assert (_fold(world), _rows(world)) == (3, 2)
     assert (world.store.mailing(mailing).counts, world.store.replies(mailing)) == before
-    [doubt] = world.store.in_doubt(mailing)
+    [doubt] = world.store.unknown_deliveries(mailing)
     assert (doubt.n, doubt.address) == (4, "r3@example.org")
     result = DeliveryResult(mailing=mailing, n=4, cause=TransitionCause.ASSUME, reply="taken for accepted")
-    assert world.store.resolve([result], world.now)
+    assert world.store.resolve_unknown([result], world.now)
     assert (_fold(world), _rows(world)) == (2, 0)
     assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 4, DeliveryState.REJECTED: 1}
     assert world.sql("SELECT lo, hi, state, accepted FROM batches") == [(1, 5, "folded", 4)]
@@ -59,16 +63,16 @@ def test_a_batch_with_a_doubt_stays_until_it_is_resolved(world: Any) -> None:
 def test_a_doubt_that_is_sent_again_reopens_its_batch_beside_folded_ones(world: Any) -> None:
     mailing = _sent(world, *STATES, batch=2)
     assert _fold(world) == 2
-    assert world.store.resolve(
+    assert world.store.resolve_unknown(
         [DeliveryResult(mailing=mailing, n=4, cause=TransitionCause.RESEND)], world.now
     )
     assert world.mailing_state(mailing) == "ready"
     assert _fold(world) == 0
     batch = world.claim("run2")
-    assert (batch.lo, batch.hi, [row.n for row in world.store.claimed(batch)]) == (3, 4, [4])
-    world.store.intend("run2", [(mailing, 4)], world.now)
+    assert (batch.lo, batch.hi, [row.n for row in world.store.claimed_deliveries(batch)]) == (3, 4, [4])
+    world.store.mark_sending("run2", [(mailing, 4)], world.now)
     world.settle(mailing, 4, TransitionCause.ACCEPT, run="run2")
-    world.store.finish(batch, world.now)
+    world.store.finish_batch(batch, world.now)
     assert world.mailing_state(mailing) == "done"
     assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 3, DeliveryState.REJECTED: 1}
     assert _fold(world) == 2
@@ -77,12 +81,12 @@ def test_a_doubt_that_is_sent_again_reopens_its_batch_beside_folded_ones(world: 
 def test_what_is_young_or_under_way_stays(world: Any) -> None:
     mailing = world.ready("ann", "bob", batch=1)
     batch = world.claim()
-    world.store.intend("run1", [(mailing, 1)], world.now)
+    world.store.mark_sending("run1", [(mailing, 1)], world.now)
     world.settle(mailing, 1, TransitionCause.ACCEPT)
-    world.store.finish(batch, world.now)
+    world.store.finish_batch(batch, world.now)
     assert _fold(world) == 0
-    world.store.order(mailing, MailingCommand.CANCEL, world.now)
-    assert world.store.fold(world.now, limit=100) == 0
+    world.store.apply_command(mailing, MailingCommand.CANCEL, world.now)
+    assert world.store.archive_deliveries(world.now, limit=100) == 0
     assert (_fold(world), _rows(world)) == (2, 0)
     assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 1, DeliveryState.CANCELLED: 1}
 
@@ -101,7 +105,7 @@ def test_addresses_in_the_words_of_servers_are_not_kept(world: Any) -> None:
         world.settle(
             mailing, n, TransitionCause.REJECT, reply=f"550 5.1.1 <{name}@example.org>: no such user"
         )
-    world.store.finish(batch, world.now)
+    world.store.finish_batch(batch, world.now)
     assert len(world.store.replies(mailing)) == 2
     assert _fold(world) == 2
     assert world.store.replies(mailing) == [("550 5.1.1 <...@example.org>: no such user", 2)]
@@ -109,10 +113,10 @@ def test_addresses_in_the_words_of_servers_are_not_kept(world: Any) -> None:
 
 def test_of_very_many_different_words_the_most_frequent_are_kept_and_all_are_counted(world: Any) -> None:
     mailing = world.ready(*(f"r{n}" for n in range(240)), batch=80)
-    while batch := world.store.claim("run1", world.now, world.now + timedelta(minutes=5)):
+    while batch := world.store.claim_batch("run1", world.now, world.now + timedelta(minutes=5)):
         for n in range(batch.lo, batch.hi + 1):
             world.settle(mailing, n, TransitionCause.REJECT, reply="550 often" if n % 2 else f"550 once {n}")
-        world.store.finish(batch, world.now)
+        world.store.finish_batch(batch, world.now)
     assert sum(iter(lambda: _fold(world, limit=80), 0)) == 240
     assert world.store.replies(mailing)[:2] == [("550 often", 120), ("(other words)", 21)]
     assert world.store.mailing(mailing).counts == {DeliveryState.REJECTED: 240}
@@ -122,36 +126,36 @@ def test_a_correction_after_folding_is_for_those_who_had_the_post(world: Any) ->
     world.active("ann", "bob")
     world.publish("first")
     post = (world.id("first"), "r")
-    mailing = world.store.start(world.new_mailing(cohorts=(world.cohort(1, 0, post),)), world.now)
+    mailing = world.store.start_mailing(world.new_mailing(cohorts=(world.cohort(1, 0, post),)), world.now)
     assert world.plan_all(mailing) == 2
     batch = world.claim()
     for n, cause in ((1, TransitionCause.ACCEPT), (2, TransitionCause.REJECT)):
-        world.store.intend("run1", [(mailing, n)], world.now)
+        world.store.mark_sending("run1", [(mailing, n)], world.now)
         world.settle(mailing, n, cause)
-    world.store.finish(batch, world.now)
+    world.store.finish_batch(batch, world.now)
     due = world.due(head=2, now=world.now + timedelta(days=2), corrections=(Correction(2, 1, post[0]),))
     world.beat()
-    before = [(group.stand, group.readers) for group in world.store.due(due)]
+    before = [(group.stand, group.readers) for group in world.store.due_groups(due)]
     assert before == [(CohortKey(1, had=0), 1), (CohortKey(1, had=1), 1)]
     assert (_fold(world), _rows(world)) == (2, 0)
-    assert [(group.stand, group.readers) for group in world.store.due(due)] == before
+    assert [(group.stand, group.readers) for group in world.store.due_groups(due)] == before
 
 
 def test_what_a_reader_was_shown_is_known_after_folding(world: Any) -> None:
     [ann, bob] = world.active("ann", "bob")
     world.publish("first")
     post = (world.id("first"), "r")
-    mailing = world.store.start(world.new_mailing(cohorts=(world.cohort(1, 0, post),)), world.now)
+    mailing = world.store.start_mailing(world.new_mailing(cohorts=(world.cohort(1, 0, post),)), world.now)
     world.plan_all(mailing)
     batch = world.claim()
     for n, cause in ((1, TransitionCause.ACCEPT), (2, TransitionCause.REJECT)):
-        world.store.intend("run1", [(mailing, n)], world.now)
+        world.store.mark_sending("run1", [(mailing, n)], world.now)
         world.settle(mailing, n, cause)
-    world.store.finish(batch, world.now)
+    world.store.finish_batch(batch, world.now)
     _fold(world)
-    assert world.store.shown_to(mailing, ann.id) == ([post], "en")
-    assert world.store.received(ann.id) == [(mailing, "News", "accepted", world.now)]
-    assert (world.store.shown_to(mailing, bob.id), world.store.received(bob.id)) == (None, [])
+    assert world.store.posts_mailed_to(mailing, ann.id) == ([post], "en")
+    assert world.store.deliveries_to(ann.id) == [(mailing, "News", "accepted", world.now)]
+    assert (world.store.posts_mailed_to(mailing, bob.id), world.store.deliveries_to(bob.id)) == (None, [])
     assert world.store.segments(mailing, 1)
 
 
@@ -160,10 +164,10 @@ def test_nobody_is_planned_again_and_whoever_was_mailed_is_still_somebody(world:
     _fold(world)
     assert world.store.plan_chunk(mailing, limit=9, batch=9, now=world.now) == 0
     world.beat()
-    assert world.store.due(world.due()) == []
+    assert world.store.due_groups(world.due()) == []
     key = world.reader("r0").key
     assert world.erase("r0", world.now) == 1
-    assert world.store.of_person(key) == []
+    assert world.store.subscriptions_of(key) == []
     assert world.sql("SELECT count(*) FROM receipts") == [(1,)]
     assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 2}
 
@@ -172,11 +176,11 @@ def test_a_confirmation_leaves_no_receipt(world: Any) -> None:
     [(_, pending)] = world.join(world.reader("ann"))
     cohort = world.cohort(1, 0)
     new = world.new_mailing(kind=MailingKind.CONFIRM, cohorts=(cohort,))
-    mailing = world.store.start_for_one(new, pending.id, world.now)
+    mailing = world.store.start_transactional(new, pending.id, world.now)
     batch = world.claim()
-    world.store.intend("run1", [(mailing, 1)], world.now)
+    world.store.mark_sending("run1", [(mailing, 1)], world.now)
     world.settle(mailing, 1, TransitionCause.ACCEPT, reply="250 ok")
-    world.store.finish(batch, world.now)
+    world.store.finish_batch(batch, world.now)
     assert _fold(world) == 1
     assert world.sql("SELECT count(*) FROM receipts") == [(0,)]
     assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 1}
@@ -187,5 +191,5 @@ def test_counts_follow_a_reader_who_is_erased_while_a_mailing_waits(world: Any) 
     mailing = world.ready("ann", "bob")
     world.erase("ann", world.now)
     assert world.store.mailing(mailing).counts == {DeliveryState.QUEUED: 1, DeliveryState.SKIPPED: 1}
-    [going] = world.store.under_way()
+    [going] = world.store.unfinished_mailings()
     assert (going.id, going.counts) == (mailing, world.store.mailing(mailing).counts)

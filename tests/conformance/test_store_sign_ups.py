@@ -25,7 +25,7 @@ def wish(world: Any, name: str, *lists: str, box: str = BOX, domain: str = "") -
 
 def sign_up(world: Any, given: SignUpRequest, now: datetime = NOW) -> SignUpOutcome:
     """As the service does it: look, compose, act, and look again where that came too late."""
-    found = world.store.foresee(given, now)
+    found = world.store.preview_sign_up(given, now)
     while found.answer is SignUpOutcome.ASK:
         mail = world.new_mailing(kind=MailingKind.CONFIRM, list=found.lists[0])
         done = world.store.sign_up(given, mail, found, now)
@@ -46,9 +46,9 @@ def test_one_mail_asks_about_every_list_of_a_wish(world: Any) -> None:
     assert confirmations(world) == 1
     found = list(world.store.subscriptions(None, SubscriptionState.PENDING))
     assert [s.list for s in found] == ["weekly", "daily"]
-    assert [s.id for s in world.store.asked_together(found[0].id)] == [found[1].id, found[0].id]
+    assert [s.id for s in world.store.pending_in_same_mail(found[0].id)] == [found[1].id, found[0].id]
     assert world.store.confirm(found[1].id, 1, NOW, NOW)
-    assert [s.id for s in world.store.asked_together(found[0].id)] == [found[0].id]
+    assert [s.id for s in world.store.pending_in_same_mail(found[0].id)] == [found[0].id]
 
 
 def test_wishes_at_once_of_many_spellings_bring_three_mails(world: Any) -> None:
@@ -76,7 +76,7 @@ def test_a_domain_at_once_gets_twenty(world: Any) -> None:
     late = wish(world, "late", box="cd" * 12, domain="village.example")
     assert sign_up(world, late, NOW + timedelta(minutes=59)) is SignUpOutcome.DOMAIN
     assert sign_up(world, late, NOW + timedelta(hours=1)) is SignUpOutcome.ASK
-    world.store.forget_asked(NOW + timedelta(hours=2))
+    world.store.prune_confirmation_history(NOW + timedelta(hours=2))
     assert world.sql("SELECT count(*) FROM asked_domains") == [(0,)]
 
 
@@ -94,7 +94,7 @@ def test_who_reads_already_or_is_suppressed_is_not_asked_and_not_counted(world: 
     world.suppress("bob", "bounce")
     for name in ("ann", "bob"):
         assert sign_up(world, wish(world, name)) is SignUpOutcome.NOTHING
-    assert world.store.asked_of(BOX) is None
+    assert world.store.confirmation_history(BOX) is None
 
 
 def test_a_pending_reader_is_asked_again_after_a_quarter_of_an_hour(world: Any) -> None:
@@ -115,14 +115,14 @@ def test_never_ask_ends_what_waits_and_nothing_else(world: Any) -> None:
     [active] = world.active("bob")
     waiting = [s.id for s in world.store.subscriptions(None, SubscriptionState.PENDING)]
     for _ in range(2):
-        world.store.never_ask(BOX, [*waiting, active.id], NOW)
+        world.store.opt_out_of_confirmations(BOX, [*waiting, active.id], NOW)
     assert [s.address for s in world.store.subscriptions(None, None)] == ["bob@example.org"]
     assert sorted(world.sql("SELECT list, kind FROM suppressions")) == [("daily", "left"), ("weekly", "left")]
     assert sign_up(world, wish(world, "ann"), NOW + 400 * DAY) is SignUpOutcome.NEVER
-    world.store.forget_mailbox(BOX)
-    assert world.store.forget_asked(NOW + 4000 * DAY) == 0
+    world.store.reset_confirmation_history(BOX)
+    assert world.store.prune_confirmation_history(NOW + 4000 * DAY) == 0
     assert sign_up(world, wish(world, "ann"), NOW + 400 * DAY) is SignUpOutcome.NEVER
-    assert world.store.allow(world.reader("ann").key, BOX, NOW + 400 * DAY) == ["never ask again"]
+    assert world.store.lift_blocks(world.reader("ann").key, BOX, NOW + 400 * DAY) == ["never ask again"]
     assert sign_up(world, wish(world, "ann"), NOW + 400 * DAY) is SignUpOutcome.ASK
 
 
@@ -130,8 +130,8 @@ def test_allow_lifts_what_is_older_and_never_that_somebody_left(world: Any) -> N
     for kind in ("operator", "bounce", "left"):
         world.suppress("ann", kind)
     key = world.reader("ann").key
-    assert world.store.allow(key, BOX, datetime(1969, 1, 1, tzinfo=UTC)) == []
-    assert world.store.allow(key, BOX, NOW + 9000 * DAY) == ["bounce", "operator"]
+    assert world.store.lift_blocks(key, BOX, datetime(1969, 1, 1, tzinfo=UTC)) == []
+    assert world.store.lift_blocks(key, BOX, NOW + 9000 * DAY) == ["bounce", "operator"]
     assert world.sql("SELECT kind FROM suppressions") == [("left",)]
 
 

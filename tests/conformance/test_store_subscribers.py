@@ -262,18 +262,18 @@ def test_readers_are_counted_in_parts_and_none_is_counted_twice(
 
 
 def test_the_reader_furthest_back_is_found(world: Any) -> None:
-    assert world.store.furthest_back("weekly") is None
+    assert world.store.lowest_offset("weekly") is None
     world.join(world.reader("pending"))
     world.publish("one")
     world.active("ann")
     world.publish("two")
     world.active("bob")
-    assert world.store.furthest_back("weekly") == 1
+    assert world.store.lowest_offset("weekly") == 1
 
 
 def _confirmation(world: Any, subscription: int) -> int:
     new = world.new_mailing(kind=MailingKind.CONFIRM)
-    mailing: int = world.store.start_for_one(new, subscription, NOW)
+    mailing: int = world.store.start_transactional(new, subscription, NOW)
     return mailing
 
 
@@ -281,10 +281,10 @@ def test_a_sign_up_nobody_confirmed_is_forgotten_without_a_trace(world: Any) -> 
     [(_, old)] = world.join(world.reader("ann"))
     mailing = _confirmation(world, old.id)
     world.claim()
-    world.store.intend("run1", [(mailing, 1)], NOW)
+    world.store.mark_sending("run1", [(mailing, 1)], NOW)
     world.settle(mailing, 1, TransitionCause.ACCEPT, reply="250 ok")
     world.join(world.reader("bob"), now=NOW + DAY)
-    assert world.store.forget_pending(NOW + DAY) == 1
+    assert world.store.delete_pending(NOW + DAY) == 1
     assert world.store.subscription(old.id) is None
     for table in ("mailings", "batches", "deliveries", "cohorts", "mailing_posts"):
         assert world.sql(f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608  # our own words
@@ -294,7 +294,7 @@ def test_a_sign_up_nobody_confirmed_is_forgotten_without_a_trace(world: Any) -> 
 def test_numbers_of_the_forgotten_are_never_given_again(world: Any) -> None:
     [(_, old)] = world.join(world.reader("ann"))
     mailing = _confirmation(world, old.id)
-    world.store.forget_pending(NOW + DAY)
+    world.store.delete_pending(NOW + DAY)
     [(_, new)] = world.join(world.reader("bob"))
     assert new.id > old.id
     assert _confirmation(world, new.id) > mailing
@@ -303,7 +303,7 @@ def test_numbers_of_the_forgotten_are_never_given_again(world: Any) -> None:
 def test_forgetting_one_list_keeps_the_address_for_another(world: Any) -> None:
     world.join(world.reader("ann"))
     world.active("ann", list="daily")
-    assert world.store.forget_pending(NOW + DAY) == 1
+    assert world.store.delete_pending(NOW + DAY) == 1
     assert [s.list for s in world.store.subscriptions(None, None)] == ["daily"]
 
 
@@ -312,7 +312,7 @@ def test_who_had_a_digest_in_an_earlier_life_is_unsubscribed_again(world: Any) -
     world.store.unsubscribe(1, 1, NOW)
     [(_, returned)] = world.join(world.reader("ann"))
     _confirmation(world, returned.id)
-    assert world.store.forget_pending(NOW + DAY) == 1
+    assert world.store.delete_pending(NOW + DAY) == 1
     assert world.store.subscription(returned.id).state is SubscriptionState.UNSUBSCRIBED
     assert [m.id for m in world.store.mailings()] == [mailing]
     assert _kinds(world) == ["left"]
@@ -322,19 +322,21 @@ def test_a_sign_up_whose_mail_is_on_its_way_is_not_forgotten_yet(world: Any) -> 
     [(_, pending)] = world.join(world.reader("ann"))
     mailing = _confirmation(world, pending.id)
     world.claim()
-    assert world.store.forget_pending(NOW + DAY) == 0
-    world.store.intend("run1", [(mailing, 1)], NOW)
-    assert world.store.forget_pending(NOW + DAY) == 0
+    assert world.store.delete_pending(NOW + DAY) == 0
+    world.store.mark_sending("run1", [(mailing, 1)], NOW)
+    assert world.store.delete_pending(NOW + DAY) == 0
     world.settle(mailing, 1, TransitionCause.ACCEPT)
-    assert world.store.forget_pending(NOW + DAY) == 1
+    assert world.store.delete_pending(NOW + DAY) == 1
 
 
 def _asked(world: Any, reader: Any, now: datetime, **limits: Any) -> int | None:
     """The mailing that brings a link to a reader who asks at `now`; None: none is sent."""
     given = {"every": timedelta(minutes=5), "most": 9, "within": timedelta(days=1)} | limits
-    if not world.store.ask(reader.id, reader.generation, now, **given):
+    if not world.store.record_link_request(reader.id, reader.generation, now, **given):
         return None
-    mailing: int = world.store.start_for_one(world.new_mailing(kind=MailingKind.ACCOUNT), reader.id, now)
+    mailing: int = world.store.start_transactional(
+        world.new_mailing(kind=MailingKind.ACCOUNT), reader.id, now
+    )
     return mailing
 
 
@@ -344,12 +346,15 @@ def test_a_link_is_alive_until_it_is_used_or_another_is_asked_for(world: Any) ->
     assert _asked(world, ann, NOW + timedelta(minutes=4)) is None
     second = _asked(world, ann, NOW + timedelta(minutes=5))
     assert second is not None
-    assert world.store.asked(first, ann.id, NOW - timedelta(days=9)) is None
-    assert world.store.asked(second, ann.id + 1, NOW) is None
-    assert world.store.asked(second, ann.id, NOW + timedelta(minutes=5)) is None
-    assert world.store.asked(second, ann.id, NOW).address == "ann@example.org"
-    assert [world.store.spend(first, ann.id), world.store.spend(second, ann.id)] == [False, True]
-    assert world.store.spend(second, ann.id) is False
+    assert world.store.link_owner(first, ann.id, NOW - timedelta(days=9)) is None
+    assert world.store.link_owner(second, ann.id + 1, NOW) is None
+    assert world.store.link_owner(second, ann.id, NOW + timedelta(minutes=5)) is None
+    assert world.store.link_owner(second, ann.id, NOW).address == "ann@example.org"
+    assert [world.store.consume_link(first, ann.id), world.store.consume_link(second, ann.id)] == [
+        False,
+        True,
+    ]
+    assert world.store.consume_link(second, ann.id) is False
     assert _asked(world, ann, NOW + timedelta(hours=1), most=2) is None
     assert _asked(world, ann, NOW + timedelta(hours=1), most=2, within=timedelta(minutes=55)) is not None
 
@@ -375,16 +380,16 @@ def test_a_reader_at_a_new_address_keeps_what_they_had(world: Any) -> None:
         to=new.id,
         to_key=world.reader("new").key,
     )
-    world.store.depart([move])
+    world.store.apply_departures([move])
     moved = replace(ann, address="new@example.org")
     assert list(world.store.subscriptions(None, None)) == [moved]
-    assert world.store.blocks(world.reader("ann").key) == [("weekly", "left", NOW)]
+    assert world.store.suppressions_of(world.reader("ann").key) == [("weekly", "left", NOW)]
     assert world.sql("SELECT count(*) FROM subscribers") == [(1,)]
-    assert world.store.lacking([move]) == []
-    assert world.store.depart([move]) == 0
+    assert world.store.missing_departures([move]) == []
+    assert world.store.apply_departures([move]) == 0
     assert list(world.store.subscriptions(None, None)) == [moved]
     batch = world.claim()
-    assert (batch.mailing, [row.address for row in world.store.claimed(batch)]) == (
+    assert (batch.mailing, [row.address for row in world.store.claimed_deliveries(batch)]) == (
         mailing,
         ["new@example.org"],
     )
@@ -395,11 +400,11 @@ def test_who_is_forgotten_by_a_link_that_is_hardly_sent_upsets_no_run(world: Any
     [ann] = world.active("ann")
     mailing = _asked(world, ann, NOW)
     batch = world.claim()
-    assert [row.mailing for row in world.store.claimed(batch)] == [mailing]
-    assert world.store.intend("run1", [(mailing, 1)], NOW) == {(mailing, 1)}
+    assert [row.mailing for row in world.store.claimed_deliveries(batch)] == [mailing]
+    assert world.store.mark_sending("run1", [(mailing, 1)], NOW) == {(mailing, 1)}
     assert world.erase("ann") == 1
     world.settle(mailing, 1, TransitionCause.ACCEPT)
-    world.store.finish(batch, NOW)
+    world.store.finish_batch(batch, NOW)
     assert world.store.mailing(mailing) is None
     assert world.sql("SELECT count(*) FROM batches") == [(0,)]
 
@@ -411,9 +416,9 @@ def test_an_address_gets_its_new_key_and_keeps_what_stood_against_it(world: Any)
     world.suppress("ann", "left", "weekly")
     new = "ab" * 32
     for changed in (1, 0):
-        assert world.store.rekey(lambda address: new) == changed
-    [found] = world.store.of_person(new)
+        assert world.store.rebuild_address_keys(lambda address: new) == changed
+    [found] = world.store.subscriptions_of(new)
     assert found.address == "straße@example.org"
-    assert [(slug, kind) for slug, kind, _ in world.store.blocks(new)] == [("weekly", "left")]
-    assert [(slug, kind) for slug, kind, _ in world.store.blocks(ann.key)] == [("weekly", "left")]
-    assert len(world.store.of_person(world.reader("bob").key)) == 1
+    assert [(slug, kind) for slug, kind, _ in world.store.suppressions_of(new)] == [("weekly", "left")]
+    assert [(slug, kind) for slug, kind, _ in world.store.suppressions_of(ann.key)] == [("weekly", "left")]
+    assert len(world.store.subscriptions_of(world.reader("bob").key)) == 1

@@ -49,7 +49,7 @@ def reader(site: Any, name: str = "ann", choices: Preferences | None = None) -> 
     subscribe.add(parts, parts.lists[0], f"{name}@example.org", site.clock.now, confirmed=True)
     found = of(site, name)
     if choices:
-        assert site.app.store.choose(found.id, 1, choices, site.clock.now + timedelta(days=1))
+        assert site.app.store.set_preferences(found.id, 1, choices, site.clock.now + timedelta(days=1))
     return of(site, name)
 
 
@@ -59,7 +59,7 @@ def post(site: Any, name: str, lang: str = "en") -> None:
 
 
 def of(site: Any, name: str) -> Any:
-    found = site.app.store.of_person(admin.key_of(site.app.parts, f"{name}@example.org"))
+    found = site.app.store.subscriptions_of(admin.key_of(site.app.parts, f"{name}@example.org"))
     return found[0] if found else None
 
 

@@ -89,7 +89,7 @@ def test_only_proxies_that_settings_name_are_believed(start: Any) -> None:
     data = {**form.fields, "address": "bo@example.org"}
     site.http.post("/subscribe/daily", data=data, headers={"X-Forwarded-For": "203.0.113.9"})
     [found] = site.app.store.subscriptions("daily", None)
-    assert site.app.store.consent(found.id)["origin"] == "127.0.0.1"
+    assert site.app.store.consent_of(found.id)["origin"] == "127.0.0.1"
 
 
 def test_a_form_works_once_and_comes_back_with_a_fresh_token(site: Any) -> None:
@@ -270,10 +270,10 @@ def test_what_was_counted_is_forgotten_a_year_after_the_last_attempt(site: Any) 
     mailbox = mailbox_key(parse("bo@example.org"), site.app.ring)
     site.clock.move(days=365)
     site.app.housekeeping()
-    assert site.app.store.asked_of(mailbox) is not None
+    assert site.app.store.confirmation_history(mailbox) is not None
     site.clock.move(minutes=1)
     site.app.housekeeping()
-    assert site.app.store.asked_of(mailbox) is None
+    assert site.app.store.confirmation_history(mailbox) is None
 
 
 def test_erasing_forgets_how_often_a_mailbox_was_asked(site: Any) -> None:

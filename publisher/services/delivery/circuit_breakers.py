@@ -41,7 +41,7 @@ class CircuitBreakers:
 
     def __init__(self, parts: Deps) -> None:
         self._parts = parts
-        self._gauges: dict[str, CircuitBreaker] = dict(parts.store.gauges())
+        self._gauges: dict[str, CircuitBreaker] = dict(parts.store.circuit_breakers())
 
     def gauge(self, scope: str) -> CircuitBreaker:
         """How a scope has answered lately."""
@@ -77,7 +77,7 @@ class CircuitBreakers:
     async def keep(self, gauges: Sequence[CircuitBreaker]) -> None:
         """Makes them durable."""
         for gauge in gauges:
-            await asyncio.to_thread(self._parts.store.set_gauge, gauge)
+            await asyncio.to_thread(self._parts.store.save_circuit_breaker, gauge)
 
     def _set(self, before: CircuitBreaker, after: CircuitBreaker) -> bool:
         """Notes a gauge; whether it is another that must be kept."""
@@ -92,13 +92,13 @@ def judge(parts: Deps, mailing: int) -> str:
     """Lets the rest of a mailing go, or holds it, once all of its sample has been tried. Returns why it is
     held; empty where it is not.
     """
-    sample = parts.store.sample(mailing)
+    sample = parts.store.canary_sample(mailing)
     rule = parts.pacing.canary
     if sample.untried:
         return ""
     if rule is not None and refused_too_many(rule, sample.settled, sample.refused):
         why = f"{sample.refused:,} of the first {sample.settled:,} were refused: look at the replies"
-        parts.store.hold(mailing, MailingHold.CANARY, why, None)
+        parts.store.pause(mailing, MailingHold.CANARY, why, None)
         return why
     parts.store.pass_canary(mailing)
     return ""
@@ -108,7 +108,7 @@ def judge_left(parts: Deps) -> None:
     """`judge` for each mailing whose sample is out: the run that got its last answer may have died before it
     did, or the mailing was paused then.
     """
-    for mailing in parts.store.sampling():
+    for mailing in parts.store.running_canaries():
         judge(parts, mailing)
 
 
@@ -156,7 +156,7 @@ class SendWindows:
         if self._day != day_of(now):
             self._day = day_of(now)
             most = allowance(rule, now)
-            sent = self._parts.store.digests_since(datetime.combine(self._day, time(0), UTC))
+            sent = self._parts.store.digests_accepted_since(datetime.combine(self._day, time(0), UTC))
             self._left = None if most is None else max(most - sent, 0)
         return self._left
 
@@ -217,10 +217,10 @@ class StoredRelayQuotas:
         """Counts what was sent; what was not is free again."""
         for name, pool in self._pools.items():
             spent = pool.spent()
-            await asyncio.to_thread(self._store().settle_quota, name, self._run, spent, self._clock())
+            await asyncio.to_thread(self._store().release_quota, name, self._run, spent, self._clock())
         self._pools.clear()
 
     def _reserve(self, quota: Quota, pool: _Pool, now: datetime) -> datetime | None:
-        number, until = self._store().reserve(quota, self._run, pool.spent(), now)
+        number, until = self._store().reserve_quota(quota, self._run, pool.spent(), now)
         pool.left, pool.sent, pool.last, pool.until = number, 0, None, now + HELD
         return until

@@ -27,8 +27,8 @@ def recover(parts: Deps, now: datetime, *, alone: bool) -> int:
     """Frees what dead runs held, and decides what they left undecided: samples that were answered, and what
     is in doubt where the transport can tell. Returns how many deliveries remain unknown.
     """
-    parts.store.go_on(now)
-    parts.store.recover(parts.run, now, alone=alone)
+    parts.store.resume_expired_pauses(now)
+    parts.store.release_dead_runs(parts.run, now, alone=alone)
     judge_left(parts)
     outcomes.judge(parts, now)
     return ask_about_doubts(parts, now)
@@ -43,7 +43,7 @@ def deliver(
     """Drains what is due now, over the transport's connections, then returns. `stopping` is asked before
     each message: what is in flight is finished. Call `recover` first.
     """
-    if not parts.store.under_way():
+    if not parts.store.unfinished_mailings():
         return DeliveryStats()  # most starts: what sends is not even loaded
     from publisher.services.delivery.worker import DeliveryWorker
 

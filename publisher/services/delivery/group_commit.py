@@ -185,12 +185,12 @@ class GroupCommit:
         what: tuple[str, list[DeliveryResult], list[Row], datetime] = (run, ended, rows, self._parts.clock())
         store, then = self._parts.store, partial(self._written, loop, intents, results)
         try:
-            passed = store.record_at_once(*what)
+            passed = store.try_record_progress(*what)
         except Exception as error:
             then(error)
             return
         if passed is None:
-            self._thread.wait_for(partial(store.record, *what), loop, then)
+            self._thread.wait_for(partial(store.record_progress, *what), loop, then)
         elif self._took > QUICK:
             self._thread.wait_for(partial(self._flush, passed), loop, then)
         else:

@@ -54,16 +54,18 @@ WHY = "{refused:,} of {tried:,} mailboxes refused it, so the relay may be wrong:
 
 def stop_if_too_many(parts: Deps, mailing: int) -> str:
     """Holds a mailing when so many refuse it that the relay must be wrong. Returns why; empty: it goes on."""
-    seen = parts.store.refused(mailing)
+    seen = parts.store.refused_mailing(mailing)
     if seen.canary or seen.ruling is not None or not too_many(seen.share):
         return ""
     why = WHY.format(refused=seen.share.refused, tried=seen.share.tried)
-    return why if parts.store.hold(mailing, MailingHold.REFUSALS, why, None) else ""
+    return why if parts.store.pause(mailing, MailingHold.REFUSALS, why, None) else ""
 
 
 def judge(parts: Deps, now: datetime) -> int:
     """Decides what can be decided; returns how many addresses were suppressed."""
-    return sum(_judge(parts, refused, now) for refused in parts.store.undecided(now - LATELY))
+    return sum(
+        _judge(parts, refused, now) for refused in parts.store.mailings_with_undecided_refusals(now - LATELY)
+    )
 
 
 def _judge(parts: Deps, refused: RefusedMailing, now: datetime) -> int:
@@ -77,7 +79,7 @@ def _judge(parts: Deps, refused: RefusedMailing, now: datetime) -> int:
 
 def _count(parts: Deps, mailing: int, now: datetime) -> int:
     """Suppresses who reaches a limit, then counts the refusals: in this order a kill loses none."""
-    suppressed, by_key = 0, iter(parts.store.refusals(mailing))
+    suppressed, by_key = 0, iter(parts.store.undecided_refusals(mailing))
     while chunk := list(islice(by_key, CHUNK)):
         gone = [(key, EVERYWHERE) for key, refusals in chunk if reached(refusals, parts.limits)]
         gone = [one for one in gone if not _is_suppressed(parts, one[0])]
@@ -90,7 +92,7 @@ def _count(parts: Deps, mailing: int, now: datetime) -> int:
 
 
 def _is_suppressed(parts: Deps, key: str) -> bool:
-    return any(kind == BOUNCE for _, kind, _ in parts.store.blocks(key))
+    return any(kind == BOUNCE for _, kind, _ in parts.store.suppressions_of(key))
 
 
 LOSSES = 3
@@ -245,7 +247,7 @@ class OutcomeRecorder:
         jobs = self.lanes.take_out(lambda _: True)
         gauge = self.brakes.brake(SERVER, reply, self.parts.clock())
         await self.brakes.keep([gauge])
-        await asyncio.to_thread(self.parts.store.hold_all, MailingHold.SERVER, reply, gauge.until)
+        await asyncio.to_thread(self.parts.store.pause_all, MailingHold.SERVER, reply, gauge.until)
         self.tally.failed, self.tally.held = True, stop_in_words(gauge, self.parts.site.timezone)
         await self.withdraw(jobs)
 
@@ -255,7 +257,7 @@ class OutcomeRecorder:
             return
         self.down = True
         jobs = self.lanes.take_out(lambda _: True)
-        await asyncio.to_thread(self.parts.store.hold_all, MailingHold.QUOTA, outcome.reply, outcome.until)
+        await asyncio.to_thread(self.parts.store.pause_all, MailingHold.QUOTA, outcome.reply, outcome.until)
         zone = self.parts.site.timezone
         again = f"; it goes on at {in_zone(outcome.until, zone)}" if outcome.until else ""
         self.tally.held = f"{outcome.reply}{again}"
@@ -264,7 +266,7 @@ class OutcomeRecorder:
     async def hold(self, mailing: int, hold: MailingHold, why: str, until: datetime | None) -> None:
         """A mailing waits, and loses no attempt."""
         jobs = self.lanes.of_mailing(mailing)
-        await asyncio.to_thread(self.parts.store.hold, mailing, hold, why, until)
+        await asyncio.to_thread(self.parts.store.pause, mailing, hold, why, until)
         zone = self.parts.site.timezone
         self.tally.held = f"mailing {mailing}: {in_words(hold, mailing, why, until, zone=zone)}"
         self.tally.failed |= hold is MailingHold.SERVER
@@ -316,7 +318,7 @@ class OutcomeRecorder:
             )
             for job in jobs
         ]
-        await asyncio.to_thread(self.parts.store.settle, self.parts.run, results, self.parts.clock())
+        await asyncio.to_thread(self.parts.store.record_results, self.parts.run, results, self.parts.clock())
         for job in jobs:
             await self.left(job.open)
 
@@ -331,7 +333,7 @@ class OutcomeRecorder:
             await self.finish(opened)
 
     async def finish(self, opened: OpenBatch) -> None:
-        turn = await asyncio.to_thread(self.parts.store.finish, opened.batch, self.parts.clock())
+        turn = await asyncio.to_thread(self.parts.store.finish_batch, opened.batch, self.parts.clock())
         await self.journal(turn)
         if opened.batch.canary:
             mailing = opened.batch.mailing

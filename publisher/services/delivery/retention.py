@@ -28,7 +28,7 @@ def fold(
     before, folded = parts.clock() - keep, 0
     while most is None or folded < most:
         began = parts.ticks()
-        part = parts.store.fold(before, limit=PART)
+        part = parts.store.archive_deliveries(before, limit=PART)
         folded += part
         if not part or pause((parts.ticks() - began) * REST):
             break

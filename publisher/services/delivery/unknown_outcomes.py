@@ -52,28 +52,28 @@ def ask_about_doubts(parts: Deps, now: datetime) -> int:
     Returns how many remain unknown.
     """
     last = 0
-    while (id := parts.store.next_doubtful(last)) is not None:
+    while (id := parts.store.next_mailing_with_unknown(last)) is not None:
         last = id
         mailing = parts.store.mailing(id, counted=False)
         if mailing is not None and (parts.transport.recalls or mailing.kind is not MailingKind.DIGEST):
             words = (_late_word(parts, mailing, doubt) for doubt in doubts(parts, id))
             decide(parts, filter(None, words), now)
-    return parts.store.doubtful()
+    return parts.store.count_unknown()
 
 
 def doubts(parts: Deps, id: int) -> Iterator[InDoubt]:
     """The mailing's deliveries in doubt, in order."""
-    part = parts.store.in_doubt(id, limit=PART)
+    part = parts.store.unknown_deliveries(id, limit=PART)
     while part:
         yield from part
-        part = parts.store.in_doubt(id, after=part[-1].n, limit=PART)
+        part = parts.store.unknown_deliveries(id, after=part[-1].n, limit=PART)
 
 
 def decide(parts: Deps, results: Iterable[DeliveryResult], now: datetime) -> int:
     """Writes down what became of some in doubt; how many still were."""
     results, done = iter(results), 0
     while part := list(islice(results, AT_ONCE)):
-        done += parts.store.resolve(part, now)
+        done += parts.store.resolve_unknown(part, now)
     return done
 
 

@@ -73,7 +73,7 @@ class DeliveryWorker:
     def _not_begun(self) -> DeliveryStats:
         """The server failed lately: nothing is tried, and that is a failure where mail waits for it."""
         self.book.tally.held = stop_in_words(self.book.brakes.gauge(SERVER), self.parts.site.timezone)
-        waiting = self.parts.store.under_way()
+        waiting = self.parts.store.unfinished_mailings()
         self.book.tally.failed = any(
             one.state is MailingState.READY or one.hold is MailingHold.SERVER for one in waiting
         )
@@ -91,13 +91,13 @@ class DeliveryWorker:
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
             until = self.parts.clock() + LEASE
-            await asyncio.to_thread(self.parts.store.renew, self.parts.run, until)
+            await asyncio.to_thread(self.parts.store.renew_leases, self.parts.run, until)
 
     async def _feed(self) -> None:
         store, run = self.parts.store, self.parts.run
         while not self._ending:
             now, full = self.parts.clock(), self.lanes.full()
-            batch = await asyncio.to_thread(store.claim, run, now, now + LEASE, full)
+            batch = await asyncio.to_thread(store.claim_batch, run, now, now + LEASE, full)
             if batch is not None:
                 await self._open(batch)
             elif self.lanes.idle and not full:  # what was full then may have been sent meanwhile
@@ -113,11 +113,11 @@ class DeliveryWorker:
         now = self.parts.clock()
         if closed := self.gates.closed(batch, now):
             await self.book.hold(batch.mailing, closed.hold, closed.why, closed.until)
-            await self.book.journal(await asyncio.to_thread(self.parts.store.finish, batch, now))
+            await self.book.journal(await asyncio.to_thread(self.parts.store.finish_batch, batch, now))
             return
         for of in [of for of in self._cohorts if of[0] == batch.mailing]:
             del self._cohorts[of]  # it may have been made anew since, without a post that was withdrawn
-        rows = await asyncio.to_thread(self.parts.store.claimed, batch)
+        rows = await asyncio.to_thread(self.parts.store.claimed_deliveries, batch)
         opened = OpenBatch(batch=batch, left=len(rows), stops_at=self.gates.stops_at(batch, now))
         if not rows:
             await self.book.finish(opened)
@@ -244,7 +244,7 @@ class DeliveryWorker:
         row = job.row
         await self.book.settle(row, TransitionCause.SKIP)
         await self.book.left(job.open)
-        state = await asyncio.to_thread(self.parts.store.state_of, row.mailing, row.n)
+        state = await asyncio.to_thread(self.parts.store.delivery_state, row.mailing, row.n)
         if state is DeliveryState.SKIPPED:
             self.book.tally.skipped += 1
             return

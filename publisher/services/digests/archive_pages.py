@@ -28,7 +28,7 @@ def write_mailing_pages(parts: Deps, now: datetime) -> tuple[tuple[str, ...], li
     """
     mailings = parts.store.mailings(counted=False)
     digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGES_FROM]
-    gone, problems = parts.store.taken_back(), list[str]()
+    gone, problems = parts.store.withdrawn_posts_by_mailing(), list[str]()
     leaky = _with_passages(parts, mailings)
     wanted = [
         _digest_page(parts, m, gone.get(m.id, ()), problems, leaky=m.id in leaky)
@@ -42,8 +42,8 @@ def write_mailing_pages(parts: Deps, now: datetime) -> tuple[tuple[str, ...], li
     told = [m for m in mailings if m.id in gone or m.id in leaky]
     _take_away(parts, told, {want.path for want in wanted})
     written = write_documents(parts, wanted, now)
-    if parts.store.fact(PASSAGES) != LOOKED:
-        parts.store.keep_fact(PASSAGES, LOOKED)
+    if parts.store.meta(PASSAGES) != LOOKED:
+        parts.store.set_meta(PASSAGES, LOOKED)
     return written, problems
 
 
@@ -51,7 +51,7 @@ def _with_passages(parts: Deps, mailings: Sequence[Mailing]) -> frozenset[int]:
     """The digests of an older version that show what stands between tags that hide (core.passages): looked
     for once, since their pages are made anew.
     """
-    if parts.store.fact(PASSAGES) == LOOKED:
+    if parts.store.meta(PASSAGES) == LOOKED:
         return frozenset()
     from publisher.core.posts.private_passages import without_passages  # once after an upgrade
 
@@ -61,7 +61,7 @@ def _with_passages(parts: Deps, mailings: Sequence[Mailing]) -> frozenset[int]:
             continue
         with suppress(StoreError):  # a revision is gone, and with it what could be shown of it
             shown = [pair for _, pairs, _ in parts.store.cohorts(mailing.id)[:1] for pair in pairs]
-            posts = [known.post for known in parts.store.versions(shown)]
+            posts = [known.post for known in parts.store.post_versions(shown)]
             bodies = parts.store.bodies({post.body_hash for post in posts})
             markdown = {post.body_hash: post.markup is MarkupLanguage.MARKDOWN for post in posts}
             if any(

@@ -42,7 +42,7 @@ def backlog(parts: Deps, now: datetime, *, paused: bool = False) -> list[Waiting
 def _of_list(parts: Deps, spec: MailingList, now: datetime, *, paused: bool) -> list[Waiting]:
     look = due_report(parts, spec, now, at_once=True, everyone=True)
     ripe = ripens(parts, spec, now) if spec.delay else None
-    at_once = {beat.id for beat in parts.store.beats(spec.slug) if beat.next_at is None}
+    at_once = {beat.id for beat in parts.store.next_runs(spec.slug) if beat.next_at is None}
     found: dict[tuple[bool, datetime, Reason], Waiting] = {}
     for group in look.groups:
         if not group.share.posts:
@@ -59,7 +59,7 @@ def _of_list(parts: Deps, spec: MailingList, now: datetime, *, paused: bool) -> 
             until=until,
         )
     result = [found[key] for key in sorted(found)]
-    if paused and (number := parts.store.left_out(look.due).get("paused", 0)):
+    if paused and (number := parts.store.count_not_due(look.due).get("paused", 0)):
         result.append(Waiting(list=spec.slug, why=Reason.PAUSED, readers=number))
     return result
 

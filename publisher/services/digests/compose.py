@@ -43,7 +43,7 @@ def digest_of(
     that were withdrawn since. Raises StoreError if a revision is gone.
     """
     shown = posts[-spec.max_posts :]
-    versions = parts.store.versions(shown)
+    versions = parts.store.post_versions(shown)
     gone = {known.id for known in versions if public and not known.live}
     bodies = parts.store.bodies({known.post.body_hash for known in versions if known.id not in gone})
     more = len(posts) - len(shown)

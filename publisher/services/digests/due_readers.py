@@ -80,13 +80,13 @@ def due_report(
     """
     log = log or DigestMaterial(parts)
     asked = question(parts, spec, now, log, at_once=at_once, everyone=everyone)
-    groups = parts.store.due(asked)
+    groups = parts.store.due_groups(asked)
     if not groups:
         return DueReport(spec=spec, due=asked)
     back = min(group.stand.offset for group in groups)
     due, corrected = _corrected(log, asked, back)
     if due.corrections:
-        groups = parts.store.due(due)
+        groups = parts.store.due_groups(due)
     shares = DigestShares(spec, log.fresh(back, due.head), corrected)
     return _judged(parts, spec, due, groups, shares, at_once=at_once)
 
@@ -100,7 +100,7 @@ def _judged(
     *,
     at_once: bool,
 ) -> DueReport:
-    tastes = parts.store.tastes([group.stand.taste for group in groups])
+    tastes = parts.store.content_preferences([group.stand.taste for group in groups])
     newest: dict[int, datetime] = {}
     for group in groups:
         newest[group.rhythm] = max(group.oldest, newest.get(group.rhythm, group.oldest))

@@ -55,7 +55,7 @@ def plan_mail(parts: Deps, now: datetime, *, send: Collection[str] = ()) -> Mail
     """Plans every list's due digests. Safe to call twice. Readers of the lists `send` are all due now, and
     nothing of theirs waits. A list whose mail cannot be made holds up no other.
     """
-    ready = [_resume(parts, mailing) for mailing in parts.store.unplanned()]
+    ready = [_resume(parts, mailing) for mailing in parts.store.mailings_in_planning()]
     unsent: list[PublisherError] = []
     skipped: list[Skipped] = []
     elsewhere = cache(lambda: check_public_url(parts, now))  # asked when the first list has somebody to mail
@@ -67,8 +67,8 @@ def plan_mail(parts: Deps, now: datetime, *, send: Collection[str] = ()) -> Mail
         except PublisherError as error:
             if error not in unsent:  # that links lead elsewhere is one error of all lists
                 unsent.append(error)
-    if parts.store.fact(UPGRADED):
-        parts.store.keep_fact(UPGRADED, "")
+    if parts.store.meta(UPGRADED):
+        parts.store.set_meta(UPGRADED, "")
     return MailPlan(ready, tuple(unsent), tuple(skipped))
 
 
@@ -82,7 +82,7 @@ def _plan_list(
     elsewhere: Callable[[], Refused | None],
 ) -> list[int]:
     keep_time(parts, spec, now)
-    while at_once and parts.store.call_up(spec.slug, now, limit=CHUNK):
+    while at_once and parts.store.make_due(spec.slug, now, limit=CHUNK):
         pass
     look = due_report(parts, spec, now, at_once=at_once)
     skipped += _skip(parts, look)  # before the others: they may stand where others do
@@ -95,7 +95,7 @@ def _plan_list(
         planned.append(_go_on(parts, made, spec.slug, look.due.head, now))
     _put_off(parts, look, DueDecision.WAITS)
     _put_off(parts, look, DueDecision.NOTHING)
-    while parts.store.put_off(look.due, limit=CHUNK, suppressed=True, pass_over=True):
+    while parts.store.reschedule(look.due, limit=CHUNK, suppressed=True, pass_over=True):
         pass
     return planned
 
@@ -105,10 +105,10 @@ def _skip(parts: Deps, look: DueReport) -> Iterator[Skipped]:
     late: defaultdict[int, list[DueGroup]] = defaultdict(list)
     for group in look.of(DueDecision.LATE):
         late[group.due.rhythm].append(group.due)
-    times = {beat.id: beat.next_at for beat in parts.store.beats(look.spec.slug)} if late else {}
+    times = {beat.id: beat.next_at for beat in parts.store.next_runs(look.spec.slug)} if late else {}
     for rhythm, groups in late.items():
         stands, readers = sorted({group.stand for group in groups}), 0
-        while moved := parts.store.skip(look.due, rhythm, stands, limit=CHUNK):
+        while moved := parts.store.skip_digest(look.due, rhythm, stands, limit=CHUNK):
             readers += moved
         due = min(group.oldest for group in groups)
         next_at = times[rhythm] or look.due.now  # a rhythm that is late has a time
@@ -119,7 +119,7 @@ def _put_off(parts: Deps, look: DueReport, verdict: DueDecision) -> None:
     """Readers who get nothing this time: due when their rhythm is, past what did not match."""
     stands = sorted({group.due.stand for group in look.of(verdict)})
     over = verdict is DueDecision.NOTHING
-    while stands and parts.store.put_off(look.due, limit=CHUNK, stands=stands, pass_over=over):
+    while stands and parts.store.reschedule(look.due, limit=CHUNK, stands=stands, pass_over=over):
         pass
 
 
@@ -127,10 +127,12 @@ def _start(parts: Deps, look: DueReport) -> int:
     """Starts the mailing under the id its links name; a confirmation mail may take that id meanwhile."""
     for _ in range(TRIES):
         try:
-            return parts.store.start(build_mailing(parts, look, parts.store.next_mailing()), look.due.now)
+            return parts.store.start_mailing(
+                build_mailing(parts, look, parts.store.next_mailing_id()), look.due.now
+            )
         except Conflict:
             continue
-    return parts.store.start(build_mailing(parts, look, None), look.due.now)
+    return parts.store.start_mailing(build_mailing(parts, look, None), look.due.now)
 
 
 def _resume(parts: Deps, mailing: Mailing) -> int:

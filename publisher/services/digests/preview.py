@@ -83,7 +83,7 @@ def preview(parts: Deps, spec: MailingList, now: datetime, *, reader: str = "") 
     if not posts:
         raise Refused(f"preview {spec.slug}", "no post is published yet", "run `publisher publish` first")
     digest = foreseen(parts, spec, log, posts, now, language="")
-    made = judged(parts, digest, parts.store.next_mailing())
+    made = judged(parts, digest, parts.store.next_mailing_id())
     return _drawn(parts, made, now, parse(SOMEBODY), NOBODY)
 
 
@@ -122,7 +122,7 @@ def _drawn(
 
 def _waiting(parts: Deps, spec: MailingList, log: DigestMaterial, now: datetime) -> Sequence[PublishedPost]:
     """What matches the list of the posts since the reader of the list who stands furthest back."""
-    behind = parts.store.furthest_back(spec.slug)
+    behind = parts.store.lowest_offset(spec.slug)
     if behind is None:
         return ()
     fresh = log.fresh(behind, question(parts, spec, now, log).head)
@@ -130,7 +130,7 @@ def _waiting(parts: Deps, spec: MailingList, log: DigestMaterial, now: datetime)
 
 
 def _recent(parts: Deps) -> Sequence[PublishedPost]:
-    return tuple(reversed(parts.store.newest(RECENT)))
+    return tuple(reversed(parts.store.newest_posts(RECENT)))
 
 
 Draw = Callable[[], RenderedPreview]

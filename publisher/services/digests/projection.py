@@ -23,8 +23,8 @@ class DigestMaterial:
         return max(seq, self._ahead.head)
 
     def fresh(self, after: int, until: int) -> list[PublishedPost]:
-        """As `ports.LogStore.fresh`."""
-        known = self._parts.store.fresh(after, until, shown=self._ahead.back)
+        """As `ports.LogStore.published_between`."""
+        known = self._parts.store.published_between(after, until, shown=self._ahead.back)
         new = [k for k in self._ahead.new if after < k.first_seq <= until]
         return [*self._ahead.then(known), *new]
 
@@ -34,18 +34,20 @@ class DigestMaterial:
         found = self._parts.store.corrections(after, until, limit=limit + len(coming))
         if not coming:
             return found
-        firsts = {k.id: k.first_seq for k in self._parts.store.known_by(PostKeys(ids=frozenset(coming)))}
+        firsts = {
+            k.id: k.first_seq for k in self._parts.store.posts_matching(PostKeys(ids=frozenset(coming)))
+        }
         return replace(self._ahead, corrected=coming).corrections(found, firsts)[:limit]
 
     def live(self, ids: Collection[str]) -> Mapping[str, PublishedPost]:
         """Those of known posts that readers see, by id."""
-        known = self._parts.store.known_by(PostKeys(ids=frozenset(ids)))
+        known = self._parts.store.posts_matching(PostKeys(ids=frozenset(ids)))
         return {k.id: k for k in self._ahead.then(known)}
 
     def versions(self, posts: Sequence[PublishedPost]) -> Sequence[PublishedPost]:
-        """As `ports.LogStore.versions`, of posts that are in the log or about to enter it."""
+        """As `ports.LogStore.post_versions`, of posts that are in the log or about to enter it."""
         old = [k for k in posts if k.id not in self._new and k.id not in self._ahead.posts]
-        found = {k.id: k for k in self._parts.store.versions([(k.id, k.revision) for k in old])}
+        found = {k.id: k for k in self._parts.store.post_versions([(k.id, k.revision) for k in old])}
         return [found.get(k.id, k) for k in posts]
 
     def bodies(self, posts: Sequence[PublishedPost]) -> Mapping[str, str]:

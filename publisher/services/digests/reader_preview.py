@@ -63,7 +63,7 @@ def next_for(
     place = next(n for n, (_, groups) in enumerate(cohorts) if group in groups)
     return ReaderMailing(
         reader=reader,
-        mailing=parts.store.next_mailing() + _before(parts, spec, now, log),
+        mailing=parts.store.next_mailing_id() + _before(parts, spec, now, log),
         posts=group.share.posts,
         language=cohorts[place][0][1],
         own=place > 0,
@@ -72,7 +72,7 @@ def next_for(
 
 
 def _subscription(parts: Deps, spec: MailingList, address: Address) -> Subscription:
-    for found in parts.store.of_person(address_key(str(address), parts.ring())):
+    for found in parts.store.subscriptions_of(address_key(str(address), parts.ring())):
         if found.list == spec.slug:
             return found
     do = "see `publisher subscribers list`"
@@ -114,7 +114,7 @@ def view(parts: Deps, token: str, now: datetime) -> str:
     claim = verify(token, Purpose.VIEW, parts.ring(), now)
     mailing = parts.store.mailing(claim.generation, counted=False)
     spec = parts.list(mailing.list) if mailing else None
-    shown = parts.store.shown_to(claim.generation, claim.subscription)
+    shown = parts.store.posts_mailed_to(claim.generation, claim.subscription)
     if mailing is None or spec is None or shown is None:
         raise TokenError("token", "not valid")
     posts, language = shown

@@ -23,26 +23,26 @@ def keep_time(parts: Deps, spec: MailingList, now: datetime) -> None:
     it: whatever became of settings, zone data, or a clock that was ahead. Who is due already stays due.
     """
     times: dict[int, datetime | None] = {}
-    for beat in parts.store.beats(spec.slug):
+    for beat in parts.store.next_runs(spec.slug):
         rhythm = rhythm_of(spec, beat.pace)
         cadence = parts.cadences[rhythm.cadence]
         next_at = None if cadence.at_once else cadence.after(now, rhythm)
         if next_at != beat.next_at:
             times[beat.id] = next_at
     if times:
-        parts.store.set_beats(times)
-    while parts.store.mend(spec.slug, now, limit=CHUNK):
+        parts.store.set_next_runs(times)
+    while parts.store.fix_next_due(spec.slug, now, limit=CHUNK):
         pass
 
 
 def ripe_head(parts: Deps, spec: MailingList, now: datetime) -> int:
     """The seq of the log up to which posts may be mailed: those whose author had time to think again."""
-    return parts.store.ripe(now - spec.delay) if spec.delay else parts.store.head().seq
+    return parts.store.seq_at(now - spec.delay) if spec.delay else parts.store.head().seq
 
 
 def next_mail(parts: Deps, now: datetime) -> datetime | None:
     """When the next digest is due: a reader's time, or the end of a post's delay."""
-    known = [parts.store.next_due(), *[ripens(parts, spec, now) for spec in parts.lists if spec.delay]]
+    known = [parts.store.next_due_at(), *[ripens(parts, spec, now) for spec in parts.lists if spec.delay]]
     return min((at for at in known if at is not None), default=None)
 
 
@@ -56,11 +56,11 @@ def late_rhythms(parts: Deps, spec: MailingList, newest: dict[int, datetime], no
     """Those of `newest` (when readers of a rhythm were due last) whose occurrence lies more than max_late
     back: their posts wait for the next digest. None, where no `publisher run` is there to send that one.
     """
-    upgraded = bool(parts.store.fact(UPGRADED))
+    upgraded = bool(parts.store.meta(UPGRADED))
     if not (upgraded or parts.run_is_active()):
         return set()
     late: set[int] = set()
-    for beat in parts.store.beats(spec.slug):
+    for beat in parts.store.next_runs(spec.slug):
         if beat.id not in newest:
             continue
         rhythm = rhythm_of(spec, beat.pace)

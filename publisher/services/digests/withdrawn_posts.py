@@ -24,12 +24,12 @@ def reword(parts: Deps, now: datetime) -> Sequence[str]:
     One that shows nothing else is cancelled, one that cannot be made anew is paused. Raises StoreError.
     """
     told: list[str] = []
-    for id in parts.store.with_withdrawn():
+    for id in parts.store.unsent_with_withdrawn_posts():
         try:
             _, what = _reworded(parts, id, now)
         except PublisherError as error:
             why = f"{_gone(parts, id)}, and it cannot be made again without: {error}"
-            parts.store.stop(id, why)
+            parts.store.pause_for_operator(id, why)
             what = f"not sent: {why}"
         if what:
             told.append(f"mailing {id}: {what}")
@@ -40,7 +40,7 @@ def without_withdrawn(parts: Deps, id: int, now: datetime) -> None:
     """Makes a mailing anew that is about to go out, where a post in it was withdrawn. Raises Refused: it
     cannot be, or nothing is left of it; StoreError.
     """
-    if not parts.store.withdrawn_in(id):
+    if not parts.store.withdrawn_posts_in(id):
         return
     where, gone = f"mailing {id}", _gone(parts, id)
     mailing = parts.store.mailing(id, counted=False)
@@ -59,7 +59,7 @@ def without_withdrawn(parts: Deps, id: int, now: datetime) -> None:
 
 
 def _shown(parts: Deps, id: int) -> bool:
-    gone = {*parts.store.withdrawn_in(id)}
+    gone = {*parts.store.withdrawn_posts_in(id)}
     return any(post not in gone for _, posts, _ in parts.store.cohorts(id) for post, _ in posts)
 
 
@@ -69,7 +69,7 @@ def _reworded(parts: Deps, id: int, now: datetime) -> tuple[Reworded, str]:
     gone = _gone(parts, id)
     spec = parts.list(mailing.list) if mailing else None
     if mailing is None or spec is None:
-        parts.store.order(id, MailingCommand.CANCEL, now)
+        parts.store.apply_command(id, MailingCommand.CANCEL, now)
         return (
             Reworded.SAME,
             f"cancelled, since {gone}, and its list is no longer in publisher.toml",
@@ -89,9 +89,9 @@ def _reworded(parts: Deps, id: int, now: datetime) -> tuple[Reworded, str]:
         segments |= new
         subject = letter.subject if n == 1 else subject
     if not left:
-        parts.store.order(id, MailingCommand.CANCEL, now)
+        parts.store.apply_command(id, MailingCommand.CANCEL, now)
         return Reworded.SAME, f"cancelled, since {gone}, and it shows no other post"
-    became = parts.store.reword(id, recipes, segments, subject, now)
+    became = parts.store.replace_messages(id, recipes, segments, subject, now)
     return became, _WORDS[became].format(gone=gone)
 
 
@@ -104,7 +104,7 @@ _WORDS = {
 
 def _gone(parts: Deps, id: int) -> str:
     """That posts in a mailing were withdrawn, by their files."""
-    known = parts.store.known_by(PostKeys(ids=frozenset(parts.store.withdrawn_in(id))))
+    known = parts.store.posts_matching(PostKeys(ids=frozenset(parts.store.withdrawn_posts_in(id))))
     paths = [k.post.path for k in known]
     more = [f"{len(paths) - NAMED} more"] if len(paths) > NAMED else []
     *first, last = [*paths[:NAMED], *more] or ["a post in it"]

@@ -89,7 +89,7 @@ def write_documents(
                 parts.shelf.place(document.path, document.modified)
                 parts.reach("documents:placed")
     if parts.hubs:  # also pings that were queued by a publish that died
-        parts.store.place_pings()
+        parts.store.release_pings()
     return tuple(changed)
 
 

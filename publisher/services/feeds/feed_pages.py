@@ -49,7 +49,7 @@ def home_page(parts: Deps) -> DocumentSpec:
             "summary": post.summary,
             "language": post.language,
         }
-        for post in (known.post for known in parts.store.newest(RECENT_POSTS))
+        for post in (known.post for known in parts.store.newest_posts(RECENT_POSTS))
     ]
     values: Values = {
         "site": parts.site,

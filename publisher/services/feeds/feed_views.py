@@ -50,7 +50,7 @@ class FeedView:
 
 def feed_views(parts: Deps) -> list[FeedView]:
     """Every feed that exists, in the order of the settings, parts of a split feed by value."""
-    states, archives = parts.store.views(), parts.store.pages()
+    states, archives = parts.store.feed_states(), parts.store.archive_pages()
     head = parts.store.head()
     views: list[FeedView] = []
     changed: list[tuple[FeedState, Sequence[ArchivePage]]] = []
@@ -72,7 +72,7 @@ def feed_views(parts: Deps) -> list[FeedView]:
                     )
                 )
             views.append(replace(view, pages=pages, updated=updated))
-    parts.store.save_views(changed)
+    parts.store.save_feed_states(changed)
     return views
 
 
@@ -83,7 +83,7 @@ def _views_of(
     existed stays, if only as an empty feed, because readers follow it.
     """
     own: Filter = () if spec.where == EVERYTHING else (spec.where,)
-    version = parts.store.content_of(own)
+    version = parts.store.content_version_of(own)
     if spec.split_by is None:
         yield "", FeedView(spec=spec, filters=own, version=version)
         return
@@ -129,12 +129,12 @@ def _last_change(parts: Deps, view: FeedView, state: FeedState, head: LogHead, *
     """When the feed last changed for its readers (RFC 4287 4.2.15): an entry changed, came or went, also by
     getting or losing the tag it is found by. It never goes back, and depends on the store alone.
     """
-    withdrawn = parts.store.withdrawn(state.counted, MAX_CHANGES) if existed else ()
-    retagged = parts.store.retagged(state.updated_at, MAX_CHANGES) if state.updated_at else ()
+    withdrawn = parts.store.recently_withdrawn(state.counted, MAX_CHANGES) if existed else ()
+    retagged = parts.store.recently_retagged(state.updated_at, MAX_CHANGES) if state.updated_at else ()
     times = [
         *(one.at for one in retagged if one.moves(view.filters)),
         *(known.updated_at for known in withdrawn if all(f.matches(known.post) for f in view.filters)),
-        parts.store.last_change(view.filters, view.spec.limit, state.counted),
+        parts.store.last_changed_at(view.filters, view.spec.limit, state.counted),
         state.updated_at,
     ]
     return max(filter(None, times), default=head.baseline_at or NEVER_PUBLISHED)
@@ -142,7 +142,7 @@ def _last_change(parts: Deps, view: FeedView, state: FeedState, head: LogHead, *
 
 def forget_archives(parts: Deps, slugs: Sequence[str]) -> None:
     """The next publish makes the archive documents of these feeds anew, with their posts as they are then."""
-    pages = parts.store.pages()
-    states = [state for (feed, _), state in parts.store.views().items() if feed in slugs]
+    pages = parts.store.archive_pages()
+    states = [state for (feed, _), state in parts.store.feed_states().items() if feed in slugs]
     forgotten = [replace(state, rules="again", version=-1) for state in states]
-    parts.store.save_views([(state, pages.get((state.feed, state.part), ())) for state in forgotten])
+    parts.store.save_feed_states([(state, pages.get((state.feed, state.part), ())) for state in forgotten])

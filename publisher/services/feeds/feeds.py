@@ -122,7 +122,7 @@ def build_feed(parts: Deps, view: FeedView) -> Feed:
     found = parts.store.newest_of(view.filters, limit + 1)
     newest = list(found[:limit])
     since = newest[-1].first_seq if len(found) > limit else 0
-    newest += parts.store.renewed_of(view.filters, since, limit) if since else []
+    newest += parts.store.recently_changed_of(view.filters, since, limit) if since else []
     history = History(
         complete=not since and not view.pages,
         previous=_archive_urls(parts, view, len(view.pages)) if view.pages else {},
@@ -144,7 +144,7 @@ def build_newest_archive(parts: Deps, view: FeedView) -> Feed:
 
 def build_full_archive(parts: Deps, view: FeedView, page: ArchivePage) -> Feed:
     """A full archive document: the posts of `page` as they were when it became full."""
-    posts = parts.store.as_of(view.filters, page)
+    posts = parts.store.posts_as_of(view.filters, page)
     return _archive(parts, view, posts, page.number, after=page.after, until=page.until)
 
 
@@ -256,7 +256,7 @@ def tombstones(
     """The posts of `view` that were withdrawn by log rows after `since`, the last ones first (RFC 6721 3),
     of those whose first log row is in (after, until].
     """
-    withdrawn = parts.store.withdrawn(since, MAX_CHANGES, after=after, until=until)
+    withdrawn = parts.store.recently_withdrawn(since, MAX_CHANGES, after=after, until=until)
     gone = [known for known in withdrawn if all(f.matches(known.post) for f in view.filters)]
     return tuple(Tombstone(id=known.id, at=known.updated_at) for known in gone[:MAX_TOMBSTONES])
 

@@ -34,7 +34,7 @@ def sync_redirects(parts: Deps) -> frozenset[str]:
         asked = before
     elif list(asked) != before:
         paths = {move.path for move in asked}
-        parts.store.save_moves(asked, [move.path for move in before if move.path not in paths])
+        parts.store.save_redirects(asked, [move.path for move in before if move.path not in paths])
     gone = frozenset(move.path for move in asked)
     if gone:
         remove_documents(parts, sorted(gone & parts.store.documents().keys()))
@@ -43,7 +43,11 @@ def sync_redirects(parts: Deps) -> frozenset[str]:
 
 def stored_redirects(parts: Deps) -> list[Redirect]:
     """What the store has of the operator's file."""
-    return [move for move in parts.store.moves() if move.wished and move.fate is not RedirectKind.WITHDRAWN]
+    return [
+        move
+        for move in parts.store.all_redirects()
+        if move.wished and move.fate is not RedirectKind.WITHDRAWN
+    ]
 
 
 def update_page_redirects(
@@ -57,7 +61,7 @@ def update_page_redirects(
     paths that are `taken`. Documents at addresses that lead nowhere any more are removed. Returns old path to
     address, both relative to public/, and what is wrong with aliases.
     """
-    before = parts.store.redirects()
+    before = parts.store.post_redirects()
     documents = parts.store.documents()
     # Pages of posts are in `taken`; a redirect page, which `before` names, may be replaced.
     others = {path for path in documents if not path.startswith(POSTS) and path not in before}
@@ -84,7 +88,7 @@ def update_page_redirects(
     leads = {path: address_of(page) for path, page in found.items()}
     gone = before.keys() - leads.keys() - set(taken)
     remove_documents(parts, sorted(gone & documents.keys()))
-    parts.store.set_redirects(leads, now)
+    parts.store.set_post_redirects(leads, now)
     return leads, problems
 
 
@@ -127,7 +131,7 @@ def mark_withdrawn_pages(
     paths = {document_path(k.post.permalink) for k in known if k.id in withdrawn}
     if withdrawn:
         paths |= {path for path, id in parts.store.former_addresses().items() if id in withdrawn}
-    parts.store.set_withdrawn(paths - set(taken), now)
+    parts.store.set_withdrawn_addresses(paths - set(taken), now)
 
 
 def move(parts: Deps, old: str, new: str, now: datetime) -> Sequence[Redirect]:
@@ -176,7 +180,9 @@ def redirect_sources(parts: Deps, name: str) -> list[str]:
     spec = next((spec for spec in parts.feeds if spec.slug == name), None)
     if spec is None:
         return [_document_path(parts, name)]
-    keys = [part for feed, part in parts.store.views() if feed == name and bool(part) == bool(spec.split_by)]
+    keys = [
+        part for feed, part in parts.store.feed_states() if feed == name and bool(part) == bool(spec.split_by)
+    ]
     names = sorted(map(part_name, keys)) if spec.split_by else [""]
     return [feed_path(parts, spec, format, part) for part in names for format in spec.formats]
 

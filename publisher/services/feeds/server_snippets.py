@@ -87,7 +87,7 @@ def server_config(parts: Deps, server: str, folder: Path, listen: str) -> str:
         raise UsageError("SERVER", f"no snippet for {server!r}", f"there are: {', '.join(SERVERS)}")
     url = urlsplit(parts.site.public_url)
     moves: list[tuple[str, int, str]] = []
-    for move in parts.store.moves():
+    for move in parts.store.all_redirects():
         target = move.target if "://" in move.target else parts.site.public_url + move.target
         quoted = quote(target, safe=_URL_CHARACTERS) if move.target else ""
         moves.append((move.path.removesuffix("index.html"), STATUS[move.fate], quoted))

@@ -51,7 +51,7 @@ def send_pings(parts: Deps, now: datetime) -> PingReport:
     for hub, queued in groupby(claimed, key=lambda ping: ping.hub):
         if hub not in parts.hubs:  # it was removed from the settings
             for ping in queued:
-                parts.store.end_ping(ping)
+                parts.store.complete_ping(ping)
         else:
             _ping_hub(parts, list(queued), told, failed)
     parts.store.set_problems(AREA, hub_problems(parts.store.pings(), parts.site.timezone), now)
@@ -68,7 +68,7 @@ def _ping_hub(parts: Deps, queued: Sequence[Ping], told: list[Ping], failed: lis
             answer = web.post(ping.hub, form, {host_of(ping.hub)})
             if answer.ok:
                 parts.reach("websub:told")
-                parts.store.end_ping(ping)
+                parts.store.complete_ping(ping)
                 told.append(ping)
                 continue
             wait = answer.wait

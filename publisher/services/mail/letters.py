@@ -48,7 +48,7 @@ def digest_links(
 
 def welcome_message(parts: Deps, spec: MailingList, posts: PostVersions, language: str) -> FrozenMail:
     """The welcome mail, with the latest posts, to a subscriber who has confirmed."""
-    versions = parts.store.versions(posts)
+    versions = parts.store.post_versions(posts)
     bodies = parts.store.bodies({known.post.body_hash for known in versions})
     shown = [digest_post(parts, known, bodies[known.post.body_hash], Layout.SUMMARY) for known in versions]
     return freeze_letter(welcome_letter(parts, spec, shown, language))

@@ -26,7 +26,7 @@ _RESERVED = ("example", "invalid", "test", "example.com", "example.net", "exampl
 def last_answer(store: Store) -> ProofAnswer | None:
     """The last answer; None: nobody was asked yet."""
     try:
-        kept = json.loads(store.fact(FACT) or "null")
+        kept = json.loads(store.meta(FACT) or "null")
         at = datetime.fromisoformat(kept["at"])
         return ProofAnswer(url=kept["url"], at=at, answer=SiteAnswer(kept["answer"]), words=kept["words"])
     except (TypeError, KeyError, ValueError):
@@ -44,7 +44,7 @@ def check_public_url(parts: Deps, now: datetime) -> Refused | None:
     if seen is None or not seen.holds(parts.asks, now):
         seen = _ask(parts, now)
         kept = {"url": seen.url, "at": seen.at.isoformat(), "answer": seen.answer, "words": seen.words}
-        parts.store.keep_fact(FACT, json.dumps(kept))
+        parts.store.set_meta(FACT, json.dumps(kept))
         problem = [f"{SETTING}: {seen.words}"] if seen.words else []
         parts.store.set_problems("public url", problem, now)
     if seen.answer is not SiteAnswer.OTHER or RULE in parts.forced:

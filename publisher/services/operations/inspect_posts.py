@@ -116,7 +116,7 @@ def _ids(
     plan, clashes = _foreseen(parts, items, now)
     ids = {item.post.path: mint(item.post, parts.naming) for item in items if isinstance(item, ParsedPost)}
     ids |= {change.post.path: change.id for change in plan.changes}
-    ids |= {entry.post.path: entry.id for entry in parts.store.known()}
+    ids |= {entry.post.path: entry.id for entry in parts.store.all_posts()}
     return ids | {move.new: move.id for move in plan.renamed}, clashes
 
 
@@ -126,7 +126,7 @@ def _foreseen(parts: Deps, items: list[ParsedPost | BadPost], now: datetime) -> 
     bad = [item for item in items if isinstance(item, BadPost)]
     head = parts.store.head()
     rules, told = plan_rules(parts, now), recover_history(parts, head)
-    plan = make_plan(head, parts.store.known(), posts, bad, now, rules, recovered=told)
+    plan = make_plan(head, parts.store.all_posts(), posts, bad, now, rules, recovered=told)
     return plan, {b.path: b.reason for b in plan.bad if b not in bad}
 
 

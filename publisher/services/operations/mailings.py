@@ -41,7 +41,7 @@ def order(
     """
     if wish in (MailingCommand.APPROVE, MailingCommand.RESUME):
         without_withdrawn(parts, id, now)
-    answer = parts.store.order(id, wish, now, count_refusals=count_refusals)
+    answer = parts.store.apply_command(id, wish, now, count_refusals=count_refusals)
     if answer is None:
         raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
     if isinstance(answer, Declined):

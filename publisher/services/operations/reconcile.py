@@ -86,17 +86,17 @@ def behind(parts: Deps, manifest: bytes | None) -> StoreLag | None:
         _begin(parts, head)
         return None
     lacks = StoreLag(
-        departures=tuple(parts.store.lacking(told.departures)),
+        departures=tuple(parts.store.missing_departures(told.departures)),
         started=tuple(start for start in told.started if start.mailing > last),
-        log_head=head if head > max(parts.store.head().seq, int(parts.store.fact(HEAD) or 0)) else 0,
+        log_head=head if head > max(parts.store.head().seq, int(parts.store.meta(HEAD) or 0)) else 0,
         never={mailbox: at for mailbox, at in told.never.items() if not _wants_none(parts, mailbox)},
-        sent=told.turn > parts.store.turn() or told.last_mailing > last,
-        begun=bool(parts.store.fact(BEGUN)),
+        sent=told.turn > parts.store.batch_count() or told.last_mailing > last,
+        begun=bool(parts.store.meta(BEGUN)),
     )
     if lacks != StoreLag(departures=(), started=(), log_head=0):
         return lacks
     if new:
-        parts.store.keep_fact(SEEN, str(size))
+        parts.store.set_meta(SEEN, str(size))
     return None
 
 
@@ -105,42 +105,42 @@ def finish_departures(parts: Deps, lacks: StoreLag) -> None:
     another process, which finds it done. Nothing else happened since, so nothing is in doubt.
     """
     _stop_asking(parts, lacks.never)
-    parts.store.depart(lacks.departures)
+    parts.store.apply_departures(lacks.departures)
     log.info("departures replayed", extra={"departures": len(lacks.departures)})
 
 
 def _begin(parts: Deps, head: int) -> None:
     """A new store where nothing was ever mailed: feeds that stand already say what was published (see
     services.recovering), and there is nobody to mail it twice."""
-    if head > int(parts.store.fact(HEAD) or 0):
-        parts.store.keep_fact(HEAD, str(head))
+    if head > int(parts.store.meta(HEAD) or 0):
+        parts.store.set_meta(HEAD, str(head))
 
 
 def reconcile(parts: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime) -> Reconciled:
     """Brings the store up to what the files tell. Raises SourceError, StoreError, OutputError."""
-    parts.store.keep_fact(BEGUN, now.isoformat())
+    parts.store.set_meta(BEGUN, now.isoformat())
     parts.reach("reconcile:begun")
     entries, size = parts.journal.since(0)
     told = summary_of(entries)
-    doubts = parts.store.doubt_open(WHY, now)
+    doubts = parts.store.mark_open_unknown(WHY, now)
     for allowed in told.allowed:
-        parts.store.allow(allowed.key, allowed.mailbox, allowed.at)
+        parts.store.lift_blocks(allowed.key, allowed.mailbox, allowed.at)
     _stop_asking(parts, told.never)
-    departures = parts.store.lacking(told.departures)
-    parts.store.depart(departures)
+    departures = parts.store.missing_departures(told.departures)
+    parts.store.apply_departures(departures)
     parts.reach("reconcile:departed")
     moved = _serve(parts, told)
     parts.reach("reconcile:served")
     last = max(_last(parts), told.last_mailing, _told(manifest, "last_mailing"))
-    parts.store.skip_mailings(last + SKIPPED)
-    parts.store.skip_turns(told.turn)
+    parts.store.reserve_mailing_ids(last + SKIPPED)
+    parts.store.advance_batch_count(told.turn)
     numbers = [departure.subscription or 0 for departure in told.departures]
-    last_subscription = max((parts.store.last_subscription(), *numbers))
-    parts.store.skip_subscriptions(last_subscription + SUBSCRIPTIONS_SKIPPED)
+    last_subscription = max((parts.store.last_subscription_id(), *numbers))
+    parts.store.reserve_subscription_ids(last_subscription + SUBSCRIPTIONS_SKIPPED)
     if lacks.log_head:
-        parts.store.keep_fact(HEAD, str(lacks.log_head))
-    parts.store.keep_fact(SEEN, str(size))
-    parts.store.keep_fact(BEGUN, "")
+        parts.store.set_meta(HEAD, str(lacks.log_head))
+    parts.store.set_meta(SEEN, str(size))
+    parts.store.set_meta(BEGUN, "")
     return Reconciled(departures=len(departures), doubts=doubts, moved=moved)
 
 
@@ -149,10 +149,10 @@ def _serve(parts: Deps, told: JournalSummary) -> dict[str, int]:
     had it.
     """
     moved: dict[str, int] = {}
-    planning = [mailing.id for mailing in parts.store.unplanned()]
+    planning = [mailing.id for mailing in parts.store.mailings_in_planning()]
     for start in missed(told, _last(parts), planning):
         update_log(parts, start.at, SnapshotCache(), None)
-        readers = parts.store.served(start.list, start.at, parts.store.head().seq)
+        readers = parts.store.advance_offsets(start.list, start.at, parts.store.head().seq)
         moved[start.list] = moved.get(start.list, 0) + readers
     return moved
 
@@ -161,20 +161,20 @@ def _stop_asking(parts: Deps, never: Mapping[str, datetime]) -> None:
     """Mailboxes whose owners want no confirmation mail."""
     for mailbox, at in never.items():
         if not _wants_none(parts, mailbox):
-            parts.store.never_ask(mailbox, (), at)
+            parts.store.opt_out_of_confirmations(mailbox, (), at)
 
 
 def _wants_none(parts: Deps, mailbox: str) -> bool:
-    asked = parts.store.asked_of(mailbox)
+    asked = parts.store.confirmation_history(mailbox)
     return asked is not None and asked.never is not None
 
 
 def _last(parts: Deps) -> int:
-    return parts.store.next_mailing() - 1
+    return parts.store.next_mailing_id() - 1
 
 
 def _seen(parts: Deps) -> int:
-    return int(parts.store.fact(SEEN) or 0)
+    return int(parts.store.meta(SEEN) or 0)
 
 
 def _told(manifest: bytes | None, name: str) -> int:

@@ -46,10 +46,10 @@ def simulate(
     last, now, first = SnapshotCache(), start, True
     while now <= end:
         plan = update_log(parts, now, last, None if first else ()).plan
-        first, before = False, parts.store.next_mailing()
+        first, before = False, parts.store.next_mailing_id()
         mail = plan_mail(parts, now)
         problem, skipped = "; ".join(map(str, mail.unsent)), mail.skipped
-        made = (parts.store.mailing(id, counted=False) for id in range(before, parts.store.next_mailing()))
+        made = (parts.store.mailing(id, counted=False) for id in range(before, parts.store.next_mailing_id()))
         mailings = tuple(mailing for mailing in made if mailing is not None)
         if plan.changes or mailings or problem or skipped:
             yield SimulatedEvent(

@@ -46,14 +46,14 @@ def _stopped(parts: Deps, now: datetime) -> list[dict[str, Any]]:
     """Domains where nothing is tried for a while: {domain, until, why}. What stops a mailing, or all, is its
     hold.
     """
-    gauges = sorted(parts.store.gauges().values(), key=lambda gauge: gauge.scope)
+    gauges = sorted(parts.store.circuit_breakers().values(), key=lambda gauge: gauge.scope)
     domains = (g for g in gauges if g.stopped(now) and g.scope != SERVER and mailing_of(g.scope) is None)
     return [{"domain": g.scope, "until": g.until, "why": g.reply} for g in domains]
 
 
 def _relay(parts: Deps, quota: Quota, now: datetime) -> dict[str, Any]:
     """How much of a quota a relay has had, and when it takes more where it takes none now."""
-    spent = parts.store.spent(quota.relay, now)
+    spent = parts.store.quota_used(quota.relay, now)
     return {
         "relay": quota.relay,
         "per_hour": quota.per_hour,
@@ -76,13 +76,13 @@ def status(parts: Deps, now: datetime) -> dict[str, Any]:
     """Log head, readers by state, what is due, what is queued or in doubt, and the last errors."""
     head = parts.store.head()
     wrong = clock_behind(parts.store, now)
-    mailings, deliveries = parts.store.totals()
-    active = parts.store.under_way()
-    pace = parts.store.pace(now - LATELY)
+    mailings, deliveries = parts.store.delivery_totals()
+    active = parts.store.unfinished_mailings()
+    pace = parts.store.delivery_rates(now - LATELY)
     readers = Counter[str]()
     for (spec, state), number in parts.store.subscriber_counts().items():
         readers[f"{state} on {spec}"] += number
-    turns = parts.store.last_turns()
+    turns = parts.store.last_batch_times()
     return {
         "log_head": head.seq,
         "head_at": head.at,
@@ -90,7 +90,7 @@ def status(parts: Deps, now: datetime) -> dict[str, Any]:
         "now": now,
         "clock_behind": wrong.in_words(parts.site.timezone) if wrong else None,
         "log_ahead": describe_log_ahead(parts.store, parts.site.timezone, now) or None,
-        "next_due": parts.store.next_due(),
+        "next_due": parts.store.next_due_at(),
         "next_batch": parts.store.next_batch_at(),
         "readers": dict(readers),
         "sending": [_sending(m, pace.get(m.id), now, turns.get(m.id)) for m in active],

@@ -141,7 +141,7 @@ def apply_adoption(parts: Deps, plan: AdoptionPlan) -> None:
     if list(parts.adoptions.entries()) != list(plan.entries):
         parts.adoptions.save(plan.entries)
     if plan.renamed:
-        parts.store.rename(plan.renamed)
+        parts.store.rename_posts(plan.renamed)
 
 
 def _derived_entries(adoption: Adoption, public: Sequence[Post]) -> Sequence[OldEntry]:
@@ -166,7 +166,7 @@ def _renamed_posts(
     parts: Deps, found: Sequence[MatchedEntry], derived: Sequence[OldEntry]
 ) -> tuple[dict[str, str], tuple[MatchedEntry, ...]]:
     """The posts of the log that get another id, old to new, and the entries whose id is another post's."""
-    known = parts.store.known()
+    known = parts.store.all_posts()
     path_of = {k.id: k.post.path for k in known}
     id_at = {k.post.path: k.id for k in known}
     wanted = {it.post.path: it.entry.id for it in found} | {entry.post: entry.id for entry in derived}

@@ -24,7 +24,7 @@ LOG_AHEAD = "log_ahead"
 
 def log_ahead(store: Store) -> LogAhead | None:
     """Why the log is ahead of the clock, where that is known."""
-    return log_ahead_from(store.fact(LOG_AHEAD))
+    return log_ahead_from(store.meta(LOG_AHEAD))
 
 
 def clock_behind(store: Store, now: datetime) -> ClockLag | None:
@@ -48,7 +48,7 @@ def check_clock(store: Store, zone: str, now: datetime, real: datetime) -> None:
         raise ClockBehind("clock", lag.in_words(zone), do)
     new = noted(now, real, last, ahead)
     if new != ahead:
-        store.keep_fact(LOG_AHEAD, new.to_text() if new else "")
+        store.set_meta(LOG_AHEAD, new.to_text() if new else "")
 
 
 def accept_clock(store: Store, now: datetime) -> ClockLag | None:
@@ -56,7 +56,7 @@ def accept_clock(store: Store, now: datetime) -> ClockLag | None:
     lag, last = clock_behind(store, now), store.last_entry()
     if lag is None or last is None:
         return None
-    store.keep_fact(LOG_AHEAD, accepted(now, last).to_text())
+    store.set_meta(LOG_AHEAD, accepted(now, last).to_text())
     return lag
 
 

@@ -26,8 +26,8 @@ class FolderSnapshot:
         """A full scan. Raises SourceError, StoreError."""
         self.on_disk: dict[str, FileStat] = {}
         self.unreadable: dict[str, BadPost] = {}
-        self.index_count = store.remembered()
-        by_rules = store.seen()  # first: another process may still be listing the files
+        self.index_count = store.index_version()
+        by_rules = store.indexed_files()  # first: another process may still be listing the files
         self._add(source.files())
         self._paths = sorted(self.on_disk)
         self.rules = source.fingerprint(self._paths)
@@ -45,7 +45,7 @@ class FolderSnapshot:
         """Looks again at `changed_paths` and everything below them, and at what differed before. False: this
         snapshot is of no more use, and only a full scan will do. Raises SourceError, StoreError.
         """
-        if store.remembered() != self.index_count:
+        if store.index_version() != self.index_count:
             return False
         places, found = source.at({*changed_paths, *self.changed})
         looked_at = {path for place in places for path in self._remove(place)}

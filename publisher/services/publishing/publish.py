@@ -86,8 +86,8 @@ def publish(
     parts.store.set_problems("held posts", [str(h) for h in plan.held if h.why is HoldReason.AMBIGUOUS], now)
     # The web server caches no document past the moment the next post becomes public.
     next_at = plan.next_at.isoformat() if plan.next_at else ""
-    if parts.store.fact(NEXT_POST) != next_at:
-        parts.store.keep_fact(NEXT_POST, next_at)
+    if parts.store.meta(NEXT_POST) != next_at:
+        parts.store.set_meta(NEXT_POST, next_at)
     written = write_site(parts, now, scan.page_only)
     return PublishResult(plan=plan, head=parts.store.head(), written=written)
 
@@ -130,7 +130,7 @@ def update_log(
 
 def _update_index(parts: Deps, snapshot: FolderSnapshot, update: IndexUpdate) -> bool:
     """Writes `update`; returns whether `snapshot` still agrees with the store's file index."""
-    return update.nothing or snapshot.mark_indexed(update, parts.store.remember(update))
+    return update.nothing or snapshot.mark_indexed(update, parts.store.update_index(update))
 
 
 def write_site(parts: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ def write_site(parts: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[s
     changed.
     """
     moved = sync_redirects(parts)
-    known: Sequence[PublishedPost] = parts.store.known() if parts.pages else ()
+    known: Sequence[PublishedPost] = parts.store.all_posts() if parts.pages else ()
     shown = [*(k for k in known if k.live), *page_only_posts(parts, page_only)]
     paths, clashes = page_paths(shown)
     pages = post_pages(parts, shown, paths)

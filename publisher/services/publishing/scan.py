@@ -84,7 +84,7 @@ def scan_folder(
     authority_changed = rules.authority_before not in ("", rules.naming.authority)
     # One post alone is no accident, so the churn guard need not know how many there are.
     guarded = authority_changed or sum(k.live for k in known) > 1
-    live = parts.store.live() if guarded else 0
+    live = parts.store.count_live_posts() if guarded else 0
     head = parts.store.head()
     given = (head, known, posts, scan.bad, now, rules, live, recover_history(parts, head), readings)
     plan = make_plan(*given)
@@ -111,7 +111,7 @@ def plan_rules(
         max_age=parts.max_age,
         backfill=backfill,
         meant=overrides,
-        authority_before=parts.store.fact(AUTHORITY),
+        authority_before=parts.store.meta(AUTHORITY),
         log_ahead=log_stays_ahead(parts.store, now),
         answers=answers,
         pages=parts.pages,
@@ -121,20 +121,20 @@ def plan_rules(
 def remember_rules(parts: Deps, rules: Rules) -> None:
     """Keeps what the next publish compares with: the authority of ids, and the version of the reader."""
     if rules.authority_before != rules.naming.authority:
-        parts.store.keep_fact(AUTHORITY, rules.naming.authority)
-    if parts.store.fact(READER) != parts.source().version:
-        parts.store.keep_fact(READER, parts.source().version)
+        parts.store.set_meta(AUTHORITY, rules.naming.authority)
+    if parts.store.meta(READER) != parts.source().version:
+        parts.store.set_meta(READER, parts.source().version)
 
 
 def readings_of(parts: Deps, hashes: Mapping[str, str]) -> Readings:
     """Who changed a post: its author, or an upgrade that reads the same bytes differently. `hashes` are of
     the bytes of the files at hand, by path; "" where a file could not be read. Raises StoreError.
     """
-    version, before = parts.source().version, parts.store.fact(READER)
+    version, before = parts.source().version, parts.store.meta(READER)
     passed_over: set[str] = set()
     if before != version and parts.store.head().baseline_at is not None:
         # Files with the same bytes that the version before hid, or refused at its last publish.
-        for path, (hash, post) in parts.store.unpublished(list(hashes)).items():
+        for path, (hash, post) in parts.store.unpublished_files(list(hashes)).items():
             if post.hidden is not None and hashes[path] == hash:
                 passed_over.add(path)
         refused = [text for area, _, text in parts.store.problems() if area == "posts"]
@@ -183,7 +183,9 @@ class FolderScan:
         """Reads the files that differ from the index; with `keep_bodies`, their bodies go to the store."""
         snapshot = self._snapshot
         changed = sorted(path for path in snapshot.changed if path in snapshot.on_disk)
-        hashes = self._store.hashes([path for path in changed if path in snapshot.indexed], snapshot.rules)
+        hashes = self._store.file_hashes(
+            [path for path in changed if path in snapshot.indexed], snapshot.rules
+        )
         with BodyWriter(self._store) as writer:
             for reading in self._parts.source().read_many(changed, hashes):
                 stat, result = reading.stat, reading.result
@@ -200,7 +202,7 @@ class FolderScan:
         read_again = {bad.path for bad in self.bad} | {
             path for path, (_, hash) in self.read.items() if not hash
         }
-        before = self._store.unpublished([bad.path for bad in self.bad if bad.path in snapshot.on_disk])
+        before = self._store.unpublished_files([bad.path for bad in self.bad if bad.path in snapshot.on_disk])
         self.last_good = [post for _, post in before.values() if post.page_only]
         kept = {post.path for post in self.last_good}
         self.gone = sorted(
@@ -213,7 +215,7 @@ class FolderScan:
 
     def add_unsettled(self, now: datetime) -> None:
         """Brings in the files and known posts that a plan must look at though nothing changed."""
-        files, known = self._store.unsettled(now)
+        files, known = self._store.posts_to_plan(now)
         self._open_files = {post.path for post, is_settled, _ in files if not is_settled}
         self._open_ids = {k.id for k in known}
         self.known = {k.id: k for k in known}
@@ -231,7 +233,7 @@ class FolderScan:
         keys |= PostKeys(paths=frozenset((*self.gone, *(bad.path for bad in self.bad))))
         while keys := keys.but(asked):
             asked |= keys
-            new = [k for k in self._store.known_by(keys) if k.id not in self.known]
+            new = [k for k in self._store.posts_matching(keys) if k.id not in self.known]
             self.known.update((k.id, k) for k in new)
             # A settled file equals its known post, so it need not be read.
             settled = [
@@ -303,7 +305,7 @@ class BodyWriter(AbstractContextManager["BodyWriter"]):
         if self._size > BATCH_CHARACTERS:
             self._wait()
             self._pool = self._pool or ThreadPoolExecutor(max_workers=1, thread_name_prefix="bodies")
-            self._writing = self._pool.submit(self._store.keep_bodies, self._bodies)
+            self._writing = self._pool.submit(self._store.save_bodies, self._bodies)
             self._bodies, self._size = {}, 0
 
     def _wait(self) -> None:
@@ -320,7 +322,7 @@ class BodyWriter(AbstractContextManager["BodyWriter"]):
             if kind is None:
                 self._wait()
                 if self._bodies:
-                    self._store.keep_bodies(self._bodies)
+                    self._store.save_bodies(self._bodies)
         finally:
             if self._pool is not None:
                 self._pool.shutdown()

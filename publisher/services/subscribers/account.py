@@ -65,7 +65,9 @@ def ask(parts: Deps, token: str, link: Placeholder, now: datetime) -> None:
         return
     language = parts.language(spec, found.choices.taste)
     frozen = account_message(parts, spec, link, language)
-    if not parts.store.ask(found.id, found.generation, now, every=EVERY, most=MOST, within=WITHIN):
+    if not parts.store.record_link_request(
+        found.id, found.generation, now, every=EVERY, most=MOST, within=WITHIN
+    ):
         return
     mail_one(parts, spec, MailingKind.ACCOUNT, frozen, found, now, language)
 
@@ -73,7 +75,7 @@ def ask(parts: Deps, token: str, link: Placeholder, now: datetime) -> None:
 def look(parts: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
     """The subscription whose link `token` is, for showing; uses nothing up. Raises TokenError."""
     claim = verify(token, _PURPOSES[link], parts.ring(), now)
-    found = parts.store.asked(claim.generation, claim.subscription, now - ONE_TIME_LIFETIME)
+    found = parts.store.link_owner(claim.generation, claim.subscription, now - ONE_TIME_LIFETIME)
     if found is None or parts.list(found.list) is None:
         raise TokenError("token", "not valid")
     return found
@@ -83,7 +85,7 @@ def use(parts: Deps, token: str, link: Placeholder, now: datetime) -> Subscripti
     """The same, and the link is used up. Raises TokenError."""
     found = look(parts, token, link, now)
     claim = verify(token, _PURPOSES[link], parts.ring(), now)
-    if not parts.store.spend(claim.generation, claim.subscription):
+    if not parts.store.consume_link(claim.generation, claim.subscription):
         raise TokenError("token", "not valid")
     return found
 

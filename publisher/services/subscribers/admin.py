@@ -52,7 +52,7 @@ def leave_all(parts: Deps, subscriptions: Iterable[Subscription], now: datetime)
     gone = [left(parts, one, now) for one in standing]
     write_down(parts, gone)
     parts.reach("leave:journaled")
-    ended = parts.store.depart(gone)
+    ended = parts.store.apply_departures(gone)
     parts.reach("leave:committed")
     return ended
 
@@ -61,7 +61,9 @@ def unsubscribe(parts: Deps, address: str, spec: MailingList | None, now: dateti
     """Ends the subscriptions of an address, on one list or on all; returns those that stood until now.
     Journaled. Raises AddressError.
     """
-    found = [s for s in parts.store.of_person(key_of(parts, address)) if spec is None or s.list == spec.slug]
+    found = [
+        s for s in parts.store.subscriptions_of(key_of(parts, address)) if spec is None or s.list == spec.slug
+    ]
     standing = [s for s in found if s.state is not SubscriptionState.UNSUBSCRIBED]
     leave_all(parts, standing, now)
     return standing
@@ -80,11 +82,11 @@ def suppress_keys(parts: Deps, whom: Iterable[tuple[str, str]], kind: str, now: 
     `kind` is the name of a suppression: a bounce keeps the subscription, which gets no mail, any other ends
     it; `left` is of those who left elsewhere and may come back in person. Journaled.
     """
-    last = parts.store.last_subscription()
+    last = parts.store.last_subscription_id()
     gone = [Departure(key=key, list=slug, kind=kind, at=now, subscription=last) for key, slug in whom]
     write_down(parts, gone)
     parts.reach("suppress:journaled")
-    parts.store.depart(gone)
+    parts.store.apply_departures(gone)
     parts.reach("suppress:committed")
 
 
@@ -93,12 +95,12 @@ def erase(parts: Deps, address: str, now: datetime) -> int:
     The reader may come back in person. Journaled. Returns how many subscriptions there were. Raises
     AddressError.
     """
-    last = parts.store.last_subscription()
+    last = parts.store.last_subscription_id()
     gone = Departure(key=key_of(parts, address), list=EVERYWHERE, kind=ERASED, at=now, subscription=last)
     write_down(parts, [gone])
     parts.reach("erase:journaled")
-    parts.store.forget_mailbox(mailbox_key(parse(address), parts.ring()))
-    forgotten = parts.store.depart([gone])
+    parts.store.reset_confirmation_history(mailbox_key(parse(address), parts.ring()))
+    forgotten = parts.store.apply_departures([gone])
     parts.reach("erase:committed")
     return forgotten
 
@@ -108,9 +110,10 @@ def dossier(parts: Deps, address: str) -> dict[str, Any]:
     key = key_of(parts, address)
     return {
         "address": str(parse(address)),
-        "subscriptions": [_told(parts, one) for one in parts.store.of_person(key)],
+        "subscriptions": [_told(parts, one) for one in parts.store.subscriptions_of(key)],
         "suppressions": [
-            {"list": slug, "kind": kind, "since": since} for slug, kind, since in parts.store.blocks(key)
+            {"list": slug, "kind": kind, "since": since}
+            for slug, kind, since in parts.store.suppressions_of(key)
         ],
         "refusals": [
             {
@@ -136,7 +139,7 @@ def _left(parts: Deps, key: str) -> dict[str, int]:
 
 def _asked(parts: Deps, address: str) -> dict[str, Any] | None:
     """How often the mailbox of an address was asked to confirm, whatever its spelling; None: never."""
-    asked = parts.store.asked_of(mailbox_key(parse(address), parts.ring()))
+    asked = parts.store.confirmation_history(mailbox_key(parse(address), parts.ring()))
     return None if asked is None else {"sent": list(asked.sent), "never_again_since": asked.never}
 
 
@@ -161,10 +164,10 @@ def _told(parts: Deps, one: Subscription) -> dict[str, Any]:
         "since": one.created_at,
         "confirmed": one.confirmed_at,
         "next_due": one.next_due_at,
-        "consent": parts.store.consent(one.id),
+        "consent": parts.store.consent_of(one.id),
         "choices": choices_of(one),
         "mail": [
             {"mailing": mailing, "subject": subject, "state": state, "since": since}
-            for mailing, subject, state, since in parts.store.received(one.id)
+            for mailing, subject, state, since in parts.store.deliveries_to(one.id)
         ],
     }

@@ -138,7 +138,7 @@ class _Import:
         given = [(reader, row.said) for row, reader in wishes]
         outcomes = self._parts.store.import_rows(self._spec.slug, given, self._consent, ask, self._journal)
         if ImportOutcome.ASKED in outcomes:  # a store restored from before must not give these numbers again
-            self._parts.journal.append("transactional", {"mailing": self._parts.store.next_mailing() - 1})
+            self._parts.journal.append("transactional", {"mailing": self._parts.store.next_mailing_id() - 1})
         for (row, reader), outcome in zip(wishes, outcomes, strict=True):
             group, reason = _told(outcome, row.said, active=reader.active)
             self._done.note(outcome, group, reason, (self._where, row.line, reader.address))
@@ -178,7 +178,7 @@ class _Import:
         boxes = {
             reader.key: mailbox_key(reader.address, self._ring) for _, reader in wishes if not reader.active
         }
-        none = self._parts.store.wanting_none([*boxes.values()]) if boxes else frozenset[str]()
+        none = self._parts.store.opted_out_mailboxes([*boxes.values()]) if boxes else frozenset[str]()
         if not none:
             return wishes
         asked: list[tuple[ImportRow, NewReader]] = []

@@ -39,7 +39,7 @@ class Offer:
 def offer(parts: Deps, spec: MailingList, now: Preferences) -> Offer:
     """What a reader who has chosen `now` may choose: what posts have, and what they chose before."""
     may = spec.readers_choose
-    posts = [known.post for known in parts.store.newest(LOOKED_AT)]
+    posts = [known.post for known in parts.store.newest_posts(LOOKED_AT)]
     fitting = [post for post in posts if spec.where.matches(post) and post.mail is not PostMailOptions.NEVER]
     topics = Counter(topic for post in fitting for topic in topics_of(post))
     common = [topic for topic, _ in topics.most_common(MOST_TOPICS)]
@@ -70,7 +70,7 @@ def save(parts: Deps, token: str, wish: Preferences, now: datetime) -> Subscript
     wish = offered(wish, found.choices, offer(parts, spec, found.choices))
     choices = allowed(spec, wish, found.choices)
     due = due_of(parts, spec, found, now, choices.pace)
-    changed = parts.store.choose(found.id, found.generation, choices, due)
+    changed = parts.store.set_preferences(found.id, found.generation, choices, due)
     if changed is None:
         raise TokenError("token", "not valid")
     return changed

@@ -73,7 +73,7 @@ def request(
         mailbox=mailbox_key(address, parts.ring()),
         domain=counted(address.domain),
     )
-    found = parts.store.foresee(wish, now)
+    found = parts.store.preview_sign_up(wish, now)
     while found.answer is SignUpOutcome.ASK:
         asked = [spec for spec in lists if spec.slug in found.lists]
         frozen = confirmation_message(parts, *asked)
@@ -94,7 +94,7 @@ def resend(parts: Deps, address: str, spec: MailingList | None, now: datetime) -
     if wants_none(parts, parsed):
         what, do = "its owner wants no more confirmation mails", f"`publisher subscribers allow {parsed}`"
         raise Refused(str(parsed), what, do)
-    found = parts.store.of_person(address_key(str(parsed), parts.ring()))
+    found = parts.store.subscriptions_of(address_key(str(parsed), parts.ring()))
     waiting = {
         s.list: s
         for s in found
@@ -103,7 +103,9 @@ def resend(parts: Deps, address: str, spec: MailingList | None, now: datetime) -
     lists = [one for one in parts.lists if one.slug in waiting]
     if lists:
         mail = for_one(parts, lists[0], MailingKind.CONFIRM, confirmation_message(parts, *lists), now)
-        note_number(parts, parts.store.ask_again([waiting[one.slug].id for one in lists], mail, now))
+        note_number(
+            parts, parts.store.resend_confirmation([waiting[one.slug].id for one in lists], mail, now)
+        )
     return lists
 
 
@@ -117,7 +119,7 @@ def never_ask(parts: Deps, token: str, now: datetime) -> None:
     said = ("never-asked", {"at": now.isoformat(), "key": mailbox})
     parts.journal.append_all([said, *((event_of(one), departure_fields(one)) for one in gone)])
     parts.reach("never-ask:journaled")
-    parts.store.never_ask(mailbox, [one.id for one in pending], now)
+    parts.store.opt_out_of_confirmations(mailbox, [one.id for one in pending], now)
     parts.reach("never-ask:committed")
 
 
@@ -140,4 +142,4 @@ def allow(parts: Deps, address: str, now: datetime) -> Sequence[str]:
     key, mailbox = address_key(str(parsed), parts.ring()), mailbox_key(parsed, parts.ring())
     fields = {"at": now.isoformat(), "key": key, "kinds": LIFTED_BY_OPERATOR, "mailbox": mailbox}
     parts.journal.append("allowed", fields)
-    return parts.store.allow(key, mailbox, now)
+    return parts.store.lift_blocks(key, mailbox, now)

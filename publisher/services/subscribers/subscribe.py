@@ -52,15 +52,15 @@ def arrived(parts: Deps, found: Subscription, now: datetime) -> Subscription | N
     move = replace(left(parts, before, now), to=found.id, to_key=key)
     write_down(parts, [move])
     parts.reach("address:journaled")
-    parts.store.depart([move])
+    parts.store.apply_departures([move])
     parts.reach("address:committed")
-    there = [one for one in parts.store.of_person(key) if one.list == found.list]
+    there = [one for one in parts.store.subscriptions_of(key) if one.list == found.list]
     return next((one for one in there if one.state is SubscriptionState.ACTIVE), None)
 
 
 def comes_from(parts: Deps, found: Subscription) -> Subscription | None:
     """The subscription that `found` takes the place of, if it still stands as it did when that was asked."""
-    proof = parts.store.consent(found.id)
+    proof = parts.store.consent_of(found.id)
     words = proof.get("origin", "").replace(",", "").split()
     if proof.get("form") != FORM or len(words) != 4:
         return None
@@ -73,7 +73,7 @@ def comes_from(parts: Deps, found: Subscription) -> Subscription | None:
 
 
 def _is_blocked(parts: Deps, key: str, spec: str) -> bool:
-    blocks = parts.store.blocks(key)
+    blocks = parts.store.suppressions_of(key)
     return any(slug in (EVERYWHERE, spec) and kind not in LIFTED_BY_READER for slug, kind, _ in blocks)
 
 
@@ -96,7 +96,7 @@ def ask_to_confirm(
 
 def wants_none(parts: Deps, address: Address) -> bool:
     """Whether the owner of a mailbox said "never ask again"."""
-    asked = parts.store.asked_of(mailbox_key(address, parts.ring()))
+    asked = parts.store.confirmation_history(mailbox_key(address, parts.ring()))
     return asked is not None and asked.never is not None
 
 
@@ -112,7 +112,7 @@ def mail_one(
     """Plans a mailing to one reader, who waits for it; returns its id. `language` is that of its words, where
     it is not the list's.
     """
-    id = parts.store.start_for_one(for_one(parts, spec, kind, frozen, now, language), to.id, now)
+    id = parts.store.start_transactional(for_one(parts, spec, kind, frozen, now, language), to.id, now)
     note_number(parts, id)
     return id
 
@@ -146,7 +146,11 @@ def look_up(parts: Deps, token: str, purpose: Purpose, now: datetime) -> Subscri
     """The subscription a token speaks of, for showing; changes nothing. Raises TokenError."""
     claim = verify(token, purpose, parts.ring(), now)
     found = parts.store.subscription(claim.subscription)
-    if found is None and purpose is Purpose.CONFIRM and (went := parts.store.arrival(claim.subscription)):
+    if (
+        found is None
+        and purpose is Purpose.CONFIRM
+        and (went := parts.store.moved_subscription(claim.subscription))
+    ):
         return went
     if found is None or found.generation != claim.generation:
         raise TokenError("token", "not valid")
@@ -160,7 +164,7 @@ def confirm(parts: Deps, token: str, now: datetime) -> Subscription:
     found = look_up(parts, token, Purpose.CONFIRM, now)
     if found.state is SubscriptionState.UNSUBSCRIBED or parts.list(found.list) is None:
         raise TokenError("token", "not valid")
-    together = parts.store.asked_together(found.id) or [found]
+    together = parts.store.pending_in_same_mail(found.id) or [found]
     confirmed = [_confirmed(parts, one, now) for one in together]  # that of the token last
     if confirmed[-1] is None:
         raise TokenError("token", "not valid")
@@ -183,12 +187,12 @@ def _confirmed(parts: Deps, found: Subscription, now: datetime) -> Subscription 
             done = parts.store.confirm(found.id, found.generation, due, now, welcome=mail, planned=note)
         except Conflict:  # something was published meanwhile: the welcome shows it
             continue
-        return done or parts.store.arrival(found.id)
+        return done or parts.store.moved_subscription(found.id)
 
 
 def asked_about(parts: Deps, found: Subscription) -> Sequence[MailingList]:
     """The lists that a confirmation of `found` is about."""
-    together = parts.store.asked_together(found.id) or [found]
+    together = parts.store.pending_in_same_mail(found.id) or [found]
     lists = (parts.list(one.list) for one in reversed(together))
     return [spec for spec in lists if spec is not None]
 
@@ -199,7 +203,7 @@ def welcome(parts: Deps, spec: MailingList, found: Subscription, now: datetime) 
     """
     taste = taste_of(spec, found.choices.taste)
     head = parts.store.head().seq
-    newest = [known for known in parts.store.newest(LOOKED_AT) if wanted(known.post, spec, taste)]
+    newest = [known for known in parts.store.newest_posts(LOOKED_AT) if wanted(known.post, spec, taste)]
     pairs = tuple((known.id, known.revision) for known in newest[:LATEST])
     language = parts.language(spec, taste)
     frozen = welcome_message(parts, spec, pairs, language)
@@ -234,7 +238,7 @@ def add(parts: Deps, spec: MailingList, address: str, now: datetime, *, confirme
     due = due_after(parts, spec, SchedulePreference(), now) if confirmed else None
     reader = _reader(parts, parsed, active=confirmed, own_wish=False, due=due)
     consent = Consent(at=now, origin="", form="cli", wording="added by the operator")
-    [(joined, subscription)] = parts.store.join(spec.slug, [reader], consent)
+    [(joined, subscription)] = parts.store.subscribe(spec.slug, [reader], consent)
     if joined is SignupResult.LEFT:
         raise Refused(str(parsed), f"has left {spec.slug}", "only the reader can come back, by signing up")
     if subscription is not None and joined is SignupResult.ADDED and not confirmed:
@@ -254,5 +258,5 @@ def forget_pending(parts: Deps, now: datetime) -> int:
     """Sign-ups nobody confirmed are gone after seven days, and how often a mailbox was asked a year after
     the last attempt; returns how many sign-ups.
     """
-    parts.store.forget_asked(now)
-    return parts.store.forget_pending(now - PENDING_FOR)
+    parts.store.prune_confirmation_history(now)
+    return parts.store.delete_pending(now - PENDING_FOR)

@@ -14,7 +14,7 @@ _held: set[int] = set()
 
 
 @contextmanager
-def hold(path: Path, *, wait: bool, on_wait: Callable[[], None] | None = None) -> Generator[None, None, None]:
+def lock(path: Path, *, wait: bool, on_wait: Callable[[], None] | None = None) -> Generator[None, None, None]:
     """Holds the lock `path` for the block; whoever dies lets go. Not to be taken twice by one thread.
 
     When another holds it: with `wait`, calls `on_wait` once and waits; else raises Refused with the holder's
@@ -34,7 +34,7 @@ def hold(path: Path, *, wait: bool, on_wait: Callable[[], None] | None = None) -
         os.close(handle)
 
 
-def held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Whether anybody holds the lock `path`, this process included."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -51,7 +51,7 @@ def held(path: Path) -> bool:
     return False
 
 
-def disown() -> None:
+def release_in_child() -> None:
     """For a forked process: the locks stay its parent's alone, and end when the parent does."""
     while _held:
         os.close(_held.pop())

@@ -17,7 +17,7 @@ from publisher.stores.files.fsync import private_folder
 from publisher.stores.sql.engine.database import Database
 from publisher.stores.sql.schema.base import metadata
 from publisher.stores.sql.schema.tables import MAILING, SCHEMA, counters, log_head, stamp
-from publisher.stores.sql.subscribers.preferences import usual_taste
+from publisher.stores.sql.subscribers.rows import insert_default_content
 
 OLDEST_SQLITE = (3, 35)  # RETURNING
 
@@ -27,15 +27,15 @@ def open_database(url: str, *, create: bool, first: bool = False) -> Database:
     path = path_of(url)
     if create:
         _make_file(path)
-    database = reach(path, first=first)
+    database = existing_database(path, first=first)
     try:
         with database.read() as connection:
-            found = read_stamp(connection, path)
+            found = schema_number(connection, path)
         if found is None:
             if not create:
                 raise _none_there(path)
             with database.write() as connection:
-                found = read_stamp(connection, path) or _make_schema(connection)
+                found = schema_number(connection, path) or _make_schema(connection)
         _check_version(path, found)
     except BaseException:
         database.close()
@@ -43,7 +43,7 @@ def open_database(url: str, *, create: bool, first: bool = False) -> Database:
     return database
 
 
-def reach(path: Path, *, first: bool = False) -> Database:
+def existing_database(path: Path, *, first: bool = False) -> Database:
     """A file that is there and may be read and written, as a database. Raises StoreError or OutputError."""
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         oldest = ".".join(map(str, OLDEST_SQLITE))
@@ -74,7 +74,7 @@ def path_of(url: str) -> Path:
     return Path(parsed.database)
 
 
-def read_stamp(connection: Connection, path: Path) -> str | None:
+def schema_number(connection: Connection, path: Path) -> str | None:
     """The schema's number; None for an empty database. Raises StoreError where others' tables are."""
     names = inspect(connection).get_table_names()
     if stamp.name in names and log_head.name in names:
@@ -112,7 +112,7 @@ def _make_schema(connection: Connection) -> str:
     connection.execute(insert(stamp).values(version_num=SCHEMA))
     connection.execute(insert(log_head).values(id=1, seq=0))
     connection.execute(insert(counters).values(name=MAILING, last=0))
-    usual_taste(connection, USUAL_TASTE)
+    insert_default_content(connection, USUAL_TASTE)
     return SCHEMA
 
 
@@ -136,10 +136,10 @@ def _none_there(path: Path) -> StoreError:
 def migrate(url: str) -> tuple[str, str]:
     """Brings the store at `url` to `SCHEMA`, in one transaction; (number before, number now)."""
     path = path_of(url)
-    database = reach(path)
+    database = existing_database(path)
     try:
         with database.read() as connection:
-            before = read_stamp(connection, path)
+            before = schema_number(connection, path)
         if before is None:
             raise StoreError(str(path), "an empty file, not a store", "run `publisher publish` to make it")
         check_not_newer(path, before)
@@ -159,7 +159,7 @@ def _upgrade(database: Database, path: Path) -> None:
             raise StoreError(str(path), what, "nothing was changed: restore a backup")
 
 
-def script() -> Any:
+def alembic_config() -> Any:
     """Alembic's settings: the migrations packaged beside this module."""
     from alembic.config import Config
 
@@ -172,6 +172,6 @@ def upgrade(connection: Connection, to: str = "head") -> None:
     """Runs the migrations that `connection`'s database lacks, in the transaction that it is in."""
     from alembic import command
 
-    settings = script()
+    settings = alembic_config()
     settings.attributes["connection"] = connection
     command.upgrade(settings, to)

@@ -4,22 +4,19 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from publisher.stores.sql.delivery.bounces import BounceRecords
-from publisher.stores.sql.delivery.holds import MailingHolds
+from publisher.stores.sql.delivery.holds import MailingHolds, WithdrawnPosts
 from publisher.stores.sql.delivery.ledger import Ledger
 from publisher.stores.sql.delivery.reconciliation import ReconciliationRecords
 from publisher.stores.sql.delivery.retention import LedgerRetention
 from publisher.stores.sql.delivery.throttle_state import QuotaRecords, ThrottleRecords
 from publisher.stores.sql.digests.planning import Planning
-from publisher.stores.sql.digests.withdrawn_posts import WithdrawnPosts
 from publisher.stores.sql.engine.database import Database
-from publisher.stores.sql.feeds.documents import DocumentRecords
+from publisher.stores.sql.feeds.documents import DocumentRecords, PublishStateRecords
 from publisher.stores.sql.feeds.feed_queries import FeedQueries
-from publisher.stores.sql.feeds.publish_state import PublishStateRecords
 from publisher.stores.sql.publishing.file_index import FileIndex
 from publisher.stores.sql.publishing.log import Log
-from publisher.stores.sql.subscribers.account_links import AccountLinks
 from publisher.stores.sql.subscribers.departures import DepartureRecords
-from publisher.stores.sql.subscribers.personal_data import PersonalData
+from publisher.stores.sql.subscribers.personal_data import AccountLinks, PersonalData
 from publisher.stores.sql.subscribers.signup import SignupRecords
 from publisher.stores.sql.subscribers.subscribers import AddressKeys, Subscribers
 
@@ -60,21 +57,17 @@ class SqlStore(
 
     def import_rows(
         self,
-        spec: str,
+        slug: str,
         rows: "Rows",
         consent: "Consent",
         ask: "NewMailing | None",
         journal: "Callable[[Sequence[Departure]], None]",
     ) -> "Sequence[ImportOutcome]":
-        """Stores rows on list `spec` in one transaction; returns the outcome of each. Whoever is new and
-        pending gets `ask`, once. `journal` is called with the departures before the commit.
-        """
         from publisher.stores.sql.subscribers.import_rows import (
             import_rows,  # what knows the files of others loads late
         )
 
-        return import_rows(self._db, spec, rows, consent, ask, journal)
+        return import_rows(self._db, slug, rows, consent, ask, journal)
 
     def close(self) -> None:
-        """Lets go of every connection."""
         self._db.close()

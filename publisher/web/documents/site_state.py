@@ -57,6 +57,6 @@ class SiteStateCache:
 
     def _read(self) -> SiteState:
         store = self._app.store
-        published, kept = self._app.published_next, store.fact(NEXT_POST)
+        published, kept = self._app.published_next, store.meta(NEXT_POST)
         next_post = published[0] if published else datetime.fromisoformat(kept) if kept else None
-        return SiteState(next_post=next_post, moves={move.path: move for move in store.moves()})
+        return SiteState(next_post=next_post, moves={move.path: move for move in store.all_redirects()})

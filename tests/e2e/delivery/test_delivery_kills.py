@@ -96,9 +96,9 @@ class Check:
         assert code in (0, -signal.SIGKILL)
         self.kills += code != 0
         app = self.site.app()
-        app.store.recover("test", self.site.now, alone=True)
+        app.store.release_dead_runs("test", self.site.now, alone=True)
         mailing = app.store.mailing(1)
-        doubts = len(app.store.in_doubt(1))
+        doubts = len(app.store.unknown_deliveries(1))
         with app.store._db.read() as connection:  # type: ignore[attr-defined]  # what no door shows
             rows = connection.exec_driver_sql("SELECT state, count(*) FROM deliveries GROUP BY state").all()
         app.close()

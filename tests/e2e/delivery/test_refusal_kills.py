@@ -47,7 +47,9 @@ def check(site: MailSite, mailings: int, server: SmtpServer) -> None:
     app = site.app()
     keys = {address: key_of(app.parts, address) for address in site.addresses}
     found = {address: app.store.refusals_of(key) for address, key in keys.items()}
-    blocks = {address: [kind for _, kind, _ in app.store.blocks(key)] for address, key in keys.items()}
+    blocks = {
+        address: [kind for _, kind, _ in app.store.suppressions_of(key)] for address, key in keys.items()
+    }
     app.close()
     for address in site.addresses:
         number = mailings if address == FULL else min(mailings, 2) if address in GONE else 0

@@ -10,7 +10,7 @@ import pytest
 from publisher.app import App
 from publisher.config import load
 from publisher.scheduler import Ticker
-from publisher.stores.files.locks import held
+from publisher.stores.files.locks import is_locked
 
 
 class Stepped:
@@ -105,12 +105,12 @@ def test_a_timer_knows_a_run_that_sends_from_one_that_only_serves(site: Any, run
     site.publish("2024-06-10T00:00:00Z")
     lock = site.folder / ".publisher" / "schedule.lock"
     serving = running("--web-only")
-    assert not held(lock)
+    assert not is_locked(lock)
     serving.stop()
     sending = running()
-    assert held(lock)
+    assert is_locked(lock)
     sending.stop()
-    assert not held(lock)
+    assert not is_locked(lock)
 
 
 def test_run_waits_for_a_clock_behind_the_log_and_goes_on_once_it_is_accepted(

@@ -87,7 +87,7 @@ def words(site: MailSite, way: Way) -> tuple[str, ...]:
         link = Placeholder.ERASE if way.act == "reader erases" else Placeholder.ADDRESS
         account.ask(app.parts, asking, link, site.now)
         purpose = Purpose.ERASE if way.act == "reader erases" else Purpose.ADDRESS
-        mailing = app.store.next_mailing() - 1
+        mailing = app.store.next_mailing_id() - 1
         claim = Claim(purpose=purpose, subscription=ann.id, generation=mailing, expires=site.now + DAY)
     if way.act == "confirms":
         account.move(app.parts, sign(claim, app.ring), NEW, site.now)
@@ -234,7 +234,7 @@ def test_who_moved_to_another_address_and_back_is_mailed_there(site: MailSite, r
     link = Claim(
         purpose=Purpose.ADDRESS,
         subscription=there.id,
-        generation=app.store.next_mailing() - 1,
+        generation=app.store.next_mailing_id() - 1,
         expires=site.now + DAY,
     )
     account.move(app.parts, sign(link, app.ring), ANN, site.now)

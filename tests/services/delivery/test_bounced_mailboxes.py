@@ -34,7 +34,7 @@ def next_digest(site: MailSite, days: float = 1) -> None:
 def kinds(site: MailSite, address: str = FIRST) -> list[str]:
     """What keeps mail from an address."""
     app = site.app()
-    found = [kind for _, kind, _ in app.store.blocks(key_of(app.parts, address))]
+    found = [kind for _, kind, _ in app.store.suppressions_of(key_of(app.parts, address))]
     app.close()
     return found
 

@@ -24,11 +24,13 @@ def runner() -> Iterator[Runner]:
 def _answered(site: MailSite, cause: TransitionCause) -> int:
     """All of the sample, by a run that is gone before it could say what comes of it; how many they were."""
     app, number = site.app(), 0
-    while batch := app.store.claim("dead", site.now, site.now + timedelta(minutes=1)):
+    while batch := app.store.claim_batch("dead", site.now, site.now + timedelta(minutes=1)):
         assert batch.canary
-        rows = [(row.mailing, row.n) for row in app.store.claimed(batch)]
-        app.store.intend("dead", rows, site.now)
-        app.store.settle("dead", [DeliveryResult(mailing=m, n=n, cause=cause) for m, n in rows], site.now)
+        rows = [(row.mailing, row.n) for row in app.store.claimed_deliveries(batch)]
+        app.store.mark_sending("dead", rows, site.now)
+        app.store.record_results(
+            "dead", [DeliveryResult(mailing=m, n=n, cause=cause) for m, n in rows], site.now
+        )
         number += len(rows)
     app.close()
     return number
@@ -54,7 +56,7 @@ def test_a_kill_at_any_of_the_last_steps_of_a_sample_loses_nobody(
 ) -> None:
     site = MailSite(tmp_path / "site", readers(120), mail=CANARY, batch=5)
     app = site.app()
-    sampled = app.store.sample(1).untried
+    sampled = app.store.canary_sample(1).untried
     app.close()
     assert sampled
     passes = sampled if step == "settled" else -(-sampled // 5)
@@ -71,19 +73,19 @@ def test_a_sample_refused_while_its_mailing_was_paused_holds_the_rest_after_all(
     def pause(moment: Moment) -> Act | None:
         if moment.step == "RCPT" and moment.nth == size:  # the last of the sample
             app = site.app()
-            app.store.order(1, MailingCommand.PAUSE, site.now)
+            app.store.apply_command(1, MailingCommand.PAUSE, site.now)
             app.close()
         return Say("550 5.1.1 nobody here") if moment.step == "RCPT" else None
 
     with SmtpServer(pause) as server:
         site = MailSite(tmp_path / "site", readers(300), port=server.port, mail=CANARY, batch=500)
         app = site.app()
-        size = app.store.sample(1).untried
+        size = app.store.canary_sample(1).untried
         app.close()
         assert site.deliver().rejected == size
         assert site.mailing().hold is MailingHold.OPERATOR
         server.rules = ()
-        site.app().store.order(1, MailingCommand.RESUME, site.now)
+        site.app().store.apply_command(1, MailingCommand.RESUME, site.now)
         assert site.deliver().total == 0
     assert (site.mailing().state, site.mailing().hold) == (MailingState.PAUSED, MailingHold.CANARY)
 
@@ -91,10 +93,10 @@ def test_a_sample_refused_while_its_mailing_was_paused_holds_the_rest_after_all(
 def test_the_rest_follows_a_sample_of_whom_all_have_left(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(300), mail=CANARY, batch=500)
     app = site.app()
-    batch = app.store.claim("look", site.now, site.now + timedelta(minutes=1))
+    batch = app.store.claim_batch("look", site.now, site.now + timedelta(minutes=1))
     assert batch is not None
-    rows = app.store.claimed(batch)
-    app.store.recover("other", site.now, alone=True)
+    rows = app.store.claimed_deliveries(batch)
+    app.store.release_dead_runs("other", site.now, alone=True)
     for row in rows:
         app.store.unsubscribe(row.subscription, row.generation, site.now)
     app.close()
@@ -106,10 +108,10 @@ def test_a_sample_in_doubt_does_not_keep_the_rest(tmp_path: Path) -> None:
     with SmtpServer(on("dot", Say("250 ok"))) as server:
         site = MailSite(tmp_path / "site", readers(300), port=server.port, mail=CANARY, batch=500)
         app = site.app()
-        batch = app.store.claim("dead", site.now, site.now + timedelta(minutes=1))
+        batch = app.store.claim_batch("dead", site.now, site.now + timedelta(minutes=1))
         assert batch is not None
-        rows = [(row.mailing, row.n) for row in app.store.claimed(batch)]
-        app.store.intend("dead", rows, site.now)
+        rows = [(row.mailing, row.n) for row in app.store.claimed_deliveries(batch)]
+        app.store.mark_sending("dead", rows, site.now)
         app.close()
         assert site.deliver().accepted == 300 - len(rows)
     assert site.counts() == {"accepted": 300 - len(rows), "unknown": len(rows)}

@@ -157,7 +157,7 @@ def test_of_many_mailings_that_are_held_three_are_named(tmp_path: Path) -> None:
         site.post(f"{n}.md")
         app.publish(send=["daily"])
     for id in range(1, 6):
-        app.store.order(id, MailingCommand.PAUSE, site.now)
+        app.store.apply_command(id, MailingCommand.PAUSE, site.now)
     app.close()
     lines = run(site, "deliver").stderr.splitlines()
     assert [line[:16] for line in lines[1:4]] == [f"held: mailing {id}:" for id in (5, 4, 3)]
@@ -179,10 +179,10 @@ def test_what_is_in_doubt_says_why_and_how_to_decide(tmp_path: Path) -> None:
     site.post("two.md")
     app = site.app()
     app.publish(send=["daily"])
-    batch = app.store.claim("dead", site.now, site.now)
+    batch = app.store.claim_batch("dead", site.now, site.now)
     assert batch is not None
-    app.store.intend("dead", [(2, 1), (2, 2)], site.now)
-    app.store.recover("mine", site.now, alone=True)
+    app.store.mark_sending("dead", [(2, 1), (2, 2)], site.now)
+    app.store.release_dead_runs("mine", site.now, alone=True)
     app.close()
     shown = run(site, "mailings", "show", "2").stdout
     assert "since 2020-10-06 09:00 UTC  the run ended before the answer\n" in shown

@@ -70,10 +70,10 @@ class Site:
     def doubt(self) -> None:
         """All three were being sent by a run that is dead, and nobody can tell what became of them."""
         store = self.at(NOW).store
-        batch = store.claim("dead", NOW, NOW)
+        batch = store.claim_batch("dead", NOW, NOW)
         assert batch is not None
-        store.intend("dead", [(1, n) for n in (1, 2, 3)], NOW)
-        store.recover("mine", NOW, alone=True)
+        store.mark_sending("dead", [(1, n) for n in (1, 2, 3)], NOW)
+        store.release_dead_runs("mine", NOW, alone=True)
 
 
 @pytest.fixture
@@ -170,10 +170,10 @@ def test_of_many_doubts_a_person_sees_the_first_and_a_program_all(
     monkeypatch.setattr(unknown_outcomes, "PART", 20)
     many = MailSite(tmp_path / "many", readers(55))
     app = many.app()
-    batch = app.store.claim("dead", many.now, many.now)
+    batch = app.store.claim_batch("dead", many.now, many.now)
     assert batch is not None
-    app.store.intend("dead", [(1, n) for n in range(1, 56)], many.now)
-    app.store.recover("mine", many.now, alone=True)
+    app.store.mark_sending("dead", [(1, n) for n in range(1, 56)], many.now)
+    app.store.release_dead_runs("mine", many.now, alone=True)
     app.close()
 
     def run(*args: str) -> str:

@@ -51,7 +51,7 @@ def test_a_message_that_may_no_longer_go_is_let_go_of_before_its_end(smtp: bool,
     def pause(tally: DeliveryStats) -> None:
         if tally.accepted == 5:
             app = site.app()
-            app.store.order(1, MailingCommand.PAUSE, site.now)
+            app.store.apply_command(1, MailingCommand.PAUSE, site.now)
             app.close()
 
     with SmtpServer() as server:

@@ -38,10 +38,10 @@ def site(tmp_path: Path, server: SmtpServer) -> MailSite:
 def in_doubt(site: MailSite) -> MailSite:
     """A run made every intent durable, and died."""
     app = site.app()
-    while batch := app.store.claim("dead", site.now, site.now):
-        rows = [(row.mailing, row.n) for row in app.store.claimed(batch)]
-        assert app.store.intend("dead", rows, site.now) == set(rows)
-    app.store.recover("", site.now, alone=True)
+    while batch := app.store.claim_batch("dead", site.now, site.now):
+        rows = [(row.mailing, row.n) for row in app.store.claimed_deliveries(batch)]
+        assert app.store.mark_sending("dead", rows, site.now) == set(rows)
+    app.store.release_dead_runs("", site.now, alone=True)
     app.close()
     return site
 
@@ -50,7 +50,7 @@ def ids(site: MailSite) -> dict[int, str]:
     app = site.app()
     mailing = app.store.mailing(1)
     assert mailing is not None
-    found = {doubt.n: message_id(app.parts, mailing, doubt.n)[1] for doubt in app.store.in_doubt(1)}
+    found = {doubt.n: message_id(app.parts, mailing, doubt.n)[1] for doubt in app.store.unknown_deliveries(1)}
     app.close()
     return found
 
@@ -228,7 +228,7 @@ def test_a_resolve_that_is_killed_is_done_by_the_next(
     every = {n: "broken" if n % 2 else "bounced" if n % 40 == 0 else "taken" for n in range(1, 481)}
     whole = ids(site)
     app = site.app()
-    readers_of = {doubt.n: doubt.address for doubt in app.store.in_doubt(1)}
+    readers_of = {doubt.n: doubt.address for doubt in app.store.unknown_deliveries(1)}
     app.close()
     template = {end: "\n".join(lines(site, 1, end)) for end in ("taken", "bounced", "broken")}
     text = "".join(

@@ -137,7 +137,7 @@ def test_others_write_while_a_large_ledger_is_folded(tmp_path: Path) -> None:
     def write() -> None:
         nonlocal written
         while not going.is_set():
-            other.store.keep_fact("seen", str(written))
+            other.store.set_meta("seen", str(written))
             written += 1
 
     def pause(seconds: float) -> bool:

@@ -59,7 +59,7 @@ def test_what_a_new_sender_may_send_today_is_counted_in_digests_alone(tmp_path: 
 
 def test_confirmations_of_earlier_today_take_nothing_from_the_digests(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(20), mail=FEW)
-    site.app().store.hold(1, MailingHold.SERVER, "", START + timedelta(minutes=30))
+    site.app().store.pause(1, MailingHold.SERVER, "", START + timedelta(minutes=30))
     ask(site, "ann", "bob", "cy")
     assert site.deliver().accepted == 3
     assert site.deliver(minutes=30).accepted == 5

@@ -45,7 +45,7 @@ def test_a_login_that_fails_pauses_the_mailing_and_a_resume_tries_at_once(tmp_pa
         text = (site.folder / "publisher.toml").read_text()
         (site.folder / "publisher.toml").write_text(text.replace("wrong", "right"))
         assert site.deliver().total == 0
-        site.app().store.order(1, MailingCommand.RESUME, site.now)
+        site.app().store.apply_command(1, MailingCommand.RESUME, site.now)
         assert site.deliver().accepted == 20
     assert set(site.attempts()) == {1}
 
@@ -64,7 +64,7 @@ def test_what_a_server_can_take_of_nobody_pauses_that_mailing_and_rejects_nobody
         site = MailSite(tmp_path / "site", TWENTY, port=server.port)
         text = (site.folder / "publisher.toml").read_text()
         (site.folder / "publisher.toml").write_text(text.replace("<news@", "<né@"))
-        site.app().store.order(1, MailingCommand.CANCEL, site.now)
+        site.app().store.apply_command(1, MailingCommand.CANCEL, site.now)
         site.now += timedelta(days=1)
         site.post("another.md")
         site.deliver()
@@ -204,7 +204,7 @@ CANARY = 'canary = {share = "10%", limit = "20%", over = 100}'
 def test_a_sample_goes_first_and_when_it_is_well_received_the_rest_follows(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(300), mail=CANARY, batch=20)
     app = site.app()
-    first = app.store.claim("test", site.now, site.now + timedelta(minutes=1))
+    first = app.store.claim_batch("test", site.now, site.now + timedelta(minutes=1))
     assert first is not None
     assert first.canary
     assert 10 <= _sampled(site) <= 60
@@ -214,7 +214,7 @@ def test_a_sample_goes_first_and_when_it_is_well_received_the_rest_follows(tmp_p
 
 def _sampled(site: MailSite) -> int:
     app = site.app()
-    sample = app.store.sample(1)
+    sample = app.store.canary_sample(1)
     app.close()
     return sample.untried + sample.settled
 
@@ -229,7 +229,7 @@ def test_a_sample_that_is_refused_holds_the_rest_until_an_operator_decides(tmp_p
         assert held.hold_why == f"{size} of the first {size} were refused: look at the replies"
         server.rules = ()
         assert site.deliver(minutes=600).total == 0
-        site.app().store.order(1, MailingCommand.RESUME, site.now)
+        site.app().store.apply_command(1, MailingCommand.RESUME, site.now)
         assert site.deliver().accepted == 300 - size
 
 
@@ -246,7 +246,7 @@ def test_each_domain_with_limits_has_batches_of_its_own(tmp_path: Path) -> None:
         site = MailSite(tmp_path / "site", addresses, port=server.port, relay=limits, batch=5)
         app = site.app()
         taken = []
-        while batch := app.store.claim("test", site.now, site.now):
+        while batch := app.store.claim_batch("test", site.now, site.now):
             taken.append((batch.group, batch.hi - batch.lo + 1))
         app.close()
         assert sorted(taken) == [("", 1), ("", 5), ("", 5), ("gmail.com", 2), ("gmail.com", 5), ("web.de", 3)]
@@ -259,7 +259,7 @@ def test_a_mailing_paused_by_another_process_stops_before_the_next_message(tmp_p
     def pause(moment: Moment) -> Act | None:
         if moment.step == "taken" and moment.nth == 3:
             app = site.app()
-            app.store.order(1, MailingCommand.PAUSE, site.now)
+            app.store.apply_command(1, MailingCommand.PAUSE, site.now)
             app.close()
         return None
 
@@ -269,7 +269,7 @@ def test_a_mailing_paused_by_another_process_stops_before_the_next_message(tmp_p
         assert site.counts() == {"accepted": 3, "queued": 17}
         assert Counter(site.attempts()) == {1: 3, 0: 17}
         server.rules = ()
-        site.app().store.order(1, MailingCommand.CANCEL, site.now)
+        site.app().store.apply_command(1, MailingCommand.CANCEL, site.now)
         assert site.deliver().total == 0
     assert site.counts() == {"accepted": 3, "cancelled": 17}
 

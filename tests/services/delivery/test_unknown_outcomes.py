@@ -16,9 +16,9 @@ MANY = 2 * PART + 300
 def _in_doubt(site: MailSite) -> None:
     """A run made every intent durable, and died."""
     app = site.app()
-    while batch := app.store.claim("dead", site.now, site.now):
-        rows = [(row.mailing, row.n) for row in app.store.claimed(batch)]
-        assert app.store.intend("dead", rows, site.now) == set(rows)
+    while batch := app.store.claim_batch("dead", site.now, site.now):
+        rows = [(row.mailing, row.n) for row in app.store.claimed_deliveries(batch)]
+        assert app.store.mark_sending("dead", rows, site.now) == set(rows)
     app.close()
 
 
@@ -59,7 +59,7 @@ def test_what_one_person_waits_for_is_sent_twice_at_most_and_then_in_doubt(tmp_p
         assert sent == [(1, 1), (1, 2), (0, 2), (0, 2)]
         app = site.app()
         [mailing] = app.store.mailings()
-        [doubt] = app.store.in_doubt(mailing.id, limit=9)
+        [doubt] = app.store.unknown_deliveries(mailing.id, limit=9)
         app.close()
         assert (mailing.kind, doubt.address, doubt.attempts) == (MailingKind.CONFIRM, "ann@example.org", 2)
         first, second = (re.search(rb"(?m)^Message-ID: (.*)\r$", one.data) for one in server.accepted)

@@ -105,7 +105,7 @@ def _join(app: App, wishes: Sequence[Preferences], day: int, at: datetime) -> No
     ]
     for begin in range(0, len(readers), 10_000):
         consent = Consent(at=at, origin="", form="import", wording="w")
-        app.store.join("l", readers[begin : begin + 10_000], consent)
+        app.store.subscribe("l", readers[begin : begin + 10_000], consent)
 
 
 def _naive(app: App, reader: Any) -> tuple[tuple[tuple[str, str], ...], str]:
@@ -113,7 +113,7 @@ def _naive(app: App, reader: Any) -> tuple[tuple[tuple[str, str], ...], str]:
     taste = reader.choices.taste
     posts = [
         known
-        for known in sorted(app.store.known(), key=lambda known: known.first_seq)
+        for known in sorted(app.store.all_posts(), key=lambda known: known.first_seq)
         if known.first_seq > reader.offset
         and (not taste.language or known.post.language == taste.language)
         and (not taste.topics or set(taste.topics) & set(known.post.categories))
@@ -131,11 +131,11 @@ def _cohorts_are_what_each_would_get_alone(folder: Path, number: int) -> None:
     wants = {id: _naive(app, reader) for id, reader in before.items()}
     asked, made = set(renderer.asked), parts.store.cohorts(mailing)
     assert parts.store.mailing(mailing).state is MailingState.READY
-    batch = parts.store.claim("run", NOW, NOW + timedelta(hours=1))
+    batch = parts.store.claim_batch("run", NOW, NOW + timedelta(hours=1))
     rows = []
     while batch is not None:
-        rows += parts.store.claimed(batch)
-        batch = parts.store.claim("run", NOW, NOW + timedelta(hours=1))
+        rows += parts.store.claimed_deliveries(batch)
+        batch = parts.store.claim_batch("run", NOW, NOW + timedelta(hours=1))
     distinct = {wants[row.subscription] for row in rows}
     assert len(made) == len(asked) == len(distinct)
     assert {row.subscription for row in rows} == {id for id, (posts, _) in wants.items() if posts}

@@ -34,7 +34,7 @@ def site(folder: Path) -> App:
 def check(app: App, count: int) -> None:
     app.publish(mail=False)
     spec = app.settings.lists[0]
-    newest = app.store.newest(count)
+    newest = app.store.newest_posts(count)
     assert len(newest) == count
     pairs = tuple((known.id, known.post.revision) for known in reversed(newest))
     digest = digest_of(app.parts, spec, pairs, NOW)

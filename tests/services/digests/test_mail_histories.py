@@ -194,7 +194,7 @@ class World:
             next_due_at=due,
             choices=choices,
         )
-        [(_, found)] = self.app.store.join("l", [wish], CONSENT)
+        [(_, found)] = self.app.store.subscribe("l", [wish], CONSENT)
         assert found is not None
         if found.state is SubscriptionState.PENDING:
             assert self.app.store.confirm(found.id, found.generation, due, self.now)
@@ -215,7 +215,7 @@ class World:
 
     def _wish(self, found: Any, choices: Preferences) -> None:
         due = due_after(self.parts, self.spec, choices.pace, self.now)
-        assert self.app.store.choose(found.id, found.generation, choices, due)
+        assert self.app.store.set_preferences(found.id, found.generation, choices, due)
         self.model.choose(self._name(found), choices, self.now)
 
     def _somebody(self, dice: Callable[[int], int]) -> Any:

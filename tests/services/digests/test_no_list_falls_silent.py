@@ -373,7 +373,7 @@ def test_what_an_older_version_left_waiting_goes_with_the_next_planned_digest_an
 ) -> None:
     world.post(1, NOW)
     world.publish()
-    world.app.store.keep_fact(UPGRADED, "1")  # what the migration leaves
+    world.app.store.set_meta(UPGRADED, "1")  # what the migration leaves
     world.now = NOW + 44 * HOUR  # 07:00 of the next day but one, by a timer
     world.publish()
     assert world.came["daily"] == [("skipped", world.now)]
@@ -386,7 +386,9 @@ def test_what_an_older_version_left_waiting_goes_with_the_next_planned_digest_an
 
 def test_paused_readers_are_named_too(world: World) -> None:
     [reader] = world.app.store.subscriptions("daily", None)
-    assert world.app.store.choose(reader.id, reader.generation, replace(reader.choices, paused=True), NOW)
+    assert world.app.store.set_preferences(
+        reader.id, reader.generation, replace(reader.choices, paused=True), NOW
+    )
     assert (
         "waiting     1 reader of daily paused, and posts wait until they resume"
         in _run(world, "status").stdout

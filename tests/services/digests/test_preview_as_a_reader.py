@@ -70,11 +70,11 @@ class Desk:
     def choose(self, name: str, choices: Preferences) -> None:
         found = self.found(name)
         due = due_of(self.app.parts, self.spec, found, self.now, choices.pace)
-        assert self.app.store.choose(found.id, found.generation, choices, due)
+        assert self.app.store.set_preferences(found.id, found.generation, choices, due)
 
     def found(self, name: str) -> Any:
         key = admin.key_of(self.app.parts, self.address(name))
-        return next(s for s in self.app.store.of_person(key) if s.list == self.spec.slug)
+        return next(s for s in self.app.store.subscriptions_of(key) if s.list == self.spec.slug)
 
     def back(self, name: str) -> None:
         """Leaves, and comes back in person."""

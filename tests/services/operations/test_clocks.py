@@ -91,7 +91,7 @@ class Desk:
 
     @property
     def live(self) -> list[str]:
-        return sorted(k.post.title for k in self.app.store.known() if k.live)
+        return sorted(k.post.title for k in self.app.store.all_posts() if k.live)
 
     @property
     def mails(self) -> int:
@@ -185,7 +185,7 @@ def test_after_a_pretended_tomorrow_today_goes_on_withdraws_nothing_and_mails_no
         assert all(c.kind is not LogKind.WITHDRAWN for c in desk.publish().published.plan.changes)
     assert desk.mails == 3
     assert desk.app.status()["log_ahead"] is None
-    assert desk.app.store.fact("log_ahead") == ""
+    assert desk.app.store.meta("log_ahead") == ""
 
 
 def test_after_a_pretended_tomorrow_a_clock_in_the_past_is_refused_all_the_same(desk: Desk) -> None:

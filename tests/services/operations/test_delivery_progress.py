@@ -58,7 +58,7 @@ def test_status_tells_rate_remaining_and_estimated_end(tmp_path: Path) -> None:
     done = resting["planned"] - resting["left"]
     assert 20 <= done < 60
     assert (resting["per_second"], resting["ends_at"]) == (0.0, None), "nothing is being sent"
-    app.store.order(1, MailingCommand.PAUSE, site.now)
+    app.store.apply_command(1, MailingCommand.PAUSE, site.now)
     [held] = app.status()["sending"]
     assert (held["hold"], held["ends_at"]) == ("operator", None)
     app.close()

@@ -113,7 +113,7 @@ def test_a_copy_made_while_a_batch_was_sent_is_behind_when_that_batch_is_over(tm
     with SmtpServer() as server:
         site = MailSite(tmp_path / "site", TEN, port=server.port)
         app = site.app()
-        batch = app.store.claim("dead", site.now, site.now + timedelta(minutes=1))
+        batch = app.store.claim_batch("dead", site.now, site.now + timedelta(minutes=1))
         assert batch is not None
         app.parts.journal.append("batch", {"turn": batch.turn})
         app.close()
@@ -129,7 +129,7 @@ def test_a_copy_made_while_a_batch_was_sent_is_behind_when_that_batch_is_over(tm
 def test_a_crash_and_no_restore_is_not_behind(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", TEN, batch=3)
     app = site.app()
-    app.store.claim("dead", site.now, site.now + timedelta(minutes=1))  # killed before the journal knew
+    app.store.claim_batch("dead", site.now, site.now + timedelta(minutes=1))  # killed before the journal knew
     app.close()
     assert site.deliver().accepted == 10
 
@@ -179,7 +179,7 @@ def test_a_site_whose_store_and_journal_are_lost_learns_it_from_the_manifest(tmp
     assert "it lacks the log up to 1" in refused(site)
     reconcile(site)
     app = site.app()
-    assert app.store.next_mailing() > 1
+    assert app.store.next_mailing_id() > 1
     app.publish()
     app.close()
 

@@ -69,7 +69,7 @@ class Desk:
         [*_, found] = self.app.store.subscriptions("daily", None)
         choices = Preferences(pace=SchedulePreference(cadence=cadence))
         due = due_of(parts, spec, found, self.now, choices.pace)
-        self.app.store.choose(found.id, found.generation, choices, due)
+        self.app.store.set_preferences(found.id, found.generation, choices, due)
 
     def state(self) -> tuple[Any, ...]:
         """Everything that is kept, and the names of all files."""

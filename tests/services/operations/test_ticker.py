@@ -41,7 +41,7 @@ class Ticking:
 
     @property
     def titles(self) -> list[str]:
-        return sorted(known.post.title for known in self.app.store.known())
+        return sorted(known.post.title for known in self.app.store.all_posts())
 
     @property
     def problems(self) -> list[str]:
@@ -116,9 +116,9 @@ def test_what_holds_mail_and_what_is_in_doubt_is_told_once_and_not_with_each_tic
     with unused_port() as port:
         site = MailSite(tmp_path / "site", readers(3), port=port)
         app = site.app()
-        batch = app.store.claim("dead", site.now, site.now)
+        batch = app.store.claim_batch("dead", site.now, site.now)
         assert batch is not None
-        app.store.intend("dead", [(1, 1)], site.now)
+        app.store.mark_sending("dead", [(1, 1)], site.now)
         ticker = Ticker(app)
         caplog.clear()
         for _ in range(3):

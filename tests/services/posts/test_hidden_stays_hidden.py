@@ -174,7 +174,7 @@ class Site:
         app = self.app()
         for mailing in app.store.mailings():
             for n in (1, 2):
-                if app.store.shown_to(mailing.id, n) is not None:
+                if app.store.posts_mailed_to(mailing.id, n) is not None:
                     claim = Claim(purpose=Purpose.VIEW, subscription=n, generation=mailing.id)
                     yield view(app.parts, sign(claim, app.ring), self.now)
         app.close()
@@ -333,7 +333,7 @@ def waiting(site: Site, *names: str) -> None:
 def approve(site: Site) -> list[str]:
     app = site.app()
     for mailing in app.store.mailings():
-        app.store.order(mailing.id, MailingCommand.APPROVE, site.now)
+        app.store.apply_command(mailing.id, MailingCommand.APPROVE, site.now)
     app.deliver()
     found = [mailing.state.value for mailing in app.store.mailings()]
     app.close()
@@ -417,7 +417,7 @@ def test_a_page_that_an_older_version_made_with_a_passage_is_made_again(site: Si
         )
         row = (hashlib.sha256(leak).hexdigest(), "digests/daily/1/index.html")
         connection.exec_driver_sql("UPDATE documents SET hash = ? WHERE path = ?", row)
-    app.store.keep_fact(PASSAGES, "")
+    app.store.set_meta(PASSAGES, "")
     app.close()
     other = (site.folder / "public/digests/daily/index.html").read_bytes()
     site.day()

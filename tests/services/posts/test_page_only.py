@@ -119,7 +119,7 @@ def test_a_published_post_that_gets_the_key_leaves_feeds_and_keeps_its_page(site
     assert [path for path in site.speaking("Rare words") if path.startswith("posts/")] == pages
     assert site.log() == ["published", "withdrawn"]
     app = site.app()
-    assert [move.path for move in app.store.moves()] == []
+    assert [move.path for move in app.store.all_redirects()] == []
     app.close()
     file.write_text(text, "utf-8")
     site.day()

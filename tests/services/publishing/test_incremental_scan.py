@@ -149,9 +149,9 @@ class Site:
         values = [self.folder.as_read(value) for value in self.folder.files_now.values()]
         posts = [value for value in values if isinstance(value, Post)]
         bad = [value for value in values if isinstance(value, BadPost)]
-        authority, ahead = self.store.fact("id_authority"), log_stays_ahead(self.store, self.now)
+        authority, ahead = self.store.meta("id_authority"), log_stays_ahead(self.store, self.now)
         rules = replace(RULES, authority_before=authority, log_ahead=ahead)
-        known = self.store.known()
+        known = self.store.all_posts()
         hashes = {path: body_hash(repr(value)) for path, value in self.folder.files_now.items()}
         parts = self.parts(replace(self.folder, read=[]))
         readings = readings_of(parts, hashes)
@@ -314,7 +314,7 @@ def lived_in(site: Site, **posts: dict[str, Any]) -> Site:
 
 def looked_at(site: Site) -> set[str]:
     """The files and posts of the log that a plan looks at now, by path."""
-    files, known = site.store.unsettled(site.now)
+    files, known = site.store.posts_to_plan(site.now)
     return {post.path for post, *_ in files} | {k.post.path for k in known}
 
 
@@ -380,13 +380,13 @@ def test_a_post_whose_author_moves_it_into_the_future_is_withdrawn(site: Site) -
 
 def test_a_version_that_reads_the_same_bytes_differently_updates_nothing(site: Site) -> None:
     lived_in(site, a={}, b={"hidden": "draft"})
-    [before] = site.store.known()
+    [before] = site.store.all_posts()
     site.folder.version = "01"
     plan = site.publish().plan
     assert (plan.changes, plan.read_anew) == ((), (before.id,))
-    [after] = site.store.known()
+    [after] = site.store.all_posts()
     assert (after.post.title, after.updated_at) == ("a, version 01", before.updated_at)
-    assert site.store.versions([(before.id, before.revision), (after.id, after.revision)]) == [
+    assert site.store.post_versions([(before.id, before.revision), (after.id, after.revision)]) == [
         replace(after, post=before.post, stored_as=before.revision),
         after,
     ]
@@ -395,7 +395,7 @@ def test_a_version_that_reads_the_same_bytes_differently_updates_nothing(site: S
 
 def test_an_upgrade_moves_no_date_until_the_file_is_edited(site: Site) -> None:
     lived_in(site, a={}, b={"instant": START - timedelta(days=3)})
-    [before] = [k for k in site.store.known() if k.post.path == "a.md"]
+    [before] = [k for k in site.store.all_posts() if k.post.path == "a.md"]
     assert before.post.instant is not None
     in_file = before.post.instant + timedelta(minutes=15)
     site.folder.version = "02"
@@ -415,12 +415,12 @@ def test_an_upgrade_moves_no_date_until_the_file_is_edited(site: Site) -> None:
             case _:
                 assert looked_at(site) == set()
         assert site.publish().plan.nothing, deed
-        [after] = site.store.known_by(PostKeys(ids=frozenset({before.id})))
+        [after] = site.store.posts_matching(PostKeys(ids=frozenset({before.id})))
         assert (after.post.instant, after.updated_at) == (before.post.instant, before.updated_at), deed
     site.folder.write("a.md", a_post("a.md", title="a", slug="other"))
     plan = site.publish().plan
     assert (plan.changes, plan.kept_dates) == ((), ())
-    [after] = site.store.known_by(PostKeys(ids=frozenset({before.id})))
+    [after] = site.store.posts_matching(PostKeys(ids=frozenset({before.id})))
     assert (after.post.instant, after.post.dated) == (in_file, None)
 
 
@@ -437,7 +437,7 @@ def test_a_setting_that_changes_dates_changes_them_after_an_upgrade_too(site: Si
     site.folder.shift = timedelta(days=7)
     site.publish()
     assert site.publish().plan.nothing
-    assert [k.post.instant for k in site.store.known()] == [post.instant], f"{id} is out already"
+    assert [k.post.instant for k in site.store.all_posts()] == [post.instant], f"{id} is out already"
 
 
 def test_an_edit_is_one_whatever_version_reads_it(site: Site) -> None:
@@ -563,7 +563,7 @@ def test_what_is_new_and_not_settled_is_looked_at_the_next_time(site: Site) -> N
     lived_in(site, b={})
     site.folder.write("a.md", a_post("a.md", title="a", expires=START + timedelta(days=9)))
     site.publish()
-    files, known = site.store.unsettled(site.now)
+    files, known = site.store.posts_to_plan(site.now)
     assert [post.path for post, *_ in files] == [k.post.path for k in known] == ["a.md"]
 
 
@@ -696,7 +696,7 @@ def test_a_process_that_stays_sees_that_another_one_published(site: Site) -> Non
 def test_what_another_process_remembers_while_one_publishes_is_not_trusted(site: Site) -> None:
     lived_in(site, a={}, b={})
     snapshot = FolderSnapshot(site.folder, site.store)
-    count = site.store.remember(IndexUpdate(rules=snapshot.rules, gone=["a.md"]))
+    count = site.store.update_index(IndexUpdate(rules=snapshot.rules, gone=["a.md"]))
     assert not snapshot.mark_indexed(IndexUpdate(rules=snapshot.rules), count + 1)
     assert not snapshot.refresh(site.folder, site.store, ())
 

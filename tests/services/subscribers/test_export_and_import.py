@@ -80,7 +80,7 @@ def full(tmp_path: Path) -> Desk:
             found.address.partition("@")[0], Preferences(taste=ContentPreference(language="de"))
         )
         due = due_of(app.parts, daily, found, NOW, choices.pace)
-        app.store.choose(found.id, found.generation, choices, due)
+        app.store.set_preferences(found.id, found.generation, choices, due)
     signup.sign_up(app.parts, [daily], "pat@example.org", "", NOW)
     subscribe.add(app.parts, other, "ann@example.org", NOW, confirmed=True)
     admin.unsubscribe(app.parts, "left@example.org", daily, NOW)

@@ -56,7 +56,7 @@ def confirmed(site: MailSite, address: str, at: datetime = START) -> None:
     with closing(site.app()) as app:
         [daily] = app.parts.lists
         signup.sign_up(app.parts, [daily], address, "", at)
-        [found] = app.store.of_person(address_key(address, app.ring))
+        [found] = app.store.subscriptions_of(address_key(address, app.ring))
         app.store.confirm(found.id, found.generation, at + timedelta(days=1), at)
 
 
@@ -177,7 +177,7 @@ def test_who_waits_for_their_own_confirmation_may_still_give_it(site: MailSite) 
     take(site, "--left", file(site, "gone.csv", "email\nann@example.net\n"))
     assert states(site) == {"ann@example.net": "pending"}
     with closing(site.app()) as app:
-        [found] = app.store.of_person(address_key("ann@example.net", app.ring))
+        [found] = app.store.subscriptions_of(address_key("ann@example.net", app.ring))
         assert app.store.confirm(found.id, found.generation, START + timedelta(days=1), START)
     assert states(site) == {"ann@example.net": "active"}
 
@@ -224,7 +224,7 @@ def test_nobody_is_asked_twice(site: MailSite) -> None:
 
 def test_who_wants_no_confirmation_mail_is_not_asked(site: MailSite) -> None:
     with closing(site.app()) as app:
-        app.store.never_ask(mailbox_key(parse("ann@example.net"), app.ring), [], START)
+        app.store.opt_out_of_confirmations(mailbox_key(parse("ann@example.net"), app.ring), [], START)
     path = file(site, "readers.csv", "email\nann+news@example.net\nbo@example.net\n")
     assert "not stored           1  its owner wants no confirmation mail\n" in take(site, path).stderr
     assert states(site) == {"bo@example.net": "pending"}
@@ -260,7 +260,7 @@ def test_departures_of_all_files_come_first(site: MailSite) -> None:
     gone = file(site, "b.csv", "email,status\nbo@example.net,active\nann@example.net,unsubscribed\n")
     assert "1 active, 1 left, 1 not stored\n" in take(site, readers, gone, "--confirmed").stderr
     with closing(site.app()) as app:
-        [ann] = app.store.of_person(address_key("ann@example.net", app.ring))
+        [ann] = app.store.subscriptions_of(address_key("ann@example.net", app.ring))
     assert (ann.state, ann.confirmed_at) == ("unsubscribed", None)
 
 
@@ -282,8 +282,8 @@ def test_departures_are_in_the_journal(site: MailSite) -> None:
         ("unsubscribed", "daily"),
     ]
     with closing(site.app()) as app:
-        [ann] = app.store.of_person(gone[0]["key"])
-        [cy] = app.store.of_person(gone[2]["key"])
+        [ann] = app.store.subscriptions_of(gone[0]["key"])
+        [cy] = app.store.subscriptions_of(gone[2]["key"])
     assert (ann.id, ann.generation) == (gone[0]["subscription"], gone[0]["generation"])
     assert (cy.id, cy.address) == (gone[2]["subscription"], "cy@example.net")
 
@@ -324,8 +324,8 @@ class Lists:
         found: dict[str, Any] = {}
         for name, address in addresses.items():
             key = address_key(address, self.app.ring)
-            blocks = sorted((slug, kind) for slug, kind, _ in parts.store.blocks(key))
-            active = any(one.state == "active" for one in parts.store.of_person(key))
+            blocks = sorted((slug, kind) for slug, kind, _ in parts.store.suppressions_of(key))
+            active = any(one.state == "active" for one in parts.store.subscriptions_of(key))
             found[name] = (active and not blocks, blocks)
         return found
 
@@ -343,7 +343,7 @@ def arrive(app: Any, daily: Any, address: str, past: str) -> None:
         case "form" | "clicked":
             signup.sign_up(app.parts, [daily], address, "", START)
             if past == "clicked":
-                [found] = app.store.of_person(address_key(address, app.ring))
+                [found] = app.store.subscriptions_of(address_key(address, app.ring))
                 app.store.confirm(found.id, found.generation, START, START + timedelta(minutes=1))
         case "cli" | "left" | "erased":
             subscribe.add(app.parts, daily, address, START, confirmed=True)

@@ -10,20 +10,20 @@ import pytest
 from paths import ROOT
 
 from publisher.core.errors import OutputError, Refused
-from publisher.stores.files.locks import held, hold
+from publisher.stores.files.locks import is_locked, lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from publisher.stores.files.locks import hold
-with hold(Path(sys.argv[1]), wait=False):
+from publisher.stores.files.locks import lock
+with lock(Path(sys.argv[1]), wait=False):
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
 def refused(path: Path, pid: int) -> None:
-    with pytest.raises(Refused) as caught, hold(path, wait=False):
+    with pytest.raises(Refused) as caught, lock(path, wait=False):
         pass
     reason = f"{path}: another publisher (pid {pid}) holds it; wait until it is done, or stop it"
     assert str(caught.value) == reason
@@ -31,18 +31,18 @@ def refused(path: Path, pid: int) -> None:
 
 def test_who_comes_second_is_refused_and_told_who_is_first(tmp_path: Path) -> None:
     path = tmp_path / ".publisher" / "run.lock"
-    with hold(path, wait=False):
+    with lock(path, wait=False):
         refused(path, os.getpid())
-        with hold(tmp_path / "other.lock", wait=False):
+        with lock(tmp_path / "other.lock", wait=False):
             pass
-    with hold(path, wait=False):
+    with lock(path, wait=False):
         pass
 
 
 def test_a_lock_is_let_go_when_the_work_fails(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), hold(tmp_path / "a.lock", wait=False):
+    with pytest.raises(ZeroDivisionError), lock(tmp_path / "a.lock", wait=False):
         raise ZeroDivisionError
-    with hold(tmp_path / "a.lock", wait=False):
+    with lock(tmp_path / "a.lock", wait=False):
         assert (tmp_path / "a.lock").read_text() == str(os.getpid())
     assert (tmp_path / "a.lock").read_text() == ""
 
@@ -51,11 +51,11 @@ def test_a_thread_waits_for_another_says_so_once_and_goes_on(tmp_path: Path) -> 
     path, waiting, said, order = tmp_path / "a.lock", Event(), list[str](), list[str]()
 
     def second() -> None:
-        with hold(path, wait=True, on_wait=lambda: (said.append("waiting"), waiting.set())[0]):
+        with lock(path, wait=True, on_wait=lambda: (said.append("waiting"), waiting.set())[0]):
             order.append("second")
 
     thread = Thread(target=second)
-    with hold(path, wait=True, on_wait=lambda: said.append("never")):
+    with lock(path, wait=True, on_wait=lambda: said.append("never")):
         thread.start()
         assert waiting.wait(10)
         order.append("first")
@@ -77,7 +77,7 @@ def test_another_process_is_kept_out_and_a_killed_one_lets_go(tmp_path: Path) ->
         refused(path, holder.pid)
         holder.kill()
         holder.wait(10)
-        with hold(path, wait=False):
+        with lock(path, wait=False):
             pass
 
 
@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pytest.raises(
             OutputError, match=r"file/a\.lock: stands under a file, not a folder; move that file away$"
         ),
-        hold(tmp_path / "file" / "a.lock", wait=True),
+        lock(tmp_path / "file" / "a.lock", wait=True),
     ):
         pass
 
@@ -99,17 +99,17 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
         pytest.raises(
             OutputError, match=r"a\.lock: is not ours to write; give this user the right to write there$"
         ),
-        hold(tmp_path / "a.lock", wait=True),
+        lock(tmp_path / "a.lock", wait=True),
     ):
         pass
 
 
 def test_whether_a_lock_is_held_can_be_asked_and_takes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "schedule.lock"
-    assert not held(path)
+    assert not is_locked(path)
     assert not path.exists()
-    with hold(path, wait=False):
-        assert held(path)
-    assert not held(path)
-    with hold(path, wait=False):
+    with lock(path, wait=False):
+        assert is_locked(path)
+    assert not is_locked(path)
+    with lock(path, wait=False):
         pass

@@ -8,12 +8,12 @@ from sqlalchemy.exc import IntegrityError
 
 from publisher.core.posts.filters import TermKind
 from publisher.stores.sql.engine.database import insert_new
-from publisher.stores.sql.engine.prepared_statements import AT_ONCE, insert_columns, insert_many
+from publisher.stores.sql.engine.prepared_statements import ROWS_PER_INSERT, insert_columns, insert_many
 from publisher.stores.sql.opening import open_database
 from publisher.stores.sql.schema.feed_tables import post_terms
 
 
-@pytest.mark.parametrize("number", [0, 1, AT_ONCE - 1, AT_ONCE, 2 * AT_ONCE + 7])
+@pytest.mark.parametrize("number", [0, 1, ROWS_PER_INSERT - 1, ROWS_PER_INSERT, 2 * ROWS_PER_INSERT + 7])
 def test_each_row_is_stored_once_as_its_types_have_it(tmp_path: Path, number: int) -> None:
     rows = [{"kind": TermKind.TAG, "key": f"k{n}", "first_seq": n} for n in range(number)]
     database = open_database(f"sqlite:///{tmp_path / 'store.db'}", create=True)
@@ -27,7 +27,7 @@ def test_each_row_is_stored_once_as_its_types_have_it(tmp_path: Path, number: in
 
 
 def test_a_driver_that_takes_its_values_by_name_stores_the_same(tmp_path: Path) -> None:
-    rows = [{"kind": TermKind.TAG, "key": f"k{n}", "first_seq": n} for n in range(2 * AT_ONCE + 7)]
+    rows = [{"kind": TermKind.TAG, "key": f"k{n}", "first_seq": n} for n in range(2 * ROWS_PER_INSERT + 7)]
     engine = create_engine(f"sqlite:///{tmp_path / 'store.db'}", paramstyle="named")
     with engine.begin() as connection:
         post_terms.create(connection)
@@ -39,7 +39,11 @@ def test_a_driver_that_takes_its_values_by_name_stores_the_same(tmp_path: Path) 
 
 def test_a_row_that_stands_already_is_refused_where_it_must_be_new(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'store.db'}", create=True)
-    columns = {"kind": [TermKind.TAG] * AT_ONCE, "key": ["k"] * AT_ONCE, "first_seq": [1] * AT_ONCE}
+    columns = {
+        "kind": [TermKind.TAG] * ROWS_PER_INSERT,
+        "key": ["k"] * ROWS_PER_INSERT,
+        "first_seq": [1] * ROWS_PER_INSERT,
+    }
     with database.read() as connection, pytest.raises(IntegrityError):
         insert_columns(connection, insert(post_terms), columns)
     database.close()

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from publisher.stores import open_store
 now = datetime(2024, 10, 25, 8, tzinfo=UTC)
 store = open_store(sys.argv[1], create=False)
-[mailing] = store.unplanned()
+[mailing] = store.mailings_in_planning()
 print("planning", flush=True)
 while store.plan_chunk(mailing.id, limit=7, batch=3, now=now):
     print("chunk", flush=True)
@@ -45,12 +45,12 @@ readers = [
               choices=choices)
     for n, choices in enumerate(chosen)
 ]
-store.join("weekly", readers, Consent(at=now, origin="x", form="import", wording="y"))
-groups = store.due(Due(list="weekly", now=now, head=1))
+store.subscribe("weekly", readers, Consent(at=now, origin="x", form="import", wording="y"))
+groups = store.due_groups(Due(list="weekly", now=now, head=1))
 stands = sorted({group.stand for group in groups})
 assert [len(groups), len(stands)] == [4, 2]
 made = [Cohort(n=n, posts=(), recipe=(), stands=(stand,)) for n, stand in enumerate(stands, 1)]
-store.start(
+store.start_mailing(
     NewMailing(list="weekly", kind=MailingKind.DIGEST, head=1, due_before=now, sender="a@b.example",
                subject="S", cohorts=tuple(made), segments={}), now)
 """

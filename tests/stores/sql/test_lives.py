@@ -61,7 +61,7 @@ class Machine(RuleBasedStateMachine):
             next_due_at=NOW,
         )
         consent = Consent(at=NOW, origin="x", form="form", wording="y")
-        [(joined, _)] = self.store.join("weekly", [reader], consent)
+        [(joined, _)] = self.store.subscribe("weekly", [reader], consent)
         return joined
 
 
@@ -143,7 +143,7 @@ class DeliveryLife(Machine):
         for n in range(READERS):
             self.wish(f"r{n}", active=True, own_wish=False)
         cohort = Cohort(n=1, posts=(), recipe=(), stands=(CohortKey(0),))
-        self.mailing = self.store.start(
+        self.mailing = self.store.start_mailing(
             NewMailing(
                 list="weekly",
                 kind=MailingKind.DIGEST,
@@ -161,12 +161,12 @@ class DeliveryLife(Machine):
 
     @rule(run=RUNS)
     def claim(self, run: str) -> None:
-        if batch := self.store.claim(run, self.now, self.now + 5 * MINUTE):
+        if batch := self.store.claim_batch(run, self.now, self.now + 5 * MINUTE):
             self.batches[run] = batch
 
     @rule(run=RUNS, n=st.integers(1, READERS))
     def intend(self, run: str, n: int) -> None:
-        for _, row in self.store.intend(run, [(self.mailing, n)], self.now):
+        for _, row in self.store.mark_sending(run, [(self.mailing, n)], self.now):
             self.sent[row] = self.sent.get(row, 0) + 1
 
     @rule(
@@ -187,7 +187,7 @@ class DeliveryLife(Machine):
         wait = self.now + MINUTE if cause is TransitionCause.DEFER else None
         before = self.states().get(n)
         result = DeliveryResult(mailing=self.mailing, n=n, cause=cause, not_before=wait)
-        self.store.settle(run, [result], self.now)
+        self.store.record_results(run, [result], self.now)
         if (
             cause is TransitionCause.DEFER
             and before is Delivery.SENDING
@@ -198,11 +198,11 @@ class DeliveryLife(Machine):
     @rule(run=RUNS)
     def finish(self, run: str) -> None:
         if batch := self.batches.pop(run, None):
-            self.store.finish(batch, self.now)
+            self.store.finish_batch(batch, self.now)
 
     @rule(run=RUNS, alone=st.booleans())
     def recover(self, run: str, alone: bool) -> None:
-        self.store.recover(run, self.now, alone=alone)
+        self.store.release_dead_runs(run, self.now, alone=alone)
 
     @rule(
         n=st.integers(1, READERS),
@@ -212,22 +212,22 @@ class DeliveryLife(Machine):
     )
     def resolve(self, n: int, cause: TransitionCause) -> None:
         result = DeliveryResult(mailing=self.mailing, n=n, cause=cause)
-        if self.store.resolve([result], self.now) and cause is TransitionCause.RESEND:
+        if self.store.resolve_unknown([result], self.now) and cause is TransitionCause.RESEND:
             self.resends[n] = self.resends.get(n, 0) + 1
 
     @rule(order=st.sampled_from([MailingCommand.PAUSE, MailingCommand.RESUME, MailingCommand.RESUME]))
     def order(self, order: MailingCommand) -> None:
-        self.store.order(self.mailing, order, self.now)
+        self.store.apply_command(self.mailing, order, self.now)
 
     @rule(really=st.integers(1, 5))
     def cancel(self, really: int) -> None:
         if really == 1:
-            self.store.order(self.mailing, MailingCommand.CANCEL, self.now)
+            self.store.apply_command(self.mailing, MailingCommand.CANCEL, self.now)
 
     @rule(limit=st.sampled_from([1, 100]))
     def fold(self, limit: int) -> None:
         before = self.states()
-        self.store.fold(self.now + MINUTE, limit=limit)
+        self.store.archive_deliveries(self.now + MINUTE, limit=limit)
         gone = {n: state for n, state in before.items() if n not in self.states()}
         assert set(gone.values()) <= TERMINAL
         self.folded |= gone
@@ -261,7 +261,7 @@ class DeliveryLife(Machine):
     def counts_are_what_counting_every_row_would_say(self) -> None:
         counted = Counter([*self.states().values(), *self.folded.values()])
         assert self.store.mailings()[0].counts == counted
-        assert self.store.totals() == (1, counted)
+        assert self.store.delivery_totals() == (1, counted)
 
     @invariant()
     def nothing_is_lost_silently(self) -> None:

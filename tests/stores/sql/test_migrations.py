@@ -16,7 +16,7 @@ from publisher.services.digests.schedule import UPGRADED
 from publisher.stores import migrate, open_store
 from publisher.stores.sql import opening as migrating_module
 from publisher.stores.sql.engine.database import Database
-from publisher.stores.sql.opening import script, upgrade
+from publisher.stores.sql.opening import alembic_config, upgrade
 from publisher.stores.sql.schema.tables import SCHEMA
 
 
@@ -42,7 +42,7 @@ def _migrated(path: Path) -> Path:
 
 
 def test_the_number_of_the_schema_is_the_last_migration() -> None:
-    assert ScriptDirectory.from_config(script()).get_heads() == [SCHEMA]
+    assert ScriptDirectory.from_config(alembic_config()).get_heads() == [SCHEMA]
 
 
 def test_migrations_from_nothing_and_a_new_store_are_the_same(tmp_path: Path) -> None:
@@ -58,8 +58,8 @@ def test_migrations_from_nothing_and_a_new_store_are_the_same(tmp_path: Path) ->
 
 def test_a_migrated_store_opens(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{_migrated(tmp_path / 'm.db')}", create=False)
-    assert (store.head().seq, store.next_mailing()) == (0, 1)
-    assert store.fact(UPGRADED) == ""
+    assert (store.head().seq, store.next_mailing_id()) == (0, 1)
+    assert store.meta(UPGRADED) == ""
     store.close()
 
 
@@ -110,10 +110,10 @@ def test_readers_of_an_older_schema_follow_their_list_and_a_planning_goes_on(tmp
     database.close()
     assert migrate(f"sqlite:///{path}") == ("0004", SCHEMA)
     store = open_store(f"sqlite:///{path}", create=False)
-    assert store.fact(UPGRADED) == "1"  # what is late then goes with the next planned digest
+    assert store.meta(UPGRADED) == "1"  # what is late then goes with the next planned digest
     found = list(store.subscriptions(None, None))
     assert [(s.list, s.offset, s.choices) for s in found] == [("a", 3, NO_CHOICES), ("b", 4, NO_CHOICES)]
-    [mailing] = store.unplanned()
+    [mailing] = store.mailings_in_planning()
     now = mailing.due_before
     assert [store.plan_chunk(mailing.id, limit=9, batch=9, now=now) for _ in range(2)] == [1, 0]
     assert store.cohorts(mailing.id) == [(1, [], "")]

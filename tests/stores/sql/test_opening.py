@@ -259,7 +259,7 @@ def _journal(path: Path) -> str:
 def test_a_first_publish_does_without_the_wal_until_the_log_begins(tmp_path: Path) -> None:
     path = tmp_path / "publisher.db"
     store = open_store(_url(path), create=True, first=True)
-    store.keep_bodies({"0" * 64: "a body"})
+    store.save_bodies({"0" * 64: "a body"})
     assert (_journal(path), list(tmp_path.glob("*-wal"))) == ("delete", [])
     store.apply(BASELINE, {}, NOW)
     assert store.bodies(["0" * 64]) == {"0" * 64: "a body"}
@@ -270,10 +270,10 @@ def test_a_first_publish_does_without_the_wal_until_the_log_begins(tmp_path: Pat
 def test_who_looks_during_a_first_publish_sees_what_is_there(tmp_path: Path) -> None:
     path = tmp_path / "publisher.db"
     store = open_store(_url(path), create=True, first=True)
-    store.keep_bodies({"0" * 64: "a body"})
+    store.save_bodies({"0" * 64: "a body"})
     other = open_store(_url(path), create=True)
     assert (other.head().seq, _journal(path)) == (0, "wal")
-    store.keep_bodies({"1" * 64: "another"})
+    store.save_bodies({"1" * 64: "another"})
     assert store.apply(BASELINE, {}, NOW).baseline_at == NOW
     assert other.head().baseline_at == NOW
     assert len(other.bodies(["0" * 64, "1" * 64])) == 2
@@ -286,7 +286,7 @@ import os, sys
 from publisher.stores import open_store
 from publisher.stores.sql.schema.tables import bodies
 store = open_store(sys.argv[1], create=True, first=True)
-store.keep_bodies({f"{n:064}": "x" * 6000 for n in range(100)})
+store.save_bodies({f"{n:064}": "x" * 6000 for n in range(100)})
 with store._db.write() as connection:
     rows = [{"hash": f"{n:064}", "source": b"y" * 6000} for n in range(100, 5000)]
     connection.execute(bodies.insert(), rows)  # more than the cache holds

@@ -40,11 +40,11 @@ def test_status_and_lists_of_mailings_never_scan_the_ledger(tmp_path: Path) -> N
         lambda app: app.status(),
         lambda app: app.store.mailings(),
         lambda app: app.store.mailing(1),
-        lambda app: app.store.in_doubt(1),
-        lambda app: app.store.doubtful(),
-        lambda app: app.store.next_doubtful(0),
-        lambda app: app.store.sampling(),
-        lambda app: app.store.fold(NOW, limit=100),
+        lambda app: app.store.unknown_deliveries(1),
+        lambda app: app.store.count_unknown(),
+        lambda app: app.store.next_mailing_with_unknown(0),
+        lambda app: app.store.running_canaries(),
+        lambda app: app.store.archive_deliveries(NOW, limit=100),
     ):
         scans = [step for step in _plans(site, ask) if step.startswith("SCAN") and "deliveries" in step]
         assert [step for step in scans if "ix_deliveries_in_doubt" not in step] == []
@@ -60,8 +60,8 @@ def test_readers_are_never_sorted_all_at_once_to_be_counted(tmp_path: Path) -> N
 def test_what_changed_since_is_asked_of_what_changed_and_not_of_every_post(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(1))
     for ask, index in (
-        (lambda app: app.store.withdrawn(7, 50), "ix_posts_withdrawn"),
-        (lambda app: app.store.renewed_of((), 7, 50), "ix_posts_changed_seq"),
+        (lambda app: app.store.recently_withdrawn(7, 50), "ix_posts_withdrawn"),
+        (lambda app: app.store.recently_changed_of((), 7, 50), "ix_posts_changed_seq"),
     ):
         first = next(step for step in _plans(site, ask) if "posts" in step)
         assert first.startswith("SEARCH posts USING INDEX " + index)

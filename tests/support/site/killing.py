@@ -98,7 +98,7 @@ def _import_all(order: dict[str, Any]) -> None:
 
     app = App(load(Path(order["site"])), environ={})
     app.parts.signer()
-    app.parts.store.gauges()
+    app.parts.store.circuit_breakers()
     app.close()
 
 
@@ -196,7 +196,7 @@ def _act(app: Any, what: str, *words: str) -> None:
         case "operator unsubscribes":
             admin.unsubscribe(parts, words[0], None, now)
         case "many leave":
-            gone = [one for word in words for one in parts.store.of_person(admin.key_of(parts, word))]
+            gone = [one for word in words for one in parts.store.subscriptions_of(admin.key_of(parts, word))]
             admin.leave_all(parts, gone, now)
         case "operator suppresses":
             admin.suppress(parts, words[0], None, now)

@@ -1,20 +1,47 @@
 """Batches: ranges of a mailing's deliveries, and when each has its next turn."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, exists, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    case,
+    exists,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
-from publisher.core.delivery.mailing import DeliveryState, MailingState, TransitionCause, move, origins
+from publisher.core.delivery.mailing import (
+    PRIORITY,
+    DeliveryState,
+    MailingKind,
+    MailingState,
+    TransitionCause,
+    move,
+    origins,
+)
+from publisher.core.delivery.throttling import BatchPlan
 from publisher.stores.sql.schema.base import NOT_OVER, BatchState
-from publisher.stores.sql.schema.tables import TALLIED, batches, counters, deliveries, mailings
+from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions
+from publisher.stores.sql.schema.tables import (
+    TALLIED,
+    batches,
+    counters,
+    deliveries,
+    mailings,
+)
 
 TURN = "turn"
 """The counter of batches begun and ended: the journal has it too, so an old copy of the store is known."""
 
-OTHERS = ""
+OTHER_DOMAINS = ""
 """The pacing group of every domain that has no settings of its own."""
 
 
@@ -28,22 +55,22 @@ def ranges(groups: Sequence[tuple[str, int]], base: int, size: int) -> Iterator[
         base += number
 
 
-def of_range(batch: Any) -> Any:
+def deliveries_of(batch: Any) -> Any:
     """The ledger rows of a batch."""
     return (deliveries.c.mailing == batch.mailing) & deliveries.c.n.between(batch.lo, batch.hi)
 
 
-def holds(mailing: int, n: int) -> Any:
+def batch_with(mailing: int, n: int) -> Any:
     """Whether a row of `batches` is the one of that delivery."""
     return (batches.c.mailing == mailing) & (batches.c.lo <= n) & (batches.c.hi >= n)
 
 
-def let_go(connection: Connection, batch: Row[Any], now: datetime) -> int:
+def release_batch(connection: Connection, batch: Row[Any], now: datetime) -> int:
     """Ends a batch's lease: what its run left `sending` is in doubt (f), what it left claimed goes back as
     if never tried (g). Then the batch is open until its next turn, or done, and so may be its mailing.
     Returns how many are in doubt.
     """
-    held = update(deliveries).where(of_range(batch), deliveries.c.run == batch.run)
+    held = update(deliveries).where(deliveries_of(batch), deliveries.c.run == batch.run)
     sending = held.where(deliveries.c.state == DeliveryState.SENDING)
     lost = connection.execute(
         sending.values(state=move(DeliveryState.SENDING, TransitionCause.LOSE), changed_at=now)
@@ -51,11 +78,11 @@ def let_go(connection: Connection, batch: Row[Any], now: datetime) -> int:
     claimed = held.where(deliveries.c.state == DeliveryState.CLAIMED)
     connection.execute(
         claimed.values(
-            state=move(DeliveryState.CLAIMED, TransitionCause.RELEASE), changed_at=now, **NOT_TRIED
+            state=move(DeliveryState.CLAIMED, TransitionCause.RELEASE), changed_at=now, **UNDO_CLAIM
         )
     )
     _cancel_rest(connection, batch, now)
-    set_turn(connection, batch, now)
+    reschedule_batch(connection, batch, now)
     return lost
 
 
@@ -64,18 +91,20 @@ def _cancel_rest(connection: Connection, batch: Row[Any], now: datetime) -> None
     state = select(mailings.c.state).where(mailings.c.id == batch.mailing)
     if connection.execute(state).scalar() is not MailingState.CANCELLED:
         return
-    rest = update(deliveries).where(of_range(batch), deliveries.c.state.in_(origins(TransitionCause.CANCEL)))
+    rest = update(deliveries).where(
+        deliveries_of(batch), deliveries.c.state.in_(origins(TransitionCause.CANCEL))
+    )
     connection.execute(rest.values(state=move(DeliveryState.QUEUED, TransitionCause.CANCEL), changed_at=now))
 
 
-NOT_TRIED: dict[str, Any] = {
+UNDO_CLAIM: dict[str, Any] = {
     "run": None,
     "attempts": case((deliveries.c.attempts > 0, deliveries.c.attempts - 1), else_=0),
 }
 """A claim that came to nothing is no attempt."""
 
 
-def next_turn(connection: Connection) -> int:
+def count_turn(connection: Connection) -> int:
     """One more batch is begun, or ended."""
     counted = insert(counters).values(name=TURN, last=1)
     more = counted.on_conflict_do_update(index_elements=["name"], set_={"last": counters.c.last + 1})
@@ -83,15 +112,15 @@ def next_turn(connection: Connection) -> int:
     return turn
 
 
-def set_turn(connection: Connection, batch: Any, now: datetime) -> None:
+def reschedule_batch(connection: Connection, batch: Any, now: datetime) -> None:
     """No run holds the batch, and it is counted. It waits for the earliest not_before of its queued rows;
     without any it is done.
     """
     turns = func.coalesce(deliveries.c.not_before, literal(now, deliveries.c.not_before.type))
-    by_state = select(deliveries.c.state, func.count(), func.min(turns)).where(of_range(batch))
+    by_state = select(deliveries.c.state, func.count(), func.min(turns)).where(deliveries_of(batch))
     seen = connection.execute(by_state.group_by(deliveries.c.state)).all()
     earliest = next((turn for state, _, turn in seen if state is DeliveryState.QUEUED), None)
-    values: dict[str, Any] = all_of(0) | {state.value: n for state, n, _ in seen if state in TALLIED}
+    values: dict[str, Any] = initial_counts(0) | {state.value: n for state, n, _ in seen if state in TALLIED}
     values |= {"run": None, "lease_until": None}
     if earliest is not None:
         values |= {"state": BatchState.OPEN, "next_at": earliest}
@@ -99,16 +128,109 @@ def set_turn(connection: Connection, batch: Any, now: datetime) -> None:
         values |= {"state": BatchState.DONE, "settled_at": now}
     connection.execute(update(batches).where(batches.c.id == batch.id).values(values))
     if earliest is None:
-        end_mailing(connection, batch.mailing)
+        end_mailing_if_done(connection, batch.mailing)
 
 
-def all_of(queued: int) -> dict[str, int]:
+def initial_counts(queued: int) -> dict[str, int]:
     """The counts of a batch of which so many rows are queued, and none is anything else."""
     return {state.value: queued if state is DeliveryState.QUEUED else 0 for state in TALLIED}
 
 
-def end_mailing(connection: Connection, mailing: int) -> None:
+def end_mailing_if_done(connection: Connection, mailing: int) -> None:
     """A ready mailing whose batches are all done is done; rows in doubt do not hold it open."""
     waiting = exists().where(batches.c.mailing == mailings.c.id, batches.c.state.in_(NOT_OVER))
     over = update(mailings).where(mailings.c.id == mailing, mailings.c.state == MailingState.READY, ~waiting)
     connection.execute(over.values(state=MailingState.DONE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSlice:
+    """Deliveries lo to hi of one pacing group, to be a batch; `canary`: of the sample that goes first."""
+
+    group: str
+    lo: int
+    hi: int
+    canary: bool = False
+
+
+def delivery_order(
+    mailing: Row[Any], subscription: ColumnElement[int], cut: BatchPlan
+) -> list[ColumnElement[Any]]:
+    """What the deliveries of a chunk are numbered by, so that each slice is a range."""
+    order: list[ColumnElement[Any]] = [subscription]
+    if cut.domains:
+        order.insert(0, _group(subscription, cut))
+    if cut.one_in:
+        order.insert(0, _sampled(mailing, subscription, cut.one_in).desc())
+    return order
+
+
+def cut_batches(
+    connection: Connection, mailing: Row[Any], number: int, size: int, cut: BatchPlan, *, sample: bool
+) -> list[BatchSlice]:
+    """The slices of the `number` deliveries just written, `size` rows each at most. Without `sample` nothing
+    goes first: too few to tell anything.
+    """
+    base = mailing.planned
+    if not cut.domains and not (sample and cut.one_in):
+        return [
+            BatchSlice(group=group, lo=lo, hi=hi)
+            for group, lo, hi in ranges([(OTHER_DOMAINS, number)], base, size)
+        ]
+    found = connection.execute(_counted(mailing, cut, sample=sample)).all()
+    return list(_cut(found, base, size))
+
+
+def _cut(found: Any, base: int, size: int) -> Iterator[BatchSlice]:
+    for canary, group, number in found:
+        for name, lo, hi in ranges([(group, number)], base, size):
+            yield BatchSlice(group=name, lo=lo, hi=hi, canary=bool(canary))
+        base += number
+
+
+def _counted(mailing: Row[Any], cut: BatchPlan, *, sample: bool) -> Any:
+    """(sampled, group, how many) of the new deliveries, in the order of their numbers."""
+    subscription = deliveries.c.subscription
+    sampled: ColumnElement[Any] = literal(False)
+    if sample and cut.one_in:
+        sampled = _sampled(mailing, subscription, cut.one_in)
+    columns = (sampled.label("sampled"), _group(subscription, cut).label("name"))
+    new = select(*columns, deliveries.c.n).where(deliveries.c.mailing == mailing.id)
+    rows = new.where(deliveries.c.n > mailing.planned).subquery("new")
+    counted = select(rows.c.sampled, rows.c.name, func.count()).group_by(rows.c.sampled, rows.c.name)
+    return counted.order_by(func.min(rows.c.n))
+
+
+def _sampled(mailing: Row[Any], subscription: ColumnElement[int], one_in: int) -> ColumnElement[Any]:
+    """Whether a subscription is of a mailing's sample: one in so many, others in each mailing (Knuth 6.4)."""
+    mixed = (subscription * 2_654_435_761 + mailing.id * 40_503 * 65_536) % 4_294_967_296
+    sampled: ColumnElement[Any] = (mixed // 65_536) % one_in == 0
+    return sampled
+
+
+def _group(subscription: ColumnElement[int], cut: BatchPlan) -> ColumnElement[str]:
+    """The pacing group of a subscription's address."""
+    if not cut.domains:
+        return literal(OTHER_DOMAINS)
+    address = (
+        select(func.lower(subscribers.c.address))
+        .join(subscriptions, subscriptions.c.subscriber == subscribers.c.id)
+        .where(subscriptions.c.id == subscription)
+        .correlate_except(subscribers, subscriptions)
+        .scalar_subquery()
+    )
+    ends = ((func.substr(address, -len(name) - 1) == f"@{name}", name) for name in cut.domains)
+    return case(*ends, else_=OTHER_DOMAINS)
+
+
+def batch_row(kind: MailingKind, part: BatchSlice, now: datetime) -> dict[str, Any]:
+    return {
+        "group": part.group,
+        "lo": part.lo,
+        "hi": part.hi,
+        "priority": PRIORITY[kind],
+        "state": BatchState.OPEN,
+        "next_at": now,
+        "canary": part.canary,
+        **initial_counts(part.hi - part.lo + 1),
+    }

@@ -34,12 +34,12 @@ from publisher.core.delivery.bounces import (
     classify,
 )
 from publisher.core.delivery.mailing import DeliveryResult, DeliveryState, MailingKind, TransitionCause
-from publisher.stores.sql.delivery.batches import of_range
-from publisher.stores.sql.delivery.counts import counts
-from publisher.stores.sql.delivery.throttle_state import pace
+from publisher.stores.sql.delivery.batches import deliveries_of
+from publisher.stores.sql.delivery.counts import counts_by_mailing
+from publisher.stores.sql.delivery.throttle_state import rates
 from publisher.stores.sql.engine.database import Database, insert_new, slices
 from publisher.stores.sql.engine.types import EnumMember, HexDigest, HumanText, Instant
-from publisher.stores.sql.schema.base import NOT_OVER, index_where, metadata, one_of
+from publisher.stores.sql.schema.base import NOT_OVER, allowed_values, index_where, metadata
 from publisher.stores.sql.schema.subscriber_tables import subscribers
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings
 
@@ -52,7 +52,7 @@ bounces = Table(
     Column("at", Instant, nullable=False),
     Column("reply", HumanText, nullable=False),
     Column("counts", Boolean),  # null: its mailing is under way or held
-    one_of("severity", Severity),
+    allowed_values("severity", Severity),
     sqlite_with_rowid=False,
 )
 index_where("ix_bounces_undecided", bounces.c.counts.is_(None), bounces.c.mailing)
@@ -63,26 +63,19 @@ class BounceRecords:
 
     _db: Database
 
-    def undecided(self, since: datetime) -> Sequence[RefusedMailing]:
-        """The mailings of which it is not decided whether their refusals count. Of mails to one reader each,
-        the share is of all of them since then.
-        """
+    def mailings_with_undecided_refusals(self, since: datetime) -> Sequence[RefusedMailing]:
         ids = select(bounces.c.mailing).where(bounces.c.counts.is_(None)).distinct()
         with self._db.read() as connection:
             rows = connection.execute(select(mailings).where(mailings.c.id.in_(ids))).all()
             alone = _share_for_one(connection, since) if any(not _of_many(row) for row in rows) else None
             return [_refused(connection, row, alone) for row in rows]
 
-    def refused(self, mailing: int) -> RefusedMailing:
-        """How many of a mailing's readers refused it."""
+    def refused_mailing(self, mailing: int) -> RefusedMailing:
         with self._db.read() as connection:
             row = connection.execute(select(mailings).where(mailings.c.id == mailing)).one()
             return _refused(connection, row, None)
 
-    def refusals(self, mailing: int) -> Iterator[tuple[str, Sequence[MailboxRefusal]]]:
-        """For each address whose refusal of that mailing is not decided yet: its key, and that refusal with
-        the others that count.
-        """
+    def undecided_refusals(self, mailing: int) -> Iterator[tuple[str, Sequence[MailboxRefusal]]]:
         open_ = and_(bounces.c.mailing == mailing, bounces.c.counts.is_(None))
         keys = select(bounces.c.address_key).where(open_)
         these = bounces.c.address_key.in_(keys)
@@ -93,22 +86,17 @@ class BounceRecords:
             yield key, [_refusal(row) for row in group]
 
     def refusals_of(self, key: str) -> Sequence[MailboxRefusal]:
-        """What an address refused lately, oldest first."""
         query = select(bounces).where(bounces.c.address_key == key).order_by(bounces.c.at, bounces.c.mailing)
         with self._db.read() as connection:
             return [_refusal(row) for row in connection.execute(query)]
 
-    def refusals_by(self, mailing: int) -> Mapping[tuple[Severity, bool | None], int]:
-        """How many addresses refused a mailing, by (severity, counts)."""
+    def count_refusals(self, mailing: int) -> Mapping[tuple[Severity, bool | None], int]:
         what = (bounces.c.severity, bounces.c.counts)
         query = select(*what, func.count()).where(bounces.c.mailing == mailing).group_by(*what)
         with self._db.read() as connection:
             return {(row[0], row[1]): row[2] for row in connection.execute(query)}
 
     def decide_refusals(self, mailing: int, *, count: bool, keys: Sequence[str] | None = None) -> int:
-        """The open refusals of a mailing count from now on, or never will: all, or those of `keys`. Returns
-        how many.
-        """
         these = update(bounces).where(bounces.c.mailing == mailing, bounces.c.counts.is_(None))
         decided = 0
         with self._db.write() as connection:
@@ -118,7 +106,7 @@ class BounceRecords:
         return decided
 
 
-def note(connection: Connection, results: Sequence[DeliveryResult], now: datetime) -> None:
+def record_refusals(connection: Connection, results: Sequence[DeliveryResult], now: datetime) -> None:
     """Writes down what was refused, once for each address and mailing; and after an acceptance forgets what
     counted softly. What moved no row of the ledger is not noted.
     """
@@ -137,18 +125,18 @@ def note(connection: Connection, results: Sequence[DeliveryResult], now: datetim
             connection.execute(insert_new(bounces).from_select(list(row), ended))
 
 
-def forget_refusals(connection: Connection, *which: ColumnElement[bool]) -> None:
+def delete_refusals(connection: Connection, *which: ColumnElement[bool]) -> None:
     """Drops refusals."""
     connection.execute(delete(bounces).where(*which))
 
 
-def too_old(now: datetime) -> ColumnElement[bool]:
+def is_expired(now: datetime) -> ColumnElement[bool]:
     """Whether a refusal is remembered no longer."""
     soft = and_(bounces.c.severity == Severity.SOFT, bounces.c.at < now - SOFT_FOR)
     return or_(bounces.c.at < now - HARD_FOR, soft)
 
 
-def refused_softly() -> ColumnElement[bool]:
+def has_soft_refusal() -> ColumnElement[bool]:
     """Whether a row of `subscribers` refused something softly."""
     soft = and_(bounces.c.address_key == subscribers.c.address_key, bounces.c.severity == Severity.SOFT)
     return exists().where(soft).correlate(subscribers)
@@ -169,7 +157,7 @@ def _of_many(mailing: Row[Any]) -> bool:
 
 def _refused(connection: Connection, row: Row[Any], alone: RefusalShare | None) -> RefusedMailing:
     share = alone if alone and not _of_many(row) else _share(connection, row)
-    waiting = select(deliveries.c.n).join_from(batches, deliveries, of_range(batches.c))
+    waiting = select(deliveries.c.n).join_from(batches, deliveries, deliveries_of(batches.c))
     waiting = waiting.where(batches.c.mailing == row.id, batches.c.state.in_(NOT_OVER))
     waiting = waiting.where(
         deliveries.c.state.in_((DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING))
@@ -195,7 +183,7 @@ def _share(connection: Connection, row: Row[Any]) -> RefusalShare:
     number: int = connection.execute(refused).scalar_one()
     if number < FEW:
         return RefusalShare(refused=number, tried=number, planned=row.planned)
-    by_state = counts(connection, batches.c.mailing == row.id).get(row.id, {})
+    by_state = counts_by_mailing(connection, batches.c.mailing == row.id).get(row.id, {})
     tried = by_state.get(DeliveryState.ACCEPTED, 0) + by_state.get(DeliveryState.REJECTED, 0)
     return RefusalShare(refused=number, tried=tried, planned=row.planned)
 
@@ -205,8 +193,8 @@ def _share_for_one(connection: Connection, since: datetime) -> RefusalShare:
     alone = mailings.c.kind != MailingKind.DIGEST
     refused = select(func.count()).select_from(bounces).join(mailings, mailings.c.id == bounces.c.mailing)
     number = connection.execute(refused.where(alone, bounces.c.at > since)).scalar_one()
-    tried = select(func.coalesce(func.sum(pace.c.accepted + pace.c.refused), 0))
-    tried = tried.join_from(pace, mailings, mailings.c.id == pace.c.mailing)
-    answered = int(connection.execute(tried.where(alone, pace.c.minute > since)).scalar_one())
+    tried = select(func.coalesce(func.sum(rates.c.accepted + rates.c.refused), 0))
+    tried = tried.join_from(rates, mailings, mailings.c.id == rates.c.mailing)
+    answered = int(connection.execute(tried.where(alone, rates.c.minute > since)).scalar_one())
     answered = max(number, answered)
     return RefusalShare(refused=number, tried=answered, planned=answered)

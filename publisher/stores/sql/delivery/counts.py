@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 
 from publisher.core.delivery.mailing import ASSUMED, FROM_LOG, DeliveryState
-from publisher.stores.sql.delivery.batches import of_range
+from publisher.stores.sql.delivery.batches import deliveries_of
 from publisher.stores.sql.schema.base import BatchState, is_, metadata
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
 from publisher.stores.sql.schema.tables import TALLIED, batches, deliveries
@@ -44,16 +44,20 @@ from publisher.stores.sql.schema.tables import TALLIED, batches, deliveries
 _LEASED = is_(batches.c.state, BatchState.LEASED)
 
 
-def recount(connection: Connection, *which: ColumnElement[bool]) -> None:
-    """Counts the rows of these batches anew: for changes to many at once (else `batches.set_turn`)."""
+def recount_batches(connection: Connection, *which: ColumnElement[bool]) -> None:
+    """Counts the rows of these batches anew: for changes to many at once (else
+    `batches.reschedule_batch`).
+    """
     numbers = [func.count(case((deliveries.c.state == state, 1))).label(state.value) for state in TALLIED]
-    counting = select(batches.c.id, *numbers).join_from(batches, deliveries, of_range(batches.c))
+    counting = select(batches.c.id, *numbers).join_from(batches, deliveries, deliveries_of(batches.c))
     found = counting.where(*which).group_by(batches.c.id).subquery("found")
     these = update(batches).where(batches.c.id == found.c.id)
     connection.execute(these.values({state.value: found.c[state.value] for state in TALLIED}))
 
 
-def counts(connection: Connection, *which: ColumnElement[bool]) -> Mapping[int, Mapping[DeliveryState, int]]:
+def counts_by_mailing(
+    connection: Connection, *which: ColumnElement[bool]
+) -> Mapping[int, Mapping[DeliveryState, int]]:
     """Of each mailing the states that occur, in the order of their lives; `which` is asked of `batches`."""
     sums = [func.sum(batches.c[state.value]) for state in TALLIED]
     resting = select(batches.c.mailing, *sums).where(~_LEASED, *which).group_by(batches.c.mailing)
@@ -61,20 +65,20 @@ def counts(connection: Connection, *which: ColumnElement[bool]) -> Mapping[int, 
     for mailing, *numbers in connection.execute(resting):
         found[mailing] = dict(zip(TALLIED, numbers, strict=True))
     key = (batches.c.mailing, deliveries.c.state)
-    held = select(*key, func.count()).join_from(batches, deliveries, of_range(batches.c))
+    held = select(*key, func.count()).join_from(batches, deliveries, deliveries_of(batches.c))
     for mailing, state, number in connection.execute(held.where(_LEASED, *which).group_by(*key)):
         of = found.setdefault(mailing, {})
         of[state] = of.get(state, 0) + number
     return {mailing: _occurring(of) for mailing, of in found.items()}
 
 
-def totals(connection: Connection) -> Mapping[DeliveryState, int]:
+def total_counts(connection: Connection) -> Mapping[DeliveryState, int]:
     """The same of all mailings together."""
     sums = select(*[func.coalesce(func.sum(batches.c[state.value]), 0) for state in TALLIED])
     found: dict[DeliveryState, Any] = dict(
         zip(TALLIED, connection.execute(sums.where(~_LEASED)).one(), strict=True)
     )
-    held = select(deliveries.c.state, func.count()).join_from(batches, deliveries, of_range(batches.c))
+    held = select(deliveries.c.state, func.count()).join_from(batches, deliveries, deliveries_of(batches.c))
     for state, number in connection.execute(held.where(_LEASED).group_by(deliveries.c.state)):
         found[state] = found.get(state, 0) + number
     return _occurring(found)
@@ -96,7 +100,7 @@ receipts = Table(
 )
 
 
-said = Table(
+reply_archive = Table(
     "said",
     metadata,
     Column("mailing", BigInteger, primary_key=True, autoincrement=False),
@@ -109,7 +113,7 @@ def has_receipt(*more: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(receipts.c.subscription == subscriptions.c.id, *more).correlate(subscriptions)
 
 
-def forget_receipts(connection: Connection, ids: list[int]) -> None:
+def delete_receipts(connection: Connection, ids: list[int]) -> None:
     """Nobody knows any more what these subscriptions were sent."""
     connection.execute(delete(receipts).where(receipts.c.subscription.in_(ids)))
 
@@ -117,7 +121,7 @@ def forget_receipts(connection: Connection, ids: list[int]) -> None:
 SHOWN, KEPT = 20, 100
 """How many different replies of a mailing are shown, and kept of what is folded."""
 
-OTHERS = "(other words)"
+OTHER_REPLIES = "(other words)"
 """What is beyond those kept."""
 
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:=]+@(?=[\w\[-])")
@@ -157,10 +161,12 @@ class Replies:
         words = Counter[str]()
         for reply, number in self.refused.items():
             words[_ADDRESS.sub("...@", reply)] += number
-        others = words.pop(OTHERS, 0)
+        others = words.pop(OTHER_REPLIES, 0)
         most = dict(sorted(words.items(), key=lambda pair: (-pair[1], pair[0]))[:KEPT])
         others += words.total() - sum(most.values())
-        return Replies(most | ({OTHERS: others} if others else {}), self.accepted, self.least, self.most)
+        return Replies(
+            most | ({OTHER_REPLIES: others} if others else {}), self.accepted, self.least, self.most
+        )
 
     def as_json(self) -> list[Any]:
         """As a value that JSON has, and `Replies(*value)` reads."""

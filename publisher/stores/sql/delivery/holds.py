@@ -1,6 +1,9 @@
-"""Orders and pauses: what stops a mailing at once, whoever is sending it."""
+"""Orders and pauses: what stops a mailing at once, whoever is sending it.
 
-from collections.abc import Sequence
+Mailings that still have something to send, made anew where a post in them was withdrawn.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -14,22 +17,26 @@ from publisher.core.delivery.mailing import (
     DeliveryResult,
     DeliveryState,
     MailingHold,
+    MailingKind,
     MailingState,
     RefusalRuling,
+    Reworded,
     TransitionCause,
     move,
     origins,
 )
 from publisher.core.delivery.throttling import SERVER, of_mailing
-from publisher.stores.sql.delivery.batches import end_mailing, of_range
-from publisher.stores.sql.delivery.bounces import note
-from publisher.stores.sql.delivery.counts import recount
+from publisher.core.mail.message import Recipe
+from publisher.stores.sql.delivery.batches import deliveries_of, end_mailing_if_done
+from publisher.stores.sql.delivery.bounces import record_refusals
+from publisher.stores.sql.delivery.counts import recount_batches
+from publisher.stores.sql.delivery.new_mailings import save_segments
 from publisher.stores.sql.delivery.throttle_state import brakes
-from publisher.stores.sql.delivery.transitions import resolve_all
+from publisher.stores.sql.delivery.transitions import resolve_unknown
 from publisher.stores.sql.engine.database import Database
 from publisher.stores.sql.schema.base import BatchState, Suppression, is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
-from publisher.stores.sql.schema.tables import batches, deliveries, mailings
+from publisher.stores.sql.schema.tables import batches, cohorts, deliveries, mailing_posts, mailings, posts
 
 
 class MailingHolds:
@@ -37,23 +44,19 @@ class MailingHolds:
 
     _db: Database
 
-    def order(
-        self, mailing: int, order: MailingCommand, now: datetime, *, count_refusals: bool = False
+    def apply_command(
+        self, mailing: int, command: MailingCommand, now: datetime, *, count_refusals: bool = False
     ) -> MailingStatus | Declined | None:
-        """Carries out an operator's order, or says why not; None: no such mailing. A run that is sending it
-        learns of it with its next message: the UPDATE before the dot asks. What was held because so many
-        refused it has its refusals forgotten, or with `count_refusals` counted.
-        """
         with self._db.write() as connection:
             before = _standing(connection, mailing)
             if before is None:
                 return None
-            after = apply_command(order, before)
+            after = apply_command(command, before)
             if isinstance(after, MailingStatus) and after != before:
                 _stand(connection, mailing, after)
-                if order is MailingCommand.RESUME:
+                if command is MailingCommand.RESUME:
                     _release(connection, mailing, before.hold)
-                if order in (MailingCommand.RESUME, MailingCommand.CANCEL) and before.hold in HELD:
+                if command in (MailingCommand.RESUME, MailingCommand.CANCEL) and before.hold in HELD:
                     ruling = RefusalRuling.COUNT if count_refusals else RefusalRuling.IGNORE
                     this = update(mailings).where(mailings.c.id == mailing)
                     connection.execute(this.values(refusals=ruling))
@@ -61,10 +64,7 @@ class MailingHolds:
                     _cancel(connection, mailing, now)
             return after
 
-    def resolve(self, results: Sequence[DeliveryResult], now: datetime) -> int:
-        """Arrows j and k for deliveries in doubt, in one transaction; how many still were. Raises ValueError
-        for a cause that does not start at unknown.
-        """
+    def resolve_unknown(self, results: Sequence[DeliveryResult], now: datetime) -> int:
         by_cause = groupby(sorted(results, key=_cause), key=_cause)
         targets = [(move(DeliveryState.UNKNOWN, cause), list(given)) for cause, given in by_cause]
         with self._db.write() as connection:
@@ -72,28 +72,23 @@ class MailingHolds:
             for target, given in targets:
                 if target is None:
                     raise ValueError(f"{given[0].cause!r} does not start at unknown")
-                done += resolve_all(connection, given, target, now)
-            note(connection, [result for result in results if result.key], now)
+                done += resolve_unknown(connection, given, target, now)
+            record_refusals(connection, [result for result in results if result.key], now)
             return done
 
-    def hold(self, mailing: int, hold: MailingHold, why: str, until: datetime | None) -> bool:
-        """Pauses a ready mailing for a reason of the run's; False where it was not ready."""
+    def pause(self, mailing: int, hold: MailingHold, why: str, until: datetime | None) -> bool:
         with self._db.write() as connection:
             values = {"state": MailingState.PAUSED, "hold": hold, "hold_why": why, "hold_until": until}
             this = update(mailings).where(mailings.c.id == mailing, mailings.c.state == MailingState.READY)
             return connection.execute(this.values(values)).rowcount == 1
 
-    def hold_all(self, hold: MailingHold, why: str, until: datetime | None) -> int:
-        """Pauses every ready mailing that still has something to send; returns how many."""
+    def pause_all(self, hold: MailingHold, why: str, until: datetime | None) -> int:
         values = {"state": MailingState.PAUSED, "hold": hold, "hold_why": why, "hold_until": until}
         ready = update(mailings).where(mailings.c.state == MailingState.READY)
         with self._db.write() as connection:
             return connection.execute(ready.values(values)).rowcount
 
-    def sample(self, mailing: int) -> CanarySample:
-        """How the canary of a mailing stands; refused is too who was by a 5xx that was taken for a deferral,
-        and who bounced or complained since.
-        """
+    def canary_sample(self, mailing: int) -> CanarySample:
         state, tried = deliveries.c.state, deliveries.c.attempts > 0
         put_off = and_(state == DeliveryState.QUEUED, tried, deliveries.c.reply.startswith("5"))
         done = or_(state.in_((DeliveryState.ACCEPTED, DeliveryState.REJECTED)), put_off)
@@ -103,25 +98,22 @@ class MailingHolds:
         )
         refused = and_(done, or_(state == DeliveryState.REJECTED, put_off, _came_back()))
         counts = [func.count().filter(which) for which in (untried, done, refused)]
-        theirs = select(*counts).join_from(batches, deliveries, of_range(batches.c))
+        theirs = select(*counts).join_from(batches, deliveries, deliveries_of(batches.c))
         theirs = theirs.where(batches.c.mailing == mailing, batches.c.canary)
         with self._db.read() as connection:
             row = connection.execute(theirs).one()
         return CanarySample(untried=row[0], settled=row[1], refused=row[2])
 
-    def sampling(self) -> Sequence[int]:
-        """The ready mailings whose canary is out."""
+    def running_canaries(self) -> Sequence[int]:
         out = select(mailings.c.id).where(is_(mailings.c.state, MailingState.READY), mailings.c.canary)
         with self._db.read() as connection:
             return connection.scalars(out).all()
 
     def pass_canary(self, mailing: int) -> None:
-        """The rest of a mailing may go."""
         with self._db.write() as connection:
             connection.execute(update(mailings).where(mailings.c.id == mailing).values(canary=False))
 
-    def go_on(self, now: datetime) -> int:
-        """Mailings whose pause has an end, and it has come, are ready again; returns how many."""
+    def resume_expired_pauses(self, now: datetime) -> int:
         over = select(mailings.c.id).where(is_(mailings.c.state, MailingState.PAUSED))
         over = over.where(mailings.c.hold_until <= now)
         with self._db.write() as connection:
@@ -147,7 +139,7 @@ def _standing(connection: Connection, mailing: int) -> MailingStatus | None:
 def _stand(connection: Connection, mailing: int, standing: MailingStatus) -> None:
     values = _FREE | {"state": standing.state, "hold": standing.hold}
     connection.execute(update(mailings).where(mailings.c.id == mailing).values(values))
-    end_mailing(connection, mailing)  # what ended while it was paused
+    end_mailing_if_done(connection, mailing)  # what ended while it was paused
 
 
 def _release(connection: Connection, mailing: int, hold: MailingHold | None) -> None:
@@ -181,5 +173,79 @@ def _cancel(connection: Connection, mailing: int, now: datetime) -> None:
     )
     connection.execute(rows.values(state=move(DeliveryState.QUEUED, TransitionCause.CANCEL), changed_at=now))
     idle = (batches.c.mailing == mailing, batches.c.state == BatchState.OPEN)
-    recount(connection, *idle)
+    recount_batches(connection, *idle)
     connection.execute(update(batches).where(*idle).values(state=BatchState.DONE, settled_at=now))
+
+
+_GOING = (MailingState.PLANNING, MailingState.READY, MailingState.PAUSED)
+
+
+class WithdrawnPosts:
+    """The part of `ports.LedgerStore` that changes what a mailing says before it is sent."""
+
+    _db: Database
+
+    def unsent_with_withdrawn_posts(self) -> Sequence[int]:
+        open = is_(batches.c.state, BatchState.OPEN) | is_(batches.c.state, BatchState.LEASED)
+        left = exists().where(batches.c.mailing == mailings.c.id, open)
+        going = select(mailings.c.id).where(
+            mailings.c.kind == MailingKind.DIGEST,
+            mailings.c.state.in_(_GOING),
+            mailings.c.frozen,
+            left | is_(mailings.c.state, MailingState.PLANNING),
+        )
+        with self._db.read() as connection:
+            ids = connection.scalars(going.order_by(mailings.c.id)).all()
+            return [id for id in ids if connection.execute(_withdrawn(id).limit(1)).first()]
+
+    def withdrawn_posts_in(self, mailing: int) -> Sequence[str]:
+        with self._db.read() as connection:
+            return connection.scalars(_withdrawn(mailing)).all()
+
+    def replace_messages(
+        self,
+        mailing: int,
+        recipes: Mapping[int, Recipe],
+        segments: Mapping[str, bytes],
+        subject: str,
+        now: datetime,
+    ) -> Reworded:
+        save_segments(self._db, segments)
+        with self._db.write() as connection:
+            theirs = select(cohorts.c.n, cohorts.c.recipe).where(cohorts.c.mailing == mailing)
+            before = {row.n: tuple(row.recipe) for row in connection.execute(theirs)}
+            changed = {n: recipe for n, recipe in recipes.items() if before.get(n) != recipe}
+            if not changed:
+                return Reworded.SAME
+            sent = exists().where(batches.c.mailing == mailing, is_(batches.c.state, BatchState.LEASED))
+            if connection.execute(select(sent)).scalar():
+                this = update(mailings).where(mailings.c.id == mailing, _is_ready())
+                connection.execute(this.values(_held("a post in it was withdrawn", now)))
+                return Reworded.STOPPED
+            for n, recipe in changed.items():
+                cohort = update(cohorts).where(cohorts.c.mailing == mailing, cohorts.c.n == n)
+                connection.execute(cohort.values(recipe=list(recipe)))
+            connection.execute(update(mailings).where(mailings.c.id == mailing).values(subject=subject))
+            return Reworded.CHANGED
+
+    def pause_for_operator(self, mailing: int, why: str) -> None:
+        with self._db.write() as connection:
+            this = update(mailings).where(mailings.c.id == mailing)
+            connection.execute(this.where(_is_ready()).values(_held(why, None)))
+            planning = this.where(is_(mailings.c.state, MailingState.PLANNING), mailings.c.hold.is_(None))
+            connection.execute(planning.values(hold=MailingHold.OPERATOR, hold_why=why))
+
+
+def _withdrawn(mailing: int) -> Any:
+    shown = (
+        select(posts.c.id).distinct().join_from(mailing_posts, posts, mailing_posts.c.post_id == posts.c.id)
+    )
+    return shown.where(mailing_posts.c.mailing == mailing, ~posts.c.live).order_by(posts.c.id)
+
+
+def _is_ready() -> ColumnElement[bool]:
+    return is_(mailings.c.state, MailingState.READY)
+
+
+def _held(why: str, until: datetime | None) -> dict[str, Any]:
+    return {"state": MailingState.PAUSED, "hold": MailingHold.OPERATOR, "hold_why": why, "hold_until": until}

@@ -10,7 +10,15 @@ from publisher.core.delivery.mailing import DeliveryState, InDoubt, Mailing, Mai
 from publisher.core.errors import StoreError
 from publisher.core.mail.message import Placeholder, Segment
 from publisher.ports import CohortPosts
-from publisher.stores.sql.delivery.counts import SHOWN, Replies, counts, receipts, replies_of, said, totals
+from publisher.stores.sql.delivery.counts import (
+    SHOWN,
+    Replies,
+    counts_by_mailing,
+    receipts,
+    replies_of,
+    reply_archive,
+    total_counts,
+)
 from publisher.stores.sql.engine.database import Database, slices
 from publisher.stores.sql.schema.base import is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions
@@ -38,30 +46,25 @@ class Mailings:
     _db: Database
 
     def mailings(self, *, counted: bool = True) -> Sequence[Mailing]:
-        """All of them, newest first."""
         with self._db.read() as connection:
             return read_mailings(connection, counted=counted)
 
     def mailing(self, id: int, *, counted: bool = True) -> Mailing | None:
-        """One of them; None: there is none of that id."""
         with self._db.read() as connection:
             found = read_mailings(connection, mailings.c.id == id, counted=counted)
         return found[0] if found else None
 
-    def under_way(self) -> Sequence[Mailing]:
-        """Those that are neither done nor cancelled, newest first."""
+    def unfinished_mailings(self) -> Sequence[Mailing]:
         active = (MailingState.PLANNING, MailingState.READY, MailingState.PAUSED)
         with self._db.read() as connection:
             return read_mailings(connection, or_(*[is_(mailings.c.state, state) for state in active]))
 
-    def totals(self) -> tuple[int, Mapping[DeliveryState, int]]:
-        """How many mailings there are, and of all of them together how many deliveries in each state."""
+    def delivery_totals(self) -> tuple[int, Mapping[DeliveryState, int]]:
         with self._db.read() as connection:
             number: int = connection.execute(select(func.count()).select_from(mailings)).scalar_one()
-            return number, totals(connection)
+            return number, total_counts(connection)
 
     def cohorts(self, id: int) -> Sequence[CohortPosts]:
-        """Each cohort's number, its (post id, revision) pairs as they are shown, and its language."""
         spoken = select(cohorts.c.n, cohorts.c.language).where(cohorts.c.mailing == id).order_by(cohorts.c.n)
         shown = select(mailing_posts).where(mailing_posts.c.mailing == id).order_by(mailing_posts.c.position)
         with self._db.read() as connection:
@@ -71,8 +74,7 @@ class Mailings:
                 found[row.cohort].append((row.post_id, row.revision))
         return [(n, posts, languages[n]) for n, posts in found.items()]
 
-    def taken_back(self) -> Mapping[int, Sequence[str]]:
-        """By mailing, the posts of its page (of the first cohort) that were withdrawn since."""
+    def withdrawn_posts_by_mailing(self) -> Mapping[int, Sequence[str]]:
         shown = select(mailing_posts.c.mailing, mailing_posts.c.post_id).distinct()
         shown = shown.join_from(posts, mailing_posts, mailing_posts.c.post_id == posts.c.id)
         shown = shown.where(~posts.c.live, mailing_posts.c.cohort == 1)
@@ -82,8 +84,9 @@ class Mailings:
                 found.setdefault(row.mailing, []).append(row.post_id)
         return found
 
-    def shown_to(self, mailing: int, subscription: int) -> tuple[Sequence[tuple[str, str]], str] | None:
-        """What one reader was mailed: (post id, revision) pairs, and the language; None: nothing."""
+    def posts_mailed_to(
+        self, mailing: int, subscription: int
+    ) -> tuple[Sequence[tuple[str, str]], str] | None:
         theirs = [
             select(table.c.cohort).where(table.c.subscription == subscription, table.c.mailing == mailing)
             for table in (deliveries, receipts)
@@ -99,7 +102,6 @@ class Mailings:
             return [(row.post_id, row.revision) for row in connection.execute(shown)], language
 
     def segments(self, mailing: int, cohort: int) -> Sequence[Segment]:
-        """What a cohort's message is made of, in order. Raises StoreError: no such cohort, or bytes gone."""
         this = (cohorts.c.mailing == mailing) & (cohorts.c.n == cohort)
         with self._db.read() as connection:
             recipe = cast(
@@ -114,8 +116,9 @@ class Mailings:
             what = f"segment {error.args[0]} of mailing {mailing} is gone"
             raise StoreError("store", what, "restore a backup") from None
 
-    def in_doubt(self, mailing: int, *, after: int = 0, limit: int | None = None) -> Sequence[InDoubt]:
-        """Its deliveries in state unknown, those after number `after`; in order."""
+    def unknown_deliveries(
+        self, mailing: int, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[InDoubt]:
         query = (
             select(deliveries, subscribers.c.address)
             .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
@@ -127,29 +130,25 @@ class Mailings:
         with self._db.read() as connection:  # from the index of just those
             return [_in_doubt(row) for row in connection.execute(query)]
 
-    def doubtful(self) -> int:
-        """How many deliveries of all mailings are in state unknown."""
+    def count_unknown(self) -> int:
         with self._db.read() as connection:
             return connection.execute(select(func.count()).where(_UNKNOWN)).scalar_one()
 
-    def next_doubtful(self, after: int) -> int | None:
-        """The first mailing after that one with a delivery in state unknown."""
+    def next_mailing_with_unknown(self, after: int) -> int | None:
         first = select(func.min(deliveries.c.mailing)).where(_UNKNOWN, deliveries.c.mailing > after)
         with self._db.read() as connection:
             return connection.execute(first).scalar()
 
-    def state_of(self, mailing: int, n: int) -> DeliveryState | None:
-        """The state of one delivery."""
+    def delivery_state(self, mailing: int, n: int) -> DeliveryState | None:
         this = select(deliveries.c.state).where(deliveries.c.mailing == mailing, deliveries.c.n == n)
         with self._db.read() as connection:
             return connection.execute(this).scalar()
 
     def replies(self, id: int) -> Sequence[tuple[str, int]]:
-        """The servers' words and how often, most frequent first; at most 20. Acceptances, each with a
-        number of its own, are one: what they have in common.
-        """
         with self._db.read() as connection:
-            kept = connection.execute(select(said.c.value).where(said.c.mailing == id)).scalar()
+            kept = connection.execute(
+                select(reply_archive.c.value).where(reply_archive.c.mailing == id)
+            ).scalar()
             rows = select(deliveries).where(deliveries.c.mailing == id)
             live = replies_of(connection, rows, most=SHOWN).get(id, Replies())
         return (Replies(*kept) + live if kept else live).shown()
@@ -162,7 +161,7 @@ def read_mailings(connection: Connection, *where: ColumnElement[bool], counted: 
     if not counted:
         return [Mailing(**row) for row in rows]
     which = [batches.c.mailing.in_(select(mailings.c.id).where(*where))] if where else []
-    numbers = counts(connection, *which)
+    numbers = counts_by_mailing(connection, *which)
     return [Mailing(**row, counts=numbers.get(row["id"], {})) for row in rows]
 
 

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, column, func, insert, or_, select, table, upd
 
 from publisher.core.delivery.mailing import DeliveryState, MailingState
 from publisher.core.subscribers.subscription import SubscriptionState
-from publisher.stores.sql.delivery.batches import TURN, end_mailing
-from publisher.stores.sql.delivery.counts import recount
+from publisher.stores.sql.delivery.batches import TURN, end_mailing_if_done
+from publisher.stores.sql.delivery.counts import recount_batches
 from publisher.stores.sql.engine.database import Database, insert_new
 from publisher.stores.sql.schema.base import NOT_OVER, BatchState, is_
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
@@ -25,10 +25,7 @@ class ReconciliationRecords:
 
     _db: Database
 
-    def doubt_open(self, why: str, now: datetime) -> int:
-        """Whatever could still be sent may have been sent already (a, b, f, by a run that is lost): in doubt.
-        Returns how many.
-        """
+    def mark_open_unknown(self, why: str, now: datetime) -> int:
         running = select(mailings.c.id).where(mailings.c.state != MailingState.CANCELLED)
         rows = update(deliveries).where(deliveries.c.state.in_(_OPEN), deliveries.c.mailing.in_(running))
         attempts = func.max(deliveries.c.attempts, 1)
@@ -44,22 +41,20 @@ class ReconciliationRecords:
             _end_batches(connection, now)
             return doubts
 
-    def served(self, spec: str, at: datetime, head: int) -> int:
-        """Readers of a list who were due at `at` have had everything up to `head`; returns how many."""
+    def advance_offsets(self, slug: str, at: datetime, head: int) -> int:
         due = or_(subscriptions.c.next_due_at.is_(None), subscriptions.c.next_due_at <= at)
         these = update(subscriptions).where(
-            is_(subscriptions.c.state, SubscriptionState.ACTIVE), subscriptions.c.list == spec, due
+            is_(subscriptions.c.state, SubscriptionState.ACTIVE), subscriptions.c.list == slug, due
         )
         with self._db.write() as connection:
             behind = these.where(subscriptions.c.offset < head)
             return connection.execute(behind.values(offset=head)).rowcount
 
-    def skip_mailings(self, last: int) -> None:
-        """Numbers of mailings up to `last` are taken."""
+    def reserve_mailing_ids(self, last: int) -> None:
         with self._db.write() as connection:
             _at_least(connection, MAILING, last)
 
-    def skip_subscriptions(self, last: int) -> None:
+    def reserve_subscription_ids(self, last: int) -> None:
         """Numbers of subscriptions up to `last` are taken (SQLite's own counter of an AUTOINCREMENT)."""
         counter = table("sqlite_sequence", column("name"), column("seq"))
         this = counter.c.name == subscriptions.name
@@ -68,13 +63,11 @@ class ReconciliationRecords:
                 connection.execute(insert(counter).values(name=subscriptions.name, seq=last))
             connection.execute(update(counter).where(this, counter.c.seq < last).values(seq=last))
 
-    def turn(self) -> int:
-        """How often a batch was begun or ended."""
+    def batch_count(self) -> int:
         with self._db.read() as connection:
             return connection.execute(select(counters.c.last).where(counters.c.name == TURN)).scalar() or 0
 
-    def skip_turns(self, last: int) -> None:
-        """Turns up to `last` are over."""
+    def advance_batch_count(self, last: int) -> None:
         with self._db.write() as connection:
             _at_least(connection, TURN, last)
 
@@ -87,9 +80,9 @@ def _at_least(connection: Connection, name: str, last: int) -> None:
 
 def _end_batches(connection: Connection, now: datetime) -> None:
     left = batches.c.state.in_(NOT_OVER)
-    recount(connection, left)
+    recount_batches(connection, left)
     over = {"state": BatchState.DONE, "run": None, "lease_until": None, "settled_at": now}
     connection.execute(update(batches).where(left).values(over))
     ready = select(mailings.c.id).where(mailings.c.state == MailingState.READY)
     for id in connection.scalars(ready).all():
-        end_mailing(connection, id)
+        end_mailing_if_done(connection, id)

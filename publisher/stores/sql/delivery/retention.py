@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, literal, select, tuple_, update
 
 from publisher.core.delivery.mailing import DeliveryState, MailingKind, MailingState
-from publisher.stores.sql.delivery.batches import of_range
-from publisher.stores.sql.delivery.counts import Replies, receipts, replies_of, said
+from publisher.stores.sql.delivery.batches import deliveries_of
+from publisher.stores.sql.delivery.counts import Replies, receipts, replies_of, reply_archive
 from publisher.stores.sql.engine.database import Database, upsert
 from publisher.stores.sql.schema.base import BatchState, is_
 from publisher.stores.sql.schema.tables import TALLIED, batches, deliveries, mailings, stands
@@ -32,10 +32,7 @@ class LedgerRetention:
 
     _db: Database
 
-    def fold(self, before: datetime, *, limit: int) -> int:
-        """Folds batches of ended mailings that were settled before then, oldest first, about `limit` rows in
-        one transaction. Returns how many deliveries; 0: there is nothing to fold.
-        """
+    def archive_deliveries(self, before: datetime, *, limit: int) -> int:
         with self._db.read() as connection:
             if connection.execute(_old(before).limit(1)).first() is None:
                 return 0
@@ -77,7 +74,7 @@ def _fold(connection: Connection, ids: Sequence[int], of: Sequence[int], limit: 
 
 def _rows(*columns: ColumnElement[Any]) -> Select[Any]:
     """Columns of the rows that batches have."""
-    return select(*columns).join_from(batches, deliveries, of_range(batches.c))
+    return select(*columns).join_from(batches, deliveries, deliveries_of(batches.c))
 
 
 def _keep_receipts(connection: Connection, these: Any) -> None:
@@ -90,14 +87,14 @@ def _keep_receipts(connection: Connection, these: Any) -> None:
 
 def _keep_replies(connection: Connection, these: Any) -> None:
     new = replies_of(connection, _rows(deliveries.c.mailing).where(these))
-    before = select(said).where(said.c.mailing.in_(list(new)))
+    before = select(reply_archive).where(reply_archive.c.mailing.in_(list(new)))
     kept = {row.mailing: Replies(*row.value) for row in connection.execute(before)}
     rows = [
         {"mailing": mailing, "value": (kept.get(mailing, Replies()) + replies).kept().as_json()}
         for mailing, replies in new.items()
     ]
     if rows:
-        connection.execute(upsert(said), rows)
+        connection.execute(upsert(reply_archive), rows)
 
 
 def _join(connection: Connection, of: Sequence[int]) -> None:

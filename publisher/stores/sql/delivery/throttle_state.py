@@ -25,7 +25,7 @@ from publisher.core.delivery.mailing import DeliveryResult, MailingKind, Transit
 from publisher.core.delivery.relay_quotas import DAY, HELD, Quota, QuotaUse, goes_on, room, share
 from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
 from publisher.stores.sql.engine.database import Database, upsert
-from publisher.stores.sql.engine.prepared_statements import Cursor, Prepared, of_row
+from publisher.stores.sql.engine.prepared_statements import Cursor, PreparedStatement, row_value
 from publisher.stores.sql.engine.types import HumanText, Instant, milliseconds
 from publisher.stores.sql.schema.base import is_, metadata
 from publisher.stores.sql.schema.tables import mailings
@@ -40,7 +40,7 @@ brakes = Table(
     sqlite_with_rowid=False,
 )
 
-pace = Table(
+rates = Table(
     "pace",
     metadata,
     Column("mailing", BigInteger, primary_key=True, autoincrement=False),
@@ -51,7 +51,7 @@ pace = Table(
     sqlite_with_rowid=False,
 )
 
-KEPT = timedelta(days=2)
+RATES_KEPT = timedelta(days=2)
 """How long the minutes of a mailing are kept: a day is counted for warming up, and a rate looks back less."""
 
 _COUNTED = {
@@ -66,48 +66,46 @@ class ThrottleRecords:
 
     _db: Database
 
-    def gauges(self) -> Mapping[str, CircuitBreaker]:
-        """Every brake that was not released, by its scope."""
+    def circuit_breakers(self) -> Mapping[str, CircuitBreaker]:
         with self._db.read() as connection:
             rows = connection.execute(select(brakes)).mappings()
             return {row["scope"]: CircuitBreaker(**row) for row in rows}
 
-    def set_gauge(self, gauge: CircuitBreaker) -> None:
-        """Keeps a brake; a gauge without failures releases it."""
+    def save_circuit_breaker(self, breaker: CircuitBreaker) -> None:
         with self._db.write() as connection:
-            if gauge.until is None:
-                connection.execute(delete(brakes).where(brakes.c.scope == gauge.scope))
+            if breaker.until is None:
+                connection.execute(delete(brakes).where(brakes.c.scope == breaker.scope))
                 return
             names = ("scope", "failures", "until", "reply")
-            connection.execute(upsert(brakes).values({name: getattr(gauge, name) for name in names}))
+            connection.execute(upsert(brakes).values({name: getattr(breaker, name) for name in names}))
 
-    def pace(self, since: datetime) -> Mapping[int, DeliveryRate]:
-        """What was settled of each mailing in the minutes from `since` on."""
-        sums = [func.sum(pace.c[name]).label(name) for name in _COUNTED.values()]
-        first = func.min(pace.c.minute).label("since")
-        query = select(pace.c.mailing, first, *sums).where(pace.c.minute >= since).group_by(pace.c.mailing)
+    def delivery_rates(self, since: datetime) -> Mapping[int, DeliveryRate]:
+        sums = [func.sum(rates.c[name]).label(name) for name in _COUNTED.values()]
+        first = func.min(rates.c.minute).label("since")
+        query = select(rates.c.mailing, first, *sums).where(rates.c.minute >= since).group_by(rates.c.mailing)
         with self._db.read() as connection:
             rows = connection.execute(query).mappings().all()
         return {
             row["mailing"]: DeliveryRate(**{n: v for n, v in row.items() if n != "mailing"}) for row in rows
         }
 
-    def digests_since(self, since: datetime) -> int:
-        """How many deliveries of digests were accepted in the minutes from `since` on."""
-        of_digests = pace.join(mailings, mailings.c.id == pace.c.mailing)
-        query = select(func.coalesce(func.sum(pace.c.accepted), 0)).select_from(of_digests)
-        query = query.where(pace.c.minute >= since, is_(mailings.c.kind, MailingKind.DIGEST))
+    def digests_accepted_since(self, since: datetime) -> int:
+        of_digests = rates.join(mailings, mailings.c.id == rates.c.mailing)
+        query = select(func.coalesce(func.sum(rates.c.accepted), 0)).select_from(of_digests)
+        query = query.where(rates.c.minute >= since, is_(mailings.c.kind, MailingKind.DIGEST))
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
 
 
-def count(connection: Connection, results: Sequence[DeliveryResult], now: datetime) -> None:
+def count_results(connection: Connection, results: Sequence[DeliveryResult], now: datetime) -> None:
     """Adds what was settled to this minute of its mailings."""
     if rows := _counted(results, now):
         _ADD.each(connection, rows)
 
 
-def count_by(cursor: Cursor, dialect: Dialect, results: Sequence[DeliveryResult], now: datetime) -> None:
+def count_results_by_cursor(
+    cursor: Cursor, dialect: Dialect, results: Sequence[DeliveryResult], now: datetime
+) -> None:
     """`count`, by the driver itself."""
     if rows := _counted(results, now):
         _ADD.by(cursor, dialect, rows)
@@ -123,21 +121,21 @@ def _counted(results: Sequence[DeliveryResult], now: datetime) -> list[tuple[int
     return [(id, minute, *row.values()) for id, row in found.items()]
 
 
-def forget(connection: Connection, now: datetime) -> None:
+def delete_old_rates(connection: Connection, now: datetime) -> None:
     """Drops minutes that nothing asks for any more."""
-    connection.execute(delete(pace).where(pace.c.minute < now - KEPT))
+    connection.execute(delete(rates).where(rates.c.minute < now - RATES_KEPT))
 
 
 _VALUES = {name: f"this_{name}" for name in ("mailing", "minute", *_COUNTED.values())}
 
 
 def _add() -> sqlite.Insert:
-    statement = sqlite.insert(pace).values({name: of_row(value) for name, value in _VALUES.items()})
-    added = {name: pace.c[name] + statement.excluded[name] for name in _COUNTED.values()}
+    statement = sqlite.insert(rates).values({name: row_value(value) for name, value in _VALUES.items()})
+    added = {name: rates.c[name] + statement.excluded[name] for name in _COUNTED.values()}
     return statement.on_conflict_do_update(index_elements=["mailing", "minute"], set_=added)
 
 
-_ADD = Prepared(_add(), tuple(_VALUES.values()))
+_ADD = PreparedStatement(_add(), tuple(_VALUES.values()))
 
 relayed = Table(
     "relayed",
@@ -156,12 +154,9 @@ class QuotaRecords:
 
     _db: Database
 
-    def reserve(
+    def reserve_quota(
         self, quota: Quota, run: str, sent: QuotaUse | None, now: datetime
     ) -> tuple[int, datetime | None]:
-        """Counts what `run` sent of its last reservation, which ends, and reserves some more: how many, and
-        when there is more where that is none.
-        """
         with self._db.write() as connection:
             _settle(connection, quota.relay, run, sent, now)
             spent = _spent(connection, quota.relay, now)
@@ -172,13 +167,11 @@ class QuotaRecords:
             connection.execute(upsert(relayed), row | {"last": now + HELD})
             return number, None
 
-    def settle_quota(self, relay: str, run: str, sent: QuotaUse | None, now: datetime) -> None:
-        """Counts what `run` sent of its last reservation; what is left of it is free again."""
+    def release_quota(self, relay: str, run: str, sent: QuotaUse | None, now: datetime) -> None:
         with self._db.write() as connection:
             _settle(connection, relay, run, sent, now)
 
-    def spent(self, relay: str, now: datetime) -> Sequence[QuotaUse]:
-        """What a relay took within a day, or is reserved."""
+    def quota_used(self, relay: str, now: datetime) -> Sequence[QuotaUse]:
         with self._db.read() as connection:
             return _spent(connection, relay, now)
 

@@ -14,16 +14,16 @@ from publisher.core.delivery.mailing import (
     move,
     origins,
 )
-from publisher.stores.sql.delivery.batches import NOT_TRIED, holds, set_turn
-from publisher.stores.sql.delivery.bounces import note
+from publisher.stores.sql.delivery.batches import UNDO_CLAIM, batch_with, reschedule_batch
+from publisher.stores.sql.delivery.bounces import record_refusals
 from publisher.stores.sql.delivery.eligibility import may_be_sent
-from publisher.stores.sql.engine.prepared_statements import Cursor, Prepared, of_row
-from publisher.stores.sql.engine.types import milliseconds, plain
+from publisher.stores.sql.engine.prepared_statements import Cursor, PreparedStatement, row_value
+from publisher.stores.sql.engine.types import milliseconds, storable_text
 from publisher.stores.sql.schema.base import BatchState
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings
 
 
-def intend_all(
+def mark_sending(
     connection: Connection, run: str, rows: Sequence[tuple[int, int]], now: datetime
 ) -> set[tuple[int, int]]:
     at = milliseconds(now)
@@ -31,7 +31,7 @@ def intend_all(
     return {row for row, done in zip(rows, passed, strict=True) if done}
 
 
-def record_plain(
+def record_by_cursor(
     cursor: Cursor,
     dialect: Dialect,
     run: str,
@@ -53,17 +53,19 @@ def record_plain(
     return {row for row, done in zip(intents, passed, strict=True) if done}
 
 
-_INTEND = Prepared(
+_INTEND = PreparedStatement(
     update(deliveries)
-    .where(deliveries.c.mailing == of_row("of_mailing"), deliveries.c.n == of_row("number"))
-    .where(deliveries.c.run == of_row("this_run"), deliveries.c.state.in_(origins(TransitionCause.INTEND)))
+    .where(deliveries.c.mailing == row_value("of_mailing"), deliveries.c.n == row_value("number"))
+    .where(deliveries.c.run == row_value("this_run"), deliveries.c.state.in_(origins(TransitionCause.INTEND)))
     .where(may_be_sent())
-    .values(state=DeliveryState.SENDING, changed_at=of_row("at")),
+    .values(state=DeliveryState.SENDING, changed_at=row_value("at")),
     ("of_mailing", "number", "this_run", "at"),
 )
 
 
-def settle_all(connection: Connection, run: str, results: Sequence[DeliveryResult], now: datetime) -> None:
+def record_results(
+    connection: Connection, run: str, results: Sequence[DeliveryResult], now: datetime
+) -> None:
     skipped = [result for result in results if result.cause is TransitionCause.SKIP]
     states: Mapping[int, MailingState] = _states_of(connection, skipped) if skipped else {}
     by_cause: dict[TransitionCause, list[DeliveryResult]] = {}
@@ -75,7 +77,7 @@ def settle_all(connection: Connection, run: str, results: Sequence[DeliveryResul
         if cause in _LATE and not all(settled):
             missed = [result for result, done in zip(group, settled, strict=True) if not done]
             _settle_late(connection, missed, run, now)
-    note(connection, [result for result in results if result.key], now)
+    record_refusals(connection, [result for result in results if result.key], now)
 
 
 _LATE = {
@@ -101,10 +103,10 @@ def resolve(
     *only: ColumnElement[bool],
 ) -> bool:
     """A row in doubt comes to `target`. What is queued again has its turn, if the mailing still runs."""
-    return resolve_all(connection, [result], target, now, *only) == 1
+    return resolve_unknown(connection, [result], target, now, *only) == 1
 
 
-def resolve_all(
+def resolve_unknown(
     connection: Connection,
     results: Sequence[DeliveryResult],
     target: DeliveryState,
@@ -170,7 +172,7 @@ _VALUES = ("of_mailing", "number", "this_run", "at", "words", "wait")
 
 def _settling(result: DeliveryResult, run: str, at: int) -> tuple[object, ...]:
     wait = None if result.not_before is None else milliseconds(result.not_before)
-    return (result.mailing, result.n, run, at, plain(result.reply), wait)
+    return (result.mailing, result.n, run, at, storable_text(result.reply), wait)
 
 
 def _arrow(cause: TransitionCause) -> Update:
@@ -178,14 +180,14 @@ def _arrow(cause: TransitionCause) -> Update:
     (target,) = {move(state, cause) for state in origins(cause)}
     values: dict[str, Any] = {
         "state": target,
-        "changed_at": of_row("at", type_=deliveries.c.changed_at.type),
+        "changed_at": row_value("at", type_=deliveries.c.changed_at.type),
     }
     if cause is TransitionCause.RELEASE:
-        wait = of_row("wait", type_=deliveries.c.not_before.type)
-        values |= NOT_TRIED | {"not_before": func.coalesce(wait, deliveries.c.not_before)}
+        wait = row_value("wait", type_=deliveries.c.not_before.type)
+        values |= UNDO_CLAIM | {"not_before": func.coalesce(wait, deliveries.c.not_before)}
     else:
-        values["reply"] = of_row("words", type_=deliveries.c.reply.type)
-        values["not_before"] = of_row("wait", type_=deliveries.c.not_before.type)
+        values["reply"] = row_value("words", type_=deliveries.c.reply.type)
+        values["not_before"] = row_value("wait", type_=deliveries.c.not_before.type)
     if cause is TransitionCause.DEFER:
         values["run"] = None
     # Why an intent missed is not known: its row may have been taken from this run and claimed by it again.
@@ -193,15 +195,15 @@ def _arrow(cause: TransitionCause) -> Update:
     return (
         update(deliveries)
         .where(*still)
-        .where(deliveries.c.mailing == of_row("of_mailing"), deliveries.c.n == of_row("number"))
-        .where(deliveries.c.run == of_row("this_run"))
+        .where(deliveries.c.mailing == row_value("of_mailing"), deliveries.c.n == row_value("number"))
+        .where(deliveries.c.run == row_value("this_run"))
         .where(or_(*[deliveries.c.state == state for state in origins(cause)]))  # no IN in an executemany
         .values(values)
     )
 
 
-_SETTLE: Mapping[TransitionCause, Prepared] = {
-    cause: Prepared(_arrow(cause), _VALUES)
+_SETTLE: Mapping[TransitionCause, PreparedStatement] = {
+    cause: PreparedStatement(_arrow(cause), _VALUES)
     for cause in (
         TransitionCause.ACCEPT,
         TransitionCause.DEFER,
@@ -219,9 +221,9 @@ def _turn_of(connection: Connection, mailing: int, n: int, now: datetime) -> int
     last row that this is true of: one that a run holds is counted when it lets go.
     """
     resting = batches.c.state != BatchState.LEASED
-    batch = connection.execute(select(batches).where(holds(mailing, n), resting)).one_or_none()
+    batch = connection.execute(select(batches).where(batch_with(mailing, n), resting)).one_or_none()
     if batch is None:
         return n
-    set_turn(connection, batch, now)
+    reschedule_batch(connection, batch, now)
     hi: int = batch.hi
     return hi

@@ -43,7 +43,7 @@ from publisher.stores.sql.engine.database import Database, slices
 from publisher.stores.sql.schema.base import is_
 from publisher.stores.sql.schema.subscriber_tables import rhythms, subscribers, subscriptions, tastes
 from publisher.stores.sql.schema.tables import deliveries, log, mailing_posts, posts
-from publisher.stores.sql.subscribers.preferences import as_pace, as_taste
+from publisher.stores.sql.subscribers.rows import content_value, schedule_value
 
 ACTIVE = is_(subscriptions.c.state, SubscriptionState.ACTIVE)
 
@@ -60,24 +60,19 @@ class DueReaders:
 
     _db: Database
 
-    def beats(self, spec: str) -> Sequence[NextRun]:
-        """The paces that readers of a list have."""
+    def next_runs(self, slug: str) -> Sequence[NextRun]:
         with self._db.read() as connection:
-            rows = connection.execute(select(rhythms).where(rhythms.c.list == spec)).all()
-        return [NextRun(id=row.id, pace=as_pace(row), next_at=row.next_at) for row in rows]
+            rows = connection.execute(select(rhythms).where(rhythms.c.list == slug)).all()
+        return [NextRun(id=row.id, pace=schedule_value(row), next_at=row.next_at) for row in rows]
 
-    def set_beats(self, times: Mapping[int, datetime | None]) -> None:
-        """When these rhythms are due next; None: whenever something is published."""
+    def set_next_runs(self, times: Mapping[int, datetime | None]) -> None:
         moved = update(rhythms).where(rhythms.c.id == bindparam("this"))
         moved = moved.values(next_at=bindparam("at", type_=rhythms.c.next_at.type))
         with self._db.write() as connection:
             connection.execute(moved, [{"this": id, "at": at} for id, at in times.items()])
 
-    def mend(self, spec: str, now: datetime, *, limit: int) -> int:
-        """Readers who would be due at another time to come than their rhythm is: at most `limit` get its
-        time. Returns how many.
-        """
-        astray = _astray(spec, now).limit(limit)
+    def fix_next_due(self, slug: str, now: datetime, *, limit: int) -> int:
+        astray = _astray(slug, now).limit(limit)
         with self._db.read() as connection:
             if connection.execute(astray.limit(1)).first() is None:
                 return 0
@@ -86,19 +81,16 @@ class DueReaders:
             these = subscriptions.c.id.in_(select(astray.subquery().c.id))
             return connection.execute(update(subscriptions).where(these).values(next_due_at=at)).rowcount
 
-    def ripe(self, before: datetime) -> int:
-        """The seq of the last row of the log at or before an instant; 0 for none."""
+    def seq_at(self, before: datetime) -> int:
         query = select(log.c.seq).where(log.c.at <= before).order_by(log.c.seq.desc()).limit(1)
         with self._db.read() as connection:
             return connection.execute(query).scalar() or 0
 
     def logged_at(self, seq: int) -> datetime | None:
-        """When a row entered the log; None: there is none of that number."""
         with self._db.read() as connection:
             return connection.execute(select(log.c.at).where(log.c.seq == seq)).scalar()
 
     def corrections(self, after: int, until: int, *, limit: int) -> Sequence[Correction]:
-        """The `corrected` rows in (after, until], oldest first, the last one of each post."""
         last = func.max(log.c.seq)
         query = select(last, posts.c.first_seq, posts.c.id).join_from(log, posts)
         query = query.where(log.c.kind == LogKind.CORRECTED, log.c.seq > after, log.c.seq <= until)
@@ -106,19 +98,23 @@ class DueReaders:
         with self._db.read() as connection:
             return [Correction(*row) for row in connection.execute(query)]
 
-    def tastes(self, ids: Sequence[int]) -> Mapping[int, ContentPreference]:
-        """Tastes by their numbers."""
+    def content_preferences(self, ids: Sequence[int]) -> Mapping[int, ContentPreference]:
         found: dict[int, ContentPreference] = {}
         with self._db.read() as connection:
             for part in slices(list(set(ids))):
                 rows = connection.execute(select(tastes).where(tastes.c.id.in_(part)))
-                found.update((row.id, as_taste(row)) for row in rows)
+                found.update((row.id, content_value(row)) for row in rows)
         return found
 
-    def due(self, due: Due) -> Sequence[DueGroup]:
-        """The due readers in groups, by offset."""
-        key = (subscriptions.c.rhythm, subscriptions.c.offset, subscriptions.c.taste, had(due), WAS_SKIPPED)
-        counted = select(*key, func.count(), func.min(_DUE_AT)).select_from(readers_of_rhythms())
+    def due_groups(self, due: Due) -> Sequence[DueGroup]:
+        key = (
+            subscriptions.c.rhythm,
+            subscriptions.c.offset,
+            subscriptions.c.taste,
+            corrections_for(due),
+            WAS_SKIPPED,
+        )
+        counted = select(*key, func.count(), func.min(_DUE_AT)).select_from(active_readers())
         counted = counted.where(is_due(due), ~is_suppressed()).group_by(*key)
         with self._db.read() as connection:
             rows = connection.execute(counted.order_by(subscriptions.c.offset, subscriptions.c.rhythm)).all()
@@ -133,15 +129,14 @@ class DueReaders:
             for rhythm, offset, taste, mask, skipped, number, oldest in rows
         ]
 
-    def next_due(self) -> datetime | None:
-        """The earliest next_due_at of an active, unsuppressed reader who is not served at once."""
+    def next_due_at(self) -> datetime | None:
         first = select(_DUE_AT).where(_THEIRS, _DUE_AT.is_not(None), ~is_suppressed())
         of_rhythm = first.order_by(_DUE_AT).limit(1).correlate(rhythms).scalar_subquery()
         earliest = select(of_rhythm.label("at")).where(rhythms.c.next_at.is_not(None)).subquery()
         with self._db.read() as connection:
             return connection.execute(select(func.min(earliest.c.at))).scalar()
 
-    def put_off(
+    def reschedule(
         self,
         due: Due,
         *,
@@ -151,10 +146,7 @@ class DueReaders:
         suppressed: bool = False,
         pass_over: bool = False,
     ) -> int:
-        """At most `limit` due readers get the next time of their rhythm, and with `pass_over` the offset
-        `due.head`: those of `rhythms`, or at `stands`, or who are `suppressed`. Returns how many.
-        """
-        values = onward(due.head, due.now) if pass_over else _later(due.now)
+        values = moved_on(due.head, due.now) if pass_over else _later(due.now)
         with self._db.write() as connection:
             if suppressed:
                 return _put_off(connection, due, is_suppressed(), values, limit)
@@ -162,25 +154,21 @@ class DueReaders:
                 return _put_off(connection, due, subscriptions.c.rhythm.in_(rhythms), values, limit)
             return _put_off_at(connection, due, stands or (), values, limit)
 
-    def skip(self, due: Due, rhythm: int, stands: Sequence[CohortKey], *, limit: int) -> int:
-        """The digest of at most `limit` due readers of a rhythm, at `stands`, is skipped, if their last one
-        was not: they are due when their rhythm is. Returns how many.
-        """
+    def skip_digest(self, due: Due, rhythm: int, stands: Sequence[CohortKey], *, limit: int) -> int:
         theirs = and_(subscriptions.c.rhythm == rhythm, ~WAS_SKIPPED)
         values = _later(due.now) | {"skipped_at": due.now}
         with self._db.write() as connection:
             return _put_off_at(connection, due, stands, values, limit, theirs)
 
-    def call_up(self, spec: str, now: datetime, *, limit: int) -> int:
-        """Active readers of a list who are due later are due at `now`, at most `limit`; returns how many."""
-        later = select(subscriptions.c.id).select_from(readers_of_rhythms())
-        later = later.where(rhythms.c.list == spec, ACTIVE, now < _DUE_AT).limit(limit)
+    def make_due(self, slug: str, now: datetime, *, limit: int) -> int:
+        later = select(subscriptions.c.id).select_from(active_readers())
+        later = later.where(rhythms.c.list == slug, ACTIVE, now < _DUE_AT).limit(limit)
         called = update(subscriptions).where(subscriptions.c.id.in_(later)).values(next_due_at=now)
         with self._db.write() as connection:
             return connection.execute(called).rowcount
 
 
-def readers_of_rhythms() -> Any:
+def active_readers() -> Any:
     """Active readers, found by their rhythm."""
     return rhythms.join(subscriptions, _THEIRS)
 
@@ -194,7 +182,7 @@ def is_due(due: Due) -> ColumnElement[bool]:
     )
 
 
-def had(due: Due) -> ColumnElement[int]:
+def corrections_for(due: Due) -> ColumnElement[int]:
     """Bit i: the i-th correction is for this reader. They had its post, in this life, and not yet again."""
     bits = [
         case((and_(_passed(correction.seq, correction.first_seq), _got(correction.post_id)), 1 << i), else_=0)
@@ -206,7 +194,7 @@ def had(due: Due) -> ColumnElement[int]:
     return mask
 
 
-def onward(head: int, now: datetime) -> dict[str, Any]:
+def moved_on(head: int, now: datetime) -> dict[str, Any]:
     """How a reader moves on who was planned or passed over: never back, and due when their rhythm is."""
     offset = subscriptions.c.offset
     return {"offset": case((offset > head, offset), else_=head), "skipped_at": None, **_later(now)}
@@ -230,7 +218,7 @@ def _put_off_at(
     limit: int,
     *which: ColumnElement[bool],
 ) -> int:
-    key = tuple_(subscriptions.c.offset, subscriptions.c.taste, had(due))
+    key = tuple_(subscriptions.c.offset, subscriptions.c.taste, corrections_for(due))
     for part in slices(stands):
         here = key.in_([tuple(stand) for stand in part])
         if moved := _put_off(connection, due, and_(here, *which), values, limit):
@@ -241,7 +229,7 @@ def _put_off_at(
 def _put_off(
     connection: Connection, due: Due, which: ColumnElement[bool], values: dict[str, Any], limit: int
 ) -> int:
-    these = select(subscriptions.c.id).select_from(readers_of_rhythms()).where(is_due(due), which)
+    these = select(subscriptions.c.id).select_from(active_readers()).where(is_due(due), which)
     moved = update(subscriptions).where(subscriptions.c.id.in_(these.limit(limit))).values(values)
     return connection.execute(moved).rowcount
 
@@ -268,9 +256,9 @@ def _showed(table: Table, post_id: str) -> Exists:
     )
 
 
-def _astray(spec: str, now: datetime) -> Select[Any]:
+def _astray(slug: str, now: datetime) -> Select[Any]:
     """Three ranges of the index, empty in quiet times, and none of them holds who is due when they should."""
-    theirs = select(subscriptions.c.id).select_from(readers_of_rhythms()).where(rhythms.c.list == spec)
+    theirs = select(subscriptions.c.id).select_from(active_readers()).where(rhythms.c.list == slug)
     next_at = rhythms.c.next_at
     ranges = (
         theirs.where(next_at < _DUE_AT),
@@ -291,10 +279,7 @@ class NotDueReaders:
 
     _db: Database
 
-    def left_out(self, due: Due) -> Mapping[str, int]:
-        """How many readers of a list are not due, by why: "pending", "unsubscribed", "paused", "suppressed",
-        or "later" where their time has not come.
-        """
+    def count_not_due(self, due: Due) -> Mapping[str, int]:
         why = _why(due)
         counted = select(why, func.count()).select_from(_NOT_DUE_THEIRS).where(rhythms.c.list == due.list)
         with self._db.read() as connection:
@@ -302,9 +287,8 @@ class NotDueReaders:
         return {reason: number for reason, number in rows if reason}
 
     def candidates(self, due: Due, subscription: int | None = None) -> Iterator[Candidate]:
-        """Every reader of a list as `due` asks, or one of them, a page at a time."""
         theirs = _NOT_DUE_THEIRS.join(subscribers)
-        stand = (subscriptions.c.offset, subscriptions.c.taste, had(due))
+        stand = (subscriptions.c.offset, subscriptions.c.taste, corrections_for(due))
         about = (subscriptions.c.id, subscribers.c.address, _why(due), rhythms.c.id, WAS_SKIPPED)
         query = select(*about, *stand)
         query = query.select_from(theirs).where(rhythms.c.list == due.list).order_by(subscriptions.c.id)

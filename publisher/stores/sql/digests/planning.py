@@ -15,30 +15,33 @@ from publisher.core.delivery.mailing import (
 )
 from publisher.core.delivery.throttling import WHOLE, BatchPlan
 from publisher.core.digests.due import Correction, Due
-from publisher.stores.sql.delivery.batches import end_mailing
-from publisher.stores.sql.delivery.eligibility import is_suppressed
-from publisher.stores.sql.delivery.freeze import (
+from publisher.stores.sql.delivery.batches import (
     BatchSlice,
-    add_cohorts,
     batch_row,
-    forget_unfrozen,
-    freeze,
-    in_order,
-    in_steps,
-    keep_segments,
-    last_mailing,
-    seal,
-    slices_of,
+    cut_batches,
+    delivery_order,
+    end_mailing_if_done,
 )
+from publisher.stores.sql.delivery.eligibility import is_suppressed
 from publisher.stores.sql.delivery.mailings import read_mailings
-from publisher.stores.sql.delivery.transactional import new_delivery, start_for_one
+from publisher.stores.sql.delivery.new_mailings import (
+    add_cohorts,
+    cohort_chunks,
+    delete_incomplete,
+    insert_mailing,
+    last_mailing_id,
+    mark_complete,
+    new_delivery,
+    save_segments,
+    start_transactional,
+)
 from publisher.stores.sql.digests.due import (
     DueReaders,
     NotDueReaders,
-    had,
+    active_readers,
+    corrections_for,
     is_due,
-    onward,
-    readers_of_rhythms,
+    moved_on,
 )
 from publisher.stores.sql.engine.database import Database
 from publisher.stores.sql.schema.base import is_
@@ -51,27 +54,24 @@ class Planning(DueReaders, NotDueReaders):
 
     _db: Database
 
-    def next_mailing(self) -> int:
-        """The id the next mailing will get, if nobody else starts one first."""
+    def next_mailing_id(self) -> int:
         with self._db.read() as connection:
-            return last_mailing(connection) + 1
+            return last_mailing_id(connection) + 1
 
-    def start(self, new: NewMailing, now: datetime) -> int:
-        """Freezes a mailing in state planning; returns its id. Raises Conflict when `new.id` is taken."""
-        keep_segments(self._db, new.segments)
-        first, *rest = list(in_steps(new.cohorts)) or [()]
+    def start_mailing(self, new: NewMailing, now: datetime) -> int:
+        save_segments(self._db, new.segments)
+        first, *rest = list(cohort_chunks(new.cohorts)) or [()]
         with self._db.write() as connection:
-            made = freeze(connection, new, MailingState.PLANNING, 0, now, whole=not rest)
+            made = insert_mailing(connection, new, MailingState.PLANNING, 0, now, whole=not rest)
             add_cohorts(connection, made, first)
         for part in rest:
             with self._db.write() as connection:
                 add_cohorts(connection, made, part)
                 if part is rest[-1]:
-                    seal(connection, made)
+                    mark_complete(connection, made)
         return made
 
-    def unplanned(self) -> Sequence[Mailing]:
-        """Mailings still in state planning, oldest first. What was not yet frozen is gone after this."""
+    def mailings_in_planning(self) -> Sequence[Mailing]:
         planning = is_(mailings.c.state, MailingState.PLANNING)
         with self._db.read() as connection:
             found = read_mailings(connection, planning, counted=False)
@@ -79,13 +79,12 @@ class Planning(DueReaders, NotDueReaders):
             lost = set(half)
         if lost:
             with self._db.write() as connection:
-                forget_unfrozen(connection)
+                delete_incomplete(connection)
         return [mailing for mailing in found[::-1] if mailing.id not in lost]
 
     def plan_chunk(
         self, mailing: int, *, limit: int, batch: int, now: datetime, cut: BatchPlan = WHOLE
     ) -> int:
-        """Writes deliveries and batches for at most `limit` due readers; with 0 the mailing is ready."""
         with self._db.write() as connection:
             row = connection.execute(select(mailings).where(mailings.c.id == mailing)).one_or_none()
             if row is None or row.state is not MailingState.PLANNING:
@@ -96,18 +95,17 @@ class Planning(DueReaders, NotDueReaders):
                 return 0
             _move_offsets(connection, row)
             large = row.planned + planned >= cut.over
-            made = slices_of(connection, row, planned, batch, cut, sample=large)
+            made = cut_batches(connection, row, planned, batch, cut, sample=large)
             _write_batches(connection, mailing, row.kind, made, now)
             counted = {"planned": row.planned + planned}
             counted |= {"canary": True} if any(part.canary for part in made) else {}
             connection.execute(update(mailings).where(mailings.c.id == mailing).values(counted))
             return planned
 
-    def start_for_one(self, new: NewMailing, subscription: int, now: datetime) -> int:
-        """A transactional mailing with one delivery, ready at once. Raises StoreError: no such reader."""
-        keep_segments(self._db, new.segments)
+    def start_transactional(self, new: NewMailing, subscription: int, now: datetime) -> int:
+        save_segments(self._db, new.segments)
         with self._db.write() as connection:
-            return start_for_one(connection, new, subscription, now)
+            return start_transactional(connection, new, subscription, now)
 
 
 def _due_of(mailing: Row[Any]) -> Due:
@@ -122,16 +120,16 @@ def _write_deliveries(mailing: Row[Any], limit: int, now: datetime, cut: BatchPl
         stands.c.mailing == mailing.id,
         stands.c.offset == subscriptions.c.offset,
         stands.c.taste == subscriptions.c.taste,
-        stands.c.had == had(due),
+        stands.c.had == corrections_for(due),
     )
     chosen = (
         select(subscriptions.c.id, subscriptions.c.generation, stands.c.cohort)
-        .select_from(readers_of_rhythms().join(stands, theirs))
+        .select_from(active_readers().join(stands, theirs))
         .where(is_due(due), ~is_suppressed())
         .limit(limit)
         .subquery("chosen")
     )
-    number = mailing.planned + func.row_number().over(order_by=in_order(mailing, chosen.c.id, cut))
+    number = mailing.planned + func.row_number().over(order_by=delivery_order(mailing, chosen.c.id, cut))
     same = {name: literal(value, deliveries.c[name].type) for name, value in new_delivery(now).items()}
     values: dict[str, ColumnElement[Any]] = {
         "mailing": literal(mailing.id),
@@ -150,7 +148,7 @@ def _move_offsets(connection: Connection, mailing: Row[Any]) -> None:
         deliveries.c.mailing == mailing.id, deliveries.c.n > mailing.planned
     )
     moved = update(subscriptions).where(subscriptions.c.id.in_(just))
-    connection.execute(moved.values(onward(mailing.head, mailing.due_before)))
+    connection.execute(moved.values(moved_on(mailing.head, mailing.due_before)))
 
 
 def _write_batches(
@@ -167,4 +165,4 @@ def _end_planning(connection: Connection, mailing: Row[Any]) -> None:
     """Ready, or done where nobody was left to mail."""
     state = holds.planned(mailing.hold, mailing.planned)
     connection.execute(update(mailings).where(mailings.c.id == mailing.id).values(state=state))
-    end_mailing(connection, mailing.id)
+    end_mailing_if_done(connection, mailing.id)

@@ -40,7 +40,7 @@ T = TypeVar("T")
 LOCK_SECONDS = 60
 """How long one writer waits for another before it gives up."""
 
-ROOM = 256 * 1024
+MIN_FREE_BYTES = 256 * 1024
 """Bytes that a disk must have free for an I/O error to be none of room: the WAL, its index, some pages."""
 
 IN_LIST = 5_000
@@ -122,11 +122,11 @@ class Database:
         except PublisherError:
             raise
         except DBAPIError as error:
-            raise explain(self.path, error.orig or error) from error
+            raise store_error(self.path, error.orig or error) from error
         except StatementError as error:  # a value no column takes: ours to mend, not the database's
             raise (error.orig or error) from error
         except (sqlite3.Error, PoolTimeout, UnicodeEncodeError) as error:
-            raise explain(self.path, error) from error
+            raise store_error(self.path, error) from error
 
 
 def insert_new(table: Table) -> sqlite.Insert:
@@ -142,7 +142,7 @@ def upsert(table: Table) -> sqlite.Insert:
     return statement.on_conflict_do_update(index_elements=key, set_=rest)
 
 
-def insert_alike(
+def insert_with_shared_values(
     connection: Connection,
     table: Table,
     varying: Sequence[str],
@@ -167,7 +167,7 @@ def slices(values: Sequence[T], size: int = IN_LIST) -> Iterator[Sequence[T]]:
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
-def explain(path: Path, error: BaseException) -> StoreError | OutputError:
+def store_error(path: Path, error: BaseException) -> StoreError | OutputError:
     """What a database error means to a person, as one line."""
     what = str(error).splitlines()[0] if str(error) else type(error).__name__
     if "disk is full" in what or ("disk I/O error" in what and _full(path)):
@@ -186,7 +186,7 @@ def _full(path: Path) -> bool:
         found = os.statvfs(path.parent)
     except OSError:
         return False
-    return found.f_bavail * found.f_frsize < ROOM
+    return found.f_bavail * found.f_frsize < MIN_FREE_BYTES
 
 
 _KNOWN_ERRORS = (

@@ -15,7 +15,7 @@ from sqlalchemy.sql.expression import UpdateBase
 from sqlalchemy.types import TypeEngine
 
 
-def of_row(name: str, type_: Any = None) -> BindParameter[Any]:
+def row_value(name: str, type_: Any = None) -> BindParameter[Any]:
     """Where a row's own value goes in a statement that is prepared."""
     return bindparam(name, required=False, type_=type_)
 
@@ -28,7 +28,7 @@ class Cursor(Protocol):
     def execute(self, operation: str, parameters: Any, /) -> object: ...
 
 
-class Prepared:
+class PreparedStatement:
     """A statement whose bindparams are `names`; all other values in it never change, and are written out.
 
     They must be: SQLite looks at bound values when it plans around a partial index, and then plans anew at
@@ -84,7 +84,7 @@ def _written(value: Any) -> str:
             return "'" + str(value).replace("'", "''") + "'"
 
 
-AT_ONCE = 100
+ROWS_PER_INSERT = 100
 """Rows of one INSERT among many: a third quicker than row by row. No table has 300 columns."""
 
 
@@ -107,10 +107,10 @@ def insert_columns(connection: Connection, statement: Insert, columns: Mapping[s
     bound = [_bound(connection, compiled.binds[name].type, columns[name]) for name in names]
     values = zip(*bound, strict=True)
     one = f"({', '.join('?' * len(names))})"
-    times = len(bound[0]) // AT_ONCE if one in compiled.string else 0
-    many = compiled.string.replace(one, ", ".join([one] * AT_ONCE))
+    times = len(bound[0]) // ROWS_PER_INSERT if one in compiled.string else 0
+    many = compiled.string.replace(one, ", ".join([one] * ROWS_PER_INSERT))
     for _ in range(times):
-        connection.exec_driver_sql(many, tuple(chain.from_iterable(islice(values, AT_ONCE))))
+        connection.exec_driver_sql(many, tuple(chain.from_iterable(islice(values, ROWS_PER_INSERT))))
     if rest := list(values):
         connection.exec_driver_sql(compiled.string, rest)
 

@@ -94,10 +94,10 @@ class HumanText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else plain(value)
+        return None if value is None else storable_text(value)
 
 
-def plain(text: str) -> str:
+def storable_text(text: str) -> str:
     """Text that every database takes."""
     if text.isascii() and "\0" not in text:
         return text

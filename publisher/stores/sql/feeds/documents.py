@@ -1,17 +1,22 @@
-"""Documents under public/, and the problems of the last look."""
+"""Documents under public/, and the problems of the last look.
 
-from collections.abc import Mapping, Sequence
+What outlives a publish: facts of the last one, addresses that moved or ended, hubs still to be told.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Row, delete, insert, select, update
 
 from publisher.core.feeds.feed_documents import Document, Version
+from publisher.core.feeds.redirects import Redirect, RedirectKind
 from publisher.core.feeds.websub import Ping
-from publisher.stores.sql.engine.database import Database, slices, upsert
-from publisher.stores.sql.schema.feed_tables import documents
+from publisher.stores.sql.engine.database import Database, insert_new, slices, upsert
+from publisher.stores.sql.schema.feed_tables import documents, pings
 from publisher.stores.sql.schema.feed_tables import pings as queue
 from publisher.stores.sql.schema.feed_tables import versions as held
-from publisher.stores.sql.schema.tables import problems
+from publisher.stores.sql.schema.tables import addresses, facts, moves, problems, redirects
 
 VERSIONS = 50
 """Versions of a feed document that are remembered. A client with an older one is sent the whole feed."""
@@ -23,7 +28,6 @@ class DocumentRecords:
     _db: Database
 
     def documents(self) -> Mapping[str, Document]:
-        """Every written document by path, in path order."""
         with self._db.read() as connection:
             rows = connection.execute(select(documents).order_by(documents.c.path))
             return {row["path"]: Document(**row) for row in rows.mappings()}
@@ -35,9 +39,6 @@ class DocumentRecords:
         pings: Sequence[Ping] = (),
         versions: Sequence[Version] = (),
     ) -> None:
-        """Records `written` (new or in place of the same path) and forgets `gone`. `pings` wait for
-        `place_pings`; one takes the place of an older one for the same hub and feed.
-        """
         with self._db.write() as connection:
             for paths in slices(gone):
                 connection.execute(delete(documents).where(documents.c.path.in_(paths)))
@@ -54,13 +55,11 @@ class DocumentRecords:
                     connection.execute(delete(held).where(held.c.path == path, old))
 
     def feed_versions(self, path: str) -> Mapping[str, tuple[str, ...]]:
-        """What the feed document at `path` held before, and holds, the newest first: hash -> marks."""
         query = select(held.c.hash, held.c.marks).where(held.c.path == path).order_by(held.c.modified.desc())
         with self._db.read() as connection:
             return {row.hash: tuple(row.marks) for row in connection.execute(query)}
 
     def set_problems(self, area: str, problems_now: Sequence[str], now: datetime) -> None:
-        """The problems of `area` are these; one that was there before keeps the instant it was first seen."""
         ours, wanted = problems.c.area == area, list(dict.fromkeys(problems_now))
         query = select(problems.c.text, problems.c.since).where(ours).order_by(problems.c.position)
         with self._db.read() as connection:
@@ -77,7 +76,6 @@ class DocumentRecords:
                 connection.execute(insert(problems), rows)
 
     def problems(self) -> Sequence[tuple[str, datetime, str]]:
-        """(area, since, text), oldest first."""
         order = (problems.c.since, problems.c.area, problems.c.position)
         with self._db.read() as connection:
             rows = connection.execute(select(problems).order_by(*order)).all()
@@ -94,3 +92,130 @@ def _version_row(version: Version) -> dict[str, object]:
 
 def _ping_row(ping: Ping) -> dict[str, object]:
     return {**{name: getattr(ping, name) for name in Ping.__slots__}, "placed": False}
+
+
+class PublishStateRecords:
+    """`ports.PromiseStore`."""
+
+    _db: Database
+
+    def meta(self, name: str) -> str:
+        with self._db.read() as connection:
+            query = select(facts.c.value).where(facts.c.name == name)
+            return connection.execute(query).scalar() or ""
+
+    def set_meta(self, name: str, value: str) -> None:
+        with self._db.write() as connection:
+            connection.execute(upsert(facts), [{"name": name, "value": value}])
+
+    def all_redirects(self) -> Sequence[Redirect]:
+        with self._db.read() as connection:
+            found = [_move(row) for row in connection.execute(select(moves))]
+            found += [_redirect(row) for row in connection.execute(select(redirects))]
+        return sorted(found, key=lambda move: move.path)
+
+    def redirect_for(self, path: str) -> Redirect | None:
+        with self._db.read() as connection:
+            row = connection.execute(select(moves).where(moves.c.path == path)).first()
+            if row is not None:
+                return _move(row)
+            row = connection.execute(select(redirects).where(redirects.c.path == path)).first()
+        return None if row is None else _redirect(row)
+
+    def former_addresses(self) -> Mapping[str, str]:
+        with self._db.read() as connection:
+            return {row.path: row.post_id for row in connection.execute(select(addresses))}
+
+    def add_former_addresses(self, found: Mapping[str, str]) -> None:
+        rows = [{"path": path, "post_id": id} for path, id in found.items()]
+        if rows:
+            with self._db.write() as connection:
+                connection.execute(insert_new(addresses), rows)
+
+    def post_redirects(self) -> Mapping[str, str]:
+        with self._db.read() as connection:
+            return {row.path: row.target for row in connection.execute(select(redirects))}
+
+    def set_post_redirects(self, wanted: Mapping[str, str], now: datetime) -> None:
+        before = self.post_redirects()
+        new = [path for path, target in wanted.items() if before.get(path) != target]
+        gone = before.keys() - wanted.keys()
+        if not new and not gone:
+            return
+        with self._db.write() as connection:
+            for paths in slices(sorted(gone)):
+                connection.execute(delete(redirects).where(redirects.c.path.in_(paths)))
+            if new:
+                rows = [{"path": path, "target": wanted[path], "at": now} for path in new]
+                connection.execute(upsert(redirects), rows)
+
+    def save_redirects(self, new: Sequence[Redirect], gone: Sequence[str] = ()) -> None:
+        with self._db.write() as connection:
+            for paths in slices(gone):
+                connection.execute(delete(moves).where(moves.c.path.in_(paths)))
+            if new:
+                rows = [{"path": m.path, "fate": m.fate, "target": m.target, "at": m.at} for m in new]
+                connection.execute(upsert(moves), rows)
+
+    def set_withdrawn_addresses(self, paths: Iterable[str], now: datetime) -> None:
+        wanted = set(paths)
+        with self._db.read() as connection:
+            rows = connection.execute(select(moves.c.path, moves.c.fate)).all()
+        before = {row.path for row in rows if row.fate is RedirectKind.WITHDRAWN}
+        new = wanted - {row.path for row in rows}
+        if new or before - wanted:
+            rows_new = [Redirect(path=path, fate=RedirectKind.WITHDRAWN, at=now) for path in sorted(new)]
+            self.save_redirects(rows_new, sorted(before - wanted))
+
+    def pings(self) -> Sequence[Ping]:
+        with self._db.read() as connection:
+            rows = connection.execute(select(pings).order_by(pings.c.hub, pings.c.topic)).all()
+        return [_ping(row) for row in rows]
+
+    def release_pings(self) -> None:
+        with self._db.read() as connection:
+            if connection.execute(select(pings.c.hub).where(~pings.c.placed)).first() is None:
+                return
+        with self._db.write() as connection:
+            connection.execute(update(pings).where(~pings.c.placed).values(placed=True))
+
+    def claim_pings(self, now: datetime, until: datetime) -> Sequence[Ping]:
+        due = (pings.c.placed, pings.c.next_at <= now)
+        with self._db.read() as connection:
+            if connection.execute(select(pings.c.hub).where(*due)).first() is None:
+                return []
+        with self._db.write() as connection:
+            rows = connection.execute(select(pings).where(*due).order_by(pings.c.hub, pings.c.topic)).all()
+            connection.execute(update(pings).where(*due).values(next_at=until))
+        return [_ping(row) for row in rows]
+
+    def complete_ping(self, ping: Ping) -> None:
+        ours = (pings.c.hub == ping.hub, pings.c.topic == ping.topic, pings.c.version == ping.version)
+        with self._db.write() as connection:
+            connection.execute(delete(pings).where(*ours))
+
+    def defer_ping(self, ping: Ping) -> None:
+        ours = (pings.c.hub == ping.hub, pings.c.topic == ping.topic, pings.c.version == ping.version)
+        changed = {"attempts": ping.attempts, "next_at": ping.next_at, "reply": ping.reply}
+        with self._db.write() as connection:
+            connection.execute(update(pings).where(*ours).values(**changed))
+
+
+def _redirect(row: Row[Any]) -> Redirect:
+    return Redirect(path=row.path, fate=RedirectKind.MOVED, at=row.at, target=row.target, wished=False)
+
+
+def _move(row: Row[Any]) -> Redirect:
+    return Redirect(path=row.path, fate=row.fate, at=row.at, target=row.target)
+
+
+def _ping(row: Row[Any]) -> Ping:
+    return Ping(
+        hub=row.hub,
+        topic=row.topic,
+        version=row.version,
+        since=row.since,
+        attempts=row.attempts,
+        next_at=row.next_at,
+        reply=row.reply,
+    )

@@ -11,8 +11,8 @@ from publisher.core.feeds.paging import MAX_SEQ, ArchivePage, FeedState, Filter,
 from publisher.core.posts.filters import Term, TermKind, bears, folded
 from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.stores.sql.engine.database import Database, slices, upsert
-from publisher.stores.sql.publishing.rows import as_known
-from publisher.stores.sql.publishing.term_index import version
+from publisher.stores.sql.publishing.rows import published_post
+from publisher.stores.sql.publishing.term_index import content_version
 from publisher.stores.sql.schema.feed_tables import (
     CONTENT,
     LOG_TIMES,
@@ -33,21 +33,19 @@ class FeedQueries:
 
     _db: Database
 
-    def content(self) -> int:
-        """The state of all posts: another number when any changed."""
+    def content_version(self) -> int:
         with self._db.read() as connection:
             found = connection.execute(select(counters.c.last).where(counters.c.name == CONTENT)).scalar()
         if found is not None:
             return int(found)
         with self._db.write() as connection:
-            return version(connection)
+            return content_version(connection)
 
-    def content_of(self, meant: Filter) -> int:
-        """The state of the posts that are meant: another number when any of them changed."""
-        if not any(where.of(kind) for where in meant for kind in TermKind):
-            return self.content()
+    def content_version_of(self, matching: Filter) -> int:
+        if not any(where.of(kind) for where in matching for kind in TermKind):
+            return self.content_version()
         with self._db.read() as connection:
-            wanted = _wanted(connection, meant)
+            wanted = _wanted(connection, matching)
             of = (terms.c.version, terms.c.kind, terms.c.key)
             last = select(func.coalesce(func.max(of[0]), 0))
             states = [
@@ -57,39 +55,30 @@ class FeedQueries:
             return int(min(states))
 
     def terms(self, kind: TermKind) -> Sequence[Term]:
-        """The values of that kind that posts bear or once bore, by value."""
         bearing = select(1).where(post_terms.c.kind == terms.c.kind, post_terms.c.key == terms.c.key)
         query = select(terms, bearing.exists().label("borne")).where(terms.c.kind == kind)
         with self._db.read() as connection:
             rows = connection.execute(query.order_by(terms.c.key)).mappings()
             return [Term(**row) for row in rows]
 
-    def members(self, meant: Filter) -> Sequence[Member]:
-        """All live posts that are meant, in log order."""
+    def members(self, matching: Filter) -> Sequence[Member]:
         with self._db.read() as connection:
-            found = select(posts.c.first_seq, posts.c.id).where(*_live(connection, meant))
+            found = select(posts.c.first_seq, posts.c.id).where(*_live(connection, matching))
             return [(seq, id) for seq, id in connection.execute(found.order_by(posts.c.first_seq))]
 
-    def newest_of(self, meant: Filter, limit: int) -> Sequence[PublishedPost]:
-        """The live posts that are meant, last first by first publication."""
+    def newest_of(self, matching: Filter, limit: int) -> Sequence[PublishedPost]:
         with self._db.read() as connection:
-            seqs = _seqs(connection, meant, limit)
+            seqs = _seqs(connection, matching, limit)
             return _posts(connection, posts.c.first_seq.in_(seqs), limit)
 
-    def renewed_of(self, meant: Filter, since: int, limit: int) -> Sequence[PublishedPost]:
-        """Live posts that are meant, in the log before row `since` and changed after it: the last changed
-        ones, last first by first publication.
-        """
+    def recently_changed_of(self, matching: Filter, since: int, limit: int) -> Sequence[PublishedPost]:
         with self._db.read() as connection:
-            seqs = _renewed(connection, meant, since, limit)
+            seqs = _renewed(connection, matching, since, limit)
             return _posts(connection, posts.c.first_seq.in_(seqs), limit)
 
-    def withdrawn(
+    def recently_withdrawn(
         self, since: int, limit: int, *, after: int = 0, until: int = MAX_SEQ
     ) -> Sequence[PublishedPost]:
-        """The posts of (after, until] that were withdrawn last, by rows after `since`, last first;
-        `updated_at` says when.
-        """
         columns = [column for column in posts.columns if column.name != "updated_at"]
         found: Select[Any] = select(*columns, log.c.at.label("updated_at"))
         found = found.join(log, log.c.seq == posts.c.changed_seq)
@@ -98,10 +87,9 @@ class FeedQueries:
             found = found.where(posts.c.first_seq > after, posts.c.first_seq <= until)
         with self._db.read() as connection:
             rows = connection.execute(found.order_by(posts.c.changed_seq.desc()).limit(limit)).all()
-            return [replace(as_known(row), updated_at=row.updated_at) for row in rows]
+            return [replace(published_post(row), updated_at=row.updated_at) for row in rows]
 
-    def retagged(self, since: datetime, limit: int) -> Sequence[Retagged]:
-        """The live posts that were given other terms after `since`, last first."""
+    def recently_retagged(self, since: datetime, limit: int) -> Sequence[Retagged]:
         found = select(retagged).where(retagged.c.at > since).order_by(retagged.c.id.desc()).limit(limit)
         with self._db.read() as connection:
             return [
@@ -109,16 +97,12 @@ class FeedQueries:
                 for row in connection.execute(found)
             ]
 
-    def last_change(self, meant: Filter, limit: int, since: int) -> datetime | None:
-        """When the feed of the newest `limit` live posts that are meant last changed for its readers: the
-        latest `updated_at` of its posts, and the time of the rows after `since` by which they came out (not
-        those of the baseline: they were out before) or came back. None: it has no posts.
-        """
+    def last_changed_at(self, matching: Filter, limit: int, since: int) -> datetime | None:
         with self._db.read() as connection:
-            seqs = _seqs(connection, meant, limit + 1)
+            seqs = _seqs(connection, matching, limit + 1)
             if len(seqs) > limit:
                 del seqs[limit:]
-                seqs += _renewed(connection, meant, seqs[-1], limit)
+                seqs += _renewed(connection, matching, seqs[-1], limit)
             columns = (posts.c.updated_at, posts.c.first_seq, posts.c.changed_seq)
             rows = [
                 row
@@ -129,25 +113,22 @@ class FeedQueries:
             told = sorted({seq for _, *both in rows for seq in both if seq > since})
             return max([*(row.updated_at for row in rows), *_told(connection, told)], default=None)
 
-    def as_of(self, meant: Filter, page: ArchivePage) -> Sequence[PublishedPost]:
-        """The live posts of an archive document as they were at log row `page.as_of`, last first."""
+    def posts_as_of(self, matching: Filter, page: ArchivePage) -> Sequence[PublishedPost]:
         within = (posts.c.first_seq > page.after, posts.c.first_seq <= page.until)
         with self._db.read() as connection:
-            rows = connection.execute(select(posts).where(*within, *_live(connection, meant))).all()
-            now = {row.id: as_known(row) for row in rows}
+            rows = connection.execute(select(posts).where(*within, *_live(connection, matching))).all()
+            now = {row.id: published_post(row) for row in rows}
             later = [row.id for row in rows if row.changed_seq > page.as_of]
             then = {known.id: known for known in _then(connection, later, page.as_of)}
         known = (now | then).values()
         return sorted(known, key=lambda it: it.first_seq, reverse=True)
 
-    def views(self) -> Mapping[tuple[str, str], FeedState]:
-        """Every view there has been, by feed and part."""
+    def feed_states(self) -> Mapping[tuple[str, str], FeedState]:
         with self._db.read() as connection:
             rows = connection.execute(select(views)).mappings()
             return {(row["feed"], row["part"]): FeedState(**row) for row in rows}
 
-    def pages(self) -> Mapping[tuple[str, str], Sequence[ArchivePage]]:
-        """The archive documents of each view, by feed and part, oldest first."""
+    def archive_pages(self) -> Mapping[tuple[str, str], Sequence[ArchivePage]]:
         found: dict[tuple[str, str], list[ArchivePage]] = {}
         with self._db.read() as connection:
             rows = connection.execute(select(archives).order_by(*archives.primary_key.columns))
@@ -155,8 +136,7 @@ class FeedQueries:
                 found.setdefault((feed, part), []).append(ArchivePage(**dict(zip(_PAGE, page, strict=True))))
         return found
 
-    def save_views(self, changed: Sequence[tuple[FeedState, Sequence[ArchivePage]]]) -> None:
-        """Records these views and, in place of those they had, their archive documents."""
+    def save_feed_states(self, changed: Sequence[tuple[FeedState, Sequence[ArchivePage]]]) -> None:
         if not changed:
             return
         with self._db.write() as connection:
@@ -182,9 +162,9 @@ def _terms_of(stored: Sequence[tuple[str, str]]) -> Terms:
     return frozenset((TermKind(kind), key) for kind, key in stored)
 
 
-def _wanted(connection: Connection, meant: Filter) -> Wanted:
+def _wanted(connection: Connection, matching: Filter) -> Wanted:
     """What must be borne, with every language that a given one means."""
-    wanted = [(kind, [folded(v) for v in where.of(kind)]) for where in meant for kind in TermKind]
+    wanted = [(kind, [folded(v) for v in where.of(kind)]) for where in matching for kind in TermKind]
     if not any(keys for kind, keys in wanted if kind is TermKind.LANGUAGE):
         return [(kind, keys) for kind, keys in wanted if keys]
     languages = list(
@@ -206,15 +186,15 @@ def _bearing(kind: TermKind, keys: Sequence[str]) -> Select[tuple[int]]:
     return bearing if len(keys) == 1 else bearing.distinct()
 
 
-def _live(connection: Connection, meant: Filter) -> list[ColumnElement[bool]]:
+def _live(connection: Connection, matching: Filter) -> list[ColumnElement[bool]]:
     """What `posts` must satisfy."""
-    wanted = _wanted(connection, meant)
+    wanted = _wanted(connection, matching)
     return [posts.c.live, *(posts.c.first_seq.in_(_bearing(kind, keys)) for kind, keys in wanted)]
 
 
-def _seqs(connection: Connection, meant: Filter, limit: int) -> list[int]:
+def _seqs(connection: Connection, matching: Filter, limit: int) -> list[int]:
     """The last `limit` live posts that are meant. The index of terms holds live posts alone, in log order."""
-    wanted = _wanted(connection, meant)
+    wanted = _wanted(connection, matching)
     found: Select[Any] = select(posts.c.first_seq).where(posts.c.live).order_by(posts.c.first_seq.desc())
     if wanted:
         first, *others = wanted
@@ -223,9 +203,9 @@ def _seqs(connection: Connection, meant: Filter, limit: int) -> list[int]:
     return list(connection.execute(found.limit(limit)).scalars())
 
 
-def _renewed(connection: Connection, meant: Filter, since: int, limit: int) -> list[int]:
+def _renewed(connection: Connection, matching: Filter, since: int, limit: int) -> list[int]:
     found = select(posts.c.first_seq).where(posts.c.changed_seq > since, posts.c.first_seq < since)
-    found = found.where(*_live(connection, meant)).order_by(posts.c.changed_seq.desc()).limit(limit)
+    found = found.where(*_live(connection, matching)).order_by(posts.c.changed_seq.desc()).limit(limit)
     return list(connection.execute(found).scalars())
 
 
@@ -241,7 +221,7 @@ def _told(connection: Connection, seqs: Sequence[int]) -> list[datetime]:
 
 def _posts(connection: Connection, which: ColumnElement[bool], limit: int) -> list[PublishedPost]:
     found = select(posts).where(which).order_by(posts.c.first_seq.desc()).limit(limit)
-    return [as_known(row) for row in connection.execute(found)]
+    return [published_post(row) for row in connection.execute(found)]
 
 
 def _then(connection: Connection, ids: Sequence[str], as_of: int) -> list[PublishedPost]:
@@ -272,7 +252,7 @@ def _as_it_was(row: Row[Any], since: int) -> PublishedPost:
     """A post's first version was last changed when its author says so, if that is past, and not before it
     came out as news.
     """
-    known = as_known(row)
+    known = published_post(row)
     if row.kind is not LogKind.PUBLISHED or (not row.backfill and row.told_seq > since):
         return known
     post = known.post

@@ -17,7 +17,7 @@ from publisher.core.publishing.log import PublishedPost
 from publisher.stores.sql.engine.database import Database, insert_new, slices, upsert
 from publisher.stores.sql.engine.prepared_statements import insert_columns, insert_many
 from publisher.stores.sql.engine.types import milliseconds
-from publisher.stores.sql.publishing.rows import as_known, post_from_text, post_to_text
+from publisher.stores.sql.publishing.rows import post_from_text, post_to_text, published_post
 from publisher.stores.sql.schema.tables import FILES, LATEST, bodies, counters, files, posts
 
 Remembered = tuple[FileStat, str, Post, bool]
@@ -40,13 +40,11 @@ class FileIndex:
 
     _db: Database
 
-    def remembered(self) -> int:
-        """How often something was remembered: while it is the same, so is `seen`."""
+    def index_version(self) -> int:
         with self._db.read() as connection:
             return _counter(connection, FILES) or 0
 
-    def seen(self) -> dict[str, dict[str, FileStat]]:
-        """Every remembered file: by the rules it was read by, then by path."""
+    def indexed_files(self) -> dict[str, dict[str, FileStat]]:
         found: dict[str, dict[str, FileStat]] = {}
         with self._db.read() as connection:
             for rules in connection.execute(select(files.c.rules).distinct()).scalars():
@@ -55,8 +53,7 @@ class FileIndex:
                 found[rules] = {row[0]: FileStat._make(row) for row in rows}  # there may be 100,000
         return found
 
-    def hashes(self, paths: Sequence[str], rules: str) -> Mapping[str, str]:
-        """The hashes of those files, where they were read by these rules."""
+    def file_hashes(self, paths: Sequence[str], rules: str) -> Mapping[str, str]:
         query = select(files.c.path, files.c.hash).where(files.c.rules == rules)
         found: dict[str, str] = {}
         with self._db.read() as connection:
@@ -65,9 +62,7 @@ class FileIndex:
                 found.update((row.path, row.hash) for row in rows)
         return found
 
-    def unpublished(self, paths: Sequence[str]) -> Mapping[str, tuple[str, Post]]:
-        """Of those files the remembered ones that stand for no post of the log, whatever rules they were read
-        by: the hash of each and what was read of it."""
+    def unpublished_files(self, paths: Sequence[str]) -> Mapping[str, tuple[str, Post]]:
         query = select(files.c.path, files.c.hash, files.c.value).where(files.c.value.is_not(None))
         found: dict[str, tuple[str, Post]] = {}
         with self._db.read() as connection:
@@ -76,8 +71,9 @@ class FileIndex:
                 found.update((row.path, (row.hash, post_from_text(row.value))) for row in rows)
         return found
 
-    def unsettled(self, now: datetime) -> tuple[Sequence[tuple[Post, bool, str]], Sequence[PublishedPost]]:
-        """What a plan at `now` must look at: remembered files, and posts of the log."""
+    def posts_to_plan(
+        self, now: datetime
+    ) -> tuple[Sequence[tuple[Post, bool, str]], Sequence[PublishedPost]]:
         loose = select(files.c.value, files.c.hash).where(files.c.value.is_not(None))
         early = select(posts.c.value, files.c.hash).join_from(files, posts, posts.c.path == files.c.path)
         early = early.where(files.c.value.is_(None), files.c.not_before >= now)
@@ -86,33 +82,30 @@ class FileIndex:
             if _latest(connection) >= milliseconds(now):  # the clock has gone back: every row is looked at
                 found += [(post_from_text(row.value), True, row.hash) for row in connection.execute(early)]
             known = connection.execute(select(posts).where(~posts.c.settled)).all()
-        return found, [as_known(row) for row in known]
+        return found, [published_post(row) for row in known]
 
-    def keep_bodies(self, bodies: Mapping[str, str]) -> None:
-        """Stores bodies by their hash, before the plan that names them is applied."""
+    def save_bodies(self, bodies: Mapping[str, str]) -> None:
         with self._db.write() as connection:
             _keep(connection, bodies.items())
 
-    def remember(self, memory: IndexUpdate) -> int:
-        """Remembers what a plan that was carried out left settled or not, in one transaction; returns the
-        new `remembered`."""
+    def update_index(self, changes: IndexUpdate) -> int:
         with self._db.write() as connection:
             latest = _latest(connection)
-            for paths in slices(memory.gone):
+            for paths in slices(changes.gone):
                 connection.execute(delete(files).where(files.c.path.in_(paths)))
-            for read in slices(memory.read):
-                insert_columns(connection, upsert(files), _columns(memory.rules, read))
-            if memory.touched:
-                rows = [{"of": it.path, "to": it.size, "at": it.mtime_ns} for it in memory.touched]
+            for read in slices(changes.read):
+                insert_columns(connection, upsert(files), _columns(changes.rules, read))
+            if changes.touched:
+                rows = [{"of": it.path, "to": it.size, "at": it.mtime_ns} for it in changes.touched]
                 connection.execute(_TOUCHED, rows)
-            if memory.turned:
-                connection.execute(_TURNED, [_turned(*one) for one in memory.turned])
-            if memory.unsettled is not None:
+            if changes.turned:
+                connection.execute(_TURNED, [_turned(*one) for one in changes.turned])
+            if changes.unsettled is not None:
                 connection.execute(update(posts).where(~posts.c.settled).values(settled=True))
-                for ids in slices(sorted(memory.unsettled)):
+                for ids in slices(sorted(changes.unsettled)):
                     connection.execute(update(posts).where(posts.c.id.in_(ids)).values(settled=False))
-            new = [_not_before(post, settled) for _, _, post, settled in memory.read]
-            new += [_not_before(*turned) for turned in memory.turned]
+            new = [_not_before(post, settled) for _, _, post, settled in changes.read]
+            new += [_not_before(*turned) for turned in changes.turned]
             last = max((at for at in new if at is not None), default=None)
             _put(connection, LATEST, latest if last is None else max(latest, milliseconds(last)))
             count = (_counter(connection, FILES) or 0) + 1

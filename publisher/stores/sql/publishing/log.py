@@ -29,7 +29,7 @@ from publisher.core.times import LastEntry
 from publisher.stores.sql.engine.database import Database, insert_new, slices
 from publisher.stores.sql.engine.prepared_statements import insert_columns
 from publisher.stores.sql.publishing import post_updates, term_index
-from publisher.stores.sql.publishing.rows import as_known, post_to_text
+from publisher.stores.sql.publishing.rows import post_to_text, published_post
 from publisher.stores.sql.schema.base import metadata
 from publisher.stores.sql.schema.tables import bodies, log, log_head, mailings, posts, revisions
 
@@ -39,13 +39,11 @@ class PostRenames:
 
     _db: Database
 
-    def rename(self, ids: Mapping[str, str]) -> None:
-        """Gives the posts of the log with the ids in `ids` their new ones, everywhere, in one transaction.
-        New ids must not be in the log yet."""
+    def rename_posts(self, ids: Mapping[str, str]) -> None:
         with self._db.write() as connection:
             for old, new in ids.items():
                 _rename(connection, old, new)
-            term_index.renew(connection, list(ids.values()))
+            term_index.mark_changed(connection, list(ids.values()))
 
 
 def _rename(connection: Connection, old: str, new: str) -> None:
@@ -72,12 +70,10 @@ class Log(PostRenames):
     _db: Database
 
     def head(self) -> LogHead:
-        """Where the log stands."""
         with self._db.read() as connection:
             return _head(connection)
 
     def last_entry(self) -> LastEntry | None:
-        """The latest instant of the log and the last mailing; None: nothing was ever written."""
         last = select(mailings.c.id, mailings.c.created_at).order_by(mailings.c.id.desc()).limit(1)
         with self._db.read() as connection:
             head, mailing = _head(connection), connection.execute(last).one_or_none()
@@ -85,46 +81,40 @@ class Log(PostRenames):
         found += [LastEntry(at=mailing.created_at, mailing=mailing.id)] if mailing else []
         return max(found, key=lambda entry: entry.at, default=None)
 
-    def known(self) -> Sequence[PublishedPost]:
-        """Every post of the log, live or not, in the order of first publication."""
+    def all_posts(self) -> Sequence[PublishedPost]:
         return self._known(select(posts).order_by(posts.c.first_seq))
 
-    def known_by(self, names: PostKeys) -> Sequence[PublishedPost]:
-        """The posts of the log that bear any of these names, in the order of first publication."""
+    def posts_matching(self, keys: PostKeys) -> Sequence[PublishedPost]:
         wanted = (
-            (posts.c.path, names.paths),
-            (posts.c.id, names.ids),
-            (posts.c.explicit_id, names.explicit),
+            (posts.c.path, keys.paths),
+            (posts.c.id, keys.ids),
+            (posts.c.explicit_id, keys.explicit),
         )
         found: dict[str, PublishedPost] = {}
         with self._db.read() as connection:
             for column, values in wanted:
                 for part in slices(list(values)):
                     rows = connection.execute(select(posts).where(column.in_(part)))
-                    found.update((row.id, as_known(row)) for row in rows if row.id not in found)
+                    found.update((row.id, published_post(row)) for row in rows if row.id not in found)
         return sorted(found.values(), key=lambda known: known.first_seq)
 
-    def live(self) -> int:
-        """How many posts readers see."""
+    def count_live_posts(self) -> int:
         with self._db.read() as connection:
             return connection.execute(select(func.count()).where(posts.c.live)).scalar_one()
 
-    def newest(self, limit: int) -> Sequence[PublishedPost]:
-        """Live posts, last first by first publication."""
+    def newest_posts(self, limit: int) -> Sequence[PublishedPost]:
         return self._known(select(posts).where(posts.c.live).order_by(posts.c.first_seq.desc()).limit(limit))
 
-    def fresh(self, after: int, until: int, *, shown: Collection[str] = ()) -> Sequence[PublishedPost]:
-        """Live posts, and those of the ids `shown`, whose first published row, not backfill, lies in
-        (after, until], in log order.
-        """
+    def published_between(
+        self, after: int, until: int, *, shown: Collection[str] = ()
+    ) -> Sequence[PublishedPost]:
         query = select(posts).where(posts.c.first_seq > after, posts.c.first_seq <= until, ~posts.c.backfill)
         found = [*self._known(query.where(posts.c.live).order_by(posts.c.first_seq))]
         for part in slices(list(shown)):
             found += self._known(query.where(~posts.c.live, posts.c.id.in_(part)))
         return sorted(found, key=lambda known: known.first_seq) if shown else found
 
-    def versions(self, wanted: Sequence[tuple[str, str]]) -> Sequence[PublishedPost]:
-        """The posts as they were in those (post id, revision), in that order. Raises StoreError: unknown."""
+    def post_versions(self, wanted: Sequence[tuple[str, str]]) -> Sequence[PublishedPost]:
         key = (revisions.c.post_id, revisions.c.revision)
         then = [c for c in posts.columns if c.name not in ("revision", "value")] + [*key, revisions.c.value]
         query = select(*then).join_from(revisions, posts)
@@ -132,7 +122,7 @@ class Log(PostRenames):
         with self._db.read() as connection:
             for part in slices(wanted):
                 rows = connection.execute(query.where(tuple_(*key).in_(part)))
-                found.update({(row.id, row.revision): as_known(row) for row in rows})
+                found.update({(row.id, row.revision): published_post(row) for row in rows})
         for pair in wanted:
             if pair not in found:
                 what = f"revision {pair[1]} of {pair[0]} is gone"
@@ -140,7 +130,6 @@ class Log(PostRenames):
         return [found[pair] for pair in wanted]
 
     def bodies(self, hashes: Iterable[str]) -> Mapping[str, str]:
-        """The stored bodies by their hash; unknown hashes are absent."""
         found: dict[str, str] = {}
         with self._db.read() as connection:
             for part in slices(list(hashes)):
@@ -149,7 +138,6 @@ class Log(PostRenames):
         return found
 
     def bodies_near(self, seq: int, spread: int) -> Iterator[tuple[str, str]]:
-        """(post id, body) of the posts first published within `spread` rows of the log's row `seq`."""
         of = and_(revisions.c.post_id == posts.c.id, revisions.c.revision == posts.c.revision)
         query = select(posts.c.id, bodies.c.source).join_from(posts, revisions, of).join(bodies)
         query = query.where(posts.c.first_seq.between(seq - spread, seq + spread))
@@ -158,23 +146,22 @@ class Log(PostRenames):
                 yield row.id, row.source.decode("utf-8", "surrogatepass")
 
     def apply(self, plan: Plan, bodies: Mapping[str, str], now: datetime) -> LogHead:
-        """Appends the plan's changes. Raises Conflict when the log's head is no longer `plan.head`."""
         with self._db.write() as connection:
             at = _advance(connection, plan, now)
-            before = term_index.standing(connection, plan)
+            before = term_index.posts_before(connection, plan)
             _keep_bodies(connection, plan.changes, bodies)
             _append(connection, plan, at)
-            post_updates.touch(connection, plan, now)
-            post_updates.keep_sources(connection, plan)
-            post_updates.keep_addresses(connection, plan)
-            term_index.note(connection, plan, before, at)
+            post_updates.touch_posts(connection, plan, now)
+            post_updates.save_sources(connection, plan)
+            post_updates.save_addresses(connection, plan)
+            term_index.update_index(connection, plan, before, at)
             head = _head(connection)
         self._db.begun()
         return head
 
     def _known(self, query: Select[Any]) -> Sequence[PublishedPost]:
         with self._db.read() as connection:
-            return [as_known(row) for row in connection.execute(query).all()]
+            return [published_post(row) for row in connection.execute(query).all()]
 
 
 def _head(connection: Connection) -> LogHead:
@@ -215,7 +202,7 @@ def _append(connection: Connection, plan: Plan, at: datetime) -> None:
     named = [change.post.revision for change in plan.changes]
     for part in slices(new):
         _publish(connection, part, [named[seq - plan.head - 1] for seq, _ in part], at, plan)
-    post_updates.change(connection, plan.changes, at)
+    post_updates.update_posts(connection, plan.changes, at)
     for part, of_part in zip(slices(numbered), slices(named), strict=True):
         insert_columns(connection, insert(log), _log_columns(part, of_part, at))
 
@@ -227,7 +214,7 @@ def _publish(
     changes = [change for _, change in part]
     texts = [post_to_text(change.post) for change in changes]
     ids = [change.id for change in changes]
-    instants = term_index.apart(connection, [_first_updated(change, at) for change in changes])
+    instants = term_index.distinct_instants(connection, [_first_updated(change, at) for change in changes])
     numbers = [seq for seq, _ in part]
     rows: dict[str, Sequence[Any]] = {
         "id": ids,

@@ -77,12 +77,12 @@ _MISSING = (
 _FOUND = update(posts).where(_THIS).values(missing_scans=0, missing_since=None)
 
 
-def change(connection: Connection, changes: Sequence[Change], at: datetime) -> None:
+def update_posts(connection: Connection, changes: Sequence[Change], at: datetime) -> None:
     """Carries out what is told of posts that were published before, and keeps their new versions."""
     of = {kind: [it for it in changes if it.kind is kind] for kind in LogKind}
     again = [*of[LogKind.UPDATED], *of[LogKind.CORRECTED]]
     restored = of[LogKind.RESTORED]
-    instants = term_index.apart(connection, [at] * (len(again) + len(restored)))
+    instants = term_index.distinct_instants(connection, [at] * (len(again) + len(restored)))
     rows = [_renewal(it, instant) for it, instant in zip([*again, *restored], instants, strict=True)]
     _run(connection, _RENEWED, rows[: len(again)])
     _run(connection, _WITHDRAWN, [{"post": it.id} for it in of[LogKind.WITHDRAWN]])
@@ -100,7 +100,7 @@ def change(connection: Connection, changes: Sequence[Change], at: datetime) -> N
     _run(connection, _SHOWN, [{"post": it.id, "new_revision": it.post.revision} for it in restored])
 
 
-def touch(connection: Connection, plan: Plan, now: datetime) -> None:
+def touch_posts(connection: Connection, plan: Plan, now: datetime) -> None:
     """A touched post is the same revision with other metadata: digests to come show it as it is now, but not
     what its author makes of it while it is withdrawn. One that is read anew gets a revision of that text, and
     no row in the log.
@@ -133,7 +133,7 @@ def _as_shown(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     }
 
 
-def keep_sources(connection: Connection, plan: Plan) -> None:
+def save_sources(connection: Connection, plan: Plan) -> None:
     """Which bytes each known post stands for, and by which version of the reader; a new one was entered with
     them."""
     new = {change.id for change in plan.changes if change.kind is LogKind.PUBLISHED}
@@ -174,7 +174,7 @@ def _revision_row(id: str, post: Post) -> dict[str, Any]:
     }
 
 
-def keep_addresses(connection: Connection, plan: Plan) -> None:
+def save_addresses(connection: Connection, plan: Plan) -> None:
     """Readers keep the addresses that pages had. Of two posts that had one, the later is meant."""
     if plan.readdressed:
         rows = [{"path": path, "post_id": id} for path, id in plan.readdressed]

@@ -116,7 +116,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 """How a field is read that JSON has no form for."""
 
 
-def as_known(row: Row[Any]) -> PublishedPost:
+def published_post(row: Row[Any]) -> PublishedPost:
     """A row of `posts`."""
     post = post_from_text(row.value)
     return PublishedPost(

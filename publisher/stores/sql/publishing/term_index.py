@@ -18,14 +18,14 @@ from publisher.stores.sql.publishing.rows import post_from_text
 from publisher.stores.sql.schema.feed_tables import CONTENT, post_terms, retagged, terms
 from publisher.stores.sql.schema.tables import counters, posts
 
-TICK = timedelta(milliseconds=1)
+MILLISECOND = timedelta(milliseconds=1)
 
-MANY = 10_000
+INDEX_CHUNK = 10_000
 """Rows of the index that are held before they are written."""
 
 Rows = list[dict[str, Any]]
 Labels = dict[tuple[TermKind, str], str]
-Bearers = dict[tuple[TermKind, str], list[int]]
+PostsByTerm = dict[tuple[TermKind, str], list[int]]
 """The `first_seq` of the posts that bear a value."""
 
 
@@ -39,11 +39,11 @@ class LoggedPost:
     file_hash: str | None = None
 
 
-def standing(connection: Connection, plan: Plan) -> dict[str, LoggedPost]:
+def posts_before(connection: Connection, plan: Plan) -> dict[str, LoggedPost]:
     """The known posts that `plan` changes, as they are before it. Fills `post_terms` where an older schema
     had none.
     """
-    version(connection)
+    content_version(connection)
     ids = [c.id for c in plan.changes if c.kind is not LogKind.PUBLISHED] + [id for id, _ in plan.touched]
     found: dict[str, LoggedPost] = {}
     for part in slices(list(dict.fromkeys(ids))):
@@ -55,7 +55,7 @@ def standing(connection: Connection, plan: Plan) -> dict[str, LoggedPost]:
     return found
 
 
-def note(connection: Connection, plan: Plan, before: dict[str, LoggedPost], at: datetime) -> None:
+def update_index(connection: Connection, plan: Plan, before: dict[str, LoggedPost], at: datetime) -> None:
     """Brings the index, the versions and `posts.changed_seq` up to a plan that was just appended, at `at`."""
     if not plan.changes and not plan.touched:
         return
@@ -74,17 +74,17 @@ def note(connection: Connection, plan: Plan, before: dict[str, LoggedPost], at: 
     _run(connection, _CHANGED, changed)
 
 
-def renew(connection: Connection, ids: Sequence[str]) -> None:
+def mark_changed(connection: Connection, ids: Sequence[str]) -> None:
     """Feeds of these posts are to be made again, though nothing happened to them: they have other ids."""
     labels: Labels = {}
-    version(connection)
+    content_version(connection)
     for part in slices(ids):
         rows = connection.execute(select(posts).where(posts.c.id.in_(part)))
         _bearers(((row.first_seq, post_from_text(row.value)) for row in rows), labels)
     _tell(connection, labels, _next(connection))
 
 
-def version(connection: Connection) -> int:
+def content_version(connection: Connection) -> int:
     """The content counter; where there is none yet, every live post enters the index first."""
     found = connection.execute(select(counters.c.last).where(counters.c.name == CONTENT)).scalar()
     if found is not None:
@@ -97,7 +97,7 @@ def version(connection: Connection) -> int:
     return 0
 
 
-def apart(connection: Connection, wanted: Sequence[datetime]) -> list[datetime]:
+def distinct_instants(connection: Connection, wanted: Sequence[datetime]) -> list[datetime]:
     """`wanted` in order, each moved on by milliseconds to where no post and none before it stands: feeds
     whose entries share an `updated` are frowned upon.
     """
@@ -112,9 +112,9 @@ def apart(connection: Connection, wanted: Sequence[datetime]) -> list[datetime]:
         start = instant.replace(microsecond=instant.microsecond // 1000 * 1000)
         free = after.get(start, start)
         while free in taken:
-            free += TICK
+            free += MILLISECOND
         taken.add(free)
-        after[start] = free + TICK
+        after[start] = free + MILLISECOND
         result.append(free)
     return result
 
@@ -156,9 +156,9 @@ def _after(plan: Plan, before: Mapping[str, LoggedPost]) -> dict[str, LoggedPost
     return now
 
 
-def _bearers(found: Iterable[tuple[int, Post]], labels: Labels) -> Bearers:
+def _bearers(found: Iterable[tuple[int, Post]], labels: Labels) -> PostsByTerm:
     """Which posts bear each value; `labels` gets the values that it has none of yet."""
-    bearers: Bearers = {}
+    bearers: PostsByTerm = {}
     for first_seq, post in found:
         for kind, key, label in terms_of(post):
             if (of := bearers.get((kind, key))) is None:
@@ -168,7 +168,7 @@ def _bearers(found: Iterable[tuple[int, Post]], labels: Labels) -> Bearers:
     return bearers
 
 
-def _enter(connection: Connection, bearers: Bearers) -> None:
+def _enter(connection: Connection, bearers: PostsByTerm) -> None:
     """Rows in the order of their key, which is how the table is kept, take half the time."""
     statement = insert_new(post_terms)
     kinds, keys, numbers = _nothing()
@@ -177,7 +177,7 @@ def _enter(connection: Connection, bearers: Bearers) -> None:
         kinds += [kind] * len(found)
         keys += [key] * len(found)
         numbers += found
-        if len(numbers) > MANY:
+        if len(numbers) > INDEX_CHUNK:
             insert_columns(connection, statement, {"kind": kinds, "key": keys, "first_seq": numbers})
             kinds, keys, numbers = _nothing()
     insert_columns(connection, statement, {"kind": kinds, "key": keys, "first_seq": numbers})
@@ -188,7 +188,7 @@ def _nothing() -> tuple[list[TermKind], list[str], list[int]]:
 
 
 def _next(connection: Connection) -> int:
-    new = version(connection) + 1
+    new = content_version(connection) + 1
     connection.execute(update(counters).where(counters.c.name == CONTENT).values(last=new))
     return new
 

@@ -25,12 +25,12 @@ def is_(column: ColumnElement[StrEnum], member: StrEnum) -> ColumnElement[bool]:
     return column == literal(member, column.type, literal_execute=True)
 
 
-def one_of(column: str, members: type[StrEnum]) -> CheckConstraint:
+def allowed_values(column: str, members: type[StrEnum]) -> CheckConstraint:
     values = ", ".join(f"'{member.value}'" for member in members)
     return CheckConstraint(f"{column} IN ({values})", name=column)
 
 
-def to(name: str, column: Column[Any], *, primary_key: bool = False) -> Column[Any]:
+def reference(name: str, column: Column[Any], *, primary_key: bool = False) -> Column[Any]:
     return Column(name, ForeignKey(column), primary_key=primary_key, nullable=False)
 
 

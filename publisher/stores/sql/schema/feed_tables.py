@@ -7,7 +7,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, PrimaryKeyCon
 
 from publisher.core.posts.filters import TermKind
 from publisher.stores.sql.engine.types import EnumMember, HexDigest, HumanText, Id, Instant
-from publisher.stores.sql.schema.base import metadata, one_of
+from publisher.stores.sql.schema.base import allowed_values, metadata
 
 CONTENT = "content"
 """The counter that moves when a post of the log changes in any way; none in a store of an older schema."""
@@ -22,7 +22,7 @@ post_terms = Table(
     Column("key", Text, nullable=False),
     Column("first_seq", BigInteger, nullable=False),  # of a live post that bears the value
     PrimaryKeyConstraint("kind", "key", "first_seq"),
-    one_of("kind", TermKind),
+    allowed_values("kind", TermKind),
     sqlite_with_rowid=False,
 )
 
@@ -34,7 +34,7 @@ terms = Table(
     Column("label", Text, nullable=False),
     Column("version", BigInteger, nullable=False),  # of `CONTENT`, when a post that bears it last changed
     PrimaryKeyConstraint("kind", "key"),
-    one_of("kind", TermKind),
+    allowed_values("kind", TermKind),
     sqlite_with_rowid=False,
 )
 

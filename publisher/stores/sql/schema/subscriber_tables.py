@@ -15,7 +15,14 @@ from sqlalchemy import (
 
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.engine.types import EnumMember, HexDigest, Id, Instant
-from publisher.stores.sql.schema.base import Suppression, index_of, index_where, metadata, one_of, to
+from publisher.stores.sql.schema.base import (
+    Suppression,
+    allowed_values,
+    index_of,
+    index_where,
+    metadata,
+    reference,
+)
 
 subscribers = Table(
     "subscribers",
@@ -52,7 +59,7 @@ subscriptions = Table(
     "subscriptions",
     metadata,
     Column("id", Id, primary_key=True),  # never used twice: links that name it live for ever
-    to("subscriber", subscribers.c.id),
+    reference("subscriber", subscribers.c.id),
     Column("list", Text, nullable=False),
     Column("state", EnumMember(SubscriptionState), nullable=False),
     Column("generation", Integer, nullable=False),
@@ -61,14 +68,14 @@ subscriptions = Table(
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
     Column("consent", JSON, nullable=False),
-    to("rhythm", rhythms.c.id),
-    to("taste", tastes.c.id),
+    reference("rhythm", rhythms.c.id),
+    reference("taste", tastes.c.id),
     Column("paused", Boolean, nullable=False),
     Column("asked_at", Instant),
     Column("skipped_at", Instant),  # when their last digest was skipped; null: it was not
     UniqueConstraint("subscriber", "list"),
     CheckConstraint("NOT paused OR next_due_at IS NULL", name="paused_is_not_due"),
-    one_of("state", SubscriptionState),
+    allowed_values("state", SubscriptionState),
     sqlite_autoincrement=True,
 )
 index_of(
@@ -122,6 +129,6 @@ suppressions = Table(
     Column("list", Text, primary_key=True),
     Column("kind", EnumMember(Suppression), primary_key=True),
     Column("at", Instant, nullable=False),
-    one_of("kind", Suppression),
+    allowed_values("kind", Suppression),
     sqlite_with_rowid=False,
 )

@@ -34,7 +34,15 @@ from publisher.core.delivery.mailing import (
 from publisher.core.feeds.redirects import RedirectKind
 from publisher.core.publishing.log import LogKind
 from publisher.stores.sql.engine.types import EnumMember, HexDigest, HumanText, Id, Instant, JsonText
-from publisher.stores.sql.schema.base import BatchState, index_of, index_where, is_, metadata, one_of, to
+from publisher.stores.sql.schema.base import (
+    BatchState,
+    allowed_values,
+    index_of,
+    index_where,
+    is_,
+    metadata,
+    reference,
+)
 
 SCHEMA = "0017"
 """The schema this version writes: the head of migrations/versions."""
@@ -124,20 +132,20 @@ log = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", EnumMember(LogKind), nullable=False),
-    to("post_id", posts.c.id),
+    reference("post_id", posts.c.id),
     Column("at", Instant, nullable=False),
     Column("revision", String(32), nullable=False),
     Column("backfill", Boolean, nullable=False),
-    one_of("kind", LogKind),
+    allowed_values("kind", LogKind),
 )
 
 revisions = Table(
     "revisions",
     metadata,
-    to("post_id", posts.c.id, primary_key=True),
+    reference("post_id", posts.c.id, primary_key=True),
     Column("revision", String(32), primary_key=True),
     Column("value", JsonText, nullable=False),
-    to("body_hash", bodies.c.hash),
+    reference("body_hash", bodies.c.hash),
 )
 
 problems = Table(
@@ -176,10 +184,10 @@ mailings = Table(
     Column("frozen", Boolean, nullable=False),  # whether everything its deliveries need is stored
     Column("corrections", JSON, nullable=False),
     Column("refusals", EnumMember(RefusalRuling)),
-    one_of("kind", MailingKind),
-    one_of("state", MailingState),
-    one_of("hold", MailingHold),
-    one_of("refusals", RefusalRuling),
+    allowed_values("kind", MailingKind),
+    allowed_values("state", MailingState),
+    allowed_values("hold", MailingHold),
+    allowed_values("refusals", RefusalRuling),
     CheckConstraint("state <> 'paused' OR hold IS NOT NULL", name="paused_for_a_reason"),
 )
 index_of("ix_mailings_planning", mailings.c.state, MailingState.PLANNING, mailings.c.id)
@@ -189,7 +197,7 @@ index_of("ix_mailings_paused", mailings.c.state, MailingState.PAUSED, mailings.c
 cohorts = Table(
     "cohorts",
     metadata,
-    to("mailing", mailings.c.id, primary_key=True),
+    reference("mailing", mailings.c.id, primary_key=True),
     Column("n", Integer, primary_key=True, autoincrement=False),
     Column("language", Text, nullable=False),
     Column("recipe", JSON, nullable=False),
@@ -198,7 +206,7 @@ cohorts = Table(
 stands = Table(
     "stands",
     metadata,
-    to("mailing", mailings.c.id, primary_key=True),
+    reference("mailing", mailings.c.id, primary_key=True),
     Column("offset", BigInteger, primary_key=True, autoincrement=False),
     Column("taste", BigInteger, primary_key=True, autoincrement=False),
     Column("had", BigInteger, primary_key=True, autoincrement=False),
@@ -209,7 +217,7 @@ stands = Table(
 mailing_posts = Table(
     "mailing_posts",
     metadata,
-    to("mailing", mailings.c.id, primary_key=True),
+    reference("mailing", mailings.c.id, primary_key=True),
     Column("cohort", Integer, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("post_id", Text, nullable=False, index=True),
@@ -227,7 +235,7 @@ batches = Table(
     "batches",
     metadata,
     Column("id", Id, primary_key=True),
-    to("mailing", mailings.c.id),
+    reference("mailing", mailings.c.id),
     Column("lo", BigInteger, nullable=False),
     Column("hi", BigInteger, nullable=False),
     Column("group", Text, nullable=False),
@@ -241,7 +249,7 @@ batches = Table(
     Column("settled_at", Instant),  # when it was over, the last time
     *(Column(state.value, BigInteger, nullable=False) for state in TALLIED),
     UniqueConstraint("mailing", "lo"),
-    one_of("state", BatchState),
+    allowed_values("state", BatchState),
     CheckConstraint("lo <= hi", name="not_empty"),
     CheckConstraint(
         "(state = 'leased') = (run IS NOT NULL AND lease_until IS NOT NULL)", name="leased_by_a_run"
@@ -270,7 +278,7 @@ deliveries = Table(
     Column("reply", HumanText, nullable=False),
     Column("changed_at", Instant, nullable=False),
     UniqueConstraint("subscription", "mailing"),  # invariant 5: at most one, and found by subscription
-    one_of("state", DeliveryState),
+    allowed_values("state", DeliveryState),
     CheckConstraint(
         "state NOT IN ('claimed', 'sending') OR (run IS NOT NULL AND attempts > 0)", name="held_by_a_run"
     ),
@@ -294,7 +302,7 @@ moves = Table(
     Column("fate", EnumMember(RedirectKind), nullable=False),
     Column("target", Text, nullable=False),
     Column("at", Instant, nullable=False),
-    one_of("fate", RedirectKind),
+    allowed_values("fate", RedirectKind),
     sqlite_with_rowid=False,
 )
 
@@ -302,7 +310,7 @@ addresses = Table(  # that pages of posts had before
     "addresses",
     metadata,
     Column("path", Text, primary_key=True),
-    to("post_id", posts.c.id),
+    reference("post_id", posts.c.id),
     sqlite_with_rowid=False,
 )
 

@@ -6,17 +6,27 @@ What a departure ends and when it is done is `core.subscribers.departures`; here
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, or_, select, update
 
+from publisher.core.delivery.mailing import MailingKind
 from publisher.core.subscribers.departures import ERASED, Departure, Life, came_back, ended_by, is_done
 from publisher.core.subscribers.subscription import SubscriptionState
-from publisher.stores.sql.engine.database import IN_LIST, Database, insert_new, slices
+from publisher.stores.sql.delivery.counts import receipts
+from publisher.stores.sql.engine.database import IN_LIST, Database, insert_new, slices, upsert
 from publisher.stores.sql.schema.base import Suppression
-from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
-from publisher.stores.sql.subscribers.account_links import change_address
-from publisher.stores.sql.subscribers.personal_data import erase_person
+from publisher.stores.sql.schema.subscriber_tables import arrivals, subscribers, subscriptions, suppressions
+from publisher.stores.sql.schema.tables import deliveries, mailings
+from publisher.stores.sql.subscribers.join import activate, is_blocked
+from publisher.stores.sql.subscribers.personal_data import (
+    delete_addresses,
+    delete_confirmations,
+    erase_person,
+    has_delivery,
+)
+from publisher.stores.sql.subscribers.rows import select_subscriptions
 
 
 class DepartureRecords:
@@ -24,13 +34,11 @@ class DepartureRecords:
 
     _db: Database
 
-    def last_subscription(self) -> int:
-        """The highest number of a subscription; 0 without any."""
+    def last_subscription_id(self) -> int:
         with self._db.read() as connection:
             return connection.execute(select(func.max(subscriptions.c.id))).scalar() or 0
 
-    def lacking(self, departures: Sequence[Departure]) -> list[Departure]:
-        """Those of `departures` that are not done here, in their order."""
+    def missing_departures(self, departures: Sequence[Departure]) -> list[Departure]:
         found: list[Departure] = []
         for some in slices(departures, IN_LIST):
             with self._db.read() as connection:
@@ -41,10 +49,7 @@ class DepartureRecords:
                     found.append(one)
         return found
 
-    def depart(self, departures: Sequence[Departure]) -> int:
-        """Ends what each of them ends and leaves its suppression; who asked to be erased is forgotten. One
-        transaction. Returns how many subscriptions ended, or were forgotten.
-        """
+    def apply_departures(self, departures: Sequence[Departure]) -> int:
         with self._db.write(wide=len(departures) > 1) as connection:
             return sum(_depart(connection, some) for some in slices(departures, IN_LIST))
 
@@ -71,8 +76,8 @@ def _persons(connection: Connection, departures: Sequence[Departure]) -> Mapping
         life = Life(subscription=row.id, list=row.list, state=row.state, generation=row.generation)
         persons[row.address_key].lives.append(life)
     blocks = select(suppressions.c.address_key, suppressions.c.list, suppressions.c.kind)
-    for key, spec, kind in connection.execute(blocks.where(suppressions.c.address_key.in_(keys))):
-        persons[key].blocks.add((spec, kind.value))
+    for key, slug, kind in connection.execute(blocks.where(suppressions.c.address_key.in_(keys))):
+        persons[key].blocks.add((slug, kind.value))
     return persons
 
 
@@ -105,3 +110,70 @@ def _depart(connection: Connection, departures: Sequence[Departure]) -> int:
 def _kind(kind: str) -> Suppression:
     """Of another version's kinds, the one that blocks most."""
     return Suppression(kind) if kind in set(Suppression) else Suppression.OPERATOR
+
+
+def change_address(connection: Connection, move: Departure) -> bool:
+    """Confirms the subscription of the new address and lets the old one go on there: what it is owed and was
+    sent stays its reader's. Where the new address has a history of its own on the list, its subscription goes
+    on where the old one stands. False: the two are not there as `move` says, and nothing was changed.
+    """
+    rows = {row.id: row for row in connection.execute(_those(move.to, move.subscription))}
+    new, old = rows.get(move.to), rows.get(move.subscription)
+    if new is None or old is None or not _fit(new, old, move) or is_blocked(connection, new):
+        return False
+    if new.state is SubscriptionState.PENDING:
+        activate(connection, new, None, move.at)
+    confirmed_at = new.confirmed_at or move.at
+    if connection.execute(select(_had_mail(new.id))).scalar_one():
+        _succeed(connection, new, old)
+    else:
+        _move_in(connection, new, old, confirmed_at)
+    return True
+
+
+def _those(*ids: int | None) -> Any:
+    beside = ("consent", "rhythm", "taste", "skipped_at")  # what no value of a subscription shows
+    columns = [subscriptions.c[name] for name in beside]
+    return select_subscriptions().add_columns(*columns).where(subscriptions.c.id.in_(ids))
+
+
+def _fit(new: Row[Any], old: Row[Any], move: Departure) -> bool:
+    asked = (
+        new.address_key == move.to_key
+        and new.list == move.list
+        and new.state is not SubscriptionState.UNSUBSCRIBED
+    )
+    stands = old.address_key == move.key and old.list == move.list and old.state is SubscriptionState.ACTIVE
+    return asked and stands and old.generation == move.generation
+
+
+def _had_mail(id: int) -> ColumnElement[bool]:
+    """Whether anything but a request to confirm was ever sent to a subscription."""
+    with_posts = exists().where(
+        deliveries.c.subscription == id,
+        mailings.c.id == deliveries.c.mailing,
+        mailings.c.kind.not_in((MailingKind.CONFIRM, MailingKind.ACCOUNT)),
+    )
+    return or_(with_posts, exists().where(receipts.c.subscription == id))
+
+
+def _move_in(connection: Connection, new: Row[Any], old: Row[Any], now: datetime) -> None:
+    """The old subscription, with all it had, belongs to the person of the new one, who is no more."""
+    delete_confirmations(connection, [new.id])
+    connection.execute(delete(subscriptions).where(subscriptions.c.id == new.id, ~has_delivery()))
+    proof = old.consent | {"address": f"confirmed by the reader at {now.isoformat()}"}
+    moved = {"subscriber": new.subscriber, "asked_at": None, "consent": proof}
+    connection.execute(update(subscriptions).where(subscriptions.c.id == old.id).values(moved))
+    delete_addresses(connection, [old.subscriber])
+    connection.execute(upsert(arrivals), {"was": new.id, "subscription": old.id, "at": now})
+
+
+def _succeed(connection: Connection, new: Row[Any], old: Row[Any]) -> None:
+    """The new subscription stands where the old one stood, which ends."""
+    same = {
+        name: getattr(old, name)
+        for name in ("offset", "rhythm", "taste", "paused", "next_due_at", "skipped_at")
+    }
+    connection.execute(update(subscriptions).where(subscriptions.c.id == new.id).values(same))
+    ended = {"state": SubscriptionState.UNSUBSCRIBED, "next_due_at": None, "asked_at": None}
+    connection.execute(update(subscriptions).where(subscriptions.c.id == old.id).values(ended))

@@ -36,8 +36,7 @@ from publisher.core.subscribers.import_rows import (
 from publisher.core.subscribers.import_states import RowStatus, SourceStatus
 from publisher.core.subscribers.preferences import Preferences
 from publisher.core.subscribers.subscription import Consent, NewReader, SignupResult, SubscriptionState
-from publisher.stores.sql.delivery.freeze import keep_segments
-from publisher.stores.sql.delivery.transactional import start_each
+from publisher.stores.sql.delivery.new_mailings import save_segments, start_transactional_each
 from publisher.stores.sql.engine.database import Database, insert_new, slices
 from publisher.stores.sql.engine.types import HexDigest
 from publisher.stores.sql.publishing.rows import consent_to_json
@@ -46,10 +45,10 @@ from publisher.stores.sql.schema.subscriber_tables import subscribers, subscript
 from publisher.stores.sql.subscribers.join import (
     JoinedColumns,
     PriorSubscription,
-    head_of,
-    numbered,
+    columns_after,
+    log_head_seq,
+    preference_columns,
     signup_outcome,
-    stand_of,
 )
 
 incoming = Table(
@@ -103,7 +102,7 @@ Rows = Sequence[tuple[NewReader, RowStatus]]
 
 def import_rows(
     db: Database,
-    spec: str,
+    slug: str,
     rows: Rows,
     consent: Consent,
     ask: NewMailing | None,
@@ -111,13 +110,13 @@ def import_rows(
 ) -> Sequence[ImportOutcome]:
     """As `ports.SubscriberStore.import_rows`."""
     if ask is not None:
-        keep_segments(db, ask.segments)
+        save_segments(db, ask.segments)
     outcomes: list[ImportOutcome] = [ImportOutcome.ALREADY] * len(rows)
     with db.write(wide=True) as connection:
         connection.execute(CreateTable(incoming, if_not_exists=True))
         departures: list[Departure] = []
         for places in _passes(rows):
-            work = _ImportPass(connection, spec, [rows[place] for place in places], consent)
+            work = _ImportPass(connection, slug, [rows[place] for place in places], consent)
             for place, outcome in zip(places, work.run(ask), strict=True):
                 outcomes[place] = outcome
             departures += work.departures
@@ -153,9 +152,9 @@ class _Gone(NamedTuple):
 
 
 class _ImportPass:
-    def __init__(self, connection: Connection, spec: str, rows: Rows, consent: Consent) -> None:
-        self._db, self._spec, self._rows, self._consent = connection, spec, rows, consent
-        self._shared: dict[str, Any] = {"offset": head_of(connection), "asked_at": None}
+    def __init__(self, connection: Connection, slug: str, rows: Rows, consent: Consent) -> None:
+        self._db, self._spec, self._rows, self._consent = connection, slug, rows, consent
+        self._shared: dict[str, Any] = {"offset": log_head_seq(connection), "asked_at": None}
         self.departures: list[Departure] = []
         connection.execute(delete(incoming))
         given = [
@@ -207,8 +206,8 @@ class _ImportPass:
         consent = {"consent": consent_to_json(self._consent)}
         for alike, places in new.items():
             reader = self._rows[places[0]][0]
-            stand = stand_of(reader, SignupResult.ADDED, None, self._consent.at)
-            chosen = numbered(self._db, self._spec, [stand])[alike.choices]
+            stand = columns_after(reader, SignupResult.ADDED, None, self._consent.at)
+            chosen = preference_columns(self._db, self._spec, [stand])[alike.choices]
             self._add(places, stand.values() | chosen | self._shared | consent)
         if ask is not None:
             self._ask(ask, pending)
@@ -224,8 +223,8 @@ class _ImportPass:
 
     def _activate(self, was: PriorSubscription, reader: NewReader) -> None:
         """Makes a pending subscription active: the operator states consent."""
-        stand = stand_of(reader, SignupResult.ACTIVATED, was, self._consent.at)
-        chosen = numbered(self._db, self._spec, [stand])[stand.choices]
+        stand = columns_after(reader, SignupResult.ACTIVATED, was, self._consent.at)
+        chosen = preference_columns(self._db, self._spec, [stand])[stand.choices]
         values = stand.values() | chosen | self._shared | {"consent": consent_to_json(self._consent)}
         self._db.execute(update(subscriptions).where(subscriptions.c.id == was.id).values(values))
 
@@ -254,7 +253,7 @@ class _ImportPass:
         query = select(incoming.c.n, subscriptions.c.id, subscriptions.c.generation).select_from(_lives())
         ours = query.where(subscriptions.c.list == self._spec, ~incoming.c.gone).order_by(incoming.c.n)
         found = [(id, generation) for n, id, generation in self._db.execute(ours) if n in pending]
-        start_each(self._db, ask, found, self._consent.at)
+        start_transactional_each(self._db, ask, found, self._consent.at)
 
     def _decide_departures(self) -> list[_Gone]:
         gone = [
@@ -327,7 +326,7 @@ class _ImportPass:
             alike[self._rows[n][0].choices].append(n)
         for choices, theirs in alike.items():
             stand = JoinedColumns(SubscriptionState.UNSUBSCRIBED, 1, None, at, None, choices)
-            chosen = numbered(self._db, self._spec, [stand])[choices]
+            chosen = preference_columns(self._db, self._spec, [stand])[choices]
             self._add(theirs, stand.values() | chosen | self._shared | {"consent": consent})
 
     def _ids(self) -> Mapping[int, int]:

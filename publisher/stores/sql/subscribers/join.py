@@ -42,8 +42,12 @@ from publisher.stores.sql.publishing.rows import consent_to_json
 from publisher.stores.sql.schema.base import BLOCKS_ALWAYS, EVERYWHERE, LIFTED_BY_READER, Suppression
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import log_head
-from publisher.stores.sql.subscribers.preferences import rhythm_ids, taste_ids
-from publisher.stores.sql.subscribers.rows import as_subscription, with_address
+from publisher.stores.sql.subscribers.rows import (
+    content_ids,
+    schedule_ids,
+    select_subscriptions,
+    subscription_value,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +96,15 @@ def state_after(
 Answer = tuple[SignupResult, Subscription | None]
 
 
-def join_all(
-    connection: Connection, spec: str, readers: Sequence[NewReader], consent: Consent
+def join_readers(
+    connection: Connection, slug: str, readers: Sequence[NewReader], consent: Consent
 ) -> Sequence[Answer]:
     """Each reader's answer, in their order; a reader named twice meets what the first naming did."""
     keys = list({reader.key: None for reader in readers})
-    before = _before(connection, spec, keys)
-    joined, stands = _decide_all(readers, before, _suppressed(connection, spec, keys), consent.at)
-    shared = {"consent": consent_to_json(consent), "offset": head_of(connection), "asked_at": None}
-    chosen = numbered(connection, spec, [stand for _, stand in stands.values()])
+    before = _before(connection, slug, keys)
+    joined, stands = _decide_all(readers, before, _suppressed(connection, slug, keys), consent.at)
+    shared = {"consent": consent_to_json(consent), "offset": log_head_seq(connection), "asked_at": None}
+    chosen = preference_columns(connection, slug, [stand for _, stand in stands.values()])
     new: defaultdict[JoinedColumns, list[NewReader]] = defaultdict(list)
     changed: defaultdict[JoinedColumns, list[int]] = defaultdict(list)
     for reader, stand in stands.values():
@@ -111,15 +115,15 @@ def join_all(
     for stand, ids in changed.items():
         _change(connection, ids, stand.values() | chosen[stand.choices] | shared)
     for stand, theirs in new.items():
-        _add(connection, theirs, stand.values() | chosen[stand.choices] | shared | {"list": spec})
-    after = _after(connection, spec, keys)
+        _add(connection, theirs, stand.values() | chosen[stand.choices] | shared | {"list": slug})
+    after = _after(connection, slug, keys)
     return [(word, after.get(reader.key)) for word, reader in zip(joined, readers, strict=True)]
 
 
-def wish_of(connection: Connection, spec: str, reader: NewReader) -> SignupResult:
+def preview_result(connection: Connection, slug: str, reader: NewReader) -> SignupResult:
     """What the wish of one reader would come to."""
-    was = _before(connection, spec, [reader.key]).get(reader.key)
-    return signup_outcome(was, _suppressed(connection, spec, [reader.key]).get(reader.key, ()), reader)
+    was = _before(connection, slug, [reader.key]).get(reader.key)
+    return signup_outcome(was, _suppressed(connection, slug, [reader.key]).get(reader.key, ()), reader)
 
 
 def _decide_all(
@@ -138,7 +142,7 @@ def _decide_all(
         joined.append(word)
         if word in (SignupResult.LEFT, SignupResult.ALREADY):
             continue
-        stand = stand_of(reader, word, was, at)
+        stand = columns_after(reader, word, was, at)
         first, earlier = stands.get(reader.key, (reader, stand))
         stands[reader.key] = (first, stand._replace(created_at=stand.created_at or earlier.created_at))
         now[reader.key] = PriorSubscription(
@@ -164,7 +168,7 @@ class JoinedColumns(NamedTuple):
         return {name: value for name, value in self._asdict().items() if name not in left_out}
 
 
-def stand_of(
+def columns_after(
     reader: NewReader, word: SignupResult, was: PriorSubscription | None, at: datetime
 ) -> JoinedColumns:
     state, generation = state_after(was, word, reader)
@@ -179,12 +183,12 @@ def stand_of(
     )
 
 
-def numbered(
-    connection: Connection, spec: str, stands: Sequence[JoinedColumns]
+def preference_columns(
+    connection: Connection, slug: str, stands: Sequence[JoinedColumns]
 ) -> dict[Preferences, dict[str, Any]]:
     """What readers chose as the columns of their subscriptions."""
-    paces = rhythm_ids(connection, spec, [(stand.choices.pace, stand.next_due_at) for stand in stands])
-    tastes = taste_ids(connection, [stand.choices.taste for stand in stands])
+    paces = schedule_ids(connection, slug, [(stand.choices.pace, stand.next_due_at) for stand in stands])
+    tastes = content_ids(connection, [stand.choices.taste for stand in stands])
     return {
         choices: {
             "rhythm": paces[choices.pace],
@@ -200,7 +204,7 @@ def _change(connection: Connection, ids: Sequence[int], values: dict[str, Any]) 
         connection.execute(update(subscriptions).where(subscriptions.c.id.in_(part)).values(values))
 
 
-def head_of(connection: Connection) -> int:
+def log_head_seq(connection: Connection) -> int:
     seq: int = connection.execute(select(log_head.c.seq)).scalar_one()
     return seq
 
@@ -216,8 +220,8 @@ def _add(connection: Connection, readers: Sequence[NewReader], values: dict[str,
         connection.execute(insert(subscriptions).from_select(["subscriber", *alike], chosen))
 
 
-def _before(connection: Connection, spec: str, keys: Sequence[str]) -> dict[str, PriorSubscription]:
-    query = with_address().where(subscriptions.c.list == spec)
+def _before(connection: Connection, slug: str, keys: Sequence[str]) -> dict[str, PriorSubscription]:
+    query = select_subscriptions().where(subscriptions.c.list == slug)
     found: dict[str, PriorSubscription] = {}
     for part in slices(keys):
         for row in connection.execute(query.where(subscribers.c.address_key.in_(part))):
@@ -225,9 +229,9 @@ def _before(connection: Connection, spec: str, keys: Sequence[str]) -> dict[str,
     return found
 
 
-def _suppressed(connection: Connection, spec: str, keys: Sequence[str]) -> dict[str, set[Suppression]]:
+def _suppressed(connection: Connection, slug: str, keys: Sequence[str]) -> dict[str, set[Suppression]]:
     query = select(suppressions.c.address_key, suppressions.c.kind)
-    query = query.where(suppressions.c.list.in_((EVERYWHERE, spec)))
+    query = query.where(suppressions.c.list.in_((EVERYWHERE, slug)))
     found: dict[str, set[Suppression]] = {}
     for part in slices(keys):
         for row in connection.execute(query.where(suppressions.c.address_key.in_(part))):
@@ -235,12 +239,12 @@ def _suppressed(connection: Connection, spec: str, keys: Sequence[str]) -> dict[
     return found
 
 
-def _after(connection: Connection, spec: str, keys: Sequence[str]) -> dict[str, Subscription]:
-    query = with_address().where(subscriptions.c.list == spec)
+def _after(connection: Connection, slug: str, keys: Sequence[str]) -> dict[str, Subscription]:
+    query = select_subscriptions().where(subscriptions.c.list == slug)
     found: dict[str, Subscription] = {}
     for part in slices(keys):
         for row in connection.execute(query.where(subscribers.c.address_key.in_(part))):
-            found[row.address_key] = as_subscription(row)
+            found[row.address_key] = subscription_value(row)
     return found
 
 

@@ -6,30 +6,55 @@ A reader's whole trace goes: the subscription, its confirmation mailings with th
 address when no other list has it. Two things stay. What is being sent at this moment is left for the next
 call. And a reader whose earlier life is in the ledger (a digest went to them) is what they were before the
 sign-up: unsubscribed, so that the proof of what was sent still names somebody.
+
+Links that work once.
+
+A link is alive while its mailing is the one that was asked for last (`asked_at` is when that was made), the
+subscription is in the same life, and nobody used it: then `asked_at` is empty.
+
+A reader's change of address: the new address is confirmed, and takes the place of the one before.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from publisher.core.delivery.mailing import DeliveryState, MailingKind, TransitionCause, move
 from publisher.core.subscribers.subscription import Subscription, SubscriptionState
-from publisher.stores.sql.delivery.batches import holds
-from publisher.stores.sql.delivery.bounces import bounces, forget_refusals
-from publisher.stores.sql.delivery.counts import forget_receipts, has_receipt, receipts, recount, said
+from publisher.stores.sql.delivery.batches import batch_with
+from publisher.stores.sql.delivery.bounces import bounces, delete_refusals
+from publisher.stores.sql.delivery.counts import (
+    delete_receipts,
+    has_receipt,
+    receipts,
+    recount_batches,
+    reply_archive,
+)
 from publisher.stores.sql.engine.database import Database, slices
 from publisher.stores.sql.schema.base import is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import batches, cohorts, deliveries, mailing_posts, mailings, stands
-from publisher.stores.sql.subscribers.rows import as_subscription, with_address
+from publisher.stores.sql.subscribers.rows import select_subscriptions, subscription_value
 
 _FOR_ONE = (MailingKind.CONFIRM, MailingKind.ACCOUNT)
 IN_FLIGHT = (DeliveryState.CLAIMED, DeliveryState.SENDING)
 
 
-def forget_pending(connection: Connection, before: datetime) -> int:
+def delete_pending(connection: Connection, before: datetime) -> int:
     """Ends pending subscriptions created before; returns how many."""
     old = select(subscriptions.c.id, subscriptions.c.subscriber).where(
         is_(subscriptions.c.state, SubscriptionState.PENDING),
@@ -37,22 +62,22 @@ def forget_pending(connection: Connection, before: datetime) -> int:
         ~has_delivery(deliveries.c.state.in_(IN_FLIGHT)),
     )
     rows = connection.execute(old).all()
-    forget_subscriptions(connection, [(row.id, row.subscriber) for row in rows])
+    delete_subscriptions(connection, [(row.id, row.subscriber) for row in rows])
     return len(rows)
 
 
-def forget_subscriptions(connection: Connection, pending: Sequence[tuple[int, int]]) -> None:
+def delete_subscriptions(connection: Connection, pending: Sequence[tuple[int, int]]) -> None:
     """Ends these subscriptions, (id, subscriber) each, of which nothing is being sent."""
     for part in slices(pending):
         ids = [id for id, _ in part]
-        forget_confirmations(connection, ids)
+        delete_confirmations(connection, ids)
         these = subscriptions.c.id.in_(ids)
         proof = has_delivery() | has_receipt()
         connection.execute(
             update(subscriptions).where(these, proof).values(state=SubscriptionState.UNSUBSCRIBED)
         )
         connection.execute(delete(subscriptions).where(these, ~proof))
-        forget_addresses(connection, [subscriber for _, subscriber in part])
+        delete_addresses(connection, [subscriber for _, subscriber in part])
 
 
 def has_delivery(*more: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -60,7 +85,7 @@ def has_delivery(*more: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(deliveries.c.subscription == subscriptions.c.id, *more).correlate(subscriptions)
 
 
-def forget_confirmations(connection: Connection, ids: list[int]) -> None:
+def delete_confirmations(connection: Connection, ids: list[int]) -> None:
     """The mailings that asked these subscriptions to confirm, or brought a link that works once, with their
     rows in the ledger.
     """
@@ -69,11 +94,11 @@ def forget_confirmations(connection: Connection, ids: list[int]) -> None:
     for part in slices(connection.scalars(theirs).all()):
         for table in (deliveries, batches, stands, mailing_posts, cohorts):
             connection.execute(delete(table).where(table.c.mailing.in_(part)))
-        connection.execute(delete(said).where(said.c.mailing.in_(part)))
+        connection.execute(delete(reply_archive).where(reply_archive.c.mailing.in_(part)))
         connection.execute(delete(mailings).where(mailings.c.id.in_(part)))
 
 
-def forget_addresses(connection: Connection, ids: list[int]) -> None:
+def delete_addresses(connection: Connection, ids: list[int]) -> None:
     """The subscribers who have no subscription any more."""
     elsewhere = exists().where(subscriptions.c.subscriber == subscribers.c.id)
     connection.execute(delete(subscribers).where(subscribers.c.id.in_(ids), ~elsewhere))
@@ -88,29 +113,25 @@ class PersonalData:
 
     _db: Database
 
-    def of_person(self, key: str) -> Sequence[Subscription]:
-        """The subscriptions of an address, by its key."""
+    def subscriptions_of(self, key: str) -> Sequence[Subscription]:
         with self._db.read() as connection:
-            query = with_address().where(subscribers.c.address_key == key).order_by(subscriptions.c.id)
-            return [as_subscription(row) for row in connection.execute(query)]
+            query = (
+                select_subscriptions().where(subscribers.c.address_key == key).order_by(subscriptions.c.id)
+            )
+            return [subscription_value(row) for row in connection.execute(query)]
 
-    def blocks(self, key: str) -> Sequence[tuple[str, str, datetime]]:
-        """(list, kind, since) of what keeps mail from an address; list "" is every list."""
+    def suppressions_of(self, key: str) -> Sequence[tuple[str, str, datetime]]:
         query = select(suppressions.c.list, suppressions.c.kind, suppressions.c.at)
         query = query.where(suppressions.c.address_key == key).order_by(suppressions.c.at)
         with self._db.read() as connection:
             return [(row.list, row.kind.value, row.at) for row in connection.execute(query)]
 
-    def consent(self, subscription: int) -> Any:
-        """How a subscription came about: the proof that was kept; nothing where there is none."""
+    def consent_of(self, subscription: int) -> Any:
         with self._db.read() as connection:
             query = select(subscriptions.c.consent).where(subscriptions.c.id == subscription)
             return connection.execute(query).scalar() or {}
 
-    def received(self, subscription: int) -> Sequence[tuple[int, str, str, datetime]]:
-        """(mailing, subject, state, since) of everything planned for a subscription, oldest first. Of what
-        was folded there is what arrived, since its mailing began.
-        """
+    def deliveries_to(self, subscription: int) -> Sequence[tuple[int, str, str, datetime]]:
         query = select(mailings.c.id, mailings.c.subject, deliveries.c.state, deliveries.c.changed_at)
         query = query.join_from(deliveries, mailings, mailings.c.id == deliveries.c.mailing)
         arrived = literal(DeliveryState.ACCEPTED, deliveries.c.state.type)
@@ -128,8 +149,8 @@ def erase_person(connection: Connection, key: str, now: datetime) -> int:
     """Forgets a person; the suppression, a keyed hash, is the caller's. What the ledger counts stays, and
     names nobody. Returns how many subscriptions there were.
     """
-    forget_refusals(connection, bounces.c.address_key == key)
-    mine = with_address().where(subscribers.c.address_key == key)
+    delete_refusals(connection, bounces.c.address_key == key)
+    mine = select_subscriptions().where(subscribers.c.address_key == key)
     rows: Sequence[Row[Any]] = connection.execute(mine).all()
     ids = [row.id for row in rows]
     if not ids:
@@ -139,16 +160,69 @@ def erase_person(connection: Connection, key: str, now: datetime) -> int:
     skipped = move(DeliveryState.QUEUED, TransitionCause.SKIP)
     ended = open_.values(state=skipped, changed_at=now, reply="erased")
     for row in connection.execute(ended.returning(deliveries.c.mailing, deliveries.c.n)).all():
-        recount(connection, holds(row.mailing, row.n))
-    forget_confirmations(connection, ids)
-    forget_receipts(connection, ids)
+        recount_batches(connection, batch_with(row.mailing, row.n))
+    delete_confirmations(connection, ids)
+    delete_receipts(connection, ids)
     these = subscriptions.c.id.in_(ids)
     left: dict[str, Any] = {"state": SubscriptionState.UNSUBSCRIBED, "next_due_at": None, "consent": {}}
     left |= {"asked_at": None, "generation": subscriptions.c.generation + 1}
     connection.execute(update(subscriptions).where(these, has_delivery()).values(left))
     connection.execute(delete(subscriptions).where(these, ~has_delivery()))
     person = rows[0].subscriber
-    forget_addresses(connection, [person])
+    delete_addresses(connection, [person])
     nobody = {"address": f"{person}@{NOBODY}", "address_key": f"{person:064x}"}
     connection.execute(update(subscribers).where(subscribers.c.id == person).values(nobody))
     return len(ids)
+
+
+class AccountLinks:
+    """The part of `ports.SubscriberStore` that is about links to one's own data."""
+
+    _db: Database
+
+    def record_link_request(
+        self, id: int, generation: int, now: datetime, *, every: timedelta, most: int, within: timedelta
+    ) -> bool:
+        number = select(func.count()).select_from(_mails()).where(deliveries.c.subscription == id)
+        number = number.where(mailings.c.created_at > now - within)
+        asked_at = subscriptions.c.asked_at
+        may = update(subscriptions).where(
+            subscriptions.c.id == id,
+            subscriptions.c.generation == generation,
+            subscriptions.c.state != SubscriptionState.PENDING,
+            or_(asked_at.is_(None), asked_at <= now - every, asked_at > now),  # a clock that was ahead
+        )
+        with self._db.write() as connection:
+            if connection.execute(number).scalar_one() >= most:
+                return False
+            return connection.execute(may.values(asked_at=now)).rowcount == 1
+
+    def link_owner(self, mailing: int, subscription: int, since: datetime) -> Subscription | None:
+        query = select_subscriptions().where(_alive(mailing, subscription), subscriptions.c.asked_at > since)
+        with self._db.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return subscription_value(row) if row else None
+
+    def consume_link(self, mailing: int, subscription: int) -> bool:
+        used = update(subscriptions).where(_alive(mailing, subscription)).values(asked_at=None)
+        with self._db.write() as connection:
+            return connection.execute(used).rowcount == 1
+
+
+def _mails() -> Any:
+    return deliveries.join(
+        mailings, and_(mailings.c.id == deliveries.c.mailing, mailings.c.kind == MailingKind.ACCOUNT)
+    )
+
+
+def _alive(mailing: int, subscription: int) -> ColumnElement[bool]:
+    """Whether a row of `subscriptions` is that one, and the mailing brought the link it may still use."""
+    brought = exists().where(
+        mailings.c.id == mailing,
+        mailings.c.kind == MailingKind.ACCOUNT,
+        mailings.c.created_at == subscriptions.c.asked_at,
+        deliveries.c.mailing == mailings.c.id,
+        deliveries.c.subscription == subscriptions.c.id,
+        deliveries.c.generation == subscriptions.c.generation,
+    )
+    return and_(subscriptions.c.id == subscription, brought.correlate(subscriptions))

@@ -1,14 +1,86 @@
-"""TODO say what this is about."""
+"""Rhythms and tastes: what readers chose, each once, and known to a subscription by its number.
 
+A million readers share a few hundred of them, so that who is due, and what for, is asked of those few.
+
+TODO say what this is about.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Connection, Row, Select, insert, select
 
-from publisher.core.subscribers.preferences import Preferences
+from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
 from publisher.core.subscribers.subscription import Subscription
+from publisher.stores.sql.engine.database import insert_new
 from publisher.stores.sql.schema.subscriber_tables import rhythms, subscribers, subscriptions, tastes
-from publisher.stores.sql.subscribers.preferences import as_pace, as_taste
+
+NO_TOPICS = "[]"
+
+
+def content_row(taste: ContentPreference) -> dict[str, Any]:
+    """A taste as the columns of its row."""
+    return {"topics": json.dumps(list(taste.topics), ensure_ascii=False), "language": taste.language}
+
+
+def content_value(row: Row[Any]) -> ContentPreference:
+    """The taste of a row that has the columns of `tastes`."""
+    topics = () if row.topics == NO_TOPICS else tuple(json.loads(row.topics))
+    return ContentPreference(topics=topics, language=row.language)
+
+
+def schedule_row(slug: str, pace: SchedulePreference) -> dict[str, Any]:
+    """A pace on list `slug` as the columns of its row."""
+    return {
+        "list": slug,
+        "cadence": pace.cadence,
+        "day": pace.on,
+        "hour": f"{pace.at:%H:%M}" if pace.at else "",
+        "timezone": pace.timezone,
+    }
+
+
+def schedule_value(row: Row[Any]) -> SchedulePreference:
+    """The pace of a row that has the columns of `rhythms`."""
+    at = time.fromisoformat(row.hour) if row.hour else None
+    return SchedulePreference(cadence=row.cadence, on=row.day, at=at, timezone=row.timezone)
+
+
+def schedule_ids(
+    connection: Connection, slug: str, wanted: Iterable[tuple[SchedulePreference, datetime | None]]
+) -> Mapping[SchedulePreference, int]:
+    """The number of each pace on a list, new ones due first when they are given as due."""
+    found: dict[SchedulePreference, int] = {}
+    for pace, due in wanted:
+        if pace not in found:
+            row = schedule_row(slug, pace)
+            connection.execute(insert_new(rhythms).values(row | {"next_at": due}))
+            this = [rhythms.c[name] == value for name, value in row.items()]
+            found[pace] = connection.execute(select(rhythms.c.id).where(*this)).scalar_one()
+    return found
+
+
+def content_ids(
+    connection: Connection, wanted: Iterable[ContentPreference]
+) -> Mapping[ContentPreference, int]:
+    """The number of each taste."""
+    found: dict[ContentPreference, int] = {}
+    for taste in wanted:
+        if taste not in found:
+            row = content_row(taste)
+            connection.execute(insert_new(tastes).values(row))
+            this = [tastes.c[name] == value for name, value in row.items()]
+            found[taste] = connection.execute(select(tastes.c.id).where(*this)).scalar_one()
+    return found
+
+
+def insert_default_content(connection: Connection, id: int) -> None:
+    """The row of the taste that wants everything, in a new store."""
+    connection.execute(insert(tastes).values(id=id, **content_row(ContentPreference())))
+
 
 _NAMES = tuple(field.name for field in fields(Subscription) if field.name != "choices")
 _FROM = {column.name: column for column in (*subscriptions.columns, subscribers.c.address)}
@@ -20,7 +92,7 @@ _CHOICES = (
 )
 
 
-def with_address() -> Select[Any]:
+def select_subscriptions() -> Select[Any]:
     """Subscriptions, column for field, then their reader's id, the key of the address, and their choices."""
     joined = (
         subscriptions.join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
@@ -33,7 +105,7 @@ def with_address() -> Select[Any]:
     )
 
 
-def as_subscription(row: Row[Any]) -> Subscription:
+def subscription_value(row: Row[Any]) -> Subscription:
     """A row of `with_address` as the value."""
-    choices = Preferences(pace=as_pace(row), taste=as_taste(row), paused=row.paused)
+    choices = Preferences(pace=schedule_value(row), taste=content_value(row), paused=row.paused)
     return Subscription(**dict(zip(_NAMES, row, strict=False)), choices=choices)

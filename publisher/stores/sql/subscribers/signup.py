@@ -36,9 +36,8 @@ from publisher.core.subscribers.confirmation_limits import (
     may_ask,
 )
 from publisher.core.subscribers.subscription import NewReader, SignupResult, Subscription, SubscriptionState
-from publisher.stores.sql.delivery.bounces import bounces, forget_refusals
-from publisher.stores.sql.delivery.freeze import keep_segments
-from publisher.stores.sql.delivery.transactional import start_for_one
+from publisher.stores.sql.delivery.bounces import bounces, delete_refusals
+from publisher.stores.sql.delivery.new_mailings import save_segments, start_transactional
 from publisher.stores.sql.engine.database import Database, insert_new, slices, upsert
 from publisher.stores.sql.schema.base import BLOCKS_ALWAYS, Suppression
 from publisher.stores.sql.schema.subscriber_tables import (
@@ -50,9 +49,9 @@ from publisher.stores.sql.schema.subscriber_tables import (
     suppressions,
 )
 from publisher.stores.sql.schema.tables import deliveries
-from publisher.stores.sql.subscribers.join import join_all, wish_of
-from publisher.stores.sql.subscribers.personal_data import IN_FLIGHT, forget_subscriptions, has_delivery
-from publisher.stores.sql.subscribers.rows import as_subscription, with_address
+from publisher.stores.sql.subscribers.join import join_readers, preview_result
+from publisher.stores.sql.subscribers.personal_data import IN_FLIGHT, delete_subscriptions, has_delivery
+from publisher.stores.sql.subscribers.rows import select_subscriptions, subscription_value
 
 NOTED_EVERY = timedelta(days=1)
 """An attempt is written down no sooner after the last one: a flood of them must cost no writes."""
@@ -63,11 +62,10 @@ class SignupRecords:
 
     _db: Database
 
-    def foresee(self, wish: SignUpRequest, now: datetime) -> SignUpDecision:
-        """What `sign_up` would come to. A mailbox that has had its mails is noted to have been tried."""
+    def preview_sign_up(self, request: SignUpRequest, now: datetime) -> SignUpDecision:
         with self._db.read() as connection:
-            found = _decide(connection, wish, now)
-            stale = mailboxes.c.mailbox == wish.mailbox, mailboxes.c.tried_at < now - NOTED_EVERY
+            found = _decide(connection, request, now)
+            stale = mailboxes.c.mailbox == request.mailbox, mailboxes.c.tried_at < now - NOTED_EVERY
             noted = connection.execute(select(exists().where(*stale))).scalar()
         if noted and found.answer is not SignUpOutcome.NOTHING:
             with self._db.write() as connection:
@@ -75,62 +73,50 @@ class SignupRecords:
         return found
 
     def sign_up(
-        self, wish: SignUpRequest, mail: NewMailing, asks: SignUpDecision, now: datetime
+        self, request: SignUpRequest, mail: NewMailing, expected: SignUpDecision, now: datetime
     ) -> SignUpDecision:
-        """Joins the lists that `asks` names, counts the mail, and plans it. Where that is no longer what the
-        wish comes to, nothing is done, and what it comes to now is returned.
-        """
-        keep_segments(self._db, mail.segments)
+        save_segments(self._db, mail.segments)
         with self._db.write() as connection:
-            found = _decide(connection, wish, now)
-            if found != asks or found.answer is not SignUpOutcome.ASK:
+            found = _decide(connection, request, now)
+            if found != expected or found.answer is not SignUpOutcome.ASK:
                 return found
-            ids = [_join(connection, slug, wish, now) for slug in found.lists]
-            _count(connection, wish, now)
-            return replace(found, mailing=start_for_one(connection, mail, ids[0], now))
+            ids = [_join(connection, slug, request, now) for slug in found.lists]
+            _count(connection, request, now)
+            return replace(found, mailing=start_transactional(connection, mail, ids[0], now))
 
-    def ask_again(self, ids: Sequence[int], mail: NewMailing, now: datetime) -> int:
-        """Plans one more mail that asks about these pending subscriptions of one reader, and counts nothing;
-        returns its number.
-        """
-        keep_segments(self._db, mail.segments)
+    def resend_confirmation(self, ids: Sequence[int], mail: NewMailing, now: datetime) -> int:
+        save_segments(self._db, mail.segments)
         with self._db.write() as connection:
             asked = update(subscriptions).where(subscriptions.c.id.in_(ids)).values(asked_at=now)
             connection.execute(asked)
-            return start_for_one(connection, mail, ids[0], now)
+            return start_transactional(connection, mail, ids[0], now)
 
-    def asked_together(self, id: int) -> Sequence[Subscription]:
-        """The pending subscriptions that one mail asked to confirm, that of `id` last; only it where it was
-        asked about alone.
-        """
+    def pending_in_same_mail(self, id: int) -> Sequence[Subscription]:
         this = select(subscriptions.c.subscriber, subscriptions.c.asked_at)
         this = this.where(subscriptions.c.id == id, subscriptions.c.state == SubscriptionState.PENDING)
         with self._db.read() as connection:
             row = connection.execute(this).one_or_none()
             if row is None:
                 return []
-            theirs = with_address().where(
+            theirs = select_subscriptions().where(
                 subscriptions.c.subscriber == row.subscriber,
                 subscriptions.c.state == SubscriptionState.PENDING,
                 (subscriptions.c.id == id) | (subscriptions.c.asked_at == row.asked_at),
             )
             found = connection.execute(theirs.order_by(subscriptions.c.id == id, subscriptions.c.id))
-            return [as_subscription(row) for row in found]
+            return [subscription_value(row) for row in found]
 
-    def arrival(self, id: int) -> Subscription | None:
-        """The subscription that goes on in place of `id`, which was confirmed as a change of address."""
+    def moved_subscription(self, id: int) -> Subscription | None:
         went = select(arrivals.c.subscription).where(arrivals.c.was == id).scalar_subquery()
         with self._db.read() as connection:
-            row = connection.execute(with_address().where(subscriptions.c.id == went)).one_or_none()
-        return as_subscription(row) if row else None
+            row = connection.execute(select_subscriptions().where(subscriptions.c.id == went)).one_or_none()
+        return subscription_value(row) if row else None
 
-    def asked_of(self, mailbox: str) -> ConfirmationHistory | None:
-        """What is remembered of a mailbox."""
+    def confirmation_history(self, mailbox: str) -> ConfirmationHistory | None:
         with self._db.read() as connection:
             return _asked(connection, mailbox)
 
-    def wanting_none(self, keys: Sequence[str]) -> set[str]:
-        """Those of the mailboxes of these keys whose owner wants no confirmation mail."""
+    def opted_out_mailboxes(self, keys: Sequence[str]) -> set[str]:
         among = mailboxes.c.mailbox.in_(
             bindparam("some", expanding=True)
         )  # what a statement holds is kept long
@@ -141,13 +127,10 @@ class SignupRecords:
                 found.update(connection.scalars(never, {"some": some}))
         return found
 
-    def never_ask(self, mailbox: str, pending: Sequence[int], now: datetime) -> None:
-        """The owner of a mailbox wants no confirmation mail; their `pending` subscriptions end, and their
-        addresses count as having left those lists. Idempotent.
-        """
+    def opt_out_of_confirmations(self, mailbox: str, pending: Sequence[int], now: datetime) -> None:
         row = {"mailbox": mailbox, "worn_out": False, "tried_at": now}
         first = (mailboxes.c.mailbox == mailbox) & mailboxes.c.never_at.is_(None)
-        theirs = with_address().where(
+        theirs = select_subscriptions().where(
             subscriptions.c.id.in_(pending), subscriptions.c.state == SubscriptionState.PENDING
         )
         with self._db.write() as connection:
@@ -164,12 +147,9 @@ class SignupRecords:
             busy = set(connection.scalars(flying))
             ended = update(subscriptions).where(subscriptions.c.id.in_(busy))
             connection.execute(ended.values(state=SubscriptionState.UNSUBSCRIBED))
-            forget_subscriptions(connection, [(r.id, r.subscriber) for r in rows if r.id not in busy])
+            delete_subscriptions(connection, [(r.id, r.subscriber) for r in rows if r.id not in busy])
 
-    def allow(self, key: str, mailbox: str, until: datetime) -> Sequence[str]:
-        """An address may be mailed and asked again: lifts what was written down up to `until`, but not that
-        its owner left or was erased. Returns the names of what there was.
-        """
+    def lift_blocks(self, key: str, mailbox: str, until: datetime) -> Sequence[str]:
         theirs = (suppressions.c.address_key == key, suppressions.c.at <= until)
         blocks = (*theirs, suppressions.c.kind.in_(BLOCKS_ALWAYS))
         counted = (mailboxes.c.mailbox == mailbox, func.coalesce(mailboxes.c.never_at, 0) <= until)
@@ -178,14 +158,13 @@ class SignupRecords:
             asked = _asked(connection, mailbox)
             gone = connection.execute(delete(mailboxes).where(*counted)).rowcount
             connection.execute(delete(suppressions).where(*blocks))
-            forget_refusals(connection, bounces.c.address_key == key, bounces.c.at <= until)
+            delete_refusals(connection, bounces.c.address_key == key, bounces.c.at <= until)
         names = sorted(kind.value for kind in kinds)
         if gone and asked is not None:
             names.append("never ask again" if asked.never else "confirmation mails")
         return names
 
-    def forget_mailbox(self, mailbox: str) -> None:
-        """Forgets how often a mailbox was asked; that its owner wants no such mail stays."""
+    def reset_confirmation_history(self, mailbox: str) -> None:
         this = mailboxes.c.mailbox == mailbox
         never = dict.fromkeys(("sent_1", "sent_2", "sent_3")) | {"worn_out": False}
         with self._db.write() as connection:
@@ -194,10 +173,7 @@ class SignupRecords:
                 update(mailboxes).where(this).values(never | {"tried_at": mailboxes.c.never_at})
             )
 
-    def forget_asked(self, now: datetime) -> int:
-        """Forgets domains after an hour, and mailboxes that nobody tried for REMEMBERED; returns how many of
-        these.
-        """
+    def prune_confirmation_history(self, now: datetime) -> int:
         old = (mailboxes.c.never_at.is_(None), mailboxes.c.tried_at < now - REMEMBERED)
         over = exists().where(*old) | exists().where(~_lately(now))
         with self._db.read() as connection:
@@ -208,36 +184,38 @@ class SignupRecords:
             return connection.execute(delete(mailboxes).where(*old)).rowcount
 
 
-def _decide(connection: Connection, wish: SignUpRequest, now: datetime) -> SignUpDecision:
+def _decide(connection: Connection, request: SignUpRequest, now: datetime) -> SignUpDecision:
     asks = tuple(
-        slug for slug, reader in wish.readers.items() if _is_asked(connection, slug, reader, wish, now)
+        slug for slug, reader in request.readers.items() if _is_asked(connection, slug, reader, request, now)
     )
     if not asks:
         return SignUpDecision(answer=SignUpOutcome.NOTHING)
-    asked = _asked(connection, wish.mailbox) or NOTHING_ASKED
+    asked = _asked(connection, request.mailbox) or NOTHING_ASKED
     if asked.never:
         return SignUpDecision(answer=SignUpOutcome.NEVER)
     if not may_ask(asked, now):
         return SignUpDecision(answer=SignUpOutcome.MAILBOX)
-    if wish.domain and _of_domain(connection, wish.domain, now) >= MOST_OF_DOMAIN:
+    if request.domain and _of_domain(connection, request.domain, now) >= MOST_OF_DOMAIN:
         return SignUpDecision(answer=SignUpOutcome.DOMAIN)
     return SignUpDecision(answer=SignUpOutcome.ASK, lists=asks)
 
 
 def _is_asked(
-    connection: Connection, slug: str, reader: NewReader, wish: SignUpRequest, now: datetime
+    connection: Connection, slug: str, reader: NewReader, request: SignUpRequest, now: datetime
 ) -> bool:
     """Whether the wish for one list takes a mail that asks to confirm."""
-    joined = wish_of(connection, slug, reader)
+    joined = preview_result(connection, slug, reader)
     if joined is not SignupResult.ALREADY:
         return joined is not SignupResult.LEFT
-    query = with_address().where(subscribers.c.address_key == reader.key, subscriptions.c.list == slug)
-    found = as_subscription(connection.execute(query).one())
+    query = select_subscriptions().where(
+        subscribers.c.address_key == reader.key, subscriptions.c.list == slug
+    )
+    found = subscription_value(connection.execute(query).one())
     return found.state is SubscriptionState.PENDING and is_due_again(found.asked_at, now)
 
 
-def _join(connection: Connection, slug: str, wish: SignUpRequest, now: datetime) -> int:
-    [(_, joined)] = join_all(connection, slug, [wish.readers[slug]], wish.consent)
+def _join(connection: Connection, slug: str, request: SignUpRequest, now: datetime) -> int:
+    [(_, joined)] = join_readers(connection, slug, [request.readers[slug]], request.consent)
     assert joined is not None  # noqa: S101  # `_decide` has seen that it joins
     connection.execute(update(subscriptions).where(subscriptions.c.id == joined.id).values(asked_at=now))
     return joined.id
@@ -251,14 +229,14 @@ def _asked(connection: Connection, mailbox: str) -> ConfirmationHistory | None:
     return ConfirmationHistory(sent=sent, worn_out=row.worn_out, never=row.never_at)
 
 
-def _count(connection: Connection, wish: SignUpRequest, now: datetime) -> None:
-    asked = after_asking(_asked(connection, wish.mailbox) or NOTHING_ASKED, now)
-    row: dict[str, Any] = {"mailbox": wish.mailbox, "never_at": asked.never, "tried_at": now}
+def _count(connection: Connection, request: SignUpRequest, now: datetime) -> None:
+    asked = after_asking(_asked(connection, request.mailbox) or NOTHING_ASKED, now)
+    row: dict[str, Any] = {"mailbox": request.mailbox, "never_at": asked.never, "tried_at": now}
     row |= dict(zip(("sent_1", "sent_2", "sent_3"), (*asked.sent, None, None), strict=False))
     connection.execute(upsert(mailboxes), row | {"worn_out": asked.worn_out})
-    if wish.domain:
+    if request.domain:
         connection.execute(delete(asked_domains).where(~_lately(now)))
-        connection.execute(insert(asked_domains), {"domain": wish.domain, "at": now})
+        connection.execute(insert(asked_domains), {"domain": request.domain, "at": now})
 
 
 def _of_domain(connection: Connection, domain: str, now: datetime) -> int:

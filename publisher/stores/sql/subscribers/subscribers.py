@@ -22,16 +22,19 @@ from publisher.core.subscribers.subscription import (
     SubscriptionState,
     after,
 )
-from publisher.stores.sql.delivery.freeze import keep_segments
-from publisher.stores.sql.delivery.transactional import start_for_one
+from publisher.stores.sql.delivery.new_mailings import save_segments, start_transactional
 from publisher.stores.sql.engine.database import Database, insert_new
 from publisher.stores.sql.schema.base import Suppression, is_
 from publisher.stores.sql.schema.subscriber_tables import arrivals, subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import log_head
-from publisher.stores.sql.subscribers.join import activate, is_blocked, join_all
-from publisher.stores.sql.subscribers.personal_data import forget_pending
-from publisher.stores.sql.subscribers.preferences import rhythm_ids, taste_ids
-from publisher.stores.sql.subscribers.rows import as_subscription, with_address
+from publisher.stores.sql.subscribers.join import activate, is_blocked, join_readers
+from publisher.stores.sql.subscribers.personal_data import delete_pending
+from publisher.stores.sql.subscribers.rows import (
+    content_ids,
+    schedule_ids,
+    select_subscriptions,
+    subscription_value,
+)
 
 PAGE = 5_000
 """Subscriptions read at a time: no read transaction stays open while somebody works through them."""
@@ -45,18 +48,16 @@ class Subscribers:
 
     _db: Database
 
-    def join(
-        self, spec: str, readers: Sequence[NewReader], consent: Consent
+    def subscribe(
+        self, slug: str, readers: Sequence[NewReader], consent: Consent
     ) -> Sequence[tuple[SignupResult, Subscription | None]]:
-        """Signs readers up to list `spec`, in one transaction (see wishes.py for what each comes to)."""
         with self._db.write(wide=len(readers) > 1) as connection:
-            return join_all(connection, spec, readers, consent)
+            return join_readers(connection, slug, readers, consent)
 
     def subscription(self, id: int) -> Subscription | None:
-        """The subscription `id` as it stands."""
         with self._db.read() as connection:
-            row = connection.execute(with_address().where(subscriptions.c.id == id)).one_or_none()
-        return as_subscription(row) if row else None
+            row = connection.execute(select_subscriptions().where(subscriptions.c.id == id)).one_or_none()
+        return subscription_value(row) if row else None
 
     def confirm(
         self,
@@ -68,13 +69,9 @@ class Subscribers:
         welcome: NewMailing | None = None,
         planned: Callable[[int], None] = lambda _: None,
     ) -> Subscription | None:
-        """Pending -> active at the log's head, and lifts `left` and `erased`. Idempotent: only who makes it
-        active plans `welcome`, and then `planned` is told its number. Raises Conflict when the log's head is
-        no longer that of `welcome`.
-        """
         mailing = 0
         if welcome is not None:
-            keep_segments(self._db, welcome.segments)
+            save_segments(self._db, welcome.segments)
         with self._db.write() as connection:
             row = _of_generation(connection, id, generation)
             if row is None or row.state is SubscriptionState.UNSUBSCRIBED or is_blocked(connection, row):
@@ -83,21 +80,19 @@ class Subscribers:
                 activate(connection, row, next_due_at, now)
                 if welcome is not None:
                     _must_stand_at(connection, welcome.head)
-                    mailing = start_for_one(connection, welcome, id, now)
+                    mailing = start_transactional(connection, welcome, id, now)
             confirmed = _again(connection, id)
         if mailing:
             planned(mailing)
         return confirmed
 
-    def furthest_back(self, spec: str) -> int | None:
-        """The smallest offset of an active reader of a list; None without readers."""
-        ours = select(func.min(subscriptions.c.offset)).where(subscriptions.c.list == spec)
+    def lowest_offset(self, slug: str) -> int | None:
+        ours = select(func.min(subscriptions.c.offset)).where(subscriptions.c.list == slug)
         active = is_(subscriptions.c.state, SubscriptionState.ACTIVE)
         with self._db.read() as connection:
             return connection.execute(ours.where(active)).scalar()
 
     def unsubscribe(self, id: int, generation: int, now: datetime) -> Subscription | None:
-        """Ends a subscription of this generation and writes `left` for its list. Idempotent."""
         with self._db.write() as connection:
             row = _of_generation(connection, id, generation)
             if row is None:
@@ -109,59 +104,55 @@ class Subscribers:
             connection.execute(insert_new(suppressions), gone)
             return _again(connection, id)
 
-    def choose(
-        self, id: int, generation: int, choices: Preferences, next_due_at: datetime
+    def set_preferences(
+        self, id: int, generation: int, preferences: Preferences, next_due_at: datetime
     ) -> Subscription | None:
-        """What a reader of this generation wants from now on; their offset stays, so nothing is lost."""
         with self._db.write() as connection:
             row = _of_generation(connection, id, generation)
             if row is None or row.state is SubscriptionState.UNSUBSCRIBED:
                 return None
-            active = row.state is SubscriptionState.ACTIVE and not choices.paused
-            paces = rhythm_ids(connection, row.list, [(choices.pace, next_due_at)])
-            tastes = taste_ids(connection, [choices.taste])
-            values: dict[str, Any] = {"rhythm": paces[choices.pace], "taste": tastes[choices.taste]}
-            values |= {"paused": choices.paused, "next_due_at": next_due_at if active else None}
+            active = row.state is SubscriptionState.ACTIVE and not preferences.paused
+            paces = schedule_ids(connection, row.list, [(preferences.pace, next_due_at)])
+            tastes = content_ids(connection, [preferences.taste])
+            values: dict[str, Any] = {"rhythm": paces[preferences.pace], "taste": tastes[preferences.taste]}
+            values |= {"paused": preferences.paused, "next_due_at": next_due_at if active else None}
             connection.execute(update(subscriptions).where(subscriptions.c.id == id).values(values))
             return _again(connection, id)
 
-    def subscriptions(self, spec: str | None, state: SubscriptionState | None) -> Iterator[Subscription]:
-        """In the order they came, a page at a time."""
-        query = with_address().order_by(subscriptions.c.id).limit(PAGE)
-        if spec is not None:
-            query = query.where(subscriptions.c.list == spec)
+    def subscriptions(self, slug: str | None, state: SubscriptionState | None) -> Iterator[Subscription]:
+        query = select_subscriptions().order_by(subscriptions.c.id).limit(PAGE)
+        if slug is not None:
+            query = query.where(subscriptions.c.list == slug)
         if state is not None:
             query = query.where(subscriptions.c.state == state)
         last = 0
         while True:
             with self._db.read() as connection:
                 rows = connection.execute(query.where(subscriptions.c.id > last)).all()
-            yield from map(as_subscription, rows)
+            yield from map(subscription_value, rows)
             if len(rows) < PAGE:
                 return
             last = rows[-1].id
 
     def subscriber_counts(self) -> Mapping[tuple[str, SubscriptionState], int]:
-        """How many subscriptions, by (list, state)."""
         key, id = (subscriptions.c.list, subscriptions.c.state), subscriptions.c.id
         query, counts = select(*key, func.count()).group_by(*key), Counter[tuple[str, SubscriptionState]]()
         with self._db.read() as connection:
             last: int = connection.execute(select(func.max(id))).scalar() or 0
             for low in range(0, last, COUNTED):
                 rows = connection.execute(query.where(id > low, id <= low + COUNTED))
-                counts.update({(spec, state): number for spec, state, number in rows})
+                counts.update({(slug, state): number for slug, state, number in rows})
         return dict(sorted(counts.items()))
 
-    def forget_pending(self, before: datetime) -> int:
-        """Deletes pending subscriptions created before; how many (see forgetting.py for what stays)."""
+    def delete_pending(self, before: datetime) -> int:
         with self._db.write() as connection:
             connection.execute(delete(arrivals).where(arrivals.c.at < before))
-            return forget_pending(connection, before)
+            return delete_pending(connection, before)
 
 
 def _of_generation(connection: Connection, id: int, generation: int) -> Row[Any] | None:
     this = (subscriptions.c.id == id) & (subscriptions.c.generation == generation)
-    return connection.execute(with_address().where(this)).one_or_none()
+    return connection.execute(select_subscriptions().where(this)).one_or_none()
 
 
 def _must_stand_at(connection: Connection, head: int) -> None:
@@ -171,7 +162,9 @@ def _must_stand_at(connection: Connection, head: int) -> None:
 
 
 def _again(connection: Connection, id: int) -> Subscription:
-    return as_subscription(connection.execute(with_address().where(subscriptions.c.id == id)).one())
+    return subscription_value(
+        connection.execute(select_subscriptions().where(subscriptions.c.id == id)).one()
+    )
 
 
 class AddressKeys:
@@ -179,10 +172,7 @@ class AddressKeys:
 
     _db: Database
 
-    def rekey(self, key_of: Callable[[str], str]) -> int:
-        """Gives each address beyond ASCII the key that `key_of` makes of it, and what stood against the key
-        before stands against the new one too. Returns how many changed.
-        """
+    def rebuild_address_keys(self, key_of: Callable[[str], str]) -> int:
         beyond = subscribers.c.address.op("GLOB")("*[^ -~]*")
         query = select(subscribers.c.id, subscribers.c.address, subscribers.c.address_key).where(beyond)
         changed = 0

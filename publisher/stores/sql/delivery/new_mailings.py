@@ -4,42 +4,36 @@ A mailing with many cohorts is stored in steps, so that no transaction is long; 
 What a crash left unfrozen is thrown away: nobody was planned for it.
 
 How the deliveries of a chunk are cut into batches: a sample first, then a pacing group at a time.
+
+TODO say what this is about.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    Row,
-    case,
     delete,
-    func,
     insert,
-    literal,
     select,
     update,
 )
 
 from publisher.core.delivery.mailing import (
-    PRIORITY,
     Cohort,
+    DeliveryState,
     MailingHold,
-    MailingKind,
     MailingState,
     NewMailing,
 )
-from publisher.core.delivery.throttling import BatchPlan
-from publisher.core.errors import Conflict
-from publisher.stores.sql.delivery.batches import OTHERS, all_of, ranges
-from publisher.stores.sql.engine.database import Database, insert_alike, insert_new
-from publisher.stores.sql.schema.base import BatchState
-from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions
+from publisher.core.errors import Conflict, StoreError
+from publisher.stores.sql.delivery.batches import OTHER_DOMAINS, BatchSlice, batch_row
+from publisher.stores.sql.engine.database import Database, insert_new, insert_with_shared_values
+from publisher.stores.sql.schema.subscriber_tables import subscriptions
 from publisher.stores.sql.schema.tables import (
     MAILING,
+    batches,
     cohorts,
     counters,
     deliveries,
@@ -53,14 +47,14 @@ ROWS, BYTES = 5_000, 2_000_000
 """What one transaction stores of a mailing, about."""
 
 
-def keep_segments(database: Database, given: Mapping[str, bytes]) -> None:
+def save_segments(database: Database, given: Mapping[str, bytes]) -> None:
     """Stores segments by their hash, each once; they mean nothing until a cohort names them."""
     for part in _by_size(given):
         with database.write() as connection:
             connection.execute(insert_new(segments), part)
 
 
-def freeze(
+def insert_mailing(
     connection: Connection, new: NewMailing, state: MailingState, planned: int, now: datetime, *, whole: bool
 ) -> int:
     """The row of a mailing; returns its id. Raises Conflict when the id its content names is taken."""
@@ -69,17 +63,17 @@ def freeze(
     return made
 
 
-def freeze_each(connection: Connection, new: NewMailing, number: int, now: datetime) -> range:
+def insert_mailings_to_one(connection: Connection, new: NewMailing, number: int, now: datetime) -> range:
     """`number` mailings alike, each to one reader and ready; returns their ids."""
-    last = last_mailing(connection)
+    last = last_mailing_id(connection)
     made = range(last + 1, last + number + 1)
     connection.execute(update(counters).where(counters.c.name == MAILING).values(last=last + number))
     row = _row(new, MailingState.READY, 1, now, whole=True)
     ids = [(id,) for id in made]
-    insert_alike(connection, mailings, ["id"], ids, row)
+    insert_with_shared_values(connection, mailings, ["id"], ids, row)
     (cohort,) = new.cohorts
     same = {"n": cohort.n, "language": cohort.language, "recipe": list(cohort.recipe)}
-    insert_alike(connection, cohorts, ["mailing"], ids, same)
+    insert_with_shared_values(connection, cohorts, ["mailing"], ids, same)
     return made
 
 
@@ -108,7 +102,7 @@ def add_cohorts(connection: Connection, mailing: int, made: Sequence[Cohort]) ->
         connection.execute(insert(stands), where)
 
 
-def in_steps(made: Sequence[Cohort]) -> Iterator[Sequence[Cohort]]:
+def cohort_chunks(made: Sequence[Cohort]) -> Iterator[Sequence[Cohort]]:
     """`made` in parts that one transaction can store."""
     part: list[Cohort] = []
     rows = 0
@@ -122,12 +116,12 @@ def in_steps(made: Sequence[Cohort]) -> Iterator[Sequence[Cohort]]:
         yield part
 
 
-def seal(connection: Connection, mailing: int) -> None:
+def mark_complete(connection: Connection, mailing: int) -> None:
     """Everything of the mailing is stored."""
     connection.execute(update(mailings).where(mailings.c.id == mailing).values(frozen=True))
 
 
-def forget_unfrozen(connection: Connection) -> None:
+def delete_incomplete(connection: Connection) -> None:
     """Mailings that a crash left half stored."""
     half = connection.scalars(select(mailings.c.id).where(~mailings.c.frozen)).all()
     for table in (stands, mailing_posts, cohorts) if half else ():
@@ -136,7 +130,7 @@ def forget_unfrozen(connection: Connection) -> None:
         connection.execute(delete(mailings).where(mailings.c.id.in_(half)))
 
 
-def last_mailing(connection: Connection) -> int:
+def last_mailing_id(connection: Connection) -> int:
     """The highest id a mailing ever had."""
     last: int = connection.execute(select(counters.c.last).where(counters.c.name == MAILING)).scalar_one()
     return last
@@ -144,7 +138,7 @@ def last_mailing(connection: Connection) -> int:
 
 def _number(connection: Connection, wished: int | None) -> int:
     """The id of a new mailing. Raises Conflict when the one its content names is taken."""
-    number = wished or last_mailing(connection) + 1
+    number = wished or last_mailing_id(connection) + 1
     free = (counters.c.name == MAILING) & (counters.c.last < number)
     if connection.execute(update(counters).where(free).values(last=number)).rowcount != 1:
         raise Conflict("mailing", f"the number {number} is taken", "plan again")
@@ -164,91 +158,44 @@ def _by_size(given: Mapping[str, bytes]) -> Iterator[list[dict[str, Any]]]:
         yield part
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchSlice:
-    """Deliveries lo to hi of one pacing group, to be a batch; `canary`: of the sample that goes first."""
-
-    group: str
-    lo: int
-    hi: int
-    canary: bool = False
-
-
-def in_order(mailing: Row[Any], subscription: ColumnElement[int], cut: BatchPlan) -> list[ColumnElement[Any]]:
-    """What the deliveries of a chunk are numbered by, so that each slice is a range."""
-    order: list[ColumnElement[Any]] = [subscription]
-    if cut.domains:
-        order.insert(0, _group(subscription, cut))
-    if cut.one_in:
-        order.insert(0, _sampled(mailing, subscription, cut.one_in).desc())
-    return order
+def start_transactional(connection: Connection, new: NewMailing, subscription: int, now: datetime) -> int:
+    """`Planning.start_transactional` within a transaction; the segments are kept already."""
+    life = select(subscriptions.c.generation).where(subscriptions.c.id == subscription)
+    generation = connection.execute(life).scalar()
+    if generation is None:
+        raise StoreError("store", f"there is no subscription {subscription}", "sign up again")
+    id = insert_mailing(connection, new, MailingState.READY, 1, now, whole=True)
+    add_cohorts(connection, id, new.cohorts)
+    _deliver_to_each(connection, [id], new, [(subscription, generation)], now)
+    return id
 
 
-def slices_of(
-    connection: Connection, mailing: Row[Any], number: int, size: int, cut: BatchPlan, *, sample: bool
-) -> list[BatchSlice]:
-    """The slices of the `number` deliveries just written, `size` rows each at most. Without `sample` nothing
-    goes first: too few to tell anything.
+def start_transactional_each(
+    connection: Connection, new: NewMailing, readers: Sequence[tuple[int, int]], now: datetime
+) -> range:
+    """A transactional mailing for each of (subscription, generation), ready at once; returns their ids. Its
+    segments are stored already.
     """
-    base = mailing.planned
-    if not cut.domains and not (sample and cut.one_in):
-        return [
-            BatchSlice(group=group, lo=lo, hi=hi) for group, lo, hi in ranges([(OTHERS, number)], base, size)
-        ]
-    found = connection.execute(_counted(mailing, cut, sample=sample)).all()
-    return list(_cut(found, base, size))
+    made = insert_mailings_to_one(connection, new, len(readers), now)
+    _deliver_to_each(connection, made, new, readers, now)
+    return made
 
 
-def _cut(found: Any, base: int, size: int) -> Iterator[BatchSlice]:
-    for canary, group, number in found:
-        for name, lo, hi in ranges([(group, number)], base, size):
-            yield BatchSlice(group=name, lo=lo, hi=hi, canary=bool(canary))
-        base += number
+def _deliver_to_each(
+    connection: Connection,
+    made: Sequence[int],
+    new: NewMailing,
+    readers: Sequence[tuple[int, int]],
+    now: datetime,
+) -> None:
+    """The one delivery and the one batch of each of those mailings."""
+    rows = [(id, reader, generation) for id, (reader, generation) in zip(made, readers, strict=True)]
+    same = {"n": 1, "cohort": new.cohorts[0].n, **new_delivery(now)}
+    insert_with_shared_values(connection, deliveries, ["mailing", "subscription", "generation"], rows, same)
+    one = batch_row(new.kind, BatchSlice(group=OTHER_DOMAINS, lo=1, hi=1), now)
+    insert_with_shared_values(connection, batches, ["mailing"], [(id,) for id in made], one)
 
 
-def _counted(mailing: Row[Any], cut: BatchPlan, *, sample: bool) -> Any:
-    """(sampled, group, how many) of the new deliveries, in the order of their numbers."""
-    subscription = deliveries.c.subscription
-    sampled: ColumnElement[Any] = literal(False)
-    if sample and cut.one_in:
-        sampled = _sampled(mailing, subscription, cut.one_in)
-    columns = (sampled.label("sampled"), _group(subscription, cut).label("name"))
-    new = select(*columns, deliveries.c.n).where(deliveries.c.mailing == mailing.id)
-    rows = new.where(deliveries.c.n > mailing.planned).subquery("new")
-    counted = select(rows.c.sampled, rows.c.name, func.count()).group_by(rows.c.sampled, rows.c.name)
-    return counted.order_by(func.min(rows.c.n))
-
-
-def _sampled(mailing: Row[Any], subscription: ColumnElement[int], one_in: int) -> ColumnElement[Any]:
-    """Whether a subscription is of a mailing's sample: one in so many, others in each mailing (Knuth 6.4)."""
-    mixed = (subscription * 2_654_435_761 + mailing.id * 40_503 * 65_536) % 4_294_967_296
-    sampled: ColumnElement[Any] = (mixed // 65_536) % one_in == 0
-    return sampled
-
-
-def _group(subscription: ColumnElement[int], cut: BatchPlan) -> ColumnElement[str]:
-    """The pacing group of a subscription's address."""
-    if not cut.domains:
-        return literal(OTHERS)
-    address = (
-        select(func.lower(subscribers.c.address))
-        .join(subscriptions, subscriptions.c.subscriber == subscribers.c.id)
-        .where(subscriptions.c.id == subscription)
-        .correlate_except(subscribers, subscriptions)
-        .scalar_subquery()
-    )
-    ends = ((func.substr(address, -len(name) - 1) == f"@{name}", name) for name in cut.domains)
-    return case(*ends, else_=OTHERS)
-
-
-def batch_row(kind: MailingKind, part: BatchSlice, now: datetime) -> dict[str, Any]:
-    return {
-        "group": part.group,
-        "lo": part.lo,
-        "hi": part.hi,
-        "priority": PRIORITY[kind],
-        "state": BatchState.OPEN,
-        "next_at": now,
-        "canary": part.canary,
-        **all_of(part.hi - part.lo + 1),
-    }
+def new_delivery(now: datetime) -> dict[str, Any]:
+    """What a delivery is born with."""
+    return {"state": DeliveryState.QUEUED, "attempts": 0, "reply": "", "changed_at": now}

@@ -1,0 +1,338 @@
+"""Ports of the store for delivery: the ledger, bounces, quotas, throttling, and catching up after a
+restore.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from publisher.core.delivery.bounces import MailboxRefusal, RefusedMailing, Severity
+from publisher.core.delivery.holds import Declined, MailingCommand, MailingStatus
+from publisher.core.delivery.mailing import (
+    Batch,
+    CanarySample,
+    Delivery,
+    DeliveryResult,
+    DeliveryState,
+    InDoubt,
+    Mailing,
+    MailingHold,
+    Reworded,
+)
+from publisher.core.delivery.relay_quotas import Quota, QuotaUse
+from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
+from publisher.core.mail.message import Recipe, Segment
+from publisher.core.subscribers.departures import Departure
+
+CohortPosts = tuple[int, Sequence[tuple[str, str]], str]
+"""A cohort's number, its (post id, revision) pairs in the order they are shown, and its language."""
+
+
+class LedgerStore(Protocol):
+    """Mailings, batches and deliveries. Letters name the transitions drawn in ARCHITECTURE.md."""
+
+    def release_dead_runs(self, run: str, now: datetime, *, alone: bool) -> int:
+        """Ends the leases of dead runs: sending -> unknown (f), claimed -> queued (g). With `alone` every run
+        but `run` is dead (we hold the lock), else those whose lease ended. Returns how many deliveries are
+        now unknown."""
+        ...
+
+    def claim_batch(
+        self, run: str, now: datetime, lease_until: datetime, full: Collection[str] = ()
+    ) -> Batch | None:
+        """Leases the next due batch of a ready mailing, and claims its due queued deliveries (a). In the
+        domain groups `full` only urgent mail is claimed. None if there is nothing to claim."""
+        ...
+
+    def renew_leases(self, run: str, lease_until: datetime) -> int:
+        """Extends the leases of a run; returns how many it holds."""
+        ...
+
+    def claimed_deliveries(self, batch: Batch) -> Sequence[Delivery]:
+        """The deliveries of a batch that its run claimed and has not sent, in order."""
+        ...
+
+    def segments(self, mailing: int, cohort: int) -> Sequence[Segment]:
+        """What a cohort's message is made of, in order. Raises StoreError if there is no such cohort."""
+        ...
+
+    def mark_sending(self, run: str, rows: Sequence[tuple[int, int]], now: datetime) -> set[tuple[int, int]]:
+        """Durably marks (mailing, n) rows as being sent (b). Only the rows returned may be sent."""
+        ...
+
+    def record_results(self, run: str, results: Sequence[DeliveryResult], now: datetime) -> None:
+        """Records what became of a run's deliveries: c, d, e, f, g, i, or h if the mailing was cancelled. One
+        that was never tried is queued again and its attempt not counted. Raises ValueError for a cause that
+        belongs to `resolve_unknown`."""
+        ...
+
+    def record_progress(
+        self, run: str, results: Sequence[DeliveryResult], intents: Sequence[tuple[int, int]], now: datetime
+    ) -> set[tuple[int, int]]:
+        """`record_results` and `mark_sending` in one transaction. Returns as `mark_sending` does."""
+        ...
+
+    def try_record_progress(
+        self, run: str, results: Sequence[DeliveryResult], intents: Sequence[tuple[int, int]], now: datetime
+    ) -> set[tuple[int, int]] | None:
+        """`record_progress` that waits neither for other writers nor for the disk: durable, and to be relied
+        on, only after `flush`. None if it would have to wait; then nothing was written."""
+        ...
+
+    def flush(self) -> None:
+        """Waits until what `try_record_progress` wrote is durable."""
+        ...
+
+    def finish_batch(self, batch: Batch, now: datetime) -> int:
+        """Ends the lease. The batch is done, or waits for its earliest not_before; its mailing may be done
+        too. Returns the turn, as in `Batch`."""
+        ...
+
+    def unknown_deliveries(
+        self, mailing: int, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[InDoubt]:
+        """The deliveries of a mailing in state unknown with a number above `after`, in order."""
+        ...
+
+    def count_unknown(self) -> int:
+        """How many deliveries of all mailings are in state unknown."""
+        ...
+
+    def next_mailing_with_unknown(self, after: int) -> int | None:
+        """The lowest id above `after` of a mailing with a delivery in state unknown; None if there is
+        none.
+        """
+        ...
+
+    def resolve_unknown(self, results: Sequence[DeliveryResult], now: datetime) -> int:
+        """Records what became of unknown deliveries (j, k), in one transaction. Returns how many of them were
+        still unknown. Raises ValueError for a cause that does not start at unknown."""
+        ...
+
+    def apply_command(
+        self, mailing: int, command: MailingCommand, now: datetime, *, count_refusals: bool = False
+    ) -> MailingStatus | Declined | None:
+        """Carries out an operator's command (core.delivery.holds), even while a run sends; returns the new
+        status, or why not. Refusals of a mailing that was paused for them are forgotten, or with
+        `count_refusals` counted against those addresses. None if there is no such mailing."""
+        ...
+
+    def unsent_with_withdrawn_posts(self) -> Sequence[int]:
+        """Ids of digests with deliveries left to send that show a post which was withdrawn since."""
+        ...
+
+    def withdrawn_posts_in(self, mailing: int) -> Sequence[str]:
+        """Ids of the posts of a mailing that were withdrawn since, sorted."""
+        ...
+
+    def replace_messages(
+        self,
+        mailing: int,
+        recipes: Mapping[int, Recipe],
+        segments: Mapping[str, bytes],
+        subject: str,
+        now: datetime,
+    ) -> Reworded:
+        """Replaces the messages of cohorts (number -> recipe) and the subject. If a run is sending the
+        mailing, pauses it instead."""
+        ...
+
+    def pause_for_operator(self, mailing: int, why: str) -> None:
+        """Pauses a mailing until an operator decides; one in planning, once it is ready."""
+        ...
+
+    def pause(self, mailing: int, hold: MailingHold, why: str, until: datetime | None) -> bool:
+        """Pauses a ready mailing until then or (None) until an operator decides. False if it was not
+        ready."""
+        ...
+
+    def pause_all(self, hold: MailingHold, why: str, until: datetime | None) -> int:
+        """Pauses every ready mailing; returns how many."""
+        ...
+
+    def canary_sample(self, mailing: int) -> CanarySample:
+        """How many deliveries of a mailing's canary are untried, settled, and refused."""
+        ...
+
+    def running_canaries(self) -> Sequence[int]:
+        """Ids of ready mailings of which only the canary may be sent so far."""
+        ...
+
+    def pass_canary(self, mailing: int) -> None:
+        """Lets the rest of a mailing be sent."""
+        ...
+
+    def resume_expired_pauses(self, now: datetime) -> int:
+        """Makes mailings ready again whose pause has ended; returns how many."""
+        ...
+
+    def mailings(self, *, counted: bool = True) -> Sequence[Mailing]:
+        """All mailings, the newest first; with the number of deliveries in each state if `counted`."""
+        ...
+
+    def unfinished_mailings(self) -> Sequence[Mailing]:
+        """Mailings that are neither done nor cancelled, the newest first."""
+        ...
+
+    def delivery_totals(self) -> tuple[int, Mapping[DeliveryState, int]]:
+        """The number of mailings, and of all their deliveries in each state."""
+        ...
+
+    def mailing(self, id: int, *, counted: bool = True) -> Mailing | None:
+        """One mailing; None if there is none with that id."""
+        ...
+
+    def delivery_state(self, mailing: int, n: int) -> DeliveryState | None:
+        """The state of one delivery; None if there is no such row."""
+        ...
+
+    def cohorts(self, id: int) -> Sequence[CohortPosts]:
+        """The cohorts of a mailing."""
+        ...
+
+    def withdrawn_posts_by_mailing(self) -> Mapping[int, Sequence[str]]:
+        """Mailing -> ids of the posts on its page (those of its first cohort) that were withdrawn since."""
+        ...
+
+    def posts_mailed_to(
+        self, mailing: int, subscription: int
+    ) -> tuple[Sequence[tuple[str, str]], str] | None:
+        """The (post id, revision) pairs that a mailing showed one reader, and its language; None if they were
+        not mailed."""
+        ...
+
+    def replies(self, id: int) -> Sequence[tuple[str, int]]:
+        """(SMTP reply, how often) of a mailing, the most frequent first, at most 20. Replies that accepted
+        are one, cut to what they have in common."""
+        ...
+
+    def archive_deliveries(self, before: datetime, *, limit: int) -> int:
+        """Deletes deliveries settled before then, about `limit` at once, keeping their counts, replies, and
+        who received what. Unknown ones stay, and those of unfinished mailings. Returns how many; 0 if none
+        are left."""
+        ...
+
+    def count_sendable(self, now: datetime) -> int:
+        """How many deliveries could be sent at `now`."""
+        ...
+
+    def next_batch_at(self) -> datetime | None:
+        """When the next batch of a ready mailing is due, or the next pause ends; not before the circuit
+        breaker of the server allows it. None if nothing waits."""
+        ...
+
+    def last_batch_times(self) -> Mapping[int, datetime]:
+        """Mailing -> when the last of its open batches is due."""
+        ...
+
+
+class BounceStore(Protocol):
+    """What mailboxes refused, and whether it counts (core.delivery.bounces)."""
+
+    def mailings_with_undecided_refusals(self, since: datetime) -> Sequence[RefusedMailing]:
+        """The mailings whose refusals are not decided. For mail to one reader each, the share is that of all
+        such mail after `since`."""
+        ...
+
+    def refused_mailing(self, mailing: int) -> RefusedMailing:
+        """How many readers refused a mailing."""
+        ...
+
+    def undecided_refusals(self, mailing: int) -> Iterator[tuple[str, Sequence[MailboxRefusal]]]:
+        """(address key, refusals) for each address whose refusal of this mailing is not decided: that one,
+        and its others that count."""
+        ...
+
+    def refusals_of(self, key: str) -> Sequence[MailboxRefusal]:
+        """The recent refusals of an address, the oldest first."""
+        ...
+
+    def count_refusals(self, mailing: int) -> Mapping[tuple[Severity, bool | None], int]:
+        """(severity, whether it counts) -> number of addresses that refused a mailing."""
+        ...
+
+    def decide_refusals(self, mailing: int, *, count: bool, keys: Sequence[str] | None = None) -> int:
+        """Decides whether a mailing's open refusals count: all, or those of `keys`. Returns how many."""
+        ...
+
+
+class QuotaStore(Protocol):
+    """How much of their quotas relays have used (core.delivery.relay_quotas), over all processes."""
+
+    def reserve_quota(
+        self, quota: Quota, run: str, sent: QuotaUse | None, now: datetime
+    ) -> tuple[int, datetime | None]:
+        """Counts what `run` sent of its last reservation, ends that, and makes another. Returns its size and,
+        if that is 0, when there will be more."""
+        ...
+
+    def release_quota(self, relay: str, run: str, sent: QuotaUse | None, now: datetime) -> None:
+        """Counts what `run` sent of its last reservation, and frees the rest."""
+        ...
+
+    def quota_used(self, relay: str, now: datetime) -> Sequence[QuotaUse]:
+        """What a relay accepted within a day, and what is reserved of it."""
+        ...
+
+
+class ThrottleStore(Protocol):
+    """The state of throttling that must survive a crash."""
+
+    def circuit_breakers(self) -> Mapping[str, CircuitBreaker]:
+        """Scope -> breaker, of those that are open."""
+        ...
+
+    def save_circuit_breaker(self, breaker: CircuitBreaker) -> None:
+        """Saves a breaker; deletes it if it is closed."""
+        ...
+
+    def delivery_rates(self, since: datetime) -> Mapping[int, DeliveryRate]:
+        """Mailing -> what was settled of it in the minutes from `since` on."""
+        ...
+
+    def digests_accepted_since(self, since: datetime) -> int:
+        """How many deliveries of digests were accepted in the minutes from `since` on."""
+        ...
+
+
+class ReconcilingStore(Protocol):
+    """What a restored store must catch up on, from the journal beside it. Every method is idempotent."""
+
+    def last_subscription_id(self) -> int:
+        """The highest id of a subscription; 0 if there is none."""
+        ...
+
+    def missing_departures(self, departures: Sequence[Departure]) -> Sequence[Departure]:
+        """Those that have not happened in this store, in their order."""
+        ...
+
+    def apply_departures(self, departures: Sequence[Departure]) -> int:
+        """Carries departures out, in one transaction: ends subscriptions, suppresses, erases, moves a
+        subscription to a new address. Later generations are left alone. Returns how many subscriptions ended
+        or were erased."""
+        ...
+
+    def mark_open_unknown(self, why: str, now: datetime) -> int:
+        """Makes every delivery that could still be sent unknown: a lost run may have sent it. Returns how
+        many."""
+        ...
+
+    def advance_offsets(self, slug: str, at: datetime, head: int) -> int:
+        """Moves the offsets of a list's readers who were due at `at` up to `head`; returns how many."""
+        ...
+
+    def batch_count(self) -> int:
+        """How often a batch was claimed or finished."""
+        ...
+
+    def advance_batch_count(self, last: int) -> None:
+        """Raises `batch_count` to `last`."""
+        ...
+
+    def reserve_subscription_ids(self, last: int) -> None:
+        """Gives no new subscription an id up to `last`."""
+        ...
+
+    def reserve_mailing_ids(self, last: int) -> None:
+        """Gives no new mailing an id up to `last`."""
+        ...

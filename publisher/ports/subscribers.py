@@ -1,0 +1,185 @@
+"""Ports of the store for subscribers: subscriptions, and confirmation mail."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from publisher.core.delivery.mailing import NewMailing
+from publisher.core.subscribers.departures import Departure
+from publisher.core.subscribers.preferences import Preferences
+from publisher.core.subscribers.subscription import (
+    Consent,
+    NewReader,
+    SignupResult,
+    Subscription,
+    SubscriptionState,
+)
+
+if TYPE_CHECKING:
+    from publisher.core.subscribers.confirmation_limits import (
+        ConfirmationHistory,
+        SignUpDecision,
+        SignUpRequest,
+    )
+    from publisher.core.subscribers.import_rows import ImportOutcome
+    from publisher.core.subscribers.import_states import RowStatus
+
+
+class SubscriberStore(Protocol):
+    """Subscribers and their subscriptions."""
+
+    def subscribe(
+        self, slug: str, readers: Sequence[NewReader], consent: Consent
+    ) -> Sequence[tuple[SignupResult, Subscription | None]]:
+        """Signs readers up to the list `slug`, in one transaction. Returns the result for each, in order. Who
+        becomes active starts at the log's head."""
+        ...
+
+    def import_rows(
+        self,
+        slug: str,
+        rows: "Sequence[tuple[NewReader, RowStatus]]",
+        consent: Consent,
+        ask: NewMailing | None,
+        journal: Callable[[Sequence[Departure]], None],
+    ) -> "Sequence[ImportOutcome]":
+        """Imports rows of a file to the list `slug`, in one transaction. Returns the outcome of each, in
+        order. New pending readers are sent `ask` once. `journal` gets the departures before the commit."""
+        ...
+
+    def subscription(self, id: int) -> Subscription | None:
+        """One subscription; None if there is none with that id."""
+        ...
+
+    def confirm(
+        self,
+        id: int,
+        generation: int,
+        next_due_at: datetime,
+        now: datetime,
+        *,
+        welcome: NewMailing | None = None,
+        planned: Callable[[int], None] = ...,
+    ) -> Subscription | None:
+        """Makes a pending subscription of this generation active at the log's head, and lifts the
+        suppressions `left` and `erased`. Idempotent: only the call that activates it plans `welcome`, and
+        passes that mailing's id to `planned`. None if there is no such subscription, or its address is
+        blocked. Raises Conflict if the log's head is no longer `welcome.head`."""
+        ...
+
+    def unsubscribe(self, id: int, generation: int, now: datetime) -> Subscription | None:
+        """Ends a subscription of this generation, and suppresses its address on its list as `left`.
+        Idempotent. None if there is no such subscription now."""
+        ...
+
+    def set_preferences(
+        self, id: int, generation: int, preferences: Preferences, next_due_at: datetime
+    ) -> Subscription | None:
+        """Saves what a reader of this generation wants from now on; the offset stays. None if there is no
+        such subscription, or it has ended."""
+        ...
+
+    def subscriptions(self, slug: str | None, state: SubscriptionState | None) -> Iterator[Subscription]:
+        """Subscriptions of one list or (None) all, in one state or (None) any, in order of id, streamed."""
+        ...
+
+    def subscriber_counts(self) -> Mapping[tuple[str, SubscriptionState], int]:
+        """(list, state) -> number of subscriptions."""
+        ...
+
+    def subscriptions_of(self, key: str) -> Sequence[Subscription]:
+        """The subscriptions of an address, by its key."""
+        ...
+
+    def suppressions_of(self, key: str) -> Sequence[tuple[str, str, datetime]]:
+        """(list, kind, since) of what keeps mail from an address; list "" means every list."""
+        ...
+
+    def consent_of(self, subscription: int) -> Mapping[str, str]:
+        """The proof of consent; empty if there is none."""
+        ...
+
+    def deliveries_to(self, subscription: int) -> Sequence[tuple[int, str, str, datetime]]:
+        """(mailing, subject, state, since) of everything planned for a subscription, the oldest first. Of
+        archived deliveries only accepted ones are left, with the time their mailing was made."""
+        ...
+
+    def record_link_request(
+        self, id: int, generation: int, now: datetime, *, every: timedelta, most: int, within: timedelta
+    ) -> bool:
+        """Whether a reader may be sent a one-time link at `now`, and if so records that they are. Not if the
+        subscription is pending or of another generation, had one less than `every` ago, or `most` of them
+        `within` the time before."""
+        ...
+
+    def link_owner(self, mailing: int, subscription: int, since: datetime) -> Subscription | None:
+        """The subscription whose one-time link came with that mailing. None unless it was asked for after
+        `since`, is the last one and was not used."""
+        ...
+
+    def consume_link(self, mailing: int, subscription: int) -> bool:
+        """Uses a one-time link up; False if it was used, or never existed."""
+        ...
+
+    def rebuild_address_keys(self, key_of: Callable[[str], str]) -> int:
+        """Recomputes the keys of addresses that are not all ASCII, and copies their suppressions. Returns how
+        many keys changed."""
+        ...
+
+    def delete_pending(self, before: datetime) -> int:
+        """Deletes pending subscriptions created before then; returns how many."""
+        ...
+
+
+class SignUpStore(Protocol):
+    """Confirmation mail: whether it may be sent is decided, counted and acted on in one transaction."""
+
+    def preview_sign_up(self, request: "SignUpRequest", now: datetime) -> "SignUpDecision":
+        """What `sign_up` would decide."""
+        ...
+
+    def sign_up(
+        self, request: "SignUpRequest", mail: NewMailing, expected: "SignUpDecision", now: datetime
+    ) -> "SignUpDecision":
+        """If the decision is still `expected`, joins its lists, then counts and plans the mail. Returns the
+        decision as it is now; nothing is done where it differs."""
+        ...
+
+    def resend_confirmation(self, ids: Sequence[int], mail: NewMailing, now: datetime) -> int:
+        """Plans one more confirmation mail for these pending subscriptions of one reader, without counting
+        it. Returns the mailing's id."""
+        ...
+
+    def pending_in_same_mail(self, id: int) -> Sequence[Subscription]:
+        """The pending subscriptions that the same mail asked to confirm, `id` last."""
+        ...
+
+    def moved_subscription(self, id: int) -> Subscription | None:
+        """The subscription that took the place of `id`, a confirmed change of address."""
+        ...
+
+    def confirmation_history(self, mailbox: str) -> "ConfirmationHistory | None":
+        """What is known of the confirmation mails to a mailbox, by its key; None if nothing is."""
+        ...
+
+    def opted_out_mailboxes(self, keys: Sequence[str]) -> Set[str]:
+        """Those of these mailbox keys whose owners want no confirmation mail."""
+        ...
+
+    def opt_out_of_confirmations(self, mailbox: str, pending: Sequence[int], now: datetime) -> None:
+        """Records that a mailbox wants no confirmation mail, and ends its `pending` subscriptions.
+        Idempotent."""
+        ...
+
+    def lift_blocks(self, key: str, mailbox: str, until: datetime) -> Sequence[str]:
+        """Lifts what has kept mail from an address up to `until`, except that its reader left or was erased.
+        Returns the names of what was lifted."""
+        ...
+
+    def reset_confirmation_history(self, mailbox: str) -> None:
+        """Forgets the confirmation mails to a mailbox, but not that its owner wants none."""
+        ...
+
+    def prune_confirmation_history(self, now: datetime) -> int:
+        """Forgets mailboxes that nobody tried for a year; returns how many."""
+        ...
