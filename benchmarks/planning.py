@@ -26,7 +26,7 @@ from publisher.core.subscribers.preferences import (
     ContentPreference,
     Preferences,
     SchedulePreference,
-    as_topics,
+    normalize_topics,
 )
 from publisher.core.subscribers.subscription import Consent, ListChoice, NewReader
 from publisher.services.deps import Deps
@@ -102,7 +102,7 @@ def choices(number: int) -> Iterator[Preferences]:
     """Random preferences, the same every time."""
     dice = random.Random(11)  # noqa: S311  # chance, not secrets
     for _ in range(number):
-        topics = as_topics(dice.sample(TOPICS, dice.randint(0, 3)))
+        topics = normalize_topics(dice.sample(TOPICS, dice.randint(0, 3)))
         cadence = dice.choice(("", "daily", "weekly", "immediate"))
         pace = SchedulePreference(cadence=cadence, at=hour(dice.randrange(24)), timezone=dice.choice(ZONES))
         yield Preferences(pace=pace, taste=ContentPreference(topics=topics, language=dice.choice(LANGUAGES)))

@@ -21,7 +21,7 @@ from publisher.app.open_site import OpenSite
 from publisher.app.startup import gc_paused, reading_ahead
 from publisher.core.errors import PublisherError, Refused
 from publisher.core.publishing.guards import NO_ANSWERS, HeldFileAnswers
-from publisher.core.times import LEEWAY
+from publisher.core.times import NOW_LEEWAY
 
 if TYPE_CHECKING:
     from publisher.core.publishing.guards import Guard
@@ -77,7 +77,7 @@ class App(OpenSite):
         really leave; ClockBehind: what was written last is later.
         """
         now, real = self.clock(), self.real()
-        if self.settings.mail.transport == "smtp" and now > real + LEEWAY:
+        if self.settings.mail.transport == "smtp" and now > real + NOW_LEEWAY:
             what = f'{now:%Y-%m-%d %H:%M} UTC is still to come, and mail.transport is "smtp"'
             raise Refused("--at", what, "what has left cannot be taken back: try it with the outbox")
         services.clock_checks.check_clock(self.store, self.settings.site.timezone, now, real)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from publisher.core.addresses import Blocklist
     from publisher.core.delivery.relays import Relay
     from publisher.core.delivery.throttling import ThrottlingRules
-    from publisher.core.publishing.ids import Naming
+    from publisher.core.publishing.ids import IdRules
     from publisher.ports import AdoptedIdsFile, Clock, FeedReader, FeedRedirectsFile, Signer, WebClient
     from publisher.sources import FolderSource
 
@@ -50,14 +50,14 @@ def make_blocklist(settings: "Settings") -> "Blocklist":
     """What no reader may sign up: what settings name, and the addresses that mail comes from and goes back
     to, which would answer themselves.
     """
-    from publisher.core.addresses import Blocklist, parse, parse_mailbox
+    from publisher.core.addresses import Blocklist, parse_address, parse_mailbox
 
     own = [text for spec in settings.lists for text in (spec.sender, spec.reply_to) if text]
     own += [settings.mail.bounces] if settings.mail.bounces else []
     named = settings.web.blocked
     return Blocklist(
         mailboxes=frozenset(parse_mailbox(text).address.mailbox for text in own)
-        | {parse(text).mailbox for text in named if "@" in text},
+        | {parse_address(text).mailbox for text in named if "@" in text},
         domains=frozenset(text for text in named if "@" not in text),
     )
 
@@ -74,11 +74,11 @@ def make_signer(dkim: "DkimSettings") -> "Signer | None":
 
 def make_throttling(mail: "MailSettings") -> "ThrottlingRules":
     """How fast mail may leave, and when it may not."""
-    from publisher.core.delivery.relay_quotas import quota_of
-    from publisher.core.delivery.throttling import Canary, ThrottlingRules, together
+    from publisher.core.delivery.relays import quota_of
+    from publisher.core.delivery.throttling import Canary, ThrottlingRules, combined_limits
 
     relays = [item.relay for item in mail.relays] if mail.transport == "smtp" else []
-    total, groups = together(relays)
+    total, groups = combined_limits(relays)
     return ThrottlingRules(
         total=total,
         groups=groups,
@@ -140,15 +140,15 @@ def template_fingerprint(template_folders: Sequence[Path]) -> str:
     return found.hexdigest()[:16]
 
 
-def make_naming(settings: "Settings") -> "Naming":
+def make_naming(settings: "Settings") -> "IdRules":
     """How ids of new posts are made. Raises SettingsError: the file of adopted ids is broken."""
-    from publisher.core.publishing.adoption import Adopted
-    from publisher.core.publishing.ids import Naming
+    from publisher.core.publishing.adoption import AdoptedEntries
+    from publisher.core.publishing.ids import IdRules
 
-    return Naming(
+    return IdRules(
         authority=settings.site.id_authority,
         by_permalink=settings.posts.ids == "permalink",
-        adopted=Adopted(adoptions_file(settings).entries()),
+        adopted=AdoptedEntries(adoptions_file(settings).entries()),
     )
 
 

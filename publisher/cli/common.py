@@ -16,7 +16,7 @@ from publisher.config import load
 from publisher.core.errors import PublisherError, UsageError
 from publisher.core.printable import printable, printable_json
 from publisher.core.subscribers.subscription import MailingList
-from publisher.core.times import FORMS, read_time
+from publisher.core.times import TIME_FORMS, parse_time
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,7 +62,7 @@ def a_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> s
     if value is None:
         return None
     try:
-        read_time(value, datetime(2000, 1, 1, tzinfo=UTC), "UTC")
+        parse_time(value, datetime(2000, 1, 1, tzinfo=UTC), "UTC")
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
     return value
@@ -70,7 +70,7 @@ def a_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> s
 
 def when(text: str, zone: str) -> datetime:
     """The instant that `text` means now, by the clock of the site's zone."""
-    return read_time(text, wall_clock(), zone)
+    return parse_time(text, wall_clock(), zone)
 
 
 def warn_of_clock(app: App) -> None:
@@ -123,7 +123,7 @@ def site_options(
         if as_json:
             decorated = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(decorated)
         if at:
-            text = f"The time to go by in this run: {FORMS}."
+            text = f"The time to go by in this run: {TIME_FORMS}."
             decorated = click.option("--at", callback=a_time, metavar="TIME", help=text)(decorated)
         return click.option(
             "--site",

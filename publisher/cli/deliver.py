@@ -5,8 +5,8 @@ import click
 from publisher.app import App
 from publisher.cli.common import SiteOptions, count, say, show_json, site_options, warn_of_readable
 from publisher.cli.progress import delivery_progress
-from publisher.core.delivery.holds import in_words
-from publisher.core.times import in_zone
+from publisher.core.delivery.holds import describe_hold
+from publisher.core.times import local_time
 
 NAMED = 3
 """Mailings that are held, of which a person is told when nothing is due."""
@@ -34,9 +34,9 @@ def deliver(site: SiteOptions, as_json: bool, dry_run: bool) -> None:
 def _say_idle(app: App) -> None:
     """Nothing is due: what is held, and when the next has its turn."""
     at, zone = app.store.next_batch_at(), app.settings.site.timezone
-    say("nothing is due" + (f" before {in_zone(at, zone)}" if at and at > app.clock() else ""))
+    say("nothing is due" + (f" before {local_time(at, zone)}" if at and at > app.clock() else ""))
     held = [(one.hold, one) for one in app.store.unfinished_mailings() if one.hold]
     for hold, one in held[:NAMED]:
-        say(f"held: mailing {one.id}: {in_words(hold, one.id, one.hold_why, one.hold_until, zone=zone)}")
+        say(f"held: mailing {one.id}: {describe_hold(hold, one.id, one.hold_why, one.hold_until, zone=zone)}")
     if len(held) > NAMED:
         say(f"held: {count(len(held) - NAMED, 'more mailing')}; `publisher status` names them")

@@ -13,7 +13,7 @@ from publisher.app import REST, App, fixed, packaged, wall_clock
 from publisher.cli.common import count, listening, say
 from publisher.cli.run import serve
 from publisher.config import Settings, load
-from publisher.core.posts.post import ParsedPost, why_not
+from publisher.core.posts.post import ParsedPost, wait_reason
 from publisher.core.subscribers.preferences import SchedulePreference
 from publisher.init_site import start_example
 from publisher.services.subscribers import subscribe
@@ -93,7 +93,7 @@ def _moments(settings: Settings) -> tuple[datetime, datetime]:
     """Just before the newest posts' time, and the first hour of the list at which they are all out."""
     app = App(settings)
     posts = [item.post for item in app.parts.source().scan() if isinstance(item, ParsedPost)]
-    out = sorted(p.instant for p in posts if p.instant and why_not(p, wall_clock()) is None)
+    out = sorted(p.instant for p in posts if p.instant and wait_reason(p, wall_clock()) is None)
     spec = settings.lists[0]
     due = due_after(app.parts, spec, SchedulePreference(), out[-1])
     app.close()

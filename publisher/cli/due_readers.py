@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from publisher.app import App
 from publisher.cli.common import count, echo, say, utc
-from publisher.core.digests.due import Candidate, CohortKey
-from publisher.core.times import in_zone
+from publisher.core.digests.due import CohortKey, ReaderStatus
+from publisher.core.times import local_time
 from publisher.services.digests.due_readers import DueDecision, DueReaderGroup, DueReport
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ SHORT = {
 
 
 def say_outlook(
-    look: DueReport, left_out: Mapping[str, int], who: Iterable[Candidate] | None, next_at: str = ""
+    look: DueReport, left_out: Mapping[str, int], who: Iterable[ReaderStatus] | None, next_at: str = ""
 ) -> None:
     """A line for a list, one for the readers it leaves out, by why, and one for each reader of `who`. The
     next of those left out for now is due at `next_at`.
@@ -87,7 +87,7 @@ def _why(look: DueReport, group: DueReaderGroup) -> str:
 
 
 def outlook_json(
-    look: DueReport, left_out: Mapping[str, int], who: Iterable[Candidate] | None
+    look: DueReport, left_out: Mapping[str, int], who: Iterable[ReaderStatus] | None
 ) -> dict[str, Any]:
     """The same as JSON."""
     groups = [
@@ -108,7 +108,7 @@ def outlook_json(
     return value if who is None else value | {"who": [_told(places, reader) for reader in who]}
 
 
-def _told(groups: Mapping[Place, DueReaderGroup], reader: Candidate) -> dict[str, Any]:
+def _told(groups: Mapping[Place, DueReaderGroup], reader: ReaderStatus) -> dict[str, Any]:
     group = None if reader.why else groups.get((reader.rhythm, reader.stand, reader.skipped))
     verdict = group.verdict.value if group else reader.why or "later"
     posts = [known.id for known in group.share.posts] if group else []
@@ -121,8 +121,8 @@ def say_skipped(app: App, skipped: "Iterable[Skipped]") -> None:
     for one in skipped:
         say(
             f"skipped: the digest of {one.list} for {count(one.readers, 'reader')}, due "
-            f"{in_zone(one.due, zone)}, is too late (max_late): its posts go {in_zone(one.next_at, zone)}; "
-            f"{_send(one.list)}"
+            f"{local_time(one.due, zone)}, is too late (max_late): "
+            f"its posts go {local_time(one.next_at, zone)}; {_send(one.list)}"
         )
 
 
@@ -138,7 +138,7 @@ def wait_in_words(one: "Waiting", zone: str) -> str:
 
     whom = f"{count(one.readers, 'reader')} of {one.list}"
     what = f"{count(one.posts, 'post')} for {whom}"
-    until = in_zone(one.until, zone) if one.until else ""
+    until = local_time(one.until, zone) if one.until else ""
     match one.why:
         case Reason.PAUSED:
             return f"{whom} paused, and posts wait until they resume"

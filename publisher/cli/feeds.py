@@ -167,8 +167,8 @@ def _say(app: App, moves: Sequence[Redirect]) -> None:
 def _moved(app: App, move: Redirect) -> str:
     base = app.settings.site.public_url
     target = move.target if "://" in move.target or not move.target else base + move.target
-    return f"{base}{move.path}  {move.fate}{f' to {target}' if target else ''}"
+    return f"{base}{move.path}  {move.kind}{f' to {target}' if target else ''}"
 
 
 def _move_json(move: Redirect) -> dict[str, Any]:
-    return {"path": move.path, "fate": move.fate, "target": move.target, "at": utc(move.at)}
+    return {"path": move.path, "fate": move.kind, "target": move.target, "at": utc(move.at)}

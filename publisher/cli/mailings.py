@@ -22,12 +22,12 @@ from publisher.cli.common import (
     utc,
 )
 from publisher.cli.progress import bar
-from publisher.core.delivery.bounces import HELD, Severity
-from publisher.core.delivery.holds import OVER, MailingCommand, in_words
-from publisher.core.delivery.mailing import DeliveryState, InDoubt, Mailing, MailingState
+from publisher.core.delivery.bounces import REFUSAL_HOLDS, Severity
+from publisher.core.delivery.holds import FINISHED, MailingCommand, describe_hold
+from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState, UnknownDelivery
 from publisher.core.delivery.relay_logs import LoggedOutcome
 from publisher.core.errors import Refused, UsageError
-from publisher.core.times import in_zone
+from publisher.core.times import local_time
 from publisher.services.delivery.unknown_outcomes import doubts as doubts_of
 from publisher.services.mail.messages import message_id
 from publisher.services.operations import mailings as verbs
@@ -85,7 +85,7 @@ def show(site: SiteOptions, as_json: bool, id: int) -> None:
     echo(f"{_state(found)}, {count(found.planned, 'delivery', 'deliveries')} planned: {_counts(found)}")
     if found.hold:
         zone = app.settings.site.timezone
-        echo(f"held      {in_words(found.hold, id, found.hold_why, found.hold_until, zone=zone)}")
+        echo(f"held      {describe_hold(found.hold, id, found.hold_why, found.hold_until, zone=zone)}")
     _show_doubts(app, found, islice(doubts, LISTED))
     if found.counts.get(DeliveryState.UNKNOWN):
         echo(f"decide    `publisher mailings resolve {id} --log FILE`, --accept or --resend")
@@ -132,9 +132,9 @@ def _ordering(order: MailingCommand, help: str, *, asks: bool = False) -> None:
         if dry_run:
             say(f"mailing {id} is {_state(found)}: {_counts(found)}; would {order}")
             return
-        if asks and found.state not in OVER:  # where there is nothing to lose the order says so itself
+        if asks and found.state not in FINISHED:  # where there is nothing to lose the order says so itself
             sure(f"mailing {id}", f"{order}: {_unsent(found)} will not be sent", yes=yes)
-        if count_refusals and found.hold not in HELD:
+        if count_refusals and found.hold not in REFUSAL_HOLDS:
             what = f"mailing {id} is not held because of refusals"
             raise UsageError("--count-refusals", what, "leave it out")
         now = verbs.order(app.parts, id, order, app.clock(), count_refusals=count_refusals)
@@ -227,9 +227,15 @@ def resolve(
 
 
 def _resolve_by_log(
-    app: App, m: Mailing, logs: tuple[str, ...], named: list[InDoubt] | None, *, dry_run: bool, as_json: bool
+    app: App,
+    m: Mailing,
+    logs: tuple[str, ...],
+    named: list[UnknownDelivery] | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    from publisher.core.delivery.relay_logs import time_of
+    from publisher.core.delivery.relay_logs import line_time
     from publisher.imports.log_files import lines_of, size_of
     from publisher.services.delivery.unknown_outcomes import SettledDelivery, resolve_by_log
 
@@ -248,7 +254,7 @@ def _resolve_by_log(
             app.parts,
             m,
             lambda: doubts_of(app.parts, m.id) if named is None else named,
-            lines_of(logs, lambda line: time_of(line, now, local), update),
+            lines_of(logs, lambda line: line_time(line, now, local), update),
             now,
             local=local,
             dry_run=dry_run,
@@ -290,9 +296,9 @@ def _say_read(m: Mailing, read: "LogReport", zone: str, *, dry_run: bool) -> Non
     said = ", ".join(words) or "nothing"
     say(f"the log proves {said}{'; nothing was changed' if dry_run else ''}")
     if read.first and read.last:
-        say(f"it was written from {in_zone(read.first, zone)} to {in_zone(read.last, zone)}")
+        say(f"it was written from {local_time(read.first, zone)} to {local_time(read.last, zone)}")
         if read.last < m.created_at:
-            say(f"that is before this mailing began, at {in_zone(m.created_at, zone)}: give a later log")
+            say(f"that is before this mailing began, at {local_time(m.created_at, zone)}: give a later log")
     if read.became[LoggedOutcome.NOT_TAKEN] and not dry_run:
         say("`publisher run` sends what is queued at its next look, `publisher deliver` now")
     if read.remaining:
@@ -344,7 +350,7 @@ def _mailing_json(m: Mailing) -> dict[str, Any]:
     }
 
 
-def _doubt_json(app: App, m: Mailing, doubt: InDoubt) -> dict[str, Any]:
+def _doubt_json(app: App, m: Mailing, doubt: UnknownDelivery) -> dict[str, Any]:
     _, name = message_id(app.parts, m, doubt.n)
     return {
         "n": doubt.n,
@@ -355,9 +361,9 @@ def _doubt_json(app: App, m: Mailing, doubt: InDoubt) -> dict[str, Any]:
     }
 
 
-def _show_doubts(app: App, m: Mailing, found: Iterable[InDoubt]) -> None:
+def _show_doubts(app: App, m: Mailing, found: Iterable[UnknownDelivery]) -> None:
     for doubt in found:
-        row, since = _doubt_json(app, m, doubt), in_zone(doubt.at, app.settings.site.timezone)
+        row, since = _doubt_json(app, m, doubt), local_time(doubt.at, app.settings.site.timezone)
         echo(f"in doubt  {row['address']}  {row['message_id']}  since {since}  {row['reply'] or NO_WORDS}")
 
 

@@ -9,7 +9,7 @@ import click
 from publisher.app import App
 from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
 from publisher.core.errors import UsageError
-from publisher.core.posts.post import BadPost, Post, WaitReason, reason_not
+from publisher.core.posts.post import BadPost, Post, WaitReason, describe_wait
 from publisher.core.site import Person
 from publisher.services.operations.inspect_posts import ListedPost
 
@@ -145,7 +145,7 @@ def _context(app: App, profile: str, timezone: str | None, origins: Any) -> dict
 
 
 def _served(post: Post, now: datetime) -> str:
-    return reason_not(post, now)
+    return describe_wait(post, now)
 
 
 def _path(app: App, given: str) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from publisher.app import App
 from publisher.cli.common import count, echo, say
-from publisher.core.delivery.holds import in_words
+from publisher.core.delivery.holds import describe_hold
 from publisher.core.delivery.mailing import MailingHold
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _still_waiting(app: App, tally: "DeliveryStats") -> None:
     """A mailing that waits for a server which failed it in an earlier run is a failure of this one too."""
     waiting = next((one for one in app.store.unfinished_mailings() if one.hold is MailingHold.SERVER), None)
     if waiting is not None and not tally.failed:
-        words = in_words(
+        words = describe_hold(
             MailingHold.SERVER,
             waiting.id,
             waiting.hold_why,

@@ -23,18 +23,18 @@ from publisher.cli.common import (
 from publisher.cli.due_readers import say_skipped, say_waiting, skipped_json, waiting_json
 from publisher.cli.feeds import say_pinged
 from publisher.cli.progress import delivery_progress
-from publisher.core.delivery.holds import in_words
+from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import UsageError
 from publisher.core.mail.lint.problem import LintRule
-from publisher.core.posts.post import reason_not
-from publisher.core.publishing.guards import WAYS, Guard, HeldFileAnswers
+from publisher.core.posts.post import describe_wait
+from publisher.core.publishing.guards import REMEDIES, Guard, HeldFileAnswers
 from publisher.core.publishing.log import LogKind
-from publisher.core.publishing.plan import Plan, of_kind
-from publisher.core.site_proof import RULE as PUBLIC_URL
-from publisher.core.times import in_zone
+from publisher.core.publishing.plan import Plan, changes_of_kind
+from publisher.core.site_proof import LINK_RULE as PUBLIC_URL
+from publisher.core.times import local_time
 
 if TYPE_CHECKING:
-    from publisher.core.digests.due import Candidate
+    from publisher.core.digests.due import ReaderStatus
     from publisher.services.digests.due_readers import DueReport
     from publisher.services.operations.findings import Finding
 
@@ -200,7 +200,7 @@ def _say_plan(app: App, made: Plan, outlooks: "tuple[DueReport, ...]", *, who: b
     for hold in made.held:
         echo(f"held       {hold}")
     for stop in made.stops:
-        echo(f"stop       {stop}; {WAYS[stop.guard]}")
+        echo(f"stop       {stop}; {REMEDIES[stop.guard]}")
     if made.nothing:
         echo("nothing to publish")
     if made.next_at:
@@ -213,10 +213,10 @@ def _say_plan(app: App, made: Plan, outlooks: "tuple[DueReport, ...]", *, who: b
 def _next_at(app: App, look: "DueReport") -> str:
     times = [beat.next_at for beat in app.store.next_runs(look.spec.slug) if beat.next_at is not None]
     coming = [at for at in times if at > look.due.now]
-    return in_zone(min(coming), app.settings.site.timezone) if coming else ""
+    return local_time(min(coming), app.settings.site.timezone) if coming else ""
 
 
-def _who(app: App, look: "DueReport", *, who: bool) -> "Iterator[Candidate] | None":
+def _who(app: App, look: "DueReport", *, who: bool) -> "Iterator[ReaderStatus] | None":
     return app.store.candidates(look.due) if who else None
 
 
@@ -224,7 +224,7 @@ def _say_report(app: App, report: PublishReport) -> None:
     made = report.published.plan
     said: list[str] = []
     for kind in LogKind:
-        changes = of_kind(made, kind)
+        changes = changes_of_kind(made, kind)
         quiet = sum(change.backfill for change in changes)
         if changes:
             note = f" ({quiet} as backfill, mailed to nobody)" if quiet else ""
@@ -259,7 +259,7 @@ def _say_report(app: App, report: PublishReport) -> None:
         if mailing is not None:
             say(f"mailing {id} to {count(mailing.planned, 'reader')} of {mailing.list}: {mailing.subject}")
             if mailing.hold:
-                words = in_words(
+                words = describe_hold(
                     mailing.hold, id, mailing.hold_why, mailing.hold_until, zone=app.settings.site.timezone
                 )
                 say(f"held: mailing {id}: {words}")
@@ -267,9 +267,9 @@ def _say_report(app: App, report: PublishReport) -> None:
 
 def _say_withdrawn(made: Plan, now: datetime) -> None:
     """Names what readers see no more, and why: the file says so, or it is gone."""
-    withdrawn, found = of_kind(made, LogKind.WITHDRAWN), dict(made.touched)
+    withdrawn, found = changes_of_kind(made, LogKind.WITHDRAWN), dict(made.touched)
     for change in withdrawn[:NAMED]:
-        why = reason_not(found.get(change.id, change.post), now) or "its file is gone"
+        why = describe_wait(found.get(change.id, change.post), now) or "its file is gone"
         say(f"withdrawn: {change.post.path}: {why}")
     if len(withdrawn) > NAMED:
         say(f"withdrawn: {len(withdrawn) - NAMED} more")
@@ -296,7 +296,7 @@ def _plan_json(made: Plan) -> dict[str, Any]:
     for kind in LogKind:
         value[kind] = [
             {"id": c.id, "path": c.post.path, "title": c.post.title, "backfill": c.backfill}
-            for c in of_kind(made, kind)
+            for c in changes_of_kind(made, kind)
         ]
     value["renamed"] = [{"id": r.id, "old": r.old, "new": r.new} for r in made.renamed]
     value["read_anew"] = list(made.read_anew)
@@ -306,7 +306,7 @@ def _plan_json(made: Plan) -> dict[str, Any]:
     value["held"] = [{"path": h.path, "why": h.why, "may_be": list(h.may_be)} for h in made.held]
     value["bad"] = [{"path": b.path, "line": b.line, "reason": b.reason} for b in made.bad]
     stops = [
-        {"guard": s.guard, "text": s.text, "examples": list(s.examples), "do": WAYS[s.guard]}
+        {"guard": s.guard, "text": s.text, "examples": list(s.examples), "do": REMEDIES[s.guard]}
         for s in made.stops
     ]
     return value | {"stop": made.stop, "stops": stops, "next_at": utc(made.next_at)}

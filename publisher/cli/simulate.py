@@ -9,7 +9,7 @@ import click
 from publisher.app.simulation import simulated
 from publisher.cli.common import SiteOptions, a_time, count, echo, say, show_json, site_options, utc, when
 from publisher.cli.due_readers import skipped_json
-from publisher.core.times import read_duration
+from publisher.core.times import parse_duration
 from publisher.services.operations.simulate import SimulatedEvent
 
 LEAST = timedelta(minutes=1)
@@ -19,7 +19,7 @@ def _period(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     if value is None:
         return None
     try:
-        found = read_duration(value)
+        found = parse_duration(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
     if found < LEAST:

@@ -12,10 +12,10 @@ from publisher.app import wall_clock
 from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options
 from publisher.cli.due_readers import wait_in_words, waiting_json
 from publisher.config import problems
-from publisher.core.delivery.holds import in_words
+from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import SettingsError
 from publisher.core.mail.lint.problem import LintRule
-from publisher.core.times import in_zone
+from publisher.core.times import local_time
 
 
 @click.command()
@@ -110,7 +110,7 @@ def status(site: SiteOptions, as_json: bool) -> None:
     for name, what in value.items():
         if name == "problems":
             for problem in what:
-                since = in_zone(problem["since"], zone)
+                since = local_time(problem["since"], zone)
                 echo(f"problem     {problem['area']} since {since}: {problem['text']}")
         elif name == "sending":
             for mailing in what:
@@ -120,7 +120,7 @@ def status(site: SiteOptions, as_json: bool) -> None:
                 echo(f"relay       {_taken(one, zone)}")
         elif name == "stopped":
             for one in what:
-                echo(f"stopped     {one['domain']} until {in_zone(one['until'], zone)}: {one['why']}")
+                echo(f"stopped     {one['domain']} until {local_time(one['until'], zone)}: {one['why']}")
         elif name == "waiting":
             for one in what:
                 echo(f"waiting     {wait_in_words(one, zone)}")
@@ -129,10 +129,10 @@ def status(site: SiteOptions, as_json: bool) -> None:
                 echo(f"{name.replace('_', ' '):<11} {what}")
         elif name == "public_url":
             if what:
-                asked = in_zone(what["asked_at"], zone)
+                asked = local_time(what["asked_at"], zone)
                 echo(f"public url  {what['url']}: {what['answer']} answered at {asked}")
         elif name == "now":
-            echo(f"now         {in_zone(what, zone)}, the time in {zone}")
+            echo(f"now         {local_time(what, zone)}, the time in {zone}")
         else:
             echo(f"{name:<11} {_shown(what, zone)}")
 
@@ -143,12 +143,12 @@ def _going(mailing: dict[str, Any], zone: str) -> str:
     text = f"mailing {mailing['id']} of {mailing['list']}: {done:,} of {mailing['planned']:,}"
     if hold := mailing["hold"]:
         why, until = mailing["hold_why"] or "", mailing["hold_until"]
-        return f"{text}, held ({hold}): {in_words(hold, mailing['id'], why, until, zone=zone)}"
+        return f"{text}, held ({hold}): {describe_hold(hold, mailing['id'], why, until, zone=zone)}"
     if mailing["waits_until"]:
-        return f"{text}, waits until {in_zone(mailing['waits_until'], zone)}"
+        return f"{text}, waits until {local_time(mailing['waits_until'], zone)}"
     if not mailing["ends_at"]:
         return text
-    return f"{text}, {mailing['per_second']:,} a second, ends about {in_zone(mailing['ends_at'], zone)}"
+    return f"{text}, {mailing['per_second']:,} a second, ends about {local_time(mailing['ends_at'], zone)}"
 
 
 def _taken(relay: Mapping[str, Any], zone: str) -> str:
@@ -158,7 +158,7 @@ def _taken(relay: Mapping[str, Any], zone: str) -> str:
         for window in ("hour", "day")
         if relay[f"per_{window}"]
     ]
-    again = f"; takes more at {in_zone(relay['goes_on'], zone)}" if relay["goes_on"] else ""
+    again = f"; takes more at {local_time(relay['goes_on'], zone)}" if relay["goes_on"] else ""
     return f"{relay['relay']}: {', '.join(taken)}{again}"
 
 
@@ -168,7 +168,7 @@ def _shown(what: Any, zone: str) -> str:
         case None:
             return "-"
         case datetime():
-            return in_zone(what, zone)
+            return local_time(what, zone)
         case Mapping():
             pairs = cast("Mapping[str, int]", what)
             return ", ".join(f"{number} {key}" for key, number in pairs.items()) or "none"

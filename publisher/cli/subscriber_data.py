@@ -22,7 +22,7 @@ from publisher.cli.common import (
 )
 from publisher.core.errors import UsageError
 from publisher.core.printable import printable
-from publisher.core.subscribers.preferences_csv import COLUMNS, guarded, to_cells
+from publisher.core.subscribers.preferences_csv import EXPORT_COLUMNS, guard_formula, to_cells
 from publisher.core.subscribers.subscription import MailingList, Subscription
 from publisher.services.subscribers import admin, signup
 
@@ -159,10 +159,10 @@ def export(site: SiteOptions, list_slug: str | None) -> None:
     """Every subscription as CSV on stdout, with what readers chose; `import` takes it back, list by list."""
     app = site.open(reads=True)
     spec = _list(app, list_slug)
-    rows = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    rows = csv.DictWriter(sys.stdout, EXPORT_COLUMNS, lineterminator="\n")
     rows.writeheader()
     for one in app.store.subscriptions(spec.slug if spec else None, None):
-        rows.writerow({name: printable(guarded(cell)) for name, cell in _row(one).items()})
+        rows.writerow({name: printable(guard_formula(cell)) for name, cell in _row(one).items()})
 
 
 def _row(one: Subscription) -> Mapping[str, str]:

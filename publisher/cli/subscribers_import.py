@@ -14,9 +14,9 @@ from publisher.app.simulation import on_a_copy
 from publisher.cli.common import SiteOptions, count, say, show_json, site_options, the_list
 from publisher.cli.progress import bar
 from publisher.core.errors import UsageError
-from publisher.core.subscribers.import_columns import FileScan, ScanOptions, must_have
+from publisher.core.subscribers.import_columns import FileScan, ScanOptions, require_columns
 from publisher.core.subscribers.import_rows import ImportRow, RowParser
-from publisher.core.subscribers.import_states import plain
+from publisher.core.subscribers.import_states import normalized
 from publisher.core.subscribers.subscription import MailingList
 from publisher.imports.subscriber_files import SubscriberFile, opened
 from publisher.services.deps import Deps
@@ -87,7 +87,7 @@ def import_(
             for file, gone in given
         ]
         for option, names in named.items():
-            must_have([scan for _, scan in scans], option, names)
+            require_columns([scan for _, scan in scans], option, names)
         sources = _sources(app, spec, scans, topics)
         if dry_run:
             with on_a_copy(app) as parts:
@@ -137,7 +137,7 @@ def _given(files: Sequence[str], left: Sequence[str]) -> list[tuple[str, bool]]:
 
 def _options(states: Iterable[str], ignored: Iterable[str], *, left: bool) -> ScanOptions:
     return ScanOptions(
-        states=frozenset(map(plain, states)), ignored=frozenset(map(plain, ignored)), left=left
+        states=frozenset(map(normalized, states)), ignored=frozenset(map(normalized, ignored)), left=left
     )
 
 

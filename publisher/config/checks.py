@@ -8,7 +8,7 @@ from publisher.config.layers import RawSettings, RawValue, label_of, shown
 from publisher.config.sections import FEEDS, LISTS, RELAYS
 from publisher.config.types import Section
 from publisher.core.addresses import parse_mailbox
-from publisher.core.feeds.feed import VALUE
+from publisher.core.feeds.feed import PART_PLACEHOLDER
 
 Values = dict[str, list[dict[str, Any]]]
 """Every value by section, table and key; None where it is not set, or wrong."""
@@ -113,9 +113,9 @@ def _check_feed_paths(raw: RawSettings, feeds: list[dict[str, Any]]) -> None:
             name, where = f"{label}.paths.{format} is {shown(path)}", table["paths"].where
             if format not in feed["formats"]:
                 raw.refuse(where, name, f"the feed is not written in that format; add it to {label}.formats")
-            elif (VALUE in path) != bool(feed["split_by"]):
+            elif (PART_PLACEHOLDER in path) != bool(feed["split_by"]):
                 need = "has" if feed["split_by"] else "has no"
-                raw.refuse(where, name, f"expected a path that {need} {VALUE} in it")
+                raw.refuse(where, name, f"expected a path that {need} {PART_PLACEHOLDER} in it")
             elif path.casefold() in taken:
                 raw.refuse(where, name, "another feed is there; choose another path")
             taken.add(path.casefold())

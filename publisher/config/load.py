@@ -21,9 +21,9 @@ from publisher.config.settings import (
     WebSubSettings,
 )
 from publisher.config.types import InvalidValue, Section, Setting
-from publisher.core.colors import Palette, for_the_dark
+from publisher.core.colors import Palette, lighten_for_dark
 from publisher.core.delivery.bounces import BounceLimits
-from publisher.core.delivery.relays import PORTS, Relay, Security
+from publisher.core.delivery.relays import DEFAULT_PORTS, Relay, Security
 from publisher.core.errors import SettingsError
 from publisher.core.feeds.feed import FeedSpec
 from publisher.core.publishing.adoption import host_of
@@ -156,7 +156,7 @@ def _make_site(values: Mapping[str, Any], public_url: str | None) -> Site:
     colors: Mapping[str, str] = values["palette"] or {}
     palette = Palette(**colors)
     if "accent" in colors and "dark_accent" not in colors:
-        palette = replace(palette, dark_accent=for_the_dark(palette.accent, palette.dark_paper))
+        palette = replace(palette, dark_accent=lighten_for_dark(palette.accent, palette.dark_paper))
     return Site(
         title=values["title"],
         url=values["url"],
@@ -197,7 +197,7 @@ def _make_mail(values: Values, folder: Path) -> MailSettings:
 def _make_relay(values: Mapping[str, Any], folder: Path) -> RelaySettings:
     given = {key: value for key, value in values.items() if key != "password_file"}
     given["security"] = security = Security(values["security"])
-    given["port"] = values["port"] or PORTS[security]
+    given["port"] = values["port"] or DEFAULT_PORTS[security]
     given["password"] = values["password"] or ""
     given["per_domain"] = values["per_domain"] or {}
     file = values["password_file"]

@@ -15,11 +15,11 @@ from publisher.config.types import (
     read_time_of_day,
     whole,
 )
-from publisher.core.addresses import parse
+from publisher.core.addresses import parse_address
 from publisher.core.delivery.relays import DomainLimit
 from publisher.core.delivery.throttling import Canary, QuietHours, WarmUp
 from publisher.core.errors import AddressError
-from publisher.core.mail.verp import LONGEST_LOCAL
+from publisher.core.mail.verp import MAX_LOCAL_PART
 
 FASTEST = 100_000
 """Messages a second: more than any connection carries."""
@@ -49,7 +49,7 @@ def read_host(value: object) -> str:
 def read_domain(value: object) -> str:
     """A domain in the spelling that addresses have."""
     try:
-        return parse(f"a@{read_filled(value)}").domain
+        return parse_address(f"a@{read_filled(value)}").domain
     except AddressError:
         raise InvalidValue from None
 
@@ -99,11 +99,13 @@ def read_dkim_keys(value: object) -> tuple[tuple[str, str], ...]:
 def read_bounce_address(value: object) -> str:
     """An address whose local part leaves room for what names a delivery (VERP)."""
     try:
-        address = parse(read_filled(value))
+        address = parse_address(read_filled(value))
     except AddressError as error:
         raise InvalidValue(f"{error.what}; {error.do}".removesuffix("; ")) from None
-    if len(address.local) > LONGEST_LOCAL or not re.fullmatch(r"[A-Za-z0-9._-]+", address.local):
-        raise InvalidValue(f"expected at most {LONGEST_LOCAL} letters, digits, dots and hyphens before the @")
+    if len(address.local) > MAX_LOCAL_PART or not re.fullmatch(r"[A-Za-z0-9._-]+", address.local):
+        raise InvalidValue(
+            f"expected at most {MAX_LOCAL_PART} letters, digits, dots and hyphens before the @"
+        )
     return str(address)
 
 

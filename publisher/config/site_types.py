@@ -18,11 +18,11 @@ from publisher.config.types import (
     read_url,
     read_words,
 )
-from publisher.core.addresses import parse
-from publisher.core.colors import FONTS, Palette
+from publisher.core.addresses import parse_address
+from publisher.core.colors import FONT_FIELDS, Palette
 from publisher.core.errors import AddressError
-from publisher.core.feeds.feed import VALUE
-from publisher.core.posts.filters import PostFilter, TermKind, folded
+from publisher.core.feeds.feed import PART_PLACEHOLDER
+from publisher.core.posts.filters import PostFilter, TermKind, fold_term
 from publisher.core.subscribers.preferences import WEEKDAYS
 
 PERMALINK_WORDS = ("year", "month", "day", "slug", "title", "categories", "sections", "filename")
@@ -38,7 +38,7 @@ def read_person(value: object) -> dict[str, str]:
     if "name" not in person:
         raise InvalidValue
     if "email" in person:
-        read_address_with(parse, person["email"])
+        read_address_with(parse_address, person["email"])
     return person
 
 
@@ -58,7 +58,7 @@ def read_palette(value: object) -> dict[str, str]:
     for key, item in _read_known_keys(value, tuple(field.name for field in fields(Palette))).items():
         if not isinstance(item, str):
             raise InvalidValue(f"{key} must be a text")
-        if key in FONTS:
+        if key in FONT_FIELDS:
             if not re.fullmatch(r"[\w -]+(, ?[\w -]+)*", item):
                 raise InvalidValue(f"{key} must be names of fonts with commas between, without quotes")
             palette[key] = item
@@ -134,7 +134,7 @@ def read_feed_filter(value: object) -> PostFilter:
     if unknown := [key for key in table if key not in list(TermKind)]:
         raise InvalidValue(f'"{unknown[0]}" is none of {", ".join(TermKind)}')
     terms = {key: _read_terms(item) for key, item in table.items()}
-    if not all(folded(term) for values in terms.values() for term in values):
+    if not all(fold_term(term) for values in terms.values() for term in values):
         raise InvalidValue
     return PostFilter(**terms)
 
@@ -155,7 +155,9 @@ def read_feed_paths(value: object) -> dict[str, str]:
     for key, item in read_table(value).items():
         path = item.strip() if isinstance(item, str) else ""
         parts = path.split("/")
-        plain = all(re.fullmatch(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", p.replace(VALUE, "v")) for p in parts)
+        plain = all(
+            re.fullmatch(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", p.replace(PART_PLACEHOLDER, "v")) for p in parts
+        )
         taken = parts[0] in {"archive", "assets", "digests", "posts"}
         if not plain or "." not in parts[-1] or taken or path.endswith((".part", ".html", ".gz", ".br")):
             raise InvalidValue
@@ -207,7 +209,7 @@ def read_blocked(value: object) -> tuple[str, ...]:
         domain = text.removeprefix("@")
         try:
             is_address = domain == text and "@" in text
-            blocked.append(str(parse(text)) if is_address else parse(f"x@{domain}").domain)
+            blocked.append(str(parse_address(text)) if is_address else parse_address(f"x@{domain}").domain)
         except AddressError:
             raise InvalidValue from None
     return tuple(blocked)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from publisher.core.errors import AddressError
 
-LOCAL_OCTETS, DOMAIN_OCTETS, ADDRESS_OCTETS = 64, 255, 254
+MAX_LOCAL_OCTETS, MAX_DOMAIN_OCTETS, MAX_ADDRESS_OCTETS = 64, 255, 254
 """RFC 5321 4.5.3.1: local part, domain, and both with "@" (a path of 256 less its brackets)."""
 
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+")
@@ -38,8 +38,8 @@ class Address:
             raise _bad("address", f"the local part of {shown} is not in its plain spelling")
         if self.domain != _domain(self.domain, shown, "address"):
             raise _bad("address", f"the domain of {shown} is not in lower case and A-labels")
-        if len(str(self).encode()) > ADDRESS_OCTETS:
-            raise _bad("address", f"{shown} is longer than {ADDRESS_OCTETS} octets")
+        if len(str(self).encode()) > MAX_ADDRESS_OCTETS:
+            raise _bad("address", f"{shown} is longer than {MAX_ADDRESS_OCTETS} octets")
 
     def __str__(self) -> str:
         return f"{self.local}@{self.domain}"
@@ -52,7 +52,7 @@ class Address:
     @property
     def mailbox(self) -> str:
         """`mailbox_of` this address."""
-        return mailbox_of(str(self))
+        return canonical_mailbox(str(self))
 
     def masked(self) -> str:
         """For logs and pages: the first character and the domain ("a…@example.com")."""
@@ -87,7 +87,7 @@ class Mailbox:
     address: Address
 
 
-def mailbox_of(address: str) -> str:
+def canonical_mailbox(address: str) -> str:
     """One spelling for all addresses that reach the same mailbox: lower case, without a `+tag`; at Gmail also
     without dots, under one domain. For counting what goes there, never for sending. `address` is in the one
     spelling that `Address` has.
@@ -102,19 +102,19 @@ def mailbox_of(address: str) -> str:
     return f"{local}@{domain}"
 
 
-def identity(address: str) -> str:
+def reader_identity(address: str) -> str:
     """The spelling under which two addresses belong to one person: lower case, and nothing more. Case folding
     would merge letters that are not the same: `straße@` and `strasse@` are two people.
     """
     return address.lower()
 
 
-def is_plain(text: str) -> bool:
+def is_common_address(text: str) -> bool:
     """Whether `text` is an address in its one spelling, as nearly all are: what is not plain is `parse`'s."""
     return _is_common(text)
 
 
-def parse(text: str, *, where: str = "address") -> Address:
+def parse_address(text: str, *, where: str = "address") -> Address:
     """The address that `text` spells. White space around it is dropped, an IDN domain becomes A-labels and
     lower case, the local part keeps its case. Raises AddressError, led by `where`.
     """
@@ -129,8 +129,8 @@ def parse(text: str, *, where: str = "address") -> Address:
         raise _bad(where, f"there is no @ in {shown}")
     local, domain = _local(local, shown, where), _domain(domain, shown, where)
     octets = len(f"{local}@{domain}".encode())
-    if octets > ADDRESS_OCTETS:
-        raise _bad(where, f"{shown} has {octets} octets, more than {ADDRESS_OCTETS}", "")
+    if octets > MAX_ADDRESS_OCTETS:
+        raise _bad(where, f"{shown} has {octets} octets, more than {MAX_ADDRESS_OCTETS}", "")
     return Address(local=local, domain=domain)
 
 
@@ -141,7 +141,7 @@ def parse_mailbox(text: str, *, where: str = "address") -> Mailbox:
     """
     trimmed = text.strip(_EDGES)
     if not trimmed.endswith(">"):
-        return Mailbox(name="", address=parse(trimmed, where=where))
+        return Mailbox(name="", address=parse_address(trimmed, where=where))
     name, opened, inner = trimmed[:-1].rpartition("<")
     name = name.strip(_EDGES)
     if quoted := _QUOTED.fullmatch(name):
@@ -149,11 +149,11 @@ def parse_mailbox(text: str, *, where: str = "address") -> Mailbox:
     elif not opened or re.search(r'[<>"]', name):
         wish = 'write Name <name@example.com>, and put quotes round a name that has <, > or " in it'
         raise _bad(where, f"cannot tell name from address in {_shown(trimmed)}", wish)
-    return Mailbox(name=name, address=parse(inner, where=where))
+    return Mailbox(name=name, address=parse_address(inner, where=where))
 
 
 def _is_common(text: str) -> bool:
-    return len(text) <= ADDRESS_OCTETS and _COMMON.fullmatch(text) is not None
+    return len(text) <= MAX_ADDRESS_OCTETS and _COMMON.fullmatch(text) is not None
 
 
 def _local(text: str, shown: str, where: str) -> str:
@@ -168,8 +168,8 @@ def _local(text: str, shown: str, where: str) -> str:
         raise _bad(where, f"{_culprit(content)} cannot stand before the @ in {shown}")
     local = content if plain else '"' + re.sub(r'(["\\])', r"\\\1", content) + '"'
     octets = len(local.encode())
-    if octets > LOCAL_OCTETS:
-        raise _bad(where, f"the local part of {shown} has {octets} octets, more than {LOCAL_OCTETS}", "")
+    if octets > MAX_LOCAL_OCTETS:
+        raise _bad(where, f"the local part of {shown} has {octets} octets, more than {MAX_LOCAL_OCTETS}", "")
     return local
 
 
@@ -195,8 +195,10 @@ def _domain(text: str, shown: str, where: str) -> str:
         raise _bad(where, f"there is nothing after the @ in {shown}")
     labels = [_a_label(label, shown, where) for label in re.split("[.\u3002\uff0e\uff61]", text)]
     domain = ".".join(labels)
-    if len(domain) > DOMAIN_OCTETS:
-        raise _bad(where, f"the domain of {shown} has {len(domain)} octets, more than {DOMAIN_OCTETS}", "")
+    if len(domain) > MAX_DOMAIN_OCTETS:
+        raise _bad(
+            where, f"the domain of {shown} has {len(domain)} octets, more than {MAX_DOMAIN_OCTETS}", ""
+        )
     if len(labels) == 1 and domain != "localhost":
         raise _bad(where, f"the domain of {shown} has no dot")
     if labels[-1].isdigit():

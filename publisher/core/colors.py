@@ -5,7 +5,7 @@ from dataclasses import dataclass
 SERIF = "Iowan Old Style, Charter, Georgia, Noto Serif, serif"
 SANS = "-apple-system, BlinkMacSystemFont, Segoe UI, Roboto, Noto Sans, Helvetica, Arial, sans-serif"
 
-ENOUGH = 4.5
+MIN_CONTRAST = 4.5
 """The least contrast of text (WCAG AA)."""
 
 
@@ -35,15 +35,15 @@ class Palette:
     @property
     def on_accent(self) -> str:
         """The colour of words on a button."""
-        return readable_on(self.accent)
+        return readable_ink(self.accent)
 
     @property
     def dark_on_accent(self) -> str:
         """The same in the dark."""
-        return readable_on(self.dark_accent)
+        return readable_ink(self.dark_accent)
 
 
-FONTS = ("text_font", "label_font")
+FONT_FIELDS = ("text_font", "label_font")
 
 
 def contrast(one: str, other: str) -> float:
@@ -52,12 +52,12 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def readable_on(colour: str) -> str:
+def readable_ink(colour: str) -> str:
     """White or near-black, whichever reads better on `colour`."""
     return max(("#ffffff", "#121417"), key=lambda ink: contrast(ink, colour))
 
 
-def for_the_dark(colour: str, paper: str, least: float = 7.0) -> str:
+def lighten_for_dark(colour: str, paper: str, least: float = 7.0) -> str:
     """`colour`, lightened as little as makes it read on the dark `paper`."""
     red, green, blue = _channels(colour)
     for step in range(21):

@@ -48,7 +48,7 @@ class StoreError(PublisherError):
     """The store cannot be opened, is locked, damaged, or of another version."""
 
 
-class Conflict(StoreError):
+class LogConflict(StoreError):
     """The log moved between gathering and applying: gather again."""
 
 

@@ -60,7 +60,7 @@ class Site:
 RTL_LANGUAGES = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ps", "sd", "ug", "ur", "yi"})
 
 
-def direction(language: str) -> str:
+def text_direction(language: str) -> str:
     """ "rtl" or "ltr" for a BCP 47 tag: by its script where one is named, else by its language."""
     parts = language.lower().replace("_", "-").split("-")
     if len(parts) > 1 and len(parts[1]) == 4:
@@ -74,7 +74,7 @@ _CREATIVE_COMMONS = lazy(
 )
 
 
-def license_of(rights: str) -> str:
+def license_url(rights: str) -> str:
     """The URL in `rights`, or that of the Creative Commons licence it names ("CC BY 4.0"); "" for none."""
     if found := _URL.search(rights):
         return found[0]

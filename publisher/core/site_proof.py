@@ -12,16 +12,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from hmac import compare_digest
 
-from publisher.core.tokens import KeyRing, mac
+from publisher.core.tokens import KeyRing, keyed_hash
 
-PATH = "healthz"
+PROOF_PATH = "healthz"
 """Where it is asked, under web.public_url."""
 
-RULE = "public-url"
+LINK_RULE = "public-url"
 """What `publish --force` calls the rule that links in mails lead to this site."""
 
 
-class SiteAnswer(StrEnum):
+class SiteIdentity(StrEnum):
     """Who answered."""
 
     OURS = "this site"
@@ -29,10 +29,10 @@ class SiteAnswer(StrEnum):
     NONE = "nobody"
 
 
-RESTS = {
-    SiteAnswer.OURS: timedelta(days=1),
-    SiteAnswer.NONE: timedelta(hours=1),
-    SiteAnswer.OTHER: timedelta(),
+ANSWER_LIFETIME = {
+    SiteIdentity.OURS: timedelta(days=1),
+    SiteIdentity.NONE: timedelta(hours=1),
+    SiteIdentity.OTHER: timedelta(),
 }
 """How long an answer holds. Another site's is asked for again with each mailing that is due, so that mail
 goes out as soon as that is mended."""
@@ -44,22 +44,22 @@ class ProofAnswer:
 
     url: str
     at: datetime
-    answer: SiteAnswer
+    answer: SiteIdentity
     words: str = ""
 
     def holds(self, url: str, now: datetime) -> bool:
         """Whether it need not be asked again."""
-        return self.url == url and timedelta() <= now - self.at < RESTS[self.answer]
+        return self.url == url and timedelta() <= now - self.at < ANSWER_LIFETIME[self.answer]
 
 
-def proof(challenge: str, ring: KeyRing) -> str:
+def prove_site(challenge: str, ring: KeyRing) -> str:
     """32 hex digits, the answer to a challenge; that to "" names the site. Made with the oldest key, so that
     it stays the same when keys are rotated.
     """
     return _proof(challenge, ring.keys[min(ring.keys)])
 
 
-def proves(text: str, challenge: str, ring: KeyRing) -> bool:
+def verifies_proof(text: str, challenge: str, ring: KeyRing) -> bool:
     """Whether what a server said is the answer of this site."""
     said = re.findall(r"^([0-9a-f]{32})\r?$", text, re.MULTILINE)
     return any(compare_digest(one, _proof(challenge, key)) for one in said for key in ring.keys.values())
@@ -71,4 +71,4 @@ def is_challenge(text: str) -> bool:
 
 
 def _proof(challenge: str, key: bytes) -> str:
-    return mac(key, b"site\0", challenge.encode())[:16].hex()
+    return keyed_hash(key, b"site\0", challenge.encode())[:16].hex()

@@ -13,14 +13,14 @@ from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-FORMS = "an ISO 8601 time such as 2026-05-01T08:00:00Z, or tomorrow, +1d, 08:00"
+TIME_FORMS = "an ISO 8601 time such as 2026-05-01T08:00:00Z, or tomorrow, +1d, 08:00"
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _DURATION = re.compile(r"(?:\d{1,6}[dhms])+")
 _CLOCK = re.compile(r"(tomorrow)?[ T]?(\d{1,2}:\d\d(?::\d\d)?)?")
 
 
-def read_duration(text: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     """What "24h", "1d12h" or "30m" means; a day is 24 hours. Raises ValueError."""
     try:
         if _DURATION.fullmatch(text):
@@ -30,7 +30,7 @@ def read_duration(text: str) -> timedelta:
     raise ValueError(f"{text!r} is not a duration such as 24h, 1d or 30m")
 
 
-def read_time(text: str, now: datetime, zone: str) -> datetime:
+def parse_time(text: str, now: datetime, zone: str) -> datetime:
     """The instant (UTC) that `text` means at `now`, by the clock of `zone`. Raises ValueError.
 
     - an ISO 8601 instant; without an offset it is UTC
@@ -44,7 +44,7 @@ def read_time(text: str, now: datetime, zone: str) -> datetime:
     try:
         return _read(text.strip(), now, zone)
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is not a time; give {FORMS}") from None
+        raise ValueError(f"{text!r} is not a time; give {TIME_FORMS}") from None
 
 
 def _read(text: str, now: datetime, zone: str) -> datetime:
@@ -71,10 +71,10 @@ def _by_the_clock(tomorrow: bool, clock: str | None, now: datetime, zone: str) -
     return found
 
 
-TOLERANCE = timedelta(minutes=5)
+CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far behind the log a clock may be: clocks are set, and machines differ."""
 
-LEEWAY = timedelta(minutes=1)
+NOW_LEEWAY = timedelta(minutes=1)
 """How far ahead a given time may be and still be now: a script took it from another machine's clock."""
 
 
@@ -134,40 +134,42 @@ class ClockLag:
     @property
     def right_at(self) -> datetime:
         """What the clock must show to be believed again."""
-        return self.at - TOLERANCE
+        return self.at - CLOCK_TOLERANCE
 
     def in_words(self, zone: str) -> str:
         """ "it is 2020-01-01 01:00 CET, but mailing 12 is from 2026-11-02 10:00 CET"."""
-        return f"it is {in_zone(self.now, zone)}, but {self.than} is from {in_zone(self.at, zone)}"
+        return f"it is {local_time(self.now, zone)}, but {self.than} is from {local_time(self.at, zone)}"
 
 
-def behind(now: datetime, last: LastEntry | None, ahead: LogAhead | None) -> ClockLag | None:
+def clock_lag(now: datetime, last: LastEntry | None, ahead: LogAhead | None) -> ClockLag | None:
     """Whether a clock that shows `now` is wrong, by the store's last entry; None: it may be believed."""
-    if last is None or now >= last.at - TOLERANCE:
+    if last is None or now >= last.at - CLOCK_TOLERANCE:
         return None
     if ahead is None or last.at > ahead.until:
         return ClockLag(now=now, at=last.at, than=last.name)
-    if now >= ahead.sure - TOLERANCE:
+    if now >= ahead.sure - CLOCK_TOLERANCE:
         return None
     return ClockLag(now=now, at=ahead.sure, than="the last known right time")
 
 
-def noted(now: datetime, real: datetime, last: LastEntry | None, ahead: LogAhead | None) -> LogAhead | None:
+def log_ahead_after(
+    now: datetime, real: datetime, last: LastEntry | None, ahead: LogAhead | None
+) -> LogAhead | None:
     """What is to be remembered once something is written at `now`, while the machine's clock shows `real`."""
-    if now > real + LEEWAY:
+    if now > real + NOW_LEEWAY:
         known = [real] if last is None else [real, ahead.sure if ahead else min(last.at, now)]
         until = max(now, ahead.until) if ahead else now
         return LogAhead(until=until, sure=max(known), cause=ahead.cause if ahead else AheadCause.PRETENDED)
     if ahead is None or now >= ahead.until:
         return None
-    return replace(ahead, sure=now) if now - ahead.sure > TOLERANCE else ahead
+    return replace(ahead, sure=now) if now - ahead.sure > CLOCK_TOLERANCE else ahead
 
 
-def accepted(now: datetime, last: LastEntry) -> LogAhead:
+def accepted_log_ahead(now: datetime, last: LastEntry) -> LogAhead:
     """What is to be remembered once an operator says that `now` is right."""
     return LogAhead(until=last.at, sure=now, cause=AheadCause.ACCEPTED)
 
 
-def in_zone(value: datetime, zone: str) -> str:
+def local_time(value: datetime, zone: str) -> str:
     """An instant for a person, by the clock of a zone: "2026-11-25 09:00 CET"."""
     return f"{value.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M %Z}"

@@ -20,7 +20,7 @@ from functools import lru_cache
 from hmac import compare_digest
 from typing import Protocol
 
-from publisher.core.addresses import Address, identity, mailbox_of
+from publisher.core.addresses import Address, canonical_mailbox, reader_identity
 from publisher.core.errors import TokenError
 
 _BLOCK = 64
@@ -35,7 +35,7 @@ class RunningHash(Protocol):
     def digest(self) -> bytes: ...
 
 
-def mac(key: bytes, purpose: bytes, text: bytes) -> bytes:
+def keyed_hash(key: bytes, purpose: bytes, text: bytes) -> bytes:
     """32 bytes: what `hmac.digest(key, purpose + text, "sha256")` gives, in a third of the time."""
     inner, outer = _begun(key, purpose)
     inner, outer = inner.copy(), outer.copy()
@@ -95,16 +95,18 @@ _LENGTH = 46
 
 def sign(claim: Claim, ring: KeyRing) -> str:
     """The token for `claim`: 46 URL-safe ASCII characters. Expires with the whole minute it falls in."""
-    return sealed(claim.purpose, claim.subscription, claim.generation, minutes(claim.expires), ring)
+    return sign_fields(
+        claim.purpose, claim.subscription, claim.generation, expiry_minutes(claim.expires), ring
+    )
 
 
-def sealed(purpose: Purpose, subscription: int, generation: int, expires: int, ring: KeyRing) -> str:
+def sign_fields(purpose: Purpose, subscription: int, generation: int, expires: int, ring: KeyRing) -> str:
     """`seal` for those who make many: `expires` is `minutes` of the instant."""
     body = _LAYOUT.pack(purpose, ring.current, subscription, generation, expires)
     return _encoded(body + _mac(body, ring.keys[ring.current]))
 
 
-def minutes(expires: datetime | None) -> int:
+def expiry_minutes(expires: datetime | None) -> int:
     """Whole minutes since 1970, as a token holds them; 0: never."""
     return max(1, int(expires.timestamp() // 60)) if expires else 0
 
@@ -128,7 +130,7 @@ def address_key(address: str, ring: KeyRing) -> str:
     It is made with the oldest key, so that it stays the same when keys are rotated.
     """
     oldest = ring.keys[min(ring.keys)]
-    return mac(oldest, b"address\0", identity(address).encode()).hex()
+    return keyed_hash(oldest, b"address\0", reader_identity(address).encode()).hex()
 
 
 def mailbox_key(address: Address | str, ring: KeyRing) -> str:
@@ -136,24 +138,24 @@ def mailbox_key(address: Address | str, ring: KeyRing) -> str:
     does not change when keys are rotated. A text is the address in its one spelling, as the store has it.
     """
     oldest = ring.keys[min(ring.keys)]
-    return mac(oldest, b"mailbox\0", mailbox_of(str(address)).encode())[: _MAILBOX.size].hex()
+    return keyed_hash(oldest, b"mailbox\0", canonical_mailbox(str(address)).encode())[: _MAILBOX.size].hex()
 
 
-def halves(mailbox: str) -> tuple[int, int]:
+def split_mailbox_key(mailbox: str) -> tuple[int, int]:
     """A mailbox's key as the two numbers that a token has room for: (subscription, generation)."""
     subscription, generation = _MAILBOX.unpack(bytes.fromhex(mailbox))
     return subscription, generation
 
 
-def whole_key(claim: Claim) -> str:
+def join_mailbox_key(claim: Claim) -> str:
     """The mailbox's key that a token of `NEVER_ASK` names."""
     return _MAILBOX.pack(claim.subscription, claim.generation).hex()
 
 
-def opaque(ring: KeyRing, *parts: object) -> str:
+def opaque_id(ring: KeyRing, *parts: object) -> str:
     """16 lower-case hex digits that only this site can make, stable for `parts`: the left of a Message-ID."""
     oldest = ring.keys[min(ring.keys)]
-    return mac(oldest, b"opaque\0", "\0".join(map(str, parts)).encode())[:8].hex()
+    return keyed_hash(oldest, b"opaque\0", "\0".join(map(str, parts)).encode())[:8].hex()
 
 
 def _encoded(raw: bytes) -> str:
@@ -174,7 +176,7 @@ def _decoded(token: str) -> bytes:
 
 
 def _mac(body: bytes, key: bytes) -> bytes:
-    return mac(key, b"token\0", body)[:_MAC]
+    return keyed_hash(key, b"token\0", body)[:_MAC]
 
 
 def _refused() -> TokenError:

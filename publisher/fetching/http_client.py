@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from publisher.core.errors import OutputError, Refused
 from publisher.core.feeds.websub import PingResult
-from publisher.core.publishing.adoption import joined
+from publisher.core.publishing.adoption import join_url
 from publisher.fetching.ssrf_guard import AGENT, connection
 from publisher.ports.adapters import HttpReply
 
@@ -41,7 +41,7 @@ class HttpClient:
                 raise OutputError(url, f"cannot be fetched ({_said(error)})", "try again later") from error
             if isinstance(data, bytes):
                 return url, data
-            there = joined(url, data)
+            there = join_url(url, data)
             if not there:
                 raise Refused(url, f"leads on to {data!r}, which is no address", "name another address")
             url = there
@@ -72,7 +72,7 @@ class HttpClient:
                 return HttpReply(url, 0, "", _said(error))
             if isinstance(found, HttpReply):
                 return found
-            there = joined(url, found)
+            there = join_url(url, found)
             if not there:
                 return HttpReply(url, 0, "", f"it leads on to {found!r}, which is no address")
             url = there

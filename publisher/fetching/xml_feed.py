@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 
 from lxml import etree
 
-from publisher.core.publishing.adoption import OldEntry, OldFeed, joined
+from publisher.core.publishing.adoption import OldEntry, OldFeed, join_url
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -59,7 +59,7 @@ def feed_of_page(data: bytes, where: str) -> str:
         rel, kind = (link.get("rel") or "").lower().split(), link.get("type") or ""
         comments = "comment" in f"{link.get('title')} {link.get('href')}".lower()
         if "alternate" in rel and _FEEDS.search(kind) and link.get("href") and not comments:
-            return joined(where, (link.get("href") or "").strip())
+            return join_url(where, (link.get("href") or "").strip())
     return ""
 
 
@@ -93,7 +93,7 @@ def _tree(data: bytes, parser: etree.XMLParser | etree.HTMLParser) -> Element | 
 
 def _atom_entry(item: Element, where: str) -> OldEntry | None:
     links = [
-        joined(_base(item, where), (child.get("href") or "").strip())
+        join_url(_base(item, where), (child.get("href") or "").strip())
         for child in _children(item, "link")
         if child.get("href") and (child.get("rel") or "alternate") == "alternate"
     ]
@@ -106,7 +106,7 @@ def _rss_entry(item: Element, where: str) -> OldEntry | None:
     links = [*_original(item), _text(item, "link")]
     if guid is None or (guid.get("isPermaLink") or "true").strip().lower() != "false":
         links.append(name)
-    there = [joined(where, link) for link in links if link]
+    there = [join_url(where, link) for link in links if link]
     return _entry(name, there, item, ("pubDate", "date", "published"))
 
 
@@ -133,7 +133,7 @@ def _older(head: Element, where: str) -> str:
     for rel in ("prev-archive", "next"):
         for link in _children(head, "link"):
             if link.get("rel") == rel and link.get("href"):
-                return joined(_base(head, where), (link.get("href") or "").strip())
+                return join_url(_base(head, where), (link.get("href") or "").strip())
     return ""
 
 
@@ -146,7 +146,7 @@ def _base(element: Element, where: str) -> str:
     """Where relative references are resolved (XML Base)."""
     above = [base for one in (element, *element.iterancestors()) if (base := one.get(_BASE))]
     for base in reversed(above):
-        where = joined(where, base) or where
+        where = join_url(where, base) or where
     return where
 
 

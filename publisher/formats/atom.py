@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from publisher.core.feeds.feed import Feed, FeedEntry, Tombstone
-from publisher.core.publishing.ids import iri
+from publisher.core.publishing.ids import as_iri
 from publisher.core.site import Person
 from publisher.formats.clean import email, feed_author, named, prepare, rfc3339
 from publisher.formats.elements import child, mend_entry, mend_feed, set_text
@@ -44,8 +44,8 @@ def _named(feed: Feed) -> Feed:
     authority = feed.id.split(":")[1] if feed.id.startswith("tag:") else "localhost,2026"
     return replace(
         feed,
-        entries=tuple(replace(entry, id=iri(entry.id, authority)) for entry in feed.entries),
-        tombstones=tuple(replace(stone, id=iri(stone.id, authority)) for stone in feed.tombstones),
+        entries=tuple(replace(entry, id=as_iri(entry.id, authority)) for entry in feed.entries),
+        tombstones=tuple(replace(stone, id=as_iri(stone.id, authority)) for stone in feed.tombstones),
     )
 
 

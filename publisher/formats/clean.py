@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 from publisher.core.feeds.feed import Category, Feed, FeedEntry
 from publisher.core.patterns import lazy
-from publisher.core.site import Person, direction
+from publisher.core.site import Person, text_direction
 
 GENERATOR = "Publisher"
 """The generator's name. It carries no version: a new version must not change a byte of an old feed."""
@@ -103,7 +103,7 @@ def shown_categories(entry: FeedEntry) -> list[Category]:
 def _prepared(entry: FeedEntry, feed_language: str) -> FeedEntry:
     language = language_tag(entry.language)
     content = entry.content if entry.content and _SHOWS.search(entry.content) else None
-    if content and direction(language or feed_language) == "rtl":
+    if content and text_direction(language or feed_language) == "rtl":
         content = f'<div dir="rtl">{content}</div>'
     if language.lower() == feed_language.lower():
         language = ""

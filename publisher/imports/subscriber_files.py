@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from publisher.core.errors import PublisherError, Refused
 from publisher.core.subscribers.import_columns import email_column
-from publisher.core.subscribers.import_states import plain
+from publisher.core.subscribers.import_states import normalized
 
 SEPARATORS = ",;\t|"
 LONGEST = 1 << 20
@@ -141,7 +141,9 @@ def _begin(text: TextIOWrapper, name: str) -> tuple[int, str, tuple[str, ...]]:
     lines = [line for line in (first, text.read(_BLOCK)) if line]
     found = {separator: _record("".join(lines), separator) for separator in only or SEPARATORS}
     headed = {
-        mark: cells for mark, cells in found.items() if email_column([plain(c) for c in cells]) is not None
+        mark: cells
+        for mark, cells in found.items()
+        if email_column([normalized(c) for c in cells]) is not None
     }
     if headed:
         separator = max(headed, key=lambda mark: len(headed[mark]))

@@ -9,9 +9,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from publisher.core.posts.assets import NO_FILES, Placed
+from publisher.core.posts.assets import NO_ASSETS, AssetLocation
 from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
-from publisher.core.site import direction
+from publisher.core.site import text_direction
 
 CACHED_CHARACTERS = 16_000_000
 """Characters of HTML that are cached; the least recently used go first."""
@@ -65,7 +65,7 @@ class SafeMarkup:
         *,
         base_url: str,
         title: str,
-        files: Mapping[str, Placed] = NO_FILES,
+        files: Mapping[str, AssetLocation] = NO_ASSETS,
         extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
         language: str = "",
@@ -79,7 +79,7 @@ class SafeMarkup:
 
         context = ShortcodeContext(self.site_url, base_url, title, tuple(extensions), tuple(values))
         placed = tuple(files.items())
-        rtl = direction(language) == "rtl"
+        rtl = text_direction(language) == "rtl"
         make = partial(safe_html, body, kind, context, placed, rtl=rtl)
         return self._cache.get_or_make((body, kind, context, placed, rtl), make)
 
@@ -123,7 +123,7 @@ class SafeMarkup:
         *,
         base_url: str,
         title: str,
-        files: Mapping[str, Placed] = NO_FILES,
+        files: Mapping[str, AssetLocation] = NO_ASSETS,
         extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:

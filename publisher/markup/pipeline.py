@@ -3,9 +3,9 @@
 import re
 import unicodedata
 
-from publisher.core.posts.assets import Placed
+from publisher.core.posts.assets import AssetLocation
 from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
-from publisher.core.posts.private_passages import without_passages
+from publisher.core.posts.private_passages import remove_private_passages
 from publisher.markup.html import fragments
 from publisher.markup.html.media_fallbacks import UnusableMedia
 from publisher.markup.html.placeholders import reveal_html, reveal_text, without_placeholders
@@ -37,7 +37,7 @@ def safe_html(
     body: str,
     language: MarkupLanguage,
     context: ShortcodeContext,
-    files: tuple[tuple[str, Placed], ...],
+    files: tuple[tuple[str, AssetLocation], ...],
     *,
     rtl: bool = False,
     unusable: list[UnusableMedia] | None = None,
@@ -48,7 +48,9 @@ def safe_html(
     extensions = context.extensions
     markdown = language is MarkupLanguage.MARKDOWN
     body = without_placeholders(without_illegal(body))
-    source, _ = without_passages(body, markdown=markdown)  # of revisions from before they were cut earlier
+    source, _ = remove_private_passages(
+        body, markdown=markdown
+    )  # of revisions from before they were cut earlier
     if limits.too_odd(source):
         return limits.as_plain(without_tags(source))
     meanings: Meanings = {}

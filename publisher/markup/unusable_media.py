@@ -10,9 +10,9 @@ from html import unescape
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from publisher.core.mail.lint.html import unreachable, unusable
-from publisher.core.posts.assets import Placed
-from publisher.core.posts.code_regions import without_code
+from publisher.core.mail.lint.html import why_unreachable, why_unusable
+from publisher.core.posts.assets import AssetLocation
+from publisher.core.posts.code_regions import blank_code
 from publisher.core.posts.post import MarkupLanguage
 from publisher.markup.html.fragments import pieces
 from publisher.markup.html.media_fallbacks import UnusableMedia
@@ -51,10 +51,13 @@ class SuspectAddress(NamedTuple):
 
 
 def media_faults(
-    body: str, language: MarkupLanguage, context: ShortcodeContext, files: tuple[tuple[str, Placed], ...]
+    body: str,
+    language: MarkupLanguage,
+    context: ShortcodeContext,
+    files: tuple[tuple[str, AssetLocation], ...],
 ) -> list[MediaFault]:
     """Each picture and link that readers cannot use, once, ordered by line; at most MAX_FAULTS."""
-    source = without_code(body) if language is MarkupLanguage.MARKDOWN else body
+    source = blank_code(body) if language is MarkupLanguage.MARKDOWN else body
     suspects = list(_suspects(source))
     if not suspects:
         return []
@@ -70,7 +73,7 @@ def media_faults(
             what, shown = ("picture", "alt text is") if tag == "img" else ("link", "words are")
             fault = f"{what} without an address that readers can use ({value}): its {shown} shown; correct it"
             found.append((suspect.position if suspect else -1, fault))
-    is_local_site = bool(unreachable(context.site_url))
+    is_local_site = bool(why_unreachable(context.site_url))
     found += [(source.find(url), what) for url, what in _faults_of_html(html, is_local_site=is_local_site)]
     faults = [(source.count("\n", 0, at) + 1 if at >= 0 else 0, what) for at, what in found]
     return sorted(dict.fromkeys(faults))[:MAX_FAULTS]
@@ -83,7 +86,7 @@ def _suspects(source: str) -> Iterator[SuspectAddress]:
         target = unescape(target).strip()
         scheme = _SCHEME.match(target)
         odd = not target or "{" in target or (scheme and scheme[1].lower() not in {"http", "https", "mailto"})
-        if odd or (scheme and (unusable(target) or unreachable(target))):
+        if odd or (scheme and (why_unusable(target) or why_unreachable(target))):
             yield SuspectAddress(match.start(), _tag_of(source, match), target)
 
 
@@ -122,10 +125,10 @@ def _faults_of_html(html: str, *, is_local_site: bool) -> Iterator[tuple[str, st
             continue
         address = piece.get("href" if piece.tag == "a" else "src")
         shown = f"{address[:60]!r}"
-        if piece.tag == "a" and address[:1] != "#" and unusable(address):
+        if piece.tag == "a" and address[:1] != "#" and why_unusable(address):
             scheme = address.partition(":")[0]
             yield address, f"mail programs do not follow {scheme}: links ({shown}): mails show only its words"
-        elif not is_local_site and unreachable(address):
+        elif not is_local_site and why_unreachable(address):
             what = "picture" if piece.tag == "img" else "link"
             yield address, f"{what} that only this machine or network can reach ({shown}): readers cannot"
         elif piece.tag == "img" and piece.get("width") == piece.get("height") == "1":

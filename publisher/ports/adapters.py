@@ -10,12 +10,12 @@ from typing import NamedTuple, Protocol
 from publisher.core.delivery.relays import Relay
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, LetterKind
 from publisher.core.feeds.feed import Feed
-from publisher.core.feeds.feed_documents import Document
+from publisher.core.feeds.documents import Document
 from publisher.core.feeds.redirects import Redirect
 from publisher.core.feeds.websub import PingResult
-from publisher.core.mail.dkim import Signable
+from publisher.core.mail.dkim import CanonicalMessage
 from publisher.core.mail.message import Message, Outcome, Placeholder
-from publisher.core.posts.assets import NO_FILES, Placed
+from publisher.core.posts.assets import AssetLocation, NO_ASSETS
 from publisher.core.posts.post import BadPost, FileReading, FileStat, MarkdownExtension, ParsedPost
 from publisher.core.posts.post import MarkupLanguage as MarkupKind
 from publisher.core.publishing.adoption import OldEntry, OldFeed
@@ -88,7 +88,7 @@ class Markup(Protocol):
         *,
         base_url: str,
         title: str,
-        files: Mapping[str, Placed] = NO_FILES,
+        files: Mapping[str, AssetLocation] = NO_ASSETS,
         extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
         language: str = "",
@@ -124,7 +124,7 @@ class Markup(Protocol):
         *,
         base_url: str,
         title: str,
-        files: Mapping[str, Placed] = NO_FILES,
+        files: Mapping[str, AssetLocation] = NO_ASSETS,
         extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
@@ -305,7 +305,7 @@ class Signer(Protocol):
         ...
 
     def sign(
-        self, domain: str, signable: Signable, values: Mapping[Placeholder, bytes]
+        self, domain: str, signable: CanonicalMessage, values: Mapping[Placeholder, bytes]
     ) -> bytes | PendingSignature:
         """The header fields to put before a cohort's message with these values, at once or soon. The same
         for the same message."""

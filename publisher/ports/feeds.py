@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from publisher.core.feeds.feed_documents import Document, Version
-from publisher.core.feeds.paging import MAX_SEQ, ArchivePage, FeedState, Filter, Member, Retagged
+from publisher.core.feeds.documents import Document, FeedVersion
+from publisher.core.feeds.paging import ArchivePage, CombinedFilter, FeedState, MAX_SEQ, PageMember, TermChange
 from publisher.core.feeds.redirects import Redirect
 from publisher.core.feeds.websub import Ping
 from publisher.core.posts.filters import Term, TermKind
@@ -19,7 +19,7 @@ class FeedStore(Protocol):
         """A number that changes whenever any post does."""
         ...
 
-    def content_version_of(self, matching: Filter) -> int:
+    def content_version_of(self, matching: CombinedFilter) -> int:
         """A number that changes whenever a matching post does."""
         ...
 
@@ -27,15 +27,15 @@ class FeedStore(Protocol):
         """The tags, categories, authors or languages that posts have or once had, sorted."""
         ...
 
-    def members(self, matching: Filter) -> Sequence[Member]:
+    def members(self, matching: CombinedFilter) -> Sequence[PageMember]:
         """(first seq, post id) of all matching live posts, in log order."""
         ...
 
-    def newest_of(self, matching: Filter, limit: int) -> Sequence[PublishedPost]:
+    def newest_of(self, matching: CombinedFilter, limit: int) -> Sequence[PublishedPost]:
         """Matching live posts, the last published first."""
         ...
 
-    def recently_changed_of(self, matching: Filter, since: int, limit: int) -> Sequence[PublishedPost]:
+    def recently_changed_of(self, matching: CombinedFilter, since: int, limit: int) -> Sequence[PublishedPost]:
         """The `limit` last changed of the matching live posts that were published before log row `since` and
         changed after it; the last published first."""
         ...
@@ -47,17 +47,17 @@ class FeedStore(Protocol):
         first published in rows (after, until]. Their `updated_at` is the time of withdrawal."""
         ...
 
-    def recently_retagged(self, since: datetime, limit: int) -> Sequence[Retagged]:
+    def recently_retagged(self, since: datetime, limit: int) -> Sequence[TermChange]:
         """Live posts whose terms were edited after `since`, the last edited first."""
         ...
 
-    def last_changed_at(self, matching: Filter, limit: int, since: int) -> datetime | None:
+    def last_changed_at(self, matching: CombinedFilter, limit: int, since: int) -> datetime | None:
         """When the feed of the newest `limit` matching live posts last changed for its readers: the latest
         `updated_at` of its posts and, after log row `since`, the latest time at which one was published
         (not by the baseline) or restored. None if it has no posts."""
         ...
 
-    def posts_as_of(self, matching: Filter, page: ArchivePage) -> Sequence[PublishedPost]:
+    def posts_as_of(self, matching: CombinedFilter, page: ArchivePage) -> Sequence[PublishedPost]:
         """The live posts of an archive document as they were at log row `page.as_of`, the last published
         first."""
         ...
@@ -87,7 +87,7 @@ class DocumentStore(Protocol):
         written: Sequence[Document],
         gone: Sequence[str],
         pings: Sequence[Ping] = (),
-        versions: Sequence[Version] = (),
+        versions: Sequence[FeedVersion] = (),
     ) -> None:
         """Records documents and deletes the paths in `gone`. `versions` is the new content of those that are
         feeds. `pings` replace queued ones of the same hub and feed, and wait for `release_pings`."""

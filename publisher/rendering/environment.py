@@ -26,8 +26,8 @@ from markupsafe import Markup
 
 from publisher.core.digests.digest import DigestPost
 from publisher.core.errors import TemplateError
-from publisher.core.mail.message import WIDTH
-from publisher.core.site import direction
+from publisher.core.mail.message import TEXT_WIDTH
+from publisher.core.site import text_direction
 from publisher.rendering import filters, post_bodies, text_wrapping
 from publisher.rendering.inlining import Marks
 from publisher.rendering.languages import LanguageWords, tongue
@@ -226,7 +226,7 @@ def _names(context: Context, names: Iterable[str]) -> str:
 
 
 @pass_context
-def _wrap(context: Context, text: str, width: int = WIDTH) -> str:
+def _wrap(context: Context, text: str, width: int = TEXT_WIDTH) -> str:
     """Text in columns, in the language of the mail where it holds words of ours."""
     words = context.get("words")
     return text_wrapping.wrap(
@@ -248,7 +248,7 @@ _FILTERS: Mapping[str, Callable[..., object]] = {
     "body": _body,
     "clip": filters.clip,
     "date": _date,
-    "direction": direction,
+    "direction": text_direction,
     "label": _label,
     "machine": filters.machine,
     "moment": _moment,

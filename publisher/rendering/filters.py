@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from publisher.core.digests.digest import Digest, DigestPost
-from publisher.core.mail.message import END_WORDS, LISTEN, WATCH, WORDS
+from publisher.core.mail.message import END_TRANSLATABLE, LISTEN_TEXT, START_TRANSLATABLE, WATCH_TEXT
 from publisher.rendering.languages import LanguageWords
 
 _SCRIPTS = {
@@ -17,7 +17,7 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]"
 )
 
-_OURS = re.compile(f"{WORDS}([^{END_WORDS}]*){END_WORDS}")
+_OURS = re.compile(f"{START_TRANSLATABLE}([^{END_TRANSLATABLE}]*){END_TRANSLATABLE}")
 _NOTE = re.compile(r"\(note (\S+)\)|Note (\S+):")
 
 PREHEADER = (40, 130)
@@ -69,12 +69,12 @@ def worded(text: str, words: LanguageWords) -> str:
     """`text` with the words of ours that are marked in it (`core.mail.plain_text`) in the language of
     `words`.
     """
-    return text if WORDS not in text else _OURS.sub(lambda match: _worded(match[1], words), text)
+    return text if START_TRANSLATABLE not in text else _OURS.sub(lambda match: _worded(match[1], words), text)
 
 
 def _worded(said: str, words: LanguageWords) -> str:
-    if said in (WATCH, LISTEN):
-        return film_labels(words)[said == LISTEN]
+    if said in (WATCH_TEXT, LISTEN_TEXT):
+        return film_labels(words)[said == LISTEN_TEXT]
     note = _NOTE.fullmatch(said)
     if note is None:
         return said

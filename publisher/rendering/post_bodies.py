@@ -18,8 +18,8 @@ from functools import lru_cache
 from html import escape, unescape
 
 from publisher.core.digests.digest import DigestPost
-from publisher.core.mail.lint.html import PICTURES, unusable
-from publisher.core.mail.message import LISTEN, WATCH
+from publisher.core.mail.lint.html import PICTURE_PREFIXES, why_unusable
+from publisher.core.mail.message import LISTEN_TEXT, WATCH_TEXT
 from publisher.core.posts.post import Image
 
 COLUMN = 536
@@ -53,7 +53,7 @@ def attribute(rest: str, name: str) -> str:
     return ""
 
 
-def with_links(html: str, labels: Labels = (WATCH, LISTEN)) -> str:
+def with_links(html: str, labels: Labels = (WATCH_TEXT, LISTEN_TEXT)) -> str:
     """Safe HTML with links in place of what a mail cannot play. Each has words of its own."""
     if "<video" not in html and "<audio" not in html:
         return html
@@ -152,7 +152,9 @@ _PICTURE_FIRST = re.compile(r"\s*(?:<(?:p|figure|div|a|picture)\b[^>]*>\s*)*<img
 
 
 @lru_cache(maxsize=512)
-def body(html: str, top: int = 3, image: Image | None = None, labels: Labels = (WATCH, LISTEN)) -> str:
+def body(
+    html: str, top: int = 3, image: Image | None = None, labels: Labels = (WATCH_TEXT, LISTEN_TEXT)
+) -> str:
     """`html` ready for a mail: headings from `top` down without a gap, fluid pictures, scrolling tables.
     `image` is the post's own: the body may show it too, and its size is known. `labels` are what links to
     videos and recordings say.
@@ -200,7 +202,7 @@ def _shifted(html: str, *, top: int, picture: Callable[[Attributes, int], str], 
             attrs |= {"scope": "col"} if name == "th" and "scope" not in attrs else {}
         if name == "a" and not page:
             target = unescape(attrs.get("href", "#"))
-            was, dead = dead, not slash and target[:1] != "#" and bool(unusable(target))
+            was, dead = dead, not slash and target[:1] != "#" and bool(why_unusable(target))
             return "" if dead or (slash and was) else f"<{slash}a{_written(attrs)}>"
         return picture(attrs, match.start()) if name == "img" else f"<{slash}{name}{_written(attrs)}>"
 
@@ -263,7 +265,10 @@ def _fluid(attrs: Attributes, room: int) -> str:
     One of unknown size has `room` pixels there, where that is not 0. One that cannot be shown, or is only
     there to be fetched, leaves its words.
     """
-    if not attrs.get("src", "").startswith(PICTURES) or attrs.get("width") == attrs.get("height") == "1":
+    if (
+        not attrs.get("src", "").startswith(PICTURE_PREFIXES)
+        or attrs.get("width") == attrs.get("height") == "1"
+    ):
         return attrs.get("alt", "")
     width, height = (_PIXELS.fullmatch(attrs.get(name, "")) for name in ("width", "height"))
     if width and int(width[1]) > COLUMN:

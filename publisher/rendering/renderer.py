@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, Layout, LetterKind
-from publisher.core.mail.message import finished
-from publisher.core.site import Site, direction
+from publisher.core.mail.message import finish_text
+from publisher.core.site import Site, text_direction
 from publisher.core.subscribers.subscription import MailingList
 from publisher.rendering import filters
 from publisher.rendering.languages import Languages, LanguageWords
@@ -126,7 +126,7 @@ class JinjaRenderer:
         text = self._templates.render(f"{name}/body.txt", values).replace("\r\n", "\n")
         words = values["words"]
         return filters.clean(
-            finished(filters.worded(text, words) if isinstance(words, LanguageWords) else text)
+            finish_text(filters.worded(text, words) if isinstance(words, LanguageWords) else text)
         )
 
     def _html(self, name: str, values: Mapping[str, object]) -> str:
@@ -151,4 +151,4 @@ def _frame(site: Site, words: LanguageWords) -> dict[str, object]:
 
 
 def _spoken(words: LanguageWords) -> dict[str, object]:
-    return {"words": words, "language": words.tag, "direction": direction(words.tag)}
+    return {"words": words, "language": words.tag, "direction": text_direction(words.tag)}

@@ -11,15 +11,23 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import pairwise
 
-from publisher.core.mail.message import CODE, END_CODE, HANG, VERBATIM, WIDTH, columns, plain
+from publisher.core.mail.message import (
+    END_CODE,
+    HANGING_INDENT,
+    START_CODE,
+    TEXT_WIDTH,
+    VERBATIM,
+    display_width,
+    strip_marks,
+)
 
 _PREFIX = re.compile(r"(?:[ \t]+|> ?|[-*+•] +|\d{1,3}[.)] +)*")
 _MARKER = re.compile(r"[^>\s]")
 _SPACE = " \t\u1680\u2000-\u2006\u2008-\u200a\u205f"
 """White space where a line may be broken: no no-break space, and not what begins a Chinese paragraph."""
 
-_WORD = re.compile(rf"([{_SPACE}]*)((?:{CODE}[^{END_CODE}]*{END_CODE}|[^{_SPACE}])+)")
-_WHOLE = re.compile(rf"({CODE}[^{END_CODE}]*{END_CODE}[、。，．：；！？」』）]*)")
+_WORD = re.compile(rf"([{_SPACE}]*)((?:{START_CODE}[^{END_CODE}]*{END_CODE}|[^{_SPACE}])+)")
+_WHOLE = re.compile(rf"({START_CODE}[^{END_CODE}]*{END_CODE}[、。，．：；！？」』）]*)")
 _ADDRESS = re.compile(r"(?=[a-z]{3,6}://)")
 _OPEN = "（「『【〈《〔［｛“‘"
 _CLOSE = (
@@ -45,7 +53,7 @@ def _han() -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=2048)
-def wrap(text: str, width: int = WIDTH) -> str:
+def wrap(text: str, width: int = TEXT_WIDTH) -> str:
     """`text` with each of its lines broken at `width` columns; list items and quotations hang. Verbatim
     lines keep their mark and everything else; other marks (`core.mail.plain_text`) are gone."""
     return "\n".join(_wrap_line(line, width) for line in text.split("\n"))
@@ -54,21 +62,21 @@ def wrap(text: str, width: int = WIDTH) -> str:
 def _wrap_line(line: str, width: int) -> str:
     if line.startswith(VERBATIM):
         return line
-    first, marked, rest = line.rstrip(" \t\r").partition(HANG)
+    first, marked, rest = line.rstrip(" \t\r").partition(HANGING_INDENT)
     if not marked:
         match = _PREFIX.match(first)
         at = match.end() if match else 0
         first, rest = first[:at], first[at:]
-    if columns(whole := plain(first + rest)) <= width:
+    if display_width(whole := strip_marks(first + rest)) <= width:
         return whole
     hang = _MARKER.sub(" ", first)
     lines: list[str] = []
-    current, used, empty = first, columns(first), True
+    current, used, empty = first, display_width(first), True
     for space, piece in _pieces(rest, width - used):
-        glue, taken = "" if empty else space, columns(piece)
+        glue, taken = "" if empty else space, display_width(piece)
         if not empty and used + len(glue) + taken > width:
             lines.append(current)
-            current, used, glue = hang, columns(hang), ""
+            current, used, glue = hang, display_width(hang), ""
         current, used, empty = current + glue + piece, used + len(glue) + taken, False
     return "\n".join(part.rstrip(" \t") for part in [*lines, current])
 
@@ -83,11 +91,11 @@ def _pieces(text: str, room: int) -> Iterator[tuple[str, str]]:
 def _parts(word: str, room: int) -> list[str]:
     if word.isascii():
         return [word]
-    if CODE in word:
+    if START_CODE in word:
         parts = [part for part in _WHOLE.split(word) if part]
-        found = [[plain(part)] if CODE in part else _parts(part, room) for part in parts]
+        found = [[strip_marks(part)] if START_CODE in part else _parts(part, room) for part in parts]
         # Only between characters that stand alone may a line end beside code: never in "(`code`)."
-        return [piece for some in found for piece in some] if _han().search(word) else [plain(word)]
+        return [piece for some in found for piece in some] if _han().search(word) else [strip_marks(word)]
     if "://" in word:
         head, *rest = _ADDRESS.split(word, maxsplit=1)
         return [*_parts(head, room), *rest] if rest and _han().search(head) else [word]
@@ -99,7 +107,7 @@ def _parts(word: str, room: int) -> list[str]:
 
 def _syllables(part: str, room: int) -> list[str]:
     """A run too long for a line, apart before each letter that begins a syllable; else the run itself."""
-    if columns(part) <= room or not _RUNS_ON.search(part):
+    if display_width(part) <= room or not _RUNS_ON.search(part):
         return [part]
     pieces = [part[0]]
     for before, char in pairwise(part):

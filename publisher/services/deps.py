@@ -14,10 +14,10 @@ from publisher.core.addresses import Blocklist
 from publisher.core.delivery.bounces import BounceLimits
 from publisher.core.delivery.throttling import ThrottlingRules
 from publisher.core.feeds.feed import FeedSpec, Outline
-from publisher.core.publishing.ids import Naming
+from publisher.core.publishing.ids import IdRules
 from publisher.core.site import Site
 from publisher.core.subscribers.preferences import NO_CHOICES, ContentPreference
-from publisher.core.subscribers.subscription import MailingList, language_of
+from publisher.core.subscribers.subscription import MailingList, mail_language
 from publisher.core.tokens import KeyRing
 from publisher.ports import (
     AdoptedIdsFile,
@@ -86,7 +86,7 @@ class Deps:
     site: Site
     feeds: tuple[FeedSpec, ...]
     lists: tuple[MailingList, ...]
-    naming: Naming
+    naming: IdRules
     hubs: tuple[str, ...]
     max_age: timedelta
     pages: bool
@@ -128,4 +128,4 @@ class Deps:
 
     def language(self, spec: MailingList, taste: ContentPreference = NO_CHOICES.taste) -> str:
         """The language that mails and pages of a list speak to a reader of that taste."""
-        return language_of(spec, taste, self.site.language)
+        return mail_language(spec, taste, self.site.language)

@@ -20,9 +20,9 @@ from publisher.core.posts.post import (
     ParsedPost,
     Post,
     body_hash,
-    unshifted,
+    original_line,
 )
-from publisher.core.posts.private_passages import without_passages
+from publisher.core.posts.private_passages import remove_private_passages
 from publisher.sources.fields import authors_and_terms, urls
 from publisher.sources.fields.links import LinkedBody
 from publisher.sources.fields.permalinks import PermalinkFacts, undated_name
@@ -178,7 +178,7 @@ def _read(
         taken, shifts = expand_includes(path, container.body, rules, beside, markdown=markdown)
 
         def in_file(at: int) -> int:
-            return line + unshifted(at, shifts) - 1
+            return line + original_line(at, shifts) - 1
 
         body, warnings = _shown(path, replace(container, body=taken), head, rules, in_file)
         body, known = extract_constants(body, rules, markdown=markdown)
@@ -212,7 +212,7 @@ def _shown(
     """The body without what its author keeps from readers, and warnings. `in_file` tells the line of the file
     that one of the body is on, and `head` is what stands before it.
     """
-    body, unclosed = without_passages(container.body, markdown=not _is_html(path))
+    body, unclosed = remove_private_passages(container.body, markdown=not _is_html(path))
     warnings = [
         f"line {in_file(at)}: {tag[:60]} is never closed, so the rest of the post is hidden; close it"
         for at, tag in unclosed
@@ -448,7 +448,7 @@ def _title(
         reason = f"title is a {kind}; write text, in quotes where it has brackets"
         raise FrontMatterError(reason, front.line_of("title"))
     read = literal_line if rules.conventions.plain_titles else plain_line
-    if value and (title := read(without_passages(value, markdown=False)[0])):
+    if value and (title := read(remove_private_passages(value, markdown=False)[0])):
         return title, "title"
     if title := first_heading(body, is_html=is_html, templates=templates):
         return title, "first heading"
@@ -467,7 +467,7 @@ def _title(
 def _summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> tuple[str, int, str]:
     """The summary the author wrote; else how much of the body stands before the mark that ends it."""
     for name in SUMMARY_FIELDS:
-        text, _ = without_passages(front.text(name), markdown=False)
+        text, _ = remove_private_passages(front.text(name), markdown=False)
         if text and (text := plain_summary(text)) and text.casefold() != title.casefold():
             return text, 0, name
     separator = front.get("excerptseparator")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from publisher.core.errors import SettingsError
-from publisher.core.mail.dkim import Signing, Stamp, stamp
+from publisher.core.mail.dkim import SignatureTemplate, SigningInput, signature_template
 
 LEAST_BITS = 2048
 """RFC 8301 3.2: signers should use at least this."""
@@ -111,7 +111,7 @@ def make_key(selector: str, path: Path, *, algorithm: str) -> DkimKey:
     return DkimKey(selector=selector, private=private)
 
 
-def signature_fields(keys: Sequence[DkimKey], domain: str, signing: Signing) -> bytes:
+def signature_fields(keys: Sequence[DkimKey], domain: str, signing: SigningInput) -> bytes:
     """The DKIM-Signature fields to put before a message, one for each key."""
     made: list[bytes] = []
     for key in keys:
@@ -121,5 +121,5 @@ def signature_fields(keys: Sequence[DkimKey], domain: str, signing: Signing) -> 
 
 
 @lru_cache(maxsize=256)
-def _stamp(algorithm: str, domain: str, selector: str) -> Stamp:
-    return stamp(algorithm, domain, selector)
+def _stamp(algorithm: str, domain: str, selector: str) -> SignatureTemplate:
+    return signature_template(algorithm, domain, selector)

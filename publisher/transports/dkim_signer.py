@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 
-from publisher.core.mail.dkim import Signable
+from publisher.core.mail.dkim import CanonicalMessage
 from publisher.core.mail.message import Placeholder
 from publisher.transports.dkim import DkimKey, signature_fields
 from publisher.transports.signing_process import SignatureRequest, SigningProcess
@@ -37,7 +37,7 @@ class ProcessSignature:
     def resolve(self, made: bytes | None, keys: Sequence[DkimKey]) -> None:
         """The fields that the process made; None: it will not, so they are made here."""
         domain, signable, values = self.request
-        self.fields = signature_fields(keys, domain, signable.of(values)) if made is None else made
+        self.fields = signature_fields(keys, domain, signable.signing_input(values)) if made is None else made
         if self._done is not None and not self._done.done():  # done: whoever asked was cancelled
             self._done.set_result(None)
 
@@ -68,7 +68,7 @@ class DkimSigner:
         return self._domain is None or self._domain == domain
 
     def sign(
-        self, domain: str, signable: Signable, values: Mapping[Placeholder, bytes]
+        self, domain: str, signable: CanonicalMessage, values: Mapping[Placeholder, bytes]
     ) -> bytes | ProcessSignature:
         """The DKIM-Signature fields to put before a message, one for each key: at once, or soon."""
         if self._left_here:
@@ -81,7 +81,7 @@ class DkimSigner:
                     self._read()
                 self._ask(BATCH)
             return pending
-        return signature_fields(self._keys, domain, signable.of(values))
+        return signature_fields(self._keys, domain, signable.signing_input(values))
 
     def hurry(self) -> None:
         """Somebody waits: what was asked for is read as soon as it is there, what was not is asked for."""

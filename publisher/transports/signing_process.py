@@ -18,10 +18,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from publisher.core.mail.dkim import Signable
+from publisher.core.mail.dkim import CanonicalMessage
 from publisher.core.mail.message import Placeholder, Segment
 
-SignatureRequest = tuple[str, Signable, Mapping[Placeholder, bytes]]
+SignatureRequest = tuple[str, CanonicalMessage, Mapping[Placeholder, bytes]]
 """The domain that signs, a cohort's message in canonical form, and one reader's values."""
 
 REMEMBERED = 64
@@ -35,7 +35,7 @@ class SigningProcess:
 
     def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
         self.ready = False
-        self._known: dict[tuple[str, int], tuple[int, Signable, list[Placeholder]]] = {}
+        self._known: dict[tuple[str, int], tuple[int, CanonicalMessage, list[Placeholder]]] = {}
         self._number = 0
         self._socket, theirs = socket.socketpair()
         self._frames = FrameReader()
@@ -82,8 +82,8 @@ class SigningProcess:
         self._end()
 
     def _introduce(
-        self, domain: str, signable: Signable, new: list[Any]
-    ) -> tuple[int, Signable, list[Placeholder]]:
+        self, domain: str, signable: CanonicalMessage, new: list[Any]
+    ) -> tuple[int, CanonicalMessage, list[Placeholder]]:
         """Gives a cohort a number; `new` gets what the process must know of it."""
         self._number += 1
         known = self._number, signable, signable.places
@@ -135,7 +135,7 @@ def serve(connection: socket.socket) -> None:
     from publisher.transports.dkim import DkimKey, signature_fields
 
     frames, keys = FrameReader(), list[DkimKey]()
-    cohorts: dict[int, tuple[str, Signable, list[Placeholder]]] = {}
+    cohorts: dict[int, tuple[str, CanonicalMessage, list[Placeholder]]] = {}
     while data := connection.recv(1 << 18):
         for frame in frames.feed(data):
             if not keys:
@@ -144,14 +144,16 @@ def serve(connection: socket.socket) -> None:
                 continue
             new, to_sign = frame
             for number, domain, headers, lead, rest, names in new:
-                signable = Signable.whole(_segments(headers), lead, _segments(rest))
+                signable = CanonicalMessage.from_parts(_segments(headers), lead, _segments(rest))
                 cohorts[number] = domain, signable, [Placeholder(name) for name in names]
                 cohorts.pop(number - 2 * REMEMBERED, None)
             made: list[bytes] = []
             for number, values in to_sign:
                 domain, signable, places = cohorts[number]
                 made.append(
-                    signature_fields(keys, domain, signable.of(dict(zip(places, values, strict=True))))
+                    signature_fields(
+                        keys, domain, signable.signing_input(dict(zip(places, values, strict=True)))
+                    )
                 )
             connection.sendall(_frame(made))
 

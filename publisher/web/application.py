@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.app import App
 from publisher.core.errors import PublisherError
-from publisher.core.site_proof import is_challenge, proof
+from publisher.core.site_proof import is_challenge, prove_site
 from publisher.stores.files.public_folder import encode, encodes
 from publisher.web.documents.documents import DocumentHandler
 from publisher.web.documents.fast_path import LONGEST_QUERY, ConnectionLimits, ResponseCache
@@ -157,7 +157,7 @@ def _router(app: App, answers: PageResponses, refused: RefusalLog) -> Router:
     async def healthz(request: Request) -> Response:
         """Alive; and, on the second line, what only this site can make of the challenge that it is given."""
         given = request.query_params.get("challenge", "")
-        said = proof(given if is_challenge(given) else "", await run_in_threadpool(lambda: app.ring))
+        said = prove_site(given if is_challenge(given) else "", await run_in_threadpool(lambda: app.ring))
         return PlainTextResponse(f"alive\n{said}\n", headers=_PLAIN)
 
     async def readyz(_request: Request) -> Response:

@@ -20,7 +20,7 @@ from publisher.core.delivery.mailing import (
     NewMailing,
     TransitionCause,
 )
-from publisher.core.digests.due import CohortKey, Due
+from publisher.core.digests.due import CohortKey, DueQuery
 from publisher.core.posts.post import Post, body_hash
 from publisher.core.publishing.log import LogHead, LogKind
 from publisher.core.publishing.plan import Change, Plan
@@ -154,9 +154,9 @@ class World:
             planned += count
         return planned
 
-    def due(self, spec: str = "weekly", **more: Any) -> Due:
+    def due(self, spec: str = "weekly", **more: Any) -> DueQuery:
         """The question who of a list is due."""
-        return Due(**({"list": spec, "now": NOW, "head": self.store.head().seq} | more))
+        return DueQuery(**({"list": spec, "now": NOW, "head": self.store.head().seq} | more))
 
     def ready(self, *names: str, batch: int = 100) -> int:
         """A ready digest for these readers."""

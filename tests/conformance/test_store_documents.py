@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from publisher.core.feeds.feed_documents import Document, Version
+from publisher.core.feeds.documents import Document, FeedVersion
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 
@@ -23,8 +23,10 @@ def test_saving_replaces_and_forgets_in_one_step(store: Any) -> None:
     assert store.documents() == {"a": _document("a", size=11)}
 
 
-def _version(n: int, path: str = "feed.atom") -> Version:
-    return Version(path=path, hash=f"{n:064x}", modified=NOW + timedelta(seconds=n), marks=(f"a{n}", f"b{n}"))
+def _version(n: int, path: str = "feed.atom") -> FeedVersion:
+    return FeedVersion(
+        path=path, hash=f"{n:064x}", modified=NOW + timedelta(seconds=n), marks=(f"a{n}", f"b{n}")
+    )
 
 
 def test_what_feeds_held_is_told_the_newest_first(store: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from publisher.core.delivery.holds import Declined, MailingCommand, MailingStatus
+from publisher.core.delivery.holds import DeclinedCommand, MailingCommand, MailingStatus
 from publisher.core.delivery.mailing import DeliveryResult, MailingHold, MailingState, TransitionCause
 from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
 
@@ -78,7 +78,7 @@ def test_cancelling_ends_all_that_was_not_sent_at_once_also_what_a_run_holds(wor
     world.store.finish_batch(batch, NOW)
     assert world.states(mailing) == ["cancelled"] * 4
     assert world.store.next_batch_at() is None
-    assert world.store.apply_command(mailing, MailingCommand.RESUME, NOW) == Declined(
+    assert world.store.apply_command(mailing, MailingCommand.RESUME, NOW) == DeclinedCommand(
         why="is cancelled", do="nothing of it is left to be sent"
     )
 

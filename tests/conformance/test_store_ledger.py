@@ -5,14 +5,7 @@ from typing import Any
 
 import pytest
 
-from publisher.core.delivery.mailing import (
-    Delivery,
-    DeliveryResult,
-    DeliveryState,
-    InDoubt,
-    MailingKind,
-    TransitionCause,
-)
+from publisher.core.delivery.mailing import Delivery, DeliveryResult, DeliveryState, MailingKind, TransitionCause, UnknownDelivery
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -336,7 +329,7 @@ def test_rows_in_doubt_do_not_hold_a_mailing_open(world: Any) -> None:
     _send(world, mailing, 1, TransitionCause.LOSE, reply="the line died")
     world.store.finish_batch(batch, NOW)
     assert world.mailing_state(mailing) == "done"
-    doubt = InDoubt(mailing=mailing, n=1, address="ann@example.org", at=NOW, reply="the line died")
+    doubt = UnknownDelivery(mailing=mailing, n=1, address="ann@example.org", at=NOW, reply="the line died")
     assert world.store.unknown_deliveries(mailing) == [doubt]
     assert (
         world.store.unknown_deliveries(mailing + 1) == world.store.unknown_deliveries(mailing, after=1) == []

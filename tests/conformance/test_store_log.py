@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from publisher.core.errors import Conflict, StoreError
+from publisher.core.errors import LogConflict, StoreError
 from publisher.core.posts.assets import Asset
 from publisher.core.posts.post import Image, MarkupLanguage, body_hash
 from publisher.core.publishing.log import LogHead, LogKind
@@ -83,7 +83,7 @@ def test_a_body_that_was_not_handed_over_stops_the_whole_plan(world: Any) -> Non
 
 def test_a_plan_for_another_head_is_refused_and_nothing_happens(world: Any) -> None:
     world.publish("one")
-    with pytest.raises(Conflict) as error:
+    with pytest.raises(LogConflict) as error:
         world.apply(world.change(LogKind.PUBLISHED, "two"), head=0)
     assert str(error.value) == (
         "log: the log stands at 1, the plan was made at 0; somebody else published first: publish again"
@@ -101,7 +101,7 @@ def test_of_two_who_publish_at_once_one_is_refused(world: Any, store_url: str) -
         barrier.wait()
         try:
             outcomes.append(str(mine.apply(plan, {body_hash("Text."): "Text."}, NOW).seq))
-        except Conflict:
+        except LogConflict:
             outcomes.append("conflict")
         mine.close()
 
@@ -124,7 +124,7 @@ def test_many_writers_who_try_again_leave_a_gapless_log(world: Any, store_url: s
                 try:
                     mine.apply(plan, {body_hash("Text."): "Text."}, NOW)
                     break
-                except Conflict:
+                except LogConflict:
                     continue
         mine.close()
 

@@ -8,7 +8,7 @@ import pytest
 
 from publisher.core.delivery.mailing import DeliveryState, MailingKind, MailingState
 from publisher.core.digests.due import CohortKey, DueGroup
-from publisher.core.errors import Conflict, StoreError
+from publisher.core.errors import LogConflict, StoreError
 from publisher.core.publishing.log import LogKind
 from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
 
@@ -284,7 +284,7 @@ def test_unplanned_mailings_come_oldest_first(world: Any) -> None:
 def test_a_mailing_gets_the_number_its_content_names_or_is_refused(world: Any) -> None:
     assert world.store.next_mailing_id() == 1
     assert world.store.start_mailing(world.new_mailing(id=1), NOW) == 1
-    with pytest.raises(Conflict, match="mailing: the number 1 is taken; plan again"):
+    with pytest.raises(LogConflict, match="mailing: the number 1 is taken; plan again"):
         world.store.start_mailing(world.new_mailing(id=1), NOW)
     assert world.store.next_mailing_id() == 2
     assert world.store.start_mailing(world.new_mailing(), NOW) == 2

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from publisher.core.delivery.mailing import MailingKind
-from publisher.core.errors import Conflict
+from publisher.core.errors import LogConflict
 from publisher.core.subscribers.confirmation_limits import SignUpDecision, SignUpOutcome, SignUpRequest
 from publisher.core.subscribers.subscription import SubscriptionState
 
@@ -148,7 +148,7 @@ def test_a_welcome_composed_before_the_last_post_is_composed_again(world: Any) -
     [(_, pending)] = world.join(world.reader("ann"))
     mail = world.new_mailing(kind=MailingKind.WELCOME)
     world.publish("one")
-    with pytest.raises(Conflict):
+    with pytest.raises(LogConflict):
         world.store.confirm(pending.id, 1, NOW, NOW, welcome=mail)
     assert world.store.subscription(pending.id).state is SubscriptionState.PENDING
     assert world.store.confirm(pending.id, 1, NOW, NOW, welcome=replace(mail, head=1)).offset == 1

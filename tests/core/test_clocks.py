@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.times import (
-    TOLERANCE,
+    CLOCK_TOLERANCE,
     AheadCause,
     LastEntry,
     LogAhead,
-    accepted,
-    behind,
+    accepted_log_ahead,
+    clock_lag,
+    log_ahead_after,
     log_ahead_from,
-    noted,
 )
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -22,61 +22,61 @@ LAST = LastEntry(at=NOON)
 
 
 def test_a_clock_may_be_five_minutes_behind_and_no_more() -> None:
-    assert behind(NOON, None, None) is None
-    assert behind(NOON + DAY, LAST, None) is None
-    assert behind(NOON - TOLERANCE, LAST, None) is None
-    wrong = behind(NOON - TOLERANCE - timedelta(seconds=1), LAST, None)
+    assert clock_lag(NOON, None, None) is None
+    assert clock_lag(NOON + DAY, LAST, None) is None
+    assert clock_lag(NOON - CLOCK_TOLERANCE, LAST, None) is None
+    wrong = clock_lag(NOON - CLOCK_TOLERANCE - timedelta(seconds=1), LAST, None)
     assert wrong is not None
-    assert wrong.right_at == NOON - TOLERANCE
+    assert wrong.right_at == NOON - CLOCK_TOLERANCE
 
 
 def test_it_is_said_in_the_zone_of_the_site_with_what_was_written() -> None:
-    wrong = behind(datetime(1970, 1, 1, tzinfo=UTC), LAST, None)
+    wrong = clock_lag(datetime(1970, 1, 1, tzinfo=UTC), LAST, None)
     assert wrong is not None
     assert wrong.in_words("Europe/Berlin") == (
         "it is 1970-01-01 01:00 CET, but the log's last entry is from 2026-11-30 13:00 CET"
     )
-    wrong = behind(datetime(1970, 1, 1, tzinfo=UTC), LastEntry(at=NOON, mailing=12), None)
+    wrong = clock_lag(datetime(1970, 1, 1, tzinfo=UTC), LastEntry(at=NOON, mailing=12), None)
     assert wrong is not None
     assert "but mailing 12 is from" in wrong.in_words("UTC")
 
 
 def test_after_a_pretended_time_the_present_is_right_and_the_past_is_not() -> None:
-    ahead = noted(NOON + DAY, NOON, LastEntry(at=NOON - DAY), None)
+    ahead = log_ahead_after(NOON + DAY, NOON, LastEntry(at=NOON - DAY), None)
     assert ahead == LogAhead(until=NOON + DAY, sure=NOON, cause=AheadCause.PRETENDED)
     last = LastEntry(at=NOON + DAY)
-    assert behind(NOON, last, ahead) is None
-    assert behind(NOON - timedelta(hours=1), last, ahead) is not None
-    assert behind(datetime(1970, 1, 1, tzinfo=UTC), last, ahead) is not None
+    assert clock_lag(NOON, last, ahead) is None
+    assert clock_lag(NOON - timedelta(hours=1), last, ahead) is not None
+    assert clock_lag(datetime(1970, 1, 1, tzinfo=UTC), last, ahead) is not None
 
 
 def test_a_pretended_time_is_forgotten_once_the_clock_is_there() -> None:
-    ahead = noted(NOON + DAY, NOON, None, None)
-    later = noted(NOON + DAY / 2, NOON + DAY / 2, LastEntry(at=NOON + DAY), ahead)
+    ahead = log_ahead_after(NOON + DAY, NOON, None, None)
+    later = log_ahead_after(NOON + DAY / 2, NOON + DAY / 2, LastEntry(at=NOON + DAY), ahead)
     assert later == LogAhead(until=NOON + DAY, sure=NOON + DAY / 2, cause=AheadCause.PRETENDED)
-    assert noted(NOON + DAY, NOON + DAY, LastEntry(at=NOON + DAY), later) is None
+    assert log_ahead_after(NOON + DAY, NOON + DAY, LastEntry(at=NOON + DAY), later) is None
 
 
 def test_two_pretended_times_are_ahead_until_the_later() -> None:
-    ahead = noted(NOON + 3 * DAY, NOON, None, None)
-    ahead = noted(NOON + DAY, NOON, LastEntry(at=NOON + 3 * DAY), ahead)
+    ahead = log_ahead_after(NOON + 3 * DAY, NOON, None, None)
+    ahead = log_ahead_after(NOON + DAY, NOON, LastEntry(at=NOON + 3 * DAY), ahead)
     assert ahead is not None
     assert (ahead.until, ahead.sure) == (NOON + 3 * DAY, NOON)
 
 
 def test_a_time_given_while_the_machine_is_in_1970_does_not_make_1970_right() -> None:
     wrong = datetime(1970, 1, 1, tzinfo=UTC)
-    ahead = noted(NOON + DAY, wrong, LAST, None)
-    assert behind(wrong, LastEntry(at=NOON + DAY), ahead) is not None
+    ahead = log_ahead_after(NOON + DAY, wrong, LAST, None)
+    assert clock_lag(wrong, LastEntry(at=NOON + DAY), ahead) is not None
 
 
 def test_an_accepted_clock_is_right_from_then_on() -> None:
     last = LastEntry(at=NOON + 400 * DAY)
-    ahead = accepted(NOON, last)
-    assert behind(NOON, last, ahead) is None
-    assert behind(NOON + DAY, last, ahead) is None
-    assert behind(NOON - DAY, last, ahead) is not None
-    assert behind(NOON + DAY, LastEntry(at=NOON + 401 * DAY), ahead) is not None
+    ahead = accepted_log_ahead(NOON, last)
+    assert clock_lag(NOON, last, ahead) is None
+    assert clock_lag(NOON + DAY, last, ahead) is None
+    assert clock_lag(NOON - DAY, last, ahead) is not None
+    assert clock_lag(NOON + DAY, LastEntry(at=NOON + 401 * DAY), ahead) is not None
 
 
 DAYS = st.integers(-2000, 2000).map(lambda n: NOON + n * timedelta(hours=7))
@@ -84,8 +84,8 @@ DAYS = st.integers(-2000, 2000).map(lambda n: NOON + n * timedelta(hours=7))
 
 @given(DAYS, DAYS, DAYS)
 def test_what_is_remembered_is_read_back(now: datetime, real: datetime, last: datetime) -> None:
-    ahead = noted(now, real, LastEntry(at=last), None)
+    ahead = log_ahead_after(now, real, LastEntry(at=last), None)
     assert log_ahead_from(ahead.to_text() if ahead else "") == ahead
     if ahead is not None:
         assert ahead.until == now
-        assert behind(now, LastEntry(at=max(now, last)), ahead) is None or now < last
+        assert clock_lag(now, LastEntry(at=max(now, last)), ahead) is None or now < last

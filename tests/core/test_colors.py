@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.colors import ENOUGH, Palette, contrast, for_the_dark, readable_on
+from publisher.core.colors import MIN_CONTRAST, Palette, contrast, lighten_for_dark, readable_ink
 
 COLOURS = st.integers(0, 0xFFFFFF).map(lambda n: f"#{n:06x}")
 
@@ -22,17 +22,17 @@ def test_the_packaged_colours_are_readable_in_light_and_dark() -> None:
         (f, b) for f in (it.dark_ink, it.dark_quiet, it.dark_accent) for b in (it.dark_paper, it.dark_tint)
     ]
     buttons = [(it.on_accent, it.accent), (it.dark_on_accent, it.dark_accent)]
-    assert [pair for pair in light + dark + buttons if contrast(*pair) < ENOUGH] == []
+    assert [pair for pair in light + dark + buttons if contrast(*pair) < MIN_CONTRAST] == []
 
 
 @given(COLOURS)
 def test_words_on_any_button_are_readable(colour: str) -> None:
-    assert contrast(readable_on(colour), colour) >= ENOUGH - 0.25
+    assert contrast(readable_ink(colour), colour) >= MIN_CONTRAST - 0.25
 
 
 @given(COLOURS)
 def test_any_accent_is_lightened_until_it_reads_in_the_dark(colour: str) -> None:
-    made = for_the_dark(colour, Palette().dark_paper)
-    assert contrast(made, Palette().dark_paper) >= ENOUGH
+    made = lighten_for_dark(colour, Palette().dark_paper)
+    assert contrast(made, Palette().dark_paper) >= MIN_CONTRAST
     if contrast(colour, Palette().dark_paper) >= 7:
         assert made == colour

@@ -2,7 +2,7 @@
 
 import pytest
 
-from publisher.core.site import direction
+from publisher.core.site import text_direction
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ from publisher.core.site import direction
     ],
 )
 def test_the_script_decides_then_the_language(language: str, expected: str) -> None:
-    assert direction(language) == expected
+    assert text_direction(language) == expected

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.times import read_time
+from publisher.core.times import parse_time
 
 BERLIN = "Europe/Berlin"
 
@@ -45,7 +45,7 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_a_time_is_what_a_person_means_by_it(text: str, now: str, meant: str) -> None:
-    assert read_time(text, utc(now), BERLIN) == utc(meant)
+    assert parse_time(text, utc(now), BERLIN) == utc(meant)
 
 
 WRONG = (
@@ -57,7 +57,7 @@ WRONG = (
 @pytest.mark.parametrize("text", WRONG)
 def test_what_is_no_time_is_refused_with_what_is_one(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a time; give an ISO 8601 time such as .* tomorrow"):
-        read_time(text, utc("2026-11-30T12:00"), BERLIN)
+        parse_time(text, utc("2026-11-30T12:00"), BERLIN)
 
 
 @given(
@@ -68,7 +68,7 @@ def test_what_is_no_time_is_refused_with_what_is_one(text: str) -> None:
     ),
 )
 def test_a_time_of_day_is_the_next_one_and_shows_on_the_clock(now: datetime, at: time, zone: str) -> None:
-    found = read_time(f"{at:%H:%M}", now, zone)
+    found = parse_time(f"{at:%H:%M}", now, zone)
     assert timedelta(0) <= found - now <= timedelta(hours=26)
     here = found.astimezone(ZoneInfo(zone))
     skipped = here.replace(tzinfo=None) != datetime.combine(here.date(), at)

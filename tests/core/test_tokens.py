@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.errors import TokenError
-from publisher.core.tokens import Claim, KeyRing, Purpose, address_key, opaque, sign, verify
+from publisher.core.tokens import Claim, KeyRing, Purpose, address_key, opaque_id, sign, verify
 
 NOW = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 OLD = KeyRing(current=1, keys={1: b"a" * 32})
@@ -117,12 +117,12 @@ def test_the_key_of_an_address_ignores_case_and_outlives_rotation() -> None:
 
 
 def test_an_opaque_name_is_stable_and_only_ours() -> None:
-    name = opaque(OLD, "message", 12, 345)
-    assert name == opaque(ROTATED, "message", 12, 345)
+    name = opaque_id(OLD, "message", 12, 345)
+    assert name == opaque_id(ROTATED, "message", 12, 345)
     assert len(name) == 16
     assert set(name) <= set("0123456789abcdef")
-    assert name != opaque(OLD, "message", 123, 45)
-    assert name != opaque(KeyRing(current=1, keys={1: b"z" * 32}), "message", 12, 345)
+    assert name != opaque_id(OLD, "message", 123, 45)
+    assert name != opaque_id(KeyRing(current=1, keys={1: b"z" * 32}), "message", 12, 345)
 
 
 def test_a_printed_key_ring_shows_no_secret() -> None:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from publisher.core.posts.assets import Placed
+from publisher.core.posts.assets import AssetLocation
 from publisher.core.posts.post import MarkupLanguage
 from publisher.markup import SafeMarkup
 from publisher.markup.markup import TextCache
@@ -55,7 +55,7 @@ def test_everything_that_a_body_depends_on_tells_it_apart() -> None:
     )
     assert "<h1" in markup.html(body, MarkupLanguage.MARKDOWN, base_url="https://x.example/1/", title="U")
     assert markup.html(body, MarkupLanguage.HTML, base_url="https://x.example/1/", title="T") != one
-    files = {"c.png": Placed(url="https://x.example/assets/c.png", width=1, height=2)}
+    files = {"c.png": AssetLocation(url="https://x.example/assets/c.png", width=1, height=2)}
     placed = markup.html(
         body, MarkupLanguage.MARKDOWN, base_url="https://x.example/1/", title="T", files=files
     )

@@ -9,7 +9,7 @@ import pytest
 from paths import SHARED
 from unpacking import unpack
 
-from publisher.core.mail.message import VERBATIM, finished
+from publisher.core.mail.message import VERBATIM, finish_text
 from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.markup import SafeMarkup
 from publisher.markup.html.fragments import pieces
@@ -71,7 +71,7 @@ def test_the_text_of_every_real_post_has_all_its_words_and_its_code_to_the_chara
         post = item.post
         made = markup.html(item.body, post.markup, base_url=post.base_url, title=post.title)
         marked = markup.text(made)
-        text = finished(marked)
+        text = finish_text(marked)
         seen, code = _visible(made)
         assert all(block.removesuffix("\n") in text for block in code if block.strip()), post.path
         said = "".join(filter(str.isalnum, text))

@@ -5,8 +5,8 @@ import time
 import pytest
 from paths import SHARED
 
-from publisher.core.mail.message import plain
-from publisher.core.posts.assets import Placed
+from publisher.core.mail.message import strip_marks
+from publisher.core.posts.assets import AssetLocation
 from publisher.core.posts.post import MarkupLanguage, ParsedPost
 from publisher.markup import SafeMarkup
 from publisher.sources import FolderSource, SourceRules
@@ -145,8 +145,8 @@ def test_no_body_takes_long(body: str, kind: MarkupLanguage) -> None:
 
 
 FILES = {
-    "p q.png": Placed(url="https://cdn.example/assets/1-p.png", width=40, height=20),
-    "a.pdf": Placed(url="https://cdn.example/assets/2-a.pdf"),
+    "p q.png": AssetLocation(url="https://cdn.example/assets/1-p.png", width=40, height=20),
+    "a.pdf": AssetLocation(url="https://cdn.example/assets/2-a.pdf"),
 }
 
 
@@ -177,7 +177,7 @@ def test_a_file_beside_the_post_is_where_it_was_put(body: str, made: str) -> Non
 
 def test_text_names_the_place_of_a_file_too() -> None:
     made = markup.html("See [x](a.pdf).", MarkupLanguage.MARKDOWN, base_url=BASE, title="", files=FILES)
-    found = plain(markup.text(made))
+    found = strip_marks(markup.text(made))
     assert found == "See x [1].\n\n[1] https://cdn.example/assets/2-a.pdf"
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.mail.message import VERBATIM, finished, plain
+from publisher.core.mail.message import VERBATIM, finish_text, strip_marks
 from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
 from publisher.markup import SafeMarkup
 
@@ -18,7 +18,7 @@ markup = SafeMarkup()
 
 def text(body: str, kind: MarkupLanguage = MarkupLanguage.MARKDOWN, title: str = "") -> str:
     made = markup.html(body, kind, base_url=BASE, title=title, extensions=(MarkdownExtension.DEFINITIONS,))
-    return finished(markup.text(made, title)).removesuffix("\n")
+    return finish_text(markup.text(made, title)).removesuffix("\n")
 
 
 def test_paragraphs_are_unwrapped_and_apart_by_blank_lines() -> None:
@@ -265,7 +265,7 @@ BLOCK = st.recursive(
 @given(BLOCK)
 def test_every_word_a_browser_shows_is_in_the_text_in_order(body: str) -> None:
     made = markup.html(body, MarkupLanguage.HTML, base_url=BASE, title="")
-    found = "".join(plain(markup.text(made)).split())
+    found = "".join(strip_marks(markup.text(made)).split())
     shown = _visible(made)
     if "<table" in made:  # a table too wide for a mail is a list that names its columns in each row
         assert not Counter(shown) - Counter(found), found

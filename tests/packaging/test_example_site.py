@@ -8,7 +8,7 @@ from paths import ROOT
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.core.posts.post import BadPost, ParsedPost, WaitReason, why_not
+from publisher.core.posts.post import BadPost, ParsedPost, WaitReason, wait_reason
 
 SITE = ROOT / "examples/site"
 NOW = datetime(2026, 10, 23, 8, tzinfo=UTC)
@@ -26,7 +26,7 @@ def posts(tmp_path_factory: pytest.TempPathFactory) -> list[ParsedPost]:
 
 
 def test_it_has_a_dozen_posts_a_draft_and_one_for_the_future(posts: list[ParsedPost]) -> None:
-    why = [why_not(item.post, NOW) for item in posts]
+    why = [wait_reason(item.post, NOW) for item in posts]
     assert (why.count(None), why.count(WaitReason.HIDDEN), why.count(WaitReason.FUTURE)) == (12, 1, 1)
     assert not [item.post.warnings for item in posts if item.post.warnings]
 
@@ -35,7 +35,7 @@ def test_its_four_newest_posts_are_of_one_week_and_in_three_languages(posts: lis
     public = sorted(
         (item.post.instant, item.post.language)
         for item in posts
-        if item.post.instant and why_not(item.post, NOW) is None
+        if item.post.instant and wait_reason(item.post, NOW) is None
     )
     older, newest = public[:-4], public[-4:]
     assert newest[-1][0] - newest[0][0] < timedelta(days=5)
@@ -46,7 +46,7 @@ def test_its_four_newest_posts_are_of_one_week_and_in_three_languages(posts: lis
 
 def test_every_post_says_who_wrote_it_and_where_it_belongs(posts: list[ParsedPost]) -> None:
     for item in posts:
-        if why_not(item.post, NOW) is not WaitReason.HIDDEN:
+        if wait_reason(item.post, NOW) is not WaitReason.HIDDEN:
             assert item.post.authors, item.post.path
             assert item.post.tags, item.post.path
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from publisher.core.digests.digest import Digest, DigestLinks, DigestPost
-from publisher.core.posts.assets import Placed
+from publisher.core.posts.assets import AssetLocation
 from publisher.core.posts.post import Image, MarkdownExtension, MarkupLanguage
 from publisher.markup import SafeMarkup
 from publisher.rendering import JinjaRenderer
@@ -100,7 +100,9 @@ def test_a_post_with_everything_in_it_reads_well_in_both_parts(
     golden: Callable[[str, bytes], None],
 ) -> None:
     markup = SafeMarkup()
-    files = {"harbour.png": Placed(url="https://river.example/assets/1-harbour.png", width=800, height=300)}
+    files = {
+        "harbour.png": AssetLocation(url="https://river.example/assets/1-harbour.png", width=800, height=300)
+    }
     html = markup.html(
         BODY if language == "en" else ARABIC,
         MarkupLanguage.MARKDOWN,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.mail.message import CODE, END_CODE, HANG, VERBATIM, finished
+from publisher.core.mail.message import END_CODE, HANGING_INDENT, START_CODE, VERBATIM, finish_text
 from publisher.rendering.text_wrapping import columns, wrap
 
 
@@ -53,19 +53,19 @@ def test_a_khmer_run_longer_than_a_line_never_breaks_inside_a_cluster() -> None:
 
 
 def test_words_that_only_look_like_a_list_do_not_hang() -> None:
-    assert wrap(f"{HANG}- one two three", 9) == "- one two\nthree"
-    assert wrap(f"Note 1: {HANG}one two three", 13) == "Note 1: one\n        two\n        three"
+    assert wrap(f"{HANGING_INDENT}- one two three", 9) == "- one two\nthree"
+    assert wrap(f"Note 1: {HANGING_INDENT}one two three", 13) == "Note 1: one\n        two\n        three"
 
 
 def test_a_verbatim_line_is_left_alone() -> None:
     line = f"{VERBATIM}  a very\tlong line of code that goes on  "
     assert wrap(f"one two\n{line}\nthree", 5) == f"one\ntwo\n{line}\nthree"
-    assert finished(f"{line}\n{VERBATIM}\n{VERBATIM}\nb  \n\n\nc") == f"{line[1:]}\n\n\nb\n\nc\n"
+    assert finish_text(f"{line}\n{VERBATIM}\n{VERBATIM}\nb  \n\n\nc") == f"{line[1:]}\n\n\nb\n\nc\n"
 
 
 def test_code_within_a_sentence_is_never_broken() -> None:
-    assert wrap(f"see ({CODE}ls -l a b{END_CODE}) now", 8) == "see\n(ls -l a b)\nnow"
-    assert wrap(f"用{CODE}ls -l{END_CODE}。看", 9) == "用ls -l。\n看"
+    assert wrap(f"see ({START_CODE}ls -l a b{END_CODE}) now", 8) == "see\n(ls -l a b)\nnow"
+    assert wrap(f"用{START_CODE}ls -l{END_CODE}。看", 9) == "用ls -l。\n看"
 
 
 def test_a_no_break_space_holds_words_together() -> None:

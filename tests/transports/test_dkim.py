@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mail_linter import lint
 
-from publisher.core.addresses import parse
+from publisher.core.addresses import parse_address
 from publisher.core.errors import SettingsError
-from publisher.core.mail.dkim import SIGNED, relaxed_body, signable
+from publisher.core.mail.dkim import SIGNED_FIELDS, canonical_message, relaxed_body
 from publisher.core.mail.headers import date_value, to_value
 from publisher.core.mail.message import EmailContent, Placeholder, fill
 from publisher.core.mail.mime import compose
@@ -29,7 +29,7 @@ from publisher.transports.dkim_signer import BATCH, MOST_IN_FLIGHT, SIGNED_HERE,
 pytestmark = pytest.mark.usefixtures("each_loop")
 
 VALUES: Mapping[Placeholder, bytes] = {
-    Placeholder.TO: to_value(parse("Ana@example.org")),
+    Placeholder.TO: to_value(parse_address("Ana@example.org")),
     Placeholder.DATE: date_value(datetime(2024, 10, 25, 9, tzinfo=UTC)),
     Placeholder.MESSAGE_ID: b"0123456789abcdef",
     Placeholder.UNSUBSCRIBE: b"AgEAAAAAAAAABwAAAAMAAAAAx-_x4YB2m0Qz7bJr1gq3kA",
@@ -60,7 +60,7 @@ def signed(
     keys: Mapping[str, DkimKey], letter: EmailContent = LETTER, values: Mapping[Placeholder, bytes] = VALUES
 ) -> bytes:
     segments = compose(letter)
-    fields = DkimSigner(tuple(keys.values()), None).sign("example.com", signable(segments), values)
+    fields = DkimSigner(tuple(keys.values()), None).sign("example.com", canonical_message(segments), values)
     assert isinstance(fields, bytes)
     return fields + fill(segments, values)
 
@@ -97,7 +97,7 @@ def test_the_signature_covers_what_it_must_and_limits_no_length(keys: Mapping[st
         assert tags.keys() == {"v", "a", "c", "d", "s", "h", "bh", "b"}
         assert (tags["c"], tags["d"]) == ("relaxed/relaxed", "example.com")
         names = tags["h"].replace(" ", "").split(":")
-        assert set(names) == set(SIGNED)
+        assert set(names) == set(SIGNED_FIELDS)
         twice = {name for name in names if names.count(name) == 2}
         assert twice == {"from", "subject", "date", "list-unsubscribe", "list-unsubscribe-post"}
 
@@ -181,7 +181,7 @@ def test_whatever_is_written_is_signed_rightly(
 
 
 SEGMENTS = compose(LETTER)
-CANONICAL = signable(SEGMENTS)
+CANONICAL = canonical_message(SEGMENTS)
 
 
 def reader(n: int) -> Mapping[Placeholder, bytes]:

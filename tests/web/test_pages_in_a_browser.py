@@ -10,8 +10,8 @@ from paths import ROOT
 from playwright.sync_api import Browser, Page
 from signing_up import sign_up
 
-from publisher.core.addresses import parse
-from publisher.core.tokens import Claim, Purpose, halves, mailbox_key, sign
+from publisher.core.addresses import parse_address
+from publisher.core.tokens import Claim, Purpose, mailbox_key, sign, split_mailbox_key
 from publisher.services.subscribers import subscribe
 from publisher.web.pages import signup
 
@@ -118,7 +118,7 @@ def pages_of(language: str, start: Any) -> Mapping[str, str]:
 
 
 def never_ask(site: Any) -> str:
-    subscription, generation = halves(mailbox_key(parse("bo@example.org"), site.app.ring))
+    subscription, generation = split_mailbox_key(mailbox_key(parse_address("bo@example.org"), site.app.ring))
     claim = Claim(purpose=Purpose.NEVER_ASK, subscription=subscription, generation=generation)
     return sign(claim, site.app.ring)
 

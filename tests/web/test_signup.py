@@ -13,7 +13,7 @@ import pytest
 from signing_up import Form, confirm_path, mails, reader, sign_up, state, text, token
 
 from publisher.core import errors
-from publisher.core.addresses import parse
+from publisher.core.addresses import parse_address
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.core.tokens import Purpose, mailbox_key
 from publisher.services.subscribers import admin, subscribe
@@ -267,7 +267,7 @@ def test_every_bad_token_to_never_ask_again_gets_404(site: Any) -> None:
 
 def test_what_was_counted_is_forgotten_a_year_after_the_last_attempt(site: Any) -> None:
     sign_up(site, "bo@example.org")
-    mailbox = mailbox_key(parse("bo@example.org"), site.app.ring)
+    mailbox = mailbox_key(parse_address("bo@example.org"), site.app.ring)
     site.clock.move(days=365)
     site.app.housekeeping()
     assert site.app.store.confirmation_history(mailbox) is not None

@@ -43,7 +43,7 @@ _TOO_FAST = lazy(r"\btoo (?:quickly|fast|many)|\bat a rate\b|\brate limit", re.I
 """Gmail says 5.2.1 also of a mailbox that gets too much mail at the moment."""
 
 
-def classify(reply: str) -> Severity | None:
+def bounce_severity(reply: str) -> Severity | None:
     """What the reply that ended a delivery tells about the mailbox: "550 5.1.1 no such user". None: nothing.
 
     Words of our own, which begin with no reply code, tell nothing.
@@ -85,32 +85,32 @@ class BounceLimits:
     soft: int = 5
 
 
-APART = timedelta(hours=24)
+MIN_HARD_INTERVAL = timedelta(hours=24)
 """Between hard refusals that count: a server's bad day is one."""
 
-SOFT_FOR, HARD_FOR = timedelta(days=30), timedelta(days=180)
+SOFT_WINDOW, HARD_WINDOW = timedelta(days=30), timedelta(days=180)
 """How long a refusal is remembered."""
 
 
-def counted(refusals: Sequence[MailboxRefusal], severity: Severity) -> int:
+def count_refusals(refusals: Sequence[MailboxRefusal], severity: Severity) -> int:
     """How many of an address's refusals count towards the limit of this severity."""
     those = sorted((one for one in refusals if one.severity is severity), key=lambda one: one.at)
     if not those:
         return 0
     if severity is Severity.SOFT:
-        return sum(one.at > those[-1].at - SOFT_FOR for one in those)
+        return sum(one.at > those[-1].at - SOFT_WINDOW for one in those)
     number, last = 1, those[0].at
     for one in those:
-        if one.at - last >= APART:
+        if one.at - last >= MIN_HARD_INTERVAL:
             number, last = number + 1, one.at
     return number
 
 
-def reached(refusals: Sequence[MailboxRefusal], limits: BounceLimits) -> Severity | None:
+def limit_reached(refusals: Sequence[MailboxRefusal], limits: BounceLimits) -> Severity | None:
     """The limit that these refusals of one address reach; None: it is mailed further on."""
-    if counted(refusals, Severity.HARD) >= limits.hard:
+    if count_refusals(refusals, Severity.HARD) >= limits.hard:
         return Severity.HARD
-    return Severity.SOFT if counted(refusals, Severity.SOFT) >= limits.soft else None
+    return Severity.SOFT if count_refusals(refusals, Severity.SOFT) >= limits.soft else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,16 +124,18 @@ class RefusalShare:
     planned: int
 
 
-FEW, TRIED = 5, 20
-MANY, MANY_SHARE = 20, 5
+EARLY_REFUSALS, EARLY_SAMPLE = 5, 20
+MIN_REFUSALS, REFUSED_ONE_IN = 20, 5
 
 
-def too_many(share: RefusalShare) -> bool:
+def is_mass_refusal(share: RefusalShare) -> bool:
     """Whether so many refusals are the relay's fault, not the readers': more than half of the first 20 (or of
     all, where they are fewer) and 5 at least; or 20, and more than a fifth of those tried.
     """
-    most = share.refused >= FEW and 2 * share.refused > share.tried >= min(share.planned, TRIED)
-    return most or (share.refused >= MANY and MANY_SHARE * share.refused > share.tried)
+    most = share.refused >= EARLY_REFUSALS and 2 * share.refused > share.tried >= min(
+        share.planned, EARLY_SAMPLE
+    )
+    return most or (share.refused >= MIN_REFUSALS and REFUSED_ONE_IN * share.refused > share.tried)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,19 +153,19 @@ class RefusedMailing:
     canary: bool = False
 
 
-HELD = frozenset({MailingHold.REFUSALS, MailingHold.CANARY})
+REFUSAL_HOLDS = frozenset({MailingHold.REFUSALS, MailingHold.CANARY})
 """Pauses because too many were refused: an operator decides what that means."""
 
 
-def ruled(refused: RefusedMailing) -> RefusalRuling | None:
+def refusal_ruling(refused: RefusedMailing) -> RefusalRuling | None:
     """Whether the refusals of a mailing count; None: not decided yet."""
     if refused.ruling is not None:
         return refused.ruling
-    if refused.hold in HELD and refused.state is MailingState.PAUSED:
+    if refused.hold in REFUSAL_HOLDS and refused.state is MailingState.PAUSED:
         return None
     if refused.canary and refused.state is not MailingState.CANCELLED:
         return None
-    if too_many(refused.share):
+    if is_mass_refusal(refused.share):
         return RefusalRuling.IGNORE
     under_way = refused.state not in (MailingState.DONE, MailingState.CANCELLED)
     return None if under_way and refused.untried else RefusalRuling.COUNT

@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from publisher.core.delivery.mailing import MailingHold, MailingState
-from publisher.core.times import in_zone
+from publisher.core.times import local_time
 
 _STEPS: Mapping[MailingHold, str] = MappingProxyType(
     {
@@ -36,11 +36,13 @@ _WORDS: Mapping[MailingHold, str] = MappingProxyType(
 )
 
 
-def in_words(hold: MailingHold, id: int, why: str = "", until: datetime | None = None, *, zone: str) -> str:
+def describe_hold(
+    hold: MailingHold, id: int, why: str = "", until: datetime | None = None, *, zone: str
+) -> str:
     """Why a mailing is held, when it goes on by itself (by the clock of `zone`), and what lets it go on
     before.
     """
-    ends = f"goes on by itself at {in_zone(until, zone)}" if until else ""
+    ends = f"goes on by itself at {local_time(until, zone)}" if until else ""
     step = _STEPS.get(hold, "").format(id=id)
     return "; ".join(part for part in (why or _WORDS.get(hold, hold.value), ends, step) if part)
 
@@ -63,38 +65,38 @@ class MailingStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declined:
+class DeclinedCommand:
     """An order that cannot be carried out: why, and what to do instead."""
 
     why: str
     do: str = ""
 
 
-OVER = frozenset({MailingState.DONE, MailingState.CANCELLED})
+FINISHED = frozenset({MailingState.DONE, MailingState.CANCELLED})
 """States that no order changes."""
 
 
-def apply_command(order: MailingCommand, now: MailingStatus) -> MailingStatus | Declined:
+def apply_command(order: MailingCommand, now: MailingStatus) -> MailingStatus | DeclinedCommand:
     """The standing after an order. Pausing what is paused, and resuming what runs, changes nothing."""
-    if now.state in OVER:
+    if now.state in FINISHED:
         same = order is MailingCommand.CANCEL and now.state is MailingState.CANCELLED
-        return now if same else Declined(why=f"is {now.state}", do="nothing of it is left to be sent")
+        return now if same else DeclinedCommand(why=f"is {now.state}", do="nothing of it is left to be sent")
     match order:
         case MailingCommand.CANCEL:
             return MailingStatus(state=MailingState.CANCELLED)
         case MailingCommand.APPROVE if now.hold is not MailingHold.APPROVAL:
-            return Declined(why=f"does not await approval, it is {now.state}")
+            return DeclinedCommand(why=f"does not await approval, it is {now.state}")
         case MailingCommand.PAUSE if now.hold is MailingHold.APPROVAL:
             return now
         case MailingCommand.PAUSE:
             return MailingStatus(state=_PAUSED.get(now.state, now.state), hold=MailingHold.OPERATOR)
         case MailingCommand.RESUME if now.hold is MailingHold.APPROVAL:
-            return Declined(why="awaits approval", do="`publisher mailings approve` lets it go")
+            return DeclinedCommand(why="awaits approval", do="`publisher mailings approve` lets it go")
         case MailingCommand.APPROVE | MailingCommand.RESUME:
             return MailingStatus(state=_RUNNING.get(now.state, now.state))
 
 
-def planned(hold: MailingHold | None, readers: int) -> MailingState:
+def state_after_planning(hold: MailingHold | None, readers: int) -> MailingState:
     """The state of a mailing whose planning ends: without anybody to mail it is done."""
     if readers == 0:
         return MailingState.DONE

@@ -46,13 +46,13 @@ class MailingHold(StrEnum):
 
 
 class RefusalRuling(StrEnum):
-    """What the refusals of a mailing come to, where an operator or `bounces.too_many` decided that."""
+    """What the refusals of a mailing come to, where an operator or `bounces.is_mass_refusal` decided that."""
 
     COUNT = "count"  # those mailboxes are gone
     IGNORE = "ignore"  # it was the relay
 
 
-class Reworded(StrEnum):
+class RecomposeResult(StrEnum):
     """What became of making a mailing anew."""
 
     SAME = "same"  # nothing differs
@@ -112,7 +112,7 @@ class TransitionCause(StrEnum):
     FOUND_ABSENT = "k''"  # late word: it never arrived
 
 
-MOVES: Mapping[tuple[DeliveryState, TransitionCause], DeliveryState] = MappingProxyType(
+TRANSITIONS: Mapping[tuple[DeliveryState, TransitionCause], DeliveryState] = MappingProxyType(
     {
         (DeliveryState.QUEUED, TransitionCause.CLAIM): DeliveryState.CLAIMED,
         (DeliveryState.CLAIMED, TransitionCause.INTEND): DeliveryState.SENDING,
@@ -139,21 +139,21 @@ MOVES: Mapping[tuple[DeliveryState, TransitionCause], DeliveryState] = MappingPr
 )
 
 
-def move(state: DeliveryState, cause: TransitionCause) -> DeliveryState | None:
+def next_state(state: DeliveryState, cause: TransitionCause) -> DeliveryState | None:
     """The state that follows, or None where the drawing has no such arrow."""
-    return MOVES.get((state, cause))
+    return TRANSITIONS.get((state, cause))
 
 
-def origins(cause: TransitionCause) -> tuple[DeliveryState, ...]:
+def states_before(cause: TransitionCause) -> tuple[DeliveryState, ...]:
     """The states an arrow may start from: what the UPDATE's WHERE must name."""
-    return tuple(state for state, c in MOVES if c is cause)
+    return tuple(state for state, c in TRANSITIONS if c is cause)
 
 
 DEFERRALS = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 720))
 """How long a deferred delivery waits, by how often it was deferred before; the sixth deferral is final."""
 
 
-def deferral(attempts: int) -> timedelta | None:
+def deferral_delay(attempts: int) -> timedelta | None:
     """How long to wait after the `attempts`-th attempt (from 1) was deferred; None: give up."""
     return DEFERRALS[attempts - 1] if attempts <= len(DEFERRALS) else None
 
@@ -264,15 +264,15 @@ GIVEN_UP = re.compile(r"given up after \d+ attempts: ")
 """How the words of a delivery begin that was deferred too often (see `given_up`); the reply follows."""
 
 
-def given_up(attempts: int, reply: str) -> str:
+def given_up_reply(attempts: int, reply: str) -> str:
     """The words of a delivery whose last attempt was deferred."""
     return f"given up after {attempts} attempts: {reply}"
 
 
-ASSUMED = "taken for accepted by the operator"
+ASSUMED_REPLY = "taken for accepted by the operator"
 """How the words of a delivery begin that arrow j' ended: no server said them."""
 
-FROM_LOG = "accepted, by the relay's log"
+FROM_LOG_REPLY = "accepted, by the relay's log"
 """The words of a delivery that a log settled (arrow k): no server said them to us."""
 
 
@@ -292,7 +292,7 @@ class DeliveryResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InDoubt:
+class UnknownDelivery:
     """A delivery nobody knows the end of: `sending` of a dead run, now `unknown`. `at` is its last change."""
 
     mailing: int
@@ -314,6 +314,6 @@ class CanarySample:
     refused: int
 
 
-def open_in(counts: Mapping[DeliveryState, int]) -> int:
+def count_unfinished(counts: Mapping[DeliveryState, int]) -> int:
     """How many deliveries of `counts` are not settled: still to do, or in doubt."""
     return sum(number for state, number in counts.items() if state not in TERMINAL)

@@ -9,22 +9,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from publisher.core.subscribers.departures import EVERYWHERE, Departure
+from publisher.core.subscribers.departures import ALL_LISTS, Departure
 
-SKIPPED = 200
+MAILING_NUMBERS_SKIPPED = 200
 """Numbers of mailings left out when a store is reconciled: the journal names only every hundredth of the
 transactional ones, and no number may be used twice."""
 
-EVERY = 100
+TRANSACTIONAL_PER_LINE = 100
 """Of transactional mailings so many share a line of the journal."""
 
-SUBSCRIPTIONS_SKIPPED = 1_000_000
+SUBSCRIPTION_NUMBERS_SKIPPED = 1_000_000
 """Numbers of subscriptions left out when a store is reconciled: the links of readers who signed up after the
 backup name theirs, and must not open somebody else's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allowed:
+class AllowedAddress:
     """An operator let an address be mailed and asked again, in spite of what came before `at`. `key` is that
     of the address, `mailbox` that of its mailbox.
     """
@@ -35,7 +35,7 @@ class Allowed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class StartedMailing:
     """A mailing that was started; `at` is the instant it was planned for."""
 
     mailing: int
@@ -53,8 +53,8 @@ class JournalSummary:
 
     departures: tuple[Departure, ...] = ()
     never: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
-    allowed: tuple[Allowed, ...] = ()
-    started: tuple[Started, ...] = ()
+    allowed: tuple[AllowedAddress, ...] = ()
+    started: tuple[StartedMailing, ...] = ()
     last_mailing: int = 0
     turn: int = 0
 
@@ -63,12 +63,12 @@ KINDS: Mapping[str, str] = {"unsubscribed": "left", "erased": "erased"}
 """The suppression that an event of the journal means, where the event does not name it."""
 
 
-def summary_of(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> JournalSummary:
+def summarize_journal(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> JournalSummary:
     """What entries of the journal tell; those of other kinds, and damaged ones, tell nothing."""
     departures: list[Departure] = []
     never: dict[str, datetime] = {}
-    allowed: list[Allowed] = []
-    started: list[Started] = []
+    allowed: list[AllowedAddress] = []
+    started: list[StartedMailing] = []
     last = turn = 0
     for event, fields in entries:
         match event:
@@ -104,7 +104,7 @@ def summary_of(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> JournalSumma
     )
 
 
-def departure_fields(departure: Departure) -> dict[str, object]:
+def journal_fields(departure: Departure) -> dict[str, object]:
     """A departure as fields of the journal."""
     fields: dict[str, object] = {"at": departure.at.isoformat(), "key": departure.key, "list": departure.list}
     if departure.kind not in KINDS.values():
@@ -115,7 +115,7 @@ def departure_fields(departure: Departure) -> dict[str, object]:
     return fields | ({"to_key": departure.to_key} if departure.to_key else {})
 
 
-def event_of(departure: Departure) -> str:
+def journal_event(departure: Departure) -> str:
     """The event of the journal that a departure is."""
     return next((event for event, kind in KINDS.items() if kind == departure.kind), "suppressed")
 
@@ -131,11 +131,11 @@ def _without_returned(before: list[Departure], move: Departure) -> list[Departur
 
 def _without_allowed(before: list[Departure], fields: Mapping[str, Any]) -> list[Departure]:
     """An operator allowed an address again: suppressions of those kinds, before that, are lifted."""
-    key, spec, kinds = fields.get("key"), fields.get("list", EVERYWHERE), fields.get("kinds")
+    key, spec, kinds = fields.get("key"), fields.get("list", ALL_LISTS), fields.get("kinds")
     if not isinstance(kinds, list):
         return before
     return [
-        one for one in before if one.key != key or spec not in (EVERYWHERE, one.list) or one.kind not in kinds
+        one for one in before if one.key != key or spec not in (ALL_LISTS, one.list) or one.kind not in kinds
     ]
 
 
@@ -143,7 +143,7 @@ def _departure(event: str, fields: Mapping[str, Any]) -> Departure | None:
     try:
         return Departure(
             key=bytes.fromhex(fields["key"]).hex(),
-            list=str(fields.get("list", EVERYWHERE)),
+            list=str(fields.get("list", ALL_LISTS)),
             kind=KINDS.get(event) or str(fields["kind"]),
             at=_instant(fields["at"]),
             subscription=_optional(fields.get("subscription")),
@@ -162,17 +162,19 @@ def _never_asked(fields: Mapping[str, Any]) -> tuple[str, datetime] | None:
         return None
 
 
-def _allowed(fields: Mapping[str, Any]) -> Allowed | None:
+def _allowed(fields: Mapping[str, Any]) -> AllowedAddress | None:
     try:
         key, mailbox = (bytes.fromhex(fields[name]).hex() for name in ("key", "mailbox"))
-        return Allowed(key=key, mailbox=mailbox, at=_instant(fields["at"]))
+        return AllowedAddress(key=key, mailbox=mailbox, at=_instant(fields["at"]))
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def _started(fields: Mapping[str, Any]) -> Started | None:
+def _started(fields: Mapping[str, Any]) -> StartedMailing | None:
     try:
-        return Started(mailing=int(fields["mailing"]), list=str(fields["list"]), at=_instant(fields["at"]))
+        return StartedMailing(
+            mailing=int(fields["mailing"]), list=str(fields["list"]), at=_instant(fields["at"])
+        )
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -192,6 +194,6 @@ def _number(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def missed(told: JournalSummary, last_mailing: int, planning: Sequence[int]) -> list[Started]:
+def missed_mailings(told: JournalSummary, last_mailing: int, planning: Sequence[int]) -> list[StartedMailing]:
     """The mailings that a store whose last is `last_mailing` does not know of, or had only begun to plan."""
     return [start for start in told.started if start.mailing > last_mailing or start.mailing in planning]

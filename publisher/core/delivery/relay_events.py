@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple, cast
 
-Kind = Literal["accepted", "delivered", "bounced", "refused", "deferred"]
+EventKind = Literal["accepted", "delivered", "bounced", "refused", "deferred"]
 """`accepted`: the relay has it. `delivered`: the recipient's server has it. `bounced`: the relay had it, and
 could not deliver it. `refused` and `deferred`: the relay did not take it, for good or for now.
 """
@@ -22,7 +22,7 @@ _BOUNCED = (
     "bounced bounce hardbounce permanentfailure failed undelivered undeliverable expired expiration "
     "adminbounce oob dropped blocked suppressed"
 )
-_KINDS: Mapping[str, Kind] = {
+_KINDS: Mapping[str, EventKind] = {
     **dict.fromkeys(_ACCEPTED.split(), "accepted"),
     **dict.fromkeys(_DELIVERED.split(), "delivered"),
     **dict.fromkeys(_BOUNCED.split(), "bounced"),
@@ -50,11 +50,11 @@ class RelayEvent(NamedTuple):
     """What one object says about one message of ours."""
 
     message_id: bytes
-    kind: Kind
+    kind: EventKind
     words: str
 
 
-def event_of(fields: Mapping[str, Any], wanted: Mapping[bytes, int]) -> RelayEvent | None:
+def parse_event(fields: Mapping[str, Any], wanted: Mapping[bytes, int]) -> RelayEvent | None:
     """What an object says about the message of `wanted` that it names; None: nothing that is known."""
     pairs = list(_pairs(fields, 0))
     message_id = next((name for key, value in pairs if (name := _named(key, value)) in wanted), None)
@@ -70,7 +70,7 @@ def event_of(fields: Mapping[str, Any], wanted: Mapping[bytes, int]) -> RelayEve
     return None if kind is None else RelayEvent(message_id, kind, _words(pairs, code, kind))
 
 
-def text_of(fields: Mapping[str, Any]) -> bytes:
+def log_text(fields: Mapping[str, Any]) -> bytes:
     """The log line inside an object of journald or of a collector of logs; b"" where it holds none."""
     for name in _TEXT:
         value = fields.get(name)
@@ -108,7 +108,7 @@ def _named(key: str, value: object) -> bytes:
     return value.strip().strip("<>").encode("utf-8", "replace")
 
 
-def _kind(pairs: list[tuple[str, Any]]) -> Kind | None:
+def _kind(pairs: list[tuple[str, Any]]) -> EventKind | None:
     for name in _EVENT:
         for key, value in pairs:
             if key == name and isinstance(value, str):

@@ -25,12 +25,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any, cast
 
-from publisher.core.delivery.relay_events import RelayEvent, event_of, text_of
+from publisher.core.delivery.relay_events import RelayEvent, log_text, parse_event
 
-SEVERED = 4_096
+MAX_BROKEN_OFF = 4_096
 """Receptions that broke off and whose Message-ID may yet be written: Postfix logs from many processes."""
 
-LEEWAY = timedelta(hours=1)
+CLOCK_LEEWAY = timedelta(hours=1)
 """How far a relay's clock may be behind ours."""
 
 
@@ -43,7 +43,7 @@ class LoggedOutcome(StrEnum):
 
 
 @dataclass(slots=True)
-class Evidence:
+class DeliveryEvidence:
     """What was found about one message. `receptions` are attempts of ours that the log shows, `broken` those
     of them that were not taken.
     """
@@ -74,7 +74,7 @@ class Evidence:
 class _Reception:
     """A queue id that belongs to a message of ours until Postfix or Exim gives it to another."""
 
-    message: Evidence
+    message: DeliveryEvidence
     broken: bool = False
 
 
@@ -90,7 +90,7 @@ class RelayLog:
     since: datetime
     now: datetime
     local: tzinfo
-    found: dict[int, Evidence] = field(default_factory=dict[int, Evidence])
+    found: dict[int, DeliveryEvidence] = field(default_factory=dict[int, DeliveryEvidence])
     lines: int = 0
     understood: int = 0
     _queue: dict[bytes, _Reception] = field(default_factory=dict[bytes, _Reception])
@@ -123,9 +123,9 @@ class RelayLog:
                 continue
             fields = cast("dict[str, Any]", row)
             known = True
-            if text := text_of(fields):
+            if text := log_text(fields):
                 self._text(text, line)
-            elif (event := event_of(fields, self.wanted)) is not None and self._timely(line):
+            elif (event := parse_event(fields, self.wanted)) is not None and self._timely(line):
                 self._event(event)
         return known
 
@@ -175,7 +175,7 @@ class RelayLog:
                 _break(reception)
             else:
                 self._severed[severed] = None
-                while len(self._severed) > SEVERED:
+                while len(self._severed) > MAX_BROKEN_OFF:
                     self._severed.popitem(last=False)
         elif said.startswith(b"disconnect from"):
             self._session.pop(pid, None)
@@ -234,26 +234,26 @@ class RelayLog:
             elif mark == b"Completed":
                 del self._queue[queue_id]
 
-    def _taken(self, queue_id: bytes, message: Evidence) -> None:
+    def _taken(self, queue_id: bytes, message: DeliveryEvidence) -> None:
         message.taken = True
         message.queue_id = message.queue_id or queue_id.decode("ascii", "replace")
 
-    def _message(self, number: int) -> Evidence:
-        return self.found.setdefault(number, Evidence())
+    def _message(self, number: int) -> DeliveryEvidence:
+        return self.found.setdefault(number, DeliveryEvidence())
 
     def _timely(self, line: bytes) -> bool:
         at = self._time(line)
         if at is None:
             return True
         # A time without a zone may be of any: the relay's clock need not stand where ours does.
-        leeway = LEEWAY if _ZONED.match(line) else LEEWAY + timedelta(hours=26)
+        leeway = CLOCK_LEEWAY if _ZONED.match(line) else CLOCK_LEEWAY + timedelta(hours=26)
         return at >= self.since - leeway
 
     def _time(self, line: bytes) -> datetime | None:
-        return time_of(line, self.now, self.local)
+        return line_time(line, self.now, self.local)
 
 
-def time_of(line: bytes, now: datetime, local: tzinfo) -> datetime | None:
+def line_time(line: bytes, now: datetime, local: tzinfo) -> datetime | None:
     """When a line says that it was written, in UTC; None: it does not. Times without a zone are of `local`,
     those without a year the latest that is not after `now` (and a day, for another zone).
     """

@@ -11,22 +11,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from publisher.core.delivery.relay_quotas import Quota
-from publisher.core.delivery.relays import DomainLimit, Relay
+from publisher.core.delivery.relays import DomainLimit, Quota, Relay
 from publisher.core.delivery.reply_classification import Blame, classify_reply
 from publisher.core.mail.message import Outcome, SendVerdict
-from publisher.core.times import in_zone
+from publisher.core.times import local_time
 
-SERVER = "*"
+SERVER_SCOPE = "*"
 """The scope of a brake that stops everything: no domain has this name."""
 
 
-def of_mailing(id: int) -> str:
+def mailing_scope(id: int) -> str:
     """The scope of one mailing's gauge: no domain has such a name."""
     return f"#{id}"
 
 
-def mailing_of(scope: str) -> int | None:
+def scope_mailing(scope: str) -> int | None:
     """The mailing a scope is of; None: it is of a domain, or the server."""
     return int(scope[1:]) if scope.startswith("#") else None
 
@@ -34,24 +33,25 @@ def mailing_of(scope: str) -> int | None:
 DOMAIN_REFUSALS, SERVER_REFUSALS = 5, 20
 """Refusals in a row that brake a domain; and the server, or one mailing there."""
 
-OURS = 4
+SENDER_FAULT_WEIGHT = 4
 """For so many refusals one counts that says it is about us: five in a row stop a mailing."""
 
-DOUBTFUL = 2
+DOUBTFUL_REFUSALS = 2
 """From this refusal in a row on, a 5xx that blames nobody is taken for a deferral, not for the end."""
 
 _WAITS = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 20, 40, 60))
 
 
-def brake_time(failures: int) -> timedelta:
+def open_time(failures: int) -> timedelta:
     """How long the `failures`-th brake in a row (from 1) lasts: one minute at first, an hour at most."""
     return _WAITS[min(failures, len(_WAITS)) - 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitBreaker:
-    """How a domain, or the server (`SERVER`), has answered lately. `refusals` are in a row; `failures` counts
-    brakes since the last acceptance, the last one until `until`; `reply` is what caused it.
+    """How a domain, or the server (`SERVER_SCOPE`), has answered lately. `refusals` counts refusals in a row;
+    `failures` counts how often the breaker opened since the last acceptance; it is open until `until`,
+    because of `reply`.
     """
 
     scope: str
@@ -70,31 +70,31 @@ class CircuitBreaker:
         return self.failures > 0
 
 
-def read(gauge: CircuitBreaker, outcome: Outcome, now: datetime) -> CircuitBreaker:
+def record_outcome(gauge: CircuitBreaker, outcome: Outcome, now: datetime) -> CircuitBreaker:
     """The gauge after one more answer. A doubt, and a refusal of one address, say nothing of the server."""
     if outcome.verdict is SendVerdict.ACCEPTED:
         return CircuitBreaker(scope=gauge.scope) if gauge.refusals or gauge.failures else gauge
     if not is_refusal(outcome):
         return gauge
-    wide = gauge.scope[0] in f"{SERVER}#"
-    seen = gauge.refusals + (OURS if wide and _is_about_us(outcome) else 1)
+    wide = gauge.scope[0] in f"{SERVER_SCOPE}#"
+    seen = gauge.refusals + (SENDER_FAULT_WEIGHT if wide and _is_about_us(outcome) else 1)
     if seen < (SERVER_REFUSALS if wide else DOMAIN_REFUSALS) and not gauge.probing:
         return replace(gauge, refusals=seen)
-    return braked(gauge, outcome.reply, now)
+    return trip_breaker(gauge, outcome.reply, now)
 
 
-def braked(gauge: CircuitBreaker, reply: str, now: datetime) -> CircuitBreaker:
+def trip_breaker(gauge: CircuitBreaker, reply: str, now: datetime) -> CircuitBreaker:
     """The gauge of a scope where nothing may be tried for a while. One that is stopped already stays so."""
     if gauge.stopped(now):
         return gauge
     failures = gauge.failures + 1
-    until = now + brake_time(failures)
+    until = now + open_time(failures)
     return replace(gauge, refusals=gauge.refusals + 1, failures=failures, until=until, reply=reply)
 
 
-def stop_in_words(gauge: CircuitBreaker, zone: str) -> str:
+def describe_stop(gauge: CircuitBreaker, zone: str) -> str:
     """What is said where the server failed and nothing is tried for a while, by the clock of `zone`."""
-    again = f"it is tried again at {in_zone(gauge.until, zone)}" if gauge.until else "it is tried again"
+    again = f"it is tried again at {local_time(gauge.until, zone)}" if gauge.until else "it is tried again"
     return f"the server fails: {gauge.reply}; {again}, or at once after `publisher mailings resume`"
 
 
@@ -109,13 +109,13 @@ def is_refusal(outcome: Outcome) -> bool:
             return False
 
 
-def fair(outcome: Outcome, *gauges: CircuitBreaker) -> Outcome:
+def fair_outcome(outcome: Outcome, *gauges: CircuitBreaker) -> Outcome:
     """The outcome as it is settled: a 5xx about us is a deferral, and so is, in a row of refusals, one that
     blames nobody. No reader pays for either.
     """
     if outcome.verdict is not SendVerdict.REJECTED:
         return outcome
-    doubtful = any(gauge.refusals >= DOUBTFUL or gauge.probing for gauge in gauges)
+    doubtful = any(gauge.refusals >= DOUBTFUL_REFUSALS or gauge.probing for gauge in gauges)
     if _is_about_us(outcome) or (doubtful and is_refusal(outcome)):
         return replace(outcome, verdict=SendVerdict.DEFERRED)
     return outcome
@@ -125,15 +125,15 @@ def _is_about_us(outcome: Outcome) -> bool:
     return outcome.verdict is SendVerdict.REJECTED and classify_reply(outcome.reply) is Blame.US
 
 
-SLACK = 0.05
+SLOT_SLACK = 0.05
 """Seconds by which a message may be late without slowing down those after it."""
 
 
-def slot(last: float, now: float, rate: float | None) -> float:
+def next_slot(last: float, now: float, rate: float | None) -> float:
     """The turn of the next message, in seconds of the clock of `now`, if the last had its turn at `last`. It
     may start when its turn has come. Evenly spaced; what was not used is not saved up.
     """
-    return now if rate is None else max(last + 1 / rate, now - SLACK)
+    return now if rate is None else max(last + 1 / rate, now - SLOT_SLACK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,18 +175,18 @@ class WarmUp:
     days: tuple[int, ...]
 
 
-def allowance(warm_up: WarmUp, now: datetime) -> int | None:
+def warm_up_allowance(warm_up: WarmUp, now: datetime) -> int | None:
     """How many messages may leave on the day of `now` (UTC); None: as many as there are."""
-    day = (day_of(now) - warm_up.start).days
+    day = (utc_day(now) - warm_up.start).days
     return None if day >= len(warm_up.days) else warm_up.days[max(day, 0)]
 
 
-def midnight_after(now: datetime) -> datetime:
+def next_midnight(now: datetime) -> datetime:
     """When the next UTC day begins."""
-    return datetime.combine(day_of(now) + timedelta(days=1), time(0), UTC)
+    return datetime.combine(utc_day(now) + timedelta(days=1), time(0), UTC)
 
 
-def day_of(now: datetime) -> date:
+def utc_day(now: datetime) -> date:
     """The UTC day of an instant."""
     return now.astimezone(UTC).date()
 
@@ -202,7 +202,7 @@ class Canary:
     over: int = 5_000
 
 
-def refused_too_many(canary: Canary, settled: int, refused: int) -> bool:
+def canary_failed(canary: Canary, settled: int, refused: int) -> bool:
     """Whether so many refusals among the settled of a sample hold the rest."""
     return settled > 0 and refused / settled > canary.limit
 
@@ -249,7 +249,7 @@ class BatchPlan:
     over: int = 0
 
 
-WHOLE = BatchPlan()
+UNDIVIDED = BatchPlan()
 """A mailing in one piece: no domain has limits of its own, and no sample goes first."""
 
 _NONE = DomainLimit()
@@ -280,7 +280,7 @@ class ThrottlingRules:
         return self.groups.get(group, _NONE)
 
 
-def together(relays: Sequence[Relay]) -> tuple[DomainLimit, Mapping[str, DomainLimit]]:
+def combined_limits(relays: Sequence[Relay]) -> tuple[DomainLimit, Mapping[str, DomainLimit]]:
     """What several relays take: the sum of their rates, in all and for each domain that any of them names.
     There, a relay that names no limit gives its whole own; and one without a rate makes the sum unlimited.
     """

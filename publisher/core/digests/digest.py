@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from publisher.core.digests.due import CohortKey, Correction
-from publisher.core.posts.filters import TermKind, bears, folded
+from publisher.core.posts.filters import TermKind, fold_term, term_matches
 from publisher.core.posts.post import Image, Post, PostMailOptions
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.site import Person, Site
@@ -106,7 +106,7 @@ class DigestContent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DigestShare:
+class DigestSelection:
     """What is for one group of due readers. No posts: they are passed over. `waits`: too few, they stay
     where they are and nothing is lost.
     """
@@ -115,7 +115,7 @@ class DigestShare:
     waits: bool = False
 
 
-class DigestShares:
+class DigestSelector:
     """What a list's due readers get: `fresh` are the live posts first published after the one who stands
     furthest back, in log order; `corrected` the live posts of a mailing's corrections, by their place.
     """
@@ -129,13 +129,13 @@ class DigestShares:
         self._spec, self._fresh, self._corrected = spec, fresh, corrected
         self._wanted: dict[ContentPreference, tuple[list[int], list[PublishedPost]]] = {}
 
-    def of(self, stand: CohortKey, taste: ContentPreference, *, least: int) -> DigestShare:
+    def of(self, stand: CohortKey, taste: ContentPreference, *, least: int) -> DigestSelection:
         """What a reader at `stand` of `taste` (see `lists.taste_of`) gets; `least` posts at least."""
         seqs, posts = self._matching(taste)
         found = [(known.first_seq, known) for known in posts[bisect_right(seqs, stand.offset) :]]
         found += [self._correction(place) for place in self._corrected if stand.had >> place & 1]
         chosen = tuple(known for _, known in sorted(found, key=lambda pair: pair[0]))
-        return DigestShare(posts=chosen, waits=0 < len(chosen) < least)
+        return DigestSelection(posts=chosen, waits=0 < len(chosen) < least)
 
     def _correction(self, place: int) -> tuple[int, PublishedPost]:
         correction, known = self._corrected[place]
@@ -143,19 +143,21 @@ class DigestShares:
 
     def _matching(self, taste: ContentPreference) -> tuple[list[int], list[PublishedPost]]:
         if taste not in self._wanted:
-            posts = [known for known in self._fresh if wanted(known.post, self._spec, taste)]
+            posts = [known for known in self._fresh if is_wanted(known.post, self._spec, taste)]
             self._wanted[taste] = [known.first_seq for known in posts], posts
         return self._wanted[taste]
 
 
-def wanted(post: Post, spec: MailingList, taste: ContentPreference) -> bool:
+def is_wanted(post: Post, spec: MailingList, taste: ContentPreference) -> bool:
     """Whether a post is for readers of `taste` (as `lists.taste_of` gives it) on a list."""
     if post.mail is PostMailOptions.NEVER or not spec.where.matches(post):
         return False
-    if taste.language and not bears(TermKind.LANGUAGE, folded(taste.language), folded(post.language)):
+    if taste.language and not term_matches(
+        TermKind.LANGUAGE, fold_term(taste.language), fold_term(post.language)
+    ):
         return False
-    ours = {folded(topic) for topic in taste.topics}
-    return not ours or any(folded(topic) in ours for topic in topics_of(post))
+    ours = {fold_term(topic) for topic in taste.topics}
+    return not ours or any(fold_term(topic) in ours for topic in topics_of(post))
 
 
 def topics_of(post: Post) -> tuple[str, ...]:

@@ -13,10 +13,10 @@ from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.core.publishing.plan import Plan
 from publisher.core.subscribers.preferences import SchedulePreference
 
-USUAL_TASTE = 1
+DEFAULT_CONTENT_ID = 1
 """The store's number of the taste that wants everything."""
 
-MOST_CORRECTIONS = 60
+MAX_CORRECTIONS = 60
 """Corrections in one mailing at most, a bit each of a 64-bit number; the log is taken up to there."""
 
 
@@ -26,7 +26,7 @@ class CohortKey(NamedTuple):
     """
 
     offset: int
-    taste: int = USUAL_TASTE
+    taste: int = DEFAULT_CONTENT_ID
     had: int = 0
 
 
@@ -39,7 +39,7 @@ class Correction(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class DueQuery:
     """The question: who of `list` is due at `now`, when posts up to log seq `head` may be mailed?
     `corrections` lie at or before `head`, oldest first. With `everyone` those are due too whose time is
     still to come.
@@ -65,7 +65,7 @@ class DueGroup:
     skipped: bool = False
 
 
-class Candidate(NamedTuple):
+class ReaderStatus(NamedTuple):
     """A reader of a list, and where they stand. `why` they are left out: "pending", "unsubscribed", "paused",
     "suppressed", or "later" where their time has not come; "" for those who are due.
     """
@@ -125,7 +125,7 @@ class ProjectedLog:
         return sorted([*kept, *new])
 
 
-def coming(made: Plan, now: datetime) -> ProjectedLog:
+def project_log(made: Plan, now: datetime) -> ProjectedLog:
     """What `made`, carried out at `now`, will leave. One that is stopped leaves everything as it is."""
     if made.stops:
         return ProjectedLog(head=made.head)

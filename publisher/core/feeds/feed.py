@@ -1,24 +1,27 @@
-"""A feed: a view of the log, as a value from which every format is written."""
+"""A feed as a value, from which every format is written, and how it is cut to a size that readers accept.
+
+A feed is a view of the publication log: the newest live posts that match a filter.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from publisher.core.posts.filters import EVERYTHING, PostFilter, TermKind
 from publisher.core.posts.post import Image
 from publisher.core.site import Person
 
-VALUE = ":value"
-"""In the paths of a feed that is split: the name of the part."""
+PART_PLACEHOLDER = ":value"
+"""Stands for the name of the part in the paths of a split feed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSpec:
     """One `[[feeds]]` of the settings.
 
-    `content` is "full" or "summary"; `limit` counts entries. `paths` says where a format's document stands
-    instead of its usual place; with `split_by` each has ":value" in it, and each value has a feed of its
-    own. With `archive`, older posts stay in archive documents.
+    `content` is "full" or "summary"; `limit` counts entries. `paths` gives, by format, a path other than the
+    usual one; with `split_by`, each path contains ":value", and every value has a feed of its own. With
+    `archive`, older posts stay available in archive documents.
     """
 
     slug: str
@@ -77,7 +80,9 @@ class FeedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tombstone:
-    """A post that was withdrawn at `at` (RFC 6721). Never beside an entry of the same id."""
+    """A post that was withdrawn at `at` (RFC 6721). A feed never has both a tombstone and an entry of one
+    id.
+    """
 
     id: str
     at: datetime
@@ -85,10 +90,10 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Where a document stands in the history of its feed (RFC 5005). The maps go from a format's name to
-    an absolute URL: of the subscription document, of the archive before this one, of the one after it.
+    """A document's place in the history of its feed (RFC 5005). The maps go from the name of a format to an
+    absolute URL: of the subscription document, of the previous archive, and of the next one.
 
-    `archive`: it is an archive document; `complete`: it holds all there is.
+    `archive`: this is an archive document; `complete`: it holds every entry there is.
     """
 
     archive: bool = False
@@ -102,8 +107,8 @@ class History:
 class Feed:
     """A whole feed, newest entry first.
 
-    `self_urls` maps a format's name to the absolute URL it is fetched from. `hubs` are told of changes
-    (WebSub 4). `license` is an absolute URL, "" where there is none (RFC 4946); `logo` the site's picture.
+    `self_urls` maps the name of a format to the absolute URL it is fetched from. `hubs` are notified of
+    changes (WebSub 4). `license` is an absolute URL, "" for none (RFC 4946); `logo` is the site's picture.
     """
 
     id: str
@@ -125,9 +130,79 @@ class Feed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """A feed as a line of an OPML list, or a group of them where it has `parts` and no `url`."""
+    """A feed as an outline of an OPML list, or a group of feeds, which has `parts` and no `url`."""
 
     title: str
     url: str = ""
     page: str = ""
     parts: tuple["Outline", ...] = ()
+
+
+MAX_DOCUMENT_BYTES = 5_000_000
+"""The largest document in any format; feed readers refuse much larger ones."""
+
+ENVELOPE_BYTES = 3_000
+"""Room for everything in a document that is not an entry."""
+
+SHORTENED_CHARACTERS = 300
+"""The length of a summary or title where not even all summaries fit."""
+
+
+def truncate_feed(feed: Feed, largest: int = MAX_DOCUMENT_BYTES) -> Feed:
+    """`feed`, so that no format makes more than `largest` bytes of it. From the newest on, entries keep their
+    content while there is room for the summaries of the rest. If not even the summaries fit, they are
+    shortened, and the oldest entries that still do not fit are left out.
+    """
+    room = largest - ENVELOPE_BYTES
+    if sum(map(_max_bytes, feed.entries)) <= room:
+        return feed
+    entries = [replace(entry, content=None) for entry in feed.entries]
+    if sum(map(_max_bytes, entries)) > room:
+        entries = _newest_within([_shortened(entry) for entry in entries], room)
+    room -= sum(map(_max_bytes, entries))
+    kept: list[FeedEntry] = []
+    for entry, full in zip(entries, feed.entries, strict=False):
+        more = _escaped_bytes(full.content or "")
+        fits = full.content is not None and entry.summary == full.summary and more <= room
+        room -= more if fits else 0
+        kept.append(full if fits else entry)
+    return replace(feed, entries=tuple(kept))
+
+
+def _newest_within(entries: list[FeedEntry], room: int) -> list[FeedEntry]:
+    for n, entry in enumerate(entries):
+        room -= _max_bytes(entry)
+        if room < 0:
+            return entries[:n]
+    return entries
+
+
+def _shortened(entry: FeedEntry) -> FeedEntry:
+    title, summary = (
+        text if len(text) <= SHORTENED_CHARACTERS else text[: SHORTENED_CHARACTERS - 1] + "…"
+        for text in (entry.title, entry.summary)
+    )
+    return replace(
+        entry,
+        title=title,
+        summary=summary,
+        categories=entry.categories[:20],
+        authors=entry.authors[:20],
+        enclosures=entry.enclosures[:5],
+    )
+
+
+def _max_bytes(entry: FeedEntry) -> int:
+    """An upper bound for the size of `entry` in any format."""
+    small = [entry.id, entry.url, entry.title, entry.summary, entry.summary]
+    small += [text for c in entry.categories for text in (c.term, c.scheme, c.label, " " * 60)]
+    small += [text for p in entry.authors for text in (p.name, p.email or "", p.url or "", " " * 60)]
+    small += [text for f in entry.enclosures for text in (f.url, f.media_type, " " * 100)]
+    small += [entry.image.url, entry.image.url] if entry.image else []
+    return 1_000 + sum(map(_escaped_bytes, small)) + _escaped_bytes(entry.content or "")
+
+
+def _escaped_bytes(text: str) -> int:
+    """Bytes of UTF-8 where "&" and "<" are escaped twice, as in the HTML of an RSS summary."""
+    data = text.encode("utf-8", "surrogatepass")
+    return len(data) + 10 * (data.count(b"&") + data.count(b"<")) + 9 * data.count(b">") + data.count(b'"')

@@ -1,4 +1,4 @@
-"""What the store keeps of each feed: which parts it has had, and how far its archive documents go."""
+"""What the store keeps about each feed: the parts it has had, and which posts its archive documents hold."""
 
 import hashlib
 from bisect import bisect_right
@@ -8,26 +8,26 @@ from datetime import datetime
 
 from publisher.core.posts.filters import PostFilter, TermKind
 
-Filter = tuple[PostFilter, ...]
-"""What the posts of a view match: each of these."""
+CombinedFilter = tuple[PostFilter, ...]
+"""Filters that a post of the feed must match, every one of them."""
 
 Terms = frozenset[tuple[TermKind, str]]
-"""What a post is found by: kinds and folded values."""
+"""The terms of a post: kinds and folded values."""
 
 MAX_SEQ = 2**63 - 1
-"""No row of a log comes after it."""
+"""No row of the log comes after it."""
 
-LARGEST_PAGE = 100
+MAX_PAGE_ENTRIES = 100
 """Entries of an archive document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedState:
-    """A feed, or one part of a feed that is split. Once there it stays, if only as an empty feed.
+    """A feed, or one part of a split feed. Once it exists it stays, if only as an empty feed.
 
-    `part` is the folded value, "" for a whole feed; `label` the value as it was first written. `rules`
-    names the filter its archives were made by, and `version` the state of its posts then. `updated_at` is
-    when it last changed for its readers, by the log up to row `counted`; None: that was never asked.
+    `part` is the folded value, "" for a whole feed; `label` is the value as first written. `rules` identifies
+    the filter its archives were made with, and `version` the state of its posts at that time. `updated_at` is
+    when it last changed for its readers, by the log up to row `counted`; None if that is not known yet.
     """
 
     feed: str
@@ -40,24 +40,24 @@ class FeedState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retagged:
+class TermChange:
     """A live post whose author gave it other tags, categories, authors or another language, at `at`."""
 
     at: datetime
     before: Terms
     after: Terms
 
-    def moves(self, meant: Filter) -> bool:
-        """Whether the post joined or left the feed of the posts that are meant."""
-        was, now = (all(where.matches_terms(terms) for where in meant) for terms in (self.before, self.after))
+    def changes_membership(self, filters: CombinedFilter) -> bool:
+        """Whether the post joined or left a feed with these filters."""
+        was, now = (all(one.matches_terms(terms) for one in filters) for terms in (self.before, self.after))
         return was is not now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivePage:
-    """An archive document of a view: the posts whose first log row lies in (after, until], as they were at
-    log row `as_of`. `number` counts from 1, the oldest. `edition` grows when archives are made anew by
-    wish; `members` names the posts that are in it now.
+    """An archive document of a feed: the posts whose first log row lies in (after, until], as they were at
+    log row `as_of`. `number` counts from 1, the oldest. `edition` grows when an operator has archives made
+    anew; `members` is a hash that identifies the posts in it now.
     """
 
     number: int
@@ -68,23 +68,23 @@ class ArchivePage:
     members: str
 
 
-Member = tuple[int, str]
-"""A live post of a view: the seq of its first log row, and its id."""
+PageMember = tuple[int, str]
+"""A live post of a feed: the seq of its first log row, and its id."""
 
 
-def paged(
-    pages: Sequence[ArchivePage], members: Sequence[Member], limit: int, head: int, edition: int
+def update_pages(
+    pages: Sequence[ArchivePage], members: Sequence[PageMember], limit: int, head: int, edition: int
 ) -> tuple[ArchivePage, ...]:
-    """The pages of a view as they are now. What is full stays as it was, but for posts that came or went.
-    A page is made of the oldest posts in none, when these are more than `limit`: so the subscription
-    document, which has the newest `limit`, and the pages leave no gap (RFC 5005 4).
+    """The archive pages of a feed now. Existing pages keep their range, though posts in it may come and go.
+    A new page takes the oldest posts that are on no page yet, whenever these are more than `limit`: so the
+    pages and the subscription document, which has the newest `limit`, leave no gap (RFC 5005 4).
     """
     seqs = [seq for seq, _ in members]
     kept: list[ArchivePage] = []
     start = 0
     for page in pages:
         end = bisect_right(seqs, page.until)
-        kept.append(replace(page, members=named(members[start:end])))
+        kept.append(replace(page, members=hash_members(members[start:end])))
         start = end
     size = page_size(limit)
     while len(members) - start > limit:
@@ -98,17 +98,17 @@ def paged(
                 until=full[-1][0],
                 as_of=head,
                 edition=edition,
-                members=named(full),
+                members=hash_members(full),
             )
         )
     return tuple(kept)
 
 
 def page_size(limit: int) -> int:
-    """Entries of a full archive document of a feed of `limit`."""
-    return min(limit, LARGEST_PAGE)
+    """How many entries a full archive document has, for a feed of `limit` entries."""
+    return min(limit, MAX_PAGE_ENTRIES)
 
 
-def named(members: Iterable[Member]) -> str:
-    """A name for these posts: 32 hex digits."""
+def hash_members(members: Iterable[PageMember]) -> str:
+    """A hash that identifies this set of posts: 32 hex digits."""
     return hashlib.sha256(repr(list(members)).encode("utf-8", "surrogatepass")).hexdigest()[:32]

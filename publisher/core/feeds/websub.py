@@ -1,9 +1,11 @@
-"""WebSub: which hub is still to be told of which feed, and when it is asked again (W3C WebSub 5.1, 6)."""
+"""WebSub: hubs that still have to be notified of a changed feed, and when to try again (W3C WebSub 5.1,
+6).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-PAUSES = (
+RETRY_DELAYS = (
     timedelta(minutes=1),
     timedelta(minutes=5),
     timedelta(minutes=30),
@@ -11,15 +13,17 @@ PAUSES = (
     timedelta(hours=6),
     *[timedelta(hours=12)] * 5,
 )
-"""How long a hub is left alone after each failure; after the last it is given up until the feed changes."""
+"""How long to wait after each failure. After the last one, Publisher gives up until the feed changes
+again.
+"""
 
-LONGEST = PAUSES[-1]
+MAX_RETRY_DELAY = RETRY_DELAYS[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ping:
-    """One hub to be told that the feed at `topic` (its self URL) has changed. `version` is the hash of the
-    bytes it is told about. `next_at` is None once it was given up; `reply` is what it last said.
+    """One hub to be notified that the feed at `topic` (its self URL) has changed. `version` is the hash of
+    the changed bytes. `next_at` is None once Publisher gave up; `reply` is the hub's last reply.
     """
 
     hub: str
@@ -33,17 +37,17 @@ class Ping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PingResult:
-    """What a hub answered. `wait`: it asked to be left alone that long (Retry-After)."""
+    """What a hub answered. `wait` is the delay it asked for (Retry-After)."""
 
     ok: bool
     reply: str
     wait: timedelta | None = None
 
 
-def next_try(attempts: int, now: datetime, wait: timedelta | None) -> datetime | None:
-    """When to ask again after `attempts` failures, not before `wait` is over where the hub asked for it (at
-    most twelve hours); None: no more.
+def next_attempt(attempts: int, now: datetime, wait: timedelta | None) -> datetime | None:
+    """When to try again after `attempts` failures: not before `wait`, the delay the hub asked for (twelve
+    hours at most), is over. None: give up.
     """
-    if attempts > len(PAUSES):
+    if attempts > len(RETRY_DELAYS):
         return None
-    return now + max(PAUSES[attempts - 1], min(wait or timedelta(), LONGEST))
+    return now + max(RETRY_DELAYS[attempts - 1], min(wait or timedelta(), MAX_RETRY_DELAY))

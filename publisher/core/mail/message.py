@@ -1,12 +1,10 @@
-"""A message: MIME bytes and envelope, made from segments frozen once for a cohort and a reader's values.
+"""A message: MIME bytes and envelope, made from segments frozen once for a cohort and a reader's own values.
 
-A recipe is a tuple of strings: "s:<sha256>" names a stored byte segment, "p:<place>" a reader's value.
-Filling a recipe is joining bytes: no parsing, no rendering, nothing of one reader can reach another.
+A recipe is a tuple of strings: "s:<sha256>" names a stored byte segment, "p:<placeholder>" a reader's value.
+Filling a recipe only joins bytes. Nothing is parsed or rendered, so nothing of one reader can reach another.
 
-Plain text on its way into a mail.
-
-What wrapping and translating must know of it travels inside it, as noncharacters: no text may hold these
-(Unicode 23.7), so nothing an author writes can be taken for one. `plain` takes them out.
+The plain text of a mail carries marks for wrapping and translation. They are noncharacters, which no text may
+contain (Unicode 23.7), so nothing an author writes can be mistaken for one. `strip_marks` removes them.
 """
 
 import unicodedata
@@ -18,12 +16,12 @@ from enum import StrEnum
 
 class Placeholder(StrEnum):
     """Where a reader's own value goes. Tokens and MESSAGE_ID are URL-safe ASCII; TO and DATE are header
-    values as `headers.to_value` and `headers.date_value` write them.
+    values written by `headers.to_value` and `headers.date_value`.
     """
 
     TO = "to"
     DATE = "date"
-    MESSAGE_ID = "message-id"  # its left part: the message brings "<", "@", the From domain and ">" itself
+    MESSAGE_ID = "message-id"  # its left part: the message itself has "<", "@", the From domain and ">"
     UNSUBSCRIBE = "unsubscribe"  # the token, not the URL
     CONFIRM = "confirm"  # the token, not the URL
     PREFERENCES = "preferences"  # the token, not the URL
@@ -36,7 +34,7 @@ class Placeholder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """What SMTP says before DATA (RFC 5321 2.3.1). Both are addr-specs; `mail_from` may be empty."""
+    """The SMTP envelope (RFC 5321 2.3.1). Both are addr-specs; `mail_from` may be empty."""
 
     mail_from: str
     rcpt_to: str
@@ -44,9 +42,9 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message for one reader. `key` names the delivery, the same on every attempt ("12-000345");
-    `data` is the whole message with CRLF line ends, not dot-stuffed; `dotless`: it is known that none of its
-    lines begins with a dot; `plain`: that it is ASCII.
+    """One message for one reader. `key` identifies the delivery and is the same on every attempt
+    ("12-000345"). `data` is the whole message with CRLF line ends, not dot-stuffed. `dotless`: it is known
+    that no line begins with a dot; `plain`: it is known to be ASCII.
     """
 
     key: str
@@ -58,7 +56,7 @@ class Message:
 
 
 class SendVerdict(StrEnum):
-    """What a transport says of one message."""
+    """What a transport says about one message."""
 
     ACCEPTED = "accepted"
     DEFERRED = "deferred"
@@ -67,7 +65,7 @@ class SendVerdict(StrEnum):
 
 
 class Phase(StrEnum):
-    """How far a message had come when its outcome was decided."""
+    """How far a message got before its outcome was decided."""
 
     QUOTA = "quota"  # the relays take no more for a while
     CONNECT = "connect"  # there was no connection, TLS or login: nothing is the message's fault
@@ -79,8 +77,8 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A verdict with the server's words ("250 2.0.0 queued as 4Z..."), one line, at most 500 characters.
-    `until`: when a message may be tried again, where a quota is used up.
+    """A verdict and the server's reply ("250 2.0.0 queued as 4Z..."), one line of at most 500 characters.
+    `until` is when the message may be tried again, where a quota is used up.
     """
 
     verdict: SendVerdict
@@ -94,12 +92,14 @@ Recipe = tuple[str, ...]
 
 
 def fill(segments: Sequence[Segment], values: Mapping[Placeholder, bytes]) -> bytes:
-    """The finished bytes. Raises KeyError when a reader's value is missing: better none than half a mail."""
+    """The finished bytes. Raises KeyError if a reader's value is missing: no mail is better than half of
+    one.
+    """
     return b"".join([values[s] if isinstance(s, Placeholder) else s for s in segments])
 
 
 class SegmentTemplate:
-    """Segments to be filled for many readers: what is a place was looked for once."""
+    """Segments to be filled for many readers: it finds the placeholders only once."""
 
     __slots__ = ("_holes", "_pieces", "places")
 
@@ -118,8 +118,8 @@ class SegmentTemplate:
 
 
 def is_dotless(segments: Sequence[Segment]) -> bool:
-    """Whether no line of a message begins with a dot, whatever its places are filled with.
-    Values of places hold no line break, and none begins with a dot where a place stands first on a line.
+    """Whether no line of a message begins with a dot, whatever the placeholders are filled with. Values
+    contain no line break, and the value of a placeholder at the start of a line begins with no dot.
     """
     whole = b"".join(b"x" if isinstance(segment, Placeholder) else segment for segment in segments)
     return not (b"\n." in whole or b"\r." in whole or whole.startswith(b"."))
@@ -127,12 +127,12 @@ def is_dotless(segments: Sequence[Segment]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailContent:
-    """Everything a cohort's message is composed of, before it is bytes.
+    """Everything a cohort's message is composed of, before it becomes bytes.
 
-    `sender` and `reply_to` are RFC 5322 mailboxes ("Name <local@domain>"). `list_id` is the dotted id
-    of RFC 2919; empty for transactional mail, which then carries no List-* header and is no bulk.
-    `unsubscribe` is the one-click URL. `marks` maps the marks that stand in content and URLs to the
-    places they are cut out for. `feedback_id` names no reader.
+    `sender` and `reply_to` are RFC 5322 mailboxes ("Name <local@domain>"). `list_id` is the dotted id of
+    RFC 2919, empty for transactional mail, which has no List-* headers and is not bulk. `unsubscribe` is the
+    one-click URL. `marks` maps the marks in content and URLs to the placeholders that replace them.
+    `feedback_id` identifies no reader.
     """
 
     subject: str
@@ -149,10 +149,14 @@ class EmailContent:
     marks: Mapping[str, Placeholder] = field(default_factory=dict[str, Placeholder])
 
 
-def cut(text: str, marks: Mapping[str, Placeholder]) -> list[str | Placeholder]:
-    """`text` with each mark replaced by its place: static strings and places, in order, no empty strings."""
+def split_at_marks(text: str, marks: Mapping[str, Placeholder]) -> list[str | Placeholder]:
+    """`text` with each mark replaced by its placeholder: strings and placeholders in order, no empty
+    strings.
+    """
     pieces: list[str | Placeholder] = [text]
-    for mark, place in sorted(marks.items(), key=lambda item: -len(item[0])):  # none hides in a longer one
+    for mark, place in sorted(
+        marks.items(), key=lambda item: -len(item[0])
+    ):  # one may be part of a longer one
         split: list[str | Placeholder] = []
         for piece in pieces:
             if isinstance(piece, Placeholder):
@@ -166,54 +170,57 @@ def cut(text: str, marks: Mapping[str, Placeholder]) -> list[str | Placeholder]:
     return [piece for piece in pieces if piece != ""]
 
 
-WIDTH = 74
-"""Columns of a mail's text part: quoted once or twice in a reply, it still fits 78."""
+TEXT_WIDTH = 74
+"""Columns of a mail's text part: quoted once or twice in a reply, its lines still fit 78."""
 
-FIRST_WIDE = "\u1100"
-"""No character before it is wide (Unicode Standard Annex 11)."""
+FIRST_WIDE_CHARACTER = "\u1100"
+"""No earlier character is wide (UAX 11)."""
 
 VERBATIM = "\ufdd0"
-"""Begins a line that stays as it is, white space and all: code, or a row of a table."""
+"""Begins a line that is kept as it is, white space included: code, or a row of a table."""
 
-HANG = "\ufdd1"
-"""Stands between what begins a line ("- ", "> ") and its words; continuation lines are set in as far."""
+HANGING_INDENT = "\ufdd1"
+"""Ends the prefix of a line ("- ", "> "); continuation lines are indented to this column."""
 
-CODE, END_CODE = "\ufdd2", "\ufdd3"
-"""Around code within a sentence: no line is broken inside it."""
+START_CODE, END_CODE = "\ufdd2", "\ufdd3"
+"""Around code in a sentence: lines are not broken inside it."""
 
-WORDS, END_WORDS = "\ufdd4", "\ufdd5"
-"""Around English words of our own, to be said in the language of the mail."""
+START_TRANSLATABLE, END_TRANSLATABLE = "\ufdd4", "\ufdd5"
+"""Around Publisher's own English words, to be translated into the language of the mail."""
 
-WATCH, LISTEN = "Watch the video", "Listen to the recording"
-"""Words of ours for what a mail cannot play."""
+WATCH_TEXT, LISTEN_TEXT = "Watch the video", "Listen to the recording"
+"""Link texts for media that a mail cannot play."""
 
-_MARKS = dict.fromkeys(map(ord, (VERBATIM, HANG, CODE, END_CODE, WORDS, END_WORDS)))
+_MARKS = dict.fromkeys(
+    map(ord, (VERBATIM, HANGING_INDENT, START_CODE, END_CODE, START_TRANSLATABLE, END_TRANSLATABLE))
+)
 
 
-def plain(text: str) -> str:
-    """`text` without marks."""
+def strip_marks(text: str) -> str:
+    """`text` without the marks."""
     return text if text.isascii() else text.translate(_MARKS)
 
 
-def finished(text: str) -> str:
-    """A whole text part: verbatim lines as they are; elsewhere no white space at line ends and no more than
-    one blank line in a row. No marks are left."""
+def finish_text(text: str) -> str:
+    """The finished text part, without marks: verbatim lines as they are, elsewhere no trailing white space
+    and
+    no more than one blank line in a row."""
     lines: list[str] = []
     blank = True
     for line in text.split("\n"):
         if VERBATIM in line:
-            lines.append(plain(line))
+            lines.append(strip_marks(line))
             blank = False
             continue
-        shown = plain(line).rstrip(" \t")
+        shown = strip_marks(line).rstrip(" \t")
         if shown or not blank:
             lines.append(shown)
         blank = not shown
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def columns(text: str) -> int:
-    """How many columns `text` takes at most: two for each wide character, one for every other."""
-    if text.isascii() or max(text) < FIRST_WIDE:
+def display_width(text: str) -> int:
+    """How many columns `text` takes at most: two for a wide character, one for any other."""
+    if text.isascii() or max(text) < FIRST_WIDE_CHARACTER:
         return len(text)
     return len(text) + sum(unicodedata.east_asian_width(char) in "WF" for char in text)

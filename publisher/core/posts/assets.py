@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from publisher.core.patterns import lazy
 
-FOLDER = "assets/"
+ASSETS_FOLDER = "assets/"
 """Where assets stand under public/."""
 
 _SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -33,11 +33,11 @@ class Asset:
         """Its path under public/: equal bytes under one name are one document, changed bytes another."""
         stem, _, suffix = self.path.rpartition("/")[2].rpartition(".")
         plain = _NOT_PLAIN.sub("-", stem).strip("-")[:60] or "file"
-        return f"{FOLDER}{self.sha256[:16]}-{plain}.{suffix.lower()}"
+        return f"{ASSETS_FOLDER}{self.sha256[:16]}-{plain}.{suffix.lower()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class AssetLocation:
     """Where readers find an asset: an absolute URL, and its pixels where known."""
 
     url: str
@@ -45,11 +45,11 @@ class Placed:
     height: int | None = None
 
 
-NO_FILES: Mapping[str, Placed] = MappingProxyType({})
+NO_ASSETS: Mapping[str, AssetLocation] = MappingProxyType({})
 """Of a post that refers to no file beside it."""
 
 
-def name_of(reference: str) -> str | None:
+def referenced_name(reference: str) -> str | None:
     """The file a relative URL reference names: decoded, without query, fragment and a leading "./". None
     where it names none: with a scheme or a host, from the site's root, a pure fragment.
     """
@@ -65,16 +65,16 @@ def name_of(reference: str) -> str | None:
     return None if not name or _CONTROL.search(name) else name
 
 
-def placed(reference: str, files: Mapping[str, Placed]) -> Placed | None:
+def locate_asset(reference: str, files: Mapping[str, AssetLocation]) -> AssetLocation | None:
     """Where the file that `reference` names stands, its fragment kept; None: it is none of `files`."""
-    found = files.get(name_of(reference) or "") if files else None
+    found = files.get(referenced_name(reference) or "") if files else None
     _, mark, fragment = reference.strip().partition("#")
     if found is None or not mark:
         return found
-    return Placed(url=f"{found.url}#{fragment}", width=found.width, height=found.height)
+    return AssetLocation(url=f"{found.url}#{fragment}", width=found.width, height=found.height)
 
 
-def carried(before: tuple[Asset, ...], now: tuple[Asset, ...]) -> tuple[Asset, ...]:
+def merge_assets(before: tuple[Asset, ...], now: tuple[Asset, ...]) -> tuple[Asset, ...]:
     """The assets of a post as it is `now`, then those it had `before`: mails that were sent show them. Of
     one name the first counts.
     """

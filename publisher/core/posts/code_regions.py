@@ -11,32 +11,32 @@ _NOT_BREAK = lazy(r"[^\n]")
 _ITEM = lazy(r"[ \t]{0,3}(?:[-*+:]|\d+[.)]|\[\^[^\]]*\]:)(?:\s|$)")
 
 
-def outside_code(source: str, change: Callable[[str], str]) -> str:
+def apply_outside_code(source: str, change: Callable[[str], str]) -> str:
     """`source` with `change` applied to everything that is not code."""
     if "`" not in source and "~~~" not in source and "    " not in source and "\t" not in source:
         return change(source)
     return "".join(chunk if code else _outside_spans(chunk, change) for code, chunk in _blocks(source))
 
 
-def without_code(source: str) -> str:
+def blank_code(source: str) -> str:
     """`source` with all that is code as spaces: every other character keeps its place."""
     parts: list[str] = []
     for code, chunk in _blocks(source):
-        parts.append(blank(chunk) if code else _SPAN.sub(lambda match: blank(match[0]), chunk))
+        parts.append(blank_text(chunk) if code else _SPAN.sub(lambda match: blank_text(match[0]), chunk))
     return "".join(parts)
 
 
-def cut(source: str, pattern: re.Pattern[str]) -> str:
+def remove_outside_code(source: str, pattern: re.Pattern[str]) -> str:
     """`source` without what `pattern` finds outside code."""
     parts: list[str] = []
     at = 0
-    for match in pattern.finditer(without_code(source)):
+    for match in pattern.finditer(blank_code(source)):
         parts.append(source[at : match.start()])
         at = match.end()
     return "".join([*parts, source[at:]])
 
 
-def blank(text: str) -> str:
+def blank_text(text: str) -> str:
     """As many spaces and line breaks as `text` has characters and line breaks."""
     return _NOT_BREAK.sub(" ", text)
 

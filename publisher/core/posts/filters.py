@@ -45,7 +45,12 @@ class PostFilter:
     def matches_terms(self, borne: Collection[tuple[TermKind, str]]) -> bool:
         """Whether a post that bears these folded values is meant."""
         return all(
-            any(bears(kind, folded(value), key) for value in self.of(kind) for k, key in borne if k is kind)
+            any(
+                term_matches(kind, fold_term(value), key)
+                for value in self.of(kind)
+                for k, key in borne
+                if k is kind
+            )
             for kind in TermKind
             if self.of(kind)
         )
@@ -68,7 +73,7 @@ class Term:
     borne: bool
 
 
-def bears(kind: TermKind, wanted: str, key: str) -> bool:
+def term_matches(kind: TermKind, wanted: str, key: str) -> bool:
     """Whether a post with the folded value `key` is one of the folded value `wanted`."""
     return key == wanted or (kind is TermKind.LANGUAGE and key.startswith(wanted + "-"))
 
@@ -94,11 +99,11 @@ def _terms(kind: TermKind, written: tuple[str, ...]) -> tuple[tuple[TermKind, st
 @lru_cache(maxsize=2_000)
 def _named(value: str) -> tuple[str, str]:
     """`value` folded, and as it is shown."""
-    return folded(value), _well_formed(value).strip()
+    return fold_term(value), _well_formed(value).strip()
 
 
 @lru_cache(maxsize=2_000)
-def folded(value: str) -> str:
+def fold_term(value: str) -> str:
     """`value` for comparison: "Open Source", "open-source" and "open_source" are one."""
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
     return _GAP.sub("-", _well_formed(plain)).strip("-")
@@ -109,20 +114,20 @@ def _well_formed(text: str) -> str:
     return text.encode(errors="ignore").decode()
 
 
-LONGEST_NAME = 80
+MAX_PART_NAME_BYTES = 80
 """Bytes of UTF-8 in a part's name, so that any suffix fits any file system."""
 
 _GAP = re.compile(r"[\s_-]+")
 _RESERVED = re.compile(r"index|con|prn|aux|nul|(?:com|lpt)\d")
 
 
-def part_name(key: str) -> str:
+def feed_part_name(key: str) -> str:
     """The name that the folded value `key` has in file names and links: letters, marks and digits of any
     script, apart by hyphens. Where that leaves something out, or is no name everywhere, "~" and a digest
     of the value follow: different values never share a name.
     """
     name = "-".join("".join(c if _plain(c) else " " for c in key).split())
-    while len(name.encode()) > LONGEST_NAME:
+    while len(name.encode()) > MAX_PART_NAME_BYTES:
         name = name[:-1]
     if name == key and not _RESERVED.fullmatch(name):
         return name

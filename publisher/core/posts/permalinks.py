@@ -4,17 +4,17 @@ import hashlib
 import re
 from urllib.parse import quote, unquote
 
-FOLDER = "posts/"
+POSTS_FOLDER = "posts/"
 """Where pages of posts stand under public/."""
 
-LONGEST_NAME, LONGEST_PATH = 120, 1000
+MAX_NAME_BYTES, MAX_PATH_BYTES = 120, 1000
 """Bytes of UTF-8, of one name and of the whole path."""
 
 _UNFIT = re.compile("[\x00-\x1f\x7f/\\\\\ud800-\udfff]")
 _SAFE = "!$'()*+,:;=@~&"
 
 
-def under_posts(permalink: str) -> str:
+def public_permalink(permalink: str) -> str:
     """`permalink` below /posts/, whatever it was, so that no post takes the place of a feed; names that a
     file system or the web server refuses are made fit. What is fit already stays as it is.
     """
@@ -22,22 +22,22 @@ def under_posts(permalink: str) -> str:
     names = [_fitting(part) for part in inner.split("/") if part]
     slash = "/" if permalink.endswith("/") or not names else ""
     whole = "/".join(names)
-    if len(unquote(whole).encode()) > LONGEST_PATH:
+    if len(unquote(whole).encode()) > MAX_PATH_BYTES:
         whole, slash = _digest(whole), "/"
-    return f"/{FOLDER}{whole}{slash if whole else ''}"
+    return f"/{POSTS_FOLDER}{whole}{slash if whole else ''}"
 
 
-def document_path(permalink: str) -> str:
+def page_path(permalink: str) -> str:
     """Where under public/ the page of a post stands: a name in .html is the file itself, else a folder's
     index.html. Never outside posts/.
     """
-    fit = under_posts(permalink)
+    fit = public_permalink(permalink)
     path = unquote(fit).strip("/")
     is_file = fit.lower().endswith((".html", ".htm"))
     return path if is_file else f"{path}/index.html"
 
 
-RESERVED = frozenset(
+RESERVED_NAMES = frozenset(
     {"assets", "archive", "digests", "subscribe", "confirm", "unsubscribe", "preferences", "account", "view"}
     | {"api", "hooks", "healthz", "readyz"}
 )
@@ -53,19 +53,19 @@ def alias_path(alias: str) -> str | None:
     if (
         not plain
         or plain in (["index.html"], ["posts", "index.html"])
-        or plain[0] in RESERVED
+        or plain[0] in RESERVED_NAMES
         or any(n.startswith(".") for n in plain)
     ):
         return None
-    if plain[0] == FOLDER.strip("/"):
-        return document_path(alias) if len(plain) > 1 else None
+    if plain[0] == POSTS_FOLDER.strip("/"):
+        return page_path(alias) if len(plain) > 1 else None
     path = "/".join(unquote(_fitting(part)) for part in names)
-    if len(path.encode()) > LONGEST_PATH:
+    if len(path.encode()) > MAX_PATH_BYTES:
         return None
     return path if path.lower().endswith((".html", ".htm")) else f"{path}/index.html"
 
 
-def address_of(path: str) -> str:
+def url_path(path: str) -> str:
     """The address of a page under public/, relative to it and percent-encoded: a folder where it is its
     index.html."""
     return quote(path.removesuffix("index.html"), safe=_SAFE + "/")
@@ -79,9 +79,9 @@ def _fitting(part: str) -> str:
         fit = "-" + fit[1:]
     if fit.endswith(".part"):
         fit += "-"
-    if len(fit.encode()) > LONGEST_NAME:
+    if len(fit.encode()) > MAX_NAME_BYTES:
         suffix = ".html" if fit.lower().endswith(".html") else ""
-        fit = f"{fit.encode()[: LONGEST_NAME - 20].decode(errors='ignore')}-{_digest(fit)[:8]}{suffix}"
+        fit = f"{fit.encode()[: MAX_NAME_BYTES - 20].decode(errors='ignore')}-{_digest(fit)[:8]}{suffix}"
     return part if fit == name else quote(fit, safe=_SAFE)
 
 

@@ -168,10 +168,10 @@ class ParsedPost:
 
     def in_file(self, line: int) -> int:
         """The line of the file that the body's `line` (from 1) is on."""
-        return self.line + unshifted(line, self.shifts) - 1
+        return self.line + original_line(line, self.shifts) - 1
 
 
-def unshifted(line: int, shifts: tuple[tuple[int, int, int], ...]) -> int:
+def original_line(line: int, shifts: tuple[tuple[int, int, int], ...]) -> int:
     """The line that a body's `line` was on before `shifts` (see Parsed)."""
     start, was, step = next((it for it in reversed(shifts) if it[0] <= line), (1, 1, 1))
     return was + (line - start) * step
@@ -231,7 +231,7 @@ class WaitReason(StrEnum):
     PAGE_ONLY = "page only"  # its page may be seen; the log, and so feeds and mails, know nothing of it
 
 
-def why_not(post: Post, now: datetime) -> WaitReason | None:
+def wait_reason(post: Post, now: datetime) -> WaitReason | None:
     """The reason `post` is not public at `now`; None when it is."""
     if post.hidden is not None or post.instant is None:
         return WaitReason.HIDDEN
@@ -242,11 +242,11 @@ def why_not(post: Post, now: datetime) -> WaitReason | None:
     return WaitReason.PAGE_ONLY if post.page_only else None
 
 
-def reason_not(post: Post, now: datetime) -> str:
+def describe_wait(post: Post, now: datetime) -> str:
     """`why_not` in words, with what the author wrote: "draft: true", "page only (rss: false)"; "" where it
     is public.
     """
-    match why_not(post, now):
+    match wait_reason(post, now):
         case None:
             return ""
         case WaitReason.HIDDEN:
@@ -257,19 +257,19 @@ def reason_not(post: Post, now: datetime) -> str:
             return wait.value
 
 
-def public(posts: Iterable[Post], now: datetime) -> list[Post]:
+def public_posts(posts: Iterable[Post], now: datetime) -> list[Post]:
     """The one gate (invariant 2): the posts that may be seen at `now`, oldest first by (instant, path)."""
-    seen = [p for p in posts if why_not(p, now) is None]
+    seen = [p for p in posts if wait_reason(p, now) is None]
     return sorted(seen, key=_by_instant)
 
 
-def next_instant(posts: Iterable[Post], now: datetime) -> datetime | None:
+def next_publication(posts: Iterable[Post], now: datetime) -> datetime | None:
     """When the next waiting post's time comes; None when nothing waits."""
-    ahead = [p.due for p in posts if p.due is not None and why_not(p, now) is WaitReason.FUTURE]
+    ahead = [p.due for p in posts if p.due is not None and wait_reason(p, now) is WaitReason.FUTURE]
     return min(ahead, default=None)
 
 
-def warned(warning: str) -> tuple[int, str]:
+def split_warning(warning: str) -> tuple[int, str]:
     """The line that a warning of a post names, and what it says; 0 where it names none."""
     found = re.match(r"line (\d+): ", warning)
     return (int(found[1]), warning[found.end() :]) if found else (0, warning)

@@ -19,16 +19,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.code_regions import blank, without_code
+from publisher.core.posts.code_regions import blank_code, blank_text
 
-NAMES = (
+PRIVATE_TAG_NAMES = (
     "hugo-encryptor", "fixit-encryptor", "hugo-encrypt", "members-only", "encrypted", "protected", "password",
     "encrypt", "private", "members", "secret",
 )  # fmt: skip
 """What such tags are called, in any case and with "-", "_" or nothing between words."""
 
 _STEMS = ("encrypt", "private", "protected", "secret", "password", "members")
-_NAME = f"(?P<name>{'|'.join(name.replace('-', '[-_]?') for name in NAMES)})"
+_NAME = f"(?P<name>{'|'.join(name.replace('-', '[-_]?') for name in PRIVATE_TAG_NAMES)})"
 _WHOLE = r"(?![\w.:/]|-(?!%\}))"
 """A name ends here: "private_notes" and "secret.html" are others."""
 
@@ -124,14 +124,14 @@ class _Passage:
     unclosed: str = ""
 
 
-def without_passages(source: str, *, markdown: bool) -> tuple[str, list[tuple[int, str]]]:
+def remove_private_passages(source: str, *, markdown: bool) -> tuple[str, list[tuple[int, str]]]:
     """`source` without such passages, every line break in its place; and (line from 1, tag) of those that
     nothing closes. In Markdown code is left alone.
     """
-    if not may_hide(source):
+    if not may_have_private_passages(source):
         return source, []
-    prose = without_code(source) if markdown else source
-    prose = literal_blanked(prose)
+    prose = blank_code(source) if markdown else source
+    prose = blank_literal_regions(prose)
     parts: list[str] = []
     unclosed: list[tuple[int, str]] = []
     at = 0
@@ -143,7 +143,7 @@ def without_passages(source: str, *, markdown: bool) -> tuple[str, list[tuple[in
     return "".join([*parts, source[at:]]), unclosed
 
 
-def literal_blanked(prose: str) -> str:
+def blank_literal_regions(prose: str) -> str:
     """`prose` with what shows template tags as they are written (`{% raw %}`, listings), and with comments,
     as spaces: no tag in it counts.
     """
@@ -156,12 +156,12 @@ def literal_blanked(prose: str) -> str:
         if opened is None and not tag["end"]:
             opened = tag
         elif opened is not None and tag["end"] and tag["name"] == opened["name"]:
-            parts += [prose[at : opened.start()], blank(prose[opened.start() : tag.end()])]
+            parts += [prose[at : opened.start()], blank_text(prose[opened.start() : tag.end()])]
             at, opened = tag.end(), None
     return "".join([*parts, prose[at:]])
 
 
-def may_hide(source: str) -> bool:
+def may_have_private_passages(source: str) -> bool:
     """Whether it is worth looking for such passages."""
     if "{" not in source and "<" not in source and "[" not in source:
         return False

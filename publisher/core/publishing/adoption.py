@@ -33,7 +33,7 @@ def host_of(url: str) -> str:
         return ""
 
 
-def joined(base: str, reference: str) -> str:
+def join_url(base: str, reference: str) -> str:
     """A reference as a URL, resolved against `base`; "" where it is none."""
     try:
         return urljoin(base, reference)
@@ -101,7 +101,7 @@ class OldFeed:
     older: str = ""
 
 
-class MatchedBy(StrEnum):
+class MatchRule(StrEnum):
     """By what an entry was known again, the surest first."""
 
     FILE = "file"
@@ -111,7 +111,7 @@ class MatchedBy(StrEnum):
     DAY = "title and day"
 
 
-SURE = (MatchedBy.FILE, MatchedBy.LINK, MatchedBy.PATH, MatchedBy.TIME)
+CERTAIN_RULES = (MatchRule.FILE, MatchRule.LINK, MatchRule.PATH, MatchRule.TIME)
 """What suffices without anybody looking."""
 
 
@@ -121,7 +121,7 @@ class MatchedEntry:
 
     entry: OldEntry
     post: Post
-    how: MatchedBy
+    how: MatchRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +133,11 @@ class Adoption:
     unmatched: tuple[OldEntry, ...] = ()
 
 
-def adopt(
-    entries: Iterable[OldEntry], posts: Iterable[Post], hows: Sequence[MatchedBy] = tuple(MatchedBy)
+def match_entries(
+    entries: Iterable[OldEntry], posts: Iterable[Post], hows: Sequence[MatchRule] = tuple(MatchRule)
 ) -> Adoption:
     """Pairs entries with posts: each rule takes what is one of each, and leaves the rest to the next."""
-    left = {entry.id: entry for entry in merged(entries)}
+    left = {entry.id: entry for entry in merge_entries(entries)}
     free = {post.path: post for post in posts}
     found: dict[str, MatchedEntry] = {}
     unsure: dict[str, tuple[str, ...]] = {}
@@ -156,7 +156,7 @@ def adopt(
     )
 
 
-def merged(entries: Iterable[OldEntry]) -> list[OldEntry]:
+def merge_entries(entries: Iterable[OldEntry]) -> list[OldEntry]:
     """Each id once, where it stands first, with the links of all."""
     once: dict[str, OldEntry] = {}
     for entry in entries:
@@ -170,7 +170,7 @@ def merged(entries: Iterable[OldEntry]) -> list[OldEntry]:
 
 
 def _options(
-    how: MatchedBy, entries: Iterable[OldEntry], posts: Iterable[Post]
+    how: MatchRule, entries: Iterable[OldEntry], posts: Iterable[Post]
 ) -> dict[str, tuple[str, ...]]:
     of_post, of_entry = _KEYS[how]
     at: defaultdict[object, list[str]] = defaultdict(list)
@@ -217,23 +217,23 @@ def _days(title: str, at: datetime | None, reach: Iterable[int]) -> Iterable[obj
 _Keys = tuple[Callable[[Post], Iterable[object]], Callable[[OldEntry], Iterable[object]]]
 """What a post and an entry have in common when they are one."""
 
-_KEYS: dict[MatchedBy, _Keys] = {
-    MatchedBy.FILE: (lambda post: [post.path], lambda entry: [entry.post] if entry.post else []),
-    MatchedBy.LINK: (lambda p: _pages(_addresses(p), page_key), lambda e: _pages(e.links, page_key)),
-    MatchedBy.PATH: (lambda p: _pages(_paths(p), path_key), lambda e: _pages(e.links, path_key)),
-    MatchedBy.TIME: (lambda p: _moment(p.title, p.instant), lambda e: _moment(e.title, e.published)),
-    MatchedBy.DAY: (
+_KEYS: dict[MatchRule, _Keys] = {
+    MatchRule.FILE: (lambda post: [post.path], lambda entry: [entry.post] if entry.post else []),
+    MatchRule.LINK: (lambda p: _pages(_addresses(p), page_key), lambda e: _pages(e.links, page_key)),
+    MatchRule.PATH: (lambda p: _pages(_paths(p), path_key), lambda e: _pages(e.links, path_key)),
+    MatchRule.TIME: (lambda p: _moment(p.title, p.instant), lambda e: _moment(e.title, e.published)),
+    MatchRule.DAY: (
         lambda p: _days(p.title, p.instant, [0]),
         lambda e: _days(e.title, e.published, [-1, 0, 1]),
     ),
 }
 
 
-class Adopted:
+class AdoptedEntries:
     """The entries whose ids were taken over, as new posts are named by them."""
 
     def __init__(self, entries: Iterable[OldEntry] = ()) -> None:
-        self.entries = tuple(merged(entries))
+        self.entries = tuple(merge_entries(entries))
 
     def __bool__(self) -> bool:
         return bool(self.entries)
@@ -242,26 +242,26 @@ class Adopted:
         """The new posts that are such entries; ids in `taken` are given away already."""
         if not self.entries:
             return ()
-        return adopt((e for e in self.entries if e.id not in taken), posts, SURE).found
+        return match_entries((e for e in self.entries if e.id not in taken), posts, CERTAIN_RULES).found
 
     def options(self, post: Post) -> set[str]:
         """Every id that `post` might be given."""
         if not self.entries:
             return set()
-        keys = ((how, key) for how in SURE for key in _KEYS[how][0](post))
+        keys = ((how, key) for how in CERTAIN_RULES for key in _KEYS[how][0](post))
         return {id for named in keys for id in self._index.get(named, ())}
 
     @cached_property
-    def _index(self) -> dict[tuple[MatchedBy, object], list[str]]:
-        found: defaultdict[tuple[MatchedBy, object], list[str]] = defaultdict(list)
+    def _index(self) -> dict[tuple[MatchRule, object], list[str]]:
+        found: defaultdict[tuple[MatchRule, object], list[str]] = defaultdict(list)
         for entry in self.entries:
-            for how in SURE:
+            for how in CERTAIN_RULES:
                 for key in _KEYS[how][1](entry):
                     found[how, key].append(entry.id)
         return dict(found)
 
 
-NOTHING = Adopted()
+NOTHING_ADOPTED = AdoptedEntries()
 
 
 # --- the rule of a feed's ids
@@ -274,17 +274,17 @@ _SHAPES: tuple[Callable[[str], str], ...] = (
     lambda permalink: permalink.rstrip("/") + "/",
 )
 
-ENOUGH = 2
+MIN_EXAMPLES = 2
 """How many entries a rule is seen from."""
 
 
-def derive(found: Sequence[MatchedEntry], others: Iterable[Post]) -> list[OldEntry]:
+def derive_older_entries(found: Sequence[MatchedEntry], others: Iterable[Post]) -> list[OldEntry]:
     """A feed names its newest posts only, and readers know the older ones too. Where all its ids are made of
     permalinks in one way ("https://example.org" and the permalink without its slash), so are those of
     `others`; none where they are not.
     """
-    pairs = [(one.entry.id, one.post.permalink) for one in found if one.how in SURE]
-    if len(pairs) < ENOUGH:
+    pairs = [(one.entry.id, one.post.permalink) for one in found if one.how in CERTAIN_RULES]
+    if len(pairs) < MIN_EXAMPLES:
         return []
     for shape in _SHAPES:
         prefixes = {id.removesuffix(shape(permalink)) for id, permalink in pairs}

@@ -17,16 +17,16 @@ from publisher.core.patterns import lazy
 from publisher.core.posts.post import Post
 from publisher.core.publishing.log import PublishedPost
 
-SHINGLE = 5
+SHINGLE_WORDS = 5
 """Words in a row."""
 
-ENOUGH = 40
+MIN_WORDS = 40
 """A body of fewer words says too little to be sure of."""
 
-SAME, HALF = 0.9, 0.5
+SAME_SHARE, DOUBTFUL_SHARE = 0.9, 0.5
 """Shares of the larger body's shingles: enough for one post, and enough for a doubt."""
 
-COMPARED = 100
+MAX_COMPARED = 100
 """The most vanished posts that one new file is compared with: those of one day are seldom more."""
 
 _SPACELESS = (
@@ -58,33 +58,35 @@ class ShingledText:
     shingles: frozenset[tuple[str, ...]]
 
 
-def text_of(body: str) -> ShingledText:
+def shingled_text(body: str) -> ShingledText:
     """Words by white space, whatever their case. Chinese, Japanese, Thai, Lao, Khmer and Burmese do not
     write spaces: each of their letters is a word.
     """
     folded = unicodedata.normalize("NFC", body).casefold()
     words = _WORD.findall(folded) if _ANY_SPACELESS.search(folded) else folded.split()
-    if len(words) < SHINGLE:
+    if len(words) < SHINGLE_WORDS:
         return ShingledText(tuple(words), frozenset([tuple(words)] if words else ()))
-    return ShingledText(tuple(words), frozenset(zip(*(words[n:] for n in range(SHINGLE)), strict=False)))
+    return ShingledText(
+        tuple(words), frozenset(zip(*(words[n:] for n in range(SHINGLE_WORDS)), strict=False))
+    )
 
 
-def share(one: ShingledText, other: ShingledText) -> float:
+def shingle_overlap(one: ShingledText, other: ShingledText) -> float:
     """How much of the larger of the two is in both: from 0 to 1."""
     larger = max(len(one.shingles), len(other.shingles))
     return len(one.shingles & other.shingles) / larger if larger else 0.0
 
 
-def like_a_series(one: ShingledText, other: ShingledText) -> bool:
+def may_share_template(one: ShingledText, other: ShingledText) -> bool:
     """Whether two bodies may be of one template: they share half of their shingles, or are long and differ in
     one word. A long refrain has hardly any shingles, and one word changes most of them.
     """
-    if share(one, other) >= HALF:
+    if shingle_overlap(one, other) >= DOUBTFUL_SHARE:
         return True
-    return min(len(one.words), len(other.words)) >= ENOUGH and _one_word_changed(one.words, other.words)
+    return min(len(one.words), len(other.words)) >= MIN_WORDS and _one_word_changed(one.words, other.words)
 
 
-def candidates(
+def rename_candidates(
     vanished: Iterable[PublishedPost], new: Iterable[Post]
 ) -> Iterator[tuple[PublishedPost, Post]]:
     """The pairs that may be one post: of one day (in UTC), or with equal bodies."""
@@ -96,10 +98,10 @@ def candidates(
     for post in new:
         days = near.get(post.instant.date(), {}) if post.instant is not None else {}
         hits = list((near.get(post.body_hash, {}) | days).values())
-        yield from ((k, post) for k in hits[:COMPARED])
+        yield from ((k, post) for k in hits[:MAX_COMPARED])
 
 
-def verdict(
+def rename_verdict(
     old: Post, new: Post, texts: tuple[ShingledText, ShingledText], *, crowded: bool
 ) -> RenameVerdict:
     """What `new` is to `old`, which vanished, by the texts of their bodies. `crowded`: a third post is
@@ -107,15 +109,15 @@ def verdict(
     """
     was, now = texts
     equal = old.body_hash == new.body_hash
-    shared = 1.0 if equal else share(was, now)
-    long = min(len(was.words), len(now.words)) >= ENOUGH
-    alike = equal or (long and (shared >= SAME or _one_word_changed(was.words, now.words)))
+    shared = 1.0 if equal else shingle_overlap(was, now)
+    long = min(len(was.words), len(now.words)) >= MIN_WORDS
+    alike = equal or (long and (shared >= SAME_SHARE or _one_word_changed(was.words, now.words)))
     if old.instant is None or new.instant is None or old.instant.date() != new.instant.date():
         return RenameVerdict.DOUBTFUL if equal and not crowded else RenameVerdict.OTHER
     if alike and not crowded and (equal or old.instant == new.instant):
         return RenameVerdict.RENAMED
     same_instant = old.instant == new.instant
-    doubtful = alike or shared >= HALF if same_instant else equal or (alike and not crowded)
+    doubtful = alike or shared >= DOUBTFUL_SHARE if same_instant else equal or (alike and not crowded)
     return RenameVerdict.DOUBTFUL if doubtful else RenameVerdict.OTHER
 
 

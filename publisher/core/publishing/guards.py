@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-MANY, MANY_SHARE = 5, 0.2
+MAX_AT_ONCE, MISSING_SHARE = 5, 0.2
 """More than 5 and more than 20 % of the live posts missing at once: an accident, not a wish."""
 
 CHURN_SHARE = 0.5
 """More than 5 and more than half of the live posts changed at once: settings, or a tool, not an author."""
 
-SHOWN = 3
+EXAMPLES = 3
 """How many examples a stop names."""
 
 
@@ -25,7 +25,7 @@ class Guard(StrEnum):
     CHURN = "churn"
 
 
-WAYS = {
+REMEDIES = {
     Guard.MISSING: "mend the folder, or `publisher publish --force missing` withdraws them",
     Guard.CHURN: "`publisher publish --accept-new` if that is meant",
 }
@@ -56,16 +56,16 @@ class Stop:
         return f"{self.text} (such as {', '.join(self.examples)})" if self.examples else self.text
 
 
-def ways_out(stops: Sequence[Stop]) -> str:
+def remedies(stops: Sequence[Stop]) -> str:
     """What to do about them, in one line."""
-    return "; ".join(WAYS[guard] for guard in dict.fromkeys(stop.guard for stop in stops))
+    return "; ".join(REMEDIES[guard] for guard in dict.fromkeys(stop.guard for stop in stops))
 
 
-def missing_stop(live: int, away: Sequence[str], early: Sequence[str] = ()) -> tuple[Stop, ...]:
+def check_missing(live: int, away: Sequence[str], early: Sequence[str] = ()) -> tuple[Stop, ...]:
     """Of `live` posts the files `away` are not there, and those of `early` are dated after the clock though
     they were published: too many, or all of a small site.
     """
-    if not many_lost(live, len(away) + len(early)):  # all of a small site: its folder is not mounted
+    if not is_mass_loss(live, len(away) + len(early)):  # all of a small site: its folder is not mounted
         return ()
     text = f"{len(away)} of {live} published posts are missing at once; is the folder whole?"
     if early:
@@ -74,10 +74,10 @@ def missing_stop(live: int, away: Sequence[str], early: Sequence[str] = ()) -> t
     return (Stop(guard=Guard.MISSING, text=text, examples=_some([*early, *away])),)
 
 
-def changed_stop(live: int, changed: Sequence[str]) -> tuple[Stop, ...]:
+def check_churn(live: int, changed: Sequence[str]) -> tuple[Stop, ...]:
     """Of `live` posts the files `changed` would be updates, all at once."""
     number = len(changed)
-    if number > MANY and number > live * CHURN_SHARE:
+    if number > MAX_AT_ONCE and number > live * CHURN_SHARE:
         text = (
             f"{number} of {live} published posts would become updates at once; "
             "did a setting change (posts.permalink, posts.profile)?"
@@ -86,12 +86,12 @@ def changed_stop(live: int, changed: Sequence[str]) -> tuple[Stop, ...]:
     return ()
 
 
-def many_lost(number: int, lost: int) -> bool:
+def is_mass_loss(number: int, lost: int) -> bool:
     """Whether `lost` of `number` are more than an accident explains."""
-    return (lost > MANY and lost > number * MANY_SHARE) or 1 < lost == number
+    return (lost > MAX_AT_ONCE and lost > number * MISSING_SHARE) or 1 < lost == number
 
 
-def authority_stop(live: int, before: str, now: str) -> tuple[Stop, ...]:
+def check_authority(live: int, before: str, now: str) -> tuple[Stop, ...]:
     """Ids of new posts and feeds would begin with another authority than those of `live` posts do."""
     if not live or not before or before == now:
         return ()
@@ -103,4 +103,4 @@ def authority_stop(live: int, before: str, now: str) -> tuple[Stop, ...]:
 
 
 def _some(paths: Sequence[str]) -> tuple[str, ...]:
-    return tuple(sorted(paths)[:SHOWN])
+    return tuple(sorted(paths)[:EXAMPLES])

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from publisher.core.patterns import lazy
 from publisher.core.posts.post import Post
-from publisher.core.publishing.adoption import NOTHING, Adopted
+from publisher.core.publishing.adoption import NOTHING_ADOPTED, AdoptedEntries
 
 _IRI = lazy(r"(?:https?|ftp|gemini|ipfs|at|did|doi|info|tag|urn|uuid|oai|ni|hdl):\S+", re.IGNORECASE)
 # Only schemes that name things: "ART:17" or "note:2024" is an author's own code, not an IRI.
@@ -17,7 +17,7 @@ _PLAIN = lazy(r"[A-Za-z0-9/?:@!$&'()*+,;=._~-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Naming:
+class IdRules:
     """How ids are made: `authority` is the "host,date" of a tag: URI (RFC 4151 2.1). With `by_permalink` a
     post without an id of its own gets its absolute permalink (posts.ids = "permalink"). A post that is one of
     `adopted` keeps the id it has there, before any other.
@@ -25,10 +25,10 @@ class Naming:
 
     authority: str
     by_permalink: bool = False
-    adopted: Adopted = NOTHING
+    adopted: AdoptedEntries = NOTHING_ADOPTED
 
 
-def mint(post: Post, naming: Naming, *, by_path: bool = False) -> str:
+def mint(post: Post, naming: IdRules, *, by_path: bool = False) -> str:
     """The id of a post that has none yet: an absolute IRI of the author's verbatim, else a tag: URI
     (RFC 4151) of its explicit id, its permalink, or with `by_path` its file.
     """
@@ -46,14 +46,14 @@ def mint(post: Post, naming: Naming, *, by_path: bool = False) -> str:
 _ABSOLUTE = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 
 
-def iri(id: str, authority: str) -> str:
+def as_iri(id: str, authority: str) -> str:
     """`id` where only an absolute IRI may stand (RFC 4287 4.2.6): as it is if it is one, else as a tag: URI.
     Ids of ours are; those of an adopted RSS feed may be anything.
     """
     return id if _ABSOLUTE.fullmatch(id) else f"tag:{authority}:{_quoted(id)}"
 
 
-def may_be(post: Post, naming: Naming) -> set[str]:
+def possible_ids(post: Post, naming: IdRules) -> set[str]:
     """Every id that `post` could be given."""
     return {mint(post, naming), mint(post, naming, by_path=True)} | naming.adopted.options(post)
 

@@ -19,8 +19,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from publisher.core.posts.post import FileStat, Post, WaitReason, why_not
-from publisher.core.publishing.ids import Naming, may_be
+from publisher.core.posts.post import FileStat, Post, WaitReason, wait_reason
+from publisher.core.publishing.ids import IdRules, possible_ids
 from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
 from publisher.core.publishing.plan import Plan
 
@@ -74,10 +74,10 @@ class IndexUpdate:
         return self.unsettled is None and not (self.read or self.touched or self.turned or self.gone)
 
 
-def names_of(posts: Iterable[Post], naming: Naming) -> PostKeys:
+def keys_of(posts: Iterable[Post], naming: IdRules) -> PostKeys:
     """All names that `posts` could claim."""
     posts = list(posts)
-    ids = {id for post in posts for id in may_be(post, naming)}
+    ids = {id for post in posts for id in possible_ids(post, naming)}
     explicit = {post.explicit_id for post in posts if post.explicit_id}
     return PostKeys(
         paths=frozenset(post.path for post in posts), ids=frozenset(ids), explicit=frozenset(explicit)
@@ -93,8 +93,8 @@ class _Standing:
     missing: bool
 
 
-def unchanged(
-    plan: Plan, known: Sequence[PublishedPost], posts: Sequence[Post], now: datetime, naming: Naming
+def unchanged_files(
+    plan: Plan, known: Sequence[PublishedPost], posts: Sequence[Post], now: datetime, naming: IdRules
 ) -> dict[str, str]:
     """The settled pairs once `plan`, made of these, is carried out: the file's path -> the post's id."""
     standing = _carried_out(plan, known)
@@ -134,11 +134,11 @@ def _quiet(post: Post, it: _Standing, now: datetime) -> bool:
     file again before its instant."""
     if it.missing or (it.post is not post and it.post != post):
         return False
-    wait = why_not(post, now)
+    wait = wait_reason(post, now)
     return (wait is WaitReason.HIDDEN) if not it.live else (wait is None and post.expires is None)
 
 
-def _crowded(posts: Iterable[Post], standing: dict[str, _Standing], naming: Naming) -> set[str]:
+def _crowded(posts: Iterable[Post], standing: dict[str, _Standing], naming: IdRules) -> set[str]:
     """The paths that share a name with another path."""
     owner: dict[str, str] = {}
     crowded: set[str] = set()
@@ -152,7 +152,7 @@ def _crowded(posts: Iterable[Post], standing: dict[str, _Standing], naming: Nami
     for id, it in standing.items():
         bear(it.post.path, id, *_explicit(it.post))
     for post in posts:
-        bear(post.path, *may_be(post, naming), *_explicit(post))
+        bear(post.path, *possible_ids(post, naming), *_explicit(post))
     return crowded
 
 
@@ -162,7 +162,7 @@ def _explicit(post: Post) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Readings:
+class FileReadings:
     """`hashes` are of the bytes of the files at hand, by path (64 hex digits); `version` names this reader
     (16 hex digits, "" where nothing is said of it) and `before` the one that made the last publish, "" where
     an older Publisher did not write it down. `passed_over` are paths that the version before had read with
@@ -192,7 +192,7 @@ class Readings:
         that lies ahead does not take it back."""
         if not known.live or post.page_only or not self.same_bytes(known, post):
             return False
-        return why_not(replace(post, instant=known.post.instant), now) in (None, WaitReason.FUTURE)
+        return wait_reason(replace(post, instant=known.post.instant), now) in (None, WaitReason.FUTURE)
 
     def keeps_date(self, known: PublishedPost, post: Post, now: datetime) -> bool:
         """Whether a live post keeps the date that readers know, though its file gives another one now. The
@@ -214,8 +214,8 @@ class Readings:
         return post.path in self.passed_over or post.due <= since
 
 
-def as_published(
-    posts: Iterable[Post], known: Iterable[PublishedPost], readings: Readings, now: datetime
+def with_published_dates(
+    posts: Iterable[Post], known: Iterable[PublishedPost], readings: FileReadings, now: datetime
 ) -> dict[str, Post]:
     """`posts` by path, each with the date that it has for readers, and `Post.dated` where that is another
     than its file's."""

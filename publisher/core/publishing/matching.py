@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from publisher.core.posts.post import Post, body_hash
 from publisher.core.publishing.body_similarity import RenameVerdict
 from publisher.core.publishing.guards import NO_ANSWERS, HeldFileAnswers
-from publisher.core.publishing.ids import Naming, mint
+from publisher.core.publishing.ids import IdRules, mint
 from publisher.core.publishing.log import PublishedPost
 
 _BLANK = frozenset(body_hash(text) for text in ("", "\n", "\n\n"))
@@ -25,7 +25,7 @@ _Rule = Callable[[Post], PublishedPost | None]
 Verdicts = Mapping[tuple[str, str], RenameVerdict]
 """What bodies say of pairs: by the id of a known post and the path of a file."""
 
-UNCOMPARED: Verdicts = {}
+NO_VERDICTS: Verdicts = {}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Matches:
         for id, paths in claims.items():
             hit = self.free.pop(id)
             home = hit.post.path
-            rivals = (*paths, home) if is_spoilt(home, self.spoilt) else tuple(paths)
+            rivals = (*paths, home) if is_unreadable(home, self.spoilt) else tuple(paths)
             for path in paths:
                 if path == home or len(rivals) == 1:
                     self.of[path] = hit
@@ -69,16 +69,16 @@ class Matches:
 
     def is_away(self, k: PublishedPost) -> bool:
         """Whether no file stands where `k` was: neither a bad one nor one that was refused."""
-        return k.post.path not in self.refused and not is_spoilt(k.post.path, self.spoilt)
+        return k.post.path not in self.refused and not is_unreadable(k.post.path, self.spoilt)
 
 
-def match(
+def match_posts(
     visible: Sequence[Post],
     waiting: Sequence[Post],
     known: Iterable[PublishedPost],
     spoilt: frozenset[str],
-    naming: Naming,
-    verdicts: Verdicts = UNCOMPARED,
+    naming: IdRules,
+    verdicts: Verdicts = NO_VERDICTS,
     answers: HeldFileAnswers = NO_ANSWERS,
 ) -> Matches:
     """Pairs posts with known ones: those readers may see now (`visible`), then the others (`waiting`).
@@ -105,7 +105,7 @@ def match(
     return found
 
 
-def is_spoilt(path: str, spoilt: frozenset[str]) -> bool:
+def is_unreadable(path: str, spoilt: frozenset[str]) -> bool:
     """Whether a bad file stands at `path`, or a folder above it cannot be read."""
     if not spoilt:
         return False
@@ -115,7 +115,7 @@ def is_spoilt(path: str, spoilt: frozenset[str]) -> bool:
 class _Index:
     """Known posts by what identifies them. Where two share it, the live one counts, then the newer."""
 
-    def __init__(self, known: Iterable[PublishedPost], naming: Naming) -> None:
+    def __init__(self, known: Iterable[PublishedPost], naming: IdRules) -> None:
         self.known = sorted(known, key=lambda k: (k.live, k.first_seq))
         self._naming = naming
         self._ids = {k.id: k for k in self.known}
@@ -199,11 +199,11 @@ def _likeness(post: Post, other: Post) -> int:
     return 2 + names + body if same_moment and names else int(body)
 
 
-def kept_only_its_body(post: Post, other: Post) -> bool:
+def matched_by_body_alone(post: Post, other: Post) -> bool:
     """Whether nothing but the body says that one is the other: neither instant with a name, nor a name."""
     return _likeness(post, other) == 1 and post.title != other.title and post.slug != other.slug
 
 
-def has_text(post: Post) -> bool:
+def has_comparable_body(post: Post) -> bool:
     """Whether there is a body to compare."""
     return post.body_hash not in _BLANK

@@ -8,19 +8,19 @@ from enum import StrEnum
 
 from publisher.core.posts.post import BadPost, Post
 from publisher.core.publishing.guards import NO_ANSWERS, Guard, HeldFileAnswers, Stop
-from publisher.core.publishing.ids import Naming
+from publisher.core.publishing.ids import IdRules
 from publisher.core.publishing.log import LogKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class PlanRules:
     """What make_plan needs to know of the settings and the command line. `meant` are guards that the author
     has answered; `authority_before` is the id authority of the last publish, "" before the first.
     `log_ahead`: the log is ahead of the clock for a harmless reason, so what it published before its time
     stays. `answers` are the author's to what was held. `pages`: posts have pages here.
     """
 
-    naming: Naming
+    naming: IdRules
     max_age: timedelta
     backfill: bool = False
     meant: frozenset[Guard] = frozenset()
@@ -130,6 +130,6 @@ class Plan:
         return hashlib.sha256(repr(deeds).encode()).hexdigest()[:12]
 
 
-def of_kind(plan: Plan, kind: LogKind) -> Sequence[Change]:
+def changes_of_kind(plan: Plan, kind: LogKind) -> Sequence[Change]:
     """The changes of one kind, in order."""
     return [change for change in plan.changes if change.kind is kind]

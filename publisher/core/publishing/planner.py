@@ -5,31 +5,31 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from publisher.core.posts.assets import carried
-from publisher.core.posts.permalinks import document_path
+from publisher.core.posts.assets import merge_assets
+from publisher.core.posts.permalinks import page_path
 from publisher.core.posts.post import (
     BadPost,
     Post,
     PostMailOptions,
     WaitReason,
-    next_instant,
-    public,
-    why_not,
+    next_publication,
+    public_posts,
+    wait_reason,
 )
-from publisher.core.publishing.guards import Guard, Stop, authority_stop, changed_stop, missing_stop
+from publisher.core.publishing.guards import Guard, Stop, check_authority, check_churn, check_missing
 from publisher.core.publishing.ids import mint
-from publisher.core.publishing.incremental import Readings
+from publisher.core.publishing.incremental import FileReadings
 from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
-from publisher.core.publishing.matching import UNCOMPARED, Matches, Verdicts, match
-from publisher.core.publishing.plan import Change, HeldPost, HoldReason, Plan, Rename, Rules
-from publisher.core.publishing.recovery import Recovered
+from publisher.core.publishing.matching import NO_VERDICTS, Matches, Verdicts, match_posts
+from publisher.core.publishing.plan import Change, HeldPost, HoldReason, Plan, PlanRules, Rename
+from publisher.core.publishing.recovery import RecoveredFeeds
 
-MISSING_SCANS = 2
-MISSING_FOR = timedelta(minutes=10)
+MIN_MISSING_SCANS = 2
+MIN_MISSING_TIME = timedelta(minutes=10)
 """Editors, rsync and git delete first: a file is gone only after two scans and ten minutes."""
 
-NOTHING = Recovered()
-UNREAD = Readings()
+NOTHING_RECOVERED = RecoveredFeeds()
+NO_READINGS = FileReadings()
 
 
 def make_plan(
@@ -38,11 +38,11 @@ def make_plan(
     posts: Sequence[Post],
     bad: Sequence[BadPost],
     now: datetime,
-    rules: Rules,
+    rules: PlanRules,
     live: int | None = None,
-    recovered: Recovered = NOTHING,
-    readings: Readings = UNREAD,
-    verdicts: Verdicts = UNCOMPARED,
+    recovered: RecoveredFeeds = NOTHING_RECOVERED,
+    readings: FileReadings = NO_READINGS,
+    verdicts: Verdicts = NO_VERDICTS,
 ) -> Plan:
     """What a publish at `now` would do. Never raises: what cannot be done is in `bad`, `held` or `stops`.
 
@@ -53,10 +53,10 @@ def make_plan(
     posts = sorted(posts, key=lambda post: post.path)  # a plan depends on no order but these
     known = sorted(known, key=lambda k: k.first_seq)
     stays = _out_already(posts, known, now, readings, head)
-    visible = [*public([p for p in posts if p.path not in stays], now), *stays.values()]
-    waiting = [post for post in posts if post.path not in stays and why_not(post, now) is not None]
+    visible = [*public_posts([p for p in posts if p.path not in stays], now), *stays.values()]
+    waiting = [post for post in posts if post.path not in stays and wait_reason(post, now) is not None]
     spoilt = frozenset(b.path for b in bad)
-    matches = match(visible, waiting, known, spoilt, rules.naming, verdicts, rules.answers)
+    matches = match_posts(visible, waiting, known, spoilt, rules.naming, verdicts, rules.answers)
     clashes = [_clash(path, id, rivals) for path, (id, rivals) in matches.refused.items()]
     baseline = head.baseline_at is None
     fresh = [p for p in visible if not matches.knows(p) and p.path not in matches.unsure]
@@ -86,7 +86,7 @@ def make_plan(
         held=_holds(visible, matches, missing),
         bad=(*sorted(wrong, key=lambda b: (b.path, b.line)), *clashes, *twins),
         unsettled=tuple(sorted(waits)),
-        next_at=next_instant(posts, now),
+        next_at=next_publication(posts, now),
         stops=(
             *_stops(count, [*(k.post for k in missing), *(c.post for c in gone)], early, changes, rules),
             *(() if Guard.CHURN in rules.meant else recovered.stops(new, rules.naming.authority)),
@@ -101,13 +101,17 @@ def make_plan(
 
 
 def _out_already(
-    posts: Sequence[Post], known: Sequence[PublishedPost], now: datetime, readings: Readings, head: LogHead
+    posts: Sequence[Post],
+    known: Sequence[PublishedPost],
+    now: datetime,
+    readings: FileReadings,
+    head: LogHead,
 ) -> dict[str, Post]:
     """Live posts whose files are as they were published and would begin later now, by path: a setting or this
     version says so, not the author. What is out stays out.
     """
     live = {k.post.path: k for k in known if k.live}
-    ahead = (post for post in posts if post.path in live and why_not(post, now) is WaitReason.FUTURE)
+    ahead = (post for post in posts if post.path in live and wait_reason(post, now) is WaitReason.FUTURE)
     return {
         post.path: post
         for post in ahead
@@ -125,7 +129,7 @@ def _kept_dates(touched: Iterable[tuple[str, Post]], matches: Matches) -> tuple[
     return tuple(post for id, post in touched if post.dated not in (None, before[id]))
 
 
-def _sources(matches: Matches, new: Iterable[Change], readings: Readings) -> tuple[tuple[str, str], ...]:
+def _sources(matches: Matches, new: Iterable[Change], readings: FileReadings) -> tuple[tuple[str, str], ...]:
     """What the log does not know yet of the files that its posts stand for."""
     stale = {
         hit.id: readings.hashes[path]
@@ -141,9 +145,7 @@ def _readdressed(posts: Iterable[Post], matches: Matches) -> tuple[tuple[str, st
     """Pages that readers know under another address than the one they have now."""
     pairs = ((matches.of[post.path], post) for post in posts if post.path in matches.of)
     moved = {
-        (document_path(hit.post.permalink), hit.id)
-        for hit, post in pairs
-        if hit.post.permalink != post.permalink
+        (page_path(hit.post.permalink), hit.id) for hit, post in pairs if hit.post.permalink != post.permalink
     }
     return tuple(sorted(moved))
 
@@ -158,8 +160,8 @@ def _new(
     known: Sequence[PublishedPost],
     homes: Mapping[str, Post],
     now: datetime,
-    rules: Rules,
-    recovered: Recovered,
+    rules: PlanRules,
+    recovered: RecoveredFeeds,
     old: Collection[str],
 ) -> tuple[list[Change], list[BadPost]]:
     """The posts that enter the log. Two explicit ids alike: neither enters; two permalinks alike: the one
@@ -189,7 +191,7 @@ def _new(
 
 
 def _same_address(
-    fresh: Sequence[Post], homes: Mapping[str, Post], ids: Collection[str], rules: Rules
+    fresh: Sequence[Post], homes: Mapping[str, Post], ids: Collection[str], rules: PlanRules
 ) -> list[BadPost]:
     """The new posts whose page or link would be another's. Posts that are read elsewhere (a canonical address
     in their front matter) share none. Like all that is asked of known posts this goes by names
@@ -212,14 +214,14 @@ def _same_address(
     return found
 
 
-def _publish(post: Post, id: str, now: datetime, rules: Rules, old: bool) -> Change:
+def _publish(post: Post, id: str, now: datetime, rules: PlanRules, old: bool) -> Change:
     assert post.due is not None  # noqa: S101  # the gate let it pass
     backfill = old or rules.backfill or now - post.due > rules.max_age
     return Change(kind=LogKind.PUBLISHED, id=id, post=post, backfill=backfill)
 
 
 def _changed(
-    visible: Sequence[Post], matches: Matches, readings: Readings
+    visible: Sequence[Post], matches: Matches, readings: FileReadings
 ) -> tuple[list[Change], list[tuple[str, Post]], list[Rename]]:
     """What happened to posts of the log that may be seen: updated, restored, moved, touched. One that says no
     title keeps the one it had.
@@ -231,7 +233,9 @@ def _changed(
         hit = matches.of.get(post.path)
         if hit is None:
             continue
-        post = replace(post, assets=carried(hit.post.assets, post.assets), title=post.title or hit.post.title)
+        post = replace(
+            post, assets=merge_assets(hit.post.assets, post.assets), title=post.title or hit.post.title
+        )
         if hit.post.path != post.path:
             renamed.append(Rename(id=hit.id, old=hit.post.path, new=post.path))
         if not hit.live:
@@ -251,7 +255,7 @@ def _changed(
 
 
 def _hidden(
-    waiting: Sequence[Post], matches: Matches, now: datetime, rules: Rules, head: LogHead
+    waiting: Sequence[Post], matches: Matches, now: datetime, rules: PlanRules, head: LogHead
 ) -> tuple[list[Change], list[tuple[str, Post]], list[Post]]:
     """Posts of the log whose files may not be seen now: withdrawn, and followed while they change, so that
     they are known when they come back. And those of them that fell back into the future: their time had come
@@ -271,7 +275,7 @@ def _fell_back(hit: PublishedPost, post: Post, now: datetime, head: LogHead) -> 
     that its author gave a later date had its time before.
     """
     due = hit.post.due
-    if not hit.live or due is None or head.at is None or why_not(post, now) is not WaitReason.FUTURE:
+    if not hit.live or due is None or head.at is None or wait_reason(post, now) is not WaitReason.FUTURE:
         return False
     return now < due <= head.at
 
@@ -298,8 +302,8 @@ def _withdraw(k: PublishedPost) -> Change:
 def _long_gone(k: PublishedPost, now: datetime) -> bool:
     return (
         k.missing_since is not None
-        and k.missing_scans + 1 >= MISSING_SCANS
-        and now - k.missing_since >= MISSING_FOR
+        and k.missing_scans + 1 >= MIN_MISSING_SCANS
+        and now - k.missing_since >= MIN_MISSING_TIME
     )
 
 
@@ -319,13 +323,13 @@ def _holds(
 
 
 def _stops(
-    live: int, away: Sequence[Post], early: Sequence[Post], changes: Sequence[Change], rules: Rules
+    live: int, away: Sequence[Post], early: Sequence[Post], changes: Sequence[Change], rules: PlanRules
 ) -> tuple[Stop, ...]:
     """What must not be carried out unless its author says so."""
     updated = [change.post.path for change in changes if change.kind is LogKind.UPDATED]
     found = (
-        *missing_stop(live, [post.path for post in away], [post.path for post in early]),
-        *changed_stop(live, updated),
-        *authority_stop(live, rules.authority_before, rules.naming.authority),
+        *check_missing(live, [post.path for post in away], [post.path for post in early]),
+        *check_churn(live, updated),
+        *check_authority(live, rules.authority_before, rules.naming.authority),
     )
     return tuple(stop for stop in found if stop.guard not in rules.meant)

@@ -9,20 +9,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from publisher.core.posts.post import Post
-from publisher.core.publishing.adoption import Adopted, OldEntry, merged
-from publisher.core.publishing.guards import Guard, Stop, many_lost
-from publisher.core.publishing.ids import iri
+from publisher.core.publishing.adoption import AdoptedEntries, OldEntry, merge_entries
+from publisher.core.publishing.guards import Guard, Stop, is_mass_loss
+from publisher.core.publishing.ids import as_iri
 from publisher.core.publishing.plan import Change
 
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
-class Recovered:
+class RecoveredFeeds:
     """The entries of the feeds that stand, in the order in which they became public."""
 
     def __init__(self, entries: Sequence[OldEntry] = ()) -> None:
-        self.entries = tuple(merged(entries))
-        self._adopted = Adopted(self.entries)
+        self.entries = tuple(merge_entries(entries))
+        self._adopted = AdoptedEntries(self.entries)
         self._place = {entry.id: place for place, entry in enumerate(self.entries)}
         self._updated = _latest(entries)
 
@@ -50,7 +50,7 @@ class Recovered:
         they could be known by."""
         here = {self._at(change.id, authority) for change in changes}
         lost = [entry for place, entry in enumerate(self.entries) if place not in here]
-        if not many_lost(len(self.entries), len(lost)):
+        if not is_mass_loss(len(self.entries), len(lost)):
             return ()
         text = (
             f"the store is new, and the feeds under public/ name {len(self.entries)} posts of which "
@@ -64,7 +64,7 @@ class Recovered:
 
     def _at(self, id: str, authority: str) -> int | None:
         """The place of a post; in Atom an id may stand as an IRI."""
-        return self._place.get(id, self._place.get(iri(id, authority)))
+        return self._place.get(id, self._place.get(as_iri(id, authority)))
 
     def _dated(self, change: Change, place: int | None) -> Change:
         updated = self._updated.get(self.entries[place].id) if place is not None else None

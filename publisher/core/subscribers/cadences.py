@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from publisher.core.subscribers.preferences import WEEKDAYS, Schedule
 
-MOMENT = timedelta(milliseconds=1)
+TIME_STEP = timedelta(milliseconds=1)
 """The store's smallest step of time."""
 
 _MARGIN = timedelta(days=2)
@@ -29,7 +29,7 @@ class Immediate:
 
     def after(self, instant: datetime, rhythm: Schedule) -> datetime:
         """The next instant there is."""
-        return instant + MOMENT
+        return instant + TIME_STEP
 
     def latest(self, instant: datetime, rhythm: Schedule) -> datetime:
         """`instant` itself."""

@@ -11,19 +11,19 @@ from enum import StrEnum
 
 from publisher.core.subscribers.subscription import Consent, NewReader
 
-MOST, WITHIN = 3, timedelta(days=30)
+MAX_CONFIRMATIONS, CONFIRMATION_WINDOW = 3, timedelta(days=30)
 """Confirmation mails to one mailbox; once they are used up, one in the same time."""
 
-AGAIN = timedelta(minutes=15)
+REPEAT_AFTER = timedelta(minutes=15)
 """A sign-up repeated within this brings no second mail: the first may still be on its way."""
 
-REMEMBERED = timedelta(days=365)
+FORGOTTEN_AFTER = timedelta(days=365)
 """After the last attempt a mailbox is forgotten."""
 
-MOST_OF_DOMAIN, AN_HOUR = 20, timedelta(hours=1)
+MAX_PER_DOMAIN, DOMAIN_WINDOW = 20, timedelta(hours=1)
 """Confirmation mails to all mailboxes of one domain together, unless it is one of PROVIDERS."""
 
-PROVIDERS = frozenset(
+MAILBOX_PROVIDERS = frozenset(
     [
         "126.com",
         "163.com",
@@ -88,30 +88,30 @@ class ConfirmationHistory:
     never: datetime | None = None
 
 
-NOTHING_ASKED = ConfirmationHistory()
+NO_HISTORY = ConfirmationHistory()
 
 
-def may_ask(asked: ConfirmationHistory, now: datetime) -> bool:
+def may_send_confirmation(asked: ConfirmationHistory, now: datetime) -> bool:
     """Whether the mailbox may be sent one more confirmation mail at `now`."""
-    return asked.never is None and _lately(asked, now) < (1 if asked.worn_out else MOST)
+    return asked.never is None and _lately(asked, now) < (1 if asked.worn_out else MAX_CONFIRMATIONS)
 
 
-def after_asking(asked: ConfirmationHistory, now: datetime) -> ConfirmationHistory:
+def record_confirmation(asked: ConfirmationHistory, now: datetime) -> ConfirmationHistory:
     """What is remembered once a mail was sent at `now`."""
-    sent = (now, *asked.sent)[:MOST]
+    sent = (now, *asked.sent)[:MAX_CONFIRMATIONS]
     after = ConfirmationHistory(sent=sent, worn_out=asked.worn_out, never=asked.never)
-    worn_out = asked.worn_out or _lately(after, now) >= MOST
+    worn_out = asked.worn_out or _lately(after, now) >= MAX_CONFIRMATIONS
     return ConfirmationHistory(sent=sent, worn_out=worn_out, never=asked.never)
 
 
 def _lately(asked: ConfirmationHistory, now: datetime) -> int:
     """Mails that count. What lies far ahead was written while a clock was wrong, and counts no more."""
-    return sum(abs(now - at) < WITHIN for at in asked.sent)
+    return sum(abs(now - at) < CONFIRMATION_WINDOW for at in asked.sent)
 
 
-def is_due_again(asked_at: datetime | None, now: datetime) -> bool:
+def may_ask_again(asked_at: datetime | None, now: datetime) -> bool:
     """Whether a pending subscription that was asked to confirm at `asked_at` may be asked once more."""
-    return asked_at is None or abs(now - asked_at) >= AGAIN
+    return asked_at is None or abs(now - asked_at) >= REPEAT_AFTER
 
 
 class SignUpOutcome(StrEnum):
@@ -147,6 +147,6 @@ class SignUpDecision:
     mailing: int = field(default=0, compare=False)
 
 
-def counted(domain: str) -> str:
+def counted_domain(domain: str) -> str:
     """The domain as it is counted; "" for one of PROVIDERS."""
-    return "" if domain in PROVIDERS else domain
+    return "" if domain in MAILBOX_PROVIDERS else domain

@@ -11,14 +11,14 @@ from datetime import datetime
 
 from publisher.core.subscribers.subscription import SubscriptionState
 
-EVERYWHERE = ""
+ALL_LISTS = ""
 """The list of a departure that holds on every list."""
 
 LEFT, ERASED, BOUNCE = "left", "erased", "bounce"
 """The kinds that are not like the others. A mailbox that bounces keeps its subscription, for the day it works
 again."""
 
-LIFTED_BY_READER = (LEFT, ERASED)
+READER_KINDS = (LEFT, ERASED)
 """The kinds that a reader who confirms in person lifts."""
 
 
@@ -44,7 +44,7 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
+class SubscriptionLife:
     """A subscription of the address that a departure is about, as it stands."""
 
     subscription: int
@@ -53,32 +53,34 @@ class Life:
     generation: int
 
 
-def ended_by(departure: Departure, lives: Sequence[Life]) -> list[Life]:
+def lives_ended_by(departure: Departure, lives: Sequence[SubscriptionLife]) -> list[SubscriptionLife]:
     """The lives still standing that a departure ends."""
     if departure.kind == BOUNCE:
         return []
-    here = [life for life in lives if departure.list in (EVERYWHERE, life.list)]
+    here = [life for life in lives if departure.list in (ALL_LISTS, life.list)]
     return [
         life for life in here if life.state is not SubscriptionState.UNSUBSCRIBED and _covers(departure, life)
     ]
 
 
-def came_back(departure: Departure, lives: Sequence[Life]) -> bool:
+def has_returned(departure: Departure, lives: Sequence[SubscriptionLife]) -> bool:
     """Whether a later life shows that the reader returned, and so lifted what only they could lift."""
-    here = [life for life in lives if departure.list in (EVERYWHERE, life.list)]
-    return departure.kind in LIFTED_BY_READER and any(not _covers(departure, life) for life in here)
+    here = [life for life in lives if departure.list in (ALL_LISTS, life.list)]
+    return departure.kind in READER_KINDS and any(not _covers(departure, life) for life in here)
 
 
-def is_done(departure: Departure, lives: Sequence[Life], blocks: Collection[tuple[str, str]]) -> bool:
+def is_applied(
+    departure: Departure, lives: Sequence[SubscriptionLife], blocks: Collection[tuple[str, str]]
+) -> bool:
     """Whether replaying a departure would change nothing. `blocks` are (list, kind) of the address."""
-    if ended_by(departure, lives):
+    if lives_ended_by(departure, lives):
         return False
-    kinds = {LEFT: LIFTED_BY_READER}.get(departure.kind, (departure.kind,))
-    suppressed = any((there, kind) in blocks for there in (EVERYWHERE, departure.list) for kind in kinds)
-    return suppressed or came_back(departure, lives)
+    kinds = {LEFT: READER_KINDS}.get(departure.kind, (departure.kind,))
+    suppressed = any((there, kind) in blocks for there in (ALL_LISTS, departure.list) for kind in kinds)
+    return suppressed or has_returned(departure, lives)
 
 
-def _covers(departure: Departure, life: Life) -> bool:
+def _covers(departure: Departure, life: SubscriptionLife) -> bool:
     """Whether the life is the one that departed, or one before it."""
     if departure.subscription is None or life.subscription == departure.subscription:
         return departure.generation is None or life.generation <= departure.generation

@@ -14,18 +14,18 @@ from publisher.core.errors import Refused, UsageError
 from publisher.core.patterns import lazy
 from publisher.core.subscribers.import_providers import PROVIDERS, FileFacts, Provider, StatusColumn
 from publisher.core.subscribers.import_states import (
-    NO,
+    NO_WORDS,
+    STATUS_WORDS,
     SUBSCRIBED,
-    WORDS,
-    YES,
+    YES_WORDS,
     RowStatus,
     SourceStatus,
-    instant,
-    plain,
-    worse,
+    more_severe,
+    normalized,
+    parse_date,
 )
 
-EMAIL = (
+EMAIL_COLUMNS = (
     "email",
     "email address",
     "e mail",
@@ -39,7 +39,7 @@ EMAIL = (
 )
 """Names of the address column, the most specific first."""
 
-STATES = frozenset({"status", "state", "type"})
+STATUS_COLUMNS = frozenset({"status", "state", "type"})
 
 _GONE = lazy(
     r"(?:date |is |has )?(?:unsub|unsubscribed?|unsubscription|opted out|opt ?out|bounced|cleaned|clean"
@@ -50,12 +50,12 @@ _STATE = lazy(
     r"(?:email|mail|subscriber|subscription|contact|member|marketing|email marketing|opt in) (?:status|state)"
 )
 
-DATE, MANY = "\0date", 100
+ANY_DATE, MAX_VALUES = "\0date", 100
 """What stands for any date in `FileScan.values`, and how many distinct values of a column are kept."""
 
-COMMON = ("active", "unsubscribed", "bounced", "unconfirmed")
+COMMON_WORDS = ("active", "unsubscribed", "bounced", "unconfirmed")
 
-PREVIEW, SHOWN = 3, 20
+VALUES_SHOWN, WORDS_SHOWN = 3, 20
 """Values shown by an error about a file, and words by one about a row."""
 
 
@@ -82,7 +82,7 @@ class FileScan:
 
     def __init__(self, name: str, head: Sequence[str], options: ScanOptions) -> None:
         self.name, self.head, self.options = name, tuple(head), options
-        self.columns = tuple(plain(column) for column in head)
+        self.columns = tuple(normalized(column) for column in head)
         self.rows = 0
         self.values: dict[str, dict[str, str]] = {}  # column -> normalized value -> as written
         self._seen: list[tuple[int, set[str], dict[str, str]]] = []
@@ -94,15 +94,15 @@ class FileScan:
     def row(self, cells: Sequence[str]) -> None:
         """Takes note of a row."""
         self.rows += 1
-        if moved(cells, len(self.head)):
+        if has_extra_cells(cells, len(self.head)):
             return
         for index, seen, values in self._seen:
             cell = cells[index] if index < len(cells) else ""
-            if cell in seen or len(values) >= MANY:
+            if cell in seen or len(values) >= MAX_VALUES:
                 continue
-            if len(seen) < 10 * MANY:
+            if len(seen) < 10 * MAX_VALUES:
                 seen.add(cell)
-            values.setdefault(DATE if instant(cell) else plain(cell), cell.strip())
+            values.setdefault(ANY_DATE if parse_date(cell) else normalized(cell), cell.strip())
 
     def facts(self) -> FileFacts:
         """What the rows so far say about the file."""
@@ -142,15 +142,15 @@ class RowClassifier:
             said = self._known.get((place, cell))
             if said is None:
                 said = _said(head, column, cell)
-                if column.words is not None and len(self._known) < 10 * MANY:
+                if column.words is not None and len(self._known) < 10 * MAX_VALUES:
                     self._known[place, cell] = said
             if isinstance(said, UnknownStatus):
                 if self._left:
                     continue
                 return said
             if at is not None and said.status is not SourceStatus.SUBSCRIBED and at < len(cells):
-                said = RowStatus(status=said.status, reason=said.reason, at=instant(cells[at]))
-            found = worse(found, said)
+                said = RowStatus(status=said.status, reason=said.reason, at=parse_date(cells[at]))
+            found = more_severe(found, said)
         return found
 
 
@@ -160,7 +160,7 @@ def classifier(scan: FileScan) -> RowClassifier:
     """
     options = scan.options
     stated = [_stated(name) for name in scan.columns if name in options.states]
-    provider = recognized(scan)
+    provider = recognize_provider(scan)
     if provider is not None:
         columns = [column for column in provider.columns if column.name not in options.ignored]
         base = provider.whole(scan.facts())
@@ -168,13 +168,13 @@ def classifier(scan: FileScan) -> RowClassifier:
         columns = [_stated(name) for name in _plain_states(scan)]
         base = SUBSCRIBED
     if options.left:
-        base = worse(RowStatus(status=SourceStatus.LEFT, reason="listed as unsubscribed"), base)
+        base = more_severe(RowStatus(status=SourceStatus.LEFT, reason="listed as unsubscribed"), base)
     columns += [column for column in stated if column.name not in {known.name for known in columns}]
     _must_be_one(scan, [column.name for column in columns])
     return RowClassifier(scan, provider, columns, base)
 
 
-def recognized(scan: FileScan) -> Provider | None:
+def recognize_provider(scan: FileScan) -> Provider | None:
     """The service whose export this is. Of the words in its status column at least one must be known."""
     have = frozenset(scan.columns)
     for provider in PROVIDERS:
@@ -199,8 +199,8 @@ def _plain_states(scan: FileScan) -> list[str]:
         values = [*scan.values.get(name, ())]
         if name in scan.options.ignored or name in scan.options.states or name in found:
             continue
-        if name in STATES:
-            strange = [value for value in values if value not in WORDS]
+        if name in STATUS_COLUMNS:
+            strange = [value for value in values if value not in STATUS_WORDS]
             counts = not scan.options.states
         else:
             column = _stated(name)
@@ -217,8 +217,8 @@ def _plain_states(scan: FileScan) -> list[str]:
 
 
 def _refused(scan: FileScan, head: str, values: Sequence[str]) -> Refused:
-    shown = ", ".join(repr(value[:40]) for value in values[:PREVIEW])
-    more = ", ..." if len(values) > PREVIEW else ""
+    shown = ", ".join(repr(value[:40]) for value in values[:VALUES_SHOWN])
+    more = ", ..." if len(values) > VALUES_SHOWN else ""
     do = f"use --ignore-column {_quoted(head)} if it does not, --state-column {_quoted(head)} if it does"
     return Refused(
         scan.name,
@@ -238,18 +238,18 @@ def _must_be_one(scan: FileScan, names: Collection[str]) -> None:
             raise Refused(scan.name, what, "remove or rename one of them")
 
 
-def must_have(scans: Sequence[FileScan], option: str, names: Collection[str]) -> None:
+def require_columns(scans: Sequence[FileScan], option: str, names: Collection[str]) -> None:
     """Raises UsageError if none of the files has a column that the operator named."""
     there = {column for scan in scans for column in scan.columns}
     for name in names:
-        if plain(name) not in there:
+        if normalized(name) not in there:
             heads = ", ".join(dict.fromkeys(head.strip() for scan in scans for head in scan.head)) or "none"
             raise UsageError(option, f"there is no column {name!r}", f"the columns are: {heads}")
 
 
 def _watched(options: ScanOptions) -> frozenset[str]:
     judged = {column.name for provider in PROVIDERS for column in provider.columns}
-    return STATES | judged | options.states | {"optin time", "confirm time"}
+    return STATUS_COLUMNS | judged | options.states | {"optin time", "confirm time"}
 
 
 def _telltale(name: str) -> bool:
@@ -259,13 +259,17 @@ def _telltale(name: str) -> bool:
 
 def _stated(name: str) -> StatusColumn:
     """A status column of no known service: common words; yes and no if its name says of what; or dates."""
-    words: dict[str, SourceStatus] = dict(WORDS)
+    words: dict[str, SourceStatus] = dict(STATUS_WORDS)
     if _GONE.fullmatch(name):
-        words |= dict.fromkeys(YES, SourceStatus.LEFT) | dict.fromkeys(NO, SourceStatus.SUBSCRIBED)
-        words[DATE] = SourceStatus.LEFT
+        words |= dict.fromkeys(YES_WORDS, SourceStatus.LEFT) | dict.fromkeys(
+            NO_WORDS, SourceStatus.SUBSCRIBED
+        )
+        words[ANY_DATE] = SourceStatus.LEFT
     elif _STAYS.fullmatch(name):
-        words |= dict.fromkeys(YES, SourceStatus.SUBSCRIBED) | dict.fromkeys(NO - {""}, SourceStatus.LEFT)
-        words[DATE] = SourceStatus.SUBSCRIBED
+        words |= dict.fromkeys(YES_WORDS, SourceStatus.SUBSCRIBED) | dict.fromkeys(
+            NO_WORDS - {""}, SourceStatus.LEFT
+        )
+        words[ANY_DATE] = SourceStatus.SUBSCRIBED
     return StatusColumn(name=name, words=words, at=name if _GONE.fullmatch(name) else "")
 
 
@@ -274,32 +278,32 @@ def _said(head: str, column: StatusColumn, cell: str) -> RowStatus | UnknownStat
     if column.words is None:
         if not cell.strip():
             return SUBSCRIBED
-        return RowStatus(status=column.filled, reason=f"{head} is set", at=instant(cell))
-    word = plain(cell)
+        return RowStatus(status=column.filled, reason=f"{head} is set", at=parse_date(cell))
+    word = normalized(cell)
     status = column.words.get(word)
-    if status is None and column.words.get(DATE) is SourceStatus.LEFT and (at := instant(cell)):
+    if status is None and column.words.get(ANY_DATE) is SourceStatus.LEFT and (at := parse_date(cell)):
         return RowStatus(status=SourceStatus.LEFT, reason=f"{head} is set", at=at)
-    if status is None and instant(cell):
-        status = column.words.get(DATE)
-    if status is None and WORDS.get(word, SourceStatus.SUBSCRIBED) is not SourceStatus.SUBSCRIBED:
-        status = WORDS[word]
+    if status is None and parse_date(cell):
+        status = column.words.get(ANY_DATE)
+    if status is None and STATUS_WORDS.get(word, SourceStatus.SUBSCRIBED) is not SourceStatus.SUBSCRIBED:
+        status = STATUS_WORDS[word]
     if status is None:
         what = f"{head} is {cell.strip()[:40]!r}" if cell.strip() else f"{head} is empty"
-        known = [*column.words] if len(column.words) < SHOWN else COMMON
+        known = [*column.words] if len(column.words) < WORDS_SHOWN else COMMON_WORDS
         return UnknownStatus(reason=f"{what}; use one of {', '.join(known)}")
     if status is SourceStatus.SUBSCRIBED:
         return SUBSCRIBED
     return RowStatus(status=status, reason=f"{head} is {word}")
 
 
-def moved(cells: Sequence[str], width: int) -> bool:
+def has_extra_cells(cells: Sequence[str], width: int) -> bool:
     """Whether a row has more cells than the header, so that its values may be in the wrong columns."""
     return 0 < width < len(cells) and any(cell.strip() for cell in cells[width:])
 
 
 def email_column(columns: Sequence[str]) -> int | None:
     """The index of the address column; names are normalized by `plain`."""
-    for name in EMAIL:
+    for name in EMAIL_COLUMNS:
         if name in columns:
             return columns.index(name)
     return None

@@ -9,7 +9,14 @@ To add a service, add a `Provider` to PROVIDERS, before any provider whose marks
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from publisher.core.subscribers.import_states import NO, SUBSCRIBED, YES, RowStatus, SourceStatus, plain
+from publisher.core.subscribers.import_states import (
+    NO_WORDS,
+    SUBSCRIBED,
+    YES_WORDS,
+    RowStatus,
+    SourceStatus,
+    normalized,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +63,7 @@ def _stating(times: Mapping[str, str], **standings: str) -> tuple[StatusColumn, 
 
 def _flag(word: SourceStatus, *, when: bool) -> Mapping[str, SourceStatus]:
     """The words of a true/false column in which `when` means `word`. An empty cell is neither."""
-    said, other = (YES, NO) if when else (NO, YES)
+    said, other = (YES_WORDS, NO_WORDS) if when else (NO_WORDS, YES_WORDS)
     return {text: word for text in said if text} | {text: SourceStatus.SUBSCRIBED for text in other if text}
 
 
@@ -64,7 +71,7 @@ def _mailchimp_file(facts: FileFacts) -> RowStatus:
     """Mailchimp exports subscribed, unsubscribed, cleaned and non-subscribed contacts as one file each.
     Non-subscribed contacts never opted in; only the file's name or the missing opt-in dates tell.
     """
-    name, apart = plain(facts.name).replace(" ", ""), "last changed" not in facts.columns
+    name, apart = normalized(facts.name).replace(" ", ""), "last changed" not in facts.columns
     if "nonsubscribed" in name:
         return RowStatus(status=SourceStatus.NOT_SUBSCRIBED, reason="in a file of non-subscribed contacts")
     if name.startswith("unsubscribed") or (apart and "unsub time" in facts.columns):

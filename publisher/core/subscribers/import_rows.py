@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from publisher.core.posts.filters import folded
+from publisher.core.posts.filters import fold_term
 from publisher.core.subscribers.departures import BOUNCE, ERASED, LEFT
 from publisher.core.subscribers.import_columns import (
     FileScan,
@@ -19,16 +19,27 @@ from publisher.core.subscribers.import_columns import (
     UnknownStatus,
     classifier,
     email_column,
-    moved,
+    has_extra_cells,
 )
-from publisher.core.subscribers.import_states import SUBSCRIBED, RowStatus, SourceStatus, plain, tags_of
-from publisher.core.subscribers.preferences import NO_CHOICES, ContentPreference, Preferences, as_topics
+from publisher.core.subscribers.import_states import (
+    SUBSCRIBED,
+    RowStatus,
+    SourceStatus,
+    normalized,
+    parse_tags,
+)
+from publisher.core.subscribers.preferences import (
+    NO_CHOICES,
+    ContentPreference,
+    Preferences,
+    normalize_topics,
+)
 from publisher.core.subscribers.preferences_csv import (
-    CHOICES,
-    COLUMNS,
+    EXPORT_COLUMNS,
+    PREFERENCE_COLUMNS,
     InvalidPreference,
     from_cells,
-    unguarded,
+    unguard_formula,
 )
 from publisher.core.subscribers.subscription import SubscriptionState
 
@@ -50,7 +61,7 @@ class ImportRow(NamedTuple):
     @property
     def departs(self) -> bool:
         """Whether it says that somebody left, bounced, complained or was blocked."""
-        return self.said.status in KINDS and not self.wrong
+        return self.said.status in DEPARTURE_KINDS and not self.wrong
 
 
 class ImportOutcome(StrEnum):
@@ -82,10 +93,10 @@ class ExistingSubscription:
     consent_at: datetime | None
 
 
-OWN_DOORS = frozenset({"form", "address"})
+READER_FORMS = frozenset({"form", "address"})
 """The forms of consent that only readers themselves give."""
 
-KINDS: Mapping[SourceStatus, str] = {
+DEPARTURE_KINDS: Mapping[SourceStatus, str] = {
     SourceStatus.LEFT: LEFT,
     SourceStatus.BOUNCED: BOUNCE,
     SourceStatus.COMPLAINED: "complaint",
@@ -112,7 +123,7 @@ def confirmed_since(held: ExistingSubscription, at: datetime | None) -> bool:
     if held.confirmed_at is None:
         return False
     clicked = held.consent_at is not None and held.confirmed_at > held.consent_at
-    if held.form in OWN_DOORS or clicked:
+    if held.form in READER_FORMS or clicked:
         return at is None or held.confirmed_at > at
     return held.form != "import" and at is not None and held.confirmed_at > at
 
@@ -123,7 +134,7 @@ def departure_effect(
     """What a row changes that says somebody left, bounced, complained or was blocked. `held` are the
     address's subscriptions on all lists, `kinds` the suppressions that apply to list `spec`.
     """
-    kind = KINDS[said.status]
+    kind = DEPARTURE_KINDS[said.status]
     here = next((one for one in held if one.list == spec), None)
     others = [one for one in held if one.list != spec] if said.status is not SourceStatus.LEFT else []
     since = [one for one in ([here] if here else []) + others if confirmed_since(one, said.at)]
@@ -139,13 +150,15 @@ def departure_effect(
         return DepartureEffect(
             ImportOutcome.KNOWN if known else ImportOutcome.RECORDED, kind=new, record=ERASED not in kinds
         )
-    waits = here.state is SubscriptionState.PENDING and here.form in OWN_DOORS  # may still confirm, in person
+    waits = (
+        here.state is SubscriptionState.PENDING and here.form in READER_FORMS
+    )  # may still confirm, in person
     if here.state is SubscriptionState.UNSUBSCRIBED or waits:
         return DepartureEffect(ImportOutcome.KNOWN if known else ImportOutcome.RECORDED, kind=new)
     return DepartureEffect(ImportOutcome.ENDED, ends=True, kind=new)
 
 
-OURS = "Publisher"
+OWN_EXPORT = "Publisher"
 """The provider of files that `subscribers export` wrote."""
 
 
@@ -165,14 +178,16 @@ class RowParser:
         offered: Mapping[str, str] | None = None,
     ) -> None:
         self._spec, self._cadences, self._offered = spec, cadences, offered or {}
-        self.ours = set(COLUMNS) <= {name.strip().casefold() for name in scan.head}
+        self.ours = set(EXPORT_COLUMNS) <= {name.strip().casefold() for name in scan.head}
         self._names = [name.strip().casefold() for name in scan.head]
         self._left = scan.options.left
         self._judge = RowClassifier(scan, None, (), SUBSCRIBED) if self.ours else classifier(scan)
-        self.provider = OURS if self.ours else self._judge.provider
+        self.provider = OWN_EXPORT if self.ours else self._judge.provider
         self.warning = self._judge.warning
         self._email = email_column(scan.columns)
-        self._topics = scan.columns.index(plain(topics)) if topics and plain(topics) in scan.columns else None
+        self._topics = (
+            scan.columns.index(normalized(topics)) if topics and normalized(topics) in scan.columns else None
+        )
         used = self._judge.used | {self._email, self._topics}
         self.ignored = (
             ()
@@ -200,7 +215,7 @@ class RowParser:
         """The parsed row if it says that somebody left, bounced or the like; None otherwise."""
         if not self.ours:
             said = self._judge(cells)
-            if isinstance(said, UnknownStatus) or said.status not in KINDS:
+            if isinstance(said, UnknownStatus) or said.status not in DEPARTURE_KINDS:
                 return None
         row = self(line, cells)
         return row if row is not None and row.departs else None
@@ -209,8 +224,8 @@ class RowParser:
         """The parsed row; None if it belongs to another list."""
         if self.ours:
             return self._own(line, cells)
-        address = unguarded(self._address(cells))
-        if moved(cells, self._width):
+        address = unguard_formula(self._address(cells))
+        if has_extra_cells(cells, self._width):
             wrong = f"has {len(cells)} cells, but the header has {self._width}"
             return ImportRow(line, address, kind="too many cells", wrong=wrong)
         said = self._judge(cells)
@@ -227,23 +242,23 @@ class RowParser:
         if self._topics is None or self._topics >= len(cells) or not cells[self._topics]:
             return NO_CHOICES
         found: list[str] = []
-        for tag in tags_of(unguarded(cells[self._topics])):
-            topic = self._offered.get(folded(tag))
+        for tag in parse_tags(unguard_formula(cells[self._topics])):
+            topic = self._offered.get(fold_term(tag))
             if topic is not None:
                 found.append(topic)
             elif tag in self.unoffered or len(self.unoffered) < 100:
                 self.unoffered[tag] = self.unoffered.get(tag, 0) + 1
-        return Preferences(taste=ContentPreference(topics=as_topics(found))) if found else NO_CHOICES
+        return Preferences(taste=ContentPreference(topics=normalize_topics(found))) if found else NO_CHOICES
 
     def _own(self, line: int, cells: Sequence[str]) -> ImportRow | None:
         """A row that `export` wrote, if it is of this list."""
-        given = dict(zip(self._names, map(unguarded, cells), strict=False))
+        given = dict(zip(self._names, map(unguard_formula, cells), strict=False))
         if given.get("list") != self._spec:
             self.others += 1
             return None
         address, word = given.get("email", ""), given.get("state", "")
         try:
-            choices = from_cells({name: given.get(name, "") for name in CHOICES}, self._cadences)
+            choices = from_cells({name: given.get(name, "") for name in PREFERENCE_COLUMNS}, self._cadences)
         except InvalidPreference as error:
             return ImportRow(line, address, kind="invalid preference", wrong=str(error))
         if word not in set(SubscriptionState):

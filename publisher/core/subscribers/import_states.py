@@ -48,7 +48,7 @@ SUBSCRIBED = RowStatus(status=SourceStatus.SUBSCRIBED)
 """The status of a row that says nothing else: it is on a list of subscribers."""
 
 
-def worse(one: RowStatus, other: RowStatus) -> RowStatus:
+def more_severe(one: RowStatus, other: RowStatus) -> RowStatus:
     """The more severe of two statuses of one row; of equal ones, the one with a date."""
     if one.status is other.status:
         return one if other.at is None else other
@@ -67,18 +67,18 @@ _WORDS: Mapping[SourceStatus, str] = {
     SourceStatus.BLOCKED: "blocklisted|blocked|blacklisted|suppressed",
 }
 
-WORDS: Mapping[str, SourceStatus] = MappingProxyType(
+STATUS_WORDS: Mapping[str, SourceStatus] = MappingProxyType(
     {word: status for status, words in _WORDS.items() for word in words.split("|")}
 )
 """Status words that mean the same everywhere, normalized by `plain`. "inactive" means unsubscribed at
 beehiiv and unconfirmed at Kit; in an unknown file the stricter reading counts."""
 
-YES, NO = frozenset({"true", "yes", "y", "1", "t"}), frozenset({"false", "no", "n", "0", "f", ""})
+YES_WORDS, NO_WORDS = frozenset({"true", "yes", "y", "1", "t"}), frozenset({"false", "no", "n", "0", "f", ""})
 
 _GAPS = lazy(r"[\s_\-]+")
 
 
-def plain(text: str) -> str:
+def normalized(text: str) -> str:
     """A column name or a status word, normalized: "Email_Address" and "email address" are the same."""
     return _GAPS.sub(" ", text.strip("\ufeff \t\r\n\u00a0")).strip().casefold()
 
@@ -89,7 +89,7 @@ _INSTANT = lazy(
 )
 
 
-def instant(text: str) -> datetime | None:
+def parse_date(text: str) -> datetime | None:
     """A date as exports write it: ISO 8601, "2024-03-13 11:33:53 UTC", Go's "2024-01-01 00:00:00 +0000 UTC".
     UTC where no zone is given. None for anything else, including ambiguous dates such as 03/04/2024.
     """
@@ -104,7 +104,7 @@ def instant(text: str) -> datetime | None:
         return None
 
 
-def tags_of(cell: str) -> list[str]:
+def parse_tags(cell: str) -> list[str]:
     """The tags in a cell, separated by commas or semicolons, quoted or not (Mailchimp writes `"News","Art"`),
     or a JSON list. Empty ones are dropped.
     """

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import time
 
-from publisher.core.posts.filters import folded
+from publisher.core.posts.filters import fold_term
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -59,10 +59,10 @@ NO_CHOICES = Preferences()
 """Everything as the list has it."""
 
 
-def as_topics(words: Iterable[str]) -> tuple[str, ...]:
+def normalize_topics(words: Iterable[str]) -> tuple[str, ...]:
     """Topics in their one order, each once however it is capitalised; empty words are none."""
     first: dict[str, str] = {}
     for word in words:
-        if key := folded(word):
+        if key := fold_term(word):
             first.setdefault(key, " ".join(word.split()))
     return tuple(first[key] for key in sorted(first))

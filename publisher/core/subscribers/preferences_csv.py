@@ -12,11 +12,11 @@ from publisher.core.subscribers.preferences import (
     ContentPreference,
     Preferences,
     SchedulePreference,
-    as_topics,
+    normalize_topics,
 )
 
-CHOICES = ("cadence", "on", "at", "timezone", "topics", "language", "paused")
-COLUMNS: tuple[str, ...] = ("email", "list", "state", "since", "confirmed", *CHOICES)
+PREFERENCE_COLUMNS = ("cadence", "on", "at", "timezone", "topics", "language", "paused")
+EXPORT_COLUMNS: tuple[str, ...] = ("email", "list", "state", "since", "confirmed", *PREFERENCE_COLUMNS)
 """The columns of an export. A file that has them all was written by one, and is understood as such."""
 
 _FORMULA = lazy(r"'*[=+\-@\t\r]")
@@ -31,12 +31,12 @@ class InvalidPreference(Exception):
     """A cell that says nothing a reader can choose; its text says which, and why."""
 
 
-def guarded(cell: str) -> str:
+def guard_formula(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula: an apostrophe leads one that begins like it."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
-def unguarded(cell: str) -> str:
+def unguard_formula(cell: str) -> str:
     """The cell that `guarded` was given."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
@@ -61,7 +61,7 @@ def from_cells(cells: Mapping[str, str], cadences: Collection[str]) -> Preferenc
     """What cells of those names say; missing ones are empty. `cadences` names those there are. Raises
     NoChoice.
     """
-    given = {name: cells.get(name, "").strip() for name in CHOICES}
+    given = {name: cells.get(name, "").strip() for name in PREFERENCE_COLUMNS}
     _must(given, "cadence", given["cadence"] in cadences, f"use one of {', '.join(cadences)}")
     _must(given, "on", given["on"] in _DAYS, "use a weekday such as mon, or a day of the month, 1 to 28")
     _must(given, "timezone", given["timezone"] in available_timezones(), "use a name such as Europe/Berlin")
@@ -98,4 +98,4 @@ def _joined(topics: tuple[str, ...]) -> str:
 
 def _parted(cell: str) -> tuple[str, ...]:
     words: list[str] = next(csv.reader([cell], delimiter=";", skipinitialspace=True), [""])
-    return as_topics(words)
+    return normalize_topics(words)

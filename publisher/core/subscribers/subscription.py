@@ -56,12 +56,12 @@ _NEXT: Mapping[tuple[SubscriptionState, SubscriptionEvent], SubscriptionState] =
 )
 
 
-def after(state: SubscriptionState, event: SubscriptionEvent) -> SubscriptionState:
+def next_subscription_state(state: SubscriptionState, event: SubscriptionEvent) -> SubscriptionState:
     """The state that follows. Total: every event is harmless in every state (one click is idempotent)."""
     return _NEXT[state, event]
 
 
-def new_life(state: SubscriptionState, event: SubscriptionEvent) -> bool:
+def starts_new_life(state: SubscriptionState, event: SubscriptionEvent) -> bool:
     """Whether this event starts a new generation."""
     return state is SubscriptionState.UNSUBSCRIBED and event is SubscriptionEvent.SIGN_UP
 
@@ -110,7 +110,7 @@ class MailingList:
     subject: str = ""
 
 
-def rhythm_of(spec: MailingList, pace: SchedulePreference) -> Schedule:
+def schedule_for(spec: MailingList, pace: SchedulePreference) -> Schedule:
     """When a reader's digests are due: their own pace as far as the list lets them choose, else its own."""
     own = pace.cadence if ListChoice.CADENCE in spec.readers_choose else ""
     hour = ListChoice.HOUR in spec.readers_choose
@@ -123,7 +123,7 @@ def rhythm_of(spec: MailingList, pace: SchedulePreference) -> Schedule:
     )
 
 
-def taste_of(spec: MailingList, taste: ContentPreference) -> ContentPreference:
+def content_for(spec: MailingList, taste: ContentPreference) -> ContentPreference:
     """What a reader wants, as far as the list lets readers choose."""
     return ContentPreference(
         topics=taste.topics if ListChoice.TOPICS in spec.readers_choose else (),
@@ -131,12 +131,12 @@ def taste_of(spec: MailingList, taste: ContentPreference) -> ContentPreference:
     )
 
 
-def language_of(spec: MailingList, taste: ContentPreference, usual: str) -> str:
+def mail_language(spec: MailingList, taste: ContentPreference, usual: str) -> str:
     """The language (BCP 47) that mails and pages of a list speak: the one the reader chose, else the only one
     the posts of the list are in, else `usual`, the site's.
     """
     only = spec.where.language[0] if len(spec.where.language) == 1 else ""
-    return taste_of(spec, taste).language or only or usual
+    return content_for(spec, taste).language or only or usual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

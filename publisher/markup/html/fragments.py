@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from publisher.core.posts.assets import Placed
+from publisher.core.posts.assets import AssetLocation
 
 
 def names(text: str) -> frozenset[str]:
@@ -116,7 +116,7 @@ def excerpt(html: str, limit: int) -> tuple[str, bool]:
     return html[:at].rstrip(), True
 
 
-def with_sizes(source: str, files: Sequence[Placed]) -> str:
+def with_sizes(source: str, files: Sequence[AssetLocation]) -> str:
     """`source` with width and height on each picture among `files` that has neither and whose size is known,
     so that nothing jumps while a page or mail loads."""
     sizes = {file.url: (file.width, file.height) for file in files if file.width and file.height}

@@ -6,7 +6,17 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from publisher.core.mail.message import END_WORDS, HANG, LISTEN, VERBATIM, WATCH, WIDTH, WORDS, columns, plain
+from publisher.core.mail.message import (
+    END_TRANSLATABLE,
+    HANGING_INDENT,
+    LISTEN_TEXT,
+    START_TRANSLATABLE,
+    TEXT_WIDTH,
+    VERBATIM,
+    WATCH_TEXT,
+    display_width,
+    strip_marks,
+)
 from publisher.markup.html.fragments import BLOCKS, Piece, pieces, words
 from publisher.markup.html.text_inline import SPANS, InlineText
 from publisher.markup.html.text_tables import TableCell, is_data_table, table_lines
@@ -45,7 +55,7 @@ def summary(source: str) -> str:
 
 def one_line(source: str) -> str:
     """All the words of `source` on one line, without pictures, notes and addresses."""
-    return " ".join(plain(TextWriter(list(pieces(source)), brief=True).write()).split())
+    return " ".join(strip_marks(TextWriter(list(pieces(source)), brief=True).write()).split())
 
 
 def shortened(line: str, limit: int) -> str:
@@ -124,7 +134,7 @@ class TextWriter:
             at += 1
         self.end_paragraph()
         if links := self.paragraph.links:
-            lines = [f"[{number}] {HANG}{url}" for url, number in links.items()]
+            lines = [f"[{number}] {HANGING_INDENT}{url}" for url, number in links.items()]
             self.output.append("\n\n" + "\n".join(lines) if self.output else "\n".join(lines))
         return "".join(self.output).strip("\n")
 
@@ -166,7 +176,8 @@ class TextWriter:
         if not self.brief:
             title = " ".join(self.pieces[at].get("title").split())
             about = f" ({title})" if title else ""
-            self.write_block([f"{WORDS}{WATCH if tag == 'video' else LISTEN}{END_WORDS}{about}: {url}"])
+            action = WATCH_TEXT if tag == "video" else LISTEN_TEXT
+            self.write_block([f"{START_TRANSLATABLE}{action}{END_TRANSLATABLE}{about}: {url}"])
         return end
 
     def list_tag(self, at: int, piece: Piece) -> None:
@@ -197,8 +208,8 @@ class TextWriter:
             inner.number = number + inner.step
             self.marker = list_number(number, inner.type) + ". "
             if _FOOTNOTE_ID.fullmatch(piece.get("id")):
-                self.marker = f"{HANG}{WORDS}Note {number}:{END_WORDS} "
-        self.indent("" if HANG in self.marker else " " * len(self.marker), opening=True)
+                self.marker = f"{HANGING_INDENT}{START_TRANSLATABLE}Note {number}:{END_TRANSLATABLE} "
+        self.indent("" if HANGING_INDENT in self.marker else " " * len(self.marker), opening=True)
 
     def indent(self, prefix: str, *, opening: bool) -> None:
         """Begins or ends an element whose lines begin with `prefix`."""
@@ -241,7 +252,7 @@ class TextWriter:
             table.rows.append([])
         elif piece.tag == "table":
             self.table = None
-            width = WIDTH - columns("".join(prefix for prefix, _ in self.indents))
+            width = TEXT_WIDTH - display_width("".join(prefix for prefix, _ in self.indents))
             if lines := table_lines([row for row in table.rows if row], max(width, 20)):
                 self.write_block(lines)
         elif table.cell is not None and "".join(self.paragraph.parts).strip():
@@ -274,7 +285,7 @@ class TextWriter:
         if not line:
             return
         if self.marker and line[0] in _TASKS:
-            self.marker += f"{HANG}{_TASKS[line[0]]} "
+            self.marker += f"{HANGING_INDENT}{_TASKS[line[0]]} "
             line = line[1:].lstrip()
             if not line:  # the task's words stand in a paragraph of their own
                 return
@@ -309,10 +320,10 @@ def prefixed(prefix: str, line: str) -> str:
     """`line` behind `prefix`, with a mark where its words begin if that cannot be seen."""
     if line.startswith(VERBATIM):
         return VERBATIM + prefix + line[1:]
-    if HANG in line or HANG in prefix:
+    if HANGING_INDENT in line or HANGING_INDENT in prefix:
         return (prefix + line).rstrip()
     if prefix or line[:1] in tuple("-*+•> 0123456789"):
-        return f"{prefix}{HANG}{line}".rstrip()
+        return f"{prefix}{HANGING_INDENT}{line}".rstrip()
     return line
 
 

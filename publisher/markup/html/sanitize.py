@@ -6,7 +6,7 @@ from html import escape, unescape
 
 import nh3
 
-from publisher.core.posts.assets import NO_FILES, Placed
+from publisher.core.posts.assets import NO_ASSETS, AssetLocation
 from publisher.markup.html.fragments import names
 from publisher.markup.html.media_fallbacks import (
     FROM_NOSCRIPT,
@@ -79,7 +79,7 @@ def without_illegal(text: str) -> str:
 def sanitize(
     html: str,
     base_url: str,
-    files: Mapping[str, Placed] = NO_FILES,
+    files: Mapping[str, AssetLocation] = NO_ASSETS,
     unusable: list[UnusableMedia] | None = None,
 ) -> str:
     """Safe HTML. An iframe becomes a link to what it would show; a name of `files` becomes its URL. Pictures
@@ -110,7 +110,7 @@ def sanitize(
 
 
 def attribute_filter(
-    base: str, files: Mapping[str, Placed], replaced: list[str]
+    base: str, files: Mapping[str, AssetLocation], replaced: list[str]
 ) -> Callable[[str, str, str], str | None]:
     """What nh3 calls for each attribute that ATTRIBUTES allows. Must not raise. Unusable addresses of
     pictures and links are added to `replaced`, and a numbered placeholder takes their place.

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import unquote
 
-from publisher.core.mail.message import CODE, END_CODE, END_WORDS, WORDS, plain
+from publisher.core.mail.message import (
+    END_CODE,
+    END_TRANSLATABLE,
+    START_CODE,
+    START_TRANSLATABLE,
+    strip_marks,
+)
 from publisher.markup.html.fragments import Piece, names
 
 _SPACE = re.compile(r"[ \t\n\r\f]+")
@@ -180,9 +186,13 @@ class InlineText:
             case "a":
                 return self._link(span, words, bare, before)
             case "sup":
-                return words if WORDS in bare else lead + superscript(plain(before + lead), bare) + tail
+                return (
+                    words
+                    if START_TRANSLATABLE in bare
+                    else lead + superscript(strip_marks(before + lead), bare) + tail
+                )
             case "sub":
-                return lead + subscript(plain(before + lead), bare) + tail
+                return lead + subscript(strip_marks(before + lead), bare) + tail
             case "q":
                 nested = sum(other.tag == "q" for other in self.spans) % 2
                 return f"{lead}{'‘' if nested else '“'}{bare}{'’' if nested else '”'}{tail}"
@@ -194,12 +204,19 @@ class InlineText:
                 nested = any(other.tag in STRUCK and other is not span for other in self.spans)
                 return words if nested else f"{lead}~~{bare}~~{tail}"
             case _:
-                return words if self.brief or CODE in bare else f"{lead}{CODE}{bare}{END_CODE}{tail}"
+                return (
+                    words if self.brief or START_CODE in bare else f"{lead}{START_CODE}{bare}{END_CODE}{tail}"
+                )
 
     def _explanation(self, title: str, short: str, before: str) -> str:
         """What an abbreviation stands for, in parentheses, the first time."""
         title = " ".join(title.split())
-        if self.brief or not title or title in self.explained or title.casefold() == plain(short).casefold():
+        if (
+            self.brief
+            or not title
+            or title in self.explained
+            or title.casefold() == strip_marks(short).casefold()
+        ):
             return ""
         self.explained.add(title)
         return "" if title.casefold() in before.casefold() else f" ({title})"
@@ -212,12 +229,12 @@ class InlineText:
         mark = bare.strip("^[]()")
         if _FOOTNOTE_MARK.fullmatch(mark) and self._leads_to_footnote(url):
             space = "" if before[-1:] in ("", " ", LINE_BREAK) else " "
-            return "" if self.brief else f"{space}{WORDS}(note {mark}){END_WORDS}"
+            return "" if self.brief else f"{space}{START_TRANSLATABLE}(note {mark}){END_TRANSLATABLE}"
         if self.brief or not url or span.finished:
             return words
         if not bare:
             return words + url if span.has_silent_picture and not _IMAGE_FILE.search(url) else words
-        if _SCHEME_AND_SLASH.sub("", url) == _SCHEME_AND_SLASH.sub("", plain(bare)):
+        if _SCHEME_AND_SLASH.sub("", url) == _SCHEME_AND_SLASH.sub("", strip_marks(bare)):
             lead, tail = words[: len(words) - len(words.lstrip(" "))], words[len(words.rstrip(" ")) :]
             return lead + (bare if url.startswith(("mailto:", "tel:")) else url) + tail
         trimmed = words.rstrip(" \x0b")

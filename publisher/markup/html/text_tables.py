@@ -5,7 +5,7 @@ says.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from publisher.core.mail.message import HANG, VERBATIM, columns, plain
+from publisher.core.mail.message import HANGING_INDENT, VERBATIM, display_width, strip_marks
 from publisher.markup.html.fragments import Piece, names
 
 MAX_COLUMNS = 200
@@ -57,14 +57,14 @@ def table_lines(rows: Sequence[Sequence[TableCell]], width: int) -> list[str]:
     if count == 0:
         return []
     grid = [[*row, *[TableCell("")] * (count - len(row))] for row in grid]
-    widths = [max(columns(plain(row[at].words)) for row in grid) for at in range(count)]
+    widths = [max(display_width(strip_marks(row[at].words)) for row in grid) for at in range(count)]
     if sum(widths) + len(_SEPARATOR) * (count - 1) > width:
         return _as_list(grid)
     lines: list[str] = []
     for row in grid:
         cells: list[str] = []
         for cell, size in zip(row, widths, strict=True):
-            padding = " " * (size - columns(plain(cell.words)))
+            padding = " " * (size - display_width(strip_marks(cell.words)))
             cells.append(padding + cell.words if cell.right_aligned else cell.words + padding)
         lines.append(VERBATIM + _SEPARATOR.join(cells).rstrip())
     return lines
@@ -113,5 +113,7 @@ def _as_list(grid: Sequence[Sequence[TableCell]]) -> list[str]:
                 else:
                     colon = "" if name.endswith((":", "?", "：", "？")) else ":"
                     entries.append(f"{name}{colon} {cell.words or '-'}")
-        lines += [("  " if n else "- ") + HANG + entry for n, entry in enumerate(filter(None, entries))]
+        lines += [
+            ("  " if n else "- ") + HANGING_INDENT + entry for n, entry in enumerate(filter(None, entries))
+        ]
     return lines

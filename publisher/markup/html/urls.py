@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit
 
-from publisher.core.posts.assets import Placed, placed
+from publisher.core.posts.assets import AssetLocation, locate_asset
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufdd0-\ufdef]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -65,13 +65,13 @@ def _percent_encoded(url: str) -> str:
     return quote(_LONE_PERCENT.sub("%25", url), safe=_UNQUOTED)
 
 
-def resolve(url: str, base: str, files: Mapping[str, Placed], *, image: bool = False) -> str | None:
+def resolve(url: str, base: str, files: Mapping[str, AssetLocation], *, image: bool = False) -> str | None:
     """The URL of the post's own file if `url` names one of `files`, else the same as `absolute`."""
-    found = placed(url, files) if files else None
+    found = locate_asset(url, files) if files else None
     return found.url if found else absolute(url, base, image=image)
 
 
-def absolute_srcset(srcset: str, base: str, files: Mapping[str, Placed]) -> str | None:
+def absolute_srcset(srcset: str, base: str, files: Mapping[str, AssetLocation]) -> str | None:
     """A srcset with every candidate absolute (HTML 4.8.4.2.1); None if none remains."""
     found: list[str] = []
     for part in _BETWEEN_CANDIDATES.split(_CONTROLS.sub(" ", srcset).strip()):

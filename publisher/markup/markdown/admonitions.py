@@ -6,7 +6,7 @@ Python-Markdown, and `> [!NOTE]` of GitHub, Hugo and Obsidian, which may have a 
 import re
 from collections.abc import Iterator
 
-from publisher.core.posts.code_regions import without_code
+from publisher.core.posts.code_regions import blank_code
 
 _OPEN = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)(.*)$")
 _CLOSE = re.compile(r"[ \t]*(:{3,})[ \t]*$")
@@ -34,7 +34,7 @@ def quote_admonitions(source: str) -> str:
 def _with_alert_titles(source: str) -> Iterator[str]:
     """The lines; the first one of an alert is its title, or else its kind, in bold."""
     depth_above = 0  # of the quotation that the previous line is in; 0 after a line without words
-    for line, prose in zip(source.split("\n"), without_code(source).split("\n"), strict=True):
+    for line, prose in zip(source.split("\n"), blank_code(source).split("\n"), strict=True):
         match = _ALERT.match(prose)
         if match and match["quote"].count(">") > depth_above:
             title = line[match.start("title") :].strip() or match["kind"].capitalize()
@@ -48,7 +48,7 @@ def _with_alert_titles(source: str) -> Iterator[str]:
 
 def _with_fenced_quoted(source: str) -> Iterator[str]:
     """The lines, each behind as many "> " as `:::` admonitions are open."""
-    lines, prose = source.split("\n"), without_code(source).split("\n")
+    lines, prose = source.split("\n"), blank_code(source).split("\n")
     ends = _fence_ends(prose)
     open_at: list[int] = []
     for number, (line, shown) in enumerate(zip(lines, prose, strict=True)):
@@ -94,7 +94,7 @@ def quote_indented_admonitions(source: str) -> str:
     marks = source.count("!!! ") + source.count("??? ") + source.count("???+ ")
     if not 0 < marks < MAX_INDENTED:
         return source
-    lines, prose = source.split("\n"), without_code(source).split("\n")
+    lines, prose = source.split("\n"), blank_code(source).split("\n")
     quoted: list[str] = []
     indent: int | None = None  # of the open admonition
     for number, line in enumerate(lines):

@@ -12,7 +12,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from publisher.core.posts.code_regions import cut, without_code
+from publisher.core.posts.code_regions import blank_code, remove_outside_code
 from publisher.markup.markdown.admonitions import quote_indented_admonitions
 
 _TABLE_OF_CONTENTS = re.compile(
@@ -50,11 +50,11 @@ def as_commonmark(source: str) -> str:
     if "{" in source and ("```" in source or "~~~" in source):
         source = _FENCE_ATTRIBUTES.sub(r"\1\2", source)
     if "toc" in source or "TOC" in source:
-        source = cut(source, _TABLE_OF_CONTENTS)
+        source = remove_outside_code(source, _TABLE_OF_CONTENTS)
     if "markdown" in source:
         parts: list[str] = []
         at = 0
-        for match in _MARKDOWN_INSIDE.finditer(without_code(source)):
+        for match in _MARKDOWN_INSIDE.finditer(blank_code(source)):
             parts += [source[at : match.start()], match[1], match[2], "\n\n"]
             at = match.end()
         source = "".join([*parts, source[at:]])
@@ -67,7 +67,7 @@ def split_after_comments(source: str) -> str:
         return source
     lines: list[str] = []
     in_html = False
-    for line, prose in zip(source.split("\n"), without_code(source).split("\n"), strict=True):
+    for line, prose in zip(source.split("\n"), blank_code(source).split("\n"), strict=True):
         found = None if in_html else _COMMENT.match(prose)
         lines += [line[: found.end(1)], "", line[found.end() :]] if found else [line]
         in_html = bool(line.strip()) and (in_html or _BLOCK.match(line) is not None)
@@ -78,7 +78,7 @@ def split_after_html(source: str) -> str:
     """A Markdown source with a blank line where HTML ends and text follows, as in kramdown."""
     if "<" not in source or not _BLOCK_ANYWHERE.search(source):
         return source
-    return "\n".join(_split_after_html(source.split("\n"), without_code(source).split("\n")))
+    return "\n".join(_split_after_html(source.split("\n"), blank_code(source).split("\n")))
 
 
 def _split_after_html(lines: Sequence[str], prose: Sequence[str]) -> Iterator[str]:
@@ -119,7 +119,7 @@ def as_github_tables(source: str) -> str:
     tables: list[str] = []
     block: list[str] = []
     block_prose: list[str] = []
-    for line, prose in zip(source.split("\n"), without_code(source).split("\n"), strict=True):
+    for line, prose in zip(source.split("\n"), blank_code(source).split("\n"), strict=True):
         if line.strip():
             block.append(line)
             block_prose.append(prose)

@@ -16,7 +16,7 @@ from html import escape
 
 import comrak
 
-from publisher.core.posts.code_regions import without_code
+from publisher.core.posts.code_regions import blank_code
 from publisher.markup.html.fragments import names, pieces
 
 _ITEM = re.compile(r"^[ \t>]*:[ \t]", re.MULTILINE)
@@ -59,7 +59,7 @@ def separate_definitions(source: str) -> str:
     """`source` with a blank line above its definitions if one of them has several paragraphs: without, comrak
     runs them together."""
     lines = source.split("\n")
-    prose = without_code(source).split("\n")
+    prose = blank_code(source).split("\n")
     items = [(number, match) for number, line in enumerate(prose) if (match := _ITEM_LINE.match(line))]
     if not any(_has_paragraphs(lines, number, len(match[1].expandtabs(4))) for number, match in items):
         return source
@@ -107,7 +107,7 @@ def take_abbreviations(source: str) -> tuple[str, Meanings]:
     found: dict[str, str] = {}
     parts: list[str] = []
     at = 0
-    for match in _ABBREVIATION.finditer(without_code(source)):
+    for match in _ABBREVIATION.finditer(blank_code(source)):
         start, end = match.span("long")
         short = source[match.start("short") : match.end("short")]
         if short.strip() and len(found) < MAX_ABBREVIATIONS:

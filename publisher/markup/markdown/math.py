@@ -9,7 +9,7 @@ Readers see the source with its delimiters: no mail program and few feed readers
 import re
 from collections.abc import Callable, Collection, Iterator
 
-from publisher.core.posts.code_regions import blank, without_code
+from publisher.core.posts.code_regions import blank_code, blank_text
 from publisher.core.posts.post import MarkdownExtension
 from publisher.markup.html.placeholders import hide
 
@@ -38,12 +38,12 @@ def hide_math(source: str, extensions: Collection[MarkdownExtension]) -> str:
         inside = _RAW_TAG.sub("", formula)
         return None if "{%" in inside else hide(_BLANK_LINE.sub("", inside))
 
-    return _replace_formulas(source, extensions, hidden, prose_of=without_code)
+    return _replace_formulas(source, extensions, hidden, prose_of=blank_code)
 
 
 def blank_math(prose: str, extensions: Collection[MarkdownExtension]) -> str:
     """`prose` with its formulas as spaces: every other character keeps its place."""
-    return _replace_formulas(prose, extensions, blank)
+    return _replace_formulas(prose, extensions, blank_text)
 
 
 def _replace_formulas(

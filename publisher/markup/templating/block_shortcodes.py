@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from html import escape
 
-from publisher.core.posts.code_regions import without_code
+from publisher.core.posts.code_regions import blank_code
 from publisher.markup.html.fragments import names
 
 _NOTE_TYPES = names(
@@ -51,7 +51,7 @@ def replace_block_shortcodes(source: str, *, markdown: bool) -> str:
         return source
     if not _CLOSED.search(source):
         return source
-    tags = [*_TAG.finditer(without_code(source) if markdown else source)]
+    tags = [*_TAG.finditer(blank_code(source) if markdown else source)]
     if len(tags) > MAX_TAGS:
         return source
     replacements: list[tuple[int, int, str]] = []

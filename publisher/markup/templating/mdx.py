@@ -15,7 +15,7 @@ from enum import StrEnum
 from html import escape
 from typing import NamedTuple
 
-from publisher.core.posts.code_regions import cut, outside_code, without_code
+from publisher.core.posts.code_regions import apply_outside_code, blank_code, remove_outside_code
 from publisher.markup.html.fragments import names
 from publisher.markup.templating.shortcodes import ShortcodeContext, expand_element
 
@@ -97,7 +97,7 @@ def resolve_mdx(source: str, context: ShortcodeContext) -> str:
         return source
     shown: list[str] = []
     at = 0
-    for part in mdx_parts(source, without_code(source)):
+    for part in mdx_parts(source, blank_code(source)):
         text = source[part.start : part.end]
         replaced = ""
         if part.kind is MdxKind.EXPRESSION:
@@ -117,10 +117,10 @@ def without_jsx(source: str) -> str:
         source = _MDX_FENCE.sub(r"\1", source)
     imported = dict(_IMPORTED_NAME.findall(source)) if "import " in source else {}
     if 0 < source.count("import ") + source.count("export ") < MAX_IMPORTS:
-        source = cut(source, _IMPORT_OR_EXPORT)
+        source = remove_outside_code(source, _IMPORT_OR_EXPORT)
     if "={" not in source:
         return source
-    return outside_code(
+    return apply_outside_code(
         source, lambda text: _ELEMENT.sub(lambda match: _with_plain_attributes(match[0], imported), text)
     )
 

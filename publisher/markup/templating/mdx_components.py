@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 
-from publisher.core.posts.code_regions import outside_code, without_code
+from publisher.core.posts.code_regions import apply_outside_code, blank_code
 from publisher.markup.html.fragments import names
 from publisher.markup.templating.block_shortcodes import NOTES, note_title
 from publisher.markup.templating.shortcodes import attributes, expand_element
@@ -57,9 +57,9 @@ def replace_components(source: str, *, mdx: bool = False) -> str:
     tags, only_tags = (_ANY_TAG, _ONLY_ANY_TAGS) if mdx else (_TAG, _ONLY_TAGS)
     if not 0 < sum(1 for _ in tags.finditer(source)) < MAX_COMPONENTS:
         return source
-    source = outside_code(source, lambda text: _TAG.sub(lambda tag: " ".join(tag[0].split()), text))
+    source = apply_outside_code(source, lambda text: _TAG.sub(lambda tag: " ".join(tag[0].split()), text))
     source = "\n".join(ComponentLines(tags, only_tags).replaced(source))
-    return outside_code(source, lambda text: _TAG.sub(_inline_component, text))
+    return apply_outside_code(source, lambda text: _TAG.sub(_inline_component, text))
 
 
 def _inline_component(tag: re.Match[str]) -> str:
@@ -83,7 +83,7 @@ def render_one_line_elements(source: str, render: Callable[[str], str]) -> str:
         return source
     parts: list[str] = []
     at = 0
-    for match in _ONE_LINE.finditer(without_code(source)):
+    for match in _ONE_LINE.finditer(blank_code(source)):
         start, end = match.span("inside")
         inside = source[start:end].strip()
         if _MARKDOWN.search(inside) and not inside.startswith("<"):
@@ -106,7 +106,7 @@ class ComponentLines:
     def replaced(self, source: str) -> Iterator[str]:
         """The lines: those with only tags as what they show, the others without the components' indent."""
         fence = ""
-        for line, prose in zip(source.split("\n"), without_code(source).split("\n"), strict=True):
+        for line, prose in zip(source.split("\n"), blank_code(source).split("\n"), strict=True):
             mark = _FENCE.match(line)
             only_tags = None
             if not fence and (self.opened or prose.strip()):

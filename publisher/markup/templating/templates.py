@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from publisher.core.posts.code_regions import blank, outside_code, without_code
+from publisher.core.posts.code_regions import apply_outside_code, blank_code, blank_text
 from publisher.core.posts.post import MarkdownExtension
 from publisher.markup.html.placeholders import hide
 from publisher.markup.markdown.math import blank_math
@@ -59,7 +59,7 @@ def resolve(source: str, context: ShortcodeContext, *, markdown: bool) -> str:
     if "{" not in source and "@/" not in source and "<%" not in source:
         return source
     if "{/*" in source:
-        source = _without_comments(source, without_code(source) if markdown else source)
+        source = _without_comments(source, blank_code(source) if markdown else source)
     if "{%" in source or "{{" in source:
         source = _resolve_paired_tags(source)
     if not markdown:
@@ -69,7 +69,7 @@ def resolve(source: str, context: ShortcodeContext, *, markdown: bool) -> str:
         text = _resolve_tags(text, context)
         return _ATTRIBUTE_LIST.sub(_anchor, text) if "{:" in text or "{#" in text else text
 
-    return outside_code(source, resolve_prose)
+    return apply_outside_code(source, resolve_prose)
 
 
 def _without_comments(source: str, prose: str) -> str:
@@ -182,12 +182,12 @@ def removed_tags(source: str, context: ShortcodeContext, *, markdown: bool) -> l
     MAX_REMOVED."""
     if "{" not in source and "<%" not in source:
         return []
-    text = blank_math(without_code(source), context.extensions) if markdown else source
-    text = _replace_between(text, "{/*", "*/}", blank)
+    text = blank_math(blank_code(source), context.extensions) if markdown else source
+    text = _replace_between(text, "{/*", "*/}", blank_text)
     for pair in (_RAW_TAG, _COMMENT_TAG):
-        text = _replace_pairs(text, pair, blank)
+        text = _replace_pairs(text, pair, blank_text)
     if text.count("{") < MAX_BRACES:
-        text = _LISTING.sub(lambda match: blank(match[0]), text)
+        text = _LISTING.sub(lambda match: blank_text(match[0]), text)
     found = [*islice(_unresolved(text, context), MAX_REMOVED)]
     if MarkdownExtension.EJS in context.extensions:
         codes = islice(EJS.finditer(text), MAX_TAGS)

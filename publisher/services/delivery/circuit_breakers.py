@@ -16,21 +16,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
 from publisher.core.delivery.mailing import Batch, MailingHold, MailingKind
-from publisher.core.delivery.relay_quotas import HELD, Quota, QuotaUse, quota_of
+from publisher.core.delivery.relays import Quota, QuotaUse, RESERVATION_TIME, quota_of
 from publisher.core.delivery.relays import Relay
-from publisher.core.delivery.throttling import (
-    SERVER,
-    CircuitBreaker,
-    allowance,
-    braked,
-    day_of,
-    fair,
-    midnight_after,
-    quiet_from,
-    quiet_until,
-    read,
-    refused_too_many,
-)
+from publisher.core.delivery.throttling import CircuitBreaker, SERVER_SCOPE, canary_failed, fair_outcome, next_midnight, quiet_from, quiet_until, record_outcome, trip_breaker, utc_day, warm_up_allowance
 from publisher.core.mail.message import Outcome, SendVerdict
 from publisher.ports import Clock, Store
 from publisher.services.deps import Deps
@@ -54,23 +42,23 @@ class CircuitBreakers:
 
     def probing(self, scope: str) -> bool:
         """Whether a scope may have one message under way only; empty is the server."""
-        gauge = self._gauges.get(scope or SERVER)
+        gauge = self._gauges.get(scope or SERVER_SCOPE)
         return gauge is not None and gauge.probing
 
     def fair(self, outcome: Outcome, *scopes: str) -> Outcome:
         """The outcome as it is to be settled, as the scopes stood before it."""
-        return fair(outcome, *(self.gauge(scope) for scope in scopes))
+        return fair_outcome(outcome, *(self.gauge(scope) for scope in scopes))
 
     def answered(self, outcome: Outcome, now: datetime, *scopes: str) -> list[CircuitBreaker]:
         """Notes an answer; returns the gauges that it braked or released, which are to be kept."""
         if outcome.verdict is SendVerdict.ACCEPTED and not self._gauges:
             return []
-        both = [(self.gauge(scope), read(self.gauge(scope), outcome, now)) for scope in scopes]
+        both = [(self.gauge(scope), record_outcome(self.gauge(scope), outcome, now)) for scope in scopes]
         return [after for before, after in both if self._set(before, after)]
 
     def brake(self, scope: str, reply: str, now: datetime) -> CircuitBreaker:
         """Stops a scope at once, for longer each time until something is accepted there."""
-        after = braked(self.gauge(scope), reply, now)
+        after = trip_breaker(self.gauge(scope), reply, now)
         self._gauges[scope] = after
         return after
 
@@ -96,7 +84,7 @@ def judge(parts: Deps, mailing: int) -> str:
     rule = parts.pacing.canary
     if sample.untried:
         return ""
-    if rule is not None and refused_too_many(rule, sample.settled, sample.refused):
+    if rule is not None and canary_failed(rule, sample.settled, sample.refused):
         why = f"{sample.refused:,} of the first {sample.settled:,} were refused: look at the replies"
         parts.store.pause(mailing, MailingHold.CANARY, why, None)
         return why
@@ -138,7 +126,7 @@ class SendWindows:
             return SendHold(hold=MailingHold.QUIET, why="quiet hours", until=until)
         if self.left(now) == 0:
             why = "a new sender has sent enough for today (mail.warm_up)"
-            return SendHold(hold=MailingHold.WARM_UP, why=why, until=midnight_after(now))
+            return SendHold(hold=MailingHold.WARM_UP, why=why, until=next_midnight(now))
         return None
 
     def stops_at(self, batch: Batch, now: datetime) -> datetime | None:
@@ -153,9 +141,9 @@ class SendWindows:
         rule = self._parts.pacing.warm_up
         if rule is None:
             return None
-        if self._day != day_of(now):
-            self._day = day_of(now)
-            most = allowance(rule, now)
+        if self._day != utc_day(now):
+            self._day = utc_day(now)
+            most = warm_up_allowance(rule, now)
             sent = self._parts.store.digests_accepted_since(datetime.combine(self._day, time(0), UTC))
             self._left = None if most is None else max(most - sent, 0)
         return self._left
@@ -199,7 +187,7 @@ class StoredRelayQuotas:
         pool = self._pools.setdefault(quota.relay, _Pool())
         async with pool.alone:
             now = self._clock()
-            if not pool.left or pool.until is None or not now < pool.until <= now + HELD:
+            if not pool.left or pool.until is None or not now < pool.until <= now + RESERVATION_TIME:
                 until = await asyncio.to_thread(self._reserve, quota, pool, now)
                 if until is not None:
                     return until
@@ -222,5 +210,5 @@ class StoredRelayQuotas:
 
     def _reserve(self, quota: Quota, pool: _Pool, now: datetime) -> datetime | None:
         number, until = self._store().reserve_quota(quota, self._run, pool.spent(), now)
-        pool.left, pool.sent, pool.last, pool.until = number, 0, None, now + HELD
+        pool.left, pool.sent, pool.last, pool.until = number, 0, None, now + RESERVATION_TIME
         return until

@@ -20,22 +20,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
-from publisher.core.delivery.bounces import RefusedMailing, classify, reached, ruled, too_many
-from publisher.core.delivery.holds import in_words
-from publisher.core.delivery.mailing import (
-    Delivery,
-    DeliveryResult,
-    MailingHold,
-    MailingState,
-    RefusalRuling,
-    TransitionCause,
-    deferral,
-    given_up,
-)
-from publisher.core.delivery.throttling import SERVER, CircuitBreaker, mailing_of, of_mailing, stop_in_words
+from publisher.core.delivery.bounces import RefusedMailing, bounce_severity, is_mass_refusal, limit_reached, refusal_ruling
+from publisher.core.delivery.holds import describe_hold
+from publisher.core.delivery.mailing import Delivery, DeliveryResult, MailingHold, MailingState, RefusalRuling, TransitionCause, deferral_delay, given_up_reply
+from publisher.core.delivery.throttling import CircuitBreaker, SERVER_SCOPE, describe_stop, mailing_scope, scope_mailing
 from publisher.core.mail.message import Outcome, Phase, SendVerdict
-from publisher.core.subscribers.departures import BOUNCE, EVERYWHERE
-from publisher.core.times import in_zone
+from publisher.core.subscribers.departures import ALL_LISTS, BOUNCE
+from publisher.core.times import local_time
 from publisher.services.delivery.circuit_breakers import CircuitBreakers
 from publisher.services.delivery.circuit_breakers import judge as judge_sample
 from publisher.services.delivery.group_commit import GroupCommit
@@ -55,7 +46,7 @@ WHY = "{refused:,} of {tried:,} mailboxes refused it, so the relay may be wrong:
 def stop_if_too_many(parts: Deps, mailing: int) -> str:
     """Holds a mailing when so many refuse it that the relay must be wrong. Returns why; empty: it goes on."""
     seen = parts.store.refused_mailing(mailing)
-    if seen.canary or seen.ruling is not None or not too_many(seen.share):
+    if seen.canary or seen.ruling is not None or not is_mass_refusal(seen.share):
         return ""
     why = WHY.format(refused=seen.share.refused, tried=seen.share.tried)
     return why if parts.store.pause(mailing, MailingHold.REFUSALS, why, None) else ""
@@ -71,7 +62,7 @@ def judge(parts: Deps, now: datetime) -> int:
 def _judge(parts: Deps, refused: RefusedMailing, now: datetime) -> int:
     if refused.state is MailingState.READY and stop_if_too_many(parts, refused.mailing):
         return 0
-    ruling = ruled(refused)
+    ruling = refusal_ruling(refused)
     if ruling is RefusalRuling.IGNORE:
         parts.store.decide_refusals(refused.mailing, count=False)
     return _count(parts, refused.mailing, now) if ruling is RefusalRuling.COUNT else 0
@@ -81,7 +72,7 @@ def _count(parts: Deps, mailing: int, now: datetime) -> int:
     """Suppresses who reaches a limit, then counts the refusals: in this order a kill loses none."""
     suppressed, by_key = 0, iter(parts.store.undecided_refusals(mailing))
     while chunk := list(islice(by_key, CHUNK)):
-        gone = [(key, EVERYWHERE) for key, refusals in chunk if reached(refusals, parts.limits)]
+        gone = [(key, ALL_LISTS) for key, refusals in chunk if limit_reached(refusals, parts.limits)]
         gone = [one for one in gone if not _is_suppressed(parts, one[0])]
         suppress_keys(parts, gone, BOUNCE, now)
         parts.reach("bounces:suppressed")
@@ -148,7 +139,7 @@ class OutcomeRecorder:
         if outcome.phase is Phase.SENDER and outcome.verdict is not SendVerdict.ACCEPTED:
             await self._not_tried(job, outcome)
             return True
-        scopes = (job.domain, of_mailing(job.row.mailing))
+        scopes = (job.domain, mailing_scope(job.row.mailing))
         rejected = outcome.verdict is SendVerdict.REJECTED
         final = self.brakes.fair(outcome, *scopes) if rejected else outcome
         if final is not outcome:
@@ -205,11 +196,11 @@ class OutcomeRecorder:
         """The server did not come to look at the reader: the row goes back as if never claimed."""
         self.lanes.put([job], first=True)
         if outcome.verdict is SendVerdict.REJECTED:
-            mailing = of_mailing(job.row.mailing)
+            mailing = mailing_scope(job.row.mailing)
             gauge = self.brakes.brake(mailing, outcome.reply, self.parts.clock())
             await self._react((gauge, self._held_by(gauge)))
         else:
-            await self._react(*self._learn(outcome, SERVER))
+            await self._react(*self._learn(outcome, SERVER_SCOPE))
 
     def _learn(self, outcome: Outcome, *scopes: str) -> list[Braked]:
         """What an answer brakes, or releases, and the waiting jobs that it lets go of: at once, for others
@@ -217,14 +208,14 @@ class OutcomeRecorder:
         """
         self.losses = self.losses + 1 if outcome.verdict is SendVerdict.UNKNOWN else 0
         if outcome.verdict is SendVerdict.ACCEPTED:
-            scopes = (*scopes, SERVER)
+            scopes = (*scopes, SERVER_SCOPE)
         gauges = self.brakes.answered(outcome, self.parts.clock(), *scopes)
         return [(gauge, self._held_by(gauge)) for gauge in gauges]
 
     def _held_by(self, gauge: CircuitBreaker) -> list[Job]:
-        if gauge.until is None or gauge.scope == SERVER:
+        if gauge.until is None or gauge.scope == SERVER_SCOPE:
             return []
-        mailing = mailing_of(gauge.scope)
+        mailing = scope_mailing(gauge.scope)
         if mailing is None:
             return self.lanes.of_domain(gauge.scope)
         return self.lanes.of_mailing(mailing)
@@ -232,8 +223,8 @@ class OutcomeRecorder:
     async def _react(self, *learnt: Braked) -> None:
         await self.brakes.keep([gauge for gauge, _ in learnt])
         for gauge, jobs in learnt:
-            mailing = mailing_of(gauge.scope)
-            if gauge.until is not None and gauge.scope == SERVER:
+            mailing = scope_mailing(gauge.scope)
+            if gauge.until is not None and gauge.scope == SERVER_SCOPE:
                 await self.server_fails(gauge.reply)
             elif gauge.until is not None and mailing is not None:
                 await self.hold(mailing, MailingHold.SERVER, gauge.reply, gauge.until)
@@ -245,10 +236,10 @@ class OutcomeRecorder:
             return
         self.down = True
         jobs = self.lanes.take_out(lambda _: True)
-        gauge = self.brakes.brake(SERVER, reply, self.parts.clock())
+        gauge = self.brakes.brake(SERVER_SCOPE, reply, self.parts.clock())
         await self.brakes.keep([gauge])
         await asyncio.to_thread(self.parts.store.pause_all, MailingHold.SERVER, reply, gauge.until)
-        self.tally.failed, self.tally.held = True, stop_in_words(gauge, self.parts.site.timezone)
+        self.tally.failed, self.tally.held = True, describe_stop(gauge, self.parts.site.timezone)
         await self.withdraw(jobs)
 
     async def used_up(self, outcome: Outcome) -> None:
@@ -259,7 +250,7 @@ class OutcomeRecorder:
         jobs = self.lanes.take_out(lambda _: True)
         await asyncio.to_thread(self.parts.store.pause_all, MailingHold.QUOTA, outcome.reply, outcome.until)
         zone = self.parts.site.timezone
-        again = f"; it goes on at {in_zone(outcome.until, zone)}" if outcome.until else ""
+        again = f"; it goes on at {local_time(outcome.until, zone)}" if outcome.until else ""
         self.tally.held = f"{outcome.reply}{again}"
         await self.withdraw(jobs)
 
@@ -268,7 +259,7 @@ class OutcomeRecorder:
         jobs = self.lanes.of_mailing(mailing)
         await asyncio.to_thread(self.parts.store.pause, mailing, hold, why, until)
         zone = self.parts.site.timezone
-        self.tally.held = f"mailing {mailing}: {in_words(hold, mailing, why, until, zone=zone)}"
+        self.tally.held = f"mailing {mailing}: {describe_hold(hold, mailing, why, until, zone=zone)}"
         self.tally.failed |= hold is MailingHold.SERVER
         await self.withdraw([*jobs, *self.lanes.of_mailing(mailing)])
 
@@ -287,10 +278,10 @@ class OutcomeRecorder:
                 await self._defer(row, outcome.reply)
 
     async def _defer(self, row: Delivery, reply: str) -> None:
-        wait = deferral(row.attempts)
+        wait = deferral_delay(row.attempts)
         if wait is None:
             self.tally.rejected += 1
-            await self.settle(row, TransitionCause.REJECT, given_up(row.attempts, reply))
+            await self.settle(row, TransitionCause.REJECT, given_up_reply(row.attempts, reply))
             return
         self.tally.deferred += 1
         await self.settle(row, TransitionCause.DEFER, reply, self.parts.clock() + wait)
@@ -298,7 +289,7 @@ class OutcomeRecorder:
     async def settle(
         self, row: Delivery, cause: TransitionCause, reply: str = "", not_before: datetime | None = None
     ) -> None:
-        refused = cause is TransitionCause.REJECT and classify(reply) is not None
+        refused = cause is TransitionCause.REJECT and bounce_severity(reply) is not None
         key = row.key if refused or (cause is TransitionCause.ACCEPT and row.soft) else ""
         result = DeliveryResult(
             mailing=row.mailing, n=row.n, cause=cause, reply=reply, not_before=not_before, key=key
@@ -340,6 +331,6 @@ class OutcomeRecorder:
             if why := await asyncio.to_thread(judge_sample, self.parts, mailing):
                 zone = self.parts.site.timezone
                 self.tally.held = (
-                    f"mailing {mailing}: {in_words(MailingHold.CANARY, mailing, why, zone=zone)}"
+                    f"mailing {mailing}: {describe_hold(MailingHold.CANARY, mailing, why, zone=zone)}"
                 )
         self.parts.reach("deliver:finished")

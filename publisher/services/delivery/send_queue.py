@@ -13,7 +13,7 @@ from datetime import datetime
 
 from publisher.core.delivery.mailing import Batch, Delivery
 from publisher.core.delivery.relays import DomainLimit
-from publisher.core.delivery.throttling import ThrottlingRules, slot
+from publisher.core.delivery.throttling import ThrottlingRules, next_slot
 from publisher.services.mail.messages import PendingMessage
 
 LOOKS = 20
@@ -179,14 +179,14 @@ class SendQueue:
         if self._flying and self._single(""):
             return None, None
         now = self._ticks()
-        total = slot(self._last, now, self._pacing.total.rate)
+        total = next_slot(self._last, now, self._pacing.total.rate)
         if total > now:
             return None, total - now
         wait: float | None = None
         for lane in self._lanes.values():
             if not lane.jobs or lane.flying >= (lane.limit.connections or self._flying + 1):
                 continue
-            start = slot(lane.last, now, lane.limit.rate)
+            start = next_slot(lane.last, now, lane.limit.rate)
             if start > now:
                 wait = min(start - now, wait or start - now)
             elif job := self._free(lane):

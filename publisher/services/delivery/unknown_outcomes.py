@@ -17,14 +17,14 @@ from datetime import datetime, tzinfo
 from itertools import islice
 
 from publisher.core.delivery.mailing import (
-    FROM_LOG,
+    FROM_LOG_REPLY,
     DeliveryResult,
-    InDoubt,
     Mailing,
     MailingKind,
     TransitionCause,
+    UnknownDelivery,
 )
-from publisher.core.delivery.relay_logs import Evidence, LoggedOutcome, RelayLog
+from publisher.core.delivery.relay_logs import DeliveryEvidence, LoggedOutcome, RelayLog
 from publisher.core.errors import Refused
 from publisher.core.mail.message import SendVerdict
 from publisher.core.tokens import address_key
@@ -61,7 +61,7 @@ def ask_about_doubts(parts: Deps, now: datetime) -> int:
     return parts.store.count_unknown()
 
 
-def doubts(parts: Deps, id: int) -> Iterator[InDoubt]:
+def doubts(parts: Deps, id: int) -> Iterator[UnknownDelivery]:
     """The mailing's deliveries in doubt, in order."""
     part = parts.store.unknown_deliveries(id, limit=PART)
     while part:
@@ -77,7 +77,7 @@ def decide(parts: Deps, results: Iterable[DeliveryResult], now: datetime) -> int
     return done
 
 
-def _late_word(parts: Deps, mailing: Mailing, doubt: InDoubt) -> DeliveryResult | None:
+def _late_word(parts: Deps, mailing: Mailing, doubt: UnknownDelivery) -> DeliveryResult | None:
     """What is to be done about a doubt; None: an operator decides."""
     known = parts.transport.recall(*message_id(parts, mailing, doubt.n))
     if known is not None and known.verdict is not SendVerdict.UNKNOWN:
@@ -100,7 +100,7 @@ _CAUSES = {
 class SettledDelivery:
     """A delivery that a log settles, and how."""
 
-    doubt: InDoubt
+    doubt: UnknownDelivery
     became: LoggedOutcome
     reply: str
 
@@ -127,7 +127,7 @@ class LogReport:
 def resolve_by_log(
     parts: Deps,
     mailing: Mailing,
-    doubts: Callable[[], Iterable[InDoubt]],
+    doubts: Callable[[], Iterable[UnknownDelivery]],
     lines: Iterable[bytes],
     now: datetime,
     *,
@@ -160,11 +160,13 @@ def resolve_by_log(
     return read
 
 
-def _bare(parts: Deps, mailing: Mailing, doubt: InDoubt) -> bytes:
+def _bare(parts: Deps, mailing: Mailing, doubt: UnknownDelivery) -> bytes:
     return message_id(parts, mailing, doubt.n)[1].strip("<>").encode("ascii")
 
 
-def _proven(doubts: Iterable[InDoubt], found: dict[int, Evidence]) -> Iterator[SettledDelivery]:
+def _proven(
+    doubts: Iterable[UnknownDelivery], found: dict[int, DeliveryEvidence]
+) -> Iterator[SettledDelivery]:
     for doubt in doubts:
         evidence = found.get(doubt.n)
         # Of a store that was restored nobody knows how often a message was tried after the backup.
@@ -175,7 +177,7 @@ def _proven(doubts: Iterable[InDoubt], found: dict[int, Evidence]) -> Iterator[S
 
 
 def _result(parts: Deps, one: SettledDelivery) -> DeliveryResult:
-    reply = FROM_LOG if one.became is LoggedOutcome.ACCEPTED else one.reply
+    reply = FROM_LOG_REPLY if one.became is LoggedOutcome.ACCEPTED else one.reply
     key = address_key(one.doubt.address, parts.ring())
     return DeliveryResult(
         mailing=one.doubt.mailing, n=one.doubt.n, cause=_CAUSES[one.became], reply=reply, key=key

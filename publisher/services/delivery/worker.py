@@ -15,7 +15,7 @@ from publisher.core.delivery.mailing import (
     MailingState,
     TransitionCause,
 )
-from publisher.core.delivery.throttling import SERVER, stop_in_words
+from publisher.core.delivery.throttling import SERVER_SCOPE, describe_stop
 from publisher.core.errors import AddressError
 from publisher.core.mail.message import Outcome, Phase, Segment, SendVerdict
 from publisher.ports import Session
@@ -53,7 +53,7 @@ class DeliveryWorker:
 
     async def run(self) -> DeliveryStats:
         """Sends until nothing is due, the server fails, or it is to stop."""
-        if self.book.brakes.stopped(SERVER, self.parts.clock()):
+        if self.book.brakes.stopped(SERVER_SCOPE, self.parts.clock()):
             return self._not_begun()
         try:
             async with asyncio.TaskGroup() as group:
@@ -72,7 +72,7 @@ class DeliveryWorker:
 
     def _not_begun(self) -> DeliveryStats:
         """The server failed lately: nothing is tried, and that is a failure where mail waits for it."""
-        self.book.tally.held = stop_in_words(self.book.brakes.gauge(SERVER), self.parts.site.timezone)
+        self.book.tally.held = describe_stop(self.book.brakes.gauge(SERVER_SCOPE), self.parts.site.timezone)
         waiting = self.parts.store.unfinished_mailings()
         self.book.tally.failed = any(
             one.state is MailingState.READY or one.hold is MailingHold.SERVER for one in waiting

@@ -53,7 +53,7 @@ def _with_passages(parts: Deps, mailings: Sequence[Mailing]) -> frozenset[int]:
     """
     if parts.store.meta(PASSAGES) == LOOKED:
         return frozenset()
-    from publisher.core.posts.private_passages import without_passages  # once after an upgrade
+    from publisher.core.posts.private_passages import remove_private_passages  # once after an upgrade
 
     found: set[int] = set()
     for mailing in mailings:
@@ -65,7 +65,8 @@ def _with_passages(parts: Deps, mailings: Sequence[Mailing]) -> frozenset[int]:
             bodies = parts.store.bodies({post.body_hash for post in posts})
             markdown = {post.body_hash: post.markup is MarkupLanguage.MARKDOWN for post in posts}
             if any(
-                without_passages(body, markdown=markdown[name])[0] != body for name, body in bodies.items()
+                remove_private_passages(body, markdown=markdown[name])[0] != body
+                for name, body in bodies.items()
             ):
                 found.add(mailing.id)
     return frozenset(found)

@@ -6,8 +6,8 @@ from datetime import datetime
 from publisher.core.addresses import parse_mailbox
 from publisher.core.delivery.mailing import Cohort, MailingKind, NewMailing
 from publisher.core.digests.digest import Digest
-from publisher.core.digests.due import USUAL_TASTE
-from publisher.core.mail.mime import freeze
+from publisher.core.digests.due import DEFAULT_CONTENT_ID
+from publisher.core.mail.mime import freeze_segments
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Deps
@@ -32,7 +32,7 @@ def together(groups: Sequence[DueReaderGroup], language: str) -> list[tuple[Key,
 
 
 def _rank(groups: list[DueReaderGroup]) -> tuple[int, int]:
-    usual = sum(group.due.readers for group in groups if group.due.stand.taste == USUAL_TASTE)
+    usual = sum(group.due.readers for group in groups if group.due.stand.taste == DEFAULT_CONTENT_ID)
     return -usual, -sum(group.due.readers for group in groups)
 
 
@@ -74,7 +74,7 @@ def build_mailing(parts: Deps, look: DueReport, number: int | None) -> NewMailin
     subject = ""
     for n, ((pairs, language), groups, digest) in enumerate(digests(parts, look), start=1):
         letter, message = digest_message(parts, digest, number, own=n > 1)
-        recipe, new = freeze(message)
+        recipe, new = freeze_segments(message)
         segments |= new
         subject = subject or letter.subject
         stands = tuple(sorted({group.due.stand for group in groups}))

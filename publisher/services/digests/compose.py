@@ -16,9 +16,9 @@ from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, Di
 from publisher.core.errors import LintError, TemplateError
 from publisher.core.mail.headers import date_value
 from publisher.core.mail.lint import Letterhead, LintProblem, LintRule, lint
-from publisher.core.mail.lint.author_text import neutral, neutral_post
-from publisher.core.mail.lint.html import unreachable
-from publisher.core.mail.message import EmailContent, Placeholder, Segment, cut, fill
+from publisher.core.mail.lint.author_text import post_without_author_text, without_author_text
+from publisher.core.mail.lint.html import why_unreachable
+from publisher.core.mail.message import EmailContent, Placeholder, Segment, fill, split_at_marks
 from publisher.core.mail.mime import compose
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList
@@ -163,7 +163,7 @@ def judged(parts: Deps, digest: Digest, mailing: int | None, *, own: bool = Fals
     made, found = _attempt(parts, digest, make)
     if made is not None and not _errors(found):
         return LintedMail(digest=digest, letter=made[0], message=made[1], problems=found)
-    plain, bare = _attempt(parts, neutral(digest), make)
+    plain, bare = _attempt(parts, without_author_text(digest), make)
     if made is None and plain is None:
         made = make(digest)  # which raises: it says best what is wrong with the template
     blamed = _blamed(found, bare)
@@ -179,7 +179,7 @@ def problems(parts: Deps, letter: EmailContent, segments: Sequence[Segment]) -> 
     values = dict.fromkeys(Placeholder, SAMPLE.encode())
     values |= {Placeholder.TO: b"reader@example.org", Placeholder.DATE: date_value(parts.clock())}
     unsubscribe = "".join(
-        SAMPLE if isinstance(p, Placeholder) else p for p in cut(letter.unsubscribe, letter.marks)
+        SAMPLE if isinstance(p, Placeholder) else p for p in split_at_marks(letter.unsubscribe, letter.marks)
     )
     local = parts.transport.name == "outbox"
     head = Letterhead(bulk=bool(letter.list_id), unsubscribe=unsubscribe, local=local)
@@ -199,7 +199,7 @@ def refuse_unfit(parts: Deps, what: str, problems: Sequence[LintProblem]) -> Non
 def _homes(parts: Deps) -> Iterator[LintProblem]:
     """A site whose own address only this machine knows mails nothing but dead links."""
     for name, url in {"web.public_url": parts.site.public_url, "site.url": parts.site.url}.items():
-        if why := unreachable(url):
+        if why := why_unreachable(url):
             yield LintProblem(rule=LintRule.LINK, where="settings", what=f"{name} is {url}: {why}")
 
 
@@ -245,7 +245,7 @@ def _without_spoilers(
         mail, found = _attempt(parts, usual, make)
         if mail is not None and not _errors(blamed := _blamed(found, bare)):
             return LintedMail(digest=usual, letter=mail[0], message=mail[1], problems=blamed)
-    quiet, shown = list(map(neutral_post, digest.posts)), list(digest.posts)
+    quiet, shown = list(map(post_without_author_text, digest.posts)), list(digest.posts)
     for n, post in enumerate(digest.posts):
         rest = quiet[:n], quiet[n + 1 :]
         ways = (post, *_less_and_less(post))
@@ -263,7 +263,7 @@ def _less_and_less(post: DigestPost) -> Iterator[DigestPost]:
     yield titled
     short = replace(titled, html="", text=post.summary, image=None, cut=True)
     yield short
-    quiet = neutral_post(short)
+    quiet = post_without_author_text(short)
     yield replace(
         short, title=quiet.title, summary=quiet.summary, text=quiet.summary, authors=(), categories=()
     )

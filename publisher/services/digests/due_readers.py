@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from publisher.core.digests.digest import DigestShare, DigestShares
-from publisher.core.digests.due import MOST_CORRECTIONS, Candidate, Correction, Due, DueGroup, coming
+from publisher.core.digests.digest import DigestSelection, DigestSelector
+from publisher.core.digests.due import Correction, DueGroup, DueQuery, MAX_CORRECTIONS, ReaderStatus, project_log
 from publisher.core.posts.post import PostMailOptions
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.publishing.plan import Plan
 from publisher.core.subscribers.preferences import ContentPreference
-from publisher.core.subscribers.subscription import MailingList, taste_of
+from publisher.core.subscribers.subscription import MailingList, content_for
 from publisher.services.deps import Deps
 from publisher.services.digests.projection import DigestMaterial
 from publisher.services.digests.schedule import late_rhythms, question
@@ -32,7 +32,7 @@ class DueReaderGroup:
 
     due: DueGroup
     taste: ContentPreference
-    share: DigestShare
+    share: DigestSelection
     verdict: DueDecision
 
 
@@ -41,7 +41,7 @@ class DueReport:
     """A list's due readers at `due.now`."""
 
     spec: MailingList
-    due: Due
+    due: DueQuery
     groups: tuple[DueReaderGroup, ...] = ()
 
     @property
@@ -49,7 +49,7 @@ class DueReport:
         """How many readers would get a digest now."""
         return sum(group.due.readers for group in self.of(DueDecision.MAIL))
 
-    def group(self, reader: Candidate) -> DueReaderGroup | None:
+    def group(self, reader: ReaderStatus) -> DueReaderGroup | None:
         """The group a reader is in; None for who is not due."""
         place = (reader.rhythm, reader.stand, reader.skipped)
         found = (g for g in self.groups if (g.due.rhythm, g.due.stand, g.due.skipped) == place)
@@ -62,7 +62,7 @@ class DueReport:
 
 def ahead(parts: Deps, made: Plan, now: datetime) -> tuple[DueReport, ...]:
     """The outlook of each list once `made` is applied."""
-    log = DigestMaterial(parts, coming(made, now))
+    log = DigestMaterial(parts, project_log(made, now))
     return tuple(due_report(parts, spec, now, log=log) for spec in parts.lists)
 
 
@@ -87,16 +87,16 @@ def due_report(
     due, corrected = _corrected(log, asked, back)
     if due.corrections:
         groups = parts.store.due_groups(due)
-    shares = DigestShares(spec, log.fresh(back, due.head), corrected)
+    shares = DigestSelector(spec, log.fresh(back, due.head), corrected)
     return _judged(parts, spec, due, groups, shares, at_once=at_once)
 
 
 def _judged(
     parts: Deps,
     spec: MailingList,
-    due: Due,
+    due: DueQuery,
     groups: Sequence[DueGroup],
-    shares: DigestShares,
+    shares: DigestSelector,
     *,
     at_once: bool,
 ) -> DueReport:
@@ -108,7 +108,7 @@ def _judged(
     least = 1 if at_once else spec.min_posts
 
     def judge(group: DueGroup) -> DueReaderGroup:
-        taste = taste_of(spec, tastes[group.stand.taste])
+        taste = content_for(spec, tastes[group.stand.taste])
         share = shares.of(group.stand, taste, least=least)
         verdict = _verdict(share)
         if verdict is DueDecision.MAIL and group.rhythm in late and not group.skipped:
@@ -118,22 +118,22 @@ def _judged(
     return DueReport(spec=spec, due=due, groups=tuple(map(judge, groups)))
 
 
-def _verdict(share: DigestShare) -> DueDecision:
+def _verdict(share: DigestSelection) -> DueDecision:
     if share.waits:
         return DueDecision.WAITS
     return DueDecision.MAIL if share.posts else DueDecision.NOTHING
 
 
 def _corrected(
-    log: DigestMaterial, due: Due, back: int
-) -> tuple[Due, Mapping[int, tuple[Correction, PublishedPost]]]:
+    log: DigestMaterial, due: DueQuery, back: int
+) -> tuple[DueQuery, Mapping[int, tuple[Correction, PublishedPost]]]:
     """The question with the corrections after `back`, and the posts of those that may still be mailed, by
     their place. Of very many, the log is taken up to where they still have a bit each.
     """
-    found = log.corrections(back, due.head, limit=MOST_CORRECTIONS + 1)
-    while len(found) > MOST_CORRECTIONS:
+    found = log.corrections(back, due.head, limit=MAX_CORRECTIONS + 1)
+    while len(found) > MAX_CORRECTIONS:
         due = replace(due, head=found[-1].seq - 1)
-        found = log.corrections(back, due.head, limit=MOST_CORRECTIONS + 1)
+        found = log.corrections(back, due.head, limit=MAX_CORRECTIONS + 1)
     if not found:
         return due, {}
     posts = log.live({row.post_id for row in found})

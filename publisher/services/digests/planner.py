@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from publisher.core.delivery.mailing import Mailing
 from publisher.core.digests.due import DueGroup
-from publisher.core.errors import Conflict, OutputError, PublisherError, Refused, StoreError
+from publisher.core.errors import LogConflict, OutputError, PublisherError, Refused, StoreError
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Deps
 from publisher.services.digests.cohorts import build_mailing
@@ -130,7 +130,7 @@ def _start(parts: Deps, look: DueReport) -> int:
             return parts.store.start_mailing(
                 build_mailing(parts, look, parts.store.next_mailing_id()), look.due.now
             )
-        except Conflict:
+        except LogConflict:
             continue
     return parts.store.start_mailing(build_mailing(parts, look, None), look.due.now)
 

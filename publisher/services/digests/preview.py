@@ -9,23 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from publisher.core.addresses import Address, parse, parse_mailbox
-from publisher.core.digests.digest import DigestShares
+from publisher.core.addresses import Address, parse_address, parse_mailbox
+from publisher.core.digests.digest import DigestSelector
 from publisher.core.digests.due import CohortKey
 from publisher.core.errors import Refused
-from publisher.core.mail.dkim import signable
+from publisher.core.mail.dkim import canonical_message
 from publisher.core.mail.headers import date_value, to_value
 from publisher.core.mail.lint import LintProblem
-from publisher.core.mail.message import (
-    EmailContent,
-    Envelope,
-    Message,
-    Outcome,
-    Placeholder,
-    Segment,
-    cut,
-    fill,
-)
+from publisher.core.mail.message import EmailContent, Envelope, Message, Outcome, Placeholder, Segment, fill, split_at_marks
 from publisher.core.mail.mime import compose
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.preferences import ContentPreference
@@ -66,7 +57,7 @@ class RenderedPreview:
         }
 
     def _whole(self, text: str) -> bytes:
-        pieces = cut(text, self.letter.marks)
+        pieces = split_at_marks(text, self.letter.marks)
         return fill([p if isinstance(p, Placeholder) else p.encode() for p in pieces], self.values)
 
 
@@ -77,14 +68,14 @@ def preview(parts: Deps, spec: MailingList, now: datetime, *, reader: str = "") 
     yet, the address gets no mail of the list, or there is nothing for it.
     """
     if reader:
-        return _for_reader(parts, spec, now, parse(reader, where="--as"))
+        return _for_reader(parts, spec, now, parse_address(reader, where="--as"))
     log = foresee(parts, now)
     posts = _waiting(parts, spec, log, now) or _recent(parts)
     if not posts:
         raise Refused(f"preview {spec.slug}", "no post is published yet", "run `publisher publish` first")
     digest = foreseen(parts, spec, log, posts, now, language="")
     made = judged(parts, digest, parts.store.next_mailing_id())
-    return _drawn(parts, made, now, parse(SOMEBODY), NOBODY)
+    return _drawn(parts, made, now, parse_address(SOMEBODY), NOBODY)
 
 
 def _for_reader(parts: Deps, spec: MailingList, now: datetime, address: Address) -> RenderedPreview:
@@ -93,7 +84,7 @@ def _for_reader(parts: Deps, spec: MailingList, now: datetime, address: Address)
     reader = _SampleReader(mine.mailing, mine.reader.id, mine.reader.generation)
     digest = foreseen(parts, spec, log, mine.posts, now, language=mine.language)
     made = judged(parts, digest, mine.mailing, own=mine.own)
-    return _drawn(parts, made, now, parse(mine.reader.address), reader, note=mine.note)
+    return _drawn(parts, made, now, parse_address(mine.reader.address), reader, note=mine.note)
 
 
 class _SampleReader(NamedTuple):
@@ -126,7 +117,7 @@ def _waiting(parts: Deps, spec: MailingList, log: DigestMaterial, now: datetime)
     if behind is None:
         return ()
     fresh = log.fresh(behind, question(parts, spec, now, log).head)
-    return DigestShares(spec, fresh, {}).of(CohortKey(behind), ContentPreference(), least=1).posts
+    return DigestSelector(spec, fresh, {}).of(CohortKey(behind), ContentPreference(), least=1).posts
 
 
 def _recent(parts: Deps) -> Sequence[PublishedPost]:
@@ -147,7 +138,7 @@ def send_test(
     nobody's. Raises as `preview` does, and AddressError.
     """
     drawn = preview(parts, spec, now)
-    to = parse(address)
+    to = parse_address(address)
     letter = replace(drawn.letter, subject=TEST + drawn.letter.subject)
     left = f"test.{parts.nonce()}"
     values = drawn.values | {Placeholder.TO: to_value(to), Placeholder.MESSAGE_ID: left.encode()}
@@ -160,7 +151,7 @@ async def _send(parts: Deps, spec: MailingList, drawn: RenderedPreview, to: Addr
     data = fill(drawn.segments, drawn.values)
     signer = parts.signer()
     if signer is not None and signer.signs(sender.domain):
-        fields = signer.sign(sender.domain, signable(drawn.segments), drawn.values)
+        fields = signer.sign(sender.domain, canonical_message(drawn.segments), drawn.values)
         data = (fields if isinstance(fields, bytes) else await fields) + data
     session = await parts.transport.connect()
     if isinstance(session, Outcome):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from publisher.core.digests.due import Correction, ProjectedLog, coming
+from publisher.core.digests.due import Correction, ProjectedLog, project_log
 from publisher.core.posts.post import BadPost
 from publisher.core.publishing.incremental import PostKeys
 from publisher.core.publishing.log import PublishedPost
@@ -66,4 +66,4 @@ def foresee(parts: Deps, now: datetime) -> DigestMaterial:
         scan_folder,  # what mails only what is in the log reads no folder
     )
 
-    return DigestMaterial(parts, coming(scan_folder(parts, now).plan, now))
+    return DigestMaterial(parts, project_log(scan_folder(parts, now).plan, now))

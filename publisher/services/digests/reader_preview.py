@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from publisher.core.addresses import Address
-from publisher.core.digests.due import Candidate
+from publisher.core.digests.due import ReaderStatus
 from publisher.core.errors import Refused, TokenError
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList, Subscription
@@ -81,7 +81,7 @@ def _subscription(parts: Deps, spec: MailingList, address: Address) -> Subscript
 
 def _group(
     parts: Deps, spec: MailingList, look: DueReport, reader: Subscription
-) -> tuple[DueReaderGroup | None, Candidate]:
+) -> tuple[DueReaderGroup | None, ReaderStatus]:
     """The group the reader is in, and where they stand. Raises Refused: they get no mail."""
     who = next(iter(parts.store.candidates(look.due, reader.id)))
     if who.why in NOT_MAILED:
@@ -90,7 +90,7 @@ def _group(
     return look.group(who), who
 
 
-def _note(spec: MailingList, who: Candidate, group: DueReaderGroup | None) -> str:
+def _note(spec: MailingList, who: ReaderStatus, group: DueReaderGroup | None) -> str:
     sent = f"this is what `publisher publish --send {spec.slug}` would bring now"
     if who.why or group is None:
         return f"{who.address} is not due yet; {sent}"

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from publisher.core.digests.due import Due
-from publisher.core.subscribers.subscription import MailingList, rhythm_of
+from publisher.core.digests.due import DueQuery
+from publisher.core.subscribers.subscription import MailingList, schedule_for
 from publisher.services.deps import Deps
 from publisher.services.digests.projection import DigestMaterial
 
@@ -24,7 +24,7 @@ def keep_time(parts: Deps, spec: MailingList, now: datetime) -> None:
     """
     times: dict[int, datetime | None] = {}
     for beat in parts.store.next_runs(spec.slug):
-        rhythm = rhythm_of(spec, beat.pace)
+        rhythm = schedule_for(spec, beat.pace)
         cadence = parts.cadences[rhythm.cadence]
         next_at = None if cadence.at_once else cadence.after(now, rhythm)
         if next_at != beat.next_at:
@@ -63,7 +63,7 @@ def late_rhythms(parts: Deps, spec: MailingList, newest: dict[int, datetime], no
     for beat in parts.store.next_runs(spec.slug):
         if beat.id not in newest:
             continue
-        rhythm = rhythm_of(spec, beat.pace)
+        rhythm = schedule_for(spec, beat.pace)
         cadence = parts.cadences[rhythm.cadence]
         most = late_after(parts, spec, rhythm.cadence, upgraded=upgraded)
         if cadence.at_once or most is None:
@@ -89,10 +89,10 @@ def question(
     *,
     at_once: bool = False,
     everyone: bool = False,
-) -> Due:
+) -> DueQuery:
     """Who of a list is due at `now`; `at_once`: posts need not be ripe. What is about to enter the log is
     never ripe where its author has time to think again.
     """
     if spec.delay and not at_once:
-        return Due(list=spec.slug, now=now, head=ripe_head(parts, spec, now), everyone=everyone)
-    return Due(list=spec.slug, now=now, head=log.head(parts.store.head().seq), everyone=everyone)
+        return DueQuery(list=spec.slug, now=now, head=ripe_head(parts, spec, now), everyone=everyone)
+    return DueQuery(list=spec.slug, now=now, head=log.head(parts.store.head().seq), everyone=everyone)

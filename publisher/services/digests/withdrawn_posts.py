@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from publisher.core.delivery.holds import MailingCommand
-from publisher.core.delivery.mailing import Reworded
+from publisher.core.delivery.mailing import RecomposeResult
 from publisher.core.errors import PublisherError, Refused
 from publisher.core.mail.message import Recipe
-from publisher.core.mail.mime import freeze
+from publisher.core.mail.mime import freeze_segments
 from publisher.core.publishing.incremental import PostKeys
 from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_message, digest_of
@@ -52,7 +52,7 @@ def without_withdrawn(parts: Deps, id: int, now: datetime) -> None:
         what = f"{gone}, and the mail cannot be made again without: {error}"
         do = f"mend that and say it again, or `publisher mailings cancel {id}`"
         raise Refused(where, what, do) from error
-    if became is Reworded.STOPPED:
+    if became is RecomposeResult.STOPPED:
         raise Refused(where, f"{gone} while it was being sent", "say it again in a moment")
     if not _shown(parts, id):
         raise Refused(where, f"{gone}, and it shows no other post", "nothing of it can be sent")
@@ -63,7 +63,7 @@ def _shown(parts: Deps, id: int) -> bool:
     return any(post not in gone for _, posts, _ in parts.store.cohorts(id) for post, _ in posts)
 
 
-def _reworded(parts: Deps, id: int, now: datetime) -> tuple[Reworded, str]:
+def _reworded(parts: Deps, id: int, now: datetime) -> tuple[RecomposeResult, str]:
     """What became of a mailing, and that in words; "" where there is nothing to tell."""
     mailing = parts.store.mailing(id, counted=False)
     gone = _gone(parts, id)
@@ -71,7 +71,7 @@ def _reworded(parts: Deps, id: int, now: datetime) -> tuple[Reworded, str]:
     if mailing is None or spec is None:
         parts.store.apply_command(id, MailingCommand.CANCEL, now)
         return (
-            Reworded.SAME,
+            RecomposeResult.SAME,
             f"cancelled, since {gone}, and its list is no longer in publisher.toml",
         )
     recipes: dict[int, Recipe] = {}
@@ -85,20 +85,20 @@ def _reworded(parts: Deps, id: int, now: datetime) -> tuple[Reworded, str]:
             continue
         digest = replace(digest, posts=shown or digest.posts)
         letter, message = digest_message(parts, digest, id, own=n > 1)
-        recipes[n], new = freeze(message)
+        recipes[n], new = freeze_segments(message)
         segments |= new
         subject = letter.subject if n == 1 else subject
     if not left:
         parts.store.apply_command(id, MailingCommand.CANCEL, now)
-        return Reworded.SAME, f"cancelled, since {gone}, and it shows no other post"
+        return RecomposeResult.SAME, f"cancelled, since {gone}, and it shows no other post"
     became = parts.store.replace_messages(id, recipes, segments, subject, now)
     return became, _WORDS[became].format(gone=gone)
 
 
 _WORDS = {
-    Reworded.SAME: "",
-    Reworded.CHANGED: "made again, since {gone}",
-    Reworded.STOPPED: "stopped, since {gone}; the rest goes on without",
+    RecomposeResult.SAME: "",
+    RecomposeResult.CHANGED: "made again, since {gone}",
+    RecomposeResult.STOPPED: "stopped, since {gone}; the rest goes on without",
 }
 
 

@@ -19,7 +19,8 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
 from publisher.core.errors import OutputError
-from publisher.core.feeds.feed_documents import Document, Version, may_be_feed, read_feed
+from publisher.core.feeds.documents import Document, FeedVersion
+from publisher.core.feeds.feed_documents import may_be_feed, read_feed
 from publisher.ports import PublicFolder
 from publisher.services.deps import Deps
 from publisher.services.feeds.websub import pings_for
@@ -57,7 +58,7 @@ def write_documents(
     parts.shelf.sweep()
     remove_documents(parts, sorted({p for p in before if p.startswith(owned)} - {s.path for s in specs}))
     made: list[Document] = []
-    versions: list[Version] = []
+    versions: list[FeedVersion] = []
     changed: list[str] = []
     topics: list[tuple[str, str]] = []
     with Staging(parts.shelf) as staging:
@@ -108,7 +109,7 @@ def _document(spec: DocumentSpec, data: bytes, last: tuple[str, datetime] | None
     )
 
 
-def feed_version(document: Document, data: bytes) -> Version | None:
+def feed_version(document: Document, data: bytes) -> FeedVersion | None:
     """What a feed holds, kept for clients that will still have these bytes when the feed has others (RFC
     3229); None for any other document.
     """
@@ -116,7 +117,7 @@ def feed_version(document: Document, data: bytes) -> Version | None:
     feed = read_feed(data) if may_be_feed(path) and not path.startswith(ARCHIVE_FOLDER) else None
     if feed is None:
         return None
-    return Version(path=path, hash=document.hash, modified=document.modified, marks=feed.marks)
+    return FeedVersion(path=path, hash=document.hash, modified=document.modified, marks=feed.marks)
 
 
 def remove_documents(parts: Deps, paths: Sequence[str]) -> None:

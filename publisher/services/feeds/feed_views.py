@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from publisher.core.feeds.feed import FeedSpec
-from publisher.core.feeds.paging import ArchivePage, FeedState, Filter, paged
-from publisher.core.posts.filters import EVERYTHING, PostFilter, bears, part_name
+from publisher.core.feeds.paging import ArchivePage, CombinedFilter, FeedState, update_pages
+from publisher.core.posts.filters import EVERYTHING, PostFilter, feed_part_name, term_matches
 from publisher.core.publishing.log import LogHead
 from publisher.services.deps import Deps
 from publisher.services.feeds.documents import fingerprint
@@ -30,7 +30,7 @@ class FeedView:
     """
 
     spec: FeedSpec
-    filters: Filter
+    filters: CombinedFilter
     version: int
     updated: datetime = NEVER_PUBLISHED
     label: str = ""
@@ -82,7 +82,7 @@ def _views_of(
     """(folded value, view) of each part of a split feed; of a whole feed, "" and its view. A part that once
     existed stays, if only as an empty feed, because readers follow it.
     """
-    own: Filter = () if spec.where == EVERYTHING else (spec.where,)
+    own: CombinedFilter = () if spec.where == EVERYTHING else (spec.where,)
     version = parts.store.content_version_of(own)
     if spec.split_by is None:
         yield "", FeedView(spec=spec, filters=own, version=version)
@@ -92,14 +92,14 @@ def _views_of(
     for key in sorted({*labels, *(key for key, term in terms.items() if term.borne)}):
         filters = (*own, PostFilter(**{spec.split_by.value: (key,)}))
         if key in labels or not own or parts.store.newest_of(filters, 1):
-            bearing = [term.version for other, term in terms.items() if bears(spec.split_by, key, other)]
+            bearing = [term.version for other, term in terms.items() if term_matches(spec.split_by, key, other)]
             of_terms = max(bearing, default=0)
             view = FeedView(
                 spec=spec,
                 filters=filters,
                 version=min(version, of_terms) if own else of_terms,
                 label=labels.get(key) or terms[key].label,
-                name=part_name(key),
+                name=feed_part_name(key),
             )
             yield key, view
 
@@ -122,7 +122,7 @@ def _archive_pages(
     anew = state.rules.partition(" ")[0] != rules.partition(" ")[0]
     members = parts.store.members(view.filters)
     edition = pages[0].edition + anew if pages else 0
-    return paged(() if anew else pages, members, view.spec.limit, head, edition)
+    return update_pages(() if anew else pages, members, view.spec.limit, head, edition)
 
 
 def _last_change(parts: Deps, view: FeedView, state: FeedState, head: LogHead, *, existed: bool) -> datetime:

@@ -7,7 +7,7 @@ from functools import cache, partial
 from urllib.parse import quote
 
 from publisher.core.feeds.feed import (
-    VALUE,
+    PART_PLACEHOLDER,
     Category,
     Enclosure,
     Feed,
@@ -15,12 +15,12 @@ from publisher.core.feeds.feed import (
     FeedSpec,
     History,
     Tombstone,
+    truncate_feed,
 )
-from publisher.core.feeds.feed_documents import fitted
 from publisher.core.feeds.paging import MAX_SEQ, ArchivePage, page_size
 from publisher.core.posts.post import Image, Post
 from publisher.core.publishing.log import PublishedPost
-from publisher.core.site import license_of
+from publisher.core.site import license_url
 from publisher.services.deps import Deps
 from publisher.services.feeds.documents import ARCHIVE_FOLDER, DocumentSpec, fingerprint, write_documents
 from publisher.services.feeds.feed_views import MAX_CHANGES, FeedView, feed_views, forget_archives
@@ -194,14 +194,14 @@ def _feed(
         description=site.description,
         author=site.author,
         copyright=site.copyright,
-        license=license_of(site.copyright),
+        license=license_url(site.copyright),
         logo=Image(url=logo.url, alt=logo.alt, width=logo.width, height=logo.height) if logo else None,
         hubs=() if history.archive else parts.hubs,
         history=history,
         tombstones=gone,
         entries=entries,
     )
-    return fitted(feed)
+    return truncate_feed(feed)
 
 
 def feed_entry(parts: Deps, spec: FeedSpec, known: PublishedPost, body: str) -> FeedEntry:
@@ -263,8 +263,8 @@ def tombstones(
 
 def feed_path(parts: Deps, spec: FeedSpec, format: str, name: str = "") -> str:
     """Where a feed, or the part `name` of one, stands under public/: "<slug>.<suffix>", or by its `paths`."""
-    usual = f"{spec.slug}/{VALUE}" if spec.split_by else spec.slug
-    return spec.paths.get(format, f"{usual}.{parts.formats[format].suffix}").replace(VALUE, name)
+    usual = f"{spec.slug}/{PART_PLACEHOLDER}" if spec.split_by else spec.slug
+    return spec.paths.get(format, f"{usual}.{parts.formats[format].suffix}").replace(PART_PLACEHOLDER, name)
 
 
 def feed_url(parts: Deps, spec: FeedSpec, format: str, name: str = "") -> str:

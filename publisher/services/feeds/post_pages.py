@@ -11,10 +11,10 @@ from textwrap import shorten
 
 from publisher.core.digests.digest import DigestPost
 from publisher.core.feeds.paging import MAX_SEQ
-from publisher.core.posts.assets import FOLDER as ASSETS
+from publisher.core.posts.assets import ASSETS_FOLDER as ASSETS
 from publisher.core.posts.assets import Asset
-from publisher.core.posts.permalinks import FOLDER as POSTS
-from publisher.core.posts.permalinks import address_of, document_path
+from publisher.core.posts.permalinks import POSTS_FOLDER as POSTS
+from publisher.core.posts.permalinks import page_path, url_path
 from publisher.core.posts.post import Post
 from publisher.core.publishing.ids import mint
 from publisher.core.publishing.log import PublishedPost
@@ -54,7 +54,7 @@ def page_paths(posts: Sequence[PublishedPost]) -> tuple[dict[str, str], list[str
     folders: dict[str, str] = {}
     problems: list[str] = []
     for known in posts:
-        path = document_path(known.post.permalink)
+        path = page_path(known.post.permalink)
         key = _disk_key(path)
         above = [str(folder) for folder in PurePosixPath(key).parents]
         rival = taken.get(key) or folders.get(key) or next((taken[f] for f in above if f in taken), None)
@@ -159,7 +159,7 @@ def redirect_pages(
     """
     if not redirects:
         return []
-    post_at = {address_of(paths[known.id]): known for known in posts if known.id in paths}
+    post_at = {url_path(paths[known.id]): known for known in posts if known.id in paths}
     keys = {_disk_key(path) for path in (*taken, *redirects)}
     folders = {str(folder) for key in keys for folder in PurePosixPath(key).parents}
     standing = {_disk_key(path) for path in taken}

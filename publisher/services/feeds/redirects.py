@@ -11,10 +11,10 @@ from datetime import datetime
 from html import unescape
 
 from publisher.core.errors import Refused, UsageError
-from publisher.core.feeds.redirects import PageAliases, Redirect, RedirectKind, redirects, straightened
-from publisher.core.posts.filters import part_name
-from publisher.core.posts.permalinks import FOLDER as POSTS
-from publisher.core.posts.permalinks import address_of, alias_path, document_path
+from publisher.core.feeds.redirects import PageAliases, Redirect, RedirectKind, alias_redirects, resolve_chains
+from publisher.core.posts.filters import feed_part_name
+from publisher.core.posts.permalinks import POSTS_FOLDER as POSTS
+from publisher.core.posts.permalinks import alias_path, page_path, url_path
 from publisher.core.publishing.log import PublishedPost
 from publisher.services.deps import Deps
 from publisher.services.feeds.documents import remove_documents
@@ -84,8 +84,8 @@ def update_page_redirects(
         if move.fate is RedirectKind.MOVED:
             to = move.target.removeprefix(parts.site.public_url)
             moved[move.path] = f"{to}index.html" if not to or to.endswith("/") else to
-    found, problems = redirects(listed, pages, standing, moved)
-    leads = {path: address_of(page) for path, page in found.items()}
+    found, problems = alias_redirects(listed, pages, standing, moved)
+    leads = {path: url_path(page) for path, page in found.items()}
     gone = before.keys() - leads.keys() - set(taken)
     remove_documents(parts, sorted(gone & documents.keys()))
     parts.store.set_post_redirects(leads, now)
@@ -110,8 +110,8 @@ def recover_former_addresses(parts: Deps, paths: Mapping[str, str]) -> None:
         url = unescape(found[1].decode("utf-8", "replace")) if found else ""
         if url.startswith(base):
             leads[path] = url.removeprefix(base)
-    after = {address_of(path): to for path, to in leads.items()}
-    id_at = {address_of(page): id for id, page in paths.items()}
+    after = {url_path(path): to for path, to in leads.items()}
+    id_at = {url_path(page): id for id, page in paths.items()}
     former: dict[str, str] = {}
     for path, to in leads.items():
         seen: set[str] = set()
@@ -128,7 +128,7 @@ def mark_withdrawn_pages(
 ) -> None:
     """The pages of withdrawn posts answer 410, at each address they had, except paths that are `taken`."""
     withdrawn = {k.id for k in known if not k.live}
-    paths = {document_path(k.post.permalink) for k in known if k.id in withdrawn}
+    paths = {page_path(k.post.permalink) for k in known if k.id in withdrawn}
     if withdrawn:
         paths |= {path for path, id in parts.store.former_addresses().items() if id in withdrawn}
     parts.store.set_withdrawn_addresses(paths - set(taken), now)
@@ -183,7 +183,7 @@ def redirect_sources(parts: Deps, name: str) -> list[str]:
     keys = [
         part for feed, part in parts.store.feed_states() if feed == name and bool(part) == bool(spec.split_by)
     ]
-    names = sorted(map(part_name, keys)) if spec.split_by else [""]
+    names = sorted(map(feed_part_name, keys)) if spec.split_by else [""]
     return [feed_path(parts, spec, format, part) for part in names for format in spec.formats]
 
 
@@ -207,7 +207,7 @@ def _add(parts: Deps, made: Sequence[Redirect]) -> Sequence[Redirect]:
     paths = {move.path for move in made}
     rest = [move for move in _asked_redirects(parts) if move.path not in paths]
     try:
-        _save(parts, straightened([*rest, *made], parts.site.public_url))
+        _save(parts, resolve_chains([*rest, *made], parts.site.public_url))
     except ValueError as loop:
         raise Refused("feeds", str(loop), "name where it is for good") from None
     return made

@@ -9,9 +9,16 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from publisher.core.errors import UsageError
+from publisher.core.feeds.documents import (
+    DATA_POLICY,
+    FEED_TYPES,
+    MEDIA_TYPES,
+    PAGE_POLICY,
+    allows_any_origin,
+    content_security_policy,
+)
 from publisher.core.feeds.feed_documents import may_be_feed, read_feed
-from publisher.core.feeds.redirects import STATUS
-from publisher.core.media_types import DATA, FEEDS, PAGE, TYPES, for_programs, policy
+from publisher.core.feeds.redirects import HTTP_STATUS
 from publisher.services.deps import Deps
 from publisher.services.feeds.documents import ARCHIVE_FOLDER
 
@@ -19,13 +26,16 @@ CACHE_BRIEFLY = "public, max-age=60"
 CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 SUFFIXES_BY_TYPE = {
-    type: [suffix for suffix, of in TYPES.items() if of == type] for type in dict.fromkeys(TYPES.values())
+    type: [suffix for suffix, of in MEDIA_TYPES.items() if of == type]
+    for type in dict.fromkeys(MEDIA_TYPES.values())
 }
 
-VIEWER_SUFFIXES = [suffix.removeprefix(".") for suffix, type in TYPES.items() if not policy(type)]
+VIEWER_SUFFIXES = [
+    suffix.removeprefix(".") for suffix, type in MEDIA_TYPES.items() if not content_security_policy(type)
+]
 """What browsers show in a viewer of their own, which a content security policy would only break."""
 
-CORS_SUFFIXES = [suffix.removeprefix(".") for suffix in TYPES if for_programs(f"x{suffix}")]
+CORS_SUFFIXES = [suffix.removeprefix(".") for suffix in MEDIA_TYPES if allows_any_origin(f"x{suffix}")]
 """What programs of every origin may read."""
 
 APP_PATHS = (
@@ -45,7 +55,7 @@ APP_PATHS = (
 _APP = "|".join(APP_PATHS)
 _HIDDEN = "# Hidden and unfinished files, and what stands beside documents; /.well-known/ is left alone."
 _INDEXES = "index.html index.xml index.atom index.json"
-_POLICY = {"page": PAGE.decode(), "data": DATA.decode()}
+_POLICY = {"page": PAGE_POLICY.decode(), "data": DATA_POLICY.decode()}
 _URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~-._"
 
 
@@ -90,7 +100,7 @@ def server_config(parts: Deps, server: str, folder: Path, listen: str) -> str:
     for move in parts.store.all_redirects():
         target = move.target if "://" in move.target else parts.site.public_url + move.target
         quoted = quote(target, safe=_URL_CHARACTERS) if move.target else ""
-        moves.append((move.path.removesuffix("index.html"), STATUS[move.fate], quoted))
+        moves.append((move.path.removesuffix("index.html"), HTTP_STATUS[move.kind], quoted))
     site = ServedSite(
         folder=folder,
         base=unquote(url.path),
@@ -111,7 +121,7 @@ def _served_feeds(parts: Deps) -> list[ServedFeed]:
         if feed is not None:
             links = [("self", feed.self_url), *(("hub", hub) for hub in feed.hubs)]
             link = ", ".join(f'<{url}>; rel="{rel}"' for rel, url in links if url)
-            found.append(ServedFeed(path=path, type=FEEDS[feed.kind], link=link))
+            found.append(ServedFeed(path=path, type=FEED_TYPES[feed.kind], link=link))
     return found
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from publisher.core.feeds.websub import Ping, next_try
+from publisher.core.feeds.websub import Ping, next_attempt
 from publisher.core.publishing.adoption import host_of
-from publisher.core.times import in_zone
+from publisher.core.times import local_time
 from publisher.services.deps import Deps
 
 CLAIM = timedelta(minutes=2)
@@ -75,7 +75,7 @@ def _ping_hub(parts: Deps, queued: Sequence[Ping], told: list[Ping], failed: lis
             unreachable = "" if answer.reply[:3].isdecimal() else answer.reply
             ping = replace(ping, reply=answer.reply)
         later = replace(ping, attempts=ping.attempts + 1, reply=unreachable or ping.reply)
-        later = replace(later, next_at=next_try(later.attempts, parts.clock(), wait))
+        later = replace(later, next_at=next_attempt(later.attempts, parts.clock(), wait))
         parts.store.defer_ping(later)
         failed.append(later)
 
@@ -88,7 +88,7 @@ def hub_problems(pings: Iterable[Ping], zone: str) -> list[str]:
         feeds = list(group)
         times = max(ping.attempts for ping in feeds)
         again = min((ping.next_at for ping in feeds if ping.next_at), default=None)
-        then = f"asked again at {in_zone(again, zone)}" if again else "given up until the feed changes"
+        then = f"asked again at {local_time(again, zone)}" if again else "given up until the feed changes"
         what = f"{len(feeds)} feed{'s' if len(feeds) > 1 else ''}"
         lines.append(f"{hub}: not told of {what} ({feeds[0].reply}); asked {times} times, {then}")
     return lines

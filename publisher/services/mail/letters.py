@@ -9,7 +9,7 @@ from dataclasses import replace
 from publisher.core.addresses import parse_mailbox
 from publisher.core.digests.digest import DigestContent, DigestLinks, DigestPost, Layout, LetterKind
 from publisher.core.mail.message import EmailContent, Placeholder, Recipe
-from publisher.core.mail.mime import compose, freeze
+from publisher.core.mail.mime import compose, freeze_segments
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Deps
 from publisher.services.posts.content import digest_post
@@ -23,7 +23,7 @@ FrozenMail = tuple[str, Recipe, Mapping[str, bytes]]
 
 def freeze_letter(letter: EmailContent) -> FrozenMail:
     """The letter as bytes that only lack what differs for each reader."""
-    recipe, segments = freeze(compose(letter))
+    recipe, segments = freeze_segments(compose(letter))
     return letter.subject, recipe, segments
 
 

@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from publisher.core.addresses import is_plain, parse
+from publisher.core.addresses import is_common_address, parse_address
 from publisher.core.delivery.mailing import Batch, Delivery, Mailing
-from publisher.core.mail.dkim import Signable, signable
+from publisher.core.mail.dkim import CanonicalMessage, canonical_message
 from publisher.core.mail.headers import date_value
 from publisher.core.mail.message import Envelope, Message, Placeholder, Segment, SegmentTemplate, is_dotless
 from publisher.core.mail.verp import return_path
-from publisher.core.tokens import KeyRing, Purpose, halves, mailbox_key, minutes, opaque, sealed
+from publisher.core.tokens import (
+    KeyRing,
+    Purpose,
+    expiry_minutes,
+    mailbox_key,
+    opaque_id,
+    sign_fields,
+    split_mailbox_key,
+)
 from publisher.ports import PendingSignature, Signer
 from publisher.services.deps import Deps
 
@@ -52,7 +60,7 @@ def _key(mailing: int, n: int) -> str:
 
 def _left_part(ring: KeyRing, mailing: int, n: int) -> str:
     """The left part of a Message-ID: stable, and impossible to guess."""
-    return f"{mailing}.{n}.{opaque(ring, mailing, n)}"
+    return f"{mailing}.{n}.{opaque_id(ring, mailing, n)}"
 
 
 def _whole_id(left: str, sender: str) -> str:
@@ -68,7 +76,7 @@ class _CohortMessages:
     tokens: Mapping[Placeholder, tuple[Purpose, int]]  # and when each expires, in minutes
     domain: str
     signer: Signer | None
-    signable: Signable | None
+    signable: CanonicalMessage | None
     dotless: bool
     plain: bool
 
@@ -126,13 +134,13 @@ class MessageBuilder:
 
     def __init__(self, parts: Deps) -> None:
         self._parts = parts
-        self._bounces = parse(parts.bounces) if parts.bounces else None
+        self._bounces = parse_address(parts.bounces) if parts.bounces else None
         self._cohorts: dict[tuple[int, int, datetime], _CohortMessages] = {}
 
     def begin(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> PendingMessage:
         """Begins the message of one delivery."""
         cohort, ring = self._of_cohort(batch, row, segments), self._parts.ring()
-        address = row.address if is_plain(row.address) else str(parse(row.address))
+        address = row.address if is_common_address(row.address) else str(parse_address(row.address))
         left = _left_part(ring, row.mailing, row.n)
         values: dict[Placeholder, bytes] = {
             Placeholder.TO: address.encode(),
@@ -143,8 +151,8 @@ class MessageBuilder:
             life = row.mailing if purpose in _OF_MAILING else row.generation
             numbers = row.subscription, life
             if purpose is Purpose.NEVER_ASK:
-                numbers = halves(mailbox_key(parse(address), ring))
-            values[place] = sealed(purpose, *numbers, expires, ring).encode("ascii")
+                numbers = split_mailbox_key(mailbox_key(parse_address(address), ring))
+            values[place] = sign_fields(purpose, *numbers, expires, ring).encode("ascii")
         # Bounces come back to an address of this delivery's own (VERP), else to that of From.
         mail_from = row.sender
         if self._bounces is not None:
@@ -168,7 +176,7 @@ class MessageBuilder:
                 tokens=_token_purposes(form.places, batch.date),
                 domain=domain,
                 signer=signer,
-                signable=signable(segments) if signer else None,
+                signable=canonical_message(segments) if signer else None,
                 dotless=is_dotless(segments),
                 plain=all(isinstance(it, Placeholder) or it.isascii() for it in segments),
             )
@@ -196,7 +204,7 @@ def reader_tokens(
     made: dict[Placeholder, bytes] = {}
     for place, (purpose, expires) in _token_purposes(places, sent).items():
         life = owner.mailing if purpose in _OF_MAILING else owner.generation
-        made[place] = sealed(purpose, owner.subscription, life, expires, parts.ring()).encode("ascii")
+        made[place] = sign_fields(purpose, owner.subscription, life, expires, parts.ring()).encode("ascii")
     return made
 
 
@@ -206,6 +214,6 @@ def _token_purposes(
     """The places that take a token, what it is for, and the minute it expires in (0: never)."""
     found = {place: _PURPOSES[place] for place in places & _PURPOSES.keys()}
     return {
-        place: (purpose, minutes(sent + _LIFETIMES[purpose]) if purpose in _LIFETIMES else 0)
+        place: (purpose, expiry_minutes(sent + _LIFETIMES[purpose]) if purpose in _LIFETIMES else 0)
         for place, purpose in found.items()
     }

@@ -10,7 +10,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from publisher.core.errors import Refused
-from publisher.core.site_proof import PATH, RULE, ProofAnswer, SiteAnswer, proves
+from publisher.core.site_proof import LINK_RULE, PROOF_PATH, ProofAnswer, SiteIdentity, verifies_proof
 from publisher.ports import Store
 from publisher.services.deps import Deps
 
@@ -28,7 +28,7 @@ def last_answer(store: Store) -> ProofAnswer | None:
     try:
         kept = json.loads(store.meta(FACT) or "null")
         at = datetime.fromisoformat(kept["at"])
-        return ProofAnswer(url=kept["url"], at=at, answer=SiteAnswer(kept["answer"]), words=kept["words"])
+        return ProofAnswer(url=kept["url"], at=at, answer=SiteIdentity(kept["answer"]), words=kept["words"])
     except (TypeError, KeyError, ValueError):
         return None
 
@@ -47,10 +47,10 @@ def check_public_url(parts: Deps, now: datetime) -> Refused | None:
         parts.store.set_meta(FACT, json.dumps(kept))
         problem = [f"{SETTING}: {seen.words}"] if seen.words else []
         parts.store.set_problems("public url", problem, now)
-    if seen.answer is not SiteAnswer.OTHER or RULE in parts.forced:
+    if seen.answer is not SiteIdentity.OTHER or LINK_RULE in parts.forced:
         return None
     what = f"no mail is sent, for its links would be dead: {seen.words}"
-    do = f"set it to where this Publisher is reached, or `publisher publish --force {RULE}`"
+    do = f"set it to where this Publisher is reached, or `publisher publish --force {LINK_RULE}`"
     return Refused(SETTING, what, do)
 
 
@@ -60,17 +60,17 @@ def _ask(parts: Deps, now: datetime) -> ProofAnswer:
     host = urlsplit(url).hostname or ""
     if f".{host}".endswith(tuple(f".{name}" for name in _RESERVED)):
         words = f"nobody answers at {url} ({host} is a name for examples, and no site's)"
-        return ProofAnswer(url=url, at=now, answer=SiteAnswer.NONE, words=words)
-    said = parts.web().ask(f"{url}{PATH}?challenge={challenge}", {host})
+        return ProofAnswer(url=url, at=now, answer=SiteIdentity.NONE, words=words)
+    said = parts.web().ask(f"{url}{PROOF_PATH}?challenge={challenge}", {host})
     if said.status == 0 or said.status == 429 or said.status >= 500:
         return ProofAnswer(
-            url=url, at=now, answer=SiteAnswer.NONE, words=f"nobody answers at {url} ({said.why})"
+            url=url, at=now, answer=SiteIdentity.NONE, words=f"nobody answers at {url} ({said.why})"
         )
-    if not proves(said.text, challenge, parts.ring()):
-        words = f"another site answers at {url} ({said.why} for {url}{PATH})"
+    if not verifies_proof(said.text, challenge, parts.ring()):
+        words = f"another site answers at {url} ({said.why} for {url}{PROOF_PATH})"
         if said.text.startswith("alive\n"):
             words = f"another Publisher answers at {url}: its secret is another, or its version older"
-        return ProofAnswer(url=url, at=now, answer=SiteAnswer.OTHER, words=words)
-    ends = said.url.partition("?")[0].removesuffix(PATH)
+        return ProofAnswer(url=url, at=now, answer=SiteIdentity.OTHER, words=words)
+    ends = said.url.partition("?")[0].removesuffix(PROOF_PATH)
     words = "" if ends == url else f"{url} redirects to {ends}, and one-click unsubscribes follow no redirect"
-    return ProofAnswer(url=url, at=now, answer=SiteAnswer.OURS, words=words)
+    return ProofAnswer(url=url, at=now, answer=SiteIdentity.OURS, words=words)

@@ -6,13 +6,17 @@ from datetime import datetime
 from functools import partial
 
 from publisher.core.digests.digest import Digest, DigestPost, Layout
-from publisher.core.digests.due import coming
+from publisher.core.digests.due import project_log
 from publisher.core.errors import PublisherError
 from publisher.core.mail.lint import LintProblem
-from publisher.core.mail.lint.author_text import neutral_list, neutral_post, neutral_site
+from publisher.core.mail.lint.author_text import (
+    list_without_author_text,
+    post_without_author_text,
+    site_without_author_text,
+)
 from publisher.core.mail.message import EmailContent, Placeholder
 from publisher.core.mail.mime import compose
-from publisher.core.posts.post import ParsedPost, why_not
+from publisher.core.posts.post import ParsedPost, wait_reason
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.publishing.plan import Plan
 from publisher.core.subscribers.subscription import MailingList
@@ -36,10 +40,10 @@ def mail_findings(parts: Deps, items: Sequence[ParsedPost], made: Plan, now: dat
     `made` is carried out, whenever they are due; its confirmation, its welcome, its links.
     """
     newest = sorted(
-        (item for item in items if why_not(item.post, now) is None and item.post.instant),
+        (item for item in items if wait_reason(item.post, now) is None and item.post.instant),
         key=lambda item: (item.post.instant, item.post.path),
     )[-RECENT:]
-    log = DigestMaterial(parts, coming(made, now))
+    log = DigestMaterial(parts, project_log(made, now))
     for spec in parts.lists:
         found: dict[str, LintProblem | PublisherError] = {}
         try:
@@ -79,13 +83,13 @@ def _post(parts: Deps, item: ParsedPost, layout: Layout, now: datetime) -> Diges
 
 def _letters(parts: Deps, spec: MailingList, posts: Sequence[DigestPost]) -> Iterator[Found]:
     """What one reader gets: judged without the words of settings and posts, so that only templates are."""
-    quiet, bare = replace(parts, site=neutral_site(parts.site)), neutral_list(spec)
+    quiet, bare = replace(parts, site=site_without_author_text(parts.site)), list_without_author_text(spec)
     language = parts.language(spec)
     letters: dict[str, Callable[[], EmailContent]] = {
         "confirmation": partial(confirmation_letter, quiet, bare)
     }
     if spec.welcome != "none":
-        shown = [*map(neutral_post, posts)]
+        shown = [*map(post_without_author_text, posts)]
         letters["welcome"] = partial(welcome_letter, quiet, bare, shown, language)
     for place in LINKS:
         letters[f"{place} link"] = partial(account_letter, quiet, bare, Placeholder(place), language)

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from publisher.core.mail.lint.html import unreachable, unusable
+from publisher.core.mail.lint.html import why_unreachable, why_unusable
 from publisher.core.patterns import lazy
-from publisher.core.posts.post import ParsedPost, Post, warned
+from publisher.core.posts.post import ParsedPost, Post, split_warning
 from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import Plan
 from publisher.services.deps import Deps
@@ -40,7 +40,7 @@ def findings_of(parts: Deps, item: ParsedPost) -> list[Finding]:
     and links that readers cannot use.
     """
     post = item.post
-    notes = [warned(warning) for warning in post.warnings]
+    notes = [split_warning(warning) for warning in post.warnings]
     if post.hidden is None:
         notes += [(0, reason) for reason in _address(parts, post)]
         dead = {line for line, reason in notes if NOWHERE in reason}
@@ -75,7 +75,9 @@ def findings_of_changes(parts: Deps, made: Plan) -> Sequence[Finding]:
 
 def _address(parts: Deps, post: Post) -> Iterator[str]:
     """What is wrong with where its front matter sends readers."""
-    if (why := unusable(post.url)) or (not unreachable(parts.site.url) and (why := unreachable(post.url))):
+    if (why := why_unusable(post.url)) or (
+        not why_unreachable(parts.site.url) and (why := why_unreachable(post.url))
+    ):
         yield f"its address {post.url[:80]!r} leads nowhere: {why}; correct it in the front matter"
 
 

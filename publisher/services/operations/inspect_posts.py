@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from publisher.core.mail.lint import LintProblem
-from publisher.core.posts.post import BadPost, ParsedPost, Post, WaitReason, reason_not, why_not
+from publisher.core.posts.post import BadPost, ParsedPost, Post, WaitReason, describe_wait, wait_reason
 from publisher.core.publishing.ids import mint
 from publisher.core.publishing.plan import Plan
 from publisher.core.publishing.planner import make_plan
@@ -70,7 +70,7 @@ def checked(parts: Deps, now: datetime) -> CheckReport:
     if code := parts.source().unread():
         findings.append(Finding(path=code[0], line=0, reason=_unread(len(code) - 1), error=False))
     parsed = [item for item in items if isinstance(item, ParsedPost)]
-    waits = [why_not(item.post, now) for item in parsed]
+    waits = [wait_reason(item.post, now) for item in parsed]
     return CheckReport(
         findings=(*sorted(findings, key=lambda f: (f.path, f.line)), *_mails(parts, parsed, made, now)),
         public=waits.count(None),
@@ -146,10 +146,10 @@ def _listed(
 
 
 def _why(post: Post, now: datetime) -> str:
-    if why_not(post, now) is WaitReason.FUTURE:
+    if wait_reason(post, now) is WaitReason.FUTURE:
         due = post.due.astimezone(UTC) if post.due else now
         return f"waits for {due:%Y-%m-%dT%H:%M:%SZ}"
-    return reason_not(post, now)
+    return describe_wait(post, now)
 
 
 def _findings(parts: Deps, item: ParsedPost | BadPost, lost: Collection[str]) -> list[Finding]:

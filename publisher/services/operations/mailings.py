@@ -5,18 +5,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from publisher.core.delivery.holds import Declined, MailingCommand, MailingStatus
+from publisher.core.delivery.holds import DeclinedCommand, MailingCommand, MailingStatus
 from publisher.core.delivery.mailing import (
-    ASSUMED,
+    ASSUMED_REPLY,
     DeliveryResult,
-    InDoubt,
     Mailing,
     MailingKind,
     TransitionCause,
+    UnknownDelivery,
 )
 from publisher.core.errors import Refused, UsageError
 from publisher.core.mail.message import Placeholder
-from publisher.core.mail.mime import freeze
+from publisher.core.mail.mime import freeze_segments
 from publisher.services.delivery import outcomes
 from publisher.services.delivery.unknown_outcomes import decide, doubts
 from publisher.services.deps import Deps
@@ -44,13 +44,13 @@ def order(
     answer = parts.store.apply_command(id, wish, now, count_refusals=count_refusals)
     if answer is None:
         raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
-    if isinstance(answer, Declined):
+    if isinstance(answer, DeclinedCommand):
         raise Refused(f"mailing {id}", answer.why, answer.do)
     outcomes.judge(parts, now)
     return answer
 
 
-def doubts_of(parts: Deps, id: int, addresses: Sequence[str]) -> list[InDoubt]:
+def doubts_of(parts: Deps, id: int, addresses: Sequence[str]) -> list[UnknownDelivery]:
     """Those of them to these addresses. Raises UsageError: nothing to one of them is in doubt."""
     found = [doubt for doubt in doubts(parts, id) if doubt.address in addresses]
     for address in addresses:
@@ -61,16 +61,16 @@ def doubts_of(parts: Deps, id: int, addresses: Sequence[str]) -> list[InDoubt]:
     return found
 
 
-def resolve(parts: Deps, chosen: Iterable[InDoubt], *, resend: bool, now: datetime) -> int:
+def resolve(parts: Deps, chosen: Iterable[UnknownDelivery], *, resend: bool, now: datetime) -> int:
     """Arrow j: those in doubt are sent again under the same Message-ID, without posts that were withdrawn
     since, or taken for accepted. Raises Refused: the mail cannot be made without such a post.
     """
     cause = TransitionCause.RESEND if resend else TransitionCause.ASSUME
-    words = "to be sent again by the operator" if resend else ASSUMED
+    words = "to be sent again by the operator" if resend else ASSUMED_REPLY
 
     made: set[int] = set()
 
-    def decided(doubt: InDoubt) -> DeliveryResult:
+    def decided(doubt: UnknownDelivery) -> DeliveryResult:
         if resend and doubt.mailing not in made:
             without_withdrawn(parts, doubt.mailing, now)
             made.add(doubt.mailing)
@@ -102,7 +102,7 @@ def verify(parts: Deps, mailing: Mailing) -> Iterator[RebuildProof]:
         for segment in segments:
             seen.update(f"[{segment.value}]".encode() if isinstance(segment, Placeholder) else segment)
         again = _again(parts, mailing, posts, language, own=cohort > 1)
-        differs = "" if again is None else _difference(freeze(segments)[0], again)
+        differs = "" if again is None else _difference(freeze_segments(segments)[0], again)
         yield RebuildProof(cohort=cohort, sha256=seen.hexdigest(), differs=differs)
 
 
@@ -115,7 +115,7 @@ def _again(
     if spec is None:
         return ()
     digest = digest_of(parts, spec, posts, mailing.due_before, language=language)
-    return freeze(judged(parts, digest, mailing.id, own=own).message)[0]
+    return freeze_segments(judged(parts, digest, mailing.id, own=own).message)[0]
 
 
 def _difference(frozen: Sequence[str], again: Sequence[str]) -> str:

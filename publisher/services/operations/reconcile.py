@@ -13,14 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from publisher.core.delivery.reconciliation import (
-    SKIPPED,
-    SUBSCRIPTIONS_SKIPPED,
-    JournalSummary,
-    Started,
-    missed,
-    summary_of,
-)
+from publisher.core.delivery.reconciliation import JournalSummary, MAILING_NUMBERS_SKIPPED, SUBSCRIPTION_NUMBERS_SKIPPED, StartedMailing, missed_mailings, summarize_journal
 from publisher.core.subscribers.departures import Departure
 from publisher.services.delivery.unknown_outcomes import WHY
 from publisher.services.deps import Deps
@@ -39,7 +32,7 @@ class StoreLag:
     """What the store does not know: how the files tell it, in a person's words."""
 
     departures: tuple[Departure, ...]
-    started: tuple[Started, ...]
+    started: tuple[StartedMailing, ...]
     log_head: int
     never: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     sent: bool = False
@@ -79,7 +72,7 @@ def behind(parts: Deps, manifest: bytes | None) -> StoreLag | None:
         return None
     seen = _seen(parts)
     entries, size = parts.journal.since(seen)
-    told = summary_of(entries)
+    told = summarize_journal(entries)
     last, head = _last(parts), _told(manifest, "log_head")
     new = size != seen
     if parts.store.head().baseline_at is None and not size and not _told(manifest, "last_mailing"):
@@ -121,7 +114,7 @@ def reconcile(parts: Deps, lacks: StoreLag, manifest: bytes | None, now: datetim
     parts.store.set_meta(BEGUN, now.isoformat())
     parts.reach("reconcile:begun")
     entries, size = parts.journal.since(0)
-    told = summary_of(entries)
+    told = summarize_journal(entries)
     doubts = parts.store.mark_open_unknown(WHY, now)
     for allowed in told.allowed:
         parts.store.lift_blocks(allowed.key, allowed.mailbox, allowed.at)
@@ -132,11 +125,11 @@ def reconcile(parts: Deps, lacks: StoreLag, manifest: bytes | None, now: datetim
     moved = _serve(parts, told)
     parts.reach("reconcile:served")
     last = max(_last(parts), told.last_mailing, _told(manifest, "last_mailing"))
-    parts.store.reserve_mailing_ids(last + SKIPPED)
+    parts.store.reserve_mailing_ids(last + MAILING_NUMBERS_SKIPPED)
     parts.store.advance_batch_count(told.turn)
     numbers = [departure.subscription or 0 for departure in told.departures]
     last_subscription = max((parts.store.last_subscription_id(), *numbers))
-    parts.store.reserve_subscription_ids(last_subscription + SUBSCRIPTIONS_SKIPPED)
+    parts.store.reserve_subscription_ids(last_subscription + SUBSCRIPTION_NUMBERS_SKIPPED)
     if lacks.log_head:
         parts.store.set_meta(HEAD, str(lacks.log_head))
     parts.store.set_meta(SEEN, str(size))
@@ -150,7 +143,7 @@ def _serve(parts: Deps, told: JournalSummary) -> dict[str, int]:
     """
     moved: dict[str, int] = {}
     planning = [mailing.id for mailing in parts.store.mailings_in_planning()]
-    for start in missed(told, _last(parts), planning):
+    for start in missed_mailings(told, _last(parts), planning):
         update_log(parts, start.at, SnapshotCache(), None)
         readers = parts.store.advance_offsets(start.list, start.at, parts.store.head().seq)
         moved[start.list] = moved.get(start.list, 0) + readers

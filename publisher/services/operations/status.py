@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
-from publisher.core.delivery.relay_quotas import DAY, HOUR, Quota, goes_on, used
-from publisher.core.delivery.throttling import SERVER, DeliveryRate, forecast, mailing_of
+from publisher.core.delivery.relays import DAY, HOUR, Quota, messages_used, next_send_at
+from publisher.core.delivery.throttling import DeliveryRate, SERVER_SCOPE, forecast, scope_mailing
 from publisher.services.deps import Deps
 from publisher.services.digests.backlog import backlog
 from publisher.services.mail.public_url import last_answer
@@ -47,7 +47,7 @@ def _stopped(parts: Deps, now: datetime) -> list[dict[str, Any]]:
     hold.
     """
     gauges = sorted(parts.store.circuit_breakers().values(), key=lambda gauge: gauge.scope)
-    domains = (g for g in gauges if g.stopped(now) and g.scope != SERVER and mailing_of(g.scope) is None)
+    domains = (g for g in gauges if g.stopped(now) and g.scope != SERVER_SCOPE and scope_mailing(g.scope) is None)
     return [{"domain": g.scope, "until": g.until, "why": g.reply} for g in domains]
 
 
@@ -57,10 +57,10 @@ def _relay(parts: Deps, quota: Quota, now: datetime) -> dict[str, Any]:
     return {
         "relay": quota.relay,
         "per_hour": quota.per_hour,
-        "sent_in_hour": used(spent, HOUR, now),
+        "sent_in_hour": messages_used(spent, HOUR, now),
         "per_day": quota.per_day,
-        "sent_in_day": used(spent, DAY, now),
-        "goes_on": goes_on(quota, spent, now),
+        "sent_in_day": messages_used(spent, DAY, now),
+        "goes_on": next_send_at(quota, spent, now),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from publisher.core.digests.digest import DigestPost, Layout
-from publisher.core.posts.assets import NO_FILES, Placed
+from publisher.core.posts.assets import NO_ASSETS, AssetLocation
 from publisher.core.posts.post import Image, Post
 from publisher.core.publishing.log import PublishedPost
 from publisher.ports import Markup
@@ -19,16 +19,16 @@ MAX_NAMES = 20
 """How many authors, and how many categories, a mail shows of a post."""
 
 
-def placed_assets(parts: Deps, post: Post) -> Mapping[str, Placed]:
+def placed_assets(parts: Deps, post: Post) -> Mapping[str, AssetLocation]:
     """Where readers find the files that `post` refers to, by the names it uses; none where posts have no
     pages.
     """
     if not parts.pages or not post.assets:
-        return NO_FILES
+        return NO_ASSETS
     base = parts.site.public_url
     # Reversed, so that of two assets with one name the first wins.
     return {
-        asset.name: Placed(url=base + asset.document, width=asset.width, height=asset.height)
+        asset.name: AssetLocation(url=base + asset.document, width=asset.width, height=asset.height)
         for asset in reversed(post.assets)
     }
 
@@ -43,7 +43,7 @@ def post_image(parts: Deps, post: Post) -> Image | None:
     return replace(image, url=found.url, width=width, height=height)
 
 
-def render_html(markup: Markup, post: Post, body: str, files: Mapping[str, Placed] = NO_FILES) -> str:
+def render_html(markup: Markup, post: Post, body: str, files: Mapping[str, AssetLocation] = NO_ASSETS) -> str:
     """The body of `post`, or a part of it, as safe HTML."""
     return markup.html(
         body,
@@ -76,7 +76,7 @@ def removed_markup(markup: Markup, post: Post, body: str) -> Sequence[tuple[int,
 
 
 def broken_references(
-    markup: Markup, post: Post, body: str, files: Mapping[str, Placed] = NO_FILES
+    markup: Markup, post: Post, body: str, files: Mapping[str, AssetLocation] = NO_ASSETS
 ) -> Sequence[tuple[int, str]]:
     """(line of the body, what is wrong) of pictures and links that readers cannot use."""
     return markup.faults(

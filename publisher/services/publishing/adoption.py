@@ -16,19 +16,19 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from publisher.core.errors import PublisherError, Refused
-from publisher.core.posts.post import ParsedPost, Post, WaitReason, why_not
+from publisher.core.posts.post import ParsedPost, Post, WaitReason, wait_reason
 from publisher.core.publishing.adoption import (
     Adoption,
     MatchedEntry,
     OldEntry,
     OldFeed,
-    adopt,
-    derive,
+    derive_older_entries,
     host_of,
-    merged,
+    match_entries,
+    merge_entries,
 )
 from publisher.core.publishing.log import LogHead
-from publisher.core.publishing.recovery import Recovered
+from publisher.core.publishing.recovery import RecoveredFeeds
 from publisher.services.deps import Deps
 from publisher.services.feeds.feeds import feed_path
 
@@ -110,12 +110,12 @@ def plan_adoption(parts: Deps, new: Sequence[OldEntry], now: datetime) -> Adopti
     SourceError, StoreError, SettingsError.
     """
     posts = [item.post for item in parts.source().scan() if isinstance(item, ParsedPost)]
-    entries = [entry for entry in merged([*parts.adoptions.entries(), *new]) if not entry.derived]
-    public = [post for post in posts if why_not(post, now) is None]
-    waiting = [post for post in posts if why_not(post, now) in (WaitReason.FUTURE, WaitReason.EXPIRED)]
+    entries = [entry for entry in merge_entries([*parts.adoptions.entries(), *new]) if not entry.derived]
+    public = [post for post in posts if wait_reason(post, now) is None]
+    waiting = [post for post in posts if wait_reason(post, now) in (WaitReason.FUTURE, WaitReason.EXPIRED)]
     # Public posts match first, so that a draft made from a post does not take its place.
-    first = adopt(entries, public)
-    second = adopt(first.unmatched, waiting)
+    first = match_entries(entries, public)
+    second = match_entries(first.unmatched, waiting)
     adoption = Adoption(
         found=(*first.found, *second.found),
         ambiguous=(*first.ambiguous, *second.ambiguous),
@@ -159,7 +159,7 @@ def _derived_entries(adoption: Adoption, public: Sequence[Post]) -> Sequence[Old
         and post.instant is not None
         and post.instant <= newest
     ]
-    return derive(adoption.found, older)
+    return derive_older_entries(adoption.found, older)
 
 
 def _renamed_posts(
@@ -175,12 +175,12 @@ def _renamed_posts(
     return {old: new for old, new in renamed.items() if new not in path_of}, refused
 
 
-def recover_history(parts: Deps, head: LogHead) -> Recovered:
+def recover_history(parts: Deps, head: LogHead) -> RecoveredFeeds:
     """What was published before, by the feeds that stand under public/, archives and all. Nothing if none
     stands, or if the store has a baseline: then the store knows.
     """
     if head.baseline_at is not None:
-        return Recovered()
+        return RecoveredFeeds()
     feeds: list[list[OldEntry]] = []
     for spec in parts.feeds:
         if spec.split_by:
@@ -190,7 +190,7 @@ def recover_history(parts: Deps, head: LogHead) -> Recovered:
         if path:
             feeds.append(_feed_history(parts, path))
     feeds.sort(key=len, reverse=True)  # the order of the whole before that of a part
-    return Recovered([entry for feed in feeds for entry in feed])
+    return RecoveredFeeds([entry for feed in feeds for entry in feed])
 
 
 def _feed_history(parts: Deps, path: str) -> list[OldEntry]:

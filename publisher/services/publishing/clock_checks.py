@@ -5,17 +5,7 @@ that only read tell of it.
 from datetime import datetime
 
 from publisher.core.errors import ClockBehind
-from publisher.core.times import (
-    LEEWAY,
-    AheadCause,
-    ClockLag,
-    LogAhead,
-    accepted,
-    behind,
-    in_zone,
-    log_ahead_from,
-    noted,
-)
+from publisher.core.times import AheadCause, ClockLag, LogAhead, NOW_LEEWAY, accepted_log_ahead, clock_lag, local_time, log_ahead_after, log_ahead_from
 from publisher.ports import Store
 
 LOG_AHEAD = "log_ahead"
@@ -30,9 +20,9 @@ def log_ahead(store: Store) -> LogAhead | None:
 def clock_behind(store: Store, now: datetime) -> ClockLag | None:
     """How far a clock that shows `now` is behind; None: it may be trusted."""
     last = store.last_entry()
-    if behind(now, last, None) is None:
+    if clock_lag(now, last, None) is None:
         return None
-    return behind(now, last, log_ahead(store))
+    return clock_lag(now, last, log_ahead(store))
 
 
 def check_clock(store: Store, zone: str, now: datetime, real: datetime) -> None:
@@ -40,13 +30,13 @@ def check_clock(store: Store, zone: str, now: datetime, real: datetime) -> None:
     only pretended (`--at`) is remembered. Raises ClockBehind.
     """
     last, ahead = store.last_entry(), log_ahead(store)
-    lag = behind(now, last, ahead)
+    lag = clock_lag(now, last, ahead)
     if lag is not None:
-        if abs(now - real) > LEEWAY:
+        if abs(now - real) > NOW_LEEWAY:
             raise ClockBehind("--at", lag.in_words(zone), "nothing was changed; give a later time")
         do = "nothing was changed; set the clock, or accept it as it is with `publisher reconcile --clock`"
         raise ClockBehind("clock", lag.in_words(zone), do)
-    new = noted(now, real, last, ahead)
+    new = log_ahead_after(now, real, last, ahead)
     if new != ahead:
         store.set_meta(LOG_AHEAD, new.to_text() if new else "")
 
@@ -56,7 +46,7 @@ def accept_clock(store: Store, now: datetime) -> ClockLag | None:
     lag, last = clock_behind(store, now), store.last_entry()
     if lag is None or last is None:
         return None
-    store.set_meta(LOG_AHEAD, accepted(now, last).to_text())
+    store.set_meta(LOG_AHEAD, accepted_log_ahead(now, last).to_text())
     return lag
 
 
@@ -76,7 +66,7 @@ def describe_log_ahead(store: Store, zone: str, now: datetime) -> str:
     ahead = log_ahead(store)
     if ahead is None or now >= ahead.until:
         return ""
-    until = in_zone(ahead.until, zone)
+    until = local_time(ahead.until, zone)
     if ahead.cause is AheadCause.PRETENDED:
         why = "because a command was run with --at: what it published stays, and is not mailed again"
     else:

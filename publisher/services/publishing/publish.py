@@ -12,7 +12,7 @@ from datetime import datetime
 
 from publisher.core.errors import Refused
 from publisher.core.posts.post import Post
-from publisher.core.publishing.guards import NO_ANSWERS, Guard, HeldFileAnswers, ways_out
+from publisher.core.publishing.guards import NO_ANSWERS, Guard, HeldFileAnswers, remedies
 from publisher.core.publishing.incremental import IndexUpdate
 from publisher.core.publishing.log import LogHead, PublishedPost
 from publisher.core.publishing.plan import HoldReason, Plan
@@ -115,7 +115,7 @@ def update_log(
         )
     if plan.stops:
         why = "; ".join(map(str, plan.stops))
-        raise Refused("posts", why, f"nothing was changed; {ways_out(plan.stops)}")
+        raise Refused("posts", why, f"nothing was changed; {remedies(plan.stops)}")
     parts.reach("publish:planned")
     alone = _update_index(parts, snapshot, scan.index_before)
     if plan.sources or not plan.nothing:

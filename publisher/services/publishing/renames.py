@@ -9,14 +9,14 @@ from publisher.core.posts.post import ParsedPost, Post
 from publisher.core.publishing.body_similarity import (
     RenameVerdict,
     ShingledText,
-    candidates,
-    like_a_series,
-    text_of,
-    verdict,
+    may_share_template,
+    rename_candidates,
+    rename_verdict,
+    shingled_text,
 )
 from publisher.core.publishing.log import LogKind, PublishedPost
-from publisher.core.publishing.matching import Verdicts, has_text, kept_only_its_body
-from publisher.core.publishing.plan import Plan, of_kind
+from publisher.core.publishing.matching import Verdicts, has_comparable_body, matched_by_body_alone
+from publisher.core.publishing.plan import Plan, changes_of_kind
 from publisher.services.deps import Deps
 
 NEARBY_POSTS = 1000
@@ -39,19 +39,19 @@ def rename_verdicts(
     news = {post.path: post for _, post in pairs}
     bodies = parts.store.bodies({k.post.body_hash for k in olds.values()})
     old_texts = {
-        id: text_of(bodies[k.post.body_hash]) for id, k in olds.items() if k.post.body_hash in bodies
+        id: shingled_text(bodies[k.post.body_hash]) for id, k in olds.items() if k.post.body_hash in bodies
     }
     new_texts = _new_texts(parts, news)
     readable = [(k, post) for k, post in pairs if k.id in old_texts and post.path in new_texts]
     close = [
         (k, post)
         for k, post in readable
-        if verdict(k.post, post, (old_texts[k.id], new_texts[post.path]), crowded=False)
+        if rename_verdict(k.post, post, (old_texts[k.id], new_texts[post.path]), crowded=False)
         is not RenameVerdict.OTHER
     ]
     crowded = _in_a_series(parts, close, old_texts, new_texts)
     return {
-        (k.id, post.path): verdict(
+        (k.id, post.path): rename_verdict(
             k.post,
             post,
             (old_texts[k.id], new_texts[post.path]),
@@ -66,21 +66,25 @@ def _pairs_to_compare(plan: Plan, known: Sequence[PublishedPost], posts: Sequenc
     moved = {move.new: move.id for move in plan.renamed}
     paths = {post.path for post in posts}
     by_id = {k.id: k for k in known}
-    by_body = {p.path for p in posts if p.path in moved and kept_only_its_body(p, by_id[moved[p.path]].post)}
+    by_body = {
+        p.path for p in posts if p.path in moved and matched_by_body_alone(p, by_id[moved[p.path]].post)
+    }
     certain = {id for path, id in moved.items() if path not in by_body}
-    new = {change.post.path for change in of_kind(plan, LogKind.PUBLISHED)} | by_body
-    fresh = [post for post in posts if post.path in new and has_text(post)]
-    vanished = [k for k in known if k.post.path not in paths and k.id not in certain and has_text(k.post)]
-    return list(candidates(vanished, fresh))
+    new = {change.post.path for change in changes_of_kind(plan, LogKind.PUBLISHED)} | by_body
+    fresh = [post for post in posts if post.path in new and has_comparable_body(post)]
+    vanished = [
+        k for k in known if k.post.path not in paths and k.id not in certain and has_comparable_body(k.post)
+    ]
+    return list(rename_candidates(vanished, fresh))
 
 
 def _new_texts(parts: Deps, news: Mapping[str, Post]) -> dict[str, ShingledText]:
     """From the store, where this publish keeps bodies; else from the files."""
     bodies = parts.store.bodies({post.body_hash for post in news.values()})
-    texts = {path: text_of(bodies[p.body_hash]) for path, p in news.items() if p.body_hash in bodies}
+    texts = {path: shingled_text(bodies[p.body_hash]) for path, p in news.items() if p.body_hash in bodies}
     for reading in parts.source().read_many([path for path in news if path not in texts], {}):
         if isinstance(reading.result, ParsedPost):
-            texts[reading.stat.path] = text_of(reading.result.body)
+            texts[reading.stat.path] = shingled_text(reading.result.body)
     return texts
 
 
@@ -97,12 +101,15 @@ def _in_a_series(
     for k, post in close:
         others = [other for id, other in old_texts.items() if id != k.id]
         others += [other for path, other in new_texts.items() if path != post.path]
-        if any(like_a_series(new_texts[post.path], other) for other in others):
+        if any(may_share_template(new_texts[post.path], other) for other in others):
             found.add((k.id, post.path))
     for k, post in close:
         if (k.id, post.path) in found:
             continue
         nearby = parts.store.bodies_near(k.first_seq, NEARBY_POSTS)
-        if any(id != k.id and like_a_series(new_texts[post.path], text_of(body)) for id, body in nearby):
+        if any(
+            id != k.id and may_share_template(new_texts[post.path], shingled_text(body))
+            for id, body in nearby
+        ):
             found.add((k.id, post.path))
     return found

@@ -15,19 +15,19 @@ from datetime import datetime
 from types import TracebackType
 
 from publisher.core.errors import UsageError
-from publisher.core.posts.post import BadPost, FileStat, Post, WaitReason, why_not
+from publisher.core.posts.post import BadPost, FileStat, Post, WaitReason, wait_reason
 from publisher.core.publishing.guards import NO_ANSWERS, Guard, HeldFileAnswers
-from publisher.core.publishing.ids import Naming
+from publisher.core.publishing.ids import IdRules
 from publisher.core.publishing.incremental import (
+    FileReadings,
     IndexUpdate,
     PostKeys,
-    Readings,
-    as_published,
-    names_of,
-    unchanged,
+    keys_of,
+    unchanged_files,
+    with_published_dates,
 )
 from publisher.core.publishing.log import LogKind, PublishedPost
-from publisher.core.publishing.plan import Plan, Rules, of_kind
+from publisher.core.publishing.plan import Plan, PlanRules, changes_of_kind
 from publisher.core.publishing.planner import make_plan
 from publisher.ports import Store
 from publisher.services.deps import Deps
@@ -54,7 +54,7 @@ class ScanResult:
 
     plan: Plan
     page_only: Sequence[Post]
-    rules: Rules
+    rules: PlanRules
     index_before: IndexUpdate
     index_after: IndexUpdate
 
@@ -79,7 +79,7 @@ def scan_folder(
     scan.add_unsettled(now)
     scan.add_related(rules.naming)
     readings = readings_of(parts, scan.hashes)
-    scan.posts = as_published(scan.posts.values(), scan.known.values(), readings, now)
+    scan.posts = with_published_dates(scan.posts.values(), scan.known.values(), readings, now)
     posts, known = list(scan.posts.values()), list(scan.known.values())
     authority_changed = rules.authority_before not in ("", rules.naming.authority)
     # One post alone is no accident, so the churn guard need not know how many there are.
@@ -102,11 +102,11 @@ def plan_rules(
     backfill: bool = False,
     overrides: frozenset[Guard] = frozenset(),
     answers: HeldFileAnswers = NO_ANSWERS,
-) -> Rules:
+) -> PlanRules:
     """What make_plan must know of this site at `now`: settings, options, and what the last publish kept.
     Raises StoreError.
     """
-    return Rules(
+    return PlanRules(
         naming=parts.naming,
         max_age=parts.max_age,
         backfill=backfill,
@@ -118,7 +118,7 @@ def plan_rules(
     )
 
 
-def remember_rules(parts: Deps, rules: Rules) -> None:
+def remember_rules(parts: Deps, rules: PlanRules) -> None:
     """Keeps what the next publish compares with: the authority of ids, and the version of the reader."""
     if rules.authority_before != rules.naming.authority:
         parts.store.set_meta(AUTHORITY, rules.naming.authority)
@@ -126,7 +126,7 @@ def remember_rules(parts: Deps, rules: Rules) -> None:
         parts.store.set_meta(READER, parts.source().version)
 
 
-def readings_of(parts: Deps, hashes: Mapping[str, str]) -> Readings:
+def readings_of(parts: Deps, hashes: Mapping[str, str]) -> FileReadings:
     """Who changed a post: its author, or an upgrade that reads the same bytes differently. `hashes` are of
     the bytes of the files at hand, by path; "" where a file could not be read. Raises StoreError.
     """
@@ -139,7 +139,7 @@ def readings_of(parts: Deps, hashes: Mapping[str, str]) -> Readings:
                 passed_over.add(path)
         refused = [text for area, _, text in parts.store.problems() if area == "posts"]
         passed_over |= {path for path in hashes for text in refused if text.startswith(f"{path}:")}
-    return Readings(
+    return FileReadings(
         hashes={path: hash for path, hash in hashes.items() if hash},
         version=version,
         before=before,
@@ -149,7 +149,7 @@ def readings_of(parts: Deps, hashes: Mapping[str, str]) -> Readings:
 
 def check_answers(answers: HeldFileAnswers, plan: Plan) -> None:
     """Raises UsageError: an answer that the plan has no question for; otherwise nobody would notice."""
-    new = {change.post.path for change in of_kind(plan, LogKind.PUBLISHED)}
+    new = {change.post.path for change in changes_of_kind(plan, LogKind.PUBLISHED)}
     for path in sorted(answers.new - new):
         raise UsageError("--as-new", f"{path} is not a new post", "`publisher plan` names what is held")
     followed = {(move.old, move.new) for move in plan.renamed}
@@ -224,12 +224,12 @@ class FolderScan:
                 self.posts[post.path] = post
                 self.hashes[post.path] = hash
 
-    def add_related(self, naming: Naming) -> None:
+    def add_related(self, naming: IdRules) -> None:
         """Brings in whatever shares a key with what is looked at, until nothing more does."""
         if self._store.head().seq == 0:
             return  # no post is known
         asked = PostKeys()
-        keys = names_of(self.posts.values(), naming)
+        keys = keys_of(self.posts.values(), naming)
         keys |= PostKeys(paths=frozenset((*self.gone, *(bad.path for bad in self.bad))))
         while keys := keys.but(asked):
             asked |= keys
@@ -242,18 +242,18 @@ class FolderScan:
                 if self._has_same_bytes(k.post.path) and k.post.path not in self.posts
             ]
             self.posts.update((post.path, post) for post in settled)
-            keys = names_of(settled, naming)
+            keys = keys_of(settled, naming)
 
     def _has_same_bytes(self, path: str) -> bool:
         return path in self.touched or self._snapshot.is_unchanged(path)
 
-    def result(self, plan: Plan, rules: Rules, now: datetime) -> ScanResult:
+    def result(self, plan: Plan, rules: PlanRules, now: datetime) -> ScanResult:
         """The plan, and how to update the index so that the next scan finds what this one left. A file that
         ceases to be settled is reopened before the plan is applied: its row has no post, and the known post
         at its path may then be another.
         """
         posts, known = list(self.posts.values()), list(self.known.values())
-        settled = unchanged(plan, known, posts, now, rules.naming)
+        settled = unchanged_files(plan, known, posts, now, rules.naming)
         for path, (_, hash) in self.read.items():
             if not hash:  # must be read again, so it is not indexed
                 settled.pop(path, None)
@@ -267,7 +267,7 @@ class FolderScan:
         closed = [
             (post, True) for path, post in unread.items() if path in settled and path in self._open_files
         ]
-        shown = [post for post in (*posts, *self.last_good) if why_not(post, now) is WaitReason.PAGE_ONLY]
+        shown = [post for post in (*posts, *self.last_good) if wait_reason(post, now) is WaitReason.PAGE_ONLY]
         return ScanResult(
             plan=plan,
             page_only=sorted(shown, key=lambda post: post.path),

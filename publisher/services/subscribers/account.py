@@ -9,7 +9,7 @@ forwarded mail can ask, and no more than that: the link goes to the reader.
 from datetime import datetime, timedelta
 from typing import Any
 
-from publisher.core.addresses import Address, identity
+from publisher.core.addresses import Address, reader_identity
 from publisher.core.delivery.mailing import MailingKind
 from publisher.core.errors import Refused, TokenError
 from publisher.core.mail.message import Placeholder
@@ -118,6 +118,6 @@ def move(parts: Deps, token: str, address: str, now: datetime) -> None:
 
 def _new_address(parts: Deps, found: Subscription, address: str) -> Address:
     to = readers_address(parts, address)
-    if identity(str(to)) == identity(found.address):
+    if reader_identity(str(to)) == reader_identity(found.address):
         raise Refused(str(to), "mail goes there already")
     return to

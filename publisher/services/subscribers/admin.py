@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from publisher.core.addresses import parse
-from publisher.core.delivery.bounces import Severity, counted
-from publisher.core.delivery.reconciliation import departure_fields, event_of
-from publisher.core.subscribers.departures import ERASED, EVERYWHERE, LEFT, Departure
+from publisher.core.addresses import parse_address
+from publisher.core.delivery.bounces import Severity, count_refusals
+from publisher.core.delivery.reconciliation import journal_event, journal_fields
+from publisher.core.subscribers.departures import ALL_LISTS, Departure, ERASED, LEFT
 from publisher.core.subscribers.subscription import MailingList, Subscription, SubscriptionState
 from publisher.core.tokens import address_key, mailbox_key
 from publisher.services.deps import Deps
@@ -24,12 +24,12 @@ OPERATOR = "operator"
 
 def key_of(parts: Deps, address: str) -> str:
     """The key an address is known by. Raises AddressError."""
-    return address_key(str(parse(address)), parts.ring())
+    return address_key(str(parse_address(address)), parts.ring())
 
 
 def write_down(parts: Deps, departures: Sequence[Departure]) -> None:
     """Appends departures to the journal, with one flush. Raises OutputError: they must not be done."""
-    parts.journal.append_all([(event_of(one), departure_fields(one)) for one in departures])
+    parts.journal.append_all([(journal_event(one), journal_fields(one)) for one in departures])
 
 
 def left(parts: Deps, one: Subscription, now: datetime) -> Departure:
@@ -73,7 +73,7 @@ def suppress(parts: Deps, address: str, spec: MailingList | None, now: datetime)
     """No mail to an address from now on, on one list or on all, whoever signs it up. Journaled. Raises
     AddressError.
     """
-    slug = spec.slug if spec else EVERYWHERE
+    slug = spec.slug if spec else ALL_LISTS
     suppress_keys(parts, [(key_of(parts, address), slug)], OPERATOR, now)
 
 
@@ -96,10 +96,10 @@ def erase(parts: Deps, address: str, now: datetime) -> int:
     AddressError.
     """
     last = parts.store.last_subscription_id()
-    gone = Departure(key=key_of(parts, address), list=EVERYWHERE, kind=ERASED, at=now, subscription=last)
+    gone = Departure(key=key_of(parts, address), list=ALL_LISTS, kind=ERASED, at=now, subscription=last)
     write_down(parts, [gone])
     parts.reach("erase:journaled")
-    parts.store.reset_confirmation_history(mailbox_key(parse(address), parts.ring()))
+    parts.store.reset_confirmation_history(mailbox_key(parse_address(address), parts.ring()))
     forgotten = parts.store.apply_departures([gone])
     parts.reach("erase:committed")
     return forgotten
@@ -109,7 +109,7 @@ def dossier(parts: Deps, address: str) -> dict[str, Any]:
     """Everything that is kept about an address, to be shown to its owner. Raises AddressError."""
     key = key_of(parts, address)
     return {
-        "address": str(parse(address)),
+        "address": str(parse_address(address)),
         "subscriptions": [_told(parts, one) for one in parts.store.subscriptions_of(key)],
         "suppressions": [
             {"list": slug, "kind": kind, "since": since}
@@ -134,12 +134,12 @@ def _left(parts: Deps, key: str) -> dict[str, int]:
     """How many more refusals of each severity suppress an address."""
     those = [one for one in parts.store.refusals_of(key) if one.counts is not False]
     limits = {Severity.HARD: parts.limits.hard, Severity.SOFT: parts.limits.soft}
-    return {severity: max(most - counted(those, severity), 0) for severity, most in limits.items()}
+    return {severity: max(most - count_refusals(those, severity), 0) for severity, most in limits.items()}
 
 
 def _asked(parts: Deps, address: str) -> dict[str, Any] | None:
     """How often the mailbox of an address was asked to confirm, whatever its spelling; None: never."""
-    asked = parts.store.confirmation_history(mailbox_key(parse(address), parts.ring()))
+    asked = parts.store.confirmation_history(mailbox_key(parse_address(address), parts.ring()))
     return None if asked is None else {"sent": list(asked.sent), "never_again_since": asked.never}
 
 

@@ -6,12 +6,12 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 
-from publisher.core.addresses import is_plain, parse, parse_mailbox
+from publisher.core.addresses import is_common_address, parse_address, parse_mailbox
 from publisher.core.delivery.mailing import MailingKind, NewMailing
 from publisher.core.errors import AddressError
-from publisher.core.posts.filters import folded
+from publisher.core.posts.filters import fold_term
 from publisher.core.subscribers.departures import Departure
-from publisher.core.subscribers.import_rows import KINDS, ImportOutcome, ImportRow
+from publisher.core.subscribers.import_rows import DEPARTURE_KINDS, ImportOutcome, ImportRow
 from publisher.core.subscribers.import_states import RowStatus, SourceStatus
 from publisher.core.subscribers.preferences import NO_CHOICES, SchedulePreference
 from publisher.core.subscribers.subscription import Consent, ListChoice, MailingList, NewReader
@@ -117,7 +117,7 @@ def offered_topics(parts: Deps, spec: MailingList) -> Mapping[str, str]:
     """The topics that readers of a list may choose, by folded name; empty if there are none."""
     if ListChoice.TOPICS not in spec.readers_choose:
         return {}
-    return {folded(topic): topic for topic in offer(parts, spec, NO_CHOICES).topics}
+    return {fold_term(topic): topic for topic in offer(parts, spec, NO_CHOICES).topics}
 
 
 class _Import:
@@ -156,7 +156,7 @@ class _Import:
                 self._refuse(row, address, row.kind, f"{address}: {row.wrong}")
                 continue
             status = row.said.status
-            if status is not SourceStatus.SUBSCRIBED and status not in KINDS:
+            if status is not SourceStatus.SUBSCRIBED and status not in DEPARTURE_KINDS:
                 example = (self._where, row.line, address)
                 self._done.note(ImportOutcome.PASSED, ImportReportGroup.NOT_STORED, row.said.reason, example)
                 continue
@@ -213,7 +213,7 @@ class _Import:
 
 def address_of(text: str) -> str:
     """The address in a cell, with or without a name. Raises AddressError."""
-    if is_plain(text):
+    if is_common_address(text):
         return text
     if "<" in text:
         return str(parse_mailbox(text).address)
@@ -221,7 +221,7 @@ def address_of(text: str) -> str:
         raise AddressError(
             "address", f"a character of {text[:80]!r} is unreadable", "export the file in UTF-8"
         )
-    return str(parse(text))
+    return str(parse_address(text))
 
 
 _SAID: Mapping[ImportOutcome, tuple[str, str]] = {

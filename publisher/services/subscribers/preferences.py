@@ -6,13 +6,13 @@ from datetime import datetime
 
 from publisher.core.digests.digest import topics_of
 from publisher.core.errors import TokenError
-from publisher.core.posts.filters import folded
+from publisher.core.posts.filters import fold_term
 from publisher.core.posts.post import PostMailOptions
 from publisher.core.subscribers.preferences import (
     ContentPreference,
     Preferences,
     SchedulePreference,
-    as_topics,
+    normalize_topics,
 )
 from publisher.core.subscribers.subscription import ListChoice, MailingList, Subscription, SubscriptionState
 from publisher.core.tokens import Purpose
@@ -46,7 +46,7 @@ def offer(parts: Deps, spec: MailingList, now: Preferences) -> Offer:
     languages = {post.language for post in fitting} | set(filter(None, [now.taste.language]))
     return Offer(
         cadences=tuple(parts.cadences) if ListChoice.CADENCE in may else (),
-        topics=as_topics((*common, *now.taste.topics)) if ListChoice.TOPICS in may else (),
+        topics=normalize_topics((*common, *now.taste.topics)) if ListChoice.TOPICS in may else (),
         languages=tuple(sorted(languages)) if ListChoice.LANGUAGE in may and len(languages) > 1 else (),
         hour=ListChoice.HOUR in may,
     )
@@ -79,11 +79,11 @@ def save(parts: Deps, token: str, wish: Preferences, now: datetime) -> Subscript
 def offered(wish: Preferences, before: Preferences, offer: Offer) -> Preferences:
     """`wish` without topics and languages that are neither offered nor chosen `before`."""
     held = before.taste
-    topics = {folded(topic) for topic in (*offer.topics, *held.topics)}
+    topics = {fold_term(topic) for topic in (*offer.topics, *held.topics)}
     language = wish.taste.language
     known = language in {"", held.language, *offer.languages}
     taste = ContentPreference(
-        topics=tuple(topic for topic in wish.taste.topics if folded(topic) in topics),
+        topics=tuple(topic for topic in wish.taste.topics if fold_term(topic) in topics),
         language=language if known else held.language,
     )
     return replace(wish, taste=taste)

@@ -3,13 +3,13 @@
 from datetime import datetime
 
 from publisher.core.subscribers.preferences import SchedulePreference
-from publisher.core.subscribers.subscription import MailingList, Subscription, rhythm_of
+from publisher.core.subscribers.subscription import MailingList, Subscription, schedule_for
 from publisher.services.deps import Deps
 
 
 def due_after(parts: Deps, spec: MailingList, pace: SchedulePreference, now: datetime) -> datetime:
     """When a reader of that pace is due next after `now`."""
-    rhythm = rhythm_of(spec, pace)
+    rhythm = schedule_for(spec, pace)
     return parts.cadences[rhythm.cadence].after(now, rhythm)
 
 

@@ -7,11 +7,11 @@ How often a mailbox is asked is counted in the transaction that plans the mail
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from publisher.core.addresses import Address, parse
+from publisher.core.addresses import Address, parse_address
 from publisher.core.delivery.mailing import MailingKind
-from publisher.core.delivery.reconciliation import departure_fields, event_of
+from publisher.core.delivery.reconciliation import journal_event, journal_fields
 from publisher.core.errors import AddressError, Refused
-from publisher.core.subscribers.confirmation_limits import SignUpOutcome, SignUpRequest, counted
+from publisher.core.subscribers.confirmation_limits import SignUpOutcome, SignUpRequest, counted_domain
 from publisher.core.subscribers.subscription import (
     Consent,
     MailingList,
@@ -19,7 +19,7 @@ from publisher.core.subscribers.subscription import (
     Subscription,
     SubscriptionState,
 )
-from publisher.core.tokens import Purpose, address_key, mailbox_key, verify, whole_key
+from publisher.core.tokens import Purpose, address_key, join_mailbox_key, mailbox_key, verify
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import confirmation_message
 from publisher.services.subscribers.admin import left
@@ -40,7 +40,7 @@ def readers_address(parts: Deps, text: str) -> Address:
     """The address that a reader gave, for mail to go to. Raises AddressError; BlockedAddress for one that
     settings refuse: this machine's, a list's own, or of `web.blocked`.
     """
-    address = parse(text)
+    address = parse_address(text)
     if parts.blocked.has(address):
         raise BlockedAddress("address", f"{address} cannot be signed up here", "use another address")
     return address
@@ -71,7 +71,7 @@ def request(
         readers={spec.slug: reader for spec in lists},
         consent=consent,
         mailbox=mailbox_key(address, parts.ring()),
-        domain=counted(address.domain),
+        domain=counted_domain(address.domain),
     )
     found = parts.store.preview_sign_up(wish, now)
     while found.answer is SignUpOutcome.ASK:
@@ -90,7 +90,7 @@ def resend(parts: Deps, address: str, spec: MailingList | None, now: datetime) -
     """An operator has an address that waits for confirmation asked once more, in one mail; returns the lists
     it asks about. Not counted. Raises AddressError, and Refused: its owner wants no such mail.
     """
-    parsed = parse(address)
+    parsed = parse_address(address)
     if wants_none(parts, parsed):
         what, do = "its owner wants no more confirmation mails", f"`publisher subscribers allow {parsed}`"
         raise Refused(str(parsed), what, do)
@@ -117,7 +117,7 @@ def never_ask(parts: Deps, token: str, now: datetime) -> None:
     pending = list(_waiting(parts, mailbox))
     gone = [left(parts, one, now) for one in pending]
     said = ("never-asked", {"at": now.isoformat(), "key": mailbox})
-    parts.journal.append_all([said, *((event_of(one), departure_fields(one)) for one in gone)])
+    parts.journal.append_all([said, *((journal_event(one), journal_fields(one)) for one in gone)])
     parts.reach("never-ask:journaled")
     parts.store.opt_out_of_confirmations(mailbox, [one.id for one in pending], now)
     parts.reach("never-ask:committed")
@@ -125,7 +125,7 @@ def never_ask(parts: Deps, token: str, now: datetime) -> None:
 
 def of_mailbox(parts: Deps, token: str, now: datetime) -> str:
     """The key of the mailbox whose link `token` is. Raises TokenError."""
-    return whole_key(verify(token, Purpose.NEVER_ASK, parts.ring(), now))
+    return join_mailbox_key(verify(token, Purpose.NEVER_ASK, parts.ring(), now))
 
 
 def _waiting(parts: Deps, mailbox: str) -> Iterator[Subscription]:
@@ -138,7 +138,7 @@ def allow(parts: Deps, address: str, now: datetime) -> Sequence[str]:
     """An operator lets an address be mailed and asked again; returns what was lifted. That a reader left or
     was erased stays: only they can come back. Journalled. Raises AddressError.
     """
-    parsed = parse(address)
+    parsed = parse_address(address)
     key, mailbox = address_key(str(parsed), parts.ring()), mailbox_key(parsed, parts.ring())
     fields = {"at": now.isoformat(), "key": key, "kinds": LIFTED_BY_OPERATOR, "mailbox": mailbox}
     parts.journal.append("allowed", fields)

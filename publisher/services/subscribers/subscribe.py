@@ -8,23 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from publisher.core.addresses import Address, identity, parse, parse_mailbox
+from publisher.core.addresses import Address, parse_address, parse_mailbox, reader_identity
 from publisher.core.delivery.mailing import Cohort, MailingKind, NewMailing
-from publisher.core.delivery.reconciliation import EVERY
-from publisher.core.digests.digest import wanted
-from publisher.core.errors import Conflict, Refused, TokenError
-from publisher.core.subscribers.departures import EVERYWHERE, LIFTED_BY_READER
+from publisher.core.delivery.reconciliation import TRANSACTIONAL_PER_LINE
+from publisher.core.digests.digest import is_wanted
+from publisher.core.errors import LogConflict, Refused, TokenError
+from publisher.core.subscribers.departures import ALL_LISTS, READER_KINDS
 from publisher.core.subscribers.preferences import SchedulePreference
-from publisher.core.subscribers.subscription import (
-    PENDING_FOR,
-    Consent,
-    MailingList,
-    NewReader,
-    SignupResult,
-    Subscription,
-    SubscriptionState,
-    taste_of,
-)
+from publisher.core.subscribers.subscription import Consent, MailingList, NewReader, PENDING_FOR, SignupResult, Subscription, SubscriptionState, content_for
 from publisher.core.tokens import Purpose, address_key, mailbox_key, verify
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import FrozenMail, confirmation_message, welcome_message
@@ -67,14 +58,14 @@ def comes_from(parts: Deps, found: Subscription) -> Subscription | None:
     before = parts.store.subscription(int(words[1]))
     if before is None or before.state is not SubscriptionState.ACTIVE or before.list != found.list:
         return None
-    if identity(before.address) == identity(found.address):  # a click a moment before this one moved it
+    if reader_identity(before.address) == reader_identity(found.address):  # a click a moment before this one moved it
         return None
     return before if before.generation == int(words[3]) else None
 
 
 def _is_blocked(parts: Deps, key: str, spec: str) -> bool:
     blocks = parts.store.suppressions_of(key)
-    return any(slug in (EVERYWHERE, spec) and kind not in LIFTED_BY_READER for slug, kind, _ in blocks)
+    return any(slug in (ALL_LISTS, spec) and kind not in READER_KINDS for slug, kind, _ in blocks)
 
 
 LATEST, LOOKED_AT = 5, 100
@@ -88,7 +79,7 @@ def ask_to_confirm(
     not counted; returns its id, 0 where the owner of the mailbox wants none. `ask` is the mail where it is
     composed already.
     """
-    if wants_none(parts, parse(subscription.address)):
+    if wants_none(parts, parse_address(subscription.address)):
         return 0
     frozen = ask or confirmation_message(parts, spec)
     return mail_one(parts, spec, MailingKind.CONFIRM, frozen, subscription, now)
@@ -121,7 +112,7 @@ def note_number(parts: Deps, mailing: int) -> None:
     """Writes down now and then how far the numbers of mailings to one reader have come: a store restored
     from before must not give these again.
     """
-    if mailing % EVERY == 0:
+    if mailing % TRANSACTIONAL_PER_LINE == 0:
         parts.journal.append("transactional", {"mailing": mailing})
 
 
@@ -185,7 +176,7 @@ def _confirmed(parts: Deps, found: Subscription, now: datetime) -> Subscription 
         note = partial(note_number, parts)
         try:
             done = parts.store.confirm(found.id, found.generation, due, now, welcome=mail, planned=note)
-        except Conflict:  # something was published meanwhile: the welcome shows it
+        except LogConflict:  # something was published meanwhile: the welcome shows it
             continue
         return done or parts.store.moved_subscription(found.id)
 
@@ -201,9 +192,9 @@ def welcome(parts: Deps, spec: MailingList, found: Subscription, now: datetime) 
     """The mail that greets a reader with the latest posts, to be planned with their confirmation. Those posts
     lie before the reader's place in the log, so no digest brings them again.
     """
-    taste = taste_of(spec, found.choices.taste)
+    taste = content_for(spec, found.choices.taste)
     head = parts.store.head().seq
-    newest = [known for known in parts.store.newest_posts(LOOKED_AT) if wanted(known.post, spec, taste)]
+    newest = [known for known in parts.store.newest_posts(LOOKED_AT) if is_wanted(known.post, spec, taste)]
     pairs = tuple((known.id, known.revision) for known in newest[:LATEST])
     language = parts.language(spec, taste)
     frozen = welcome_message(parts, spec, pairs, language)
@@ -231,7 +222,7 @@ def add(parts: Deps, spec: MailingList, address: str, now: datetime, *, confirme
 
     Raises AddressError, and Refused for an address that left, is suppressed, or wants no such mail.
     """
-    parsed = parse(address)
+    parsed = parse_address(address)
     if not confirmed and wants_none(parts, parsed):
         what, do = "its owner wants no more confirmation mails", f"`publisher subscribers allow {parsed}`"
         raise Refused(str(parsed), what, do)

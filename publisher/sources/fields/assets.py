@@ -14,7 +14,7 @@ from html import unescape
 from pathlib import Path, PurePosixPath
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.assets import Asset, name_of
+from publisher.core.posts.assets import Asset, referenced_name
 from publisher.core.posts.post import Post
 from publisher.sources.fields.links import CodeRanges
 from publisher.sources.stable_files import StabilityCheck, read_stable
@@ -126,7 +126,7 @@ def find_references(body: str) -> dict[str, int]:
         text = unescape(match[kind])
         targets = [part.split()[0] for part in text.split(",") if part.strip()] if "set" in kind else [text]
         for target in targets:
-            name = name_of(_ESCAPED.sub(r"\1", target))
+            name = referenced_name(_ESCAPED.sub(r"\1", target))
             if not name or suffix_of(name) not in ASSET_SUFFIXES:
                 continue
             line = found.setdefault(name, -1)

@@ -25,7 +25,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.code_regions import without_code
+from publisher.core.posts.code_regions import blank_code
 from publisher.sources.fields import slugs
 from publisher.sources.fields.authors_and_terms import language_of_path, language_suffix
 from publisher.sources.fields.publication_date import post_name
@@ -105,7 +105,7 @@ class LinkIndex:
 
     def resolved(self, path: str, body: str, address: Address, *, markdown: bool = True) -> LinkedBody:
         """`body` of the post at `path` with the addresses of what it links to, code left alone."""
-        source = without_code(body) if markdown else body
+        source = blank_code(body) if markdown else body
         address = cache(address)
         parts: list[str] = []
         dead: list[Dead] = []

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.assets import name_of
-from publisher.core.posts.permalinks import under_posts
+from publisher.core.posts.assets import referenced_name
+from publisher.core.posts.permalinks import public_permalink
 from publisher.core.posts.post import Image
 from publisher.sources.fields.permalinks import (
     PermalinkFacts,
@@ -63,7 +63,7 @@ def find_address(facts: PermalinkFacts, rules: SourceRules) -> PostAddress:
     if not locale_at.startswith("/") and locale_at and not facts.front.text(*rules.link_fields):
         field = rules.link_fields[0] if rules.link_fields else "canonical_url"
         unknown.append(f"its locale is at {locale_at}, which is not below {rules.site_url}; set {field}")
-    permalink = under_posts(permalink) if rules.pages else permalink
+    permalink = public_permalink(permalink) if rules.pages else permalink
     base = rules.site_url.rstrip("/") + permalink
     url, url_by = find_canonical(facts, base, rules, warnings)
     return PostAddress(
@@ -162,7 +162,7 @@ def find_image(front: FrontMatter, base: str, rules: SourceRules) -> tuple[Image
                 alt=plain_line(alt),
                 width=read_pixels(value, "width"),
                 height=read_pixels(value, "height"),
-                file=(name_of(text) or "") if rules.pages else "",
+                file=(referenced_name(text) or "") if rules.pages else "",
             )
             return image, name
     return None, ""
@@ -186,7 +186,7 @@ def find_aliases(front: FrontMatter, permalink: str, rules: SourceRules) -> tupl
             path = local_path(path if path.startswith("/") or not path else f"{above}/{path}")
             if path == "/":
                 continue  # no post was ever the home page
-            found |= {path: None, under_posts(path): None} if rules.pages else {path: None}
+            found |= {path: None, public_permalink(path): None} if rules.pages else {path: None}
     return tuple(found)
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.code_regions import without_code
-from publisher.core.posts.private_passages import literal_blanked
+from publisher.core.posts.code_regions import blank_code
+from publisher.core.posts.private_passages import blank_literal_regions
 from publisher.sources.frontmatter.values import FrontMatter, Quoted, Value, fold, scalars, word_set
 from publisher.sources.liquid.expressions import (
     UNKNOWN,
@@ -89,13 +89,13 @@ def resolve_conditions(body: str, scope: LiquidScope, *, markdown: bool) -> tupl
         return body, []
     if scope.profile not in PROFILES or scope.front.flag("render_with_liquid") is False:
         return body, []
-    prose = literal_blanked(without_code(body) if markdown else body)
+    prose = blank_literal_regions(blank_code(body) if markdown else body)
     return _ConditionPass(body, scope).through(prose)
 
 
 def strip_comments(body: str, *, markdown: bool) -> str:
     """`body` without the comments of Nunjucks, `{# ... #}`, every line break in its place. Code stays."""
-    prose = literal_blanked(without_code(body) if markdown else body)
+    prose = blank_literal_regions(blank_code(body) if markdown else body)
     parts: list[str] = []
     at = 0
     for match in _COMMENT.finditer(prose):

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.code_regions import without_code
+from publisher.core.posts.code_regions import blank_code
 from publisher.sources.frontmatter.values import Value, fold, folded_map
 from publisher.sources.generators.detect import read_text
 from publisher.sources.rules import SourceRules
@@ -116,10 +116,10 @@ def expand_includes(
     includes = "{%" in body and "include" in body
     if rules.profile not in PROFILES or not (includes or (rules.site_data and "site.data" in body)):
         return body, ()
-    from publisher.core.posts.private_passages import literal_blanked
+    from publisher.core.posts.private_passages import blank_literal_regions
     from publisher.sources.liquid import data_files
 
-    prose = literal_blanked(without_code(body) if markdown else body)
+    prose = blank_literal_regions(blank_code(body) if markdown else body)
     changes = [*data_files.loop_replacements(body, prose, rules.site_data)] if rules.site_data else []
     changes += _of_files(path, body, prose, rules, beside) if includes else []
     return splice(body, sorted(changes))
@@ -174,11 +174,11 @@ def extract_constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple
     """
     if rules.profile not in PROFILES or ("{%" not in body and "site." not in body):
         return body, {}
-    from publisher.core.posts.private_passages import literal_blanked
+    from publisher.core.posts.private_passages import blank_literal_regions
     from publisher.sources.liquid import data_files
 
     data = rules.site_data
-    prose = literal_blanked(without_code(body) if markdown else body)
+    prose = blank_literal_regions(blank_code(body) if markdown else body)
     given: dict[str, str | None] = {}
     captures = [*_CAPTURE.finditer(prose)] if "capture" in prose else []
     loops = _loops(prose)

@@ -27,7 +27,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from publisher.core.errors import OutputError
-from publisher.core.feeds.feed_documents import ENCODINGS, Document, compressible
+from publisher.core.feeds.documents import ENCODINGS, Document, is_compressible
 from publisher.ports import Failpoint
 from publisher.stores.files.fsync import flush_folder, output_error, write_all
 
@@ -213,7 +213,7 @@ class PublicDirectory:
 def _encodings(target: Path) -> list[tuple[str, Path]]:
     """The encodings that belong beside `target`: (coding, file)."""
     longest = len(os.fsencode(target.name)) + max(map(len, ENCODINGS.values()))
-    if longest > LONGEST or not compressible(target.name):
+    if longest > LONGEST or not is_compressible(target.name):
         return []
     return [(coding, target.with_name(target.name + suffix)) for coding, suffix in ENCODINGS.items()]
 

@@ -54,7 +54,7 @@ class MovedFile:
 
 
 def _row(move: Redirect) -> dict[str, str]:
-    row = {"path": move.path, "fate": move.fate.value, "at": f"{move.at:%Y-%m-%dT%H:%M:%SZ}"}
+    row = {"path": move.path, "fate": move.kind.value, "at": f"{move.at:%Y-%m-%dT%H:%M:%SZ}"}
     return row | {"target": move.target} if move.target else row
 
 
@@ -63,7 +63,7 @@ def _move(row: dict[str, Any]) -> Redirect:
     fate, target = RedirectKind(row["fate"]), row.get("target", "")
     if at.tzinfo is None or (fate is RedirectKind.MOVED) != bool(target) or not isinstance(target, str):
         raise ValueError(f"{row} is no move")
-    return Redirect(path=str(row["path"]), fate=fate, at=at, target=target)
+    return Redirect(path=str(row["path"]), kind=fate, at=at, target=target)
 
 
 ABOUT_ADOPTED_IDS = (

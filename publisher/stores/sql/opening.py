@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError
 
-from publisher.core.digests.due import USUAL_TASTE
+from publisher.core.digests.due import DEFAULT_CONTENT_ID
 from publisher.core.errors import OutputError, StoreError
 from publisher.stores.files.fsync import private_folder
 from publisher.stores.sql.engine.database import Database
@@ -112,7 +112,7 @@ def _make_schema(connection: Connection) -> str:
     connection.execute(insert(stamp).values(version_num=SCHEMA))
     connection.execute(insert(log_head).values(id=1, seq=0))
     connection.execute(insert(counters).values(name=MAILING, last=0))
-    insert_default_content(connection, USUAL_TASTE)
+    insert_default_content(connection, DEFAULT_CONTENT_ID)
     return SCHEMA
 
 

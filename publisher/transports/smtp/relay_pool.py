@@ -14,8 +14,7 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from publisher.core.delivery.relay_quotas import in_words, quota_of
-from publisher.core.delivery.relays import Relay
+from publisher.core.delivery.relays import Relay, describe_quota, quota_of
 from publisher.core.mail.message import Outcome, Phase, SendVerdict
 from publisher.transports.smtp.connect import make_context, open_connection
 from publisher.transports.smtp.connection import ConnectionLost, SmtpConnection
@@ -97,7 +96,7 @@ class Smtp:
             tried.append(state)
             if (until := await self._take_permit(state.relay)) is not None:
                 quota = quota_of(state.relay)
-                used_up[state.relay.name if quota is None else in_words(quota)] = until
+                used_up[state.relay.name if quota is None else describe_quota(quota)] = until
                 continue
             state.open += 1
             try:

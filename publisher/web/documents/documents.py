@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from publisher.core.feeds.redirects import STATUS, Redirect
+from publisher.core.feeds.redirects import HTTP_STATUS, Redirect
 from publisher.ports import Clock
 from publisher.web.documents.file_cache import CachedFile, FileCache, FolderRedirect, Headers
 from publisher.web.documents.request import DocumentRequest, asked
@@ -107,7 +107,7 @@ class DocumentHandler:
 
     async def _gone(self, move: Redirect, scope: Scope, receive: Receive, send: Send) -> None:
         """301 to where it is now, for ever; 410 with a page that says so."""
-        if STATUS[move.fate] == 410:
+        if HTTP_STATUS[move.kind] == 410:
             await self._ended(scope, receive, send)
             return
         target = move.target if "://" in move.target else self._base_url + move.target

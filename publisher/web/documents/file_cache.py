@@ -17,8 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from publisher.core.feeds.feed_documents import ENCODINGS, FeedResource, compressible, may_be_feed, read_feed
-from publisher.core.media_types import content_type, for_programs, policy
+from publisher.core.feeds.documents import (
+    ENCODINGS,
+    allows_any_origin,
+    content_security_policy,
+    content_type,
+    is_compressible,
+)
+from publisher.core.feeds.feed_documents import FeedResource, may_be_feed, read_feed
 from publisher.web.documents.request import IDENTITY, http_date
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -156,7 +162,7 @@ def _variant(
         (b"x-content-type-options", b"nosniff"),
         *kept,
     ]
-    if rules := policy(type):
+    if rules := content_security_policy(type):
         headers.append((b"content-security-policy", rules))
     if coding != IDENTITY:
         headers.append((b"content-encoding", coding.encode()))
@@ -166,7 +172,7 @@ def _variant(
 def _shared(relative: str, modified: datetime, feed: FeedResource | None, base_url: str) -> Headers:
     """What every encoding has, in a 304 too. Vary also where there is no choice (RFC 9110 12.5.5)."""
     headers = [(b"last-modified", http_date(modified).encode()), (b"vary", b"Accept-Encoding")]
-    if feed is not None or for_programs(relative):
+    if feed is not None or allows_any_origin(relative):
         headers.append((b"access-control-allow-origin", b"*"))
     if feed is not None:
         links = [("self", feed.self_url or base_url + relative), *(("hub", hub) for hub in feed.hubs)]
@@ -264,10 +270,10 @@ class FileCache:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
                 return None
-            whole = found.st_size <= (READABLE if compressible(relative) else LARGEST)
+            whole = found.st_size <= (READABLE if is_compressible(relative) else LARGEST)
             body = stream.read() if whole else None
             digest = hashlib.sha256(body) if body is not None else hashlib.file_digest(stream, "sha256")
-        packed, looked = self._encodings(place, body) if compressible(relative) else ({}, {})
+        packed, looked = self._encodings(place, body) if is_compressible(relative) else ({}, {})
         hash = digest.hexdigest()
         return make_file(
             place,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from publisher.core.feeds.feed_documents import without
+from publisher.core.feeds.feed_documents import without_entries
 from publisher.web.documents.file_cache import HASH, CachedFile, EncodedVariant, Headers
 from publisher.web.documents.request import (
     IDENTITY,
@@ -104,7 +104,7 @@ def _delta(
         return None
     body = file.deltas.get((hash, variant.coding))
     if body is None:
-        cut = without(file.body, file.feed, held[hash])
+        cut = without_entries(file.body, file.feed, held[hash])
         if cut is None:
             return None
         body = cut if variant.coding == IDENTITY else encode(variant.coding, cut)

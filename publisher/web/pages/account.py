@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from publisher.app import App
-from publisher.core.addresses import parse
+from publisher.core.addresses import parse_address
 from publisher.core.errors import AddressError, Refused, TokenError
 from publisher.core.mail.message import Placeholder
 from publisher.core.subscribers.subscription import Subscription, SubscriptionState
@@ -95,7 +95,10 @@ class AccountPages:
         return await self._page("once", found, status=400 if problem else 200, **values)
 
     async def _page(self, name: str, found: Subscription, status: int = 200, **values: object) -> Response:
-        given = {"spec": self._answers.parts.list(found.list), "address": parse(found.address).masked()}
+        given = {
+            "spec": self._answers.parts.list(found.list),
+            "address": parse_address(found.address).masked(),
+        }
         language = self._answers.language_for(found)
         return await self._answers.page(name, given | values, language=language, status=status)
 

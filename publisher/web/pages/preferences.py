@@ -10,16 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from publisher.app import App
-from publisher.core.addresses import parse
+from publisher.core.addresses import parse_address
 from publisher.core.errors import TokenError
 from publisher.core.subscribers.preferences import (
     WEEKDAYS,
     ContentPreference,
     Preferences,
     SchedulePreference,
-    as_topics,
+    normalize_topics,
 )
-from publisher.core.subscribers.subscription import MailingList, Subscription, rhythm_of
+from publisher.core.subscribers.subscription import MailingList, Subscription, schedule_for
 from publisher.core.tokens import Claim, Purpose, sign
 from publisher.services.subscribers import account, preferences
 from publisher.services.subscribers.preferences import Offer
@@ -55,7 +55,7 @@ class PreferencesPage:
         offer = await run_in_threadpool(preferences.offer, parts, spec, found.choices)
         values = _shown(spec, found, offer) | {
             "saved": saved,
-            "address": parse(found.address).masked(),
+            "address": parse_address(found.address).masked(),
             "action": self._answers.action("preferences", token),
             "account": self._answers.action("account", account.permit(parts, found, now)),
             "leave": self._answers.action("unsubscribe", self._leaving(found)),
@@ -84,7 +84,7 @@ def chosen(fields: Fields, before: Preferences) -> Preferences:
             timezone=zone if zone in zones() or zone == before.pace.timezone else "",
         ),
         taste=ContentPreference(
-            topics=as_topics(word[:100] for word in fields.get("topic", ())),
+            topics=normalize_topics(word[:100] for word in fields.get("topic", ())),
             language=language if len(language) <= 35 and language.replace("-", "").isalnum() else "",
         ),
         paused=one(fields, "paused") == "yes",
@@ -100,7 +100,7 @@ def _hour(text: str) -> time | None:
 
 def _shown(spec: MailingList, found: Subscription, offer: Offer) -> dict[str, object]:
     """The values of the template: what is offered, and what is in force."""
-    rhythm = rhythm_of(spec, found.choices.pace)
+    rhythm = schedule_for(spec, found.choices.pace)
     pace = found.choices.pace
     next_at = found.next_due_at if rhythm.cadence != "immediate" else None
     return {

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import Scope
 
 from publisher.core.errors import TemplateError
-from publisher.core.posts.filters import TermKind, bears
+from publisher.core.posts.filters import TermKind, term_matches
 from publisher.core.subscribers.subscription import MailingList, Subscription
 from publisher.services.deps import Deps
 from publisher.web.documents.request import weights
@@ -39,7 +39,7 @@ def liked(scope: Scope, spoken: Sequence[str]) -> str:
 
 
 def _alike(one: str, other: str) -> bool:
-    return bears(TermKind.LANGUAGE, one, other) or bears(TermKind.LANGUAGE, other, one)
+    return term_matches(TermKind.LANGUAGE, one, other) or term_matches(TermKind.LANGUAGE, other, one)
 
 
 log = logging.getLogger(__name__)

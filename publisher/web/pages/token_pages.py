@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from publisher.app import App
-from publisher.core.addresses import parse
+from publisher.core.addresses import parse_address
 from publisher.core.errors import TokenError
 from publisher.core.subscribers.subscription import MailingList, Subscription, SubscriptionState
 from publisher.core.tokens import Purpose
@@ -97,7 +97,9 @@ class TokenPages:
         self, name: str, token: str, found: Subscription, lists: Sequence[MailingList] = ()
     ) -> Response:
         action = self._answers.action(name, token)
-        return await self._page(name, found, lists, address=parse(found.address).masked(), action=action)
+        return await self._page(
+            name, found, lists, address=parse_address(found.address).masked(), action=action
+        )
 
     def _kept(self, found: Subscription, now: datetime) -> str:
         """The page about what is kept of a reader; "" where settings no longer have the list."""

@@ -12,13 +12,13 @@ from publisher.core.delivery.bounces import (
     RefusalShare,
     RefusedMailing,
     Severity,
-    classify,
-    counted,
-    reached,
-    ruled,
-    too_many,
+    bounce_severity,
+    count_refusals,
+    is_mass_refusal,
+    limit_reached,
+    refusal_ruling,
 )
-from publisher.core.delivery.mailing import MailingHold, MailingState, RefusalRuling, given_up
+from publisher.core.delivery.mailing import MailingHold, MailingState, RefusalRuling, given_up_reply
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HARD, SOFT = Severity.HARD, Severity.SOFT
@@ -41,9 +41,9 @@ TROUBLE = (
     "550 User unknown",
     "550 <policy@example.org> User unknown",
     "550 5.0.0 no such user",
-    given_up(6, "452 4.2.2 The email account that you tried to reach is over quota"),
-    given_up(6, "450 4.1.1 Recipient address rejected: unverified address"),
-    given_up(6, "450 mailbox unavailable"),
+    given_up_reply(6, "452 4.2.2 The email account that you tried to reach is over quota"),
+    given_up_reply(6, "450 4.1.1 Recipient address rejected: unverified address"),
+    given_up_reply(6, "450 mailbox unavailable"),
 )
 NOTHING = (
     "550 5.7.1 user's policy forbids it",
@@ -59,8 +59,8 @@ NOTHING = (
     "550",
     "554 Transaction failed",
     "550 <no.such.user@example.org> refused",
-    given_up(6, "451 4.7.1 greylisted, user"),
-    given_up(6, "451 4.3.0 later"),
+    given_up_reply(6, "451 4.7.1 greylisted, user"),
+    given_up_reply(6, "451 4.3.0 later"),
     "the address has letters that this server cannot take (it offers no SMTPUTF8)",
     "relay.example:25: no answer in 300 s",
     "",
@@ -78,18 +78,18 @@ NOTHING = (
 def test_a_reply_tells_that_a_mailbox_is_gone_or_in_trouble_or_nothing(
     reply: str, severity: Severity | None
 ) -> None:
-    assert classify(reply) is severity
+    assert bounce_severity(reply) is severity
 
 
 @given(st.text(max_size=300), st.sampled_from(["5.7.1", "5.3.0", "5.4.7", "5.7.999", "5.6.1", "5.5.0"]))
 def test_policy_system_network_and_content_never_count_whatever_the_words(words: str, code: str) -> None:
-    assert classify(f"550 {code} {words}") is None
+    assert bounce_severity(f"550 {code} {words}") is None
 
 
 @given(st.text(max_size=500))
 def test_any_words_are_classified(words: str) -> None:
-    assert classify(words) in (None, HARD, SOFT)
-    assert classify(f"450 {words}") is not HARD
+    assert bounce_severity(words) in (None, HARD, SOFT)
+    assert bounce_severity(f"450 {words}") is not HARD
 
 
 def refused(severity: Severity, *hours: float) -> list[MailboxRefusal]:
@@ -104,19 +104,19 @@ def refused(severity: Severity, *hours: float) -> list[MailboxRefusal]:
     [((), 0), ((0,), 1), ((0, 23.9), 1), ((0, 24), 2), ((0, 12, 24), 2), ((0, 1, 2, 30, 31, 54), 3)],
 )
 def test_hard_refusals_count_when_they_are_a_day_apart(hours: tuple[float, ...], number: int) -> None:
-    assert counted(refused(HARD, *hours), HARD) == number
+    assert count_refusals(refused(HARD, *hours), HARD) == number
 
 
 def test_soft_refusals_count_for_thirty_days() -> None:
     month = [24 * day for day in (0, 7, 14, 21, 28)]
-    assert reached(refused(SOFT, *month), BounceLimits()) is SOFT
-    assert reached(refused(SOFT, *month[:4], 24 * 30), BounceLimits()) is None
+    assert limit_reached(refused(SOFT, *month), BounceLimits()) is SOFT
+    assert limit_reached(refused(SOFT, *month[:4], 24 * 30), BounceLimits()) is None
 
 
 def test_hard_and_soft_refusals_are_not_added_up() -> None:
-    assert reached([*refused(HARD, 0), *refused(SOFT, 24, 48, 72, 96)], BounceLimits()) is None
-    assert reached(refused(HARD, 0, 24), BounceLimits(hard=3)) is None
-    assert reached(refused(HARD, 0), BounceLimits(hard=1)) is HARD
+    assert limit_reached([*refused(HARD, 0), *refused(SOFT, 24, 48, 72, 96)], BounceLimits()) is None
+    assert limit_reached(refused(HARD, 0, 24), BounceLimits(hard=3)) is None
+    assert limit_reached(refused(HARD, 0), BounceLimits(hard=1)) is HARD
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_hard_and_soft_refusals_are_not_added_up() -> None:
     ],
 )
 def test_very_many_refusals_are_the_relays(share: tuple[int, int, int], many: bool) -> None:
-    assert too_many(RefusalShare(refused=share[0], tried=share[1], planned=share[2])) is many
+    assert is_mass_refusal(RefusalShare(refused=share[0], tried=share[1], planned=share[2])) is many
 
 
 FINE, BAD = RefusalShare(refused=1, tried=50, planned=50), RefusalShare(refused=40, tried=50, planned=50)
@@ -169,4 +169,4 @@ FINE, BAD = RefusalShare(refused=1, tried=50, planned=50), RefusalShare(refused=
 def test_refusals_count_when_the_mailing_was_tried_and_not_stopped_for_them(
     given_: RefusedMailing, ruling: RefusalRuling | None
 ) -> None:
-    assert ruled(given_) is ruling
+    assert refusal_ruling(given_) is ruling

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.delivery.holds import (
-    OVER,
-    Declined,
+    FINISHED,
+    DeclinedCommand,
     MailingCommand,
     MailingStatus,
     apply_command,
-    in_words,
-    planned,
+    describe_hold,
+    state_after_planning,
 )
 from publisher.core.delivery.mailing import MailingHold, MailingState
 
@@ -36,7 +36,7 @@ STANDINGS = [
 def test_what_awaits_approval_goes_by_approval_only() -> None:
     waiting = MailingStatus(state=MailingState.PAUSED, hold=MailingHold.APPROVAL)
     assert apply_command(MailingCommand.APPROVE, waiting) == MailingStatus(state=MailingState.READY)
-    assert apply_command(MailingCommand.RESUME, waiting) == Declined(
+    assert apply_command(MailingCommand.RESUME, waiting) == DeclinedCommand(
         why="awaits approval", do="`publisher mailings approve` lets it go"
     )
     assert apply_command(MailingCommand.PAUSE, waiting) == waiting
@@ -55,9 +55,9 @@ def test_a_mailing_that_is_still_planned_can_be_approved_paused_and_resumed_befo
     assert approved == MailingStatus(state=MailingState.PLANNING)
     paused = apply_command(MailingCommand.PAUSE, MailingStatus(state=MailingState.PLANNING))
     assert paused == MailingStatus(state=MailingState.PLANNING, hold=MailingHold.OPERATOR)
-    assert planned(MailingHold.OPERATOR, 3) is MailingState.PAUSED
-    assert planned(None, 3) is MailingState.READY
-    assert planned(MailingHold.APPROVAL, 0) is MailingState.DONE
+    assert state_after_planning(MailingHold.OPERATOR, 3) is MailingState.PAUSED
+    assert state_after_planning(None, 3) is MailingState.READY
+    assert state_after_planning(MailingHold.APPROVAL, 0) is MailingState.DONE
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_mailing_that_is_still_planned_can_be_approved_paused_and_resumed_befo
 def test_what_cannot_be_done_says_why(
     order: MailingCommand, standing: MailingStatus, why: str, do: str
 ) -> None:
-    assert apply_command(order, standing) == Declined(why=why, do=do)
+    assert apply_command(order, standing) == DeclinedCommand(why=why, do=do)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_what_cannot_be_done_says_why(
 def test_a_hold_says_why_until_when_and_what_to_do(
     hold: MailingHold, why: str, until: datetime | None, said: str
 ) -> None:
-    assert in_words(hold, 7, why, until, zone="Europe/Berlin") == said
+    assert describe_hold(hold, 7, why, until, zone="Europe/Berlin") == said
 
 
 def test_an_order_given_twice_is_the_same_or_declined() -> None:
@@ -127,7 +127,7 @@ def test_what_is_over_stays_over_and_a_pause_has_a_reason(
     for order in orders:
         after = apply_command(order, now)
         if isinstance(after, MailingStatus):
-            assert now.state not in OVER or after == now
+            assert now.state not in FINISHED or after == now
             now = after
     assert (now.state is MailingState.PAUSED) <= (now.hold is not None)
-    assert now.state not in {MailingState.READY, *OVER} or now.hold is None
+    assert now.state not in {MailingState.READY, *FINISHED} or now.hold is None

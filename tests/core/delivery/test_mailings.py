@@ -13,16 +13,16 @@ from paths import ROOT
 from publisher.core.delivery import mailing
 from publisher.core.delivery.mailing import (
     DEFERRALS,
-    MOVES,
     PRIORITY,
     TERMINAL,
+    TRANSITIONS,
     DeliveryState,
     MailingKind,
     TransitionCause,
-    deferral,
-    move,
-    open_in,
-    origins,
+    count_unfinished,
+    deferral_delay,
+    next_state,
+    states_before,
 )
 
 ARROW = re.compile(r"([a-z|]+) -([a-k])-> ([a-z]+)(?: \| ([a-z]+))?(?: \| ([a-z]+))?")
@@ -43,37 +43,39 @@ def drawn() -> set[tuple[str, str, str]]:
 
 def test_the_table_is_the_drawing() -> None:
     assert {
-        (state.value, cause.value.rstrip("'"), to.value) for (state, cause), to in MOVES.items()
+        (state.value, cause.value.rstrip("'"), to.value) for (state, cause), to in TRANSITIONS.items()
     } == drawn()
-    assert len(drawn()) == len(MOVES) == 18
+    assert len(drawn()) == len(TRANSITIONS) == 18
 
 
 @pytest.mark.parametrize("cause", TransitionCause)
 def test_an_arrow_leads_to_one_state_wherever_it_starts(cause: TransitionCause) -> None:
-    assert len({move(state, cause) for state in origins(cause)}) == 1
+    assert len({next_state(state, cause) for state in states_before(cause)}) == 1
 
 
 def test_origins_are_where_an_arrow_may_start() -> None:
     for state, cause in product(DeliveryState, TransitionCause):
-        assert (state in origins(cause)) is (move(state, cause) is not None), (state, cause)
+        assert (state in states_before(cause)) is (next_state(state, cause) is not None), (state, cause)
 
 
 def test_what_is_final_never_changes() -> None:
     assert [
-        (state, cause) for state, cause in product(sorted(TERMINAL), TransitionCause) if move(state, cause)
+        (state, cause)
+        for state, cause in product(sorted(TERMINAL), TransitionCause)
+        if next_state(state, cause)
     ] == []
 
 
 def test_every_state_that_is_not_final_can_end() -> None:
     ends = set(TERMINAL)
     for _ in DeliveryState:
-        ends |= {state for (state, _), to in MOVES.items() if to in ends}
+        ends |= {state for (state, _), to in TRANSITIONS.items() if to in ends}
     assert ends == set(DeliveryState)
 
 
 def test_deferrals_wait_longer_each_time_and_the_sixth_is_the_last() -> None:
     minutes = [timedelta(minutes=m) for m in (1, 5, 30, 120, 720)]
-    assert [deferral(n) for n in range(1, 8)] == [*minutes, None, None]
+    assert [deferral_delay(n) for n in range(1, 8)] == [*minutes, None, None]
     assert list(DEFERRALS) == minutes
 
 
@@ -83,8 +85,8 @@ def test_a_confirmation_goes_before_a_digest() -> None:
 
 
 def test_a_mailing_is_open_while_anything_is_to_do_or_in_doubt() -> None:
-    assert open_in({}) == 0
-    assert open_in(dict.fromkeys(DeliveryState, 1)) == len(DeliveryState) - len(TERMINAL) == 4
+    assert count_unfinished({}) == 0
+    assert count_unfinished(dict.fromkeys(DeliveryState, 1)) == len(DeliveryState) - len(TERMINAL) == 4
 
 
 RESENDS = {TransitionCause.DEFER, TransitionCause.RESEND, TransitionCause.FOUND_ABSENT}
@@ -110,7 +112,7 @@ class Delivery(RuleBasedStateMachine):
         self._happen(TransitionCause.CLAIM if self.state is DeliveryState.QUEUED else TransitionCause.INTEND)
 
     def _happen(self, cause: TransitionCause) -> None:
-        to = move(self.state, cause)
+        to = next_state(self.state, cause)
         if to is None:
             return
         if cause is TransitionCause.INTEND:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.delivery.relay_logs import LoggedOutcome, RelayLog, time_of
+from publisher.core.delivery.relay_logs import LoggedOutcome, RelayLog, line_time
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 ID = "00000000000000a1@harbour.example"
@@ -276,7 +276,7 @@ def test_a_log_of_journald_or_of_a_collector_is_read_as_the_lines_in_it() -> Non
     ],
 )
 def test_when_a_line_was_written(line: str, at: str | None) -> None:
-    read = time_of(line.encode(), NOW, UTC)
+    read = line_time(line.encode(), NOW, UTC)
     assert read == (at and datetime.fromisoformat(at).replace(tzinfo=UTC))
 
 

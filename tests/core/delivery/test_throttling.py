@@ -11,30 +11,30 @@ from hypothesis import strategies as st
 from publisher.core.delivery.relays import DomainLimit, Relay
 from publisher.core.delivery.throttling import (
     DOMAIN_REFUSALS,
-    SERVER,
     SERVER_REFUSALS,
-    SLACK,
+    SERVER_SCOPE,
+    SLOT_SLACK,
     Canary,
     CircuitBreaker,
     DeliveryRate,
     Forecast,
     QuietHours,
     WarmUp,
-    allowance,
-    brake_time,
-    braked,
-    fair,
+    canary_failed,
+    combined_limits,
+    fair_outcome,
     forecast,
     is_refusal,
-    mailing_of,
-    midnight_after,
-    of_mailing,
+    mailing_scope,
+    next_midnight,
+    next_slot,
+    open_time,
     quiet_from,
     quiet_until,
-    read,
-    refused_too_many,
-    slot,
-    together,
+    record_outcome,
+    scope_mailing,
+    trip_breaker,
+    warm_up_allowance,
 )
 from publisher.core.mail.message import Outcome, SendVerdict
 
@@ -48,12 +48,13 @@ NOBODY = Outcome(verdict=SendVerdict.REJECTED, reply="550 5.1.1 no such user")
 
 def after(gauge: CircuitBreaker, *outcomes: Outcome, now: datetime = NOW) -> CircuitBreaker:
     for outcome in outcomes:
-        gauge = read(gauge, outcome, now)
+        gauge = record_outcome(gauge, outcome, now)
     return gauge
 
 
 @pytest.mark.parametrize(
-    ("scope", "limit"), [("example.org", DOMAIN_REFUSALS), (SERVER, SERVER_REFUSALS), ("#7", SERVER_REFUSALS)]
+    ("scope", "limit"),
+    [("example.org", DOMAIN_REFUSALS), (SERVER_SCOPE, SERVER_REFUSALS), ("#7", SERVER_REFUSALS)],
 )
 def test_refusals_in_a_row_brake_and_one_acceptance_between_them_does_not(scope: str, limit: int) -> None:
     new = CircuitBreaker(scope=scope)
@@ -65,20 +66,20 @@ def test_refusals_in_a_row_brake_and_one_acceptance_between_them_does_not(scope:
 def test_a_brake_lasts_longer_each_time_until_something_is_accepted() -> None:
     gauge, now, waits = CircuitBreaker(scope="example.org"), NOW, []
     for _ in range(9):
-        gauge = braked(gauge, "451 later", now)
+        gauge = trip_breaker(gauge, "451 later", now)
         assert gauge.until is not None
         waits.append((gauge.until - now).total_seconds() / 60)
         now = gauge.until
     assert waits == [1, 2, 5, 10, 20, 40, 60, 60, 60]
-    assert read(gauge, TAKEN, now) == CircuitBreaker(scope="example.org")
+    assert record_outcome(gauge, TAKEN, now) == CircuitBreaker(scope="example.org")
 
 
 def test_after_a_brake_one_refusal_of_the_probe_brakes_again() -> None:
     once = after(CircuitBreaker(scope="example.org"), *[LATER] * DOMAIN_REFUSALS)
     assert once.until is not None
     assert once.probing
-    twice = read(once, LATER, once.until)
-    assert (twice.failures, twice.until) == (2, once.until + brake_time(2))
+    twice = record_outcome(once, LATER, once.until)
+    assert (twice.failures, twice.until) == (2, once.until + open_time(2))
 
 
 def test_answers_of_messages_already_under_way_do_not_lengthen_a_brake() -> None:
@@ -103,7 +104,9 @@ def test_a_5xx_is_about_the_reader_or_about_the_server(reply: str, refusal: bool
 
 def test_addresses_that_do_not_exist_and_doubts_brake_nothing() -> None:
     lost = Outcome(verdict=SendVerdict.UNKNOWN)
-    assert after(CircuitBreaker(scope=SERVER), *[NOBODY, lost] * 50) == CircuitBreaker(scope=SERVER)
+    assert after(CircuitBreaker(scope=SERVER_SCOPE), *[NOBODY, lost] * 50) == CircuitBreaker(
+        scope=SERVER_SCOPE
+    )
 
 
 def test_a_5xx_in_a_row_of_refusals_is_no_end_but_one_of_an_address_is() -> None:
@@ -111,14 +114,14 @@ def test_a_5xx_in_a_row_of_refusals_is_no_end_but_one_of_an_address_is() -> None
         CircuitBreaker(scope="example.org", refusals=1),
         CircuitBreaker(scope="example.org", refusals=2),
     )
-    assert fair(ODD, calm) == ODD
-    assert fair(ODD, calm, storm).verdict is SendVerdict.DEFERRED
-    assert fair(NOBODY, storm) == NOBODY
-    assert fair(TAKEN, storm) == TAKEN
+    assert fair_outcome(ODD, calm) == ODD
+    assert fair_outcome(ODD, calm, storm).verdict is SendVerdict.DEFERRED
+    assert fair_outcome(NOBODY, storm) == NOBODY
+    assert fair_outcome(TAKEN, storm) == TAKEN
 
 
 def test_a_5xx_about_us_is_nobody_s_end_and_five_in_a_row_stop_a_mailing() -> None:
-    assert fair(BLOCKED, CircuitBreaker(scope="example.org")).verdict is SendVerdict.DEFERRED
+    assert fair_outcome(BLOCKED, CircuitBreaker(scope="example.org")).verdict is SendVerdict.DEFERRED
     for scope in ("#7", "example.org"):
         assert not after(CircuitBreaker(scope=scope), *[BLOCKED] * 4).stopped(NOW)
         assert after(CircuitBreaker(scope=scope), *[BLOCKED] * 5).stopped(NOW)
@@ -127,8 +130,8 @@ def test_a_5xx_about_us_is_nobody_s_end_and_five_in_a_row_stop_a_mailing() -> No
 
 
 def test_the_scope_of_a_mailing_is_no_domain() -> None:
-    assert mailing_of(of_mailing(12)) == 12
-    assert (mailing_of("example.org"), mailing_of(SERVER)) == (None, None)
+    assert scope_mailing(mailing_scope(12)) == 12
+    assert (scope_mailing("example.org"), scope_mailing(SERVER_SCOPE)) == (None, None)
 
 
 @given(
@@ -139,27 +142,27 @@ def test_turns_are_never_closer_than_the_rate_allows(rate: float, waits: list[fl
     now, last, turns = 0.0, float("-inf"), []
     for wait in waits:
         now += wait
-        turn = slot(last, now, rate)
+        turn = next_slot(last, now, rate)
         now = max(now, turn)
         turns.append(now)
         last = turn
     for number, start in enumerate(turns):
         for more, end in enumerate(turns[number:]):
-            assert more <= (end - start + SLACK) * rate + 1e-6
+            assert more <= (end - start + SLOT_SLACK) * rate + 1e-6
 
 
 def test_without_a_rate_the_turn_is_now() -> None:
-    assert slot(5.0, 3.0, None) == 3.0
+    assert next_slot(5.0, 3.0, None) == 3.0
 
 
 def test_a_steady_sender_that_wakes_late_keeps_the_rate() -> None:
-    last = slot(float("-inf"), 0.0, 100.0)
+    last = next_slot(float("-inf"), 0.0, 100.0)
     turns = [last]
     for _ in range(100):
-        turn = slot(last, turns[-1] + 0.004, 100.0)  # four milliseconds late, each time
+        turn = next_slot(last, turns[-1] + 0.004, 100.0)  # four milliseconds late, each time
         turns.append(max(turn, turns[-1] + 0.004))
         last = turn
-    assert turns[-1] - turns[0] == pytest.approx(1.0, abs=SLACK)
+    assert turns[-1] - turns[0] == pytest.approx(1.0, abs=SLOT_SLACK)
 
 
 NIGHT = QuietHours(start=time(22), end=time(7))
@@ -207,16 +210,16 @@ def test_it_is_quiet_until_the_end_and_begins_again_within_two_days(
 
 def test_a_new_sender_is_allowed_more_each_day() -> None:
     rule = WarmUp(start=date(2026, 10, 6), days=(50, 100))
-    days = [allowance(rule, NOW + timedelta(days=n)) for n in range(-1, 4)]
+    days = [warm_up_allowance(rule, NOW + timedelta(days=n)) for n in range(-1, 4)]
     assert days == [50, 50, 100, None, None]
-    assert midnight_after(NOW) == datetime(2026, 10, 7, tzinfo=UTC)
+    assert next_midnight(NOW) == datetime(2026, 10, 7, tzinfo=UTC)
 
 
 def test_a_canary_holds_the_rest_when_more_than_its_limit_is_refused() -> None:
     rule = Canary(limit=0.05)
-    assert not refused_too_many(rule, 100, 5)
-    assert refused_too_many(rule, 100, 6)
-    assert not refused_too_many(rule, 0, 0)
+    assert not canary_failed(rule, 100, 5)
+    assert canary_failed(rule, 100, 6)
+    assert not canary_failed(rule, 0, 0)
 
 
 def _relay(**given: object) -> Relay:
@@ -225,18 +228,18 @@ def _relay(**given: object) -> Relay:
 
 def test_several_relays_take_the_sum_of_what_each_takes() -> None:
     gmail = {"gmail.com": DomainLimit(connections=2, rate=5)}
-    total, groups = together([_relay(rate=10, per_domain=gmail), _relay(rate=20, connections=3)])
+    total, groups = combined_limits([_relay(rate=10, per_domain=gmail), _relay(rate=20, connections=3)])
     assert total == DomainLimit(rate=30)
     assert groups == {"gmail.com": DomainLimit(connections=5, rate=25)}
 
 
 def test_a_relay_without_a_rate_makes_the_sum_unlimited() -> None:
-    assert together([_relay(rate=10), _relay()]) == (DomainLimit(), {})
-    assert together([]) == (DomainLimit(), {})
+    assert combined_limits([_relay(rate=10), _relay()]) == (DomainLimit(), {})
+    assert combined_limits([]) == (DomainLimit(), {})
 
 
 def test_brakes_only_get_longer() -> None:
-    waits = [brake_time(n) for n in range(1, 20)]
+    waits = [open_time(n) for n in range(1, 20)]
     assert all(one <= other for one, other in pairwise(waits))
 
 

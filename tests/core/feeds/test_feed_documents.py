@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from publisher.core.feeds.feed_documents import DocumentFormat, FeedResource, may_be_feed, read_feed, without
+from publisher.core.feeds.feed_documents import (
+    DocumentFormat,
+    FeedResource,
+    may_be_feed,
+    read_feed,
+    without_entries,
+)
 
 ATOM = b"""<?xml version='1.0' encoding='UTF-8'?>
 <feed xmlns="http://www.w3.org/2005/Atom" xmlns:fh="http://purl.org/syndication/history/1.0">
@@ -67,33 +73,33 @@ def test_a_feed_names_its_kind_its_url_and_its_hubs(
 def test_without_what_is_held_the_rest_stays_in_its_order(data: bytes) -> None:
     found = feed(data)
     for n, mark in enumerate(found.marks):
-        cut = without(data, found, {mark, "other"})
+        cut = without_entries(data, found, {mark, "other"})
         assert cut is not None
         left = feed(cut)
         assert left.marks == found.marks[:n] + found.marks[n + 1 :]
         assert (left.self_url, left.hubs, left.kind) == (found.self_url, found.hubs, found.kind)
-    assert feed(without(data, found, found.marks) or b"").marks == ()
+    assert feed(without_entries(data, found, found.marks) or b"").marks == ()
 
 
 @pytest.mark.parametrize("data", [ATOM, RSS, JSON])
 def test_of_a_feed_of_which_nothing_is_held_nothing_is_cut(data: bytes) -> None:
-    assert without(data, feed(data), {"other"}) is None
-    assert without(data, feed(data), ()) is None
+    assert without_entries(data, feed(data), {"other"}) is None
+    assert without_entries(data, feed(data), ()) is None
 
 
 def test_what_is_left_is_byte_for_byte_as_the_format_wrote_it() -> None:
     found = feed(ATOM)
-    cut = without(ATOM, found, {found.marks[1]}) or b""
+    cut = without_entries(ATOM, found, {found.marks[1]}) or b""
     assert b"&lt;entry&gt; \xe1\x9e\x80</content>" in cut
     assert b"CDATA" not in cut
     assert cut.count(b"<entry") == 2
     assert all(line in ATOM.splitlines() or b"u:1" in line or b"other" in line for line in cut.splitlines())
-    assert b"T &#x26; U" in (without(RSS, feed(RSS), feed(RSS).marks[:1]) or b"")
+    assert b"T &#x26; U" in (without_entries(RSS, feed(RSS), feed(RSS).marks[:1]) or b"")
 
 
 def test_a_feed_without_some_entries_does_not_say_it_is_complete() -> None:
     """RFC 5005 2: a reader would take the others for deleted."""
-    cut = without(ATOM, feed(ATOM), feed(ATOM).marks[:1])
+    cut = without_entries(ATOM, feed(ATOM), feed(ATOM).marks[:1])
     assert b"complete" not in (cut or b"complete")
 
 

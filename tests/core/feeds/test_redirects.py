@@ -6,32 +6,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.feeds.redirects import PageAliases, Redirect, RedirectKind, redirects, straightened
+from publisher.core.feeds.redirects import (
+    PageAliases,
+    Redirect,
+    RedirectKind,
+    alias_redirects,
+    resolve_chains,
+)
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 BASE = "https://example.org/"
 
 
 def moved(path: str, target: str) -> Redirect:
-    return Redirect(path=path, fate=RedirectKind.MOVED, target=target, at=NOW)
+    return Redirect(path=path, kind=RedirectKind.MOVED, target=target, at=NOW)
 
 
 def test_a_chain_is_made_one_step() -> None:
     chain = [moved("a.xml", "b.xml"), moved("b.xml", f"{BASE}c.xml"), moved("c.xml", "https://new.example/d")]
-    assert [move.target for move in straightened(chain, BASE)] == ["https://new.example/d"] * 3
+    assert [move.target for move in resolve_chains(chain, BASE)] == ["https://new.example/d"] * 3
 
 
 def test_what_leads_to_an_end_still_leads_there() -> None:
-    chain = [moved("a.xml", "b.xml"), Redirect(path="b.xml", fate=RedirectKind.ENDED, at=NOW)]
-    assert straightened(chain, BASE) == chain
+    chain = [moved("a.xml", "b.xml"), Redirect(path="b.xml", kind=RedirectKind.ENDED, at=NOW)]
+    assert resolve_chains(chain, BASE) == chain
 
 
 @pytest.mark.parametrize("target", ["a.xml", f"{BASE}a.xml"])
 def test_a_circle_is_refused(target: str) -> None:
     with pytest.raises(ValueError, match=r"^a\.xml would lead back to itself$"):
-        straightened([moved("a.xml", target)], BASE)
+        resolve_chains([moved("a.xml", target)], BASE)
     with pytest.raises(ValueError, match="would lead back to itself"):
-        straightened([moved("a.xml", "b.xml"), moved("b.xml", target)], BASE)
+        resolve_chains([moved("a.xml", "b.xml"), moved("b.xml", target)], BASE)
 
 
 _PATHS = [f"{name}/index.html" for name in "abcdefgh"]
@@ -59,11 +65,11 @@ def test_no_alias_takes_the_place_of_a_live_page_and_none_makes_a_loop(
     ]
     former = {path: pages[n] for path, n in before.items() if n < len(pages)}
     try:
-        wished = {m.path: m.target for m in straightened([moved(*wish) for wish in wishes.items()], BASE)}
+        wished = {m.path: m.target for m in resolve_chains([moved(*wish) for wish in wishes.items()], BASE)}
     except ValueError:
         wished = {}  # moves in a circle are refused
     standing = {*documents, *pages, *wished}
-    found, problems = redirects(posts, former, standing, wished)
+    found, problems = alias_redirects(posts, former, standing, wished)
     assert not found.keys() & standing, "the page of a live post answers itself"
     assert set(found.values()) <= set(pages), "each leads to a page of a post, within the site"
     for start in (*found, *wished):

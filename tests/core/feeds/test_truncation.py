@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.feeds.feed import Category, Feed, FeedEntry
-from publisher.core.feeds.feed_documents import fitted
-from publisher.core.site import Person, license_of
+from publisher.core.feeds.feed import Category, Feed, FeedEntry, truncate_feed
+from publisher.core.site import Person, license_url
 from publisher.formats import FORMATS
 
 AT = datetime(2024, 10, 25, tzinfo=UTC)
@@ -36,19 +35,19 @@ def feed(*entries: FeedEntry) -> Feed:
 
 def test_a_small_feed_is_left_as_it_is() -> None:
     small = feed(entry(1), entry(2))
-    assert fitted(small) is small
+    assert truncate_feed(small) is small
 
 
 def test_the_newest_stay_whole_and_the_rest_are_summaries() -> None:
     heavy = feed(*(entry(number, content="<p>" + "x" * 20_000) for number in range(5)))
-    kept = fitted(heavy, 60_000).entries
+    kept = truncate_feed(heavy, 60_000).entries
     assert [e.content is not None for e in kept] == [True, True, False, False, False]
     assert [e.id for e in kept] == [e.id for e in heavy.entries]
 
 
 def test_where_not_even_summaries_fit_they_are_cut_and_the_oldest_left_out() -> None:
     heavy = feed(*(entry(number, summary="y" * 5_000, title="z" * 9_000) for number in range(50)))
-    kept = fitted(heavy, 60_000).entries
+    kept = truncate_feed(heavy, 60_000).entries
     assert 5 < len(kept) < 50
     assert all(len(e.summary) == len(e.title) == 300 for e in kept)
 
@@ -69,7 +68,7 @@ def test_no_format_makes_more_of_it_than_that(found: list[tuple[str, str, str]],
         )
         for n, (a, b, c) in enumerate(found)
     ]
-    small = fitted(feed(*entries), largest)
+    small = truncate_feed(feed(*entries), largest)
     for format in FORMATS.values():
         assert len(format.write(small)) <= largest
 
@@ -87,4 +86,4 @@ def test_no_format_makes_more_of_it_than_that(found: list[tuple[str, str, str]],
     ],
 )
 def test_a_rights_line_may_name_a_licence(rights: str, url: str) -> None:
-    assert license_of(rights) == url
+    assert license_url(rights) == url

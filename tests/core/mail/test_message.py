@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.mail.message import Placeholder, cut, fill
+from publisher.core.mail.message import Placeholder, fill, split_at_marks
 
 
 def test_a_reader_s_values_stand_in_their_places() -> None:
@@ -20,16 +20,16 @@ def test_a_missing_value_makes_no_message() -> None:
 
 def test_marks_are_cut_out_and_nothing_else() -> None:
     marks = {"[[u]]": Placeholder.UNSUBSCRIBE, "[[c]]": Placeholder.CONFIRM}
-    assert cut("[[u]]a [[c]][[u]]\nb", marks) == [
+    assert split_at_marks("[[u]]a [[c]][[u]]\nb", marks) == [
         Placeholder.UNSUBSCRIBE, "a ", Placeholder.CONFIRM, Placeholder.UNSUBSCRIBE, "\nb",
     ]  # fmt: skip
-    assert cut("", marks) == []
-    assert cut("plain", {}) == ["plain"]
+    assert split_at_marks("", marks) == []
+    assert split_at_marks("plain", {}) == ["plain"]
 
 
 def test_a_mark_within_a_longer_mark_does_not_spoil_it() -> None:
     marks = {"XX": Placeholder.CONFIRM, "XXX": Placeholder.UNSUBSCRIBE}
-    assert cut("aXXXb", marks) == ["a", Placeholder.UNSUBSCRIBE, "b"]
+    assert split_at_marks("aXXXb", marks) == ["a", Placeholder.UNSUBSCRIBE, "b"]
 
 
 @given(st.lists(st.text() | st.sampled_from([Placeholder.UNSUBSCRIBE, Placeholder.CONFIRM])))
@@ -37,4 +37,4 @@ def test_cut_pieces_join_to_the_text_they_came_from(pieces: list[str | Placehold
     marks = {"\x00u\x00": Placeholder.UNSUBSCRIBE, "\x00c\x00": Placeholder.CONFIRM}
     names = {place: mark for mark, place in marks.items()}
     text = "".join(names[p] if isinstance(p, Placeholder) else p for p in pieces)
-    assert "".join(names[p] if isinstance(p, Placeholder) else p for p in cut(text, marks)) == text
+    assert "".join(names[p] if isinstance(p, Placeholder) else p for p in split_at_marks(text, marks)) == text

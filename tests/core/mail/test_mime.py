@@ -13,16 +13,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mail_linter import lint
 
-from publisher.core.addresses import parse
+from publisher.core.addresses import parse_address
 from publisher.core.errors import AddressError, SettingsError, TemplateError
-from publisher.core.mail.headers import clean, date_value, to_value
+from publisher.core.mail.headers import clean_text, date_value, to_value
 from publisher.core.mail.message import EmailContent, Placeholder, Segment, fill
-from publisher.core.mail.mime import compose, encode, freeze, thaw
+from publisher.core.mail.mime import compose, encode_body, freeze_segments, thaw_recipe
 
 MARK = "\ue000unsubscribe\ue001"
 TOKEN = b"AgEAAAAAAAAABwAAAAMAAAAAx-_x4YB2m0Qz7bJr1gq3kA"
 VALUES: Mapping[Placeholder, bytes] = {
-    Placeholder.TO: to_value(parse("Ana@example.org")),
+    Placeholder.TO: to_value(parse_address("Ana@example.org")),
     Placeholder.DATE: date_value(datetime(2024, 10, 25, 9, tzinfo=UTC)),
     Placeholder.MESSAGE_ID: b"0123456789abcdef",
     Placeholder.UNSUBSCRIBE: TOKEN,
@@ -131,13 +131,13 @@ def test_whatever_is_written_arrives(subject: str, name: str, text: str, html: s
     letter = replace(LETTER, subject=subject, list_title=name, text=text, html=html)
     data = fill(compose(letter), VALUES)
     lint(data)
-    assert read(data)["Subject"] == clean(subject)
+    assert read(data)["Subject"] == clean_text(subject)
     assert bodies(data) == (wire(text), wire(html))
     title = re.sub(r"\r?\n ", " ", str(email.message_from_bytes(data)["List-Id"])).removesuffix(
         "<daily.news.example.com>"
     )
     shown = str(email.header.make_header(email.header.decode_header(title.strip())))
-    assert shown in {clean(name), '"' + clean(name).replace("\\", r"\\").replace('"', r"\"") + '"'}
+    assert shown in {clean_text(name), '"' + clean_text(name).replace("\\", r"\\").replace('"', r"\"") + '"'}
 
 
 lines = st.text("aé= \t.F\n\r", max_size=200) | st.sampled_from(
@@ -168,14 +168,14 @@ def test_bodies_decode_exactly_and_no_token_is_cut(pieces: Sequence[str | Placeh
     ],
 )
 def test_quoted_printable_is_short_lined_and_safe(text: str, encoded: bytes) -> None:
-    assert encode([text]) == [encoded]
+    assert encode_body([text]) == [encoded]
 
 
 def test_a_place_stands_on_a_line_of_its_own() -> None:
     token = Placeholder.UNSUBSCRIBE
-    assert encode(["a/", token, " b"]) == [b"a/=\r\n", token, b"=\r\n b"]
-    assert encode(["a\n", token, "\nb"]) == [b"a\r\n", token, b"\r\nb"]
-    assert encode([token, token]) == [token, b"=\r\n", token]
+    assert encode_body(["a/", token, " b"]) == [b"a/=\r\n", token, b"=\r\n b"]
+    assert encode_body(["a\n", token, "\nb"]) == [b"a\r\n", token, b"\r\nb"]
+    assert encode_body([token, token]) == [token, b"=\r\n", token]
 
 
 def test_equal_letters_give_equal_bytes_and_other_content_another_boundary() -> None:
@@ -192,24 +192,24 @@ def test_equal_letters_give_equal_bytes_and_other_content_another_boundary() -> 
 
 def test_a_message_is_frozen_and_thawed_unchanged() -> None:
     segments = compose(LETTER)
-    recipe, data = freeze(segments)
-    assert thaw(recipe, data) == segments
+    recipe, data = freeze_segments(segments)
+    assert thaw_recipe(recipe, data) == segments
     assert all(re.fullmatch(r"s:[0-9a-f]{64}|p:[a-z-]+", name) for name in recipe)
     assert {name[2:] for name in recipe if name.startswith("s:")} == set(data)
     assert recipe.count("p:unsubscribe") == 3
     with pytest.raises(KeyError):
-        thaw(recipe, {})
+        thaw_recipe(recipe, {})
 
 
 def test_equal_stretches_are_kept_once() -> None:
     segments: tuple[Segment, ...] = (b"a", Placeholder.TO, b"a")
-    recipe, data = freeze(segments)
+    recipe, data = freeze_segments(segments)
     assert len(data) == 1
-    assert thaw(recipe, data) == segments
+    assert thaw_recipe(recipe, data) == segments
 
 
 def test_no_token_of_a_reader_is_in_what_is_frozen() -> None:
-    _, data = freeze(compose(LETTER))
+    _, data = freeze_segments(compose(LETTER))
     joined = b"".join(data.values())
     assert MARK.encode() not in joined
     assert TOKEN not in joined

@@ -2,7 +2,7 @@
 
 import pytest
 
-from publisher.core.posts.assets import Asset, Placed, carried, name_of, placed
+from publisher.core.posts.assets import Asset, AssetLocation, locate_asset, merge_assets, referenced_name
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from publisher.core.posts.assets import Asset, Placed, carried, name_of, placed
     ],
 )
 def test_only_a_relative_reference_names_a_file(reference: str, name: str | None) -> None:
-    assert name_of(reference) == name
+    assert referenced_name(reference) == name
 
 
 def asset(name: str, sha: str = "ab" * 32) -> Asset:
@@ -36,14 +36,14 @@ def test_a_document_is_named_by_its_bytes_and_reads_well() -> None:
 
 
 def test_a_fragment_stays_with_the_file() -> None:
-    files = {"a.pdf": Placed(url="https://x.example/assets/1-a.pdf")}
-    found = placed("./a.pdf#page=2", files)
+    files = {"a.pdf": AssetLocation(url="https://x.example/assets/1-a.pdf")}
+    found = locate_asset("./a.pdf#page=2", files)
     assert found is not None
     assert found.url == "https://x.example/assets/1-a.pdf#page=2"
-    assert placed("b.pdf", files) is None
+    assert locate_asset("b.pdf", files) is None
 
 
 def test_what_was_mailed_is_kept_behind_what_is_now() -> None:
     old, new = asset("a.png", "00" * 32), asset("a.png", "11" * 32)
-    assert carried((old,), (new,)) == (new, old)
-    assert carried((new, old), (new,)) == (new, old)
+    assert merge_assets((old,), (new,)) == (new, old)
+    assert merge_assets((new, old), (new,)) == (new, old)

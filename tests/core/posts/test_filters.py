@@ -5,18 +5,18 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.plans import post
 
 from publisher.core.posts.filters import (
     EVERYTHING,
-    LONGEST_NAME,
+    MAX_PART_NAME_BYTES,
     PostFilter,
     TermKind,
-    folded,
-    part_name,
+    feed_part_name,
+    fold_term,
     terms_of,
 )
 from publisher.core.site import Person
+from tests.support.site.plans import post
 
 SEA = post(
     "sea",
@@ -71,25 +71,25 @@ def test_a_post_bears_each_value_once_as_it_was_first_written() -> None:
         ("index", "index~1bc04b5291"),
         ("CON", "con~1143da2bc5"),
         ("🐟", "~486681b315"),
-        ("x" * 300, "x" * LONGEST_NAME + "~0d4e2ca9e9"),
+        ("x" * 300, "x" * MAX_PART_NAME_BYTES + "~0d4e2ca9e9"),
     ],
 )
 def test_a_part_is_named_after_its_value(value: str, name: str) -> None:
-    assert part_name(folded(value)) == name
+    assert feed_part_name(fold_term(value)) == name
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=())), min_size=2, max_size=2))
 def test_different_values_never_share_a_name_and_every_name_fits_every_disk(values: list[str]) -> None:
-    keys = [folded(value) or "-" for value in values]
-    one, two = map(part_name, keys)
+    keys = [fold_term(value) or "-" for value in values]
+    one, two = map(feed_part_name, keys)
     assert (one == two) == (keys[0] == keys[1])
     for name in (one, two):
-        assert 0 < len(name.encode()) <= LONGEST_NAME + 11
+        assert 0 < len(name.encode()) <= MAX_PART_NAME_BYTES + 11
         assert not set(name) & set('/\\.:*?"<>| \0')
         assert unicodedata.normalize("NFC", name) == name
-        assert part_name(name) == name or "~" in name
+        assert feed_part_name(name) == name or "~" in name
 
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_folding_twice_is_folding_once(value: str) -> None:
-    assert folded(folded(value)) == folded(value)
+    assert fold_term(fold_term(value)) == fold_term(value)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from publisher.core.posts.permalinks import document_path, under_posts
+from publisher.core.posts.permalinks import page_path, public_permalink
 
 
 @pytest.mark.parametrize(
@@ -26,21 +26,21 @@ from publisher.core.posts.permalinks import document_path, under_posts
     ],
 )
 def test_a_page_stands_below_posts_under_a_name_that_is_fit(permalink: str, page: str) -> None:
-    assert document_path(permalink) == page
-    assert document_path(under_posts(permalink)) == page
-    assert under_posts(under_posts(permalink)) == under_posts(permalink)
+    assert page_path(permalink) == page
+    assert page_path(public_permalink(permalink)) == page
+    assert public_permalink(public_permalink(permalink)) == public_permalink(permalink)
 
 
 def test_names_too_long_for_a_disk_are_shortened_and_stay_apart() -> None:
     long = "潮" * 200
-    one, other = under_posts(f"/{long}a/"), under_posts(f"/{long}b.html")
+    one, other = public_permalink(f"/{long}a/"), public_permalink(f"/{long}b.html")
     assert one.removesuffix("/") != other.removesuffix(".html")
     assert other.endswith(".html")
     for permalink in (one, other):
-        assert all(len(name.encode()) <= 120 for name in document_path(permalink).split("/"))
+        assert all(len(name.encode()) <= 120 for name in page_path(permalink).split("/"))
 
 
 def test_a_path_too_long_for_a_disk_is_named_by_its_hash() -> None:
-    path = document_path("/" + "deep/" * 400)
+    path = page_path("/" + "deep/" * 400)
     assert len(path) < 100
     assert path.startswith("posts/")

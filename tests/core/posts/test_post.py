@@ -15,10 +15,10 @@ from publisher.core.posts.post import (
     Post,
     WaitReason,
     body_hash,
-    next_instant,
-    public,
-    warned,
-    why_not,
+    next_publication,
+    public_posts,
+    split_warning,
+    wait_reason,
 )
 
 NOW = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
@@ -59,41 +59,41 @@ def test_a_post_is_public_when_its_time_has_come_and_nothing_hides_it(
     changes: dict[str, Any], why: WaitReason | None
 ) -> None:
     post = replace(POST, **changes)
-    assert why_not(post, NOW) is why
-    assert public([post], NOW) == ([post] if why is None else [])
+    assert wait_reason(post, NOW) is why
+    assert public_posts([post], NOW) == ([post] if why is None else [])
 
 
 def test_posts_of_one_instant_come_in_path_order() -> None:
     first = replace(POST, path="z.md", instant=NOW - MOMENT)
     second, third = replace(POST, path="B.md"), replace(POST, path="b.md")
     for order in permutations((first, second, third)):
-        assert public(order, NOW) == [first, second, third]
+        assert public_posts(order, NOW) == [first, second, third]
 
 
 def test_an_embargo_is_what_is_waited_for() -> None:
     waiting = replace(POST, instant=NOW - MOMENT, opens=NOW + MOMENT)
     assert waiting.due == NOW + MOMENT
     assert replace(waiting, opens=NOW - timedelta(days=1)).due == NOW - MOMENT
-    assert next_instant([waiting, replace(POST, instant=NOW + timedelta(days=1))], NOW) == NOW + MOMENT
+    assert next_publication([waiting, replace(POST, instant=NOW + timedelta(days=1))], NOW) == NOW + MOMENT
 
 
 def test_a_warning_may_name_its_line() -> None:
-    assert warned("line 12: title: odd") == (12, "title: odd")
-    assert warned("file name: odd") == (0, "file name: odd")
+    assert split_warning("line 12: title: odd") == (12, "title: odd")
+    assert split_warning("file name: odd") == (0, "file name: odd")
 
 
 def test_a_microsecond_orders_posts_in_any_century() -> None:
     late = datetime(9000, 1, 1, tzinfo=UTC)
     first, second = replace(POST, path="b.md", instant=late), replace(POST, instant=late + MOMENT)
-    assert public([second, first], late + MOMENT) == [first, second]
+    assert public_posts([second, first], late + MOMENT) == [first, second]
 
 
 def test_the_next_instant_is_the_earliest_of_those_that_wait() -> None:
     later, soon = NOW + timedelta(days=2), NOW + timedelta(hours=1)
     waiting = [replace(POST, instant=later), replace(POST, instant=soon), POST]
-    assert next_instant(waiting, NOW) == soon
+    assert next_publication(waiting, NOW) == soon
     assert (
-        next_instant([POST, replace(POST, instant=None), replace(POST, hidden="x", instant=soon)], NOW)
+        next_publication([POST, replace(POST, instant=None), replace(POST, hidden="x", instant=soon)], NOW)
         is None
     )
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.private_passages import NAMES, without_passages
+from publisher.core.posts.private_passages import PRIVATE_TAG_NAMES, remove_private_passages
 
 WAYS = {
     "liquid": ("{{% {0} %}}", "{{% end{0} %}}"),
@@ -21,15 +21,15 @@ WAYS = {
 
 
 def shown(source: str, *, markdown: bool = True) -> str:
-    return without_passages(source, markdown=markdown)[0]
+    return remove_private_passages(source, markdown=markdown)[0]
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PRIVATE_TAG_NAMES)
 def test_a_passage_goes_with_its_tags_and_leaves_its_lines(way: str, name: str) -> None:
     opening, closing = (text.format(name) for text in WAYS[way])
     source = f"Open.\n\n{opening}\nhush\n\n- hush\n{closing}\n\nMore {opening}hush{closing}words.\n"
-    text, unclosed = without_passages(source, markdown=True)
+    text, unclosed = remove_private_passages(source, markdown=True)
     assert "hush" not in text
     assert text.split() == ["Open.", "More", "words."]
     assert (text.count("\n"), unclosed) == (source.count("\n"), [])
@@ -40,7 +40,7 @@ def test_a_passage_goes_with_its_tags_and_leaves_its_lines(way: str, name: str) 
 def test_whatever_is_nested_in_a_passage_goes_with_it(data: st.DataObject) -> None:
     def passage(depth: int) -> str:
         opening, closing = WAYS[data.draw(st.sampled_from(sorted(WAYS)))]
-        name = data.draw(st.sampled_from(NAMES))
+        name = data.draw(st.sampled_from(PRIVATE_TAG_NAMES))
         inner = data.draw(
             st.sampled_from(["hush", "hush `code`", "hush\n\nhush", "{% note() %}hush{% end %}"])
         )
@@ -48,15 +48,15 @@ def test_whatever_is_nested_in_a_passage_goes_with_it(data: st.DataObject) -> No
         return f"{opening.format(name)}\n{inner}\n{more}\nhush{closing.format(name)}"
 
     parts = [f"word{n}\n\n{passage(2)}\n" for n in range(data.draw(st.integers(1, 4)))]
-    text, unclosed = without_passages("".join([*parts, "end"]), markdown=True)
+    text, unclosed = remove_private_passages("".join([*parts, "end"]), markdown=True)
     assert text.split() == [*(f"word{n}" for n in range(len(parts))), "end"]
     assert unclosed == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PRIVATE_TAG_NAMES)
 def test_one_that_nothing_closes_hides_the_rest_and_says_where(name: str) -> None:
     for opening in (f"{{% {name} %}}", f'{{{{< {name} "x" >}}}}', f"{{{{% {name} %}}}}", f"{{% {name} 'x'"):
-        text, unclosed = without_passages(f"Open.\n\n{opening}\nhush\n\nhush\n", markdown=True)
+        text, unclosed = remove_private_passages(f"Open.\n\n{opening}\nhush\n\nhush\n", markdown=True)
         assert text.split() == ["Open."]
         assert unclosed == [(3, opening)]
     assert shown(f"Open.\n\n<{name}>\n\nhush\n").split() == ["Open."]
@@ -82,7 +82,7 @@ def test_one_that_nothing_closes_hides_the_rest_and_says_where(name: str) -> Non
     ],
 )
 def test_what_only_has_these_words_stays(source: str) -> None:
-    assert without_passages(source, markdown=True) == (source, [])
+    assert remove_private_passages(source, markdown=True) == (source, [])
 
 
 def test_a_stray_mark_of_code_shows_nothing() -> None:
@@ -142,7 +142,7 @@ def test_what_follows_ghosts_mark_is_for_members_and_nobody_is_warned() -> None:
     for mark in ("<!--members-only-->", "<!-- members-only -->", "<!--MEMBERS-ONLY-->"):
         for markdown in (True, False):
             source = f"Open.\n{mark}\nhush\n\n```\nhush\n```\n<!-- private -->hush<!-- /private -->hush"
-            text, unclosed = without_passages(source, markdown=markdown)
+            text, unclosed = remove_private_passages(source, markdown=markdown)
             assert (text.split(), text.count("\n"), unclosed) == (["Open."], source.count("\n"), [])
     assert shown("`<!--members-only-->` divides a post") == "`<!--members-only-->` divides a post"
     assert shown("a <!--members-only-->hush<!-- /members-only --> b").split() == ["a", "b"]
@@ -152,5 +152,7 @@ def test_a_block_that_ghost_shows_to_some_goes_and_one_for_everybody_stays() -> 
     gated = '<!--kg-gated-block:begin nonMember:{} memberSegment:"status:free" -->{}<!--kg-gated-block:end-->'
     source = f"a {gated.format('false', 'hush')} {gated.format('true', 'open')} b"
     assert re.sub("<!--.*?-->", "", shown(source)).split() == ["a", "open", "b"]
-    text, unclosed = without_passages("a\n<!--kg-gated-block:begin nonMember:false -->\nhush", markdown=False)
+    text, unclosed = remove_private_passages(
+        "a\n<!--kg-gated-block:begin nonMember:false -->\nhush", markdown=False
+    )
     assert (text.split(), [line for line, _ in unclosed]) == (["a"], [2])

@@ -9,7 +9,14 @@ import pytest
 from plans import DAY, NOW, RULES, known, plan, post, tag, told
 
 from publisher.core.posts.post import Post
-from publisher.core.publishing.adoption import Adopted, MatchedBy, MatchedEntry, OldEntry, adopt, derive
+from publisher.core.publishing.adoption import (
+    AdoptedEntries,
+    MatchedEntry,
+    MatchRule,
+    OldEntry,
+    derive_older_entries,
+    match_entries,
+)
 from publisher.core.publishing.log import LogKind
 
 HOUR = timedelta(hours=1)
@@ -19,32 +26,32 @@ def entry(id: str, link: str = "", **more: Any) -> OldEntry:
     return OldEntry(id=id, links=(link,) if link else (), **more)
 
 
-def ids(entries: list[OldEntry], posts: list[Post]) -> dict[str, tuple[str, MatchedBy]]:
-    return {f.post.path: (f.entry.id, f.how) for f in adopt(entries, posts).found}
+def ids(entries: list[OldEntry], posts: list[Post]) -> dict[str, tuple[str, MatchRule]]:
+    return {f.post.path: (f.entry.id, f.how) for f in match_entries(entries, posts).found}
 
 
 @pytest.mark.parametrize(
     ("given", "how"),
     [
-        (entry("1", "http://www.example.org/a?utm_source=x"), MatchedBy.LINK),
-        (entry("1", "https://old.example/a/index.html"), MatchedBy.PATH),
-        (entry("1", "https://old.example/?p=7", title="“Title”  of a", published=NOW - DAY), MatchedBy.TIME),
-        (entry("1", title="Title of a", published=NOW - DAY - 7 * HOUR), MatchedBy.DAY),
-        (entry("1", "https://old.example/?p=7", post="a.md"), MatchedBy.FILE),
+        (entry("1", "http://www.example.org/a?utm_source=x"), MatchRule.LINK),
+        (entry("1", "https://old.example/a/index.html"), MatchRule.PATH),
+        (entry("1", "https://old.example/?p=7", title="“Title”  of a", published=NOW - DAY), MatchRule.TIME),
+        (entry("1", title="Title of a", published=NOW - DAY - 7 * HOUR), MatchRule.DAY),
+        (entry("1", "https://old.example/?p=7", post="a.md"), MatchRule.FILE),
     ],
 )
-def test_an_entry_is_known_again(given: OldEntry, how: MatchedBy) -> None:
+def test_an_entry_is_known_again(given: OldEntry, how: MatchRule) -> None:
     assert ids([given], [post("a"), post("b")]) == {"a.md": ("1", how)}
 
 
 def test_where_readers_are_sent_and_where_a_post_was_before_count_too() -> None:
     posts = [post("a", url="https://paper.example/1"), post("b", aliases=("/old/b/",))]
     found = ids([entry("1", "https://paper.example/1"), entry("2", "https://example.org/old/b")], posts)
-    assert found == {"a.md": ("1", MatchedBy.LINK), "b.md": ("2", MatchedBy.LINK)}
+    assert found == {"a.md": ("1", MatchRule.LINK), "b.md": ("2", MatchRule.LINK)}
 
 
 def test_a_start_page_is_nobodys_link() -> None:
-    assert adopt([entry("1", "https://old.example/")], [post("index", permalink="/")]).unmatched
+    assert match_entries([entry("1", "https://old.example/")], [post("index", permalink="/")]).unmatched
 
 
 def test_two_that_share_a_link_are_told_by_title_and_time() -> None:
@@ -54,28 +61,28 @@ def test_two_that_share_a_link_are_told_by_title_and_time() -> None:
         entry("1", shared, title="Title of a", published=NOW - DAY),
         entry("2", shared, title="Title of b", published=NOW - 2 * DAY),
     ]
-    assert ids(entries, posts) == {"a.md": ("1", MatchedBy.TIME), "b.md": ("2", MatchedBy.TIME)}
+    assert ids(entries, posts) == {"a.md": ("1", MatchRule.TIME), "b.md": ("2", MatchRule.TIME)}
 
 
 def test_what_may_be_several_is_left_to_the_author_in_any_order() -> None:
     twins = [post("a", title="News"), post("b", title="News")]
     one = entry("1", title="News", published=NOW - DAY)
     for order in permutations(twins):
-        made = adopt([one], order)
+        made = match_entries([one], order)
         assert (made.found, made.ambiguous) == ((), ((one, ("a.md", "b.md")),))
-    assert ids([replace(one, post="b.md")], twins) == {"b.md": ("1", MatchedBy.FILE)}
+    assert ids([replace(one, post="b.md")], twins) == {"b.md": ("1", MatchRule.FILE)}
 
 
 def test_the_same_id_in_several_documents_is_one_entry() -> None:
-    made = adopt([entry("1"), entry("1", "https://example.org/a/")], [post("a")])
+    made = match_entries([entry("1"), entry("1", "https://example.org/a/")], [post("a")])
     assert [(f.entry.id, f.post.path) for f in made.found] == [("1", "a.md")]
     assert made.unmatched == ()
 
 
 def test_an_empty_title_matches_by_its_exact_time_only() -> None:
     note = post("a", title="")
-    assert ids([entry("1", published=NOW - DAY)], [note]) == {"a.md": ("1", MatchedBy.TIME)}
-    assert adopt([entry("1", published=NOW - DAY - HOUR)], [note]).found == ()
+    assert ids([entry("1", published=NOW - DAY)], [note]) == {"a.md": ("1", MatchRule.TIME)}
+    assert match_entries([entry("1", published=NOW - DAY - HOUR)], [note]).found == ()
 
 
 # --- the rule of a feed's ids
@@ -95,26 +102,26 @@ def test_older_posts_follow_the_rule_of_the_feed(prefix: str, permalink: str, id
     def made(name: str) -> Post:
         return post(name, permalink=permalink.format(name))
 
-    seen = [MatchedEntry(entry=entry(id.format(n)), post=made(n), how=MatchedBy.LINK) for n in ("a", "b")]
-    (older,) = derive(seen, [made("old")])
+    seen = [MatchedEntry(entry=entry(id.format(n)), post=made(n), how=MatchRule.LINK) for n in ("a", "b")]
+    (older,) = derive_older_entries(seen, [made("old")])
     assert (older.id, older.post, older.derived) == (id.format("old"), "old.md", True)
 
 
 @pytest.mark.parametrize("guids", [("1", "2"), ("https://e.org/?p=1", "https://e.org/?p=2"), ("/a/", "x/b/")])
 def test_without_a_rule_nothing_is_derived(guids: tuple[str, str]) -> None:
     seen = [
-        MatchedEntry(entry=entry(id), post=post(n), how=MatchedBy.LINK)
+        MatchedEntry(entry=entry(id), post=post(n), how=MatchRule.LINK)
         for n, id in zip("ab", guids, strict=True)
     ]
-    assert derive(seen, [post("old")]) == []
-    assert derive(seen[:1], [post("old")]) == []
+    assert derive_older_entries(seen, [post("old")]) == []
+    assert derive_older_entries(seen[:1], [post("old")]) == []
 
 
 # --- new posts of an adopted feed
 
 
 def rules(*entries: OldEntry) -> Any:
-    return replace(RULES, naming=replace(RULES.naming, adopted=Adopted(entries)))
+    return replace(RULES, naming=replace(RULES.naming, adopted=AdoptedEntries(entries)))
 
 
 def test_a_new_post_of_the_old_feed_gets_the_id_it_had() -> None:
@@ -140,8 +147,8 @@ def test_an_id_that_is_in_the_log_is_not_given_twice() -> None:
 
 
 def test_every_id_that_a_post_might_be_given_is_one_of_its_names() -> None:
-    adopted = Adopted(
+    adopted = AdoptedEntries(
         [entry("1", "https://old.example/a"), entry("2", post="a.md"), entry("3", "https://x/b")]
     )
     assert adopted.options(post("a")) == {"1", "2"}
-    assert Adopted().options(post("a")) == set()
+    assert AdoptedEntries().options(post("a")) == set()

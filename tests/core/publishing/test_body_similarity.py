@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from publisher.core.posts.post import Post, body_hash
 from publisher.core.publishing.body_similarity import (
     RenameVerdict,
-    candidates,
-    like_a_series,
-    share,
-    text_of,
-    verdict,
+    may_share_template,
+    rename_candidates,
+    rename_verdict,
+    shingle_overlap,
+    shingled_text,
 )
-from publisher.core.publishing.ids import Naming
+from publisher.core.publishing.ids import IdRules
 from publisher.core.publishing.log import PublishedPost
-from publisher.core.publishing.matching import match
+from publisher.core.publishing.matching import match_posts
 
 NOON = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-NAMING = Naming(authority="example.org,2026")
+NAMING = IdRules(authority="example.org,2026")
 
 
 def post(name: str, body: str, instant: datetime = NOON) -> Post:
@@ -41,8 +41,8 @@ def post(name: str, body: str, instant: datetime = NOON) -> Post:
 
 
 def said(old: str, new: str, *, later: timedelta = timedelta(0), crowded: bool = False) -> RenameVerdict:
-    texts = (text_of(old), text_of(new))
-    return verdict(post("old", old), post("new", new, NOON + later), texts, crowded=crowded)
+    texts = (shingled_text(old), shingled_text(new))
+    return rename_verdict(post("old", old), post("new", new, NOON + later), texts, crowded=crowded)
 
 
 def prose(count: int, of: str = "word") -> str:
@@ -63,7 +63,7 @@ def test_nine_tenths_of_the_shingles_are_enough_and_half_of_them_are_a_doubt() -
     old = prose(204)  # 200 shingles
     four = old.replace("word20 ", "a ").replace("word60 ", "b ").replace("word100 ", "c ")
     four = four.replace("word140 ", "d ")
-    assert share(text_of(old), text_of(four)) == 0.9
+    assert shingle_overlap(shingled_text(old), shingled_text(four)) == 0.9
     assert said(old, four) is RenameVerdict.RENAMED
     assert said(old, four.replace("word170 ", "e ")) is RenameVerdict.DOUBTFUL
     assert said(old, f"{prose(104)} {prose(100, 'other')}") is RenameVerdict.DOUBTFUL
@@ -100,7 +100,7 @@ def test_scripts_without_spaces_are_compared_letter_by_letter() -> None:
 
 
 def test_case_and_white_space_are_no_difference() -> None:
-    assert text_of("One  two\nTHREE four five six") == text_of("one two three Four five six")
+    assert shingled_text("One  two\nTHREE four five six") == shingled_text("one two three Four five six")
 
 
 def test_only_what_vanished_on_the_same_day_or_has_the_same_body_is_compared() -> None:
@@ -111,7 +111,10 @@ def test_only_what_vanished_on_the_same_day_or_has_the_same_body_is_compared() -
         for n, name in enumerate(("today", "yesterday", "equal"))
     ]
     new = post("new", "equal")
-    assert [(k.id, p.path) for k, p in candidates(old, [new])] == [("equal", "new.md"), ("today", "new.md")]
+    assert [(k.id, p.path) for k, p in rename_candidates(old, [new])] == [
+        ("equal", "new.md"),
+        ("today", "new.md"),
+    ]
 
 
 _WORDS = st.lists(st.sampled_from([f"w{n}" for n in range(400)]), min_size=40, max_size=120)
@@ -126,8 +129,10 @@ def test_a_renamed_post_with_a_new_title_and_one_word_changed_keeps_its_id(
     old, new = " ".join(words), " ".join(changed)
     was, now = post("old", old), post("new", new)
     log = [PublishedPost(id="id", post=was, live=True, first_seq=1, updated_at=NOON)]
-    verdicts = {("id", "new.md"): verdict(was, now, (text_of(old), text_of(new)), crowded=False)}
-    found = match([now], [], log, frozenset(), NAMING, verdicts)
+    verdicts = {
+        ("id", "new.md"): rename_verdict(was, now, (shingled_text(old), shingled_text(new)), crowded=False)
+    }
+    found = match_posts([now], [], log, frozenset(), NAMING, verdicts)
     assert {path: hit.id for path, hit in found.of.items()} == {"new.md": "id"}
 
 
@@ -162,7 +167,7 @@ def test_each_word_that_may_change_in_a_rename_also_makes_a_series(
         " ".join([*words[:place], word, *words[place + 1 :]]) for word in ("one", "two", "three")
     )
     assert said(old, new) is RenameVerdict.RENAMED
-    assert like_a_series(text_of(new), text_of(third))
+    assert may_share_template(shingled_text(new), shingled_text(third))
     assert said(old, new, crowded=True) is RenameVerdict.DOUBTFUL
     assert said(old, new, later=DAY) is RenameVerdict.OTHER
 
@@ -170,12 +175,12 @@ def test_each_word_that_may_change_in_a_rename_also_makes_a_series(
 def test_a_doubt_holds_the_file_and_names_the_post() -> None:
     was, now = post("old", "a"), post("new", "b")
     log = [PublishedPost(id="id", post=was, live=True, first_seq=1, updated_at=NOON)]
-    found = match([now], [], log, frozenset(), NAMING, {("id", "new.md"): RenameVerdict.DOUBTFUL})
+    found = match_posts([now], [], log, frozenset(), NAMING, {("id", "new.md"): RenameVerdict.DOUBTFUL})
     assert (found.of, [k.id for k in found.unsure["new.md"]]) == ({}, ["id"])
 
 
 def test_an_equal_body_alone_is_no_rename_where_the_bodies_say_it_is_a_series() -> None:
     was, now = post("old", "a"), replace(post("new", "a"), instant=NOON + DAY)
     log = [PublishedPost(id="id", post=was, live=True, first_seq=1, updated_at=NOON)]
-    found = match([now], [], log, frozenset(), NAMING, {("id", "new.md"): RenameVerdict.OTHER})
+    found = match_posts([now], [], log, frozenset(), NAMING, {("id", "new.md"): RenameVerdict.OTHER})
     assert (found.of, found.unsure) == ({}, {})

@@ -8,7 +8,7 @@ from plans import MINUTE, NOW, RULES, known, plan, post, tag, told
 
 from publisher.core.posts.post import body_hash
 from publisher.core.publishing.guards import Guard
-from publisher.core.publishing.ids import Naming
+from publisher.core.publishing.ids import IdRules
 from publisher.core.publishing.log import LogKind
 
 MISSING_IS_MEANT = replace(RULES, meant=frozenset({Guard.MISSING}))
@@ -87,7 +87,7 @@ def test_an_id_authority_that_changed_stops_the_publish_before_anything_depends_
     )
     assert plan([post("a")], rules=rules).stops == ()
     assert plan([post("a")], [known("a")], rules=replace(rules, meant=CHURN_IS_MEANT.meant)).stops == ()
-    same = replace(RULES, naming=Naming(authority="old.example,2020"), authority_before="old.example,2020")
+    same = replace(RULES, naming=IdRules(authority="old.example,2020"), authority_before="old.example,2020")
     assert plan([post("a")], [known("a")], rules=same).stops == ()
 
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import Post
-from publisher.core.publishing.ids import Naming, iri, mint
+from publisher.core.publishing.ids import IdRules, as_iri, mint
 
-NAMING = Naming(authority="example.org,2024")
+NAMING = IdRules(authority="example.org,2024")
 POST = Post(
     path="2024/a.md",
     title="A",
@@ -114,10 +114,10 @@ def test_a_site_may_keep_its_permalinks_as_ids() -> None:
     ],
 )
 def test_where_only_an_iri_may_stand_an_adopted_id_is_made_one(id: str, expected: str) -> None:
-    assert iri(id, NAMING.authority) == expected
+    assert as_iri(id, NAMING.authority) == expected
 
 
 @given(st.text())
 def test_two_adopted_ids_are_never_made_one(text: str) -> None:
-    made = iri(text, NAMING.authority)
-    assert made == text or made != iri(f"{text}/", NAMING.authority)
+    made = as_iri(text, NAMING.authority)
+    assert made == text or made != as_iri(f"{text}/", NAMING.authority)

@@ -9,19 +9,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.plans import DAY, MINUTE, MOMENT, NOW, RULES, known, post, tag
 
 from publisher.core.posts.post import BadPost, Post
-from publisher.core.publishing.incremental import names_of, unchanged
+from publisher.core.publishing.incremental import keys_of, unchanged_files
 from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.core.publishing.plan import Change, Plan
+from tests.support.site.plans import DAY, MINUTE, MOMENT, NOW, RULES, known, post, tag
 
 A = tag("/a/")
 
 
 def quiet(posts: Sequence[Post], log: Sequence[PublishedPost] = (), **plan: Any) -> dict[str, str]:
     """What is settled once a plan that does only this is carried out."""
-    return unchanged(Plan(head=1, baseline=False, **plan), log, posts, NOW, RULES.naming)
+    return unchanged_files(Plan(head=1, baseline=False, **plan), log, posts, NOW, RULES.naming)
 
 
 def changed(kind: LogKind, of: Post) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_a_known_post_without_a_file_still_bears_its_names() -> None:
 
 
 def test_the_names_of_a_file_are_all_that_it_could_claim() -> None:
-    names = names_of([post("a"), post("b", explicit_id="7")], RULES.naming)
+    names = keys_of([post("a"), post("b", explicit_id="7")], RULES.naming)
     assert names.paths == {"a.md", "b.md"}
     assert names.ids == {tag("/a/"), tag("/a.md"), tag("7")}
     assert names.explicit == {"7"}

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import Post, body_hash
-from publisher.core.publishing.ids import Naming
+from publisher.core.publishing.ids import IdRules
 from publisher.core.publishing.log import PublishedPost
-from publisher.core.publishing.matching import Matches, match
+from publisher.core.publishing.matching import Matches, match_posts
 
 NOW = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -48,7 +48,7 @@ def matched(
     waiting: Sequence[Post] = (),
     bad: Sequence[str] = (),
 ) -> Matches:
-    return match(posts, waiting, log, frozenset(bad), Naming(authority="example.org,2024"))
+    return match_posts(posts, waiting, log, frozenset(bad), IdRules(authority="example.org,2024"))
 
 
 def ids(found: Matches) -> dict[str, str]:

@@ -8,7 +8,7 @@ from plans import DAY, MINUTE, NOW, RULES, known, plan, post, tag, told
 
 from publisher.core.posts.post import BadPost
 from publisher.core.publishing.log import LogKind
-from publisher.core.publishing.plan import of_kind
+from publisher.core.publishing.plan import changes_of_kind
 
 # --- bad files
 
@@ -162,8 +162,8 @@ def test_aliases_of_two_files_to_one_post_are_a_clash() -> None:
 
 def test_the_changes_of_one_kind_are_in_order() -> None:
     made = plan([post("a"), post("b"), post("c", title="C")], [known("c")])
-    assert [c.post.path for c in of_kind(made, LogKind.PUBLISHED)] == ["a.md", "b.md"]
-    assert [c.post.path for c in of_kind(made, LogKind.UPDATED)] == ["c.md"]
+    assert [c.post.path for c in changes_of_kind(made, LogKind.PUBLISHED)] == ["a.md", "b.md"]
+    assert [c.post.path for c in changes_of_kind(made, LogKind.UPDATED)] == ["c.md"]
 
 
 def test_the_hash_names_what_would_be_done_and_nothing_else() -> None:

@@ -9,14 +9,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.post import BadPost, Post, body_hash, public
-from publisher.core.publishing.ids import Naming
+from publisher.core.posts.post import BadPost, Post, body_hash, public_posts
+from publisher.core.publishing.ids import IdRules
 from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
-from publisher.core.publishing.plan import HoldReason, Plan, Rules
+from publisher.core.publishing.plan import HoldReason, Plan, PlanRules
 from publisher.core.publishing.planner import make_plan
 
 START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
-RULES = Rules(naming=Naming(authority="example.org,2024"), max_age=timedelta(days=30))
+RULES = PlanRules(naming=IdRules(authority="example.org,2024"), max_age=timedelta(days=30))
 
 
 @dataclass
@@ -92,12 +92,12 @@ class World:
         good = [post for path, post in self.folder.items() if path not in self.bad]
         live = {k.post.path: k.post for k in self.log.known.values() if k.live and k.id not in made.missing}
         said = {b.path for b in made.bad} | {h.path for h in made.held if h.why is HoldReason.AMBIGUOUS}
-        for post in public(good, self.now):
+        for post in public_posts(good, self.now):
             assert post.path in said or live.get(post.path) == post, f"{post.path} is lost"
 
     def _every_live_post_has_a_reason(self, made: Plan) -> None:
         """Its own file, seen or broken; or it is missing, contested, or may be one of those held."""
-        files = {post.path for post in public(self.folder.values(), self.now)}
+        files = {post.path for post in public_posts(self.folder.values(), self.now)}
         files |= self.bad | {b.path for b in made.bad}
         held = any(h.why is HoldReason.AMBIGUOUS for h in made.held)
         for k in self.log.known.values():
@@ -107,7 +107,7 @@ class World:
 
     def _what_is_withdrawn_is_hidden_or_gone(self, made: Plan) -> None:
         files = {post.path: post for path, post in self.folder.items() if path not in self.bad}
-        seen = {post.path for post in public(files.values(), self.now)}
+        seen = {post.path for post in public_posts(files.values(), self.now)}
         taken = {k.post.path for k in self.log.known.values() if k.live}
         refused = {b.path for b in made.bad}  # it names another's id, and a draft may name this one's
         for change in made.changes:

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from plans import DAY, NOW, RULES, post, tag
 
 from publisher.core.posts.post import Post
-from publisher.core.publishing.adoption import Adopted, OldEntry
+from publisher.core.publishing.adoption import AdoptedEntries, OldEntry
 from publisher.core.publishing.guards import Guard
 from publisher.core.publishing.log import LogHead
-from publisher.core.publishing.plan import Plan, Rules
+from publisher.core.publishing.plan import Plan, PlanRules
 from publisher.core.publishing.planner import make_plan
-from publisher.core.publishing.recovery import Recovered
+from publisher.core.publishing.recovery import RecoveredFeeds
 
 HEAD = LogHead(seq=0, at=None, baseline_at=None)
 HOUR = timedelta(hours=1)
@@ -24,8 +24,8 @@ def entry(name: str, id: str = "", **more: Any) -> OldEntry:
     return OldEntry(id=id or tag(f"/{name}/"), links=(f"https://example.org/{name}/",), **more)
 
 
-def plan(posts: list[Post], entries: list[OldEntry], rules: Rules = RULES) -> Plan:
-    return make_plan(HEAD, [], posts, [], NOW, rules, recovered=Recovered(entries))
+def plan(posts: list[Post], entries: list[OldEntry], rules: PlanRules = RULES) -> Plan:
+    return make_plan(HEAD, [], posts, [], NOW, rules, recovered=RecoveredFeeds(entries))
 
 
 def paths(made: Plan) -> list[str]:
@@ -62,7 +62,7 @@ def test_the_last_change_is_what_any_document_says() -> None:
 
 
 def test_an_adopted_id_goes_before_one_that_is_in_a_feed() -> None:
-    rules = replace(RULES, naming=replace(RULES.naming, adopted=Adopted([entry("a", "old-1")])))
+    rules = replace(RULES, naming=replace(RULES.naming, adopted=AdoptedEntries([entry("a", "old-1")])))
     (change,) = plan([post("a")], [entry("a")], rules).changes
     assert change.id == "old-1"
     (change,) = plan([post("a")], [entry("a", "tag:example.org,2024:old-1", updated=NOW)], rules).changes

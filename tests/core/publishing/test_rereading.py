@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plans import NOW, RULES, known, post
 
-from publisher.core.posts.post import Post, PostMailOptions, why_not
-from publisher.core.publishing.incremental import Readings, as_published
+from publisher.core.posts.post import Post, PostMailOptions, wait_reason
+from publisher.core.publishing.incremental import FileReadings, with_published_dates
 from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
 from publisher.core.publishing.plan import Plan
 from publisher.core.publishing.planner import make_plan
@@ -22,7 +22,7 @@ READ_BEFORE = replace(known("low"), file_hash=BYTES, reader="01")
 def plan(
     now_read: Post, before: PublishedPost = READ_BEFORE, *, file: str = BYTES, version: str = "02"
 ) -> Plan:
-    readings = Readings(hashes={now_read.path: file}, version=version, before="01")
+    readings = FileReadings(hashes={now_read.path: file}, version=version, before="01")
     return make_plan(HEAD, [before], [now_read], [], NOW, RULES, readings=readings)
 
 
@@ -74,7 +74,7 @@ def test_a_post_that_this_version_hides_is_withdrawn() -> None:
 )
 def test_what_an_upgrade_finds_is_old(passed_over: tuple[str, ...], minutes: int, backfill: bool) -> None:
     fresh = post("new", path="new.md", instant=NOW - timedelta(minutes=minutes))
-    readings = Readings(hashes={"new.md": BYTES}, version="02", before="01", passed_over=passed_over)
+    readings = FileReadings(hashes={"new.md": BYTES}, version="02", before="01", passed_over=passed_over)
     [change] = make_plan(HEAD, [], [fresh], [], NOW, RULES, readings=readings).changes
     assert (change.kind, change.backfill) == (LogKind.PUBLISHED, backfill)
     same = replace(readings, version="01")
@@ -85,7 +85,7 @@ def test_what_an_upgrade_finds_is_old(passed_over: tuple[str, ...], minutes: int
 def test_a_site_whose_log_was_empty_mails_no_old_post_after_an_upgrade() -> None:
     """The version before could read none of its posts; the baseline was made all the same."""
     empty = LogHead(seq=0, at=None, baseline_at=NOW - timedelta(hours=1))
-    readings = Readings(hashes={"new.md": BYTES}, version="02")
+    readings = FileReadings(hashes={"new.md": BYTES}, version="02")
     for minutes, backfill in ((90, True), (30, False)):
         fresh = post("new", path="new.md", instant=NOW - timedelta(minutes=minutes))
         [change] = make_plan(empty, [], [fresh], [], NOW, RULES, readings=readings).changes
@@ -123,8 +123,8 @@ def test_an_upgrade_is_no_news_whatever_it_reads_differently(differences: list[d
         for n, name in enumerate(names)
     ]
     files = [post(name, **it) for name, it in zip(names, differences, strict=True)]
-    readings = Readings(hashes={it.path: BYTES for it in files}, version="02", before="01")
-    read = as_published(files, log, readings, NOW)
+    readings = FileReadings(hashes={it.path: BYTES for it in files}, version="02", before="01")
+    read = with_published_dates(files, log, readings, NOW)
     made = make_plan(HEAD, log, [*read.values()], [], NOW, RULES, readings=readings)
     assert made.stops == ()
     assert {change.kind for change in made.changes} <= {LogKind.WITHDRAWN}
@@ -133,7 +133,7 @@ def test_an_upgrade_is_no_news_whatever_it_reads_differently(differences: list[d
     for it in kept:
         assert it.instant == NOW - timedelta(days=1), it
     assert all(it.hidden or it.page_only or it.expires is not None for it in files if it.path in gone)
-    assert all(why_not(it, NOW - timedelta(days=1)) is None or it.opens for it in kept)
+    assert all(wait_reason(it, NOW - timedelta(days=1)) is None or it.opens for it in kept)
 
     after = dict(made.touched)
     stands = [
@@ -141,5 +141,5 @@ def test_an_upgrade_is_no_news_whatever_it_reads_differently(differences: list[d
         for k in log
     ]
     later = replace(readings, before="02")
-    again = as_published(files, stands, later, NOW)
+    again = with_published_dates(files, stands, later, NOW)
     assert make_plan(HEAD, stands, [*again.values()], [], NOW, RULES, readings=later).nothing

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.delivery.reconciliation import departure_fields, event_of, summary_of
+from publisher.core.delivery.reconciliation import journal_event, journal_fields, summarize_journal
 from publisher.core.subscribers.departures import (
+    ALL_LISTS,
     BOUNCE,
     ERASED,
-    EVERYWHERE,
     LEFT,
     Departure,
-    Life,
-    came_back,
-    ended_by,
-    is_done,
+    SubscriptionLife,
+    has_returned,
+    is_applied,
+    lives_ended_by,
 )
 from publisher.core.subscribers.subscription import SubscriptionState
 
@@ -27,7 +27,7 @@ LISTS = ("daily", "weekly")
 
 lives = st.lists(
     st.builds(
-        Life,
+        SubscriptionLife,
         subscription=st.integers(1, 9),
         list=st.sampled_from(LISTS),
         state=st.sampled_from(SubscriptionState),
@@ -39,7 +39,7 @@ lives = st.lists(
 departures = st.builds(
     Departure,
     key=st.just(KEY),
-    list=st.sampled_from((*LISTS, EVERYWHERE)),
+    list=st.sampled_from((*LISTS, ALL_LISTS)),
     kind=st.sampled_from((LEFT, ERASED, BOUNCE, "complaint", "operator")),
     at=st.just(AT),
     subscription=st.integers(0, 9) | st.none(),
@@ -54,16 +54,16 @@ def departure(**more: Any) -> Departure:
 
 def life(
     subscription: int, generation: int, state: SubscriptionState = SubscriptionState.ACTIVE, on: str = "daily"
-) -> Life:
-    return Life(subscription=subscription, list=on, state=state, generation=generation)
+) -> SubscriptionLife:
+    return SubscriptionLife(subscription=subscription, list=on, state=state, generation=generation)
 
 
 @given(departures, lives)
 def test_a_departure_that_was_done_is_done_and_ends_nobody_who_came_later(
-    gone: Departure, before: list[Life]
+    gone: Departure, before: list[SubscriptionLife]
 ) -> None:
-    ended = ended_by(gone, before)
-    here = [one for one in before if gone.list in (EVERYWHERE, one.list)]
+    ended = lives_ended_by(gone, before)
+    here = [one for one in before if gone.list in (ALL_LISTS, one.list)]
     for one in here:
         later = gone.subscription is not None and (one.subscription, one.generation) > (
             gone.subscription,
@@ -72,7 +72,7 @@ def test_a_departure_that_was_done_is_done_and_ends_nobody_who_came_later(
         assert not (later and one in ended), "a later life stays"
     assert all(one in here for one in ended), "another list stays"
     after = [
-        Life(
+        SubscriptionLife(
             subscription=one.subscription,
             list=one.list,
             state=SubscriptionState.UNSUBSCRIBED if one in ended else one.state,
@@ -80,8 +80,8 @@ def test_a_departure_that_was_done_is_done_and_ends_nobody_who_came_later(
         )
         for one in before
     ]
-    blocks = set() if came_back(gone, before) else {(gone.list, gone.kind)}
-    assert is_done(gone, after, blocks)
+    blocks = set() if has_returned(gone, before) else {(gone.list, gone.kind)}
+    assert is_applied(gone, after, blocks)
 
 
 @pytest.mark.parametrize(
@@ -96,52 +96,54 @@ def test_a_departure_that_was_done_is_done_and_ends_nobody_who_came_later(
         (departure(), [life(5, 2, on="weekly")], False),
         (departure(subscription=None), [life(9, 2)], True),
         (departure(subscription=None), [life(9, 3)], False),
-        (departure(kind=ERASED, list=EVERYWHERE, generation=None), [life(5, 9, on="weekly")], True),
-        (departure(kind=ERASED, list=EVERYWHERE, generation=None), [life(6, 1)], False),
+        (departure(kind=ERASED, list=ALL_LISTS, generation=None), [life(5, 9, on="weekly")], True),
+        (departure(kind=ERASED, list=ALL_LISTS, generation=None), [life(6, 1)], False),
         (departure(kind=BOUNCE, generation=None), [life(5, 1)], False),
     ],
 )
 def test_a_departure_ends_the_life_it_was_about_and_those_before(
-    gone: Departure, before: list[Life], ends: bool
+    gone: Departure, before: list[SubscriptionLife], ends: bool
 ) -> None:
-    assert ended_by(gone, before) == (before if ends else [])
+    assert lives_ended_by(gone, before) == (before if ends else [])
 
 
 @pytest.mark.parametrize("kind", ["operator", "complaint", BOUNCE])
 def test_what_only_an_operator_lifts_is_not_done_by_a_weaker_block_or_a_return(kind: str) -> None:
-    gone = departure(kind=kind, list=EVERYWHERE, generation=None)
-    assert not is_done(gone, [life(6, 1)], {("daily", LEFT)})
-    assert is_done(gone, [life(6, 1)], {(EVERYWHERE, kind)})
+    gone = departure(kind=kind, list=ALL_LISTS, generation=None)
+    assert not is_applied(gone, [life(6, 1)], {("daily", LEFT)})
+    assert is_applied(gone, [life(6, 1)], {(ALL_LISTS, kind)})
 
 
 @given(departures, st.integers(1, 9) | st.none())
 def test_a_departure_comes_back_from_the_journal_as_it_was_written(gone: Departure, to: int | None) -> None:
     if to is not None and gone.kind == LEFT:
         gone = departure(to=to, to_key=OTHER)
-    [read] = summary_of([(event_of(gone), departure_fields(gone))]).departures
+    [read] = summarize_journal([(journal_event(gone), journal_fields(gone))]).departures
     assert read == gone
 
 
 def test_an_address_that_is_allowed_again_is_no_longer_suppressed_by_what_came_before() -> None:
     suppressed = [departure(kind="operator", list=name, generation=None) for name in ("", "daily", "weekly")]
-    entries = [(event_of(one), departure_fields(one)) for one in (*suppressed, departure())]
+    entries = [(journal_event(one), journal_fields(one)) for one in (*suppressed, departure())]
     allowed = {"key": KEY, "list": "daily", "kinds": ["operator"]}
-    left = summary_of([*entries, ("allowed", allowed)]).departures
+    left = summarize_journal([*entries, ("allowed", allowed)]).departures
     assert [(one.list, one.kind) for one in left] == [
         ("", "operator"),
         ("weekly", "operator"),
         ("daily", LEFT),
     ]
-    everywhere = summary_of([*entries, ("allowed", allowed | {"list": ""})]).departures
+    everywhere = summarize_journal([*entries, ("allowed", allowed | {"list": ""})]).departures
     assert [one.kind for one in everywhere] == [LEFT]
-    assert len(summary_of([("allowed", allowed), *entries]).departures) == 4
-    assert len(summary_of([*entries, ("allowed", {"key": KEY}), ("allowed", {})]).departures) == 4
+    assert len(summarize_journal([("allowed", allowed), *entries]).departures) == 4
+    assert len(summarize_journal([*entries, ("allowed", {"key": KEY}), ("allowed", {})]).departures) == 4
 
 
 def test_a_reader_who_moves_away_and_back_has_not_left() -> None:
     away = departure(to=9, to_key=OTHER)
     back = departure(key=OTHER, to=12, to_key=KEY)
-    assert summary_of([(event_of(one), departure_fields(one)) for one in (away, back)]).departures == (back,)
+    assert summarize_journal(
+        [(journal_event(one), journal_fields(one)) for one in (away, back)]
+    ).departures == (back,)
 
 
 @pytest.mark.parametrize(
@@ -157,5 +159,5 @@ def test_a_reader_who_moves_away_and_back_has_not_left() -> None:
 )
 def test_a_damaged_line_tells_nothing(fields: dict[str, Any]) -> None:
     for event in ("unsubscribed", "erased", "suppressed", "mailing", "transactional", "batch", "allowed"):
-        told = summary_of([(event, fields)])
+        told = summarize_journal([(event, fields)])
         assert (told.departures, told.started, told.last_mailing, told.turn) == ((), (), 0, 0)

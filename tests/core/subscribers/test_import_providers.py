@@ -12,10 +12,10 @@ from publisher.core.subscribers.import_columns import (
     ScanOptions,
     UnknownStatus,
     classifier,
-    must_have,
+    require_columns,
 )
 from publisher.core.subscribers.import_providers import PROVIDERS
-from publisher.core.subscribers.import_states import plain
+from publisher.core.subscribers.import_states import normalized
 
 MAILCHIMP = "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,CONFIRM_IP"
 AFTER = "LEID,EUID,NOTES,TAGS"
@@ -223,7 +223,7 @@ def test_words_and_columns_of_services_are_spelled_as_they_are_compared() -> Non
         names = {name for mark in provider.marks for name in mark}
         names |= {name for column in provider.columns for name in (column.name, column.at)}
         names |= {word for column in provider.columns for word in column.words or ()}
-        assert all(plain(name) == name for name in names)
+        assert all(normalized(name) == name for name in names)
 
 
 def test_a_substack_file_that_cannot_tell_says_so() -> None:
@@ -310,8 +310,8 @@ def test_a_column_that_counts_stands_once() -> None:
 
 def test_a_column_that_is_named_must_be_there() -> None:
     look = FileScan("readers.csv", ["email", "State"], ScanOptions())
-    must_have([look], "--ignore-column", ["state"])
+    require_columns([look], "--ignore-column", ["state"])
     with pytest.raises(
         UsageError, match="--topics: there is no column 'tags'; the columns are: email, State"
     ):
-        must_have([look], "--topics", ["tags"])
+        require_columns([look], "--topics", ["tags"])

@@ -7,7 +7,7 @@ import pytest
 
 from publisher.core.subscribers.import_columns import FileScan, ScanOptions
 from publisher.core.subscribers.import_rows import (
-    OURS,
+    OWN_EXPORT,
     DepartureEffect,
     ExistingSubscription,
     ImportOutcome,
@@ -157,7 +157,7 @@ def test_our_own_export_says_more() -> None:
     assert three is not None
     assert (one.address, one.choices.pace.cadence, one.pending) == ("=a@example.org", "weekly", False)
     assert (two.pending, three.said.status, four) == (True, SourceStatus.LEFT, None)
-    assert RowParser(FileScan("f", OWN.split(","), ScanOptions()), "daily", ()).provider == OURS
+    assert RowParser(FileScan("f", OWN.split(","), ScanOptions()), "daily", ()).provider == OWN_EXPORT
 
 
 def test_a_word_that_is_no_state_of_ours_refuses_the_row() -> None:

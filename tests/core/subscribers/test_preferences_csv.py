@@ -13,15 +13,15 @@ from publisher.core.subscribers.preferences import (
     ContentPreference,
     Preferences,
     SchedulePreference,
-    as_topics,
+    normalize_topics,
 )
 from publisher.core.subscribers.preferences_csv import (
-    CHOICES,
+    PREFERENCE_COLUMNS,
     InvalidPreference,
     from_cells,
-    guarded,
+    guard_formula,
     to_cells,
-    unguarded,
+    unguard_formula,
 )
 
 TOPICS = st.lists(
@@ -36,7 +36,7 @@ PACES = st.builds(
 )
 TASTES = st.builds(
     ContentPreference,
-    topics=st.builds(as_topics, TOPICS),
+    topics=st.builds(normalize_topics, TOPICS),
     language=st.sampled_from(["", "de", "pt-BR", "zh-Hant-TW"]),
 )
 
@@ -44,7 +44,7 @@ TASTES = st.builds(
 @given(st.builds(Preferences, pace=PACES, taste=TASTES, paused=st.booleans()))
 def test_what_a_reader_chose_comes_back(choices: Preferences) -> None:
     cells = to_cells(choices)
-    assert tuple(cells) == CHOICES
+    assert tuple(cells) == PREFERENCE_COLUMNS
     assert from_cells(cells, CADENCES) == choices
 
 
@@ -77,11 +77,11 @@ def test_what_nobody_can_choose_is_named(cell: str, value: str, said: str) -> No
 
 @given(st.text(alphabet="=+-@\t\r'a", max_size=5) | st.text(max_size=8))
 def test_a_spreadsheet_runs_no_cell_and_every_cell_comes_back(cell: str) -> None:
-    assert guarded(cell)[:1] not in tuple("=+-@\t\r")
-    assert unguarded(guarded(cell)) == cell
+    assert guard_formula(cell)[:1] not in tuple("=+-@\t\r")
+    assert unguard_formula(guard_formula(cell)) == cell
 
 
 def test_an_apostrophe_before_anything_else_stays() -> None:
-    assert guarded("o'hara") == unguarded("o'hara") == "o'hara"
-    assert unguarded("'tis@example.org") == "'tis@example.org"
-    assert unguarded("'=1+1") == "=1+1"
+    assert guard_formula("o'hara") == unguard_formula("o'hara") == "o'hara"
+    assert unguard_formula("'tis@example.org") == "'tis@example.org"
+    assert unguard_formula("'=1+1") == "=1+1"

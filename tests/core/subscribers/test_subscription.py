@@ -8,16 +8,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from properties import examples
 
-from publisher.core.subscribers.subscription import SubscriptionEvent, SubscriptionState, after, new_life
+from publisher.core.subscribers.subscription import (
+    SubscriptionEvent,
+    SubscriptionState,
+    next_subscription_state,
+    starts_new_life,
+)
 
 
 @pytest.mark.parametrize(("state", "event"), [*product(SubscriptionState, SubscriptionEvent)])
 def test_every_event_is_harmless_in_every_state_and_twice_is_once(
     state: SubscriptionState, event: SubscriptionEvent
 ) -> None:
-    following = after(state, event)
-    assert after(following, event) is following
-    assert not new_life(following, event)
+    following = next_subscription_state(state, event)
+    assert next_subscription_state(following, event) is following
+    assert not starts_new_life(following, event)
 
 
 @pytest.mark.parametrize(
@@ -31,25 +36,25 @@ def test_every_event_is_harmless_in_every_state_and_twice_is_once(
     ],
 )
 def test_the_drawing(state: SubscriptionState, event: SubscriptionEvent, expected: SubscriptionState) -> None:
-    assert after(state, event) is expected
+    assert next_subscription_state(state, event) is expected
 
 
 @pytest.mark.parametrize("state", SubscriptionState)
 def test_one_click_ends_every_life(state: SubscriptionState) -> None:
-    assert after(state, SubscriptionEvent.UNSUBSCRIBE) is SubscriptionState.UNSUBSCRIBED
+    assert next_subscription_state(state, SubscriptionEvent.UNSUBSCRIBE) is SubscriptionState.UNSUBSCRIBED
 
 
 def test_only_a_confirmation_makes_a_reader_active() -> None:
     born = {
         (s, e)
         for s, e in product(SubscriptionState, SubscriptionEvent)
-        if s is not SubscriptionState.ACTIVE and after(s, e) is SubscriptionState.ACTIVE
+        if s is not SubscriptionState.ACTIVE and next_subscription_state(s, e) is SubscriptionState.ACTIVE
     }
     assert born == {(SubscriptionState.PENDING, SubscriptionEvent.CONFIRM)}
 
 
 def test_only_coming_back_starts_a_new_life() -> None:
-    assert {(s, e) for s, e in product(SubscriptionState, SubscriptionEvent) if new_life(s, e)} == {
+    assert {(s, e) for s, e in product(SubscriptionState, SubscriptionEvent) if starts_new_life(s, e)} == {
         (SubscriptionState.UNSUBSCRIBED, SubscriptionEvent.SIGN_UP)
     }
 
@@ -84,8 +89,8 @@ class Subscription(RuleBasedStateMachine):
             self._happen(SubscriptionEvent.UNSUBSCRIBE)
 
     def _happen(self, event: SubscriptionEvent) -> None:
-        self.generation += new_life(self.state, event)
-        self.state = after(self.state, event)
+        self.generation += starts_new_life(self.state, event)
+        self.state = next_subscription_state(self.state, event)
 
     @invariant()
     def is_active_only_when_confirmed_in_this_life_and_not_left(self) -> None:

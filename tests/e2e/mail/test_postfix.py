@@ -12,7 +12,7 @@ import pytest
 from mail_linter import lint, signed_by
 from postfix import Postfix, why_not
 
-from publisher.core.mail.verp import returned
+from publisher.core.mail.verp import parse_return_path
 from publisher.stores.files.keyring import load_keyring
 
 READERS = ["ana@example.org", "bo@example.org", "jürgen@example.org"]
@@ -55,7 +55,7 @@ def test_a_signed_digest_arrives_by_postfix_as_it_was_sent(site: Any, postfix: P
         lint(mark + ours)
         path = re.findall(rb"(?m)^Return-Path: <(.*)>", added)[0].decode()
         to = re.findall(rb"(?m)^To: (.*)\r", ours)[0].decode()
-        seen[to] = returned(path, ring)
+        seen[to] = parse_return_path(path, ring)
     assert sorted(seen) == sorted(READERS)
     assert sorted(seen.values()) == [(mailing["id"], n) for n in (1, 2, 3)]
 

@@ -11,7 +11,7 @@ from lxml import etree
 from paths import SHARED
 from unpacking import unpack
 
-from publisher.core.feeds.feed_documents import LARGEST
+from publisher.core.feeds.feed import MAX_DOCUMENT_BYTES
 
 CORPORA = SHARED / "corpora" / "posts.tar.gz"
 
@@ -88,7 +88,7 @@ def check_valid(public: Path) -> None:
         if path.suffix not in {".atom", ".xml", ".json"} or path.name == "manifest.json":
             continue
         data = path.read_bytes()
-        assert len(data) <= LARGEST, path
+        assert len(data) <= MAX_DOCUMENT_BYTES, path
         if path.suffix == ".json":
             if path.parts[-3] == "archive" and path.stem != "1":  # all alike; the schema takes its time
                 continue

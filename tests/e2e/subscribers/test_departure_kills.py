@@ -15,11 +15,11 @@ from mailsite import MailSite, readers
 
 from publisher.app import App
 from publisher.app import backup as keeping
-from publisher.core.addresses import parse
+from publisher.core.addresses import parse_address
 from publisher.core.mail.message import Placeholder
 from publisher.core.subscribers.confirmation_limits import SignUpOutcome
 from publisher.core.subscribers.subscription import Subscription
-from publisher.core.tokens import Claim, Purpose, halves, mailbox_key, sign
+from publisher.core.tokens import Claim, Purpose, mailbox_key, sign, split_mailbox_key
 from publisher.services.subscribers import account, signup, subscribe
 
 FIVE = readers(5)
@@ -200,7 +200,7 @@ def test_who_wants_no_confirmation_mail_is_never_asked_after_a_kill(
     app = site.app()
     lists = app.parts.lists
     assert signup.sign_up(app.parts, lists, "stranger+1@example.net", "", site.now) is SignUpOutcome.ASK
-    subscription, generation = halves(mailbox_key(parse("stranger@example.net"), app.ring))
+    subscription, generation = split_mailbox_key(mailbox_key(parse_address("stranger@example.net"), app.ring))
     claim = Claim(purpose=Purpose.NEVER_ASK, subscription=subscription, generation=generation)
     token = sign(claim, app.ring)
     app.close()

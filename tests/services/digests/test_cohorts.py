@@ -17,7 +17,7 @@ from publisher.core.subscribers.preferences import (
     ContentPreference,
     Preferences,
     SchedulePreference,
-    as_topics,
+    normalize_topics,
 )
 from publisher.core.subscribers.subscription import Consent, ListChoice, NewReader
 from publisher.services.digests.compose import digest_message, digest_of
@@ -86,7 +86,7 @@ def _post(folder: Path, n: int, at: datetime) -> None:
 
 def _choices(dice: random.Random) -> Preferences:
     pace = SchedulePreference(cadence=dice.choice(("", "immediate", "weekly")), at=time(dice.randrange(24)))
-    topics = as_topics(dice.sample(TOPICS, dice.randint(0, 2)))
+    topics = normalize_topics(dice.sample(TOPICS, dice.randint(0, 2)))
     return Preferences(pace=pace, taste=ContentPreference(topics=topics, language=dice.choice(LANGUAGES)))
 
 

@@ -16,7 +16,7 @@ from smtp_server import SmtpServer
 
 from publisher.app import App
 from publisher.cli import publisher
-from publisher.core.site_proof import SiteAnswer, is_challenge, proof, proves
+from publisher.core.site_proof import SiteIdentity, is_challenge, prove_site, verifies_proof
 from publisher.core.tokens import KeyRing
 from publisher.scheduler import Ticker
 from publisher.web.server import Server as Publisher
@@ -79,7 +79,7 @@ def ours(site: MailSite) -> Any:
 
     def answer(request: Asked) -> Http:
         challenge = request.path.partition("challenge=")[2]
-        return Http(200, f"alive\n{proof(challenge, ring)}\n".encode())
+        return Http(200, f"alive\n{prove_site(challenge, ring)}\n".encode())
 
     return answer
 
@@ -101,7 +101,7 @@ def test_the_site_s_own_server_is_asked_once_a_day_and_mail_goes(site: MailSite,
         assert asked(server) == ["/healthz"] * 2
         assert sent(relay) == 4
         app = site.app()
-        assert app.status()["public_url"]["answer"] is SiteAnswer.OURS
+        assert app.status()["public_url"]["answer"] is SiteIdentity.OURS
         app.close()
 
 
@@ -148,7 +148,7 @@ def test_another_site_s_answer_holds_the_mailing_and_says_why(
         app = site.app()
         status = app.status()
         app.close()
-        assert status["public_url"]["answer"] is SiteAnswer.OTHER
+        assert status["public_url"]["answer"] is SiteIdentity.OTHER
         assert any("would be dead" in problem["text"] for problem in status["problems"])
         forced = again(site, "--force", "public-url")
         assert (forced.exit_code, sent(relay)) == (0, 2)
@@ -192,7 +192,7 @@ def test_as_soon_as_it_is_mended_what_was_held_goes_once(site: MailSite, relay: 
 
 def test_an_answer_that_was_recorded_proves_nothing(site: MailSite, relay: SmtpServer) -> None:
     app = site.app()
-    recorded = f"alive\n{proof('', app.ring)}\n{proof('aaaa', app.ring)}\n".encode()
+    recorded = f"alive\n{prove_site('', app.ring)}\n{prove_site('aaaa', app.ring)}\n".encode()
     app.close()
     with Server(lambda _: Http(200, recorded)) as server:
         move(site, server.url)
@@ -208,7 +208,7 @@ def test_no_answer_is_a_warning_only(site: MailSite, relay: SmtpServer, status: 
         assert (done.exit_code, sent(relay)) == (0, 2)
         assert "warning: web.public_url: nobody answers at http://127.0.0.1:" in done.stderr
         app = site.app()
-        assert app.status()["public_url"]["answer"] is SiteAnswer.NONE
+        assert app.status()["public_url"]["answer"] is SiteIdentity.NONE
         assert [p["area"] for p in app.status()["problems"]] == ["public url"]
         app.close()
 
@@ -300,14 +300,14 @@ def test_status_of_the_command_line_shows_who_answered(site: MailSite) -> None:
 
 
 def test_a_proof_is_of_one_challenge_and_of_one_site_s_keys() -> None:
-    said = f"alive\n{proof('abc', RING)}\n"
-    assert proves(said, "abc", RING)
-    assert proves(said.replace("\n", "\r\n"), "abc", RING)
-    assert proves(said, "abc", KeyRing(current=1, keys={1: b"one"})), "before the key was rotated"
-    assert not proves(said, "abd", RING)
-    assert not proves(said, "abc", KeyRing(current=1, keys={1: b"another"}))
-    assert not proves("alive\n", "abc", RING)
-    assert len({proof(text, RING) for text in ("", "a", "b")}) == 3
+    said = f"alive\n{prove_site('abc', RING)}\n"
+    assert verifies_proof(said, "abc", RING)
+    assert verifies_proof(said.replace("\n", "\r\n"), "abc", RING)
+    assert verifies_proof(said, "abc", KeyRing(current=1, keys={1: b"one"})), "before the key was rotated"
+    assert not verifies_proof(said, "abd", RING)
+    assert not verifies_proof(said, "abc", KeyRing(current=1, keys={1: b"another"}))
+    assert not verifies_proof("alive\n", "abc", RING)
+    assert len({prove_site(text, RING) for text in ("", "a", "b")}) == 3
 
 
 @pytest.mark.parametrize(

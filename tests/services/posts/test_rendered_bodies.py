@@ -2,7 +2,7 @@
 
 from plans import post
 
-from publisher.core.mail.message import finished
+from publisher.core.mail.message import finish_text
 from publisher.core.posts.post import MarkdownExtension
 from publisher.markup import SafeMarkup
 from publisher.services.posts.content import post_summary, render_html
@@ -15,7 +15,7 @@ def test_what_a_post_says_of_its_generator_decides_how_its_body_is_read() -> Non
     markup = SafeMarkup()
     assert render_html(markup, plain, BODY) == "<p>Term\n: meaning</p>"
     assert render_html(markup, mine, BODY) == "<dl>\n<dt>Term</dt>\n<dd>meaning</dd>\n</dl>"
-    assert finished(markup.text(render_html(markup, mine, BODY))) == "Term\n  meaning\n"
+    assert finish_text(markup.text(render_html(markup, mine, BODY))) == "Term\n  meaning\n"
 
 
 def test_a_marked_summary_is_read_so_too() -> None:

@@ -14,10 +14,10 @@ from stores import new_store
 from publisher.core.errors import Refused
 from publisher.core.feeds.feed import FeedSpec
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost, Post, body_hash
-from publisher.core.publishing.ids import Naming
-from publisher.core.publishing.incremental import IndexUpdate, PostKeys, as_published
+from publisher.core.publishing.ids import IdRules
+from publisher.core.publishing.incremental import IndexUpdate, PostKeys, with_published_dates
 from publisher.core.publishing.log import LogKind
-from publisher.core.publishing.plan import Plan, Rules
+from publisher.core.publishing.plan import Plan, PlanRules
 from publisher.core.publishing.planner import make_plan
 from publisher.ports import Store
 from publisher.services.deps import Deps
@@ -29,7 +29,7 @@ from publisher.services.publishing.scan import ScanResult, readings_of, scan_fol
 
 START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 AUTHORITY = "example.org,2024"
-RULES = Rules(naming=Naming(authority=AUTHORITY), max_age=timedelta(days=30))
+RULES = PlanRules(naming=IdRules(authority=AUTHORITY), max_age=timedelta(days=30))
 
 
 DIALECTS = [timedelta(minutes=minutes) for minutes in (0, 0, 15, -15)]
@@ -133,7 +133,7 @@ class Site:
         class Some:
             store: Store
             source: Callable[[], Folder]
-            naming: Naming
+            naming: IdRules
             max_age: timedelta
             reach: Any
             feeds: tuple[FeedSpec, ...] = ()
@@ -155,7 +155,7 @@ class Site:
         hashes = {path: body_hash(repr(value)) for path, value in self.folder.files_now.items()}
         parts = self.parts(replace(self.folder, read=[]))
         readings = readings_of(parts, hashes)
-        posts = [*as_published(posts, known, readings, self.now).values()]
+        posts = [*with_published_dates(posts, known, readings, self.now).values()]
         made = make_plan(self.store.head(), known, posts, bad, self.now, rules, readings=readings)
         verdicts = rename_verdicts(parts, made, known, posts)
         return make_plan(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mailsite import START, MailSite
 
 from publisher.cli.subscribers import subscribers
-from publisher.core.addresses import parse
+from publisher.core.addresses import parse_address
 from publisher.core.subscribers.import_rows import ImportRow
 from publisher.core.subscribers.import_states import RowStatus, SourceStatus
 from publisher.core.tokens import address_key, mailbox_key
@@ -224,7 +224,7 @@ def test_nobody_is_asked_twice(site: MailSite) -> None:
 
 def test_who_wants_no_confirmation_mail_is_not_asked(site: MailSite) -> None:
     with closing(site.app()) as app:
-        app.store.opt_out_of_confirmations(mailbox_key(parse("ann@example.net"), app.ring), [], START)
+        app.store.opt_out_of_confirmations(mailbox_key(parse_address("ann@example.net"), app.ring), [], START)
     path = file(site, "readers.csv", "email\nann+news@example.net\nbo@example.net\n")
     assert "not stored           1  its owner wants no confirmation mail\n" in take(site, path).stderr
     assert states(site) == {"bo@example.net": "pending"}

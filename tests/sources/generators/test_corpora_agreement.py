@@ -14,7 +14,7 @@ from lxml import etree
 from paths import SHARED
 from unpacking import unpack
 
-from publisher.core.posts.post import BadPost, ParsedPost, Post, why_not
+from publisher.core.posts.post import BadPost, ParsedPost, Post, wait_reason
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.fields.plain_text import literal_line, plain_line
 
@@ -100,7 +100,7 @@ def test_every_file_of_a_real_blog_is_read_as_expected(
     compared = agreed = 0
     for row in expected(name):
         post = posts.get(row["file"])
-        served = post is not None and why_not(post, NOW) is None
+        served = post is not None and wait_reason(post, NOW) is None
         if served != (row["served"] == "yes"):
             wrong.append((row["file"], "served", row["served"], row["why"]))
         if post is None or not served:
@@ -132,7 +132,7 @@ def test_the_same_blog_made_for_two_generators_reads_the_same(blogs: Path) -> No
     rules = SourceRules(site_url="https://blog.example/", timezone="UTC")
     jekyll = read(blogs / "18f-jekyll", "_posts", rules)
     eleventy = read(blogs / "18f-eleventy", "content/posts", rules)
-    old = {Path(path).name: post for path, post in jekyll.items() if why_not(post, NOW) is None}
+    old = {Path(path).name: post for path, post in jekyll.items() if wait_reason(post, NOW) is None}
     new = {Path(path).name: post for path, post in eleventy.items()}
     both = old.keys() & new.keys()
     assert len(both) >= 490
@@ -164,7 +164,7 @@ def test_jekylls_own_blog_has_the_titles_links_and_instants_of_its_own_feed(belo
     }
     posts = read(blogs / "jekyll-docs", below, SourceRules(site_url="https://jekyllrb.com/"))
     newest = sorted(
-        (p for p in posts.values() if why_not(p, NOW) is None),
+        (p for p in posts.values() if wait_reason(p, NOW) is None),
         key=lambda p: (p.instant, p.path),
         reverse=True,
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.post import MarkupLanguage, ParsedPost, Post, unshifted
+from publisher.core.posts.post import MarkupLanguage, ParsedPost, Post, original_line
 from publisher.markup import SafeMarkup
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.liquid.includes import splice
@@ -291,4 +291,4 @@ def test_a_line_after_what_is_put_in_is_the_line_it_was_on(pieces: list[tuple[st
     was = body.split("\n")
     for line, text in enumerate(made.split("\n"), 1):
         if text.startswith(("mark", "end")):
-            assert was[unshifted(line, shifts) - 1] == text
+            assert was[original_line(line, shifts) - 1] == text

@@ -10,7 +10,7 @@ import brotli
 import pytest
 
 from publisher.core.errors import OutputError
-from publisher.core.feeds.feed_documents import Document
+from publisher.core.feeds.documents import Document
 from publisher.stores.files.public_folder import PublicDirectory
 
 AT = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)

@@ -13,8 +13,8 @@ from stores import new_store
 
 from publisher.core.delivery.holds import MailingCommand
 from publisher.core.delivery.mailing import (
-    MOVES,
     TERMINAL,
+    TRANSITIONS,
     Batch,
     Cohort,
     DeliveryResult,
@@ -30,7 +30,7 @@ from publisher.core.subscribers.subscription import (
     SignupResult,
     SubscriptionEvent,
     SubscriptionState,
-    after,
+    next_subscription_state,
 )
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
@@ -116,7 +116,7 @@ class SubscriberLife(Machine):
             assert found is None
             return
         assert found is not None
-        self.model[name] = (after(state, event), generation)
+        self.model[name] = (next_subscription_state(state, event), generation)
 
     @invariant()
     def the_store_says_the_same(self) -> None:
@@ -248,7 +248,7 @@ class DeliveryLife(Machine):
             was = self.before.get(n, state)
             if was in TERMINAL:
                 assert state is was
-            next_ = {to for (origin, _), to in MOVES.items() if origin is was}
+            next_ = {to for (origin, _), to in TRANSITIONS.items() if origin is was}
             assert state is was or state in next_
         self.before = now
 

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from publisher.core.posts.post import BadPost, Post, body_hash
-from publisher.core.publishing.ids import Naming
+from publisher.core.publishing.ids import IdRules
 from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
-from publisher.core.publishing.plan import Plan, Rules
+from publisher.core.publishing.plan import Plan, PlanRules
 from publisher.core.publishing.planner import make_plan
 
 NOW = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 DAY, MINUTE, MOMENT = timedelta(days=1), timedelta(minutes=1), timedelta(microseconds=1)
-RULES = Rules(naming=Naming(authority="example.org,2024"), max_age=30 * DAY)
+RULES = PlanRules(naming=IdRules(authority="example.org,2024"), max_age=30 * DAY)
 
 
 def tag(specific: str) -> str:
@@ -48,7 +48,7 @@ def plan(
     bad: Sequence[BadPost] = (),
     now: datetime = NOW,
     baseline_at: datetime | None = NOW - 9 * DAY,
-    rules: Rules = RULES,
+    rules: PlanRules = RULES,
     head_at: datetime | None = None,
 ) -> Plan:
     head = LogHead(seq=len(log), at=head_at, baseline_at=baseline_at)

@@ -16,9 +16,9 @@ from publisher.core.mail.lint.problem import Letterhead, LintProblem, LintRule
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-__all__ = ["COLUMNS", "Letterhead", "LintProblem", "LintRule", "lint"]
+__all__ = ["MAX_TEXT_COLUMNS", "Letterhead", "LintProblem", "LintRule", "lint"]
 
-COLUMNS = 78
+MAX_TEXT_COLUMNS = 78
 """Characters in a line of the text part; a URL may be longer."""
 
 _CODE = re.compile(r"<pre\b[^>]*>(.*?)</pre>", re.DOTALL)
@@ -69,8 +69,8 @@ def _text(text: str, html: str, head: Letterhead) -> Iterator[LintProblem]:
     code = _code_of(html)
     prose = (line for line in text.splitlines() if "://" not in line and line not in code)
     long = max(map(len, prose), default=0)
-    if long > COLUMNS:
-        what = f"a line of {long} characters; {COLUMNS} can be read everywhere"
+    if long > MAX_TEXT_COLUMNS:
+        what = f"a line of {long} characters; {MAX_TEXT_COLUMNS} can be read everywhere"
         yield LintProblem(rule=LintRule.TEXT, where="text", what=what, error=False)
     for where, part in (("text", text), ("html", html)) if head.bulk else ():
         if not head.unsubscribe or head.unsubscribe not in part:

@@ -23,7 +23,7 @@ from publisher.core.posts.post import Image
 from publisher.core.site import Person, Site
 from publisher.core.subscribers.subscription import MailingList
 
-SAMPLE = (
+SAMPLE_BODY = (
     '<p>Words with <a href="https://post.example/link">a link</a>, <em>stress</em> and <code>code</code>.</p>'
     '<h2>A heading</h2><ul><li>One</li><li>Two</li></ul><blockquote><p>Said.</p></blockquote>'
     '<table><tbody><tr><th>A</th><td>1</td></tr></tbody></table><pre><code>a = 1</code></pre>'
@@ -36,61 +36,63 @@ _PERCENT = re.compile(r"%(?=\()")
 _MARK = re.compile(r"mark(?=[0-9a-f]{24})")
 
 
-def neutral(digest: Digest) -> Digest:
+def without_author_text(digest: Digest) -> Digest:
     """`digest` without any text that its authors or its settings wrote."""
     return replace(
         digest,
-        site=neutral_site(digest.site),
-        list=neutral_list(digest.list),
-        posts=tuple(map(neutral_post, digest.posts)),
+        site=site_without_author_text(digest.site),
+        list=list_without_author_text(digest.list),
+        posts=tuple(map(post_without_author_text, digest.posts)),
     )
 
 
-def neutral_site(site: Site) -> Site:
+def site_without_author_text(site: Site) -> Site:
     """The site with its own words taken out. Its addresses stay: they are in every mail."""
     return replace(
         site,
-        title=plain(site.title),
-        description=plain(site.description),
-        copyright=plain(site.copyright),
-        postal_address=plain(site.postal_address),
+        title=without_placeholders(site.title),
+        description=without_placeholders(site.description),
+        copyright=without_placeholders(site.copyright),
+        postal_address=without_placeholders(site.postal_address),
         author=_person(site.author) if site.author else None,
-        logo=replace(site.logo, alt=plain(site.logo.alt)) if site.logo else None,
+        logo=replace(site.logo, alt=without_placeholders(site.logo.alt)) if site.logo else None,
     )
 
 
-def neutral_list(spec: MailingList) -> MailingList:
+def list_without_author_text(spec: MailingList) -> MailingList:
     """The list with its own words taken out. Its subject is a template, and stays."""
-    return replace(spec, title=plain(spec.title), description=plain(spec.description))
+    return replace(
+        spec, title=without_placeholders(spec.title), description=without_placeholders(spec.description)
+    )
 
 
-def neutral_post(post: DigestPost) -> DigestPost:
+def post_without_author_text(post: DigestPost) -> DigestPost:
     """One post with its author's text taken out."""
     return replace(
         post,
-        title=plain(post.title) if post.title.strip() else "Title",
+        title=without_placeholders(post.title) if post.title.strip() else "Title",
         url=_address(post.url),
-        html=SAMPLE if post.html else "",
-        text=plain(post.text),
-        summary=plain(post.summary) if post.summary.strip() else "Summary",
+        html=SAMPLE_BODY if post.html else "",
+        text=without_placeholders(post.text),
+        summary=without_placeholders(post.summary) if post.summary.strip() else "Summary",
         authors=tuple(map(_person, post.authors)) or (Person(name="Author"),),
-        categories=tuple(map(plain, post.categories)) or ("Category",),
+        categories=tuple(map(without_placeholders, post.categories)) or ("Category",),
         image=_image(post.image) if post.image else None,
     )
 
 
-def plain(text: str) -> str:
+def without_placeholders(text: str) -> str:
     """`text` as long as it was, without what opens a place in any template, and without a reader's mark."""
     return _MARK.sub("sign", _PERCENT.sub("'", text.translate(_BRACES)))
 
 
 def _person(person: Person) -> Person:
     url = _address(person.url) if person.url else person.url
-    return replace(person, name=plain(person.name), url=url)
+    return replace(person, name=without_placeholders(person.name), url=url)
 
 
 def _image(image: Image) -> Image:
-    return replace(image, url=_address(image.url), alt=plain(image.alt))
+    return replace(image, url=_address(image.url), alt=without_placeholders(image.alt))
 
 
 def _address(url: str) -> str:
@@ -98,10 +100,10 @@ def _address(url: str) -> str:
     return f"https://post.example/{sha256(url.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
-OPEN = re.compile(r"\{\{|\{%|%\(\w+\)s")
+PLACEHOLDER_START = re.compile(r"\{\{|\{%|%\(\w+\)s")
 """How what a template should have filled in begins."""
 
-MARK = re.compile(r"mark[0-9a-f]{24}")
+READER_MARK = re.compile(r"mark[0-9a-f]{24}")
 """Where a link of one reader goes (services.compose)."""
 
 _CODE = ("code", "pre", "kbd", "samp", "var")
@@ -109,23 +111,23 @@ _CODE = ("code", "pre", "kbd", "samp", "var")
 
 def line_leftovers(where: str, text: str) -> Iterator[LintProblem]:
     """The first leftover of the subject or of the text part."""
-    if found := OPEN.search(text):
+    if found := PLACEHOLDER_START.search(text):
         yield _found(where, f"{found.group()!r} in {_around(text, found.start())!r}")
-    if MARK.search(text):
+    if READER_MARK.search(text):
         yield _found(where, "a mark that was to become a reader's own link")
 
 
 def page_leftovers(html: str, tree: Tree) -> Iterator[LintProblem]:
     """Leftovers in the addresses, alternative words and text of the HTML. Code may show them."""
-    if MARK.search(html):
+    if READER_MARK.search(html):
         yield _found("html", "a mark that was to become a reader's own link")
     for element in tree.elements:
         for name in ("href", "src", "alt"):
-            if found := OPEN.search(element.attrs.get(name, "")):
+            if found := PLACEHOLDER_START.search(element.attrs.get(name, "")):
                 at = element.attrs[name][max(0, found.start() - 20) :][:60]
                 yield _found("html", f"{found.group()!r} in {name}: {at!r}")
     for element, text in tree.texts:
-        if (found := OPEN.search(text)) and not element.within(*_CODE, "title"):
+        if (found := PLACEHOLDER_START.search(text)) and not element.within(*_CODE, "title"):
             yield _found("html", f"{found.group()!r} in {_around(text, found.start())!r}")
             return
 

@@ -12,10 +12,10 @@ from publisher.core.mail.lint.css import declarations, rules
 from publisher.core.mail.lint.problem import LintProblem, LintRule
 from publisher.core.mail.lint.tree import Tree
 
-FEW, MANY = 50, 75
+ERROR_BELOW, WARNING_BELOW = 50, 75
 """Percent of mail programs."""
 
-PLAINER = frozenset(
+DEGRADES_WELL = frozenset(
     {
         "accent-color", "animation", "at-media-hover", "at-media-prefers-color-scheme",
         "at-media-prefers-reduced-motion", "at-supports", "background-image", "background-size",
@@ -59,9 +59,9 @@ def client_problems(tree: Tree) -> Iterator[LintProblem]:
                 _use(used, name, value)
     for feature, shown in sorted(used.items()):
         known, lacking = SUPPORT.get(feature, (100, ""))
-        if known < MANY and feature not in PLAINER:
+        if known < WARNING_BELOW and feature not in DEGRADES_WELL:
             what = f"{shown}: {known} % of mail programs know it (tests to {TESTED}); not {lacking}"
-            yield LintProblem(rule=LintRule.CLIENTS, where="html", what=what, error=known < FEW)
+            yield LintProblem(rule=LintRule.CLIENTS, where="html", what=what, error=known < ERROR_BELOW)
 
 
 def _use(used: dict[str, str], name: str, value: str) -> None:

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from publisher.core.colors import ENOUGH, contrast
+from publisher.core.colors import MIN_CONTRAST, contrast
 from publisher.core.mail.lint.css import Declarations, compounds, declarations, means, rules
 from publisher.core.mail.lint.css import StyleRule as CssRule
 from publisher.core.mail.lint.problem import LintProblem, LintRule
 from publisher.core.mail.lint.tree import Element, Tree
 
-LARGE = 3.0
+MIN_LARGE_CONTRAST = 3.0
 """The least contrast of large words: from 24 px, or 18.66 px where bold."""
 
 _NAMES = {"white": "#ffffff", "black": "#000000"}
@@ -56,7 +56,7 @@ def _unreadable(tree: Tree, dark: Sequence[CssRule], root: TextStyle, mode: str)
             or (look.ink, look.paper) in seen
         ):
             continue
-        least = LARGE if look.size >= (18.66 if look.bold else 24) else ENOUGH
+        least = MIN_LARGE_CONTRAST if look.size >= (18.66 if look.bold else 24) else MIN_CONTRAST
         reached = contrast(look.ink, look.paper)
         if reached < least:
             seen.add((look.ink, look.paper))

@@ -13,14 +13,14 @@ from publisher.core.mail.lint.author_text import page_leftovers
 from publisher.core.mail.lint.problem import Letterhead, LintProblem, LintRule
 from publisher.core.mail.lint.tree import Element, Tree
 
-FOLLOWED = frozenset({"https", "http", "mailto", "tel", "sms", "geo", "xmpp", "irc", "magnet"})
+LINK_SCHEMES = frozenset({"https", "http", "mailto", "tel", "sms", "geo", "xmpp", "irc", "magnet"})
 """Schemes of links that mailboxes follow."""
 
-PICTURES = ("https://", "http://", "cid:", "data:image/")
+PICTURE_PREFIXES = ("https://", "http://", "cid:", "data:image/")
 """How the address of a picture begins."""
 
 
-def unusable(target: str) -> str:
+def why_unusable(target: str) -> str:
     """Why a link leads nowhere, wherever it is read; "" where it does."""
     try:
         parts = urlsplit(target)
@@ -29,14 +29,14 @@ def unusable(target: str) -> str:
         return "no address"
     if not parts.scheme:
         return "a relative address leads nowhere from a mail"
-    if parts.scheme not in FOLLOWED:
+    if parts.scheme not in LINK_SCHEMES:
         return f"mailboxes do not follow {parts.scheme}:"
     if parts.scheme in {"http", "https"} and not host:
         return "no host of the internet"
     return ""
 
 
-def unreachable(target: str) -> str:
+def why_unreachable(target: str) -> str:
     """Why only the machine or network of whoever wrote a link can follow it; "" where everybody can."""
     try:
         parts = urlsplit(target)
@@ -59,13 +59,13 @@ def _at_home(host: str) -> bool:
         return False
 
 
-HTML = 90_000
+MAX_HTML_BYTES = 90_000
 """Bytes of HTML: Gmail hides what is beyond 102 kB, with the way out."""
 
-STYLES = 16_000
+MAX_STYLE_BYTES = 16_000
 """Bytes of all style elements: beyond it Gmail drops them."""
 
-PREHEADER = (40, 130)
+PREHEADER_LENGTH = (40, 130)
 _FORBIDDEN = ("script", "form", "iframe", "object", "embed", "base", "link", "frame", "frameset")
 _LOADS = re.compile(r"@import|@font-face|url\(\s*['\"]?(?!data:)", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -88,10 +88,12 @@ def _found(rule: LintRule, what: str, *, error: bool = True) -> LintProblem:
 
 def _sizes(html: str, tree: Tree) -> Iterator[LintProblem]:
     size, styles = len(html.encode()), sum(len(sheet.encode()) for sheet in tree.sheets)
-    if size > HTML:
-        yield _found(LintRule.SIZE, f"{size:,} bytes; mailboxes hide the end of more than {HTML:,}")
-    if styles > STYLES:
-        yield _found(LintRule.SIZE, f"{styles:,} bytes of styles; mailboxes drop more than {STYLES:,}")
+    if size > MAX_HTML_BYTES:
+        yield _found(LintRule.SIZE, f"{size:,} bytes; mailboxes hide the end of more than {MAX_HTML_BYTES:,}")
+    if styles > MAX_STYLE_BYTES:
+        yield _found(
+            LintRule.SIZE, f"{styles:,} bytes of styles; mailboxes drop more than {MAX_STYLE_BYTES:,}"
+        )
 
 
 def _structure(tree: Tree) -> Iterator[LintProblem]:
@@ -116,7 +118,7 @@ def _preheader(tree: Tree) -> Iterator[LintProblem]:
     first = next(
         (e for e in tree.elements if "display:none" in e.attrs.get("style", "").replace(" ", "")), None
     )
-    least, most = PREHEADER
+    least, most = PREHEADER_LENGTH
     length = len(_FILLER.sub("", first.text)) if first else 0
     if not least <= length <= most:
         had = f"{length} characters" if first else "missing"
@@ -130,7 +132,7 @@ def _pictures(tree: Tree) -> Iterator[LintProblem]:
         source = picture.attrs.get("src", "")
         if "alt" not in picture.attrs:
             yield _found(LintRule.ALT, f"a picture has no alt: {source[:80]}")
-        if not source.startswith(PICTURES):
+        if not source.startswith(PICTURE_PREFIXES):
             yield _found(LintRule.LINK, f"a picture's address is not absolute: {source[:80]!r}")
         if picture.attrs.get("width") == picture.attrs.get("height") == "1":
             yield _found(LintRule.CONTENT, f"a picture of one pixel: {source[:80]}")
@@ -169,7 +171,7 @@ def _dead(target: str, head: Letterhead) -> str:
     """Why a link leads nowhere, or "" where it leads somewhere."""
     if target.startswith("#"):
         return _HERE
-    return unusable(target) or ("" if head.local else unreachable(target))
+    return why_unusable(target) or ("" if head.local else why_unreachable(target))
 
 
 def _content(html: str, tree: Tree) -> Iterator[LintProblem]:

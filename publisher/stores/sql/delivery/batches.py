@@ -18,15 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 
-from publisher.core.delivery.mailing import (
-    PRIORITY,
-    DeliveryState,
-    MailingKind,
-    MailingState,
-    TransitionCause,
-    move,
-    origins,
-)
+from publisher.core.delivery.mailing import DeliveryState, MailingKind, MailingState, PRIORITY, TransitionCause, next_state, states_before
 from publisher.core.delivery.throttling import BatchPlan
 from publisher.stores.sql.schema.base import NOT_OVER, BatchState
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions
@@ -73,12 +65,12 @@ def release_batch(connection: Connection, batch: Row[Any], now: datetime) -> int
     held = update(deliveries).where(deliveries_of(batch), deliveries.c.run == batch.run)
     sending = held.where(deliveries.c.state == DeliveryState.SENDING)
     lost = connection.execute(
-        sending.values(state=move(DeliveryState.SENDING, TransitionCause.LOSE), changed_at=now)
+        sending.values(state=next_state(DeliveryState.SENDING, TransitionCause.LOSE), changed_at=now)
     ).rowcount
     claimed = held.where(deliveries.c.state == DeliveryState.CLAIMED)
     connection.execute(
         claimed.values(
-            state=move(DeliveryState.CLAIMED, TransitionCause.RELEASE), changed_at=now, **UNDO_CLAIM
+            state=next_state(DeliveryState.CLAIMED, TransitionCause.RELEASE), changed_at=now, **UNDO_CLAIM
         )
     )
     _cancel_rest(connection, batch, now)
@@ -92,9 +84,9 @@ def _cancel_rest(connection: Connection, batch: Row[Any], now: datetime) -> None
     if connection.execute(state).scalar() is not MailingState.CANCELLED:
         return
     rest = update(deliveries).where(
-        deliveries_of(batch), deliveries.c.state.in_(origins(TransitionCause.CANCEL))
+        deliveries_of(batch), deliveries.c.state.in_(states_before(TransitionCause.CANCEL))
     )
-    connection.execute(rest.values(state=move(DeliveryState.QUEUED, TransitionCause.CANCEL), changed_at=now))
+    connection.execute(rest.values(state=next_state(DeliveryState.QUEUED, TransitionCause.CANCEL), changed_at=now))
 
 
 UNDO_CLAIM: dict[str, Any] = {

@@ -24,14 +24,14 @@ from sqlalchemy import (
 )
 
 from publisher.core.delivery.bounces import (
-    FEW,
-    HARD_FOR,
-    SOFT_FOR,
+    EARLY_REFUSALS,
+    HARD_WINDOW,
+    SOFT_WINDOW,
     MailboxRefusal,
     RefusalShare,
     RefusedMailing,
     Severity,
-    classify,
+    bounce_severity,
 )
 from publisher.core.delivery.mailing import DeliveryResult, DeliveryState, MailingKind, TransitionCause
 from publisher.stores.sql.delivery.batches import deliveries_of
@@ -115,7 +115,7 @@ def record_refusals(connection: Connection, results: Sequence[DeliveryResult], n
             soft = bounces.c.severity == Severity.SOFT
             connection.execute(delete(bounces).where(bounces.c.address_key == result.key, soft))
         elif result.cause in (TransitionCause.REJECT, TransitionCause.FOUND_REJECTED) and (
-            severity := classify(result.reply)
+            severity := bounce_severity(result.reply)
         ):
             values: dict[str, Any] = {"address_key": result.key, "mailing": result.mailing, "counts": None}
             values |= {"severity": severity, "at": now, "reply": result.reply}
@@ -132,8 +132,8 @@ def delete_refusals(connection: Connection, *which: ColumnElement[bool]) -> None
 
 def is_expired(now: datetime) -> ColumnElement[bool]:
     """Whether a refusal is remembered no longer."""
-    soft = and_(bounces.c.severity == Severity.SOFT, bounces.c.at < now - SOFT_FOR)
-    return or_(bounces.c.at < now - HARD_FOR, soft)
+    soft = and_(bounces.c.severity == Severity.SOFT, bounces.c.at < now - SOFT_WINDOW)
+    return or_(bounces.c.at < now - HARD_WINDOW, soft)
 
 
 def has_soft_refusal() -> ColumnElement[bool]:
@@ -181,7 +181,7 @@ def _share(connection: Connection, row: Row[Any]) -> RefusalShare:
     """Of one mailing. With so few refusals that nothing follows, nobody counts the ledger."""
     refused = select(func.count()).select_from(bounces).where(bounces.c.mailing == row.id)
     number: int = connection.execute(refused).scalar_one()
-    if number < FEW:
+    if number < EARLY_REFUSALS:
         return RefusalShare(refused=number, tried=number, planned=row.planned)
     by_state = counts_by_mailing(connection, batches.c.mailing == row.id).get(row.id, {})
     tried = by_state.get(DeliveryState.ACCEPTED, 0) + by_state.get(DeliveryState.REJECTED, 0)

@@ -35,7 +35,7 @@ from sqlalchemy import (
     update,
 )
 
-from publisher.core.delivery.mailing import ASSUMED, FROM_LOG, DeliveryState
+from publisher.core.delivery.mailing import ASSUMED_REPLY, DeliveryState, FROM_LOG_REPLY
 from publisher.stores.sql.delivery.batches import deliveries_of
 from publisher.stores.sql.schema.base import BatchState, is_, metadata
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
@@ -179,7 +179,7 @@ def replies_of(connection: Connection, rows: Select[Any], *, most: int | None = 
     rows = rows.where(words != "").group_by(deliveries.c.mailing)
     rows = rows.with_only_columns(deliveries.c.mailing, maintain_column_froms=True)
     taken = (deliveries.c.state == DeliveryState.ACCEPTED) & ~or_(
-        words.startswith(ASSUMED), words == FROM_LOG
+        words.startswith(ASSUMED_REPLY), words == FROM_LOG_REPLY
     )
     found: dict[int, Replies] = {}
     for row in connection.execute(rows.where(taken).add_columns(number, func.min(words), func.max(words))):

@@ -10,22 +10,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
 
-from publisher.core.delivery.bounces import HELD
-from publisher.core.delivery.holds import Declined, MailingCommand, MailingStatus, apply_command
-from publisher.core.delivery.mailing import (
-    CanarySample,
-    DeliveryResult,
-    DeliveryState,
-    MailingHold,
-    MailingKind,
-    MailingState,
-    RefusalRuling,
-    Reworded,
-    TransitionCause,
-    move,
-    origins,
-)
-from publisher.core.delivery.throttling import SERVER, of_mailing
+from publisher.core.delivery.bounces import REFUSAL_HOLDS
+from publisher.core.delivery.holds import DeclinedCommand, MailingCommand, MailingStatus, apply_command
+from publisher.core.delivery.mailing import CanarySample, DeliveryResult, DeliveryState, MailingHold, MailingKind, MailingState, RecomposeResult, RefusalRuling, TransitionCause, next_state, states_before
+from publisher.core.delivery.throttling import SERVER_SCOPE, mailing_scope
 from publisher.core.mail.message import Recipe
 from publisher.stores.sql.delivery.batches import deliveries_of, end_mailing_if_done
 from publisher.stores.sql.delivery.bounces import record_refusals
@@ -46,7 +34,7 @@ class MailingHolds:
 
     def apply_command(
         self, mailing: int, command: MailingCommand, now: datetime, *, count_refusals: bool = False
-    ) -> MailingStatus | Declined | None:
+    ) -> MailingStatus | DeclinedCommand | None:
         with self._db.write() as connection:
             before = _standing(connection, mailing)
             if before is None:
@@ -56,7 +44,7 @@ class MailingHolds:
                 _stand(connection, mailing, after)
                 if command is MailingCommand.RESUME:
                     _release(connection, mailing, before.hold)
-                if command in (MailingCommand.RESUME, MailingCommand.CANCEL) and before.hold in HELD:
+                if command in (MailingCommand.RESUME, MailingCommand.CANCEL) and before.hold in REFUSAL_HOLDS:
                     ruling = RefusalRuling.COUNT if count_refusals else RefusalRuling.IGNORE
                     this = update(mailings).where(mailings.c.id == mailing)
                     connection.execute(this.values(refusals=ruling))
@@ -66,7 +54,7 @@ class MailingHolds:
 
     def resolve_unknown(self, results: Sequence[DeliveryResult], now: datetime) -> int:
         by_cause = groupby(sorted(results, key=_cause), key=_cause)
-        targets = [(move(DeliveryState.UNKNOWN, cause), list(given)) for cause, given in by_cause]
+        targets = [(next_state(DeliveryState.UNKNOWN, cause), list(given)) for cause, given in by_cause]
         with self._db.write() as connection:
             done = 0
             for target, given in targets:
@@ -147,7 +135,7 @@ def _release(connection: Connection, mailing: int, hold: MailingHold | None) -> 
     if hold is MailingHold.CANARY:
         connection.execute(update(mailings).where(mailings.c.id == mailing).values(canary=False))
     if hold is MailingHold.SERVER:
-        scopes = (SERVER, of_mailing(mailing))
+        scopes = (SERVER_SCOPE, mailing_scope(mailing))
         connection.execute(delete(brakes).where(brakes.c.scope.in_(scopes)))
 
 
@@ -169,9 +157,9 @@ def _came_back() -> ColumnElement[bool]:
 def _cancel(connection: Connection, mailing: int, now: datetime) -> None:
     """Arrow h for all that was not sent, in this transaction; a run's batch ends when the run lets go."""
     rows = update(deliveries).where(
-        deliveries.c.mailing == mailing, deliveries.c.state.in_(origins(TransitionCause.CANCEL))
+        deliveries.c.mailing == mailing, deliveries.c.state.in_(states_before(TransitionCause.CANCEL))
     )
-    connection.execute(rows.values(state=move(DeliveryState.QUEUED, TransitionCause.CANCEL), changed_at=now))
+    connection.execute(rows.values(state=next_state(DeliveryState.QUEUED, TransitionCause.CANCEL), changed_at=now))
     idle = (batches.c.mailing == mailing, batches.c.state == BatchState.OPEN)
     recount_batches(connection, *idle)
     connection.execute(update(batches).where(*idle).values(state=BatchState.DONE, settled_at=now))
@@ -209,24 +197,24 @@ class WithdrawnPosts:
         segments: Mapping[str, bytes],
         subject: str,
         now: datetime,
-    ) -> Reworded:
+    ) -> RecomposeResult:
         save_segments(self._db, segments)
         with self._db.write() as connection:
             theirs = select(cohorts.c.n, cohorts.c.recipe).where(cohorts.c.mailing == mailing)
             before = {row.n: tuple(row.recipe) for row in connection.execute(theirs)}
             changed = {n: recipe for n, recipe in recipes.items() if before.get(n) != recipe}
             if not changed:
-                return Reworded.SAME
+                return RecomposeResult.SAME
             sent = exists().where(batches.c.mailing == mailing, is_(batches.c.state, BatchState.LEASED))
             if connection.execute(select(sent)).scalar():
                 this = update(mailings).where(mailings.c.id == mailing, _is_ready())
                 connection.execute(this.values(_held("a post in it was withdrawn", now)))
-                return Reworded.STOPPED
+                return RecomposeResult.STOPPED
             for n, recipe in changed.items():
                 cohort = update(cohorts).where(cohorts.c.mailing == mailing, cohorts.c.n == n)
                 connection.execute(cohort.values(recipe=list(recipe)))
             connection.execute(update(mailings).where(mailings.c.id == mailing).values(subject=subject))
-            return Reworded.CHANGED
+            return RecomposeResult.CHANGED
 
     def pause_for_operator(self, mailing: int, why: str) -> None:
         with self._db.write() as connection:

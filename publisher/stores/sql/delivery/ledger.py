@@ -17,17 +17,8 @@ from sqlalchemy import (
     update,
 )
 
-from publisher.core.delivery.mailing import (
-    PRIORITY,
-    Batch,
-    Delivery,
-    DeliveryResult,
-    DeliveryState,
-    MailingState,
-    TransitionCause,
-    origins,
-)
-from publisher.core.delivery.throttling import SERVER
+from publisher.core.delivery.mailing import Batch, Delivery, DeliveryResult, DeliveryState, MailingState, PRIORITY, TransitionCause, states_before
+from publisher.core.delivery.throttling import SERVER_SCOPE
 from publisher.stores.sql.delivery import throttle_state
 from publisher.stores.sql.delivery.batches import count_turn, deliveries_of, release_batch, reschedule_batch
 from publisher.stores.sql.delivery.bounces import delete_refusals, has_soft_refusal, is_expired
@@ -161,7 +152,7 @@ class Ledger(Mailings):
         pause = select(func.min(mailings.c.hold_until)).where(is_(mailings.c.state, MailingState.PAUSED))
         with self._db.read() as connection:
             found = [connection.execute(query).scalar() for query in (turn, pause)]
-            alone = connection.execute(select(brakes.c.until).where(brakes.c.scope == SERVER)).scalar()
+            alone = connection.execute(select(brakes.c.until).where(brakes.c.scope == SERVER_SCOPE)).scalar()
         earliest = min((at for at in found if at is not None), default=None)
         return earliest if earliest is None or alone is None else max(earliest, alone)
 
@@ -199,7 +190,7 @@ def _due(now: datetime) -> ColumnElement[bool]:
 
 def _claim_rows(connection: Connection, batch: Any, run: str, now: datetime) -> int:
     rows = update(deliveries).where(
-        deliveries_of(batch), deliveries.c.state.in_(origins(TransitionCause.CLAIM)), _due(now)
+        deliveries_of(batch), deliveries.c.state.in_(states_before(TransitionCause.CLAIM)), _due(now)
     )
     taken = {
         "state": DeliveryState.CLAIMED,

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, union_all
 
-from publisher.core.delivery.mailing import DeliveryState, InDoubt, Mailing, MailingState
+from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState, UnknownDelivery
 from publisher.core.errors import StoreError
 from publisher.core.mail.message import Placeholder, Segment
 from publisher.ports import CohortPosts
@@ -118,7 +118,7 @@ class Mailings:
 
     def unknown_deliveries(
         self, mailing: int, *, after: int = 0, limit: int | None = None
-    ) -> Sequence[InDoubt]:
+    ) -> Sequence[UnknownDelivery]:
         query = (
             select(deliveries, subscribers.c.address)
             .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
@@ -177,8 +177,8 @@ def _segment(step: str, data: dict[str, bytes]) -> Segment:
     return Placeholder(step[len(PLACE) :]) if step.startswith(PLACE) else data[step[len(SEGMENT) :]]
 
 
-def _in_doubt(row: Row[Any]) -> InDoubt:
-    return InDoubt(
+def _in_doubt(row: Row[Any]) -> UnknownDelivery:
+    return UnknownDelivery(
         mailing=row.mailing,
         n=row.n,
         address=row.address,

@@ -27,7 +27,7 @@ from publisher.core.delivery.mailing import (
     MailingState,
     NewMailing,
 )
-from publisher.core.errors import Conflict, StoreError
+from publisher.core.errors import LogConflict, StoreError
 from publisher.stores.sql.delivery.batches import OTHER_DOMAINS, BatchSlice, batch_row
 from publisher.stores.sql.engine.database import Database, insert_new, insert_with_shared_values
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
@@ -141,7 +141,7 @@ def _number(connection: Connection, wished: int | None) -> int:
     number = wished or last_mailing_id(connection) + 1
     free = (counters.c.name == MAILING) & (counters.c.last < number)
     if connection.execute(update(counters).where(free).values(last=number)).rowcount != 1:
-        raise Conflict("mailing", f"the number {number} is taken", "plan again")
+        raise LogConflict("mailing", f"the number {number} is taken", "plan again")
     return number
 
 

@@ -22,7 +22,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 
 from publisher.core.delivery.mailing import DeliveryResult, MailingKind, TransitionCause
-from publisher.core.delivery.relay_quotas import DAY, HELD, Quota, QuotaUse, goes_on, room, share
+from publisher.core.delivery.relays import (
+    DAY,
+    RESERVATION_TIME,
+    Quota,
+    QuotaUse,
+    next_send_at,
+    remaining_quota,
+    reservation_size,
+)
 from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
 from publisher.stores.sql.engine.database import Database, upsert
 from publisher.stores.sql.engine.prepared_statements import Cursor, PreparedStatement, row_value
@@ -160,11 +168,11 @@ class QuotaRecords:
         with self._db.write() as connection:
             _settle(connection, quota.relay, run, sent, now)
             spent = _spent(connection, quota.relay, now)
-            number = share(room(quota, spent, now))
+            number = reservation_size(remaining_quota(quota, spent, now))
             if not number:
-                return 0, goes_on(quota, spent, now)
+                return 0, next_send_at(quota, spent, now)
             row = {"relay": quota.relay, "run": run, "minute": _minute(now), "sent": number}
-            connection.execute(upsert(relayed), row | {"last": now + HELD})
+            connection.execute(upsert(relayed), row | {"last": now + RESERVATION_TIME})
             return number, None
 
     def release_quota(self, relay: str, run: str, sent: QuotaUse | None, now: datetime) -> None:

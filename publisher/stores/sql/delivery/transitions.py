@@ -6,14 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Update, func, or_, select, update
 
-from publisher.core.delivery.mailing import (
-    DeliveryResult,
-    DeliveryState,
-    MailingState,
-    TransitionCause,
-    move,
-    origins,
-)
+from publisher.core.delivery.mailing import DeliveryResult, DeliveryState, MailingState, TransitionCause, next_state, states_before
 from publisher.stores.sql.delivery.batches import UNDO_CLAIM, batch_with, reschedule_batch
 from publisher.stores.sql.delivery.bounces import record_refusals
 from publisher.stores.sql.delivery.eligibility import may_be_sent
@@ -56,7 +49,7 @@ def record_by_cursor(
 _INTEND = PreparedStatement(
     update(deliveries)
     .where(deliveries.c.mailing == row_value("of_mailing"), deliveries.c.n == row_value("number"))
-    .where(deliveries.c.run == row_value("this_run"), deliveries.c.state.in_(origins(TransitionCause.INTEND)))
+    .where(deliveries.c.run == row_value("this_run"), deliveries.c.state.in_(states_before(TransitionCause.INTEND)))
     .where(may_be_sent())
     .values(state=DeliveryState.SENDING, changed_at=row_value("at")),
     ("of_mailing", "number", "this_run", "at"),
@@ -90,7 +83,7 @@ _LATE = {
 def _settle_late(connection: Connection, results: Sequence[DeliveryResult], run: str, now: datetime) -> None:
     """Arrow k: another run took this one for dead, and its message is in doubt; here is the answer."""
     for result in results:
-        target = move(DeliveryState.UNKNOWN, _LATE[result.cause])
+        target = next_state(DeliveryState.UNKNOWN, _LATE[result.cause])
         if target is not None:
             resolve(connection, result, target, now, deliveries.c.run == run)
 
@@ -177,7 +170,7 @@ def _settling(result: DeliveryResult, run: str, at: int) -> tuple[object, ...]:
 
 def _arrow(cause: TransitionCause) -> Update:
     """The UPDATE of one cause, for many rows: it starts only where the drawing lets it."""
-    (target,) = {move(state, cause) for state in origins(cause)}
+    (target,) = {next_state(state, cause) for state in states_before(cause)}
     values: dict[str, Any] = {
         "state": target,
         "changed_at": row_value("at", type_=deliveries.c.changed_at.type),
@@ -197,7 +190,7 @@ def _arrow(cause: TransitionCause) -> Update:
         .where(*still)
         .where(deliveries.c.mailing == row_value("of_mailing"), deliveries.c.n == row_value("number"))
         .where(deliveries.c.run == row_value("this_run"))
-        .where(or_(*[deliveries.c.state == state for state in origins(cause)]))  # no IN in an executemany
+        .where(or_(*[deliveries.c.state == state for state in states_before(cause)]))  # no IN in an executemany
         .values(values)
     )
 

@@ -32,9 +32,9 @@ from sqlalchemy import (
 )
 
 from publisher.core.delivery.mailing import DeliveryState
-from publisher.core.digests.due import Candidate, CohortKey, Correction, Due, DueGroup, NextRun
+from publisher.core.digests.due import CohortKey, Correction, DueGroup, DueQuery, NextRun, ReaderStatus
 from publisher.core.publishing.log import LogKind
-from publisher.core.subscribers.cadences import MOMENT
+from publisher.core.subscribers.cadences import TIME_STEP
 from publisher.core.subscribers.preferences import ContentPreference
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.delivery.counts import receipts
@@ -106,7 +106,7 @@ class DueReaders:
                 found.update((row.id, content_value(row)) for row in rows)
         return found
 
-    def due_groups(self, due: Due) -> Sequence[DueGroup]:
+    def due_groups(self, due: DueQuery) -> Sequence[DueGroup]:
         key = (
             subscriptions.c.rhythm,
             subscriptions.c.offset,
@@ -138,7 +138,7 @@ class DueReaders:
 
     def reschedule(
         self,
-        due: Due,
+        due: DueQuery,
         *,
         limit: int,
         rhythms: Sequence[int] | None = None,
@@ -154,7 +154,7 @@ class DueReaders:
                 return _put_off(connection, due, subscriptions.c.rhythm.in_(rhythms), values, limit)
             return _put_off_at(connection, due, stands or (), values, limit)
 
-    def skip_digest(self, due: Due, rhythm: int, stands: Sequence[CohortKey], *, limit: int) -> int:
+    def skip_digest(self, due: DueQuery, rhythm: int, stands: Sequence[CohortKey], *, limit: int) -> int:
         theirs = and_(subscriptions.c.rhythm == rhythm, ~WAS_SKIPPED)
         values = _later(due.now) | {"skipped_at": due.now}
         with self._db.write() as connection:
@@ -173,7 +173,7 @@ def active_readers() -> Any:
     return rhythms.join(subscriptions, _THEIRS)
 
 
-def is_due(due: Due) -> ColumnElement[bool]:
+def is_due(due: DueQuery) -> ColumnElement[bool]:
     """Whether a row of `readers_of_rhythms` is due, suppressed or not."""
     return and_(
         rhythms.c.list == due.list,
@@ -182,7 +182,7 @@ def is_due(due: Due) -> ColumnElement[bool]:
     )
 
 
-def corrections_for(due: Due) -> ColumnElement[int]:
+def corrections_for(due: DueQuery) -> ColumnElement[int]:
     """Bit i: the i-th correction is for this reader. They had its post, in this life, and not yet again."""
     bits = [
         case((and_(_passed(correction.seq, correction.first_seq), _got(correction.post_id)), 1 << i), else_=0)
@@ -201,7 +201,7 @@ def moved_on(head: int, now: datetime) -> dict[str, Any]:
 
 
 def _later(now: datetime) -> dict[str, Any]:
-    soonest = literal(now + MOMENT, _DUE_AT.type)
+    soonest = literal(now + TIME_STEP, _DUE_AT.type)
     return {"next_due_at": _of_rhythm(case((rhythms.c.next_at > soonest, rhythms.c.next_at), else_=soonest))}
 
 
@@ -212,7 +212,7 @@ def _of_rhythm(value: ColumnElement[Any]) -> Any:
 
 def _put_off_at(
     connection: Connection,
-    due: Due,
+    due: DueQuery,
     stands: Sequence[CohortKey],
     values: dict[str, Any],
     limit: int,
@@ -227,7 +227,7 @@ def _put_off_at(
 
 
 def _put_off(
-    connection: Connection, due: Due, which: ColumnElement[bool], values: dict[str, Any], limit: int
+    connection: Connection, due: DueQuery, which: ColumnElement[bool], values: dict[str, Any], limit: int
 ) -> int:
     these = select(subscriptions.c.id).select_from(active_readers()).where(is_due(due), which)
     moved = update(subscriptions).where(subscriptions.c.id.in_(these.limit(limit))).values(values)
@@ -263,7 +263,7 @@ def _astray(slug: str, now: datetime) -> Select[Any]:
     ranges = (
         theirs.where(next_at < _DUE_AT),
         theirs.where(now < _DUE_AT, next_at > _DUE_AT),
-        theirs.where(next_at.is_(None), now + MOMENT < _DUE_AT),
+        theirs.where(next_at.is_(None), now + TIME_STEP < _DUE_AT),
     )
     return select(union_all(*ranges).subquery().c.id)
 
@@ -279,14 +279,14 @@ class NotDueReaders:
 
     _db: Database
 
-    def count_not_due(self, due: Due) -> Mapping[str, int]:
+    def count_not_due(self, due: DueQuery) -> Mapping[str, int]:
         why = _why(due)
         counted = select(why, func.count()).select_from(_NOT_DUE_THEIRS).where(rhythms.c.list == due.list)
         with self._db.read() as connection:
             rows = connection.execute(counted.group_by(why)).all()
         return {reason: number for reason, number in rows if reason}
 
-    def candidates(self, due: Due, subscription: int | None = None) -> Iterator[Candidate]:
+    def candidates(self, due: DueQuery, subscription: int | None = None) -> Iterator[ReaderStatus]:
         theirs = _NOT_DUE_THEIRS.join(subscribers)
         stand = (subscriptions.c.offset, subscriptions.c.taste, corrections_for(due))
         about = (subscriptions.c.id, subscribers.c.address, _why(due), rhythms.c.id, WAS_SKIPPED)
@@ -300,13 +300,13 @@ class NotDueReaders:
             with self._db.read() as connection:
                 rows = connection.execute(page).all()
             for id, address, why, rhythm, skipped, *stand_of in rows:
-                yield Candidate(id, address, why, rhythm, CohortKey(*stand_of), skipped)
+                yield ReaderStatus(id, address, why, rhythm, CohortKey(*stand_of), skipped)
                 last = id
             if len(rows) < PAGE:
                 return
 
 
-def _why(due: Due) -> ColumnElement[str]:
+def _why(due: DueQuery) -> ColumnElement[str]:
     """Why a reader is left out; "" for those who are due."""
     return case(
         (~ACTIVE, type_coerce(subscriptions.c.state, String)),

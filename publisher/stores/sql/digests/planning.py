@@ -13,8 +13,8 @@ from publisher.core.delivery.mailing import (
     MailingState,
     NewMailing,
 )
-from publisher.core.delivery.throttling import WHOLE, BatchPlan
-from publisher.core.digests.due import Correction, Due
+from publisher.core.delivery.throttling import BatchPlan, UNDIVIDED
+from publisher.core.digests.due import Correction, DueQuery
 from publisher.stores.sql.delivery.batches import (
     BatchSlice,
     batch_row,
@@ -83,7 +83,7 @@ class Planning(DueReaders, NotDueReaders):
         return [mailing for mailing in found[::-1] if mailing.id not in lost]
 
     def plan_chunk(
-        self, mailing: int, *, limit: int, batch: int, now: datetime, cut: BatchPlan = WHOLE
+        self, mailing: int, *, limit: int, batch: int, now: datetime, cut: BatchPlan = UNDIVIDED
     ) -> int:
         with self._db.write() as connection:
             row = connection.execute(select(mailings).where(mailings.c.id == mailing)).one_or_none()
@@ -108,9 +108,9 @@ class Planning(DueReaders, NotDueReaders):
             return start_transactional(connection, new, subscription, now)
 
 
-def _due_of(mailing: Row[Any]) -> Due:
+def _due_of(mailing: Row[Any]) -> DueQuery:
     corrections = tuple(Correction(*given) for given in mailing.corrections)
-    return Due(list=mailing.list, now=mailing.due_before, head=mailing.head, corrections=corrections)
+    return DueQuery(list=mailing.list, now=mailing.due_before, head=mailing.head, corrections=corrections)
 
 
 def _write_deliveries(mailing: Row[Any], limit: int, now: datetime, cut: BatchPlan) -> Insert:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from publisher.core.feeds.feed_documents import Document, Version
+from publisher.core.feeds.documents import Document, FeedVersion
 from publisher.core.feeds.redirects import Redirect, RedirectKind
 from publisher.core.feeds.websub import Ping
 from publisher.stores.sql.engine.database import Database, insert_new, slices, upsert
@@ -37,7 +37,7 @@ class DocumentRecords:
         written: Sequence[Document],
         gone: Sequence[str],
         pings: Sequence[Ping] = (),
-        versions: Sequence[Version] = (),
+        versions: Sequence[FeedVersion] = (),
     ) -> None:
         with self._db.write() as connection:
             for paths in slices(gone):
@@ -86,8 +86,8 @@ def _row(document: Document) -> dict[str, object]:
     return {column.name: getattr(document, column.name) for column in documents.columns}
 
 
-def _version_row(version: Version) -> dict[str, object]:
-    return {**{name: getattr(version, name) for name in Version.__slots__}, "marks": list(version.marks)}
+def _version_row(version: FeedVersion) -> dict[str, object]:
+    return {**{name: getattr(version, name) for name in FeedVersion.__slots__}, "marks": list(version.marks)}
 
 
 def _ping_row(ping: Ping) -> dict[str, object]:

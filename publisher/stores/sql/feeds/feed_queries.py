@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, tuple_
 
-from publisher.core.feeds.paging import MAX_SEQ, ArchivePage, FeedState, Filter, Member, Retagged, Terms
-from publisher.core.posts.filters import Term, TermKind, bears, folded
+from publisher.core.feeds.paging import ArchivePage, CombinedFilter, FeedState, MAX_SEQ, PageMember, TermChange, Terms
+from publisher.core.posts.filters import Term, TermKind, fold_term, term_matches
 from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.stores.sql.engine.database import Database, slices, upsert
 from publisher.stores.sql.publishing.rows import published_post
@@ -41,7 +41,7 @@ class FeedQueries:
         with self._db.write() as connection:
             return content_version(connection)
 
-    def content_version_of(self, matching: Filter) -> int:
+    def content_version_of(self, matching: CombinedFilter) -> int:
         if not any(where.of(kind) for where in matching for kind in TermKind):
             return self.content_version()
         with self._db.read() as connection:
@@ -61,17 +61,17 @@ class FeedQueries:
             rows = connection.execute(query.order_by(terms.c.key)).mappings()
             return [Term(**row) for row in rows]
 
-    def members(self, matching: Filter) -> Sequence[Member]:
+    def members(self, matching: CombinedFilter) -> Sequence[PageMember]:
         with self._db.read() as connection:
             found = select(posts.c.first_seq, posts.c.id).where(*_live(connection, matching))
             return [(seq, id) for seq, id in connection.execute(found.order_by(posts.c.first_seq))]
 
-    def newest_of(self, matching: Filter, limit: int) -> Sequence[PublishedPost]:
+    def newest_of(self, matching: CombinedFilter, limit: int) -> Sequence[PublishedPost]:
         with self._db.read() as connection:
             seqs = _seqs(connection, matching, limit)
             return _posts(connection, posts.c.first_seq.in_(seqs), limit)
 
-    def recently_changed_of(self, matching: Filter, since: int, limit: int) -> Sequence[PublishedPost]:
+    def recently_changed_of(self, matching: CombinedFilter, since: int, limit: int) -> Sequence[PublishedPost]:
         with self._db.read() as connection:
             seqs = _renewed(connection, matching, since, limit)
             return _posts(connection, posts.c.first_seq.in_(seqs), limit)
@@ -89,15 +89,15 @@ class FeedQueries:
             rows = connection.execute(found.order_by(posts.c.changed_seq.desc()).limit(limit)).all()
             return [replace(published_post(row), updated_at=row.updated_at) for row in rows]
 
-    def recently_retagged(self, since: datetime, limit: int) -> Sequence[Retagged]:
+    def recently_retagged(self, since: datetime, limit: int) -> Sequence[TermChange]:
         found = select(retagged).where(retagged.c.at > since).order_by(retagged.c.id.desc()).limit(limit)
         with self._db.read() as connection:
             return [
-                Retagged(at=row.at, before=_terms_of(row.before), after=_terms_of(row.after))
+                TermChange(at=row.at, before=_terms_of(row.before), after=_terms_of(row.after))
                 for row in connection.execute(found)
             ]
 
-    def last_changed_at(self, matching: Filter, limit: int, since: int) -> datetime | None:
+    def last_changed_at(self, matching: CombinedFilter, limit: int, since: int) -> datetime | None:
         with self._db.read() as connection:
             seqs = _seqs(connection, matching, limit + 1)
             if len(seqs) > limit:
@@ -113,7 +113,7 @@ class FeedQueries:
             told = sorted({seq for _, *both in rows for seq in both if seq > since})
             return max([*(row.updated_at for row in rows), *_told(connection, told)], default=None)
 
-    def posts_as_of(self, matching: Filter, page: ArchivePage) -> Sequence[PublishedPost]:
+    def posts_as_of(self, matching: CombinedFilter, page: ArchivePage) -> Sequence[PublishedPost]:
         within = (posts.c.first_seq > page.after, posts.c.first_seq <= page.until)
         with self._db.read() as connection:
             rows = connection.execute(select(posts).where(*within, *_live(connection, matching))).all()
@@ -162,9 +162,9 @@ def _terms_of(stored: Sequence[tuple[str, str]]) -> Terms:
     return frozenset((TermKind(kind), key) for kind, key in stored)
 
 
-def _wanted(connection: Connection, matching: Filter) -> Wanted:
+def _wanted(connection: Connection, matching: CombinedFilter) -> Wanted:
     """What must be borne, with every language that a given one means."""
-    wanted = [(kind, [folded(v) for v in where.of(kind)]) for where in matching for kind in TermKind]
+    wanted = [(kind, [fold_term(v) for v in where.of(kind)]) for where in matching for kind in TermKind]
     if not any(keys for kind, keys in wanted if kind is TermKind.LANGUAGE):
         return [(kind, keys) for kind, keys in wanted if keys]
     languages = list(
@@ -178,7 +178,7 @@ def _wanted(connection: Connection, matching: Filter) -> Wanted:
 
 
 def _spoken(keys: Iterable[str], languages: Iterable[str]) -> list[str]:
-    return [key for key in languages if any(bears(TermKind.LANGUAGE, wanted, key) for wanted in keys)]
+    return [key for key in languages if any(term_matches(TermKind.LANGUAGE, wanted, key) for wanted in keys)]
 
 
 def _bearing(kind: TermKind, keys: Sequence[str]) -> Select[tuple[int]]:
@@ -186,13 +186,13 @@ def _bearing(kind: TermKind, keys: Sequence[str]) -> Select[tuple[int]]:
     return bearing if len(keys) == 1 else bearing.distinct()
 
 
-def _live(connection: Connection, matching: Filter) -> list[ColumnElement[bool]]:
+def _live(connection: Connection, matching: CombinedFilter) -> list[ColumnElement[bool]]:
     """What `posts` must satisfy."""
     wanted = _wanted(connection, matching)
     return [posts.c.live, *(posts.c.first_seq.in_(_bearing(kind, keys)) for kind, keys in wanted)]
 
 
-def _seqs(connection: Connection, matching: Filter, limit: int) -> list[int]:
+def _seqs(connection: Connection, matching: CombinedFilter, limit: int) -> list[int]:
     """The last `limit` live posts that are meant. The index of terms holds live posts alone, in log order."""
     wanted = _wanted(connection, matching)
     found: Select[Any] = select(posts.c.first_seq).where(posts.c.live).order_by(posts.c.first_seq.desc())
@@ -203,7 +203,7 @@ def _seqs(connection: Connection, matching: Filter, limit: int) -> list[int]:
     return list(connection.execute(found.limit(limit)).scalars())
 
 
-def _renewed(connection: Connection, matching: Filter, since: int, limit: int) -> list[int]:
+def _renewed(connection: Connection, matching: CombinedFilter, since: int, limit: int) -> list[int]:
     found = select(posts.c.first_seq).where(posts.c.changed_seq > since, posts.c.first_seq < since)
     found = found.where(*_live(connection, matching)).order_by(posts.c.changed_seq.desc()).limit(limit)
     return list(connection.execute(found).scalars())

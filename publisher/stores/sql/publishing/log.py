@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from publisher.core.errors import Conflict, StoreError
+from publisher.core.errors import LogConflict, StoreError
 from publisher.core.publishing.incremental import PostKeys
 from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
 from publisher.core.publishing.plan import Change, Plan
@@ -184,7 +184,7 @@ def _advance(connection: Connection, plan: Plan, now: datetime) -> datetime:
     done = connection.execute(update(log_head).where(log_head.c.seq == plan.head).values(moved))
     if done.rowcount != 1:
         what = f"the log stands at {head.seq}, the plan was made at {plan.head}"
-        raise Conflict("log", what, "somebody else published first: publish again")
+        raise LogConflict("log", what, "somebody else published first: publish again")
     return at
 
 

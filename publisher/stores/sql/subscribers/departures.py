@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, or_, select, update
 
 from publisher.core.delivery.mailing import MailingKind
-from publisher.core.subscribers.departures import ERASED, Departure, Life, came_back, ended_by, is_done
+from publisher.core.subscribers.departures import Departure, ERASED, SubscriptionLife, has_returned, is_applied, lives_ended_by
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.delivery.counts import receipts
 from publisher.stores.sql.engine.database import IN_LIST, Database, insert_new, slices, upsert
@@ -45,7 +45,7 @@ class DepartureRecords:
                 persons = _persons(connection, some)
             for one in some:
                 meant = replace(one, kind=_kind(one.kind).value)
-                if not is_done(meant, persons[one.key].lives, persons[one.key].blocks):
+                if not is_applied(meant, persons[one.key].lives, persons[one.key].blocks):
                     found.append(one)
         return found
 
@@ -57,7 +57,7 @@ class DepartureRecords:
 class _Person(NamedTuple):
     """What is known of an address: its subscriptions, and (list, kind) of its suppressions."""
 
-    lives: list[Life]
+    lives: list[SubscriptionLife]
     blocks: set[tuple[str, str]]
 
 
@@ -73,7 +73,7 @@ def _persons(connection: Connection, departures: Sequence[Departure]) -> Mapping
         subscriptions.c.generation,
     ).join_from(subscribers, subscriptions, subscriptions.c.subscriber == subscribers.c.id)
     for row in connection.execute(lives.where(subscribers.c.address_key.in_(keys))):
-        life = Life(subscription=row.id, list=row.list, state=row.state, generation=row.generation)
+        life = SubscriptionLife(subscription=row.id, list=row.list, state=row.state, generation=row.generation)
         persons[row.address_key].lives.append(life)
     blocks = select(suppressions.c.address_key, suppressions.c.list, suppressions.c.kind)
     for key, slug, kind in connection.execute(blocks.where(suppressions.c.address_key.in_(keys))):
@@ -91,8 +91,8 @@ def _depart(connection: Connection, departures: Sequence[Departure]) -> int:
     forgotten = 0
     for one in departures:
         lives = persons[one.key].lives
-        returned = came_back(one, lives)
-        ended.update(life.subscription for life in ended_by(one, lives))
+        returned = has_returned(one, lives)
+        ended.update(life.subscription for life in lives_ended_by(one, lives))
         if not returned:
             gone.append({"address_key": one.key, "list": one.list, "kind": _kind(one.kind), "at": one.at})
         if one.kind == ERASED and not returned:

@@ -26,7 +26,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
 from publisher.core.delivery.mailing import NewMailing
-from publisher.core.subscribers.departures import EVERYWHERE, LEFT, Departure
+from publisher.core.subscribers.departures import ALL_LISTS, LEFT, Departure
 from publisher.core.subscribers.import_rows import (
     DepartureEffect,
     ExistingSubscription,
@@ -180,7 +180,7 @@ class _ImportPass:
             incoming, suppressions, suppressions.c.address_key == incoming.c.key
         )
         found: dict[int, set[Suppression]] = {}
-        for n, kind in self._db.execute(query.where(suppressions.c.list.in_((EVERYWHERE, self._spec)))):
+        for n, kind in self._db.execute(query.where(suppressions.c.list.in_((ALL_LISTS, self._spec)))):
             found.setdefault(n, set()).add(kind)
         return found
 
@@ -343,7 +343,7 @@ class _ImportPass:
             subscription, generation = one.held.subscription, one.held.generation - waits
         return Departure(
             key=reader.key,
-            list=self._spec if one.effect.kind in (LEFT, "") else EVERYWHERE,
+            list=self._spec if one.effect.kind in (LEFT, "") else ALL_LISTS,
             kind=one.effect.kind or LEFT,
             at=row_status.at or self._consent.at,
             subscription=subscription,

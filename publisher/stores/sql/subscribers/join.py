@@ -34,8 +34,8 @@ from publisher.core.subscribers.subscription import (
     Subscription,
     SubscriptionEvent,
     SubscriptionState,
-    after,
-    new_life,
+    next_subscription_state,
+    starts_new_life,
 )
 from publisher.stores.sql.engine.database import insert_new, slices
 from publisher.stores.sql.publishing.rows import consent_to_json
@@ -84,13 +84,13 @@ def state_after(
     if before is None:
         active = joined is SignupResult.ADDED and reader.active
         return (
-            after(SubscriptionState.PENDING, SubscriptionEvent.CONFIRM)
+            next_subscription_state(SubscriptionState.PENDING, SubscriptionEvent.CONFIRM)
             if active
             else SubscriptionState.PENDING
         ), 1
     event = SubscriptionEvent.CONFIRM if joined is SignupResult.ACTIVATED else SubscriptionEvent.SIGN_UP
-    generation = before.generation + new_life(before.state, event)
-    return after(before.state, event), generation
+    generation = before.generation + starts_new_life(before.state, event)
+    return next_subscription_state(before.state, event), generation
 
 
 Answer = tuple[SignupResult, Subscription | None]
@@ -261,7 +261,7 @@ def is_blocked(connection: Connection, row: Row[Any]) -> bool:
 def activate(connection: Connection, row: Row[Any], next_due_at: datetime | None, now: datetime) -> None:
     """Pending -> active at the log's head; what only the reader could lift is lifted."""
     head = select(log_head.c.seq).scalar_subquery()
-    state = after(row.state, SubscriptionEvent.CONFIRM)
+    state = next_subscription_state(row.state, SubscriptionEvent.CONFIRM)
     due = None if row.paused else next_due_at
     new = {"state": state, "offset": head, "next_due_at": due, "confirmed_at": now, "asked_at": None}
     new |= {"skipped_at": None}

@@ -33,7 +33,7 @@ from sqlalchemy import (
     update,
 )
 
-from publisher.core.delivery.mailing import DeliveryState, MailingKind, TransitionCause, move
+from publisher.core.delivery.mailing import DeliveryState, MailingKind, TransitionCause, next_state
 from publisher.core.subscribers.subscription import Subscription, SubscriptionState
 from publisher.stores.sql.delivery.batches import batch_with
 from publisher.stores.sql.delivery.bounces import bounces, delete_refusals
@@ -157,7 +157,7 @@ def erase_person(connection: Connection, key: str, now: datetime) -> int:
         return 0
     theirs = deliveries.c.subscription.in_(ids)
     open_ = update(deliveries).where(theirs, deliveries.c.state == DeliveryState.QUEUED)
-    skipped = move(DeliveryState.QUEUED, TransitionCause.SKIP)
+    skipped = next_state(DeliveryState.QUEUED, TransitionCause.SKIP)
     ended = open_.values(state=skipped, changed_at=now, reply="erased")
     for row in connection.execute(ended.returning(deliveries.c.mailing, deliveries.c.n)).all():
         recount_batches(connection, batch_with(row.mailing, row.n))

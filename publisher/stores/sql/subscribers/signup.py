@@ -22,19 +22,7 @@ from sqlalchemy import (
 )
 
 from publisher.core.delivery.mailing import NewMailing
-from publisher.core.subscribers.confirmation_limits import (
-    AN_HOUR,
-    MOST_OF_DOMAIN,
-    NOTHING_ASKED,
-    REMEMBERED,
-    ConfirmationHistory,
-    SignUpDecision,
-    SignUpOutcome,
-    SignUpRequest,
-    after_asking,
-    is_due_again,
-    may_ask,
-)
+from publisher.core.subscribers.confirmation_limits import ConfirmationHistory, DOMAIN_WINDOW, FORGOTTEN_AFTER, MAX_PER_DOMAIN, NO_HISTORY, SignUpDecision, SignUpOutcome, SignUpRequest, may_ask_again, may_send_confirmation, record_confirmation
 from publisher.core.subscribers.subscription import NewReader, SignupResult, Subscription, SubscriptionState
 from publisher.stores.sql.delivery.bounces import bounces, delete_refusals
 from publisher.stores.sql.delivery.new_mailings import save_segments, start_transactional
@@ -174,7 +162,7 @@ class SignupRecords:
             )
 
     def prune_confirmation_history(self, now: datetime) -> int:
-        old = (mailboxes.c.never_at.is_(None), mailboxes.c.tried_at < now - REMEMBERED)
+        old = (mailboxes.c.never_at.is_(None), mailboxes.c.tried_at < now - FORGOTTEN_AFTER)
         over = exists().where(*old) | exists().where(~_lately(now))
         with self._db.read() as connection:
             if not connection.execute(select(over)).scalar():
@@ -190,12 +178,12 @@ def _decide(connection: Connection, request: SignUpRequest, now: datetime) -> Si
     )
     if not asks:
         return SignUpDecision(answer=SignUpOutcome.NOTHING)
-    asked = _asked(connection, request.mailbox) or NOTHING_ASKED
+    asked = _asked(connection, request.mailbox) or NO_HISTORY
     if asked.never:
         return SignUpDecision(answer=SignUpOutcome.NEVER)
-    if not may_ask(asked, now):
+    if not may_send_confirmation(asked, now):
         return SignUpDecision(answer=SignUpOutcome.MAILBOX)
-    if request.domain and _of_domain(connection, request.domain, now) >= MOST_OF_DOMAIN:
+    if request.domain and _of_domain(connection, request.domain, now) >= MAX_PER_DOMAIN:
         return SignUpDecision(answer=SignUpOutcome.DOMAIN)
     return SignUpDecision(answer=SignUpOutcome.ASK, lists=asks)
 
@@ -211,7 +199,7 @@ def _is_asked(
         subscribers.c.address_key == reader.key, subscriptions.c.list == slug
     )
     found = subscription_value(connection.execute(query).one())
-    return found.state is SubscriptionState.PENDING and is_due_again(found.asked_at, now)
+    return found.state is SubscriptionState.PENDING and may_ask_again(found.asked_at, now)
 
 
 def _join(connection: Connection, slug: str, request: SignUpRequest, now: datetime) -> int:
@@ -230,7 +218,7 @@ def _asked(connection: Connection, mailbox: str) -> ConfirmationHistory | None:
 
 
 def _count(connection: Connection, request: SignUpRequest, now: datetime) -> None:
-    asked = after_asking(_asked(connection, request.mailbox) or NOTHING_ASKED, now)
+    asked = record_confirmation(_asked(connection, request.mailbox) or NO_HISTORY, now)
     row: dict[str, Any] = {"mailbox": request.mailbox, "never_at": asked.never, "tried_at": now}
     row |= dict(zip(("sent_1", "sent_2", "sent_3"), (*asked.sent, None, None), strict=False))
     connection.execute(upsert(mailboxes), row | {"worn_out": asked.worn_out})
@@ -246,4 +234,4 @@ def _of_domain(connection: Connection, domain: str, now: datetime) -> int:
 
 def _lately(now: datetime) -> ColumnElement[bool]:
     """Whether a row of `asked_domains` counts; one that lies ahead was written while a clock was wrong."""
-    return and_(asked_domains.c.at > now - AN_HOUR, asked_domains.c.at < now + AN_HOUR)
+    return and_(asked_domains.c.at > now - DOMAIN_WINDOW, asked_domains.c.at < now + DOMAIN_WINDOW)

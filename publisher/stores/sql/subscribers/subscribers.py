@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, literal, select, update
 
 from publisher.core.delivery.mailing import NewMailing
-from publisher.core.errors import Conflict
+from publisher.core.errors import LogConflict
 from publisher.core.subscribers.preferences import Preferences
 from publisher.core.subscribers.subscription import (
     Consent,
@@ -20,7 +20,7 @@ from publisher.core.subscribers.subscription import (
     Subscription,
     SubscriptionEvent,
     SubscriptionState,
-    after,
+    next_subscription_state,
 )
 from publisher.stores.sql.delivery.new_mailings import save_segments, start_transactional
 from publisher.stores.sql.engine.database import Database, insert_new
@@ -97,7 +97,7 @@ class Subscribers:
             row = _of_generation(connection, id, generation)
             if row is None:
                 return None
-            state = after(row.state, SubscriptionEvent.UNSUBSCRIBE)
+            state = next_subscription_state(row.state, SubscriptionEvent.UNSUBSCRIBE)
             ended = update(subscriptions).where(subscriptions.c.id == id)
             connection.execute(ended.values(state=state, next_due_at=None))
             gone = {"address_key": row.address_key, "list": row.list, "kind": Suppression.LEFT, "at": now}
@@ -158,7 +158,7 @@ def _of_generation(connection: Connection, id: int, generation: int) -> Row[Any]
 def _must_stand_at(connection: Connection, head: int) -> None:
     """What a welcome shows ends where the reader's place in the log begins: no post is lost or doubled."""
     if connection.execute(select(log_head.c.seq)).scalar_one() != head:
-        raise Conflict("log", "something was published meanwhile", "look again")
+        raise LogConflict("log", "something was published meanwhile", "look again")
 
 
 def _again(connection: Connection, id: int) -> Subscription:
