@@ -9,13 +9,13 @@ from typing import NamedTuple, Protocol
 
 from publisher.core.delivery.relays import Relay
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, LetterKind
-from publisher.core.feeds.feed import Feed
 from publisher.core.feeds.documents import Document
+from publisher.core.feeds.feed import Feed
 from publisher.core.feeds.redirects import Redirect
 from publisher.core.feeds.websub import PingResult
 from publisher.core.mail.dkim import CanonicalMessage
 from publisher.core.mail.message import Message, Outcome, Placeholder
-from publisher.core.posts.assets import AssetLocation, NO_ASSETS
+from publisher.core.posts.assets import NO_ASSETS, AssetLocation
 from publisher.core.posts.post import BadPost, FileReading, FileStat, MarkdownExtension, ParsedPost
 from publisher.core.posts.post import MarkupLanguage as MarkupKind
 from publisher.core.publishing.adoption import OldEntry, OldFeed

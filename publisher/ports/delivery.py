@@ -7,19 +7,19 @@ from datetime import datetime
 from typing import Protocol
 
 from publisher.core.delivery.bounces import MailboxRefusal, RefusedMailing, Severity
-from publisher.core.delivery.holds import Declined, MailingCommand, MailingStatus
+from publisher.core.delivery.holds import DeclinedCommand, MailingCommand, MailingStatus
 from publisher.core.delivery.mailing import (
     Batch,
     CanarySample,
     Delivery,
     DeliveryResult,
     DeliveryState,
-    InDoubt,
     Mailing,
     MailingHold,
-    Reworded,
+    RecomposeResult,
+    UnknownDelivery,
 )
-from publisher.core.delivery.relay_quotas import Quota, QuotaUse
+from publisher.core.delivery.relays import Quota, QuotaUse
 from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
 from publisher.core.mail.message import Recipe, Segment
 from publisher.core.subscribers.departures import Departure
@@ -90,7 +90,7 @@ class LedgerStore(Protocol):
 
     def unknown_deliveries(
         self, mailing: int, *, after: int = 0, limit: int | None = None
-    ) -> Sequence[InDoubt]:
+    ) -> Sequence[UnknownDelivery]:
         """The deliveries of a mailing in state unknown with a number above `after`, in order."""
         ...
 
@@ -111,7 +111,7 @@ class LedgerStore(Protocol):
 
     def apply_command(
         self, mailing: int, command: MailingCommand, now: datetime, *, count_refusals: bool = False
-    ) -> MailingStatus | Declined | None:
+    ) -> MailingStatus | DeclinedCommand | None:
         """Carries out an operator's command (core.delivery.holds), even while a run sends; returns the new
         status, or why not. Refusals of a mailing that was paused for them are forgotten, or with
         `count_refusals` counted against those addresses. None if there is no such mailing."""
@@ -132,7 +132,7 @@ class LedgerStore(Protocol):
         segments: Mapping[str, bytes],
         subject: str,
         now: datetime,
-    ) -> Reworded:
+    ) -> RecomposeResult:
         """Replaces the messages of cohorts (number -> recipe) and the subject. If a run is sending the
         mailing, pauses it instead."""
         ...

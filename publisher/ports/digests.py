@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Protocol
 
 from publisher.core.delivery.mailing import Mailing, NewMailing
-from publisher.core.delivery.throttling import WHOLE, BatchPlan
-from publisher.core.digests.due import Candidate, CohortKey, Correction, Due, DueGroup, NextRun
+from publisher.core.delivery.throttling import UNDIVIDED, BatchPlan
+from publisher.core.digests.due import CohortKey, Correction, DueGroup, DueQuery, NextRun, ReaderStatus
 from publisher.core.subscribers.preferences import ContentPreference
 
 
@@ -42,16 +42,16 @@ class PlanningStore(Protocol):
         """Content preferences by their ids."""
         ...
 
-    def due_groups(self, due: Due) -> Sequence[DueGroup]:
+    def due_groups(self, due: DueQuery) -> Sequence[DueGroup]:
         """The due readers, in groups that can share a mailing."""
         ...
 
-    def count_not_due(self, due: Due) -> Mapping[str, int]:
+    def count_not_due(self, due: DueQuery) -> Mapping[str, int]:
         """Reason -> number of readers of a list who are not due: "pending", "unsubscribed", "paused",
         "suppressed", or "later" if their time has not come."""
         ...
 
-    def candidates(self, due: Due, subscription: int | None = None) -> Iterator[Candidate]:
+    def candidates(self, due: DueQuery, subscription: int | None = None) -> Iterator[ReaderStatus]:
         """Every reader of a list, due or not, or just one of them, in order of id. Streamed."""
         ...
 
@@ -65,7 +65,7 @@ class PlanningStore(Protocol):
 
     def reschedule(
         self,
-        due: Due,
+        due: DueQuery,
         *,
         limit: int,
         rhythms: Sequence[int] | None = None,
@@ -78,7 +78,7 @@ class PlanningStore(Protocol):
         becomes `due.head`, so they will not get those posts. Returns how many."""
         ...
 
-    def skip_digest(self, due: Due, rhythm: int, stands: Sequence[CohortKey], *, limit: int) -> int:
+    def skip_digest(self, due: DueQuery, rhythm: int, stands: Sequence[CohortKey], *, limit: int) -> int:
         """Skips the digest of at most `limit` due readers of one schedule, with these cohort keys, unless
         their last one was skipped. Their offset stays. Returns how many."""
         ...
@@ -104,7 +104,7 @@ class PlanningStore(Protocol):
         ...
 
     def plan_chunk(
-        self, mailing: int, *, limit: int, batch: int, now: datetime, cut: BatchPlan = WHOLE
+        self, mailing: int, *, limit: int, batch: int, now: datetime, cut: BatchPlan = UNDIVIDED
     ) -> int:
         """Writes deliveries for at most `limit` due readers of the mailing's cohorts, in batches of at most
         `batch`, and moves their offsets and due times, in one transaction. Returns how many; once it is 0 the

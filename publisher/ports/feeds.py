@@ -5,7 +5,14 @@ from datetime import datetime
 from typing import Protocol
 
 from publisher.core.feeds.documents import Document, FeedVersion
-from publisher.core.feeds.paging import ArchivePage, CombinedFilter, FeedState, MAX_SEQ, PageMember, TermChange
+from publisher.core.feeds.paging import (
+    MAX_SEQ,
+    ArchivePage,
+    CombinedFilter,
+    FeedState,
+    PageMember,
+    TermChange,
+)
 from publisher.core.feeds.redirects import Redirect
 from publisher.core.feeds.websub import Ping
 from publisher.core.posts.filters import Term, TermKind
@@ -35,7 +42,9 @@ class FeedStore(Protocol):
         """Matching live posts, the last published first."""
         ...
 
-    def recently_changed_of(self, matching: CombinedFilter, since: int, limit: int) -> Sequence[PublishedPost]:
+    def recently_changed_of(
+        self, matching: CombinedFilter, since: int, limit: int
+    ) -> Sequence[PublishedPost]:
         """The `limit` last changed of the matching live posts that were published before log row `since` and
         changed after it; the last published first."""
         ...

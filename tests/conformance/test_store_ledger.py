@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from publisher.core.delivery.mailing import Delivery, DeliveryResult, DeliveryState, MailingKind, TransitionCause, UnknownDelivery
+from publisher.core.delivery.mailing import (
+    Delivery,
+    DeliveryResult,
+    DeliveryState,
+    MailingKind,
+    TransitionCause,
+    UnknownDelivery,
+)
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -28,8 +28,8 @@ def test_a_fact_is_what_was_kept_last(store: Any) -> None:
 
 
 def test_an_address_has_one_fate_the_last(store: Any) -> None:
-    moved = Redirect(path="old.xml", fate=RedirectKind.MOVED, target="feed.xml", at=NOW)
-    ended = Redirect(path="a.xml", fate=RedirectKind.ENDED, at=NOW)
+    moved = Redirect(path="old.xml", kind=RedirectKind.MOVED, target="feed.xml", at=NOW)
+    ended = Redirect(path="a.xml", kind=RedirectKind.ENDED, at=NOW)
     store.save_redirects([moved, ended])
     assert store.all_redirects() == [ended, moved]
     again = replace(moved, target="https://new.example/feed.xml")
@@ -38,11 +38,11 @@ def test_an_address_has_one_fate_the_last(store: Any) -> None:
 
 
 def test_pages_of_withdrawn_posts_come_and_go_and_never_hide_a_wish(store: Any) -> None:
-    wish = Redirect(path="posts/a/index.html", fate=RedirectKind.MOVED, target="posts/b/", at=NOW)
+    wish = Redirect(path="posts/a/index.html", kind=RedirectKind.MOVED, target="posts/b/", at=NOW)
     store.save_redirects([wish])
     store.set_withdrawn_addresses(["posts/a/index.html", "posts/c/index.html"], NOW)
     store.set_withdrawn_addresses(["posts/a/index.html", "posts/c/index.html"], NOW + MINUTE)
-    gone = Redirect(path="posts/c/index.html", fate=RedirectKind.WITHDRAWN, at=NOW)
+    gone = Redirect(path="posts/c/index.html", kind=RedirectKind.WITHDRAWN, at=NOW)
     assert store.all_redirects() == [wish, gone]
     store.set_withdrawn_addresses([], NOW)
     assert store.all_redirects() == [wish]

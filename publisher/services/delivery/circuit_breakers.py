@@ -16,9 +16,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
 from publisher.core.delivery.mailing import Batch, MailingHold, MailingKind
-from publisher.core.delivery.relays import Quota, QuotaUse, RESERVATION_TIME, quota_of
-from publisher.core.delivery.relays import Relay
-from publisher.core.delivery.throttling import CircuitBreaker, SERVER_SCOPE, canary_failed, fair_outcome, next_midnight, quiet_from, quiet_until, record_outcome, trip_breaker, utc_day, warm_up_allowance
+from publisher.core.delivery.relays import RESERVATION_TIME, Quota, QuotaUse, Relay, quota_of
+from publisher.core.delivery.throttling import (
+    SERVER_SCOPE,
+    CircuitBreaker,
+    canary_failed,
+    fair_outcome,
+    next_midnight,
+    quiet_from,
+    quiet_until,
+    record_outcome,
+    trip_breaker,
+    utc_day,
+    warm_up_allowance,
+)
 from publisher.core.mail.message import Outcome, SendVerdict
 from publisher.ports import Clock, Store
 from publisher.services.deps import Deps

@@ -20,10 +20,31 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
-from publisher.core.delivery.bounces import RefusedMailing, bounce_severity, is_mass_refusal, limit_reached, refusal_ruling
+from publisher.core.delivery.bounces import (
+    RefusedMailing,
+    bounce_severity,
+    is_mass_refusal,
+    limit_reached,
+    refusal_ruling,
+)
 from publisher.core.delivery.holds import describe_hold
-from publisher.core.delivery.mailing import Delivery, DeliveryResult, MailingHold, MailingState, RefusalRuling, TransitionCause, deferral_delay, given_up_reply
-from publisher.core.delivery.throttling import CircuitBreaker, SERVER_SCOPE, describe_stop, mailing_scope, scope_mailing
+from publisher.core.delivery.mailing import (
+    Delivery,
+    DeliveryResult,
+    MailingHold,
+    MailingState,
+    RefusalRuling,
+    TransitionCause,
+    deferral_delay,
+    given_up_reply,
+)
+from publisher.core.delivery.throttling import (
+    SERVER_SCOPE,
+    CircuitBreaker,
+    describe_stop,
+    mailing_scope,
+    scope_mailing,
+)
 from publisher.core.mail.message import Outcome, Phase, SendVerdict
 from publisher.core.subscribers.departures import ALL_LISTS, BOUNCE
 from publisher.core.times import local_time

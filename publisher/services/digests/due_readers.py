@@ -6,7 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 
 from publisher.core.digests.digest import DigestSelection, DigestSelector
-from publisher.core.digests.due import Correction, DueGroup, DueQuery, MAX_CORRECTIONS, ReaderStatus, project_log
+from publisher.core.digests.due import (
+    MAX_CORRECTIONS,
+    Correction,
+    DueGroup,
+    DueQuery,
+    ReaderStatus,
+    project_log,
+)
 from publisher.core.posts.post import PostMailOptions
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.publishing.plan import Plan

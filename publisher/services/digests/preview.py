@@ -16,7 +16,16 @@ from publisher.core.errors import Refused
 from publisher.core.mail.dkim import canonical_message
 from publisher.core.mail.headers import date_value, to_value
 from publisher.core.mail.lint import LintProblem
-from publisher.core.mail.message import EmailContent, Envelope, Message, Outcome, Placeholder, Segment, fill, split_at_marks
+from publisher.core.mail.message import (
+    EmailContent,
+    Envelope,
+    Message,
+    Outcome,
+    Placeholder,
+    Segment,
+    fill,
+    split_at_marks,
+)
 from publisher.core.mail.mime import compose
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.preferences import ContentPreference

@@ -92,7 +92,9 @@ def _views_of(
     for key in sorted({*labels, *(key for key, term in terms.items() if term.borne)}):
         filters = (*own, PostFilter(**{spec.split_by.value: (key,)}))
         if key in labels or not own or parts.store.newest_of(filters, 1):
-            bearing = [term.version for other, term in terms.items() if term_matches(spec.split_by, key, other)]
+            bearing = [
+                term.version for other, term in terms.items() if term_matches(spec.split_by, key, other)
+            ]
             of_terms = max(bearing, default=0)
             view = FeedView(
                 spec=spec,
@@ -132,7 +134,7 @@ def _last_change(parts: Deps, view: FeedView, state: FeedState, head: LogHead, *
     withdrawn = parts.store.recently_withdrawn(state.counted, MAX_CHANGES) if existed else ()
     retagged = parts.store.recently_retagged(state.updated_at, MAX_CHANGES) if state.updated_at else ()
     times = [
-        *(one.at for one in retagged if one.moves(view.filters)),
+        *(one.at for one in retagged if one.changes_membership(view.filters)),
         *(known.updated_at for known in withdrawn if all(f.matches(known.post) for f in view.filters)),
         parts.store.last_changed_at(view.filters, view.spec.limit, state.counted),
         state.updated_at,

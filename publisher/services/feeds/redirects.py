@@ -11,7 +11,13 @@ from datetime import datetime
 from html import unescape
 
 from publisher.core.errors import Refused, UsageError
-from publisher.core.feeds.redirects import PageAliases, Redirect, RedirectKind, alias_redirects, resolve_chains
+from publisher.core.feeds.redirects import (
+    PageAliases,
+    Redirect,
+    RedirectKind,
+    alias_redirects,
+    resolve_chains,
+)
 from publisher.core.posts.filters import feed_part_name
 from publisher.core.posts.permalinks import POSTS_FOLDER as POSTS
 from publisher.core.posts.permalinks import alias_path, page_path, url_path
@@ -46,7 +52,7 @@ def stored_redirects(parts: Deps) -> list[Redirect]:
     return [
         move
         for move in parts.store.all_redirects()
-        if move.wished and move.fate is not RedirectKind.WITHDRAWN
+        if move.by_operator and move.kind is not RedirectKind.WITHDRAWN
     ]
 
 
@@ -81,7 +87,7 @@ def update_page_redirects(
     pages = {path: paths[id] for path, id in former.items() if id in paths}
     moved: dict[str, str] = {}  # by the operator, to other documents here
     for move in stored_redirects(parts):
-        if move.fate is RedirectKind.MOVED:
+        if move.kind is RedirectKind.MOVED:
             to = move.target.removeprefix(parts.site.public_url)
             moved[move.path] = f"{to}index.html" if not to or to.endswith("/") else to
     found, problems = alias_redirects(listed, pages, standing, moved)
@@ -147,7 +153,7 @@ def move(parts: Deps, old: str, new: str, now: datetime) -> Sequence[Redirect]:
     made = [
         Redirect(
             path=path,
-            fate=RedirectKind.MOVED,
+            kind=RedirectKind.MOVED,
             target=folder + path.rpartition("/")[2] if folder.endswith("/") else target,
             at=now,
         )
@@ -159,7 +165,7 @@ def move(parts: Deps, old: str, new: str, now: datetime) -> Sequence[Redirect]:
 def end(parts: Deps, old: str, now: datetime) -> Sequence[Redirect]:
     """Ends a feed (a slug: each of its documents) or a path. Raises as `move`."""
     paths = redirect_sources(parts, old)
-    return _add(parts, [Redirect(path=path, fate=RedirectKind.ENDED, at=now) for path in paths])
+    return _add(parts, [Redirect(path=path, kind=RedirectKind.ENDED, at=now) for path in paths])
 
 
 def undo(parts: Deps, old: str) -> Sequence[Redirect]:

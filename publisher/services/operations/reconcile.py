@@ -13,7 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from publisher.core.delivery.reconciliation import JournalSummary, MAILING_NUMBERS_SKIPPED, SUBSCRIPTION_NUMBERS_SKIPPED, StartedMailing, missed_mailings, summarize_journal
+from publisher.core.delivery.reconciliation import (
+    MAILING_NUMBERS_SKIPPED,
+    SUBSCRIPTION_NUMBERS_SKIPPED,
+    JournalSummary,
+    StartedMailing,
+    missed_mailings,
+    summarize_journal,
+)
 from publisher.core.subscribers.departures import Departure
 from publisher.services.delivery.unknown_outcomes import WHY
 from publisher.services.deps import Deps

@@ -6,7 +6,7 @@ from typing import Any
 
 from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
 from publisher.core.delivery.relays import DAY, HOUR, Quota, messages_used, next_send_at
-from publisher.core.delivery.throttling import DeliveryRate, SERVER_SCOPE, forecast, scope_mailing
+from publisher.core.delivery.throttling import SERVER_SCOPE, DeliveryRate, forecast, scope_mailing
 from publisher.services.deps import Deps
 from publisher.services.digests.backlog import backlog
 from publisher.services.mail.public_url import last_answer
@@ -47,7 +47,9 @@ def _stopped(parts: Deps, now: datetime) -> list[dict[str, Any]]:
     hold.
     """
     gauges = sorted(parts.store.circuit_breakers().values(), key=lambda gauge: gauge.scope)
-    domains = (g for g in gauges if g.stopped(now) and g.scope != SERVER_SCOPE and scope_mailing(g.scope) is None)
+    domains = (
+        g for g in gauges if g.stopped(now) and g.scope != SERVER_SCOPE and scope_mailing(g.scope) is None
+    )
     return [{"domain": g.scope, "until": g.until, "why": g.reply} for g in domains]
 
 

@@ -5,7 +5,17 @@ that only read tell of it.
 from datetime import datetime
 
 from publisher.core.errors import ClockBehind
-from publisher.core.times import AheadCause, ClockLag, LogAhead, NOW_LEEWAY, accepted_log_ahead, clock_lag, local_time, log_ahead_after, log_ahead_from
+from publisher.core.times import (
+    NOW_LEEWAY,
+    AheadCause,
+    ClockLag,
+    LogAhead,
+    accepted_log_ahead,
+    clock_lag,
+    local_time,
+    log_ahead_after,
+    log_ahead_from,
+)
 from publisher.ports import Store
 
 LOG_AHEAD = "log_ahead"

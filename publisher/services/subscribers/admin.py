@@ -13,7 +13,7 @@ from typing import Any
 from publisher.core.addresses import parse_address
 from publisher.core.delivery.bounces import Severity, count_refusals
 from publisher.core.delivery.reconciliation import journal_event, journal_fields
-from publisher.core.subscribers.departures import ALL_LISTS, Departure, ERASED, LEFT
+from publisher.core.subscribers.departures import ALL_LISTS, ERASED, LEFT, Departure
 from publisher.core.subscribers.subscription import MailingList, Subscription, SubscriptionState
 from publisher.core.tokens import address_key, mailbox_key
 from publisher.services.deps import Deps

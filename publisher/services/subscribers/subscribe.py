@@ -15,7 +15,16 @@ from publisher.core.digests.digest import is_wanted
 from publisher.core.errors import LogConflict, Refused, TokenError
 from publisher.core.subscribers.departures import ALL_LISTS, READER_KINDS
 from publisher.core.subscribers.preferences import SchedulePreference
-from publisher.core.subscribers.subscription import Consent, MailingList, NewReader, PENDING_FOR, SignupResult, Subscription, SubscriptionState, content_for
+from publisher.core.subscribers.subscription import (
+    PENDING_FOR,
+    Consent,
+    MailingList,
+    NewReader,
+    SignupResult,
+    Subscription,
+    SubscriptionState,
+    content_for,
+)
 from publisher.core.tokens import Purpose, address_key, mailbox_key, verify
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import FrozenMail, confirmation_message, welcome_message
@@ -58,7 +67,9 @@ def comes_from(parts: Deps, found: Subscription) -> Subscription | None:
     before = parts.store.subscription(int(words[1]))
     if before is None or before.state is not SubscriptionState.ACTIVE or before.list != found.list:
         return None
-    if reader_identity(before.address) == reader_identity(found.address):  # a click a moment before this one moved it
+    if reader_identity(before.address) == reader_identity(
+        found.address
+    ):  # a click a moment before this one moved it
         return None
     return before if before.generation == int(words[3]) else None
 

@@ -18,7 +18,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 
-from publisher.core.delivery.mailing import DeliveryState, MailingKind, MailingState, PRIORITY, TransitionCause, next_state, states_before
+from publisher.core.delivery.mailing import (
+    PRIORITY,
+    DeliveryState,
+    MailingKind,
+    MailingState,
+    TransitionCause,
+    next_state,
+    states_before,
+)
 from publisher.core.delivery.throttling import BatchPlan
 from publisher.stores.sql.schema.base import NOT_OVER, BatchState
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions
@@ -86,7 +94,9 @@ def _cancel_rest(connection: Connection, batch: Row[Any], now: datetime) -> None
     rest = update(deliveries).where(
         deliveries_of(batch), deliveries.c.state.in_(states_before(TransitionCause.CANCEL))
     )
-    connection.execute(rest.values(state=next_state(DeliveryState.QUEUED, TransitionCause.CANCEL), changed_at=now))
+    connection.execute(
+        rest.values(state=next_state(DeliveryState.QUEUED, TransitionCause.CANCEL), changed_at=now)
+    )
 
 
 UNDO_CLAIM: dict[str, Any] = {

@@ -35,7 +35,7 @@ from sqlalchemy import (
     update,
 )
 
-from publisher.core.delivery.mailing import ASSUMED_REPLY, DeliveryState, FROM_LOG_REPLY
+from publisher.core.delivery.mailing import ASSUMED_REPLY, FROM_LOG_REPLY, DeliveryState
 from publisher.stores.sql.delivery.batches import deliveries_of
 from publisher.stores.sql.schema.base import BatchState, is_, metadata
 from publisher.stores.sql.schema.subscriber_tables import subscriptions

@@ -12,7 +12,19 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or
 
 from publisher.core.delivery.bounces import REFUSAL_HOLDS
 from publisher.core.delivery.holds import DeclinedCommand, MailingCommand, MailingStatus, apply_command
-from publisher.core.delivery.mailing import CanarySample, DeliveryResult, DeliveryState, MailingHold, MailingKind, MailingState, RecomposeResult, RefusalRuling, TransitionCause, next_state, states_before
+from publisher.core.delivery.mailing import (
+    CanarySample,
+    DeliveryResult,
+    DeliveryState,
+    MailingHold,
+    MailingKind,
+    MailingState,
+    RecomposeResult,
+    RefusalRuling,
+    TransitionCause,
+    next_state,
+    states_before,
+)
 from publisher.core.delivery.throttling import SERVER_SCOPE, mailing_scope
 from publisher.core.mail.message import Recipe
 from publisher.stores.sql.delivery.batches import deliveries_of, end_mailing_if_done
@@ -159,7 +171,9 @@ def _cancel(connection: Connection, mailing: int, now: datetime) -> None:
     rows = update(deliveries).where(
         deliveries.c.mailing == mailing, deliveries.c.state.in_(states_before(TransitionCause.CANCEL))
     )
-    connection.execute(rows.values(state=next_state(DeliveryState.QUEUED, TransitionCause.CANCEL), changed_at=now))
+    connection.execute(
+        rows.values(state=next_state(DeliveryState.QUEUED, TransitionCause.CANCEL), changed_at=now)
+    )
     idle = (batches.c.mailing == mailing, batches.c.state == BatchState.OPEN)
     recount_batches(connection, *idle)
     connection.execute(update(batches).where(*idle).values(state=BatchState.DONE, settled_at=now))

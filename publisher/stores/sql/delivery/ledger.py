@@ -17,7 +17,16 @@ from sqlalchemy import (
     update,
 )
 
-from publisher.core.delivery.mailing import Batch, Delivery, DeliveryResult, DeliveryState, MailingState, PRIORITY, TransitionCause, states_before
+from publisher.core.delivery.mailing import (
+    PRIORITY,
+    Batch,
+    Delivery,
+    DeliveryResult,
+    DeliveryState,
+    MailingState,
+    TransitionCause,
+    states_before,
+)
 from publisher.core.delivery.throttling import SERVER_SCOPE
 from publisher.stores.sql.delivery import throttle_state
 from publisher.stores.sql.delivery.batches import count_turn, deliveries_of, release_batch, reschedule_batch

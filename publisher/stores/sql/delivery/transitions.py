@@ -6,7 +6,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Update, func, or_, select, update
 
-from publisher.core.delivery.mailing import DeliveryResult, DeliveryState, MailingState, TransitionCause, next_state, states_before
+from publisher.core.delivery.mailing import (
+    DeliveryResult,
+    DeliveryState,
+    MailingState,
+    TransitionCause,
+    next_state,
+    states_before,
+)
 from publisher.stores.sql.delivery.batches import UNDO_CLAIM, batch_with, reschedule_batch
 from publisher.stores.sql.delivery.bounces import record_refusals
 from publisher.stores.sql.delivery.eligibility import may_be_sent
@@ -49,7 +56,10 @@ def record_by_cursor(
 _INTEND = PreparedStatement(
     update(deliveries)
     .where(deliveries.c.mailing == row_value("of_mailing"), deliveries.c.n == row_value("number"))
-    .where(deliveries.c.run == row_value("this_run"), deliveries.c.state.in_(states_before(TransitionCause.INTEND)))
+    .where(
+        deliveries.c.run == row_value("this_run"),
+        deliveries.c.state.in_(states_before(TransitionCause.INTEND)),
+    )
     .where(may_be_sent())
     .values(state=DeliveryState.SENDING, changed_at=row_value("at")),
     ("of_mailing", "number", "this_run", "at"),
@@ -190,7 +200,9 @@ def _arrow(cause: TransitionCause) -> Update:
         .where(*still)
         .where(deliveries.c.mailing == row_value("of_mailing"), deliveries.c.n == row_value("number"))
         .where(deliveries.c.run == row_value("this_run"))
-        .where(or_(*[deliveries.c.state == state for state in states_before(cause)]))  # no IN in an executemany
+        .where(
+            or_(*[deliveries.c.state == state for state in states_before(cause)])
+        )  # no IN in an executemany
         .values(values)
     )
 

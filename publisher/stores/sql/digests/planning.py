@@ -13,7 +13,7 @@ from publisher.core.delivery.mailing import (
     MailingState,
     NewMailing,
 )
-from publisher.core.delivery.throttling import BatchPlan, UNDIVIDED
+from publisher.core.delivery.throttling import UNDIVIDED, BatchPlan
 from publisher.core.digests.due import Correction, DueQuery
 from publisher.stores.sql.delivery.batches import (
     BatchSlice,
@@ -163,6 +163,6 @@ def _write_batches(
 
 def _end_planning(connection: Connection, mailing: Row[Any]) -> None:
     """Ready, or done where nobody was left to mail."""
-    state = holds.planned(mailing.hold, mailing.planned)
+    state = holds.state_after_planning(mailing.hold, mailing.planned)
     connection.execute(update(mailings).where(mailings.c.id == mailing.id).values(state=state))
     end_mailing_if_done(connection, mailing.id)

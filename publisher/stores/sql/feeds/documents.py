@@ -154,7 +154,7 @@ class PublishStateRecords:
             for paths in slices(gone):
                 connection.execute(delete(moves).where(moves.c.path.in_(paths)))
             if new:
-                rows = [{"path": m.path, "fate": m.fate, "target": m.target, "at": m.at} for m in new]
+                rows = [{"path": m.path, "fate": m.kind, "target": m.target, "at": m.at} for m in new]
                 connection.execute(upsert(moves), rows)
 
     def set_withdrawn_addresses(self, paths: Iterable[str], now: datetime) -> None:
@@ -164,7 +164,7 @@ class PublishStateRecords:
         before = {row.path for row in rows if row.fate is RedirectKind.WITHDRAWN}
         new = wanted - {row.path for row in rows}
         if new or before - wanted:
-            rows_new = [Redirect(path=path, fate=RedirectKind.WITHDRAWN, at=now) for path in sorted(new)]
+            rows_new = [Redirect(path=path, kind=RedirectKind.WITHDRAWN, at=now) for path in sorted(new)]
             self.save_redirects(rows_new, sorted(before - wanted))
 
     def pings(self) -> Sequence[Ping]:
@@ -202,11 +202,11 @@ class PublishStateRecords:
 
 
 def _redirect(row: Row[Any]) -> Redirect:
-    return Redirect(path=row.path, fate=RedirectKind.MOVED, at=row.at, target=row.target, wished=False)
+    return Redirect(path=row.path, kind=RedirectKind.MOVED, at=row.at, target=row.target, by_operator=False)
 
 
 def _move(row: Row[Any]) -> Redirect:
-    return Redirect(path=row.path, fate=row.fate, at=row.at, target=row.target)
+    return Redirect(path=row.path, kind=row.fate, at=row.at, target=row.target)
 
 
 def _ping(row: Row[Any]) -> Ping:

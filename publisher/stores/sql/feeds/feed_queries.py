@@ -7,7 +7,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, tuple_
 
-from publisher.core.feeds.paging import ArchivePage, CombinedFilter, FeedState, MAX_SEQ, PageMember, TermChange, Terms
+from publisher.core.feeds.paging import (
+    MAX_SEQ,
+    ArchivePage,
+    CombinedFilter,
+    FeedState,
+    PageMember,
+    TermChange,
+    Terms,
+)
 from publisher.core.posts.filters import Term, TermKind, fold_term, term_matches
 from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.stores.sql.engine.database import Database, slices, upsert
@@ -71,7 +79,9 @@ class FeedQueries:
             seqs = _seqs(connection, matching, limit)
             return _posts(connection, posts.c.first_seq.in_(seqs), limit)
 
-    def recently_changed_of(self, matching: CombinedFilter, since: int, limit: int) -> Sequence[PublishedPost]:
+    def recently_changed_of(
+        self, matching: CombinedFilter, since: int, limit: int
+    ) -> Sequence[PublishedPost]:
         with self._db.read() as connection:
             seqs = _renewed(connection, matching, since, limit)
             return _posts(connection, posts.c.first_seq.in_(seqs), limit)

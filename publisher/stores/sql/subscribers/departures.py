@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, or_, select, update
 
 from publisher.core.delivery.mailing import MailingKind
-from publisher.core.subscribers.departures import Departure, ERASED, SubscriptionLife, has_returned, is_applied, lives_ended_by
+from publisher.core.subscribers.departures import (
+    ERASED,
+    Departure,
+    SubscriptionLife,
+    has_returned,
+    is_applied,
+    lives_ended_by,
+)
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.delivery.counts import receipts
 from publisher.stores.sql.engine.database import IN_LIST, Database, insert_new, slices, upsert
@@ -73,7 +80,9 @@ def _persons(connection: Connection, departures: Sequence[Departure]) -> Mapping
         subscriptions.c.generation,
     ).join_from(subscribers, subscriptions, subscriptions.c.subscriber == subscribers.c.id)
     for row in connection.execute(lives.where(subscribers.c.address_key.in_(keys))):
-        life = SubscriptionLife(subscription=row.id, list=row.list, state=row.state, generation=row.generation)
+        life = SubscriptionLife(
+            subscription=row.id, list=row.list, state=row.state, generation=row.generation
+        )
         persons[row.address_key].lives.append(life)
     blocks = select(suppressions.c.address_key, suppressions.c.list, suppressions.c.kind)
     for key, slug, kind in connection.execute(blocks.where(suppressions.c.address_key.in_(keys))):

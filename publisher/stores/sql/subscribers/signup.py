@@ -22,7 +22,19 @@ from sqlalchemy import (
 )
 
 from publisher.core.delivery.mailing import NewMailing
-from publisher.core.subscribers.confirmation_limits import ConfirmationHistory, DOMAIN_WINDOW, FORGOTTEN_AFTER, MAX_PER_DOMAIN, NO_HISTORY, SignUpDecision, SignUpOutcome, SignUpRequest, may_ask_again, may_send_confirmation, record_confirmation
+from publisher.core.subscribers.confirmation_limits import (
+    DOMAIN_WINDOW,
+    FORGOTTEN_AFTER,
+    MAX_PER_DOMAIN,
+    NO_HISTORY,
+    ConfirmationHistory,
+    SignUpDecision,
+    SignUpOutcome,
+    SignUpRequest,
+    may_ask_again,
+    may_send_confirmation,
+    record_confirmation,
+)
 from publisher.core.subscribers.subscription import NewReader, SignupResult, Subscription, SubscriptionState
 from publisher.stores.sql.delivery.bounces import bounces, delete_refusals
 from publisher.stores.sql.delivery.new_mailings import save_segments, start_transactional
