@@ -1,1 +1,1 @@
-"""Documents under public/: feeds, pages, redirects, server snippets."""
+"""The documents under public/: feeds, pages, redirects; and configuration for web servers."""

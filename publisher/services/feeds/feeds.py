@@ -57,15 +57,20 @@ class CurrentFeed:
     build: Callable[[], Feed]
 
 
-def current_feed(parts: Deps, view: FeedView) -> CurrentFeed:
-    """The feed of `view`, not yet built."""
-    last = view.pages[-1].number if view.pages else 0
-    inputs = (view.spec, view.path, view.label, view.version, view.updated, last)
-    return CurrentFeed(
-        view=view,
-        fingerprint=fingerprint(parts.stamp, parts.pages, parts.site, parts.hubs, inputs),
-        build=cache(lambda: build_feed(parts, view)),
-    )
+def current_feeds(parts: Deps) -> list[CurrentFeed]:
+    """Every feed that exists now, not yet built, in the order of `feed_views`."""
+    feeds: list[CurrentFeed] = []
+    for view in feed_views(parts):
+        last = view.pages[-1].number if view.pages else 0
+        inputs = (view.spec, view.path, view.label, view.version, view.updated, last)
+        feeds.append(
+            CurrentFeed(
+                view=view,
+                fingerprint=fingerprint(parts.stamp, parts.pages, parts.site, parts.hubs, inputs),
+                build=cache(partial(build_feed, parts, view)),
+            )
+        )
+    return feeds
 
 
 def feed_documents(parts: Deps, feed: CurrentFeed) -> list[DocumentSpec]:
@@ -83,7 +88,7 @@ def feed_documents(parts: Deps, feed: CurrentFeed) -> list[DocumentSpec]:
     if view.pages:
         newest = view.pages[-1].number + 1
         inputs = ("unfinished", feed.fingerprint)
-        specs += _archive_documents(parts, view, newest, inputs, lambda: build_newest_archive(parts, view))
+        specs += _archive_documents(parts, view, newest, inputs, partial(build_newest_archive, parts, view))
     # A full archive changes only when a post is withdrawn, addresses change or an operator rebuilds it: no
     # template, version or later edit is in its fingerprint.
     site = (parts.site.url, parts.site.public_url, _feed_urls(parts, view))
@@ -297,6 +302,6 @@ def rebuild_archives(parts: Deps, slugs: Sequence[str], now: datetime) -> tuple[
     a crash.
     """
     forget_archives(parts, slugs)
-    feeds = [current_feed(parts, view) for view in feed_views(parts) if view.spec.slug in slugs]
+    feeds = [feed for feed in current_feeds(parts) if feed.view.spec.slug in slugs]
     specs = [spec for feed in feeds for spec in feed_documents(parts, feed)]
     return write_documents(parts, specs, now, owned=tuple(f"{ARCHIVE_FOLDER}{slug}/" for slug in slugs))

@@ -1,1 +1,1 @@
-"""The messages that are made for a reader."""
+"""The messages that subscribers get."""

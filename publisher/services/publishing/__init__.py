@@ -1,1 +1,1 @@
-"""From files to the log."""
+"""From the folder of posts to the log and the documents."""

@@ -19,8 +19,7 @@ from publisher.core.publishing.plan import HoldReason, Plan
 from publisher.services.deps import Deps
 from publisher.services.feeds.documents import write_documents
 from publisher.services.feeds.feed_pages import feed_pages, home_page
-from publisher.services.feeds.feed_views import feed_views
-from publisher.services.feeds.feeds import current_feed, feed_documents
+from publisher.services.feeds.feeds import current_feeds, feed_documents
 from publisher.services.feeds.post_pages import (
     OWNED_FOLDERS,
     asset_documents,
@@ -143,7 +142,7 @@ def write_site(parts: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[s
     shown = [*(k for k in known if k.live), *page_only_posts(parts, page_only)]
     paths, clashes = page_paths(shown)
     pages = post_pages(parts, shown, paths)
-    feeds = [current_feed(parts, view) for view in feed_views(parts)]
+    feeds = current_feeds(parts)
     specs = [
         *asset_documents(parts, shown),
         *pages,
