@@ -1,5 +1,10 @@
-"""What is in the wheel: the program, and the templates, settings and example site it needs."""
+"""What is in the wheel: the program, and the templates, settings and example site it needs; in the sdist its
+tests and docs too. The wheel is also installed and run where nothing else is.
+"""
 
+import os
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,11 +16,15 @@ import pytest
 from paths import ROOT
 
 
+def hatchling(source: Path, target: str, folder: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    hatchling(ROOT, "wheel", folder)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -61,6 +70,75 @@ def test_an_installed_publisher_finds_its_data(wheel: Path, tmp_path: Path) -> N
     command = [python, "-E", "-c", code]  # without PYTHONPATH, which may name a checkout
     done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
     assert done.stdout.splitlines() == [str(site_packages / "publisher/__init__.py"), "[]", "True True"]
+
+
+def run_in(folder: Path, *command: str | Path) -> str:
+    """What a command prints on stdout that runs in `folder` and knows nothing of this checkout."""
+    ours = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of a new environment in which nothing is but the wheel and what it asks for, in the
+    versions of the lock.
+    """
+    folder = tmp_path_factory.mktemp("bare")
+    constraints = folder / "constraints.txt"
+    constraints.write_text("\n".join(sorted(pinned(ROOT / "requirements/run.txt"))), encoding="utf-8")
+    uv = shutil.which("uv")
+    venv.create(folder / "env", with_pip=uv is None, symlinks=True)
+    python = str(folder / "env/bin/python")
+    tool = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+    command = [*tool, "--quiet", "--constraint", str(constraints), str(wheel)]
+    environment = {**os.environ, "UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "1", "PIP_RETRIES": "1"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        offline = re.search(r"(?i)failed to fetch|connection|resolve host|timed? ?out|offline", done.stderr)
+        assert offline, done.stderr
+        pytest.skip("the package index cannot be reached: the wheel is not tried on its own dependencies")
+    return folder / "env/bin"
+
+
+def test_the_wheel_alone_brings_all_it_needs(bare: Path, tmp_path: Path) -> None:
+    source = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "publisher").glob("**/*.py"))
+    roots = set(re.findall(r"(?m)^\s*(?:import|from) ([a-z]\w*)[\w.]*(?: import| as|$)", source))
+    others = sorted(roots - sys.stdlib_module_names - {"publisher"})
+    assert {"lxml", "sqlalchemy", "tree_sitter"} < set(others)
+    code = (
+        "import importlib, pkgutil, publisher\n"
+        f"[importlib.import_module(name) for name in {others!r}]\n"
+        "[importlib.import_module(it.name) for it in pkgutil.walk_packages(publisher.__path__, 'publisher.')"
+        " if not it.name.rpartition('.')[2].startswith('__') and '.migrations.' not in it.name]\n"
+        "print(publisher.__file__)"
+    )
+    found = run_in(tmp_path, bare / "python", "-c", code).splitlines()[-1]
+    assert Path(found).is_relative_to(bare.parent)
+
+
+def test_the_wheel_alone_publishes_and_mails_the_demo(bare: Path, tmp_path: Path) -> None:
+    assert run_in(tmp_path, bare / "publisher", "--version").startswith("publisher ")
+    run_in(tmp_path, bare / "publisher", "demo", "--no-serve", "site")
+    assert "<entry" in (tmp_path / "site/public/feed.atom").read_text(encoding="utf-8")
+    (mail,) = (tmp_path / "site/outbox").glob("**/*.eml")
+    assert b"Content-Type: text/html" in mail.read_bytes()
+
+
+def test_the_sdist_holds_tests_and_docs_and_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    hatchling(ROOT, "sdist", tmp_path)
+    (built,) = tmp_path.glob("*.tar.gz")
+    shutil.unpack_archive(built, tmp_path / "unpacked", filter="data")
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    folders = "publisher templates config examples tests docs benchmarks scripts requirements"
+    single = ("pyproject.toml", "Makefile", "Dockerfile", "uv.lock", "README.md", "LICENSE")
+    wanted = tracked(*folders.split(), *single)
+    assert not [name for name in wanted if not (unpacked / name).exists()]
+    hatchling(unpacked, "wheel", tmp_path)
+    (again,) = tmp_path.glob("*.whl")
+    assert sorted(zipfile.ZipFile(again).namelist()) == sorted(zipfile.ZipFile(wheel).namelist())
 
 
 def test_the_licence_is_whole(wheel: Path) -> None:
