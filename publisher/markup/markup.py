@@ -1,4 +1,5 @@
-"""`ports.Markup`: bodies of posts as safe HTML, text, summaries and excerpts. HTML is cached by its inputs.
+"""`ports.Markup`: bodies of posts as safe HTML, text, summaries and excerpts. HTML is cached by its
+inputs.
 
 The code that makes them is loaded with the first body: most commands need none.
 """

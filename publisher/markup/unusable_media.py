@@ -1,7 +1,7 @@
 """Pictures and links of a body that readers cannot use, by the lines of its source, for its author.
 
-Rendering the body tells what is wrong with it; the source only tells where. Most bodies are not rendered for
-this: one whose addresses all look like web addresses has nothing wrong.
+Rendering the body tells what is wrong with it; the source only tells where. Most bodies are not rendered
+for this: one whose addresses all look like web addresses has nothing wrong.
 """
 
 import re

@@ -1,14 +1,10 @@
-"""Rendering: a digest becomes subject, text and HTML; values become pages. Jinja2 and premailer live here.
+"""Rendering: a digest becomes subject, text and HTML; values become pages.
 
-renderer     JinjaRenderer, the implementation of `ports.Renderer`
-environment  Jinja's one door: sandbox, template folders, errors named by file and line
-inlining     premailer's one door: styles move onto the elements
-fragments    bodies of posts, inlined once and set into every mail that shows them
-languages    Babel's one door: words, days and lists in the reader's language
-bodies       what a post's HTML needs to stand inside a mail: heading levels, fluid images
-media        films as links, pictures whose size nobody knows
-wrapping     plain text in columns
-filters      the words, dates and directions that templates may ask for
+renderer       JinjaRenderer, the implementation of `ports.Renderer`
+environment    Jinja's sandbox, template folders, errors named by file and line
+filters        Jinja's filters and globals                display_text   subjects, labels, times, clips
+inlining       styles moved onto elements (premailer)     languages      the reader's language (Babel)
+post_bodies    a post's HTML within a mail or on a page   text_wrapping  plain text in columns
 """
 
 from publisher.rendering.renderer import JinjaRenderer

@@ -1,126 +1,130 @@
-"""What templates may ask for beyond Jinja's own filters. Pure functions over values."""
+"""Filters and globals of templates: what they may ask for beyond Jinja's own. All need Jinja."""
 
-import re
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
 
-from publisher.core.digests.digest import Digest, DigestPost
-from publisher.core.mail.message import END_TRANSLATABLE, LISTEN_TEXT, START_TRANSLATABLE, WATCH_TEXT
-from publisher.rendering.languages import LanguageWords
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
 
-_SCRIPTS = {
-    "ar": "arab", "fa": "arab", "ur": "arab", "ps": "arab", "ckb": "arab", "ug": "arab", "sd": "arab",
-    "he": "hebr", "iw": "hebr", "yi": "hebr", "km": "khmr", "th": "thai", "lo": "thai", "my": "mymr",
-    "ja": "jpan", "ko": "kore", "zh": "hans", "yue": "hant",
-}  # fmt: skip
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]"
-)
-
-_OURS = re.compile(f"{START_TRANSLATABLE}([^{END_TRANSLATABLE}]*){END_TRANSLATABLE}")
-_NOTE = re.compile(r"\(note (\S+)\)|Note (\S+):")
-
-PREHEADER = (40, 130)
-"""Fewest and most characters of the line a mailbox shows beside the subject."""
+from publisher.core.digests.digest import DigestPost
+from publisher.core.mail.message import TEXT_WIDTH
+from publisher.core.site import text_direction
+from publisher.rendering import display_text, post_bodies, text_wrapping
+from publisher.rendering.inlining import Marks
+from publisher.rendering.languages import LanguageWords, language_name
 
 
-def clean(text: str) -> str:
-    """`text` without control characters (C0, C1), lone surrogates and noncharacters; line ends are "\\n"."""
-    return _UNSAFE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+@pass_context
+def gettext(context: Context, message: str, /, **values: object) -> str:
+    """What {% trans %} says; in HTML, values are escaped and the message is markup."""
+    return _filled(context, _words(context).catalogue.gettext(message), values)
 
 
-def one_line(text: str) -> str:
-    """`text` on one line, single spaces, no control characters."""
-    return " ".join(clean(text).split())
+@pass_context
+def ngettext(context: Context, one: str, many: str, num: int, /, **values: object) -> str:
+    """What {% trans %} with {% pluralize %} says."""
+    return _filled(context, _words(context).catalogue.ngettext(one, many, num), {"num": num, **values})
 
 
-def clip(text: str, limit: int) -> str:
-    """`text` on one line and at most `limit` characters, cut after a whole word where there is one."""
-    line = one_line(text)
-    if len(line) <= limit:
-        return line
-    head = line[: limit - 1]
-    whole = head.rsplit(" ", 1)[0] if " " in head[limit // 2 :] else head
-    return whole.rstrip(" ,.;:–—-") + "…"
+def _filled(context: Context, message: str, values: Mapping[str, object]) -> str:
+    if context.eval_ctx.autoescape:
+        return Markup(message) % values  # noqa: S704  # the template's own words, or its translator's
+    return message % values
 
 
-def time(instant: datetime, zone: str = "UTC") -> str:
-    """ "15:38": the wall clock of `zone`."""
-    return f"{instant.astimezone(ZoneInfo(zone)):%H:%M}"
+def _words(context: Context) -> LanguageWords:
+    """The language of a template: every rendering is given one."""
+    words: LanguageWords = context["words"]
+    return words
 
 
-def machine(instant: datetime) -> str:
-    """ "2024-10-25T08:38:59Z", for the datetime attribute of a time element."""
-    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+@pass_context
+def body(context: Context, post: DigestPost, top: int = 3) -> Markup:
+    """A post's HTML for a mail, its headings from `top` down."""
+    labels = display_text.media_labels(_words(context))
+    return Markup(post_bodies.mail_body(post.html, top, post.image, labels))  # noqa: S704  # DigestPost.html is sanitized
 
 
-def script(language: str) -> str:
-    """The script a BCP 47 tag is written in, as far as fonts and line heights care: "latn", "khmr", ..."""
-    primary, *rest = language.lower().replace("_", "-").split("-")
-    named = next((part for part in rest if len(part) == 4 and part.isalpha()), "")
-    if named:
-        return named
-    if primary == "zh" and {"tw", "hk", "mo"} & set(rest):
-        return "hant"
-    return _SCRIPTS.get(primary, "latn")
+def page_body(post: DigestPost) -> Markup:
+    """A post's HTML for a page of its own."""
+    return Markup(post_bodies.page_body(post.html, post.image))  # noqa: S704  # as above
 
 
-def worded(text: str, words: LanguageWords) -> str:
-    """`text` with the words of ours that are marked in it (`core.mail.plain_text`) in the language of
-    `words`.
-    """
-    return text if START_TRANSLATABLE not in text else _OURS.sub(lambda match: _worded(match[1], words), text)
+@pass_context
+def apart(context: Context, html: Markup) -> Markup:
+    """HTML that is inlined by itself, and kept for the next mail that shows the same."""
+    marks = context.get("_marks")
+    return Markup(marks.mark(str(html))) if isinstance(marks, Marks) else html  # noqa: S704  # it was markup
 
 
-def _worded(said: str, words: LanguageWords) -> str:
-    if said in (WATCH_TEXT, LISTEN_TEXT):
-        return film_labels(words)[said == LISTEN_TEXT]
-    note = _NOTE.fullmatch(said)
-    if note is None:
-        return said
-    if note[1]:
-        return words.text("(note %(number)s)", number=note[1])
-    return words.text("Note %(number)s:", number=note[2])
+@pass_context
+def date(context: Context, instant: datetime, zone: str = "UTC") -> str:
+    """ "25 October 2024", in the reader's language."""
+    return _words(context).day(instant, zone)
 
 
-def film_labels(words: LanguageWords) -> tuple[str, str]:
-    """What links to a video and to a recording say: a mail can play neither."""
-    return words.text("Watch the video"), words.text("Listen to the recording")
+@pass_context
+def moment(context: Context, instant: datetime, zone: str = "UTC") -> str:
+    """ "25 October 2024, 18:30", in the reader's language."""
+    return _words(context).moment(instant, zone)
 
 
-def label(post: DigestPost, words: LanguageWords) -> str:
-    """What a post is called: its title, or else its first words, or else its day. At most 300 characters."""
-    if post.gone:
-        return words.text("This post is no longer available")
-    return clip(post.title, 300) or clip(post.summary or post.text, 60) or words.day(post.instant)
+@pass_context
+def weekday(context: Context, number: int) -> str:
+    """ "Monday" for 0, in the reader's language."""
+    return _words(context).weekday(number)
 
 
-def subject(digest: Digest, words: LanguageWords) -> str:
-    """The first post's name, and how many more: what a reader decides by."""
-    others = len(digest.posts) - 1 + digest.more
-    if not digest.posts:
-        return one_line(digest.list.title)
-    title = clip(label(digest.posts[0], words), 120)
-    if others == 0:
-        return title
-    return words.plural("%(title)s, and %(num)s more", "%(title)s, and %(num)s more", others, title=title)
+@pass_context
+def label(context: Context, post: DigestPost) -> str:
+    """A post's title, or what stands in for it."""
+    return display_text.label(post, _words(context))
 
 
-def preheader(digest: Digest, words: LanguageWords) -> str:
-    """40 to 130 characters beside the subject: what the first post says, what else is in the mail."""
-    fewest, most = PREHEADER
-    first = digest.posts[0] if digest.posts else None
-    parts = [clip(first.summary or first.text, 110)] if first else []
-    parts += [label(post, words) for post in digest.posts[1:]]
-    parts += [digest.list.title, words.day(digest.due_at, digest.list.timezone), digest.site.title]
-    parts.append(
-        words.text("New posts from %(site)s, chosen for this list and sent on time", site=digest.site.title)
-    )
-    line = ""
-    for part in filter(None, map(one_line, parts)):
-        if len(line) >= fewest:
-            break
-        line = f"{line} · {part}" if line else part
-    while len(line) < fewest:
-        line = f"{line} · {one_line(digest.site.title)}"
-    return clip(line, most)
+@pass_context
+def names(context: Context, names: Iterable[str]) -> str:
+    """ "Ann, Bo and Cy", in the reader's language."""
+    return _words(context).names([display_text.one_line(name) for name in names])
+
+
+@pass_context
+def wrap(context: Context, text: str, width: int = TEXT_WIDTH) -> str:
+    """Text in columns, with its marked words in the language of the mail."""
+    words = context.get("words")
+    if isinstance(words, LanguageWords):
+        text = display_text.translated_words(text, words)
+    return text_wrapping.wrap(text, width)
+
+
+def bdi(text: str, known: str = "") -> Markup:
+    """Text whose direction is its own, or the `known` one, within a sentence of another direction."""
+    start = Markup('<bdi dir="{}">').format(known) if known else Markup("<bdi>")
+    return start + display_text.one_line(text) + Markup("</bdi>")
+
+
+GLOBALS: Mapping[str, Any] = {"gettext": gettext, "ngettext": ngettext}
+
+FILTERS: Mapping[str, Callable[..., object]] = {
+    "apart": apart,
+    "bdi": bdi,
+    "body": body,
+    "clip": display_text.clip,
+    "date": date,
+    "direction": text_direction,
+    "label": label,
+    "machine": display_text.machine,
+    "moment": moment,
+    "names": names,
+    "one_line": display_text.one_line,
+    "page_body": page_body,
+    "script": display_text.script,
+    "shown_size": post_bodies.shown_size,
+    "shows_picture": post_bodies.shows_picture,
+    "time": display_text.time,
+    "tongue": language_name,
+    "weekday": weekday,
+    "wrap": wrap,
+}
+"""By their names in templates, which the sites' own templates rely on."""

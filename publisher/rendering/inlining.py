@@ -1,15 +1,14 @@
-"""premailer's one door: the rules of a mail's style element move onto its elements.
+"""Styles of a mail moved onto its elements (premailer).
 
 The inliner is kept from the network and from files: linked sheets and @import are refused before it
-starts, and its style parser is given a fetcher that fetches nothing. What must stay a rule (@media,
-:hover, [data-ogsc]) stands in `<style data-premailer="ignore">`.
+starts, and its style parser is given a fetcher that fetches nothing. Rules that must stay rules (@media,
+:hover, [data-ogsc]) are in `<style data-premailer="ignore">`.
 
-Posts, inlined once and set into every mail that shows them.
-
-A template says what is the same in many mails by the filter `apart`; a mark stands in its place. What is
-left is small, and inlined for each mail. What stands apart is inlined in a shell of the elements and rules
-around its mark, and kept: the cohorts of a mailing show the same posts over and over. What comes of it is
-what inlining the whole mail gives, as long as no rule asks what stands beside the mark.
+Posts are inlined once and inserted into every mail that shows them: the cohorts of a mailing show the same
+posts over and over. A template sets HTML apart with the filter `apart`, and a mark takes its place. The
+rest is small and inlined for each mail. What is set apart is inlined in a shell of the elements and rules
+around its mark, and cached. The result is the same as inlining the whole mail, as long as no rule depends
+on the siblings of the mark.
 """
 
 import logging
@@ -28,26 +27,48 @@ from publisher.core.errors import TemplateError
 
 _STYLE = re.compile(r"(?is)<style\b[^>]*>(.*?)</style\s*>")
 _AT_RULE = re.compile(r"@(?!media\b|supports\b|page\b)([^\s;{(\"']*)", re.IGNORECASE)
-_COMMENT = re.compile(r"(?s)/\*.*?\*/")
+_CSS_COMMENT = re.compile(r"(?s)/\*.*?\*/")
 _FORBIDDEN = re.compile(r"(?i)<(script|form|iframe|link|object|embed|base|frame|frameset)\b")
 _TAG = re.compile(r"""<[a-zA-Z](?:[^<>"']|"[^"]*"|'[^']*')*+>""")
 _ATTRIBUTE = re.compile(r"""(\s([^\s"'<>/=]+)\s*=\s*)("[^"]*"|'[^']*')""")
 _lock = threading.Lock()  # cssutils keeps global state
 
+CACHED_PARTS = 1024
+"""Inlined parts that are cached, for all mails of the process."""
+
+_MARK = '<post-part n="{}"></post-part>'
+_FOUND_MARK = re.compile(r'<post-part n="(\d+)"[^>]*></post-part>')
+_PART_BEGIN, _PART_END = "<!--post-part-->", "<!--/post-part-->"
+_HTML_COMMENT = re.compile(r"(?s)<!--.*?-->")
+_INLINED_STYLE = re.compile(r"(?is)<style>.*?</style\s*>")
+
+_OPTIONS: dict[str, Any] = {
+    "allow_network": False,
+    "allow_loading_external_files": False,
+    "disable_link_rewrites": True,
+    "disable_validation": True,
+    "cache_css_parsing": True,
+    "disable_leftover_css": True,
+    "strip_important": False,
+    "align_floating_images": False,
+    "remove_classes": False,
+    "disable_basic_attributes": ["align", "valign", "bgcolor", "width", "height"],
+}
+
 
 def inline(html: str, where: str) -> str:
     """`html` with its styles inlined, in standards mode. `where` names it in errors. Raises TemplateError."""
-    _refuse(html, where)
+    _refuse_unsafe(html, where)
     with _lock:
         try:
-            return _transform()(_TAG.sub(_empty_style, html))
-        except Exception as error:  # the inliner and its parsers raise what they like: it holds one mail
-            said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise TemplateError(where, f"its styles cannot be inlined ({said})", "simplify it") from error
+            return _inliner()(_TAG.sub(_without_invalid_style, html))
+        except Exception as error:  # the inliner and its parsers raise what they like: it concerns one mail
+            what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise TemplateError(where, f"its styles cannot be inlined ({what})", "simplify it") from error
 
 
-def _empty_style(tag: re.Match[str]) -> str:
-    """A tag whose style attribute is emptied where it holds no declaration: premailer fails on one."""
+def _without_invalid_style(tag: re.Match[str]) -> str:
+    """A tag whose style attribute is emptied if it has no declaration: premailer fails on those."""
 
     def emptied(attribute: re.Match[str]) -> str:
         before, name, value = attribute.groups()
@@ -56,9 +77,10 @@ def _empty_style(tag: re.Match[str]) -> str:
     return _ATTRIBUTE.sub(emptied, tag[0]) if "style" in tag[0].lower() else tag[0]
 
 
-def _refuse(html: str, where: str) -> None:
+def _refuse_unsafe(html: str, where: str) -> None:
+    """Raises TemplateError for rules and elements that would fetch something or that no mail may contain."""
     for match in _STYLE.finditer(html):
-        if rule := _AT_RULE.search(_COMMENT.sub("", match.group(1))):
+        if rule := _AT_RULE.search(_CSS_COMMENT.sub("", match.group(1))):
             raise TemplateError(
                 where, f"@{rule.group(1)} may not stand in a mail's styles", "use @media only"
             )
@@ -67,13 +89,13 @@ def _refuse(html: str, where: str) -> None:
 
 
 @cache
-def _transform() -> Callable[[str], str]:
-    """premailer, imported when first needed and set up as it must be."""
+def _inliner() -> Callable[[str], str]:
+    """premailer, imported when first needed, with no access to the network."""
     cssutils: Any = import_module("cssutils")  # by name: both have no types, and are slow to import
     premailer: Any = import_module("premailer")
 
     cssutils.log.setLevel(logging.CRITICAL)
-    parser = cssutils.CSSParser(fetcher=_fetch_nothing, validate=False)
+    parser = cssutils.CSSParser(fetcher=lambda url: (None, b""), validate=False)
     reader = premailer.Premailer("", **_OPTIONS)
 
     def parse(css: str, validate: bool) -> Any:
@@ -91,52 +113,24 @@ def _transform() -> Callable[[str], str]:
     return transform
 
 
-def _fetch_nothing(url: str) -> tuple[None, bytes]:
-    return None, b""
-
-
-_OPTIONS: dict[str, Any] = {
-    "allow_network": False,
-    "allow_loading_external_files": False,
-    "disable_link_rewrites": True,
-    "disable_validation": True,
-    "cache_css_parsing": True,
-    "disable_leftover_css": True,
-    "strip_important": False,
-    "align_floating_images": False,
-    "remove_classes": False,
-    "disable_basic_attributes": ["align", "valign", "bgcolor", "width", "height"],
-}
-
-
-KEPT = 1024
-"""How many inlined posts are kept, for all mails of the process."""
-
-_MARK = '<post-part n="{}"></post-part>'
-_FOUND = re.compile(r'<post-part n="(\d+)"[^>]*></post-part>')
-_BEGIN, _END = "<!--post-part-->", "<!--/post-part-->"
-_MARK_COMMENT = re.compile(r"(?s)<!--.*?-->")
-_SHEET = re.compile(r"(?is)<style>.*?</style\s*>")
-
-
 @dataclass(slots=True)
 class Marks:
-    """What a template set apart while it was rendered."""
+    """What a template set apart while it was rendered; a numbered mark takes the place of each part."""
 
     parts: list[str] = field(default_factory=list[str])
 
     def mark(self, html: str) -> str:
-        """What stands for `html` until it is inlined."""
+        """The mark that takes the place of `html` until it is inlined."""
         self.parts.append(html)
         return _MARK.format(len(self.parts) - 1)
 
     def whole(self, rendered: str) -> bool:
-        """Whether each mark is where it was put, unchanged."""
+        """Whether each mark is still there, once and unchanged."""
         return all(rendered.count(_MARK.format(n)) == 1 for n in range(len(self.parts)))
 
 
 def assemble(rendered: str, marks: Marks, where: str) -> str:
-    """A mail with its styles inlined, from what was rendered with `marks`. Raises TemplateError."""
+    """A mail with its styles inlined, from HTML that was rendered with `marks`. Raises TemplateError."""
     frame = inline(rendered, where)
     if not marks.parts:
         return frame
@@ -144,30 +138,32 @@ def assemble(rendered: str, marks: Marks, where: str) -> str:
 
     def part(match: re.Match[str]) -> str:
         n = int(match.group(1))
-        return _inlined(marks.parts[n], *shells[n], where)
+        return _inlined_part(marks.parts[n], *shells[n], where)
 
-    return _FOUND.sub(part, frame)
+    return _FOUND_MARK.sub(part, frame)
 
 
 def _shells(rendered: str) -> dict[int, tuple[str, str]]:
-    """By the number of each mark: the document that stands before and after it, with nothing else in it."""
-    sheet = "".join(_SHEET.findall(_MARK_COMMENT.sub("", rendered)))
+    """By the number of each mark: the HTML before and after it, of the elements and styles around it only."""
+    sheet = "".join(_INLINED_STYLE.findall(_HTML_COMMENT.sub("", rendered)))
     shells: dict[int, tuple[str, str]] = {}
     for mark in etree.HTML(rendered).iter("post-part"):
         around = [element for element in mark.iterancestors() if element.tag != "html"][::-1]
         root = next(mark.iterancestors("html"))
-        before = f"<!DOCTYPE html>\n{_opening(root)}<head>{sheet}</head>" + "".join(map(_opening, around))
+        before = f"<!DOCTYPE html>\n{_opening_tag(root)}<head>{sheet}</head>" + "".join(
+            map(_opening_tag, around)
+        )
         after = "".join(f"</{element.tag}>" for element in reversed(around)) + "</html>"
         shells[int(mark.get("n", "0"))] = before, after
     return shells
 
 
-def _opening(element: Any) -> str:
-    given = "".join(f' {name}="{escape(str(value))}"' for name, value in element.attrib.items())
-    return f"<{element.tag}{given}>"
+def _opening_tag(element: Any) -> str:
+    attributes = "".join(f' {name}="{escape(str(value))}"' for name, value in element.attrib.items())
+    return f"<{element.tag}{attributes}>"
 
 
-@lru_cache(maxsize=KEPT)
-def _inlined(html: str, before: str, after: str, where: str) -> str:
-    made = inline(f"{before}{_BEGIN}{html}{_END}{after}", where)
-    return made.partition(_BEGIN)[2].partition(_END)[0]
+@lru_cache(maxsize=CACHED_PARTS)
+def _inlined_part(html: str, before: str, after: str, where: str) -> str:
+    inlined = inline(f"{before}{_PART_BEGIN}{html}{_PART_END}{after}", where)
+    return inlined.partition(_PART_BEGIN)[2].partition(_PART_END)[0]

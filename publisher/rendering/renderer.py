@@ -1,4 +1,4 @@
-"""JinjaRenderer: digests and letters as mails, and pages, from the template folders."""
+"""JinjaRenderer: digests and letters as mails, and web pages, from the template folders."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -9,21 +9,21 @@ from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, Di
 from publisher.core.mail.message import finish_text
 from publisher.core.site import Site, text_direction
 from publisher.core.subscribers.subscription import MailingList
-from publisher.rendering import filters
+from publisher.rendering import display_text
 from publisher.rendering.languages import Languages, LanguageWords
 
 if TYPE_CHECKING:
     from publisher.rendering.environment import Templates
 
-SUBJECT = 300
-"""Most characters of a subject: mail servers cut or refuse headers that are very long."""
+MAX_SUBJECT = 300
+"""Characters: mail servers cut or refuse very long headers."""
 
 
 class JinjaRenderer:
     """`ports.Renderer` over folders of templates: the site's own first, the packaged ones last.
 
-    A file in an earlier folder replaces the one of the same name in a later one. Nothing is read before
-    it is asked for; a template that changes on disk is read again.
+     A file in an earlier folder replaces the one of the same name in a later one. Templates are read when
+    they are first needed, and again when they change on disk.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -32,8 +32,8 @@ class JinjaRenderer:
     def digest(self, digest: Digest, links: DigestLinks) -> DigestContent:
         """The digest as a mail or, without an unsubscribe link, as the web page of that mail.
 
-        A digest of one post is made by the template "single", unless the list has a template of its own.
-        Styles are inlined. Raises TemplateError.
+         The template "single" makes a digest of one post, unless the list has a template of its own. Styles
+        are inlined. Raises TemplateError.
         """
         name = self._template(digest)
         words = self._languages.words(digest.language)
@@ -44,9 +44,9 @@ class JinjaRenderer:
             "layout": digest.layout.value,
             "links": links,
             "zone": digest.list.timezone,
-            "subject": filters.subject(digest, words),
-            "preheader": filters.preheader(digest, words),
-            **_frame(digest.site, words),
+            "subject": display_text.subject(digest, words),
+            "preheader": display_text.preheader(digest, words),
+            **_mail_values(digest.site, words),
         }
         return self._content(name, values)
 
@@ -62,31 +62,31 @@ class JinjaRenderer:
     ) -> DigestContent:
         """A mail to one reader about their subscription: templates/email/<occasion>/.
 
-        It carries nothing a visitor typed. Raises TemplateError.
+        It contains nothing a visitor typed. Raises TemplateError.
         """
         values: dict[str, object] = {
             "list": spec,
             "links": links,
             "posts": tuple(posts),
             "zone": spec.timezone,
-            **_frame(site, self._languages.words(language)),
+            **_mail_values(site, self._languages.words(language)),
         }
         return self._content(f"email/{occasion.value}", values)
 
     def page(self, name: str, values: Mapping[str, object]) -> str:
         """templates/web/<name>.html as a whole HTML document. Raises TemplateError.
 
-        `language` may be left out: it is the site's then. The page is in the language of its words, which is
-        English where there are none in the one that is wanted.
+         Without `language` in `values` it is the site's. The page is in English if there are no words for the
+        language.
         """
         site = values.get("site")
         wanted = str(values.get("language") or (site.language if isinstance(site, Site) else "en"))
-        spoken = _spoken(self._languages.words(wanted))
-        return filters.clean(self._templates.render(f"web/{name}.html", {**values, **spoken}))
+        language = _language_values(self._languages.words(wanted))
+        return display_text.clean(self._templates.render(f"web/{name}.html", {**values, **language}))
 
     def ready(self, *names: str) -> None:
-        """Loads those templates ("web/feed.html") before they are asked for. Never raises: what is wrong with
-        one is said when it is rendered."""
+        """Loads those templates ("web/feed.html") before they are needed. Never raises: rendering a template
+        reports what is wrong with it."""
         for name in names:
             self._templates.ready(name)
 
@@ -101,54 +101,43 @@ class JinjaRenderer:
         return Languages(self._folders)
 
     def _template(self, digest: Digest) -> str:
-        """The folder that makes it. Who has a digest of their own gets it for a single post too."""
+        """The template folder of a digest. A site with its own digest template gets it for one post too."""
         name = f"email/{digest.list.template}"
-        alone = len(digest.posts) == 1 and not digest.more and digest.layout is not Layout.TITLES
-        if not alone or name != "email/digest":
+        has_one_post = len(digest.posts) == 1 and not digest.more and digest.layout is not Layout.TITLES
+        if name != "email/digest" or not has_one_post:
             return name
-        fits = self._templates.at_hand("email/single", name)
-        return "email/single" if fits else name
+        return "email/single" if self._templates.is_as_specific("email/single", name) else name
 
     def _content(self, name: str, values: dict[str, object]) -> DigestContent:
-        values["subject"] = subject = self._subject(name, values)
-        return DigestContent(subject=subject, text=self._text(name, values), html=self._html(name, values))
-
-    def _subject(self, name: str, values: Mapping[str, object]) -> str:
-        """One line: the list's own Jinja source where it has one (digests only), else subject.txt."""
-        spec = values.get("list")
+        """Subject, text and HTML. The subject is the list's own Jinja source if it has one (digests only)."""
+        spec, words = values.get("list"), values["words"]
         if isinstance(spec, MailingList) and spec.subject and "digest" in values:
-            said = self._templates.render_source(f"lists.{spec.slug}.subject", spec.subject, values)
+            subject = self._templates.render_source(f"lists.{spec.slug}.subject", spec.subject, values)
         else:
-            said = self._templates.render(f"{name}/subject.txt", values)
-        return filters.clip(said, SUBJECT)
-
-    def _text(self, name: str, values: Mapping[str, object]) -> str:
+            subject = self._templates.render(f"{name}/subject.txt", values)
+        values["subject"] = subject = display_text.clip(subject, MAX_SUBJECT)
         text = self._templates.render(f"{name}/body.txt", values).replace("\r\n", "\n")
-        words = values["words"]
-        return filters.clean(
-            finish_text(filters.worded(text, words) if isinstance(words, LanguageWords) else text)
-        )
+        if isinstance(words, LanguageWords):
+            text = display_text.translated_words(text, words)
+        text = display_text.clean(finish_text(text))
+        return DigestContent(subject=subject, text=text, html=self._html(name, values))
 
     def _html(self, name: str, values: Mapping[str, object]) -> str:
-        """The HTML, its posts inlined apart; whole, where a template changes what it set apart."""
+        """The HTML; posts that the template sets apart are inlined by themselves, unless it changes them."""
         from publisher.rendering.inlining import Marks, assemble
 
         file, marks = f"{name}/body.html", Marks()
-        rendered = filters.clean(self._templates.render(file, {**values, "_marks": marks}))
+        rendered = display_text.clean(self._templates.render(file, {**values, "_marks": marks}))
         if not marks.whole(rendered):
-            rendered, marks = filters.clean(self._templates.render(file, values)), Marks()
-        marks.parts = list(map(filters.clean, marks.parts))
-        return filters.clean(assemble(rendered, marks, f"templates/{file}"))
+            rendered, marks = display_text.clean(self._templates.render(file, values)), Marks()
+        marks.parts = list(map(display_text.clean, marks.parts))
+        return display_text.clean(assemble(rendered, marks, f"templates/{file}"))
 
 
-def _frame(site: Site, words: LanguageWords) -> dict[str, object]:
-    """What every mail is given: the site, its looks, and the language of its words."""
-    return {
-        "site": site,
-        "palette": site.palette,
-        **_spoken(words),
-    }
+def _mail_values(site: Site, words: LanguageWords) -> dict[str, object]:
+    """What every mail is given: the site, its colors, and the language."""
+    return {"site": site, "palette": site.palette, **_language_values(words)}
 
 
-def _spoken(words: LanguageWords) -> dict[str, object]:
+def _language_values(words: LanguageWords) -> dict[str, object]:
     return {"words": words, "language": words.tag, "direction": text_direction(words.tag)}

@@ -1,13 +1,12 @@
-"""Plain text in columns, for many scripts. URLs are never broken; nor are words, where words are apart.
+"""Plain text wrapped in columns, for many scripts. URLs and code are never broken, nor are words in
+scripts that separate them.
 
 Chinese and Japanese break between characters, but not before closing punctuation. Khmer, Thai, Lao and
-Burmese break at spaces and zero-width spaces; a run longer than a line breaks before a syllable. Code is
-never broken.
+Burmese break at spaces and zero-width spaces; a run longer than a line breaks before a syllable.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import pairwise
 
@@ -24,11 +23,11 @@ from publisher.core.mail.message import (
 _PREFIX = re.compile(r"(?:[ \t]+|> ?|[-*+•] +|\d{1,3}[.)] +)*")
 _MARKER = re.compile(r"[^>\s]")
 _SPACE = " \t\u1680\u2000-\u2006\u2008-\u200a\u205f"
-"""White space where a line may be broken: no no-break space, and not what begins a Chinese paragraph."""
+"""White space where a line may be broken: no no-break space, and not the indent of a Chinese paragraph."""
 
 _WORD = re.compile(rf"([{_SPACE}]*)((?:{START_CODE}[^{END_CODE}]*{END_CODE}|[^{_SPACE}])+)")
-_WHOLE = re.compile(rf"({START_CODE}[^{END_CODE}]*{END_CODE}[、。，．：；！？」』）]*)")
-_ADDRESS = re.compile(r"(?=[a-z]{3,6}://)")
+_CODE_PART = re.compile(rf"({START_CODE}[^{END_CODE}]*{END_CODE}[、。，．：；！？」』）]*)")
+_URL_START = re.compile(r"(?=[a-z]{3,6}://)")
 _OPEN = "（「『【〈《〔［｛“‘"
 _CLOSE = (
     "、。，．：；？！）」』】〉》〕］｝”’…‥・ーゝ々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ"
@@ -38,28 +37,29 @@ _HAN = (
     "\u2e80-\u2fff\u3005-\u3007\u3021-\u30ff\u3100-\u312f\u31a0-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003fffd"
 )
-_RUNS_ON = re.compile("[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1a20-\u1aaf\uac00-\ud7af]")
+_UNSPACED = re.compile("[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1a20-\u1aaf\uac00-\ud7af]")
 _LEADING_VOWELS = frozenset("\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4")
 
 
-@cache  # made when a text asks for it: that takes as long as a whole mail
+@cache
+def _han() -> re.Pattern[str]:  # compiled when needed: that takes as long as a whole mail
+    return re.compile(f"[{_HAN}]")
+
+
+@cache
 def _han_pieces() -> re.Pattern[str]:
     return re.compile(rf"[{_OPEN}]*(?:[{_HAN}]|[^{_HAN}{_OPEN}{_CLOSE}]+)[{_CLOSE}]*|[{_OPEN}{_CLOSE}]+")
 
 
-@cache
-def _han() -> re.Pattern[str]:
-    return re.compile(f"[{_HAN}]")
-
-
 @lru_cache(maxsize=2048)
 def wrap(text: str, width: int = TEXT_WIDTH) -> str:
-    """`text` with each of its lines broken at `width` columns; list items and quotations hang. Verbatim
-    lines keep their mark and everything else; other marks (`core.mail.plain_text`) are gone."""
-    return "\n".join(_wrap_line(line, width) for line in text.split("\n"))
+    """`text` with each of its lines broken at `width` columns; list items and quotations hang. Verbatim lines
+    keep their mark and everything else; the other marks of `core.mail.message` are removed."""
+    return "\n".join(wrap_line(line, width) for line in text.split("\n"))
 
 
-def _wrap_line(line: str, width: int) -> str:
+def wrap_line(line: str, width: int) -> str:
+    """One line, broken at `width` columns."""
     if line.startswith(VERBATIM):
         return line
     first, marked, rest = line.rstrip(" \t\r").partition(HANGING_INDENT)
@@ -72,33 +72,29 @@ def _wrap_line(line: str, width: int) -> str:
     hang = _MARKER.sub(" ", first)
     lines: list[str] = []
     current, used, empty = first, display_width(first), True
-    for space, piece in _pieces(rest, width - used):
-        glue, taken = "" if empty else space, display_width(piece)
-        if not empty and used + len(glue) + taken > width:
-            lines.append(current)
-            current, used, glue = hang, display_width(hang), ""
-        current, used, empty = current + glue + piece, used + len(glue) + taken, False
+    room = width - used
+    for space, word in _WORD.findall(rest):
+        for number, piece in enumerate(_pieces(word, room)):
+            glue, taken = "" if empty or number else space, display_width(piece)
+            if not empty and used + len(glue) + taken > width:
+                lines.append(current)
+                current, used, glue = hang, display_width(hang), ""
+            current, used, empty = current + glue + piece, used + len(glue) + taken, False
     return "\n".join(part.rstrip(" \t") for part in [*lines, current])
 
 
-def _pieces(text: str, room: int) -> Iterator[tuple[str, str]]:
-    """The space before it, and what may stand on a line of its own."""
-    for space, word in _WORD.findall(text):
-        for number, piece in enumerate(_parts(word, room)):
-            yield "" if number else space, piece
-
-
-def _parts(word: str, room: int) -> list[str]:
+def _pieces(word: str, room: int) -> list[str]:
+    """The parts of a word between which a line may end. `room` is how many columns a line has."""
     if word.isascii():
         return [word]
     if START_CODE in word:
-        parts = [part for part in _WHOLE.split(word) if part]
-        found = [[strip_marks(part)] if START_CODE in part else _parts(part, room) for part in parts]
-        # Only between characters that stand alone may a line end beside code: never in "(`code`)."
+        parts = [part for part in _CODE_PART.split(word) if part]
+        found = [[strip_marks(part)] if START_CODE in part else _pieces(part, room) for part in parts]
+        # A line may end next to code only between characters that stand alone: never in "(`code`)."
         return [piece for some in found for piece in some] if _han().search(word) else [strip_marks(word)]
     if "://" in word:
-        head, *rest = _ADDRESS.split(word, maxsplit=1)
-        return [*_parts(head, room), *rest] if rest and _han().search(head) else [word]
+        head, *rest = _URL_START.split(word, maxsplit=1)
+        return [*_pieces(head, room), *rest] if rest and _han().search(head) else [word]
     parts = re.split("(?<=\u200b)", word) if "\u200b" in word else [word]
     if _han().search(word):
         parts = [piece for part in parts for piece in _han_pieces().findall(part)]
@@ -106,8 +102,8 @@ def _parts(word: str, room: int) -> list[str]:
 
 
 def _syllables(part: str, room: int) -> list[str]:
-    """A run too long for a line, apart before each letter that begins a syllable; else the run itself."""
-    if display_width(part) <= room or not _RUNS_ON.search(part):
+    """A run too long for a line, split before each letter that begins a syllable; else the run itself."""
+    if display_width(part) <= room or not _UNSPACED.search(part):
         return [part]
     pieces = [part[0]]
     for before, char in pairwise(part):

@@ -16,7 +16,7 @@ from publisher.core.errors import TemplateError
 from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
 from publisher.rendering import JinjaRenderer
-from publisher.rendering.languages import Languages, read
+from publisher.rendering.languages import Languages, read_catalog
 
 CATALOGUES = sorted((ROOT / "templates" / "languages").glob("*.po"))
 PLACES = re.compile(r"%\((\w+)\)s")
@@ -33,12 +33,12 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> set[object]:
     options = "-F scripts/messages.cfg -k text -k plural:1,2 -k to_say --no-location ."
     babel = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract", "-o", str(file)]
     subprocess.run([*babel, *options.split()], cwd=ROOT, check=True)
-    return {message.id for message in read(file) if message.id}
+    return {message.id for message in read_catalog(file) if message.id}
 
 
 @pytest.mark.parametrize("file", CATALOGUES, ids=lambda file: file.stem)
 def test_a_catalogue_says_everything_and_fills_in_the_same(file: Path, said: set[object]) -> None:
-    catalogue = read(file)
+    catalogue = read_catalog(file)
     messages = {message.id: message for message in catalogue if message.id}
     assert set(messages) == said
     for message in messages.values():

@@ -7,7 +7,7 @@ import pytest
 from publisher.core.digests.digest import Digest, DigestLinks, DigestPost
 from publisher.core.posts.post import Image
 from publisher.rendering import JinjaRenderer
-from publisher.rendering.post_bodies import body, page
+from publisher.rendering.post_bodies import mail_body, page_body
 
 MakePost = Callable[..., DigestPost]
 MakeDigest = Callable[..., Digest]
@@ -48,12 +48,12 @@ IN_OUTLOOK = (
     ],
 )
 def test_a_mail_links_to_what_it_cannot_play(html: str, made: str) -> None:
-    assert body(html) == made
-    assert page(html) == html
+    assert mail_body(html) == made
+    assert page_body(html) == html
 
 
 def test_a_poster_of_unknown_size_has_the_columns_width_in_outlook() -> None:
-    made = body(f'<video src="{FILM}" poster="https://x.example/p.png"></video>')
+    made = mail_body(f'<video src="{FILM}" poster="https://x.example/p.png"></video>')
     assert made.count('width="536"') == made.count("[if mso]") == 1
     assert made.count("<img ") == 2
     assert made.count("Watch the video") == 1
@@ -76,12 +76,12 @@ def test_a_poster_of_unknown_size_has_the_columns_width_in_outlook() -> None:
     ],
 )  # fmt: skip
 def test_a_picture_of_unknown_size_has_the_columns_width_where_it_is_alone(html: str, made: str) -> None:
-    assert body(html.format(PICTURE)) == made
+    assert mail_body(html.format(PICTURE)) == made
 
 
 @pytest.mark.parametrize("size", [' width="40"', ' width="50%"', ' height="30"', ' width="40" height="30"'])
 def test_a_picture_whose_size_is_known_needs_no_condition(size: str) -> None:
-    assert body(f'<p><img src="https://x.example/p.png" alt=""{size}></p>') == (
+    assert mail_body(f'<p><img src="https://x.example/p.png" alt=""{size}></p>') == (
         f'<p><img src="https://x.example/p.png" alt=""{size}></p>'
     )
 
@@ -89,12 +89,12 @@ def test_a_picture_whose_size_is_known_needs_no_condition(size: str) -> None:
 def test_the_size_in_front_matter_is_that_of_the_picture_in_the_body() -> None:
     image = Image(url="https://x.example/p.png?a&b", alt="", width=1072, height=500)
     html = '<p><img src="https://x.example/p.png?a&amp;b" alt="P"></p>'
-    assert 'alt="P" width="536" height="250">' in body(html, 3, image)
-    assert 'alt="P" width="1072" height="500">' in page(html, image)
+    assert 'alt="P" width="536" height="250">' in mail_body(html, 3, image)
+    assert 'alt="P" width="1072" height="500">' in page_body(html, image)
 
 
 def test_no_address_or_words_end_the_condition() -> None:
-    made = body('<p><img src="https://x.example/--><b>" alt="a --> <![endif]--> b" srcset="c 1x"></p>')
+    made = mail_body('<p><img src="https://x.example/--><b>" alt="a --> <![endif]--> b" srcset="c 1x"></p>')
     copy = made.partition("<!--[if mso]>")[2].partition("<![endif]-->")[0]
     assert copy == (
         '<img src="https://x.example/--&gt;&lt;b&gt;" alt="a --&gt; &lt;![endif]--&gt; b" width="536">'

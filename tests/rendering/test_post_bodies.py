@@ -7,9 +7,9 @@ import pytest
 
 from publisher.core.digests.digest import DigestPost
 from publisher.core.posts.post import Image
-from publisher.rendering.filters import clip, machine, script, time
+from publisher.rendering.display_text import clip, machine, script, time
 from publisher.rendering.languages import Languages
-from publisher.rendering.post_bodies import body, shows_picture
+from publisher.rendering.post_bodies import mail_body, shows_picture
 
 
 @pytest.mark.parametrize(
@@ -26,39 +26,42 @@ def test_headings_are_lowered_without_a_gap(levels: str, lowered: str) -> None:
     def write(numbers: str) -> str:
         return "".join(f"<h{n}>x</h{n}>" for n in numbers.split())
 
-    assert body(write(levels)) == write(lowered)
+    assert mail_body(write(levels)) == write(lowered)
 
 
 def test_what_looks_like_a_tag_inside_an_attribute_stays() -> None:
     picture = '<img src="https://e.example/a.png" alt="an <h1> tag" width="20">'
-    assert body(picture) == picture
+    assert mail_body(picture) == picture
 
 
 def test_what_looks_like_an_attribute_inside_an_attribute_stays() -> None:
     for words in ("x class=", "my alt=", " width=9000 ", "style='a' onclick=x"):
         picture = f'<img title="{words}" src="https://e.example/a.png" alt="{words}" width="9">'
-        assert body(picture) == picture
-    assert body("<img title='a \"b\"' src=https://e.example/a.png width=9>") == (
+        assert mail_body(picture) == picture
+    assert mail_body("<img title='a \"b\"' src=https://e.example/a.png width=9>") == (
         '<img title="a &quot;b&quot;" src="https://e.example/a.png" width="9" alt="">'
     )
 
 
 def test_a_picture_that_cannot_be_shown_leaves_its_words() -> None:
-    assert body('<p>A <img src="file:///x.png" alt="tide &amp; time"> B</p>') == "<p>A tide &amp; time B</p>"
-    assert body('<p><img alt="map"></p>') == "<p>map</p>"
-    assert body('<p>A<img src="https://stats.example/p.gif" width="1" height="1"></p>') == "<p>A</p>"
+    assert (
+        mail_body('<p>A <img src="file:///x.png" alt="tide &amp; time"> B</p>')
+        == "<p>A tide &amp; time B</p>"
+    )
+    assert mail_body('<p><img alt="map"></p>') == "<p>map</p>"
+    assert mail_body('<p>A<img src="https://stats.example/p.gif" width="1" height="1"></p>') == "<p>A</p>"
 
 
 def test_a_link_that_no_mailbox_follows_leaves_its_words() -> None:
-    assert body('<p><a href="ftp://e.example/x">the <b>file</b></a>, <a id="n">here</a></p>') == (
+    assert mail_body('<p><a href="ftp://e.example/x">the <b>file</b></a>, <a id="n">here</a></p>') == (
         '<p>the <b>file</b>, <a id="n">here</a></p>'
     )
     kept = '<p><a href="http://localhost:3000/">http://localhost:3000/</a> <a href="#n">above</a></p>'
-    assert body(kept) == kept
+    assert mail_body(kept) == kept
 
 
 def test_tables_get_a_box_that_scrolls() -> None:
-    assert body("<table><tr><td>1</td></tr></table>") == (
+    assert mail_body("<table><tr><td>1</td></tr></table>") == (
         '<div class="wide"><table><tr><td>1</td></tr></table></div>'
     )
 

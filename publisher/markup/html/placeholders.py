@@ -1,7 +1,7 @@
 """Punctuation that must reach the reader unparsed travels as noncharacters until the body is safe HTML.
 
-ASCII has 32 punctuation characters; Unicode has as many noncharacters in a row (U+FDD0 to U+FDEF), which no
-text may contain.
+ASCII has 32 punctuation characters; Unicode has as many noncharacters in a row (U+FDD0 to U+FDEF), which
+no text may contain.
 """
 
 import html

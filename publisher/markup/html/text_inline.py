@@ -1,7 +1,7 @@
 """The words of a paragraph in plain text: links, code, superscripts, pictures, abbreviations.
 
-Addresses of links are numbered and listed below the text, so that sentences read well aloud; an address that
-is its own words stays in place.
+Addresses of links are numbered and listed below the text, so that sentences read well aloud; an address
+that is its own words stays in place.
 """
 
 import re

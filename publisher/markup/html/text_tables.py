@@ -1,5 +1,5 @@
-"""Tables in plain text: one line per row with aligned columns; if that is too wide, a list of what each row
-says.
+"""Tables in plain text: one line per row with aligned columns; if that is too wide, a list of what each
+row says.
 """
 
 from collections.abc import Sequence

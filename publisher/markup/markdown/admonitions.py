@@ -1,6 +1,6 @@
 """Admonitions become quotations headed by their title: `:::note Title` ... `:::`, `!!! note "Title"` of
-Python-Markdown, and `> [!NOTE]` of GitHub, Hugo and Obsidian, which may have a title and a fold
-(`> [!tip]- Title`).
+Python-Markdown, and `> [!NOTE]` of GitHub, Hugo and Obsidian, which may have a title and a fold (`>
+[!tip]- Title`).
 """
 
 import re

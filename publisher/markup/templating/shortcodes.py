@@ -1,7 +1,7 @@
 """What a template tag becomes if its arguments suffice: a picture, a link to a video, a quotation, ...
 
-`expand_shortcode` answers for one tag, however its generator writes it: `{% name ... %}`, `{{< name ... >}}`,
-`{{% name ... %}}`, Zola's `{{ name(...) }}`. Add a tag as a row of TAGS.
+`expand_shortcode` answers for one tag, however its generator writes it: `{% name ... %}`, `{{< name ...
+>}}`, `{{% name ... %}}`, Zola's `{{ name(...) }}`. Add a tag as a row of TAGS.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Template code that generators would have run: resolved if that is possible without them, else removed.
 
-A reader never sees `{%`, `{{<` or `{{%`. The inside of `{% raw %}` is shown as it is: its braces are hidden
-until the body is safe HTML. `removed_tags` lists what was removed although it may have meant something, for
-the author to fix.
+A reader never sees `{%`, `{{<` or `{{%`. The inside of `{% raw %}` is shown as it is: its braces are
+hidden until the body is safe HTML. `removed_tags` lists what was removed although it may have meant
+something, for the author to fix.
 """
 
 import re
