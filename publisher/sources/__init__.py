@@ -1,16 +1,13 @@
-"""A folder of posts, made for any generator, read as its author meant it: file -> Parsed | BadPost.
+"""A folder of posts, written for any generator, read as its author meant it: file -> ParsedPost | BadPost.
 
-    folder        which files, and their bytes           reading     bytes -> Parsed | BadPost
-    surroundings  what the blog's own files decide       configs     generators' configuration, never run
-    profiles      how each generator reads and places    containers  where front matter ends, YAML, TOML, JSON
-    headers       Pelican's and Hexo's, without a fence  yaml_text   YAML scalars as they were written
-    dates         the forms of a date                    instants    where a post's date is looked for
-    visibility    why a file is never public             places      permalink, URL, image, aliases
-    permalinks    patterns of addresses                  people      authors, languages, tags
-    words         plain text of titles and summaries     rest        whether a file is still being written
-    pelican       settings in Python, never run          elevendata  Eleventy's data files
+    folder       which files there are, and their bytes      parse_post   one file's bytes -> ParsedPost
+    walk         lists the folder                            parallel     many files on every core
+    rules        how one site's folder is read               site_config  what the blog's own files decide
+    frontmatter  where it ends; YAML, TOML, JSON; dates      fields       what its keys mean, one topic a file
+    generators   each generator's configuration, never run   liquid       conditions and includes in bodies
+    ignored      which files a generator never builds        globs        path patterns
 
-A convention of posts is one row of a table or one small function in the file that bears its name.
+A convention of one generator is one row of a table, or one function in the file named after its topic.
 """
 
 from publisher.sources.folder import FolderSource

@@ -28,7 +28,7 @@ from publisher.sources.parallel import (
 from publisher.sources.rules import SourceRules
 from publisher.sources.site_config import resolve_config
 from publisher.sources.stable_files import FileBusy, StabilityCheck, read_stable
-from publisher.sources.walk import Found, Prefetch, Walk, to_file_stat
+from publisher.sources.walk import Prefetch, Walk, to_file_stat
 
 if TYPE_CHECKING:
     from publisher.sources.fields.links import LinkIndex
@@ -62,9 +62,9 @@ class FolderSource:
         self.rules = rules
         self.top = top
         self._clock = clock
-        self._by: SourceRules | None = None
-        self.rest = rest
-        self._files = AssetFolder(folder, rest)
+        self._resolved_rules: SourceRules | None = None
+        self.stability = rest
+        self._assets = AssetFolder(folder, rest)
         self._walk = Walk(folder, rules.include, rules.exclude)
         self._paths: Sequence[str] = ()
         self._links: LinkIndex | None = None
@@ -73,7 +73,7 @@ class FolderSource:
     def scan(self) -> Iterator[ParsedPost | BadPost]:
         """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
         found = self.listed()
-        rules = self.settled([path for path, bad in found if bad is None])
+        rules = self.resolve_rules([path for path, bad in found if bad is None])
         return (bad or self.read(path, rules) for path, bad in found)
 
     def listed(self) -> list[tuple[str, BadPost | None]]:
@@ -92,21 +92,21 @@ class FolderSource:
         return places, map(to_file_stat, found)
 
     def fingerprint(self, paths: Sequence[str]) -> str:
-        """16 hex digits that name how files are read: the settled rules, and this reader's own code."""
-        self._by = self.settled(paths)
-        found = hashlib.sha256(repr(self._by).encode("utf-8", "surrogatepass"))
+        """16 hex digits that name how files are read: the resolved rules, and this reader's own code."""
+        self._resolved_rules = self.resolve_rules(paths)
+        found = hashlib.sha256(repr(self._resolved_rules).encode("utf-8", "surrogatepass"))
         found.update(self.version.encode())
         return found.hexdigest()[:16]
 
     @property
     def version(self) -> str:
         """16 hex digits that name this reader's code: another version may read the same bytes differently."""
-        return _code_hash()
+        return code_hash()
 
     def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[FileReading]:
         """Those files in that order, on every core where they are many; a known hash is not parsed. They are
         read by the rules of the last `fingerprint`."""
-        rules = self._by or self.settled(paths)
+        rules = self._resolved_rules or self.resolve_rules(paths)
         if self._ahead and (begun := self._ahead.of(paths, rules, hashes)):
             return begun
         return self._read_all(paths, hashes, rules)
@@ -119,23 +119,29 @@ class FolderSource:
         import_module("publisher.sources.parse_post")  # once: other processes may begin here
 
         def work(path: str) -> FileReading:
-            return self._reading(path, hashes.get(path), rules)
+            return self._read_file(path, hashes.get(path), rules)
 
         return map_in_order(work, paths, pack=pack_reading, unpack=unpack_reading)
 
     @contextmanager
     def ahead(self) -> Generator[None, None, None]:
-        """Within it every file is read from now on, by other processes, for a first look that will ask for
-        them all."""
+        """Within it other processes read every file from now on, for a first scan that will ask for them
+        all.
+        """
         try:
             found = [*self._walk.all()]
-        except SourceError:  # the look will say so
+        except SourceError:  # the scan will say so
             yield
             return
         paths = sorted(path for path, bad, _ in found if bad is None)
-        rules = self.settled(paths)
-        readings = self._read_all(paths, {}, rules)  # what they stand for is asked for while they are read
-        self._ahead = Prefetch(_stats(found), paths, rules, readings)
+        rules = self.resolve_rules(paths)
+        readings = self._read_all(paths, {}, rules)
+
+        def stats() -> Iterator[FileStat | BadPost]:
+            while found:  # what the folder listed is let go of as it is used: of 100,000 files it is 50 MB
+                yield to_file_stat(found.pop())
+
+        self._ahead = Prefetch(stats(), paths, rules, readings)
         try:
             yield
         finally:
@@ -144,27 +150,27 @@ class FolderSource:
 
     @contextmanager
     def listed_ahead(self) -> Generator[None, None, None]:
-        """Within it every file is listed from now on, by another process, for a first look."""
-        with run_meanwhile(self._listing) as listing:
-            self._ahead = Prefetch(self._from(listing))
+        """Within it another process lists every file from now on, for a first scan."""
+
+        def list_packed() -> tuple[PackedStats, Collection[str]]:
+            return pack_stats(self._walk.all()), self._walk.recheck
+
+        with run_meanwhile(list_packed) as listing:
+
+            def stats() -> Iterator[FileStat | BadPost]:
+                columns, recheck = listing()
+                self._walk.add_recheck(recheck)
+                yield from unpack_stats(columns)
+
+            self._ahead = Prefetch(stats())
             try:
                 yield
             finally:
                 self._ahead = None
 
-    def _listing(self) -> tuple[PackedStats, Collection[str]]:
-        return pack_stats(self._walk.all()), self._walk.odd
-
-    def _from(
-        self, listing: Callable[[], tuple[PackedStats, Collection[str]]]
-    ) -> Iterator[FileStat | BadPost]:
-        columns, odd = listing()
-        self._walk.found_odd(odd)
-        yield from unpack_stats(columns)
-
     def unread(self) -> Sequence[str]:
         """Data files of the blog that are code, and so say nothing, by their paths from its root."""
-        return self.settled([path for path, bad in self.listed() if bad is None]).unread_code
+        return self.resolve_rules([path for path, bad in self.listed() if bad is None]).unread_code
 
     def unreadable(self) -> Sequence[tuple[str, str]]:
         """(path, format) of files that the generator makes posts of and nobody reads here, in path order.
@@ -172,43 +178,44 @@ class FolderSource:
         """
         from publisher.sources import unreadable_files
 
-        rules = self.settled([path for path, bad in self.listed() if bad is None])
+        rules = self.resolve_rules([path for path, bad in self.listed() if bad is None])
         known = set(self._paths)
         walk = Walk(self.folder, unreadable_files.include_patterns(), self.rules.exclude)
         paths = (path for path, bad, _ in walk.all() if bad is None and path not in known)
         tables = ((path, unreadable_files.POST_TABLE) for path in rules.post_tables)
         return sorted((*unreadable_files.find_unreadable(self.folder, paths, rules), *tables))
 
-    def settled(self, paths: Sequence[str]) -> SourceRules:
-        """The rules with all that the blog's own files decide; `paths` are the posts', in order."""
+    def resolve_rules(self, paths: Sequence[str]) -> SourceRules:
+        """The rules with all that the blog's own files decide; `paths` are those of the posts, in order."""
         self._paths, self._links = paths, None
         return resolve_config(self.folder, self.top, self.rules, paths)
 
     def explain(self, path: str) -> tuple[ParsedPost | BadPost, Mapping[str, str], SourceRules]:
-        """The post at `path`, which rule decided each value, and the settled rules. Raises SourceError."""
+        """The post at `path`, which rule decided each value, and the resolved rules. Raises SourceError."""
         from publisher.sources.parse_post import explain_post
 
-        rules = self.settled([name for name, bad in self.listed() if bad is None])
-        data = self._bytes(path)[1]
+        rules = self.resolve_rules([name for name, bad in self.listed() if bad is None])
+        data = self._read_bytes(path)[1]
         if isinstance(data, BadPost):
             return data, {}, rules
-        found, reasons = explain_post(path, data, rules, self._linked(rules), self._beside([]))
+        found, reasons = explain_post(path, data, rules, self._link_resolver(rules), self._include_reader([]))
         return found, reasons, rules
 
     def read(self, path: str, rules: SourceRules | None = None) -> ParsedPost | BadPost:
-        """The post at `path`, relative to the folder and with "/", by settled `rules` (None: they are
-        settled for this file alone)."""
-        return self._parsed(path, self._bytes(path)[1], rules or self.settled([path]))[0]
+        """The post at `path`, relative to the folder and with "/", by resolved `rules` (None: they are
+        resolved for this file alone).
+        """
+        return self._parse(path, self._read_bytes(path)[1], rules or self.resolve_rules([path]))[0]
 
-    def _reading(self, path: str, known: str | None, rules: SourceRules) -> FileReading:
-        stat, data = self._bytes(path)
+    def _read_file(self, path: str, known: str | None, rules: SourceRules) -> FileReading:
+        stat, data = self._read_bytes(path)
         name = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
         if name == known:
             return FileReading(stat=stat, hash=name, result=None)
-        result, alone = self._parsed(path, data, rules)
+        result, alone = self._parse(path, data, rules)
         return FileReading(stat=stat, hash=name, result=result, alone=alone)
 
-    def _parsed(
+    def _parse(
         self, path: str, data: bytes | BadPost, rules: SourceRules
     ) -> tuple[ParsedPost | BadPost, bool]:
         """The post, and whether it depends on no other file: those may change while it does not."""
@@ -218,13 +225,23 @@ class FolderSource:
 
         asked: list[str] = []
         try:
-            found = read_post(path, data, rules, self._linked(rules, asked), self._beside(asked))
+            found = read_post(
+                path, data, rules, self._link_resolver(rules, asked), self._include_reader(asked)
+            )
         except FileBusy:
-            return _unsettled(path), True  # a post that it links to is on its way
-        alone = not asked and not (isinstance(found, ParsedPost) and self._names(found))
-        return self._with_files(found), alone
+            return busy_post(path), True  # a post that it links to is being written
+        names = self._asset_names(found) if isinstance(found, ParsedPost) else {}
+        if isinstance(found, BadPost) or not names:
+            return found, not asked
+        post = found.post
+        try:
+            assets, warnings = self._assets.find(post, names)
+        except FileBusy:
+            return busy_post(post.path), False  # a picture is being written: the post waits for it
+        post = replace(post, assets=tuple(assets), warnings=(*post.warnings, *warnings))
+        return replace(found, post=post), False
 
-    def _linked(self, rules: SourceRules, asked: list[str] | None = None) -> "ResolveLinks":
+    def _link_resolver(self, rules: SourceRules, asked: list[str] | None = None) -> "ResolveLinks":
         """Resolves links to files; `asked` gets the paths of posts that link to others."""
         from publisher.sources.fields.links import LinkedBody, LinkIndex, may_link, may_link_to_posts
 
@@ -236,14 +253,15 @@ class FolderSource:
             self._links = self._links or LinkIndex(self._paths, rules)
             markdown = not path.lower().endswith((".html", ".htm"))
             return self._links.resolved(
-                path, body, lambda other: self._address(other, rules), markdown=markdown
+                path, body, lambda other: self._address_of(other, rules), markdown=markdown
             )
 
         return linked
 
-    def _beside(self, asked: list[str]) -> "ReadBeside":
+    def _include_reader(self, asked: list[str]) -> "ReadBeside":
         """Reads what a post includes from its own folder, or one below it; `asked` gets the paths of such
-        posts."""
+        posts.
+        """
 
         def beside(path: str, name: str) -> str | None:
             asked.append(path)
@@ -251,20 +269,20 @@ class FolderSource:
             whole = (self.folder / place).resolve()
             inside = whole.is_relative_to((self.folder / path).parent.resolve())
             hidden = ".." in place.parts or any(part.startswith(".") for part in place.parts)
-            data = self._bytes(str(place))[1] if inside and not hidden and whole.is_file() else b""
+            data = self._read_bytes(str(place))[1] if inside and not hidden and whole.is_file() else b""
             return (
                 data.decode("utf-8-sig", "replace").replace("\r\n", "\n") if isinstance(data, bytes) else None
             )
 
         return beside
 
-    def _address(self, path: str, rules: SourceRules) -> tuple[str, str]:
+    def _address_of(self, path: str, rules: SourceRules) -> tuple[str, str]:
         """Where readers find the post at `path`, and its title; "" and "" where it has no address. Raises
-        Unsettled.
+        FileBusy.
         """
         from publisher.sources.parse_post import read_post
 
-        data = self._bytes(path)[1]
+        data = self._read_bytes(path)[1]
         if isinstance(data, BadPost):
             if data.unsettled:
                 raise FileBusy
@@ -276,23 +294,12 @@ class FolderSource:
 
     def file(self, path: str) -> bytes | None:
         """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""
-        return self._files.read(path)
+        return self._assets.read(path)
 
-    def _with_files(self, found: ParsedPost | BadPost) -> ParsedPost | BadPost:
-        """With the assets it refers to, where posts have pages; a post that is never public has none."""
-        names = self._names(found) if isinstance(found, ParsedPost) else {}
-        if isinstance(found, BadPost) or not names:
-            return found
-        post = found.post
-        try:
-            assets, warnings = self._files.find(post, names)
-        except FileBusy:
-            return _unsettled(post.path)  # a picture is on its way: the post waits for it
-        post = replace(post, assets=tuple(assets), warnings=(*post.warnings, *warnings))
-        return replace(found, post=post)
-
-    def _names(self, found: ParsedPost) -> dict[str, int]:
-        """What it refers to beside it, where that goes out with it; the lines are those of the file."""
+    def _asset_names(self, found: ParsedPost) -> dict[str, int]:
+        """The files beside a post that it refers to, where posts have pages, each with its line in the file;
+        a post that is never public has none.
+        """
         if not self.rules.pages or found.post.hidden is not None:
             return {}
         image = found.post.image
@@ -301,15 +308,15 @@ class FolderSource:
             names.setdefault(name, found.in_file(line + 1) if line >= 0 else line)
         return names
 
-    def _bytes(self, path: str) -> tuple[FileStat, bytes | BadPost]:
+    def _read_bytes(self, path: str) -> tuple[FileStat, bytes | BadPost]:
         """The file's bytes. Opened without waiting and looked at before it is read: a FIFO would hang."""
         nothing = FileStat(path, 0, 0)
         try:
             number = os.open(f"{self.folder}/{path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            if self.rest and not os.path.lexists(self.folder / path):
-                return nothing, _unsettled(path)  # there a moment ago: it is being replaced
-            return nothing, _unreadable(path, error)
+            if self.stability and not os.path.lexists(self.folder / path):
+                return nothing, busy_post(path)  # there a moment ago: it is being replaced
+            return nothing, unreadable_post(path, error)
         try:
             status = os.fstat(number)
             if not stat.S_ISREG(status.st_mode):
@@ -317,38 +324,33 @@ class FolderSource:
             if status.st_size > MAX_FILE_BYTES:
                 reason = f"{status.st_size} bytes; a post has at most {MAX_FILE_BYTES}"
                 return nothing, BadPost(path=path, reason=reason)
-            # A file may change again within the tick of its stamp: one written just now is not yet
-            # trusted.
+            # A file may change again within the tick of its stamp, so that of one written just now is not
+            # kept.
             now = self._clock().timestamp() if self._clock else 0
-            rested = status.st_mtime < now - STAMP_SECONDS
-            return FileStat(path, status.st_size, status.st_mtime_ns if rested else 0), read_stable(
-                number, status, self.rest, MAX_FILE_BYTES
-            )
+            time = status.st_mtime_ns if status.st_mtime < now - STAMP_SECONDS else 0
+            data = read_stable(number, status, self.stability, MAX_FILE_BYTES)
+            return FileStat(path, status.st_size, time), data
         except FileBusy:
-            return nothing, _unsettled(path)
+            return nothing, busy_post(path)
         except OSError as error:
-            return nothing, _unreadable(path, error)
+            return nothing, unreadable_post(path, error)
         finally:
             os.close(number)
 
 
-def _stats(found: list[Found]) -> Iterator[FileStat | BadPost]:
-    """What was found, as it stands. What the folder listed is held no longer than needed: of 100,000 files it
-    is some 50 MB."""
-    while found:
-        yield to_file_stat(found.pop())
-
-
-def _unreadable(path: str, error: OSError) -> BadPost:
+def unreadable_post(path: str, error: OSError) -> BadPost:
+    """A file that the system does not let us read."""
     return BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away")
 
 
-def _unsettled(path: str) -> BadPost:
+def busy_post(path: str) -> BadPost:
+    """A file that is still being written; it is read once it is stable."""
     return BadPost(path=path, reason="is being written", unsettled=True)
 
 
 @cache
-def _code_hash() -> str:
+def code_hash() -> str:
+    """16 hex digits of a SHA-256 of all code that decides what a file means."""
     found = hashlib.sha256()
     shared = [
         Path(core.__path__[0], name) for name in ("posts/code_regions.py", "posts/private_passages.py")

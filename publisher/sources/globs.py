@@ -1,14 +1,14 @@
-"""Path patterns: `**` any folders, `*` and `?` within one name."""
+"""Path patterns of settings (`**` is any folders, `*` and `?` stay within a name) and of generators."""
 
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-_PARTS = re.compile(r"\*\*/|\*\*|\*|\?|[^*?]+")
-_MEANING = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+_GLOB_PARTS = re.compile(r"\*\*/|\*\*|\*|\?|[^*?]+")
+_GLOB_MEANINGS = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
-_ENDING = re.compile(r"\*\*/\*(\.[^*?/]+)")
+_ANY_WITH_SUFFIX = re.compile(r"\*\*/\*(\.[^*?/]+)")
 
 _GROUPS = {"!": "", "@": "", "?": "?", "+": "+", "*": "*"}
 _GROUP = re.compile(r"\(([^()/]{0,200})\)")
@@ -26,10 +26,13 @@ _IN_CLASS = {
 def path_matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
     """A test of relative paths against any of `patterns`."""
     patterns = tuple(patterns)
-    sources = ["".join(_MEANING.get(part) or re.escape(part) for part in _PARTS.findall(p)) for p in patterns]
+    sources = [
+        "".join(_GLOB_MEANINGS.get(part) or re.escape(part) for part in _GLOB_PARTS.findall(p))
+        for p in patterns
+    ]
     if not sources:
         return lambda path: False
-    ends = [found[1] for pattern in patterns if (found := _ENDING.fullmatch(pattern))]
+    ends = [found[1] for pattern in patterns if (found := _ANY_WITH_SUFFIX.fullmatch(pattern))]
     if len(ends) == len(sources):  # the usual ones, of 100,000 paths
         endings = tuple(ends)
         return lambda path: path.endswith(endings)
@@ -38,20 +41,20 @@ def path_matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
 
 
 @lru_cache(maxsize=256)
-def _scope(scope: str) -> Callable[[str], bool]:
+def scope_matcher(scope: str) -> Callable[[str], bool]:
     return path_matcher((scope, scope.rstrip("/") + "/**"))
 
 
 def in_scope(path: str, scope: str) -> bool:
     """Whether `path` is `scope` itself, in that folder, or matches that pattern; "" is everything."""
-    return not scope or _scope(scope)(path)
+    return not scope or scope_matcher(scope)(path)
 
 
 def glob_to_regex(pattern: str, *, across: bool = False, braces: bool = True, groups: bool = False) -> str:
-    """A glob of a generator's as a regular expression of a whole path: `*`, `?`, `[a-z]`, `[!a]`, `\\x`, and
-    with `braces` `{a,b}`. `*` stays within one name and `**/` is any folders, as in minimatch and .gitignore;
-    with `across` both are any text, as Ruby's File.fnmatch and Rust's globset have it. With `groups`
-    `!(a|b)`, `@(a|b)`, `?(a)`, `+(a)` and `*(a)` are micromatch's.
+    """A generator's glob as a regular expression of a whole path: `*`, `?`, `[a-z]`, `[!a]`, `\\x`, and with
+    `braces` `{a,b}`. `*` stays within one name and `**/` is any folders, as in minimatch and .gitignore; with
+    `across` both are any text, as in Ruby's File.fnmatch and Rust's globset. With `groups` `!(a|b)`,
+    `@(a|b)`, `?(a)`, `+(a)` and `*(a)` mean what they do in micromatch.
     """
     found: list[str] = []
     depth, at = 0, 0
@@ -97,8 +100,8 @@ def glob_to_regex(pattern: str, *, across: bool = False, braces: bool = True, gr
 
 @lru_cache(maxsize=200)
 def any_regex(sources: tuple[str, ...]) -> re.Pattern[str] | None:
-    """What finds any of these regular expressions; those that Python does not know find nothing. None: there
-    is none. Most files are found by none of very many, which one look tells.
+    """One regular expression for any of these; those that Python cannot compile match nothing. None: there is
+    none left. Most paths match none of very many, which one search then tells.
     """
     known = [f"(?:{source})" for source in sources if compile_regex(source)]
     return compile_regex("|".join(known)) if known else None
@@ -106,7 +109,7 @@ def any_regex(sources: tuple[str, ...]) -> re.Pattern[str] | None:
 
 @lru_cache(maxsize=2_000)
 def compile_regex(source: str) -> re.Pattern[str] | None:
-    """A regular expression of a blog's configuration; None where it is none that Python knows."""
+    """A regular expression of a blog's configuration; None where Python cannot compile it."""
     try:
         return re.compile(source, re.DOTALL)
     except (re.error, OverflowError, RecursionError):

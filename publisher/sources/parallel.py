@@ -1,13 +1,9 @@
 """Many files on every core, in order and as a stream: each process takes every n-th chunk.
 
-The processes start at once and work ahead of whoever asks, each by a few megabytes (`sources.parallel`), so
-memory stays flat however many files there are. A process whose reader is gone ends at its next chunk; it
-never outlives a killed parent by more, nor holds a lock of the parent's.
-
-Readings and listings from one process to another: as flat tuples and as columns, which travel twice as
-quickly as frozen values.
-
-Messages through a pipe, from a process that works ahead of its reader to one that waits for them.
+The processes start at once and work ahead of whoever asks, each by a few megabytes, so memory stays flat
+however many files there are. Their results come through pipes, packed as flat tuples and columns, which
+travel twice as fast as frozen dataclasses. A process whose reader is gone ends at its next chunk; it never
+outlives a killed parent by more, nor holds a lock of the parent's.
 """
 
 import fcntl
@@ -41,10 +37,10 @@ MIN_PARALLEL = 400
 
 CHUNK_SIZE = 64
 PackedReading: TypeAlias = "FileReading | tuple[Any, ...]"
-"""A reading as `flat` makes it: only what is a post is worth the work."""
+"""A reading as `pack_reading` makes it: only posts are worth packing."""
 
 PackedStats: TypeAlias = tuple[list[str], list[int], list[int], list[BadPost]]
-"""Files as `apart` makes them: their paths, sizes and times; then what cannot be read."""
+"""Files as `pack_stats` makes them: their paths, sizes and times; then what cannot be read."""
 
 _POST = tuple(field.name for field in fields(Post) if field.name != "authors")
 _PERSON = tuple(field.name for field in fields(Person))
@@ -54,7 +50,7 @@ _post, _person = attrgetter(*_POST), attrgetter(*_PERSON)
 
 
 class Outlet:
-    """The end of a pipe that messages are put into. BrokenPipeError: nobody reads any more."""
+    """The end of a pipe that messages are written to. Raises BrokenPipeError: nobody reads any more."""
 
     def __init__(self, end: int) -> None:
         os.set_blocking(end, False)
@@ -96,20 +92,21 @@ class Outlet:
 
 
 def receive_message(end: int) -> bytearray | None:
-    """The next message of an `Outlet`; None: the writer ended before it was whole."""
-    head = _exactly(end, LENGTH_BYTES)
-    return None if head is None else _exactly(end, int.from_bytes(head, "little"))
+    """The next message of an `Outlet`; None: the writer ended before it was complete."""
+    head = read_exactly(end, LENGTH_BYTES)
+    return None if head is None else read_exactly(end, int.from_bytes(head, "little"))
 
 
 def widen_pipe(end: int) -> None:
     """Lets the pipe hold a megabyte."""
     try:
         fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    except OSError:  # the user's pipes are all taken: a narrow one does as well
+    except OSError:  # the user has no memory for pipes left: a narrow one does as well
         return
 
 
-def _exactly(end: int, size: int) -> bytearray | None:
+def read_exactly(end: int, size: int) -> bytearray | None:
+    """The next `size` bytes of a pipe; None: it ended before."""
     data = bytearray(size)
     left = memoryview(data)
     while left:
@@ -120,7 +117,8 @@ def _exactly(end: int, size: int) -> bytearray | None:
     return data
 
 
-def _as_it_is(value: Any) -> Any:
+def unchanged(value: Any) -> Any:
+    """`value`: what needs no packing."""
     return value
 
 
@@ -129,8 +127,8 @@ def map_in_order(
     items: Sequence[A],
     *,
     cores: int | None = None,
-    pack: Callable[[B], Any] = _as_it_is,
-    unpack: Callable[[Any], B] = _as_it_is,
+    pack: Callable[[B], Any] = unchanged,
+    unpack: Callable[[Any], B] = unchanged,
 ) -> Iterator[B]:
     """`work` of each item, in order. Processes are forked, so `work` may be a closure and what `pack` makes
     of its results is pickled; where other threads run, forking is not safe, and one process does it all.
@@ -138,20 +136,20 @@ def map_in_order(
     cores = cores or len(os.sched_getaffinity(0))
     if len(items) < MIN_PARALLEL or cores < 2 or threading.active_count() > 1:
         return map(work, items)
-    stream = _shared(lambda item: pack(work(item)), items, cores, unpack)
+    stream = share_out(lambda item: pack(work(item)), items, cores, unpack)
     next(stream)  # the processes are started; only now do its items come
     return stream
 
 
 @contextmanager
 def run_meanwhile(work: Callable[[], B]) -> Generator[Callable[[], B], None, None]:
-    """Within it `work` is done by another process; what it makes is there for who asks, once. Where forking
-    is not safe it is done then.
+    """Within it another process does `work`; the function that it yields returns the result, once. Where
+    forking is not safe the work is done when that is called.
     """
     if len(os.sched_getaffinity(0)) < 2 or threading.active_count() > 1:
         yield work
         return
-    stream = _shared(lambda _: work(), (None,), 1, _as_it_is)
+    stream = share_out(lambda _: work(), (None,), 1, unchanged)
     next(stream)
     try:
         yield lambda: next(stream)
@@ -159,17 +157,20 @@ def run_meanwhile(work: Callable[[], B]) -> Generator[Callable[[], B], None, Non
         stream.close()
 
 
-def _shared(
+def share_out(
     work: Callable[[A], Any], items: Sequence[A], cores: int, unpack: Callable[[Any], B]
 ) -> Generator[Any, None, None]:
+    """Yields None once the processes are started, and then the result of each item, in order."""
     chunks = range(0, len(items), CHUNK_SIZE)
     ends: list[int] = []
     processes: list[int] = []
     try:
-        processes.extend(_forked(work, items, chunks[n::cores], ends) for n in range(cores))
+        processes.extend(fork_worker(work, items, chunks[n::cores], ends) for n in range(cores))
         yield None
         for n in range(len(chunks)):
-            yield from map(unpack, _results(ends[n % cores], work, items[chunks[n] : chunks[n] + CHUNK_SIZE]))
+            yield from map(
+                unpack, receive_results(ends[n % cores], work, items[chunks[n] : chunks[n] + CHUNK_SIZE])
+            )
     finally:
         for end in ends:
             os.close(end)
@@ -178,8 +179,8 @@ def _shared(
                 os.waitpid(process, 0)
 
 
-def _forked(work: Callable[[A], Any], items: Sequence[A], starts: range, ends: list[int]) -> int:
-    """The number of a process that does those chunks; `ends` gets the end where its results come out."""
+def fork_worker(work: Callable[[A], Any], items: Sequence[A], starts: range, ends: list[int]) -> int:
+    """The id of a new process that does the chunks at `starts`; `ends` gets the pipe's end to read from."""
     reader, writer = os.pipe()
     ends.append(reader)
     widen_pipe(writer)
@@ -187,7 +188,7 @@ def _forked(work: Callable[[A], Any], items: Sequence[A], starts: range, ends: l
     if process:
         os.close(writer)
         return process
-    try:  # nothing of the parent's may run here: no handler, no buffer that it will flush too
+    try:  # nothing of the parent's may run here: no exit handler, no buffer that it will flush too
         for end in ends:
             os.close(end)  # or a sibling would keep our reader's pipe open when the parent is gone
         outlet = Outlet(writer)
@@ -198,9 +199,10 @@ def _forked(work: Callable[[A], Any], items: Sequence[A], starts: range, ends: l
         os._exit(0)
 
 
-def _results(end: int, work: Callable[[A], B], chunk: Sequence[A]) -> Sequence[B]:
-    """What the process sent; a process that was killed (memory, an operator) or could not go on leaves its
-    part to us."""
+def receive_results(end: int, work: Callable[[A], B], chunk: Sequence[A]) -> Sequence[B]:
+    """What the process sent. One that was killed (for memory, by an operator) or failed leaves its part to
+    us.
+    """
     data = receive_message(end)
     if data is None:
         return [work(item) for item in chunk]
@@ -209,7 +211,7 @@ def _results(end: int, work: Callable[[A], B], chunk: Sequence[A]) -> Sequence[B
 
 
 def pack_reading(reading: FileReading) -> PackedReading:
-    """What `whole` makes the reading of again."""
+    """A reading as `unpack_reading` takes it."""
     result = reading.result
     if not isinstance(result, ParsedPost):
         return reading
@@ -219,12 +221,12 @@ def pack_reading(reading: FileReading) -> PackedReading:
 
 
 def unpack_reading(carried: PackedReading) -> FileReading:
-    """The reading that `flat` was given."""
+    """The reading that `pack_reading` was given."""
     if isinstance(carried, FileReading):
         return carried
     stat, hash, alone, values, authors, (body, line, container, title, shifts) = carried
-    people = tuple(map(_whole_person, authors))
-    post = object.__new__(Post)  # as unpickling makes it: __init__ takes three times as long
+    people = tuple(map(unpack_person, authors))
+    post = object.__new__(Post)
     for put, value in zip(_PUT, values, strict=True):
         put(post, value)
     _PUT_AUTHORS(post, people)
@@ -233,12 +235,15 @@ def unpack_reading(carried: PackedReading) -> FileReading:
 
 
 @lru_cache(maxsize=1024)  # few people write many posts
-def _whole_person(author: tuple[Any, ...]) -> Person:
+def unpack_person(author: tuple[Any, ...]) -> Person:
+    """The author with these fields."""
     return Person(**dict(zip(_PERSON, author, strict=True)))
 
 
 def pack_stats(found: Iterable[Found]) -> PackedStats:
-    """What `together` makes the stats of again, in one pass: of 100,000 files they take half a second."""
+    """Found files as `unpack_stats` takes them, with their stats, which for 100,000 files take half a
+    second.
+    """
     paths, sizes, times = list[str](), list[int](), list[int]()
     wrong: list[BadPost] = []
     for path, bad, entry in found:
@@ -253,7 +258,7 @@ def pack_stats(found: Iterable[Found]) -> PackedStats:
 
 
 def unpack_stats(columns: PackedStats) -> Iterator[FileStat | BadPost]:
-    """What was found, as it stands (`walking.stat_of`), in another order."""
+    """The size and time of what was found (see `walk.to_file_stat`), in another order."""
     paths, sizes, times, bad = columns
     yield from map(FileStat, paths, sizes, times)
     yield from bad

@@ -1,7 +1,7 @@
-"""One file's bytes -> Parsed | BadPost. Pure: no file is opened here.
+"""One file's bytes -> ParsedPost | BadPost. Pure: no file is opened here.
 
-Front matter that a body shows: `{{ page.version }}`, `{{ version }}`, `{frontMatter.version}`,
-`{{< param "version" >}}`. Only plain values; what they are is then known to whoever renders the body.
+A post also carries the plain values of its front matter that its body shows (`{{ page.version }}`,
+`{{ version }}`, `{frontMatter.version}`, `{{< param "version" >}}`), for whoever renders the body.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -72,17 +72,17 @@ from publisher.sources.liquid.includes import ReadBeside, expand_includes, extra
 from publisher.sources.rules import DEFAULT_LANGUAGE, SourceRules
 from publisher.sources.stable_files import find_conflict, is_blank
 
-_ASKED = lazy(
+_SHOWN_VALUE = lazy(
     r"\{\{-?\s{0,9}(?:page\.)?(?P<liquid>[A-Za-z_][\w-]{0,60}?)\s{0,9}(?:\||-?\}\})"
     r"|<%[-=]\s{0,9}(?P<ejs>[A-Za-z_]\w{0,60})\s{0,9}[-_]?%>"
     r"|\{\s{0,9}front[Mm]atter\.(?P<mdx>\w{1,60})\s{0,9}\}"
     r"|\{\{[<%]\s{0,9}param\s{1,9}[\"']?(?P<hugo>[\w-]{1,60})[\"']?\s{0,9}[>%]\}\}"
 )
-_OTHERS = word_set("title date content url tags categories excerpt")
+_GENERATOR_WORDS = word_set("title date content url tags categories excerpt")
 """Names that mean something of the generator's own."""
 
 MANY, LONG = 1_000, 1_000
-_NOT_ASKED: Mapping[str, str] = {}
+_NO_VALUES: Mapping[str, str] = {}
 
 Reasons: TypeAlias = dict[str, str]
 """A value's name -> what decided it: a key of the front matter, or words such as "file name"."""
@@ -98,27 +98,33 @@ MAX_NULS = 8
 MAX_TERMS = 200
 """Tags, categories and authors of one post."""
 
-_UNDATED = "has no date: Hexo takes the time of its file, Publisher does not; write date: in its front matter"
-_IN_META = "is HTML whose title and date are in <meta>, which is not read; write them as front matter"
+_HEXO_WITHOUT_DATE = (
+    "has no date: Hexo takes the time of its file, Publisher does not; write date: in its front matter"
+)
+_PELICAN_META = "is HTML whose title and date are in <meta>, which is not read; write them as front matter"
 _META = lazy(r"(?i)<meta\s[^<>]{0,200}name\s?=\s?[\"']date[\"']")
-_INNER = {"hugo": ("params",), "zola": ("taxonomies", "extra")}
-_NOTHING = FrontMatter(values={}, lines={}, line=1)
+_INNER_MAPS = {"hugo": ("params",), "zola": ("taxonomies", "extra")}
+_NO_FRONT_MATTER = FrontMatter(values={}, lines={}, line=1)
 _BREAKS = lazy(r"\r\n?")
 
 
 def shown_values(
-    front: FrontMatter, body: str, known: Mapping[str, str] = _NOT_ASKED
+    front: FrontMatter, body: str, known: Mapping[str, str] = _NO_VALUES
 ) -> tuple[tuple[str, str], ...]:
     """(name as the body writes it, text) of each value of the front matter that `body` shows, by name; and of
-    what else is `known`, such as its own variables."""
-    if (
-        not known and "{" not in body and not ("<" in body and "<%" in body)
-    ):  # one character is found far more quickly
+    what else is `known`, such as its own variables.
+    """
+    # "<" is looked for first since one character is found far more quickly than two.
+    if not known and "{" not in body and not ("<" in body and "<%" in body):
         return ()
     found = {name: text for name, text in known.items() if 0 < len(text) <= LONG}
-    for match in islice(_ASKED.finditer(body), MANY):
+    for match in islice(_SHOWN_VALUE.finditer(body), MANY):
         name = match[match.lastgroup or 0]
-        if name not in found and name.lower() not in _OTHERS and 0 < len(text := front.text(name)) <= LONG:
+        if (
+            name not in found
+            and name.lower() not in _GENERATOR_WORDS
+            and 0 < len(text := front.text(name)) <= LONG
+        ):
             found[name] = text
     return tuple(sorted(found.items()))
 
@@ -138,11 +144,11 @@ def read_post(
     linked: ResolveLinks = _as_written,
     beside: ReadBeside = _nothing_beside,
 ) -> ParsedPost | BadPost:
-    """What the file at `path` (relative to the posts folder, with "/") means. Pure and quick: no file is
-    opened. Never raises: what cannot be a post is a BadPost with line and reason. `linked` gives its body
-    the addresses of the posts that it links to; `beside` reads what it includes from its own folder.
+    """What the file at `path` (relative to the posts folder, with "/") means. Pure and fast: no file is
+    opened. Never raises: what cannot be a post is a BadPost with line and reason. `linked` puts the addresses
+    of the posts that the body links to into it; `beside` reads what it includes from its own folder.
     """
-    return _read(path, data, rules, linked, beside)[0]
+    return parse(path, data, rules, linked, beside)[0]
 
 
 def explain_post(
@@ -153,18 +159,23 @@ def explain_post(
     beside: ReadBeside = _nothing_beside,
 ) -> tuple[ParsedPost | BadPost, Reasons]:
     """As `read_post`, and for each value which rule decided it, in words."""
-    found, reasons, front = _read(path, data, rules, linked, beside)
-    return found, {name: _described(reason, front) for name, reason in reasons.items()}
+    found, reasons, front = parse(path, data, rules, linked, beside)
+    for name, reason in reasons.items() if front else ():
+        if front and fold(reason) in front.values:  # it is a key, so its line is worth telling
+            line = front.lines.get(fold(reason), 0)
+            reasons[name] = f"front matter: {reason}, line {line}" if line else f"front matter: {reason}"
+    return found, reasons
 
 
-def _read(
+def parse(
     path: str, data: bytes, rules: SourceRules, linked: ResolveLinks, beside: ReadBeside
 ) -> tuple[ParsedPost | BadPost, Reasons, FrontMatter | None]:
+    """As `read_post`, with what decided each value, and the file's own front matter."""
     if why := rules.why_ignored(path):
-        return _left(path, data, why, rules), {}, None
+        return ignored_post(path, data, why, rules), {}, None
     if is_blank(data):
         return BadPost(path=path, reason="is empty; write it, or delete it", empty=True), {}, None
-    text = _decode(path, data)
+    text = decode(path, data)
     if isinstance(text, BadPost):
         return text, {}, None
     if line := find_conflict(text):
@@ -174,21 +185,22 @@ def _read(
         container = open_container(text, blank=rules.profile == "jekyll" and date_in_name(path) is not None)
         line = 1 + text.count("\n", 0, len(text) - len(container.body))
         head = text[: len(text) - len(container.body)]
-        markdown = not _is_html(path)
-        taken, shifts = expand_includes(path, container.body, rules, beside, markdown=markdown)
+        markdown = not is_html_file(path)
+        expanded, shifts = expand_includes(path, container.body, rules, beside, markdown=markdown)
 
         def in_file(at: int) -> int:
             return line + original_line(at, shifts) - 1
 
-        body, warnings = _shown(path, replace(container, body=taken), head, rules, in_file)
+        body, warnings = public_body(path, replace(container, body=expanded), head, rules, in_file)
         body, known = extract_constants(body, rules, markdown=markdown)
         known = eleventy_page(path, rules) | known if "page." in body else known
-        written = _ended(body)
+        written = body.rstrip(" \t\n\f\v")  # how many line breaks end it is nothing that readers see
+        written = f"{written}\n" if written else ""
         body, dead = linked(path, body)
         warnings += [f"line {in_file(at)}: {target!r} leads nowhere; correct the link" for at, target in dead]
         if body is not container.body:
             container = replace(container, body=body)
-        post, reasons = _post(path, container, rules, warnings, known)
+        post, reasons = build_post(path, container, rules, warnings, known)
         if written != body:
             post = replace(post, written_hash=body_hash(written))
     except FrontMatterError as error:
@@ -200,40 +212,34 @@ def _read(
     return parsed, reasons, container.front
 
 
-def _ended(body: str) -> str:
-    """`body` with one line break at its end: how many there are is nothing that readers see."""
-    text = body.rstrip(" \t\n\f\v")
-    return f"{text}\n" if text else ""
-
-
-def _shown(
+def public_body(
     path: str, container: Container, head: str, rules: SourceRules, in_file: Callable[[int], int]
 ) -> tuple[str, list[str]]:
     """The body without what its author keeps from readers, and warnings. `in_file` tells the line of the file
-    that one of the body is on, and `head` is what stands before it.
+    for a line of the body, and `head` is what comes before the body.
     """
-    body, unclosed = remove_private_passages(container.body, markdown=not _is_html(path))
+    body, unclosed = remove_private_passages(container.body, markdown=not is_html_file(path))
     warnings = [
         f"line {in_file(at)}: {tag[:60]} is never closed, so the rest of the post is hidden; close it"
         for at, tag in unclosed
     ]
     if "{%" not in body and "{#" not in body:
         return body, warnings
-    from publisher.sources.liquid.conditions import (  # for bodies with tags
+    from publisher.sources.liquid.conditions import (  # only bodies with tags need it
         LiquidScope,
         resolve_conditions,
         strip_comments,
     )
 
-    given = container.front or _NOTHING
-    front = given.over(_defaults(path, rules))
+    given = container.front or _NO_FRONT_MATTER
+    front = given.over(defaults_for(path, rules))
     if "{#" in body and rules.profile in ("hexo", "eleventy") and not disables_templates(front):
-        body = strip_comments(body, markdown=not _is_html(path))
+        body = strip_comments(body, markdown=not is_html_file(path))
     page = eleventy_page(path, rules)
     scope = LiquidScope(
         given=given, front=front, head=head, site=rules.site_config, profile=rules.profile, page=page
     )
-    body, undecided = resolve_conditions(body, scope, markdown=not _is_html(path))
+    body, undecided = resolve_conditions(body, scope, markdown=not is_html_file(path))
     warnings += [
         f"line {in_file(at)}: only the generator knows whether {tag[:60]} holds; the else branch is shown"
         for at, tag in undecided
@@ -242,18 +248,19 @@ def _shown(
 
 
 def eleventy_page(path: str, rules: SourceRules) -> dict[str, str]:
-    """What Eleventy's `page` says of a file, as far as its path tells."""
+    """Eleventy's `page` of a file, as far as its path tells; nothing for other generators."""
     if rules.profile != "eleventy":
         return {}
     return {"fileSlug": undated_name(path), "filePathStem": urls.file_path_stem(path, rules)}
 
 
-def _is_html(path: str) -> bool:
+def is_html_file(path: str) -> bool:
+    """Whether a file's name says that it is HTML; otherwise it is Markdown."""
     return path.lower().endswith((".html", ".htm"))
 
 
-def _left(path: str, data: bytes, why: str, rules: SourceRules) -> ParsedPost:
-    """A file that is no post, whatever stands in it."""
+def ignored_post(path: str, data: bytes, why: str, rules: SourceRules) -> ParsedPost:
+    """A file that is ignored, and so no post whatever it says; `why` is the reason."""
     slug = undated_name(path)
     link = "/" + quote(slug) + "/"
     url = rules.site_url.rstrip("/") + link
@@ -267,16 +274,8 @@ def _left(path: str, data: bytes, why: str, rules: SourceRules) -> ParsedPost:
     return ParsedPost(post=post, body="", line=1, container="none", title="")
 
 
-def _described(reason: str, front: FrontMatter | None) -> str:
-    """A reason in words, with the line of the key it names."""
-    name = fold(reason)
-    if front is not None and name in front.values:
-        line = front.lines.get(name, 0)
-        return f"front matter: {reason}, line {line}" if line else f"front matter: {reason}"
-    return reason
-
-
-def _decode(path: str, data: bytes) -> str | BadPost:
+def decode(path: str, data: bytes) -> str | BadPost:
+    """A file's text, without a BOM and with "\\n" for each line break."""
     if nuls := data.count(b"\0"):
         at = data.find(b"\0")
         if nuls > MAX_NULS or data.endswith(b"\0" * 8):  # no text, or one that a crash cut off
@@ -293,37 +292,50 @@ def _decode(path: str, data: bytes) -> str | BadPost:
     return _BREAKS.sub("\n", text) if "\r" in text else text
 
 
-def _post(
+def build_post(
     path: str, container: Container, rules: SourceRules, found: Iterable[str], known: Mapping[str, str]
 ) -> tuple[Post, Reasons]:
-    """`found` are warnings of its body, `known` what it shows beside its front matter."""
+    """The post, and what decided each of its values. `found` are warnings about its body, `known` the values
+    that the body shows besides those of its front matter.
+    """
     given, body = container.front, container.body
-    front = _own(_own(given or _NOTHING, rules).over(_defaults(path, rules)), rules)
-    is_html = _is_html(path)
-    habits = rules.conventions
-    site = find_zone(rules.timezone or "UTC") or UTC
-    zones = DateZones(site, habits.utc_dates, habits.utc_quoted, habits.date_order, habits.bare_times)
+    front = lift_inner_fields(
+        lift_inner_fields(given or _NO_FRONT_MATTER, rules).over(defaults_for(path, rules)), rules
+    )
+    is_html = is_html_file(path)
+    conventions = rules.conventions
+    zones = DateZones(
+        site=find_zone(rules.timezone or "UTC") or UTC,
+        utc=conventions.utc_dates,
+        quoted=conventions.utc_quoted,
+        order=conventions.date_order,
+        bare=conventions.bare_times,
+    )
     warnings = [*front.warnings, *found]
     why: Reasons = {}
-    local, instant, why["instant"], named = _dates(front, path, zones, warnings, rules, alone=given is None)
+    local, instant, why["instant"], named = find_dates(
+        front, path, zones, warnings, rules, alone=given is None
+    )
     if rules.date_sources:
         rules = replace(rules, dated_names=named)
         front = front.over(
             {"slug": undated_name(path)} if named and undated_name(path) != post_name(path) else {}
         )
     extensions = post_extensions(path, front, rules.extensions)
-    title, why["title"] = _title(
+    title, why["title"] = find_title(
         front, body, path, rules, is_html=is_html, templates=MarkdownExtension.TEMPLATES in extensions
     )
     categories, why["categories"] = authors_and_terms.find_categories(
-        front, words=habits.split_tags, single=habits.name == "pelican"
+        front, words=conventions.split_tags, single=conventions.name == "pelican"
     )
     if above := urls.folder_categories(path, rules):
         categories = tuple(dict.fromkeys((*above, *categories)))
-    tags, why["tags"] = authors_and_terms.find_tags(front, words=habits.split_tags, labels=rules.tag_labels)
+    tags, why["tags"] = authors_and_terms.find_tags(
+        front, words=conventions.split_tags, labels=rules.tag_labels
+    )
     authors, why["authors"] = authors_and_terms.find_authors(front, rules)
-    categories, tags = _few("categories", categories, warnings), _few("tags", tags, warnings)
-    authors = _few("authors", authors, warnings)
+    categories, tags = limit_terms("categories", categories, warnings), limit_terms("tags", tags, warnings)
+    authors = limit_terms("authors", authors, warnings)
     language, why["language"] = authors_and_terms.find_language(front, path, rules)
     slug, why["slug"] = urls.find_slug(front, path)
     facts = PermalinkFacts(
@@ -334,25 +346,15 @@ def _post(
     )  # fmt: skip
     place = urls.find_address(facts, rules)
     why["permalink"], why["url"] = place.permalink_by, place.url_by
-    summary, lead, why["summary"] = _summary(front, title, body, rules)
+    summary, lead, why["summary"] = find_summary(front, title, body, rules)
     image, why["image"] = urls.find_image(front, place.base_url, rules)
     id_field = next((name for name in rules.id_fields if front.text(name)), "")
     why["explicit_id"] = id_field
-    folders = tuple(rules.in_blog(path).split("/")[:-1])
-    whole = rules.has_site_root and rules.above in (
-        (),
-        ("source",),
-    )  # Hexo keeps pages beside its posts' folder
-    file = VisibilityInput(
-        path=path, folders=folders, front=given and front, profile=rules.profile, whole=whole
-    )
-    hidden = why_hidden(file)
-    if rules.encrypted_tags and hidden is None:
-        hidden = why_locked(front, [*scalars(front.get("tags", "tag")), *tags], rules.encrypted_tags)
+    hidden = why_not_public(path, front, tags, rules, alone=given is None)
     if hidden is None and instant is None and rules.profile == "hexo" and rules.has_site_root:
-        warnings.append(_UNDATED)
+        warnings.append(_HEXO_WITHOUT_DATE)
     if given is None and is_html and rules.profile == "pelican" and _META.search(body):
-        warnings.append(_IN_META)
+        warnings.append(_PELICAN_META)
     if place.unknown and hidden is None and instant is not None:  # a guess would be a dead link in every feed
         raise FrontMatterError(place.unknown, front.line_of("permalink"))
     modified, expiry = (
@@ -377,12 +379,31 @@ def _post(
     return post, why
 
 
-def _dates(
+def why_not_public(
+    path: str, front: FrontMatter, tags: Iterable[str], rules: SourceRules, *, alone: bool
+) -> str | None:
+    """Why the post at `path` is hidden; None where it is public. `alone`: the file has no front matter of its
+    own, so `front` is only what the site gives to it.
+    """
+    file = VisibilityInput(
+        path=path,
+        folders=tuple(rules.in_blog(path).split("/")[:-1]),
+        front=None if alone else front,
+        profile=rules.profile,
+        whole=rules.has_site_root and rules.above in ((), ("source",)),  # Hexo's pages are beside its posts
+    )
+    hidden = why_hidden(file)
+    if rules.encrypted_tags and hidden is None:
+        return why_locked(front, [*scalars(front.get("tags", "tag")), *tags], rules.encrypted_tags)
+    return hidden
+
+
+def find_dates(
     front: FrontMatter, path: str, zones: DateZones, warnings: list[str], rules: SourceRules, *, alone: bool
 ) -> tuple[datetime | None, datetime | None, str, bool]:
-    """The date that addresses are made of, by the clock that counts there; the instant of gate and feeds,
-    what decided that, and whether Hugo took a date from the file's name, and so the slug after it. `alone`:
-    the file has no front matter of its own.
+    """The local date that the address is made of; the instant at which the post comes out; what decided that;
+    and whether Hugo took a date from the file's name, and so the slug after it. `alone`: the file has no
+    front matter of its own.
     """
     order = rules.date_sources
     dated, where = find_ordered_date(front, order.date, path, zones, warnings) if order else (None, "")
@@ -392,7 +413,7 @@ def _dates(
             None if alone else front, path, zones, warnings, rules.conventions.fallback_dates
         )
     written = front.text(where) if rules.conventions.own_offset and where in DATE_FIELDS else ""
-    local = _local(dated, offset_in(written) or zones.site, zones)
+    local = local_time(dated, offset_in(written) or zones.site, zones)
     if dated and rules.profile == "hexo":
         from publisher.sources.generators.hexo import permalink_time
 
@@ -407,17 +428,17 @@ def _dates(
     return local, instant or dated, reason, FILENAME in by
 
 
-def _few(name: str, found: tuple[_T, ...], warnings: list[str]) -> tuple[_T, ...]:
-    """The first of very many: what is meant to be a few words takes feeds minutes where it is thousands."""
+def limit_terms(name: str, found: tuple[_T, ...], warnings: list[str]) -> tuple[_T, ...]:
+    """The first of very many: a post with thousands of terms would take feeds minutes."""
     if len(found) <= MAX_TERMS:
         return found
     warnings.append(f"{len(found):,} {name}: only the first {MAX_TERMS} are used")
     return found[:MAX_TERMS]
 
 
-def _own(front: FrontMatter, rules: SourceRules) -> FrontMatter:
-    """Front matter with what its generator keeps in maps of their own."""
-    for name in _INNER.get(rules.profile, ()):
+def lift_inner_fields(front: FrontMatter, rules: SourceRules) -> FrontMatter:
+    """Front matter with what its generator keeps in inner maps at the top."""
+    for name in _INNER_MAPS.get(rules.profile, ()):
         front = front.over(folded_map(front.values.get(name)))
     computed = folded_map(front.values.get("eleventycomputed")) if rules.profile == "eleventy" else {}
     if (link := computed.get("permalink")) is not None:
@@ -429,8 +450,10 @@ def _own(front: FrontMatter, rules: SourceRules) -> FrontMatter:
     return front
 
 
-def _defaults(path: str, rules: SourceRules) -> dict[str, Value]:
-    """What the site gives to files that do not say it themselves; the narrower scope wins."""
+def defaults_for(path: str, rules: SourceRules) -> dict[str, Value]:
+    """The front matter that the site gives to a file which does not set it itself; the narrowest scope
+    wins.
+    """
     found: dict[str, Value] = {}
     for entry in rules.defaults:
         if in_scope(rules.in_blog(path), entry.scope):
@@ -439,9 +462,10 @@ def _defaults(path: str, rules: SourceRules) -> dict[str, Value]:
     return found
 
 
-def _title(
+def find_title(
     front: FrontMatter, body: str, path: str, rules: SourceRules, *, is_html: bool, templates: bool
 ) -> tuple[str, str]:
+    """The title as plain text, and what decided it; "" for a note, which has none."""
     value = front.get("title")
     if isinstance(value, (list, dict)):
         kind = "list" if isinstance(value, list) else "map"
@@ -464,7 +488,7 @@ def _title(
     return "", "none"  # a note: what shows it uses its first words
 
 
-def _summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> tuple[str, int, str]:
+def find_summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> tuple[str, int, str]:
     """The summary the author wrote; else how much of the body stands before the mark that ends it."""
     for name in SUMMARY_FIELDS:
         text, _ = remove_private_passages(front.text(name), markdown=False)
@@ -475,7 +499,7 @@ def _summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> t
     return "", lead, "text before the mark" if lead else "first paragraph"
 
 
-def _local(instant: datetime | None, zone: tzinfo, zones: DateZones) -> datetime | None:
+def local_time(instant: datetime | None, zone: tzinfo, zones: DateZones) -> datetime | None:
     """The instant in `zone`; UTC for generators that know no other."""
     if instant is None or zones.of("") is UTC:
         return instant

@@ -23,8 +23,8 @@ DEFAULT_LANGUAGE = "en"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """Front matter that files under `scope` (a folder or pattern relative to the blog; "" is all) need
-    not write. `values` is keyed by values.fold.
+    """Front matter that files under `scope` need not write: a folder or pattern from the blog's root; "" is
+    all. `values` is keyed by values.fold.
     """
 
     scope: str = ""
@@ -33,32 +33,44 @@ class Defaults:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceRules:
-    """The rules of one site. Plain values: they travel to other processes.
+    """The rules of one site. They are plain values, for they are sent to other processes.
 
-    `site_url` is absolute and ends in "/". `timezone` (IANA) is that of dates without one, and of the date
-    words in `permalink`; `permalink` is a pattern, or one of Jekyll's names (see permalinks). `language` is
-    that of posts that name none. None for any of them: the generator's own where its configuration is found,
-    else UTC, :year/:month/:day/:slug/ and USUAL. `link_fields` and `id_fields` are front matter that names
-    the canonical URL and a permanent id, first found wins. Globs know `**`, `*` and `?`. `profile` is a
-    generator's name, "none", or "auto". With `pages` Publisher makes a page of each post: permalinks are
-    under /posts/, files beside posts assets.
+    From settings: `site_url` is absolute and ends in "/". `timezone` (IANA) is that of dates without one, and
+    of the date words in `permalink`, which is a pattern or one of Jekyll's names (see fields/permalinks.py).
+    `language` is that of posts that name none. None for any of these: the generator's own where its
+    configuration is found, else UTC, DEFAULT_PERMALINK and DEFAULT_LANGUAGE. `link_fields` and `id_fields`
+    are front matter that names the canonical URL and a permanent id; the first found wins. Globs know `**`,
+    `*` and `?`. `profile` is a generator's name, "none", or "auto". With `pages` Publisher makes a page of
+    each post: permalinks are under /posts/, and files beside posts are assets.
 
-    What `surroundings.settle` finds beside the posts: `above` are the names of the folders from the blog's
-    own root down to the posts folder, or `below` is the folder within it ("docs/") that is the root; `rooted`
-    is whether a generator's configuration marks it; `people` are authors by the keys that posts name them by;
-    `separator` ends a post's summary; `sections` are the permalinks of single sections; `articles` are
-    Pelican's; `beside` is what a data file of a post's own gives to it, by the post's path; `unread` are data
-    files that are code, by their paths from the blog's root; `undated` is whether the configuration says that
-    files' names begin with their dates; `tongues` are Hugo's languages, `dating` is where it takes dates
-    from; `filing` is how Hexo's addresses name categories; `content` is the folder, by its path from the
-    blog's root, in which addresses begin, where the configuration says it; `extensions` are what is read in
-    bodies beyond CommonMark; `labels` are what the blog calls tags, by values.fold of their keys; `spelling`
-    is how the configuration spells names, where it says so; `leaves` is which files its generator never
-    builds; `site` is Jekyll's configuration by its keys as they are written; `includes` are the texts of
-    files without code that posts may include, and `data` the plain values of its data files (see includes);
-    posts with one of the tags `locked` are encrypted; `tables` are data files of posts, by their paths from
-    the root; `locales` are where Docusaurus' locales are (docusaurus.locales). `origins` says, for a field's
-    name, where its value comes from.
+    From `site_config.resolve_config`, by what lies beside the posts:
+
+    above, below         the folders from the blog's own root down to the posts folder; or the folder within
+    it
+                         ("docs/") that is the root
+    has_site_root        whether a generator's configuration marks that root
+    author_profiles      authors by the keys that posts name them by
+    summary_separator    what ends a post's summary
+    section_permalinks   the permalinks of single sections
+    pelican_articles     where Pelican's articles are
+    post_defaults        front matter that a data file of a post's own gives to it, by the post's path
+    unread_code          data files that are code, by their paths from the blog's root
+    dated_names          whether the configuration says that files' names begin with their dates
+    languages            Hugo's
+    date_sources         where Hugo takes dates from
+    category_addresses   how Hexo's addresses name categories
+    content_folder       the folder, from the blog's root, in which addresses begin, where that is said
+    spelling             how names are spelled in addresses, where the configuration says it
+    ignore_rules         which files the generator never builds
+    extensions           what is read in bodies beyond CommonMark
+    tag_labels           what the blog calls its tags, by values.fold of their keys
+    site_config          Jekyll's configuration, by its keys as they are written
+    include_texts        the texts of files without code that posts may include
+    site_data            the plain values of data files (see liquid/data_files.py)
+    encrypted_tags       tags whose posts Hexo encrypts
+    post_tables          data files of posts, by their paths from the root
+    locale_addresses     where Docusaurus' locales are (docusaurus.locale_addresses)
+    origins              for a field's name, where its value comes from
     """
 
     site_url: str
@@ -110,7 +122,7 @@ class SourceRules:
 
     @property
     def spell(self) -> Callable[[str], str]:
-        """How names of files and folders are spelt in addresses."""
+        """How names of files and folders are spelled in addresses."""
         return self.spelling or self.conventions.spell
 
     @cached_property

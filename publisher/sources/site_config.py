@@ -1,4 +1,4 @@
-"""What stands around the posts: the generator's configuration and its data files. Read once for a scan.
+"""What lies around the posts: the generator's configuration and the blog's data files. Read once for a scan.
 
 settings < never guessed          explicit settings win over all of this
 configuration                     in the posts folder, above it up to the site's or repository's root,
@@ -30,11 +30,18 @@ MAX_ABOVE = 4
 
 MAX_AUTHORS = 20_000
 _DATED = lazy(r"\d{4}-\d{1,2}-\d{1,2}")
-_TABLES = (
+_AUTHOR_TABLES = (
     "_data/authors", "src/_data/authors", "source/_data/authors", "data/authors", "authors", "blog/authors",
     "_data/people", "_data/team",
 )  # fmt: skip
-_FOLDERS = ("content/authors", "data/authors", "_data/authors", "_authors", "src/content/authors", "authors")
+_AUTHOR_FOLDERS = (
+    "content/authors",
+    "data/authors",
+    "_data/authors",
+    "_authors",
+    "src/content/authors",
+    "authors",
+)
 _ENDS = (".yml", ".yaml", ".toml", ".json")
 
 
@@ -43,12 +50,17 @@ def resolve_config(folder: Path, top: Path | None, rules: SourceRules, paths: Se
     a few above); `paths` are the posts' files. Reads files; raises nothing for what it finds in them.
     """
     folder = folder.resolve()
-    found = _config(folder, top.resolve() if top else None) if rules.profile != "none" else None
+    found = find_config(folder, top.resolve() if top else None) if rules.profile != "none" else None
     root, config = found or (folder, None)
     origins: dict[str, str] = {}
-    rules = _placed(rules, folder, root if config else None)
+    if config is None:
+        rules = replace(rules, above=(folder.name,))
+    elif root != folder and root.is_relative_to(folder):
+        rules = replace(rules, below=root.relative_to(folder).as_posix() + "/", has_site_root=True)
+    else:
+        rules = replace(rules, above=folder.relative_to(root).parts, has_site_root=True)
     if rules.profile == "auto":
-        guess = config.profile if config else _guess(folder, paths)
+        guess = config.profile if config else guess_profile(folder, paths)
         origins["profile"] = f"{config.file}" if config else "the names and containers of the files"
         rules = replace(rules, profile=guess)
         if config is None and rules.permalink is None:
@@ -56,7 +68,7 @@ def resolve_config(folder: Path, top: Path | None, rules: SourceRules, paths: Se
             rules = replace(rules, permalink=DEFAULT_PERMALINK)
     ours = rules.permalink is not None
     if config and config.profile == rules.profile:
-        rules = _configured(rules, config, origins)
+        rules = with_generator_config(rules, config, origins)
     if rules.profile == "eleventy":
         from publisher.sources.generators.eleventy_data import apply_data_files
 
@@ -66,17 +78,19 @@ def resolve_config(folder: Path, top: Path | None, rules: SourceRules, paths: Se
 
         rules = apply_ignore_rules(rules, config, root, paths)
     if rules.profile == "pelican" and config:
-        rules = _with_articles(rules, config, paths, foreign=not ours)
-    people = _people(root) | (_people(folder) if folder != root else {})
+        rules = with_pelican_articles(rules, config, paths, foreign=not ours)
+    people = read_author_profiles(root) | (read_author_profiles(folder) if folder != root else {})
     mine = root if config and config.profile == rules.profile else None
     extensions = site_extensions(rules.profile, mine)
     rules = replace(rules, author_profiles=people, extensions=extensions, origins=origins)
-    rules = _with_includes(rules, root, config)
-    return replace(rules, tag_labels=_labels(root, folder)) if rules.profile == "docusaurus" else rules
+    rules = with_includes(rules, root, config)
+    return (
+        replace(rules, tag_labels=read_tag_labels(root, folder)) if rules.profile == "docusaurus" else rules
+    )
 
 
-def _with_includes(rules: SourceRules, root: Path, config: GeneratorConfig | None) -> SourceRules:
-    """With what posts may take from other files of the blog."""
+def with_includes(rules: SourceRules, root: Path, config: GeneratorConfig | None) -> SourceRules:
+    """`rules` with what posts may include from other files of the blog."""
     if rules.profile not in includes.PROFILES or (config and config.profile != rules.profile):
         return rules
     site: Mapping[str, Value] = config.site_config if config else {}
@@ -95,7 +109,9 @@ def _with_includes(rules: SourceRules, root: Path, config: GeneratorConfig | Non
     return replace(rules, site_data=data_files.read_data_files(root / below[0] / data, root))
 
 
-def _configured(rules: SourceRules, config: GeneratorConfig, origins: dict[str, str]) -> SourceRules:
+def with_generator_config(
+    rules: SourceRules, config: GeneratorConfig, origins: dict[str, str]
+) -> SourceRules:
     timezone, permalink = rules.timezone, rules.permalink
     if config.timezone and timezone is None:
         origins["timezone"] = config.file
@@ -135,7 +151,7 @@ def _configured(rules: SourceRules, config: GeneratorConfig, origins: dict[str, 
     )
 
 
-def _with_articles(
+def with_pelican_articles(
     rules: SourceRules, config: GeneratorConfig, paths: Sequence[str], *, foreign: bool
 ) -> SourceRules:
     from publisher.sources.generators import pelican
@@ -152,24 +168,16 @@ def _with_articles(
     )
 
 
-def _placed(rules: SourceRules, folder: Path, root: Path | None) -> SourceRules:
-    if root is None:
-        return replace(rules, above=(folder.name,))
-    if root != folder and root.is_relative_to(folder):
-        return replace(rules, below=root.relative_to(folder).as_posix() + "/", has_site_root=True)
-    return replace(rules, above=folder.relative_to(root).parts, has_site_root=True)
-
-
-def _config(folder: Path, top: Path | None) -> tuple[Path, GeneratorConfig] | None:
+def find_config(folder: Path, top: Path | None) -> tuple[Path, GeneratorConfig] | None:
     """The nearest configuration at or above `folder`, else the only one in the folders below it."""
-    for place in _above(folder, top):
+    for place in folders_above(folder, top):
         if config := detect_config(place):
             return place, config
-    below = [(place, config) for place in _below(folder, 2) if (config := detect_config(place))]
+    below = [(place, config) for place in folders_below(folder, 2) if (config := detect_config(place))]
     return below[0] if len(below) == 1 else None
 
 
-def _above(folder: Path, top: Path | None) -> Iterator[Path]:
+def folders_above(folder: Path, top: Path | None) -> Iterator[Path]:
     inside = top is not None and folder.is_relative_to(top)
     for place in islice((folder, *folder.parents), None if inside else MAX_ABOVE + 1):
         yield place
@@ -177,7 +185,7 @@ def _above(folder: Path, top: Path | None) -> Iterator[Path]:
             return
 
 
-def _below(folder: Path, depth: int) -> Iterator[Path]:
+def folders_below(folder: Path, depth: int) -> Iterator[Path]:
     try:
         with os.scandir(folder) as entries:
             found = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
@@ -187,11 +195,13 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
         if not entry.name.startswith((".", "_")) and entry.name not in ("node_modules", "vendor"):
             yield Path(entry.path)
             if depth > 1:
-                yield from _below(Path(entry.path), depth - 1)
+                yield from folders_below(Path(entry.path), depth - 1)
 
 
-def _guess(folder: Path, paths: Sequence[str]) -> str:
-    """The generator by the look of its files; "none" where they tell nothing."""
+def guess_profile(folder: Path, paths: Sequence[str]) -> str:
+    """The generator, by the names of folders and the containers of front matter; "none" where nothing
+    tells.
+    """
     above = f"{folder.parent.name}/{folder.name}/"
     near = paths if "/_posts/" in above else [path for path in paths if "_posts/" in path]  # of 100,000
     if posts := [path.rpartition("/")[2] for path in near if "/_posts/" in above + path]:
@@ -201,13 +211,13 @@ def _guess(folder: Path, paths: Sequence[str]) -> str:
         return "astro"
     if any((folder / place).is_file() for place in ("authors.yml", "blog/authors.yml")):
         return "docusaurus"
-    kinds = [_kind(folder / path) for path in islice(paths, 20)]
+    kinds = [profile_of_file(folder / path) for path in islice(paths, 20)]
     most = max(set(kinds), key=lambda kind: (kinds.count(kind), kind)) if kinds else ""
     return most if most and kinds.count(most) * 2 > len(kinds) else "none"
 
 
-def _kind(file: Path) -> str:
-    """The generator that a file's container points to; "" for YAML, which all of them read."""
+def profile_of_file(file: Path) -> str:
+    """The generator that a file's front matter points to by its form; "" for YAML, which all of them read."""
     try:
         if not file.is_file() or file.stat().st_size > 1_000_000:
             return ""
@@ -223,23 +233,23 @@ def _kind(file: Path) -> str:
     return {"pelican": "pelican", "hexo": "hexo", "json": "hugo"}.get(found.kind, "")
 
 
-def _people(root: Path) -> dict[str, Person]:
-    """Authors by key: of a table that holds them all, and of folders that hold a file for each."""
+def read_author_profiles(root: Path) -> dict[str, Person]:
+    """Authors by key, from files that hold them all and from folders that hold a file for each."""
     people: dict[str, Person] = {}
-    for place in _TABLES:
+    for place in _AUTHOR_TABLES:
         for end in _ENDS:
             for key, value in read_config_map(root / (place + end)).items():
                 if person := parse_person(value, key):
                     people.setdefault(fold(key), person)
-    for place in _FOLDERS:
-        for key, file in islice(_each(root / place), MAX_AUTHORS):
-            if person := parse_person(_front(file), key):
+    for place in _AUTHOR_FOLDERS:
+        for key, file in islice(author_files(root / place), MAX_AUTHORS):
+            if person := parse_person(read_author_file(file), key):
                 people.setdefault(fold(key), person)
     return people
 
 
-def _labels(*folders: Path) -> dict[str, str]:
-    """What Docusaurus' file of tags calls them, by values.fold of their keys."""
+def read_tag_labels(*folders: Path) -> dict[str, str]:
+    """The labels of tags in Docusaurus' tags.yml, by values.fold of their keys."""
     places = (folder / place for folder in folders for place in ("tags", "blog/tags"))
     found: dict[str, str] = {}
     for key, value in (
@@ -250,7 +260,7 @@ def _labels(*folders: Path) -> dict[str, str]:
     return found
 
 
-def _each(folder: Path) -> Iterator[tuple[str, Path]]:
+def author_files(folder: Path) -> Iterator[tuple[str, Path]]:
     """(key, file) of a folder with one file, or one bundle, for each author."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -266,7 +276,7 @@ def _each(folder: Path) -> Iterator[tuple[str, Path]]:
             yield entry.name.rpartition(".")[0], Path(entry.path)
 
 
-def _front(file: Path) -> dict[str, Value]:
+def read_author_file(file: Path) -> dict[str, Value]:
     if file.suffix in _ENDS:
         return read_config_map(file)
     try:

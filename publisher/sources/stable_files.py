@@ -1,6 +1,6 @@
-"""Whether a file is at rest: what is still being written is not read. For `run`, which looks on its own.
+"""Whether a file is stable: one that is still being written, or that Git could not merge, is not read.
 
-What Git leaves in a file that was changed on two sides, and files that have nothing in them.
+`publisher run` needs this, for it looks at files at times of its own choosing.
 """
 
 import errno
@@ -17,7 +17,7 @@ LEASE_SECONDS = 60.0
 
 _Stamp = tuple[int, int]
 
-_MARKS = (lazy(r"<{7}(?: .*)?"), lazy(r"={7}"), lazy(r">{7}(?: .*)?"))
+_CONFLICT_MARKS = (lazy(r"<{7}(?: .*)?"), lazy(r"={7}"), lazy(r">{7}(?: .*)?"))
 _FENCE = lazy(r" {0,3}(`{3,}|~{3,})")
 _BLOCK = lazy(r"<(pre|code|script|style)\b|\{%-?\s*(highlight|raw|codeblock)\b", re.IGNORECASE)
 _BLANK = b"\0 \t\r\n\x0b\x0c"
@@ -28,10 +28,10 @@ class FileBusy(Exception):
 
 
 class StabilityCheck:
-    """Tells whether files are at rest: nobody wrote to them for `seconds`, and nobody is about to.
+    """Tells whether files are stable: nobody has written to them for `seconds`, and nobody is about to.
 
-    `now` is the time by which files are dated, in seconds since 1970. A file dated ahead of it (another
-    machine's clock) is at rest when two looks, `seconds` apart, find it the same.
+    `now` is the clock by which files are dated, in seconds since 1970. A file dated ahead of it (by another
+    machine's clock) is stable when two looks, `seconds` apart, find it the same.
     """
 
     def __init__(self, seconds: float, now: Callable[[], float]) -> None:
@@ -39,37 +39,37 @@ class StabilityCheck:
         self._now = now
         self._ahead: dict[tuple[int, int], tuple[_Stamp, float]] = {}
 
-    def settled(self, number: int, status: os.stat_result) -> bool:
-        """Whether the file open for reading as `number` is at rest; `status` is its state now."""
+    def is_stable(self, number: int, status: os.stat_result) -> bool:
+        """Whether the file open for reading as descriptor `number` is stable; `status` is its state now."""
         age = self._now() - status.st_mtime_ns / 1e9
         if age < 0:
             now, key = self._now(), (status.st_dev, status.st_ino)
             stamp, since = self._ahead.get(key, (None, now))
-            if stamp != _stamp(status) or now < since:
-                self._ahead[key] = (_stamp(status), now)
+            if stamp != stamp_of(status) or now < since:
+                self._ahead[key] = (stamp_of(status), now)
                 return False
             return now - since >= self.seconds
         if age < self.seconds:
             return False
         # Editors empty a file before they write it, and some programs pause while they write.
-        return age > LEASE_SECONDS or (status.st_size > 0 and not _is_written(number))
+        return age > LEASE_SECONDS or (status.st_size > 0 and not is_open_for_writing(number))
 
 
-def read_stable(number: int, status: os.stat_result, rest: StabilityCheck | None, limit: int) -> bytes:
-    """The bytes of the file open as `number`, at most `limit`; `status` is its state now. With `rest`, raises
-    Unsettled where it is not at rest.
+def read_stable(number: int, status: os.stat_result, check: StabilityCheck | None, limit: int) -> bytes:
+    """The bytes of the file open as descriptor `number`, at most `limit`; `status` is its state now. With a
+    `check`, raises FileBusy where the file is not stable.
     """
-    if rest is None:
-        return _whole(number, status.st_size, limit)
-    if not rest.settled(number, status):
+    if check is None:
+        return read_up_to(number, status.st_size, limit)
+    if not check.is_stable(number, status):
         raise FileBusy
-    data = _whole(number, status.st_size, limit)
-    if _stamp(os.fstat(number)) != _stamp(status):
+    data = read_up_to(number, status.st_size, limit)
+    if stamp_of(os.fstat(number)) != stamp_of(status):
         raise FileBusy
     return data
 
 
-def _whole(number: int, size: int, limit: int) -> bytes:
+def read_up_to(number: int, size: int, limit: int) -> bytes:
     """The bytes of an open file, at most `limit`. `size` is what it is likely to have."""
     piece = max(size, 4096)
     data = os.read(number, min(piece, limit))
@@ -78,12 +78,12 @@ def _whole(number: int, size: int, limit: int) -> bytes:
     return data
 
 
-def _stamp(status: os.stat_result) -> _Stamp:
-    """What changes when a file is written to: its size and time."""
+def stamp_of(status: os.stat_result) -> _Stamp:
+    """The size and time of a file, which change when it is written to."""
     return status.st_size, status.st_mtime_ns
 
 
-def _is_written(number: int) -> bool:
+def is_open_for_writing(number: int) -> bool:
     """Whether somebody has the file open for writing; False where the system cannot tell.
 
     Linux grants a read lease only on a file that nobody has open for writing (fcntl(2), F_SETLEASE). It is
@@ -108,19 +108,19 @@ def find_conflict(text: str) -> int:
     if not all(mark in text for mark in ("<<<<<<<", "\n=======", "\n>>>>>>>")):
         return 0
     begun = step = 0
-    for number, line in _outside_code(text):
+    for number, line in lines_outside_code(text):
         line = line.rstrip()
-        if _MARKS[0].fullmatch(line):
+        if _CONFLICT_MARKS[0].fullmatch(line):
             begun, step = number, 1
-        elif step and _MARKS[step].fullmatch(line):
+        elif step and _CONFLICT_MARKS[step].fullmatch(line):
             if step == 2:
                 return begun
             step = 2
     return 0
 
 
-def _outside_code(text: str) -> list[tuple[int, str]]:
-    """The lines that are in no fence and in no block of code, by their numbers."""
+def lines_outside_code(text: str) -> list[tuple[int, str]]:
+    """The lines, with their numbers, that are in no fence and in no block of code."""
     found: list[tuple[int, str]] = []
     fence = end = ""
     for number, line in enumerate(text.split("\n"), 1):

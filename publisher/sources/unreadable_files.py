@@ -1,4 +1,4 @@
-"""Files that the blog's generator makes posts of and Publisher cannot read: they are counted and named.
+"""Files that the blog's generator makes posts of and Publisher cannot read; the user is told of them.
 
 Hugo      AsciiDoc, Org, reStructuredText and Pandoc (https://gohugo.io/content-management/formats/)
 Pelican   reStructuredText, and by plugins AsciiDoc, Org and notebooks
@@ -34,11 +34,11 @@ _TEMPLATES = {
 }  # fmt: skip
 """Eleventy's languages, by the ends of names."""
 
-_NO_POST = lazy(
+_NOT_A_POST = lazy(
     rb"^(?:pagination|eleventyExcludeFromCollections|permalink:[ ]*['\"]?false|draft:[ ]*true)\b",
     re.MULTILINE,
 )
-_FILED = lazy(rb"^tags:", re.MULTILINE)
+_TAGGED = lazy(rb"^tags:", re.MULTILINE)
 
 UNREAD_SUFFIXES = {
     **{end: f"Markdown in a {end} file" for end in (
@@ -49,12 +49,12 @@ UNREAD_SUFFIXES = {
 }  # fmt: skip
 """What is read once its name ends otherwise: most generators know these ends too."""
 
-_NATIVE = {
+_READ_BY_GENERATOR = {
     "hugo": frozenset({".adoc", ".asciidoc", ".ad", ".org", ".rst", ".pandoc", ".pdc", ".gotmpl"}),
     "pelican": frozenset({".rst"}),
     "astro": frozenset({".mdoc"}),
 }
-_NEVER = frozenset({"zola", "docusaurus"})
+_MARKDOWN_ONLY = frozenset({"zola", "docusaurus"})
 """They read Markdown and nothing else."""
 
 _HEAD = 20_000
@@ -72,21 +72,21 @@ def include_patterns() -> tuple[str, ...]:
 
 
 def format_of(path: str) -> str | None:
-    """What the file at `path` is called by the end of its name; None for what is read, or is no post."""
+    """The format of the file at `path` by its suffix; None for one that is read, or that is no post."""
     name = path.rpartition("/")[2]
     return UNREAD_SUFFIXES.get(f".{name.rpartition('.')[2]}" if "." in name else "") or FORMATS.get(
-        _end(path)
+        suffix_of(path)
     )
 
 
 def find_unreadable(folder: Path, paths: Iterator[str], rules: SourceRules) -> Iterator[tuple[str, str]]:
     """(path, format) of those of `paths` that the generator makes posts of, as far as it can be told."""
-    if rules.profile in _NEVER:
+    if rules.profile in _MARKDOWN_ONLY:
         return
-    native = _NATIVE.get(rules.profile, frozenset[str]())
+    native = _READ_BY_GENERATOR.get(rules.profile, frozenset[str]())
     for path in paths:
         if format_of(path) is None:
-            if rules.profile == "eleventy" and (language := _template(folder, path, rules)):
+            if rules.profile == "eleventy" and (language := eleventy_template_language(folder, path, rules)):
                 yield path, language
             continue
         name = format_of(path)
@@ -99,34 +99,36 @@ def find_unreadable(folder: Path, paths: Iterator[str], rules: SourceRules) -> I
             continue  # any other template
         if name is None or apart or stem in ("_index", "readme", "license", "changelog"):
             continue
-        head = _head(folder / path)
+        head = read_head(folder / path)
         if _DRAFT.search(head):
             continue
-        if (_end(path) in native and rules.has_site_root) or date_in_name(path) or _DATE.search(head):
+        if (suffix_of(path) in native and rules.has_site_root) or date_in_name(path) or _DATE.search(head):
             yield path, name
 
 
-def _template(folder: Path, path: str, rules: SourceRules) -> str:
+def eleventy_template_language(folder: Path, path: str, rules: SourceRules) -> str:
     """The language of a post of Eleventy's that is a template; "" for pages and lists of posts."""
     name = next((it for end, it in _TEMPLATES.items() if path.endswith(end)), "")
     stem = path.rpartition("/")[2].partition(".")[0].casefold()
     if rules.why_ignored(path) is not None or stem in ("404", "feed", "sitemap", "robots"):
         return ""
-    head = _head(folder / path)
+    head = read_head(folder / path)
     front = head.partition(b"\n---")[0] if head.startswith(b"---") else b""
     home = rules.in_blog(path).rpartition("/")[0]
     tagged = (entry.scope for entry in rules.defaults if COLLECTED in entry.values)
     spoken_for = stem != "index" and any(is_inside(home, scope) for scope in tagged if scope)
-    dated = date_in_name(path) or _DATE.search(front) or _FILED.search(front)
-    return name if (dated or spoken_for) and not _NO_POST.search(front) else ""
+    dated = date_in_name(path) or _DATE.search(front) or _TAGGED.search(front)
+    return name if (dated or spoken_for) and not _NOT_A_POST.search(front) else ""
 
 
-def _end(path: str) -> str:
+def suffix_of(path: str) -> str:
+    """The suffix of a file's name, in lower case and with its point; "" for none."""
     name = path.rpartition("/")[2]
     return f".{name.rpartition('.')[2].lower()}" if "." in name else ""
 
 
-def _head(file: Path) -> bytes:
+def read_head(file: Path) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
     try:
         if not file.is_file():
             return b""

@@ -1,7 +1,4 @@
-"""What could be a post in a folder: every file by its path, unread. No link to a folder is followed.
-
-A folder that is listed, and one of which nothing is known yet read, before anybody asks.
-"""
+"""The files of a folder that could be posts, listed and not read. No link to a folder is followed."""
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,7 +12,7 @@ from publisher.sources.rules import SourceRules
 
 
 class FolderEntry(Protocol):
-    """Something in a folder: os.DirEntry, or `_Single`."""
+    """Something in a folder: os.DirEntry, or `_SingleEntry`."""
 
     @property
     def path(self) -> str: ...
@@ -36,33 +33,33 @@ class Walk:
         self.folder = folder
         self._included = path_matcher(include)
         self._excluded = path_matcher(exclude)
-        self._odd: set[str] = set()  # may change where nobody sees it
+        self._recheck: set[str] = set()  # they may change without any sign in the folder
 
     def all(self) -> Iterator[Found]:
         """Every file, in no order. Raises SourceError: the folder is unreadable."""
         root = self._root()
-        return self._below(root, "")
+        return self._walk_folder(root, "")
 
     def at(self, paths: Collection[str]) -> tuple[Collection[str], Iterator[Found]]:
-        """What `all` would give of `paths` and of what is below them; of links and of what was wrong too,
-        for they change where nobody sees it. And the places that were looked at: nothing else stands there.
+        """What `all` would yield of `paths` and below them, and of links and of what was wrong, which may
+        change without any sign in the folder. Also the places that were looked at: they hold nothing else.
         Raises SourceError.
         """
         root = self._root()
-        asked = {*paths, *self._odd}
-        self._odd -= asked
-        places = {place for path in asked if (place := self._place(root, path)) is not None}
-        found = (item for place in sorted(places) for item in self._one(root, place))
-        return {_shown(place) for place in places}, found
+        asked = {*paths, *self._recheck}
+        self._recheck -= asked
+        places = {place for path in asked if (place := self._nearest_entry(root, path)) is not None}
+        found = (item for place in sorted(places) for item in self._find_at(root, place))
+        return {displayable(place) for place in places}, found
 
     @property
-    def odd(self) -> Collection[str]:
-        """The paths found so far that may change where nobody sees it."""
-        return self._odd
+    def recheck(self) -> Collection[str]:
+        """The paths found so far that may change without any sign in the folder."""
+        return self._recheck
 
-    def found_odd(self, paths: Collection[str]) -> None:
+    def add_recheck(self, paths: Collection[str]) -> None:
         """Another process found them."""
-        self._odd.update(paths)
+        self._recheck.update(paths)
 
     def _root(self) -> str:
         where = f"posts folder {self.folder}"
@@ -74,14 +71,17 @@ class Walk:
             raise SourceError(where, f"cannot be read ({error.strerror})", "mend its permissions") from None
         return os.path.realpath(self.folder)
 
-    def _below(self, root: str, prefix: str) -> Iterator[Found]:
+    def _walk_folder(self, root: str, prefix: str) -> Iterator[Found]:
         ahead = [prefix]
         while ahead:
             prefix = ahead.pop()
             try:
                 entries = list(os.scandir(f"{root}/{prefix}"))
             except OSError as error:
-                yield self._unreadable(prefix.rstrip("/"), error)
+                path = prefix.rstrip("/")
+                self._recheck.add(path)
+                reason = f"cannot be read ({error.strerror}); mend its permissions"
+                yield displayable(path), BadPost(path=displayable(path), reason=reason), None
                 continue
             for entry in entries:
                 name = entry.name
@@ -92,65 +92,60 @@ class Walk:
                     if not self._excluded(path + "/"):
                         ahead.append(path + "/")
                 elif entry.is_symlink():
-                    yield from self._link(root, path, entry)
-                elif self._wanted(path):
+                    yield from self._follow_link(root, path, entry)
+                elif self._matches(path):
                     yield self._file(path, entry)
 
-    def _one(self, root: str, path: str) -> Iterator[Found]:
+    def _find_at(self, root: str, path: str) -> Iterator[Found]:
         """What stands at `path`, all of whose folders are folders."""
-        entry = _Single(f"{root}/{path}")
+        entry = _SingleEntry(f"{root}/{path}")
         if entry.is_symlink():
-            yield from self._link(root, path, entry)
+            yield from self._follow_link(root, path, entry)
         elif entry.is_dir():
             if not self._excluded(path + "/"):
-                yield from self._below(root, path + "/")
-        elif os.path.lexists(entry.path) and self._wanted(path):
+                yield from self._walk_folder(root, path + "/")
+        elif os.path.lexists(entry.path) and self._matches(path):
             yield self._file(path, entry)
 
-    def _place(self, root: str, path: str) -> str | None:
-        """`path`, or the first folder above it that is none, or cannot be read; None: it is left alone."""
+    def _nearest_entry(self, root: str, path: str) -> str | None:
+        """`path`, or the first folder above it that is none or cannot be read; None: it is ignored."""
         parts = path.split("/")
         if any(part.startswith(".") or not part for part in parts):
             return None
         for n in range(1, len(parts)):
             above = "/".join(parts[:n])
-            folder = _Single(f"{root}/{above}")
+            folder = _SingleEntry(f"{root}/{above}")
             whole = folder.is_dir() and not folder.is_symlink() and os.access(folder.path, os.R_OK)
             if not whole or self._excluded(above + "/"):
                 return above
         return path
 
     def _file(self, path: str, entry: FolderEntry) -> Found:
-        if path.isascii() or _is_utf8(path):
+        if path.isascii() or is_utf8(path):
             return path, None, entry
-        self._odd.add(path)
-        shown = _shown(path)
+        self._recheck.add(path)
+        shown = displayable(path)
         return shown, BadPost(path=shown, reason="the file's name is not UTF-8; rename it"), entry
 
-    def _link(self, root: str, path: str, entry: FolderEntry) -> Iterator[Found]:
+    def _follow_link(self, root: str, path: str, entry: FolderEntry) -> Iterator[Found]:
         if "node_modules" in path.split("/"):
             return  # package managers link what they share, and none of it is a post
-        self._odd.add(path)
+        self._recheck.add(path)
         folder = _is_folder(entry)
         real = os.path.realpath(entry.path)
         if not (real == root or real.startswith(root + os.sep)):
-            if self._wanted(path) or folder:
+            if self._matches(path) or folder:
                 reason = "a link out of the folder; copy the file here"
-                yield _shown(path), BadPost(path=_shown(path), reason=reason), entry
-        elif self._wanted(path) and not folder:
+                yield displayable(path), BadPost(path=displayable(path), reason=reason), entry
+        elif self._matches(path) and not folder:
             yield self._file(path, entry)
 
-    def _unreadable(self, path: str, error: OSError) -> Found:
-        self._odd.add(path)
-        reason = f"cannot be read ({error.strerror}); mend its permissions"
-        return _shown(path), BadPost(path=_shown(path), reason=reason), None
-
-    def _wanted(self, path: str) -> bool:
+    def _matches(self, path: str) -> bool:
         return self._included(path) and not self._excluded(path)
 
 
-class _Single:
-    """One name, as a folder would list it."""
+class _SingleEntry:
+    """One path, as a folder would list it."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -166,13 +161,13 @@ class _Single:
 
 
 def to_file_stat(found: Found) -> FileStat | BadPost:
-    """What was found, as it stands."""
+    """The size and time of a file that was found, or what is wrong with it."""
     path, bad, entry = found
     return bad or FileStat(path, *size_and_time(entry))
 
 
 def size_and_time(entry: FolderEntry | None) -> tuple[int, int]:
-    """Bytes, and nanoseconds since 1970; -1 bytes where only reading it will say what is wrong."""
+    """Bytes, and nanoseconds since 1970; -1 bytes where only reading the file will tell what is wrong."""
     try:
         status = entry.stat() if entry else None
     except OSError:
@@ -187,7 +182,7 @@ def _is_folder(entry: FolderEntry) -> bool:
         return False
 
 
-def _is_utf8(path: str) -> bool:
+def is_utf8(path: str) -> bool:
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -195,9 +190,9 @@ def _is_utf8(path: str) -> bool:
     return True
 
 
-def _shown(path: str) -> str:
-    """A path that can be shown and stored: bytes that are not UTF-8 as \\xNN."""
-    return path if _is_utf8(path) else os.fsencode(path).decode("utf-8", "backslashreplace")
+def displayable(path: str) -> str:
+    """A path that can be shown and stored: bytes that are not UTF-8 become \\xNN."""
+    return path if is_utf8(path) else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def files_below(folder: Path, ends: tuple[str, ...]) -> Iterator[str]:
@@ -211,7 +206,7 @@ def files_below(folder: Path, ends: tuple[str, ...]) -> Iterator[str]:
 
 
 class Prefetch:
-    """What was listed, and the readings of `paths` by `rules` that are on their way; each is given once."""
+    """What was listed ahead, and the readings of `paths` by `rules` under way. Each is handed out once."""
 
     def __init__(
         self,
@@ -225,20 +220,20 @@ class Prefetch:
         self._readings = readings
 
     def listed(self) -> Iterator[FileStat | BadPost] | None:
-        """The files, for the first who asks."""
+        """The files, for the first caller; then None."""
         listed, self._listed = self._listed, None
         return listed
 
     def of(
         self, paths: Sequence[str], rules: SourceRules, hashes: Mapping[str, str]
     ) -> Iterator[FileReading] | None:
-        """The readings, if they are those that are asked for."""
+        """The readings, if they are the ones asked for."""
         if hashes or paths != self._paths or rules != self._rules:
             return None
         readings, self._readings = self._readings, None
         return readings
 
     def end(self) -> None:
-        """Ends the processes whose readings nobody took."""
+        """Stops the processes whose readings nobody took."""
         if close := getattr(self._readings, "close", None):  # few files have no process of their own
             close()

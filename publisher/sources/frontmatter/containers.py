@@ -1,11 +1,9 @@
-"""Where front matter ends and the body begins: YAML, TOML and JSON, through python-frontmatter's handlers;
-headers without a fence through `headers`.
+"""Where front matter ends and the body begins: YAML, TOML and JSON in fences, and headers without one, which
+are Pelican's `Key: value` lines and Hexo's YAML or JSON.
 
 python-frontmatter's own `parse` strips the body and overlooks a BOM, a `...` and, without a package that
-is no longer kept up, TOML: the metadata is lost and the front matter published. So its frame is used
+is no longer maintained, TOML: the metadata is lost and the front matter published. So its frame is used
 (BaseHandler, detect_format) with handlers of ours, and its two steps, split and load, are taken here.
-
-Front matter without an opening fence: Pelican's `Key: value` lines, and Hexo's YAML or JSON.
 """
 
 import json
@@ -41,12 +39,12 @@ _LINE = lazy(r"[ ]{0,3}([A-Za-z][A-Za-z0-9_-]*)[ \t]*:(?:[ \t]+(.*)|[ \t]*)$")
 _QUOTED = lazy(r"\"([\w-]+)\"[ \t]*:")
 _END = lazy(r"^(?:-{3,}|;{3,})[ \t]*(?:\n|\Z)", re.MULTILINE)
 _BLANK = lazy(r"\n[ \t]*(?:\n|\Z)|\Z")
-_LISTS = frozenset({"tags", "authors", "author", "keywords", "categories"})
+_LIST_KEYS = frozenset({"tags", "authors", "author", "keywords", "categories"})
 
 MAX_SIZE = 262_144
 """Characters of front matter; real ones reach 15,000."""
 
-_NAMED = lazy(r"---[ \t]*(json|js|javascript|toml|ya?ml)[ \t]*\n")
+_NAMED_FENCE = lazy(r"---[ \t]*(json|js|javascript|toml|ya?ml)[ \t]*\n")
 _CONSTANT = lazy(r"^[ \t]*(?:export[ \t]+)?(?:const|let|var)[ \t]+(\w+)[ \t]*=", re.MULTILINE)
 _TOML_LINE = lazy(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 Table: TypeAlias = dict[str, Any]
@@ -59,7 +57,7 @@ _JSON_TOKEN = lazy(r'"(?:[^"\\\n]|\\.)*"|[{}]')
 def split_header(text: str, limit: int) -> tuple[str, str, str] | None:
     """("pelican", "hexo" or "json"; header; body) of a file that begins with keys; None for a plain text.
 
-    Pelican's header ends at the first blank line, or at one that is neither a key nor set in (as in
+    Pelican's header ends at the first blank line, or at one that is neither a key nor indented (as in
     Python-Markdown's meta extension); Hexo's at a line of "---", or ";;;" for JSON.
     """
     first = text[:limit].partition("\n")[0]
@@ -79,13 +77,13 @@ def split_header(text: str, limit: int) -> tuple[str, str, str] | None:
         kind = "json" if text[end.start()] == ";" else "hexo"
         return kind, text[: end.start()], text[end.end() :]
     if not plain:
-        return _broken(text, ours)
+        return unindented_header(text, ours)
     return "pelican", text[:edge], text[blank.end() if blank else limit :]
 
 
-def _broken(text: str, lines: list[str]) -> tuple[str, str, str] | None:
-    """The header of a text whose next line goes on with the value above without being set in; None where one
-    key alone, which may be the beginning of a text, stands before it.
+def unindented_header(text: str, lines: list[str]) -> tuple[str, str, str] | None:
+    """The header of a file whose next line continues the value above without being indented; None where a
+    single key, which may be the beginning of a text, stands before it.
     """
     keys = {fold(found[1]) for line in lines if (found := _LINE.match(line))} & HEADER_KEYS
     if len(keys) < 2 or keys.isdisjoint({"title", "date"}):
@@ -95,7 +93,7 @@ def _broken(text: str, lines: list[str]) -> tuple[str, str, str] | None:
 
 
 def read_pelican(header: str, line: int) -> FrontMatter:
-    """`Key: value` lines; those that are set in by four spaces go on with the key above."""
+    """`Key: value` lines; those indented by four spaces continue the key above."""
     pairs: list[tuple[str, Value, int]] = []
     for number, text in enumerate(header.split("\n"), start=line):
         match = _LINE.match(text)
@@ -103,16 +101,14 @@ def read_pelican(header: str, line: int) -> FrontMatter:
             pairs.append((match[1], (match[2] or "").strip(), number))
         elif pairs:
             key, value, at = pairs[-1]
-            pairs[-1] = (key, _longer(fold(key), value, text.strip()), at)
+            more = text.strip()
+            if fold(key) in _LIST_KEYS:
+                pairs[-1] = (key, [*value, more] if isinstance(value, list) else [value, more], at)
+            else:
+                pairs[-1] = (key, f"{value} {more}" if value else more, at)
         else:
             raise FrontMatterError("a header's line is no `Key: value`; mend the line", number)
     return build_front_matter(pairs, line)
-
-
-def _longer(key: str, value: Value, more: str) -> Value:
-    if key in _LISTS:
-        return [*value, more] if isinstance(value, list) else [value, more]
-    return f"{value} {more}" if value else more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +120,7 @@ class Container:
     kind: str = "none"
 
 
-class _Handler(Protocol):
+class FenceHandler(Protocol):
     kind: str
 
     def split(self, text: str) -> tuple[str, str]: ...
@@ -139,14 +135,14 @@ def open_container(text: str, *, blank: bool = False) -> Container:
     """
     start = text.lstrip("\n \t")
     line = 1 + text.count("\n", 0, len(text) - len(start))
-    if named := _NAMED.match(start):
-        return _in_language(start, named, line)
+    if named := _NAMED_FENCE.match(start):
+        return open_named_fence(start, named, line)
     if start[:1] not in ("-", "+", "{"):
-        return _without_fence(text, start, line)
+        return open_header(text, start, line)
     handler = detect_format(start, _HANDLERS)
     if handler is None:
         return Container(front=None, body=text)
-    ours = cast("_Handler", handler)
+    ours = cast("FenceHandler", handler)
     try:
         head, body = ours.split(start)
     except ValueError as error:
@@ -159,7 +155,7 @@ def open_container(text: str, *, blank: bool = False) -> Container:
     return Container(front=front, body=body, kind=ours.kind)
 
 
-def _in_language(start: str, named: re.Match[str], line: int) -> Container:
+def open_named_fence(start: str, named: re.Match[str], line: int) -> Container:
     """Front matter between `---json` and `---`, as Eleventy has it."""
     end = _Yaml.CLOSE.search(start, named.end())
     language = named[1]
@@ -172,26 +168,26 @@ def _in_language(start: str, named: re.Match[str], line: int) -> Container:
     if len(head) > MAX_SIZE:
         raise FrontMatterError(f"front matter has {len(head)} characters; at most {MAX_SIZE}", line)
     load = {"yaml": load_yaml, "toml": load_toml, "json": load_json}[kind]
-    front = (_load_script if language.startswith("j") and language != "json" else load)(head, line + 1)
+    front = (load_script if language.startswith("j") and language != "json" else load)(head, line + 1)
     if not front.values:
         raise FrontMatterError("front matter opens and says nothing; write at least a title", line)
     return Container(front=front, body=start[end.end() :], kind=kind)
 
 
-def _load_script(text: str, line: int) -> FrontMatter:
+def load_script(text: str, line: int) -> FrontMatter:
     """JavaScript, which is not run: an object, or constants, as far as they are written out."""
     from publisher.sources.generators.js_literals import exported, known
 
     if text.strip().startswith("{"):
         found = exported(f"export default {text}") or {}
     else:
-        said = [*_CONSTANT.finditer(text)]
-        ends = [*(match.start() for match in said[1:]), len(text)]
-        given = ",\n".join(  # a line may end in a comment
+        constants = [*_CONSTANT.finditer(text)]
+        ends = [*(match.start() for match in constants[1:]), len(text)]
+        pairs = ",\n".join(  # a line may end in a comment
             f"{match[1]}: {text[match.end() : end].strip().rstrip(';')}"
-            for match, end in zip(said, ends, strict=True)
+            for match, end in zip(constants, ends, strict=True)
         )
-        found = exported(f"export default {{{given}\n}}") or {}
+        found = exported(f"export default {{{pairs}\n}}") or {}
     return build_front_matter([(key, known(value), line) for key, value in found.items()], line)
 
 
@@ -209,7 +205,7 @@ def load_toml(text: str, line: int) -> FrontMatter:
     merged: dict[str, Any] = {}
     for part in (*inner, loaded):
         merged.update(part)
-    return build_front_matter([(key, _plain(value), 0) for key, value in merged.items()], line)
+    return build_front_matter([(key, to_value(value), 0) for key, value in merged.items()], line)
 
 
 def load_json(text: str, line: int) -> FrontMatter:
@@ -217,7 +213,7 @@ def load_json(text: str, line: int) -> FrontMatter:
     repeated: list[tuple[str, Value, int]] = []
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        repeated[:] = [(key, _plain(value), line) for key, value in found]  # the outermost comes last
+        repeated[:] = [(key, to_value(value), line) for key, value in found]  # the outermost comes last
         return dict(found)
 
     try:
@@ -230,23 +226,24 @@ def load_json(text: str, line: int) -> FrontMatter:
     return build_front_matter(repeated, line)
 
 
-def _without_fence(text: str, start: str, line: int) -> Container:
+def open_header(text: str, start: str, line: int) -> Container:
+    """A file that begins with a header without a fence, or with its body; `start` is `text` without what is
+    blank before it.
+    """
     found = split_header(start, MAX_SIZE)
     if found is None:
         return Container(front=None, body=text)
     kind, head, body = found
-    load = {"pelican": read_pelican, "hexo": load_yaml, "json": _load_braceless}[kind]
-    front = load(head, line)
+    if kind == "json":  # Hexo's has no braces
+        front = load_json("{" + head + "}", line)
+    else:
+        front = (read_pelican if kind == "pelican" else load_yaml)(head, line)
     after = start[len(head) + 1 :].partition("\n")[0].strip()
     if kind == "pelican" and after:
         at = line + head.count("\n") + 1
         reason = f"line {at}: {after[:40]!r} ends the header; indent it by four spaces to go on"
         front = replace(front, warnings=(*front.warnings, reason))
     return Container(front=front, body=body, kind=kind)
-
-
-def _load_braceless(head: str, line: int) -> FrontMatter:
-    return load_json("{" + head + "}", line)
 
 
 class _Fence(BaseHandler):
@@ -286,9 +283,12 @@ class _Json(BaseHandler):
     FM_BOUNDARY = lazy(r'\{\s*["}]')
 
     def split(self, text: str) -> tuple[str, str]:
-        end = _json_end(text)
-        rest = text[end:]
-        return text[:end], rest.removeprefix("\n")
+        depth = 0
+        for match in _JSON_TOKEN.finditer(text, 0, MAX_SIZE):
+            depth += {"{": 1, "}": -1}.get(match[0], 0)
+            if depth == 0:  # the brace that closes the object
+                return text[: match.end()], text[match.end() :].removeprefix("\n")
+        raise ValueError("front matter opens with { and never closes; add the missing }")
 
     def read(self, fm: str, line: int) -> FrontMatter:
         return load_json(fm, line)
@@ -307,13 +307,14 @@ def _json_end(text: str) -> int:
     raise ValueError("front matter opens with { and never closes; add the missing }")
 
 
-def _plain(value: Raw) -> Value:
+def to_value(value: Raw) -> Value:
+    """A value that tomllib or json yields, with its scalars as text."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [to_value(item) for item in value]
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: to_value(item) for key, item in value.items()}
     return value.isoformat() if isinstance(value, (date, time)) else str(value)

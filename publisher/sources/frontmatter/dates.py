@@ -1,4 +1,4 @@
-"""The forms a date is written in. An impossible or unknown one is None, never an exception."""
+"""Dates in the forms that people write them. An impossible or unknown one is None, never an exception."""
 
 import re
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _WEEKDAY = r"(?:[a-z]+,?\s+)?"
 _MONTH = rf"(?P<m>{'|'.join(_MONTHS)})[a-z]*\.?"
 _DAY = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<y>\d{4})(?!\d)"
-_DAYS = (
+_DATE_FORMS = (
     lazy(r"(?P<y>\d{4})(?P<sep>[-/.])(?P<m>\d{1,2})(?P=sep)(?P<d>\d{1,2})(?!\d)"),
     lazy(r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})(?![\d:])"),  # 20240102
     lazy(rf"{_WEEKDAY}{_MONTH}\s+{_DAY},?\s+{_YEAR}", re.IGNORECASE),
@@ -35,7 +35,7 @@ _DAYS = (
 )
 _BETWEEN = r"(?:\s*[Tt,_]\s*|\s*-\s*|\s+(?:at\s+|@\s*)?)"
 _HALF = r"(?:\s*(?P<half>[AaPp])(?:\.[Mm]\.|[Mm]\b))"
-_CLOCKS = (
+_TIME_FORMS = (
     rf"(?P<h>\d{{1,2}})\s?:\s?(?P<min>\d{{2}})(?::(?P<s>\d{{2}})(?:[.,](?P<f>\d{{1,9}}))?)?{_HALF}?",
     r"(?P<h>\d{1,2})\s?h(?:\s?(?P<min>\d{2})(?:m\b)?(?:\s?(?P<s>\d{2})s\b)?)?(?![a-z\d])",  # 18h30, 18h
     rf"(?P<h>\d{{1,2}}){_HALF}",  # 6pm
@@ -47,7 +47,7 @@ _ZONE = (
     r"(?:\s*(?P<zone>(?:UTC|GMT)?[+-](?:\d{4}|\d{1,2}(?::\d{2})?)(?!\d)"
     r"|[A-Za-z]+/[A-Za-z_/]+|[A-Za-z]{1,4}\b))?"
 )
-_WRITTEN = tuple(f"{_BETWEEN}{clock}{_ZONE}" for clock in _CLOCKS)
+_WRITTEN = tuple(f"{_BETWEEN}{clock}{_ZONE}" for clock in _TIME_FORMS)
 _TIMES = tuple(lazy(source, re.IGNORECASE) for source in _WRITTEN)
 _BARE = _WRITTEN[3:5]
 """Times that Ruby passes over: its own have a colon, an "h", or am and pm."""
@@ -57,8 +57,8 @@ _TIMELIKE = lazy(r"\d|\b(?:[ap]\.?m\b|noon|midnight)", re.IGNORECASE)
 
 _OFFSET = lazy(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?")
 _AT_THE_END = lazy(r":\d{2}(?:\.\d+)?\s*([Zz]|[+-]\d{2}:?\d{2})$")
-_ISO = lazy(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
-_NUMBERS = lazy(r"(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})(?!\d)")
+_ISO_FORM = lazy(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
+_NUMERIC_FORM = lazy(r"(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})(?!\d)")
 
 
 class DateOrder(StrEnum):
@@ -92,23 +92,25 @@ def read_date(text: str, zone: tzinfo, order: DateOrder = DateOrder.NONE, *, bar
     """As `parse_date`, with what is in doubt. `order` is how the generator reads 05/11/2026, `bare`
     whether it reads a time without a colon (18.30).
     """
-    if (found := _iso(text, zone)) is not None:
+    if (found := parse_iso(text, zone)) is not None:
         return ParsedDate(found)
     text = text.replace("\u00a0", " ").replace("\u202f", " ").strip()
-    for pattern in _DAYS:
+    for pattern in _DATE_FORMS:
         if match := pattern.match(text):
-            day = (int(match["y"]), _month(match["m"]), int(match["d"]))
-            return _on(day, text, match.end(), zone, bare=bare)
-    return _of_numbers(text, zone, order, bare=bare)
+            named = match["m"]
+            month = int(named) if named.isdigit() else _MONTHS.index(named[:3].lower()) + 1
+            day = (int(match["y"]), month, int(match["d"]))
+            return with_time(day, text, match.end(), zone, bare=bare)
+    return parse_numeric_date(text, zone, order, bare=bare)
 
 
-def _on(day: tuple[int, int, int], text: str, end: int, zone: tzinfo, *, bare: bool) -> ParsedDate:
+def with_time(day: tuple[int, int, int], text: str, end: int, zone: tzinfo, *, bare: bool) -> ParsedDate:
     """`day` with the time that stands in `text` from `end` on, and whether all of that was understood."""
     time = next((found for pattern in _TIMES if (found := pattern.match(text, end))), None)
     try:
         if time and _ODD_OFFSET.match(text, time.end()):
             return ParsedDate(None)  # "12:00-400" is a mistake: better the next candidate than a guess
-        at = _instant(day, time, zone)
+        at = to_instant(day, time, zone)
     except (ValueError, OverflowError):
         return ParsedDate(None)
     rest = text[time.end() if time else end :].strip()
@@ -119,11 +121,11 @@ def _on(day: tuple[int, int, int], text: str, end: int, zone: tzinfo, *, bare: b
     return ParsedDate(at)
 
 
-def _iso(text: str, zone: tzinfo) -> datetime | None:
+def parse_iso(text: str, zone: tzinfo) -> datetime | None:
     """The instant of a date and time as most are written; None: it is written otherwise, or is none. It says
     what the patterns would, in a fifth of the time.
     """
-    if _ISO.fullmatch(text) is None:
+    if _ISO_FORM.fullmatch(text) is None:
         return None
     try:
         found = datetime.fromisoformat(text)
@@ -132,11 +134,11 @@ def _iso(text: str, zone: tzinfo) -> datetime | None:
         return None
 
 
-def _of_numbers(text: str, zone: tzinfo, order: DateOrder, *, bare: bool) -> ParsedDate:
+def parse_numeric_date(text: str, zone: tzinfo, order: DateOrder, *, bare: bool) -> ParsedDate:
     """05/11/2026 and its kin, in the generator's order. Where nobody knows one, "/" is read month first,
     as in JavaScript, and other signs only where there is one way to read them.
     """
-    match = _NUMBERS.match(text)
+    match = _NUMERIC_FORM.match(text)
     if match is None:
         return ParsedDate(None)
     first, second = int(match["a"]), int(match["b"])
@@ -145,7 +147,7 @@ def _of_numbers(text: str, zone: tzinfo, order: DateOrder, *, bare: bool) -> Par
         return ParsedDate(None)
     day_first = first > 12 or (second <= 12 and order is DateOrder.DAY_FIRST)
     day, month = (first, second) if day_first else (second, first)
-    found = _on((int(match["y"]), month, day), text, match.end(), zone, bare=bare)
+    found = with_time((int(match["y"]), month, day), text, match.end(), zone, bare=bare)
     if several and found.at and order is not DateOrder.DAY_FIRST and not found.doubt:
         meant = f"{int(match['y']):04}-{month:02}-{day:02}"
         return ParsedDate(found.at, f"read with the month first, as {meant}; write it so")
@@ -157,7 +159,7 @@ def offset_in(text: str) -> tzinfo | None:
     match = _AT_THE_END.search(text)
     if match is None:
         return None
-    return UTC if match[1] in "Zz" else _zone(match[1], UTC)
+    return UTC if match[1] in "Zz" else parse_zone(match[1], UTC)
 
 
 @lru_cache(maxsize=64)
@@ -169,7 +171,8 @@ def find_zone(name: str) -> tzinfo | None:
         return None
 
 
-def _instant(day: tuple[int, int, int], time: re.Match[str] | None, zone: tzinfo) -> datetime:
+def to_instant(day: tuple[int, int, int], time: re.Match[str] | None, zone: tzinfo) -> datetime:
+    """The UTC instant of a day and a time (None: its first moment). Raises ValueError, OverflowError."""
     if time is None:
         return datetime(*day, tzinfo=zone).astimezone(UTC)
     hour = int(time["h"])
@@ -180,10 +183,11 @@ def _instant(day: tuple[int, int, int], time: re.Match[str] | None, zone: tzinfo
         hour = hour % 12 + (12 if half in "Pp" else 0)
     micro = int((groups.get("f") or "0").ljust(6, "0")[:6])
     clock = (hour, int(groups.get("min") or 0), int(groups.get("s") or 0), micro)
-    return datetime(*day, *clock, tzinfo=_zone(time["zone"], zone)).astimezone(UTC)
+    return datetime(*day, *clock, tzinfo=parse_zone(time["zone"], zone)).astimezone(UTC)
 
 
-def _zone(word: str | None, default: tzinfo) -> tzinfo:
+def parse_zone(word: str | None, default: tzinfo) -> tzinfo:
+    """The zone of an offset, an abbreviation or an IANA name; `default` for anything else."""
     if not word:
         return default
     if match := _OFFSET.fullmatch(word):
@@ -191,12 +195,6 @@ def _zone(word: str | None, default: tzinfo) -> tzinfo:
         return timezone(span if match[1] == "+" else -span)
     if word.upper() in _ABBREVIATIONS:
         return timezone(timedelta(hours=_ABBREVIATIONS[word.upper()]))
-    return (
-        find_zone(_REGIONS.get(word.upper(), word)) or default
-        if "/" in word or word.upper() in _REGIONS
-        else default
-    )
-
-
-def _month(word: str) -> int:
-    return int(word) if word.isdigit() else _MONTHS.index(word[:3].lower()) + 1
+    if "/" in word or word.upper() in _REGIONS:
+        return find_zone(_REGIONS.get(word.upper(), word)) or default
+    return default

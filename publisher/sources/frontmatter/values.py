@@ -13,7 +13,6 @@ _ILLEGAL = lazy("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"
 _TRUE = frozenset({"true", "yes", "on", "y", "1"})
 _FALSE = frozenset({"false", "no", "off", "n", "0"})
 
-
 COMPUTED, COLLECTED = "computedpermalink", "eleventytags"
 """What Eleventy's data files say beside front matter: what `eleventyComputed` makes permalinks of, which
 counts before what posts say themselves; and that what is in a folder is in a collection.
@@ -86,7 +85,7 @@ def fold(name: str) -> str:
 
 
 def build_front_matter(pairs: Iterable[tuple[str, Value, int]], line: int) -> FrontMatter:
-    """Pairs of key and value as front matter. A repeated key: the last wins, with a warning."""
+    """Front matter of (key, value, line) triples. Of a repeated key the last wins, with a warning."""
     values: dict[str, Value] = {}
     lines: dict[str, int] = {}
     warnings: list[str] = []
@@ -94,7 +93,7 @@ def build_front_matter(pairs: Iterable[tuple[str, Value, int]], line: int) -> Fr
         name = fold(key)
         if name in values and lines[name]:  # 0: merged in by YAML's "<<", and meant to be overridden
             warnings.append(f"line {at}: {legal(key)!r} is given again; the last one counts")
-        values[name] = _legal_value(value)
+        values[name] = legal_value(value)
         lines[name] = at
     return FrontMatter(values=values, lines=lines, line=line, warnings=tuple(warnings))
 
@@ -110,7 +109,7 @@ def is_false(word: str) -> bool:
 
 
 def word_set(text: str) -> frozenset[str]:
-    """Words apart by spaces, as a set."""
+    """The words of `text`, which spaces separate."""
     return frozenset(text.split())
 
 
@@ -140,11 +139,12 @@ def scalars(value: Value) -> list[str]:
     return []
 
 
-def _legal_value(value: Value) -> Value:
+def legal_value(value: Value) -> Value:
+    """`legal` of every text in a value."""
     if isinstance(value, str):
         return legal(value)
     if isinstance(value, list):
-        return [_legal_value(item) for item in value]
+        return [legal_value(item) for item in value]
     if isinstance(value, dict):
-        return {legal(key): _legal_value(item) for key, item in value.items()}
+        return {legal(key): legal_value(item) for key, item in value.items()}
     return None

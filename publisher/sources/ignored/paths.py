@@ -1,11 +1,10 @@
-"""What a generator never builds, by paths from the blog's root; no file is opened. Such a file is no post,
-and what stands in it is not read.
+"""Rules of which files a generator never builds, by their paths from the blog's root. Such a file is no post
+and is not read.
 
-copies of sync tools, backups of editors        whoever builds the blog
-node_modules                                    whoever builds the blog
-`OnlyWithin`                                        what is outside the folders that the generator reads
-`IgnorePatterns`                                      what its configuration tells it to ignore
-`jekyllpaths.Entries`                           Jekyll's, which also has names that it passes over
+copies of sync tools, backups of editors, node_modules    ignored with any generator
+`OnlyWithin`, `OutsideFolders`                            by the folders that the generator reads
+`IgnorePatterns`                                          by the patterns of its configuration
+`Articles`                                                by Pelican's settings
 """
 
 import re
@@ -44,10 +43,10 @@ def conflicted_original(path: str) -> str | None:
 
 
 class IgnoreRule(Protocol):
-    """A rule of what is left alone. Plain values: it travels to other processes."""
+    """A rule of which files are ignored. It has plain values only, for it is sent to other processes."""
 
     def why(self, path: str) -> str | None:
-        """Why the file at `path` is none of the blog's; None: it is."""
+        """Why the file at `path` (from the blog's root) is no post; None where it may be one."""
         ...
 
 
@@ -107,9 +106,9 @@ def name_patterns(
     return IgnorePatterns(
         setting,
         tuple(
-            (glob, f"{start}(?:{glob_to_regex(_plain(glob), across=across)})(?:/|$)")
+            (glob, f"{start}(?:{glob_to_regex(strip_glob(glob), across=across)})(?:/|$)")
             for glob in globs
-            if _plain(glob)
+            if strip_glob(glob)
         ),
     )
 
@@ -121,7 +120,8 @@ def whole_path_patterns(setting: str, globs: Iterable[str]) -> IgnorePatterns:
     )
 
 
-def _plain(glob: str) -> str:
+def strip_glob(glob: str) -> str:
+    """A glob without what changes nothing at its ends."""
     return glob.strip().removeprefix("./").strip("/")
 
 

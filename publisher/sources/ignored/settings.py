@@ -1,5 +1,5 @@
-"""Which files of a blog its generator never builds: what its configuration says of paths, and what stands in
-the folders. Only pages of sections are opened.
+"""Which files of a blog its generator never builds, by what its configuration says of paths and by what is
+in its folders. Only pages of sections are opened.
 
 _index.md   Zola: `draft = true` hides the folder (components/site/src/lib.rs); Hugo: `cascade`
 index.md    Hugo: what is beside it and below it belongs to that page
@@ -41,29 +41,33 @@ class DraftSections:
 def apply_ignore_rules(
     rules: SourceRules, config: GeneratorConfig, root: Path, paths: Sequence[str]
 ) -> SourceRules:
-    """`rules` with what the generator leaves out of the posts at `paths`; its blog is at `root`."""
-    leaves = [*config.ignore_rules]
-    # The folders that are read; none where the posts' folder is apart from them: settings asked for it.
+    """`rules` with what the generator ignore_rules out of the posts at `paths`; its blog is at `root`."""
+    ignore_rules = [*config.ignore_rules]
+    # Settings may name a folder outside of all that the generator reads; then those do not matter.
     home = "/".join(rules.above)
     if places := (
         tuple(config.content_folders)
         if any(is_inside(home, place) or is_inside(place, home) for place in config.content_folders)
         else ()
     ):
-        leaves.insert(0, OnlyWithin(places, _NAMES.get(config.profile, f"not in {' or '.join(places)}")))
+        ignore_rules.insert(
+            0, OnlyWithin(places, _NAMES.get(config.profile, f"not in {' or '.join(places)}"))
+        )
     if config.profile == "jekyll" and rules.above in ((), ("source",)):
-        leaves.append(JekyllPostsOnly())
+        ignore_rules.append(JekyllPostsOnly())
     if config.profile == "hugo":
         codes = tuple(code.lower() for code in config.languages.codes) if config.languages else ()
-        leaves.append(
-            hugo_content.bundle_resources(_near(root, rules, paths, "index"), config.content_folders, codes)
+        ignore_rules.append(
+            hugo_content.bundle_resources(
+                paths_and_pages_above(root, rules, paths, "index"), config.content_folders, codes
+            )
         )
-        rules = _with_cascades(rules, config, root, paths, codes)
+        rules = with_cascades(rules, config, root, paths, codes)
     if config.profile == "zola":
-        sections = _sections(root, rules, paths)
+        sections = read_sections(root, rules, paths)
         drafts = {page.rpartition("/")[0]: page for page, front in sections if front.flag("draft")}
-        leaves.append(DraftSections(drafts))
-    return replace(rules, ignore_rules=tuple(leaves))
+        ignore_rules.append(DraftSections(drafts))
+    return replace(rules, ignore_rules=tuple(ignore_rules))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,8 @@ class JekyllPostsOnly:
         return None if "_posts" in folders or "_drafts" in folders else "not in _posts"
 
 
-def _near(root: Path, rules: SourceRules, paths: Iterable[str], stem: str) -> Iterator[str]:
-    """The paths of files from the blog's root, and of those called `stem` in folders above the posts'."""
+def paths_and_pages_above(root: Path, rules: SourceRules, paths: Iterable[str], stem: str) -> Iterator[str]:
+    """The files at `paths`, by their paths from the blog's root, and those called `stem` in folders above."""
     for n in range(1, len(rules.above)):
         above = "/".join(rules.above[:n])
         yield from (
@@ -86,16 +90,16 @@ def _near(root: Path, rules: SourceRules, paths: Iterable[str], stem: str) -> It
     yield from map(rules.in_blog, paths)
 
 
-def _sections(root: Path, rules: SourceRules, paths: Sequence[str]) -> list[tuple[str, FrontMatter]]:
+def read_sections(root: Path, rules: SourceRules, paths: Sequence[str]) -> list[tuple[str, FrontMatter]]:
     """The pages of sections that have front matter, the outermost first."""
-    near = _near(
+    near = paths_and_pages_above(
         root, rules, (path for path in paths if path.rpartition("/")[2].startswith("_index.")), "_index"
     )
     pages = sorted(islice(near, MAX_SECTIONS), key=lambda page: (page.count("/"), page))
     return [(page, front) for page in pages if (front := read_page_front_matter(root / page))]
 
 
-def _with_cascades(
+def with_cascades(
     rules: SourceRules, config: GeneratorConfig, root: Path, paths: Sequence[str], codes: Sequence[str]
 ) -> SourceRules:
     """`rules` with the front matter that Hugo's configuration and sections give to what is below them. The
@@ -105,20 +109,20 @@ def _with_cascades(
     everywhere = hugo_content.cascades(config.cascade, content, content)
     given = [*everywhere]
     beside = dict(rules.post_defaults)
-    for page, front in _sections(root, rules, paths):
+    for page, front in read_sections(root, rules, paths):
         value = front.get("cascade")
         found = [*hugo_content.cascades(value, page.rpartition("/")[0], content)] if value else []
         if len(codes) < 2:
             given += found
             continue
         for path in paths if found else ():
-            if _code(path, codes) == _code(page, codes):
+            if language_code(path, codes) == language_code(page, codes):
                 values = hugo_content.merge_cascades(found, rules.in_blog(path))
                 beside.update({path: {**beside.get(path, {}), **values}} if values else {})
     return replace(rules, defaults=(*given, *rules.defaults), post_defaults=beside)
 
 
-def _code(path: str, codes: Sequence[str]) -> str:
+def language_code(path: str, codes: Sequence[str]) -> str:
     """The language that ends a file's name; "" for none."""
     parts = path.rpartition("/")[2].lower().split(".")
     return parts[-2] if len(parts) > 2 and parts[-2] in codes else ""

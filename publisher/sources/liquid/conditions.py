@@ -1,8 +1,8 @@
-"""`{% if %}`, `{% unless %}` and `{% case %}` in bodies: the branch that the generator's build would show.
+"""`{% if %}`, `{% unless %}` and `{% case %}` in bodies: keeps the branch that the generator would show.
 
-Front matter (`page.`) and the configuration (`site.`) decide; what they do not say is nil, and so false;
-`jekyll.environment` is "production". What only the generator could know shows the else branch, with a
-warning: never two branches, for one of them may be what its author hides.
+Front matter (`page.`) and the configuration (`site.`) decide. What they do not name is nil, and so false;
+`jekyll.environment` is "production". A condition that only the generator could know shows its else branch,
+with a warning: never both branches, for one of them may be what the author hides.
 """
 
 import re
@@ -38,13 +38,13 @@ _NUMBER = lazy(r"-?\d+(?:\.\d+)?")
 _DATE = lazy(r"\d{4}-\d\d?-\d\d?\b.*")
 
 _TRUE, _FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
-_PRESENT = word_set("title url id date content path name slug relative_path excerpt ext")
+_ALWAYS_SET = word_set("title url id date content path name slug relative_path excerpt ext")
 """What Jekyll's posts have, whatever it is."""
-_ELSEWHERE = word_set("next previous dir output")
-_ELEVENTYS = word_set(
+_UNKNOWN_FIELDS = word_set("next previous dir output")
+_ELEVENTY_FIELDS = word_set(
     "url date inputPath fileSlug filePathStem outputPath outputFileExtension templateSyntax lang rawInput"
 )
-_GENERATED = word_set(
+_GENERATED_FIELDS = word_set(
     "time posts pages related_posts static_files html_pages html_files data collections documents categories"
     " tags github source destination collections_dir cache_dir plugins_dir layouts_dir data_dir includes_dir"
     " safe include exclude keep_files encoding markdown_ext strict_front_matter limit_posts future"
@@ -71,8 +71,9 @@ class LiquidScope:
 
 @dataclass(slots=True)
 class _Frame:
-    """A condition or a loop that is open: whether it is shown where it stands, whether a branch was taken,
-    whether the present one is shown; a case's value."""
+    """An open condition or loop: whether it stands where text is shown, whether a branch was taken, whether
+    the present one is shown; and a case's value.
+    """
 
     kind: str
     above: bool
@@ -90,7 +91,7 @@ def resolve_conditions(body: str, scope: LiquidScope, *, markdown: bool) -> tupl
     if scope.profile not in PROFILES or scope.front.flag("render_with_liquid") is False:
         return body, []
     prose = blank_literal_regions(blank_code(body) if markdown else body)
-    return _ConditionPass(body, scope).through(prose)
+    return _ConditionPass(body, scope).run(prose)
 
 
 def strip_comments(body: str, *, markdown: bool) -> str:
@@ -115,38 +116,43 @@ class _ConditionPass:
     unknown: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     parts: list[str] = field(default_factory=list[str])
 
-    def through(self, prose: str) -> tuple[str, list[tuple[int, str]]]:
-        """What is shown, and what could not be decided."""
+    def run(self, prose: str) -> tuple[str, list[tuple[int, str]]]:
+        """What is shown, and what could not be decided; `prose` is the body with its code blanked."""
         at = 0
         for tag in _TAG.finditer(prose):
-            self._put(at, tag.start(), shown=self._shown())
-            stays = not self._meet(tag)
-            self._put(tag.start(), tag.end(), shown=stays and self._shown())
+            self.emit(at, tag.start(), shown=self.is_visible())
+            stays = not self.handle_tag(tag)
+            self.emit(tag.start(), tag.end(), shown=stays and self.is_visible())
             at = tag.end()
-        self._put(at, len(self.body), shown=self._shown())
+        self.emit(at, len(self.body), shown=self.is_visible())
         return "".join(self.parts), self.unknown
 
-    def _put(self, start: int, end: int, *, shown: bool) -> None:
+    def emit(self, start: int, end: int, *, shown: bool) -> None:
         self.parts.append(self.body[start:end] if shown else "\n" * self.body.count("\n", start, end))
 
-    def _shown(self) -> bool:
+    def is_visible(self) -> bool:
         return all(frame.shown for frame in self.frames)
 
-    def _meet(self, tag: re.Match[str]) -> bool:
-        """Takes a tag in; whether it is a condition's."""
+    def handle_tag(self, tag: re.Match[str]) -> bool:
+        """Acts on a tag; returns whether it belongs to a condition, and so is not shown."""
         name, top = tag["name"], self.frames[-1] if self.frames else None
         match name:
             case "if" | "unless" | "case":
-                self._open(name, tag)
+                self.open_condition(name, tag)
             case "elsif" | "elseif" | "elif" if top and top.kind in ("if", "unless"):
-                self._branch(top, tag, self._holds(tag) if top.above and not top.taken else False)
+                self.take_branch(top, tag, self.holds(tag) if top.above and not top.taken else False)
             case "when" if top and top.kind == "case":
-                self._branch(top, tag, self._is_when(top, tag) if top.above and not top.taken else False)
+                holds: bool | None = False
+                if top.above and not top.taken:
+                    values = evaluate_values(tag["words"], self.lookup)
+                    same = [values_equal(top.value, value) for value in values]
+                    holds = True if True in same else None if None in same else False
+                self.take_branch(top, tag, holds)
             case "else" if top and top.kind != "for":
                 top.shown = top.above and not top.taken
                 top.taken = True
             case "for":
-                self.frames.append(_Frame("for", above=self._shown()))
+                self.frames.append(_Frame("for", above=self.is_visible()))
                 self.assigned[(tag["words"].split() or [""])[0]] = UNKNOWN
                 return False
             case "endif" | "endunless" | "endcase" | "endfor":
@@ -157,46 +163,42 @@ class _ConditionPass:
                     pass
                 return kind != "for"
             case "assign" | "set" | "capture":
-                self._assign(tag["words"], known=name != "capture")
+                self.assign(tag["words"], known=name != "capture")
                 return False
             case _:
                 return False
         return True
 
-    def _open(self, name: str, tag: re.Match[str]) -> None:
-        frame = _Frame(name, above=self._shown(), shown=False)
+    def open_condition(self, name: str, tag: re.Match[str]) -> None:
+        frame = _Frame(name, above=self.is_visible(), shown=False)
         if frame.above and name == "case":
-            frame.value = evaluate_value(tag["words"], self._lookup)
+            frame.value = evaluate_value(tag["words"], self.lookup)
         elif frame.above:
-            found = self._holds(tag)
-            self._branch(frame, tag, found if found is None else found is (name == "if"))
+            found = self.holds(tag)
+            self.take_branch(frame, tag, found if found is None else found is (name == "if"))
         self.frames.append(frame)
 
-    def _branch(self, frame: _Frame, tag: re.Match[str], holds: bool | None) -> None:
-        """One more branch of a condition. Where nobody knows whether it holds, it is not shown."""
+    def take_branch(self, frame: _Frame, tag: re.Match[str], holds: bool | None) -> None:
+        """Enters the next branch of a condition. One that nobody knows to hold is not shown."""
         if holds is None:
             line = 1 + self.body.count("\n", 0, tag.start())
             self.unknown.append((line, " ".join(tag[0].split())))
         frame.shown = holds is True
         frame.taken = frame.taken or frame.shown
 
-    def _holds(self, tag: re.Match[str]) -> bool | None:
-        return evaluate_condition(tag["words"], self._lookup)
+    def holds(self, tag: re.Match[str]) -> bool | None:
+        return evaluate_condition(tag["words"], self.lookup)
 
-    def _is_when(self, frame: _Frame, tag: re.Match[str]) -> bool | None:
-        same = [values_equal(frame.value, value) for value in evaluate_values(tag["words"], self._lookup)]
-        return True if True in same else None if None in same else False
-
-    def _assign(self, words: str, *, known: bool) -> None:
+    def assign(self, words: str, *, known: bool) -> None:
         """A variable is known where it is given one value; in a loop it may get others."""
         match = _ASSIGNED.match(words)
         name = match[1] if match else (words.split() or [""])[0]
-        if not self._shown():
+        if not self.is_visible():
             return
         once = known and match is not None and all(frame.kind != "for" for frame in self.frames)
-        self.assigned[name] = evaluate_value(match[2], self._lookup) if match and once else UNKNOWN
+        self.assigned[name] = evaluate_value(match[2], self.lookup) if match and once else UNKNOWN
 
-    def _lookup(self, steps: Sequence[str]) -> LiquidValue:
+    def lookup(self, steps: Sequence[str]) -> LiquidValue:
         first, *rest = steps
         first = first.rstrip("?")
         jekyll = self.scope.profile not in ("eleventy", "hexo")
@@ -205,55 +207,57 @@ class _ConditionPass:
         if first == "page" and rest and self.scope.profile == "hexo":
             return None  # whose posts know their front matter by its bare names alone
         if first == "page" and rest:
-            return get_path(self._page(rest[0]), rest[1:])
+            return get_path(self.page_value(rest[0]), rest[1:])
         if first == "site" and rest and jekyll:
-            return get_path(self._site(rest[0]), rest[1:])
+            return get_path(self.site_value(rest[0]), rest[1:])
         if first == "jekyll" and jekyll:
             return "production" if rest == ["environment"] else UNKNOWN
         if first in ("page", "site", "layout", "content", "theme", "forloop"):
             return UNKNOWN
         if jekyll:
             return None  # a post has no other variables
-        found = self._front(first)
+        found = self.front_value(first)
         return get_path(found, rest) if found is not None else UNKNOWN
 
-    def _page(self, name: str) -> LiquidValue:
+    def page_value(self, name: str) -> LiquidValue:
         if self.scope.profile == "eleventy":  # whose front matter has no such name before it
             known = self.scope.page.get(name)
-            return known if known is not None else UnknownValue.SOMETHING if name in _ELEVENTYS else None
+            return (
+                known if known is not None else UnknownValue.SOMETHING if name in _ELEVENTY_FIELDS else None
+            )
         if name in ("tags", "categories"):
             value = self.scope.front.get(name, name.replace("ies", "y").removesuffix("s"))
             return value.split() if isinstance(value, str) else scalars(value)
-        found = self._front(name)
+        found = self.front_value(name)
         if found is not None:
             return found
         if name == "collection":
             return "posts"
-        return UnknownValue.SOMETHING if name in _PRESENT else UNKNOWN if name in _ELSEWHERE else None
+        return UnknownValue.SOMETHING if name in _ALWAYS_SET else UNKNOWN if name in _UNKNOWN_FIELDS else None
 
-    def _front(self, name: str) -> LiquidValue:
+    def front_value(self, name: str) -> LiquidValue:
         """What the front matter says under a name, to the letter: to Liquid, `Draft` is not `draft`."""
         value, own = self.scope.front.values.get(fold(name)), fold(name) in self.scope.given.values
         if own and not re.search(rf"""(?<![\w-]){re.escape(name)}["']?\s*[:=]""", self.scope.head):
             return None
-        return _typed(value)
+        return typed_value(value)
 
-    def _site(self, name: str) -> LiquidValue:
+    def site_value(self, name: str) -> LiquidValue:
         made = self.scope.site.get("collections")
         collections = made if isinstance(made, dict) else scalars(made)
         if name in collections or name in ("posts", "data", "collections", "github"):
             return UNKNOWN
         if name in self.scope.site:
-            return _typed(self.scope.site[name])
-        return UNKNOWN if name in _GENERATED else "" if name == "baseurl" else None
+            return typed_value(self.scope.site[name])
+        return UNKNOWN if name in _GENERATED_FIELDS else "" if name == "baseurl" else None
 
 
-def _typed(value: Value) -> LiquidValue:
-    """A value as YAML types it: ours are texts."""
+def typed_value(value: Value) -> LiquidValue:
+    """A value as YAML types it; front matter here keeps scalars as text."""
     if isinstance(value, list):
-        return [_typed(item) for item in value]
+        return [typed_value(item) for item in value]
     if isinstance(value, dict):
-        return {key: _typed(item) for key, item in value.items()}
+        return {key: typed_value(item) for key, item in value.items()}
     if value is None or isinstance(value, Quoted):
         return value
     word = value.strip().casefold()

@@ -1,4 +1,4 @@
-"""Jekyll's data files (`_data`, or `data_dir`): plain values and lists that bodies show.
+"""Jekyll's data files (`_data`, or `data_dir`): the plain values and lists that bodies show.
 
     {{ site.data.urls.docs }}   {{ site.data.crew[0]["name"] }}   {{ site.data.crew.first.name }}
     {% for one in site.data.crew %}- {{ one.name }}{% endfor %}
@@ -38,12 +38,12 @@ _LOOP = lazy(
     r"(?P<trim>-?)%\}(?P<inner>(?:[^{]|\{(?!%)){0,20000})\{%(?P<trimmed>-?)\s{0,9}endfor\s{0,9}(?P<after>-?)%\}"
 )
 _COUNT = lazy(r"\bforloop\.(index0?|length)\b")
-_START = lazy(r"\A(?:\s*(?:#[^\n]*)?\n)*---[^\n]*\n")
-_SIZE, _KIND, _REST = "size", "#", "##"
+_DOCUMENT_START = lazy(r"\A(?:\s*(?:#[^\n]*)?\n)*---[^\n]*\n")
+_SIZE, _KIND, _TRUNCATED = "size", "#", "##"
 
 
 def read_data_files(folder: Path, root: Path) -> dict[str, str]:
-    """Plain values of the files in `folder` by "site.data.file.key", each word as `_word` has it; items of
+    """Plain values of the files in `folder` by "site.data.file.key", each word as `key_word` has it; items of
     lists by their numbers, and under "size" how many there are; under "#" what is no plain value: a list, a
     map or a long text. Nothing where `folder` is outside of `root`.
     """
@@ -57,18 +57,18 @@ def read_data_files(folder: Path, root: Path) -> dict[str, str]:
         except OSError:
             continue
         if stat.st_size <= LARGEST:
-            where = "site.data." + ".".join(_word(part) for part in name.rpartition(".")[0].split("/"))
-            values = _values(where, _read(str(file), stat.st_mtime_ns, stat.st_size))
+            where = "site.data." + ".".join(key_word(part) for part in name.rpartition(".")[0].split("/"))
+            values = flatten(where, read_value(str(file), stat.st_mtime_ns, stat.st_size))
             found.update(islice(values, MOST + 1 - len(found)))
         if len(found) > MOST:
-            found[f"site.data.{_REST}"] = "more"
+            found[f"site.data.{_TRUNCATED}"] = "more"
             break
     return found
 
 
 def loop_replacements(body: str, prose: str, data: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
-    """(from, to, what stands there instead) of each loop over a list, and of each tag that names an item of a
-    list, or a key in brackets: by its number, and as one word. `prose` is `body` with code blank.
+    """(start, end, replacement) of each loop over a list, and of each tag that names an item of a list by its
+    number or a key in brackets. `prose` is `body` with its code blanked.
     """
     if "site.data" not in prose:
         return
@@ -76,49 +76,49 @@ def loop_replacements(body: str, prose: str, data: Mapping[str, str]) -> Iterato
     end = 0
     loops = [*_LOOP.finditer(prose)] if "endfor" in prose else []
     for match in loops:
-        text = _written_out(match, body, data)
+        text = unroll_loop(match, body, data)
         if text is None or len(text) > room:
             continue
         room -= len(text)
-        yield from _renamed(body, prose, end, match.start(), data)
+        yield from tag_replacements(body, prose, end, match.start(), data)
         yield match.start(), match.end(), text
         end = match.end()
-    yield from _renamed(body, prose, end, len(prose), data)
+    yield from tag_replacements(body, prose, end, len(prose), data)
 
 
-def _renamed(
+def tag_replacements(
     body: str, prose: str, start: int, end: int, data: Mapping[str, str]
 ) -> Iterator[tuple[int, int, str]]:
     for tag in _TAG.finditer(prose, start, end):
         if "site.data" in tag[0]:
             text = body[tag.start() : tag.end()]
-            made = _in_words(text, data)
+            made = rewrite_paths(text, data)
             if made != text:
                 yield tag.start(), tag.end(), made
 
 
-def _in_words(text: str, data: Mapping[str, str]) -> str:
-    """`text` with paths into data as words apart by points, where such a value is known."""
+def rewrite_paths(text: str, data: Mapping[str, str]) -> str:
+    """`text` with paths into data as keys joined by points, where their value is known."""
 
-    def worded(match: re.Match[str]) -> str:
-        key = _key(match[0], data)
-        nothing = text.startswith("{{") and (data.get(key) == "" or _is_nil(key, data))
+    def rewrite(match: re.Match[str]) -> str:
+        key = data_key(match[0], data)
+        nothing = text.startswith("{{") and (data.get(key) == "" or is_nil(key, data))
         return '""' if nothing else key if key in data else match[0]
 
-    return _PATH.sub(worded, text)
+    return _PATH.sub(rewrite, text)
 
 
-def _is_nil(key: str, data: Mapping[str, str]) -> bool:
+def is_nil(key: str, data: Mapping[str, str]) -> bool:
     """Whether a list or a map that is known has nothing there."""
     above = key.rpartition(".")[0]
-    if f"site.data.{_REST}" in data or key in data or f"{key}.{_KIND}" in data or above in ("", "site"):
+    if f"site.data.{_TRUNCATED}" in data or key in data or f"{key}.{_KIND}" in data or above in ("", "site"):
         return False
-    return data.get(f"{above}.{_KIND}") in ("list", "map") or _is_nil(above, data)
+    return data.get(f"{above}.{_KIND}") in ("list", "map") or is_nil(above, data)
 
 
-def _written_out(loop: re.Match[str], body: str, data: Mapping[str, str]) -> str | None:
-    """The loop's inside for each item of its list; None where it is no list that is known."""
-    where = _key(loop["path"], data)
+def unroll_loop(loop: re.Match[str], body: str, data: Mapping[str, str]) -> str | None:
+    """The inside of a loop, once for each item of its list; None where the list is not known."""
+    where = data_key(loop["path"], data)
     count = data[f"{where}.{_SIZE}"] if data.get(f"{where}.{_KIND}") == "list" else ""
     if not count:
         return None
@@ -130,16 +130,16 @@ def _written_out(loop: re.Match[str], body: str, data: Mapping[str, str]) -> str
     item = re.compile(rf"(?<![\w.\"'-]){re.escape(loop['name'])}(?![\w-])")
     counts = {"length": count}
 
-    def of_item(number: int) -> str:
-        own = {**counts, "index": str(number + 1), "index0": str(number)}
+    def write_item(number: int) -> str:
+        counters = {**counts, "index": str(number + 1), "index0": str(number)}
 
-        def named(tag: re.Match[str]) -> str:
+        def fill(tag: re.Match[str]) -> str:
             text = item.sub(f"{where}.{number}", tag[0])
-            return _in_words(_COUNT.sub(lambda match: f'"{own[match[1]]}"', text), data)
+            return rewrite_paths(_COUNT.sub(lambda match: f'"{counters[match[1]]}"', text), data)
 
-        return _TAG.sub(named, inner)
+        return _TAG.sub(fill, inner)
 
-    return "".join(map(of_item, range(int(count))))
+    return "".join(map(write_item, range(int(count))))
 
 
 def shown_data(prose: str, data: Mapping[str, str]) -> dict[str, str]:
@@ -151,12 +151,12 @@ def shown_data(prose: str, data: Mapping[str, str]) -> dict[str, str]:
 
 
 def data_value(name: str, data: Mapping[str, str]) -> str | None:
-    """The plain value at a path such as `site.data.urls.docs`; None: it is none, or there is none."""
-    return data.get(_key(name, data)) if _PATH.fullmatch(name) else None
+    """The plain value at a path such as `site.data.urls.docs`; None where there is none."""
+    return data.get(data_key(name, data)) if _PATH.fullmatch(name) else None
 
 
-def _key(path: str, data: Mapping[str, str]) -> str:
-    """What `data` calls a path, which may count items from the end; "" where it is none."""
+def data_key(path: str, data: Mapping[str, str]) -> str:
+    """The key in `data` of a path, which may count items from the end; "" where it is no path."""
     if not _PATH.fullmatch(path):
         return ""
     where = "site.data"
@@ -167,16 +167,18 @@ def _key(path: str, data: Mapping[str, str]) -> str:
             word = "0" if word == "first" else str(int(size) - 1)
         elif size and number and int(number) < 0:
             number = str(int(size) + int(number))
-        where += "." + _word(word or number or next((text for text in texts if text), ""))
+        where += "." + key_word(word or number or next((text for text in texts if text), ""))
     return where
 
 
-def _word(name: str) -> str:
+def key_word(name: str) -> str:
+    """One part of a path as the keys of `data` have it."""
     return re.sub(r"\W+", "", fold(name))
 
 
-@lru_cache(maxsize=MOST_FILES)  # looked at in every scan
-def _read(file: str, _mtime_ns: int, _size: int) -> Value:
+@lru_cache(maxsize=MOST_FILES)  # every scan asks for all of them
+def read_value(file: str, _mtime_ns: int, _size: int) -> Value:
+    """What a data file holds; None where it cannot be read."""
     path = Path(file)
     if path.suffix in (".csv", ".tsv"):
         try:
@@ -189,12 +191,12 @@ def _read(file: str, _mtime_ns: int, _size: int) -> Value:
         except csv.Error:
             return None
         return [{key: value for key, value in row.items() if isinstance(value, str)} for row in rows]
-    return read_config_map(path) or _list(path)
+    return read_config_map(path) or read_list(path)
 
 
-def _list(file: Path) -> Value:
+def read_list(file: Path) -> Value:
     """A YAML or JSON file whose top is a list."""
-    text = _START.sub("", read_text(file))
+    text = _DOCUMENT_START.sub("", read_text(file))
     try:
         if file.suffix == ".json":
             return load_json(f'{{"it": {text}}}', 1).get("it")
@@ -203,16 +205,17 @@ def _list(file: Path) -> Value:
         return None
 
 
-def _values(where: str, value: Value) -> Iterator[tuple[str, str]]:
+def flatten(where: str, value: Value) -> Iterator[tuple[str, str]]:
+    """The plain values within `value`, each with its key; see `read_data_files`."""
     if isinstance(value, str):
         kept = len(value) <= LONGEST
         yield (where, value) if kept else (f"{where}.{_KIND}", "long")
     elif isinstance(value, dict):
         yield f"{where}.{_KIND}", "map"
         for key, inner in value.items():
-            yield from _values(f"{where}.{_word(str(key))}", inner)
+            yield from flatten(f"{where}.{key_word(str(key))}", inner)
     elif isinstance(value, list):
         yield f"{where}.{_KIND}", "list"
         yield f"{where}.{_SIZE}", str(len(value))
         for number, inner in enumerate(value):
-            yield from _values(f"{where}.{number}", inner)
+            yield from flatten(f"{where}.{number}", inner)

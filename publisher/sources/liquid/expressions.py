@@ -48,14 +48,14 @@ _LITERALS: Mapping[str, LiquidValue] = {
 
 def evaluate_condition(text: str, lookup: Lookup) -> bool | None:
     """Whether the condition holds; None where that cannot be known, or it is written in another language."""
-    tokens = _tokens(text)
-    return _condition(tokens, lookup) if tokens else None
+    tokens = tokenize(text)
+    return evaluate_logic(tokens, lookup) if tokens else None
 
 
 def evaluate_value(text: str, lookup: Lookup) -> LiquidValue:
     """The value of one literal or variable; UNKNOWN for anything else."""
-    tokens = _tokens(text)
-    return _term(tokens[0], lookup) if tokens and len(tokens) == 1 else UNKNOWN
+    tokens = tokenize(text)
+    return evaluate_term(tokens[0], lookup) if tokens and len(tokens) == 1 else UNKNOWN
 
 
 def evaluate_values(text: str, lookup: Lookup) -> list[LiquidValue]:
@@ -77,7 +77,7 @@ def values_equal(left: LiquidValue, right: LiquidValue) -> bool | None:
     """Whether two values are equal; None where that cannot be known."""
     for one, other in ((left, right), (right, left)):
         if one is UnknownValue.EMPTY or one is UnknownValue.BLANK:
-            return _is_empty(other, blank=one is UnknownValue.BLANK)
+            return is_empty(other, blank=one is UnknownValue.BLANK)
     if isinstance(left, UnknownValue) or isinstance(right, UnknownValue):
         something = left is UnknownValue.SOMETHING or right is UnknownValue.SOMETHING
         return False if something and (left is None or right is None) else None
@@ -86,7 +86,8 @@ def values_equal(left: LiquidValue, right: LiquidValue) -> bool | None:
     return left == right
 
 
-def _is_empty(value: LiquidValue, *, blank: bool) -> bool | None:
+def is_empty(value: LiquidValue, *, blank: bool) -> bool | None:
+    """Whether a value equals `empty`, or with `blank` Liquid's `blank`; None where that cannot be known."""
     if isinstance(value, UnknownValue):
         return None
     if blank and (value is None or value is False):
@@ -96,7 +97,8 @@ def _is_empty(value: LiquidValue, *, blank: bool) -> bool | None:
     return isinstance(value, (Sequence, Mapping)) and not value
 
 
-def _tokens(text: str) -> list[Token] | None:
+def tokenize(text: str) -> list[Token] | None:
+    """The tokens of an expression; None where it has anything else in it."""
     found: list[Token] = []
     at, text = 0, text.strip()
     while at < len(text):
@@ -108,26 +110,27 @@ def _tokens(text: str) -> list[Token] | None:
     return found
 
 
-def _condition(tokens: list[Token], lookup: Lookup) -> bool | None:
+def evaluate_logic(tokens: list[Token], lookup: Lookup) -> bool | None:
+    """Comparisons joined by `and` and `or`, which Liquid takes from right to left."""
     at = next((n for n, token in enumerate(tokens) if token in (("name", "and"), ("name", "or"))), None)
     if at is None:
-        return _comparison(tokens, lookup)
-    left, right = _comparison(tokens[:at], lookup), _condition(tokens[at + 1 :], lookup)
+        return evaluate_comparison(tokens, lookup)
+    left, right = evaluate_comparison(tokens[:at], lookup), evaluate_logic(tokens[at + 1 :], lookup)
     short = tokens[at][1] == "or"  # what decides it whatever the other is
     if short in (left, right):
         return short
     return None if left is None or right is None else not short
 
 
-def _comparison(tokens: list[Token], lookup: Lookup) -> bool | None:
+def evaluate_comparison(tokens: list[Token], lookup: Lookup) -> bool | None:
     if tokens[:1] == [("name", "not")]:
-        inner = _comparison(tokens[1:], lookup)
+        inner = evaluate_comparison(tokens[1:], lookup)
         return None if inner is None else not inner
     if len(tokens) == 1:
-        return is_truthy(_term(tokens[0], lookup))
+        return is_truthy(evaluate_term(tokens[0], lookup))
     if len(tokens) != 3 or tokens[1][1] not in _SIGNS:
         return None
-    left, right = _term(tokens[0], lookup), _term(tokens[2], lookup)
+    left, right = evaluate_term(tokens[0], lookup), evaluate_term(tokens[2], lookup)
     match tokens[1][1]:
         case "==":
             return values_equal(left, right)
@@ -140,24 +143,25 @@ def _comparison(tokens: list[Token], lookup: Lookup) -> bool | None:
             if isinstance(left, UnknownValue) or isinstance(right, UnknownValue):
                 return None
             if isinstance(left, str):
-                return _text(right) in left
+                return liquid_text(right) in left
             if isinstance(left, Mapping):
-                return _text(right) in left
+                return liquid_text(right) in left
             if isinstance(left, Sequence):
                 found = [values_equal(item, right) for item in left]
                 return True if True in found else None if None in found else False
             return False
         case sign:
-            return _ordered(left, right, sign)
+            return compare_order(left, right, sign)
 
 
-def _text(value: LiquidValue) -> str:
+def liquid_text(value: LiquidValue) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
 
 
-def _ordered(left: LiquidValue, right: LiquidValue, sign: str) -> bool | None:
+def compare_order(left: LiquidValue, right: LiquidValue, sign: str) -> bool | None:
+    """`<`, `>`, `<=` and `>=` of two numbers or two texts; None where that cannot be known."""
     if left is None or right is None:
         return False
     if isinstance(left, str) and isinstance(right, str):
@@ -171,7 +175,7 @@ def _ordered(left: LiquidValue, right: LiquidValue, sign: str) -> bool | None:
     return {"<": order < 0, ">": order > 0, "<=": order <= 0, ">=": order >= 0}[sign]
 
 
-def _term(token: Token, lookup: Lookup) -> LiquidValue:
+def evaluate_term(token: Token, lookup: Lookup) -> LiquidValue:
     kind, text = token
     if kind == "text":
         return text[1:-1]
@@ -185,7 +189,7 @@ def _term(token: Token, lookup: Lookup) -> LiquidValue:
 
 
 def get_path(value: LiquidValue, steps: Sequence[str]) -> LiquidValue:
-    """What stands in a value under these names."""
+    """The value at the path `steps` within `value`."""
     for step in steps:
         if isinstance(value, UnknownValue):
             return UNKNOWN

@@ -1,9 +1,9 @@
-"""What bodies take from the blog's other files: `{% include links.md %}`, `{{ site.data.urls.docs }}`, and
-variables that are given one value: `{% assign docs = "https://docs.example" %}`.
+"""What bodies take from the blog's other files (`{% include links.md %}`, `{{ site.data.urls.docs }}`), and
+variables that are given one value (`{% assign docs = "https://docs.example" %}`).
 
-A file is shown where it holds no code, whatever that of the generator would make of it; one that includes
-others which hold none is, too. Files are those of the generator's own folder, read once for a scan; with
-`include_relative` those beside the post.
+A file is shown where neither it nor those that it includes hold template code, which only the generator could
+run. Files are those of the generator's own folder, read once for a scan; with `include_relative` those beside
+the post.
 """
 
 import re
@@ -56,7 +56,7 @@ ReadBeside = Callable[[str, str], str | None]
 
 
 def read_include_files(folders: Sequence[Path]) -> dict[str, str]:
-    """What posts show that include files, by their names; those of the first folder win."""
+    """The texts of the files that posts may include, by name; those of the first folder win."""
     read: dict[str, str] = {}
     size = 0
     for folder in folders:
@@ -65,30 +65,30 @@ def read_include_files(folders: Sequence[Path]) -> dict[str, str]:
             size += len(text)
             if size > MOST:
                 break
-            if len(text) <= LARGEST and _without_code(text):
+            if len(text) <= LARGEST and has_no_code(text):
                 read.setdefault(name, text.replace("\r\n", "\n"))
     done: dict[str, str | None] = {}
     for name in read:
-        _expanded(name, read, done, MAX_DEPTH)
+        expand_file(name, read, done, MAX_DEPTH)
     return {name: text for name, text in done.items() if text}
 
 
-def _expanded(name: str, read: Mapping[str, str], done: dict[str, str | None], depth: int) -> str | None:
+def expand_file(name: str, read: Mapping[str, str], done: dict[str, str | None], depth: int) -> str | None:
     """A file with those that it includes; None where one of them holds code, or includes itself."""
     if name in done or name not in read or not depth:
         return done.get(name)
     done[name] = None  # while it is not known: a file that includes itself shows nothing
-    done[name] = _filled(read[name], lambda inner: _expanded(inner, read, done, depth - 1))
+    done[name] = fill_includes(read[name], lambda inner: expand_file(inner, read, done, depth - 1))
     return done[name]
 
 
-def _filled(text: str, shown: Callable[[str], str | None]) -> str | None:
+def fill_includes(text: str, shown: Callable[[str], str | None]) -> str | None:
     """`text` with the files that it includes; None where one of them is not known, or they are too long."""
     parts: list[str] = []
     at = size = 0
     text = _FRONT.sub("", text, count=1)
     for tag in _INCLUDE.finditer(text):
-        inner = None if tag["tag"] == "include_relative" else shown(_name(tag))
+        inner = None if tag["tag"] == "include_relative" else shown(tag["file"].strip("\"'"))
         if inner is None or size + len(inner) > LARGEST:
             return None
         size += len(inner)
@@ -97,11 +97,8 @@ def _filled(text: str, shown: Callable[[str], str | None]) -> str | None:
     return "".join([*parts, text[at:]])
 
 
-def _name(tag: re.Match[str]) -> str:
-    return tag["file"].strip("\"'")
-
-
-def _without_code(text: str) -> bool:
+def has_no_code(text: str) -> bool:
+    """Whether a file holds no template code but tags that include others."""
     bare = _INCLUDE.sub("", text)
     return "{%" not in bare and "{{" not in bare and "<%" not in bare
 
@@ -121,30 +118,36 @@ def expand_includes(
 
     prose = blank_literal_regions(blank_code(body) if markdown else body)
     changes = [*data_files.loop_replacements(body, prose, rules.site_data)] if rules.site_data else []
-    changes += _of_files(path, body, prose, rules, beside) if includes else []
+    changes += include_replacements(path, body, prose, rules, beside) if includes else []
     return splice(body, sorted(changes))
 
 
-def _of_files(
+def include_replacements(
     path: str, body: str, prose: str, rules: SourceRules, beside: ReadBeside
 ) -> Iterator[tuple[int, int, str]]:
-    """(from, to, what is shown there instead) of each tag that includes a file without code."""
+    """(start, end, replacement) of each tag that includes a file without code."""
     files = rules.include_texts
     room = MOST
     for tag in _INCLUDE.finditer(prose):
-        name = _name(tag)
+        name = tag["file"].strip("\"'")
         text = files.get(name)
         if tag["tag"] == "include_relative":
             near = beside(path, name)
-            text = _filled(near, files.get) if near and len(near) <= LARGEST and _without_code(near) else None
+            text = (
+                fill_includes(near, files.get)
+                if near and len(near) <= LARGEST and has_no_code(near)
+                else None
+            )
         if text is None or len(text) > room:
             continue
         room -= len(text)
-        yield tag.start(), tag.end(), text if _is_alone(body, tag) else text.strip("\n")
+        start, end = body.rfind("\n", 0, tag.start()) + 1, body.find("\n", tag.end())
+        around = body[start : tag.start()] + body[tag.end() : end if end >= 0 else None]
+        yield tag.start(), tag.end(), text.strip("\n") if around.strip() else text
 
 
 def splice(body: str, changes: Sequence[tuple[int, int, str]]) -> tuple[str, Shifts]:
-    """`body` with other texts in places of it, in order and apart, and what that does to its lines."""
+    """`body` with `changes` (start, end, replacement), in order and apart, and what they do to its lines."""
     parts: list[str] = []
     shifts: list[tuple[int, int, int]] = []
     at, old, new = 0, 1, 1  # the lines, before and after, that `at` is on
@@ -161,13 +164,6 @@ def splice(body: str, changes: Sequence[tuple[int, int, str]]) -> tuple[str, Shi
     return "".join([*parts, body[at:]]) if parts else body, tuple(shifts)
 
 
-def _is_alone(body: str, tag: re.Match[str]) -> bool:
-    before, after = body.rfind("\n", 0, tag.start()) + 1, body.find("\n", tag.end())
-    return (
-        not body[before : tag.start()].strip() and not body[tag.end() : after if after >= 0 else None].strip()
-    )
-
-
 def extract_constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, dict[str, str]]:
     """`body` without what is only captured, line breaks kept; and the variables that it gives one plain
     value, and the values of data files and of the configuration that it shows, by the names that it uses.
@@ -181,10 +177,10 @@ def extract_constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple
     prose = blank_literal_regions(blank_code(body) if markdown else body)
     given: dict[str, str | None] = {}
     captures = [*_CAPTURE.finditer(prose)] if "capture" in prose else []
-    loops = _loops(prose)
+    loops = loop_depths(prose)
     for tag in (*captures, *islice(_ASSIGN.finditer(prose), MOST_ASSIGNED)):
         looped = loops and loops[bisect(loops, (tag.start(), 0)) - 1][1] > 0
-        value = None if looped else _value(tag, body, data)
+        value = None if looped else assigned_value(tag, body, data)
         name = tag["name"]
         given[name] = value if name not in given or given[name] == value else None
     parts: list[str] = []
@@ -193,24 +189,18 @@ def extract_constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple
         parts += [body[at : tag.start()], "\n" * tag[0].count("\n")]
         at = tag.end()
     known = {name: value for name, value in given.items() if value is not None}
-    known |= data_files.shown_data(prose, data) | _of_config(prose, rules.site_config)
+    known |= data_files.shown_data(prose, data)
+    for variable in set(_SITE.findall(prose)) if rules.site_config else ():  # such as "site.author.name"
+        setting: Value | None = {**rules.site_config}
+        for word in variable.split(".")[1:]:
+            setting = folded_map(setting).get(fold(word)) if setting is not None else None
+        if isinstance(setting, str) and 0 < len(setting) <= LONGEST_VALUE:
+            known[variable] = setting
     return "".join([*parts, body[at:]]), known
 
 
-def _of_config(prose: str, site: Mapping[str, Value]) -> dict[str, str]:
-    """The plain values of the configuration that `prose` shows, by their names there: "site.author.name"."""
-    found: dict[str, str] = {}
-    for name in set(_SITE.findall(prose)) if site else ():
-        value: Value | None = {**site}
-        for word in name.split(".")[1:]:
-            value = folded_map(value).get(fold(word)) if value is not None else None
-        if isinstance(value, str) and 0 < len(value) <= LONGEST_VALUE:
-            found[name] = value
-    return found
-
-
-def _loops(prose: str) -> list[tuple[int, int]]:
-    """(place, how many loops are open after it), in order, from the beginning: they may give other values."""
+def loop_depths(prose: str) -> list[tuple[int, int]]:
+    """(place, how many loops are open after it), in order, from the start: a loop may give other values."""
     if "for" not in prose:
         return []
     found, depth = [(0, 0)], 0
@@ -220,7 +210,8 @@ def _loops(prose: str) -> list[tuple[int, int]]:
     return found
 
 
-def _value(tag: re.Match[str], body: str, data: Mapping[str, str]) -> str | None:
+def assigned_value(tag: re.Match[str], body: str, data: Mapping[str, str]) -> str | None:
+    """The plain value that an assignment or a capture gives; None where it is none."""
     if "text" in tag.re.groupindex:
         text = body[tag.start("text") : tag.end("text")].strip()
         return text if len(text) <= LONGEST_VALUE and "{{" not in text else None

@@ -60,7 +60,7 @@ def titled(folder: Path, rules: SourceRules) -> Callable[[str], str]:
     source = FolderSource(folder, rules)
     return (
         literal_line
-        if source.settled([path for path, _ in source.listed()]).conventions.plain_titles
+        if source.resolve_rules([path for path, _ in source.listed()]).conventions.plain_titles
         else plain_line
     )
 
