@@ -110,7 +110,7 @@ def test_a_folder_read_ahead_is_the_folder_read_when_asked(tmp_path: Path) -> No
         assert later == [*listed, "new.md"]
         source.fingerprint(listed)
         assert list(source.read_many(listed, {})) == begun
-    rules = source.settled(listed)
+    rules = source.resolve_rules(listed)
     assert [reading.result for reading in begun] == [source.read(path, rules) for path in listed]
 
 

@@ -297,16 +297,6 @@ class _Json(BaseHandler):
 _HANDLERS = (_Yaml(), _Toml(), _Json())
 
 
-def _json_end(text: str) -> int:
-    """Where the object that `text` begins with ends: after the brace that closes it."""
-    depth = 0
-    for match in _JSON_TOKEN.finditer(text, 0, MAX_SIZE):
-        depth += {"{": 1, "}": -1}.get(match[0], 0)
-        if depth == 0:
-            return match.end()
-    raise ValueError("front matter opens with { and never closes; add the missing }")
-
-
 def to_value(value: Raw) -> Value:
     """A value that tomllib or json yields, with its scalars as text."""
     if value is None or isinstance(value, str):

@@ -22,9 +22,9 @@ def write(root: Path, **files: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def settled(folder: Path, rules: SourceRules = RULES, top: Path | None = None) -> SourceRules:
+def resolved(folder: Path, rules: SourceRules = RULES, top: Path | None = None) -> SourceRules:
     source = FolderSource(folder, rules, top)
-    return source.settled([path for path, bad in source.listed() if bad is None])
+    return source.resolve_rules([path for path, bad in source.listed() if bad is None])
 
 
 def posts(folder: Path, rules: SourceRules = RULES) -> dict[str, Post]:
@@ -72,24 +72,24 @@ def test_a_generator_is_known_by_its_files(
     files: dict[str, str], posts_in: str, profile: str, tmp_path: Path
 ) -> None:
     write(tmp_path, **files)
-    assert settled(tmp_path / posts_in).profile == profile
+    assert resolved(tmp_path / posts_in).profile == profile
 
 
 def test_a_profile_that_is_set_is_not_guessed(tmp_path: Path) -> None:
     write(tmp_path, **{"_config.yml": "timezone: Asia/Tokyo\n", "_posts/2024-05-01-a.md": GOOD})
-    rules = settled(tmp_path / "_posts", SourceRules(site_url="https://x.example/", profile="hugo"))
+    rules = resolved(tmp_path / "_posts", SourceRules(site_url="https://x.example/", profile="hugo"))
     assert (rules.profile, rules.timezone) == ("hugo", None)
 
 
 def test_configuration_is_looked_for_no_higher_than_the_site(tmp_path: Path) -> None:
     write(tmp_path, **{"hugo.toml": "", "mysite/posts/a.md": GOOD})
-    assert settled(tmp_path / "mysite/posts", top=tmp_path / "mysite").profile == "none"
-    assert settled(tmp_path / "mysite/posts", top=tmp_path).profile == "hugo"
+    assert resolved(tmp_path / "mysite/posts", top=tmp_path / "mysite").profile == "none"
+    assert resolved(tmp_path / "mysite/posts", top=tmp_path).profile == "hugo"
 
 
 def test_broken_configuration_is_passed_over(tmp_path: Path) -> None:
     write(tmp_path, **{"_config.yml": "a: [\n", "_posts/2024-05-01-a.md": GOOD, "_data/authors.yml": "{"})
-    assert settled(tmp_path / "_posts").profile == "jekyll"
+    assert resolved(tmp_path / "_posts").profile == "jekyll"
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_rules_travel_to_another_process(tmp_path: Path) -> None:
     import pickle
 
     write(tmp_path, **{"_config.yml": "timezone: Asia/Tokyo\n", "_posts/2024-05-01-a.md": GOOD})
-    rules = settled(tmp_path)
+    rules = resolved(tmp_path)
     assert pickle.loads(pickle.dumps(rules)) == rules  # noqa: S301  # our own bytes
 
 
