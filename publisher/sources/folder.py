@@ -151,11 +151,7 @@ class FolderSource:
     @contextmanager
     def listed_ahead(self) -> Generator[None, None, None]:
         """Within it another process lists every file from now on, for a first scan."""
-
-        def list_packed() -> tuple[PackedStats, Collection[str]]:
-            return pack_stats(self._walk.all()), self._walk.recheck
-
-        with run_meanwhile(list_packed) as listing:
+        with run_meanwhile(self._list_packed) as listing:
 
             def stats() -> Iterator[FileStat | BadPost]:
                 columns, recheck = listing()
@@ -167,6 +163,9 @@ class FolderSource:
                 yield
             finally:
                 self._ahead = None
+
+    def _list_packed(self) -> tuple[PackedStats, Collection[str]]:
+        return pack_stats(self._walk.all()), self._walk.recheck
 
     def unread(self) -> Sequence[str]:
         """Data files of the blog that are code, and so say nothing, by their paths from its root."""

@@ -150,14 +150,14 @@ def test_a_folder_listed_ahead_is_the_folder_listed_when_asked(tmp_path: Path) -
 
 def test_a_listing_that_dies_or_is_not_asked_for_costs_nothing(tmp_path: Path) -> None:
     source, here = a_folder(tmp_path, 3), os.getpid()
-    listing = source._listing
+    listing = source._list_packed
 
     def dies() -> Any:
         if os.getpid() != here:
             os._exit(9)
         return listing()
 
-    source._listing = dies  # type: ignore[method-assign]
+    source._list_packed = dies  # type: ignore[method-assign]
     with source.listed_ahead():
         assert len([*source.files()]) == 3
     with source.listed_ahead():
