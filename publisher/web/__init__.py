@@ -1,19 +1,11 @@
 """HTTP: reading and subscribing. Starlette and uvicorn live here.
 
-server       uvicorn in this process, its port bound first
-application  where a request goes: documents or pages; what is said when something fails
-quick        requests for what is in memory, answered before ASGI; what a connection may cost
-documents    files under public/ as a bare ASGI handler
-files        which file a path means, and which are kept in memory; file: one of them, in each encoding
-asking       what a request asks; responding: what it is answered with
-conditional  conditional requests, RFC 9110; negotiation: which encoding is sent
-standing     what the store says that every answer depends on: the next post, what moved
-media        media types
-signup       the sign-up form
-tokenpages   what links in mails open: confirm, unsubscribe
-forms        bodies within bounds, fields, form tokens
-limits       how often sign-ups are taken
-answers      pages as responses, and the headers all of them carry
+server         uvicorn in this process, its port bound first
+child_process  the server in a process of its own
+application    where a request goes: documents or pages; what is answered when something fails
+rate_limits    who a client is, how often sign-ups are taken, and what was refused
+documents/     files under public/: what a request asks, what it is answered with, what is kept in memory
+pages/         sign-up, what links in mails open, preferences, and what is kept of a reader
 """
 
 from publisher.web.application import asgi

@@ -15,29 +15,27 @@ from publisher.app import App
 from publisher.core.errors import PublisherError
 from publisher.core.site_proof import is_challenge, prove_site
 from publisher.stores.files.public_folder import encode, encodes
-from publisher.web.documents.documents import DocumentHandler
-from publisher.web.documents.fast_path import LONGEST_QUERY, ConnectionLimits, ResponseCache
+from publisher.web.documents.documents import DocumentHandler, SiteStateCache
+from publisher.web.documents.fast_path import MAX_QUERY, ConnectionLimits, ResponseCache
 from publisher.web.documents.file_cache import FileCache
-from publisher.web.documents.site_state import SiteStateCache
 from publisher.web.pages.account import AccountPages
 from publisher.web.pages.forms import ClientDisconnected, TooLarge
 from publisher.web.pages.preferences import PreferencesPage
 from publisher.web.pages.responses import PageResponses
 from publisher.web.pages.signup import SignUp
 from publisher.web.pages.token_pages import TokenPages
-from publisher.web.rate_limits import BUSY, NetworkCounter, SignUpLimits, TrustedProxies
-from publisher.web.refusal_log import RefusalLog
+from publisher.web.rate_limits import BUSY, NetworkCounter, RefusalLog, SignUpLimits, TrustedProxies
 
 log = logging.getLogger(__name__)
 
-_PAGES = re.compile(
+PAGE_PATHS = re.compile(
     r"/(?:subscribe|confirm|never-ask|unsubscribe|preferences|view|account|healthz|readyz)(?:/|\Z)"
 )
-_TOKEN = re.compile(
+TOKEN_PATHS = re.compile(
     r"(/(?:confirm|never-ask|unsubscribe|preferences|view|account(?:/(?:export|erase|address))?)/).+",
     re.DOTALL,
 )
-_PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+PLAIN_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def asgi(app: App) -> "Application":
@@ -50,25 +48,27 @@ class Application:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._answers = answers = PageResponses(app.parts)
+        self._responses = responses = PageResponses(app.parts)
         self._prefix = urlsplit(app.settings.site.public_url).path.rstrip("/")
         self.refused = RefusalLog(app)
         self.proxies = TrustedProxies(app.settings.web.trusted_proxies)
-        self.gate = ConnectionLimits(self.proxies, self.refused.count)
+        self.connection_limits = ConnectionLimits(self.proxies, self.refused.count)
         self._clients = NetworkCounter()
-        self._pages: ASGIApp = _router(app, answers, self.refused)
-        self.standing = SiteStateCache(app)
+        self._pages: ASGIApp = make_router(app, responses, self.refused)
+        self.site_state = SiteStateCache(app)
         self._documents = DocumentHandler(
             FileCache(app.public, app.settings.site.public_url, unpacks=encodes),
             clock=app.clock,
-            facts=self.standing.facts,
+            site_state=self.site_state.current,
             encode=encode,
             versions=self._versions,
-            missing=self._missing,
-            ended=self._ended,
+            not_found=self._not_found,
+            gone=self._gone,
             deltas=app.settings.web.delta,
         )
-        self.memory = ResponseCache(self._documents, app.clock, self._under_prefix, self.standing.facts)
+        self.response_cache = ResponseCache(
+            self._documents, app.clock, self._under_prefix, self.site_state.current
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,23 +81,23 @@ class Application:
             await send(message)
 
         try:
-            await self._route(scope, receive, watched)
+            await self._dispatch(scope, receive, watched)
         except ClientDisconnected:
             return
         except TooLarge:
             self.refused.count("bodies_too_large")
-            await (await self._answers.error(413, scope, {"Connection": "close"}))(scope, receive, send)
+            await (await self._responses.error(413, scope, {"Connection": "close"}))(scope, receive, send)
         except Exception:
-            path = masked(scope["path"])
+            path = mask_token(scope["path"])
             log.exception("request_failed", extra={"method": scope["method"], "path": path})
             if not started:
-                await (await self._answers.error(500, scope))(scope, receive, send)
+                await (await self._responses.error(500, scope))(scope, receive, send)
 
-    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Under the path of web.public_url, and without it for a proxy that takes it away."""
-        if len(scope["query_string"]) > LONGEST_QUERY:
+        if len(scope["query_string"]) > MAX_QUERY:
             self.refused.count("queries_too_long")
-            await PlainTextResponse("The query of this address is too long.\n", 414, _PLAIN)(
+            await PlainTextResponse("The query of this address is too long.\n", 414, PLAIN_HEADERS)(
                 scope, receive, send
             )
             return
@@ -106,21 +106,23 @@ class Application:
             scope = {**scope, "client": (client, 0)}
             with self._clients.one(client) as fits:
                 if fits:
-                    await self._of_client(scope, receive, send)
+                    await self._serve_client(scope, receive, send)
                 else:
                     self.refused.count("requests_at_once_of_one_network")
-                    await PlainTextResponse(BUSY, 503, {**_PLAIN, "Retry-After": "5"})(scope, receive, send)
+                    await PlainTextResponse(BUSY, 503, {**PLAIN_HEADERS, "Retry-After": "5"})(
+                        scope, receive, send
+                    )
             return
-        await self._of_client(scope, receive, send)
+        await self._serve_client(scope, receive, send)
 
-    async def _of_client(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve_client(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = self._under_prefix(scope["path"])
         if path != scope["path"]:
             scope = {**scope, "path": path}
         if scope["http_version"] == "1.1" and sum(name == b"host" for name, _ in scope["headers"]) != 1:
-            await (await self._answers.error(400, scope))(scope, receive, send)  # RFC 9112 3.2
+            await (await self._responses.error(400, scope))(scope, receive, send)  # RFC 9112 3.2
             return
-        if _PAGES.match(path):
+        if PAGE_PATHS.match(path):
             await self._pages({**scope, "path": path.rstrip("/"), "root_path": ""}, receive, send)
         else:
             await self._documents(scope, receive, send)
@@ -137,37 +139,40 @@ class Application:
         inside = self._prefix and path.startswith(f"{self._prefix}/")
         return path.removeprefix(self._prefix) if inside else path
 
-    async def _ended(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (await self._answers.error(410, scope))(scope, receive, send)
+    async def _gone(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (await self._responses.error(410, scope))(scope, receive, send)
 
-    async def _missing(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answers = self._answers
-        response = await (answers.nothing_yet(scope) if scope["path"] == "/" else answers.error(404, scope))
+    async def _not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/":
+            response = await self._responses.nothing_yet(scope)
+        else:
+            response = await self._responses.error(404, scope)
         await response(scope, receive, send)
 
 
-def _router(app: App, answers: PageResponses, refused: RefusalLog) -> Router:
-    sign_up = SignUp(app, answers, SignUpLimits(), refused)
-    tokens, kept = TokenPages(app, answers), AccountPages(app, answers)
+def make_router(app: App, responses: PageResponses, refused: RefusalLog) -> Router:
+    """The pages, by their paths."""
+    sign_up = SignUp(app, responses, SignUpLimits(), refused)
+    tokens, account = TokenPages(app, responses), AccountPages(app, responses)
     both = ["GET", "POST"]
 
     async def missing(scope: Scope, receive: Receive, send: Send) -> None:
-        await (await answers.error(404, scope))(scope, receive, send)
+        await (await responses.error(404, scope))(scope, receive, send)
 
     async def healthz(request: Request) -> Response:
         """Alive; and, on the second line, what only this site can make of the challenge that it is given."""
         given = request.query_params.get("challenge", "")
-        said = prove_site(given if is_challenge(given) else "", await run_in_threadpool(lambda: app.ring))
-        return PlainTextResponse(f"alive\n{said}\n", headers=_PLAIN)
+        answer = proof(given if is_challenge(given) else "", await run_in_threadpool(lambda: app.ring))
+        return PlainTextResponse(f"alive\n{answer}\n", headers=PLAIN_HEADERS)
 
     async def readyz(_request: Request) -> Response:
         try:
             await run_in_threadpool(app.store.head)
         except PublisherError as error:
             log.error("not_ready", extra={"reason": str(error)})
-            later = {**_PLAIN, "Retry-After": "5"}
+            later = {**PLAIN_HEADERS, "Retry-After": "5"}
             return PlainTextResponse("not ready: the store does not answer\n", 503, later)
-        return PlainTextResponse("ready\n", headers=_PLAIN)
+        return PlainTextResponse("ready\n", headers=PLAIN_HEADERS)
 
     return Router(
         [
@@ -177,9 +182,9 @@ def _router(app: App, answers: PageResponses, refused: RefusalLog) -> Router:
             Route("/never-ask/{token}", tokens.never_ask, methods=both),
             Route("/view/{token}", tokens.view),
             Route("/unsubscribe/{token}", tokens.unsubscribe, methods=both),
-            Route("/preferences/{token}", PreferencesPage(app, answers).__call__, methods=both),
-            Route("/account/{token}", kept.ask, methods=both),
-            Route("/account/{link}/{token}", kept.once, methods=both),
+            Route("/preferences/{token}", PreferencesPage(app, responses).__call__, methods=both),
+            Route("/account/{token}", account.ask, methods=both),
+            Route("/account/{link}/{token}", account.once, methods=both),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
         ],
@@ -188,6 +193,6 @@ def _router(app: App, answers: PageResponses, refused: RefusalLog) -> Router:
     )
 
 
-def masked(path: str) -> str:
+def mask_token(path: str) -> str:
     """A path for the log: a token is a key, so it is not written down."""
-    return _TOKEN.sub(r"\1…", path)
+    return TOKEN_PATHS.sub(r"\1…", path)

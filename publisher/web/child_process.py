@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _WAKE = b"w"
 
-_STOPS = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class ServerProcess:
@@ -34,39 +34,41 @@ class ServerProcess:
 
     def __init__(self, app: App, server: Server) -> None:
         app.store.close()  # a connection must not be used by two processes; each opens its own
-        ears, self._alive = os.pipe()
-        self._ears, mouth = os.pipe()
+        parent_alive, self._alive = os.pipe()
+        self._from_child, to_parent = os.pipe()
         sys.stderr.flush()
         self._stopping = False
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # until the child can hear them
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # until the child can handle them
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self._alive)
-            os.close(self._ears)
-            _child(app, server, ears, mouth)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
-        os.close(ears)
-        os.close(mouth)
+            os.close(self._from_child)
+            run_child(app, server, parent_alive, to_parent)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        os.close(parent_alive)
+        os.close(to_parent)
         server.close()
 
     def attend(self, wake: Callable[[], None]) -> None:
         """Calls `wake` when the child asks for it, until it has ended; in the main thread, which signals then
-        wake. Raises OutputError: untold.
+        wake. Raises OutputError: it ended without being told to.
         """
-        with _woken_by_signals() as woken:
-            while (said := self._heard(woken)) != b"":
-                if _WAKE in said:
+        with signal_pipe() as signaled:
+            while True:
+                ready = select.select([self._from_child, signaled], [], [])[0]
+                if self._from_child not in ready:
+                    os.read(signaled, 4096)  # the handler has run by now
+                    continue
+                message = os.read(self._from_child, 4096)
+                if not message:
+                    break
+                if _WAKE in message:
                     wake()
         _, status = os.waitpid(self._pid, 0)
-        if not (self._stopping and os.waitstatus_to_exitcode(status) in {0, -signal.SIGTERM}):
-            raise OutputError("web", f"the server ended by itself ({_how(status)})", "start it again")
-
-    def _heard(self, woken: int) -> bytes:
-        """What the child said; nothing once it has ended."""
-        while self._ears not in (ready := select.select([self._ears, woken], [], [])[0]):
-            if woken in ready:
-                os.read(woken, 4096)  # the handler has run by now
-        return os.read(self._ears, 4096)
+        code = os.waitstatus_to_exitcode(status)
+        if not (self._stopping and code in {0, -signal.SIGTERM}):
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            raise OutputError("web", f"the server ended by itself ({how})", "start it again")
 
     def stop(self) -> None:
         """Ends `attend` once the requests in flight are finished. For signal handlers too."""
@@ -77,61 +79,53 @@ class ServerProcess:
     def close(self) -> None:
         """Lets go of the child; one that still serves ends at once."""
         os.close(self._alive)
-        os.close(self._ears)
+        os.close(self._from_child)
 
 
 @contextmanager
-def _woken_by_signals() -> Generator[int, None, None]:
-    """What can be read from once a signal came. One that comes just before a system call interrupts none, and
-    its handler would have to wait for the call to end by itself: while another thread takes its time to take
-    over the interpreter, that is not even rare.
+def signal_pipe() -> Generator[int, None, None]:
+    """A pipe that is readable once a signal came. A signal that comes just before a system call does not
+    interrupt it, and its handler would have to wait for the call to end by itself: while another thread takes
+    its time to take over the interpreter, that is not even rare.
     """
-    woken, waking = os.pipe()
-    os.set_blocking(waking, False)
-    before = signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    before = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
     try:
-        yield woken
+        yield readable
     finally:
         signal.set_wakeup_fd(before)
-        os.close(waking)
-        os.close(woken)
+        os.close(writable)
+        os.close(readable)
 
 
-def _how(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def _child(app: App, server: Server, ears: int, mouth: int) -> None:
+def run_child(app: App, server: Server, parent_alive: int, to_parent: int) -> None:
     """The child's whole life; it never returns."""
+
+    def wake_parent() -> None:
+        with suppress(OSError):  # never waits: what a full pipe would not take has been said often enough
+            os.write(to_parent, _WAKE)
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        server.stop()
+
+    def end_with_parent() -> None:
+        """A parent that was killed cannot say so; another `run` may want the port at once."""
+        os.read(parent_alive, 1)
+        os._exit(1)
+
     code = 1
     try:
-        release_in_child()
-        app.wake = lambda: _wake(mouth)
-
-        def stop(_signal: int, _frame: FrameType | None) -> None:
-            server.stop()
-
-        for number in _STOPS:
+        disown()
+        os.set_blocking(to_parent, False)
+        app.wake = wake_parent
+        for number in STOP_SIGNALS:
             signal.signal(number, stop)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
-        threading.Thread(target=_watch, args=(ears,), daemon=True).start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        threading.Thread(target=end_with_parent, daemon=True).start()
         server.serve()
         code = 0
     except BaseException:
         log.exception("web_failed")
     finally:
         os._exit(code)
-
-
-def _wake(mouth: int) -> None:
-    """Never waits: what a full pipe would not take has been said often enough."""
-    os.set_blocking(mouth, False)
-    with suppress(OSError):
-        os.write(mouth, _WAKE)
-
-
-def _watch(ears: int) -> None:
-    """A parent that was killed cannot say so; another `run` may want the port at once."""
-    os.read(ears, 1)
-    os._exit(1)

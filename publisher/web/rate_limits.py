@@ -1,12 +1,11 @@
-"""How much one network, and all together, may ask of this server. In memory: a restart forgives.
+"""Who a request comes from, how much one network and all together may ask, and what was refused.
 
-What protects mailboxes is not here but in the store (`core.subscribers.confirmation_limits`), where a restart
-forgives nothing.
-
-Who a request comes from: the address at the other end, or the one that a proxy of ours names.
+In memory: a restart forgives. What protects mailboxes is in the store instead
+(`core.subscribers.confirmation_limits`), where a restart forgives nothing.
 """
 
 import ipaddress
+import logging
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Generator, Sequence
@@ -17,9 +16,12 @@ from functools import lru_cache
 
 from starlette.types import Scope
 
+from publisher.app import App
+from publisher.core.errors import PublisherError
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_PORT = re.compile(r"\A(?:(\d+\.\d+\.\d+\.\d+):\d+|\[([0-9A-Fa-f:.]+)\](?::\d+)?)\Z")
+WITH_PORT = re.compile(r"\A(?:(\d+\.\d+\.\d+\.\d+):\d+|\[([0-9A-Fa-f:.]+)\](?::\d+)?)\Z")
 """Some proxies write the port beside the address."""
 
 
@@ -41,7 +43,7 @@ class TrustedProxies:
             return peer
         given = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
         for hop in reversed(b",".join(given).decode("latin-1").split(",")):
-            address = _address(hop.strip())
+            address = hop_address(hop.strip())
             if not address:
                 return peer
             peer = address
@@ -50,7 +52,7 @@ class TrustedProxies:
         return peer
 
     def _trusts(self, address: str) -> bool:
-        found = _parsed(address)
+        found = parse_ip(address)
         return found is not None and any(found in network for network in self._networks)
 
 
@@ -58,21 +60,21 @@ def networks(address: str) -> tuple[tuple[str, int], ...]:
     """The networks of a client, each with how many clients' worth it is: IPv4 /24; IPv6 /64, which one
     connection has, and /48, the most that one customer has.
     """
-    found = _parsed(address)
+    found = parse_ip(address)
     if found is None:
         return ((address, 1),)
     sizes = ((24, 1),) if found.version == 4 else ((64, 1), (48, 4))
     return tuple((str(ipaddress.ip_network((found, bits), strict=False)), share) for bits, share in sizes)
 
 
-def _address(hop: str) -> str:
+def hop_address(hop: str) -> str:
     """The IP address of a hop, without a port; "" for anything else."""
-    if found := _PORT.match(hop):
+    if found := WITH_PORT.match(hop):
         hop = found[1] or found[2]
-    return hop if _parsed(hop) is not None else ""
+    return hop if parse_ip(hop) is not None else ""
 
 
-def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def parse_ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -111,8 +113,8 @@ class SignUpLimits:
 
     def __init__(self, one: Rate = ONE_NETWORK, all: Rate = IN_ALL) -> None:
         self._one, self._all = one, all
-        self._networks: OrderedDict[str, _Bucket] = OrderedDict()
-        self._total = _Bucket()
+        self._networks: OrderedDict[str, LeakyBucket] = OrderedDict()
+        self._total = LeakyBucket()
 
     def take(self, address: str, now: datetime, *, waited: bool = False) -> bool:
         """Whether a sign-up from `address` is taken; then it counts, for its network and for all."""
@@ -133,15 +135,15 @@ class SignUpLimits:
         """
         self._total.level = max(0.0, self._total.level - 1)
 
-    def _bucket(self, name: str) -> "_Bucket":
-        bucket = self._networks.setdefault(name, _Bucket())
+    def _bucket(self, name: str) -> "LeakyBucket":
+        bucket = self._networks.setdefault(name, LeakyBucket())
         self._networks.move_to_end(name)
         if len(self._networks) > NETWORKS:
             self._networks.popitem(last=False)
         return bucket
 
 
-class _Bucket:
+class LeakyBucket:
     __slots__ = ("at", "level")
 
     def __init__(self) -> None:
@@ -190,3 +192,66 @@ class NetworkCounter:
             yield True
         finally:
             self.leave(address)
+
+
+log = logging.getLogger(__name__)
+
+EVERY = timedelta(minutes=1)
+"""No two lines of the log come sooner after each other."""
+
+FLOOD = 30
+"""So many within EVERY are a flood."""
+
+CALM = timedelta(minutes=10)
+"""After so long without a flood, it is over."""
+
+AREA = "web"
+"""The area of the problem that `status` shows."""
+
+
+class RefusalLog:
+    """`count` is for the event loop's thread; `report` belongs into another, now and then."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._counts, self._flooding = Counter[str](), Counter[str]()
+        self._logged_at: datetime | None = None
+        self._flood_began: datetime | None = None
+        self._last_flood: datetime | None = None
+        self._must_clear = True
+
+    def count(self, why: str) -> None:
+        """One more, for that reason: words with underscores, nothing of the request."""
+        self._counts[why] += 1
+
+    def report(self, *, last: bool = False) -> None:
+        """Logs and shows what there is to say; with `last` all that is left."""
+        now = self._app.clock()
+        try:
+            if self._must_clear:  # what a process before this one left
+                self._app.store.set_problems(AREA, [], now)
+                self._must_clear = False
+            if self._counts.total() >= FLOOD and self._flood_began is None:
+                self._flood_began = self._last_flood = now
+                self._app.store.set_problems(AREA, [flood_in_words(self._counts)], now)
+            if self._counts and (last or self._logged_at is None or abs(now - self._logged_at) >= EVERY):
+                self._log(now)
+            if self._last_flood is not None and abs(now - self._last_flood) >= CALM:
+                self._flood_began = self._last_flood = None
+                self._flooding.clear()
+                self._app.store.set_problems(AREA, [], now)
+        except PublisherError as error:
+            log.error("refused_unsaid", extra={"reason": str(error)})
+
+    def _log(self, now: datetime) -> None:
+        counts, self._counts, self._logged_at = self._counts, Counter[str](), now
+        log.warning("requests_refused", extra={"number": counts.total(), **dict(sorted(counts.items()))})
+        if self._flood_began is not None:
+            self._flooding.update(counts)
+            self._last_flood = now if counts.total() >= FLOOD else self._last_flood
+            self._app.store.set_problems(AREA, [flood_in_words(self._flooding)], self._flood_began)
+
+
+def flood_in_words(counts: Counter[str]) -> str:
+    reasons = ", ".join(f"{number:,} {why.replace('_', ' ')}" for why, number in counts.most_common())
+    return f"a flood of requests: {counts.total():,} refused ({reasons}); subscribers elsewhere are served"

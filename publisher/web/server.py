@@ -14,13 +14,26 @@ import uvicorn
 from publisher.app import App
 from publisher.core.errors import OutputError
 from publisher.web.application import Application, asgi
-from publisher.web.documents.fast_path import QuickProtocol
-from publisher.web.documents.site_state import EVERY
+from publisher.web.documents.documents import REFRESH_SECONDS
+from publisher.web.documents.fast_path import FastPathProtocol
 
 GRACE = 30
 """Seconds that requests in flight are given when the server stops."""
 
 BACKLOG = 2048
+
+
+BIND_ERRORS = {
+    errno.EADDRINUSE: (
+        "the port is in use",
+        "stop what listens there, or set web.listen (or --listen) to another port",
+    ),
+    errno.EACCES: (
+        "the port may not be opened by this user",
+        "choose one of 1024 or above, and put a proxy before it",
+    ),
+    errno.EADDRNOTAVAIL: ("this machine has no such address", "listen on 127.0.0.1 or 0.0.0.0"),
+}
 
 
 class Server:
@@ -32,12 +45,12 @@ class Server:
 
     def __init__(self, app: App, listen: str) -> None:
         self._host, _, port = listen.rpartition(":")
-        self._socket = _bound(listen, self._host.strip("[]"), int(port))
+        self._socket = bind(listen, self._host.strip("[]"), int(port))
         self.port: int = self._socket.getsockname()[1]
         try:
             site = asgi(app)
             self._site = site
-            self._server = _Quiet(_config(site), site)
+            self._server = UvicornServer(make_config(site), site)
         except BaseException:
             self._socket.close()
             raise
@@ -52,7 +65,7 @@ class Server:
         """Serves until `stop`, then finishes the requests in flight. Touches no signal handler."""
         try:
             self._server.run(sockets=[self._socket])
-            self._site.refused.look(last=True)
+            self._site.refused.report(last=True)
         finally:
             self._socket.close()
 
@@ -65,36 +78,39 @@ class Server:
         self._socket.close()
 
 
-class _Quiet(uvicorn.Server):
-    """uvicorn without its signal handlers: what SIGTERM means is `run`'s to say. Now and then it looks at
-    what every answer depends on.
+class UvicornServer(uvicorn.Server):
+    """uvicorn without its signal handlers: what SIGTERM means is `run`'s to say. Now and then it reads
+    again what every answer depends on.
     """
 
     def __init__(self, config: uvicorn.Config, site: Application) -> None:
         super().__init__(config)
-        self._looks = (site.standing.look, site.refused.look)
-        self._looking: asyncio.Future[None] | None = None
+        self._refreshes = (site.site_state.refresh, site.refused.report)
+        self._refreshing: asyncio.Future[None] | None = None
 
     async def on_tick(self, counter: int) -> bool:
         """Called by uvicorn every tenth of a second."""
-        if counter % round(EVERY * 10) == 0 and (self._looking is None or self._looking.done()):
-            self._looking = asyncio.get_running_loop().run_in_executor(None, self._look)
+        if counter % round(REFRESH_SECONDS * 10) == 0 and (
+            self._refreshing is None or self._refreshing.done()
+        ):
+            self._refreshing = asyncio.get_running_loop().run_in_executor(None, self._refresh)
         return await super().on_tick(counter)
 
-    def _look(self) -> None:
-        for look in self._looks:
-            look()
+    def _refresh(self) -> None:
+        for refresh in self._refreshes:
+            refresh()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
 
 
-def _config(site: Application) -> uvicorn.Config:
+def make_config(site: Application) -> uvicorn.Config:
+    """uvicorn as this site needs it."""
     logging.getLogger("uvicorn.access").disabled = True  # it would write tokens, however logging is set up
     return uvicorn.Config(
         site,
-        http=cast("Any", partial(QuickProtocol, memory=site.memory, gate=site.gate)),
+        http=cast("Any", partial(FastPathProtocol, cache=site.response_cache, limits=site.connection_limits)),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -106,7 +122,7 @@ def _config(site: Application) -> uvicorn.Config:
     )
 
 
-def _bound(listen: str, host: str, port: int) -> socket.socket:
+def bind(listen: str, host: str, port: int) -> socket.socket:
     """A listening socket. Raises OutputError."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -121,21 +137,8 @@ def _bound(listen: str, host: str, port: int) -> socket.socket:
             bound.close()
             raise
     except OSError as error:
-        what, do = _WHY.get(
+        what, do = BIND_ERRORS.get(
             error.errno or 0, (error.strerror or str(error), "set web.listen to another address")
         )
         raise OutputError(f"web.listen {listen}", what, do) from error
     return bound
-
-
-_WHY = {
-    errno.EADDRINUSE: (
-        "the port is in use",
-        "stop what listens there, or set web.listen (or --listen) to another port",
-    ),
-    errno.EACCES: (
-        "the port may not be opened by this user",
-        "choose one of 1024 or above, and put a proxy before it",
-    ),
-    errno.EADDRNOTAVAIL: ("this machine has no such address", "listen on 127.0.0.1 or 0.0.0.0"),
-}

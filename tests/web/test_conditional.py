@@ -4,7 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from publisher.web.documents.request import ConditionResult, asked, evaluate, http_date, parse_http_date
+from publisher.web.documents.request import (
+    ConditionResult,
+    evaluate,
+    http_date,
+    parse_http_date,
+    parse_request,
+)
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 MODIFIED = datetime(2026, 4, 30, 8, 0, 0, tzinfo=UTC)
@@ -56,13 +62,13 @@ TABLE = [
 def test_preconditions_come_to_what_rfc_9110_says(
     headers: list[tuple[bytes, bytes]], verdict: ConditionResult
 ) -> None:
-    given = asked("GET", [(b"accept", b"*/*"), *headers]).conditions
+    given = parse_request("GET", [(b"accept", b"*/*"), *headers]).conditions
     assert given is not None
     assert evaluate(given, ETAG, MODIFIED, NOW) is verdict
 
 
 def test_a_request_without_preconditions_has_none() -> None:
-    assert asked("GET", [(b"accept", b"*/*"), (b"range", b"bytes=0-1")]).conditions is None
+    assert parse_request("GET", [(b"accept", b"*/*"), (b"range", b"bytes=0-1")]).conditions is None
 
 
 def test_http_dates_are_written_in_english_and_read_back() -> None:

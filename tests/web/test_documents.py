@@ -272,7 +272,7 @@ def test_a_link_inside_the_folder_is_served_until_it_leads_out(site: Any) -> Non
 
 
 def test_a_large_file_is_streamed_whole(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_cache, "LARGEST", 1000)
+    monkeypatch.setattr(file_cache, "MAX_IN_MEMORY", 1000)
     data = os.urandom(700_001)
     site.put("assets/film.mp4", data)
     first = site.http.get("/assets/film.mp4")

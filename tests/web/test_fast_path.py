@@ -12,10 +12,9 @@ import pytest
 from publisher.core.feeds.redirects import Redirect, RedirectKind
 from publisher.stores.files.public_folder import PublicDirectory, encode, encodes
 from publisher.web.documents import fast_path
-from publisher.web.documents.documents import DocumentHandler
+from publisher.web.documents.documents import DocumentHandler, SiteState
 from publisher.web.documents.fast_path import ResponseCache
 from publisher.web.documents.file_cache import CachedFile, FileCache
-from publisher.web.documents.site_state import SiteState
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DATE = [(b"date", b"Fri, 01 May 2026 12:00:00 GMT")]
@@ -39,11 +38,11 @@ class Site:
         self.documents = DocumentHandler(
             self.files,
             clock=lambda: self.now,
-            facts=lambda: self.facts,
+            site_state=lambda: self.facts,
             encode=encode,
             versions=lambda _: {},
-            missing=nothing,
-            ended=nothing,
+            not_found=nothing,
+            gone=nothing,
         )
         self.memory = ResponseCache(self.documents, lambda: self.now, lambda path: path, lambda: self.facts)
 
@@ -58,7 +57,7 @@ class Site:
         self.files.keep(path, found)
 
     def said(self, data: bytes = GET) -> bytes | None:
-        answer = self.memory.recall(data, DATE)
+        answer = self.memory.lookup(data, DATE)
         return None if answer is None else answer.head + answer.body
 
 
@@ -180,8 +179,8 @@ def test_bytes_that_are_not_the_documents_are_not_sent_as_its_encoding(site: Sit
 
 def test_a_feed_that_moves_is_asked_for_anew(site: Site) -> None:
     assert site.said() is not None
-    move = Redirect(path="feed.atom", kind=RedirectKind.MOVED, at=AT, target="https://b.example/feed.atom")
-    site.facts = SiteState(moves={"feed.atom": move})
+    move = Redirect(path="feed.atom", fate=RedirectKind.MOVED, at=AT, target="https://b.example/feed.atom")
+    site.facts = SiteState(redirects={"feed.atom": move})
     assert site.said() is None
 
 
@@ -191,12 +190,14 @@ def test_the_date_and_what_caches_may_keep_are_of_this_second(site: Site) -> Non
     site.now += timedelta(seconds=0.6)
     assert b"max-age=9\r\n" in (site.said() or b"")
     site.now += timedelta(seconds=1)
-    later = site.memory.recall(GET, [(b"date", b"later")])
+    later = site.memory.lookup(GET, [(b"date", b"later")])
     assert later is not None
     assert b"date: later\r\n" in later.head
 
 
-@pytest.mark.parametrize(("bound", "value"), [("REQUESTS", 5), ("ANSWERS", 5), ("BODIES", 50)])
+@pytest.mark.parametrize(
+    ("bound", "value"), [("MAX_REQUESTS", 5), ("MAX_RESPONSES", 5), ("MAX_BODY_BYTES", 50)]
+)
 def test_what_is_remembered_is_bounded(
     bound: str, value: int, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,9 +205,9 @@ def test_what_is_remembered_is_bounded(
     for n in range(100):
         assert site.said(request(f"User-Agent: {n}", f"If-None-Match: {n}")) is not None
     memory: Any = site.memory
-    assert len(memory._requests) <= fast_path.REQUESTS
-    assert len(memory._answers) <= fast_path.ANSWERS
-    assert memory._bytes <= fast_path.BODIES
-    assert memory._bytes == sum(len(said.body) for said in memory._answers.values())
+    assert len(memory._requests) <= fast_path.MAX_REQUESTS
+    assert len(memory._responses) <= fast_path.MAX_RESPONSES
+    assert memory._bytes <= fast_path.MAX_BODY_BYTES
+    assert memory._bytes == sum(len(said.body) for said in memory._responses.values())
     alive = [said for said in memory._requests.values() if said.body]
-    assert len(alive) <= len(memory._answers), "an answer let go keeps no bytes"
+    assert len(alive) <= len(memory._responses), "an answer let go keeps no bytes"

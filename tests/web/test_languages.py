@@ -8,7 +8,7 @@ import pytest
 from publisher.core.subscribers.preferences import ContentPreference, Preferences
 from publisher.core.tokens import Claim, Purpose, sign
 from publisher.services.subscribers import subscribe
-from publisher.web.pages.responses import liked
+from publisher.web.pages.responses import negotiate_language
 
 LISTS = """
 [[lists]]
@@ -91,7 +91,7 @@ def test_a_page_for_readers_of_several_languages_asks_the_browser(
     ],
 )
 def test_the_browser_is_asked_by_weight(accept: bytes, spoken: list[str], best: str) -> None:
-    assert liked({"headers": [(b"accept-language", accept)]}, spoken) == best
+    assert negotiate_language({"headers": [(b"accept-language", accept)]}, spoken) == best
 
 
 def test_a_readers_pages_speak_what_the_reader_chose(site: Any) -> None:

@@ -227,12 +227,15 @@ def test_a_form_sent_faster_than_a_person_can_is_kept_waiting(
     site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = site.clock.now
-    token = forms.issue(site.app.ring, now, "0" * 24)
-    waits = [forms.ripe_in(token, site.app.ring, now + timedelta(seconds=s)) for s in (-9, 0, 1.5, 2, 600)]
+    token = forms.issue_form_token(site.app.ring, now, "0" * 24)
+    waits = [
+        forms.form_wait_remaining(token, site.app.ring, now + timedelta(seconds=s))
+        for s in (-9, 0, 1.5, 2, 600)
+    ]
     assert waits == [timedelta(seconds=s) for s in (2, 2, 0.5, 0, 0)]
-    assert forms.ripe_in(token, site.app.ring, now + timedelta(days=2)) is None
-    assert forms.ripe_in("x", site.app.ring, now) is None
-    monkeypatch.setattr(forms, "YOUNGEST", timedelta(milliseconds=10))
+    assert forms.form_wait_remaining(token, site.app.ring, now + timedelta(days=2)) is None
+    assert forms.form_wait_remaining("x", site.app.ring, now) is None
+    monkeypatch.setattr(forms, "MIN_FORM_AGE", timedelta(milliseconds=10))
     assert "Check your mail" in sign_up(site, "bo@example.org", wait=0).text
     assert state(site) is SubscriptionState.PENDING
 
@@ -316,9 +319,9 @@ def test_a_failure_is_a_page_without_details_and_a_log_line_without_the_token(
     assert (line.__dict__["method"], line.__dict__["path"]) == ("GET", "/unsubscribe/…")
     ours = [record for record in caplog.records if not record.name.startswith("http")]  # httpx is the client
     assert secret not in " ".join(map(logging.Formatter().format, ours))
-    assert application.masked(f"/news/confirm/{secret}") == "/news/confirm/…"
-    assert application.masked(f"/account/{secret}") == "/account/…"
-    assert application.masked(f"/news/account/erase/{secret}") == "/news/account/erase/…"
+    assert application.mask_token(f"/news/confirm/{secret}") == "/news/confirm/…"
+    assert application.mask_token(f"/account/{secret}") == "/account/…"
+    assert application.mask_token(f"/news/account/erase/{secret}") == "/news/account/erase/…"
 
 
 def test_when_the_error_page_fails_too_there_is_plain_text(site: Any) -> None:

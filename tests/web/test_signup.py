@@ -19,7 +19,7 @@ from publisher.core.tokens import Purpose, mailbox_key
 from publisher.services.subscribers import admin, subscribe
 from publisher.services.subscribers import signup as services_signup
 from publisher.web.pages import signup
-from publisher.web.refusal_log import RefusalLog
+from publisher.web.rate_limits import RefusalLog
 
 TOML = """
 [site]
@@ -344,7 +344,7 @@ def test_the_33rd_connection_of_a_network_is_told_so_and_others_are_served(site:
 
 def test_the_trap_answers_as_slowly_as_the_form(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    slept, evenly = asyncio.sleep, signup.evenly
+    slept, evenly = asyncio.sleep, signup.in_even_time
 
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
@@ -356,7 +356,7 @@ def test_the_trap_answers_as_slowly_as_the_form(site: Any, monkeypatch: pytest.M
 
     forms = [Form(site.http.get("/subscribe/daily").text) for _ in range(2)]
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    monkeypatch.setattr(signup, "evenly", even)
+    monkeypatch.setattr(signup, "in_even_time", even)
     for form, website in zip(forms, ("", "https://spam.example"), strict=True):
         waited.clear()
         data = {**form.fields, "address": f"bo{len(website)}@example.org", "website": website}
@@ -378,28 +378,28 @@ def test_what_is_refused_is_logged_once_a_minute_and_a_flood_is_a_problem_until_
     site.app.store.set_problems("web", ["of a process before"], site.clock.now)
     for _ in range(3):
         refused.count("queries_too_long")
-    refused.look()
+    refused.report()
     assert problems() == []
     for _ in range(30):
         refused.count("bodies_too_large")
-        refused.look()
+        refused.report()
     assert len(refusals(site, caplog)) == 1
     assert problems() == [
         "a flood of requests: 30 refused (30 bodies too large); subscribers elsewhere are served"
     ]
     site.clock.move(minutes=1)
     refused.count("queries_too_long")
-    refused.look()
+    refused.report()
     said = [
         (r["number"], r.get("queries_too_long"), r.get("bodies_too_large")) for r in refusals(site, caplog)
     ]
     assert said == [(3, 3, None), (31, 1, 30)]
     site.clock.move(minutes=9, seconds=59)
-    refused.look()
+    refused.report()
     assert len(problems()) == 1
     site.clock.move(seconds=1)
-    refused.look()
+    refused.report()
     assert problems() == []
     refused.count("queries_too_long")
-    refused.look(last=True)
+    refused.report(last=True)
     assert len(refusals(site, caplog)) == 3

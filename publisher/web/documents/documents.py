@@ -5,18 +5,73 @@ RFC 9110 for methods, conditions, encodings and ranges; RFC 9111 for what caches
 """
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from publisher.core.feeds.redirects import HTTP_STATUS, Redirect
+from publisher.app import App
+from publisher.core.errors import PublisherError
+from publisher.core.feeds.redirects import STATUS, Redirect
 from publisher.ports import Clock
+from publisher.services.publishing.publish import NEXT_POST
 from publisher.web.documents.file_cache import CachedFile, FileCache, FolderRedirect, Headers
-from publisher.web.documents.request import DocumentRequest, asked
+from publisher.web.documents.request import DocumentRequest, parse_request
 from publisher.web.documents.response import NO_VERSIONS, DocumentResponse, Encode, Versions, respond
-from publisher.web.documents.site_state import SiteState
+
+log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 1.0
+"""Seconds between two readings of the site's state."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteState:
+    """`next_post`: when the next known post becomes public. `redirects`: what became of addresses that
+    readers know, by path relative to public/.
+    """
+
+    next_post: datetime | None = None
+    redirects: Mapping[str, Redirect] = field(default_factory=dict[str, Redirect])
+
+
+class SiteStateCache:
+    """The state as it was read last, so that no request waits for the store. `refresh` belongs into a thread;
+    `current` costs nothing.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._state = SiteState()
+        self._failed = False
+        self.refresh()
+
+    def current(self) -> SiteState:
+        """The same object as long as it is the same."""
+        published = self._app.published_next
+        if published is not None and published[0] != self._state.next_post:
+            self._state = replace(self._state, next_post=published[0])
+        return self._state
+
+    def refresh(self) -> None:
+        """Reads it again. What cannot be read stays as it was, and is logged once."""
+        try:
+            store, published = self._app.store, self._app.published_next
+            kept = store.fact(NEXT_POST)
+            next_post = published[0] if published else datetime.fromisoformat(kept) if kept else None
+            found = SiteState(next_post, redirects={move.path: move for move in store.moves()})
+        except PublisherError as error:
+            if not self._failed:
+                log.error("store_unread", extra={"reason": str(error)})
+            self._failed = True
+            return
+        self._failed = False
+        if found != self._state:
+            self._state = found
+
 
 MAX_AGE = 60
 """Seconds a cache may keep a document; fewer when a post is due before."""
@@ -32,9 +87,9 @@ _ALLOW = (b"allow", b"GET, HEAD")
 
 
 class DocumentHandler:
-    """Serves `files`. `facts` are asked before anything is looked up; `encode` makes the encodings of what is
-    made while asked for; `versions` tells what the feed document at a path held before; `missing` answers
-    for what is not there, `ended` for what was. Without `deltas` every feed is sent whole.
+    """Serves `files`. `site_state` is asked before anything is looked up; `encode` makes the encodings of
+    what is made while asked for; `versions` tells what the feed document at a path held before; `not_found`
+    answers for what is not there, `gone` for what was. Without `deltas` every feed is sent whole.
     """
 
     def __init__(
@@ -42,77 +97,81 @@ class DocumentHandler:
         files: FileCache,
         *,
         clock: Clock,
-        facts: Callable[[], SiteState],
+        site_state: Callable[[], SiteState],
         encode: Encode,
         versions: Callable[[str], Versions],
-        missing: ASGIApp,
-        ended: ASGIApp,
+        not_found: ASGIApp,
+        gone: ASGIApp,
         deltas: bool = False,
     ) -> None:
-        self._files, self._clock, self._facts = files, clock, facts
-        self._encode, self._missing, self._ended = encode, missing, ended
+        self._files, self._clock, self._site_state = files, clock, site_state
+        self._encode, self._not_found, self._gone = encode, not_found, gone
         self._versions, self._base_url, self._deltas = versions, files.base_url, deltas
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
         if method not in {"GET", "HEAD"}:
-            await _empty(send, 405, (_ALLOW,))
+            await send_empty(send, 405, (_ALLOW,))
             return
-        if (move := self._moved(path)) is not None:
-            await self._gone(move, scope, receive, send)
+        if (redirect := self._redirect_of(path)) is not None:
+            await self._redirect(redirect, scope, receive, send)
             return
         found = self._files.cached(path) or await self._load(path)
         if isinstance(found, CachedFile):
             now = self._clock()
-            request = asked(method, scope["headers"])
-            held = await self._held(found, request)
-            answer = respond(found, request, now, self._max_age(now)[0], self._encode, held)
-            await _send(answer, found, send)
+            request = parse_request(method, scope["headers"])
+            versions = NO_VERSIONS
+            if self._deltas and request.deltas and request.conditions is not None and found.feed is not None:
+                versions = await asyncio.to_thread(self._versions, found.relative)
+            response = respond(found, request, now, self._max_age(now)[0], self._encode, versions)
+            await send_response(response, found, send)
         elif found is None:
-            await self._missing(scope, receive, send)
+            await self._not_found(scope, receive, send)
         else:
-            await _empty(send, 308, (_location(found, scope),))
+            # Relative (RFC 9110 10.2.2), so that it holds behind any proxy, and names no host.
+            query = b"?" + scope["query_string"] if scope["query_string"] else b""
+            location = f"./{quote(found.to)}/".encode() + query
+            await send_empty(send, 308, ((b"location", location),))
 
-    def in_memory(
+    def from_memory(
         self, path: str, request: DocumentRequest
     ) -> tuple[DocumentResponse, datetime, CachedFile] | None:
-        """The whole answer of what is in memory, until when it holds, and the file it holds for; None: it is
-        not there, or must be waited for.
+        """The whole response of what is in memory, until when it holds, and the file it holds for; None: it
+        is not there, or must be waited for.
         """
         file = self._files.cached(path)
-        if file is None or self._moved(path) is not None:
+        if file is None or self._redirect_of(path) is not None:
             return None
         now = self._clock()
         age, until = self._max_age(now)
-        answer = respond(file, request, now, age, self._encode)
-        if self._deltas and request.deltas and request.conditions and answer.status != 304:
-            return None  # what it has must be looked up
-        return (answer, until, file) if isinstance(answer.body, bytes) else None
+        response = respond(file, request, now, age, self._encode)
+        if self._deltas and request.deltas and request.conditions and response.status != 304:
+            return None  # which version the client has must be looked up
+        return (response, until, file) if isinstance(response.body, bytes) else None
 
     def cached(self, path: str) -> CachedFile | None:
         """The file at `path`, where it is in memory and still as it is on disk."""
         return self._files.cached(path)
 
-    def _moved(self, path: str) -> Redirect | None:
-        """What became of the address, where there is no document any more (core.moves)."""
-        moves = self._facts().moves
-        if not moves:
+    def _redirect_of(self, path: str) -> Redirect | None:
+        """What became of the address, where there is no document any more (`core.feeds.redirects`)."""
+        redirects = self._site_state().redirects
+        if not redirects:
             return None
         name = path.removeprefix("/")
         if name.endswith((".gz", ".br")):
             name = name[:-3]  # an encoding goes where its document went
-        return moves.get(name) or moves.get(
-            f"{name}index.html" if name.endswith("/") else f"{name}/index.html"
-        )
+        index = f"{name}index.html" if name.endswith("/") else f"{name}/index.html"
+        return redirects.get(name) or redirects.get(index)
 
-    async def _gone(self, move: Redirect, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _redirect(self, redirect: Redirect, scope: Scope, receive: Receive, send: Send) -> None:
         """301 to where it is now, for ever; 410 with a page that says so."""
-        if HTTP_STATUS[move.kind] == 410:
-            await self._ended(scope, receive, send)
+        if STATUS[redirect.fate] == 410:
+            await self._gone(scope, receive, send)
             return
-        target = move.target if "://" in move.target else self._base_url + move.target
+        target = redirect.target if "://" in redirect.target else self._base_url + redirect.target
         keep = (b"cache-control", b"public, max-age=3600")
-        await _empty(send, 301, (keep, (b"location", quote(target, safe=_URL).encode())))
+        await send_empty(send, 301, (keep, (b"location", quote(target, safe=_URL).encode())))
 
     async def _load(self, path: str) -> CachedFile | FolderRedirect | None:
         found = await asyncio.to_thread(self._files.load, path)
@@ -120,17 +179,11 @@ class DocumentHandler:
             self._files.keep(path, found)
         return found
 
-    async def _held(self, file: CachedFile, request: DocumentRequest) -> Versions:
-        """What the document held before, where that may make a difference."""
-        if not self._deltas or not request.deltas or request.conditions is None or file.feed is None:
-            return NO_VERSIONS
-        return await asyncio.to_thread(self._versions, file.relative)
-
     def _max_age(self, now: datetime) -> tuple[int, datetime]:
         """Seconds that caches may keep a document, and until when to say so. At least one: a post that is due
         and not yet written will be in a moment.
         """
-        due = self._facts().next_post
+        due = self._site_state().next_post
         if due is None or due < now - LATE:
             return MAX_AGE, now + _SECOND
         age = max(1, min(MAX_AGE, (due - now) // _SECOND))
@@ -141,33 +194,29 @@ _SECOND = timedelta(seconds=1)
 _URL = ":/?#[]@!$&'()*+,;=%~-._"
 
 
-async def _send(answer: DocumentResponse, file: CachedFile, send: Send) -> None:
-    if isinstance(answer.body, bytes):
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-        await send({"type": "http.response.body", "body": answer.body})
-        return
-    await _stream(file, answer, *answer.body, send)
-
-
-async def _stream(file: CachedFile, answer: DocumentResponse, start: int, left: int, send: Send) -> None:
-    """A part of a large file. Documents are replaced by renaming, so an open one stays as it was hashed.
-
-    Raises OSError when another stands in its place already.
+async def send_response(response: DocumentResponse, file: CachedFile, send: Send) -> None:
+    """Sends a response; a part of a large file is streamed. Documents are replaced by renaming, so an open
+    one stays as it was hashed. Raises OSError when another stands in its place already.
     """
+    start: Message = {
+        "type": "http.response.start",
+        "status": response.status,
+        "headers": response.headers,
+    }
+    if isinstance(response.body, bytes):
+        await send(start)
+        await send({"type": "http.response.body", "body": response.body})
+        return
+    offset, left = response.body
     with await asyncio.to_thread(file.open) as stream:
-        stream.seek(start)
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        stream.seek(offset)
+        await send(start)
         while left and (chunk := await asyncio.to_thread(stream.read, min(CHUNK, left))):
             left -= len(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
 
 
-async def _empty(send: Send, status: int, headers: Headers) -> None:
+async def send_empty(send: Send, status: int, headers: Headers) -> None:
+    """A response without a body."""
     await send({"type": "http.response.start", "status": status, "headers": (_EMPTY, *headers)})
     await send({"type": "http.response.body"})
-
-
-def _location(folder: FolderRedirect, scope: Scope) -> tuple[bytes, bytes]:
-    """Relative (RFC 9110 10.2.2), so that it holds behind any proxy, and names no host."""
-    query = scope["query_string"]
-    return b"location", f"./{quote(folder.to)}/".encode() + (b"?" + query if query else b"")

@@ -1,8 +1,8 @@
-"""The quick way: a request for a document in memory is answered as it comes in, before ASGI.
+"""The fast path: a request for a document in memory is answered as it comes in, before ASGI.
 
 uvicorn's protocol sees every byte that is not one whole, plain GET or HEAD of such a document, and nothing of
 those that are. What a request comes to is kept by its bytes: feed readers send the same ones again and again.
-Both ways ask `web.documents.documents` for the answer, so both give the same one.
+Both ways ask `web.documents.documents` for the response, so both give the same one.
 
 It also bounds what a connection may cost: how long its headers are, and how long they take to come.
 """
@@ -20,25 +20,24 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from publisher.ports import Clock
 from publisher.web.documents.documents import DocumentHandler
-from publisher.web.documents.request import DocumentRequest, asked
-from publisher.web.documents.response import DocumentResponse
+from publisher.web.documents.request import DocumentRequest, parse_request
 from publisher.web.rate_limits import BUSY, CONNECTIONS, OF_NETWORK, NetworkCounter, TrustedProxies
 
-LONGEST = 2048
+MAX_REMEMBERED_REQUEST = 2048
 """Bytes of a request that is known again by its bytes. One with more is read again when it comes back."""
 
-LONGEST_QUERY = 4096
+MAX_QUERY = 4096
 """Bytes of a query string. Nothing here reads one; links from elsewhere carry all sorts of them."""
 
-REQUESTS = 8192
-ANSWERS = 2048
-BODIES = 64 * 2**20
+MAX_REQUESTS = 8192
+MAX_RESPONSES = 2048
+MAX_BODY_BYTES = 64 * 2**20
 """Requests and answers kept, and bytes of their bodies; the first to come is the first to go."""
 
-HEADERS = 64 * 2**10
+MAX_HEADER_BYTES = 64 * 2**10
 """Bytes of headers that a request may have."""
 
-PATIENCE = 30.0
+REQUEST_TIMEOUT = 30.0
 """Seconds within which a request must have come whole."""
 
 _REQUEST = re.compile(
@@ -69,22 +68,22 @@ _Key = tuple[bytes, bytes, tuple[tuple[bytes, bytes], ...]]
 
 
 @dataclass(slots=True)
-class _CachedResponse:
-    """What a request asks, and the answer: it holds before `until`, while file and facts are these."""
+class CachedResponse:
+    """What a request asks, and the response: it holds before `until`, while file and state are these."""
 
     key: _Key
     path: str
     request: DocumentRequest
     until: datetime = _NEVER
-    facts: object = None
+    state: object = None
     file: object = None
     head: bytes = b""
     body: bytes = b""
 
 
 class ResponseCache:
-    """Answers to requests, by their bytes and by what of them counts. `path_of` is where a document stands,
-    by the path asked for; `facts` are what answers depend on.
+    """Responses to requests, by their bytes and by what of them counts. `path_of` is where a document stands,
+    by the path asked for; `site_state` is what responses depend on.
     """
 
     def __init__(
@@ -92,26 +91,27 @@ class ResponseCache:
         documents: DocumentHandler,
         clock: Clock,
         path_of: Callable[[str], str],
-        facts: Callable[[], object],
+        site_state: Callable[[], object],
     ) -> None:
-        self._documents, self._clock, self._path_of, self._facts = documents, clock, path_of, facts
-        self._requests: dict[bytes, _CachedResponse] = {}
-        self._answers: dict[_Key, _CachedResponse] = {}
+        self._documents, self._clock, self._path_of, self._state = documents, clock, path_of, site_state
+        self._requests: dict[bytes, CachedResponse] = {}
+        self._responses: dict[_Key, CachedResponse] = {}
         self._bytes = 0
 
-    def recall(self, data: bytes, headers: _Fields) -> _CachedResponse | None:
-        """The answer to the request `data`, which begins with `headers` (Date); None: it is not one whole
+    def lookup(self, data: bytes, headers: _Fields) -> CachedResponse | None:
+        """The response to the request `data`, which begins with `headers` (Date); None: it is not one whole
         plain request for what is in memory.
         """
-        said = self._requests.get(data) or self._learn(data)
-        if said is None:
+        cached = self._requests.get(data) or self._parse(data)
+        if cached is None:
             return None
-        holds = self._clock() < said.until and self._facts() is said.facts
-        if holds and self._documents.cached(said.path) is said.file:
-            return said
-        return self._renewed(said, headers)
+        holds = self._clock() < cached.until and self._state() is cached.state
+        if holds and self._documents.cached(cached.path) is cached.file:
+            return cached
+        return self._renew(cached, headers)
 
-    def _learn(self, data: bytes) -> _CachedResponse | None:
+    def _parse(self, data: bytes) -> CachedResponse | None:
+        """The entry of a request seen for the first time, yet without a response; None: not a plain one."""
         found = _REQUEST.fullmatch(data)
         if found is None:
             return None
@@ -131,44 +131,48 @@ class ResponseCache:
                 fields.append((name, value.strip(b" \t")))
         if hosts != 1:
             return None
-        path, asks, query = target.partition(b"?")
-        if len(query) > LONGEST_QUERY:
+        path, question_mark, query = target.partition(b"?")
+        if len(query) > MAX_QUERY:
             return None
         key = (method, path, tuple(fields))  # no query: it changes nothing, and there is no end of them
-        said = self._answers.get(key)
-        if said is None:
-            said = _CachedResponse(key, self._path_of(path.decode("ascii")), asked(method.decode(), fields))
-        if len(data) <= LONGEST and not asks:
-            if len(self._requests) >= REQUESTS:
+        cached = self._responses.get(key)
+        if cached is None:
+            request = parse_request(method.decode(), fields)
+            cached = CachedResponse(key, self._path_of(path.decode("ascii")), request)
+        if len(data) <= MAX_REMEMBERED_REQUEST and not question_mark:
+            if len(self._requests) >= MAX_REQUESTS:
                 del self._requests[next(iter(self._requests))]
-            self._requests[data] = said
-        return said
+            self._requests[data] = cached
+        return cached
 
-    def _renewed(self, said: _CachedResponse, headers: _Fields) -> _CachedResponse | None:
-        found = self._documents.in_memory(said.path, said.request)
-        self._let_go(said)
+    def _renew(self, cached: CachedResponse, headers: _Fields) -> CachedResponse | None:
+        """Makes the response again, where the document is in memory."""
+        found = self._documents.from_memory(cached.path, cached.request)
+        self._drop(cached)
         if found is None:
             return None
-        answer, said.until, said.file = found
-        assert isinstance(answer.body, bytes)  # noqa: S101  # in memory
-        said.facts, said.head, said.body = self._facts(), _head(answer, headers), answer.body
-        self._answers[said.key] = said
-        self._bytes += len(said.body)
-        while len(self._answers) > ANSWERS or self._bytes > BODIES:
-            oldest = next(iter(self._answers.values()))
-            if oldest is said:
+        response, cached.until, cached.file = found
+        assert isinstance(response.body, bytes)  # noqa: S101  # in memory
+        lines = [b"%s: %s\r\n" % field for field in (*headers, *response.headers)]
+        cached.head = b"".join((_STATUS[response.status], *lines, b"\r\n"))
+        cached.state, cached.body = self._state(), response.body
+        self._responses[cached.key] = cached
+        self._bytes += len(cached.body)
+        while len(self._responses) > MAX_RESPONSES or self._bytes > MAX_BODY_BYTES:
+            oldest = next(iter(self._responses.values()))
+            if oldest is cached:
                 break
-            self._let_go(oldest)
-        return said
+            self._drop(oldest)
+        return cached
 
-    def _let_go(self, said: _CachedResponse) -> None:
-        """The answer; who asks the same again finds out anew."""
-        if self._answers.pop(said.key, None) is not None:
-            self._bytes -= len(said.body)
-        said.until, said.file, said.body = _NEVER, None, b""
+    def _drop(self, cached: CachedResponse) -> None:
+        """Forgets the response; who asks the same again finds out anew."""
+        if self._responses.pop(cached.key, None) is not None:
+            self._bytes -= len(cached.body)
+        cached.until, cached.file, cached.body = _NEVER, None, b""
 
 
-def _escaped(data: bytes) -> bytes:
+def percent_encode_target(data: bytes) -> bytes:
     """The request with its target percent-encoded where it has bytes that no URL has: old feed readers send
     an address in UTF-8 as it is, and uvicorn's parser would refuse them.
     """
@@ -177,11 +181,6 @@ def _escaped(data: bytes) -> bytes:
         return data
     target = quote_from_bytes(found[1], safe=bytes(range(33, 127)))
     return data[: found.start(1)] + target.encode() + data[found.end(1) :]
-
-
-def _head(answer: DocumentResponse, headers: _Fields) -> bytes:
-    lines = [b"%s: %s\r\n" % field for field in (*headers, *answer.headers)]
-    return b"".join((_STATUS[answer.status], *lines, b"\r\n"))
 
 
 class ConnectionLimits:
@@ -197,7 +196,7 @@ class ConnectionLimits:
         one: int = OF_NETWORK,
     ) -> None:
         self.proxies, self.refused, self._most = proxies, refused, most
-        self._crowd = NetworkCounter(one)
+        self._networks = NetworkCounter(one)
         self._open = 0
 
     def enter(self) -> bool:
@@ -206,28 +205,28 @@ class ConnectionLimits:
         return self._open <= self._most
 
     @property
-    def overrun(self) -> bool:
+    def flooded(self) -> bool:
         """Whether there are so many that those refused are not even told."""
         return self._open > 2 * self._most
 
-    def join(self, peer: str) -> bool:
+    def enter_network(self, peer: str) -> bool:
         """Counts a connection for its network, where that has room."""
-        return self._crowd.enter(peer)
+        return self._networks.enter(peer)
 
     def leave(self, peer: str | None) -> None:
         """A connection has ended; `peer` where it was counted for its network."""
         self._open -= 1
         if peer is not None:
-            self._crowd.leave(peer)
+            self._networks.leave(peer)
 
 
-class QuickProtocol(HttpToolsProtocol):
+class FastPathProtocol(HttpToolsProtocol):
     """One connection. `between`: no byte of a request waits in uvicorn's parser."""
 
-    def __init__(self, *args: Any, memory: ResponseCache, gate: ConnectionLimits, **named: Any) -> None:
+    def __init__(self, *args: Any, cache: ResponseCache, limits: ConnectionLimits, **named: Any) -> None:
         super().__init__(*args, **named)
-        self._memory, self._gate = memory, gate
-        self._welcome, self._met, self._joined = True, False, False
+        self._cache, self._limits = cache, limits
+        self._accepted, self._counted, self._joined = True, False, False
         self._peer = ""
         self._between, self._in_head, self._head_bytes = True, False, 0
         self._last = self._began = 0.0
@@ -236,51 +235,51 @@ class QuickProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
         self._last = self.loop.time()
-        self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
+        self._timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
         self._peer = self.client[0] if self.client else ""
-        self._welcome = self._gate.enter()
-        if self._welcome and not self._gate.proxies.trusts(self._peer):
-            self._meet()
-        if self._gate.overrun:
-            self._gate.refused("connections_at_once")
+        self._accepted = self._limits.enter()
+        if self._accepted and not self._limits.proxies.trusts(self._peer):
+            self._count_for_network()
+        if self._limits.flooded:
+            self._limits.refused("connections_at_once")
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._gate.leave(self._peer if self._joined else None)
+        self._limits.leave(self._peer if self._joined else None)
         super().connection_lost(exc)
 
-    def _meet(self) -> None:
+    def _count_for_network(self) -> None:
         """Counts this connection for its network."""
-        self._met = True
-        self._joined = self._welcome = self._gate.join(self._peer)
+        self._counted = True
+        self._joined = self._accepted = self._limits.enter_network(self._peer)
 
     def data_received(self, data: bytes) -> None:
         self._last = self.loop.time()
-        if not self._met:
-            self._met = True
-            if self._welcome and not _FORWARDED.search(data):  # no proxy, but somebody on its machine
-                self._meet()
-        if not self._welcome:
+        if not self._counted:
+            self._counted = True
+            if self._accepted and not _FORWARDED.search(data):  # no proxy, but somebody on its machine
+                self._count_for_network()
+        if not self._accepted:
             if not self.transport.is_closing():  # told now and not before: a client hears who has spoken
-                self._gate.refused("connections_at_once")
+                self._limits.refused("connections_at_once")
                 self.transport.write(_BUSY)
                 self.transport.close()
             return
         if self._between and not data.isascii():
-            data = _escaped(data)
-        if self._between and not self.flow.write_paused and self._answered():
-            said = self._memory.recall(data, self.server_state.default_headers)
-            if said is not None:
-                if said.body:
-                    self.transport.writelines((said.head, said.body))
+            data = percent_encode_target(data)
+        if self._between and not self.flow.write_paused and self._all_answered():
+            cached = self._cache.lookup(data, self.server_state.default_headers)
+            if cached is not None:
+                if cached.body:
+                    self.transport.writelines((cached.head, cached.body))
                 else:
-                    self.transport.write(said.head)
+                    self.transport.write(cached.head)
                 return
-        self._slowly(data)
+        self._pass_on(data)
 
-    def _answered(self) -> bool:
+    def _all_answered(self) -> bool:
         """Whether every request so far has had its answer."""
         cycle = cast("RequestResponseCycle | None", self.cycle)  # none before the first that ASGI answers
         if cycle is None:
@@ -288,11 +287,12 @@ class QuickProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         return cycle.response_complete and not self.pipeline
 
-    def _slowly(self, data: bytes) -> None:
+    def _pass_on(self, data: bytes) -> None:
+        """To uvicorn's parser, within the bounds of a request's headers."""
         super().data_received(data)
         self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
-        if self._head_bytes > HEADERS and not self.transport.is_closing():
-            self._gate.refused("headers_too_large")
+        if self._head_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
+            self._limits.refused("headers_too_large")
             self.transport.write(_TOO_LARGE)
             self.transport.close()
 
@@ -309,13 +309,13 @@ class QuickProtocol(HttpToolsProtocol):
         self._between = True
         super().on_message_complete()
 
-    def _look(self) -> None:
+    def _close_if_idle(self) -> None:
         """Closes a connection that is idle, or whose request does not come to an end."""
         if self.transport.is_closing():
             return
         now = self.loop.time()
-        idle = self._between and self._answered() and now - self._last >= self.timeout_keep_alive
-        if idle or (not self._between and now - self._began >= PATIENCE):
+        idle = self._between and self._all_answered() and now - self._last >= self.timeout_keep_alive
+        if idle or (not self._between and now - self._began >= REQUEST_TIMEOUT):
             self.transport.close()
         else:
-            self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
+            self._timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)

@@ -1,9 +1,7 @@
-"""Files under public/, kept in memory while they stay as they are on disk, with their encodings.
+"""Files under public/, kept in memory with their encodings and headers while they stay as they are on disk.
 
 Nothing outside the folder is reachable: no "..", no backslash, no NUL, no link that leads out; nothing
 hidden (".name") or unfinished ("*.part") is there at all.
-
-One file as it was read: its bytes in each encoding, and the headers that go with them.
 """
 
 import hashlib
@@ -92,8 +90,8 @@ class CachedFile:
 
     def stands(self) -> bool:
         """Whether it is on disk as it was read. An encoding is never changed before its document is."""
-        return _seen(self.place) == self.signature and (
-            not self.looked or all(_seen(name) == then for name, then in self.looked.items())
+        return signature_at(self.place) == self.signature and (
+            not self.looked or all(signature_at(name) == then for name, then in self.looked.items())
         )
 
     def open(self) -> BinaryIO:
@@ -105,7 +103,8 @@ class CachedFile:
         return stream
 
 
-def _seen(name: str) -> FileSignature | None:
+def signature_at(name: str) -> FileSignature | None:
+    """The signature of the file there; None: there is none."""
     try:
         return FileSignature.of(os.stat(name))  # noqa: PTH116  # half the time of Path.stat, on every request
     except OSError:
@@ -121,7 +120,7 @@ def make_file(
     body: bytes | None,
     keep: bool,
     hash: str,
-    packed: Mapping[str, bytes],
+    encodings: Mapping[str, bytes],
     looked: Mapping[str, FileSignature | None],
     base_url: str,
 ) -> CachedFile:
@@ -130,12 +129,12 @@ def make_file(
     """
     modified = datetime.fromtimestamp(signature.mtime_ns // 10**9, UTC)
     feed = read_feed(body) if body is not None and may_be_feed(relative) else None
-    shared = _shared(relative, modified, feed, base_url)
+    shared, media_type = shared_headers(relative, modified, feed, base_url), content_type(relative, feed)
     variants: dict[str, EncodedVariant] = {}
-    for coding, data in {IDENTITY: body if keep else None, **packed}.items():
+    for coding, data in {IDENTITY: body if keep else None, **encodings}.items():
         etag = b'"' + hash[:HASH].encode() + TAGS[coding] + b'"'
         length = size if data is None else len(data)
-        variants[coding] = _variant(coding, length, data, etag, content_type(relative, feed), shared)
+        variants[coding] = make_variant(coding, length, data, ((b"etag", etag), *shared), media_type)
     return CachedFile(
         path=path,
         place=str(path),
@@ -144,7 +143,7 @@ def make_file(
         modified=modified,
         hash=hash,
         variants=variants,
-        codings=tuple(packed),
+        codings=tuple(encodings),
         looked=looked,
         for_ever=bool(_NAMED_BY_HASH.match(relative)),
         body=body if keep else None,
@@ -152,48 +151,49 @@ def make_file(
     )
 
 
-def _variant(
-    coding: str, size: int, body: bytes | None, etag: bytes, type: str, shared: Headers
+def make_variant(
+    coding: str, size: int, body: bytes | None, kept: Headers, media_type: str
 ) -> EncodedVariant:
-    kept = ((b"etag", etag), *shared)
+    """One encoding, with its headers: those `kept` in a 304, and the others of a 200."""
     headers = [
-        (b"content-type", type.encode()),
+        (b"content-type", media_type.encode()),
         (b"content-length", str(size).encode()),
         (b"x-content-type-options", b"nosniff"),
         *kept,
     ]
-    if rules := content_security_policy(type):
+    if rules := policy(media_type):
         headers.append((b"content-security-policy", rules))
     if coding != IDENTITY:
         headers.append((b"content-encoding", coding.encode()))
-    return EncodedVariant(coding, size, body, etag, tuple(headers), kept)
+    return EncodedVariant(coding, size, body, kept[0][1], tuple(headers), kept)
 
 
-def _shared(relative: str, modified: datetime, feed: FeedResource | None, base_url: str) -> Headers:
-    """What every encoding has, in a 304 too. Vary also where there is no choice (RFC 9110 12.5.5)."""
+def shared_headers(relative: str, modified: datetime, feed: FeedResource | None, base_url: str) -> Headers:
+    """What every encoding has, in a 304 too. Vary even where there is no choice (RFC 9110 12.5.5)."""
     headers = [(b"last-modified", http_date(modified).encode()), (b"vary", b"Accept-Encoding")]
     if feed is not None or allows_any_origin(relative):
         headers.append((b"access-control-allow-origin", b"*"))
     if feed is not None:
         links = [("self", feed.self_url or base_url + relative), *(("hub", hub) for hub in feed.hubs)]
-        value = ", ".join(f'<{_target(url)}>; rel="{rel}"' for rel, url in links)
+        # Nothing may stand in a header that ends the URL or the line.
+        safe = [(rel, re.sub(r"[^!-~]|[<>\"\\^`{|}]", "", url)) for rel, url in links]
+        value = ", ".join(f'<{url}>; rel="{rel}"' for rel, url in safe)
         headers.append((b"link", value.encode("ascii", "ignore")))
     return tuple(headers)
 
 
-def _target(url: str) -> str:
-    """A URL as it may stand in a header: nothing that ends it or the line."""
-    return re.sub(r"[^!-~]|[<>\"\\^`{|}]", "", url)
-
-
-LARGEST = 4 * 2**20
+MAX_IN_MEMORY = 4 * 2**20
 """Files of more bytes are streamed from disk; of them only hash, times and encodings are kept."""
 
-READABLE = 32 * 2**20
+MAX_COMPARED = 32 * 2**20
 """Text of more bytes is sent as it is: its encodings are not looked at."""
 
 CACHE_BYTES = 64 * 2**20
 CACHE_FILES = 20_000
+
+
+INDEXES = ("index.html", "index.xml", "index.atom", "index.json")
+"""What a folder is, the first that is there. A feed may have the address of a folder: "/feed/"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,38 +220,34 @@ class FileCache:
         if file is None:
             return None
         if not file.stands():
-            self._forget(path)
+            self._drop(path)
             return None
         self._files.move_to_end(path)
         return file
 
     def keep(self, path: str, file: CachedFile) -> None:
         """Remembers `file`, and forgets those not asked for the longest while there is too much."""
-        self._forget(path)
+        self._drop(path)
         self._files[path] = file
         self._bytes += file.held
         while self._bytes > CACHE_BYTES or len(self._files) > CACHE_FILES:
-            self._forget(next(iter(self._files)))
+            self._drop(next(iter(self._files)))
 
-    def _forget(self, path: str) -> None:
+    def _drop(self, path: str) -> None:
         if file := self._files.pop(path, None):
             self._bytes -= file.held
 
     def load(self, path: str) -> CachedFile | FolderRedirect | None:
         """What is at URL path `path` (decoded, "/a/b"); None: nothing that may be served."""
         parts = path.removeprefix("/").split("/")
-        if not all(map(_allowed, parts[:-1])) or not (parts[-1] == "" or _allowed(parts[-1])):
+        if not all(map(is_servable_name, parts[:-1])) or not (parts[-1] == "" or is_servable_name(parts[-1])):
             return None
         try:
-            return self._at(self._root.joinpath(*parts), slash=parts[-1] == "")
-        except (
-            OSError,
-            RuntimeError,
-            ValueError,
-        ):  # gone, not ours to read, a name too long, links in a circle
+            return self._find(self._root.joinpath(*parts), slash=parts[-1] == "")
+        except (OSError, RuntimeError, ValueError):  # gone, not readable, a name too long, links in a circle
             return None
 
-    def _at(self, place: Path, *, slash: bool) -> CachedFile | FolderRedirect | None:
+    def _find(self, place: Path, *, slash: bool) -> CachedFile | FolderRedirect | None:
         if slash:
             place = next((place / name for name in INDEXES if (place / name).is_file()), place / INDEXES[0])
         elif place.is_dir():
@@ -259,7 +255,7 @@ class FileCache:
             return FolderRedirect(to=place.name) if there else None
         root = self._root.resolve()
         real = place.resolve(strict=True)
-        if not real.is_relative_to(root) or not all(map(_allowed, real.relative_to(root).parts)):
+        if not real.is_relative_to(root) or not all(map(is_servable_name, real.relative_to(root).parts)):
             return None
         return self._read(place, real)
 
@@ -270,20 +266,19 @@ class FileCache:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
                 return None
-            whole = found.st_size <= (READABLE if is_compressible(relative) else LARGEST)
+            whole = found.st_size <= (MAX_COMPARED if compressible(relative) else MAX_IN_MEMORY)
             body = stream.read() if whole else None
             digest = hashlib.sha256(body) if body is not None else hashlib.file_digest(stream, "sha256")
-        packed, looked = self._encodings(place, body) if is_compressible(relative) else ({}, {})
-        hash = digest.hexdigest()
+        encodings, looked = self._encodings(place, body) if compressible(relative) else ({}, {})
         return make_file(
             place,
             relative,
             signature=FileSignature.of(found),
             size=found.st_size if body is None else len(body),
             body=body,
-            keep=body is not None and len(body) <= LARGEST,
-            hash=hash,
-            packed=packed,
+            keep=body is not None and len(body) <= MAX_IN_MEMORY,
+            hash=digest.hexdigest(),
+            encodings=encodings,
             looked=looked,
             base_url=self.base_url,
         )
@@ -292,7 +287,7 @@ class FileCache:
         self, place: Path, body: bytes | None
     ) -> tuple[dict[str, bytes], dict[str, FileSignature | None]]:
         """The encodings beside `place` that are those of `body`, and what was looked at and is none."""
-        packed: dict[str, bytes] = {}
+        encodings: dict[str, bytes] = {}
         looked: dict[str, FileSignature | None] = {}
         for coding, suffix in ENCODINGS.items():
             name = f"{place}{suffix}"
@@ -303,19 +298,16 @@ class FileCache:
                 continue
             with os.fdopen(handle, "rb") as stream:
                 found = os.fstat(handle)
-                small = stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST
+                small = stat.S_ISREG(found.st_mode) and found.st_size <= MAX_IN_MEMORY
                 data = stream.read() if small and body is not None else None
             if data is not None and body is not None and self._unpacks(coding, data, body):
-                packed[coding] = data
+                encodings[coding] = data
             else:
                 looked[name] = FileSignature.of(found)
-        return packed, looked
+        return encodings, looked
 
 
-INDEXES = ("index.html", "index.xml", "index.atom", "index.json")
-"""What a folder is, the first that is there. A feed may have the address of a folder: "/feed/"."""
-
-
-def _allowed(name: str) -> bool:
+def is_servable_name(name: str) -> bool:
+    """Whether a part of a path may name something that is served."""
     hidden = name.startswith(".") or name.endswith(".part")
     return bool(name) and not hidden and not any(bad in name for bad in "\\\0/")

@@ -1,8 +1,7 @@
-"""What a request for a document asks, read from its headers once.
+"""What a request for a document asks: conditions (RFC 9110 13), encodings (12.5.3) and a range (14), read
+once.
 
-Which encoding of a document to send (RFC 9110 12.5.3), and what such headers say. Pure.
-
-Conditional requests (RFC 9110 13): what a client already has need not be sent again. Pure.
+Pure: which conditions hold, and which encoding is sent, are decided here too.
 """
 
 import re
@@ -44,7 +43,7 @@ class Conditions:
     if_unmodified_since: tuple[bytes, ...] = ()
 
 
-NAMES = {
+CONDITION_HEADERS = {
     b"if-match": "if_match",
     b"if-none-match": "if_none_match",
     b"if-modified-since": "if_modified_since",
@@ -58,29 +57,29 @@ def evaluate(given: Conditions, etag: bytes, modified: datetime, now: datetime) 
     RFC 9110 13.2.2. Dates that are malformed, given twice or in the future say nothing.
     """
     if given.if_match:
-        if not _matches(given.if_match, etag, weakly=False):
+        if not any_tag_matches(given.if_match, etag, weakly=False):
             return ConditionResult.FAILED
-    elif (unmodified := _date(given.if_unmodified_since, now)) and modified > unmodified:
+    elif (unmodified := single_date(given.if_unmodified_since, now)) and modified > unmodified:
         return ConditionResult.FAILED
     if given.if_none_match:
         return (
             ConditionResult.NOT_MODIFIED
-            if _matches(given.if_none_match, etag, weakly=True)
+            if any_tag_matches(given.if_none_match, etag, weakly=True)
             else ConditionResult.SEND
         )
-    since = _date(given.if_modified_since, now)
+    since = single_date(given.if_modified_since, now)
     return ConditionResult.NOT_MODIFIED if since and modified <= since else ConditionResult.SEND
 
 
-def _matches(fields: tuple[bytes, ...], etag: bytes, *, weakly: bool) -> bool:
+def any_tag_matches(fields: tuple[bytes, ...], etag: bytes, *, weakly: bool) -> bool:
     """RFC 9110 8.8.3.2: a list of entity tags, or "*", against the one that is current."""
     value = b",".join(fields).strip(b" \t")
     if value in {b"*", etag}:  # nearly every client sends back the one it was given
         return True
-    return any(tag == etag or (weakly and tag == b"W/" + etag) for tag in tags(value))
+    return any(tag == etag or (weakly and tag == b"W/" + etag) for tag in entity_tags(value))
 
 
-def tags(value: bytes) -> list[bytes]:
+def entity_tags(value: bytes) -> list[bytes]:
     """The tags of a list, as far as it can be read (a comma may stand inside a tag)."""
     listed: list[bytes] = []
     at = 0
@@ -98,7 +97,8 @@ def is_date(value: bytes, modified: datetime, now: datetime) -> bool:
     return parse_http_date(value.decode("latin-1"), now) == modified
 
 
-def _date(fields: tuple[bytes, ...], now: datetime) -> datetime | None:
+def single_date(fields: tuple[bytes, ...], now: datetime) -> datetime | None:
+    """The date of a header that was sent once, and is not in the future."""
     if len(fields) != 1:
         return None
     found = parse_http_date(fields[0].decode("latin-1"), now)
@@ -115,28 +115,18 @@ def parse_http_date(text: str, now: datetime) -> datetime | None:
     """An HTTP-date in any of its three forms (RFC 9110 5.6.7), or None. Two-digit years lie within
     50 years of `now`.
     """
-    for form in _DATES:
-        if found := form.fullmatch(text.strip(" \t")):
-            return _instant(found, now)
-    return None
-
-
-def _instant(found: re.Match[str], now: datetime) -> datetime | None:
+    found = next((found for form in _DATES if (found := form.fullmatch(text.strip(" \t")))), None)
+    if found is None:
+        return None
     year = int(found["year"])
     if len(found["year"]) == 2:
         year += now.year // 100 * 100
         year -= 100 if year > (now + timedelta(days=50 * 365)).year else 0
+    month = _MONTHS.index(found["month"]) + 1
+    hour, minute = int(found["hour"]), int(found["minute"])
     second = min(int(found["second"]), 59)  # a leap second
     try:
-        return datetime(
-            year,
-            _MONTHS.index(found["month"]) + 1,
-            int(found["day"]),
-            int(found["hour"]),
-            int(found["minute"]),
-            second,
-            tzinfo=UTC,
-        )
+        return datetime(year, month, int(found["day"]), hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
 
@@ -161,7 +151,7 @@ class DocumentRequest:
     if_range: bytes | None = None
 
 
-def asked(method: str, headers: Iterable[tuple[bytes, bytes]]) -> DocumentRequest:
+def parse_request(method: str, headers: Iterable[tuple[bytes, bytes]]) -> DocumentRequest:
     """What GET or HEAD with these headers (names in lower case) asks."""
     found: dict[bytes, list[bytes]] = {}
     for name, value in headers:
@@ -169,7 +159,7 @@ def asked(method: str, headers: Iterable[tuple[bytes, bytes]]) -> DocumentReques
             found.setdefault(name, []).append(value)
     if not found:
         return _PLAIN if method == "GET" else _HEAD
-    given = {key: tuple(found[name]) for name, key in NAMES.items() if name in found}
+    given = {key: tuple(found[name]) for name, key in CONDITION_HEADERS.items() if name in found}
     accept = found.get(b"accept-encoding")
     ranges = found.get(b"range", [])
     condition = found.get(b"if-range")
@@ -178,12 +168,12 @@ def asked(method: str, headers: Iterable[tuple[bytes, bytes]]) -> DocumentReques
         conditions=Conditions(**given) if given else None,
         accept_encoding=b",".join(accept) if accept else None,
         deltas=any(_FEED.search(value) for value in found.get(b"a-im", [])),
-        range=_range(ranges[0]) if len(ranges) == 1 and method == "GET" else None,
+        range=parse_range(ranges[0]) if len(ranges) == 1 and method == "GET" else None,
         if_range=condition[0].strip() if condition else None,
     )
 
 
-def _range(value: bytes) -> tuple[int | None, int | None] | None:
+def parse_range(value: bytes) -> tuple[int | None, int | None] | None:
     """One range of bytes (RFC 9110 14.1.2). Several, or what is none, are as if not sent."""
     found = _RANGE.fullmatch(value.strip())
     if found is None or len(value) > 60:
@@ -194,7 +184,7 @@ def _range(value: bytes) -> tuple[int | None, int | None] | None:
     return None if first is not None and last is not None and last < first else (first, last)
 
 
-_OF_USE = frozenset({*NAMES, b"accept-encoding", b"a-im", b"range", b"if-range"})
+_OF_USE = frozenset({*CONDITION_HEADERS, b"accept-encoding", b"a-im", b"range", b"if-range"})
 _PLAIN, _HEAD = DocumentRequest(head=False), DocumentRequest(head=True)
 
 _MEMBER = re.compile(
@@ -207,7 +197,7 @@ _ALIASES = {b"x-gzip": b"gzip"}  # RFC 9110 8.4.1.3
 IDENTITY = "identity"
 
 
-def choose(accept: bytes | None, available: Sequence[str]) -> str | None:
+def choose_encoding(accept: bytes | None, available: Sequence[str]) -> str | None:
     """The one of `available` codings (the better first) that a client with this Accept-Encoding prefers;
     "identity" where it names none of them; None: it takes nothing that we have.
 
@@ -215,7 +205,7 @@ def choose(accept: bytes | None, available: Sequence[str]) -> str | None:
     """
     if accept is None:
         return IDENTITY
-    liked = weights(accept)
+    liked = quality_values(accept)
     rest = liked.get(b"*")
     best, most = None, 0.0
     for coding in available:
@@ -228,7 +218,7 @@ def choose(accept: bytes | None, available: Sequence[str]) -> str | None:
     return IDENTITY if plain > most else best
 
 
-def weights(accept: bytes) -> dict[bytes, float]:
+def quality_values(accept: bytes) -> dict[bytes, float]:
     """Each coding or language named, in lower case, and how much it is liked, from 0 to 1."""
     named: dict[bytes, float] = {}
     for member in accept.split(b","):

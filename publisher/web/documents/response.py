@@ -10,10 +10,10 @@ from publisher.web.documents.request import (
     IDENTITY,
     ConditionResult,
     DocumentRequest,
-    choose,
+    choose_encoding,
+    entity_tags,
     evaluate,
     is_date,
-    tags,
 )
 
 DELTAS = 32
@@ -44,67 +44,73 @@ class DocumentResponse:
 
 def respond(
     file: CachedFile,
-    asked: DocumentRequest,
+    request: DocumentRequest,
     now: datetime,
     max_age: int,
     encode: Encode,
-    held: Versions = NO_VERSIONS,
+    versions: Versions = NO_VERSIONS,
 ) -> DocumentResponse:
-    """The answer for `file`; caches may keep it for `max_age` seconds. `now` tells which dates are yet to
-    come; `encode` makes the encodings of deltas; `held` is what the document held before.
+    """The response for `file`; caches may keep it for `max_age` seconds. `now` tells which dates are yet to
+    come; `encode` makes the encodings of deltas; `versions` is what the document held before.
     """
-    coding = choose(asked.accept_encoding, file.codings)
+    coding = choose_encoding(request.accept_encoding, file.codings)
     if coding is None:
         text = b"There is no encoding of this document that you accept.\n"
-        return _plain(406, text, ((b"vary", b"Accept-Encoding"),), asked)
+        return plain_response(406, text, ((b"vary", b"Accept-Encoding"),), request)
     variant = file.variants[coding]
-    keep = _keep(file, max_age)
-    if asked.conditions is not None:
-        verdict = evaluate(asked.conditions, variant.etag, file.modified, now)
-        if verdict is ConditionResult.NOT_MODIFIED:
-            return DocumentResponse(304, (*variant.kept, (b"cache-control", keep)), b"")
-        if verdict is ConditionResult.FAILED:
-            return _plain(412, b"", (), asked)
-        if asked.deltas and (delta := _delta(file, asked, variant, max_age, encode, held)):
+    cache_control = b"public, max-age=%d" % max_age
+    if file.for_ever:
+        cache_control = b"public, max-age=%d, immutable" % YEAR
+    if request.conditions is not None:
+        result = evaluate(request.conditions, variant.etag, file.modified, now)
+        if result is ConditionResult.NOT_MODIFIED:
+            return DocumentResponse(304, (*variant.kept, (b"cache-control", cache_control)), b"")
+        if result is ConditionResult.FAILED:
+            return plain_response(412, b"", (), request)
+        if request.deltas and (delta := delta_response(file, request, variant, max_age, encode, versions)):
             return delta
-    if asked.range is not None and coding == IDENTITY and _same(file, variant, asked, now):
-        return _part(file, variant, asked.range, keep)
-    headers = (*variant.headers, (b"cache-control", keep))
+    if request.range is not None and coding == IDENTITY:
+        known = request.if_range  # RFC 9110 13.1.5: the part is of what the client has, by strong comparison
+        if known is None or known == variant.etag or is_date(known, file.modified, now):
+            return partial_response(variant, request.range, cache_control)
+    headers = (*variant.headers, (b"cache-control", cache_control))
     if coding == IDENTITY and not file.codings:
         headers = (*headers, _PARTIAL)
-    if asked.head:
+    if request.head:
         return DocumentResponse(200, headers, b"")
     return DocumentResponse(200, headers, variant.body if variant.body is not None else (0, variant.size))
 
 
-def _keep(file: CachedFile, max_age: int) -> bytes:
-    if file.for_ever:
-        return b"public, max-age=%d, immutable" % YEAR
-    return b"public, max-age=%d" % max_age
-
-
-def _plain(status: int, text: bytes, headers: Headers, asked: DocumentRequest) -> DocumentResponse:
+def plain_response(status: int, text: bytes, headers: Headers, request: DocumentRequest) -> DocumentResponse:
+    """A response that says something else than the document."""
     fixed = ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text)))
-    return DocumentResponse(status, (*fixed, *headers), b"" if asked.head else text)
+    return DocumentResponse(status, (*fixed, *headers), b"" if request.head else text)
 
 
-def _delta(
+def delta_response(
     file: CachedFile,
-    asked: DocumentRequest,
+    request: DocumentRequest,
     variant: EncodedVariant,
     max_age: int,
     encode: Encode,
-    held: Versions,
+    versions: Versions,
 ) -> DocumentResponse | None:
     """226 IM Used (RFC 3229 10.4.1): the entries that the version the client names did not hold; None where
     we know none of its versions, or all entries are new to it. Caches that do not know 226 store nothing.
     """
-    hash = _known(file, asked, held)
-    if hash is None or file.body is None or file.feed is None:
+    if request.conditions is None or not versions or file.body is None or file.feed is None:
+        return None
+    # Of a tag, weak or strong, only the part that names the document counts, whatever its encoding.
+    named = {
+        tag.removeprefix(b"W/").strip(b'"').partition(b"-")[0].decode("latin-1")
+        for tag in entity_tags(b",".join(request.conditions.if_none_match).strip(b" \t"))
+    }
+    hash = next((hash for hash in versions if hash[:HASH] in named and hash != file.hash), None)
+    if hash is None:
         return None
     body = file.deltas.get((hash, variant.coding))
     if body is None:
-        cut = without_entries(file.body, file.feed, held[hash])
+        cut = without(file.body, file.feed, versions[hash])
         if cut is None:
             return None
         body = cut if variant.coding == IDENTITY else encode(variant.coding, cut)
@@ -117,30 +123,11 @@ def _delta(
         b"vary": b"Accept-Encoding, A-IM, If-None-Match",
         b"cache-control": b"no-store, im, max-age=%d" % max_age,
     }
-    return DocumentResponse(226, tuple(headers.items()), b"" if asked.head else body)
+    return DocumentResponse(226, tuple(headers.items()), b"" if request.head else body)
 
 
-def _known(file: CachedFile, asked: DocumentRequest, held: Versions) -> str | None:
-    """The newest version that the client says it has and that we remember, by the hash of its bytes."""
-    if asked.conditions is None or not held:
-        return None
-    named = {_hash(tag) for tag in tags(b",".join(asked.conditions.if_none_match).strip(b" \t"))}
-    return next((hash for hash in held if hash[:HASH] in named and hash != file.hash), None)
-
-
-def _hash(tag: bytes) -> str:
-    """The part of a tag of ours that names the document, whatever its encoding, weak or strong."""
-    return tag.removeprefix(b"W/").strip(b'"').partition(b"-")[0].decode("latin-1")
-
-
-def _same(file: CachedFile, variant: EncodedVariant, asked: DocumentRequest, now: datetime) -> bool:
-    """If-Range (RFC 9110 13.1.5): the part is of what the client has; by strong comparison."""
-    value = asked.if_range
-    return value is None or value == variant.etag or is_date(value, file.modified, now)
-
-
-def _part(
-    file: CachedFile, variant: EncodedVariant, range: tuple[int | None, int | None], keep: bytes
+def partial_response(
+    variant: EncodedVariant, range: tuple[int | None, int | None], cache_control: bytes
 ) -> DocumentResponse:
     """206, or 416 where the range lies behind the end (RFC 9110 14.1.2, 15.5.17)."""
     first, last = range
@@ -156,7 +143,7 @@ def _part(
     headers: Mapping[bytes, bytes] = dict(variant.headers) | {
         b"content-length": b"%d" % length,
         b"content-range": b"bytes %d-%d/%d" % (first, last, size),
-        b"cache-control": keep,
+        b"cache-control": cache_control,
     }
     body = (first, length) if variant.body is None else variant.body[first : last + 1]
     return DocumentResponse(206, tuple(headers.items()), body)

@@ -12,20 +12,20 @@ from starlette.types import Message, Receive, Scope
 from publisher.core.errors import TokenError
 from publisher.core.tokens import Claim, KeyRing, Purpose, sign, verify
 
-LIMIT = 16 * 1024
+MAX_BODY = 16 * 1024
 """Bytes of a request's body."""
 
-FIELDS = 50
+MAX_FIELDS = 50
 
-YOUNGEST = timedelta(seconds=2)
+MIN_FORM_AGE = timedelta(seconds=2)
 """Nobody fills in a form faster. A program that does is kept waiting until this has passed."""
 
-OLDEST = timedelta(hours=24)
+MAX_FORM_AGE = timedelta(hours=24)
 
-WAIT, WAIT_OLDEST = timedelta(seconds=20), timedelta(hours=1)
+WAIT, MAX_WAIT_AGE = timedelta(seconds=20), timedelta(hours=1)
 """Under pressure a button is taken this long after it was made, and no longer than that."""
 
-USED = 100_000
+MAX_USED_TOKENS = 100_000
 """Used form tokens remembered at most."""
 
 Fields = Mapping[str, tuple[str, ...]]
@@ -39,24 +39,24 @@ class ClientDisconnected(Exception):
     """The client went away before its request was whole."""
 
 
-def issue(ring: KeyRing, now: datetime, nonce: str) -> str:
+def issue_form_token(ring: KeyRing, now: datetime, nonce: str) -> str:
     """A fresh form token. Where a reader's token names a subscription, it holds the second it was made, and
     then the beginning of `nonce` (hex digits), so that no two are the same.
     """
-    return sign(_claim(Purpose.SIGN_UP_FORM, int(now.timestamp()), nonce, now + OLDEST), ring)
+    return sign(_claim(Purpose.SIGN_UP_FORM, int(now.timestamp()), nonce, now + MAX_FORM_AGE), ring)
 
 
-def issue_wait(ring: KeyRing, now: datetime, nonce: str) -> str:
+def issue_wait_token(ring: KeyRing, now: datetime, nonce: str) -> str:
     """A fresh token of a button that is taken after WAIT. It holds the millisecond it was made."""
     made = int(now.timestamp() * 1000)
-    return sign(_claim(Purpose.SIGN_UP_WAIT, made, nonce, now + WAIT_OLDEST), ring)
+    return sign(_claim(Purpose.SIGN_UP_WAIT, made, nonce, now + MAX_WAIT_AGE), ring)
 
 
 def _claim(purpose: Purpose, made: int, nonce: str, expires: datetime) -> Claim:
     return Claim(purpose=purpose, subscription=made, generation=int(nonce[:8], 16), expires=expires)
 
 
-def waits(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
+def wait_remaining(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
     """How long until the button of `issue_wait` is taken, zero when it is; None: it is none, or too old."""
     try:
         claim = verify(token, Purpose.SIGN_UP_WAIT, ring, now)
@@ -82,24 +82,24 @@ class UsedTokens:
     a flood can make people press a button twice, and never makes a token good again; `forgot` is called.
     """
 
-    def __init__(self, most: int = USED, forgot: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, most: int = MAX_USED_TOKENS, forgot: Callable[[], None] = lambda: None) -> None:
         self._most, self._forgot = most, forgot
         self._used: dict[str, int | None] = {}
         self._by_age: list[tuple[datetime, str]] = []
         self._floor = datetime.min.replace(tzinfo=UTC)
 
-    def spoil(self, token: str) -> None:
+    def invalidate(self, token: str) -> None:
         """What a used token was sent for was not done: sent again it is no double click."""
         if token in self._used:
             self._used[token] = None
 
     def use(self, token: str, made: datetime, content: int, now: datetime) -> TokenUse:
         """Uses a valid token up, made at `made`, for what `content` is the hash of."""
-        while self._by_age and (len(self._used) >= self._most or self._by_age[0][0] < now - OLDEST):
+        while self._by_age and (len(self._used) >= self._most or self._by_age[0][0] < now - MAX_FORM_AGE):
             oldest, old = heapq.heappop(self._by_age)
             del self._used[old]
             self._floor = max(self._floor, oldest)
-            if oldest >= now - OLDEST:
+            if oldest >= now - MAX_FORM_AGE:
                 self._forgot()
         if token in self._used:
             return TokenUse.SAME if self._used[token] == content else TokenUse.SPENT
@@ -110,7 +110,7 @@ class UsedTokens:
         return TokenUse.FIRST
 
 
-def made_at(token: str, ring: KeyRing, now: datetime) -> datetime:
+def token_made_at(token: str, ring: KeyRing, now: datetime) -> datetime:
     """When a token that is valid was made. Raises TokenError."""
     try:
         return datetime.fromtimestamp(verify(token, Purpose.SIGN_UP_FORM, ring, now).subscription, UTC)
@@ -119,7 +119,7 @@ def made_at(token: str, ring: KeyRing, now: datetime) -> datetime:
         return datetime.fromtimestamp(made / 1000, UTC)
 
 
-def ripe_in(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
+def form_wait_remaining(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
     """How long until this form has been open for as long as a person needs; zero when it has been, and
     None when it is not a form of ours, or was opened too long ago.
     """
@@ -128,13 +128,15 @@ def ripe_in(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
     except TokenError:
         return None
     made = datetime.fromtimestamp(claim.subscription, UTC)
-    return min(max(made + YOUNGEST - now, timedelta()), YOUNGEST)
+    return min(max(made + MIN_FORM_AGE - now, timedelta()), MIN_FORM_AGE)
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body. Raises TooLarge (before reading where the length is announced) and Gone."""
+    """The whole body. Raises TooLarge (before reading where the length is announced) and
+    ClientDisconnected.
+    """
     for name, value in scope["headers"]:
-        if name == b"content-length" and int(value) > LIMIT:
+        if name == b"content-length" and int(value) > MAX_BODY:
             raise TooLarge
     body = bytearray()
     more = True
@@ -143,7 +145,7 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
         body += message.get("body", b"")
-        if len(body) > LIMIT:
+        if len(body) > MAX_BODY:
             raise TooLarge
         more = message.get("more_body", False)
     return bytes(body)
@@ -158,7 +160,7 @@ async def read_fields(scope: Scope, receive: Receive) -> Fields:
 
     fields: dict[str, tuple[str, ...]] = {}
     try:
-        async with Request(scope, replay).form(max_files=1, max_fields=FIELDS) as form:
+        async with Request(scope, replay).form(max_files=1, max_fields=MAX_FIELDS) as form:
             for name, value in form.multi_items():
                 if isinstance(value, str):
                     fields[name] = (*fields.get(name, ()), value)
@@ -167,6 +169,6 @@ async def read_fields(scope: Scope, receive: Receive) -> Fields:
     return fields
 
 
-def one(fields: Fields, name: str) -> str:
+def first_value(fields: Fields, name: str) -> str:
     """The first value of a field; "" for none."""
     return fields.get(name, ("",))[0]

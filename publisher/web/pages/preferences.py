@@ -23,10 +23,10 @@ from publisher.core.subscribers.subscription import MailingList, Subscription, s
 from publisher.core.tokens import Claim, Purpose, sign
 from publisher.services.subscribers import account, preferences
 from publisher.services.subscribers.preferences import Offer
-from publisher.web.pages.forms import Fields, one, read_fields
+from publisher.web.pages.forms import Fields, first_value, read_fields
 from publisher.web.pages.responses import PageResponses, to_say
 
-OFTEN = {
+CADENCE_LABELS = {
     "immediate": to_say("With each new post"),
     "daily": to_say("Once a day"),
     "weekly": to_say("Once a week"),
@@ -37,68 +37,68 @@ OFTEN = {
 class PreferencesPage:
     """GET and POST /preferences/<token>. A token that is no good gets 404, whatever is wrong."""
 
-    def __init__(self, app: App, answers: PageResponses) -> None:
-        self._app, self._answers = app, answers
+    def __init__(self, app: App, responses: PageResponses) -> None:
+        self._app, self._responses = app, responses
 
     async def __call__(self, request: Request) -> Response:
-        token, parts = request.path_params["token"], self._answers.parts
+        token, parts = request.path_params["token"], self._responses.parts
         now = self._app.clock()
         try:
             found, spec = await run_in_threadpool(preferences.of, parts, token, now)
             saved = request.method == "POST"
             if saved:
                 fields = await read_fields(request.scope, request.receive)
-                wish = chosen(fields, found.choices)
-                found = await run_in_threadpool(preferences.save, parts, token, wish, now)
+                chosen = preferences_from_form(fields, found.choices)
+                found = await run_in_threadpool(preferences.save, parts, token, chosen, now)
         except TokenError:
-            return await self._answers.error(404, request.scope)
+            return await self._responses.error(404, request.scope)
+        leave = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=found.id, generation=found.generation)
         offer = await run_in_threadpool(preferences.offer, parts, spec, found.choices)
-        values = _shown(spec, found, offer) | {
+        values = template_values(spec, found, offer) | {
             "saved": saved,
-            "address": parse_address(found.address).masked(),
-            "action": self._answers.action("preferences", token),
-            "account": self._answers.action("account", account.permit(parts, found, now)),
-            "leave": self._answers.action("unsubscribe", self._leaving(found)),
+            "address": parse(found.address).masked(),
+            "action": self._responses.action("preferences", token),
+            "account": self._responses.action("account", account.permit(parts, found, now)),
+            "leave": self._responses.action("unsubscribe", sign(leave, parts.ring())),
         }
-        language = self._answers.language_for(found)
-        return await self._answers.page("preferences", values, language=language)
-
-    def _leaving(self, found: Subscription) -> str:
-        claim = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=found.id, generation=found.generation)
-        return sign(claim, self._answers.parts.ring())
+        language = self._responses.language_for(found)
+        return await self._responses.page("preferences", values, language=language)
 
 
-def chosen(fields: Fields, before: Preferences) -> Preferences:
+def preferences_from_form(fields: Fields, before: Preferences) -> Preferences:
     """What the form says. A value that no form of ours has counts as not given."""
-    cadence = one(fields, "cadence")
-    cadence = cadence if cadence in OFTEN else ""
-    day = {"weekly": one(fields, "weekday"), "monthly": one(fields, "monthday")}.get(cadence, "")
+    cadence = first_value(fields, "cadence")
+    cadence = cadence if cadence in CADENCE_LABELS else ""
+    day = {"weekly": first_value(fields, "weekday"), "monthly": first_value(fields, "monthday")}.get(
+        cadence, ""
+    )
     days = {"weekly": frozenset(WEEKDAYS), "monthly": frozenset(map(str, range(1, 29)))}.get(cadence, ())
-    zone = one(fields, "timezone")
-    language = one(fields, "language")
+    zone = first_value(fields, "timezone")
+    language = first_value(fields, "language")
     return Preferences(
         pace=SchedulePreference(
             cadence=cadence,
             on=day if day in days else "",
-            at=_hour(one(fields, "hour")),
+            at=read_hour(first_value(fields, "hour")),
             timezone=zone if zone in zones() or zone == before.pace.timezone else "",
         ),
         taste=ContentPreference(
             topics=normalize_topics(word[:100] for word in fields.get("topic", ())),
             language=language if len(language) <= 35 and language.replace("-", "").isalnum() else "",
         ),
-        paused=one(fields, "paused") == "yes",
+        paused=first_value(fields, "paused") == "yes",
     )
 
 
-def _hour(text: str) -> time | None:
+def read_hour(text: str) -> time | None:
+    """A time of day; None: it is none."""
     try:
         return time.fromisoformat(text).replace(second=0, microsecond=0, tzinfo=None)
     except ValueError:
         return None
 
 
-def _shown(spec: MailingList, found: Subscription, offer: Offer) -> dict[str, object]:
+def template_values(spec: MailingList, found: Subscription, offer: Offer) -> dict[str, object]:
     """The values of the template: what is offered, and what is in force."""
     rhythm = schedule_for(spec, found.choices.pace)
     pace = found.choices.pace
@@ -107,13 +107,13 @@ def _shown(spec: MailingList, found: Subscription, offer: Offer) -> dict[str, ob
         "spec": spec,
         "choices": found.choices,
         "offer": offer,
-        "often": {name: OFTEN[name] for name in offer.cadences if name in OFTEN},
-        "usual": OFTEN.get(spec.cadence, spec.cadence),
+        "often": {name: CADENCE_LABELS[name] for name in offer.cadences if name in CADENCE_LABELS},
+        "usual": CADENCE_LABELS.get(spec.cadence, spec.cadence),
         "rhythm": rhythm,
         "days": WEEKDAYS,
         "hours": sorted({f"{n:02}:00" for n in range(24)} | ({f"{pace.at:%H:%M}"} if pace.at else set())),
         "hour": f"{pace.at:%H:%M}" if pace.at else "",
-        "zones": _by_region(zones().union(filter(None, [pace.timezone]))),
+        "zones": zones_by_region(zones().union(filter(None, [pace.timezone]))),
         "next": next_at and next_at.astimezone(ZoneInfo(rhythm.timezone)),
     }
 
@@ -121,7 +121,7 @@ def _shown(spec: MailingList, found: Subscription, offer: Offer) -> dict[str, ob
 @lru_cache(maxsize=1)
 def zones() -> frozenset[str]:
     """The zones of places, as people look for them."""
-    regions = (
+    regions = [
         "Africa",
         "America",
         "Antarctica",
@@ -131,11 +131,12 @@ def zones() -> frozenset[str]:
         "Europe",
         "Indian",
         "Pacific",
-    )
+    ]
     return frozenset(name for name in available_timezones() if name.partition("/")[0] in regions)
 
 
-def _by_region(names: frozenset[str]) -> Mapping[str, list[tuple[str, str]]]:
+def zones_by_region(names: frozenset[str]) -> Mapping[str, list[tuple[str, str]]]:
+    """(zone, name of the place) of each, by region."""
     found: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(names):
         region, _, place = name.partition("/")

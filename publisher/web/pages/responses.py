@@ -1,6 +1,5 @@
-"""Pages as HTTP answers: rendered from templates, kept by no cache, telling nobody where they were.
-
-Which language a page speaks to somebody of whom nothing is known.
+"""Pages as HTTP responses: rendered from templates in the reader's language, never cached, sending no
+referrer.
 """
 
 import logging
@@ -15,7 +14,7 @@ from publisher.core.errors import TemplateError
 from publisher.core.posts.filters import TermKind, term_matches
 from publisher.core.subscribers.subscription import MailingList, Subscription
 from publisher.services.deps import Deps
-from publisher.web.documents.request import weights
+from publisher.web.documents.request import quality_values
 
 
 def to_say(message: str) -> str:
@@ -23,23 +22,24 @@ def to_say(message: str) -> str:
     return message
 
 
-def liked(scope: Scope, spoken: Sequence[str]) -> str:
-    """The one of `spoken` languages (BCP 47, the usual one first) that the Accept-Language of a request likes
-    best (RFC 9110 12.5.4); the usual one where it names none of them. "pt" and "pt-BR" are as good as each
-    other (RFC 4647 3.3.1, 3.4).
+def negotiate_language(scope: Scope, languages: Sequence[str]) -> str:
+    """The one of `languages` (BCP 47, the default first) that the Accept-Language of a request prefers
+    (RFC 9110 12.5.4); the default where it names none of them. "pt" and "pt-BR" are as good as each other
+    (RFC 4647 3.3.1, 3.4).
     """
-    asked = b",".join(value for name, value in scope["headers"] if name == b"accept-language")
-    wanted = {tag.decode("ascii").lower(): weight for tag, weight in weights(asked).items()}
-    best, most = spoken[0], 0.0
-    for language in spoken:
-        weight = max((w for tag, w in wanted.items() if _alike(tag, language.lower())), default=0.0)
-        if weight > most:
-            best, most = language, weight
+    header = b",".join(value for name, value in scope["headers"] if name == b"accept-language")
+    wanted = {tag.decode("ascii").lower(): weight for tag, weight in quality_values(header).items()}
+    best, most = languages[0], 0.0
+    for language in languages:
+        own = language.lower()
+        weights = [
+            weight
+            for tag, weight in wanted.items()
+            if bears(TermKind.LANGUAGE, tag, own) or bears(TermKind.LANGUAGE, own, tag)
+        ]
+        if max(weights, default=0.0) > most:
+            best, most = language, max(weights)
     return best
-
-
-def _alike(one: str, other: str) -> bool:
-    return term_matches(TermKind.LANGUAGE, one, other) or term_matches(TermKind.LANGUAGE, other, one)
 
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class PageResponses:
         self.parts = parts
         self.base = urlsplit(parts.site.public_url).path
         lists = (parts.language(spec) for spec in parts.lists)
-        self._spoken = tuple(dict.fromkeys([parts.site.language, *lists]))
+        self._languages = tuple(dict.fromkeys([parts.site.language, *lists]))
 
     async def page(
         self,
@@ -102,9 +102,9 @@ class PageResponses:
         """What a page about `lists`, or about nothing, speaks to somebody unknown: their only language, else
         the one that the browser likes best of theirs. With no lists: of all that this site speaks.
         """
-        own = tuple(dict.fromkeys(self.parts.language(spec) for spec in lists)) or self._spoken
+        own = tuple(dict.fromkeys(self.parts.language(spec) for spec in lists)) or self._languages
         usual = self.parts.site.language
-        return liked(scope, sorted(own, key=lambda language: language != usual))
+        return negotiate_language(scope, sorted(own, key=lambda language: language != usual))
 
     def language_for(self, found: Subscription) -> str:
         """What pages speak to a reader: as their mails do."""
@@ -113,13 +113,13 @@ class PageResponses:
 
     async def error(self, status: int, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
         """The page for an HTTP status of 400 and above; in plain text where its template fails too."""
-        return await self._told(status, *_ERRORS[status], scope, headers)
+        return await self._error_page(status, *_ERRORS[status], scope, headers)
 
     async def nothing_yet(self, scope: Scope) -> Response:
         """The start page of a site that has published nothing."""
-        return await self._told(404, *_NOTHING, scope, None)
+        return await self._error_page(404, *_NOTHING, scope, None)
 
-    async def _told(
+    async def _error_page(
         self, status: int, title: str, message: str, scope: Scope, headers: Mapping[str, str] | None
     ) -> Response:
         values = {"status": status, "title": title, "message": message}

@@ -22,17 +22,16 @@ from publisher.web.pages.forms import (
     Fields,
     TokenUse,
     UsedTokens,
-    issue,
-    issue_wait,
-    made_at,
-    one,
+    first_value,
+    form_wait_remaining,
+    issue_form_token,
+    issue_wait_token,
     read_fields,
-    ripe_in,
-    waits,
+    token_made_at,
+    wait_remaining,
 )
 from publisher.web.pages.responses import PageResponses, to_say
-from publisher.web.rate_limits import SignUpLimits
-from publisher.web.refusal_log import RefusalLog
+from publisher.web.rate_limits import RefusalLog, SignUpLimits
 
 EVEN = 0.25
 """Seconds that every answer to a sign-up takes, or twice or more of them: its time tells nothing either."""
@@ -41,52 +40,60 @@ Problem = tuple[str, str]
 """What is wrong with a form, as an English sentence, and more of it for programmers."""
 
 
+REFUSAL_COUNTERS = {
+    None: "robots_in_the_trap",
+    SignUpOutcome.MAILBOX: "sign_ups_over_the_mailbox_limit",
+    SignUpOutcome.DOMAIN: "sign_ups_over_the_domain_limit",
+    SignUpOutcome.NEVER: "sign_ups_of_people_who_want_none",
+}
+
+
 class SignUp:
     """GET and POST /subscribe, for all lists, and /subscribe/<list>, for one."""
 
-    def __init__(self, app: App, answers: PageResponses, limits: SignUpLimits, refused: RefusalLog) -> None:
-        self._app, self._answers, self._limits, self._refused = app, answers, limits, refused
+    def __init__(self, app: App, responses: PageResponses, limits: SignUpLimits, refused: RefusalLog) -> None:
+        self._app, self._responses, self._limits, self._refused = app, responses, limits, refused
         self._used = UsedTokens(forgot=lambda: refused.count("form_tokens_forgotten_early"))
 
     async def __call__(self, request: Request) -> Response:
         slug = request.path_params.get("list")
-        lists = [spec for spec in self._answers.parts.lists if slug in {None, spec.slug}]
+        lists = [spec for spec in self._responses.parts.lists if slug in {None, spec.slug}]
         if not lists:
-            return await self._answers.error(404, request.scope)
+            return await self._responses.error(404, request.scope)
         if request.method == "POST":
-            return await self._take(request, lists)
+            return await self._receive(request, lists)
         return await self._form(request, lists)
 
-    async def _take(self, request: Request, lists: Sequence[MailingList]) -> Response:
+    async def _receive(self, request: Request, lists: Sequence[MailingList]) -> Response:
         fields = await read_fields(request.scope, request.receive)
-        ring, now, token = self._answers.parts.ring(), self._app.clock(), one(fields, "token")
-        wait_for, waited = ripe_in(token, ring, now), waits(token, ring, now)
+        ring, now, token = self._responses.parts.ring(), self._app.clock(), first_value(fields, "token")
+        wait_for, waited = form_wait_remaining(token, ring, now), wait_remaining(token, ring, now)
         if wait_for is None and waited is None:  # pasted into another site, or by a program: a button first
             return await self._form(request, lists, fields)
-        if problem := self._problem(lists, fields):
+        if problem := self._form_problem(lists, fields):
             return await self._form(request, lists, fields, problem)
         if waited:
             self._refused.count("buttons_pressed_too_soon")
             return await self._wait(request, lists, fields, token, waited)
-        address, chosen = one(fields, "address"), _chosen(lists, fields)
+        address, chosen = first_value(fields, "address"), chosen_lists(lists, fields)
         content = hash((address, *(spec.slug for spec in chosen)))
-        use = self._used.use(token, made_at(token, ring, now), content, now)
+        use = self._used.use(token, token_made_at(token, ring, now), content, now)
         if use is TokenUse.SPENT:
             self._refused.count("forms_sent_twice")
             return await self._form(request, lists, fields)
         client = request.client.host if request.client else ""
         if use is TokenUse.FIRST and not self._limits.take(client, now, waited=waited is not None):
-            self._used.spoil(token)
+            self._used.invalidate(token)
             self._refused.count("sign_ups_asked_to_wait")
-            fresh = issue_wait(ring, now, self._answers.parts.nonce())
-            return await self._wait(request, lists, fields, fresh, waits(fresh, ring, now))
+            fresh = issue_wait_token(ring, now, self._responses.parts.nonce())
+            return await self._wait(request, lists, fields, fresh, wait_remaining(fresh, ring, now))
         await asyncio.sleep((wait_for or timedelta()).total_seconds())
         if use is TokenUse.FIRST:
-            trapped = bool(one(fields, "website"))  # who falls into it is told what everybody is told
-            await evenly(self._sign_up(chosen, address, client, now, trapped=trapped))
+            trapped = bool(first_value(fields, "website"))  # who falls into it is told what everybody is told
+            await in_even_time(self._sign_up(chosen, address, client, now, trapped=trapped))
         else:
-            await evenly(asyncio.sleep(0))
-        return await self._answers.page("answer", language=self._answers.language(request.scope, lists))
+            await in_even_time(asyncio.sleep(0))
+        return await self._responses.page("answer", language=self._responses.language(request.scope, lists))
 
     async def _sign_up(
         self, chosen: Sequence[MailingList], address: str, origin: str, now: datetime, *, trapped: bool
@@ -94,14 +101,14 @@ class SignUp:
         answer = None
         try:
             if not trapped:
-                parts = self._answers.parts
+                parts = self._responses.parts
                 answer = await run_in_threadpool(signup.sign_up, parts, chosen, address, origin, now)
         finally:
             if answer is not SignUpOutcome.ASK:
                 self._limits.give_back()
         if answer is SignUpOutcome.ASK:
             self._app.wake()
-        elif why := _REFUSED.get(answer):
+        elif why := REFUSAL_COUNTERS.get(answer):
             self._refused.count(why)
 
     async def _form(
@@ -113,16 +120,16 @@ class SignUp:
     ) -> Response:
         """The form, with a fresh token: one that comes back may be sent again."""
         fields = fields or {}
-        parts = self._answers.parts
+        parts = self._responses.parts
         values = self._values(request, lists, fields) | {
             "lists": lists,
-            "token": issue(parts.ring(), self._app.clock(), parts.nonce()),
+            "token": issue_form_token(parts.ring(), self._app.clock(), parts.nonce()),
             "problem": problem[0],
             "detail": problem[1],
         }
-        language = self._answers.language(request.scope, lists)
+        language = self._responses.language(request.scope, lists)
         status = 400 if problem[0] else 200
-        return await self._answers.page("subscribe", values, language=language, status=status)
+        return await self._responses.page("subscribe", values, language=language, status=status)
 
     async def _wait(
         self,
@@ -133,41 +140,33 @@ class SignUp:
         left: timedelta | None,
     ) -> Response:
         """The button that is taken in a while; with the token that was sent, where that was too soon."""
-        again = token == one(fields, "token")
+        again = token == first_value(fields, "token")
         values = self._values(request, lists, fields) | {
             "token": token,
             "left": math.ceil((left or timedelta()).total_seconds()),
             "problem": to_say("That was too soon. Please wait the full 20 seconds.") if again else "",
         }
-        language = self._answers.language(request.scope, lists)
-        return await self._answers.page("wait", values, language=language)
+        language = self._responses.language(request.scope, lists)
+        return await self._responses.page("wait", values, language=language)
 
     def _values(self, request: Request, lists: Sequence[MailingList], fields: Fields) -> dict[str, object]:
         steps = ["subscribe", *filter(None, [request.path_params.get("list")])]
         return {
-            "chosen": [spec.slug for spec in _chosen(lists, fields)],
-            "address": one(fields, "address"),
-            "action": self._answers.action(*steps),
+            "chosen": [spec.slug for spec in chosen_lists(lists, fields)],
+            "address": first_value(fields, "address"),
+            "action": self._responses.action(*steps),
         }
 
-    def _problem(self, lists: Sequence[MailingList], fields: Fields) -> Problem | None:
+    def _form_problem(self, lists: Sequence[MailingList], fields: Fields) -> Problem | None:
         """What keeps these fields from being a sign-up."""
         try:
-            signup.readers_address(self._answers.parts, one(fields, "address"))
+            signup.readers_address(self._responses.parts, first_value(fields, "address"))
         except AddressError as error:
-            return unusable(error)
-        return None if _chosen(lists, fields) else (to_say("Choose at least one of the lists."), "")
+            return address_problem(error)
+        return None if chosen_lists(lists, fields) else (to_say("Choose at least one of the lists."), "")
 
 
-_REFUSED = {
-    None: "robots_in_the_trap",
-    SignUpOutcome.MAILBOX: "sign_ups_over_the_mailbox_limit",
-    SignUpOutcome.DOMAIN: "sign_ups_over_the_domain_limit",
-    SignUpOutcome.NEVER: "sign_ups_of_people_who_want_none",
-}
-
-
-async def evenly(work: Awaitable[None]) -> None:
+async def in_even_time(work: Awaitable[None]) -> None:
     """Awaits `work`, and then until a whole multiple of EVEN has passed."""
     began = asyncio.get_running_loop().time()
     await work
@@ -175,14 +174,14 @@ async def evenly(work: Awaitable[None]) -> None:
     await asyncio.sleep(math.floor(passed / EVEN + 1) * EVEN - passed)
 
 
-def unusable(error: AddressError) -> Problem:
+def address_problem(error: AddressError) -> Problem:
     """What is wrong with an address."""
     if isinstance(error, signup.BlockedAddress):
         return to_say("This address cannot be signed up here. Use another one."), ""
     return to_say("This address cannot be used. Write it like name@example.com."), f"({error.what})"
 
 
-def _chosen(lists: Sequence[MailingList], fields: Fields) -> list[MailingList]:
+def chosen_lists(lists: Sequence[MailingList], fields: Fields) -> list[MailingList]:
     """The lists ticked. Where there is only one, it is meant."""
     wanted = fields.get("list", ())
     return [spec for spec in lists if len(lists) == 1 or spec.slug in wanted]

@@ -1,7 +1,6 @@
 """The pages that links in mails open: a page with a button first, for mail scanners open links too."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -28,13 +27,13 @@ class TokenPages:
     whatever is wrong.
     """
 
-    def __init__(self, app: App, answers: PageResponses) -> None:
-        self._app, self._answers = app, answers
+    def __init__(self, app: App, responses: PageResponses) -> None:
+        self._app, self._responses = app, responses
 
     async def confirm(self, request: Request) -> Response:
         """GET shows the button; POST confirms, idempotent."""
         token, now = request.path_params["token"], self._app.clock()
-        parts = self._answers.parts
+        parts = self._responses.parts
         try:
             await read_body(request.scope, request.receive)
             found = await run_in_threadpool(subscribe.look_up, parts, token, Purpose.CONFIRM, now)
@@ -44,9 +43,9 @@ class TokenPages:
                 self._app.wake()  # a welcome may be due
                 return await self._page("confirmed", found, lists)
         except TokenError:
-            return await self._answers.error(404, request.scope)
+            return await self._responses.error(404, request.scope)
         if found.state is SubscriptionState.UNSUBSCRIBED or parts.list(found.list) is None:
-            return await self._answers.error(404, request.scope)
+            return await self._responses.error(404, request.scope)
         if found.state is SubscriptionState.ACTIVE:  # a change of address, confirmed before
             return await self._page("confirmed", found)
         lists = await run_in_threadpool(subscribe.asked_about, parts, found)
@@ -55,7 +54,7 @@ class TokenPages:
     async def never_ask(self, request: Request) -> Response:
         """GET shows the button; POST: no confirmation mail goes to this mailbox any more. Idempotent."""
         token, now = request.path_params["token"], self._app.clock()
-        parts, done = self._answers.parts, request.method == "POST"
+        parts, done = self._responses.parts, request.method == "POST"
         try:
             if done:
                 await read_body(request.scope, request.receive)
@@ -63,15 +62,15 @@ class TokenPages:
             else:
                 signup.of_mailbox(parts, token, now)
         except TokenError:
-            return await self._answers.error(404, request.scope)
-        values = {"done": done, "action": self._answers.action("never-ask", token)}
-        language = self._answers.language(request.scope)
-        return await self._answers.page("never-ask", values, language=language)
+            return await self._responses.error(404, request.scope)
+        values = {"done": done, "action": self._responses.action("never-ask", token)}
+        language = self._responses.language(request.scope)
+        return await self._responses.page("never-ask", values, language=language)
 
     async def unsubscribe(self, request: Request) -> Response:
         """GET shows the button; POST, with any body or none, ends the subscription at once (RFC 8058)."""
         token, now = request.path_params["token"], self._app.clock()
-        parts = self._answers.parts
+        parts = self._responses.parts
         try:
             if request.method == "POST":
                 await read_body(request.scope, request.receive)
@@ -79,34 +78,27 @@ class TokenPages:
             else:
                 found = await run_in_threadpool(subscribe.look_up, parts, token, Purpose.UNSUBSCRIBE, now)
         except TokenError:
-            return await self._answers.error(404, request.scope)
+            return await self._responses.error(404, request.scope)
         if found.state is SubscriptionState.UNSUBSCRIBED:
-            return await self._page("unsubscribed", found, account=self._kept(found, now))
+            listed = parts.list(found.list) is not None  # settings may no longer have it
+            link = self._responses.action("account", account.permit(parts, found, now)) if listed else ""
+            return await self._page("unsubscribed", found, account=link)
         return await self._button("unsubscribe", token, found)
 
     async def view(self, request: Request) -> Response:
         """The reader's own digest, as a page with nothing of theirs in it but its address."""
         token, now = request.path_params["token"], self._app.clock()
         try:
-            html = await run_in_threadpool(view, self._answers.parts, token, now)
+            html = await run_in_threadpool(view, self._responses.parts, token, now)
         except TokenError:
-            return await self._answers.error(404, request.scope)
+            return await self._responses.error(404, request.scope)
         return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": _PICTURES})
 
     async def _button(
         self, name: str, token: str, found: Subscription, lists: Sequence[MailingList] = ()
     ) -> Response:
-        action = self._answers.action(name, token)
-        return await self._page(
-            name, found, lists, address=parse_address(found.address).masked(), action=action
-        )
-
-    def _kept(self, found: Subscription, now: datetime) -> str:
-        """The page about what is kept of a reader; "" where settings no longer have the list."""
-        parts = self._answers.parts
-        if parts.list(found.list) is None:
-            return ""
-        return self._answers.action("account", account.permit(parts, found, now))
+        action = self._responses.action(name, token)
+        return await self._page(name, found, lists, address=parse(found.address).masked(), action=action)
 
     async def _page(
         self, name: str, found: Subscription, lists: Sequence[MailingList] = (), **values: str
@@ -114,8 +106,8 @@ class TokenPages:
         """A page about a list, or about several. One that settings no longer have can still be left; its slug
         is shown.
         """
-        spec: object = self._answers.parts.list(found.list) or {"title": found.list, "description": ""}
+        spec: object = self._responses.parts.list(found.list) or {"title": found.list, "description": ""}
         if len(lists) > 1:
             spec = {"title": joined_titles(lists), "description": ""}
-        language = self._answers.language_for(found)
-        return await self._answers.page(name, {"spec": spec, **values}, language=language)
+        language = self._responses.language_for(found)
+        return await self._responses.page(name, {"spec": spec, **values}, language=language)
