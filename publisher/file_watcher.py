@@ -14,26 +14,26 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-LOOK = 1.0
+CHECK_SECONDS = 1.0
 """Seconds between looks at what no event tells: a folder that came, went or was mounted over; a file."""
 
-RETRY = 60.0
+RETRY_SECONDS = 60.0
 """Seconds until watching is tried again where the system refused it."""
 
-BURST = timedelta(milliseconds=500)
+LONGEST_BURST = timedelta(milliseconds=500)
 """Changes that do not end are told all the same after this."""
 
-Call = Callable[[frozenset[str] | None], None]
+OnChange = Callable[[frozenset[str] | None], None]
 """Told the paths that changed, absolute and without links above them; None: any may have."""
 
 _MILLISECOND = timedelta(milliseconds=1)
-_Mark = tuple[int, ...] | None
+Fingerprint = tuple[int, ...] | None
 
 
 class Watcher:
-    """Calls `told[path]` soon after anything in that folder, or that single file, has changed, and once when
-    watching the folder begins, for all that happened before. Several changes are one call, made when there
-    were none for `quiet`.
+    """Calls `on_change[path]` soon after anything in that folder, or that single file, has changed, and once
+    when watching the folder begins, for all that happened before. Several changes are one call, made when
+    there were none for `quiet`.
 
     Names that begin with ".", links to folders, and the paths in `skip` are left alone. `problem` gets a
     line when the system refuses to watch, and "" when it does watch. All calls come from one thread.
@@ -41,13 +41,13 @@ class Watcher:
 
     def __init__(
         self,
-        told: Mapping[Path, Call],
+        on_change: Mapping[Path, OnChange],
         *,
         quiet: timedelta,
         skip: Iterable[Path] = (),
         problem: Callable[[str], None],
     ) -> None:
-        self._told = dict(told)
+        self._on_change = dict(on_change)
         self._quiet = quiet
         self._skip = frozenset(map(os.path.realpath, skip))
         self._problem = problem
@@ -65,40 +65,42 @@ class Watcher:
         self._thread.join()
 
     def _run(self) -> None:
-        marks = self._marks()
+        fingerprints = self._fingerprints()
         while not self._stopping.is_set():
             try:
-                self._watch(marks)
+                self._watch(fingerprints)
             except FileNotFoundError:  # a folder went while it was about to be watched
-                self._stopping.wait(LOOK)
+                self._stopping.wait(CHECK_SECONDS)
             except Exception as error:
-                self._refused(error)
-            before, marks = marks, self._marks()
-            for path, call in self._told.items():
-                if marks[path] != before[path]:
+                self._report_refusal(error)
+            before, fingerprints = fingerprints, self._fingerprints()
+            for path, call in self._on_change.items():
+                if fingerprints[path] != before[path]:
                     call(None)
 
-    def _marks(self) -> dict[Path, _Mark]:
-        return {path: _mark(path) for path in self._told}
+    def _fingerprints(self) -> dict[Path, Fingerprint]:
+        return {path: fingerprint(path) for path in self._on_change}
 
-    def _watch(self, marks: Mapping[Path, _Mark]) -> None:
+    def _watch(self, fingerprints: Mapping[Path, Fingerprint]) -> None:
         """Tells what changes, until something has to be watched that was not there at first."""
-        roots = {os.path.realpath(path): call for path, call in self._told.items() if path.is_dir()}
+        roots = {os.path.realpath(path): call for path, call in self._on_change.items() if path.is_dir()}
         folders, whole = self._folders(roots)
         if not folders:
-            self._stopping.wait(LOOK)
+            self._stopping.wait(CHECK_SECONDS)
             return
         begun = False
         for changed in self._changes(roots if whole else folders, recursive=whole):
             for root, call in roots.items():
-                ours = frozenset(path for path in changed if self._counts(path, root))
+                ours = frozenset(path for path in changed if self._concerns(path, root))
                 if ours or not begun:
                     call(ours if begun else None)
             if not begun:
                 begun = True
                 self._refusal = ""
                 self._problem("")
-            if self._marks() != marks or any(_is_new(path, whole=whole) for path in changed):
+            # A folder has come that is not yet watched as it should be.
+            new = any(Path(p).is_dir() and (Path(p).is_symlink() or not whole) for p in changed)
+            if new or self._fingerprints() != fingerprints:
                 return
 
     def _changes(self, folders: Iterable[str], *, recursive: bool) -> Iterator[set[str]]:
@@ -108,10 +110,10 @@ class Watcher:
         batches = watch(
             *folders,
             watch_filter=None,
-            debounce=round(BURST / _MILLISECOND),
+            debounce=round(LONGEST_BURST / _MILLISECOND),
             step=round(self._quiet / _MILLISECOND),
             stop_event=self._stopping,
-            rust_timeout=round(LOOK * 1000),
+            rust_timeout=round(CHECK_SECONDS * 1000),
             yield_on_timeout=True,
             recursive=recursive,
         )
@@ -127,25 +129,30 @@ class Watcher:
             folder = ahead.pop()
             try:
                 with os.scandir(folder) as entries:
-                    inside = [e for e in entries if e.is_dir(follow_symlinks=False) or _leads_away(e)]
+                    inside = [
+                        entry
+                        for entry in entries
+                        if entry.is_dir(follow_symlinks=False)
+                        or (entry.is_symlink() and Path(entry.path).is_dir())
+                    ]
             except OSError:  # not ours to read: the source says so
                 whole = False
                 continue
             found.append(folder)
-            wanted = [e.path for e in inside if not e.is_symlink() and not self._left_alone(e.path, folder)]
+            wanted = [e.path for e in inside if not e.is_symlink() and not self._is_skipped(e.path, folder)]
             whole = whole and len(wanted) == len(inside)
             ahead += wanted
         return found, whole
 
-    def _counts(self, path: str, root: str) -> bool:
-        return path == root or (path.startswith(root + os.sep) and not self._left_alone(path, root))
+    def _concerns(self, path: str, root: str) -> bool:
+        return path == root or (path.startswith(root + os.sep) and not self._is_skipped(path, root))
 
-    def _left_alone(self, path: str, root: str) -> bool:
+    def _is_skipped(self, path: str, root: str) -> bool:
         inside = path[len(root) :]
         hidden = os.sep + "." in inside
         return hidden or any(path == own or path.startswith(own + os.sep) for own in self._skip)
 
-    def _refused(self, error: Exception) -> None:
+    def _report_refusal(self, error: Exception) -> None:
         """Said once, where `status` shows it; then tried again, for as long as it takes."""
         refusal = (
             f"watching: the system refuses ({error}), so changes wait for the next tick; "
@@ -155,10 +162,10 @@ class Watcher:
             self._refusal = refusal
             log.warning("watching_refused", extra={"reason": str(error)})
             self._problem(refusal)
-        self._stopping.wait(RETRY)
+        self._stopping.wait(RETRY_SECONDS)
 
 
-def _mark(path: Path) -> _Mark:
+def fingerprint(path: Path) -> Fingerprint:
     """What is another when a folder is another one, or a file was written; None: it is not there."""
     try:
         found = path.stat()
@@ -167,13 +174,3 @@ def _mark(path: Path) -> _Mark:
     if stat.S_ISDIR(found.st_mode):
         return found.st_dev, found.st_ino
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _leads_away(entry: os.DirEntry[str]) -> bool:
-    return entry.is_symlink() and Path(entry.path).is_dir()
-
-
-def _is_new(path: str, *, whole: bool) -> bool:
-    """Whether a folder has come that is not yet watched as it should be."""
-    found = Path(path)
-    return found.is_dir() and (found.is_symlink() or not whole)

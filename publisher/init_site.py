@@ -23,14 +23,14 @@ class NewSiteOptions:
     sender: str = ""
 
 
-def start_site(folder: Path, wishes: NewSiteOptions, now: datetime) -> None:
-    """A working site with two posts in `folder`. Raises Refused when there is one already, UsageError for a
-    wish that is no setting, OutputError. It is made elsewhere first: a wrong wish leaves nothing behind.
+def start_site(folder: Path, options: NewSiteOptions, now: datetime) -> None:
+    """A working site with two posts in `folder`. Raises Refused when there is one already, UsageError for an
+    option that is no setting, OutputError. It is made elsewhere first: a wrong option leaves nothing behind.
     """
-    values = _values(wishes, now)
+    values = placeholder_values(options, now)
     with tempfile.TemporaryDirectory() as elsewhere:
         made = Path(elsewhere) / (folder.name or "site")
-        _copy(packaged("config") / "init", made)
+        copy_site(packaged("config") / "init", made)
         for file in (made / "publisher.toml", *(made / "posts").glob("*.md")):
             text = file.read_text(encoding="utf-8")
             filled = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
@@ -39,19 +39,19 @@ def start_site(folder: Path, wishes: NewSiteOptions, now: datetime) -> None:
             load(made, {})
         except SettingsError as error:
             raise UsageError("init", error.what, error.do) from None
-        _copy(made, folder)
+        copy_site(made, folder)
 
 
-def _values(wishes: NewSiteOptions, now: datetime) -> dict[str, str]:
+def placeholder_values(options: NewSiteOptions, now: datetime) -> dict[str, str]:
     """What stands for each {name} in the packaged files; those in publisher.toml as TOML strings."""
-    address = wishes.sender or "news@example.org"
-    authority = f"{default_authority(wishes.url).partition(',')[0]},{now:%Y}"
+    address = options.sender or "news@example.org"
+    authority = f"{default_authority(options.url).partition(',')[0]},{now:%Y}"
     quoted = {
-        "title": wishes.title,
-        "url": wishes.url,
-        "timezone": wishes.timezone,
-        "list_title": wishes.title,
-        "sender": address if set(wishes.title) & set('<>"\\,') else f"{wishes.title} <{address}>",
+        "title": options.title,
+        "url": options.url,
+        "timezone": options.timezone,
+        "list_title": options.title,
+        "sender": address if set(options.title) & set('<>"\\,') else f"{options.title} <{address}>",
         "id_authority": authority,
     }
     values = {name: json.dumps(value, ensure_ascii=False) for name, value in quoted.items()}
@@ -63,20 +63,21 @@ def _values(wishes: NewSiteOptions, now: datetime) -> dict[str, str]:
 
 def start_example(folder: Path) -> None:
     """The example site in `folder`. Raises Refused when there is a site already, OutputError."""
-    _copy(packaged("example"), folder)
+    copy_site(packaged("example"), folder)
 
 
-def _copy(source: Path, folder: Path) -> None:
+def copy_site(source: Path, folder: Path) -> None:
+    """Copies what is not there yet. Raises Refused where there is a site already, OutputError."""
     if (folder / "publisher.toml").exists():
         raise Refused(str(folder), "there is a publisher.toml already", "edit it, or choose another folder")
     try:
-        shutil.copytree(source, folder, dirs_exist_ok=True, copy_function=_copy_new)
+        shutil.copytree(source, folder, dirs_exist_ok=True, copy_function=copy_if_new)
     except (OSError, shutil.Error) as error:
         what = getattr(error, "strerror", None) or "some files were refused"
         raise OutputError(str(folder), f"cannot be written ({what})", "choose another folder") from None
 
 
-def _copy_new(source: str, target: str) -> str:
+def copy_if_new(source: str, target: str) -> str:
     """What is there already stays: a folder of posts may exist before the site does."""
     if Path(target).exists():
         return target

@@ -22,7 +22,7 @@ from publisher.core.errors import OutputError, PublisherError
 HOST = "127.0.0.1"
 _NAMES = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?")
 _VIEWER = Path(__file__).parent / "preview_server.html"
-_VIEWERS = (
+VIEWER_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
     "frame-src 'self'"
 )
@@ -61,13 +61,13 @@ def serve(
 
 def make_server(draw: Callable[[], PreviewFiles], watched: Sequence[Path], port: int) -> ThreadingHTTPServer:
     """The server, bound to the loopback address; port 0 takes any free one. Raises OSError."""
-    desk = LivePreview(draw, watched)
+    live = LivePreview(draw, watched)
 
     class Bound(Handler):
         """The handler of this mail."""
 
-        def look(self) -> LivePreview:
-            return desk
+        def preview(self) -> LivePreview:
+            return live
 
     return ThreadingHTTPServer((HOST, port), Bound)
 
@@ -81,7 +81,7 @@ class LivePreview:
         self._stamp = ""
         self._shown = PreviewFiles(title="")
 
-    def shown(self) -> tuple[str, PreviewFiles]:
+    def current(self) -> tuple[str, PreviewFiles]:
         """(a stamp that changes with what is shown, the mail); what cannot be drawn says so in its notes."""
         with self._lock:
             stamp = f"{zlib.crc32(repr(self._files()).encode()):08x}"
@@ -109,27 +109,27 @@ class Handler(BaseHTTPRequestHandler):
 
     server_version = "publisher-preview"
 
-    def look(self) -> LivePreview:
-        """The desk it shows."""
+    def preview(self) -> LivePreview:
+        """The mail that it shows."""
         raise NotImplementedError
 
     def do_GET(self) -> None:  # the library's own name
         """Answers one request."""
         if not _NAMES.fullmatch(self.headers.get("Host", "")):
-            self._answer(403, "text/plain", b"this preview is for this machine only\n")
+            self._send(403, "text/plain", b"this preview is for this machine only\n")
             return
         url = urlsplit(self.path)
         asked = parse_qs(url.query)
-        stamp, shown = self.look().shown()
+        stamp, shown = self.preview().current()
         name = url.path.removeprefix("/")
         if name == "":
             page = _VIEWER.read_text(encoding="utf-8").replace("{{title}}", escape(shown.title))
-            self._answer(200, "text/html", page.encode(), _VIEWERS)
+            self._send(200, "text/html", page.encode(), VIEWER_POLICY)
         elif name == "state.json":
             subject = shown.files.get("subject.txt", b"").decode().strip()
             size = len(shown.files.get("body.html", b""))
             state = {"stamp": stamp, "subject": subject, "size": size, "notes": shown.notes}
-            self._answer(200, "application/json", json.dumps(state).encode())
+            self._send(200, "application/json", json.dumps(state).encode())
         elif name == "body.html" and name in shown.files:
             pictures = "'none'" if "bare" in asked else "'self' http: https: data:"
             policy = (
@@ -138,17 +138,17 @@ class Handler(BaseHTTPRequestHandler):
             html = in_scheme(shown.files[name].decode(), dark="dark" in asked)
             if shown.public:
                 html = html.replace(f'src="{shown.public[0]}', 'src="/public/')
-            self._answer(200, "text/html", html.encode(), policy)
+            self._send(200, "text/html", html.encode(), policy)
         elif name in ("body.txt", "subject.txt") and name in shown.files:
-            self._answer(200, "text/plain", shown.files[name])
+            self._send(200, "text/plain", shown.files[name])
         elif name == "message.eml" and name in shown.files:
-            self._answer(200, "message/rfc822", shown.files[name])
-        elif (picture := _picture(shown, unquote(url.path))) is not None:
-            self._answer(200, guess_type(picture.name)[0] or "application/octet-stream", picture.read_bytes())
+            self._send(200, "message/rfc822", shown.files[name])
+        elif (picture := public_file(shown, unquote(url.path))) is not None:
+            self._send(200, guess_type(picture.name)[0] or "application/octet-stream", picture.read_bytes())
         else:
-            self._answer(404, "text/plain", b"not here\n")
+            self._send(404, "text/plain", b"not here\n")
 
-    def _answer(self, status: int, kind: str, data: bytes, policy: str = "default-src 'none'") -> None:
+    def _send(self, status: int, kind: str, data: bytes, policy: str = "default-src 'none'") -> None:
         self.send_response(status)
         charset = "; charset=utf-8" if kind.startswith("text/") else ""
         self.send_header("Content-Type", kind + charset)
@@ -163,7 +163,7 @@ class Handler(BaseHTTPRequestHandler):
         """Says nothing: the person who looks is the one who asks."""
 
 
-def _picture(shown: PreviewFiles, path: str) -> Path | None:
+def public_file(shown: PreviewFiles, path: str) -> Path | None:
     """A file of the site's public folder, asked for under /public/; nothing outside of it."""
     if shown.public is None or not path.startswith("/public/"):
         return None

@@ -15,25 +15,25 @@ from publisher.app import App, PublishReport
 from publisher.core.errors import PublisherError
 
 if TYPE_CHECKING:
-    from publisher.services.delivery.deliver import DeliveryStats
+    pass
 
 log = logging.getLogger(__name__)
 
 logging.getLogger("apscheduler").setLevel(logging.ERROR)
-"""It warns of each tick left out because one is waiting already: that one finds all there is to do."""
+"""APScheduler warns of each tick left out because one waits already: that one finds all there is to do."""
 
 
-PATIENCE = timedelta(seconds=10)
+LONGEST_RECHECK = timedelta(seconds=10)
 """The longest wait before a file that is still being written is looked at again."""
 
 
-PULSE = 1.0
-"""Seconds between two looks at the clock."""
+CLOCK_CHECK_SECONDS = 1.0
+"""Seconds between two readings of the clock."""
 
-JUMP = timedelta(seconds=2)
+CLOCK_JUMP = timedelta(seconds=2)
 """A clock that is this far from where it was going was set."""
 
-WHAT_HELPS = "set the clock, or accept it as it is with `publisher reconcile --clock`"
+CLOCK_ADVICE = "set the clock, or accept it as it is with `publisher reconcile --clock`"
 
 
 class _Job(Protocol):
@@ -50,40 +50,40 @@ class Ticker:
 
         self.app = app
         self._stopping = threading.Event()
-        self._setting = threading.Lock()
-        self._again = timedelta()
-        self._named: set[str] | None = None
+        self._lock = threading.Lock()
+        self._recheck_wait = timedelta()
+        self._changed: set[str] | None = None
         self._watched = False
         self._unknown, self._held = 0, ""
         self._unsent: Collection[str] = ()
         self._reworded: set[str] = set()
         self._troubles: Mapping[str, str] = {}
-        self._all_at = time.monotonic()
-        self._waiting, self._ahead_of = False, ""
+        self._full_scan_at = time.monotonic()
+        self._clock_wrong, self._log_ahead = False, ""
         self._right_at: datetime | None = None
         self._drift: datetime | None = None
         self._scheduler: Any = background.BackgroundScheduler(
             timezone=UTC,
-            # Three: one that ends, one that runs, and one that waits for its turn; see _guarded.
+            # Three: one that ends, one that runs, and one that waits for its turn; see _one_at_a_time.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 3},
         )
         every = app.settings.schedule.publish_every
         self._publish: _Job = self._scheduler.add_job(
-            self._guarded("schedule", self.publish),
+            self._one_at_a_time("schedule", self.publish),
             "interval",
             seconds=every.total_seconds(),
             next_run_time=datetime.now(UTC),
         )
         self._deliver: _Job = self._scheduler.add_job(
-            self._guarded("mail", self.deliver), "interval", seconds=every.total_seconds()
+            self._one_at_a_time("mail", self.deliver), "interval", seconds=every.total_seconds()
         )
 
         self._ping: _Job = self._scheduler.add_job(
-            self._guarded("hubs", self.ping), "interval", seconds=every.total_seconds()
+            self._one_at_a_time("hubs", self.ping), "interval", seconds=every.total_seconds()
         )
 
         self._scheduler.add_job(
-            self._guarded("ledger", self.fold), "interval", hours=1, next_run_time=datetime.now(UTC)
+            self._one_at_a_time("ledger", self.fold), "interval", hours=1, next_run_time=datetime.now(UTC)
         )
 
     def start(self) -> None:
@@ -97,73 +97,73 @@ class Ticker:
         self._scheduler.shutdown(wait=True)
 
     def _watch_clock(self) -> None:
-        while not self._stopping.wait(PULSE):
-            self.pulse(time.monotonic())
+        while not self._stopping.wait(CLOCK_CHECK_SECONDS):
+            self.check_clock(time.monotonic())
 
-    def pulse(self, seconds: float) -> None:
+    def check_clock(self, seconds: float) -> None:
         """Wakes every job when the clock was set, or shows at last what it must. `seconds` move with no
         setting: the scheduler waits for instants, and a clock set back would make it wait for years.
         """
         now = self.app.clock()
         drift = now - timedelta(seconds=seconds)
         was, self._drift = self._drift, drift
-        was_set = was is not None and abs(drift - was) > JUMP
+        was_set = was is not None and abs(drift - was) > CLOCK_JUMP
         if was_set or (self._right_at is not None and now >= self._right_at):
             self._right_at = None
             for job in (self._publish, self._deliver, self._ping):
-                self._soon(job)
+                self._run_within(job)
             if self._scheduler.running:
                 self._scheduler.wakeup()  # one that was set forward is late, and does not know
 
     def _clock_is_right(self) -> bool:
         """Whether a job may run. While the clock is well behind what was written, none does: that is said
-        once, and `pulse` goes on when the clock is right.
+        once, and `check_clock` goes on when the clock is right.
         """
         wrong = self.app.clock_behind()
         if wrong is None:
-            if self._waiting:
-                self._waiting, self._right_at = False, None
+            if self._clock_wrong:
+                self._clock_wrong, self._right_at = False, None
                 log.warning("clock_is_right", extra={"now": self.app.clock().isoformat()})
-                self.app.note("clock")
+                self.app.set_problem("clock")
             return True
         self._right_at = wrong.right_at
-        if not self._waiting:
-            self._waiting = True
+        if not self._clock_wrong:
+            self._clock_wrong = True
             words = wrong.in_words(self.app.settings.site.timezone)
-            log.error("clock_is_behind", extra={"reason": words, "do": WHAT_HELPS})
-            self.app.note("clock", f"{words}: nothing is published or sent; {WHAT_HELPS}")
+            log.error("clock_is_behind", extra={"reason": words, "do": CLOCK_ADVICE})
+            self.app.set_problem("clock", f"{words}: nothing is published or sent; {CLOCK_ADVICE}")
         return False
 
     def wake(self) -> None:
         """Delivers soon: somebody waits for a confirmation."""
-        self._soon(self._deliver)
+        self._run_within(self._deliver)
 
-    def look(self, paths: Collection[str] | None) -> None:
-        """Publishes soon: these files have changed; None: any may have. Told after half a rest; the file is
-        left its other half.
+    def files_changed(self, paths: Collection[str] | None) -> None:
+        """Publishes soon: these files have changed; None: any may have. The watcher calls this after half of
+        `App.rest`; the publish waits for the other half.
         """
-        with self._setting:
-            self._named = None if paths is None or self._named is None else self._named | set(paths)
-        self._soon(self._publish, self.app.rest / 2)
+        with self._lock:
+            self._changed = None if paths is None or self._changed is None else self._changed | set(paths)
+        self._run_within(self._publish, self.app.rest / 2)
 
-    def watching(self, problem: str) -> None:
+    def set_watch_problem(self, problem: str) -> None:
         """Keeps where `status` shows it why the folder cannot be watched; none clears it."""
         self._watched = not problem
         try:
-            self.app.note("watch", problem)
+            self.app.set_problem("watch", problem)
         except PublisherError as error:
             log.error("note_failed", extra={"area": "watch", "reason": str(error)})
 
     def publish(self) -> None:
         """One tick: log, documents, mailings; then the next one is set to when the next post's time comes."""
-        report = self._published()
+        report = self._publish_what_changed()
         self.app.housekeeping()
         plan = report.published.plan
         if plan.changes or report.mailings:
             log.info("published", extra={"changes": len(plan.changes), "mailings": len(report.mailings)})
-        if report.ahead and report.ahead != self._ahead_of:
+        if report.ahead and report.ahead != self._log_ahead:
             log.warning("log_is_ahead", extra={"reason": report.ahead})
-        self._ahead_of = report.ahead
+        self._log_ahead = report.ahead
         for skipped in report.skipped:
             log.warning(
                 "digest_skipped",
@@ -178,7 +178,7 @@ class Ticker:
         for line in set(report.reworded) - self._reworded:
             log.warning("mailing_reworded", extra={"reason": line})
         self._reworded = set(report.reworded)
-        self._say_unsent({str(error) for error in report.unsent})
+        self._log_unsent({str(error) for error in report.unsent})
         if report.public_url:
             log.warning("public_url", extra={"reason": report.public_url})
         for bad in plan.bad:
@@ -187,64 +187,68 @@ class Ticker:
             fields = {"path": warning.path, "line": warning.line, "reason": warning.reason}
             log.warning("post_warning", extra=fields)
         self.wake()
-        self._soon(self._ping)
-        self._ahead()
-        self._look_again(bool(plan.unsettled))
+        self._run_within(self._ping)
+        self._schedule_next_due()
+        self._recheck_later(bool(plan.unsettled))
 
-    def _say_unsent(self, reasons: Collection[str]) -> None:
+    def _log_unsent(self, reasons: Collection[str]) -> None:
         """Each reason once, not at every tick that finds it again; `status` shows it as long as it stands."""
         for reason in sorted(set(reasons) - set(self._unsent)):
             log.error("mail_not_sent", extra={"reason": reason})
         self._unsent = reasons
 
-    def _published(self) -> PublishReport:
+    def _publish_what_changed(self) -> PublishReport:
         """A publish that looks where something happened; everywhere once in every interval, for what was
         missed, and where nobody watches."""
         every = self.app.settings.schedule.publish_every.total_seconds()
         now = time.monotonic()
-        with self._setting:
-            named, self._named = self._named, set()
-        if not self._watched or now - self._all_at > every * 0.95:
+        with self._lock:
+            named, self._changed = self._changed, set()
+        if not self._watched or now - self._full_scan_at > every * 0.95:
             named = None
         try:
             report = self.app.publish(named=named)
         except BaseException:
-            self._named = None  # what it was told is lost
+            self._changed = None  # what it was told is lost
             raise
         if named is None:
-            self._all_at = now
-        self._soon(self._publish, timedelta(seconds=max(0.0, self._all_at + every - time.monotonic())))
+            self._full_scan_at = now
+        self._run_within(
+            self._publish, timedelta(seconds=max(0.0, self._full_scan_at + every - time.monotonic()))
+        )
         return report
 
     def deliver(self) -> None:
-        """Drains what is due; stops between two messages when the process is asked to end."""
-        tally, unknown = self.app.deliver(stopping=self._stopping.is_set)
-        if tally.total or unknown > self._unknown:
-            log.info("delivered", extra=_told(tally) | {"in_doubt": unknown + tally.unknown})
-        self._unknown = unknown + tally.unknown
-        if tally.held and tally.held != self._held:
-            log.warning("held", extra={"reason": tally.held})
-        self._held = tally.held
-        for name, why in tally.troubles.items():
+        """Sends what is due; stops between two messages when the process is asked to end."""
+        stats, unknown = self.app.deliver(stopping=self._stopping.is_set)
+        if stats.total or unknown > self._unknown:
+            words = ("accepted", "rejected", "deferred", "skipped")
+            ended = {name: number for name in words if (number := getattr(stats, name))}
+            log.info("delivered", extra=ended | {"in_doubt": unknown + stats.unknown})
+        self._unknown = unknown + stats.unknown
+        if stats.held and stats.held != self._held:
+            log.warning("held", extra={"reason": stats.held})
+        self._held = stats.held
+        for name, why in stats.troubles.items():
             if self._troubles.get(name) != why:
                 log.warning("relay_fails", extra={"relay": name, "reason": why})
-        self._troubles = tally.troubles if tally.total else self._troubles
+        self._troubles = stats.troubles if stats.total else self._troubles
 
     def fold(self) -> None:
-        """What is settled long ago is folded, beside everything else; each part leaves room for others."""
+        """Archives deliveries of long ago, beside everything else; each part leaves room for others."""
         folded = self.app.fold(pause=self._stopping.wait)
         if folded:
             log.info("folded", extra={"deliveries": folded})
 
     def ping(self) -> None:
-        """Tells hubs, beside everything else: a slow one holds up nobody."""
+        """Notifies hubs, beside everything else: a slow one holds up nobody."""
         pinged = self.app.ping()
         for ping in pinged.told:
             log.info("hub_told", extra={"hub": ping.hub, "topic": ping.topic})
         for ping in pinged.failed:
             log.warning("hub_not_told", extra={"hub": ping.hub, "topic": ping.topic, "reply": ping.reply})
 
-    def _ahead(self) -> None:
+    def _schedule_next_due(self) -> None:
         """A tick at the very moment the next post or digest is due, if that is before the next interval."""
         due = self.app.next_due()
         if due is None:
@@ -252,51 +256,47 @@ class Ticker:
         now = self.app.clock()
         wait = max(due - now, timedelta())
         if wait < self.app.settings.schedule.publish_every:
-            self._soon(self._publish, wait)
+            self._run_within(self._publish, wait)
 
-    def _look_again(self, unsettled: bool) -> None:
+    def _recheck_later(self, unsettled: bool) -> None:
         """Another tick once the files that are being written may be at rest; later each time."""
-        self._again = min(max(self.app.rest, self._again * 3 / 2), PATIENCE) if unsettled else timedelta()
+        self._recheck_wait = (
+            min(max(self.app.rest, self._recheck_wait * 3 / 2), LONGEST_RECHECK) if unsettled else timedelta()
+        )
         if unsettled:
-            self._soon(self._publish, self._again)
+            self._run_within(self._publish, self._recheck_wait)
 
-    def _soon(self, job: _Job, wait: timedelta = timedelta()) -> None:
-        """The job's next turn is no later than after `wait`."""
+    def _run_within(self, job: _Job, wait: timedelta = timedelta()) -> None:
+        """Runs the job after `wait`, or earlier where it is planned so."""
         at = datetime.now(UTC) + wait
-        with self._setting:
+        with self._lock:
             planned = getattr(job, "next_run_time", None)  # there is none before the scheduler starts
             if not self._stopping.is_set() and (planned is None or at < planned):
                 job.modify(next_run_time=at)
 
-    def _guarded(self, area: str, work: Callable[[], None]) -> Callable[[], None]:
+    def _one_at_a_time(self, area: str, work: Callable[[], None]) -> Callable[[], None]:
         """One at a time; one that was asked for meanwhile follows, and finds what came in between. A failing
         tick is noted where `status` shows it, and the next tick tries again.
         """
         turn = threading.Lock()
 
-        def guarded() -> None:
+        def run() -> None:
             with turn:
                 if not self._stopping.is_set():
-                    self._noted(area, work)
+                    self._run_job(area, work)
 
-        return guarded
+        return run
 
-    def _noted(self, area: str, work: Callable[[], None]) -> None:
+    def _run_job(self, area: str, work: Callable[[], None]) -> None:
         try:
             if not self._clock_is_right():
                 return
             work()
         except PublisherError as error:
             log.error("tick_failed", extra={"area": area, "reason": str(error)})
-            self.app.note(area, str(error))
+            self.app.set_problem(area, str(error))
         except Exception as error:
             log.exception("tick_failed", extra={"area": area})
-            self.app.note(area, f"{type(error).__name__}: {error}")
+            self.app.set_problem(area, f"{type(error).__name__}: {error}")
         else:
-            self.app.note(area)
-
-
-def _told(tally: "DeliveryStats") -> dict[str, int]:
-    """How deliveries ended, without what none of them did."""
-    words = ("accepted", "rejected", "deferred", "skipped")
-    return {name: number for name in words if (number := getattr(tally, name))}
+            self.app.set_problem(area)

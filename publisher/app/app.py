@@ -208,7 +208,7 @@ class App(OpenSite):
             for line in services.withdrawn_posts.reword(parts, self.clock()):
                 self.say(line)
             stats = services.deliver.deliver(parts, stopping=stopping, progress=progress)
-            self.note("mail")
+            self.set_problem("mail")
             return stats, unknown
 
     def release_claims(self) -> None:
@@ -285,7 +285,7 @@ class App(OpenSite):
         )
         return min((at for at in known if at is not None), default=None)
 
-    def note(self, area: str, problem: str = "") -> None:
+    def set_problem(self, area: str, problem: str = "") -> None:
         """Keeps the problem of an area where `status` shows it; none clears it."""
         self.store.set_problems(area, [problem] if problem else [], self.clock())
 

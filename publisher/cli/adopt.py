@@ -28,9 +28,9 @@ def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: b
         if not dry_run:
             adoption.apply_adoption(app.parts, proposal)
     if as_json:
-        show_json(_json(read, proposal))
+        show_json(proposal_json(read, proposal))
     else:
-        _show(read, proposal, app.parts.adoptions.name, dry_run=dry_run)
+        print_proposal(read, proposal, app.parts.adoptions.name, dry_run=dry_run)
     for one in read:
         if one.problem:
             say(f"not all was read: {one.problem}")
@@ -38,7 +38,8 @@ def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: b
         raise SystemExit(1)
 
 
-def _show(read: list[FetchedFeed], proposal: AdoptionPlan, name: str, *, dry_run: bool) -> None:
+def print_proposal(read: list[FetchedFeed], proposal: AdoptionPlan, name: str, *, dry_run: bool) -> None:
+    """What was read, what each entry of it is, and what was or would be done."""
     adoption = proposal.adoption
     for one in read:
         say(f"read {one.source}: {count(len(one.entries), 'entry', 'entries')} of {one.title or 'a feed'}")
@@ -47,16 +48,11 @@ def _show(read: list[FetchedFeed], proposal: AdoptionPlan, name: str, *, dry_run
     for entry in proposal.derived:
         echo(f"rule of the others: {entry.post} is {entry.id}")
     for entry, paths in adoption.ambiguous:
-        echo(f'ambiguous: {_named(entry)} may be {" or ".join(paths)}; write "post" into {name}')
+        echo(f'ambiguous: {entry_in_words(entry)} may be {" or ".join(paths)}; write "post" into {name}')
     for entry in adoption.unmatched:
-        echo(f"no such post: {_named(entry)}")
+        echo(f"no such post: {entry_in_words(entry)}")
     for it in proposal.refused:
         echo(f"not changed: {it.post.path}: another post of the log has the id {it.entry.id}")
-    _sum_up(proposal, name, dry_run=dry_run)
-
-
-def _sum_up(proposal: AdoptionPlan, name: str, *, dry_run: bool) -> None:
-    adoption = proposal.adoption
     number = len(adoption.found) + len(proposal.derived)
     would = "would keep" if dry_run else "keep"
     say(
@@ -70,11 +66,13 @@ def _sum_up(proposal: AdoptionPlan, name: str, *, dry_run: bool) -> None:
         say(f"wrote {name}: keep it with publisher.toml; `publisher publish` writes the feeds")
 
 
-def _named(entry: OldEntry) -> str:
+def entry_in_words(entry: OldEntry) -> str:
+    """An entry as a person knows it: by its title and link, else its id."""
     return f"{entry.title!r} ({next(iter(entry.links), entry.id)})" if entry.title else entry.id
 
 
-def _json(read: list[FetchedFeed], proposal: AdoptionPlan) -> dict[str, Any]:
+def proposal_json(read: list[FetchedFeed], proposal: AdoptionPlan) -> dict[str, Any]:
+    """The same as JSON."""
     adoption = proposal.adoption
     return {
         "sources": [
@@ -84,13 +82,14 @@ def _json(read: list[FetchedFeed], proposal: AdoptionPlan) -> dict[str, Any]:
         ],
         "found": [{"id": f.entry.id, "file": f.post.path, "how": f.how} for f in adoption.found],
         "derived": [{"id": e.id, "file": e.post} for e in proposal.derived],
-        "ambiguous": [_entry(e) | {"files": list(paths)} for e, paths in adoption.ambiguous],
-        "unmatched": [_entry(e) for e in adoption.unmatched],
+        "ambiguous": [entry_json(e) | {"files": list(paths)} for e, paths in adoption.ambiguous],
+        "unmatched": [entry_json(e) for e in adoption.unmatched],
         "renamed": [{"old": old, "new": new} for old, new in proposal.renamed.items()],
         "refused": [{"id": f.entry.id, "file": f.post.path} for f in proposal.refused],
     }
 
 
-def _entry(entry: OldEntry) -> dict[str, Any]:
+def entry_json(entry: OldEntry) -> dict[str, Any]:
+    """An entry that no post was found for."""
     links = list(entry.links)
     return {"id": entry.id, "title": entry.title, "links": links, "published": utc(entry.published)}

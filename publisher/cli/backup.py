@@ -7,7 +7,7 @@ import click
 from publisher.app import App
 from publisher.app import backup as keeping
 from publisher.cli.common import SiteOptions, count, say, show_json, site_options, utc
-from publisher.cli.mailings import sure
+from publisher.cli.mailings import confirm_or_refuse
 from publisher.core.errors import UsageError
 
 
@@ -40,7 +40,7 @@ def restore(site: SiteOptions, as_json: bool, file: Path, dry_run: bool, yes: bo
         if as_json:
             show_json(about)
         return
-    sure("restore", f"{said}; it takes the place of this site's store", yes=yes)
+    confirm_or_refuse("restore", f"{said}; it takes the place of this site's store", yes=yes)
     app = site.open()
     old = keeping.restore(app, file)
     say("restored; nothing is planned or sent before `publisher reconcile`")
@@ -60,7 +60,7 @@ def reconcile(site: SiteOptions, as_json: bool, dry_run: bool, clock: bool) -> N
     """
     app = site.open()
     if clock:
-        _accept_clock(app, as_json=as_json, dry_run=dry_run)
+        accept_clock(app, as_json=as_json, dry_run=dry_run)
         return
     lacks, done = keeping.reconcile_store(app, dry_run=dry_run)
     if lacks is None:
@@ -87,7 +87,8 @@ def reconcile(site: SiteOptions, as_json: bool, dry_run: bool, clock: bool) -> N
         )
 
 
-def _accept_clock(app: App, *, as_json: bool, dry_run: bool) -> None:
+def accept_clock(app: App, *, as_json: bool, dry_run: bool) -> None:
+    """`reconcile --clock`."""
     zone = app.settings.site.timezone
     wrong = keeping.accept_clock(app, dry_run=dry_run)
     if wrong is None:

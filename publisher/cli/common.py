@@ -106,7 +106,7 @@ def listening(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 def site_options(
     *, at: bool = False, as_json: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """--site and --debug, and where they make sense --at and --json. The command gets `site: Site`."""
+    """--site and --debug, and where they make sense --at and --json. The command gets `site: SiteOptions`."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(**given: Any) -> Any:

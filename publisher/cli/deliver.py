@@ -26,12 +26,12 @@ def deliver(site: SiteOptions, as_json: bool, dry_run: bool) -> None:
     if as_json:
         show_json(delivered.json)
     elif delivered.idle:
-        _say_idle(app)
+        say_idle(app)
     if delivered.failed:
         raise SystemExit(1)
 
 
-def _say_idle(app: App) -> None:
+def say_idle(app: App) -> None:
     """Nothing is due: what is held, and when the next has its turn."""
     at, zone = app.store.next_batch_at(), app.settings.site.timezone
     say("nothing is due" + (f" before {local_time(at, zone)}" if at and at > app.clock() else ""))

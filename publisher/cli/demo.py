@@ -37,28 +37,24 @@ def demo(folder: Path, listen: str, no_serve: bool, debug: bool) -> None:
     """Makes a site in DIR, publishes it, mails its digest to the outbox, and serves it all."""
     new = not (folder / "publisher.toml").exists()
     if new:
-        _settings(packaged("example"), listen)  # a wrong --listen is said before anything is made
+        load_settings(packaged("example"), listen)  # a wrong --listen is said before anything is made
         start_example(folder)
-        _move(folder / "publisher.toml", listen)
+        if listen != LISTEN:  # written down, so that other commands agree
+            file = folder / "publisher.toml"
+            text = file.read_text(encoding="utf-8").replace(f'"http://{LISTEN}/"', dumps(f"http://{listen}/"))
+            file.write_text(f"{text}\n[web]\nlisten = {dumps(listen)}\n", encoding="utf-8")
         say(f"made     {folder}/: a site of posts in several languages, with publisher.toml")
-    settings = _settings(folder, listen)
+    settings = load_settings(folder, listen)
     if new:
-        _publish(settings)
+        publish_and_mail(settings)
     else:
         say(f"goes on  {folder}/: a site is there already, as it was left")
-    _tell(settings, folder)
+    say_what_next(settings, folder)
     if not no_serve:
         serve(App(settings, say=say, rest=REST), listen)
 
 
-def _move(file: Path, listen: str) -> None:
-    """Writes down where a new site is served, where that is elsewhere: other commands then agree."""
-    if listen != LISTEN:
-        text = file.read_text(encoding="utf-8").replace(f'"http://{LISTEN}/"', dumps(f"http://{listen}/"))
-        file.write_text(f"{text}\n[web]\nlisten = {dumps(listen)}\n", encoding="utf-8")
-
-
-def _settings(folder: Path, listen: str) -> Settings:
+def load_settings(folder: Path, listen: str) -> Settings:
     """The site's settings, its links where it is served: those of a site of this machine as well as ours.
     Links of a site that readers reach elsewhere stay, or all its posts would look changed.
     """
@@ -70,9 +66,9 @@ def _settings(folder: Path, listen: str) -> Settings:
     return settings
 
 
-def _publish(settings: Settings) -> None:
+def publish_and_mail(settings: Settings) -> None:
     """A baseline before the newest posts, a reader, then the day on which they come out."""
-    before, after = _moments(settings)
+    before, after = before_and_after(settings)
     with_clock = App(settings, clock=fixed(before), say=say)
     with_clock.publish()
     spec = settings.lists[0]
@@ -80,16 +76,16 @@ def _publish(settings: Settings) -> None:
     with_clock.close()
     app = App(settings, clock=fixed(after), say=say)
     report = app.publish()
-    tally, _ = app.deliver()
-    posts = app.store.newest_posts(1000)
+    stats, _ = app.deliver()
+    posts = app.store.newest(1000)
     say(f"read     posts/: {count(len(posts), 'post')} public, drafts and the future kept back")
     say(f"wrote    public/: {', '.join(sorted(p.name for p in app.public.glob('feed.*')))} and pages")
     new = count(len(report.published.plan.changes), "new post")
-    say(f"mailed   outbox/: {count(tally.accepted, 'digest')} with {new} to {READER}")
+    say(f"mailed   outbox/: {count(stats.accepted, 'digest')} with {new} to {READER}")
     app.close()
 
 
-def _moments(settings: Settings) -> tuple[datetime, datetime]:
+def before_and_after(settings: Settings) -> tuple[datetime, datetime]:
     """Just before the newest posts' time, and the first hour of the list at which they are all out."""
     app = App(settings)
     posts = [item.post for item in app.parts.source().scan() if isinstance(item, ParsedPost)]
@@ -100,17 +96,17 @@ def _moments(settings: Settings) -> tuple[datetime, datetime]:
     return out[-FRESH] - timedelta(hours=1), due
 
 
-def _tell(settings: Settings, folder: Path) -> None:
+def say_what_next(settings: Settings, folder: Path) -> None:
     """What to look at and what to try next."""
-    base, site, program = settings.site.public_url, f"--site {folder}", _program()
+    base, site, program = settings.site.public_url, f"--site {folder}", program_name()
     slug = settings.lists[0].slug if settings.lists else ""
-    pages = sorted((settings.folder / "public/digests" / slug).glob("*/index.html"), key=_number)
+    pages = sorted((settings.folder / "public/digests" / slug).glob("*/index.html"), key=mailing_number)
     look = [
         (base, "the start page: feeds, lists, posts"),
         (f"{base}feed.atom", "the feed (also feed.xml for RSS, feed.json)"),
     ]
     if slug and pages:
-        look.append((f"{base}digests/{slug}/{_number(pages[-1])}/", "the digest as it was mailed"))
+        look.append((f"{base}digests/{slug}/{mailing_number(pages[-1])}/", "the digest as it was mailed"))
     if slug:
         look += [
             (f"{base}digests/{slug}/", "the archive of digests"),
@@ -133,7 +129,7 @@ Try next
     )
 
 
-def _program() -> str:
+def program_name() -> str:
     """How this program is called here: by its name where the shell finds it, else by its path."""
     called = Path(sys.argv[0])
     if shutil.which("publisher") or called.name != "publisher":
@@ -141,5 +137,6 @@ def _program() -> str:
     return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
 
 
-def _number(page: Path) -> int:
+def mailing_number(page: Path) -> int:
+    """The mailing whose page this is."""
     return int(page.parent.name)

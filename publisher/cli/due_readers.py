@@ -1,6 +1,5 @@
-"""How a list's next digest is shown: who gets what, and why others are left out.
-
-How it is said who waits for posts, until when, and how to send them now.
+"""Who gets a list's next digest, why others are left out, and who waits for posts until when: how it is
+said.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
     from publisher.services.digests.planner import Skipped
 
 
-Place = tuple[int, CohortKey, bool]
-"""Where a reader stands: the rhythm, the stand, and whether the last digest was skipped."""
+ReaderPlace = tuple[int, CohortKey, bool]
+"""What groups readers: their schedule, their cohort, and whether the last digest was skipped."""
 
 LEFT_OUT = {
     "later": "not due yet",
@@ -36,58 +35,62 @@ SHORT = {
 }
 
 
-def say_outlook(
-    look: DueReport, left_out: Mapping[str, int], who: Iterable[ReaderStatus] | None, next_at: str = ""
+def print_due_report(
+    report: DueReport, left_out: Mapping[str, int], who: Iterable[Candidate] | None, next_at: str = ""
 ) -> None:
     """A line for a list, one for the readers it leaves out, by why, and one for each reader of `who`. The
     next of those left out for now is due at `next_at`.
     """
-    spec = look.spec
+    spec = report.spec
     nobody = f"nobody is due before {next_at}" if next_at and "later" in left_out else "nobody is due"
-    posts = max((len(group.share.posts) for group in look.of(DueDecision.MAIL)), default=0)
-    text = f"{count(posts, 'post')} to {count(look.readers, 'reader')}" if look.readers else nobody
-    note = ", to be approved" if look.readers and spec.approve else ""
+    posts = max((len(group.share.posts) for group in report.of(DueDecision.MAIL)), default=0)
+    text = f"{count(posts, 'post')} to {count(report.readers, 'reader')}" if report.readers else nobody
+    note = ", to be approved" if report.readers and spec.approve else ""
     echo(f"digest     {spec.slug}: {text}{note}")
-    others = [f"{number:,} {words}" for words, number in _others(look, left_out).items()]
+    others = [f"{number:,} {words}" for words, number in left_out_in_words(report, left_out).items()]
     if others:
         echo(f"           left out: {', '.join(others)}")
-    groups = _by_place(look)
+    groups = groups_by_place(report)
     for reader in who or ():
         group = None if reader.why else groups.get((reader.rhythm, reader.stand, reader.skipped))
-        why = _why(look, group) if group else LEFT_OUT[reader.why or "later"]  # or due since we looked
+        why = (
+            reason_in_words(report, group) if group else LEFT_OUT[reader.why or "later"]
+        )  # or due since we looked
         echo(f"           {reader.address}: {why}")
 
 
-def _others(look: DueReport, left_out: Mapping[str, int]) -> Mapping[str, int]:
+def left_out_in_words(report: DueReport, left_out: Mapping[str, int]) -> Mapping[str, int]:
     """How many get nothing, by why, in words: those who are due and for whom nothing is, then the others."""
     found: dict[str, int] = {}
-    for group in look.groups:
+    for group in report.groups:
         if group.verdict is not DueDecision.MAIL:
             words = SHORT[group.verdict]
             found[words] = found.get(words, 0) + group.due.readers
     return found | {words: left_out[why] for why, words in LEFT_OUT.items() if why in left_out}
 
 
-def _by_place(look: DueReport) -> Mapping[Place, DueReaderGroup]:
-    return {(group.due.rhythm, group.due.stand, group.due.skipped): group for group in look.groups}
+def groups_by_place(report: DueReport) -> Mapping[ReaderPlace, DueReaderGroup]:
+    """The group of readers at each place."""
+    return {(group.due.rhythm, group.due.stand, group.due.skipped): group for group in report.groups}
 
 
-def _why(look: DueReport, group: DueReaderGroup) -> str:
+def reason_in_words(report: DueReport, group: DueReaderGroup) -> str:
+    """What the readers of a group get, or why they get nothing."""
     number = len(group.share.posts)
     match group.verdict:
         case DueDecision.MAIL:
             wish = [*group.taste.topics, *filter(None, [group.taste.language])]
             return count(number, "post") + (f" ({', '.join(wish)})" if wish else "")
         case DueDecision.WAITS:
-            return f"{count(number, 'post')}, which waits for more (min_posts = {look.spec.min_posts})"
+            return f"{count(number, 'post')}, which waits for more (min_posts = {report.spec.min_posts})"
         case DueDecision.NOTHING:
             return "nothing new for them"
         case DueDecision.LATE:
             return "due too long ago (max_late): the posts wait for the next digest"
 
 
-def outlook_json(
-    look: DueReport, left_out: Mapping[str, int], who: Iterable[ReaderStatus] | None
+def due_report_json(
+    report: DueReport, left_out: Mapping[str, int], who: Iterable[Candidate] | None
 ) -> dict[str, Any]:
     """The same as JSON."""
     groups = [
@@ -99,20 +102,21 @@ def outlook_json(
             "language": group.taste.language,
             "verdict": group.verdict.value,
         }
-        for group in look.groups
+        for group in report.groups
     ]
-    late = bool(look.of(DueDecision.LATE))
-    value: dict[str, Any] = {"list": look.spec.slug, "readers": look.readers, "late": late}
+    late = bool(report.of(DueDecision.LATE))
+    value: dict[str, Any] = {"list": report.spec.slug, "readers": report.readers, "late": late}
     value |= {"groups": groups, "left_out": dict(left_out)}
-    places = _by_place(look)
-    return value if who is None else value | {"who": [_told(places, reader) for reader in who]}
-
-
-def _told(groups: Mapping[Place, DueReaderGroup], reader: ReaderStatus) -> dict[str, Any]:
-    group = None if reader.why else groups.get((reader.rhythm, reader.stand, reader.skipped))
-    verdict = group.verdict.value if group else reader.why or "later"
-    posts = [known.id for known in group.share.posts] if group else []
-    return {"address": reader.address, "verdict": verdict, "posts": posts}
+    places = groups_by_place(report)
+    if who is None:
+        return value
+    rows: list[dict[str, Any]] = []
+    for reader in who:
+        group = None if reader.why else places.get((reader.rhythm, reader.stand, reader.skipped))
+        verdict = group.verdict.value if group else reader.why or "later"
+        posts = [known.id for known in group.share.posts] if group else []
+        rows.append({"address": reader.address, "verdict": verdict, "posts": posts})
+    return value | {"who": rows}
 
 
 def say_skipped(app: App, skipped: "Iterable[Skipped]") -> None:
@@ -121,8 +125,8 @@ def say_skipped(app: App, skipped: "Iterable[Skipped]") -> None:
     for one in skipped:
         say(
             f"skipped: the digest of {one.list} for {count(one.readers, 'reader')}, due "
-            f"{local_time(one.due, zone)}, is too late (max_late): "
-            f"its posts go {local_time(one.next_at, zone)}; {_send(one.list)}"
+            f"{in_zone(one.due, zone)}, is too late (max_late): its posts go {in_zone(one.next_at, zone)}; "
+            f"{how_to_send_now(one.list)}"
         )
 
 
@@ -152,10 +156,11 @@ def wait_in_words(one: "Waiting", zone: str) -> str:
             text = f"{what}, until the next `publisher publish`"
         case Reason.SCHEDULED:
             text = f"{what}, until {until}"
-    return f"{text}; {_send(one.list)}"
+    return f"{text}; {how_to_send_now(one.list)}"
 
 
-def _send(spec: str) -> str:
+def how_to_send_now(spec: str) -> str:
+    """The command that does not wait."""
     return f"to send now: publisher publish --send {spec}"
 
 

@@ -1,9 +1,4 @@
-"""feeds: list, move, end, rebuild, ping.
-
-Hubs told, and how it is said.
-
-feeds snippet: configuration for a web server that serves public/ by itself.
-"""
+"""feeds: list, move, end, rebuild, ping, snippet."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,8 +28,8 @@ def snippet_(site: SiteOptions, server: str) -> None:
     echo(server_config(app.parts, server, app.public.resolve(), f"{web.host}:{web.port}"), nl=False)
 
 
-def say_pinged(app: App) -> list[dict[str, Any]]:
-    """Tells the hubs whose time has come; a line for each hub on stderr, and the same as data."""
+def ping_and_say(app: App) -> list[dict[str, Any]]:
+    """Notifies the hubs that are due; a line for each hub on stderr, and the same as data."""
     pinged = app.ping()
     for hub in dict.fromkeys(ping.hub for ping in pinged.told):
         number = sum(ping.hub == hub for ping in pinged.told)
@@ -62,13 +57,14 @@ def list_(site: SiteOptions, as_json: bool) -> None:
             | {"changed": utc(r.changed)}
             for r in rows
         ]
-        show_json({"documents": values, "moves": [_move_json(move) for move in moves]})
+        ended = [{"path": m.path, "fate": m.fate, "target": m.target, "at": utc(m.at)} for m in moves]
+        show_json({"documents": values, "moves": ended})
         return
     for row in rows:
         kind = "archive " if row.archive else ""
         echo(f"{row.url}  {kind}{count(row.entries, 'entry', 'entries')}, changed {utc(row.changed)}")
     for move in moves:
-        echo(_moved(app, move))
+        echo(redirect_in_words(app, move))
     if not rows:
         say("no feed yet: `publisher publish` writes them")
 
@@ -91,7 +87,7 @@ def move(site: SiteOptions, old: str, new: str, dry_run: bool) -> None:
         return
     with app.lock("publish"):
         made = redirects.move(app.parts, old, new, app.time_to_write())
-    _say(app, made)
+    print_redirects(app, made)
 
 
 @feeds.command()
@@ -112,7 +108,7 @@ def end(site: SiteOptions, old: str, undo: bool, dry_run: bool) -> None:
                 say(f"taken back: {taken.path}; the next publish writes it")
             return
         made = redirects.end(app.parts, old, app.time_to_write())
-    _say(app, made)
+    print_redirects(app, made)
 
 
 @feeds.command()
@@ -148,7 +144,7 @@ def rebuild(site: SiteOptions, as_json: bool, slugs: tuple[str, ...], dry_run: b
 def ping(site: SiteOptions, as_json: bool) -> None:
     """Tells hubs now of the feeds that changed: after documents were uploaded."""
     app = site.open()
-    told = say_pinged(app)
+    told = ping_and_say(app)
     if as_json:
         show_json(told)
     elif not told:
@@ -158,17 +154,15 @@ def ping(site: SiteOptions, as_json: bool) -> None:
 feeds.add_command(snippet_)
 
 
-def _say(app: App, moves: Sequence[Redirect]) -> None:
+def print_redirects(app: App, moves: Sequence[Redirect]) -> None:
+    """Each redirect that was made, and what to do next."""
     for move in moves:
-        echo(_moved(app, move))
+        echo(redirect_in_words(app, move))
     say("written to moved.json: keep it with publisher.toml; take what is gone out of [[feeds]] too")
 
 
-def _moved(app: App, move: Redirect) -> str:
+def redirect_in_words(app: App, move: Redirect) -> str:
+    """From where, and to where."""
     base = app.settings.site.public_url
     target = move.target if "://" in move.target or not move.target else base + move.target
-    return f"{base}{move.path}  {move.kind}{f' to {target}' if target else ''}"
-
-
-def _move_json(move: Redirect) -> dict[str, Any]:
-    return {"path": move.path, "fate": move.kind, "target": move.target, "at": utc(move.at)}
+    return f"{base}{move.path}  {move.fate}{f' to {target}' if target else ''}"

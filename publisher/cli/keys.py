@@ -5,7 +5,7 @@ import click
 from publisher.app import DkimRecord, dkim_keys
 from publisher.cli.common import SiteOptions, echo, say, show_json, site_options
 
-STRING = 255
+MAX_TXT_STRING = 255
 """Octets in one string of a TXT record (RFC 1035 3.3.14)."""
 
 
@@ -28,7 +28,7 @@ def dkim(selector: str, site: SiteOptions, as_json: bool) -> None:
         show_json([record.__dict__ | {"file": str(record.file)} for record in records])
         return
     for record in records:
-        echo(_zone_line(record))
+        echo(zone_file_line(record))
     for file in dict.fromkeys(record.file for record in records):
         say(f"{file}: {'made' if any(r.file == file and r.new for r in records) else 'was there'}")
     missing = [r for r in records if not r.used]
@@ -38,9 +38,9 @@ def dkim(selector: str, site: SiteOptions, as_json: bool) -> None:
         say(f"once the records are published, sign with them:\n\n[mail.dkim]\nkeys = [{inner}]")
 
 
-def _zone_line(record: DkimRecord) -> str:
+def zone_file_line(record: DkimRecord) -> str:
     """The record as a zone file has it, its text in strings that fit."""
     text = record.value
-    parts = [text[at : at + STRING] for at in range(0, len(text), STRING)]
+    parts = [text[at : at + MAX_TXT_STRING] for at in range(0, len(text), MAX_TXT_STRING)]
     strings = " ".join(f'"{part}"' for part in parts)
     return f"{record.name}. 3600 IN TXT {f'( {strings} )' if len(parts) > 1 else strings}"

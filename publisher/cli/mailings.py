@@ -1,4 +1,4 @@
-"""mailings: what went out, to how many, what is in doubt; and orders to them."""
+"""mailings: what went out, to how many, which outcomes are unknown; and commands to them."""
 
 import sys
 from collections import Counter
@@ -36,11 +36,32 @@ if TYPE_CHECKING:
     from publisher.services.delivery.unknown_outcomes import LogReport
 
 LISTED = 50
-"""Deliveries in doubt that a person is shown."""
+"""Deliveries with an unknown outcome that a person is shown."""
 
 
-NO_WORDS = "the run ended before the answer"
-"""Why a delivery is in doubt of which nobody wrote down why."""
+NO_REASON = "the run ended before the answer"
+"""Why an outcome is unknown where nobody wrote down why."""
+
+
+REFUSALS_COUNTED = {
+    True: "counted; `publisher subscribers show ADDRESS` tells what is next",
+    False: "not counted, because too many were refused at once: no address is suppressed for them",
+    None: "counted once the mailing has been tried at every reader",
+}
+
+
+LOGGED_KEYS = {
+    LoggedOutcome.ACCEPTED: "accepted",
+    LoggedOutcome.REJECTED: "rejected",
+    LoggedOutcome.NOT_TAKEN: "queued",
+}
+
+
+LOGGED_IN_WORDS = {
+    LoggedOutcome.ACCEPTED: "accepted",
+    LoggedOutcome.REJECTED: "rejected",
+    LoggedOutcome.NOT_TAKEN: "not taken by the relay and queued again",
+}
 
 
 @click.group()
@@ -55,10 +76,10 @@ def list_(site: SiteOptions, as_json: bool) -> None:
     app = site.open(reads=True)
     found = app.store.mailings()
     if as_json:
-        show_json([_mailing_json(m) for m in found])
+        show_json([mailing_json(m) for m in found])
         return
     for m in found:
-        echo(f"{m.id:>5}  {utc(m.created_at)}  {m.list}  {_state(m)}  {_counts(m)}  {m.subject}")
+        echo(f"{m.id:>5}  {utc(m.created_at)}  {m.list}  {state_text(m)}  {counts_text(m)}  {m.subject}")
     if not found:
         say("no mailing yet")
 
@@ -78,26 +99,28 @@ def show(site: SiteOptions, as_json: bool, id: int) -> None:
             {"severity": severity, "counts": counts, "count": number}
             for (severity, counts), number in app.store.count_refusals(id).items()
         ]
-        rows = (_doubt_json(app, found, doubt) for doubt in doubts)
-        show_json_with(_mailing_json(found) | {"replies": reply_rows, "refusals": refused}, "in_doubt", rows)
+        rows = (unknown_json(app, found, doubt) for doubt in doubts)
+        show_json_with(mailing_json(found) | {"replies": reply_rows, "refusals": refused}, "in_doubt", rows)
         return
     echo(f"mailing {found.id} of {found.list}: {found.subject}")
-    echo(f"{_state(found)}, {count(found.planned, 'delivery', 'deliveries')} planned: {_counts(found)}")
+    echo(
+        f"{state_text(found)}, {count(found.planned, 'delivery', 'deliveries')} planned: {counts_text(found)}"
+    )
     if found.hold:
         zone = app.settings.site.timezone
-        echo(f"held      {describe_hold(found.hold, id, found.hold_why, found.hold_until, zone=zone)}")
-    _show_doubts(app, found, islice(doubts, LISTED))
+        echo(f"held      {in_words(found.hold, id, found.hold_why, found.hold_until, zone=zone)}")
+    print_unknown(app, found, islice(doubts, LISTED))
     if found.counts.get(DeliveryState.UNKNOWN):
         echo(f"decide    `publisher mailings resolve {id} --log FILE`, --accept or --resend")
     if (more := found.counts.get(DeliveryState.UNKNOWN, 0) - LISTED) > 0:
         echo(f"in doubt  {more:,} more; --json lists them all")
-    for line in _refusals(app, found):
+    for line in refusal_lines(app, found):
         echo(line)
     for text, number in replies:
         echo(f"{number:>9,}  {text}")
 
 
-def _refusals(app: App, found: Mailing) -> Iterator[str]:
+def refusal_lines(app: App, found: Mailing) -> Iterator[str]:
     """How many mailboxes refused a mailing, and what that means for them."""
     by: dict[bool | None, Counter[Severity]] = {}
     for (severity, counts), number in app.store.count_refusals(found.id).items():
@@ -106,18 +129,11 @@ def _refusals(app: App, found: Mailing) -> Iterator[str]:
         said = [
             f"{count(numbers[severity], f'{severity} refusal')}" for severity in Severity if numbers[severity]
         ]
-        yield f"mailboxes {' and '.join(said)}: {_COUNTING[counts]}"
+        yield f"mailboxes {' and '.join(said)}: {REFUSALS_COUNTED[counts]}"
 
 
-_COUNTING = {
-    True: "counted; `publisher subscribers show ADDRESS` tells what is next",
-    False: "not counted, because too many were refused at once: no address is suppressed for them",
-    None: "counted once the mailing has been tried at every reader",
-}
-
-
-def _ordering(order: MailingCommand, help: str, *, asks: bool = False) -> None:
-    """One command for each order. What cannot be taken back asks, on a terminal or not, or needs --yes."""
+def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None:
+    """Adds the command of that name. What cannot be taken back asks, on a terminal or not, or needs --yes."""
 
     def command(
         site: SiteOptions,
@@ -130,20 +146,22 @@ def _ordering(order: MailingCommand, help: str, *, asks: bool = False) -> None:
         app = site.open(reads=True)
         found = verbs.find(app.parts, id)
         if dry_run:
-            say(f"mailing {id} is {_state(found)}: {_counts(found)}; would {order}")
+            say(f"mailing {id} is {state_text(found)}: {counts_text(found)}; would {order}")
             return
-        if asks and found.state not in FINISHED:  # where there is nothing to lose the order says so itself
-            sure(f"mailing {id}", f"{order}: {_unsent(found)} will not be sent", yes=yes)
-        if count_refusals and found.hold not in REFUSAL_HOLDS:
+        if asks and found.state not in OVER:  # where there is nothing to lose the order says so itself
+            number = found.counts.get(DeliveryState.QUEUED, 0) + found.counts.get(DeliveryState.CLAIMED, 0)
+            what = f"{order}: {count(number, 'delivery', 'deliveries')} will not be sent"
+            confirm_or_refuse(f"mailing {id}", what, yes=yes)
+        if count_refusals and found.hold not in HELD:
             what = f"mailing {id} is not held because of refusals"
             raise UsageError("--count-refusals", what, "leave it out")
         now = verbs.order(app.parts, id, order, app.clock(), count_refusals=count_refusals)
         found = verbs.find(app.parts, id)
-        say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {_counts(found)}")
+        say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {counts_text(found)}")
         if now.state is MailingState.READY and found.counts.get(DeliveryState.QUEUED):
             say("`publisher run` goes on with it at its next look, `publisher deliver` now")
         if as_json:
-            show_json(_mailing_json(found))
+            show_json(mailing_json(found))
 
     decorated: Any = command
     if asks:
@@ -159,10 +177,10 @@ def _ordering(order: MailingCommand, help: str, *, asks: bool = False) -> None:
     mailings.command(order.value)(site_options(at=True, as_json=True)(decorated))
 
 
-_ordering(MailingCommand.APPROVE, "Lets a mailing go that awaits approval.")
-_ordering(MailingCommand.PAUSE, "Stops a mailing before its next message, whoever is sending it.")
-_ordering(MailingCommand.RESUME, "Lets a paused mailing go on.")
-_ordering(MailingCommand.CANCEL, "Ends a mailing: what was not sent never will be.", asks=True)
+add_command(MailingCommand.APPROVE, "Lets a mailing go that awaits approval.")
+add_command(MailingCommand.PAUSE, "Stops a mailing before its next message, whoever is sending it.")
+add_command(MailingCommand.RESUME, "Lets a paused mailing go on.")
+add_command(MailingCommand.CANCEL, "Ends a mailing: what was not sent never will be.", asks=True)
 
 
 @mailings.command("resolve")
@@ -208,34 +226,29 @@ def resolve(
     found = verbs.find(app.parts, id)
     named = verbs.doubts_of(app.parts, id, only) if only else None
     if logs:
-        _resolve_by_log(app, found, logs, named, dry_run=dry_run, as_json=as_json)
+        decide_by_log(app, found, logs, named, dry_run=dry_run, as_json=as_json)
         return
     chosen = doubts_of(app.parts, id) if named is None else named
     number = found.counts.get(DeliveryState.UNKNOWN, 0) if named is None else len(named)
     if dry_run:
-        _show_doubts(app, found, chosen)
+        print_unknown(app, found, chosen)
         say(f"in doubt: {count(number, 'delivery', 'deliveries')}")
         return
     if resend and number:
         again = f"{count(number, 'message')} will be sent again; who did get it gets it twice"
-        sure(f"mailing {id}", again, yes=yes)
+        confirm_or_refuse(f"mailing {id}", again, yes=yes)
     done = verbs.resolve(app.parts, chosen, resend=resend, now=app.clock())
     became = "queued again" if resend else "taken for accepted"
     say(f"{count(done, 'delivery', 'deliveries')} {became}" if done else "nothing is in doubt")
     if as_json:
-        show_json(_mailing_json(verbs.find(app.parts, id)))
+        show_json(mailing_json(verbs.find(app.parts, id)))
 
 
-def _resolve_by_log(
-    app: App,
-    m: Mailing,
-    logs: tuple[str, ...],
-    named: list[UnknownDelivery] | None,
-    *,
-    dry_run: bool,
-    as_json: bool,
+def decide_by_log(
+    app: App, m: Mailing, logs: tuple[str, ...], named: list[InDoubt] | None, *, dry_run: bool, as_json: bool
 ) -> None:
-    from publisher.core.delivery.relay_logs import line_time
+    """`resolve --log`: what the log proves is settled, the rest is listed."""
+    from publisher.core.delivery.relay_logs import time_of
     from publisher.imports.log_files import lines_of, size_of
     from publisher.services.delivery.unknown_outcomes import SettledDelivery, resolve_by_log
 
@@ -265,34 +278,23 @@ def _resolve_by_log(
         raise Refused(", ".join(logs), what, "give the log of the mail server that took the messages")
     rest = doubts_of(app.parts, m.id)
     if as_json:
-        became = {word: read.became[kind] for kind, word in _LOGGED.items()}
+        became = {word: read.became[kind] for kind, word in LOGGED_KEYS.items()}
         facts = {"lines": read.lines, "from": utc(read.first), "to": utc(read.last)}
-        value = _mailing_json(verbs.find(app.parts, m.id)) | {"dry_run": dry_run, "log": facts}
+        value = mailing_json(verbs.find(app.parts, m.id)) | {"dry_run": dry_run, "log": facts}
         value |= {"resolved": became, "remaining": read.remaining}
-        show_json_with(value, "in_doubt", (_doubt_json(app, m, doubt) for doubt in rest))
+        show_json_with(value, "in_doubt", (unknown_json(app, m, doubt) for doubt in rest))
         return
-    _say_read(m, read, app.settings.site.timezone, dry_run=dry_run)
+    say_log_report(m, read, app.settings.site.timezone, dry_run=dry_run)
     if not dry_run and read.remaining:
-        _show_doubts(app, m, islice(rest, LISTED))
+        print_unknown(app, m, islice(rest, LISTED))
 
 
-_LOGGED = {
-    LoggedOutcome.ACCEPTED: "accepted",
-    LoggedOutcome.REJECTED: "rejected",
-    LoggedOutcome.NOT_TAKEN: "queued",
-}
-_LOGGED_WORDS = {
-    LoggedOutcome.ACCEPTED: "accepted",
-    LoggedOutcome.REJECTED: "rejected",
-    LoggedOutcome.NOT_TAKEN: "not taken by the relay and queued again",
-}
-
-
-def _say_read(m: Mailing, read: "LogReport", zone: str, *, dry_run: bool) -> None:
+def say_log_report(m: Mailing, read: "LogReport", zone: str, *, dry_run: bool) -> None:
+    """What the log proved, which time it covers, and what to do next."""
     if not read.before:
         say(f"mailing {m.id}: nothing is in doubt")
         return
-    words = [f"{number:,} {_LOGGED_WORDS[kind]}" for kind, number in read.became.items()]
+    words = [f"{number:,} {LOGGED_IN_WORDS[kind]}" for kind, number in read.became.items()]
     said = ", ".join(words) or "nothing"
     say(f"the log proves {said}{'; nothing was changed' if dry_run else ''}")
     if read.first and read.last:
@@ -325,7 +327,7 @@ def rebuild(site: SiteOptions, as_json: bool, id: int, verify: bool) -> None:
         raise SystemExit(1)
 
 
-def sure(where: str, what: str, *, yes: bool) -> None:
+def confirm_or_refuse(where: str, what: str, *, yes: bool) -> None:
     """Asks on a terminal; elsewhere it takes --yes. Raises UsageError, or ends on a no."""
     if yes:
         return
@@ -334,7 +336,8 @@ def sure(where: str, what: str, *, yes: bool) -> None:
     confirm(f"{where}: {what}. Go on?", err=True)
 
 
-def _mailing_json(m: Mailing) -> dict[str, Any]:
+def mailing_json(m: Mailing) -> dict[str, Any]:
+    """A mailing as JSON."""
     return {
         "id": m.id,
         "list": m.list,
@@ -350,7 +353,8 @@ def _mailing_json(m: Mailing) -> dict[str, Any]:
     }
 
 
-def _doubt_json(app: App, m: Mailing, doubt: UnknownDelivery) -> dict[str, Any]:
+def unknown_json(app: App, m: Mailing, doubt: InDoubt) -> dict[str, Any]:
+    """A delivery with an unknown outcome, as JSON."""
     _, name = message_id(app.parts, m, doubt.n)
     return {
         "n": doubt.n,
@@ -361,20 +365,18 @@ def _doubt_json(app: App, m: Mailing, doubt: UnknownDelivery) -> dict[str, Any]:
     }
 
 
-def _show_doubts(app: App, m: Mailing, found: Iterable[UnknownDelivery]) -> None:
+def print_unknown(app: App, m: Mailing, found: Iterable[InDoubt]) -> None:
+    """A line for each delivery with an unknown outcome."""
     for doubt in found:
-        row, since = _doubt_json(app, m, doubt), local_time(doubt.at, app.settings.site.timezone)
-        echo(f"in doubt  {row['address']}  {row['message_id']}  since {since}  {row['reply'] or NO_WORDS}")
+        row, since = unknown_json(app, m, doubt), in_zone(doubt.at, app.settings.site.timezone)
+        echo(f"in doubt  {row['address']}  {row['message_id']}  since {since}  {row['reply'] or NO_REASON}")
 
 
-def _state(m: Mailing) -> str:
+def state_text(m: Mailing) -> str:
+    """The state of a mailing, and what holds it."""
     return f"{m.state} ({m.hold})" if m.hold else m.state.value
 
 
-def _counts(m: Mailing) -> str:
+def counts_text(m: Mailing) -> str:
+    """How many deliveries are in each state."""
     return ", ".join(f"{number:,} {state}" for state, number in m.counts.items() if number) or "nobody"
-
-
-def _unsent(m: Mailing) -> str:
-    number = m.counts.get(DeliveryState.QUEUED, 0) + m.counts.get(DeliveryState.CLAIMED, 0)
-    return count(number, "delivery", "deliveries")

@@ -1,6 +1,5 @@
 """posts: what becomes of each file, and which rule decided it."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,19 @@ import click
 from publisher.app import App
 from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
 from publisher.core.errors import UsageError
-from publisher.core.posts.post import BadPost, Post, WaitReason, describe_wait
-from publisher.core.site import Person
+from publisher.core.posts.post import BadPost, Post, WaitReason, reason_not
 from publisher.services.operations.inspect_posts import ListedPost
+
+NO_VALUES: dict[str, Any] = {
+    "instant": None,
+    "title": None,
+    "url": None,
+    "slug": None,
+    "tags": [],
+    "categories": [],
+    "authors": [],
+    "language": None,
+}
 
 
 @click.group()
@@ -26,38 +35,28 @@ def list_posts(site: SiteOptions, as_json: bool, explain: str | None) -> None:
     """Each file: served or not, and why."""
     app = site.open(reads=True)
     if explain is not None:
-        _explain(app, explain, as_json=as_json)
+        explain_post(app, explain, as_json=as_json)
         return
     found = app.posts()
     if as_json:
-        show_json([_row(item) for item in found])
+        show_json([item_json(item) for item in found])
         return
     for item in found:
-        echo(_line(item))
+        echo(line_of(item))
     say(f"{count(sum(not item.why for item in found), 'post')} of {count(len(found), 'file')} served")
 
 
-def _row(item: ListedPost) -> dict[str, Any]:
+def item_json(item: ListedPost) -> dict[str, Any]:
+    """One file as JSON; a file that is no post has no values."""
     post = item.post
     row: dict[str, Any] = {"file": item.path, "served": not item.why, "why": item.why}
     if post is None:
-        return row | {"id": None} | _NOTHING | {"front_matter": None}
-    return row | {"id": item.id} | _values(post) | {"title": item.title, "front_matter": item.container}
+        return row | {"id": None} | NO_VALUES | {"front_matter": None}
+    return row | {"id": item.id} | post_values(post) | {"title": item.title, "front_matter": item.container}
 
 
-_NOTHING: dict[str, Any] = {
-    "instant": None,
-    "title": None,
-    "url": None,
-    "slug": None,
-    "tags": [],
-    "categories": [],
-    "authors": [],
-    "language": None,
-}
-
-
-def _values(post: Post) -> dict[str, Any]:
+def post_values(post: Post) -> dict[str, Any]:
+    """What `posts list --json` shows of a post."""
     return {
         "instant": utc(post.instant),
         "title": post.title,
@@ -65,17 +64,13 @@ def _values(post: Post) -> dict[str, Any]:
         "slug": post.slug,
         "tags": list(post.tags),
         "categories": list(post.categories),
-        "authors": [_written(person) for person in post.authors],
+        "authors": [person.key or person.name for person in post.authors],  # as the post has them
         "language": post.language,
     }
 
 
-def _written(person: Person) -> str:
-    """As the post writes the author: by the key of a data file, else by name."""
-    return person.key or person.name
-
-
-def _line(item: ListedPost) -> str:
+def line_of(item: ListedPost) -> str:
+    """One file for a person: served or not, and why."""
     if item.unread:
         return f"unread  {item.path}: {item.why}"
     if item.post is None:
@@ -87,15 +82,16 @@ def _line(item: ListedPost) -> str:
     return f"served  {item.path}: {utc(item.post.instant)} {item.post.title}"
 
 
-def _explain(app: App, given: str, *, as_json: bool) -> None:
-    path = _path(app, given)
+def explain_post(app: App, given: str, *, as_json: bool) -> None:
+    """Each value of one post, and which rule decided it."""
+    path = path_in_posts(app, given)
     found, reasons, rules = app.source.explain(path)
     if isinstance(found, BadPost):
         say(f"bad post: {found}")
         raise SystemExit(1)
     post = found.post
-    values = {"front_matter": found.container} | _more(post) | _values(post)
-    because = _context(app, rules.profile, rules.timezone, rules.origins) | dict(reasons)
+    values = {"front_matter": found.container} | more_values(post) | post_values(post)
+    because = reasons_for_settings(app, rules.profile, rules.timezone, rules.origins) | dict(reasons)
     because["front_matter"] = "how the file begins"
     values = {"profile": rules.profile, "timezone": rules.timezone or "UTC"} | values
     rows = [
@@ -106,23 +102,21 @@ def _explain(app: App, given: str, *, as_json: bool) -> None:
         }
         for name, value in values.items()
     ]
-    served = _served(post, app.clock())
+    served = reason_not(post, app.clock())
     if as_json:
         show_json({"file": path, "served": not served, "why": served, "values": rows})
         return
     echo(f"{path}: {served or 'served'}")
     for row in rows:
         by = f"  ({row['because']})" if row["because"] else ""
-        echo(f"  {row['name']:<13} {_shown(row['value'])}{by}")
+        value = row["value"] if isinstance(row["value"], str) else ", ".join(row["value"] or ())
+        echo(f"  {row['name']:<13} {value or '-'}{by}")
     for warning in post.warnings:
         echo(f"  warning       {warning}")
 
 
-def _shown(value: str | list[str] | None) -> str:
-    return (value if isinstance(value, str) else ", ".join(value or ())) or "-"
-
-
-def _more(post: Post) -> dict[str, Any]:
+def more_values(post: Post) -> dict[str, Any]:
+    """What only `--explain` shows."""
     return {
         "permalink": post.permalink,
         "opens": utc(post.opens),
@@ -136,7 +130,7 @@ def _more(post: Post) -> dict[str, Any]:
     }
 
 
-def _context(app: App, profile: str, timezone: str | None, origins: Any) -> dict[str, str]:
+def reasons_for_settings(app: App, profile: str, timezone: str | None, origins: Any) -> dict[str, str]:
     """Why the profile and the zone are what they are."""
     zone = "settings: site.timezone" if app.settings.posts.timezone else origins.get("timezone", "default")
     set_here = app.settings.posts.profile != "auto"
@@ -144,11 +138,7 @@ def _context(app: App, profile: str, timezone: str | None, origins: Any) -> dict
     return {"profile": chosen, "timezone": zone}
 
 
-def _served(post: Post, now: datetime) -> str:
-    return describe_wait(post, now)
-
-
-def _path(app: App, given: str) -> str:
+def path_in_posts(app: App, given: str) -> str:
     """A file as the folder of posts names it: relative to that, or a path from here. Raises UsageError."""
     folder = app.settings.posts.dir
     for file in (folder / given, Path.cwd() / given):

@@ -26,7 +26,7 @@ def preview(
 ) -> None:
     """The next digest of LIST as subject.txt, body.html, body.txt and message.eml."""
     if served:
-        _serve(site, list_slug, reader, port)
+        serve_preview(site, list_slug, reader, port)
         return
     app = site.open(reads=True)
     spec = the_list(app, list_slug)
@@ -38,7 +38,7 @@ def preview(
     for name, data in drawn.files().items():
         (folder / name).write_bytes(data)
         echo(folder / name)
-    _say_problems(drawn.problems)
+    say_problems(drawn.problems)
 
 
 @click.command("test-send")
@@ -51,7 +51,7 @@ def test_send(site: SiteOptions, list_slug: str, address: str, dry_run: bool) ->
     app = site.open(reads=True)
     spec = the_list(app, list_slug)
     drawn, outcome = send_test(app.parts, spec, address, app.clock(), dry_run=dry_run)
-    _say_problems(drawn.problems)
+    say_problems(drawn.problems)
     if outcome is None:
         say(f"would send to {address}: {drawn.letter.subject}")
         return
@@ -60,12 +60,14 @@ def test_send(site: SiteOptions, list_slug: str, address: str, dry_run: bool) ->
         raise SystemExit(1)
 
 
-def _say_problems(problems: Iterable[LintProblem]) -> None:
+def say_problems(problems: Iterable[LintProblem]) -> None:
+    """What the lint found, a line each."""
     for problem in problems:
         say(("" if problem.error else "warning: ") + str(problem))
 
 
-def _serve(site: SiteOptions, list_slug: str, reader: str, port: int) -> None:
+def serve_preview(site: SiteOptions, list_slug: str, reader: str, port: int) -> None:
+    """`preview --serve`: drawn again whenever a template, a setting or a document changes."""
     opened = site.open(reads=True)
     spec = the_list(opened, list_slug)
     watched = [*opened.template_folders, site.folder / "publisher.toml", opened.public / "manifest.json"]

@@ -21,7 +21,7 @@ from publisher.cli.common import (
     warn_of_readable,
 )
 from publisher.cli.due_readers import say_skipped, say_waiting, skipped_json, waiting_json
-from publisher.cli.feeds import say_pinged
+from publisher.cli.feeds import ping_and_say
 from publisher.cli.progress import delivery_progress
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import UsageError
@@ -44,7 +44,7 @@ NAMED = 20
 """How many posts that are withdrawn at once are named; more are counted."""
 
 
-def meaning(*, mail: bool) -> Callable[[Command], Command]:
+def guard_options(*, mail: bool) -> Callable[[Command], Command]:
     """--accept-new and --force: guards that the author answers; --as-new and --as-rename: what held files
     are. The command gets `meant` and `answers`; where it sends `mail`, also `forced`, the rules of the lint
     that do not count.
@@ -89,7 +89,7 @@ RULES = (*(rule.value for rule in LintRule), PUBLIC_URL)
 
 @click.command()
 @site_options(at=True, as_json=True)
-@meaning(mail=False)
+@guard_options(mail=False)
 @click.option(
     "--who", is_flag=True, help="Also the address of each reader, and what they get or why they get nothing."
 )
@@ -97,25 +97,25 @@ def plan(
     site: SiteOptions, as_json: bool, who: bool, meant: frozenset[Guard], answers: HeldFileAnswers
 ) -> None:
     """What `publish` would do now; changes nothing."""
-    from publisher.cli.due_readers import outlook_json
+    from publisher.cli.due_readers import due_report_json
 
     app = site.open(reads=True)
-    made, outlooks = app.plan(meant=meant, answers=answers)
+    made, reports = app.plan(meant=meant, answers=answers)
     if as_json:
         digests = [
-            outlook_json(look, app.store.count_not_due(look.due), _who(app, look, who=who))
-            for look in outlooks
+            due_report_json(report, app.store.left_out(report.due), candidates_of(app, report, who=who))
+            for report in reports
         ]
-        show_json(_plan_json(made) | {"digests": digests, "warnings": _warnings_json(app.warnings(made))})
+        show_json(plan_json(made) | {"digests": digests, "warnings": warnings_json(app.warnings(made))})
     else:
-        _say_plan(app, made, outlooks, who=who)
-        _say_warnings(app.warnings(made))
-    _finish(made)
+        print_plan(app, made, reports, who=who)
+        say_warnings(app.warnings(made))
+    exit_on_findings(made)
 
 
 @click.command()
 @site_options(at=True, as_json=True)
-@meaning(mail=True)
+@guard_options(mail=True)
 @click.option("--plan", "expect", metavar="HASH", help="Only if the plan is still the one of this hash.")
 @click.option("--no-mail", is_flag=True, help="Log and documents only: no digest is planned or sent.")
 @click.option("--send", multiple=True, metavar="LIST", help="Mail LIST now, whenever its readers are due.")
@@ -144,10 +144,10 @@ def publish(
         raise UsageError("publish", "--send and --no-mail exclude each other", "give one of them")
     if dry_run:
         warn_of_clock(app)
-        made, outlooks = app.plan(backfill=backfill, meant=meant, answers=answers)
-        _say_plan(app, made, outlooks, who=False)
-        _say_warnings(app.warnings(made))
-        _finish(made)
+        made, reports = app.plan(backfill=backfill, meant=meant, answers=answers)
+        print_plan(app, made, reports, who=False)
+        say_warnings(app.warnings(made))
+        exit_on_findings(made)
         return
     if not no_mail:
         warn_of_readable(app)
@@ -160,15 +160,15 @@ def publish(
         send=now_due,
         forced=forced,
     )
-    _say_report(app, report)
+    say_report(app, report)
     waiting = [] if no_mail or report.mailings or report.unsent else app.backlog()
     say_waiting(app, waiting)
-    hubs = [] if no_ping else say_pinged(app)
+    hubs = [] if no_ping else ping_and_say(app)
     delivered = None if no_mail else delivery_progress(app, as_json=as_json)
     if as_json:
         sent = {"hubs": hubs, "delivered": delivered.json if delivered else {}}
-        show_json(_report_json(report) | sent | {"waiting": [waiting_json(one) for one in waiting]})
-    _finish(report.published.plan)
+        show_json(report_json(report) | sent | {"waiting": [waiting_json(one) for one in waiting]})
+    exit_on_findings(report.published.plan)
     for error in report.unsent:
         say(f"publisher: {error}")
     if report.unsent:
@@ -177,7 +177,7 @@ def publish(
         raise SystemExit(1)
 
 
-def _finish(made: Plan) -> None:
+def exit_on_findings(made: Plan) -> None:
     """Bad posts and a plan that is not carried out are findings: exit code 1; bad posts named on stderr."""
     for bad in made.bad:
         say(f"bad post: {bad}")
@@ -185,8 +185,9 @@ def _finish(made: Plan) -> None:
         raise SystemExit(1)
 
 
-def _say_plan(app: App, made: Plan, outlooks: "tuple[DueReport, ...]", *, who: bool) -> None:
-    from publisher.cli.due_readers import say_outlook
+def print_plan(app: App, made: Plan, reports: "tuple[DueReport, ...]", *, who: bool) -> None:
+    """A plan for a person: every change, what stops it, and who is due."""
+    from publisher.cli.due_readers import print_due_report
 
     for change in made.changes:
         note = " (backfill: mails nobody)" if change.backfill else ""
@@ -194,8 +195,8 @@ def _say_plan(app: App, made: Plan, outlooks: "tuple[DueReport, ...]", *, who: b
     for move in made.renamed:
         echo(f"renamed    {move.old} -> {move.new}")
     if made.read_anew:
-        echo(f"read anew  {_read_anew(made)}")
-    for line in _kept_dates(made):
+        echo(f"read anew  {read_anew_in_words(made)}")
+    for line in kept_dates_in_words(made):
         echo(f"date kept  {line}")
     for hold in made.held:
         echo(f"held       {hold}")
@@ -205,22 +206,22 @@ def _say_plan(app: App, made: Plan, outlooks: "tuple[DueReport, ...]", *, who: b
         echo("nothing to publish")
     if made.next_at:
         echo(f"next       a post waits for {utc(made.next_at)}")
-    for look in outlooks:
-        say_outlook(look, app.store.count_not_due(look.due), _who(app, look, who=who), _next_at(app, look))
+    for report in reports:
+        times = [beat.next_at for beat in app.store.beats(report.spec.slug) if beat.next_at is not None]
+        coming = [at for at in times if at > report.due.now]
+        next_at = in_zone(min(coming), app.settings.site.timezone) if coming else ""
+        left_out = app.store.left_out(report.due)
+        print_due_report(report, left_out, candidates_of(app, report, who=who), next_at)
     echo(f"plan       {made.hash}")
 
 
-def _next_at(app: App, look: "DueReport") -> str:
-    times = [beat.next_at for beat in app.store.next_runs(look.spec.slug) if beat.next_at is not None]
-    coming = [at for at in times if at > look.due.now]
-    return local_time(min(coming), app.settings.site.timezone) if coming else ""
+def candidates_of(app: App, report: "DueReport", *, who: bool) -> "Iterator[Candidate] | None":
+    """Each reader of a list, where `who` asks for them."""
+    return app.store.candidates(report.due) if who else None
 
 
-def _who(app: App, look: "DueReport", *, who: bool) -> "Iterator[ReaderStatus] | None":
-    return app.store.candidates(look.due) if who else None
-
-
-def _say_report(app: App, report: PublishReport) -> None:
+def say_report(app: App, report: PublishReport) -> None:
+    """What a publish did, for a person."""
     made = report.published.plan
     said: list[str] = []
     for kind in LogKind:
@@ -232,7 +233,7 @@ def _say_report(app: App, report: PublishReport) -> None:
     if made.renamed:
         said.append(f"recognised {count(len(made.renamed), 'renamed post')}")
     if made.read_anew:
-        said.append(f"refreshed {_read_anew(made)}")
+        said.append(f"refreshed {read_anew_in_words(made)}")
     if made.baseline:
         said.append("recorded the baseline")
     if made.recovered:
@@ -246,14 +247,14 @@ def _say_report(app: App, report: PublishReport) -> None:
     if report.public_url:
         say(f"warning: {report.public_url}")
     say_skipped(app, report.skipped)
-    _say_withdrawn(made, app.clock())
-    for line in _kept_dates(made):
+    say_withdrawn(made, app.clock())
+    for line in kept_dates_in_words(made):
         say(f"date kept: {line}")
     for line in report.reworded:
         say(line)
     for hold in made.held:
         say(f"held: {hold}")
-    _say_warnings(report.warnings)
+    say_warnings(report.warnings)
     for id in report.mailings:
         mailing = app.store.mailing(id)
         if mailing is not None:
@@ -265,7 +266,7 @@ def _say_report(app: App, report: PublishReport) -> None:
                 say(f"held: mailing {id}: {words}")
 
 
-def _say_withdrawn(made: Plan, now: datetime) -> None:
+def say_withdrawn(made: Plan, now: datetime) -> None:
     """Names what readers see no more, and why: the file says so, or it is gone."""
     withdrawn, found = changes_of_kind(made, LogKind.WITHDRAWN), dict(made.touched)
     for change in withdrawn[:NAMED]:
@@ -275,12 +276,13 @@ def _say_withdrawn(made: Plan, now: datetime) -> None:
         say(f"withdrawn: {len(withdrawn) - NAMED} more")
 
 
-def _read_anew(made: Plan) -> str:
+def read_anew_in_words(made: Plan) -> str:
+    """How many posts are refreshed because of an upgrade."""
     posts = count(len(made.read_anew), "post")
     return f"{posts} that this version of Publisher reads differently (not an update)"
 
 
-def _kept_dates(made: Plan) -> list[str]:
+def kept_dates_in_words(made: Plan) -> list[str]:
     """Of posts whose date this version reads differently: what readers go on seeing, and what to do."""
     lines = [
         f"{post.path}: stays {utc(post.instant)}, as it was published; its file is now read as "
@@ -291,7 +293,8 @@ def _kept_dates(made: Plan) -> list[str]:
     return [*lines, f"{count(more, 'more post')}"] if more > 0 else lines
 
 
-def _plan_json(made: Plan) -> dict[str, Any]:
+def plan_json(made: Plan) -> dict[str, Any]:
+    """A plan as JSON, whether it is carried out or not."""
     value: dict[str, Any] = {"hash": made.hash, "baseline": made.baseline}
     for kind in LogKind:
         value[kind] = [
@@ -312,23 +315,26 @@ def _plan_json(made: Plan) -> dict[str, Any]:
     return value | {"stop": made.stop, "stops": stops, "next_at": utc(made.next_at)}
 
 
-def _report_json(report: PublishReport) -> dict[str, Any]:
+def report_json(report: PublishReport) -> dict[str, Any]:
+    """What a publish did, as JSON."""
     head = report.published.head
-    return _plan_json(report.published.plan) | {
+    return plan_json(report.published.plan) | {
         "head": head.seq,
         "documents": [*report.published.written, *report.pages],
         "mailings": list(report.mailings),
         "reworded": list(report.reworded),
-        "warnings": _warnings_json(report.warnings),
+        "warnings": warnings_json(report.warnings),
         "log_ahead": report.ahead or None,
         "skipped": [skipped_json(one) for one in report.skipped],
     }
 
 
-def _say_warnings(warnings: "Sequence[Finding]") -> None:
+def say_warnings(warnings: "Sequence[Finding]") -> None:
+    """What authors are warned of, a line each."""
     for warning in warnings:
         say(str(warning))
 
 
-def _warnings_json(warnings: "Sequence[Finding]") -> list[dict[str, Any]]:
+def warnings_json(warnings: "Sequence[Finding]") -> list[dict[str, Any]]:
+    """The same as JSON."""
     return [{"path": w.path, "line": w.line, "reason": w.reason} for w in warnings]

@@ -7,7 +7,7 @@ import click
 from publisher.cli import publisher
 from publisher.cli.common import echo
 
-_HEAD = """\
+HEAD = """\
 # Commands
 
 Written from the code by `make docs`. `publisher COMMAND --help` says the same on a terminal.
@@ -30,46 +30,37 @@ Written from the code by `make docs`. `publisher COMMAND --help` says the same o
 def markdown() -> str:
     """docs/reference/commands.md: a section for each command, in the order of `publisher --help`."""
     context = click.Context(publisher, info_name="publisher")
-    return "\n".join([_HEAD, *_sections(publisher, context, "##")])
+    return "\n".join([HEAD, *sections(publisher, context, "##")])
 
 
-def _sections(group: click.Group, context: click.Context, mark: str) -> Iterator[str]:
+def sections(group: click.Group, context: click.Context, mark: str) -> Iterator[str]:
+    """A section for each command of a group, and for those within it."""
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is None:
             continue
         inner = click.Context(command, info_name=name, parent=context)
-        yield _section(command, inner, mark)
+        yield section(command, inner, mark)
         if isinstance(command, click.Group):
-            yield from _sections(command, inner, mark + "#")
+            yield from sections(command, inner, mark + "#")
 
 
-def _section(command: click.Command, context: click.Context, mark: str) -> str:
+def section(command: click.Command, context: click.Context, mark: str) -> str:
+    """One command: its usage, its help, and a table of its options but --help, in the order of --help."""
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    lines = [f"{mark} {context.command_path}", "", *_paragraph(command), "```console", f"$ {usage}", "```"]
-    rows = [_row(*record) for record in _options(command, context)]
-    if rows:
-        lines += ["", "| Option | What it does |", "|---|---|", *rows]
-    return "\n".join(lines) + "\n"
-
-
-def _paragraph(command: click.Command) -> list[str]:
-    words = " ".join((command.help or "").split())
-    return [words, ""] if words else []
-
-
-def _options(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
-    """(how it is written, what it does) of each option but --help, in the order of --help."""
+    help = " ".join((command.help or "").split())
+    lines = [f"{mark} {context.command_path}", "", *([help, ""] if help else [])]
+    lines += ["```console", f"$ {usage}", "```"]
+    rows: list[str] = []
     for parameter in command.get_params(context):
         if isinstance(parameter, click.Option) and "--help" not in parameter.opts:
             record = parameter.get_help_record(context)
             if record is not None:
-                yield record
-
-
-def _row(written: str, what: str) -> str:
-    cells = (f"`{written}`", " ".join(what.split()))
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+                cells = (f"`{record[0]}`", " ".join(record[1].split()))
+                rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    if rows:
+        lines += ["", "| Option | What it does |", "|---|---|", *rows]
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

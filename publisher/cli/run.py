@@ -47,33 +47,33 @@ def serve(app: App, listen: str, *, web_only: bool = False) -> None:
     """
     from publisher.web.server import Server
 
-    _log_to_stderr()
+    log_to_stderr()
     with app.lock("run", wait=False):
         server = Server(app, listen)
         where = f"serving {app.settings.folder} on {server.url} - Ctrl-C stops"
         app.store.head()  # a store that does not open stops us here, before anything is served
         try:
             if web_only:
-                _on_signals(server.stop)
+                call_on_signals(server.stop)
                 say(where)
                 warn_of_readable(app)
                 server.serve()
             else:
-                _beside(app, server, where)
+                serve_publish_and_send(app, server, where)
         finally:
             app.close()
         say("stopped")
 
 
-def _beside(app: App, server: "Server", where: str) -> None:
+def serve_publish_and_send(app: App, server: "Server", where: str) -> None:
     """Serves in a process of its own, and publishes and delivers in this one."""
     from publisher.scheduler import Ticker
     from publisher.web.child_process import ServerProcess
 
-    apart = ServerProcess(app, server)
-    _on_signals(apart.stop)
+    process = ServerProcess(app, server)
+    call_on_signals(process.stop)
     ticker = Ticker(app)
-    watcher = _watcher(app, ticker) if app.settings.schedule.watch else None
+    watcher = make_watcher(app, ticker) if app.settings.schedule.watch else None
     with app.lock(SCHEDULE):
         try:
             app.wake = ticker.wake
@@ -82,25 +82,25 @@ def _beside(app: App, server: "Server", where: str) -> None:
                 watcher.start()
             say(where)
             warn_of_readable(app)
-            apart.attend(ticker.wake)
+            process.attend(ticker.wake)
         finally:
-            apart.close()
+            process.close()
             if watcher is not None:
                 watcher.stop()
             ticker.stop()
 
 
-def _on_signals(stop: Callable[[], None]) -> None:
+def call_on_signals(stop: Callable[[], None]) -> None:
     """SIGTERM and Ctrl-C call `stop`."""
 
-    def told(_signal: int, _frame: FrameType | None) -> None:
+    def handle(_signal: int, _frame: FrameType | None) -> None:
         stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, told)
+        signal.signal(number, handle)
 
 
-def _watcher(app: App, ticker: "Ticker") -> "Watcher":
+def make_watcher(app: App, ticker: "Ticker") -> "Watcher":
     """Posts and templates are published when they change; other settings need another start."""
     from publisher.file_watcher import Watcher
 
@@ -109,17 +109,17 @@ def _watcher(app: App, ticker: "Ticker") -> "Watcher":
     ours = (Path(store + end) for end in ("", "-journal", "-shm", "-wal"))
     return Watcher(
         {
-            app.settings.posts.dir: ticker.look,
-            app.template_folders[0]: ticker.look,
+            app.settings.posts.dir: ticker.files_changed,
+            app.template_folders[0]: ticker.files_changed,
             file: lambda _: log.warning("settings_changed", extra={"file": file, "do": RESTART}),
         },
         quiet=app.rest / 2,
         skip=(app.state, app.public, app.outbox, *ours),
-        problem=ticker.watching,
+        problem=ticker.set_watch_problem,
     )
 
 
-class _Fields(logging.Formatter):
+class FieldFormatter(logging.Formatter):
     """`LEVEL event key=value`: constant names, fields apart."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -132,9 +132,10 @@ class _Fields(logging.Formatter):
         return printable(" ".join(text.split("\n")) + trace)
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
+    """Logs events of every level that operators read, a line each."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Fields())
+    handler.setFormatter(FieldFormatter())
     root = logging.getLogger("publisher")
     root.setLevel(logging.INFO)
     root.addHandler(handler)

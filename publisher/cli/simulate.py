@@ -15,7 +15,8 @@ from publisher.services.operations.simulate import SimulatedEvent
 LEAST = timedelta(minutes=1)
 
 
-def _period(_ctx: click.Context, _param: click.Parameter, value: str | None) -> timedelta | None:
+def a_period(_ctx: click.Context, _param: click.Parameter, value: str | None) -> timedelta | None:
+    """A length of time that a timer can keep."""
     if value is None:
         return None
     try:
@@ -33,7 +34,7 @@ def _period(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.option("--to", "end", required=True, callback=a_time, metavar="TIME", help="When it ends.")
 @click.option(
     "--every",
-    callback=_period,
+    callback=a_period,
     metavar="PERIOD",
     help="As a timer does that starts `publisher publish` once in this time, such as 24h (default: as "
     "`publisher run` does).",
@@ -45,51 +46,52 @@ def simulate(site: SiteOptions, as_json: bool, start: str | None, end: str, ever
     app = site.open(reads=True)
     zone = app.settings.site.timezone
     found = simulated(app, when(start, zone) if start else app.clock(), when(end, zone), every)
-    failed = _show_json(found) if as_json else _say(found)
+    if as_json:
+        events = list(found)
+        show_json([event_json(event) for event in events])
+        failed = any(event.problem for event in events)
+    else:
+        failed = print_events(found)
     if failed:
         raise SystemExit(1)
 
 
-def _say(found: Iterable[SimulatedEvent]) -> bool:
+def print_events(found: Iterable[SimulatedEvent]) -> bool:
+    """A line for each thing that would happen; returns whether something would fail."""
     quiet, failed = True, False
-    for happening in found:
-        quiet, at = False, utc(happening.at)
-        for change in happening.changes:
+    for event in found:
+        quiet, at = False, utc(event.at)
+        for change in event.changes:
             note = " (backfill: mails nobody)" if change.backfill else ""
             echo(f"{at}  {change.kind:<10} {change.post.path}: {change.post.title}{note}")
-        for mailing in happening.mailings:
+        for mailing in event.mailings:
             note = ", to be approved" if mailing.hold else ""
             readers = count(mailing.planned, "reader")
             echo(f"{at}  mail       {mailing.list} to {readers}{note}: {mailing.subject}")
-        for one in happening.skipped:
+        for one in event.skipped:
             readers, next_at = count(one.readers, "reader"), utc(one.next_at)
             echo(f"{at}  skipped    {one.list} for {readers}: due {utc(one.due)}, goes {next_at}")
-        if happening.problem:
+        if event.problem:
             failed = True
-            say(f"{at}  {happening.problem}")
+            say(f"{at}  {event.problem}")
     if quiet:
         say("nothing would be published or mailed")
     return failed
 
 
-def _show_json(found: Iterable[SimulatedEvent]) -> bool:
-    happenings = list(found)
-    show_json([_told(happening) for happening in happenings])
-    return any(happening.problem for happening in happenings)
-
-
-def _told(happening: SimulatedEvent) -> dict[str, Any]:
+def event_json(event: SimulatedEvent) -> dict[str, Any]:
+    """One moment as JSON."""
     return {
-        "at": utc(happening.at),
+        "at": utc(event.at),
         "changes": [
             {"kind": change.kind, "id": change.id, "path": change.post.path, "title": change.post.title}
             | {"backfill": change.backfill}
-            for change in happening.changes
+            for change in event.changes
         ],
         "mailings": [
             {"list": mailing.list, "readers": mailing.planned, "subject": mailing.subject}
-            for mailing in happening.mailings
+            for mailing in event.mailings
         ],
-        "problem": happening.problem,
-        "skipped": [skipped_json(one) for one in happening.skipped],
+        "problem": event.problem,
+        "skipped": [skipped_json(one) for one in event.skipped],
     }

@@ -30,8 +30,8 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
     from publisher.init_site import NewSiteOptions, start_site
 
     name = title or folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize()
-    wishes = NewSiteOptions(title=name or "My site", url=url, timezone=timezone, sender=sender or "")
-    start_site(folder, wishes, wall_clock())
+    options = NewSiteOptions(title=name or "My site", url=url, timezone=timezone, sender=sender or "")
+    start_site(folder, options, wall_clock())
     echo(folder)
     where = "" if folder == Path() else f" --site {folder}"
     say(
@@ -52,7 +52,7 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
 def check(site: SiteOptions, as_json: bool, force_ok: tuple[str, ...], every: bool) -> None:
     """Check settings, posts and mails: findings as path:line: reason."""
     if wrong := problems(site.folder, os.environ):
-        _say_wrong(wrong, as_json=as_json)
+        print_wrong_settings(wrong, as_json=as_json)
         raise SystemExit(1)
     app = site.open(reads=True)
     found = app.check(forced=frozenset(force_ok))
@@ -80,7 +80,7 @@ def check(site: SiteOptions, as_json: bool, force_ok: tuple[str, ...], every: bo
         raise SystemExit(1)
 
 
-def _say_wrong(wrong: Sequence[SettingsError], *, as_json: bool) -> None:
+def print_wrong_settings(wrong: Sequence[SettingsError], *, as_json: bool) -> None:
     """Every wrong setting: posts and mails cannot be looked at before they are right."""
     if as_json:
         rows: list[dict[str, Any]] = []
@@ -114,10 +114,10 @@ def status(site: SiteOptions, as_json: bool) -> None:
                 echo(f"problem     {problem['area']} since {since}: {problem['text']}")
         elif name == "sending":
             for mailing in what:
-                echo(f"sending     {_going(mailing, zone)}")
+                echo(f"sending     {progress_in_words(mailing, zone)}")
         elif name == "relays":
             for one in what:
-                echo(f"relay       {_taken(one, zone)}")
+                echo(f"relay       {quota_in_words(one, zone)}")
         elif name == "stopped":
             for one in what:
                 echo(f"stopped     {one['domain']} until {local_time(one['until'], zone)}: {one['why']}")
@@ -134,10 +134,10 @@ def status(site: SiteOptions, as_json: bool) -> None:
         elif name == "now":
             echo(f"now         {local_time(what, zone)}, the time in {zone}")
         else:
-            echo(f"{name:<11} {_shown(what, zone)}")
+            echo(f"{name:<11} {value_in_words(what, zone)}")
 
 
-def _going(mailing: dict[str, Any], zone: str) -> str:
+def progress_in_words(mailing: dict[str, Any], zone: str) -> str:
     """How a mailing under way goes: what is left, how fast, until when; or what holds it."""
     done = mailing["planned"] - mailing["left"]
     text = f"mailing {mailing['id']} of {mailing['list']}: {done:,} of {mailing['planned']:,}"
@@ -151,7 +151,7 @@ def _going(mailing: dict[str, Any], zone: str) -> str:
     return f"{text}, {mailing['per_second']:,} a second, ends about {local_time(mailing['ends_at'], zone)}"
 
 
-def _taken(relay: Mapping[str, Any], zone: str) -> str:
+def quota_in_words(relay: Mapping[str, Any], zone: str) -> str:
     """What a relay with a quota took lately, and when it takes more."""
     taken = [
         f"{relay[f'sent_in_{window}']:,} of {relay[f'per_{window}']:,} in this {window}"
@@ -162,7 +162,7 @@ def _taken(relay: Mapping[str, Any], zone: str) -> str:
     return f"{relay['relay']}: {', '.join(taken)}{again}"
 
 
-def _shown(what: Any, zone: str) -> str:
+def value_in_words(what: Any, zone: str) -> str:
     """One value of the status, for a person."""
     match what:
         case None:

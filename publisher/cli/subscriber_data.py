@@ -42,14 +42,14 @@ def show(site: SiteOptions, as_json: bool, address: str) -> None:
         echo(f"{one['list']}  {one['state']} since {utc(one['since'])}{due}")
         for name, value in one["choices"].items():
             if value:
-                echo(f"    {name}: {_cell(value)}")
+                echo(f"    {name}: {cell_text(value)}")
         for name, value in one["consent"].items():
             echo(f"    consent {name}: {value}")
         for mail in one["mail"]:
             echo(f"    {utc(mail['since'])}  {mail['state']}  {mail['subject']}")
     for block in found["suppressions"]:
         echo(f"{block['list'] or 'every list'}  {block['kind']} since {utc(block['since'])}")
-    for line in _refusals(found):
+    for line in refusal_lines(found):
         echo(line)
     asked = found["confirmation_mails"]
     if asked:
@@ -66,7 +66,7 @@ def show(site: SiteOptions, as_json: bool, address: str) -> None:
 _COUNTING = {True: "counts", False: "does not count: too many were refused at once", None: "not decided yet"}
 
 
-def _refusals(found: Mapping[str, Any]) -> Iterator[str]:
+def refusal_lines(found: Mapping[str, Any]) -> Iterator[str]:
     """What an address refused, and what comes of it."""
     for one in found["refusals"]:
         what = f"{one['severity']} refusal  {utc(one['at'])}  mailing {one['mailing']}"
@@ -88,7 +88,7 @@ def _refusals(found: Mapping[str, Any]) -> Iterator[str]:
 def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """ADDRESS leaves, as if the reader had: only they can come back."""
     app = site.open(reads=True)
-    ended = admin.unsubscribe(app.parts, address, _list(app, list_slug), app.clock())
+    ended = admin.unsubscribe(app.parts, address, list_or_none(app, list_slug), app.clock())
     said = ", ".join(one.list for one in ended)
     say(f"{address}: left {said}" if ended else f"{address}: is on no such list; nothing changed")
 
@@ -100,7 +100,7 @@ def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
 def suppress(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """No mail to ADDRESS from now on, whoever signs it up."""
     app = site.open(reads=True)
-    admin.suppress(app.parts, address, _list(app, list_slug), app.clock())
+    admin.suppress(app.parts, address, list_or_none(app, list_slug), app.clock())
     say(f"{address}: gets no mail of {list_slug or 'any list'} from now on")
 
 
@@ -124,7 +124,7 @@ def allow(site: SiteOptions, address: str) -> None:
 def resend_confirmation(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """Ask ADDRESS once more to confirm a pending sign-up. Does not count toward the limit of such mails."""
     app = site.open()
-    asked = signup.resend(app.parts, address, _list(app, list_slug), app.clock())
+    asked = signup.resend(app.parts, address, list_or_none(app, list_slug), app.clock())
     if not asked:
         say(f"{address}: has no sign-up that waits for confirmation")
         raise SystemExit(1)
@@ -158,21 +158,22 @@ def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
 def export(site: SiteOptions, list_slug: str | None) -> None:
     """Every subscription as CSV on stdout, with what readers chose; `import` takes it back, list by list."""
     app = site.open(reads=True)
-    spec = _list(app, list_slug)
-    rows = csv.DictWriter(sys.stdout, EXPORT_COLUMNS, lineterminator="\n")
+    spec = list_or_none(app, list_slug)
+    rows = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
     rows.writeheader()
     for one in app.store.subscriptions(spec.slug if spec else None, None):
-        rows.writerow({name: printable(guard_formula(cell)) for name, cell in _row(one).items()})
+        rows.writerow({name: printable(guarded(cell)) for name, cell in csv_row(one).items()})
 
 
-def _row(one: Subscription) -> Mapping[str, str]:
+def csv_row(one: Subscription) -> Mapping[str, str]:
     """The cells of a line, by their columns."""
     facts = {"email": one.address, "list": one.list, "state": one.state.value}
     facts |= {"since": utc(one.created_at) or "", "confirmed": utc(one.confirmed_at) or ""}
     return facts | to_cells(one.choices)
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """A value as text, empty where there is none."""
     match value:
         case None:
             return ""
@@ -186,5 +187,6 @@ def _cell(value: Any) -> str:
             return str(value)
 
 
-def _list(app: App, slug: str | None) -> MailingList | None:
+def list_or_none(app: App, slug: str | None) -> MailingList | None:
+    """The list of that slug, None for all. Raises UsageError."""
     return None if slug is None else the_list(app, slug)

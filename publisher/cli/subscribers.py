@@ -1,4 +1,4 @@
-"""subscribers: add, list; and what importing.py and persons.py have."""
+"""subscribers: add and list; the commands about one reader and about files are in modules beside this."""
 
 import click
 
@@ -15,6 +15,14 @@ from publisher.cli.subscriber_data import (
 from publisher.cli.subscribers_import import import_
 from publisher.core.subscribers.subscription import SignupResult, SubscriptionState
 from publisher.services.subscribers import subscribe
+
+SIGNUP_RESULTS = {
+    SignupResult.ADDED: "added",
+    SignupResult.ALREADY: "was there already; nothing changed",
+    SignupResult.ACTIVATED: "was waiting for confirmation and is now active",
+    SignupResult.RETURNED: "is back, and asked to confirm",
+    SignupResult.LEFT: "has left",
+}
 
 
 @click.group()
@@ -34,18 +42,9 @@ def add(site: SiteOptions, address: str, list_slug: str, confirmed: bool) -> Non
     app = site.open()
     now = app.time_to_write()
     joined = subscribe.add(app.parts, the_list(app, list_slug), address, now, confirmed=confirmed)
-    say(f"{address}: {_JOINED[joined]}")
+    say(f"{address}: {SIGNUP_RESULTS[joined]}")
     if not confirmed and joined is SignupResult.ADDED:
         app.deliver()
-
-
-_JOINED = {
-    SignupResult.ADDED: "added",
-    SignupResult.ALREADY: "was there already; nothing changed",
-    SignupResult.ACTIVATED: "was waiting for confirmation and is now active",
-    SignupResult.RETURNED: "is back, and asked to confirm",
-    SignupResult.LEFT: "has left",
-}
 
 
 @subscribers.command("list")

@@ -1,7 +1,7 @@
 """subscribers import: files of subscribers from any service."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,23 +79,25 @@ def import_(
     """
     app = site.open()
     spec = the_list(app, list_slug)
-    given = _given(files, left)
+    given = input_files(files, left)
     named = {"--state-column": states, "--ignore-column": ignored, "--topics": (topics,) if topics else ()}
     with ExitStack() as stack:
-        scans = [
-            _scan(stack.enter_context(opened(file, sys.stdin.buffer)), _options(states, ignored, left=gone))
-            for file, gone in given
-        ]
+        scans: list[tuple[SubscriberFile, FileScan]] = []
+        for name, gone in given:
+            columns = ScanOptions(
+                states=frozenset(map(plain, states)), ignored=frozenset(map(plain, ignored)), left=gone
+            )
+            scans.append(scan_file(stack.enter_context(opened(name, sys.stdin.buffer)), columns))
         for option, names in named.items():
-            require_columns([scan for _, scan in scans], option, names)
-        sources = _sources(app, spec, scans, topics)
+            must_have([scan for _, scan in scans], option, names)
+        sources = make_sources(app, spec, scans, topics)
         if dry_run:
             with on_a_copy(app) as parts:
-                done = _run(parts, spec, sources, app.clock(), confirmed=confirmed)
+                done = import_all(parts, spec, sources, app.clock(), confirmed=confirmed)
         else:
-            done = _run(app.parts, spec, sources, app.time_to_write(), confirmed=confirmed)
-    _tell_columns(spec, sources)
-    _report(done, sources, as_json=as_json, dry_run=dry_run)
+            done = import_all(app.parts, spec, sources, app.time_to_write(), confirmed=confirmed)
+    say_ignored(spec, sources)
+    print_report(done, sources, as_json=as_json, dry_run=dry_run)
     if done.asked and not dry_run:
         app.deliver()
     if done.refused:
@@ -103,7 +105,7 @@ def import_(
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class ImportSource:
     """A file, the scan of its columns, and the parser of its rows."""
 
     file: SubscriberFile
@@ -125,7 +127,7 @@ class _Source:
         return (row for row in parsed if row is not None)
 
 
-def _given(files: Sequence[str], left: Sequence[str]) -> list[tuple[str, bool]]:
+def input_files(files: Sequence[str], left: Sequence[str]) -> list[tuple[str, bool]]:
     """Each file, and whether everybody in it unsubscribed."""
     given = [(file, ALL in left) for file in files] + [(file, True) for file in left if file != ALL]
     if not given:
@@ -135,13 +137,7 @@ def _given(files: Sequence[str], left: Sequence[str]) -> list[tuple[str, bool]]:
     return given
 
 
-def _options(states: Iterable[str], ignored: Iterable[str], *, left: bool) -> ScanOptions:
-    return ScanOptions(
-        states=frozenset(map(normalized, states)), ignored=frozenset(map(normalized, ignored)), left=left
-    )
-
-
-def _scan(file: SubscriberFile, options: ScanOptions) -> tuple[SubscriberFile, FileScan]:
+def scan_file(file: SubscriberFile, options: ScanOptions) -> tuple[SubscriberFile, FileScan]:
     """Scans every row before any is stored: a file that cannot be understood is refused whole."""
     scan = FileScan(file.name, file.head, options)
     for _, cells in file.rows():
@@ -149,15 +145,15 @@ def _scan(file: SubscriberFile, options: ScanOptions) -> tuple[SubscriberFile, F
     return file, scan
 
 
-def _sources(
+def make_sources(
     app: App, spec: MailingList, scans: Sequence[tuple[SubscriberFile, FileScan]], topics: str
-) -> list[_Source]:
+) -> list[ImportSource]:
     """The files with their parsers; says which exports they are, and what they cannot tell."""
     offered: Mapping[str, str] = offered_topics(app.parts, spec) if topics else NO_TOPICS
     if topics and not offered:
         what = f"readers of {spec.slug} cannot choose topics"
         raise UsageError("--topics", what, 'add "topics" to readers_choose of the list, or leave it out')
-    sources: list[_Source] = []
+    sources: list[ImportSource] = []
     for file, scan in scans:
         reader = RowParser(scan, spec.slug, app.parts.cadences, topics=topics, offered=offered)
         kind = f"{reader.provider} export" if reader.provider else "plain file"
@@ -166,12 +162,12 @@ def _sources(
             say(f"{file.name}: neither UTF-8 nor UTF-16; read as Windows-1252")
         if reader.warning:
             say(f"{file.name}: {reader.warning}")
-        sources.append(_Source(file, scan, reader))
+        sources.append(ImportSource(file, scan, reader))
     return sources
 
 
-def _run(
-    parts: Deps, spec: MailingList, sources: Sequence[_Source], now: datetime, *, confirmed: bool
+def import_all(
+    parts: Deps, spec: MailingList, sources: Sequence[ImportSource], now: datetime, *, confirmed: bool
 ) -> Imported:
     """Departures of all files come first: a digest that goes out meanwhile must not reach who left."""
     done = Imported()
@@ -186,7 +182,7 @@ def _run(
     return done
 
 
-def _tell_columns(spec: MailingList, sources: Sequence[_Source]) -> None:
+def say_ignored(spec: MailingList, sources: Sequence[ImportSource]) -> None:
     """What was ignored, once for all files."""
     if ignored := dict.fromkeys(name for source in sources for name in source.reader.ignored):
         say(f"ignored columns: {', '.join(ignored)}")
@@ -201,7 +197,7 @@ def _tell_columns(spec: MailingList, sources: Sequence[_Source]) -> None:
         say(f"tags that are not topics of {spec.slug}: {shown}{more}")
 
 
-def _report(done: Imported, sources: Sequence[_Source], *, as_json: bool, dry_run: bool) -> None:
+def print_report(done: Imported, sources: Sequence[ImportSource], *, as_json: bool, dry_run: bool) -> None:
     """Counts by group and reason. With --dry-run they are the command's output, so they go to stdout."""
     for line in done.bad:
         say(line)
@@ -211,7 +207,7 @@ def _report(done: Imported, sources: Sequence[_Source], *, as_json: bool, dry_ru
     rows = sorted(done.reasons.items(), key=lambda item: (order[item[0][0]], -item[1], item[0][1]))
     others = sum(source.reader.others for source in sources)
     if as_json:
-        show_json(_as_json(done, rows, others, dry_run=dry_run))
+        show_json(report_json(done, rows, others, dry_run=dry_run))
         return
     tell: Callable[[str], Any] = click.echo if dry_run else say
     for (group, reason), number in rows:
@@ -224,9 +220,10 @@ def _report(done: Imported, sources: Sequence[_Source], *, as_json: bool, dry_ru
     tell(("would be: " if dry_run else "") + (", ".join(said) or "no rows"))
 
 
-def _as_json(
+def report_json(
     done: Imported, rows: Sequence[tuple[tuple[str, str], int]], others: int, *, dry_run: bool
 ) -> dict[str, object]:
+    """The report as JSON."""
     return {
         "dry_run": dry_run,
         "outcomes": [

@@ -75,6 +75,7 @@ def hop_address(hop: str) -> str:
 
 
 def parse_ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address, IPv4 where it is mapped into IPv6, without a zone; None: it is none."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -253,5 +254,6 @@ class RefusalLog:
 
 
 def flood_in_words(counts: Counter[str]) -> str:
+    """How many requests were refused, by why."""
     reasons = ", ".join(f"{number:,} {why.replace('_', ' ')}" for why, number in counts.most_common())
     return f"a flood of requests: {counts.total():,} refused ({reasons}); subscribers elsewhere are served"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.file_watcher import Call, Watcher
+from publisher.file_watcher import OnChange, Watcher
 
 QUIET = timedelta(milliseconds=20)
 PATIENCE = 20  # seconds a test waits for what another thread does in its own time
@@ -23,13 +23,13 @@ class Told:
 
     def watch(self, *paths: Path, skip: tuple[Path, ...] = ()) -> None:
         """Watches, and returns when it has begun."""
-        told: dict[Path, Call] = {path: self._told(path.name) for path in paths}
+        told: dict[Path, OnChange] = {path: self._told(path.name) for path in paths}
         watcher = Watcher(told, quiet=QUIET, skip=skip, problem=lambda text: self.calls.put(text or "begun"))
         self._started.append(watcher)
         watcher.start()
         self.until("begun")
 
-    def _told(self, name: str) -> Call:
+    def _told(self, name: str) -> OnChange:
         def told(paths: frozenset[str] | None) -> None:
             self.named.append(paths)
             self.calls.put(name)

@@ -247,7 +247,7 @@ def test_run_waits_for_the_clock_says_so_once_and_goes_on_by_itself(
     desk.post("later", right + timedelta(minutes=1))
     desk.now = desk.real = OLD
     for area, work in (("schedule", ticker.publish), ("mail", ticker.deliver), ("hubs", ticker.ping)):
-        ticker._noted(area, work)  # pyright: ignore[reportPrivateUsage]  # a turn as the scheduler takes it
+        ticker._run_job(area, work)  # pyright: ignore[reportPrivateUsage]  # a turn as the scheduler takes it
     assert [record.message for record in caplog.records] == ["clock_is_behind"]
     [problem] = desk.app.status()["problems"]
     assert problem["area"] == "clock"
@@ -260,12 +260,12 @@ def test_run_waits_for_the_clock_says_so_once_and_goes_on_by_itself(
     far = datetime.now(UTC) + 400 * DAY
     for job in jobs:
         job.modify(next_run_time=far)
-    ticker.pulse(0.0)
+    ticker.check_clock(0.0)
     assert {job.next_run_time for job in jobs} == {far}  # still wrong
     desk.now = desk.real = right + timedelta(hours=1)
-    ticker.pulse(1.0)
+    ticker.check_clock(1.0)
     assert all(job.next_run_time is not None and job.next_run_time < far for job in jobs)
-    ticker._noted("schedule", ticker.publish)  # pyright: ignore[reportPrivateUsage]
+    ticker._run_job("schedule", ticker.publish)  # pyright: ignore[reportPrivateUsage]
     assert "later" in desk.live
     assert [record.message for record in caplog.records] == ["clock_is_behind", "clock_is_right"]
     assert desk.app.status()["problems"] == []
@@ -275,12 +275,12 @@ def test_a_clock_that_is_set_back_while_run_works_wakes_every_job(desk: Desk) ->
     ticker = Ticker(desk.app)
     far = datetime.now(UTC) + 400 * DAY
     ticker._publish.modify(next_run_time=far)  # pyright: ignore[reportPrivateUsage]
-    ticker.pulse(0.0)
+    ticker.check_clock(0.0)
     desk.now += timedelta(seconds=1)
-    ticker.pulse(1.0)
+    ticker.check_clock(1.0)
     assert ticker._publish.next_run_time == far  # pyright: ignore[reportPrivateUsage]
     desk.now -= timedelta(minutes=3)
-    ticker.pulse(2.0)
+    ticker.check_clock(2.0)
     woken = ticker._publish.next_run_time  # pyright: ignore[reportPrivateUsage]
     assert woken is not None
     assert woken < far

@@ -27,17 +27,17 @@ class Ticking:
         self.app = App(load(folder), clock=fixed(datetime(2024, 6, 1, tzinfo=UTC)), environ={})
         self.posts = self.app.settings.posts.dir
         self.ticker = Ticker(self.app)
-        self.ticker.watching("")
+        self.ticker.set_watch_problem("")
 
     def tick(self) -> None:
         """A turn as the scheduler takes it: whatever is raised stays inside."""
-        self.ticker._noted("schedule", self.ticker.publish)  # pyright: ignore[reportPrivateUsage]  # a turn
+        self.ticker._run_job("schedule", self.ticker.publish)  # pyright: ignore[reportPrivateUsage]  # a turn
 
     def write(self, name: str) -> None:
         """A post, of which the ticker is told."""
         file = self.posts / f"{name}.md"
         file.write_text(POST.format(name))
-        self.ticker.look([str(file)])
+        self.ticker.files_changed([str(file)])
 
     @property
     def titles(self) -> list[str]:
@@ -104,7 +104,7 @@ def test_a_tick_looks_only_where_it_was_told_until_the_interval_is_over(ticking:
     (ticking.posts / "untold.md").write_text(POST.format("untold"))
     ticking.tick()
     assert ticking.titles == ["first"]
-    ticking.ticker.look(None)
+    ticking.ticker.files_changed(None)
     ticking.tick()
     assert ticking.titles == ["first", "untold"]
 
