@@ -77,7 +77,7 @@ def publish_and_mail(settings: Settings) -> None:
     app = App(settings, clock=fixed(after), say=say)
     report = app.publish()
     stats, _ = app.deliver()
-    posts = app.store.newest(1000)
+    posts = app.store.newest_posts(1000)
     say(f"read     posts/: {count(len(posts), 'post')} public, drafts and the future kept back")
     say(f"wrote    public/: {', '.join(sorted(p.name for p in app.public.glob('feed.*')))} and pages")
     new = count(len(report.published.plan.changes), "new post")

@@ -36,7 +36,7 @@ SHORT = {
 
 
 def print_due_report(
-    report: DueReport, left_out: Mapping[str, int], who: Iterable[Candidate] | None, next_at: str = ""
+    report: DueReport, left_out: Mapping[str, int], who: Iterable[ReaderStatus] | None, next_at: str = ""
 ) -> None:
     """A line for a list, one for the readers it leaves out, by why, and one for each reader of `who`. The
     next of those left out for now is due at `next_at`.
@@ -90,7 +90,7 @@ def reason_in_words(report: DueReport, group: DueReaderGroup) -> str:
 
 
 def due_report_json(
-    report: DueReport, left_out: Mapping[str, int], who: Iterable[Candidate] | None
+    report: DueReport, left_out: Mapping[str, int], who: Iterable[ReaderStatus] | None
 ) -> dict[str, Any]:
     """The same as JSON."""
     groups = [
@@ -125,8 +125,8 @@ def say_skipped(app: App, skipped: "Iterable[Skipped]") -> None:
     for one in skipped:
         say(
             f"skipped: the digest of {one.list} for {count(one.readers, 'reader')}, due "
-            f"{in_zone(one.due, zone)}, is too late (max_late): its posts go {in_zone(one.next_at, zone)}; "
-            f"{how_to_send_now(one.list)}"
+            f"{local_time(one.due, zone)}, is too late (max_late): its posts go "
+            f"{local_time(one.next_at, zone)}; {how_to_send_now(one.list)}"
         )
 
 

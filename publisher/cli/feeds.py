@@ -57,7 +57,7 @@ def list_(site: SiteOptions, as_json: bool) -> None:
             | {"changed": utc(r.changed)}
             for r in rows
         ]
-        ended = [{"path": m.path, "fate": m.fate, "target": m.target, "at": utc(m.at)} for m in moves]
+        ended = [{"path": m.path, "fate": m.kind, "target": m.target, "at": utc(m.at)} for m in moves]
         show_json({"documents": values, "moves": ended})
         return
     for row in rows:
@@ -165,4 +165,4 @@ def redirect_in_words(app: App, move: Redirect) -> str:
     """From where, and to where."""
     base = app.settings.site.public_url
     target = move.target if "://" in move.target or not move.target else base + move.target
-    return f"{base}{move.path}  {move.fate}{f' to {target}' if target else ''}"
+    return f"{base}{move.path}  {move.kind}{f' to {target}' if target else ''}"

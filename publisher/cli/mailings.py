@@ -108,7 +108,7 @@ def show(site: SiteOptions, as_json: bool, id: int) -> None:
     )
     if found.hold:
         zone = app.settings.site.timezone
-        echo(f"held      {in_words(found.hold, id, found.hold_why, found.hold_until, zone=zone)}")
+        echo(f"held      {describe_hold(found.hold, id, found.hold_why, found.hold_until, zone=zone)}")
     print_unknown(app, found, islice(doubts, LISTED))
     if found.counts.get(DeliveryState.UNKNOWN):
         echo(f"decide    `publisher mailings resolve {id} --log FILE`, --accept or --resend")
@@ -148,11 +148,11 @@ def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None
         if dry_run:
             say(f"mailing {id} is {state_text(found)}: {counts_text(found)}; would {order}")
             return
-        if asks and found.state not in OVER:  # where there is nothing to lose the order says so itself
+        if asks and found.state not in FINISHED:  # where there is nothing to lose the order says so itself
             number = found.counts.get(DeliveryState.QUEUED, 0) + found.counts.get(DeliveryState.CLAIMED, 0)
             what = f"{order}: {count(number, 'delivery', 'deliveries')} will not be sent"
             confirm_or_refuse(f"mailing {id}", what, yes=yes)
-        if count_refusals and found.hold not in HELD:
+        if count_refusals and found.hold not in REFUSAL_HOLDS:
             what = f"mailing {id} is not held because of refusals"
             raise UsageError("--count-refusals", what, "leave it out")
         now = verbs.order(app.parts, id, order, app.clock(), count_refusals=count_refusals)
@@ -245,10 +245,16 @@ def resolve(
 
 
 def decide_by_log(
-    app: App, m: Mailing, logs: tuple[str, ...], named: list[InDoubt] | None, *, dry_run: bool, as_json: bool
+    app: App,
+    m: Mailing,
+    logs: tuple[str, ...],
+    named: list[UnknownDelivery] | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """`resolve --log`: what the log proves is settled, the rest is listed."""
-    from publisher.core.delivery.relay_logs import time_of
+    from publisher.core.delivery.relay_logs import line_time
     from publisher.imports.log_files import lines_of, size_of
     from publisher.services.delivery.unknown_outcomes import SettledDelivery, resolve_by_log
 
@@ -353,7 +359,7 @@ def mailing_json(m: Mailing) -> dict[str, Any]:
     }
 
 
-def unknown_json(app: App, m: Mailing, doubt: InDoubt) -> dict[str, Any]:
+def unknown_json(app: App, m: Mailing, doubt: UnknownDelivery) -> dict[str, Any]:
     """A delivery with an unknown outcome, as JSON."""
     _, name = message_id(app.parts, m, doubt.n)
     return {
@@ -365,10 +371,10 @@ def unknown_json(app: App, m: Mailing, doubt: InDoubt) -> dict[str, Any]:
     }
 
 
-def print_unknown(app: App, m: Mailing, found: Iterable[InDoubt]) -> None:
+def print_unknown(app: App, m: Mailing, found: Iterable[UnknownDelivery]) -> None:
     """A line for each delivery with an unknown outcome."""
     for doubt in found:
-        row, since = unknown_json(app, m, doubt), in_zone(doubt.at, app.settings.site.timezone)
+        row, since = unknown_json(app, m, doubt), local_time(doubt.at, app.settings.site.timezone)
         echo(f"in doubt  {row['address']}  {row['message_id']}  since {since}  {row['reply'] or NO_REASON}")
 
 

@@ -8,7 +8,7 @@ import click
 from publisher.app import App
 from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
 from publisher.core.errors import UsageError
-from publisher.core.posts.post import BadPost, Post, WaitReason, reason_not
+from publisher.core.posts.post import BadPost, Post, WaitReason, describe_wait
 from publisher.services.operations.inspect_posts import ListedPost
 
 NO_VALUES: dict[str, Any] = {
@@ -102,7 +102,7 @@ def explain_post(app: App, given: str, *, as_json: bool) -> None:
         }
         for name, value in values.items()
     ]
-    served = reason_not(post, app.clock())
+    served = describe_wait(post, app.clock())
     if as_json:
         show_json({"file": path, "served": not served, "why": served, "values": rows})
         return

@@ -103,7 +103,7 @@ def plan(
     made, reports = app.plan(meant=meant, answers=answers)
     if as_json:
         digests = [
-            due_report_json(report, app.store.left_out(report.due), candidates_of(app, report, who=who))
+            due_report_json(report, app.store.count_not_due(report.due), candidates_of(app, report, who=who))
             for report in reports
         ]
         show_json(plan_json(made) | {"digests": digests, "warnings": warnings_json(app.warnings(made))})
@@ -207,15 +207,15 @@ def print_plan(app: App, made: Plan, reports: "tuple[DueReport, ...]", *, who: b
     if made.next_at:
         echo(f"next       a post waits for {utc(made.next_at)}")
     for report in reports:
-        times = [beat.next_at for beat in app.store.beats(report.spec.slug) if beat.next_at is not None]
+        times = [beat.next_at for beat in app.store.next_runs(report.spec.slug) if beat.next_at is not None]
         coming = [at for at in times if at > report.due.now]
-        next_at = in_zone(min(coming), app.settings.site.timezone) if coming else ""
-        left_out = app.store.left_out(report.due)
+        next_at = local_time(min(coming), app.settings.site.timezone) if coming else ""
+        left_out = app.store.count_not_due(report.due)
         print_due_report(report, left_out, candidates_of(app, report, who=who), next_at)
     echo(f"plan       {made.hash}")
 
 
-def candidates_of(app: App, report: "DueReport", *, who: bool) -> "Iterator[Candidate] | None":
+def candidates_of(app: App, report: "DueReport", *, who: bool) -> "Iterator[ReaderStatus] | None":
     """Each reader of a list, where `who` asks for them."""
     return app.store.candidates(report.due) if who else None
 

@@ -159,10 +159,10 @@ def export(site: SiteOptions, list_slug: str | None) -> None:
     """Every subscription as CSV on stdout, with what readers chose; `import` takes it back, list by list."""
     app = site.open(reads=True)
     spec = list_or_none(app, list_slug)
-    rows = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    rows = csv.DictWriter(sys.stdout, EXPORT_COLUMNS, lineterminator="\n")
     rows.writeheader()
     for one in app.store.subscriptions(spec.slug if spec else None, None):
-        rows.writerow({name: printable(guarded(cell)) for name, cell in csv_row(one).items()})
+        rows.writerow({name: printable(guard_formula(cell)) for name, cell in csv_row(one).items()})
 
 
 def csv_row(one: Subscription) -> Mapping[str, str]:

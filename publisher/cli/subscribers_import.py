@@ -85,11 +85,13 @@ def import_(
         scans: list[tuple[SubscriberFile, FileScan]] = []
         for name, gone in given:
             columns = ScanOptions(
-                states=frozenset(map(plain, states)), ignored=frozenset(map(plain, ignored)), left=gone
+                states=frozenset(map(normalized, states)),
+                ignored=frozenset(map(normalized, ignored)),
+                left=gone,
             )
             scans.append(scan_file(stack.enter_context(opened(name, sys.stdin.buffer)), columns))
         for option, names in named.items():
-            must_have([scan for _, scan in scans], option, names)
+            require_columns([scan for _, scan in scans], option, names)
         sources = make_sources(app, spec, scans, topics)
         if dry_run:
             with on_a_copy(app) as parts:

@@ -162,7 +162,7 @@ def make_router(app: App, responses: PageResponses, refused: RefusalLog) -> Rout
     async def healthz(request: Request) -> Response:
         """Alive; and, on the second line, what only this site can make of the challenge that it is given."""
         given = request.query_params.get("challenge", "")
-        answer = proof(given if is_challenge(given) else "", await run_in_threadpool(lambda: app.ring))
+        answer = prove_site(given if is_challenge(given) else "", await run_in_threadpool(lambda: app.ring))
         return PlainTextResponse(f"alive\n{answer}\n", headers=PLAIN_HEADERS)
 
     async def readyz(_request: Request) -> Response:

@@ -116,7 +116,7 @@ def run_child(app: App, server: Server, parent_alive: int, to_parent: int) -> No
 
     code = 1
     try:
-        disown()
+        release_in_child()
         os.set_blocking(to_parent, False)
         app.wake = wake_parent
         for number in STOP_SIGNALS:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.app import App
 from publisher.core.errors import PublisherError
-from publisher.core.feeds.redirects import STATUS, Redirect
+from publisher.core.feeds.redirects import HTTP_STATUS, Redirect
 from publisher.ports import Clock
 from publisher.services.publishing.publish import NEXT_POST
 from publisher.web.documents.file_cache import CachedFile, FileCache, FolderRedirect, Headers
@@ -60,9 +60,9 @@ class SiteStateCache:
         """Reads it again. What cannot be read stays as it was, and is logged once."""
         try:
             store, published = self._app.store, self._app.published_next
-            kept = store.fact(NEXT_POST)
+            kept = store.meta(NEXT_POST)
             next_post = published[0] if published else datetime.fromisoformat(kept) if kept else None
-            found = SiteState(next_post, redirects={move.path: move for move in store.moves()})
+            found = SiteState(next_post, redirects={move.path: move for move in store.all_redirects()})
         except PublisherError as error:
             if not self._failed:
                 log.error("store_unread", extra={"reason": str(error)})
@@ -166,7 +166,7 @@ class DocumentHandler:
 
     async def _redirect(self, redirect: Redirect, scope: Scope, receive: Receive, send: Send) -> None:
         """301 to where it is now, for ever; 410 with a page that says so."""
-        if STATUS[redirect.fate] == 410:
+        if HTTP_STATUS[redirect.kind] == 410:
             await self._gone(scope, receive, send)
             return
         target = redirect.target if "://" in redirect.target else self._base_url + redirect.target

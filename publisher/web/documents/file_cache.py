@@ -161,7 +161,7 @@ def make_variant(
         (b"x-content-type-options", b"nosniff"),
         *kept,
     ]
-    if rules := policy(media_type):
+    if rules := content_security_policy(media_type):
         headers.append((b"content-security-policy", rules))
     if coding != IDENTITY:
         headers.append((b"content-encoding", coding.encode()))
@@ -266,10 +266,10 @@ class FileCache:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
                 return None
-            whole = found.st_size <= (MAX_COMPARED if compressible(relative) else MAX_IN_MEMORY)
+            whole = found.st_size <= (MAX_COMPARED if is_compressible(relative) else MAX_IN_MEMORY)
             body = stream.read() if whole else None
             digest = hashlib.sha256(body) if body is not None else hashlib.file_digest(stream, "sha256")
-        encodings, looked = self._encodings(place, body) if compressible(relative) else ({}, {})
+        encodings, looked = self._encodings(place, body) if is_compressible(relative) else ({}, {})
         return make_file(
             place,
             relative,

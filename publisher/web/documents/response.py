@@ -110,7 +110,7 @@ def delta_response(
         return None
     body = file.deltas.get((hash, variant.coding))
     if body is None:
-        cut = without(file.body, file.feed, versions[hash])
+        cut = without_entries(file.body, file.feed, versions[hash])
         if cut is None:
             return None
         body = cut if variant.coding == IDENTITY else encode(variant.coding, cut)

@@ -97,7 +97,10 @@ class AccountPages:
         return await self._page("once", found, status=400 if message else 200, **values)
 
     async def _page(self, name: str, found: Subscription, status: int = 200, **values: object) -> Response:
-        given = {"spec": self._responses.parts.list(found.list), "address": parse(found.address).masked()}
+        given = {
+            "spec": self._responses.parts.list(found.list),
+            "address": parse_address(found.address).masked(),
+        }
         language = self._responses.language_for(found)
         return await self._responses.page(name, given | values, language=language, status=status)
 

@@ -56,7 +56,7 @@ class PreferencesPage:
         offer = await run_in_threadpool(preferences.offer, parts, spec, found.choices)
         values = template_values(spec, found, offer) | {
             "saved": saved,
-            "address": parse(found.address).masked(),
+            "address": parse_address(found.address).masked(),
             "action": self._responses.action("preferences", token),
             "account": self._responses.action("account", account.permit(parts, found, now)),
             "leave": self._responses.action("unsubscribe", sign(leave, parts.ring())),

@@ -35,7 +35,7 @@ def negotiate_language(scope: Scope, languages: Sequence[str]) -> str:
         weights = [
             weight
             for tag, weight in wanted.items()
-            if bears(TermKind.LANGUAGE, tag, own) or bears(TermKind.LANGUAGE, own, tag)
+            if term_matches(TermKind.LANGUAGE, tag, own) or term_matches(TermKind.LANGUAGE, own, tag)
         ]
         if max(weights, default=0.0) > most:
             best, most = language, max(weights)

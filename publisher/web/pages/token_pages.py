@@ -98,7 +98,9 @@ class TokenPages:
         self, name: str, token: str, found: Subscription, lists: Sequence[MailingList] = ()
     ) -> Response:
         action = self._responses.action(name, token)
-        return await self._page(name, found, lists, address=parse(found.address).masked(), action=action)
+        return await self._page(
+            name, found, lists, address=parse_address(found.address).masked(), action=action
+        )
 
     async def _page(
         self, name: str, found: Subscription, lists: Sequence[MailingList] = (), **values: str
