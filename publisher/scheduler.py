@@ -243,7 +243,7 @@ class Ticker:
     def ping(self) -> None:
         """Notifies hubs, beside everything else: a slow one holds up nobody."""
         pinged = self.app.ping()
-        for ping in pinged.told:
+        for ping in pinged.notified:
             log.info("hub_told", extra={"hub": ping.hub, "topic": ping.topic})
         for ping in pinged.failed:
             log.warning("hub_not_told", extra={"hub": ping.hub, "topic": ping.topic, "reply": ping.reply})

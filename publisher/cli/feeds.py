@@ -31,12 +31,12 @@ def snippet_(site: SiteOptions, server: str) -> None:
 def ping_and_say(app: App) -> list[dict[str, Any]]:
     """Notifies the hubs that are due; a line for each hub on stderr, and the same as data."""
     pinged = app.ping()
-    for hub in dict.fromkeys(ping.hub for ping in pinged.told):
-        number = sum(ping.hub == hub for ping in pinged.told)
+    for hub in dict.fromkeys(ping.hub for ping in pinged.notified):
+        number = sum(ping.hub == hub for ping in pinged.notified)
         say(f"told {hub} of {count(number, 'feed')}")
     for hub, reply in dict.fromkeys((ping.hub, ping.reply) for ping in pinged.failed):
         say(f"hub {hub} was not told ({reply}); it is asked again later, by `run`, `publish` or `feeds ping`")
-    rows = [{"hub": ping.hub, "topic": ping.topic, "told": True, "reply": ""} for ping in pinged.told]
+    rows = [{"hub": ping.hub, "topic": ping.topic, "told": True, "reply": ""} for ping in pinged.notified]
     return rows + [{"hub": p.hub, "topic": p.topic, "told": False, "reply": p.reply} for p in pinged.failed]
 
 

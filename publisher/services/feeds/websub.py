@@ -27,7 +27,7 @@ AREA = "websub"
 class PingReport:
     """The pings that hubs took, and those they did not."""
 
-    told: tuple[Ping, ...] = ()
+    notified: tuple[Ping, ...] = ()
     failed: tuple[Ping, ...] = ()
 
 
@@ -46,19 +46,19 @@ def send_pings(parts: Deps, now: datetime) -> PingReport:
     if not claimed:
         return PingReport()
     parts.reach("websub:claimed")
-    told: list[Ping] = []
+    notified: list[Ping] = []
     failed: list[Ping] = []
     for hub, queued in groupby(claimed, key=lambda ping: ping.hub):
         if hub not in parts.hubs:  # it was removed from the settings
             for ping in queued:
                 parts.store.complete_ping(ping)
         else:
-            _ping_hub(parts, list(queued), told, failed)
+            _ping_hub(parts, list(queued), notified, failed)
     parts.store.set_problems(AREA, hub_problems(parts.store.pings(), parts.site.timezone), now)
-    return PingReport(told=tuple(told), failed=tuple(failed))
+    return PingReport(notified=tuple(notified), failed=tuple(failed))
 
 
-def _ping_hub(parts: Deps, queued: Sequence[Ping], told: list[Ping], failed: list[Ping]) -> None:
+def _ping_hub(parts: Deps, queued: Sequence[Ping], notified: list[Ping], failed: list[Ping]) -> None:
     """Tells one hub. If it does not answer at all, the rest waits too."""
     web, unreachable = parts.web(), ""
     for ping in queued:
@@ -69,7 +69,7 @@ def _ping_hub(parts: Deps, queued: Sequence[Ping], told: list[Ping], failed: lis
             if answer.ok:
                 parts.reach("websub:told")
                 parts.store.complete_ping(ping)
-                told.append(ping)
+                notified.append(ping)
                 continue
             wait = answer.wait
             unreachable = "" if answer.reply[:3].isdecimal() else answer.reply

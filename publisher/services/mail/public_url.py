@@ -42,7 +42,7 @@ def check_public_url(parts: Deps, now: datetime) -> Refused | None:
         return None
     seen = last_answer(parts.store)
     if seen is None or not seen.holds(parts.asks, now):
-        seen = _ask(parts, now)
+        seen = _probe(parts, now)
         kept = {"url": seen.url, "at": seen.at.isoformat(), "answer": seen.answer, "words": seen.words}
         parts.store.set_meta(FACT, json.dumps(kept))
         problem = [f"{SETTING}: {seen.words}"] if seen.words else []
@@ -54,23 +54,27 @@ def check_public_url(parts: Deps, now: datetime) -> Refused | None:
     return Refused(SETTING, what, do)
 
 
-def _ask(parts: Deps, now: datetime) -> ProofAnswer:
+def _probe(parts: Deps, now: datetime) -> ProofAnswer:
     """Who answers at web.public_url: this site, if it proves that it knows the secret key."""
     url, challenge = parts.asks, parts.nonce()
     host = urlsplit(url).hostname or ""
     if f".{host}".endswith(tuple(f".{name}" for name in _RESERVED)):
         words = f"nobody answers at {url} ({host} is a name for examples, and no site's)"
         return ProofAnswer(url=url, at=now, answer=SiteIdentity.NONE, words=words)
-    said = parts.web().ask(f"{url}{PROOF_PATH}?challenge={challenge}", {host})
-    if said.status == 0 or said.status == 429 or said.status >= 500:
+    reply = parts.web().ask(f"{url}{PROOF_PATH}?challenge={challenge}", {host})
+    if reply.status == 0 or reply.status == 429 or reply.status >= 500:
         return ProofAnswer(
-            url=url, at=now, answer=SiteIdentity.NONE, words=f"nobody answers at {url} ({said.why})"
+            url=url, at=now, answer=SiteIdentity.NONE, words=f"nobody answers at {url} ({reply.why})"
         )
-    if not verifies_proof(said.text, challenge, parts.ring()):
-        words = f"another site answers at {url} ({said.why} for {url}{PROOF_PATH})"
-        if said.text.startswith("alive\n"):
+    if not verifies_proof(reply.text, challenge, parts.ring()):
+        words = f"another site answers at {url} ({reply.why} for {url}{PROOF_PATH})"
+        if reply.text.startswith("alive\n"):
             words = f"another Publisher answers at {url}: its secret is another, or its version older"
         return ProofAnswer(url=url, at=now, answer=SiteIdentity.OTHER, words=words)
-    ends = said.url.partition("?")[0].removesuffix(PROOF_PATH)
-    words = "" if ends == url else f"{url} redirects to {ends}, and one-click unsubscribes follow no redirect"
+    final_url = reply.url.partition("?")[0].removesuffix(PROOF_PATH)
+    words = (
+        ""
+        if final_url == url
+        else f"{url} redirects to {final_url}, and one-click unsubscribes follow no redirect"
+    )
     return ProofAnswer(url=url, at=now, answer=SiteIdentity.OURS, words=words)
