@@ -1,6 +1,7 @@
-"""Feed formats: one `core.feeds.feed.Feed` in, the bytes of a document out. One file a format, one line here.
+"""Feed formats: one `core.feeds.feed.Feed` in, the bytes of a document out. Each format is a file and a
+line here.
 
-Cheap to import: feedgen and lxml are loaded by the first `write` of an XML format.
+Cheap to import: the first `write` of an XML format loads feedgen and lxml.
 """
 
 from collections.abc import Mapping

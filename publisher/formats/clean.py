@@ -1,7 +1,4 @@
-"""What every format does to a feed before it is written, so that all of them say the same.
-
-Standard library only, and pure.
-"""
+"""What every format does to a feed before it is written, so that all of them say the same. Pure."""
 
 import re
 from dataclasses import fields, is_dataclass, replace
@@ -19,7 +16,7 @@ GENERATOR = "Publisher"
 T = TypeVar("T")
 
 _ILLEGAL = lazy("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd-\uffff]")
-"""What XML 1.0 forbids (2.2, Char), or advises against: C1 controls, and the mark of a lost letter."""
+"""What XML 1.0 forbids (2.2, Char) or advises against: C1 controls and U+FFFD, a lost character."""
 _CONTROLS = bytes((*range(0x20), 0x7F)).replace(b"\t", b"").replace(b"\n", b"")
 _LAST_CHARACTERS = "\uffff".encode()[:2]
 _SHOWS = lazy(
@@ -34,30 +31,40 @@ _TAG = lazy(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 def prepare(feed: Feed) -> Feed:
     """`feed` with every text legal in XML, language tags well-formed, and entries made self-contained.
 
-    An entry keeps its language only where it differs from the feed's; right-to-left content is wrapped in
-    `<div dir="rtl">`; content that shows nothing is left out, for many readers would show it instead of the
+     An entry keeps its language only if it differs from the feed's; right-to-left content is wrapped in `<div
+    dir="rtl">`; content that shows nothing is left out, since many readers would show it instead of the
     summary; published <= updated.
     """
     feed = cleaned(feed)
     language = language_tag(feed.language)
-    entries = tuple(_prepared(entry, language) for entry in feed.entries)
-    return replace(feed, title=feed.title or feed.site_url, language=language, entries=entries)
+    entries: list[FeedEntry] = []
+    for entry in feed.entries:
+        tag = language_tag(entry.language)
+        content = entry.content if entry.content and _SHOWS.search(entry.content) else None
+        if content and text_direction(tag or language) == "rtl":
+            content = f'<div dir="rtl">{content}</div>'
+        if tag.lower() == language.lower():
+            tag = ""
+        updated = max(entry.updated, entry.published)
+        entries.append(replace(entry, language=tag, content=content, updated=updated))
+    return replace(feed, title=feed.title or feed.site_url, language=language, entries=tuple(entries))
 
 
 def cleaned(value: T) -> T:
-    """`value` with what XML 1.0 forbids or frowns upon stripped from every text in it; lines end in LF.
+    """`value` with what XML 1.0 forbids or advises against removed from every text in it; lines end in LF.
 
-    Walks dataclasses, tuples and dicts; anything else is returned as it is.
+    Walks dataclasses, tuples and dicts; returns anything else as it is.
     """
     result: object = value
     if isinstance(value, str):
-        result = _clean_text(value) if _suspect(value) else value
+        if _may_be_illegal(value):
+            result = _ILLEGAL.sub("", value.replace("\r\n", "\n").replace("\r", "\n"))
     elif isinstance(value, tuple):
         result = tuple(cleaned(item) for item in cast(tuple[object, ...], value))
     elif isinstance(value, dict):
         result = {key: cleaned(item) for key, item in cast(dict[object, object], value).items()}
     elif is_dataclass(value) and not isinstance(value, type):
-        before = {name: getattr(value, name) for name in _names(type(value))}
+        before = {name: getattr(value, name) for name in _field_names(type(value))}
         after = {name: cleaned(field) for name, field in before.items()}
         result = value if after == before else replace(value, **after)
     return cast(T, result)
@@ -71,23 +78,23 @@ def rfc3339(instant: datetime) -> str:
 
 
 def language_tag(language: str) -> str:
-    """`language` in the form of a BCP 47 tag; "" where it has not even the shape of one (RFC 4287 2)."""
+    """`language` as a BCP 47 tag; "" if it does not look like one (RFC 4287 2)."""
     tag = language.strip().replace("_", "-")
     return tag if _TAG.fullmatch(tag) else ""
 
 
-def named(people: tuple[Person, ...]) -> list[Person]:
-    """Those who have a name: without one nobody is an author (RFC 4287 3.2.1)."""
+def with_names(people: tuple[Person, ...]) -> list[Person]:
+    """The people who have a name, which an author must have (RFC 4287 3.2.1)."""
     return [person for person in people if person.name.strip()]
 
 
 def feed_author(feed: Feed) -> Person | None:
-    """The author of the whole feed, where the site names one."""
-    return next(iter(named((feed.author,) if feed.author else ())), None)
+    """The author of the whole feed; None if the site names none."""
+    return next(iter(with_names((feed.author,) if feed.author else ())), None)
 
 
 def email(person: Person) -> str:
-    """The person's address, "" where it is none (RFC 4287 3.2.3)."""
+    """The person's address; "" if it is not one (RFC 4287 3.2.3)."""
     return person.email if person.email and re.fullmatch(r"[^\s@]+@[^\s@]+", person.email) else ""
 
 
@@ -100,27 +107,14 @@ def shown_categories(entry: FeedEntry) -> list[Category]:
     return list(once.values())
 
 
-def _prepared(entry: FeedEntry, feed_language: str) -> FeedEntry:
-    language = language_tag(entry.language)
-    content = entry.content if entry.content and _SHOWS.search(entry.content) else None
-    if content and text_direction(language or feed_language) == "rtl":
-        content = f'<div dir="rtl">{content}</div>'
-    if language.lower() == feed_language.lower():
-        language = ""
-    return replace(entry, language=language, content=content, updated=max(entry.updated, entry.published))
-
-
 @cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
+def _field_names(kind: type[Any]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 
-def _clean_text(text: str) -> str:
-    return _ILLEGAL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def _suspect(text: str) -> bool:
-    """Whether `text` may hold what must go. Bytes are looked through five times faster than characters."""
+def _may_be_illegal(text: str) -> bool:
+    """Whether `text` may contain what must go. Searching bytes is five times faster than searching
+    characters."""
     try:
         data = text.encode()
     except UnicodeEncodeError:  # a lone surrogate

@@ -1,8 +1,8 @@
-"""The one door to feedgen: what Atom and RSS have in common, and the extension that mends its output.
+"""feedgen, with what Atom and RSS have in common and the extension that completes its output.
 
-feedgen 1.0.0 writes most of a feed rightly; what it gets wrong or lacks (hubs, archive links, enclosures,
-tombstones, the licence) is put right on its elements before they are serialised. Imported inside `write`
-only: feedgen and lxml take a tenth of a second to load.
+feedgen 1.0.0 writes most of a feed correctly; what it gets wrong or lacks (hubs, archive links,
+enclosures, tombstones, the license) is corrected on its elements before they are serialized. Import this
+within `write` only: feedgen and lxml take a tenth of a second to load.
 """
 
 from collections.abc import Callable
@@ -24,23 +24,23 @@ _UNTITLED = "-"
 
 
 class FeedgenExtension:
-    """A feedgen extension: hands `mend` the element that feedgen has built."""
+    """A feedgen extension: calls `complete` with the element that feedgen has built."""
 
-    def __init__(self, mend: Callable[["Element"], None], namespaces: dict[str, str]) -> None:
-        self._mend, self._namespaces = mend, namespaces
+    def __init__(self, complete: Callable[["Element"], None], namespaces: dict[str, str]) -> None:
+        self._complete, self._namespaces = complete, namespaces
 
     def extend_ns(self) -> dict[str, str]:
         return self._namespaces
 
     def extend_atom(self, element: "Element") -> "Element":
-        self._mend(element)
+        self._complete(element)
         return element
 
     extend_rss = extend_atom
 
 
 def new_feed(
-    feed: Feed, self_type: tuple[str, str], mend: Callable[[Feed, "Element"], None], **spaces: str
+    feed: Feed, self_type: tuple[str, str], complete: Callable[[Feed, "Element"], None], **spaces: str
 ) -> Any:
     """A FeedGenerator with what both formats share. `self_type` is the format's name and media type.
 
@@ -49,7 +49,7 @@ def new_feed(
     name, media_type = self_type
     generator: Any = FeedGenerator()
     all_spaces = {**spaces, **namespaces(feed)}
-    generator.register_extension("publisher", partial(FeedgenExtension, partial(mend, feed), all_spaces))
+    generator.register_extension("publisher", partial(FeedgenExtension, partial(complete, feed), all_spaces))
     generator.id(feed.id)
     generator.title(feed.title)
     generator.updated(feed.updated)
@@ -62,13 +62,14 @@ def new_feed(
     return generator
 
 
-def new_entry(generator: Any, entry: Entry, mend: Callable[[Entry, "Element"], None]) -> Any:
-    """A FeedEntry after those already there, with what both formats share.
+def new_entry(generator: Any, entry: Entry, complete: Callable[[Entry, "Element"], None]) -> Any:
+    """A FeedEntry after the existing ones, with what both formats share.
 
-    feedgen refuses an empty title, so it is given a stand-in; `elements.mend_entry` restores the true one.
+     feedgen refuses an empty title, so it gets a placeholder; `elements.complete_entry` restores the true
+    one.
     """
     item: Any = FeedEntry()
-    item.register_extension("publisher", partial(FeedgenExtension, partial(mend, entry), {}))
+    item.register_extension("publisher", partial(FeedgenExtension, partial(complete, entry), {}))
     item.guid(entry.id, permalink=entry.id == entry.url)
     item.title(entry.title or _UNTITLED)
     item.link(href=entry.url, rel="alternate")

@@ -2,7 +2,7 @@
 
 from publisher.core.feeds.feed import Feed, FeedEntry
 from publisher.core.site import Person
-from publisher.formats.clean import feed_author, named, prepare, rfc3339, shown_categories
+from publisher.formats.clean import feed_author, prepare, rfc3339, shown_categories, with_names
 
 Json = dict[str, object]
 
@@ -20,61 +20,58 @@ class JsonFeed:
         import json
 
         feed = prepare(feed)
-        text = json.dumps(_document(feed), ensure_ascii=False, indent=1)
+        text = json.dumps(document(feed), ensure_ascii=False, indent=1)
         return text.encode() + b"\n"
 
 
-def _document(feed: Feed) -> Json:
-    """All pages of a feed share its feed_url: that is what a feed is known by."""
+def document(feed: Feed) -> Json:
+    """The whole feed. All its pages share its feed_url, by which readers know a feed."""
     author = feed_author(feed)
     urls = feed.history.current or feed.self_urls
     return {
         "version": "https://jsonfeed.org/version/1.1",
         "title": feed.title,
-        **_given(
+        **_without_empty(
             home_page_url=feed.site_url,
             feed_url=urls.get(JsonFeed.name),
             description=feed.description,
             next_url=feed.history.previous.get(JsonFeed.name),
             icon=feed.logo.url if feed.logo else "",
             language=feed.language,
-            authors=_people([author] if author else []),
+            authors=_authors([author] if author else []),
             hubs=[{"type": "WebSub", "url": hub} for hub in feed.hubs],
         ),
-        "items": [_item(entry) for entry in feed.entries],
+        "items": [item(entry) for entry in feed.entries],
     }
 
 
-def _item(entry: FeedEntry) -> Json:
+def item(entry: FeedEntry) -> Json:
     """An item. It must have content_html or content_text: in a summary feed the summary is its text."""
+    tags = dict.fromkeys(category.label or category.term for category in shown_categories(entry))
+    attachments = [
+        {"url": file.url, "mime_type": file.media_type, "size_in_bytes": file.size}
+        for file in entry.enclosures
+    ]
     body = {"content_text": entry.summary} if entry.content is None else {"content_html": entry.content}
     return {
         "id": entry.id,
         "url": entry.url,
         "title": entry.title,
         **body,
-        **_given(summary=entry.summary, image=entry.image.url if entry.image else ""),
+        **_without_empty(summary=entry.summary, image=entry.image.url if entry.image else ""),
         "date_published": rfc3339(entry.published),
         "date_modified": rfc3339(entry.updated),
-        **_given(authors=_people(named(entry.authors)), tags=_tags(entry), language=entry.language),
-        **_given(attachments=_attachments(entry)),
+        **_without_empty(
+            authors=_authors(with_names(entry.authors)), tags=list(tags), language=entry.language
+        ),
+        **_without_empty(attachments=attachments),
     }
 
 
-def _people(people: list[Person]) -> list[Json]:
-    return [{"name": person.name, **_given(url=person.url)} for person in people]
+def _authors(people: list[Person]) -> list[Json]:
+    return [{"name": person.name, **_without_empty(url=person.url)} for person in people]
 
 
-def _attachments(entry: FeedEntry) -> list[Json]:
-    files = entry.enclosures
-    return [{"url": f.url, "mime_type": f.media_type, "size_in_bytes": f.size} for f in files]
-
-
-def _tags(entry: FeedEntry) -> list[str]:
-    """Categories as readers see them, each once."""
-    return list(dict.fromkeys(category.label or category.term for category in shown_categories(entry)))
-
-
-def _given(**values: object) -> Json:
-    """Only what there is: JSON Feed leaves out what is not known."""
+def _without_empty(**values: object) -> Json:
+    """`values` without those that are empty or None: JSON Feed leaves out what is not known."""
     return {key: value for key, value in values.items() if value}

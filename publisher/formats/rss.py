@@ -5,9 +5,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from publisher.core.feeds.feed import Feed, FeedEntry
-from publisher.core.posts.post import Image
-from publisher.formats.clean import email, feed_author, named, prepare, rfc3339
-from publisher.formats.elements import child, mend_entry, mend_feed
+from publisher.formats.clean import email, feed_author, prepare, rfc3339, with_names
+from publisher.formats.elements import add_child, complete_entry, complete_feed
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage]  # its only name
@@ -30,7 +29,7 @@ class Rss:
     media_type = "application/rss+xml"
 
     def write(self, feed: Feed) -> bytes:
-        """The document. & and < are written as the profile advises: more readers understand them so.
+        """The document. & and < are written as the profile recommends, which more readers understand.
 
         A summary is plain text and `description` holds HTML, hence the escape.
         """
@@ -38,14 +37,14 @@ class Rss:
 
         feed = prepare(feed)
         spaces = {"dc": DC, **({"creativeCommons": CREATIVE_COMMONS} if feed.license else {})}
-        generator = new_feed(feed, (self.name, self.media_type), _mend_channel, **spaces)
+        generator = new_feed(feed, (self.name, self.media_type), complete_channel, **spaces)
         generator.description(feed.description or feed.title)
         generator.ttl(MINUTES_TO_LIVE)
         author = feed_author(feed)
         if author and email(author):
             generator.managingEditor(f"{email(author)} ({author.name})")
         for entry in feed.entries:
-            new_entry(generator, entry, _mend_item).description(escape(entry.summary, quote=False))
+            new_entry(generator, entry, complete_item).description(escape(entry.summary, quote=False))
         data: bytes = generator.rss_str(pretty=True)
         return data.replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;")
 
@@ -57,54 +56,48 @@ def rfc822(instant: datetime) -> str:
     return format_datetime(instant.astimezone(UTC))
 
 
-def _mend_channel(feed: Feed, root: "Element") -> None:
-    """Adds what the channel has no words for; names the author where there is no address for
-    managingEditor, which must have one.
+def complete_channel(feed: Feed, root: "Element") -> None:
+    """Adds what RSS itself has no elements for; names the author if there is no address for managingEditor,
+    which must have one. The picture is added if RSS can show it: JPEG, GIF or PNG, as far as its address
+    tells.
     """
     channel = root.find("channel")
     if channel is None:
         return
-    mend_feed(feed, channel, (Rss.name, Rss.media_type), f"{{{ATOM}}}link")
+    complete_feed(feed, channel, (Rss.name, Rss.media_type), f"{{{ATOM}}}link")
     author = feed_author(feed)
     if author and not email(author):
-        child(channel, f"{{{DC}}}creator", author.name)
+        add_child(channel, f"{{{DC}}}creator", author.name)
     if feed.license:
-        child(channel, f"{{{CREATIVE_COMMONS}}}license", feed.license)
-    if feed.logo and _is_shown(feed.logo):
-        _image(feed, feed.logo, channel)
-
-
-def _is_shown(logo: Image) -> bool:
-    """Whether RSS can show it: JPEG, GIF or PNG, as far as the address tells."""
+        add_child(channel, f"{{{CREATIVE_COMMONS}}}license", feed.license)
+    logo = feed.logo
+    if logo is None:
+        return
     suffix = logo.url.rpartition(".")[2].lower()
-    return suffix in {"jpg", "jpeg", "gif", "png"} or not suffix.isalnum()
+    if suffix in {"jpg", "jpeg", "gif", "png"} or not suffix.isalnum():
+        image = add_child(channel, "image")
+        for tag, text in (("url", logo.url), ("title", feed.title), ("link", feed.site_url)):
+            add_child(image, tag, text)
+        if logo.width and logo.height:
+            shrink = min(1.0, WIDEST / logo.width, HIGHEST / logo.height)
+            add_child(image, "width", str(max(1, int(logo.width * shrink))))
+            add_child(image, "height", str(max(1, int(logo.height * shrink))))
 
 
-def _image(feed: Feed, logo: Image, channel: "Element") -> None:
-    """The channel's picture, with the channel's title and link; made smaller where it is too large."""
-    image = child(channel, "image")
-    for tag, text in (("url", logo.url), ("title", feed.title), ("link", feed.site_url)):
-        child(image, tag, text)
-    if logo.width and logo.height:
-        shrink = min(1.0, WIDEST / logo.width, HIGHEST / logo.height)
-        child(image, "width", str(max(1, int(logo.width * shrink))))
-        child(image, "height", str(max(1, int(logo.height * shrink))))
-
-
-def _mend_item(entry: FeedEntry, element: "Element") -> None:
-    """Adds dates, authors' names and the content, for which RSS has no place of its own.
+def complete_item(entry: FeedEntry, element: "Element") -> None:
+    """Adds dates, authors' names and the content, for which RSS has no elements of its own.
 
     pubDate is not left to feedgen: it would change the locale of the whole process for each date.
     """
-    mend_entry(entry, element)
+    complete_entry(entry, element)
     if not entry.summary and (entry.content is not None or not entry.title):
         # Content must come after a description (the profile, "content:encoded"); an item has one, or a title.
-        child(element, "description", "")
-    child(element, "pubDate", rfc822(entry.published))
-    child(element, f"{{{ATOM}}}updated", rfc3339(entry.updated))
-    for person in named(entry.authors):
-        child(element, f"{{{DC}}}creator", person.name)
+        add_child(element, "description", "")
+    add_child(element, "pubDate", rfc822(entry.published))
+    add_child(element, f"{{{ATOM}}}updated", rfc3339(entry.updated))
+    for person in with_names(entry.authors):
+        add_child(element, f"{{{DC}}}creator", person.name)
     if entry.content is not None:
-        child(element, f"{{{CONTENT}}}encoded", entry.content)
+        add_child(element, f"{{{CONTENT}}}encoded", entry.content)
     for file in entry.enclosures[:1]:
-        child(element, "enclosure", url=file.url, type=file.media_type, length=str(file.size))
+        add_child(element, "enclosure", url=file.url, type=file.media_type, length=str(file.size))
